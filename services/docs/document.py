@@ -1,0 +1,162 @@
+"""What a file becomes: a parsed document with its blocks, and the chunks cut from it.
+
+Everything here is immutable, free of libraries and picklable, because it crosses the border between the
+service's process and the worker processes that run the parsers.
+
+Offsets are Unicode code points into `ParsedDocument.text`, half-open `[start, end)`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class BlockKind(StrEnum):
+    """The role of a block in its document."""
+
+    HEADING = "HEADING"
+    PARAGRAPH = "PARAGRAPH"
+    LIST_ITEM = "LIST_ITEM"
+    TABLE = "TABLE"
+    CODE = "CODE"
+    CAPTION = "CAPTION"
+    NOTE = "NOTE"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One paragraph, heading, list item, table, code block, caption or note, in reading order.
+
+    `page` is the 1-based page or slide on which the block begins, 0 when the source has no pages.
+    `level` is 1 to 6 for a heading, the nesting depth from 1 for a list item, 0 otherwise.
+    """
+
+    kind: BlockKind
+    start: int
+    end: int
+    page: int
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedDocument:
+    """A document's normalized text with its structure.
+
+    `text` is NFC, has `\\n` newlines, no control characters and no trailing spaces (see `normalizing`).
+    `blocks` are ordered and disjoint, and together cover everything in `text` that is not white space.
+    `page_count` is 0 when the source has no pages. `page_starts[i]` is the offset at which page `i + 1`
+    begins; it is empty when the source has no pages, and may repeat where a page holds no text.
+    `title` is empty when the document names none. `language` is a BCP 47 code such as `zh` or `en`, or `und`.
+    """
+
+    text: str
+    blocks: tuple[Block, ...]
+    page_count: int
+    title: str
+    language: str
+    page_starts: tuple[int, ...] = ()
+
+    def page_at(self, offset: int) -> int:
+        """The 1-based page that holds the character at `offset`, 0 when the source has no pages."""
+        return bisect_right(self.page_starts, offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage for the index: `text` is exactly `parsed.text[start:end]`.
+
+    `ordinal` counts from 0 in reading order. `page` and `page_end` are the pages of its first and last
+    character (0 without pages). `heading_path` holds the headings above it, outermost first. `kind` is the
+    kind of the block that fills most of it.
+    """
+
+    ordinal: int
+    start: int
+    end: int
+    text: str
+    page: int
+    page_end: int
+    heading_path: tuple[str, ...]
+    kind: BlockKind
+
+
+@dataclass(frozen=True, slots=True)
+class ParseLimits:
+    """What one file may cost before it is refused.
+
+    `seconds` is wall-clock time in the worker, checked between pages and parts; the caller's own timeout,
+    which kills the worker, should be a little longer. `memory_bytes` bounds the address space a worker may
+    add to what it holds when it starts. `zip_*` bound what an Office file's archive may unpack to.
+    """
+
+    seconds: float = 120.0
+    memory_bytes: int = 2 * 1024**3
+    file_bytes: int = 512 * 1024**2
+    pages: int = 2_000
+    chars: int = 10_000_000
+    zip_entries: int = 10_000
+    zip_bytes: int = 1024**3
+    zip_entry_ratio: float = 200.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSettings:
+    """Sizes of a chunk in estimated tokens (see `chunking.estimate_tokens`).
+
+    `target_tokens` is where a chunk is closed at the next good border, `max_tokens` is never exceeded and
+    `min_tokens` is below what is worth a chunk of its own. `overlap_sentences` repeats that many closing
+    sentences of a chunk at the head of the next one within the same section; 0 keeps chunks disjoint.
+    """
+
+    target_tokens: int = 220
+    max_tokens: int = 380
+    min_tokens: int = 40
+    overlap_sentences: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_tokens <= self.target_tokens <= self.max_tokens:
+            raise ValueError("chunk sizes must satisfy 0 <= min_tokens <= target_tokens <= max_tokens")
+        if self.max_tokens < 8:
+            raise ValueError("max_tokens must be at least 8")
+        if self.overlap_sentences < 0:
+            raise ValueError("overlap_sentences must not be negative")
+
+
+class ParseReason(StrEnum):
+    """Why a file was refused; stable, part of the API's error reasons."""
+
+    EMPTY_FILE = "EMPTY_FILE"
+    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
+    MEDIA_TYPE_MISMATCH = "MEDIA_TYPE_MISMATCH"
+    TRUNCATED_FILE = "TRUNCATED_FILE"
+    CORRUPT_FILE = "CORRUPT_FILE"
+    ENCRYPTED_FILE = "ENCRYPTED_FILE"
+    FILE_TOO_LARGE = "FILE_TOO_LARGE"
+    TOO_MANY_PAGES = "TOO_MANY_PAGES"
+    TOO_MUCH_TEXT = "TOO_MUCH_TEXT"
+    ZIP_BOMB = "ZIP_BOMB"
+    XML_ENTITY = "XML_ENTITY"
+    INVALID_ENCODING = "INVALID_ENCODING"
+    NO_TEXT = "NO_TEXT"
+    PARSE_TIMEOUT = "PARSE_TIMEOUT"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+
+
+class ParseError(Exception):
+    """A file that cannot be taken in. The message is written for the person who uploaded it.
+
+    `metadata` holds figures a client may want to show: `limit`, `found`, `byte_offset`, `media_type` …
+    It survives pickling, so it arrives unchanged from a worker process.
+    """
+
+    def __init__(self, reason: ParseReason, message: str, metadata: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.metadata: dict[str, str] = dict(metadata or {})
+
+    def __reduce__(self) -> tuple[type[ParseError], tuple[ParseReason, str, dict[str, str]]]:
+        return type(self), (self.reason, self.message, self.metadata)
