@@ -1,0 +1,7 @@
+"""Local models: what there is, where it lies, and how it gets here."""
+
+from services.models.errors import ModelError
+from services.models.manifest import Manifest, Model, load_manifest
+from services.models.pull import PullProgress, Stage, path, pull
+
+__all__ = ["Manifest", "Model", "ModelError", "PullProgress", "Stage", "load_manifest", "path", "pull"]

@@ -1,0 +1,43 @@
+"""What can go wrong with a model, each with a sentence that says what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class ModelError(Exception):
+    """Base of this package's errors; the message is meant for the person at the terminal."""
+
+
+class UnknownModel(ModelError):
+    """The manifest has no model of that name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"no model is called {name!r}; the manifest has {', '.join(known)}")
+
+
+class SourceFailed(ModelError):
+    """One source could not deliver; the next one may."""
+
+
+class DigestMismatch(SourceFailed):
+    """What a source delivered is not what the manifest names. The file is deleted before this is raised."""
+
+    def __init__(self, file: str, expected: str, found: str) -> None:
+        super().__init__(f"{file} has SHA-256 {found}, the manifest says {expected}; the file was deleted")
+
+
+class NoSourceDelivered(ModelError):
+    """Every source was tried and failed."""
+
+    def __init__(self, name: str, failures: Sequence[str]) -> None:
+        listed = "\n".join(f"  - {failure}" for failure in failures)
+        super().__init__(f"{name} could not be had from any source:\n{listed}")
+
+
+class ConversionFailed(ModelError):
+    """The weights arrived whole but could not be converted to the form that is installed."""
+
+
+class NoSpace(ModelError):
+    """The disk has too little room; nothing was downloaded."""

