@@ -73,10 +73,12 @@ def pull_models(
         for installed in asyncio.run(pull_all()):
             typer.echo(installed)
     except ModelError as error:
-        console.print(f"[red]error:[/] {error}", highlight=False)
+        console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
-        console.print("stopped; the next pull goes on from the parts that are here", highlight=False)
+        console.print(
+            "stopped; the next pull goes on from the parts that are here", highlight=False, soft_wrap=True
+        )
         raise typer.Exit(130) from None
 
 
@@ -87,10 +89,12 @@ def model_path(name: Annotated[str, typer.Argument(help="A model from `tiku mode
     try:
         found = asyncio.run(path(name))
     except ModelError as error:
-        console.print(f"[red]error:[/] {error}", highlight=False)
+        console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
     if found is None:
-        console.print(f"{name} is not here; bring it with: tiku models pull {name}", highlight=False)
+        console.print(
+            f"{name} is not here; bring it with: tiku models pull {name}", highlight=False, soft_wrap=True
+        )
         raise typer.Exit(1)
     typer.echo(found)
 

