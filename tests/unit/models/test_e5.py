@@ -56,8 +56,8 @@ def weights_file() -> tuple[bytes, dict[str, np.ndarray]]:
     tensors: dict[str, bytes] = {}
     for name, shape in shapes.items():
         tensors[name], values[name] = quantized(*shape, rng)
-    for name, shape in floats.items():
-        values[name] = rng.normal(size=shape).astype("<f4")
+    for name, dimensions in floats.items():
+        values[name] = rng.normal(size=dimensions).astype("<f4")
         tensors[name] = values[name].tobytes()
 
     text = [piece.encode() for piece in PIECES]
