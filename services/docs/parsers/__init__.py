@@ -1,0 +1,1 @@
+"""Parsers: one file a format, all run in a worker process through `parsers.worker.parse`."""

@@ -1,0 +1,56 @@
+"""Headings and list items told by their wording, for formats that mark none: plain text and PDF."""
+
+from __future__ import annotations
+
+import re
+
+_NUMERAL = "[0-9一二三四五六七八九十百零〇两]+"
+_PATTERNS = (
+    (re.compile(rf"第\s*{_NUMERAL}\s*[编編篇部卷](?:\s|$|[：:、])"), 1),
+    (re.compile(r"(?:Part|PART|Book|BOOK)\s+[0-9IVXLC]+\b"), 1),
+    (re.compile(rf"第\s*{_NUMERAL}\s*(?:章|讲|课|課|单元|單元)"), 1),
+    (re.compile(r"(?:Chapter|CHAPTER|Unit|UNIT|Lesson|LESSON|Lecture|Module)\s+[0-9IVXLC]+\b"), 1),
+    (re.compile(rf"第\s*{_NUMERAL}\s*[节節]|附录"), 2),
+    (re.compile(r"(?:Section|SECTION|Appendix|APPENDIX)\s+[0-9A-Z][0-9.]*\b"), 2),
+    (re.compile(r"\d{1,2}\.\d{1,2}\.\d{1,2}\.?\s*[^\d\s.、]"), 3),
+    (re.compile(r"\d{1,2}\.\d{1,2}\.?\s*[^\d\s.、%]"), 2),
+    (re.compile(r"[一二三四五六七八九十]{1,3}、"), 2),
+    (re.compile(r"[（(][一二三四五六七八九十]{1,3}[)）]"), 3),
+)
+_FURTHER_WORDS = re.compile(
+    r"(?:Abstract|Introduction|Summary|Conclusions?|References|Bibliography|Exercises|Further reading|"
+    r"摘要|引言|前言|绪论|小结|本章小结|总结|结论|参考文献|习题|思考题|练习)[：:]?"
+)
+_BULLET = re.compile(r"[-*+•●▪■◦○·–➢✓◆◇]\s+(?=\S)|[•●▪■◦➢✓◆◇](?=\S)")
+_NUMBER = re.compile(r"(?:[（(]?\d{1,3}[.)）、．]\s*(?=[^\d\s])|[（(]?[A-Za-z][.)）]\s+(?=\S)|[①-⑳]\s*(?=\S))")
+_MAX_CHARS = 80
+_MAX_CHARS_CJK = 40
+_SENTENCE_END = "。！？!?；;，,、：:"
+_LEADER = re.compile(r"(?:\.{3,}|…+|·{3,}|\s{3,})\s*\d+\s*$")
+
+
+def heading_level(line: str) -> int:
+    """The level that its wording gives `line`: 1 a chapter, 2 a section, 3 below, 0 no heading.
+
+    A line that ends like a sentence or like an entry in a table of contents is none.
+    """
+    line = line.strip()
+    if not line or len(line) > _MAX_CHARS or line[-1] in _SENTENCE_END or _LEADER.search(line):
+        return 0
+    if line.endswith(".") and not line[:-1].isdigit() and len(line.split()) > 3:
+        return 0
+    if _FURTHER_WORDS.fullmatch(line):
+        return 2
+    if not line.isascii() and len(line) > _MAX_CHARS_CJK and max(line) >= "\u4e00":
+        return 0
+    return next((level for pattern, level in _PATTERNS if pattern.match(line)), 0)
+
+
+def is_list_item(line: str) -> bool:
+    """Whether `line` begins with a bullet or a number, as a list item does."""
+    return _BULLET.match(line) is not None or _NUMBER.match(line) is not None
+
+
+def without_bullet(text: str) -> str:
+    """A list item without its bullet; a number stays, because the text may refer to it."""
+    return _BULLET.sub("", text, count=1) if _BULLET.match(text) else text
