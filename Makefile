@@ -1,0 +1,45 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Everything else is for those who change the code.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check protos format models install bench clean
+
+$(STAMP): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+install: $(STAMP)
+
+demo: install  ## The main job on two real documents, live on the terminal; Ctrl-C ends it, ARGS=--exit ends by itself.
+	$(BIN)/tiku demo $(ARGS)
+
+test: install models  ## All tests against the embedded engines.
+	$(BIN)/python -m pytest $(ARGS)
+
+models: install  ## The small weights that the tests use.
+	$(BIN)/tiku models pull smollm2-135m-instruct-q4_1 multilingual-e5-small
+
+check: install  ## What every commit passes.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/buf lint protos
+	$(BIN)/python protos/generate.py --check
+
+protos: install  ## Regenerates protos/gen from the contract.
+	$(BIN)/python protos/generate.py
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install  ## The ratios that benchmarks/README.md reports.
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

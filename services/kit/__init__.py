@@ -1,0 +1,1 @@
+"""What two or more services need and that carries no domain noun."""

@@ -1,0 +1,69 @@
+"""What every hop of a request knows: its ids, who asks, and how much time is left.
+
+Set by the server's interceptors in the task that handles the call, so that everything below it sees the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import secrets
+from dataclasses import dataclass
+
+DEVELOPMENT_USER = "dev"
+"""Owner of everything while accounts are off."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """One request as every hop knows it."""
+
+    request_id: str = ""
+    trace_id: str = ""
+    """32 hexadecimal digits, W3C Trace Context."""
+    user_id: str = DEVELOPMENT_USER
+    deadline: float | None = None
+    """Instant on the running loop's clock at which the caller stops waiting; None for never."""
+
+
+_NOBODY = RequestContext()
+_current: contextvars.ContextVar[RequestContext] = contextvars.ContextVar("tiku_request", default=_NOBODY)
+
+
+def current() -> RequestContext:
+    """The request that this task works for; outside of one, the development user's without ids or deadline."""
+    return _current.get()
+
+
+def enter(context: RequestContext) -> contextvars.Token[RequestContext]:
+    """Makes `context` the current one of this task and of those that it starts."""
+    return _current.set(context)
+
+
+def leave(token: contextvars.Token[RequestContext]) -> None:
+    """Takes back what `enter` did."""
+    _current.reset(token)
+
+
+def remaining() -> float | None:
+    """Seconds until the caller stops waiting, never below 0; None when there is no deadline."""
+    deadline = _current.get().deadline
+    return None if deadline is None else max(0.0, deadline - asyncio.get_running_loop().time())
+
+
+def new_trace_id() -> str:
+    """A trace id of W3C Trace Context: 16 random bytes in hexadecimal."""
+    return secrets.token_hex(16)
+
+
+def traceparent(trace_id: str) -> str:
+    """The header that continues a trace under a new span."""
+    return f"00-{trace_id}-{secrets.token_hex(8)}-01"
+
+
+def trace_id_of(header: str) -> str | None:
+    """The trace id in a `traceparent` header; None when the header is not one."""
+    parts = header.split("-")
+    if len(parts) < 4 or len(parts[1]) != 32 or parts[1] == "0" * 32:
+        return None
+    return parts[1] if all(digit in "0123456789abcdef" for digit in parts[1]) else None

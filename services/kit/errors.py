@@ -1,0 +1,168 @@
+"""Errors that a client may see.
+
+The domain raises these; `kit.rpc_errors` turns them into a gRPC status at the edge. `message` is written for the
+client: it names the field and the rule and holds nothing of a driver's own words. `reason` is stable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, NamedTuple
+
+
+class FieldViolation(NamedTuple):
+    """One field of a request that breaks a rule."""
+
+    field: str
+    description: str
+
+
+class TikuError(Exception):
+    """Base of every error that a client may see; subclasses name the gRPC status."""
+
+    status: ClassVar[str] = "UNKNOWN"
+    default_reason: ClassVar[str] = "UNKNOWN"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        violations: Sequence[FieldViolation] = (),
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason or self.default_reason
+        self.metadata = dict(metadata or {})
+        self.violations = tuple(violations)
+        self.retry_after = retry_after
+        """Seconds after which trying again makes sense; None when it does not."""
+
+
+class InvalidArgument(TikuError):
+    """The request is wrong whatever the system's state."""
+
+    status = "INVALID_ARGUMENT"
+    default_reason = "INVALID_ARGUMENT"
+
+
+class NotFound(TikuError):
+    """There is no such thing, or the caller may not know of it."""
+
+    status = "NOT_FOUND"
+    default_reason = "NOT_FOUND"
+
+
+class AlreadyExists(TikuError):
+    """The thing to be made is there."""
+
+    status = "ALREADY_EXISTS"
+    default_reason = "ALREADY_EXISTS"
+
+
+class FailedPrecondition(TikuError):
+    """The system's state forbids it, and trying again changes nothing."""
+
+    status = "FAILED_PRECONDITION"
+    default_reason = "FAILED_PRECONDITION"
+
+
+class PermissionDenied(TikuError):
+    """The caller is known and may not."""
+
+    status = "PERMISSION_DENIED"
+    default_reason = "PERMISSION_DENIED"
+
+
+class Unauthenticated(TikuError):
+    """The caller is not known."""
+
+    status = "UNAUTHENTICATED"
+    default_reason = "UNAUTHENTICATED"
+
+
+class ResourceExhausted(TikuError):
+    """A limit is reached; `retry_after` says when to come back."""
+
+    status = "RESOURCE_EXHAUSTED"
+    default_reason = "RESOURCE_EXHAUSTED"
+
+
+class DeadlineExceeded(TikuError):
+    """The caller's time is spent."""
+
+    status = "DEADLINE_EXCEEDED"
+    default_reason = "DEADLINE_EXCEEDED"
+
+
+class Unavailable(TikuError):
+    """Something that is needed does not answer; trying again may help."""
+
+    status = "UNAVAILABLE"
+    default_reason = "UNAVAILABLE"
+
+
+class Aborted(TikuError):
+    """Another change came first."""
+
+    status = "ABORTED"
+    default_reason = "ABORTED"
+
+
+class OutOfRange(TikuError):
+    """A position lies past the end."""
+
+    status = "OUT_OF_RANGE"
+    default_reason = "OUT_OF_RANGE"
+
+
+class Unimplemented(TikuError):
+    """The contract names it and this version does not serve it."""
+
+    status = "UNIMPLEMENTED"
+    default_reason = "UNIMPLEMENTED"
+
+
+class DataLoss(TikuError):
+    """What was stored cannot be read back."""
+
+    status = "DATA_LOSS"
+    default_reason = "DATA_LOSS"
+
+
+class Internal(TikuError):
+    """A fault of Tiku's own."""
+
+    status = "INTERNAL"
+    default_reason = "INTERNAL"
+
+
+class Cancelled(TikuError):
+    """The work was cancelled by whoever asked for it."""
+
+    status = "CANCELLED"
+    default_reason = "CANCELLED"
+
+
+BY_STATUS: dict[str, type[TikuError]] = {
+    error.status: error
+    for error in (
+        InvalidArgument,
+        NotFound,
+        AlreadyExists,
+        FailedPrecondition,
+        PermissionDenied,
+        Unauthenticated,
+        ResourceExhausted,
+        DeadlineExceeded,
+        Unavailable,
+        Aborted,
+        OutOfRange,
+        Unimplemented,
+        DataLoss,
+        Internal,
+        Cancelled,
+    )
+}

@@ -1,0 +1,30 @@
+"""Page tokens: where the next page starts, opaque to the client (AIP-158)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from services.kit.errors import FieldViolation, InvalidArgument
+
+
+def encode_cursor(position: dict[str, Any]) -> str:
+    """A token for a position of JSON values."""
+    return base64.urlsafe_b64encode(json.dumps(position, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def decode_cursor(token: str, field: str = "page_token") -> dict[str, Any]:
+    """The position in a token; InvalidArgument names `field` when the token is not one of ours."""
+    try:
+        position = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    except (binascii.Error, ValueError):
+        position = None
+    if not isinstance(position, dict):
+        raise InvalidArgument(
+            f"{field} is not a token that this service gave.",
+            reason="INVALID_PAGE_TOKEN",
+            violations=[FieldViolation(field, "must be a next_page_token of an earlier response")],
+        )
+    return position

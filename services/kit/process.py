@@ -1,0 +1,65 @@
+"""A service as a process: logs, uvloop, signals, one composition root, an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from typing import TypeVar
+
+import uvloop
+
+from services.kit import logs, server
+from services.kit.settings import ServiceSettings
+
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+Build = Callable[[SettingsT, AsyncExitStack], Awaitable[server.App]]
+
+logger = logging.getLogger(__name__)
+
+
+def run(name: str, settings: SettingsT, build: Build[SettingsT]) -> None:
+    """Serves the app that `build` makes until SIGTERM or SIGINT; raises what ended it otherwise."""
+    with logs.configured(name, settings.log_level):
+        uvloop.run(serve(settings, build))
+
+
+async def serve(settings: SettingsT, build: Build[SettingsT]) -> None:
+    """The same on a running loop."""
+    with contextlib.ExitStack() as process:
+        if settings.blockbuster:
+            process.enter_context(no_blocking_calls())
+        if settings.metrics_listen:
+            process.callback(server.export_metrics(settings.metrics_listen))
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopped.set)
+        async with AsyncExitStack() as stack:
+            app = await build(settings, stack)
+            running = await stack.enter_async_context(server.running(app, settings.listen, settings))
+            await _first(stopped.wait(), running.wait_for_failure())
+            logger.info("stopping")
+
+
+async def _first(*waits: Awaitable[object]) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+@contextlib.contextmanager
+def no_blocking_calls() -> Iterator[None]:
+    """Every blocking call in an event loop of this process raises `BlockingError` until the block ends."""
+    from blockbuster import blockbuster_ctx  # Patches the standard library: only where asked for.
+
+    with blockbuster_ctx():
+        yield

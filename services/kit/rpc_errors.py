@@ -1,0 +1,93 @@
+"""Between `kit.errors` and gRPC: google.rpc.Status with ErrorInfo, BadRequest and RetryInfo, there and back.
+
+Source of the shapes: AIP-193 and google/rpc/error_details.proto.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import grpc
+from google.protobuf import duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+
+from services.kit import errors
+
+DOMAIN = "tiku"
+DETAILS_KEY = "grpc-status-details-bin"
+
+_NEUTRAL = "Something went wrong on our side; the log has the details under this request's id."
+_MOST_METADATA_BYTES = 6_000
+"""HTTP/2 peers refuse trailers above 8 KiB by default, and a refused trailer loses the status as well."""
+
+logger = logging.getLogger(__name__)
+
+
+def to_status(error: Exception) -> tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]]:
+    """Status code, message and trailing metadata for an error that left a handler.
+
+    An error that is not a `TikuError` is a fault of our own: it is logged whole and leaves as one neutral sentence.
+    """
+    if not isinstance(error, errors.TikuError):
+        logger.error("unexpected error in a handler", exc_info=error)
+        error = errors.Internal(_NEUTRAL)
+    code = grpc.StatusCode[error.status]
+    status = status_pb2.Status(code=code.value[0], message=error.message)
+    status.details.add().Pack(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata))
+    if error.retry_after is not None:
+        delay = duration_pb2.Duration()
+        delay.FromNanoseconds(int(error.retry_after * 1e9))
+        status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
+    if error.violations:
+        request = error_details_pb2.BadRequest()
+        for violation in error.violations:
+            request.field_violations.add(field=violation.field, description=violation.description)
+            if request.ByteSize() > _MOST_METADATA_BYTES:
+                del request.field_violations[-1]
+                break
+        status.details.add().Pack(request)
+    return code, error.message, ((DETAILS_KEY, status.SerializeToString()),)
+
+
+def from_rpc_error(error: grpc.RpcError) -> errors.TikuError:
+    """The error that another Tiku service raised, with its reason, so that it can travel on unchanged.
+
+    A status without our details (a broken connection, a deadline) becomes the error of the same status.
+    """
+    call: Any = error
+    kind = errors.BY_STATUS.get(call.code().name, errors.Internal)
+    rich = next((value for key, value in call.trailing_metadata() or () if key == DETAILS_KEY), None)
+    if rich is None:
+        return kind(_plain_message(call.code()))
+    status = status_pb2.Status.FromString(rich)
+    info = error_details_pb2.ErrorInfo()
+    retry = error_details_pb2.RetryInfo()
+    request = error_details_pb2.BadRequest()
+    for detail in status.details:
+        for shape in (info, retry, request):
+            if detail.Is(shape.DESCRIPTOR):
+                detail.Unpack(shape)
+    return kind(
+        status.message,
+        reason=info.reason or None,
+        metadata=dict(info.metadata),
+        violations=[errors.FieldViolation(v.field, v.description) for v in request.field_violations],
+        retry_after=retry.retry_delay.ToNanoseconds() / 1e9 if retry.HasField("retry_delay") else None,
+    )
+
+
+def _plain_message(code: grpc.StatusCode) -> str:
+    match code:
+        case grpc.StatusCode.UNAVAILABLE:
+            return "A service that is needed does not answer."
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return "The time allowed for this request is spent."
+        case grpc.StatusCode.CANCELLED:
+            return "The request was cancelled."
+        case grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return "A message is larger than allowed, or a limit is reached."
+        case grpc.StatusCode.UNIMPLEMENTED:
+            return "This version does not serve that call."
+        case _:
+            return _NEUTRAL

@@ -1,0 +1,155 @@
+"""A grpc.aio server with health, reflection, interceptors and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
+from prometheus_client import start_http_server
+
+from services.kit.interceptors import InterceptorChain, default_stages
+from services.kit.loop_lag import LoopLagMonitor
+from services.kit.settings import ServiceSettings
+
+_READY_INTERVAL = 5.0
+_READY_TIMEOUT = 4.0
+
+logger = logging.getLogger(__name__)
+
+
+class Registration(NamedTuple):
+    """A servicer and how generated code adds it to a server."""
+
+    add: Callable[[Any, Any], None]
+    servicer: Any
+    service_name: str
+    """Full name, such as `tiku.llm.v1.LlmService`."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What a service's composition root built."""
+
+    name: str
+    registrations: Sequence[Registration]
+    ready: Callable[[], Awaitable[None]] | None = None
+    """Raises while something that the service needs does not answer; asked every few seconds."""
+    background: Sequence[Callable[[], Coroutine[Any, Any, None]]] = field(default=())
+    """Work that runs as long as the server; its crash ends the server."""
+
+
+class RunningServer:
+    """A server that serves until its block ends or a background task fails."""
+
+    def __init__(self, address: str, lag: LoopLagMonitor, failed: asyncio.Future[None]) -> None:
+        self.address = address
+        """host:port, or unix:path, that clients connect to."""
+        self.lag = lag
+        self._failed = failed
+
+    async def wait_for_failure(self) -> None:
+        """Returns never, or raises what ended a background task."""
+        await asyncio.shield(self._failed)
+
+
+@contextlib.asynccontextmanager
+async def running(app: App, listen: str, settings: ServiceSettings | None = None) -> AsyncIterator[RunningServer]:
+    """Serves `app` on `listen` for as long as the block runs.
+
+    The end: health says NOT_SERVING, new calls are refused, calls in flight get `drain_seconds`, then are cancelled;
+    background tasks last, since calls in flight may need them.
+    """
+    settings = settings or ServiceSettings()
+    server = grpc.aio.server(
+        interceptors=[
+            InterceptorChain(default_stages(max_in_flight=settings.max_in_flight, log_all=settings.access_log == "all"))
+        ],
+        options=[
+            ("grpc.max_receive_message_length", settings.max_message_bytes),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.so_reuseport", 0),  # A second server on the same port is a mistake that must be heard of.
+            ("grpc.http2.min_ping_interval_without_data_ms", 60_000),
+            ("grpc.keepalive_permit_without_calls", 1),
+        ],
+    )
+    for registration in app.registrations:
+        registration.add(registration.servicer, server)
+    names = [registration.service_name for registration in app.registrations]
+    checker = HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checker, server)
+    reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    try:
+        port = server.add_insecure_port(listen)
+    except RuntimeError as error:
+        raise OSError(f"{app.name}: cannot listen on {listen}: the address is in use or not ours") from error
+    lag = LoopLagMonitor()
+    failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    tasks = [
+        asyncio.create_task(work(), name=f"{app.name}:{getattr(work, '__qualname__', 'background')}")
+        for work in (lag.run, lambda: _watch_readiness(app, names, checker), *app.background)
+    ]
+    for task in tasks:
+        task.add_done_callback(lambda done: _report(done, failed))
+    await server.start()
+    host = listen.rpartition(":")[0]
+    address = listen if listen.startswith("unix:") else f"{host}:{port}"
+    logger.info("serving", extra={"address": address, "services": names})
+    try:
+        yield RunningServer(address, lag, failed)
+    finally:
+        await checker.enter_graceful_shutdown()
+        await server.stop(settings.drain_seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        failed.cancel()
+
+
+async def _watch_readiness(app: App, names: Sequence[str], checker: HealthServicer) -> None:
+    """Keeps the health of every service name, and of the server as a whole (""), true to `app.ready`."""
+    was = None
+    while True:
+        status = health_pb2.HealthCheckResponse.SERVING
+        if app.ready is not None:
+            try:
+                async with asyncio.timeout(_READY_TIMEOUT):
+                    await app.ready()
+            except Exception as error:
+                status = health_pb2.HealthCheckResponse.NOT_SERVING
+                if was != status:
+                    logger.warning("not ready", extra={"cause": f"{type(error).__name__}: {error}"})
+        if status != was:
+            for name in ("", *names):
+                await checker.set(name, status)
+            was = status
+        # A service that is not ready is asked more often: others wait for it.
+        await asyncio.sleep(_READY_INTERVAL if status == health_pb2.HealthCheckResponse.SERVING else 0.2)
+
+
+def _report(task: asyncio.Task[None], failed: asyncio.Future[None]) -> None:
+    if task.cancelled() or failed.done():
+        return
+    error = task.exception() or RuntimeError(f"background task {task.get_name()} ended")
+    logger.error("background task failed", exc_info=error)
+    failed.set_exception(error)
+
+
+def export_metrics(listen: str) -> Callable[[], None]:
+    """Serves Prometheus' page at `listen` from a thread of its own; the result stops it."""
+    host, _, port = listen.rpartition(":")
+    server, thread = start_http_server(int(port), host or "127.0.0.1")
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    return stop

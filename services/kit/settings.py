@@ -1,0 +1,28 @@
+"""Configuration that every service has; each adds its own in its `settings.py`.
+
+Every value comes from an environment variable: the field's name in capitals after `TIKU_`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """What a gRPC service of any domain is told."""
+
+    model_config = SettingsConfigDict(env_prefix="TIKU_", extra="ignore", frozen=True)
+
+    listen: str = Field("127.0.0.1:0", description="Address to serve on, host:port; port 0 takes a free one.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    access_log: Literal["all", "problems"] = Field(
+        "problems", description="Whether every call is logged, or only failed and slow ones."
+    )
+    metrics_listen: str = Field("", description="Address of the Prometheus page, host:port; empty for none.")
+    max_in_flight: int = Field(1000, ge=1, description="Calls served at once; one more is refused, to be tried again.")
+    max_message_bytes: int = Field(16 * 1024 * 1024, ge=64 * 1024)
+    drain_seconds: float = Field(10.0, ge=0, description="Time that calls in flight get after a stop was asked for.")
+    blockbuster: bool = Field(False, description="Raise on every blocking call in the event loop.")

@@ -1,0 +1,139 @@
+"""Worker processes for work that holds the GIL: parsing, converting, tokenizing.
+
+Workers are spawned, never forked: gRPC does not survive a fork. Each dies with its parent, even if that is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import functools
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+from services.kit import errors
+
+R = TypeVar("R")
+
+_PR_SET_PDEATHSIG = 1
+
+
+class WorkerPool:
+    """A bounded number of spawned processes, each doing one thing at a time.
+
+    A call that runs out of time or is cancelled takes its process down with it, and a fresh one takes its place: that
+    is the only way to stop Python code that does not yield. `initializer` runs first in every process.
+    """
+
+    def __init__(self, max_workers: int = 1, initializer: Callable[[], None] | None = None) -> None:
+        self._initializer = initializer
+        # Starting a process blocks, and the kernel takes the end of the *thread* that started a process for the end
+        # of its parent: one thread that lasts as long as the pool starts them all.
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="worker-starter")
+        self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
+        self._all: set[_Worker] = set()
+        for _ in range(max_workers):
+            self._add()
+
+    async def __aenter__(self) -> WorkerPool:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def run(self, function: Callable[..., R], /, *args: Any, timeout: float) -> R:
+        """The result of `function(*args)` in a worker; arguments, result and errors are pickled.
+
+        Raises `DeadlineExceeded` after `timeout` seconds of work and `Unavailable` when the process died under it
+        (the kernel's memory killer, a crash in native code).
+        """
+        worker = await self._idle.get()
+        try:
+            async with asyncio.timeout(timeout):
+                loop = asyncio.get_running_loop()
+                submitted = await loop.run_in_executor(self._starter, functools.partial(worker.submit, function, *args))
+                result = await asyncio.wrap_future(submitted)
+        except TimeoutError as error:
+            self._replace(worker)
+            raise errors.DeadlineExceeded(
+                f"The work took more than {timeout:g} seconds.", reason="WORK_TOO_LONG"
+            ) from error
+        except BrokenProcessPool as error:
+            self._replace(worker)
+            raise errors.Unavailable("The worker process died.", reason="WORKER_DIED") from error
+        except asyncio.CancelledError:
+            self._replace(worker)
+            raise
+        except BaseException:
+            self._idle.put_nowait(worker)
+            raise
+        self._idle.put_nowait(worker)
+        return result
+
+    async def close(self) -> None:
+        """Ends every process; what they were doing is lost."""
+        for worker in list(self._all):
+            self._kill(worker)
+        self._starter.shutdown(wait=False)
+
+    def _add(self) -> None:
+        worker = _Worker(self._initializer)
+        self._all.add(worker)
+        self._idle.put_nowait(worker)
+
+    def _replace(self, worker: _Worker) -> None:
+        self._kill(worker)
+        self._add()
+
+    def _kill(self, worker: _Worker) -> None:
+        self._all.discard(worker)
+        worker.kill()
+
+
+class _Worker:
+    """One process, started by its first work in the thread that hands it over."""
+
+    def __init__(self, initializer: Callable[[], None] | None) -> None:
+        self._initializer = initializer
+        self._executor: ProcessPoolExecutor | None = None
+
+    def submit(self, function: Callable[..., R], /, *args: Any) -> Future[R]:
+        if self._executor is None:
+            self._executor = ProcessPoolExecutor(
+                1, mp_context=get_context("spawn"), initializer=_start, initargs=(os.getpid(), self._initializer)
+            )
+        return self._executor.submit(function, *args)
+
+    @property
+    def pids(self) -> list[int]:
+        # There is no public way to an executor's processes before Python 3.14.
+        return list(getattr(self._executor, "_processes", None) or ())
+
+    def kill(self) -> None:
+        """Ends the process whatever it is doing; the executor's own shutdown would wait for the work to end."""
+        for pid in self.pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _start(parent: int, initializer: Callable[[], None] | None) -> None:
+    die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
+    if initializer is not None:
+        initializer()
+
+
+def die_with_parent(parent: int, number: int = signal.SIGKILL) -> None:
+    """Asks Linux to send this process signal `number` when `parent` ends; elsewhere it does nothing."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
+    if os.getppid() != parent:  # It ended before we asked.
+        os.kill(os.getpid(), number)

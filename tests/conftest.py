@@ -1,0 +1,24 @@
+"""What every test gets: no blocking call in an event loop goes unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import grpc
+import pytest
+from blockbuster import blockbuster_ctx
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls() -> Iterator[None]:
+    """Raises `BlockingError` where code under test blocks its event loop."""
+    with blockbuster_ctx():
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def grpc_stays_up() -> Iterator[None]:
+    """Keeps grpc.aio's polling thread: its end, with the last channel of a test, would block the loop."""
+    grpc.aio.init_grpc_aio()  # type: ignore[attr-defined]  # Not in the stubs.
+    yield
+    grpc.aio.shutdown_grpc_aio()  # type: ignore[attr-defined]

@@ -1,0 +1,70 @@
+"""Worker processes: results, errors, time, death."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+from services.kit import errors
+from services.kit.workers import WorkerPool
+
+
+def _square(number: int) -> int:
+    return number * number
+
+
+def _sleep(seconds: float) -> None:
+    time.sleep(seconds)  # noqa: TID251  A worker may block: that is what it is for.
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _running(pids: list[int]) -> bool:
+    return any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids)
+
+
+async def test_a_result_and_an_error_come_back() -> None:
+    async with WorkerPool(2) as pool:
+        assert await asyncio.gather(*(pool.run(_square, n, timeout=30) for n in range(6))) == [0, 1, 4, 9, 16, 25]
+        with pytest.raises(TypeError):
+            await pool.run(_square, "x", timeout=30)
+        assert await pool.run(_square, 3, timeout=30) == 9
+
+
+async def test_a_stuck_worker_is_replaced() -> None:
+    async with WorkerPool(1) as pool:
+        with pytest.raises(errors.DeadlineExceeded):
+            await pool.run(_sleep, 60, timeout=0.3)
+        assert await pool.run(_square, 2, timeout=30) == 4
+
+
+async def test_a_dead_worker_is_replaced() -> None:
+    async with WorkerPool(1) as pool:
+        with pytest.raises(errors.Unavailable):
+            await pool.run(_die, timeout=30)
+        assert await pool.run(_square, 2, timeout=30) == 4
+
+
+async def test_a_cancelled_call_frees_its_worker_and_no_process_stays() -> None:
+    async with WorkerPool(1) as pool:
+        task = asyncio.create_task(pool.run(_sleep, 60, timeout=120))
+        await asyncio.sleep(0.3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await pool.run(_square, 2, timeout=30) == 4
+        pids = [pid for worker in pool._all for pid in worker.pids]
+        assert pids
+    for _ in range(100):
+        if not await asyncio.to_thread(_running, pids):
+            break
+        await asyncio.sleep(0.05)
+    else:
+        pytest.fail("a worker outlived its pool")
