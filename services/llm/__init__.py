@@ -1,0 +1,1 @@
+"""The gateway to language models: chat, embeddings and rerank."""
