@@ -22,6 +22,8 @@ _LATIN_WORD = re.compile("[A-Za-zÀ-ɏ]+")
 _ENGLISH_FUNCTION_WORDS = re.compile(
     r"(?i:the|of|and|to|in|is|are|an?|that|it|for|on|with|as|was|be|by|from|this|which|or|at|not|ha(?:s|ve)|can)"
 )
+_CJK_RANGES = ((0x2E80, 0x9FFF), (0xF900, 0xFAFF), (0xFF00, 0xFFEF), (0x20000, 0x3FFFF))
+_SHARED_PUNCTUATION = "“”‘’…—·"
 _LANGUAGE_SAMPLE_CHARS = 50_000
 
 
@@ -57,14 +59,10 @@ def _translation(text: str) -> dict[int, str | None]:
 
 
 def is_cjk(char: str) -> bool:
-    """Whether `char` is of a script written without spaces between words, or of its punctuation."""
+    """Whether `char` is of a script written without spaces between words, or of its own punctuation."""
     code = ord(char)
     return (
-        0x2E80 <= code <= 0x9FFF
-        or 0xF900 <= code <= 0xFAFF
-        or 0xFF00 <= code <= 0xFFEF
-        or 0x20000 <= code <= 0x3FFFF
-        or char in "“”‘’…—·"
+        0x2E80 <= code <= 0x9FFF or 0xF900 <= code <= 0xFAFF or 0xFF00 <= code <= 0xFFEF or 0x20000 <= code <= 0x3FFFF
     )
 
 
@@ -72,7 +70,10 @@ def join_lines(before: str, after: str) -> str:
     """Join two lines of one paragraph: nothing between CJK characters, a space otherwise."""
     if not before or not after:
         return before + after
-    if is_cjk(before[-1]) and is_cjk(after[0]):
+    last, first = before[-1], after[0]
+    # Curly quotes and dashes are Chinese punctuation beside a Chinese character, English otherwise.
+    chinese = is_cjk(last) or is_cjk(first)
+    if chinese and (is_cjk(last) or last in _SHARED_PUNCTUATION) and (is_cjk(first) or first in _SHARED_PUNCTUATION):
         return before + after
     return f"{before} {after}"
 

@@ -31,6 +31,7 @@ class DocumentBuilder:
     def __init__(self, limits: ParseLimits) -> None:
         self.limits = limits
         self.title = ""
+        self.no_text_message = "the file holds no text"
         self._deadline = time.monotonic() + limits.seconds
         self._parts: list[str] = []
         self._length = 0
@@ -54,6 +55,15 @@ class DocumentBuilder:
                 ParseReason.TOO_MANY_PAGES,
                 f"the file has {count:,} {unit} and at most {self.limits.pages:,} are read",
                 {"limit": str(self.limits.pages), "found": str(count)},
+            )
+
+    def check_chars(self, count: int) -> None:
+        """Raise TOO_MUCH_TEXT when a file holds more characters than are read."""
+        if count > self.limits.chars:
+            raise ParseError(
+                ParseReason.TOO_MUCH_TEXT,
+                f"the file holds more than {self.limits.chars:,} characters of text: upload it in parts",
+                {"limit": str(self.limits.chars)},
             )
 
     def begin_page(self) -> None:
@@ -80,12 +90,7 @@ class DocumentBuilder:
         separator = self._separator(kind)
         start = self._length + len(separator)
         end = start + len(text)
-        if end > self.limits.chars:
-            raise ParseError(
-                ParseReason.TOO_MUCH_TEXT,
-                f"the file holds more than {self.limits.chars:,} characters of text: upload it in parts",
-                {"limit": str(self.limits.chars)},
-            )
+        self.check_chars(end)
         self._open_pages(start)
         self._blocks.append(Block(kind, start, end, len(self._page_starts), level))
         self._page_starts.extend(min(start + offset, end) for offset in breaks)
@@ -103,10 +108,10 @@ class DocumentBuilder:
         self._page_starts += [start] * self._pages_to_open
         self._pages_to_open = 0
 
-    def finish(self, no_text: str = "the file holds no text") -> ParsedDocument:
-        """The finished document; raises NO_TEXT with the given sentence when nothing visible was added."""
+    def finish(self) -> ParsedDocument:
+        """The finished document; raises NO_TEXT when nothing visible was added."""
         if not self._blocks:
-            raise ParseError(ParseReason.NO_TEXT, no_text, {"pages": str(self._pages_to_open)})
+            raise ParseError(ParseReason.NO_TEXT, self.no_text_message, {"pages": str(self._pages_to_open)})
         self._open_pages(self._length)
         text = "".join(self._parts)
         return ParsedDocument(

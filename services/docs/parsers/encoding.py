@@ -21,6 +21,7 @@ _ACCEPTED = ("gb18030", "big5")
 # A rival that wins wherever accented Western letters read better than Chinese; it is never accepted itself,
 # because almost any damaged bytes pass for it.
 _RIVAL = "cp1252"
+_LEGACY_FAMILIES = ("gb", "big5", "cp125", "iso8859", "shift_jis", "euc_", "koi8")
 _SAMPLE_BYTES = 64 * 1024
 _LARGEST_CHAOS = 0.1
 
@@ -30,8 +31,8 @@ def read_text(path: Path) -> str:
     return decode(path.read_bytes())
 
 
-def decode(data: bytes) -> str:
-    """`data` as text: by its byte order mark, as UTF-8, or as the legacy encoding that reads as language.
+def decode(data: bytes, declared: str = "") -> str:
+    """`data` as text: by its byte order mark, as UTF-8, as `declared`, or as a legacy encoding that reads well.
 
     Raises `ParseError` INVALID_ENCODING with `byte_offset` and the encoding that was expected there.
     """
@@ -44,7 +45,7 @@ def decode(data: bytes) -> str:
         # Whole multi-byte sequences before the fault mean UTF-8 that is damaged, not another encoding.
         if any(byte >= 0x80 for byte in data[: error.start]):
             raise _invalid("utf-8", error.start) from error
-        legacy = _legacy_encoding(data)
+        legacy = _known(declared) or _legacy_encoding(data)
         if legacy is None:
             raise _invalid("utf-8", error.start) from error
         return _decode_strictly(data, legacy, 0)
@@ -55,6 +56,18 @@ def _decode_strictly(data: bytes, encoding: str, skip: int) -> str:
         return data[skip:].decode(encoding)
     except UnicodeDecodeError as error:
         raise _invalid(encoding, skip + error.start) from error
+
+
+def _known(declared: str) -> str:
+    """Python's name of a declared legacy encoding; empty when it is Unicode, unknown or none of text."""
+    try:
+        encoding = codecs.lookup(declared).name if declared else ""
+    except LookupError:
+        return ""
+    if not encoding.startswith(_LEGACY_FAMILIES):
+        return ""
+    # GB2312 and GBK are subsets of GB18030, and pages that name them often use more.
+    return "gb18030" if encoding in {"gb2312", "gbk"} else encoding
 
 
 def _legacy_encoding(data: bytes) -> str | None:

@@ -13,6 +13,7 @@ from services.docs.document import BlockKind
 from services.docs.normalizing import join_lines
 from services.docs.parsers.builder import DocumentBuilder
 from services.docs.parsers.encoding import read_text
+from services.docs.parsers.markup import table_text
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n(?:---|\.\.\.)\n", re.DOTALL)
 _FRONT_MATTER_TITLE = re.compile(r"^title:\s*(['\"]?)(.+?)\1\s*$", re.MULTILINE)
@@ -131,9 +132,3 @@ def _table_text(tokens: list[Token]) -> str:
         elif token.type == "inline":
             rows[-1].append(inline_text(token))
     return table_text(rows)
-
-
-def table_text(rows: list[list[str]]) -> str:
-    """Rows as lines, cells between bars; the line breaks within a cell become spaces."""
-    lines = (" | ".join(" ".join(cell.split()) for cell in row) for row in rows)
-    return "\n".join(line for line in lines if line.strip(" |"))

@@ -1,0 +1,33 @@
+"""How structure that plain text lacks is written: tables, exponents, indices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+_SUPERSCRIPTS = str.maketrans("0123456789+-−=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱ")
+_SUBSCRIPTS = str.maketrans("0123456789+-−=()aeoxhklmnpst", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎ₐₑₒₓₕₖₗₘₙₚₛₜ")
+
+
+def table_text(rows: Iterable[Sequence[str]]) -> str:
+    """Rows as lines, cells between bars; line breaks within a cell become spaces, empty rows vanish."""
+    lines = (" | ".join(" ".join(cell.split()) for cell in row) for row in rows)
+    return "\n".join(line for line in lines if line.strip(" |"))
+
+
+def superscript(text: str) -> str:
+    """`text` raised: in Unicode's superscripts where all of it exists in them, else as `^text`."""
+    return _raised(text, _SUPERSCRIPTS, "^")
+
+
+def subscript(text: str) -> str:
+    """`text` lowered: in Unicode's subscripts where all of it exists in them, else as `_text`."""
+    return _raised(text, _SUBSCRIPTS, "_")
+
+
+def _raised(text: str, table: dict[int, int], mark: str) -> str:
+    text = text.strip()
+    if not text:
+        return ""
+    if all(ord(char) in table for char in text):
+        return text.translate(table)
+    return f"{mark}{text}" if len(text) == 1 else f"{mark}({text})"
