@@ -1,0 +1,1 @@
+"""The retrieval service: indexes chunks, finds them and answers from them with citations."""

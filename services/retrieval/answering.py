@@ -1,0 +1,168 @@
+"""A cited answer as a stream: sources, text, citations, the end."""
+
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from services.kit.coalesce import coalesce
+from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgument
+from services.retrieval import prompting
+from services.retrieval.citing import Citation, CitedText, Delta
+from services.retrieval.extracting import Extractor
+from services.retrieval.passage import Chunk, Source, source_of
+from services.retrieval.ports import ChatFinish, ChatModel, LegQuery, Usage
+from services.retrieval.refusing import RefusalFilter, declines
+from services.retrieval.relevance import RelevanceGate
+from services.retrieval.retrieving import Retriever
+
+_NO_CHAT_PROVIDER = "NO_CHAT_PROVIDER"
+
+
+class Outcome(Enum):
+    """How an answer ended."""
+
+    ANSWERED = "answered"
+    NOT_IN_MATERIAL = "not_in_material"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The passages that the answer may cite, number 1 first; always the first event."""
+
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The end; ``text`` is all deltas joined, ``model`` is empty when none was asked."""
+
+    outcome: Outcome
+    text: str
+    usage: Usage
+    model: str
+
+
+Event = Sources | Delta | Citation | Done
+
+
+class Answerer:
+    """Answers from passages or says that they do not hold the answer.
+
+    ``context_tokens`` bounds passages, question and answer together; ``answer_tokens`` is the answer's part.
+    """
+
+    def __init__(
+        self,
+        retriever: Retriever,
+        gate: RelevanceGate,
+        chat: ChatModel,
+        extractor: Extractor,
+        *,
+        context_tokens: int = 4096,
+        answer_tokens: int = 512,
+    ) -> None:
+        self._retriever = retriever
+        self._gate = gate
+        self._chat = chat
+        self._extractor = extractor
+        self._context_tokens = context_tokens
+        self._answer_tokens = answer_tokens
+
+    async def answer(self, query: LegQuery, model: str = "") -> AsyncGenerator[Event, None]:
+        """Yield ``Sources``, then deltas and citations, then ``Done``.
+
+        Each citation comes right after the delta that ends with its mark. Every answered question has at least
+        one citation: where the model cited nothing, the sources that support its sentences are cited at the
+        end, and where none does, the answer says so and ends as NOT_IN_MATERIAL. Closing the generator stops
+        the model. Raises InvalidArgument for a blank question, and what retrieval and the model raise.
+        """
+        if not query.text.strip():
+            raise InvalidArgument(
+                "question must hold more than white space.",
+                violations=[FieldViolation("question", "must hold more than white space")],
+            )
+        retrieval = await self._retriever.retrieve(query)
+        hits = prompting.fit(query.text, retrieval.hits, self._context_tokens, self._answer_tokens)
+        if not self._gate.passes(query.text, hits):
+            yield Sources(())
+            refusal = prompting.refusal(query.text)
+            yield Delta(refusal)
+            yield Done(Outcome.NOT_IN_MATERIAL, refusal, Usage(), "")
+            return
+        passages = [hit.chunk for hit in hits]
+        yield Sources(tuple(source_of(chunk) for chunk in passages))
+        try:
+            async with contextlib.aclosing(self._write(query.text, passages, model)) as events:
+                async for event in events:
+                    yield event
+        except FailedPrecondition as error:
+            if error.reason != _NO_CHAT_PROVIDER or model:
+                raise
+            async with contextlib.aclosing(
+                self._extract(query.text, passages, ChatFinish(Usage(), "", False))
+            ) as events:
+                async for event in events:
+                    yield event
+
+    async def _write(self, question: str, passages: Sequence[Chunk], model: str) -> AsyncGenerator[Event, None]:
+        answer = CitedText(question, passages)
+        refusal = RefusalFilter()
+        finish = ChatFinish(Usage(), model, False)
+        stream = self._chat.stream(
+            system=prompting.instructions(question),
+            user=prompting.prompt(question, passages),
+            model=model,
+            max_tokens=self._answer_tokens,
+        )
+
+        async def texts() -> AsyncGenerator[str, None]:
+            nonlocal finish
+            async with contextlib.aclosing(stream):
+                async for item in stream:
+                    if isinstance(item, ChatFinish):
+                        finish = item
+                    else:
+                        yield item
+
+        async with contextlib.aclosing(coalesce(texts())) as pieces:
+            async for piece in pieces:
+                for event in answer.feed(refusal.feed(piece)):
+                    yield event
+                if refusal.refused:
+                    break
+        for event in (*answer.feed(refusal.close()), *answer.close()):
+            yield event
+        if refusal.refused and not answer.text.strip():
+            text = prompting.refusal(question)
+            yield Delta(text)
+            yield Done(Outcome.NOT_IN_MATERIAL, text, finish.usage, finish.model)
+            return
+        if not answer.text.strip():
+            # A model that says nothing leaves the passages themselves to answer.
+            async with contextlib.aclosing(self._extract(question, passages, finish)) as events:
+                async for extracted in events:
+                    yield extracted
+            return
+        outcome = Outcome.ANSWERED
+        if declines(answer.text) or (refusal.refused and not answer.citation_count):
+            outcome = Outcome.NOT_IN_MATERIAL
+        elif not answer.citation_count:
+            support = answer.cite_support()
+            for event in support:
+                yield event
+            if not support:
+                outcome = Outcome.NOT_IN_MATERIAL
+                for event in answer.feed(" " + prompting.unsupported(question)):
+                    yield event
+        yield Done(outcome, answer.text, finish.usage, finish.model)
+
+    async def _extract(
+        self, question: str, passages: Sequence[Chunk], finish: ChatFinish
+    ) -> AsyncGenerator[Event, None]:
+        answer = CitedText(question, passages)
+        for extract in await self._extractor.extract(question, passages):
+            chunk = passages[extract.number - 1]
+            for event in answer.quote(chunk.text[extract.span.start : extract.span.end], extract.number, extract.span):
+                yield event
+        yield Done(Outcome.ANSWERED, answer.text, finish.usage, finish.model)

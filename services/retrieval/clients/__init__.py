@@ -1,0 +1,1 @@
+"""Clients of other Tiku services, each an adapter of a port."""

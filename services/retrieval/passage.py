@@ -1,0 +1,78 @@
+"""The values that every part of retrieval speaks of: chunks, hits and sources."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage of a document: the slice ``[start, end)`` of its normalized text, in code points.
+
+    ``ordinal`` is its position among the document's chunks from 0; ``page`` is the page on which it starts,
+    from 1, or 0 when the source has no pages.
+    """
+
+    chunk_id: str
+    document_id: str
+    document_name: str
+    ordinal: int
+    text: str
+    page: int
+    start: int
+    end: int
+    heading_path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedChunk:
+    """A chunk with its embedding as a passage, one float a dimension."""
+
+    chunk: Chunk
+    vector: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that was found.
+
+    ``score`` orders the hits of one list and means what the list says (cosine, fused rank, rerank score).
+    ``similarity`` keeps the cosine to the question through fusion and rerank, because the relevance gate
+    needs an absolute measure; it is None when no vector leg found the chunk. ``embedding_model`` says which
+    model it is a cosine of: the figures of two models do not compare.
+    """
+
+    chunk: Chunk
+    score: float
+    legs: tuple[str, ...] = ()
+    similarity: float | None = None
+    embedding_model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A verbatim quote with its place: ``quote`` is the slice ``[start, end)`` of the normalized text."""
+
+    document_id: str
+    document_name: str
+    chunk_id: str
+    page: int
+    start: int
+    end: int
+    quote: str
+
+
+def source_of(chunk: Chunk, start: int = 0, end: int | None = None) -> Source:
+    """Quote ``chunk.text[start:end]``, offsets counted inside the chunk; the whole chunk by default.
+
+    The page is the chunk's: where a chunk runs over a page break, its later sentences carry the first page.
+    """
+    quote = chunk.text[start:end]
+    return Source(
+        document_id=chunk.document_id,
+        document_name=chunk.document_name,
+        chunk_id=chunk.chunk_id,
+        page=chunk.page,
+        start=chunk.start + start,
+        end=chunk.start + start + len(quote),
+        quote=quote,
+    )

@@ -1,0 +1,38 @@
+"""An even spread over documents: what to read when there is a topic-less wish, such as "ask about all of it"."""
+
+from collections.abc import Sequence
+
+
+def allot(counts: Sequence[int], limit: int) -> list[int]:
+    """Share ``limit`` passages among documents in proportion to their chunk counts (largest remainder).
+
+    Every document that has a chunk gets at least one where ``limit`` allows it; no document gets more than it
+    has. Ties go to the earlier document, so the same input always gives the same shares.
+    """
+    total = sum(counts)
+    if total <= limit:
+        return list(counts)
+    shares = [count * limit / total for count in counts]
+    allotted = [int(share) for share in shares]
+    # Documents that round to nothing come first, then the largest remainders.
+    order = sorted(
+        (i for i, count in enumerate(counts) if count > 0),
+        key=lambda i: (allotted[i] > 0, allotted[i] - shares[i], i),
+    )
+    left = limit - sum(allotted)
+    for i in order[:left]:
+        allotted[i] += 1
+    starved = [i for i in order if allotted[i] == 0]
+    for i in starved:
+        richest = max(range(len(allotted)), key=lambda j: (allotted[j], -j))
+        if allotted[richest] <= 1:
+            break
+        allotted[richest] -= 1
+        allotted[i] = 1
+    return allotted
+
+
+def spread(count: int, wanted: int) -> list[int]:
+    """Return ``wanted`` ordinals of ``count``, in order, each in the middle of its equal share of the document."""
+    wanted = min(count, wanted)
+    return [(2 * i + 1) * count // (2 * wanted) for i in range(wanted)]

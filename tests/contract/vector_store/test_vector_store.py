@@ -1,0 +1,215 @@
+"""What every vector store promises, on memory, on Qdrant Edge behind Qdrant's API, and on a Qdrant server."""
+
+import asyncio
+import math
+import os
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+import pytest
+
+from services.retrieval.passage import Chunk, EmbeddedChunk
+from services.retrieval.ports import VectorStore
+from services.retrieval.stores.memory import MemoryVectorStore
+from services.retrieval.stores.qdrant import open_qdrant
+
+MODEL = "multilingual-e5-small"
+ALICE = "alice"
+BOB = "bob"
+
+
+def document() -> str:
+    return str(uuid.uuid4())
+
+
+def chunk(document_id: str, ordinal: int, text: str = "水是 blue 🙂.") -> Chunk:
+    start = ordinal * 100
+    return Chunk(
+        chunk_id=str(uuid.uuid5(uuid.UUID(document_id), f"{ordinal}:{start}")),
+        document_id=document_id,
+        document_name="物理 notes.pdf",
+        ordinal=ordinal,
+        text=text,
+        page=ordinal // 2 + 1,
+        start=start,
+        end=start + len(text),
+        heading_path=("第一章", "Colour"),
+    )
+
+
+def direction(degrees: float, dimension: int = 4) -> list[float]:
+    radians = math.radians(degrees)
+    return [math.cos(radians), math.sin(radians)] + [0.0] * (dimension - 2)
+
+
+def embedded(document_id: str, ordinal: int, degrees: float) -> EmbeddedChunk:
+    return EmbeddedChunk(chunk(document_id, ordinal), direction(degrees))
+
+
+@pytest.fixture(params=["memory", "qdrant-edge", "qdrant-server"])
+def address(request: pytest.FixtureRequest) -> str:
+    """The Qdrant to use; empty for the store in memory."""
+    if request.param == "memory":
+        return ""
+    if request.param == "qdrant-edge":
+        return str(request.getfixturevalue("qdrant_url"))
+    if not (url := os.environ.get("TIKU_TEST_QDRANT_URL")):
+        pytest.skip("no Qdrant server: set TIKU_TEST_QDRANT_URL=http://host:6334 to run the contract on it")
+    return url
+
+
+@pytest.fixture
+async def store(address: str) -> AsyncIterator[VectorStore]:
+    if not address:
+        yield MemoryVectorStore()
+        return
+    async with open_qdrant(address, prefix=f"test_{uuid.uuid4().hex}") as qdrant:
+        yield qdrant
+
+
+async def found(
+    store: VectorStore, owner: str, degrees: float = 0, documents: Sequence[str] = (), limit: int = 10
+) -> list[int]:
+    hits = await store.search(MODEL, direction(degrees), owner, documents, limit)
+    return [hit.chunk.ordinal for hit in hits]
+
+
+async def test_nearest_come_first_with_their_cosine(store: VectorStore) -> None:
+    doc = document()
+    await store.upsert(MODEL, ALICE, [embedded(doc, i, 30.0 * i) for i in range(4)])
+    hits = await store.search(MODEL, direction(10), ALICE, (), 3)
+    assert [hit.chunk.ordinal for hit in hits] == [0, 1, 2]
+    expected = [math.cos(math.radians(angle)) for angle in (10, 20, 50)]
+    assert [hit.score for hit in hits] == pytest.approx(expected, abs=1e-5)
+
+
+async def test_a_vectors_length_does_not_matter(store: VectorStore) -> None:
+    doc = document()
+    await store.upsert(MODEL, ALICE, [EmbeddedChunk(chunk(doc, 0), [7.0, 0.0, 0.0, 0.0]), embedded(doc, 1, 60)])
+    hits = await store.search(MODEL, [3.0, 0.0, 0.0, 0.0], ALICE, (), 1)
+    assert hits[0].chunk.ordinal == 0
+    assert hits[0].score == pytest.approx(1.0, abs=1e-5)
+
+
+async def test_a_chunk_comes_back_as_it_was(store: VectorStore) -> None:
+    stored = chunk(document(), 3, "空格 \n tabs\t and “quotes” 𝛼")
+    await store.upsert(MODEL, ALICE, [EmbeddedChunk(stored, direction(0))])
+    hits = await store.search(MODEL, direction(0), ALICE, (), 1)
+    assert hits[0].chunk == stored
+    assert await store.read(ALICE, {stored.document_id: [3]}) == [stored]
+
+
+async def test_what_is_confirmed_is_searchable_at_once(store: VectorStore) -> None:
+    for i in range(5):
+        doc = document()
+        await store.upsert(MODEL, ALICE, [embedded(doc, i, 0)])
+        assert await found(store, ALICE, documents=[doc]) == [i]
+
+
+async def test_repeating_an_upsert_changes_nothing_and_a_new_text_replaces(store: VectorStore) -> None:
+    doc = document()
+    chunks = [embedded(doc, i, 10 * i) for i in range(3)]
+    await store.upsert(MODEL, ALICE, chunks)
+    await store.upsert(MODEL, ALICE, chunks)
+    assert await store.count(ALICE, [doc]) == [3]
+    changed = replace(chunks[1].chunk, text="new", end=103)
+    await store.upsert(MODEL, ALICE, [EmbeddedChunk(changed, direction(10))])
+    assert await store.count(ALICE, [doc]) == [3]
+    assert await store.read(ALICE, {doc: [1]}) == [changed]
+
+
+async def test_documents_narrow_a_search(store: VectorStore) -> None:
+    first, second, third = document(), document(), document()
+    for i, doc in enumerate((first, second, third)):
+        await store.upsert(MODEL, ALICE, [embedded(doc, i, i)])
+    assert await found(store, ALICE, documents=[second]) == [1]
+    assert await found(store, ALICE, documents=[third, first]) == [0, 2]
+    assert await found(store, ALICE) == [0, 1, 2]
+    assert await found(store, ALICE, documents=[document()]) == []
+
+
+async def test_another_owner_finds_counts_reads_and_removes_nothing(store: VectorStore) -> None:
+    doc = document()
+    await store.upsert(MODEL, ALICE, [embedded(doc, 0, 0)])
+    assert await found(store, BOB) == []
+    assert await found(store, BOB, documents=[doc]) == []
+    assert await store.count(BOB, [doc]) == [0]
+    assert await store.read(BOB, {doc: [0]}) == []
+    await store.delete_document(BOB, doc)
+    assert await found(store, ALICE, documents=[doc]) == [0]
+
+
+async def test_another_owner_cannot_replace_a_chunk_by_using_its_id(store: VectorStore) -> None:
+    doc = document()
+    mine = chunk(doc, 0, "mine")
+    theirs = replace(mine, text="theirs!", end=7)
+    await store.upsert(MODEL, ALICE, [EmbeddedChunk(mine, direction(0))])
+    await store.upsert(MODEL, BOB, [EmbeddedChunk(theirs, direction(0))])
+    assert await store.read(ALICE, {doc: [0]}) == [mine]
+    assert await store.read(BOB, {doc: [0]}) == [theirs]
+
+
+async def test_delete_removes_one_document_under_every_model(store: VectorStore) -> None:
+    gone, kept = document(), document()
+    await store.upsert(MODEL, ALICE, [embedded(gone, 0, 0), embedded(kept, 1, 0)])
+    await store.upsert("other/model", ALICE, [EmbeddedChunk(chunk(gone, 0), direction(0, 8))])
+    await store.delete_document(ALICE, gone)
+    assert await found(store, ALICE) == [1]
+    assert await store.search("other/model", direction(0, 8), ALICE, (), 5) == []
+    assert await store.count(ALICE, [gone, kept]) == [0, 1]
+    await store.delete_document(ALICE, gone)
+
+
+async def test_models_never_mix(store: VectorStore) -> None:
+    doc = document()
+    await store.upsert("a/b", ALICE, [embedded(doc, 0, 0)])
+    await store.upsert("a-b", ALICE, [embedded(doc, 1, 0)])
+    await store.upsert("a/b", ALICE, [EmbeddedChunk(chunk(doc, 2), direction(0, 8))])
+    for model, dimension, ordinal in (("a/b", 4, 0), ("a-b", 4, 1), ("a/b", 8, 2)):
+        hits = await store.search(model, direction(0, dimension), ALICE, (), 5)
+        assert [hit.chunk.ordinal for hit in hits] == [ordinal]
+
+
+async def test_a_model_without_chunks_finds_nothing(store: VectorStore) -> None:
+    assert await store.search("never-used", direction(0), ALICE, (), 5) == []
+    assert await store.count(ALICE, [document()]) == [0]
+    assert await store.read(ALICE, {document(): [0, 1]}) == []
+    await store.delete_document(ALICE, document())
+
+
+async def test_read_gives_documents_as_asked_and_chunks_in_reading_order(store: VectorStore) -> None:
+    first, second = document(), document()
+    await store.upsert(MODEL, ALICE, [embedded(first, i, 7 * i) for i in (4, 0, 3, 1, 2)])
+    await store.upsert(MODEL, ALICE, [embedded(second, i, 7 * i) for i in (1, 0)])
+    chunks = await store.read(ALICE, {second: [1, 0], first: [4, 2, 99]})
+    assert [(c.document_id, c.ordinal) for c in chunks] == [(second, 0), (second, 1), (first, 2), (first, 4)]
+
+
+async def test_a_chunk_under_two_models_is_counted_and_read_once(store: VectorStore) -> None:
+    doc = document()
+    await store.upsert(MODEL, ALICE, [embedded(doc, 0, 0), embedded(doc, 1, 5)])
+    await store.upsert("other", ALICE, [EmbeddedChunk(chunk(doc, i), direction(0, 8)) for i in (0, 1)])
+    assert await store.count(ALICE, [doc]) == [2]
+    assert [c.ordinal for c in await store.read(ALICE, {doc: [0, 1]})] == [0, 1]
+
+
+async def test_first_upserts_at_once_do_not_collide(store: VectorStore) -> None:
+    docs = [document() for _ in range(8)]
+    async with asyncio.TaskGroup() as group:
+        for doc in docs:
+            group.create_task(store.upsert(MODEL, ALICE, [embedded(doc, 0, 0)]))
+    assert await store.count(ALICE, docs) == [1] * 8
+
+
+async def test_a_large_document_is_stored_whole(store: VectorStore) -> None:
+    doc = document()
+    await store.upsert(MODEL, ALICE, [EmbeddedChunk(chunk(doc, i, "字" * 3000), direction(i / 10)) for i in range(600)])
+    assert await store.count(ALICE, [doc]) == [600]
+    chunks = await store.read(ALICE, {doc: range(600)})
+    assert [c.ordinal for c in chunks] == list(range(600))
+    assert len(await store.search(MODEL, direction(0), ALICE, [doc], 200)) == 200
+
+
+async def test_it_answers_a_ping(store: VectorStore) -> None:
+    await store.ping()
