@@ -1,0 +1,104 @@
+"""Composition root of the docs service."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
+
+from services.docs.clients.llm import EMBED, LlmEmbedder
+from services.docs.clients.retrieval import RETRIED, RetrievalIndex
+from services.docs.deleting import Deleter
+from services.docs.document import ChunkSettings, ParseLimits
+from services.docs.events import Watcher
+from services.docs.indexing import Indexer, IndexingSettings
+from services.docs.jobs import Jobs
+from services.docs.library import Library
+from services.docs.objects.obstore import ObstoreObjects
+from services.docs.parsers.worker import prepare_worker
+from services.docs.queue.pgq import PgQueuerJobQueue, PgQueuerSettings
+from services.docs.readers.pool import PoolReader
+from services.docs.recovery import recover
+from services.docs.servicer import DocsServicer
+from services.docs.settings import DocsSettings
+from services.docs.stores.news import PostgresNews
+from services.docs.stores.postgres import MIGRATIONS, SCHEMA, PostgresDocumentStore
+from services.docs.uploading import Uploader
+from services.kit.channels import open_channel
+from services.kit.migrations import migrate
+from services.kit.server import App, Registration
+from services.kit.workers import WorkerPool
+from tiku.docs.v1 import docs_pb2_grpc
+
+
+async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
+    """Wires the service; what it opens, `stack` closes. Ready while the database answers."""
+    dsn = settings.postgres_dsn.get_secret_value()
+    if settings.migrate:
+        await migrate(dsn, SCHEMA, MIGRATIONS)
+    queue = PgQueuerJobQueue(
+        dsn, PgQueuerSettings(workers=settings.index_jobs, heartbeat=settings.job_heartbeat_seconds)
+    )
+    store = await stack.enter_async_context(
+        PostgresDocumentStore.opened(dsn, queue, connections=settings.postgres_connections)
+    )
+    news = PostgresNews(dsn)
+    objects = await stack.enter_async_context(_objects(settings))
+    llm = await stack.enter_async_context(open_channel(settings.llm_target, retry=EMBED))
+    retrieval = await stack.enter_async_context(open_channel(settings.retrieval_target, retry=RETRIED))
+    index = RetrievalIndex(retrieval)
+    # The parser's own limit for memory is what its process may add, so both are one number.
+    limits = ParseLimits(
+        seconds=settings.parse_seconds,
+        memory_bytes=settings.parse_memory_bytes,
+        file_bytes=settings.max_upload_bytes,
+    )
+    pool = await stack.enter_async_context(
+        WorkerPool(settings.parse_workers, partial(prepare_worker, limits.memory_bytes))
+    )
+    indexer = Indexer(
+        store,
+        news,
+        objects,
+        PoolReader(pool, limits, ChunkSettings()),
+        LlmEmbedder(llm, model=settings.embedding_model),
+        index,
+        IndexingSettings(
+            batch=settings.index_batch,
+            attempts=settings.index_attempts,
+            first_delay=settings.index_retry_seconds,
+        ),
+    )
+    deleter = Deleter(store, objects, index)
+    library = Library(store, objects)
+    await recover(store, objects)
+    jobs = Jobs(index=indexer, delete=deleter)
+    return App(
+        name="docs",
+        registrations=[
+            Registration(
+                docs_pb2_grpc.add_DocsServiceServicer_to_server,
+                DocsServicer(
+                    Uploader(store, objects, max_bytes=settings.max_upload_bytes),
+                    library,
+                    deleter,
+                    Watcher(store, news, library),
+                ),
+                "tiku.docs.v1.DocsService",
+            )
+        ],
+        ready=store.ping,
+        background=[news.run, partial(queue.work, jobs.run)],
+    )
+
+
+def _objects(settings: DocsSettings) -> AbstractAsyncContextManager[ObstoreObjects]:
+    if not settings.s3_bucket:
+        return ObstoreObjects.folder(settings.objects_path)
+    key, secret = settings.s3_access_key_id, settings.s3_secret_access_key
+    return ObstoreObjects.bucket(
+        settings.s3_bucket,
+        endpoint=settings.s3_endpoint or None,
+        region=settings.s3_region,
+        access_key_id=key.get_secret_value() if key else None,
+        secret_access_key=secret.get_secret_value() if secret else None,
+    )

@@ -1,0 +1,1 @@
+"""Clients of the other services that a document needs on its way into the index."""

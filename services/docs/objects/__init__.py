@@ -1,0 +1,1 @@
+"""Object stores: where files and normalized texts are kept."""

@@ -1,0 +1,47 @@
+"""Objects in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from services.kit.errors import NotFound
+
+_READ_BYTES = 1024 * 1024
+
+
+class MemoryObjects:
+    """Objects in a dictionary."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, bytes] = {}
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
+        self._objects[key] = b"".join([chunk async for chunk in chunks])
+
+    async def move(self, source: str, target: str) -> None:
+        if source not in self._objects and target not in self._objects:
+            raise _missing(source)
+        data = self._objects.pop(source, b"")
+        self._objects.setdefault(target, data)
+
+    async def size(self, key: str) -> int | None:
+        data = self._objects.get(key)
+        return None if data is None else len(data)
+
+    async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        if key not in self._objects:
+            raise _missing(key)
+        data = self._objects[key][start:end]
+        for begin in range(0, len(data), _READ_BYTES):
+            yield data[begin : begin + _READ_BYTES]
+
+    async def delete(self, key: str) -> None:
+        self._objects.pop(key, None)
+
+    async def list(self, prefix: str) -> AsyncIterator[str]:
+        for key in [key for key in self._objects if key.startswith(f"{prefix}/")]:
+            yield key
+
+
+def _missing(key: str) -> NotFound:
+    return NotFound("The file is not in the object store.", reason="OBJECT_NOT_FOUND", metadata={"key": key})

@@ -1,0 +1,170 @@
+"""Objects through obstore: a local folder or any S3 server, by the same calls."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import obstore
+from obstore.store import LocalStore, S3Store
+
+from services.kit.errors import NotFound
+
+_MIB = 1024 * 1024
+_READ_BYTES = _MIB
+# S3 takes parts of 5 MiB and more; a folder takes any, and the smaller the part, the less is in memory.
+_S3_PART_BYTES = 5 * _MIB
+_FOLDER_PART_BYTES = _MIB
+# What object_store's folder adds to the name of a file while it is being written.
+_UNFINISHED = re.compile(r"#\d+$")
+_LAST_USE_SECONDS = 0.1
+
+Store = LocalStore | S3Store
+
+
+class ObstoreObjects:
+    """Objects in an obstore store. `folder` and `bucket` make one."""
+
+    def __init__(self, store: Store, *, part_bytes: int, root: Path | None = None) -> None:
+        self._store = store
+        self._part_bytes = part_bytes
+        self._root = root
+
+    @classmethod
+    @asynccontextmanager
+    async def folder(cls, path: Path) -> AsyncIterator[ObstoreObjects]:
+        """Objects as files below `path`, which is made when it is not there."""
+        await asyncio.to_thread(path.mkdir, parents=True, exist_ok=True)
+        async with _outlived():
+            yield cls(LocalStore(path), part_bytes=_FOLDER_PART_BYTES, root=path)
+
+    @classmethod
+    @asynccontextmanager
+    async def bucket(
+        cls,
+        name: str,
+        *,
+        endpoint: str | None = None,
+        region: str | None = None,
+        access_key_id: str | None = None,
+        secret_access_key: str | None = None,
+    ) -> AsyncIterator[ObstoreObjects]:
+        """Objects in an S3 bucket that exists. What is not named comes from the environment, as AWS's tools do.
+
+        A bucket should have a lifecycle rule that aborts incomplete multipart uploads: those of a killed process
+        cannot be seen from here.
+        """
+        store = S3Store(
+            name,
+            endpoint=endpoint,
+            region=region,
+            access_key_id=access_key_id,
+            secret_access_key=secret_access_key,
+            virtual_hosted_style_request=endpoint is None,
+            client_options={"allow_http": endpoint is not None and endpoint.startswith("http://")},
+        )
+        async with _outlived():
+            yield cls(store, part_bytes=_S3_PART_BYTES)
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
+        writer = obstore.open_writer_async(self._store, key, buffer_size=self._part_bytes, max_concurrency=1)
+        try:
+            async for chunk in chunks:
+                await writer.write(chunk)
+            await writer.close()
+        except BaseException:
+            # Abandoning a multipart upload leaves its parts on the server: end it, then remove what it made.
+            await _to_the_end(self._discard(writer, key))
+            raise
+
+    async def _discard(self, writer: obstore.AsyncWritableFile, key: str) -> None:
+        with suppress(Exception):
+            await writer.close()
+        with suppress(Exception):
+            await self.delete(key)
+
+    async def move(self, source: str, target: str) -> None:
+        if await self.size(target) is not None:
+            await self.delete(source)
+            return
+        try:
+            await obstore.rename_async(self._store, source, target, overwrite=True)
+        except FileNotFoundError as error:
+            raise _missing(source) from error
+
+    async def size(self, key: str) -> int | None:
+        try:
+            return (await obstore.head_async(self._store, key))["size"]
+        except FileNotFoundError:
+            return None
+
+    async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        size = await self.size(key)
+        if size is None:
+            raise _missing(key)
+        end = size if end is None else min(end, size)
+        # Range by range: a stream would read ahead of a slow reader.
+        while start < end:
+            length = min(_READ_BYTES, end - start)
+            try:
+                part = await obstore.get_range_async(self._store, key, start=start, length=length)
+            except FileNotFoundError as error:
+                raise _missing(key) from error
+            yield part.to_bytes()
+            start += length
+
+    async def delete(self, key: str) -> None:
+        if self._root is not None:
+            await asyncio.to_thread(_remove_unfinished, self._root / key)
+        with suppress(FileNotFoundError):
+            await obstore.delete_async(self._store, key)
+
+    async def list(self, prefix: str) -> AsyncIterator[str]:
+        if self._root is not None:
+            for name in await asyncio.to_thread(_unfinished, self._root / prefix):
+                yield f"{prefix}/{name}"
+        async for batch in obstore.list(self._store, prefix):
+            for meta in batch:
+                yield meta["path"]
+
+
+def _unfinished(folder: Path) -> list[str]:
+    """Names of the files in `folder` that a killed process was writing."""
+    return [_UNFINISHED.sub("", path.name) for path in folder.glob("*#*") if _UNFINISHED.search(path.name)]
+
+
+def _remove_unfinished(file: Path) -> None:
+    for path in file.parent.glob("*#*"):
+        if _UNFINISHED.sub("", path.name) == file.name:
+            path.unlink(missing_ok=True)
+
+
+@asynccontextmanager
+async def _outlived() -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        # A tokio thread still lets go of Python objects after the last answer; if the interpreter ends
+        # meanwhile, the process aborts (pyo3-async-runtimes, issue 40).
+        await asyncio.sleep(_LAST_USE_SECONDS)
+
+
+async def _to_the_end(work: Coroutine[None, None, None]) -> None:
+    """Waits for `work` even while cancelled, then lets the cancellation go on."""
+    task = asyncio.ensure_future(work)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
+    task.result()
+
+
+def _missing(key: str) -> NotFound:
+    return NotFound("The file is not in the object store.", reason="OBJECT_NOT_FOUND", metadata={"key": key})

@@ -1,0 +1,1 @@
+"""Job queues: durable work that outlives the process that took it on."""

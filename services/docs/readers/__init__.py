@@ -1,0 +1,1 @@
+"""Readers: a file to text and chunks, away from the event loop."""

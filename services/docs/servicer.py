@@ -1,0 +1,206 @@
+"""The gRPC edge of the documents: translate in, call the domain, translate out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+
+from services.docs.deleting import Deleter
+from services.docs.events import Watcher
+from services.docs.library import Library
+from services.docs.records import Document, DocumentKind, Event, Failure, Indexed, Progress, StoredChunk
+from services.docs.uploading import Uploader
+from services.kit.context import current
+from services.kit.errors import FieldViolation, InvalidArgument
+from services.kit.time import to_timestamp
+from tiku.docs.v1 import docs_pb2, docs_pb2_grpc
+
+_DOWNLOAD_BYTES = 256 * 1024
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
+    """`tiku.docs.v1.DocsService`; whose documents are meant follows from the request's user."""
+
+    def __init__(self, uploader: Uploader, library: Library, deleter: Deleter, watcher: Watcher) -> None:
+        self._uploader = uploader
+        self._library = library
+        self._deleter = deleter
+        self._watcher = watcher
+
+    async def UploadDocument(  # noqa: N802
+        self, request_iterator: AsyncIterator[docs_pb2.UploadDocumentRequest], context: Context
+    ) -> docs_pb2.UploadDocumentResponse:
+        requests = aiter(request_iterator)
+        description = await _description(requests)
+        document = await self._uploader.upload(
+            _user(),
+            description.name,
+            _kind(description.kind) or DocumentKind.MATERIAL,
+            _bytes(requests),
+            parse=description.parse,
+        )
+        return docs_pb2.UploadDocumentResponse(document=_document(document))
+
+    async def GetDocument(  # noqa: N802
+        self, request: docs_pb2.GetDocumentRequest, context: Context
+    ) -> docs_pb2.GetDocumentResponse:
+        document = await self._library.get(request.document_id, _user())
+        return docs_pb2.GetDocumentResponse(document=_document(document))
+
+    async def ListDocuments(  # noqa: N802
+        self, request: docs_pb2.ListDocumentsRequest, context: Context
+    ) -> docs_pb2.ListDocumentsResponse:
+        page = await self._library.list(
+            _user(), kind=_kind(request.kind), page_size=request.page_size, page_token=request.page_token
+        )
+        return docs_pb2.ListDocumentsResponse(
+            documents=[_document(document) for document in page.items], next_page_token=page.next_page_token
+        )
+
+    async def DeleteDocument(  # noqa: N802
+        self, request: docs_pb2.DeleteDocumentRequest, context: Context
+    ) -> docs_pb2.DeleteDocumentResponse:
+        await self._deleter.delete(request.document_id, _user())
+        return docs_pb2.DeleteDocumentResponse()
+
+    async def DownloadDocument(  # noqa: N802
+        self, request: docs_pb2.DownloadDocumentRequest, context: Context
+    ) -> AsyncIterator[docs_pb2.DownloadDocumentResponse]:
+        download = await self._library.download(
+            request.document_id, _user(), request.offset_bytes, request.length_bytes
+        )
+        document = download.document
+        yield docs_pb2.DownloadDocumentResponse(
+            description=docs_pb2.DownloadDescription(
+                name=document.name,
+                media_type=document.media_type,
+                size_bytes=document.size_bytes,
+                offset_bytes=download.offset,
+                length_bytes=download.length,
+                sha256=document.sha256,
+            )
+        )
+        async for part in download.parts:
+            for start in range(0, len(part), _DOWNLOAD_BYTES):
+                yield docs_pb2.DownloadDocumentResponse(chunk=part[start : start + _DOWNLOAD_BYTES])
+
+    async def GetDocumentText(  # noqa: N802
+        self, request: docs_pb2.GetDocumentTextRequest, context: Context
+    ) -> docs_pb2.GetDocumentTextResponse:
+        found = await self._library.text(request.document_id, _user(), request.start, request.end)
+        return docs_pb2.GetDocumentTextResponse(
+            text=found.text, start=found.start, end=found.end, text_length=found.text_length
+        )
+
+    async def ParseDocument(  # noqa: N802
+        self, request: docs_pb2.ParseDocumentRequest, context: Context
+    ) -> docs_pb2.ParseDocumentResponse:
+        document = await self._library.parse(request.document_id, _user())
+        return docs_pb2.ParseDocumentResponse(document=_document(document))
+
+    async def WatchDocument(  # noqa: N802
+        self, request: docs_pb2.WatchDocumentRequest, context: Context
+    ) -> AsyncIterator[docs_pb2.WatchDocumentResponse]:
+        async with aclosing(self._watcher.watch(request.document_id, _user(), request.after)) as events:
+            async for event, document in events:
+                yield _event(event, document)
+
+    async def ListChunks(  # noqa: N802
+        self, request: docs_pb2.ListChunksRequest, context: Context
+    ) -> docs_pb2.ListChunksResponse:
+        page = await self._library.chunks(
+            request.document_id, _user(), page_size=request.page_size, page_token=request.page_token
+        )
+        return docs_pb2.ListChunksResponse(
+            chunks=[_chunk(chunk) for chunk in page.items], next_page_token=page.next_page_token
+        )
+
+
+def _user() -> str:
+    return current().user_id
+
+
+async def _description(
+    requests: AsyncIterator[docs_pb2.UploadDocumentRequest],
+) -> docs_pb2.UploadDescription:
+    async for request in requests:
+        if request.WhichOneof("payload") == "description":
+            return request.description
+        break
+    raise _misplaced("must be the first message of an upload")
+
+
+async def _bytes(requests: AsyncIterator[docs_pb2.UploadDocumentRequest]) -> AsyncIterator[bytes]:
+    async for request in requests:
+        if request.WhichOneof("payload") != "chunk":
+            raise _misplaced("must be sent once, before the bytes")
+        yield request.chunk
+
+
+def _misplaced(rule: str) -> InvalidArgument:
+    return InvalidArgument(
+        f"description {rule}.",
+        reason="MISPLACED_DESCRIPTION",
+        violations=[FieldViolation("description", rule)],
+    )
+
+
+def _kind(kind: docs_pb2.DocumentKind.ValueType) -> DocumentKind | None:
+    if kind == docs_pb2.DOCUMENT_KIND_UNSPECIFIED:
+        return None
+    return DocumentKind(docs_pb2.DocumentKind.Name(kind).removeprefix("DOCUMENT_KIND_"))
+
+
+def _document(document: Document) -> docs_pb2.Document:
+    return docs_pb2.Document(
+        document_id=document.document_id,
+        name=document.name,
+        kind=docs_pb2.DocumentKind.Value(f"DOCUMENT_KIND_{document.kind}"),
+        media_type=document.media_type,
+        size_bytes=document.size_bytes,
+        sha256=document.sha256,
+        state=docs_pb2.DocumentState.Value(f"DOCUMENT_STATE_{document.state}"),
+        failure=_failure(document.failure) if document.failure else None,
+        page_count=document.page_count,
+        text_length=document.text_length,
+        chunk_count=document.chunk_count,
+        language=document.language,
+        title=document.title,
+        create_time=to_timestamp(document.create_time),
+        update_time=to_timestamp(document.update_time),
+    )
+
+
+def _failure(failure: Failure) -> docs_pb2.Failure:
+    return docs_pb2.Failure(reason=failure.reason, message=failure.message)
+
+
+def _event(event: Event, document: Document) -> docs_pb2.WatchDocumentResponse:
+    response = docs_pb2.WatchDocumentResponse(number=event.number, time=to_timestamp(event.time))
+    match event.what:
+        case Progress(stage, done, total):
+            response.progress.CopyFrom(
+                docs_pb2.DocumentProgress(stage=docs_pb2.Stage.Value(f"STAGE_{stage}"), done=done, total=total)
+            )
+        case Indexed():
+            response.indexed.CopyFrom(docs_pb2.DocumentIndexed(document=_document(document)))
+        case Failure() as failure:
+            response.failed.CopyFrom(_failure(failure))
+    return response
+
+
+def _chunk(chunk: StoredChunk) -> docs_pb2.DocumentChunk:
+    return docs_pb2.DocumentChunk(
+        chunk_id=chunk.chunk_id,
+        ordinal=chunk.ordinal,
+        text=chunk.text,
+        page=chunk.page,
+        start=chunk.start,
+        end=chunk.end,
+        heading_path=chunk.heading_path,
+    )

@@ -1,0 +1,1 @@
+"""Stores: where rows, chunks and events are kept."""

@@ -1,0 +1,48 @@
+"""The docs service through gRPC: one document's whole life."""
+
+from __future__ import annotations
+
+import hashlib
+
+from tests.integration.docs.conftest import Client, Neighbours, study_text
+from tiku.docs.v1 import docs_pb2
+
+
+async def test_a_document_is_uploaded_read_back_listed_and_deleted(client: Client) -> None:
+    data = study_text(3)
+    stored = await client.upload("光合作用.md", data)
+    assert stored.state == docs_pb2.DOCUMENT_STATE_UPLOADED
+    assert stored.kind == docs_pb2.DOCUMENT_KIND_MATERIAL
+    assert stored.media_type == "text/markdown"
+    assert stored.size_bytes == len(data)
+    assert stored.sha256 == hashlib.sha256(data).hexdigest()
+
+    assert await client.get(stored.document_id) == stored
+    assert list((await client.list()).documents) == [stored]
+    description, bytes_back = await client.download(stored.document_id)
+    assert bytes_back == data
+    assert description.size_bytes == len(data)
+
+    await client.delete(stored.document_id)
+    assert list((await client.list()).documents) == []
+
+
+async def test_the_job_takes_a_document_into_the_index(client: Client, neighbours: Neighbours) -> None:
+    stored = await client.upload("notes.md", study_text(12), parse=True)
+    events = [event async for event in client.watch(stored.document_id)]
+
+    assert [event.number for event in events] == list(range(1, len(events) + 1))
+    assert events[-1].indexed.document.state == docs_pb2.DOCUMENT_STATE_INDEXED
+    document = await client.get(stored.document_id)
+    chunks = (await client.chunks(stored.document_id)).chunks
+    assert document.chunk_count == len(chunks) > 4
+    assert {document.language} <= {"en", "zh"}
+    text = (await client.text(stored.document_id)).text
+    assert document.text_length == len(text)
+    for chunk in chunks:
+        assert chunk.text == text[chunk.start : chunk.end]
+    indexed = neighbours.retrieval.of(stored.document_id)
+    assert [chunk.chunk_id for chunk in indexed] == [chunk.chunk_id for chunk in chunks]
+    assert set(neighbours.retrieval.sent.values()) == {1}
+    await client.delete(stored.document_id)
+    assert neighbours.retrieval.of(stored.document_id) == []
