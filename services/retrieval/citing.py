@@ -135,8 +135,8 @@ class CitedText:
         return self._append(self._scanner.feed(text))
 
     def close(self) -> list[Delta | Citation]:
-        """End the text: what was held back turned out to be no mark."""
-        return self._append(self._scanner.close())
+        """End the text: what was held back is no mark; white space at the end is dropped."""
+        return self._append([piece.rstrip() if isinstance(piece, str) else piece for piece in self._scanner.close()])
 
     def cite_support(self) -> list[Delta | Citation]:
         """Cite at the end what supports an answer whose writer cited nothing; empty when nothing does.

@@ -8,7 +8,7 @@ _MARKER = re.compile(REFUSAL_MARKER.replace("_", "[_ ]"))
 _DECLINING = re.compile(
     r"^\W*(?:(?:sorry|unfortunately)\W+)?(?:"
     r"(?:the|these|this|none of the|no)\s+(?:given\s+|provided\s+)?(?:passages?|materials?|texts?|sources?|contexts?)\b"
-    r".{0,40}\b(?:not|no|n't)\b.{0,20}\b(?:contain|mention|provide|specif|state|say|include|answer|information|discuss)"
+    r".{0,40}(?:\bnot\b|\bno\b|n't).{0,20}\b(?:contain|mention|provide|specif|state|say|include|answer|information|discuss)"
     r"|(?:I|we)\s+(?:can\s?not|can't|could not|do not|don't)\b.{0,30}\b(?:answer|find|know|determine)"
     r"|(?:抱歉|对不起)?\W*(?:根据)?(?:提供的|所给的?|给定的?|以上|上述)?(?:资料|材料|段落|文中|文章|文本|内容)(?:段落)?(?:中|里)?.{0,6}"
     r"(?:没有|未|并未|不包含|无)(?:.{0,8})(?:提到|提及|提供|说明|包含|答案|信息|涉及)"

@@ -18,10 +18,10 @@ _LETTER = re.compile(r"[A-Za-z\u00c0-\u024f]+")
 
 _ENGLISH_FUNCTION_WORDS = """
 a about after also an and are as at be been before being between but by called can could did do does down
-during explain for from had has have he her him his how i if in into is it its kind many may me might much my
-no not of on only or other our out over please same she should so such tell than that the their then there
-these they this those to type under up us was we were what when where which who whom whose why will with would
-you your
+during explain for from had has have he her hers herself him himself his how i if in into is it its itself
+kind many may me might much my no not of on only or other our out over please same she should so such tell
+than that the their them then there these they this those to type under up us was we were what when where
+which who whom whose why will with would you your
 """
 _ENGLISH_STOP_WORDS = frozenset(_ENGLISH_FUNCTION_WORDS.split())
 _CHINESE_FUNCTION_WORDS = re.compile(

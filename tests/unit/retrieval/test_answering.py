@@ -1,0 +1,195 @@
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from services.kit.errors import FailedPrecondition, InvalidArgument, Unavailable
+from services.retrieval.answering import Answerer, Done, Event, Outcome, Sources
+from services.retrieval.citing import Citation, Delta
+from services.retrieval.extracting import Extractor
+from services.retrieval.passage import Hit
+from services.retrieval.relevance import E5_SMALL, RelevanceGate
+from services.retrieval.retrieving import Retriever
+from services.retrieval.stores.memory import MemoryVectorStore
+from tests.unit.retrieval.fakes import ScriptedChat, ScriptedLeg, WordEmbedder, hit, query
+
+QUESTION = "At what temperature does water boil?"
+HITS = [
+    hit("Water is wet. Water boils at a temperature of 100 degrees Celsius.", 0, 0.88),
+    hit("Ice melts at zero degrees. Snow is white.", 1, 0.84),
+]
+NO_CHAT = FailedPrecondition("No chat model is configured.", reason="NO_CHAT_PROVIDER")
+
+
+def answerer(chat: ScriptedChat, hits: Sequence[Hit] = HITS, embedder: WordEmbedder | None = None) -> Answerer:
+    retriever = Retriever([ScriptedLeg("vector", hits)], MemoryVectorStore())
+    gate = RelevanceGate({"multilingual-e5-small": E5_SMALL})
+    return Answerer(retriever, gate, chat, Extractor(embedder or WordEmbedder()))
+
+
+async def ask(chat: ScriptedChat, question: str = QUESTION, hits: Sequence[Hit] = HITS) -> tuple[list[Event], Done]:
+    events = [event async for event in answerer(chat, hits).answer(query(question))]
+    assert isinstance(events[0], Sources)
+    done = events[-1]
+    assert isinstance(done, Done)
+    assert sum(isinstance(event, Sources | Done) for event in events) == 2
+    assert "".join(event.text for event in events if isinstance(event, Delta)) == done.text
+    citations = [event for event in events if isinstance(event, Citation)]
+    for citation in citations:
+        assert done.text[citation.answer_start : citation.answer_end] == f"[{citation.number}]"
+    return events, done
+
+
+def quotes(events: Sequence[Event]) -> list[str]:
+    return [event.source.quote for event in events if isinstance(event, Citation)]
+
+
+async def test_a_cited_answer() -> None:
+    chat = ScriptedChat(["Water boils at 100 ", "degrees Celsius [", "1", "]", "."])
+    events, done = await ask(chat)
+    assert (done.outcome, done.model, done.usage.total_tokens) == (Outcome.ANSWERED, "scripted", 15)
+    assert done.text == "Water boils at 100 degrees Celsius [1]."
+    assert quotes(events) == ["Water boils at a temperature of 100 degrees Celsius."]
+    sources = events[0]
+    assert isinstance(sources, Sources)
+    assert [source.quote for source in sources.sources] == [h.chunk.text for h in HITS]
+    assert chat.closed
+
+
+async def test_an_irrelevant_question_asks_no_model_and_shows_no_source() -> None:
+    chat = ScriptedChat(["Lima [1]."])
+    events, done = await ask(chat, "Who won the election in Peru?", [hit("Water is wet.", score=0.78)])
+    assert done.outcome is Outcome.NOT_IN_MATERIAL
+    assert events[0] == Sources(())
+    assert done.model == ""
+    assert chat.prompts == []
+
+
+async def test_a_refusal_is_said_in_the_questions_language() -> None:
+    _, done = await ask(ScriptedChat([]), "秘鲁选举谁赢了？", [hit("光合作用需要光照。", score=0.85)])
+    assert done.text.startswith("资料中没有")
+
+
+@pytest.mark.parametrize(
+    "pieces", [["NOT_IN_MATERIAL"], ["NOT", "_IN_", "MATERIAL", ".", " Because"], [" \nNOT IN MATERIAL"]]
+)
+async def test_the_models_marker_becomes_a_refusal(pieces: list[str]) -> None:
+    events, done = await ask(ScriptedChat(pieces))
+    assert done.outcome is Outcome.NOT_IN_MATERIAL
+    assert "NOT" not in done.text
+    assert quotes(events) == []
+
+
+async def test_a_refusal_in_the_models_own_words_counts_as_one() -> None:
+    _, done = await ask(ScriptedChat(["The passages do not mention it [1]."]))
+    assert done.outcome is Outcome.NOT_IN_MATERIAL
+
+
+async def test_a_marker_after_a_cited_statement_is_dropped() -> None:
+    events, done = await ask(ScriptedChat(["Water boils at 100 degrees [1].", " NOT_IN_MATERIAL"]))
+    assert done.outcome is Outcome.ANSWERED
+    assert done.text == "Water boils at 100 degrees [1]."
+    assert len(quotes(events)) == 1
+
+
+async def test_an_answer_without_marks_is_cited_at_its_end() -> None:
+    events, done = await ask(ScriptedChat(["Water boils at 100 degrees Celsius."]))
+    assert done.outcome is Outcome.ANSWERED
+    assert done.text == "Water boils at 100 degrees Celsius. [1]"
+    assert quotes(events) == ["Water boils at a temperature of 100 degrees Celsius."]
+
+
+async def test_an_answer_that_nothing_supports_says_so() -> None:
+    events, done = await ask(ScriptedChat(["Napoleon crossed the Alps with elephants."]))
+    assert done.outcome is Outcome.NOT_IN_MATERIAL
+    assert done.text.endswith("(No passage of the material supports this.)")
+    assert quotes(events) == []
+
+
+async def test_marks_of_passages_that_are_not_there_do_not_count() -> None:
+    events, done = await ask(ScriptedChat(["Water boils at 100 degrees Celsius [7]."]))
+    assert done.text == "Water boils at 100 degrees Celsius. [1]"
+    assert len(quotes(events)) == 1
+
+
+@pytest.mark.parametrize("chat", [ScriptedChat([], error=NO_CHAT), ScriptedChat(["", " "])])
+async def test_without_a_models_answer_the_passages_answer_themselves(chat: ScriptedChat) -> None:
+    events, done = await ask(chat)
+    assert done.outcome is Outcome.ANSWERED
+    assert "Water boils at a temperature of 100 degrees Celsius. [1]" in done.text
+    assert quotes(events)[0] == "Water boils at a temperature of 100 degrees Celsius."
+
+
+async def test_extraction_works_by_words_when_embedding_fails() -> None:
+    subject = answerer(ScriptedChat([], error=NO_CHAT), embedder=WordEmbedder(Unavailable("down")))
+    events = [event async for event in subject.answer(query(QUESTION))]
+    assert quotes(events) == ["Water boils at a temperature of 100 degrees Celsius."]
+
+
+async def test_a_named_model_that_is_not_there_is_an_error_not_an_extract() -> None:
+    with pytest.raises(FailedPrecondition):
+        async for _ in answerer(ScriptedChat([], error=NO_CHAT)).answer(query(QUESTION), "gpt-9"):
+            pass
+
+
+async def test_a_model_that_breaks_off_is_an_error_after_what_it_wrote() -> None:
+    chat = ScriptedChat(["Water boils "], error=Unavailable("down"))
+    events: list[Event] = []
+    with pytest.raises(Unavailable):
+        async for event in answerer(chat).answer(query(QUESTION)):
+            events.append(event)
+    assert events[-1] == Delta("Water boils")
+    assert chat.closed
+
+
+@pytest.mark.parametrize("position", range(1, 9))
+async def test_closing_at_any_event_stops_the_model_within_100_ms(position: int) -> None:
+    chat = ScriptedChat(["word [1] "], endless=True, delay=0.001)
+    events = answerer(chat).answer(query(QUESTION))
+    for _ in range(position):
+        await anext(events)
+    async with asyncio.timeout(0.1):
+        await events.aclose()
+    written = chat.written
+    await asyncio.sleep(0.02)
+    assert chat.closed or not chat.prompts
+    assert chat.written == written
+
+
+async def test_cancelling_the_reader_stops_the_model() -> None:
+    chat = ScriptedChat(["word "], endless=True, delay=0.001)
+
+    async def read() -> None:
+        async for _ in answerer(chat).answer(query(QUESTION)):
+            pass
+
+    task = asyncio.create_task(read())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(0.02)
+    assert chat.closed
+
+
+async def test_the_first_text_is_passed_on_at_once() -> None:
+    chat = ScriptedChat(["Water ", "boils [1]."], delay=0.2)
+    events = answerer(chat).answer(query(QUESTION))
+    await anext(events)
+    async with asyncio.timeout(0.3):
+        assert await anext(events) == Delta("Water")
+    await events.aclose()
+
+
+async def test_a_blank_question_is_refused() -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        async for _ in answerer(ScriptedChat([])).answer(query("  ")):
+            pass
+    assert raised.value.violations[0].field == "question"
+
+
+async def test_a_fast_stream_is_joined() -> None:
+    chat = ScriptedChat([f"word{i} " for i in range(300)])
+    events, done = await ask(chat)
+    assert len(done.text) > 2000
+    assert len(events) < 100

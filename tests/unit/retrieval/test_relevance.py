@@ -1,0 +1,59 @@
+from dataclasses import replace
+
+import pytest
+
+from services.retrieval.relevance import E5_SMALL, RelevanceGate
+from tests.unit.retrieval.fakes import hit
+
+GATE = RelevanceGate({"multilingual-e5-small": E5_SMALL})
+PASSAGE = "Water boils at 100 degrees Celsius at sea level."
+WATER = "At what temperature does water boil?"
+
+
+@pytest.mark.parametrize(
+    ("question", "passage", "cosine", "passes"),
+    [
+        (WATER, PASSAGE, 0.87, True),
+        (WATER, PASSAGE, 0.76, False),
+        ("Who won the election in Peru?", PASSAGE, 0.83, False),
+        ("Who won the election in Peru?", PASSAGE, 0.90, True),
+        ("光合作用需要什么条件？", "光合作用需要光照和叶绿素。", 0.88, True),
+        ("秘鲁选举谁赢了？", "光合作用需要光照和叶绿素。", 0.88, False),
+        ("水的沸点是多少？", PASSAGE, 0.80, True),
+        ("水的沸点是多少？", PASSAGE, 0.74, False),
+        (WATER, "水在一百摄氏度沸腾。", 0.74, True),
+        (WATER, "水在一百摄氏度沸腾。", 0.72, False),
+    ],
+)
+def test_cosine_and_words_decide_together(question: str, passage: str, cosine: float, passes: bool) -> None:
+    assert GATE.passes(question, [hit(passage, score=cosine)]) is passes
+
+
+def test_no_passage_never_passes() -> None:
+    assert not GATE.passes("anything", [])
+
+
+def test_the_best_measures_of_several_passages_count() -> None:
+    near = hit("The kettle whistles loudly.", 0, 0.84)
+    worded = hit("The water on the stove boils.", 1, 0.76)
+    assert not GATE.passes(WATER, [near])
+    assert not GATE.passes(WATER, [worded])
+    assert GATE.passes(WATER, [near, worded])
+
+
+def test_a_model_without_calibration_is_judged_by_words_alone() -> None:
+    unknown = replace(hit(PASSAGE, score=0.2), embedding_model="text-embedding-9")
+    assert GATE.passes(WATER, [unknown])
+    assert not GATE.passes("Who won the election in Peru?", [unknown])
+    assert GATE.passes("水的沸点是多少？", [unknown])
+
+
+def test_an_operators_threshold_replaces_the_measured_one() -> None:
+    unknown = replace(hit(PASSAGE, score=0.45), embedding_model="text-embedding-9")
+    assert RelevanceGate({}, 0.4).passes("Who won?", [unknown])
+    assert not RelevanceGate({}, 0.5).passes(WATER, [unknown])
+
+
+def test_a_hit_of_another_leg_without_cosine_is_judged_by_words() -> None:
+    graph = replace(hit(PASSAGE), similarity=None, embedding_model="")
+    assert GATE.passes(WATER, [graph])

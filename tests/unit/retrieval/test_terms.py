@@ -1,0 +1,68 @@
+import pytest
+
+from services.retrieval.sentences import sentences
+from services.retrieval.terms import coverage, script_of, terms
+
+
+def test_inflection_and_case_do_not_matter() -> None:
+    assert terms("The Cells divided") == terms("a cell divides") == terms("CELL, dividing!")
+
+
+def test_function_words_carry_nothing() -> None:
+    assert terms("What is the difference between them?") == terms("difference")
+    assert terms("这是什么？") == frozenset()
+
+
+def test_chinese_becomes_bigrams_cut_at_function_words() -> None:
+    assert terms("光合作用的阶段") == {"光合", "合作", "作用", "阶段"}
+
+
+def test_full_width_forms_equal_plain_ones() -> None:
+    assert terms("ＤＮＡ ３") == terms("dna 3")
+
+
+def test_numbers_keep_their_parts() -> None:
+    assert "3.5" in terms("It is 3.5 km long.")
+
+
+def test_coverage_is_a_share() -> None:
+    assert coverage(terms("cell wall"), terms("The walls of cells")) == 1.0
+    assert coverage(terms("cell wall"), terms("the cell")) == 0.5
+    assert coverage(frozenset(), terms("x")) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [
+        ("What is water?", "latin"),
+        ("水是什么", "zh"),
+        ("什么是 DNA?", "zh"),
+        ("Why 水?", "latin"),
+        ("42", "latin"),
+        ("", "latin"),
+    ],
+)
+def test_script(text: str, script: str) -> None:
+    assert script_of(text) == script
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
+        ("Dr. Smith, J. Doe et al. e.g. this", ["Dr. Smith, J. Doe et al.", "e.g. this"]),
+        ("It is 3.5 km. Yes", ["It is 3.5 km.", "Yes"]),
+        ("水是蓝的。天“很高。”为什么？无句号", ["水是蓝的。", "天“很高。”", "为什么？", "无句号"]),
+        ("a heading\n\nA line\n", ["a heading", "A line"]),
+        ("  \n ", []),
+        ("", []),
+    ],
+)
+def test_sentences(text: str, expected: list[str]) -> None:
+    assert [text[start:end] for start, end in sentences(text)] == expected
+
+
+def test_sentences_lose_nothing_but_white_space() -> None:
+    text = " 第一句。Second one... third?! (Fourth.) “五。”\r\n six 🙂. "
+    joined = "".join(text[start:end] for start, end in sentences(text))
+    assert joined.replace(" ", "") == "".join(text.split())
