@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -82,7 +81,7 @@ class RequestIds(_Base):
         left = call.servicer_context.time_remaining()
         context.enter(
             context.RequestContext(
-                request_id=request_id or secrets.token_hex(8),
+                request_id=request_id or context.new_request_id(),
                 trace_id=context.trace_id_of(traceparent) or context.new_trace_id(),
                 user_id=user_id or context.DEVELOPMENT_USER,
                 deadline=None if left is None else asyncio.get_running_loop().time() + left,

@@ -1,0 +1,166 @@
+"""Runs subject and peer in turn on separate cores, several times, and gives medians and ratios.
+
+The machines are shared and noisy, so a figure by itself says little: subject and peer are interleaved (A B A B …)
+within one run, and what is reported is the ratio of each pair's throughputs, as a median with its range.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import statistics
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVER_CORE = 0
+LOAD_CORE = 1
+
+
+def pin_load() -> None:
+    """Keeps this process, which makes the load, on its own core where there is a second one."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.sched_setaffinity(0, {LOAD_CORE})
+
+
+@contextlib.asynccontextmanager
+async def running(
+    module: str, *arguments: str, environment: dict[str, str] | None = None, core: int | None = SERVER_CORE
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Runs `python -m module` pinned to `core` (None: to none) while the block runs."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        module,
+        *arguments,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'protos' / 'gen'}", **(environment or {})},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        with contextlib.suppress(OSError, AttributeError):
+            os.sched_setaffinity(process.pid, range(os.cpu_count() or 1) if core is None else {core})
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+@contextlib.asynccontextmanager
+async def server(
+    module: str, *arguments: str, environment: dict[str, str] | None = None, core: int | None = SERVER_CORE
+) -> AsyncIterator[str]:
+    """The same for a module that prints one line when it is ready, its address; gives that line."""
+    async with running(module, *arguments, environment=environment, core=core) as process:
+        assert process.stdout is not None
+        line = await asyncio.wait_for(process.stdout.readline(), 60)
+        if not line:
+            raise RuntimeError(f"{module} {' '.join(arguments)} ended before it was ready")
+        yield line.decode().strip()
+
+
+@contextlib.asynccontextmanager
+async def gateway(environment: dict[str, str], *, core: int | None = SERVER_CORE) -> AsyncIterator[str]:
+    """Runs the gateway on a free port while the block runs; gives its URL once it answers."""
+    address = free_address()
+    async with running("gateway", environment={**environment, "TIKU_GATEWAY_LISTEN": address}, core=core) as process:
+        await answers(address, process)
+        yield f"http://{address}"
+
+
+@contextlib.asynccontextmanager
+async def service(name: str, environment: dict[str, str], *, core: int | None = SERVER_CORE) -> AsyncIterator[str]:
+    """Runs one service on a free port while the block runs; gives its address once it answers."""
+    address = free_address()
+    async with running("services", "serve", name, "--listen", address, environment=environment, core=core) as process:
+        await answers(address, process)
+        yield address
+
+
+def free_address() -> str:
+    """host:port that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+async def answers(address: str, process: asyncio.subprocess.Process) -> None:
+    """Waits until something accepts connections at host:port."""
+    host, _, port = address.rpartition(":")
+    async with asyncio.timeout(60):
+        while True:
+            if process.returncode is not None:
+                raise RuntimeError(f"the server for {address} ended with {process.returncode}")
+            try:
+                _, writer = await asyncio.open_connection(host, int(port))
+            except OSError:
+                await asyncio.sleep(0.1)
+            else:
+                writer.close()
+                return
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Throughputs of subject and peer, pair by pair, in operations per second."""
+
+    name: str
+    subject: Sequence[float]
+    peer: Sequence[float]
+    goal: float
+
+    @property
+    def ratios(self) -> list[float]:
+        """Subject ÷ peer of each pair."""
+        return [a / b for a, b in zip(self.subject, self.peer, strict=True)]
+
+    @property
+    def ratio(self) -> float:
+        """The median ratio, the figure to quote."""
+        return statistics.median(self.ratios)
+
+    def row(self) -> str:
+        """A row of a Markdown table."""
+        low, high = min(self.ratios), max(self.ratios)
+        return (
+            f"| {self.name} | {statistics.median(self.subject):,.0f} | {statistics.median(self.peer):,.0f} "
+            f"| **{self.ratio:.2f}** ({low:.2f}–{high:.2f}) | ≥ {self.goal:.2f} |"
+        )
+
+
+HEADER = "| what | Tiku /s | peer /s | ratio (range) | goal |\n| --- | --- | --- | --- | --- |"
+
+Measure = Callable[[], Awaitable[float]]
+
+
+async def compare(name: str, subject: Measure, peer: Measure, *, goal: float, rounds: int = 7) -> Comparison:
+    """Measures both in turn, `rounds` times after one uncounted round."""
+    await subject()
+    await peer()
+    ours, theirs = [], []
+    for _ in range(rounds):
+        ours.append(await subject())
+        theirs.append(await peer())
+    return Comparison(name, ours, theirs, goal)
+
+
+async def throughput(operation: Callable[[], Awaitable[object]], *, concurrency: int, seconds: float) -> float:
+    """Operations per second of `concurrency` workers that repeat `operation` without a pause."""
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    end = start + seconds
+    done = 0
+
+    async def worker() -> None:
+        nonlocal done
+        while loop.time() < end:
+            await operation()
+            done += 1
+
+    await asyncio.gather(*(worker() for _ in range(concurrency)))
+    return done / (loop.time() - start)

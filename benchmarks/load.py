@@ -1,0 +1,140 @@
+"""A client that costs little, so that what is measured is the server: HTTP/1.1 over bare asyncio protocols.
+
+One `Connection` sends one prepared request at a time over a kept-alive connection and reads the answer to its end,
+by Content-Length or by chunks. It understands no more of HTTP than the servers measured here send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import urlsplit
+
+
+def prepare(method: str, path: str, body: bytes = b"", *, accept: str = "application/json") -> bytes:
+    """The bytes of a request."""
+    head = (
+        f"{method} {path} HTTP/1.1\r\nhost: benchmark\r\naccept: {accept}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class Connection(asyncio.Protocol):
+    """One kept-alive connection; `ask` gives the status and the size of the answer's body."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._answer: asyncio.Future[tuple[int, bytes]] | None = None
+        self._sent_at = 0.0
+        self.first_byte_seconds = 0.0
+        """Time from the last request to the first byte of its answer's body."""
+
+    @classmethod
+    async def open(cls, url: str) -> Connection:
+        """Connects to the host and port of `url`."""
+        parts = urlsplit(url)
+        _, protocol = await asyncio.get_running_loop().create_connection(cls, parts.hostname, parts.port)
+        return protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    async def ask(self, request: bytes) -> tuple[int, bytes]:
+        """Sends `request` and waits for the whole answer: its status and its body as it came (chunks undecoded)."""
+        assert self._transport is not None
+        loop = asyncio.get_running_loop()
+        self._answer = loop.create_future()
+        self.first_byte_seconds = 0.0
+        self._sent_at = loop.time()
+        self._transport.write(request)
+        return await self._answer
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head_end = self._buffer.find(b"\r\n\r\n")
+        if head_end < 0 or self._answer is None:
+            return
+        body_start = head_end + 4
+        if not self.first_byte_seconds and len(self._buffer) > body_start:
+            self.first_byte_seconds = asyncio.get_running_loop().time() - self._sent_at
+        head = bytes(self._buffer[:head_end]).lower()
+        if b"transfer-encoding: chunked" in head:
+            if not self._buffer.endswith(b"0\r\n\r\n"):
+                return
+            end = len(self._buffer)
+        else:
+            length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+            end = body_start + length
+            if len(self._buffer) < end:
+                return
+        status, body = int(head[9:12]), bytes(self._buffer[body_start:end])
+        del self._buffer[:end]
+        answer, self._answer = self._answer, None
+        answer.set_result((status, body))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(exc or ConnectionResetError("the server closed the connection"))
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a number of concurrent clients saw."""
+
+    requests: int
+    seconds: float
+    latencies: list[float]
+    """Seconds of each request."""
+    failures: int
+    first_bytes: list[float]
+    """Seconds to the first byte of each answer's body."""
+    body_bytes: int
+
+    @property
+    def per_second(self) -> float:
+        """Requests that succeeded, per second."""
+        return (self.requests - self.failures) / self.seconds
+
+    @property
+    def p95(self) -> float:
+        """Seconds within which 95 % of the requests were answered."""
+        return statistics.quantiles(self.latencies, n=20)[-1] if len(self.latencies) > 1 else self.latencies[0]
+
+    @property
+    def p50(self) -> float:
+        """The median latency in seconds."""
+        return statistics.median(self.latencies)
+
+
+async def run(url: str, request: bytes, *, concurrency: int, seconds: float) -> Load:
+    """`concurrency` clients that ask again as soon as they are answered, for `seconds`; then the last answers."""
+    loop = asyncio.get_running_loop()
+    connections = [await Connection.open(url) for _ in range(concurrency)]
+    latencies: list[float] = []
+    first_bytes: list[float] = []
+    failures = body_bytes = 0
+    start = loop.time()
+    end = start + seconds
+
+    async def client(connection: Connection) -> None:
+        nonlocal failures, body_bytes
+        while (asked := loop.time()) < end:
+            status, body = await connection.ask(request)
+            latencies.append(loop.time() - asked)
+            first_bytes.append(connection.first_byte_seconds)
+            body_bytes += len(body)
+            failures += status != 200
+
+    await asyncio.gather(*(client(connection) for connection in connections))
+    took = loop.time() - start
+    for connection in connections:
+        connection.close()
+    return Load(len(latencies), took, latencies, failures, first_bytes, body_bytes)

@@ -1,0 +1,1 @@
+"""What the benchmarks measure and what they measure it against, each a process of its own."""

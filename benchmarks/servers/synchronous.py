@@ -1,0 +1,55 @@
+"""The application that Tiku replaces, done well for what it is: FastAPI, plain `def` routes, the synchronous SDK.
+
+`python -m benchmarks.servers.synchronous BASE_URL` prints its URL and serves. Starlette runs `def` routes in its default
+thread pool of 40; nothing is slowed down on purpose: one shared client with a connection for every thread, no database.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import openai
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+from benchmarks.servers.asgi import serve
+
+
+class Message(BaseModel):
+    """One turn."""
+
+    role: str
+    content: str
+
+
+class ChatRequest(BaseModel):
+    """The same body as Tiku's."""
+
+    messages: list[Message]
+
+
+ROLES = {"ROLE_SYSTEM": "system", "ROLE_USER": "user", "ROLE_ASSISTANT": "assistant"}
+
+
+def application(base_url: str) -> FastAPI:
+    """The app over the provider at `base_url`."""
+    app = FastAPI()
+    client = openai.OpenAI(base_url=base_url, api_key="benchmark", max_retries=0, timeout=120)
+
+    @app.post("/api/v1/chat")
+    def chat(request: ChatRequest) -> dict[str, Any]:
+        messages: Any = [{"role": ROLES[m.role], "content": m.content} for m in request.messages]
+        answer = client.chat.completions.create(model="bench", messages=messages)
+        usage = answer.usage
+        return {
+            "message": {"role": "ROLE_ASSISTANT", "content": answer.choices[0].message.content},
+            "usage": {"totalTokens": usage.total_tokens if usage else 0},
+            "model": answer.model,
+        }
+
+    return app
+
+
+if __name__ == "__main__":
+    serve(application(sys.argv[1]))

@@ -1,0 +1,56 @@
+"""`python -m services.kit.healthcheck`: whether the service of this container serves, for the container's health check.
+
+Asks grpc.health.v1 at TIKU_LISTEN, or, where TIKU_GATEWAY_LISTEN is set, the gateway's /healthz. Ends with 0 or 1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+TIMEOUT = 4.0
+
+
+def _reachable(listen: str) -> str:
+    host, _, port = listen.rpartition(":")
+    return f"127.0.0.1:{port}" if host in ("0.0.0.0", "[::]", "") else listen
+
+
+async def grpc_serves(listen: str) -> bool:
+    """Whether the gRPC server that listens on host:port says SERVING."""
+    import grpc
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    async with grpc.aio.insecure_channel(_reachable(listen)) as channel:
+        try:
+            health = health_pb2_grpc.HealthStub(channel)
+            answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT)
+        except grpc.aio.AioRpcError:
+            return False
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+async def http_serves(listen: str) -> bool:
+    """Whether the gateway that listens on host:port answers /healthz with 200."""
+    host, _, port = _reachable(listen).rpartition(":")
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            status = await reader.readline()
+            writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return status.split()[1:2] == [b"200"]
+
+
+def main() -> int:
+    """The exit code."""
+    gateway = os.environ.get("TIKU_GATEWAY_LISTEN", "")
+    service = os.environ.get("TIKU_LISTEN", "")
+    return 0 if asyncio.run(http_serves(gateway) if gateway else grpc_serves(service)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
