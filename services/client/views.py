@@ -1,0 +1,193 @@
+"""How documents, answers and questions look on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from services.client.rest import TikuClient
+from services.client.words import KIND_WORDS, STAGE_WORDS, key_in_words
+from tiku.common.v1 import source_pb2
+from tiku.docs.v1 import docs_pb2
+from tiku.exercises.v1 import exercises_pb2
+from tiku.retrieval.v1 import retrieval_pb2
+
+TAIL_CHARACTERS = 44
+QUOTE_CHARACTERS = 220
+
+
+class IngestFailed(Exception):
+    """The server could not make chunks of a document; the message is its reason in a sentence."""
+
+
+@dataclass(slots=True)
+class Answered:
+    """A whole answer with what it cites."""
+
+    text: str = ""
+    outcome: int = retrieval_pb2.ANSWER_OUTCOME_UNSPECIFIED
+    sources: list[source_pb2.Source] = field(default_factory=list)
+    citations: list[retrieval_pb2.Citation] = field(default_factory=list)
+
+
+@contextmanager
+def ingest_bars(console: Console) -> Iterator[Progress]:
+    """Progress bars for documents on their way in."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("[bold]{task.description}[/]"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("[dim]{task.fields[stage]}[/]"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as bars:
+        yield bars
+
+
+async def ingest_file(
+    client: TikuClient, file: Path, kind: docs_pb2.DocumentKind.ValueType, size: int, bars: Progress
+) -> docs_pb2.Document:
+    """Upload one file and follow its job to the end; returns the indexed document.
+
+    Raises IngestFailed, and whatever the client raises.
+    """
+    task = bars.add_task(escape(file.name), total=max(size, 1), stage="uploading")
+    document = await client.upload(file, kind, on_bytes=lambda count: bars.advance(task, count))
+    bars.update(task, completed=0, total=None, stage="waiting")
+    async for event in client.watch(document.document_id):
+        match event.WhichOneof("event"):
+            case "progress":
+                _show_stage(bars, task, event.progress)
+            case "indexed":
+                document = event.indexed.document
+                pages = f"{document.page_count} pages, " if document.page_count else ""
+                bars.update(task, completed=1, total=1, stage=f"{pages}{document.chunk_count} passages")
+            case "failed":
+                bars.update(task, completed=0, total=1, stage="[red]failed[/]")
+                raise IngestFailed(f"{file.name}: {event.failed.message} [{event.failed.reason}]")
+            case _:
+                pass
+    return document
+
+
+def _show_stage(bars: Progress, task: TaskID, progress: docs_pb2.DocumentProgress) -> None:
+    total = progress.total or None
+    counted = f" {progress.done}/{progress.total}" if total else ""
+    words = STAGE_WORDS.get(progress.stage, "")
+    bars.update(task, completed=progress.done, total=total, stage=f"{words}{counted}")
+
+
+async def show_answer(console: Console, events: AsyncIterator[retrieval_pb2.AnswerResponse]) -> Answered:
+    """Print an answer as it is written, then the sources that it cites."""
+    answered = Answered()
+    with console.status("looking for passages …") as status:
+        async for event in events:
+            match event.WhichOneof("event"):
+                case "sources":
+                    answered.sources = list(event.sources.sources)
+                    status.update("writing the answer …")
+                case "delta":
+                    status.stop()
+                    answered.text += event.delta.text
+                    console.print(Text(event.delta.text), end="", soft_wrap=True)
+                case "citation":
+                    answered.citations.append(event.citation)
+                case "done":
+                    answered.outcome = event.done.outcome
+                    answered.text = event.done.text or answered.text
+                case _:
+                    pass
+    console.print()
+    if answered.outcome == retrieval_pb2.ANSWER_OUTCOME_NOT_IN_MATERIAL:
+        console.print("[yellow]The material does not hold the answer.[/]")
+    cited: dict[int, source_pb2.Source] = {}
+    for citation in answered.citations:
+        cited.setdefault(citation.number, citation.source)
+    for number, source in sorted(cited.items()):
+        console.print(source_line(source, f"[{number}] "))
+    return answered
+
+
+def source_line(source: source_pb2.Source, mark: str = "") -> Text:
+    """Where something stands, with the words that stand there."""
+    where = source.document_name or "the text"
+    if source.page:
+        where += f", p. {source.page}"
+    quote = " ".join(source.quote.split())
+    if len(quote) > QUOTE_CHARACTERS:
+        quote = quote[:QUOTE_CHARACTERS] + " …"
+    return Text.assemble((mark, "bold cyan"), (where, "cyan"), (f"  “{quote}”", "dim italic"))
+
+
+def question_panel(question: exercises_pb2.Question) -> Panel:
+    """A question with its options and, where the server told them, key, explanation and source."""
+    parts: list[RenderableType] = [Text(question.stem, style="bold")]
+    parts += [Text(f"  {option.key}. {option.text}") for option in question.options]
+    if question.HasField("answer_key"):
+        parts.append(Text.assemble(("✓ ", "green"), (key_in_words(question.answer_key, question.kind), "green")))
+    if question.explanation:
+        parts.append(Text(question.explanation, style="dim"))
+    if question.HasField("source"):
+        parts.append(source_line(question.source))
+    maker = "cloze" if question.generator == exercises_pb2.GENERATOR_CLOZE else question.model or "model"
+    return Panel(
+        Group(*parts),
+        title=f"{question.number} · {KIND_WORDS.get(question.kind, 'question')}",
+        subtitle=f"[dim]{escape(maker)}[/]",
+        title_align="left",
+        subtitle_align="right",
+    )
+
+
+@dataclass(slots=True)
+class Generated:
+    """A run that ended, and its questions in order."""
+
+    exercise_id: str = ""
+    questions: list[exercises_pb2.Question] = field(default_factory=list)
+    done: exercises_pb2.RunDone = field(default_factory=exercises_pb2.RunDone)
+
+
+async def show_run(console: Console, events: AsyncIterator[exercises_pb2.RunEvent], count: int) -> Generated:
+    """Print each question as soon as it is complete, above a line that shows the work going on."""
+    generated = Generated()
+    columns = (
+        SpinnerColumn(),
+        BarColumn(bar_width=20),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TextColumn("[dim]{task.description}[/]"),
+        TimeElapsedColumn(),
+    )
+    tail = ""
+    with Progress(*columns, console=console, transient=True) as bars:
+        task = bars.add_task("starting", total=count)
+        async for event in events:
+            match event.WhichOneof("event"):
+                case "started":
+                    generated.exercise_id = event.started.exercise_id
+                case "progress" if event.progress.phase == exercises_pb2.RUN_PHASE_READING:
+                    bars.update(task, description=f"read {event.progress.done} of {event.progress.total} passages")
+                case "token":
+                    tail = (tail + " ".join(event.token.text.splitlines()))[-TAIL_CHARACTERS:]
+                    bars.update(task, description=escape(tail))
+                case "question":
+                    generated.questions.append(event.question.question)
+                    bars.update(task, completed=len(generated.questions))
+                    console.print(question_panel(event.question.question))
+                case "rejected":
+                    tail = ""
+                    bars.update(task, description=f"one was refused: {event.rejected.reason}")
+                case "done":
+                    generated.done = event.done
+                case _:
+                    pass
+    return generated

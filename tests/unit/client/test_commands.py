@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from services.client.commands import ask, generate, ingest
+
+from .conftest import Gateway, MakeProblem, event
+
+ID = "0198c0de-0000-7000-8000-000000000001"
+QUESTION = {
+    "question_id": "q",
+    "number": 1,
+    "kind": "QUESTION_KIND_SINGLE_CHOICE",
+    "stem": "What do leaves absorb?",
+    "options": [{"key": "A", "text": "green light"}, {"key": "B", "text": "red light"}],
+    "answer_key": {"option_keys": ["B"]},
+    "source": {"document_name": "leaf.pdf", "page": 3, "quote": "Chlorophyll absorbs red light."},
+    "generator": "GENERATOR_MODEL",
+    "model": "qwen",
+}
+
+Invoke = Callable[..., Awaitable[Result]]
+
+
+@pytest.fixture
+def invoke(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    """Runs a command against the gateway, in a thread: a command has a loop of its own."""
+    monkeypatch.setenv("TIKU_SERVER", gateway.address)
+    monkeypatch.setenv("COLUMNS", "100")
+    app = typer.Typer()
+    for command in (ingest, ask, generate):
+        app.command()(command)
+
+    async def run(*arguments: str) -> Result:
+        return await asyncio.to_thread(lambda: CliRunner().invoke(app, list(arguments)))
+
+    return run
+
+
+async def test_ingest_follows_a_file_to_the_end_and_prints_its_id(
+    invoke: Invoke, gateway: Gateway, tmp_path: Path
+) -> None:
+    file = tmp_path / "leaf.txt"
+    await asyncio.to_thread(file.write_text, "Leaves are green.")
+    gateway.will_answer({"document": {"document_id": ID}})
+    gateway.will_stream(
+        event("progress", {"stage": "STAGE_INDEXING", "done": "1", "total": "2"}, 1),
+        event("indexed", {"document": {"document_id": ID, "page_count": 2, "chunk_count": 2}}, 2),
+    )
+    result = await invoke("ingest", str(file))
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"{ID}  leaf.txt\n"
+    assert "2 pages, 2 passages" in result.stderr
+
+
+async def test_ingest_says_which_file_failed_and_finishes_the_others(
+    invoke: Invoke, gateway: Gateway, tmp_path: Path, problem: MakeProblem
+) -> None:
+    file = tmp_path / "bad.pdf"
+    await asyncio.to_thread(file.write_text, "%PDF-")
+    gateway.will_answer({"document": {"document_id": ID}})
+    gateway.will_stream(event("failed", {"reason": "ENCRYPTED_FILE", "message": "The file is encrypted."}, 1))
+    result = await invoke("ingest", str(file))
+    assert result.exit_code == 1
+    assert "bad.pdf: The file is encrypted. [ENCRYPTED_FILE]" in result.stderr
+
+    gateway.will_answer(problem(detail="Too large.", reason="FILE_TOO_LARGE", errors=[]), 413)
+    result = await invoke("ingest", str(file), "--kind", "document")
+    assert result.exit_code == 1
+    assert "bad.pdf: Too large. [FILE_TOO_LARGE]" in result.stderr
+    assert gateway.asked[-1].query["kind"] == "DOCUMENT_KIND_DOCUMENT"
+
+
+async def test_ask_prints_answer_and_cited_sources(invoke: Invoke, gateway: Gateway) -> None:
+    source = {"document_name": "leaf.pdf", "page": 3, "quote": "Leaves reflect\ngreen light."}
+    gateway.will_stream(
+        event("sources", {"sources": [source]}),
+        event("delta", {"text": "They reflect green "}),
+        event("delta", {"text": "light [1]."}),
+        event("citation", {"number": 1, "source": source}),
+        event("done", {"outcome": "ANSWER_OUTCOME_ANSWERED", "text": "They reflect green light [1]."}),
+    )
+    result = await invoke("ask", "Why are leaves green?", "--document", ID)
+    assert result.exit_code == 0, result.output
+    assert "They reflect green light [1]." in result.stdout
+    assert "[1] leaf.pdf, p. 3  “Leaves reflect green light.”" in result.stdout
+
+
+async def test_ask_says_so_when_the_material_does_not_hold_the_answer(invoke: Invoke, gateway: Gateway) -> None:
+    gateway.will_stream(event("sources", {}), event("done", {"outcome": "ANSWER_OUTCOME_NOT_IN_MATERIAL"}))
+    result = await invoke("ask", "Who won?")
+    assert result.exit_code == 1
+    assert "does not hold the answer" in result.stdout
+
+
+async def test_generate_prints_each_question_with_key_and_source(invoke: Invoke, gateway: Gateway) -> None:
+    gateway.will_stream(
+        event("started", {"run_id": "r", "exercise_id": "e"}, 1),
+        event("token", {"text": '{"stem": [not markup]'}, 2),
+        event("question", {"question": QUESTION}, 3),
+        event("done", {"state": "RUN_STATE_DONE", "exercise_id": "e", "question_count": 1, "model_count": 1}, 4),
+    )
+    result = await invoke("generate", "--document", ID, "--kinds", "single-choice,true-false", "--count", "1")
+    assert result.exit_code == 0, result.output
+    for words in ("What do leaves absorb?", "A. green light", "✓ B", "leaf.pdf, p. 3", "1 · single choice", "qwen"):
+        assert words in result.stdout
+    assert "1 by the model, 0 cloze" in result.stderr
+    assert gateway.asked[0].json["kinds"] == ["QUESTION_KIND_SINGLE_CHOICE", "QUESTION_KIND_TRUE_FALSE"]
+
+
+async def test_generate_reports_a_failed_run(invoke: Invoke, gateway: Gateway, tmp_path: Path) -> None:
+    file = tmp_path / "text.txt"
+    await asyncio.to_thread(file.write_bytes, "\ufeff水循环".encode())
+    done = {"state": "RUN_STATE_FAILED", "reason": "MODEL_UNAVAILABLE", "message": "No model answers."}
+    gateway.will_stream(event("done", done, 1))
+    result = await invoke("generate", "--text", str(file), "--no-model")
+    assert result.exit_code == 1
+    assert "No model answers. [MODEL_UNAVAILABLE]" in result.stderr
+    assert gateway.asked[0].json["text"] == "水循环"
+    assert gateway.asked[0].json["generator"] == "GENERATOR_CHOICE_CLOZE_ONLY"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("generate",), "--document ID or --text"),
+        (("generate", "--document", ID, "--kinds", "essay"), "'essay' is none of"),
+        (("generate", "--document", ID, "--count", "51"), "equal to 50"),
+        (("ask", "  "), "must not be empty"),
+        (("ingest", "/nowhere/at/all.pdf"), "does not exist"),
+    ],
+)
+async def test_wrong_usage_is_refused_before_the_server_is_asked(
+    invoke: Invoke, gateway: Gateway, arguments: tuple[str, ...], complaint: str
+) -> None:
+    result = await invoke(*arguments)
+    assert result.exit_code == 2
+    assert complaint in " ".join(result.stderr.replace("│", " ").split())
+    assert gateway.asked == []
+
+
+async def test_a_text_that_is_not_utf8_is_refused(invoke: Invoke, gateway: Gateway, tmp_path: Path) -> None:
+    file = tmp_path / "latin.txt"
+    await asyncio.to_thread(file.write_bytes, b"caf\xe9")
+    result = await invoke("generate", "--text", str(file))
+    assert result.exit_code == 1
+    assert "is not UTF-8 text (byte 3)" in result.stderr
+    assert gateway.asked == []
+
+
+async def test_no_server_is_one_readable_line(invoke: Invoke, unused_tcp_port: int) -> None:
+    result = await invoke("ask", "Why?", "--server", f"127.0.0.1:{unused_tcp_port}")
+    assert result.exit_code == 1
+    assert "nothing answers at http://127.0.0.1" in result.stderr
+    assert "Traceback" not in result.stderr
