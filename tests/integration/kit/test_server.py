@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from tiku.docs.v1 import docs_pb2, docs_pb2_grpc
-from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
 
 from services.kit import context, errors, rpc_errors
 from services.kit.channels import open_channel
 from services.kit.server import App, Registration, running
 from services.kit.settings import ServiceSettings
+from tiku.docs.v1 import docs_pb2, docs_pb2_grpc
+from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
 
 _ASK = [llm_pb2.ChatMessage(role=llm_pb2.ROLE_USER, content="hi")]
 
@@ -256,3 +257,18 @@ async def test_a_blocked_loop_is_seen() -> None:
             pass
         await asyncio.sleep(0.05)
         assert server.lag.lag().max > 0.15
+
+
+async def test_an_abandoned_stream_is_closed() -> None:
+    """The gate for an upgrade of grpcio (docs/adr/0007): a call that nobody holds any more ends on the server."""
+    llm = _Llm()
+    llm.behave = lambda: asyncio.sleep(30)
+    async with running(_app(llm), "127.0.0.1:0") as server, open_channel(server.address) as channel:
+
+        async def abandon() -> None:
+            call = llm_pb2_grpc.LlmServiceStub(channel).StreamChat(llm_pb2.StreamChatRequest(messages=_ASK))
+            await call.read()
+
+        await abandon()
+        gc.collect()
+        await asyncio.wait_for(llm.closed.wait(), 2)
