@@ -1,0 +1,271 @@
+"""A child process that is started, probed, watched, restarted once, and stopped; it never outlives its parent."""
+
+import asyncio
+import contextlib
+import enum
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+_GUARD = Path(__file__).with_name("guard.py")
+_PROBE_INTERVAL = 0.05
+_PROBE_TIMEOUT = 2.0
+_KILL_TIMEOUT = 5.0
+_LOG_LIMIT_BYTES = 16 * 1024 * 1024
+_TAIL_BYTES = 2000
+
+
+class ProcessFailedError(RuntimeError):
+    """A process could not be started, or died more often than it may.
+
+    ``name`` is the process' name, ``log_file`` where its own words are.
+    """
+
+    def __init__(self, name: str, message: str, log_file: Path | None = None) -> None:
+        super().__init__(message)
+        self.name = name
+        self.log_file = log_file
+
+
+class State(enum.StrEnum):
+    """Where a supervised process stands."""
+
+    STARTING = "starting"
+    READY = "ready"
+    RESTARTING = "restarting"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account a process runs under when its parent is root.
+
+    ``search`` lets it reach files below folders that only root may enter.
+    """
+
+    uid: int
+    gid: int
+    search: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpec:
+    """How to run one process.
+
+    ``probe`` raises until the process serves. ``prepare`` runs before every start, a restart included.
+    ``stop_signal`` asks for a clean stop and is also what the kernel sends when the parent dies.
+    Times are in seconds.
+    """
+
+    name: str
+    command: Sequence[str]
+    log_file: Path
+    probe: Callable[[], Awaitable[None]]
+    prepare: Callable[[], Awaitable[None]] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    account: Account | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    death_signal: signal.Signals = signal.SIGKILL
+    start_timeout: float = 30.0
+    stop_timeout: float = 10.0
+    restarts: int = 1
+
+
+def guarded(command: Sequence[str], death_signal: signal.Signals, account: Account | None = None) -> list[str]:
+    """The command line that runs ``command`` so that it gets ``death_signal`` when this process dies."""
+    line = [sys.executable, "-I", "-S", str(_GUARD)]
+    line += ["--parent", str(os.getpid()), "--signal", str(int(death_signal))]
+    if account is not None:
+        line += ["--uid", str(account.uid), "--gid", str(account.gid)]
+        if account.search:
+            line.append("--search")
+    return [*line, "--", *command]
+
+
+class SupervisedProcess:
+    """One process under watch, from ``start`` to ``stop``.
+
+    Start it from the thread that runs the program's main loop: the parent-death signal is bound to the thread.
+    """
+
+    def __init__(self, spec: ProcessSpec, on_state: Callable[[State], None] | None = None) -> None:
+        self.spec = spec
+        self.state = State.STOPPED
+        self.restarts = 0
+        self._on_state = on_state
+        self._process: asyncio.subprocess.Process | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._failed: asyncio.Future[ProcessFailedError] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process' id while it runs."""
+        process = self._process
+        return process.pid if process is not None and process.returncode is None else None
+
+    async def start(self) -> None:
+        """Starts the process and returns once it serves.
+
+        Raises:
+            ProcessFailedError: it ended or did not serve within ``start_timeout``; nothing is left running.
+        """
+        self._failed = asyncio.get_running_loop().create_future()
+        self._enter(State.STARTING)
+        try:
+            await self._spawn_and_probe()
+        except BaseException:
+            await asyncio.shield(self._end())
+            self._enter(State.FAILED)
+            raise
+        self._enter(State.READY)
+        self._watch = asyncio.create_task(self._supervise(), name=f"watch {self.spec.name}")
+
+    async def wait_failed(self) -> ProcessFailedError:
+        """Waits until the process is given up; never returns while it is well or stopped on purpose."""
+        if self._failed is None:
+            raise RuntimeError(f"{self.spec.name} was not started")
+        return await asyncio.shield(self._failed)
+
+    async def stop(self) -> None:
+        """Asks the process to end, kills it when it does not within ``stop_timeout``, and returns when it is gone."""
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+            self._watch = None
+        if self.pid is not None:
+            self._enter(State.STOPPING)
+        await self._end()
+        self._enter(State.STOPPED)
+
+    def _enter(self, state: State) -> None:
+        self.state = state
+        if self._on_state is not None:
+            self._on_state(state)
+
+    async def _spawn_and_probe(self) -> None:
+        spec = self.spec
+        if spec.prepare is not None:
+            await spec.prepare()
+        log = await asyncio.to_thread(_open_log, spec.log_file)
+        try:
+            # A session of its own: Ctrl-C in a terminal reaches the parent only, which then stops things in order.
+            self._process = await asyncio.create_subprocess_exec(
+                *guarded(spec.command, spec.death_signal, spec.account),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **spec.environment},
+                start_new_session=True,
+            )
+        finally:
+            log.close()
+        await self._probe_until_ready(self._process)
+
+    async def _probe_until_ready(self, process: asyncio.subprocess.Process) -> None:
+        spec = self.spec
+        deadline = time.monotonic() + spec.start_timeout
+        last: Exception | None = None
+        while process.returncode is None:
+            if time.monotonic() > deadline:
+                raise ProcessFailedError(
+                    spec.name,
+                    f"{spec.name} did not become ready within {spec.start_timeout:g} s ({last!r}); "
+                    f"see {spec.log_file}\n{await log_tail(spec.log_file)}",
+                    spec.log_file,
+                )
+            try:
+                async with asyncio.timeout(_PROBE_TIMEOUT):
+                    await spec.probe()
+            except Exception as error:
+                last = error
+                await asyncio.sleep(_PROBE_INTERVAL)
+            else:
+                if process.returncode is None:
+                    return
+        raise await self._ended(process)
+
+    async def _ended(self, process: asyncio.subprocess.Process) -> ProcessFailedError:
+        spec = self.spec
+        return ProcessFailedError(
+            spec.name,
+            f"{spec.name} ended with {describe_exit(process.returncode)}; "
+            f"see {spec.log_file}\n{await log_tail(spec.log_file)}",
+            spec.log_file,
+        )
+
+    async def _supervise(self) -> None:
+        while True:
+            process = self._process
+            assert process is not None
+            await process.wait()
+            failure = await self._ended(process)
+            if self.restarts < self.spec.restarts:
+                self.restarts += 1
+                self._enter(State.RESTARTING)
+                try:
+                    await self._spawn_and_probe()
+                except ProcessFailedError as error:
+                    failure = error
+                    await self._end()
+                else:
+                    self._enter(State.READY)
+                    continue
+            self._enter(State.FAILED)
+            if self._failed is not None and not self._failed.done():
+                self._failed.set_result(failure)
+            return
+
+    async def _end(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(self.spec.stop_signal)
+            try:
+                async with asyncio.timeout(self.spec.stop_timeout):
+                    await process.wait()
+            except TimeoutError:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                async with asyncio.timeout(_KILL_TIMEOUT):
+                    await process.wait()
+        self._process = None
+
+
+def describe_exit(code: int | None) -> str:
+    """An exit code in words: ``exit code 1``, or the signal's name for a negative one."""
+    if code is not None and code < 0:
+        with contextlib.suppress(ValueError):
+            return f"signal {signal.Signals(-code).name}"
+    return f"exit code {code}"
+
+
+async def log_tail(log_file: Path, limit_bytes: int = _TAIL_BYTES) -> str:
+    """The last lines of a log file, at most ``limit_bytes``; empty when there is none."""
+    return await asyncio.to_thread(_tail, log_file, limit_bytes)
+
+
+def _tail(log_file: Path, limit_bytes: int) -> str:
+    try:
+        with log_file.open("rb") as file:
+            file.seek(max(0, log_file.stat().st_size - limit_bytes))
+            return file.read().decode("utf-8", "replace").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _open_log(log_file: Path) -> BinaryIO:
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        if log_file.stat().st_size > _LOG_LIMIT_BYTES:
+            log_file.replace(log_file.with_suffix(log_file.suffix + ".1"))
+    return log_file.open("ab")

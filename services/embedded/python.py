@@ -1,0 +1,20 @@
+"""Command lines that run a module of this code base with the interpreter that runs now."""
+
+import os
+import sys
+from pathlib import Path
+
+_ROOT = Path(__file__).parents[2]
+
+
+def module_command(module: str, *arguments: str) -> list[str]:
+    """The command line of ``python -m module argument…``."""
+    return [sys.executable, "-m", module, *arguments]
+
+
+def module_environment() -> dict[str, str]:
+    """The environment in which the modules are found from any working folder, installed or in a checkout."""
+    roots = [str(_ROOT), str(_ROOT / "protos" / "gen")]
+    if inherited := os.environ.get("PYTHONPATH"):
+        roots.append(inherited)
+    return {"PYTHONPATH": os.pathsep.join(roots), "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,30 @@
+"""Qdrant: Edge behind Qdrant's gRPC API (``qdrant_server``), on a loopback port."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.embedded.network import LOOPBACK, grpc_probe
+from services.embedded.process import ProcessSpec
+from services.embedded.python import module_command, module_environment
+
+
+@dataclass(frozen=True, slots=True)
+class Qdrant:
+    """A Qdrant server to be run: its process, and the URL its gRPC clients use."""
+
+    spec: ProcessSpec
+    url: str
+
+
+def qdrant(data: Path, port: int, log_file: Path) -> Qdrant:
+    """Describes a Qdrant server that keeps its collections in ``data`` and listens on ``127.0.0.1:port``."""
+    spec = ProcessSpec(
+        name="qdrant",
+        command=module_command("services.embedded.qdrant_server", "--data", str(data.absolute()), "--port", str(port)),
+        log_file=log_file,
+        probe=grpc_probe(f"{LOOPBACK}:{port}", "/qdrant.Qdrant/HealthCheck", accept=bool),
+        environment=module_environment(),
+        start_timeout=60.0,
+        stop_timeout=30.0,
+    )
+    return Qdrant(spec, f"http://{LOOPBACK}:{port}")

@@ -1,0 +1,90 @@
+"""``python -m services.embedded.qdrant_server --data DIR --port PORT``: serves until SIGTERM or SIGINT."""
+
+import argparse
+import asyncio
+import functools
+import logging
+import signal
+from pathlib import Path
+
+import grpc
+from qdrant_client.grpc import (
+    collections_service_pb2_grpc,
+    points_service_pb2_grpc,
+    qdrant_pb2_grpc,
+    snapshots_service_pb2_grpc,
+)
+
+from services.embedded.qdrant_server.collections import Collections, EdgeThread
+from services.embedded.qdrant_server.servicers import (
+    CollectionsServicer,
+    PointsServicer,
+    QdrantServicer,
+    SnapshotsServicer,
+)
+
+_FLUSH_INTERVAL_SECONDS = 5.0
+_DRAIN_SECONDS = 3.0
+_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
+logger = logging.getLogger(__name__)
+
+
+async def serve(data: Path, host: str, port: int) -> None:
+    """Serves the collections in ``data`` until SIGTERM or SIGINT, then writes them out and closes them."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    thread = EdgeThread()
+    collections = Collections(data / "collections")
+    await thread.run(collections.load)
+    server = grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+            ("grpc.max_send_message_length", -1),
+            # Two servers on one port would share its calls, each with half of the data.
+            ("grpc.so_reuseport", 0),
+        ]
+    )
+    qdrant_pb2_grpc.add_QdrantServicer_to_server(QdrantServicer(), server)  # type: ignore[no-untyped-call]
+    collections_service_pb2_grpc.add_CollectionsServicer_to_server(CollectionsServicer(collections, thread), server)  # type: ignore[no-untyped-call]
+    points_service_pb2_grpc.add_PointsServicer_to_server(PointsServicer(collections, thread), server)  # type: ignore[no-untyped-call]
+    snapshots_service_pb2_grpc.add_SnapshotsServicer_to_server(SnapshotsServicer(), server)  # type: ignore[no-untyped-call]
+    bound = server.add_insecure_port(f"{host}:{port}")
+    await server.start()
+    logger.info("serving %s on %s:%d", data, host, bound)
+    try:
+        async with asyncio.TaskGroup() as group:
+            upkeep = group.create_task(_upkeep(collections, thread))
+            await stop.wait()
+            upkeep.cancel()
+    finally:
+        await server.stop(_DRAIN_SECONDS)
+        await thread.run(collections.close)
+        await asyncio.to_thread(thread.close)
+    logger.info("stopped")
+
+
+async def _upkeep(collections: Collections, thread: EdgeThread) -> None:
+    while True:
+        await asyncio.sleep(_FLUSH_INTERVAL_SECONDS)
+        for name in await thread.run(collections.names):
+            # An optimization holds up every call, so it waits for a pause.
+            optimize = thread.idle
+            await thread.run(functools.partial(collections.maintain, name, optimize))
+
+
+def main() -> None:
+    """Parses the command line and serves."""
+    parser = argparse.ArgumentParser(prog="python -m services.embedded.qdrant_server", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the collections")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, required=True, help="port to listen on; 0 for any")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    asyncio.run(serve(options.data, options.host, options.port))
+
+
+if __name__ == "__main__":
+    main()

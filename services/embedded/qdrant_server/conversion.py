@@ -1,0 +1,174 @@
+"""Points, ids, vectors and payloads between Qdrant's protobuf messages and Edge's types."""
+
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import qdrant_edge as edge
+from qdrant_client import grpc as pb
+from qdrant_client.conversions.conversion import json_to_value, value_to_json
+
+from services.embedded.qdrant_server.errors import not_served, serve_only, wrong_input
+
+DenseVector = list[float]
+AnyVector = DenseVector | list[DenseVector] | edge.SparseVector
+PointId = int | uuid.UUID | str
+
+
+def point_id(message: pb.PointId) -> PointId:
+    """A point's id: an unsigned integer or a UUID in any of its spellings."""
+    kind = message.WhichOneof("point_id_options")
+    if kind == "num":
+        return int(message.num)
+    if kind == "uuid":
+        try:
+            return uuid.UUID(message.uuid)
+        except ValueError:
+            raise wrong_input(f"Unable to parse UUID: {message.uuid}") from None
+    raise wrong_input("Malformed point id: neither num nor uuid is set")
+
+
+def point_id_message(value: Any) -> pb.PointId:
+    """The message of an id that Edge returned."""
+    return pb.PointId(num=value) if isinstance(value, int) else pb.PointId(uuid=str(value))
+
+
+def payload(fields: Mapping[str, pb.Value]) -> dict[str, Any]:
+    """A payload as JSON values."""
+    return {key: value_to_json(value) for key, value in fields.items()}
+
+
+def payload_message(values: Mapping[str, Any] | None) -> dict[str, pb.Value]:
+    """A payload's fields as messages."""
+    return {key: json_to_value(value) for key, value in (values or {}).items()}
+
+
+def vector(message: pb.Vector) -> AnyVector:
+    """A stored vector: dense, sparse or multi-dense; older clients' flat fields are understood as well."""
+    kind = message.WhichOneof("vector")
+    if kind is None:
+        return _flat_vector(message)
+    if kind == "dense":
+        return list(message.dense.data)
+    if kind == "sparse":
+        return sparse_vector(message.sparse.indices, message.sparse.values)
+    if kind == "multi_dense":
+        return multi_vector(message.multi_dense)
+    raise not_served(f"Vector.{kind} (inference)")
+
+
+def _flat_vector(message: pb.Vector) -> AnyVector:
+    data = list(message.data)
+    if message.HasField("indices"):
+        return sparse_vector(message.indices.data, data)
+    if message.HasField("vectors_count"):
+        count = message.vectors_count
+        if count == 0 or len(data) % count:
+            raise wrong_input(f"Vector.vectors_count {count} does not divide {len(data)} values")
+        size = len(data) // count
+        return [data[start : start + size] for start in range(0, len(data), size)]
+    return data
+
+
+def sparse_vector(indices: Iterable[int], values: Iterable[float]) -> edge.SparseVector:
+    """A sparse vector; indices must be unique and as many as values."""
+    index_list, value_list = list(indices), list(values)
+    if len(index_list) != len(value_list):
+        raise wrong_input(f"sparse vector: must have as many values ({len(value_list)}) as indices ({len(index_list)})")
+    if len(set(index_list)) != len(index_list):
+        raise wrong_input("sparse vector: indices must be unique")
+    return edge.SparseVector(indices=index_list, values=value_list)
+
+
+def multi_vector(message: pb.MultiDenseVector) -> list[DenseVector]:
+    """A multi-dense vector as its rows."""
+    return [list(row.data) for row in message.vectors]
+
+
+def vectors(message: pb.Vectors) -> dict[str, AnyVector]:
+    """A point's vectors by name; the unnamed one's name is empty."""
+    kind = message.WhichOneof("vectors_options")
+    if kind == "vector":
+        return {"": vector(message.vector)}
+    if kind == "vectors":
+        return {name: vector(value) for name, value in message.vectors.vectors.items()}
+    return {}
+
+
+def point(message: pb.PointStruct) -> edge.Point:
+    """A point to be stored."""
+    serve_only(message, ("id", "payload", "vectors"))
+    return edge.Point(
+        point_id(message.id),
+        vectors(message.vectors) if message.HasField("vectors") else {},
+        payload(message.payload),
+    )
+
+
+def vector_message(value: Any) -> pb.VectorOutput:
+    """The message of one vector that Edge returned."""
+    if isinstance(value, edge.SparseVector):
+        return pb.VectorOutput(sparse=pb.SparseVector(indices=value.indices, values=value.values))
+    if value and isinstance(value[0], list):
+        rows = [pb.DenseVector(data=row) for row in value]
+        return pb.VectorOutput(multi_dense=pb.MultiDenseVector(vectors=rows))
+    return pb.VectorOutput(dense=pb.DenseVector(data=value))
+
+
+def vectors_message(value: Any) -> pb.VectorsOutput | None:
+    """The message of a point's vectors: a bare one when only the unnamed vector is there."""
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        named = {name: vector_message(item) for name, item in value.items()}
+        return pb.VectorsOutput(vectors=pb.NamedVectorsOutput(vectors=named))
+    return pb.VectorsOutput(vector=vector_message(value))
+
+
+def scored_point_message(found: edge.ScoredPoint) -> pb.ScoredPoint:
+    """A hit."""
+    return pb.ScoredPoint(
+        id=point_id_message(found.id),
+        payload=payload_message(found.payload),
+        score=found.score,
+        version=found.version,
+        vectors=vectors_message(found.vector),
+        order_value=order_value_message(found.order_value),
+    )
+
+
+def retrieved_point_message(record: edge.Record) -> pb.RetrievedPoint:
+    """A stored point."""
+    return pb.RetrievedPoint(
+        id=point_id_message(record.id),
+        payload=payload_message(record.payload),
+        vectors=vectors_message(record.vector),
+        order_value=order_value_message(record.order_value),
+    )
+
+
+def order_value_message(value: float | None) -> pb.OrderValue | None:
+    """The value a point was ordered by, an integer or a float."""
+    if value is None:
+        return None
+    return pb.OrderValue(int=value) if isinstance(value, int) else pb.OrderValue(float=value)
+
+
+def with_payload(message: pb.WithPayloadSelector, default: bool) -> bool | edge.PayloadSelector:
+    """Which payload fields an answer carries."""
+    kind = message.WhichOneof("selector_options")
+    if kind == "enable":
+        return bool(message.enable)
+    if kind == "include":
+        return edge.PayloadSelector.Include(list(message.include.fields))
+    if kind == "exclude":
+        return edge.PayloadSelector.Exclude(list(message.exclude.fields))
+    return default
+
+
+def with_vectors(message: pb.WithVectorsSelector) -> bool | list[str]:
+    """Which vectors an answer carries; none by default."""
+    kind = message.WhichOneof("selector_options")
+    if kind == "include":
+        return list(message.include.names)
+    return bool(message.enable)

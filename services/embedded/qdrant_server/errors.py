@@ -1,0 +1,80 @@
+"""Refusals with the statuses and the words of a Qdrant server."""
+
+import logging
+from collections.abc import Iterable
+
+import grpc
+from google.protobuf.message import Message
+
+logger = logging.getLogger(__name__)
+
+# Beginnings of the messages by which Edge (segment::OperationError) says that the request is wrong.
+_WRONG_INPUT = (
+    "Vector dimension error",
+    "Not existing vector name error",
+    "No range index for",
+    "No appropriate index for",
+    "Validation failed",
+    "Type error",
+    "Type Error",
+    "Inference",
+    "Wrong",
+    "Bad",
+    "Unable to",
+    "Expected",
+    "Malformed",
+    "Payload type does not match",
+    "Value is not",
+    "Conversion between",
+)
+_NOT_FOUND = ("No point with id", "Not found")
+
+
+class QdrantError(Exception):
+    """A call that ends with ``code`` and ``message`` instead of an answer."""
+
+    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def wrong_input(message: str) -> QdrantError:
+    """INVALID_ARGUMENT, in Qdrant's form."""
+    return QdrantError(grpc.StatusCode.INVALID_ARGUMENT, f"Wrong input: {message}")
+
+
+def not_found(message: str) -> QdrantError:
+    """NOT_FOUND, in Qdrant's form."""
+    return QdrantError(grpc.StatusCode.NOT_FOUND, f"Not found: {message}")
+
+
+def not_served(what: str) -> QdrantError:
+    """UNIMPLEMENTED that names what the embedded server does not serve."""
+    return QdrantError(
+        grpc.StatusCode.UNIMPLEMENTED,
+        f"{what} is not served by the embedded Qdrant Edge server; set TIKU_QDRANT_URL to use a Qdrant server",
+    )
+
+
+def serve_only(message: Message, fields: Iterable[str]) -> None:
+    """Refuses a message that sets a field outside ``fields``.
+
+    Raises:
+        QdrantError: UNIMPLEMENTED, naming message and field.
+    """
+    served = frozenset(fields)
+    for field, _ in message.ListFields():
+        if field.name not in served:
+            raise not_served(f"{message.DESCRIPTOR.name}.{field.name}")
+
+
+def from_edge(error: Exception) -> QdrantError:
+    """Translates what Edge raised: it knows only ``Exception`` with the engine's message, and ``ValueError``."""
+    text = str(error)
+    if text.startswith(_NOT_FOUND):
+        return not_found(text.removeprefix("Not found: "))
+    if isinstance(error, (ValueError, TypeError, OverflowError)) or text.startswith(_WRONG_INPUT):
+        return wrong_input(text)
+    logger.error("Qdrant Edge failed", exc_info=error)
+    return QdrantError(grpc.StatusCode.INTERNAL, "Service internal error: the operation failed; see the server's log")

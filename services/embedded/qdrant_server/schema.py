@@ -1,0 +1,166 @@
+"""What a collection holds: Qdrant's collection messages as Edge's configuration, and the checks a write must pass."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import qdrant_edge as edge
+from qdrant_client import grpc as pb
+
+from services.embedded.qdrant_server.conversion import AnyVector
+from services.embedded.qdrant_server.errors import not_served, serve_only, wrong_input
+
+_CREATE_FIELDS = [
+    "collection_name",
+    "vectors_config",
+    "sparse_vectors_config",
+    "hnsw_config",
+    "optimizers_config",
+    "on_disk_payload",
+    "shard_number",
+    "replication_factor",
+    "write_consistency_factor",
+    "timeout",
+    "metadata",
+]
+_DISTANCES = {
+    pb.Distance.Cosine: edge.Distance.Cosine,
+    pb.Distance.Euclid: edge.Distance.Euclid,
+    pb.Distance.Dot: edge.Distance.Dot,
+    pb.Distance.Manhattan: edge.Distance.Manhattan,
+}
+_DATATYPES = {
+    pb.Datatype.Float32: edge.VectorStorageDatatype.Float32,
+    pb.Datatype.Float16: edge.VectorStorageDatatype.Float16,
+    pb.Datatype.Uint8: edge.VectorStorageDatatype.Uint8,
+}
+_MAX_DIMENSION = 65536
+
+# A Qdrant server's defaults (config/config.yaml).
+DEFAULT_HNSW: dict[str, Any] = {"m": 16, "ef_construct": 100, "full_scan_threshold": 10_000}
+
+
+def configuration(message: pb.CreateCollection) -> edge.EdgeConfig:
+    """Edge's configuration for a collection to be created."""
+    serve_only(message, _CREATE_FIELDS)
+    for name in ("shard_number", "replication_factor", "write_consistency_factor"):
+        if message.HasField(name) and getattr(message, name) != 1:
+            raise not_served(f"CreateCollection.{name} other than 1")
+    options: dict[str, Any] = {}
+    if message.HasField("hnsw_config"):
+        options["hnsw_config"] = hnsw(message.hnsw_config)
+    if message.HasField("optimizers_config"):
+        options["optimizers"] = _optimizers(message.optimizers_config)
+    if message.HasField("on_disk_payload"):
+        options["on_disk_payload"] = message.on_disk_payload
+    return edge.EdgeConfig(
+        vectors={name: _dense(name, params) for name, params in dense_params(message).items()},
+        sparse_vectors={name: _sparse(params) for name, params in message.sparse_vectors_config.map.items()},
+        **options,
+    )
+
+
+def dense_params(message: pb.CreateCollection) -> dict[str, pb.VectorParams]:
+    """The dense vectors of a collection by name; the unnamed one's name is empty."""
+    kind = message.vectors_config.WhichOneof("config")
+    if kind == "params":
+        return {"": message.vectors_config.params}
+    if kind == "params_map":
+        return dict(message.vectors_config.params_map.map)
+    return {}
+
+
+def hnsw(message: pb.HnswConfigDiff) -> edge.HnswIndexConfig:
+    """An HNSW configuration; what is not set is the server's default."""
+    serve_only(message, (*DEFAULT_HNSW, "max_indexing_threads", "on_disk", "payload_m", "inline_storage"))
+    given = {field.name: value for field, value in message.ListFields()}
+    return edge.HnswIndexConfig(**{**DEFAULT_HNSW, **given})
+
+
+def _optimizers(message: pb.OptimizersConfigDiff) -> edge.EdgeOptimizersConfig:
+    served = [
+        "deleted_threshold",
+        "vacuum_min_vector_number",
+        "default_segment_number",
+        "max_segment_size",
+        "indexing_threshold",
+        "prevent_unoptimized",
+    ]
+    serve_only(message, served)
+    return edge.EdgeOptimizersConfig(**{field.name: value for field, value in message.ListFields()})
+
+
+def _dense(name: str, message: pb.VectorParams) -> edge.EdgeVectorParams:
+    serve_only(message, ("size", "distance", "hnsw_config", "on_disk", "datatype", "multivector_config"))
+    if not 1 <= message.size <= _MAX_DIMENSION:
+        raise wrong_input(f"vectors_config{f'.{name}' if name else ''}.size: must be 1 to {_MAX_DIMENSION}")
+    if message.distance not in _DISTANCES:
+        raise wrong_input(f"vectors_config{f'.{name}' if name else ''}.distance: must be set")
+    options: dict[str, Any] = {}
+    if message.HasField("hnsw_config"):
+        options["hnsw_config"] = hnsw(message.hnsw_config)
+    if message.HasField("on_disk"):
+        options["on_disk"] = message.on_disk
+    if message.HasField("datatype") and message.datatype != pb.Datatype.Default:
+        if message.datatype not in _DATATYPES:
+            raise not_served(f"VectorParams.datatype {pb.Datatype.Name(message.datatype)}")
+        options["datatype"] = _DATATYPES[message.datatype]
+    if message.HasField("multivector_config"):
+        options["multivector_config"] = edge.MultiVectorConfig(edge.MultiVectorComparator.MaxSim)
+    return edge.EdgeVectorParams(size=message.size, distance=_DISTANCES[message.distance], **options)
+
+
+def _sparse(message: pb.SparseVectorParams) -> edge.EdgeSparseVectorParams:
+    options: dict[str, Any] = {}
+    if message.HasField("index"):
+        serve_only(message.index, ("full_scan_threshold", "on_disk"))
+        options.update({field.name: value for field, value in message.index.ListFields()})
+    if message.modifier == pb.Modifier.Idf:
+        options["modifier"] = edge.Modifier.Idf
+    return edge.EdgeSparseVectorParams(**options)
+
+
+@dataclass(frozen=True, slots=True)
+class VectorSchema:
+    """The vectors that points of a collection may carry: dense ones with their dimension, and sparse ones."""
+
+    dimensions: Mapping[str, int]
+    multi: frozenset[str]
+    sparse: frozenset[str]
+
+    @classmethod
+    def of(cls, message: pb.CreateCollection) -> "VectorSchema":
+        """The schema that a collection was created with."""
+        dense = dense_params(message)
+        return cls(
+            dimensions={name: params.size for name, params in dense.items()},
+            multi=frozenset(name for name, params in dense.items() if params.HasField("multivector_config")),
+            sparse=frozenset(message.sparse_vectors_config.map),
+        )
+
+    def check(self, vectors: Mapping[str, AnyVector]) -> None:
+        """Refuses vectors that the collection cannot hold.
+
+        Edge finds a wrong vector only when it gets there and keeps what came before it; a request is checked as a
+        whole first, so that it is stored as a whole or not at all.
+        """
+        for name, value in vectors.items():
+            if name in self.sparse:
+                if not isinstance(value, edge.SparseVector):
+                    raise wrong_input(f"Conversion between dense and sparse vectors failed: {name}")
+            elif name in self.dimensions:
+                self._check_dense(name, value)
+            else:
+                raise wrong_input(f"Not existing vector name error: {name}")
+
+    def _check_dense(self, name: str, value: AnyVector) -> None:
+        if isinstance(value, edge.SparseVector):
+            raise wrong_input(f"Conversion between sparse and dense vectors failed: {name}")
+        rows = [row if isinstance(row, list) else None for row in value]
+        if name not in self.multi and any(row is not None for row in rows):
+            raise wrong_input(f"Conversion between multi and regular vectors failed: {name}")
+        if name in self.multi and not value:
+            raise wrong_input("multivector: must hold at least one vector")
+        for size in {len(row) for row in rows if row is not None} or {len(value)}:
+            if size != self.dimensions[name]:
+                raise wrong_input(f"Vector dimension error: expected dim: {self.dimensions[name]}, got {size}")
