@@ -1,0 +1,142 @@
+"""Texts in line: turns, company, order, and what a failure reaches."""
+
+import asyncio
+import struct
+
+import pytest
+
+from services.kit.errors import Internal, ResourceExhausted
+from services.llm.batching import Batch, Batcher, Limits
+from services.llm.ports import EmbedKind, Usage, Vectors
+
+QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
+
+
+def _answer(batch: Batch) -> None:
+    """One number a text: its length, so that a row in the wrong place shows."""
+    batch.resolve(struct.pack(f"<{len(batch.texts)}f", *map(len, batch.texts)), 1, 2 * len(batch.texts) + 1)
+
+
+def _numbers(vectors: Vectors) -> list[float]:
+    return list(struct.unpack(f"<{vectors.count}f", vectors.data))
+
+
+async def _embed(batcher: Batcher, *texts: str, kind: EmbedKind = PASSAGE) -> asyncio.Task[Vectors]:
+    task = asyncio.create_task(batcher.embed(list(texts), kind))
+    await asyncio.sleep(0)
+    return task
+
+
+async def test_vectors_come_back_in_the_order_of_the_texts_whatever_the_batches() -> None:
+    batcher = Batcher(Limits(batch_texts=2, window=0))
+    texts = ["ccc", "a", "eeeee", "bb", "dddd"]
+    task = await _embed(batcher, *texts)
+    sizes = []
+    while not task.done():
+        batch = await batcher.next()
+        sizes.append([len(text) for text in batch.texts])
+        _answer(batch)
+        await asyncio.sleep(0)
+    assert sizes == [[5, 4], [3, 2], [1]]
+    vectors = await task
+    assert _numbers(vectors) == [3, 1, 5, 2, 4]
+    assert vectors.usage == Usage(prompt_tokens=5 + 5 + 3)
+
+
+async def test_requests_that_come_together_share_a_batch() -> None:
+    batcher = Batcher(Limits())
+    waiting = asyncio.create_task(batcher.next())
+    await asyncio.sleep(0)
+    tasks = [await _embed(batcher, text) for text in ("one", "three", "x")]
+    batch = await waiting
+    assert sorted(batch.texts) == ["one", "three", "x"]
+    _answer(batch)
+    assert [_numbers(await task) for task in tasks] == [[3], [5], [1]]
+
+
+async def test_a_query_overtakes_every_passage() -> None:
+    batcher = Batcher(Limits(batch_texts=4, window=0))
+    document = await _embed(batcher, *("passage",) * 1000)
+    first = await batcher.next()
+    assert first.kind is PASSAGE
+    question = await _embed(batcher, "question", kind=QUERY)
+    batch = await batcher.next()
+    assert (batch.kind, batch.texts) == (QUERY, ["question"])
+    _answer(batch)
+    assert _numbers(await question) == [8]
+    document.cancel()
+
+
+async def test_a_small_document_does_not_wait_for_a_large_one() -> None:
+    batcher = Batcher(Limits(batch_texts=4, window=0))
+    large = await _embed(batcher, *("large!",) * 1000)
+    small = await _embed(batcher, "small")
+    batches = [await batcher.next() for _ in range(2)]
+    assert [text for batch in batches for text in batch.texts].count("small") == 1
+    for batch in batches:
+        _answer(batch)
+    assert _numbers(await small) == [5]
+    large.cancel()
+
+
+async def test_a_batch_holds_no_more_than_it_may_cost() -> None:
+    batcher = Batcher(Limits(batch_texts=100, batch_bytes=100, text_bytes=60, window=0))
+    await _embed(batcher, "x" * 1000, *("y" * 20,) * 10, *("字" * 10,) * 3)
+    batches = [await batcher.next() for _ in range(4)]
+    assert [[min(60, len(text.encode())) for text in batch.texts] for batch in batches] == [
+        [60],
+        [20] * 5,
+        [20] * 5,
+        [30] * 3,
+    ]
+
+
+async def test_a_cancelled_request_leaves_the_line() -> None:
+    batcher = Batcher(Limits(batch_texts=2, waiting_texts=10, window=0))
+    gone = await _embed(batcher, *("gone",) * 10)
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    kept = await _embed(batcher, *("kept",) * 10)
+    assert (await batcher.next()).texts == ["kept", "kept"]
+    kept.cancel()
+
+
+async def test_a_line_that_is_full_refuses() -> None:
+    batcher = Batcher(Limits(waiting_texts=10))
+    task = await _embed(batcher, *("x",) * 10)
+    with pytest.raises(ResourceExhausted) as caught:
+        await batcher.embed(["y"], PASSAGE)
+    assert (caught.value.reason, caught.value.retry_after) == ("EMBEDDER_BUSY", 1.0)
+    question = await _embed(batcher, "a question has a line of its own", kind=QUERY)
+    assert not question.done()
+    for pending in (task, question):
+        pending.cancel()
+
+
+async def test_a_request_larger_than_the_line_is_served_when_it_is_alone() -> None:
+    batcher = Batcher(Limits(batch_texts=100, waiting_texts=10, window=0))
+    task = await _embed(batcher, *("x",) * 20)
+    _answer(await batcher.next())
+    assert (await task).count == 20
+
+
+async def test_a_failed_batch_fails_those_who_are_in_it_alone() -> None:
+    batcher = Batcher(Limits(batch_texts=2, window=0))
+    bad = await _embed(batcher, "1", "2", "3")
+    good = await _embed(batcher, "4")
+    (await batcher.next()).fail(Internal("broken"))
+    with pytest.raises(Internal):
+        await bad
+    batch = await batcher.next()
+    assert batch.texts == ["4"]
+    _answer(batch)
+    assert _numbers(await good) == [1]
+
+
+async def test_an_end_fails_everyone_in_line() -> None:
+    batcher = Batcher(Limits())
+    tasks = [await _embed(batcher, "x", kind=kind) for kind in EmbedKind]
+    batcher.fail_all(Internal("over"))
+    for task in tasks:
+        with pytest.raises(Internal):
+            await task
