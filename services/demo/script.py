@@ -1,0 +1,172 @@
+"""The demo's steps, each checked: read, ask, generate, cite, answer, grade.
+
+A step that fails is reported and stops what builds on it; the other document goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.markup import escape
+from rich.rule import Rule
+from rich.table import Table
+
+from services.client.errors import ClientError
+from services.client.rest import TikuClient
+from services.client.views import IngestFailed, ingest_bars, ingest_file, show_answer, show_run
+from services.client.words import KIND_WORDS, VERDICT_WORDS, answer_in_words, key_in_words
+from services.demo.answers import NoKey, Planned, faults, plan
+from services.demo.documents import DOCUMENTS, DemoDocument
+from tiku.common.v1 import source_pb2
+from tiku.docs.v1 import docs_pb2
+from tiku.exercises.v1 import exercises_pb2 as pb
+from tiku.retrieval.v1 import retrieval_pb2
+
+QUESTIONS_EACH = 5
+
+
+class StepFailed(Exception):
+    """A step did not hold; the message says what was seen instead."""
+
+
+@dataclass(slots=True)
+class Report:
+    """How each step went: its name, and the fault of one that failed."""
+
+    held: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def step(self, console: Console, name: str) -> AsyncIterator[None]:
+        """Announce a step, and record how it ends. Raises StepFailed for any way in which it did not hold."""
+        console.print(f"\n[bold blue]▸ {escape(name)}[/]")
+        try:
+            yield
+        except (StepFailed, ClientError, IngestFailed, NoKey, OSError) as error:
+            self.failed[name] = str(error)
+            console.print("[red]✗[/] ", end="")
+            console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+            raise StepFailed(str(error)) from error
+        self.held.append(name)
+
+    def show(self, console: Console) -> None:
+        console.print(Rule("how it went", style="dim"))
+        for name in self.held:
+            console.print(f"[green]✓[/] {escape(name)}")
+        for name, fault in self.failed.items():
+            console.print(f"[red]✗ {escape(name)}[/]: {escape(fault)}", soft_wrap=True)
+
+
+async def run(client: TikuClient, console: Console, *, with_model: bool) -> Report:
+    """Play the whole demo; every fault is in the report, none is raised."""
+    report = Report()
+    for document in DOCUMENTS:
+        try:
+            await _play(client, console, report, document, with_model)
+        except StepFailed:
+            continue  # recorded and shown; the other document goes on
+    report.show(console)
+    return report
+
+
+async def _play(client: TikuClient, console: Console, report: Report, shipped: DemoDocument, with_model: bool) -> None:
+    name = shipped.file.name
+    console.print()
+    console.print(Rule(f"[bold]{name}[/]"))
+    async with report.step(console, f"{name}: upload, parse, embed, index"):
+        document = await _ingest(client, console, shipped)
+    if with_model:
+        try:
+            async with report.step(console, f"{name}: ask “{shipped.question}”"):
+                await _ask(client, console, shipped.question, document.document_id)
+        except StepFailed:
+            pass  # questions do not build on the answer
+    async with report.step(console, f"{name}: generate {QUESTIONS_EACH} cited questions"):
+        exercise_id = await _generate(client, console, document.document_id, with_model)
+    async with report.step(console, f"{name}: every quote is a slice of the document's text"):
+        exercise = await client.exercise(exercise_id, include_answers=True)
+        await _check_quotes(client, document.document_id, exercise)
+        console.print(f"{len(exercise.questions)} quotes compared with the stored text")
+    async with report.step(console, f"{name}: answer, some right and some wrong, and grade"):
+        planned = plan(exercise.questions)
+        submission = await client.submit(exercise_id, [one.answer for one in planned])
+        _show_grades(console, exercise, planned, submission)
+        if found := faults(planned, submission):
+            raise StepFailed("; ".join(found))
+
+
+async def _ingest(client: TikuClient, console: Console, shipped: DemoDocument) -> docs_pb2.Document:
+    size = (await asyncio.to_thread(shipped.file.stat)).st_size
+    with ingest_bars(console) as bars:
+        document = await ingest_file(client, shipped.file, docs_pb2.DOCUMENT_KIND_MATERIAL, size, bars)
+    if document.state != docs_pb2.DOCUMENT_STATE_INDEXED or document.chunk_count == 0:
+        raise StepFailed(
+            f"the document is {docs_pb2.DocumentState.Name(document.state)} with {document.chunk_count} passages"
+        )
+    return document
+
+
+async def _ask(client: TikuClient, console: Console, question: str, document_id: str) -> None:
+    async with aclosing(client.answer(question, [document_id])) as events:
+        answered = await show_answer(console, events)
+    if answered.outcome != retrieval_pb2.ANSWER_OUTCOME_ANSWERED or not answered.text.strip():
+        raise StepFailed("the document holds the answer, yet none was given")
+    if not answered.citations:
+        raise StepFailed("the answer cites nothing")
+    for citation in answered.citations:
+        await _check_quote(client, document_id, citation.source, f"citation [{citation.number}]")
+
+
+async def _generate(client: TikuClient, console: Console, document_id: str, with_model: bool) -> str:
+    request = pb.GenerateExerciseRequest(count=QUESTIONS_EACH, include_answers=True)
+    request.documents.document_ids.append(document_id)
+    if not with_model:
+        request.generator = pb.GENERATOR_CHOICE_CLOZE_ONLY
+    async with aclosing(client.generate(request)) as events:
+        generated = await show_run(console, events, QUESTIONS_EACH)
+    done = generated.done
+    if done.state != pb.RUN_STATE_DONE:
+        raise StepFailed(f"{done.message or pb.RunState.Name(done.state)} [{done.reason or 'NO_REASON'}]")
+    if len(generated.questions) != QUESTIONS_EACH:
+        raise StepFailed(f"{len(generated.questions)} questions came where {QUESTIONS_EACH} were asked for")
+    console.print(
+        f"{done.model_count} by the model, {done.cloze_count} cloze; {done.rejected_count} refused by the checks"
+    )
+    return generated.exercise_id
+
+
+async def _check_quotes(client: TikuClient, document_id: str, exercise: pb.Exercise) -> None:
+    if len(exercise.questions) != QUESTIONS_EACH:
+        raise StepFailed(f"the stored exercise holds {len(exercise.questions)} questions")
+    for question in exercise.questions:
+        await _check_quote(client, document_id, question.source, f"question {question.number}")
+
+
+async def _check_quote(client: TikuClient, document_id: str, source: source_pb2.Source, what: str) -> None:
+    if source.document_id != document_id:
+        raise StepFailed(f"{what} names another document, {source.document_id or 'none'}")
+    text = await client.text(document_id, source.start, source.end)
+    if not text.strip() or text != source.quote:
+        raise StepFailed(f"{what} quotes {source.quote!r}, but [{source.start}:{source.end}] holds {text!r}")
+
+
+def _show_grades(console: Console, exercise: pb.Exercise, planned: list[Planned], submission: pb.Submission) -> None:
+    table = Table("", "Kind", "Answer", "Key", "Verdict", "Points", box=None, pad_edge=False)
+    grades = {grade.question_id: grade for grade in submission.grades}
+    for question, given in zip(exercise.questions, planned, strict=True):
+        grade = grades.get(question.question_id, pb.Grade())
+        style = "green" if grade.verdict == pb.VERDICT_CORRECT else "yellow"
+        table.add_row(
+            str(question.number),
+            KIND_WORDS.get(question.kind, "?"),
+            escape(answer_in_words(given.answer)) or "–",
+            escape(key_in_words(question.answer_key, question.kind)),
+            f"[{style}]{VERDICT_WORDS.get(grade.verdict, 'not graded')}[/]",
+            f"{grade.points:g} / {grade.max_points:g}" if grade.HasField("points") else f"– / {grade.max_points:g}",
+        )
+    console.print(table)
+    console.print(f"[bold]{submission.points:g} of {submission.max_points:g} points[/]")
