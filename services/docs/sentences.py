@@ -52,7 +52,7 @@ _OPENERS = _words(
     where
     """
 )
-_WORD_BEFORE = re.compile(r"[A-Za-z][A-Za-z.]*$")
+_WORD_BEFORE = re.compile(r"(?<!\w)[A-Za-z][A-Za-z.]*$")
 _WORD_AFTER = re.compile(r"[A-Za-z]+")
 _LIST_MARK = re.compile(r"\s*[(（]?(?:\d{1,3}(?:\.\d{1,3})*|[A-Za-z]|[ivxIVX]{1,5})")
 _ATTRIBUTION = re.compile(r"[^。！？\n，,]{0,6}?[说道问答喊叫]")
@@ -123,7 +123,7 @@ def _full_stop_ends(text: str, opened: int, mark_start: int, mark_end: int, bord
     before = text[mark_start - 1] if mark_start > opened else ""
     if not following.isspace():
         # `3.14`, `example.com`; a full stop in Chinese text needs no space after it.
-        if is_cjk(before):
+        if before and is_cjk(before):
             return not following.isdigit()
         return is_cjk(following) and (before.isalpha() or border > mark_end)
     if following == "\n":
@@ -143,6 +143,8 @@ def _full_stop_ends(text: str, opened: int, mark_start: int, mark_end: int, bord
     next_word = _WORD_AFTER.match(text, border + 1, end)
     if word in _BEFORE_NUMBER:
         return not text[border + 1 : border + 2].isdigit()
+    if is_cjk(text[border + 1 : border + 2] or " "):
+        return True
     if word in _MAYBE_FINAL:
         return next_word is not None and next_word.group().lower() in _OPENERS
     if len(word) == 1 and word_match.group().isupper():

@@ -199,12 +199,13 @@ class _Numbering:
 
 
 def _rows(table: Any) -> Iterator[list[str]]:
-    for row in table.iter(qn("w:tr")):
+    """The table's own rows; a table within a cell is read as that cell's text."""
+    for row in table.findall(qn("w:tr")):
         cells = []
-        for cell in row.iter(qn("w:tc")):
+        for cell in row.findall(qn("w:tc")):
             merge = cell.find(f"{qn('w:tcPr')}/{qn('w:vMerge')}")
             continued = merge is not None and merge.get(qn("w:val"), "continue") == "continue"
-            paragraphs = ("".join(_runs(paragraph)) for paragraph in cell.findall(qn("w:p")))
+            paragraphs = ("".join(_runs(paragraph)) for paragraph in cell.iter(qn("w:p")))
             cells.append("" if continued else " ".join(paragraphs))
         yield cells
 

@@ -42,11 +42,8 @@ def decode(data: bytes, declared: str = "") -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        # Whole multi-byte sequences before the fault mean UTF-8 that is damaged, not another encoding.
-        if any(byte >= 0x80 for byte in data[: error.start]):
-            raise _invalid("utf-8", error.start) from error
-        legacy = _known(declared) or _legacy_encoding(data)
-        if legacy is None:
+        legacy = _known(declared) or ("" if _is_damaged_utf8(data) else _legacy_encoding(data))
+        if not legacy:
             raise _invalid("utf-8", error.start) from error
         return _decode_strictly(data, legacy, 0)
 
@@ -70,15 +67,22 @@ def _known(declared: str) -> str:
     return "gb18030" if encoding in {"gb2312", "gbk"} else encoding
 
 
-def _legacy_encoding(data: bytes) -> str | None:
-    """The legacy encoding in which a sample reads as language, or None when none does."""
+def _is_damaged_utf8(data: bytes) -> bool:
+    """Whether most of what is not ASCII is valid UTF-8; in another encoding, hardly any of it would be."""
+    text = data[:_SAMPLE_BYTES].decode("utf-8", errors="replace")
+    faults = text.count("\ufffd")
+    return sum(not char.isascii() for char in text) - faults > faults
+
+
+def _legacy_encoding(data: bytes) -> str:
+    """The legacy encoding in which a sample reads as language, empty when none does."""
     first = next(position for position, byte in enumerate(data) if byte >= 0x80)
     begin = data.rfind(b"\n", 0, first) + 1
     sample = data[begin : begin + _SAMPLE_BYTES]
     if begin + _SAMPLE_BYTES < len(data):
         sample = sample[: sample.rfind(b"\n") + 1 or None]
     best = from_bytes(sample, cp_isolation=[*_ACCEPTED, _RIVAL], threshold=_LARGEST_CHAOS).best()
-    return best.encoding if best is not None and best.encoding in _ACCEPTED else None
+    return best.encoding if best is not None and best.encoding in _ACCEPTED else ""
 
 
 def _invalid(encoding: str, offset: int) -> ParseError:

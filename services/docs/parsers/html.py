@@ -71,6 +71,7 @@ class _Writer:
     def write(self, root: LexborNode) -> None:
         stack: list[tuple[LexborNode, bool]] = [(root, False)]
         while stack:
+            self._builder.check_deadline()
             node, leaving = stack.pop()
             if leaving:
                 self._leave(node)

@@ -11,7 +11,7 @@ _SUBSCRIPTS = str.maketrans("0123456789+-−=()aeoxhklmnpst", "₀₁₂₃₄�
 def table_text(rows: Iterable[Sequence[str]]) -> str:
     """Rows as lines, cells between bars; line breaks within a cell become spaces, empty rows vanish."""
     lines = (" | ".join(" ".join(cell.split()) for cell in row) for row in rows)
-    return "\n".join(line for line in lines if line.strip(" |"))
+    return "\n".join(line.rstrip() for line in lines if line.strip(" |"))
 
 
 def superscript(text: str) -> str:

@@ -39,6 +39,7 @@ _CAPTION = re.compile(
     r"(?:图|圖|表|插图)\s*\d+(?:[-.–]\d+)*(?![\d章节页])|(?:Figure|Fig\.|Table|Chart)\s*\d+(?:[-.–]\d+)*(?:[.:：]|\s|$)"
 )
 _HYPHEN_END = re.compile(r"([A-Za-zÀ-ɏ]+)-$")
+_OWN_HYPHEN = re.compile(r"[A-Za-zÀ-ɏ0-9]-$")
 _WORD_START = re.compile(r"[A-Za-zÀ-ɏ]+")
 _WORDS = re.compile(r"[A-Za-zÀ-ɏ]+(?:-[A-Za-zÀ-ɏ]+)*")
 
@@ -394,7 +395,7 @@ class _Vocabulary:
         end, start = _HYPHEN_END.search(before), _WORD_START.match(after)
         if end is None or start is None or not after[0].islower():
             # `CO-` + `2`, `1990-` + `1995`, `Jean-` + `Luc`: the hyphen is the text's own.
-            glued = end is not None and after[:1].isalnum()
+            glued = _OWN_HYPHEN.search(before) is not None and after[:1].isalnum()
             return before + after if glued else join_lines(before, after)
         whole = (end.group(1) + start.group()).lower()
         hyphenated = f"{end.group(1)}-{start.group()}".lower()

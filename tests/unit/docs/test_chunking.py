@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.docs.chunking import chunk, estimate_tokens
+from services.docs.document import BlockKind, Chunk, ChunkSettings, ParsedDocument, ParseLimits
+from services.docs.parsers.builder import DocumentBuilder
+
+ZH = "叶绿体是光合作用的场所，类囊体膜上分布着吸收光能的色素。"
+EN = "The chloroplast is the place of photosynthesis, and pigments absorb the light. "
+
+
+def document(*blocks: tuple[BlockKind, str] | tuple[BlockKind, str, int] | None) -> ParsedDocument:
+    """A document of the given blocks; None begins a page."""
+    builder = DocumentBuilder(ParseLimits())
+    for block in blocks:
+        if block is None:
+            builder.begin_page()
+        else:
+            builder.add(*block)
+    return builder.finish()
+
+
+def heading(text: str, level: int = 1) -> tuple[BlockKind, str, int]:
+    return BlockKind.HEADING, text, level
+
+
+def paragraph(text: str) -> tuple[BlockKind, str]:
+    return BlockKind.PARAGRAPH, text
+
+
+def check(parsed: ParsedDocument, chunks: list[Chunk], settings: ChunkSettings, *, disjoint: bool = True) -> None:
+    """What holds for the chunks of any document."""
+    assert [piece.ordinal for piece in chunks] == list(range(len(chunks)))
+    assert all(piece.text == parsed.text[piece.start : piece.end] for piece in chunks)
+    assert all(piece.text.strip() == piece.text != "" for piece in chunks)
+    assert all(estimate_tokens(piece.text) <= settings.max_tokens + 1e-6 for piece in chunks)
+    covered: set[int] = set()
+    for piece in chunks:
+        covered.update(range(piece.start, piece.end))
+        assert piece.page == parsed.page_at(piece.start)
+        assert piece.page_end == parsed.page_at(piece.end - 1)
+    assert all(parsed.text[index].isspace() for index in set(range(len(parsed.text))) - covered)
+    for before, after in pairwise(chunks):
+        assert before.end < after.end
+        assert before.end <= after.start or not disjoint
+
+
+BLOCKS = st.lists(
+    st.one_of(
+        st.tuples(st.just(BlockKind.HEADING), st.text("标题 Head12", min_size=1, max_size=12), st.integers(1, 4)),
+        st.tuples(
+            st.sampled_from([kind for kind in BlockKind if kind is not BlockKind.HEADING]),
+            st.lists(
+                st.sampled_from([ZH, EN, "短。", "a | b\n", "长" * 150, "x" * 700, "1.5; ", "e\u0301 🙂 "]), max_size=14
+            ).map("".join),
+        ),
+        st.none(),
+    ),
+    min_size=1,
+    max_size=14,
+).filter(lambda blocks: any(block is not None and block[1].strip() for block in blocks))
+
+SETTINGS = st.builds(
+    lambda low, middle, high, overlap: ChunkSettings(middle, high, low, overlap),
+    st.integers(0, 30),
+    st.integers(30, 200),
+    st.integers(200, 400),
+    st.integers(0, 2),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(BLOCKS, SETTINGS)
+def test_any_document(blocks: list[tuple[BlockKind, str] | None], chunk_settings: ChunkSettings) -> None:
+    parsed = document(*blocks)
+    chunks = chunk(parsed, chunk_settings)
+    check(parsed, chunks, chunk_settings, disjoint=chunk_settings.overlap_sentences == 0)
+    assert chunk(parsed, chunk_settings) == chunks
+
+
+def test_sections_stay_apart_and_carry_their_headings() -> None:
+    parsed = document(
+        heading("生物"),
+        heading("第一章", 2),
+        paragraph(ZH * 8),
+        heading("1.1 色素", 3),
+        paragraph(ZH * 8),
+        heading("第二章", 2),
+        paragraph(ZH * 8),
+    )
+    chunks = chunk(parsed)
+    assert [piece.heading_path for piece in chunks] == [
+        ("生物", "第一章"),
+        ("生物", "第一章", "1.1 色素"),
+        ("生物", "第二章"),
+    ]
+    assert chunks[0].text.startswith("生物\n\n第一章\n\n")
+    assert chunks[2].text.startswith("第二章\n\n")
+
+
+def test_a_new_heading_ends_the_path_of_its_level() -> None:
+    parsed = document(heading("A"), heading("B", 3), paragraph(EN * 12), heading("C", 2), paragraph(EN * 12))
+    assert [piece.heading_path for piece in chunk(parsed)] == [("A", "B"), ("A", "C")]
+
+
+def test_no_heading_is_left_at_the_end_of_a_chunk() -> None:
+    blocks = [item for number in range(20) for item in (heading(f"H{number}", 2), paragraph(EN * 4))]
+    for piece in chunk(document(*blocks)):
+        assert not piece.text.splitlines()[-1].startswith("H")
+
+
+def test_long_paragraphs_are_cut_between_sentences() -> None:
+    for sentence, end in ((ZH, "。"), (EN, ".")):
+        parsed = document(paragraph(sentence * 60))
+        chunks = chunk(parsed)
+        assert len(chunks) > 3
+        assert all(piece.text.endswith(end) for piece in chunks)
+        sizes = [estimate_tokens(piece.text) for piece in chunks]
+        assert all(150 <= size <= 300 for size in sizes), sizes
+
+
+def test_no_tiny_tail() -> None:
+    settings = ChunkSettings()
+    for sentences in range(1, 60):
+        chunks = chunk(document(paragraph(EN * sentences)), settings)
+        assert len(chunks) == 1 or min(estimate_tokens(piece.text) for piece in chunks) >= settings.min_tokens
+
+
+def test_tiny_slides_share_a_chunk_and_full_ones_do_not() -> None:
+    tiny = [item for number in range(6) for item in (None, heading(f"Slide {number}", 2), paragraph("Ten words."))]
+    chunks = chunk(document(*tiny))
+    assert len(chunks) < 6
+    assert (chunks[0].page, chunks[-1].page_end) == (1, 6)
+    full = [item for number in range(6) for item in (None, heading(f"Slide {number}", 2), paragraph(EN * 6))]
+    assert [(piece.page, piece.page_end) for piece in chunk(document(*full))] == [(n, n) for n in range(1, 7)]
+
+
+def test_a_table_stays_whole_when_it_fits_and_is_cut_between_rows_when_not() -> None:
+    row = "chloroplast | place of photosynthesis"
+    small = "\n".join([row] * 10)
+    parsed = document(paragraph(EN * 14), (BlockKind.TABLE, small), paragraph(EN * 14))
+    assert sum(small in piece.text for piece in chunk(parsed)) == 1
+    large = document((BlockKind.TABLE, "\n".join([row] * 100)))
+    chunks = chunk(large)
+    assert len(chunks) > 1
+    assert {line for piece in chunks for line in piece.text.split("\n")} == {row}
+    assert {piece.kind for piece in chunks} == {BlockKind.TABLE}
+
+
+def test_a_sentence_without_pauses_is_still_bounded() -> None:
+    settings = ChunkSettings(target_tokens=30, max_tokens=50, min_tokens=5)
+    for text in ("长" * 1000, "x" * 5000, "a," * 1000, "word " * 500):
+        parsed = document(paragraph(text))
+        check(parsed, chunk(parsed, settings), settings)
+
+
+def test_overlap_repeats_the_last_sentences_within_a_section() -> None:
+    parsed = document(heading("一"), paragraph(ZH * 40), heading("二"), paragraph(ZH * 10))
+    settings = ChunkSettings(overlap_sentences=1)
+    chunks = chunk(parsed, settings)
+    check(parsed, chunks, settings, disjoint=False)
+    within = [pair for pair in pairwise(chunks) if pair[0].heading_path == pair[1].heading_path]
+    assert within
+    assert all(after.start < before.end for before, after in within)
+    assert all(after.start > before.start for before, after in within)
+    border = next(pair for pair in pairwise(chunks) if pair[0].heading_path != pair[1].heading_path)
+    assert border[1].start >= border[0].end
+
+
+def test_pages_of_a_chunk_that_spans_them() -> None:
+    builder = DocumentBuilder(ParseLimits())
+    builder.begin_page()
+    builder.add_across_pages(BlockKind.PARAGRAPH, [EN * 2, "and " + EN])
+    parsed = builder.finish()
+    (only,) = chunk(parsed)
+    assert (only.page, only.page_end) == (1, 2)
+    assert parsed.text[parsed.page_starts[1] :].startswith("and The")
+
+
+@pytest.mark.parametrize(
+    "sizes", [(100, 50, 10), (10, 380, 40), (220, 380, -1), (4, 6, 2)], ids=["target", "min", "negative", "small"]
+)
+def test_impossible_settings(sizes: tuple[int, int, int]) -> None:
+    with pytest.raises(ValueError, match="tokens"):
+        ChunkSettings(*sizes)
+
+
+def test_estimate_is_additive_over_words_and_never_negative() -> None:
+    assert estimate_tokens("") == 0
+    assert estimate_tokens(ZH + EN) == pytest.approx(estimate_tokens(ZH) + estimate_tokens(EN))
+    assert 150 < estimate_tokens("光" * 220) < 165

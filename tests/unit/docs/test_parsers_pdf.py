@@ -1,0 +1,260 @@
+"""The layout of PDF pages, mostly on lines made by hand, and some pages through pdfium itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from reportlab.lib.pagesizes import A4
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+from reportlab.pdfgen.canvas import Canvas
+
+from services.docs.document import BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
+from services.docs.parsers.builder import DocumentBuilder
+from services.docs.parsers.pdf_layout import Cell, Line, Page, write_layout
+from services.docs.parsers.worker import parse
+from services.docs.sniffing import PDF
+
+FULL = 500.0
+LEFT = 72.0
+
+
+def line(
+    text: str, bottom: float, *, left: float = LEFT, right: float = FULL, size: float = 10.0, bold: bool = False
+) -> Line:
+    return Line(text, left, right, bottom, bottom + size, size, bold)
+
+
+def row(bottom: float, *cells: tuple[str, float]) -> Line:
+    parts = tuple(Cell(text, left, left + 6.0 * len(text)) for text, left in cells)
+    return Line(
+        " ".join(text for text, _ in cells), parts[0].left, parts[-1].right, bottom, bottom + 10, 10.0, cells=parts
+    )
+
+
+def laid_out(*pages: list[Line]) -> ParsedDocument:
+    builder = DocumentBuilder(ParseLimits())
+    write_layout([Page(number, 842.0, lines) for number, lines in enumerate(pages, start=1)], builder)
+    return builder.finish()
+
+
+def blocks(parsed: ParsedDocument) -> list[tuple[BlockKind, str]]:
+    return [(block.kind, parsed.text[block.start : block.end]) for block in parsed.blocks]
+
+
+BODY = [line(f"Body text of line {number} runs to the margin", 600 - 14 * number) for number in range(10)]
+
+
+def test_lines_of_a_paragraph_are_joined_and_divided_words_mended() -> None:
+    parsed = laid_out(
+        [
+            line("Plants turn light into chemical energy by photo-", 700),
+            line("synthesis, which is a well-", 686),
+            line("known process. It is well-known. The cost is 50-", 672),
+            line("60 units", 658, right=200),
+        ]
+    )
+    assert blocks(parsed) == [
+        (
+            BlockKind.PARAGRAPH,
+            (
+                "Plants turn light into chemical energy by photosynthesis, which is a well-known process. It is "
+                "well-known. The cost is 50-60 units"
+            ),
+        )
+    ]
+
+
+def test_chinese_lines_are_joined_without_spaces() -> None:
+    parsed = laid_out([line("力是物体之间的相互作", 700), line("用，单位是牛顿。", 686, right=300)])
+    assert parsed.text == "力是物体之间的相互作用，单位是牛顿。"
+
+
+def test_paragraphs_part_at_gaps_indents_and_early_ends() -> None:
+    parsed = laid_out(
+        [
+            line("First paragraph fills this line", 700),
+            line("and ends early.", 686, right=180),
+            line("Second paragraph fills this line", 672),
+            line("and runs to the margin too here", 658),
+            line("Third, indented, fills this line", 644, left=LEFT + 22),
+            line("and is closed by a gap right here", 630),
+            line("Fourth after the gap.", 600, right=200),
+        ]
+    )
+    assert [text.split()[0] for _, text in blocks(parsed)] == ["First", "Second", "Third,", "Fourth"]
+
+
+def test_headings_by_size_with_levels_and_several_lines() -> None:
+    parsed = laid_out(
+        [
+            line("A Long Title That", 790, size=20, right=300),
+            line("Takes Two Lines", 767, size=20, right=300),
+            line("1 Cells", 730, size=14, right=200),
+            line("2 Energy", 712, size=14, right=200),
+            *BODY,
+        ]
+    )
+    assert [(block.level, parsed.text[block.start : block.end]) for block in parsed.blocks[:3]] == [
+        (1, "A Long Title That Takes Two Lines"),
+        (2, "1 Cells"),
+        (2, "2 Energy"),
+    ]
+
+
+def test_headings_of_the_text_size_by_weight_or_wording() -> None:
+    parsed = laid_out([line("第一章 力学", 700, right=150), line("Key ideas", 660, right=150, bold=True), *BODY])
+    assert blocks(parsed)[:2] == [(BlockKind.HEADING, "第一章 力学"), (BlockKind.HEADING, "Key ideas")]
+
+
+def test_running_headers_and_page_numbers_go_and_repeated_text_stays() -> None:
+    pages = [
+        [
+            line("Biology Handbook", 810, size=8),
+            *BODY,
+            line("The same closing sentence stands here", 460),
+            line(f"第 {number} 页 / 共 3 页", 30, left=280, right=320, size=8),
+        ]
+        for number in (1, 2, 3)
+    ]
+    parsed = laid_out(*pages)
+    assert "Handbook" not in parsed.text
+    assert "页" not in parsed.text
+    assert parsed.text.count("The same closing sentence") == 3
+
+
+def test_text_that_reaches_into_the_margin_stays_even_if_repeated() -> None:
+    body = [line(f"Body text of line {number} runs to the margin", 120 - 14 * number) for number in range(6)]
+    parsed = laid_out(body, body, body)
+    assert parsed.text.count("line 5") == 3
+
+
+@pytest.mark.parametrize("number", ["7", "- 7 -", "第7页", "第 7 页 共 9 页", "Page 7 of 9", "7 / 9", "vii", "· 7 ·"])
+def test_page_numbers_of_many_looks(number: str) -> None:
+    assert laid_out([*BODY, line(number, 30, left=290, right=300)]) == laid_out(BODY)
+
+
+def test_a_paragraph_runs_across_pages() -> None:
+    parsed = laid_out(
+        [line("This sentence begins on one page and is con-", 100)],
+        [line("tinued on the next one.", 780, right=250), line("Another one.", 750, right=200)],
+    )
+    assert blocks(parsed) == [
+        (BlockKind.PARAGRAPH, "This sentence begins on one page and is continued on the next one."),
+        (BlockKind.PARAGRAPH, "Another one."),
+    ]
+    assert [parsed.page_at(parsed.text.index(word)) for word in ("This", "continued", "on the next", "Another")] == [
+        1,
+        1,
+        2,
+        2,
+    ]
+
+
+def test_a_paragraph_that_ended_is_not_continued() -> None:
+    parsed = laid_out([line("光反应需要光。", 100)], [line("暗反应不需要光", 780), line("直接参与。", 766, right=200)])
+    assert [text for _, text in blocks(parsed)] == ["光反应需要光。", "暗反应不需要光直接参与。"]
+    assert [block.page for block in parsed.blocks] == [1, 2]
+
+
+def test_empty_pages_are_counted() -> None:
+    parsed = laid_out([], BODY, [], BODY, [])
+    assert parsed.page_count == 5
+    assert [block.page for block in parsed.blocks] == [2, 4]
+
+
+def test_table_rows_that_line_up() -> None:
+    parsed = laid_out(
+        [
+            *BODY,
+            row(420, ("Quantity", 72), ("Unit", 200)),
+            row(404, ("Force", 72), ("newton", 200)),
+            row(388, ("Mass", 72), ("kg", 200)),
+        ]
+    )
+    assert blocks(parsed)[-1] == (BlockKind.TABLE, "Quantity | Unit\nForce | newton\nMass | kg")
+
+
+def test_one_stretched_line_is_no_table() -> None:
+    parsed = laid_out([*BODY, row(460, ("A stretched", 72), ("line.", 400))])
+    assert {kind for kind, _ in blocks(parsed)} == {BlockKind.PARAGRAPH}
+
+
+def test_lists_with_hanging_indents_and_captions() -> None:
+    parsed = laid_out(
+        [
+            *BODY,
+            line("• The first item fills the whole line", 440),
+            line("and hangs.", 426, left=LEFT + 12, right=180),
+            line("• Second", 412, right=150),
+            line("图 2-1 细胞的结构", 380, left=200, right=300, size=9),
+        ]
+    )
+    assert blocks(parsed)[-3:] == [
+        (BlockKind.LIST_ITEM, "The first item fills the whole line and hangs."),
+        (BlockKind.LIST_ITEM, "Second"),
+        (BlockKind.CAPTION, "图 2-1 细胞的结构"),
+    ]
+
+
+def test_two_columns_in_content_order() -> None:
+    left = [line(f"left column line {number}", 700 - 14 * number, right=280) for number in range(5)]
+    right = [line(f"right column line {number}", 700 - 14 * number, left=310) for number in range(5)]
+    parsed = laid_out([*left, *right])
+    assert parsed.text.index("left column line 4") < parsed.text.index("right column line 0")
+    assert len(parsed.blocks) == 2
+
+
+def draw(
+    path: Path, *strings: tuple[float, float, str], angle: float = 0, font: str = "Helvetica", **options: str
+) -> None:
+    canvas = Canvas(str(path), pagesize=A4, **options)
+    canvas.rotate(angle)
+    canvas.setFont(font, 11)
+    for x, y, text in strings:
+        canvas.drawString(x, y, text)
+    canvas.showPage()
+    canvas.save()
+
+
+def test_hyphens_and_rows_as_pdfium_tells_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    draw(
+        path,
+        (72, 700, "This is photo-"),
+        (72, 686, "synthesis."),
+        (72, 600, "Force"),
+        (300, 600, "newton"),
+        (72, 580, "Mass"),
+        (300, 580, "kg"),
+    )
+    assert parse(path, PDF).text == "This is photosynthesis.\n\nForce | newton\nMass | kg"
+
+
+def test_slanted_watermarks_are_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    draw(path, (300, 100, "WATERMARK"), angle=45)
+    with pytest.raises(ParseError) as caught:
+        parse(path, PDF)
+    assert caught.value.reason is ParseReason.NO_TEXT
+
+
+def test_a_page_of_drawings_says_that_there_is_no_ocr(tmp_path: Path) -> None:
+    path = tmp_path / "scan.pdf"
+    canvas = Canvas(str(path))
+    canvas.rect(100, 100, 300, 300, fill=1)
+    canvas.showPage()
+    canvas.save()
+    with pytest.raises(ParseError, match="OCR") as caught:
+        parse(path, PDF)
+    assert caught.value.reason is ParseReason.NO_TEXT
+    assert caught.value.metadata == {"pages": "1"}
+
+
+def test_chinese_through_pdfium(tmp_path: Path) -> None:
+    pdfmetrics.registerFont(UnicodeCIDFont("STSong-Light"))
+    path = tmp_path / "a.pdf"
+    draw(path, (72, 700, "牛顿第一定律，又称惯性定律。"), font="STSong-Light")
+    parsed = parse(path, PDF)
+    assert (parsed.text, parsed.language) == ("牛顿第一定律，又称惯性定律。", "zh")

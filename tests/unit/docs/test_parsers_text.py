@@ -1,0 +1,220 @@
+"""Text, Markdown and HTML: what is particular to each."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+import pytest
+
+from services.docs.document import BlockKind, ParsedDocument, ParseError, ParseReason
+from services.docs.parsers.encoding import decode
+from services.docs.parsers.outline import heading_level, is_list_item, without_bullet
+from services.docs.parsers.worker import parse
+from services.docs.sniffing import HTML, MARKDOWN, TEXT
+
+
+def parse_bytes(source: str | bytes, media_type: str, tmp_path: Path) -> ParsedDocument:
+    path = tmp_path / "file"
+    path.write_bytes(source.encode() if isinstance(source, str) else source)
+    return parse(path, media_type)
+
+
+def blocks(parsed: ParsedDocument) -> list[tuple[BlockKind, int, str]]:
+    return [(block.kind, block.level, parsed.text[block.start : block.end]) for block in parsed.blocks]
+
+
+PLAIN_TEXT = (
+    "第一章 力学\n\n　　力是物体对物体的作用。\n　　重力的方向竖直向下。\n\n"
+    "Further Reading\n===============\n\n"
+    "The quick brown fox jumps over the lazy dog and then it runs away\n"
+    "from the farmer who was sleeping under the tall oak tree in the\ngarden.\n\n"
+    "Roses are red\nViolets are blue\n\n• first\n• second\n  continued\n1) third\n"
+)
+
+
+def test_plain_text(tmp_path: Path) -> None:
+    parsed = parse_bytes(
+        PLAIN_TEXT,
+        TEXT,
+        tmp_path,
+    )
+    assert blocks(parsed) == [
+        (BlockKind.HEADING, 1, "第一章 力学"),
+        (BlockKind.PARAGRAPH, 0, "力是物体对物体的作用。\n重力的方向竖直向下。"),
+        (BlockKind.HEADING, 1, "Further Reading"),
+        (
+            BlockKind.PARAGRAPH,
+            0,
+            (
+                "The quick brown fox jumps over the lazy dog and then it runs away "
+                "from the farmer who was sleeping under the tall oak tree in the garden."
+            ),
+        ),
+        (BlockKind.PARAGRAPH, 0, "Roses are red\nViolets are blue"),
+        (BlockKind.LIST_ITEM, 1, "first"),
+        (BlockKind.LIST_ITEM, 1, "second\ncontinued"),
+        (BlockKind.LIST_ITEM, 1, "1) third"),
+    ]
+
+
+def test_hard_wrapped_chinese_is_joined_without_spaces(tmp_path: Path) -> None:
+    line = "牛顿第一定律指出一切物体在没有受到外力作用的时候总保持静止状态或"
+    parsed = parse_bytes(f"{line}\n{line}\n匀速直线运动状态。\n", TEXT, tmp_path)
+    assert parsed.text == f"{line}{line}匀速直线运动状态。"
+
+
+@pytest.mark.parametrize(
+    ("line", "level"),
+    [
+        ("第一章 力学", 1),
+        ("第3讲：函数", 1),
+        ("第二节 摩擦力", 2),
+        ("Chapter 4 Waves", 1),
+        ("2.3 The cell wall", 2),
+        ("2.3.1 Cellulose", 3),
+        ("一、选择题", 2),
+        ("（三）计算题", 3),
+        ("References", 2),
+        ("本章小结", 2),
+        ("第一章介绍了力学的基本概念。", 0),
+        ("2.3 The cell wall ........ 17", 0),
+        ("3.14 is the value of pi that we use in all of the following exercises.", 0),
+        ("2.5%的学生", 0),
+        ("A normal sentence", 0),
+        ("", 0),
+    ],
+)
+def test_headings_by_wording(line: str, level: int) -> None:
+    assert heading_level(line) == level
+
+
+@pytest.mark.parametrize("line", ["- a", "• 甲", "•甲", "1. one", "2、二", "(3) three", "④ 四", "a) first"])
+def test_list_items(line: str) -> None:
+    assert is_list_item(line)
+
+
+@pytest.mark.parametrize("line", ["-5 degrees", "3.14 is pi", "1990 was warm", "A normal line", "--- rule", "甲"])
+def test_not_list_items(line: str) -> None:
+    assert not is_list_item(line)
+
+
+def test_a_bullet_goes_and_a_number_stays() -> None:
+    assert without_bullet("• 甲") == "甲"
+    assert without_bullet("1. one") == "1. one"
+
+
+def test_markdown(tmp_path: Path) -> None:
+    parsed = parse_bytes(
+        '---\ntitle: "细胞 Cells"\n---\n# 细胞的**结构**\n\n细胞是*生命*活动的\n基本单位，见[维基](http://x)。\n\n'
+        "Energy is $E = m_*c^2*$ and costs $5 or $6.\nA second\\\nline `code`.\n\n"
+        "3. three\n4. four\n   - nested\n\n> quoted\n\n```py\ndef f():\n\treturn 1\n```\n\n"
+        "| a | b |\n|---|---|\n| 1 | **x** |\n\n<div>raw <b>html</b></div>\n",
+        MARKDOWN,
+        tmp_path,
+    )
+    assert parsed.title == "细胞 Cells"
+    assert blocks(parsed) == [
+        (BlockKind.HEADING, 1, "细胞的结构"),
+        (BlockKind.PARAGRAPH, 0, "细胞是生命活动的基本单位，见维基。"),
+        (BlockKind.PARAGRAPH, 0, "Energy is $E = m_*c^2*$ and costs $5 or $6. A second\nline code."),
+        (BlockKind.LIST_ITEM, 1, "3. three"),
+        (BlockKind.LIST_ITEM, 1, "4. four"),
+        (BlockKind.LIST_ITEM, 2, "nested"),
+        (BlockKind.PARAGRAPH, 0, "quoted"),
+        (BlockKind.CODE, 0, "def f():\n    return 1"),
+        (BlockKind.TABLE, 0, "a | b\n1 | x"),
+        (BlockKind.PARAGRAPH, 0, "raw html"),
+    ]
+
+
+def test_html(tmp_path: Path) -> None:
+    parsed = parse_bytes(
+        "<html><head><title>Cells</title></head><body><header><a>Logo</a></header><h1>The <em>Cell</em></h1>"
+        "<p>Water is H<sub>2</sub>O, area x<sup>2</sup><sup>[3]</sup>.\nWrapped &amp; done.</p>"
+        "<p>中文换\n行。<br>新行</p><p hidden>HIDDEN</p>"
+        "<ol start=3><li>three<ul><li>sub</li></ul></li><li><p>four</p><p>more</p></li></ol>"
+        "<table><caption>Tab 1</caption><tr><th>a<th>b<tr><td>1<td>x<br>y</table>"
+        "<figure><img alt=z><figcaption>图2 结构</figcaption></figure><pre>x = 1\n  y</pre>"
+        "<table><tr><td><h2>In a layout table</h2><p>text</p></td></tr></table>tail <b>bold</b></body></html>",
+        HTML,
+        tmp_path,
+    )
+    assert parsed.title == "Cells"
+    assert blocks(parsed) == [
+        (BlockKind.HEADING, 1, "The Cell"),
+        (BlockKind.PARAGRAPH, 0, "Water is H₂O, area x². Wrapped & done."),
+        (BlockKind.PARAGRAPH, 0, "中文换行。\n新行"),
+        (BlockKind.LIST_ITEM, 1, "3. three"),
+        (BlockKind.LIST_ITEM, 2, "sub"),
+        (BlockKind.LIST_ITEM, 1, "4. four"),
+        (BlockKind.LIST_ITEM, 1, "more"),
+        (BlockKind.CAPTION, 0, "Tab 1"),
+        (BlockKind.TABLE, 0, "a | b\n1 | x y"),
+        (BlockKind.CAPTION, 0, "图2 结构"),
+        (BlockKind.CODE, 0, "x = 1\n  y"),
+        (BlockKind.HEADING, 2, "In a layout table"),
+        (BlockKind.PARAGRAPH, 0, "text"),
+        (BlockKind.PARAGRAPH, 0, "tail bold"),
+    ]
+
+
+def test_html_reads_the_main_part_only(tmp_path: Path) -> None:
+    parsed = parse_bytes("<html><body><div>AROUND</div><main><p>正文内容。</p></main></body></html>", HTML, tmp_path)
+    assert parsed.text == "正文内容。"
+
+
+def test_html_in_a_declared_legacy_encoding(tmp_path: Path) -> None:
+    page = '<html><head><meta charset="gb2312"></head><body><p>牛顿第一定律</p></body></html>'
+    assert parse_bytes(page.encode("gb18030"), HTML, tmp_path).text == "牛顿第一定律"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "gb18030", "gbk"])
+def test_encodings_of_chinese_text(encoding: str) -> None:
+    text = "光合作用是绿色植物利用光能，把二氧化碳和水合成有机物的过程。\n"
+    assert decode(text.encode(encoding)) == text
+
+
+def test_big_endian_with_mark() -> None:
+    assert decode(codecs.BOM_UTF16_BE + "力学".encode("utf-16-be")) == "力学"
+
+
+@pytest.mark.parametrize(
+    ("data", "offset", "encoding"),
+    [
+        ("正确的文本".encode() + b"\xff and more", 15, "utf-8"),
+        (b"ascii only, then \xff\xfe\xfa damage", 17, "utf-8"),
+        (b"caf\xe9 cr\xe8me, d\xe9j\xe0 vu", 3, "utf-8"),
+        (codecs.BOM_UTF16_LE + "力学".encode("utf-16-le") + b"\x01", 6, "utf-16-le"),
+        ("完整".encode()[:-1], 3, "utf-8"),
+    ],
+)
+def test_invalid_encoding_names_the_first_bad_byte(data: bytes, offset: int, encoding: str) -> None:
+    with pytest.raises(ParseError) as caught:
+        decode(data)
+    assert caught.value.reason is ParseReason.INVALID_ENCODING
+    assert caught.value.metadata == {"byte_offset": str(offset), "encoding": encoding}
+    assert str(offset) in caught.value.message
+
+
+@pytest.mark.parametrize("media_type", [TEXT, MARKDOWN, HTML])
+def test_only_white_space(media_type: str, tmp_path: Path) -> None:
+    with pytest.raises(ParseError) as caught:
+        parse_bytes(" \n\t\u3000\n", media_type, tmp_path)
+    assert caught.value.reason is ParseReason.NO_TEXT
+
+
+@pytest.mark.parametrize(
+    ("source", "media_type"),
+    [
+        ("<div>" * 10_000 + "deep", HTML),
+        ("> " * 20_000 + "deep\n\nshallow", MARKDOWN),
+        ("[" * 20_000 + "deep", MARKDOWN),
+        ("*a " * 20_000, MARKDOWN),
+        ("（" * 50_000 + "深。" * 50_000, TEXT),
+        ("a. " * 100_000, TEXT),
+    ],
+    ids=["html", "quotes", "brackets", "stars", "parentheses", "initials"],
+)
+def test_hostile_nesting_ends_in_time(source: str, media_type: str, tmp_path: Path) -> None:
+    assert parse_bytes(source, media_type, tmp_path).text

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.docs.document import ParseError, ParseReason
+from services.docs.sniffing import (
+    BINARY,
+    DOCX,
+    EMPTY,
+    HTML,
+    MARKDOWN,
+    OLE,
+    PDF,
+    PPTX,
+    SUPPORTED,
+    TEXT,
+    XLSX,
+    ZIP,
+    admitted_media_type,
+    sniff,
+)
+
+OLE_HEAD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
+PNG_HEAD = b"\x89PNG\r\n\x1a\n" + bytes(20)
+
+
+def archive(*names: str) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as file:
+        for name in names:
+            file.writestr(name, "x")
+    return data.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "media_type"),
+    [
+        (b"", "a.txt", EMPTY),
+        (b"plain words", "a.txt", TEXT),
+        (b"plain words", "", TEXT),
+        (b"# Title\n\n- item\n", "a.md", MARKDOWN),
+        (b"plain words", "a.markdown", MARKDOWN),
+        (b"# Title\n\n- item\n", "", MARKDOWN),
+        (b"# a shell comment\nls\n", "", TEXT),
+        (b"# Title\n\n- item\n", "a.txt", TEXT),
+        (b"<!DOCTYPE html><html>", "a.txt", HTML),
+        (b"\n<!-- c --><HTML lang='zh'>", "", HTML),
+        (b"<?xml version='1.0'?>\n<!DOCTYPE html PUBLIC 'x'>", "", HTML),
+        (b"<p>fragment", "a.html", HTML),
+        (b"<p>fragment", "a.txt", TEXT),
+        (b"<?xml version='1.0'?><svg/>", "a.svg", "application/xml"),
+        ("中文".encode(), "a", TEXT),
+        ("中文内容".encode("gb18030"), "a.txt", TEXT),
+        ("中文".encode("utf-16"), "a.txt", TEXT),
+        ("<!doctype html>".encode("utf-16"), "a", HTML),
+        ("多".encode()[:-1], "a.txt", TEXT),
+        (b"%PDF-1.7\n", "a.txt", PDF),
+        (b"\xef\xbb\xbf%PDF-1.7\n", "", PDF),
+        (b"\xff\x00junk%PDF-1.7\n", "", PDF),
+        (archive("[Content_Types].xml", "word/document.xml"), "", DOCX),
+        (archive("[Content_Types].xml", "ppt/presentation.xml"), "a.docx", PPTX),
+        (archive("[Content_Types].xml", "xl/workbook.xml"), "", XLSX),
+        (archive("[Content_Types].xml", "docProps/core.xml"), "a.pptx", PPTX),
+        (archive("photos/one.jpg"), "a.docx", ZIP),
+        (archive(), "a.zip", ZIP),
+        (OLE_HEAD, "a.doc", OLE),
+        (PNG_HEAD, "a.pdf", "image/png"),
+        (b"\xff\xd8\xff\xe0", "", "image/jpeg"),
+        (b"RIFF\x00\x00\x00\x00WAVE", "", "audio/wav"),
+        (b"\x00\x00\x00\x20ftypisom", "", "video/mp4"),
+        (b"{\\rtf1", "a.txt", "application/rtf"),
+        (b"abc\x00\x01\x02", "a.txt", BINARY),
+        (bytes(range(1, 32)) * 4, "a.txt", BINARY),
+    ],
+)
+def test_sniff(head: bytes, name: str, media_type: str) -> None:
+    assert sniff(head, name) == media_type
+
+
+@given(st.binary(max_size=300), st.sampled_from(["", "a.txt", "a.md", "a.html", "a.pdf", "a.docx", "坏.名"]))
+def test_sniff_answers_for_any_bytes(head: bytes, name: str) -> None:
+    assert "/" in sniff(head, name)
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "declared", "reason"),
+    [
+        (b"", "a.pdf", "", ParseReason.EMPTY_FILE),
+        (PNG_HEAD, "a.png", "image/png", ParseReason.UNSUPPORTED_MEDIA_TYPE),
+        (PNG_HEAD, "a.pdf", "", ParseReason.MEDIA_TYPE_MISMATCH),
+        (b"plain", "a.pdf", "application/pdf", ParseReason.MEDIA_TYPE_MISMATCH),
+        (b"%PDF-1.4", "a.txt", "", ParseReason.MEDIA_TYPE_MISMATCH),
+        (b"%PDF-1.4", "a", "text/plain", ParseReason.MEDIA_TYPE_MISMATCH),
+        (b"<!doctype html>", "slides.pptx", "", ParseReason.MEDIA_TYPE_MISMATCH),
+        (archive("word/document.xml"), "a.pptx", "", ParseReason.MEDIA_TYPE_MISMATCH),
+        (archive("xl/workbook.xml"), "a.xlsx", "", ParseReason.UNSUPPORTED_MEDIA_TYPE),
+        (archive("a.txt"), "a.zip", "application/zip", ParseReason.UNSUPPORTED_MEDIA_TYPE),
+        (OLE_HEAD, "a.docx", DOCX, ParseReason.ENCRYPTED_FILE),
+        (OLE_HEAD, "a.doc", "application/msword", ParseReason.UNSUPPORTED_MEDIA_TYPE),
+        (OLE_HEAD + "EncryptedPackage".encode("utf-16-le"), "a", "", ParseReason.ENCRYPTED_FILE),
+        (b"\x7fELF\x02", "a", "", ParseReason.UNSUPPORTED_MEDIA_TYPE),
+    ],
+)
+def test_refused_uploads(head: bytes, name: str, declared: str, reason: ParseReason) -> None:
+    with pytest.raises(ParseError) as caught:
+        admitted_media_type(head, name, declared)
+    assert caught.value.reason is reason
+    assert caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "declared", "media_type"),
+    [
+        (b"%PDF-1.4", "讲义.PDF", "application/pdf", PDF),
+        (b"%PDF-1.4", "讲义", "application/octet-stream", PDF),
+        (b"# Title", "notes.md", "text/plain; charset=utf-8", MARKDOWN),
+        (b"<html>", "page.txt", "", HTML),
+        (b"a,b\n1,2", "table.csv", "text/csv", TEXT),
+        (archive("ppt/presentation.xml"), "a.pptx", "", PPTX),
+    ],
+)
+def test_admitted_uploads(head: bytes, name: str, declared: str, media_type: str) -> None:
+    assert admitted_media_type(head, name, declared) == media_type
+    assert media_type in SUPPORTED
