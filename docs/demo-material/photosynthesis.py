@@ -74,7 +74,7 @@ pdfmetrics.registerFont(TTFont("Arrows", str(FONTS.parent / "dejavu" / "DejaVuSa
 pdfmetrics.registerFontFamily("Serif", "Serif", "Serif-Bold", "Serif-Italic", "Serif-Bold")
 
 BODY: Final = ParagraphStyle(
-    "body", fontName="Serif", fontSize=10.5, leading=16, textColor=INK, spaceAfter=7, alignment=TA_LEFT
+    "body", fontName="Serif", fontSize=10.5, leading=15, textColor=INK, spaceAfter=7, alignment=TA_LEFT
 )
 HEADING: Final = ParagraphStyle(
     "heading",
@@ -86,13 +86,13 @@ HEADING: Final = ParagraphStyle(
     spaceAfter=7,
     keepWithNext=1,
 )
-SUBHEADING: Final = ParagraphStyle("subheading", parent=HEADING, fontSize=12, leading=16, spaceBefore=8, spaceAfter=4)
+SUBHEADING: Final = ParagraphStyle("subheading", parent=HEADING, fontSize=12, leading=15, spaceBefore=8, spaceAfter=4)
 CAPTION: Final = ParagraphStyle(
     "caption", fontName="Sans", fontSize=8.5, leading=12, textColor=GREY, spaceBefore=4, spaceAfter=10
 )
 CELL: Final = ParagraphStyle("cell", fontName="Sans", fontSize=9, leading=12.5, textColor=INK)
 CELL_HEAD: Final = ParagraphStyle("cell head", parent=CELL, fontName="Sans-Bold", textColor=white)
-EQUATION: Final = ParagraphStyle("equation", fontName="Serif", fontSize=12.5, leading=19, textColor=INK, alignment=1)
+EQUATION: Final = ParagraphStyle("equation", fontName="Serif", fontSize=10.5, leading=17, textColor=INK, alignment=1)
 
 
 def heading(text: str) -> Paragraph:
@@ -113,8 +113,10 @@ def bullets(*items: str) -> ListFlowable:
 
 
 def numbered(*items: str) -> ListFlowable:
-    entries = [ListItem(Paragraph(item, BODY), leftIndent=20, bulletColor=GREEN) for item in items]
-    return ListFlowable(entries, bulletType="1", bulletFontName="Sans-Bold", bulletFontSize=10, leftIndent=18)
+    entries = [ListItem(Paragraph(item, BODY), leftIndent=15, bulletColor=GREEN) for item in items]
+    return ListFlowable(
+        entries, bulletType="1", bulletFormat="%s.", bulletFontName="Sans-Bold", bulletFontSize=10.5, leftIndent=15
+    )
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[float]) -> Table:

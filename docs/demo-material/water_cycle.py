@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from copy import deepcopy
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,7 @@ from pptx import Presentation
 from pptx.chart.data import CategoryChartData
 from pptx.dml.color import RGBColor
 from pptx.enum.chart import XL_CHART_TYPE, XL_LABEL_POSITION, XL_LEGEND_POSITION
-from pptx.enum.shapes import MSO_CONNECTOR, MSO_SHAPE
+from pptx.enum.shapes import MSO_CONNECTOR, MSO_SHAPE, PP_PLACEHOLDER
 from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 from pptx.oxml.ns import qn
 from pptx.util import Inches, Pt
@@ -163,11 +164,20 @@ class Deck:
         if body:
             place(slide.placeholders[1], 0.75, 1.6, width, 5.2)
             write(slide.placeholders[1].text_frame, body, size, gap=11)
-        words(slide, 11.6, 6.98, 1.0, 0.35, [str(self._count)], 11, color=GREY, align=PP_ALIGN.RIGHT)
-        words(slide, 0.75, 6.98, 6, 0.35, ["自然地理 · 水循环"], 11, color=GREY)
+        self._furniture(slide, PP_PLACEHOLDER.FOOTER, 0.75, 6.0, "自然地理 · 水循环", PP_ALIGN.LEFT)
+        self._furniture(slide, PP_PLACEHOLDER.SLIDE_NUMBER, 11.55, 1.0, str(self._count), PP_ALIGN.RIGHT)
         if notes:
             self._note(slide, notes)
         return slide
+
+    @staticmethod
+    def _furniture(slide: Any, kind: PP_PLACEHOLDER, x: float, wide: float, text: str, align: PP_ALIGN) -> None:
+        """Footer and number as what they are: python-pptx does not bring the layout's onto a slide by itself."""
+        original = next(s for s in slide.slide_layout.placeholders if s.placeholder_format.type == kind)
+        slide.shapes._spTree.append(deepcopy(original._element))
+        shape = place(slide.shapes[-1], x, 6.98, wide, 0.35)
+        shape.text_frame.clear()
+        write(shape.text_frame, [text], 11, color=GREY, align=align, gap=0)
 
     @staticmethod
     def _note(slide: Any, notes: str) -> None:
