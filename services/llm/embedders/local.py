@@ -40,13 +40,24 @@ class LocalEmbedder:
         threads: CPU threads of the model.
         nice: how far the worker steps back behind processes that serve; see nice(2).
         limits: of batches and of the line in front of the model.
+        program: the worker's command, without its options.
     """
 
-    def __init__(self, folder: Path, model: str, *, threads: int, nice: int = 5, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        model: str,
+        *,
+        threads: int,
+        nice: int = 5,
+        limits: Limits | None = None,
+        program: Sequence[str] = (sys.executable, "-m", "services.llm.embedders.worker"),
+    ) -> None:
         self._folder = folder
         self._model = model
         self._threads = threads
         self._nice = nice
+        self._program = tuple(program)
         self._batcher = Batcher(limits or Limits())
         self._ready = asyncio.Event()
         self._pid: int | None = None
@@ -122,9 +133,7 @@ class LocalEmbedder:
     async def _worker(self) -> AsyncIterator["_Worker"]:
         """A worker with the model loaded, gone at the end of the block."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "services.llm.embedders.worker",
+            *self._program,
             f"--parent={os.getpid()}",
             f"--model={self._folder}",
             f"--threads={self._threads}",

@@ -1,12 +1,14 @@
 """What a Struct takes from a JSON Schema and how it is put back."""
 
+from typing import Any
+
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
 from services.llm.schemas import restored
 
 
-def _through_struct(schema: dict[str, object]) -> dict[str, object]:
+def _through_struct(schema: dict[str, Any]) -> dict[str, object]:
     struct = Struct()
     struct.update(schema)
     return restored(MessageToDict(struct))

@@ -1,5 +1,7 @@
 """Server-sent events out of bytes that arrive in any pieces."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ EVENTS = [b'{"a": 1}', b"no space", b"two\nlines", b"", "光合".encode(), b"[DO
 def test_events_do_not_depend_on_where_the_bytes_were_cut(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(STREAM)]
     reader = EventReader()
-    events = [event for start, end in zip(edges, edges[1:], strict=False) for event in reader.feed(STREAM[start:end])]
+    events = [event for start, end in pairwise(edges) for event in reader.feed(STREAM[start:end])]
     assert events + reader.close() == EVENTS
 
 

@@ -1,0 +1,53 @@
+"""A worker process without a model, for tests of whoever runs one.
+
+It embeds by hashing and does what a text tells it to: `die` ends it, `refuse` fails the batch, `sleep 0.5` waits. Its
+model folder holds `deaths`, a count it takes one from at each start, ending instead while there is any.
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from services.kit.workers import die_with_parent
+from services.llm.embedders.frames import Answer, Ask, Ready, pack
+from services.llm.embedders.hashing import hashed_vector
+from services.llm.embedders.worker import serve
+
+DIMENSION = 8
+
+
+def encode(ask: Ask) -> Answer:
+    """Vectors, unless a text says otherwise."""
+    for text in ask.texts:
+        if text == "die":
+            os._exit(3)
+        if text == "refuse":
+            raise ValueError("told to")
+        if text.startswith("sleep "):
+            time.sleep(float(text.removeprefix("sleep ")))  # noqa: TID251 - this process has no loop
+    data = b"".join(hashed_vector(text, DIMENSION).tobytes() for text in ask.texts)
+    return Answer(data=data, tokens=len(ask.texts))
+
+
+def main() -> None:
+    """Serves until its input ends."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--threads")
+    parser.add_argument("--nice")
+    options = parser.parse_args()
+    die_with_parent(options.parent)
+    deaths: Path = options.model / "deaths"
+    if deaths.exists() and (left := int(deaths.read_text())):
+        deaths.write_text(str(left - 1))
+        os._exit(4)
+    sys.stdout.buffer.write(pack(Ready(DIMENSION)))
+    sys.stdout.buffer.flush()
+    serve(encode, sys.stdin.buffer, sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""The worker process: what its death, its silence and its refusal mean to those who wait for vectors."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from services.kit.errors import TikuError
+from services.llm.batching import Limits
+from services.llm.embedders.local import LocalEmbedder
+from services.llm.ports import EmbedKind
+
+QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
+
+
+def _embedder(folder: Path, **limits: int) -> LocalEmbedder:
+    return LocalEmbedder(
+        folder,
+        "fake",
+        threads=1,
+        limits=Limits(window=0, **limits),
+        program=(sys.executable, "-m", "tests.fakes.embedding_worker"),
+    )
+
+
+@asynccontextmanager
+async def _running(embedder: LocalEmbedder) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(embedder.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def embedder(tmp_path: Path) -> AsyncIterator[LocalEmbedder]:
+    embedder = _embedder(tmp_path)
+    async with _running(embedder):
+        yield embedder
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def test_a_request_may_come_before_the_model(embedder: LocalEmbedder) -> None:
+    assert embedder.pid is None
+    assert (await embedder.embed(["early"], QUERY, 10)).count == 1
+    assert embedder.pid is not None
+
+
+@pytest.mark.parametrize("busy", [False, True])
+async def test_a_killed_worker_is_replaced_and_its_batch_sent_again(embedder: LocalEmbedder, busy: bool) -> None:
+    await embedder.wait_ready()
+    first = embedder.pid
+    assert first is not None
+    pending = asyncio.create_task(embedder.embed(["sleep 0.2"], PASSAGE, 10)) if busy else None
+    await asyncio.sleep(0.05)
+    os.kill(first, signal.SIGKILL)
+    assert (await embedder.embed(["after"], QUERY, 10)).count == 1
+    if pending is not None:
+        assert (await pending).count == 1
+    assert embedder.pid not in (None, first)
+
+
+async def test_what_kills_a_worker_twice_fails_and_the_next_is_served(embedder: LocalEmbedder) -> None:
+    with pytest.raises(TikuError) as caught:
+        await embedder.embed(["die"], PASSAGE, 20)
+    assert (caught.value.reason, caught.value.status) == ("EMBEDDER_UNAVAILABLE", "UNAVAILABLE")
+    assert (await embedder.embed(["next"], PASSAGE, 20)).count == 1
+
+
+async def test_a_refused_batch_fails_alone(embedder: LocalEmbedder) -> None:
+    with pytest.raises(TikuError) as caught:
+        await embedder.embed(["refuse"], PASSAGE, 10)
+    assert (caught.value.reason, caught.value.message) == ("EMBEDDING_FAILED", "The embedding model failed on a text.")
+    first = embedder.pid
+    await embedder.embed(["next"], PASSAGE, 10)
+    assert embedder.pid == first
+
+
+async def test_workers_that_never_start_end_the_service(tmp_path: Path) -> None:
+    await asyncio.to_thread((tmp_path / "deaths").write_text, "99")
+    embedder = _embedder(tmp_path)
+    async with _running(embedder) as task:
+        waiting = asyncio.create_task(embedder.embed(["x"], QUERY, 20))
+        with pytest.raises(RuntimeError, match="dies again and again"):
+            await task
+        with pytest.raises(TikuError) as caught:
+            await waiting
+        assert caught.value.reason == "EMBEDDER_UNAVAILABLE"
+
+
+async def test_a_worker_that_starts_at_the_second_try_serves(tmp_path: Path) -> None:
+    await asyncio.to_thread((tmp_path / "deaths").write_text, "1")
+    embedder = _embedder(tmp_path)
+    async with _running(embedder):
+        assert (await embedder.embed(["x"], QUERY, 20)).count == 1
+
+
+async def test_a_wait_ends_with_the_deadline_and_the_worker_lives_on(embedder: LocalEmbedder) -> None:
+    await embedder.wait_ready()
+    first = embedder.pid
+    with pytest.raises(TikuError) as caught:
+        await embedder.embed(["sleep 0.3"], PASSAGE, 0.05)
+    assert (caught.value.reason, caught.value.status) == ("EMBEDDER_TIMEOUT", "DEADLINE_EXCEEDED")
+    assert (await embedder.embed(["next"], PASSAGE, 10)).count == 1
+    assert embedder.pid == first
+
+
+async def test_a_question_is_answered_in_the_middle_of_a_document(tmp_path: Path) -> None:
+    embedder = _embedder(tmp_path, batch_texts=1)
+    async with _running(embedder):
+        await embedder.wait_ready()
+        document = asyncio.create_task(embedder.embed(["sleep 0.02"] * 100, PASSAGE, 30))
+        await asyncio.sleep(0.1)
+        started = asyncio.get_running_loop().time()
+        await embedder.embed(["a question"], QUERY, 10)
+        assert asyncio.get_running_loop().time() - started < 0.2
+        assert not document.done()
+        document.cancel()
+
+
+async def test_the_end_leaves_no_process_and_no_waiter(tmp_path: Path) -> None:
+    embedder = _embedder(tmp_path)
+    async with _running(embedder):
+        await embedder.wait_ready()
+        pid = embedder.pid
+        assert pid is not None
+        waiting = asyncio.create_task(embedder.embed(["sleep 60"], PASSAGE, 90))
+        await asyncio.sleep(0.05)
+    assert not await asyncio.to_thread(_alive, pid)
+    with pytest.raises(TikuError) as caught:
+        await waiting
+    assert caught.value.reason == "EMBEDDER_UNAVAILABLE"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
+async def test_a_killed_parent_takes_the_worker_along(tmp_path: Path) -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from pathlib import Path\n"
+        "from services.llm.embedders.local import LocalEmbedder\n"
+        "async def main():\n"
+        "    worker = (sys.executable, '-m', 'tests.fakes.embedding_worker')\n"
+        "    embedder = LocalEmbedder(Path(sys.argv[1]), 'fake', threads=1, program=worker)\n"
+        "    task = asyncio.create_task(embedder.run())\n"
+        "    await embedder.wait_ready()\n"
+        "    print(embedder.pid, flush=True)\n"
+        "    await task\n"
+        "asyncio.run(main())\n"
+    )
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, str(tmp_path), stdout=asyncio.subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    pid = int(await asyncio.wait_for(parent.stdout.readline(), 20))
+    assert await asyncio.to_thread(_alive, pid)
+    os.kill(pid, signal.SIGSTOP)  # So that it cannot notice the end of its input by itself.
+    parent.kill()
+    await parent.wait()
+    async with asyncio.timeout(5):
+        while await asyncio.to_thread(_alive, pid):  # noqa: ASYNC110 - another process sets no event
+            await asyncio.sleep(0.02)
