@@ -19,6 +19,7 @@ _CLOSING = re.compile(r"[\]】］]")
 _LONGEST_MARK = 32
 _STRONG_SUPPORT = 0.5  # share of a statement's terms that a source sentence holds
 _WEAK_SUPPORT = 0.2
+_TELLING_TERMS = 3  # a statement with fewer says little without its question
 _STATEMENT_WINDOW = 1000  # code points before a mark in which its statement is looked for
 
 
@@ -147,10 +148,11 @@ class CitedText:
         """
         if not self._passages or not self._plain.strip():
             return []
+        asked = terms(self._question)
         best: dict[int, tuple[float, Span]] = {}
         for span in sentences(self._plain):
-            wanted = self._wanted(self._plain[span.start : span.end])
-            supports = [passage.support(wanted) for passage in self._passages]
+            statement = terms(self._plain[span.start : span.end])
+            supports = [passage.support(statement, asked) for passage in self._passages]
             index = max(range(len(supports)), key=lambda i: (supports[i][0], -i))
             if supports[index][0] > best.get(index + 1, (0.0,))[0]:
                 best[index + 1] = supports[index]
@@ -195,7 +197,7 @@ class CitedText:
 
     def _cite(self, number: int, quote: Span | None = None) -> list[Delta | Citation]:
         passage = self._passages[number - 1]
-        span = quote or passage.quote(self._wanted(self._statement()), terms(self._question))
+        span = quote or passage.quote(terms(self._statement()), terms(self._question))
         start = self._length
         events = self._write(f"[{number}]")
         self.citation_count += 1
@@ -207,11 +209,6 @@ class CitedText:
         spans = sentences(tail)
         return tail[spans[-1].start : spans[-1].end] if spans else ""
 
-    def _wanted(self, statement: str) -> frozenset[str]:
-        """Terms to look for: the statement's, and the question's when the statement is as short as "Yes"."""
-        wanted = terms(statement)
-        return wanted if len(wanted) >= 3 else wanted | terms(self._question)
-
 
 class Passage:
     """A passage with the terms of its sentences, computed when first asked."""
@@ -221,22 +218,33 @@ class Passage:
         self._spans: list[Span] = []
         self._terms: list[frozenset[str]] = []
 
-    def support(self, wanted: frozenset[str]) -> tuple[float, Span]:
-        """Return the sentence that holds most of ``wanted`` and its share; of equals the one with fewest others."""
+    def support(self, statement: frozenset[str], question: frozenset[str]) -> tuple[float, Span]:
+        """Return how well this passage supports a statement, 0 to 1, and the sentence that does.
+
+        The sentence holds most of the statement's terms; the question's decide between equals, then brevity. Its
+        share of the statement's terms is the support; of the question's too when the statement is as short as
+        "Yes", which by itself any sentence could support.
+        """
         if not self._spans:
             self._spans = sentences(self.chunk.text) or [Span(0, len(self.chunk.text))]
             self._terms = [terms(self.chunk.text[span.start : span.end]) for span in self._spans]
-        scores = [(coverage(wanted, found), -len(found), -i) for i, found in enumerate(self._terms)]
-        best = max(scores)
-        return best[0], self._spans[-best[2]]
+        best = max(
+            range(len(self._spans)),
+            key=lambda i: (
+                coverage(statement, self._terms[i]),
+                coverage(question, self._terms[i]),
+                -len(self._terms[i]),
+                -i,
+            ),
+        )
+        wanted = statement if len(statement) >= _TELLING_TERMS else statement | question
+        return coverage(wanted, self._terms[best]), self._spans[best]
 
     def quote(self, statement: frozenset[str], question: frozenset[str]) -> Span:
-        """Return the sentence that supports a statement, else the one nearest the question, else the whole."""
-        for wanted in (statement, question):
-            score, span = self.support(wanted)
-            if score > 0:
-                return span
-        return Span(0, len(self.chunk.text))
+        """Return the sentence that supports a statement or is nearest the question, else the whole passage."""
+        _, span = self.support(statement, question)
+        shared = terms(self.chunk.text[span.start : span.end]) & (statement | question)
+        return span if shared else Span(0, len(self.chunk.text))
 
 
 def _merge(events: Sequence[Delta | Citation]) -> list[Delta | Citation]:

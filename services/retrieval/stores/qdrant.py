@@ -2,8 +2,8 @@
 
 ``AsyncQdrantClient`` holds the connections, the API key and TLS; the calls go through its generated stubs, because
 its own methods convert every point through pydantic models on the event loop (qdrant-client issues 615 and 1175).
-Importing the client costs about 60 MB of resident memory, 12 of them numpy: the service stays under 120 MB, below
-its limit of 150, so the stock client is kept.
+Importing the client costs about 60 MB of resident memory; the whole service takes 118 MB with it, below its limit
+of 150, so the stock client is kept.
 
 One collection holds the vectors of one model at one dimension. A point's id is derived from its owner and its
 chunk id, so that no owner can ever replace another's point, whatever ids a request carries.

@@ -59,7 +59,7 @@ def test_any_split_of_the_stream_gives_the_same_answer() -> None:
     whole = write(written)
     for size in range(1, len(written)):
         assert run(written, [written[i : i + size] for i in range(0, len(written), size)]) == whole
-    generator = random.Random(3)
+    generator = random.Random(3)  # noqa: S311 - repeatable cuts
     for _ in range(200):
         cuts = sorted(generator.sample(range(len(written)), 5))
         edges = itertools.pairwise([0, *cuts, len(written)])
@@ -102,10 +102,10 @@ def test_a_quote_is_always_the_slice_its_offsets_name() -> None:
 
 def test_a_statement_without_shared_terms_quotes_what_is_nearest_the_question_or_all() -> None:
     answer = CitedText("How hot is boiling, in degrees?", [WATER])
-    citation = [event for event in answer.feed("Sehr heiß [1]. ") if isinstance(event, Citation)][0]
+    citation = next(event for event in answer.feed("Sehr heiß [1]. ") if isinstance(event, Citation))
     assert citation.source.quote == "It boils at 100 degrees Celsius."
     answer = CitedText("水的沸点是什么？", [WATER])
-    citation = [event for event in answer.feed("很热[1]。") if isinstance(event, Citation)][0]
+    citation = next(event for event in answer.feed("很热[1]。") if isinstance(event, Citation))
     assert citation.source.quote == WATER.text
 
 
