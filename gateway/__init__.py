@@ -1,0 +1,1 @@
+"""REST, SSE and OpenAI's API over the four services, derived from their contract; and the web page."""

@@ -1,0 +1,311 @@
+"""Composition root: settings → channels → handlers → one ASGI application, and the server that runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import grpc
+import uvicorn
+
+from gateway.contract import Operation, Shape, operations
+from gateway.cors import CrossOrigin
+from gateway.docs_page import DocsPages
+from gateway.downloads import DownloadHandler
+from gateway.exchange import ClientGone, Exchange, Receive, Scope, Send
+from gateway.health import Health
+from gateway.metrics import Metrics
+from gateway.openai_api.api import add_routes as add_openai_routes
+from gateway.openai_api.errors import respond_error as respond_openai_error
+from gateway.problems import Problem, from_error, unexpected
+from gateway.routes import RouteTable
+from gateway.settings import GatewaySettings, host_and_port
+from gateway.sse import EventsHandler
+from gateway.static_files import StaticFiles
+from gateway.unary import UnaryHandler
+from gateway.uploads import UploadHandler
+from gateway.upstream import Upstream
+from services.kit import context
+from services.kit.errors import TikuError
+from services.kit.loop_lag import LoopLagMonitor
+from services.kit.rpc_errors import from_rpc_error
+
+Handler = Callable[[Exchange, Mapping[str, str]], Awaitable[None]]
+
+_HANDLERS: Mapping[Shape, Callable[[Operation, Upstream, GatewaySettings], Handler]] = {
+    Shape.UNARY: UnaryHandler,
+    Shape.EVENTS: EventsHandler,
+    Shape.UPLOAD: UploadHandler,
+    Shape.DOWNLOAD: DownloadHandler,
+}
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A handler and the name under which it is counted."""
+
+    name: str
+    handler: Handler
+
+
+class Gateway:
+    """The ASGI application. Its lifespan opens and closes the channels."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._settings = settings
+        self._routes: RouteTable[Route] = RouteTable()
+        self._cross_origin = CrossOrigin(settings.cors_origins)
+        self._metrics = Metrics()
+        self._in_flight = 0
+        self._stack = contextlib.AsyncExitStack()
+        self.draining = False
+
+    async def open(self) -> None:
+        """Opens the channels and fills the table of routes. No service needs to be there yet."""
+        found = await asyncio.to_thread(operations)
+        upstream = await self._stack.enter_async_context(
+            Upstream(
+                self._settings.targets(),
+                max_message_bytes=self._settings.max_message_bytes,
+                retried=_retried(found),
+            )
+        )
+        for operation in found:
+            self._add(operation.verb, operation.template, operation.method.name, self._handler(operation, upstream))
+        add_openai_routes(self._add, upstream, self._settings)
+        health = Health(upstream, self._metrics, draining=lambda: self.draining)
+        self._add("GET", "/healthz", "healthz", health.alive)
+        self._add("GET", "/readyz", "readyz", health.ready)
+        self._add("GET", "/metrics", "metrics", health.figures)
+        pages = await asyncio.to_thread(DocsPages.load, found)
+        self._add("GET", "/openapi.json", "openapi", pages.openapi)
+        self._add("GET", "/docs", "docs", pages.page)
+        files = await asyncio.to_thread(StaticFiles.load)
+        self._add("GET", "/", "page", files.index)
+        self._add("GET", "/static/{path=**}", "static", files.file)
+        lag = asyncio.create_task(LoopLagMonitor().run())
+        self._stack.callback(lag.cancel)
+
+    async def close(self) -> None:
+        """Closes the channels."""
+        await self._stack.aclose()
+
+    def _add(self, verb: str, template: str, name: str, handler: Handler) -> None:
+        self._routes.add(verb, template, Route(name, handler))
+
+    def _handler(self, operation: Operation, upstream: Upstream) -> Handler:
+        return _HANDLERS[operation.shape](operation, upstream, self._settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one connection event as ASGI defines it."""
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1003, "reason": "no WebSocket here"})
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.open()
+        except Exception as error:
+            logger.exception("the gateway cannot start")
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(scope, receive, send, trust_user_header=self._settings.trust_user_header)
+        began = asyncio.get_running_loop().time()
+        self._in_flight += 1
+        self._metrics.in_flight.inc()
+        token = context.enter(context.RequestContext(exchange.request_id, exchange.traceparent[3:35], exchange.user))
+        name = "none"
+        try:
+            route, variables = self._find(exchange)
+            name = route.name
+            await route.handler(exchange, variables)
+        except ClientGone:
+            exchange.status = 499
+        except Exception as error:
+            await self._fail(exchange, error)
+        finally:
+            context.leave(token)
+            self._in_flight -= 1
+            self._metrics.in_flight.dec()
+            self._metrics.record(name, exchange.status, asyncio.get_running_loop().time() - began)
+
+    def _find(self, exchange: Exchange) -> tuple[Route, Mapping[str, str]]:
+        """The route of a request.
+
+        Raises:
+            Problem: 404, 405, 403 for a foreign page, or 503 when too much is in flight.
+        """
+        match = self._routes.find(exchange.path)
+        if match is None:
+            raise Problem(404, "NO_SUCH_PATH", f"Nothing is served at {exchange.path}; /docs lists what is.")
+        exchange.extra_headers = self._cross_origin.headers(exchange)
+        verb = exchange.method
+        route = match.handlers.get(verb) or (match.handlers.get("GET") if verb == "HEAD" else None)
+        if route is None:
+            verbs = sorted({*match.handlers, "OPTIONS", *(["HEAD"] if "GET" in match.handlers else [])})
+            allow = (b"allow", ", ".join(verbs).encode())
+            if verb == "OPTIONS":
+                return Route("options", _Options([allow, *self._cross_origin.preflight(exchange, verbs)])), {}
+            raise Problem(
+                405, "METHOD_NOT_ALLOWED", f"This path does not take {verb}; see the Allow header.", headers=[allow]
+            )
+        self._cross_origin.check(exchange)
+        if self._in_flight > self._settings.max_in_flight and exchange.path not in _PROBES:
+            raise Problem(503, "OVERLOADED", "Too many requests are being served; try again.", retry_after=1.0)
+        return route, match.variables
+
+    async def _fail(self, exchange: Exchange, error: Exception) -> None:
+        """Answers with what went wrong; a response that has begun can only be cut off."""
+        problem = _problem(error)
+        if problem.status >= 500 and problem.status not in (501, 503, 504):
+            logger.error("request failed", exc_info=error, extra={"path": exchange.path})
+        if exchange.started:
+            raise error
+        if exchange.path.startswith("/v1/"):
+            await respond_openai_error(exchange, problem)
+        else:
+            await exchange.respond_problem(problem)
+
+
+class _Options:
+    """The answer to OPTIONS."""
+
+    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
+        self._headers = headers
+
+    async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
+        exchange.extra_headers = ()
+        await exchange.start(204, self._headers)
+        await exchange.write(b"", more=False)
+
+
+def _problem(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, TikuError):
+        return from_error(error)
+    if isinstance(error, grpc.RpcError):
+        return from_error(from_rpc_error(error))
+    return unexpected()
+
+
+def _retried(found: list[Operation]) -> dict[str, list[str]]:
+    """What may be asked again when a service was not reached: what only reads."""
+    names: dict[str, list[str]] = {}
+    for operation in found:
+        if operation.verb == "GET" and operation.shape is Shape.UNARY:
+            names.setdefault(operation.domain, []).append(operation.rpc.removeprefix("/"))
+    return names
+
+
+def create_app(settings: GatewaySettings) -> Gateway:
+    """The ASGI application; its server must run its lifespan."""
+    return Gateway(settings)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that says when it serves, without its own signal handlers: they raise the signal again at the end."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.serving = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.serving.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def running(settings: GatewaySettings) -> AsyncIterator[RunningGateway]:
+    """Serves until the block ends, then drains.
+
+    Raises:
+        OSError: the address is taken or is not ours.
+    """
+    host, port = host_and_port(settings.listen)
+    listener = await asyncio.to_thread(_listen, host, port)
+    gateway = create_app(settings)
+    await gateway.open()
+    server = _Server(
+        uvicorn.Config(
+            gateway,
+            http="httptools",
+            loop="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await server.serving.wait()
+        address = listener.getsockname()
+        yield RunningGateway(f"http://{host if ':' not in host else f'[{host}]'}:{address[1]}", serving)
+    finally:
+        gateway.draining = True
+        server.should_exit = True
+        await serving
+        await gateway.close()
+
+
+@dataclass(frozen=True, slots=True)
+class RunningGateway:
+    """A gateway that serves."""
+
+    url: str
+    serving: asyncio.Task[None]
+
+
+async def serve(settings: GatewaySettings) -> None:
+    """Serves until SIGTERM or SIGINT, then drains."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with running(settings) as gateway:
+            logger.info("serving", extra={"url": gateway.url})
+            waiting = asyncio.create_task(stop.wait())
+            await asyncio.wait([waiting, gateway.serving], return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            logger.info("draining")
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener

@@ -1,0 +1,222 @@
+"""Files out of server-streaming RPCs: bytes with RFC 9110's ranges, validators and a safe disposition."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from google.protobuf.message import Message
+from grpc import aio
+
+from gateway.binding import Binder
+from gateway.contract import Operation, descriptor_of, file_messages
+from gateway.exchange import ClientGone, Exchange, cancelling
+from gateway.problems import Problem
+from gateway.settings import GatewaySettings
+from gateway.upstream import Upstream, next_message
+from services.kit import errors
+
+_RANGE = re.compile(rb"\s*bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*")
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?charset=[A-Za-z0-9._-]+)?")
+_PLAIN_NAME = re.compile(r"[^A-Za-z0-9 ._()+,-]")
+
+_SAFE: tuple[tuple[bytes, bytes], ...] = (
+    (b"accept-ranges", b"bytes"),
+    (b"cache-control", b"private, no-cache"),
+    # A stored page must never run as part of this site.
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"sandbox; default-src 'none'"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bytes [first, last] of a file."""
+
+    first: int
+    last: int
+
+    @property
+    def length(self) -> int:
+        """Number of bytes."""
+        return self.last - self.first + 1
+
+
+class DownloadHandler:
+    """Serves one server-streaming operation that yields a described file."""
+
+    def __init__(self, operation: Operation, upstream: Upstream, settings: GatewaySettings) -> None:
+        parts = file_messages(descriptor_of(operation.response))
+        if parts is None:
+            raise TypeError(f"{operation.rpc} does not yield a file")
+        self._request = operation.request
+        self._response = operation.response
+        self._parts = parts
+        self._binder = Binder(operation, max_json_bytes=settings.max_json_bytes)
+        self._method = upstream.server_stream(operation.domain, operation.rpc)
+        self._timeout = settings.stream_timeout
+
+    async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
+        """Answers with the file, a range of it, or what a conditional or HEAD request asks for."""
+        timeout = exchange.timeout(self._timeout)
+        request = self._request.FromString(await self._binder.bind(exchange, variables))
+        span = None
+        wanted = exchange.headers.get(b"range") if exchange.method == "GET" else None
+        if wanted is not None:
+            # The size decides what a range means, so it is asked for first.
+            async with _Reading(self, exchange, request, timeout) as reading:
+                description = await reading.description()
+            if _current(exchange, description):
+                span = resolve_range(wanted, description.size_bytes)
+        if span is not None:
+            request.offset_bytes, request.length_bytes = span.first, span.length  # type: ignore[attr-defined]
+        async with _Reading(self, exchange, request, timeout) as reading:
+            description = await reading.description()
+            await self._respond(exchange, reading, description, span)
+
+    async def _respond(self, exchange: Exchange, reading: _Reading, description: Any, span: Span | None) -> None:
+        headers = _headers(description)
+        if _matches(exchange.headers.get(b"if-none-match"), _etag(description)):
+            await exchange.start(304, headers)
+            await exchange.write(b"", more=False)
+            return
+        partial = span is not None or description.length_bytes != description.size_bytes
+        if partial and description.length_bytes:
+            first = description.offset_bytes
+            headers.append(
+                (
+                    b"content-range",
+                    b"bytes %d-%d/%d" % (first, first + description.length_bytes - 1, description.size_bytes),
+                )
+            )
+        headers.append((b"content-length", b"%d" % description.length_bytes))
+        await exchange.start(206 if partial else 200, headers)
+        if exchange.method != "HEAD":
+            async for chunk in reading.chunks():
+                await exchange.write(chunk)
+                await asyncio.sleep(0)
+        await exchange.write(b"", more=False)
+
+    def open(self, exchange: Exchange, request: Message, timeout: float) -> aio.UnaryStreamCall[bytes, bytes]:
+        """Starts the RPC."""
+        return self._method(request.SerializeToString(), timeout=timeout)
+
+    def part(self, raw: bytes) -> Any:
+        """The description or the bytes that a message holds; None when it holds neither."""
+        message = self._response.FromString(raw)
+        for field in (self._parts.chunk, self._parts.description):
+            if message.HasField(field.name):
+                return getattr(message, field.name)
+        return None
+
+
+class _Reading:
+    """One RPC being read; leaving it stops it, and so does the client."""
+
+    def __init__(self, handler: DownloadHandler, exchange: Exchange, request: Message, timeout: float) -> None:
+        self._handler = handler
+        self._exchange = exchange
+        self._call = handler.open(exchange, request, timeout)
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> _Reading:
+        self._watcher = asyncio.create_task(self._watch())
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._call.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.wait([self._watcher])
+        if kind is asyncio.CancelledError and self._exchange.gone and not cancelling():
+            raise ClientGone
+
+    async def _watch(self) -> None:
+        await self._exchange.disconnected()
+        self._call.cancel()
+
+    async def description(self) -> Any:
+        """What the file is."""
+        raw = await next_message(self._call)
+        part = None if raw is None else self._handler.part(raw)
+        if not isinstance(part, Message):
+            raise errors.Internal("The service sent no description of the file.")
+        return part
+
+    async def chunks(self) -> Any:
+        """The bytes, as they come."""
+        while (raw := await next_message(self._call)) is not None:
+            part = self._handler.part(raw)
+            if part:
+                yield part
+
+
+def resolve_range(header: bytes, size: int) -> Span | None:
+    """The bytes that a Range header asks for; None when it is to be ignored (several ranges, another unit).
+
+    Raises:
+        Problem: 416, the range lies outside the file.
+    """
+    found = _RANGE.fullmatch(header)
+    if found is None or not (found[1] or found[2]):
+        return None
+    if not found[1]:
+        length = min(int(found[2]), size)
+        span = Span(size - length, size - 1)
+    else:
+        last = int(found[2]) if found[2] else size - 1
+        if found[2] and last < int(found[1]):
+            return None
+        span = Span(int(found[1]), min(last, size - 1))
+    if span.length <= 0:
+        raise Problem(
+            416,
+            "RANGE_NOT_SATISFIABLE",
+            f"The file has {size} bytes.",
+            headers=[(b"content-range", b"bytes */%d" % size)],
+        )
+    return span
+
+
+def disposition(name: str) -> bytes:
+    """Content-Disposition that saves a file under its name, in any script (RFC 6266)."""
+    plain = _PLAIN_NAME.sub("_", name).strip(" .") or "file"
+    header = f'attachment; filename="{plain}"'
+    if plain != name:
+        header += "; filename*=UTF-8''" + quote(name.encode("utf-8", "replace"), safe="")
+    return header.encode("ascii")
+
+
+def _headers(description: Any) -> list[tuple[bytes, bytes]]:
+    media_type = description.media_type
+    if not _MEDIA_TYPE.fullmatch(media_type):
+        media_type = "application/octet-stream"
+    return [
+        (b"content-type", media_type.encode("ascii")),
+        (b"content-disposition", disposition(description.name)),
+        (b"etag", _etag(description)),
+        *_SAFE,
+    ]
+
+
+def _etag(description: Any) -> bytes:
+    sha256: str = description.sha256
+    return b'"' + sha256.encode("ascii", "replace") + b'"'
+
+
+def _current(exchange: Exchange, description: Any) -> bool:
+    """Whether If-Range, where given, names the file as it is; otherwise the range is ignored."""
+    expected = exchange.headers.get(b"if-range")
+    return expected is None or expected.strip() == _etag(description)
+
+
+def _matches(header: bytes | None, etag: bytes) -> bool:
+    """Whether If-None-Match names the file as it is."""
+    if header is None:
+        return False
+    tags = [tag.strip().removeprefix(b"W/") for tag in header.split(b",")]
+    return b"*" in tags or etag in tags

@@ -1,0 +1,240 @@
+"""One HTTP request and its response, over plain ASGI: the hot path carries no framework."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any, Protocol
+
+import orjson
+
+from gateway.problems import Problem, invalid
+from services.kit import context
+from services.kit.errors import FieldViolation
+from services.kit.ids import new_id
+
+Scope = MutableMapping[str, Any]
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+Headers = Sequence[tuple[bytes, bytes]]
+
+JSON = b"application/json"
+PROBLEM_JSON = b"application/problem+json"
+WATCH_AFTER = 0.05
+"""Seconds after which a unary call starts to watch for its client leaving; most calls end before."""
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
+_USER = re.compile(rb"[\x21-\x7e]{1,128}")
+_TIMEOUT = re.compile(rb"[0-9]{1,7}(\.[0-9]{1,6})?|\.[0-9]{1,6}")
+_SHORTEST, _LONGEST = 0.001, 3600.0
+
+
+class ClientGone(Exception):
+    """The client closed the connection; there is nobody to answer."""
+
+
+class Cancellable(Protocol):
+    """An RPC in flight."""
+
+    def cancel(self) -> bool:
+        """Stops it; whether it was still running."""
+        ...
+
+
+class UnaryCall(Cancellable, Protocol):
+    """An RPC in flight whose one response is awaited."""
+
+    def __await__(self) -> Any: ...
+
+
+class Exchange:
+    """A request being answered."""
+
+    __slots__ = (
+        "_receive",
+        "_send",
+        "_watcher",
+        "extra_headers",
+        "gone",
+        "headers",
+        "method",
+        "path",
+        "query",
+        "request_id",
+        "started",
+        "status",
+        "traceparent",
+        "user",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, trust_user_header: bool = False) -> None:
+        self._receive = receive
+        self._send = send
+        self._watcher: asyncio.Task[None] | None = None
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.query: bytes = scope["query_string"]
+        self.extra_headers: Headers = ()
+        """Sent with whatever the response turns out to be."""
+        self.gone = False
+        self.started = False
+        self.status = 0
+        given = self.headers.get(b"x-request-id", b"")
+        self.request_id = given.decode() if _REQUEST_ID.fullmatch(given) else new_id()
+        self.traceparent = self._continued_trace()
+        user = self.headers.get(b"x-tiku-user", b"") if trust_user_header else b""
+        self.user = user.decode() if _USER.fullmatch(user) else context.DEVELOPMENT_USER
+
+    def _continued_trace(self) -> str:
+        """The caller's trace under a span of our own, or a new trace (W3C Trace Context)."""
+        found = _TRACEPARENT.fullmatch(self.headers.get(b"traceparent", b""))
+        if found is None or found[1] == b"0" * 32 or found[2] == b"0" * 16:
+            return context.traceparent(context.new_trace_id())
+        return f"00-{found[1].decode()}-{secrets.token_hex(8)}-01"
+
+    def timeout(self, default: float) -> float:
+        """Seconds that the client gives, by X-Request-Timeout.
+
+        Raises:
+            Problem: 400, the header is not a number from 0.001 to 3600.
+        """
+        given = self.headers.get(b"x-request-timeout")
+        if given is None:
+            return default
+        seconds = float(given) if _TIMEOUT.fullmatch(given) else 0.0
+        if not _SHORTEST <= seconds <= _LONGEST:
+            raise invalid(
+                "The timeout is not understood.",
+                FieldViolation("X-Request-Timeout", "must be a number of seconds from 0.001 to 3600"),
+            )
+        return seconds
+
+    @property
+    def content_type(self) -> str:
+        """Media type of the body, without parameters, in lower case."""
+        return self.headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
+
+    def content_length(self) -> int | None:
+        """Size that the client announces."""
+        given = self.headers.get(b"content-length", b"")
+        return int(given) if given.isdigit() else None
+
+    async def read_body(self, limit: int) -> bytes:
+        """The whole body.
+
+        Raises:
+            Problem: 413, it is larger than `limit` bytes.
+            ClientGone: the client left before its end.
+        """
+        announced = self.content_length()
+        if announced is not None and announced > limit:
+            raise _too_large(limit)
+        body, more = await self.next_body()
+        if not more:
+            if len(body) > limit:
+                raise _too_large(limit)
+            return body
+        collected = bytearray(body)
+        while more:
+            piece, more = await self.next_body()
+            collected += piece
+            if len(collected) > limit:
+                raise _too_large(limit)
+        return bytes(collected)
+
+    async def next_body(self) -> tuple[bytes, bool]:
+        """The next bytes of the body and whether more follow.
+
+        Raises:
+            ClientGone: the client left.
+        """
+        event = await self._receive()
+        if event["type"] == "http.disconnect":
+            self.gone = True
+            raise ClientGone
+        return event.get("body", b""), event.get("more_body", False)
+
+    async def disconnected(self) -> None:
+        """Returns when the client has left. Only after the body was read."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True
+
+    async def result_of(self, call: UnaryCall) -> Any:
+        """The response of a unary RPC, which is cancelled when the client leaves.
+
+        Raises:
+            ClientGone: it left.
+        """
+        timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._start_watching, call)
+        try:
+            return await call
+        except asyncio.CancelledError:
+            if self.gone and not cancelling():
+                raise ClientGone from None
+            raise
+        finally:
+            timer.cancel()
+            if self._watcher is not None:
+                self._watcher.cancel()
+                await asyncio.wait([self._watcher])
+                self._watcher = None
+
+    def _start_watching(self, call: Cancellable) -> None:
+        self._watcher = asyncio.create_task(self._cancel_when_gone(call))
+
+    async def _cancel_when_gone(self, call: Cancellable) -> None:
+        await self.disconnected()
+        call.cancel()
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Sends the status line and headers; the request's ids are added."""
+        self.started = True
+        self.status = status
+        await self._send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [
+                    *headers,
+                    *self.extra_headers,
+                    (b"x-request-id", self.request_id.encode()),
+                    (b"traceparent", self.traceparent.encode()),
+                ],
+            }
+        )
+
+    async def write(self, body: bytes, *, more: bool = True) -> None:
+        """Sends bytes of the body, waiting while the client is slower than we are."""
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+
+    async def respond(self, status: int, body: bytes, *, content_type: bytes = JSON, headers: Headers = ()) -> None:
+        """Sends a whole response."""
+        await self.start(status, [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *headers])
+        await self.write(body, more=False)
+
+    async def respond_problem(self, problem: Problem) -> None:
+        """Sends a failure as problem details."""
+        await self.respond(
+            problem.status,
+            orjson.dumps(problem.body(self.request_id)),
+            content_type=PROBLEM_JSON,
+            headers=problem.response_headers(),
+        )
+
+
+def cancelling() -> bool:
+    """Whether the running task itself was asked to stop."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(
+        413, "BODY_TOO_LARGE", f"The body is larger than {limit} bytes.", metadata={"limit_bytes": str(limit)}
+    )

@@ -1,0 +1,44 @@
+"""What the gateway counts, in Prometheus' text form."""
+
+from __future__ import annotations
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+
+class Metrics:
+    """One gateway's figures; the process's own (memory, loop lag) come from the default registry."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "tiku_gateway_requests", "Requests answered.", ("operation", "status"), registry=self._registry
+        )
+        self._seconds = Histogram(
+            "tiku_gateway_request_seconds",
+            "From the request's first byte to the response's last.",
+            ("operation",),
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self.in_flight = Gauge("tiku_gateway_in_flight", "Requests being answered.", registry=self._registry)
+        self._counters: dict[tuple[str, int], Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
+
+    def record(self, operation: str, status: int, seconds: float) -> None:
+        """Counts one answered request; status 499 is a client that left."""
+        counter = self._counters.get((operation, status))
+        if counter is None:
+            counter = self._counters[operation, status] = self._requests.labels(operation, str(status))
+        counter.inc()
+        histogram = self._histograms.get(operation)
+        if histogram is None:
+            histogram = self._histograms[operation] = self._seconds.labels(operation)
+        histogram.observe(seconds)
+
+    def page(self) -> tuple[bytes, bytes]:
+        """The figures and their media type."""
+        text: bytes = generate_latest(self._registry) + generate_latest(REGISTRY)
+        return text, CONTENT_TYPE_LATEST.encode()

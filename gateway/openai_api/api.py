@@ -1,0 +1,25 @@
+"""The routes of OpenAI's API."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from gateway.exchange import Exchange
+from gateway.openai_api.chat import ChatCompletions
+from gateway.openai_api.embeddings import Embeddings
+from gateway.openai_api.models import Models
+from gateway.openai_api.rerank import Rerank
+from gateway.settings import GatewaySettings
+from gateway.upstream import Upstream
+
+Handler = Callable[[Exchange, Mapping[str, str]], Awaitable[None]]
+
+
+def add_routes(add: Callable[[str, str, str, Handler], None], upstream: Upstream, settings: GatewaySettings) -> None:
+    """Registers every route through `add(verb, template, name, handler)`."""
+    models = Models(upstream, settings)
+    add("POST", "/v1/chat/completions", "openai.chat", ChatCompletions(upstream, settings))
+    add("POST", "/v1/embeddings", "openai.embeddings", Embeddings(upstream, settings))
+    add("POST", "/v1/rerank", "openai.rerank", Rerank(upstream, settings))
+    add("GET", "/v1/models", "openai.models", models.all)
+    add("GET", "/v1/models/{model=**}", "openai.model", models.one)

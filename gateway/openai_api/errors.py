@@ -1,0 +1,53 @@
+"""Failures in the shape that OpenAI's clients read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from gateway.exchange import Exchange
+from gateway.problems import Problem
+from services.kit.errors import FieldViolation
+
+_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+
+
+def refused(param: str, rule: str, *, code: str = "invalid_value") -> Problem:
+    """A parameter that breaks a rule."""
+    return Problem(400, code, f"'{param}' {rule}.", errors=[FieldViolation(param, rule)])
+
+
+def unsupported(param: str, rule: str = "is not supported here") -> Problem:
+    """A parameter, or a value of one, that Tiku does not serve."""
+    return refused(param, rule, code="unsupported_parameter")
+
+
+def error_body(problem: Problem) -> dict[str, Any]:
+    """The members of OpenAI's error object."""
+    kind = _TYPES.get(problem.status, "invalid_request_error" if problem.status < 500 else "server_error")
+    message = problem.detail
+    if problem.errors and problem.errors[0].description not in message:
+        first = problem.errors[0]
+        message = f"{message} {_parameter(first.field)}: {first.description}"
+    return {
+        "error": {
+            "message": message,
+            "type": kind,
+            "param": _parameter(problem.errors[0].field) if problem.errors else None,
+            "code": problem.reason.lower(),
+        }
+    }
+
+
+async def respond_error(exchange: Exchange, problem: Problem) -> None:
+    """Sends a failure."""
+    await exchange.respond(problem.status, orjson.dumps(error_body(problem)), headers=problem.response_headers())
+
+
+def _parameter(field: str) -> str:
+    """A field of ours by the name of the parameter that it came from."""
+    name = field.removeprefix("options.")
+    if name.startswith("structured_output"):
+        return "response_format"
+    return "input" + name.removeprefix("texts") if name.startswith("texts") else name

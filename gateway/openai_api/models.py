@@ -1,0 +1,52 @@
+"""GET /v1/models and GET /v1/models/{model}."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from gateway.exchange import Exchange
+from gateway.problems import Problem
+from gateway.settings import GatewaySettings
+from gateway.upstream import Upstream
+from services.kit.errors import FieldViolation
+from tiku.llm.v1 import llm_pb2
+
+
+class Models:
+    """Serves the list of models."""
+
+    def __init__(self, upstream: Upstream, settings: GatewaySettings) -> None:
+        self._list_models = upstream.unary("llm", "/tiku.llm.v1.LlmService/ListModels")
+        self._settings = settings
+
+    async def all(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
+        """Every model."""
+        models = await self._models(exchange)
+        await exchange.respond(200, orjson.dumps({"object": "list", "data": models}))
+
+    async def one(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
+        """One model by its name."""
+        name = variables["model"]
+        for model in await self._models(exchange):
+            if model["id"] == name:
+                await exchange.respond(200, orjson.dumps(model))
+                return
+        raise Problem(
+            404,
+            "model_not_found",
+            f"The model '{name}' does not exist.",
+            errors=[FieldViolation("model", "does not exist")],
+        )
+
+    async def _models(self, exchange: Exchange) -> list[dict[str, Any]]:
+        call = self._list_models(
+            llm_pb2.ListModelsRequest().SerializeToString(),
+            timeout=exchange.timeout(self._settings.unary_timeout),
+        )
+        response = llm_pb2.ListModelsResponse.FromString(await exchange.result_of(call))
+        return [
+            {"id": model.name, "object": "model", "created": 0, "owned_by": model.provider} for model in response.models
+        ]

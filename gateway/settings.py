@@ -1,0 +1,56 @@
+"""What the gateway is told by its environment."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class GatewaySettings(BaseSettings):
+    """Each value comes from `TIKU_GATEWAY_` and the field's name in capitals, or from the variable it names."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TIKU_GATEWAY_", extra="ignore", frozen=True, validate_by_name=True, validate_by_alias=True
+    )
+
+    listen: str = Field("127.0.0.1:8080", description="Address to serve on, host:port; port 0 takes a free one.")
+    llm_target: str = Field("127.0.0.1:50051", validation_alias="TIKU_LLM_TARGET")
+    retrieval_target: str = Field("127.0.0.1:50052", validation_alias="TIKU_RETRIEVAL_TARGET")
+    docs_target: str = Field("127.0.0.1:50053", validation_alias="TIKU_DOCS_TARGET")
+    exercises_target: str = Field("127.0.0.1:50054", validation_alias="TIKU_EXERCISES_TARGET")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="TIKU_LOG_LEVEL")
+
+    unary_timeout: float = Field(60.0, gt=0, le=3600, description="Seconds for a call whose client names none.")
+    stream_timeout: float = Field(600.0, gt=0, le=3600, description="Seconds for a stream, upload or download.")
+    heartbeat: float = Field(15.0, gt=0, description="Seconds of silence after which a stream sends a comment.")
+    drain_seconds: float = Field(10.0, ge=0, description="Time that requests in flight get after a stop.")
+    max_in_flight: int = Field(2000, ge=1, description="Requests served at once; one more is asked to come back.")
+    max_json_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest JSON body.")
+    max_message_bytes: int = Field(16 * 1024 * 1024, ge=64 * 1024, description="Largest gRPC message.")
+    trust_user_header: bool = Field(
+        False, description="Take the user from X-Tiku-User; only behind a proxy that sets it."
+    )
+    cors_origins: tuple[str, ...] = Field((), description="Origins whose pages may call this API, as a JSON list.")
+
+    def targets(self) -> dict[str, str]:
+        """Address of each domain's service."""
+        return {
+            "llm": self.llm_target,
+            "retrieval": self.retrieval_target,
+            "docs": self.docs_target,
+            "exercises": self.exercises_target,
+        }
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Splits `host:port`; an IPv6 host stands in brackets.
+
+    Raises:
+        ValueError: the address has another form.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError(f"{address!r} is not host:port")
+    return host.removeprefix("[").removesuffix("]"), int(port)

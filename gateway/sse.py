@@ -1,0 +1,181 @@
+"""Server streams as server-sent events (WHATWG HTML, section 9.2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import orjson
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+from grpc import aio
+
+from gateway.binding import Binder
+from gateway.contract import Operation, descriptor_of, message_of
+from gateway.exchange import ClientGone, Exchange, cancelling
+from gateway.problems import from_error
+from gateway.settings import GatewaySettings
+from gateway.transcoding import to_jsonable
+from gateway.upstream import Upstream, next_message
+from services.kit.rpc_errors import from_rpc_error
+
+HEADERS = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+)
+_HEARTBEAT = b": still here\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class EventForm:
+    """How the messages of a stream become events.
+
+    A message that only wraps another one is unwrapped. The case of the oneof that is set names the event, its
+    value is the data; an integer field `number` is the event's id.
+    """
+
+    response: type[Message]
+    wrapped: str
+    number: str
+    choice: str
+
+    @classmethod
+    def of(cls, response: type[Message]) -> EventForm:
+        """The form that a response's descriptor asks for."""
+        descriptor = descriptor_of(response)
+        wrapped = ""
+        if len(descriptor.fields) == 1 and not descriptor.oneofs:
+            only = descriptor.fields[0]
+            if only.message_type is not None and not only.is_repeated and only.message_type.oneofs:
+                wrapped, descriptor = only.name, message_of(only)
+        number = descriptor.fields_by_name.get("number")
+        numbered = number is not None and number.cpp_type == FieldDescriptor.CPPTYPE_INT64
+        choice = next((oneof.name for oneof in descriptor.oneofs if len(oneof.fields) > 1), "")
+        return cls(response, wrapped, "number" if numbered else "", choice)
+
+    def encode(self, raw: bytes) -> bytes:
+        """One serialized message as one event."""
+        message: Any = self.response.FromString(raw)
+        if self.wrapped:
+            message = getattr(message, self.wrapped)
+        name, data = "message", message
+        if self.choice and (case := message.WhichOneof(self.choice)):
+            name, data = case, getattr(message, case)
+        event = b"event: %s\n" % name.encode()
+        if self.number and (number := getattr(message, self.number)):
+            event += b"id: %d\n" % number
+        members = to_jsonable(data) if isinstance(data, Message) else {name: data}
+        return event + b"data: " + orjson.dumps(members) + b"\n\n"
+
+
+class EventsHandler:
+    """Serves one server-streaming operation."""
+
+    def __init__(self, operation: Operation, upstream: Upstream, settings: GatewaySettings) -> None:
+        self._binder = Binder(operation, max_json_bytes=settings.max_json_bytes)
+        self._form = EventForm.of(operation.response)
+        self._method = upstream.server_stream(operation.domain, operation.rpc)
+        self._timeout = settings.stream_timeout
+        self._heartbeat = settings.heartbeat
+
+    async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
+        """Answers one request with events until the RPC ends or the client leaves."""
+        timeout = exchange.timeout(self._timeout)
+        request = await self._binder.bind(exchange, variables)
+        call = self._method(request, timeout=timeout)
+        await relay(exchange, call, self._form.encode, heartbeat=self._heartbeat)
+
+
+async def relay(
+    exchange: Exchange,
+    call: aio.UnaryStreamCall[bytes, bytes],
+    encode: Callable[[bytes], bytes],
+    *,
+    heartbeat: float,
+    last: bytes = b"",
+    on_error: Callable[[Exchange, grpc.RpcError], bytes] | None = None,
+) -> None:
+    """Sends what a stream yields as it comes, one event a message.
+
+    The first message decides: an error before it is raised and becomes a plain response, one after it becomes an
+    event. The client's leaving is seen at once, not at the next write, and cancels the call.
+
+    Raises:
+        ClientGone: the client left.
+        grpc.RpcError: the call failed before its first message.
+    """
+    sink = EventSink(exchange, heartbeat)
+    watcher = asyncio.create_task(_watch(exchange, call, sink))
+    try:
+        while (raw := await next_message(call)) is not None:
+            await sink.send(encode(raw))
+            # uvicorn's send does not yield while the socket takes it: let the others have their turn.
+            await asyncio.sleep(0)
+        await sink.end(last)
+    except grpc.RpcError as error:
+        if not exchange.started:
+            raise
+        await sink.end((on_error or _error_event)(exchange, error))
+    except asyncio.CancelledError:
+        if exchange.gone and not cancelling():
+            raise ClientGone from None
+        raise
+    finally:
+        call.cancel()
+        watcher.cancel()
+        await asyncio.wait([watcher])
+
+
+class EventSink:
+    """Writes events to the client; what has begun is written by one at a time."""
+
+    def __init__(self, exchange: Exchange, heartbeat: float) -> None:
+        self._exchange = exchange
+        self._heartbeat = heartbeat
+        self._clock = asyncio.get_running_loop().time
+        self._last = self._clock()
+        self._turn = asyncio.Lock()
+
+    def silence_left(self) -> float:
+        """Seconds until a heartbeat is due."""
+        return max(0.0, self._last + self._heartbeat - self._clock())
+
+    async def send(self, event: bytes, *, more: bool = True) -> None:
+        """Sends one event; the first one sends the headers."""
+        async with self._turn:
+            self._last = self._clock()
+            if not self._exchange.started:
+                await self._exchange.start(200, HEADERS)
+            await self._exchange.write(event, more=more)
+
+    async def beat(self) -> None:
+        """Sends a comment, which keeps proxies from closing a silent connection."""
+        await self.send(_HEARTBEAT)
+
+    async def end(self, event: bytes) -> None:
+        """Sends the last event and closes the response."""
+        await self.send(event, more=False)
+
+
+async def _watch(exchange: Exchange, call: aio.UnaryStreamCall[bytes, bytes], sink: EventSink) -> None:
+    """Cancels the call when the client leaves; beats while the stream is silent."""
+    while True:
+        try:
+            async with asyncio.timeout(sink.silence_left()):
+                await exchange.disconnected()
+        except TimeoutError:
+            if sink.silence_left() == 0:
+                await sink.beat()
+            continue
+        call.cancel()
+        return
+
+
+def _error_event(exchange: Exchange, error: grpc.RpcError) -> bytes:
+    """A failure after the stream began, as an event that holds the problem details."""
+    problem = from_error(from_rpc_error(error))
+    return b"event: error\ndata: " + orjson.dumps(problem.body(exchange.request_id)) + b"\n\n"

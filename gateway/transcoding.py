@@ -1,0 +1,186 @@
+"""Between HTTP and protobuf messages: JSON bodies, query parameters and path variables in, JSON out.
+
+JSON follows the proto JSON mapping with fields spelled as in the proto (`document_id`), as in paths, queries and
+errors; lowerCamelCase is accepted too. Fields at their default are printed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from google.protobuf import json_format
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from gateway.contract import descriptor_of
+from gateway.problems import Problem, invalid
+from gateway.violations import violations_of
+from services.kit.errors import FieldViolation
+
+LARGE_BYTES = 256 * 1024
+"""JSON and messages above this are converted in a thread, so that others are served meanwhile."""
+
+_MOST_QUERY_PARAMETERS = 1024
+_UNDERSCORED = re.compile(r"_([a-z])")
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
+
+
+def to_jsonable(message: Message) -> dict[str, Any]:
+    """A message as the objects that its JSON is made of."""
+    members: dict[str, Any] = json_format.MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    return members
+
+
+def to_json(kind: type[Message], raw: bytes) -> bytes:
+    """A serialized message as JSON."""
+    return orjson.dumps(to_jsonable(kind.FromString(raw)))
+
+
+async def to_json_fairly(kind: type[Message], raw: bytes) -> bytes:
+    """As `to_json`; a large message is converted beside the loop."""
+    if len(raw) > LARGE_BYTES:
+        return await asyncio.to_thread(to_json, kind, raw)
+    return to_json(kind, raw)
+
+
+def parse_json(body: bytes) -> Any:
+    """The value in a JSON text.
+
+    Raises:
+        Problem: 400 MALFORMED_JSON with the place of the first fault.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Problem(
+            400,
+            "MALFORMED_JSON",
+            f"The body is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).",
+        ) from None
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """The object in a JSON text; an empty text is an empty object.
+
+    Raises:
+        Problem: 400, the text is not JSON or not an object.
+    """
+    if not body:
+        return {}
+    value = parse_json(body)
+    if not isinstance(value, dict):
+        raise Problem(400, "MALFORMED_JSON", "The body must be a JSON object.")
+    return value
+
+
+def fill(message: Message, members: dict[str, Any], *, prefix: str = "") -> None:
+    """Sets a message from the members of a JSON object.
+
+    Raises:
+        Problem: 400 with one error for each field that is unknown or of the wrong type.
+    """
+    try:
+        json_format.ParseDict(members, message)
+    except json_format.ParseError as error:
+        found = violations_of(members, descriptor_of(message), prefix)
+        # A fault that the explanation does not know of still gets an answer, in the library's words.
+        raise invalid(
+            "The request does not have the form of a " + message.DESCRIPTOR.name + ".",
+            *(found or [FieldViolation(prefix.rstrip("."), str(error))]),
+            reason="INVALID_FIELD",
+        ) from None
+
+
+def fill_from_query(message: Message, query: bytes, *, except_for: frozenset[str] = frozenset()) -> None:
+    """Sets a message from query parameters; nested fields are dotted, repeated ones are repeated.
+
+    Fields in `except_for` may not be named: the path or the body holds them.
+
+    Raises:
+        Problem: 400 with one error for each parameter that is unknown or of the wrong type.
+    """
+    if not query:
+        return
+    try:
+        pairs = parse_qsl(
+            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_QUERY_PARAMETERS
+        )
+    except ValueError:
+        raise Problem(400, "MALFORMED_QUERY", "The query string is not valid percent-encoded UTF-8.") from None
+    members: dict[str, Any] = {}
+    faults: list[FieldViolation] = []
+    for name, value in pairs:
+        if fault := _place(members, descriptor_of(message), name, value, except_for):
+            faults.append(FieldViolation(name, fault))
+    if faults:
+        raise invalid("A query parameter is not understood.", *faults, reason="INVALID_FIELD")
+    fill(message, members)
+
+
+def _place(
+    members: dict[str, Any], descriptor: Descriptor, name: str, value: str, except_for: frozenset[str]
+) -> str | None:
+    """Puts one parameter where it belongs; returns what is wrong with it."""
+    *parents, last = name.split(".")
+    for parent in parents:
+        field = field_of(descriptor, parent)
+        if field is None or field.message_type is None or field.is_repeated or field.name in except_for:
+            return "unknown parameter"
+        members = members.setdefault(field.name, {})
+        descriptor = field.message_type
+        except_for = frozenset()
+    field = field_of(descriptor, last)
+    if field is None or field.name in except_for:
+        return "unknown parameter"
+    if field.message_type is not None and not field.message_type.full_name.startswith("google.protobuf."):
+        return "is an object; name its fields, dotted"
+    converted: Any = value
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        converted = _TRUTH.get(value.lower())
+        if converted is None:
+            return "must be true or false"
+    elif field.message_type is not None and field.message_type.full_name == "google.protobuf.FieldMask":
+        # The proto JSON mapping wants lowerCamelCase here; everything else in a query is spelled as in the proto.
+        converted = _UNDERSCORED.sub(lambda found: found[1].upper(), value)
+    if field.is_repeated:
+        members.setdefault(field.name, []).append(converted)
+    elif field.name in members:
+        return "is given more than once"
+    else:
+        members[field.name] = converted
+    return None
+
+
+def fill_from_path(message: Message, variables: Mapping[str, str]) -> None:
+    """Sets the fields that the path names.
+
+    Raises:
+        Problem: 400, the body names another value for one of them, or the value is of the wrong type.
+    """
+    for name, value in variables.items():
+        target = message
+        *parents, last = name.split(".")
+        for parent in parents:
+            target = getattr(target, parent)
+        field = target.DESCRIPTOR.fields_by_name[last]
+        if field.type == FieldDescriptor.TYPE_STRING:
+            given = getattr(target, last)
+            if given and given != value:
+                raise invalid(
+                    "The body contradicts the path.", FieldViolation(name, "must equal the value in the path")
+                )
+            setattr(target, last, value)
+        else:
+            fill(target, {last: value}, prefix=name[: -len(last)])
+
+
+def field_of(descriptor: Descriptor, name: str) -> FieldDescriptor | None:
+    """A field by its name in the proto or by its JSON name."""
+    return descriptor.fields_by_name.get(name) or descriptor.fields_by_camelcase_name.get(name)

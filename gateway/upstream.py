@@ -1,0 +1,75 @@
+"""The services' methods over plain bytes: what a handler does not need to read is never parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Self
+
+from grpc import aio
+
+from services.kit.channels import open_channel
+
+_END: Any = aio.EOF  # type: ignore[attr-defined]  # Not in the stubs.
+
+
+class Upstream:
+    """A channel to the service of each domain. Calls carry the current request's ids and user."""
+
+    def __init__(
+        self,
+        targets: Mapping[str, str],
+        *,
+        max_message_bytes: int = 16 * 1024 * 1024,
+        retried: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """`retried` names, by domain, the methods (`tiku.llm.v1.LlmService/Embed`) that may be sent again."""
+        self._targets = dict(targets)
+        self._max_message_bytes = max_message_bytes
+        self._retried = dict(retried or {})
+        self._channels: dict[str, Any] = {}
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        for domain, target in self._targets.items():
+            self._channels[domain] = await self._stack.enter_async_context(
+                open_channel(
+                    target,
+                    retry=self._retried.get(domain, ()),
+                    max_message_bytes=self._max_message_bytes,
+                )
+            )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    def unary(self, domain: str, rpc: str) -> Callable[..., aio.UnaryUnaryCall[bytes, bytes]]:
+        """A method of bytes in, bytes out; takes `timeout` in seconds."""
+        return self._channels[domain].unary_unary(rpc)  # type: ignore[no-any-return]
+
+    def server_stream(self, domain: str, rpc: str) -> Callable[..., aio.UnaryStreamCall[bytes, bytes]]:
+        """A method of bytes in, a stream of bytes out."""
+        return self._channels[domain].unary_stream(rpc)  # type: ignore[no-any-return]
+
+    def client_stream(self, domain: str, rpc: str) -> Callable[..., aio.StreamUnaryCall[bytes, bytes]]:
+        """A method of a stream of bytes in, bytes out."""
+        return self._channels[domain].stream_unary(rpc)  # type: ignore[no-any-return]
+
+    def domains(self) -> list[str]:
+        """Names of the services."""
+        return list(self._targets)
+
+
+async def next_message(call: aio.UnaryStreamCall[bytes, bytes]) -> bytes | None:
+    """The next message of a stream; None at its end.
+
+    Raises:
+        grpc.RpcError: the call failed.
+        asyncio.CancelledError: the call was cancelled, which is not to say that this task was.
+    """
+    raw: Any = await call.read()
+    return None if raw is _END else raw
