@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from services.docs.document import Block, BlockKind, ParsedDocument, ParseError,
 from services.docs.normalizing import detect_language, join_lines, normalize
 
 _TITLE_CHARS = 200
+_SPACES = re.compile(r"[ \t\u00a0\u3000]{2,}")
 
 
 class Parser(Protocol):
@@ -78,11 +80,13 @@ class DocumentBuilder:
     def add_across_pages(self, kind: BlockKind, parts: Sequence[str], level: int = 0) -> None:
         """Append one block whose parts stand on consecutive pages; each part after the first opens a page."""
         self.check_deadline()
-        text = normalize(parts[0])
+        # Runs of spaces are layout, except in code, where they are indentation.
+        cleaned = [normalize(part if kind is BlockKind.CODE else _SPACES.sub(" ", part)) for part in parts]
+        text = cleaned[0]
         breaks: list[int] = []
-        for part in parts[1:]:
-            text = join_lines(text, normalize(part))
-            breaks.append(len(text) - len(normalize(part)))
+        for part in cleaned[1:]:
+            text = join_lines(text, part)
+            breaks.append(len(text) - len(part))
         text = normalize(text)
         if not text:
             self._pages_to_open += len(breaks)

@@ -21,12 +21,16 @@ _FURTHER_WORDS = re.compile(
     r"(?:Abstract|Introduction|Summary|Conclusions?|References|Bibliography|Exercises|Further reading|"
     r"摘要|引言|前言|绪论|小结|本章小结|总结|结论|参考文献|习题|思考题|练习)[：:]?"
 )
+_TYPOGRAPHIC_BULLETS = "•●▪■◦○➢✓◆◇"
 _BULLET = re.compile(r"[-*+•●▪■◦○·–➢✓◆◇]\s+(?=\S)|[•●▪■◦➢✓◆◇](?=\S)")
 _NUMBER = re.compile(r"(?:[（(]?\d{1,3}[.)）、．]\s*(?=[^\d\s])|[（(]?[A-Za-z][.)）]\s+(?=\S)|[①-⑳]\s*(?=\S))")
+_CAPTION = re.compile(
+    r"(?:图|圖|表|插图)\s*\d+(?:[-.–]\d+)*(?![\d章节页])|(?:Figure|Fig\.|Table|Chart)\s*\d+(?:[-.–]\d+)*(?:[.:：]|\s|$)"
+)
 _MAX_CHARS = 80
 _MAX_CHARS_CJK = 40
 _SENTENCE_END = "。！？!?；;，,、：:"
-_LEADER = re.compile(r"(?:\.{3,}|…+|·{3,}|\s{3,})\s*\d+\s*$")
+_LEADER = re.compile(r"(?:(?:[.．·]\s?){4,}|…{2,}|\s{3,})\s*(?:\d{1,4}|[ivxlc]+)\s*$")
 
 
 def heading_level(line: str) -> int:
@@ -49,6 +53,26 @@ def heading_level(line: str) -> int:
 def is_list_item(line: str) -> bool:
     """Whether `line` begins with a bullet or a number, as a list item does."""
     return _BULLET.match(line) is not None or _NUMBER.match(line) is not None
+
+
+def is_bulleted(line: str) -> bool:
+    """Whether `line` begins with a bullet that no programming language or sum begins with."""
+    return line[:1] in _TYPOGRAPHIC_BULLETS and _BULLET.match(line) is not None
+
+
+def is_caption(line: str) -> bool:
+    """Whether `line` begins as the caption of a figure or table does."""
+    return _CAPTION.match(line) is not None
+
+
+def is_list_mark(text: str) -> bool:
+    """Whether `text` is a bullet or number alone."""
+    return is_list_item(f"{text} x") and not is_list_item(text)
+
+
+def is_contents_entry(line: str) -> bool:
+    """Whether `line` is one of a table of contents: a title, dots, a page number."""
+    return _LEADER.search(line) is not None
 
 
 def without_bullet(text: str) -> str:

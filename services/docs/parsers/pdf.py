@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -16,6 +16,7 @@ import pypdfium2.raw as pdfium
 from services.docs.document import ParseError, ParseReason
 from services.docs.normalizing import normalize
 from services.docs.parsers.builder import DocumentBuilder
+from services.docs.parsers.markup import subscript, superscript
 from services.docs.parsers.pdf_layout import CELL_GAP_EMS, Cell, Line, Page, write_layout
 
 _END_MARK = b"%%EOF"
@@ -24,6 +25,9 @@ _END_REACH = 4096
 _LINE = re.compile("[^\r\n\ufffe]+\ufffe?")
 _UPRIGHT_TOLERANCE = math.radians(4)
 _BOLD = re.compile(r"bold|black|heavy|semibold|simhei|heiti|黑体", re.IGNORECASE)
+_MONOSPACED = re.compile(r"courier|mono|consol|menlo|cmtt|typewriter|inconsolata|fixed", re.IGNORECASE)
+_SCRIPT = re.compile(r"(?<=[A-Za-zα-ωΑ-Ω)\]]) ?(?P<number>[0-9]*[+\-−]|[+\-−]?[0-9]{1,3})(?![0-9])")
+_SCRIPT_SIZE = 0.85
 _FORCE_BOLD = 1 << 18
 _FONT_NAME_BYTES = 256
 _JUNK_TITLE = re.compile(r"untitled|无标题|\(?anonymous\)?|.*\.(?:docx?|pptx?|pdf|tex|indd|qxd|dvi)", re.IGNORECASE)
@@ -130,26 +134,68 @@ def _line(text_page: Any, raw: str, offset: int) -> Line | None:
     angle = pdfium.FPDFText_GetCharAngle(text_page, begin) % math.tau
     if min(angle, math.tau - angle) > _UPRIGHT_TOLERANCE:
         return None
-    # A line's first character may be a bullet or drop cap of another size: the middle of three samples decides.
-    samples = [begin, (begin + end) // 2, min(end, begin + 2)]
-    size = sorted(_size(text_page, index) for index in samples)[1]
-    left, bottom, _, top = _box(text_page, begin)
-    _, last_bottom, right, last_top = _box(text_page, end)
+    # Samples within the line, because its first characters may be a list's mark or a drop cap of another size,
+    # and the largest of them, because indices and exponents are smaller.
+    samples = [begin + (end - begin) * quarter // 4 for quarter in (1, 2, 3)]
+    size, sample = max((_size(text_page, index), index) for index in samples)
+    font, forced_bold = _font(text_page, sample)
+    _, bottom, _, top = _box(text_page, sample)
+    scripts = _scripts(text_page, text, offset, size)
     line = Line(
-        text=normalize(text) + ("-" if hyphenated else ""),
-        left=left,
-        right=right,
-        bottom=min(bottom, last_bottom),
-        top=max(top, last_top),
+        text=_shown(text, 0, len(text), scripts) + ("-" if hyphenated else ""),
+        left=_box(text_page, begin)[0],
+        right=_box(text_page, end)[2],
+        bottom=bottom,
+        top=top,
         size=size,
-        bold=_is_bold(text_page, samples[1]),
+        bold=forced_bold or _BOLD.search(font) is not None,
+        monospaced=_MONOSPACED.search(font) is not None,
     )
     if not line.text:
         return None
-    return line.with_cells(_cells(text_page, text, offset, line)) if " " in line.text else line
+    return line.with_cells(_cells(text_page, text, offset, line, scripts)) if " " in line.text else line
 
 
-def _cells(text_page: Any, text: str, offset: int, line: Line) -> tuple[Cell, ...]:
+class _Script(NamedTuple):
+    """A raised or lowered number within a line's raw text, with the spaces around it that pdfium made up."""
+
+    start: int
+    end: int
+    shown: str
+
+
+def _scripts(text_page: Any, text: str, offset: int, size: float) -> list[_Script]:
+    """The exponents, charges and indices of a line: numbers after a letter, smaller than it and off its baseline."""
+    found: list[_Script] = []
+    for match in _SCRIPT.finditer(text):
+        base, number = offset + match.start() - 1, offset + match.start("number")
+        if _size(text_page, number) > size * _SCRIPT_SIZE:
+            continue
+        height = _baseline(text_page, number) - _baseline(text_page, base)
+        raised = height > 0.1 * size
+        if not raised and height > -0.02 * size:
+            continue
+        after = match.end()
+        is_made_up = text[after : after + 1] == " " and pdfium.FPDFText_IsGenerated(text_page, offset + after) == 1
+        shown = superscript(match["number"]) if raised else subscript(match["number"])
+        if is_made_up and _box(text_page, offset + after + 1)[0] - _box(text_page, offset + after - 1)[2] < 0.2 * size:
+            after += 1
+        found.append(_Script(match.start(), after, shown))
+    return found
+
+
+def _shown(text: str, start: int, end: int, scripts: list[_Script]) -> str:
+    """The normalized text of a part of a line with its scripts in place."""
+    pieces: list[str] = []
+    position = start
+    for script in scripts:
+        if position <= script.start and script.end <= end:
+            pieces += (text[position : script.start], script.shown)
+            position = script.end
+    return normalize("".join((*pieces, text[position:end])))
+
+
+def _cells(text_page: Any, text: str, offset: int, line: Line, scripts: list[_Script]) -> tuple[Cell, ...]:
     """The line's parts between gaps far wider than a space."""
     cells: list[Cell] = []
     opened, left = 0, line.left
@@ -159,20 +205,23 @@ def _cells(text_page: Any, text: str, offset: int, line: Line) -> tuple[Cell, ..
             continue
         right, next_left = _box(text_page, offset + before)[2], _box(text_page, offset + after)[0]
         if next_left - right > line.size * CELL_GAP_EMS:
-            cells.append(Cell(normalize(text[opened : gap.start()]), left, right))
+            cells.append(Cell(_shown(text, opened, gap.start(), scripts), left, right))
             opened, left = after, next_left
-    return (*cells, Cell(normalize(text[opened:]), left, line.right))
+    return (*cells, Cell(_shown(text, opened, len(text), scripts), left, line.right))
+
+
+def _baseline(text_page: Any, index: int) -> float:
+    x, y = ctypes.c_double(), ctypes.c_double()
+    pdfium.FPDFText_GetCharOrigin(text_page, index, x, y)
+    return y.value
 
 
 def _size(text_page: Any, index: int) -> float:
-    """The font size in points as it appears, with the scale of the text's matrix."""
+    """The font size in points as it appears: pdfium's, times the scale of the character's matrix."""
     size = float(pdfium.FPDFText_GetFontSize(text_page, index))
     matrix = pdfium.FS_MATRIX()
     if pdfium.FPDFText_GetMatrix(text_page, index, matrix):
-        scale = math.hypot(matrix.c, matrix.d)
-        # Whether pdfium's size has the scale in it already differs by producer; a size of 1 never has.
-        if scale > 0 and size <= 1.01:
-            size *= scale
+        size *= math.hypot(matrix.c, matrix.d) or 1.0
     return round(size * 2) / 2
 
 
@@ -184,10 +233,10 @@ def _box(text_page: Any, index: int) -> tuple[float, float, float, float]:
     return rectangle.left, rectangle.bottom, rectangle.right, rectangle.top
 
 
-def _is_bold(text_page: Any, index: int) -> bool:
+def _font(text_page: Any, index: int) -> tuple[str, bool]:
+    """The font's name, empty when unknown, and whether its descriptor forces bold."""
     name = ctypes.create_string_buffer(_FONT_NAME_BYTES)
     flags = ctypes.c_int()
     length = pdfium.FPDFText_GetFontInfo(text_page, index, name, _FONT_NAME_BYTES, flags)
-    if flags.value & _FORCE_BOLD:
-        return True
-    return 0 < length <= _FONT_NAME_BYTES and _BOLD.search(name.value.decode("utf-8", "replace")) is not None
+    known = 0 < length <= _FONT_NAME_BYTES
+    return name.value.decode("utf-8", "replace") if known else "", bool(flags.value & _FORCE_BOLD)

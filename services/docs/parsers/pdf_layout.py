@@ -6,7 +6,7 @@ Coordinates are points from the page's lower left corner, so a line further down
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
@@ -16,13 +16,22 @@ from services.docs.document import BlockKind
 from services.docs.normalizing import is_cjk, join_lines
 from services.docs.parsers.builder import DocumentBuilder
 from services.docs.parsers.markup import table_text
-from services.docs.parsers.outline import heading_level, is_list_item, without_bullet
+from services.docs.parsers.outline import (
+    heading_level,
+    is_bulleted,
+    is_caption,
+    is_contents_entry,
+    is_list_item,
+    is_list_mark,
+    without_bullet,
+)
 
 # Running headers, footers and page numbers stand in this part of the page at its top and bottom.
 _MARGIN = 0.12
 _REPEATED_ON_PAGES = 3
 _POSITION_TOLERANCE = 3.0
 _DIGITS = re.compile(r"\d+|\b[ivxlc]+\b")
+_OUTER_NUMBER = re.compile(r"^\d{1,4}(?=\s)|(?<=\s)\d{1,4}$")
 _PAGE_NUMBER = re.compile(
     r"[-–—·•\s|]*(?:(?:第|page|p\.|slide)\s*)?(?:\d{1,4}|[ivxlc]{1,6})\s*页?(?:\s*(?:/|of|共|，共|，\s*共)\s*\d{1,4}\s*页?)?[-–—·•\s|]*",
     re.IGNORECASE,
@@ -30,14 +39,14 @@ _PAGE_NUMBER = re.compile(
 CELL_GAP_EMS = 1.0
 """A gap between words from which on it parts cells."""
 _ALIGNMENT = 3.0
+_USUAL_LEADING = 1.4
 _HEADING_RATIO = 1.12
 _NUMBERED = re.compile(r"[（(]?\d{1,3}(?:\.\d{1,3})*[.)）、]?\s*[^\d\s]")
 _LONGEST_HEADING = 120
+_LABEL_RATIO = 0.92
+_LONGEST_LABEL = 50
 _DEEPEST_HEADING = 6
 _SENTENCE_END = '。！？.!?：:；;”"』」…'
-_CAPTION = re.compile(
-    r"(?:图|圖|表|插图)\s*\d+(?:[-.–]\d+)*(?![\d章节页])|(?:Figure|Fig\.|Table|Chart)\s*\d+(?:[-.–]\d+)*(?:[.:：]|\s|$)"
-)
 _HYPHEN_END = re.compile(r"([A-Za-zÀ-ɏ]+)-$")
 _OWN_HYPHEN = re.compile(r"[A-Za-zÀ-ɏ0-9]-$")
 _WORD_START = re.compile(r"[A-Za-zÀ-ɏ]+")
@@ -63,6 +72,7 @@ class Line:
     top: float
     size: float
     bold: bool = False
+    monospaced: bool = False
     cells: tuple[Cell, ...] = ()
 
     def is_left_of(self, other: Line) -> bool:
@@ -72,16 +82,20 @@ class Line:
 
     def beside(self, other: Line) -> Line:
         """This line with `other` to its right: as cells when far apart, as one text when near."""
-        joined = replace(self, text=f"{self.text} {other.text}", right=other.right, cells=())
+        # pdfium ends a line after an index: what follows it closely is the same word.
+        space = "" if other.left - self.right < 0.15 * self.size else " "
+        joined = replace(self, text=f"{self.text}{space}{other.text}", right=other.right, cells=())
         first = self.cells or (Cell(self.text, self.left, self.right),)
         second = other.cells or (Cell(other.text, other.left, other.right),)
         if other.left - self.right < CELL_GAP_EMS * self.size:
-            middle = Cell(f"{first[-1].text} {second[0].text}", first[-1].left, second[0].right)
+            middle = Cell(f"{first[-1].text}{space}{second[0].text}", first[-1].left, second[0].right)
             return joined.with_cells((*first[:-1], middle, *second[1:]))
         return joined.with_cells((*first, *second))
 
     def with_cells(self, cells: tuple[Cell, ...]) -> Line:
-        """This line with its cells, when there are at least two."""
+        """This line with its cells, when there are at least two; a list's number or bullet is none."""
+        if len(cells) > 1 and is_list_mark(cells[0].text):
+            cells = (Cell(f"{cells[0].text} {cells[1].text}", cells[0].left, cells[1].right), *cells[2:])
         return replace(self, cells=cells) if len(cells) > 1 else self
 
     def is_row_with(self, other: Line) -> bool:
@@ -106,11 +120,12 @@ class Page:
 
 @dataclass(slots=True)
 class _Draft:
-    """A block in the making: its lines, and where among them a new page begins."""
+    """A block in the making: its lines, where among them a new page begins, whether it is a figure's lettering."""
 
     kind: BlockKind
     lines: list[Line]
     level: int = 0
+    is_label: bool = False
     page_breaks: list[int] | None = None
 
 
@@ -145,6 +160,10 @@ def _write(draft: _Draft, builder: DocumentBuilder, words: _Vocabulary) -> None:
     if draft.kind is BlockKind.TABLE:
         builder.add(draft.kind, table_text([cell.text for cell in line.cells] for line in draft.lines))
         return
+    if draft.kind is BlockKind.CODE or draft.is_label:
+        edge = min(line.left for line in draft.lines) if draft.kind is BlockKind.CODE else None
+        builder.add(draft.kind, "\n".join(_indent(line, edge) + line.text for line in draft.lines))
+        return
     breaks = [0, *(draft.page_breaks or ()), len(draft.lines)]
     texts = [line.text for line in draft.lines]
     parts = [words.joined(texts[first:last]) for first, last in pairwise(breaks)]
@@ -156,25 +175,43 @@ def _write(draft: _Draft, builder: DocumentBuilder, words: _Vocabulary) -> None:
     builder.add_across_pages(draft.kind, parts, draft.level)
 
 
+def _indent(line: Line, edge: float | None) -> str:
+    """The spaces that a line of code begins with; a monospaced character is about 0.6 em wide."""
+    return "" if edge is None else " " * round((line.left - edge) / (0.6 * line.size))
+
+
 def _without_furniture(pages: list[Page]) -> list[Page]:
     """The pages without running headers and footers and without page numbers.
 
     Furniture stands at the page's edge, apart from the text and no larger than it; a header's words, numbers
-    aside, come back at the same place on at least three pages.
+    aside, come back at the same place on at least three pages, or count the pages. The lines of a table of
+    contents go too: they repeat the headings and say nothing.
     """
     body_size = _body_size(pages)
     edges = [_edge_lines(page, body_size) for page in pages]
     places = Counter(key for lines in edges for key in {_furniture_key(line) for line in lines})
 
-    def is_furniture(line: Line) -> bool:
+    offsets = Counter(
+        offset for page, lines in zip(pages, edges, strict=True) for offset in _number_offsets(page, lines)
+    )
+
+    def is_furniture(line: Line, page: Page) -> bool:
         repeated = places[_furniture_key(line)] >= _REPEATED_ON_PAGES
-        return repeated or _PAGE_NUMBER.fullmatch(line.text) is not None
+        counted = any(offsets[offset] >= _REPEATED_ON_PAGES for offset in _number_offsets(page, [line]))
+        return repeated or counted or _PAGE_NUMBER.fullmatch(line.text) is not None
 
     cleaned = []
     for page, lines in zip(pages, edges, strict=True):
-        removed = {id(line) for line in lines if is_furniture(line)}
-        cleaned.append(replace(page, lines=[line for line in page.lines if id(line) not in removed]))
+        removed = {id(line) for line in lines if is_furniture(line, page)}
+        kept = [line for line in page.lines if id(line) not in removed and not is_contents_entry(line.text)]
+        cleaned.append(replace(page, lines=kept))
     return cleaned
+
+
+def _number_offsets(page: Page, lines: Iterable[Line]) -> set[int]:
+    """How far the numbers that begin or end these lines are ahead of the page's: a page number's constant lead."""
+    numbers = (number for line in lines for number in _OUTER_NUMBER.findall(line.text))
+    return {int(number) - page.number for number in numbers}
 
 
 def _edge_lines(page: Page, body_size: float) -> list[Line]:
@@ -259,9 +296,18 @@ class _Styles:
 
 
 def _drafts(page: Page, styles: _Styles) -> Iterator[_Draft]:
-    """The page's blocks, column by column."""
+    """The page's blocks, column by column; a figure's lettering, wherever it stands in the figure, is one."""
+    pending: _Draft | None = None
     for column in _columns(page.lines):
-        yield from _column_drafts(column, styles)
+        for draft in _column_drafts(column, styles):
+            if pending is not None and pending.is_label and draft.is_label:
+                pending.lines += draft.lines
+                continue
+            if pending is not None:
+                yield pending
+            pending = draft
+    if pending is not None:
+        yield pending
 
 
 def _columns(lines: list[Line]) -> list[list[Line]]:
@@ -276,11 +322,12 @@ def _columns(lines: list[Line]) -> list[list[Line]]:
 
 def _column_drafts(lines: list[Line], styles: _Styles) -> Iterator[_Draft]:
     margin = max(line.right for line in [line for line in lines if not line.cells] or lines)
-    leading = _leading(lines)
+    leadings = _leadings(lines)
     draft: _Draft | None = None
     for index, line in enumerate(lines):
         previous = lines[index - 1] if index else None
         following = lines[index + 1] if index + 1 < len(lines) else None
+        leading = leadings.get(line.size, _USUAL_LEADING * line.size)
         gap_above = previous is None or previous.bottom - line.bottom > leading * 1.3
         gap_below = following is None or line.bottom - following.bottom > leading * 1.3
         ends_short = line.right < margin - 2 * line.size
@@ -301,10 +348,15 @@ def _classify(line: Line, styles: _Styles, stands_alone: bool) -> _Draft:
     level = styles.heading_level(line, stands_alone)
     if level:
         return _Draft(BlockKind.HEADING, [line], level)
-    if _CAPTION.match(line.text) and (stands_alone or line.size < styles.body_size):
+    if line.monospaced and not is_bulleted(line.text):
+        return _Draft(BlockKind.CODE, [line])
+    if is_caption(line.text) and (stands_alone or line.size < styles.body_size):
         return _Draft(BlockKind.CAPTION, [line])
     if is_list_item(line.text):
         return _Draft(BlockKind.LIST_ITEM, [line], 1)
+    small = line.size <= styles.body_size * _LABEL_RATIO
+    if small and len(line.text) <= _LONGEST_LABEL and line.text[-1] not in _SENTENCE_END:
+        return _Draft(BlockKind.CAPTION, [line], is_label=True)
     return _Draft(BlockKind.PARAGRAPH, [line])
 
 
@@ -315,8 +367,13 @@ def _belongs(draft: _Draft, fresh: _Draft, previous: Line, line: Line, margin: f
         aligned = abs(line.left - previous.left) < line.size or _share_centre(line, previous)
         same = fresh.kind is BlockKind.HEADING and fresh.level == draft.level
         return same and close and aligned and not heading_level(line.text) and not _NUMBERED.match(line.text)
-    if draft.kind is BlockKind.TABLE:
-        return fresh.kind is BlockKind.TABLE
+    if draft.kind in {BlockKind.TABLE, BlockKind.CODE}:
+        return fresh.kind is draft.kind
+    if draft.is_label:
+        return fresh.is_label
+    # The last line of a small-print paragraph is as short as a label.
+    if fresh.is_label:
+        return not gap_above and line.size == previous.size
     if gap_above or fresh.kind is not BlockKind.PARAGRAPH or abs(line.size - previous.size) > 0.1 * previous.size:
         return False
     if _HYPHEN_END.search(previous.text):
@@ -341,18 +398,19 @@ def _was_broken_early(previous: Line, line: Line, margin: float) -> bool:
     return previous.right + space + width + allowance < margin
 
 
-def _leading(lines: list[Line]) -> float:
-    """The usual distance between a paragraph's lines; the smallest common one, as gaps only widen it."""
-    steps = sorted(
-        upper.bottom - lower.bottom
-        for upper, lower in pairwise(lines)
-        if upper.size == lower.size and 0.9 * upper.size < upper.bottom - lower.bottom < 2.5 * upper.size
-    )
-    if not steps:
-        return 1.4 * lines[0].size
-    groups = [list(group) for _, group in groupby(steps, key=round)]
-    common = [group for group in groups if len(group) * 5 >= len(steps)]
-    return (common or groups)[0][0]
+def _leadings(lines: list[Line]) -> dict[float, float]:
+    """For each size the usual distance between a paragraph's lines; the smallest common one, as gaps only widen it."""
+    steps: defaultdict[float, list[float]] = defaultdict(list)
+    for upper, lower in pairwise(lines):
+        step = upper.bottom - lower.bottom
+        if upper.size == lower.size and 0.9 * upper.size < step < 2.2 * upper.size:
+            steps[upper.size].append(step)
+    return {size: _smallest_common(sorted(values)) for size, values in steps.items()}
+
+
+def _smallest_common(values: list[float]) -> float:
+    groups = [list(group) for _, group in groupby(values, key=round)]
+    return next(group[-1] for group in groups if len(group) * 5 >= len(values))
 
 
 def _continues(pending: _Draft, first: _Draft, page: Page) -> bool:
@@ -393,7 +451,9 @@ class _Vocabulary:
 
     def _join(self, before: str, after: str) -> str:
         end, start = _HYPHEN_END.search(before), _WORD_START.match(after)
-        if end is None or start is None or not after[0].islower():
+        # Divided capitals (`OP-` + `TIONAL`) are told from pairs (`TCP-` + `IP`) by the whole word elsewhere.
+        capitals = end and start and (end.group(1) + start.group()).lower() in self._words
+        if end is None or start is None or not (after[0].islower() or capitals):
             # `CO-` + `2`, `1990-` + `1995`, `Jean-` + `Luc`: the hyphen is the text's own.
             glued = _OWN_HYPHEN.search(before) is not None and after[:1].isalnum()
             return before + after if glued else join_lines(before, after)

@@ -17,7 +17,7 @@ from services.docs.parsers.archive import check_archive
 from services.docs.parsers.builder import DocumentBuilder
 from services.docs.parsers.markup import subscript, superscript, table_text
 from services.docs.parsers.office import ALTERNATE_FALLBACK, math_text, office_faults
-from services.docs.parsers.outline import without_bullet
+from services.docs.parsers.outline import is_caption, without_bullet
 
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _PARAGRAPH = f"{_A}p"
@@ -102,7 +102,7 @@ def _write_text(shape: Any, builder: DocumentBuilder) -> None:
         if bullet in {"buChar", "buAutoNum", "buBlip"} or (not bullet and bulleted_by_default):
             builder.add(BlockKind.LIST_ITEM, without_bullet(text), level + 1)
         else:
-            builder.add(BlockKind.PARAGRAPH, text)
+            builder.add(BlockKind.CAPTION if is_caption(text) else BlockKind.PARAGRAPH, text)
 
 
 def _list_level(paragraph: Any) -> int:
