@@ -39,7 +39,12 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
         dsn, PgQueuerSettings(workers=settings.index_jobs, heartbeat=settings.job_heartbeat_seconds)
     )
     store = await stack.enter_async_context(
-        PostgresDocumentStore.opened(dsn, queue, connections=settings.postgres_connections)
+        PostgresDocumentStore.opened(
+            dsn,
+            queue,
+            connections=settings.postgres_connections,
+            deletion_delay=settings.deletion_delay_seconds,
+        )
     )
     news = PostgresNews(dsn)
     objects = await stack.enter_async_context(_objects(settings))

@@ -188,11 +188,21 @@ class Indexer:
             async for chunks, embeddings in batches:
                 if indexed and model and embeddings.model != model:
                     await self._start_over(job, document, embeddings.model)
-                await _to_the_end(self._index.index(document, chunks, embeddings))
-                indexed, model = chunks[-1].ordinal + 1, embeddings.model
-                progress = Progress(Stage.INDEXING, indexed, total)
+                progress = Progress(Stage.INDEXING, chunks[-1].ordinal + 1, total)
                 event = progress if throttle.admit(progress) else None
-                _wanted(await self._store.advance(job, indexed, model, event))
+                await _to_the_end(self._index_batch(job, document, chunks, embeddings, event))
+                indexed, model = progress.done, embeddings.model
+
+    async def _index_batch(
+        self,
+        job: Job,
+        document: Document,
+        chunks: Sequence[StoredChunk],
+        embeddings: Embeddings,
+        event: Progress | None,
+    ) -> None:
+        await self._index.index(document, chunks, embeddings)
+        _wanted(await self._store.advance(job, chunks[-1].ordinal + 1, embeddings.model, event))
 
     async def _start_over(self, job: Job, document: Document, model: str) -> None:
         """Vectors of two models cannot be compared: what the earlier one made goes, and the job comes back."""
@@ -247,10 +257,11 @@ def _stored(document_id: str, chunks: Sequence[Chunk]) -> list[StoredChunk]:
 
 
 async def _to_the_end(call: Coroutine[None, None, T]) -> T:
-    """Awaits a call that must not be cut off: a cancellation waits for it, then goes on.
+    """Awaits what must not be cut off: a cancellation waits for it, then goes on.
 
-    A deletion follows on the heels of a cancelled job. An index call that was still on its way then would bring
-    back what the deletion removed; the call's own deadline bounds the wait.
+    A deletion follows on the heels of a cancelled job, and an index call that was still on its way then would bring
+    back what the deletion removed; a stopped service would leave a batch that was indexed and not noted. The call's
+    own deadline bounds the wait.
     """
     task = asyncio.ensure_future(call)
     try:

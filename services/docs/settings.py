@@ -43,3 +43,8 @@ class DocsSettings(ServiceSettings):
     job_heartbeat_seconds: float = Field(
         15.0, gt=0, description="Silence after which a worker is taken for dead and its job given to another."
     )
+    deletion_delay_seconds: float = Field(
+        30.0,
+        ge=0,
+        description="Wait before what a deletion could not remove at once is tried again, and its vectors once more.",
+    )

@@ -27,7 +27,8 @@ from services.docs.records import Job, JobKind
 
 CHANNEL = "docs_jobs"
 
-_POLL_SECONDS = 5.0
+# A retried job is not announced, so this bounds how late it may be; a poll costs a few short queries.
+_POLL_SECONDS = 1.0
 _RESTART_SECONDS = 1.0
 # The listener, the dequeuing, and the heartbeats beside them.
 _CONNECTIONS = 4

@@ -28,8 +28,6 @@ from services.docs.records import (
 )
 from services.kit import ids
 
-_DELETION_RETRY_SECONDS = 30.0
-
 
 @dataclass(slots=True)
 class _Row:
@@ -67,8 +65,9 @@ class _Subscription:
 class MemoryDocumentStore:
     """Rows in a dictionary, and the news about them."""
 
-    def __init__(self, queue: JobQueue) -> None:
+    def __init__(self, queue: JobQueue, *, deletion_delay: float = 30.0) -> None:
         self._queue = queue
+        self._deletion_delay = deletion_delay
         self._rows: dict[str, _Row] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._subscriptions: defaultdict[str, set[_Subscription]] = defaultdict(set)
@@ -234,7 +233,7 @@ class MemoryDocumentStore:
         row = self._rows.get(document_id)
         if row is not None:
             row.state = "DELETING"
-            await self._queue.enqueue(Job(JobKind.DELETE, document_id, row.document.owner), _DELETION_RETRY_SECONDS)
+            await self._queue.enqueue(Job(JobKind.DELETE, document_id, row.document.owner), self._deletion_delay)
             self._tell(document_id, deleting=True)
 
     async def doomed(self, document_id: str) -> Document | None:

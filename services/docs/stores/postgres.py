@@ -38,7 +38,6 @@ DELETING = "deleting"
 
 _GUARDS = 32
 _COMMAND_SECONDS = 30.0
-_DELETION_RETRY_SECONDS = 30.0
 _MOST_EVENT_BYTES = 4_000
 
 _SEEN = "state NOT IN ('STORING', 'DELETING')"
@@ -57,19 +56,31 @@ class TransactionalQueue(Protocol):
 class PostgresDocumentStore:
     """The rows of one schema. `opened` makes one; `migrations/` say what the schema holds."""
 
-    def __init__(self, pool: asyncpg.Pool, guards: asyncpg.Pool, queue: TransactionalQueue) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, guards: asyncpg.Pool, queue: TransactionalQueue, *, deletion_delay: float
+    ) -> None:
         self._pool = pool
         # Guards keep a connection for as long as they are held: in a pool of their own they starve nobody.
         self._guards = guards
         self._queue = queue
+        self._deletion_delay = deletion_delay
         self._instance = ids.new_id()
 
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, dsn: str, queue: TransactionalQueue, *, schema: str = SCHEMA, connections: int = 8
+        cls,
+        dsn: str,
+        queue: TransactionalQueue,
+        *,
+        schema: str = SCHEMA,
+        connections: int = 8,
+        deletion_delay: float = 30.0,
     ) -> AsyncIterator[PostgresDocumentStore]:
-        """The store of `schema` in the database at `dsn`, whose migrations were applied."""
+        """The store of `schema` in the database at `dsn`, whose migrations were applied.
+
+        `deletion_delay` seconds after a row is marked for deletion, the job that sees to it is due.
+        """
         settings = {"search_path": schema, "application_name": "tiku-docs"}
         async with (
             asyncpg.create_pool(
@@ -81,7 +92,7 @@ class PostgresDocumentStore:
             ) as pool,
             asyncpg.create_pool(dsn, min_size=0, max_size=_GUARDS, server_settings=settings) as guards,
         ):
-            store = cls(pool, guards, queue)
+            store = cls(pool, guards, queue, deletion_delay=deletion_delay)
             async with store.guard(f"instance:{store.instance}"):
                 yield store
 
@@ -387,7 +398,7 @@ class PostgresDocumentStore:
         )
         if owner is not None:
             job = Job(JobKind.DELETE, document_id, owner)
-            await self._queue.enqueue_in(connection, job, _DELETION_RETRY_SECONDS)
+            await self._queue.enqueue_in(connection, job, self._deletion_delay)
             await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, f"{document_id} {DELETING}")
 
     async def doomed(self, document_id: str) -> Document | None:

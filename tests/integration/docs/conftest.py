@@ -52,6 +52,10 @@ class StandInRetrieval(retrieval_pb2_grpc.RetrievalServiceServicer):
         self.chunks: dict[tuple[str, str], retrieval_pb2.Chunk] = {}
         self.sent: dict[str, int] = {}
         self.delay = 0.0
+        self.deletions = 0
+        self.hold = asyncio.Event()
+        """Deletions wait while this is clear."""
+        self.hold.set()
 
     def of(self, document_id: str) -> list[retrieval_pb2.Chunk]:
         found = [chunk for chunk in self.chunks.values() if chunk.document_id == document_id]
@@ -69,6 +73,8 @@ class StandInRetrieval(retrieval_pb2_grpc.RetrievalServiceServicer):
     async def DeleteDocument(  # noqa: N802
         self, request: retrieval_pb2.DeleteDocumentRequest, context: Any
     ) -> retrieval_pb2.DeleteDocumentResponse:
+        self.deletions += 1
+        await self.hold.wait()
         for key, chunk in list(self.chunks.items()):
             if key[0] == current().user_id and chunk.document_id == request.document_id:
                 del self.chunks[key]
@@ -116,6 +122,7 @@ def settings(postgres_database: str, neighbours: Neighbours, tmp_path: Path) -> 
         index_retry_seconds=0.05,
         index_batch=4,
         job_heartbeat_seconds=1.0,
+        deletion_delay_seconds=1.0,
         drain_seconds=2.0,
     )
 
@@ -211,6 +218,16 @@ async def eventually(check: Callable[[], Awaitable[bool]], *, within: float = 15
     async with asyncio.timeout(within):
         while not await check():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
+
+
+async def stored_files(settings: DocsSettings) -> list[str]:
+    """Every file below the service's folder, half-written ones included."""
+
+    def found() -> list[str]:
+        root = settings.objects_path
+        return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+    return await asyncio.to_thread(found)
 
 
 MARKDOWN = """# Photosynthesis
