@@ -1,5 +1,6 @@
 """Loopback ports and readiness probes of the engines and services."""
 
+import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 
@@ -38,5 +39,22 @@ def grpc_probe(target: str, method: str, accept: Callable[[bytes], bool]) -> Cal
             answer = await channel.unary_unary(method, None, None)(b"", timeout=_PROBE_SECONDS)
             if not accept(answer):
                 raise RuntimeError(f"{target} answered {method}, but is not serving")
+
+    return probe
+
+
+def http_probe(host: str, port: int, path: str) -> Callable[[], Awaitable[None]]:
+    """A probe that raises unless ``GET path`` is answered with 200."""
+
+    async def probe() -> None:
+        async with asyncio.timeout(_PROBE_SECONDS):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
+                status = await reader.readline()
+            finally:
+                writer.close()
+        if status.split()[1:2] != [b"200"]:
+            raise RuntimeError(f"http://{host}:{port}{path} answered {status.decode('latin-1').strip()!r}")
 
     return probe

@@ -1,0 +1,12 @@
+"""``python -m services`` is the ``tiku`` command."""
+
+from services.cli import app
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""One stack for one data folder: a lock that ends with its process, and that says who holds it."""
+
+import asyncio
+import fcntl
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+LOCK_FILE = "lock"
+
+
+class DataFolderInUseError(RuntimeError):
+    """Another process holds the data folder."""
+
+
+@asynccontextmanager
+async def data_lock(data: Path) -> AsyncIterator[None]:
+    """Holds ``data`` for the block; the folder is made if need be.
+
+    Raises:
+        DataFolderInUseError: another process holds it; the message names its pid, command and start.
+    """
+    file = await asyncio.to_thread(_acquire, data)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(file.close)
+
+
+def _acquire(data: Path) -> TextIO:
+    data.mkdir(parents=True, exist_ok=True)
+    # Kept when released: were it removed, two processes could lock two files of this one name.
+    file = (data / LOCK_FILE).open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.truncate(0)
+        command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        json.dump({"pid": os.getpid(), "command": command, "since": since}, file)
+        file.flush()
+    except BlockingIOError:
+        file.seek(0)
+        holder = _describe(file.read())
+        file.close()
+        raise DataFolderInUseError(
+            f"the data folder {data} is in use by {holder}; stop that, or choose another folder with --data"
+        ) from None
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _describe(content: str) -> str:
+    try:
+        holder = json.loads(content)
+        return f"process {holder['pid']} ({holder['command']}, since {holder['since']})"
+    except (ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,42 @@
+"""A chat model on this machine: llama.cpp's OpenAI-compatible server (``llama_server``), on a loopback port."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.embedded.network import LOOPBACK, http_probe
+from services.embedded.process import ProcessSpec
+from services.embedded.python import module_command, module_environment
+
+SLOTS = 4
+SLOT_CONTEXT_TOKENS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Llama:
+    """A llama.cpp server to be run: its process, the base URL its clients use, and the model's name there."""
+
+    spec: ProcessSpec
+    base_url: str
+    model: str
+
+
+def llama(model: Path, alias: str, port: int, log_file: Path) -> Llama:
+    """Describes a server of the weights in ``model`` under the name ``alias`` at ``127.0.0.1:port``.
+
+    It answers ``SLOTS`` calls at once, each with ``SLOT_CONTEXT_TOKENS`` tokens of context, prompt and answer together.
+    """
+    spec = ProcessSpec(
+        name="llama",
+        command=module_command(
+            "services.embedded.llama_server",
+            *("--model", str(model.absolute()), "--alias", alias, "--port", str(port)),
+            *("--slots", str(SLOTS), "--slot-context", str(SLOT_CONTEXT_TOKENS)),
+        ),
+        log_file=log_file,
+        # /health answers 503 while the weights are read.
+        probe=http_probe(LOOPBACK, port, "/health"),
+        environment=module_environment(),
+        start_timeout=120.0,
+        stop_timeout=5.0,
+    )
+    return Llama(spec, f"http://{LOOPBACK}:{port}/v1", alias)

@@ -1,0 +1,77 @@
+"""llama.cpp's OpenAI-compatible server in a process of its own, until SIGTERM or SIGINT.
+
+``python -m services.embedded.llama_server --model FILE.gguf --port PORT --alias NAME``
+"""
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+
+import xllamacpp
+
+# Prompts of finished calls are kept so that one with the same beginning need not be read again; llama.cpp's own
+# default may take 8 GiB.
+_PROMPT_CACHE_MIB = 64
+_STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
+
+
+def parameters(options: argparse.Namespace) -> xllamacpp.CommonParams:
+    """The server's parameters: ``slots`` calls at once, each with ``slot_context`` tokens of context."""
+    params = xllamacpp.CommonParams()
+    params.model.path = str(options.model)
+    params.model_alias = {options.alias}
+    params.hostnames = [options.host]
+    params.port = options.port
+    params.n_parallel = options.slots
+    params.n_ctx = options.slots * options.slot_context
+    # Read, not mapped: llama.cpp repacks most weights for this CPU, and the mapped originals would be held beside them.
+    params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
+    params.cont_batching = True
+    params.cache_ram_mib = _PROMPT_CACHE_MIB
+    params.cache_type_k = xllamacpp.ggml_type.GGML_TYPE_Q8_0
+    params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_Q8_0
+    params.cpuparams.n_threads = options.threads
+    params.cpuparams_batch.n_threads = options.threads
+    # Waiting calls hold a thread each; beyond the slots they only wait.
+    params.n_threads_http = 4 * options.slots
+    params.endpoint_metrics = True
+    params.endpoint_slots = True
+    params.use_jinja = True
+    params.ui = False
+    params.warmup = False
+    params.verbosity = 0
+    return params
+
+
+def main() -> None:
+    """Parses the command line and serves."""
+    parser = argparse.ArgumentParser(prog="python -m services.embedded.llama_server", description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="the weights, a GGUF file")
+    parser.add_argument("--alias", required=True, help="the name that clients ask for")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, required=True, help="port to listen on")
+    parser.add_argument("--slots", type=int, default=4, help="calls answered at once (default: %(default)s)")
+    parser.add_argument(
+        "--slot-context", type=int, default=4096, help="tokens of context for each call (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=len(os.sched_getaffinity(0)), help="CPU threads (default: all cores)"
+    )
+    options = parser.parse_args()
+    if not options.model.is_file():
+        parser.error(f"--model: {options.model} is no file")
+    # Blocked before llama.cpp starts its threads, so that these signals come to `sigwait` alone.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+    server = xllamacpp.Server(parameters(options))
+    sys.stderr.write(f"serving {options.alias} on {server.listening_address}\n")
+    signal.sigwait(_STOP_SIGNALS)
+    sys.stderr.write("stopped\n")
+    sys.stderr.flush()
+    # There is no state to write out, and llama.cpp's own end may wait for a call that is being answered.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

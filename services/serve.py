@@ -1,0 +1,42 @@
+"""``python -m services.serve NAME``: one service in the foreground, configured by its environment alone.
+
+Apart from the command line, so that a service's process carries neither its libraries nor the stack's.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from pydantic import ValidationError
+
+from services.kit import process
+from services.registry import GATEWAY, SERVICES
+
+_WRONG_ENVIRONMENT = 2
+_CANNOT_SERVE = 1
+
+
+def serve(name: str) -> int:
+    """Serves until SIGTERM or SIGINT; gives the exit code."""
+    if name == GATEWAY:
+        from gateway.__main__ import main as serve_gateway  # Each process loads its own service, and no other.
+
+        return serve_gateway()
+    try:
+        settings, build = SERVICES[name].load()
+    except ValidationError as error:
+        sys.stderr.write(f"The settings of {name} are not valid:\n{error}\n")
+        return _WRONG_ENVIRONMENT
+    try:
+        process.run(name, settings, build)
+    except OSError as error:
+        sys.stderr.write(f"{name} cannot serve: {error}\n")
+        return _CANNOT_SERVE
+    return 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in {*SERVICES, GATEWAY}:
+        sys.stderr.write(f"usage: python -m services.serve {{{','.join([*SERVICES, GATEWAY])}}}\n")
+        raise SystemExit(_WRONG_ENVIRONMENT)
+    raise SystemExit(serve(sys.argv[1]))

@@ -1,0 +1,96 @@
+"""How `tiku up` looks while the stack comes up: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from services import models
+from services.embedded.process import State
+from services.models.cli import progress_bars
+from services.stack import StackOptions, local_chat_model, local_embedding_model
+
+_STYLES = {
+    State.READY: "green",
+    State.FAILED: "red",
+    State.RESTARTING: "yellow",
+    State.STOPPED: "dim",
+}
+_MOVING = frozenset({State.STARTING, State.RESTARTING, State.STOPPING})
+
+
+async def pull_missing_models(options: StackOptions, console: Console) -> None:
+    """Brings the local models here that the stack needs, with a bar each.
+
+    Raises:
+        services.models.ModelError: one cannot be brought.
+    """
+    needed = [name for name in (local_embedding_model(options), local_chat_model(options)) if name]
+    missing = [name for name in needed if await models.path(name) is None]
+    if not missing:
+        return
+    console.print(f"First start: bringing {' and '.join(missing)} to this machine.", highlight=False, soft_wrap=True)
+    with progress_bars(console) as report:
+        for name in missing:
+            await models.pull(name, report)
+
+
+class StackView:
+    """Shows each process' state and how long it took to get there."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._began = time.monotonic()
+        self._states: dict[str, tuple[State, float]] = {}
+        self._live = Live(console=console, get_renderable=self._table, refresh_per_second=8, transient=True)
+        self._showing = False
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+            self._showing = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._settle()
+
+    def show(self, name: str, state: State) -> None:
+        """Takes a change of state."""
+        seconds = time.monotonic() - self._began
+        self._states[name] = (state, seconds)
+        if not self._showing:
+            line = Text(f"{seconds:6.1f} s  {name:<10} ")
+            line.append(str(state), style=_STYLES.get(state, ""))
+            self._console.print(line)
+
+    def ready(self, gateway: str, data: Path) -> None:
+        """The table's last look, and where to go."""
+        seconds = time.monotonic() - self._began
+        self._settle()
+        self._console.print(f"\n[bold green]Tiku is ready[/] after {seconds:.1f} s: [bold]{gateway}[/]")
+        self._console.print(
+            f"API pages {gateway}/docs · data and logs in {data} · Ctrl-C stops", style="dim", soft_wrap=True
+        )
+
+    def _settle(self) -> None:
+        if self._showing:
+            self._showing = False
+            self._live.stop()
+            self._console.print(self._table())
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for name, (state, seconds) in self._states.items():
+            mark = Spinner("dots") if state in _MOVING and self._showing else Text("●", style=_STYLES.get(state, ""))
+            table.add_row(mark, name, Text(str(state), style=_STYLES.get(state, "")), f"{seconds:.1f} s")
+        return table
