@@ -22,8 +22,6 @@ from tiku.docs.v1 import docs_pb2, docs_pb2_grpc
 from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
 from tiku.retrieval.v1 import retrieval_pb2, retrieval_pb2_grpc
 
-pytest_plugins = ["tests.engines"]
-
 
 class StandInLlm(llm_pb2_grpc.LlmServiceServicer):
     """Embeds every text as the same vector, after `delay` seconds; the first `faults` calls fail."""

@@ -1,0 +1,318 @@
+"""The index job on fakes: order, resuming, faults, and jobs that are no longer wanted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services.docs.clients.memory import HashEmbedder, MemoryIndex
+from services.docs.document import Block, BlockKind, Chunk, ParsedDocument, ParseError, ParseReason
+from services.docs.indexing import Indexer, IndexingSettings
+from services.docs.jobs import Jobs
+from services.docs.objects.memory import MemoryObjects
+from services.docs.ports import Embeddings, RetryLater
+from services.docs.queue.memory import MemoryJobQueue
+from services.docs.records import (
+    Document,
+    DocumentKind,
+    DocumentState,
+    Failure,
+    Indexed,
+    Job,
+    JobKind,
+    Progress,
+    Stage,
+    StoredChunk,
+    text_key,
+)
+from services.docs.stores.memory import MemoryDocumentStore
+from services.docs.uploading import Uploader
+from services.kit.context import current
+from services.kit.errors import InvalidArgument, ResourceExhausted, Unavailable
+
+SETTINGS = IndexingSettings(
+    batch=3, batches_ahead=2, attempts=3, first_delay=1.0, longest_delay=8.0, event_interval=0.0
+)
+
+
+class LineReader:
+    """Every line of the file is a chunk."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+        self.error: Exception | None = None
+
+    async def read(self, path: Path, media_type: str) -> tuple[ParsedDocument, Sequence[Chunk]]:
+        self.reads += 1
+        if self.error:
+            raise self.error
+        text = await asyncio.to_thread(path.read_text, encoding="utf-8")
+        chunks: list[Chunk] = []
+        start = 0
+        for line in text.splitlines(keepends=True):
+            end = start + len(line.rstrip("\n"))
+            chunks.append(Chunk(len(chunks), start, end, text[start:end], 1, 1, ("章",), BlockKind.PARAGRAPH))
+            start += len(line)
+        blocks = (Block(BlockKind.PARAGRAPH, 0, len(text), 1),)
+        return ParsedDocument(text, blocks, 1, "题", "zh", (0,)), chunks
+
+
+class Embedder(HashEmbedder):
+    """Counts, waits and fails as it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+        self.fail_from: int | None = None
+        self.error: Exception = Unavailable("The model is loading.")
+        self.users: set[str] = set()
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        if self.fail_from is not None and len(self.batches) >= self.fail_from:
+            raise self.error
+        self.batches.append(len(texts))
+        self.users.add(current().user_id)
+        await asyncio.sleep(0)
+        return await super().embed(texts)
+
+
+class Index(MemoryIndex):
+    """Counts what it is sent, and holds calls where it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[str] = []
+        self.hold = asyncio.Event()
+        self.hold.set()
+        self.entered = asyncio.Event()
+
+    async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: Embeddings) -> None:
+        self.entered.set()
+        await self.hold.wait()
+        self.sent += [chunk.chunk_id for chunk in chunks]
+        await super().index(document, chunks, embeddings)
+
+
+class House:
+    """One document and the job on it."""
+
+    def __init__(self, settings: IndexingSettings = SETTINGS) -> None:
+        self.queue = MemoryJobQueue()
+        self.store = MemoryDocumentStore(self.queue)
+        self.objects = MemoryObjects()
+        self.reader, self.embedder, self.index = LineReader(), Embedder(), Index()
+        self.indexer = Indexer(self.store, self.store, self.objects, self.reader, self.embedder, self.index, settings)
+
+    async def upload(self, lines: int = 10) -> Job:
+        text = "\n".join(f"第{number}行 🙂" for number in range(lines))
+
+        async def chunks() -> AsyncIterator[bytes]:
+            yield text.encode()
+
+        uploader = Uploader(self.store, self.objects, max_bytes=10**6)
+        stored = await uploader.upload("alice", "a.txt", DocumentKind.MATERIAL, chunks(), parse=True)
+        return Job(JobKind.INDEX, stored.document_id, "alice", 1)
+
+    async def document(self, job: Job) -> Document:
+        document = await self.store.get(job.document_id, "alice")
+        assert document is not None
+        return document
+
+    async def told(self, job: Job) -> list[object]:
+        return [event.what for event in await self.store.events(job.document_id, 0, 1000)]
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+async def test_a_document_goes_all_the_way(house: House) -> None:
+    job = await house.upload(10)
+    await house.indexer.run(job)
+    document = await house.document(job)
+    assert document.state is DocumentState.INDEXED
+    assert (document.chunk_count, document.page_count, document.language, document.title) == (10, 1, "zh", "题")
+    assert house.embedder.batches == [3, 3, 3, 1]
+    assert len(house.index.sent) == len(set(house.index.sent)) == 10
+    assert await house.told(job) == [
+        Progress(Stage.QUEUED),
+        Progress(Stage.PARSING),
+        Progress(Stage.PARSING, 1, 1),
+        Progress(Stage.CHUNKING, 10, 10),
+        Progress(Stage.INDEXING, 0, 10),
+        Progress(Stage.INDEXING, 3, 10),
+        Progress(Stage.INDEXING, 6, 10),
+        Progress(Stage.INDEXING, 9, 10),
+        Progress(Stage.INDEXING, 10, 10),
+        Indexed(),
+    ]
+
+
+async def test_chunks_are_slices_of_the_stored_text_and_ids_are_always_the_same(house: House) -> None:
+    job = await house.upload(4)
+    await house.indexer.run(job)
+    stored = b"".join([part async for part in house.objects.read(text_key(job.document_id))])
+    text = stored.decode("utf-32-le")
+    chunks = await house.store.chunks(job.document_id, 0, 10)
+    assert [text[chunk.start : chunk.end] for chunk in chunks] == [chunk.text for chunk in chunks]
+    assert all("🙂" in chunk.text for chunk in chunks)
+    assert [chunk.chunk_id for chunk in chunks] == house.index.sent
+    assert len(stored) == 4 * len(text)
+
+
+async def test_a_finished_job_that_comes_again_does_nothing(house: House) -> None:
+    job = await house.upload(4)
+    await house.indexer.run(job)
+    told = await house.told(job)
+    await house.indexer.run(job)
+    assert await house.told(job) == told
+    assert house.reader.reads == 1
+
+
+async def test_after_a_fault_it_goes_on_where_it_was(house: House) -> None:
+    job = await house.upload(10)
+    house.embedder.fail_from = 2
+    with pytest.raises(RetryLater):
+        await house.indexer.run(job)
+    assert (await house.document(job)).state is DocumentState.PROCESSING
+    indexed = len(house.index.sent)
+    assert 3 <= indexed <= 6
+    house.embedder.fail_from = None
+    await house.indexer.run(job)
+    assert (await house.document(job)).state is DocumentState.INDEXED
+    assert house.reader.reads == 1
+    assert len(house.index.sent) == len(set(house.index.sent)) == 10
+
+
+async def test_waits_grow_and_then_the_job_fails(house: House) -> None:
+    job = await house.upload(4)
+    house.embedder.fail_from = 0
+    # The first try achieves something, the parsed text, so it does not count against the three.
+    delays = []
+    for _ in range(3):
+        with pytest.raises(RetryLater) as caught:
+            await house.indexer.run(job)
+        delays.append(caught.value.delay)
+    assert delays == [1.0, 1.0, 2.0]
+    await house.indexer.run(job)
+    document = await house.document(job)
+    assert document.state is DocumentState.FAILED
+    assert document.failure == Failure("UNAVAILABLE", "The model is loading.")
+    assert (await house.told(job))[-1] == document.failure
+
+
+async def test_a_server_that_names_a_wait_is_given_it(house: House) -> None:
+    job = await house.upload(4)
+    house.embedder.fail_from, house.embedder.error = 0, ResourceExhausted("Full.", retry_after=5.0)
+    with pytest.raises(RetryLater) as caught:
+        await house.indexer.run(job)
+    assert caught.value.delay == 5.0
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ParseError(ParseReason.ENCRYPTED_FILE, "the file is protected by a password"), "ENCRYPTED_FILE"),
+        (InvalidArgument("No such model.", reason="NO_MODEL"), "NO_MODEL"),
+    ],
+)
+async def test_a_fault_that_stays_fails_at_once(house: House, error: Exception, reason: str) -> None:
+    job = await house.upload(4)
+    house.reader.error = error
+    await house.indexer.run(job)
+    document = await house.document(job)
+    assert document.state is DocumentState.FAILED
+    assert document.failure is not None
+    assert document.failure.reason == reason
+    assert house.index.sent == []
+
+
+async def test_an_error_of_our_own_is_not_shown_to_the_client(house: House) -> None:
+    job = await house.upload(4)
+    house.reader.error = RuntimeError("secret path /home/x")
+    for _ in range(2):
+        with pytest.raises(RetryLater):
+            await house.indexer.run(job)
+    await house.indexer.run(job)
+    failure = (await house.document(job)).failure
+    assert failure is not None
+    assert failure.reason == "INTERNAL"
+    assert "secret" not in failure.message
+
+
+async def test_a_file_that_kills_its_worker_every_time_is_given_up(house: House) -> None:
+    job = await house.upload(4)
+    for _ in range(3):
+        assert await house.store.begin_job(job)
+    await house.indexer.run(job)
+    failure = (await house.document(job)).failure
+    assert failure is not None
+    assert failure.reason == "JOB_ABANDONED"
+    assert house.reader.reads == 0
+
+
+async def test_two_workers_do_not_work_on_one_document(house: House) -> None:
+    job = await house.upload(4)
+    async with house.store.guard(f"document:{job.document_id}"):
+        with pytest.raises(RetryLater):
+            await house.indexer.run(job)
+    assert (await house.document(job)).state is DocumentState.QUEUED
+
+
+async def test_a_late_job_of_an_earlier_generation_does_nothing(house: House) -> None:
+    job = await house.upload(4)
+    await house.indexer.run(replace(job, generation=0))
+    assert (await house.document(job)).state is DocumentState.QUEUED
+
+
+async def test_a_deletion_waits_for_what_was_sent_off_and_nothing_follows_it(house: House) -> None:
+    job = await house.upload(30)
+    house.index.hold.clear()
+    running = asyncio.ensure_future(house.indexer.run(job))
+    await house.index.entered.wait()
+    await house.store.mark_deleting(job.document_id, "alice")
+    await asyncio.sleep(0.01)
+    assert not running.done(), "the call that was sent off is waited for"
+    house.index.hold.set()
+    await asyncio.wait_for(running, 1)
+    assert len(house.index.sent) == 3
+    async with house.store.guard(f"document:{job.document_id}", wait=False) as free:
+        assert free
+
+
+async def test_another_embedding_model_starts_over(house: House) -> None:
+    job = await house.upload(10)
+    house.embedder.fail_from = 2
+    with pytest.raises(RetryLater):
+        await house.indexer.run(job)
+    other = HashEmbedder(model="another")
+    house.indexer = Indexer(house.store, house.store, house.objects, house.reader, other, house.index, SETTINGS)
+    with pytest.raises(RetryLater):
+        await house.indexer.run(job)
+    await house.indexer.run(job)
+    assert {entry[3] for entry in house.index.chunks.values()} == {"another"}
+    assert (await house.document(job)).chunk_count == len(house.index.chunks) == 10
+
+
+async def test_too_few_vectors_fail_the_job(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def short(texts: Sequence[str]) -> Embeddings:
+        return Embeddings([[1.0]] * (len(texts) - 1), "short")
+
+    monkeypatch.setattr(house.embedder, "embed", short)
+    job = await house.upload(4)
+    await house.indexer.run(job)
+    failure = (await house.document(job)).failure
+    assert failure is not None
+    assert failure.reason == "EMBEDDING_COUNT"
+
+
+async def test_a_job_works_in_its_owners_name(house: House) -> None:
+    job = await house.upload(4)
+    await Jobs(index=house.indexer, delete=house.indexer).run(job)
+    assert house.embedder.users == {"alice"}
+    assert current().user_id == "dev"
