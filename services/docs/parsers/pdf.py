@@ -27,6 +27,8 @@ _UPRIGHT_TOLERANCE = math.radians(4)
 _BOLD = re.compile(r"bold|black|heavy|semibold|simhei|heiti|黑体", re.IGNORECASE)
 _MONOSPACED = re.compile(r"courier|mono|consol|menlo|cmtt|typewriter|inconsolata|fixed", re.IGNORECASE)
 _SCRIPT = re.compile(r"(?<=[A-Za-zα-ωΑ-Ω)\]]) ?(?P<number>[0-9]*[+\-−]|[+\-−]?[0-9]{1,3})(?![0-9])")
+# Full-width punctuation brings its own space; where fonts change beside it, the page has another one.
+_SPACE_AT_CJK_PUNCTUATION = re.compile("(?<=[，。；：！？、（《〈「『【]) +| +(?=[，。；：！？、）》〉」』】])")
 _SCRIPT_SIZE = 0.85
 _FORCE_BOLD = 1 << 18
 _FONT_NAME_BYTES = 256
@@ -192,7 +194,7 @@ def _shown(text: str, start: int, end: int, scripts: list[_Script]) -> str:
         if position <= script.start and script.end <= end:
             pieces += (text[position : script.start], script.shown)
             position = script.end
-    return normalize("".join((*pieces, text[position:end])))
+    return _SPACE_AT_CJK_PUNCTUATION.sub("", normalize("".join((*pieces, text[position:end]))))
 
 
 def _cells(text_page: Any, text: str, offset: int, line: Line, scripts: list[_Script]) -> tuple[Cell, ...]:

@@ -39,10 +39,12 @@ _PAGE_NUMBER = re.compile(
 CELL_GAP_EMS = 1.0
 """A gap between words from which on it parts cells."""
 _ALIGNMENT = 3.0
+_GAP = 1.3
 _USUAL_LEADING = 1.4
 _HEADING_RATIO = 1.12
 _NUMBERED = re.compile(r"[（(]?\d{1,3}(?:\.\d{1,3})*[.)）、]?\s*[^\d\s]")
 _LONGEST_HEADING = 120
+_DEEPEST_INDENT = 3.0
 _LABEL_RATIO = 0.92
 _LONGEST_LABEL = 50
 _DEEPEST_HEADING = 6
@@ -291,7 +293,7 @@ class _Styles:
         return (
             line.size >= self.body_size * _HEADING_RATIO
             and len(line.text) <= _LONGEST_HEADING
-            and any(char.isalpha() for char in line.text)
+            and sum(char.isalpha() for char in line.text) > 1
         )
 
 
@@ -328,12 +330,16 @@ def _column_drafts(lines: list[Line], styles: _Styles) -> Iterator[_Draft]:
         previous = lines[index - 1] if index else None
         following = lines[index + 1] if index + 1 < len(lines) else None
         leading = leadings.get(line.size, _USUAL_LEADING * line.size)
-        gap_above = previous is None or previous.bottom - line.bottom > leading * 1.3
-        gap_below = following is None or line.bottom - following.bottom > leading * 1.3
+        gap_above = previous is None or not _is_next(previous, line, leading)
+        gap_below = following is None or not _is_next(line, following, leading)
         ends_short = line.right < margin - 2 * line.size
         in_table = any(near is not None and line.is_row_with(near) for near in (previous, following))
         alone = gap_above and (gap_below or ends_short)
-        fresh = _Draft(BlockKind.TABLE, [line]) if in_table else _classify(line, styles, alone)
+        isolated = not (
+            (previous is not None and _runs_into(previous, line, leading, margin))
+            or (following is not None and _runs_into(line, following, leading, margin))
+        )
+        fresh = _Draft(BlockKind.TABLE, [line]) if in_table else _classify(line, styles, alone, isolated)
         if draft is not None and previous is not None:
             if _belongs(draft, fresh, previous, line, margin, gap_above):
                 draft.lines.append(line)
@@ -344,7 +350,18 @@ def _column_drafts(lines: list[Line], styles: _Styles) -> Iterator[_Draft]:
         yield draft
 
 
-def _classify(line: Line, styles: _Styles, stands_alone: bool) -> _Draft:
+def _is_next(upper: Line, lower: Line, leading: float) -> bool:
+    """Whether a line stands at a paragraph's distance below another one."""
+    return 0.3 * lower.size < upper.bottom - lower.bottom <= leading * _GAP
+
+
+def _runs_into(upper: Line, lower: Line, leading: float, margin: float) -> bool:
+    """Whether two lines look like running text."""
+    near = upper.size == lower.size and _is_next(upper, lower, leading)
+    return near and not _was_broken_early(upper, lower, margin)
+
+
+def _classify(line: Line, styles: _Styles, stands_alone: bool, isolated: bool) -> _Draft:
     level = styles.heading_level(line, stands_alone)
     if level:
         return _Draft(BlockKind.HEADING, [line], level)
@@ -354,7 +371,7 @@ def _classify(line: Line, styles: _Styles, stands_alone: bool) -> _Draft:
         return _Draft(BlockKind.CAPTION, [line])
     if is_list_item(line.text):
         return _Draft(BlockKind.LIST_ITEM, [line], 1)
-    small = line.size <= styles.body_size * _LABEL_RATIO
+    small = isolated and line.size <= styles.body_size * _LABEL_RATIO
     if small and len(line.text) <= _LONGEST_LABEL and line.text[-1] not in _SENTENCE_END:
         return _Draft(BlockKind.CAPTION, [line], is_label=True)
     return _Draft(BlockKind.PARAGRAPH, [line])
@@ -378,6 +395,8 @@ def _belongs(draft: _Draft, fresh: _Draft, previous: Line, line: Line, margin: f
         return False
     if _HYPHEN_END.search(previous.text):
         return True
+    if len(draft.lines) == 1 and previous.left - line.left > _DEEPEST_INDENT * line.size:
+        return False
     hanging = draft.kind is BlockKind.LIST_ITEM and len(draft.lines) == 1
     if line.left > previous.left + 0.8 * line.size and not hanging:
         return False

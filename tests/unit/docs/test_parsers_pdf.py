@@ -206,10 +206,49 @@ def test_two_columns_in_content_order() -> None:
     assert len(parsed.blocks) == 2
 
 
-def draw(
-    path: Path, *strings: tuple[float, float, str], angle: float = 0, font: str = "Helvetica", **options: str
-) -> None:
-    canvas = Canvas(str(path), pagesize=A4, **options)
+def test_lettering_of_a_figure_is_one_caption() -> None:
+    labels = [line(text, y, left=200, right=260, size=8) for text, y in (("outer membrane", 430), ("stroma", 380))]
+    parsed = laid_out([*BODY, *labels, line("Figure 2. A chloroplast.", 350, right=200, size=9)])
+    assert blocks(parsed)[1:] == [
+        (BlockKind.CAPTION, "outer membrane\nstroma"),
+        (BlockKind.CAPTION, "Figure 2. A chloroplast."),
+    ]
+
+
+def test_small_print_is_text() -> None:
+    small = line("A footnote runs to the margin in small print", 430, size=8)
+    parsed = laid_out([*BODY, small, line("and ends", 420, right=120, size=8)])
+    assert blocks(parsed)[-1] == (BlockKind.PARAGRAPH, "A footnote runs to the margin in small print and ends")
+
+
+def test_tables_of_contents_go() -> None:
+    entries = ("1 Cells . . . . . . . . . . 4", "第二章 能量……………… 12", "2.1 Light ........ ix")
+    assert laid_out([*(line(text, 750 - 14 * index) for index, text in enumerate(entries)), *BODY]) == laid_out(BODY)
+
+
+def test_headers_that_count_pages_go_though_their_words_change() -> None:
+    words = enumerate(["Cells", "Light", "Force"], start=1)
+    pages = [[line(f"Chapter {number}: {word} {number + 4}", 810, size=9), *BODY] for number, word in words]
+    assert "Chapter" not in laid_out(*pages).text
+
+
+def test_code_keeps_lines_and_indents() -> None:
+    code = [
+        Line(text, left, 300, 430 - 12 * index, 440 - 12 * index, 10, monospaced=True)
+        for index, (text, left) in enumerate([("def area(r):", 72), ("return 3.14 * r ** 2", 96)])
+    ]
+    assert blocks(laid_out([*BODY, *code]))[-1] == (BlockKind.CODE, "def area(r):\n    return 3.14 * r ** 2")
+
+
+def test_a_list_mark_is_no_cell() -> None:
+    item = line("2. Reduction", 700)
+    assert item.with_cells((Cell("2.", 72, 80), Cell("Reduction", 120, 160))).cells == ()
+    cells = item.with_cells((Cell("2.", 72, 80), Cell("Reduction", 90, 160), Cell("ATP", 300, 320))).cells
+    assert [cell.text for cell in cells] == ["2. Reduction", "ATP"]
+
+
+def draw(path: Path, *strings: tuple[float, float, str], angle: float = 0, font: str = "Helvetica") -> None:
+    canvas = Canvas(str(path), pagesize=A4)
     canvas.rotate(angle)
     canvas.setFont(font, 11)
     for x, y, text in strings:
@@ -258,3 +297,33 @@ def test_chinese_through_pdfium(tmp_path: Path) -> None:
     draw(path, (72, 700, "牛顿第一定律，又称惯性定律。"), font="STSong-Light")
     parsed = parse(path, PDF)
     assert (parsed.text, parsed.language) == ("牛顿第一定律，又称惯性定律。", "zh")
+
+
+def test_exponents_and_indices(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    canvas = Canvas(str(path), pagesize=A4)
+    formula = (("Water is H", 0), ("2", -3), ("O, area in m", 0), ("2", 5), (".", 0))
+    for y, pieces in ((700, formula), (660, (("F1 is a key.", 0),))):
+        text = canvas.beginText(72, y)
+        for piece, rise in pieces:
+            text.setFont("Helvetica", 7 if rise else 11)
+            text.setRise(rise)
+            text.textOut(piece)
+        canvas.drawText(text)
+    canvas.save()
+    assert parse(path, PDF).text == "Water is H₂O, area in m².\n\nF1 is a key."
+
+
+def test_sizes_come_from_the_matrix_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    canvas = Canvas(str(path), pagesize=A4)
+    canvas.saveState()
+    canvas.scale(2, 2)
+    canvas.setFont("Helvetica", 10)
+    canvas.drawString(36, 380, "Cells and energy")
+    canvas.restoreState()
+    canvas.setFont("Helvetica", 10)
+    for number in range(5):
+        canvas.drawString(72, 700 - 14 * number, "Body text of the page, set in a smaller size than its heading is.")
+    canvas.save()
+    assert blocks(parse(path, PDF))[0] == (BlockKind.HEADING, "Cells and energy")
