@@ -6,6 +6,7 @@ compressed (unrelated text scores 0.75), and differ by language and across langu
 not chosen: ``benchmarks/quality/retrieval.py`` prints how they trade wrong refusals against inventions on XQuAD.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -52,28 +53,39 @@ class RelevanceGate:
         self._threshold = threshold
 
     def passes(self, question: str, hits: Sequence[Hit]) -> bool:
-        """Return whether any measure speaks for the passages; False when there are none.
+        """Return whether any measure speaks for the passages; False when there are none."""
+        return self.margin(question, hits) >= 0
+
+    def margin(self, question: str, hits: Sequence[Hit]) -> float:
+        """Return by how much the best relevance exceeds its threshold; minus infinity without passages.
 
         The best cosine and the best coverage may come from different passages: an answer may draw on several.
         """
-        if not hits:
-            return False
         asked = terms(question)
         script = script_of(question)
-        same = [hit for hit in hits if script_of(hit.chunk.text) == script]
-        covered = max((coverage(asked, terms(hit.chunk.text)) for hit in same), default=0.0)
+        scripts = [script_of(hit.chunk.text) for hit in hits]
+        covered = max(
+            (
+                coverage(asked, terms(hit.chunk.text))
+                for hit, of_hit in zip(hits, scripts, strict=True)
+                if of_hit == script
+            ),
+            default=None,
+        )
         model = next((hit.embedding_model for hit in hits if hit.embedding_model), "")
         calibration = self._calibration(model)
         if calibration is None:
-            return not same or covered >= _LEAST_COVERAGE
-        for hit in hits:
-            passage_script = script_of(hit.chunk.text)
+            if not hits:
+                return -math.inf
+            # Across scripts nothing speaks against the passages, and the model is left to judge them.
+            return math.inf if covered is None else covered - _LEAST_COVERAGE
+        margins = [-math.inf]
+        for hit, of_hit in zip(hits, scripts, strict=True):
             score = hit.similarity if hit.similarity is not None else 0.0
-            if passage_script == script:
+            if of_hit == script and covered is not None:
                 score += calibration.weight * covered
-            if score >= calibration.thresholds[script, passage_script]:
-                return True
-        return False
+            margins.append(score - calibration.thresholds[script, of_hit])
+        return max(margins)
 
     def _calibration(self, model: str) -> Calibration | None:
         name = model.lower()

@@ -40,7 +40,7 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServiceServicer):
         """Store chunks with their vectors."""
         chunks: list[EmbeddedChunk] = []
         for position, indexed in enumerate(request.chunks):
-            chunks.append(EmbeddedChunk(_chunk(indexed.chunk), list(indexed.vector)))
+            chunks.append(EmbeddedChunk(_chunk(indexed.chunk), indexed.vector))
             if position % _YIELD_EVERY == _YIELD_EVERY - 1:
                 await asyncio.sleep(0)
         count = await self._indexer.index(request.embedding_model, context.current().user_id, chunks)

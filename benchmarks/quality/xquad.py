@@ -1,0 +1,45 @@
+"""XQuAD: 240 paragraphs and 1,190 questions, aligned in English and Chinese (CC BY-SA 4.0).
+
+Source: Artetxe, Ruder and Yogatama, "On the Cross-lingual Transferability of Monolingual Representations", ACL 2020.
+A development set: its figures choose thresholds, and say nothing about unseen kinds of material.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[2].parent / "shared" / "data" / "xquad"
+LANGUAGES = ("en", "zh")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, the paragraph that answers it, and the answer as it stands there."""
+
+    text: str
+    paragraph: int
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """One language: paragraphs, the article of each, and the questions; positions are equal across languages."""
+
+    paragraphs: list[str]
+    articles: list[int]
+    questions: list[Question]
+
+
+def load(language: str, folder: Path = FOLDER) -> Corpus:
+    """Read one language. Raises FileNotFoundError when the data is not there."""
+    data = json.loads((folder / f"xquad.{language}.json").read_text(encoding="utf-8"))["data"]
+    corpus = Corpus([], [], [])
+    for article, entry in enumerate(data):
+        for paragraph in entry["paragraphs"]:
+            position = len(corpus.paragraphs)
+            corpus.paragraphs.append(paragraph["context"])
+            corpus.articles.append(article)
+            corpus.questions.extend(
+                Question(qa["question"], position, qa["answers"][0]["text"]) for qa in paragraph["qas"]
+            )
+    return corpus
