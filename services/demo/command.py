@@ -1,0 +1,94 @@
+"""``tiku demo``: bring the stack up, play the whole job on two documents, stay up."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+
+from services.client.rest import TikuClient
+from services.demo.script import Report, run
+from services.embedded.data_lock import DataFolderInUseError
+from services.embedded.postgres import PostgresNotFoundError
+from services.models import ModelError
+from services.stack import CHAT_MODEL, Stack, StackError, StackOptions, running_stack
+from services.stack_view import StackView, pull_missing_models
+
+T = TypeVar("T")
+
+
+def demo(
+    leave: Annotated[
+        bool,
+        typer.Option("--exit", help="End after the last step; the exit code is 0 only if every step held."),
+    ] = False,
+    data: Annotated[
+        Path, typer.Option(envvar="TIKU_DATA_DIR", help="Folder of all data and logs; made if it is not there.")
+    ] = Path(".tiku"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the gateway; 0 takes a free one.")] = 8080,
+    free_ports: Annotated[bool, typer.Option("--free-ports", help="Services listen on free ports.")] = False,
+    model: Annotated[str, typer.Option(help="Local chat model; `tiku models list` shows them.")] = CHAT_MODEL,
+    no_model: Annotated[bool, typer.Option("--no-model", help="No chat model: cloze questions only.")] = False,
+) -> None:
+    """See the whole job: two documents in, a cited answer and five cited questions from each, answered and graded.
+
+    Brings everything up first, as `tiku up` does, and stays up afterwards until Ctrl-C.
+    """
+    options = StackOptions(
+        data=data,
+        port=port,
+        ports="free" if free_ports else "default",
+        chat_model=None if no_model else model,
+    )
+    try:
+        code = asyncio.run(_demo(options, leave=leave, console=Console()))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        code = 130 if leave else 0
+    raise typer.Exit(code)
+
+
+async def _demo(options: StackOptions, *, leave: bool, console: Console) -> int:
+    """The demo's exit code: 0 when every step held, 1 when one did not or the stack failed."""
+    task = asyncio.current_task()
+    assert task is not None
+    # Ctrl-C already cancels this task once; a polite kill and a closed terminal must end the stack as orderly.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        await pull_missing_models(options, console)
+        view = StackView(console)
+        with view:
+            async with running_stack(options, view.show) as stack:
+                view.ready(stack.gateway, options.data)
+                report = await _while_well(stack, _play(stack.gateway, console, options.chat_model is not None))
+                if leave:
+                    return 1 if report.failed else 0
+                console.print(f"\nTiku stays up at [bold]{stack.gateway}[/]; Ctrl-C stops it.", highlight=False)
+                raise StackError(str(await stack.wait_failed()))
+    except (StackError, DataFolderInUseError, PostgresNotFoundError, ModelError) as error:
+        console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        return 1
+
+
+async def _play(gateway: str, console: Console, with_model: bool) -> Report:
+    async with TikuClient(gateway) as client:
+        return await run(client, console, with_model=with_model)
+
+
+async def _while_well(stack: Stack, work: Coroutine[None, None, T]) -> T:
+    """What ``work`` returns; it is stopped, and StackError raised, when the stack loses a process meanwhile."""
+    working, failing = asyncio.create_task(work), asyncio.create_task(stack.wait_failed())
+    try:
+        await asyncio.wait((working, failing), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise StackError(str(failing.result()))
+        return working.result()
+    finally:
+        working.cancel()
+        failing.cancel()
+        await asyncio.gather(working, failing, return_exceptions=True)
