@@ -52,7 +52,7 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
     return App(
         name="llm",
         registrations=[Registration(add_LlmServiceServicer_to_server, servicer, "tiku.llm.v1.LlmService")],
-        ready=local.wait_ready if local else None,
+        ready=local.check if local else None,
         background=background,
     )
 

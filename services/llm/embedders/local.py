@@ -72,6 +72,11 @@ class LocalEmbedder:
         """The worker process; None while there is none that is ready."""
         return self._pid
 
+    async def check(self) -> None:
+        """Raises `Unavailable` while no worker holds the model."""
+        if not self._ready.is_set():
+            raise Unavailable("The embedding model is loading.", reason="EMBEDDER_LOADING")
+
     async def wait_ready(self) -> None:
         """Returns once a worker holds the model."""
         await self._ready.wait()
