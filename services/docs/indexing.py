@@ -161,7 +161,7 @@ class Indexer:
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
         await self._objects.put(text_key(document.document_id), _encoded(parsed.text))
-        chunks = _stored(document.document_id, found)
+        chunks = await asyncio.to_thread(_stored, document.document_id, found)
         pages = max(1, parsed.page_count)
         events = [
             Progress(Stage.PARSING, pages, pages),
