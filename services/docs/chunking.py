@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from services.docs.document import Block, BlockKind, Chunk, ChunkSettings, ParsedDocument
 from services.docs.sentences import Span, split_sentences
@@ -38,12 +38,10 @@ _SHORT_WORD = 4
 # Sentences smaller than this are grouped before the search, which keeps it linear in the length of the text.
 _SMALLEST_UNIT_TOKENS = 12.0
 
+# No chunk holds more units than this: a document of one-letter lines must not make the search quadratic.
+_MOST_UNITS = 96
+
 _COST_TINY = 1.0
-_COST_ACROSS_CHAPTER = 1.0
-_COST_ACROSS_SECTION = 0.15
-_COST_CUT_PARAGRAPH = 0.15
-_COST_CUT_WHOLE = 0.5
-_COST_CUT_LIST = 0.1
 _COST_ORPHANED_HEADING = 4.0
 
 
@@ -60,6 +58,11 @@ class _Border(IntEnum):
     BETWEEN_BLOCKS = 3
     SECTION = 4
     CHAPTER = 5
+
+
+# What it costs to cut at a border, and what to run across it.
+_OPENING_COSTS = {_Border.WITHIN_WHOLE: 0.5, _Border.WITHIN_PARAGRAPH: 0.15, _Border.BETWEEN_ITEMS: 0.1}
+_RUNNING_COSTS = {_Border.CHAPTER: 1.0, _Border.SECTION: 0.15}
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,23 +226,25 @@ def _lines(text: str, start: int, end: int) -> list[Span]:
 
 
 def _cheapest_grouping(units: list[_Unit], settings: ChunkSettings) -> list[tuple[int, int]]:
-    """Half-open ranges of units, one a chunk, of the least total cost."""
+    """Half-open ranges of units, one a chunk, of the least total cost; time grows linearly with the units."""
     totals = [0.0, *accumulate(unit.tokens for unit in units)]
+    opening = [_OPENING_COSTS.get(unit.border, 0.0) for unit in units]
+    opening[:1] = [0.0]
+    running = _running_costs(units)
     best = [0.0] + [float("inf")] * len(units)
     origin = [0] * (len(units) + 1)
     for last in range(1, len(units) + 1):
+        orphaned = units[last - 1].kind is BlockKind.HEADING and last < len(units)
+        closing = _COST_ORPHANED_HEADING if orphaned else 0.0
         inner = 0.0  # the cost of the borders that the group runs across
-        for first in range(last - 1, -1, -1):
+        for first in range(last - 1, max(-1, last - 1 - _MOST_UNITS), -1):
             tokens = totals[last] - totals[first]
             if tokens > settings.max_tokens and first < last - 1:
                 break
-            cost = best[first] + inner + _size_cost(tokens, settings) + _opening_cost(units, first)
-            if units[last - 1].kind is BlockKind.HEADING and last < len(units):
-                cost += _COST_ORPHANED_HEADING
+            cost = best[first] + opening[first] + inner + _size_cost(tokens, settings) + closing
             if cost < best[last]:
                 best[last], origin[last] = cost, first
-            if first and units[first - 1].kind is not BlockKind.HEADING:
-                inner += _running_cost(units[first].border)
+            inner += running[first]
     groups: list[tuple[int, int]] = []
     last = len(units)
     while last:
@@ -250,24 +255,17 @@ def _cheapest_grouping(units: list[_Unit], settings: ChunkSettings) -> list[tupl
 
 def _size_cost(tokens: float, settings: ChunkSettings) -> float:
     distance = (tokens - settings.target_tokens) / settings.target_tokens
-    tiny = max(0.0, 1 - tokens / settings.min_tokens) if settings.min_tokens else 0.0
-    return distance * distance + _COST_TINY * tiny
+    if tokens >= settings.min_tokens:
+        return distance * distance
+    return distance * distance + _COST_TINY * (1 - tokens / settings.min_tokens)
 
 
-def _opening_cost(units: list[_Unit], first: int) -> float:
-    """What it costs to cut before this unit."""
-    if first == 0:
-        return 0.0
-    return {
-        _Border.WITHIN_WHOLE: _COST_CUT_WHOLE,
-        _Border.WITHIN_PARAGRAPH: _COST_CUT_PARAGRAPH,
-        _Border.BETWEEN_ITEMS: _COST_CUT_LIST,
-    }.get(units[first].border, 0.0)
-
-
-def _running_cost(border: _Border) -> float:
-    """What it costs to have this border inside a chunk."""
-    return {_Border.CHAPTER: _COST_ACROSS_CHAPTER, _Border.SECTION: _COST_ACROSS_SECTION}.get(border, 0.0)
+def _running_costs(units: list[_Unit]) -> list[float]:
+    """What it costs to have the border before each unit inside a chunk; below a heading it costs nothing."""
+    costs = [0.0]
+    for above, unit in pairwise(units):
+        costs.append(0.0 if above.kind is BlockKind.HEADING else _RUNNING_COSTS.get(unit.border, 0.0))
+    return costs
 
 
 def _overlap_start(units: list[_Unit], first: int, last: int, settings: ChunkSettings) -> int:

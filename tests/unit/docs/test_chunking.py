@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 
 import pytest
@@ -194,3 +195,11 @@ def test_estimate_is_additive_over_words_and_never_negative() -> None:
     assert estimate_tokens("") == 0
     assert estimate_tokens(ZH + EN) == pytest.approx(estimate_tokens(ZH) + estimate_tokens(EN))
     assert 150 < estimate_tokens("光" * 220) < 165
+
+
+def test_many_tiny_lines_take_linear_time() -> None:
+    parsed = document(*[paragraph("a")] * 30_000)
+    begin = time.monotonic()
+    chunks = chunk(parsed)
+    assert time.monotonic() - begin < 20
+    assert 30_000 / 96 <= len(chunks) <= 1000

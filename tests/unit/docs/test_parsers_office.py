@@ -6,8 +6,15 @@ from pathlib import Path
 
 import docx
 import pytest
+from docx.enum.style import WD_STYLE_TYPE
+from docx.opc.packuri import PackURI as WordURI
+from docx.opc.part import Part as WordPart
 from docx.oxml import parse_xml
 from pptx import Presentation
+from pptx.chart.data import CategoryChartData
+from pptx.enum.chart import XL_CHART_TYPE
+from pptx.opc.package import Part
+from pptx.opc.packuri import PackURI
 from pptx.oxml import parse_xml as parse_drawing
 from pptx.util import Inches
 
@@ -18,6 +25,10 @@ from services.docs.parsers.worker import parse
 from services.docs.sniffing import DOCX, PPTX
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+A = 'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"'
+DIAGRAM = 'xmlns:dgm="http://schemas.openxmlformats.org/drawingml/2006/diagram"'
+OFFICE_RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+RELATIONS = f'xmlns:r="{OFFICE_RELATIONS}"'
 M = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
 
 
@@ -103,6 +114,68 @@ def test_merged_cells_and_notes(tmp_path: Path) -> None:
         (BlockKind.NOTE, 0, "提醒学生。"),
         (BlockKind.NOTE, 0, "第二点。"),
     ]
+
+
+def test_diagrams_charts_and_captions(tmp_path: Path) -> None:
+    presentation = Presentation()
+    slide = presentation.slides.add_slide(presentation.slide_layouts[6])
+    data = CategoryChartData()  # type: ignore[no-untyped-call]
+    data.categories = ["甲"]
+    data.add_series("数量", (1,))  # type: ignore[no-untyped-call]
+    place = (Inches(1), Inches(1), Inches(4), Inches(2))
+    chart = slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, *place, data).chart
+    chart.has_title = True
+    chart.chart_title.text_frame.text = "植物的数量"
+    caption = slide.shapes.add_textbox(Inches(1), Inches(3), Inches(4), Inches(1))
+    caption.text_frame.text = "图1  数量的比较"
+    points = "".join(
+        f'<dgm:pt modelId="{number}" type="{kind}"><dgm:t><a:p><a:r><a:t>{text}</a:t></a:r></a:p></dgm:t></dgm:pt>'
+        for number, (kind, text) in enumerate([("doc", "DOC"), ("node", "蒸发"), ("pres", "PRES"), ("node", "降水")])
+    )
+    xml = f"<dgm:dataModel {DIAGRAM} {A}><dgm:ptLst>{points}</dgm:ptLst></dgm:dataModel>"
+    part = Part(PackURI("/ppt/diagrams/data1.xml"), "application/xml", slide.part.package, xml.encode())
+    relation = slide.part.relate_to(part, f"{OFFICE_RELATIONS}/diagramData")
+    frame = slide.shapes.add_table(1, 1, Inches(1), Inches(5), Inches(4), Inches(1))
+    graphic = frame._element.graphic.graphicData
+    graphic.remove(graphic[0])
+    graphic.set("uri", "http://schemas.openxmlformats.org/drawingml/2006/diagram")
+    graphic.append(parse_drawing(f'<dgm:relIds {DIAGRAM} {RELATIONS} r:dm="{relation}"/>'))
+    presentation.save(str(tmp_path / "a"))
+    assert blocks(parse(tmp_path / "a", PPTX)) == [
+        (BlockKind.CAPTION, 0, "植物的数量"),
+        (BlockKind.CAPTION, 0, "图1 数量的比较"),
+        (BlockKind.LIST_ITEM, 1, "蒸发"),
+        (BlockKind.LIST_ITEM, 1, "降水"),
+    ]
+
+
+def test_footnotes_come_last(tmp_path: Path) -> None:
+    document = docx.Document()
+    document.add_paragraph("Text with a note.")
+    notes = (
+        f'<w:footnotes {W}><w:footnote w:id="-1" w:type="separator"><w:p><w:r><w:t>SEPARATOR</w:t></w:r></w:p>'
+        '</w:footnote><w:footnote w:id="1"><w:p><w:r><w:t>来源：课本。</w:t></w:r></w:p></w:footnote></w:footnotes>'
+    )
+    part = WordPart(WordURI("/word/footnotes.xml"), "application/xml", notes.encode(), document.part.package)
+    document.part.relate_to(part, f"{OFFICE_RELATIONS}/footnotes")
+    document.save(str(tmp_path / "a"))
+    assert blocks(parse(tmp_path / "a", DOCX)) == [
+        (BlockKind.PARAGRAPH, 0, "Text with a note."),
+        (BlockKind.NOTE, 0, "来源：课本。"),
+    ]
+
+
+def test_headings_by_outline_level_and_code_by_style(tmp_path: Path) -> None:
+    document = docx.Document()
+    outlined = document.styles.add_style("Lesson", WD_STYLE_TYPE.PARAGRAPH)
+    outlined.element.get_or_add_pPr().append(parse_xml(f'<w:outlineLvl {W} w:val="1"/>'))
+    derived = document.styles.add_style("Sub Lesson", WD_STYLE_TYPE.PARAGRAPH)
+    derived.base_style = outlined
+    document.styles.add_style("Source Code", WD_STYLE_TYPE.PARAGRAPH)
+    document.add_paragraph("第一课", style="Sub Lesson")
+    document.add_paragraph("x = 1", style="Source Code")
+    document.save(str(tmp_path / "a"))
+    assert blocks(parse(tmp_path / "a", DOCX)) == [(BlockKind.HEADING, 2, "第一课"), (BlockKind.CODE, 0, "x = 1")]
 
 
 def test_word_structure(tmp_path: Path) -> None:
