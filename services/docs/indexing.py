@@ -6,16 +6,14 @@ import asyncio
 import logging
 import shutil
 import tempfile
-import uuid
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from services.docs.document import Chunk, ParseError
+from services.docs.document import ParseError
 from services.docs.events import Throttle
-from services.docs.library import TEXT_ENCODING
 from services.docs.lookahead import lookahead
 from services.docs.ports import (
     ChunkIndex,
@@ -40,7 +38,6 @@ from services.docs.records import (
 )
 from services.kit.errors import DeadlineExceeded, InvalidArgument, ResourceExhausted, TikuError, Unavailable
 
-_TEXT_PART_CHARS = 64 * 1024
 _BUSY_SECONDS = 2.0
 _TRANSIENT = (Unavailable, ResourceExhausted, DeadlineExceeded)
 _FAULT_OF_OURS = Failure(
@@ -153,22 +150,18 @@ class Indexer:
     async def _parse(self, job: Job, document: Document, throttle: Throttle) -> int:
         """Reads the file and keeps its text and chunks; how many chunks there are."""
         await self._tell(job, throttle, Progress(Stage.PARSING))
-        folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="tiku-docs-")
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="tiku-docs-"))
         try:
-            path = Path(folder) / "file"
-            await self._fetch(object_key(document.sha256), path)
-            parsed, found = await self._reader.read(path, document.media_type)
+            await self._fetch(object_key(document.sha256), folder / "file")
+            reading = await self._reader.read(folder / "file", document.media_type, folder)
+            await self._objects.put(text_key(document.document_id), reading.text_parts())
+            pages, chunks = max(1, reading.page_count), reading.chunk_count
+            events = [Progress(Stage.PARSING, pages, pages), Progress(Stage.CHUNKING, chunks, chunks)]
+            async with aclosing(reading.chunk_parts(document.document_id)) as parts:
+                _wanted(await self._store.save_reading(job, reading, parts, events))
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
-        await self._objects.put(text_key(document.document_id), _encoded(parsed.text))
-        chunks = await asyncio.to_thread(_stored, document.document_id, found)
-        pages = max(1, parsed.page_count)
-        events = [
-            Progress(Stage.PARSING, pages, pages),
-            Progress(Stage.CHUNKING, len(chunks), len(chunks)),
-        ]
-        _wanted(await self._store.save_parsed(job, parsed, chunks, events))
-        return len(chunks)
+        return chunks
 
     async def _fetch(self, key: str, path: Path) -> None:
         file = await asyncio.to_thread(path.open, "wb")
@@ -232,28 +225,6 @@ class Indexer:
 def _wanted(wanted: bool) -> None:
     if not wanted:
         raise _NoLongerWantedError
-
-
-async def _encoded(text: str) -> AsyncIterator[bytes]:
-    for start in range(0, len(text), _TEXT_PART_CHARS):
-        yield text[start : start + _TEXT_PART_CHARS].encode(TEXT_ENCODING)
-
-
-def _stored(document_id: str, chunks: Sequence[Chunk]) -> list[StoredChunk]:
-    """Chunks under ids that the same passage of the same document always gets."""
-    namespace = uuid.UUID(document_id)
-    return [
-        StoredChunk(
-            chunk_id=str(uuid.uuid5(namespace, f"{chunk.ordinal}:{chunk.start}:{chunk.end}")),
-            ordinal=chunk.ordinal,
-            text=chunk.text,
-            page=chunk.page,
-            start=chunk.start,
-            end=chunk.end,
-            heading_path=chunk.heading_path,
-        )
-        for chunk in chunks
-    ]
 
 
 async def _to_the_end(call: Coroutine[None, None, T]) -> T:

@@ -8,7 +8,15 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from services.docs.ports import DocumentStore, ObjectStore, Position
-from services.docs.records import Document, DocumentKind, StoredChunk, object_key, text_key
+from services.docs.records import (
+    TEXT_ENCODING,
+    TEXT_WIDTH,
+    Document,
+    DocumentKind,
+    StoredChunk,
+    object_key,
+    text_key,
+)
 from services.kit import ids
 from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgument, NotFound, OutOfRange
 from services.kit.paging import decode_cursor, encode_cursor
@@ -18,10 +26,6 @@ T = TypeVar("T")
 DOCUMENTS_A_PAGE = 50
 CHUNKS_A_PAGE = 100
 MOST_TEXT_CHARS = 200_000
-
-TEXT_ENCODING = "utf-32-le"
-"""Normalized text is stored with a fixed width, so that a slice of code points is a range of bytes."""
-TEXT_WIDTH = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from services.docs.document import Chunk, ParsedDocument
+from services.docs.reading import Reading
 from services.docs.records import (
     Document,
     DocumentKind,
@@ -109,10 +109,14 @@ class DocumentStore(Protocol):
     async def add_event(self, job: Job, progress: Progress) -> bool:
         """Numbers and keeps an event of the job. False, as below, when the job is no longer wanted."""
 
-    async def save_parsed(
-        self, job: Job, parsed: ParsedDocument, chunks: Sequence[StoredChunk], events: Sequence[Progress]
+    async def save_reading(
+        self,
+        job: Job,
+        reading: Reading,
+        chunks: AsyncIterator[Sequence[StoredChunk]],
+        events: Sequence[Progress],
     ) -> bool:
-        """Keeps what parsing found."""
+        """Keeps what reading the file found, all of it or nothing."""
 
     async def advance(self, job: Job, indexed: int, model: str, event: Progress | None) -> bool:
         """Notes that the first `indexed` chunks are in the index under vectors of `model`."""
@@ -188,8 +192,8 @@ class JobQueue(Protocol):
 class Reader(Protocol):
     """Turns a file into text and chunks."""
 
-    async def read(self, path: Path, media_type: str) -> tuple[ParsedDocument, Sequence[Chunk]]:
-        """The parsed file and its chunks. `ParseError` when the file itself is at fault."""
+    async def read(self, path: Path, media_type: str, folder: Path) -> Reading:
+        """Reads the file at `path` into `folder`. `ParseError` when the file itself is at fault."""
 
 
 @dataclass(frozen=True, slots=True)

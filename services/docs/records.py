@@ -139,6 +139,11 @@ class Undertaking:
     embedding_model: str
 
 
+TEXT_ENCODING = "utf-32-le"
+"""Normalized text is stored with a fixed width, so that a slice of code points is a range of bytes."""
+TEXT_WIDTH = 4
+
+
 def object_key(sha256: str) -> str:
     """Where a file lies in the object store."""
     return f"objects/{sha256}"

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from services.docs.document import ParsedDocument
 from services.docs.ports import JobQueue, Position
+from services.docs.reading import Reading
 from services.docs.records import (
     Document,
     DocumentKind,
@@ -176,20 +176,25 @@ class MemoryDocumentStore:
     async def add_event(self, job: Job, progress: Progress) -> bool:
         return self._note(job, progress)
 
-    async def save_parsed(
-        self, job: Job, parsed: ParsedDocument, chunks: Sequence[StoredChunk], events: Sequence[Progress]
+    async def save_reading(
+        self,
+        job: Job,
+        reading: Reading,
+        chunks: AsyncIterator[Sequence[StoredChunk]],
+        events: Sequence[Progress],
     ) -> bool:
+        found = [chunk async for part in chunks for chunk in part]
         row = self._wanted(job)
         if row is None:
             return False
         row.document = replace(
             row.document,
-            page_count=parsed.page_count,
-            text_length=len(parsed.text),
-            language=parsed.language,
-            title=parsed.title,
+            page_count=reading.page_count,
+            text_length=reading.text_length,
+            language=reading.language,
+            title=reading.title,
         )
-        row.chunks, row.chunk_total, row.indexed, row.attempts = list(chunks), len(chunks), 0, 0
+        row.chunks, row.chunk_total, row.indexed, row.attempts = found, len(found), 0, 0
         for event in events:
             self._note(job, event)
         return True

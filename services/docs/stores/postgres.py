@@ -11,8 +11,8 @@ from typing import Any, Protocol, TypeAlias
 
 import asyncpg
 
-from services.docs.document import ParsedDocument
 from services.docs.ports import Position
+from services.docs.reading import Reading
 from services.docs.records import (
     Document,
     DocumentKind,
@@ -47,6 +47,17 @@ _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
+)
+
+_CHUNK_COLUMNS = (
+    "document_id",
+    "ordinal",
+    "chunk_id",
+    "body",
+    "page",
+    "starts_at",
+    "ends_at",
+    "heading_path",
 )
 
 _SEEN = "state NOT IN ('STORING', 'DELETING')"
@@ -271,8 +282,12 @@ class PostgresDocumentStore:
     async def add_event(self, job: Job, progress: Progress) -> bool:
         return await self._note(None, job, progress)
 
-    async def save_parsed(
-        self, job: Job, parsed: ParsedDocument, chunks: Sequence[StoredChunk], events: Sequence[Progress]
+    async def save_reading(
+        self,
+        job: Job,
+        reading: Reading,
+        chunks: AsyncIterator[Sequence[StoredChunk]],
+        events: Sequence[Progress],
     ) -> bool:
         async with self._connected() as connection, connection.transaction():
             saved = await connection.fetchval(
@@ -285,41 +300,19 @@ class PostgresDocumentStore:
                 """,
                 job.document_id,
                 job.generation,
-                parsed.page_count,
-                len(parsed.text),
-                parsed.language,
-                parsed.title,
-                len(chunks),
+                reading.page_count,
+                reading.text_length,
+                reading.language,
+                reading.title,
+                reading.chunk_count,
             )
             if not saved:
                 return False
             await connection.execute("DELETE FROM chunks WHERE document_id = $1", job.document_id)
-            await connection.copy_records_to_table(
-                "chunks",
-                columns=(
-                    "document_id",
-                    "ordinal",
-                    "chunk_id",
-                    "body",
-                    "page",
-                    "starts_at",
-                    "ends_at",
-                    "heading_path",
-                ),
-                records=(
-                    (
-                        job.document_id,
-                        chunk.ordinal,
-                        chunk.chunk_id,
-                        chunk.text,
-                        chunk.page,
-                        chunk.start,
-                        chunk.end,
-                        chunk.heading_path,
-                    )
-                    for chunk in chunks
-                ),
-            )
+            async for part in chunks:
+                await connection.copy_records_to_table(
+                    "chunks", columns=_CHUNK_COLUMNS, records=[_record(job.document_id, chunk) for chunk in part]
+                )
             for event in events:
                 await self._note(connection, job, event)
             return True
@@ -505,6 +498,19 @@ def _document(row: asyncpg.Record) -> Document:
         chunk_count=row["indexed"],
         language=row["language"],
         title=row["title"],
+    )
+
+
+def _record(document_id: str, chunk: StoredChunk) -> tuple[object, ...]:
+    return (
+        document_id,
+        chunk.ordinal,
+        chunk.chunk_id,
+        chunk.text,
+        chunk.page,
+        chunk.start,
+        chunk.end,
+        chunk.heading_path,
     )
 
 

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from services.docs.document import ParsedDocument
 from services.docs.ports import DocumentStore, News, Position
 from services.docs.queue.memory import MemoryJobQueue
 from services.docs.queue.pgq import PgQueuerJobQueue
+from services.docs.reading import Reading
 from services.docs.records import (
     Document,
     DocumentKind,
@@ -30,13 +31,22 @@ from services.docs.stores.memory import MemoryDocumentStore
 from services.docs.stores.news import PostgresNews
 from services.docs.stores.postgres import MIGRATIONS, SCHEMA, PostgresDocumentStore
 from services.kit import ids
+from services.kit.errors import Unavailable
 from services.kit.migrations import migrate
 
 pytest_plugins = ["tests.engines"]
 
 ALICE, BOB = "alice", "bob"
 START = datetime(2026, 11, 22, 3, 24, 5, 123456, tzinfo=UTC)
-PARSED = ParsedDocument(text="题库 🙂 text", blocks=(), page_count=3, title="标题", language="zh")
+
+
+def reading(chunks: int) -> Reading:
+    return Reading(3, 10, "zh", "标题", chunks, Path("text"), Path("chunks"))
+
+
+async def in_parts(chunks: list[StoredChunk]) -> AsyncIterator[list[StoredChunk]]:
+    for start in range(0, len(chunks), 2):
+        yield chunks[start : start + 2]
 
 
 @dataclass
@@ -198,7 +208,7 @@ async def test_each_worker_that_takes_a_job_up_counts_until_something_is_achieve
     assert again is not None
     assert (again.attempts, again.chunk_total, again.indexed) == (2, None, 0)
     assert again.document.state is DocumentState.PROCESSING
-    await store.save_parsed(job, PARSED, passages(3), [])
+    await store.save_reading(job, reading(3), in_parts(passages(3)), [])
     third = await store.begin_job(job)
     assert third is not None
     assert (third.attempts, third.chunk_total, third.indexed) == (1, 3, 0)
@@ -212,22 +222,37 @@ async def test_what_parsing_found_is_kept(store: DocumentStore) -> None:
     stored, job = await processing(store)
     found = passages(5)
     told = [Progress(Stage.PARSING, 3, 3), Progress(Stage.CHUNKING, 5, 5)]
-    assert await store.save_parsed(job, PARSED, found, told)
+    assert await store.save_reading(job, reading(5), in_parts(found), told)
     row = await store.get(stored.document_id, ALICE)
     assert row is not None
-    assert (row.page_count, row.text_length, row.language, row.title) == (3, len(PARSED.text), "zh", "标题")
+    assert (row.page_count, row.text_length, row.language, row.title) == (3, 10, "zh", "标题")
     assert row.chunk_count == 0
     assert list(await store.chunks(stored.document_id, 0, 100)) == found
     assert list(await store.chunks(stored.document_id, 2, 2)) == found[2:4]
     assert list(await store.chunks(stored.document_id, 5, 2)) == []
     assert (await events(store, stored.document_id))[1:] == told
-    assert await store.save_parsed(job, PARSED, found[:1], [])
+    assert await store.save_reading(job, reading(1), in_parts(found[:1]), [])
     assert list(await store.chunks(stored.document_id, 0, 100)) == found[:1]
+
+
+async def test_a_reading_that_breaks_off_is_not_kept(store: DocumentStore) -> None:
+    stored, job = await processing(store)
+
+    async def broken() -> AsyncIterator[list[StoredChunk]]:
+        yield passages(2)
+        raise OSError("the scratch folder is gone")
+
+    with pytest.raises((OSError, Unavailable)):
+        await store.save_reading(job, reading(4), broken(), [])
+    assert list(await store.chunks(stored.document_id, 0, 10)) == []
+    row = await store.get(stored.document_id, ALICE)
+    assert row is not None
+    assert row.text_length == 0
 
 
 async def test_a_job_that_ends_well(store: DocumentStore) -> None:
     stored, job = await processing(store)
-    await store.save_parsed(job, PARSED, passages(2), [])
+    await store.save_reading(job, reading(2), in_parts(passages(2)), [])
     await store.advance(job, 2, "model", Progress(Stage.INDEXING, 2, 2))
     assert await store.finish_job(job)
     row = await store.get(stored.document_id, ALICE)
@@ -257,13 +282,13 @@ async def test_a_job_that_fails_may_be_asked_for_again_and_goes_on_counting(hous
 
 async def test_a_job_that_is_no_longer_wanted_changes_nothing(store: DocumentStore) -> None:
     stored, job = await processing(store)
-    await store.save_parsed(job, PARSED, passages(2), [])
+    await store.save_reading(job, reading(2), in_parts(passages(2)), [])
     before = await events(store, stored.document_id)
     await store.mark_deleting(stored.document_id, ALICE)
     for late in (job, replace(job, generation=0), replace(job, document_id=ids.new_id())):
         assert await store.begin_job(late) is None
         assert not await store.add_event(late, Progress(Stage.PARSING))
-        assert not await store.save_parsed(late, PARSED, passages(9), [Progress(Stage.PARSING)])
+        assert not await store.save_reading(late, reading(9), in_parts(passages(9)), [Progress(Stage.PARSING)])
         assert not await store.advance(late, 1, "model", Progress(Stage.INDEXING, 1, 2))
         assert not await store.finish_job(late)
         assert not await store.fail_job(late, Failure("X", "x"))

@@ -162,8 +162,9 @@ async def test_a_deletion_that_cannot_reach_the_index_is_finished_later(
         client = client_of("dev")
         stored = await client.upload("notes.md", study_text(3), parse=True)
         await outcome(client, stored.document_id)
-        async with serving(settings.model_copy(update={"retrieval_target": "127.0.0.1:1"})) as cut_off:
-            await cut_off("dev").delete(stored.document_id)
+    async with serving(settings.model_copy(update={"retrieval_target": "127.0.0.1:1"})) as client_of:
+        client = client_of("dev")
+        await client.delete(stored.document_id)
         assert list((await client.list()).documents) == []
         assert neighbours.retrieval.chunks
     async with serving(settings):

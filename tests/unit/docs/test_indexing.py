@@ -16,6 +16,7 @@ from services.docs.jobs import Jobs
 from services.docs.objects.memory import MemoryObjects
 from services.docs.ports import Embeddings, RetryLater
 from services.docs.queue.memory import MemoryJobQueue
+from services.docs.reading import Reading, write_reading
 from services.docs.records import (
     Document,
     DocumentKind,
@@ -46,7 +47,7 @@ class LineReader:
         self.reads = 0
         self.error: Exception | None = None
 
-    async def read(self, path: Path, media_type: str) -> tuple[ParsedDocument, Sequence[Chunk]]:
+    async def read(self, path: Path, media_type: str, folder: Path) -> Reading:
         self.reads += 1
         if self.error:
             raise self.error
@@ -58,7 +59,8 @@ class LineReader:
             chunks.append(Chunk(len(chunks), start, end, text[start:end], 1, 1, ("章",), BlockKind.PARAGRAPH))
             start += len(line)
         blocks = (Block(BlockKind.PARAGRAPH, 0, len(text), 1),)
-        return ParsedDocument(text, blocks, 1, "题", "zh", (0,)), chunks
+        parsed = ParsedDocument(text, blocks, 1, "题", "zh", (0,))
+        return await asyncio.to_thread(write_reading, parsed, chunks, folder)
 
 
 class Embedder(HashEmbedder):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from services.docs.document import ParsedDocument
 from services.docs.library import MOST_TEXT_CHARS, Library
 from services.docs.objects.memory import MemoryObjects
 from services.docs.queue.memory import MemoryJobQueue
+from services.docs.reading import Reading
 from services.docs.records import Document, DocumentKind, Job, JobKind, StoredChunk, object_key, text_key
 from services.docs.stores.memory import MemoryDocumentStore
 from services.kit import ids
@@ -50,9 +51,14 @@ class House:
             job = Job(JobKind.INDEX, row.document_id, "alice", 1)
             await self.store.begin_job(job)
             chunks = [StoredChunk(ids.new_id(), n, TEXT[n : n + 3], 0, n, n + 3, ()) for n in range(250)]
-            await self.store.save_parsed(job, ParsedDocument(TEXT, (), 0, "", "zh"), chunks, [])
+            reading = Reading(0, len(TEXT), "zh", "", 250, Path("text"), Path("chunks"))
+            await self.store.save_reading(job, reading, _parts(chunks), [])
             await self.objects.put(text_key(row.document_id), _once(TEXT.encode("utf-32-le")))
         return stored
+
+
+async def _parts(chunks: list[StoredChunk]) -> AsyncIterator[list[StoredChunk]]:
+    yield chunks
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:
