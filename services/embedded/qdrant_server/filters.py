@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy
 import qdrant_edge as edge
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -100,8 +101,14 @@ def field_condition(message: pb.FieldCondition) -> edge.FieldCondition:
 def match(message: pb.Match) -> "edge.MatchType":
     """A match of a payload field's value."""
     kind = message.WhichOneof("match_value")
-    if kind in ("keyword", "integer", "boolean"):
-        return edge.MatchValue(getattr(message, kind))
+    if kind == "keyword":
+        return edge.MatchValue(message.keyword)
+    if kind == "integer":
+        return edge.MatchValue(message.integer)
+    if kind == "boolean":
+        # Edge 0.9.0 takes a Python bool for the integer that it also is, and then matches nothing; NumPy's is none.
+        value: Any = numpy.bool_(message.boolean)
+        return edge.MatchValue(value)
     if kind == "text":
         return edge.MatchText(message.text)
     if kind == "text_any":

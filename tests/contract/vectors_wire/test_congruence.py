@@ -1,0 +1,297 @@
+"""The same random operations on a server and on the client library's local mode give the same answers.
+
+After the congruence tests of qdrant-client.
+"""
+
+import random
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from qdrant_client import AsyncQdrantClient, QdrantClient, models
+
+_DIMENSION = 8
+_POINTS = 60
+_WORDS = ["光合作用", "水循环", "photosynthesis", "water", "cell", "细胞"]
+_COLLECTION = "congruence"
+_TOLERANCE = 1e-4
+
+
+def _dense(dice: random.Random) -> list[float]:
+    return [dice.uniform(-1, 1) for _ in range(_DIMENSION)]
+
+
+def _sparse(dice: random.Random) -> models.SparseVector:
+    indices = sorted(dice.sample(range(20), dice.randint(1, 5)))
+    return models.SparseVector(indices=indices, values=[dice.uniform(0.1, 2) for _ in indices])
+
+
+def _identity(number: int) -> int | str:
+    return number if number % 3 else str(uuid.uuid5(uuid.NAMESPACE_URL, str(number)))
+
+
+def _payload(dice: random.Random) -> dict[str, Any]:
+    payload: dict[str, Any] = {
+        "word": dice.choice(_WORDS),
+        "page": dice.randint(0, 9),
+        # Few digits: the engine reads floats back from its JSON to within the last bit.
+        "score": round(dice.uniform(0, 1), 3),
+        "even": dice.random() < 0.5,
+        "tags": dice.sample(_WORDS, dice.randint(0, 3)),
+        "source": {"document": f"d{dice.randint(0, 4)}", "offsets": [dice.randint(0, 99), None]},
+        "parts": [{"kind": dice.choice("ab"), "size": dice.randint(0, 5)} for _ in range(dice.randint(0, 3))],
+    }
+    if dice.random() < 0.3:
+        payload["note"] = None
+    if dice.random() < 0.3:
+        del payload["tags"]
+    return payload
+
+
+def _condition(dice: random.Random) -> models.Condition:
+    made: list[Callable[[], models.Condition]] = [
+        lambda: models.FieldCondition(key="word", match=models.MatchValue(value=dice.choice(_WORDS))),
+        lambda: models.FieldCondition(key="word", match=models.MatchAny(any=dice.sample(_WORDS, 2))),
+        lambda: models.FieldCondition(key="word", match=models.MatchExcept(**{"except": dice.sample(_WORDS, 2)})),
+        lambda: models.FieldCondition(key="page", match=models.MatchAny(any=[dice.randint(0, 9) for _ in range(3)])),
+        lambda: models.FieldCondition(key="page", match=models.MatchValue(value=dice.randint(0, 9))),
+        lambda: models.FieldCondition(key="even", match=models.MatchValue(value=dice.random() < 0.5)),
+        lambda: models.FieldCondition(key="word", match=models.MatchText(text=dice.choice(["water", "photo", "细"]))),
+        lambda: models.FieldCondition(key="page", range=models.Range(gte=dice.randint(0, 5), lt=dice.randint(5, 9))),
+        lambda: models.FieldCondition(key="score", range=models.Range(gt=dice.random())),
+        lambda: models.FieldCondition(key="tags", values_count=models.ValuesCount(gte=dice.randint(0, 2))),
+        lambda: models.FieldCondition(key="source.document", match=models.MatchValue(value=f"d{dice.randint(0, 4)}")),
+        lambda: models.IsEmptyCondition(is_empty=models.PayloadField(key="tags")),
+        lambda: models.IsNullCondition(is_null=models.PayloadField(key="note")),
+        lambda: models.HasIdCondition(has_id=[_identity(dice.randrange(_POINTS)) for _ in range(10)]),
+        lambda: models.NestedCondition(
+            nested=models.Nested(
+                key="parts",
+                filter=models.Filter(
+                    must=[
+                        models.FieldCondition(key="kind", match=models.MatchValue(value="a")),
+                        models.FieldCondition(key="size", range=models.Range(gte=dice.randint(0, 3))),
+                    ]
+                ),
+            )
+        ),
+        lambda: _filter(dice, depth=1),
+    ]
+    return dice.choice(made)()
+
+
+def _filter(dice: random.Random, depth: int = 0) -> models.Filter:
+    def some() -> list[models.Condition] | None:
+        if dice.random() < 0.5:
+            return None
+        return [_condition(dice) if depth < 2 else _leaf(dice) for _ in range(dice.randint(1, 2))]
+
+    min_should = None
+    if dice.random() < 0.2:
+        min_should = models.MinShould(conditions=[_leaf(dice) for _ in range(3)], min_count=2)
+    return models.Filter(must=some(), should=some(), must_not=some(), min_should=min_should)
+
+
+def _leaf(dice: random.Random) -> models.Condition:
+    return models.FieldCondition(key="page", range=models.Range(gte=dice.randint(0, 9)))
+
+
+async def _create(client: AsyncQdrantClient, local: QdrantClient) -> None:
+    if await client.collection_exists(_COLLECTION):
+        await client.delete_collection(_COLLECTION)
+    vectors = {
+        "dense": models.VectorParams(size=_DIMENSION, distance=models.Distance.COSINE),
+        "dot": models.VectorParams(size=_DIMENSION, distance=models.Distance.DOT),
+    }
+    sparse = {"terms": models.SparseVectorParams(), "idf": models.SparseVectorParams(modifier=models.Modifier.IDF)}
+    await client.create_collection(_COLLECTION, vectors_config=vectors, sparse_vectors_config=sparse)
+    local.create_collection(_COLLECTION, vectors_config=vectors, sparse_vectors_config=sparse)
+
+
+def _points(dice: random.Random) -> list[models.PointStruct]:
+    return [
+        models.PointStruct(
+            id=_identity(number),
+            vector={"dense": _dense(dice), "dot": _dense(dice), "terms": _sparse(dice), "idf": _sparse(dice)},
+            payload=_payload(dice),
+        )
+        for number in range(_POINTS)
+    ]
+
+
+async def _fill(client: AsyncQdrantClient, local: QdrantClient, dice: random.Random) -> None:
+    """Random writes, the same on both sides."""
+
+    async def both(method: str, **arguments: Any) -> None:
+        await getattr(client, method)(_COLLECTION, **arguments)
+        getattr(local, method)(_COLLECTION, **arguments)
+
+    points = _points(dice)
+    await both("upsert", points=points)
+    for _ in range(12):
+        some = [_identity(dice.randrange(_POINTS // 2)) for _ in range(3)]
+        kind = dice.choice(["set", "set-key", "set-filter", "overwrite", "delete-keys", "clear", "upsert"])
+        if kind == "set":
+            await both("set_payload", payload={"extra": dice.randint(0, 9)}, points=some)
+        elif kind == "set-key":
+            await both("set_payload", payload={"deep": dice.randint(0, 9)}, points=some, key="source")
+        elif kind == "set-filter":
+            await both("set_payload", payload={"seen": True}, points=_filter(dice))
+        elif kind == "overwrite":
+            await both("overwrite_payload", payload=_payload(dice), points=some)
+        elif kind == "delete-keys":
+            await both("delete_payload", keys=["score", "source.document"], points=some)
+        elif kind == "clear":
+            await both("clear_payload", points_selector=some)
+        else:
+            await both("upsert", points=[points[dice.randrange(_POINTS // 2)]])
+    removed = [_identity(number) for number in range(_POINTS // 2, _POINTS // 2 + 5)]
+    await both("delete", points_selector=removed)
+    await both("delete", points_selector=models.FilterSelector(filter=models.Filter(must=[_leaf(dice), _leaf(dice)])))
+
+
+def _assert_same(mine: list[models.ScoredPoint], theirs: list[models.ScoredPoint]) -> None:
+    """The same scores in order, and the same points wherever a score belongs to one point alone."""
+    assert [hit.score for hit in mine] == pytest.approx([hit.score for hit in theirs], abs=_TOLERANCE)
+    for left, right in zip(mine, theirs, strict=True):
+        alone = sum(abs(other.score - left.score) < _TOLERANCE for other in theirs) == 1
+        # The last hit may share its score with one that the limit cut off.
+        if alone and right is not theirs[-1]:
+            assert left.id == right.id
+            assert (left.payload or {}) == (right.payload or {})
+
+
+def _payloads(records: Iterable[models.Record]) -> dict[Any, Any]:
+    # gRPC does not tell an empty payload from none.
+    return {record.id: record.payload or {} for record in records}
+
+
+@pytest.fixture(params=range(2))
+def dice(request: pytest.FixtureRequest) -> random.Random:
+    """A source of operations for each of several runs."""
+    return random.Random(f"tiku-{request.param}")  # noqa: S311 - repeatable on purpose
+
+
+async def test_filters_select_the_same_points(
+    client: AsyncQdrantClient, local: QdrantClient, dice: random.Random
+) -> None:
+    await _create(client, local)
+    await _fill(client, local, dice)
+    for _ in range(60):
+        chosen = _filter(dice)
+        mine, _ = await client.scroll(_COLLECTION, scroll_filter=chosen, limit=_POINTS, with_vectors=True)
+        theirs, _ = local.scroll(_COLLECTION, scroll_filter=chosen, limit=_POINTS)
+        assert _payloads(mine) == _payloads(theirs), chosen
+        assert (await client.count(_COLLECTION, count_filter=chosen)).count == len(theirs)
+
+
+async def test_queries_find_the_same_points(
+    client: AsyncQdrantClient, local: QdrantClient, dice: random.Random
+) -> None:
+    await _create(client, local)
+    await _fill(client, local, dice)
+    for _ in range(15):
+        chosen = _filter(dice) if dice.random() < 0.7 else None
+        asked: list[dict[str, Any]] = [
+            {"query": _dense(dice), "using": "dense"},
+            {"query": _dense(dice), "using": "dense", "offset": 3},
+            {"query": _dense(dice), "using": "dense", "score_threshold": 0.1},
+            {"query": _dense(dice), "using": "dot"},
+            {"query": _sparse(dice), "using": "terms"},
+        ]
+        for arguments in asked:
+            options = {"query_filter": chosen, "limit": 7, "with_payload": True, **arguments}
+            mine = (await client.query_points(_COLLECTION, **options)).points
+            theirs = local.query_points(_COLLECTION, **options).points
+            _assert_same(mine, theirs)
+
+
+async def test_inverse_document_frequencies_weigh_the_same(
+    client: AsyncQdrantClient, local: QdrantClient, dice: random.Random
+) -> None:
+    # Points written once: the engine counts an overwritten point's terms until it is optimized away.
+    await _create(client, local)
+    points = _points(dice)
+    await client.upsert(_COLLECTION, points=points)
+    local.upsert(_COLLECTION, points=points)
+    for _ in range(10):
+        options: dict[str, Any] = {"query": _sparse(dice), "using": "idf", "limit": 7}
+        mine = (await client.query_points(_COLLECTION, **options)).points
+        _assert_same(mine, local.query_points(_COLLECTION, **options).points)
+
+
+@pytest.mark.parametrize(
+    "fusion",
+    [
+        models.FusionQuery(fusion=models.Fusion.RRF),
+        models.RrfQuery(rrf=models.Rrf(k=60)),
+        models.FusionQuery(fusion=models.Fusion.DBSF),
+    ],
+    ids=["rrf", "rrf-60", "dbsf"],
+)
+async def test_fusion_ranks_the_same(
+    client: AsyncQdrantClient, local: QdrantClient, dice: random.Random, fusion: Any
+) -> None:
+    await _create(client, local)
+    await _fill(client, local, dice)
+    for _ in range(10):
+        options: dict[str, Any] = {
+            "prefetch": [
+                models.Prefetch(query=_dense(dice), using="dense", limit=20, filter=_filter(dice)),
+                models.Prefetch(query=_sparse(dice), using="terms", limit=20),
+            ],
+            "query": fusion,
+            "limit": 5,
+        }
+        mine = (await client.query_points(_COLLECTION, **options)).points
+        _assert_same(mine, local.query_points(_COLLECTION, **options).points)
+
+
+async def test_a_query_by_id_leaves_the_point_itself_out(
+    client: AsyncQdrantClient, local: QdrantClient, dice: random.Random
+) -> None:
+    await _create(client, local)
+    await _fill(client, local, dice)
+    records, _ = local.scroll(_COLLECTION, limit=5)
+    for record in records:
+        options: dict[str, Any] = {"query": record.id, "using": "dense", "limit": 6}
+        mine = (await client.query_points(_COLLECTION, **options)).points
+        assert record.id not in {hit.id for hit in mine}
+        _assert_same(mine, local.query_points(_COLLECTION, **options).points)
+
+
+async def test_retrieved_vectors_are_the_same(
+    client: AsyncQdrantClient, local: QdrantClient, dice: random.Random
+) -> None:
+    await _create(client, local)
+    await _fill(client, local, dice)
+    ids = [_identity(number) for number in range(_POINTS)]
+    mine = {record.id: record for record in await client.retrieve(_COLLECTION, ids=ids, with_vectors=True)}
+    theirs = {record.id: record for record in local.retrieve(_COLLECTION, ids=ids, with_vectors=True)}
+    assert _payloads(mine.values()) == _payloads(theirs.values())
+    for identity, record in mine.items():
+        other: Any = theirs[identity].vector
+        vector: Any = record.vector
+        for name in ("dense", "dot"):
+            assert vector[name] == pytest.approx(other[name], abs=_TOLERANCE)
+        for name in ("terms", "idf"):
+            assert vector[name].indices == other[name].indices
+            assert vector[name].values == pytest.approx(other[name].values, abs=_TOLERANCE)
+
+
+async def test_pages_of_a_scroll_cover_every_point_once(
+    client: AsyncQdrantClient, local: QdrantClient, dice: random.Random
+) -> None:
+    await _create(client, local)
+    await _fill(client, local, dice)
+    seen: list[Any] = []
+    offset = None
+    while True:
+        records, offset = await client.scroll(_COLLECTION, limit=7, offset=offset)
+        seen += [record.id for record in records]
+        if offset is None:
+            break
+    theirs, _ = local.scroll(_COLLECTION, limit=_POINTS)
+    assert len(seen) == len(set(seen))
+    assert set(seen) == {record.id for record in theirs}

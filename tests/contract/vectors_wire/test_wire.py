@@ -1,0 +1,279 @@
+"""What the servers say: kinds of vectors, orders, facets, statuses, and refusals by name."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+import pytest
+import pytest_asyncio
+from qdrant_client import AsyncQdrantClient, QdrantClient, models
+
+Call = Callable[[AsyncQdrantClient, str], Awaitable[Any]]
+
+
+@pytest_asyncio.fixture
+async def collection(client: AsyncQdrantClient) -> AsyncIterator[str]:
+    """A collection of ten numbered points with one unnamed vector."""
+    name = f"wire-{uuid.uuid4().hex}"
+    await client.create_collection(name, vectors_config=models.VectorParams(size=2, distance=models.Distance.DOT))
+    points = [
+        models.PointStruct(id=number, vector=[float(number), 1.0], payload={"n": number, "even": number % 2 == 0})
+        for number in range(1, 11)
+    ]
+    await client.upsert(name, points=points)
+    yield name
+    await client.delete_collection(name)
+
+
+async def _status(call: Awaitable[Any]) -> tuple[grpc.StatusCode, str]:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return caught.value.code(), caught.value.details() or ""
+
+
+async def test_the_unnamed_vector_is_searched_and_returned(client: AsyncQdrantClient, collection: str) -> None:
+    found = await client.query_points(collection, query=[1.0, 0.0], limit=2, with_vectors=True)
+    assert [(hit.id, hit.score, hit.vector) for hit in found.points] == [(10, 10.0, [10.0, 1.0]), (9, 9.0, [9.0, 1.0])]
+
+
+async def test_a_batch_answers_each_query_in_its_place(client: AsyncQdrantClient, collection: str) -> None:
+    requests = [
+        models.QueryRequest(query=[1.0, 0.0], limit=1),
+        models.QueryRequest(query=[-1.0, 0.0], limit=1, with_payload=models.PayloadSelectorInclude(include=["n"])),
+    ]
+    first, second = await client.query_batch_points(collection, requests=requests)
+    assert first.points[0].id == 10
+    assert (second.points[0].id, second.points[0].payload) == (1, {"n": 1})
+
+
+async def test_payload_fields_are_left_out_when_asked(client: AsyncQdrantClient, collection: str) -> None:
+    chosen = models.PayloadSelectorExclude(exclude=["n"])
+    records, _ = await client.scroll(collection, limit=1, with_payload=chosen)
+    assert records[0].payload == {"even": False}
+
+
+async def test_a_scroll_follows_a_field(client: AsyncQdrantClient, collection: str) -> None:
+    await client.create_payload_index(collection, "n", models.PayloadSchemaType.INTEGER)
+    order = models.OrderBy(key="n", direction=models.Direction.DESC, start_from=7)
+    records, _ = await client.scroll(collection, limit=3, order_by=order)
+    assert [(record.id, record.order_value) for record in records] == [(7, 7), (6, 6), (5, 5)]
+
+
+async def test_a_query_follows_a_field(client: AsyncQdrantClient, collection: str) -> None:
+    await client.create_payload_index(collection, "n", models.PayloadSchemaType.INTEGER)
+    found = await client.query_points(collection, query=models.OrderByQuery(order_by="n"), limit=2)
+    assert [hit.id for hit in found.points] == [1, 2]
+
+
+async def test_facets_count_values(client: AsyncQdrantClient, collection: str) -> None:
+    await client.create_payload_index(collection, "even", models.PayloadSchemaType.BOOL)
+    small = models.Filter(must=[models.FieldCondition(key="n", range=models.Range(lte=3))])
+    answer = await client.facet(collection, "even", facet_filter=small)
+    assert {hit.value: hit.count for hit in answer.hits} == {False: 2, True: 1}
+
+
+async def test_indexes_are_listed_and_deleted(client: AsyncQdrantClient, collection: str) -> None:
+    await client.create_payload_index(collection, "even", models.PayloadSchemaType.BOOL)
+    schema = (await client.get_collection(collection)).payload_schema
+    assert schema["even"].data_type is models.PayloadSchemaType.BOOL
+    await client.delete_payload_index(collection, "even")
+    assert (await client.get_collection(collection)).payload_schema == {}
+
+
+async def test_a_collection_tells_its_configuration(client: AsyncQdrantClient, collection: str) -> None:
+    info = await client.get_collection(collection)
+    assert info.points_count == 10
+    assert info.status is models.CollectionStatus.GREEN
+    vectors = info.config.params.vectors
+    assert isinstance(vectors, models.VectorParams)
+    assert (vectors.size, vectors.distance) == (2, models.Distance.DOT)
+    assert collection in [item.name for item in (await client.get_collections()).collections]
+
+
+async def test_vectors_are_replaced_and_removed(client: AsyncQdrantClient) -> None:
+    name = f"wire-{uuid.uuid4().hex}"
+    both = {key: models.VectorParams(size=1, distance=models.Distance.DOT) for key in ("a", "b")}
+    await client.create_collection(name, vectors_config=both)
+    await client.upsert(name, points=[models.PointStruct(id=1, vector={"a": [1.0], "b": [2.0]})])
+    await client.update_vectors(name, points=[models.PointVectors(id=1, vector={"a": [5.0]})])
+    await client.delete_vectors(name, vectors=["b"], points=[1])
+    assert (await client.retrieve(name, ids=[1], with_vectors=True))[0].vector == {"a": [5.0]}
+    await client.delete_collection(name)
+
+
+async def test_a_batch_of_writes_is_applied_in_order(client: AsyncQdrantClient, collection: str) -> None:
+    await client.batch_update_points(
+        collection,
+        update_operations=[
+            models.UpsertOperation(
+                upsert=models.PointsList(points=[models.PointStruct(id=99, vector=[0.0, 0.0], payload={"n": 1})])
+            ),
+            models.SetPayloadOperation(set_payload=models.SetPayload(payload={"n": 2}, points=[99])),
+            models.DeleteOperation(delete=models.PointIdsList(points=[1])),
+        ],
+    )
+    records = await client.retrieve(collection, ids=[1, 99])
+    assert [(record.id, record.payload) for record in records] == [(99, {"n": 2})]
+
+
+async def test_the_synchronous_client_works_as_well(target: tuple[str, int], collection: str) -> None:
+    host, port = target
+
+    def use() -> list[Any]:
+        stock = QdrantClient(host=host, grpc_port=port, prefer_grpc=True, check_compatibility=False)
+        try:
+            stock.upsert(collection, points=[models.PointStruct(id=50, vector=[50.0, 0.0])])
+            return [hit.id for hit in stock.query_points(collection, query=[1.0, 0.0], limit=1).points]
+        finally:
+            stock.close()
+
+    assert await asyncio.to_thread(use) == [50]
+
+
+async def test_a_wrong_point_in_a_batch_stores_none_of_it(client: AsyncQdrantClient, collection: str) -> None:
+    points = [models.PointStruct(id=70, vector=[1.0, 1.0]), models.PointStruct(id=71, vector=[1.0, 1.0, 1.0])]
+    code, details = await _status(client.upsert(collection, points=points))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "expected dim: 2, got 3" in details
+    assert await client.retrieve(collection, ids=[70, 71]) == []
+
+
+_MISSING = "no-such-collection"
+
+
+@pytest.mark.parametrize(
+    ("call", "expected", "words"),
+    [
+        pytest.param(
+            lambda client, name: client.create_collection(
+                name, vectors_config=models.VectorParams(size=2, distance=models.Distance.DOT)
+            ),
+            grpc.StatusCode.ALREADY_EXISTS,
+            "already exists",
+            id="a collection twice",
+        ),
+        pytest.param(
+            lambda client, _name: client.get_collection(_MISSING),
+            grpc.StatusCode.NOT_FOUND,
+            f"Collection `{_MISSING}` doesn't exist",
+            id="an unknown collection",
+        ),
+        pytest.param(
+            lambda client, _name: client.query_points(_MISSING, query=[1.0]),
+            grpc.StatusCode.NOT_FOUND,
+            f"Collection `{_MISSING}` doesn't exist",
+            id="a query of an unknown collection",
+        ),
+        pytest.param(
+            lambda client, name: client.query_points(name, query=[1.0]),
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "dim",
+            id="a query of another dimension",
+        ),
+        pytest.param(
+            lambda client, name: client.query_points(name, query=[1.0, 1.0], using="other"),
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "other",
+            id="an unknown vector name",
+        ),
+        pytest.param(
+            lambda client, name: client.query_points(name, query=4711),
+            grpc.StatusCode.NOT_FOUND,
+            "4711",
+            id="a query by an unknown point",
+        ),
+        pytest.param(
+            lambda client, name: client.set_payload(name, payload={"a": 1}, points=[4711]),
+            grpc.StatusCode.NOT_FOUND,
+            "4711",
+            id="payload of an unknown point",
+        ),
+        pytest.param(
+            lambda client, name: client.facet(name, "unindexed"),
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "unindexed",
+            id="a facet without an index",
+        ),
+        pytest.param(
+            lambda client, name: client.retrieve(name, ids=["no-uuid"]),
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "no-uuid",
+            id="an id that is no UUID",
+        ),
+    ],
+)
+async def test_wrong_calls_get_qdrants_own_statuses(
+    client: AsyncQdrantClient, collection: str, call: Call, expected: grpc.StatusCode, words: str
+) -> None:
+    code, details = await _status(call(client, collection))
+    assert code is expected
+    assert words in details
+
+
+_VECTOR = models.VectorParams(size=2, distance=models.Distance.DOT)
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        pytest.param(
+            lambda client, name: client.update_collection_aliases(
+                [models.CreateAliasOperation(create_alias=models.CreateAlias(collection_name=name, alias_name="x"))]
+            ),
+            "qdrant.Collections/UpdateAliases",
+            id="aliases",
+        ),
+        pytest.param(
+            lambda client, name: client.query_points_groups(name, group_by="n", query=[1.0, 1.0]),
+            "qdrant.Points/QueryGroups",
+            id="groups",
+        ),
+        pytest.param(lambda client, name: client.create_snapshot(name), "qdrant.Snapshots/Create", id="snapshots"),
+        pytest.param(
+            lambda client, name: client.query_points(
+                name, query=models.FormulaQuery(formula=models.SumExpression(sum=[1.0]))
+            ),
+            "Query.formula",
+            id="formulas",
+        ),
+        pytest.param(
+            lambda client, name: client.query_points(
+                name, query=models.RecommendQuery(recommend=models.RecommendInput(positive=[1]))
+            ),
+            "Query.recommend",
+            id="recommendations",
+        ),
+        pytest.param(
+            lambda client, name: client.query_points(name, query=[1.0, 1.0], shard_key_selector="a"),
+            "QueryPoints.shard_key_selector",
+            id="shard keys",
+        ),
+        pytest.param(
+            lambda client, _name: client.create_collection("sharded", vectors_config=_VECTOR, shard_number=2),
+            "CreateCollection.shard_number",
+            id="shards",
+        ),
+        pytest.param(
+            lambda client, _name: client.create_collection(
+                "quantized",
+                vectors_config=_VECTOR,
+                quantization_config=models.ScalarQuantization(
+                    scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8)
+                ),
+            ),
+            "CreateCollection.quantization_config",
+            id="quantization",
+        ),
+    ],
+)
+async def test_what_edge_does_not_serve_is_refused_by_name(
+    client: AsyncQdrantClient, collection: str, target: tuple[str, int], call: Call, named: str, request: Any
+) -> None:
+    if request.node.callspec.params["target"] == "server":
+        pytest.skip("a Qdrant server serves all of these")
+    code, details = await _status(call(client, collection))
+    assert code is grpc.StatusCode.UNIMPLEMENTED
+    assert details.startswith(named)
+    assert "TIKU_QDRANT_URL" in details
