@@ -8,6 +8,7 @@ from pathlib import Path
 from charset_normalizer import from_bytes
 
 from services.docs.document import ParseError, ParseReason
+from services.docs.parsers.builder import DocumentBuilder
 
 # The four-byte marks come first: the little-endian UTF-32 mark begins with the UTF-16 one.
 _BYTE_ORDER_MARKS = (
@@ -22,13 +23,20 @@ _ACCEPTED = ("gb18030", "big5")
 # because almost any damaged bytes pass for it.
 _RIVAL = "cp1252"
 _LEGACY_FAMILIES = ("gb", "big5", "cp125", "iso8859", "shift_jis", "euc_", "koi8")
+_MOST_BYTES_PER_CHAR = 4
 _SAMPLE_BYTES = 64 * 1024
 _LARGEST_CHAOS = 0.1
 
 
-def read_text(path: Path) -> str:
+def read_bytes(path: Path, builder: DocumentBuilder) -> bytes:
+    """The file's bytes. Raises TOO_MUCH_TEXT before reading them when no encoding makes few enough characters."""
+    builder.check_chars(path.stat().st_size // _MOST_BYTES_PER_CHAR)
+    return path.read_bytes()
+
+
+def read_text(path: Path, builder: DocumentBuilder) -> str:
     """The file's text. Raises INVALID_ENCODING with the offset of the first byte that fits no encoding."""
-    return decode(path.read_bytes())
+    return decode(read_bytes(path, builder))
 
 
 def decode(data: bytes, declared: str = "") -> str:

@@ -11,7 +11,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from services.docs.document import BlockKind
 from services.docs.normalizing import is_cjk
 from services.docs.parsers.builder import DocumentBuilder
-from services.docs.parsers.encoding import decode
+from services.docs.parsers.encoding import decode, read_bytes
 from services.docs.parsers.markup import subscript, superscript, table_text
 
 _INVISIBLE = frozenset(
@@ -38,7 +38,7 @@ class HtmlParser:
 
     def parse(self, path: Path, builder: DocumentBuilder) -> None:
         """Write the blocks of the file at `path`."""
-        data = path.read_bytes()
+        data = read_bytes(path, builder)
         charset = _CHARSET.search(data, 0, _CHARSET_REACH)
         source = decode(data, charset.group(1).decode("ascii") if charset else "")
         tree = LexborHTMLParser(source)

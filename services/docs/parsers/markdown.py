@@ -31,7 +31,7 @@ class MarkdownParser:
 
     def parse(self, path: Path, builder: DocumentBuilder) -> None:
         """Write the blocks of the file at `path`; its pages are none."""
-        source = read_text(path)
+        source = read_text(path, builder)
         front_matter = _FRONT_MATTER.match(source)
         if front_matter:
             title = _FRONT_MATTER_TITLE.search(front_matter.group(1))

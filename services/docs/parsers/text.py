@@ -26,7 +26,7 @@ class TextParser:
     def parse(self, path: Path, builder: DocumentBuilder) -> None:
         """Write the blocks of the file at `path`."""
         # Normalizing comes first, but it takes indents' meaning no further than this parser does: none.
-        source = normalize(read_text(path).expandtabs(4))
+        source = normalize(read_text(path, builder).expandtabs(4))
         for paragraph in _PARAGRAPH_GAP.split(source):
             self._write([line.strip() for line in paragraph.split("\n")], builder)
 

@@ -294,7 +294,7 @@ def test_memory_is_bounded_in_a_worker_process(tmp_path: Path) -> None:
     path.write_text("光合作用。\n" * 4_000_000, encoding="utf-8")
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context, initializer=prepare_worker, initargs=(96 * 1024**2,)) as pool:
-        error = pool.submit(parse, path, TEXT, ParseLimits()).exception(timeout=60)
+        error = pool.submit(parse, path, TEXT, ParseLimits(chars=10**9)).exception(timeout=60)
     assert isinstance(error, ParseError)
     assert error.reason is ParseReason.OUT_OF_MEMORY
 
@@ -316,3 +316,15 @@ def test_the_service_process_loads_no_parser_library() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_a_text_far_too_long_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.txt"
+    with path.open("wb") as file:
+        file.write("光合作用。\n".encode() * 8000)
+        file.truncate(400 * 1024**2)
+    begin = time.monotonic()
+    with pytest.raises(ParseError) as caught:
+        parse(path, TEXT)
+    assert caught.value.reason is ParseReason.TOO_MUCH_TEXT
+    assert time.monotonic() - begin < 1
