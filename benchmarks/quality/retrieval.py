@@ -32,7 +32,7 @@ from services.retrieval.stores.memory import MemoryVectorStore
 MODEL = "multilingual-e5-small"
 PAIRS = (("en", "en"), ("zh", "zh"), ("zh", "en"), ("en", "zh"))
 PASSAGES = 5  # what Answer reads by default
-WRONG_REFUSALS = 0.03
+WRONG_REFUSALS = 0.02
 
 
 class Model:

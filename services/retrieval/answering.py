@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from services.kit.coalesce import coalesce
@@ -10,6 +10,7 @@ from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgum
 from services.retrieval import prompting
 from services.retrieval.citing import Citation, CitedText, Delta
 from services.retrieval.extracting import Extractor
+from services.retrieval.overview import is_overview
 from services.retrieval.passage import Chunk, Source, source_of
 from services.retrieval.ports import ChatFinish, ChatModel, LegQuery, Usage
 from services.retrieval.refusing import RefusalFilter, declines
@@ -82,9 +83,12 @@ class Answerer:
                 "question must hold more than white space.",
                 violations=[FieldViolation("question", "must hold more than white space")],
             )
-        retrieval = await self._retriever.retrieve(query)
+        overview = is_overview(query.text)
+        # Without documents there is nothing to spread over; the nearest passages have to do.
+        reading = replace(query, text="") if overview and query.document_ids else query
+        retrieval = await self._retriever.retrieve(reading)
         hits = prompting.fit(query.text, retrieval.hits, self._context_tokens, self._answer_tokens)
-        if not self._gate.passes(query.text, hits):
+        if not (hits and overview) and not self._gate.passes(query.text, hits):
             yield Sources(())
             refusal = prompting.refusal(query.text)
             yield Delta(refusal)

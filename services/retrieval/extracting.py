@@ -13,9 +13,10 @@ from services.retrieval.terms import coverage, terms
 logger = logging.getLogger(__name__)
 
 _PASSAGES = 3
-_MOST_CANDIDATES = 32
+_MOST_EMBEDDED = 12
 _MOST_SENTENCES = 2
 _WORDS_WEIGHT = 0.15
+_FRAGMENT = 0.05  # what a heading or a table row has to make up for: it rarely answers alone
 _CLOSE = 0.02  # a second sentence is worth reading only when it comes this near to the best
 
 
@@ -39,16 +40,17 @@ class Extractor:
             Extract(number, span)
             for number, chunk in enumerate(passages[:_PASSAGES], start=1)
             for span in sentences(chunk.text)
-        ][:_MOST_CANDIDATES]
+        ]
         if not candidates:
             return []
         texts = [passages[c.number - 1].text[c.span.start : c.span.end] for c in candidates]
         asked = terms(question)
-        cosines = await self._cosines(question, texts)
-        scores = [
-            cosine + _WORDS_WEIGHT * coverage(asked, terms(text)) for cosine, text in zip(cosines, texts, strict=True)
-        ]
-        order = sorted(range(len(candidates)), key=lambda i: (-scores[i], i))
+        words = [_WORDS_WEIGHT * coverage(asked, terms(text)) - _FRAGMENT * _is_fragment(text) for text in texts]
+        # Embedding is the cost here: sentences that share nothing with the question are the first to do without.
+        near = sorted(sorted(range(len(texts)), key=lambda i: (-words[i], i))[:_MOST_EMBEDDED])
+        cosines = await self._cosines(question, [texts[i] for i in near])
+        scores = {i: cosine + words[i] for i, cosine in zip(near, cosines, strict=True)}
+        order = sorted(near, key=lambda i: (-scores[i], i))
         chosen = [i for i in order[:_MOST_SENTENCES] if scores[i] >= scores[order[0]] - _CLOSE]
         return [candidates[i] for i in chosen]
 
@@ -60,3 +62,7 @@ class Extractor:
             logger.warning("sentences are chosen by words alone", extra={"error": repr(error)})
             return [0.0] * len(texts)
         return [sum(a * b for a, b in zip(query.vector, vector, strict=True)) for vector in vectors]
+
+
+def _is_fragment(text: str) -> bool:
+    return not text.rstrip("\"'”’」』）)]").endswith((".", "。", "！", "!", "？", "?", "…"))

@@ -51,8 +51,17 @@ def terms(text: str) -> frozenset[str]:
 
 
 def coverage(wanted: frozenset[str], text_terms: frozenset[str]) -> float:
-    """Return the share of ``wanted`` that a text holds, 0 to 1; 0 when nothing is wanted."""
-    return len(wanted & text_terms) / len(wanted) if wanted else 0.0
+    """Return the share of ``wanted`` that a text holds, 0 to 1; 0 when nothing is wanted.
+
+    A Latin term weighs one. A Han character weighs a half, and is held when one of its bigrams is: the bigrams
+    that straddle two words ("腾作" in 蒸腾作用) would otherwise count against a text that holds one of the words.
+    """
+    return _weight(wanted & text_terms) / _weight(wanted) if wanted else 0.0
+
+
+def _weight(found: frozenset[str]) -> float:
+    han = [term for term in found if _HAN.match(term)]
+    return len(found) - len(han) + 0.5 * len(set().union(*han))
 
 
 def _stem(word: str) -> str:

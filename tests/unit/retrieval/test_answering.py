@@ -7,11 +7,11 @@ from services.kit.errors import FailedPrecondition, InvalidArgument, Unavailable
 from services.retrieval.answering import Answerer, Done, Event, Outcome, Sources
 from services.retrieval.citing import Citation, Delta
 from services.retrieval.extracting import Extractor
-from services.retrieval.passage import Hit
+from services.retrieval.passage import EmbeddedChunk, Hit
 from services.retrieval.relevance import E5_SMALL, RelevanceGate
 from services.retrieval.retrieving import Retriever
 from services.retrieval.stores.memory import MemoryVectorStore
-from tests.unit.retrieval.fakes import ScriptedChat, ScriptedLeg, WordEmbedder, hit, query
+from tests.unit.retrieval.fakes import ScriptedChat, ScriptedLeg, WordEmbedder, chunk, hit, query
 
 QUESTION = "At what temperature does water boil?"
 HITS = [
@@ -63,6 +63,28 @@ async def test_an_irrelevant_question_asks_no_model_and_shows_no_source() -> Non
     assert events[0] == Sources(())
     assert done.model == ""
     assert chat.prompts == []
+
+
+async def test_a_question_about_the_whole_is_read_evenly_and_not_refused() -> None:
+    store = MemoryVectorStore()
+    document = HITS[0].chunk.document_id
+    chunks = [EmbeddedChunk(chunk(f"Fact number {i}.", i), [1.0]) for i in range(40)]
+    await store.upsert("m", "alice", chunks)
+    chat = ScriptedChat(["It lists facts [1]."])
+    retriever = Retriever([ScriptedLeg("vector", HITS)], store)
+    subject = Answerer(retriever, RelevanceGate({}), chat, Extractor(WordEmbedder()))
+    events = [event async for event in subject.answer(query("What is this document about?", 4, (document,)))]
+    assert isinstance(events[0], Sources)
+    assert [source.quote for source in events[0].sources] == [f"Fact number {i}." for i in (5, 15, 25, 35)]
+    assert isinstance(events[-1], Done)
+    assert events[-1].outcome is Outcome.ANSWERED
+
+
+async def test_without_documents_the_nearest_passages_speak_for_the_whole() -> None:
+    _, done = await ask(ScriptedChat(["Water [1]."]), "Summarize the text.", [hit("Water is wet.", score=0.7)])
+    assert done.outcome is Outcome.ANSWERED
+    _, done = await ask(ScriptedChat(["Water [1]."]), "Summarize the text.", [])
+    assert done.outcome is Outcome.NOT_IN_MATERIAL
 
 
 async def test_a_refusal_is_said_in_the_questions_language() -> None:

@@ -25,6 +25,11 @@ def test_numbers_keep_their_parts() -> None:
     assert "3.5" in terms("It is 3.5 km long.")
 
 
+def test_bigrams_that_straddle_words_do_not_count_against_a_text() -> None:
+    assert coverage(terms("什么是蒸腾作用？"), terms("植物蒸腾")) == 0.5
+    assert coverage(terms("DNA 复制"), terms("dna")) == 0.5
+
+
 def test_coverage_is_a_share() -> None:
     assert coverage(terms("cell wall"), terms("The walls of cells")) == 1.0
     assert coverage(terms("cell wall"), terms("the cell")) == 0.5
