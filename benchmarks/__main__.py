@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import importlib
 
 import uvloop
 
-from benchmarks.harness import HEADER, pin_load
+from benchmarks import comparison, harness
 
-NAMES = ("unary", "rest")
+RATIOS = ("unary", "rest", "streaming")
 
 
 async def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="which to run; all when none is named")
-    names = parser.parse_args().names or NAMES
-    pin_load()
-    print(HEADER)
-    for name in names:
-        for comparison in await importlib.import_module(f"benchmarks.{name}").run():
-            print(comparison.row(), flush=True)
-        await asyncio.sleep(0.5)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"{', '.join(RATIOS)}, comparison; all when none is named"
+    )
+    names = parser.parse_args().names or [*RATIOS, "comparison"]
+    if ratios := [name for name in names if name in RATIOS]:
+        harness.pin_load()
+        print(harness.HEADER)
+        for name in ratios:
+            for found in await importlib.import_module(f"benchmarks.{name}").run():
+                print(found.row(), flush=True)
+    if "comparison" in names:
+        harness.unpin_load()
+        print(f"\n{comparison.HEADER}")
+        for row in await comparison.run():
+            print(row.row(), flush=True)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,12 @@ def pin_load() -> None:
         os.sched_setaffinity(0, {LOAD_CORE})
 
 
+def unpin_load() -> None:
+    """Gives this process every core again."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+
+
 @contextlib.asynccontextmanager
 async def running(
     module: str, *arguments: str, environment: dict[str, str] | None = None, core: int | None = SERVER_CORE

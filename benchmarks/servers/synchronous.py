@@ -1,7 +1,7 @@
 """The application that Tiku replaces, done well for what it is: FastAPI, plain `def` routes, the synchronous SDK.
 
-`python -m benchmarks.servers.synchronous BASE_URL` prints its URL and serves. Starlette runs `def` routes in its default
-thread pool of 40; nothing is slowed down on purpose: one shared client with a connection for every thread, no database.
+`python -m benchmarks.servers.synchronous BASE_URL` prints its URL and serves. Starlette runs `def` routes in its
+default thread pool of 40; nothing is slowed down on purpose: one shared client, a connection a thread, no database.
 """
 
 from __future__ import annotations
