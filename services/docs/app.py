@@ -17,7 +17,7 @@ from services.docs.objects.obstore import ObstoreObjects
 from services.docs.parsers.worker import prepare_worker
 from services.docs.queue.pgq import PgQueuerJobQueue, PgQueuerSettings
 from services.docs.readers.pool import PoolReader
-from services.docs.recovery import recover
+from services.docs.recovery import keep_jobs_queued, recover
 from services.docs.servicer import DocsServicer
 from services.docs.settings import DocsSettings
 from services.docs.stores.news import PostgresNews
@@ -92,7 +92,7 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
             )
         ],
         ready=store.ping,
-        background=[news.run, partial(queue.work, jobs.run)],
+        background=[news.run, partial(queue.work, jobs.run), partial(keep_jobs_queued, store)],
     )
 
 

@@ -1,11 +1,15 @@
-"""What a start makes good: the leavings of processes that were killed."""
+"""What is made good: the leavings of processes that were killed, and jobs that were lost."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from services.docs.ports import DocumentStore, ObjectStore
 from services.docs.uploading import UPLOADS
+from services.kit.errors import TikuError
+
+_INTERVAL_SECONDS = 60.0
 
 logger = logging.getLogger(__name__)
 
@@ -35,3 +39,16 @@ async def recover(store: DocumentStore, objects: ObjectStore) -> None:
             swept += 1
     waiting = await store.requeue()
     logger.info("recovered", extra={"swept": swept, "waiting": waiting})
+
+
+async def keep_jobs_queued(store: DocumentStore, interval: float = _INTERVAL_SECONDS) -> None:
+    """Queues lost jobs again every `interval` seconds, until cancelled.
+
+    The queue keeps a job aside whose handler broke too often; its document is not left PROCESSING for ever.
+    """
+    while True:
+        await asyncio.sleep(interval)
+        try:
+            await store.requeue()
+        except TikuError as error:
+            logger.warning("could not look for lost jobs", extra={"cause": error.reason})

@@ -13,7 +13,7 @@ from services.docs.objects.memory import MemoryObjects
 from services.docs.ports import RetryLater
 from services.docs.queue.memory import MemoryJobQueue
 from services.docs.records import Document, DocumentKind, Job, JobKind, StoredChunk, text_key
-from services.docs.recovery import recover
+from services.docs.recovery import keep_jobs_queued, recover
 from services.docs.stores.memory import MemoryDocumentStore
 from services.docs.uploading import Uploader
 from services.kit import ids
@@ -134,3 +134,21 @@ async def test_a_start_sweeps_what_dead_processes_left_and_only_that(house: Hous
         [living, house.store.instance]
     )
     assert await house.store.get(stored.document_id, "alice") == stored
+
+
+async def test_a_lost_job_is_queued_again_while_the_service_runs(house: House) -> None:
+    stored = await house.document()
+    await house.store.request_job(stored.document_id, "alice")
+    seen: list[Job] = []
+
+    async def drop(job: Job) -> None:
+        seen.append(job)
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        working = group.create_task(house.queue.work(drop))
+        keeping = group.create_task(keep_jobs_queued(house.store, interval=0.01))
+        while len(seen) < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        working.cancel()
+        keeping.cancel()
+    assert set(seen) == {Job(JobKind.INDEX, stored.document_id, "alice", 1)}
