@@ -27,9 +27,16 @@ from tiku.retrieval.v1 import retrieval_pb2
 
 M = TypeVar("M", bound=Message)
 
-CALL_TIMEOUT: Final = aiohttp.ClientTimeout(total=120, connect=5)
-STREAM_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=5, sock_read=120)
-"""A silent stream sends a heartbeat well within the read timeout."""
+CALL_SECONDS: Final = 60.0
+GRADING_SECONDS: Final = 600.0
+"""A model reads short answers, and on a busy machine it takes its time."""
+STREAM_SECONDS: Final = 3600.0
+"""An upload or a run of many questions may take long; the gateway allows no more than this."""
+SILENCE_SECONDS: Final = 120.0
+"""A silent stream sends a heartbeat well before."""
+CONNECT_SECONDS: Final = 5.0
+GRACE_SECONDS: Final = 5.0
+"""The server knows the deadline; its own word on a missed one arrives within this."""
 PIECE_BYTES: Final = 256 * 1024
 RESUMES: Final = 5
 
@@ -48,7 +55,7 @@ class TikuClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(timeout=CALL_TIMEOUT)
+        self._session = aiohttp.ClientSession()
         return self
 
     async def __aexit__(
@@ -79,7 +86,13 @@ class TikuClient:
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
         async with aclosing(_pieces(file, on_bytes)) as body:
             answer = await self._call(
-                "POST", "/documents", docs_pb2.UploadDocumentResponse, params=params, data=body, headers=headers
+                "POST",
+                "/documents",
+                docs_pb2.UploadDocumentResponse,
+                seconds=STREAM_SECONDS,
+                params=params,
+                data=body,
+                headers=headers,
             )
         return answer.document
 
@@ -163,17 +176,22 @@ class TikuClient:
         """Hand answers in; returns the grades."""
         path = f"/exercises/{quote(exercise_id, safe='')}:submit"
         body = {"answers": [json_format.MessageToDict(a, preserving_proto_field_name=True) for a in answers]}
-        return (await self._call("POST", path, exercises_pb2.SubmitExerciseResponse, json=body)).submission
+        graded = exercises_pb2.SubmitExerciseResponse
+        return (await self._call("POST", path, graded, seconds=GRADING_SECONDS, json=body)).submission
 
-    async def _call(self, method: str, path: str, answer: type[M], **request: Any) -> M:
-        async with self._request(method, path, **request) as response:
+    async def _call(
+        self, method: str, path: str, answer: type[M], *, seconds: float = CALL_SECONDS, **request: Any
+    ) -> M:
+        patience = aiohttp.ClientTimeout(total=seconds + GRACE_SECONDS, connect=CONNECT_SECONDS)
+        async with self._request(method, path, seconds, patience, **request) as response:
             members = orjson.loads(await response.read())
         return json_format.ParseDict(members, answer(), ignore_unknown_fields=True)
 
     async def _events(self, method: str, path: str, **request: Any) -> AsyncGenerator[sse.Event, None]:
         """A stream's events. An `error` event is raised as ApiError; a broken connection ends the stream."""
         headers = {"Accept": "text/event-stream"}
-        async with self._request(method, path, timeout=STREAM_TIMEOUT, headers=headers, **request) as response:
+        silence = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS)
+        async with self._request(method, path, STREAM_SECONDS, silence, headers=headers, **request) as response:
             try:
                 async for event in sse.events(response.content.iter_any()):
                     if event.name == "error":
@@ -183,11 +201,16 @@ class TikuClient:
                 return
 
     @asynccontextmanager
-    async def _request(self, method: str, path: str, **request: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _request(
+        self, method: str, path: str, seconds: float, timeout: aiohttp.ClientTimeout, **request: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """One request; the server is told the ``seconds`` that it has, the socket keeps to ``timeout``."""
         if self._session is None:
             raise ClientError("the client is closed")
+        headers = {"X-Request-Timeout": f"{seconds:g}", **request.pop("headers", {})}
+        url = f"{self.server}/api/v1{path}"
         try:
-            async with self._session.request(method, f"{self.server}/api/v1{path}", **request) as response:
+            async with self._session.request(method, url, headers=headers, timeout=timeout, **request) as response:
                 if response.status >= 400:
                     raise ApiError.from_problem(_members(await response.read()), response.status)
                 yield response

@@ -27,6 +27,7 @@ class Asked:
     path: str
     query: dict[str, str]
     body: bytes
+    timeout: str
 
     @property
     def json(self) -> Any:
@@ -50,7 +51,9 @@ class Gateway:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        self.asked.append(Asked(request.method, request.path, dict(request.query), body))
+        self.asked.append(
+            Asked(request.method, request.path, dict(request.query), body, request.headers["X-Request-Timeout"])
+        )
         status, answer = self.answers.pop(0)
         if isinstance(answer, dict):
             return web.json_response(answer, status=status)

@@ -133,3 +133,13 @@ async def test_answers_are_submitted_with_only_what_was_answered(client: TikuCli
     assert submission.grades[0].verdict == exercises_pb2.VERDICT_PARTIAL
     assert gateway.asked[0].path == f"/api/v1/exercises/{ID}:submit"
     assert gateway.asked[0].json == {"answers": [{"question_id": "q", "truth": False}]}
+
+
+async def test_each_call_tells_the_server_how_long_it_has(client: TikuClient, gateway: Gateway) -> None:
+    gateway.will_answer({"document": {}})
+    gateway.will_answer({"submission": {}})
+    gateway.will_stream(event("done", {}))
+    await client.document(ID)
+    await client.submit(ID, [])
+    assert [one async for one in client.answer("why?")]
+    assert [asked.timeout for asked in gateway.asked] == ["60", "600", "3600"]
