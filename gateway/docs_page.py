@@ -50,6 +50,7 @@ def _page(described: dict[str, Any]) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Tiku API</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<link rel="icon" href="/static/icon.svg" type="image/svg+xml">'
         '<link rel="stylesheet" href="/static/base.css"><link rel="stylesheet" href="/static/docs.css"></head>'
         '<body class="reference"><main><h1>Tiku API</h1>'
         f"<p>{escape(described['info']['description'])}</p>"

@@ -59,7 +59,8 @@ class Script:
         """Notes the cancellation of what runs inside."""
         try:
             yield
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
+            # A generator that is cancelled while its last message is written sees only that it is closed.
             self.cancelled.append(rpc)
             self.was_cancelled.set()
             raise

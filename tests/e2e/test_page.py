@@ -1,0 +1,163 @@
+"""The page in a real browser: the whole job, from a file to a grade, in both languages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.app import running
+from gateway.settings import GatewaySettings
+from tests.e2e.browser import CHROMIUM, Page, chromium
+from tests.fakes.grpc_services import FakeServices, fake_services
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="NO CHROMIUM: the page is not tested; install the package `chromium` to test it"
+)
+
+ENGLISH = (
+    "Photosynthesis turns light into chemical energy. Plants take in carbon dioxide through stomata. "
+    "Roots take up water from the soil. Chlorophyll absorbs mostly red and blue light. "
+    "The light reactions release oxygen. The Calvin cycle fixes carbon dioxide into sugars."
+)
+CHINESE = (
+    "𠮷光合作用把光能变成化学能。叶绿体是进行光合作用的场所。光反应在类囊体薄膜上进行。"
+    "暗反应在叶绿体基质中进行。二氧化碳被固定并还原成糖类。"
+)
+
+
+@pytest.fixture
+async def services() -> AsyncIterator[FakeServices]:
+    """The services behind the gateway."""
+    async with fake_services() as services:
+        services.script.pause = 0.01
+        yield services
+
+
+@pytest.fixture
+async def url(services: FakeServices) -> AsyncIterator[str]:
+    """The gateway's address."""
+    targets = {f"{domain}_target": target for domain, target in services.targets.items()}
+    settings = GatewaySettings(listen="127.0.0.1:0", drain_seconds=1, **targets)  # type: ignore[arg-type]
+    async with running(settings) as gateway:
+        yield gateway.url
+
+
+@pytest.fixture
+async def page(tmp_path: Path) -> AsyncIterator[Page]:
+    """A tab; whatever went wrong in it fails the test."""
+    async with chromium(tmp_path / "profile") as page:
+        yield page
+        assert page.errors == []
+
+
+async def upload(page: Page, path: Path, text: str, wait_for: str) -> None:
+    """Uploads a text through the page and waits until it says what came of it."""
+    await asyncio.to_thread(path.write_text, text, encoding="utf-8")
+    await page.choose_files("#files", path)
+    await page.until(f"document.body.innerText.includes({path.name!r})")
+    await page.until(f"document.querySelector('.documents .state').textContent.includes({wait_for!r})")
+
+
+async def test_the_whole_job(page: Page, url: str, services: FakeServices, tmp_path: Path) -> None:
+    await page.show(url)
+    assert "Nothing here yet" in await page.text(".material")
+    await upload(page, tmp_path / "chapter 4.txt", ENGLISH, "Ready")
+
+    await page.type("#question", "What do plants take in?")
+    await page.click("#ask-button")
+    await page.until("document.querySelector('.answer:not(.writing) .cite')")
+    assert "Plants take in carbon dioxide" in await page.text(".answer .text")
+    await page.run("document.querySelectorAll('.cite')[1].click()")
+    await page.until("document.querySelector('.source .context').textContent.includes('Calvin')")
+    assert await page.text(".source mark") == "Plants take in carbon dioxide through stomata."
+    assert await page.run("document.activeElement.id") == "source-close"
+    await page.run("document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))")
+    assert await page.run("document.activeElement.className") == "cite"
+
+    await page.click("#tab-practise")
+    await page.click("#generate-button")
+    await page.until("document.querySelectorAll('.question').length === 5")
+    await page.until("!document.querySelector('.run .primary').hidden")
+    assert "5 questions: 4 by the model, 1 by cloze; 1 refused" in await page.text(".run .stage")
+    await page.run("document.querySelectorAll('.question')[0].querySelectorAll('input')[1].click()")
+    await page.run("document.querySelectorAll('.question')[2].querySelectorAll('input')[1].click()")
+    assert "2 of 5 answered" in await page.text(".run")
+    await page.click(".run .primary")
+    await page.until("document.querySelectorAll('.grade').length === 5")
+    verdicts = await page.run("[...document.querySelectorAll('.verdict')].map((node) => node.textContent)")
+    assert verdicts == ["Correct", "Not answered", "Not correct", "Not answered", "Not answered"]
+    assert await page.text(".score strong") == "1 of 6"
+    await page.click(".grade blockquote button")
+    await page.until("document.querySelector('.source mark')")
+    submitted = services.script.requests[-1].answers
+    assert [list(answer.option_keys) or answer.truth for answer in submitted] == [["B"], False]
+
+    await page.click("#earlier .open")
+    await page.until("document.querySelectorAll('.question').length === 5 && !document.querySelector('.grade')")
+    await page.click(".documents .remove")
+    await page.until("!document.querySelector('.documents li')")
+    assert services.docs.stored == {}
+
+
+async def test_stop_ends_a_run_and_keeps_its_questions(page: Page, url: str, services: FakeServices) -> None:
+    services.script.pause = 0.2
+    await page.show(url)
+    await page.click("#tab-practise")
+    await page.click("input[value=text]")
+    await page.type("[name=text]", ENGLISH)
+    await page.type("[name=count]", "30")
+    await page.click("#generate-button")
+    await page.until("document.querySelectorAll('.question').length === 2")
+    await page.click(".run .plain")
+    await page.until("document.querySelector('.run .stage').textContent.startsWith('Stopped')")
+    async with asyncio.timeout(3):
+        await services.script.was_cancelled.wait()
+    assert services.script.cancelled == ["GenerateExercise"]
+    assert any(type(request).__name__ == "CancelRunRequest" for request in services.script.requests)
+
+
+async def test_chinese_follows_the_browser_and_code_points_are_counted(page: Page, url: str, tmp_path: Path) -> None:
+    await page.show(url, language="zh-CN", width=390, height=844, dark=True)
+    assert await page.run("document.documentElement.lang") == "zh-CN"
+    await upload(page, tmp_path / "第三章.txt", CHINESE, "可以使用")
+    await page.type("#question", "光反应在哪里进行？")
+    await page.click("#ask-button")
+    await page.until("document.querySelector('.answer:not(.writing) .cite')")
+    # The first character lies outside the basic plane: two units in JavaScript, one in our offsets.
+    await page.run("document.querySelectorAll('.cite')[1].click()")
+    await page.until("document.querySelector('.source .context').textContent.includes('𠮷')")
+    assert await page.text(".source mark") == "叶绿体是进行光合作用的场所。"
+    assert await page.run("document.documentElement.scrollWidth <= innerWidth")
+    await page.click("#source-close")
+    await page.click("#language")
+    assert await page.text("#tab-ask") == "Ask"
+    assert "Ready" in await page.text(".documents .state")
+
+
+async def test_what_fails_is_said(page: Page, url: str, tmp_path: Path) -> None:
+    await page.show(url)
+    await upload(page, tmp_path / "secret.txt", "ENCRYPTED", "protected by a password")
+    await page.click("#tab-practise")
+    await page.click("#generate-button")
+    await page.until("document.querySelector('#messages').textContent.includes('no indexed material')")
+
+
+async def test_material_cannot_become_markup(page: Page, url: str, tmp_path: Path) -> None:
+    hostile = (
+        "<img src=x onerror=alert(1)> is what this sentence says. <script>document.title='owned'</script> says that."
+    )
+    await page.show(url)
+    await upload(page, tmp_path / "<b>bold<b>.txt", hostile, "Ready")
+    await page.type("#question", "<i>what</i>")
+    await page.click("#ask-button")
+    await page.until("document.querySelector('.answer:not(.writing) .cite')")
+    assert await page.run("document.querySelectorAll('main img, main script, main b, main i').length") == 0
+    assert await page.run("document.title") == "Tiku 题库"
+
+
+async def test_the_reference_is_a_plain_page(page: Page, url: str) -> None:
+    await page.show(f"{url}/docs")
+    assert "/api/v1/documents/{document_id}:parse" in await page.text("main")
