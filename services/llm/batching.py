@@ -22,7 +22,7 @@ class Limits:
 
     batch_texts: int = 16
     batch_bytes: int = 2048
-    """Most bytes of a batch of more than one text: 0.15 s of e5-small on two idle cores; larger ones are hardly faster."""
+    """Most bytes of a batch of more than one text: 0.15 s of e5-small on two idle cores; more is hardly faster."""
     text_bytes: int = 2560
     """What the longest text costs: the model reads no further than its own limit."""
     waiting_texts: int = 16_384

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from services.kit.settings import ServiceSettings
 
@@ -47,6 +48,9 @@ class LlmSettings(ServiceSettings):
 
     Embeddings: a remote server where TIKU_EMBED_BASE_URL is set, a local model folder otherwise.
     """
+
+    # Compose files pass variables on that nobody set: as empty texts, which no list and no folder is.
+    model_config = SettingsConfigDict(env_ignore_empty=True)
 
     llm_base_url: BaseUrl = ""
     llm_api_key: SecretStr = SecretStr("")

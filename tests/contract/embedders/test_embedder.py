@@ -99,12 +99,16 @@ async def test_a_cancelled_request_harms_nobody(embedder: Embedder) -> None:
     assert (await embedder.embed(["kept"], PASSAGE, 30)).count == 1
 
 
+@pytest.mark.parametrize("embedder", ["local"], indirect=True)
 async def test_a_model_with_prompts_tells_queries_from_passages(embedder: Embedder) -> None:
-    if not isinstance(embedder, LocalEmbedder):
-        pytest.skip("a model without prompts embeds both alike; the e5 prefixes over HTTP have a test below")
     (query,) = _rows(await embedder.embed(["light"], QUERY, 30))
     (passage,) = _rows(await embedder.embed(["light"], PASSAGE, 30))
     assert _cosine(query, passage) < 0.9999
+
+
+async def test_a_folder_that_is_no_model_ends_the_service(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="the embedding model cannot be loaded"):
+        await asyncio.wait_for(LocalEmbedder(tmp_path, "none", threads=1).run(), 60)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -282,6 +282,15 @@ async def test_an_end_without_a_finish_is_unavailable(wired: Bench) -> None:
     assert caught.value.reason == "PROVIDER_UNAVAILABLE"
 
 
+async def test_done_without_a_finish_is_an_end_whose_reason_is_unknown() -> None:
+    # Our own adapter alone: the SDK shows nobody its [DONE], so there such an end looks like a cut.
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(ScriptedProvider())
+        provider = await _adapter("http", server.base_url, stack)
+        server.answer(Script(tokens=TOKENS, finish_reason=None, usage=False))
+        assert (await _collect(provider))[-1] == Finish(FinishReason.UNKNOWN, None)
+
+
 async def test_a_finish_without_done_is_an_end(wired: Bench) -> None:
     wired.script(Script(tokens=TOKENS, done=False))
     assert (await _collect(wired.provider))[-1] == Finish(FinishReason.STOP, Usage(3, len(TOKENS)))

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -299,6 +300,12 @@ async def test_a_service_without_providers_says_what_is_missing() -> None:
         ):
             error = await _refused(call)
             assert (error.status, error.reason) == ("FAILED_PRECONDITION", reason)
+
+
+async def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=f"TIKU_EMBED_MODEL_PATH: {tmp_path} holds no"):
+        async with _service(embed_model_path=tmp_path):
+            pytest.fail("started without a model")
 
 
 async def test_read_file_is_not_served_yet() -> None:

@@ -16,6 +16,14 @@ def test_nothing_set_is_a_service_without_providers() -> None:
     assert LlmSettings().chat_providers == []
 
 
+def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LLM_BASE_URL", "LLM_MODEL", "LLM_PROVIDERS", "LLM_MAX_CONCURRENT", "EMBED_MODEL_PATH"):
+        monkeypatch.setenv(f"TIKU_{name}", "")
+    settings = LlmSettings()
+    assert settings.chat_providers == []
+    assert settings.embed_model_path is None
+
+
 def test_three_variables_make_one_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIKU_LLM_BASE_URL", "https://api.example.com/v1")
     monkeypatch.setenv("TIKU_LLM_API_KEY", "sk-secret")
