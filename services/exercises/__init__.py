@@ -1,0 +1,1 @@
+"""Exercises: questions from material, answers, grades."""

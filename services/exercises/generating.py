@@ -1,0 +1,261 @@
+"""Generating an exercise: for each question a passage, a generator, the checks, and further tries within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from services.exercises.asking import ask
+from services.exercises.checking import Accepted, Refusal, RefusedError, check
+from services.exercises.events import Event, Progress, QuestionMade, QuestionRefused, RunPhase, Token, Usage
+from services.exercises.languages import language_of
+from services.exercises.parsing import draft_of
+from services.exercises.ports import ChatModel, ClozeMaker, TokenUsage
+from services.exercises.prompting import question_task
+from services.exercises.question import (
+    AnswerKey,
+    Draft,
+    GeneratorChoice,
+    Option,
+    Passage,
+    Question,
+    QuestionKind,
+    Source,
+)
+from services.exercises.sentences import split
+from services.kit import errors
+from services.kit.ids import new_id
+
+logger = logging.getLogger(__name__)
+
+Publish = Callable[[Event], Awaitable[None]]
+
+_LETTERS = "ABCDEFGH"
+_STEMS_TO_AVOID = 4
+_SHORTEST_FOCUS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is wanted."""
+
+    passages: tuple[Passage, ...]
+    kinds: tuple[QuestionKind, ...]
+    count: int
+    generator: GeneratorChoice
+    model: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationLimits:
+    """Bounds of a run."""
+
+    in_flight: int = 2
+    """Questions that are being made at once."""
+    retries: int = 2
+    """Further tries of the model after a refused question."""
+    model_failures: int = 2
+    """Failed calls in a row after which a run stops asking the model."""
+    temperature: float = 0.4
+    question_seconds: float = 180.0
+    """Time that the model gets for one question."""
+
+
+class Generating:
+    """Makes the questions of one order. `run` is called once."""
+
+    def __init__(
+        self, order: Order, model: ChatModel, cloze: ClozeMaker, limits: GenerationLimits, publish: Publish
+    ) -> None:
+        self._order = order
+        self._model = model
+        self._cloze = cloze
+        self._limits = limits
+        self._publish = publish
+        self._rng = random.Random(order.seed)  # noqa: S311 - order of options, not secrets
+        self._accepted = Accepted()
+        self._stems: deque[str] = deque(maxlen=_STEMS_TO_AVOID)
+        self._focused: set[tuple[int, int]] = set()
+        self._bank: dict[QuestionKind, deque[Draft]] | None = None
+        self._bank_lock = asyncio.Lock()
+        self._adding = asyncio.Lock()
+        self._usage = TokenUsage()
+        self._failures = 0
+        self._model_error: errors.TikuError | None = None
+        self._made = 0
+
+    async def run(self) -> None:
+        """Makes the questions, publishing each as it is complete. Fewer than wanted is no error.
+
+        Raises the model's error when only the model may serve and it does not.
+        """
+        slots = iter(range(self._order.count))
+        await self._publish(Progress(RunPhase.GENERATING, 0, self._order.count))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(self._limits.in_flight, self._order.count)):
+                    group.create_task(self._fill(slots))
+        except* errors.TikuError as failed:
+            raise failed.exceptions[0] from None
+
+    async def _fill(self, slots: Iterator[int]) -> None:
+        for slot in slots:
+            kind = self._order.kinds[slot % len(self._order.kinds)]
+            made = self._order.generator is not GeneratorChoice.CLOZE_ONLY and await self._from_model(slot, kind)
+            if not made and self._order.generator is not GeneratorChoice.MODEL_ONLY:
+                await self._from_cloze(kind)
+
+    async def _from_model(self, slot: int, kind: QuestionKind) -> bool:
+        """Whether the model made a question that passes, within the tries it has."""
+        for attempt in range(1 + self._limits.retries):
+            if self._model_error is not None:
+                break
+            number, passage, focus = self._pick(slot, attempt)
+            task = question_task(
+                kind,
+                passage.text,
+                language_of(passage.text),
+                focus=focus,
+                avoid=tuple(self._stems),
+                model=self._order.model,
+                seed=self._order.seed + slot * 16 + attempt,
+                temperature=min(1.0, self._limits.temperature + 0.2 * attempt),
+            )
+            try:
+                async with asyncio.timeout(self._limits.question_seconds):
+                    reply = await ask(self._model, task, lambda text: self._publish(Token(text)))
+            except TimeoutError:
+                self._note_failure(errors.DeadlineExceeded("The model took too long.", reason="MODEL_TOO_SLOW"))
+                await self._refuse(kind, Refusal.MODEL_FAILED)
+                continue
+            except errors.TikuError as error:
+                self._note_failure(error)
+                if error.status != errors.FailedPrecondition.status:
+                    await self._refuse(kind, Refusal.MODEL_FAILED)
+                continue
+            self._failures = 0
+            await self._count(reply.usage)
+            try:
+                draft = draft_of(kind, reply.value(), passage=number, model=reply.model, rng=self._rng)
+                source = check(draft, passage, self._accepted)
+            except RefusedError as refused:
+                await self._refuse(kind, refused.reason)
+                continue
+            await self._add(draft, source)
+            return True
+        if self._model_error is not None and self._order.generator is GeneratorChoice.MODEL_ONLY:
+            raise self._model_error
+        return False
+
+    def _pick(self, slot: int, attempt: int) -> tuple[int, Passage, str]:
+        """A passage, spread evenly over the material and another one on each try, and a sentence of it to ask about
+        that nobody asked about."""
+        passages = self._order.passages
+        stride = max(1, len(passages) // self._order.count)
+        first = (slot * stride + attempt * max(1, len(passages) // 3)) % len(passages)
+        for step in range(len(passages)):
+            number = (first + step) % len(passages)
+            passage = passages[number]
+            sentences = [s for s in split(passage.text) if len(s.text) >= _SHORTEST_FOCUS and s.text[-1] in "。.！!"]
+            fresh = [s for s in sentences if (number, s.start) not in self._focused]
+            if fresh:
+                focus = self._rng.choice(fresh)
+                self._focused.add((number, focus.start))
+                return number, passage, focus.text
+        return first, passages[first], ""
+
+    def _note_failure(self, error: errors.TikuError) -> None:
+        """Remembers that the model failed; for good when no model is there, the request is wrong, or it fails again
+        and again."""
+        self._failures += 1
+        lasting = (errors.FailedPrecondition, errors.NotFound, errors.InvalidArgument, errors.Unimplemented)
+        if isinstance(error, lasting) or self._failures >= self._limits.model_failures:
+            self._model_error = error
+            logger.warning("model does not serve", extra={"reason": error.reason})
+
+    async def _from_cloze(self, kind: QuestionKind) -> None:
+        """Adds the next cloze question that passes: of a kind or, when there is none, of another wanted one."""
+        async with self._bank_lock:
+            if self._bank is None:
+                wanted = dict.fromkeys(self._order.kinds, 2 * self._order.count + 4)
+                drafts = await self._cloze.drafts(self._order.passages, wanted, self._order.seed)
+                self._bank = {k: deque(drafts.get(k, ())) for k in self._order.kinds}
+            bank = self._bank
+        for candidate in (kind, *(k for k in self._order.kinds if k is not kind)):
+            while bank[candidate]:
+                draft = bank[candidate].popleft()
+                try:
+                    source = check(draft, self._order.passages[draft.passage], self._accepted)
+                except RefusedError:
+                    # The bank holds more than is needed, repeats of the model's questions among them.
+                    continue
+                await self._add(draft, source)
+                return
+
+    async def _add(self, draft: Draft, source: Source) -> None:
+        async with self._adding:
+            number = self._made + 1
+            await self._publish(QuestionMade(question_of(draft, source, number)))
+            self._made = number
+            self._stems.append(draft.stem)
+            await self._publish(Progress(RunPhase.GENERATING, number, self._order.count))
+
+    async def _refuse(self, kind: QuestionKind, reason: Refusal) -> None:
+        await self._publish(QuestionRefused(kind, reason.value))
+
+    async def _count(self, usage: TokenUsage) -> None:
+        self._usage += usage
+        await self._publish(Usage(self._usage.prompt_tokens, self._usage.completion_tokens))
+
+
+def question_of(draft: Draft, source: Source, number: int) -> Question:
+    """The question of a draft that passed the checks."""
+    options = tuple(Option(_LETTERS[i], text) for i, text in enumerate(draft.options))
+    return Question(
+        question_id=new_id(),
+        number=number,
+        kind=draft.kind,
+        stem=draft.stem,
+        options=options,
+        answer_key=AnswerKey(
+            option_keys=tuple(_LETTERS[i] for i in sorted(draft.correct)),
+            truth=draft.truth,
+            blanks=draft.blanks,
+            reference=draft.reference,
+            rubric=draft.rubric,
+        ),
+        explanation=draft.explanation,
+        source=source,
+        generator=draft.generator,
+        model=draft.model,
+        points=points_of(draft),
+    )
+
+
+def points_of(draft: Draft) -> float:
+    """What a question is worth: 2 for a multiple choice, 1 a gap, the sum of its rubric for a short answer, else 1."""
+    match draft.kind:
+        case QuestionKind.MULTIPLE_CHOICE:
+            return 2.0
+        case QuestionKind.FILL_IN_THE_BLANK:
+            return float(len(draft.blanks))
+        case QuestionKind.SHORT_ANSWER:
+            return sum(point.points for point in draft.rubric)
+        case _:
+            return 1.0
+
+
+def default_title(passages: Sequence[Passage], topic: str) -> str:
+    """A title taken from the material: the topic, the documents' name, or the text's first line."""
+    if topic.strip():
+        return topic.strip()[:80]
+    names = list(dict.fromkeys(passage.document_name for passage in passages if passage.document_name))
+    if names:
+        return names[0] if len(names) == 1 else f"{names[0]} (+{len(names) - 1})"
+    line = passages[0].text.lstrip("# \n").split("\n", 1)[0]
+    return line if len(line) <= 60 else line[:59] + "…"

@@ -1,0 +1,157 @@
+"""The gRPC edge of exercises: translate in, call the domain, translate out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from services.exercises import translating
+from services.exercises.analyzing import Analyst
+from services.exercises.keeping import Exercises
+from services.exercises.making import ExerciseMaker, Wish
+from services.exercises.material import MaterialReader, passages_of_text
+from services.exercises.ports import ProfileStore
+from services.exercises.practising import Practice
+from services.exercises.profile import IMMUTABLE_FIELDS, MUTABLE_FIELDS, changes
+from services.exercises.runs import Runs
+from services.kit import context
+from tiku.exercises.v1 import exercises_pb2, exercises_pb2_grpc, profile_pb2, profile_pb2_grpc
+
+_MOST_ANALYZED_PASSAGES = 200
+
+
+class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
+    """`tiku.exercises.v1.ExercisesService`; whose exercises are meant follows from the request's user."""
+
+    def __init__(
+        self,
+        maker: ExerciseMaker,
+        runs: Runs,
+        exercises: Exercises,
+        practice: Practice,
+        analyst: Analyst,
+        reader: MaterialReader,
+    ) -> None:
+        self._maker = maker
+        self._runs = runs
+        self._exercises = exercises
+        self._practice = practice
+        self._analyst = analyst
+        self._reader = reader
+
+    async def AnalyzeMaterial(  # noqa: N802 - gRPC's name
+        self, request: exercises_pb2.AnalyzeMaterialRequest, _: Any
+    ) -> exercises_pb2.AnalyzeMaterialResponse:
+        """Say what a text teaches."""
+        analysis = await self._analyst.analyze(passages_of_text(request.text), request.model)
+        return exercises_pb2.AnalyzeMaterialResponse(analysis=translating.analysis_message(analysis))
+
+    async def AnalyzeFile(  # noqa: N802
+        self, request: exercises_pb2.AnalyzeFileRequest, _: Any
+    ) -> exercises_pb2.AnalyzeFileResponse:
+        """Say what an indexed document teaches."""
+        passages = await self._reader.passages([request.document_id.lower()], "", _MOST_ANALYZED_PASSAGES)
+        analysis = await self._analyst.analyze(passages, request.model)
+        return exercises_pb2.AnalyzeFileResponse(analysis=translating.analysis_message(analysis))
+
+    async def GenerateExercise(  # noqa: N802
+        self, request: exercises_pb2.GenerateExerciseRequest, _: Any
+    ) -> AsyncIterator[exercises_pb2.GenerateExerciseResponse]:
+        """Make questions and stream the run."""
+        wish = Wish(
+            text=request.text,
+            document_ids=tuple(document_id.lower() for document_id in request.documents.document_ids),
+            topic=request.documents.topic,
+            kinds=tuple(translating.KINDS_BY_NUMBER[kind] for kind in request.kinds),
+            count=request.count,
+            generator=translating.CHOICES[request.generator],
+            model=request.model,
+            title=request.title,
+            detached=request.detached,
+        )
+        async with aclosing(self._maker.make(context.current().user_id, wish)) as run:
+            async for numbered in run:
+                event = translating.event_message(numbered, include_answers=request.include_answers)
+                yield exercises_pb2.GenerateExerciseResponse(event=event)
+
+    async def ResumeRun(  # noqa: N802
+        self, request: exercises_pb2.ResumeRunRequest, _: Any
+    ) -> AsyncIterator[exercises_pb2.ResumeRunResponse]:
+        """Stream the rest of a run."""
+        owner = context.current().user_id
+        async with aclosing(self._runs.follow(owner, request.run_id.lower(), request.after)) as run:
+            async for numbered in run:
+                event = translating.event_message(numbered, include_answers=request.include_answers)
+                yield exercises_pb2.ResumeRunResponse(event=event)
+
+    async def CancelRun(  # noqa: N802
+        self, request: exercises_pb2.CancelRunRequest, _: Any
+    ) -> exercises_pb2.CancelRunResponse:
+        """Stop a run."""
+        state = await self._runs.cancel(context.current().user_id, request.run_id.lower())
+        return exercises_pb2.CancelRunResponse(state=translating.STATES[state])
+
+    async def GetExercise(  # noqa: N802
+        self, request: exercises_pb2.GetExerciseRequest, _: Any
+    ) -> exercises_pb2.GetExerciseResponse:
+        """Return an exercise."""
+        exercise = await self._exercises.get(context.current().user_id, request.exercise_id.lower())
+        return exercises_pb2.GetExerciseResponse(
+            exercise=translating.exercise_message(exercise, include_answers=request.include_answers)
+        )
+
+    async def ListExercises(  # noqa: N802
+        self, request: exercises_pb2.ListExercisesRequest, _: Any
+    ) -> exercises_pb2.ListExercisesResponse:
+        """List exercises, newest first."""
+        exercises, token = await self._exercises.list(context.current().user_id, request.page_size, request.page_token)
+        return exercises_pb2.ListExercisesResponse(
+            exercises=[translating.exercise_message(exercise, include_answers=False) for exercise in exercises],
+            next_page_token=token,
+        )
+
+    async def SubmitExercise(  # noqa: N802
+        self, request: exercises_pb2.SubmitExerciseRequest, _: Any
+    ) -> exercises_pb2.SubmitExerciseResponse:
+        """Grade answers."""
+        submission = await self._practice.submit(
+            context.current().user_id,
+            request.exercise_id.lower(),
+            [translating.answer_value(answer) for answer in request.answers],
+        )
+        return exercises_pb2.SubmitExerciseResponse(submission=translating.submission_message(submission))
+
+    async def DeleteExercise(  # noqa: N802
+        self, request: exercises_pb2.DeleteExerciseRequest, _: Any
+    ) -> exercises_pb2.DeleteExerciseResponse:
+        """Remove an exercise."""
+        await self._exercises.delete(context.current().user_id, request.exercise_id.lower())
+        return exercises_pb2.DeleteExerciseResponse()
+
+
+class ProfileServicer(profile_pb2_grpc.ProfileServiceServicer):
+    """`tiku.exercises.v1.ProfileService`."""
+
+    def __init__(self, profiles: ProfileStore) -> None:
+        self._profiles = profiles
+
+    async def GetProfile(  # noqa: N802
+        self, _request: profile_pb2.GetProfileRequest, _: Any
+    ) -> profile_pb2.GetProfileResponse:
+        """Return the caller's profile."""
+        profile = await self._profiles.get_or_create(context.current().user_id)
+        return profile_pb2.GetProfileResponse(profile=translating.profile_message(profile))
+
+    async def UpdateProfile(  # noqa: N802
+        self, request: profile_pb2.UpdateProfileRequest, _: Any
+    ) -> profile_pb2.UpdateProfileResponse:
+        """Change the caller's profile."""
+        given = request.profile
+        wanted = changes(
+            values={name: getattr(given, name) for name in MUTABLE_FIELDS},
+            mask=list(request.update_mask.paths),
+            set_fields={field.name for field, _ in given.ListFields()} & {*MUTABLE_FIELDS, *IMMUTABLE_FIELDS},
+        )
+        profile = await self._profiles.update(context.current().user_id, wanted)
+        return profile_pb2.UpdateProfileResponse(profile=translating.profile_message(profile))

@@ -1,0 +1,1 @@
+"""Where exercises, runs, submissions and profiles are kept."""

@@ -1,0 +1,28 @@
+"""How a run ends whose process died."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from services.exercises.events import Done, Event, QuestionMade, QuestionRefused
+from services.exercises.question import Generator, RunState
+
+NUMBER_GAP = 1_000_000
+"""Between the last stored event and the one that ends an interrupted run: the tokens in between had numbers and were
+not stored, and a reader who saw them must still find the end above the last number it saw."""
+
+
+def interrupted(exercise_id: str, events: Sequence[Event]) -> Done:
+    """The last event of a run of which these events were stored."""
+    made = Counter(event.question.generator for event in events if isinstance(event, QuestionMade))
+    return Done(
+        state=RunState.FAILED,
+        exercise_id=exercise_id,
+        question_count=made.total(),
+        model_count=made[Generator.MODEL],
+        cloze_count=made[Generator.CLOZE],
+        rejected_count=sum(isinstance(event, QuestionRefused) for event in events),
+        reason="INTERRUPTED",
+        message="The process that worked at the run ended.",
+    )

@@ -1,0 +1,314 @@
+"""Exercises, runs, submissions and profiles in PostgreSQL, in the schema `exercises`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from services.exercises.events import Event, QuestionMade
+from services.exercises.grading import Submission
+from services.exercises.ports import Page, RunRow
+from services.exercises.profile import MUTABLE_FIELDS, Profile
+from services.exercises.question import Exercise, Question, RunState
+from services.exercises.stores import encoding
+from services.exercises.stores.expiry import NUMBER_GAP, interrupted
+from services.kit.errors import Aborted
+from services.kit.migrations import migrate
+
+if TYPE_CHECKING:
+    Pool = asyncpg.Pool[asyncpg.Record]
+
+SCHEMA = "exercises"
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@asynccontextmanager
+async def open_pool(dsn: str, *, max_size: int, command_timeout: float) -> AsyncIterator[Pool]:
+    """A pool of connections to a database whose schema is up to date."""
+    await migrate(dsn, SCHEMA, MIGRATIONS)
+    pool = await asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=max_size,
+        command_timeout=command_timeout,
+        server_settings={"search_path": SCHEMA, "application_name": "tiku-exercises"},
+    )
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+class PostgresExerciseStore:
+    """`ports.ExerciseStore` over asyncpg."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def create_run(self, exercise: Exercise, *, instance: str, lease_seconds: float) -> None:
+        """See `ports.ExerciseStore`."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(
+                "INSERT INTO exercises (exercise_id, owner, title, language, document_ids, create_time) "
+                "VALUES ($1, $2, $3, $4, $5, $6)",
+                exercise.exercise_id,
+                exercise.owner,
+                exercise.title,
+                exercise.language,
+                list(exercise.document_ids),
+                exercise.create_time,
+            )
+            await connection.execute(
+                "INSERT INTO runs (run_id, exercise_id, owner, state, instance, lease_until) "
+                "VALUES ($1, $2, $3, 'running', $4, now() + $5)",
+                exercise.run_id,
+                exercise.exercise_id,
+                exercise.owner,
+                instance,
+                timedelta(seconds=lease_seconds),
+            )
+
+    async def add_question(self, run_id: str, number: int, question: Question) -> None:
+        """See `ports.ExerciseStore`."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await _add_event(connection, run_id, number, QuestionMade(question))
+            await connection.execute(
+                "INSERT INTO questions (question_id, exercise_id, number, points, body) "
+                "SELECT $2, exercise_id, $3, $4, $5 FROM runs WHERE run_id = $1",
+                run_id,
+                question.question_id,
+                question.number,
+                question.points,
+                encoding.encode_question(question),
+            )
+
+    async def add_event(self, run_id: str, number: int, event: Event) -> None:
+        """See `ports.ExerciseStore`."""
+        async with self._pool.acquire() as connection:
+            await _add_event(connection, run_id, number, event)
+
+    async def finish_run(self, run_id: str, state: RunState, number: int, event: Event) -> bool:
+        """See `ports.ExerciseStore`."""
+        name, body = encoding.encode_event(event)
+        async with self._pool.acquire() as connection:
+            done = await connection.fetchval(
+                "WITH ended AS (UPDATE runs SET state = $2 WHERE run_id = $1 AND state = 'running' RETURNING run_id) "
+                "INSERT INTO run_events (run_id, number, name, body) SELECT run_id, $3, $4, $5 FROM ended RETURNING 1",
+                run_id,
+                state.value,
+                number,
+                name,
+                body,
+            )
+            return done is not None
+
+    async def renew_leases(self, instance: str, lease_seconds: float) -> set[str]:
+        """See `ports.ExerciseStore`."""
+        rows = await self._pool.fetch(
+            "UPDATE runs SET lease_until = now() + $2 WHERE instance = $1 AND state = 'running' "
+            "RETURNING run_id, cancel_requested",
+            instance,
+            timedelta(seconds=lease_seconds),
+        )
+        return {str(row["run_id"]) for row in rows if row["cancel_requested"]}
+
+    async def expire_runs(self) -> list[str]:
+        """See `ports.ExerciseStore`."""
+        rows = await self._pool.fetch(
+            "SELECT run_id, exercise_id FROM runs WHERE state = 'running' AND lease_until < now()"
+        )
+        expired = []
+        for row in rows:
+            run_id = str(row["run_id"])
+            stored = await self.events_after(run_id, 0)
+            done = interrupted(str(row["exercise_id"]), [event for _, event in stored])
+            last = stored[-1][0] if stored else 0
+            if await self.finish_run(run_id, done.state, last + NUMBER_GAP, done):
+                expired.append(run_id)
+        return expired
+
+    async def request_cancel(self, run_id: str) -> None:
+        """See `ports.ExerciseStore`."""
+        await self._pool.execute(
+            "UPDATE runs SET cancel_requested = true WHERE run_id = $1 AND state = 'running'", run_id
+        )
+
+    async def get_run(self, owner: str, run_id: str) -> RunRow | None:
+        """See `ports.ExerciseStore`."""
+        row = await self._pool.fetchrow("SELECT * FROM runs WHERE run_id = $1 AND owner = $2", run_id, owner)
+        if row is None:
+            return None
+        return RunRow(
+            run_id=str(row["run_id"]),
+            exercise_id=str(row["exercise_id"]),
+            owner=row["owner"],
+            state=RunState(row["state"]),
+            create_time=row["create_time"],
+        )
+
+    async def events_after(self, run_id: str, number: int) -> list[tuple[int, Event]]:
+        """See `ports.ExerciseStore`."""
+        rows = await self._pool.fetch(
+            "SELECT number, name, body FROM run_events WHERE run_id = $1 AND number > $2 ORDER BY number",
+            run_id,
+            number,
+        )
+        return [(row["number"], encoding.decode_event(row["name"], row["body"])) for row in rows]
+
+    async def get_exercise(self, owner: str, exercise_id: str) -> Exercise | None:
+        """See `ports.ExerciseStore`."""
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            row = await connection.fetchrow(
+                f"{_EXERCISES} WHERE e.exercise_id = $1 AND e.owner = $2",
+                exercise_id,
+                owner,
+            )
+            if row is None:
+                return None
+            bodies = await connection.fetch(
+                "SELECT body FROM questions WHERE exercise_id = $1 ORDER BY number", exercise_id
+            )
+        return _exercise(row, tuple(encoding.decode_question(body["body"]) for body in bodies))
+
+    async def list_exercises(self, owner: str, *, limit: int, before: str | None) -> Page:
+        """See `ports.ExerciseStore`."""
+        rows = await self._pool.fetch(
+            f"{_EXERCISES} WHERE e.owner = $1 AND ($2::uuid IS NULL OR e.exercise_id < $2) "
+            "ORDER BY e.exercise_id DESC LIMIT $3",
+            owner,
+            before,
+            limit + 1,
+        )
+        page = tuple(_exercise(row, ()) for row in rows[:limit])
+        return Page(page, page[-1].exercise_id if len(rows) > limit else None)
+
+    async def delete_exercise(self, owner: str, exercise_id: str) -> str | None:
+        """See `ports.ExerciseStore`."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            run_id = await connection.fetchval(
+                "SELECT run_id FROM runs WHERE exercise_id = $1 AND owner = $2 FOR UPDATE", exercise_id, owner
+            )
+            if run_id is None:
+                return None
+            await connection.execute("DELETE FROM exercises WHERE exercise_id = $1", exercise_id)
+        return str(run_id)
+
+    async def add_submission(self, submission: Submission) -> bool:
+        """See `ports.ExerciseStore`."""
+        stored = await self._pool.fetchval(
+            "INSERT INTO submissions (submission_id, exercise_id, owner, grades, create_time) "
+            "SELECT $1, exercise_id, $3, $4, $5 FROM exercises WHERE exercise_id = $2 FOR KEY SHARE RETURNING 1",
+            submission.submission_id,
+            submission.exercise_id,
+            submission.owner,
+            encoding.encode_grades(submission.grades),
+            submission.create_time,
+        )
+        return stored is not None
+
+    async def get_submission(self, owner: str, submission_id: str) -> Submission | None:
+        """See `ports.ExerciseStore`."""
+        row = await self._pool.fetchrow(
+            "SELECT * FROM submissions WHERE submission_id = $1 AND owner = $2", submission_id, owner
+        )
+        if row is None:
+            return None
+        return Submission(
+            submission_id=str(row["submission_id"]),
+            exercise_id=str(row["exercise_id"]),
+            owner=row["owner"],
+            grades=encoding.decode_grades(row["grades"]),
+            create_time=row["create_time"],
+        )
+
+    async def ping(self) -> None:
+        """Raises when the database does not answer."""
+        await self._pool.fetchval("SELECT 1")
+
+
+class PostgresProfileStore:
+    """`ports.ProfileStore` over asyncpg."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def get_or_create(self, user_id: str) -> Profile:
+        """See `ports.ProfileStore`."""
+        row = await self._pool.fetchrow("SELECT * FROM profiles WHERE user_id = $1", user_id)
+        return _profile(row) if row is not None else await self.update(user_id, {})
+
+    async def update(self, user_id: str, changes: Mapping[str, str | int]) -> Profile:
+        """See `ports.ProfileStore`."""
+        # A field without a change is passed as NULL and keeps its value: one statement for every mask.
+        values = [changes.get(field) for field in MUTABLE_FIELDS]
+        row = await self._pool.fetchrow(
+            "INSERT INTO profiles AS p (user_id, display_name, language, goal, daily_question_goal) "
+            "VALUES ($1, coalesce($2, ''), coalesce($3, ''), coalesce($4, ''), coalesce($5, 0)) "
+            "ON CONFLICT (user_id) DO UPDATE SET display_name = coalesce($2, p.display_name), "
+            "language = coalesce($3, p.language), goal = coalesce($4, p.goal), "
+            "daily_question_goal = coalesce($5, p.daily_question_goal), "
+            "update_time = CASE WHEN $6 THEN now() ELSE p.update_time END RETURNING *",
+            user_id,
+            *values,
+            bool(changes),
+        )
+        assert row is not None
+        return _profile(row)
+
+
+_EXERCISES = (
+    "SELECT e.*, r.run_id, r.state, q.question_count, q.points FROM exercises e JOIN runs r USING (exercise_id) "
+    "CROSS JOIN LATERAL (SELECT count(*) AS question_count, coalesce(sum(points), 0) AS points "
+    "FROM questions WHERE exercise_id = e.exercise_id) q"
+)
+
+
+async def _add_event(connection: Any, run_id: str, number: int, event: Event) -> None:
+    """Stores an event if its run is running; the row lock keeps whoever ends the run waiting."""
+    name, body = encoding.encode_event(event)
+    stored = await connection.fetchval(
+        "INSERT INTO run_events (run_id, number, name, body) "
+        "SELECT run_id, $2, $3, $4 FROM runs WHERE run_id = $1 AND state = 'running' FOR SHARE RETURNING 1",
+        run_id,
+        number,
+        name,
+        body,
+    )
+    if stored is None:
+        raise Aborted("The run has ended.", reason="RUN_ENDED")
+
+
+def _exercise(row: asyncpg.Record, questions: tuple[Question, ...]) -> Exercise:
+    return Exercise(
+        exercise_id=str(row["exercise_id"]),
+        run_id=str(row["run_id"]),
+        owner=row["owner"],
+        title=row["title"],
+        language=row["language"],
+        document_ids=tuple(row["document_ids"]),
+        create_time=row["create_time"],
+        run_state=RunState(row["state"]),
+        question_count=row["question_count"],
+        points=row["points"],
+        questions=questions,
+    )
+
+
+def _profile(row: asyncpg.Record) -> Profile:
+    return Profile(
+        user_id=row["user_id"],
+        create_time=row["create_time"],
+        update_time=row["update_time"],
+        display_name=row["display_name"],
+        language=row["language"],
+        goal=row["goal"],
+        daily_question_goal=row["daily_question_goal"],
+    )

@@ -1,0 +1,61 @@
+"""The CPU-bound work of this service, as functions that worker processes run, and the ports over them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+
+from services.exercises.cloze import Cloze
+from services.exercises.extracting import Extract, extract
+from services.exercises.question import Draft, Passage, QuestionKind
+from services.exercises.segmentation import Dictionary
+from services.kit.workers import WorkerPool
+
+
+@functools.cache
+def dictionary() -> Dictionary:
+    """The Chinese dictionary of this worker process, read once."""
+    return Dictionary.load()
+
+
+def warm() -> None:
+    """Reads the dictionary ahead of the first work."""
+    dictionary()
+
+
+def make_drafts(
+    passages: Sequence[Passage], kinds: Mapping[QuestionKind, int], seed: int
+) -> dict[QuestionKind, list[Draft]]:
+    """Cloze questions of a material."""
+    return Cloze(passages, dictionary(), seed).drafts(kinds)
+
+
+def make_extract(passages: Sequence[Passage], count: int) -> Extract:
+    """Key sentences, level and what can be asked about a material."""
+    return extract(passages, count, dictionary())
+
+
+class PooledCloze:
+    """`ports.ClozeMaker` in worker processes."""
+
+    def __init__(self, pool: WorkerPool, timeout: float) -> None:
+        self._pool = pool
+        self._timeout = timeout
+
+    async def drafts(
+        self, passages: Sequence[Passage], kinds: Mapping[QuestionKind, int], seed: int
+    ) -> dict[QuestionKind, list[Draft]]:
+        """See `ports.ClozeMaker`."""
+        return await self._pool.run(make_drafts, tuple(passages), dict(kinds), seed, timeout=self._timeout)
+
+
+class PooledExtractor:
+    """`ports.Extractor` in worker processes."""
+
+    def __init__(self, pool: WorkerPool, timeout: float) -> None:
+        self._pool = pool
+        self._timeout = timeout
+
+    async def extract(self, passages: Sequence[Passage], count: int) -> Extract:
+        """See `ports.Extractor`."""
+        return await self._pool.run(make_extract, tuple(passages), count, timeout=self._timeout)

@@ -1,0 +1,266 @@
+"""Runs: numbered events, readers that come and go, cancellation, processes that die."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from services.exercises.events import Done, Event, Numbered, QuestionMade, Started, Token
+from services.exercises.question import (
+    AnswerKey,
+    Exercise,
+    Generator,
+    Question,
+    QuestionKind,
+    RunState,
+    Source,
+)
+from services.exercises.runs import RunLimits, Runs
+from services.exercises.stores.memory import MemoryExerciseStore
+from services.kit.errors import NotFound, ResourceExhausted, Unavailable
+from services.kit.ids import new_id
+
+FAST = RunLimits(renew_seconds=0.01, poll_seconds=0.01, lease_seconds=0.2)
+Publish = Callable[[Event], Awaitable[None]]
+
+
+def exercise() -> Exercise:
+    return Exercise(new_id(), new_id(), "ann", "Title", "en", (), datetime.now(UTC))
+
+
+def question(number: int) -> Question:
+    return Question(
+        new_id(), number, QuestionKind.TRUE_FALSE, f"s{number}", (), AnswerKey(truth=True), "e", Source(0, 1, "q"),
+        Generator.CLOZE, "", 1.0,
+    )  # fmt: skip
+
+
+async def two_questions(publish: Publish) -> None:
+    await publish(Token("a"))
+    await publish(QuestionMade(question(1)))
+    await publish(Token("b"))
+    await publish(QuestionMade(question(2)))
+
+
+class Paced:
+    """Work that goes on one event at a time, when told."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Semaphore(0)
+        self.cancelled = asyncio.Event()
+
+    async def __call__(self, publish: Publish) -> None:
+        try:
+            number = 0
+            while True:
+                await self.go.acquire()
+                number += 1
+                await publish(Token(f"t{number}"))
+                await publish(QuestionMade(question(number)))
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+
+
+@pytest.fixture
+def store() -> MemoryExerciseStore:
+    return MemoryExerciseStore()
+
+
+@pytest.fixture
+async def runs(store: MemoryExerciseStore) -> AsyncIterator[Runs]:
+    async with Runs.open(store, "one", FAST) as opened:
+        yield opened
+
+
+async def take(events: AsyncIterator[Numbered], count: int) -> list[Numbered]:
+    return [await anext(events) for _ in range(count)]
+
+
+async def test_events_are_numbered_from_one_and_end_with_done(runs: Runs) -> None:
+    made = exercise()
+    events = [numbered async for numbered in runs.start(made, two_questions, detached=False)]
+    assert [numbered.number for numbered in events] == list(range(1, 7))
+    assert events[0].event == Started(made.run_id, made.exercise_id)
+    assert events[-1].event == Done(RunState.DONE, made.exercise_id, question_count=2, cloze_count=2)
+
+
+async def test_a_question_is_stored_before_it_is_told(runs: Runs, store: MemoryExerciseStore) -> None:
+    made = exercise()
+    async for numbered in runs.start(made, two_questions, detached=False):
+        if isinstance(numbered.event, QuestionMade):
+            stored = await store.get_exercise("ann", made.exercise_id)
+            assert stored is not None
+            assert numbered.event.question in stored.questions
+
+
+async def test_an_ended_run_is_read_again_without_its_tokens_from_any_number(runs: Runs) -> None:
+    made = exercise()
+    live = [numbered async for numbered in runs.start(made, two_questions, detached=False)]
+    kept = [numbered for numbered in live if not isinstance(numbered.event, Token)]
+    for after in range(len(live) + 1):
+        again = [numbered async for numbered in runs.follow("ann", made.run_id, after)]
+        assert again == [numbered for numbered in kept if numbered.number > after]
+
+
+async def test_closing_the_stream_cancels_the_run_and_keeps_its_questions(
+    runs: Runs, store: MemoryExerciseStore
+) -> None:
+    made, work = exercise(), Paced()
+    events = runs.start(made, work, detached=False)
+    work.go.release()
+    await take(events, 3)
+    await events.aclose()
+    async with asyncio.timeout(0.1):
+        await work.cancelled.wait()
+    assert await runs.cancel("ann", made.run_id) is RunState.CANCELLED
+    stored = await store.get_exercise("ann", made.exercise_id)
+    assert stored is not None
+    assert (stored.question_count, stored.run_state) == (1, RunState.CANCELLED)
+    last = [numbered async for numbered in runs.follow("ann", made.run_id, 0)][-1]
+    assert last.event == Done(RunState.CANCELLED, made.exercise_id, question_count=1, cloze_count=1)
+
+
+async def test_a_detached_run_goes_on_and_is_followed_from_where_its_reader_left(runs: Runs) -> None:
+    made, work = exercise(), Paced()
+    events = runs.start(made, work, detached=True)
+    work.go.release()
+    seen = await take(events, 3)
+    await events.aclose()
+    work.go.release()
+    following = runs.follow("ann", made.run_id, seen[-1].number)
+    more = [await anext(following)]
+    work.go.release()
+    while not isinstance(more[-1].event, QuestionMade) or more[-1].event.question.number < 3:
+        more.append(await anext(following))
+    numbers = [numbered.number for numbered in [*seen, *more]]
+    assert numbers == sorted(set(numbers))
+    assert [n.event.question.number for n in [*seen, *more] if isinstance(n.event, QuestionMade)] == [1, 2, 3]
+    assert await runs.cancel("ann", made.run_id) is RunState.CANCELLED
+    assert isinstance((await anext(following)).event, Done)
+
+
+async def test_two_readers_hear_the_same(runs: Runs) -> None:
+    made, work = exercise(), Paced()
+    first = runs.start(made, work, detached=True)
+    assert (await anext(first)).number == 1
+    second = runs.follow("ann", made.run_id, 0)
+    assert (await anext(second)).number == 1
+    for _ in range(3):
+        work.go.release()
+    assert await take(first, 6) == await take(second, 6)
+    await runs.cancel("ann", made.run_id)
+    await first.aclose()
+    await second.aclose()
+
+
+async def test_a_slow_reader_loses_tokens_and_nothing_else(runs: Runs) -> None:
+    made, over = exercise(), asyncio.Event()
+
+    async def chatty(publish: Publish) -> None:
+        for number in range(1, 41):
+            for _ in range(50):
+                await publish(Token("x"))
+            await publish(QuestionMade(question(number)))
+        over.set()
+
+    events = runs.start(made, chatty, detached=True)
+    heard = [await anext(events)]
+    await over.wait()
+    heard += [numbered async for numbered in events]
+    assert [n.event.question.number for n in heard if isinstance(n.event, QuestionMade)] == list(range(1, 41))
+    numbers = [numbered.number for numbered in heard]
+    assert numbers == sorted(set(numbers))
+    assert sum(isinstance(n.event, Token) for n in heard) < 2000
+    assert isinstance(heard[-1].event, Done)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(Unavailable("away", reason="AWAY"), "AWAY"), (ValueError("secret"), "INTERNAL")]
+)
+async def test_a_failing_run_says_why_and_nothing_of_its_inside(runs: Runs, error: Exception, reason: str) -> None:
+    async def fail(_: Publish) -> None:
+        raise error
+
+    last = [numbered async for numbered in runs.start(exercise(), fail, detached=False)][-1].event
+    assert isinstance(last, Done)
+    assert (last.state, last.reason) == (RunState.FAILED, reason)
+    assert "secret" not in last.message
+
+
+async def test_a_run_without_questions_failed(runs: Runs) -> None:
+    async def nothing(_: Publish) -> None:
+        pass
+
+    last = [numbered async for numbered in runs.start(exercise(), nothing, detached=False)][-1].event
+    assert isinstance(last, Done)
+    assert (last.state, last.reason) == (RunState.FAILED, "NO_QUESTIONS")
+
+
+async def test_a_run_whose_process_died_is_interrupted_when_next_read(store: MemoryExerciseStore) -> None:
+    made = exercise()
+    await store.create_run(made, instance="dead", lease_seconds=0.05)
+    await store.add_event(made.run_id, 1, Started(made.run_id, made.exercise_id))
+    await store.add_question(made.run_id, 7, question(1))
+    async with Runs.open(store, "other", FAST) as runs:
+        events = [numbered async for numbered in runs.follow("ann", made.run_id, 500)]
+    assert len(events) == 1
+    done = events[0].event
+    assert isinstance(done, Done)
+    assert (done.state, done.reason, done.question_count) == (RunState.FAILED, "INTERRUPTED", 1)
+    assert events[0].number > 500
+
+
+async def test_a_run_of_another_process_is_followed_and_cancelled_there(store: MemoryExerciseStore) -> None:
+    made, work = exercise(), Paced()
+    async with Runs.open(store, "one", FAST) as one, Runs.open(store, "two", FAST) as two:
+        events = one.start(made, work, detached=True)
+        await anext(events)
+        following = two.follow("ann", made.run_id, 0)
+        assert (await anext(following)).number == 1
+        work.go.release()
+        assert isinstance((await anext(following)).event, QuestionMade)
+        assert await two.cancel("ann", made.run_id) is RunState.CANCELLED
+        assert work.cancelled.is_set()
+        assert isinstance((await anext(following)).event, Done)
+        await events.aclose()
+
+
+async def test_stopping_the_service_interrupts_its_runs(store: MemoryExerciseStore) -> None:
+    made, work = exercise(), Paced()
+    async with Runs.open(store, "one", FAST) as runs:
+        events = runs.start(made, work, detached=True)
+        await anext(events)
+        await events.aclose()
+    row = await store.get_run("ann", made.run_id)
+    assert row is not None
+    assert row.state is RunState.FAILED
+    assert work.cancelled.is_set()
+
+
+async def test_leases_keep_a_long_run_alive(runs: Runs, store: MemoryExerciseStore) -> None:
+    made, work = exercise(), Paced()
+    events = runs.start(made, work, detached=True)
+    await anext(events)
+    await asyncio.sleep(0.4)
+    assert await store.expire_runs() == []
+    await runs.cancel("ann", made.run_id)
+    await events.aclose()
+
+
+async def test_runs_are_bounded_and_what_is_not_there_is_not_found(store: MemoryExerciseStore) -> None:
+    async with Runs.open(store, "one", RunLimits(most_live=1)) as runs:
+        made, work = exercise(), Paced()
+        events = runs.start(made, work, detached=False)
+        await anext(events)
+        with pytest.raises(ResourceExhausted) as refused:
+            await anext(runs.start(exercise(), work, detached=False))
+        assert refused.value.retry_after
+        with pytest.raises(NotFound):
+            await anext(runs.follow("bob", made.run_id, 0))
+        with pytest.raises(NotFound):
+            await runs.cancel("bob", made.run_id)
+        await events.aclose()

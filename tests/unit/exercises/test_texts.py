@@ -1,0 +1,82 @@
+"""Normal form, sentences, quotes and languages."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.exercises.languages import fits, language_of
+from services.exercises.material import passages_of_text
+from services.exercises.quoting import locate
+from services.exercises.sentences import split
+from services.exercises.texts import flatten, normalize
+from services.kit.errors import InvalidArgument
+from tests.unit.exercises.fakes import material
+
+
+def test_normal_form_is_stable_and_hides_nothing() -> None:
+    raw = "\ufeffe\u0301tude\r\nLine\u00a0two\u200b\x00\r\n\r\n\r\n\r\nEnd \t\n"
+    assert normalize(raw) == "étude\nLine two\n\nEnd"
+    assert normalize(normalize(raw)) == normalize(raw)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("一句话。第二句！第三句？", ["一句话。", "第二句！", "第三句？"]),
+        ("He said “no.” Then he left.", ["He said “no.”", "Then he left."]),
+        (
+            "Dr. Calvin won in 3.5 days, e.g. quickly. He left.",
+            ["Dr. Calvin won in 3.5 days, e.g. quickly.", "He left."],
+        ),
+        ("# 标题\n正文开始。", ["标题", "正文开始。"]),
+        ("- first item\n- second item", ["first item", "second item"]),
+        ("1. 水。\n2. 光。", ["水。", "光。"]),
+    ],
+)
+def test_sentences(text: str, expected: list[str]) -> None:
+    assert [sentence.text for sentence in split(text)] == expected
+
+
+def test_a_wrapped_line_is_one_sentence_and_its_slice_is_exact() -> None:
+    text = "Chlorophyll is the green pigment that absorbs light energy in\nthe thylakoid membrane. Water is split."
+    first, second = split(text)
+    assert first.text == "Chlorophyll is the green pigment that absorbs light energy in the thylakoid membrane."
+    assert text[second.start : second.end] == "Water is split."
+    assert flatten(text[first.start : first.end]) == first.text
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_passages_are_slices_of_the_text_in_order(language: str) -> None:
+    text = material(language)
+    passages = passages_of_text(text * 3)
+    whole = normalize(text * 3)
+    end = 0
+    for passage in passages:
+        assert passage.text == whole[passage.start : passage.start + len(passage.text)]
+        assert passage.start >= end
+        end = passage.start + len(passage.text)
+        assert len(passage.text) <= 1000
+    assert len(passages) > 1
+
+
+def test_a_text_without_letters_is_refused_by_name() -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        passages_of_text(" \n-- !\n")
+    assert refused.value.violations[0].field == "text"
+
+
+def test_a_quote_is_located_whatever_its_quotation_marks() -> None:
+    text = "他说：“光合作用 很重要”，然后离开。"
+    place = locate('"光合作用很重要"', text)
+    assert place is not None
+    assert text[slice(*place)] == "光合作用 很重要”"
+    assert locate("光合作用不重要", text) is None
+    assert locate("他", text) is None
+
+
+def test_languages() -> None:
+    assert language_of("HTTP 是超文本传输协议（HyperText Transfer Protocol）的缩写。") == "zh"
+    assert language_of("The word 光合作用 means photosynthesis in Chinese.") == "en"
+    assert fits("CO2", "zh", short=True)
+    assert not fits("What is it?", "zh")
+    assert not fits("叶绿素", "en", short=True)
