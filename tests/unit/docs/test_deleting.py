@@ -121,6 +121,30 @@ async def test_a_deletion_waits_for_the_worker_to_let_go(house: House) -> None:
     assert house.index.chunks == {}
 
 
+async def test_a_file_that_arrives_again_while_it_is_being_removed_is_there_afterwards(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await house.document()
+    removing, go_on = asyncio.Event(), asyncio.Event()
+    delete = house.objects.delete
+
+    async def slowly(key: str) -> None:
+        if key.startswith("objects/"):
+            removing.set()
+            await go_on.wait()
+        await delete(key)
+
+    monkeypatch.setattr(house.objects, "delete", slowly)
+    deletion = asyncio.ensure_future(house.deleter.delete(first.document_id, "alice"))
+    await removing.wait()
+    upload = asyncio.ensure_future(house.document())
+    await asyncio.sleep(0.01)
+    go_on.set()
+    await deletion
+    second = await upload
+    assert f"objects/{second.sha256}" in await house.keys()
+
+
 async def test_a_start_sweeps_what_dead_processes_left_and_only_that(house: House) -> None:
     stored = await house.document()
     dead = ids.new_id()

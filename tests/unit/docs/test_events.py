@@ -142,6 +142,18 @@ async def test_more_events_than_a_page(house: House) -> None:
     assert [event.number for event, _ in await seen(house.watch())] == list(range(1, 503))
 
 
+async def test_an_old_failure_at_the_end_of_a_page_does_not_end_the_watch(house: House) -> None:
+    await house.begin()
+    await house.progress(*range(198))
+    await house.store.fail_job(house.job, Failure("UNAVAILABLE", "down"))
+    assert await house.store.last_event(house.job.document_id) == 200
+    await house.store.request_job(house.job.document_id, "alice")
+    second = Job(JobKind.INDEX, house.job.document_id, "alice", 2)
+    await house.store.begin_job(second)
+    await house.store.finish_job(second)
+    assert [event.number for event, _ in await seen(house.watch())] == list(range(1, 203))
+
+
 async def test_the_first_and_the_last_of_a_stage_are_always_told() -> None:
     throttle = Throttle(interval=60.0)
     admitted = [
