@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from services.client.commands import ask, generate, ingest
+from services.demo.command import demo
 from services.embedded.data_lock import DataFolderInUseError
 from services.embedded.postgres import PostgresNotFoundError
 from services.kit.migrations import migrate as apply_migrations
@@ -149,6 +150,7 @@ def _refuse(message: str) -> NoReturn:
     raise typer.Exit(1)
 
 
+app.command()(demo)
 app.add_typer(models_app, name="models")
 app.command()(ingest)
 app.command()(ask)

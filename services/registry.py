@@ -30,8 +30,8 @@ class Service:
     """A gRPC service.
 
     ``app`` is the module whose ``build(settings, stack)`` composes it and ``settings`` the class it is configured
-    by, both as import strings. ``needs`` are the engines without which it cannot start; other services may come
-    and go. ``schema`` is its schema in PostgreSQL, empty for none.
+    by, both as import strings. ``needs`` are the engines without which it cannot start; what it merely calls may
+    come later and is part of its health. ``schema`` is its schema in PostgreSQL, empty for none.
     """
 
     name: str
@@ -70,7 +70,6 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
                 "services.retrieval.settings:RetrievalSettings",
                 50052,
                 "TIKU_RETRIEVAL_TARGET",
-                needs=frozenset({QDRANT}),
             ),
             Service(
                 "docs",

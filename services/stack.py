@@ -119,10 +119,15 @@ async def running_stack(options: StackOptions, on_state: OnState = lambda _name,
         try:
             try:
                 stack = await starting.run()
-                await asyncio.to_thread(starting.write_state, state_file, stack)
             except* ProcessFailedError as failures:
                 raise StackError(str(_first(failures))) from None
-            yield stack
+            await asyncio.to_thread(starting.write_state, state_file, stack)
+            keeping = asyncio.create_task(starting.keep_state(state_file, stack))
+            try:
+                yield stack
+            finally:
+                keeping.cancel()
+                await asyncio.wait([keeping])
         finally:
             await asyncio.to_thread(state_file.unlink, missing_ok=True)
             await starting.stop()
@@ -138,7 +143,7 @@ class _Starting:
         self._environment = {**module_environment(), "TIKU_DATA_DIR": str(data)}
         self._addresses: dict[str, str] = {}
         self._processes: dict[str, SupervisedProcess] = {}
-        self._stack: Stack | None = None
+        self._changed = asyncio.Event()
 
     async def run(self) -> Stack:
         """Starts everything; returns when the gateway says that all services are there."""
@@ -163,13 +168,20 @@ class _Starting:
             group.create_task(self._start(self._gateway_spec(gateway)))
         await self._wait_ready(ports[GATEWAY])
         shown = LOOPBACK if options.host in ("0.0.0.0", "::") else options.host
-        self._stack = Stack(f"http://{shown}:{ports[GATEWAY]}", self._processes)
-        return self._stack
+        self._changed.clear()
+        return Stack(f"http://{shown}:{ports[GATEWAY]}", self._processes)
 
     async def stop(self) -> None:
         """Stops what runs: the gateway, the services from the outermost in, the engines."""
         for tier in ((GATEWAY,), ("exercises", "docs"), ("retrieval",), ("llm",), (LLAMA, QDRANT, POSTGRES)):
             await _all(self._processes[name].stop() for name in tier if name in self._processes)
+
+    async def keep_state(self, file: Path, stack: Stack) -> None:
+        """Writes the state again whenever a process was restarted; ends by cancellation."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await asyncio.to_thread(self.write_state, file, stack)
 
     def write_state(self, file: Path, stack: Stack) -> None:
         """Writes where everything is, for tests and for the commands that talk to this stack."""
@@ -283,7 +295,11 @@ class _Starting:
         )
 
     async def _start(self, spec: ProcessSpec) -> None:
-        process = SupervisedProcess(spec, lambda state: self._on_state(spec.name, state))
+        def hear(state: State) -> None:
+            self._on_state(spec.name, state)
+            self._changed.set()
+
+        process = SupervisedProcess(spec, hear)
         await process.start()
         self._processes[spec.name] = process
 

@@ -39,7 +39,8 @@ def _acquire(data: Path) -> TextIO:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         file.truncate(0)
-        command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        program = Path(sys.argv[0]).name.replace("__main__.py", "tiku")
+        command = " ".join([program, *sys.argv[1:]])
         since = datetime.now(UTC).isoformat(timespec="seconds")
         json.dump({"pid": os.getpid(), "command": command, "since": since}, file)
         file.flush()

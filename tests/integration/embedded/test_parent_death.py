@@ -1,7 +1,6 @@
 """No engine outlives its parent, however the parent ends."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.embedded.python import module_environment
+from tests.processes import descendants, gone
 
 # A parent that runs three kinds of children: PostgreSQL with its own children, Edge, and one that ignores SIGTERM.
 _PARENT = """
@@ -40,31 +40,6 @@ asyncio.run(main(Path(sys.argv[1])))
 """
 
 
-def _descendants(pid: int) -> set[int]:
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                children.setdefault(parent, []).append(int(entry.name))
-    found: set[int] = set()
-    waiting = [pid]
-    while waiting:
-        new = children.get(waiting.pop(), [])
-        found.update(new)
-        waiting += new
-    return found
-
-
-def _alive(pids: set[int]) -> set[int]:
-    alive = set()
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
-                alive.add(pid)
-    return alive
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
 async def test_nothing_outlives_the_parent(folder: Path, number: signal.Signals) -> None:
     parent = await asyncio.create_subprocess_exec(
@@ -75,10 +50,9 @@ async def test_nothing_outlives_the_parent(folder: Path, number: signal.Signals)
     assert parent.stdout is not None
     async with asyncio.timeout(60):
         assert await parent.stdout.readline() == b"ready\n"
-    family = await asyncio.to_thread(_descendants, parent.pid)
+    family = await descendants(parent.pid)
     assert len(family) > 5  # PostgreSQL's own children are among them.
     parent.send_signal(number)
     async with asyncio.timeout(20):
         await parent.wait()
-        while await asyncio.to_thread(_alive, family):  # noqa: ASYNC110 - other processes
-            await asyncio.sleep(0.05)
+    await gone(family)
