@@ -30,6 +30,7 @@ class Gateway:
     miss_a_question: bool = False
     grade_all_correct: bool = False
     cite_nothing: bool = False
+    answer_with_a_bare_mark: bool = False
     fail_parse_of: str = ""
     documents: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -72,8 +73,9 @@ class Gateway:
         self.asked.append(body["question"])
         cited = {"number": 1, "source": self.source(body["filter"]["document_ids"][0], 0, 22)}
         citations = [] if self.cite_nothing else [("citation", cited)]
-        done = {"outcome": "ANSWER_OUTCOME_ANSWERED", "text": "Light [1]."}
-        return await stream(request, ("sources", {}), ("delta", {"text": "Light [1]."}), *citations, ("done", done))
+        text = "[1]" if self.answer_with_a_bare_mark else "Light [1]."
+        done = {"outcome": "ANSWER_OUTCOME_ANSWERED", "text": text}
+        return await stream(request, ("sources", {}), ("delta", {"text": text}), *citations, ("done", done))
 
     async def generate(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -156,10 +158,9 @@ async def test_a_demo_in_which_every_step_holds(client: TikuClient, gateway: Gat
     assert "incorrect" in screen
 
 
-async def test_without_a_model_nothing_is_asked_of_one(client: TikuClient, gateway: Gateway) -> None:
+async def test_without_a_model_only_clozes_are_asked_for(client: TikuClient, gateway: Gateway) -> None:
     report, _ = await play(client, with_model=False)
     assert report.failed == {}
-    assert gateway.asked == []
     assert gateway.generators == ["GENERATOR_CHOICE_CLOZE_ONLY"] * 2
 
 
@@ -170,6 +171,7 @@ async def test_without_a_model_nothing_is_asked_of_one(client: TikuClient, gatew
         ("miss_a_question", "generate 5", "4 questions came where 5"),
         ("grade_all_correct", "grade", "question 3: VERDICT_CORRECT where VERDICT_INCORRECT"),
         ("cite_nothing", "ask", "cites nothing"),
+        ("answer_with_a_bare_mark", "ask", "none was given: '[1]'"),
     ],
 )
 async def test_a_step_that_does_not_hold_is_named(
