@@ -1,0 +1,108 @@
+"""The ``tiku`` command: what it teaches and how it refuses."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from services.cli import app
+from services.embedded.network import free_port
+from services.embedded.python import module_environment
+from services.registry import SERVICES
+
+_RUNNER = CliRunner()
+
+
+def _run(*arguments: str) -> tuple[int, str]:
+    result = _RUNNER.invoke(app, list(arguments))
+    return result.exit_code, " ".join(result.output.split())
+
+
+def test_help_lists_every_command() -> None:
+    code, output = _run("--help")
+    assert code == 0
+    for command in ("up", "serve", "migrate", "models", "demo", "ingest", "ask", "generate"):
+        assert command in output
+
+
+def test_an_unknown_service_is_refused_with_the_known_ones() -> None:
+    code, output = _run("serve", "billing")
+    assert code == 2
+    assert "billing" in output
+    assert "retrieval" in output
+
+
+def test_migrate_says_which_variable_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TIKU_POSTGRES_DSN", raising=False)
+    code, output = _run("migrate")
+    assert code == 1
+    assert "TIKU_POSTGRES_DSN" in output
+
+
+def test_migrate_refuses_a_service_without_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIKU_POSTGRES_DSN", "postgresql://nobody@127.0.0.1:1/none")
+    code, output = _run("migrate", "llm")
+    assert code == 2
+    assert "docs, exercises" in output
+
+
+def test_a_port_in_use_is_named_with_the_way_out(tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        code, output = _run("up", "--data", str(tmp_path), "--port", str(port), "--ports", "free", "--no-model")
+    assert code == 1
+    assert f"port {port} on 127.0.0.1 is in use" in output
+    assert "--port 0" in output
+
+
+def test_a_model_nobody_knows_is_refused(tmp_path: Path) -> None:
+    port = str(free_port())
+    code, output = _run("up", "--data", str(tmp_path), "--port", port, "--ports", "free", "--model", "no-such-model")
+    assert code == 1
+    assert "no-such-model" in output
+
+
+def test_wrong_settings_of_a_service_are_told_without_a_trace() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "services.serve", "llm"],
+        env={**os.environ, **module_environment(), "TIKU_DRAIN_SECONDS": "soon"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert result.returncode == 2
+    assert "drain_seconds" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_registry_imports_no_service() -> None:
+    code = "import sys, services.registry; print([m for m in sys.modules if m.startswith(('services.', 'grpc'))])"
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **module_environment()},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert result.stdout.strip() == "['services.registry']"
+
+
+@pytest.mark.parametrize("name", list(SERVICES))
+def test_every_service_can_be_composed_by_name(name: str) -> None:
+    settings, build = SERVICES[name].load()
+    assert settings.listen
+    assert callable(build)
+
+
+@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if service.schema])
+def test_a_service_with_a_schema_has_migrations(name: str) -> None:
+    assert sorted(SERVICES[name].migrations.glob("*.sql"))
