@@ -61,6 +61,8 @@ class Script:
     """An event with an error object after so many tokens, as llama.cpp sends it."""
     done: bool = True
     """Whether `data: [DONE]` ends the stream."""
+    linger: float = 0.0
+    """Seconds between `[DONE]` and the end of the body."""
 
 
 @dataclass(frozen=True)
@@ -245,6 +247,7 @@ class ScriptedProvider:
             await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
         if script.done:
             await response.write(b"data: [DONE]\n\n")
+        await asyncio.sleep(script.linger)
         await response.write_eof()
         return response
 

@@ -291,6 +291,19 @@ async def test_done_without_a_finish_is_an_end_whose_reason_is_unknown() -> None
         assert (await _collect(provider))[-1] == Finish(FinishReason.UNKNOWN, None)
 
 
+async def test_an_answer_is_not_held_up_by_a_body_that_does_not_end() -> None:
+    # Our own adapter alone: the SDK reads to the end of the body.
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(ScriptedProvider())
+        provider = await _adapter("http", server.base_url, stack)
+        server.answer(Script(tokens=TOKENS, linger=30))
+        started = time.monotonic()
+        assert (await _collect(provider))[-1] == Finish(FinishReason.STOP, Usage(3, len(TOKENS)))
+        assert time.monotonic() - started < 1
+        await server.departure()
+        await _collect(provider)
+
+
 async def test_a_finish_without_done_is_an_end(wired: Bench) -> None:
     wired.script(Script(tokens=TOKENS, done=False))
     assert (await _collect(wired.provider))[-1] == Finish(FinishReason.STOP, Usage(3, len(TOKENS)))
@@ -376,6 +389,18 @@ async def test_what_goes_over_the_wire(wired: Bench) -> None:
     }
     assert streamed.headers["Authorization"] == "Bearer sk-test"
     assert plain.body == {"model": "scripted", "messages": [{"role": "user", "content": "What is it?"}]}
+
+
+async def test_our_own_adapter_follows_no_redirect_with_the_key() -> None:
+    # The SDK does follow, and takes the key along within one origin only.
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(ScriptedProvider())
+        provider = await _adapter("http", server.base_url, stack)
+        server.answer(Script(status=307, headers={"Location": server.base_url + "/chat/completions"}))
+        with pytest.raises(TikuError) as caught:
+            await provider.complete(PROMPT, 5)
+        assert caught.value.reason == "PROVIDER_BAD_RESPONSE"
+        assert len(server.requests) == 1
 
 
 async def test_calls_one_after_another_share_a_connection(wired: Bench) -> None:
