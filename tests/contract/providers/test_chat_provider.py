@@ -197,9 +197,9 @@ async def test_a_stream_that_falls_silent_times_out(bench: Bench, position: int)
     bench.script(Script(tokens=TOKENS, hang_at=position))
     started = time.monotonic()
     with pytest.raises(TikuError) as caught:
-        await _collect(bench.provider, timeout=0.3)
+        await _collect(bench.provider, timeout=1)
     assert (caught.value.reason, caught.value.status) == ("PROVIDER_TIMEOUT", "DEADLINE_EXCEEDED")
-    assert 0.25 < time.monotonic() - started < 1
+    assert 0.9 < time.monotonic() - started < 2
     assert (await bench.left())[0] == position
 
 
