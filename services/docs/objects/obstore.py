@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
-from services.kit.errors import NotFound
+from services.kit.errors import NotFound, Unavailable
 
 _MIB = 1024 * 1024
 _READ_BYTES = _MIB
@@ -21,6 +24,12 @@ _FOLDER_PART_BYTES = _MIB
 # What object_store's folder adds to the name of a file while it is being written.
 _UNFINISHED = re.compile(r"#\d+$")
 _LAST_USE_SECONDS = 0.1
+# The library's own patience is three minutes; a caller's is not.
+_CONNECT_SECONDS = 3
+_RETRIES = 3
+_RETRY_SECONDS = 15
+
+logger = logging.getLogger(__name__)
 
 Store = LocalStore | S3Store
 
@@ -64,7 +73,11 @@ class ObstoreObjects:
             access_key_id=access_key_id,
             secret_access_key=secret_access_key,
             virtual_hosted_style_request=endpoint is None,
-            client_options={"allow_http": endpoint is not None and endpoint.startswith("http://")},
+            client_options={
+                "allow_http": endpoint is not None and endpoint.startswith("http://"),
+                "connect_timeout": timedelta(seconds=_CONNECT_SECONDS),
+            },
+            retry_config={"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_RETRY_SECONDS)},
         )
         async with _outlived():
             yield cls(store, part_bytes=_S3_PART_BYTES)
@@ -73,8 +86,10 @@ class ObstoreObjects:
         writer = obstore.open_writer_async(self._store, key, buffer_size=self._part_bytes, max_concurrency=1)
         try:
             async for chunk in chunks:
-                await writer.write(chunk)
-            await writer.close()
+                with _answering():
+                    await writer.write(chunk)
+            with _answering():
+                await writer.close()
         except BaseException:
             # Abandoning a multipart upload leaves its parts on the server: end it, then remove what it made.
             await _to_the_end(self._discard(writer, key))
@@ -91,13 +106,15 @@ class ObstoreObjects:
             await self.delete(source)
             return
         try:
-            await obstore.rename_async(self._store, source, target, overwrite=True)
+            with _answering():
+                await obstore.rename_async(self._store, source, target, overwrite=True)
         except FileNotFoundError as error:
             raise _missing(source) from error
 
     async def size(self, key: str) -> int | None:
         try:
-            return (await obstore.head_async(self._store, key))["size"]
+            with _answering():
+                return (await obstore.head_async(self._store, key))["size"]
         except FileNotFoundError:
             return None
 
@@ -110,7 +127,8 @@ class ObstoreObjects:
         while start < end:
             length = min(_READ_BYTES, end - start)
             try:
-                part = await obstore.get_range_async(self._store, key, start=start, length=length)
+                with _answering():
+                    part = await obstore.get_range_async(self._store, key, start=start, length=length)
             except FileNotFoundError as error:
                 raise _missing(key) from error
             yield part.to_bytes()
@@ -119,16 +137,28 @@ class ObstoreObjects:
     async def delete(self, key: str) -> None:
         if self._root is not None:
             await asyncio.to_thread(_remove_unfinished, self._root / key)
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError), _answering():
             await obstore.delete_async(self._store, key)
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
         if self._root is not None:
             for name in await asyncio.to_thread(_unfinished, self._root / prefix):
                 yield f"{prefix}/{name}"
-        async for batch in obstore.list(self._store, prefix):
-            for meta in batch:
-                yield meta["path"]
+        with _answering():
+            async for batch in obstore.list(self._store, prefix):
+                for meta in batch:
+                    yield meta["path"]
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (BaseError, OSError) as error:
+        logger.warning("the object store failed", extra={"cause": f"{type(error).__name__}: {error}"})
+        raise Unavailable("The object store does not answer.", reason="OBJECT_STORE_UNAVAILABLE") from error
 
 
 def _unfinished(folder: Path) -> list[str]:

@@ -14,7 +14,7 @@ from services.docs.objects.memory import MemoryObjects
 from services.docs.objects.obstore import ObstoreObjects
 from services.docs.ports import ObjectStore
 from services.embedded.network import free_port
-from services.kit.errors import NotFound
+from services.kit.errors import NotFound, Unavailable
 
 SERVER = Path(__file__).parents[4] / "shared" / "tools" / "versitygw"
 NO_SERVER = "no S3 server: put versitygw into ../shared/tools beside the repository to run the contract on it"
@@ -209,3 +209,11 @@ async def test_a_failed_upload_leaves_no_parts_on_the_server(tmp_path: Path) -> 
             return [str(path) for path in (tmp_path / "s3" / "tiku").rglob("*") if path.is_file()]
 
         assert await asyncio.to_thread(left) == []
+
+
+async def test_a_server_that_does_not_answer_is_unavailable() -> None:
+    async with bucket(f"http://127.0.0.1:{free_port()}") as objects:
+        with pytest.raises(Unavailable):
+            await objects.put("objects/a", parts(b"words"))
+        with pytest.raises(Unavailable):
+            await whole(objects, "objects/a")
