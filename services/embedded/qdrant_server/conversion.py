@@ -1,7 +1,7 @@
 """Points, ids, vectors and payloads between Qdrant's protobuf messages and Edge's types."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import qdrant_edge as edge
@@ -95,14 +95,12 @@ def vectors(message: pb.Vectors) -> dict[str, AnyVector]:
     return {}
 
 
-def point(message: pb.PointStruct) -> edge.Point:
-    """A point to be stored."""
+def point(message: pb.PointStruct, check: Callable[[Mapping[str, AnyVector]], None]) -> edge.Point:
+    """A point to be stored; ``check`` refuses vectors that cannot be."""
     serve_only(message, ("id", "payload", "vectors"))
-    return edge.Point(
-        point_id(message.id),
-        vectors(message.vectors) if message.HasField("vectors") else {},
-        payload(message.payload),
-    )
+    given = vectors(message.vectors) if message.HasField("vectors") else {}
+    check(given)
+    return edge.Point(point_id(message.id), given, payload(message.payload))
 
 
 def vector_message(value: Any) -> pb.VectorOutput:

@@ -156,11 +156,11 @@ class VectorSchema:
     def _check_dense(self, name: str, value: AnyVector) -> None:
         if isinstance(value, edge.SparseVector):
             raise wrong_input(f"Conversion between sparse and dense vectors failed: {name}")
-        rows = [row if isinstance(row, list) else None for row in value]
-        if name not in self.multi and any(row is not None for row in rows):
+        several = bool(value) and isinstance(value[0], list)
+        if several and name not in self.multi:
             raise wrong_input(f"Conversion between multi and regular vectors failed: {name}")
-        if name in self.multi and not value:
+        if not value and name in self.multi:
             raise wrong_input("multivector: must hold at least one vector")
-        for size in {len(row) for row in rows if row is not None} or {len(value)}:
+        for size in {len(row) for row in value if isinstance(row, list)} if several else {len(value)}:
             if size != self.dimensions[name]:
                 raise wrong_input(f"Vector dimension error: expected dim: {self.dimensions[name]}, got {size}")

@@ -429,9 +429,7 @@ def _selected(message: pb.PointsSelector) -> list[PointId] | edge.Filter:
 
 
 def _upsert(collection: Collection, message: Any) -> int:
-    points = [point(item) for item in message.points]
-    for item in message.points:
-        collection.schema.check(vectors(item.vectors))
+    points = [point(item, collection.schema.check) for item in message.points]
     mode = None
     if message.HasField("update_mode"):
         mode = {
