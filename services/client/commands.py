@@ -94,7 +94,7 @@ def ask(
 
     async def work(client: TikuClient, console: Console) -> int:
         async with aclosing(client.answer(question, documents or [])) as events:
-            answered = await show_answer(Console(), events)
+            answered = await show_answer(Console(highlight=False), events)
         return 0 if answered.outcome == retrieval_pb2.ANSWER_OUTCOME_ANSWERED else 1
 
     _run(server, work)
@@ -142,7 +142,7 @@ def generate(
         elif text is not None:
             request.text = await asyncio.to_thread(_read_text, text)
         async with aclosing(client.generate(request)) as events:
-            generated = await show_run(Console(), events, count)
+            generated = await show_run(Console(highlight=False), events, count)
         done = generated.done
         if done.state != exercises_pb2.RUN_STATE_DONE:
             _complain(console, f"{done.message or 'the run did not end well'} [{done.reason or 'FAILED'}]")
@@ -167,7 +167,7 @@ def _read_text(path: Path) -> str:
 
 def _run(server: str | None, work: Callable[[TikuClient, Console], Awaitable[int]]) -> None:
     """Run a command's work with a client, and end with its exit code."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, highlight=False)
 
     async def main() -> int:
         address = await asyncio.to_thread(server_address, server)

@@ -14,7 +14,13 @@ KIND_NAMES: Final = {
     "fill-in-the-blank": exercises_pb2.QUESTION_KIND_FILL_IN_THE_BLANK,
     "short-answer": exercises_pb2.QUESTION_KIND_SHORT_ANSWER,
 }
-KIND_WORDS: Final = {kind: name.replace("-", " ") for name, kind in KIND_NAMES.items()}
+KIND_WORDS: Final = {
+    exercises_pb2.QUESTION_KIND_SINGLE_CHOICE: "single choice",
+    exercises_pb2.QUESTION_KIND_MULTIPLE_CHOICE: "multiple choice",
+    exercises_pb2.QUESTION_KIND_TRUE_FALSE: "true or false",
+    exercises_pb2.QUESTION_KIND_FILL_IN_THE_BLANK: "fill in the blank",
+    exercises_pb2.QUESTION_KIND_SHORT_ANSWER: "short answer",
+}
 DOCUMENT_KINDS: Final = {
     "material": docs_pb2.DOCUMENT_KIND_MATERIAL,
     "document": docs_pb2.DOCUMENT_KIND_DOCUMENT,

@@ -46,7 +46,7 @@ def demo(
         chat_model=None if no_model else model,
     )
     try:
-        code = asyncio.run(_demo(options, leave=leave, console=Console()))
+        code = asyncio.run(_demo(options, leave=leave, console=Console(highlight=False)))
     except (KeyboardInterrupt, asyncio.CancelledError):
         code = 130 if leave else 0
     raise typer.Exit(code)

@@ -29,6 +29,8 @@ from tiku.exercises.v1 import exercises_pb2 as pb
 from tiku.retrieval.v1 import retrieval_pb2
 
 QUESTIONS_EACH: Final = 5
+ANSWER_COLUMNS: Final = 24
+"""Width of an answer in the table of grades; the panels above show the whole."""
 CITING_MARK: Final = re.compile(r"\[\d+\]")
 
 
@@ -95,7 +97,8 @@ async def _play(client: TikuClient, console: Console, report: Report, shipped: D
         console.print(f"{len(exercise.questions)} quotes compared with the stored text")
     async with report.step(console, f"{name}: answer, some right and some wrong, and grade"):
         planned = plan(exercise.questions)
-        submission = await client.submit(exercise_id, [one.answer for one in planned])
+        with console.status("grading; a model reads the short answers …"):
+            submission = await client.submit(exercise_id, [one.answer for one in planned])
         _show_grades(console, exercise, planned, submission)
         if found := faults(planned, submission):
             raise StepFailed("; ".join(found))
@@ -159,6 +162,10 @@ async def _check_quote(client: TikuClient, document_id: str, source: source_pb2.
 
 def _show_grades(console: Console, exercise: pb.Exercise, planned: list[Planned], submission: pb.Submission) -> None:
     table = Table("", "Kind", "Answer", "Key", "Verdict", "Points", box=None, pad_edge=False)
+    for column in table.columns:
+        column.no_wrap, column.overflow = True, "ellipsis"
+    for free_text in table.columns[2:4]:
+        free_text.max_width = ANSWER_COLUMNS
     grades = {grade.question_id: grade for grade in submission.grades}
     for question, given in zip(exercise.questions, planned, strict=True):
         grade = grades.get(question.question_id, pb.Grade())
