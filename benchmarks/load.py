@@ -36,8 +36,8 @@ class Connection(asyncio.Protocol):
     @classmethod
     async def open(cls, url: str) -> Connection:
         """Connects to the host and port of `url`."""
-        parts = urlsplit(url)
-        _, protocol = await asyncio.get_running_loop().create_connection(cls, parts.hostname, parts.port)
+        host, _, port = urlsplit(url).netloc.rpartition(":")
+        _, protocol = await asyncio.get_running_loop().create_connection(cls, host, int(port))
         return protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -8,7 +8,7 @@ validation, no deadline, no ids.
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import orjson
@@ -21,7 +21,7 @@ async def read(receive: Any) -> bytes:
     body = b""
     while True:
         message = await receive()
-        body += message.get("body", b"")
+        body += cast(bytes, message.get("body", b""))
         if not message.get("more_body"):
             return body
 

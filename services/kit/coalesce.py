@@ -20,48 +20,66 @@ async def coalesce(
     what came before it. Closing the generator closes `stream`.
     """
     loop = asyncio.get_running_loop()
-    iterator = aiter(stream)
-    pending: asyncio.Future[str] | None = None
-    joined: list[str] = []
-    length = 0
-    last_sent = -window
+    joined = _Joined(max_chars)
+    reader = asyncio.create_task(joined.read(stream))
+    sent = loop.time() - window
     try:
         while True:
-            if pending is None:
-                pending = asyncio.ensure_future(anext(iterator))
-            if joined:
-                timeout = last_sent + window - loop.time()
-                if timeout > 0 and length < max_chars:
-                    await asyncio.wait((pending,), timeout=timeout)
-                if not pending.done() or length >= max_chars or loop.time() >= last_sent + window:
-                    text = "".join(joined)
-                    joined.clear()
-                    length = 0
-                    last_sent = loop.time()
-                    yield text
-                    continue
-            try:
-                text = await pending
-            except StopAsyncIteration:
-                break
-            finally:
-                if pending.done():
-                    pending = None
-            if text:
-                joined.append(text)
-                length += len(text)
-        if joined:
-            yield "".join(joined)
-            joined.clear()
-    except Exception:
-        if joined:
-            yield "".join(joined)
-        raise
+            await joined.something.wait()
+            wait = sent + window - loop.time()
+            if wait > 0 and not joined.full:
+                await asyncio.wait((reader,), timeout=wait)
+            sent = loop.time()
+            if text := joined.take():
+                yield text
+            elif reader.done():
+                reader.result()
+                return
     finally:
-        if pending is not None:
-            pending.cancel()
-            await asyncio.wait((pending,))
-            if not pending.cancelled():
-                pending.exception()  # Marks it as seen: whoever closed the generator does not want it.
+        reader.cancel()
+        await asyncio.wait((reader,))
+        if not reader.cancelled():
+            reader.exception()  # Marks it as seen: whoever closed the generator does not want it.
         if isinstance(stream, AsyncGenerator):
             await stream.aclose()
+
+
+class _Joined:
+    """What one task reads and the other has not passed on yet: at most `max_chars`, and the text that went over."""
+
+    def __init__(self, max_chars: int) -> None:
+        self.something = asyncio.Event()
+        """Set while there is a text to pass on, and for good when the stream has ended."""
+        self._room = asyncio.Event()
+        self._texts: list[str] = []
+        self._length = 0
+        self._max_chars = max_chars
+        self._ended = False
+
+    @property
+    def full(self) -> bool:
+        return self._length >= self._max_chars
+
+    async def read(self, stream: AsyncIterator[str]) -> None:
+        try:
+            async for text in stream:
+                if not text:
+                    continue
+                self._texts.append(text)
+                self._length += len(text)
+                self.something.set()
+                if self.full:
+                    self._room.clear()
+                    await self._room.wait()
+        finally:
+            self._ended = True
+            self.something.set()
+
+    def take(self) -> str:
+        text = "".join(self._texts)
+        self._texts.clear()
+        self._length = 0
+        self._room.set()
+        if not self._ended:
+            self.something.clear()
+        return text

@@ -35,14 +35,35 @@ async def serve(settings: SettingsT, build: Build[SettingsT]) -> None:
         if settings.metrics_listen:
             process.callback(server.export_metrics(settings.metrics_listen))
         stopped = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopped.set)
+        task = asyncio.current_task()
+        assert task is not None
+
+        def stop_the_start() -> None:
+            # Building may wait for a database; it must not outwait whoever stops the service.
+            if not stopped.is_set():
+                stopped.set()
+                task.cancel()
+
+        _on_signals(stop_the_start)
         async with AsyncExitStack() as stack:
-            app = await build(settings, stack)
+            try:
+                app = await build(settings, stack)
+            except asyncio.CancelledError:
+                if not stopped.is_set():
+                    raise
+                task.uncancel()
+                logger.info("stopped before it served")
+                return
+            _on_signals(stopped.set)
             running = await stack.enter_async_context(server.running(app, settings.listen, settings))
             await _first(stopped.wait(), running.wait_for_failure())
             logger.info("stopping")
+
+
+def _on_signals(act: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, act)
 
 
 async def _first(*waits: Awaitable[object]) -> None:

@@ -98,6 +98,8 @@ async def running(app: App, listen: str, settings: ServiceSettings | None = None
     ]
     for task in tasks:
         task.add_done_callback(lambda done: _report(done, failed))
+    for name in ("", *names):
+        await checker.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
     await server.start()
     host = listen.rpartition(":")[0]
     address = listen if listen.startswith("unix:") else f"{host}:{port}"
@@ -115,7 +117,8 @@ async def running(app: App, listen: str, settings: ServiceSettings | None = None
 
 async def _watch_readiness(app: App, names: Sequence[str], checker: HealthServicer) -> None:
     """Keeps the health of every service name, and of the server as a whole (""), true to `app.ready`."""
-    was = None
+    was = health_pb2.HealthCheckResponse.NOT_SERVING
+    warned = False
     while True:
         status = health_pb2.HealthCheckResponse.SERVING
         if app.ready is not None:
@@ -124,12 +127,14 @@ async def _watch_readiness(app: App, names: Sequence[str], checker: HealthServic
                     await app.ready()
             except Exception as error:
                 status = health_pb2.HealthCheckResponse.NOT_SERVING
-                if was != status:
+                if not warned:
                     logger.warning("not ready", extra={"cause": f"{type(error).__name__}: {error}"})
+                    warned = True
         if status != was:
             for name in ("", *names):
                 await checker.set(name, status)
             was = status
+            warned = warned and status != health_pb2.HealthCheckResponse.SERVING
         # A service that is not ready is asked more often: others wait for it.
         await asyncio.sleep(_READY_INTERVAL if status == health_pb2.HealthCheckResponse.SERVING else 0.2)
 
