@@ -33,7 +33,8 @@ class ApiError(ClientError):
     def __init__(
         self, status: int, reason: str, detail: str, fields: tuple[tuple[str, str], ...], request_id: str
     ) -> None:
-        named = "; ".join(f"{field}: {rule}" if field else rule for field, rule in fields)
+        # the detail often is the only rule that was broken; it is not said twice
+        named = "; ".join(f"{field}: {rule}" if field else rule for field, rule in fields if rule not in detail)
         super().__init__(f"{detail}{f' ({named})' if named else ''} [{reason}]")
         self.status = status
         self.reason = reason

@@ -61,6 +61,16 @@ async def ingest_file(
     Raises IngestFailed, and whatever the client raises.
     """
     task = bars.add_task(escape(file.name), total=max(size, 1), stage="uploading")
+    try:
+        return await _follow(client, file, kind, bars, task)
+    except Exception:
+        bars.update(task, completed=0, total=1, stage="[red]failed[/]")
+        raise
+
+
+async def _follow(
+    client: TikuClient, file: Path, kind: docs_pb2.DocumentKind.ValueType, bars: Progress, task: TaskID
+) -> docs_pb2.Document:
     document = await client.upload(file, kind, on_bytes=lambda count: bars.advance(task, count))
     bars.update(task, completed=0, total=None, stage="waiting")
     async for event in client.watch(document.document_id):
@@ -72,7 +82,6 @@ async def ingest_file(
                 pages = f"{document.page_count} pages, " if document.page_count else ""
                 bars.update(task, completed=1, total=1, stage=f"{pages}{document.chunk_count} passages")
             case "failed":
-                bars.update(task, completed=0, total=1, stage="[red]failed[/]")
                 raise IngestFailed(f"{file.name}: {event.failed.message} [{event.failed.reason}]")
             case _:
                 pass

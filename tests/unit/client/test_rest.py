@@ -143,3 +143,11 @@ async def test_each_call_tells_the_server_how_long_it_has(client: TikuClient, ga
     await client.submit(ID, [])
     assert [one async for one in client.answer("why?")]
     assert [asked.timeout for asked in gateway.asked] == ["60", "600", "3600"]
+
+
+async def test_a_rule_that_the_sentence_says_is_not_said_twice(
+    client: TikuClient, gateway: Gateway, problem: MakeProblem
+) -> None:
+    gateway.will_answer(problem(detail="count must be at most 50."), 400)
+    with pytest.raises(ApiError, match=r"^count must be at most 50\. \[INVALID_ARGUMENT\]$"):
+        await client.exercise(ID)
