@@ -1,0 +1,78 @@
+"""What the code imports is declared, and what is declared is locked."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[3]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+OURS = {"services", "gateway", "tiku", "buf", "tests", "benchmarks"}
+# Namespace packages that several distributions share.
+SHARED = {
+    "google.protobuf": "protobuf",
+    "google.rpc": "googleapis-common-protos",
+    "google.api": "googleapis-common-protos",
+}
+
+
+def imported(*folders: str) -> Iterator[tuple[str, Path]]:
+    """Each module that a file of the folders imports by an absolute name."""
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from ((alias.name, path) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                yield from ((f"{node.module}.{alias.name}", path) for alias in node.names)
+
+
+def undeclared(declared: set[str], *folders: str) -> set[str]:
+    installed = packages_distributions()
+    found = set()
+    for module, path in imported(*folders):
+        top = module.partition(".")[0]
+        if top in OURS or top in sys.stdlib_module_names:
+            continue
+        shared = next((name for prefix, name in SHARED.items() if module.startswith(prefix)), None)
+        names = {shared} if shared else {canonicalize_name(name) for name in installed.get(top, [top])}
+        if not names & declared:
+            found.add(f"{module} in {path.relative_to(ROOT)}")
+    return found
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {canonicalize_name(Requirement(text).name) for text in requirements}
+
+
+def test_what_the_product_imports_is_a_dependency() -> None:
+    assert not undeclared(names(PROJECT["dependencies"]), "services", "gateway", "protos/gen")
+
+
+def test_what_the_tests_import_is_a_dependency_or_a_tool() -> None:
+    declared = names(PROJECT["dependencies"]) | names(PROJECT["optional-dependencies"]["dev"])
+    assert not undeclared(declared, "tests", "benchmarks")
+
+
+@pytest.mark.parametrize(
+    ("lock", "requirements"),
+    [
+        ("requirements.lock", PROJECT["dependencies"]),
+        ("requirements-dev.lock", PROJECT["optional-dependencies"]["dev"]),
+    ],
+)
+def test_every_pin_is_locked_and_nothing_else_is_in_the_lock(lock: str, requirements: list[str]) -> None:
+    locked = set((ROOT / lock).read_text(encoding="utf-8").splitlines())
+    if lock == "requirements-dev.lock":
+        assert "-r requirements.lock" in locked
+        locked |= set((ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines())
+    assert set(requirements) <= locked
+    assert all(re.fullmatch(r"[a-z0-9-]+==[\w.]+|-r requirements\.lock|#.*", line) for line in locked)
