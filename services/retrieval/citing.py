@@ -18,7 +18,7 @@ _OPENING = re.compile(r"\s*[\[【［]")
 _CLOSING = re.compile(r"[\]】］]")
 _LONGEST_MARK = 32
 _STRONG_SUPPORT = 0.5  # share of a statement's terms that a source sentence holds
-_WEAK_SUPPORT = 0.2
+_WEAK_SUPPORT = 0.3
 _TELLING_TERMS = 3  # a statement with fewer says little without its question
 _STATEMENT_WINDOW = 1000  # code points before a mark in which its statement is looked for
 
@@ -142,8 +142,8 @@ class CitedText:
     def cite_support(self) -> list[Delta | Citation]:
         """Cite at the end what supports an answer whose writer cited nothing; empty when nothing does.
 
-        A sentence's support is the source sentence that holds at least half of its terms, or the best one with a
-        fifth when no sentence reaches half. Where answer and sources differ in script, terms cannot tell, and
+        A sentence's support is the source sentence that holds at least half of its terms, or the best one with
+        three tenths when no sentence reaches half. Where answer and sources differ in script, terms cannot tell, and
         the best passage is cited.
         """
         if not self._passages or not self._plain.strip():
@@ -182,6 +182,8 @@ class CitedText:
                 self._plain += text
             else:
                 numbers = [number for number in piece.numbers if 1 <= number <= len(self._passages)]
+                if not self._plain.strip():
+                    continue  # a mark before any statement cites nothing
                 if numbers:
                     events += self._write(piece.space)
                 for number in numbers:

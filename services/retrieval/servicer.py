@@ -34,7 +34,7 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServiceServicer):
         self._retriever = retriever
         self._answerer = answerer
 
-    async def IndexChunks(  # noqa: N802 - gRPC's name
+    async def IndexChunks(
         self, request: retrieval_pb2.IndexChunksRequest, _: object
     ) -> retrieval_pb2.IndexChunksResponse:
         """Store chunks with their vectors."""
@@ -46,16 +46,14 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServiceServicer):
         count = await self._indexer.index(request.embedding_model, context.current().user_id, chunks)
         return retrieval_pb2.IndexChunksResponse(indexed_count=count)
 
-    async def DeleteDocument(  # noqa: N802
+    async def DeleteDocument(
         self, request: retrieval_pb2.DeleteDocumentRequest, _: object
     ) -> retrieval_pb2.DeleteDocumentResponse:
         """Remove a document's chunks."""
         await self._indexer.delete_document(context.current().user_id, request.document_id)
         return retrieval_pb2.DeleteDocumentResponse()
 
-    async def Search(  # noqa: N802
-        self, request: retrieval_pb2.SearchRequest, _: object
-    ) -> retrieval_pb2.SearchResponse:
+    async def Search(self, request: retrieval_pb2.SearchRequest, _: object) -> retrieval_pb2.SearchResponse:
         """Find the nearest chunks."""
         if not request.query.strip():
             raise InvalidArgument(
@@ -65,14 +63,12 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServiceServicer):
         hits = await self._vector_leg.find(_query(request.query, request.filter, request.limit or _DEFAULT_HITS))
         return retrieval_pb2.SearchResponse(hits=_hits(hits))
 
-    async def Retrieve(  # noqa: N802
-        self, request: retrieval_pb2.RetrieveRequest, _: object
-    ) -> retrieval_pb2.RetrieveResponse:
+    async def Retrieve(self, request: retrieval_pb2.RetrieveRequest, _: object) -> retrieval_pb2.RetrieveResponse:
         """Find passages to read."""
         found = await self._retriever.retrieve(_query(request.query, request.filter, request.limit or _DEFAULT_HITS))
         return retrieval_pb2.RetrieveResponse(hits=_hits(found.hits), legs=found.legs, failed_legs=found.failed_legs)
 
-    async def Answer(  # noqa: N802
+    async def Answer(
         self, request: retrieval_pb2.AnswerRequest, _: object
     ) -> AsyncIterator[retrieval_pb2.AnswerResponse]:
         """Write a cited answer."""

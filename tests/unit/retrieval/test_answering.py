@@ -134,7 +134,7 @@ async def test_marks_of_passages_that_are_not_there_do_not_count() -> None:
     assert len(quotes(events)) == 1
 
 
-@pytest.mark.parametrize("chat", [ScriptedChat([], error=NO_CHAT), ScriptedChat(["", " "])])
+@pytest.mark.parametrize("chat", [ScriptedChat([], error=NO_CHAT), ScriptedChat(["", " "]), ScriptedChat(["[", "1]"])])
 async def test_without_a_models_answer_the_passages_answer_themselves(chat: ScriptedChat) -> None:
     events, done = await ask(chat)
     assert done.outcome is Outcome.ANSWERED

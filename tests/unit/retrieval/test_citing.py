@@ -45,6 +45,8 @@ def write(text: str) -> tuple[str, list[Citation]]:
         ("🙂 [1]", "🙂 [1]", [1]),
         ("\n\n hi [1] ", "hi [1]", [1]),
         ("[" * 50, "[" * 50, []),
+        ("[1]", "", []),
+        ("[1] Water boils [1].", "Water boils [1].", [1]),
     ],
 )
 def test_marks(written: str, shown: str, numbers: list[int]) -> None:
