@@ -19,7 +19,7 @@ from typing import Literal
 from services import models
 from services.embedded.data_lock import data_lock
 from services.embedded.llama import SLOTS, llama
-from services.embedded.network import LOOPBACK, free_port, grpc_probe, http_probe, is_free
+from services.embedded.network import LOOPBACK, free_port, free_ports, grpc_probe, http_probe, is_free
 from services.embedded.postgres import postgres
 from services.embedded.process import ProcessFailedError, ProcessSpec, State, SupervisedProcess
 from services.embedded.python import module_command, module_environment
@@ -209,14 +209,15 @@ class _Starting:
 
     def _choose_ports(self) -> dict[str, int]:
         options = self._options
-        ports = {GATEWAY: options.port or free_port(options.host)}
+        gateway, *free = free_ports(1 + len(SERVICES), options.host if options.port == 0 else LOOPBACK)
+        ports = {GATEWAY: options.port or gateway}
         if not is_free(options.host, ports[GATEWAY]):
             raise StackError(
                 f"port {ports[GATEWAY]} on {options.host} is in use: choose another for the gateway with --port, "
                 "or any free one with --port 0"
             )
-        for service in SERVICES.values():
-            ports[service.name] = free_port() if options.ports == "free" else service.port
+        for service, port in zip(SERVICES.values(), free, strict=True):
+            ports[service.name] = port if options.ports == "free" else service.port
             if not is_free(LOOPBACK, ports[service.name]):
                 raise StackError(
                     f"port {ports[service.name]} on {LOOPBACK}, the {service.name} service's, is in use: "

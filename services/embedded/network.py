@@ -1,6 +1,7 @@
 """Loopback ports and readiness probes of the engines and services."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Awaitable, Callable
 
@@ -10,11 +11,20 @@ LOOPBACK = "127.0.0.1"
 _PROBE_SECONDS = 2.0
 
 
+def free_ports(count: int, host: str = LOOPBACK) -> list[int]:
+    """``count`` different TCP ports that nothing listens on at the moment."""
+    with contextlib.ExitStack() as held:
+        ports = []
+        for _ in range(count):
+            listener = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            listener.bind((host, 0))
+            ports.append(int(listener.getsockname()[1]))
+        return ports
+
+
 def free_port(host: str = LOOPBACK) -> int:
     """A TCP port that nothing listens on at the moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.bind((host, 0))
-        return int(listener.getsockname()[1])
+    return free_ports(1, host)[0]
 
 
 def is_free(host: str, port: int) -> bool:
