@@ -18,7 +18,8 @@ def main() -> int:
     try:
         settings = GatewaySettings()
     except ValidationError as error:
-        sys.stderr.write(f"The gateway's settings are not valid:\n{error}\n")
+        for fault in error.errors():
+            sys.stderr.write(f"{_variable(str(fault['loc'][0]))}: {fault['msg']}\n")
         return 2
     with logs.configured("gateway", settings.log_level), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
@@ -27,6 +28,11 @@ def main() -> int:
             sys.stderr.write(f"The gateway cannot listen on {settings.listen}: {error}\n")
             return 1
     return 0
+
+
+def _variable(name: str) -> str:
+    """The environment variable that a setting comes from."""
+    return name if name.startswith("TIKU_") else f"TIKU_GATEWAY_{name.upper()}"
 
 
 if __name__ == "__main__":

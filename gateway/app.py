@@ -63,7 +63,7 @@ class Gateway:
         self._settings = settings
         self._routes: RouteTable[Route] = RouteTable()
         self._cross_origin = CrossOrigin(settings.cors_origins)
-        self._metrics = Metrics()
+        self._metrics = Metrics(lambda: self._in_flight)
         self._in_flight = 0
         self._stack = contextlib.AsyncExitStack()
         self.draining = False
@@ -130,7 +130,6 @@ class Gateway:
         exchange = Exchange(scope, receive, send, trust_user_header=self._settings.trust_user_header)
         began = asyncio.get_running_loop().time()
         self._in_flight += 1
-        self._metrics.in_flight.inc()
         token = context.enter(context.RequestContext(exchange.request_id, exchange.traceparent[3:35], exchange.user))
         name = "none"
         try:
@@ -144,7 +143,6 @@ class Gateway:
         finally:
             context.leave(token)
             self._in_flight -= 1
-            self._metrics.in_flight.dec()
             self._metrics.record(name, exchange.status, asyncio.get_running_loop().time() - began)
 
     def _find(self, exchange: Exchange) -> tuple[Route, Mapping[str, str]]:

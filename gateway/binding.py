@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from google.protobuf.message import Message
 
-from gateway.contract import Operation
+from gateway.codec import Reader, Unusual
+from gateway.contract import Operation, descriptor_of
 from gateway.exchange import Exchange
 from gateway.problems import Problem, invalid
 from gateway.routes import variable_names
@@ -21,6 +22,7 @@ class Binder:
     def __init__(self, operation: Operation, *, max_json_bytes: int) -> None:
         self._operation = operation
         self._max_json_bytes = max_json_bytes
+        self._read = Reader(descriptor_of(operation.request))
         bound = {name.partition(".")[0] for name in variable_names(operation.template)}
         if operation.body not in ("", "*"):
             bound.add(operation.body)
@@ -64,7 +66,11 @@ class Binder:
             return
         members = parse_object(body)
         if self._operation.body == "*":
-            fill(message, members)
+            try:
+                self._read(message, members)
+            except Unusual:
+                message.Clear()
+                fill(message, members)
         elif members:
             fill(getattr(message, self._operation.body), members, prefix=self._operation.body + ".")
 

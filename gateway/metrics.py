@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
@@ -11,7 +13,7 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 class Metrics:
     """One gateway's figures; the process's own (memory, loop lag) come from the default registry."""
 
-    def __init__(self) -> None:
+    def __init__(self, in_flight: Callable[[], float]) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "tiku_gateway_requests", "Requests answered.", ("operation", "status"), registry=self._registry
@@ -23,7 +25,8 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self._registry,
         )
-        self.in_flight = Gauge("tiku_gateway_in_flight", "Requests being answered.", registry=self._registry)
+        gauge = Gauge("tiku_gateway_in_flight", "Requests being answered.", registry=self._registry)
+        gauge.set_function(in_flight)
         self._counters: dict[tuple[str, int], Counter] = {}
         self._histograms: dict[str, Histogram] = {}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import orjson
@@ -14,11 +14,11 @@ from google.protobuf.message import Message
 from grpc import aio
 
 from gateway.binding import Binder
+from gateway.codec import Writer
 from gateway.contract import Operation, descriptor_of, message_of
 from gateway.exchange import ClientGone, Exchange, cancelling
 from gateway.problems import from_error
 from gateway.settings import GatewaySettings
-from gateway.transcoding import to_jsonable
 from gateway.upstream import Upstream, next_message
 from services.kit.rpc_errors import from_rpc_error
 
@@ -42,6 +42,9 @@ class EventForm:
     wrapped: str
     number: str
     choice: str
+    writers: Mapping[str, Writer | None]
+    """How each case of the oneof is written; None for one that is a scalar."""
+    whole: Writer
 
     @classmethod
     def of(cls, response: type[Message]) -> EventForm:
@@ -55,20 +58,23 @@ class EventForm:
         number = descriptor.fields_by_name.get("number")
         numbered = number is not None and number.cpp_type == FieldDescriptor.CPPTYPE_INT64
         choice = next((oneof.name for oneof in descriptor.oneofs if len(oneof.fields) > 1), "")
-        return cls(response, wrapped, "number" if numbered else "", choice)
+        cases = descriptor.oneofs_by_name[choice].fields if choice else ()
+        writers = {case.name: Writer(message_of(case)) if case.message_type is not None else None for case in cases}
+        return cls(response, wrapped, "number" if numbered else "", choice, writers, Writer(descriptor))
 
     def encode(self, raw: bytes) -> bytes:
         """One serialized message as one event."""
         message: Any = self.response.FromString(raw)
         if self.wrapped:
             message = getattr(message, self.wrapped)
-        name, data = "message", message
+        name: str = "message"
+        data, write = message, cast(Writer | None, self.whole)
         if self.choice and (case := message.WhichOneof(self.choice)):
-            name, data = case, getattr(message, case)
+            name, data, write = case, getattr(message, case), self.writers[case]
         event = b"event: %s\n" % name.encode()
         if self.number and (number := getattr(message, self.number)):
             event += b"id: %d\n" % number
-        members = to_jsonable(data) if isinstance(data, Message) else {name: data}
+        members = {name: data} if write is None else write(data)
         return event + b"data: " + orjson.dumps(members) + b"\n\n"
 
 

@@ -17,6 +17,7 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
+from gateway.codec import Writer
 from gateway.contract import descriptor_of
 from gateway.problems import Problem, invalid
 from gateway.violations import violations_of
@@ -30,24 +31,20 @@ _UNDERSCORED = re.compile(r"_([a-z])")
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
-def to_jsonable(message: Message) -> dict[str, Any]:
-    """A message as the objects that its JSON is made of."""
-    members: dict[str, Any] = json_format.MessageToDict(
-        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
-    return members
+class ToJson:
+    """Serialized messages of one type as JSON."""
 
+    def __init__(self, kind: type[Message]) -> None:
+        self._kind = kind
+        self._write = Writer(descriptor_of(kind))
 
-def to_json(kind: type[Message], raw: bytes) -> bytes:
-    """A serialized message as JSON."""
-    return orjson.dumps(to_jsonable(kind.FromString(raw)))
+    def __call__(self, raw: bytes) -> bytes:
+        """The JSON text."""
+        return orjson.dumps(self._write(self._kind.FromString(raw)))
 
-
-async def to_json_fairly(kind: type[Message], raw: bytes) -> bytes:
-    """As `to_json`; a large message is converted beside the loop."""
-    if len(raw) > LARGE_BYTES:
-        return await asyncio.to_thread(to_json, kind, raw)
-    return to_json(kind, raw)
+    async def fairly(self, raw: bytes) -> bytes:
+        """The same; a large message is converted beside the loop."""
+        return await asyncio.to_thread(self, raw) if len(raw) > LARGE_BYTES else self(raw)
 
 
 def parse_json(body: bytes) -> Any:

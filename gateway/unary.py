@@ -8,7 +8,7 @@ from gateway.binding import Binder
 from gateway.contract import Operation
 from gateway.exchange import Exchange
 from gateway.settings import GatewaySettings
-from gateway.transcoding import to_json_fairly
+from gateway.transcoding import ToJson
 from gateway.upstream import Upstream
 
 
@@ -17,7 +17,7 @@ class UnaryHandler:
 
     def __init__(self, operation: Operation, upstream: Upstream, settings: GatewaySettings) -> None:
         self._binder = Binder(operation, max_json_bytes=settings.max_json_bytes)
-        self._response = operation.response
+        self._to_json = ToJson(operation.response)
         self._method = upstream.unary(operation.domain, operation.rpc)
         self._timeout = settings.unary_timeout
 
@@ -26,4 +26,4 @@ class UnaryHandler:
         timeout = exchange.timeout(self._timeout)
         request = await self._binder.bind(exchange, variables)
         raw = await exchange.result_of(self._method(request, timeout=timeout))
-        await exchange.respond(200, await to_json_fairly(self._response, raw))
+        await exchange.respond(200, await self._to_json.fairly(raw))

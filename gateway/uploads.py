@@ -25,7 +25,7 @@ from gateway.contract import Operation, descriptor_of, file_messages, message_of
 from gateway.exchange import Exchange
 from gateway.problems import Problem, invalid
 from gateway.settings import GatewaySettings
-from gateway.transcoding import fill_from_query, to_json_fairly
+from gateway.transcoding import ToJson, fill_from_query
 from gateway.upstream import Upstream
 from services.kit.errors import FieldViolation
 
@@ -65,6 +65,7 @@ class UploadHandler:
         if parts is None:
             raise TypeError(f"{operation.rpc} does not take a file")
         self._operation = operation
+        self._to_json = ToJson(operation.response)
         self._description, self._chunk = parts.description, parts.chunk
         self._method = upstream.client_stream(operation.domain, operation.rpc)
         self._timeout = settings.stream_timeout
@@ -82,7 +83,7 @@ class UploadHandler:
                 raw = await self._stream(exchange, call, description, items)
             finally:
                 call.cancel()
-        await exchange.respond(200, await to_json_fairly(self._operation.response, raw))
+        await exchange.respond(200, await self._to_json.fairly(raw))
 
     async def _items(self, exchange: Exchange) -> AsyncGenerator[FormItem, None]:
         """The upload as form items, whichever way it comes."""

@@ -127,7 +127,8 @@ def _integer_fault(value: Any, lowest: int, highest: int) -> str | None:
 
 
 def _float_fault(value: Any) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    # json_format takes a boolean for a number here, so it is none of the faults.
+    if not isinstance(value, int | float | str):
         return f"must be a number, not {_kind(value)}"
     try:
         number = float(value)

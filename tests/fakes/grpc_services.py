@@ -45,6 +45,8 @@ class Script:
     remaining: list[float | None] = field(default_factory=list)
     requests: list[Any] = field(default_factory=list)
     chunk_sizes: list[int] = field(default_factory=list)
+    keep_uploads: bool = True
+    """Whether UploadDocument keeps more than the first megabyte."""
     upload_gate: asyncio.Event | None = None
     """While it is not set, UploadDocument takes no more bytes."""
 
@@ -98,7 +100,8 @@ class FakeDocs(docs_pb2_grpc.DocsServiceServicer):
                     self._script.saw(request)
                     continue
                 self._script.chunk_sizes.append(len(request.chunk))
-                content += request.chunk
+                if self._script.keep_uploads or not content:
+                    content += request.chunk
                 if len(content) > self._script.largest_upload:
                     raise errors.InvalidArgument(
                         "The file is too large.",

@@ -22,7 +22,7 @@ function close() {
   returnTo = null;
 }
 
-/** Makes a button open the panel: a click moves there, the pointer only looks. */
+/** Makes a button open the panel: a click moves there; the pointer sees the quote, or looks if it is open. */
 export function opensSource(button, sourceOf) {
   button.addEventListener("click", () => {
     open(button, sourceOf());
@@ -30,6 +30,7 @@ export function opensSource(button, sourceOf) {
     byId("source-close").focus();
   });
   button.addEventListener("pointerenter", (event) => {
+    button.title = sourceOf()?.quote ?? "";
     if (event.pointerType === "mouse" && !byId("source").hidden) open(button, sourceOf());
   });
 }

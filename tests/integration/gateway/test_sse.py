@@ -102,7 +102,8 @@ async def test_the_deadline_ends_a_stream(stack: Stack) -> None:
     events = events_of(await response.text())
     assert events[-1]["event"] == "error"
     assert orjson.loads(events[-1]["data"])["status"] == 504
-    await asyncio.sleep(0.05)
+    async with asyncio.timeout(2):
+        await stack.script.was_cancelled.wait()
     assert stack.script.cancelled == ["StreamChat"]
 
 
@@ -124,8 +125,8 @@ async def test_silence_is_filled_with_comments() -> None:
 async def test_a_client_that_leaves_stops_the_rpc_at_once(stack: Stack, position: int) -> None:
     """At every token position; the stream is silent when it happens, so no write can tell."""
     stack.script.tokens = [str(n) for n in range(20)]
-    response = await stack.http.post("/api/v1/chat:stream", json=CHAT)
     stack.script.pause = 60.0 if position == 0 else 0.02
+    response = await stack.http.post("/api/v1/chat:stream", json=CHAT)
     seen = 0
     async for line in response.content:
         if line.startswith(b"event:"):
@@ -147,13 +148,13 @@ async def test_an_unpaced_stream_does_not_hold_up_others(stack: Stack) -> None:
     stack.script.tokens = ["x" * 40] * 4000
     streams = [asyncio.create_task(_drain(stack)) for _ in range(3)]
     await asyncio.sleep(0.1)
-    slowest = 0.0
+    answered = 0
     while not all(stream.done() for stream in streams):
-        began = time.monotonic()
         assert (await stack.http.get("/healthz")).status == 200
-        slowest = max(slowest, time.monotonic() - began)
+        answered += 1
     assert [await stream for stream in streams] == [4001] * 3
-    assert slowest < 0.5
+    # Services, gateway and client share one loop here: were a stream never to yield, next to none would be answered.
+    assert answered > 20
 
 
 async def _drain(stack: Stack) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.violations import violations_of
@@ -40,6 +40,7 @@ FIELDS = [
 ]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(FIELDS), VALUES)
 def test_the_explanation_agrees_with_json_format(target: tuple[Any, str], value: Any) -> None:
     kind, name = target
@@ -59,7 +60,7 @@ def test_the_explanation_agrees_with_json_format(target: tuple[Any, str], value:
     ("members", "field", "message"),
     [
         ({"options": []}, "options", "must be an object, not a list"),
-        ({"options": {"temperature": True}}, "options.temperature", "must be a number, not a boolean"),
+        ({"options": {"temperature": []}}, "options.temperature", "must be a number, not a list"),
         ({"options": {"max_tokens": 2**31}}, "options.max_tokens", "must be from -2147483648 to 2147483647"),
         ({"options": {"seed": "1x"}}, "options.seed", "must be a whole number"),
         ({"options": {"stop": "END"}}, "options.stop", "must be a list, not a string"),
