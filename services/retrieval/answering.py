@@ -75,8 +75,9 @@ class Answerer:
 
         Each citation comes right after the delta that ends with its mark. Every answered question has at least
         one citation: where the model cited nothing, the sources that support its sentences are cited at the
-        end, and where none does, the answer says so and ends as NOT_IN_MATERIAL. Closing the generator stops
-        the model. Raises InvalidArgument for a blank question, and what retrieval and the model raise.
+        end. Where none does, or the cited ones share nothing with the answer, the answer says so and ends as
+        NOT_IN_MATERIAL. Closing the generator stops the model. Raises InvalidArgument for a blank question, and
+        what retrieval and the model raise.
         """
         if not query.text.strip():
             raise InvalidArgument(
@@ -151,11 +152,11 @@ class Answerer:
         outcome = Outcome.ANSWERED
         if declines(answer.text) or (refusal.refused and not answer.citation_count):
             outcome = Outcome.NOT_IN_MATERIAL
-        elif not answer.citation_count:
-            support = answer.cite_support()
+        else:
+            support = [] if answer.citation_count else answer.cite_support()
             for event in support:
                 yield event
-            if not support:
+            if not answer.citation_count or answer.cites_in_vain:
                 outcome = Outcome.NOT_IN_MATERIAL
                 for event in answer.feed(" " + prompting.unsupported(question)):
                     yield event

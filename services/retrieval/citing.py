@@ -19,6 +19,7 @@ _CLOSING = re.compile(r"[\]】］]")
 _LONGEST_MARK = 32
 _STRONG_SUPPORT = 0.5  # share of a statement's terms that a source sentence holds
 _WEAK_SUPPORT = 0.3
+_LEAST_SUPPORT = 0.15
 _TELLING_TERMS = 3  # a statement with fewer says little without its question
 _STATEMENT_WINDOW = 1000  # code points before a mark in which its statement is looked for
 
@@ -125,11 +126,17 @@ class CitedText:
         self._plain = ""
         self._length = 0
         self.citation_count = 0
+        self._support = 0.0
 
     @property
     def text(self) -> str:
         """The whole answer so far."""
         return "".join(self._parts)
+
+    @property
+    def cites_in_vain(self) -> bool:
+        """Whether no citation's quote shares more than a trace of its statement: the marks are decoration."""
+        return self.citation_count > 0 and self._support < _LEAST_SUPPORT
 
     def feed(self, text: str) -> list[Delta | Citation]:
         """Append what the model wrote; return what the reader gets."""
@@ -199,7 +206,12 @@ class CitedText:
 
     def _cite(self, number: int, quote: Span | None = None) -> list[Delta | Citation]:
         passage = self._passages[number - 1]
-        span = quote or passage.quote(terms(self._statement()), terms(self._question))
+        statement, question = terms(self._statement()), terms(self._question)
+        support, _ = passage.support(statement, question)
+        # A given quote was judged before; across scripts terms do not match, so there the mark has to be believed.
+        believed = quote is not None or script_of(self._plain) != script_of(passage.chunk.text)
+        self._support = max(self._support, 1.0 if believed else support)
+        span = quote or passage.quote(statement, question)
         start = self._length
         events = self._write(f"[{number}]")
         self.citation_count += 1

@@ -121,11 +121,28 @@ async def test_an_answer_without_marks_is_cited_at_its_end() -> None:
     assert quotes(events) == ["Water boils at a temperature of 100 degrees Celsius."]
 
 
+async def test_one_supported_sentence_is_enough_wherever_it_stands() -> None:
+    _, done = await ask(ScriptedChat(["Water boils at 100 degrees Celsius. Napoleon liked elephants."]))
+    assert done.outcome is Outcome.ANSWERED
+    assert done.text.endswith(" [1]")
+
+
 async def test_an_answer_that_nothing_supports_says_so() -> None:
     events, done = await ask(ScriptedChat(["Napoleon crossed the Alps with elephants."]))
     assert done.outcome is Outcome.NOT_IN_MATERIAL
     assert done.text.endswith("(No passage of the material supports this.)")
     assert quotes(events) == []
+
+
+async def test_marks_on_an_invention_do_not_make_it_true() -> None:
+    _, done = await ask(ScriptedChat(["Napoleon crossed the Alps with elephants [2]."]))
+    assert done.outcome is Outcome.NOT_IN_MATERIAL
+    assert done.text.endswith("[2]. (No passage of the material supports this.)")
+
+
+async def test_a_mark_across_languages_is_believed() -> None:
+    _, done = await ask(ScriptedChat(["水在一百度沸腾[1]。"]))
+    assert done.outcome is Outcome.ANSWERED
 
 
 async def test_marks_of_passages_that_are_not_there_do_not_count() -> None:
