@@ -53,7 +53,8 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
         ),
     )
     reader = MaterialReader(
-        RetrievalLibrary(retrieval_pb2_grpc.RetrievalServiceStub(retrieval), settings.exercises_retrieval_seconds)
+        RetrievalLibrary(retrieval_pb2_grpc.RetrievalServiceStub(retrieval), settings.exercises_retrieval_seconds),
+        workers.PooledCutter(processes, settings.exercises_worker_seconds),
     )
     runs = await stack.enter_async_context(
         Runs.open(

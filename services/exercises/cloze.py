@@ -414,7 +414,8 @@ class Cloze:
                 )
                 if definition
                 else self._say(
-                    f"用一两句话说明你对{name}的了解。", f"In a sentence or two, what can be said about {name}?"
+                    f"用一两句话说明你对{name}的了解。",
+                    f"In a sentence or two, what can be said about {_quoted(name)}?",
                 ),
                 explanation=self._say(f"参考：{line.text}", f"For reference: {line.text}"),
                 reference=line.text,
@@ -456,7 +457,8 @@ class Cloze:
         others: dict[str, Occurrence] = {}
         for occurrence in line.occurrences:
             text = fold(line.text[occurrence.start : occurrence.end])
-            if text not in plain and plain not in text:
+            wordless = occurrence.term.category is Category.NUMBER
+            if text not in plain and plain not in text and not wordless:
                 others.setdefault(text, occurrence)
         best = sorted(others.values(), key=lambda occurrence: -occurrence.term.score)[:3]
         return tuple(
@@ -506,8 +508,11 @@ _OPENS_BADLY = {
     "zh": re.compile(
         r"^(?:它|他|她|这|那|其|该|此|因此|所以|但|而|然而|不过|同时|另外|此外|例如|比如|如图|如下|由此"
         r"|于是|可见|总之|也|并|则|前者|后者|"
-        r"首先|其次|最后|接着|然后|第[一二三四五]|上述|以上|以下|下面|我们|你|我|在他们|在它们|在此|在这"
-        r"|在其|与此|否则|反之|相反|换言之|换句话说|注意|图|表|见)"
+        r"首先|其次|最后|接着|然后|第[一二三四五]|上述|以上|以下|下面|我们|你|我|[^，]{1,8}，(?:他|她|它|其"
+        r"|该)|在他们|在它们|在此|在这"
+        r"|在其|与此|否则|反之|相反|换言之|换句话说|注意|图[是中示]|表[是中示]|见图|见表"
+        r"|小结|总结|一句话|提示|想一想|思考|讨论|观察|请|例[：题]|运用|说出|举例|区分|判断|解释|描述|分析"
+        r"|认识|了解|掌握|理解|学会|知道|比较|说明|归纳)"
     ),
     "en": re.compile(
         r"^(?:it|its|they|their|them|this|that|these|those|he|she|his|her|such|however|therefore|thus|hence|moreover|"
@@ -518,7 +523,9 @@ _OPENS_BADLY = {
         r"another|others?|the (?:former|latter|other|same|first|second|third|following|above|next|last|two)"
         r"|figure|fig|table|"
         r"see|note|one|some|conversely|nevertheless|although this|when this|if this|because this|because it"
-        r"|after this|by contrast)\b",
+        r"|after this|by contrast|explain|describe|list|discuss|state|draw|define|identify|label|calculate"
+        r"|remember|think"
+        r"|look|read|write|compare|summary|tip|example)\b",
         re.IGNORECASE,
     ),
 }
@@ -560,6 +567,10 @@ _CLOSED = '。.！!?？;；:：…)）”"，,'
 _LONGEST_HEADING = {"zh": 24, "en": 12}
 
 
+_LATE_SUBJECT = re.compile(r"(?:\w+|(?:\w+ ){1,3}\w+,) (?:this|these|they|it|he|she)\b")
+"""`In 1900, he …`: nobody is named before the pronoun."""
+
+
 def stands_alone(text: str, language: str) -> bool:
     """Whether a sentence can be understood, and asked about, without its neighbours."""
     if text[-1] not in '。.！!）)”"；;' or _POINTS_ELSEWHERE.search(text) or "?" in text or "？" in text:
@@ -568,7 +579,7 @@ def stands_alone(text: str, language: str) -> bool:
         return False
     if language == CHINESE:
         return 10 <= len(text) <= 110
-    return 6 <= len(text.split()) <= 40 and text[0].isupper() and not re.match(r"\w+ (?:this|these|they|it)\b", text)
+    return 6 <= len(text.split()) <= 40 and text[0].isupper() and not _LATE_SUBJECT.match(text)
 
 
 def _balanced(text: str) -> bool:
@@ -615,6 +626,8 @@ def definition_of(text: str, language: str) -> Definition | None:
             return None
         meaning = {"是一种": "一种", "是一类": "一类", "是一门": "一门", "是一个": "一个"}.get(verb, "") + meaning
         return Definition(term, meaning)
+    if re.match(r"(?:also|only|often|usually|very|so|capable|able|not|now|still|more|most|one|all|both)\b", meaning):
+        return None
     if re.match(
         r"(?:most|main|best|first|only|same|next|result|reason|key|aim|goal|purpose|one)\b", term, re.IGNORECASE
     ):
@@ -680,6 +693,11 @@ def _members(listed: str, language: str) -> tuple[str, ...]:
     return tuple(members) if fitting else ()
 
 
+def _quoted(term: str) -> str:
+    """A term inside an English sentence: a name as it is, a bare noun in quotation marks for want of an article."""
+    return term if term[:1].isupper() or term.startswith("the ") else f"“{term}”"
+
+
 def _cut(text: str, target: Occurrence) -> str:
     return text[: target.start] + GAP + text[target.end :]
 
@@ -701,7 +719,9 @@ _HAN_DIGITS = frozenset("一二三四五六七八九十")
 
 def _beside_bracket(text: str, occurrence: Occurrence) -> bool:
     before, after = text[: occurrence.start].rstrip()[-1:], text[occurrence.end :].lstrip()[:1]
-    if is_han(text[occurrence.start]) and before and before in _HAN_DIGITS:
+    if is_han(text[occurrence.start]) and before and (before in _HAN_DIGITS or before.isdigit()):
+        return True
+    if re.search(r"\b(?:most|more|very|less) $", text[: occurrence.start]):
         return True
     return before in _EXPLAINS or after in _EXPLAINS
 

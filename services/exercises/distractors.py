@@ -76,7 +76,7 @@ class Distractors:
         elif value <= 100 and not decimals:
             steps = [value + step for step in (-9, -6, -4, 3, 5, 8) if 0 < value + step <= 100]
         else:
-            steps = [value * factor for factor in (0.5, 0.8, 1.2, 1.5, 2.0, 3.0)]
+            steps = [value * factor for factor in (0.5, 0.8, 1.2, 1.5, 2.0)]
         rng.shuffle(steps)
         found: list[str] = []
         for step in steps:

@@ -18,6 +18,7 @@ from services.exercises.segmentation import Dictionary, Word
 from services.exercises.texts import is_han
 from services.exercises.words import (
     CHINESE_GENERAL,
+    CHINESE_VERBS,
     COMMON_WORDS,
     FUNCTION_WORDS,
     NOUN_SUFFIXES,
@@ -124,7 +125,12 @@ _NUMBER = re.compile(
     r"(?<![\w.,/-])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\w.,]*\d)|(?<![\w.,/–-])\d+(?:\.\d+)?(?![\d:/–-]|[.,]\d|[A-Za-z])"
 )
 _YEAR_ZH = re.compile(r"(?:1[0-9]|20)\d\d(?=\s?年)")
-_YEAR_EN = re.compile(r"(?:1[0-9]|20)\d\d$")
+_YEAR_EN = re.compile(r"(?:1[0-9]|20)\d\d")
+_BEFORE_YEAR = re.compile(
+    r"(?:\b(?:in|since|by|until|from|after|before|year|around|between|during)"
+    r"|\b(?:January|February|March|April|May|June|July|August|September|October|November|December)(?: \d{1,2},)?)$",
+    re.IGNORECASE,
+)
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9+#]*(?:[-/.][A-Za-z0-9+]+)*(?: [A-Z][A-Za-z0-9]+)*")
 
 _NOUN_TAGS = ("n", "vn", "an", "l", "j", "g", "i")
@@ -142,8 +148,10 @@ def _numbers(text: str, *, chinese: bool) -> list[_Span]:
             before,
         ):
             continue
-        year = (_YEAR_ZH if chinese else _YEAR_EN).match(
-            match.group() + text[match.end() : match.end() + 1] if chinese else match.group()
+        year = (
+            _YEAR_ZH.match(text, match.start())
+            if chinese
+            else _YEAR_EN.fullmatch(match.group()) and _BEFORE_YEAR.search(before)
         )
         spans.append((match.start(), match.end(), Category.YEAR if year else Category.NUMBER))
     return spans
@@ -168,6 +176,8 @@ def _chinese_spans(text: str, dictionary: Dictionary) -> list[_Span]:
 
 
 def _is_nounlike(word: Word) -> bool:
+    if word.text in CHINESE_VERBS:
+        return False
     return (
         word.tag[0] == "n"
         or word.tag in _NOUN_TAGS
@@ -178,11 +188,11 @@ def _is_nounlike(word: Word) -> bool:
 
 def _run_span(run: list[Word], text: str) -> list[_Span]:
     """The span of a run of nouns; a run that is too long, too short or too general has none."""
-    while run and (run[-1].tag == "b" or run[-1].text in CHINESE_GENERAL) and len(run) > 1:
-        run = run[:-1] if run[-1].tag == "b" else run
-        if run[-1].tag != "b":
-            break
-    if not run or run[-1].tag == "b":
+    while run and len(run[0].text) == 1 and _FRINGE.match(run[0].text):
+        run = run[1:]
+    while run and (run[-1].tag == "b" or (len(run[-1].text) == 1 and _FRINGE.match(run[-1].text))):
+        run = run[:-1]
+    if not run:
         return []
     start, end = run[0].start, run[-1].end
     term = text[start:end]
@@ -350,7 +360,12 @@ def _may_be_in_phrase(
     verbs: Counter[str],
 ) -> bool:
     plain = word.casefold()
-    if plain in FUNCTION_WORDS or len(word) < 2 or plain.endswith("ly"):
+    if (
+        plain in FUNCTION_WORDS
+        or len(word) < 2
+        or plain.endswith(("ly", "'s", "’s"))
+        or before.casefold() in _VERB_CUES
+    ):
         return False
     if not word.islower() and not opens:
         return True
@@ -390,10 +405,14 @@ def _phrase_span(
         return [(start, end, Category.ACRONYM)]
     opens = start == 0
     # A sentence's first word is a name only when it is written as one elsewhere.
-    if any(word[0].isupper() and (begin or names[word]) for begin, _, word in phrase):
+    capital = [word for begin, _, word in phrase if word[0].isupper() and (begin or names[word])]
+    if len(phrase) == 1 and capital and lower[head.casefold()]:
+        # Capital in a title or a company's name only.
+        return []
+    if capital:
         return [(start, end, Category.NAME)]
     if len(phrase) == 1 and not (
-        nouns[head.casefold()] or lower[head.casefold()] > 1 or head.casefold().endswith(NOUN_SUFFIXES) or opens
+        nouns[head.casefold()] or lower[head.casefold()] > 1 or _stem(head.casefold()).endswith(NOUN_SUFFIXES) or opens
     ):
         return []
     plural = head.endswith("s") and not head.endswith(("ss", "us", "is", "ics"))

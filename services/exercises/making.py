@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from services.exercises.events import Numbered, Progress, RunPhase
 from services.exercises.generating import Generating, GenerationLimits, Order, Publish, default_title
 from services.exercises.languages import language_of
-from services.exercises.material import MaterialReader, passages_of_text
+from services.exercises.material import MaterialReader
 from services.exercises.ports import ChatModel, ClozeMaker
 from services.exercises.question import Exercise, GeneratorChoice, Passage, QuestionKind
 from services.exercises.runs import Runs
@@ -20,6 +20,7 @@ from services.kit.ids import new_id
 DEFAULT_COUNT = 5
 _PASSAGES_A_QUESTION = 3
 _LEAST_PASSAGES, _MOST_PASSAGES = 12, 100
+_PASSAGES_TELL_LANGUAGE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class ExerciseMaker:
             run_id=new_id(),
             owner=owner,
             title=wish.title.strip() or default_title(passages, wish.topic),
-            language=language_of("\n".join(passage.text for passage in passages)),
+            language=language_of("\n".join(passage.text for passage in passages[:_PASSAGES_TELL_LANGUAGE])),
             document_ids=wish.document_ids,
             create_time=datetime.now(UTC),
         )
@@ -83,6 +84,6 @@ class ExerciseMaker:
 
     async def _passages(self, wish: Wish, count: int) -> tuple[Passage, ...]:
         if not wish.document_ids:
-            return passages_of_text(wish.text)
+            return await self._reader.text_passages(wish.text)
         limit = min(_MOST_PASSAGES, max(_LEAST_PASSAGES, _PASSAGES_A_QUESTION * count))
         return await self._reader.passages(wish.document_ids, wish.topic, limit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.exercises.ports import Library
+from services.exercises.ports import Library, TextCutter
 from services.exercises.question import Passage
 from services.exercises.sentences import split
 from services.exercises.texts import fold, normalize
@@ -20,7 +20,7 @@ def passages_of_text(text: str) -> tuple[Passage, ...]:
     InvalidArgument when nothing is left of it.
     """
     normal = normalize(text)
-    if not fold(normal):
+    if not any(map(str.isalnum, normal)):
         raise InvalidArgument(
             "text holds no letters.",
             reason="EMPTY_TEXT",
@@ -40,10 +40,15 @@ def passages_of_text(text: str) -> tuple[Passage, ...]:
 
 
 class MaterialReader:
-    """Reads indexed documents."""
+    """Reads texts and indexed documents."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, cutter: TextCutter) -> None:
         self._library = library
+        self._cutter = cutter
+
+    async def text_passages(self, text: str) -> tuple[Passage, ...]:
+        """A text's passages; InvalidArgument when nothing is left of it."""
+        return await self._cutter.passages(text)
 
     async def passages(self, document_ids: Sequence[str], topic: str, limit: int) -> tuple[Passage, ...]:
         """Passages of documents about a topic, or spread evenly; FailedPrecondition when there are none."""

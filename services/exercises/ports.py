@@ -78,6 +78,14 @@ class Library(Protocol):
         ...
 
 
+class TextCutter(Protocol):
+    """Cuts texts into passages, outside the event loop: a quarter of a megabyte takes a while."""
+
+    async def passages(self, text: str) -> tuple[Passage, ...]:
+        """See `material.passages_of_text`."""
+        ...
+
+
 class ClozeMaker(Protocol):
     """Makes questions without a model, outside the event loop."""
 

@@ -10,7 +10,7 @@ from services.exercises import translating
 from services.exercises.analyzing import Analyst
 from services.exercises.keeping import Exercises
 from services.exercises.making import ExerciseMaker, Wish
-from services.exercises.material import MaterialReader, passages_of_text
+from services.exercises.material import MaterialReader
 from services.exercises.ports import ProfileStore
 from services.exercises.practising import Practice
 from services.exercises.profile import IMMUTABLE_FIELDS, MUTABLE_FIELDS, changes
@@ -40,22 +40,21 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
         self._analyst = analyst
         self._reader = reader
 
-    async def AnalyzeMaterial(  # noqa: N802 - gRPC's name
+    async def AnalyzeMaterial(
         self, request: exercises_pb2.AnalyzeMaterialRequest, _: Any
     ) -> exercises_pb2.AnalyzeMaterialResponse:
         """Say what a text teaches."""
-        analysis = await self._analyst.analyze(passages_of_text(request.text), request.model)
+        passages = await self._reader.text_passages(request.text)
+        analysis = await self._analyst.analyze(passages, request.model)
         return exercises_pb2.AnalyzeMaterialResponse(analysis=translating.analysis_message(analysis))
 
-    async def AnalyzeFile(  # noqa: N802
-        self, request: exercises_pb2.AnalyzeFileRequest, _: Any
-    ) -> exercises_pb2.AnalyzeFileResponse:
+    async def AnalyzeFile(self, request: exercises_pb2.AnalyzeFileRequest, _: Any) -> exercises_pb2.AnalyzeFileResponse:
         """Say what an indexed document teaches."""
         passages = await self._reader.passages([request.document_id.lower()], "", _MOST_ANALYZED_PASSAGES)
         analysis = await self._analyst.analyze(passages, request.model)
         return exercises_pb2.AnalyzeFileResponse(analysis=translating.analysis_message(analysis))
 
-    async def GenerateExercise(  # noqa: N802
+    async def GenerateExercise(
         self, request: exercises_pb2.GenerateExerciseRequest, _: Any
     ) -> AsyncIterator[exercises_pb2.GenerateExerciseResponse]:
         """Make questions and stream the run."""
@@ -75,7 +74,7 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
                 event = translating.event_message(numbered, include_answers=request.include_answers)
                 yield exercises_pb2.GenerateExerciseResponse(event=event)
 
-    async def ResumeRun(  # noqa: N802
+    async def ResumeRun(
         self, request: exercises_pb2.ResumeRunRequest, _: Any
     ) -> AsyncIterator[exercises_pb2.ResumeRunResponse]:
         """Stream the rest of a run."""
@@ -85,23 +84,19 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
                 event = translating.event_message(numbered, include_answers=request.include_answers)
                 yield exercises_pb2.ResumeRunResponse(event=event)
 
-    async def CancelRun(  # noqa: N802
-        self, request: exercises_pb2.CancelRunRequest, _: Any
-    ) -> exercises_pb2.CancelRunResponse:
+    async def CancelRun(self, request: exercises_pb2.CancelRunRequest, _: Any) -> exercises_pb2.CancelRunResponse:
         """Stop a run."""
         state = await self._runs.cancel(context.current().user_id, request.run_id.lower())
         return exercises_pb2.CancelRunResponse(state=translating.STATES[state])
 
-    async def GetExercise(  # noqa: N802
-        self, request: exercises_pb2.GetExerciseRequest, _: Any
-    ) -> exercises_pb2.GetExerciseResponse:
+    async def GetExercise(self, request: exercises_pb2.GetExerciseRequest, _: Any) -> exercises_pb2.GetExerciseResponse:
         """Return an exercise."""
         exercise = await self._exercises.get(context.current().user_id, request.exercise_id.lower())
         return exercises_pb2.GetExerciseResponse(
             exercise=translating.exercise_message(exercise, include_answers=request.include_answers)
         )
 
-    async def ListExercises(  # noqa: N802
+    async def ListExercises(
         self, request: exercises_pb2.ListExercisesRequest, _: Any
     ) -> exercises_pb2.ListExercisesResponse:
         """List exercises, newest first."""
@@ -111,7 +106,7 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
             next_page_token=token,
         )
 
-    async def SubmitExercise(  # noqa: N802
+    async def SubmitExercise(
         self, request: exercises_pb2.SubmitExerciseRequest, _: Any
     ) -> exercises_pb2.SubmitExerciseResponse:
         """Grade answers."""
@@ -122,7 +117,7 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
         )
         return exercises_pb2.SubmitExerciseResponse(submission=translating.submission_message(submission))
 
-    async def DeleteExercise(  # noqa: N802
+    async def DeleteExercise(
         self, request: exercises_pb2.DeleteExerciseRequest, _: Any
     ) -> exercises_pb2.DeleteExerciseResponse:
         """Remove an exercise."""
@@ -136,14 +131,12 @@ class ProfileServicer(profile_pb2_grpc.ProfileServiceServicer):
     def __init__(self, profiles: ProfileStore) -> None:
         self._profiles = profiles
 
-    async def GetProfile(  # noqa: N802
-        self, _request: profile_pb2.GetProfileRequest, _: Any
-    ) -> profile_pb2.GetProfileResponse:
+    async def GetProfile(self, _request: profile_pb2.GetProfileRequest, _: Any) -> profile_pb2.GetProfileResponse:
         """Return the caller's profile."""
         profile = await self._profiles.get_or_create(context.current().user_id)
         return profile_pb2.GetProfileResponse(profile=translating.profile_message(profile))
 
-    async def UpdateProfile(  # noqa: N802
+    async def UpdateProfile(
         self, request: profile_pb2.UpdateProfileRequest, _: Any
     ) -> profile_pb2.UpdateProfileResponse:
         """Change the caller's profile."""

@@ -83,7 +83,8 @@ COMMON_WORDS = _words(
     separate serious severe sharp short significant similar simple single slight slow slowly small smaller smallest
     smooth soft sole solid special specific stable standard steady strong strongly subsequent successful sudden
     sufficient suitable sure tall thick thin tight tiny total traditional true typical uniform unique universal unknown
-    upper usual valid valuable various vast visible vital warm weak wet whole wide widely wild wise wrong young younger
+    free faster slower upper usual valid valuable various vast visible vital warm weak wet whole wide widely wild
+    wise wrong young younger
     ability advantage age aim amount answer area aspect basis beginning behaviour benefit bit body book case cause
     century chance change chapter character choice circumstance class collection combination comparison condition
     consequence contrast contribution course day decade degree detail development difference difficulty direction
@@ -118,7 +119,17 @@ CHINESE_GENERAL = _words(
     技术 工具 手段 途径 措施 步骤 任务 要求 需要 需求 可能 必要 关键 核心 中心 本质 表面 表现 代表 典型 传统 现代 名称
     名字 数字 时刻 人员 人口 个人 大家 自己 所有 各种 各个 每个 整个 某些 一些 一种 一个 这种 这些 那些 两者 二者 彼此
     左右 上下 内外 前后 周围 附近 中间 里面 外面 上面 下面 地位 地区 区域 位置 方向 距离 速度 大小 高低 长短 多少 好坏
+    公司
     效果 效率 质量 价值 成本 优点 缺点 优势 不足 区别 差异 差别 联系 共同 特殊 普遍 直接 间接 同时 最终 最后 最初 首先
     """
 )
 """Chinese words too general to be asked for."""
+
+CHINESE_VERBS = _words(
+    """
+    产生 证明 发现 利用 使用 应用 通过 形成 提供 进行 具有 属于 成为 导致 引起 促进 分布 分解 合成 释放 吸收 转化 转变
+    输送 运输 提高 降低 增加 减少 需要 发生 存在 包含 保持 控制 调节 支持 保护 建立 开始 结束 实现 完成 处理 解决 要求
+    说明 表示 表明 认为 称为 组成 构成 连接 传递 传播 储存 积累 消耗 制造 生产 改变 限制 决定 反映 体现 利于 依靠 依赖
+    """
+)
+"""Verbs that the dictionary also counts as nouns: they end a run of nouns instead of joining it."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from services.exercises.cloze import Cloze
 from services.exercises.extracting import Extract, extract
+from services.exercises.material import passages_of_text
 from services.exercises.question import Draft, Passage, QuestionKind
 from services.exercises.segmentation import Dictionary
 from services.kit.workers import WorkerPool
@@ -33,6 +34,18 @@ def make_drafts(
 def make_extract(passages: Sequence[Passage], count: int) -> Extract:
     """Key sentences, level and what can be asked about a material."""
     return extract(passages, count, dictionary())
+
+
+class PooledCutter:
+    """`ports.TextCutter` in worker processes."""
+
+    def __init__(self, pool: WorkerPool, timeout: float) -> None:
+        self._pool = pool
+        self._timeout = timeout
+
+    async def passages(self, text: str) -> tuple[Passage, ...]:
+        """See `ports.TextCutter`."""
+        return await self._pool.run(passages_of_text, text, timeout=self._timeout)
 
 
 class PooledCloze:

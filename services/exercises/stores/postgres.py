@@ -18,7 +18,7 @@ from services.exercises.question import Exercise, Question, RunState
 from services.exercises.stores import encoding
 from services.exercises.stores.expiry import NUMBER_GAP, interrupted
 from services.kit.errors import Aborted
-from services.kit.migrations import migrate
+from services.kit.migrations import PATIENCE, migrate
 
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
@@ -30,7 +30,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 @asynccontextmanager
 async def open_pool(dsn: str, *, max_size: int, command_timeout: float) -> AsyncIterator[Pool]:
     """A pool of connections to a database whose schema is up to date."""
-    await migrate(dsn, SCHEMA, MIGRATIONS)
+    await migrate(dsn, SCHEMA, MIGRATIONS, patience=PATIENCE)
     pool = await asyncpg.create_pool(
         dsn,
         min_size=1,
