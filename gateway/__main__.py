@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 
 import uvloop
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from gateway.app import serve
 from gateway.settings import GatewaySettings
 from services.kit import logs
+from services.kit.process import no_blocking_calls
 
 
 def main() -> int:
@@ -21,7 +23,11 @@ def main() -> int:
         for fault in error.errors():
             sys.stderr.write(f"{_variable(str(fault['loc'][0]))}: {fault['msg']}\n")
         return 2
-    with logs.configured("gateway", settings.log_level), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with (
+        logs.configured("gateway", settings.log_level),
+        no_blocking_calls() if settings.blockbuster else contextlib.nullcontext(),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         try:
             runner.run(serve(settings))
         except (OSError, ValueError) as error:

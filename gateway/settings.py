@@ -22,6 +22,9 @@ class GatewaySettings(BaseSettings):
     exercises_target: str = Field("127.0.0.1:50054", validation_alias="TIKU_EXERCISES_TARGET")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="TIKU_LOG_LEVEL")
 
+    blockbuster: bool = Field(
+        False, validation_alias="TIKU_BLOCKBUSTER", description="Raise on every blocking call in the event loop."
+    )
     unary_timeout: float = Field(60.0, gt=0, le=3600, description="Seconds for a call whose client names none.")
     stream_timeout: float = Field(600.0, gt=0, le=3600, description="Seconds for a stream, upload or download.")
     heartbeat: float = Field(15.0, gt=0, description="Seconds of silence after which a stream sends a comment.")

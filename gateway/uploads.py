@@ -7,7 +7,6 @@ the description is the RPC's first message, so nothing after the file can change
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
@@ -26,7 +25,7 @@ from gateway.exchange import Exchange
 from gateway.problems import Problem, invalid
 from gateway.settings import GatewaySettings
 from gateway.transcoding import ToJson, fill_from_query
-from gateway.upstream import Upstream
+from gateway.upstream import EndedEarly, Upstream, send
 from services.kit.errors import FieldViolation
 
 PIECE_BYTES = 256 * 1024
@@ -136,7 +135,7 @@ class UploadHandler:
     ) -> bytes:
         """Writes everything, each message as soon as the service takes it; returns the response."""
         try:
-            await call.write(description)
+            await send(call, description)
             pieces = bytearray()
             async for item in items:
                 if not isinstance(item, bytes):
@@ -148,14 +147,14 @@ class UploadHandler:
             if pieces:
                 await self._write(call, bytes(pieces))
             await call.done_writing()
-        except (asyncio.InvalidStateError, grpc.RpcError):
+        except (EndedEarly, aio.InternalError, grpc.RpcError):
             # The service ended the call before the file's end; its response says why.
             pass
         raw: bytes = await exchange.result_of(call)
         return raw
 
     async def _write(self, call: aio.StreamUnaryCall[bytes, bytes], piece: bytes) -> None:
-        await call.write(self._operation.request(**{self._chunk.name: piece}).SerializeToString())
+        await send(call, self._operation.request(**{self._chunk.name: piece}).SerializeToString())
 
 
 def _after_the_file(item: FormItem) -> Problem:

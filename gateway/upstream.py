@@ -12,6 +12,7 @@ from grpc import aio
 from services.kit.channels import open_channel
 
 _END: Any = aio.EOF  # type: ignore[attr-defined]  # Not in the stubs.
+_INTERNAL_ERROR: type[Exception] = aio.InternalError
 
 
 class Upstream:
@@ -73,3 +74,26 @@ async def next_message(call: aio.UnaryStreamCall[bytes, bytes]) -> bytes | None:
     """
     raw: Any = await call.read()
     return None if raw is _END else raw
+
+
+class EndedEarly(Exception):
+    """A call ended before all was sent; its response says why."""
+
+
+async def send(call: aio.StreamUnaryCall[bytes, bytes], message: bytes) -> None:
+    """Sends a message of a client stream, waiting while the service is slower than we are.
+
+    `call.write` would, on a call that the service has just ended, put an error of its own in the place of the
+    service's status (seen with grpcio 1.82.3); so its inner half is called.
+
+    Raises:
+        EndedEarly: the call has ended.
+    """
+    await call.wait_for_connection()
+    if call.done():
+        raise EndedEarly
+    inner: Any = call._cython_call  # type: ignore[attr-defined]  # noqa: SLF001
+    try:
+        await inner.send_serialized_message(message)
+    except _INTERNAL_ERROR as error:
+        raise EndedEarly from error

@@ -8,8 +8,10 @@ import hashlib
 import aiohttp
 import pytest
 
+from gateway.app import running
 from services.kit.ids import new_id
-from tests.integration.gateway.conftest import Stack
+from tests.fakes.grpc_services import fake_services
+from tests.integration.gateway.conftest import Stack, settings_for
 
 BOUNDARY = "xxBOUNDARYxx"
 FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
@@ -262,3 +264,11 @@ async def test_a_client_that_leaves_stops_a_download(stack: Stack) -> None:
     response.close()
     await asyncio.sleep(0.1)
     assert stack.script.cancelled == ["DownloadDocument"]
+
+
+async def test_an_upload_without_its_service_is_unavailable() -> None:
+    async with fake_services() as services:
+        settings = settings_for(services, docs_target="127.0.0.1:1")
+        async with running(settings) as gateway, aiohttp.ClientSession(gateway.url) as http:
+            response = await http.post("/api/v1/documents", data=form(file_part(b"x" * 900_000)), headers=FORM)
+            assert (response.status, response.headers["Retry-After"]) == (503, "1")
