@@ -85,7 +85,8 @@ def fill(message: Message, members: dict[str, Any], *, prefix: str = "") -> None
     """
     try:
         json_format.ParseDict(members, message)
-    except json_format.ParseError as error:
+    except (json_format.ParseError, AttributeError, OverflowError, TypeError) as error:
+        # json_format lets a few faults of its own through; they too are faults of the request.
         found = violations_of(members, descriptor_of(message), prefix)
         # A fault that the explanation does not know of still gets an answer, in the library's words.
         raise invalid(

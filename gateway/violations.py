@@ -108,10 +108,12 @@ def _scalar_fault(value: Any, field: FieldDescriptor) -> str | None:
 
 
 def _enum_fault(value: Any, kind: EnumDescriptor) -> str | None:
-    known = isinstance(value, str) and value in kind.values_by_name
-    known = known or (isinstance(value, int) and not isinstance(value, bool))
-    known = known or (isinstance(value, str) and value.isdecimal() and int(value) in kind.values_by_number)
-    return None if known else "must be one of " + ", ".join(kind.values_by_name)
+    # As in json_format, any number will do: an enum may have values that this version does not know.
+    if value in kind.values_by_name if isinstance(value, str) else isinstance(value, int | float):
+        return None
+    if isinstance(value, str) and _integer_fault(value, -(2**31), 2**31 - 1) is None:
+        return None
+    return "must be one of " + ", ".join(kind.values_by_name)
 
 
 def _integer_fault(value: Any, lowest: int, highest: int) -> str | None:
@@ -145,7 +147,8 @@ def _bytes_fault(value: Any) -> str | None:
     if not isinstance(value, str):
         return f"must be a string of base64, not {_kind(value)}"
     try:
-        base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
+        encoded = value.encode()
+        base64.urlsafe_b64decode(encoded + b"=" * (4 - len(encoded) % 4))
     except (binascii.Error, ValueError):
         return "must be base64"
     return None

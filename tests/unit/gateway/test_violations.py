@@ -18,7 +18,7 @@ VALUES = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**65), 2**65)
-    | st.floats(allow_nan=False)
+    | st.floats(allow_nan=False, allow_infinity=False)
     # json_format takes an empty string or list for an empty message; here that is a fault.
     | st.text(min_size=1, max_size=5)
     | st.sampled_from(["1", "-1", "1.5", "QUESTION_KIND_TRUE_FALSE", "2026-01-01T00:00:00Z"]),
@@ -40,14 +40,14 @@ FIELDS = [
 ]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=400)
 @given(st.sampled_from(FIELDS), VALUES)
 def test_the_explanation_agrees_with_json_format(target: tuple[Any, str], value: Any) -> None:
     kind, name = target
     try:
         json_format.ParseDict({name: value}, kind())
         refused = False
-    except json_format.ParseError:
+    except (json_format.ParseError, AttributeError, OverflowError, TypeError):
         refused = True
     found = violations_of({name: value}, kind.DESCRIPTOR)
     if refused:
