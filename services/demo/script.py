@@ -29,7 +29,7 @@ from tiku.exercises.v1 import exercises_pb2 as pb
 from tiku.retrieval.v1 import retrieval_pb2
 
 QUESTIONS_EACH: Final = 5
-ANSWER_COLUMNS: Final = 24
+ANSWER_COLUMNS: Final = 16
 """Width of an answer in the table of grades; the panels above show the whole."""
 CITING_MARK: Final = re.compile(r"\[\d+\]")
 
@@ -166,6 +166,7 @@ def _show_grades(console: Console, exercise: pb.Exercise, planned: list[Planned]
         column.no_wrap, column.overflow = True, "ellipsis"
     for free_text in table.columns[2:4]:
         free_text.max_width = ANSWER_COLUMNS
+    table.columns[0].min_width, table.columns[-1].min_width = 1, 7
     grades = {grade.question_id: grade for grade in submission.grades}
     for question, given in zip(exercise.questions, planned, strict=True):
         grade = grades.get(question.question_id, pb.Grade())
