@@ -76,9 +76,7 @@ def pull_models(
         console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
-        console.print(
-            "stopped; the next pull goes on from the parts that are here", highlight=False, soft_wrap=True
-        )
+        console.print("stopped; the next pull goes on from the parts that are here", highlight=False, soft_wrap=True)
         raise typer.Exit(130) from None
 
 
@@ -92,9 +90,7 @@ def model_path(name: Annotated[str, typer.Argument(help="A model from `tiku mode
         console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
     if found is None:
-        console.print(
-            f"{name} is not here; bring it with: tiku models pull {name}", highlight=False, soft_wrap=True
-        )
+        console.print(f"{name} is not here; bring it with: tiku models pull {name}", highlight=False, soft_wrap=True)
         raise typer.Exit(1)
     typer.echo(found)
 

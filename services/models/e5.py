@@ -227,8 +227,7 @@ def tokenizer_json(vocabulary: Vocabulary) -> dict[str, object]:
             "single": [token(bos), sequence("A"), token(eos)],
             "pair": [token(bos), sequence("A"), token(eos), token(eos), sequence("B"), token(eos)],
             "special_tokens": {
-                pieces[index]: {"id": pieces[index], "ids": [index], "tokens": [pieces[index]]}
-                for index in (bos, eos)
+                pieces[index]: {"id": pieces[index], "ids": [index], "tokens": [pieces[index]]} for index in (bos, eos)
             },
         },
         "decoder": metaspace,
@@ -299,9 +298,7 @@ def convert(source: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tensors_file = folder / "model.safetensors"
     save_file(encoder_tensors(weights), tensors_file, metadata={"format": "pt"})
-    tensors_file.chmod(
-        0o644
-    )  # safetensors leaves it to its owner alone, and a service may run as another user
+    tensors_file.chmod(0o644)  # safetensors leaves it to its owner alone, and a service may run as another user
     documents: Mapping[str, object] = {
         "config.json": model_config(weights.shape, weights.vocabulary.pad),
         "tokenizer.json": tokenizer_json(weights.vocabulary),

@@ -152,6 +152,4 @@ def _check(model: Model) -> None:
         raise MalformedManifest(f"model {model.name}: purpose must be one of {', '.join(get_args(Purpose))}")
     for source in model.sources:
         if isinstance(source, PackagesSource) and sum(p.size for p in source.parts) != model.weights.size:
-            raise MalformedManifest(
-                f"model {model.name}: the parts' sizes do not add up to the weights' size"
-            )
+            raise MalformedManifest(f"model {model.name}: the parts' sizes do not add up to the weights' size")

@@ -49,9 +49,7 @@ class PullProgress:
 Report = Callable[[PullProgress], None]
 
 
-async def path(
-    name: str, *, store: ModelStore | None = None, manifest: Manifest | None = None
-) -> Path | None:
+async def path(name: str, *, store: ModelStore | None = None, manifest: Manifest | None = None) -> Path | None:
     """Where the model lies (its file, or its folder if it has several), or None while it is not here.
 
     Raises UnknownModel.
@@ -103,9 +101,7 @@ async def pull(
         await asyncio.to_thread(store.clear_workplace, model)
         installed = await asyncio.to_thread(store.find, model)
         if installed is None:
-            raise ConversionFailed(
-                f"{name} was put in place and changed at once; is something else writing there?"
-            )
+            raise ConversionFailed(f"{name} was put in place and changed at once; is something else writing there?")
         return installed
 
 

@@ -89,9 +89,7 @@ class ModelStore:
         self.root.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.root).free
         if free < needed:
-            raise NoSpace(
-                f"{self.root} has {free:,} bytes free, {needed:,} are needed; {ROOT_VARIABLE} moves it"
-            )
+            raise NoSpace(f"{self.root} has {free:,} bytes free, {needed:,} are needed; {ROOT_VARIABLE} moves it")
 
 
 def _marker_entry(folder: Path, file: File) -> dict[str, object]:

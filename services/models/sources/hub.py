@@ -76,9 +76,7 @@ class HubFile:
         await asyncio.to_thread(partial.replace, target)
         return target
 
-    async def _transfer(
-        self, session: aiohttp.ClientSession, weights: File, partial: Path, count_up_to: Meter
-    ) -> None:
+    async def _transfer(self, session: aiohttp.ClientSession, weights: File, partial: Path, count_up_to: Meter) -> None:
         done = await asyncio.to_thread(_size, partial)
         if done > weights.size:
             await asyncio.to_thread(partial.unlink)
@@ -100,9 +98,7 @@ class HubFile:
                 async for piece in response.content.iter_chunked(PIECE_BYTES):
                     done += len(piece)
                     if done > weights.size:
-                        raise SourceFailed(
-                            f"{source.file} is larger than the manifest's {weights.size} bytes"
-                        )
+                        raise SourceFailed(f"{source.file} is larger than the manifest's {weights.size} bytes")
                     await asyncio.to_thread(stream.write, piece)
                     count_up_to(done)
         if done < weights.size:

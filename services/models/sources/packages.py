@@ -113,8 +113,7 @@ class PackageParts:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
-                    group.create_task(self._fetch_part(part, workplace, gate, meter))
-                    for part in self._source.parts
+                    group.create_task(self._fetch_part(part, workplace, gate, meter)) for part in self._source.parts
                 ]
         except* SourceFailed as failures:
             raise failures.exceptions[0] from None

