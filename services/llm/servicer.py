@@ -52,7 +52,7 @@ class LlmServicer(LlmServiceServicer):
         embeddings: embeds texts.
         rankings: ranks documents.
         ledger: knows what was spent.
-        timeout: seconds for a call whose caller names no deadline, and at most.
+        timeout: seconds for a call whose caller names no deadline; one that is named holds, however far away.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class LlmServicer(LlmServiceServicer):
         self._ledger = ledger
         self._timeout = timeout
 
-    async def Chat(self, request: pb.ChatRequest, context: _Context) -> pb.ChatResponse:  # noqa: N802
+    async def Chat(self, request: pb.ChatRequest, context: _Context) -> pb.ChatResponse:
         """One whole answer."""
         completion, served = await self._router.complete(_prompt(request), self._time())
         return pb.ChatResponse(
@@ -75,7 +75,7 @@ class LlmServicer(LlmServiceServicer):
             provider=served.provider,
         )
 
-    async def StreamChat(  # noqa: N802
+    async def StreamChat(
         self, request: pb.StreamChatRequest, context: _Context
     ) -> AsyncGenerator[pb.StreamChatResponse, None]:
         """Text as it is written, joined where it comes fast, then one finish."""
@@ -89,7 +89,7 @@ class LlmServicer(LlmServiceServicer):
         for finish in ends:
             yield pb.StreamChatResponse(finish=finish)
 
-    async def Embed(self, request: pb.EmbedRequest, context: _Context) -> pb.EmbedResponse:  # noqa: N802
+    async def Embed(self, request: pb.EmbedRequest, context: _Context) -> pb.EmbedResponse:
         """One vector a text."""
         kind = EmbedKind.QUERY if request.kind == pb.EMBED_KIND_QUERY else EmbedKind.PASSAGE
         vectors, model = await self._embeddings.embed(request.model, list(request.texts), kind, self._time())
@@ -100,7 +100,7 @@ class LlmServicer(LlmServiceServicer):
             usage=_usage(vectors.usage),
         )
 
-    async def Rerank(self, request: pb.RerankRequest, context: _Context) -> pb.RerankResponse:  # noqa: N802
+    async def Rerank(self, request: pb.RerankRequest, context: _Context) -> pb.RerankResponse:
         """Documents by relevance, best first."""
         ranking, model = await self._rankings.rerank(
             request.model, request.query, list(request.documents), request.top_n, self._time()
@@ -111,7 +111,7 @@ class LlmServicer(LlmServiceServicer):
             usage=_usage(ranking.usage),
         )
 
-    async def ReadFile(  # noqa: N802
+    async def ReadFile(
         self, request_iterator: AsyncIterator[pb.ReadFileRequest], context: _Context
     ) -> pb.ReadFileResponse:
         """Not served yet: a provider's own file extraction comes in a later version.
@@ -121,9 +121,7 @@ class LlmServicer(LlmServiceServicer):
         """
         raise Unimplemented("ReadFile is not served by this version.", reason="NOT_SERVED_YET")
 
-    async def ListModels(  # noqa: N802
-        self, request: pb.ListModelsRequest, context: _Context
-    ) -> pb.ListModelsResponse:
+    async def ListModels(self, request: pb.ListModelsRequest, context: _Context) -> pb.ListModelsResponse:
         """Every configured model; the first of each purpose is its default."""
         models = [
             pb.Model(name=served.model, provider=served.provider, purpose=pb.MODEL_PURPOSE_CHAT, default=not place)
@@ -149,7 +147,7 @@ class LlmServicer(LlmServiceServicer):
             )
         return pb.ListModelsResponse(models=sorted(models, key=lambda model: not model.default))
 
-    async def GetUsage(self, request: pb.GetUsageRequest, context: _Context) -> pb.GetUsageResponse:  # noqa: N802
+    async def GetUsage(self, request: pb.GetUsageRequest, context: _Context) -> pb.GetUsageResponse:
         """What was spent since this process started.
 
         Tokens of a cancelled stream are those of its text that came: providers report the prompt's only at the end.
@@ -173,7 +171,7 @@ class LlmServicer(LlmServiceServicer):
     def _time(self) -> float:
         """Seconds that the current call may take."""
         left = context.remaining()
-        return self._timeout if left is None else min(left, self._timeout)
+        return self._timeout if left is None else left
 
 
 async def _texts(

@@ -60,9 +60,7 @@ class LlmSettings(ServiceSettings):
     llm_max_concurrent: int = Field(512, ge=1, description="Calls that a provider gets at once; 4 suits a local one.")
     llm_max_waiting: int = Field(512, ge=0, description="Calls that may wait for a slot; one more is refused.")
     llm_max_wait: float = Field(60.0, gt=0, description="Most seconds that a call waits for a slot.")
-    llm_timeout: float = Field(
-        120.0, gt=0, description="Seconds for a call whose caller names no deadline, and at most."
-    )
+    llm_timeout: float = Field(120.0, gt=0, description="Seconds for a call whose caller names no deadline.")
     llm_connect_timeout: float = Field(5.0, gt=0, description="Most seconds to reach a provider.")
     llm_attempts: int = Field(3, ge=1, le=10, description="Tries of a call whose fault may pass.")
 

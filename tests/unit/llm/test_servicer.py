@@ -1,14 +1,63 @@
-"""What the edge builds by hand."""
+"""What the edge builds by hand, and the time that it gives a call."""
 
+import asyncio
 from array import array
+from collections.abc import AsyncGenerator
+from typing import Any
 
+import grpc
 import pytest
 
-from services.llm.servicer import embedding
+from services.kit import context
+from services.llm.admission import Admission
+from services.llm.calls import Calls, RetryPolicy
+from services.llm.ports import Delta, Finish, Prompt
+from services.llm.providers.fake import FakeProvider
+from services.llm.routing import Backend, Router
+from services.llm.scoring import Embeddings, Rankings
+from services.llm.servicer import LlmServicer, embedding
+from services.llm.usage import Ledger
 from tiku.llm.v1 import llm_pb2 as pb
+
+ASK = [pb.ChatMessage(role=pb.ROLE_USER, content="What is it?")]
+NO_DEADLINE_SECONDS = 0.5
+
+
+class TimedProvider(FakeProvider):
+    """Keeps the seconds that each call got."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.timeouts: list[float] = []
+
+    async def stream(self, prompt: Prompt, timeout: float) -> AsyncGenerator[Delta | Finish, None]:
+        self.timeouts.append(timeout)
+        async for event in super().stream(prompt, timeout):
+            yield event
 
 
 @pytest.mark.parametrize("dimension", [0, 1, 31, 32, 384, 4096, 5000])
 def test_an_embedding_from_bytes_is_the_embedding_of_its_numbers(dimension: int) -> None:
     values = array("f", (number / 7 - 3 for number in range(dimension)))
     assert embedding(values.tobytes()) == pb.Embedding(values=values)
+
+
+@pytest.mark.parametrize(
+    ("named", "given"), [(None, NO_DEADLINE_SECONDS), (300.0, 300.0), (0.2, 0.2)], ids=["none", "longer", "shorter"]
+)
+async def test_the_timeout_is_for_callers_without_a_deadline_and_cuts_no_deadline(
+    named: float | None, given: float
+) -> None:
+    provider, ledger = TimedProvider(), Ledger()
+    calls = Calls(ledger, RetryPolicy())
+    router = Router([Backend("a", ["m"], provider, Admission("a", 1, 0, 5))], calls)
+    servicer = LlmServicer(router, Embeddings(None, calls), Rankings(None, calls), ledger, NO_DEADLINE_SECONDS)
+    deadline = None if named is None else asyncio.get_running_loop().time() + named
+    token = context.enter(context.RequestContext(deadline=deadline))
+    unused: grpc.aio.ServicerContext[Any, Any] = None  # type: ignore[assignment]  # the handlers never look at it
+    try:
+        await servicer.Chat(pb.ChatRequest(messages=ASK), unused)
+        assert [event async for event in servicer.StreamChat(pb.StreamChatRequest(messages=ASK), unused)]
+    finally:
+        context.leave(token)
+    assert provider.timeouts == pytest.approx([given, given], abs=0.1)
