@@ -31,6 +31,7 @@ _IN_FLIGHT = Gauge("tiku_rpc_in_flight", "Calls being served.")
 _REFUSED = Counter("tiku_rpc_refused_total", "Calls refused because the server was full.")
 
 _SLOW_SECONDS = 5.0
+_CANCELLATION_SECONDS = 0.010
 
 logger = logging.getLogger("tiku.access")
 
@@ -297,6 +298,9 @@ class InterceptorChain(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
             for check in self._checks:
                 check.request(call, request)
             yield request
+        # grpc.aio ends the requests of a client that left just as those of one that is done, and cancels the handler a
+        # few turns of the loop later. Here that cancellation comes before a handler can take a part for the whole.
+        await asyncio.sleep(_CANCELLATION_SECONDS)
 
     def _leave(self, call: Call, entered: int, error: BaseException | None) -> None:
         for stage in reversed(self._stages[:entered]):

@@ -48,19 +48,25 @@ class _Llm(llm_pb2_grpc.LlmServiceServicer):
 
 
 class _Docs(docs_pb2_grpc.DocsServiceServicer):
+    """Counts what it was sent, and remembers what it took for whole uploads."""
+
+    def __init__(self) -> None:
+        self.stored: list[int] = []
+
     async def UploadDocument(self, requests: Any, context_: Any) -> Any:  # noqa: N802
         size = 0
         async for request in requests:
             size += len(request.chunk)
+        self.stored.append(size)
         return docs_pb2.UploadDocumentResponse(document=docs_pb2.Document(size_bytes=size))
 
 
-def _app(llm: _Llm, **extra: Any) -> App:
+def _app(llm: _Llm, docs: _Docs | None = None, **extra: Any) -> App:
     return App(
         "test",
         [
             Registration(llm_pb2_grpc.add_LlmServiceServicer_to_server, llm, "tiku.llm.v1.LlmService"),
-            Registration(docs_pb2_grpc.add_DocsServiceServicer_to_server, _Docs(), "tiku.docs.v1.DocsService"),
+            Registration(docs_pb2_grpc.add_DocsServiceServicer_to_server, docs or _Docs(), "tiku.docs.v1.DocsService"),
         ],
         **extra,
     )
@@ -272,3 +278,20 @@ async def test_an_abandoned_stream_is_closed() -> None:
         await abandon()
         gc.collect()
         await asyncio.wait_for(llm.closed.wait(), 2)
+
+
+async def test_a_cancelled_upload_is_never_taken_for_a_whole_one() -> None:
+    docs = _Docs()
+    async with running(_app(_Llm(), docs), "127.0.0.1:0") as server, open_channel(server.address) as channel:
+        stub = docs_pb2_grpc.DocsServiceStub(channel)
+        for _ in range(30):
+            call = stub.UploadDocument()
+            await call.write(docs_pb2.UploadDocumentRequest(description=docs_pb2.UploadDescription(name="a")))
+            await call.write(docs_pb2.UploadDocumentRequest(chunk=b"x" * 1000))
+            call.cancel()
+        await asyncio.sleep(0.3)
+        assert docs.stored == []
+        call = stub.UploadDocument()
+        await call.write(docs_pb2.UploadDocumentRequest(chunk=b"x" * 1000))
+        await call.done_writing()
+        assert (await call).document.size_bytes == 1000
