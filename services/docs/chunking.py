@@ -119,6 +119,7 @@ def chunk(parsed: ParsedDocument, settings: ChunkSettings | None = None) -> list
                 page_end=parsed.page_at(end - 1),
                 heading_path=_heading_path(group),
                 kind=_main_kind(group),
+                page_starts=parsed.page_starts_within(start, end),
             )
         )
     return chunks

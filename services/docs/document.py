@@ -8,7 +8,7 @@ Offsets are Unicode code points into `ParsedDocument.text`, half-open `[start, e
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -63,6 +63,10 @@ class ParsedDocument:
         """The 1-based page that holds the character at `offset`, 0 when the source has no pages."""
         return bisect_right(self.page_starts, offset)
 
+    def page_starts_within(self, start: int, end: int) -> tuple[int, ...]:
+        """Where the pages after that of `start` begin before `end`, in order; the first is the next page's."""
+        return self.page_starts[bisect_right(self.page_starts, start) : bisect_left(self.page_starts, end)]
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -70,7 +74,8 @@ class Chunk:
 
     `ordinal` counts from 0 in reading order. `page` and `page_end` are the pages of its first and last
     character (0 without pages). `heading_path` holds the headings above it, outermost first. `kind` is the
-    kind of the block that fills most of it.
+    kind of the block that fills most of it. `page_starts` are the offsets in the document's text at which the
+    pages after `page` begin within the chunk, in order.
     """
 
     ordinal: int
@@ -81,6 +86,7 @@ class Chunk:
     page_end: int
     heading_path: tuple[str, ...]
     kind: BlockKind
+    page_starts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,15 @@ def write_reading(parsed: ParsedDocument, chunks: Iterable[Chunk], folder: Path)
     with lines.open("w", encoding="utf-8") as out:
         for chunk in chunks:
             count += 1
-            record = (chunk.ordinal, chunk.start, chunk.end, chunk.page, chunk.heading_path, chunk.text)
+            record = (
+                chunk.ordinal,
+                chunk.start,
+                chunk.end,
+                chunk.page,
+                chunk.page_starts,
+                chunk.heading_path,
+                chunk.text,
+            )
             out.write(json.dumps(record, ensure_ascii=False) + "\n")
     return Reading(
         page_count=parsed.page_count,
@@ -81,7 +89,7 @@ def write_reading(parsed: ParsedDocument, chunks: Iterable[Chunk], folder: Path)
 
 
 def _stored(namespace: uuid.UUID, line: str) -> StoredChunk:
-    ordinal, start, end, page, heading_path, text = json.loads(line)
+    ordinal, start, end, page, page_starts, heading_path, text = json.loads(line)
     return StoredChunk(
         chunk_id=str(uuid.uuid5(namespace, f"{ordinal}:{start}:{end}")),
         ordinal=ordinal,
@@ -90,4 +98,5 @@ def _stored(namespace: uuid.UUID, line: str) -> StoredChunk:
         start=start,
         end=end,
         heading_path=tuple(heading_path),
+        page_starts=tuple(page_starts),
     )

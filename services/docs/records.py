@@ -65,7 +65,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class StoredChunk:
-    """A passage: `text` is the slice `[start, end)` of the normalized text, in Unicode code points."""
+    """A passage: `text` is the slice `[start, end)` of the normalized text, in Unicode code points.
+
+    `page` is the page on which it starts, 0 without pages; `page_starts` are the offsets in the normalized text at
+    which the pages after it begin within the passage, in order.
+    """
 
     chunk_id: str
     ordinal: int
@@ -74,6 +78,7 @@ class StoredChunk:
     start: int
     end: int
     heading_path: tuple[str, ...]
+    page_starts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

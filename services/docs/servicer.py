@@ -32,7 +32,7 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
         self._deleter = deleter
         self._watcher = watcher
 
-    async def UploadDocument(  # noqa: N802
+    async def UploadDocument(
         self, request_iterator: AsyncIterator[docs_pb2.UploadDocumentRequest], context: Context
     ) -> docs_pb2.UploadDocumentResponse:
         requests = aiter(request_iterator)
@@ -46,13 +46,13 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
         )
         return docs_pb2.UploadDocumentResponse(document=_document(document))
 
-    async def GetDocument(  # noqa: N802
+    async def GetDocument(
         self, request: docs_pb2.GetDocumentRequest, context: Context
     ) -> docs_pb2.GetDocumentResponse:
         document = await self._library.get(request.document_id, _user())
         return docs_pb2.GetDocumentResponse(document=_document(document))
 
-    async def ListDocuments(  # noqa: N802
+    async def ListDocuments(
         self, request: docs_pb2.ListDocumentsRequest, context: Context
     ) -> docs_pb2.ListDocumentsResponse:
         page = await self._library.list(
@@ -62,13 +62,13 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
             documents=[_document(document) for document in page.items], next_page_token=page.next_page_token
         )
 
-    async def DeleteDocument(  # noqa: N802
+    async def DeleteDocument(
         self, request: docs_pb2.DeleteDocumentRequest, context: Context
     ) -> docs_pb2.DeleteDocumentResponse:
         await self._deleter.delete(request.document_id, _user())
         return docs_pb2.DeleteDocumentResponse()
 
-    async def DownloadDocument(  # noqa: N802
+    async def DownloadDocument(
         self, request: docs_pb2.DownloadDocumentRequest, context: Context
     ) -> AsyncIterator[docs_pb2.DownloadDocumentResponse]:
         download = await self._library.download(
@@ -89,7 +89,7 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
             for start in range(0, len(part), _DOWNLOAD_BYTES):
                 yield docs_pb2.DownloadDocumentResponse(chunk=part[start : start + _DOWNLOAD_BYTES])
 
-    async def GetDocumentText(  # noqa: N802
+    async def GetDocumentText(
         self, request: docs_pb2.GetDocumentTextRequest, context: Context
     ) -> docs_pb2.GetDocumentTextResponse:
         found = await self._library.text(request.document_id, _user(), request.start, request.end)
@@ -97,20 +97,20 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
             text=found.text, start=found.start, end=found.end, text_length=found.text_length
         )
 
-    async def ParseDocument(  # noqa: N802
+    async def ParseDocument(
         self, request: docs_pb2.ParseDocumentRequest, context: Context
     ) -> docs_pb2.ParseDocumentResponse:
         document = await self._library.parse(request.document_id, _user())
         return docs_pb2.ParseDocumentResponse(document=_document(document))
 
-    async def WatchDocument(  # noqa: N802
+    async def WatchDocument(
         self, request: docs_pb2.WatchDocumentRequest, context: Context
     ) -> AsyncIterator[docs_pb2.WatchDocumentResponse]:
         async with aclosing(self._watcher.watch(request.document_id, _user(), request.after)) as events:
             async for event, document in events:
                 yield _event(event, document)
 
-    async def ListChunks(  # noqa: N802
+    async def ListChunks(
         self, request: docs_pb2.ListChunksRequest, context: Context
     ) -> docs_pb2.ListChunksResponse:
         page = await self._library.chunks(

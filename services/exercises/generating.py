@@ -100,7 +100,11 @@ class Generating:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(self._limits.in_flight, self._order.count)):
                     group.create_task(self._fill(slots))
-        except* errors.TikuError as failed:
+        except ExceptionGroup as failures:
+            # Not `except*`: before Python 3.11.4, what that raises comes out in a group again.
+            failed, others = failures.split(errors.TikuError)
+            if failed is None or others is not None:
+                raise
             raise failed.exceptions[0] from None
 
     async def _fill(self, slots: Iterator[int]) -> None:

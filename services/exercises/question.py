@@ -5,6 +5,7 @@ Offsets are Unicode code points into a document's normalized text, from 0, half-
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -49,6 +50,12 @@ class Passage:
     document_id: str = ""
     document_name: str = ""
     chunk_id: str = ""
+    page_starts: tuple[int, ...] = ()
+    """Offsets in the normalized text at which the pages after `page` begin within the passage, in order."""
+
+    def page_at(self, offset: int) -> int:
+        """The page that holds the character at `offset` of the normalized text, 0 when the source has no pages."""
+        return self.page + bisect_right(self.page_starts, offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,7 @@ class Source:
     end: int
     quote: str
     page: int = 0
+    """Page on which the quote starts, from 1; 0 when the source has no pages."""
     document_id: str = ""
     document_name: str = ""
     chunk_id: str = ""

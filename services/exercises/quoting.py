@@ -55,7 +55,7 @@ def source_of(passage: Passage, start: int, end: int) -> Source:
         start=passage.start + start,
         end=passage.start + end,
         quote=passage.text[start:end],
-        page=passage.page,
+        page=passage.page_at(passage.start + start),
         document_id=passage.document_id,
         document_name=passage.document_name,
         chunk_id=passage.chunk_id,

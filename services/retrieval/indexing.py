@@ -3,9 +3,10 @@
 import asyncio
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from services.kit.errors import FieldViolation, InvalidArgument
-from services.retrieval.passage import EmbeddedChunk
+from services.retrieval.passage import Chunk, EmbeddedChunk
 from services.retrieval.ports import VectorStore
 
 _YIELD_EVERY = 64  # chunks checked between two turns of the loop; about 2 ms of arithmetic at 384 dimensions
@@ -56,6 +57,13 @@ def _violations(field: str, embedded: EmbeddedChunk, dimension: int, seen: set[s
                 f"must be start plus the {len(chunk.text)} code points of text, because text is that slice",
             )
         )
+    if chunk.page_starts and not _are_page_starts(chunk):
+        found.append(
+            FieldViolation(
+                f"{field}.chunk.page_starts",
+                "must be in order, after start and before end, and empty when page is 0",
+            )
+        )
     if chunk.chunk_id in seen:
         found.append(FieldViolation(f"{field}.chunk.chunk_id", "must be unique in the request"))
     seen.add(chunk.chunk_id)
@@ -68,3 +76,9 @@ def _violations(field: str, embedded: EmbeddedChunk, dimension: int, seen: set[s
         # A zero vector has no direction, so no cosine; NaN would poison every comparison.
         found.append(FieldViolation(f"{field}.vector", "must be finite and not all zero"))
     return found
+
+
+def _are_page_starts(chunk: Chunk) -> bool:
+    starts = chunk.page_starts
+    in_order = all(before <= after for before, after in pairwise(starts))
+    return chunk.page > 0 and in_order and chunk.start < starts[0] and starts[-1] < chunk.end

@@ -1,5 +1,6 @@
 """The values that every part of retrieval speaks of: chunks, hits and sources."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,8 @@ class Chunk:
     """A passage of a document: the slice ``[start, end)`` of its normalized text, in code points.
 
     ``ordinal`` is its position among the document's chunks from 0; ``page`` is the page on which it starts,
-    from 1, or 0 when the source has no pages.
+    from 1, or 0 when the source has no pages. ``page_starts`` are the offsets in the normalized text at which the
+    pages after it begin within the passage, in order.
     """
 
     chunk_id: str
@@ -21,6 +23,11 @@ class Chunk:
     start: int
     end: int
     heading_path: tuple[str, ...] = ()
+    page_starts: tuple[int, ...] = ()
+
+    def page_at(self, offset: int) -> int:
+        """Return the page that holds the character at ``offset`` of the normalized text; 0 without pages."""
+        return self.page + bisect_right(self.page_starts, offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +71,14 @@ class Source:
 def source_of(chunk: Chunk, start: int = 0, end: int | None = None) -> Source:
     """Quote ``chunk.text[start:end]``, offsets counted inside the chunk; the whole chunk by default.
 
-    The page is the chunk's: where a chunk runs over a page break, its later sentences carry the first page.
+    The page is the one on which the quote starts.
     """
     quote = chunk.text[start:end]
     return Source(
         document_id=chunk.document_id,
         document_name=chunk.document_name,
         chunk_id=chunk.chunk_id,
-        page=chunk.page,
+        page=chunk.page_at(chunk.start + start),
         start=chunk.start + start,
         end=chunk.start + start + len(quote),
         quote=quote,

@@ -106,4 +106,8 @@ def _cut(chunk: Chunk, tokens: int) -> Chunk | None:
         if left < 0:
             break
         end = span.end
-    return replace(chunk, text=chunk.text[:end], end=chunk.start + end) if end else None
+    if not end:
+        return None
+    last = chunk.start + end
+    pages = tuple(offset for offset in chunk.page_starts if offset < last)
+    return replace(chunk, text=chunk.text[:end], end=last, page_starts=pages)

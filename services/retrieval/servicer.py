@@ -93,6 +93,7 @@ def _chunk(chunk: retrieval_pb2.Chunk) -> Chunk:
         start=chunk.start,
         end=chunk.end,
         heading_path=tuple(chunk.heading_path),
+        page_starts=tuple(chunk.page_starts),
     )
 
 
@@ -109,6 +110,7 @@ def _hits(hits: Sequence[Hit]) -> list[retrieval_pb2.Hit]:
                 start=hit.chunk.start,
                 end=hit.chunk.end,
                 heading_path=hit.chunk.heading_path,
+                page_starts=hit.chunk.page_starts,
             ),
             score=hit.score,
             legs=hit.legs,

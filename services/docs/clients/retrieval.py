@@ -42,6 +42,7 @@ class RetrievalIndex:
                         start=chunk.start,
                         end=chunk.end,
                         heading_path=chunk.heading_path[:_MOST_HEADINGS],
+                        page_starts=chunk.page_starts,
                     ),
                     vector=vector,
                 )

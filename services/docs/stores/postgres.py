@@ -58,6 +58,7 @@ _CHUNK_COLUMNS = (
     "starts_at",
     "ends_at",
     "heading_path",
+    "page_starts",
 )
 
 _SEEN = "state NOT IN ('STORING', 'DELETING')"
@@ -389,6 +390,7 @@ class PostgresDocumentStore:
                 start=row["starts_at"],
                 end=row["ends_at"],
                 heading_path=tuple(row["heading_path"]),
+                page_starts=tuple(row["page_starts"]),
             )
             for row in rows
         ]
@@ -511,6 +513,7 @@ def _record(document_id: str, chunk: StoredChunk) -> tuple[object, ...]:
         chunk.start,
         chunk.end,
         chunk.heading_path,
+        chunk.page_starts,
     )
 
 

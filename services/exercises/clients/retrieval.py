@@ -38,6 +38,7 @@ class RetrievalLibrary:
                 document_id=hit.chunk.document_id,
                 document_name=hit.chunk.document_name,
                 chunk_id=hit.chunk.chunk_id,
+                page_starts=tuple(hit.chunk.page_starts),
             )
             for hit in response.hits
         ]

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import asyncpg
 
@@ -17,19 +17,17 @@ from services.exercises.profile import MUTABLE_FIELDS, Profile
 from services.exercises.question import Exercise, Question, RunState
 from services.exercises.stores import encoding
 from services.exercises.stores.expiry import NUMBER_GAP, interrupted
+from services.kit.database import Database
 from services.kit.errors import Aborted
 from services.kit.migrations import PATIENCE, migrate
-
-if TYPE_CHECKING:
-    Pool = asyncpg.Pool[asyncpg.Record]
 
 SCHEMA = "exercises"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 @asynccontextmanager
-async def open_pool(dsn: str, *, max_size: int, command_timeout: float) -> AsyncIterator[Pool]:
-    """A pool of connections to a database whose schema is up to date."""
+async def open_pool(dsn: str, *, max_size: int, command_timeout: float) -> AsyncIterator[Database]:
+    """Connections to a database whose schema is up to date."""
     await migrate(dsn, SCHEMA, MIGRATIONS, patience=PATIENCE)
     pool = await asyncpg.create_pool(
         dsn,
@@ -39,7 +37,7 @@ async def open_pool(dsn: str, *, max_size: int, command_timeout: float) -> Async
         server_settings={"search_path": SCHEMA, "application_name": "tiku-exercises"},
     )
     try:
-        yield pool
+        yield Database(pool)
     finally:
         await pool.close()
 
@@ -47,12 +45,12 @@ async def open_pool(dsn: str, *, max_size: int, command_timeout: float) -> Async
 class PostgresExerciseStore:
     """`ports.ExerciseStore` over asyncpg."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def create_run(self, exercise: Exercise, *, instance: str, lease_seconds: float) -> None:
         """See `ports.ExerciseStore`."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._database.acquire() as connection, connection.transaction():
             await connection.execute(
                 "INSERT INTO exercises (exercise_id, owner, title, language, document_ids, create_time) "
                 "VALUES ($1, $2, $3, $4, $5, $6)",
@@ -75,7 +73,7 @@ class PostgresExerciseStore:
 
     async def add_question(self, run_id: str, number: int, question: Question) -> None:
         """See `ports.ExerciseStore`."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._database.acquire() as connection, connection.transaction():
             await _add_event(connection, run_id, number, QuestionMade(question))
             await connection.execute(
                 "INSERT INTO questions (question_id, exercise_id, number, points, body) "
@@ -89,13 +87,13 @@ class PostgresExerciseStore:
 
     async def add_event(self, run_id: str, number: int, event: Event) -> None:
         """See `ports.ExerciseStore`."""
-        async with self._pool.acquire() as connection:
+        async with self._database.acquire() as connection:
             await _add_event(connection, run_id, number, event)
 
     async def finish_run(self, run_id: str, state: RunState, number: int, event: Event) -> bool:
         """See `ports.ExerciseStore`."""
         name, body = encoding.encode_event(event)
-        async with self._pool.acquire() as connection:
+        async with self._database.acquire() as connection:
             done = await connection.fetchval(
                 "WITH ended AS (UPDATE runs SET state = $2 WHERE run_id = $1 AND state = 'running' RETURNING run_id) "
                 "INSERT INTO run_events (run_id, number, name, body) SELECT run_id, $3, $4, $5 FROM ended RETURNING 1",
@@ -109,7 +107,7 @@ class PostgresExerciseStore:
 
     async def renew_leases(self, instance: str, lease_seconds: float) -> set[str]:
         """See `ports.ExerciseStore`."""
-        rows = await self._pool.fetch(
+        rows = await self._database.fetch(
             "UPDATE runs SET lease_until = now() + $2 WHERE instance = $1 AND state = 'running' "
             "RETURNING run_id, cancel_requested",
             instance,
@@ -119,7 +117,7 @@ class PostgresExerciseStore:
 
     async def expire_runs(self) -> list[str]:
         """See `ports.ExerciseStore`."""
-        rows = await self._pool.fetch(
+        rows = await self._database.fetch(
             "SELECT run_id, exercise_id FROM runs WHERE state = 'running' AND lease_until < now()"
         )
         expired = []
@@ -134,13 +132,13 @@ class PostgresExerciseStore:
 
     async def request_cancel(self, run_id: str) -> None:
         """See `ports.ExerciseStore`."""
-        await self._pool.execute(
+        await self._database.execute(
             "UPDATE runs SET cancel_requested = true WHERE run_id = $1 AND state = 'running'", run_id
         )
 
     async def get_run(self, owner: str, run_id: str) -> RunRow | None:
         """See `ports.ExerciseStore`."""
-        row = await self._pool.fetchrow("SELECT * FROM runs WHERE run_id = $1 AND owner = $2", run_id, owner)
+        row = await self._database.fetchrow("SELECT * FROM runs WHERE run_id = $1 AND owner = $2", run_id, owner)
         if row is None:
             return None
         return RunRow(
@@ -153,7 +151,7 @@ class PostgresExerciseStore:
 
     async def events_after(self, run_id: str, number: int) -> list[tuple[int, Event]]:
         """See `ports.ExerciseStore`."""
-        rows = await self._pool.fetch(
+        rows = await self._database.fetch(
             "SELECT number, name, body FROM run_events WHERE run_id = $1 AND number > $2 ORDER BY number",
             run_id,
             number,
@@ -163,7 +161,7 @@ class PostgresExerciseStore:
     async def get_exercise(self, owner: str, exercise_id: str) -> Exercise | None:
         """See `ports.ExerciseStore`."""
         async with (
-            self._pool.acquire() as connection,
+            self._database.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             row = await connection.fetchrow(
@@ -180,7 +178,7 @@ class PostgresExerciseStore:
 
     async def list_exercises(self, owner: str, *, limit: int, before: str | None) -> Page:
         """See `ports.ExerciseStore`."""
-        rows = await self._pool.fetch(
+        rows = await self._database.fetch(
             f"{_EXERCISES} WHERE e.owner = $1 AND ($2::uuid IS NULL OR e.exercise_id < $2) "
             "ORDER BY e.exercise_id DESC LIMIT $3",
             owner,
@@ -192,7 +190,7 @@ class PostgresExerciseStore:
 
     async def delete_exercise(self, owner: str, exercise_id: str) -> str | None:
         """See `ports.ExerciseStore`."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._database.acquire() as connection, connection.transaction():
             run_id = await connection.fetchval(
                 "SELECT run_id FROM runs WHERE exercise_id = $1 AND owner = $2 FOR UPDATE", exercise_id, owner
             )
@@ -203,7 +201,7 @@ class PostgresExerciseStore:
 
     async def add_submission(self, submission: Submission) -> bool:
         """See `ports.ExerciseStore`."""
-        stored = await self._pool.fetchval(
+        stored = await self._database.fetchval(
             "INSERT INTO submissions (submission_id, exercise_id, owner, grades, create_time) "
             "SELECT $1, exercise_id, $3, $4, $5 FROM exercises WHERE exercise_id = $2 FOR KEY SHARE RETURNING 1",
             submission.submission_id,
@@ -216,7 +214,7 @@ class PostgresExerciseStore:
 
     async def get_submission(self, owner: str, submission_id: str) -> Submission | None:
         """See `ports.ExerciseStore`."""
-        row = await self._pool.fetchrow(
+        row = await self._database.fetchrow(
             "SELECT * FROM submissions WHERE submission_id = $1 AND owner = $2", submission_id, owner
         )
         if row is None:
@@ -231,25 +229,25 @@ class PostgresExerciseStore:
 
     async def ping(self) -> None:
         """Raises when the database does not answer."""
-        await self._pool.fetchval("SELECT 1")
+        await self._database.fetchval("SELECT 1")
 
 
 class PostgresProfileStore:
     """`ports.ProfileStore` over asyncpg."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def get_or_create(self, user_id: str) -> Profile:
         """See `ports.ProfileStore`."""
-        row = await self._pool.fetchrow("SELECT * FROM profiles WHERE user_id = $1", user_id)
+        row = await self._database.fetchrow("SELECT * FROM profiles WHERE user_id = $1", user_id)
         return _profile(row) if row is not None else await self.update(user_id, {})
 
     async def update(self, user_id: str, changes: Mapping[str, str | int]) -> Profile:
         """See `ports.ProfileStore`."""
         # A field without a change is passed as NULL and keeps its value: one statement for every mask.
         values = [changes.get(field) for field in MUTABLE_FIELDS]
-        row = await self._pool.fetchrow(
+        row = await self._database.fetchrow(
             "INSERT INTO profiles AS p (user_id, display_name, language, goal, daily_question_goal) "
             "VALUES ($1, coalesce($2, ''), coalesce($3, ''), coalesce($4, ''), coalesce($5, 0)) "
             "ON CONFLICT (user_id) DO UPDATE SET display_name = coalesce($2, p.display_name), "

@@ -249,6 +249,7 @@ def _client(host: str, port: int, https: bool, api_key: str | None) -> AsyncQdra
         "grpc.max_send_message_length": _MESSAGE_BYTES,
         "grpc.initial_reconnect_backoff_ms": 100,
         "grpc.max_reconnect_backoff_ms": 1000,
+        "grpc.dns_min_time_between_resolutions_ms": 1000,
         "grpc.service_config": json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": retry}]}),
     }
     with warnings.catch_warnings():
@@ -334,6 +335,7 @@ def _to_point(owner: str, embedded: EmbeddedChunk) -> q.PointStruct:
     chunk = embedded.chunk
     vector = q.Vector(dense=q.DenseVector(data=embedded.vector))
     headings = q.ListValue(values=[q.Value(string_value=heading) for heading in chunk.heading_path])
+    page_starts = q.ListValue(values=[q.Value(integer_value=offset) for offset in chunk.page_starts])
     return q.PointStruct(
         id=q.PointId(uuid=str(uuid.uuid5(_POINT_NAMESPACE, f"{owner}\x00{chunk.chunk_id}"))),
         vectors=q.Vectors(vectors=q.NamedVectors(vectors={_VECTOR: vector})),
@@ -348,6 +350,7 @@ def _to_point(owner: str, embedded: EmbeddedChunk) -> q.PointStruct:
             "start": q.Value(integer_value=chunk.start),
             "end": q.Value(integer_value=chunk.end),
             "heading_path": q.Value(list_value=headings),
+            "page_starts": q.Value(list_value=page_starts),
         },
     )
 
@@ -363,4 +366,8 @@ def _to_chunk(payload: Mapping[str, q.Value]) -> Chunk:
         start=payload["start"].integer_value,
         end=payload["end"].integer_value,
         heading_path=tuple(v.string_value for v in payload["heading_path"].list_value.values),
+        # Points that were stored before this field have none.
+        page_starts=tuple(v.integer_value for v in payload["page_starts"].list_value.values)
+        if "page_starts" in payload
+        else (),
     )

@@ -135,7 +135,16 @@ async def processing(store: DocumentStore) -> tuple[Document, Job]:
 
 def passages(count: int) -> list[StoredChunk]:
     return [
-        StoredChunk(ids.new_id(), ordinal, f"第{ordinal}段", 1 + ordinal, ordinal, ordinal + 3, ("章", "Section"))
+        StoredChunk(
+            ids.new_id(),
+            ordinal,
+            f"第{ordinal}段",
+            1 + ordinal,
+            ordinal,
+            ordinal + 3,
+            ("章", "Section"),
+            (ordinal + 1, ordinal + 2)[: ordinal % 3],
+        )
         for ordinal in range(count)
     ]
 

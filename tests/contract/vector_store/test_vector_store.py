@@ -35,6 +35,7 @@ def chunk(document_id: str, ordinal: int, text: str = "水是 blue 🙂.") -> Ch
         start=start,
         end=start + len(text),
         heading_path=("第一章", "Colour"),
+        page_starts=(start + 1, start + 3)[: ordinal % 3],
     )
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from pathlib import Path
+
+from reportlab.pdfgen.canvas import Canvas
 
 from tests.integration.docs.conftest import Client, Neighbours, study_text
 from tiku.docs.v1 import docs_pb2
 
-pytest_plugins = ["tests.engines"]
 
+pytest_plugins = ["tests.engines"]
 
 async def test_a_document_is_uploaded_read_back_listed_and_deleted(client: Client) -> None:
     data = study_text(3)
@@ -44,7 +48,32 @@ async def test_the_job_takes_a_document_into_the_index(client: Client, neighbour
     for chunk in chunks:
         assert chunk.text == text[chunk.start : chunk.end]
     indexed = neighbours.retrieval.of(stored.document_id)
+    assert not any(chunk.page or chunk.page_starts for chunk in indexed)
     assert [chunk.chunk_id for chunk in indexed] == [chunk.chunk_id for chunk in chunks]
     assert set(neighbours.retrieval.sent.values()) == {1}
     await client.delete(stored.document_id)
     assert neighbours.retrieval.of(stored.document_id) == []
+
+
+async def test_the_index_learns_where_the_pages_of_a_chunk_begin(
+    client: Client, neighbours: Neighbours, tmp_path: Path
+) -> None:
+    await asyncio.to_thread(_write_pdf, tmp_path / "pages.pdf")
+    data = await asyncio.to_thread((tmp_path / "pages.pdf").read_bytes)
+    stored = await client.upload("pages.pdf", data, parse=True)
+    assert [event async for event in client.watch(stored.document_id)][-1].HasField("indexed")
+    text = (await client.text(stored.document_id)).text
+    (chunk,) = neighbours.retrieval.of(stored.document_id)
+    assert chunk.page == 1
+    assert list(chunk.page_starts) == [text.index(page) for page in PAGES[1:]]
+
+
+PAGES = ("Leaves are green in spring.", "They turn red in autumn.", "They fall before winter.")
+
+
+def _write_pdf(path: Path) -> None:
+    canvas = Canvas(str(path))
+    for page in PAGES:
+        canvas.drawString(72, 700, page)
+        canvas.showPage()
+    canvas.save()

@@ -65,7 +65,7 @@ class FakeLlm(llm_pb2_grpc.LlmServiceServicer):
 
 
 class FakeLibrary(retrieval_pb2_grpc.RetrievalServiceServicer):
-    """One Chinese document, its chunks at an offset of their own."""
+    """One Chinese document, its chunks at an offset of their own, each with a page break in its middle."""
 
     async def Retrieve(self, request: Any, _: Any) -> retrieval_pb2.RetrieveResponse:  # noqa: N802
         """See the contract."""
@@ -79,9 +79,10 @@ class FakeLibrary(retrieval_pb2_grpc.RetrievalServiceServicer):
                     document_name="生物.pdf",
                     ordinal=number,
                     text=passage.text,
-                    page=number + 1,
+                    page=2 * number + 1,
                     start=passage.start,
                     end=passage.start + len(passage.text),
+                    page_starts=[passage.start + len(passage.text) // 2],
                 )
             )
             for number, passage in enumerate(passages_of_text(material("zh")))

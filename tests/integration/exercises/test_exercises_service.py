@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from bisect import bisect_right
 from typing import Any
 
 import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from services.exercises.material import passages_of_text
 from services.kit.rpc_errors import from_rpc_error
 from tests.integration.exercises.conftest import DOCUMENT, FakeLlm, Service, serving
 from tests.unit.exercises.fakes import material
@@ -53,8 +55,11 @@ async def test_from_documents_to_grades_without_a_model(service: Service) -> Non
     for q in questions:
         assert q.source.quote == text[q.source.start : q.source.end]
         assert q.source.document_id == DOCUMENT
-        assert q.source.page >= 1
         assert q.generator == pb.GENERATOR_CLOZE
+    passages = passages_of_text(text)
+    page_starts = [p.start + offset for p in passages for offset in (0, len(p.text) // 2)]
+    assert [q.source.page for q in questions] == [bisect_right(page_starts, q.source.start) for q in questions]
+    assert any(q.source.page % 2 == 0 for q in questions)
 
     hidden = (await service.exercises.GetExercise(pb.GetExerciseRequest(exercise_id=done.exercise_id))).exercise
     assert (hidden.title, hidden.language, hidden.question_count) == ("生物.pdf", "zh", 10)

@@ -1,6 +1,7 @@
 """The service from its port: index, search, retrieve, answer, delete; owners, deadlines, errors and cancellation."""
 
 import asyncio
+import re
 import time
 import uuid
 from collections.abc import Sequence
@@ -37,6 +38,7 @@ def user() -> str:
 
 
 def chunk_of(document: str, ordinal: int, text: str, start: int) -> retrieval_pb2.Chunk:
+    """A chunk in which every English sentence has a page of its own."""
     return retrieval_pb2.Chunk(
         chunk_id=str(uuid.uuid5(uuid.UUID(document), f"{ordinal}:{start}")),
         document_id=document,
@@ -47,6 +49,7 @@ def chunk_of(document: str, ordinal: int, text: str, start: int) -> retrieval_pb
         start=start,
         end=start + len(text),
         heading_path=["Biology"],
+        page_starts=[start + stop.end() for stop in re.finditer(r"\. ", text)],
     )
 
 
@@ -133,6 +136,7 @@ async def test_an_answer_is_cited_with_slices_of_the_normalized_text(bench: Benc
         "It happens in the chloroplast.",
         "Plants make sugar this way.",
     ]
+    assert [citation.source.page for citation in citations] == [2, 3]
     for source in [*events[0].sources.sources, *(citation.source for citation in citations)]:
         assert source.document_id == document
         assert normalized[source.start : source.end] == source.quote

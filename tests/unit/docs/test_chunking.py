@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from itertools import pairwise
 
 import pytest
@@ -45,6 +46,9 @@ def check(parsed: ParsedDocument, chunks: list[Chunk], settings: ChunkSettings, 
         covered.update(range(piece.start, piece.end))
         assert piece.page == parsed.page_at(piece.start)
         assert piece.page_end == parsed.page_at(piece.end - 1)
+        for offset in range(piece.start, piece.end):
+            assert piece.page + bisect_right(piece.page_starts, offset) == parsed.page_at(offset)
+        assert all(piece.start < offset < piece.end for offset in piece.page_starts)
     assert all(parsed.text[index].isspace() for index in set(range(len(parsed.text))) - covered)
     for before, after in pairwise(chunks):
         assert before.end < after.end
@@ -180,7 +184,15 @@ def test_pages_of_a_chunk_that_spans_them() -> None:
     parsed = builder.finish()
     (only,) = chunk(parsed)
     assert (only.page, only.page_end) == (1, 2)
+    assert only.page_starts == parsed.page_starts[1:]
     assert parsed.text[parsed.page_starts[1] :].startswith("and The")
+
+
+def test_a_page_without_text_begins_where_the_next_one_does() -> None:
+    parsed = document(None, paragraph(EN * 2), None, None, paragraph(EN))
+    (only,) = chunk(parsed)
+    assert (only.page, only.page_end) == (1, 3)
+    assert only.page_starts == (parsed.text.rindex(EN.strip()),) * 2
 
 
 @pytest.mark.parametrize(

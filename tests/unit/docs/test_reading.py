@@ -33,7 +33,8 @@ def parsed() -> ParsedDocument:
 
 def chunks(count: int) -> list[Chunk]:
     return [
-        Chunk(n, n, n + 5, TEXT[n : n + 5], n + 1, n + 1, ("第一章", "a\nb"), BlockKind.PARAGRAPH) for n in range(count)
+        Chunk(n, n, n + 5, TEXT[n : n + 5], n + 1, n + 3, ("第一章", "a\nb"), BlockKind.PARAGRAPH, (n + 2, n + 4))
+        for n in range(count)
     ]
 
 
@@ -50,6 +51,7 @@ async def test_text_and_chunks_come_back_as_they_were(tmp_path: Path) -> None:
     for before, after in zip(chunks(450), stored, strict=True):
         assert (after.ordinal, after.text, after.page) == (before.ordinal, before.text, before.page)
         assert (after.start, after.end, after.heading_path) == (before.start, before.end, before.heading_path)
+        assert after.page_starts == before.page_starts
 
 
 async def test_ids_follow_from_document_and_place_alone(tmp_path: Path) -> None:

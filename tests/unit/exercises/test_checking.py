@@ -145,3 +145,16 @@ def test_a_quote_with_other_widths_and_spaces_is_found_and_kept_as_the_material_
     assert source.quote == "叶绿素吸收红光和蓝紫光。"
     assert (source.start, source.end) == (13, 25)
     assert (source.page, source.document_id, source.chunk_id) == (3, "d", "c")
+
+
+def test_a_source_names_the_page_on_which_its_quote_starts() -> None:
+    draft = dataclasses.replace(
+        SINGLE,
+        stem="叶绿素吸收哪些光？",
+        quote="叶绿素吸收红光和蓝紫光。",
+        explanation="叶绿素吸收红光和蓝紫光。",
+        options=("绿光", "红光和蓝紫光", "黄光"),
+    )
+    begins = ZH.start + ZH.text.index("叶绿素")
+    assert check(draft, dataclasses.replace(ZH, page_starts=(begins, begins + 1)), Accepted()).page == 4
+    assert check(draft, dataclasses.replace(ZH, page_starts=(begins + 1,)), Accepted()).page == 3

@@ -1,5 +1,6 @@
 import itertools
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -100,6 +101,17 @@ def test_a_quote_is_always_the_slice_its_offsets_name() -> None:
             passage.page,
             passage.document_id,
         )
+
+
+def test_a_quote_names_the_page_on_which_it_starts() -> None:
+    second, third = WATER.start + WATER.text.index("Ice"), WATER.start + WATER.text.index("floats")
+    over_pages = replace(WATER, page=4, page_starts=(second, third))
+    answer = CitedText("q", [over_pages])
+    events = answer.feed("At 100 degrees it boils [1]. Frozen, ice floats [1]. ")
+    citations = [event for event in events if isinstance(event, Citation)]
+    assert [citation.source.page for citation in citations] == [4, 5]
+    assert over_pages.page_at(third) == 6
+    assert replace(WATER, page=0).page_at(third) == 0
 
 
 def test_a_statement_without_shared_terms_quotes_what_is_nearest_the_question_or_all() -> None:

@@ -21,6 +21,13 @@ GOOD = EmbeddedChunk(chunk("水 is 🙂", 0), [1.0, 0.0])
         (EmbeddedChunk(chunk("text", 1), [math.nan, 0.0]), "chunks[1].vector"),
         (EmbeddedChunk(chunk("text", 1), [math.inf, 0.0]), "chunks[1].vector"),
         (GOOD, "chunks[1].chunk.chunk_id"),
+        (EmbeddedChunk(replace(chunk("text", 1), page_starts=(1000, 1002)), [1.0, 0.0]), "chunks[1].chunk.page_starts"),
+        (EmbeddedChunk(replace(chunk("text", 1), page_starts=(1001, 1004)), [1.0, 0.0]), "chunks[1].chunk.page_starts"),
+        (EmbeddedChunk(replace(chunk("text", 1), page_starts=(1003, 1002)), [1.0, 0.0]), "chunks[1].chunk.page_starts"),
+        (
+            EmbeddedChunk(replace(chunk("text", 1), page=0, page_starts=(1001,)), [1.0, 0.0]),
+            "chunks[1].chunk.page_starts",
+        ),
     ],
 )
 async def test_one_bad_chunk_is_named_and_nothing_is_written(bad: EmbeddedChunk, field: str) -> None:
@@ -34,7 +41,9 @@ async def test_one_bad_chunk_is_named_and_nothing_is_written(bad: EmbeddedChunk,
 
 async def test_good_chunks_are_counted_and_stored() -> None:
     store = MemoryVectorStore()
-    chunks = [EmbeddedChunk(chunk("text", i), [1.0, float(i)]) for i in range(130)]
+    chunks = [EmbeddedChunk(chunk("text", i), [1.0, float(i)]) for i in range(129)]
+    over_pages = replace(chunk("text", 129), page_starts=(129_001, 129_003, 129_003))
+    chunks.append(EmbeddedChunk(over_pages, [1.0, 0.0]))
     assert await Indexer(store).index("m", "alice", chunks) == 130
     assert await store.count("alice", [DOCUMENT]) == [130]
     await Indexer(store).delete_document("alice", DOCUMENT)

@@ -59,6 +59,7 @@ class Chunk(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     HEADING_PATH_FIELD_NUMBER: _builtins.int
+    PAGE_STARTS_FIELD_NUMBER: _builtins.int
     chunk_id: _builtins.str
     """Id of the chunk, a UUID that the same passage of the same document always gets."""
     document_id: _builtins.str
@@ -79,6 +80,13 @@ class Chunk(_message.Message):
     def heading_path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Headings above the passage, outermost first."""
 
+    @_builtins.property
+    def page_starts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Where the pages after `page` begin within (start, end), in order: offsets in the normalized text, in Unicode code
+        points. The first is where page + 1 begins, the second where page + 2 does; a page without text begins where the
+        next one does. Empty when the passage stands on one page, or when the source has no pages.
+        """
+
     def __init__(
         self,
         *,
@@ -91,10 +99,11 @@ class Chunk(_message.Message):
         start: _builtins.int = ...,
         end: _builtins.int = ...,
         heading_path: _abc.Iterable[_builtins.str] | None = ...,
+        page_starts: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_id", b"chunk_id", "document_id", b"document_id", "document_name", b"document_name", "end", b"end", "heading_path", b"heading_path", "ordinal", b"ordinal", "page", b"page", "start", b"start", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_id", b"chunk_id", "document_id", b"document_id", "document_name", b"document_name", "end", b"end", "heading_path", b"heading_path", "ordinal", b"ordinal", "page", b"page", "page_starts", b"page_starts", "start", b"start", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
