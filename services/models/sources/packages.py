@@ -115,8 +115,12 @@ class PackageParts:
                 tasks = [
                     group.create_task(self._fetch_part(part, workplace, gate, meter)) for part in self._source.parts
                 ]
-        except* SourceFailed as failures:
-            raise failures.exceptions[0] from None
+        except ExceptionGroup as failures:
+            # Not `except*`: before Python 3.11.4, what that raises comes out in a group again.
+            failed, others = failures.split(SourceFailed)
+            if failed is None or others is not None:
+                raise
+            raise failed.exceptions[0] from None
         target = workplace / weights.path
         parts = [task.result() for task in tasks]
         await asyncio.to_thread(_join, parts, target)
