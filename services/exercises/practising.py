@@ -26,6 +26,7 @@ class Practice:
         NotFound when the owner has no such exercise, FailedPrecondition while questions are still being made,
         InvalidArgument with every field that does not fit.
         """
+        await self._store.expire_runs()  # A run whose process died would keep its exercise closed.
         exercise = await self._store.get_exercise(owner, exercise_id)
         if exercise is None:
             raise no_exercise(exercise_id)

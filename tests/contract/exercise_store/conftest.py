@@ -12,7 +12,7 @@ from services.exercises.stores.memory import MemoryExerciseStore, MemoryProfileS
 from services.exercises.stores.postgres import PostgresExerciseStore, PostgresProfileStore, open_pool
 
 if TYPE_CHECKING:
-    from services.exercises.stores.postgres import Pool
+    from services.kit.database import Database
 
 STORES = ["memory", "postgres"]
 
@@ -24,7 +24,7 @@ def dsn(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def pool(dsn: str) -> AsyncIterator[Pool | None]:
+async def pool(dsn: str) -> AsyncIterator[Database | None]:
     """A pool on the database; None stands for memory."""
     if not dsn:
         yield None
@@ -34,12 +34,12 @@ async def pool(dsn: str) -> AsyncIterator[Pool | None]:
 
 
 @pytest.fixture
-def store(pool: Pool | None) -> ExerciseStore:
+def store(pool: Database | None) -> ExerciseStore:
     """An empty store of exercises."""
     return MemoryExerciseStore() if pool is None else PostgresExerciseStore(pool)
 
 
 @pytest.fixture
-def profiles(pool: Pool | None) -> ProfileStore:
+def profiles(pool: Database | None) -> ProfileStore:
     """An empty store of profiles."""
     return MemoryProfileStore() if pool is None else PostgresProfileStore(pool)
