@@ -30,6 +30,7 @@ from services.registry import (
     GATEWAY_LISTEN_VARIABLE,
     LISTEN_VARIABLE,
     LLAMA,
+    METRICS_VARIABLE,
     POSTGRES,
     QDRANT,
     SERVICES,
@@ -119,8 +120,14 @@ async def running_stack(options: StackOptions, on_state: OnState = lambda _name,
         try:
             try:
                 stack = await starting.run()
-            except* ProcessFailedError as failures:
-                raise StackError(str(_first(failures))) from None
+            except ProcessFailedError as failure:
+                raise StackError(str(failure)) from None
+            except ExceptionGroup as failures:
+                # Not `except*`: before Python 3.11.4, what that raises comes out in a group again.
+                failed, others = failures.split(ProcessFailedError)
+                if failed is None or others is not None:
+                    raise
+                raise StackError(str(_first(failed))) from None
             await asyncio.to_thread(starting.write_state, state_file, stack)
             keeping = asyncio.create_task(starting.keep_state(state_file, stack))
             try:
@@ -142,6 +149,7 @@ class _Starting:
         self._on_state = on_state
         self._environment = {**module_environment(), "TIKU_DATA_DIR": str(data)}
         self._addresses: dict[str, str] = {}
+        self._metrics: dict[str, str] = {}
         self._processes: dict[str, SupervisedProcess] = {}
         self._changed = asyncio.Event()
 
@@ -190,7 +198,12 @@ class _Starting:
             "pid": os.getpid(),
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
             "services": {
-                name: {"address": self._addresses[name], "pid": self._processes[name].pid} for name in self._addresses
+                name: {
+                    "address": self._addresses[name],
+                    "metrics": f"http://{self._metrics[name]}/metrics",
+                    "pid": self._processes[name].pid,
+                }
+                for name in self._addresses
             },
             "engines": {
                 name: {"pid": self._processes[name].pid} for name in self._processes if name not in self._addresses
@@ -209,13 +222,16 @@ class _Starting:
 
     def _choose_ports(self) -> dict[str, int]:
         options = self._options
-        gateway, *free = free_ports(1 + len(SERVICES), options.host if options.port == 0 else LOOPBACK)
+        gateway, *free = free_ports(1 + 2 * len(SERVICES), options.host if options.port == 0 else LOOPBACK)
         ports = {GATEWAY: options.port or gateway}
         if not is_free(options.host, ports[GATEWAY]):
             raise StackError(
                 f"port {ports[GATEWAY]} on {options.host} is in use: choose another for the gateway with --port, "
                 "or any free one with --port 0"
             )
+        # Each has its own metrics page: no variable of the caller's may name one for all. The gateway serves its own.
+        self._metrics = {name: f"{LOOPBACK}:{free.pop()}" for name in SERVICES}
+        self._metrics[GATEWAY] = f"{options.host}:{ports[GATEWAY]}"
         for service, port in zip(SERVICES.values(), free, strict=True):
             ports[service.name] = port if options.ports == "free" else service.port
             if not is_free(LOOPBACK, ports[service.name]):
@@ -275,8 +291,11 @@ class _Starting:
                 command=module_command("services.serve", service.name),
                 log_file=self._log(service.name),
                 probe=grpc_probe(address, _HEALTH_CHECK, accept=_SERVING.__eq__),
-                # The metrics page of one would take the port of the others.
-                environment={**self._environment, LISTEN_VARIABLE: address, "TIKU_METRICS_LISTEN": ""},
+                environment={
+                    **self._environment,
+                    LISTEN_VARIABLE: address,
+                    METRICS_VARIABLE: self._metrics[service.name],
+                },
                 start_timeout=_SERVICE_START_SECONDS,
                 stop_timeout=_SERVICE_STOP_SECONDS,
             )

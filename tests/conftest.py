@@ -8,6 +8,8 @@ import grpc
 import pytest
 from blockbuster import blockbuster_ctx
 
+pytest_plugins = ["tests.engines"]
+
 
 @pytest.fixture(autouse=True)
 def no_blocking_calls() -> Iterator[None]:

@@ -34,8 +34,6 @@ from services.kit import ids
 from services.kit.errors import Unavailable
 from services.kit.migrations import migrate
 
-pytest_plugins = ["tests.engines"]
-
 ALICE, BOB = "alice", "bob"
 START = datetime(2026, 11, 22, 3, 24, 5, 123456, tzinfo=UTC)
 

@@ -16,8 +16,6 @@ from services.docs.stores.postgres import MIGRATIONS, SCHEMA
 from services.kit import ids
 from services.kit.migrations import migrate
 
-pytest_plugins = ["tests.engines"]
-
 
 @pytest.fixture(params=["memory", "pgqueuer"])
 def dsn(request: pytest.FixtureRequest) -> str:

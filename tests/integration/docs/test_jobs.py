@@ -14,8 +14,6 @@ from services.kit.rpc_errors import from_rpc_error
 from tests.integration.docs.conftest import Client, Neighbours, eventually, serving, stored_files, study_text
 from tiku.docs.v1 import docs_pb2
 
-pytest_plugins = ["tests.engines"]
-
 
 async def outcome(client: Client, document_id: str, after: int = 0) -> list[docs_pb2.WatchDocumentResponse]:
     events = [event async for event in client.watch(document_id, after)]

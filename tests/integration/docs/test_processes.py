@@ -19,8 +19,6 @@ from services.kit.channels import open_channel
 from tests.integration.docs.conftest import Client, Neighbours, eventually, stored_files, study_text
 from tiku.docs.v1 import docs_pb2
 
-pytest_plugins = ["tests.engines"]
-
 ROOT = Path(__file__).parents[3]
 MAIN = """
 import sys

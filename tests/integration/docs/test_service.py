@@ -12,8 +12,6 @@ from tests.integration.docs.conftest import Client, Neighbours, study_text
 from tiku.docs.v1 import docs_pb2
 
 
-pytest_plugins = ["tests.engines"]
-
 async def test_a_document_is_uploaded_read_back_listed_and_deleted(client: Client) -> None:
     data = study_text(3)
     stored = await client.upload("光合作用.md", data)

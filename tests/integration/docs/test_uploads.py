@@ -17,8 +17,6 @@ from services.kit.rpc_errors import from_rpc_error
 from tests.integration.docs.conftest import Client, eventually, serving, stored_files, study_text
 from tiku.docs.v1 import docs_pb2
 
-pytest_plugins = ["tests.engines"]
-
 
 async def rows(settings: DocsSettings) -> int:
     connection = await asyncpg.connect(settings.postgres_dsn.get_secret_value())
