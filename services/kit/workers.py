@@ -94,6 +94,7 @@ class WorkerPool:
     def _kill(self, worker: _Worker) -> None:
         self._all.discard(worker)
         worker.kill()
+        self._starter.submit(worker.release)
 
 
 class _Worker:
@@ -120,8 +121,12 @@ class _Worker:
         for pid in self.pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def release(self) -> None:
+        """Lets go of what the process left: its pipes and semaphores, whose end blocks for a moment."""
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _start(parent: int, initializer: Callable[[], None] | None) -> None:

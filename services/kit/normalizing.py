@@ -1,0 +1,46 @@
+"""One normal form for every text that offsets point into, so that offsets and quotes mean the same everywhere."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_LINE_BREAK = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_TRAILING_SPACE = re.compile(r" +(?=\n|$)")
+_BLANK_LINES = re.compile(r"\n{3,}")
+
+# Kept although they are format characters: they change what is read (Persian, Indic scripts, emoji).
+_JOINERS = {0x200C, 0x200D}
+# Bullets of the Symbol and Wingdings fonts arrive from Office and PDF files as private-use characters.
+_PRIVATE_USE = {0xF0B7: "•", 0xF0A7: "▪", 0xF06C: "●", 0xF06E: "■", 0xF0D8: "➢", 0xF0FC: "✓", 0xF0E0: "→"}
+
+
+def normalize(text: str) -> str:
+    """The normal form of `text`: NFC, `\\n` for every line break, no control or invisible format characters,
+    one kind of space, no trailing spaces, at most one blank line in a row, no blank edges. Idempotent.
+
+    Full-width forms stay as they are: a quote must look like its source.
+    """
+    if not text.isascii() or not text.isprintable():
+        text = _LINE_BREAK.sub("\n", text)
+        text = text.translate(_translation(text))
+    text = unicodedata.normalize("NFC", text)
+    text = _TRAILING_SPACE.sub("", text)
+    return _BLANK_LINES.sub("\n\n", text).strip(" \n")
+
+
+def _translation(text: str) -> dict[int, str | None]:
+    """What to replace or drop among the characters that occur in `text`."""
+    table: dict[int, str | None] = {}
+    for char in set(text):
+        code = ord(char)
+        category = unicodedata.category(char)
+        if category == "Zs" or char == "\t":
+            table[code] = " "
+        elif category == "Cs":
+            table[code] = "\ufffd"  # a lone surrogate cannot be encoded, so it could not be stored
+        elif code in _PRIVATE_USE:
+            table[code] = _PRIVATE_USE[code]
+        elif (category in {"Cc", "Cf"} and char != "\n" and code not in _JOINERS) or code & 0xFFFE == 0xFFFE:
+            table[code] = None
+    return table

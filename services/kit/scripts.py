@@ -1,0 +1,43 @@
+"""Which script a text is in, and what follows from it: Chinese is written without spaces between words."""
+
+from __future__ import annotations
+
+import re
+
+HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+"""Chinese ideographs, as the inside of a regular expression's character class."""
+
+_HAN = re.compile(f"[{HAN}]")
+_ALPHABETIC_WORD = re.compile("[A-Za-zÀ-ÖØ-öø-ӿ]+")
+_SHARED_PUNCTUATION = "“”‘’…—·"
+
+
+def is_han(char: str) -> bool:
+    """Whether `char` is a Chinese ideograph."""
+    return "\u3400" <= char <= "\u9fff" or "\uf900" <= char <= "\ufaff" or "\U00020000" <= char <= "\U0003ffff"
+
+
+def is_cjk(char: str) -> bool:
+    """Whether `char` is of a script written without spaces between words, or of its own punctuation."""
+    code = ord(char)
+    return (
+        0x2E80 <= code <= 0x9FFF or 0xF900 <= code <= 0xFAFF or 0xFF00 <= code <= 0xFFEF or 0x20000 <= code <= 0x3FFFF
+    )
+
+
+def mostly_han(text: str) -> bool:
+    """Whether a text is Chinese rather than in an alphabet: an ideograph weighs as much as an alphabetic word, so that
+    Chinese prose full of English terms stays Chinese. False for a text in neither."""
+    return len(_HAN.findall(text)) > len(_ALPHABETIC_WORD.findall(text))
+
+
+def join_lines(before: str, after: str) -> str:
+    """Join two lines of one paragraph: nothing between CJK characters, a space otherwise."""
+    if not before or not after:
+        return before + after
+    last, first = before[-1], after[0]
+    # Curly quotes and dashes are Chinese punctuation beside a Chinese character, English otherwise.
+    chinese = is_cjk(last) or is_cjk(first)
+    if chinese and (is_cjk(last) or last in _SHARED_PUNCTUATION) and (is_cjk(first) or first in _SHARED_PUNCTUATION):
+        return before + after
+    return f"{before} {after}"
