@@ -16,10 +16,11 @@ from enum import IntEnum
 from itertools import accumulate, pairwise
 
 from services.docs.document import Block, BlockKind, Chunk, ChunkSettings, ParsedDocument
-from services.docs.sentences import Span, split_sentences
+from services.kit.scripts import HAN
+from services.kit.sentences import Span, split_sentences
 
 _WORD = re.compile("[A-Za-zÀ-ɏ]+")
-_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_HAN = re.compile(f"[{HAN}]")
 _DIGIT = re.compile("[0-9]")
 _LINE = re.compile(r"[^\n]*[^\s]")
 _SPACE = re.compile(r"\s")

@@ -46,9 +46,7 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
         )
         return docs_pb2.UploadDocumentResponse(document=_document(document))
 
-    async def GetDocument(
-        self, request: docs_pb2.GetDocumentRequest, context: Context
-    ) -> docs_pb2.GetDocumentResponse:
+    async def GetDocument(self, request: docs_pb2.GetDocumentRequest, context: Context) -> docs_pb2.GetDocumentResponse:
         document = await self._library.get(request.document_id, _user())
         return docs_pb2.GetDocumentResponse(document=_document(document))
 
@@ -110,9 +108,7 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
             async for event, document in events:
                 yield _event(event, document)
 
-    async def ListChunks(
-        self, request: docs_pb2.ListChunksRequest, context: Context
-    ) -> docs_pb2.ListChunksResponse:
+    async def ListChunks(self, request: docs_pb2.ListChunksRequest, context: Context) -> docs_pb2.ListChunksResponse:
         page = await self._library.chunks(
             request.document_id, _user(), page_size=request.page_size, page_token=request.page_token
         )

@@ -28,8 +28,9 @@ from services.exercises.key_terms import NUMERIC, Category, Occurrence, TermInde
 from services.exercises.languages import CHINESE, language_of
 from services.exercises.question import GAP, Draft, Generator, Passage, QuestionKind, RubricPoint
 from services.exercises.segmentation import Dictionary
-from services.exercises.sentences import split
-from services.exercises.texts import fold, is_han
+from services.exercises.sentences import sentences_of
+from services.exercises.texts import fold
+from services.kit.scripts import is_han
 
 OPTIONS = 4
 _MOST_SENTENCES = 600
@@ -69,7 +70,7 @@ class Cloze:
         found = [
             (number, sentence)
             for number, passage in enumerate(passages)
-            for sentence in split(passage.text)
+            for sentence in sentences_of(passage)
             if language_of(sentence.text) == self.language and not _is_heading(sentence.text, self.language)
         ]
         texts = [sentence.text for _, sentence in found]

@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from services.exercises.key_terms import NUMERIC, Category, Occurrence, Term, TermIndex
-from services.exercises.texts import fold, is_han
+from services.exercises.texts import fold
+from services.kit.scripts import is_han
 
 _MOST_CONSIDERED = 400
 

@@ -15,7 +15,7 @@ from services.exercises.question import Passage, QuestionKind, Source
 from services.exercises.quoting import source_of
 from services.exercises.readability import Level, level_of
 from services.exercises.segmentation import Dictionary
-from services.exercises.sentences import split
+from services.exercises.sentences import sentences_of
 from services.exercises.texts import bigrams, fold, similarity
 
 _DAMPING = 0.85
@@ -62,7 +62,7 @@ def extract(passages: Sequence[Passage], count: int, dictionary: Dictionary) -> 
             if len(chosen) == count:
                 break
     drafts = cloze.drafts(dict.fromkeys(QuestionKind, _MOST_COUNTED))
-    sentences = [s.text for passage in passages for s in split(passage.text) if s.text[-1] in "。！？.!?；;"]
+    sentences = [s.text for passage in passages for s in sentences_of(passage) if s.text[-1] in "。！？.!?；;"]
     return Extract(
         key_sentences=tuple(
             KeySentence(lines[i].text, source_of(passages[lines[i].passage], lines[i].start, lines[i].end))

@@ -26,7 +26,7 @@ from services.exercises.question import (
     QuestionKind,
     Source,
 )
-from services.exercises.sentences import split
+from services.exercises.sentences import sentences_of
 from services.kit import errors
 from services.kit.ids import new_id
 
@@ -165,7 +165,7 @@ class Generating:
         for step in range(len(passages)):
             number = (first + step) % len(passages)
             passage = passages[number]
-            sentences = [s for s in split(passage.text) if len(s.text) >= _SHORTEST_FOCUS and s.text[-1] in "。.！!"]
+            sentences = [s for s in sentences_of(passage) if len(s.text) >= _SHORTEST_FOCUS and s.text[-1] in "。.！!"]
             fresh = [s for s in sentences if (number, s.start) not in self._focused]
             if fresh:
                 focus = self._rng.choice(fresh)

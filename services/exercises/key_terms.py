@@ -15,7 +15,6 @@ from enum import StrEnum
 
 from services.exercises.languages import CHINESE
 from services.exercises.segmentation import Dictionary, Word
-from services.exercises.texts import is_han
 from services.exercises.words import (
     CHINESE_GENERAL,
     CHINESE_VERBS,
@@ -24,6 +23,7 @@ from services.exercises.words import (
     NOUN_SUFFIXES,
     VERBS,
 )
+from services.kit.scripts import is_han
 
 
 class Category(StrEnum):

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from services.exercises.texts import is_han
+from services.kit.scripts import is_han, mostly_han
 
 CHINESE = "zh"
 ENGLISH = "en"
-
-_LETTERS_PER_WORD = 5
-_HAN_PER_WORD = 1.6
 
 
 def language_of(text: str) -> str:
     """`zh` or `en`: the language that most of the text's words are in.
 
-    A Chinese word is counted as 1.6 ideographs and a Latin one as 5 letters, so that Chinese prose full of English
-    terms stays Chinese. Text in neither script counts as English, whose rules ask least of a text.
+    Text in neither script counts as English, whose rules ask least of a text.
     """
-    han = sum(map(is_han, text))
-    letters = sum(char.isalpha() for char in text) - han
-    return CHINESE if han / _HAN_PER_WORD > letters / _LETTERS_PER_WORD * 0.7 else ENGLISH
+    return CHINESE if mostly_han(text) else ENGLISH
 
 
 def fits(text: str, language: str, *, short: bool = False) -> bool:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from services.exercises.ports import Library, TextCutter
 from services.exercises.question import Passage
 from services.exercises.sentences import split
-from services.exercises.texts import fold, normalize
+from services.exercises.texts import fold
 from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgument
+from services.kit.normalizing import normalize
 
 PASSAGE_CHARACTERS = 800
 """Length at which a text's passage is full: about what a chunk of a document holds."""

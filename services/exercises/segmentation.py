@@ -11,7 +11,7 @@ import math
 from importlib.resources import files
 from typing import NamedTuple
 
-from services.exercises.texts import is_han
+from services.kit.scripts import is_han
 
 _LONGEST = 8
 _RAREST = 3

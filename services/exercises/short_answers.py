@@ -26,9 +26,10 @@ from services.exercises.languages import CHINESE, language_of
 from services.exercises.ports import ChatModel, ChatTask, Turn
 from services.exercises.question import Question
 from services.exercises.sentences import split
-from services.exercises.texts import bigrams, fold, is_han
+from services.exercises.texts import bigrams, fold
 from services.exercises.words import FUNCTION_WORDS
 from services.kit.errors import FailedPrecondition, TikuError
+from services.kit.scripts import is_han
 
 logger = logging.getLogger(__name__)
 

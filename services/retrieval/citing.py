@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.kit.sentences import Span, split_sentences
 from services.retrieval.passage import Chunk, Source, source_of
-from services.retrieval.sentences import Span, sentences
 from services.retrieval.terms import coverage, script_of, terms
 
 # "[1]", "[1, 2]", "[1-3]", "【1】", "[Passage 1]", "[来源 1]": what models write when asked for "[1]".
@@ -157,7 +157,7 @@ class CitedText:
             return []
         asked = terms(self._question)
         best: dict[int, tuple[float, Span]] = {}
-        for span in sentences(self._plain):
+        for span in split_sentences(self._plain):
             statement = terms(self._plain[span.start : span.end])
             supports = [passage.support(statement, asked) for passage in self._passages]
             index = max(range(len(supports)), key=lambda i: (supports[i][0], -i))
@@ -220,7 +220,7 @@ class CitedText:
 
     def _statement(self) -> str:
         tail = self._plain[-_STATEMENT_WINDOW:]
-        spans = sentences(tail)
+        spans = split_sentences(tail)
         return tail[spans[-1].start : spans[-1].end] if spans else ""
 
 
@@ -240,7 +240,7 @@ class Passage:
         "Yes", which by itself any sentence could support.
         """
         if not self._spans:
-            self._spans = sentences(self.chunk.text) or [Span(0, len(self.chunk.text))]
+            self._spans = split_sentences(self.chunk.text) or [Span(0, len(self.chunk.text))]
             self._terms = [terms(self.chunk.text[span.start : span.end]) for span in self._spans]
         best = max(
             range(len(self._spans)),

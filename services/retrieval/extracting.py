@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.kit.errors import TikuError
+from services.kit.sentences import Span, split_sentences
 from services.retrieval.passage import Chunk
 from services.retrieval.ports import Embedder
-from services.retrieval.sentences import Span, sentences
 from services.retrieval.terms import coverage, terms
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Extractor:
         candidates = [
             Extract(number, span)
             for number, chunk in enumerate(passages[:_PASSAGES], start=1)
-            for span in sentences(chunk.text)
+            for span in split_sentences(chunk.text)
         ]
         if not candidates:
             return []

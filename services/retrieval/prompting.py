@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from services.kit.sentences import split_sentences
 from services.retrieval.passage import Chunk, Hit
-from services.retrieval.sentences import sentences
 from services.retrieval.terms import script_of
 
 REFUSAL_MARKER = "NOT_IN_MATERIAL"
@@ -101,7 +101,7 @@ def fit(question: str, hits: Sequence[Hit], context_tokens: int, answer_tokens: 
 def _cut(chunk: Chunk, tokens: int) -> Chunk | None:
     end = 0
     left = tokens
-    for span in sentences(chunk.text):
+    for span in split_sentences(chunk.text):
         left -= estimate_tokens(chunk.text[span.start : span.end])
         if left < 0:
             break

@@ -9,12 +9,12 @@ import re
 import unicodedata
 from typing import Literal
 
+from services.kit.scripts import HAN, is_han, mostly_han
+
 Script = Literal["zh", "latin"]
 
 _LATIN_WORD = re.compile(r"[a-z0-9\u00df-\u024f]+(?:[.,'’][a-z0-9\u00df-\u024f]+)*")
-_HAN_RUN = re.compile(r"[\u3400-\u9fff]+")
-_HAN = re.compile(r"[\u3400-\u9fff]")
-_LETTER = re.compile(r"[A-Za-z\u00c0-\u024f]+")
+_HAN_RUN = re.compile(f"[{HAN}]+")
 
 _ENGLISH_FUNCTION_WORDS = """
 a about after also an and are as at be been before being between but by called can could did do does down
@@ -32,7 +32,7 @@ _CHINESE_FUNCTION_WORDS = re.compile(
 
 def script_of(text: str) -> Script:
     """Say whether a text is Chinese or in Latin script; a Han character weighs as much as a Latin word."""
-    return "zh" if len(_HAN.findall(text)) > len(_LETTER.findall(text)) else "latin"
+    return "zh" if mostly_han(text) else "latin"
 
 
 def terms(text: str) -> frozenset[str]:
@@ -60,7 +60,7 @@ def coverage(wanted: frozenset[str], text_terms: frozenset[str]) -> float:
 
 
 def _weight(found: frozenset[str]) -> float:
-    han = [term for term in found if _HAN.match(term)]
+    han = [term for term in found if is_han(term[0])]
     return len(found) - len(han) + 0.5 * len(set().union(*han))
 
 

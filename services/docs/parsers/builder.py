@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from services.docs.document import Block, BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
-from services.docs.normalizing import detect_language, join_lines, normalize
+from services.docs.languages import detect_language
+from services.kit.normalizing import normalize
+from services.kit.scripts import join_lines
 
 _TITLE_CHARS = 200
 _SPACES = re.compile(r"[ \t\u00a0\u3000]{2,}")

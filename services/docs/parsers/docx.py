@@ -13,12 +13,12 @@ from docx.oxml import parse_xml
 from docx.oxml.ns import qn
 
 from services.docs.document import BlockKind
-from services.docs.normalizing import normalize
 from services.docs.parsers.archive import check_archive
 from services.docs.parsers.builder import DocumentBuilder
 from services.docs.parsers.markup import subscript, superscript, table_text
 from services.docs.parsers.office import ALTERNATE_FALLBACK, math_text, office_faults
 from services.docs.parsers.outline import without_bullet
+from services.kit.normalizing import normalize
 
 _HEADING_STYLE = re.compile(r"(?:heading|标题|標題)\s*([1-9])", re.IGNORECASE)
 _TITLE_STYLES = frozenset({"title", "标题", "標題"})

@@ -9,10 +9,10 @@ from pathlib import Path
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from services.docs.document import BlockKind
-from services.docs.normalizing import is_cjk
 from services.docs.parsers.builder import DocumentBuilder
 from services.docs.parsers.encoding import decode, read_bytes
 from services.docs.parsers.markup import subscript, superscript, table_text
+from services.kit.scripts import is_cjk
 
 _INVISIBLE = frozenset(
     {"script", "style", "noscript", "template", "svg", "canvas", "iframe", "object", "audio", "video", "head"}

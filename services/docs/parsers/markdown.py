@@ -10,10 +10,10 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
 from services.docs.document import BlockKind
-from services.docs.normalizing import join_lines
 from services.docs.parsers.builder import DocumentBuilder
 from services.docs.parsers.encoding import read_text
 from services.docs.parsers.markup import table_text
+from services.kit.scripts import join_lines
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n(?:---|\.\.\.)\n", re.DOTALL)
 _FRONT_MATTER_TITLE = re.compile(r"^title:\s*(['\"]?)(.+?)\1\s*$", re.MULTILINE)

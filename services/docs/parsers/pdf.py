@@ -14,10 +14,10 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from services.docs.document import ParseError, ParseReason
-from services.docs.normalizing import normalize
 from services.docs.parsers.builder import DocumentBuilder
 from services.docs.parsers.markup import subscript, superscript
 from services.docs.parsers.pdf_layout import CELL_GAP_EMS, Cell, Line, Page, write_layout
+from services.kit.normalizing import normalize
 
 _END_MARK = b"%%EOF"
 _END_REACH = 4096

@@ -13,7 +13,6 @@ from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from services.docs.document import BlockKind
-from services.docs.normalizing import is_cjk, join_lines
 from services.docs.parsers.builder import DocumentBuilder
 from services.docs.parsers.markup import table_text
 from services.docs.parsers.outline import (
@@ -25,6 +24,7 @@ from services.docs.parsers.outline import (
     is_list_mark,
     without_bullet,
 )
+from services.kit.scripts import is_cjk, join_lines
 
 # Running headers, footers and page numbers stand in this part of the page at its top and bottom.
 _MARGIN = 0.12

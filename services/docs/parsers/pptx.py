@@ -12,12 +12,13 @@ from pptx.oxml import parse_xml
 from pptx.slide import Slide
 
 from services.docs.document import BlockKind
-from services.docs.normalizing import join_lines, normalize
 from services.docs.parsers.archive import check_archive
 from services.docs.parsers.builder import DocumentBuilder
 from services.docs.parsers.markup import subscript, superscript, table_text
 from services.docs.parsers.office import ALTERNATE_FALLBACK, math_text, office_faults
 from services.docs.parsers.outline import is_caption, without_bullet
+from services.kit.normalizing import normalize
+from services.kit.scripts import join_lines
 
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _PARAGRAPH = f"{_A}p"

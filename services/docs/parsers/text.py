@@ -8,10 +8,11 @@ from pathlib import Path
 from unicodedata import east_asian_width
 
 from services.docs.document import BlockKind
-from services.docs.normalizing import is_cjk, join_lines, normalize
 from services.docs.parsers.builder import DocumentBuilder
 from services.docs.parsers.encoding import read_text
 from services.docs.parsers.outline import heading_level, is_list_item, without_bullet
+from services.kit.normalizing import normalize
+from services.kit.scripts import is_cjk, join_lines
 
 _UNDERLINE = re.compile(r"={3,}|-{3,}")
 _PARAGRAPH_GAP = re.compile(r"\n[ \t]*\n+")

@@ -15,8 +15,8 @@ from services.exercises.extracting import Extract, extract
 from services.exercises.ports import ChatEnd, ChatTask, TokenUsage
 from services.exercises.question import Draft, Passage, QuestionKind
 from services.exercises.segmentation import Dictionary
-from services.exercises.texts import normalize
 from services.kit.errors import FailedPrecondition
+from services.kit.normalizing import normalize
 
 _MATERIAL = {
     language: normalize((Path(__file__).parent / "material" / f"{language}.txt").read_text(encoding="utf-8"))

@@ -12,7 +12,8 @@ from services.exercises.checking import Accepted, Refusal, RefusedError, check
 from services.exercises.cloze import Cloze, definition_of, enumeration, stands_alone
 from services.exercises.material import passages_of_text
 from services.exercises.question import GAP, Draft, Generator, Passage, QuestionKind
-from services.exercises.texts import fold, normalize
+from services.exercises.texts import fold
+from services.kit.normalizing import normalize
 from tests.unit.exercises.fakes import dictionary, material
 
 XQUAD = Path(__file__).parents[4] / "shared" / "data" / "xquad"

@@ -8,8 +8,9 @@ from services.exercises.languages import fits, language_of
 from services.exercises.material import passages_of_text
 from services.exercises.quoting import locate
 from services.exercises.sentences import split
-from services.exercises.texts import flatten, normalize
+from services.exercises.texts import flatten
 from services.kit.errors import InvalidArgument
+from services.kit.normalizing import normalize
 from tests.unit.exercises.fakes import material
 
 

@@ -1,6 +1,5 @@
 import pytest
 
-from services.retrieval.sentences import sentences
 from services.retrieval.terms import coverage, script_of, terms
 
 
@@ -49,25 +48,3 @@ def test_coverage_is_a_share() -> None:
 )
 def test_script(text: str, script: str) -> None:
     assert script_of(text) == script
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
-        ("Dr. Smith, J. Doe et al. e.g. this", ["Dr. Smith, J. Doe et al.", "e.g. this"]),
-        ("It is 3.5 km. Yes", ["It is 3.5 km.", "Yes"]),
-        ("水是蓝的。天“很高。”为什么？无句号", ["水是蓝的。", "天“很高。”", "为什么？", "无句号"]),
-        ("a heading\n\nA line\n", ["a heading", "A line"]),
-        ("  \n ", []),
-        ("", []),
-    ],
-)
-def test_sentences(text: str, expected: list[str]) -> None:
-    assert [text[start:end] for start, end in sentences(text)] == expected
-
-
-def test_sentences_lose_nothing_but_white_space() -> None:
-    text = " 第一句。Second one... third?! (Fourth.) “五。”\r\n six 🙂. "
-    joined = "".join(text[start:end] for start, end in sentences(text))
-    assert joined.replace(" ", "") == "".join(text.split())

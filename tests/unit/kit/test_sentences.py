@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.docs.sentences import split_sentences
+from services.kit.sentences import split_sentences
 
 
 def sentences(text: str, *, clauses: bool = False) -> list[str]:
@@ -22,6 +22,15 @@ def sentences(text: str, *, clauses: bool = False) -> list[str]:
         ["水在100°C沸腾（在标准大气压下。海拔高则低）。", "这是常识。"],
         ["我……不知道。", "真的！！", "为什么？！"],
         ["第一句；第二句，还是第一句。", "第二句。"],
+        [
+            "他是 E.I.杜邦 和 J.A. 霍布森 的朋友。",
+            "当然会上涨......当然！",
+            "Merit Network,Inc.是一家公司.。",
+            "（一句话。）",
+            "又一句。",
+            "它含维生素C.",
+            "很多。",
+        ],
         ["DNA是遗传物质.", "RNA也是."],
         ["使用Python 3.11。", "访问example.com查看。"],
         # English
@@ -39,6 +48,9 @@ def sentences(text: str, *, clauses: bool = False) -> list[str]:
         ["1. First do this.", "2. Then do that."],
         ["A. one answer is here.", "B. another is there."],
         ["Is pH 7.0 neutral?", "Yes, e.g. water."],
+        ["DNA stores the plan.", "mRNA carries it.", "pH matters."],
+        ["plants need light.", "it drives the reaction.", "approx. half of it, i.e. a lot, conc. of salt included."],
+        ["He said “no.” and left.", "“No.”", "Then he left."],
         # both
         ["Photosynthesis 是光合作用。", "The formula is 6CO₂ + 6H₂O.", "它很重要。"],
     ],
@@ -55,6 +67,26 @@ def test_line_breaks() -> None:
     assert sentences("力的三要素\n大小、方向\n作用点") == ["力的三要素", "大小、方向", "作用点"]
     assert sentences("the quick brown\nfox jumped.\nNew line") == ["the quick brown\nfox jumped.", "New line"]
     assert sentences("one paragraph\n\nanother paragraph") == ["one paragraph", "another paragraph"]
+
+
+WRAPPED = (
+    ("a pigment that absorbs the light energy of the Sun in the\n2 parts of the cell. Water is split.", 2),
+    ("叶绿素是类囊体膜上吸收光能的主要色素并且主要吸收\n红光和蓝紫光。水被分解。", 2),
+    ("Chlorophyll is the green pigment of plants and of algae\n- it absorbs light", 2),
+    ("叶绿素是类囊体膜上吸收光能的主要色素并且主要吸收\n二、水的光解", 2),
+    ("# Chlorophyll is the green pigment of plants and of algae\n2 of them", 2),
+    ("Chlorophyll is the green pigment of plants and of algae\n\n2 of them", 2),
+    ("力的三要素\n大小、方向\n作用点", 3),
+)
+
+
+@pytest.mark.parametrize(("text", "count"), WRAPPED)
+def test_a_full_line_runs_on_where_lines_are_broken_to_a_width(text: str, count: int) -> None:
+    assert len(split_sentences(text, wrapped=True)) == count
+
+
+def test_elsewhere_a_line_break_is_meant() -> None:
+    assert [len(split_sentences(text)) for text, _ in WRAPPED[:2]] == [3, 3]
 
 
 def test_clauses_on_demand() -> None:
@@ -87,3 +119,25 @@ def test_every_visible_character_is_in_one_sentence(text: str, clauses: bool) ->
         assert text[position:start].strip() == ""
         position = end
     assert text[position:].strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
+        ("Dr. Smith, J. Doe et al. e.g. this", ["Dr. Smith, J. Doe et al. e.g. this"]),
+        ("It is 3.5 km. Yes", ["It is 3.5 km.", "Yes"]),
+        ("水是蓝的。天“很高。”为什么？无句号", ["水是蓝的。", "天“很高。”", "为什么？", "无句号"]),
+        ("a heading\n\nA line\n", ["a heading", "A line"]),
+        ("  \n ", []),
+        ("", []),
+    ],
+)
+def test_sentences_of_both_languages(text: str, expected: list[str]) -> None:
+    assert [text[start:end] for start, end in split_sentences(text)] == expected
+
+
+def test_sentences_lose_nothing_but_white_space() -> None:
+    text = " 第一句。Second one... third?! (Fourth.) “五。”\r\n six 🙂. "
+    joined = "".join(text[start:end] for start, end in split_sentences(text))
+    assert joined.replace(" ", "") == "".join(text.split())

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from services.kit.scripts import is_cjk, is_han, join_lines, mostly_han
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("光合", "作用", "光合作用"),
+        ("light", "energy", "light energy"),
+        ("产生", "ATP", "产生 ATP"),
+        ("他说", "“好”", "他说“好”"),
+        ("said", "“Yes”", "said “Yes”"),
+        ("“Yes”", "“No”", "“Yes” “No”"),
+        ("", "alone", "alone"),
+    ],
+)
+def test_joining_lines(before: str, after: str, expected: str) -> None:
+    assert join_lines(before, after) == expected
+
+
+@pytest.mark.parametrize(("char", "han", "cjk"), [("水", True, True), ("𠮷", True, True), ("。", False, True)])
+def test_what_is_chinese(char: str, han: bool, cjk: bool) -> None:
+    assert (is_han(char), is_cjk(char)) == (han, cjk)
+
+
+@pytest.mark.parametrize("char", ["a", "1", ".", "é", "я", " "])
+def test_what_is_not(char: str) -> None:
+    assert not is_han(char)
+    assert not is_cjk(char)
+
+
+@pytest.mark.parametrize(
+    ("text", "chinese"),
+    [
+        ("水是什么", True),
+        ("什么是 DNA?", True),
+        ("HTTP 是超文本传输协议（HyperText Transfer Protocol）的缩写。", True),
+        ("Why 水?", False),
+        ("The word 光合作用 means photosynthesis in Chinese.", False),
+        ("Это слово 水.", False),
+        ("3 × 4 = 12", False),
+        ("", False),
+    ],
+)
+def test_an_ideograph_weighs_as_much_as_a_word(text: str, chinese: bool) -> None:
+    assert mostly_han(text) is chinese
