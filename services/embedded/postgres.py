@@ -152,7 +152,7 @@ async def _prepare(programs: Path, data: Path, sockets: Path, log_file: Path, ac
     await asyncio.to_thread(_own_folder, sockets, account)
     if not await asyncio.to_thread((data / "PG_VERSION").exists):
         await _initialise(programs, data, log_file, account)
-    await _outwait_leftovers(data, log_file)
+    await _outwait_leftovers(data, sockets, log_file)
 
 
 async def _initialise(programs: Path, data: Path, log_file: Path, account: Account | None) -> None:
@@ -190,12 +190,12 @@ def _move_into_place(fresh: Path, data: Path) -> None:
     fresh.rename(data)
 
 
-async def _outwait_leftovers(data: Path, log_file: Path) -> None:
-    """Waits for processes of a dead server to go, then removes its lock file.
+async def _outwait_leftovers(data: Path, sockets: Path, log_file: Path) -> None:
+    """Waits for processes of a dead server to go, then removes its lock files.
 
     A killed postmaster's backends end by themselves; a postmaster whose parent died is in its fast shutdown. The
-    lock file alone says nothing: after a reboot or in a new container its pid may be anyone's, and PostgreSQL
-    would refuse to start.
+    lock files alone say nothing: after a reboot or in a new container their pid may be anyone's, and where nobody
+    reaps orphans that of a killed postmaster stays taken; PostgreSQL would refuse to start.
     """
     deadline = time.monotonic() + _LEFTOVER_TIMEOUT
     while pids := await asyncio.to_thread(_processes_in, data):
@@ -206,7 +206,8 @@ async def _outwait_leftovers(data: Path, log_file: Path) -> None:
                 log_file,
             )
         await asyncio.sleep(_LEFTOVER_INTERVAL)
-    await asyncio.to_thread((data / "postmaster.pid").unlink, missing_ok=True)
+    for lock in (data / "postmaster.pid", sockets / f".s.PGSQL.{_PORT}.lock"):
+        await asyncio.to_thread(lock.unlink, missing_ok=True)
 
 
 def _processes_in(folder: Path) -> list[int]:

@@ -349,7 +349,7 @@ async def test_a_deleted_document_leaves_no_row_no_object_no_vector(stack: Up, r
     assert left == (1, document["chunk_count"], len(await rest.watch(document_id)), 2, document["chunk_count"])
     await rest.call("DELETE", f"/documents/{document_id}")
     async with asyncio.timeout(20):
-        while await _traces(stack, environment, document) != (0, 0, 0, 0, 0):
+        while await _traces(stack, environment, document) != (0, 0, 0, 0, 0):  # noqa: ASYNC110 - other processes
             await asyncio.sleep(0.1)
     for path in ("", "/file", "/text", "/chunks", "/events"):
         with pytest.raises(Refused) as gone:

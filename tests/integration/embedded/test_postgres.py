@@ -93,11 +93,21 @@ async def test_a_lock_file_of_someone_elses_process_does_not_prevent_a_start(fol
     server = await _server(folder)
     async with engine(server.spec):
         pass
-    # As after a reboot: the pid in the stale file belongs to a live process that is no PostgreSQL.
-    stale = f"{os.getpid()}\n{folder / 'pg'}\n1700000000\n5432\n{folder / 'run'}\n\n  0 0\nready\n"
-    await asyncio.to_thread((folder / "pg" / "postmaster.pid").write_text, stale)
-    async with engine(server.spec):
-        assert await _value(server.dsn, "SELECT 1") == 1
+    # As after a reboot, or after a kill where nobody reaps: the pid in the stale files belongs to a process that is no
+    # PostgreSQL. It is one of the server's own account, since of others' processes PostgreSQL thinks nothing.
+    uid = server.spec.account.uid if server.spec.account else None
+    someone = await asyncio.create_subprocess_exec("sleep", "60", user=uid)
+    stale = f"{someone.pid}\n{folder / 'pg'}\n1700000000\n5432\n{folder / 'run'}\n\n  0 0\nready\n"
+    for lock in (folder / "pg" / "postmaster.pid", folder / "run" / ".s.PGSQL.5432.lock"):
+        await asyncio.to_thread(lock.write_text, stale)
+        if server.spec.account:
+            await asyncio.to_thread(os.chown, lock, server.spec.account.uid, server.spec.account.gid)
+    try:
+        async with engine(server.spec):
+            assert await _value(server.dsn, "SELECT 1") == 1
+    finally:
+        someone.kill()
+        await someone.wait()
 
 
 async def test_an_interrupted_initialisation_is_done_again(folder: Path) -> None:
