@@ -6,31 +6,44 @@
 | no question of the exercise has a like stem (folded character pairs, Jaccard ≥ 0.8) | DUPLICATE_STEM |
 | no question of the exercise has the same quote and key | DUPLICATE_KEY |
 | stem, options, key and explanation are in the passage's language | WRONG_LANGUAGE |
+| no text repeats what a model was told about questions, or its worked example | ECHOES_INSTRUCTIONS |
 | the stem says something and stands alone: no "the passage above", "根据上文" | EMPTY_STEM, STEM_REFERS_TO_PASSAGE |
-| the stem of a choice or gap does not say its answer | STEM_LEAKS_ANSWER |
+| the stem is a whole question or gapped sentence; of true/false a statement | STEM_IS_FRAGMENT, STEM_IS_NO_STATEMENT |
+| the stem does not say its answer | STEM_LEAKS_ANSWER |
 | choices: 3 to 8 options, none empty, no two equal | OPTION_COUNT, EMPTY_OPTION, EQUAL_OPTIONS |
 | choices: no "all of the above", "以上都对" | OPTION_REFERS_TO_OPTIONS |
 | single choice: exactly one right option | NO_SINGLE_KEY |
 | multiple choice: at least two right options and one wrong | NO_MULTIPLE_KEY |
-| true/false: a truth is given, and a false statement is not what the passage says | NO_TRUTH, KEY_CONTRADICTS_SOURCE |
+| multiple choice: the quote holds no wrong option | KEY_CONTRADICTS_SOURCE |
+| choices: right options share a word, and every number, with the passage | ANSWER_NOT_IN_MATERIAL |
+| true/false: the statement rests on the quote | ANSWER_NOT_IN_QUOTE |
+| true/false: a truth is given | NO_TRUTH |
+| true/false: it agrees with the words, numbers and negations of the source | KEY_CONTRADICTS_SOURCE |
 | gaps: as many as answers, at least one, each answer in the quote | GAP_COUNT, ANSWER_NOT_IN_QUOTE |
-| short answer: a reference and a rubric of 1 to 6 points | NO_REFERENCE, NO_RUBRIC |
-| an explanation is given | NO_EXPLANATION |
+| short answer: a reference that rests on the quote | NO_REFERENCE, ANSWER_NOT_IN_QUOTE |
+| short answer: a rubric of 1 to 6 points | NO_RUBRIC |
+| an explanation is given and speaks of its subject, not of a passage | NO_EXPLANATION, EXPLANATION_REFERS_TO_PASSAGE |
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from services.exercises.languages import CHINESE, fits, language_of
+from services.exercises.languages import CHINESE, ENGLISH, fits, language_of
+from services.exercises.prompting import echoes, echoes_example
 from services.exercises.question import GAP, Draft, Passage, QuestionKind, Source
 from services.exercises.quoting import locate, source_of
 from services.exercises.texts import bigrams, fold, similarity
+from services.exercises.words import units
 
 ALIKE = 0.8
 """Jaccard similarity of folded character pairs from which two stems count as one."""
+
+_LEAST_SUPPORT = 0.25
+"""Share of the words of a statement or reference answer that its quote has: the rest may be wording."""
 
 
 class Refusal(StrEnum):
@@ -42,7 +55,10 @@ class Refusal(StrEnum):
     DUPLICATE_KEY = "DUPLICATE_KEY"
     WRONG_LANGUAGE = "WRONG_LANGUAGE"
     EMPTY_STEM = "EMPTY_STEM"
+    ECHOES_INSTRUCTIONS = "ECHOES_INSTRUCTIONS"
     STEM_REFERS_TO_PASSAGE = "STEM_REFERS_TO_PASSAGE"
+    STEM_IS_FRAGMENT = "STEM_IS_FRAGMENT"
+    STEM_IS_NO_STATEMENT = "STEM_IS_NO_STATEMENT"
     STEM_LEAKS_ANSWER = "STEM_LEAKS_ANSWER"
     OPTION_COUNT = "OPTION_COUNT"
     EMPTY_OPTION = "EMPTY_OPTION"
@@ -54,9 +70,11 @@ class Refusal(StrEnum):
     KEY_CONTRADICTS_SOURCE = "KEY_CONTRADICTS_SOURCE"
     GAP_COUNT = "GAP_COUNT"
     ANSWER_NOT_IN_QUOTE = "ANSWER_NOT_IN_QUOTE"
+    ANSWER_NOT_IN_MATERIAL = "ANSWER_NOT_IN_MATERIAL"
     NO_REFERENCE = "NO_REFERENCE"
     NO_RUBRIC = "NO_RUBRIC"
     NO_EXPLANATION = "NO_EXPLANATION"
+    EXPLANATION_REFERS_TO_PASSAGE = "EXPLANATION_REFERS_TO_PASSAGE"
     MODEL_FAILED = "MODEL_FAILED"
 
 
@@ -98,13 +116,63 @@ _ZH_PASSAGE_REFERENCE = re.compile(
     r"(?:根据|依据|按照|结合|阅读|由|从)?(?:上文|上述|下文|文中|本文|短文|原文|文章|(?:以上|上面|给出的?"
     r"|给定的?|所给的?)(?:的)?"
     r"(?:材料|文本|段落|内容|资料|文字|句子)|(?:根据|依据|按照|结合|阅读)(?:材料|文本|段落|资料|课文|内容)"
-    r"|材料中|段落中|文本中)"
+    r"|材料(?:中|里|提到|指出|说明)|段落中|文本中)"
 )
+_QUOTE_REFERENCE = re.compile(
+    r"\b(?:this|the (?:quoted|given|above)) (?:sentence|statement|quote|text|question) (?:directly |clearly )?"
+    r"(?:supports?|says|states|shows|confirms|proves|explains|describes|indicates|mentions|provides|highlights"
+    r"|emphasi[sz]es|tells|matches)\b|\bthe (?:quote|stem|distractors?|(?:correct|given|provided) options?)\b"
+    r"|(?:这|该|此)(?:句话|句子|段话|一句|题)|原句中|题干|\bJSON ?(?:object|output|field|对象|字段|输出)",
+    re.IGNORECASE,
+)
+"""How an explanation speaks of the question's making instead of its subject."""
 _OPTION_REFERENCE = re.compile(
     r"\b(?:all|none|both|any|neither|either)(?: of)? (?:the )?(?:above|these|options|answers|following)\b"
     r"|\bboth [a-d] and [a-d]\b|以上(?:都|全|皆|均|选项|所有|答案|各项|说法)|以上.{0,2}(?:是|对|错|不)"
     r"|上述(?:都|全|皆|均|选项|各项)"
     r"|(?:全部|都)(?:正确|错误|不对)$|[A-D]和[A-D]",
+    re.IGNORECASE,
+)
+
+
+_SHORTEST_QUESTION = {CHINESE: 8, ENGLISH: 5}
+_SHORTEST_STATEMENT = {CHINESE: 6, ENGLISH: 4}
+"""In letters of Chinese and words of English."""
+_SHORT_QUESTION = {
+    CHINESE: re.compile(
+        r"^(?:什么(?:是|叫)|为什么|简述|解释|说明|比较)[^？?。，]{2,}[？?。]?$|^[^？?。，]{2,}是什么意思"
+    ),
+    ENGLISH: re.compile(
+        r"^(?:what (?:is|are) (?!(?:the|it|its|this|that|these|they)\b)(?:an? )?|define |explain |who (?:is|was) )"
+        r"[\w’' -]{4,}[?.]?$",
+        re.IGNORECASE,
+    ),
+}
+"""Short and yet whole: `什么是蒸腾？`, `What is photolysis?`"""
+_QUESTION = {
+    CHINESE: re.compile(
+        r"[？?][”」）)\s]*(?:[（(][^）)]*[）)])?\s*$|[？?]\n|吗[。]?$"
+        r"|(?:什么|哪[些个一种项类]|谁|多少|为什么|为何|如何|怎样|怎么)[^。]{0,12}[（(]多选[）)]$"
+    ),
+    ENGLISH: re.compile(
+        r"\?[”\"')\s]*(?:[(]?(?:choose|select|pick|give|explain)\b[^?]*)?$|\?\n"
+        r"|^(?:which|why|is|are|does|do|did|can|could|was|were|whose)\b",
+        re.IGNORECASE,
+    ),
+}
+_TASK = {
+    CHINESE: re.compile(
+        r"说明|解释|简述|描述|列举|比较|分析|指出|举例|写出|谈谈|概括|论述|阐述|选出|计算"
+        r"|(?:什么|哪|谁|几|多少|为何|如何|怎)|[（(]\s*[）)]\s*。?$|(?:的是|的有|包括|属于)[:：]?$"
+    ),
+    ENGLISH: re.compile(
+        r"^(?:briefly )?(?:explain|describe|name|list|state|give|compare|define|outline|discuss|identify|choose|select"
+        r"|summari[sz]e|what|who|when|where|how)\b|[:…]$",
+        re.IGNORECASE,
+    ),
+}
+_NEGATION = re.compile(
+    r"(?<![差])不(?![断同仅但论管])|没有?|无(?!论)|非(?!常|洲)|未(?!来)|\b(?:not|no|never|cannot|without|neither|nor)\b|n[’']t\b",
     re.IGNORECASE,
 )
 
@@ -118,27 +186,32 @@ def check(draft: Draft, passage: Passage, accepted: Accepted) -> Source:
         raise RefusedError(Refusal.NO_EXPLANATION)
     if not fits(draft.stem, language) or not fits(draft.explanation, language):
         raise RefusedError(Refusal.WRONG_LANGUAGE)
-    referring = _ZH_PASSAGE_REFERENCE if language == CHINESE else _EN_PASSAGE_REFERENCE
-    if referring.search(draft.stem):
+    if any(echoes(text, language) for text in _texts(draft)) or echoes_example(draft.stem, language):
+        raise RefusedError(Refusal.ECHOES_INSTRUCTIONS)
+    if refers_to_passage(draft.stem, language):
         raise RefusedError(Refusal.STEM_REFERS_TO_PASSAGE)
+    if is_about_the_question(draft.explanation, language):
+        raise RefusedError(Refusal.EXPLANATION_REFERS_TO_PASSAGE)
     place = locate(draft.quote, passage.text)
     if place is None:
         raise RefusedError(Refusal.QUOTE_NOT_IN_MATERIAL)
     source = source_of(passage, *place)
     match draft.kind:
         case QuestionKind.SINGLE_CHOICE | QuestionKind.MULTIPLE_CHOICE:
-            _check_choice(draft, language)
+            _check_choice(draft, passage, source, language)
         case QuestionKind.TRUE_FALSE:
-            _check_true_false(draft, passage)
+            _check_true_false(draft, passage, source, language)
         case QuestionKind.FILL_IN_THE_BLANK:
             _check_gaps(draft, source, language)
         case QuestionKind.SHORT_ANSWER:
-            _check_short_answer(draft, language)
+            _check_short_answer(draft, source, language)
+    if draft.kind is not QuestionKind.TRUE_FALSE and _is_fragment(draft.stem, language):
+        raise RefusedError(Refusal.STEM_IS_FRAGMENT)
     accepted.add(draft, source)
     return source
 
 
-def _check_choice(draft: Draft, language: str) -> None:
+def _check_choice(draft: Draft, passage: Passage, source: Source, language: str) -> None:
     folded = [_fold_option(option) for option in draft.options]
     if not all(folded):
         raise RefusedError(Refusal.EMPTY_OPTION)
@@ -160,6 +233,12 @@ def _check_choice(draft: Draft, language: str) -> None:
             raise RefusedError(Refusal.STEM_LEAKS_ANSWER)
     elif not 2 <= len(right) < len(folded):
         raise RefusedError(Refusal.NO_MULTIPLE_KEY)
+    elif any(_says(source.quote, option) for index, option in enumerate(draft.options) if index not in right):
+        raise RefusedError(Refusal.KEY_CONTRADICTS_SOURCE)
+    elif all(_says(draft.stem, draft.options[index]) for index in right):
+        raise RefusedError(Refusal.STEM_LEAKS_ANSWER)
+    if not all(_is_supported(draft.options[index], passage) for index in right):
+        raise RefusedError(Refusal.ANSWER_NOT_IN_MATERIAL)
 
 
 def _no_key(kind: QuestionKind) -> Refusal:
@@ -171,11 +250,38 @@ def _fold_option(option: str) -> str:
     return fold(option) or option.strip()
 
 
-def _check_true_false(draft: Draft, passage: Passage) -> None:
+def _is_supported(answer: str, passage: Passage) -> bool:
+    """Whether a passage has to do with an answer: its numbers all stand there, and of its words at least one."""
+    said = units(answer)
+    return _numbers(answer) <= _numbers(passage.text) and (not said or bool(said & units(passage.text)))
+
+
+def _check_true_false(draft: Draft, passage: Passage, source: Source, language: str) -> None:
+    """What can be told without understanding: a false statement has a word or a negation that the quote has not, a
+    true one has no number and no negation that the passage has not."""
     if draft.truth is None:
         raise RefusedError(Refusal.NO_TRUTH)
-    if not draft.truth and fold(draft.stem) in fold(passage.text):
+    if GAP in draft.stem or _asks(draft.stem, language):
+        raise RefusedError(Refusal.STEM_IS_NO_STATEMENT)
+    if _length(draft.stem, language) < _SHORTEST_STATEMENT[language]:
+        raise RefusedError(Refusal.STEM_IS_FRAGMENT)
+    if draft.truth:
+        sound = _numbers(draft.stem) <= _numbers(passage.text) and (
+            not _NEGATION.search(draft.stem) or _NEGATION.search(passage.text) is not None
+        )
+    else:
+        negated = bool(_NEGATION.search(draft.stem)) is not bool(_NEGATION.search(source.quote))
+        new = units(draft.stem) - units(source.quote) or _numbers(draft.stem) - _numbers(source.quote)
+        sound = fold(draft.stem) not in fold(passage.text) and (negated or bool(new))
+    if not sound:
         raise RefusedError(Refusal.KEY_CONTRADICTS_SOURCE)
+    _check_rests_on(draft.stem, source)
+
+
+def _check_rests_on(text: str, source: Source) -> None:
+    said = units(text)
+    if len(said & units(source.quote)) < _LEAST_SUPPORT * len(said):
+        raise RefusedError(Refusal.ANSWER_NOT_IN_QUOTE)
 
 
 def _check_gaps(draft: Draft, source: Source, language: str) -> None:
@@ -194,13 +300,60 @@ def _check_gaps(draft: Draft, source: Source, language: str) -> None:
             raise RefusedError(Refusal.STEM_LEAKS_ANSWER)
 
 
-def _check_short_answer(draft: Draft, language: str) -> None:
+def _check_short_answer(draft: Draft, source: Source, language: str) -> None:
     if not fold(draft.reference):
         raise RefusedError(Refusal.NO_REFERENCE)
     if not fits(draft.reference, language, short=True):
         raise RefusedError(Refusal.WRONG_LANGUAGE)
+    if fold(draft.reference) in fold(draft.stem) or similarity(*_pairs(draft.stem, draft.reference)) >= ALIKE:
+        raise RefusedError(Refusal.STEM_LEAKS_ANSWER)
+    _check_rests_on(draft.reference, source)
     if not 1 <= len(draft.rubric) <= 6 or any(not fold(p.text) or p.points <= 0 for p in draft.rubric):
         raise RefusedError(Refusal.NO_RUBRIC)
+
+
+def _texts(draft: Draft) -> tuple[str, ...]:
+    """What the learner gets to read of a question, but for the quote."""
+    given = (draft.stem, draft.explanation, draft.reference)
+    blanks = (answer for accepted in draft.blanks for answer in accepted)
+    return (*(text for text in given if text), *draft.options, *blanks, *(point.text for point in draft.rubric))
+
+
+def _pairs(one: str, other: str) -> tuple[frozenset[str], frozenset[str]]:
+    return bigrams(fold(one)), bigrams(fold(other))
+
+
+def refers_to_passage(text: str, language: str) -> bool:
+    """Whether a text speaks of the material, which the learner does not see."""
+    referring = _ZH_PASSAGE_REFERENCE if language == CHINESE else _EN_PASSAGE_REFERENCE
+    return referring.search(text) is not None
+
+
+def is_about_the_question(explanation: str, language: str) -> bool:
+    """Whether an explanation speaks of the material or of how the question was made, and not of its subject."""
+    return refers_to_passage(explanation, language) or _QUOTE_REFERENCE.search(explanation) is not None
+
+
+def _is_fragment(stem: str, language: str) -> bool:
+    """Whether a stem is less than a whole question, task or gapped sentence."""
+    if _SHORT_QUESTION[language].search(stem):
+        return False
+    if _length(stem, language) < _SHORTEST_QUESTION[language]:
+        return True
+    return not (GAP in stem or _asks(stem, language) or _TASK[language].search(stem))
+
+
+def _asks(stem: str, language: str) -> bool:
+    return _QUESTION[language].search(stem) is not None
+
+
+def _length(stem: str, language: str) -> int:
+    """Words of an English stem, letters of a Chinese one."""
+    return len(fold(stem)) if language == CHINESE else len(re.findall(r"\w+", stem.replace(GAP, " ")))
+
+
+def _numbers(text: str) -> set[str]:
+    return set(re.findall(r"\d+(?:[.,]\d+)*", unicodedata.normalize("NFKC", text)))
 
 
 def _says(stem: str, answer: str) -> bool:

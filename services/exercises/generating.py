@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from services.exercises.asking import ask
+from services.exercises.asking import Reply, ask
 from services.exercises.checking import Accepted, Refusal, RefusedError, check
 from services.exercises.events import Event, Progress, QuestionMade, QuestionRefused, RunPhase, Token, Usage
 from services.exercises.languages import language_of
+from services.exercises.material import askable
 from services.exercises.parsing import draft_of
-from services.exercises.ports import ChatModel, ClozeMaker, TokenUsage
+from services.exercises.ports import ChatModel, ChatTask, ClozeMaker, TokenUsage
 from services.exercises.prompting import question_task
 from services.exercises.question import (
     AnswerKey,
@@ -26,7 +28,7 @@ from services.exercises.question import (
     QuestionKind,
     Source,
 )
-from services.exercises.sentences import sentences_of
+from services.exercises.sentences import Sentence
 from services.kit import errors
 from services.kit.ids import new_id
 
@@ -36,7 +38,6 @@ Publish = Callable[[Event], Awaitable[None]]
 
 _LETTERS = "ABCDEFGH"
 _STEMS_TO_AVOID = 4
-_SHORTEST_FOCUS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class GenerationLimits:
     retries: int = 2
     """Further tries of the model after a refused question."""
     model_failures: int = 2
-    """Failed calls in a row after which a run stops asking the model."""
+    """Failed calls in a row after which a run stops asking the model; calls that ran side by side count once."""
     temperature: float = 0.4
     question_seconds: float = 180.0
     """Time that the model gets for one question."""
@@ -79,8 +80,11 @@ class Generating:
         self._publish = publish
         self._rng = random.Random(order.seed)  # noqa: S311 - order of options, not secrets
         self._accepted = Accepted()
-        self._stems: deque[str] = deque(maxlen=_STEMS_TO_AVOID)
+        self._stems: dict[int, deque[str]] = {}
+        self._askable: dict[int, tuple[list[Sentence], list[Sentence]]] = {}
         self._focused: set[tuple[int, int]] = set()
+        self._room = asyncio.Semaphore(limits.in_flight)
+        self._width = limits.in_flight
         self._bank: dict[QuestionKind, deque[Draft]] | None = None
         self._bank_lock = asyncio.Lock()
         self._adding = asyncio.Lock()
@@ -125,20 +129,16 @@ class Generating:
                 passage.text,
                 language_of(passage.text),
                 focus=focus,
-                avoid=tuple(self._stems),
+                avoid=tuple(self._stems.get(number, ())),
                 model=self._order.model,
                 seed=self._order.seed + slot * 16 + attempt,
                 temperature=min(1.0, self._limits.temperature + 0.2 * attempt),
             )
+            failures = self._failures
             try:
-                async with asyncio.timeout(self._limits.question_seconds):
-                    reply = await ask(self._model, task, lambda text: self._publish(Token(text)))
-            except TimeoutError:
-                self._note_failure(errors.DeadlineExceeded("The model took too long.", reason="MODEL_TOO_SLOW"))
-                await self._refuse(kind, Refusal.MODEL_FAILED)
-                continue
+                reply = await self._ask(task)
             except errors.TikuError as error:
-                self._note_failure(error)
+                self._note_failure(error, failures)
                 if error.status != errors.FailedPrecondition.status:
                     await self._refuse(kind, Refusal.MODEL_FAILED)
                 continue
@@ -156,27 +156,48 @@ class Generating:
             raise self._model_error
         return False
 
+    async def _ask(self, task: ChatTask) -> Reply:
+        """The model's reply within its time. A model that takes too long is asked one question less at once from then
+        on: one machine that answers two takes twice as long for each."""
+        await self._room.acquire()
+        slow = False
+        try:
+            async with asyncio.timeout(self._limits.question_seconds):
+                return await ask(self._model, task, lambda text: self._publish(Token(text)))
+        except TimeoutError:
+            slow = True
+            raise errors.DeadlineExceeded("The model took too long.", reason="MODEL_TOO_SLOW") from None
+        except errors.DeadlineExceeded:
+            slow = True
+            raise
+        finally:
+            if slow and self._width > 1:
+                self._width -= 1
+            else:
+                self._room.release()
+
     def _pick(self, slot: int, attempt: int) -> tuple[int, Passage, str]:
         """A passage, spread evenly over the material and another one on each try, and a sentence of it to ask about
-        that nobody asked about."""
+        that nobody asked about: one that stands alone, where any passage still has one."""
         passages = self._order.passages
         stride = max(1, len(passages) // self._order.count)
         first = (slot * stride + attempt * max(1, len(passages) // 3)) % len(passages)
-        for step in range(len(passages)):
+        for rank, step in itertools.product(range(2), range(len(passages))):
             number = (first + step) % len(passages)
-            passage = passages[number]
-            sentences = [s for s in sentences_of(passage) if len(s.text) >= _SHORTEST_FOCUS and s.text[-1] in "。.！!"]
-            fresh = [s for s in sentences if (number, s.start) not in self._focused]
+            if number not in self._askable:
+                self._askable[number] = askable(passages[number])
+            fresh = [s for s in self._askable[number][rank] if (number, s.start) not in self._focused]
             if fresh:
                 focus = self._rng.choice(fresh)
                 self._focused.add((number, focus.start))
-                return number, passage, focus.text
+                return number, passages[number], focus.text
         return first, passages[first], ""
 
-    def _note_failure(self, error: errors.TikuError) -> None:
-        """Remembers that the model failed; for good when no model is there, the request is wrong, or it fails again
-        and again."""
-        self._failures += 1
+    def _note_failure(self, error: errors.TikuError, before: int) -> None:
+        """Remembers that a call failed that began after `before` failures in a row; for good when no model is there,
+        the request is wrong, or it fails again and again."""
+        if before == self._failures:
+            self._failures += 1
         lasting = (errors.FailedPrecondition, errors.NotFound, errors.InvalidArgument, errors.Unimplemented)
         if isinstance(error, lasting) or self._failures >= self._limits.model_failures:
             self._model_error = error
@@ -206,7 +227,7 @@ class Generating:
             number = self._made + 1
             await self._publish(QuestionMade(question_of(draft, source, number)))
             self._made = number
-            self._stems.append(draft.stem)
+            self._stems.setdefault(draft.passage, deque(maxlen=_STEMS_TO_AVOID)).append(draft.stem)
             await self._publish(Progress(RunPhase.GENERATING, number, self._order.count))
 
     async def _refuse(self, kind: QuestionKind, reason: Refusal) -> None:

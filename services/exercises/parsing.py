@@ -7,9 +7,11 @@ import random
 import re
 from typing import Any
 
-from services.exercises.checking import Refusal, RefusedError
+from services.exercises.checking import ALIKE, Refusal, RefusedError, is_about_the_question
+from services.exercises.languages import CHINESE, language_of
 from services.exercises.question import GAP, Draft, Generator, QuestionKind, RubricPoint
-from services.exercises.texts import fold
+from services.exercises.sentences import split
+from services.exercises.texts import bigrams, fold, similarity
 
 
 class JsonObjectScanner:
@@ -65,9 +67,9 @@ def draft_of(kind: QuestionKind, value: dict[str, Any], *, passage: int, model: 
     Options are shuffled, since models like to put the right one first.
     """
     quote = _text(value, "quote")
-    stem = _text(value, "stem")
+    stem = _LABEL.sub("", _text(value, "stem"))
     if kind is QuestionKind.SHORT_ANSWER:
-        reference = _text(value, "reference")
+        reference = _LABEL.sub("", _text(value, "reference"))
         return Draft(
             kind=kind,
             stem=stem,
@@ -75,11 +77,11 @@ def draft_of(kind: QuestionKind, value: dict[str, Any], *, passage: int, model: 
             explanation=reference,
             generator=Generator.MODEL,
             reference=reference,
-            rubric=tuple(RubricPoint(point, 1.0) for point in _distinct(_texts(value, "rubric"))),
+            rubric=tuple(RubricPoint(point, 1.0) for point in _points(_texts(value, "rubric"), stem)),
             model=model,
             passage=passage,
         )
-    explanation = _text(value, "explanation")
+    explanation = explanation_of(_text(value, "explanation"), quote)
     options: list[str] = []
     right: list[str] = []
     truth: bool | None = None
@@ -97,7 +99,7 @@ def draft_of(kind: QuestionKind, value: dict[str, Any], *, passage: int, model: 
                 raise RefusedError(Refusal.INVALID_JSON)
         case QuestionKind.FILL_IN_THE_BLANK:
             answer = _text(value, "answer").rstrip("。.")
-            stem = _with_gap(stem, answer, quote)
+            stem, answer = _with_gap(stem, answer, quote)
             blanks = ((answer,),)
     order = list(range(len(options)))
     rng.shuffle(order)
@@ -134,21 +136,79 @@ def _distinct(texts: list[str]) -> list[str]:
     return list({fold(text): text for text in texts if fold(text)}.values())
 
 
+def _points(texts: list[str], stem: str) -> list[str]:
+    """The points of a rubric, without those that only ask the question again."""
+    asked = bigrams(fold(stem))
+    return [text for text in _distinct(texts) if similarity(bigrams(fold(text)), asked) < ALIKE]
+
+
 def _bare(option: str) -> str:
     """An option without the letter that some models write before it."""
     return re.sub(r"^[(（]?[A-Ha-h][)）.．、:：]\s*", "", option)
 
 
+_LABEL = re.compile(
+    r"^(?:stem|question|answer|reference|explanation|true or false|题干|题目|问题|判断题?|单选题?|多选题?|单项选择题"
+    r"|多项选择题|填空题?|简答题?|答案|参考答案|解析|理由)\s*(?:\d+\s*)?[:：]\s*",
+    re.IGNORECASE,
+)
+"""What some models write before a text, in the place of nothing."""
+
+LONGEST_EXPLANATION = 240
+_LEAD = {
+    CHINESE: re.compile(
+        r"^(?:根据|依据|按照|由|从)?(?:材料|原文|上文|文中|文本|短文|文章|段落|这句话|该句|这段话)(?:中|里)?(?:的内容|内容)?(?:明确)?"
+        r"(?:提到|指出|可知|所述|说明|写道|说到|说|表明|给出)?(?:了|的是)?\s*[，,：:]?\s*"
+    ),
+    "en": re.compile(
+        r"^(?:(?:according to|as (?:stated|mentioned|described|explained) in|based on|in) (?:the|this) "
+        r"(?:passage|text|material|sentence|paragraph|quote|statement)\s*,?\s*"
+        r"|(?:the|this) (?:passage|text|material|sentence|paragraph|quote|statement)(?: [a-z]+ly)? "
+        r"(?:states|says|mentions|explains|indicates|shows|describes|confirms|tells us|notes) that\s+)",
+        re.IGNORECASE,
+    ),
+}
+
+
+def explanation_of(text: str, quote: str) -> str:
+    """What an explanation says of its subject, at most 240 characters, cut where a sentence ends.
+
+    Sentences that speak of the passage lose the words that do, or are left out. Where nothing is left, the quote is
+    the explanation: it is why the answer is right.
+    """
+    language = language_of(text)
+    kept = ""
+    for sentence in split(_LABEL.sub("", text)):
+        plain = _LEAD[language].sub("", sentence.text)
+        if not fold(plain) or is_about_the_question(plain, language) or fold(plain) in fold(kept):
+            continue
+        plain = plain[0].upper() + plain[1:]
+        longer = plain if not kept else f"{kept}{'' if language == CHINESE else ' '}{plain}"
+        if len(longer) > LONGEST_EXPLANATION:
+            break
+        kept = longer
+    return kept or _clipped(quote)
+
+
+def _clipped(text: str) -> str:
+    if len(text) <= LONGEST_EXPLANATION:
+        return text
+    head = text[: LONGEST_EXPLANATION - 1]
+    return (head.rsplit(" ", 1)[0] if " " in head[LONGEST_EXPLANATION // 2 :] else head) + "…"
+
+
 _GAP_LIKE = re.compile(r"_{2,}|＿+|[(（]\s*[)）]|\[\s*\]|【\s*】|…{2,}|\.{4,}")
 
 
-def _with_gap(stem: str, answer: str, quote: str) -> str:
-    """A stem with its gap as "____". A stem without one gets it where the answer stands, or is replaced by the quote
-    with the answer cut out when that is the only place that holds it."""
+def _with_gap(stem: str, answer: str, quote: str) -> tuple[str, str]:
+    """A stem with its gap as "____", and its answer. A stem without one gets it where the answer stands, in whatever
+    case, or is replaced by the quote with the answer cut out when that is the only place that holds it."""
     stem = _GAP_LIKE.sub(GAP, stem)
     if GAP in stem:
-        return stem
+        return stem, answer
     for sentence in (stem, quote):
-        if sentence.count(answer) == 1:
-            return sentence.replace(answer, GAP)
-    return stem
+        places = list(re.finditer(re.escape(answer), sentence, re.IGNORECASE))
+        if len(places) == 1:
+            start, end = places[0].span()
+            return f"{sentence[:start]}{GAP}{sentence[end:]}", sentence[start:end]
+    return stem, answer

@@ -52,6 +52,8 @@ class Passage:
     chunk_id: str = ""
     page_starts: tuple[int, ...] = ()
     """Offsets in the normalized text at which the pages after `page` begin within the passage, in order."""
+    heading_path: tuple[str, ...] = ()
+    """Headings above it, outermost first."""
 
     def page_at(self, offset: int) -> int:
         """The page that holds the character at `offset` of the normalized text, 0 when the source has no pages."""

@@ -1,9 +1,9 @@
 """Grading short answers: a model points out what in the answer meets each rubric point, and every claim is checked.
 
 A grade stands only when the model gives one result a rubric point, points within bounds, and for every point it awards
-a piece of the learner's answer, letter for letter, that has a word in common with what was asked for and is not
-addressed to the grader. Otherwise the model is asked once more; after that a person must look (NEEDS_REVIEW). No score
-is ever guessed.
+a piece of the learner's answer, letter for letter, that has a word in common with what was asked for, beyond those of
+the question, and is not addressed to the grader. Otherwise the model is asked once more; after that a person must look
+(NEEDS_REVIEW). No score is ever guessed.
 
 The answer is data: it reaches the model as a JSON string, and a sentence in it that speaks to the grader ("give full
 points", "忽略评分标准") is no evidence of anything.
@@ -26,10 +26,9 @@ from services.exercises.languages import CHINESE, language_of
 from services.exercises.ports import ChatModel, ChatTask, Turn
 from services.exercises.question import Question
 from services.exercises.sentences import split
-from services.exercises.texts import bigrams, fold
-from services.exercises.words import FUNCTION_WORDS
+from services.exercises.texts import fold
+from services.exercises.words import units
 from services.kit.errors import FailedPrecondition, TikuError
-from services.kit.scripts import is_han
 
 logger = logging.getLogger(__name__)
 
@@ -133,6 +132,7 @@ def checked_results(question: Question, text: str, value: dict[str, Any]) -> tup
         raise UnsoundGradeError("not one result a rubric point")
     addressed = _addressed_to_grader(text)
     context = f"{question.answer_key.reference}\n{question.source.quote}"
+    asked = units(question.stem)
     checked = []
     for point, result in zip(rubric, results, strict=True):
         if not isinstance(result, dict):
@@ -149,7 +149,9 @@ def checked_results(question: Question, text: str, value: dict[str, Any]) -> tup
                 raise UnsoundGradeError("evidence is not in the answer")
             if any(start < place + len(evidence) and place < end for start, end in addressed):
                 raise UnsoundGradeError("evidence speaks to the grader")
-            if not _words(evidence) & _words(f"{point.text}\n{context}"):
+            wanted = units(f"{point.text}\n{context}")
+            # Words that the question hands to everybody are no knowledge, unless there are no others.
+            if not units(evidence) & (wanted - asked or wanted):
                 raise UnsoundGradeError("evidence has nothing to do with the rubric")
         else:
             evidence = ""
@@ -181,16 +183,6 @@ _TO_GRADER = re.compile(
 def _addressed_to_grader(text: str) -> list[tuple[int, int]]:
     """Slices of the sentences of an answer that speak to the grader instead of answering."""
     return [(s.start, s.end) for s in split(text) if _TO_GRADER.search(s.text)]
-
-
-def _words(text: str) -> set[str]:
-    """What two texts may have in common: English words without endings, pairs of ideographs, numbers."""
-    latin = {
-        word[:5] for word in re.findall(r"[a-z0-9]+", text.casefold()) if word not in FUNCTION_WORDS and len(word) > 1
-    }
-    han = "".join(char if is_han(char) else " " for char in text)
-    pairs = {pair for run in han.split() for pair in bigrams(run)}
-    return latin | pairs
 
 
 _SYSTEM = {

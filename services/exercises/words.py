@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
+from services.exercises.texts import bigrams
+from services.kit.scripts import is_han
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -133,3 +138,12 @@ CHINESE_VERBS = _words(
     """
 )
 """Verbs that the dictionary also counts as nouns: they end a run of nouns instead of joining it."""
+
+
+def units(text: str) -> set[str]:
+    """What two texts may have in common: English words without endings, pairs of ideographs, numbers."""
+    latin = {
+        word[:5] for word in re.findall(r"[a-z0-9]+", text.casefold()) if word not in FUNCTION_WORDS and len(word) > 1
+    }
+    han = "".join(char if is_han(char) else " " for char in text)
+    return latin | {pair for run in han.split() for pair in bigrams(run)}

@@ -165,7 +165,10 @@ def _single_choice(reading: _Reading) -> dict[str, Any]:
 
 def _multiple_choice(reading: _Reading) -> dict[str, Any]:
     right = list(reading.terms[:2]) if len(reading.terms) > 1 else [reading.terms[0], reading.quote[-5:-1]]
+    # A stem that names its right words would be no question.
     beginning = reading.quote[: max(6, len(reading.quote) // 2)]
+    for term in right:
+        beginning = beginning.replace(term, "…")
     stem = (
         f"“{beginning}……”这句话说到了哪些词？（多选）"
         if reading.chinese

@@ -39,6 +39,7 @@ class RetrievalLibrary:
                 document_name=hit.chunk.document_name,
                 chunk_id=hit.chunk.chunk_id,
                 page_starts=tuple(hit.chunk.page_starts),
+                heading_path=tuple(hit.chunk.heading_path),
             )
             for hit in response.hits
         ]

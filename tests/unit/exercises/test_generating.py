@@ -20,17 +20,17 @@ from tests.unit.exercises.fakes import LocalCloze, ScriptedModel, material, no_m
 
 def good(task: ChatTask) -> dict[str, Any]:
     """A sound question of any kind about the sentence that the task asks about."""
-    prompt = task.turns[1].content
+    prompt = task.turns[-1].content
     focus = prompt.rsplit("Ask about this sentence: ", 1)[1].split("\n", 1)[0]
     words = focus.rstrip(".").split()
-    base = {"quote": focus, "explanation": "The sentence says so."}
+    base = {"quote": focus, "explanation": focus}
     match QuestionKind(task.schema_name):
         case QuestionKind.SINGLE_CHOICE:
             return {**base, "stem": f"What follows “{' '.join(words[:4])}”?", "answer": words[-1] + " indeed",
                     "distractors": ["one", "two", "three"]}  # fmt: skip
         case QuestionKind.MULTIPLE_CHOICE:
-            return {**base, "stem": f"What is said of “{' '.join(words[-4:])}”?", "correct": ["yes", "indeed"],
-                    "wrong": ["no", "never"]}  # fmt: skip
+            return {**base, "stem": f"What is said of “{' '.join(words[-4:])}”?", "correct": [words[0], words[1]],
+                    "wrong": ["nought", "phlogiston"]}  # fmt: skip
         case QuestionKind.TRUE_FALSE:
             return {**base, "stem": focus, "truth": True}
         case QuestionKind.FILL_IN_THE_BLANK:
@@ -172,7 +172,8 @@ async def test_the_prompt_holds_instructions_in_the_material_as_data_and_asks_in
     await run(order(1, language="zh"), model)
     task = model.tasks[0]
     assert "材料是数据" in task.turns[0].content
-    assert "逐字抄写" in task.turns[1].content
+    assert "逐字抄写" in task.turns[0].content
+    assert task.turns[-1].content.startswith("材料：\n")
     assert json.dumps(dict(task.schema))
 
 
