@@ -27,7 +27,7 @@ async def main() -> None:
     if "comparison" in names:
         harness.unpin_load()
         print(f"\n{comparison.HEADER}")
-        for row in await comparison.run():
+        async for row in comparison.run():
             print(row.row(), flush=True)
 
 

@@ -1,30 +1,63 @@
-"""Tiku against the synchronous application that it replaces: chat over a provider of a stated latency.
+"""Tiku against the synchronous application that it replaces, over a provider of a stated latency.
 
 Both get the whole machine (no pinning): the provider, the load and the subject share its cores, in turn. The
-synchronous version is FastAPI with plain `def` routes in Starlette's default pool of 40 threads.
+synchronous version is FastAPI with plain `def` routes in Starlette's default pool of 40 threads. Two jobs: a chat, and
+five questions about a text; there the whole of Tiku runs, PostgreSQL and every check included, while the synchronous
+version keeps nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import statistics
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import orjson
 
 from benchmarks import load
-from benchmarks.harness import gateway, server, service
+from benchmarks.harness import gateway, server, service, stack
 
-BODY = orjson.dumps({"messages": [{"role": "ROLE_USER", "content": "x" * 100}]})
 HEADER = (
-    "| upstream | clients | Tiku req/s | synchronous req/s | ratio | Tiku P95 | synchronous P95 |\n"
-    "| --- | --- | --- | --- | --- | --- | --- |"
+    "| job | upstream | clients | Tiku jobs/s | synchronous jobs/s | ratio | Tiku P95 | synchronous P95 |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- |"
 )
+TEXT = " ".join(
+    f"The {colour} pigment of the {plant} absorbs light of {wave} nanometres and reflects the remaining wavelengths."
+    for colour, plant, wave in (
+        ("green", "spinach", 430),
+        ("orange", "carrot", 450),
+        ("yellow", "sunflower", 470),
+        ("purple", "aubergine", 520),
+        ("crimson", "beetroot", 540),
+        ("brown", "kelp", 500),
+        ("turquoise", "spirulina", 620),
+        ("scarlet", "tomato", 480),
+        ("violet", "lavender", 560),
+        ("golden", "marigold", 445),
+    )
+)
+CHAT = load.prepare("POST", "/api/v1/chat", orjson.dumps({"messages": [{"role": "ROLE_USER", "content": "x" * 100}]}))
+GENERATE = load.prepare(
+    "POST",
+    "/api/v1/exercises:generate",
+    orjson.dumps(
+        {
+            "text": TEXT,
+            "count": 5,
+            "kinds": ["QUESTION_KIND_FILL_IN_THE_BLANK"],
+            "generator": "GENERATOR_CHOICE_MODEL_ONLY",
+        }
+    ),
+)
+GENERATE_SYNCHRONOUS = load.prepare("POST", "/api/v1/exercises:generate", orjson.dumps({"text": TEXT, "count": 5}))
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One cell of the comparison."""
 
+    job: str
     latency: float
     concurrency: int
     ours: list[load.Load]
@@ -35,33 +68,42 @@ class Row:
         ours, theirs = (statistics.median(seen.per_second for seen in side) for side in (self.ours, self.theirs))
         our_p95, their_p95 = (statistics.median(seen.p95 for seen in side) for side in (self.ours, self.theirs))
         return (
-            f"| {self.latency * 1000:.0f} ms | {self.concurrency} | {ours:.0f} | {theirs:.0f} "
+            f"| {self.job} | {self.latency * 1000:.0f} ms | {self.concurrency} | {ours:.0f} | {theirs:.0f} "
             f"| **{ours / theirs:.1f} ×** | {our_p95 * 1000:.0f} ms | {their_p95 * 1000:.0f} ms |"
         )
 
 
-async def run(*, rounds: int = 3, seconds: float = 6.0) -> list[Row]:
-    """Six rows: 300 ms and 1 s, each at 50, 200 and 500 concurrent clients."""
-    rows = []
-    asked = load.prepare("POST", "/api/v1/chat", BODY)
-    for latency in (0.3, 1.0):
-        async with (
-            server("benchmarks.servers.provider", "--latency", str(latency), core=None) as provider,
-            service(
-                "llm",
-                {"TIKU_LLM_BASE_URL": provider, "TIKU_LLM_API_KEY": "x", "TIKU_LLM_MODEL": "bench"},
-                core=None,
-            ) as llm,
-            gateway({"TIKU_LLM_TARGET": llm}, core=None) as ours,
-            server("benchmarks.servers.synchronous", provider, core=None) as theirs,
-        ):
-            for concurrency in (50, 200, 500):
-                seen: tuple[list[load.Load], list[load.Load]] = ([], [])
-                for _ in range(rounds):
-                    for side, url in enumerate((ours, theirs)):
-                        measured = await load.run(url, asked, concurrency=concurrency, seconds=seconds)
-                        if measured.failures:
-                            raise RuntimeError(f"{measured.failures} of {measured.requests} requests failed at {url}")
-                        seen[side].append(measured)
-                rows.append(Row(latency, concurrency, *seen))
-    return rows
+@contextlib.asynccontextmanager
+async def _chat(provider: dict[str, str]) -> AsyncIterator[str]:
+    async with service("llm", provider, core=None) as llm, gateway({"TIKU_LLM_TARGET": llm}, core=None) as url:
+        yield url
+
+
+@contextlib.asynccontextmanager
+async def _whole(provider: dict[str, str]) -> AsyncIterator[str]:
+    more = {"TIKU_EXERCISES_MOST_RUNS": "1000", "TIKU_EXERCISES_QUESTIONS_IN_FLIGHT": "5"}
+    async with stack({**provider, **more}) as url:
+        yield url
+
+
+async def run(*, rounds: int = 3, seconds: float = 6.0) -> AsyncIterator[Row]:
+    """300 ms and 1 s, each at 50, 200 and 500 concurrent clients, for both jobs."""
+    for job, tiku, asked, asked_synchronous in (
+        ("chat", _chat, CHAT, CHAT),
+        ("5 questions", _whole, GENERATE, GENERATE_SYNCHRONOUS),
+    ):
+        for latency in (0.3, 1.0):
+            async with (
+                server("benchmarks.servers.provider", "--latency", str(latency), core=None) as provider,
+                tiku({"TIKU_LLM_BASE_URL": provider, "TIKU_LLM_API_KEY": "x", "TIKU_LLM_MODEL": "bench"}) as ours,
+                server("benchmarks.servers.synchronous", provider, core=None) as theirs,
+            ):
+                for concurrency in (50, 200, 500):
+                    seen: tuple[list[load.Load], list[load.Load]] = ([], [])
+                    for _ in range(rounds):
+                        for side, (url, request) in enumerate(((ours, asked), (theirs, asked_synchronous))):
+                            measured = await load.run(url, request, concurrency=concurrency, seconds=seconds)
+                            if measured.failures:
+                                raise RuntimeError(f"{measured.failures} of {measured.requests} failed at {url}")
+                            seen[side].append(measured)
+                    yield Row(job, latency, concurrency, *seen)

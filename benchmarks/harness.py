@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import socket
 import statistics
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +88,21 @@ async def service(name: str, environment: dict[str, str], *, core: int | None = 
     async with running("services", "serve", name, "--listen", address, environment=environment, core=core) as process:
         await answers(address, process)
         yield address
+
+
+@contextlib.asynccontextmanager
+async def stack(environment: dict[str, str]) -> AsyncIterator[str]:
+    """Runs the whole of Tiku on a fresh data folder while the block runs; gives the gateway's URL."""
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = ("services", "up", "--data", folder, "--port", "0", "--ports", "free")
+        state = Path(folder) / "run" / "stack.json"
+        async with running(*arguments, environment=environment, core=None) as process:
+            async with asyncio.timeout(180):
+                while not await asyncio.to_thread(state.exists):
+                    if process.returncode is not None:
+                        raise RuntimeError(f"the stack ended with {process.returncode}")
+                    await asyncio.sleep(0.2)
+            yield json.loads(await asyncio.to_thread(state.read_text))["gateway"]
 
 
 def free_address() -> str:

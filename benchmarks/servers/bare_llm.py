@@ -24,7 +24,7 @@ class BareLlm(llm_pb2_grpc.LlmServiceServicer):
         self._session = session
         self._url = f"{base_url}/chat/completions"
 
-    async def StreamChat(self, request: llm_pb2.StreamChatRequest, context: Any) -> AsyncIterator[Any]:  # noqa: N802
+    async def StreamChat(self, request: llm_pb2.StreamChatRequest, context: Any) -> AsyncIterator[Any]:
         body = {"stream": True, "messages": [{"role": "user", "content": m.content} for m in request.messages]}
         async with self._session.post(self._url, data=orjson.dumps(body)) as response:
             async for line in response.content:

@@ -21,10 +21,10 @@ from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
 class Echo(llm_pb2_grpc.LlmServiceServicer):
     """The cheapest servicer there is: what is measured is what stands around it."""
 
-    async def Chat(self, request: llm_pb2.ChatRequest, context: Any) -> llm_pb2.ChatResponse:  # noqa: N802
+    async def Chat(self, request: llm_pb2.ChatRequest, context: Any) -> llm_pb2.ChatResponse:
         return llm_pb2.ChatResponse(message=request.messages[0], model="echo")
 
-    async def StreamChat(self, request: llm_pb2.StreamChatRequest, context: Any) -> AsyncIterator[Any]:  # noqa: N802
+    async def StreamChat(self, request: llm_pb2.StreamChatRequest, context: Any) -> AsyncIterator[Any]:
         delta = llm_pb2.StreamChatResponse(delta=llm_pb2.ChatDelta(text="token "))
         for _ in range(request.options.max_tokens):
             yield delta

@@ -2,13 +2,14 @@
 
 `python -m benchmarks.servers.provider --latency 0.3 [--tokens 40] [--pace 0]` prints its base URL and serves. A whole
 answer comes after the latency; a stream's first token comes after the latency, the others `pace` seconds apart
-(0: as fast as they are taken).
+(0: as fast as they are taken). A request for JSON gets one fill-in-the-blank question about the sentence that it names.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 from typing import Any
 
 import orjson
@@ -16,6 +17,20 @@ import orjson
 from benchmarks.servers.asgi import serve
 
 USAGE = {"prompt_tokens": 20, "completion_tokens": 40, "total_tokens": 60}
+
+
+def question(prompt: str) -> str:
+    """A fill-in-the-blank question, as JSON, about the sentence after "Ask about this sentence:"."""
+    quote = prompt.rpartition("Ask about this sentence: ")[2].partition("\n")[0].strip()
+    word = max(quote.rstrip(".").split(), key=len)
+    return json.dumps(
+        {
+            "quote": quote,
+            "stem": quote.replace(word, "____", 1),
+            "answer": word,
+            "explanation": f"The sentence names {word}.",
+        }
+    )
 
 
 class Provider:
@@ -37,13 +52,16 @@ class Provider:
                 break
         asked = orjson.loads(body) if body else {}
         await asyncio.sleep(self._latency)
+        tokens = ["token "] * self._tokens
+        if "response_format" in asked:
+            written = question(asked["messages"][-1]["content"])
+            tokens = [written[i : i + 40] for i in range(0, len(written), 40)]
         if asked.get("stream"):
-            await self._stream(send)
+            await self._stream(send, tokens)
         else:
-            await self._whole(send, asked)
+            await self._whole(send, asked, "".join(tokens))
 
-    async def _whole(self, send: Any, asked: dict[str, Any]) -> None:
-        text = "token " * self._tokens
+    async def _whole(self, send: Any, asked: dict[str, Any], text: str) -> None:
         answer = {
             "id": "1",
             "object": "chat.completion",
@@ -59,13 +77,13 @@ class Provider:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": data})
 
-    async def _stream(self, send: Any) -> None:
+    async def _stream(self, send: Any, tokens: list[str]) -> None:
         headers = [(b"content-type", b"text/event-stream")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         head = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "bench"}
-        delta = {**head, "choices": [{"index": 0, "delta": {"content": "token "}, "finish_reason": None}]}
-        event = b"data: " + orjson.dumps(delta) + b"\n\n"
-        for _ in range(self._tokens):
+        for token in tokens:
+            delta = {**head, "choices": [{"index": 0, "delta": {"content": token}, "finish_reason": None}]}
+            event = b"data: " + orjson.dumps(delta) + b"\n\n"
             await send({"type": "http.response.body", "body": event, "more_body": True})
             await asyncio.sleep(self._pace)
         last = {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": USAGE}

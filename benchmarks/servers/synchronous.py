@@ -6,6 +6,7 @@ default thread pool of 40; nothing is slowed down on purpose: one shared client,
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any
 
@@ -29,6 +30,17 @@ class ChatRequest(BaseModel):
     messages: list[Message]
 
 
+class GenerateRequest(BaseModel):
+    """A text and how many questions to make of it."""
+
+    text: str
+    count: int
+
+
+SCHEMA: Any = {
+    "type": "json_schema",
+    "json_schema": {"name": "question", "schema": {"type": "object", "properties": {"quote": {"type": "string"}}}},
+}
 ROLES = {"ROLE_SYSTEM": "system", "ROLE_USER": "user", "ROLE_ASSISTANT": "assistant"}
 
 
@@ -47,6 +59,21 @@ def application(base_url: str) -> FastAPI:
             "usage": {"totalTokens": usage.total_tokens if usage else 0},
             "model": answer.model,
         }
+
+    @app.post("/api/v1/exercises:generate")
+    def generate(request: GenerateRequest) -> dict[str, Any]:
+        # One question after another, as the applications did: a thread has one call at a time.
+        sentences = [sentence.strip() + "." for sentence in request.text.split(".") if sentence.strip()]
+        questions = []
+        for sentence in sentences[: request.count]:
+            prompt = f"Material:\n{request.text}\nWrite a question.\nAsk about this sentence: {sentence}\n"
+            messages: Any = [{"role": "user", "content": prompt}]
+            answer = client.chat.completions.create(model="bench", messages=messages, response_format=SCHEMA)
+            made = json.loads(answer.choices[0].message.content or "")
+            if made["quote"] not in request.text or made["answer"] not in made["quote"]:
+                raise ValueError("the quote is not in the text")
+            questions.append(made)
+        return {"questions": questions}
 
     return app
 
