@@ -283,15 +283,15 @@ async def test_an_abandoned_stream_is_closed() -> None:
 async def test_a_cancelled_upload_is_never_taken_for_a_whole_one() -> None:
     docs = _Docs()
     async with running(_app(_Llm(), docs), "127.0.0.1:0") as server, open_channel(server.address) as channel:
-        stub = docs_pb2_grpc.DocsServiceStub(channel)
+        upload: Any = docs_pb2_grpc.DocsServiceStub(channel).UploadDocument  # The stubs know the iterator style only.
         for _ in range(30):
-            call = stub.UploadDocument()
+            call = upload()
             await call.write(docs_pb2.UploadDocumentRequest(description=docs_pb2.UploadDescription(name="a")))
             await call.write(docs_pb2.UploadDocumentRequest(chunk=b"x" * 1000))
             call.cancel()
         await asyncio.sleep(0.3)
         assert docs.stored == []
-        call = stub.UploadDocument()
+        call = upload()
         await call.write(docs_pb2.UploadDocumentRequest(chunk=b"x" * 1000))
         await call.done_writing()
         assert (await call).document.size_bytes == 1000
