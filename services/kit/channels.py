@@ -24,6 +24,8 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
+    # Despite its name also how long one attempt to connect may take: 20 s by default, spent on an address that is gone.
+    ("grpc.min_reconnect_backoff_ms", 3_000),
     # A container that starts again has another address; gRPC's own rule is to look no more often than every 30 s.
     ("grpc.dns_min_time_between_resolutions_ms", 1_000),
     ("grpc.lb_policy_name", "round_robin"),

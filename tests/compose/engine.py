@@ -60,8 +60,10 @@ class Engine:
 
     async def down(self) -> None:
         """Removes the project's containers, networks and volumes."""
-        # A volume that a service of a profile mounts goes with that profile only.
-        await self.compose("--profile", "local-model", "down", "-v")
+        await self.compose("down", "-v")
+        # A volume that a service of a profile mounts too is left.
+        if left := (await self("volume", "ls", "--quiet", "--filter", f"name=^{self.project}_")).split():
+            await self("volume", "rm", *left)
 
     async def __call__(self, *arguments: str, quiet: bool = True) -> str:
         return await run(self.name, *arguments, quiet=quiet)

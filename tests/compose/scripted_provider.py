@@ -75,7 +75,8 @@ def question(kind: str, prompt: str) -> dict[str, Any]:
             made["stem"] = f"哪些词可以填入“{rest}”？（多选）" if chinese else f"{rest} Choose all that apply."
             made |= {"correct": [term, inside[1]], "wrong": outside[:2]}
         case "true_false":
-            made |= {"stem": quote, "truth": True}
+            false = bool(outside) and ("truth is false" in prompt or "truth 为 false" in prompt)
+            made |= {"stem": quote.replace(term, outside[0], 1) if false else quote, "truth": not false}
         case "fill_in_the_blank":
             made |= {"stem": gapped, "answer": term}
         case _:

@@ -249,6 +249,7 @@ def _client(host: str, port: int, https: bool, api_key: str | None) -> AsyncQdra
         "grpc.max_send_message_length": _MESSAGE_BYTES,
         "grpc.initial_reconnect_backoff_ms": 100,
         "grpc.max_reconnect_backoff_ms": 1000,
+        "grpc.min_reconnect_backoff_ms": 3000,
         "grpc.dns_min_time_between_resolutions_ms": 1000,
         "grpc.service_config": json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": retry}]}),
     }
