@@ -118,10 +118,12 @@ _ZH_PASSAGE_REFERENCE = re.compile(
     r"(?:材料|文本|段落|内容|资料|文字|句子)|(?:根据|依据|按照|结合|阅读)(?:材料|文本|段落|资料|课文|内容)"
     r"|材料(?:中|里|提到|指出|说明)|段落中|文本中)"
 )
+_PASSAGE_REFERENCE = {CHINESE: _ZH_PASSAGE_REFERENCE, ENGLISH: _EN_PASSAGE_REFERENCE}
 _QUOTE_REFERENCE = re.compile(
     r"\b(?:this|the (?:quoted|given|above)) (?:sentence|statement|quote|text|question) (?:directly |clearly )?"
     r"(?:supports?|says|states|shows|confirms|proves|explains|describes|indicates|mentions|provides|highlights"
     r"|emphasi[sz]es|tells|matches)\b|\bthe (?:quote|stem|distractors?|(?:correct|given|provided) options?)\b"
+    r"|\bthis is (?:the|a) (?:correct|true|false|right|wrong) (?:statement|answer|option)\b|\bit states that\b"
     r"|(?:这|该|此)(?:句话|句子|段话|一句|题)|原句中|题干|\bJSON ?(?:object|output|field|对象|字段|输出)",
     re.IGNORECASE,
 )
@@ -190,7 +192,7 @@ def check(draft: Draft, passage: Passage, accepted: Accepted) -> Source:
         raise RefusedError(Refusal.ECHOES_INSTRUCTIONS)
     if refers_to_passage(draft.stem, language):
         raise RefusedError(Refusal.STEM_REFERS_TO_PASSAGE)
-    if is_about_the_question(draft.explanation, language):
+    if is_about_the_question(draft.explanation, language, passage.text):
         raise RefusedError(Refusal.EXPLANATION_REFERS_TO_PASSAGE)
     place = locate(draft.quote, passage.text)
     if place is None:
@@ -325,13 +327,18 @@ def _pairs(one: str, other: str) -> tuple[frozenset[str], frozenset[str]]:
 
 def refers_to_passage(text: str, language: str) -> bool:
     """Whether a text speaks of the material, which the learner does not see."""
-    referring = _ZH_PASSAGE_REFERENCE if language == CHINESE else _EN_PASSAGE_REFERENCE
-    return referring.search(text) is not None
+    return _PASSAGE_REFERENCE[language].search(text) is not None
 
 
-def is_about_the_question(explanation: str, language: str) -> bool:
-    """Whether an explanation speaks of the material or of how the question was made, and not of its subject."""
-    return refers_to_passage(explanation, language) or _QUOTE_REFERENCE.search(explanation) is not None
+def is_about_the_question(explanation: str, language: str, material: str) -> bool:
+    """Whether an explanation speaks of the material or of how the question was made, and not of its subject. What the
+    material itself says is no such talk: it may tell of the passage of time."""
+    said = material.casefold()
+    return any(
+        found[0].casefold() not in said
+        for pattern in (_PASSAGE_REFERENCE[language], _QUOTE_REFERENCE)
+        for found in pattern.finditer(explanation)
+    )
 
 
 def _is_fragment(stem: str, language: str) -> bool:

@@ -134,11 +134,9 @@ class Generating:
                 seed=self._order.seed + slot * 16 + attempt,
                 temperature=min(1.0, self._limits.temperature + 0.2 * attempt),
             )
-            failures = self._failures
             try:
                 reply = await self._ask(task)
             except errors.TikuError as error:
-                self._note_failure(error, failures)
                 if error.status != errors.FailedPrecondition.status:
                     await self._refuse(kind, Refusal.MODEL_FAILED)
                 continue
@@ -160,15 +158,17 @@ class Generating:
         """The model's reply within its time. A model that takes too long is asked one question less at once from then
         on: one machine that answers two takes twice as long for each."""
         await self._room.acquire()
+        before = self._failures
         slow = False
         try:
-            async with asyncio.timeout(self._limits.question_seconds):
-                return await ask(self._model, task, lambda text: self._publish(Token(text)))
-        except TimeoutError:
-            slow = True
-            raise errors.DeadlineExceeded("The model took too long.", reason="MODEL_TOO_SLOW") from None
-        except errors.DeadlineExceeded:
-            slow = True
+            try:
+                async with asyncio.timeout(self._limits.question_seconds):
+                    return await ask(self._model, task, lambda text: self._publish(Token(text)))
+            except TimeoutError:
+                raise errors.DeadlineExceeded("The model took too long.", reason="MODEL_TOO_SLOW") from None
+        except errors.TikuError as error:
+            self._note_failure(error, before)
+            slow = isinstance(error, errors.DeadlineExceeded)
             raise
         finally:
             if slow and self._width > 1:

@@ -12,6 +12,7 @@ from services.exercises.languages import CHINESE, language_of
 from services.exercises.question import GAP, Draft, Generator, QuestionKind, RubricPoint
 from services.exercises.sentences import split
 from services.exercises.texts import bigrams, fold, similarity
+from services.exercises.words import units
 
 
 class JsonObjectScanner:
@@ -77,7 +78,7 @@ def draft_of(kind: QuestionKind, value: dict[str, Any], *, passage: int, model: 
             explanation=reference,
             generator=Generator.MODEL,
             reference=reference,
-            rubric=tuple(RubricPoint(point, 1.0) for point in _points(_texts(value, "rubric"), stem)),
+            rubric=tuple(RubricPoint(point, 1.0) for point in _points(_texts(value, "rubric"), stem, reference)),
             model=model,
             passage=passage,
         )
@@ -89,18 +90,20 @@ def draft_of(kind: QuestionKind, value: dict[str, Any], *, passage: int, model: 
     match kind:
         case QuestionKind.SINGLE_CHOICE:
             right = [_bare(_text(value, "answer"))]
-            options = right + [_bare(text) for text in _texts(value, "distractors")]
+            options = right + _distinct([_bare(text) for text in _texts(value, "distractors")])
         case QuestionKind.MULTIPLE_CHOICE:
             right = [_bare(text) for text in _texts(value, "correct")]
-            options = right + [_bare(text) for text in _texts(value, "wrong")]
+            options = right + _distinct([_bare(text) for text in _texts(value, "wrong")])
         case QuestionKind.TRUE_FALSE:
             truth = value.get("truth")
             if not isinstance(truth, bool):
                 raise RefusedError(Refusal.INVALID_JSON)
         case QuestionKind.FILL_IN_THE_BLANK:
             answer = _text(value, "answer").rstrip("。.")
-            stem, answer = _with_gap(stem, answer, quote)
-            blanks = ((answer,),)
+            stem, found = _with_gap(stem, answer, quote)
+            if fold(found) != fold(answer):
+                explanation = clip(quote)
+            blanks = ((found,),)
     order = list(range(len(options)))
     rng.shuffle(order)
     return Draft(
@@ -133,13 +136,21 @@ def _texts(value: dict[str, Any], name: str) -> list[str]:
 
 
 def _distinct(texts: list[str]) -> list[str]:
-    return list({fold(text): text for text in texts if fold(text)}.values())
+    """Texts that say something, each once: a wrong option that is written twice is one wrong option."""
+    return list({fold(text) or text: text for text in texts}.values())
 
 
-def _points(texts: list[str], stem: str) -> list[str]:
-    """The points of a rubric, without those that only ask the question again."""
+def _points(texts: list[str], stem: str, reference: str) -> list[str]:
+    """The points of a rubric, without those that only ask the question again or that the reference does not make."""
     asked = bigrams(fold(stem))
-    return [text for text in _distinct(texts) if similarity(bigrams(fold(text)), asked) < ALIKE]
+    made = units(reference)
+    return [
+        text
+        for text in _distinct(texts)
+        if fold(text)
+        and similarity(bigrams(fold(text)), asked) < ALIKE
+        and (units(text) & made or fold(text) in fold(reference))
+    ]
 
 
 def _bare(option: str) -> str:
@@ -157,13 +168,13 @@ _LABEL = re.compile(
 LONGEST_EXPLANATION = 240
 _LEAD = {
     CHINESE: re.compile(
-        r"^(?:根据|依据|按照|由|从)?(?:材料|原文|上文|文中|文本|短文|文章|段落|这句话|该句|这段话)(?:中|里)?(?:的内容|内容)?(?:明确)?"
-        r"(?:提到|指出|可知|所述|说明|写道|说到|说|表明|给出)?(?:了|的是)?\s*[，,：:]?\s*"
+        r"^(?:根据|依据|按照|由|从)?(?:材料|原文|上文|文中|文本|短文|文章|段落)(?:中|里)?(?:的?内容)?(?:明确)?"
+        r"(?:(?:提到|指出|可知|所述|说明|写道|说到|表明|给出)了?\s*[，,：:]?|[，,：:])\s*"
     ),
     "en": re.compile(
         r"^(?:(?:according to|as (?:stated|mentioned|described|explained) in|based on|in) (?:the|this) "
         r"(?:passage|text|material|sentence|paragraph|quote|statement)\s*,?\s*"
-        r"|(?:the|this) (?:passage|text|material|sentence|paragraph|quote|statement)(?: [a-z]+ly)? "
+        r"|(?:it|(?:the|this) (?:passage|text|material|sentence|paragraph|quote|statement))(?: [a-z]+ly)? "
         r"(?:states|says|mentions|explains|indicates|shows|describes|confirms|tells us|notes) that\s+)",
         re.IGNORECASE,
     ),
@@ -180,30 +191,41 @@ def explanation_of(text: str, quote: str) -> str:
     kept = ""
     for sentence in split(_LABEL.sub("", text)):
         plain = _LEAD[language].sub("", sentence.text)
-        if not fold(plain) or is_about_the_question(plain, language) or fold(plain) in fold(kept):
+        if not fold(plain) or is_about_the_question(plain, language, quote) or fold(plain) in fold(kept):
             continue
         plain = plain[0].upper() + plain[1:]
         longer = plain if not kept else f"{kept}{'' if language == CHINESE else ' '}{plain}"
         if len(longer) > LONGEST_EXPLANATION:
             break
         kept = longer
-    return kept or _clipped(quote)
+    return kept or clip(quote)
 
 
-def _clipped(text: str) -> str:
-    if len(text) <= LONGEST_EXPLANATION:
+def clip(text: str, most: int = LONGEST_EXPLANATION) -> str:
+    """A text's first sentences that fit into `most` characters, or the beginning of the first with an ellipsis."""
+    if len(text) <= most:
         return text
-    head = text[: LONGEST_EXPLANATION - 1]
-    return (head.rsplit(" ", 1)[0] if " " in head[LONGEST_EXPLANATION // 2 :] else head) + "…"
+    end = max((sentence.end for sentence in split(text) if sentence.end <= most), default=0)
+    if end:
+        return text[:end]
+    head = text[: most - 1]
+    return (head.rsplit(" ", 1)[0] if " " in head[most // 2 :] else head) + "…"
 
 
+_LONGEST_CUT = 40
+"""Characters that a gap may stand for."""
 _GAP_LIKE = re.compile(r"_{2,}|＿+|[(（]\s*[)）]|\[\s*\]|【\s*】|…{2,}|\.{4,}")
 
 
 def _with_gap(stem: str, answer: str, quote: str) -> tuple[str, str]:
     """A stem with its gap as "____", and its answer. A stem without one gets it where the answer stands, in whatever
-    case, or is replaced by the quote with the answer cut out when that is the only place that holds it."""
+    case, or is replaced by the quote with the answer cut out when that is the only place that holds it. Where a gapped
+    stem is the quote but for the gap, the answer is what stands there."""
     stem = _GAP_LIKE.sub(GAP, stem)
+    if stem.count(GAP) == 1:
+        before, after = map(re.escape, stem.rstrip("。.").split(GAP))
+        cut = re.fullmatch(f"{before}(.{{1,{_LONGEST_CUT}}}){after}", quote.rstrip("。."), re.IGNORECASE)
+        return stem, cut[1].strip() if cut else answer
     if GAP in stem:
         return stem, answer
     for sentence in (stem, quote):

@@ -335,7 +335,7 @@ _PLACEHOLDER = re.compile(
     r"|^[一两二三四几][到个].{0,12}(?:答案|选项)[。.]?$|^(?:干扰项|选项|答案|要点|理由|题目|解析)\s*[A-D一二三四五1-5]?[。.]?$"
     r"|^(?:(?:a|an|the|one|two|three|only|single|but) )*(?:(?:right|correct|wrong|incorrect|plausible|model) )+"
     r"(?:but plausible )?(?:answer|option)s?(?: [a-d1-5])?(?:, .*)?\.?$"
-    r"|^(?:option|answer|distractor|choice|stem|quote|explanation|reference|rubric|point)s?(?: [a-d1-5])?\.?$"
+    r"|^(?:option|answer|distractor|choice)s?(?: [a-d1-5])?\.?$"
     r"|\bwrong but plausible\b|^(?:a|the|one|full) (?:full )?(?:question|statement) (?:that|which|with)\b"
     r"|\b(?:single-choice|true/false|fill-in-the-blank|short-answer) question\b|^(?:string|null|n/a|\.{3}|…)$",
     re.IGNORECASE,

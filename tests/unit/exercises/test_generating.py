@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -12,9 +14,9 @@ import pytest
 from services.exercises.events import Event, QuestionMade, QuestionRefused, Token, Usage
 from services.exercises.generating import Generating, GenerationLimits, Order
 from services.exercises.material import passages_of_text
-from services.exercises.ports import ChatTask
+from services.exercises.ports import ChatEnd, ChatTask
 from services.exercises.question import Generator, GeneratorChoice, Question, QuestionKind
-from services.kit.errors import FailedPrecondition, Unavailable
+from services.kit.errors import DeadlineExceeded, FailedPrecondition, Unavailable
 from tests.unit.exercises.fakes import LocalCloze, ScriptedModel, material, no_model
 
 
@@ -40,7 +42,7 @@ def good(task: ChatTask) -> dict[str, Any]:
                 **base,
                 "stem": f"Explain: {' '.join(words[:5])}",
                 "reference": focus,
-                "rubric": ["first", "second"],
+                "rubric": [" ".join(words[:3]), " ".join(words[3:6])],
             }
 
 
@@ -143,6 +145,54 @@ async def test_a_model_that_keeps_failing_is_not_asked_for_the_rest_of_the_run()
     assert len(questions(events)) == 10
     assert len(model.tasks) <= 3
     assert set(reasons(events)) == {"MODEL_FAILED"}
+
+
+async def test_a_timeout_that_hits_questions_side_by_side_counts_once_and_the_model_gets_another_chance() -> None:
+    class LateTwice(ScriptedModel):
+        late = 2
+
+        @asynccontextmanager
+        async def stream(self, task: ChatTask) -> AsyncIterator[AsyncIterator[str | ChatEnd]]:
+            async with super().stream(task) as pieces:
+                if self.late:
+                    await asyncio.sleep(0.05)
+                    self.late -= 1
+                    raise DeadlineExceeded("late", reason="PROVIDER_TIMEOUT")
+                yield pieces
+
+    events = await run(order(6), LateTwice(good))
+    assert reasons(events) == ["MODEL_FAILED"] * 2
+    assert {q.generator for q in questions(events)} == {Generator.MODEL}
+    assert len(questions(events)) == 6
+
+
+async def test_a_model_that_fails_now_and_then_keeps_being_asked() -> None:
+    calls = 0
+
+    def every_third_fails(task: ChatTask) -> dict[str, Any] | Exception:
+        nonlocal calls
+        calls += 1
+        return Unavailable("away") if calls % 3 == 0 else good(task)
+
+    events = await run(order(8), ScriptedModel(every_third_fails), limits=GenerationLimits(in_flight=1))
+    assert {q.generator for q in questions(events)} == {Generator.MODEL}
+
+
+async def test_a_model_that_is_too_slow_for_two_questions_at_once_is_asked_one_at_a_time() -> None:
+    # One machine: while it answers two questions, neither comes to its end.
+    class OneMachine(ScriptedModel):
+        @asynccontextmanager
+        async def stream(self, task: ChatTask) -> AsyncIterator[AsyncIterator[str | ChatEnd]]:
+            async with super().stream(task) as pieces:
+                if self.open > 1:
+                    await asyncio.sleep(5)
+                yield pieces
+
+    model = OneMachine(good)
+    wanted = order(6, kinds=(QuestionKind.TRUE_FALSE,))
+    events = await run(wanted, model, limits=GenerationLimits(question_seconds=0.5))
+    assert 1 <= reasons(events).count("MODEL_FAILED") <= 2
+    assert {q.generator for q in questions(events)} == {Generator.MODEL}
 
 
 async def test_a_slow_model_is_stopped() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.exercises.checking import Refusal, RefusedError
-from services.exercises.parsing import JsonObjectScanner, draft_of
+from services.exercises.parsing import JsonObjectScanner, draft_of, explanation_of
 from services.exercises.question import GAP, QuestionKind
 
 
@@ -84,3 +84,79 @@ def test_a_missing_or_mistyped_field_is_invalid(kind: QuestionKind, value: dict[
     with pytest.raises(RefusedError) as refused:
         draft(kind, **value)
     assert refused.value.reason is Refusal.INVALID_JSON
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("解析：水循环的能量来自太阳辐射。", "水循环的能量来自太阳辐射。"),
+        ("根据材料，水循环的能量来自太阳辐射。", "水循环的能量来自太阳辐射。"),
+        ("文中提到，水循环的能量来自太阳辐射。这句话说明了水循环的原理。", "水循环的能量来自太阳辐射。"),
+        ("这句话说明了水循环的原理。", "QUOTE"),
+        ("材料中的“水体”是维持全球水量动态平衡的主体。", "QUOTE"),
+        ("This is the correct statement about cells. It states that cells break glucose down with oxygen.",
+         "Cells break glucose down with oxygen."),
+        ("According to the passage, leaves look green because they reflect green light.",
+         "Leaves look green because they reflect green light."),
+        ("The passage states that enzymes work faster in warmth. This matches the stem and answer provided.",
+         "Enzymes work faster in warmth."),
+        ("This sentence directly supports the information provided in the passage.", "QUOTE"),
+        ("Oxygen comes from water. Oxygen comes from water. Oxygen comes from water.", "Oxygen comes from water."),
+        ("Oxygen comes from water. " + "It is set free when light splits the water in the leaf of a plant. " * 9,
+         "Oxygen comes from water. It is set free when light splits the water in the leaf of a plant."),
+        ("Light " * 60 + "ends.", "QUOTE"),
+    ],
+)  # fmt: skip
+def test_an_explanation_is_short_and_speaks_of_its_subject(text: str, expected: str) -> None:
+    assert explanation_of(text, "QUOTE") == expected
+
+
+def test_a_long_quote_in_the_place_of_an_explanation_is_cut() -> None:
+    assert explanation_of("这句话说明了原理。", "水" * 300) == "水" * 239 + "…"
+    cut = explanation_of("See the passage.", "Light is absorbed. " * 30)
+    assert cut.endswith("absorbed.")
+    assert len(cut) <= 240
+
+
+def test_a_gap_is_cut_in_whatever_case_and_the_answer_is_as_the_sentence_writes_it() -> None:
+    made = draft(
+        QuestionKind.FILL_IN_THE_BLANK,
+        quote="The bubbles consist mostly of oxygen.",
+        stem="The bubbles consist mainly of oxygen.",
+        answer="Oxygen",
+        explanation="The gas is oxygen.",
+    )
+    assert (made.stem, made.blanks) == ("The bubbles consist mainly of ____.", (("oxygen",),))
+
+
+def test_labels_are_taken_off_and_a_rubric_keeps_what_the_reference_says() -> None:
+    made = draft(
+        QuestionKind.SHORT_ANSWER,
+        stem="题干：海洋水占全球总水量的多少？",
+        reference="海洋水约占全球总水量的96.5%。",
+        rubric=["海洋水占全球总水量的多少", "约占96.5%", "不能直接饮用"],
+    )
+    assert made.stem == "海洋水占全球总水量的多少？"
+    assert [point.text for point in made.rubric] == ["约占96.5%"]
+
+
+@pytest.mark.parametrize(
+    ("quote", "stem", "answer", "found"),
+    [
+        ("In bright light the rate levels off, because another factor has become limiting.",
+         "In bright light the rate levels off, because another factor has become ____.", "light intensity", "limiting"),
+        ("水循环的根本能量来自太阳辐射。", "水循环的根本能量来自____", "重力", "太阳辐射"),
+        ("水循环的根本能量来自太阳辐射。", "水循环的能量来自____。", "太阳辐射", "太阳辐射"),
+    ],
+)  # fmt: skip
+def test_the_answer_of_a_gap_in_the_quote_is_what_stands_there(quote: str, stem: str, answer: str, found: str) -> None:
+    made = draft(QuestionKind.FILL_IN_THE_BLANK, quote=quote, stem=stem, answer=answer, explanation="It is so.")
+    assert made.blanks == ((found,),)
+    assert made.explanation == ("It is so." if answer == found else quote)
+
+
+def test_a_wrong_option_that_is_written_twice_is_one() -> None:
+    made = draft(QuestionKind.SINGLE_CHOICE, answer="更新快", distractors=["更新慢", "更新相同", "更新慢。"])
+    assert sorted(made.options) == sorted(["更新快", "更新慢。", "更新相同"])
+    same = draft(QuestionKind.SINGLE_CHOICE, answer="更新快", distractors=["更新快", "更新慢", "更新相同"])
+    assert len(same.options) == 4

@@ -102,7 +102,6 @@ def test_sound_questions_pass(kind: QuestionKind, language: str) -> None:
         ("en", SC, {"options": ("the one right answer, short", "Water", "Sugar")}),
         ("en", SC, {"options": ("Water", "three wrong but plausible answers", "Sugar")}),
         ("en", SC, {"options": ("Water", "Wrong answer 1", "Wrong answer 2")}),
-        ("en", MC, {"stem": "stem"}),
         ("en", SA, {"reference": "The model answer in a sentence or two."}),
         ("en", SC, {"stem": "Why does the lighthouse of Port Arlen stand on granite base?"}),
     ],
@@ -135,6 +134,7 @@ def test_every_field_that_the_prompt_describes_counts_as_an_echo(kind: QuestionK
         ("zh", SC, "水体更新得越快，可以持续利用的水就越多。"),
         ("zh", TF, "太阳辐射"),
         ("en", SC, "Which factor?"),
+        ("en", MC, "stem"),
         ("en", SA, "Chlorophyll"),
         ("en", SC, "Enzymes work faster as it gets warmer in many plants."),
         ("en", SA, "What is it?"),
@@ -257,3 +257,11 @@ def test_a_key_that_the_material_does_not_carry_is_refused(
 def test_an_explanation_that_speaks_of_the_passage_is_refused(language: str, explanation: str) -> None:
     refused = outcome(draft(SC, language, explanation=explanation), language)
     assert refused == Refusal.EXPLANATION_REFERS_TO_PASSAGE
+
+
+def test_an_explanation_may_say_what_the_material_says() -> None:
+    said = "The passage of water through the stomata cools the leaf."
+    subject = draft(
+        TF, "en", stem="Water that leaves through the stomata cools the leaf.", quote=said, explanation=f"True: {said}"
+    )
+    assert check(subject, Passage(said), Accepted()).quote == said

@@ -1,0 +1,66 @@
+"""Which sentences of a material are worth asking about."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.exercises.material import askable
+from services.exercises.question import Passage
+
+
+def texts(text: str, *heading_path: str) -> tuple[list[str], list[str]]:
+    alone, rest = askable(Passage(text, document_id="d", heading_path=heading_path))
+    return [s.text for s in alone], [s.text for s in rest]
+
+
+def test_sentences_that_stand_alone_come_before_the_rest() -> None:
+    alone, rest = texts("Chlorophyll absorbs mainly blue-violet and red light. It reflects green light almost whole.")
+    assert alone == ["Chlorophyll absorbs mainly blue-violet and red light."]
+    assert rest == ["It reflects green light almost whole."]
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "Check your understanding",
+        "5.3 Review questions",
+        "Exercises",
+        "Learning objectives",
+        "After this chapter you can",
+        "思考题",
+        "三、课后练习",
+        "复习题",
+        "学习目标",
+        "参考答案",
+    ],
+)
+def test_sections_that_ask_or_promise_are_no_material(heading: str) -> None:
+    told = "The splitting of water in the thylakoids is called photolysis."
+    asked = "Chlorophyll absorbs mainly blue-violet and red light."
+    assert texts(f"{told}\n\n{heading}\n\n{asked}") == ([told], [])
+    assert texts(asked, "Photosynthesis", heading) == ([], [])
+    assert texts(asked, heading, "The leaf") == ([asked], [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "思考1：为什么说水资源是可再生的，却又必须节约用水？",
+        "讨论：我们的城市里，哪些地面不透水，下大雨时会出现什么现象。",
+        "思考3参考答案：主要影响地表径流，改变了长江径流的季节分配。",
+        "图1的数据来自联合国教科文组织的估计，冰川和永久积雪占淡水的68.7%。",
+        "Why does the Calvin cycle stop soon after it becomes dark?",
+        "Put a shoot of the plant upside down into a beaker of water.",
+        "Figure 2 shows a chloroplast with its thylakoids and the stroma.",
+        "水循环的三种类型",
+        "Photosynthesis and respiration",
+    ],
+)
+def test_questions_tasks_captions_and_headings_are_not_asked_about(text: str) -> None:
+    assert texts(text) == ([], [])
+
+
+@pytest.mark.parametrize("heading", ["The answer of the sea", "练习曲的历史", "Problem solving in nature", "小结"])
+def test_other_headings_are_material(heading: str) -> None:
+    told = "The splitting of water in the thylakoids is called photolysis."
+    assert texts(told, heading) == ([told], [])
