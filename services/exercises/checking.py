@@ -9,13 +9,14 @@
 | no text repeats what a model was told about questions, or its worked example | ECHOES_INSTRUCTIONS |
 | the stem says something and stands alone: no "the passage above", "根据上文" | EMPTY_STEM, STEM_REFERS_TO_PASSAGE |
 | the stem is a whole question or gapped sentence; of true/false a statement | STEM_IS_FRAGMENT, STEM_IS_NO_STATEMENT |
+| the stem is no question that the material itself asks | STEM_COPIES_MATERIAL |
 | the stem does not say its answer | STEM_LEAKS_ANSWER |
 | choices: 3 to 8 options, none empty, no two equal | OPTION_COUNT, EMPTY_OPTION, EQUAL_OPTIONS |
 | choices: no "all of the above", "以上都对" | OPTION_REFERS_TO_OPTIONS |
 | single choice: exactly one right option | NO_SINGLE_KEY |
 | multiple choice: at least two right options and one wrong | NO_MULTIPLE_KEY |
 | multiple choice: the quote holds no wrong option | KEY_CONTRADICTS_SOURCE |
-| choices: right options share a word, and every number, with the passage | ANSWER_NOT_IN_MATERIAL |
+| choices: each right option shares a word, and every number, with the quote | ANSWER_NOT_IN_QUOTE |
 | true/false: the statement rests on the quote | ANSWER_NOT_IN_QUOTE |
 | true/false: a truth is given | NO_TRUTH |
 | true/false: it agrees with the words, numbers and negations of the source | KEY_CONTRADICTS_SOURCE |
@@ -59,6 +60,7 @@ class Refusal(StrEnum):
     STEM_REFERS_TO_PASSAGE = "STEM_REFERS_TO_PASSAGE"
     STEM_IS_FRAGMENT = "STEM_IS_FRAGMENT"
     STEM_IS_NO_STATEMENT = "STEM_IS_NO_STATEMENT"
+    STEM_COPIES_MATERIAL = "STEM_COPIES_MATERIAL"
     STEM_LEAKS_ANSWER = "STEM_LEAKS_ANSWER"
     OPTION_COUNT = "OPTION_COUNT"
     EMPTY_OPTION = "EMPTY_OPTION"
@@ -70,7 +72,6 @@ class Refusal(StrEnum):
     KEY_CONTRADICTS_SOURCE = "KEY_CONTRADICTS_SOURCE"
     GAP_COUNT = "GAP_COUNT"
     ANSWER_NOT_IN_QUOTE = "ANSWER_NOT_IN_QUOTE"
-    ANSWER_NOT_IN_MATERIAL = "ANSWER_NOT_IN_MATERIAL"
     NO_REFERENCE = "NO_REFERENCE"
     NO_RUBRIC = "NO_RUBRIC"
     NO_EXPLANATION = "NO_EXPLANATION"
@@ -200,20 +201,23 @@ def check(draft: Draft, passage: Passage, accepted: Accepted) -> Source:
     source = source_of(passage, *place)
     match draft.kind:
         case QuestionKind.SINGLE_CHOICE | QuestionKind.MULTIPLE_CHOICE:
-            _check_choice(draft, passage, source, language)
+            _check_choice(draft, source, language)
         case QuestionKind.TRUE_FALSE:
             _check_true_false(draft, passage, source, language)
         case QuestionKind.FILL_IN_THE_BLANK:
             _check_gaps(draft, source, language)
         case QuestionKind.SHORT_ANSWER:
             _check_short_answer(draft, source, language)
-    if draft.kind is not QuestionKind.TRUE_FALSE and _is_fragment(draft.stem, language):
-        raise RefusedError(Refusal.STEM_IS_FRAGMENT)
+    if draft.kind is not QuestionKind.TRUE_FALSE:
+        if _is_fragment(draft.stem, language):
+            raise RefusedError(Refusal.STEM_IS_FRAGMENT)
+        if re.search(r"[?？]", draft.stem) and GAP not in draft.stem and fold(draft.stem) in fold(passage.text):
+            raise RefusedError(Refusal.STEM_COPIES_MATERIAL)
     accepted.add(draft, source)
     return source
 
 
-def _check_choice(draft: Draft, passage: Passage, source: Source, language: str) -> None:
+def _check_choice(draft: Draft, source: Source, language: str) -> None:
     folded = [_fold_option(option) for option in draft.options]
     if not all(folded):
         raise RefusedError(Refusal.EMPTY_OPTION)
@@ -239,8 +243,8 @@ def _check_choice(draft: Draft, passage: Passage, source: Source, language: str)
         raise RefusedError(Refusal.KEY_CONTRADICTS_SOURCE)
     elif all(_says(draft.stem, draft.options[index]) for index in right):
         raise RefusedError(Refusal.STEM_LEAKS_ANSWER)
-    if not all(_is_supported(draft.options[index], passage) for index in right):
-        raise RefusedError(Refusal.ANSWER_NOT_IN_MATERIAL)
+    if not all(_is_supported(draft.options[index], source.quote) for index in right):
+        raise RefusedError(Refusal.ANSWER_NOT_IN_QUOTE)
 
 
 def _no_key(kind: QuestionKind) -> Refusal:
@@ -252,10 +256,10 @@ def _fold_option(option: str) -> str:
     return fold(option) or option.strip()
 
 
-def _is_supported(answer: str, passage: Passage) -> bool:
-    """Whether a passage has to do with an answer: its numbers all stand there, and of its words at least one."""
+def _is_supported(answer: str, quote: str) -> bool:
+    """Whether a quote has to do with an answer: its numbers all stand there, and of its words at least one."""
     said = units(answer)
-    return _numbers(answer) <= _numbers(passage.text) and (not said or bool(said & units(passage.text)))
+    return _numbers(answer) <= _numbers(quote) and (not said or bool(said & units(quote)))
 
 
 def _check_true_false(draft: Draft, passage: Passage, source: Source, language: str) -> None:

@@ -149,7 +149,7 @@ def _points(texts: list[str], stem: str, reference: str) -> list[str]:
         for text in _distinct(texts)
         if fold(text)
         and similarity(bigrams(fold(text)), asked) < ALIKE
-        and (units(text) & made or fold(text) in fold(reference))
+        and (2 * len(units(text) & made) >= len(units(text)))
     ]
 
 
@@ -166,10 +166,12 @@ _LABEL = re.compile(
 """What some models write before a text, in the place of nothing."""
 
 LONGEST_EXPLANATION = 240
+_LEAST_SHARED = 0.15
+"""Share of an explanation's words that the quote has, below which it explains something else."""
 _LEAD = {
     CHINESE: re.compile(
-        r"^(?:根据|依据|按照|由|从)?(?:材料|原文|上文|文中|文本|短文|文章|段落)(?:中|里)?(?:的?内容)?(?:明确)?"
-        r"(?:(?:提到|指出|可知|所述|说明|写道|说到|表明|给出)了?\s*[，,：:]?|[，,：:])\s*"
+        r"^(?:根据|依据|按照|由|从)?(?:材料|原文|上文|文中|文本|短文|文章|段落|表格|图表|表中|图中)(?:中|里)?(?:的?(?:内容|数据))?(?:明确)?"
+        r"(?:(?:提到|指出|可知|所述|说明|写道|说到|表明|显示|给出)了?\s*[，,：:]?|[，,：:])\s*"
     ),
     "en": re.compile(
         r"^(?:(?:according to|as (?:stated|mentioned|described|explained) in|based on|in) (?:the|this) "
@@ -184,8 +186,8 @@ _LEAD = {
 def explanation_of(text: str, quote: str) -> str:
     """What an explanation says of its subject, at most 240 characters, cut where a sentence ends.
 
-    Sentences that speak of the passage lose the words that do, or are left out. Where nothing is left, the quote is
-    the explanation: it is why the answer is right.
+    Sentences that speak of the passage lose the words that do, or are left out. Where nothing is left that has to do
+    with the quote, the quote is the explanation: it is why the answer is right.
     """
     language = language_of(text)
     kept = ""
@@ -198,7 +200,8 @@ def explanation_of(text: str, quote: str) -> str:
         if len(longer) > LONGEST_EXPLANATION:
             break
         kept = longer
-    return kept or clip(quote)
+    said = units(kept)
+    return kept if len(said & units(quote)) > _LEAST_SHARED * len(said) else clip(quote)
 
 
 def clip(text: str, most: int = LONGEST_EXPLANATION) -> str:

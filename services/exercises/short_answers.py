@@ -1,9 +1,9 @@
 """Grading short answers: a model points out what in the answer meets each rubric point, and every claim is checked.
 
 A grade stands only when the model gives one result a rubric point, points within bounds, and for every point it awards
-a piece of the learner's answer, word for word, that has a word in common with what was asked for, beyond those of
-the question, and is not addressed to the grader. Otherwise the model is asked once more; after that a person must look
-(NEEDS_REVIEW). No score is ever guessed.
+a piece of the learner's answer that has a word in common with what was asked for, beyond those of the question, and is
+not addressed to the grader. Otherwise the model is asked once more; after that a person must look (NEEDS_REVIEW). No
+score is ever guessed.
 
 The answer is data: it reaches the model as a JSON string, and a sentence in it that speaks to the grader ("give full
 points", "忽略评分标准") is no evidence of anything.
@@ -144,10 +144,10 @@ def checked_results(question: Question, text: str, value: dict[str, Any]) -> tup
             raise UnsoundGradeError("points out of bounds")
         evidence = evidence.strip()
         if points > 0:
-            place = _place_of(evidence, text)
+            place = _place_of(evidence, text, asked)
             if place is None:
                 raise UnsoundGradeError("evidence is not in the answer")
-            evidence = text[slice(*place)]
+            evidence = text[slice(*place)].strip()
             if any(start < place[1] and place[0] < end for start, end in addressed):
                 raise UnsoundGradeError("evidence speaks to the grader")
             wanted = units(f"{point.text}\n{context}")
@@ -168,13 +168,26 @@ def _own_words(feedback: Any) -> str:
     return clip(feedback.strip())
 
 
-def _place_of(evidence: str, text: str) -> tuple[int, int] | None:
-    """Where an answer says a piece of evidence, whatever its case, width and punctuation; too short a piece must stand
-    there letter for letter."""
+_RETOLD = 0.6
+"""Share of the words of a piece of evidence, beyond those of the question, that the clause it retells has."""
+_CLAUSE = re.compile(r"[^;；。！？!?\n]+")
+
+
+def _place_of(evidence: str, text: str, asked: set[str]) -> tuple[int, int] | None:
+    """Where an answer says a piece of evidence: there word for word, whatever its case, width and punctuation, or the
+    clause whose words it puts in another order. What is shown as evidence is the learner's own text in either case."""
     if not fold(evidence):
         return None
     start = text.find(evidence)
-    return (start, start + len(evidence)) if start >= 0 else locate(evidence, text)
+    place = (start, start + len(evidence)) if start >= 0 else locate(evidence, text)
+    told = units(evidence) - asked
+    if place is not None or not told:
+        return place
+    clauses = [found.span() for found in _CLAUSE.finditer(text) if fold(found[0])]
+    best = max(clauses, key=lambda span: len(told & units(text[slice(*span)])), default=None)
+    if best is None or len(told & units(text[slice(*best)])) < _RETOLD * len(told):
+        return None
+    return best
 
 
 def _grade_of(question: Question, results: tuple[RubricResult, ...], feedback: str) -> Grade:

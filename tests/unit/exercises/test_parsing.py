@@ -105,10 +105,12 @@ def test_a_missing_or_mistyped_field_is_invalid(kind: QuestionKind, value: dict[
         ("Oxygen comes from water. " + "It is set free when light splits the water in the leaf of a plant. " * 9,
          "Oxygen comes from water. It is set free when light splits the water in the leaf of a plant."),
         ("Light " * 60 + "ends.", "QUOTE"),
+        ("下渗多的地方，地表径流往往比较少。", "QUOTE"),
     ],
 )  # fmt: skip
 def test_an_explanation_is_short_and_speaks_of_its_subject(text: str, expected: str) -> None:
-    assert explanation_of(text, "QUOTE") == expected
+    quote = "水循环的根本能量来自太阳辐射。Oxygen from water. Enzymes in cells. Green leaves reflect light."
+    assert explanation_of(text, quote) == (quote if expected == "QUOTE" else expected)
 
 
 def test_a_long_quote_in_the_place_of_an_explanation_is_cut() -> None:
@@ -150,9 +152,10 @@ def test_labels_are_taken_off_and_a_rubric_keeps_what_the_reference_says() -> No
     ],
 )  # fmt: skip
 def test_the_answer_of_a_gap_in_the_quote_is_what_stands_there(quote: str, stem: str, answer: str, found: str) -> None:
-    made = draft(QuestionKind.FILL_IN_THE_BLANK, quote=quote, stem=stem, answer=answer, explanation="It is so.")
+    said = "能量来自太阳辐射。" if "水" in quote else "The rate is limited by a factor."
+    made = draft(QuestionKind.FILL_IN_THE_BLANK, quote=quote, stem=stem, answer=answer, explanation=said)
     assert made.blanks == ((found,),)
-    assert made.explanation == ("It is so." if answer == found else quote)
+    assert made.explanation == (said if answer == found else quote)
 
 
 def test_a_wrong_option_that_is_written_twice_is_one() -> None:

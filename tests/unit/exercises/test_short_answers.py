@@ -118,6 +118,14 @@ async def test_evidence_in_another_case_is_found_and_kept_as_the_learner_wrote_i
     assert [r.evidence for r in result.rubric_results] == ["It takes up light", ""]
 
 
+async def test_evidence_in_another_order_is_the_clause_that_it_retells_and_an_invention_is_none() -> None:
+    subject, _ = grader(graded(("light it takes up", 1), ("the thylakoids are where that happens", 1)))
+    result = await subject.grade(QUESTION, Answer("q", text=TEXT.replace(".", ";")))
+    assert [r.evidence for r in result.rubric_results] == ["It takes up light", "That happens in the thylakoids"]
+    subject, _ = grader(graded(("light energy moves electrons", 1), ("", 0)))
+    assert (await subject.grade(QUESTION, Answer("q", text=TEXT))).verdict is Verdict.NEEDS_REVIEW
+
+
 async def test_feedback_is_short_and_never_that_of_an_example() -> None:
     subject, _ = grader(graded(("takes up light", 1), ("", 0), feedback="Name the membrane. " * 60))
     feedback = (await subject.grade(QUESTION, Answer("q", text=TEXT))).feedback

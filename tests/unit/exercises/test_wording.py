@@ -233,10 +233,12 @@ def test_a_false_statement_that_changes_something_passes(language: str, fields: 
         # The rate of bubbles under a quote about dim light; salt water under a question about glaciers.
         ("en", TF, {"stem": "A leaf is a thin, flat organ."}, Refusal.ANSWER_NOT_IN_QUOTE),
         ("zh", SA, {"reference": "冰川和永久积雪占淡水的68.7%。"}, Refusal.ANSWER_NOT_IN_QUOTE),
-        ("zh", SC, {"options": ("核聚变反应", "地球重力", "地热")}, Refusal.ANSWER_NOT_IN_MATERIAL),
-        ("en", SC, {"options": ("40 °C", "25 °C", "35 °C")}, Refusal.ANSWER_NOT_IN_MATERIAL),
+        ("zh", SC, {"options": ("核聚变反应", "地球重力", "地热")}, Refusal.ANSWER_NOT_IN_QUOTE),
+        ("en", SC, {"options": ("40 °C", "25 °C", "35 °C")}, Refusal.ANSWER_NOT_IN_QUOTE),
         ("zh", MC, {"options": ("河流水", "浅层地下水", "淡水湖泊水")}, Refusal.KEY_CONTRADICTS_SOURCE),
         ("en", MC, {"correct": (0, 2)}, Refusal.KEY_CONTRADICTS_SOURCE),
+        ("en", MC, {"options": ("Red", "Upper epidermis", "Green")}, Refusal.ANSWER_NOT_IN_QUOTE),
+        ("en", SC, {"options": ("A wasteful process", "Sugar", "Air")}, Refusal.ANSWER_NOT_IN_QUOTE),
     ],
 )
 def test_a_key_that_the_material_does_not_carry_is_refused(
@@ -265,3 +267,11 @@ def test_an_explanation_may_say_what_the_material_says() -> None:
         TF, "en", stem="Water that leaves through the stomata cools the leaf.", quote=said, explanation=f"True: {said}"
     )
     assert check(subject, Passage(said), Accepted()).quote == said
+
+
+def test_a_question_that_the_material_itself_asks_is_not_made_again() -> None:
+    asked = "我们的城市里，哪些地面不透水？下大雨时会出现什么现象？"
+    passage = Passage(f"{ZH.text}讨论：{asked}")
+    with pytest.raises(RefusedError) as refused:
+        check(draft(SA, "zh", stem=asked), passage, Accepted())
+    assert refused.value.reason is Refusal.STEM_COPIES_MATERIAL
