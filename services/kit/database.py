@@ -44,7 +44,7 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
-        """A connection for several statements, or a transaction."""
+        """A connection for several statements, or a transaction; the block holds SQL and nothing else."""
         with losses_translated():
             async with self._pool.acquire() as connection:
                 yield connection

@@ -29,7 +29,7 @@ from services.docs.records import (
     Undertaking,
 )
 from services.kit import ids
-from services.kit.errors import Unavailable
+from services.kit.database import Database, losses_translated
 
 SCHEMA = "docs"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -40,14 +40,6 @@ DELETING = "deleting"
 _GUARDS = 32
 _COMMAND_SECONDS = 30.0
 _MOST_EVENT_BYTES = 4_000
-
-_LOST = (
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.TooManyConnectionsError,
-)
 
 _CHUNK_COLUMNS = (
     "document_id",
@@ -78,9 +70,9 @@ class PostgresDocumentStore:
     """The rows of one schema. `opened` makes one; `migrations/` say what the schema holds."""
 
     def __init__(
-        self, pool: asyncpg.Pool, guards: asyncpg.Pool, queue: TransactionalQueue, *, deletion_delay: float
+        self, database: Database, guards: asyncpg.Pool, queue: TransactionalQueue, *, deletion_delay: float
     ) -> None:
-        self._pool = pool
+        self._database = database
         # Guards keep a connection for as long as they are held: in a pool of their own they starve nobody.
         self._guards = guards
         self._queue = queue
@@ -113,7 +105,7 @@ class PostgresDocumentStore:
             ) as pool,
             asyncpg.create_pool(dsn, min_size=0, max_size=_GUARDS, server_settings=settings) as guards,
         ):
-            store = cls(pool, guards, queue, deletion_delay=deletion_delay)
+            store = cls(Database(pool), guards, queue, deletion_delay=deletion_delay)
             async with store.guard(f"instance:{store.instance}"):
                 yield store
 
@@ -122,39 +114,12 @@ class PostgresDocumentStore:
         return self._instance
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[Connection]:
-        """A connection for SQL; a database that does not answer is Unavailable."""
-        try:
-            async with self._pool.acquire() as connection:
-                yield connection
-        except _LOST as error:
-            raise _unavailable() from error
-
-    async def _fetch(self, query: str, *values: object) -> list[asyncpg.Record]:
-        async with self._connected() as connection:
-            return await connection.fetch(query, *values)
-
-    async def _fetchrow(self, query: str, *values: object) -> asyncpg.Record | None:
-        async with self._connected() as connection:
-            return await connection.fetchrow(query, *values)
-
-    async def _fetchval(self, query: str, *values: object) -> Any:
-        async with self._connected() as connection:
-            return await connection.fetchval(query, *values)
-
-    async def _execute(self, query: str, *values: object) -> None:
-        async with self._connected() as connection:
-            await connection.execute(query, *values)
-
-    @asynccontextmanager
     async def guard(self, name: str, *, wait: bool = True) -> AsyncIterator[bool]:
         # The lock belongs to the session; asyncpg's reset of a released connection lets go of it, and so does death.
         async with AsyncExitStack() as stack:
-            try:
+            with losses_translated():
                 connection = await stack.enter_async_context(self._guards.acquire())
                 held = await self._lock(connection, f"docs:{name}", wait=wait)
-            except _LOST as error:
-                raise _unavailable() from error
             yield held
 
     async def _lock(self, connection: Connection, name: str, *, wait: bool) -> bool:
@@ -165,7 +130,7 @@ class PostgresDocumentStore:
         return held
 
     async def add(self, document: Document) -> None:
-        await self._execute(
+        await self._database.execute(
             """
             INSERT INTO documents (document_id, owner, name, kind, media_type, size_bytes, sha256, state,
                                    create_time, update_time, instance)
@@ -184,7 +149,7 @@ class PostgresDocumentStore:
         )
 
     async def confirm(self, document_id: str, *, parse: bool) -> Document:
-        async with self._connected() as connection, connection.transaction():
+        async with self._database.acquire() as connection, connection.transaction():
             await connection.execute(
                 "UPDATE documents SET state = 'UPLOADED' WHERE document_id = $1 AND state = 'STORING'",
                 document_id,
@@ -194,7 +159,7 @@ class PostgresDocumentStore:
             return await self._within(connection, document_id)
 
     async def get(self, document_id: str, owner: str) -> Document | None:
-        row = await self._fetchrow(
+        row = await self._database.fetchrow(
             f"SELECT * FROM documents WHERE document_id = $1 AND owner = $2 AND {_SEEN}", document_id, owner
         )
         return _document(row) if row else None
@@ -202,7 +167,7 @@ class PostgresDocumentStore:
     async def list(
         self, owner: str, kind: DocumentKind | None, after: Position | None, limit: int
     ) -> Sequence[Document]:
-        rows = await self._fetch(
+        rows = await self._database.fetch(
             f"""
             SELECT * FROM documents
             WHERE owner = $1 AND {_SEEN}
@@ -220,7 +185,7 @@ class PostgresDocumentStore:
         return [_document(row) for row in rows]
 
     async def request_job(self, document_id: str, owner: str) -> Document | None:
-        async with self._connected() as connection, connection.transaction():
+        async with self._database.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(
                 f"SELECT * FROM documents WHERE document_id = $1 AND owner = $2 AND {_SEEN} FOR UPDATE",
                 document_id,
@@ -260,7 +225,7 @@ class PostgresDocumentStore:
         await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, document_id)
 
     async def begin_job(self, job: Job) -> Undertaking | None:
-        row = await self._fetchrow(
+        row = await self._database.fetchrow(
             """
             UPDATE documents SET state = 'PROCESSING', attempts = attempts + 1, update_time = now()
             WHERE document_id = $1 AND generation = $2 AND state IN ('QUEUED', 'PROCESSING')
@@ -290,7 +255,7 @@ class PostgresDocumentStore:
         chunks: AsyncIterator[Sequence[StoredChunk]],
         events: Sequence[Progress],
     ) -> bool:
-        async with self._connected() as connection, connection.transaction():
+        async with self._database.acquire() as connection, connection.transaction():
             saved = await connection.fetchval(
                 f"""
                 UPDATE documents
@@ -319,7 +284,7 @@ class PostgresDocumentStore:
             return True
 
     async def advance(self, job: Job, indexed: int, model: str, event: Progress | None) -> bool:
-        async with self._connected() as connection, connection.transaction():
+        async with self._database.acquire() as connection, connection.transaction():
             advanced = await connection.fetchval(
                 f"""
                 UPDATE documents SET indexed = $3, embedding_model = $4, attempts = 0, update_time = now()
@@ -351,7 +316,7 @@ class PostgresDocumentStore:
     ) -> bool:
         """Numbers an event while it holds the row, so that numbers have no gap, and tells who listens."""
         failure = what if isinstance(what, Failure) else None
-        noted = await (within.fetchrow if within else self._fetchrow)(
+        noted = await (within.fetchrow if within else self._database.fetchrow)(
             f"""
             WITH moved AS (
                 UPDATE documents
@@ -375,7 +340,7 @@ class PostgresDocumentStore:
         return noted is not None
 
     async def chunks(self, document_id: str, first: int, limit: int) -> Sequence[StoredChunk]:
-        rows = await self._fetch(
+        rows = await self._database.fetch(
             "SELECT * FROM chunks WHERE document_id = $1 AND ordinal >= $2 ORDER BY ordinal LIMIT $3",
             document_id,
             first,
@@ -396,7 +361,7 @@ class PostgresDocumentStore:
         ]
 
     async def events(self, document_id: str, after: int, limit: int) -> Sequence[Event]:
-        rows = await self._fetch(
+        rows = await self._database.fetch(
             "SELECT * FROM events WHERE document_id = $1 AND number > $2 ORDER BY number LIMIT $3",
             document_id,
             after,
@@ -405,13 +370,13 @@ class PostgresDocumentStore:
         return [Event(row["number"], row["time"].astimezone(UTC), _read(row["what"])) for row in rows]
 
     async def last_event(self, document_id: str) -> int | None:
-        number: int | None = await self._fetchval(
+        number: int | None = await self._database.fetchval(
             f"SELECT last_event FROM documents WHERE document_id = $1 AND {_SEEN}", document_id
         )
         return number
 
     async def mark_deleting(self, document_id: str, owner: str) -> Document | None:
-        async with self._connected() as connection, connection.transaction():
+        async with self._database.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(
                 f"SELECT * FROM documents WHERE document_id = $1 AND owner = $2 AND {_SEEN} FOR UPDATE",
                 document_id,
@@ -423,7 +388,7 @@ class PostgresDocumentStore:
             return _document(row)
 
     async def doom(self, document_id: str) -> None:
-        async with self._connected() as connection, connection.transaction():
+        async with self._database.acquire() as connection, connection.transaction():
             await self._doom(connection, document_id)
 
     async def _doom(self, connection: Connection, document_id: str) -> None:
@@ -437,11 +402,13 @@ class PostgresDocumentStore:
             await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, f"{document_id} {DELETING}")
 
     async def doomed(self, document_id: str) -> Document | None:
-        row = await self._fetchrow("SELECT * FROM documents WHERE document_id = $1 AND state = 'DELETING'", document_id)
+        row = await self._database.fetchrow(
+            "SELECT * FROM documents WHERE document_id = $1 AND state = 'DELETING'", document_id
+        )
         return _document(row) if row else None
 
     async def shared(self, document_id: str, sha256: str) -> bool:
-        found: bool = await self._fetchval(
+        found: bool = await self._database.fetchval(
             "SELECT EXISTS (SELECT FROM documents WHERE sha256 = $2 AND document_id <> $1)",
             document_id,
             sha256,
@@ -449,14 +416,14 @@ class PostgresDocumentStore:
         return found
 
     async def remove(self, document_id: str) -> None:
-        await self._execute("DELETE FROM documents WHERE document_id = $1 AND state = 'DELETING'", document_id)
+        await self._database.execute("DELETE FROM documents WHERE document_id = $1 AND state = 'DELETING'", document_id)
 
     async def unconfirmed(self) -> Sequence[tuple[str, Document]]:
-        rows = await self._fetch("SELECT * FROM documents WHERE state = 'STORING'")
+        rows = await self._database.fetch("SELECT * FROM documents WHERE state = 'STORING'")
         return [(str(row["instance"]), _document(row)) for row in rows]
 
     async def requeue(self) -> int:
-        async with self._connected() as connection, connection.transaction():
+        async with self._database.acquire() as connection, connection.transaction():
             rows = await connection.fetch(
                 """
                 SELECT document_id, owner, generation, state FROM documents
@@ -474,11 +441,7 @@ class PostgresDocumentStore:
             return len(rows)
 
     async def ping(self) -> None:
-        await self._fetchval("SELECT 1")
-
-
-def _unavailable() -> Unavailable:
-    return Unavailable("The database does not answer.", reason="DATABASE_UNAVAILABLE", retry_after=1.0)
+        await self._database.fetchval("SELECT 1")
 
 
 def _document(row: asyncpg.Record) -> Document:
