@@ -65,6 +65,4 @@ def environment(tutor: Tutor) -> dict[str, str]:
         "TIKU_LLM_MODEL": MODEL,
         "TIKU_LLM_API_KEY": "sk-of-the-tests",
         "TIKU_MAX_UPLOAD_BYTES": str(UPLOAD_LIMIT_BYTES),
-        # A machine that runs tests is busy, and one that steps back behind everybody else would never be done.
-        "TIKU_EMBED_NICE": "0",
     }
