@@ -121,7 +121,7 @@ _ZH_PASSAGE_REFERENCE = re.compile(
 )
 _PASSAGE_REFERENCE = {CHINESE: _ZH_PASSAGE_REFERENCE, ENGLISH: _EN_PASSAGE_REFERENCE}
 _QUOTE_REFERENCE = re.compile(
-    r"\b(?:this|the (?:quoted|given|above)) (?:sentence|statement|quote|text|question) (?:directly |clearly )?"
+    r"\b(?:this|the(?: (?:quoted|given|above))?) (?:sentence|statement|quote|text|question) (?:[a-z]+ly )?"
     r"(?:supports?|says|states|shows|confirms|proves|explains|describes|indicates|mentions|provides|highlights"
     r"|emphasi[sz]es|tells|matches)\b|\bthe (?:quote|stem|distractors?|(?:correct|given|provided) options?)\b"
     r"|\bthis is (?:the|a) (?:correct|true|false|right|wrong) (?:statement|answer|option)\b|\bit states that\b"

@@ -253,6 +253,7 @@ def test_a_key_that_the_material_does_not_carry_is_refused(
         ("zh", "这句话说明了水循环的原理。"),
         ("zh", "文中提到了太阳辐射。"),
         ("en", "This sentence directly supports the information provided in the passage."),
+        ("en", "The statement accurately describes where oxygen comes from."),
         ("en", "Where oxygen comes from matches the stem and answer provided in the JSON object."),
     ],
 )
