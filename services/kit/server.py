@@ -21,6 +21,7 @@ from services.kit.settings import ServiceSettings
 
 _READY_INTERVAL = 5.0
 _READY_TIMEOUT = 4.0
+_READ_AHEAD_BYTES = 1024 * 1024
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +79,9 @@ async def running(app: App, listen: str, settings: ServiceSettings | None = None
             ("grpc.so_reuseport", 0),  # A second server on the same port is a mistake that must be heard of.
             ("grpc.http2.min_ping_interval_without_data_ms", 60_000),
             ("grpc.keepalive_permit_without_calls", 1),
+            # A probed window grows with the sender's pace, to 16 MB and more a stream: an upload would wait in memory.
+            ("grpc.http2.bdp_probe", 0),
+            ("grpc.http2.lookahead_bytes", _READ_AHEAD_BYTES),
         ],
     )
     for registration in app.registrations:
