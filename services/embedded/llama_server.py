@@ -57,7 +57,12 @@ def main() -> None:
         "--slot-context", type=int, default=4096, help="tokens of context for each call (default: %(default)s)"
     )
     parser.add_argument(
-        "--threads", type=int, default=len(os.sched_getaffinity(0)), help="CPU threads (default: all cores)"
+        "--threads",
+        type=int,
+        # llama.cpp's threads wait for one another by spinning: one that shares its core with the services stalls all.
+        # On two shared cores a question took 13-95 s with one thread and over 200 s with two.
+        default=max(1, len(os.sched_getaffinity(0)) - 1),
+        help="CPU threads (default: all cores but one)",
     )
     options = parser.parse_args()
     if not options.model.is_file():
