@@ -39,7 +39,7 @@ class DocsSettings(ServiceSettings):
     index_retry_seconds: float = Field(
         1.0, gt=0, description="Wait before the first retry; each further one takes twice as long, up to 30."
     )
-    index_batch: int = Field(32, ge=1, le=1024, description="Chunks embedded and indexed in one call.")
+    index_batch: int = Field(16, ge=1, le=1024, description="Chunks embedded and indexed in one call.")
     job_heartbeat_seconds: float = Field(
         15.0, gt=0, description="Silence after which a worker is taken for dead and its job given to another."
     )

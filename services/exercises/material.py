@@ -115,6 +115,6 @@ class MaterialReader:
             raise FailedPrecondition(
                 "The documents hold no indexed passage: they are not indexed yet, or not yours.",
                 reason="NO_PASSAGES",
-                metadata={"document_ids": ",".join(document_ids[:8])},
+                violations=[FieldViolation("documents.document_ids", "must name documents that are indexed and yours")],
             )
         return passages
