@@ -86,7 +86,7 @@ async def _whole(provider: dict[str, str]) -> AsyncIterator[str]:
         yield url
 
 
-async def run(*, rounds: int = 3, seconds: float = 6.0) -> AsyncIterator[Row]:
+async def run(*, rounds: int = 2, seconds: float = 5.0) -> AsyncIterator[Row]:
     """300 ms and 1 s, each at 50, 200 and 500 concurrent clients, for both jobs."""
     for job, tiku, asked, asked_synchronous in (
         ("chat", _chat, CHAT, CHAT),
