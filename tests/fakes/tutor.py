@@ -35,6 +35,12 @@ _ENOUGH = 0.5
 """Share of a question's terms that a sentence must hold to be its answer."""
 
 
+_MADE_UP = {
+    "zh": "月亮是用一整块绿色的奶酪做成的。",
+    "en": "The moon is made of one large piece of green cheese.",
+}
+
+
 class Fault(Enum):
     """How a question goes wrong."""
 
@@ -96,10 +102,11 @@ class Tutor(ScriptedProvider):
         fault = self._faults.popleft() if self._faults else None
         if fault is Fault.SERVER_ERROR:
             return Script(status=500, latency=self.latency)
-        question = _WRITERS[kind](_Reading.of(user))
+        reading = _Reading.of(user)
+        question = _WRITERS[kind](reading)
         match fault:
             case Fault.BAD_QUOTE:
-                question["quote"] = "This sentence was made up and stands in no material whatsoever."
+                question["quote"] = _MADE_UP["zh" if reading.chinese else "en"]
             case Fault.EQUAL_OPTIONS:
                 _spoil(question)
             case Fault.DUPLICATE if self._last_question is not None:
