@@ -6,7 +6,6 @@ price of one Python call.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -149,12 +148,3 @@ class _Channel(grpc.aio.Channel):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-
-async def wait_until_ready(channel: grpc.aio.Channel, timeout: float) -> None:
-    """Waits until the channel is connected; `Unavailable` after `timeout` seconds."""
-    try:
-        async with asyncio.timeout(timeout):
-            await channel.channel_ready()
-    except TimeoutError as error:
-        raise errors.Unavailable("A service that is needed does not answer.") from error

@@ -1,8 +1,8 @@
-"""Between aware datetimes and google.protobuf.Timestamp."""
+"""From aware datetimes to google.protobuf.Timestamp."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -12,8 +12,3 @@ def to_timestamp(moment: datetime) -> Timestamp:
     stamp = Timestamp()
     stamp.FromDatetime(moment)
     return stamp
-
-
-def from_timestamp(stamp: Timestamp) -> datetime:
-    """The aware datetime, in UTC, of a protobuf timestamp."""
-    return stamp.ToDatetime(tzinfo=UTC)
