@@ -20,6 +20,9 @@ class ExercisesSettings(ServiceSettings):
     exercises_database_seconds: float = Field(10.0, gt=0, description="Most that one statement may take.")
     exercises_questions_in_flight: int = Field(2, ge=1, le=16, description="Questions of one run made at once.")
     exercises_model_retries: int = Field(2, ge=0, le=5, description="Further tries after a refused question.")
+    exercises_verify_keys: bool = Field(
+        False, description="Whether the model answers each question that it wrote once more, to confirm the key."
+    )
     exercises_question_seconds: float = Field(180.0, gt=0, description="Most that the model gets for one question.")
     exercises_grading_seconds: float = Field(120.0, gt=0, description="Most that the model gets for one short answer.")
     exercises_analysis_seconds: float = Field(60.0, gt=0, description="Most that the model gets for an analysis.")
