@@ -1,8 +1,8 @@
 """What happens around every call, in one order, for all four kinds of RPC.
 
-grpc.aio runs each interceptor's coroutine anew for every call and hands it a handler to wrap. Here one interceptor does
-that, keeps the wrapped handler of each method, and runs a fixed list of *stages*: synchronous hooks, since none of
-them waits for anything. That is what keeps the whole chain within a third of a bare call's cost (`benchmarks/`).
+grpc.aio runs each interceptor's coroutine anew for every call and hands it a handler to wrap. Here handlers are wrapped
+once, when they are registered, with a fixed list of *stages*: synchronous hooks, since none of them waits for anything.
+That is what keeps the whole chain within a third of a bare call's cost (`benchmarks/`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -189,33 +189,44 @@ def default_stages(*, max_in_flight: int, log_all: bool) -> list[Stage]:
     return [RequestIds(), Observation(log_all=log_all), Admission(max_in_flight), Deadlines(), Validation()]
 
 
+def _has(stage: Stage, hook: str) -> bool:
+    """Whether a stage does anything at a hook."""
+    return getattr(type(stage), hook) is not getattr(_Base, hook)
+
+
 Behavior = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Any]
 
 
-class InterceptorChain(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # Generic in the stubs only.
-    """Runs the stages around every call of Tiku's own services; health and reflection pass untouched."""
+class StagedHandlers(grpc.GenericRpcHandler):
+    """The methods of the servicers that generated code adds to it, each with the stages around it.
 
-    def __init__(self, stages: Sequence[Stage], *, prefix: str = "/tiku.") -> None:
-        self._stages = tuple(stages)
-        self._checks = tuple(s for s in stages if type(s).request is not _Base.request)
-        self._prefix = prefix
-        self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any] | None] = {}
+    It stands where generated code expects a server, and wraps handlers as they are registered: grpc.aio's own
+    interceptors cost every call two coroutines more.
+    """
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Any:
-        method = handler_call_details.method
-        try:
-            return self._handlers[method]
-        except KeyError:
-            pass
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return None  # Not kept: a client must not fill the memory with names of methods that do not exist.
-        self._handlers[method] = self._wrap(method, handler) if method.startswith(self._prefix) else handler
-        return self._handlers[method]
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        around = [s for s in stages if _has(s, "enter") or _has(s, "leave")]
+        self._enters = tuple(stage.enter for stage in around)
+        # By how many stages a call entered: those that it leaves, innermost first.
+        self._leaves = tuple(
+            tuple(stage.leave for stage in reversed(around[:entered]) if _has(stage, "leave"))
+            for entered in range(len(around) + 1)
+        )
+        self._checks = tuple(stage.request for stage in stages if _has(stage, "request"))
+        self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """The wrapped handler of a method; None for a method of nobody."""
+        return self._handlers.get(handler_call_details.method)
+
+    def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Any]) -> None:
+        """Called by generated code: takes a servicer's handlers by name."""
+        for name, handler in method_handlers.items():
+            method = f"/{service_name}/{name}"
+            self._handlers[method] = self._wrap(method, handler)
+
+    def add_generic_rpc_handlers(self, _: Sequence[grpc.GenericRpcHandler]) -> None:
+        """Called by generated code with the same handlers once more, behind a lookup of their own."""
 
     def _wrap(self, method: str, handler: Any) -> Any:
         if handler.response_streaming:
@@ -242,8 +253,8 @@ class InterceptorChain(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
             entered = 0
             error: BaseException | None = None
             try:
-                for stage in self._stages:
-                    stage.enter(call)
+                for enter in self._enters:
+                    enter(call)
                     entered += 1
                 return await inner(self._checked(call, request, requests), servicer_context)
             except Exception as raised:
@@ -252,7 +263,8 @@ class InterceptorChain(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
                 error = raised
                 raise
             finally:
-                self._leave(call, entered, error)
+                for leave in self._leaves[entered]:
+                    leave(call, error)
             return await _abort(servicer_context, error)
 
         return behavior
@@ -265,8 +277,8 @@ class InterceptorChain(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
             entered = 0
             error: BaseException | None = None
             try:
-                for stage in self._stages:
-                    stage.enter(call)
+                for enter in self._enters:
+                    enter(call)
                     entered += 1
                 responses = inner(self._checked(call, request, requests), servicer_context)
                 try:
@@ -280,7 +292,8 @@ class InterceptorChain(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
                 error = raised
                 raise
             finally:
-                self._leave(call, entered, error)
+                for leave in self._leaves[entered]:
+                    leave(call, error)
             if error is not None:
                 await _abort(servicer_context, error)
 
@@ -290,21 +303,17 @@ class InterceptorChain(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
         if streaming:
             return self._checked_stream(call, request)
         for check in self._checks:
-            check.request(call, request)
+            check(call, request)
         return request
 
     async def _checked_stream(self, call: Call, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
         async for request in requests:
             for check in self._checks:
-                check.request(call, request)
+                check(call, request)
             yield request
         # grpc.aio ends the requests of a client that left just as those of one that is done, and cancels the handler a
         # few turns of the loop later. Here that cancellation comes before a handler can take a part for the whole.
         await asyncio.sleep(_CANCELLATION_SECONDS)
-
-    def _leave(self, call: Call, entered: int, error: BaseException | None) -> None:
-        for stage in reversed(self._stages[:entered]):
-            stage.leave(call, error)
 
 
 async def _abort(servicer_context: grpc.aio.ServicerContext[Any, Any], error: BaseException) -> Any:

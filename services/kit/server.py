@@ -15,7 +15,7 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import start_http_server
 
-from services.kit.interceptors import InterceptorChain, default_stages
+from services.kit.interceptors import StagedHandlers, default_stages
 from services.kit.loop_lag import LoopLagMonitor
 from services.kit.settings import ServiceSettings
 
@@ -69,10 +69,12 @@ async def running(app: App, listen: str, settings: ServiceSettings | None = None
     background tasks last, since calls in flight may need them.
     """
     settings = settings or ServiceSettings()
+    stages = default_stages(max_in_flight=settings.max_in_flight, log_all=settings.access_log == "all")
+    handlers = StagedHandlers(stages)
+    for registration in app.registrations:
+        registration.add(registration.servicer, handlers)
     server = grpc.aio.server(
-        interceptors=[
-            InterceptorChain(default_stages(max_in_flight=settings.max_in_flight, log_all=settings.access_log == "all"))
-        ],
+        handlers=[handlers],
         options=[
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             ("grpc.max_send_message_length", -1),
@@ -84,8 +86,6 @@ async def running(app: App, listen: str, settings: ServiceSettings | None = None
             ("grpc.http2.lookahead_bytes", _READ_AHEAD_BYTES),
         ],
     )
-    for registration in app.registrations:
-        registration.add(registration.servicer, server)
     names = [registration.service_name for registration in app.registrations]
     checker = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checker, server)
