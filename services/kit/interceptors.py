@@ -197,7 +197,7 @@ def _has(stage: Stage, hook: str) -> bool:
 Behavior = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Any]
 
 
-class StagedHandlers(grpc.GenericRpcHandler):
+class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Generic in the stubs only.
     """The methods of the servicers that generated code adds to it, each with the stages around it.
 
     It stands where generated code expects a server, and wraps handlers as they are registered: grpc.aio's own
@@ -225,7 +225,7 @@ class StagedHandlers(grpc.GenericRpcHandler):
             method = f"/{service_name}/{name}"
             self._handlers[method] = self._wrap(method, handler)
 
-    def add_generic_rpc_handlers(self, _: Sequence[grpc.GenericRpcHandler]) -> None:
+    def add_generic_rpc_handlers(self, _: Sequence[Any]) -> None:
         """Called by generated code with the same handlers once more, behind a lookup of their own."""
 
     def _wrap(self, method: str, handler: Any) -> Any:
