@@ -96,10 +96,6 @@ class _StageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Stage.ValueType
     """Cutting the text into chunks; counted in chunks."""
     STAGE_INDEXING: _Stage.ValueType  # 4
     """Embedding and indexing; counted in chunks."""
-    STAGE_DONE: _Stage.ValueType  # 5
-    """All is indexed."""
-    STAGE_FAILED: _Stage.ValueType  # 6
-    """The job ended with an error."""
 
 class Stage(_Stage, metaclass=_StageEnumTypeWrapper):
     """Stage is a step of the job."""
@@ -114,10 +110,6 @@ STAGE_CHUNKING: Stage.ValueType  # 3
 """Cutting the text into chunks; counted in chunks."""
 STAGE_INDEXING: Stage.ValueType  # 4
 """Embedding and indexing; counted in chunks."""
-STAGE_DONE: Stage.ValueType  # 5
-"""All is indexed."""
-STAGE_FAILED: Stage.ValueType  # 6
-"""The job ended with an error."""
 Global___Stage: _TypeAlias = Stage  # noqa: Y015
 
 @_typing.final
