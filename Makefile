@@ -17,8 +17,8 @@ install: $(STAMP)
 demo: install  ## The main job on two real documents, live on the terminal; Ctrl-C ends it, ARGS=--exit ends by itself.
 	$(BIN)/tiku demo $(ARGS)
 
-test: install models  ## All tests against the embedded engines.
-	$(BIN)/python -m pytest $(ARGS)
+test: install models  ## All tests against the embedded engines, and what they cover; ARGS=path runs a part of them.
+	$(BIN)/python -m pytest $(or $(ARGS),--cov)
 
 models: install  ## The small weights that the tests use.
 	$(BIN)/tiku models pull smollm2-135m-instruct-q4_1 multilingual-e5-small
@@ -30,6 +30,7 @@ check: install  ## What every commit passes.
 	$(BIN)/lint-imports
 	$(BIN)/buf lint protos
 	$(BIN)/python protos/generate.py --check
+	$(BIN)/python deploy/lock.py --check
 
 protos: install  ## Regenerates protos/gen from the contract.
 	$(BIN)/python protos/generate.py

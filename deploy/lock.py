@@ -4,11 +4,13 @@
     python deploy/lock.py --check  ends with 1 where the files are not what this environment would give
 
 What is locked is what is installed and was tested: nothing is asked of an index. Only what an import of Tiku can
-reach is in requirements.lock, which is what the container image installs.
+reach is in requirements.lock, which is what the container image installs. The files are the same for Python 3.11 and
+3.12, and for each build of torch: the libraries of a GPU that one build brings along are pinned by that build.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 import tomllib
 from collections.abc import Iterable
@@ -22,9 +24,12 @@ ROOT = Path(__file__).parents[1]
 RUNTIME, DEV = "requirements.lock", "requirements-dev.lock"
 _HEAD = "# Written by deploy/lock.py from pyproject.toml; change the pins there.\n"
 
+_OF_A_GPU = re.compile(r"cuda-|nvidia-|triton$")
+
 
 def closure(requirements: Iterable[str]) -> dict[str, str]:
-    """Version by canonical name of everything that `requirements` need in this environment, themselves included.
+    """Version by canonical name of everything that `requirements` need in this environment, themselves included,
+    but for the libraries of a GPU.
 
     Raises:
         SystemExit: one of them is not installed.
@@ -46,7 +51,11 @@ def closure(requirements: Iterable[str]) -> dict[str, str]:
             # A local part (2.13.0+cpu) names a build of the same release: any build of it serves.
             versions[name] = found.version.partition("+")[0]
             needs = [Requirement(text) for text in found.requires or ()]
-            waiting.extend(n for n in needs if n.marker is None or n.marker.evaluate({"extra": extra}))
+            waiting.extend(
+                need
+                for need in needs
+                if (need.marker is None or need.marker.evaluate({"extra": extra})) and not _OF_A_GPU.match(need.name)
+            )
     return versions
 
 

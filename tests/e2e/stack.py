@@ -28,8 +28,9 @@ _UP_SECONDS = 120.0
 _DOWN_SECONDS = 60.0
 _CALL_SECONDS = 60.0
 _JOB_SECONDS = 120.0
-# Variables of the caller's that would exchange a part of the stack under test for something else.
-_INHERITED = re.compile(r"TIKU_(?!MODELS_DIR$)")
+# Variables of the caller's that would exchange a part of the stack under test for something else, or trace its lines:
+# tests look at how fast it is.
+_NOT_INHERITED = re.compile(r"TIKU_(?!MODELS_DIR$)|COVERAGE_")
 
 
 class Refused(Exception):
@@ -196,7 +197,7 @@ class Up:
 
 async def command(data: Path, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
     """Starts `tiku` with arguments; its output is one stream."""
-    kept = {name: value for name, value in os.environ.items() if not _INHERITED.match(name)}
+    kept = {name: value for name, value in os.environ.items() if not _NOT_INHERITED.match(name)}
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services", *arguments),
         cwd=data.parent,

@@ -268,7 +268,11 @@ async def _practises(rest: Rest, events: Sequence[Event], language: str) -> None
     assert exercise_id in [exercise["exercise_id"] for exercise in listed]
 
     right = await _submit(rest, exercise_id, [_right(question) for question in questions])
-    assert {grade["verdict"] for grade in right["grades"]} == {"VERDICT_CORRECT"}
+    assert not [
+        (grade, question)
+        for grade, question in zip(right["grades"], questions, strict=True)
+        if grade["verdict"] != "VERDICT_CORRECT"
+    ]
     assert right["points"] == right["max_points"] == plain["points"]
     wrong = await _submit(rest, exercise_id, [_wrong(question) for question in questions])
     assert {grade["verdict"] for grade in wrong["grades"]} == {"VERDICT_INCORRECT"}

@@ -19,8 +19,6 @@ from tests.unit.exercises.fakes import material
 from tiku.exercises.v1 import exercises_pb2 as pb
 from tiku.exercises.v1 import profile_pb2
 
-pytest_plugins = ["tests.engines"]
-
 FROM_DOCUMENT = pb.DocumentSelection(document_ids=[DOCUMENT])
 AS_BOB = (("x-tiku-user", "bob"),)
 
