@@ -41,3 +41,7 @@ class ConversionFailed(ModelError):
 
 class NoSpace(ModelError):
     """The disk has too little room; nothing was downloaded."""
+
+
+class NotWritable(ModelError):
+    """The folder of models may not be changed by this account, and the model is not there."""

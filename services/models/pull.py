@@ -75,7 +75,7 @@ async def pull(
     one's work. A cancelled or failed pull leaves no model behind, only the verified parts that the next one
     starts from.
 
-    Raises UnknownModel, NoSourceDelivered, ConversionFailed, NoSpace.
+    Raises UnknownModel, NoSourceDelivered, ConversionFailed, NoSpace, NotWritable.
     """
     if manifest is None:
         manifest = await asyncio.to_thread(load_manifest)
@@ -89,7 +89,7 @@ async def pull(
         progress(PullProgress(name, Stage.WAITING, 0, model.weights.size))
 
     async with exclusive(lock, waiting):
-        if installed := await asyncio.to_thread(store.find, model):
+        if installed := await asyncio.to_thread(store.find, model) or await asyncio.to_thread(store.recognise, model):
             return installed
         # the parts, their joined whole and what is installed may lie side by side for a moment
         await asyncio.to_thread(store.require_space, 2 * model.weights.size + model.size)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from services.models.errors import DigestMismatch, NoSpace
+from services.models.errors import DigestMismatch, NoSpace, NotWritable
 from services.models.manifest import File, Model
 
 MARKER: Final = ".verified.json"
@@ -49,9 +49,17 @@ class ModelStore:
         return folder
 
     def lock_file(self, model: Model) -> Path:
-        folder = self.root / ".locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / model.name
+        """The file that a pull holds alone; made if need be. Raises NotWritable."""
+        path = self.root / ".locks" / model.name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.open("ab").close()
+        except OSError as error:
+            raise NotWritable(
+                f"{model.name} is not in {self.root} as a pull leaves it, and nothing can be written there "
+                f"({error.strerror}); {ROOT_VARIABLE} names another folder"
+            ) from error
+        return path
 
     def find(self, model: Model) -> Path | None:
         """The model's path if it is installed and verified, else None.
@@ -70,10 +78,24 @@ class ModelStore:
             return None
         return folder / model.files[0].path if len(model.files) == 1 else folder
 
+    def recognise(self, model: Model) -> Path | None:
+        """The model's path if its files are there whole under any marker, which is renewed; else None.
+
+        A copied folder is no new download: copying changes the times that the marker saw, but not the hashes.
+        """
+        folder = self.folder(model)
+        try:
+            marker = _marker(folder, model)
+            if any(sha256_of(folder / file.path) != file.sha256 for file in model.files):
+                return None
+            (folder / MARKER).write_text(marker, encoding="utf-8")
+        except (OSError, ValueError):
+            return None
+        return self.find(model)
+
     def install(self, model: Model, staged: Path) -> None:
         """Verified files in ``staged`` become the model, in one rename; what lay in its place is removed."""
-        marker = {file.path: _marker_entry(staged, file) for file in model.files}
-        (staged / MARKER).write_text(json.dumps(marker, indent=1), encoding="utf-8")
+        (staged / MARKER).write_text(_marker(staged, model), encoding="utf-8")
         place = self.folder(model)
         if place.exists():
             retired = self.workplace(model) / "retired"
@@ -90,6 +112,10 @@ class ModelStore:
         free = shutil.disk_usage(self.root).free
         if free < needed:
             raise NoSpace(f"{self.root} has {free:,} bytes free, {needed:,} are needed; {ROOT_VARIABLE} moves it")
+
+
+def _marker(folder: Path, model: Model) -> str:
+    return json.dumps({file.path: _marker_entry(folder, file) for file in model.files}, indent=1)
 
 
 def _marker_entry(folder: Path, file: File) -> dict[str, object]:

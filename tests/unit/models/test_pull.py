@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.models.errors import ConversionFailed, NoSourceDelivered, NoSpace, UnknownModel
+from services.models.errors import ConversionFailed, NoSourceDelivered, NoSpace, NotWritable, UnknownModel
 from services.models.lock import exclusive
 from services.models.manifest import File, Manifest, Model
 from services.models.pull import PullProgress, Stage, path, pull
@@ -62,6 +62,28 @@ async def test_a_touched_file_no_longer_counts_and_is_replaced(
     assert await path("toy", store=store, manifest=manifest) is None
     await pull("toy", local=shelf, store=store, manifest=manifest)
     assert await asyncio.to_thread(installed.read_bytes) == WEIGHTS
+
+
+async def test_a_copied_model_is_recognised_by_its_hash(
+    manifest: Manifest, store: ModelStore, shelf: Path, tmp_path: Path
+) -> None:
+    installed = await pull("toy", local=shelf, store=store, manifest=manifest)
+    os.utime(installed, ns=(0, 0))  # What a copy does that does not keep times.
+    assert await path("toy", store=store, manifest=manifest) is None
+    events: list[PullProgress] = []
+    nowhere = tmp_path / "nowhere"
+    assert await pull("toy", events.append, local=nowhere, store=store, manifest=manifest) == installed
+    assert await path("toy", store=store, manifest=manifest) == installed
+    assert events == []
+
+
+async def test_a_folder_that_may_not_be_written_is_named(
+    manifest: Manifest, store: ModelStore, shelf: Path, tmp_path: Path
+) -> None:
+    # A file in the folder's place keeps root out too, which permissions do not.
+    await asyncio.to_thread((tmp_path / "models").write_text, "")
+    with pytest.raises(NotWritable, match=r"toy is not in .*models .*\(Not a directory\); TIKU_MODELS_DIR"):
+        await pull("toy", local=shelf, store=store, manifest=manifest)
 
 
 async def test_another_release_of_the_manifest_does_not_trust_the_old_files(
