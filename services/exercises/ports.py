@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from services.exercises.events import Event
+from services.exercises.events import Numbered
 from services.exercises.extracting import Extract
 from services.exercises.grading import Submission
 from services.exercises.profile import Profile
-from services.exercises.question import Draft, Exercise, Passage, Question, QuestionKind, RunState
+from services.exercises.question import Draft, Exercise, Passage, QuestionKind, RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +130,12 @@ class ExerciseStore(Protocol):
         """Stores an exercise without questions and its running run, held by `instance` for `lease_seconds`."""
         ...
 
-    async def add_question(self, run_id: str, number: int, question: Question) -> None:
-        """Stores a question in a running run's exercise, and the event that says so; readable when this returns.
+    async def add_events(self, run_id: str, events: Sequence[Numbered]) -> None:
+        """Stores events of a running run, all or none; readable when this returns.
 
-        Like `add_event`, Aborted with reason RUN_ENDED when the run has ended or is gone: then nothing is stored.
+        The question of a `QuestionMade` goes into the run's exercise; a `Done`, the last one, ends the run. Aborted
+        with reason RUN_ENDED when the run has ended or is gone: then nothing is stored.
         """
-        ...
-
-    async def add_event(self, run_id: str, number: int, event: Event) -> None:
-        """Stores an event of a running run under its number."""
-        ...
-
-    async def finish_run(self, run_id: str, state: RunState, number: int, event: Event) -> bool:
-        """Ends a running run with its last event; False, and nothing stored, when it had ended or is gone."""
         ...
 
     async def renew_leases(self, instance: str, lease_seconds: float) -> set[str]:
@@ -164,7 +157,7 @@ class ExerciseStore(Protocol):
         """A run; None when the owner has none of this id."""
         ...
 
-    async def events_after(self, run_id: str, number: int) -> list[tuple[int, Event]]:
+    async def events_after(self, run_id: str, number: int) -> list[Numbered]:
         """A run's stored events with higher numbers, in order."""
         ...
 

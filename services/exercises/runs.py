@@ -12,14 +12,15 @@ import contextlib
 import dataclasses
 import logging
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from services.exercises.events import Done, Event, Numbered, QuestionMade, QuestionRefused, Started, Token
+from services.exercises.outbox import Outbox
 from services.exercises.ports import ExerciseStore
 from services.exercises.question import Exercise, Generator, RunState
 from services.kit import context
-from services.kit.errors import NotFound, ResourceExhausted, TikuError
+from services.kit.errors import Aborted, NotFound, ResourceExhausted, TikuError
 
 logger = logging.getLogger(__name__)
 
@@ -79,14 +80,15 @@ class LiveRun:
     def __init__(self, exercise: Exercise, store: ExerciseStore) -> None:
         self.exercise = exercise
         self._store = store
-        self._number = 0
-        self._made: Counter[Generator] = Counter()
-        self._refused = 0
-        self._publishing = asyncio.Lock()
+        self._outbox = Outbox(self._record, self._tell, self._lose)
+        self._published = Tally()
+        self._told = Tally()
+        self._lost: Exception | None = None
         self._subscriptions: set[Subscription] = set()
         self._task: asyncio.Task[None] | None = None
         self._cancelled = False
         self.ended = asyncio.Event()
+        """Set once the end was told."""
 
     @property
     def run_id(self) -> str:
@@ -94,24 +96,30 @@ class LiveRun:
         return self.exercise.run_id
 
     async def publish(self, event: Event) -> None:
-        """Numbers an event, stores it unless it is a token, and tells every reader."""
-        async with self._publishing:
-            number = self._number + 1
-            match event:
-                case Token():
-                    pass
-                case QuestionMade(question):
-                    await self._store.add_question(self.run_id, number, question)
-                    self._made[question.generator] += 1
-                case _:
-                    self._refused += isinstance(event, QuestionRefused)
-                    await self._store.add_event(self.run_id, number, event)
-            self._tell(number, event)
+        """Takes an event that every reader is told once it is stored, tokens at once.
 
-    def _tell(self, number: int, event: Event) -> None:
-        self._number = number
+        Waits only while many are on their way. An event that cannot be stored ends the run.
+        """
+        if self._lost is not None:
+            raise self._lost
+        self._published.add(event)
+        self._outbox.put(event)
+        await self._outbox.room()
+
+    async def _record(self, events: Sequence[Numbered]) -> None:
+        await self._store.add_events(self.run_id, events)
+
+    def _tell(self, numbered: Numbered) -> None:
+        self._told.add(numbered.event)
         for subscription in self._subscriptions:
-            subscription.offer(Numbered(number, event))
+            subscription.offer(numbered)
+        if isinstance(numbered.event, Done):
+            self.ended.set()
+
+    def _lose(self, error: Exception) -> None:
+        self._lost = error
+        if self._task is not None:
+            self._task.cancel()
 
     def subscribe(self) -> Subscription:
         """A queue of the events from now on."""
@@ -141,55 +149,91 @@ class LiveRun:
             await asyncio.wait({task})
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_WORDS_SECONDS):
-                    await self._finish(self._done(RunState.FAILED, "INTERRUPTED", "The service stopped."))
+                    await self._finish(RunState.FAILED, "INTERRUPTED", "The service stopped.")
             raise
-        await self._finish(self._result(task))
+        else:
+            await self._finish(*self._result(task))
+        finally:
+            self._outbox.close()
 
     async def _work(self, work: Work, longest_seconds: float) -> None:
         async with asyncio.timeout(longest_seconds):
             await self.publish(Started(self.run_id, self.exercise.exercise_id))
             await work(self.publish)
 
-    def _result(self, task: asyncio.Task[None]) -> Done:
+    def _result(self, task: asyncio.Task[None]) -> tuple[RunState, str, str]:
+        """How a run ended whose work ended: state, reason and message."""
         if task.cancelled():
-            return self._done(RunState.CANCELLED)
-        match task.exception():
-            case None if self._made.total() == 0:
-                message = "The material gave no question of the wanted kinds."
-                return self._done(RunState.FAILED, "NO_QUESTIONS", message)
-            case None:
-                return self._done(RunState.DONE)
-            case TikuError() as error:
-                return self._done(RunState.FAILED, error.reason, error.message)
-            case TimeoutError():
-                return self._done(RunState.FAILED, "RUN_TOO_LONG", "The run took too long.")
-            case error:
-                logger.error("run failed", exc_info=error, extra={"run_id": self.run_id})
-                return self._done(RunState.FAILED, "INTERNAL", "Something went wrong on our side.")
+            return RunState.CANCELLED, "", ""
+        error = task.exception()
+        if error is not None:
+            return self._failure(error)
+        if not self._published.made:
+            return RunState.FAILED, "NO_QUESTIONS", "The material gave no question of the wanted kinds."
+        return RunState.DONE, "", ""
 
-    def _done(self, state: RunState, reason: str = "", message: str = "") -> Done:
+    def _failure(self, error: BaseException) -> tuple[RunState, str, str]:
+        match error:
+            case TikuError():
+                return RunState.FAILED, error.reason, error.message
+            case TimeoutError():
+                return RunState.FAILED, "RUN_TOO_LONG", "The run took too long."
+            case _:
+                logger.error("run failed", exc_info=error, extra={"run_id": self.run_id})
+                return RunState.FAILED, "INTERNAL", "Something went wrong on our side."
+
+    async def _finish(self, state: RunState, reason: str, message: str) -> None:
+        """Tells the end once it is stored with all that came before it; where that was lost, what there is to tell."""
+        if self._lost is None:
+            self._outbox.put(self._published.done(self.exercise.exercise_id, state, reason, message))
+            await self._outbox.settled()
+        if self._lost is not None:
+            await self._finish_lost(self._lost)
+
+    async def _finish_lost(self, error: Exception) -> None:
+        done = self._told.done(self.exercise.exercise_id, *self._failure(error))
+        numbered = Numbered(self._outbox.next_number(), done)
+        try:
+            await self._record([numbered])
+        except Aborted:
+            logger.warning("run was ended elsewhere", extra={"run_id": self.run_id})
+        except Exception:
+            # The lease runs out, and whoever looks next ends the run; its readers need not wait for that.
+            logger.exception("the end of a run could not be stored", extra={"run_id": self.run_id})
+        self._tell(numbered)
+
+
+class Tally:
+    """What a run's events come to."""
+
+    def __init__(self) -> None:
+        self._made: Counter[Generator] = Counter()
+        self._refused = 0
+
+    @property
+    def made(self) -> int:
+        """Questions."""
+        return self._made.total()
+
+    def add(self, event: Event) -> None:
+        """Counts an event."""
+        if isinstance(event, QuestionMade):
+            self._made[event.question.generator] += 1
+        elif isinstance(event, QuestionRefused):
+            self._refused += 1
+
+    def done(self, exercise_id: str, state: RunState, reason: str, message: str) -> Done:
+        """The last event of a run that ends in `state`."""
         return Done(
             state=state,
-            exercise_id=self.exercise.exercise_id,
-            question_count=self._made.total(),
+            exercise_id=exercise_id,
+            question_count=self.made,
             model_count=self._made[Generator.MODEL],
             cloze_count=self._made[Generator.CLOZE],
             rejected_count=self._refused,
             reason=reason,
             message=message,
         )
-
-    async def _finish(self, done: Done) -> None:
-        async with self._publishing:
-            number = self._number + 1
-            try:
-                if not await self._store.finish_run(self.run_id, done.state, number, done):
-                    logger.warning("run was ended elsewhere", extra={"run_id": self.run_id})
-            except Exception:
-                # The lease runs out, and whoever looks next ends the run; its readers need not wait for that.
-                logger.exception("the end of a run could not be stored", extra={"run_id": self.run_id})
-            self._tell(number, done)
-            self.ended.set()
 
 
 class Runs:
@@ -264,7 +308,7 @@ class Runs:
         if await self._store.get_run(owner, run_id) is None:
             raise _no_run(run_id)
         live = self._live.get(run_id)
-        if live is None:
+        if live is None or live.ended.is_set():
             async for numbered in self._read_stored(owner, run_id, after):
                 yield numbered
             return
@@ -282,10 +326,10 @@ class Runs:
         while True:
             if subscription.lagged:
                 subscription.lagged = False
-                for number, event in await self._store.events_after(live.run_id, last):
-                    last = number
-                    yield Numbered(number, event)
-                    if isinstance(event, Done):
+                for numbered in await self._store.events_after(live.run_id, last):
+                    last = numbered.number
+                    yield numbered
+                    if isinstance(numbered.event, Done):
                         return
             numbered = await subscription.next()
             if subscription.lagged or numbered.number <= last:
@@ -301,9 +345,9 @@ class Runs:
         """Events of a run that another process holds, or nobody any more."""
         while True:
             run = await self._store.get_run(owner, run_id)
-            for number, event in await self._store.events_after(run_id, last):
-                last = number
-                yield Numbered(number, event)
+            for numbered in await self._store.events_after(run_id, last):
+                last = numbered.number
+                yield numbered
             if run is None or run.state is not RunState.RUNNING:
                 return
             await asyncio.sleep(self._limits.poll_seconds)

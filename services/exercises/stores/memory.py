@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.exercises.events import Event, QuestionMade
+from services.exercises.events import Done, Event, Numbered, QuestionMade
 from services.exercises.grading import Submission
 from services.exercises.ports import Page, RunRow
 from services.exercises.profile import Profile
 from services.exercises.question import Exercise, Question, RunState
-from services.exercises.stores.expiry import NUMBER_GAP, interrupted
-from services.kit.errors import Aborted
+from services.exercises.stores.expiry import interrupted, run_ended
 
 
 @dataclasses.dataclass(slots=True)
@@ -41,30 +40,18 @@ class MemoryExerciseStore:
         row = RunRow(exercise.run_id, exercise.exercise_id, exercise.owner, RunState.RUNNING, exercise.create_time)
         self._runs[exercise.run_id] = _Run(row, instance, _now() + timedelta(seconds=lease_seconds))
 
-    async def add_question(self, run_id: str, number: int, question: Question) -> None:
-        """See `ports.ExerciseStore`."""
-        run = self._running(run_id)
-        self._questions[run.row.exercise_id].append(question)
-        run.events[number] = QuestionMade(question)
-
-    async def add_event(self, run_id: str, number: int, event: Event) -> None:
-        """See `ports.ExerciseStore`."""
-        self._running(run_id).events[number] = event
-
-    def _running(self, run_id: str) -> _Run:
-        run = self._runs.get(run_id)
-        if run is None or run.row.state is not RunState.RUNNING:
-            raise Aborted("The run has ended.", reason="RUN_ENDED")
-        return run
-
-    async def finish_run(self, run_id: str, state: RunState, number: int, event: Event) -> bool:
+    async def add_events(self, run_id: str, events: Sequence[Numbered]) -> None:
         """See `ports.ExerciseStore`."""
         run = self._runs.get(run_id)
         if run is None or run.row.state is not RunState.RUNNING:
-            return False
-        run.row = dataclasses.replace(run.row, state=state)
-        run.events[number] = event
-        return True
+            raise run_ended()
+        for numbered in events:
+            run.events[numbered.number] = numbered.event
+            match numbered.event:
+                case QuestionMade(question):
+                    self._questions[run.row.exercise_id].append(question)
+                case Done(state):
+                    run.row = dataclasses.replace(run.row, state=state)
 
     async def renew_leases(self, instance: str, lease_seconds: float) -> set[str]:
         """See `ports.ExerciseStore`."""
@@ -77,8 +64,8 @@ class MemoryExerciseStore:
         """See `ports.ExerciseStore`."""
         expired = [r for r in self._runs.values() if r.row.state is RunState.RUNNING and r.lease_until < _now()]
         for run in expired:
-            done = interrupted(run.row.exercise_id, list(run.events.values()))
-            await self.finish_run(run.row.run_id, done.state, max(run.events, default=0) + NUMBER_GAP, done)
+            done = interrupted(run.row.exercise_id, _events(run, 0))
+            await self.add_events(run.row.run_id, [done])
         return [run.row.run_id for run in expired]
 
     async def request_cancel(self, run_id: str) -> None:
@@ -91,10 +78,10 @@ class MemoryExerciseStore:
         run = self._runs.get(run_id)
         return run.row if run is not None and run.row.owner == owner else None
 
-    async def events_after(self, run_id: str, number: int) -> list[tuple[int, Event]]:
+    async def events_after(self, run_id: str, number: int) -> list[Numbered]:
         """See `ports.ExerciseStore`."""
         run = self._runs.get(run_id)
-        return sorted((n, event) for n, event in run.events.items() if n > number) if run is not None else []
+        return _events(run, number) if run is not None else []
 
     async def get_exercise(self, owner: str, exercise_id: str) -> Exercise | None:
         """See `ports.ExerciseStore`."""
@@ -159,6 +146,10 @@ class MemoryProfileStore:
         profile = dataclasses.replace(await self.get_or_create(user_id), update_time=_now(), **values)
         self._profiles[user_id] = profile
         return profile
+
+
+def _events(run: _Run, after: int) -> list[Numbered]:
+    return [Numbered(number, event) for number, event in sorted(run.events.items()) if number > after]
 
 
 def _now() -> datetime:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
-from services.exercises.events import Event, QuestionMade
+from services.exercises.events import Done, Numbered, QuestionMade
 from services.exercises.grading import Submission
 from services.exercises.ports import Page, RunRow
 from services.exercises.profile import MUTABLE_FIELDS, Profile
 from services.exercises.question import Exercise, Question, RunState
 from services.exercises.stores import encoding
-from services.exercises.stores.expiry import NUMBER_GAP, interrupted
+from services.exercises.stores.expiry import interrupted, run_ended
+from services.exercises.stores.grouping import Grouped
 from services.kit.database import Database
 from services.kit.errors import Aborted
 from services.kit.migrations import PATIENCE, migrate
@@ -33,6 +35,7 @@ async def open_pool(dsn: str, *, max_size: int, command_timeout: float) -> Async
         dsn,
         min_size=1,
         max_size=max_size,
+        reset=_nothing,
         command_timeout=command_timeout,
         server_settings={"search_path": SCHEMA, "application_name": "tiku-exercises"},
     )
@@ -42,68 +45,58 @@ async def open_pool(dsn: str, *, max_size: int, command_timeout: float) -> Async
         await pool.close()
 
 
+async def _nothing(_: object) -> None:
+    """What is left of a connection's use when it goes back into the pool: no statement here sets anything that outlives
+    its transaction, and asyncpg rolls back an open one itself. Its own reset is one more round trip each time."""
+
+
 class PostgresExerciseStore:
-    """`ports.ExerciseStore` over asyncpg."""
+    """`ports.ExerciseStore` over asyncpg. What many runs store at once is committed together."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._create = Grouped(self._create_runs)
+        self._add = Grouped(self._add_batches)
 
     async def create_run(self, exercise: Exercise, *, instance: str, lease_seconds: float) -> None:
         """See `ports.ExerciseStore`."""
-        async with self._database.acquire() as connection, connection.transaction():
-            await connection.execute(
-                "INSERT INTO exercises (exercise_id, owner, title, language, document_ids, create_time) "
-                "VALUES ($1, $2, $3, $4, $5, $6)",
+        await self._create(
+            (
                 exercise.exercise_id,
                 exercise.owner,
                 exercise.title,
                 exercise.language,
                 list(exercise.document_ids),
                 exercise.create_time,
-            )
-            await connection.execute(
-                "INSERT INTO runs (run_id, exercise_id, owner, state, instance, lease_until) "
-                "VALUES ($1, $2, $3, 'running', $4, now() + $5)",
                 exercise.run_id,
-                exercise.exercise_id,
-                exercise.owner,
                 instance,
                 timedelta(seconds=lease_seconds),
             )
+        )
 
-    async def add_question(self, run_id: str, number: int, question: Question) -> None:
-        """See `ports.ExerciseStore`."""
-        async with self._database.acquire() as connection, connection.transaction():
-            await _add_event(connection, run_id, number, QuestionMade(question))
-            await connection.execute(
-                "INSERT INTO questions (question_id, exercise_id, number, points, body) "
-                "SELECT $2, exercise_id, $3, $4, $5 FROM runs WHERE run_id = $1",
-                run_id,
-                question.question_id,
-                question.number,
-                question.points,
-                encoding.encode_question(question),
-            )
-
-    async def add_event(self, run_id: str, number: int, event: Event) -> None:
-        """See `ports.ExerciseStore`."""
+    async def _create_runs(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[None]:
         async with self._database.acquire() as connection:
-            await _add_event(connection, run_id, number, event)
+            # One round trip and one transaction for all rows.
+            await connection.executemany(_CREATE_RUN, rows)
+        return [None] * len(rows)
 
-    async def finish_run(self, run_id: str, state: RunState, number: int, event: Event) -> bool:
+    async def add_events(self, run_id: str, events: Sequence[Numbered]) -> None:
         """See `ports.ExerciseStore`."""
-        name, body = encoding.encode_event(event)
-        async with self._database.acquire() as connection:
-            done = await connection.fetchval(
-                "WITH ended AS (UPDATE runs SET state = $2 WHERE run_id = $1 AND state = 'running' RETURNING run_id) "
-                "INSERT INTO run_events (run_id, number, name, body) SELECT run_id, $3, $4, $5 FROM ended RETURNING 1",
-                run_id,
-                state.value,
-                number,
-                name,
-                body,
-            )
-            return done is not None
+        if not await self._add(_Batch.of(run_id, events)):
+            raise run_ended()
+
+    async def _add_batches(self, batches: Sequence[_Batch]) -> list[bool]:
+        """Stores events of several runs in one statement; for each batch whether its run was running."""
+        ends = [(batch.run_id, batch.end) for batch in batches if batch.end]
+        rows = await self._database.fetch(
+            _ADD_EVENTS,
+            [batch.run_id for batch in batches],
+            *_columns([row for batch in batches for row in batch.events], 4),
+            *_columns([row for batch in batches for row in batch.questions], 5),
+            *_columns(ends, 2),
+        )
+        running = {str(row["run_id"]) for row in rows}
+        return [batch.run_id in running for batch in batches]
 
     async def renew_leases(self, instance: str, lease_seconds: float) -> set[str]:
         """See `ports.ExerciseStore`."""
@@ -123,10 +116,9 @@ class PostgresExerciseStore:
         expired = []
         for row in rows:
             run_id = str(row["run_id"])
-            stored = await self.events_after(run_id, 0)
-            done = interrupted(str(row["exercise_id"]), [event for _, event in stored])
-            last = stored[-1][0] if stored else 0
-            if await self.finish_run(run_id, done.state, last + NUMBER_GAP, done):
+            done = interrupted(str(row["exercise_id"]), await self.events_after(run_id, 0))
+            with contextlib.suppress(Aborted):
+                await self.add_events(run_id, [done])
                 expired.append(run_id)
         return expired
 
@@ -149,14 +141,14 @@ class PostgresExerciseStore:
             create_time=row["create_time"],
         )
 
-    async def events_after(self, run_id: str, number: int) -> list[tuple[int, Event]]:
+    async def events_after(self, run_id: str, number: int) -> list[Numbered]:
         """See `ports.ExerciseStore`."""
         rows = await self._database.fetch(
             "SELECT number, name, body FROM run_events WHERE run_id = $1 AND number > $2 ORDER BY number",
             run_id,
             number,
         )
-        return [(row["number"], encoding.decode_event(row["name"], row["body"])) for row in rows]
+        return [Numbered(row["number"], encoding.decode_event(row["name"], row["body"])) for row in rows]
 
     async def get_exercise(self, owner: str, exercise_id: str) -> Exercise | None:
         """See `ports.ExerciseStore`."""
@@ -269,19 +261,53 @@ _EXERCISES = (
 )
 
 
-async def _add_event(connection: Any, run_id: str, number: int, event: Event) -> None:
-    """Stores an event if its run is running; the row lock keeps whoever ends the run waiting."""
-    name, body = encoding.encode_event(event)
-    stored = await connection.fetchval(
-        "INSERT INTO run_events (run_id, number, name, body) "
-        "SELECT run_id, $2, $3, $4 FROM runs WHERE run_id = $1 AND state = 'running' FOR SHARE RETURNING 1",
-        run_id,
-        number,
-        name,
-        body,
-    )
-    if stored is None:
-        raise Aborted("The run has ended.", reason="RUN_ENDED")
+_CREATE_RUN = (
+    "WITH exercise AS (INSERT INTO exercises (exercise_id, owner, title, language, document_ids, create_time) "
+    "VALUES ($1, $2, $3, $4, $5, $6) RETURNING exercise_id, owner) "
+    "INSERT INTO runs (run_id, exercise_id, owner, state, instance, lease_until) "
+    "SELECT $7, exercise_id, owner, 'running', $8, now() + $9 FROM exercise"
+)
+_ADD_EVENTS = (
+    # The row locks keep whoever ends a run waiting; those who lock several do it in one order.
+    "WITH running AS MATERIALIZED (SELECT run_id, exercise_id FROM runs "
+    "WHERE run_id = ANY($1) AND state = 'running' ORDER BY run_id FOR SHARE), "
+    "event AS (INSERT INTO run_events (run_id, number, name, body) SELECT e.* "
+    "FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::jsonb[]) AS e (run_id, number, name, body) "
+    "JOIN running USING (run_id)), "
+    "question AS (INSERT INTO questions (question_id, exercise_id, number, points, body) "
+    "SELECT q.question_id, exercise_id, q.number, q.points, q.body "
+    "FROM unnest($6::uuid[], $7::uuid[], $8::integer[], $9::double precision[], $10::jsonb[]) "
+    "AS q (run_id, question_id, number, points, body) JOIN running USING (run_id)), "
+    "ended AS (UPDATE runs SET state = e.state FROM unnest($11::uuid[], $12::text[]) AS e (run_id, state) "
+    "JOIN running USING (run_id) WHERE runs.run_id = e.run_id) "
+    "SELECT run_id FROM running"
+)
+
+
+class _Batch(NamedTuple):
+    """Events of one run as rows."""
+
+    run_id: str
+    events: Sequence[tuple[str, int, str, str]]
+    questions: Sequence[tuple[str, str, int, float, str]]
+    end: str
+    """The state that the run ends in; empty while it goes on."""
+
+    @classmethod
+    def of(cls, run_id: str, events: Sequence[Numbered]) -> _Batch:
+        questions = [numbered.event.question for numbered in events if isinstance(numbered.event, QuestionMade)]
+        last = events[-1].event
+        return cls(
+            run_id,
+            [(run_id, numbered.number, *encoding.encode_event(numbered.event)) for numbered in events],
+            [(run_id, q.question_id, q.number, q.points, encoding.encode_question(q)) for q in questions],
+            last.state.value if isinstance(last, Done) else "",
+        )
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    """Rows as `unnest` takes them."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
 
 
 def _exercise(row: asyncpg.Record, questions: tuple[Question, ...]) -> Exercise:

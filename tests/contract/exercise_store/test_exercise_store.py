@@ -11,6 +11,7 @@ import pytest
 from services.exercises.events import (
     Done,
     Event,
+    Numbered,
     Progress,
     QuestionMade,
     QuestionRefused,
@@ -31,10 +32,9 @@ from services.exercises.question import (
     RunState,
     Source,
 )
+from services.exercises.stores.postgres import PostgresExerciseStore
 from services.kit.errors import Aborted
 from services.kit.ids import new_id
-
-pytest_plugins = ["tests.engines"]
 
 
 def exercise(owner: str = "ann", title: str = "光合作用") -> Exercise:
@@ -79,14 +79,14 @@ async def test_questions_come_back_as_they_were_in_order_and_are_counted(store: 
     made = await begun(store)
     questions = [question(number) for number in (1, 2, 3)]
     for number, added in enumerate(questions, 5):
-        await store.add_question(made.run_id, number, added)
+        await store.add_events(made.run_id, [Numbered(number, QuestionMade(added))])
     stored = await store.get_exercise("ann", made.exercise_id)
     assert stored is not None
     assert list(stored.questions) == questions
     assert (stored.question_count, stored.points) == (3, 4.5)
     assert await store.events_after(made.run_id, 5) == [
-        (6, QuestionMade(questions[1])),
-        (7, QuestionMade(questions[2])),
+        Numbered(6, QuestionMade(questions[1])),
+        Numbered(7, QuestionMade(questions[2])),
     ]
 
 
@@ -98,26 +98,63 @@ async def test_every_event_comes_back_as_it_was(store: ExerciseStore) -> None:
         QuestionRefused(QuestionKind.TRUE_FALSE, "NO_TRUTH"),
         Usage(10, 20),
     ]
-    for number, event in enumerate(events, 1):
-        await store.add_event(made.run_id, number * 10, event)
-    done = Done(RunState.DONE, made.exercise_id, 0, 0, 0, 1, "R", "M")
-    assert await store.finish_run(made.run_id, RunState.DONE, 50, done)
-    assert await store.events_after(made.run_id, 10) == list(zip((20, 30, 40, 50), [*events[1:], done], strict=True))
+    events.append(Done(RunState.DONE, made.exercise_id, 0, 0, 0, 1, "R", "M"))
+    numbered = [Numbered(number * 10, event) for number, event in enumerate(events, 1)]
+    await store.add_events(made.run_id, numbered[:2])
+    await store.add_events(made.run_id, numbered[2:])
+    assert await store.events_after(made.run_id, 10) == numbered[1:]
 
 
 async def test_a_run_ends_once_and_takes_nothing_after(store: ExerciseStore) -> None:
     made = await begun(store)
-    done = Done(RunState.CANCELLED, made.exercise_id)
-    assert await store.finish_run(made.run_id, RunState.CANCELLED, 1, done)
-    assert not await store.finish_run(made.run_id, RunState.DONE, 2, Done(RunState.DONE, made.exercise_id))
-    with pytest.raises(Aborted):
-        await store.add_question(made.run_id, 2, question(1))
-    with pytest.raises(Aborted):
-        await store.add_event(made.run_id, 2, Usage(1, 1))
+    await store.add_events(made.run_id, [Numbered(1, Done(RunState.CANCELLED, made.exercise_id))])
+    for late in (Done(RunState.DONE, made.exercise_id), QuestionMade(question(1)), Usage(1, 1)):
+        with pytest.raises(Aborted):
+            await store.add_events(made.run_id, [Numbered(2, late)])
     stored = await store.get_exercise("ann", made.exercise_id)
     assert stored is not None
     assert (stored.run_state, stored.question_count) == (RunState.CANCELLED, 0)
-    assert [number for number, _ in await store.events_after(made.run_id, 0)] == [1]
+    assert [numbered.number for numbered in await store.events_after(made.run_id, 0)] == [1]
+
+
+async def test_events_of_many_runs_at_once_stay_apart_and_an_ended_run_takes_none_with_it(store: ExerciseStore) -> None:
+    runs = [await begun(store) for _ in range(6)]
+    await store.add_events(runs[0].run_id, [Numbered(1, Done(RunState.CANCELLED, runs[0].exercise_id))])
+    asked = [question(number) for number, _ in enumerate(runs)]
+
+    async def work(number: int) -> None:
+        run = runs[number]
+        await store.add_events(run.run_id, [Numbered(2, Usage(number, 0)), Numbered(3, QuestionMade(asked[number]))])
+        await store.add_events(run.run_id, [Numbered(4, Done(RunState.DONE, run.exercise_id, 1))])
+
+    results = await asyncio.gather(*(work(number) for number in range(6)), return_exceptions=True)
+    assert [type(result) for result in results] == [Aborted] + [type(None)] * 5
+    for number, run in enumerate(runs):
+        stored = await store.get_exercise("ann", run.exercise_id)
+        assert stored is not None
+        assert stored.run_state is (RunState.DONE if number else RunState.CANCELLED)
+        assert list(stored.questions) == asked[number : number + 1] * bool(number)
+        events = [numbered.event for numbered in await store.events_after(run.run_id, 1)]
+        assert events[:1] == [Usage(number, 0)] * bool(number)
+        assert len(events) == 3 * bool(number)
+
+
+async def test_what_cannot_be_stored_leaves_nothing_of_its_run_and_everything_of_the_others(
+    store: ExerciseStore,
+) -> None:
+    if not isinstance(store, PostgresExerciseStore):
+        pytest.skip("a dictionary takes everything")
+    bad, good = await begun(store), await begun(store)
+    nul = dataclasses.replace(question(1), stem="\0")
+    results = await asyncio.gather(
+        store.add_events(bad.run_id, [Numbered(1, Usage(1, 1)), Numbered(2, QuestionMade(nul))]),
+        store.add_events(good.run_id, [Numbered(1, Usage(2, 2)), Numbered(2, QuestionMade(question(1)))]),
+        return_exceptions=True,
+    )
+    assert isinstance(results[0], Exception)
+    assert results[1] is None
+    assert await store.events_after(bad.run_id, 0) == []
+    assert len(await store.events_after(good.run_id, 0)) == 2
 
 
 async def test_owners_do_not_see_each_other(store: ExerciseStore) -> None:
@@ -145,7 +182,7 @@ async def test_pages_are_newest_first_and_whole(store: ExerciseStore) -> None:
 
 async def test_delete_takes_everything_with_it(store: ExerciseStore) -> None:
     made, other = await begun(store), await begun(store)
-    await store.add_question(made.run_id, 1, question(1))
+    await store.add_events(made.run_id, [Numbered(1, QuestionMade(question(1)))])
     submission = Submission(new_id(), made.exercise_id, "ann", (), datetime.now(UTC))
     assert await store.add_submission(submission)
     assert await store.delete_exercise("ann", made.exercise_id) == made.run_id
@@ -155,9 +192,9 @@ async def test_delete_takes_everything_with_it(store: ExerciseStore) -> None:
     assert await store.get_submission("ann", submission.submission_id) is None
     assert await store.delete_exercise("ann", made.exercise_id) is None
     assert not await store.add_submission(submission)
-    with pytest.raises(Aborted):
-        await store.add_event(made.run_id, 2, Usage(1, 1))
-    assert not await store.finish_run(made.run_id, RunState.DONE, 3, Done(RunState.DONE, made.exercise_id))
+    for late in (Usage(1, 1), Done(RunState.DONE, made.exercise_id)):
+        with pytest.raises(Aborted):
+            await store.add_events(made.run_id, [Numbered(2, late)])
     assert await store.get_exercise("ann", other.exercise_id) is not None
 
 
@@ -176,16 +213,16 @@ async def test_submissions_come_back_as_they_were(store: ExerciseStore) -> None:
 
 async def test_a_run_whose_lease_ran_out_is_interrupted_once(store: ExerciseStore) -> None:
     dead, alive = await begun(store, lease=0.01), await begun(store)
-    await store.add_event(dead.run_id, 4, QuestionRefused(QuestionKind.TRUE_FALSE, "NO_TRUTH"))
+    await store.add_events(dead.run_id, [Numbered(4, QuestionRefused(QuestionKind.TRUE_FALSE, "NO_TRUTH"))])
     await asyncio.sleep(0.03)
     assert await store.expire_runs() == [dead.run_id]
     assert await store.expire_runs() == []
     run = await store.get_run("ann", dead.run_id)
     assert run is not None
     assert run.state is RunState.FAILED
-    ((number, done),) = await store.events_after(dead.run_id, 4)
-    assert number > 100_000
-    assert isinstance(done, Done)
+    (last,) = await store.events_after(dead.run_id, 4)
+    assert last.number > 100_000
+    assert isinstance(done := last.event, Done)
     assert (done.reason, done.rejected_count) == ("INTERRUPTED", 1)
     still = await store.get_run("ann", alive.run_id)
     assert still is not None

@@ -203,8 +203,8 @@ async def test_a_run_without_questions_failed(runs: Runs) -> None:
 async def test_a_run_whose_process_died_is_interrupted_when_next_read(store: MemoryExerciseStore) -> None:
     made = exercise()
     await store.create_run(made, instance="dead", lease_seconds=0.05)
-    await store.add_event(made.run_id, 1, Started(made.run_id, made.exercise_id))
-    await store.add_question(made.run_id, 7, question(1))
+    events = [Numbered(1, Started(made.run_id, made.exercise_id)), Numbered(7, QuestionMade(question(1)))]
+    await store.add_events(made.run_id, events)
     async with Runs.open(store, "other", FAST) as runs:
         events = [numbered async for numbered in runs.follow("ann", made.run_id, 500)]
     assert len(events) == 1
