@@ -22,7 +22,7 @@ def fits(text: str, language: str, *, short: bool = False) -> bool:
     `short` is for options and answers, where a name or formula in Latin letters belongs into a Chinese question;
     ideographs in an English one do not.
     """
-    han = sum(map(is_han, text))
+    han = 0 if text.isascii() else sum(map(is_han, text))
     if language == CHINESE:
         return short or (han > 0 and language_of(text) == CHINESE)
     return han == 0 or (not short and language_of(text) == ENGLISH and han <= len(text) * 0.1)

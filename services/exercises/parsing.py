@@ -14,6 +14,10 @@ from services.exercises.sentences import split
 from services.exercises.texts import bigrams, fold, similarity
 from services.exercises.words import units
 
+_OF_STRINGS = re.compile(r'["\\]')
+_OF_STRUCTURE = re.compile(r'["{}\[\]]')
+"""The characters of JSON that its objects' ends depend on, within its strings and outside of them."""
+
 
 class JsonObjectScanner:
     """Finds the end of the first JSON object in a text that comes in pieces.
@@ -30,24 +34,31 @@ class JsonObjectScanner:
 
     def feed(self, text: str) -> bool:
         """Takes the next piece; True once the object is closed."""
-        for char in text:
-            if self.closed or (self._depth == 0 and char != "{"):
-                continue
-            self._object.append(char)
-            if self._in_string:
-                if self._escaped:
-                    self._escaped = False
-                elif char == "\\":
-                    self._escaped = True
-                elif char == '"':
-                    self._in_string = False
-            elif char == '"':
-                self._in_string = True
-            elif char in "{[":
-                self._depth += 1
-            elif char in "}]":
-                self._depth -= 1
-                self.closed = self._depth == 0
+        if self.closed or not text:
+            return self.closed
+        start = 0 if self._depth else text.find("{")
+        if start < 0:
+            return False
+        position, end = start, len(text)
+        if self._escaped:
+            self._escaped = False
+            position += 1
+        while found := (_OF_STRINGS if self._in_string else _OF_STRUCTURE).search(text, position):
+            position = found.end()
+            match found[0]:
+                case '"':
+                    self._in_string = not self._in_string
+                case "\\":
+                    self._escaped = position == end
+                    position += 1
+                case "{" | "[":
+                    self._depth += 1
+                case _:
+                    self._depth -= 1
+                    if self._depth == 0:
+                        self.closed, end = True, position
+                        break
+        self._object.append(text[start:end])
         return self.closed
 
     def value(self) -> dict[str, Any]:

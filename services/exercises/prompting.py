@@ -22,7 +22,7 @@ from typing import Any
 from services.exercises.languages import CHINESE, ENGLISH
 from services.exercises.ports import ChatTask, Turn
 from services.exercises.question import QuestionKind
-from services.exercises.texts import bigrams, fold, similarity
+from services.exercises.texts import alike, bigrams, fold
 
 _MAX_TOKENS = 500
 _READ_BEFORE, _READ_AFTER = 400, 500
@@ -349,7 +349,7 @@ def echoes(text: str, language: str) -> bool:
     plain = fold(text)
     if not plain:
         return False
-    whole, clauses = _instructions(language)
+    whole, clauses, in_pairs = _instructions(language)
     if plain in clauses:
         return True
     if len(plain) >= _TELLING[language] and any(plain in instruction for instruction in whole):
@@ -357,19 +357,25 @@ def echoes(text: str, language: str) -> bool:
     if any(len(clause) >= _TELLING[language] and clause in plain for clause in clauses):
         return True
     pairs = bigrams(plain)
-    return any(similarity(pairs, bigrams(instruction)) >= _NEAR for instruction in whole)
+    return any(alike(pairs, instruction, _NEAR) for instruction in in_pairs)
 
 
 def echoes_example(stem: str, language: str) -> bool:
     """Whether a stem is that of a worked example, or nearly."""
     plain = bigrams(fold(stem))
-    questions = [answer for _, answer in _EXAMPLES[language].values()] + list(_STATEMENTS[language].values())
-    return any(similarity(plain, bigrams(fold(question["stem"]))) >= _NEAR for question in questions)
+    return any(alike(plain, example, _NEAR) for example in _example_stems(language))
 
 
 @cache
-def _instructions(language: str) -> tuple[tuple[str, ...], frozenset[str]]:
-    """What the prompt says about questions, folded: each instruction whole, and its clauses."""
+def _example_stems(language: str) -> tuple[frozenset[str], ...]:
+    """The stems of the worked examples, folded, in pairs."""
+    questions = [answer for _, answer in _EXAMPLES[language].values()] + list(_STATEMENTS[language].values())
+    return tuple(bigrams(fold(question["stem"])) for question in questions)
+
+
+@cache
+def _instructions(language: str) -> tuple[tuple[str, ...], frozenset[str], tuple[frozenset[str], ...]]:
+    """What the prompt says about questions, folded: each instruction whole, their clauses, and each in pairs."""
     said = [
         line.split("：" if language == CHINESE else ": ", 1)[1]
         for lines in (*_FIELDS[language].values(), (_QUOTE[language], _EXPLANATION[language]))
@@ -377,4 +383,5 @@ def _instructions(language: str) -> tuple[tuple[str, ...], frozenset[str]]:
     ]
     said += [*_ASK[language].values(), *_TRUTH[language].values(), *re.findall(r"[^。.]+[。.]", _SYSTEM[language])]
     clauses = {fold(clause) for text in said for clause in re.split(r"[，。；：,.;:]\s*", text)}
-    return tuple(fold(text) for text in said), frozenset(clause for clause in clauses if len(clause) >= 4)
+    whole = tuple(fold(text) for text in said)
+    return whole, frozenset(clause for clause in clauses if len(clause) >= 4), tuple(map(bigrams, whole))

@@ -145,5 +145,7 @@ def units(text: str) -> set[str]:
     latin = {
         word[:5] for word in re.findall(r"[a-z0-9]+", text.casefold()) if word not in FUNCTION_WORDS and len(word) > 1
     }
+    if text.isascii():
+        return latin
     han = "".join(char if is_han(char) else " " for char in text)
     return latin | {pair for run in han.split() for pair in bigrams(run)}

@@ -28,7 +28,7 @@ def is_cjk(char: str) -> bool:
 def mostly_han(text: str) -> bool:
     """Whether a text is Chinese rather than in an alphabet: an ideograph weighs as much as an alphabetic word, so that
     Chinese prose full of English terms stays Chinese. False for a text in neither."""
-    return len(_HAN.findall(text)) > len(_ALPHABETIC_WORD.findall(text))
+    return not text.isascii() and len(_HAN.findall(text)) > len(_ALPHABETIC_WORD.findall(text))
 
 
 def join_lines(before: str, after: str) -> str:
