@@ -207,7 +207,8 @@ def _short_answer(reading: _Reading) -> dict[str, Any]:
     middle = len(reading.quote) // 2
     while middle < len(reading.quote) - 1 and not reading.chinese and reading.quote[middle] != " ":
         middle += 1
-    term = reading.terms[0]
+    # What the stem hands to everybody proves nothing: a half that held no more than its term could not be graded.
+    term = max(reading.terms, key=lambda term: term in reading.quote[:middle])
     beginning = reading.quote[:8].strip()
     stem = (
         f"请说明“{term}”，从“{beginning}”说起，要点是什么？"
