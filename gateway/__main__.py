@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from gateway.app import serve
 from gateway.settings import GatewaySettings
-from services.kit import logs
+from services.kit import heap, logs
 from services.kit.process import no_blocking_calls
 
 
@@ -28,6 +28,7 @@ def main() -> int:
         no_blocking_calls() if settings.blockbuster else contextlib.nullcontext(),
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
+        heap.settle()
         try:
             runner.run(serve(settings))
         except (OSError, ValueError) as error:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import xllamacpp
 
+from services.kit.priority import step_back
+
 # Prompts of finished calls are kept so that one with the same beginning need not be read again; llama.cpp's own
 # default may take 8 GiB.
 _PROMPT_CACHE_MIB = 64
@@ -67,6 +69,7 @@ def main() -> None:
     options = parser.parse_args()
     if not options.model.is_file():
         parser.error(f"--model: {options.model} is no file")
+    step_back()  # Before llama.cpp starts its threads, which inherit it.
     # Blocked before llama.cpp starts its threads, so that these signals come to `sigwait` alone.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     server = xllamacpp.Server(parameters(options))

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import uvloop
 
-from services.kit import logs, server
+from services.kit import heap, logs, server
 from services.kit.settings import ServiceSettings
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
@@ -24,16 +24,18 @@ logger = logging.getLogger(__name__)
 def run(name: str, settings: SettingsT, build: Build[SettingsT]) -> None:
     """Serves the app that `build` makes until SIGTERM or SIGINT; raises what ended it otherwise."""
     with logs.configured(name, settings.log_level):
+        heap.settle()
         uvloop.run(serve(settings, build))
 
 
 async def serve(settings: SettingsT, build: Build[SettingsT]) -> None:
     """The same on a running loop."""
-    with contextlib.ExitStack() as process:
+    async with AsyncExitStack() as process:
         if settings.blockbuster:
             process.enter_context(no_blocking_calls())
         if settings.metrics_listen:
-            process.callback(server.export_metrics(settings.metrics_listen))
+            stop_metrics = await asyncio.to_thread(server.export_metrics, settings.metrics_listen)
+            process.push_async_callback(asyncio.to_thread, stop_metrics)
         stopped = asyncio.Event()
         task = asyncio.current_task()
         assert task is not None

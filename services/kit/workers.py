@@ -18,6 +18,7 @@ from multiprocessing import get_context
 from typing import Any, TypeVar
 
 from services.kit import errors
+from services.kit.priority import step_back
 
 R = TypeVar("R")
 
@@ -132,6 +133,7 @@ class _Worker:
 def _start(parent: int, initializer: Callable[[], None] | None) -> None:
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
+    step_back()
     if initializer is not None:
         initializer()
 

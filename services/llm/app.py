@@ -97,7 +97,6 @@ async def _local_embedder(settings: LlmSettings) -> LocalEmbedder | None:
         folder,
         settings.embed_model or folder.name,
         threads=settings.embed_threads,
-        nice=settings.embed_nice,
     )
 
 

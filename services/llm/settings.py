@@ -71,7 +71,6 @@ class LlmSettings(ServiceSettings):
         None, description="Folder of a local model, as sentence-transformers saves it."
     )
     embed_threads: int = Field(min(4, os.cpu_count() or 1), ge=1, description="CPU threads of a local model.")
-    embed_nice: int = Field(5, ge=0, le=19, description="How far a local model steps back behind processes that serve.")
 
     rerank_base_url: BaseUrl = ""
     rerank_api_key: SecretStr = SecretStr("")

@@ -1,61 +1,58 @@
-"""How late the event loops of a stack's processes were during a stretch of time, beside one that does nothing."""
+"""How late the event loops of a stack's processes were during a stretch of time, and whose fault it was."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import sys
-from bisect import bisect_left
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.kit.loop_lag import BUCKETS
-from tests.e2e.stack import Up
+from services.kit.loop_lag import BUCKETS, STALL
+from tests.e2e.stack import REPOSITORY, Up
 
-# Turns of a fifth of a millisecond, ten of them every ten: what a kernel does to a process that never sleeps for long,
-# and nothing that could make its own loop late.
-_CONTROL = """
-import asyncio, sys, time, uvloop
-from services.kit.loop_lag import INTERVAL
+_LAG = "tiku_loop_lag_seconds"
+_HELD = "tiku_loop_held_seconds"
+_WAIT = "tiku_loop_cpu_wait_seconds"
+_LOG_SECONDS = 0.5
+"""A log is written from a thread of its own, a little later."""
 
-def turn():
-    ends = time.perf_counter() + 0.0002
-    while time.perf_counter() < ends:
-        pass
+# A bare thread on one core: late without having waited for it, when the core itself stood still.
+_CORE = """
+import os, select, sys, time
+from services.kit.cpu_wait import CpuWait
 
-async def main():
-    loop = asyncio.get_running_loop()
-    stop = loop.create_future()
-    loop.add_reader(sys.stdin.fileno(), stop.cancel)
-    late = []
-    while not stop.cancelled():
-        due = loop.time() + INTERVAL
-        for _ in range(10):
-            turn()
-            await asyncio.sleep(0)
-        await asyncio.sleep(max(0.0, due - loop.time()))
-        late.append(max(0.0, loop.time() - due))
-    sys.stdout.write("\\n".join(map(repr, late)))
-
-uvloop.run(main())
+os.sched_setaffinity(0, {int(sys.argv[1])})
+cpu_wait = CpuWait()
+waited, before = cpu_wait.seconds(), time.perf_counter()
+while not select.select([sys.stdin], [], [], 0.005)[0]:
+    last, waited = waited, cpu_wait.seconds()
+    then, before = before, time.perf_counter()
+    stood = before - then - 0.005 - (waited - last)
+    if stood > 0.005:
+        print(time.time(), stood, flush=True)
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Lag:
-    """Lateness in seconds, as upper bounds of the histogram's buckets; infinite beyond the last one."""
+class Lateness:
+    """Seconds, as upper bounds of the histogram's buckets; infinite beyond the last one."""
 
     samples: int
     p99: float
     max: float
 
     @classmethod
-    def of(cls, counts: Sequence[int]) -> Lag:
-        """The lag of samples counted a bucket."""
+    def of(cls, counts: Sequence[int]) -> Lateness:
+        """The lateness of samples counted a bucket."""
         bounds = [*BUCKETS, float("inf")]
         total = sum(counts)
         seen, p99 = 0, 0.0
@@ -68,52 +65,147 @@ class Lag:
         return cls(total, p99, largest)
 
     def __str__(self) -> str:
-        return f"p99 ≤ {self.p99 * 1000:g} ms, max ≤ {self.max * 1000:g} ms of {self.samples}"
+        return f"p99 ≤ {self.p99 * 1000:g} ms, max ≤ {self.max * 1000:g} ms"
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One process' loop."""
+
+    lag: Lateness
+    """Whatever the cause."""
+    held: Lateness
+    """Without the time in which the loop's thread was ready to run and had no core."""
+    cpu_wait: float
+    """That time, seconds in all."""
+    stalls: int
+    """Samples that were held for longer than 50 ms."""
+
+    def __str__(self) -> str:
+        return f"held {self.held}; late {self.lag}; {self.lag.samples} samples, {self.cpu_wait:.2f} s without a core"
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Seconds that ended at a time (Unix)."""
+
+    ended: float
+    seconds: float
+
+    def overlaps(self, other: Stretch) -> bool:
+        """Whether some moment belongs to both, give or take the clocks of two processes."""
+        slack = 0.010
+        return self.ended - self.seconds <= other.ended + slack and other.ended - other.seconds <= self.ended + slack
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A stall, as the process logged it."""
+
+    process: str
+    held: float
+    late: Stretch
 
 
 @dataclass(slots=True)
 class Measured:
     """What the stretch of time showed; filled in at its end."""
 
-    services: dict[str, Lag] = field(default_factory=dict)
-    control: Lag = field(default_factory=lambda: Lag.of([0] * (len(BUCKETS) + 1)))
+    loops: dict[str, Loop] = field(default_factory=dict)
+    holds: list[Hold] = field(default_factory=list)
+    standstills: list[Stretch] = field(default_factory=list)
+    """When a core stood still: a virtual machine's host gave it to another."""
+
+    @property
+    def unexplained(self) -> list[Hold]:
+        """The holds that are still stalls without what a core stood still meanwhile."""
+        return [hold for hold in self.holds if hold.held - self._stood(hold) > STALL]
+
+    def _stood(self, hold: Hold) -> float:
+        return max((still.seconds for still in self.standstills if still.overlaps(hold.late)), default=0.0)
 
 
 @asynccontextmanager
 async def measured(up: Up) -> AsyncIterator[Measured]:
-    """Measures every service process, and a bare loop in a process of the same priority, for the block."""
+    """Measures the loop of every process that exports it, and every core, for the block."""
     result = Measured()
-    before = await _counts(up)
-    control = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _CONTROL), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    logs = up.data / "logs"
+    async with AsyncExitStack() as cores:
+        for core in os.sched_getaffinity(0):
+            await cores.enter_async_context(_watched(core, result.standstills))
+        begins = await asyncio.to_thread(_sizes, logs)
+        before = await _pages(up)
+        yield result
+        after = await _pages(up)
+    for name in after:
+        lag, held = (
+            [new - old for old, new in zip(before[name].counts[of], after[name].counts[of], strict=True)]
+            for of in (_LAG, _HELD)
+        )
+        wait = after[name].cpu_wait - before[name].cpu_wait
+        stalls = sum(held[BUCKETS.index(STALL) + 1 :])
+        result.loops[name] = Loop(Lateness.of(lag), Lateness.of(held), wait, stalls)
+    await asyncio.sleep(_LOG_SECONDS)
+    result.holds = await asyncio.to_thread(lambda: list(_holds(logs, begins)))
+    assert len(result.holds) >= sum(loop.stalls for loop in result.loops.values()), "a stall is not in the logs"
+
+
+@asynccontextmanager
+async def _watched(core: int, standstills: list[Stretch]) -> AsyncIterator[None]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _CORE, str(core)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=REPOSITORY,
     )
     try:
-        yield result
-        after = await _counts(up)
-        late, _ = await control.communicate(b"stop\n")
+        yield
+        said, _ = await process.communicate(b"stop\n")
     finally:
-        if control.returncode is None:
-            control.kill()
-            await control.wait()
-    result.services = {
-        name: Lag.of([new - old for old, new in zip(before[name], after[name], strict=True)]) for name in after
-    }
-    counts = [0] * (len(BUCKETS) + 1)
-    for sample in map(float, late.split()):
-        counts[bisect_left(BUCKETS, sample)] += 1
-    result.control = Lag.of(counts)
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    for line in said.splitlines():
+        ended, seconds = map(float, line.split())
+        standstills.append(Stretch(ended, seconds))
 
 
-async def _counts(up: Up) -> Mapping[str, list[int]]:
-    """Samples a bucket of every service's histogram, from its metrics page."""
-    pages = {name: service["metrics"] for name, service in (await up.state())["services"].items()}
-    found = {}
+def _sizes(logs: Path) -> dict[Path, int]:
+    return {path: path.stat().st_size for path in logs.glob("*.log")}
+
+
+def _holds(logs: Path, begins: Mapping[Path, int]) -> Iterator[Hold]:
+    for path in sorted(logs.glob("*.log")):
+        with path.open("rb") as file:
+            file.seek(begins.get(path, 0))
+            for line in file:
+                if b"the event loop was held" in line:
+                    entry = json.loads(line)
+                    ended = datetime.fromisoformat(entry["time"]).timestamp()
+                    yield Hold(path.stem, entry["held"], Stretch(ended, entry["late"]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What a metrics page says: samples a bucket of each histogram, and the seconds without a core."""
+
+    counts: Mapping[str, list[int]]
+    cpu_wait: float
+
+
+async def _pages(up: Up) -> Mapping[str, _Page]:
+    addresses = {name: service["metrics"] for name, service in (await up.state())["services"].items()}
+    pages = {}
     async with aiohttp.ClientSession() as http:
-        for name, page in pages.items():
-            async with http.get(page) as answer:
-                text = await answer.text()
-            lag = next(f for f in text_string_to_metric_families(text) if f.name == "tiku_loop_lag_seconds")
-            rising = [int(sample.value) for sample in lag.samples if sample.name.endswith("_bucket")]
-            assert len(rising) == len(BUCKETS) + 1, name
-            found[name] = [rising[0], *(later - earlier for earlier, later in pairwise(rising))]
-    return found
+        for name, address in addresses.items():
+            async with http.get(address) as answer:
+                families = {family.name: family for family in text_string_to_metric_families(await answer.text())}
+            counts = {}
+            for histogram in (_LAG, _HELD):
+                samples = families[histogram].samples
+                rising = [int(sample.value) for sample in samples if sample.name.endswith("_bucket")]
+                assert len(rising) == len(BUCKETS) + 1, name
+                counts[histogram] = [rising[0], *(later - earlier for earlier, later in pairwise(rising))]
+            wait = next(sample.value for sample in families[_WAIT].samples if sample.name.endswith("_total"))
+            pages[name] = _Page(counts, wait)
+    return pages

@@ -1,11 +1,9 @@
 """Nothing blocks an event loop, and nothing holds a file in memory: measured while everything happens at once.
 
-The bounds are p99 ≤ 10 ms and max ≤ 50 ms of every service process. A machine that is busy with other things wakes
-any process late, the more so the more it works, so a bare loop of the same priority that works a fifth of the time in
-turns of 0.2 ms is the control: a service may be later than the bound by no more than the control was at the same time.
-On an idle machine the control's lateness is next to nothing, and the bounds hold as they stand. A neighbour's burst
-hits one process and spares the control, so there are up to three rounds, and the bounds must hold in one: what blocks
-a loop of ours blocks it in each. Figures are upper bounds of the histogram's buckets.
+The bounds are p99 ≤ 10 ms and max ≤ 50 ms of every process that serves, and they are absolute: what counts is how long
+something *held* a loop, which is its lateness less the time in which the kernel had no core for its thread
+(docs/adr/0023). A machine that is busy with other things makes a loop late, not held. Figures are upper bounds of the
+histogram's buckets.
 """
 
 from __future__ import annotations
@@ -14,22 +12,22 @@ import asyncio
 import contextlib
 import itertools
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 
 from tests.e2e import material
 from tests.e2e.lag import measured
-from tests.e2e.stack import Rest, Up
+from tests.e2e.stack import Refused, Rest, Up
 from tests.fakes.tutor import Tutor
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 SECONDS = 20.0
-ROUNDS = 3
 P99_SECONDS = 0.010
-MAX_SECONDS = 0.050
 MIB = 1024 * 1024
 FILE_BYTES = 200 * MIB
 MOST_GROWTH_BYTES = 16 * MIB
@@ -102,7 +100,7 @@ async def test_no_loop_is_late_while_everything_happens_at_once(stack: Up, rest:
     known = (await rest.indexed("silk-road.md", material.MARKDOWN.encode()))["document_id"]
     question = {"question": "After which battle did paper spread westward?", "filter": {"document_ids": [known]}}
     wish = {"text": material.CHINESE_TEXT, "count": 5}
-    done: dict[str, int] = {}
+    done: Counter[str] = Counter()
     numbers = itertools.count()
 
     async def parse_and_embed() -> None:
@@ -136,29 +134,25 @@ async def test_no_loop_is_late_while_everything_happens_at_once(stack: Up, rest:
 
     async def repeat(name: str, once: Callable[[], Awaitable[object]], ends: float) -> None:
         while asyncio.get_running_loop().time() < ends:
-            await once()
-            done[name] = done.get(name, 0) + 1
+            try:
+                await once()
+            except Refused as refused:
+                # What a starved machine cannot do in time is refused; how late the loops are does not depend on it.
+                if refused.status not in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT):
+                    raise
+                done["refused"] += 1
+            else:
+                done[name] += 1
 
-    for _ in range(ROUNDS):
-        done.clear()
-        ends = asyncio.get_running_loop().time() + SECONDS
-        async with measured(stack) as lag, asyncio.TaskGroup() as group:
-            for name, (count, once) in work.items():
-                for _ in range(count):
-                    group.create_task(repeat(name, once, ends))
-        print(done)  # noqa: T201 - the figures, for -s and reports
-        print(f"control: {lag.control}")  # noqa: T201
-        for name, found in lag.services.items():
-            print(f"{name}: {found}")  # noqa: T201
-        assert set(done) == set(work)
-        late = {
-            name: found
-            for name, found in lag.services.items()
-            if found.p99 > max(P99_SECONDS, lag.control.p99 + P99_SECONDS)
-            or found.max > max(MAX_SECONDS, lag.control.max + MAX_SECONDS)
-        }
-        if not late:
-            break
-    else:
-        pytest.fail(f"late in each of {ROUNDS} rounds, at last: {late} beside {lag.control}")
+    ends = asyncio.get_running_loop().time() + SECONDS
+    async with measured(stack) as seen, asyncio.TaskGroup() as group:
+        for name, (count, once) in work.items():
+            for _ in range(count):
+                group.create_task(repeat(name, once, ends))
+    print(dict(done))  # noqa: T201 - the figures, for -s and reports
+    for name, loop in seen.loops.items():
+        print(f"{name}: {loop}")  # noqa: T201
+    assert set(work) <= set(done)
+    assert max(loop.held.p99 for loop in seen.loops.values()) <= P99_SECONDS, seen.loops
+    assert seen.unexplained == [], seen
     assert await asyncio.to_thread(_blocked, stack.data / "logs") == []

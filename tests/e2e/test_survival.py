@@ -61,8 +61,8 @@ async def test_everything_survives_a_kill_and_the_job_goes_on(stack_folder: Path
         pytest.skip(f"NO EMBEDDING MODEL, survival is not tested: tiku models pull {EMBEDDING_MODEL}")
     data = stack_folder / "survival"
     text = _long_text()
-    # Small batches, so that there is a middle to be killed in; and a busy machine has to get there.
-    settings = {**environment(tutor), "TIKU_INDEX_BATCH": "4", "TIKU_EMBED_NICE": "0"}
+    # Small batches, so that there is a middle to be killed in.
+    settings = {**environment(tutor), "TIKU_INDEX_BATCH": "4"}
     async with running(data, **settings) as up:
         rest = up.rest
         document_id = (await rest.indexed("silk-road.md", material.MARKDOWN.encode()))["document_id"]

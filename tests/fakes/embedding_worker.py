@@ -37,7 +37,6 @@ def main() -> None:
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--threads")
-    parser.add_argument("--nice")
     options = parser.parse_args()
     die_with_parent(options.parent)
     deaths: Path = options.model / "deaths"

@@ -22,6 +22,7 @@ from services.embedded.qdrant_server.servicers import (
     QdrantServicer,
     SnapshotsServicer,
 )
+from services.kit import heap
 
 _FLUSH_INTERVAL_SECONDS = 5.0
 _DRAIN_SECONDS = 3.0
@@ -83,6 +84,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True, help="port to listen on; 0 for any")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    heap.settle()
     asyncio.run(serve(options.data, options.host, options.port))
 
 

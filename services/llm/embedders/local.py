@@ -37,7 +37,6 @@ class LocalEmbedder:
         folder: a model as sentence-transformers saves it.
         model: name that requests call it by.
         threads: CPU threads of the model.
-        nice: how far the worker steps back behind processes that serve; see nice(2).
         limits: of batches and of the line in front of the model.
         program: the worker's command, without its options.
     """
@@ -48,14 +47,12 @@ class LocalEmbedder:
         model: str,
         *,
         threads: int,
-        nice: int = 5,
         limits: Limits | None = None,
         program: Sequence[str] = (sys.executable, "-m", "services.llm.embedders.worker"),
     ) -> None:
         self._folder = folder
         self._model = model
         self._threads = threads
-        self._nice = nice
         self._program = tuple(program)
         self._batcher = Batcher(limits or Limits())
         self._ready = asyncio.Event()
@@ -141,7 +138,6 @@ class LocalEmbedder:
             f"--parent={os.getpid()}",
             f"--model={self._folder}",
             f"--threads={self._threads}",
-            f"--nice={self._nice}",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=_environment(self._threads),

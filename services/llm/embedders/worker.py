@@ -1,7 +1,7 @@
 """The process that holds an embedding model: loads it, warms it up, embeds one batch after another.
 
-Run as `python -m services.llm.embedders.worker --parent PID --model FOLDER --threads N --nice N`, with frames on
-standard input and output. It ends when its input does, and Linux kills it when its parent dies.
+Run as `python -m services.llm.embedders.worker --parent PID --model FOLDER --threads N`, with frames on standard
+input and output. It ends when its input does, and Linux kills it when its parent dies.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import BinaryIO
 
+from services.kit.priority import step_back
 from services.kit.workers import die_with_parent
 from services.llm.embedders.frames import Answer, Ask, Ready, Refusal, pack, read_ask
 
@@ -61,10 +62,9 @@ def main() -> None:
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--nice", type=int, required=True)
     options = parser.parse_args()
     die_with_parent(options.parent)
-    os.nice(options.nice)
+    step_back()  # Before torch starts its threads, which inherit it.
     # Libraries print; what they print must not land among the frames.
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as outgoing:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -1,0 +1,15 @@
+"""What a process holds once it has started, kept out of the garbage collector's way."""
+
+from __future__ import annotations
+
+import gc
+
+
+def settle() -> None:
+    """Takes everything that is alive now out of the collector's sight, for good; call it before the loop runs.
+
+    A full collection walks every object of the process and holds its loop meanwhile. The modules, classes and
+    generated code of a service are 45,000 to 115,000 objects, 10 to 70 ms, and none of them ever becomes garbage.
+    """
+    gc.collect()
+    gc.freeze()

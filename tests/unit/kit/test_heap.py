@@ -1,0 +1,32 @@
+"""The garbage collector passes over what a process started with."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from services.kit import heap
+
+
+@pytest.fixture
+def settled() -> Iterator[None]:
+    heap.settle()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_full_collection_walks_only_what_came_later() -> None:
+    assert gc.get_freeze_count() > 10_000  # pytest and all that it imported.
+    assert len(gc.get_objects()) < 1_000
+
+
+@pytest.mark.usefixtures("settled")
+def test_garbage_that_comes_later_is_collected() -> None:
+    gc.collect()
+    ring: list[object] = []
+    ring.append(ring)
+    del ring
+    assert gc.collect() >= 1
