@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 from urllib.parse import quote, unquote_to_bytes
 
@@ -67,6 +68,7 @@ class UploadHandler:
         self._to_json = ToJson(operation.response)
         self._description, self._chunk = parts.description, parts.chunk
         self._method = upstream.client_stream(operation.domain, operation.rpc)
+        self._connected = partial(upstream.connected, operation.domain)
         self._timeout = settings.stream_timeout
 
     async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
@@ -77,6 +79,7 @@ class UploadHandler:
         timeout = exchange.timeout(self._timeout)
         async with aclosing(self._items(exchange)) as items:
             description = await self._described(exchange, items)
+            await self._connected()
             call = self._method(timeout=timeout)
             try:
                 raw = await self._stream(exchange, call, description, items)

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from grpc import aio
 
-from services.kit.channels import open_channel
+from services.kit.channels import Channel, open_channel
 
 _END: Any = aio.EOF  # type: ignore[attr-defined]  # Not in the stubs.
 _INTERNAL_ERROR: type[Exception] = aio.InternalError
@@ -29,7 +29,7 @@ class Upstream:
         self._targets = dict(targets)
         self._max_message_bytes = max_message_bytes
         self._retried = dict(retried or {})
-        self._channels: dict[str, Any] = {}
+        self._channels: dict[str, Channel] = {}
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -57,8 +57,12 @@ class Upstream:
         return self._channels[domain].unary_stream(rpc)  # type: ignore[no-any-return]
 
     def client_stream(self, domain: str, rpc: str) -> Callable[..., aio.StreamUnaryCall[bytes, bytes]]:
-        """A method of a stream of bytes in, bytes out."""
+        """A method of a stream of bytes in, bytes out; `connected` is awaited before a call."""
         return self._channels[domain].stream_unary(rpc)  # type: ignore[no-any-return]
+
+    async def connected(self, domain: str) -> None:
+        """Waits a moment for a lost connection, as the other methods' calls do by themselves."""
+        await self._channels[domain].connected()
 
     def domains(self) -> list[str]:
         """Names of the services."""

@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 
 from services.kit import context, errors
+from services.kit.connection import Connection, DeferredCall
 
 _OPTIONS: tuple[tuple[str, Any], ...] = (
     (
@@ -28,6 +29,8 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     # A container that starts again has another address; gRPC's own rule is to look no more often than every 30 s.
     ("grpc.dns_min_time_between_resolutions_ms", 1_000),
     ("grpc.lb_policy_name", "round_robin"),
+    # A fresh channel must not wait for the back-off of the one that it replaces.
+    ("grpc.use_local_subchannel_pool", 1),
 )
 
 
@@ -38,11 +41,13 @@ async def open_channel(
     default_timeout: float = 30.0,
     retry: Sequence[str] = (),
     max_message_bytes: int = 64 * 1024 * 1024,
-) -> AsyncIterator[grpc.aio.Channel]:
+) -> AsyncIterator[Channel]:
     """A channel to `target` (host:port, unix:path or any gRPC name) for generated stubs.
 
     Each call gets the smaller of its own `timeout`, or `default_timeout` seconds where it names none, and what is
-    left of the current request; a request whose time is spent raises `DeadlineExceeded` and sends nothing.
+    left of the current request; a request whose time is spent raises `DeadlineExceeded` and sends nothing. A call
+    that finds the connection lost waits for a new one, `connection.PATIENCE` seconds at most; one that sends a stream
+    does not, and `connected` is awaited before it.
 
     `retry` names services (`tiku.llm.v1.LlmService`) or methods (`tiku.llm.v1.LlmService/Embed`) that may be sent
     again, by gRPC itself, when the server is unavailable: those that change nothing when repeated.
@@ -54,11 +59,11 @@ async def open_channel(
     ]
     if retry:
         options.append(("grpc.service_config", _service_config(retry)))
-    channel = grpc.aio.insecure_channel(target, options=options)
+    connection = Connection(lambda: grpc.aio.insecure_channel(target, options=options))
     try:
-        yield _Channel(channel, default_timeout)
+        yield Channel(connection, default_timeout)
     finally:
-        await channel.close(None)
+        await connection.close()
 
 
 def _service_config(retry: Sequence[str]) -> str:
@@ -99,49 +104,70 @@ def time_for(timeout: float) -> float:
 class _Call:
     """A method of the channel as stubs call it."""
 
-    def __init__(self, inner: Any, default_timeout: float) -> None:
-        self._inner = inner
+    def __init__(
+        self, connection: Connection, kind: str, arguments: Any, options: Any, default_timeout: float, *, deferred: bool
+    ) -> None:
+        self._connection = connection
+        self._kind, self._arguments, self._options = kind, arguments, options
         self._default_timeout = default_timeout
+        self._deferred = deferred
+        self._generation = connection.generation
+        self._inner = self._bind()
 
     def __call__(self, *arguments: Any, timeout: float | None = None, metadata: Any = None, **options: Any) -> Any:
-        return self._inner(
-            *arguments,
-            timeout=time_for(self._default_timeout if timeout is None else timeout),
-            metadata=(*outgoing_metadata(), *(metadata or ())),
-            **options,
-        )
+        seconds = time_for(self._default_timeout if timeout is None else timeout)
+        metadata = (*outgoing_metadata(), *(metadata or ()))
+        if self._deferred and self._connection.lost():
+            return DeferredCall(self._connection, seconds, lambda left: self._begin(arguments, left, metadata, options))
+        return self._begin(arguments, seconds, metadata, options)
+
+    def _bind(self) -> Any:
+        return getattr(self._connection.channel, self._kind)(*self._arguments, **self._options)
+
+    def _begin(self, arguments: Any, timeout: float, metadata: Any, options: Any) -> Any:
+        if self._generation != self._connection.generation:
+            self._inner = self._bind()
+            self._generation = self._connection.generation
+        return self._inner(*arguments, timeout=timeout, metadata=metadata, **options)
 
 
-class _Channel(grpc.aio.Channel):
-    """A channel that knows the current request."""
+class Channel(grpc.aio.Channel):
+    """A channel that knows the current request, and finds its service again."""
 
-    def __init__(self, inner: grpc.aio.Channel, default_timeout: float) -> None:
-        self._inner = inner
+    def __init__(self, connection: Connection, default_timeout: float) -> None:
+        self._connection = connection
         self._default_timeout = default_timeout
 
+    async def connected(self) -> None:
+        """Waits for a lost connection, `connection.PATIENCE` seconds at most."""
+        await self._connection.regained()
+
     def unary_unary(self, *arguments: Any, **options: Any) -> Any:
-        return _Call(self._inner.unary_unary(*arguments, **options), self._default_timeout)
+        return self._method("unary_unary", arguments, options, deferred=True)
 
     def unary_stream(self, *arguments: Any, **options: Any) -> Any:
-        return _Call(self._inner.unary_stream(*arguments, **options), self._default_timeout)
+        return self._method("unary_stream", arguments, options, deferred=True)
 
     def stream_unary(self, *arguments: Any, **options: Any) -> Any:
-        return _Call(self._inner.stream_unary(*arguments, **options), self._default_timeout)
+        return self._method("stream_unary", arguments, options, deferred=False)
 
     def stream_stream(self, *arguments: Any, **options: Any) -> Any:
-        return _Call(self._inner.stream_stream(*arguments, **options), self._default_timeout)
+        return self._method("stream_stream", arguments, options, deferred=False)
+
+    def _method(self, kind: str, arguments: Any, options: Any, *, deferred: bool) -> _Call:
+        return _Call(self._connection, kind, arguments, options, self._default_timeout, deferred=deferred)
 
     async def close(self, grace: float | None = None) -> None:
-        await self._inner.close(grace)
+        await self._connection.close()
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
-        return self._inner.get_state(try_to_connect)
+        return self._connection.channel.get_state(try_to_connect)
 
     async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
-        await self._inner.wait_for_state_change(last_observed_state)
+        await self._connection.channel.wait_for_state_change(last_observed_state)
 
     async def channel_ready(self) -> None:
-        await self._inner.channel_ready()
+        await self._connection.channel.channel_ready()
 
     async def __aenter__(self) -> grpc.aio.Channel:
         return self

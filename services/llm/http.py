@@ -32,9 +32,10 @@ class ProviderClient:
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if api_key:
             headers["Authorization"] = f"Bearer {api_key}"
+        # How many calls run at once is decided by admission, which refuses instead of queueing unseen.
+        self._connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ttl_dns_cache=60)
         self._session = aiohttp.ClientSession(
-            # How many calls run at once is decided by admission, which refuses instead of queueing unseen.
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ttl_dns_cache=60),
+            connector=self._connector,
             headers=headers,
             cookie_jar=aiohttp.DummyCookieJar(),
             read_bufsize=64 * 1024,
@@ -77,7 +78,9 @@ class ProviderClient:
                 yield response
         except TikuError:
             raise
-        except aiohttp.ConnectionTimeoutError as error:
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
+            # A container that starts again has another address: the next attempt asks for it.
+            self._connector.clear_dns_cache()
             raise faults.unavailable(self.name, error) from error
         except TimeoutError as error:
             raise faults.timed_out(self.name) from error
