@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import secrets
 import signal
 import socket
 import time
@@ -19,12 +20,24 @@ from rich.table import Table
 from services.client.errors import ApiError, ClientError, StreamCutShort, Unreachable
 from services.client.rest import TikuClient
 from services.demo import script
+from tests.compose import local_model
+from tests.compose.confinement import baked_in, is_healthy, look
 from tests.compose.engine import CommandFailed, Engine, bring_model, build_images, find_engine
 from tests.compose.job import Job, NotHeld
 
 PROJECT = "tiku-test"
 MODEL = "multilingual-e5-small"
-CONTAINERS = ("gateway", "llm", "retrieval", "docs", "exercises", "postgres", "qdrant", "s3", "provider")
+OURS = ("gateway", "llm", "retrieval", "docs", "exercises")
+CONTAINERS = (*OURS, "postgres", "qdrant", "s3", "provider")
+CHECKED = ("postgres", "qdrant")
+SCRIPTED = {
+    "TIKU_LLM_BASE_URL": "http://provider:9000/v1",
+    "TIKU_LLM_MODEL": "scripted",
+    "TIKU_LLM_API_KEY": "none",
+}
+AWAY = ("llm", "retrieval")
+"""Called by other services, and not only by the gateway, which asks for their health."""
+AWAY_SECONDS = 20.0
 READY_SECONDS = 240.0
 RECOVERY_SECONDS = 120.0
 UNAVAILABLE = 503
@@ -92,11 +105,66 @@ async def play(engine: Engine, server: str, kill: Sequence[str]) -> bool:
             except (NotHeld, ClientError) as error:
                 held = False
                 cells.append(f"{type(error).__name__}: {error}")
-                console.print(await logs(engine, service), markup=False, highlight=False)
+                tell(await logs(engine, service))
             table.add_row(f"{service} killed", *map(escape, cells))
-            console.print(f"{service} killed: {', '.join(cells)}", markup=False, highlight=False)
+            tell(f"{service} killed: {', '.join(cells)}")
+        for service in [service for service in AWAY if service in kill]:
+            try:
+                seen = await away(engine, server, service, job)
+            except (NotHeld, ClientError) as error:
+                held = False
+                seen = f"{type(error).__name__}: {error}"
+            tell(f"{service} away for {AWAY_SECONDS:.0f} s: {seen}")
+            table.add_row(f"{service} away", "", escape(seen), "")
     Console(width=140).print(table)
     return held
+
+
+async def away(engine: Engine, server: str, service: str, job: Job) -> str:
+    """A service is stopped for a while, in which its callers ask for it; what is said once it is ready is served.
+
+    Raises:
+        NotHeld or ClientError: something was refused after the gateway called the service ready.
+    """
+    container = await engine.container(service)
+    await engine("stop", container)
+    stopped = time.monotonic()
+    while time.monotonic() - stopped < AWAY_SECONDS:
+        try:
+            await job.play(f"without-{service}", at_most=1.0)
+        except (NotHeld, ClientError, TimeoutError):
+            await asyncio.sleep(0.5)
+    await engine("start", container)
+    ready = await until_ready(server)
+    began = time.monotonic()
+    done = await job.play(f"{service}-back")
+    return f"ready {ready:.1f} s after its start, then at once, in {time.monotonic() - began:.1f} s: {done}"
+
+
+async def confined(engine: Engine, services: Sequence[str]) -> None:
+    """Says what each container is allowed and holds. Raises NotHeld where one is allowed too much."""
+    faults = [*await baked_in(engine, "tiku:latest")]
+    for service in services:
+        seen = await look(engine, service)
+        tell(seen.line)
+        faults.extend(seen.faults)
+    for service in CHECKED:
+        if not await is_healthy(engine, service):
+            faults.append(f"{service} fails its health check")
+    if faults:
+        raise NotHeld("; ".join(faults))
+
+
+async def play_local_model(engine: Engine, server: str) -> bool:
+    """A chat and a cited answer by the model of the profile."""
+    await confined(engine, [*OURS, local_model.CONTAINER])
+    for line in await local_model.play(server):
+        tell(line)
+    return True
+
+
+def tell(line: str) -> None:
+    console.print(line, markup=False, highlight=False)
 
 
 def stop_on_sigterm() -> None:
@@ -112,31 +180,38 @@ async def main(arguments: argparse.Namespace) -> int:
     server = f"http://127.0.0.1:{port}"
     environment = {
         "TIKU_PORT": str(port),
-        "TIKU_LLM_BASE_URL": "http://provider:9000/v1",
-        "TIKU_LLM_MODEL": "scripted",
-        "TIKU_LLM_API_KEY": "none",
+        "TIKU_POSTGRES_PASSWORD": secrets.token_hex(16),
+        "TIKU_S3_SECRET_ACCESS_KEY": secrets.token_hex(16),
+        **(local_model.ENVIRONMENT if arguments.local_model else SCRIPTED),
     }
+    profiles = (local_model.PROFILE,) if arguments.local_model else ()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    engine = await find_engine(PROJECT, environment, cache / "tiku" / "podman-compose")
+    engine = await find_engine(PROJECT, environment, profiles, cache / "tiku" / "podman-compose")
     if not arguments.no_build:
-        await build_images(engine)
+        await build_images(engine, tell)
     await engine.down()
     try:
-        if not await bring_model(engine, MODEL):
-            console.print(f"{MODEL} is not in this machine's cache: the stack pulls it")
+        for model in (MODEL, *([local_model.WEIGHTS] if arguments.local_model else [])):
+            if not await bring_model(engine, model):
+                tell(f"{model} is not in this machine's cache: the stack pulls it")
+        began = time.monotonic()
         await engine.compose("up", "-d", "--no-build")
-        console.print(f"ready after {await until_ready(server):.1f} s at {server}")
+        tell(f"containers started in {time.monotonic() - began:.1f} s")
+        tell(f"ready after {await until_ready(server):.1f} s at {server}")
+        if arguments.local_model:
+            return 0 if await play_local_model(engine, server) else 1
+        await confined(engine, OURS)
         return 0 if await play(engine, server, arguments.kill or CONTAINERS) else 1
     except (NotHeld, ClientError, CommandFailed) as error:
         console.print(f"[red]{type(error).__name__}:[/] ", end="")
-        console.print(str(error), markup=False, highlight=False)
-        for service in CONTAINERS:
+        tell(str(error))
+        for service in (*CONTAINERS, *([local_model.CONTAINER] if arguments.local_model else [])):
             console.rule(service)
-            console.print(await logs(engine, service), markup=False, highlight=False)
+            tell(await logs(engine, service))
         return 1
     finally:
         if arguments.keep:
-            console.print(f"left up at {server}, as the project {PROJECT}")
+            tell(f"left up at {server}, as the project {PROJECT}")
         else:
             await engine.down()
 
@@ -151,6 +226,7 @@ async def logs(engine: Engine, service: str) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="tests/compose/run", description=__doc__)
     parser.add_argument("--no-build", action="store_true", help="use the images of the last run")
+    parser.add_argument("--local-model", action="store_true", help="the profile of that name, and no kills")
     parser.add_argument("--kill", nargs="+", choices=CONTAINERS, help="kill these only")
     parser.add_argument("--keep", action="store_true", help="leave the stack up")
     raise SystemExit(asyncio.run(main(parser.parse_args())))

@@ -7,7 +7,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,12 +52,12 @@ class Engine:
     compose_command: tuple[str, ...]
     project: str
     environment: Mapping[str, str]
+    profiles: tuple[str, ...] = ()
 
     async def compose(self, *arguments: str, quiet: bool = True) -> str:
-        files = ("-f", str(ROOT / "docker-compose.yml"), "-f", str(HERE / "docker-compose.override.yml"))
-        return await run(
-            *self.compose_command, "-p", self.project, *files, *arguments, environment=self.environment, quiet=quiet
-        )
+        options = ["-p", self.project, *(f"--profile={profile}" for profile in self.profiles)]
+        options += ["-f", str(ROOT / "docker-compose.yml"), "-f", str(HERE / "docker-compose.override.yml")]
+        return await run(*self.compose_command, *options, *arguments, environment=self.environment, quiet=quiet)
 
     async def down(self) -> None:
         """Removes the project's containers, networks and volumes."""
@@ -84,29 +85,38 @@ class Engine:
         raise CommandFailed(f"no container of {service} in the project {self.project}")
 
 
-async def find_engine(project: str, environment: Mapping[str, str], workplace: Path) -> Engine:
+async def find_engine(
+    project: str, environment: Mapping[str, str], profiles: tuple[str, ...], workplace: Path
+) -> Engine:
     """Podman and podman-compose, which is installed into `workplace` if need be; docker and its compose otherwise."""
     if shutil.which("podman") is None:
-        return Engine("docker", ("docker", "compose"), project, environment)
+        return Engine("docker", ("docker", "compose"), project, environment, profiles)
     compose = shutil.which("podman-compose")
     if compose is None:
         compose = str(workplace / "bin" / "podman-compose")
         if not await asyncio.to_thread(Path(compose).exists):
             await run(sys.executable, "-m", "venv", str(workplace))
             await run(str(workplace / "bin" / "pip"), "install", "--quiet", PODMAN_COMPOSE)
-    return Engine("podman", (compose,), project, environment)
+    return Engine("podman", (compose,), project, environment, profiles)
 
 
-async def build_images(engine: Engine) -> None:
-    """The image of the services, the one that pulls models, and the stand-ins."""
+async def build_images(engine: Engine, tell: Callable[[str], None]) -> None:
+    """The image of the services, the one that pulls models, and the stand-ins; `tell` hears how long each took."""
+
+    async def build(tag: str, *arguments: str) -> None:
+        began = time.monotonic()
+        await engine.build(tag, *arguments)
+        megabytes = int(await engine("image", "inspect", "--format", "{{.Size}}", tag)) / 1e6
+        tell(f"{tag} built in {time.monotonic() - began:.0f} s, {megabytes:.0f} MB")
+
     dockerfile = ("-f", "deploy/Dockerfile")
-    await engine.build("tiku:latest", *dockerfile, ".")
-    await engine.build("tiku-models:latest", *dockerfile, "--target", "models", ".")
-    await engine.build("tiku-test-postgres:latest", "-f", str(HERE / "Dockerfile.postgres"), str(HERE))
+    await build("tiku:latest", *dockerfile, ".")
+    await build("tiku-models:latest", *dockerfile, "--target", "models", ".")
+    await build("tiku-test-postgres:latest", "-f", str(HERE / "Dockerfile.postgres"), str(HERE))
     with tempfile.TemporaryDirectory() as context:
         for file in (HERE / "Dockerfile.s3", s3_server()):
             await asyncio.to_thread(shutil.copy, file, context)
-        await engine.build("tiku-test-s3:latest", "-f", str(Path(context) / "Dockerfile.s3"), context)
+        await build("tiku-test-s3:latest", "-f", str(Path(context) / "Dockerfile.s3"), context)
 
 
 def s3_server() -> Path:

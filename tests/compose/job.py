@@ -38,10 +38,19 @@ class Job:
         self._quiet = Console(quiet=True)
         self._kept: tuple[docs_pb2.Document, str, pb.Exercise] | None = None
 
-    async def play(self, name: str) -> str:
-        """Upload a text of its own, ask, generate, answer, grade; gives a line of figures. Raises NotHeld."""
-        document = await self._index(name)
-        cited = await self._ask(document)
+    async def play(self, name: str, *, at_most: float | None = None) -> str:
+        """Upload a text of its own, ask, generate, answer, grade; gives a line of figures.
+
+        Raises:
+            NotHeld: something is not as it has to be.
+            TimeoutError: it took longer than `at_most` seconds.
+        """
+        async with asyncio.timeout(at_most):
+            return await self._play(name)
+
+    async def _play(self, name: str) -> str:
+        document = await self.index(name)
+        cited = await self.ask(document)
         exercise = await self._generate(document)
         planned = plan(exercise.questions)
         submission = await self._client.submit(exercise.exercise_id, [one.answer for one in planned])
@@ -64,10 +73,11 @@ class Job:
             raise NotHeld("the first document's text is another")
         if (await self._client.exercise(exercise.exercise_id, include_answers=True)).questions != exercise.questions:
             raise NotHeld("the first exercise is another")
-        cited = await self._ask(document)
+        cited = await self.ask(document)
         return f"rows, text, exercise, vectors ({cited} cited)"
 
-    async def _index(self, name: str) -> docs_pb2.Document:
+    async def index(self, name: str) -> docs_pb2.Document:
+        """Uploads a text of its own and waits until it can be found. Raises NotHeld."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / f"{name}.md"
             await asyncio.to_thread(file.write_text, TEXT.format(name=name), encoding="utf-8")
@@ -78,7 +88,8 @@ class Job:
                     raise NotHeld(f"indexing failed: {event.failed.message} [{event.failed.reason}]")
         return await self._client.document(document.document_id)
 
-    async def _ask(self, document: docs_pb2.Document) -> int:
+    async def ask(self, document: docs_pb2.Document) -> int:
+        """How many citations the answer to `QUESTION` has. Raises NotHeld where it has none, or is another answer."""
         async with aclosing(self._client.answer(QUESTION, [document.document_id])) as events:
             answered = await show_answer(self._quiet, events)
         if answered.outcome != retrieval_pb2.ANSWER_OUTCOME_ANSWERED or not answered.citations:

@@ -14,7 +14,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from aiohttp import web
@@ -23,6 +23,10 @@ MODEL = "scripted"
 _PIECE_CHARACTERS = 24
 _PIECE_SECONDS = 0.002
 _TERM = re.compile(r"[A-Za-z]{5,}|[\u3400-\u9fff]{2,4}")
+_LISTED = re.compile(
+    r"([\u3400-\u9fff]{2,4})(?:、|和|与)([\u3400-\u9fff]{2,4})|([A-Za-z-]{3,})(?:, and|, or|,| and| or) (?:the |an? )?"
+    r"([A-Za-z-]{3,})"
+)
 _SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？]")
 _FOCUS = re.compile(r"^(?:Ask about this sentence: |请考查这句话：)(.+)$", re.MULTILINE)
 _MATERIAL = re.compile(r"^(?:Material:|材料：)\n(.*?)\n\n", re.DOTALL)
@@ -30,14 +34,36 @@ _QUESTION = re.compile(r"^(?:Question: |问题：)(.+)$", re.MULTILINE)
 _PASSAGE = re.compile(r"^\[(\d+)\] (.*?)(?=^\[\d+\] |^Question: |^问题：|\Z)", re.MULTILINE | re.DOTALL)
 
 
-def reply(messages: list[dict[str, Any]], schema_name: str) -> str:
-    """What the assistant says to a prompt of `retrieval.prompting`, `exercises.prompting` or `short_answers`."""
-    prompt = str(messages[-1]["content"])
-    if schema_name == "short_answer_grade":
-        return _json(graded(json.loads(prompt)))
-    if schema_name:
-        return _json(question(schema_name, prompt))
-    return answer(prompt)
+class Assistant:
+    """What the assistant says; it remembers the questions that it wrote, to answer them itself."""
+
+    def __init__(self) -> None:
+        self._written: dict[str, dict[str, Any]] = {}
+
+    def reply(self, messages: list[dict[str, Any]], schema_name: str, fields: Iterable[str]) -> str:
+        """The answer to a prompt of `retrieval.prompting`, `exercises.prompting`, `confirming` or `short_answers`."""
+        prompt = str(messages[-1]["content"])
+        if schema_name == "short_answer_grade":
+            return _json(graded(json.loads(prompt)))
+        if schema_name == "confirmed_answer":
+            return _json({"answer": self._confirmed(prompt)})
+        if schema_name:
+            made = question(schema_name, prompt, false="original" in fields)
+            self._written[made.get("stem", made["quote"])] = made
+            return _json(made)
+        return answer(prompt)
+
+    def _confirmed(self, prompt: str) -> Any:
+        """The key of the question in the prompt."""
+        made = self._written[max((stem for stem in self._written if stem in prompt), key=len)]
+        options = re.findall(r"^([A-Z])\. (.+)$", prompt, re.MULTILINE)
+        if "distractors" in made:
+            return next(letter for letter, text in options if text == made["answer"])
+        if "correct" in made:
+            return [letter for letter, text in options if text in made["correct"]]
+        if "rubric" in made:
+            return next(letter for letter, text in options if text in made["quote"])
+        return made.get("answer", True)
 
 
 def answer(prompt: str) -> str:
@@ -54,8 +80,9 @@ def answer(prompt: str) -> str:
     return f"{sentence} [{number}]"
 
 
-def question(kind: str, prompt: str) -> dict[str, Any]:
-    """A question of the kind that the schema is named after, about the sentence in focus."""
+def question(kind: str, prompt: str, *, false: bool) -> dict[str, Any]:
+    """A question of the kind that the schema is named after, about the sentence in focus; a statement is to be made
+    `false` or not."""
     found = _MATERIAL.search(prompt)
     material = found[1] if found else prompt
     focused = _FOCUS.search(prompt)
@@ -71,12 +98,18 @@ def question(kind: str, prompt: str) -> dict[str, Any]:
             made["stem"] = f"哪个词可以填入“{gapped}”？" if chinese else f"Which word completes this: {gapped}"
             made |= {"answer": term, "distractors": outside[:3]}
         case "multiple_choice":
-            rest = gapped.replace(inside[1], "____", 1)
+            listed = _LISTED.search(quote)
+            right = [item for item in listed.groups() if item] if listed else inside[:2]
+            rest = quote.replace(right[0], "____", 1).replace(right[1], "____", 1)
             made["stem"] = f"哪些词可以填入“{rest}”？（多选）" if chinese else f"{rest} Choose all that apply."
-            made |= {"correct": [term, inside[1]], "wrong": outside[:2]}
+            made |= {"correct": right, "wrong": outside[:2]}
         case "true_false":
-            false = bool(outside) and ("truth is false" in prompt or "truth 为 false" in prompt)
-            made |= {"stem": quote.replace(term, outside[0], 1) if false else quote, "truth": not false}
+            made = {"quote": quote}
+            if false:
+                other = next((new for new in outside if not set(new[:5]) & set(term)), "none")
+                made |= {"original": term, "changed": other}
+            else:
+                made["stem"] = quote
         case "fill_in_the_blank":
             made |= {"stem": gapped, "answer": term}
         case _:
@@ -109,11 +142,15 @@ def _json(value: dict[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+_ASSISTANT = web.AppKey("assistant", Assistant)
+
+
 async def chat(request: web.Request) -> web.StreamResponse:
     """POST /v1/chat/completions, whole or as server-sent events."""
     body = await request.json()
     schema = (body.get("response_format") or {}).get("json_schema") or {}
-    text = reply(body["messages"], str(schema.get("name") or ""))
+    fields = (schema.get("schema") or {}).get("properties") or {}
+    text = request.app[_ASSISTANT].reply(body["messages"], str(schema.get("name") or ""), fields)
     usage = {"prompt_tokens": len(str(body["messages"])) // 4, "completion_tokens": len(text) // 4 + 1}
     usage["total_tokens"] = sum(usage.values())
     head = {"id": "chatcmpl-scripted", "created": int(time.time()), "model": MODEL}
@@ -149,6 +186,7 @@ async def models(_: web.Request) -> web.Response:
 def main() -> None:
     """Serves until SIGTERM."""
     app = web.Application()
+    app[_ASSISTANT] = Assistant()
     app.add_routes([web.post("/v1/chat/completions", chat), web.get("/v1/models", models)])
     web.run_app(app, port=int(sys.argv[1]), print=None)
 
