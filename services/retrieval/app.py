@@ -1,15 +1,19 @@
 """Composition root of the retrieval service."""
 
+import asyncio
 from contextlib import AsyncExitStack
 
 from services.kit.channels import open_channel
 from services.kit.server import App, Registration
+from services.retrieval import calibrations
 from services.retrieval.answering import Answerer
+from services.retrieval.calibration import Calibrations
+from services.retrieval.centring import Centring
 from services.retrieval.clients.llm import RETRIED, LlmChatModel, LlmEmbedder, LlmReranker
 from services.retrieval.extracting import Extractor
 from services.retrieval.graph_servicer import GraphServicer
 from services.retrieval.indexing import Indexer
-from services.retrieval.relevance import E5_SMALL, RelevanceGate
+from services.retrieval.relevance import RelevanceGate
 from services.retrieval.retrieving import Retriever
 from services.retrieval.searching import VectorLeg
 from services.retrieval.servicer import RetrievalServicer
@@ -32,7 +36,9 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
     channel = await stack.enter_async_context(open_channel(settings.llm_target, retry=RETRIED))
     llm = llm_pb2_grpc.LlmServiceStub(channel)
     embedder = LlmEmbedder(llm)
-    vector_leg = VectorLeg(embedder, store)
+    known = Calibrations(await asyncio.to_thread(calibrations.load))
+    centring = Centring(known)
+    vector_leg = VectorLeg(embedder, store, centring)
     retriever = Retriever(
         [vector_leg],
         store,
@@ -42,7 +48,7 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
     )
     answerer = Answerer(
         retriever,
-        RelevanceGate({"multilingual-e5-small": E5_SMALL}, settings.relevance_threshold),
+        RelevanceGate(known, settings.relevance_threshold),
         LlmChatModel(llm, settings.answer_timeout_seconds),
         Extractor(embedder),
         context_tokens=settings.answer_context_tokens,
@@ -53,7 +59,7 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
         registrations=[
             Registration(
                 retrieval_pb2_grpc.add_RetrievalServiceServicer_to_server,
-                RetrievalServicer(Indexer(store), vector_leg, retriever, answerer),
+                RetrievalServicer(Indexer(store, centring), vector_leg, retriever, answerer),
                 "tiku.retrieval.v1.RetrievalService",
             ),
             Registration(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from services.kit.errors import FieldViolation, InvalidArgument
+from services.retrieval.centring import Centring
 from services.retrieval.passage import Chunk, EmbeddedChunk
 from services.retrieval.ports import VectorStore
 
@@ -15,8 +16,9 @@ _YIELD_EVERY = 64  # chunks checked between two turns of the loop; about 2 ms of
 class Indexer:
     """Checks chunks as a whole, then stores them: a request with one bad chunk writes nothing."""
 
-    def __init__(self, store: VectorStore) -> None:
+    def __init__(self, store: VectorStore, centring: Centring) -> None:
         self._store = store
+        self._centring = centring
 
     async def index(self, model: str, owner: str, chunks: Sequence[EmbeddedChunk]) -> int:
         """Store ``chunks`` with vectors of ``model`` and return how many are stored.
@@ -24,12 +26,21 @@ class Indexer:
         Raises InvalidArgument naming each field that breaks a rule (the first 16 of them).
         """
         await self._check(chunks)
-        await self._store.upsert(model, owner, chunks)
+        await self._store.upsert(self._centring.space(model), owner, await self._centre(model, chunks))
         return len(chunks)
 
     async def delete_document(self, owner: str, document_id: str) -> None:
         """Remove every chunk of a document; one that is not there is no error."""
         await self._store.delete_document(owner, document_id)
+
+    async def _centre(self, model: str, chunks: Sequence[EmbeddedChunk]) -> list[EmbeddedChunk]:
+        centred: list[EmbeddedChunk] = []
+        for position, embedded in enumerate(chunks):
+            vector = self._centring.passage(model, embedded.chunk.text, embedded.vector)
+            centred.append(EmbeddedChunk(embedded.chunk, vector))
+            if position % _YIELD_EVERY == _YIELD_EVERY - 1:
+                await asyncio.sleep(0)
+        return centred
 
     async def _check(self, chunks: Sequence[EmbeddedChunk]) -> None:
         violations: list[FieldViolation] = []

@@ -20,7 +20,7 @@ class RetrievalSettings(ServiceSettings):
     rerank_base_url: str = Field("", description="Where the llm service finds its reranker; set, it turns rerank on.")
     rerank_timeout_seconds: float = Field(10.0, gt=0)
     relevance_threshold: float | None = Field(
-        None, description="Least cosine of a passage that may answer; by default the embedding model's measured one."
+        None, description="Least relevance of a passage that may answer; by default the embedding model's own."
     )
     answer_context_tokens: int = Field(
         4096, ge=1024, description="Tokens that question, passages and answer share: the chat model's context a slot."

@@ -5,10 +5,22 @@ import math
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 
+from services.retrieval.calibration import Calibration, Calibrations
+from services.retrieval.centring import Centring
 from services.retrieval.passage import Chunk, Hit
 from services.retrieval.ports import ChatFinish, LegQuery, QueryEmbedding, Usage
+from services.retrieval.terms import Script
 
 DOCUMENT = "00000000-0000-7000-8000-000000000001"
+MODEL = "multilingual-e5-small"
+THRESHOLDS: dict[tuple[Script, Script], float] = {
+    ("latin", "latin"): 0.5,
+    ("zh", "zh"): 0.5,
+    ("zh", "latin"): 0.2,
+    ("latin", "zh"): 0.2,
+}
+GATED = Calibrations({MODEL: Calibration(0.4, THRESHOLDS, {}, {})})
+PLAIN = Centring(Calibrations({}))
 
 
 def chunk(text: str, ordinal: int = 0, document_id: str = DOCUMENT, start: int | None = None) -> Chunk:
@@ -17,8 +29,8 @@ def chunk(text: str, ordinal: int = 0, document_id: str = DOCUMENT, start: int |
     return Chunk(chunk_id, document_id, "notes.pdf", ordinal, text, ordinal + 1, first, first + len(text))
 
 
-def hit(text: str, ordinal: int = 0, score: float = 0.9) -> Hit:
-    return Hit(chunk(text, ordinal), score, ("vector",), score, "multilingual-e5-small")
+def hit(text: str, ordinal: int = 0, score: float = 0.6) -> Hit:
+    return Hit(chunk(text, ordinal), score, ("vector",), score, MODEL)
 
 
 def query(text: str, limit: int = 5, documents: tuple[str, ...] = ()) -> LegQuery:

@@ -5,25 +5,26 @@ import pytest
 
 from services.kit.errors import FailedPrecondition, InvalidArgument, Unavailable
 from services.retrieval.answering import Answerer, Done, Event, Outcome, Sources
+from services.retrieval.calibration import Calibrations
 from services.retrieval.citing import Citation, Delta
 from services.retrieval.extracting import Extractor
 from services.retrieval.passage import EmbeddedChunk, Hit
-from services.retrieval.relevance import E5_SMALL, RelevanceGate
+from services.retrieval.relevance import RelevanceGate
 from services.retrieval.retrieving import Retriever
 from services.retrieval.stores.memory import MemoryVectorStore
-from tests.unit.retrieval.fakes import ScriptedChat, ScriptedLeg, WordEmbedder, chunk, hit, query
+from tests.unit.retrieval.fakes import GATED, ScriptedChat, ScriptedLeg, WordEmbedder, chunk, hit, query
 
 QUESTION = "At what temperature does water boil?"
 HITS = [
-    hit("Water is wet. Water boils at a temperature of 100 degrees Celsius.", 0, 0.88),
-    hit("Ice melts at zero degrees. Snow is white.", 1, 0.84),
+    hit("Water is wet. Water boils at a temperature of 100 degrees Celsius.", 0, 0.6),
+    hit("Ice melts at zero degrees. Snow is white.", 1, 0.5),
 ]
 NO_CHAT = FailedPrecondition("No chat model is configured.", reason="NO_CHAT_PROVIDER")
 
 
 def answerer(chat: ScriptedChat, hits: Sequence[Hit] = HITS, embedder: WordEmbedder | None = None) -> Answerer:
     retriever = Retriever([ScriptedLeg("vector", hits)], MemoryVectorStore())
-    gate = RelevanceGate({"multilingual-e5-small": E5_SMALL})
+    gate = RelevanceGate(GATED)
     return Answerer(retriever, gate, chat, Extractor(embedder or WordEmbedder()))
 
 
@@ -58,7 +59,7 @@ async def test_a_cited_answer() -> None:
 
 async def test_an_irrelevant_question_asks_no_model_and_shows_no_source() -> None:
     chat = ScriptedChat(["Lima [1]."])
-    events, done = await ask(chat, "Who won the election in Peru?", [hit("Water is wet.", score=0.78)])
+    events, done = await ask(chat, "Who won the election in Peru?", [hit("Water is wet.", score=0.3)])
     assert done.outcome is Outcome.NOT_IN_MATERIAL
     assert events[0] == Sources(())
     assert done.model == ""
@@ -72,7 +73,7 @@ async def test_a_question_about_the_whole_is_read_evenly_and_not_refused() -> No
     await store.upsert("m", "alice", chunks)
     chat = ScriptedChat(["It lists facts [1]."])
     retriever = Retriever([ScriptedLeg("vector", HITS)], store)
-    subject = Answerer(retriever, RelevanceGate({}), chat, Extractor(WordEmbedder()))
+    subject = Answerer(retriever, RelevanceGate(Calibrations({})), chat, Extractor(WordEmbedder()))
     events = [event async for event in subject.answer(query("What is this document about?", 4, (document,)))]
     assert isinstance(events[0], Sources)
     assert [source.quote for source in events[0].sources] == [f"Fact number {i}." for i in (5, 15, 25, 35)]
@@ -81,14 +82,14 @@ async def test_a_question_about_the_whole_is_read_evenly_and_not_refused() -> No
 
 
 async def test_without_documents_the_nearest_passages_speak_for_the_whole() -> None:
-    _, done = await ask(ScriptedChat(["Water [1]."]), "Summarize the text.", [hit("Water is wet.", score=0.7)])
+    _, done = await ask(ScriptedChat(["Water [1]."]), "Summarize the text.", [hit("Water is wet.", score=0.1)])
     assert done.outcome is Outcome.ANSWERED
     _, done = await ask(ScriptedChat(["Water [1]."]), "Summarize the text.", [])
     assert done.outcome is Outcome.NOT_IN_MATERIAL
 
 
 async def test_a_refusal_is_said_in_the_questions_language() -> None:
-    _, done = await ask(ScriptedChat([]), "秘鲁选举谁赢了？", [hit("光合作用需要光照。", score=0.85)])
+    _, done = await ask(ScriptedChat([]), "秘鲁选举谁赢了？", [hit("光合作用需要光照。", score=0.3)])
     assert done.text.startswith("资料中没有")
 
 

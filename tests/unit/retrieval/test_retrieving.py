@@ -58,12 +58,12 @@ async def test_a_slow_leg_is_cancelled_and_reported() -> None:
 
 async def test_a_leg_gets_a_share_of_what_is_left() -> None:
     slow = ScriptedLeg("slow", delay=30)
-    token = context.enter(context.RequestContext(deadline=asyncio.get_running_loop().time() + 0.1))
+    token = context.enter(context.RequestContext(deadline=asyncio.get_running_loop().time() + 1))
     try:
         began = time.monotonic()
         with pytest.raises(DeadlineExceeded):
-            await retriever(slow, leg_timeout=20).retrieve(query("q"))
-        assert time.monotonic() - began < 0.1
+            await retriever(slow, reranker=Reverse(), leg_timeout=20).retrieve(query("q"))
+        assert 0.65 < time.monotonic() - began < 1
     finally:
         context.leave(token)
 
@@ -107,7 +107,7 @@ async def test_rerank_decides_the_order_among_more_candidates_than_asked() -> No
     assert leg.queries[0].limit == 12
     assert [h.chunk.text for h in found.hits] == ["11", "10", "9"]
     assert found.hits[0].score == 11.0
-    assert found.hits[0].similarity == 0.9
+    assert found.hits[0].similarity == 0.6
 
 
 @pytest.mark.parametrize("reranker", [Reverse(Unavailable("down")), Reverse(delay=30)])

@@ -1,0 +1,55 @@
+"""The default embedding model in the benchmark's own process, one thread."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.retrieval.ports import QueryEmbedding
+
+MODEL = "multilingual-e5-small"
+
+
+class Model:
+    """Embeds every text once; with a cache file, once for all runs. A ``ports.Embedder``."""
+
+    def __init__(self, folder: Path, cache: Path | None = None) -> None:
+        import torch
+        from sentence_transformers import SentenceTransformer
+
+        torch.set_num_threads(1)
+        self._model = SentenceTransformer(str(folder), device="cpu")
+        self._cache = cache
+        self._known: dict[str, NDArray[np.float32]] = {}
+        if cache is not None and cache.is_file():
+            with np.load(cache) as kept:
+                self._known = dict(zip(kept["texts"].tolist(), kept["vectors"], strict=True))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._cache is not None:
+            np.savez(self._cache, texts=np.array(list(self._known)), vectors=np.stack(list(self._known.values())))
+
+    def embed(self, prefix: str, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Return one unit vector a text."""
+        new = sorted({prefix + text for text in texts} - self._known.keys(), key=len)
+        if new:
+            vectors = self._model.encode(new, batch_size=16, normalize_embeddings=True, show_progress_bar=False)
+            self._known.update(zip(new, vectors, strict=True))
+        return [self._known[prefix + text] for text in texts]
+
+    async def embed_query(self, text: str) -> QueryEmbedding:
+        """Embed a question; see ``ports.Embedder``."""
+        vectors = await asyncio.to_thread(self.embed, "query: ", [text])
+        return QueryEmbedding(MODEL, vectors[0].tolist())
+
+    async def embed_passages(self, texts: Sequence[str], model: str) -> list[Sequence[float]]:
+        """Embed texts to be found; see ``ports.Embedder``."""
+        vectors = await asyncio.to_thread(self.embed, "passage: ", texts)
+        return [vector.tolist() for vector in vectors]

@@ -1,0 +1,24 @@
+import math
+
+import numpy as np
+
+from services.retrieval import calibrations
+from services.retrieval.calibration import Calibrations
+
+
+def test_the_default_models_calibration_ships_whole() -> None:
+    known = Calibrations(calibrations.load()).of("intfloat/Multilingual-E5-Small")
+    assert known is not None
+    for means in (known.questions, known.passages):
+        assert set(means) == {"latin", "zh"}
+        # The mean of unit vectors is shorter than one; of texts in one language, not by much.
+        assert all(mean.shape == (384,) and 0.8 < np.linalg.norm(mean) < 1 for mean in means.values())
+    within = [known.thresholds["latin", "latin"], known.thresholds["zh", "zh"]]
+    across = [known.thresholds["zh", "latin"], known.thresholds["latin", "zh"]]
+    # Terms add to relevance within a language only, so less has to be enough across.
+    assert 0 < max(across) < min(within) < 1 + known.weight
+    assert math.isfinite(known.weight)
+
+
+def test_a_model_that_nothing_is_known_of_has_no_calibration() -> None:
+    assert Calibrations(calibrations.load()).of("text-embedding-9") is None
