@@ -76,6 +76,8 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
             in_flight=settings.exercises_questions_in_flight,
             retries=settings.exercises_model_retries,
             question_seconds=settings.exercises_question_seconds,
+            verify_keys=settings.exercises_verify_keys,
+            confirmation_seconds=settings.exercises_confirmation_seconds,
         ),
     )
     grader = ShortAnswerGrader(model, ShortAnswerLimits(seconds=settings.exercises_grading_seconds))

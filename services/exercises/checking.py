@@ -10,16 +10,18 @@
 | the stem says something and stands alone: no "the passage above", "根据上文" | EMPTY_STEM, STEM_REFERS_TO_PASSAGE |
 | the stem is a whole question or gapped sentence; of true/false a statement | STEM_IS_FRAGMENT, STEM_IS_NO_STATEMENT |
 | the stem is no question that the material itself asks | STEM_COPIES_MATERIAL |
+| the stem of a model names something that its answer is about, beside the topic of the document | STEM_TOO_VAGUE |
 | the stem does not say its answer | STEM_LEAKS_ANSWER |
 | choices: 3 to 8 options, none empty, no two equal | OPTION_COUNT, EMPTY_OPTION, EQUAL_OPTIONS |
 | choices: no "all of the above", "以上都对" | OPTION_REFERS_TO_OPTIONS |
 | single choice: exactly one right option | NO_SINGLE_KEY |
 | multiple choice: at least two right options and one wrong | NO_MULTIPLE_KEY |
 | multiple choice: the quote holds no wrong option | KEY_CONTRADICTS_SOURCE |
+| multiple choice of a model: the right options stand in one list of the quote | ANSWERS_NOT_LISTED |
 | choices: each right option shares a word, and every number, with the quote | ANSWER_NOT_IN_QUOTE |
 | true/false: the statement rests on the quote | ANSWER_NOT_IN_QUOTE |
 | true/false: a truth is given | NO_TRUTH |
-| true/false: it agrees with the words, numbers and negations of the source | KEY_CONTRADICTS_SOURCE |
+| true/false: it says what the quote says; or would, but for an exchange that contradicts it | KEY_CONTRADICTS_SOURCE |
 | gaps: as many as answers, at least one, each answer in the quote | GAP_COUNT, ANSWER_NOT_IN_QUOTE |
 | short answer: a reference that rests on the quote | NO_REFERENCE, ANSWER_NOT_IN_QUOTE |
 | short answer: a rubric of 1 to 6 points | NO_RUBRIC |
@@ -29,14 +31,16 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from services.exercises.languages import CHINESE, ENGLISH, fits, language_of
+from services.exercises.listing import stand_in_list
 from services.exercises.prompting import echoes, echoes_example
-from services.exercises.question import GAP, Draft, Passage, QuestionKind, Source
+from services.exercises.question import GAP, Draft, Generator, Passage, QuestionKind, Source
 from services.exercises.quoting import locate, source_of
+from services.exercises.statements import contradicts, is_verbatim, mentions, numbers, says_the_same, undone
+from services.exercises.stems import is_vague
 from services.exercises.texts import bigrams, fold, similarity
 from services.exercises.words import units
 
@@ -61,6 +65,7 @@ class Refusal(StrEnum):
     STEM_IS_FRAGMENT = "STEM_IS_FRAGMENT"
     STEM_IS_NO_STATEMENT = "STEM_IS_NO_STATEMENT"
     STEM_COPIES_MATERIAL = "STEM_COPIES_MATERIAL"
+    STEM_TOO_VAGUE = "STEM_TOO_VAGUE"
     STEM_LEAKS_ANSWER = "STEM_LEAKS_ANSWER"
     OPTION_COUNT = "OPTION_COUNT"
     EMPTY_OPTION = "EMPTY_OPTION"
@@ -72,10 +77,12 @@ class Refusal(StrEnum):
     KEY_CONTRADICTS_SOURCE = "KEY_CONTRADICTS_SOURCE"
     GAP_COUNT = "GAP_COUNT"
     ANSWER_NOT_IN_QUOTE = "ANSWER_NOT_IN_QUOTE"
+    ANSWERS_NOT_LISTED = "ANSWERS_NOT_LISTED"
     NO_REFERENCE = "NO_REFERENCE"
     NO_RUBRIC = "NO_RUBRIC"
     NO_EXPLANATION = "NO_EXPLANATION"
     EXPLANATION_REFERS_TO_PASSAGE = "EXPLANATION_REFERS_TO_PASSAGE"
+    KEY_NOT_CONFIRMED = "KEY_NOT_CONFIRMED"
     MODEL_FAILED = "MODEL_FAILED"
 
 
@@ -105,9 +112,15 @@ class Accepted:
         self._stems.append(stem)
         self._keys.add(key)
 
+    def forget(self, draft: Draft, source: Source) -> None:
+        """Takes out a question that was taken in and is refused after all."""
+        self._stems.remove(bigrams(fold(draft.stem)))
+        self._keys.remove((fold(source.quote), _key_text(draft)))
+
 
 _EN_PASSAGE_REFERENCE = re.compile(
     r"\b(?:in|from|to|of|by|with|does) (?:the|this|that) (?:passage|text|paragraph|excerpt|material)\b"
+    r"|\b(?:in|by) this way\b|\bthis (?:sentence|statement)\b"
     r"|\b(?:the|this) (?:passage|excerpt|paragraph)\b|\b(?:mentioned|described|stated|given|listed) above\b"
     r"|\b(?:passage|text|paragraph|sentence)s? (?:above|below)\b|\baccording to the (?:text|passage"
     r"|material|article)\b",
@@ -174,10 +187,6 @@ _TASK = {
         re.IGNORECASE,
     ),
 }
-_NEGATION = re.compile(
-    r"(?<![差])不(?![断同仅但论管])|没有?|无(?!论)|非(?!常|洲)|未(?!来)|\b(?:not|no|never|cannot|without|neither|nor)\b|n[’']t\b",
-    re.IGNORECASE,
-)
 
 
 def check(draft: Draft, passage: Passage, accepted: Accepted) -> Source:
@@ -213,6 +222,12 @@ def check(draft: Draft, passage: Passage, accepted: Accepted) -> Source:
             raise RefusedError(Refusal.STEM_IS_FRAGMENT)
         if re.search(r"[?？]", draft.stem) and GAP not in draft.stem and fold(draft.stem) in fold(passage.text):
             raise RefusedError(Refusal.STEM_COPIES_MATERIAL)
+        if (
+            draft.generator is Generator.MODEL
+            and GAP not in draft.stem
+            and is_vague(draft.stem, source, passage, language)
+        ):
+            raise RefusedError(Refusal.STEM_TOO_VAGUE)
     accepted.add(draft, source)
     return source
 
@@ -245,6 +260,9 @@ def _check_choice(draft: Draft, source: Source, language: str) -> None:
         raise RefusedError(Refusal.STEM_LEAKS_ANSWER)
     if not all(_is_supported(draft.options[index], source.quote) for index in right):
         raise RefusedError(Refusal.ANSWER_NOT_IN_QUOTE)
+    listed = draft.kind is QuestionKind.MULTIPLE_CHOICE and draft.generator is Generator.MODEL
+    if listed and not stand_in_list([draft.options[index] for index in right], source.quote):
+        raise RefusedError(Refusal.ANSWERS_NOT_LISTED)
 
 
 def _no_key(kind: QuestionKind) -> Refusal:
@@ -259,29 +277,34 @@ def _fold_option(option: str) -> str:
 def _is_supported(answer: str, quote: str) -> bool:
     """Whether a quote has to do with an answer: its numbers all stand there, and of its words at least one."""
     said = units(answer)
-    return _numbers(answer) <= _numbers(quote) and (not said or bool(said & units(quote)))
+    return numbers(answer) <= numbers(quote) and (not said or bool(said & units(quote)))
 
 
 def _check_true_false(draft: Draft, passage: Passage, source: Source, language: str) -> None:
-    """What can be told without understanding: a false statement has a word or a negation that the quote has not, a
-    true one has no number and no negation that the passage has not."""
+    """A true statement says what the quote says, in as far as words tell; a false one does but for its exchange."""
     if draft.truth is None:
         raise RefusedError(Refusal.NO_TRUTH)
     if GAP in draft.stem or _asks(draft.stem, language):
         raise RefusedError(Refusal.STEM_IS_NO_STATEMENT)
     if _length(draft.stem, language) < _SHORTEST_STATEMENT[language]:
         raise RefusedError(Refusal.STEM_IS_FRAGMENT)
+    _check_rests_on(draft.stem, source)
     if draft.truth:
-        sound = _numbers(draft.stem) <= _numbers(passage.text) and (
-            not _NEGATION.search(draft.stem) or _NEGATION.search(passage.text) is not None
-        )
+        sound = is_verbatim(draft.stem, source.quote) or says_the_same(draft.stem, source.quote)
     else:
-        negated = bool(_NEGATION.search(draft.stem)) is not bool(_NEGATION.search(source.quote))
-        new = units(draft.stem) - units(source.quote) or _numbers(draft.stem) - _numbers(source.quote)
-        sound = fold(draft.stem) not in fold(passage.text) and (negated or bool(new))
+        true = undone(draft.stem, draft.exchange) if draft.exchange is not None else None
+        known = draft.exchange is not None and (
+            draft.generator is Generator.CLOZE or mentions(passage.text, draft.exchange.new)
+        )
+        sound = (
+            draft.exchange is not None
+            and true is not None
+            and fold(draft.stem) not in fold(passage.text)
+            and (is_verbatim(true, source.quote) or says_the_same(true, source.quote))
+            and contradicts(draft.exchange, draft.stem, source.quote, language, known=known)
+        )
     if not sound:
         raise RefusedError(Refusal.KEY_CONTRADICTS_SOURCE)
-    _check_rests_on(draft.stem, source)
 
 
 def _check_rests_on(text: str, source: Source) -> None:
@@ -361,10 +384,6 @@ def _asks(stem: str, language: str) -> bool:
 def _length(stem: str, language: str) -> int:
     """Words of an English stem, letters of a Chinese one."""
     return len(fold(stem)) if language == CHINESE else len(re.findall(r"\w+", stem.replace(GAP, " ")))
-
-
-def _numbers(text: str) -> set[str]:
-    return set(re.findall(r"\d+(?:[.,]\d+)*", unicodedata.normalize("NFKC", text)))
 
 
 def _says(stem: str, answer: str) -> bool:

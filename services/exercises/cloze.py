@@ -26,9 +26,10 @@ from dataclasses import dataclass
 from services.exercises.distractors import Distractors
 from services.exercises.key_terms import NUMERIC, Category, Occurrence, TermIndex, index_terms, is_verb
 from services.exercises.languages import CHINESE, language_of
-from services.exercises.question import GAP, Draft, Generator, Passage, QuestionKind, RubricPoint
+from services.exercises.question import GAP, Draft, Exchange, Generator, Passage, QuestionKind, RubricPoint
 from services.exercises.segmentation import Dictionary
 from services.exercises.sentences import sentences_of
+from services.exercises.statements import contradicts
 from services.exercises.texts import fold
 from services.kit.scripts import is_han
 
@@ -270,6 +271,7 @@ class Cloze:
                         f"False: it is “{old}”, not “{new}”. {line.text}",
                     ),
                     truth=False,
+                    exchange=Exchange(old, new),
                 ),
             )
             truth = True
@@ -279,21 +281,26 @@ class Cloze:
         targets = self._targets(line)
         for target in targets:
             if target.term.category in NUMERIC and not _APPROXIMATE.search(line.text[: target.start][-12:]):
-                numbers = self._distractors.texts(line.text, target, 1, self._rng)
-                if numbers:
-                    return _exchange(line.text, target, numbers[0])
+                for number in self._distractors.texts(line.text, target, 3, self._rng):
+                    exchanged = _exchange(line.text, target, number)
+                    if self._is_false(line, exchanged):
+                        return exchanged
         if not line.firm:
             return None
         candidates = [
             (score + 0.3 * target.term.score, text, target)
             for target in targets[:4]
             if target.term.category not in NUMERIC
-            for score, text in self._distractors.terms(line.text, target, 1, self._rng)
+            for score, text in self._distractors.terms(line.text, target, 2, self._rng)
         ]
-        if not candidates:
-            return None
-        _, text, target = max(candidates, key=lambda candidate: candidate[:2])
-        return _exchange(line.text, target, text)
+        candidates.sort(key=lambda candidate: candidate[:2], reverse=True)
+        made = (_exchange(line.text, target, text) for _, text, target in candidates)
+        return next((exchanged for exchanged in made if self._is_false(line, exchanged)), None)
+
+    def _is_false(self, line: _Line, exchanged: tuple[str, str, str]) -> bool:
+        """Whether a sentence with something exchanged, as `_falsify` gives it, is sure to be false."""
+        statement, old, new = exchanged
+        return contradicts(Exchange(old, new), statement, line.text, self.language, known=True)
 
     def _multiple_choices(self) -> Iterator[tuple[_Line, Draft]]:
         for line in self.lines:
@@ -482,6 +489,7 @@ class Cloze:
         options: tuple[str, ...] = (),
         correct: tuple[int, ...] = (),
         truth: bool | None = None,
+        exchange: Exchange | None = None,
         blanks: tuple[tuple[str, ...], ...] = (),
         reference: str = "",
         rubric: tuple[RubricPoint, ...] = (),
@@ -495,6 +503,7 @@ class Cloze:
             options=options,
             correct=correct,
             truth=truth,
+            exchange=exchange,
             blanks=blanks,
             reference=reference,
             rubric=rubric,

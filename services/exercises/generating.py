@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from services.exercises.asking import Reply, ask
 from services.exercises.checking import Accepted, Refusal, RefusedError, check
+from services.exercises.confirming import Confirmation, is_certain
 from services.exercises.events import Event, Progress, QuestionMade, QuestionRefused, RunPhase, Token, Usage
 from services.exercises.languages import language_of
+from services.exercises.listing import list_rank
 from services.exercises.material import askable
 from services.exercises.parsing import draft_of
 from services.exercises.ports import ChatModel, ChatTask, ClozeMaker, TokenUsage
@@ -38,6 +40,8 @@ Publish = Callable[[Event], Awaitable[None]]
 
 _LETTERS = "ABCDEFGH"
 _STEMS_TO_AVOID = 4
+_SEARCHED_FOR_LISTS = 12
+"""Passages that are read through for a sentence that lists something: more would hold up the event loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,10 @@ class GenerationLimits:
     temperature: float = 0.4
     question_seconds: float = 180.0
     """Time that the model gets for one question."""
+    verify_keys: bool = True
+    """Whether the model answers its own questions, to confirm their keys."""
+    confirmation_seconds: float = 60.0
+    """Time that it gets for one of those answers."""
 
 
 class Generating:
@@ -123,7 +131,10 @@ class Generating:
         for attempt in range(1 + self._limits.retries):
             if self._model_error is not None:
                 break
-            number, passage, focus = self._pick(slot, attempt)
+            place = self._pick(slot, attempt, kind)
+            if place is None:
+                break
+            number, passage, focus = place
             task = question_task(
                 kind,
                 passage.text,
@@ -135,7 +146,7 @@ class Generating:
                 temperature=min(1.0, self._limits.temperature + 0.2 * attempt),
             )
             try:
-                reply = await self._ask(task)
+                reply = await self._ask(task, self._limits.question_seconds, self._hear)
             except errors.TikuError as error:
                 if error.status != errors.FailedPrecondition.status:
                     await self._refuse(kind, Refusal.MODEL_FAILED)
@@ -148,13 +159,40 @@ class Generating:
             except RefusedError as refused:
                 await self._refuse(kind, refused.reason)
                 continue
+            doubt = await self._doubt(draft, source, passage)
+            if doubt is not None:
+                self._accepted.forget(draft, source)
+                await self._refuse(kind, doubt)
+                continue
             await self._add(draft, source)
             return True
         if self._model_error is not None and self._order.generator is GeneratorChoice.MODEL_ONLY:
             raise self._model_error
         return False
 
-    async def _ask(self, task: ChatTask) -> Reply:
+    async def _doubt(self, draft: Draft, source: Source, passage: Passage) -> Refusal | None:
+        """Why the model's own answer does not confirm a question's key; None when it does, or none is needed. A key
+        that nobody could confirm, because the call failed, is none."""
+        if not self._limits.verify_keys or is_certain(draft, source.quote):
+            return None
+        confirmation = Confirmation(draft, source.quote, passage, self._order.model)
+        try:
+            reply = await self._ask(confirmation.task, self._limits.confirmation_seconds)
+        except errors.TikuError:
+            return Refusal.MODEL_FAILED
+        self._failures = 0
+        await self._count(reply.usage)
+        try:
+            return None if confirmation.holds(reply.value()) else Refusal.KEY_NOT_CONFIRMED
+        except RefusedError:
+            return Refusal.KEY_NOT_CONFIRMED
+
+    async def _hear(self, text: str) -> None:
+        await self._publish(Token(text))
+
+    async def _ask(
+        self, task: ChatTask, seconds: float, on_text: Callable[[str], Awaitable[None]] | None = None
+    ) -> Reply:
         """The model's reply within its time. A model that takes too long is asked one question less at once from then
         on: one machine that answers two takes twice as long for each."""
         await self._room.acquire()
@@ -162,8 +200,8 @@ class Generating:
         slow = False
         try:
             try:
-                async with asyncio.timeout(self._limits.question_seconds):
-                    return await ask(self._model, task, lambda text: self._publish(Token(text)))
+                async with asyncio.timeout(seconds):
+                    return await ask(self._model, task, on_text)
             except TimeoutError:
                 raise errors.DeadlineExceeded("The model took too long.", reason="MODEL_TOO_SLOW") from None
         except errors.TikuError as error:
@@ -176,22 +214,43 @@ class Generating:
             else:
                 self._room.release()
 
-    def _pick(self, slot: int, attempt: int) -> tuple[int, Passage, str]:
+    def _pick(self, slot: int, attempt: int, kind: QuestionKind) -> tuple[int, Passage, str] | None:
         """A passage, spread evenly over the material and another one on each try, and a sentence of it to ask about
-        that nobody asked about: one that stands alone, where any passage still has one."""
+        that nobody asked about: one that stands alone, where any passage still has one. Several right answers need a
+        sentence that lists them; None when none is left."""
         passages = self._order.passages
         stride = max(1, len(passages) // self._order.count)
         first = (slot * stride + attempt * max(1, len(passages) // 3)) % len(passages)
-        for rank, step in itertools.product(range(2), range(len(passages))):
-            number = (first + step) % len(passages)
-            if number not in self._askable:
-                self._askable[number] = askable(passages[number])
-            fresh = [s for s in self._askable[number][rank] if (number, s.start) not in self._focused]
+        order = [(first + step) % len(passages) for step in range(len(passages))]
+        if kind is QuestionKind.MULTIPLE_CHOICE:
+            return self._pick_list(order[:_SEARCHED_FOR_LISTS])
+        for rank, number in itertools.product(range(2), order):
+            fresh = self._fresh(number, rank)
             if fresh:
-                focus = self._rng.choice(fresh)
-                self._focused.add((number, focus.start))
-                return number, passages[number], focus.text
+                return self._focus(number, self._rng.choice(fresh))
         return first, passages[first], ""
+
+    def _pick_list(self, order: Sequence[int]) -> tuple[int, Passage, str] | None:
+        """The first sentence that surely lists things, else one that may."""
+        likely: tuple[int, Sentence] | None = None
+        for rank, number in itertools.product(range(2), order):
+            for sentence in self._fresh(number, rank):
+                match list_rank(sentence.text, language_of(sentence.text)):
+                    case 2:
+                        return self._focus(number, sentence)
+                    case 1 if likely is None:
+                        likely = number, sentence
+        return self._focus(*likely) if likely is not None else None
+
+    def _fresh(self, number: int, rank: int) -> list[Sentence]:
+        """The sentences of a passage that nobody asked about: those that stand alone, or the rest."""
+        if number not in self._askable:
+            self._askable[number] = askable(self._order.passages[number])
+        return [s for s in self._askable[number][rank] if (number, s.start) not in self._focused]
+
+    def _focus(self, number: int, sentence: Sentence) -> tuple[int, Passage, str]:
+        self._focused.add((number, sentence.start))
+        return number, self._order.passages[number], sentence.text
 
     def _note_failure(self, error: errors.TikuError, before: int) -> None:
         """Remembers that a call failed that began after `before` failures in a row; for good when no model is there,

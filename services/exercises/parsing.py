@@ -8,10 +8,12 @@ import re
 from typing import Any
 
 from services.exercises.checking import ALIKE, Refusal, RefusedError, is_about_the_question
+from services.exercises.cloze import stands_alone
 from services.exercises.languages import CHINESE, language_of
-from services.exercises.question import GAP, Draft, Generator, QuestionKind, RubricPoint
+from services.exercises.question import GAP, Draft, Exchange, Generator, QuestionKind, RubricPoint
 from services.exercises.sentences import split
-from services.exercises.texts import bigrams, fold, similarity
+from services.exercises.statements import exchanged, says_the_same
+from services.exercises.texts import bigrams, flatten, fold, similarity
 from services.exercises.words import units
 
 _OF_STRINGS = re.compile(r'["\\]')
@@ -79,9 +81,13 @@ def draft_of(kind: QuestionKind, value: dict[str, Any], *, passage: int, model: 
     Options are shuffled, since models like to put the right one first.
     """
     quote = _text(value, "quote")
-    stem = _LABEL.sub("", _text(value, "stem"))
+    # A false statement comes without a stem: it is the quote with something exchanged.
+    stem = _LABEL.sub("", _text(value, "quote" if "original" in value else "stem"))
     if kind is QuestionKind.SHORT_ANSWER:
         reference = _LABEL.sub("", _text(value, "reference"))
+        said = units(reference)
+        if len(said & units(quote)) < _LEAST_OF_QUOTE * len(said):
+            reference = flatten(quote)
         return Draft(
             kind=kind,
             stem=stem,
@@ -93,10 +99,11 @@ def draft_of(kind: QuestionKind, value: dict[str, Any], *, passage: int, model: 
             model=model,
             passage=passage,
         )
-    explanation = explanation_of(_text(value, "explanation"), quote)
+    explanation = "" if kind is QuestionKind.TRUE_FALSE else explanation_of(_text(value, "explanation"), quote)
     options: list[str] = []
     right: list[str] = []
     truth: bool | None = None
+    exchange: Exchange | None = None
     blanks: tuple[tuple[str, ...], ...] = ()
     match kind:
         case QuestionKind.SINGLE_CHOICE:
@@ -106,12 +113,12 @@ def draft_of(kind: QuestionKind, value: dict[str, Any], *, passage: int, model: 
             right = [_bare(text) for text in _texts(value, "correct")]
             options = right + _distinct([_bare(text) for text in _texts(value, "wrong")])
         case QuestionKind.TRUE_FALSE:
-            truth = value.get("truth")
-            if not isinstance(truth, bool):
-                raise RefusedError(Refusal.INVALID_JSON)
+            stem, truth, exchange = _statement(stem, quote, value)
+            explanation = _why(quote, exchange)
         case QuestionKind.FILL_IN_THE_BLANK:
             answer = _text(value, "answer").rstrip("。.")
             stem, found = _with_gap(stem, answer, quote)
+            stem = _faithful(stem, found, quote)
             if fold(found) != fold(answer):
                 explanation = clip(quote)
             blanks = ((found,),)
@@ -126,10 +133,46 @@ def draft_of(kind: QuestionKind, value: dict[str, Any], *, passage: int, model: 
         options=tuple(options[i] for i in order),
         correct=tuple(position for position, i in enumerate(order) if i < len(right)),
         truth=truth,
+        exchange=exchange,
         blanks=blanks,
         model=model,
         passage=passage,
     )
+
+
+def _statement(stem: str, quote: str, value: dict[str, Any]) -> tuple[str, bool | None, Exchange | None]:
+    """A true statement, or a false one and what was exchanged in it; without a truth where what is to be exchanged has
+    no single place in the quote.
+
+    What the model says in its own words counts where it is what the quote says; else the quote itself is the
+    statement.
+    """
+    sentence = flatten(quote)
+    if "original" in value:
+        exchange = Exchange(_text(value, "original"), _text(value, "changed"))
+        false = exchanged(sentence, exchange.old, exchange.new)
+        return (sentence, None, None) if false is None else (false, False, exchange)
+    return (stem if says_the_same(stem, quote) or not _stands_alone(sentence) else sentence), True, None
+
+
+def _faithful(stem: str, answer: str, quote: str) -> str:
+    """A gapped stem that says what the quote says, or else the quote with the answer cut out where that can be."""
+    sentence = flatten(quote)
+    if stem.count(GAP) != 1 or says_the_same(stem.replace(GAP, answer), quote) or not _stands_alone(sentence):
+        return stem
+    return exchanged(sentence, answer, GAP) or stem
+
+
+def _stands_alone(sentence: str) -> bool:
+    return stands_alone(sentence, language_of(sentence))
+
+
+def _why(quote: str, exchange: Exchange | None) -> str:
+    """Why a statement is true or false."""
+    said = clip(flatten(quote))
+    if language_of(quote) == CHINESE:
+        return f"错误。应为“{exchange.old}”，而不是“{exchange.new}”：{said}" if exchange else f"正确。{said}"
+    return f"False: it is “{exchange.old}”, not “{exchange.new}”. {said}" if exchange else f"True: {said}"
 
 
 def _text(value: dict[str, Any], name: str) -> str:
@@ -177,6 +220,8 @@ _LABEL = re.compile(
 """What some models write before a text, in the place of nothing."""
 
 LONGEST_EXPLANATION = 240
+_LEAST_OF_QUOTE = 0.5
+"""Share of a reference answer's words that the quote has, below which the quote itself is the reference."""
 _LEAST_SHARED = 0.15
 """Share of an explanation's words that the quote has, below which it explains something else."""
 _LEAD = {

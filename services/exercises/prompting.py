@@ -22,6 +22,7 @@ from typing import Any
 from services.exercises.languages import CHINESE, ENGLISH
 from services.exercises.ports import ChatTask, Turn
 from services.exercises.question import QuestionKind
+from services.exercises.statements import is_open
 from services.exercises.texts import alike, bigrams, fold
 
 _MAX_TOKENS = 500
@@ -43,17 +44,24 @@ def _list(least: int, most: int) -> dict[str, Any]:
 
 
 _STRING = {"type": "string"}
+_TERM = {"type": "string", "minLength": 1, "maxLength": 40}
 
 
-def schema_of(kind: QuestionKind) -> dict[str, Any]:
-    """The JSON Schema of a question of a kind."""
+def schema_of(kind: QuestionKind, *, false: bool = False) -> dict[str, Any]:
+    """The JSON Schema of a question of a kind; of a statement, true or `false`.
+
+    A false statement is the quote and what to exchange in it: what a model is asked to make false, it may well leave
+    true.
+    """
     match kind:
         case QuestionKind.SINGLE_CHOICE:
             return _object(quote=_STRING, stem=_STRING, answer=_STRING, distractors=_list(3, 3), explanation=_STRING)
         case QuestionKind.MULTIPLE_CHOICE:
-            return _object(quote=_STRING, stem=_STRING, correct=_list(2, 3), wrong=_list(2, 2), explanation=_STRING)
+            return _object(quote=_STRING, stem=_STRING, correct=_list(2, 5), wrong=_list(2, 2), explanation=_STRING)
+        case QuestionKind.TRUE_FALSE if false:
+            return _object(quote=_STRING, original=_TERM, changed=_TERM)
         case QuestionKind.TRUE_FALSE:
-            return _object(quote=_STRING, stem=_STRING, truth={"type": "boolean"}, explanation=_STRING)
+            return _object(quote=_STRING, stem=_STRING)
         case QuestionKind.FILL_IN_THE_BLANK:
             return _object(quote=_STRING, stem=_STRING, answer=_STRING, explanation=_STRING)
         case QuestionKind.SHORT_ANSWER:
@@ -82,18 +90,15 @@ _FIELDS: Mapping[str, Mapping[QuestionKind, tuple[str, ...]]] = {
     CHINESE: {
         QuestionKind.SINGLE_CHOICE: (
             "stem：完整的问句，其中不出现答案",
-            "answer：唯一正确的答案，尽量简短",
+            "answer：唯一正确的答案，用 quote 里的词，尽量简短",
             "distractors：三个似是而非的错误答案，彼此不同",
         ),
         QuestionKind.MULTIPLE_CHOICE: (
             "stem：完整的问句，以“（多选）”结尾",
-            "correct：两到三个正确选项，都能在材料中找到",
-            "wrong：两个与之同类但错误的选项",
+            "correct：quote 中并列的各项，逐字抄写，每项单独列出",
+            "wrong：两个与之同类但材料没有提到的错误选项",
         ),
-        QuestionKind.TRUE_FALSE: (
-            "stem：一个完整的陈述句，不是问句",
-            "truth：陈述与材料相符为 true，不符为 false",
-        ),
+        QuestionKind.TRUE_FALSE: ("stem：一个完整而正确的陈述句，不是问句，说的就是 quote 所说的",),
         QuestionKind.FILL_IN_THE_BLANK: (
             "stem：一个完整的陈述句，其中一个关键词换成 ____",
             "answer：被换掉的那个关键词，必须出现在 quote 中",
@@ -107,18 +112,15 @@ _FIELDS: Mapping[str, Mapping[QuestionKind, tuple[str, ...]]] = {
     ENGLISH: {
         QuestionKind.SINGLE_CHOICE: (
             "stem: a full question that does not give its answer away",
-            "answer: the only right answer, a few words",
+            "answer: the only right answer, a few words of the quote",
             "distractors: three plausible answers that are wrong, all different",
         ),
         QuestionKind.MULTIPLE_CHOICE: (
             "stem: a full question that ends with “Choose all that apply.”",
-            "correct: two or three right options, each found in the material",
-            "wrong: two options of the same sort that are wrong",
+            "correct: the things that the quote lists, copied letter for letter, each on its own",
+            "wrong: two things of the same sort that the material does not name",
         ),
-        QuestionKind.TRUE_FALSE: (
-            "stem: a full statement, never a question",
-            "truth: true if the statement agrees with the material, false if it does not",
-        ),
+        QuestionKind.TRUE_FALSE: ("stem: a full and true statement, never a question, that says what the quote says",),
         QuestionKind.FILL_IN_THE_BLANK: (
             "stem: a full statement with one key word replaced by ____",
             "answer: the key word that was replaced; it must stand in the quote",
@@ -147,15 +149,19 @@ _ASK: Mapping[str, Mapping[QuestionKind, str]] = {
         QuestionKind.SHORT_ANSWER: "Write one short-answer question.",
     },
 }
-_TRUTH: Mapping[str, Mapping[bool, str]] = {
-    CHINESE: {
-        True: "陈述要正确，truth 为 true。",
-        False: "陈述要错误：换掉一处关键内容，使它与材料矛盾，truth 为 false。",
-    },
-    ENGLISH: {
-        True: "The statement is true, and truth is true.",
-        False: "The statement is false: change one key detail so that it contradicts the material. truth is false.",
-    },
+_EXCHANGE: Mapping[str, tuple[str, ...]] = {
+    CHINESE: (
+        "original：quote 中的一个数字或关键词，只抄这个词",
+        "changed：换上去就使 quote 变错的另一个数字、反义词，或材料别处出现的同类词",
+    ),
+    ENGLISH: (
+        "original: one number or key word of the quote, that word only",
+        "changed: another number, the opposite, or a like word from elsewhere in the material that makes quote false",
+    ),
+}
+_FALSE = {
+    CHINESE: "换掉原句中的一个词，使它变成错误的说法。",
+    ENGLISH: "Exchange one word of the sentence so that it becomes false.",
 }
 
 _EXAMPLE_MATERIAL = {
@@ -241,24 +247,24 @@ _EXAMPLES: Mapping[str, Mapping[QuestionKind, tuple[int, dict[str, Any]]]] = {
         ),
     },
 }
-_STATEMENTS: Mapping[str, Mapping[bool, dict[str, Any]]] = {
+_STATEMENTS: Mapping[str, Mapping[bool, tuple[int, dict[str, Any]]]] = {
     CHINESE: {
-        True: {"stem": "云溪镇的石桥由石匠林远山设计。", "truth": True, "explanation": "云溪镇石桥的设计者是林远山。"},
-        False: {"stem": "云溪镇的石桥建于1787年。", "truth": False, "explanation": "云溪镇的石桥建于1687年。"},
+        True: (_FIRST, {"stem": "云溪镇的石桥由石匠林远山设计。"}),
+        False: (
+            _MIDDLE,
+            {"original": "最宽", "changed": "最窄"},
+        ),
     },
     ENGLISH: {
-        True: {
-            "stem": "The lighthouse of Port Arlen was built by the engineer Edna Moss.",
-            "truth": True,
-            "explanation": "The engineer who built the lighthouse of Port Arlen was Edna Moss.",
-        },
-        False: {
-            "stem": "The lighthouse of Port Arlen was built in 1927.",
-            "truth": False,
-            "explanation": "The lighthouse of Port Arlen was built in 1872.",
-        },
+        True: (_FIRST, {"stem": "The lighthouse of Port Arlen was built by the engineer Edna Moss."}),
+        False: (
+            _MIDDLE,
+            {"original": "resists", "changed": "attracts"},
+        ),
     },
 }
+_FALSE_SHARE = 0.6
+"""Of the sentences that can be made false, how many are; the others that leave room give true statements."""
 
 
 def question_task(
@@ -276,20 +282,24 @@ def question_task(
 
     Whether a statement is to be true or false is drawn from the seed: left to itself, a model writes true ones.
     """
-    truth = random.Random(seed).random() < 0.5 if kind is QuestionKind.TRUE_FALSE else None  # noqa: S311
-    fields = "\n".join((_QUOTE[language], *_FIELDS[language][kind]))
-    if kind is not QuestionKind.SHORT_ANSWER:
+    false = (
+        kind is QuestionKind.TRUE_FALSE
+        and random.Random(seed).random() < _FALSE_SHARE  # noqa: S311 - variety, not secrets
+        and not is_open(focus)
+    )
+    fields = "\n".join((_QUOTE[language], *(_EXCHANGE[language] if false else _FIELDS[language][kind])))
+    if kind not in (QuestionKind.SHORT_ANSWER, QuestionKind.TRUE_FALSE):
         fields += f"\n{_EXPLANATION[language]}"
-    example, answer = _example(kind, language, truth)
+    example, answer = _example(kind, language, false)
     return ChatTask(
         turns=(
             Turn("system", f"{_SYSTEM[language]}\n\n{fields}"),
-            Turn("user", _request(kind, _EXAMPLE_MATERIAL[language], language, example, truth, ())),
+            Turn("user", _request(kind, _EXAMPLE_MATERIAL[language], language, example, false, ())),
             Turn("assistant", json.dumps(answer, ensure_ascii=False)),
-            Turn("user", _request(kind, _window(passage, focus), language, focus, truth, avoid)),
+            Turn("user", _request(kind, _window(passage, focus), language, focus, false, avoid)),
         ),
         schema_name=kind.value,
-        schema=schema_of(kind),
+        schema=schema_of(kind, false=false),
         max_tokens=_MAX_TOKENS,
         temperature=temperature,
         model=model,
@@ -297,13 +307,11 @@ def question_task(
     )
 
 
-def _request(
-    kind: QuestionKind, material: str, language: str, focus: str, truth: bool | None, avoid: Sequence[str]
-) -> str:
+def _request(kind: QuestionKind, material: str, language: str, focus: str, false: bool, avoid: Sequence[str]) -> str:
     chinese = language == CHINESE
     request = f"{'材料：' if chinese else 'Material:'}\n{material}\n\n{_ASK[language][kind]}"
-    if truth is not None:
-        request += f"{'' if chinese else ' '}{_TRUTH[language][truth]}"
+    if false:
+        request += f"{'' if chinese else ' '}{_FALSE[language]}"
     if focus:
         request += f"\n{'请考查这句话：' if chinese else 'Ask about this sentence: '}{focus}"
     if avoid:
@@ -312,9 +320,9 @@ def _request(
     return request
 
 
-def _example(kind: QuestionKind, language: str, truth: bool | None) -> tuple[str, dict[str, Any]]:
+def _example(kind: QuestionKind, language: str, false: bool) -> tuple[str, dict[str, Any]]:
     """The sentence that the worked example asks about, and its question."""
-    place, answer = (_FIRST, _STATEMENTS[language][truth]) if truth is not None else _EXAMPLES[language][kind]
+    place, answer = _STATEMENTS[language][not false] if kind is QuestionKind.TRUE_FALSE else _EXAMPLES[language][kind]
     focus = re.findall(r".+?[。.](?:\s|$)?", _EXAMPLE_MATERIAL[language])[place].strip()
     return focus, {"quote": focus, **answer}
 
@@ -369,8 +377,8 @@ def echoes_example(stem: str, language: str) -> bool:
 @cache
 def _example_stems(language: str) -> tuple[frozenset[str], ...]:
     """The stems of the worked examples, folded, in pairs."""
-    questions = [answer for _, answer in _EXAMPLES[language].values()] + list(_STATEMENTS[language].values())
-    return tuple(bigrams(fold(question["stem"])) for question in questions)
+    questions = [answer for _, answer in (*_EXAMPLES[language].values(), *_STATEMENTS[language].values())]
+    return tuple(bigrams(fold(question["stem"])) for question in questions if "stem" in question)
 
 
 @cache
@@ -378,10 +386,10 @@ def _instructions(language: str) -> tuple[tuple[str, ...], frozenset[str], tuple
     """What the prompt says about questions, folded: each instruction whole, their clauses, and each in pairs."""
     said = [
         line.split("：" if language == CHINESE else ": ", 1)[1]
-        for lines in (*_FIELDS[language].values(), (_QUOTE[language], _EXPLANATION[language]))
+        for lines in (*_FIELDS[language].values(), _EXCHANGE[language], (_QUOTE[language], _EXPLANATION[language]))
         for line in lines
     ]
-    said += [*_ASK[language].values(), *_TRUTH[language].values(), *re.findall(r"[^。.]+[。.]", _SYSTEM[language])]
+    said += [*_ASK[language].values(), _FALSE[language], *re.findall(r"[^。.]+[。.]", _SYSTEM[language])]
     clauses = {fold(clause) for text in said for clause in re.split(r"[，。；：,.;:]\s*", text)}
     whole = tuple(fold(text) for text in said)
     return whole, frozenset(clause for clause in clauses if len(clause) >= 4), tuple(map(bigrams, whole))

@@ -83,6 +83,14 @@ class RubricPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """What made a true statement false: `new` stands where `old` stood."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """A question before the checks. Which fields are set depends on the kind."""
 
@@ -96,6 +104,8 @@ class Draft:
     correct: tuple[int, ...] = ()
     """Positions of the right options, from 0."""
     truth: bool | None = None
+    exchange: Exchange | None = None
+    """Of a false statement, what makes it false."""
     blanks: tuple[tuple[str, ...], ...] = ()
     """Accepted answers of each gap, the key first."""
     reference: str = ""

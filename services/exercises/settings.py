@@ -23,6 +23,9 @@ class ExercisesSettings(ServiceSettings):
     exercises_verify_keys: bool = Field(
         False, description="Whether the model answers each question that it wrote once more, to confirm the key."
     )
+    exercises_confirmation_seconds: float = Field(
+        60.0, gt=0, description="Most that the model gets to confirm one key."
+    )
     exercises_question_seconds: float = Field(180.0, gt=0, description="Most that the model gets for one question.")
     exercises_grading_seconds: float = Field(120.0, gt=0, description="Most that the model gets for one short answer.")
     exercises_analysis_seconds: float = Field(60.0, gt=0, description="Most that the model gets for an analysis.")

@@ -17,7 +17,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from services.exercises.confirming import SCHEMA as CONFIRMATION
+from services.exercises.question import Exchange
 from services.exercises.sentences import split
+from services.exercises.statements import contradicts, exchanged
 from tests.fakes.openai_server import Script, ScriptedProvider
 
 MODEL = "tutor"
@@ -30,6 +33,11 @@ _HAN_RUN = re.compile(r"[\u3400-\u9fff]{2,}")
 _HAN_GLUE = re.compile(r"[的了是在和与由被把从向并而其这有为以及中上下]")
 _PASSAGE = re.compile(r"^\[(\d+)\] ", re.MULTILINE)
 _FOCUS = re.compile(r"^(?:Ask about this sentence: |请考查这句话：)(.+)$", re.MULTILINE)
+_LISTED = re.compile(
+    r"([\u3400-\u9fff]{2,4})(?:、|和|与)([\u3400-\u9fff]{2,4})|([A-Za-z-]{3,})(?:, and|, or|,| and| or) (?:the |an? )?"
+    r"([A-Za-z-]{3,})"
+)
+_OPTION = re.compile(r"^([A-Z])\. (.+)$", re.MULTILINE)
 _SHORTEST_SENTENCE = 12
 _ENOUGH = 0.5
 """Share of a question's terms that a sentence must hold to be its answer."""
@@ -47,11 +55,13 @@ class Fault(Enum):
     BAD_QUOTE = auto()
     """Its quote stands nowhere in the material."""
     EQUAL_OPTIONS = auto()
-    """Two of its options are one; other kinds lose their gap, truth or rubric."""
+    """Two of its options are one; other kinds lose their gap, rubric or what was exchanged."""
     INVALID_JSON = auto()
     """Its JSON never closes."""
     DUPLICATE = auto()
     """It is the question before, once more."""
+    WRONG_KEY = auto()
+    """Asked again, it answers something else."""
     HANG = auto()
     """It stops in the middle and says nothing more."""
     SERVER_ERROR = auto()
@@ -72,6 +82,7 @@ class Tutor(ScriptedProvider):
         self.bad_grades = False
         self._faults: deque[Fault] = deque()
         self._last_question: dict[str, Any] | None = None
+        self._asked: dict[str, tuple[dict[str, Any], bool]] = {}
 
     def misbehave(self, *faults: Fault) -> None:
         """The next questions have these faults, one each."""
@@ -88,7 +99,9 @@ class Tutor(ScriptedProvider):
         system, user = _prompts(body)
         name = body.get("response_format", {}).get("json_schema", {}).get("name")
         if name in _WRITERS:
-            return self._question(name, user)
+            return self._question(name, user, body["response_format"]["json_schema"]["schema"]["properties"])
+        if name == CONFIRMATION:
+            return self._say(json.dumps({"answer": self._confirm(user)}, ensure_ascii=False))
         if name == "short_answer_grade":
             return self._say(json.dumps(_grade(json.loads(user), invent=self.bad_grades), ensure_ascii=False))
         if "NOT_IN_MATERIAL" in system:
@@ -98,12 +111,30 @@ class Tutor(ScriptedProvider):
     def _say(self, text: str, *, hang_at: int | None = None) -> Script:
         return Script(tokens=_tokens(text), pace=self.pace, latency=self.latency, hang_at=hang_at)
 
-    def _question(self, kind: str, user: str) -> Script:
+    def _confirm(self, user: str) -> Any:
+        """The key of the question that it wrote itself, or another where it is to be wrong."""
+        stem = max((stem for stem in self._asked if stem in user), key=len)
+        question, wrong = self._asked[stem]
+        options = _OPTION.findall(user)
+        if "truth" in question:
+            return question["truth"] is not wrong
+        if "distractors" in question or "correct" in question:
+            right = question.get("correct", [question.get("answer")])
+            letters = [letter for letter, text in options if (text in right) is not wrong]
+            return letters if "correct" in question else letters[0]
+        if "rubric" in question:
+            return next(letter for letter, text in options if (text in question["quote"]) is not wrong)
+        return "nothing of the kind" if wrong else question["answer"]
+
+    def _question(self, kind: str, user: str, wanted: Mapping[str, Any]) -> Script:
         fault = self._faults.popleft() if self._faults else None
         if fault is Fault.SERVER_ERROR:
             return Script(status=500, latency=self.latency)
         reading = _Reading.of(user)
         question = _WRITERS[kind](reading)
+        if "original" in wanted:
+            question = {"quote": reading.quote, **_exchange(reading)}
+        self._remember(question, wrong=fault is Fault.WRONG_KEY)
         match fault:
             case Fault.BAD_QUOTE:
                 question["quote"] = _MADE_UP["zh" if reading.chinese else "en"]
@@ -117,6 +148,11 @@ class Tutor(ScriptedProvider):
                 return self._say(json.dumps(question, ensure_ascii=False), hang_at=5)
         self._last_question = question
         return self._say(json.dumps(question, ensure_ascii=False))
+
+    def _remember(self, question: dict[str, Any], *, wrong: bool) -> None:
+        if "original" not in question:
+            truth = {"truth": True} if set(question) == {"quote", "stem"} else {}
+            self._asked[question["stem"]] = ({**question, **truth}, wrong)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +207,8 @@ def _single_choice(reading: _Reading) -> dict[str, Any]:
 
 
 def _multiple_choice(reading: _Reading) -> dict[str, Any]:
-    right = list(reading.terms[:2]) if len(reading.terms) > 1 else [reading.terms[0], reading.quote[-5:-1]]
+    listed = _LISTED.search(reading.quote)
+    right = [item for item in listed.groups() if item] if listed else list(reading.terms[:2])
     # A stem that names its right words would be no question.
     beginning = reading.quote[: max(6, len(reading.quote) // 2)]
     for term in right:
@@ -191,7 +228,18 @@ def _multiple_choice(reading: _Reading) -> dict[str, Any]:
 
 
 def _true_false(reading: _Reading) -> dict[str, Any]:
-    return {"quote": reading.quote, "stem": reading.quote, "truth": True, "explanation": reading.because()}
+    return {"quote": reading.quote, "stem": reading.quote}
+
+
+def _exchange(reading: _Reading) -> dict[str, str]:
+    """A term of the sentence and one of its surroundings that is another thing."""
+    language = "zh" if reading.chinese else "en"
+    for old in reading.terms:
+        for new in reading.others:
+            false = exchanged(reading.quote, old, new)
+            if false and contradicts(Exchange(old, new), false, reading.quote, language, known=True):
+                return {"original": old, "changed": new}
+    return {"original": reading.terms[0], "changed": reading.others[0]}
 
 
 def _fill_in_the_blank(reading: _Reading) -> dict[str, Any]:
@@ -237,12 +285,12 @@ def _spoil(question: dict[str, Any]) -> None:
         question["distractors"][0] = question["answer"]
     elif "wrong" in question:
         question["wrong"][0] = question["correct"][0]
-    elif "truth" in question:
-        question["truth"] = None
     elif "rubric" in question:
         question["rubric"] = []
-    else:
+    elif "answer" in question:
         question["answer"] = "nowhere-in-the-quote"
+    else:
+        question |= {"original": "nowhere-in-the-quote", "changed": "nowhere"}
 
 
 def _answer(user: str) -> str:

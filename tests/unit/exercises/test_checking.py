@@ -7,10 +7,11 @@ import dataclasses
 import pytest
 
 from services.exercises.checking import Accepted, Refusal, RefusedError, check
-from services.exercises.question import Draft, Generator, Passage, QuestionKind, RubricPoint
+from services.exercises.question import Draft, Exchange, Generator, Passage, QuestionKind, RubricPoint
 
 EN = Passage(
-    "Plants need light. Chlorophyll absorbs red light and blue light. Water enters through the roots.", start=40
+    "Plants need light, and look green. Chlorophyll absorbs red light and blue light. Water enters through the roots.",
+    start=40,
 )
 ZH = Passage("植物需要光。叶绿素吸收红光和蓝紫光。水从根部进入植物体。", start=7, page=3, document_id="d", chunk_id="c")
 
@@ -33,16 +34,18 @@ MULTIPLE = dataclasses.replace(
 TRUE_FALSE = dataclasses.replace(
     SINGLE,
     kind=QuestionKind.TRUE_FALSE,
-    stem="Chlorophyll absorbs green light.",
+    stem="Chlorophyll absorbs green light and blue light.",
     options=(),
     correct=(),
     truth=False,
+    exchange=Exchange("red", "green"),
 )
 BLANK = dataclasses.replace(
     TRUE_FALSE,
     kind=QuestionKind.FILL_IN_THE_BLANK,
     stem="____ absorbs red light and blue light.",
     truth=None,
+    exchange=None,
     blanks=(("Chlorophyll",),),
 )
 SHORT = dataclasses.replace(

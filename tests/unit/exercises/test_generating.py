@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from services.exercises.confirming import SCHEMA
 from services.exercises.events import Event, QuestionMade, QuestionRefused, Token, Usage
 from services.exercises.generating import Generating, GenerationLimits, Order
 from services.exercises.material import passages_of_text
@@ -21,8 +23,10 @@ from tests.unit.exercises.fakes import LocalCloze, ScriptedModel, material, no_m
 
 
 def good(task: ChatTask) -> dict[str, Any]:
-    """A sound question of any kind about the sentence that the task asks about."""
+    """A sound question of any kind about the sentence that the task asks about, and the right answer to each."""
     prompt = task.turns[-1].content
+    if task.schema_name == SCHEMA:
+        return {"answer": right_answer(prompt)}
     focus = prompt.rsplit("Ask about this sentence: ", 1)[1].split("\n", 1)[0]
     words = focus.rstrip(".").split()
     base = {"quote": focus, "explanation": focus}
@@ -31,10 +35,14 @@ def good(task: ChatTask) -> dict[str, Any]:
             return {**base, "stem": f"What follows “{' '.join(words[:4])}”?", "answer": words[-1] + " indeed",
                     "distractors": ["one", "two", "three"]}  # fmt: skip
         case QuestionKind.MULTIPLE_CHOICE:
-            return {**base, "stem": f"What is said of “{' '.join(words[-4:])}”?", "correct": [words[0], words[1]],
-                    "wrong": ["nought", "phlogiston"]}  # fmt: skip
+            listed = re.search(r"([\w-]+)(?:,| and| or) (?:the |an? )?([\w-]+)", focus)
+            assert listed is not None, focus
+            stem = f"What is said at the end of “{' '.join(words[:2])}”?"
+            return {**base, "stem": stem, "correct": list(listed.groups()), "wrong": ["nought", "phlogiston"]}
         case QuestionKind.TRUE_FALSE:
-            return {**base, "stem": focus, "truth": True}
+            if "original" not in task.schema["properties"]:
+                return {**base, "stem": focus}
+            return {"quote": focus, **exchange(focus, prompt)}
         case QuestionKind.FILL_IN_THE_BLANK:
             return {**base, "stem": " ".join([*words[:-1], "____."]), "answer": words[-1]}
         case QuestionKind.SHORT_ANSWER:
@@ -44,6 +52,27 @@ def good(task: ChatTask) -> dict[str, Any]:
                 "reference": focus,
                 "rubric": [" ".join(words[:3]), " ".join(words[3:6])],
             }
+
+
+def exchange(focus: str, prompt: str) -> dict[str, str]:
+    """A word of the sentence and one of its surroundings."""
+    material = prompt.split("\n\nWrite one", 1)[0]
+    words = re.findall(r"\b[a-z]{5,}\b", focus)
+    others = [word for word in re.findall(r"\b[a-z]{5,}\b", material) if word[:5] not in focus]
+    return {"original": next(word for word in words if focus.count(word) == 1), "changed": others[0]}
+
+
+def right_answer(prompt: str) -> object:
+    """What `good` itself would answer."""
+    if "True or false" in prompt:
+        return True
+    options = dict(re.findall(r"^([A-H])\. (.+)$", prompt, re.MULTILINE))
+    if "Single choice" in prompt:
+        return next(letter for letter, text in options.items() if text.endswith(" indeed"))
+    if "Multiple choice" in prompt:
+        return [letter for letter, text in options.items() if text not in {"nought", "phlogiston"}]
+    beginning = prompt.split("Explain: ", 1)[1].split("\n", 1)[0]
+    return next(letter for letter, text in options.items() if text.startswith(beginning))
 
 
 def order(
@@ -120,6 +149,8 @@ async def test_a_model_that_repeats_itself_is_refused() -> None:
     first: list[dict[str, Any]] = []
 
     def repeat(task: ChatTask) -> dict[str, Any]:
+        if task.schema_name == SCHEMA:
+            return good(task)
         if not first:
             first.append(good(task))
         return first[0]

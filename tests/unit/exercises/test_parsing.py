@@ -74,7 +74,8 @@ def test_gaps_are_written_one_way_and_cut_where_a_model_forgot(stem: str, expect
         (QuestionKind.SINGLE_CHOICE, {"answer": "x"}),
         (QuestionKind.SINGLE_CHOICE, {"answer": 3, "distractors": []}),
         (QuestionKind.MULTIPLE_CHOICE, {"correct": "x", "wrong": []}),
-        (QuestionKind.TRUE_FALSE, {"truth": "yes"}),
+        (QuestionKind.TRUE_FALSE, {"original": "氧气"}),
+        (QuestionKind.TRUE_FALSE, {"original": 3, "changed": "氮气"}),
         (QuestionKind.FILL_IN_THE_BLANK, {}),
         (QuestionKind.SHORT_ANSWER, {"reference": "r", "rubric": [1]}),
         (QuestionKind.TRUE_FALSE, {"truth": True, "quote": ""}),
@@ -134,6 +135,7 @@ def test_a_gap_is_cut_in_whatever_case_and_the_answer_is_as_the_sentence_writes_
 def test_labels_are_taken_off_and_a_rubric_keeps_what_the_reference_says() -> None:
     made = draft(
         QuestionKind.SHORT_ANSWER,
+        quote="海洋水约占全球总水量的96.5%，它是咸水，不能直接饮用。",
         stem="题干：海洋水占全球总水量的多少？",
         reference="海洋水约占全球总水量的96.5%。",
         rubric=["海洋水占全球总水量的多少", "约占96.5%", "不能直接饮用"],

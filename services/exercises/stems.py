@@ -1,0 +1,62 @@
+"""What a question is about: words that only ask are set aside, and so is the topic of the whole document."""
+
+from __future__ import annotations
+
+import re
+
+from services.exercises.cloze import stands_alone
+from services.exercises.languages import CHINESE
+from services.exercises.question import Passage, Source
+from services.exercises.texts import flatten, fold
+from services.exercises.words import units
+from services.kit.scripts import is_han
+
+_CONTEXT = 120
+"""Characters before a quote that opens with a pronoun, in which its subject is named."""
+_ASKING_ZH = re.compile(
+    r"原理|机制|过程|作用|意义|特点|特征|影响|内容|方式|方法|原因|结果|主要|重要性?|情况|关系|定义|含义|概念|什么|哪[些个种一项类里]?|多少"
+    r"|几|如何|怎样|怎么样?|为什么|为何|请|简述|说明|解释|描述|列举|下列|关于|说法|正确|错误|多选|单选|句话|材料|我们|人们"
+    r"|进行|可以|能够?|应该|不同|[的是有吗呢了在和与对中里上下这那它其之以由从把被使让及或也都]"
+)
+_ASKING_WORDS = """
+    what which who whom whose when where why how many much main major purpo role impor funct happe descr expla meani
+    defin term calle name state sente tell tells mean means kind kinds type types featu chara effec cause reaso resul
+    proce princ use used uses choos apply list give short brief answe quest follo corre proper someth thing things way
+    ways part parts idea ideas topic subje one two does did
+"""
+_ASKING_EN = frozenset(_ASKING_WORDS.split())
+_ASKS_FOR_DEFINITION = re.compile(
+    r"什么是|是什么[？?。]?$|含义|定义|指的?是什么|什么叫|是指什么|\b(?:what (?:is|are)|define|meant by|definition)\b",
+    re.IGNORECASE,
+)
+_DEFINES = re.compile(
+    r"是指|指的是|叫做?|称为|：|是一[种个类门项]"
+    r"|\b(?:is|are) (?:an?|the|any)\b|\b(?:called|means?|refers? to|known as)\b",
+    re.IGNORECASE,
+)
+
+
+def is_vague(stem: str, source: Source, passage: Passage, language: str) -> bool:
+    """Whether nothing that a stem names, but for the topic of the whole document, has to do with the sentence that
+    answers it. What a sentence defines may be asked for by its name alone."""
+    said = flatten(source.quote)
+    if not stands_alone(said, language):
+        start = source.start - passage.start
+        said = flatten(passage.text[max(0, start - _CONTEXT) : start]) + said
+    topic = _content(passage.heading_path[0], language) if passage.heading_path else set()
+    named = _content(stem, language)
+    if any(_stands_in(unit, said) for unit in named - topic):
+        return False
+    defines = _ASKS_FOR_DEFINITION.search(stem) and _DEFINES.search(said)
+    return not (defines and any(_stands_in(unit, said[: len(said) // 2]) for unit in named))
+
+
+def _content(text: str, language: str) -> set[str]:
+    """What a text names, in units: without the words that ask."""
+    if language == CHINESE:
+        return units(_ASKING_ZH.sub(" ", text))
+    return {unit for unit in units(text) if unit not in _ASKING_EN}
+
+
+def _stands_in(unit: str, text: str) -> bool:
+    return unit in (fold(text) if is_han(unit[0]) else units(text))

@@ -1,0 +1,56 @@
+"""Vague stems: real ones of small models about the demo's documents."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.exercises.question import Passage
+from services.exercises.quoting import locate, source_of
+from services.exercises.stems import is_vague
+
+
+def vague(stem: str, quote: str, topic: str, language: str) -> bool:
+    passage = Passage(f"{quote}\n\nMore of it.", heading_path=(topic, "1"))
+    place = locate(quote, passage.text)
+    assert place is not None
+    return is_vague(stem, source_of(passage, *place), passage, language)
+
+
+@pytest.mark.parametrize(
+    ("stem", "quote"),
+    [
+        ("水循环的原理是什么？", "水在地球上不断循环，今天的一杯水可能曾是恐龙时代的一场雨。"),
+        ("雨水通过什么形式到达地面？", "下渗与地表径流此消彼长：同样的一场雨，下渗多，地表径流就少。"),
+        ("水循环有什么意义？", "水体更新得越快，可以持续利用的水就越多。"),
+        ("What does this tell us?", "The farther the lamp, the dimmer the light."),
+        ("What did photosynthesis do?", "Photosynthesis made the air that we breathe."),
+        ("What was the first source of oxygen?", "Photosynthesis made the air that we breathe."),
+    ],
+)
+def test_a_stem_that_could_stand_over_any_sentence_is_vague(stem: str, quote: str) -> None:
+    chinese = not stem.isascii()
+    assert vague(stem, quote, "水循环" if chinese else "Photosynthesis", "zh" if chinese else "en")
+
+
+@pytest.mark.parametrize(
+    ("stem", "quote"),
+    [
+        ("什么是水循环？", "水循环是指自然界的水通过各个环节连续运动的过程。"),
+        ("水循环的能量来自哪里？", "水循环的根本能量来自太阳辐射。"),
+        ("围湖造田对湖泊有什么影响？", "围湖造田使湖泊缩小，湖泊调蓄洪水的能力下降。"),
+        ("什么是蒸腾？", "蒸腾：植物通过叶片上的气孔把水以水汽的形式散发到大气中。"),
+        ("What is photosynthesis?", "Photosynthesis is the process by which plants make sugar."),
+        ("What does a leaf do?", "A leaf is a thin, flat organ that catches light."),
+        ("Why do leaves look green?", "Chlorophyll reflects green light, and this is why leaves look green."),
+    ],
+)
+def test_a_stem_that_names_what_its_sentence_is_about_is_not(stem: str, quote: str) -> None:
+    chinese = not stem.isascii()
+    assert not vague(stem, quote, "水循环" if chinese else "Photosynthesis", "zh" if chinese else "en")
+
+
+def test_the_subject_of_a_sentence_that_opens_with_a_pronoun_stands_before_it() -> None:
+    passage = Passage("Chlorophyll sits in the membranes. It reflects green light.", heading_path=("Photosynthesis",))
+    place = locate("It reflects green light.", passage.text)
+    assert place is not None
+    assert not is_vague("What does chlorophyll reflect?", source_of(passage, *place), passage, "en")
