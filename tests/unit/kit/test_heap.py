@@ -12,8 +12,10 @@ from services.kit import heap
 
 @pytest.fixture
 def settled() -> Iterator[None]:
+    before = gc.get_threshold()
     heap.settle()
     yield
+    gc.set_threshold(*before)
     gc.unfreeze()
 
 
@@ -30,3 +32,12 @@ def test_garbage_that_comes_later_is_collected() -> None:
     ring.append(ring)
     del ring
     assert gc.collect() >= 1
+
+
+@pytest.mark.usefixtures("settled")
+def test_what_lives_as_long_as_a_stream_is_not_looked_through_again_and_again() -> None:
+    gc.collect()
+    before = gc.get_stats()[0]["collections"]
+    alive = [[] for _ in range(5_000)]  # type: ignore[var-annotated]
+    assert gc.get_stats()[0]["collections"] - before <= 1
+    assert len(alive) == 5_000
