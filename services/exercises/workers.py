@@ -36,8 +36,12 @@ def make_extract(passages: Sequence[Passage], count: int) -> Extract:
     return extract(passages, count, dictionary())
 
 
+_SHORT = 2000
+"""Characters that are cut within half a millisecond as a rule, which is less than to hand them to a worker takes."""
+
+
 class PooledCutter:
-    """`ports.TextCutter` in worker processes."""
+    """`ports.TextCutter` in worker processes, but for short texts."""
 
     def __init__(self, pool: WorkerPool, timeout: float) -> None:
         self._pool = pool
@@ -45,6 +49,8 @@ class PooledCutter:
 
     async def passages(self, text: str) -> tuple[Passage, ...]:
         """See `ports.TextCutter`."""
+        if len(text) <= _SHORT:
+            return passages_of_text(text)
         return await self._pool.run(passages_of_text, text, timeout=self._timeout)
 
 

@@ -1,11 +1,14 @@
 """The gRPC edge of the llm service: protos in, domain calls, protos out."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import grpc
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct
 
 from services.kit import context
 from services.kit.coalesce import coalesce
@@ -41,6 +44,7 @@ _REASONS = {
     FinishReason.CONTENT_FILTER: pb.FINISH_REASON_CONTENT_FILTER,
 }
 
+_SCHEMAS_KEPT = 64
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -198,7 +202,7 @@ def _prompt(request: pb.ChatRequest | pb.StreamChatRequest) -> Prompt:
     output = None
     if options.HasField("structured_output"):
         wanted = options.structured_output
-        output = OutputSchema(wanted.name, restored(MessageToDict(wanted.json_schema)))
+        output = OutputSchema(wanted.name, _schema(wanted.json_schema.SerializeToString(deterministic=True)))
     return Prompt(
         model=request.model,
         messages=[Message(_ROLES[message.role], message.content) for message in request.messages],
@@ -209,6 +213,12 @@ def _prompt(request: pb.ChatRequest | pb.StreamChatRequest) -> Prompt:
         seed=options.seed if options.HasField("seed") else None,
         output=output,
     )
+
+
+@lru_cache(maxsize=_SCHEMAS_KEPT)
+def _schema(struct: bytes) -> Mapping[str, object]:
+    """The schema in a serialized Struct, never to be changed: callers ask for the same few again and again."""
+    return MappingProxyType(restored(MessageToDict(Struct.FromString(struct))))
 
 
 def _usage(usage: Usage) -> TokenUsage:

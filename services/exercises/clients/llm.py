@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any
 
 import grpc
+import msgspec
 from google.protobuf import json_format
 
 from services.exercises.ports import ChatEnd, ChatTask, TokenUsage
@@ -53,9 +55,8 @@ def _request(task: ChatTask) -> llm_pb2.StreamChatRequest:
     options = llm_pb2.ChatOptions(
         temperature=task.temperature,
         max_tokens=task.max_tokens,
-        structured_output=llm_pb2.StructuredOutput(name=task.schema_name),
+        structured_output=_output(task.schema_name, msgspec.json.encode(task.schema)),
     )
-    json_format.ParseDict(dict(task.schema), options.structured_output.json_schema)
     if task.seed is not None:
         options.seed = task.seed
     return llm_pb2.StreamChatRequest(
@@ -63,3 +64,11 @@ def _request(task: ChatTask) -> llm_pb2.StreamChatRequest:
         messages=[llm_pb2.ChatMessage(role=_ROLES[turn.role], content=turn.content) for turn in task.turns],
         options=options,
     )
+
+
+@lru_cache(maxsize=64)
+def _output(name: str, schema: bytes) -> llm_pb2.StructuredOutput:
+    """A schema as the contract says it; there are as many as kinds of tasks, and to build one takes a while."""
+    output = llm_pb2.StructuredOutput(name=name)
+    json_format.Parse(schema, output.json_schema)
+    return output
