@@ -219,4 +219,7 @@ def _environment(threads: int) -> dict[str, str]:
         "TRANSFORMERS_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "OMP_NUM_THREADS": str(threads),
+        # By default torch's threads wait for one another by spinning, at the cost of whoever needs the core: on two
+        # busy cores three passages took 4-6 s and 1.2 s of CPU, without spinning 1.7 s and 0.36 s.
+        "OMP_WAIT_POLICY": "PASSIVE",
     }
