@@ -28,6 +28,9 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
+        self._body_start = 0
+        self._end = 0
+        """Size of head and body; 0 for a body in chunks, whose last one ends it."""
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
         self._sent_at = 0.0
         self.first_byte_seconds = 0.0
@@ -55,26 +58,32 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        head_end = self._buffer.find(b"\r\n\r\n")
-        if head_end < 0 or self._answer is None:
+        if not self._body_start and not self._read_head():
             return
-        body_start = head_end + 4
-        if not self.first_byte_seconds and len(self._buffer) > body_start:
+        size = len(self._buffer)
+        if not self.first_byte_seconds and size > self._body_start:
             self.first_byte_seconds = asyncio.get_running_loop().time() - self._sent_at
-        head = bytes(self._buffer[:head_end]).lower()
-        if b"transfer-encoding: chunked" in head:
-            if not self._buffer.endswith(b"0\r\n\r\n"):
-                return
-            end = len(self._buffer)
-        else:
-            length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
-            end = body_start + length
-            if len(self._buffer) < end:
-                return
-        status, body = int(head[9:12]), bytes(self._buffer[body_start:end])
+        if self._answer is None or (size < self._end if self._end else not self._buffer.endswith(b"0\r\n\r\n")):
+            return
+        end = self._end or size
+        status, body = int(self._buffer[9:12]), bytes(self._buffer[self._body_start : end])
         del self._buffer[:end]
+        self._body_start = 0
         answer, self._answer = self._answer, None
         answer.set_result((status, body))
+
+    def _read_head(self) -> bool:
+        """Whether the head of an answer is there; it says where the body ends."""
+        head_end = self._buffer.find(b"\r\n\r\n")
+        if head_end < 0:
+            return False
+        self._body_start = head_end + 4
+        head = bytes(self._buffer[:head_end]).lower()
+        if b"transfer-encoding: chunked" in head:
+            self._end = 0
+        else:
+            self._end = self._body_start + int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._answer is not None and not self._answer.done():
@@ -114,8 +123,9 @@ class Load:
         return statistics.median(self.latencies)
 
 
-async def run(url: str, request: bytes, *, concurrency: int, seconds: float) -> Load:
-    """`concurrency` clients that ask again as soon as they are answered, for `seconds`; then the last answers."""
+async def run(url: str, request: bytes, *, concurrency: int, seconds: float, least: int = 1) -> Load:
+    """`concurrency` clients that ask again as soon as they are answered, for `seconds` and until each was answered
+    `least` times; then the last answers, which count too."""
     loop = asyncio.get_running_loop()
     connections = [await Connection.open(url) for _ in range(concurrency)]
     latencies: list[float] = []
@@ -126,12 +136,14 @@ async def run(url: str, request: bytes, *, concurrency: int, seconds: float) -> 
 
     async def client(connection: Connection) -> None:
         nonlocal failures, body_bytes
-        while (asked := loop.time()) < end:
+        answers = 0
+        while (asked := loop.time()) < end or answers < least:
             status, body = await connection.ask(request)
             latencies.append(loop.time() - asked)
             first_bytes.append(connection.first_byte_seconds)
             body_bytes += len(body)
             failures += status != 200
+            answers += 1
 
     await asyncio.gather(*(client(connection) for connection in connections))
     took = loop.time() - start

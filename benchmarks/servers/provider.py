@@ -1,8 +1,10 @@
-"""An OpenAI-compatible provider of a stated latency, on raw ASGI so that it takes little of the machine.
+"""An OpenAI-compatible provider of a stated latency, on a bare asyncio protocol so that it takes little of the machine.
 
 `python -m benchmarks.servers.provider --latency 0.3 [--tokens 40] [--pace 0]` prints its base URL and serves. A whole
 answer comes after the latency; a stream's first token comes after the latency, the others `pace` seconds apart
-(0: as fast as they are taken). A request for JSON gets one fill-in-the-blank question about the sentence that it names.
+(0: as fast as they are taken, each in a write of its own). A request for JSON gets one fill-in-the-blank question about
+the sentence that it names, streamed in pieces of 40 characters. It understands no more of HTTP than its clients here
+send: POST with a Content-Length over kept-alive connections.
 """
 
 from __future__ import annotations
@@ -10,13 +12,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 import orjson
-
-from benchmarks.servers.asgi import serve
+import uvloop
 
 USAGE = {"prompt_tokens": 20, "completion_tokens": 40, "total_tokens": 60}
+_WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+_STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+_END = b"0\r\n\r\n"
 
 
 def question(prompt: str) -> str:
@@ -33,62 +38,104 @@ def question(prompt: str) -> str:
     )
 
 
-class Provider:
-    """The ASGI app."""
+class Connection(asyncio.Protocol):
+    """One client: a request, its answer, the next request."""
 
     def __init__(self, latency: float, tokens: int, pace: float) -> None:
         self._latency = latency
-        self._tokens = tokens
+        self._tokens = ["token "] * tokens
         self._pace = pace
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport
+        self._received = bytearray()
+        self._pieces: Iterator[bytes] = iter(())
+        self._later: asyncio.Handle | None = None
+        self._paused = False
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._later is not None:
+            self._later.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head = self._received.find(b"\r\n\r\n")
+        if head < 0:
             return
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
-        asked = orjson.loads(body) if body else {}
-        await asyncio.sleep(self._latency)
-        tokens = ["token "] * self._tokens
+        lines = bytes(self._received[:head]).lower().split(b"\r\n")
+        length = next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
+        if len(self._received) < head + 4 + length:
+            return
+        asked = orjson.loads(self._received[head + 4 : head + 4 + length])
+        del self._received[: head + 4 + length]
+        self._later = self._loop.call_later(self._latency, self._answer, asked)
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._write_next()
+
+    def _answer(self, asked: dict[str, Any]) -> None:
+        tokens = self._tokens
         if "response_format" in asked:
             written = question(asked["messages"][-1]["content"])
             tokens = [written[i : i + 40] for i in range(0, len(written), 40)]
         if asked.get("stream"):
-            await self._stream(send, tokens)
+            self._pieces = _stream(tokens)
+            self._transport.write(_STREAM)
+            self._write_next()
         else:
-            await self._whole(send, asked, "".join(tokens))
+            body = _whole("".join(tokens), asked.get("model", "bench"))
+            self._transport.write(_WHOLE % len(body) + body)
 
-    async def _whole(self, send: Any, asked: dict[str, Any], text: str) -> None:
-        answer = {
+    def _write_next(self) -> None:
+        piece = next(self._pieces, None)
+        if piece is None:
+            return
+        self._transport.write(piece)
+        if not self._paused:
+            self._later = self._loop.call_later(self._pace, self._write_next)
+
+
+def _whole(text: str, model: str) -> bytes:
+    return orjson.dumps(
+        {
             "id": "1",
             "object": "chat.completion",
             "created": 1,
-            "model": asked.get("model", "bench"),
+            "model": model,
             "choices": [
                 {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"},
             ],
             "usage": USAGE,
         }
-        data = orjson.dumps(answer)
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(data)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": data})
+    )
 
-    async def _stream(self, send: Any, tokens: list[str]) -> None:
-        headers = [(b"content-type", b"text/event-stream")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        head = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "bench"}
-        for token in tokens:
-            delta = {**head, "choices": [{"index": 0, "delta": {"content": token}, "finish_reason": None}]}
-            event = b"data: " + orjson.dumps(delta) + b"\n\n"
-            await send({"type": "http.response.body", "body": event, "more_body": True})
-            await asyncio.sleep(self._pace)
-        last = {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": USAGE}
-        end = b"data: " + orjson.dumps(last) + b"\n\ndata: [DONE]\n\n"
-        await send({"type": "http.response.body", "body": end})
+
+def _stream(tokens: list[str]) -> Iterator[bytes]:
+    """A streamed answer, a chunk of HTTP a token."""
+    head = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "bench"}
+    for token in tokens:
+        delta = {**head, "choices": [{"index": 0, "delta": {"content": token}, "finish_reason": None}]}
+        yield _chunk(b"data: " + orjson.dumps(delta) + b"\n\n")
+    last = {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": USAGE}
+    yield _chunk(b"data: " + orjson.dumps(last) + b"\n\ndata: [DONE]\n\n") + _END
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+async def serve(latency: float, tokens: int, pace: float) -> None:
+    """Serves on a free port until terminated; prints the base URL once it does."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(latency, tokens, pace), "127.0.0.1", 0, backlog=2048)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
+    await server.serve_forever()
 
 
 def main() -> None:
@@ -97,7 +144,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=40)
     parser.add_argument("--pace", type=float, default=0.0)
     asked = parser.parse_args()
-    serve(Provider(asked.latency, asked.tokens, asked.pace), suffix="/v1")
+    uvloop.run(serve(asked.latency, asked.tokens, asked.pace))
 
 
 if __name__ == "__main__":

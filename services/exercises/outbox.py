@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from services.exercises.events import Event, Numbered, Token
 
-_WINDOW = 0.015
-"""Seconds within which tokens become one event; the first one, and each after a pause, is told at once."""
+_WINDOW = 0.05
+"""Seconds within which tokens become one event; the first one, and each after a pause, is told at once. Several models
+write into one run: twenty looks a second at all of them are as many as a reader follows."""
 _MOST_WAITING = 64
 """Events that may wait to be stored before whoever puts more is asked to wait."""
 

@@ -70,9 +70,9 @@ async def test_the_first_token_is_told_at_once_and_those_of_the_next_moment_toge
     assert wire.events() == [Token("a")]
     wire.put(Token("b"), Token("c"))
     assert wire.events() == [Token("a")]
-    await asyncio.sleep(0.03)
+    await asyncio.sleep(0.07)
     assert wire.events() == [Token("a"), Token("bc")]
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(0.06)
     wire.put(Token("d"))
     assert wire.events()[-1] == Token("d")
     assert wire.stored == []
@@ -82,7 +82,7 @@ async def test_a_token_that_is_held_comes_before_what_follows_it(wire: Wire) -> 
     wire.put(Token("a"), Token("b"), Usage(1, 1))
     await wire.outbox.settled()
     assert wire.events() == [Token("a"), Token("b"), Usage(1, 1)]
-    await asyncio.sleep(0.03)
+    await asyncio.sleep(0.07)
     assert len(wire.told) == 3
 
 
