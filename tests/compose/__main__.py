@@ -22,7 +22,7 @@ from services.client.rest import TikuClient
 from services.demo import script
 from tests.compose import local_model
 from tests.compose.confinement import baked_in, is_healthy, look
-from tests.compose.engine import CommandFailed, Engine, bring_model, build_images, find_engine
+from tests.compose.engine import PROFILES, CommandFailed, Engine, bring_model, build_images, find_engine
 from tests.compose.job import Job, NotHeld
 
 PROJECT = "tiku-test"
@@ -184,7 +184,7 @@ async def main(arguments: argparse.Namespace) -> int:
         "TIKU_S3_SECRET_ACCESS_KEY": secrets.token_hex(16),
         **(local_model.ENVIRONMENT if arguments.local_model else SCRIPTED),
     }
-    profiles = (local_model.PROFILE,) if arguments.local_model else ()
+    profiles = PROFILES if arguments.local_model else ()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     engine = await find_engine(PROJECT, environment, profiles, cache / "tiku" / "podman-compose")
     if not arguments.no_build:

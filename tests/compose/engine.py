@@ -9,13 +9,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 SHARED = ROOT.parent / "shared"
 PODMAN_COMPOSE = "podman-compose==1.6.0"
+PROFILES = ("local-model",)
+"""Every profile of docker-compose.yml: what a run with one left behind is taken down by a run without."""
 
 
 class CommandFailed(Exception):
@@ -60,9 +62,9 @@ class Engine:
         return await run(*self.compose_command, *options, *arguments, environment=self.environment, quiet=quiet)
 
     async def down(self) -> None:
-        """Removes the project's containers, networks and volumes."""
-        await self.compose("down", "-v")
-        # A volume that a service of a profile mounts too is left.
+        """Removes the project's containers, networks and volumes, those of every profile."""
+        await replace(self, profiles=PROFILES).compose("down", "-v")
+        # podman-compose leaves the volume of the models.
         if left := (await self("volume", "ls", "--quiet", "--filter", f"name=^{self.project}_")).split():
             await self("volume", "rm", *left)
 

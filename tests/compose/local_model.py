@@ -9,7 +9,6 @@ import aiohttp
 from services.client.rest import TikuClient
 from tests.compose.job import Job, NotHeld
 
-PROFILE = "local-model"
 WEIGHTS = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 MODEL = "qwen2.5-coder-1.5b-instruct"
 CONTAINER = "model"

@@ -55,7 +55,8 @@ class Assistant:
 
     def _confirmed(self, prompt: str) -> Any:
         """The key of the question in the prompt."""
-        made = self._written[max((stem for stem in self._written if stem in prompt), key=len)]
+        asked = prompt.rpartition("\n\n")[2]
+        made = self._written[max((stem for stem in self._written if stem in asked), key=len)]
         options = re.findall(r"^([A-Z])\. (.+)$", prompt, re.MULTILINE)
         if "distractors" in made:
             return next(letter for letter, text in options if text == made["answer"])
