@@ -15,6 +15,7 @@ from services.docs.records import Job, JobKind
 from services.docs.stores.postgres import MIGRATIONS, SCHEMA
 from services.kit import ids
 from services.kit.migrations import migrate
+from tests.waiting import eventually
 
 
 @pytest.fixture(params=["memory", "pgqueuer"])
@@ -45,12 +46,6 @@ async def working(queue: JobQueue, handler: Handler) -> AsyncIterator[asyncio.Fu
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(check: Callable[[], bool], within: float = 10.0) -> None:
-    async with asyncio.timeout(within):
-        while not check():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
 def recorder(seen: list[Job]) -> Callable[[Job], Awaitable[None]]:
     async def handler(job: Job) -> None:
         seen.append(job)
@@ -63,9 +58,9 @@ async def test_a_job_arrives_as_it_was_given(queue: JobQueue) -> None:
     first, second = job(), job(JobKind.DELETE, 0)
     await queue.enqueue(first)
     async with working(queue, recorder(seen)):
-        await until(lambda: first in seen)
+        await eventually(lambda: first in seen)
         await queue.enqueue(second)
-        await until(lambda: second in seen)
+        await eventually(lambda: second in seen)
     assert len(seen) == 2
 
 
@@ -75,7 +70,7 @@ async def test_the_same_job_waits_once(queue: JobQueue) -> None:
     for _ in range(3):
         await queue.enqueue(one)
     async with working(queue, recorder(seen)):
-        await until(lambda: one in seen)
+        await eventually(lambda: one in seen)
         await asyncio.sleep(0.3)
     assert seen == [one]
 
@@ -87,7 +82,7 @@ async def test_another_generation_is_another_job(queue: JobQueue) -> None:
     for each in jobs:
         await queue.enqueue(each)
     async with working(queue, recorder(seen)):
-        await until(lambda: len(seen) == 2)
+        await eventually(lambda: len(seen) == 2)
     assert sorted(seen, key=lambda one: one.generation) == jobs
 
 
@@ -97,7 +92,7 @@ async def test_a_delayed_job_is_not_early(queue: JobQueue) -> None:
     await queue.enqueue(late, 0.5)
     began = loop.time()
     async with working(queue, recorder(seen)):
-        await until(lambda: late in seen)
+        await eventually(lambda: late in seen)
     assert loop.time() - began >= 0.45
 
 
@@ -112,7 +107,7 @@ async def test_a_job_that_asks_for_later_comes_back(queue: JobQueue) -> None:
 
     await queue.enqueue(job())
     async with working(queue, handler):
-        await until(lambda: len(calls) == 3)
+        await eventually(lambda: len(calls) == 3)
     assert calls[1] - calls[0] >= 0.18
 
 
@@ -126,7 +121,7 @@ async def test_a_job_that_breaks_is_tried_again_within_bounds(queue: JobQueue) -
 
     await queue.enqueue(job())
     async with working(queue, handler):
-        await until(lambda: calls >= 3)
+        await eventually(lambda: calls >= 3)
         await asyncio.sleep(1.5)
     assert calls in (3, 4)
 
@@ -145,7 +140,7 @@ async def test_jobs_run_beside_each_other_within_bounds(queue: JobQueue) -> None
     for _ in range(5):
         await queue.enqueue(job())
     async with working(queue, handler):
-        await until(lambda: done == 5)
+        await eventually(lambda: done == 5)
     assert most == 2
 
 
@@ -166,7 +161,7 @@ async def test_a_stop_cancels_handlers_and_frees_their_jobs(queue: JobQueue) -> 
     assert cancelled.is_set()
     seen: list[Job] = []
     async with working(queue, recorder(seen)):
-        await until(lambda: seen == [one])
+        await eventually(lambda: seen == [one])
 
 
 async def test_a_long_job_is_not_given_to_another(queue: JobQueue) -> None:

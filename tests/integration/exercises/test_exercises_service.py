@@ -279,13 +279,10 @@ async def test_profile_changes_by_mask_and_guards_what_cannot_change(service: Se
 
 
 async def test_the_loop_stays_free_while_cloze_works(service: Service) -> None:
-    # Other work on the machine can only make the loop later: the best of a few rounds is what the service does.
-    best = 1.0
-    for _ in range(4):
-        before = service.lag.lag()
-        async with asyncio.TaskGroup() as group:
-            for _ in range(4):
-                group.create_task(generate(service, text=material("zh") * 20, count=10))
-        after = service.lag.lag()
-        best = min(best, after.max if after.max > before.max else after.p99)
-    assert best <= 0.05
+    async with asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(generate(service, text=material("zh") * 20, count=10))
+    held = service.lag.held()  # What other work on the machine took is not in it.
+    assert held.samples > 10
+    assert held.p99 <= 0.02
+    assert held.max <= 0.1

@@ -12,6 +12,7 @@ from openai import AsyncOpenAI
 
 from services.kit import errors
 from tests.integration.gateway.conftest import Stack
+from tests.waiting import eventually
 from tiku.llm.v1 import llm_pb2
 
 ASK: list[Any] = [{"role": "user", "content": "hi"}]
@@ -85,8 +86,7 @@ async def test_closing_a_stream_stops_it(stack: Stack, client: AsyncOpenAI) -> N
     async for _ in stream:
         break
     await stream.close()
-    await asyncio.sleep(0.1)
-    assert stack.script.cancelled == ["StreamChat"]
+    await eventually(lambda: stack.script.cancelled == ["StreamChat"])
 
 
 async def test_errors_arrive_as_the_clients_own(stack: Stack, client: AsyncOpenAI) -> None:

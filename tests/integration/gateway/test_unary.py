@@ -14,6 +14,7 @@ from services.kit import errors
 from services.kit.ids import new_id
 from tests.fakes.grpc_services import fake_services
 from tests.integration.gateway.conftest import Stack, settings_for
+from tests.waiting import eventually
 
 JSON = {"Content-Type": "application/json"}
 CHAT = {"messages": [{"role": "ROLE_USER", "content": "你好"}]}
@@ -236,8 +237,7 @@ async def test_the_deadline_reaches_the_service(stack: Stack) -> None:
     remaining = stack.script.remaining[-1]
     assert remaining is not None
     assert remaining <= 0.2
-    await asyncio.sleep(0.1)
-    assert stack.script.cancelled == ["Chat"]
+    await eventually(lambda: stack.script.cancelled == ["Chat"])
 
 
 async def test_a_client_that_leaves_stops_a_unary_call(stack: Stack) -> None:
@@ -249,11 +249,10 @@ async def test_a_client_that_leaves_stops_a_unary_call(stack: Stack) -> None:
         b"POST /api/v1/chat HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
         % (len(body), body)
     )
-    await asyncio.sleep(0.3)
+    await eventually(lambda: len(stack.script.requests) == 1)
     assert stack.script.cancelled == []
     writer.close()
-    await asyncio.sleep(0.1)
-    assert stack.script.cancelled == ["Chat"]
+    await eventually(lambda: stack.script.cancelled == ["Chat"])
 
 
 async def test_a_large_body_is_read_beside_the_loop(stack: Stack) -> None:

@@ -91,14 +91,14 @@ async def test_a_question_finds_its_passage_in_either_language(embedding: LlmSer
 
 async def test_a_question_is_not_stuck_behind_a_document(embedding: LlmServiceStub) -> None:
     chunk = "Chlorophyll in the leaves takes up red and blue light and leaves the green. " * 6
-    document = asyncio.ensure_future(embedding.Embed(pb.EmbedRequest(texts=[chunk] * 256)))
+    document = asyncio.ensure_future(embedding.Embed(pb.EmbedRequest(texts=[chunk] * 128)))
     await asyncio.sleep(0.3)
     started = time.monotonic()
     await embedding.Embed(pb.EmbedRequest(kind=pb.EMBED_KIND_QUERY, texts=["What takes up light?"]))
     waited = time.monotonic() - started
     assert not document.done()
-    document.cancel()
-    assert waited < 5  # One small batch, on machines that do other things as well; the document takes ten seconds.
+    await document
+    assert waited < (time.monotonic() - started) / 3  # It waits for one batch of the document's.
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["http", "sdk"])
