@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -189,6 +189,56 @@ async def test_a_failing_run_says_why_and_nothing_of_its_inside(runs: Runs, erro
     assert isinstance(last, Done)
     assert (last.state, last.reason) == (RunState.FAILED, reason)
     assert "secret" not in last.message
+
+
+class Failing(MemoryExerciseStore):
+    """A store that is away for a while, from a number of events on."""
+
+    def __init__(self, after: int, away: int) -> None:
+        super().__init__()
+        self._after = after
+        self._away = away
+
+    async def add_events(self, run_id: str, events: Sequence[Numbered]) -> None:
+        await asyncio.sleep(0)
+        if events[-1].number > self._after and self._away:
+            self._away -= 1
+            raise Unavailable("The database does not answer.", reason="DATABASE_UNAVAILABLE")
+        await super().add_events(run_id, events)
+
+
+@pytest.mark.parametrize("away", [1, 1000])
+async def test_a_store_that_goes_away_ends_the_run_and_nobody_hears_of_what_it_did_not_take(away: int) -> None:
+    made, work, store = exercise(), Paced(), Failing(3, away)
+    async with Runs.open(store, "one", FAST) as runs:
+        events = runs.start(made, work, detached=False)
+        work.go.release()
+        heard = await take(events, 3)
+        work.go.release()
+        heard += [numbered async for numbered in events]
+    assert work.cancelled.is_set()
+    assert [n.event.question.number for n in heard if isinstance(n.event, QuestionMade)] == [1]
+    end = heard[-1].event
+    assert isinstance(end, Done)
+    assert (end.state, end.reason, end.question_count) == (RunState.FAILED, "DATABASE_UNAVAILABLE", 1)
+    stored = await store.get_exercise("ann", made.exercise_id)
+    assert stored is not None
+    assert stored.question_count == 1
+    assert stored.run_state is (RunState.FAILED if away == 1 else RunState.RUNNING)
+
+
+async def test_a_run_that_was_ended_elsewhere_stops_here(runs: Runs, store: MemoryExerciseStore) -> None:
+    made, work = exercise(), Paced()
+    events = runs.start(made, work, detached=False)
+    await take(events, 1)
+    await store.add_events(made.run_id, [Numbered(50, Done(RunState.CANCELLED, made.exercise_id))])
+    work.go.release()
+    heard = [numbered async for numbered in events]
+    assert work.cancelled.is_set()
+    assert [type(numbered.event) for numbered in heard] in ([Done], [Token, Done])
+    row = await store.get_run("ann", made.run_id)
+    assert row is not None
+    assert row.state is RunState.CANCELLED
 
 
 async def test_a_run_without_questions_failed(runs: Runs) -> None:
