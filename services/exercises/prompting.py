@@ -26,7 +26,7 @@ from services.exercises.statements import is_open
 from services.exercises.texts import alike, bigrams, fold
 
 _MAX_TOKENS = 500
-_READ_BEFORE, _READ_AFTER = 400, 500
+_READ_BEFORE, _READ_AFTER = 250, 250
 """Characters around the sentence in question that a model gets to read: reading is what costs a small one time."""
 
 
@@ -263,7 +263,7 @@ _STATEMENTS: Mapping[str, Mapping[bool, tuple[int, dict[str, Any]]]] = {
         ),
     },
 }
-_FALSE_SHARE = 0.6
+_FALSE_SHARE = 0.5
 """Of the sentences that can be made false, how many are; the others that leave room give true statements."""
 
 

@@ -21,7 +21,7 @@ class ExercisesSettings(ServiceSettings):
     exercises_questions_in_flight: int = Field(2, ge=1, le=16, description="Questions of one run made at once.")
     exercises_model_retries: int = Field(2, ge=0, le=5, description="Further tries after a refused question.")
     exercises_verify_keys: bool = Field(
-        False, description="Whether the model answers each question that it wrote once more, to confirm the key."
+        True, description="Whether the model answers each question that it wrote once more, to confirm the key."
     )
     exercises_confirmation_seconds: float = Field(
         60.0, gt=0, description="Most that the model gets to confirm one key."

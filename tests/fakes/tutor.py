@@ -113,8 +113,8 @@ class Tutor(ScriptedProvider):
 
     def _confirm(self, user: str) -> Any:
         """The key of the question that it wrote itself, or another where it is to be wrong."""
-        stem = max((stem for stem in self._asked if stem in user), key=len)
-        question, wrong = self._asked[stem]
+        asked = user.rpartition("\n\n")[2]
+        question, wrong = self._asked[max((stem for stem in self._asked if stem in asked), key=len)]
         options = _OPTION.findall(user)
         if "truth" in question:
             return question["truth"] is not wrong
@@ -255,11 +255,11 @@ def _short_answer(reading: _Reading) -> dict[str, Any]:
     middle = len(reading.quote) // 2
     while middle < len(reading.quote) - 1 and not reading.chinese and reading.quote[middle] != " ":
         middle += 1
-    # What the stem hands to everybody proves nothing: a half that held no more than its term could not be graded.
+    # What the stem hands to everybody proves nothing: a half that held no more than that could not be graded.
     term = max(reading.terms, key=lambda term: term in reading.quote[:middle])
-    beginning = reading.quote[:8].strip()
+    beginning = reading.quote[: min(8, middle // 2)].strip()
     stem = (
-        f"请说明“{term}”，从“{beginning}”说起，要点是什么？"
+        f"从“{beginning}”说起，要点是什么？请说明。"
         if reading.chinese
         else f"What should one know about “{term}”, starting from “{beginning}”? Explain briefly."
     )

@@ -119,8 +119,8 @@ QUESTION = json.dumps(
     {
         "quote": "Chlorophyll absorbs red and blue light and reflects green light.",
         "stem": "Chlorophyll absorbs red and blue light, and it reflects green light.",
-        "truth": True,
-        "explanation": "That is what it absorbs and reflects.",
+        # To the call that asks it to answer its own question.
+        "answer": True,
     }
 )
 
