@@ -137,7 +137,7 @@ async def away(engine: Engine, server: str, service: str, job: Job) -> str:
     await engine("start", container)
     ready = await until_ready(server)
     began = time.monotonic()
-    done = await job.play(f"{service}-back")
+    done = await job.play(f"after-{service}-away")
     return f"ready {ready:.1f} s after its start, then at once, in {time.monotonic() - began:.1f} s: {done}"
 
 
@@ -164,7 +164,7 @@ async def play_local_model(engine: Engine, server: str) -> bool:
 
 
 def tell(line: str) -> None:
-    console.print(line, markup=False, highlight=False)
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def stop_on_sigterm() -> None:

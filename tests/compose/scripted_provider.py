@@ -22,6 +22,8 @@ from aiohttp import web
 MODEL = "scripted"
 _PIECE_CHARACTERS = 24
 _PIECE_SECONDS = 0.002
+_SPARE = {True: ("花岗岩", "小提琴", "藏红花"), False: ("granite", "violin", "saffron")}
+"""Wrong options, in Chinese or not, for material that has too few other terms."""
 _TERM = re.compile(r"[A-Za-z]{5,}|[\u3400-\u9fff]{2,4}")
 _LISTED = re.compile(
     r"([\u3400-\u9fff]{2,4})(?:、|和|与)([\u3400-\u9fff]{2,4})|([A-Za-z-]{3,})(?:, and|, or|,| and| or) (?:the |an? )?"
@@ -92,6 +94,7 @@ def question(kind: str, prompt: str, *, false: bool) -> dict[str, Any]:
     outside = [term for term in _terms(material) if term.casefold() not in quote.casefold()]
     term = next((t for t in inside if quote.casefold().count(t.casefold()) == 1), inside[0])
     chinese = bool(re.search(r"[\u3400-\u9fff]", quote))
+    outside += _SPARE[chinese]
     gapped = quote.replace(term, "____", 1)
     made: dict[str, Any] = {"quote": quote, "explanation": quote}
     match kind:
