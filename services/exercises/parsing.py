@@ -12,7 +12,7 @@ from services.exercises.cloze import stands_alone
 from services.exercises.languages import CHINESE, language_of
 from services.exercises.question import GAP, Draft, Exchange, Generator, QuestionKind, RubricPoint
 from services.exercises.sentences import split
-from services.exercises.statements import exchanged, says_the_same
+from services.exercises.statements import exchanged, may_be_the_same, says_the_same
 from services.exercises.texts import bigrams, flatten, fold, similarity
 from services.exercises.words import units
 
@@ -110,8 +110,11 @@ def draft_of(kind: QuestionKind, value: dict[str, Any], *, passage: int, model: 
             right = [_bare(_text(value, "answer"))]
             options = right + _distinct([_bare(text) for text in _texts(value, "distractors")])
         case QuestionKind.MULTIPLE_CHOICE:
-            right = [_bare(text) for text in _texts(value, "correct")]
-            options = right + _distinct([_bare(text) for text in _texts(value, "wrong")])
+            right = _distinct([_bare(text) for text in _texts(value, "correct")])
+            wrong = _distinct([_bare(text) for text in _texts(value, "wrong")])
+            language = language_of(quote)
+            # What may be a right one under another name is no wrong one.
+            options = right + [text for text in wrong if not any(may_be_the_same(text, r, language) for r in right)]
         case QuestionKind.TRUE_FALSE:
             stem, truth, exchange = _statement(stem, quote, value)
             explanation = _why(quote, exchange)

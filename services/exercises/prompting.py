@@ -57,7 +57,7 @@ def schema_of(kind: QuestionKind, *, false: bool = False) -> dict[str, Any]:
         case QuestionKind.SINGLE_CHOICE:
             return _object(quote=_STRING, stem=_STRING, answer=_STRING, distractors=_list(3, 3), explanation=_STRING)
         case QuestionKind.MULTIPLE_CHOICE:
-            return _object(quote=_STRING, stem=_STRING, correct=_list(2, 5), wrong=_list(2, 2), explanation=_STRING)
+            return _object(quote=_STRING, stem=_STRING, correct=_list(2, 5), wrong=_list(3, 3), explanation=_STRING)
         case QuestionKind.TRUE_FALSE if false:
             return _object(quote=_STRING, original=_TERM, changed=_TERM)
         case QuestionKind.TRUE_FALSE:
@@ -96,7 +96,7 @@ _FIELDS: Mapping[str, Mapping[QuestionKind, tuple[str, ...]]] = {
         QuestionKind.MULTIPLE_CHOICE: (
             "stem：完整的问句，以“（多选）”结尾",
             "correct：quote 中并列的各项，逐字抄写，每项单独列出",
-            "wrong：两个与之同类但材料没有提到的错误选项",
+            "wrong：三个与之同类但材料没有提到的错误选项",
         ),
         QuestionKind.TRUE_FALSE: ("stem：一个完整而正确的陈述句，不是问句，说的就是 quote 所说的",),
         QuestionKind.FILL_IN_THE_BLANK: (
@@ -118,7 +118,7 @@ _FIELDS: Mapping[str, Mapping[QuestionKind, tuple[str, ...]]] = {
         QuestionKind.MULTIPLE_CHOICE: (
             "stem: a full question that ends with “Choose all that apply.”",
             "correct: the things that the quote lists, copied letter for letter, each on its own",
-            "wrong: two things of the same sort that the material does not name",
+            "wrong: three things of the same sort that the material does not name",
         ),
         QuestionKind.TRUE_FALSE: ("stem: a full and true statement, never a question, that says what the quote says",),
         QuestionKind.FILL_IN_THE_BLANK: (
@@ -189,7 +189,7 @@ _EXAMPLES: Mapping[str, Mapping[QuestionKind, tuple[int, dict[str, Any]]]] = {
             {
                 "stem": "云溪镇石桥中间的拱供哪些船通过？（多选）",
                 "correct": ["运盐船", "运木船"],
-                "wrong": ["小渔船", "载客船"],
+                "wrong": ["小渔船", "载客船", "军舰"],
                 "explanation": "石桥中间的拱最宽，运盐船和运木船都从那里通过。",
             },
         ),
@@ -225,7 +225,7 @@ _EXAMPLES: Mapping[str, Mapping[QuestionKind, tuple[int, dict[str, Any]]]] = {
             {
                 "stem": "Which vessels does the red lamp of Port Arlen guide? Choose all that apply.",
                 "correct": ["Coal ships", "Ferries"],
-                "wrong": ["Fishing boats", "Warships"],
+                "wrong": ["Fishing boats", "Warships", "Yachts"],
                 "explanation": "The red lamp of Port Arlen leads coal ships and ferries through the north channel.",
             },
         ),

@@ -166,9 +166,20 @@ def contradicts(exchange: Exchange, statement: str, source: str, language: str, 
         return False
     if plain_new in fold(source) or negates(new) is not negates(old):
         return False
-    if language == CHINESE:
-        return _are_opposites_han(plain_old, plain_new) or (known and _is_other_han(plain_old, plain_new))
-    return _are_opposites_latin(old, new) or (known and _is_other_latin(old, new))
+    opposite = _are_opposites_han(plain_old, plain_new) if language == CHINESE else _are_opposites_latin(old, new)
+    return opposite or (known and _is_other(old, new, language))
+
+
+def may_be_the_same(one: str, other: str, language: str) -> bool:
+    """Whether two terms look like names of the same, or one like a kind of the other: 固态 and 固体."""
+    if numbers(one) or numbers(other):
+        return fold(one) == fold(other)
+    opposite = _are_opposites_han(fold(one), fold(other)) if language == CHINESE else _are_opposites_latin(one, other)
+    return not opposite and not _is_other(one, other, language)
+
+
+def _is_other(one: str, other: str, language: str) -> bool:
+    return _is_other_han(fold(one), fold(other)) if language == CHINESE else _is_other_latin(one, other)
 
 
 def mentions(text: str, term: str) -> bool:

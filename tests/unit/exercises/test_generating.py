@@ -16,10 +16,12 @@ from services.exercises.confirming import SCHEMA
 from services.exercises.events import Event, QuestionMade, QuestionRefused, Token, Usage
 from services.exercises.generating import Generating, GenerationLimits, Order
 from services.exercises.material import passages_of_text
-from services.exercises.ports import ChatEnd, ChatTask
+from services.exercises.ports import ChatEnd, ChatTask, Turn
 from services.exercises.question import Generator, GeneratorChoice, Question, QuestionKind
 from services.kit.errors import DeadlineExceeded, FailedPrecondition, Unavailable
 from tests.unit.exercises.fakes import LocalCloze, ScriptedModel, material, no_model
+
+SENTENCE = "Plants take up water and minerals from the soil through their roots."
 
 
 def good(task: ChatTask) -> dict[str, Any]:
@@ -143,6 +145,71 @@ async def test_refused_questions_are_made_again_within_bounds_and_then_by_cloze(
     assert reasons(events) == ["QUOTE_NOT_IN_MATERIAL"] * 9
     assert [q.generator for q in questions(events)] == [Generator.CLOZE] * 3
     assert len(model.tasks) == 9
+
+
+def doubting(task: ChatTask) -> dict[str, Any] | Exception:
+    """Sound questions, and to each another answer than its key."""
+    return {"answer": "none"} if task.schema_name == SCHEMA else good(task)
+
+
+CHOICE = (QuestionKind.SINGLE_CHOICE,)
+
+
+async def test_a_key_that_the_model_itself_does_not_confirm_is_refused_and_leaves_no_trace() -> None:
+    once = iter([{"answer": "none"}])
+
+    def doubting_once(task: ChatTask) -> dict[str, Any]:
+        return next(once, good(task)) if task.schema_name == SCHEMA else first
+
+    first = good(
+        ChatTask((Turn("user", f"Material:\n\nAsk about this sentence: {SENTENCE}"),), "single_choice", {}, 100)
+    )
+    wanted = Order(passages_of_text(SENTENCE), CHOICE, 1, GeneratorChoice.MODEL_ONLY)
+    events = await run(wanted, ScriptedModel(doubting_once))
+    # The very question that was refused may be asked again.
+    assert reasons(events) == ["KEY_NOT_CONFIRMED"]
+    assert [q.stem for q in questions(events)] == [first["stem"]]
+
+
+async def test_confirmations_are_counted_and_not_shown() -> None:
+    events = await run(order(1, kinds=CHOICE), ScriptedModel(good))
+    usage = [event for event in events if isinstance(event, Usage)]
+    assert usage[-1].prompt_tokens == 200
+    written = "".join(event.text for event in events if isinstance(event, Token))
+    assert written.count('"quote"') == 1
+    assert '{"answer": "' not in written
+
+
+async def test_a_model_that_never_confirms_gives_way_to_cloze() -> None:
+    model = ScriptedModel(doubting)
+    events = await run(order(2, kinds=CHOICE), model)
+    assert reasons(events) == ["KEY_NOT_CONFIRMED"] * 6
+    assert [q.generator for q in questions(events)] == [Generator.CLOZE] * 2
+    assert len(model.tasks) == 12
+
+
+async def test_a_confirmation_that_fails_is_none() -> None:
+    def away(task: ChatTask) -> dict[str, Any] | Exception:
+        return Unavailable("away") if task.schema_name == SCHEMA else good(task)
+
+    events = await run(order(2, kinds=CHOICE), ScriptedModel(away), limits=GenerationLimits(in_flight=1))
+    assert set(reasons(events)) == {"MODEL_FAILED"}
+    assert [q.generator for q in questions(events)] == [Generator.CLOZE] * 2
+
+
+async def test_keys_are_not_confirmed_where_that_is_switched_off() -> None:
+    model = ScriptedModel(doubting)
+    events = await run(order(3, kinds=CHOICE), model, limits=GenerationLimits(verify_keys=False))
+    assert not reasons(events)
+    assert SCHEMA not in {task.schema_name for task in model.tasks}
+
+
+async def test_several_right_answers_are_asked_for_where_the_material_lists_something() -> None:
+    text = "A leaf catches light. Enzymes split water into hydrogen ions, electrons and oxygen. Roots take up water."
+    model = ScriptedModel(good)
+    wanted = Order(passages_of_text(text), (QuestionKind.MULTIPLE_CHOICE,), 2, GeneratorChoice.MODEL_ONLY)
+    made = questions(await run(wanted, model))
+    assert [q.source.quote for q in made] == ["Enzymes split water into hydrogen ions, electrons and oxygen."]
 
 
 async def test_a_model_that_repeats_itself_is_refused() -> None:

@@ -48,6 +48,7 @@ def test_choices_are_shuffled_and_the_key_follows() -> None:
         orders.add(made.options)
     assert len(orders) > 3
     many = draft(QuestionKind.MULTIPLE_CHOICE, correct=["甲", "乙"], wrong=["丙"])
+    assert len(many.options) == 3
     assert {many.options[i] for i in many.correct} == {"甲", "乙"}
 
 
@@ -158,6 +159,17 @@ def test_the_answer_of_a_gap_in_the_quote_is_what_stands_there(quote: str, stem:
     made = draft(QuestionKind.FILL_IN_THE_BLANK, quote=quote, stem=stem, answer=answer, explanation=said)
     assert made.blanks == ((found,),)
     assert made.explanation == (said if answer == found else quote)
+
+
+def test_a_wrong_option_that_may_be_a_right_one_is_left_out() -> None:
+    made = draft(
+        QuestionKind.MULTIPLE_CHOICE,
+        quote="水以固态、液态和气态三种形式存在。",
+        correct=["固态", "液态", "气态"],
+        wrong=["固体", "液态", "等离子"],
+    )
+    assert sorted(made.options) == sorted(["固态", "液态", "气态", "等离子"])
+    assert {made.options[i] for i in made.correct} == {"固态", "液态", "气态"}
 
 
 def test_a_wrong_option_that_is_written_twice_is_one() -> None:
