@@ -198,16 +198,13 @@ class _Starting:
             "pid": os.getpid(),
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
             "services": {
-                name: {
-                    "address": self._addresses[name],
-                    "metrics": f"http://{self._metrics[name]}/metrics",
-                    "pid": self._processes[name].pid,
-                }
-                for name in self._addresses
+                name: {"address": address, "pid": self._processes[name].pid}
+                for name, address in self._addresses.items()
             },
             "engines": {
-                name: {"pid": self._processes[name].pid} for name in self._processes if name not in self._addresses
+                name: {"pid": process.pid} for name, process in self._processes.items() if name not in self._addresses
             },
+            "metrics": {name: f"http://{page}/metrics" for name, page in self._metrics.items()},
             "environment": {
                 name: self._environment[name]
                 for name in ("TIKU_POSTGRES_DSN", "TIKU_QDRANT_URL", "TIKU_LLM_BASE_URL")
@@ -250,7 +247,9 @@ class _Starting:
             engines[POSTGRES] = database.spec
             environment["TIKU_POSTGRES_DSN"] = database.dsn
         if not os.environ.get("TIKU_QDRANT_URL"):
-            vectors = qdrant(data / "qdrant", await asyncio.to_thread(free_port), self._log(QDRANT))
+            port, page = await asyncio.to_thread(free_ports, 2)
+            self._metrics[QDRANT] = f"{LOOPBACK}:{page}"
+            vectors = qdrant(data / "qdrant", port, self._log(QDRANT), self._metrics[QDRANT])
             engines[QDRANT] = vectors.spec
             environment["TIKU_QDRANT_URL"] = vectors.url
         if self._options.chat_model is None:

@@ -16,11 +16,17 @@ class Qdrant:
     url: str
 
 
-def qdrant(data: Path, port: int, log_file: Path) -> Qdrant:
-    """Describes a Qdrant server that keeps its collections in ``data`` and listens on ``127.0.0.1:port``."""
+def qdrant(data: Path, port: int, log_file: Path, metrics: str | None = None) -> Qdrant:
+    """Describes a Qdrant server that keeps its collections in ``data`` and listens on ``127.0.0.1:port``.
+
+    ``metrics`` is the address, host:port, of its Prometheus page; None for none.
+    """
+    told = ("--metrics", metrics) if metrics else ()
     spec = ProcessSpec(
         name="qdrant",
-        command=module_command("services.embedded.qdrant_server", "--data", str(data.absolute()), "--port", str(port)),
+        command=module_command(
+            "services.embedded.qdrant_server", "--data", str(data.absolute()), "--port", str(port), *told
+        ),
         log_file=log_file,
         probe=grpc_probe(f"{LOOPBACK}:{port}", "/qdrant.Qdrant/HealthCheck", accept=bool),
         environment=module_environment(),

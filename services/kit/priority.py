@@ -10,8 +10,8 @@ import contextlib
 import os
 
 NICE = 5
-"""A third of the share of a process that serves (sched(7)). More would be unfair to those who wait for the work: with
-nice 10, and other programs busy on both cores, an embedding model did not load within a minute."""
+"""A third of the share of a process that serves (sched(7)), where nice counts among all. Further back would be unfair
+to those who wait for the work: see docs/adr/0023."""
 
 
 def step_back() -> None:

@@ -194,7 +194,7 @@ class _Page:
 
 
 async def _pages(up: Up) -> Mapping[str, _Page]:
-    addresses = {name: service["metrics"] for name, service in (await up.state())["services"].items()}
+    addresses = (await up.state())["metrics"]
     pages = {}
     async with aiohttp.ClientSession() as http:
         for name, address in addresses.items():

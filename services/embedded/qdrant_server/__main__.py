@@ -1,4 +1,8 @@
-"""``python -m services.embedded.qdrant_server --data DIR --port PORT``: serves until SIGTERM or SIGINT."""
+"""``python -m services.embedded.qdrant_server --data DIR --port PORT``: serves until SIGTERM or SIGINT.
+
+With ``--metrics HOST:PORT`` it says on Prometheus' page how late its loop is. Edge holds the GIL, so an Edge call holds
+the loop; all that the loop does is to stand in line for Edge.
+"""
 
 import argparse
 import asyncio
@@ -8,6 +12,7 @@ import signal
 from pathlib import Path
 
 import grpc
+from prometheus_client import start_http_server
 from qdrant_client.grpc import (
     collections_service_pb2_grpc,
     points_service_pb2_grpc,
@@ -22,7 +27,8 @@ from services.embedded.qdrant_server.servicers import (
     QdrantServicer,
     SnapshotsServicer,
 )
-from services.kit import heap
+from services.kit import heap, logs
+from services.kit.loop_lag import LoopLagMonitor
 
 _FLUSH_INTERVAL_SECONDS = 5.0
 _DRAIN_SECONDS = 3.0
@@ -57,9 +63,10 @@ async def serve(data: Path, host: str, port: int) -> None:
     logger.info("serving %s on %s:%d", data, host, bound)
     try:
         async with asyncio.TaskGroup() as group:
-            upkeep = group.create_task(_upkeep(collections, thread))
+            chores = [group.create_task(chore) for chore in (_upkeep(collections, thread), LoopLagMonitor().run())]
             await stop.wait()
-            upkeep.cancel()
+            for chore in chores:
+                chore.cancel()
     finally:
         await server.stop(_DRAIN_SECONDS)
         await thread.run(collections.close)
@@ -82,10 +89,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the collections")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, required=True, help="port to listen on; 0 for any")
+    parser.add_argument("--metrics", help="address of the Prometheus page (default: none)")
     options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if options.metrics:
+        host, _, port = options.metrics.rpartition(":")
+        start_http_server(int(port), host)
     heap.settle()
-    asyncio.run(serve(options.data, options.host, options.port))
+    with logs.configured("qdrant"):
+        asyncio.run(serve(options.data, options.host, options.port))
 
 
 if __name__ == "__main__":
