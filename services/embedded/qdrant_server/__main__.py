@@ -30,7 +30,7 @@ from services.embedded.qdrant_server.servicers import (
 from services.kit import heap, logs
 from services.kit.loop_lag import LoopLagMonitor
 
-_FLUSH_INTERVAL_SECONDS = 5.0
+_LOOK_INTERVAL_SECONDS = 5.0
 _DRAIN_SECONDS = 3.0
 _MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
@@ -76,7 +76,7 @@ async def serve(data: Path, host: str, port: int) -> None:
 
 async def _upkeep(collections: Collections, thread: EdgeThread) -> None:
     while True:
-        await asyncio.sleep(_FLUSH_INTERVAL_SECONDS)
+        await asyncio.sleep(_LOOK_INTERVAL_SECONDS)
         for name in await thread.run(collections.names):
             # An optimization holds up every call, so it waits for a pause.
             optimize = thread.idle

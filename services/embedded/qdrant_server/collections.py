@@ -32,6 +32,10 @@ _FORBIDDEN_IN_NAMES = '<>:"/\\|?*\0'
 # An optimization holds the GIL, so it waits for a pause and for enough changes to be worth one.
 _OPTIMIZE_AFTER_CHANGES = 5_000
 
+# Every write is in the log when it is answered; a flush only saves replaying it. It waits for the disk, 0.1 s and more,
+# with the GIL held: while a document is being indexed, once a minute is enough.
+_MOST_LOOKS = 12
+
 Result = TypeVar("Result")
 
 
@@ -73,6 +77,8 @@ class Collection:
     schema: VectorSchema
     operations: int = 0
     unflushed: int = 0
+    unflushed_before: int = 0
+    overdue: int = 0
     unoptimized: int = 0
 
     def update(self, operation: edge.UpdateOperation, changes: int = 1) -> int:
@@ -89,11 +95,20 @@ class Collection:
             self.unoptimized = 0
             self.shard.optimize()
 
+    def flush_if_worthwhile(self) -> None:
+        """Writes out once writes have paused since the last look, or have gone on for many looks."""
+        paused, self.unflushed_before = self.unflushed == self.unflushed_before, self.unflushed
+        if not self.unflushed:
+            return
+        self.overdue += 1
+        if paused or self.overdue >= _MOST_LOOKS:
+            self.flush()
+
     def flush(self) -> None:
         """Writes what is in memory to the segments, so that the log need not be replayed."""
         if self.unflushed:
             self.shard.flush()
-            self.unflushed = 0
+            self.unflushed = self.unflushed_before = self.overdue = 0
 
 
 class Collections:
@@ -122,14 +137,15 @@ class Collections:
         return sorted(self._open)
 
     def maintain(self, name: str, optimize: bool) -> None:
-        """Writes a collection out, if it is still there, and with ``optimize`` improves its indexes first."""
+        """Looks after a collection, if it is still there: writes it out when that is due, and with ``optimize``
+        improves its indexes first."""
         found = self._open.get(name)
         if found is None:
             return
         try:
             if optimize:
                 found.optimize_if_worthwhile()
-            found.flush()
+            found.flush_if_worthwhile()
         except Exception:
             logger.exception("upkeep of collection %r failed; it is tried again", name)
 
