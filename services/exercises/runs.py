@@ -159,6 +159,8 @@ class LiveRun:
     async def _work(self, work: Work, longest_seconds: float) -> None:
         async with asyncio.timeout(longest_seconds):
             await self.publish(Started(self.run_id, self.exercise.exercise_id))
+            # A reader knows the run, so that it can be stopped, and the store is there, before a model is asked.
+            await self._outbox.settled()
             await work(self.publish)
 
     def _result(self, task: asyncio.Task[None]) -> tuple[RunState, str, str]:

@@ -35,13 +35,15 @@ class Stream:
     path: str
     tokens: tuple[str, ...]
     text: Callable[[Event], str]
+    runs: bool = False
+    """Whether it is a run, whose first event, which names it, comes before the provider is asked."""
 
 
 STREAMS = {
     "chat": Stream("/chat:stream", CHAT_TOKENS, lambda event: event.data["text"] if event.name == "delta" else ""),
     "answer": Stream("/answer", CHAT_TOKENS, lambda event: event.data["text"] if event.name == "delta" else ""),
     "generate": Stream(
-        "/exercises:generate", JSON_TOKENS, lambda event: event.data["text"] if event.name == "token" else ""
+        "/exercises:generate", JSON_TOKENS, lambda event: event.data["text"] if event.name == "token" else "", runs=True
     ),
 }
 
@@ -94,6 +96,7 @@ async def _leave_at(
     tutor.requests.clear()
     tutor.answer(Script(tokens=stream.tokens, hang_at=position))
     expected = "".join(stream.tokens[:position]).strip()
+    begun = asyncio.Event()
     arrived = asyncio.Event()
     seen: list[Event] = []
 
@@ -101,12 +104,15 @@ async def _leave_at(
         async with rest.stream("POST", stream.path, body) as events:
             async for event in events:
                 seen.append(event)
+                begun.set()
                 if expected and "".join(map(stream.text, seen)).strip() == expected:
                     arrived.set()
 
     async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         reading = group.create_task(read())
         await tutor.received(1)
+        if stream.runs:
+            await begun.wait()
         if expected:
             await arrived.wait()
         left_at = time.monotonic()

@@ -50,9 +50,11 @@ class Paced:
 
     def __init__(self) -> None:
         self.go = asyncio.Semaphore(0)
+        self.begun = asyncio.Event()
         self.cancelled = asyncio.Event()
 
     async def __call__(self, publish: Publish) -> None:
+        self.begun.set()
         try:
             number = 0
             while True:
@@ -86,6 +88,16 @@ async def test_events_are_numbered_from_one_and_end_with_done(runs: Runs) -> Non
     assert [numbered.number for numbered in events] == list(range(1, 7))
     assert events[0].event == Started(made.run_id, made.exercise_id)
     assert events[-1].event == Done(RunState.DONE, made.exercise_id, question_count=2, cloze_count=2)
+
+
+async def test_work_begins_once_the_run_is_known(runs: Runs, store: MemoryExerciseStore) -> None:
+    made, known = exercise(), []
+
+    async def look(_: Publish) -> None:
+        known.extend(await store.events_after(made.run_id, 0))
+
+    events = [numbered async for numbered in runs.start(made, look, detached=False)]
+    assert known == events[:1]
 
 
 async def test_a_question_is_stored_before_it_is_told(runs: Runs, store: MemoryExerciseStore) -> None:
@@ -284,6 +296,7 @@ async def test_stopping_the_service_interrupts_its_runs(store: MemoryExerciseSto
     async with Runs.open(store, "one", FAST) as runs:
         events = runs.start(made, work, detached=True)
         await anext(events)
+        await work.begun.wait()
         await events.aclose()
     row = await store.get_run("ann", made.run_id)
     assert row is not None
