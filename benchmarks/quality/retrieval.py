@@ -26,7 +26,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quality import xquad
+from benchmarks.quality import backing, xquad
 from benchmarks.quality.embedding import MODEL, Model
 from services.retrieval import calibrations
 from services.retrieval.calibration import Calibration, Calibrations
@@ -48,6 +48,7 @@ WRONG_REFUSALS = {
     True: 0.04,
     False: 0.10,
 }  # of answerable questions of the half that chooses: within a language, across
+UNBACKED = 0.07  # of statements that the material makes in the other language
 COLLECTIONS = ("all", "six", "one")
 
 Kind = Literal["answerable", "near", "far"]
@@ -169,6 +170,14 @@ async def print_extraction(label: str, model: Model, asked: Sequence[Asked]) -> 
     print(f"{label:22} {held / max(1, total):10.3f}  of {total} questions")
 
 
+def print_backing(model: Model, known: Calibration, held: Mapping[str, xquad.Corpus], support: float) -> None:
+    """Print how many sentences are found to be backed by their translation, and by what is none."""
+    for stating, material in (("zh", "en"), ("en", "zh")):
+        by_place = backing.nearest(model, known, held[stating], held[material])
+        backed = "  ".join(f"{np.mean(by_place[kind] >= support):14.3f}" for kind in ("own", "near", "far"))
+        print(f"{f'{stating} → {material}':22} {backed}  of {len(by_place['own'])} sentences")
+
+
 async def report(model: Model, held: Mapping[str, xquad.Corpus], sample: int) -> None:
     """Print every table, of the half that chose nothing."""
     count = len(held["en"].questions)
@@ -196,6 +205,11 @@ async def report(model: Model, held: Mapping[str, xquad.Corpus], sample: int) ->
     print(f"\nThe gate of an unknown embedding model: words alone\n{heading}")
     for language in held:
         print_gate(f"{language} → {language}", words, results[language, language, "plain"], articles)
+    calibration = shipped.of(MODEL)
+    if calibration is not None and calibration.support is not None:
+        print("\nSentences found to be backed in the other language; only by their translation is right")
+        print("statement→material        translation  same article  five unrelated")
+        print_backing(model, calibration, held, calibration.support)
     print("\nExtracted answers: the annotated answer stands in the chosen sentences (1 or 2 of about 15)")
     for language in held:
         await print_extraction(f"{language} → {language}", model, results[language, language, "centred"][:60])
@@ -222,7 +236,12 @@ async def fit(model: Model, half: Mapping[str, xquad.Corpus]) -> Calibration:
         relevance = [margins(gate, asked, half[material].articles, name, "answerable") for name in ("all", "one")]
         threshold = float(np.quantile(np.concatenate(relevance), WRONG_REFUSALS[asking == material]))
         thresholds[SCRIPTS[asking], SCRIPTS[material]] = round(threshold, 3)
-    return Calibration(WEIGHT, thresholds, questions, passages)
+    translated = [
+        backing.nearest(model, open_to_all, half[stating], half[material])["own"]
+        for stating, material in (("zh", "en"), ("en", "zh"))
+    ]
+    support = round(float(np.quantile(np.concatenate(translated), UNBACKED)), 3)
+    return Calibration(WEIGHT, thresholds, questions, passages, support)
 
 
 def written(calibration: Calibration) -> str:
@@ -231,6 +250,7 @@ def written(calibration: Calibration) -> str:
         f"# What is known of {MODEL}. Written by `python -m benchmarks.quality.retrieval --fit` from the articles at",
         "# even positions of XQuAD; docs/adr/0025-centred-vectors.md says what each figure is for.",
         f"weight = {calibration.weight}",
+        f"support = {calibration.support}",
     ]
     for asking in SCRIPTS.values():
         lines += ["", f"[thresholds.{asking}] # of questions in this script, by the passage's"]

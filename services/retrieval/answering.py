@@ -9,9 +9,10 @@ from services.kit.coalesce import coalesce
 from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgument
 from services.retrieval import prompting
 from services.retrieval.citing import Citation, CitedText, Delta
+from services.retrieval.corroborating import Corroborator
 from services.retrieval.extracting import Extractor
 from services.retrieval.overview import is_overview
-from services.retrieval.passage import Chunk, Source, source_of
+from services.retrieval.passage import Chunk, Hit, Source, embedding_model, source_of
 from services.retrieval.ports import ChatFinish, ChatModel, LegQuery, Usage
 from services.retrieval.refusing import RefusalFilter, declines
 from services.retrieval.relevance import RelevanceGate
@@ -59,6 +60,7 @@ class Answerer:
         gate: RelevanceGate,
         chat: ChatModel,
         extractor: Extractor,
+        corroborator: Corroborator,
         *,
         context_tokens: int = 4096,
         answer_tokens: int = 512,
@@ -67,6 +69,7 @@ class Answerer:
         self._gate = gate
         self._chat = chat
         self._extractor = extractor
+        self._corroborator = corroborator
         self._context_tokens = context_tokens
         self._answer_tokens = answer_tokens
 
@@ -75,9 +78,9 @@ class Answerer:
 
         Each citation comes right after the delta that ends with its mark. Every answered question has at least
         one citation: where the model cited nothing, the sources that support its sentences are cited at the
-        end. Where none does, or the cited ones share nothing with the answer, the answer says so and ends as
-        NOT_IN_MATERIAL. Closing the generator stops the model. Raises InvalidArgument for a blank question, and
-        what retrieval and the model raise.
+        end. Where none does, or the cited ones share nothing with the answer (words; across languages, meaning),
+        the answer says so and ends as NOT_IN_MATERIAL. Closing the generator stops the model. Raises
+        InvalidArgument for a blank question, and what retrieval and the model raise.
         """
         if not query.text.strip():
             raise InvalidArgument(
@@ -98,7 +101,7 @@ class Answerer:
         passages = [hit.chunk for hit in hits]
         yield Sources(tuple(source_of(chunk) for chunk in passages))
         try:
-            async with contextlib.aclosing(self._write(query.text, passages, model)) as events:
+            async with contextlib.aclosing(self._write(query.text, hits, model)) as events:
                 async for event in events:
                     yield event
         except FailedPrecondition as error:
@@ -110,7 +113,8 @@ class Answerer:
                 async for event in events:
                     yield event
 
-    async def _write(self, question: str, passages: Sequence[Chunk], model: str) -> AsyncGenerator[Event, None]:
+    async def _write(self, question: str, hits: Sequence[Hit], model: str) -> AsyncGenerator[Event, None]:
+        passages = [hit.chunk for hit in hits]
         answer = CitedText(question, passages)
         refusal = RefusalFilter()
         finish = ChatFinish(Usage(), model, False)
@@ -150,17 +154,24 @@ class Answerer:
                     yield extracted
             return
         outcome = Outcome.ANSWERED
-        if declines(answer.text) or (refusal.refused and not answer.citation_count):
+        if declines(answer.text) or (refusal.refused and not answer.cited):
             outcome = Outcome.NOT_IN_MATERIAL
         else:
-            support = [] if answer.citation_count else answer.cite_support()
+            support = [] if answer.cited else answer.cite_support()
             for event in support:
                 yield event
-            if not answer.citation_count or answer.cites_in_vain:
+            if not answer.cited or answer.cites_in_vain or not await self._is_backed(question, answer, hits):
                 outcome = Outcome.NOT_IN_MATERIAL
                 for event in answer.feed(" " + prompting.unsupported(question)):
                     yield event
         yield Done(outcome, answer.text, finish.usage, finish.model)
+
+    async def _is_backed(self, question: str, answer: CitedText, hits: Sequence[Hit]) -> bool:
+        if not answer.cites_unseen:
+            return True
+        likeliest_first = sorted(range(len(hits)), key=lambda i: i + 1 not in answer.cited)
+        passages = [hits[i].chunk for i in likeliest_first]
+        return await self._corroborator.backs(question, answer.plain, passages, embedding_model(hits))
 
     async def _extract(
         self, question: str, passages: Sequence[Chunk], finish: ChatFinish

@@ -10,6 +10,7 @@ from services.retrieval.answering import Answerer
 from services.retrieval.calibration import Calibrations
 from services.retrieval.centring import Centring
 from services.retrieval.clients.llm import RETRIED, LlmChatModel, LlmEmbedder, LlmReranker
+from services.retrieval.corroborating import Corroborator
 from services.retrieval.extracting import Extractor
 from services.retrieval.graph_servicer import GraphServicer
 from services.retrieval.indexing import Indexer
@@ -51,6 +52,7 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
         RelevanceGate(known, settings.relevance_threshold),
         LlmChatModel(llm, settings.answer_timeout_seconds),
         Extractor(embedder),
+        Corroborator(embedder, centring, known),
         context_tokens=settings.answer_context_tokens,
         answer_tokens=settings.answer_max_tokens,
     )

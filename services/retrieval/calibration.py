@@ -18,13 +18,14 @@ class Calibration:
     ``questions`` and ``passages`` are the mean vectors of texts in a script, and may be empty. Relevance is
     ``cosine + weight * coverage`` where question and passage share a script; across scripts terms do not match, so
     it is the cosine alone. ``thresholds`` maps (question's script, passage's script) to the least relevance that
-    passes.
+    passes. ``support`` is the least cosine, across scripts, of a statement and a sentence that says the same.
     """
 
     weight: float
     thresholds: Mapping[tuple[Script, Script], float]
     questions: Mapping[Script, Vector]
     passages: Mapping[Script, Vector]
+    support: float | None = None
 
 
 class Calibrations:

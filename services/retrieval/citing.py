@@ -125,8 +125,9 @@ class CitedText:
         self._parts: list[str] = []
         self._plain = ""
         self._length = 0
-        self.citation_count = 0
+        self.cited: list[int] = []
         self._support = 0.0
+        self._crosses_scripts = False
 
     @property
     def text(self) -> str:
@@ -134,9 +135,19 @@ class CitedText:
         return "".join(self._parts)
 
     @property
+    def plain(self) -> str:
+        """The answer so far without its marks."""
+        return self._plain
+
+    @property
     def cites_in_vain(self) -> bool:
         """Whether no citation's quote shares more than a trace of its statement: the marks are decoration."""
-        return self.citation_count > 0 and self._support < _LEAST_SUPPORT
+        return bool(self.cited) and self._support < _LEAST_SUPPORT and not self._crosses_scripts
+
+    @property
+    def cites_unseen(self) -> bool:
+        """Whether the citations could support the answer only across scripts, where terms cannot tell."""
+        return self._support < _LEAST_SUPPORT and self._crosses_scripts
 
     def feed(self, text: str) -> list[Delta | Citation]:
         """Append what the model wrote; return what the reader gets."""
@@ -208,13 +219,14 @@ class CitedText:
         passage = self._passages[number - 1]
         statement, question = terms(self._statement()), terms(self._question)
         support, _ = passage.support(statement, question)
-        # A given quote was judged before; across scripts terms do not match, so there the mark has to be believed.
-        believed = quote is not None or script_of(self._plain) != script_of(passage.chunk.text)
-        self._support = max(self._support, 1.0 if believed else support)
+        if script_of(self._plain) != script_of(passage.chunk.text):
+            self._crosses_scripts = True
+        else:
+            self._support = max(self._support, support if quote is None else 1.0)  # a given quote was judged before
         span = quote or passage.quote(statement, question)
         start = self._length
         events = self._write(f"[{number}]")
-        self.citation_count += 1
+        self.cited.append(number)
         source = source_of(passage.chunk, span.start, span.end)
         return [*events, Citation(number, source, start, self._length)]
 

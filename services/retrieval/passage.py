@@ -55,6 +55,11 @@ class Hit:
     embedding_model: str = ""
 
 
+def embedding_model(hits: Sequence[Hit]) -> str:
+    """Return the model whose cosines the hits carry; empty when no vector leg found any of them."""
+    return next((hit.embedding_model for hit in hits if hit.embedding_model), "")
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A verbatim quote with its place: ``quote`` is the slice ``[start, end)`` of the normalized text."""

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 from services.retrieval.calibration import Calibration, Calibrations
-from services.retrieval.passage import Hit
+from services.retrieval.passage import Hit, embedding_model
 from services.retrieval.terms import Script, coverage, script_of, terms
 
 # Without a calibration only words can speak: at 0.33, 2 % of the answerable questions of XQuAD are refused.
@@ -44,8 +44,7 @@ class RelevanceGate:
             ),
             default=None,
         )
-        model = next((hit.embedding_model for hit in hits if hit.embedding_model), "")
-        calibration = self._calibration(model)
+        calibration = self._calibration(embedding_model(hits))
         if calibration is None:
             if not hits:
                 return -math.inf

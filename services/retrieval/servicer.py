@@ -17,7 +17,7 @@ from tiku.retrieval.v1 import retrieval_pb2, retrieval_pb2_grpc
 
 _DEFAULT_HITS = 10
 _DEFAULT_ANSWER_PASSAGES = 5
-_YIELD_EVERY = 64  # chunks translated between two turns of the loop; about 2 ms
+_YIELD_EVERY = 16  # chunks translated between two turns of the loop; about 1 ms
 
 _OUTCOMES = {
     answering.Outcome.ANSWERED: retrieval_pb2.ANSWER_OUTCOME_ANSWERED,

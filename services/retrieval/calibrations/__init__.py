@@ -25,6 +25,7 @@ def _calibration(data: dict[str, Any]) -> Calibration:
         thresholds={(question, passage): thresholds[question][passage] for question in SCRIPTS for passage in SCRIPTS},
         questions=_means(data, "questions"),
         passages=_means(data, "passages"),
+        support=data["support"],
     )
 
 

@@ -19,7 +19,7 @@ THRESHOLDS: dict[tuple[Script, Script], float] = {
     ("zh", "latin"): 0.2,
     ("latin", "zh"): 0.2,
 }
-GATED = Calibrations({MODEL: Calibration(0.4, THRESHOLDS, {}, {})})
+GATED = Calibrations({MODEL: Calibration(0.4, THRESHOLDS, {}, {}, support=0.5)})
 PLAIN = Centring(Calibrations({}))
 
 

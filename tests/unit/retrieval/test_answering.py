@@ -7,12 +7,13 @@ from services.kit.errors import FailedPrecondition, InvalidArgument, Unavailable
 from services.retrieval.answering import Answerer, Done, Event, Outcome, Sources
 from services.retrieval.calibration import Calibrations
 from services.retrieval.citing import Citation, Delta
+from services.retrieval.corroborating import Corroborator
 from services.retrieval.extracting import Extractor
 from services.retrieval.passage import EmbeddedChunk, Hit
 from services.retrieval.relevance import RelevanceGate
 from services.retrieval.retrieving import Retriever
 from services.retrieval.stores.memory import MemoryVectorStore
-from tests.unit.retrieval.fakes import GATED, ScriptedChat, ScriptedLeg, WordEmbedder, chunk, hit, query
+from tests.unit.retrieval.fakes import GATED, PLAIN, ScriptedChat, ScriptedLeg, WordEmbedder, chunk, hit, query
 
 QUESTION = "At what temperature does water boil?"
 HITS = [
@@ -24,8 +25,9 @@ NO_CHAT = FailedPrecondition("No chat model is configured.", reason="NO_CHAT_PRO
 
 def answerer(chat: ScriptedChat, hits: Sequence[Hit] = HITS, embedder: WordEmbedder | None = None) -> Answerer:
     retriever = Retriever([ScriptedLeg("vector", hits)], MemoryVectorStore())
-    gate = RelevanceGate(GATED)
-    return Answerer(retriever, gate, chat, Extractor(embedder or WordEmbedder()))
+    embedder = embedder or WordEmbedder()
+    corroborator = Corroborator(embedder, PLAIN, GATED)
+    return Answerer(retriever, RelevanceGate(GATED), chat, Extractor(embedder), corroborator)
 
 
 async def ask(chat: ScriptedChat, question: str = QUESTION, hits: Sequence[Hit] = HITS) -> tuple[list[Event], Done]:
@@ -73,7 +75,9 @@ async def test_a_question_about_the_whole_is_read_evenly_and_not_refused() -> No
     await store.upsert("m", "alice", chunks)
     chat = ScriptedChat(["It lists facts [1]."])
     retriever = Retriever([ScriptedLeg("vector", HITS)], store)
-    subject = Answerer(retriever, RelevanceGate(Calibrations({})), chat, Extractor(WordEmbedder()))
+    embedder, none = WordEmbedder(), Calibrations({})
+    corroborator = Corroborator(embedder, PLAIN, none)
+    subject = Answerer(retriever, RelevanceGate(none), chat, Extractor(embedder), corroborator)
     events = [event async for event in subject.answer(query("What is this document about?", 4, (document,)))]
     assert isinstance(events[0], Sources)
     assert [source.quote for source in events[0].sources] == [f"Fact number {i}." for i in (5, 15, 25, 35)]
@@ -141,9 +145,24 @@ async def test_marks_on_an_invention_do_not_make_it_true() -> None:
     assert done.text.endswith("[2]. (No passage of the material supports this.)")
 
 
-async def test_a_mark_across_languages_is_believed() -> None:
-    _, done = await ask(ScriptedChat(["水在一百度沸腾[1]。"]))
+@pytest.mark.parametrize("mark", ["[1]", ""])
+async def test_across_languages_meaning_decides_whether_the_material_backs_an_answer(mark: str) -> None:
+    """The embedder of these tests sees letters alone: what shares letters with the passage means the same."""
+    events, done = await ask(ScriptedChat([f"水的沸点是 100 degrees Celsius 一百摄氏度{mark}。"]))
     assert done.outcome is Outcome.ANSWERED
+    assert len(quotes(events)) == 1
+    _, done = await ask(ScriptedChat([f"拿破仑带着大象翻越了阿尔卑斯山{mark}。"]))
+    assert done.outcome is Outcome.NOT_IN_MATERIAL
+    assert done.text.endswith("(No passage of the material supports this.)")
+
+
+async def test_across_languages_a_mark_is_believed_when_meaning_cannot_be_seen() -> None:
+    subject = answerer(
+        ScriptedChat(["拿破仑带着大象翻越了阿尔卑斯山[1]。"]), embedder=WordEmbedder(Unavailable("down"))
+    )
+    events = [event async for event in subject.answer(query(QUESTION))]
+    assert isinstance(events[-1], Done)
+    assert events[-1].outcome is Outcome.ANSWERED
 
 
 async def test_marks_of_passages_that_are_not_there_do_not_count() -> None:

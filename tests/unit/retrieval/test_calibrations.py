@@ -18,6 +18,9 @@ def test_the_default_models_calibration_ships_whole() -> None:
     # Terms add to relevance within a language only, so less has to be enough across.
     assert 0 < max(across) < min(within) < 1 + known.weight
     assert math.isfinite(known.weight)
+    # A translation lies nearer than an answer to its question.
+    assert known.support is not None
+    assert max(across) < known.support < 1
 
 
 def test_a_model_that_nothing_is_known_of_has_no_calibration() -> None:
