@@ -21,6 +21,7 @@ from services.exercises.confirming import SCHEMA as CONFIRMATION
 from services.exercises.question import Exchange
 from services.exercises.sentences import split
 from services.exercises.statements import contradicts, exchanged
+from services.exercises.words import units
 from tests.fakes.openai_server import Script, ScriptedProvider
 
 MODEL = "tutor"
@@ -255,20 +256,17 @@ def _short_answer(reading: _Reading) -> dict[str, Any]:
     middle = len(reading.quote) // 2
     while middle < len(reading.quote) - 1 and not reading.chinese and reading.quote[middle] != " ":
         middle += 1
-    # What the stem hands to everybody proves nothing: a half that held no more than that could not be graded.
-    term = max(reading.terms, key=lambda term: term in reading.quote[:middle])
+    rubric = [reading.quote[:middle].strip(), reading.quote[middle:].strip(" 。.")]
     beginning = reading.quote[: min(8, middle // 2)].strip()
-    stem = (
+    stems = [
         f"从“{beginning}”说起，要点是什么？请说明。"
         if reading.chinese
         else f"What should one know about “{term}”, starting from “{beginning}”? Explain briefly."
-    )
-    return {
-        "quote": reading.quote,
-        "stem": stem,
-        "reference": reading.quote,
-        "rubric": [reading.quote[:middle].strip(), reading.quote[middle:].strip(" 。.")],
-    }
+        for term in reading.terms
+    ]
+    # What the stem hands to everybody proves nothing: a half that held no more than that could not be graded.
+    stem = next((stem for stem in stems if all(units(point) - units(stem) for point in rubric)), stems[0])
+    return {"quote": reading.quote, "stem": stem, "reference": reading.quote, "rubric": rubric}
 
 
 _WRITERS: Mapping[str, Callable[[_Reading], dict[str, Any]]] = {
