@@ -17,6 +17,7 @@
 | single choice: exactly one right option | NO_SINGLE_KEY |
 | multiple choice: at least two right options and one wrong | NO_MULTIPLE_KEY |
 | multiple choice: the quote holds no wrong option | KEY_CONTRADICTS_SOURCE |
+| single choice of a model: the answer is a part of the quote, not all of it | ANSWER_IS_QUOTE |
 | multiple choice of a model: the right options stand in one list of the quote | ANSWERS_NOT_LISTED |
 | choices: each right option shares a word, and every number, with the quote | ANSWER_NOT_IN_QUOTE |
 | true/false: the statement rests on the quote | ANSWER_NOT_IN_QUOTE |
@@ -51,6 +52,11 @@ _LEAST_SUPPORT = 0.25
 """Share of the words of a statement or reference answer that its quote has: the rest may be wording."""
 
 
+_WHOLE_QUOTE = 0.8
+"""Length of an answer, as a share of its quote's, from which it answers nothing in particular: whatever a small model
+asks, the whole sentence is what it then calls right."""
+
+
 class Refusal(StrEnum):
     """Why a question was refused; stable, part of the contract."""
 
@@ -77,6 +83,7 @@ class Refusal(StrEnum):
     KEY_CONTRADICTS_SOURCE = "KEY_CONTRADICTS_SOURCE"
     GAP_COUNT = "GAP_COUNT"
     ANSWER_NOT_IN_QUOTE = "ANSWER_NOT_IN_QUOTE"
+    ANSWER_IS_QUOTE = "ANSWER_IS_QUOTE"
     ANSWERS_NOT_LISTED = "ANSWERS_NOT_LISTED"
     NO_REFERENCE = "NO_REFERENCE"
     NO_RUBRIC = "NO_RUBRIC"
@@ -260,6 +267,10 @@ def _check_choice(draft: Draft, source: Source, language: str) -> None:
         raise RefusedError(Refusal.STEM_LEAKS_ANSWER)
     if not all(_is_supported(draft.options[index], source.quote) for index in right):
         raise RefusedError(Refusal.ANSWER_NOT_IN_QUOTE)
+    if draft.kind is QuestionKind.SINGLE_CHOICE and draft.generator is Generator.MODEL:
+        answer = fold(draft.options[draft.correct[0]])
+        if len(answer) >= _WHOLE_QUOTE * len(fold(source.quote)):
+            raise RefusedError(Refusal.ANSWER_IS_QUOTE)
     listed = draft.kind is QuestionKind.MULTIPLE_CHOICE and draft.generator is Generator.MODEL
     if listed and not stand_in_list([draft.options[index] for index in right], source.quote):
         raise RefusedError(Refusal.ANSWERS_NOT_LISTED)

@@ -238,6 +238,7 @@ def test_a_false_statement_that_changes_something_passes(language: str, stem: st
         # The rate of bubbles under a quote about dim light; salt water under a question about glaciers.
         ("en", TF, {"stem": "A leaf is a thin, flat organ."}, Refusal.ANSWER_NOT_IN_QUOTE),
         ("zh", SA, {"reference": "冰川和永久积雪占淡水的68.7%。"}, Refusal.ANSWER_NOT_IN_QUOTE),
+        ("zh", SC, {"options": ("水循环的根本能量来自太阳辐射", "地球重力", "地热")}, Refusal.ANSWER_IS_QUOTE),
         ("zh", SC, {"options": ("核聚变反应", "地球重力", "地热")}, Refusal.ANSWER_NOT_IN_QUOTE),
         ("en", SC, {"options": ("40 °C", "25 °C", "35 °C")}, Refusal.ANSWER_NOT_IN_QUOTE),
         ("zh", MC, {"options": ("河流水", "浅层地下水", "淡水湖泊水")}, Refusal.KEY_CONTRADICTS_SOURCE),
