@@ -77,7 +77,7 @@ class Answerer:
         """Yield ``Sources``, then deltas and citations, then ``Done``.
 
         Each citation comes right after the delta that ends with its mark. Every answered question has at least
-        one citation: where the model cited nothing, the sources that support its sentences are cited at the
+        one citation: where the model cited nothing, or in vain, the sources that support its sentences are cited at the
         end. Where none does, or the cited ones share nothing with the answer (words; across languages, meaning),
         the answer says so and ends as NOT_IN_MATERIAL. Closing the generator stops the model. Raises
         InvalidArgument for a blank question, and what retrieval and the model raise.
@@ -157,7 +157,7 @@ class Answerer:
         if declines(answer.text) or (refusal.refused and not answer.cited):
             outcome = Outcome.NOT_IN_MATERIAL
         else:
-            support = [] if answer.cited else answer.cite_support()
+            support = [] if answer.cited and not answer.cites_in_vain else answer.cite_support()
             for event in support:
                 yield event
             if not answer.cited or answer.cites_in_vain or not await self._is_backed(question, answer, hits):

@@ -158,7 +158,7 @@ class CitedText:
         return self._append([piece.rstrip() if isinstance(piece, str) else piece for piece in self._scanner.close()])
 
     def cite_support(self) -> list[Delta | Citation]:
-        """Cite at the end what supports an answer whose writer cited nothing; empty when nothing does.
+        """Cite at the end what supports an answer whose writer cited nothing, or in vain; empty when nothing does.
 
         A sentence's support is the source sentence that holds at least half of its terms, or the best one with
         three tenths when no sentence reaches half. Where answer and sources differ in script, terms cannot tell, and
@@ -177,7 +177,7 @@ class CitedText:
         strong = sorted(number for number, (score, _) in best.items() if score >= _STRONG_SUPPORT)
         weak = sorted((number for number in best if best[number][0] >= _WEAK_SUPPORT), key=lambda n: -best[n][0])
         chosen = strong[:3] or weak[:1]
-        if not chosen and script_of(self._plain) != script_of(self._passages[0].chunk.text):
+        if not chosen and self._is_foreign_to(self._passages[0]):
             chosen = [1]
         if not chosen:
             return []
@@ -219,7 +219,7 @@ class CitedText:
         passage = self._passages[number - 1]
         statement, question = terms(self._statement()), terms(self._question)
         support, _ = passage.support(statement, question)
-        if script_of(self._plain) != script_of(passage.chunk.text):
+        if self._is_foreign_to(passage):
             self._crosses_scripts = True
         else:
             self._support = max(self._support, support if quote is None else 1.0)  # a given quote was judged before
@@ -229,6 +229,11 @@ class CitedText:
         self.cited.append(number)
         source = source_of(passage.chunk, span.start, span.end)
         return [*events, Citation(number, source, start, self._length)]
+
+    def _is_foreign_to(self, passage: "Passage") -> bool:
+        # "0.04 %" is in no script of its own: it speaks the question's language.
+        spoken = self._plain if any(char.isalpha() for char in self._plain) else self._question
+        return script_of(spoken) != script_of(passage.chunk.text)
 
     def _statement(self) -> str:
         tail = self._plain[-_STATEMENT_WINDOW:]

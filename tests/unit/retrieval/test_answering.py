@@ -165,6 +165,20 @@ async def test_across_languages_a_mark_is_believed_when_meaning_cannot_be_seen()
     assert events[-1].outcome is Outcome.ANSWERED
 
 
+async def test_a_mark_on_the_wrong_passage_does_not_make_a_true_answer_an_invention() -> None:
+    events, done = await ask(ScriptedChat(["Water boils at 100 Celsius [2]."]))
+    assert done.outcome is Outcome.ANSWERED
+    assert done.text == "Water boils at 100 Celsius [2]. [1]"
+    assert quotes(events)[-1] == "Water boils at a temperature of 100 degrees Celsius."
+
+
+async def test_a_bare_figure_speaks_the_language_of_its_question() -> None:
+    subject = answerer(ScriptedChat(["100 °"]), embedder=WordEmbedder(Unavailable("down")))
+    events = [event async for event in subject.answer(query("水的沸点是多少摄氏度？"))]
+    assert isinstance(events[-1], Done)
+    assert (events[-1].outcome, events[-1].text) == (Outcome.ANSWERED, "100 ° [1]")
+
+
 async def test_marks_of_passages_that_are_not_there_do_not_count() -> None:
     events, done = await ask(ScriptedChat(["Water boils at 100 degrees Celsius [7]."]))
     assert done.text == "Water boils at 100 degrees Celsius. [1]"
