@@ -56,7 +56,7 @@ class ScriptedLlm(llm_pb2_grpc.LlmServiceServicer):
                     await asyncio.sleep(self.pace)
                 if not self.endless:
                     break
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):  # The latter where it waits for its reader.
             self.cancelled_at = time.monotonic()
             raise
         usage = source_pb2.TokenUsage(prompt_tokens=7, completion_tokens=3, total_tokens=10)
