@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import random
+import re
 from dataclasses import dataclass
 
 DEVELOPMENT_USER = "dev"
@@ -28,6 +29,7 @@ class RequestContext:
 
 # Seeded by the system and no secret: os.urandom lets go of the GIL for every id, and gRPC's polling thread takes it.
 _ids = random.Random()  # noqa: S311
+_TRACEPARENT = re.compile(r"[^-]*-(?!0{32})([0-9a-f]{32})-[^-]*-")
 _NOBODY = RequestContext()
 _current: contextvars.ContextVar[RequestContext] = contextvars.ContextVar("tiku_request", default=_NOBODY)
 
@@ -70,7 +72,5 @@ def traceparent(trace_id: str) -> str:
 
 def trace_id_of(header: str) -> str | None:
     """The trace id in a `traceparent` header; None when the header is not one."""
-    parts = header.split("-")
-    if len(parts) < 4 or len(parts[1]) != 32 or parts[1] == "0" * 32:
-        return None
-    return parts[1] if all(digit in "0123456789abcdef" for digit in parts[1]) else None
+    found = _TRACEPARENT.match(header)
+    return found[1] if found else None

@@ -17,18 +17,9 @@ from typing import Any, Protocol
 import grpc
 import protovalidate
 from google.protobuf.message import Message
-from prometheus_client import Counter, Gauge, Histogram
 
 from services.kit import context, errors, rpc_errors
-
-_HANDLED = Histogram(
-    "tiku_rpc_seconds",
-    "Time from a call's start to its end.",
-    ["method", "status"],
-    buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 120),
-)
-_IN_FLIGHT = Gauge("tiku_rpc_in_flight", "Calls being served.")
-_REFUSED = Counter("tiku_rpc_refused_total", "Calls refused because the server was full.")
+from services.kit.rpc_metrics import CALLS
 
 _SLOW_SECONDS = 5.0
 _CANCELLATION_SECONDS = 0.010
@@ -43,7 +34,8 @@ class Call:
     method: str
     servicer_context: grpc.aio.ServicerContext[Any, Any]
     started: float = 0.0
-    admitted: bool = False
+    time_left: float | None = None
+    """Seconds until the caller stops waiting, as the call began; None for never."""
 
 
 class Stage(Protocol):
@@ -79,13 +71,13 @@ class RequestIds(_Base):
                 traceparent = str(value)
             elif key == "x-tiku-user":
                 user_id = str(value)
-        left = call.servicer_context.time_remaining()
+        call.time_left = left = call.servicer_context.time_remaining()
         context.enter(
             context.RequestContext(
-                request_id=request_id or context.new_request_id(),
-                trace_id=context.trace_id_of(traceparent) or context.new_trace_id(),
-                user_id=user_id or context.DEVELOPMENT_USER,
-                deadline=None if left is None else asyncio.get_running_loop().time() + left,
+                request_id or context.new_request_id(),
+                (traceparent and context.trace_id_of(traceparent)) or context.new_trace_id(),
+                user_id or context.DEVELOPMENT_USER,
+                None if left is None else asyncio.get_running_loop().time() + left,
             )
         )
 
@@ -95,20 +87,15 @@ class Observation(_Base):
 
     def __init__(self, *, log_all: bool) -> None:
         self._log_all = log_all
-        self._children: dict[tuple[str, str], Histogram] = {}
 
     def enter(self, call: Call) -> None:
         call.started = time.perf_counter()
-        _IN_FLIGHT.inc()
+        CALLS.started()
 
     def leave(self, call: Call, error: BaseException | None) -> None:
         seconds = time.perf_counter() - call.started
-        _IN_FLIGHT.dec()
-        status = _status_name(error)
-        child = self._children.get((call.method, status))
-        if child is None:
-            child = self._children[call.method, status] = _HANDLED.labels(call.method, status)
-        child.observe(seconds)
+        status = "OK" if error is None else _status_name(error)
+        CALLS.ended(call.method, status, seconds)
         if self._log_all or seconds > _SLOW_SECONDS or status in ("INTERNAL", "UNKNOWN", "DATA_LOSS"):
             logger.info(
                 "%s %s",
@@ -127,7 +114,7 @@ class Admission(_Base):
 
     def enter(self, call: Call) -> None:
         if self._in_flight >= self._most:
-            _REFUSED.inc()
+            CALLS.refused()
             raise errors.ResourceExhausted(
                 f"The server is serving {self._most} calls already; try again in a second.",
                 reason="SERVER_FULL",
@@ -143,8 +130,7 @@ class Deadlines(_Base):
     """Never starts work whose caller has stopped waiting."""
 
     def enter(self, call: Call) -> None:
-        left = context.remaining()
-        if left is not None and left <= 0:
+        if call.time_left is not None and call.time_left <= 0:
             raise errors.DeadlineExceeded("The time allowed for this request was spent before it began.")
 
 
@@ -176,9 +162,7 @@ def _path(violation: Any) -> str:
     return path
 
 
-def _status_name(error: BaseException | None) -> str:
-    if error is None:
-        return "OK"
+def _status_name(error: BaseException) -> str:
     if isinstance(error, errors.TikuError):
         return error.status
     return "CANCELLED" if isinstance(error, asyncio.CancelledError | GeneratorExit) else "INTERNAL"

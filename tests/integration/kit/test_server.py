@@ -89,7 +89,7 @@ async def test_ids_user_and_deadline_cross_the_hop() -> None:
             context.leave(token)
         request_id, trace_id, user, left = answer.message.content.split("|")
         assert (request_id, trace_id, user) == ("r-1", trace, "teacher")
-        assert 4 < float(left) <= 5
+        assert 4 < float(left) < 5.1  # gRPC rounds what is left up to hundredths of a second on the wire.
 
 
 async def test_a_spent_deadline_sends_nothing() -> None:
