@@ -11,6 +11,7 @@
 | the stem is a whole question or gapped sentence; of true/false a statement | STEM_IS_FRAGMENT, STEM_IS_NO_STATEMENT |
 | the stem is no question that the material itself asks | STEM_COPIES_MATERIAL |
 | the stem of a model names something that its answer is about, beside the topic of the document | STEM_TOO_VAGUE |
+| where it asks for a cause, a purpose or an effect, the quote gives one | QUOTE_DOES_NOT_ANSWER |
 | the stem does not say its answer | STEM_LEAKS_ANSWER |
 | choices: 3 to 8 options, none empty, no two equal | OPTION_COUNT, EMPTY_OPTION, EQUAL_OPTIONS |
 | choices: no "all of the above", "以上都对" | OPTION_REFERS_TO_OPTIONS |
@@ -41,7 +42,7 @@ from services.exercises.prompting import echoes, echoes_example
 from services.exercises.question import GAP, Draft, Generator, Passage, QuestionKind, Source
 from services.exercises.quoting import locate, source_of
 from services.exercises.statements import contradicts, is_verbatim, mentions, numbers, says_the_same, undone
-from services.exercises.stems import is_vague
+from services.exercises.stems import is_answered, is_vague
 from services.exercises.texts import bigrams, fold, similarity
 from services.exercises.words import units
 
@@ -73,6 +74,7 @@ class Refusal(StrEnum):
     STEM_COPIES_MATERIAL = "STEM_COPIES_MATERIAL"
     STEM_TOO_VAGUE = "STEM_TOO_VAGUE"
     STEM_LEAKS_ANSWER = "STEM_LEAKS_ANSWER"
+    QUOTE_DOES_NOT_ANSWER = "QUOTE_DOES_NOT_ANSWER"
     OPTION_COUNT = "OPTION_COUNT"
     EMPTY_OPTION = "EMPTY_OPTION"
     EQUAL_OPTIONS = "EQUAL_OPTIONS"
@@ -229,12 +231,11 @@ def check(draft: Draft, passage: Passage, accepted: Accepted) -> Source:
             raise RefusedError(Refusal.STEM_IS_FRAGMENT)
         if re.search(r"[?？]", draft.stem) and GAP not in draft.stem and fold(draft.stem) in fold(passage.text):
             raise RefusedError(Refusal.STEM_COPIES_MATERIAL)
-        if (
-            draft.generator is Generator.MODEL
-            and GAP not in draft.stem
-            and is_vague(draft.stem, source, passage, language)
-        ):
-            raise RefusedError(Refusal.STEM_TOO_VAGUE)
+        if draft.generator is Generator.MODEL and GAP not in draft.stem:
+            if is_vague(draft.stem, source, passage, language):
+                raise RefusedError(Refusal.STEM_TOO_VAGUE)
+            if not is_answered(draft.stem, source.quote):
+                raise RefusedError(Refusal.QUOTE_DOES_NOT_ANSWER)
     accepted.add(draft, source)
     return source
 

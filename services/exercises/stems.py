@@ -1,4 +1,8 @@
-"""What a question is about: words that only ask are set aside, and so is the topic of the whole document."""
+"""What a question is about and what it asks for.
+
+Words that only ask are set aside, and so is the topic of the whole document. A question for a cause, a purpose or an
+effect wants a sentence that gives one; small models ask so about any sentence that names the thing.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +38,45 @@ _DEFINES = re.compile(
     r"|\b(?:is|are) (?:an?|the|any)\b|\b(?:called|means?|refers? to|known as)\b",
     re.IGNORECASE,
 )
+_ASKED_FOR: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = (
+    (  # A cause
+        re.compile(r"为什么|为何|原因|\bwhy\b|\breasons?\b|\b(?:what|which) causes?\b|\bcause of\b", re.IGNORECASE),
+        re.compile(
+            r"因|由于|所以|使|让|导致|引起|造成|为了|才|于是|从而|以免|否则|靠|决定|取决|推动"
+            r"|\b(?:as|due|so|thus|hence|if|when|too|led|lets?|only|why)\b"
+            r"|\b(?:because|since|therefore|owing|thanks|caus|reason|result|lead|mak|made|depend|otherwise|mean|without"
+            r"|enough|need|prevent|keep|allow|driv)\w*",
+            re.IGNORECASE,
+        ),
+    ),
+    (  # A purpose
+        re.compile(r"作用|功能|用途|\bfunctions?\b|\broles?\b|\bpurposes?\b|\bused for\b", re.IGNORECASE),
+        re.compile(
+            r"使|让|把|将|能|可以|用[来于作]|为|帮助|提供|供|调|保|促|输|吸收|带|起|产生|影响|净|蓄|减|增|防|控制|维持|支撑|合成|分解"
+            r"|\b(?:to|for|so|lets?|acts?|role|use[ds]?|using)\b"
+            r"|\b(?:help|allow|enabl|serv|function|work|mak|made|produc|carr|transport|mov|absorb|catch|captur|collect|stor"
+            r"|control|regulat|protect|releas|split|reflect|fix|join|provid|keep|hold|giv|turn|convert|driv|power|reduc"
+            r"|rais|pass|pump|bring|suppl|support|prevent|clos|open|build|break)\w*",
+            re.IGNORECASE,
+        ),
+    ),
+    (  # An effect
+        re.compile(r"影响|意义|后果|\beffects?\b|\bimpacts?\b|\bconsequences?\b|\bsignificance\b", re.IGNORECASE),
+        re.compile(
+            r"使|让|导致|引起|造成|因此|因为|所以|从而|影响|会|越|改变|增|减|下降|上升|升高|降低|缩|扩|促|保证|维持|带|塑造|形成|能|变"
+            r"|\b(?:so|thus|led|if|when|more|less|lets?|\w+er the)\b"
+            r"|\b(?:therefore|because|caus|mak|made|lead|result|affect|chang|increas|decreas|rais|lower|reduc|slow|rise|fall"
+            r"|grow|mean|without|keep|allow|releas|becom|stop|turn|form|produc|warm|cool|help|prevent|enabl)\w*",
+            re.IGNORECASE,
+        ),
+    ),
+)
+"""How a stem asks for something, and the words without which a sentence does not give it."""
+
+
+def is_answered(stem: str, quote: str) -> bool:
+    """Whether a sentence can give what a stem asks for: why, what for, with what effect. Other stems are taken."""
+    return all(given.search(quote) for asked, given in _ASKED_FOR if asked.search(stem))
 
 
 def is_vague(stem: str, source: Source, passage: Passage, language: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from services.exercises.question import Passage
 from services.exercises.quoting import locate, source_of
-from services.exercises.stems import is_vague
+from services.exercises.stems import is_answered, is_vague
 
 
 def vague(stem: str, quote: str, topic: str, language: str) -> bool:
@@ -54,3 +54,37 @@ def test_the_subject_of_a_sentence_that_opens_with_a_pronoun_stands_before_it() 
     place = locate("It reflects green light.", passage.text)
     assert place is not None
     assert not is_vague("What does chlorophyll reflect?", source_of(passage, *place), passage, "en")
+
+
+@pytest.mark.parametrize(
+    ("stem", "quote"),
+    [
+        ("What is the function of thylakoids in a chloroplast?", "Flat sacs called thylakoids lie in the stroma."),
+        ("Why are leaves flat?", "A typical leaf is a thin, flat organ."),
+        ("What is the effect of the gas?", "Carbon dioxide is a gas of the air."),
+        ("Why do some plants grow here?", "Some soils of the south are usually rich."),
+        ("为什么植被茂盛的地方下渗较多？", "植被茂盛、土质疏松、坡度平缓的地方下渗较多。"),
+        ("水在地球上循环的原因是什么？", "水在地球上不断循环，今天的一杯水可能曾是恐龙时代的一场雨。"),
+        ("南水北调中线工程引水对北京有什么影响？", "南水北调中线工程从丹江口水库引水，供水到北京、天津等地。"),
+        ("气孔的作用是什么？", "气孔多在叶的下表皮。"),
+    ],
+)
+def test_a_sentence_that_gives_no_cause_purpose_or_effect_does_not_answer(stem: str, quote: str) -> None:
+    assert not is_answered(stem, quote)
+
+
+@pytest.mark.parametrize(
+    ("stem", "quote"),
+    [
+        ("What is the function of chlorophyll?", "Chlorophyll absorbs light."),
+        ("What is the role of the guard cells?", "Guard cells open and close the pore."),
+        ("Why do plants need a lot of RuBisCO?", "RuBisCO is slow, so a plant must make a great deal of it."),
+        ("What is the effect of warming?", "The warmer the air, the more vapour it holds."),
+        ("围湖造田对湖泊有什么影响？", "围湖造田使湖泊缩小，湖泊调蓄洪水的能力下降。"),
+        ("如果太阳辐射停止，水循环还能进行吗？为什么？", "太阳辐射使水蒸发成水汽，并推动大气运动。"),
+        ("植物根系有什么作用？", "根系吸收土壤中的水分。"),
+        ("What do thylakoids lie in?", "Flat sacs called thylakoids lie in the stroma."),
+    ],
+)
+def test_one_that_gives_it_does_and_other_stems_are_taken(stem: str, quote: str) -> None:
+    assert is_answered(stem, quote)
