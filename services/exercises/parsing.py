@@ -225,8 +225,8 @@ _LABEL = re.compile(
 LONGEST_EXPLANATION = 240
 _LEAST_OF_QUOTE = 0.5
 """Share of a reference answer's words that the quote has, below which the quote itself is the reference."""
-_LEAST_SHARED = 0.15
-"""Share of an explanation's words that the quote has, below which it explains something else."""
+_LEAST_SHARED = 0.5
+"""Share of an explanation's words that the quote has, below which it says what nothing here proves."""
 _LEAD = {
     CHINESE: re.compile(
         r"^(?:根据|依据|按照|由|从)?(?:材料|原文|上文|文中|文本|短文|文章|段落|表格|图表|表中|图中)(?:中|里)?(?:的?(?:内容|数据))?(?:明确)?"
@@ -245,8 +245,9 @@ _LEAD = {
 def explanation_of(text: str, quote: str) -> str:
     """What an explanation says of its subject, at most 240 characters, cut where a sentence ends.
 
-    Sentences that speak of the passage lose the words that do, or are left out. Where nothing is left that has to do
-    with the quote, the quote is the explanation: it is why the answer is right.
+    Sentences that speak of the passage lose the words that do, or are left out. Where what is left is not for the
+    better part in the words of the quote, the quote is the explanation: it is why the answer is right, while small
+    models like to add what is not so.
     """
     language = language_of(text)
     kept = ""
@@ -260,7 +261,7 @@ def explanation_of(text: str, quote: str) -> str:
             break
         kept = longer
     said = units(kept)
-    return kept if len(said & units(quote)) > _LEAST_SHARED * len(said) else clip(quote)
+    return kept if said and len(said & units(quote)) >= _LEAST_SHARED * len(said) else clip(quote)
 
 
 def clip(text: str, most: int = LONGEST_EXPLANATION) -> str:
@@ -276,6 +277,8 @@ def clip(text: str, most: int = LONGEST_EXPLANATION) -> str:
 
 _LONGEST_CUT = 40
 """Characters that a gap may stand for."""
+_ASKED_AFTERWARDS = re.compile(r"(?<=[.。!！])\s*[^.。!！?？]*[?？]\s*$")
+"""`What is the missing word?` behind a statement with a gap."""
 _GAP_LIKE = re.compile(r"_{2,}|＿+|[(（]\s*[)）]|\[\s*\]|【\s*】|…{2,}|\.{4,}")
 
 
@@ -284,6 +287,9 @@ def _with_gap(stem: str, answer: str, quote: str) -> tuple[str, str]:
     case, or is replaced by the quote with the answer cut out when that is the only place that holds it. Where a gapped
     stem is the quote but for the gap, the answer is what stands there."""
     stem = _GAP_LIKE.sub(GAP, stem)
+    told = _ASKED_AFTERWARDS.sub("", stem)
+    if GAP in told:
+        stem = told
     if stem.count(GAP) == 1:
         before, after = map(re.escape, stem.rstrip("。.").split(GAP))
         cut = re.fullmatch(f"{before}(.{{1,{_LONGEST_CUT}}}){after}", quote.rstrip("。."), re.IGNORECASE)

@@ -196,7 +196,8 @@ async def test_questions_of_every_kind_from_a_document(
         assert question["source"]["document_id"] == document["document_id"]
         assert (question["source"]["page"] > 0) is (document["page_count"] > 0)
         await _is_a_slice(rest, question["source"])
-    assert "".join(event.data["text"] for event in events if event.name == "token").count('"quote"') >= 10
+    # Two questions are written at once and their tokens mingle: a single character is never torn.
+    assert "".join(event.data["text"] for event in events if event.name == "token").count("{") >= 10
     await _practises(rest, events, document["language"])
 
 

@@ -108,10 +108,15 @@ def test_a_missing_or_mistyped_field_is_invalid(kind: QuestionKind, value: dict[
          "Oxygen comes from water. It is set free when light splits the water in the leaf of a plant."),
         ("Light " * 60 + "ends.", "QUOTE"),
         ("下渗多的地方，地表径流往往比较少。", "QUOTE"),
+        ("Oxygen enters plants through the air and is split into sugars by enzymes at night.", "QUOTE"),
+        ("水循环的起点是雨水，而恐龙时代也常有雨。", "QUOTE"),
     ],
 )  # fmt: skip
 def test_an_explanation_is_short_and_speaks_of_its_subject(text: str, expected: str) -> None:
-    quote = "水循环的根本能量来自太阳辐射。Oxygen from water. Enzymes in cells. Green leaves reflect light."
+    quote = (
+        "水循环的根本能量来自太阳辐射。Oxygen from water, set free in a leaf when light splits it. "
+        "Enzymes work in cells. Green leaves reflect light."
+    )
     assert explanation_of(text, quote) == (quote if expected == "QUOTE" else expected)
 
 
@@ -120,6 +125,25 @@ def test_a_long_quote_in_the_place_of_an_explanation_is_cut() -> None:
     cut = explanation_of("See the passage.", "Light is absorbed. " * 30)
     assert cut.endswith("absorbed.")
     assert len(cut) <= 240
+
+
+def test_what_is_asked_behind_a_statement_with_a_gap_is_left_out() -> None:
+    made = draft(
+        QuestionKind.FILL_IN_THE_BLANK,
+        quote="The light reactions split water in the thylakoids.",
+        stem="The ____ split water in the thylakoids. What are the thylakoids?",
+        answer="light reactions",
+        explanation="The light reactions split water.",
+    )
+    assert (made.stem, made.blanks) == ("The ____ split water in the thylakoids.", (("light reactions",),))
+    asked = draft(
+        QuestionKind.FILL_IN_THE_BLANK,
+        quote="Plants make sugar of water. They store it as starch.",
+        stem="Plants make sugar. What is it stored as, ____?",
+        answer="starch",
+        explanation="Plants store sugar as starch.",
+    )
+    assert "____" in asked.stem
 
 
 def test_a_gap_is_cut_in_whatever_case_and_the_answer_is_as_the_sentence_writes_it() -> None:
