@@ -13,6 +13,7 @@ from typing import TypeVar
 import uvloop
 
 from services.kit import heap, logs, server
+from services.kit.metrics_page import export_metrics
 from services.kit.settings import ServiceSettings
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
@@ -34,7 +35,7 @@ async def serve(settings: SettingsT, build: Build[SettingsT]) -> None:
         if settings.blockbuster:
             process.enter_context(no_blocking_calls())
         if settings.metrics_listen:
-            stop_metrics = await asyncio.to_thread(server.export_metrics, settings.metrics_listen)
+            stop_metrics = await asyncio.to_thread(export_metrics, settings.metrics_listen)
             process.push_async_callback(asyncio.to_thread, stop_metrics)
         stopped = asyncio.Event()
         task = asyncio.current_task()

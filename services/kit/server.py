@@ -13,7 +13,6 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
-from prometheus_client import start_http_server
 
 from services.kit.interceptors import StagedHandlers, default_stages
 from services.kit.loop_lag import LoopLagMonitor
@@ -149,16 +148,3 @@ def _report(task: asyncio.Task[None], failed: asyncio.Future[None]) -> None:
     error = task.exception() or RuntimeError(f"background task {task.get_name()} ended")
     logger.error("background task failed", exc_info=error)
     failed.set_exception(error)
-
-
-def export_metrics(listen: str) -> Callable[[], None]:
-    """Serves Prometheus' page at `listen` from a thread of its own; the result stops it."""
-    host, _, port = listen.rpartition(":")
-    server, thread = start_http_server(int(port), host or "127.0.0.1")
-
-    def stop() -> None:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-    return stop

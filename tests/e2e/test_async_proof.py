@@ -84,14 +84,14 @@ async def test_a_large_upload_is_in_nobodys_memory(stack: Up, rest: Rest) -> Non
         with contextlib.suppress(FileNotFoundError, LookupError):
             grown[pid] = await asyncio.to_thread(_status, pid, "VmHWM") - before[pid]
     services = (await stack.state())["services"]
-    print({name: round(grown[service["pid"]] / MIB, 1) for name, service in services.items()}, "MB grown")  # noqa: T201
+    print({name: round(grown[service["pid"]] / MIB, 1) for name, service in services.items()}, "MB grown")  # noqa: T201 - a figure
     assert max(grown.values()) <= MOST_GROWTH_BYTES, grown
 
 
 async def test_a_service_without_a_model_is_light(stack: Up) -> None:
     services = (await stack.state())["services"]
     sizes = {name: await asyncio.to_thread(_status, service["pid"], "VmRSS") for name, service in services.items()}
-    print({name: round(size / MIB) for name, size in sizes.items()}, "MB resident")  # noqa: T201
+    print({name: round(size / MIB) for name, size in sizes.items()}, "MB resident")  # noqa: T201 - a figure
     assert max(sizes.values()) < MOST_SERVICE_BYTES, sizes
     for name, service in services.items():
         mapped = await asyncio.to_thread(Path(f"/proc/{service['pid']}/maps").read_text)
@@ -154,8 +154,8 @@ async def test_no_loop_is_late_while_everything_happens_at_once(stack: Up, rest:
                 group.create_task(repeat(name, once, ends))
     print(dict(done))  # noqa: T201 - the figures, for -s and reports
     for name, loop in seen.loops.items():
-        print(f"{name}: {loop}")  # noqa: T201
-    print(f"holds: {seen.holds}; cores that stood still: {seen.standstills}")  # noqa: T201
+        print(f"{name}: {loop}")  # noqa: T201 - a figure
+    print(f"holds: {seen.holds}; cores that stood still: {seen.standstills}")  # noqa: T201 - a figure
     assert set(work) <= set(done)
     assert max(loop.held.p99 for name, loop in seen.loops.items() if name not in ENGINES) <= P99_SECONDS, seen.loops
     assert [hold for hold in seen.unexplained if hold.process not in ENGINES] == []

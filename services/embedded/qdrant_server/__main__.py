@@ -12,7 +12,6 @@ import signal
 from pathlib import Path
 
 import grpc
-from prometheus_client import start_http_server
 from qdrant_client.grpc import (
     collections_service_pb2_grpc,
     points_service_pb2_grpc,
@@ -29,6 +28,7 @@ from services.embedded.qdrant_server.servicers import (
 )
 from services.kit import heap, logs
 from services.kit.loop_lag import LoopLagMonitor
+from services.kit.metrics_page import export_metrics
 
 _LOOK_INTERVAL_SECONDS = 5.0
 _DRAIN_SECONDS = 3.0
@@ -92,8 +92,7 @@ def main() -> None:
     parser.add_argument("--metrics", help="address of the Prometheus page (default: none)")
     options = parser.parse_args()
     if options.metrics:
-        host, _, port = options.metrics.rpartition(":")
-        start_http_server(int(port), host)
+        export_metrics(options.metrics)
     heap.settle()
     with logs.configured("qdrant"):
         asyncio.run(serve(options.data, options.host, options.port))

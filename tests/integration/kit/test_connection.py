@@ -28,11 +28,11 @@ class _Llm(llm_pb2_grpc.LlmServiceServicer):
         self.enough = asyncio.Event()
         self.cancelled = asyncio.Event()
 
-    async def Chat(self, request: Any, context_: Any) -> Any:  # noqa: N802
+    async def Chat(self, request: Any, context_: Any) -> Any:  # noqa: N802 - the contract's name
         text = f"{self.name} to {context.current().user_id}"
         return llm_pb2.ChatResponse(message=llm_pb2.ChatMessage(content=text))
 
-    async def StreamChat(self, request: Any, context_: Any) -> Any:  # noqa: N802
+    async def StreamChat(self, request: Any, context_: Any) -> Any:  # noqa: N802 - the contract's name
         try:
             yield llm_pb2.StreamChatResponse(delta=llm_pb2.ChatDelta(text=self.name))
             await self.enough.wait()
