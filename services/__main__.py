@@ -1,5 +1,7 @@
 """``python -m services`` is the ``tiku`` command."""
 
+from __future__ import annotations
+
 from services.cli import app
 
 

@@ -4,6 +4,8 @@ A variable exchanges an engine for a server that runs elsewhere: ``TIKU_TEST_POS
 Loaded as a plugin by ``tests/conftest.py``. The fixtures give addresses, so tests connect on loops of their own.
 """
 
+from __future__ import annotations
+
 import asyncio
 import os
 import shutil

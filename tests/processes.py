@@ -1,5 +1,7 @@
 """Processes as /proc shows them: who descends from whom, and who is gone."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 from pathlib import Path

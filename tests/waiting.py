@@ -1,5 +1,7 @@
 """Waiting for what is bound to happen, but not at once."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Callable
 

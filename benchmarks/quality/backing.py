@@ -1,5 +1,7 @@
 """How near a sentence lies to its translation, and how far from the others: what backs an answer across languages."""
 
+from __future__ import annotations
+
 import random
 from collections.abc import Mapping
 from typing import Literal

@@ -1,5 +1,7 @@
 """The default embedding model in the benchmark's own process, one thread."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path

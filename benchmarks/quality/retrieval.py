@@ -12,6 +12,8 @@ article, "far" removes the whole article. The gate is asked over three collectio
 of few.
 """
 
+from __future__ import annotations
+
 import argparse
 import asyncio
 import os

@@ -5,6 +5,8 @@ A development set: one half of its articles chooses thresholds, the other tests 
 unseen kinds of material: all of it is Wikipedia.
 """
 
+from __future__ import annotations
+
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,5 +1,7 @@
 """One stack for one data folder: a lock that ends with its process, and that says who holds it."""
 
+from __future__ import annotations
+
 import asyncio
 import fcntl
 import json

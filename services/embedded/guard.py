@@ -8,6 +8,8 @@ Run by path, in isolation, so that it starts in some ten milliseconds and needs 
 It is bound to the *thread* that forked: start children from a thread that lives as long as they should.
 """
 
+from __future__ import annotations
+
 import argparse
 import ctypes
 import os

@@ -1,5 +1,7 @@
 """A chat model on this machine: llama.cpp's OpenAI-compatible server (``llama_server``), on a loopback port."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -3,6 +3,8 @@
 ``python -m services.embedded.llama_server --model FILE.gguf --port PORT --alias NAME``
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import signal

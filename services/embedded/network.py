@@ -1,5 +1,7 @@
 """Loopback ports and readiness probes of the engines and services."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import socket

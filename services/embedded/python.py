@@ -1,5 +1,7 @@
 """Command lines that run a module of this code base with the interpreter that runs now."""
 
+from __future__ import annotations
+
 import os
 import sys
 from pathlib import Path

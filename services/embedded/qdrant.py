@@ -1,5 +1,7 @@
 """Qdrant: Edge behind Qdrant's gRPC API (``qdrant_server``), on a loopback port."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 

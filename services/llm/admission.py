@@ -1,5 +1,7 @@
 """How many calls a provider gets at once, and how many may wait for it."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,5 +1,7 @@
 """Composition root of the llm service."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack

@@ -4,6 +4,8 @@ A query goes before passages, so that a question waits for one batch at most and
 requests take turns. A batch holds texts of like length, since a model pads each to the longest.
 """
 
+from __future__ import annotations
+
 import asyncio
 from collections import deque
 from collections.abc import Sequence

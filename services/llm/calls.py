@@ -1,5 +1,7 @@
 """What every call to a provider goes through: a slot, a bounded number of tries, the ledger."""
 
+from __future__ import annotations
+
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence

@@ -3,6 +3,8 @@
 A provider's own words may hold keys, prompts or addresses: they are logged here and never reach a client.
 """
 
+from __future__ import annotations
+
 import logging
 import re
 from collections.abc import Mapping

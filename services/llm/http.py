@@ -1,5 +1,7 @@
 """One keep-alive HTTP client a provider, with deadlines and bounds on every read."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any

@@ -1,5 +1,7 @@
 """What the llm domain needs from outside, and the values that cross those borders."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,7 +25,7 @@ class FinishReason(StrEnum):
     CONTENT_FILTER = "content_filter"
 
     @classmethod
-    def of(cls, word: str | None) -> "FinishReason":
+    def of(cls, word: str | None) -> FinishReason:
         """The reason a provider's word stands for; a word that nobody defined is UNKNOWN."""
         try:
             return cls(word or cls.UNKNOWN)
@@ -80,7 +82,7 @@ class Usage:
         """Sum of both."""
         return self.prompt_tokens + self.completion_tokens
 
-    def __add__(self, other: "Usage") -> "Usage":
+    def __add__(self, other: Usage) -> Usage:
         return Usage(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)
 
 

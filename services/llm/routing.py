@@ -1,5 +1,7 @@
 """From a model's name to whoever answers in it."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing

@@ -1,5 +1,7 @@
 """JSON Schemas on their way from a protobuf Struct to a provider."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 
 

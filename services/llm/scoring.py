@@ -1,5 +1,7 @@
 """Embeddings and rankings from the one model that is configured for each."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """The gRPC edge of the llm service: protos in, domain calls, protos out."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from functools import lru_cache

@@ -1,5 +1,7 @@
 """Configuration of the llm service."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 from typing import Annotated, Literal, Self

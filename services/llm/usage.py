@@ -1,5 +1,7 @@
 """What was asked and spent since this process started."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, auto

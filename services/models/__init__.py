@@ -1,5 +1,7 @@
 """Local models: what there is, where it lies, and how it gets here."""
 
+from __future__ import annotations
+
 from services.models.errors import ModelError
 from services.models.manifest import Manifest, Model, load_manifest
 from services.models.pull import PullProgress, Stage, path, pull

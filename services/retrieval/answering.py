@@ -1,5 +1,7 @@
 """A cited answer as a stream: sources, text, citations, the end."""
 
+from __future__ import annotations
+
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace

@@ -1,5 +1,7 @@
 """Composition root of the retrieval service."""
 
+from __future__ import annotations
+
 import asyncio
 from contextlib import AsyncExitStack
 

@@ -1,5 +1,7 @@
 """What is known of one embedding model: where its vectors lie, and what its cosines mean. Measured, not chosen."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -6,6 +6,8 @@ mean, and without it what is left is the meaning. Source: Libovický, Rosa and F
 Pre-trained Multilingual Representations", Findings of EMNLP 2020.
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Mapping, Sequence
 

@@ -1,5 +1,7 @@
 """Citation marks in a stream of text: found even when split, checked, and tied to the sentence that supports them."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -230,7 +232,7 @@ class CitedText:
         source = source_of(passage.chunk, span.start, span.end)
         return [*events, Citation(number, source, start, self._length)]
 
-    def _is_foreign_to(self, passage: "Passage") -> bool:
+    def _is_foreign_to(self, passage: Passage) -> bool:
         # "0.04 %" is in no script of its own: it speaks the question's language.
         spoken = self._plain if any(char.isalpha() for char in self._plain) else self._question
         return script_of(spoken) != script_of(passage.chunk.text)

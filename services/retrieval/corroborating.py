@@ -4,6 +4,8 @@ A sentence and its translation lie near each other, far nearer than a question a
 see is seen here: a statement that the model made up has no sentence near it.
 """
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Iterator, Sequence
 

@@ -1,5 +1,7 @@
 """Shares of the time that a request has left."""
 
+from __future__ import annotations
+
 from services.kit import context
 from services.kit.errors import DeadlineExceeded
 

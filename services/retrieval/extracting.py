@@ -1,5 +1,7 @@
 """An answer without a language model: the sentences of the passages that come nearest to the question."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """Reciprocal rank fusion: legs with incomparable scores become one list."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

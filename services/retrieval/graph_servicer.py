@@ -1,5 +1,7 @@
 """The graph's place in the contract: every call says by name that it is not served yet."""
 
+from __future__ import annotations
+
 from typing import NoReturn
 
 from services.kit.errors import Unimplemented

@@ -1,5 +1,7 @@
 """Storing chunks: what is refused before anything is written."""
 
+from __future__ import annotations
+
 import asyncio
 import math
 from collections.abc import Sequence

@@ -4,6 +4,8 @@ No passage lies near them and none holds their words, so they are answered from 
 the relevance gate, which would refuse them, has nothing to say.
 """
 
+from __future__ import annotations
+
 import re
 
 from services.retrieval.terms import terms

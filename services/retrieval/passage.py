@@ -1,5 +1,7 @@
 """The values that every part of retrieval speaks of: chunks, hits and sources."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """What the model is given: numbered passages that fit its context, and the rules of answering from them."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """Noticing that the model declined: the marker it was told to write, or the sentence it wrote instead."""
 
+from __future__ import annotations
+
 import re
 
 from services.retrieval.prompting import REFUSAL_MARKER

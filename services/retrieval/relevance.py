@@ -6,6 +6,8 @@ language, and across languages, so thresholds are measured, not chosen: ``benchm
 them on one half of XQuAD and prints on the other what they refuse and what they let through.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 

@@ -1,5 +1,7 @@
 """Passages to read: legs in parallel, fused by rank, reranked; or an even spread when there is no question."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import Sequence

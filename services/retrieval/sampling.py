@@ -1,5 +1,7 @@
 """An even spread over documents: what to read when there is a topic-less wish, such as "ask about all of it"."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 

@@ -1,5 +1,7 @@
 """The vector leg: the question becomes a vector, the store finds what lies nearest."""
 
+from __future__ import annotations
+
 from services.retrieval.centring import Centring
 from services.retrieval.passage import Hit
 from services.retrieval.ports import Embedder, LegQuery, VectorStore

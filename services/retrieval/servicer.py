@@ -1,5 +1,7 @@
 """The gRPC edge of retrieval: translate in, call the domain, translate out."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence

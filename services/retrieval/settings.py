@@ -1,5 +1,7 @@
 """Configuration of the retrieval service."""
 
+from __future__ import annotations
+
 from pydantic import Field, SecretStr
 
 from services.kit.settings import ServiceSettings

@@ -5,6 +5,8 @@ and become character bigrams, the classic unit of dictionary-free Chinese retrie
 "On the use of words and n-grams for Chinese information retrieval", IRAL 2000).
 """
 
+from __future__ import annotations
+
 import re
 import unicodedata
 from typing import Literal

@@ -4,6 +4,8 @@ It embeds by hashing and does what a text tells it to: `die` ends it, `refuse` f
 model folder holds `deaths`, a count it takes one from at each start, ending instead while there is any.
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import sys

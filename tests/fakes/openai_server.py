@@ -11,6 +11,8 @@ faults that the test chooses, and keeps what it saw: each request, and the insta
 Alone, for a bench or a look by hand: `python -m tests.fakes.openai_server --port 9100 --latency 0.3`.
 """
 
+from __future__ import annotations
+
 import argparse
 import asyncio
 import base64

@@ -4,6 +4,8 @@ Its vectors mean nothing, but everything around them is real: tokenizer, limit o
 not normalize, so that a test sees who does.
 """
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 

@@ -9,6 +9,8 @@ below it records (requests, departures) is there to be looked at.
         ...  # point TIKU_LLM_BASE_URL at tutor.base_url
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections import deque
@@ -166,7 +168,7 @@ class _Reading:
     chinese: bool
 
     @classmethod
-    def of(cls, prompt: str) -> "_Reading":
+    def of(cls, prompt: str) -> _Reading:
         material = re.split(r"\n\n(?:Write one|出一道)", prompt.partition("\n")[2], maxsplit=1)[0]
         chinese = prompt.startswith("材料")
         sentences = [sentence.text for sentence in split(material) if len(sentence.text) >= _SHORTEST_SENTENCE]

@@ -4,6 +4,8 @@ With ``--metrics HOST:PORT`` it says on Prometheus' page how late its loop is. E
 the loop; all that the loop does is to stand in line for Edge.
 """
 
+from __future__ import annotations
+
 import argparse
 import asyncio
 import functools

@@ -4,6 +4,8 @@ Everything here runs on one thread (``EdgeThread``): Edge holds the GIL while it
 be entered twice.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import os

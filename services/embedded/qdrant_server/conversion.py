@@ -1,5 +1,7 @@
 """Points, ids, vectors and payloads between Qdrant's protobuf messages and Edge's types."""
 
+from __future__ import annotations
+
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any

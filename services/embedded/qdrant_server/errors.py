@@ -1,5 +1,7 @@
 """Refusals with the statuses and the words of a Qdrant server."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Iterable
 

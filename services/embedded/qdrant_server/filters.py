@@ -1,5 +1,7 @@
 """Qdrant's filter messages as Edge's filters, condition by condition."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy
@@ -41,7 +43,7 @@ def excluding(original: edge.Filter | None, ids: set[Any]) -> edge.Filter | None
     return without if original is None else edge.Filter(must=[original, without])
 
 
-def condition(message: pb.Condition) -> "edge.ConditionType":
+def condition(message: pb.Condition) -> edge.ConditionType:
     """One condition of a clause."""
     kind = message.WhichOneof("condition_one_of")
     if kind == "field":
@@ -98,7 +100,7 @@ def field_condition(message: pb.FieldCondition) -> edge.FieldCondition:
     return edge.FieldCondition(key=message.key, **options)
 
 
-def match(message: pb.Match) -> "edge.MatchType":
+def match(message: pb.Match) -> edge.MatchType:
     """A match of a payload field's value."""
     kind = message.WhichOneof("match_value")
     if kind == "keyword":

@@ -1,5 +1,7 @@
 """Payload indexes: Qdrant's index messages as Edge's, and back."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import qdrant_edge as edge
@@ -97,7 +99,7 @@ def _given(message: Message) -> dict[str, Any]:
     return {field.name: value for field, value in message.ListFields()}
 
 
-def schema_info(info: "edge.PayloadIndexInfo") -> pb.PayloadSchemaInfo:
+def schema_info(info: edge.PayloadIndexInfo) -> pb.PayloadSchemaInfo:
     """What a collection says about one of its indexes."""
     data_type = next(message for kind, message in _SCHEMA_TYPES if kind == info.data_type)
     return pb.PayloadSchemaInfo(data_type=data_type, points=info.points)

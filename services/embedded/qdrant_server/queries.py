@@ -1,5 +1,7 @@
 """Qdrant's query messages as Edge's requests: nearest, fusion, prefetch, order, sample, MMR."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 
@@ -141,7 +143,7 @@ def _score_threshold(message: pb.QueryPoints | pb.PrefetchQuery | pb.SearchPoint
 
 def _scoring(
     message: pb.QueryPoints | pb.PrefetchQuery, lookup: VectorLookup
-) -> "tuple[edge.ScoringQueryType | None, set[PointId]]":
+) -> tuple[edge.ScoringQueryType | None, set[PointId]]:
     """The scoring of a query, and the points it refers to: a point is no answer to the question what is near it."""
     if not message.HasField("query"):
         return None, set()
@@ -171,7 +173,7 @@ def _scoring(
     return scoring, resolver.referred
 
 
-def _mmr(message: pb.QueryPoints | pb.PrefetchQuery, asked: pb.NearestInputWithMmr, resolver: "_Resolver") -> edge.Mmr:
+def _mmr(message: pb.QueryPoints | pb.PrefetchQuery, asked: pb.NearestInputWithMmr, resolver: _Resolver) -> edge.Mmr:
     diversity = asked.mmr.diversity if asked.mmr.HasField("diversity") else DEFAULT_MMR_DIVERSITY
     if not 0 <= diversity <= 1:
         raise wrong_input("mmr.diversity: must be between 0 and 1")

@@ -1,5 +1,7 @@
 """What a collection holds: Qdrant's collection messages as Edge's configuration, and the checks a write must pass."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -129,7 +131,7 @@ class VectorSchema:
     sparse: frozenset[str]
 
     @classmethod
-    def of(cls, message: pb.CreateCollection) -> "VectorSchema":
+    def of(cls, message: pb.CreateCollection) -> VectorSchema:
         """The schema that a collection was created with."""
         dense = dense_params(message)
         return cls(

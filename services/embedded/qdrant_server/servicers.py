@@ -1,5 +1,7 @@
 """Qdrant's gRPC services over Edge: translate in, one call on the Edge thread, translate out."""
 
+from __future__ import annotations
+
 import asyncio
 import functools
 import time

@@ -1,5 +1,7 @@
 """What the embedding service and its worker process say to each other: length-prefixed MessagePack on two pipes."""
 
+from __future__ import annotations
+
 import struct
 from asyncio import StreamReader
 from typing import BinaryIO

@@ -3,6 +3,8 @@
 For tests and development without a model; it knows no meaning, so it is never chosen by itself.
 """
 
+from __future__ import annotations
+
 import math
 import re
 from array import array
@@ -15,7 +17,7 @@ from services.llm.ports import EmbedKind, Usage, Vectors
 _WORD = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+")
 
 
-def hashed_vector(text: str, dimension: int) -> "array[float]":
+def hashed_vector(text: str, dimension: int) -> array[float]:
     """A unit vector of float32 in which every word of `text` adds one to a signed, hashed position."""
     values = [0.0] * dimension
     for word in _WORD.findall(text.lower()) or [text]:

@@ -3,6 +3,8 @@
 The service's own process never imports torch: it stays small, and its event loop shares no GIL with a forward pass.
 """
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import logging
@@ -117,7 +119,7 @@ class LocalEmbedder:
                 unanswered.fail(_unavailable())
             self._batcher.fail_all(_unavailable())
 
-    async def _next(self, worker: "_Worker") -> Batch:
+    async def _next(self, worker: _Worker) -> Batch:
         """The next batch; notices a worker that dies while it is idle, too."""
         waiting = asyncio.ensure_future(self._batcher.next())
         ended = asyncio.ensure_future(worker.ended())
@@ -131,7 +133,7 @@ class LocalEmbedder:
             ended.cancel()
 
     @contextlib.asynccontextmanager
-    async def _worker(self) -> AsyncIterator["_Worker"]:
+    async def _worker(self) -> AsyncIterator[_Worker]:
         """A worker with the model loaded, gone at the end of the block."""
         process = await asyncio.create_subprocess_exec(
             *self._program,

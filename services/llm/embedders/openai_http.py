@@ -3,6 +3,8 @@
 https://platform.openai.com/docs/api-reference/embeddings
 """
 
+from __future__ import annotations
+
 import asyncio
 import base64
 import binascii

@@ -4,6 +4,8 @@ Run as `python -m services.llm.embedders.worker --parent PID --model FOLDER --th
 input and output. It ends when its input does, and Linux kills it when its parent dies.
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import sys

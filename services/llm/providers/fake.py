@@ -1,5 +1,7 @@
 """A ChatProvider without a network, for tests: it says what it is told to and keeps what it saw."""
 
+from __future__ import annotations
+
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence

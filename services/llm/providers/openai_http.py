@@ -4,6 +4,8 @@ The openai SDK costs about ten times the CPU of this a call and builds a validat
 `openai_sdk`, which stays the reference of behaviour: both pass one contract suite.
 """
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing

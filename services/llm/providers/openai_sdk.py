@@ -3,6 +3,8 @@
 Costs about ten times the CPU of `openai_http` and imports a large package, so app.py loads it only where it is chosen.
 """
 
+from __future__ import annotations
+
 import asyncio
 import json
 from collections.abc import AsyncGenerator

@@ -4,6 +4,8 @@ The grammar is https://html.spec.whatwg.org/multipage/server-sent-events.html#pa
 things that no chat provider sends: a lone CR as line end and the reconnection fields `id` and `retry`.
 """
 
+from __future__ import annotations
+
 
 class LineTooLongError(ValueError):
     """A line or an event is longer than the reader is willing to hold."""

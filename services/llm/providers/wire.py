@@ -3,6 +3,8 @@
 Fields follow https://platform.openai.com/docs/api-reference/chat; unknown ones are skipped, not an error.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any
 

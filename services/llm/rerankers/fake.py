@@ -1,5 +1,7 @@
 """A Reranker without a model, for tests: the share of the query's words that a document has."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 from services.llm.ports import Ranked, Ranking, Usage

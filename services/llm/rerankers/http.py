@@ -3,6 +3,8 @@
 https://docs.cohere.com/reference/rerank, https://jina.ai/reranker
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 

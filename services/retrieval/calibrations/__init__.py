@@ -1,5 +1,7 @@
 """The calibrations that ship: one TOML file an embedding model, named after it, written by the benchmark of quality."""
 
+from __future__ import annotations
+
 import tomllib
 from pathlib import Path
 from typing import Any, Literal

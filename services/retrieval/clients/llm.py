@@ -1,5 +1,7 @@
 """The llm service as embedder, reranker and chat model."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncGenerator, Sequence
 
 import grpc

@@ -1,5 +1,7 @@
 """A vector store in memory: exact cosine with numpy, for tests and small experiments. Nothing survives the process."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

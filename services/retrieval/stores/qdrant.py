@@ -9,6 +9,8 @@ One collection holds the vectors of one model at one dimension. A point's id is 
 chunk id, so that no owner can ever replace another's point, whatever ids a request carries.
 """
 
+from __future__ import annotations
+
 import asyncio
 import hashlib
 import json

@@ -1,5 +1,7 @@
 """What every Embedder does: the local model's process, a server's answers in both encodings, and the fake."""
 
+from __future__ import annotations
+
 import asyncio
 import math
 import struct

@@ -1,5 +1,7 @@
 """What every ChatProvider does: our own adapter, the SDK's, and the fake that unit tests stand on."""
 
+from __future__ import annotations
+
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,5 +1,7 @@
 """What every Reranker does: the adapter over HTTP and the fake."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator
 
 import pytest

@@ -1,5 +1,7 @@
 """What is true of the Qdrant adapter alone: its server may be shared, absent, late or restored."""
 
+from __future__ import annotations
+
 import asyncio
 import time
 import uuid

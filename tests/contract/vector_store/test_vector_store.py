@@ -1,5 +1,7 @@
 """What every vector store promises, on memory, on Qdrant Edge behind Qdrant's API, and on a Qdrant server."""
 
+from __future__ import annotations
+
 import asyncio
 import math
 import os

@@ -1,5 +1,7 @@
 """The servers that must answer Qdrant's gRPC API alike: the embedded one, and a real one where there is one."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 from collections.abc import AsyncIterator

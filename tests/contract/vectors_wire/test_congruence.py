@@ -3,6 +3,8 @@
 After the congruence tests of qdrant-client.
 """
 
+from __future__ import annotations
+
 import random
 import uuid
 from collections.abc import Callable, Iterable

@@ -1,5 +1,7 @@
 """What the servers say: kinds of vectors, orders, facets, statuses, and refusals by name."""
 
+from __future__ import annotations
+
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable

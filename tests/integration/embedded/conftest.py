@@ -1,5 +1,7 @@
 """Folders for engines whose data a test looks after itself."""
 
+from __future__ import annotations
+
 import shutil
 import tempfile
 from collections.abc import Iterator

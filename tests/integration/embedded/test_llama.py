@@ -1,5 +1,7 @@
 """llama.cpp as an embedded engine, with the small model where its weights are on this machine."""
 
+from __future__ import annotations
+
 import asyncio
 from pathlib import Path
 

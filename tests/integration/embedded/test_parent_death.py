@@ -1,5 +1,7 @@
 """No engine outlives its parent, however the parent ends."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 import signal

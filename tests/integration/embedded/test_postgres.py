@@ -1,5 +1,7 @@
 """PostgreSQL as an embedded engine: starts, restarts, survives, refuses; from the wheel and from Debian."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 import signal

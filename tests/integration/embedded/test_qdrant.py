@@ -1,5 +1,7 @@
 """Qdrant Edge as an embedded engine: what it stored survives restarts and kills."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import os

@@ -1,5 +1,7 @@
 """``tiku up`` as a process: comes up, refuses a second one, survives kills, leaves nothing behind."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import json

@@ -3,6 +3,8 @@
 Skipped, naming what would enable them, where `tiku models pull` has not brought the weights.
 """
 
+from __future__ import annotations
+
 import asyncio
 import json
 import time

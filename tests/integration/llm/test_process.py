@@ -1,5 +1,7 @@
 """What the llm service's own process carries, started as it is in production."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import sys

@@ -1,5 +1,7 @@
 """The llm service behind real gRPC, with a scripted provider on the other side."""
 
+from __future__ import annotations
+
 import asyncio
 import math
 import time

@@ -1,5 +1,7 @@
 """The retrieval service on real gRPC and a real Qdrant, beside an llm service whose answers a test writes."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import time

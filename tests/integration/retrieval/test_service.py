@@ -1,5 +1,7 @@
 """The service from its port: index, search, retrieve, answer, delete; owners, deadlines, errors and cancellation."""
 
+from __future__ import annotations
+
 import asyncio
 import re
 import time

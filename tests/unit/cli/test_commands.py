@@ -1,5 +1,7 @@
 """The ``tiku`` command: what it teaches and how it refuses."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys

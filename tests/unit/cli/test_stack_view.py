@@ -1,5 +1,7 @@
 """What `tiku up` shows."""
 
+from __future__ import annotations
+
 import io
 from pathlib import Path
 

@@ -9,8 +9,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from services.client.commands import ask, generate, ingest
-
-from .conftest import Gateway, MakeProblem, event
+from tests.unit.client.conftest import Gateway, MakeProblem, event
 
 ID = "0198c0de-0000-7000-8000-000000000001"
 QUESTION = {

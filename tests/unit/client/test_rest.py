@@ -9,10 +9,9 @@ import pytest
 from services.client import rest
 from services.client.errors import ApiError, StreamCutShort, Unreachable
 from services.client.rest import TikuClient
+from tests.unit.client.conftest import Gateway, MakeProblem, event
 from tiku.docs.v1 import docs_pb2
 from tiku.exercises.v1 import exercises_pb2
-
-from .conftest import Gateway, MakeProblem, event
 
 ID = "0198c0de-0000-7000-8000-000000000001"
 

@@ -1,5 +1,7 @@
 """One stack for one data folder."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 from pathlib import Path

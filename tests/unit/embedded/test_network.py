@@ -1,5 +1,7 @@
 """Ports and probes."""
 
+from __future__ import annotations
+
 import asyncio
 import socket
 

@@ -1,5 +1,7 @@
 """Where PostgreSQL's socket goes and which account it runs under."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import pytest

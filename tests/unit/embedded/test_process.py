@@ -1,5 +1,7 @@
 """Supervision: ready, failed, restarted once, stopped; with processes of a line each."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import os

@@ -1,5 +1,7 @@
 """Slots and the line in front of them."""
 
+from __future__ import annotations
+
 import asyncio
 
 import pytest

@@ -1,5 +1,7 @@
 """Texts in line: turns, company, order, and what a failure reaches."""
 
+from __future__ import annotations
+
 import asyncio
 import struct
 

@@ -1,5 +1,7 @@
 """The worker process: what its death, its silence and its refusal mean to those who wait for vectors."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 import signal

@@ -1,5 +1,7 @@
 """Which provider answers, how often it is tried, and what the ledger says."""
 
+from __future__ import annotations
+
 import asyncio
 from contextlib import aclosing
 

@@ -1,5 +1,7 @@
 """What a Struct takes from a JSON Schema and how it is put back."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict

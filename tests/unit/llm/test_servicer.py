@@ -1,5 +1,7 @@
 """What the edge builds by hand, and the time that it gives a call."""
 
+from __future__ import annotations
+
 import asyncio
 from array import array
 from collections.abc import AsyncGenerator

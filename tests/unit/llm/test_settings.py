@@ -1,5 +1,7 @@
 """What the environment may say, and what it is told when it says it wrong."""
 
+from __future__ import annotations
+
 import pytest
 from pydantic import ValidationError
 

@@ -1,5 +1,7 @@
 """Server-sent events out of bytes that arrive in any pieces."""
 
+from __future__ import annotations
+
 from itertools import pairwise
 
 import pytest

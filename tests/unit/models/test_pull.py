@@ -12,8 +12,7 @@ from services.models.lock import exclusive
 from services.models.manifest import File, Manifest, Model
 from services.models.pull import PullProgress, Stage, path, pull
 from services.models.store import ModelStore
-
-from .conftest import WEIGHTS
+from tests.unit.models.conftest import WEIGHTS
 
 
 async def test_pull_installs_and_path_finds(manifest: Manifest, store: ModelStore, shelf: Path) -> None:

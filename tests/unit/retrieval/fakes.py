@@ -1,5 +1,7 @@
 """Adapters whose answers a test writes."""
 
+from __future__ import annotations
+
 import asyncio
 import math
 import uuid

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import itertools
 import random
 from dataclasses import replace

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import pytest
 
 from services.retrieval.terms import coverage, script_of, terms
