@@ -57,7 +57,7 @@ class Service:
     @property
     def migrations(self) -> Path:
         """The folder of the service's SQL migrations."""
-        return Path(__file__).parent / self.name / "stores" / "migrations"
+        return Path(__file__).parent / self.name / "adapters" / "stores" / "migrations"
 
 
 SERVICES: Mapping[str, Service] = MappingProxyType(

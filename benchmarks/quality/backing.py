@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from benchmarks.quality import xquad
 from benchmarks.quality.embedding import MODEL, Model
-from services.kit.sentences import split_sentences
-from services.retrieval.calibration import Calibration, Calibrations
-from services.retrieval.centring import Centring
+from services.language.sentences import split_sentences
+from services.retrieval.domain.embedding.centering import Centring
+from services.retrieval.values.calibration import Calibration, Calibrations
 
 EVERY = 3  # paragraph is taken: about 190 sentences a language
 PASSAGES = 5

@@ -26,15 +26,15 @@ from pathlib import Path
 from typing import Any
 
 from services.demo.documents import DOCUMENTS
-from services.docs.parsers.worker import parse_and_chunk
-from services.docs.sniffing import PDF, PPTX, TEXT
-from services.exercises.events import Event, QuestionMade, QuestionRefused
-from services.exercises.generating import Generating, GenerationLimits, Order
-from services.exercises.ports import ChatEnd, ChatTask, TokenUsage
-from services.exercises.question import Draft, GeneratorChoice, Passage, Question, QuestionKind
-from services.llm.http import ProviderClient
-from services.llm.ports import Message, OutputSchema, Prompt, Role
-from services.llm.providers.openai_http import OpenAiHttpProvider
+from services.docs.adapters.parsers.worker import parse_and_chunk
+from services.docs.domain.upload.sniffing import PDF, PPTX, TEXT
+from services.exercises.domain.generation.generator import Generating, GenerationLimits, Order
+from services.exercises.values.chat import ChatEnd, ChatTask, TokenUsage
+from services.exercises.values.events import Event, QuestionMade, QuestionRefused
+from services.exercises.values.question import Draft, GeneratorChoice, Passage, Question, QuestionKind
+from services.llm.adapters.http import ProviderClient
+from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
+from services.llm.values.chat import Message, OutputSchema, Prompt, Role
 
 CALL_SECONDS = 300.0
 _MEDIA_TYPES = {".pdf": PDF, ".pptx": PPTX, ".txt": TEXT}

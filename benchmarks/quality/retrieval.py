@@ -30,17 +30,17 @@ from numpy.typing import NDArray
 
 from benchmarks.quality import backing, xquad
 from benchmarks.quality.embedding import MODEL, Model
-from services.retrieval import calibrations
-from services.retrieval.calibration import Calibration, Calibrations
-from services.retrieval.centring import Centring
-from services.retrieval.extracting import Extractor
-from services.retrieval.indexing import Indexer
-from services.retrieval.passage import Chunk, EmbeddedChunk, Hit
-from services.retrieval.ports import LegQuery
-from services.retrieval.relevance import RelevanceGate
-from services.retrieval.searching import VectorLeg
-from services.retrieval.stores.memory import MemoryVectorStore
-from services.retrieval.terms import Script
+from services.language.terms import Script
+from services.retrieval.adapters import calibrations
+from services.retrieval.adapters.stores.fake import MemoryVectorStore
+from services.retrieval.domain.answering.extractive import Extractor
+from services.retrieval.domain.answering.relevance_gate import RelevanceGate
+from services.retrieval.domain.embedding.centering import Centring
+from services.retrieval.domain.embedding.indexer import Indexer
+from services.retrieval.domain.search.dense import VectorLeg
+from services.retrieval.values.calibration import Calibration, Calibrations
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit
+from services.retrieval.values.query import LegQuery
 
 PAIRS = (("en", "en"), ("zh", "zh"), ("zh", "en"), ("en", "zh"))
 SCRIPTS: Mapping[str, Script] = {"en": "latin", "zh": "zh"}

@@ -5,24 +5,24 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 
-from services.docs.clients.llm import EMBED, LlmEmbedder
-from services.docs.clients.retrieval import RETRIED, RetrievalIndex
-from services.docs.deleting import Deleter
-from services.docs.document import ChunkSettings, ParseLimits
-from services.docs.events import Watcher
-from services.docs.indexing import Indexer, IndexingSettings
-from services.docs.jobs import Jobs
-from services.docs.library import Library
-from services.docs.objects.obstore import ObstoreObjects
-from services.docs.parsers.worker import prepare_worker
-from services.docs.queue.pgq import PgQueuerJobQueue, PgQueuerSettings
-from services.docs.readers.pool import PoolReader
-from services.docs.recovery import keep_jobs_queued, recover
+from services.docs.adapters.clients.llm import EMBED, LlmEmbedder
+from services.docs.adapters.clients.retrieval import RETRIED, RetrievalIndex
+from services.docs.adapters.objects.obstore import ObstoreObjects
+from services.docs.adapters.parsers.pool import PoolReader
+from services.docs.adapters.parsers.worker import prepare_worker
+from services.docs.adapters.queue.pgq import PgQueuerJobQueue, PgQueuerSettings
+from services.docs.adapters.stores.change_feed import PostgresNews
+from services.docs.adapters.stores.postgres import MIGRATIONS, SCHEMA, PostgresDocumentStore
+from services.docs.domain.catalog.catalog import Library
+from services.docs.domain.catalog.deletion import Deleter
+from services.docs.domain.catalog.recovery import keep_jobs_queued, recover
+from services.docs.domain.catalog.watcher import Watcher
+from services.docs.domain.indexing.indexer import Indexer, IndexingSettings
+from services.docs.domain.indexing.jobs import Jobs
+from services.docs.domain.upload.uploader import Uploader
 from services.docs.servicer import DocsServicer
 from services.docs.settings import DocsSettings
-from services.docs.stores.news import PostgresNews
-from services.docs.stores.postgres import MIGRATIONS, SCHEMA, PostgresDocumentStore
-from services.docs.uploading import Uploader
+from services.docs.values.parsed_document import ChunkSettings, ParseLimits
 from services.kit.channels import open_channel
 from services.kit.migrations import PATIENCE, migrate
 from services.kit.server import App, Registration

@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from services.docs.reading import Reading
-from services.docs.records import (
+from services.docs.values.document import (
     Document,
     DocumentKind,
     Event,
     Failure,
     Job,
+    Position,
     Progress,
     StoredChunk,
     Undertaking,
 )
+from services.docs.values.embeddings import Embeddings
+from services.docs.values.parsed_file import Reading
 
 
 class ObjectStore(Protocol):
@@ -63,14 +63,6 @@ class News(Protocol):
 
     def subscribe(self, document_id: str) -> AbstractContextManager[Subscription]:
         """News from now on. A subscription may be woken for nothing, and is never left asleep for long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a page of documents begins: after this one, going back in time."""
-
-    create_time: datetime
-    document_id: str
 
 
 class DocumentStore(Protocol):
@@ -194,14 +186,6 @@ class Reader(Protocol):
 
     async def read(self, path: Path, media_type: str, folder: Path) -> Reading:
         """Reads the file at `path` into `folder`. `ParseError` when the file itself is at fault."""
-
-
-@dataclass(frozen=True, slots=True)
-class Embeddings:
-    """Vectors in the order of their texts, and the model that made them."""
-
-    vectors: Sequence[Sequence[float]]
-    model: str
 
 
 class Embedder(Protocol):

@@ -8,11 +8,11 @@ from typing import Any
 
 import grpc
 
-from services.docs.deleting import Deleter
-from services.docs.events import Watcher
-from services.docs.library import Library
-from services.docs.records import Document, DocumentKind, Event, Failure, Indexed, Progress, StoredChunk
-from services.docs.uploading import Uploader
+from services.docs.domain.catalog.catalog import Library
+from services.docs.domain.catalog.deletion import Deleter
+from services.docs.domain.catalog.watcher import Watcher
+from services.docs.domain.upload.uploader import Uploader
+from services.docs.values.document import Document, DocumentKind, Event, Failure, Indexed, Progress, StoredChunk
 from services.kit.context import current
 from services.kit.errors import FieldViolation, InvalidArgument
 from services.kit.time import to_timestamp

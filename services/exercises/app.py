@@ -7,20 +7,20 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
-from services.exercises import workers
-from services.exercises.analyzing import Analyst
-from services.exercises.clients.llm import LlmChatModel
-from services.exercises.clients.retrieval import RETRIED, RetrievalLibrary
-from services.exercises.generating import GenerationLimits
-from services.exercises.keeping import Exercises
-from services.exercises.making import ExerciseMaker
-from services.exercises.material import MaterialReader
-from services.exercises.practising import Practice
-from services.exercises.runs import RunLimits, Runs
+from services.exercises.adapters import workers
+from services.exercises.adapters.clients.llm import LlmChatModel
+from services.exercises.adapters.clients.retrieval import RETRIED, RetrievalLibrary
+from services.exercises.adapters.stores.postgres import PostgresExerciseStore, PostgresProfileStore, open_pool
+from services.exercises.domain.analysis.analyst import Analyst
+from services.exercises.domain.bank import Exercises
+from services.exercises.domain.generation.generator import GenerationLimits
+from services.exercises.domain.generation.maker import ExerciseMaker
+from services.exercises.domain.generation.material import MaterialReader
+from services.exercises.domain.grading.short_answers import ShortAnswerGrader, ShortAnswerLimits
+from services.exercises.domain.grading.submissions import Practice
+from services.exercises.domain.runs.runs import RunLimits, Runs
 from services.exercises.servicer import ExercisesServicer, ProfileServicer
 from services.exercises.settings import ExercisesSettings
-from services.exercises.short_answers import ShortAnswerGrader, ShortAnswerLimits
-from services.exercises.stores.postgres import PostgresExerciseStore, PostgresProfileStore, open_pool
 from services.kit.channels import open_channel
 from services.kit.ids import new_id
 from services.kit.server import App, Registration

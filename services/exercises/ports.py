@@ -4,58 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
-from services.exercises.events import Numbered
-from services.exercises.extracting import Extract
-from services.exercises.grading import Submission
-from services.exercises.profile import Profile
-from services.exercises.question import Draft, Exercise, Passage, QuestionKind, RunState
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One message to a model; `role` is `system`, `user` or `assistant`."""
-
-    role: str
-    content: str
-
-
-@dataclass(frozen=True, slots=True)
-class TokenUsage:
-    """Tokens that a model read and wrote."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-    def __add__(self, other: TokenUsage) -> TokenUsage:
-        return TokenUsage(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)
-
-
-@dataclass(frozen=True, slots=True)
-class ChatEnd:
-    """The end of a model's answer."""
-
-    model: str
-    usage: TokenUsage
-    cut: bool = False
-    """Whether the token limit cut the answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChatTask:
-    """What a model is asked, and the JSON Schema that its answer must match."""
-
-    turns: tuple[Turn, ...]
-    schema_name: str
-    schema: Mapping[str, Any]
-    max_tokens: int
-    temperature: float = 0.3
-    model: str = ""
-    """Empty for the default model."""
-    seed: int | None = None
+from services.exercises.values.analysis import Extract
+from services.exercises.values.chat import ChatEnd, ChatTask
+from services.exercises.values.events import Numbered
+from services.exercises.values.exercise import Exercise, Page
+from services.exercises.values.profile import Profile
+from services.exercises.values.question import Draft, Passage, QuestionKind
+from services.exercises.values.run import RunRow
+from services.exercises.values.submission import Submission
 
 
 class ChatModel(Protocol):
@@ -102,25 +60,6 @@ class Extractor(Protocol):
     async def extract(self, passages: Sequence[Passage], count: int) -> Extract:
         """Up to `count` key sentences, the most central first, with level and what can be asked."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """A run as it is stored."""
-
-    run_id: str
-    exercise_id: str
-    owner: str
-    state: RunState
-    create_time: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Exercises of one page, newest first, and the last one's id when there are more."""
-
-    exercises: tuple[Exercise, ...]
-    next_before: str | None
 
 
 class ExerciseStore(Protocol):

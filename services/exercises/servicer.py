@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-from services.exercises import translating
-from services.exercises.analyzing import Analyst
-from services.exercises.keeping import Exercises
-from services.exercises.making import ExerciseMaker, Wish
-from services.exercises.material import MaterialReader
+from services.exercises import messages as translating
+from services.exercises.domain.analysis.analyst import Analyst
+from services.exercises.domain.bank import Exercises
+from services.exercises.domain.generation.maker import ExerciseMaker, Wish
+from services.exercises.domain.generation.material import MaterialReader
+from services.exercises.domain.grading.submissions import Practice
+from services.exercises.domain.profile import IMMUTABLE_FIELDS, MUTABLE_FIELDS, changes
+from services.exercises.domain.runs.runs import Runs
 from services.exercises.ports import ProfileStore
-from services.exercises.practising import Practice
-from services.exercises.profile import IMMUTABLE_FIELDS, MUTABLE_FIELDS, changes
-from services.exercises.runs import Runs
 from services.kit import context
 from tiku.exercises.v1 import exercises_pb2, exercises_pb2_grpc, profile_pb2, profile_pb2_grpc
 

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from services.kit.server import App, Registration
-from services.llm.admission import Admission
-from services.llm.calls import Calls, RetryPolicy
-from services.llm.embedders.local import LocalEmbedder
-from services.llm.http import ProviderClient
+from services.llm.adapters.embedders.local import LocalEmbedder
+from services.llm.adapters.http import ProviderClient
+from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
+from services.llm.adapters.rerankers.http import HttpReranker
+from services.llm.domain.admission import Admission
+from services.llm.domain.calls import Calls, RetryPolicy
+from services.llm.domain.routing import Backend, Router
+from services.llm.domain.scoring import EmbedBackend, Embeddings, Rankings, RerankBackend
+from services.llm.domain.usage import Ledger
 from services.llm.ports import ChatProvider
-from services.llm.providers.openai_http import OpenAiHttpProvider
-from services.llm.rerankers.http import HttpReranker
-from services.llm.routing import Backend, Router
-from services.llm.scoring import EmbedBackend, Embeddings, Rankings, RerankBackend
 from services.llm.servicer import LlmServicer
 from services.llm.settings import LlmSettings, ProviderSettings, name_of
-from services.llm.usage import Ledger
 from tiku.llm.v1.llm_pb2_grpc import add_LlmServiceServicer_to_server
 
 
@@ -69,7 +69,7 @@ async def _chat(settings: LlmSettings, provider: ProviderSettings, stack: AsyncE
 
 def _sdk(settings: LlmSettings, name: str, base_url: str, key: str, stack: AsyncExitStack) -> ChatProvider:
     # Not at the top: it would cost every llm process 60 MB that only this choice needs.
-    from services.llm.providers.openai_sdk import OpenAiSdkProvider
+    from services.llm.adapters.providers.openai_sdk import OpenAiSdkProvider
 
     provider = OpenAiSdkProvider(name, base_url, key, settings.llm_connect_timeout)
     stack.push_async_callback(provider.close)
@@ -107,7 +107,7 @@ async def _embed_backend(
 ) -> EmbedBackend | None:
     if settings.embed_base_url:
         # Not at the top: numpy costs every llm process 25 MB that only this choice needs.
-        from services.llm.embedders.openai_http import OpenAiHttpEmbedder
+        from services.llm.adapters.embedders.openai_http import OpenAiHttpEmbedder
 
         name = name_of(settings.embed_base_url)
         key = settings.embed_api_key.get_secret_value()

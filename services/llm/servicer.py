@@ -15,21 +15,12 @@ from google.protobuf.struct_pb2 import Struct
 from services.kit import context
 from services.kit.coalesce import coalesce
 from services.kit.errors import Unimplemented
-from services.llm.ports import (
-    Delta,
-    EmbedKind,
-    Finish,
-    FinishReason,
-    Message,
-    OutputSchema,
-    Prompt,
-    Role,
-    Usage,
-)
-from services.llm.routing import Router, Served
-from services.llm.schemas import restored
-from services.llm.scoring import Embeddings, Rankings
-from services.llm.usage import Ledger
+from services.llm.domain.routing import Router, Served
+from services.llm.domain.schemas import restored
+from services.llm.domain.scoring import Embeddings, Rankings
+from services.llm.domain.usage import Ledger
+from services.llm.values.chat import Delta, Finish, FinishReason, Message, OutputSchema, Prompt, Role, Usage
+from services.llm.values.vectors import EmbedKind
 from tiku.common.v1.source_pb2 import TokenUsage
 from tiku.llm.v1 import llm_pb2 as pb
 from tiku.llm.v1.llm_pb2_grpc import LlmServiceServicer

@@ -7,21 +7,20 @@ from contextlib import AsyncExitStack
 
 from services.kit.channels import open_channel
 from services.kit.server import App, Registration
-from services.retrieval import calibrations
-from services.retrieval.answering import Answerer
-from services.retrieval.calibration import Calibrations
-from services.retrieval.centring import Centring
-from services.retrieval.clients.llm import RETRIED, LlmChatModel, LlmEmbedder, LlmReranker
-from services.retrieval.corroborating import Corroborator
-from services.retrieval.extracting import Extractor
-from services.retrieval.graph_servicer import GraphServicer
-from services.retrieval.indexing import Indexer
-from services.retrieval.relevance import RelevanceGate
-from services.retrieval.retrieving import Retriever
-from services.retrieval.searching import VectorLeg
-from services.retrieval.servicer import RetrievalServicer
+from services.retrieval.adapters import calibrations
+from services.retrieval.adapters.clients.llm import RETRIED, LlmChatModel, LlmEmbedder, LlmReranker
+from services.retrieval.adapters.stores.qdrant import open_qdrant
+from services.retrieval.domain.answering.answerer import Answerer
+from services.retrieval.domain.answering.extractive import Extractor
+from services.retrieval.domain.answering.groundedness import Corroborator
+from services.retrieval.domain.answering.relevance_gate import RelevanceGate
+from services.retrieval.domain.embedding.centering import Centring
+from services.retrieval.domain.embedding.indexer import Indexer
+from services.retrieval.domain.search.dense import VectorLeg
+from services.retrieval.domain.search.retriever import Retriever
+from services.retrieval.servicer import GraphServicer, RetrievalServicer
 from services.retrieval.settings import RetrievalSettings
-from services.retrieval.stores.qdrant import open_qdrant
+from services.retrieval.values.calibration import Calibrations
 from tiku.llm.v1 import llm_pb2_grpc
 from tiku.retrieval.v1 import graph_pb2_grpc, retrieval_pb2_grpc
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from services.retrieval.passage import Chunk, EmbeddedChunk, Hit
+from services.retrieval.values.chat import ChatFinish
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit
+from services.retrieval.values.query import LegQuery, QueryEmbedding
 
 
 class VectorStore(Protocol):
@@ -41,14 +42,6 @@ class VectorStore(Protocol):
         """Return when the store answers; raise Unavailable when it does not."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueryEmbedding:
-    """A question's vector, of unit length, and the model that made it."""
-
-    model: str
-    vector: Sequence[float]
-
-
 class Embedder(Protocol):
     """Turns text into vectors of unit length."""
 
@@ -66,16 +59,6 @@ class Reranker(Protocol):
         """Return (position in ``texts``, score) pairs, best first."""
 
 
-@dataclass(frozen=True, slots=True)
-class LegQuery:
-    """What a leg is asked: the text, whose chunks, in which documents (none: all), and how many hits."""
-
-    text: str
-    owner: str
-    document_ids: tuple[str, ...]
-    limit: int
-
-
 class Leg(Protocol):
     """One way to find passages. Legs run in parallel and are fused by rank."""
 
@@ -85,24 +68,6 @@ class Leg(Protocol):
 
     async def find(self, query: LegQuery) -> list[Hit]:
         """Return at most ``query.limit`` hits, best first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens that a model consumed."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ChatFinish:
-    """The end of a streamed answer: what it cost, which model answered, whether a limit cut it."""
-
-    usage: Usage
-    model: str
-    truncated: bool
 
 
 class ChatModel(Protocol):

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from typing import NoReturn
 
 from services.kit import context
-from services.kit.errors import FieldViolation, InvalidArgument
-from services.retrieval import answering, citing
-from services.retrieval.answering import Answerer
-from services.retrieval.indexing import Indexer
-from services.retrieval.passage import Chunk, EmbeddedChunk, Hit, Source
-from services.retrieval.ports import Leg, LegQuery
-from services.retrieval.retrieving import Retriever
+from services.kit.errors import FieldViolation, InvalidArgument, Unimplemented
+from services.retrieval.domain.answering import answerer as answering
+from services.retrieval.domain.answering import citations as citing
+from services.retrieval.domain.answering.answerer import Answerer
+from services.retrieval.domain.embedding.indexer import Indexer
+from services.retrieval.domain.search.retriever import Retriever
+from services.retrieval.ports import Leg
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit, Source
+from services.retrieval.values.query import LegQuery
 from tiku.common.v1 import source_pb2
-from tiku.retrieval.v1 import retrieval_pb2, retrieval_pb2_grpc
+from tiku.retrieval.v1 import graph_pb2, graph_pb2_grpc, retrieval_pb2, retrieval_pb2_grpc
 
 _DEFAULT_HITS = 10
 _DEFAULT_ANSWER_PASSAGES = 5
@@ -160,3 +163,33 @@ def _event(event: answering.Event) -> retrieval_pb2.AnswerResponse:
                     model=model,
                 )
             )
+
+
+class GraphServicer(graph_pb2_grpc.GraphServiceServicer):
+    """``tiku.retrieval.v1.GraphService`` without a graph engine."""
+
+    async def Probe(self, request: graph_pb2.ProbeRequest, _: object) -> graph_pb2.ProbeResponse:
+        """Not served yet."""
+        _not_served("Probe")
+
+    async def Extract(self, request: graph_pb2.ExtractRequest, _: object) -> graph_pb2.ExtractResponse:
+        """Not served yet."""
+        _not_served("Extract")
+
+    async def Upsert(self, request: graph_pb2.UpsertRequest, _: object) -> graph_pb2.UpsertResponse:
+        """Not served yet."""
+        _not_served("Upsert")
+
+    async def Query(self, request: graph_pb2.QueryRequest, _: object) -> graph_pb2.QueryResponse:
+        """Not served yet."""
+        _not_served("Query")
+
+    async def Expand(self, request: graph_pb2.ExpandRequest, _: object) -> graph_pb2.ExpandResponse:
+        """Not served yet."""
+        _not_served("Expand")
+
+
+def _not_served(method: str) -> NoReturn:
+    raise Unimplemented(
+        f"GraphService.{method} is not served by this version.", reason="NOT_IMPLEMENTED", metadata={"method": method}
+    )

@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 from services.kit.workers import die_with_parent
-from services.llm.embedders.frames import Answer, Ask, Ready, pack
-from services.llm.embedders.hashing import hashed_vector
-from services.llm.embedders.worker import serve
+from services.llm.adapters.embedders.fake import hashed_vector
+from services.llm.adapters.embedders.frames import Answer, Ask, Ready, pack
+from services.llm.adapters.embedders.worker import serve
 
 DIMENSION = 8
 

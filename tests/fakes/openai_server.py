@@ -25,7 +25,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from services.llm.embedders.hashing import hashed_vector
+from services.llm.adapters.embedders.fake import hashed_vector
 
 _EVENT_HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
 

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from services.exercises.confirming import SCHEMA as CONFIRMATION
-from services.exercises.question import Exchange
-from services.exercises.sentences import split
-from services.exercises.statements import contradicts, exchanged
-from services.exercises.words import units
+from services.exercises.domain.generation.key_verification import SCHEMA as CONFIRMATION
+from services.exercises.domain.text.sentences import split
+from services.exercises.domain.text.statements import contradicts, exchanged
+from services.exercises.values.question import Exchange
+from services.language.words import units
 from tests.fakes.openai_server import Script, ScriptedProvider
 
 MODEL = "tutor"

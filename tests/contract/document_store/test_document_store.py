@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from services.docs.ports import DocumentStore, News, Position
-from services.docs.queue.memory import MemoryJobQueue
-from services.docs.queue.pgq import PgQueuerJobQueue
-from services.docs.reading import Reading
-from services.docs.records import (
+from services.docs.adapters.queue.fake import MemoryJobQueue
+from services.docs.adapters.queue.pgq import PgQueuerJobQueue
+from services.docs.adapters.stores.change_feed import PostgresNews
+from services.docs.adapters.stores.fake import MemoryDocumentStore
+from services.docs.adapters.stores.postgres import MIGRATIONS, SCHEMA, PostgresDocumentStore
+from services.docs.ports import DocumentStore, News
+from services.docs.values.document import (
     Document,
     DocumentKind,
     DocumentState,
@@ -23,13 +25,12 @@ from services.docs.records import (
     Indexed,
     Job,
     JobKind,
+    Position,
     Progress,
     Stage,
     StoredChunk,
 )
-from services.docs.stores.memory import MemoryDocumentStore
-from services.docs.stores.news import PostgresNews
-from services.docs.stores.postgres import MIGRATIONS, SCHEMA, PostgresDocumentStore
+from services.docs.values.parsed_file import Reading
 from services.kit import ids
 from services.kit.errors import Unavailable
 from services.kit.migrations import migrate

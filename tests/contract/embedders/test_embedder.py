@@ -14,11 +14,12 @@ import pytest
 import pytest_asyncio
 
 from services.kit.errors import TikuError
-from services.llm.embedders.hashing import HashingEmbedder
-from services.llm.embedders.local import LocalEmbedder
-from services.llm.embedders.openai_http import OpenAiHttpEmbedder
-from services.llm.http import ProviderClient
-from services.llm.ports import Embedder, EmbedKind, Vectors
+from services.llm.adapters.embedders.fake import HashingEmbedder
+from services.llm.adapters.embedders.local import LocalEmbedder
+from services.llm.adapters.embedders.openai_http import OpenAiHttpEmbedder
+from services.llm.adapters.http import ProviderClient
+from services.llm.ports import Embedder
+from services.llm.values.vectors import EmbedKind, Vectors
 from tests.fakes.openai_server import Script, ScriptedProvider
 
 QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.exercises.adapters.stores.fake import MemoryExerciseStore, MemoryProfileStore
+from services.exercises.adapters.stores.postgres import PostgresExerciseStore, PostgresProfileStore, open_pool
 from services.exercises.ports import ExerciseStore, ProfileStore
-from services.exercises.stores.memory import MemoryExerciseStore, MemoryProfileStore
-from services.exercises.stores.postgres import PostgresExerciseStore, PostgresProfileStore, open_pool
 
 if TYPE_CHECKING:
     from services.kit.database import Database

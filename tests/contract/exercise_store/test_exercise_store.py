@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.exercises.events import (
+from services.exercises.adapters.stores.postgres import PostgresExerciseStore
+from services.exercises.domain.grading.objective import make_grade
+from services.exercises.ports import ExerciseStore, ProfileStore
+from services.exercises.values.events import (
     Done,
     Event,
     Numbered,
@@ -19,20 +22,10 @@ from services.exercises.events import (
     Started,
     Usage,
 )
-from services.exercises.grading import Submission, Verdict, make_grade
-from services.exercises.ports import ExerciseStore, ProfileStore
-from services.exercises.question import (
-    AnswerKey,
-    Exercise,
-    Generator,
-    Option,
-    Question,
-    QuestionKind,
-    RubricPoint,
-    RunState,
-    Source,
-)
-from services.exercises.stores.postgres import PostgresExerciseStore
+from services.exercises.values.exercise import Exercise
+from services.exercises.values.question import AnswerKey, Generator, Option, Question, QuestionKind, RubricPoint, Source
+from services.exercises.values.run import RunState
+from services.exercises.values.submission import Submission, Verdict
 from services.kit.errors import Aborted
 from services.kit.ids import new_id
 

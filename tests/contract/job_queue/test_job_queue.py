@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from services.docs.adapters.queue.fake import MemoryJobQueue
+from services.docs.adapters.queue.pgq import PgQueuerJobQueue, PgQueuerSettings
+from services.docs.adapters.stores.postgres import MIGRATIONS, SCHEMA
 from services.docs.ports import Handler, JobQueue, RetryLater
-from services.docs.queue.memory import MemoryJobQueue
-from services.docs.queue.pgq import PgQueuerJobQueue, PgQueuerSettings
-from services.docs.records import Job, JobKind
-from services.docs.stores.postgres import MIGRATIONS, SCHEMA
+from services.docs.values.document import Job, JobKind
 from services.kit import ids
 from services.kit.migrations import migrate
 from tests.waiting import eventually

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from services.docs.objects.memory import MemoryObjects
-from services.docs.objects.obstore import ObstoreObjects
+from services.docs.adapters.objects.fake import MemoryObjects
+from services.docs.adapters.objects.obstore import ObstoreObjects
 from services.docs.ports import ObjectStore
 from services.embedded.network import free_port
 from services.kit.errors import NotFound, Unavailable

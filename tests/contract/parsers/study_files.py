@@ -15,7 +15,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Table
 
-from services.docs.sniffing import DOCX, HTML, MARKDOWN, PDF, PPTX, TEXT
+from services.docs.domain.upload.sniffing import DOCX, HTML, MARKDOWN, PDF, PPTX, TEXT
 
 CHINESE_FONT = "STSong-Light"
 

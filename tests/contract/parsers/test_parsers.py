@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from services.docs.document import BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
-from services.docs.parsers.worker import parse
-from services.docs.sniffing import PDF, PPTX, SUPPORTED, TEXT, TEXT_FAMILY
-from services.kit.normalizing import normalize
+from services.docs.adapters.parsers.worker import parse
+from services.docs.domain.upload.sniffing import PDF, PPTX, SUPPORTED, TEXT, TEXT_FAMILY
+from services.docs.values.parsed_document import BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
+from services.language.normalization import normalize
 from tests.contract.parsers.study_files import LESSONS, WRITERS, Lesson
 
 PAGED = {PDF: 3, PPTX: 4}

@@ -11,23 +11,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from services.kit.errors import TikuError
-from services.llm import faults
-from services.llm.http import ProviderClient
-from services.llm.ports import (
-    ChatProvider,
-    Completion,
-    Delta,
-    Finish,
-    FinishReason,
-    Message,
-    OutputSchema,
-    Prompt,
-    Role,
-    Usage,
-)
-from services.llm.providers.fake import FakeProvider, Turn
-from services.llm.providers.openai_http import OpenAiHttpProvider
-from services.llm.providers.openai_sdk import OpenAiSdkProvider
+from services.llm.adapters.http import ProviderClient
+from services.llm.adapters.providers.fake import FakeProvider, Turn
+from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
+from services.llm.adapters.providers.openai_sdk import OpenAiSdkProvider
+from services.llm.domain import faults
+from services.llm.ports import ChatProvider
+from services.llm.values.chat import Completion, Delta, Finish, FinishReason, Message, OutputSchema, Prompt, Role, Usage
 from tests.fakes.openai_server import Script, ScriptedProvider
 
 TOKENS = ("Photo", "synthesis", " 光合", "作用", " ends", ".")

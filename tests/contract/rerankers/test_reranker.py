@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.kit.errors import TikuError
-from services.llm.http import ProviderClient
+from services.llm.adapters.http import ProviderClient
+from services.llm.adapters.rerankers.fake import WordOverlapReranker
+from services.llm.adapters.rerankers.http import HttpReranker
 from services.llm.ports import Reranker
-from services.llm.rerankers.fake import WordOverlapReranker
-from services.llm.rerankers.http import HttpReranker
 from tests.fakes.openai_server import Script, ScriptedProvider
 
 DOCUMENTS = ["nothing of it", "green plants eat light", "plants", "light plants grow"]

@@ -11,8 +11,8 @@ from qdrant_client import AsyncQdrantClient
 
 from services.kit import context
 from services.kit.errors import DeadlineExceeded, Unavailable
-from services.retrieval.passage import Chunk, EmbeddedChunk
-from services.retrieval.stores.qdrant import open_qdrant
+from services.retrieval.adapters.stores.qdrant import open_qdrant
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk
 
 
 def embedded(ordinal: int = 0) -> EmbeddedChunk:

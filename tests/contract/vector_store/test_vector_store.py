@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import pytest
 
-from services.retrieval.passage import Chunk, EmbeddedChunk
+from services.retrieval.adapters.stores.fake import MemoryVectorStore
+from services.retrieval.adapters.stores.qdrant import open_qdrant
 from services.retrieval.ports import VectorStore
-from services.retrieval.stores.memory import MemoryVectorStore
-from services.retrieval.stores.qdrant import open_qdrant
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk
 
 MODEL = "multilingual-e5-small"
 ALICE = "alice"

@@ -13,7 +13,7 @@ import grpc
 import pytest
 
 from services.exercises.app import build
-from services.exercises.material import passages_of_text
+from services.exercises.domain.generation.material import passages_of_text
 from services.exercises.settings import ExercisesSettings
 from services.kit import context, server
 from services.kit.errors import FailedPrecondition

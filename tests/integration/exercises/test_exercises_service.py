@@ -12,7 +12,7 @@ import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from services.exercises.material import passages_of_text
+from services.exercises.domain.generation.material import passages_of_text
 from services.kit.rpc_errors import from_rpc_error
 from tests.integration.exercises.conftest import DOCUMENT, FakeLlm, Service, serving
 from tests.unit.exercises.fakes import material

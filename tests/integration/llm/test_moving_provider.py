@@ -9,7 +9,7 @@ import pytest
 from aiohttp import abc, web
 
 from services.kit.errors import Unavailable
-from services.llm.http import ProviderClient
+from services.llm.adapters.http import ProviderClient
 
 
 class _Names(abc.AbstractResolver):

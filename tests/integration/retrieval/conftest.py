@@ -14,7 +14,7 @@ import pytest
 from services.kit.channels import open_channel
 from services.kit.errors import FailedPrecondition, InvalidArgument, Unavailable
 from services.kit.server import App, Registration, running
-from services.llm.embedders.hashing import hashed_vector
+from services.llm.adapters.embedders.fake import hashed_vector
 from services.retrieval.app import build
 from services.retrieval.settings import RetrievalSettings
 from tiku.common.v1 import source_pb2

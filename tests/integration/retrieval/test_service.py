@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from services.kit.channels import open_channel
 from services.kit.rpc_errors import from_rpc_error
 from services.kit.server import running
-from services.llm.embedders.hashing import hashed_vector
+from services.llm.adapters.embedders.fake import hashed_vector
 from services.retrieval.app import build
 from services.retrieval.settings import RetrievalSettings
 from tests.integration.retrieval.conftest import Bench

@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.docs.clients.memory import HashEmbedder, MemoryIndex
-from services.docs.deleting import Deleter
-from services.docs.objects.memory import MemoryObjects
+from services.docs.adapters.clients.fake import HashEmbedder, MemoryIndex
+from services.docs.adapters.objects.fake import MemoryObjects
+from services.docs.adapters.queue.fake import MemoryJobQueue
+from services.docs.adapters.stores.fake import MemoryDocumentStore
+from services.docs.domain.catalog.deletion import Deleter
+from services.docs.domain.catalog.recovery import keep_jobs_queued, recover
+from services.docs.domain.upload.uploader import Uploader
 from services.docs.ports import RetryLater
-from services.docs.queue.memory import MemoryJobQueue
-from services.docs.records import Document, DocumentKind, Job, JobKind, StoredChunk, text_key
-from services.docs.recovery import keep_jobs_queued, recover
-from services.docs.stores.memory import MemoryDocumentStore
-from services.docs.uploading import Uploader
+from services.docs.values.document import Document, DocumentKind, Job, JobKind, StoredChunk, text_key
 from services.kit import ids
 from services.kit.errors import NotFound, Unavailable
 

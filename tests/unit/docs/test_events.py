@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.docs.events import Throttle, Watcher
-from services.docs.library import Library
-from services.docs.objects.memory import MemoryObjects
-from services.docs.queue.memory import MemoryJobQueue
-from services.docs.records import (
+from services.docs.adapters.objects.fake import MemoryObjects
+from services.docs.adapters.queue.fake import MemoryJobQueue
+from services.docs.adapters.stores.fake import MemoryDocumentStore
+from services.docs.domain.catalog.catalog import Library
+from services.docs.domain.catalog.watcher import Throttle, Watcher
+from services.docs.values.document import (
     Document,
     DocumentKind,
     DocumentState,
@@ -23,7 +24,6 @@ from services.docs.records import (
     Progress,
     Stage,
 )
-from services.docs.stores.memory import MemoryDocumentStore
 from services.kit import ids
 from services.kit.errors import NotFound
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from services.docs.clients.memory import HashEmbedder, MemoryIndex
-from services.docs.document import Block, BlockKind, Chunk, ParsedDocument, ParseError, ParseReason
-from services.docs.indexing import Indexer, IndexingSettings
-from services.docs.jobs import Jobs
-from services.docs.objects.memory import MemoryObjects
-from services.docs.ports import Embeddings, RetryLater
-from services.docs.queue.memory import MemoryJobQueue
-from services.docs.reading import Reading, write_reading
-from services.docs.records import (
+from services.docs.adapters.clients.fake import HashEmbedder, MemoryIndex
+from services.docs.adapters.objects.fake import MemoryObjects
+from services.docs.adapters.queue.fake import MemoryJobQueue
+from services.docs.adapters.stores.fake import MemoryDocumentStore
+from services.docs.domain.indexing.indexer import Indexer, IndexingSettings
+from services.docs.domain.indexing.jobs import Jobs
+from services.docs.domain.upload.uploader import Uploader
+from services.docs.ports import RetryLater
+from services.docs.values.document import (
     Document,
     DocumentKind,
     DocumentState,
@@ -30,8 +30,9 @@ from services.docs.records import (
     StoredChunk,
     text_key,
 )
-from services.docs.stores.memory import MemoryDocumentStore
-from services.docs.uploading import Uploader
+from services.docs.values.embeddings import Embeddings
+from services.docs.values.parsed_document import Block, BlockKind, Chunk, ParsedDocument, ParseError, ParseReason
+from services.docs.values.parsed_file import Reading, write_reading
 from services.kit.context import current
 from services.kit.errors import InvalidArgument, ResourceExhausted, Unavailable
 

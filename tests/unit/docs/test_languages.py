@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.docs.languages import detect_language
+from services.language.identification import detect_language
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from services.docs.library import MOST_TEXT_CHARS, Library
-from services.docs.objects.memory import MemoryObjects
-from services.docs.queue.memory import MemoryJobQueue
-from services.docs.reading import Reading
-from services.docs.records import Document, DocumentKind, Job, JobKind, StoredChunk, object_key, text_key
-from services.docs.stores.memory import MemoryDocumentStore
+from services.docs.adapters.objects.fake import MemoryObjects
+from services.docs.adapters.queue.fake import MemoryJobQueue
+from services.docs.adapters.stores.fake import MemoryDocumentStore
+from services.docs.domain.catalog.catalog import MOST_TEXT_CHARS, Library
+from services.docs.values.document import Document, DocumentKind, Job, JobKind, StoredChunk, object_key, text_key
+from services.docs.values.parsed_file import Reading
 from services.kit import ids
 from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound, OutOfRange
 from services.kit.paging import encode_cursor

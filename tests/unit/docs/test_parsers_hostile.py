@@ -22,9 +22,9 @@ from pptx import Presentation
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 
-from services.docs.document import ParseError, ParseLimits, ParseReason
-from services.docs.parsers.worker import parse, parse_and_chunk, prepare_worker
-from services.docs.sniffing import DOCX, HTML, MARKDOWN, PDF, PPTX, TEXT
+from services.docs.adapters.parsers.worker import parse, parse_and_chunk, prepare_worker
+from services.docs.domain.upload.sniffing import DOCX, HTML, MARKDOWN, PDF, PPTX, TEXT
+from services.docs.values.parsed_document import ParseError, ParseLimits, ParseReason
 
 DOCUMENT_PART = "word/document.xml"
 
@@ -310,7 +310,7 @@ def test_errors_cross_processes_whole(tmp_path: Path) -> None:
 
 def test_the_service_process_loads_no_parser_library() -> None:
     code = (
-        "import sys, services.docs.parsers.worker, services.docs.sniffing\n"
+        "import sys, services.docs.adapters.parsers.worker, services.docs.domain.upload.sniffing\n"
         "heavy = {'pypdfium2', 'pptx', 'docx', 'lxml', 'selectolax', 'markdown_it', 'charset_normalizer'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -18,11 +18,11 @@ from pptx.opc.packuri import PackURI
 from pptx.oxml import parse_xml as parse_drawing
 from pptx.util import Inches
 
-from services.docs.document import BlockKind, ParsedDocument
-from services.docs.parsers.markup import subscript, superscript, table_text
-from services.docs.parsers.office import math_text
-from services.docs.parsers.worker import parse
-from services.docs.sniffing import DOCX, PPTX
+from services.docs.adapters.parsers.markup import subscript, superscript, table_text
+from services.docs.adapters.parsers.office import math_text
+from services.docs.adapters.parsers.worker import parse
+from services.docs.domain.upload.sniffing import DOCX, PPTX
+from services.docs.values.parsed_document import BlockKind, ParsedDocument
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 A = 'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"'

@@ -10,11 +10,11 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
 
-from services.docs.document import BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
-from services.docs.parsers.builder import DocumentBuilder
-from services.docs.parsers.pdf_layout import Cell, Line, Page, write_layout
-from services.docs.parsers.worker import parse
-from services.docs.sniffing import PDF
+from services.docs.adapters.parsers.builder import DocumentBuilder
+from services.docs.adapters.parsers.pdf_layout import Cell, Line, Page, write_layout
+from services.docs.adapters.parsers.worker import parse
+from services.docs.domain.upload.sniffing import PDF
+from services.docs.values.parsed_document import BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
 
 FULL = 500.0
 LEFT = 72.0

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from services.docs.document import BlockKind, ParsedDocument, ParseError, ParseReason
-from services.docs.parsers.encoding import decode
-from services.docs.parsers.outline import heading_level, is_list_item, without_bullet
-from services.docs.parsers.worker import parse
-from services.docs.sniffing import HTML, MARKDOWN, TEXT
+from services.docs.adapters.parsers.encoding import decode
+from services.docs.adapters.parsers.outline import heading_level, is_list_item, without_bullet
+from services.docs.adapters.parsers.worker import parse
+from services.docs.domain.upload.sniffing import HTML, MARKDOWN, TEXT
+from services.docs.values.parsed_document import BlockKind, ParsedDocument, ParseError, ParseReason
 
 
 def parse_bytes(source: str | bytes, media_type: str, tmp_path: Path) -> ParsedDocument:

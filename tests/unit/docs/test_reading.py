@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from services.docs.document import (
+from services.docs.adapters.parsers.pool import PoolReader
+from services.docs.values.parsed_document import (
     BlockKind,
     Chunk,
     ChunkSettings,
@@ -18,8 +19,7 @@ from services.docs.document import (
     ParseLimits,
     ParseReason,
 )
-from services.docs.readers.pool import PoolReader
-from services.docs.reading import Reading, write_reading
+from services.docs.values.parsed_file import Reading, write_reading
 from services.kit.errors import DeadlineExceeded, Unavailable
 from services.kit.workers import WorkerPool
 

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.docs.document import ParseError, ParseReason
-from services.docs.sniffing import (
+from services.docs.domain.upload.sniffing import (
     BINARY,
     DOCX,
     EMPTY,
@@ -24,6 +23,7 @@ from services.docs.sniffing import (
     admitted_media_type,
     sniff,
 )
+from services.docs.values.parsed_document import ParseError, ParseReason
 
 OLE_HEAD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
 PNG_HEAD = b"\x89PNG\r\n\x1a\n" + bytes(20)

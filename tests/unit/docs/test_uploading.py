@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.docs.naming import checked_name
-from services.docs.objects.memory import MemoryObjects
-from services.docs.queue.memory import MemoryJobQueue
-from services.docs.records import Document, DocumentKind, DocumentState
-from services.docs.stores.memory import MemoryDocumentStore
-from services.docs.uploading import Uploader
+from services.docs.adapters.objects.fake import MemoryObjects
+from services.docs.adapters.queue.fake import MemoryJobQueue
+from services.docs.adapters.stores.fake import MemoryDocumentStore
+from services.docs.domain.upload.naming import checked_name
+from services.docs.domain.upload.uploader import Uploader
+from services.docs.values.document import Document, DocumentKind, DocumentState
 from services.kit.errors import InvalidArgument, Unavailable
 
 LIMIT = 100_000

@@ -10,13 +10,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from services.exercises.cloze import Cloze
-from services.exercises.extracting import Extract, extract
-from services.exercises.ports import ChatEnd, ChatTask, TokenUsage
-from services.exercises.question import Draft, Passage, QuestionKind
-from services.exercises.segmentation import Dictionary
+from services.exercises.domain.analysis.extraction import extract
+from services.exercises.domain.cloze.cloze import Cloze
+from services.exercises.values.analysis import Extract
+from services.exercises.values.chat import ChatEnd, ChatTask, TokenUsage
+from services.exercises.values.question import Draft, Passage, QuestionKind
 from services.kit.errors import FailedPrecondition
-from services.kit.normalizing import normalize
+from services.language.normalization import normalize
+from services.language.segmentation import Dictionary
 
 _MATERIAL = {
     language: normalize((Path(__file__).parent / "material" / f"{language}.txt").read_text(encoding="utf-8"))

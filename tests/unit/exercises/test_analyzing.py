@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from services.exercises.analyzing import Analyst
-from services.exercises.extracting import extract, text_rank
-from services.exercises.material import passages_of_text
-from services.exercises.ports import ChatTask
-from services.exercises.question import Generator, QuestionKind
-from services.exercises.readability import Level, flesch_kincaid, level_of
+from services.exercises.domain.analysis.analyst import Analyst
+from services.exercises.domain.analysis.extraction import extract, text_rank
+from services.exercises.domain.analysis.readability import flesch_kincaid, level_of
+from services.exercises.domain.generation.material import passages_of_text
+from services.exercises.values.analysis import Level
+from services.exercises.values.chat import ChatTask
+from services.exercises.values.question import Generator, QuestionKind
 from tests.unit.exercises.fakes import LocalCloze, ScriptedModel, dictionary, material, no_model
 
 

@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
-from services.exercises.checking import Accepted, Refusal, RefusedError, check
-from services.exercises.question import Draft, Exchange, Generator, Passage, QuestionKind, RubricPoint
+from services.exercises.domain.generation.checks import Accepted, check
+from services.exercises.values.question import Draft, Exchange, Generator, Passage, QuestionKind, RubricPoint
+from services.exercises.values.refusal import Refusal, RefusedError
 
 EN = Passage(
     "Plants need light, and look green. Chlorophyll absorbs red light and blue light. Water enters through the roots.",

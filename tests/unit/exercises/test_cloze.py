@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from services.exercises.checking import Accepted, Refusal, RefusedError, check
-from services.exercises.cloze import Cloze, definition_of, enumeration, stands_alone
-from services.exercises.material import passages_of_text
-from services.exercises.question import GAP, Draft, Generator, Passage, QuestionKind
-from services.exercises.texts import fold
-from services.kit.normalizing import normalize
+from services.exercises.domain.cloze.cloze import Cloze
+from services.exercises.domain.generation.checks import Accepted, check
+from services.exercises.domain.generation.material import passages_of_text
+from services.exercises.domain.text.definitions import definition_of
+from services.exercises.domain.text.enumerations import enumeration
+from services.exercises.domain.text.standalone import stands_alone
+from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind
+from services.exercises.values.refusal import Refusal, RefusedError
+from services.language.folding import fold
+from services.language.normalization import normalize
 from tests.unit.exercises.fakes import dictionary, material
 
 XQUAD = Path(__file__).parents[4] / "shared" / "data" / "xquad"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from services.exercises.confirming import SCHEMA, Confirmation, is_certain
-from services.exercises.question import Draft, Exchange, Generator, Passage, QuestionKind
+from services.exercises.domain.generation.key_verification import SCHEMA, Confirmation, is_certain
+from services.exercises.values.question import Draft, Exchange, Generator, Passage, QuestionKind
 
 PASSAGE = Passage(
     "4 The leaf\n\nA leaf catches light. Chlorophyll absorbs red light and blue light. Carotenoids absorb green light. "

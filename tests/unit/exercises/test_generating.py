@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from services.exercises.confirming import SCHEMA
-from services.exercises.events import Event, QuestionMade, QuestionRefused, Token, Usage
-from services.exercises.generating import Generating, GenerationLimits, Order
-from services.exercises.material import passages_of_text
-from services.exercises.ports import ChatEnd, ChatTask, Turn
-from services.exercises.question import Generator, GeneratorChoice, Question, QuestionKind
+from services.exercises.domain.generation.generator import Generating, GenerationLimits, Order
+from services.exercises.domain.generation.key_verification import SCHEMA
+from services.exercises.domain.generation.material import passages_of_text
+from services.exercises.values.chat import ChatEnd, ChatTask, Turn
+from services.exercises.values.events import Event, QuestionMade, QuestionRefused, Token, Usage
+from services.exercises.values.question import Generator, GeneratorChoice, Question, QuestionKind
 from services.kit.errors import DeadlineExceeded, FailedPrecondition, Unavailable
 from tests.unit.exercises.fakes import LocalCloze, ScriptedModel, material, no_model
 

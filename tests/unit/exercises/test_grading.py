@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
-from services.exercises.grading import Answer, Verdict, accepts, grade, han_number, match_answers
-from services.exercises.question import AnswerKey, Generator, Option, Question, QuestionKind, Source
+from services.exercises.domain.grading.objective import accepts, grade, han_number, match_answers
+from services.exercises.values.question import AnswerKey, Generator, Option, Question, QuestionKind, Source
+from services.exercises.values.submission import Answer, Verdict
 from services.kit.errors import InvalidArgument
 
 

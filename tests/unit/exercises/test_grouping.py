@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.exercises.stores.grouping import Grouped
+from services.exercises.adapters.stores.grouping import Grouped
 from services.kit.errors import Unavailable
 
 

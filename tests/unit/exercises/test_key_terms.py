@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.exercises.key_terms import Category, index_terms
-from services.exercises.segmentation import Dictionary
+from services.language.key_terms import Category, index_terms
+from services.language.segmentation import Dictionary
 from tests.unit.exercises.fakes import dictionary
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.exercises.listing import list_rank, stand_in_list
+from services.exercises.domain.text.enumerations import list_rank, stand_in_list
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.exercises.material import askable
-from services.exercises.question import Passage
+from services.exercises.domain.generation.material import askable
+from services.exercises.values.question import Passage
 
 
 def texts(text: str, *heading_path: str) -> tuple[list[str], list[str]]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.exercises.events import Event, Numbered, QuestionRefused, Token, Usage
-from services.exercises.outbox import Outbox
-from services.exercises.question import QuestionKind
+from services.exercises.domain.runs.event_log import Outbox
+from services.exercises.values.events import Event, Numbered, QuestionRefused, Token, Usage
+from services.exercises.values.question import QuestionKind
 from services.kit.errors import Unavailable
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from services.exercises.checking import Refusal, RefusedError
-from services.exercises.parsing import JsonObjectScanner, draft_of, explanation_of
-from services.exercises.question import GAP, QuestionKind
+from services.exercises.domain.completion.json_object import JsonObjectScanner
+from services.exercises.domain.generation.drafts import draft_of, explanation_of
+from services.exercises.values.question import GAP, QuestionKind
+from services.exercises.values.refusal import Refusal, RefusedError
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 100])

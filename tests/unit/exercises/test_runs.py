@@ -8,18 +8,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.exercises.events import Done, Event, Numbered, QuestionMade, Started, Token
-from services.exercises.question import (
-    AnswerKey,
-    Exercise,
-    Generator,
-    Question,
-    QuestionKind,
-    RunState,
-    Source,
-)
-from services.exercises.runs import RunLimits, Runs
-from services.exercises.stores.memory import MemoryExerciseStore
+from services.exercises.adapters.stores.fake import MemoryExerciseStore
+from services.exercises.domain.runs.runs import RunLimits, Runs
+from services.exercises.values.events import Done, Event, Numbered, QuestionMade, Started, Token
+from services.exercises.values.exercise import Exercise
+from services.exercises.values.question import AnswerKey, Generator, Question, QuestionKind, Source
+from services.exercises.values.run import RunState
 from services.kit.errors import NotFound, ResourceExhausted, Unavailable
 from services.kit.ids import new_id
 

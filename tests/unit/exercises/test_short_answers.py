@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.exercises.grading import Answer, Verdict
-from services.exercises.ports import ChatTask
-from services.exercises.question import (
+from services.exercises.domain.grading.short_answers import ShortAnswerGrader, ShortAnswerLimits
+from services.exercises.values.chat import ChatTask
+from services.exercises.values.question import (
     AnswerKey,
     Generator,
     Question,
@@ -17,7 +17,7 @@ from services.exercises.question import (
     RubricPoint,
     Source,
 )
-from services.exercises.short_answers import ShortAnswerGrader, ShortAnswerLimits
+from services.exercises.values.submission import Answer, Verdict
 from services.kit.errors import Unavailable
 from tests.unit.exercises.fakes import ScriptedModel, no_model
 

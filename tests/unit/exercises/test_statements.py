@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.exercises.question import Exchange
-from services.exercises.statements import contradicts, exchanged, is_open, mentions, says_the_same, undone
+from services.exercises.domain.text.statements import contradicts, exchanged, is_open, mentions, says_the_same, undone
+from services.exercises.values.question import Exchange
 
 MATERIAL = {
     "zh": "植物通过气孔散发水汽。水蒸气遇冷凝结。降水渗入土壤，地表径流流入海洋水。河流水很少。",

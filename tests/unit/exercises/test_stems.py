@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from services.exercises.question import Passage
-from services.exercises.quoting import locate, source_of
-from services.exercises.stems import is_answered, is_vague
+from services.exercises.domain.generation.stems import is_answered, is_vague
+from services.exercises.domain.text.quotes import locate, source_of
+from services.exercises.values.question import Passage
 
 
 def vague(stem: str, quote: str, topic: str, language: str) -> bool:

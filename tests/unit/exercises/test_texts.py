@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from services.exercises.languages import fits, language_of
-from services.exercises.material import passages_of_text
-from services.exercises.quoting import locate
-from services.exercises.sentences import split
-from services.exercises.texts import flatten
+from services.exercises.domain.generation.material import passages_of_text
+from services.exercises.domain.text.quotes import locate
+from services.exercises.domain.text.sentences import split
 from services.kit.errors import InvalidArgument
-from services.kit.normalizing import normalize
+from services.language.detection import fits, language_of
+from services.language.folding import flatten
+from services.language.normalization import normalize
 from tests.unit.exercises.fakes import material
 
 

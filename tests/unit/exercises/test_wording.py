@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from services.exercises.checking import Accepted, Refusal, RefusedError, check
-from services.exercises.prompting import echoes, question_task
-from services.exercises.question import Draft, Exchange, Generator, Passage, QuestionKind, RubricPoint
+from services.exercises.domain.generation.checks import Accepted, check
+from services.exercises.domain.generation.prompting import echoes, question_task
+from services.exercises.values.question import Draft, Exchange, Generator, Passage, QuestionKind, RubricPoint
+from services.exercises.values.refusal import Refusal, RefusedError
 
 ZH = Passage(
     "水循环的根本能量来自太阳辐射。淡水只占全球总水量的2.5%左右，其中三分之二以上储存在冰川和永久积雪中。"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.kit.normalizing import normalize
+from services.language.normalization import normalize
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.kit.scripts import is_cjk, is_han, join_lines, mostly_han
+from services.language.scripts import is_cjk, is_han, join_lines, mostly_han
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.kit.sentences import split_sentences
+from services.language.sentences import split_sentences
 
 
 def sentences(text: str, *, clauses: bool = False) -> list[str]:

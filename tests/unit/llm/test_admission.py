@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from services.kit.errors import ResourceExhausted
-from services.llm.admission import Admission
+from services.llm.domain.admission import Admission
 
 
 async def _hold(admission: Admission, release: asyncio.Event, entered: list[int], number: int) -> None:

@@ -8,8 +8,9 @@ import struct
 import pytest
 
 from services.kit.errors import Internal, ResourceExhausted
-from services.llm.batching import Batch, Batcher, Limits
-from services.llm.ports import EmbedKind, Usage, Vectors
+from services.llm.domain.batching import Batch, Batcher, Limits
+from services.llm.values.chat import Usage
+from services.llm.values.vectors import EmbedKind, Vectors
 
 QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
 

@@ -14,9 +14,9 @@ import psutil
 import pytest
 
 from services.kit.errors import TikuError
-from services.llm.batching import Limits
-from services.llm.embedders.local import LocalEmbedder
-from services.llm.ports import EmbedKind
+from services.llm.adapters.embedders.local import LocalEmbedder
+from services.llm.domain.batching import Limits
+from services.llm.values.vectors import EmbedKind
 
 QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
 
@@ -152,7 +152,7 @@ async def test_a_killed_parent_takes_the_worker_along(tmp_path: Path) -> None:
     program = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
-        "from services.llm.embedders.local import LocalEmbedder\n"
+        "from services.llm.adapters.embedders.local import LocalEmbedder\n"
         "async def main():\n"
         "    worker = (sys.executable, '-m', 'tests.fakes.embedding_worker')\n"
         "    embedder = LocalEmbedder(Path(sys.argv[1]), 'fake', threads=1, program=worker)\n"

@@ -8,13 +8,13 @@ from contextlib import aclosing
 import pytest
 
 from services.kit.errors import ResourceExhausted, TikuError
-from services.llm import faults
-from services.llm.admission import Admission
-from services.llm.calls import Calls, RetryPolicy
-from services.llm.ports import Completion, Delta, Finish, FinishReason, Message, Prompt, Role, Usage
-from services.llm.providers.fake import FakeProvider, Turn
-from services.llm.routing import Backend, Router, Served
-from services.llm.usage import Ledger, Tally
+from services.llm.adapters.providers.fake import FakeProvider, Turn
+from services.llm.domain import faults
+from services.llm.domain.admission import Admission
+from services.llm.domain.calls import Calls, RetryPolicy
+from services.llm.domain.routing import Backend, Router, Served
+from services.llm.domain.usage import Ledger, Tally
+from services.llm.values.chat import Completion, Delta, Finish, FinishReason, Message, Prompt, Role, Usage
 
 MESSAGES = (Message(Role.USER, "Why?"),)
 DOWN = faults.unavailable("a", "down")

@@ -11,14 +11,14 @@ import grpc
 import pytest
 
 from services.kit import context
-from services.llm.admission import Admission
-from services.llm.calls import Calls, RetryPolicy
-from services.llm.ports import Delta, Finish, Prompt
-from services.llm.providers.fake import FakeProvider
-from services.llm.routing import Backend, Router
-from services.llm.scoring import Embeddings, Rankings
+from services.llm.adapters.providers.fake import FakeProvider
+from services.llm.domain.admission import Admission
+from services.llm.domain.calls import Calls, RetryPolicy
+from services.llm.domain.routing import Backend, Router
+from services.llm.domain.scoring import Embeddings, Rankings
+from services.llm.domain.usage import Ledger
 from services.llm.servicer import LlmServicer, embedding
-from services.llm.usage import Ledger
+from services.llm.values.chat import Delta, Finish, Prompt
 from tiku.llm.v1 import llm_pb2 as pb
 
 ASK = [pb.ChatMessage(role=pb.ROLE_USER, content="What is it?")]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.llm.providers.sse import EventReader, LineTooLongError
+from services.llm.adapters.providers.sse import EventReader, LineTooLongError
 
 STREAM = (
     b": a comment\n\n"

@@ -7,11 +7,12 @@ import math
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 
-from services.retrieval.calibration import Calibration, Calibrations
-from services.retrieval.centring import Centring
-from services.retrieval.passage import Chunk, Hit
-from services.retrieval.ports import ChatFinish, LegQuery, QueryEmbedding, Usage
-from services.retrieval.terms import Script
+from services.language.terms import Script
+from services.retrieval.domain.embedding.centering import Centring
+from services.retrieval.values.calibration import Calibration, Calibrations
+from services.retrieval.values.chat import ChatFinish, Usage
+from services.retrieval.values.chunk import Chunk, Hit
+from services.retrieval.values.query import LegQuery, QueryEmbedding
 
 DOCUMENT = "00000000-0000-7000-8000-000000000001"
 MODEL = "multilingual-e5-small"

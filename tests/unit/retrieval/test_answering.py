@@ -6,15 +6,15 @@ from collections.abc import Sequence
 import pytest
 
 from services.kit.errors import FailedPrecondition, InvalidArgument, Unavailable
-from services.retrieval.answering import Answerer, Done, Event, Outcome, Sources
-from services.retrieval.calibration import Calibrations
-from services.retrieval.citing import Citation, Delta
-from services.retrieval.corroborating import Corroborator
-from services.retrieval.extracting import Extractor
-from services.retrieval.passage import EmbeddedChunk, Hit
-from services.retrieval.relevance import RelevanceGate
-from services.retrieval.retrieving import Retriever
-from services.retrieval.stores.memory import MemoryVectorStore
+from services.retrieval.adapters.stores.fake import MemoryVectorStore
+from services.retrieval.domain.answering.answerer import Answerer, Done, Event, Outcome, Sources
+from services.retrieval.domain.answering.citations import Citation, Delta
+from services.retrieval.domain.answering.extractive import Extractor
+from services.retrieval.domain.answering.groundedness import Corroborator
+from services.retrieval.domain.answering.relevance_gate import RelevanceGate
+from services.retrieval.domain.search.retriever import Retriever
+from services.retrieval.values.calibration import Calibrations
+from services.retrieval.values.chunk import EmbeddedChunk, Hit
 from tests.unit.retrieval.fakes import GATED, PLAIN, ScriptedChat, ScriptedLeg, WordEmbedder, chunk, hit, query
 
 QUESTION = "At what temperature does water boil?"

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from services.retrieval import calibrations
-from services.retrieval.calibration import Calibrations
+from services.retrieval.adapters import calibrations
+from services.retrieval.values.calibration import Calibrations
 
 
 def test_the_default_models_calibration_ships_whole() -> None:

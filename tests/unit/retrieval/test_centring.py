@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from services.retrieval.calibration import Calibration, Calibrations, Vector
-from services.retrieval.centring import Centring
+from services.retrieval.domain.embedding.centering import Centring
+from services.retrieval.values.calibration import Calibration, Calibrations, Vector
 
 
 def vector(*values: float) -> Vector:

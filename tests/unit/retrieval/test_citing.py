@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.retrieval.citing import Citation, CitedText, Delta, Mark, MarkScanner
+from services.retrieval.domain.answering.citations import Citation, CitedText, Delta, Mark, MarkScanner
 from tests.unit.retrieval.fakes import chunk
 
 WATER = chunk("Water is blue in deep lakes. It boils at 100 degrees Celsius. Ice floats on water.", 0)

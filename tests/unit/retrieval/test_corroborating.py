@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from services.kit.errors import Unavailable
-from services.retrieval.calibration import Calibration, Calibrations
-from services.retrieval.corroborating import Corroborator
-from services.retrieval.ports import QueryEmbedding
+from services.retrieval.domain.answering.groundedness import Corroborator
+from services.retrieval.values.calibration import Calibration, Calibrations
+from services.retrieval.values.query import QueryEmbedding
 from tests.unit.retrieval.fakes import MODEL, PLAIN, THRESHOLDS, chunk
 
 KNOWN = Calibrations({MODEL: Calibration(0.4, THRESHOLDS, {}, {}, support=0.5)})

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from services.kit.errors import InvalidArgument
-from services.retrieval.indexing import Indexer
-from services.retrieval.passage import EmbeddedChunk
-from services.retrieval.stores.memory import MemoryVectorStore
+from services.retrieval.adapters.stores.fake import MemoryVectorStore
+from services.retrieval.domain.embedding.indexer import Indexer
+from services.retrieval.values.chunk import EmbeddedChunk
 from tests.unit.retrieval.fakes import DOCUMENT, PLAIN, chunk
 
 GOOD = EmbeddedChunk(chunk("水 is 🙂", 0), [1.0, 0.0])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.retrieval.prompting import estimate_tokens, fit, instructions, prompt, refusal
+from services.retrieval.domain.answering.prompting import estimate_tokens, fit, instructions, prompt, refusal
 from tests.unit.retrieval.fakes import chunk, hit
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.retrieval.refusing import RefusalFilter, declines
+from services.retrieval.domain.answering.abstention import RefusalFilter, declines
 
 
 def run(*pieces: str) -> tuple[str, bool]:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from services.retrieval.calibration import Calibrations
-from services.retrieval.relevance import RelevanceGate
+from services.retrieval.domain.answering.relevance_gate import RelevanceGate
+from services.retrieval.values.calibration import Calibrations
 from tests.unit.retrieval.fakes import GATED, hit
 
 GATE = RelevanceGate(GATED)

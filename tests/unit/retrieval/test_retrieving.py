@@ -7,10 +7,11 @@ import pytest
 
 from services.kit import context
 from services.kit.errors import DeadlineExceeded, InvalidArgument, TikuError, Unavailable
-from services.retrieval.passage import EmbeddedChunk, Hit
-from services.retrieval.ports import Leg, LegQuery, Reranker
-from services.retrieval.retrieving import Retriever
-from services.retrieval.stores.memory import MemoryVectorStore
+from services.retrieval.adapters.stores.fake import MemoryVectorStore
+from services.retrieval.domain.search.retriever import Retriever
+from services.retrieval.ports import Leg, Reranker
+from services.retrieval.values.chunk import EmbeddedChunk, Hit
+from services.retrieval.values.query import LegQuery
 from tests.unit.retrieval.fakes import ScriptedLeg, chunk, hit, query
 
 OTHER = "00000000-0000-7000-8000-000000000002"

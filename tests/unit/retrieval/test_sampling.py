@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from services.retrieval.sampling import allot, spread
+from services.retrieval.domain.search.sampling import allot, spread
 
 
 @pytest.mark.parametrize(

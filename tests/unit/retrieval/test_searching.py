@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.retrieval.calibration import Calibration, Calibrations
-from services.retrieval.centring import Centring
-from services.retrieval.indexing import Indexer
-from services.retrieval.passage import EmbeddedChunk
-from services.retrieval.ports import QueryEmbedding
-from services.retrieval.searching import VectorLeg
-from services.retrieval.stores.memory import MemoryVectorStore
+from services.retrieval.adapters.stores.fake import MemoryVectorStore
+from services.retrieval.domain.embedding.centering import Centring
+from services.retrieval.domain.embedding.indexer import Indexer
+from services.retrieval.domain.search.dense import VectorLeg
+from services.retrieval.values.calibration import Calibration, Calibrations
+from services.retrieval.values.chunk import EmbeddedChunk
+from services.retrieval.values.query import QueryEmbedding
 from tests.unit.retrieval.fakes import MODEL, PLAIN, THRESHOLDS, chunk, query
 
 ENGLISH, CHINESE = np.array([0.9, 0, 0], np.float32), np.array([0, 0.9, 0], np.float32)

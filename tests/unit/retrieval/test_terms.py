@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.retrieval.terms import coverage, script_of, terms
+from services.language.terms import coverage, script_of, terms
 
 
 def test_inflection_and_case_do_not_matter() -> None:

@@ -1,0 +1,44 @@
+"""An embedder and an index in memory, for tests and for running without the other services."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+
+from services.docs.values.document import Document, StoredChunk
+from services.docs.values.embeddings import Embeddings
+
+
+class HashEmbedder:
+    """Unit vectors made from each text's hash: equal texts get equal vectors, and nothing else is meant by them."""
+
+    def __init__(self, *, model: str = "hash", dimension: int = 8) -> None:
+        self._model = model
+        self._dimension = dimension
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        return Embeddings([self._vector(text) for text in texts], self._model)
+
+    def _vector(self, text: str) -> list[float]:
+        digest = hashlib.sha256(text.encode()).digest()
+        values = [digest[i % len(digest)] + 1.0 for i in range(self._dimension)]
+        norm = math.hypot(*values)
+        return [value / norm for value in values]
+
+
+class MemoryIndex:
+    """Chunks by id, with their vectors."""
+
+    def __init__(self) -> None:
+        self.chunks: dict[str, tuple[str, StoredChunk, Sequence[float], str]] = {}
+        """From a chunk's id to its document's id, the chunk, its vector and the model."""
+
+    async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: Embeddings) -> None:
+        for chunk, vector in zip(chunks, embeddings.vectors, strict=True):
+            self.chunks[chunk.chunk_id] = (document.document_id, chunk, vector, embeddings.model)
+
+    async def delete(self, document_id: str) -> None:
+        gone = [chunk_id for chunk_id, entry in self.chunks.items() if entry[0] == document_id]
+        for chunk_id in gone:
+            del self.chunks[chunk_id]

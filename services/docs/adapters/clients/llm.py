@@ -1,0 +1,31 @@
+"""Embeddings from the llm service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import grpc
+
+from services.docs.values.embeddings import Embeddings
+from services.kit.rpc_errors import from_rpc_error
+from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
+
+EMBED = ("tiku.llm.v1.LlmService/Embed",)
+"""What gRPC may send again by itself when the service is unavailable."""
+
+
+class LlmEmbedder:
+    """Embeds passages with the llm service's `model` (its default where empty)."""
+
+    def __init__(self, channel: grpc.aio.Channel, *, model: str = "", timeout: float = 120.0) -> None:
+        self._stub = llm_pb2_grpc.LlmServiceStub(channel)
+        self._model = model
+        self._timeout = timeout
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        request = llm_pb2.EmbedRequest(model=self._model, kind=llm_pb2.EMBED_KIND_PASSAGE, texts=texts)
+        try:
+            response = await self._stub.Embed(request, timeout=self._timeout)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from error
+        return Embeddings([embedding.values for embedding in response.embeddings], response.model)

@@ -1,0 +1,62 @@
+"""The index of the retrieval service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import grpc
+
+from services.docs.values.document import Document, StoredChunk
+from services.docs.values.embeddings import Embeddings
+from services.kit.rpc_errors import from_rpc_error
+from tiku.retrieval.v1 import retrieval_pb2, retrieval_pb2_grpc
+
+RETRIED = (
+    "tiku.retrieval.v1.RetrievalService/IndexChunks",
+    "tiku.retrieval.v1.RetrievalService/DeleteDocument",
+)
+"""What gRPC may send again by itself when the service is unavailable: both change nothing when repeated."""
+
+_MOST_HEADINGS = 16
+
+
+class RetrievalIndex:
+    """Chunks in the retrieval service."""
+
+    def __init__(self, channel: grpc.aio.Channel, *, timeout: float = 60.0) -> None:
+        self._stub = retrieval_pb2_grpc.RetrievalServiceStub(channel)
+        self._timeout = timeout
+
+    async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: Embeddings) -> None:
+        request = retrieval_pb2.IndexChunksRequest(
+            embedding_model=embeddings.model,
+            chunks=[
+                retrieval_pb2.IndexedChunk(
+                    chunk=retrieval_pb2.Chunk(
+                        chunk_id=chunk.chunk_id,
+                        document_id=document.document_id,
+                        document_name=document.name,
+                        ordinal=chunk.ordinal,
+                        text=chunk.text,
+                        page=chunk.page,
+                        start=chunk.start,
+                        end=chunk.end,
+                        heading_path=chunk.heading_path[:_MOST_HEADINGS],
+                        page_starts=chunk.page_starts,
+                    ),
+                    vector=vector,
+                )
+                for chunk, vector in zip(chunks, embeddings.vectors, strict=True)
+            ],
+        )
+        try:
+            await self._stub.IndexChunks(request, timeout=self._timeout)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from error
+
+    async def delete(self, document_id: str) -> None:
+        request = retrieval_pb2.DeleteDocumentRequest(document_id=document_id)
+        try:
+            await self._stub.DeleteDocument(request, timeout=self._timeout)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from error

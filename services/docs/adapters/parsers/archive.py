@@ -1,0 +1,111 @@
+"""The zip archive of an Office file, checked before any library unpacks it.
+
+Nothing is ever written to disk and names are only compared, so a name such as `../../etc/passwd` is inert, and
+an archive within the archive stays a blob.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+from services.docs.adapters.parsers.builder import DocumentBuilder
+from services.docs.values.parsed_document import ParseError, ParseLimits, ParseReason
+
+_END_OF_DIRECTORY = struct.Struct("<4s4H2LH")
+_END_SIGNATURE = b"PK\x05\x06"
+_LONGEST_COMMENT = 65_535
+# A directory entry is 46 bytes and a name; a directory with more per entry than this is not an Office file's.
+_DIRECTORY_BYTES_PER_ENTRY = 512
+_LOCAL_HEADER_BYTES = 30
+# Below this size any ratio is harmless; real parts of repetitive XML compress a hundredfold.
+_RATIO_MATTERS_BYTES = 4 * 1024**2
+_BLOCK_BYTES = 256 * 1024
+_XML_SUFFIXES = (".xml", ".rels", ".vml")
+_ENTITY_MARK = re.compile(rb"<\0?!\0?(?:D\0?O\0?C\0?T\0?Y\0?P\0?E|E\0?N\0?T\0?I\0?T\0?Y)", re.IGNORECASE)
+_MARK_BYTES = 20
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+
+
+def check_archive(path: Path, builder: DocumentBuilder, main_folder: str) -> None:
+    """Refuse an archive that is damaged, encrypted, a bomb, or holds XML with a document type or entities.
+
+    `main_folder` is where the format keeps its main part (`word`, `ppt`). Raises `ParseError`: TRUNCATED_FILE,
+    CORRUPT_FILE, ENCRYPTED_FILE, ZIP_BOMB, XML_ENTITY or MEDIA_TYPE_MISMATCH. All sizes are checked twice: as
+    the directory claims, and while every XML part is read.
+    """
+    limits = builder.limits
+    _check_directory_size(path, limits)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            _check_claims(entries, limits)
+            if not any(entry.filename.startswith(f"{main_folder}/") for entry in entries):
+                raise ParseError(
+                    ParseReason.MEDIA_TYPE_MISMATCH, f"the archive has no {main_folder}/ folder, as its format wants"
+                )
+            for entry in entries:
+                if entry.filename.lower().endswith(_XML_SUFFIXES):
+                    builder.check_deadline()
+                    _check_xml_part(archive, entry)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error) as error:
+        raise ParseError(ParseReason.CORRUPT_FILE, "the file's zip archive is damaged") from error
+
+
+def _check_directory_size(path: Path, limits: ParseLimits) -> None:
+    """Look at the archive's end record first: `zipfile` would load a directory of any size."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, size - _END_OF_DIRECTORY.size - _LONGEST_COMMENT))
+        tail = file.read()
+    position = tail.rfind(_END_SIGNATURE)
+    if position < 0 or position + _END_OF_DIRECTORY.size > len(tail):
+        raise ParseError(ParseReason.TRUNCATED_FILE, "the file's end is missing: upload it again")
+    directory_bytes = _END_OF_DIRECTORY.unpack_from(tail, position)[5]
+    if directory_bytes > limits.zip_entries * _DIRECTORY_BYTES_PER_ENTRY:
+        raise _bomb(f"its directory takes {directory_bytes:,} bytes")
+
+
+def _check_claims(entries: list[zipfile.ZipInfo], limits: ParseLimits) -> None:
+    if len(entries) > limits.zip_entries:
+        raise _bomb(f"it has {len(entries):,} entries and at most {limits.zip_entries:,} are read")
+    if any(entry.flag_bits & 1 for entry in entries):
+        raise ParseError(ParseReason.ENCRYPTED_FILE, "the file is protected by a password: remove it first")
+    total = sum(entry.file_size for entry in entries)
+    if total > limits.zip_bytes:
+        raise _bomb(f"it unpacks to {total:,} bytes and at most {limits.zip_bytes:,} are read")
+    for entry in entries:
+        ratio = entry.file_size / max(1, entry.compress_size)
+        if entry.file_size > _RATIO_MATTERS_BYTES and ratio > limits.zip_entry_ratio:
+            raise _bomb(f"a part of it unpacks to {ratio:.0f} times its size")
+    if any(entry.compress_type not in _METHODS for entry in entries):
+        raise ParseError(ParseReason.CORRUPT_FILE, "the archive uses a compression that Office files do not")
+    # Entries that share bytes let a small file claim an enormous content (D. Fifield's overlapping bomb).
+    end = 0
+    for entry in sorted(entries, key=lambda entry: entry.header_offset):
+        if entry.header_offset < end:
+            raise _bomb("its entries overlap")
+        end = entry.header_offset + _LOCAL_HEADER_BYTES + len(entry.orig_filename) + entry.compress_size
+
+
+def _check_xml_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    seen = 0
+    before = b""
+    with archive.open(entry) as part:
+        for block in iter(lambda: part.read(_BLOCK_BYTES), b""):
+            seen += len(block)
+            if seen > entry.file_size:
+                raise _bomb("a part of it is larger than its directory says")
+            if _ENTITY_MARK.search(before + block):
+                raise ParseError(
+                    ParseReason.XML_ENTITY,
+                    "the file's XML declares a document type or entities, which Office files never do",
+                )
+            before = block[-_MARK_BYTES:]
+
+
+def _bomb(what: str) -> ParseError:
+    return ParseError(ParseReason.ZIP_BOMB, f"the file's archive is refused as a zip bomb: {what}")

@@ -1,0 +1,137 @@
+"""What every parser writes into: it normalizes, lays blocks out, and holds the limits on text and time."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from services.docs.values.parsed_document import Block, BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
+from services.language.identification import detect_language
+from services.language.normalization import normalize
+from services.language.scripts import join_lines
+
+_TITLE_CHARS = 200
+_SPACES = re.compile(r"[ \t\u00a0\u3000]{2,}")
+
+
+class Parser(Protocol):
+    """Reads one format. It raises `ParseError` for a file it cannot read, and nothing else for bad input."""
+
+    def parse(self, path: Path, builder: DocumentBuilder) -> None:
+        """Write the document at `path` into `builder` in reading order."""
+        ...
+
+
+class DocumentBuilder:
+    """Collects blocks in reading order and makes the `ParsedDocument`.
+
+    List items that follow each other are one line apart, all other blocks a blank line.
+    Raises `ParseError` with TOO_MUCH_TEXT or PARSE_TIMEOUT as soon as a limit is passed.
+    """
+
+    def __init__(self, limits: ParseLimits) -> None:
+        self.limits = limits
+        self.title = ""
+        self.no_text_message = "the file holds no text"
+        self._deadline = time.monotonic() + limits.seconds
+        self._parts: list[str] = []
+        self._length = 0
+        self._blocks: list[Block] = []
+        self._page_starts: list[int] = []
+        self._pages_to_open = 0
+
+    def check_deadline(self) -> None:
+        """Raise PARSE_TIMEOUT when the file has used up its time; parsers call it within long stretches."""
+        if time.monotonic() > self._deadline:
+            raise ParseError(
+                ParseReason.PARSE_TIMEOUT,
+                f"the file took longer than {self.limits.seconds:g} seconds to read",
+                {"limit_seconds": f"{self.limits.seconds:g}"},
+            )
+
+    def check_pages(self, count: int, unit: str = "pages") -> None:
+        """Raise TOO_MANY_PAGES when the source names more pages than are read."""
+        if count > self.limits.pages:
+            raise ParseError(
+                ParseReason.TOO_MANY_PAGES,
+                f"the file has {count:,} {unit} and at most {self.limits.pages:,} are read",
+                {"limit": str(self.limits.pages), "found": str(count)},
+            )
+
+    def check_chars(self, count: int) -> None:
+        """Raise TOO_MUCH_TEXT when a file holds more characters than are read."""
+        if count > self.limits.chars:
+            raise ParseError(
+                ParseReason.TOO_MUCH_TEXT,
+                f"the file holds more than {self.limits.chars:,} characters of text: upload it in parts",
+                {"limit": str(self.limits.chars)},
+            )
+
+    def begin_page(self) -> None:
+        """The next block opens a new page."""
+        self.check_deadline()
+        self._pages_to_open += 1
+
+    def add(self, kind: BlockKind, text: str, level: int = 0) -> None:
+        """Append one block; text without anything visible is skipped."""
+        self.add_across_pages(kind, (text,), level)
+
+    def add_across_pages(self, kind: BlockKind, parts: Sequence[str], level: int = 0) -> None:
+        """Append one block whose parts stand on consecutive pages; each part after the first opens a page."""
+        self.check_deadline()
+        # Runs of spaces are layout, except in code, where they are indentation.
+        cleaned = [normalize(part if kind is BlockKind.CODE else _SPACES.sub(" ", part)) for part in parts]
+        text = cleaned[0]
+        breaks: list[int] = []
+        for part in cleaned[1:]:
+            text = join_lines(text, part)
+            breaks.append(len(text) - len(part))
+        text = normalize(text)
+        if not text:
+            self._pages_to_open += len(breaks)
+            return
+        separator = self._separator(kind)
+        start = self._length + len(separator)
+        end = start + len(text)
+        self.check_chars(end)
+        self._open_pages(start)
+        self._blocks.append(Block(kind, start, end, len(self._page_starts), level))
+        self._page_starts.extend(min(start + offset, end) for offset in breaks)
+        self._parts += (separator, text)
+        self._length = end
+
+    def _separator(self, kind: BlockKind) -> str:
+        if not self._blocks:
+            return ""
+        if kind is BlockKind.LIST_ITEM and self._blocks[-1].kind is BlockKind.LIST_ITEM:
+            return "\n"
+        return "\n\n"
+
+    def _open_pages(self, start: int) -> None:
+        self._page_starts += [start] * self._pages_to_open
+        self._pages_to_open = 0
+
+    def finish(self) -> ParsedDocument:
+        """The finished document; raises NO_TEXT when nothing visible was added."""
+        if not self._blocks:
+            raise ParseError(ParseReason.NO_TEXT, self.no_text_message, {"pages": str(self._pages_to_open)})
+        self._open_pages(self._length)
+        text = "".join(self._parts)
+        return ParsedDocument(
+            text=text,
+            blocks=tuple(self._blocks),
+            page_count=len(self._page_starts),
+            title=" ".join((normalize(self.title) or self._first_heading(text)).split())[:_TITLE_CHARS],
+            language=detect_language(text),
+            page_starts=tuple(self._page_starts),
+        )
+
+    def _first_heading(self, text: str) -> str:
+        headings = [block for block in self._blocks[:20] if block.kind is BlockKind.HEADING]
+        if not headings:
+            return ""
+        first = min(headings, key=lambda block: block.level)
+        return text[first.start : first.end]

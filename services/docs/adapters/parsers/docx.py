@@ -1,0 +1,237 @@
+"""Word: headings, paragraphs, lists, tables, captions and footnotes in the order of the document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docx
+from docx.document import Document
+from docx.oxml import parse_xml
+from docx.oxml.ns import qn
+
+from services.docs.adapters.parsers.archive import check_archive
+from services.docs.adapters.parsers.builder import DocumentBuilder
+from services.docs.adapters.parsers.markup import subscript, superscript, table_text
+from services.docs.adapters.parsers.office import ALTERNATE_FALLBACK, math_text, office_faults
+from services.docs.adapters.parsers.outline import without_bullet
+from services.docs.values.parsed_document import BlockKind
+from services.language.normalization import normalize
+
+_HEADING_STYLE = re.compile(r"(?:heading|标题|標題)\s*([1-9])", re.IGNORECASE)
+_TITLE_STYLES = frozenset({"title", "标题", "標題"})
+_CAPTION_STYLES = frozenset({"caption", "题注", "標號"})
+_LIST_STYLE = re.compile(r"list (?:bullet|number|paragraph)|列表|列出段落", re.IGNORECASE)
+_CODE_STYLE = re.compile(r"code|preformatted|代码", re.IGNORECASE)
+_CONTENTS_STYLE = re.compile(r"(?:toc|目录)\s*\d|toc heading", re.IGNORECASE)
+_FOOTNOTES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/footnotes"
+_MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}oMath"
+_BODY_LEVEL = 9
+_DEEPEST_HEADING = 6
+# Deleted and moved-away text, field instructions, and drawings' text boxes, which are written after it.
+_UNSEEN = frozenset(
+    {
+        qn("w:del"),
+        qn("w:moveFrom"),
+        qn("w:instrText"),
+        qn("w:pPr"),
+        qn("w:rPr"),
+        qn("w:txbxContent"),
+        ALTERNATE_FALLBACK,
+    }
+)
+
+
+class DocxParser:
+    """A Word file has no pages of its own: where they break is the printer's business."""
+
+    def parse(self, path: Path, builder: DocumentBuilder) -> None:
+        """Write the blocks of the document at `path`."""
+        check_archive(path, builder, "word")
+        with office_faults():
+            document = docx.Document(str(path))
+            builder.title = document.core_properties.title or ""
+            if builder.title == "Word Document":
+                builder.title = ""
+            _Writer(document, builder).write(document.element.body)
+
+
+class _Writer:
+    def __init__(self, document: Document, builder: DocumentBuilder) -> None:
+        self._document = document
+        self._builder = builder
+        self._styles = {style.style_id: style for style in document.styles}
+        self._numbering = _Numbering(document)
+        self._below_title = 0
+
+    def write(self, body: Any) -> None:
+        self._write_children(body)
+        self._write_footnotes()
+
+    def _write_children(self, parent: Any) -> None:
+        for child in parent:
+            if child.tag == qn("w:p"):
+                self._write_paragraph(child)
+            elif child.tag == qn("w:tbl"):
+                self._builder.add(BlockKind.TABLE, table_text(_rows(child)))
+            elif child.tag == qn("w:sdt"):
+                gallery = child.find(f".//{qn('w:docPartGallery')}")
+                content = child.find(qn("w:sdtContent"))
+                is_contents = gallery is not None and gallery.get(qn("w:val")) == "Table of Contents"
+                if content is not None and not is_contents:
+                    self._write_children(content)
+            elif child.tag in {qn("w:ins"), qn("w:moveTo"), qn("w:customXml"), qn("w:smartTag")}:
+                self._write_children(child)
+
+    def _write_paragraph(self, paragraph: Any) -> None:
+        text = normalize("".join(_runs(paragraph)))
+        name = self._style_name(paragraph)
+        if text and not _CONTENTS_STYLE.match(name):
+            kind, level, text = self._classify(paragraph, name, text)
+            self._builder.add(kind, text, level)
+        for box in paragraph.iter(qn("w:txbxContent")):
+            if not any(ancestor.tag == ALTERNATE_FALLBACK for ancestor in box.iterancestors()):
+                self._write_children(box)
+
+    def _classify(self, paragraph: Any, style: str, text: str) -> tuple[BlockKind, int, str]:
+        if style.lower() in _TITLE_STYLES:
+            self._builder.title = self._builder.title or text
+            self._below_title = 1
+            return BlockKind.HEADING, 1, " ".join(text.split())
+        level = self._outline_level(paragraph, style)
+        if level:
+            return BlockKind.HEADING, min(level + self._below_title, _DEEPEST_HEADING), " ".join(text.split())
+        if style.lower() in _CAPTION_STYLES:
+            return BlockKind.CAPTION, 0, text
+        if _CODE_STYLE.search(style):
+            return BlockKind.CODE, 0, text
+        item = self._numbering.item(paragraph, self._style_chain(paragraph))
+        if item is not None:
+            depth, number = item
+            return BlockKind.LIST_ITEM, depth, number + without_bullet(text)
+        if _LIST_STYLE.match(style) and style.lower() != "list paragraph":
+            return BlockKind.LIST_ITEM, 1, without_bullet(text)
+        return BlockKind.PARAGRAPH, 0, text
+
+    def _outline_level(self, paragraph: Any, style: str) -> int:
+        """The heading level by the style's name, else by the outline level of the paragraph or its styles."""
+        named = _HEADING_STYLE.match(style)
+        if named:
+            return int(named.group(1))
+        holders = [paragraph, *(chained.element for chained in self._style_chain(paragraph))]
+        for holder in holders:
+            outline = holder.find(f"{qn('w:pPr')}/{qn('w:outlineLvl')}")
+            if outline is not None:
+                level = int(outline.get(qn("w:val"), _BODY_LEVEL))
+                return 0 if level >= _BODY_LEVEL else level + 1
+        return 0
+
+    def _style_name(self, paragraph: Any) -> str:
+        style = self._styles.get(paragraph.style)
+        return (style.name or "") if style is not None else ""
+
+    def _style_chain(self, paragraph: Any) -> list[Any]:
+        """The paragraph's style and those it is based on, nearest first; a circle of styles ends it."""
+        chain: list[Any] = []
+        style = self._styles.get(paragraph.style)
+        while style is not None and all(style.style_id != known.style_id for known in chain):
+            chain.append(style)
+            style = style.base_style
+        return chain
+
+    def _write_footnotes(self) -> None:
+        for relation in self._document.part.rels.values():
+            if relation.reltype == _FOOTNOTES and not relation.is_external:
+                for note in parse_xml(relation.target_part.blob).iter(qn("w:footnote")):
+                    # Notes with a type are the separator lines.
+                    if note.get(qn("w:type")) is None:
+                        text = "\n".join("".join(_runs(paragraph)) for paragraph in note.iter(qn("w:p")))
+                        self._builder.add(BlockKind.NOTE, text)
+
+
+class _Numbering:
+    """Counts list numbers as Word does, as far as plain decimal lists go."""
+
+    def __init__(self, document: Document) -> None:
+        self._formats: dict[tuple[str, int], str] = {}
+        self._starts: dict[tuple[str, int], int] = {}
+        self._counters: dict[tuple[str, int], int] = {}
+        for relation in document.part.rels.values():
+            if relation.reltype.endswith("/numbering") and not relation.is_external:
+                self._load(relation.target_part.element)
+
+    def _load(self, numbering: Any) -> None:
+        abstract = {
+            definition.get(qn("w:abstractNumId")): definition for definition in numbering.iter(qn("w:abstractNum"))
+        }
+        for num in numbering.iter(qn("w:num")):
+            reference = num.find(qn("w:abstractNumId"))
+            definition = abstract.get(reference.get(qn("w:val"))) if reference is not None else None
+            for level in definition.iter(qn("w:lvl")) if definition is not None else ():
+                key = (num.get(qn("w:numId"), ""), int(level.get(qn("w:ilvl"), 0)))
+                form, start = level.find(qn("w:numFmt")), level.find(qn("w:start"))
+                self._formats[key] = form.get(qn("w:val"), "") if form is not None else ""
+                self._starts[key] = int(start.get(qn("w:val"), 1)) if start is not None else 1
+
+    def item(self, paragraph: Any, styles: list[Any]) -> tuple[int, str] | None:
+        """Depth from 1 and the number's text (`3. `, or `` for a bullet) of a list item; None for other text."""
+        for holder in [paragraph, *(style.element for style in styles)]:
+            properties = holder.find(f"{qn('w:pPr')}/{qn('w:numPr')}")
+            if properties is None:
+                continue
+            number, level = properties.find(qn("w:numId")), properties.find(qn("w:ilvl"))
+            if number is None or number.get(qn("w:val")) == "0":
+                return None
+            depth = int(level.get(qn("w:val"), 0)) if level is not None else 0
+            return depth + 1, self._next_number(number.get(qn("w:val"), ""), depth)
+        return None
+
+    def _next_number(self, number_id: str, depth: int) -> str:
+        key = (number_id, depth)
+        self._counters[key] = self._counters.get(key, self._starts.get(key, 1) - 1) + 1
+        for deeper in [known for known in self._counters if known[0] == number_id and known[1] > depth]:
+            del self._counters[deeper]
+        if self._formats.get(key) in {"decimal", "chineseCounting", "japaneseCounting", "decimalZero"}:
+            return f"{self._counters[key]}. "
+        return ""
+
+
+def _rows(table: Any) -> Iterator[list[str]]:
+    """The table's own rows; a table within a cell is read as that cell's text."""
+    for row in table.findall(qn("w:tr")):
+        cells = []
+        for cell in row.findall(qn("w:tc")):
+            merge = cell.find(f"{qn('w:tcPr')}/{qn('w:vMerge')}")
+            continued = merge is not None and merge.get(qn("w:val"), "continue") == "continue"
+            paragraphs = ("".join(_runs(paragraph)) for paragraph in cell.iter(qn("w:p")))
+            cells.append("" if continued else " ".join(paragraphs))
+        yield cells
+
+
+def _runs(parent: Any) -> Iterator[str]:
+    """The visible texts of a paragraph: runs, links, insertions, breaks, formulas."""
+    for element in parent:
+        tag = element.tag
+        if tag in _UNSEEN:
+            continue
+        if tag == qn("w:t"):
+            yield element.text or ""
+        elif tag in {qn("w:tab"), qn("w:ptab")}:
+            yield " "
+        elif tag in {qn("w:br"), qn("w:cr")}:
+            yield "\n"
+        elif tag == qn("w:noBreakHyphen"):
+            yield "-"
+        elif tag == _MATH:
+            yield math_text(element)
+        elif tag == qn("w:r"):
+            align = element.find(f"{qn('w:rPr')}/{qn('w:vertAlign')}")
+            text = "".join(_runs(element))
+            position = align.get(qn("w:val")) if align is not None else ""
+            yield (
+                superscript(text) if position == "superscript" else subscript(text) if position == "subscript" else text
+            )
+        elif isinstance(tag, str):
+            yield from _runs(element)

@@ -1,0 +1,101 @@
+"""From bytes to text: Unicode as marked or proven, else GB18030 or Big5 where they read as language."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+from charset_normalizer import from_bytes
+
+from services.docs.adapters.parsers.builder import DocumentBuilder
+from services.docs.values.parsed_document import ParseError, ParseReason
+
+# The four-byte marks come first: the little-endian UTF-32 mark begins with the UTF-16 one.
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_ACCEPTED = ("gb18030", "big5")
+# A rival that wins wherever accented Western letters read better than Chinese; it is never accepted itself,
+# because almost any damaged bytes pass for it.
+_RIVAL = "cp1252"
+_LEGACY_FAMILIES = ("gb", "big5", "cp125", "iso8859", "shift_jis", "euc_", "koi8")
+_MOST_BYTES_PER_CHAR = 4
+_SAMPLE_BYTES = 64 * 1024
+_LARGEST_CHAOS = 0.1
+
+
+def read_bytes(path: Path, builder: DocumentBuilder) -> bytes:
+    """The file's bytes. Raises TOO_MUCH_TEXT before reading them when no encoding makes few enough characters."""
+    builder.check_chars(path.stat().st_size // _MOST_BYTES_PER_CHAR)
+    return path.read_bytes()
+
+
+def read_text(path: Path, builder: DocumentBuilder) -> str:
+    """The file's text. Raises INVALID_ENCODING with the offset of the first byte that fits no encoding."""
+    return decode(read_bytes(path, builder))
+
+
+def decode(data: bytes, declared: str = "") -> str:
+    """`data` as text: by its byte order mark, as UTF-8, as `declared`, or as a legacy encoding that reads well.
+
+    Raises `ParseError` INVALID_ENCODING with `byte_offset` and the encoding that was expected there.
+    """
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return _decode_strictly(data, encoding, len(mark))
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        legacy = _known(declared) or ("" if _is_damaged_utf8(data) else _legacy_encoding(data))
+        if not legacy:
+            raise _invalid("utf-8", error.start) from error
+        return _decode_strictly(data, legacy, 0)
+
+
+def _decode_strictly(data: bytes, encoding: str, skip: int) -> str:
+    try:
+        return data[skip:].decode(encoding)
+    except UnicodeDecodeError as error:
+        raise _invalid(encoding, skip + error.start) from error
+
+
+def _known(declared: str) -> str:
+    """Python's name of a declared legacy encoding; empty when it is Unicode, unknown or none of text."""
+    try:
+        encoding = codecs.lookup(declared).name if declared else ""
+    except LookupError:
+        return ""
+    if not encoding.startswith(_LEGACY_FAMILIES):
+        return ""
+    # GB2312 and GBK are subsets of GB18030, and pages that name them often use more.
+    return "gb18030" if encoding in {"gb2312", "gbk"} else encoding
+
+
+def _is_damaged_utf8(data: bytes) -> bool:
+    """Whether most of what is not ASCII is valid UTF-8; in another encoding, hardly any of it would be."""
+    text = data[:_SAMPLE_BYTES].decode("utf-8", errors="replace")
+    faults = text.count("\ufffd")
+    return sum(not char.isascii() for char in text) - faults > faults
+
+
+def _legacy_encoding(data: bytes) -> str:
+    """The legacy encoding in which a sample reads as language, empty when none does."""
+    first = next(position for position, byte in enumerate(data) if byte >= 0x80)
+    begin = data.rfind(b"\n", 0, first) + 1
+    sample = data[begin : begin + _SAMPLE_BYTES]
+    if begin + _SAMPLE_BYTES < len(data):
+        sample = sample[: sample.rfind(b"\n") + 1 or None]
+    best = from_bytes(sample, cp_isolation=[*_ACCEPTED, _RIVAL], threshold=_LARGEST_CHAOS).best()
+    return best.encoding if best is not None and best.encoding in _ACCEPTED else ""
+
+
+def _invalid(encoding: str, offset: int) -> ParseError:
+    return ParseError(
+        ParseReason.INVALID_ENCODING,
+        f"the text is not valid {encoding.upper()} from byte {offset} on: save it as UTF-8",
+        {"byte_offset": str(offset), "encoding": encoding},
+    )

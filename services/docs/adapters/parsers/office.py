@@ -1,0 +1,63 @@
+"""What the two Office formats share: their libraries' failures, and text with formulas and breaks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from services.docs.values.parsed_document import ParseError, ParseReason
+
+logger = logging.getLogger(__name__)
+
+_MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+MATH_TEXT = f"{_MATH}t"
+MATH_SCRIPTS = {f"{_MATH}sup": "^", f"{_MATH}sub": "_"}
+MATH_FRACTION_BAR = f"{_MATH}den"
+ALTERNATE_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
+
+
+@contextmanager
+def office_faults() -> Iterator[None]:
+    """Turn whatever a library raises on a damaged package into CORRUPT_FILE.
+
+    python-pptx and python-docx raise KeyError, AttributeError, ValueError, lxml's errors and more of their own
+    for parts that are missing or malformed, so there is no shorter list than all of them; the cause is logged.
+    """
+    try:
+        yield
+    except (ParseError, MemoryError):
+        raise
+    except Exception as error:
+        logger.warning("an Office file could not be read", exc_info=True)
+        raise ParseError(
+            ParseReason.CORRUPT_FILE, "the file is damaged: open it in its program, save it again and upload that"
+        ) from error
+
+
+def math_text(formula: Any) -> str:
+    """An Office formula on one line: `a/b` for fractions, `x^2` and `x_1` for scripts, grouped where needed."""
+    # Walked with a stack of (element, whether leaving), as a hostile formula may nest deeply.
+    parts: list[str] = []
+    stack: list[tuple[Any, bool]] = [(formula, False)]
+    marks: list[int] = []
+    while stack:
+        element, leaving = stack.pop()
+        if leaving:
+            begin = marks.pop()
+            group = "".join(parts[begin:])
+            parts[begin:] = [group if len(group) < 2 else f"({group})"]
+            continue
+        if element.tag == MATH_TEXT:
+            parts.append(element.text or "")
+            continue
+        mark = MATH_SCRIPTS.get(str(element.tag), "")
+        if element.tag == MATH_FRACTION_BAR:
+            mark = "/"
+        if mark or element.tag == f"{_MATH}num":
+            parts.append(mark)
+            marks.append(len(parts))
+            stack.append((element, True))
+        stack.extend((child, False) for child in reversed(element))
+    return "".join(parts)

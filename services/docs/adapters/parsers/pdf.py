@@ -1,0 +1,244 @@
+"""PDF: reads the lines of every page with their place and size; `pdf_layout` makes a document of them."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+from services.docs.adapters.parsers.builder import DocumentBuilder
+from services.docs.adapters.parsers.markup import subscript, superscript
+from services.docs.adapters.parsers.pdf_layout import CELL_GAP_EMS, Cell, Line, Page, write_layout
+from services.docs.values.parsed_document import ParseError, ParseReason
+from services.language.normalization import normalize
+
+_END_MARK = b"%%EOF"
+_END_REACH = 4096
+# pdfium ends a line with `\r\n`, and writes U+FFFE for a hyphen at a line's end, leaving the break out.
+_LINE = re.compile("[^\r\n\ufffe]+\ufffe?")
+_UPRIGHT_TOLERANCE = math.radians(4)
+_BOLD = re.compile(r"bold|black|heavy|semibold|simhei|heiti|黑体", re.IGNORECASE)
+_MONOSPACED = re.compile(r"courier|mono|consol|menlo|cmtt|typewriter|inconsolata|fixed", re.IGNORECASE)
+_SCRIPT = re.compile(r"(?<=[A-Za-zα-ωΑ-Ω)\]]) ?(?P<number>[0-9]*[+\-−]|[+\-−]?[0-9]{1,3})(?![0-9])")
+# Full-width punctuation brings its own space; where fonts change beside it, the page has another one.
+_SPACE_AT_CJK_PUNCTUATION = re.compile("(?<=[，。；：！？、（《〈「『【]) +| +(?=[，。；：！？、）》〉」』】])")
+_SCRIPT_SIZE = 0.85
+_FORCE_BOLD = 1 << 18
+_FONT_NAME_BYTES = 256
+_JUNK_TITLE = re.compile(r"untitled|无标题|\(?anonymous\)?|.*\.(?:docx?|pptx?|pdf|tex|indd|qxd|dvi)", re.IGNORECASE)
+_PROGRAM_PREFIX = re.compile(r"^Microsoft (?:Word|PowerPoint) - ")
+_NO_TEXT = (
+    "the PDF holds no text, only images of pages: recognizing text in images (OCR) is not available, so upload "
+    "a version with text"
+)
+
+
+class PdfParser:
+    """Text as laid out on the pages, without running headers, footers and page numbers."""
+
+    def parse(self, path: Path, builder: DocumentBuilder) -> None:
+        """Write the blocks of the document at `path`."""
+        builder.no_text_message = _NO_TEXT
+        _check_end(path)
+        with closing(_open(path)) as document:
+            builder.check_pages(len(document))
+            builder.title = _title(document)
+            pages: list[Page] = []
+            chars = 0
+            for number in range(len(document)):
+                builder.check_deadline()
+                page = _read_page(document, number)
+                chars += sum(len(line.text) for line in page.lines)
+                builder.check_chars(chars)
+                pages.append(page)
+        write_layout(pages, builder)
+
+
+def _check_end(path: Path) -> None:
+    """pdfium repairs a file that was cut off and shows some of its pages; half a document is not what was sent."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _END_REACH))
+        if _END_MARK not in file.read():
+            raise ParseError(ParseReason.TRUNCATED_FILE, "the PDF's end is missing: upload it again")
+
+
+def _open(path: Path) -> Any:
+    try:
+        return pypdfium2.PdfDocument(path)
+    except pypdfium2.PdfiumError as error:
+        if error.err_code in {pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY}:
+            raise ParseError(
+                ParseReason.ENCRYPTED_FILE, "the PDF is protected by a password: remove it and upload it again"
+            ) from error
+        raise ParseError(ParseReason.CORRUPT_FILE, "the PDF is damaged and cannot be opened") from error
+
+
+def _title(document: Any) -> str:
+    title = _PROGRAM_PREFIX.sub("", normalize(document.get_metadata_value("Title")))
+    return "" if _JUNK_TITLE.fullmatch(title) else title
+
+
+def _read_page(document: Any, number: int) -> Page:
+    try:
+        with closing(document[number]) as page, closing(page.get_textpage()) as text_page:
+            return Page(number + 1, page.get_height(), list(_lines(text_page)))
+    except pypdfium2.PdfiumError as error:
+        raise ParseError(
+            ParseReason.CORRUPT_FILE, f"page {number + 1} of the PDF is damaged", {"page": str(number + 1)}
+        ) from error
+
+
+def _lines(text_page: Any) -> Iterator[Line]:
+    """The page's lines in the order of its content, parts of one row of a table joined."""
+    previous: Line | None = None
+    for match in _LINE.finditer(_text(text_page)):
+        line = _line(text_page, match.group(), match.start())
+        if line is None:
+            continue
+        if previous is not None and previous.is_left_of(line):
+            previous = previous.beside(line)
+            continue
+        if previous is not None:
+            yield previous
+        previous = line
+    if previous is not None:
+        yield previous
+
+
+def _text(text_page: Any) -> str:
+    """The page's characters, one for each of pdfium's, so that an offset is a character's index."""
+    count = text_page.count_chars()
+    text = str(text_page.get_text_range(0, count)) if count else ""
+    if len(text) == count:
+        return text
+    return "".join(_char(pdfium.FPDFText_GetUnicode(text_page, index)) for index in range(count))
+
+
+def _char(code: int) -> str:
+    return chr(code) if 0 < code < 0x110000 else " "
+
+
+def _line(text_page: Any, raw: str, offset: int) -> Line | None:
+    """One line, or None when it shows nothing or runs at an angle, as a watermark does."""
+    hyphenated = raw.endswith("\ufffe")
+    text = raw.rstrip("\ufffe ")
+    begin = offset + len(text) - len(text.lstrip())
+    end = offset + len(text) - 1
+    if begin > end:
+        return None
+    angle = pdfium.FPDFText_GetCharAngle(text_page, begin) % math.tau
+    if min(angle, math.tau - angle) > _UPRIGHT_TOLERANCE:
+        return None
+    # Samples within the line, because its first characters may be a list's mark or a drop cap of another size,
+    # and the largest of them, because indices and exponents are smaller.
+    samples = [begin + (end - begin) * quarter // 4 for quarter in (1, 2, 3)]
+    size, sample = max((_size(text_page, index), index) for index in samples)
+    font, forced_bold = _font(text_page, sample)
+    _, bottom, _, top = _box(text_page, sample)
+    scripts = _scripts(text_page, text, offset, size)
+    line = Line(
+        text=_shown(text, 0, len(text), scripts) + ("-" if hyphenated else ""),
+        left=_box(text_page, begin)[0],
+        right=_box(text_page, end)[2],
+        bottom=bottom,
+        top=top,
+        size=size,
+        bold=forced_bold or _BOLD.search(font) is not None,
+        monospaced=_MONOSPACED.search(font) is not None,
+    )
+    if not line.text:
+        return None
+    return line.with_cells(_cells(text_page, text, offset, line, scripts)) if " " in line.text else line
+
+
+class _Script(NamedTuple):
+    """A raised or lowered number within a line's raw text, with the spaces around it that pdfium made up."""
+
+    start: int
+    end: int
+    shown: str
+
+
+def _scripts(text_page: Any, text: str, offset: int, size: float) -> list[_Script]:
+    """The exponents, charges and indices of a line: numbers after a letter, smaller than it and off its baseline."""
+    found: list[_Script] = []
+    for match in _SCRIPT.finditer(text):
+        base, number = offset + match.start() - 1, offset + match.start("number")
+        if _size(text_page, number) > size * _SCRIPT_SIZE:
+            continue
+        height = _baseline(text_page, number) - _baseline(text_page, base)
+        raised = height > 0.1 * size
+        if not raised and height > -0.02 * size:
+            continue
+        after = match.end()
+        is_made_up = text[after : after + 1] == " " and pdfium.FPDFText_IsGenerated(text_page, offset + after) == 1
+        shown = superscript(match["number"]) if raised else subscript(match["number"])
+        if is_made_up and _box(text_page, offset + after + 1)[0] - _box(text_page, offset + after - 1)[2] < 0.2 * size:
+            after += 1
+        found.append(_Script(match.start(), after, shown))
+    return found
+
+
+def _shown(text: str, start: int, end: int, scripts: list[_Script]) -> str:
+    """The normalized text of a part of a line with its scripts in place."""
+    pieces: list[str] = []
+    position = start
+    for script in scripts:
+        if position <= script.start and script.end <= end:
+            pieces += (text[position : script.start], script.shown)
+            position = script.end
+    return _SPACE_AT_CJK_PUNCTUATION.sub("", normalize("".join((*pieces, text[position:end]))))
+
+
+def _cells(text_page: Any, text: str, offset: int, line: Line, scripts: list[_Script]) -> tuple[Cell, ...]:
+    """The line's parts between gaps far wider than a space."""
+    cells: list[Cell] = []
+    opened, left = 0, line.left
+    for gap in re.finditer(" +", text):
+        before, after = gap.start() - 1, gap.end()
+        if before < 0 or after >= len(text):
+            continue
+        right, next_left = _box(text_page, offset + before)[2], _box(text_page, offset + after)[0]
+        if next_left - right > line.size * CELL_GAP_EMS:
+            cells.append(Cell(_shown(text, opened, gap.start(), scripts), left, right))
+            opened, left = after, next_left
+    return (*cells, Cell(_shown(text, opened, len(text), scripts), left, line.right))
+
+
+def _baseline(text_page: Any, index: int) -> float:
+    x, y = ctypes.c_double(), ctypes.c_double()
+    pdfium.FPDFText_GetCharOrigin(text_page, index, x, y)
+    return y.value
+
+
+def _size(text_page: Any, index: int) -> float:
+    """The font size in points as it appears: pdfium's, times the scale of the character's matrix."""
+    size = float(pdfium.FPDFText_GetFontSize(text_page, index))
+    matrix = pdfium.FS_MATRIX()
+    if pdfium.FPDFText_GetMatrix(text_page, index, matrix):
+        size *= math.hypot(matrix.c, matrix.d) or 1.0
+    return round(size * 2) / 2
+
+
+def _box(text_page: Any, index: int) -> tuple[float, float, float, float]:
+    """Left, bottom, right, top of a character's cell, in points from the page's lower left corner."""
+    rectangle = pdfium.FS_RECTF()
+    if not pdfium.FPDFText_GetLooseCharBox(text_page, index, rectangle):
+        return 0.0, 0.0, 0.0, 0.0
+    return rectangle.left, rectangle.bottom, rectangle.right, rectangle.top
+
+
+def _font(text_page: Any, index: int) -> tuple[str, bool]:
+    """The font's name, empty when unknown, and whether its descriptor forces bold."""
+    name = ctypes.create_string_buffer(_FONT_NAME_BYTES)
+    flags = ctypes.c_int()
+    length = pdfium.FPDFText_GetFontInfo(text_page, index, name, _FONT_NAME_BYTES, flags)
+    known = 0 < length <= _FONT_NAME_BYTES
+    return name.value.decode("utf-8", "replace") if known else "", bool(flags.value & _FORCE_BOLD)

@@ -1,0 +1,492 @@
+"""From the lines on pages to a document: furniture removed, headings told by size, paragraphs put together.
+
+Coordinates are points from the page's lower left corner, so a line further down has a smaller `bottom`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
+from typing import NamedTuple
+
+from services.docs.adapters.parsers.builder import DocumentBuilder
+from services.docs.adapters.parsers.markup import table_text
+from services.docs.adapters.parsers.outline import (
+    heading_level,
+    is_bulleted,
+    is_caption,
+    is_contents_entry,
+    is_list_item,
+    is_list_mark,
+    without_bullet,
+)
+from services.docs.values.parsed_document import BlockKind
+from services.language.scripts import is_cjk, join_lines
+
+# Running headers, footers and page numbers stand in this part of the page at its top and bottom.
+_MARGIN = 0.12
+_REPEATED_ON_PAGES = 3
+_POSITION_TOLERANCE = 3.0
+_DIGITS = re.compile(r"\d+|\b[ivxlc]+\b")
+_OUTER_NUMBER = re.compile(r"^\d{1,4}(?=\s)|(?<=\s)\d{1,4}$")
+_PAGE_NUMBER = re.compile(
+    r"[-–—·•\s|]*(?:(?:第|page|p\.|slide)\s*)?(?:\d{1,4}|[ivxlc]{1,6})\s*页?(?:\s*(?:/|of|共|，共|，\s*共)\s*\d{1,4}\s*页?)?[-–—·•\s|]*",
+    re.IGNORECASE,
+)
+CELL_GAP_EMS = 1.0
+"""A gap between words from which on it parts cells."""
+_ALIGNMENT = 3.0
+_GAP = 1.3
+_USUAL_LEADING = 1.4
+_HEADING_RATIO = 1.12
+_NUMBERED = re.compile(r"[（(]?\d{1,3}(?:\.\d{1,3})*[.)）、]?\s*[^\d\s]")
+_LONGEST_HEADING = 120
+_DEEPEST_INDENT = 3.0
+_LABEL_RATIO = 0.92
+_LONGEST_LABEL = 50
+_DEEPEST_HEADING = 6
+_SENTENCE_END = '。！？.!?：:；;”"』」…'
+_HYPHEN_END = re.compile(r"([A-Za-zÀ-ɏ]+)-$")
+_OWN_HYPHEN = re.compile(r"[A-Za-zÀ-ɏ0-9]-$")
+_WORD_START = re.compile(r"[A-Za-zÀ-ɏ]+")
+_WORDS = re.compile(r"[A-Za-zÀ-ɏ]+(?:-[A-Za-zÀ-ɏ]+)*")
+
+
+class Cell(NamedTuple):
+    """A part of a line between wide gaps, with its horizontal extent."""
+
+    text: str
+    left: float
+    right: float
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A printed line: its text, its box, its font size in points, and its cells where wide gaps part it."""
+
+    text: str
+    left: float
+    right: float
+    bottom: float
+    top: float
+    size: float
+    bold: bool = False
+    monospaced: bool = False
+    cells: tuple[Cell, ...] = ()
+
+    def is_left_of(self, other: Line) -> bool:
+        """Whether `other` continues the same row to the right."""
+        same_row = abs(self.bottom - other.bottom) < 0.35 * min(self.size, other.size)
+        return same_row and other.left >= self.right - 0.2 * self.size
+
+    def beside(self, other: Line) -> Line:
+        """This line with `other` to its right: as cells when far apart, as one text when near."""
+        # pdfium ends a line after an index: what follows it closely is the same word.
+        space = "" if other.left - self.right < 0.15 * self.size else " "
+        joined = replace(self, text=f"{self.text}{space}{other.text}", right=other.right, cells=())
+        first = self.cells or (Cell(self.text, self.left, self.right),)
+        second = other.cells or (Cell(other.text, other.left, other.right),)
+        if other.left - self.right < CELL_GAP_EMS * self.size:
+            middle = Cell(f"{first[-1].text}{space}{second[0].text}", first[-1].left, second[0].right)
+            return joined.with_cells((*first[:-1], middle, *second[1:]))
+        return joined.with_cells((*first, *second))
+
+    def with_cells(self, cells: tuple[Cell, ...]) -> Line:
+        """This line with its cells, when there are at least two; a list's number or bullet is none."""
+        if len(cells) > 1 and is_list_mark(cells[0].text):
+            cells = (Cell(f"{cells[0].text} {cells[1].text}", cells[0].left, cells[1].right), *cells[2:])
+        return replace(self, cells=cells) if len(cells) > 1 else self
+
+    def is_row_with(self, other: Line) -> bool:
+        """Whether both lines are rows of one table: a cell after the first lines up, left, right or centred."""
+        return any(
+            abs(mine.left - theirs.left) < _ALIGNMENT
+            or abs(mine.right - theirs.right) < _ALIGNMENT
+            or abs(mine.left + mine.right - theirs.left - theirs.right) < 2 * _ALIGNMENT
+            for mine in self.cells[1:]
+            for theirs in other.cells[1:]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page: its 1-based number, its height in points, its lines in reading order."""
+
+    number: int
+    height: float
+    lines: list[Line]
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A block in the making: its lines, where among them a new page begins, whether it is a figure's lettering."""
+
+    kind: BlockKind
+    lines: list[Line]
+    level: int = 0
+    is_label: bool = False
+    page_breaks: list[int] | None = None
+
+
+def write_layout(pages: list[Page], builder: DocumentBuilder) -> None:
+    """Write the pages' blocks into `builder`, opening a page for each."""
+    pages = _without_furniture(pages)
+    styles = _Styles(pages)
+    words = _Vocabulary(pages)
+    pending: _Draft | None = None
+    for page in pages:
+        builder.check_deadline()
+        drafts = list(_drafts(page, styles))
+        if pending is not None and drafts and _continues(pending, drafts[0], page):
+            pending.page_breaks = [*(pending.page_breaks or ()), len(pending.lines)]
+            pending.lines += drafts[0].lines
+            if len(drafts) == 1:
+                continue
+            _write(pending, builder, words)
+            drafts = drafts[1:]
+        else:
+            if pending is not None:
+                _write(pending, builder, words)
+            builder.begin_page()
+        for draft in drafts[:-1]:
+            _write(draft, builder, words)
+        pending = drafts[-1] if drafts else None
+    if pending is not None:
+        _write(pending, builder, words)
+
+
+def _write(draft: _Draft, builder: DocumentBuilder, words: _Vocabulary) -> None:
+    if draft.kind is BlockKind.TABLE:
+        builder.add(draft.kind, table_text([cell.text for cell in line.cells] for line in draft.lines))
+        return
+    if draft.kind is BlockKind.CODE or draft.is_label:
+        edge = min(line.left for line in draft.lines) if draft.kind is BlockKind.CODE else None
+        builder.add(draft.kind, "\n".join(_indent(line, edge) + line.text for line in draft.lines))
+        return
+    breaks = [0, *(draft.page_breaks or ()), len(draft.lines)]
+    texts = [line.text for line in draft.lines]
+    parts = [words.joined(texts[first:last]) for first, last in pairwise(breaks)]
+    # A word may be divided across pages too; its end then stays with its beginning.
+    for index in range(len(parts) - 1):
+        parts[index], parts[index + 1] = words.mend(parts[index], parts[index + 1])
+    if draft.kind is BlockKind.LIST_ITEM:
+        parts[0] = without_bullet(parts[0])
+    builder.add_across_pages(draft.kind, parts, draft.level)
+
+
+def _indent(line: Line, edge: float | None) -> str:
+    """The spaces that a line of code begins with; a monospaced character is about 0.6 em wide."""
+    return "" if edge is None else " " * round((line.left - edge) / (0.6 * line.size))
+
+
+def _without_furniture(pages: list[Page]) -> list[Page]:
+    """The pages without running headers and footers and without page numbers.
+
+    Furniture stands at the page's edge, apart from the text and no larger than it; a header's words, numbers
+    aside, come back at the same place on at least three pages, or count the pages. The lines of a table of
+    contents go too: they repeat the headings and say nothing.
+    """
+    body_size = _body_size(pages)
+    edges = [_edge_lines(page, body_size) for page in pages]
+    places = Counter(key for lines in edges for key in {_furniture_key(line) for line in lines})
+
+    offsets = Counter(
+        offset for page, lines in zip(pages, edges, strict=True) for offset in _number_offsets(page, lines)
+    )
+
+    def is_furniture(line: Line, page: Page) -> bool:
+        repeated = places[_furniture_key(line)] >= _REPEATED_ON_PAGES
+        counted = any(offsets[offset] >= _REPEATED_ON_PAGES for offset in _number_offsets(page, [line]))
+        return repeated or counted or _PAGE_NUMBER.fullmatch(line.text) is not None
+
+    cleaned = []
+    for page, lines in zip(pages, edges, strict=True):
+        removed = {id(line) for line in lines if is_furniture(line, page)}
+        kept = [line for line in page.lines if id(line) not in removed and not is_contents_entry(line.text)]
+        cleaned.append(replace(page, lines=kept))
+    return cleaned
+
+
+def _number_offsets(page: Page, lines: Iterable[Line]) -> set[int]:
+    """How far the numbers that begin or end these lines are ahead of the page's: a page number's constant lead."""
+    numbers = (number for line in lines for number in _OUTER_NUMBER.findall(line.text))
+    return {int(number) - page.number for number in numbers}
+
+
+def _edge_lines(page: Page, body_size: float) -> list[Line]:
+    """The lines at the page's top and bottom that stand apart from its text."""
+    downwards = sorted(page.lines, key=lambda line: -line.bottom)
+    heights = [(page.height - line.top, page.height - line.bottom) for line in downwards]
+    top = _edge_stacks(heights, page.height * _MARGIN, body_size)
+    upwards = downwards[::-1]
+    bottom = _edge_stacks([(line.bottom, line.top) for line in upwards], page.height * _MARGIN, body_size)
+    small = body_size * _HEADING_RATIO
+    return [line for line in (*downwards[:top], *upwards[:bottom]) if line.size <= small]
+
+
+def _edge_stacks(extents: list[tuple[float, float]], margin: float, gap: float) -> int:
+    """How many lines, counted from the edge, make up at most two stacks that end within the margin.
+
+    Each extent is a line's distance from the edge, near and far side. A stack ends where the next line is at
+    least `gap` away; one that reaches out of the margin is the page's text.
+    """
+    counted = 0
+    stacks = 0
+    reached = 0.0
+    for index, (near, far) in enumerate(extents):
+        if index and near - reached >= gap:
+            counted = index
+            stacks += 1
+        reached = max(reached, far)
+        if stacks == 2 or reached > margin:
+            return counted
+    return len(extents)
+
+
+def _furniture_key(line: Line) -> tuple[str, int]:
+    return _DIGITS.sub("#", line.text), round(line.bottom / _POSITION_TOLERANCE)
+
+
+def _body_size(pages: Iterable[Page]) -> float:
+    """The size in which most characters are set."""
+    weights: Counter[float] = Counter()
+    for page in pages:
+        for line in page.lines:
+            weights[line.size] += len(line.text)
+    return weights.most_common(1)[0][0] if weights else 0.0
+
+
+class _Styles:
+    """The document's typography: its text size, and which larger sizes are headings of which level."""
+
+    def __init__(self, pages: list[Page]) -> None:
+        self.body_size = _body_size(pages)
+        weights: Counter[bool] = Counter()
+        sizes = set()
+        for page in pages:
+            for line in page.lines:
+                weights[line.bold] += len(line.text)
+                if self._is_large(line):
+                    sizes.add(line.size)
+        self._bold_is_special = weights[True] < weights[False]
+        self._levels = {size: level for level, size in enumerate(sorted(sizes, reverse=True), start=1)}
+
+    def heading_level(self, line: Line, stands_alone: bool) -> int:
+        """The line's heading level by size, else by weight or wording when it stands alone; 0 for text."""
+        if self._is_large(line):
+            return min(self._levels[line.size], _DEEPEST_HEADING)
+        if not stands_alone or line.size < self.body_size * 0.95 or line.cells:
+            return 0
+        below = len(self._levels)
+        worded = heading_level(line.text)
+        if worded:
+            return min(below + worded, _DEEPEST_HEADING)
+        short = len(line.text) <= 60 and line.text[-1] not in "。.，,；;：:"
+        if line.bold and self._bold_is_special and short and not is_list_item(line.text):
+            return min(below + 2, _DEEPEST_HEADING)
+        return 0
+
+    def _is_large(self, line: Line) -> bool:
+        return (
+            line.size >= self.body_size * _HEADING_RATIO
+            and len(line.text) <= _LONGEST_HEADING
+            and sum(char.isalpha() for char in line.text) > 1
+        )
+
+
+def _drafts(page: Page, styles: _Styles) -> Iterator[_Draft]:
+    """The page's blocks, column by column; a figure's lettering, wherever it stands in the figure, is one."""
+    pending: _Draft | None = None
+    for column in _columns(page.lines):
+        for draft in _column_drafts(column, styles):
+            if pending is not None and pending.is_label and draft.is_label:
+                pending.lines += draft.lines
+                continue
+            if pending is not None:
+                yield pending
+            pending = draft
+    if pending is not None:
+        yield pending
+
+
+def _columns(lines: list[Line]) -> list[list[Line]]:
+    """Runs of lines that go down the page; a jump upwards opens the next column."""
+    columns: list[list[Line]] = []
+    for line in lines:
+        if not columns or line.bottom > columns[-1][-1].top:
+            columns.append([])
+        columns[-1].append(line)
+    return columns
+
+
+def _column_drafts(lines: list[Line], styles: _Styles) -> Iterator[_Draft]:
+    margin = max(line.right for line in [line for line in lines if not line.cells] or lines)
+    leadings = _leadings(lines)
+    draft: _Draft | None = None
+    for index, line in enumerate(lines):
+        previous = lines[index - 1] if index else None
+        following = lines[index + 1] if index + 1 < len(lines) else None
+        leading = leadings.get(line.size, _USUAL_LEADING * line.size)
+        gap_above = previous is None or not _is_next(previous, line, leading)
+        gap_below = following is None or not _is_next(line, following, leading)
+        ends_short = line.right < margin - 2 * line.size
+        in_table = any(near is not None and line.is_row_with(near) for near in (previous, following))
+        alone = gap_above and (gap_below or ends_short)
+        isolated = not (
+            (previous is not None and _runs_into(previous, line, leading, margin))
+            or (following is not None and _runs_into(line, following, leading, margin))
+        )
+        fresh = _Draft(BlockKind.TABLE, [line]) if in_table else _classify(line, styles, alone, isolated)
+        if draft is not None and previous is not None:
+            if _belongs(draft, fresh, previous, line, margin, gap_above):
+                draft.lines.append(line)
+                continue
+            yield draft
+        draft = fresh
+    if draft is not None:
+        yield draft
+
+
+def _is_next(upper: Line, lower: Line, leading: float) -> bool:
+    """Whether a line stands at a paragraph's distance below another one."""
+    return 0.3 * lower.size < upper.bottom - lower.bottom <= leading * _GAP
+
+
+def _runs_into(upper: Line, lower: Line, leading: float, margin: float) -> bool:
+    """Whether two lines look like running text."""
+    near = upper.size == lower.size and _is_next(upper, lower, leading)
+    return near and not _was_broken_early(upper, lower, margin)
+
+
+def _classify(line: Line, styles: _Styles, stands_alone: bool, isolated: bool) -> _Draft:
+    level = styles.heading_level(line, stands_alone)
+    if level:
+        return _Draft(BlockKind.HEADING, [line], level)
+    if line.monospaced and not is_bulleted(line.text):
+        return _Draft(BlockKind.CODE, [line])
+    if is_caption(line.text) and (stands_alone or line.size < styles.body_size):
+        return _Draft(BlockKind.CAPTION, [line])
+    if is_list_item(line.text):
+        return _Draft(BlockKind.LIST_ITEM, [line], 1)
+    small = isolated and line.size <= styles.body_size * _LABEL_RATIO
+    if small and len(line.text) <= _LONGEST_LABEL and line.text[-1] not in _SENTENCE_END:
+        return _Draft(BlockKind.CAPTION, [line], is_label=True)
+    return _Draft(BlockKind.PARAGRAPH, [line])
+
+
+def _belongs(draft: _Draft, fresh: _Draft, previous: Line, line: Line, margin: float, gap_above: bool) -> bool:
+    """Whether the line, which alone would be `fresh`, goes on with the block in the making."""
+    if draft.kind is BlockKind.HEADING:
+        close = previous.bottom - line.bottom < 1.6 * line.size and line.size == previous.size
+        aligned = abs(line.left - previous.left) < line.size or _share_centre(line, previous)
+        same = fresh.kind is BlockKind.HEADING and fresh.level == draft.level
+        return same and close and aligned and not heading_level(line.text) and not _NUMBERED.match(line.text)
+    if draft.kind in {BlockKind.TABLE, BlockKind.CODE}:
+        return fresh.kind is draft.kind
+    if draft.is_label:
+        return fresh.is_label
+    # The last line of a small-print paragraph is as short as a label.
+    if fresh.is_label:
+        return not gap_above and line.size == previous.size
+    if gap_above or fresh.kind is not BlockKind.PARAGRAPH or abs(line.size - previous.size) > 0.1 * previous.size:
+        return False
+    if _HYPHEN_END.search(previous.text):
+        return True
+    if len(draft.lines) == 1 and previous.left - line.left > _DEEPEST_INDENT * line.size:
+        return False
+    hanging = draft.kind is BlockKind.LIST_ITEM and len(draft.lines) == 1
+    if line.left > previous.left + 0.8 * line.size and not hanging:
+        return False
+    return not _was_broken_early(previous, line, margin)
+
+
+def _share_centre(line: Line, other: Line) -> bool:
+    return abs(line.left + line.right - other.left - other.right) < 2 * line.size
+
+
+def _was_broken_early(previous: Line, line: Line, margin: float) -> bool:
+    """Whether the next line's first word would have fitted on the line before, so that its end was meant."""
+    word = line.text[:1] if is_cjk(line.text[0]) else line.text.split(" ", 1)[0]
+    width = sum(_advance(char) for char in word) * line.size
+    space = 0 if is_cjk(word[0]) else 0.3 * line.size
+    # Two characters that may not part (a full stop at a line's head) take a neighbour along.
+    allowance = 1.2 * line.size if is_cjk(word[0]) else 0.5 * line.size
+    return previous.right + space + width + allowance < margin
+
+
+def _leadings(lines: list[Line]) -> dict[float, float]:
+    """For each size the usual distance between a paragraph's lines; the smallest common one, as gaps only widen it."""
+    steps: defaultdict[float, list[float]] = defaultdict(list)
+    for upper, lower in pairwise(lines):
+        step = upper.bottom - lower.bottom
+        if upper.size == lower.size and 0.9 * upper.size < step < 2.2 * upper.size:
+            steps[upper.size].append(step)
+    return {size: _smallest_common(sorted(values)) for size, values in steps.items()}
+
+
+def _smallest_common(values: list[float]) -> float:
+    groups = [list(group) for _, group in groupby(values, key=round)]
+    return next(group[-1] for group in groups if len(group) * 5 >= len(values))
+
+
+def _continues(pending: _Draft, first: _Draft, page: Page) -> bool:
+    """Whether a page's first block goes on with the last one of the page before."""
+    if first.kind is not BlockKind.PARAGRAPH or pending.kind not in {BlockKind.PARAGRAPH, BlockKind.LIST_ITEM}:
+        return False
+    last, line = pending.lines[-1], first.lines[0]
+    if abs(last.size - line.size) > 0.1 * last.size or last.text[-1] in _SENTENCE_END:
+        return False
+    if pending.kind is BlockKind.LIST_ITEM and line.left < pending.lines[0].left - 0.5 * line.size:
+        return False
+    column = _columns(page.lines)[0]
+    indented = line.left > min(other.left for other in column) + 0.8 * line.size
+    return line.text[0].islower() or not indented or pending.kind is BlockKind.LIST_ITEM
+
+
+class _Vocabulary:
+    """The document's words, to tell `photo-` + `synthesis` from `well-` + `known`."""
+
+    def __init__(self, pages: Iterable[Page]) -> None:
+        self._words = {
+            word.lower() for page in pages for line in page.lines for word in _WORDS.findall(line.text.rstrip("-"))
+        }
+
+    def joined(self, lines: list[str]) -> str:
+        """Lines as running text, divided words mended."""
+        text = lines[0]
+        for line in lines[1:]:
+            text = self._join(text, line)
+        return text
+
+    def mend(self, before: str, after: str) -> tuple[str, str]:
+        """Two texts of which the first may end in a divided word, with the word's end moved to its beginning."""
+        end = _WORD_START.match(after)
+        if end is None or not _HYPHEN_END.search(before) or not after[0].islower():
+            return before, after
+        return self._join(before, end.group()), after[end.end() :].lstrip()
+
+    def _join(self, before: str, after: str) -> str:
+        end, start = _HYPHEN_END.search(before), _WORD_START.match(after)
+        # Divided capitals (`OP-` + `TIONAL`) are told from pairs (`TCP-` + `IP`) by the whole word elsewhere.
+        capitals = end and start and (end.group(1) + start.group()).lower() in self._words
+        if end is None or start is None or not (after[0].islower() or capitals):
+            # `CO-` + `2`, `1990-` + `1995`, `Jean-` + `Luc`: the hyphen is the text's own.
+            glued = _OWN_HYPHEN.search(before) is not None and after[:1].isalnum()
+            return before + after if glued else join_lines(before, after)
+        whole = (end.group(1) + start.group()).lower()
+        hyphenated = f"{end.group(1)}-{start.group()}".lower()
+        if hyphenated in self._words and whole not in self._words:
+            return before + after
+        return before[:-1] + after
+
+
+def _advance(char: str) -> float:
+    """About how far a character moves on, in ems."""
+    if is_cjk(char):
+        return 1.0
+    if char in " .,;:'|!()[]ijltfI":
+        return 0.29
+    return 0.66 if char.isupper() or char in "mwMW%@" else 0.52

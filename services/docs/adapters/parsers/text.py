@@ -1,0 +1,93 @@
+"""Plain text: paragraphs by blank lines, wrapped lines joined, headings and lists by their wording."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+from unicodedata import east_asian_width
+
+from services.docs.adapters.parsers.builder import DocumentBuilder
+from services.docs.adapters.parsers.encoding import read_text
+from services.docs.adapters.parsers.outline import heading_level, is_list_item, without_bullet
+from services.docs.values.parsed_document import BlockKind
+from services.language.normalization import normalize
+from services.language.scripts import is_cjk, join_lines
+
+_UNDERLINE = re.compile(r"={3,}|-{3,}")
+_PARAGRAPH_GAP = re.compile(r"\n[ \t]*\n+")
+# Narrower lines than these are verse, dialogue or a table rather than prose broken by an editor.
+_NARROWEST_WRAP = 50
+_WIDEST_WRAP = 132
+
+
+class TextParser:
+    """Text without markup; its pages are none."""
+
+    def parse(self, path: Path, builder: DocumentBuilder) -> None:
+        """Write the blocks of the file at `path`."""
+        # Normalizing comes first, but it takes indents' meaning no further than this parser does: none.
+        source = normalize(read_text(path, builder).expandtabs(4))
+        for paragraph in _PARAGRAPH_GAP.split(source):
+            self._write([line.strip() for line in paragraph.split("\n")], builder)
+
+    def _write(self, lines: list[str], builder: DocumentBuilder) -> None:
+        if len(lines) == 2 and _UNDERLINE.fullmatch(lines[1]) and len(lines[0]) <= 120:
+            builder.add(BlockKind.HEADING, lines[0], 1 if lines[1][0] == "=" else 2)
+            return
+        level = heading_level(lines[0])
+        if level:
+            builder.add(BlockKind.HEADING, lines[0], level)
+            lines = lines[1:]
+        for block in _blocks(lines):
+            if is_list_item(block[0]):
+                builder.add(BlockKind.LIST_ITEM, without_bullet(_unwrap(block)), 1)
+            else:
+                builder.add(BlockKind.PARAGRAPH, _unwrap(block))
+
+
+def _blocks(lines: list[str]) -> list[list[str]]:
+    """Lines split before each list item; what follows an item belongs to it."""
+    blocks: list[list[str]] = []
+    for line in lines:
+        if not blocks or is_list_item(line):
+            blocks.append([line])
+        else:
+            blocks[-1].append(line)
+    return blocks
+
+
+def _unwrap(lines: list[str]) -> str:
+    """The lines joined to running text when an editor broke them at a margin, else as they are."""
+    if len(lines) > 1 and _is_hard_wrapped(lines):
+        text = lines[0]
+        for line in lines[1:]:
+            text = join_lines(text, line)
+        return text
+    return "\n".join(lines)
+
+
+def _is_hard_wrapped(lines: list[str]) -> bool:
+    """Whether each line is so long that the next line's first word would not have fitted on it.
+
+    That is what greedy filling leaves, and what verse, addresses and one-sentence lines do not.
+    """
+    widths = [_width(line) for line in lines]
+    margin = max(widths)
+    if not _NARROWEST_WRAP <= margin <= _WIDEST_WRAP:
+        return False
+    return all(
+        width + _width(_first_word(following)) + 1 > margin - 1
+        for width, (_, following) in zip(widths, pairwise(lines), strict=False)
+    )
+
+
+def _first_word(line: str) -> str:
+    if line and is_cjk(line[0]):
+        return line[:2]
+    return line.split(" ", 1)[0]
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: two for a wide character."""
+    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)

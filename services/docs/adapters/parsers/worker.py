@@ -1,0 +1,101 @@
+"""The one entry to the parsers, made for a spawned worker process.
+
+Importing this module is cheap: a parser, and with it the library that it needs, is imported when the first
+file of its format arrives, so the service's own process never loads one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import resource
+from pathlib import Path
+from typing import cast
+
+from services.docs.adapters.parsers.builder import DocumentBuilder, Parser
+from services.docs.domain.indexing.chunking import chunk
+from services.docs.domain.upload.sniffing import (
+    DOCX,
+    HEAD_BYTES,
+    HTML,
+    MARKDOWN,
+    PDF,
+    PPTX,
+    TEXT,
+    check_content,
+    unsupported,
+)
+from services.docs.values.parsed_document import (
+    Chunk,
+    ChunkSettings,
+    ParsedDocument,
+    ParseError,
+    ParseLimits,
+    ParseReason,
+)
+
+# media type → module and class
+_PARSERS = {
+    TEXT: ("services.docs.adapters.parsers.text", "TextParser"),
+    MARKDOWN: ("services.docs.adapters.parsers.markdown", "MarkdownParser"),
+    HTML: ("services.docs.adapters.parsers.html", "HtmlParser"),
+    PDF: ("services.docs.adapters.parsers.pdf", "PdfParser"),
+    PPTX: ("services.docs.adapters.parsers.pptx", "PptxParser"),
+    DOCX: ("services.docs.adapters.parsers.docx", "DocxParser"),
+}
+
+
+def prepare_worker(memory_bytes: int) -> None:
+    """Initializer of a worker process: bound the memory that hostile files can make it take."""
+    pages_in_use = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    in_use = pages_in_use * resource.getpagesize()
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = in_use + memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
+def parse(path: Path, media_type: str, limits: ParseLimits | None = None) -> ParsedDocument:
+    """Read the file at `path`, whose content must be of `media_type`.
+
+    Blocking and CPU-bound: run it in a worker process, with a timeout somewhat above `limits.seconds`. Raises
+    `ParseError` for every fault of the file; anything else that escapes is a fault of ours.
+    """
+    limits = limits or ParseLimits()
+    parser = _parser(media_type)
+    _check_size(path, limits)
+    with path.open("rb") as file:
+        check_content(file.read(HEAD_BYTES), media_type)
+    builder = DocumentBuilder(limits)
+    try:
+        parser.parse(path, builder)
+        return builder.finish()
+    except MemoryError as error:
+        raise ParseError(
+            ParseReason.OUT_OF_MEMORY, "the file needs more memory than a file may take: upload it in parts"
+        ) from error
+
+
+def parse_and_chunk(
+    path: Path, media_type: str, limits: ParseLimits | None = None, settings: ChunkSettings | None = None
+) -> tuple[ParsedDocument, list[Chunk]]:
+    """`parse`, then `chunk`, in one trip to the worker process."""
+    parsed = parse(path, media_type, limits)
+    return parsed, chunk(parsed, settings)
+
+
+def _parser(media_type: str) -> Parser:
+    if media_type not in _PARSERS:
+        raise unsupported(media_type)
+    module, name = _PARSERS[media_type]
+    return cast(Parser, getattr(importlib.import_module(module), name)())
+
+
+def _check_size(path: Path, limits: ParseLimits) -> None:
+    size = path.stat().st_size
+    if size == 0:
+        raise ParseError(ParseReason.EMPTY_FILE, "the file is empty")
+    if size > limits.file_bytes:
+        raise ParseError(
+            ParseReason.FILE_TOO_LARGE,
+            f"the file has {size:,} bytes; at most {limits.file_bytes:,} are read",
+            {"limit": str(limits.file_bytes), "found": str(size)},
+        )

@@ -1,0 +1,161 @@
+"""Durable jobs on pgqueuer, in the same database as the rows that they are about."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TypeAlias, cast
+
+import asyncpg
+from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder
+from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver, Driver
+from pgqueuer.domain.settings import DBSettings
+from pgqueuer.errors import RetryRequested
+from pgqueuer.executors import DatabaseRetryEntrypointExecutor
+from pgqueuer.models import Job as QueuedJob
+from pgqueuer.qm import QueueManager
+from pgqueuer.queries import Queries
+from pgqueuer.types import Channel
+
+from services.docs.ports import Handler, RetryLater
+from services.docs.values.document import Job, JobKind
+
+CHANNEL = "docs_jobs"
+
+# A retried job is not announced, so this bounds how late it may be; a poll costs a few short queries.
+_POLL_SECONDS = 1.0
+_RESTART_SECONDS = 1.0
+# The listener, the dequeuing, and the heartbeats beside them.
+_CONNECTIONS = 4
+
+Connection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PgQueuerSettings:
+    """How jobs are taken on.
+
+    `workers` run at once in this process. A worker that was not heard of for `heartbeat` seconds is taken for dead,
+    and its job is given to another. A job that raises unforeseen errors is tried `attempts` times, first after
+    `first_retry` seconds, then kept aside (`failed` in pgqueuer's table) for a person to look at.
+    """
+
+    schema: str = "docs"
+    workers: int = 2
+    heartbeat: float = 15.0
+    attempts: int = 10
+    first_retry: float = 1.0
+
+
+class PgQueuerJobQueue:
+    """Jobs in pgqueuer's tables, which `stores/migrations` makes."""
+
+    def __init__(self, dsn: str, settings: PgQueuerSettings | None = None) -> None:
+        self._dsn = dsn
+        self._settings = settings or PgQueuerSettings()
+        self._names = DBSettings(db_schema=self._settings.schema, channel=Channel(CHANNEL))
+
+    async def enqueue(self, job: Job, delay: float = 0.0) -> None:
+        connection = await asyncpg.connect(self._dsn)
+        try:
+            await self.enqueue_in(connection, job, delay)
+        finally:
+            await connection.close()
+
+    async def enqueue_in(self, connection: Connection, job: Job, delay: float = 0.0) -> None:
+        """The same within the transaction that `connection` is in."""
+        await self._queries(AsyncpgDriver(cast(asyncpg.Connection, connection))).enqueue(
+            job.kind.value,
+            _payload(job),
+            execute_after=timedelta(seconds=delay),
+            dedupe_key=f"{job.kind}:{job.document_id}:{job.generation}",
+            on_conflict="skip",
+        )
+
+    async def work(self, handler: Handler) -> None:
+        """Runs jobs until cancelled, through lost connections."""
+        while True:
+            try:
+                await self._work(handler)
+            except Exception:
+                logger.exception("the job queue stopped; it starts again")
+            await asyncio.sleep(_RESTART_SECONDS)
+
+    async def _work(self, handler: Handler) -> None:
+        async with asyncpg.create_pool(
+            self._dsn,
+            min_size=1,
+            max_size=_CONNECTIONS,
+            server_settings={"application_name": "tiku-docs-jobs"},
+        ) as pool:
+            manager = QueueManager(self._queries(AsyncpgPoolDriver(pool)), Channel(CHANNEL))
+            stopping = asyncio.Event()
+            for kind in JobKind:
+                manager.entrypoint(
+                    kind.value,
+                    # The default drops a failed job without a word.
+                    on_failure="hold",
+                    executor_factory=partial(
+                        DatabaseRetryEntrypointExecutor,
+                        max_attempts=self._settings.attempts,
+                        initial_delay=timedelta(seconds=self._settings.first_retry),
+                    ),
+                )(partial(_run, handler, stopping))
+            running = asyncio.create_task(
+                manager.run(
+                    dequeue_timeout=timedelta(seconds=_POLL_SECONDS),
+                    batch_size=1,
+                    max_concurrent_tasks=max(2, self._settings.workers),
+                    heartbeat_timeout=timedelta(seconds=self._settings.heartbeat),
+                    shutdown_on_listener_failure=True,
+                )
+            )
+            try:
+                # Cancelling the manager would mark its jobs as cancelled, and nobody would finish them.
+                await asyncio.shield(running)
+            finally:
+                stopping.set()
+                manager.shutdown.set()
+                with contextlib.suppress(Exception):
+                    await running
+
+    def _queries(self, driver: Driver) -> Queries:
+        return Queries(
+            driver,
+            qbe=QueryBuilderEnvironment(self._names),
+            qbq=QueryQueueBuilder(self._names),
+            qbs=QuerySchedulerBuilder(self._names),
+        )
+
+
+async def _run(handler: Handler, stopping: asyncio.Event, queued: QueuedJob) -> None:
+    """Runs a job as a task of its own, so that a stop of the service can end it and hand it back."""
+    task = asyncio.ensure_future(handler(_job(queued)))
+    stop = asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise RetryRequested(timedelta(0), "the service is stopping")
+        await task
+    except RetryLater as later:
+        raise RetryRequested(timedelta(seconds=later.delay), str(later)) from later
+    finally:
+        for pending in (task, stop):
+            pending.cancel()
+        await asyncio.wait((task, stop))
+
+
+def _payload(job: Job) -> bytes:
+    return json.dumps([job.document_id, job.owner, job.generation]).encode()
+
+
+def _job(queued: QueuedJob) -> Job:
+    document_id, owner, generation = json.loads(queued.payload or b"[]")
+    return Job(JobKind(queued.entrypoint), document_id, owner, generation)

@@ -1,0 +1,1 @@
+"""What the docs service decides, apart from any server, store or library."""

@@ -1,0 +1,1 @@
+"""Listing, watching, reading and deleting documents."""

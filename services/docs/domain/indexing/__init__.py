@@ -1,0 +1,1 @@
+"""Turning a stored file into indexed chunks."""

@@ -1,0 +1,224 @@
+"""What a file is, told from its first bytes; its name only decides between formats that look alike."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from pathlib import PurePath
+
+from services.docs.values.parsed_document import ParseError, ParseReason
+
+HEAD_BYTES = 64 * 1024
+"""How much of a file `sniff` wants to see; less works when the file is smaller."""
+
+TEXT = "text/plain"
+MARKDOWN = "text/markdown"
+HTML = "text/html"
+PDF = "application/pdf"
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+ZIP = "application/zip"
+OLE = "application/x-ole-storage"
+"""A compound file: an Office file of before 2007, or a newer one under a password."""
+EMPTY = "application/x-empty"
+BINARY = "application/octet-stream"
+
+SUPPORTED = (TEXT, MARKDOWN, HTML, PDF, DOCX, PPTX)
+TEXT_FAMILY = frozenset({TEXT, MARKDOWN, HTML})
+
+_MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"II*\0", "image/tiff"),
+    (b"MM\0*", "image/tiff"),
+    (b"\x1f\x8b", "application/gzip"),
+    (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
+    (b"Rar!\x1a\x07", "application/vnd.rar"),
+    (b"BZh", "application/x-bzip2"),
+    (b"\xfd7zXZ\0", "application/x-xz"),
+    (b"{\\rtf", "application/rtf"),
+    (b"ID3", "audio/mpeg"),
+    (b"OggS", "audio/ogg"),
+    (b"\x7fELF", "application/x-executable"),
+    (b"MZ\x90\0", "application/x-executable"),
+    (b"%!PS", "application/postscript"),
+    (b"SQLite format 3\0", "application/vnd.sqlite3"),
+)
+_OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
+# A local file header is 30 bytes, then the name; the folder of the main part tells the format.
+_OFFICE_FOLDER = re.compile(rb"PK\x03\x04.{26}(word|ppt|xl)/", re.DOTALL)
+_OFFICE_FOLDERS = {b"word": DOCX, b"ppt": PPTX, b"xl": XLSX}
+_OPEN_DOCUMENT = re.compile(rb"PK\x03\x04.{26}mimetype(application/[a-z0-9.+-]+)", re.DOTALL)
+_PDF_REACH = 1024
+
+_HTML_START = re.compile(
+    r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|article|main)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_XML_START = re.compile(r"\s*<\?xml\b")
+_MARKDOWN_HEADING = re.compile(r"^#{1,6} \S", re.MULTILINE)
+_MARKDOWN_MARK = re.compile(r"^(?:```|[-*] \S|\|.*\|$|> \S)|\*\*\S.*?\S\*\*|\[[^\]\n]+\]\([^)\s]+\)", re.MULTILINE)
+
+_BY_SUFFIX = {
+    ".txt": TEXT,
+    ".text": TEXT,
+    ".md": MARKDOWN,
+    ".markdown": MARKDOWN,
+    ".html": HTML,
+    ".htm": HTML,
+    ".xhtml": HTML,
+    ".pdf": PDF,
+    ".docx": DOCX,
+    ".pptx": PPTX,
+    ".xlsx": XLSX,
+}
+_OFFICE_SUFFIXES = frozenset({".docx", ".pptx", ".xlsx"})
+_BOMS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+)
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_UNINFORMATIVE = frozenset({"", BINARY, "application/unknown", "binary/octet-stream", "multipart/form-data"})
+
+
+def sniff(head: bytes, name: str = "") -> str:
+    """The media type of a file that begins with `head` (ideally `HEAD_BYTES`) and is called `name`.
+
+    Unknown binary content is `application/octet-stream`, no content at all `application/x-empty`. The name
+    decides only between plain text, Markdown and HTML without a document type, and for an Office archive
+    whose main part lies beyond `head`.
+    """
+    if not head:
+        return EMPTY
+    suffix = PurePath(name).suffix.lower()
+    if head.startswith(b"PK\x03\x04"):
+        return _sniff_archive(head, suffix)
+    if head.startswith((b"PK\x05\x06", b"PK\x07\x08")):
+        return ZIP
+    if head.startswith(_OLE_MAGIC):
+        return OLE
+    for magic, media_type in _MAGIC:
+        if head.startswith(magic):
+            return media_type
+    if head[:4] == b"RIFF":
+        return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(head[8:12], "video/x-msvideo")
+    if head[4:8] == b"ftyp":
+        return "video/mp4"
+    if head.lstrip(b"\xef\xbb\xbf\0 \t\r\n").startswith(b"%PDF-"):
+        return PDF
+    text = _as_text(head)
+    if text is None:
+        return PDF if b"%PDF-" in head[:_PDF_REACH] else BINARY
+    return _sniff_text(text, suffix)
+
+
+def admitted_media_type(head: bytes, name: str, declared: str = "") -> str:
+    """The media type of an upload that can be parsed; one of `SUPPORTED`.
+
+    `declared` is the uploader's own Content-Type, if any. Raises `ParseError` with EMPTY_FILE,
+    ENCRYPTED_FILE, UNSUPPORTED_MEDIA_TYPE, or MEDIA_TYPE_MISMATCH when the name or the declared type promises
+    another format than the content holds.
+    """
+    found = sniff(head, name)
+    if found == EMPTY:
+        raise ParseError(ParseReason.EMPTY_FILE, "the file is empty")
+    suffix = PurePath(name).suffix.lower()
+    if found == OLE:
+        raise _compound_file(head, suffix)
+    promised = _BY_SUFFIX.get(suffix, "")
+    if promised and not _agree(promised, found):
+        raise _mismatch(f"its name ends in {suffix}", found, promised)
+    declared = declared.partition(";")[0].strip().lower()
+    if declared not in _UNINFORMATIVE and declared in SUPPORTED and not _agree(declared, found):
+        raise _mismatch(f"it was sent as {declared}", found, declared)
+    if found not in SUPPORTED:
+        raise unsupported(found)
+    return found
+
+
+def check_content(head: bytes, media_type: str) -> None:
+    """Raise `ParseError` when content that begins with `head` is not of the supported `media_type`."""
+    if media_type not in SUPPORTED:
+        raise unsupported(media_type)
+    suffix = next(suffix for suffix, known in _BY_SUFFIX.items() if known == media_type)
+    found = sniff(head, suffix)
+    if found == OLE:
+        raise _compound_file(head, suffix)
+    if found != EMPTY and not _agree(media_type, found):
+        raise _mismatch(f"it was stored as {media_type}", found, media_type)
+
+
+def unsupported(media_type: str) -> ParseError:
+    """The refusal of a media type that no parser reads."""
+    return ParseError(
+        ParseReason.UNSUPPORTED_MEDIA_TYPE,
+        f"files of type {media_type} cannot be read: send text, Markdown, HTML, PDF, PPTX or DOCX",
+        {"media_type": media_type},
+    )
+
+
+def _mismatch(claim: str, found: str, promised: str) -> ParseError:
+    return ParseError(
+        ParseReason.MEDIA_TYPE_MISMATCH,
+        f"the file's content is {found} although {claim}",
+        {"media_type": found, "promised": promised},
+    )
+
+
+def _compound_file(head: bytes, suffix: str) -> ParseError:
+    if suffix in _OFFICE_SUFFIXES or _ENCRYPTED_PACKAGE in head:
+        return ParseError(
+            ParseReason.ENCRYPTED_FILE,
+            "the Office file is protected by a password: remove it and upload the file again",
+        )
+    return ParseError(
+        ParseReason.UNSUPPORTED_MEDIA_TYPE,
+        "Office files of before 2007 (.doc, .ppt, .xls) cannot be read: save the file as DOCX, PPTX or PDF",
+        {"media_type": OLE},
+    )
+
+
+def _agree(first: str, second: str) -> bool:
+    return first == second or {first, second} <= TEXT_FAMILY
+
+
+def _sniff_archive(head: bytes, suffix: str) -> str:
+    open_document = _OPEN_DOCUMENT.match(head)
+    if open_document:
+        return open_document.group(1).decode("ascii")
+    folder = _OFFICE_FOLDER.search(head)
+    if folder:
+        return _OFFICE_FOLDERS[folder.group(1)]
+    if suffix in _OFFICE_SUFFIXES and b"[Content_Types].xml" in head:
+        return _BY_SUFFIX[suffix]
+    return ZIP
+
+
+def _as_text(head: bytes) -> str | None:
+    """The head decoded well enough to look at its first words, or None when it is no text."""
+    for mark, encoding in _BOMS:
+        if head.startswith(mark):
+            return head[len(mark) :].decode(encoding, errors="replace")
+    controls = len(_CONTROL.findall(head))
+    if b"\0" in head or controls > len(head) // 100:
+        return None
+    return head.decode("utf-8", errors="replace")
+
+
+def _sniff_text(text: str, suffix: str) -> str:
+    if _HTML_START.match(text):
+        return HTML
+    named = _BY_SUFFIX.get(suffix, "")
+    if named in TEXT_FAMILY:
+        return named
+    if _XML_START.match(text):
+        return "application/xml"
+    if not suffix and _MARKDOWN_HEADING.search(text) and _MARKDOWN_MARK.search(text):
+        return MARKDOWN
+    return TEXT

@@ -1,0 +1,141 @@
+"""Upload: bytes go straight into the object store, and a row is kept once all of them are there."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from services.docs.domain.upload.naming import checked_name
+from services.docs.domain.upload.sniffing import HEAD_BYTES, SUPPORTED, admitted_media_type, sniff
+from services.docs.ports import DocumentStore, ObjectStore
+from services.docs.values.document import Document, DocumentKind, object_key
+from services.docs.values.parsed_document import ParseError, ParseReason
+from services.kit import ids
+from services.kit.errors import FieldViolation, InvalidArgument, TikuError
+
+UPLOADS = "uploads"
+# hashlib lets go of the GIL, so that big parts are worth a thread; for small ones the trip costs more.
+_HASH_IN_THREAD_BYTES = 128 * 1024
+
+
+class Uploader:
+    """Takes files in. An upload that fails in any way leaves neither row nor object."""
+
+    def __init__(self, store: DocumentStore, objects: ObjectStore, *, max_bytes: int) -> None:
+        self._store = store
+        self._objects = objects
+        self._max_bytes = max_bytes
+
+    async def upload(
+        self, owner: str, name: str, kind: DocumentKind, chunks: AsyncIterator[bytes], *, parse: bool
+    ) -> Document:
+        """Stores a file and returns its row; with `parse`, its job is queued.
+
+        Raises InvalidArgument for a name that is not allowed, an empty or over-large file, and, where the kind is
+        MATERIAL or `parse` is asked for, content that cannot be parsed or is not what the name promises.
+        """
+        name = checked_name(name)
+        must_parse = parse or kind is DocumentKind.MATERIAL
+        intake = _Intake(name, self._max_bytes, must_parse=must_parse)
+        document_id = ids.new_id()
+        temporary = f"{UPLOADS}/{self._store.instance}.{document_id}"
+        try:
+            await self._objects.put(temporary, intake.through(chunks))
+            now = datetime.now(UTC)
+            document = Document(
+                document_id=document_id,
+                owner=owner,
+                name=name,
+                kind=kind,
+                media_type=intake.media_type,
+                size_bytes=intake.size,
+                sha256=intake.sha256,
+                create_time=now,
+                update_time=now,
+            )
+            return await self._keep(document, temporary, parse=parse)
+        except BaseException:
+            await asyncio.shield(self._discard(temporary))
+            raise
+
+    async def _keep(self, document: Document, temporary: str, *, parse: bool) -> Document:
+        # The row comes first and unseen: whatever happens from here on, something knows of the object.
+        async with self._store.guard(f"object:{document.sha256}"):
+            await self._store.add(document)
+            try:
+                await self._objects.move(temporary, object_key(document.sha256))
+                return await self._store.confirm(document.document_id, parse=parse)
+            except BaseException:
+                await asyncio.shield(self._store.doom(document.document_id))
+                raise
+
+    async def _discard(self, temporary: str) -> None:
+        with suppress(TikuError):
+            await self._objects.delete(temporary)
+
+
+class _Intake:
+    """What is learned of a file while it passes."""
+
+    def __init__(self, name: str, max_bytes: int, *, must_parse: bool) -> None:
+        self._name = name
+        self._max_bytes = max_bytes
+        self._must_parse = must_parse
+        self._hash = hashlib.sha256()
+        self._head = bytearray()
+        self.size = 0
+        self.media_type = ""
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    async def through(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The same bytes, counted, hashed and sniffed; raises as soon as the file is known to be refused."""
+        async for chunk in chunks:
+            if not chunk:
+                continue
+            self.size += len(chunk)
+            if self.size > self._max_bytes:
+                raise _refused(
+                    ParseReason.FILE_TOO_LARGE,
+                    f"the file has more than the {self._max_bytes:,} bytes that an upload may have",
+                    {"limit": str(self._max_bytes)},
+                )
+            if len(chunk) >= _HASH_IN_THREAD_BYTES:
+                await asyncio.to_thread(self._hash.update, chunk)
+            else:
+                self._hash.update(chunk)
+            if not self.media_type:
+                self._head += chunk[: HEAD_BYTES - len(self._head)]
+                if len(self._head) >= HEAD_BYTES:
+                    await self._sniff()
+            yield chunk
+        if not self.size:
+            raise _refused(ParseReason.EMPTY_FILE, "the file is empty")
+        if not self.media_type:
+            await self._sniff()
+
+    async def _sniff(self) -> None:
+        head = bytes(self._head)
+        self._head.clear()
+        if not self._must_parse:
+            self.media_type = await asyncio.to_thread(sniff, head, self._name)
+            return
+        try:
+            self.media_type = await asyncio.to_thread(admitted_media_type, head, self._name)
+        except ParseError as error:
+            metadata = {**error.metadata, "supported": ", ".join(SUPPORTED)}
+            raise _refused(error.reason, error.message, metadata) from error
+
+
+def _refused(reason: ParseReason, message: str, metadata: dict[str, str] | None = None) -> InvalidArgument:
+    return InvalidArgument(
+        f"The file was not stored: {message}.",
+        reason=reason.value,
+        metadata=metadata,
+        violations=[FieldViolation("chunk", message)],
+    )

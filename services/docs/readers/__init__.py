@@ -1,1 +1,0 @@
-"""Readers: a file to text and chunks, away from the event loop."""

@@ -1,0 +1,74 @@
+"""The llm service as a language model that writes JSON."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from typing import Any
+
+import grpc
+import msgspec
+from google.protobuf import json_format
+
+from services.exercises.values.chat import ChatEnd, ChatTask, TokenUsage
+from services.kit.rpc_errors import from_rpc_error
+from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
+
+_ROLES = {"system": llm_pb2.ROLE_SYSTEM, "user": llm_pb2.ROLE_USER, "assistant": llm_pb2.ROLE_ASSISTANT}
+
+
+class LlmChatModel:
+    """`ports.ChatModel` over LlmService.StreamChat."""
+
+    def __init__(self, stub: llm_pb2_grpc.LlmServiceStub, timeout: float) -> None:
+        self._stub = stub
+        self._timeout = timeout
+
+    @asynccontextmanager
+    async def stream(self, task: ChatTask) -> AsyncIterator[AsyncIterator[str | ChatEnd]]:
+        """See `ports.ChatModel`."""
+        call = self._stub.StreamChat(_request(task), timeout=self._timeout)
+        try:
+            yield _read(call)
+        finally:
+            call.cancel()
+
+
+async def _read(call: Any) -> AsyncGenerator[str | ChatEnd, None]:
+    try:
+        async for response in call:
+            if response.HasField("delta"):
+                yield response.delta.text
+            elif response.HasField("finish"):
+                finish = response.finish
+                yield ChatEnd(
+                    model=finish.model,
+                    usage=TokenUsage(finish.usage.prompt_tokens, finish.usage.completion_tokens),
+                    cut=finish.finish_reason == llm_pb2.FINISH_REASON_LENGTH,
+                )
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc_error(error) from error
+
+
+def _request(task: ChatTask) -> llm_pb2.StreamChatRequest:
+    options = llm_pb2.ChatOptions(
+        temperature=task.temperature,
+        max_tokens=task.max_tokens,
+        structured_output=_output(task.schema_name, msgspec.json.encode(task.schema)),
+    )
+    if task.seed is not None:
+        options.seed = task.seed
+    return llm_pb2.StreamChatRequest(
+        model=task.model,
+        messages=[llm_pb2.ChatMessage(role=_ROLES[turn.role], content=turn.content) for turn in task.turns],
+        options=options,
+    )
+
+
+@lru_cache(maxsize=64)
+def _output(name: str, schema: bytes) -> llm_pb2.StructuredOutput:
+    """A schema as the contract says it; there are as many as kinds of tasks, and to build one takes a while."""
+    output = llm_pb2.StructuredOutput(name=name)
+    json_format.Parse(schema, output.json_schema)
+    return output

@@ -1,0 +1,45 @@
+"""The retrieval service as a library of indexed documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import grpc
+
+from services.exercises.values.question import Passage
+from services.kit.rpc_errors import from_rpc_error
+from tiku.retrieval.v1 import retrieval_pb2, retrieval_pb2_grpc
+
+RETRIED = ("tiku.retrieval.v1.RetrievalService/Retrieve",)
+"""Methods that a channel to the retrieval service may send again: those that change nothing when repeated."""
+
+
+class RetrievalLibrary:
+    """`ports.Library` over RetrievalService.Retrieve."""
+
+    def __init__(self, stub: retrieval_pb2_grpc.RetrievalServiceStub, timeout: float) -> None:
+        self._stub = stub
+        self._timeout = timeout
+
+    async def passages(self, document_ids: Sequence[str], topic: str, limit: int) -> list[Passage]:
+        """See `ports.Library`."""
+        request = retrieval_pb2.RetrieveRequest(
+            query=topic, filter=retrieval_pb2.Filter(document_ids=document_ids), limit=limit
+        )
+        try:
+            response = await self._stub.Retrieve(request, timeout=self._timeout)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from error
+        return [
+            Passage(
+                text=hit.chunk.text,
+                start=hit.chunk.start,
+                page=hit.chunk.page,
+                document_id=hit.chunk.document_id,
+                document_name=hit.chunk.document_name,
+                chunk_id=hit.chunk.chunk_id,
+                page_starts=tuple(hit.chunk.page_starts),
+                heading_path=tuple(hit.chunk.heading_path),
+            )
+            for hit in response.hits
+        ]

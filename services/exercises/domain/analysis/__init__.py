@@ -1,0 +1,1 @@
+"""What a material teaches."""

@@ -1,0 +1,1 @@
+"""Questions made without a model."""

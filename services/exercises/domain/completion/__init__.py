@@ -1,0 +1,1 @@
+"""Asking a model for one JSON object and reading it as it comes."""

@@ -1,0 +1,1 @@
+"""Making an exercise: material, requests to a model, drafts, checks."""

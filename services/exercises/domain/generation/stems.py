@@ -1,0 +1,105 @@
+"""What a question is about and what it asks for.
+
+Words that only ask are set aside, and so is the topic of the whole document. A question for a cause, a purpose or an
+effect wants a sentence that gives one; small models ask so about any sentence that names the thing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from services.exercises.domain.text.standalone import stands_alone
+from services.exercises.values.question import Passage, Source
+from services.language.detection import CHINESE
+from services.language.folding import flatten, fold
+from services.language.scripts import is_han
+from services.language.words import units
+
+_CONTEXT = 120
+"""Characters before a quote that opens with a pronoun, in which its subject is named."""
+_ASKING_ZH = re.compile(
+    r"原理|机制|过程|作用|意义|特点|特征|影响|内容|方式|方法|原因|结果|主要|重要性?|情况|关系|定义|含义|概念|什么|哪[些个种一项类里]?|多少"
+    r"|几|如何|怎样|怎么样?|为什么|为何|请|简述|说明|解释|描述|列举|下列|关于|说法|正确|错误|多选|单选|句话|材料|我们|人们"
+    r"|进行|可以|能够?|应该|不同|[的是有吗呢了在和与对中里上下这那它其之以由从把被使让及或也都]"
+)
+_ASKING_WORDS = """
+    what which who whom whose when where why how many much main major purpo role impor funct happe descr expla meani
+    defin term calle name state sente tell tells mean means kind kinds type types featu chara effec cause reaso resul
+    proce princ use used uses choos apply list give short brief answe quest follo corre proper someth thing things way
+    ways part parts idea ideas topic subje one two does did
+"""
+_ASKING_EN = frozenset(_ASKING_WORDS.split())
+_ASKS_FOR_DEFINITION = re.compile(
+    r"什么是|是什么[？?。]?$|含义|定义|指的?是什么|什么叫|是指什么|\b(?:what (?:is|are)|define|meant by|definition)\b",
+    re.IGNORECASE,
+)
+_DEFINES = re.compile(
+    r"是指|指的是|叫做?|称为|：|是一[种个类门项]"
+    r"|\b(?:is|are) (?:an?|the|any)\b|\b(?:called|means?|refers? to|known as)\b",
+    re.IGNORECASE,
+)
+_ASKED_FOR: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = (
+    (  # A cause
+        re.compile(r"为什么|为何|原因|\bwhy\b|\breasons?\b|\b(?:what|which) causes?\b|\bcause of\b", re.IGNORECASE),
+        re.compile(
+            r"因|由于|所以|使|让|导致|引起|造成|为了|才|于是|从而|以免|否则|靠|决定|取决|推动"
+            r"|\b(?:as|due|so|thus|hence|if|when|too|led|lets?|only|why)\b"
+            r"|\b(?:because|since|therefore|owing|thanks|caus|reason|result|lead|mak|made|depend|otherwise|mean|without"
+            r"|enough|need|prevent|keep|allow|driv)\w*",
+            re.IGNORECASE,
+        ),
+    ),
+    (  # A purpose
+        re.compile(r"作用|功能|用途|\bfunctions?\b|\broles?\b|\bpurposes?\b|\bused for\b", re.IGNORECASE),
+        re.compile(
+            r"使|让|把|将|能|可以|用[来于作]|为|帮助|提供|供|调|保|促|输|吸收|带|起|产生|影响|净|蓄|减|增|防|控制|维持|支撑|合成|分解"
+            r"|\b(?:to|for|so|lets?|acts?|role|use[ds]?|using)\b"
+            r"|\b(?:help|allow|enabl|serv|function|work|mak|made|produc|carr|transport|mov|absorb|catch|captur|collect|stor"
+            r"|control|regulat|protect|releas|split|reflect|fix|join|provid|keep|hold|giv|turn|convert|driv|power|reduc"
+            r"|rais|pass|pump|bring|suppl|support|prevent|clos|open|build|break)\w*",
+            re.IGNORECASE,
+        ),
+    ),
+    (  # An effect
+        re.compile(r"影响|意义|后果|\beffects?\b|\bimpacts?\b|\bconsequences?\b|\bsignificance\b", re.IGNORECASE),
+        re.compile(
+            r"使|让|导致|引起|造成|因此|因为|所以|从而|影响|会|越|改变|增|减|下降|上升|升高|降低|缩|扩|促|保证|维持|带|塑造|形成|能|变"
+            r"|\b(?:so|thus|led|if|when|more|less|lets?|\w+er the)\b"
+            r"|\b(?:therefore|because|caus|mak|made|lead|result|affect|chang|increas|decreas|rais|lower|reduc|slow|rise|fall"
+            r"|grow|mean|without|keep|allow|releas|becom|stop|turn|form|produc|warm|cool|help|prevent|enabl)\w*",
+            re.IGNORECASE,
+        ),
+    ),
+)
+"""How a stem asks for something, and the words without which a sentence does not give it."""
+
+
+def is_answered(stem: str, quote: str) -> bool:
+    """Whether a sentence can give what a stem asks for: why, what for, with what effect. Other stems are taken."""
+    return all(given.search(quote) for asked, given in _ASKED_FOR if asked.search(stem))
+
+
+def is_vague(stem: str, source: Source, passage: Passage, language: str) -> bool:
+    """Whether nothing that a stem names, but for the topic of the whole document, has to do with the sentence that
+    answers it. What a sentence defines may be asked for by its name alone."""
+    said = flatten(source.quote)
+    if not stands_alone(said, language):
+        start = source.start - passage.start
+        said = flatten(passage.text[max(0, start - _CONTEXT) : start]) + said
+    topic = _content(passage.heading_path[0], language) if passage.heading_path else set()
+    named = _content(stem, language)
+    if any(_stands_in(unit, said) for unit in named - topic):
+        return False
+    defines = _ASKS_FOR_DEFINITION.search(stem) and _DEFINES.search(said)
+    return not (defines and any(_stands_in(unit, said[: len(said) // 2]) for unit in named))
+
+
+def _content(text: str, language: str) -> set[str]:
+    """What a text names, in units: without the words that ask."""
+    if language == CHINESE:
+        return units(_ASKING_ZH.sub(" ", text))
+    return {unit for unit in units(text) if unit not in _ASKING_EN}
+
+
+def _stands_in(unit: str, text: str) -> bool:
+    return unit in (fold(text) if is_han(unit[0]) else units(text))

@@ -1,0 +1,193 @@
+"""Grading of the objective kinds: exact, the same every time.
+
+| kind | points |
+| --- | --- |
+| single choice | all when the one right option is chosen, else none |
+| multiple choice | `max(0, right chosen - wrong chosen) / right options` of the points |
+| true/false | all or none |
+| fill in the blank | an equal share for each gap that holds an accepted answer |
+| short answer | not here: `short_answers` |
+
+Multiple choice is scored as in "right minus wrong" marking, so that choosing everything is no safe way to points. In a
+gap, case, width (NFKC), spaces, punctuation and the script of numbers (三 = 3, 二十一 = 21, 两 = 2) do not count;
+words, their order and their endings do, and so do the sign and decimal point of a number.
+
+No answer, or one of spaces only, is UNANSWERED and earns nothing. Points are rounded to two decimals.
+An answer that does not fit its question is an error that names the field, and nothing is graded.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from services.exercises.values.question import Question, QuestionKind
+from services.exercises.values.submission import Answer, Grade, RubricResult, Verdict
+from services.kit.errors import FieldViolation, InvalidArgument
+from services.language.folding import fold
+
+
+def match_answers(questions: Sequence[Question], answers: Sequence[Answer]) -> dict[str, Answer]:
+    """Answers by question id, each fitting its question; InvalidArgument names every field that does not."""
+    by_id = {question.question_id: question for question in questions}
+    matched: dict[str, Answer] = {}
+    violations: list[FieldViolation] = []
+    for index, answer in enumerate(answers):
+        path = f"answers[{index}]"
+        question = by_id.get(answer.question_id)
+        if question is None:
+            violations.append(FieldViolation(f"{path}.question_id", "must be a question of this exercise"))
+        elif answer.question_id in matched:
+            violations.append(FieldViolation(f"{path}.question_id", "must not repeat an earlier answer's"))
+        else:
+            violations.extend(_misfits(path, question, answer))
+            matched[answer.question_id] = answer
+    if violations:
+        raise InvalidArgument(
+            f"{violations[0].field} {violations[0].description}.", reason="INVALID_ANSWER", violations=violations
+        )
+    return matched
+
+
+_FIELD = {
+    QuestionKind.SINGLE_CHOICE: "option_keys",
+    QuestionKind.MULTIPLE_CHOICE: "option_keys",
+    QuestionKind.TRUE_FALSE: "truth",
+    QuestionKind.FILL_IN_THE_BLANK: "blanks",
+    QuestionKind.SHORT_ANSWER: "text",
+}
+
+
+def _misfits(path: str, question: Question, answer: Answer) -> list[FieldViolation]:
+    """Every rule that an answer breaks against its question."""
+    own = _FIELD[question.kind]
+    given = {
+        "option_keys": bool(answer.option_keys),
+        "truth": answer.truth is not None,
+        "blanks": bool(answer.blanks),
+        "text": bool(answer.text),
+    }
+    violations = [
+        FieldViolation(f"{path}.{name}", f"must not be set for a question of kind {question.kind.name}; set {own}")
+        for name, is_set in given.items()
+        if is_set and name != own
+    ]
+    keys = {option.key for option in question.options}
+    if own == "option_keys":
+        unknown = [key for key in answer.option_keys if key not in keys]
+        if unknown:
+            violations.append(FieldViolation(f"{path}.option_keys", f"must be among {', '.join(sorted(keys))}"))
+        elif len(set(answer.option_keys)) < len(answer.option_keys):
+            violations.append(FieldViolation(f"{path}.option_keys", "must not name an option twice"))
+        elif question.kind is QuestionKind.SINGLE_CHOICE and len(answer.option_keys) > 1:
+            violations.append(FieldViolation(f"{path}.option_keys", "must name one option"))
+    gaps = len(question.answer_key.blanks)
+    if own == "blanks" and answer.blanks and len(answer.blanks) != gaps:
+        violations.append(
+            FieldViolation(f"{path}.blanks", f"must hold {gaps} {'entry' if gaps == 1 else 'entries'}, one a gap")
+        )
+    return violations
+
+
+def grade(question: Question, answer: Answer | None) -> Grade:
+    """The grade of an answer to an objective question. The answer fits the question (`match_answers`)."""
+    if answer is None or not is_answered(answer):
+        return make_grade(question, 0.0, Verdict.UNANSWERED)
+    share = _share(question, answer)
+    points = round(share * question.points, 2)
+    verdict = Verdict.CORRECT if share >= 1 else Verdict.PARTIAL if points > 0 else Verdict.INCORRECT
+    return make_grade(question, points, verdict)
+
+
+def is_answered(answer: Answer) -> bool:
+    """Whether anything was answered at all."""
+    return bool(
+        answer.option_keys
+        or answer.truth is not None
+        or any(blank.strip() for blank in answer.blanks)
+        or answer.text.strip()
+    )
+
+
+def make_grade(
+    question: Question,
+    points: float | None,
+    verdict: Verdict,
+    *,
+    feedback: str = "",
+    rubric_results: tuple[RubricResult, ...] = (),
+) -> Grade:
+    """A grade that carries what its question teaches."""
+    return Grade(
+        question_id=question.question_id,
+        verdict=verdict,
+        points=points,
+        max_points=question.points,
+        answer_key=question.answer_key,
+        explanation=question.explanation,
+        source=question.source,
+        feedback=feedback,
+        rubric_results=rubric_results,
+    )
+
+
+def _share(question: Question, answer: Answer) -> float:
+    """The part of the points that an answer earns, 0 to 1."""
+    key = question.answer_key
+    match question.kind:
+        case QuestionKind.SINGLE_CHOICE:
+            return float(set(answer.option_keys) == set(key.option_keys))
+        case QuestionKind.MULTIPLE_CHOICE:
+            chosen, right = set(answer.option_keys), set(key.option_keys)
+            return max(0.0, (len(chosen & right) - len(chosen - right)) / len(right))
+        case QuestionKind.TRUE_FALSE:
+            return float(answer.truth is key.truth)
+        case QuestionKind.FILL_IN_THE_BLANK:
+            filled = zip(answer.blanks, key.blanks, strict=True)
+            return sum(accepts(accepted, text) for text, accepted in filled) / len(key.blanks)
+        case QuestionKind.SHORT_ANSWER:
+            raise ValueError("short answers are graded against their rubric")
+
+
+def accepts(accepted: Sequence[str], text: str) -> bool:
+    """Whether what was filled into a gap is one of its accepted answers."""
+    given = _comparable(text)
+    return bool(given) and any(given == _comparable(answer) for answer in accepted)
+
+
+_DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
+_UNITS = {"十": 10, "百": 100, "千": 1000}
+_MYRIADS = {"万": 10**4, "亿": 10**8}
+_HAN_NUMBER = re.compile(f"[{''.join(_DIGITS)}{''.join(_UNITS)}{''.join(_MYRIADS)}]+")
+
+
+def _comparable(text: str) -> str:
+    plain = unicodedata.normalize("NFKC", text)
+    plain = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", plain)
+    number = re.fullmatch(r"\s*([-−]?\d*\.?\d+)\s*[。.,，]?\s*", plain)
+    if number is not None:
+        # A sign and a decimal point are no punctuation.
+        return number.group(1).replace("−", "-")
+    return fold(_HAN_NUMBER.sub(lambda match: han_number(match.group()), plain)) or plain.strip()
+
+
+def han_number(text: str) -> str:
+    """A number in Chinese numerals as digits, read by place value (二十一) or digit by digit (二〇二四).
+
+    What is no number is returned as it is.
+    """
+    if all(char in _DIGITS for char in text):
+        return "".join(str(_DIGITS[char]) for char in text)
+    total = section = digit = 0
+    for char in text:
+        if char in _DIGITS:
+            digit = _DIGITS[char]
+        elif char in _UNITS:
+            section += (digit or (1 if char == "十" and section == 0 else 0)) * _UNITS[char]
+            digit = 0
+        else:
+            total = (total + section + digit) * _MYRIADS[char]
+            section = digit = 0
+    value = total + section + digit
+    return str(value) if value else text

@@ -1,0 +1,1 @@
+"""Reading study material: sentences, quotes, enumerations, statements."""

@@ -1,0 +1,65 @@
+"""What a material says and teaches: an extract of its own sentences, and an analysis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.exercises.values.question import Generator, QuestionKind, Source
+
+
+@dataclass(frozen=True, slots=True)
+class KeySentence:
+    """A central sentence on one line, and where it stands."""
+
+    text: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """What can be told about a material without a model."""
+
+    key_sentences: tuple[KeySentence, ...]
+    level: Level
+    language: str
+    carries: dict[QuestionKind, int]
+    """Questions of each kind that the material can carry."""
+
+
+class Level(StrEnum):
+    """How demanding a text is."""
+
+    BEGINNER = "beginner"
+    INTERMEDIATE = "intermediate"
+    ADVANCED = "advanced"
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What a material teaches."""
+
+    key_points: tuple[KeyPoint, ...]
+    level: Level
+    language: str
+    suggestions: tuple[Suggestion, ...]
+    generator: Generator
+    analyzed_length: int
+    """Characters that were analysed, in code points."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPoint:
+    """One thing that a material teaches, and where it says so."""
+
+    text: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """How many questions of a kind a material can carry, and why."""
+
+    kind: QuestionKind
+    count: int
+    reason: str

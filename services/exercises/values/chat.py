@@ -1,0 +1,50 @@
+"""What a model is asked and how its answer ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message to a model; `role` is `system`, `user` or `assistant`."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
+    """Tokens that a model read and wrote."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __add__(self, other: TokenUsage) -> TokenUsage:
+        return TokenUsage(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatEnd:
+    """The end of a model's answer."""
+
+    model: str
+    usage: TokenUsage
+    cut: bool = False
+    """Whether the token limit cut the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTask:
+    """What a model is asked, and the JSON Schema that its answer must match."""
+
+    turns: tuple[Turn, ...]
+    schema_name: str
+    schema: Mapping[str, Any]
+    max_tokens: int
+    temperature: float = 0.3
+    model: str = ""
+    """Empty for the default model."""
+    seed: int | None = None

@@ -1,0 +1,109 @@
+"""Embeddings from any server that speaks OpenAI's `/embeddings`.
+
+https://platform.openai.com/docs/api-reference/embeddings
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import re
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from services.llm.adapters.http import ProviderClient
+from services.llm.adapters.providers.wire import WireUsage
+from services.llm.domain import faults
+from services.llm.values.chat import Usage
+from services.llm.values.vectors import EmbedKind, Vectors
+
+_BATCH_TEXTS = 64
+_MOST_BATCHES = 4
+_MAX_BODY_BYTES = 64 << 20
+
+_E5 = re.compile(r"(^|[/_-])e5-(small|base|large)", re.IGNORECASE)
+"""The family that wants `query: ` and `passage: ` before a text (https://huggingface.co/intfloat/multilingual-e5-small)."""
+
+
+class _WireEmbedding(msgspec.Struct):
+    """One vector; base64 of float32 where the server honours `encoding_format`, numbers where it does not."""
+
+    embedding: str | list[float]
+    index: int
+
+
+class _WireEmbeddings(msgspec.Struct):
+    data: list[_WireEmbedding]
+    usage: WireUsage | None = None
+
+
+_decode = msgspec.json.Decoder(_WireEmbeddings).decode
+
+
+class OpenAiHttpEmbedder:
+    """An Embedder over HTTP; vectors are brought to unit length whatever the server sends."""
+
+    def __init__(self, client: ProviderClient, model: str) -> None:
+        self._client = client
+        self._model = model
+        self._prefixed = bool(_E5.search(model))
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return self._model
+
+    async def embed(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Vectors:
+        """One vector a text, in order, within `timeout` seconds; see the port."""
+        if self._prefixed:
+            texts = [f"{kind.value}: {text}" for text in texts]
+        deadline = asyncio.get_running_loop().time() + timeout
+        gate = asyncio.Semaphore(_MOST_BATCHES)
+
+        async def one(part: Sequence[str]) -> tuple[np.ndarray, Usage]:
+            async with gate:
+                return await self._batch(part, max(0.001, deadline - asyncio.get_running_loop().time()))
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                parts = [
+                    group.create_task(one(texts[start : start + _BATCH_TEXTS]))
+                    for start in range(0, len(texts), _BATCH_TEXTS)
+                ]
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from failures
+        rows = [part.result()[0] for part in parts]
+        if len({matrix.shape[1] for matrix in rows}) != 1:
+            raise faults.bad_response(self._client.name, "embeddings of different dimensions")
+        usage = sum((part.result()[1] for part in parts), Usage())
+        return Vectors(b"".join(matrix.tobytes() for matrix in rows), rows[0].shape[1], usage)
+
+    async def _batch(self, texts: Sequence[str], timeout: float) -> tuple[np.ndarray, Usage]:
+        body = await self._client.post_for_body(
+            "/embeddings",
+            {"model": self._model, "input": texts, "encoding_format": "base64"},
+            self._model,
+            timeout,
+            _MAX_BODY_BYTES,
+        )
+        try:
+            answer = _decode(body)
+            ordered = sorted(answer.data, key=lambda item: item.index)
+            if [item.index for item in ordered] != list(range(len(texts))):
+                raise faults.bad_response(self._client.name, "not one embedding a text")
+            matrix = np.stack([_vector(item.embedding) for item in ordered])
+        except (msgspec.DecodeError, binascii.Error, ValueError) as error:
+            raise faults.bad_response(self._client.name, error) from error
+        lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
+        if not matrix.shape[1] or not np.isfinite(lengths).all() or not lengths.all():
+            raise faults.bad_response(self._client.name, "an embedding without direction")
+        return (matrix / lengths).astype("<f4"), answer.usage.value() if answer.usage else Usage()
+
+
+def _vector(value: str | list[float]) -> np.ndarray:
+    if isinstance(value, str):
+        return np.frombuffer(base64.b64decode(value, validate=True), "<f4")
+    return np.array(value, "<f4")

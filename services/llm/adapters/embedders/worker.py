@@ -1,0 +1,84 @@
+"""The process that holds an embedding model: loads it, warms it up, embeds one batch after another.
+
+Run as `python -m services.llm.adapters.embedders.worker --parent PID --model FOLDER --threads N`, with frames on
+standard input and output. It ends when its input does, and Linux kills it when its parent dies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from typing import BinaryIO
+
+from services.kit.priority import step_back
+from services.kit.workers import die_with_parent
+from services.llm.adapters.embedders.frames import Answer, Ask, Ready, Refusal, pack, read_ask
+
+Encode = Callable[[Ask], Answer]
+
+_WARM_UP = Ask(kind="passage", texts=["A short text to warm up with.", "热身。"])
+
+
+def load(folder: str, threads: int) -> tuple[Encode, int]:
+    """The model in `folder` as a function from texts to unit vectors, and its dimension."""
+    # Here, not at the top: only this process may pay their seconds and their hundreds of megabytes, and the
+    # parent's death has to be arranged before they begin.
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    torch.set_num_threads(threads)
+    model = SentenceTransformer(folder, device="cpu", local_files_only=True)
+    model.eval()
+
+    def encode(ask: Ask) -> Answer:
+        prompt = model.prompts.get(ask.kind) or ""
+        with torch.inference_mode():
+            features = model.preprocess([prompt + text for text in ask.texts])
+            tokens = int(features["attention_mask"].sum())
+            vectors = torch.nn.functional.normalize(model(features)["sentence_embedding"].float(), dim=1)
+        return Answer(data=vectors.numpy().astype("<f4").tobytes(), tokens=tokens)
+
+    dimension = len(encode(_WARM_UP).data) // (4 * len(_WARM_UP.texts))
+    return encode, dimension
+
+
+def serve(encode: Encode, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+    """Answers every frame until the input ends; a batch that fails is refused and the next one served."""
+    while (ask := read_ask(incoming)) is not None:
+        reply: Answer | Refusal
+        try:
+            reply = encode(ask)
+        except Exception as error:
+            reply = Refusal(f"{type(error).__name__}: {error}")
+        outgoing.write(pack(reply))
+        outgoing.flush()
+
+
+def main() -> None:
+    """Parses the command line above and serves."""
+    parser = argparse.ArgumentParser(prog="tiku-embedder")
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    options = parser.parse_args()
+    die_with_parent(options.parent)
+    step_back()  # Before torch starts its threads, which inherit it.
+    # Libraries print; what they print must not land among the frames.
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as outgoing:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        try:
+            encode, dimension = load(options.model, options.threads)
+        except Exception as error:
+            outgoing.write(pack(Refusal(f"{type(error).__name__}: {error}")))
+            return
+        outgoing.write(pack(Ready(dimension)))
+        outgoing.flush()
+        serve(encode, sys.stdin.buffer, outgoing)
+
+
+if __name__ == "__main__":
+    main()

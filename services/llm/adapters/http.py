@@ -1,0 +1,106 @@
+"""One keep-alive HTTP client a provider, with deadlines and bounds on every read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from services.kit.errors import TikuError
+from services.llm.domain import faults
+
+_MAX_ERROR_BYTES = 64 * 1024
+_encode = msgspec.json.Encoder().encode
+
+
+class ProviderClient:
+    """Posts JSON to one provider and turns every failure of the way there into a fault.
+
+    Args:
+        name: what errors and logs call the provider.
+        base_url: address up to and with the version, such as `https://api.openai.com/v1`.
+        api_key: sent as a bearer token; empty for none.
+        connect_timeout: most seconds to reach the provider, however much time a request has.
+    """
+
+    def __init__(self, name: str, base_url: str, api_key: str, connect_timeout: float = 5.0) -> None:
+        self.name = name
+        self._base_url = base_url.rstrip("/")
+        self._connect_timeout = connect_timeout
+        # Compression would hold tokens back until a block is full.
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        if api_key:
+            headers["Authorization"] = f"Bearer {api_key}"
+        # How many calls run at once is decided by admission, which refuses instead of queueing unseen.
+        self._connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ttl_dns_cache=60)
+        self._session = aiohttp.ClientSession(
+            connector=self._connector,
+            headers=headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            read_bufsize=64 * 1024,
+        )
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self._session.close()
+
+    @asynccontextmanager
+    async def post(
+        self, path: str, body: Mapping[str, Any], model: str, timeout: float
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The response to a JSON request, its status known to be 200.
+
+        Leaving the block before the body's end closes the connection, which tells the provider to stop; the
+        `timeout` covers the whole exchange, reading included.
+
+        Raises:
+            TikuError: every other status and every failure of the connection, inside the block too.
+        """
+        try:
+            async with self._session.post(
+                self._base_url + path,
+                data=_encode(body),
+                # A redirect would carry the key to whoever the answer names.
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(
+                    total=timeout, sock_connect=min(timeout, self._connect_timeout), ceil_threshold=float("inf")
+                ),
+            ) as response:
+                if response.status != 200:
+                    raise faults.from_status(
+                        self.name,
+                        model,
+                        response.status,
+                        await response.content.read(_MAX_ERROR_BYTES),
+                        response.headers,
+                    )
+                yield response
+        except TikuError:
+            raise
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
+            # A container that starts again has another address: the next attempt asks for it.
+            self._connector.clear_dns_cache()
+            raise faults.unavailable(self.name, error) from error
+        except TimeoutError as error:
+            raise faults.timed_out(self.name) from error
+        except (aiohttp.InvalidURL, aiohttp.ClientResponseError) as error:
+            raise faults.bad_response(self.name, error) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise faults.unavailable(self.name, error) from error
+
+    async def post_for_body(
+        self, path: str, body: Mapping[str, Any], model: str, timeout: float, max_bytes: int
+    ) -> bytes:
+        """The whole body of a 200 response of at most `max_bytes`."""
+        async with self.post(path, body, model, timeout) as response:
+            parts: list[bytes] = []
+            size = 0
+            async for part in response.content.iter_any():
+                size += len(part)
+                if size > max_bytes:
+                    raise faults.bad_response(self.name, f"a body of more than {max_bytes} bytes")
+                parts.append(part)
+            return b"".join(parts)

@@ -1,0 +1,30 @@
+"""A Reranker without a model, for tests: the share of the query's words that a document has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.llm.values.chat import Usage
+from services.llm.values.ranking import Ranked, Ranking
+
+
+class WordOverlapReranker:
+    """Scores by shared words; ties keep the order of the request."""
+
+    def __init__(self, model: str = "word-overlap") -> None:
+        self._model = model
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return self._model
+
+    async def rerank(self, query: str, documents: Sequence[str], top_n: int, timeout: float) -> Ranking:
+        """The best documents, best first."""
+        words = set(query.lower().split())
+        scored = [
+            Ranked(index, len(words & set(document.lower().split())) / max(1, len(words)))
+            for index, document in enumerate(documents)
+        ]
+        scored.sort(key=lambda ranked: -ranked.score)
+        return Ranking(scored[: top_n or None], Usage())

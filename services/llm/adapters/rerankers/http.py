@@ -1,0 +1,82 @@
+"""Rerank over HTTP in the shape that Cohere and Jina share and llama.cpp, vLLM and Infinity serve.
+
+https://docs.cohere.com/reference/rerank, https://jina.ai/reranker
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from services.llm.adapters.http import ProviderClient
+from services.llm.domain import faults
+from services.llm.values.chat import Usage
+from services.llm.values.ranking import Ranked, Ranking
+
+_MAX_BODY_BYTES = 16 << 20
+
+
+class _WireRanked(msgspec.Struct):
+    index: int
+    relevance_score: float
+
+
+class _WireUsage(msgspec.Struct):
+    """Jina counts all tokens together; llama.cpp adds `prompt_tokens`; Cohere counts none here."""
+
+    prompt_tokens: int | None = None
+    total_tokens: int = 0
+
+
+class _WireRanking(msgspec.Struct):
+    results: list[_WireRanked]
+    usage: _WireUsage | None = None
+
+
+_decode = msgspec.json.Decoder(_WireRanking).decode
+
+
+class HttpReranker:
+    """A Reranker over HTTP."""
+
+    def __init__(self, client: ProviderClient, model: str) -> None:
+        self._client = client
+        self._model = model
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return self._model
+
+    async def rerank(self, query: str, documents: Sequence[str], top_n: int, timeout: float) -> Ranking:
+        """The best documents, best first, within `timeout` seconds; see the port."""
+        wanted = min(top_n or len(documents), len(documents))
+        body = await self._client.post_for_body(
+            "/rerank",
+            {
+                "model": self._model,
+                "query": query,
+                "documents": documents,
+                "top_n": wanted,
+                "return_documents": False,
+            },
+            self._model,
+            timeout,
+            _MAX_BODY_BYTES,
+        )
+        try:
+            answer = _decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise faults.bad_response(self._client.name, error) from error
+        scores = {item.index: item.relevance_score for item in answer.results}
+        if len(scores) != len(answer.results) or not all(
+            0 <= index < len(documents) and math.isfinite(score) for index, score in scores.items()
+        ):
+            raise faults.bad_response(self._client.name, "a ranking of documents that were not sent")
+        best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:wanted]
+        tokens = 0
+        if answer.usage is not None:
+            tokens = answer.usage.total_tokens if answer.usage.prompt_tokens is None else answer.usage.prompt_tokens
+        return Ranking([Ranked(index, score) for index, score in best], Usage(prompt_tokens=tokens))

@@ -1,0 +1,102 @@
+"""What a chat model is asked and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Who speaks in a chat message; the value is OpenAI's own word."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class FinishReason(StrEnum):
+    """Why a model stopped; the value is OpenAI's own word."""
+
+    UNKNOWN = "unknown"
+    STOP = "stop"
+    LENGTH = "length"
+    CONTENT_FILTER = "content_filter"
+
+    @classmethod
+    def of(cls, word: str | None) -> FinishReason:
+        """The reason a provider's word stands for; a word that nobody defined is UNKNOWN."""
+        try:
+            return cls(word or cls.UNKNOWN)
+        except ValueError:
+            return cls.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSchema:
+    """JSON Schema that an answer has to match, under a name that the model sees."""
+
+    name: str
+    schema: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One question to a chat model; an option that is None or empty is the provider's default."""
+
+    model: str
+    messages: Sequence[Message]
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    stop: Sequence[str] = ()
+    seed: int | None = None
+    output: OutputSchema | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that a call consumed, in the model's own tokens."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """Sum of both."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One whole answer; usage is None when the provider did not report it."""
+
+    text: str
+    reason: FinishReason
+    usage: Usage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """The next piece of an answer; never empty."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The end of a streamed answer; usage is None when the provider did not report it."""
+
+    reason: FinishReason
+    usage: Usage | None

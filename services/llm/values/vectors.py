@@ -1,0 +1,34 @@
+"""Texts as vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.llm.values.chat import Usage
+
+
+class EmbedKind(StrEnum):
+    """What a text is for; asymmetric models embed the two differently."""
+
+    QUERY = "query"
+    PASSAGE = "passage"
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Embeddings of `count` texts: float32, little-endian, row after row, each of unit length."""
+
+    data: bytes
+    dimension: int
+    usage: Usage
+
+    @property
+    def count(self) -> int:
+        """How many vectors `data` holds."""
+        return len(self.data) // (4 * self.dimension) if self.dimension else 0
+
+    def row(self, index: int) -> bytes:
+        """The bytes of one vector."""
+        width = 4 * self.dimension
+        return self.data[index * width : (index + 1) * width]

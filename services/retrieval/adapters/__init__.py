@@ -1,0 +1,1 @@
+"""What connects the domain of retrieval to servers, stores and libraries: each implements a port."""

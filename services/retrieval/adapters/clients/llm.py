@@ -1,0 +1,99 @@
+"""The llm service as embedder, reranker and chat model."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+
+import grpc
+
+from services.kit.errors import Internal
+from services.kit.rpc_errors import from_rpc_error
+from services.retrieval.values.chat import ChatFinish, Usage
+from services.retrieval.values.query import QueryEmbedding
+from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
+
+RETRIED = ("tiku.llm.v1.LlmService/Embed", "tiku.llm.v1.LlmService/Rerank")
+"""Methods that a channel to the llm service may send again: those that change nothing when repeated."""
+
+
+class LlmEmbedder:
+    """``ports.Embedder`` over ``LlmService.Embed``; ``model`` empty for the service's default."""
+
+    def __init__(self, stub: llm_pb2_grpc.LlmServiceStub, model: str = "") -> None:
+        self._stub = stub
+        self._model = model
+
+    async def embed_query(self, text: str) -> QueryEmbedding:
+        """Embed a question; see ``ports.Embedder``."""
+        response = await self._embed([text], llm_pb2.EMBED_KIND_QUERY, self._model)
+        return QueryEmbedding(response.model, list(response.embeddings[0].values))
+
+    async def embed_passages(self, texts: Sequence[str], model: str) -> list[Sequence[float]]:
+        """Embed texts to be found; see ``ports.Embedder``."""
+        response = await self._embed(texts, llm_pb2.EMBED_KIND_PASSAGE, model)
+        return [list(embedding.values) for embedding in response.embeddings]
+
+    async def _embed(
+        self, texts: Sequence[str], kind: llm_pb2.EmbedKind.ValueType, model: str
+    ) -> llm_pb2.EmbedResponse:
+        request = llm_pb2.EmbedRequest(model=model, kind=kind, texts=texts)
+        try:
+            response = await self._stub.Embed(request)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from error
+        if len(response.embeddings) != len(texts):
+            raise Internal("The embedding service returned another number of vectors than texts.")
+        return response
+
+
+class LlmReranker:
+    """``ports.Reranker`` over ``LlmService.Rerank``."""
+
+    def __init__(self, stub: llm_pb2_grpc.LlmServiceStub) -> None:
+        self._stub = stub
+
+    async def rerank(self, query: str, texts: Sequence[str]) -> list[tuple[int, float]]:
+        """Score texts against a question; see ``ports.Reranker``."""
+        request = llm_pb2.RerankRequest(query=query, documents=texts)
+        try:
+            response = await self._stub.Rerank(request)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from error
+        return [(result.index, result.score) for result in response.results if 0 <= result.index < len(texts)]
+
+
+class LlmChatModel:
+    """``ports.ChatModel`` over ``LlmService.StreamChat``; ``timeout`` seconds bound a whole answer."""
+
+    def __init__(self, stub: llm_pb2_grpc.LlmServiceStub, timeout: float) -> None:
+        self._stub = stub
+        self._timeout = timeout
+
+    async def stream(
+        self, *, system: str, user: str, model: str, max_tokens: int
+    ) -> AsyncGenerator[str | ChatFinish, None]:
+        """Yield text, then the finish; see ``ports.ChatModel``. Closing cancels the call, and it the provider's."""
+        request = llm_pb2.StreamChatRequest(
+            model=model,
+            messages=[
+                llm_pb2.ChatMessage(role=llm_pb2.ROLE_SYSTEM, content=system),
+                llm_pb2.ChatMessage(role=llm_pb2.ROLE_USER, content=user),
+            ],
+            options=llm_pb2.ChatOptions(temperature=0.0, max_tokens=max_tokens),
+        )
+        call = self._stub.StreamChat(request, timeout=self._timeout)
+        try:
+            async for response in call:
+                if response.HasField("delta"):
+                    yield response.delta.text
+                elif response.HasField("finish"):
+                    yield _finish(response.finish)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from error
+        finally:
+            call.cancel()
+
+
+def _finish(finish: llm_pb2.ChatFinish) -> ChatFinish:
+    usage = Usage(finish.usage.prompt_tokens, finish.usage.completion_tokens, finish.usage.total_tokens)
+    return ChatFinish(usage, finish.model, finish.finish_reason == llm_pb2.FINISH_REASON_LENGTH)

@@ -1,0 +1,58 @@
+"""Noticing that the model declined: the marker it was told to write, or the sentence it wrote instead."""
+
+from __future__ import annotations
+
+import re
+
+from services.retrieval.domain.answering.prompting import REFUSAL_MARKER
+
+_MARKER = re.compile(REFUSAL_MARKER.replace("_", "[_ ]"))
+_DECLINING = re.compile(
+    r"^\W*(?:(?:sorry|unfortunately)\W+)?(?:"
+    r"(?:the|these|this|none of the|no)\s+(?:given\s+|provided\s+)?(?:passages?|materials?|texts?|sources?|contexts?)\b"
+    r".{0,40}(?:\bnot\b|\bno\b|n't).{0,20}\b(?:contain|mention|provide|specif|state|say|include|answer|information|discuss)"
+    r"|(?:I|we)\s+(?:can\s?not|can't|could not|do not|don't)\b.{0,30}\b(?:answer|find|know|determine)"
+    r"|(?:抱歉|对不起)?\W*(?:根据)?(?:提供的|所给的?|给定的?|以上|上述)?(?:资料|材料|段落|文中|文章|文本|内容)(?:段落)?(?:中|里)?.{0,6}"
+    r"(?:没有|未|并未|不包含|无)(?:.{0,8})(?:提到|提及|提供|说明|包含|答案|信息|涉及)"
+    r"|(?:我)?无法(?:回答|确定|找到)"
+    r")",
+    re.IGNORECASE,
+)
+
+
+class RefusalFilter:
+    """Holds back the end of a stream while it may become the marker; stops it where the marker stands."""
+
+    def __init__(self) -> None:
+        self._held = ""
+        self.refused = False
+
+    def feed(self, text: str) -> str:
+        """Return the text that is certain not to belong to the marker; nothing after it was seen."""
+        if self.refused:
+            return ""
+        text = self._held + text
+        found = _MARKER.search(text)
+        if found:
+            self.refused = True
+            self._held = ""
+            return text[: found.start()]
+        keep = _overlap(text)
+        self._held = text[len(text) - keep :]
+        return text[: len(text) - keep]
+
+    def close(self) -> str:
+        """Return what was held back: the stream ended before it became the marker."""
+        held, self._held = self._held, ""
+        return held
+
+
+def declines(answer: str) -> bool:
+    """Say whether an answer of one or two sentences is a refusal in the model's own words."""
+    return len(answer) <= 300 and _DECLINING.match(answer) is not None
+
+
+def _overlap(text: str) -> int:
+    """Length of the longest end of ``text`` that begins the marker."""
+    folded = text[-len(REFUSAL_MARKER) :].replace(" ", "_")
+    return next((n for n in range(len(folded), 0, -1) if REFUSAL_MARKER.startswith(folded[-n:])), 0)

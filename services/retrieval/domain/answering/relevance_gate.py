@@ -1,0 +1,68 @@
+"""The relevance gate: whether the passages can hold the answer at all.
+
+Small models answer every question, so whether to ask one is decided here, from two measures of the passages:
+the best cosine, and the best share of the question's terms that one passage holds. What cosine is enough differs by
+language, and across languages, so thresholds are measured, not chosen: ``benchmarks/quality/retrieval.py`` computes
+them on one half of XQuAD and prints on the other what they refuse and what they let through.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from services.language.terms import Script, coverage, script_of, terms
+from services.retrieval.values.calibration import Calibration, Calibrations
+from services.retrieval.values.chunk import Hit, embedding_model
+
+# Without a calibration only words can speak: at 0.33, 2 % of the answerable questions of XQuAD are refused.
+_LEAST_COVERAGE = 0.33
+
+
+class RelevanceGate:
+    """Decides whether passages may answer a question; ``threshold``, when given, replaces every calibrated one."""
+
+    def __init__(self, calibrations: Calibrations, threshold: float | None = None) -> None:
+        self._calibrations = calibrations
+        self._threshold = threshold
+
+    def passes(self, question: str, hits: Sequence[Hit]) -> bool:
+        """Return whether any measure speaks for the passages; False when there are none."""
+        return self.margin(question, hits) >= 0
+
+    def margin(self, question: str, hits: Sequence[Hit]) -> float:
+        """Return by how much the best relevance exceeds its threshold; minus infinity without passages.
+
+        The best cosine and the best coverage may come from different passages: an answer may draw on several.
+        """
+        asked = terms(question)
+        script = script_of(question)
+        scripts = [script_of(hit.chunk.text) for hit in hits]
+        covered = max(
+            (
+                coverage(asked, terms(hit.chunk.text))
+                for hit, of_hit in zip(hits, scripts, strict=True)
+                if of_hit == script
+            ),
+            default=None,
+        )
+        calibration = self._calibration(embedding_model(hits))
+        if calibration is None:
+            if not hits:
+                return -math.inf
+            # Across scripts nothing speaks against the passages, and the model is left to judge them.
+            return math.inf if covered is None else covered - _LEAST_COVERAGE
+        margins = [-math.inf]
+        for hit, of_hit in zip(hits, scripts, strict=True):
+            score = hit.similarity if hit.similarity is not None else 0.0
+            if of_hit == script and covered is not None:
+                score += calibration.weight * covered
+            margins.append(score - calibration.thresholds[script, of_hit])
+        return max(margins)
+
+    def _calibration(self, model: str) -> Calibration | None:
+        known = self._calibrations.of(model)
+        if self._threshold is None:
+            return known
+        pairs: list[tuple[Script, Script]] = [("latin", "latin"), ("zh", "zh"), ("zh", "latin"), ("latin", "zh")]
+        return Calibration(known.weight if known else 0.0, dict.fromkeys(pairs, self._threshold), {}, {})

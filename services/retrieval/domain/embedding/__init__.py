@@ -1,0 +1,1 @@
+"""Placing texts in the vector space of a model."""

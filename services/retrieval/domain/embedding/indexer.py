@@ -1,0 +1,97 @@
+"""Storing chunks: what is refused before anything is written."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from services.kit.errors import FieldViolation, InvalidArgument
+from services.retrieval.domain.embedding.centering import Centring
+from services.retrieval.ports import VectorStore
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk
+
+_YIELD_EVERY = 16  # chunks checked between two turns of the loop; about 1 ms of arithmetic at 384 dimensions
+
+
+class Indexer:
+    """Checks chunks as a whole, then stores them: a request with one bad chunk writes nothing."""
+
+    def __init__(self, store: VectorStore, centring: Centring) -> None:
+        self._store = store
+        self._centring = centring
+
+    async def index(self, model: str, owner: str, chunks: Sequence[EmbeddedChunk]) -> int:
+        """Store ``chunks`` with vectors of ``model`` and return how many are stored.
+
+        Raises InvalidArgument naming each field that breaks a rule (the first 16 of them).
+        """
+        await self._check(chunks)
+        await self._store.upsert(self._centring.space(model), owner, await self._centre(model, chunks))
+        return len(chunks)
+
+    async def delete_document(self, owner: str, document_id: str) -> None:
+        """Remove every chunk of a document; one that is not there is no error."""
+        await self._store.delete_document(owner, document_id)
+
+    async def _centre(self, model: str, chunks: Sequence[EmbeddedChunk]) -> list[EmbeddedChunk]:
+        centred: list[EmbeddedChunk] = []
+        for position, embedded in enumerate(chunks):
+            vector = self._centring.passage(model, embedded.chunk.text, embedded.vector)
+            centred.append(EmbeddedChunk(embedded.chunk, vector))
+            if position % _YIELD_EVERY == _YIELD_EVERY - 1:
+                await asyncio.sleep(0)
+        return centred
+
+    async def _check(self, chunks: Sequence[EmbeddedChunk]) -> None:
+        violations: list[FieldViolation] = []
+        dimension = len(chunks[0].vector) if chunks else 0
+        seen: set[str] = set()
+        for position, embedded in enumerate(chunks):
+            violations += _violations(f"chunks[{position}]", embedded, dimension, seen)
+            if len(violations) >= 16:
+                break
+            if position % _YIELD_EVERY == _YIELD_EVERY - 1:
+                await asyncio.sleep(0)
+        if not chunks:
+            violations.append(FieldViolation("chunks", "must hold at least one chunk"))
+        if violations:
+            raise InvalidArgument(f"{violations[0].field} {violations[0].description}.", violations=violations[:16])
+
+
+def _violations(field: str, embedded: EmbeddedChunk, dimension: int, seen: set[str]) -> list[FieldViolation]:
+    chunk, vector = embedded.chunk, embedded.vector
+    found: list[FieldViolation] = []
+    if chunk.end - chunk.start != len(chunk.text):
+        found.append(
+            FieldViolation(
+                f"{field}.chunk.end",
+                f"must be start plus the {len(chunk.text)} code points of text, because text is that slice",
+            )
+        )
+    if chunk.page_starts and not _are_page_starts(chunk):
+        found.append(
+            FieldViolation(
+                f"{field}.chunk.page_starts",
+                "must be in order, after start and before end, and empty when page is 0",
+            )
+        )
+    if chunk.chunk_id in seen:
+        found.append(FieldViolation(f"{field}.chunk.chunk_id", "must be unique in the request"))
+    seen.add(chunk.chunk_id)
+    if len(vector) != dimension:
+        found.append(
+            FieldViolation(f"{field}.vector", f"must have {dimension} components like the first, not {len(vector)}")
+        )
+    square = math.fsum(x * x for x in vector)
+    if not math.isfinite(square) or square == 0.0:
+        # A zero vector has no direction, so no cosine; NaN would poison every comparison.
+        found.append(FieldViolation(f"{field}.vector", "must be finite and not all zero"))
+    return found
+
+
+def _are_page_starts(chunk: Chunk) -> bool:
+    starts = chunk.page_starts
+    in_order = all(before <= after for before, after in pairwise(starts))
+    return chunk.page > 0 and in_order and chunk.start < starts[0] and starts[-1] < chunk.end

@@ -1,0 +1,42 @@
+"""What is known of one embedding model: where its vectors lie, and what its cosines mean. Measured, not chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.language.terms import Script
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The figures of one embedding model.
+
+    ``questions`` and ``passages`` are the mean vectors of texts in a script, and may be empty. Relevance is
+    ``cosine + weight * coverage`` where question and passage share a script; across scripts terms do not match, so
+    it is the cosine alone. ``thresholds`` maps (question's script, passage's script) to the least relevance that
+    passes. ``support`` is the least cosine, across scripts, of a statement and a sentence that says the same.
+    """
+
+    weight: float
+    thresholds: Mapping[tuple[Script, Script], float]
+    questions: Mapping[Script, Vector]
+    passages: Mapping[Script, Vector]
+    support: float | None = None
+
+
+class Calibrations:
+    """Calibrations by the name of their model."""
+
+    def __init__(self, by_name: Mapping[str, Calibration]) -> None:
+        self._by_name = dict(by_name)
+
+    def of(self, model: str) -> Calibration | None:
+        """Return what is known of a model whose name holds a known one ("intfloat/multilingual-e5-small")."""
+        name = model.lower()
+        return next((calibration for key, calibration in self._by_name.items() if key in name), None)
