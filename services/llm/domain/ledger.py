@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, auto
 
-from services.llm.values.chat import Usage
+from services.llm.values.chat import TokenUsage
 
 
 class Outcome(Enum):
@@ -26,7 +26,7 @@ class Tally:
     calls: int = 0
     failed: int = 0
     cancelled: int = 0
-    tokens: Usage = field(default_factory=Usage)
+    tokens: TokenUsage = field(default_factory=TokenUsage)
 
 
 class Ledger:
@@ -36,8 +36,8 @@ class Ledger:
         self.since = datetime.now(UTC)
         self._tallies: dict[tuple[str, str], Tally] = {}
 
-    def record(self, provider: str, model: str, outcome: Outcome, tokens: Usage) -> None:
-        """Adds one call that ended."""
+    def record(self, provider: str, model: str, outcome: Outcome, tokens: TokenUsage) -> None:
+        """Add one call that ended."""
         before = self._tallies.get((provider, model)) or Tally(provider, model)
         self._tallies[provider, model] = Tally(
             provider,
@@ -49,5 +49,5 @@ class Ledger:
         )
 
     def tallies(self) -> list[Tally]:
-        """One entry a provider and model, ordered by both."""
+        """Return one entry a provider and model, ordered by both."""
         return [self._tallies[key] for key in sorted(self._tallies)]

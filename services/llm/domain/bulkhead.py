@@ -12,38 +12,38 @@ _SMOOTHING = 0.2
 """Weight of the newest call in the average time of a call."""
 
 
-class Admission:
-    """A bounded number of slots with a bounded line in front, first come, first served.
+class Bulkhead:
+    """A bounded number of slots with a bounded queue in front, first come, first served.
 
-    A full line refuses at once and says when to come back, instead of growing.
+    A full queue refuses at once and says when to come back, instead of growing.
 
     Args:
         provider: what errors call it.
         slots: calls that run at once.
-        line: calls that may wait for a slot.
-        patience: most seconds that a call waits, however much time it has.
+        max_waiting: calls that may wait for a slot.
+        max_wait_seconds: longest that a call waits, however much time it has.
     """
 
-    def __init__(self, provider: str, slots: int, line: int, patience: float) -> None:
+    def __init__(self, provider: str, slots: int, *, max_waiting: int, max_wait_seconds: float) -> None:
         self._provider = provider
         self._slots = slots
-        self._line = line
-        self._patience = patience
+        self._max_waiting = max_waiting
+        self._max_wait_seconds = max_wait_seconds
         self._semaphore = asyncio.Semaphore(slots)
         self._waiting = 0
         self._typical_seconds = 1.0
 
     @property
     def waiting(self) -> int:
-        """Calls in line now."""
+        """The calls that wait now."""
         return self._waiting
 
     @asynccontextmanager
     async def slot(self, timeout: float) -> AsyncIterator[None]:
-        """Holds a slot while the block runs, after a wait of at most `timeout` seconds.
+        """Hold a slot while the block runs, after a wait of at most `timeout` seconds.
 
         Raises:
-            ResourceExhausted: the line is full or no slot came free in time.
+            ResourceExhausted: the queue is full or no slot came free in time.
         """
         await self._acquire(timeout)
         loop = asyncio.get_running_loop()
@@ -55,11 +55,11 @@ class Admission:
             self._typical_seconds += _SMOOTHING * (loop.time() - started - self._typical_seconds)
 
     async def _acquire(self, timeout: float) -> None:
-        if self._semaphore.locked() and self._waiting >= self._line:
+        if self._semaphore.locked() and self._waiting >= self._max_waiting:
             raise self._busy()
         self._waiting += 1
         try:
-            async with asyncio.timeout(min(timeout, self._patience)):
+            async with asyncio.timeout(min(timeout, self._max_wait_seconds)):
                 await self._semaphore.acquire()
         except TimeoutError as error:
             raise self._busy() from error
@@ -67,5 +67,5 @@ class Admission:
             self._waiting -= 1
 
     def _busy(self) -> Exception:
-        """The refusal, with the time in which everyone now in line should have had a turn."""
+        """Return the refusal, with the time in which everyone who waits now should have had a turn."""
         return faults.busy(self._provider, max(0.1, self._typical_seconds * (self._waiting + 1) / self._slots))

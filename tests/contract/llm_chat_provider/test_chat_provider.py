@@ -12,16 +12,26 @@ import pytest
 
 from services.kit.errors import TikuError
 from services.llm.adapters.http import ProviderClient
-from services.llm.adapters.providers.fake import FakeProvider, Turn
+from services.llm.adapters.providers.fake import FakeChatProvider, FakeTurn
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
 from services.llm.adapters.providers.openai_sdk import OpenAiSdkProvider
 from services.llm.domain import faults
 from services.llm.ports import ChatProvider
-from services.llm.values.chat import Completion, Delta, Finish, FinishReason, Message, OutputSchema, Prompt, Role, Usage
+from services.llm.values.chat import (
+    ChatFinish,
+    ChatMessage,
+    ChatRequest,
+    Completion,
+    FinishReason,
+    OutputSchema,
+    Role,
+    TextDelta,
+    TokenUsage,
+)
 from tests.fakes.openai_server import Script, ScriptedProvider
 
 TOKENS = ("Photo", "synthesis", " 光合", "作用", " ends", ".")
-PROMPT = Prompt(model="scripted", messages=(Message(Role.USER, "What is it?"),))
+PROMPT = ChatRequest(model="scripted", messages=(ChatMessage(Role.USER, "What is it?"),))
 
 
 @dataclass
@@ -55,12 +65,9 @@ async def wired(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
 
 async def _adapter(name: str, base_url: str, stack: AsyncExitStack, key: str = "sk-test") -> ChatProvider:
     if name == "http":
-        client = ProviderClient("scripted", base_url, key)
-        stack.push_async_callback(client.close)
+        client = await stack.enter_async_context(ProviderClient.open("scripted", base_url, key))
         return OpenAiHttpProvider(client)
-    sdk = await asyncio.to_thread(OpenAiSdkProvider, "scripted", base_url, key)
-    stack.push_async_callback(sdk.close)
-    return sdk
+    return await stack.enter_async_context(OpenAiSdkProvider.open("scripted", base_url, key))
 
 
 async def _left(server: ScriptedProvider) -> tuple[int, float]:
@@ -69,7 +76,7 @@ async def _left(server: ScriptedProvider) -> tuple[int, float]:
 
 
 def _fake_bench() -> Bench:
-    fake = FakeProvider()
+    fake = FakeChatProvider()
 
     def script(script: Script) -> None:
         error = None
@@ -79,11 +86,11 @@ def _fake_bench() -> Bench:
         elif script.cut_at is not None:
             error, at = faults.unavailable("scripted", "cut"), script.cut_at
         fake.turns.append(
-            Turn(
+            FakeTurn(
                 tokens=script.tokens,
                 pace=script.pace,
                 reason=FinishReason.of(script.finish_reason),
-                usage=Usage(3, len(script.tokens)) if script.usage else None,
+                usage=TokenUsage(3, len(script.tokens)) if script.usage else None,
                 error=error,
                 error_at=at,
                 hang_at=script.hang_at,
@@ -96,7 +103,9 @@ def _fake_bench() -> Bench:
     return Bench(fake, script, left)
 
 
-async def _collect(provider: ChatProvider, prompt: Prompt = PROMPT, timeout: float = 5) -> list[Delta | Finish]:
+async def _collect(
+    provider: ChatProvider, prompt: ChatRequest = PROMPT, timeout: float = 5
+) -> list[TextDelta | ChatFinish]:
     async with aclosing(provider.stream(prompt, timeout)) as stream:
         return [event async for event in stream]
 
@@ -104,14 +113,14 @@ async def _collect(provider: ChatProvider, prompt: Prompt = PROMPT, timeout: flo
 async def test_complete_returns_the_whole_answer(bench: Bench) -> None:
     bench.script(Script(tokens=TOKENS))
     answer = await bench.provider.complete(PROMPT, 5)
-    assert answer == Completion("".join(TOKENS), FinishReason.STOP, Usage(3, len(TOKENS)))
+    assert answer == Completion("".join(TOKENS), FinishReason.STOP, TokenUsage(3, len(TOKENS)))
 
 
 async def test_stream_gives_each_token_and_one_finish(bench: Bench) -> None:
     bench.script(Script(tokens=TOKENS))
     assert await _collect(bench.provider) == [
-        *(Delta(token) for token in TOKENS),
-        Finish(FinishReason.STOP, Usage(3, len(TOKENS))),
+        *(TextDelta(token) for token in TOKENS),
+        ChatFinish(FinishReason.STOP, TokenUsage(3, len(TOKENS))),
     ]
 
 
@@ -119,11 +128,11 @@ async def test_stream_gives_each_token_and_one_finish(bench: Bench) -> None:
 async def test_what_is_not_reported_is_none_or_unknown(bench: Bench, streamed: bool) -> None:
     bench.script(Script(finish_reason="length", usage=False))
     answer = (await _collect(bench.provider))[-1] if streamed else await bench.provider.complete(PROMPT, 5)
-    assert isinstance(answer, Finish | Completion)
+    assert isinstance(answer, ChatFinish | Completion)
     assert (answer.reason, answer.usage) == (FinishReason.LENGTH, None)
     bench.script(Script(finish_reason="tool_calls"))
     answer = (await _collect(bench.provider))[-1] if streamed else await bench.provider.complete(PROMPT, 5)
-    assert isinstance(answer, Finish | Completion)
+    assert isinstance(answer, ChatFinish | Completion)
     assert answer.reason is FinishReason.UNKNOWN
 
 
@@ -138,7 +147,7 @@ async def test_cancelling_at_any_token_stops_the_provider_at_once(bench: Bench, 
             if position == 0:
                 reached.set()
             async for event in stream:
-                assert isinstance(event, Delta)
+                assert isinstance(event, TextDelta)
                 seen.append(event.text)
                 if len(seen) == position:
                     reached.set()
@@ -258,13 +267,13 @@ async def test_a_rate_limit_says_when_to_come_back(wired: Bench, value: str, sec
 @pytest.mark.parametrize("position", [0, 1, len(TOKENS)])
 async def test_a_cut_connection_is_unavailable_after_what_came(bench: Bench, position: int) -> None:
     bench.script(Script(tokens=TOKENS, cut_at=position, pace=0.005))
-    seen: list[Delta | Finish] = []
+    seen: list[TextDelta | ChatFinish] = []
     with pytest.raises(TikuError) as caught:
         async with aclosing(bench.provider.stream(PROMPT, 5)) as stream:
             async for event in stream:
                 seen.append(event)
     assert caught.value.reason == "PROVIDER_UNAVAILABLE"
-    assert seen == [Delta(token) for token in TOKENS[:position]]
+    assert seen == [TextDelta(token) for token in TOKENS[:position]]
 
 
 async def test_an_end_without_a_finish_is_unavailable(wired: Bench) -> None:
@@ -280,7 +289,7 @@ async def test_done_without_a_finish_is_an_end_whose_reason_is_unknown() -> None
         server = await stack.enter_async_context(ScriptedProvider())
         provider = await _adapter("http", server.base_url, stack)
         server.answer(Script(tokens=TOKENS, finish_reason=None, usage=False))
-        assert (await _collect(provider))[-1] == Finish(FinishReason.UNKNOWN, None)
+        assert (await _collect(provider))[-1] == ChatFinish(FinishReason.UNKNOWN, None)
 
 
 async def test_an_answer_is_not_held_up_by_a_body_that_does_not_end() -> None:
@@ -290,7 +299,7 @@ async def test_an_answer_is_not_held_up_by_a_body_that_does_not_end() -> None:
         provider = await _adapter("http", server.base_url, stack)
         server.answer(Script(tokens=TOKENS, linger=30))
         started = time.monotonic()
-        assert (await _collect(provider))[-1] == Finish(FinishReason.STOP, Usage(3, len(TOKENS)))
+        assert (await _collect(provider))[-1] == ChatFinish(FinishReason.STOP, TokenUsage(3, len(TOKENS)))
         assert time.monotonic() - started < 1
         await server.departure()
         await _collect(provider)
@@ -298,7 +307,7 @@ async def test_an_answer_is_not_held_up_by_a_body_that_does_not_end() -> None:
 
 async def test_a_finish_without_done_is_an_end(wired: Bench) -> None:
     wired.script(Script(tokens=TOKENS, done=False))
-    assert (await _collect(wired.provider))[-1] == Finish(FinishReason.STOP, Usage(3, len(TOKENS)))
+    assert (await _collect(wired.provider))[-1] == ChatFinish(FinishReason.STOP, TokenUsage(3, len(TOKENS)))
 
 
 @pytest.mark.parametrize("position", [0, 2])
@@ -347,9 +356,13 @@ async def test_nobody_listening_is_unavailable(name: str, unused_tcp_port: int) 
 async def test_what_goes_over_the_wire(wired: Bench) -> None:
     assert wired.server is not None
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
-    prompt = Prompt(
+    prompt = ChatRequest(
         model="scripted",
-        messages=(Message(Role.SYSTEM, "Be brief."), Message(Role.USER, "你好"), Message(Role.ASSISTANT, "Hi")),
+        messages=(
+            ChatMessage(Role.SYSTEM, "Be brief."),
+            ChatMessage(Role.USER, "你好"),
+            ChatMessage(Role.ASSISTANT, "Hi"),
+        ),
         temperature=0.0,
         top_p=0.5,
         max_tokens=7,

@@ -8,7 +8,7 @@ import pytest
 
 from services.kit.errors import TikuError
 from services.llm.adapters.http import ProviderClient
-from services.llm.adapters.rerankers.fake import WordOverlapReranker
+from services.llm.adapters.rerankers.fake import FakeReranker
 from services.llm.adapters.rerankers.http import HttpReranker
 from services.llm.ports import Reranker
 from tests.fakes.openai_server import Script, ScriptedProvider
@@ -18,15 +18,13 @@ DOCUMENTS = ["nothing of it", "green plants eat light", "plants", "light plants 
 
 @pytest.fixture
 async def scripted() -> AsyncIterator[tuple[ScriptedProvider, HttpReranker]]:
-    async with ScriptedProvider() as server:
-        client = ProviderClient("scripted", server.base_url, "")
+    async with ScriptedProvider() as server, ProviderClient.open("scripted", server.base_url, "") as client:
         yield server, HttpReranker(client, "ranker")
-        await client.close()
 
 
 @pytest.fixture(params=["http", "fake"])
 def reranker(request: pytest.FixtureRequest, scripted: tuple[ScriptedProvider, HttpReranker]) -> Reranker:
-    return WordOverlapReranker() if request.param == "fake" else scripted[1]
+    return FakeReranker() if request.param == "fake" else scripted[1]
 
 
 async def test_the_best_comes_first(reranker: Reranker) -> None:

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from services.kit.errors import TikuError
-from services.llm.adapters.embedders.fake import HashingEmbedder
+from services.llm.adapters.embedders.fake import FakeEmbedder
 from services.llm.adapters.embedders.local import LocalEmbedder
 from services.llm.adapters.embedders.openai_http import OpenAiHttpEmbedder
 from services.llm.adapters.http import ProviderClient
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Embedder]:
     async with AsyncExitStack() as stack:
         if request.param == "hashing":
-            yield HashingEmbedder(32)
+            yield FakeEmbedder(32)
         elif request.param == "local":
             folder = tmp_path_factory.mktemp("models") / "tiny"
             await _build(folder)
@@ -44,8 +44,7 @@ async def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
         else:
             server = ScriptedProvider(float_embeddings=request.param == "http-floats")
             await stack.enter_async_context(server)
-            client = ProviderClient("scripted", server.base_url, "sk-test")
-            stack.push_async_callback(client.close)
+            client = await stack.enter_async_context(ProviderClient.open("scripted", server.base_url, "sk-test"))
             yield OpenAiHttpEmbedder(client, "scripted")
 
 
@@ -116,10 +115,8 @@ async def test_a_folder_that_is_no_model_ends_the_service(tmp_path: Path) -> Non
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def scripted() -> AsyncIterator[tuple[ScriptedProvider, ProviderClient]]:
-    async with ScriptedProvider() as server:
-        client = ProviderClient("scripted", server.base_url, "")
+    async with ScriptedProvider() as server, ProviderClient.open("scripted", server.base_url, "") as client:
         yield server, client
-        await client.close()
 
 
 @pytest.mark.parametrize(
