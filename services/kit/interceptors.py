@@ -8,6 +8,7 @@ That is what keeps the whole chain within a third of a bare call's cost (`benchm
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -213,25 +214,19 @@ class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Gener
         """Called by generated code with the same handlers once more, behind a lookup of their own."""
 
     def _wrap(self, method: str, handler: Any) -> Any:
-        if handler.response_streaming:
-            make = (
-                grpc.stream_stream_rpc_method_handler
-                if handler.request_streaming
-                else grpc.unary_stream_rpc_method_handler
-            )
-            inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
-            behavior: Any = self._streaming(method, inner, requests=handler.request_streaming)
-        else:
-            make = (
-                grpc.stream_unary_rpc_method_handler
-                if handler.request_streaming
-                else grpc.unary_unary_rpc_method_handler
-            )
-            inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
-            behavior = self._unary(method, inner, requests=handler.request_streaming)
+        kind = "_".join(
+            "stream" if streams else "unary" for streams in (handler.request_streaming, handler.response_streaming)
+        )
+        inner = getattr(handler, kind)
+        behavior = self._framed(
+            method, _written(inner) if handler.response_streaming else inner, requests=handler.request_streaming
+        )
+        make = getattr(grpc, f"{kind}_rpc_method_handler")
         return make(behavior, handler.request_deserializer, handler.response_serializer)
 
-    def _unary(self, method: str, inner: Behavior, *, requests: bool) -> Behavior:
+    def _framed(self, method: str, inner: Behavior, *, requests: bool) -> Behavior:
+        """Wrap a coroutine function of any kind of RPC; `requests` says whether its requests are a stream."""
+
         async def behavior(request: Any, servicer_context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             call = Call(method, servicer_context)
             entered = 0
@@ -253,36 +248,6 @@ class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Gener
 
         return behavior
 
-    def _streaming(self, method: str, inner: Behavior, *, requests: bool) -> Behavior:
-        # A coroutine that writes, not a generator: only so are the handler's own generators closed at once, in this
-        # task, when the client leaves, instead of whenever they are collected.
-        async def behavior(request: Any, servicer_context: grpc.aio.ServicerContext[Any, Any]) -> None:
-            call = Call(method, servicer_context)
-            entered = 0
-            error: BaseException | None = None
-            try:
-                for enter in self._enters:
-                    enter(call)
-                    entered += 1
-                responses = inner(self._checked(call, request, requests), servicer_context)
-                try:
-                    async for response in responses:
-                        await servicer_context.write(response)
-                finally:
-                    await responses.aclose()
-            except Exception as raised:
-                error = raised
-            except BaseException as raised:
-                error = raised
-                raise
-            finally:
-                for leave in self._leaves[entered]:
-                    leave(call, error)
-            if error is not None:
-                await _abort(servicer_context, error)
-
-        return behavior
-
     def _checked(self, call: Call, request: Any, streaming: bool) -> Any:
         if streaming:
             return self._checked_stream(call, request)
@@ -298,6 +263,21 @@ class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Gener
         # grpc.aio ends the requests of a client that left just as those of one that is done, and cancels the handler a
         # few turns of the loop later. Here that cancellation comes before a handler can take a part for the whole.
         await asyncio.sleep(_CANCELLATION_SECONDS)
+
+
+def _written(generate: Behavior) -> Behavior:
+    """Turn a handler that yields its responses into a coroutine function that writes them.
+
+    grpc.aio takes both. Only a coroutine closes the handler's own generators at once and in this task when the client
+    leaves; those of a generator are closed whenever it is collected.
+    """
+
+    async def write(request: Any, servicer_context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        async with contextlib.aclosing(generate(request, servicer_context)) as responses:
+            async for response in responses:
+                await servicer_context.write(response)
+
+    return write
 
 
 async def _abort(servicer_context: grpc.aio.ServicerContext[Any, Any], error: BaseException) -> Any:
