@@ -63,7 +63,8 @@ class Gateway:
         self._settings = settings
         self._routes: RouteTable[Route] = RouteTable()
         self._cross_origin = CrossOrigin(settings.cors_origins)
-        self._metrics = Metrics(lambda: self._in_flight)
+        self._lag = LoopLagMonitor()
+        self._metrics = Metrics(lambda: self._in_flight, self._lag)
         self._in_flight = 0
         self._stack = contextlib.AsyncExitStack()
         self.draining = False
@@ -91,7 +92,7 @@ class Gateway:
         files = await asyncio.to_thread(StaticFiles.load)
         self._add("GET", "/", "page", files.index)
         self._add("GET", "/static/{path=**}", "static", files.file)
-        lag = asyncio.create_task(LoopLagMonitor().run())
+        lag = asyncio.create_task(self._lag.run())
         self._stack.callback(lag.cancel)
 
     async def close(self) -> None:

@@ -20,7 +20,7 @@ import protovalidate
 from google.protobuf.message import Message
 
 from services.kit import context, errors, rpc_errors
-from services.kit.rpc_metrics import CALLS
+from services.kit.rpc_metrics import RpcMetrics
 
 _SLOW_SECONDS = 5.0
 _CANCELLATION_SECONDS = 0.010
@@ -86,17 +86,18 @@ class RequestIds(_Base):
 class Observation(_Base):
     """Counts and times every call, and logs those that failed or were slow (or all of them)."""
 
-    def __init__(self, *, log_all: bool) -> None:
+    def __init__(self, calls: RpcMetrics, *, log_all: bool) -> None:
+        self._calls = calls
         self._log_all = log_all
 
     def enter(self, call: Call) -> None:
         call.started = time.perf_counter()
-        CALLS.started()
+        self._calls.started()
 
     def leave(self, call: Call, error: BaseException | None) -> None:
         seconds = time.perf_counter() - call.started
         status = "OK" if error is None else _status_name(error)
-        CALLS.ended(call.method, status, seconds)
+        self._calls.ended(call.method, status, seconds)
         if self._log_all or seconds > _SLOW_SECONDS or status in ("INTERNAL", "UNKNOWN", "DATA_LOSS"):
             logger.info(
                 "%s %s",
@@ -109,15 +110,16 @@ class Observation(_Base):
 class Admission(_Base):
     """Refuses a call when the server is full, instead of a queue that grows."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, calls: RpcMetrics, max_in_flight: int) -> None:
+        self._calls = calls
+        self._max_in_flight = max_in_flight
         self._in_flight = 0
 
     def enter(self, call: Call) -> None:
-        if self._in_flight >= self._most:
-            CALLS.refused()
+        if self._in_flight >= self._max_in_flight:
+            self._calls.refused()
             raise errors.ResourceExhausted(
-                f"The server is serving {self._most} calls already; try again in a second.",
+                f"The server is serving {self._max_in_flight} calls already; try again in a second.",
                 reason="SERVER_FULL",
                 retry_after=1.0,
             )
@@ -169,9 +171,15 @@ def _status_name(error: BaseException) -> str:
     return "CANCELLED" if isinstance(error, asyncio.CancelledError | GeneratorExit) else "INTERNAL"
 
 
-def default_stages(*, max_in_flight: int, log_all: bool) -> list[Stage]:
-    """The stages of every Tiku server, outermost first."""
-    return [RequestIds(), Observation(log_all=log_all), Admission(max_in_flight), Deadlines(), Validation()]
+def default_stages(calls: RpcMetrics, *, max_in_flight: int, log_all: bool) -> list[Stage]:
+    """Build the stages of every Tiku server, outermost first; `calls` counts what they see."""
+    return [
+        RequestIds(),
+        Observation(calls, log_all=log_all),
+        Admission(calls, max_in_flight),
+        Deadlines(),
+        Validation(),
+    ]
 
 
 def _has(stage: Stage, hook: str) -> bool:

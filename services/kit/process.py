@@ -13,7 +13,9 @@ from typing import TypeVar
 import uvloop
 
 from services.kit import heap, logs, server
+from services.kit.loop_lag import LoopLagMonitor
 from services.kit.metrics_page import export_metrics
+from services.kit.rpc_metrics import RpcMetrics
 from services.kit.settings import ServiceSettings
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
@@ -34,8 +36,9 @@ async def serve(settings: SettingsT, build: Build[SettingsT]) -> None:
     async with AsyncExitStack() as process:
         if settings.blockbuster:
             process.enter_context(no_blocking_calls())
+        calls, lag = RpcMetrics(), LoopLagMonitor()
         if settings.metrics_listen:
-            stop_metrics = await asyncio.to_thread(export_metrics, settings.metrics_listen)
+            stop_metrics = await asyncio.to_thread(export_metrics, settings.metrics_listen, calls, lag)
             process.push_async_callback(asyncio.to_thread, stop_metrics)
         stopped = asyncio.Event()
         task = asyncio.current_task()
@@ -58,7 +61,9 @@ async def serve(settings: SettingsT, build: Build[SettingsT]) -> None:
                 logger.info("stopped before it served")
                 return
             _on_signals(stopped.set)
-            running = await stack.enter_async_context(server.running(app, settings.listen, settings))
+            running = await stack.enter_async_context(
+                server.running(app, settings.listen, settings, calls=calls, lag=lag)
+            )
             await _first(stopped.wait(), running.wait_for_failure())
             logger.info("stopping")
 

@@ -16,6 +16,7 @@ from grpc_reflection.v1alpha import reflection
 
 from services.kit.interceptors import StagedHandlers, default_stages
 from services.kit.loop_lag import LoopLagMonitor
+from services.kit.rpc_metrics import RpcMetrics
 from services.kit.settings import ServiceSettings
 
 _READY_INTERVAL = 5.0
@@ -61,14 +62,24 @@ class RunningServer:
 
 
 @contextlib.asynccontextmanager
-async def running(app: App, listen: str, settings: ServiceSettings | None = None) -> AsyncIterator[RunningServer]:
-    """Serves `app` on `listen` for as long as the block runs.
+async def running(
+    app: App,
+    listen: str,
+    settings: ServiceSettings | None = None,
+    *,
+    calls: RpcMetrics | None = None,
+    lag: LoopLagMonitor | None = None,
+) -> AsyncIterator[RunningServer]:
+    """Serve `app` on `listen` for as long as the block runs.
+
+    `calls` counts the calls and `lag` measures the loop, for whoever puts them on a metrics page.
 
     The end: health says NOT_SERVING, new calls are refused, calls in flight get `drain_seconds`, then are cancelled;
     background tasks last, since calls in flight may need them.
     """
     settings = settings or ServiceSettings()
-    stages = default_stages(max_in_flight=settings.max_in_flight, log_all=settings.access_log == "all")
+    calls, lag = calls or RpcMetrics(), lag or LoopLagMonitor()
+    stages = default_stages(calls, max_in_flight=settings.max_in_flight, log_all=settings.access_log == "all")
     handlers = StagedHandlers(stages)
     for registration in app.registrations:
         registration.add(registration.servicer, handlers)
@@ -93,7 +104,6 @@ async def running(app: App, listen: str, settings: ServiceSettings | None = None
         port = server.add_insecure_port(listen)
     except RuntimeError as error:
         raise OSError(f"{app.name}: cannot listen on {listen}: the address is in use or not ours") from error
-    lag = LoopLagMonitor()
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     tasks = [
         asyncio.create_task(work(), name=f"{app.name}:{getattr(work, '__qualname__', 'background')}")
