@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.problems import Problem, invalid
 from services.kit import context
 from services.kit.errors import FieldViolation
 from services.kit.ids import new_id
 
-Scope = MutableMapping[str, Any]
-Event = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Event]]
-Send = Callable[[Event], Awaitable[None]]
 Headers = Sequence[tuple[bytes, bytes]]
 
 JSON = b"application/json"
@@ -58,13 +55,13 @@ class Exchange:
         "_receive",
         "_send",
         "_watcher",
-        "extra_headers",
         "gone",
         "headers",
         "method",
         "path",
         "query",
         "request_id",
+        "scope",
         "started",
         "status",
         "traceparent",
@@ -72,6 +69,7 @@ class Exchange:
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, trust_user_header: bool = False) -> None:
+        self.scope = scope
         self._receive = receive
         self._send = send
         self._watcher: asyncio.Task[None] | None = None
@@ -79,8 +77,6 @@ class Exchange:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: bytes = scope["query_string"]
-        self.extra_headers: Headers = ()
-        """Sent with whatever the response turns out to be."""
         self.gone = False
         self.started = False
         self.status = 0
@@ -202,7 +198,6 @@ class Exchange:
                 "status": status,
                 "headers": [
                     *headers,
-                    *self.extra_headers,
                     (b"x-request-id", self.request_id.encode()),
                     (b"traceparent", self.traceparent.encode()),
                 ],
@@ -217,6 +212,17 @@ class Exchange:
         """Sends a whole response."""
         await self.start(status, [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *headers])
         await self.write(body, more=False)
+
+    async def relay(self, response: ASGIApp) -> None:
+        """Send the response that another library makes; the request's ids are added."""
+
+        async def send(event: Message) -> None:
+            if event["type"] == "http.response.start":
+                await self.start(event["status"], event["headers"])
+            else:
+                await self._send(event)
+
+        await response(self.scope, self._receive, send)
 
     async def respond_problem(self, problem: Problem) -> None:
         """Sends a failure as problem details."""

@@ -42,8 +42,8 @@ class Health:
             headers=[(b"cache-control", b"no-store")],
         )
 
-    async def figures(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
-        """GET /metrics."""
+    async def metrics(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
+        """Serve `GET /metrics`."""
         # The process's own figures are read from /proc.
         text, content_type = await asyncio.to_thread(self._metrics.page)
         await exchange.respond(200, text, content_type=content_type)
