@@ -1,4 +1,4 @@
-"""Composition root: settings → channels → handlers → one ASGI application, and the server that runs it."""
+"""Composition root: from settings to one ASGI application, and the server that runs it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ Handler = Callable[[Exchange, Mapping[str, str]], Awaitable[None]]
 
 
 def add_routes(add: Callable[[str, str, str, Handler], None], upstream: Upstream, settings: GatewaySettings) -> None:
-    """Registers every route through `add(verb, template, name, handler)`."""
+    """Register every route through `add(verb, template, name, handler)`."""
     models = Models(upstream, settings)
     add("POST", "/v1/chat/completions", "openai.chat", ChatCompletions(upstream, settings))
     add("POST", "/v1/embeddings", "openai.embeddings", Embeddings(upstream, settings))

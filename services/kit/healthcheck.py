@@ -1,6 +1,7 @@
-"""`python -m services.kit.healthcheck`: whether the service of this container serves, for the container's health check.
+"""The health check of a container: `python -m services.kit.healthcheck`.
 
-Asks grpc.health.v1 at TIKU_LISTEN, or, where TIKU_GATEWAY_LISTEN is set, the gateway's /healthz. Ends with 0 or 1.
+It ends with 0 when the container's service serves, else with 1. It asks grpc.health.v1 at TIKU_LISTEN, or the gateway's
+/healthz where TIKU_GATEWAY_LISTEN is set.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ def _reachable(listen: str) -> str:
 
 
 async def grpc_serves(listen: str) -> bool:
-    """Whether the gRPC server that listens on host:port says SERVING."""
+    """Return whether the gRPC server that listens on host:port says SERVING."""
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -32,7 +33,7 @@ async def grpc_serves(listen: str) -> bool:
 
 
 async def http_serves(listen: str) -> bool:
-    """Whether the gateway that listens on host:port answers /healthz with 200."""
+    """Return whether the gateway that listens on host:port answers /healthz with 200."""
     host, _, port = _reachable(listen).rpartition(":")
     try:
         async with asyncio.timeout(TIMEOUT):
@@ -46,7 +47,7 @@ async def http_serves(listen: str) -> bool:
 
 
 def main() -> int:
-    """The exit code."""
+    """Return the exit code."""
     gateway = os.environ.get("TIKU_GATEWAY_LISTEN", "")
     service = os.environ.get("TIKU_LISTEN", "")
     return 0 if asyncio.run(http_serves(gateway) if gateway else grpc_serves(service)) else 1

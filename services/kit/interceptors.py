@@ -1,8 +1,8 @@
 """What happens around every call, in one order, for all four kinds of RPC.
 
-grpc.aio runs each interceptor's coroutine anew for every call and hands it a handler to wrap. Here handlers are wrapped
-once, when they are registered, with a fixed list of *stages*: synchronous hooks, since none of them waits for anything.
-That is what keeps the whole chain within a third of a bare call's cost (`benchmarks/`).
+grpc.aio runs the coroutine of each interceptor for every call and gives it a handler to wrap. Here each handler is
+wrapped once, when it is registered, with a fixed list of *stages*. Their hooks are synchronous, since none of them has
+to wait, and so the whole chain costs less than a third of a bare call (`benchmarks/`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import grpc
 import protovalidate
@@ -36,34 +36,27 @@ class Call:
     servicer_context: grpc.aio.ServicerContext[Any, Any]
     started: float = 0.0
     time_left: float | None = None
-    """Seconds until the caller stops waiting, as the call began; None for never."""
+    """Seconds from the start of the call until the caller stops waiting; None for never."""
 
 
-class Stage(Protocol):
+class Stage:
     """One concern around a call. `enter` runs in order, `leave` in reverse."""
 
     def enter(self, call: Call) -> None:
-        """Before the handler; a `TikuError` refuses the call."""
+        """Act before the handler; a `TikuError` refuses the call."""
 
     def request(self, call: Call, message: Message) -> None:
-        """For each request message before the handler sees it; a `TikuError` ends the call."""
+        """Act on each request message before the handler sees it; a `TikuError` ends the call."""
 
     def leave(self, call: Call, error: BaseException | None) -> None:
-        """After the handler, with what it raised; runs only if `enter` ran and returned."""
+        """Act after the handler, with the error that ended the call; runs only if `enter` returned."""
 
 
-class _Base:
-    def enter(self, call: Call) -> None: ...
-
-    def request(self, call: Call, message: Message) -> None: ...
-
-    def leave(self, call: Call, error: BaseException | None) -> None: ...
-
-
-class RequestIds(_Base):
-    """Takes the request's ids, user and deadline from the metadata, and makes them the task's context."""
+class RequestIds(Stage):
+    """Takes the ids, the user and the deadline of a request from its metadata, and makes them the task's context."""
 
     def enter(self, call: Call) -> None:
+        """Set the context; a request id and a trace id that the caller did not send are new."""
         request_id = traceparent = user_id = ""
         for key, value in call.servicer_context.invocation_metadata() or ():
             if key == "x-request-id":
@@ -83,18 +76,20 @@ class RequestIds(_Base):
         )
 
 
-class Observation(_Base):
-    """Counts and times every call, and logs those that failed or were slow (or all of them)."""
+class Observation(Stage):
+    """Counts and times every call, and logs those that failed or were slow, or all of them."""
 
     def __init__(self, calls: RpcMetrics, *, log_all: bool) -> None:
         self._calls = calls
         self._log_all = log_all
 
     def enter(self, call: Call) -> None:
+        """Count the start."""
         call.started = time.perf_counter()
         self._calls.started()
 
     def leave(self, call: Call, error: BaseException | None) -> None:
+        """Count the end, and log it if it is worth a line."""
         seconds = time.perf_counter() - call.started
         status = "OK" if error is None else _status_name(error)
         self._calls.ended(call.method, status, seconds)
@@ -107,8 +102,8 @@ class Observation(_Base):
             )
 
 
-class Admission(_Base):
-    """Refuses a call when the server is full, instead of a queue that grows."""
+class Admission(Stage):
+    """Refuses a call when the server is full, so that no queue grows."""
 
     def __init__(self, calls: RpcMetrics, max_in_flight: int) -> None:
         self._calls = calls
@@ -116,6 +111,11 @@ class Admission(_Base):
         self._in_flight = 0
 
     def enter(self, call: Call) -> None:
+        """Admit the call.
+
+        Raises:
+            ResourceExhausted: `max_in_flight` calls are being served.
+        """
         if self._in_flight >= self._max_in_flight:
             self._calls.refused()
             raise errors.ResourceExhausted(
@@ -126,24 +126,35 @@ class Admission(_Base):
         self._in_flight += 1
 
     def leave(self, call: Call, error: BaseException | None) -> None:
+        """Make room for another call."""
         self._in_flight -= 1
 
 
-class Deadlines(_Base):
-    """Never starts work whose caller has stopped waiting."""
+class Deadlines(Stage):
+    """Refuses a call whose caller has stopped waiting already."""
 
     def enter(self, call: Call) -> None:
+        """Look at the time that is left.
+
+        Raises:
+            DeadlineExceeded: there is none.
+        """
         if call.time_left is not None and call.time_left <= 0:
             raise errors.DeadlineExceeded("The time allowed for this request was spent before it began.")
 
 
-class Validation(_Base):
-    """Holds every request message against the field rules in its proto (protovalidate)."""
+class Validation(Stage):
+    """Checks every request message by the field rules in its proto (protovalidate)."""
 
     def __init__(self) -> None:
         self._validator = protovalidate.Validator()
 
     def request(self, call: Call, message: Message) -> None:
+        """Check one message.
+
+        Raises:
+            InvalidArgument: it breaks rules; every one is named.
+        """
         if violations := self._validator.collect_violations(message):
             fields = [errors.FieldViolation(_path(v.proto), v.proto.message) for v in violations]
             first = fields[0]
@@ -153,7 +164,7 @@ class Validation(_Base):
 
 
 def _path(violation: Any) -> str:
-    """A violation's field as a client writes it: `messages[0].role`."""
+    """Return the field of a violation as a client writes it: `messages[0].role`."""
     path = ""
     if violation.field is None:
         return path
@@ -183,24 +194,24 @@ def default_stages(calls: RpcMetrics, *, max_in_flight: int, log_all: bool) -> l
 
 
 def _has(stage: Stage, hook: str) -> bool:
-    """Whether a stage does anything at a hook."""
-    return getattr(type(stage), hook) is not getattr(_Base, hook)
+    """Return whether a stage does anything at a hook."""
+    return getattr(type(stage), hook) is not getattr(Stage, hook)
 
 
 Behavior = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Any]
 
 
 class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Generic in the stubs only.
-    """The methods of the servicers that generated code adds to it, each with the stages around it.
+    """The handlers of servicers, each with the stages around it.
 
-    It stands where generated code expects a server, and wraps handlers as they are registered: grpc.aio's own
-    interceptors cost every call two coroutines more.
+    Generated code adds servicers to it as to a server. grpc.aio's own interceptors would cost every call two coroutines
+    more.
     """
 
     def __init__(self, stages: Sequence[Stage]) -> None:
         around = [s for s in stages if _has(s, "enter") or _has(s, "leave")]
         self._enters = tuple(stage.enter for stage in around)
-        # By how many stages a call entered: those that it leaves, innermost first.
+        # For each number of stages that a call entered: the hooks to leave them, innermost first.
         self._leaves = tuple(
             tuple(stage.leave for stage in reversed(around[:entered]) if _has(stage, "leave"))
             for entered in range(len(around) + 1)
@@ -209,17 +220,17 @@ class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Gener
         self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """The wrapped handler of a method; None for a method of nobody."""
+        """Return the wrapped handler of a method; None when no servicer has it."""
         return self._handlers.get(handler_call_details.method)
 
     def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Any]) -> None:
-        """Called by generated code: takes a servicer's handlers by name."""
+        """Take the handlers of a servicer by name; generated code calls it."""
         for name, handler in method_handlers.items():
             method = f"/{service_name}/{name}"
             self._handlers[method] = self._wrap(method, handler)
 
     def add_generic_rpc_handlers(self, _: Sequence[Any]) -> None:
-        """Called by generated code with the same handlers once more, behind a lookup of their own."""
+        """Ignore the same handlers behind a lookup of their own, which generated code adds as well."""
 
     def _wrap(self, method: str, handler: Any) -> Any:
         kind = "_".join(
@@ -268,8 +279,8 @@ class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Gener
             for check in self._checks:
                 check(call, request)
             yield request
-        # grpc.aio ends the requests of a client that left just as those of one that is done, and cancels the handler a
-        # few turns of the loop later. Here that cancellation comes before a handler can take a part for the whole.
+        # grpc.aio ends the requests of a client that left like those of one that is done, and cancels the handler a few
+        # turns of the loop later. This wait lets the cancellation come before a handler takes a part for the whole.
         await asyncio.sleep(_CANCELLATION_SECONDS)
 
 
@@ -292,7 +303,7 @@ async def _abort(servicer_context: grpc.aio.ServicerContext[Any, Any], error: Ba
     if isinstance(error, grpc.aio.AbortError):
         raise error
     assert isinstance(error, Exception)
-    # The generated base of a servicer sets the code, then raises.
+    # A method that a servicer does not define sets this code in its generated base, then raises.
     if isinstance(error, NotImplementedError) and servicer_context.code() == grpc.StatusCode.UNIMPLEMENTED:
         error = errors.Unimplemented(
             "This version does not serve that call; the README's status table says what is to come."
