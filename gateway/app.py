@@ -7,7 +7,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import grpc
@@ -15,10 +15,10 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from gateway.contract import Operation, Shape, operations
-from gateway.cors import allowing, refuse_foreign_page
+from gateway.cors import refuse_foreign_page, with_cors
 from gateway.docs_page import DocsPages
 from gateway.downloads import DownloadHandler
-from gateway.exchange import ClientGone, Exchange
+from gateway.exchange import ClientGone, Exchange, Handler
 from gateway.health import Health
 from gateway.metrics import Metrics
 from gateway.openai_api.api import add_routes as add_openai_routes
@@ -35,8 +35,6 @@ from services.kit import context
 from services.kit.errors import TikuError
 from services.kit.loop_lag import LoopLagMonitor
 from services.kit.rpc_errors import from_rpc_error
-
-Handler = Callable[[Exchange, Mapping[str, str]], Awaitable[None]]
 
 _HANDLERS: Mapping[Shape, Callable[[Operation, Upstream, GatewaySettings], Handler]] = {
     Shape.UNARY: UnaryHandler,
@@ -74,8 +72,8 @@ class Gateway:
         """Open the channels and fill the table of routes. No service needs to be there yet."""
         gateway = cls(settings)
         found = await asyncio.to_thread(operations)
-        async with Upstream(
-            settings.targets(), max_message_bytes=settings.max_message_bytes, retried=_retried(found)
+        async with Upstream.open(
+            settings.targets(), max_message_bytes=settings.max_message_bytes, retryable=_retryable(found)
         ) as upstream:
             await gateway._add_routes(found, upstream)
             lag = asyncio.create_task(gateway._lag.run())
@@ -187,7 +185,7 @@ def _problem(error: Exception) -> Problem:
     return unexpected()
 
 
-def _retried(found: list[Operation]) -> dict[str, list[str]]:
+def _retryable(found: list[Operation]) -> dict[str, list[str]]:
     """Name, by domain, the RPCs that only read; they are sent again when their service was not reached."""
     names: dict[str, list[str]] = {}
     for operation in found:
@@ -224,7 +222,7 @@ async def running(settings: GatewaySettings) -> AsyncIterator[RunningGateway]:
     async with Gateway.open(settings) as gateway:
         server = _Server(
             uvicorn.Config(
-                allowing(gateway, settings.cors_origins),
+                with_cors(gateway, settings.cors_origins),
                 http="httptools",
                 loop="none",
                 lifespan="off",

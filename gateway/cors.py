@@ -24,7 +24,7 @@ _ALLOWED_HEADERS = (
 _EXPOSED_HEADERS = ("content-disposition", "content-range", "etag", "retry-after", "x-request-id")
 
 
-def allowing(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
+def with_cors(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
     """Return `app` with CORS for pages of `origins`; `app` itself, at no cost, where there are none."""
     if not origins:
         return app

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import orjson
@@ -20,14 +20,14 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 JSON = b"application/json"
 PROBLEM_JSON = b"application/problem+json"
-WATCH_AFTER = 0.05
-"""Seconds after which a unary call starts to watch whether its client leaves; most calls end before."""
+_WATCH_AFTER_SECONDS = 0.05
+"""Time after which a unary call starts to watch whether its client leaves; most calls end before."""
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 _USER = re.compile(rb"[\x21-\x7e]{1,128}")
 _TIMEOUT = re.compile(rb"[0-9]{1,7}(\.[0-9]{1,6})?|\.[0-9]{1,6}")
-_SHORTEST, _LONGEST = 0.001, 3600.0
+_MIN_TIMEOUT_SECONDS, _MAX_TIMEOUT_SECONDS = 0.001, 3600.0
 
 
 class ClientGone(Exception):
@@ -103,7 +103,7 @@ class Exchange:
         if given is None:
             return default
         seconds = float(given) if _TIMEOUT.fullmatch(given) else 0.0
-        if not _SHORTEST <= seconds <= _LONGEST:
+        if not _MIN_TIMEOUT_SECONDS <= seconds <= _MAX_TIMEOUT_SECONDS:
             raise invalid(
                 "The timeout is not understood.",
                 FieldViolation("X-Request-Timeout", "must be a number of seconds from 0.001 to 3600"),
@@ -167,7 +167,7 @@ class Exchange:
         Raises:
             ClientGone: it left.
         """
-        timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._start_watching, call)
+        timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_SECONDS, self._start_watching, call)
         try:
             return await call
         except asyncio.CancelledError:
@@ -213,7 +213,7 @@ class Exchange:
         await self.start(status, [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *headers])
         await self.write(body, more=False)
 
-    async def relay(self, response: ASGIApp) -> None:
+    async def respond_with(self, response: ASGIApp) -> None:
         """Send a response of starlette's with the request's ids."""
 
         async def send(event: Message) -> None:
@@ -232,6 +232,10 @@ class Exchange:
             content_type=PROBLEM_JSON,
             headers=problem.response_headers(),
         )
+
+
+Handler = Callable[[Exchange, Mapping[str, str]], Awaitable[None]]
+"""Answers one exchange, given the variables in its path."""
 
 
 def cancelling() -> bool:

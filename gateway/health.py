@@ -15,7 +15,7 @@ from gateway.metrics import Metrics
 from gateway.upstream import Upstream
 
 _CHECK = "/grpc.health.v1.Health/Check"
-_TIMEOUT = 2.0
+_TIMEOUT_SECONDS = 2.0
 
 
 class Health:
@@ -51,7 +51,7 @@ class Health:
     async def _state(self, check: Callable[..., Any]) -> str:
         request = health_pb2.HealthCheckRequest().SerializeToString()
         try:
-            raw = await check(request, timeout=_TIMEOUT)
+            raw = await check(request, timeout=_TIMEOUT_SECONDS)
         except grpc.RpcError as error:
             code: grpc.StatusCode = error.code()
             return "UNREACHABLE" if code is grpc.StatusCode.UNAVAILABLE else code.name

@@ -32,7 +32,7 @@ HTTP_STATUS: Mapping[str, int] = {
 }
 """HTTP status of each gRPC status, as google/rpc/code.proto maps them."""
 
-_UNAVAILABLE_RETRY_AFTER = 1.0
+_RETRY_AFTER_SECONDS = 1.0
 
 
 class Problem(Exception):
@@ -88,7 +88,7 @@ def from_error(error: errors.TikuError) -> Problem:
     """Return the problem that a Tiku error becomes."""
     retry_after = error.retry_after
     if retry_after is None and error.status == "UNAVAILABLE":
-        retry_after = _UNAVAILABLE_RETRY_AFTER
+        retry_after = _RETRY_AFTER_SECONDS
     return Problem(
         HTTP_STATUS.get(error.status, 500),
         error.reason,

@@ -48,4 +48,4 @@ class PageFiles:
         except HTTPException:
             raise Problem(404, "NO_SUCH_FILE", f"The page has no file {path}.") from None
         response.raw_headers.extend([*PAGE_HEADERS, (b"cache-control", b"no-cache")])
-        await exchange.relay(response)
+        await exchange.respond_with(response)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
-from types import TracebackType
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Self
 
 from grpc import aio
@@ -18,35 +17,24 @@ _INTERNAL_ERROR: type[Exception] = aio.InternalError
 class Upstream:
     """Channels to the service of each domain. Calls carry the current request's ids and user."""
 
-    def __init__(
-        self,
-        targets: Mapping[str, str],
-        *,
-        max_message_bytes: int = 16 * 1024 * 1024,
-        retried: Mapping[str, Sequence[str]] | None = None,
-    ) -> None:
-        """`retried` names, by domain, the methods (`tiku.llm.v1.LlmService/Embed`) that may be sent again."""
-        self._targets = dict(targets)
-        self._max_message_bytes = max_message_bytes
-        self._retried = dict(retried or {})
-        self._channels: dict[str, Channel] = {}
-        self._stack = AsyncExitStack()
+    def __init__(self, channels: Mapping[str, Channel]) -> None:
+        self._channels = channels
 
-    async def __aenter__(self) -> Self:
-        for domain, target in self._targets.items():
-            self._channels[domain] = await self._stack.enter_async_context(
-                open_channel(
-                    target,
-                    retry=self._retried.get(domain, ()),
-                    max_message_bytes=self._max_message_bytes,
-                )
-            )
-        return self
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, targets: Mapping[str, str], *, max_message_bytes: int, retryable: Mapping[str, Sequence[str]]
+    ) -> AsyncIterator[Self]:
+        """Open a channel to the target of each domain.
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.aclose()
+        `retryable` names, by domain, the methods (`tiku.llm.v1.LlmService/Embed`) that may be sent again.
+        """
+        async with AsyncExitStack() as stack:
+            channels = {}
+            for domain, target in targets.items():
+                channel = open_channel(target, retry=retryable.get(domain, ()), max_message_bytes=max_message_bytes)
+                channels[domain] = await stack.enter_async_context(channel)
+            yield cls(channels)
 
     def unary(self, domain: str, rpc: str) -> Callable[..., aio.UnaryUnaryCall[bytes, bytes]]:
         """Return a method of bytes in, bytes out; it takes a `timeout` in seconds."""
@@ -66,7 +54,7 @@ class Upstream:
 
     def domains(self) -> list[str]:
         """Return the names of the services."""
-        return list(self._targets)
+        return list(self._channels)
 
 
 async def next_message(call: aio.UnaryStreamCall[bytes, bytes]) -> bytes | None:

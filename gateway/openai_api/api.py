@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 
-from gateway.exchange import Exchange
+from gateway.exchange import Handler
 from gateway.openai_api.chat import ChatCompletions
 from gateway.openai_api.embeddings import Embeddings
 from gateway.openai_api.models import Models
 from gateway.openai_api.rerank import Rerank
 from gateway.settings import GatewaySettings
 from gateway.upstream import Upstream
-
-Handler = Callable[[Exchange, Mapping[str, str]], Awaitable[None]]
 
 
 def add_routes(add: Callable[[str, str, str, Handler], None], upstream: Upstream, settings: GatewaySettings) -> None:

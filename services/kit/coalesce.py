@@ -25,7 +25,7 @@ async def coalesce(
     sent = loop.time() - window
     try:
         while True:
-            await joined.something.wait()
+            await joined.available.wait()
             wait = sent + window - loop.time()
             if wait > 0 and not joined.full:
                 await asyncio.wait((reader,), timeout=wait)
@@ -48,9 +48,9 @@ class _Joined:
     """Texts that one task has read and another has not passed on: `max_chars` code points, and one text more."""
 
     def __init__(self, max_chars: int) -> None:
-        self.something = asyncio.Event()
+        self.available = asyncio.Event()
         """Set while there is a text to pass on, and for good when the stream has ended."""
-        self._room = asyncio.Event()
+        self._has_space = asyncio.Event()
         self._texts: list[str] = []
         self._length = 0
         self._max_chars = max_chars
@@ -67,19 +67,19 @@ class _Joined:
                     continue
                 self._texts.append(text)
                 self._length += len(text)
-                self.something.set()
+                self.available.set()
                 if self.full:
-                    self._room.clear()
-                    await self._room.wait()
+                    self._has_space.clear()
+                    await self._has_space.wait()
         finally:
             self._ended = True
-            self.something.set()
+            self.available.set()
 
     def take(self) -> str:
         text = "".join(self._texts)
         self._texts.clear()
         self._length = 0
-        self._room.set()
+        self._has_space.set()
         if not self._ended:
-            self.something.clear()
+            self.available.clear()
         return text

@@ -27,8 +27,8 @@ class RequestContext:
     """Instant on the running loop's clock at which the caller stops waiting; None for never."""
 
 
-# Ids are no secrets. os.urandom would release the GIL for every id, and gRPC's polling thread would take it.
 _ids = random.Random()  # noqa: S311
+"""Makes ids, which are no secrets. os.urandom would release the GIL for each one to gRPC's polling thread."""
 _TRACEPARENT = re.compile(r"[^-]*-(?!0{32})([0-9a-f]{32})-[^-]*-")
 _NOBODY = RequestContext()
 _current: contextvars.ContextVar[RequestContext] = contextvars.ContextVar("tiku_request", default=_NOBODY)

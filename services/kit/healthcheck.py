@@ -10,7 +10,7 @@ import asyncio
 import os
 import sys
 
-TIMEOUT = 4.0
+_TIMEOUT_SECONDS = 4.0
 
 
 def _reachable(listen: str) -> str:
@@ -26,7 +26,7 @@ async def grpc_serves(listen: str) -> bool:
     async with grpc.aio.insecure_channel(_reachable(listen)) as channel:
         try:
             health = health_pb2_grpc.HealthStub(channel)
-            answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT)
+            answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=_TIMEOUT_SECONDS)
         except grpc.aio.AioRpcError:
             return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
@@ -36,7 +36,7 @@ async def http_serves(listen: str) -> bool:
     """Return whether the gateway that listens on host:port answers /healthz with 200."""
     host, _, port = _reachable(listen).rpartition(":")
     try:
-        async with asyncio.timeout(TIMEOUT):
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             reader, writer = await asyncio.open_connection(host, int(port))
             writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
             status = await reader.readline()

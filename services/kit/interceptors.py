@@ -237,13 +237,13 @@ class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Gener
             "stream" if streams else "unary" for streams in (handler.request_streaming, handler.response_streaming)
         )
         inner = getattr(handler, kind)
-        behavior = self._framed(
-            method, _written(inner) if handler.response_streaming else inner, requests=handler.request_streaming
+        behavior = self._with_stages(
+            method, _writing(inner) if handler.response_streaming else inner, requests=handler.request_streaming
         )
         make = getattr(grpc, f"{kind}_rpc_method_handler")
         return make(behavior, handler.request_deserializer, handler.response_serializer)
 
-    def _framed(self, method: str, inner: Behavior, *, requests: bool) -> Behavior:
+    def _with_stages(self, method: str, inner: Behavior, *, requests: bool) -> Behavior:
         """Wrap a coroutine function of any kind of RPC; `requests` says whether its requests are a stream."""
 
         async def behavior(request: Any, servicer_context: grpc.aio.ServicerContext[Any, Any]) -> Any:
@@ -284,7 +284,7 @@ class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Gener
         await asyncio.sleep(_CANCELLATION_SECONDS)
 
 
-def _written(generate: Behavior) -> Behavior:
+def _writing(generate: Behavior) -> Behavior:
     """Turn a handler that yields its responses into a coroutine function that writes them.
 
     grpc.aio takes both. Only a coroutine closes the handler's own generators at once and in this task when the client
