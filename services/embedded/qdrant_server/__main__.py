@@ -39,7 +39,7 @@ _MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 logger = logging.getLogger(__name__)
 
 
-async def serve(data: Path, host: str, port: int) -> None:
+async def serve(data: Path, host: str, port: int, lag: LoopLagMonitor) -> None:
     """Serves the collections in ``data`` until SIGTERM or SIGINT, then writes them out and closes them."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -65,7 +65,7 @@ async def serve(data: Path, host: str, port: int) -> None:
     logger.info("serving %s on %s:%d", data, host, bound)
     try:
         async with asyncio.TaskGroup() as group:
-            chores = [group.create_task(chore) for chore in (_upkeep(collections, thread), LoopLagMonitor().run())]
+            chores = [group.create_task(chore) for chore in (_upkeep(collections, thread), lag.run())]
             await stop.wait()
             for chore in chores:
                 chore.cancel()
@@ -93,11 +93,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True, help="port to listen on; 0 for any")
     parser.add_argument("--metrics", help="address of the Prometheus page (default: none)")
     options = parser.parse_args()
+    lag = LoopLagMonitor()
     if options.metrics:
-        export_metrics(options.metrics)
+        export_metrics(options.metrics, lag)
     heap.settle()
     with logs.configured("qdrant"):
-        asyncio.run(serve(options.data, options.host, options.port))
+        asyncio.run(serve(options.data, options.host, options.port, lag))
 
 
 if __name__ == "__main__":
