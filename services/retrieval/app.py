@@ -11,13 +11,13 @@ from services.retrieval.adapters import calibrations
 from services.retrieval.adapters.clients.llm import RETRIED, LlmChatModel, LlmEmbedder, LlmReranker
 from services.retrieval.adapters.stores.qdrant import open_qdrant
 from services.retrieval.domain.answering.answerer import Answerer
-from services.retrieval.domain.answering.extractive import Extractor
-from services.retrieval.domain.answering.groundedness import Corroborator
+from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
+from services.retrieval.domain.answering.groundedness import GroundednessCheck
 from services.retrieval.domain.answering.relevance_gate import RelevanceGate
-from services.retrieval.domain.embedding.centering import Centring
-from services.retrieval.domain.embedding.indexer import Indexer
-from services.retrieval.domain.search.dense import VectorLeg
-from services.retrieval.domain.search.retriever import Retriever
+from services.retrieval.domain.embedding.centering import Centering
+from services.retrieval.domain.embedding.indexer import ChunkIndexer
+from services.retrieval.domain.search.dense import DenseRetriever
+from services.retrieval.domain.search.hybrid import HybridRetriever
 from services.retrieval.servicer import GraphServicer, RetrievalServicer
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.values.calibration import Calibrations
@@ -39,10 +39,10 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
     llm = llm_pb2_grpc.LlmServiceStub(channel)
     embedder = LlmEmbedder(llm)
     known = Calibrations(await asyncio.to_thread(calibrations.load))
-    centring = Centring(known)
-    vector_leg = VectorLeg(embedder, store, centring)
-    retriever = Retriever(
-        [vector_leg],
+    centering = Centering(known)
+    dense = DenseRetriever(embedder, store, centering)
+    retriever = HybridRetriever(
+        [dense],
         store,
         LlmReranker(llm) if settings.rerank_enabled or settings.rerank_base_url else None,
         leg_timeout=settings.leg_timeout_seconds,
@@ -52,8 +52,8 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
         retriever,
         RelevanceGate(known, settings.relevance_threshold),
         LlmChatModel(llm, settings.answer_timeout_seconds),
-        Extractor(embedder),
-        Corroborator(embedder, centring, known),
+        ExtractiveAnswerer(embedder),
+        GroundednessCheck(embedder, centering, known),
         context_tokens=settings.answer_context_tokens,
         answer_tokens=settings.answer_max_tokens,
     )
@@ -62,7 +62,7 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
         registrations=[
             Registration(
                 retrieval_pb2_grpc.add_RetrievalServiceServicer_to_server,
-                RetrievalServicer(Indexer(store, centring), vector_leg, retriever, answerer),
+                RetrievalServicer(ChunkIndexer(store, centering), dense, retriever, answerer),
                 "tiku.retrieval.v1.RetrievalService",
             ),
             Registration(

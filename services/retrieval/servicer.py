@@ -12,8 +12,8 @@ from services.kit.errors import FieldViolation, InvalidArgument, Unimplemented
 from services.retrieval.domain.answering import answerer as answering
 from services.retrieval.domain.answering import citations as citing
 from services.retrieval.domain.answering.answerer import Answerer
-from services.retrieval.domain.embedding.indexer import Indexer
-from services.retrieval.domain.search.retriever import Retriever
+from services.retrieval.domain.embedding.indexer import ChunkIndexer
+from services.retrieval.domain.search.hybrid import HybridRetriever
 from services.retrieval.ports import Leg
 from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit, Source
 from services.retrieval.values.query import LegQuery
@@ -25,17 +25,17 @@ _DEFAULT_ANSWER_PASSAGES = 5
 _YIELD_EVERY = 16  # chunks translated between two turns of the loop; about 1 ms
 
 _OUTCOMES = {
-    answering.Outcome.ANSWERED: retrieval_pb2.ANSWER_OUTCOME_ANSWERED,
-    answering.Outcome.NOT_IN_MATERIAL: retrieval_pb2.ANSWER_OUTCOME_NOT_IN_MATERIAL,
+    answering.AnswerOutcome.ANSWERED: retrieval_pb2.ANSWER_OUTCOME_ANSWERED,
+    answering.AnswerOutcome.NOT_IN_MATERIAL: retrieval_pb2.ANSWER_OUTCOME_NOT_IN_MATERIAL,
 }
 
 
 class RetrievalServicer(retrieval_pb2_grpc.RetrievalServiceServicer):
     """``tiku.retrieval.v1.RetrievalService``; whose chunks are meant follows from the request's user."""
 
-    def __init__(self, indexer: Indexer, vector_leg: Leg, retriever: Retriever, answerer: Answerer) -> None:
+    def __init__(self, indexer: ChunkIndexer, dense: Leg, retriever: HybridRetriever, answerer: Answerer) -> None:
         self._indexer = indexer
-        self._vector_leg = vector_leg
+        self._dense = dense
         self._retriever = retriever
         self._answerer = answerer
 
@@ -65,7 +65,7 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServiceServicer):
                 "query must hold more than white space.",
                 violations=[FieldViolation("query", "must hold more than white space")],
             )
-        hits = await self._vector_leg.find(_query(request.query, request.filter, request.limit or _DEFAULT_HITS))
+        hits = await self._dense.find(_query(request.query, request.filter, request.limit or _DEFAULT_HITS))
         return retrieval_pb2.SearchResponse(hits=_hits(hits))
 
     async def Retrieve(self, request: retrieval_pb2.RetrieveRequest, _: object) -> retrieval_pb2.RetrieveResponse:
@@ -136,13 +136,13 @@ def _source(source: Source) -> source_pb2.Source:
     )
 
 
-def _event(event: answering.Event) -> retrieval_pb2.AnswerResponse:
+def _event(event: answering.AnswerEvent) -> retrieval_pb2.AnswerResponse:
     match event:
-        case answering.Sources(sources):
+        case answering.AnswerSources(sources):
             return retrieval_pb2.AnswerResponse(
                 sources=retrieval_pb2.AnswerSources(sources=[_source(source) for source in sources])
             )
-        case citing.Delta(text):
+        case citing.AnswerDelta(text):
             return retrieval_pb2.AnswerResponse(delta=retrieval_pb2.AnswerDelta(text=text))
         case citing.Citation(number, source, answer_start, answer_end):
             return retrieval_pb2.AnswerResponse(
@@ -150,7 +150,7 @@ def _event(event: answering.Event) -> retrieval_pb2.AnswerResponse:
                     number=number, source=_source(source), answer_start=answer_start, answer_end=answer_end
                 )
             )
-        case answering.Done(outcome, text, usage, model):
+        case answering.AnswerDone(outcome, text, usage, model):
             return retrieval_pb2.AnswerResponse(
                 done=retrieval_pb2.AnswerDone(
                     outcome=_OUTCOMES[outcome],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class TokenUsage:
     """Tokens that a model consumed."""
 
     prompt_tokens: int = 0
@@ -18,6 +18,6 @@ class Usage:
 class ChatFinish:
     """The end of a streamed answer: what it cost, which model answered, whether a limit cut it."""
 
-    usage: Usage
+    usage: TokenUsage
     model: str
     truncated: bool

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.retrieval.adapters.stores.fake import MemoryVectorStore
+from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.adapters.stores.qdrant import open_qdrant
 from services.retrieval.ports import VectorStore
 from services.retrieval.values.chunk import Chunk, EmbeddedChunk
@@ -65,7 +65,7 @@ def address(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def store(address: str) -> AsyncIterator[VectorStore]:
     if not address:
-        yield MemoryVectorStore()
+        yield FakeVectorStore()
         return
     async with open_qdrant(address, prefix=f"test_{uuid.uuid4().hex}") as qdrant:
         yield qdrant

@@ -8,9 +8,9 @@ import uuid
 from collections.abc import AsyncGenerator, Sequence
 
 from services.language.terms import Script
-from services.retrieval.domain.embedding.centering import Centring
+from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.values.calibration import Calibration, Calibrations
-from services.retrieval.values.chat import ChatFinish, Usage
+from services.retrieval.values.chat import ChatFinish, TokenUsage
 from services.retrieval.values.chunk import Chunk, Hit
 from services.retrieval.values.query import LegQuery, QueryEmbedding
 
@@ -23,7 +23,7 @@ THRESHOLDS: dict[tuple[Script, Script], float] = {
     ("latin", "zh"): 0.2,
 }
 GATED = Calibrations({MODEL: Calibration(0.4, THRESHOLDS, {}, {}, support=0.5)})
-PLAIN = Centring(Calibrations({}))
+PLAIN = Centering(Calibrations({}))
 
 
 def chunk(text: str, ordinal: int = 0, document_id: str = DOCUMENT, start: int | None = None) -> Chunk:
@@ -40,7 +40,7 @@ def query(text: str, limit: int = 5, documents: tuple[str, ...] = ()) -> LegQuer
     return LegQuery(text, "alice", documents, limit)
 
 
-class ScriptedLeg:
+class FakeLeg:
     """A leg that returns its hits after a delay, or raises."""
 
     def __init__(
@@ -65,7 +65,7 @@ class ScriptedLeg:
         return self._hits[: query.limit]
 
 
-class WordEmbedder:
+class FakeEmbedder:
     """Embeds a text as the histogram of its letters' codes: near texts share letters."""
 
     def __init__(self, error: Exception | None = None) -> None:
@@ -90,7 +90,7 @@ def _letters(text: str) -> list[float]:
     return [x / norm for x in counts]
 
 
-class ScriptedChat:
+class FakeChatModel:
     """A model that writes the given pieces, optionally slowly, and records how it was treated."""
 
     def __init__(
@@ -118,6 +118,6 @@ class ScriptedChat:
                     break
             if self._error is not None:
                 raise self._error
-            yield ChatFinish(Usage(10, 5, 15), model or "scripted", False)
+            yield ChatFinish(TokenUsage(10, 5, 15), model or "scripted", False)
         finally:
             self.closed = True

@@ -8,7 +8,7 @@ import grpc
 
 from services.kit.errors import Internal
 from services.kit.rpc_errors import from_rpc_error
-from services.retrieval.values.chat import ChatFinish, Usage
+from services.retrieval.values.chat import ChatFinish, TokenUsage
 from services.retrieval.values.query import QueryEmbedding
 from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
 
@@ -95,5 +95,5 @@ class LlmChatModel:
 
 
 def _finish(finish: llm_pb2.ChatFinish) -> ChatFinish:
-    usage = Usage(finish.usage.prompt_tokens, finish.usage.completion_tokens, finish.usage.total_tokens)
+    usage = TokenUsage(finish.usage.prompt_tokens, finish.usage.completion_tokens, finish.usage.total_tokens)
     return ChatFinish(usage, finish.model, finish.finish_reason == llm_pb2.FINISH_REASON_LENGTH)

@@ -18,7 +18,7 @@ class _Point:
     vector: NDArray[np.float32]
 
 
-class MemoryVectorStore:
+class FakeVectorStore:
     """Holds points by (model, dimension), then by (owner, chunk id)."""
 
     def __init__(self) -> None:

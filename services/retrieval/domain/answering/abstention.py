@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from services.retrieval.domain.answering.prompting import REFUSAL_MARKER
+from services.retrieval.domain.answering.prompting import ABSTENTION_MARKER
 
-_MARKER = re.compile(REFUSAL_MARKER.replace("_", "[_ ]"))
-_DECLINING = re.compile(
+_MARKER = re.compile(ABSTENTION_MARKER.replace("_", "[_ ]"))
+_ABSTENTION = re.compile(
     r"^\W*(?:(?:sorry|unfortunately)\W+)?(?:"
     r"(?:the|these|this|none of the|no)\s+(?:given\s+|provided\s+)?(?:passages?|materials?|texts?|sources?|contexts?)\b"
     r".{0,40}(?:\bnot\b|\bno\b|n't).{0,20}\b(?:contain|mention|provide|specif|state|say|include|answer|information|discuss)"
@@ -20,21 +20,21 @@ _DECLINING = re.compile(
 )
 
 
-class RefusalFilter:
+class AbstentionFilter:
     """Holds back the end of a stream while it may become the marker; stops it where the marker stands."""
 
     def __init__(self) -> None:
         self._held = ""
-        self.refused = False
+        self.abstained = False
 
     def feed(self, text: str) -> str:
         """Return the text that is certain not to belong to the marker; nothing after it was seen."""
-        if self.refused:
+        if self.abstained:
             return ""
         text = self._held + text
         found = _MARKER.search(text)
         if found:
-            self.refused = True
+            self.abstained = True
             self._held = ""
             return text[: found.start()]
         keep = _overlap(text)
@@ -47,12 +47,12 @@ class RefusalFilter:
         return held
 
 
-def declines(answer: str) -> bool:
+def is_abstention(answer: str) -> bool:
     """Say whether an answer of one or two sentences is a refusal in the model's own words."""
-    return len(answer) <= 300 and _DECLINING.match(answer) is not None
+    return len(answer) <= 300 and _ABSTENTION.match(answer) is not None
 
 
 def _overlap(text: str) -> int:
     """Length of the longest end of ``text`` that begins the marker."""
-    folded = text[-len(REFUSAL_MARKER) :].replace(" ", "_")
-    return next((n for n in range(len(folded), 0, -1) if REFUSAL_MARKER.startswith(folded[-n:])), 0)
+    folded = text[-len(ABSTENTION_MARKER) :].replace(" ", "_")
+    return next((n for n in range(len(folded), 0, -1) if ABSTENTION_MARKER.startswith(folded[-n:])), 0)

@@ -10,22 +10,22 @@ from enum import Enum
 from services.kit.coalesce import coalesce
 from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgument
 from services.retrieval.domain.answering import prompting
-from services.retrieval.domain.answering.abstention import RefusalFilter, declines
-from services.retrieval.domain.answering.citations import Citation, CitedText, Delta
-from services.retrieval.domain.answering.extractive import Extractor
-from services.retrieval.domain.answering.groundedness import Corroborator
+from services.retrieval.domain.answering.abstention import AbstentionFilter, is_abstention
+from services.retrieval.domain.answering.citations import AnswerDelta, Citation, CitedText
+from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
+from services.retrieval.domain.answering.groundedness import GroundednessCheck
 from services.retrieval.domain.answering.overview import is_overview
 from services.retrieval.domain.answering.relevance_gate import RelevanceGate
-from services.retrieval.domain.search.retriever import Retriever
+from services.retrieval.domain.search.hybrid import HybridRetriever
 from services.retrieval.ports import ChatModel
-from services.retrieval.values.chat import ChatFinish, Usage
+from services.retrieval.values.chat import ChatFinish, TokenUsage
 from services.retrieval.values.chunk import Chunk, Hit, Source, embedding_model, source_of
 from services.retrieval.values.query import LegQuery
 
 _NO_CHAT_PROVIDER = "NO_CHAT_PROVIDER"
 
 
-class Outcome(Enum):
+class AnswerOutcome(Enum):
     """How an answer ended."""
 
     ANSWERED = "answered"
@@ -33,23 +33,23 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class AnswerSources:
     """The passages that the answer may cite, number 1 first; always the first event."""
 
     sources: tuple[Source, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class AnswerDone:
     """The end; ``text`` is all deltas joined, ``model`` is empty when none was asked."""
 
-    outcome: Outcome
+    outcome: AnswerOutcome
     text: str
-    usage: Usage
+    usage: TokenUsage
     model: str
 
 
-Event = Sources | Delta | Citation | Done
+AnswerEvent = AnswerSources | AnswerDelta | Citation | AnswerDone
 
 
 class Answerer:
@@ -60,11 +60,11 @@ class Answerer:
 
     def __init__(
         self,
-        retriever: Retriever,
+        retriever: HybridRetriever,
         gate: RelevanceGate,
         chat: ChatModel,
-        extractor: Extractor,
-        corroborator: Corroborator,
+        extractor: ExtractiveAnswerer,
+        groundedness: GroundednessCheck,
         *,
         context_tokens: int = 4096,
         answer_tokens: int = 512,
@@ -73,12 +73,12 @@ class Answerer:
         self._gate = gate
         self._chat = chat
         self._extractor = extractor
-        self._corroborator = corroborator
+        self._groundedness = groundedness
         self._context_tokens = context_tokens
         self._answer_tokens = answer_tokens
 
-    async def answer(self, query: LegQuery, model: str = "") -> AsyncGenerator[Event, None]:
-        """Yield ``Sources``, then deltas and citations, then ``Done``.
+    async def answer(self, query: LegQuery, model: str = "") -> AsyncGenerator[AnswerEvent, None]:
+        """Yield ``AnswerSources``, then deltas and citations, then ``AnswerDone``.
 
         Each citation comes right after the delta that ends with its mark. Every answered question has at least
         one citation: where the model cited nothing, or in vain, the sources that support its sentences are cited at the
@@ -97,13 +97,13 @@ class Answerer:
         retrieval = await self._retriever.retrieve(reading)
         hits = prompting.fit(query.text, retrieval.hits, self._context_tokens, self._answer_tokens)
         if not (hits and overview) and not self._gate.passes(query.text, hits):
-            yield Sources(())
+            yield AnswerSources(())
             refusal = prompting.refusal(query.text)
-            yield Delta(refusal)
-            yield Done(Outcome.NOT_IN_MATERIAL, refusal, Usage(), "")
+            yield AnswerDelta(refusal)
+            yield AnswerDone(AnswerOutcome.NOT_IN_MATERIAL, refusal, TokenUsage(), "")
             return
         passages = [hit.chunk for hit in hits]
-        yield Sources(tuple(source_of(chunk) for chunk in passages))
+        yield AnswerSources(tuple(source_of(chunk) for chunk in passages))
         try:
             async with contextlib.aclosing(self._write(query.text, hits, model)) as events:
                 async for event in events:
@@ -112,16 +112,16 @@ class Answerer:
             if error.reason != _NO_CHAT_PROVIDER or model:
                 raise
             async with contextlib.aclosing(
-                self._extract(query.text, passages, ChatFinish(Usage(), "", False))
+                self._extract(query.text, passages, ChatFinish(TokenUsage(), "", False))
             ) as events:
                 async for event in events:
                     yield event
 
-    async def _write(self, question: str, hits: Sequence[Hit], model: str) -> AsyncGenerator[Event, None]:
+    async def _write(self, question: str, hits: Sequence[Hit], model: str) -> AsyncGenerator[AnswerEvent, None]:
         passages = [hit.chunk for hit in hits]
         answer = CitedText(question, passages)
-        refusal = RefusalFilter()
-        finish = ChatFinish(Usage(), model, False)
+        refusal = AbstentionFilter()
+        finish = ChatFinish(TokenUsage(), model, False)
         stream = self._chat.stream(
             system=prompting.instructions(question),
             user=prompting.prompt(question, passages),
@@ -142,14 +142,14 @@ class Answerer:
             async for piece in pieces:
                 for event in answer.feed(refusal.feed(piece)):
                     yield event
-                if refusal.refused:
+                if refusal.abstained:
                     break
         for event in (*answer.feed(refusal.close()), *answer.close()):
             yield event
-        if refusal.refused and not answer.text.strip():
+        if refusal.abstained and not answer.text.strip():
             text = prompting.refusal(question)
-            yield Delta(text)
-            yield Done(Outcome.NOT_IN_MATERIAL, text, finish.usage, finish.model)
+            yield AnswerDelta(text)
+            yield AnswerDone(AnswerOutcome.NOT_IN_MATERIAL, text, finish.usage, finish.model)
             return
         if not answer.text.strip():
             # A model that says nothing leaves the passages themselves to answer.
@@ -157,32 +157,36 @@ class Answerer:
                 async for extracted in events:
                     yield extracted
             return
-        outcome = Outcome.ANSWERED
-        if declines(answer.text) or (refusal.refused and not answer.cited):
-            outcome = Outcome.NOT_IN_MATERIAL
+        outcome = AnswerOutcome.ANSWERED
+        if is_abstention(answer.text) or (refusal.abstained and not answer.cited):
+            outcome = AnswerOutcome.NOT_IN_MATERIAL
         else:
-            support = [] if answer.cited and not answer.cites_in_vain else answer.cite_support()
+            support = [] if answer.cited and not answer.has_unsupported_citations else answer.cite_support()
             for event in support:
                 yield event
-            if not answer.cited or answer.cites_in_vain or not await self._is_backed(question, answer, hits):
-                outcome = Outcome.NOT_IN_MATERIAL
+            if (
+                not answer.cited
+                or answer.has_unsupported_citations
+                or not await self._is_backed(question, answer, hits)
+            ):
+                outcome = AnswerOutcome.NOT_IN_MATERIAL
                 for event in answer.feed(" " + prompting.unsupported(question)):
                     yield event
-        yield Done(outcome, answer.text, finish.usage, finish.model)
+        yield AnswerDone(outcome, answer.text, finish.usage, finish.model)
 
     async def _is_backed(self, question: str, answer: CitedText, hits: Sequence[Hit]) -> bool:
-        if not answer.cites_unseen:
+        if not answer.needs_groundedness_check:
             return True
         likeliest_first = sorted(range(len(hits)), key=lambda i: i + 1 not in answer.cited)
         passages = [hits[i].chunk for i in likeliest_first]
-        return await self._corroborator.backs(question, answer.plain, passages, embedding_model(hits))
+        return await self._groundedness.is_grounded(question, answer.plain, passages, embedding_model(hits))
 
     async def _extract(
         self, question: str, passages: Sequence[Chunk], finish: ChatFinish
-    ) -> AsyncGenerator[Event, None]:
+    ) -> AsyncGenerator[AnswerEvent, None]:
         answer = CitedText(question, passages)
         for extract in await self._extractor.extract(question, passages):
             chunk = passages[extract.number - 1]
             for event in answer.quote(chunk.text[extract.span.start : extract.span.end], extract.number, extract.span):
                 yield event
-        yield Done(Outcome.ANSWERED, answer.text, finish.usage, finish.model)
+        yield AnswerDone(AnswerOutcome.ANSWERED, answer.text, finish.usage, finish.model)

@@ -27,7 +27,7 @@ _STATEMENT_WINDOW = 1000  # code points before a mark in which its statement is 
 
 
 @dataclass(frozen=True, slots=True)
-class Delta:
+class AnswerDelta:
     """Text to append to the answer."""
 
     text: str
@@ -142,24 +142,24 @@ class CitedText:
         return self._plain
 
     @property
-    def cites_in_vain(self) -> bool:
+    def has_unsupported_citations(self) -> bool:
         """Whether no citation's quote shares more than a trace of its statement: the marks are decoration."""
         return bool(self.cited) and self._support < _LEAST_SUPPORT and not self._crosses_scripts
 
     @property
-    def cites_unseen(self) -> bool:
+    def needs_groundedness_check(self) -> bool:
         """Whether the citations could support the answer only across scripts, where terms cannot tell."""
         return self._support < _LEAST_SUPPORT and self._crosses_scripts
 
-    def feed(self, text: str) -> list[Delta | Citation]:
+    def feed(self, text: str) -> list[AnswerDelta | Citation]:
         """Append what the model wrote; return what the reader gets."""
         return self._append(self._scanner.feed(text))
 
-    def close(self) -> list[Delta | Citation]:
+    def close(self) -> list[AnswerDelta | Citation]:
         """End the text: what was held back is no mark; white space at the end is dropped."""
         return self._append([piece.rstrip() if isinstance(piece, str) else piece for piece in self._scanner.close()])
 
-    def cite_support(self) -> list[Delta | Citation]:
+    def cite_support(self) -> list[AnswerDelta | Citation]:
         """Cite at the end what supports an answer whose writer cited nothing, or in vain; empty when nothing does.
 
         A sentence's support is the source sentence that holds at least half of its terms, or the best one with
@@ -188,13 +188,13 @@ class CitedText:
             events += self._cite(number, best[number][1] if number in best else None)
         return _merge(events)
 
-    def quote(self, sentence: str, number: int, span: Span) -> list[Delta | Citation]:
+    def quote(self, sentence: str, number: int, span: Span) -> list[AnswerDelta | Citation]:
         """Append a sentence of passage ``number`` verbatim, on a line of its own, with its mark."""
         events = self._write(f"\n{sentence} " if self._length else f"{sentence} ")
         return _merge([*events, *self._cite(number, span)])
 
-    def _append(self, pieces: Sequence[str | Mark]) -> list[Delta | Citation]:
-        events: list[Delta | Citation] = []
+    def _append(self, pieces: Sequence[str | Mark]) -> list[AnswerDelta | Citation]:
+        events: list[AnswerDelta | Citation] = []
         for piece in pieces:
             if isinstance(piece, str):
                 text = piece if self._length else piece.lstrip()
@@ -210,14 +210,14 @@ class CitedText:
                     events += self._cite(number)
         return _merge(events)
 
-    def _write(self, text: str) -> list[Delta | Citation]:
+    def _write(self, text: str) -> list[AnswerDelta | Citation]:
         if not text:
             return []
         self._parts.append(text)
         self._length += len(text)
-        return [Delta(text)]
+        return [AnswerDelta(text)]
 
-    def _cite(self, number: int, quote: Span | None = None) -> list[Delta | Citation]:
+    def _cite(self, number: int, quote: Span | None = None) -> list[AnswerDelta | Citation]:
         passage = self._passages[number - 1]
         statement, question = terms(self._statement()), terms(self._question)
         support, _ = passage.support(statement, question)
@@ -280,13 +280,13 @@ class Passage:
         return span if shared else Span(0, len(self.chunk.text))
 
 
-def _merge(events: Sequence[Delta | Citation]) -> list[Delta | Citation]:
+def _merge(events: Sequence[AnswerDelta | Citation]) -> list[AnswerDelta | Citation]:
     """Join neighbouring deltas."""
-    merged: list[Delta | Citation] = []
+    merged: list[AnswerDelta | Citation] = []
     for event in events:
         last = merged[-1] if merged else None
-        if isinstance(event, Delta) and isinstance(last, Delta):
-            merged[-1] = Delta(last.text + event.text)
+        if isinstance(event, AnswerDelta) and isinstance(last, AnswerDelta):
+            merged[-1] = AnswerDelta(last.text + event.text)
         else:
             merged.append(event)
     return merged

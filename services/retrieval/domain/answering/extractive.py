@@ -23,23 +23,23 @@ _CLOSE = 0.02  # a second sentence is worth reading only when it comes this near
 
 
 @dataclass(frozen=True, slots=True)
-class Extract:
+class ExtractedSentence:
     """A sentence of a passage; ``number`` is the passage's, from 1."""
 
     number: int
     span: Span
 
 
-class Extractor:
+class ExtractiveAnswerer:
     """Chooses sentences by cosine to the question and by shared terms; by terms alone when embedding fails."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
 
-    async def extract(self, question: str, passages: Sequence[Chunk]) -> list[Extract]:
+    async def extract(self, question: str, passages: Sequence[Chunk]) -> list[ExtractedSentence]:
         """Return one or two sentences, the best first; empty only when there is no passage."""
         candidates = [
-            Extract(number, span)
+            ExtractedSentence(number, span)
             for number, chunk in enumerate(passages[:_PASSAGES], start=1)
             for span in split_sentences(chunk.text)
         ]

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from services.kit.errors import TikuError
 from services.language.sentences import split_sentences
 from services.language.terms import terms
-from services.retrieval.domain.embedding.centering import Centring
+from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.ports import Embedder
 from services.retrieval.values.calibration import Calibrations
 from services.retrieval.values.chunk import Chunk
@@ -24,15 +24,15 @@ _BATCH = 16  # sentences embedded at once; most answers are backed by one of the
 _TELLING_TERMS = 3  # a statement with fewer ("2.5 %") says little without its question
 
 
-class Corroborator:
+class GroundednessCheck:
     """Compares an answer's sentences with those of its passages, by meaning."""
 
-    def __init__(self, embedder: Embedder, centring: Centring, calibrations: Calibrations) -> None:
+    def __init__(self, embedder: Embedder, centering: Centering, calibrations: Calibrations) -> None:
         self._embedder = embedder
-        self._centring = centring
+        self._centering = centering
         self._calibrations = calibrations
 
-    async def backs(self, question: str, answer: str, passages: Sequence[Chunk], model: str) -> bool:
+    async def is_grounded(self, question: str, answer: str, passages: Sequence[Chunk], model: str) -> bool:
         """Return whether a sentence of ``passages``, the likeliest first, says what one of ``answer`` says.
 
         ``model`` is the embedding model. True as well where nothing can be said: without a calibration of the model,
@@ -54,7 +54,7 @@ class Corroborator:
 
     async def _embed(self, texts: Sequence[str], model: str) -> list[Sequence[float]]:
         vectors = await self._embedder.embed_passages(texts, model)
-        return [self._centring.passage(model, text, vector) for text, vector in zip(texts, vectors, strict=True)]
+        return [self._centering.passage(model, text, vector) for text, vector in zip(texts, vectors, strict=True)]
 
 
 def _statements(question: str, answer: str) -> Iterator[str]:

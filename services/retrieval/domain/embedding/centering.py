@@ -17,7 +17,7 @@ from services.language.terms import Script, script_of
 from services.retrieval.values.calibration import Calibrations, Vector
 
 
-class Centring:
+class Centering:
     """Moves vectors of calibrated models; those of others stay as they are."""
 
     def __init__(self, calibrations: Calibrations) -> None:
@@ -37,15 +37,15 @@ class Centring:
     def question(self, model: str, text: str, vector: Sequence[float]) -> Sequence[float]:
         """Return a question's vector, of unit length, without the mean of questions in its script."""
         calibration = self._calibrations.of(model)
-        return _centred(calibration.questions, text, vector) if calibration else vector
+        return _centered(calibration.questions, text, vector) if calibration else vector
 
     def passage(self, model: str, text: str, vector: Sequence[float]) -> Sequence[float]:
         """Return a passage's vector, of unit length, without the mean of passages in its script."""
         calibration = self._calibrations.of(model)
-        return _centred(calibration.passages, text, vector) if calibration else vector
+        return _centered(calibration.passages, text, vector) if calibration else vector
 
 
-def _centred(means: Mapping[Script, Vector], text: str, vector: Sequence[float]) -> Sequence[float]:
+def _centered(means: Mapping[Script, Vector], text: str, vector: Sequence[float]) -> Sequence[float]:
     mean = means.get(script_of(text))
     if mean is None or len(mean) != len(vector):
         return vector

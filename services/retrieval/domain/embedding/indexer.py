@@ -8,19 +8,19 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from services.kit.errors import FieldViolation, InvalidArgument
-from services.retrieval.domain.embedding.centering import Centring
+from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.ports import VectorStore
 from services.retrieval.values.chunk import Chunk, EmbeddedChunk
 
 _YIELD_EVERY = 16  # chunks checked between two turns of the loop; about 1 ms of arithmetic at 384 dimensions
 
 
-class Indexer:
+class ChunkIndexer:
     """Checks chunks as a whole, then stores them: a request with one bad chunk writes nothing."""
 
-    def __init__(self, store: VectorStore, centring: Centring) -> None:
+    def __init__(self, store: VectorStore, centering: Centering) -> None:
         self._store = store
-        self._centring = centring
+        self._centering = centering
 
     async def index(self, model: str, owner: str, chunks: Sequence[EmbeddedChunk]) -> int:
         """Store ``chunks`` with vectors of ``model`` and return how many are stored.
@@ -28,21 +28,21 @@ class Indexer:
         Raises InvalidArgument naming each field that breaks a rule (the first 16 of them).
         """
         await self._check(chunks)
-        await self._store.upsert(self._centring.space(model), owner, await self._centre(model, chunks))
+        await self._store.upsert(self._centering.space(model), owner, await self._center(model, chunks))
         return len(chunks)
 
     async def delete_document(self, owner: str, document_id: str) -> None:
         """Remove every chunk of a document; one that is not there is no error."""
         await self._store.delete_document(owner, document_id)
 
-    async def _centre(self, model: str, chunks: Sequence[EmbeddedChunk]) -> list[EmbeddedChunk]:
-        centred: list[EmbeddedChunk] = []
+    async def _center(self, model: str, chunks: Sequence[EmbeddedChunk]) -> list[EmbeddedChunk]:
+        centered: list[EmbeddedChunk] = []
         for position, embedded in enumerate(chunks):
-            vector = self._centring.passage(model, embedded.chunk.text, embedded.vector)
-            centred.append(EmbeddedChunk(embedded.chunk, vector))
+            vector = self._centering.passage(model, embedded.chunk.text, embedded.vector)
+            centered.append(EmbeddedChunk(embedded.chunk, vector))
             if position % _YIELD_EVERY == _YIELD_EVERY - 1:
                 await asyncio.sleep(0)
-        return centred
+        return centered
 
     async def _check(self, chunks: Sequence[EmbeddedChunk]) -> None:
         violations: list[FieldViolation] = []

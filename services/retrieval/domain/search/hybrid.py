@@ -31,7 +31,7 @@ class Retrieval:
     failed_legs: tuple[str, ...] = ()
 
 
-class Retriever:
+class HybridRetriever:
     """Asks every leg at once and never lets a slow or broken one take the others down.
 
     ``leg_timeout`` and ``rerank_timeout`` are seconds; with a deadline on the request, the legs get at most 70 % of
