@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from benchmarks.quality import backing, xquad
 from benchmarks.quality.embedding import MODEL, Model
 from services.language.terms import Script
-from services.retrieval.adapters import calibrations
+from services.retrieval.adapters.calibrations import toml
 from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
 from services.retrieval.domain.answering.relevance_gate import RelevanceGate
@@ -186,7 +186,7 @@ async def report(model: Model, held: Mapping[str, xquad.Corpus], sample: int) ->
     chosen = sorted(random.Random(0).sample(range(count), min(sample, count)))
     questions = {language: [held[language].questions[i] for i in chosen] for language in held}
     articles = held["en"].articles
-    shipped, none = Calibrations(calibrations.load()), Calibrations({})
+    shipped, none = toml.load(), Calibrations({})
     print(f"\nXQuAD's held-out half: {len(chosen)} questions a language, {len(articles)} passages, {MODEL}")
     print("\nquestion→material       recall@1   recall@3   recall@5  recall@10  MRR@10  nDCG@10")
     results = {}
@@ -287,7 +287,7 @@ def main() -> int:
     with Model(arguments.model, arguments.cache) as model:
         if arguments.fit:
             calibration = asyncio.run(fit(model, {language: first for language, (first, _) in halves.items()}))
-            (calibrations.FOLDER / f"{MODEL}.toml").write_text(written(calibration), encoding="utf-8")
+            (toml.FOLDER / f"{MODEL}.toml").write_text(written(calibration), encoding="utf-8")
             print("thresholds:", calibration.thresholds)
         asyncio.run(report(model, {language: second for language, (_, second) in halves.items()}, arguments.sample))
     return 0

@@ -8,7 +8,7 @@ from services.kit.settings import ServiceSettings
 
 
 class RetrievalSettings(ServiceSettings):
-    """What the retrieval service is told; every variable begins with ``TIKU_``."""
+    """What the retrieval service is told; every variable begins with `TIKU_`."""
 
     listen: str = Field("127.0.0.1:50052", description="Address to serve on, host:port.")
     llm_target: str = Field("127.0.0.1:50051", description="Address of the llm service.")

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from services.retrieval.adapters.stores.fake import FakeVectorStore
-from services.retrieval.adapters.stores.qdrant import open_qdrant
+from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
 from services.retrieval.ports import VectorStore
 from services.retrieval.values.chunk import Chunk, EmbeddedChunk
 
@@ -67,7 +67,7 @@ async def store(address: str) -> AsyncIterator[VectorStore]:
     if not address:
         yield FakeVectorStore()
         return
-    async with open_qdrant(address, prefix=f"test_{uuid.uuid4().hex}") as qdrant:
+    async with QdrantVectorStore.open(address, prefix=f"test_{uuid.uuid4().hex}") as qdrant:
         yield qdrant
 
 

@@ -1,18 +1,16 @@
-"""Adapters whose answers a test writes."""
+"""Passages, questions and a leg, as tests write them."""
 
 from __future__ import annotations
 
 import asyncio
-import math
 import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 
 from services.language.terms import Script
 from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.values.calibration import Calibration, Calibrations
-from services.retrieval.values.chat import ChatFinish, TokenUsage
 from services.retrieval.values.chunk import Chunk, Hit
-from services.retrieval.values.query import LegQuery, QueryEmbedding
+from services.retrieval.values.query import LegQuery
 
 DOCUMENT = "00000000-0000-7000-8000-000000000001"
 MODEL = "multilingual-e5-small"
@@ -63,61 +61,3 @@ class FakeLeg:
         if self._error is not None:
             raise self._error
         return self._hits[: query.limit]
-
-
-class FakeEmbedder:
-    """Embeds a text as the histogram of its letters' codes: near texts share letters."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        self._error = error
-
-    async def embed_query(self, text: str) -> QueryEmbedding:
-        if self._error is not None:
-            raise self._error
-        return QueryEmbedding("letters", _letters(text))
-
-    async def embed_passages(self, texts: Sequence[str], model: str) -> list[Sequence[float]]:
-        if self._error is not None:
-            raise self._error
-        return [_letters(text) for text in texts]
-
-
-def _letters(text: str) -> list[float]:
-    counts = [0.0] * 64
-    for letter in text.casefold():
-        counts[ord(letter) % 64] += 1.0
-    norm = math.sqrt(sum(x * x for x in counts)) or 1.0
-    return [x / norm for x in counts]
-
-
-class FakeChatModel:
-    """A model that writes the given pieces, optionally slowly, and records how it was treated."""
-
-    def __init__(
-        self, pieces: Sequence[str] = (), *, error: Exception | None = None, delay: float = 0.0, endless: bool = False
-    ) -> None:
-        self.prompts: list[tuple[str, str]] = []
-        self.closed = False
-        self.written = 0
-        self._pieces = pieces
-        self._error = error
-        self._delay = delay
-        self._endless = endless
-
-    async def stream(
-        self, *, system: str, user: str, model: str, max_tokens: int
-    ) -> AsyncGenerator[str | ChatFinish, None]:
-        self.prompts.append((system, user))
-        try:
-            while True:
-                for piece in self._pieces:
-                    await asyncio.sleep(self._delay)
-                    self.written += 1
-                    yield piece
-                if not self._endless:
-                    break
-            if self._error is not None:
-                raise self._error
-            yield ChatFinish(TokenUsage(10, 5, 15), model or "scripted", False)
-        finally:
-            self.closed = True

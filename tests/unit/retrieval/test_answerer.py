@@ -6,16 +6,24 @@ from collections.abc import Sequence
 import pytest
 
 from services.kit.errors import FailedPrecondition, InvalidArgument, Unavailable
+from services.retrieval.adapters.clients.fake import FakeChatModel, FakeEmbedder
 from services.retrieval.adapters.stores.fake import FakeVectorStore
-from services.retrieval.domain.answering.answerer import AnswerDone, Answerer, AnswerEvent, AnswerOutcome, AnswerSources
-from services.retrieval.domain.answering.citations import AnswerDelta, Citation
+from services.retrieval.domain.answering.answerer import Answerer
 from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
 from services.retrieval.domain.answering.groundedness import GroundednessCheck
 from services.retrieval.domain.answering.relevance_gate import RelevanceGate
 from services.retrieval.domain.search.hybrid import HybridRetriever
+from services.retrieval.values.answer import (
+    AnswerDelta,
+    AnswerDone,
+    AnswerEvent,
+    AnswerOutcome,
+    AnswerSources,
+    Citation,
+)
 from services.retrieval.values.calibration import Calibrations
 from services.retrieval.values.chunk import EmbeddedChunk, Hit
-from tests.unit.retrieval.fakes import GATED, PLAIN, FakeChatModel, FakeEmbedder, FakeLeg, chunk, hit, query
+from tests.unit.retrieval.fakes import GATED, PLAIN, FakeLeg, chunk, hit, query
 
 QUESTION = "At what temperature does water boil?"
 HITS = [
@@ -69,7 +77,7 @@ async def test_an_irrelevant_question_asks_no_model_and_shows_no_source() -> Non
     assert done.outcome is AnswerOutcome.NOT_IN_MATERIAL
     assert events[0] == AnswerSources(())
     assert done.model == ""
-    assert chat.prompts == []
+    assert chat.requests == []
 
 
 async def test_a_question_about_the_whole_is_read_evenly_and_not_refused() -> None:
@@ -231,7 +239,7 @@ async def test_closing_at_any_event_stops_the_model_within_100_ms(position: int)
         await events.aclose()
     written = chat.written
     await asyncio.sleep(0.02)
-    assert chat.closed or not chat.prompts
+    assert chat.closed or not chat.requests
     assert chat.written == written
 
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from services.retrieval.domain.answering.citations import AnswerDelta, Citation, CitedText, Mark, MarkScanner
+from services.retrieval.domain.answering.citations import CitedText
+from services.retrieval.domain.answering.marks import Mark, MarkScanner
+from services.retrieval.values.answer import AnswerDelta, Citation
 from tests.unit.retrieval.fakes import chunk
 
 WATER = chunk("Water is blue in deep lakes. It boils at 100 degrees Celsius. Ice floats on water.", 0)

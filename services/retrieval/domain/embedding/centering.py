@@ -1,9 +1,11 @@
 """Vectors without the language of their texts.
 
 The vectors of a multilingual model differ by language before they differ by meaning: all Chinese passages lie nearer
-to a Chinese question than the English passage that answers it. What the texts of a language have in common is their
-mean, and without it what is left is the meaning. Source: Libovický, Rosa and Fraser, "On the Language Neutrality of
-Pre-trained Multilingual Representations", Findings of EMNLP 2020.
+to a Chinese question than the English passage that answers it. The mean of the vectors of a language is what its texts
+have in common; once it is subtracted, the meaning is left.
+
+Source: Libovický, Rosa and Fraser, "On the Language Neutrality of Pre-trained Multilingual Representations", Findings
+of EMNLP 2020.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ class Centering:
         for means in (calibration.questions, calibration.passages):
             for script in sorted(means):
                 digest.update(script.encode() + means[script].tobytes())
+        # Stored collections are named after this text: another spelling would name another, empty space.
         return f"{model} centred {digest.hexdigest()}"
 
     def question(self, model: str, text: str, vector: Sequence[float]) -> Sequence[float]:

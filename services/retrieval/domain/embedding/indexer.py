@@ -1,4 +1,4 @@
-"""Storing chunks: what is refused before anything is written."""
+"""Storing chunks: they are checked before anything is written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.ports import VectorStore
 from services.retrieval.values.chunk import Chunk, EmbeddedChunk
 
-_YIELD_EVERY = 16  # chunks checked between two turns of the loop; about 1 ms of arithmetic at 384 dimensions
+_YIELD_EVERY = 16
+"""Chunks checked between two turns of the loop; about 1 ms of arithmetic at 384 dimensions."""
+_MOST_VIOLATIONS = 16
 
 
 class ChunkIndexer:
@@ -23,16 +25,17 @@ class ChunkIndexer:
         self._centering = centering
 
     async def index(self, model: str, owner: str, chunks: Sequence[EmbeddedChunk]) -> int:
-        """Store ``chunks`` with vectors of ``model`` and return how many are stored.
+        """Store `chunks` with vectors of `model` and return how many are stored.
 
-        Raises InvalidArgument naming each field that breaks a rule (the first 16 of them).
+        Raises:
+            InvalidArgument: a chunk breaks a rule; the error names each field that does, 16 at most.
         """
         await self._check(chunks)
         await self._store.upsert(self._centering.space(model), owner, await self._center(model, chunks))
         return len(chunks)
 
     async def delete_document(self, owner: str, document_id: str) -> None:
-        """Remove every chunk of a document; one that is not there is no error."""
+        """Remove every chunk of a document; a document that is not there is no error."""
         await self._store.delete_document(owner, document_id)
 
     async def _center(self, model: str, chunks: Sequence[EmbeddedChunk]) -> list[EmbeddedChunk]:
@@ -50,14 +53,15 @@ class ChunkIndexer:
         seen: set[str] = set()
         for position, embedded in enumerate(chunks):
             violations += _violations(f"chunks[{position}]", embedded, dimension, seen)
-            if len(violations) >= 16:
+            if len(violations) >= _MOST_VIOLATIONS:
                 break
             if position % _YIELD_EVERY == _YIELD_EVERY - 1:
                 await asyncio.sleep(0)
         if not chunks:
             violations.append(FieldViolation("chunks", "must hold at least one chunk"))
         if violations:
-            raise InvalidArgument(f"{violations[0].field} {violations[0].description}.", violations=violations[:16])
+            first = violations[0]
+            raise InvalidArgument(f"{first.field} {first.description}.", violations=violations[:_MOST_VIOLATIONS])
 
 
 def _violations(field: str, embedded: EmbeddedChunk, dimension: int, seen: set[str]) -> list[FieldViolation]:

@@ -1,4 +1,4 @@
-"""The vector leg: the question becomes a vector, the store finds what lies nearest."""
+"""The dense leg: the question becomes a vector, and the store finds the chunks that lie nearest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.retrieval.values.query import LegQuery
 
 
 class DenseRetriever:
-    """Finds passages by the cosine of centered embeddings; alone it is Search, among others a leg of Retrieve."""
+    """Finds passages by the cosine of centered embeddings: alone for Search, as a leg among others for Retrieve."""
 
     name = "vector"
 
@@ -19,7 +19,7 @@ class DenseRetriever:
         self._centering = centering
 
     async def find(self, query: LegQuery) -> list[Hit]:
-        """Return the nearest chunks, best first; ``score`` is the cosine."""
+        """Return the nearest chunks, best first; `score` is the cosine."""
         embedding = await self._embedder.embed_query(query.text)
         model = embedding.model
         vector = self._centering.question(model, query.text, embedding.vector)
