@@ -43,18 +43,18 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
     retriever = HybridRetriever(
         [dense],
         store,
-        LlmReranker(llm) if settings.rerank_enabled or settings.rerank_base_url else None,
-        leg_timeout=settings.leg_timeout_seconds,
-        rerank_timeout=settings.rerank_timeout_seconds,
+        LlmReranker(llm) if settings.retrieval_rerank_enabled or settings.rerank_base_url else None,
+        leg_timeout=settings.retrieval_leg_timeout_seconds,
+        rerank_timeout=settings.retrieval_rerank_timeout_seconds,
     )
     answerer = Answerer(
         retriever,
-        RelevanceGate(calibrations, settings.relevance_threshold),
-        LlmChatModel(llm, settings.answer_timeout_seconds),
+        RelevanceGate(calibrations, settings.retrieval_relevance_threshold),
+        LlmChatModel(llm, settings.retrieval_answer_timeout_seconds),
         ExtractiveAnswerer(embedder),
         GroundednessCheck(embedder, centering, calibrations),
-        context_tokens=settings.answer_context_tokens,
-        answer_tokens=settings.answer_max_tokens,
+        context_tokens=settings.retrieval_answer_context_tokens,
+        answer_tokens=settings.retrieval_answer_max_tokens,
     )
     return App(
         name="retrieval",
