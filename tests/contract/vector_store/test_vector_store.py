@@ -50,10 +50,10 @@ def embedded(document_id: str, ordinal: int, degrees: float) -> EmbeddedChunk:
     return EmbeddedChunk(chunk(document_id, ordinal), direction(degrees))
 
 
-@pytest.fixture(params=["memory", "qdrant-edge", "qdrant-server"])
+@pytest.fixture(params=["fake", "qdrant-edge", "qdrant-server"])
 def address(request: pytest.FixtureRequest) -> str:
     """The Qdrant to use; empty for the store in memory."""
-    if request.param == "memory":
+    if request.param == "fake":
         return ""
     if request.param == "qdrant-edge":
         return str(request.getfixturevalue("qdrant_url"))

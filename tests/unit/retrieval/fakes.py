@@ -39,7 +39,7 @@ def query(text: str, limit: int = 5, documents: tuple[str, ...] = ()) -> LegQuer
 
 
 class FakeLeg:
-    """A leg that returns its hits after a delay, or raises."""
+    """A leg that returns its hits after `delay` seconds, or raises."""
 
     def __init__(
         self, name: str, hits: Sequence[Hit] = (), error: BaseException | None = None, delay: float = 0.0
@@ -60,4 +60,5 @@ class FakeLeg:
             raise
         if self._error is not None:
             raise self._error
-        return self._hits[: query.limit]
+        found = [h for h in self._hits if not query.document_ids or h.chunk.document_id in query.document_ids]
+        return found[: query.limit]
