@@ -2,9 +2,10 @@
 
     python -m benchmarks.quality.retrieval [--sample 240] [--fit] [--model FOLDER] [--data FOLDER] [--cache FILE]
 
-The service's own code is measured (vector leg, centering, gate, extractor) with the default embedding model; only the
-store is the one in memory. One half of the articles is for choosing and is touched by ``--fit`` alone, which writes
-the calibration that ships (``services/retrieval/calibrations``); every table is of the other half.
+The service's own code is measured (dense retriever, centering, gate, extractive answerer) with the default embedding
+model; only the store is the one in memory. One half of the articles is for choosing and is touched by ``--fit`` alone,
+which writes the calibration that ships (``services/retrieval/adapters/calibrations``). Every table is of the other
+half.
 
 Unanswerable questions are made by removal: "near" removes the paragraph with the answer and keeps the rest of its
 article, "far" removes the whole article. The gate is asked over three collections: all articles, six of them, and one
@@ -68,7 +69,7 @@ class Asked:
 async def ask(
     model: Model, known: Calibrations, questions: Sequence[xquad.Question], material: Sequence[xquad.Corpus]
 ) -> list[Asked]:
-    """Rank all paragraphs of ``material`` for each question through the vector leg.
+    """Rank all paragraphs of ``material`` for each question through the dense retriever.
 
     A paragraph of the second corpus has the ordinal of its translation plus the length of the first.
     """

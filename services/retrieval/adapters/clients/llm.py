@@ -18,15 +18,14 @@ _ROLES = {"system": llm_pb2.ROLE_SYSTEM, "user": llm_pb2.ROLE_USER}
 
 
 class LlmEmbedder:
-    """Embeds with `LlmService.Embed`; `model` is empty for the service's default."""
+    """Embeds with `LlmService.Embed`, a question with the service's default model."""
 
-    def __init__(self, stub: llm_pb2_grpc.LlmServiceStub, model: str = "") -> None:
+    def __init__(self, stub: llm_pb2_grpc.LlmServiceStub) -> None:
         self._stub = stub
-        self._model = model
 
     async def embed_query(self, text: str) -> QueryEmbedding:
         """Embed a question; the service's answer names the model."""
-        response = await self._embed([text], llm_pb2.EMBED_KIND_QUERY, self._model)
+        response = await self._embed([text], llm_pb2.EMBED_KIND_QUERY, "")
         return QueryEmbedding(response.model, list(response.embeddings[0].values))
 
     async def embed_passages(self, texts: Sequence[str], model: str) -> list[Sequence[float]]:

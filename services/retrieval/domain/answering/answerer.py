@@ -18,7 +18,7 @@ from services.retrieval.domain.prompts.answer import messages
 from services.retrieval.domain.search.hybrid import HybridRetriever
 from services.retrieval.domain.search.query_text import require_text
 from services.retrieval.ports import ChatModel
-from services.retrieval.values.answer import AnswerEvent, AnswerOutcome, AnswerSources
+from services.retrieval.values.answer import AnswerEvent, AnswerSources
 from services.retrieval.values.chat import ChatFinish, ChatRequest, TokenUsage
 from services.retrieval.values.chunk import Hit, source_of
 from services.retrieval.values.query import LegQuery
@@ -77,7 +77,7 @@ class Answerer:
     async def _relevant(self, query: LegQuery) -> Sequence[Hit]:
         """Return the passages to answer from, best first; none when they cannot hold the answer."""
         overview = is_overview(query.text)
-        # Without documents there is nothing to spread over; the nearest passages have to do.
+        # A question about no document in particular cannot be spread; it reads the nearest passages.
         reading = replace(query, text="") if overview and query.document_ids else query
         retrieval = await self._retriever.retrieve(reading)
         hits = fit(query.text, retrieval.hits, self._context_tokens, self._answer_tokens)
@@ -112,21 +112,15 @@ class Answerer:
 
     async def _conclude(self, draft: AnswerDraft) -> AsyncGenerator[AnswerEvent, None]:
         if draft.is_blank and draft.abstained:
-            for event in not_in_material(draft.question, draft.finish):
-                yield event
+            end = not_in_material(draft.question, draft.finish)
         elif draft.is_blank:
             # Without a model, or where it says nothing, the passages themselves answer.
-            async with aclosing(self._extractive.answer(draft.question, draft.passages, draft.finish)) as events:
-                async for extracted in events:
-                    yield extracted
+            end = await self._extractive.answer(draft.question, draft.passages, draft.finish)
         elif draft.is_abstention:
-            yield draft.done(AnswerOutcome.NOT_IN_MATERIAL)
+            end = draft.end_without_answer()
         else:
             for event in draft.add_citations():
                 yield event
-            if await draft.is_grounded(self._groundedness):
-                yield draft.done(AnswerOutcome.ANSWERED)
-                return
-            for event in draft.add_unsupported_note():
-                yield event
-            yield draft.done(AnswerOutcome.NOT_IN_MATERIAL)
+            end = draft.end_answered() if await draft.is_grounded(self._groundedness) else draft.end_unsupported()
+        for event in end:
+            yield event

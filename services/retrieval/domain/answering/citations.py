@@ -11,8 +11,8 @@ from services.retrieval.domain.answering.support import CitablePassage
 from services.retrieval.values.answer import AnswerDelta, Citation
 from services.retrieval.values.chunk import Chunk, source_of
 
-# Shares of a statement's terms that a source sentence holds.
 _STRONG_SUPPORT = 0.5
+"""Like the two that follow, a share of a statement's terms that a source sentence holds."""
 _WEAK_SUPPORT = 0.3
 _LEAST_SUPPORT = 0.15
 _MOST_ADDED_CITATIONS = 3
@@ -51,7 +51,7 @@ class CitedText:
 
     @property
     def has_supported_citation(self) -> bool:
-        """Whether a citation shares more than a trace of its statement, or crosses scripts, where terms cannot tell."""
+        """Whether a cited sentence shares more than a trace with its statement, or may do so in another script."""
         return bool(self.cited) and (self._support >= _LEAST_SUPPORT or self._crosses_scripts)
 
     @property
@@ -89,8 +89,9 @@ class CitedText:
             events += self._cite(number, best[number][1] if number in best else None)
         return _merge(events)
 
-    def quote(self, sentence: str, number: int, span: Span) -> list[AnswerDelta | Citation]:
+    def quote(self, number: int, span: Span) -> list[AnswerDelta | Citation]:
         """Append a sentence of passage `number` verbatim, on a line of its own, with its mark."""
+        sentence = self._passages[number - 1].chunk.text[span.start : span.end]
         events = self._write(f"\n{sentence} " if self._length else f"{sentence} ")
         return _merge([*events, *self._cite(number, span)])
 
@@ -113,7 +114,8 @@ class CitedText:
                 text = piece if self._length else piece.lstrip()
                 events += self._write(text)
                 self._plain += text
-            elif self._plain.strip():  # A mark before any statement cites nothing.
+            elif self._plain.strip():
+                # A mark before any statement cites nothing.
                 numbers = [number for number in piece.numbers if 1 <= number <= len(self._passages)]
                 if numbers:
                     events += self._write(piece.space)

@@ -1,4 +1,4 @@
-"""The answer under way: what a model has written so far, and what is to be said of it at its end."""
+"""The answer under way: what a model has written so far, and how it ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.retrieval.values.chunk import Hit, embedding_model
 
 
 class AnswerDraft:
-    """One answer from the first piece of its text to its end; each step returns what the reader gets of it."""
+    """One answer from the first piece of its text to its end; each step returns the events that it adds."""
 
     def __init__(self, question: str, hits: Sequence[Hit], model: str) -> None:
         self.question = question
@@ -65,16 +65,24 @@ class AnswerDraft:
         passages = [self.passages[i] for i in cited_first]
         return await check.is_grounded(self.question, self._text.plain, passages, self._embedding_model)
 
-    def add_unsupported_note(self) -> Sequence[AnswerEvent]:
-        """Tell the reader that no passage supports the text."""
-        return self._text.feed(f" {texts_for(self.question).unsupported}")
+    def end_answered(self) -> Sequence[AnswerEvent]:
+        """End the answer as one that the sources support."""
+        return (self._done(AnswerOutcome.ANSWERED),)
 
-    def done(self, outcome: AnswerOutcome) -> AnswerDone:
-        """Return the last event of the answer."""
+    def end_unsupported(self) -> Sequence[AnswerEvent]:
+        """Tell the reader that no passage supports the text, and end the answer."""
+        note = self._text.feed(f" {texts_for(self.question).unsupported}")
+        return (*note, self._done(AnswerOutcome.NOT_IN_MATERIAL))
+
+    def end_without_answer(self) -> Sequence[AnswerEvent]:
+        """End the answer as one in which the model says that there is none."""
+        return (self._done(AnswerOutcome.NOT_IN_MATERIAL),)
+
+    def _done(self, outcome: AnswerOutcome) -> AnswerDone:
         return AnswerDone(outcome, self._text.text, self.finish.usage, self.finish.model)
 
 
 def not_in_material(question: str, finish: ChatFinish) -> Sequence[AnswerEvent]:
-    """Return the answer that the material holds none, in the question's language."""
+    """Return the events that tell the reader, in the question's language, that the material holds no answer."""
     text = texts_for(question).not_in_material
     return AnswerDelta(text), AnswerDone(AnswerOutcome.NOT_IN_MATERIAL, text, finish.usage, finish.model)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.kit.errors import TikuError
@@ -41,16 +41,13 @@ class ExtractiveAnswerer:
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
 
-    async def answer(
-        self, question: str, passages: Sequence[Chunk], finish: ChatFinish
-    ) -> AsyncGenerator[AnswerEvent, None]:
-        """Yield the chosen sentences with their citations, then the end; `finish` is that of a model that was asked."""
+    async def answer(self, question: str, passages: Sequence[Chunk], finish: ChatFinish) -> Sequence[AnswerEvent]:
+        """Return the chosen sentences with their citations, then the end; `finish` says which model was asked."""
         text = CitedText(question, passages)
+        events: list[AnswerEvent] = []
         for sentence in await self.extract(question, passages):
-            start, end = sentence.span
-            for event in text.quote(passages[sentence.number - 1].text[start:end], sentence.number, sentence.span):
-                yield event
-        yield AnswerDone(AnswerOutcome.ANSWERED, text.text, finish.usage, finish.model)
+            events += text.quote(sentence.number, sentence.span)
+        return (*events, AnswerDone(AnswerOutcome.ANSWERED, text.text, finish.usage, finish.model))
 
     async def extract(self, question: str, passages: Sequence[Chunk]) -> list[ExtractedSentence]:
         """Return one or two sentences, the best first; empty only when there is no passage."""

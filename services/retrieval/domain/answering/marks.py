@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# "[1]", "[1, 2]", "[1-3]", "【1】", "[Passage 1]", "[来源 1]": what models write when asked for "[1]".
 _NUMBER = r"\d{1,3}"
 _MARK = re.compile(
     rf"^(?:passages?|sources?|段落|来源|资料|文献)?\s*#?\s*({_NUMBER}(?:\s*(?:[,，、;；和&–-]|and)\s*{_NUMBER})*)$",
     re.IGNORECASE,
 )
+"""What stands between the brackets of a mark.
+
+Asked for "[1]", models write "[1]", "[1, 2]", "[1-3]", "【1】", "[Passage 1]" or "[来源 1]".
+"""
 _OPENING = re.compile(r"\s*[\[【［]")
 _CLOSING = re.compile(r"[\]】］]")
 _LONGEST_MARK = 32

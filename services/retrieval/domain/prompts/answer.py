@@ -1,4 +1,4 @@
-"""The task of answering from numbered passages: what the model is told, and what is said in its stead.
+"""The task of answering from numbered passages: what the model is told, and the reader when there is no answer.
 
 Small models copy the shape of what they see last: a prompt that ended with "answer with [n]" got "[1]" for an answer.
 So an example in the rules shows the form, and the prompt ends with the question.
