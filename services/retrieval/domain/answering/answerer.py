@@ -14,7 +14,7 @@ from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
 from services.retrieval.domain.answering.groundedness import GroundednessCheck
 from services.retrieval.domain.answering.overview import is_overview
 from services.retrieval.domain.answering.relevance_gate import RelevanceGate
-from services.retrieval.domain.prompts.answer import messages
+from services.retrieval.domain.prompts.answer import chat_messages
 from services.retrieval.domain.search.hybrid import HybridRetriever
 from services.retrieval.domain.search.query_text import require_text
 from services.retrieval.ports import ChatModel
@@ -102,7 +102,7 @@ class Answerer:
 
     async def _model_text(self, draft: AnswerDraft) -> AsyncGenerator[str, None]:
         """Yield the model's text; its finish goes to the draft."""
-        request = ChatRequest(messages(draft.question, draft.passages), draft.model, self._answer_tokens)
+        request = ChatRequest(chat_messages(draft.question, draft.passages), draft.model, self._answer_tokens)
         async with aclosing(self._chat.stream(request)) as stream:
             async for item in stream:
                 if isinstance(item, ChatFinish):

@@ -72,7 +72,7 @@ def texts_for(question: str) -> AnswerTexts:
     return _TEXTS[script_of(question)]
 
 
-def messages(question: str, passages: Sequence[Chunk]) -> tuple[ChatMessage, ...]:
+def chat_messages(question: str, passages: Sequence[Chunk]) -> tuple[ChatMessage, ...]:
     """Return the rules, then the passages, numbered from 1, with the question."""
     texts = texts_for(question)
     numbered = "\n\n".join(f"[{number}] {chunk.text.strip()}" for number, chunk in enumerate(passages, start=1))
