@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 SPREAD = "spread"
 RERANK = "rerank"
 _MOST_CANDIDATES = 200
+"""Hits that a leg is asked for at most, and that are fused and reranked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,11 @@ class Retrieval:
     failed_legs: tuple[str, ...] = ()
 
 
-class Retriever:
-    """Asks every leg at once and never lets a slow or broken one take the others down.
+class HybridRetriever:
+    """Asks every leg at once; a slow or broken leg costs its own hits and nothing else.
 
-    ``leg_timeout`` and ``rerank_timeout`` are seconds; with a deadline on the request, the legs get at most 70 % of
-    what is left when a reranker follows and 90 % otherwise, so that an answer still fits in.
+    `leg_timeout` and `rerank_timeout` are seconds. With a deadline on the request, the legs get at most 70 % of what
+    is left when a reranker follows and 90 % otherwise, so that time remains for the answer.
     """
 
     def __init__(
@@ -54,10 +55,13 @@ class Retriever:
         self._rerank_timeout = rerank_timeout
 
     async def retrieve(self, query: LegQuery) -> Retrieval:
-        """Return at most ``query.limit`` hits, best first; in reading order when the text is blank.
+        """Return at most `query.limit` hits, best first; in reading order when the text is blank.
 
-        Raises InvalidArgument when both text and documents are missing, and the legs' own error, or
-        Unavailable, when every leg failed.
+        Raises:
+            InvalidArgument: both text and documents are missing.
+            DeadlineExceeded: no leg answered in time.
+            TikuError: the only leg failed; the error is its own.
+            Unavailable: every one of several legs failed.
         """
         if not query.text.strip():
             return await self._spread(query)
@@ -66,7 +70,7 @@ class Retriever:
         rankings, failures = await self._ask(replace(query, limit=depth))
         failed = tuple(failures)
         if not rankings:
-            raise _common(list(failures.values()))
+            raise _error_of(list(failures.values()))
         hits = fuse(rankings, depth)
         if self._reranker is not None and hits:
             try:
@@ -119,8 +123,8 @@ class Retriever:
         return Retrieval([Hit(chunk, 0.0, (SPREAD,)) for chunk in chunks[: query.limit]], (SPREAD,))
 
 
-def _common(failures: Sequence[Exception]) -> Exception:
-    """The error of a retrieval without any leg: the legs' own where they agree on its kind."""
+def _error_of(failures: Sequence[Exception]) -> Exception:
+    """Return the error of a retrieval in which every leg failed: a leg's own where there is one leg."""
     if all(isinstance(error, TimeoutError | DeadlineExceeded) for error in failures):
         return DeadlineExceeded("No leg of the retrieval answered in time.", reason="RETRIEVAL_TIMEOUT")
     if len(failures) == 1:

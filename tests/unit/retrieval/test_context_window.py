@@ -2,17 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.retrieval.domain.answering.prompting import estimate_tokens, fit, instructions, prompt, refusal
-from tests.unit.retrieval.fakes import chunk, hit
-
-
-def test_passages_are_numbered_from_one_in_the_questions_language() -> None:
-    english = prompt("What?", [chunk("first"), chunk("second", 1)])
-    assert english.index("[1] first") < english.index("[2] second") < english.index("Question: What?")
-    assert "问题：是什么？" in prompt("是什么？", [chunk("first")])
-    assert "NOT_IN_MATERIAL" in instructions("What?")
-    assert "NOT_IN_MATERIAL" in instructions("是什么？")
-    assert refusal("是什么？").startswith("资料")
+from services.retrieval.domain.answering.context_window import estimate_tokens, fit
+from tests.unit.retrieval.fakes import hit
 
 
 @pytest.mark.parametrize(

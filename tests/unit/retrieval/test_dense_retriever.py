@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.retrieval.adapters.stores.fake import MemoryVectorStore
-from services.retrieval.domain.embedding.centering import Centring
-from services.retrieval.domain.embedding.indexer import Indexer
-from services.retrieval.domain.search.dense import VectorLeg
+from services.retrieval.adapters.stores.fake import FakeVectorStore
+from services.retrieval.domain.embedding.centering import Centering
+from services.retrieval.domain.embedding.indexer import ChunkIndexer
+from services.retrieval.domain.search.dense import DenseRetriever
 from services.retrieval.values.calibration import Calibration, Calibrations
 from services.retrieval.values.chunk import EmbeddedChunk
 from services.retrieval.values.query import QueryEmbedding
@@ -28,18 +28,18 @@ class ChineseEmbedder:
         raise NotImplementedError
 
 
-async def found(centring: Centring) -> list[tuple[str, float]]:
-    store = MemoryVectorStore()
+async def found(centering: Centering) -> list[tuple[str, float]]:
+    store = FakeVectorStore()
     chunks = [EmbeddedChunk(chunk(text, i), vector) for i, (text, vector) in enumerate(LIBRARY.items())]
-    await Indexer(store, centring).index(MODEL, "alice", chunks)
-    hits = await VectorLeg(ChineseEmbedder(), store, centring).find(query("水在几度沸腾？"))
+    await ChunkIndexer(store, centering).index(MODEL, "alice", chunks)
+    hits = await DenseRetriever(ChineseEmbedder(), store, centering).find(query("水在几度沸腾？"))
     assert {hit.embedding_model for hit in hits} == {MODEL}
     assert all(hit.similarity == hit.score for hit in hits)
     return [(hit.chunk.text, hit.score) for hit in hits]
 
 
 async def test_a_question_finds_its_answer_in_the_other_language_first() -> None:
-    (text, score), (_, other) = await found(Centring(Calibrations({MODEL: MEANS})))
+    (text, score), (_, other) = await found(Centering(Calibrations({MODEL: MEANS})))
     assert text == "Water boils."
     assert score > 0.9 > 0 > other
 

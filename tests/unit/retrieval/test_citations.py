@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from services.retrieval.domain.answering.citations import Citation, CitedText, Delta, Mark, MarkScanner
+from services.retrieval.domain.answering.citations import CitedText
+from services.retrieval.domain.answering.marks import Mark, MarkScanner
+from services.retrieval.values.answer import AnswerDelta, Citation
 from tests.unit.retrieval.fakes import chunk
 
 WATER = chunk("Water is blue in deep lakes. It boils at 100 degrees Celsius. Ice floats on water.", 0)
@@ -17,7 +19,7 @@ SKY = chunk("The sky scatters short wavelengths. Sunsets are red.", 2)
 def run(text: str, pieces: list[str]) -> tuple[str, list[Citation]]:
     answer = CitedText("question", [WATER, PLANTS, SKY])
     events = [event for piece in pieces for event in answer.feed(piece)] + answer.close()
-    joined = "".join(event.text for event in events if isinstance(event, Delta))
+    joined = "".join(event.text for event in events if isinstance(event, AnswerDelta))
     assert joined == answer.text
     return joined, [event for event in events if isinstance(event, Citation)]
 
@@ -129,7 +131,7 @@ def test_each_citation_follows_the_text_that_ends_with_its_mark() -> None:
     answer = CitedText("q", [WATER, PLANTS])
     seen = ""
     for event in answer.feed("Boils [1][2]. More"):
-        if isinstance(event, Delta):
+        if isinstance(event, AnswerDelta):
             seen += event.text
         else:
             assert seen[event.answer_start : event.answer_end] == f"[{event.number}]"
@@ -164,5 +166,5 @@ def test_across_languages_the_first_passage_is_cited() -> None:
     assert support("水在一百度沸腾。") == [] or support("水在一百度沸腾。")[0] in (WATER.text, PLANTS.text)
     answer = CitedText("沸点？", [WATER])
     answer.feed("水在一百度沸腾。")
-    assert [type(event) for event in answer.cite_support()] == [Delta, Citation]
+    assert [type(event) for event in answer.cite_support()] == [AnswerDelta, Citation]
     assert answer.text.endswith("[1]")

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from services.retrieval.domain.answering.abstention import RefusalFilter, declines
+from services.retrieval.domain.answering.abstention import AbstentionFilter, is_abstention
 
 
 def run(*pieces: str) -> tuple[str, bool]:
-    held = RefusalFilter()
+    held = AbstentionFilter()
     passed = "".join(held.feed(piece) for piece in pieces)
-    return passed + held.close(), held.refused
+    return passed + held.close(), held.abstained
 
 
 @pytest.mark.parametrize("size", range(1, 16))
@@ -29,7 +29,7 @@ def test_what_only_begins_like_it_is_text(text: str) -> None:
 
 
 def test_plain_text_is_not_held() -> None:
-    held = RefusalFilter()
+    held = AbstentionFilter()
     assert held.feed("Water is") == "Water is"
     assert held.feed(" not") == " not"
     assert held.feed(" N") == " "
@@ -50,7 +50,7 @@ def test_plain_text_is_not_held() -> None:
     ],
 )
 def test_a_refusal_in_other_words(answer: str) -> None:
-    assert declines(answer)
+    assert is_abstention(answer)
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,4 @@ def test_a_refusal_in_other_words(answer: str) -> None:
     ],
 )
 def test_an_answer_is_no_refusal(answer: str) -> None:
-    assert not declines(answer)
+    assert not is_abstention(answer)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from services.kit.errors import Unavailable
-from services.retrieval.domain.answering.groundedness import Corroborator
+from services.retrieval.domain.answering.groundedness import GroundednessCheck
 from services.retrieval.values.calibration import Calibration, Calibrations
 from services.retrieval.values.query import QueryEmbedding
 from tests.unit.retrieval.fakes import MODEL, PLAIN, THRESHOLDS, chunk
@@ -34,37 +34,39 @@ class MeaningEmbedder:
         return [next((vector for word, vector in self._meanings.items() if word in text), ELSE) for text in texts]
 
 
-async def backs(embedder: MeaningEmbedder, answer: str, *passages: str, model: str = MODEL) -> bool:
+async def is_grounded(embedder: MeaningEmbedder, answer: str, *passages: str, model: str = MODEL) -> bool:
     chunks = [chunk(text, ordinal) for ordinal, text in enumerate(passages)]
-    return await Corroborator(embedder, PLAIN, KNOWN).backs("水在几度沸腾？", answer, chunks, model)
+    return await GroundednessCheck(embedder, PLAIN, KNOWN).is_grounded("水在几度沸腾？", answer, chunks, model)
 
 
 async def test_a_statement_that_a_sentence_says_too_is_backed() -> None:
-    assert await backs(MeaningEmbedder(), "水在一百摄氏度时沸腾。", "Ice is cold. Water boils at 100 degrees.")
+    assert await is_grounded(MeaningEmbedder(), "水在一百摄氏度时沸腾。", "Ice is cold. Water boils at 100 degrees.")
 
 
 async def test_a_statement_that_no_sentence_says_is_not() -> None:
     embedder = MeaningEmbedder()
-    assert not await backs(embedder, "秘鲁的首都是利马。", "Ice is cold. Water boils at 100 degrees.", "Snow is white.")
+    assert not await is_grounded(
+        embedder, "秘鲁的首都是利马。", "Ice is cold. Water boils at 100 degrees.", "Snow is white."
+    )
     assert embedder.batches[1] == ["Ice is cold.", "Water boils at 100 degrees.", "Snow is white."]
 
 
 async def test_one_backed_sentence_is_enough() -> None:
-    assert await backs(MeaningEmbedder(), "秘鲁的首都是利马。水在一百摄氏度时沸腾。", "Water boils.")
+    assert await is_grounded(MeaningEmbedder(), "秘鲁的首都是利马。水在一百摄氏度时沸腾。", "Water boils.")
 
 
 async def test_a_statement_too_short_to_mean_anything_is_read_with_its_question() -> None:
     embedder = MeaningEmbedder()
-    assert await backs(embedder, "100 °C", "Water boils at 100 degrees.")
+    assert await is_grounded(embedder, "100 °C", "Water boils at 100 degrees.")
     assert embedder.batches[0] == ["水在几度沸腾？ 100 °C"]
 
 
 async def test_no_more_is_embedded_than_it_takes() -> None:
     embedder = MeaningEmbedder()
-    assert await backs(embedder, "水在一百摄氏度时沸腾。", "Water boils.", *["Snow is white."] * 100)
+    assert await is_grounded(embedder, "水在一百摄氏度时沸腾。", "Water boils.", *["Snow is white."] * 100)
     assert [len(batch) for batch in embedder.batches] == [1, 16]
 
 
 @pytest.mark.parametrize(("error", "model"), [(Unavailable("down"), MODEL), (None, "text-embedding-9")])
 async def test_what_cannot_be_judged_is_believed(error: Exception | None, model: str) -> None:
-    assert await backs(MeaningEmbedder(error), "秘鲁的首都是利马。", "Snow is white.", model=model)
+    assert await is_grounded(MeaningEmbedder(error), "秘鲁的首都是利马。", "Snow is white.", model=model)
