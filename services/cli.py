@@ -97,7 +97,7 @@ async def _up(options: StackOptions, console: Console) -> int:
     try:
         await pull_missing_models(options, console)
         with view:
-            async with running_stack(options, view.show) as stack:
+            async with running_stack(options, view) as stack:
                 view.ready(stack.gateway, options.data)
                 failure = await stack.wait_failed()
         console.print(f"[red]error:[/] {failure}", highlight=False, soft_wrap=True)

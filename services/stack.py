@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from services import models
 from services.embedded.data_lock import data_lock
@@ -22,6 +23,7 @@ from services.embedded.llama import SLOTS, llama
 from services.embedded.network import LOOPBACK, free_port, free_ports, grpc_probe, http_probe, is_free
 from services.embedded.postgres import postgres
 from services.embedded.process import ProcessFailedError, ProcessSpec, State, SupervisedProcess
+from services.embedded.progress import STALL_SECONDS, reported_wait
 from services.embedded.python import module_command, module_environment
 from services.embedded.qdrant import qdrant
 from services.kit.migrations import migrate
@@ -36,6 +38,7 @@ from services.registry import (
     SERVICES,
     Service,
 )
+from services.stack_readiness import NotReadyError, Readiness
 
 CHAT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 EMBEDDING_MODEL = "multilingual-e5-small"
@@ -43,17 +46,37 @@ EMBEDDING_MODEL = "multilingual-e5-small"
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 # grpc.health.v1.HealthCheckResponse with status = SERVING, as bytes.
 _SERVING = b"\x08\x01"
-_SERVICE_START_SECONDS = 60.0
-# Longer than a service's drain_seconds, so that a drain is not cut short.
 _SERVICE_STOP_SECONDS = 15.0
-_READY_SECONDS = 30.0
+"""Longer than a service's `drain_seconds`, so that a drain is not cut short."""
 
 Ports = Literal["default", "free"]
-OnState = Callable[[str, State], None]
 
 
 class StackError(RuntimeError):
     """The stack cannot start or go on; the message says why and what to do."""
+
+
+class Observer(Protocol):
+    """Who is told how a stack comes up and goes down.
+
+    Two steps are told like processes, under the names "migrations" and "ready".
+    """
+
+    def show(self, name: str, state: State) -> None:
+        """Take a change of a process' state."""
+
+    def show_wait(self, name: str, what: str, seconds: float) -> None:
+        """Take what a process is still doing, and for how many seconds already; called about once a second."""
+
+
+class _Nobody:
+    """The observer of a stack that nobody watches."""
+
+    def show(self, name: str, state: State) -> None:
+        """Ignore it."""
+
+    def show_wait(self, name: str, what: str, seconds: float) -> None:
+        """Ignore it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +127,10 @@ class Stack:
 
 
 @contextlib.asynccontextmanager
-async def running_stack(options: StackOptions, on_state: OnState = lambda _name, _state: None) -> AsyncIterator[Stack]:
-    """Brings the stack up for the block, and down after it, whatever ends the block.
+async def running_stack(options: StackOptions, observer: Observer | None = None) -> AsyncIterator[Stack]:
+    """Bring the stack up for the block, and down after it, whatever ends the block.
 
-    ``on_state`` hears of each process' changes, "migrations" and "ready" among the names.
+    A start takes as long as every process gets somewhere; one that dies or stands still ends it.
 
     Raises:
         StackError: it cannot start; what was started is stopped again.
@@ -115,7 +138,7 @@ async def running_stack(options: StackOptions, on_state: OnState = lambda _name,
     """
     data = options.data.absolute()
     async with data_lock(data):
-        starting = _Starting(options, data, on_state)
+        starting = _Starting(options, data, observer or _Nobody())
         state_file = data / "run" / "stack.json"
         try:
             try:
@@ -143,14 +166,15 @@ async def running_stack(options: StackOptions, on_state: OnState = lambda _name,
 class _Starting:
     """A stack on its way up: what each part needs, what it was told, and which processes there are."""
 
-    def __init__(self, options: StackOptions, data: Path, on_state: OnState) -> None:
+    def __init__(self, options: StackOptions, data: Path, observer: Observer) -> None:
         self._options = options
         self._data = data
-        self._on_state = on_state
+        self._observer = observer
         self._environment = {**module_environment(), "TIKU_DATA_DIR": str(data)}
         self._addresses: dict[str, str] = {}
         self._metrics: dict[str, str] = {}
         self._processes: dict[str, SupervisedProcess] = {}
+        self._states: dict[str, State] = {}
         self._changed = asyncio.Event()
 
     async def run(self) -> Stack:
@@ -174,10 +198,10 @@ class _Starting:
             for service in SERVICES.values():
                 group.create_task(self._start_service(service, [ready[need] for need in service.needs]))
             group.create_task(self._start(self._gateway_spec(gateway)))
-        await self._wait_ready(ports[GATEWAY])
-        shown = LOOPBACK if options.host in ("0.0.0.0", "::") else options.host
+        stack = Stack(f"http://{_reachable(options.host)}:{ports[GATEWAY]}", self._processes)
+        await self._wait_ready(stack, ports[GATEWAY])
         self._changed.clear()
-        return Stack(f"http://{shown}:{ports[GATEWAY]}", self._processes)
+        return stack
 
     async def stop(self) -> None:
         """Stops what runs: the gateway, the services from the outermost in, the engines."""
@@ -272,13 +296,17 @@ class _Starting:
         if spec is not None:
             await self._start(spec)
         if name == POSTGRES:
-            self._on_state("migrations", State.STARTING)
-            dsn = self._environment.get("TIKU_POSTGRES_DSN") or os.environ["TIKU_POSTGRES_DSN"]
+            await self._migrate()
+        ready.set()
+
+    async def _migrate(self) -> None:
+        self._observer.show("migrations", State.STARTING)
+        dsn = self._environment.get("TIKU_POSTGRES_DSN") or os.environ["TIKU_POSTGRES_DSN"]
+        async with reported_wait(self._wait_reporter("migrations", "bringing the database up to date")):
             for service in SERVICES.values():
                 if service.schema:
                     await migrate(dsn, service.schema, service.migrations)
-            self._on_state("migrations", State.READY)
-        ready.set()
+        self._observer.show("migrations", State.READY)
 
     async def _start_service(self, service: Service, needs: Iterable[asyncio.Event]) -> None:
         for need in needs:
@@ -295,47 +323,67 @@ class _Starting:
                     LISTEN_VARIABLE: address,
                     METRICS_VARIABLE: self._metrics[service.name],
                 },
-                start_timeout=_SERVICE_START_SECONDS,
+                startup=self._startup(service.name),
+                waits_for_another=self._engine_starts,
+                stall_seconds=STALL_SECONDS,
                 stop_timeout=_SERVICE_STOP_SECONDS,
             )
         )
 
+    def _startup(self, name: str) -> str:
+        loads_model = name == "llm" and "TIKU_EMBED_MODEL_PATH" in {**os.environ, **self._environment}
+        return "loading its model" if loads_model else "starting"
+
+    def _engine_starts(self) -> bool:
+        """Whether an engine is on its way up: a service may have to wait for it."""
+        return any(self._states.get(name) in (State.STARTING, State.RESTARTING) for name in (POSTGRES, QDRANT, LLAMA))
+
     def _gateway_spec(self, listen: str) -> ProcessSpec:
         host, _, port = listen.rpartition(":")
-        probed = LOOPBACK if host in ("0.0.0.0", "::") else host
         return ProcessSpec(
             name=GATEWAY,
             command=module_command("services.serve", GATEWAY),
             log_file=self._log(GATEWAY),
-            probe=http_probe(probed, int(port), "/healthz"),
+            probe=http_probe(_reachable(host), int(port), "/healthz"),
             environment={**self._environment, GATEWAY_LISTEN_VARIABLE: listen},
-            start_timeout=_SERVICE_START_SECONDS,
             stop_timeout=_SERVICE_STOP_SECONDS,
         )
 
     async def _start(self, spec: ProcessSpec) -> None:
-        def hear(state: State) -> None:
-            self._on_state(spec.name, state)
+        def show(state: State) -> None:
+            self._states[spec.name] = state
+            self._observer.show(spec.name, state)
             self._changed.set()
 
-        process = SupervisedProcess(spec, hear)
+        process = SupervisedProcess(spec, show, self._wait_reporter(spec.name, spec.startup))
         await process.start()
         self._processes[spec.name] = process
 
-    async def _wait_ready(self, port: int) -> None:
-        """Waits until the gateway reaches every service."""
-        self._on_state("ready", State.STARTING)
-        host = LOOPBACK if self._options.host in ("0.0.0.0", "::") else self._options.host
-        probe = http_probe(host, port, "/readyz")
+    def _wait_reporter(self, name: str, what: str) -> Callable[[float], None]:
+        return lambda seconds: self._observer.show_wait(name, what, seconds)
+
+    async def _wait_ready(self, stack: Stack, port: int) -> None:
+        """Wait until the gateway reaches every service.
+
+        Raises:
+            ProcessFailedError: a process ended more often than it may.
+            StackError: a service is not ready, and nothing makes progress any more.
+        """
+        self._observer.show("ready", State.STARTING)
+        readiness = Readiness(_reachable(self._options.host), port, self._processes, self._data / "logs")
+        waiting = asyncio.create_task(readiness.wait(functools.partial(self._observer.show_wait, "ready")))
+        failing = asyncio.create_task(stack.wait_failed())
         try:
-            async with asyncio.timeout(_READY_SECONDS):
-                while not await _succeeds(probe):  # noqa: ASYNC110 - another process, there is no event to wait for
-                    await asyncio.sleep(0.1)
-        except TimeoutError:
-            raise StackError(
-                f"the gateway does not reach every service within {_READY_SECONDS:g} s; see {self._log(GATEWAY)}"
-            ) from None
-        self._on_state("ready", State.READY)
+            await asyncio.wait((waiting, failing), return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                raise failing.result()
+            waiting.result()
+        except NotReadyError as error:
+            raise StackError(str(error)) from None
+        finally:
+            waiting.cancel()
+            failing.cancel()
+        self._observer.show("ready", State.READY)
 
     def _log(self, name: str) -> Path:
         return self._data / "logs" / f"{name}.log"
@@ -350,12 +398,9 @@ async def _model(name: str, otherwise: str) -> Path:
     return found
 
 
-async def _succeeds(probe: Callable[[], Awaitable[None]]) -> bool:
-    try:
-        await probe()
-    except Exception:
-        return False
-    return True
+def _reachable(host: str) -> str:
+    """Return the address at which a server that listens on `host` is reached from this machine."""
+    return LOOPBACK if host in ("0.0.0.0", "::") else host
 
 
 async def _all(stops: Iterable[Awaitable[None]]) -> None:

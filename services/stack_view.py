@@ -24,6 +24,9 @@ _STYLES = {
     State.RESTARTING: "yellow",
     State.STOPPED: "dim",
 }
+_SHOW_WAIT_AFTER_SECONDS = 5.0
+_SHOW_WAIT_EVERY_SECONDS = 15.0
+"""How often a wait gets another line where there is no terminal."""
 _MOVING = frozenset({State.STARTING, State.RESTARTING, State.STOPPING})
 
 
@@ -50,6 +53,8 @@ class StackView:
         self._console = console
         self._began = time.monotonic()
         self._states: dict[str, tuple[State, float]] = {}
+        self._waits: dict[str, str] = {}
+        self._shown_waits: dict[str, float] = {}
         self._live = Live(console=console, get_renderable=self._table, refresh_per_second=8, transient=True)
         self._showing = False
 
@@ -65,13 +70,21 @@ class StackView:
         self._settle()
 
     def show(self, name: str, state: State) -> None:
-        """Takes a change of state."""
+        """Take a change of state."""
         seconds = time.monotonic() - self._began
         self._states[name] = (state, seconds)
-        if not self._showing:
-            line = Text(f"{seconds:6.1f} s  {name:<10} ")
-            line.append(str(state), style=_STYLES.get(state, ""))
-            self._console.print(line)
+        self._waits.pop(name, None)
+        self._shown_waits.pop(name, None)
+        self._print_line(name, str(state), _STYLES.get(state, ""))
+
+    def show_wait(self, name: str, what: str, seconds: float) -> None:
+        """Take what a process is still doing, and for how many seconds; short waits are not shown."""
+        if seconds < _SHOW_WAIT_AFTER_SECONDS:
+            return
+        self._waits[name] = f"{what}, {seconds:.0f} s"
+        if seconds - self._shown_waits.get(name, -_SHOW_WAIT_EVERY_SECONDS) >= _SHOW_WAIT_EVERY_SECONDS:
+            self._shown_waits[name] = seconds
+            self._print_line(name, self._waits[name], "dim")
 
     def ready(self, gateway: str, data: Path) -> None:
         """The table's last look, and where to go."""
@@ -82,6 +95,13 @@ class StackView:
             f"API pages {gateway}/docs · data and logs in {data} · Ctrl-C stops", style="dim", soft_wrap=True
         )
 
+    def _print_line(self, name: str, words: str, style: str) -> None:
+        """Print a line where there is no live table."""
+        if not self._showing:
+            line = Text(f"{time.monotonic() - self._began:6.1f} s  {name:<10} ")
+            line.append(words, style=style)
+            self._console.print(line, soft_wrap=True)
+
     def _settle(self) -> None:
         if self._showing:
             self._showing = False
@@ -91,6 +111,8 @@ class StackView:
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, show_header=False)
         for name, (state, seconds) in self._states.items():
-            mark = Spinner("dots") if state in _MOVING and self._showing else Text("●", style=_STYLES.get(state, ""))
-            table.add_row(mark, name, Text(str(state), style=_STYLES.get(state, "")), f"{seconds:.1f} s")
+            style = _STYLES.get(state, "")
+            mark = Spinner("dots") if state in _MOVING and self._showing else Text("●", style=style)
+            wait = self._waits.get(name)
+            table.add_row(mark, name, Text(wait or str(state), style=style), "" if wait else f"{seconds:.1f} s")
         return table

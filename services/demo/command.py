@@ -63,7 +63,7 @@ async def _demo(options: StackOptions, *, leave: bool, console: Console) -> int:
         await pull_missing_models(options, console)
         view = StackView(console)
         with view:
-            async with running_stack(options, view.show) as stack:
+            async with running_stack(options, view) as stack:
                 view.ready(stack.gateway, options.data)
                 report = await _while_well(stack, _play(stack.gateway, console, options.chat_model is not None))
                 if leave:

@@ -38,7 +38,7 @@ def llama(model: Path, alias: str, port: int, log_file: Path) -> Llama:
         # /health answers 503 while the weights are read.
         probe=http_probe(LOOPBACK, port, "/health"),
         environment=module_environment(),
-        start_timeout=120.0,
+        startup="loading its model",
         stop_timeout=5.0,
     )
     return Llama(spec, f"http://{LOOPBACK}:{port}/v1", alias)

@@ -55,18 +55,34 @@ def grpc_probe(target: str, method: str, accept: Callable[[bytes], bool]) -> Cal
     return probe
 
 
+async def http_get(host: str, port: int, path: str) -> tuple[int, bytes]:
+    """Return the status and the body of `GET path`.
+
+    Raises:
+        OSError: nobody listens there, or the connection was lost.
+        RuntimeError: what came is no HTTP.
+        TimeoutError: the answer did not come within 2 seconds.
+    """
+    async with asyncio.timeout(_PROBE_SECONDS):
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
+            answer = await reader.read(-1)
+        finally:
+            writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    match head.split(maxsplit=2):
+        case [_, status, *_] if status.isdigit():
+            return int(status), body
+    raise RuntimeError(f"http://{host}:{port}{path} answered {head[:100]!r}")
+
+
 def http_probe(host: str, port: int, path: str) -> Callable[[], Awaitable[None]]:
-    """A probe that raises unless ``GET path`` is answered with 200."""
+    """Return a probe that raises unless `GET path` is answered with 200."""
 
     async def probe() -> None:
-        async with asyncio.timeout(_PROBE_SECONDS):
-            reader, writer = await asyncio.open_connection(host, port)
-            try:
-                writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
-                status = await reader.readline()
-            finally:
-                writer.close()
-        if status.split()[1:2] != [b"200"]:
-            raise RuntimeError(f"http://{host}:{port}{path} answered {status.decode('latin-1').strip()!r}")
+        status, _ = await http_get(host, port, path)
+        if status != 200:
+            raise RuntimeError(f"http://{host}:{port}{path} answered {status}")
 
     return probe

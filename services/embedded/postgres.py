@@ -20,6 +20,7 @@ from urllib.parse import quote
 import asyncpg
 
 from services.embedded.process import Account, ProcessFailedError, ProcessSpec, guarded, log_tail
+from services.embedded.progress import ProgressWatch, StalledError
 
 _USER = "postgres"
 # Trusted on the socket, whose folder only the owner may enter. Without a password asyncpg looks for a password file
@@ -29,10 +30,9 @@ _DATABASE = "postgres"
 _PORT = 5432
 # struct sockaddr_un.sun_path holds 108 bytes, the last of which is the terminator.
 _SOCKET_PATH_LIMIT_BYTES = 107
-_INITDB_TIMEOUT = 60.0
 _INITDB_OPTIONS = ("--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")
-_LEFTOVER_TIMEOUT = 15.0
-_LEFTOVER_INTERVAL = 0.05
+_LEFTOVER_TIMEOUT_SECONDS = 15.0
+_LEFTOVER_INTERVAL_SECONDS = 0.05
 
 # A small footprint for one machine. fsync and full_page_writes stay on: committed data survives kill -9 and power loss.
 _SETTINGS = {
@@ -114,7 +114,7 @@ def postgres(data: Path, run: Path, log_file: Path, binaries: Path | None = None
         # SIGINT is PostgreSQL's fast shutdown: clients are dropped, a checkpoint is written.
         stop_signal=signal.SIGINT,
         death_signal=signal.SIGINT,
-        start_timeout=60.0,
+        startup="opening or recovering its database",
         stop_timeout=15.0,
     )
     return Postgres(spec, dsn)
@@ -175,11 +175,12 @@ async def _initialise(programs: Path, data: Path, log_file: Path, account: Accou
         start_new_session=True,
     )
     try:
-        async with asyncio.timeout(_INITDB_TIMEOUT):
-            output, _ = await process.communicate()
-    except BaseException:
+        output, _ = await ProgressWatch(process.pid, log_file).result_of(process.communicate())
+    except BaseException as error:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
+        if isinstance(error, StalledError):
+            raise ProcessFailedError("postgres", f"initdb stood still for {error.seconds:.0f} s", log_file) from None
         raise
     if process.returncode != 0:
         raise ProcessFailedError("postgres", f"initdb failed:\n{output.decode('utf-8', 'replace')}", log_file)
@@ -199,7 +200,7 @@ async def _outwait_leftovers(data: Path, sockets: Path, log_file: Path) -> None:
     lock files alone say nothing: after a reboot or in a new container their pid may be anyone's, and where nobody
     reaps orphans that of a killed postmaster stays taken; PostgreSQL would refuse to start.
     """
-    deadline = time.monotonic() + _LEFTOVER_TIMEOUT
+    deadline = time.monotonic() + _LEFTOVER_TIMEOUT_SECONDS
     while pids := await asyncio.to_thread(_processes_in, data):
         if time.monotonic() > deadline:
             raise ProcessFailedError(
@@ -207,7 +208,7 @@ async def _outwait_leftovers(data: Path, sockets: Path, log_file: Path) -> None:
                 f"another PostgreSQL runs on {data} (process {min(pids)}); stop it first\n{await log_tail(log_file)}",
                 log_file,
             )
-        await asyncio.sleep(_LEFTOVER_INTERVAL)
+        await asyncio.sleep(_LEFTOVER_INTERVAL_SECONDS)
     for lock in (data / "postmaster.pid", sockets / f".s.PGSQL.{_PORT}.lock"):
         await asyncio.to_thread(lock.unlink, missing_ok=True)
 

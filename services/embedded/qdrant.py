@@ -32,7 +32,7 @@ def qdrant(data: Path, port: int, log_file: Path, metrics: str | None = None) ->
         log_file=log_file,
         probe=grpc_probe(f"{LOOPBACK}:{port}", "/qdrant.Qdrant/HealthCheck", accept=bool),
         environment=module_environment(),
-        start_timeout=60.0,
+        startup="opening its collections",
         stop_timeout=30.0,
     )
     return Qdrant(spec, f"http://{LOOPBACK}:{port}")

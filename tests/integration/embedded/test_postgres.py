@@ -123,7 +123,7 @@ async def test_an_interrupted_initialisation_is_done_again(folder: Path) -> None
 
 
 async def test_a_folder_in_use_is_refused_with_its_process(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.embedded.postgres._LEFTOVER_TIMEOUT", 0.3)
+    monkeypatch.setattr("services.embedded.postgres._LEFTOVER_TIMEOUT_SECONDS", 0.3)
     server = await _server(folder)
     async with engine(server.spec) as first:
         with pytest.raises(ProcessFailedError, match=rf"another PostgreSQL runs on .*process {first.pid}"):
