@@ -1,4 +1,4 @@
-"""``python -m services`` is the ``tiku`` command."""
+"""`python -m services` is the `tiku` command."""
 
 from __future__ import annotations
 

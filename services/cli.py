@@ -1,4 +1,4 @@
-"""The ``tiku`` command.
+"""The `tiku` command.
 
 A group of commands that lives elsewhere is added at the end of this file, and nowhere else.
 """

@@ -30,9 +30,9 @@ METRICS_VARIABLE = "TIKU_METRICS_LISTEN"
 class Service:
     """A gRPC service.
 
-    ``app`` is the module whose ``build(settings, stack)`` composes it and ``settings`` the class it is configured
-    by, both as import strings. ``needs`` are the engines without which it cannot start; what it merely calls may
-    come later and is part of its health. ``schema`` is its schema in PostgreSQL, empty for none.
+    `app` is the module whose `build(settings, stack)` composes it and `settings` the class it is configured
+    by, both as import strings. `needs` are the engines without which it cannot start; what it merely calls may
+    come later and is part of its health. `schema` is its schema in PostgreSQL, empty for none.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""``python -m services.serve NAME``: one service in the foreground, configured by its environment alone.
+"""`python -m services.serve NAME`: one service in the foreground, configured by its environment alone.
 
 Apart from the command line, so that a service's process carries neither its libraries nor the stack's.
 """

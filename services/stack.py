@@ -83,8 +83,8 @@ class _Nobody:
 class StackOptions:
     """What to bring up, and where.
 
-    ``port`` is the gateway's, 0 for any free one; ``ports`` says whether services listen on their default ports or on
-    free ones. ``chat_model`` is a local model by name, None for none: then cloze questions alone are generated.
+    `port` is the gateway's, 0 for any free one; `ports` says whether services listen on their default ports or on
+    free ones. `chat_model` is a local model by name, None for none: then cloze questions alone are generated.
     """
 
     data: Path

@@ -14,9 +14,9 @@ DEFAULT_SERVER: Final = "http://127.0.0.1:8080"
 
 
 def server_address(named: str | None = None) -> str:
-    """The gateway's URL: as named, else ``TIKU_SERVER``, else that of the stack that runs on the data folder here.
+    """The gateway's URL: as named, else `TIKU_SERVER`, else that of the stack that runs on the data folder here.
 
-    Reads a small file: on an event loop, call it through ``asyncio.to_thread``.
+    Reads a small file: on an event loop, call it through `asyncio.to_thread`.
     """
     address = named or os.environ.get(SERVER_VARIABLE) or _running_stack() or DEFAULT_SERVER
     if "://" not in address:

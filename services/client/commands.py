@@ -1,4 +1,4 @@
-"""``tiku ingest``, ``tiku ask``, ``tiku generate``: the public API from a terminal.
+"""`tiku ingest`, `tiku ask`, `tiku generate`: the public API from a terminal.
 
 Exit codes: 0 done, 1 the server refused or failed or the material does not hold the answer, 2 wrong usage,
 130 stopped by Ctrl-C.

@@ -27,7 +27,7 @@ class StreamCutShort(ClientError):
 class ApiError(ClientError):
     """The server refused or failed; made of its problem details (RFC 9457).
 
-    ``reason`` is stable, ``fields`` are pairs of an offending field and its rule.
+    `reason` is stable, `fields` are pairs of an offending field and its rule.
     """
 
     def __init__(

@@ -49,7 +49,7 @@ class TikuClient:
     """
 
     def __init__(self, server: str, *, resume_pause: float = 0.2) -> None:
-        """``resume_pause`` is what the first new attempt at a broken stream waits, in seconds; it doubles."""
+        """`resume_pause` is what the first new attempt at a broken stream waits, in seconds; it doubles."""
         self.server = server
         self._resume_pause = resume_pause
         self._session: aiohttp.ClientSession | None = None
@@ -73,7 +73,7 @@ class TikuClient:
         parse: bool = True,
         on_bytes: Callable[[int], None] = lambda _: None,
     ) -> docs_pb2.Document:
-        """Store a file, read from disk piece by piece; ``on_bytes`` is told of each piece sent.
+        """Store a file, read from disk piece by piece; `on_bytes` is told of each piece sent.
 
         Raises OSError when the file cannot be read.
         """
@@ -204,7 +204,7 @@ class TikuClient:
     async def _request(
         self, method: str, path: str, seconds: float, timeout: aiohttp.ClientTimeout, **request: Any
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """One request; the server is told the ``seconds`` that it has, the socket keeps to ``timeout``."""
+        """One request; the server is told the `seconds` that it has, the socket keeps to `timeout`."""
         if self._session is None:
             raise ClientError("the client is closed")
         headers = {"X-Request-Timeout": f"{seconds:g}", **request.pop("headers", {})}

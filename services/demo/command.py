@@ -1,4 +1,4 @@
-"""``tiku demo``: bring the stack up, play the whole job on two documents, stay up."""
+"""`tiku demo`: bring the stack up, play the whole job on two documents, stay up."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def _play(gateway: str, console: Console, with_model: bool) -> Report:
 
 
 async def _while_well(stack: Stack, work: Coroutine[None, None, T]) -> T:
-    """What ``work`` returns; it is stopped, and StackError raised, when the stack loses a process meanwhile."""
+    """What `work` returns; it is stopped, and StackError raised, when the stack loses a process meanwhile."""
     working, failing = asyncio.create_task(work), asyncio.create_task(stack.wait_failed())
     try:
         await asyncio.wait((working, failing), return_when=asyncio.FIRST_COMPLETED)

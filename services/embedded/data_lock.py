@@ -22,7 +22,7 @@ class DataFolderInUseError(RuntimeError):
 
 @asynccontextmanager
 async def data_lock(data: Path) -> AsyncIterator[None]:
-    """Holds ``data`` for the block; the folder is made if need be.
+    """Holds `data` for the block; the folder is made if need be.
 
     Raises:
         DataFolderInUseError: another process holds it; the message names its pid, command and start.

@@ -4,7 +4,7 @@ Run by path, in isolation, so that it starts in some ten milliseconds and needs 
 
     python -I -S guard.py --parent PID --signal N [--uid U --gid G [--search]] -- program argument…
 
-``PR_SET_PDEATHSIG`` survives ``execve`` but is cleared when credentials change, so the account is dropped first.
+`PR_SET_PDEATHSIG` survives `execve` but is cleared when credentials change, so the account is dropped first.
 It is bound to the *thread* that forked: start children from a thread that lives as long as they should.
 """
 
@@ -53,8 +53,8 @@ def _check(result: int, call: str) -> None:
 def drop_to(uid: int, gid: int, search: bool) -> None:
     """Becomes an unprivileged account for good.
 
-    With ``search`` the account keeps the one ambient capability it needs to reach files below folders that only
-    root may enter (a checkout in ``/root``): to read and search, or where a container lacks that one, to
+    With `search` the account keeps the one ambient capability it needs to reach files below folders that only
+    root may enter (a checkout in `/root`): to read and search, or where a container lacks that one, to
     override permissions.
     """
     libc = _libc()
@@ -76,7 +76,7 @@ def drop_to(uid: int, gid: int, search: bool) -> None:
 
 
 def die_with(parent: int, signal_number: int) -> None:
-    """Asks for ``signal_number`` at the parent's death; ends at once if the parent is gone already."""
+    """Asks for `signal_number` at the parent's death; ends at once if the parent is gone already."""
     _check(_libc().prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0), "prctl(PR_SET_PDEATHSIG)")
     if os.getppid() != parent:
         sys.exit(_EXIT_ORPHAN)

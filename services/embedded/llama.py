@@ -1,4 +1,4 @@
-"""A chat model on this machine: llama.cpp's OpenAI-compatible server (``llama_server``), on a loopback port."""
+"""A chat model on this machine: llama.cpp's OpenAI-compatible server (`llama_server`), on a loopback port."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Llama:
 
 
 def llama(model: Path, alias: str, port: int, log_file: Path) -> Llama:
-    """Describes a server of the weights in ``model`` under the name ``alias`` at ``127.0.0.1:port``.
+    """Describes a server of the weights in `model` under the name `alias` at `127.0.0.1:port`.
 
-    It answers ``SLOTS`` calls at once, each with ``SLOT_CONTEXT_TOKENS`` tokens of context, prompt and answer together.
+    It answers `SLOTS` calls at once, each with `SLOT_CONTEXT_TOKENS` tokens of context, prompt and answer together.
     """
     spec = ProcessSpec(
         name="llama",

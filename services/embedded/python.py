@@ -10,7 +10,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 def module_command(module: str, *arguments: str) -> list[str]:
-    """The command line of ``python -m module argument…``."""
+    """The command line of `python -m module argument…`."""
     return [sys.executable, "-m", module, *arguments]
 
 

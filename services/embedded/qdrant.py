@@ -1,4 +1,4 @@
-"""Qdrant: Edge behind Qdrant's gRPC API (``qdrant_server``), on a loopback port."""
+"""Qdrant: Edge behind Qdrant's gRPC API (`qdrant_server`), on a loopback port."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Qdrant:
 
 
 def qdrant(data: Path, port: int, log_file: Path, metrics: str | None = None) -> Qdrant:
-    """Describes a Qdrant server that keeps its collections in ``data`` and listens on ``127.0.0.1:port``.
+    """Describes a Qdrant server that keeps its collections in `data` and listens on `127.0.0.1:port`.
 
-    ``metrics`` is the address, host:port, of its Prometheus page; None for none.
+    `metrics` is the address, host:port, of its Prometheus page; None for none.
     """
     told = ("--metrics", metrics) if metrics else ()
     spec = ProcessSpec(

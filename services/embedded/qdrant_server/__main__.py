@@ -1,6 +1,6 @@
-"""``python -m services.embedded.qdrant_server --data DIR --port PORT``: serves until SIGTERM or SIGINT.
+"""`python -m services.embedded.qdrant_server --data DIR --port PORT`: serves until SIGTERM or SIGINT.
 
-With ``--metrics HOST:PORT`` it says on Prometheus' page how late its loop is. Edge holds the GIL, so an Edge call holds
+With `--metrics HOST:PORT` it says on Prometheus' page how late its loop is. Edge holds the GIL, so an Edge call holds
 the loop; all that the loop does is to stand in line for Edge.
 """
 
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 
 async def serve(data: Path, host: str, port: int) -> None:
-    """Serves the collections in ``data`` until SIGTERM or SIGINT, then writes them out and closes them."""
+    """Serves the collections in `data` until SIGTERM or SIGINT, then writes them out and closes them."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

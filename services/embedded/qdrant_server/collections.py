@@ -1,6 +1,6 @@
 """The collections of a data folder, each an Edge shard in a folder of its own.
 
-Everything here runs on one thread (``EdgeThread``): Edge holds the GIL while it works, and a shard is not meant to
+Everything here runs on one thread (`EdgeThread`): Edge holds the GIL while it works, and a shard is not meant to
 be entered twice.
 """
 
@@ -42,7 +42,7 @@ Result = TypeVar("Result")
 
 
 class EdgeThread:
-    """The one thread that enters Edge; calls queue up to ``limit`` and are refused beyond it."""
+    """The one thread that enters Edge; calls queue up to `limit` and are refused beyond it."""
 
     def __init__(self, limit: int = 1024) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="edge")
@@ -50,7 +50,7 @@ class EdgeThread:
         self._waiting = 0
 
     async def run(self, work: Callable[[], Result]) -> Result:
-        """Runs ``work`` on the thread; a cancelled caller's work is dropped if it has not begun."""
+        """Runs `work` on the thread; a cancelled caller's work is dropped if it has not begun."""
         if self._waiting >= self._limit:
             raise QdrantError(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{self._limit} calls are waiting already")
         self._waiting += 1
@@ -139,7 +139,7 @@ class Collections:
         return sorted(self._open)
 
     def maintain(self, name: str, optimize: bool) -> None:
-        """Looks after a collection, if it is still there: writes it out when that is due, and with ``optimize``
+        """Looks after a collection, if it is still there: writes it out when that is due, and with `optimize`
         improves its indexes first."""
         found = self._open.get(name)
         if found is None:

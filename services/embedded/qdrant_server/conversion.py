@@ -98,7 +98,7 @@ def vectors(message: pb.Vectors) -> dict[str, AnyVector]:
 
 
 def point(message: pb.PointStruct, check: Callable[[Mapping[str, AnyVector]], None]) -> edge.Point:
-    """A point to be stored; ``check`` refuses vectors that cannot be."""
+    """A point to be stored; `check` refuses vectors that cannot be."""
     serve_only(message, ("id", "payload", "vectors"))
     given = vectors(message.vectors) if message.HasField("vectors") else {}
     check(given)

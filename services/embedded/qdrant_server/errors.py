@@ -33,7 +33,7 @@ _NOT_FOUND = ("No point with id", "Not found")
 
 
 class QdrantError(Exception):
-    """A call that ends with ``code`` and ``message`` instead of an answer."""
+    """A call that ends with `code` and `message` instead of an answer."""
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
         super().__init__(message)
@@ -60,7 +60,7 @@ def not_served(what: str) -> QdrantError:
 
 
 def serve_only(message: Message, fields: Iterable[str]) -> None:
-    """Refuses a message that sets a field outside ``fields``.
+    """Refuses a message that sets a field outside `fields`.
 
     Raises:
         QdrantError: UNIMPLEMENTED, naming message and field.
@@ -72,7 +72,7 @@ def serve_only(message: Message, fields: Iterable[str]) -> None:
 
 
 def from_edge(error: Exception) -> QdrantError:
-    """Translates what Edge raised: it knows only ``Exception`` with the engine's message, and ``ValueError``."""
+    """Translates what Edge raised: it knows only `Exception` with the engine's message, and `ValueError`."""
     text = str(error)
     if text.startswith(_NOT_FOUND):
         return not_found(text.removeprefix("Not found: "))

@@ -15,12 +15,12 @@ from services.embedded.qdrant_server.errors import not_served, serve_only, wrong
 
 
 def optional_filter(owner: Message, field: str = "filter") -> edge.Filter | None:
-    """The filter in ``owner.field``, if it is set."""
+    """The filter in `owner.field`, if it is set."""
     return filter_(getattr(owner, field)) if owner.HasField(field) else None
 
 
 def filter_(message: pb.Filter) -> edge.Filter:
-    """A filter with its ``must``, ``should``, ``must_not`` and ``min_should`` clauses."""
+    """A filter with its `must`, `should`, `must_not` and `min_should` clauses."""
     serve_only(message, ("must", "should", "must_not", "min_should"))
     min_should = None
     if message.HasField("min_should"):
@@ -36,7 +36,7 @@ def filter_(message: pb.Filter) -> edge.Filter:
 
 
 def excluding(original: edge.Filter | None, ids: set[Any]) -> edge.Filter | None:
-    """``original`` without the points named by ``ids``."""
+    """`original` without the points named by `ids`."""
     if not ids:
         return original
     without = edge.Filter(must_not=[edge.HasIdCondition(ids)])

@@ -38,7 +38,7 @@ def _refusal(rpc: str) -> Callable[..., Awaitable[None]]:
 
 
 def answered(handler: Callable[[Any, Any], Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """An RPC whose handler takes the request alone: refusals become statuses, and the answer gets its ``time``."""
+    """An RPC whose handler takes the request alone: refusals become statuses, and the answer gets its `time`."""
 
     @functools.wraps(handler)
     async def answer(self: Any, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:

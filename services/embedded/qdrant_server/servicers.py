@@ -46,7 +46,7 @@ Work = TypeVar("Work")
 
 
 class QdrantServicer(qdrant_pb2_grpc.QdrantServicer):
-    """``qdrant.Qdrant``: what runs here."""
+    """`qdrant.Qdrant`: what runs here."""
 
     async def HealthCheck(self, request: pb.HealthCheckRequest, context: object) -> pb.HealthCheckReply:  # noqa: N802
         """Names the server and the API version that it speaks."""
@@ -57,12 +57,12 @@ class QdrantServicer(qdrant_pb2_grpc.QdrantServicer):
 
 @unserved(snapshots_service_pb2.DESCRIPTOR.services_by_name["Snapshots"])
 class SnapshotsServicer(snapshots_service_pb2_grpc.SnapshotsServicer):
-    """``qdrant.Snapshots``: nothing of it is served."""
+    """`qdrant.Snapshots`: nothing of it is served."""
 
 
 @unserved(collections_service_pb2.DESCRIPTOR.services_by_name["Collections"])
 class CollectionsServicer(collections_service_pb2_grpc.CollectionsServicer):
-    """``qdrant.Collections``."""
+    """`qdrant.Collections`."""
 
     def __init__(self, collections: Collections, thread: EdgeThread) -> None:
         self._collections = collections
@@ -76,7 +76,7 @@ class CollectionsServicer(collections_service_pb2_grpc.CollectionsServicer):
 
     @answered
     async def Delete(self, request: pb.DeleteCollection) -> pb.CollectionOperationResponse:  # noqa: N802
-        """Deletes a collection; ``result`` is false when there was none."""
+        """Deletes a collection; `result` is false when there was none."""
         deleted = await self._thread.run(lambda: self._collections.delete(request.collection_name))
         return pb.CollectionOperationResponse(result=deleted)
 
@@ -101,7 +101,7 @@ class CollectionsServicer(collections_service_pb2_grpc.CollectionsServicer):
 
 @unserved(points_service_pb2.DESCRIPTOR.services_by_name["Points"])
 class PointsServicer(points_service_pb2_grpc.PointsServicer):
-    """``qdrant.Points``."""
+    """`qdrant.Points`."""
 
     def __init__(self, collections: Collections, thread: EdgeThread) -> None:
         self._collections = collections

@@ -15,7 +15,7 @@ COPY_BYTES: Final = 4 << 20
 
 
 class LocalSource:
-    """Looks for the weights at ``place`` itself, ``place/FILE`` and ``place/MODEL/FILE``, and copies them."""
+    """Looks for the weights at `place` itself, `place/FILE` and `place/MODEL/FILE`, and copies them."""
 
     def __init__(self, place: Path, model_name: str) -> None:
         self._place = place

