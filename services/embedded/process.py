@@ -1,4 +1,4 @@
-"""A child process that is started, probed, watched, restarted once, and stopped; it never outlives its parent."""
+"""Child processes that are started, probed, watched, restarted once, and stopped, and never outlive their parent."""
 
 from __future__ import annotations
 
@@ -29,10 +29,7 @@ _TAIL_BYTES = 2000
 
 
 class ProcessFailedError(RuntimeError):
-    """A process could not be started, or died more often than it may.
-
-    `name` is the process' name, `log_file` where its own words are.
-    """
+    """A process could not be started, or died more often than it may; `log_file` holds what it said."""
 
     def __init__(self, name: str, message: str, log_file: Path | None = None) -> None:
         super().__init__(message)
@@ -41,7 +38,7 @@ class ProcessFailedError(RuntimeError):
 
 
 class State(enum.StrEnum):
-    """Where a supervised process stands."""
+    """The states of a supervised process."""
 
     STARTING = "starting"
     READY = "ready"
@@ -53,7 +50,7 @@ class State(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account a process runs under when its parent is root.
+    """The account that a process runs under when its parent is root.
 
     `search` lets it reach files below folders that only root may enter.
     """
@@ -90,14 +87,14 @@ class ProcessSpec:
 
 
 def guarded(command: Sequence[str], death_signal: signal.Signals, account: Account | None = None) -> list[str]:
-    """The command line that runs `command` so that it gets `death_signal` when this process dies."""
-    line = [sys.executable, "-I", "-S", str(_GUARD)]
-    line += ["--parent", str(os.getpid()), "--signal", str(int(death_signal))]
+    """Return the command line that runs `command` so that it gets `death_signal` when this process dies."""
+    guard = [sys.executable, "-I", "-S", str(_GUARD)]
+    guard += ["--parent", str(os.getpid()), "--signal", str(int(death_signal))]
     if account is not None:
-        line += ["--uid", str(account.uid), "--gid", str(account.gid)]
+        guard += ["--uid", str(account.uid), "--gid", str(account.gid)]
         if account.search:
-            line.append("--search")
-    return [*line, "--", *command]
+            guard.append("--search")
+    return [*guard, "--", *command]
 
 
 class SupervisedProcess:
@@ -123,12 +120,12 @@ class SupervisedProcess:
 
     @property
     def pid(self) -> int | None:
-        """The process' id while it runs."""
+        """The process' id; None while it does not run."""
         process = self._process
         return process.pid if process is not None and process.returncode is None else None
 
     async def start(self) -> None:
-        """Starts the process and returns once it serves.
+        """Start the process and return once it serves.
 
         Raises:
             ProcessFailedError: it ended, or stood still before it served; nothing is left running.
@@ -145,13 +142,13 @@ class SupervisedProcess:
         self._watch = asyncio.create_task(self._supervise(), name=f"watch {self.spec.name}")
 
     async def wait_failed(self) -> ProcessFailedError:
-        """Waits until the process is given up; never returns while it is well or stopped on purpose."""
+        """Return why the process was given up; wait as long as it runs or was stopped on purpose."""
         if self._failed is None:
             raise RuntimeError(f"{self.spec.name} was not started")
         return await asyncio.shield(self._failed)
 
     async def stop(self) -> None:
-        """Asks the process to end, kills it when it does not within `stop_timeout`, and returns when it is gone."""
+        """Ask the process to end, kill it if it does not within `stop_timeout`, and return when it is gone."""
         if self._watch is not None:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -283,7 +280,7 @@ def _probe_interval(waited_seconds: float) -> float:
 
 
 def describe_exit(code: int | None) -> str:
-    """An exit code in words: `exit code 1`, or the signal's name for a negative one."""
+    """Return an exit code in words: `exit code 1`, or the signal's name for a negative one."""
     if code is not None and code < 0:
         with contextlib.suppress(ValueError):
             return f"signal {signal.Signals(-code).name}"
@@ -291,7 +288,7 @@ def describe_exit(code: int | None) -> str:
 
 
 async def log_tail(log_file: Path, limit_bytes: int = _TAIL_BYTES) -> str:
-    """The last lines of a log file, at most `limit_bytes`; empty when there is none."""
+    """Return the last lines of a log file, at most `limit_bytes`; empty if there is no such file."""
     return await asyncio.to_thread(_tail, log_file, limit_bytes)
 
 

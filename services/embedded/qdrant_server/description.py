@@ -10,6 +10,7 @@ from services.embedded.qdrant_server.schema import DEFAULT_HNSW
 
 
 def collection_info(collection: Collection) -> pb.CollectionInfo:
+    """Return what a Qdrant server says about a collection; settings that were not given have the server's defaults."""
     info = collection.shard.info()
     description = collection.description
     hnsw = pb.HnswConfigDiff(**DEFAULT_HNSW, max_indexing_threads=0, on_disk=False)

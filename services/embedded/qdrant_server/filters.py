@@ -1,4 +1,4 @@
-"""Qdrant's filter messages as Edge's filters, condition by condition."""
+"""Qdrant's filters as Edge's, condition by condition."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from services.embedded.qdrant_server.errors import not_served, serve_only, wrong
 
 
 def optional_filter(owner: Message, field: str = "filter") -> edge.Filter | None:
-    """The filter in `owner.field`, if it is set."""
+    """Return the filter in `owner.field`; None if it is not set."""
     return filter_(getattr(owner, field)) if owner.HasField(field) else None
 
 
 def filter_(message: pb.Filter) -> edge.Filter:
-    """A filter with its `must`, `should`, `must_not` and `min_should` clauses."""
+    """Return a filter with its `must`, `should`, `must_not` and `min_should` clauses."""
     serve_only(message, ("must", "should", "must_not", "min_should"))
     min_should = None
     if message.HasField("min_should"):
@@ -36,7 +36,7 @@ def filter_(message: pb.Filter) -> edge.Filter:
 
 
 def excluding(original: edge.Filter | None, ids: set[Any]) -> edge.Filter | None:
-    """`original` without the points named by `ids`."""
+    """Return a filter that lets through what `original` does, except the points `ids`."""
     if not ids:
         return original
     without = edge.Filter(must_not=[edge.HasIdCondition(ids)])
@@ -44,7 +44,7 @@ def excluding(original: edge.Filter | None, ids: set[Any]) -> edge.Filter | None
 
 
 def condition(message: pb.Condition) -> edge.ConditionType:
-    """One condition of a clause."""
+    """Return one condition of a clause."""
     kind = message.WhichOneof("condition_one_of")
     if kind == "field":
         return field_condition(message.field)
@@ -90,7 +90,7 @@ def match(message: pb.Match) -> edge.MatchType:
 
 
 def _match_boolean(value: bool) -> edge.MatchValue:
-    # Edge 0.9.0 takes a Python bool for the integer that it also is, and then matches nothing; NumPy's is none.
+    # Edge 0.9.0 takes a Python bool for an integer and then matches nothing; NumPy's bool is no integer.
     boolean: Any = numpy.bool_(value)
     return edge.MatchValue(boolean)
 

@@ -1,4 +1,4 @@
-"""What every RPC of Qdrant's API has in common: refusals become statuses, and the answer gets its time."""
+"""What the RPCs of Qdrant's API have in common: errors become statuses, and the answer gets its time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Servicer = TypeVar("Servicer", bound=type)
 
 
 def unserved(descriptor: ServiceDescriptor) -> Callable[[Servicer], Servicer]:
-    """Gives a servicer an answer for every RPC it does not define: UNIMPLEMENTED, by name."""
+    """Return a decorator that answers every RPC that a servicer does not define with UNIMPLEMENTED and its name."""
 
     def decorate(servicer: Servicer) -> Servicer:
         for method in descriptor.methods:
@@ -38,7 +38,7 @@ def _refusal(rpc: str) -> Callable[..., Awaitable[None]]:
 
 
 def answered(handler: Callable[[Any, Any], Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """An RPC whose handler takes the request alone: refusals become statuses, and the answer gets its `time`."""
+    """Return an RPC made of a handler that takes the request alone: errors become statuses, and `time` is set."""
 
     @functools.wraps(handler)
     async def answer(self: Any, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:

@@ -46,10 +46,10 @@ Work = TypeVar("Work")
 
 
 class QdrantServicer(qdrant_pb2_grpc.QdrantServicer):
-    """`qdrant.Qdrant`: what runs here."""
+    """The service `qdrant.Qdrant`: which server this is."""
 
     async def HealthCheck(self, request: pb.HealthCheckRequest, context: object) -> pb.HealthCheckReply:  # noqa: N802
-        """Names the server and the API version that it speaks."""
+        """Name the server and the version of the API that it speaks."""
         return pb.HealthCheckReply(
             title=f"qdrant-edge {version('qdrant-edge-py')}, embedded in Tiku", version=version("qdrant-client")
         )
@@ -57,12 +57,12 @@ class QdrantServicer(qdrant_pb2_grpc.QdrantServicer):
 
 @unserved(snapshots_service_pb2.DESCRIPTOR.services_by_name["Snapshots"])
 class SnapshotsServicer(snapshots_service_pb2_grpc.SnapshotsServicer):
-    """`qdrant.Snapshots`: nothing of it is served."""
+    """The service `qdrant.Snapshots`, of which nothing is served."""
 
 
 @unserved(collections_service_pb2.DESCRIPTOR.services_by_name["Collections"])
 class CollectionsServicer(collections_service_pb2_grpc.CollectionsServicer):
-    """`qdrant.Collections`."""
+    """The service `qdrant.Collections`."""
 
     def __init__(self, collections: Collections, thread: EdgeThread) -> None:
         self._collections = collections
@@ -70,38 +70,38 @@ class CollectionsServicer(collections_service_pb2_grpc.CollectionsServicer):
 
     @answered
     async def Create(self, request: pb.CreateCollection) -> pb.CollectionOperationResponse:  # noqa: N802
-        """Creates a collection, or ALREADY_EXISTS."""
+        """Create a collection; ALREADY_EXISTS if there is one of this name."""
         await self._thread.run(lambda: self._collections.create(request))
         return pb.CollectionOperationResponse(result=True)
 
     @answered
     async def Delete(self, request: pb.DeleteCollection) -> pb.CollectionOperationResponse:  # noqa: N802
-        """Deletes a collection; `result` is false when there was none."""
+        """Delete a collection; `result` is false if there was none."""
         deleted = await self._thread.run(lambda: self._collections.delete(request.collection_name))
         return pb.CollectionOperationResponse(result=deleted)
 
     @answered
     async def List(self, request: pb.ListCollectionsRequest) -> pb.ListCollectionsResponse:  # noqa: N802
-        """Lists the collections by name."""
+        """List the collections by name."""
         names = await self._thread.run(self._collections.names)
         return pb.ListCollectionsResponse(collections=[pb.CollectionDescription(name=name) for name in names])
 
     @answered
     async def CollectionExists(self, request: pb.CollectionExistsRequest) -> pb.CollectionExistsResponse:  # noqa: N802
-        """Says whether a collection exists."""
+        """Say whether a collection exists."""
         exists = await self._thread.run(lambda: self._collections.exists(request.collection_name))
         return pb.CollectionExistsResponse(result=pb.CollectionExists(exists=exists))
 
     @answered
     async def Get(self, request: pb.GetCollectionInfoRequest) -> pb.GetCollectionInfoResponse:  # noqa: N802
-        """A collection's configuration, counts and payload indexes."""
+        """Return a collection's configuration, counts and payload indexes."""
         info = await self._thread.run(lambda: collection_info(self._collections.get(request.collection_name)))
         return pb.GetCollectionInfoResponse(result=info)
 
 
 @unserved(points_service_pb2.DESCRIPTOR.services_by_name["Points"])
 class PointsServicer(points_service_pb2_grpc.PointsServicer):
-    """`qdrant.Points`."""
+    """The service `qdrant.Points`."""
 
     def __init__(self, collections: Collections, thread: EdgeThread) -> None:
         self._collections = collections
@@ -116,25 +116,25 @@ class PointsServicer(points_service_pb2_grpc.PointsServicer):
 
     @answered
     async def Upsert(self, request: pb.UpsertPoints) -> pb.PointsOperationResponse:  # noqa: N802
-        """Stores points, all or none."""
+        """Store points, all or none."""
         serve_only(request, (*_WRITE, "points", "update_filter", "update_mode"))
         return await self._write(request, lambda collection: writes.upsert(collection, request))
 
     @answered
     async def Delete(self, request: pb.DeletePoints) -> pb.PointsOperationResponse:  # noqa: N802
-        """Deletes points by id or by filter."""
+        """Delete points by id or by filter."""
         serve_only(request, (*_WRITE, "points"))
         return await self._write(request, lambda collection: writes.delete(collection, request.points))
 
     @answered
     async def UpdateVectors(self, request: pb.UpdatePointVectors) -> pb.PointsOperationResponse:  # noqa: N802
-        """Replaces the named vectors of points."""
+        """Replace the named vectors of points."""
         serve_only(request, (*_WRITE, "points", "update_filter"))
         return await self._write(request, lambda collection: writes.update_vectors(collection, request))
 
     @answered
     async def DeleteVectors(self, request: pb.DeletePointVectors) -> pb.PointsOperationResponse:  # noqa: N802
-        """Deletes the named vectors of points."""
+        """Delete the named vectors of points."""
         serve_only(request, (*_WRITE, "points_selector", "vectors"))
         return await self._write(
             request,
@@ -143,44 +143,44 @@ class PointsServicer(points_service_pb2_grpc.PointsServicer):
 
     @answered
     async def SetPayload(self, request: pb.SetPayloadPoints) -> pb.PointsOperationResponse:  # noqa: N802
-        """Merges fields into the payload of points."""
+        """Merge fields into the payload of points."""
         serve_only(request, (*_WRITE, "payload", "points_selector", "key"))
         return await self._write(request, lambda collection: writes.set_payload(collection, request))
 
     @answered
     async def OverwritePayload(self, request: pb.SetPayloadPoints) -> pb.PointsOperationResponse:  # noqa: N802
-        """Replaces the payload of points."""
+        """Replace the payload of points."""
         serve_only(request, (*_WRITE, "payload", "points_selector", "key"))
         return await self._write(request, lambda collection: writes.overwrite_payload(collection, request))
 
     @answered
     async def DeletePayload(self, request: pb.DeletePayloadPoints) -> pb.PointsOperationResponse:  # noqa: N802
-        """Removes fields from the payload of points."""
+        """Remove fields from the payload of points."""
         serve_only(request, (*_WRITE, "keys", "points_selector"))
         return await self._write(request, lambda collection: writes.delete_payload(collection, request))
 
     @answered
     async def ClearPayload(self, request: pb.ClearPayloadPoints) -> pb.PointsOperationResponse:  # noqa: N802
-        """Removes the payload of points."""
+        """Remove the whole payload of points."""
         serve_only(request, (*_WRITE, "points"))
         return await self._write(request, lambda collection: writes.clear_payload(collection, request.points))
 
     @answered
     async def CreateFieldIndex(self, request: pb.CreateFieldIndexCollection) -> pb.PointsOperationResponse:  # noqa: N802
-        """Creates an index on a payload field."""
+        """Create an index on a payload field."""
         serve_only(request, (*_WRITE, "field_name", "field_type", "field_index_params"))
         return await self._write(request, lambda collection: collection.update(create_index(request)))
 
     @answered
     async def DeleteFieldIndex(self, request: pb.DeleteFieldIndexCollection) -> pb.PointsOperationResponse:  # noqa: N802
-        """Deletes the index on a payload field."""
+        """Delete the index on a payload field."""
         serve_only(request, (*_WRITE, "field_name"))
         operation = edge.UpdateOperation.delete_field_index(request.field_name)
         return await self._write(request, lambda collection: collection.update(operation))
 
     @answered
     async def UpdateBatch(self, request: pb.UpdateBatchPoints) -> pb.UpdateBatchResponse:  # noqa: N802
-        """Applies several writes in order."""
+        """Apply several writes in order."""
         serve_only(request, (*_WRITE, "operations"))
         numbers = await self._on(
             request.collection_name,
@@ -190,7 +190,7 @@ class PointsServicer(points_service_pb2_grpc.PointsServicer):
 
     @answered
     async def Get(self, request: pb.GetPoints) -> pb.GetResponse:  # noqa: N802
-        """Points by id, those that exist."""
+        """Return those points of the given ids that exist."""
         serve_only(request, (*_READ, "ids", "with_payload", "with_vectors"))
 
         def work(collection: Collection) -> list[pb.RetrievedPoint]:
@@ -205,7 +205,7 @@ class PointsServicer(points_service_pb2_grpc.PointsServicer):
 
     @answered
     async def Scroll(self, request: pb.ScrollPoints) -> pb.ScrollResponse:  # noqa: N802
-        """A page of points in the order of their ids, or of a payload field."""
+        """Return a page of points in the order of their ids or of a payload field."""
         serve_only(request, (*_READ, "filter", "offset", "limit", "with_payload", "with_vectors", "order_by"))
         if request.HasField("limit") and request.limit == 0:
             raise wrong_input("limit: must be at least 1")
@@ -235,7 +235,7 @@ class PointsServicer(points_service_pb2_grpc.PointsServicer):
 
     @answered
     async def Count(self, request: pb.CountPoints) -> pb.CountResponse:  # noqa: N802
-        """How many points pass a filter."""
+        """Count the points that pass a filter."""
         serve_only(request, (*_READ, "filter", "exact"))
 
         def work(collection: Collection) -> int:
@@ -246,14 +246,14 @@ class PointsServicer(points_service_pb2_grpc.PointsServicer):
 
     @answered
     async def Query(self, request: pb.QueryPoints) -> pb.QueryResponse:  # noqa: N802
-        """The points a query finds."""
+        """Return the points that a query finds."""
         return pb.QueryResponse(
             result=await self._on(request.collection_name, lambda collection: self._query(collection, request))
         )
 
     @answered
     async def QueryBatch(self, request: pb.QueryBatchPoints) -> pb.QueryBatchResponse:  # noqa: N802
-        """Several queries at once."""
+        """Return the points that each of several queries finds."""
         serve_only(request, (*_READ, "query_points"))
 
         def work(collection: Collection) -> list[pb.BatchResult]:
@@ -263,14 +263,14 @@ class PointsServicer(points_service_pb2_grpc.PointsServicer):
 
     @answered
     async def Search(self, request: pb.SearchPoints) -> pb.SearchResponse:  # noqa: N802
-        """The points nearest to a vector (the older API)."""
+        """Return the points nearest to a vector, in the older API."""
         return pb.SearchResponse(
             result=await self._on(request.collection_name, lambda collection: _search(collection, request))
         )
 
     @answered
     async def SearchBatch(self, request: pb.SearchBatchPoints) -> pb.SearchBatchResponse:  # noqa: N802
-        """Several searches at once."""
+        """Return the points nearest to each of several vectors, in the older API."""
         serve_only(request, (*_READ, "search_points"))
 
         def work(collection: Collection) -> list[pb.BatchResult]:
@@ -280,7 +280,7 @@ class PointsServicer(points_service_pb2_grpc.PointsServicer):
 
     @answered
     async def Facet(self, request: pb.FacetCounts) -> pb.FacetResponse:  # noqa: N802
-        """How many points have each value of a payload field."""
+        """Count the points that have each value of a payload field."""
         serve_only(request, (*_READ, "key", "filter", "limit", "exact"))
 
         def work(collection: Collection) -> list[pb.FacetHit]:

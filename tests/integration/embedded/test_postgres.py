@@ -113,7 +113,7 @@ async def test_a_lock_file_of_someone_elses_process_does_not_prevent_a_start(fol
 
 
 async def test_an_interrupted_initialisation_is_done_again(folder: Path) -> None:
-    half = folder / "pg.initialising"
+    half = folder / "pg.initializing"
     await asyncio.to_thread(half.mkdir, parents=True)
     await asyncio.to_thread((half / "PG_VERSION").write_text, "18\n")
     server = await _server(folder)
