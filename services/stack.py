@@ -1,7 +1,7 @@
 """The whole of Tiku on one machine: engines, services and gateway as supervised processes.
 
-Everything that can start at once does: an engine nobody waits for, a service as soon as the engines it needs serve.
-The end goes the other way round: the gateway first, then services, engines last.
+Engines and the gateway start at once, a service as soon as the engines that it needs serve. They end in the reverse
+order: the gateway first, then the services, the engines last.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ CHAT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 EMBEDDING_MODEL = "multilingual-e5-small"
 
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
-# grpc.health.v1.HealthCheckResponse with status = SERVING, as bytes.
 _SERVING = b"\x08\x01"
+"""The bytes of a `grpc.health.v1.HealthCheckResponse` whose status is SERVING."""
 _SERVICE_STOP_SECONDS = 15.0
 """Longer than a service's `drain_seconds`, so that a drain is not cut short."""
 
@@ -53,7 +53,7 @@ Ports = Literal["default", "free"]
 
 
 class StackError(RuntimeError):
-    """The stack cannot start or go on; the message says why and what to do."""
+    """The stack cannot start or go on; the message says why, and what to do."""
 
 
 class Observer(Protocol):
@@ -69,22 +69,12 @@ class Observer(Protocol):
         """Take what a process is still doing, and for how many seconds already; called about once a second."""
 
 
-class _Nobody:
-    """The observer of a stack that nobody watches."""
-
-    def show(self, name: str, state: State) -> None:
-        """Ignore it."""
-
-    def show_wait(self, name: str, what: str, seconds: float) -> None:
-        """Ignore it."""
-
-
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """What to bring up, and where.
+    """What to start, and where.
 
-    `port` is the gateway's, 0 for any free one; `ports` says whether services listen on their default ports or on
-    free ones. `chat_model` is a local model by name, None for none: then cloze questions alone are generated.
+    `port` is that of the gateway, 0 for a free one; `ports` says whether services listen on their default ports or on
+    free ones. `chat_model` is the name of a local model. Without one, only cloze questions are generated.
     """
 
     data: Path
@@ -97,13 +87,13 @@ class StackOptions:
 
 
 def local_chat_model(options: StackOptions) -> str | None:
-    """The chat model that runs on this machine, by name; none where there is no model, or a server has it."""
-    elsewhere = os.environ.get("TIKU_LLM_BASE_URL") or os.environ.get("TIKU_LLM_PROVIDERS")
-    return None if elsewhere else options.chat_model
+    """Return the name of the chat model to run on this machine; None without one, or if a variable names a server."""
+    server = os.environ.get("TIKU_LLM_BASE_URL") or os.environ.get("TIKU_LLM_PROVIDERS")
+    return None if server else options.chat_model
 
 
 def local_embedding_model(options: StackOptions) -> str | None:
-    """The embedding model that runs on this machine, by name; none where a variable says where it is."""
+    """Return the name of the embedding model to run on this machine; None if a variable says where another one is."""
     elsewhere = os.environ.get("TIKU_EMBED_BASE_URL") or os.environ.get("TIKU_EMBED_MODEL_PATH")
     return None if elsewhere else options.embedding_model
 
@@ -116,7 +106,7 @@ class Stack:
     processes: dict[str, SupervisedProcess] = field(default_factory=dict)
 
     async def wait_failed(self) -> ProcessFailedError:
-        """Returns the failure of the first process that was given up; waits while all are well."""
+        """Return the failure of the first process that is given up; wait as long as all run."""
         waits = [asyncio.create_task(process.wait_failed()) for process in self.processes.values()]
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -127,44 +117,44 @@ class Stack:
 
 
 @contextlib.asynccontextmanager
-async def running_stack(options: StackOptions, observer: Observer | None = None) -> AsyncIterator[Stack]:
+async def running_stack(options: StackOptions, observer: Observer) -> AsyncIterator[Stack]:
     """Bring the stack up for the block, and down after it, whatever ends the block.
 
-    A start takes as long as every process gets somewhere; one that dies or stands still ends it.
+    A start may take as long as it makes progress: it fails when a process dies or stands still.
 
     Raises:
-        StackError: it cannot start; what was started is stopped again.
+        StackError: it cannot start; whatever was started is stopped again.
         services.embedded.data_lock.DataFolderInUseError: another stack holds the data folder.
     """
     data = options.data.absolute()
     async with data_lock(data):
-        starting = _Starting(options, data, observer or _Nobody())
+        launch = _Launch(options, data, observer)
         state_file = data / "run" / "stack.json"
         try:
             try:
-                stack = await starting.run()
+                stack = await launch.run()
             except ProcessFailedError as failure:
                 raise StackError(str(failure)) from None
             except ExceptionGroup as failures:
-                # Not `except*`: before Python 3.11.4, what that raises comes out in a group again.
+                # Not `except*`: before Python 3.11.4 an error that is raised there comes in a group again.
                 failed, others = failures.split(ProcessFailedError)
                 if failed is None or others is not None:
                     raise
                 raise StackError(str(_first(failed))) from None
-            await asyncio.to_thread(starting.write_state, state_file, stack)
-            keeping = asyncio.create_task(starting.keep_state(state_file, stack))
+            await asyncio.to_thread(launch.write_state, state_file, stack)
+            state_keeper = asyncio.create_task(launch.keep_state(state_file, stack))
             try:
                 yield stack
             finally:
-                keeping.cancel()
-                await asyncio.wait([keeping])
+                state_keeper.cancel()
+                await asyncio.wait([state_keeper])
         finally:
             await asyncio.to_thread(state_file.unlink, missing_ok=True)
-            await starting.stop()
+            await launch.stop()
 
 
-class _Starting:
-    """A stack on its way up: what each part needs, what it was told, and which processes there are."""
+class _Launch:
+    """A stack while it starts and runs: its addresses, the environment of its processes, and the processes."""
 
     def __init__(self, options: StackOptions, data: Path, observer: Observer) -> None:
         self._options = options
@@ -178,7 +168,7 @@ class _Starting:
         self._changed = asyncio.Event()
 
     async def run(self) -> Stack:
-        """Starts everything; returns when the gateway says that all services are there."""
+        """Start everything, and return once the gateway reaches all services."""
         options = self._options
         ports = await asyncio.to_thread(self._choose_ports)
         self._addresses = {name: f"{LOOPBACK}:{ports[name]}" for name in SERVICES}
@@ -204,19 +194,19 @@ class _Starting:
         return stack
 
     async def stop(self) -> None:
-        """Stops what runs: the gateway, the services from the outermost in, the engines."""
+        """Stop what runs: the gateway, then the services before those that they call, then the engines."""
         for tier in ((GATEWAY,), ("exercises", "docs"), ("retrieval",), ("llm",), (LLAMA, QDRANT, POSTGRES)):
             await _all(self._processes[name].stop() for name in tier if name in self._processes)
 
     async def keep_state(self, file: Path, stack: Stack) -> None:
-        """Writes the state again whenever a process was restarted; ends by cancellation."""
+        """Write the state again whenever a process was restarted, until cancelled."""
         while True:
             await self._changed.wait()
             self._changed.clear()
             await asyncio.to_thread(self.write_state, file, stack)
 
     def write_state(self, file: Path, stack: Stack) -> None:
-        """Writes where everything is, for tests and for the commands that talk to this stack."""
+        """Write where everything is, for tests and for the commands that talk to this stack."""
         content = {
             "gateway": stack.gateway,
             "pid": os.getpid(),
@@ -250,7 +240,7 @@ class _Starting:
                 f"port {ports[GATEWAY]} on {options.host} is in use: choose another for the gateway with --port, "
                 "or any free one with --port 0"
             )
-        # Each has its own metrics page: no variable of the caller's may name one for all. The gateway serves its own.
+        # Each process has a metrics page of its own, so a variable of the caller must not name one for all.
         self._metrics = {name: f"{LOOPBACK}:{free.pop()}" for name in SERVICES}
         self._metrics[GATEWAY] = f"{options.host}:{ports[GATEWAY]}"
         for service, port in zip(SERVICES.values(), free, strict=True):
@@ -263,7 +253,7 @@ class _Starting:
         return ports
 
     async def _engines(self) -> Mapping[str, ProcessSpec]:
-        """The engines that no variable exchanges for a server elsewhere; the environment learns all addresses."""
+        """Return the engines that no variable replaces by a server, and add all addresses to the environment."""
         engines: dict[str, ProcessSpec] = {}
         data, environment = self._data, self._environment
         if not os.environ.get("TIKU_POSTGRES_DSN"):
@@ -277,7 +267,7 @@ class _Starting:
             engines[QDRANT] = vectors.spec
             environment["TIKU_QDRANT_URL"] = vectors.url
         if self._options.chat_model is None:
-            # An empty value is no provider, wherever the caller's environment says.
+            # Empty values mean no provider, whatever the caller's environment says.
             environment["TIKU_LLM_BASE_URL"] = ""
             environment["TIKU_LLM_PROVIDERS"] = "[]"
         elif name := local_chat_model(self._options):

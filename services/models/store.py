@@ -61,8 +61,8 @@ class ModelStore:
             path.open("ab").close()
         except OSError as error:
             raise NotWritable(
-                f"{model.name} is not in {self.root} as a pull leaves it, and nothing can be written there "
-                f"({error.strerror}); {ROOT_VARIABLE} names another folder"
+                f"{model.name} is not in {self.root} with all its files, and nothing can be written there "
+                f"({error.strerror}); {ROOT_VARIABLE} can name another folder"
             ) from error
         return path
 
@@ -120,7 +120,9 @@ class ModelStore:
         self.root.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.root).free
         if free < needed:
-            raise NoSpace(f"{self.root} has {free:,} bytes free, {needed:,} are needed; {ROOT_VARIABLE} moves it")
+            raise NoSpace(
+                f"{self.root} has {free:,} bytes free, {needed:,} are needed; set {ROOT_VARIABLE} to another folder"
+            )
 
 
 def _marker(folder: Path, model: Model) -> str:
