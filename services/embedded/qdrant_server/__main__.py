@@ -1,7 +1,7 @@
-"""``python -m services.embedded.qdrant_server --data DIR --port PORT``: serves until SIGTERM or SIGINT.
+"""The command `python -m services.embedded.qdrant_server --data DIR --port PORT`: serves until SIGTERM or SIGINT.
 
-With ``--metrics HOST:PORT`` it says on Prometheus' page how late its loop is. Edge holds the GIL, so an Edge call holds
-the loop; all that the loop does is to stand in line for Edge.
+With `--metrics HOST:PORT` it reports on a Prometheus page how late its event loop is. Edge holds the GIL, so every call
+of Edge stalls the loop; the loop has nothing else to do than to queue up calls for Edge.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from services.kit import heap, logs
 from services.kit.loop_lag import LoopLagMonitor
 from services.kit.metrics_page import export_metrics
 
-_LOOK_INTERVAL_SECONDS = 5.0
+_UPKEEP_INTERVAL_SECONDS = 5.0
 _DRAIN_SECONDS = 3.0
 _MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 
 async def serve(data: Path, host: str, port: int, lag: LoopLagMonitor) -> None:
-    """Serves the collections in ``data`` until SIGTERM or SIGINT, then writes them out and closes them."""
+    """Serve the collections in `data` until SIGTERM or SIGINT, then write them out and close them."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -52,7 +52,7 @@ async def serve(data: Path, host: str, port: int, lag: LoopLagMonitor) -> None:
         options=[
             ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", -1),
-            # Two servers on one port would share its calls, each with half of the data.
+            # Otherwise a second server on this port would take some of the calls, and answer from other data.
             ("grpc.so_reuseport", 0),
         ]
     )
@@ -78,15 +78,15 @@ async def serve(data: Path, host: str, port: int, lag: LoopLagMonitor) -> None:
 
 async def _upkeep(collections: Collections, thread: EdgeThread) -> None:
     while True:
-        await asyncio.sleep(_LOOK_INTERVAL_SECONDS)
+        await asyncio.sleep(_UPKEEP_INTERVAL_SECONDS)
         for name in await thread.run(collections.names):
-            # An optimization holds up every call, so it waits for a pause.
+            # An optimization stalls every call, so it waits for a pause.
             optimize = thread.idle
             await thread.run(functools.partial(collections.maintain, name, optimize))
 
 
 def main() -> None:
-    """Parses the command line and serves."""
+    """Parse the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m services.embedded.qdrant_server", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the collections")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
