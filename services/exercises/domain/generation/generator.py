@@ -18,7 +18,7 @@ from services.exercises.domain.generation.material import askable
 from services.exercises.domain.generation.prompting import question_task
 from services.exercises.domain.text.enumerations import list_rank
 from services.exercises.domain.text.sentences import Sentence
-from services.exercises.ports import ChatModel, ClozeMaker
+from services.exercises.ports import ChatModel, ClozeGenerator
 from services.exercises.values.chat import ChatTask, TokenUsage
 from services.exercises.values.events import Event, Progress, QuestionMade, QuestionRefused, RunPhase, Token, Usage
 from services.exercises.values.question import (
@@ -81,7 +81,7 @@ class Generating:
     """Makes the questions of one order. `run` is called once."""
 
     def __init__(
-        self, order: Order, model: ChatModel, cloze: ClozeMaker, limits: GenerationLimits, publish: Publish
+        self, order: Order, model: ChatModel, cloze: ClozeGenerator, limits: GenerationLimits, publish: Publish
     ) -> None:
         self._order = order
         self._model = model

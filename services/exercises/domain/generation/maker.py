@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from services.exercises.domain.generation.generator import Generating, GenerationLimits, Order, Publish, default_title
 from services.exercises.domain.generation.material import MaterialReader
 from services.exercises.domain.runs.runs import Runs
-from services.exercises.ports import ChatModel, ClozeMaker
+from services.exercises.ports import ChatModel, ClozeGenerator
 from services.exercises.values.events import Numbered, Progress, RunPhase
 from services.exercises.values.exercise import Exercise
 from services.exercises.values.question import GeneratorChoice, Passage, QuestionKind
@@ -45,7 +45,7 @@ class ExerciseMaker:
     """Starts runs that make exercises."""
 
     def __init__(
-        self, reader: MaterialReader, model: ChatModel, cloze: ClozeMaker, runs: Runs, limits: GenerationLimits
+        self, reader: MaterialReader, model: ChatModel, cloze: ClozeGenerator, runs: Runs, limits: GenerationLimits
     ) -> None:
         self._reader = reader
         self._model = model
