@@ -13,14 +13,14 @@ from services.exercises.adapters.clients.retrieval import RETRIED, RetrievalLibr
 from services.exercises.adapters.stores.postgres import PostgresExerciseStore, PostgresProfileStore, open_pool
 from services.exercises.domain.analysis.analyst import Analyst
 from services.exercises.domain.bank import Exercises
-from services.exercises.domain.generation.generator import GenerationLimits
 from services.exercises.domain.generation.maker import ExerciseMaker
 from services.exercises.domain.generation.material import MaterialReader
 from services.exercises.domain.grading.short_answers import ShortAnswerGrader, ShortAnswerLimits
-from services.exercises.domain.grading.submissions import Practice
+from services.exercises.domain.grading.submissions import Submissions
 from services.exercises.domain.runs.runs import RunLimits, Runs
 from services.exercises.servicer import ExercisesServicer, ProfileServicer
 from services.exercises.settings import ExercisesSettings
+from services.exercises.values.generation import GenerationLimits
 from services.kit.channels import open_channel
 from services.kit.ids import new_id
 from services.kit.server import App, Registration
@@ -92,7 +92,7 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
         registrations=[
             Registration(
                 exercises_pb2_grpc.add_ExercisesServiceServicer_to_server,
-                ExercisesServicer(maker, runs, exercises, Practice(store, grader), analyst, reader),
+                ExercisesServicer(maker, runs, exercises, Submissions(store, grader), analyst, reader),
                 "tiku.exercises.v1.ExercisesService",
             ),
             Registration(

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from services.exercises.values.analysis import Extract
-from services.exercises.values.chat import ChatEnd, ChatTask
+from services.exercises.values.analysis import MaterialExtract
+from services.exercises.values.chat import ChatFinish, ChatRequest
 from services.exercises.values.events import Numbered
-from services.exercises.values.exercise import Exercise, Page
+from services.exercises.values.exercise import Exercise, ExercisePage
 from services.exercises.values.profile import Profile
 from services.exercises.values.question import Draft, Passage, QuestionKind
 from services.exercises.values.run import RunRow
@@ -19,8 +19,8 @@ from services.exercises.values.submission import Submission
 class ChatModel(Protocol):
     """A language model that writes JSON."""
 
-    def stream(self, task: ChatTask) -> AbstractAsyncContextManager[AsyncIterator[str | ChatEnd]]:
-        """The answer as it is written: texts, then one ChatEnd. Leaving the context stops the model.
+    def stream(self, request: ChatRequest) -> AbstractAsyncContextManager[AsyncIterator[str | ChatFinish]]:
+        """The answer as it is written: texts, then one ChatFinish. Leaving the context stops the model.
 
         Raises FailedPrecondition with reason NO_CHAT_PROVIDER when no model is configured, and any other TikuError
         that the model's service gives.
@@ -54,10 +54,10 @@ class ClozeMaker(Protocol):
         ...
 
 
-class Extractor(Protocol):
+class MaterialExtractor(Protocol):
     """Reads material without a model, outside the event loop."""
 
-    async def extract(self, passages: Sequence[Passage], count: int) -> Extract:
+    async def extract(self, passages: Sequence[Passage], count: int) -> MaterialExtract:
         """Up to `count` key sentences, the most central first, with level and what can be asked."""
         ...
 
@@ -104,7 +104,7 @@ class ExerciseStore(Protocol):
         """An exercise with its questions; None when the owner has none of this id."""
         ...
 
-    async def list_exercises(self, owner: str, *, limit: int, before: str | None) -> Page:
+    async def list_exercises(self, owner: str, *, limit: int, before: str | None) -> ExercisePage:
         """An owner's exercises, newest first, without questions, those older than the exercise `before`."""
         ...
 

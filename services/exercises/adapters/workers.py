@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from services.exercises.domain.analysis.extraction import extract
 from services.exercises.domain.cloze.cloze import Cloze
 from services.exercises.domain.generation.material import passages_of_text
-from services.exercises.values.analysis import Extract
+from services.exercises.values.analysis import MaterialExtract
 from services.exercises.values.question import Draft, Passage, QuestionKind
 from services.kit.workers import WorkerPool
 from services.language.segmentation import Dictionary
@@ -32,7 +32,7 @@ def make_drafts(
     return Cloze(passages, dictionary(), seed).drafts(kinds)
 
 
-def make_extract(passages: Sequence[Passage], count: int) -> Extract:
+def make_extract(passages: Sequence[Passage], count: int) -> MaterialExtract:
     """Key sentences, level and what can be asked about a material."""
     return extract(passages, count, dictionary())
 
@@ -70,12 +70,12 @@ class PooledCloze:
 
 
 class PooledExtractor:
-    """`ports.Extractor` in worker processes."""
+    """`ports.MaterialExtractor` in worker processes."""
 
     def __init__(self, pool: WorkerPool, timeout: float) -> None:
         self._pool = pool
         self._timeout = timeout
 
-    async def extract(self, passages: Sequence[Passage], count: int) -> Extract:
-        """See `ports.Extractor`."""
+    async def extract(self, passages: Sequence[Passage], count: int) -> MaterialExtract:
+        """See `ports.MaterialExtractor`."""
         return await self._pool.run(make_extract, tuple(passages), count, timeout=self._timeout)

@@ -12,8 +12,8 @@ from typing import Any
 
 from services.exercises.domain.analysis.extraction import extract
 from services.exercises.domain.cloze.cloze import Cloze
-from services.exercises.values.analysis import Extract
-from services.exercises.values.chat import ChatEnd, ChatTask, TokenUsage
+from services.exercises.values.analysis import MaterialExtract
+from services.exercises.values.chat import ChatFinish, ChatRequest, TokenUsage
 from services.exercises.values.question import Draft, Passage, QuestionKind
 from services.kit.errors import FailedPrecondition
 from services.language.normalization import normalize
@@ -41,7 +41,7 @@ def no_model() -> FailedPrecondition:
     return FailedPrecondition("No chat provider is configured.", reason="NO_CHAT_PROVIDER")
 
 
-Script = Callable[[ChatTask], str | Mapping[str, Any] | Exception]
+Script = Callable[[ChatRequest], str | Mapping[str, Any] | Exception]
 
 
 class ScriptedModel:
@@ -51,24 +51,24 @@ class ScriptedModel:
         self._script = script
         self._piece = piece
         self._pause = pause
-        self.tasks: list[ChatTask] = []
+        self.tasks: list[ChatRequest] = []
         self.open = 0
         self.opened = asyncio.Event()
         self.most_open = 0
         self.stopped_early = 0
 
     @asynccontextmanager
-    async def stream(self, task: ChatTask) -> AsyncIterator[AsyncIterator[str | ChatEnd]]:
+    async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[str | ChatFinish]]:
         """See `ports.ChatModel`."""
-        self.tasks.append(task)
+        self.tasks.append(request)
         self.open += 1
         self.opened.set()
         self.most_open = max(self.most_open, self.open)
         finished = False
 
-        async def pieces() -> AsyncGenerator[str | ChatEnd, None]:
+        async def pieces() -> AsyncGenerator[str | ChatFinish, None]:
             nonlocal finished
-            answer = self._script(task)
+            answer = self._script(request)
             if isinstance(answer, Exception):
                 raise answer
             text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
@@ -76,7 +76,7 @@ class ScriptedModel:
                 await asyncio.sleep(self._pause)
                 yield text[start : start + self._piece]
             finished = True
-            yield ChatEnd("scripted-1", TokenUsage(100, 20))
+            yield ChatFinish("scripted-1", TokenUsage(100, 20))
 
         try:
             yield pieces()
@@ -86,7 +86,7 @@ class ScriptedModel:
 
 
 class LocalCloze:
-    """`ports.ClozeMaker` and `ports.Extractor` in this process."""
+    """`ports.ClozeMaker` and `ports.MaterialExtractor` in this process."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -98,6 +98,6 @@ class LocalCloze:
         self.calls += 1
         return await asyncio.to_thread(lambda: Cloze(passages, dictionary(), seed).drafts(kinds))
 
-    async def extract(self, passages: Sequence[Passage], count: int) -> Extract:
-        """See `ports.Extractor`."""
+    async def extract(self, passages: Sequence[Passage], count: int) -> MaterialExtract:
+        """See `ports.MaterialExtractor`."""
         return await asyncio.to_thread(lambda: extract(passages, count, dictionary()))

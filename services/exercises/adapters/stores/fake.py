@@ -9,7 +9,7 @@ from typing import Any
 
 from services.exercises.adapters.stores.expiry import interrupted, run_ended
 from services.exercises.values.events import Done, Event, Numbered, QuestionMade
-from services.exercises.values.exercise import Exercise, Page
+from services.exercises.values.exercise import Exercise, ExercisePage
 from services.exercises.values.profile import Profile
 from services.exercises.values.question import Question
 from services.exercises.values.run import RunRow, RunState
@@ -99,12 +99,12 @@ class MemoryExerciseStore:
             questions=tuple(own) if questions else (),
         )
 
-    async def list_exercises(self, owner: str, *, limit: int, before: str | None) -> Page:
+    async def list_exercises(self, owner: str, *, limit: int, before: str | None) -> ExercisePage:
         """See `ports.ExerciseStore`."""
         ids = sorted((e.exercise_id for e in self._exercises.values() if e.owner == owner), reverse=True)
         ids = [exercise_id for exercise_id in ids if before is None or exercise_id < before]
         page = tuple(self._counted(self._exercises[exercise_id], questions=False) for exercise_id in ids[:limit])
-        return Page(page, page[-1].exercise_id if len(ids) > limit else None)
+        return ExercisePage(page, page[-1].exercise_id if len(ids) > limit else None)
 
     async def delete_exercise(self, owner: str, exercise_id: str) -> str | None:
         """See `ports.ExerciseStore`."""

@@ -16,7 +16,7 @@ from services.exercises.adapters.stores.expiry import interrupted, run_ended
 from services.exercises.adapters.stores.grouping import Grouped
 from services.exercises.domain.profile import MUTABLE_FIELDS
 from services.exercises.values.events import Done, Numbered, QuestionMade
-from services.exercises.values.exercise import Exercise, Page
+from services.exercises.values.exercise import Exercise, ExercisePage
 from services.exercises.values.profile import Profile
 from services.exercises.values.question import Question
 from services.exercises.values.run import RunRow, RunState
@@ -170,7 +170,7 @@ class PostgresExerciseStore:
             )
         return _exercise(row, tuple(encoding.decode_question(body["body"]) for body in bodies))
 
-    async def list_exercises(self, owner: str, *, limit: int, before: str | None) -> Page:
+    async def list_exercises(self, owner: str, *, limit: int, before: str | None) -> ExercisePage:
         """See `ports.ExerciseStore`."""
         rows = await self._database.fetch(
             f"{_EXERCISES} WHERE e.owner = $1 AND ($2::uuid IS NULL OR e.exercise_id < $2) "
@@ -180,7 +180,7 @@ class PostgresExerciseStore:
             limit + 1,
         )
         page = tuple(_exercise(row, ()) for row in rows[:limit])
-        return Page(page, page[-1].exercise_id if len(rows) > limit else None)
+        return ExercisePage(page, page[-1].exercise_id if len(rows) > limit else None)
 
     async def delete_exercise(self, owner: str, exercise_id: str) -> str | None:
         """See `ports.ExerciseStore`."""

@@ -12,14 +12,14 @@ from services.exercises.domain.analysis.extraction import extract, text_rank
 from services.exercises.domain.analysis.readability import flesch_kincaid, level_of
 from services.exercises.domain.generation.material import passages_of_text
 from services.exercises.values.analysis import Level
-from services.exercises.values.chat import ChatTask
+from services.exercises.values.chat import ChatRequest
 from services.exercises.values.question import Generator, QuestionKind
 from tests.unit.exercises.fakes import LocalCloze, ScriptedModel, dictionary, material, no_model
 
 
-def summary(task: ChatTask) -> dict[str, Any]:
+def summary(task: ChatRequest) -> dict[str, Any]:
     """One key point for each sentence that the task holds."""
-    line = task.turns[1].content.split("\n", 1)[0]
+    line = task.messages[1].content.split("\n", 1)[0]
     sentences = json.loads(line.split(": ", 1)[-1].split("：", 1)[-1])
     return {"key_points": [{"quote": s, "text": f"Know this, point {i}: {s[:30]}"} for i, s in enumerate(sentences)]}
 
