@@ -17,20 +17,20 @@ from services.exercises.adapters.stores.postgres.runs import PostgresRunStore
 from services.exercises.adapters.stores.postgres.submissions import PostgresSubmissionStore
 from services.exercises.adapters.workers.pooled import (
     PooledClozeGenerator,
-    PooledExtractor,
+    PooledMaterialExtractor,
     PooledTextSplitter,
     warm,
 )
 from services.exercises.domain.analysis.analyst import Analyst
 from services.exercises.domain.bank import ExerciseBank
-from services.exercises.domain.generation.generator import GenerationLimits
 from services.exercises.domain.generation.maker import ExerciseMaker
 from services.exercises.domain.generation.material import MaterialReader
 from services.exercises.domain.grading.short_answers import ShortAnswerGrader, ShortAnswerLimits
-from services.exercises.domain.grading.submissions import Practice
+from services.exercises.domain.grading.submissions import Submissions
 from services.exercises.domain.runs.runs import RunLimits, Runs
 from services.exercises.servicer import ExercisesServicer, ProfileServicer
 from services.exercises.settings import ExercisesSettings
+from services.exercises.values.generation import GenerationLimits
 from services.kit.channels import open_channel
 from services.kit.ids import new_id
 from services.kit.migrations import PATIENCE, migrate
@@ -98,17 +98,17 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
     )
     grader = ShortAnswerGrader(model, ShortAnswerLimits(seconds=settings.exercises_grading_seconds))
     analyst = Analyst(
-        PooledExtractor(processes, settings.exercises_worker_seconds),
+        PooledMaterialExtractor(processes, settings.exercises_worker_seconds),
         model,
         model_seconds=settings.exercises_analysis_seconds,
     )
-    practice = Practice(store, runs, PostgresSubmissionStore(database), grader)
+    submissions = Submissions(store, runs, PostgresSubmissionStore(database), grader)
     return App(
         name="exercises",
         registrations=[
             Registration(
                 exercises_pb2_grpc.add_ExercisesServiceServicer_to_server,
-                ExercisesServicer(maker, runs, ExerciseBank(store, runs), practice, analyst, reader),
+                ExercisesServicer(maker, runs, ExerciseBank(store, runs), submissions, analyst, reader),
                 "tiku.exercises.v1.ExercisesService",
             ),
             Registration(

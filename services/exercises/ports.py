@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from services.exercises.values.analysis import Extract
-from services.exercises.values.chat import ChatEnd, ChatTask
+from services.exercises.values.analysis import MaterialExtract
+from services.exercises.values.chat import ChatFinish, ChatRequest
 from services.exercises.values.events import Numbered
-from services.exercises.values.exercise import Exercise, Page
+from services.exercises.values.exercise import Exercise, ExercisePage
 from services.exercises.values.profile import Profile
 from services.exercises.values.question import Draft, Passage, QuestionKind
 from services.exercises.values.run import RunRow
@@ -19,8 +19,8 @@ from services.exercises.values.submission import Submission
 class ChatModel(Protocol):
     """A language model that writes JSON."""
 
-    def stream(self, task: ChatTask) -> AbstractAsyncContextManager[AsyncIterator[str | ChatEnd]]:
-        """Open the answer as it is written: texts, then one ChatEnd. Leaving the context stops the model.
+    def stream(self, request: ChatRequest) -> AbstractAsyncContextManager[AsyncIterator[str | ChatFinish]]:
+        """Open the answer as it is written: texts, then one ChatFinish. Leaving the context stops the model.
 
         The iterator raises what the model's service raises, as TikuError.
 
@@ -64,10 +64,10 @@ class ClozeGenerator(Protocol):
         ...
 
 
-class Extractor(Protocol):
+class MaterialExtractor(Protocol):
     """Reads material without a model, outside the event loop."""
 
-    async def extract(self, passages: Sequence[Passage], count: int) -> Extract:
+    async def extract(self, passages: Sequence[Passage], count: int) -> MaterialExtract:
         """Return up to `count` key sentences, the most central first, with level and what can be asked."""
         ...
 
@@ -79,7 +79,7 @@ class ExerciseStore(Protocol):
         """Return an exercise with its questions; None when the owner has none of this id."""
         ...
 
-    async def list(self, owner: str, *, limit: int, before: str | None) -> Page:
+    async def list(self, owner: str, *, limit: int, before: str | None) -> ExercisePage:
         """Return an owner's exercises, newest first, without questions, those older than the exercise `before`."""
         ...
 

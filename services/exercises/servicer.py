@@ -9,12 +9,13 @@ from typing import Any
 from services.exercises import messages
 from services.exercises.domain.analysis.analyst import Analyst
 from services.exercises.domain.bank import ExerciseBank
-from services.exercises.domain.generation.maker import ExerciseMaker, Wish
+from services.exercises.domain.generation.maker import ExerciseMaker
 from services.exercises.domain.generation.material import MaterialReader
-from services.exercises.domain.grading.submissions import Practice
+from services.exercises.domain.grading.submissions import Submissions
 from services.exercises.domain.profile import IMMUTABLE_FIELDS, MUTABLE_FIELDS, changes
 from services.exercises.domain.runs.runs import Runs
 from services.exercises.ports import ProfileStore
+from services.exercises.values.generation import GenerationRequest
 from services.kit import context
 from tiku.exercises.v1 import exercises_pb2, exercises_pb2_grpc, profile_pb2, profile_pb2_grpc
 
@@ -29,14 +30,14 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
         maker: ExerciseMaker,
         runs: Runs,
         bank: ExerciseBank,
-        practice: Practice,
+        submissions: Submissions,
         analyst: Analyst,
         reader: MaterialReader,
     ) -> None:
         self._maker = maker
         self._runs = runs
         self._bank = bank
-        self._practice = practice
+        self._practice = submissions
         self._analyst = analyst
         self._reader = reader
 
@@ -58,7 +59,7 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
         self, request: exercises_pb2.GenerateExerciseRequest, _: Any
     ) -> AsyncIterator[exercises_pb2.GenerateExerciseResponse]:
         """Make questions and stream the run."""
-        wish = Wish(
+        wanted = GenerationRequest(
             text=request.text,
             document_ids=tuple(document_id.lower() for document_id in request.documents.document_ids),
             topic=request.documents.topic,
@@ -69,7 +70,7 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
             title=request.title,
             detached=request.detached,
         )
-        async with aclosing(self._maker.make(context.current().user_id, wish)) as run:
+        async with aclosing(self._maker.make(context.current().user_id, wanted)) as run:
             async for numbered in run:
                 event = messages.event_message(numbered, include_answers=request.include_answers)
                 yield exercises_pb2.GenerateExerciseResponse(event=event)

@@ -22,7 +22,7 @@ from typing import Any
 from services.exercises.domain.generation.key_verification import SCHEMA as CONFIRMATION
 from services.exercises.domain.text.sentences import split
 from services.exercises.domain.text.statements import contradicts, exchanged
-from services.exercises.values.question import Exchange
+from services.exercises.values.question import Substitution
 from services.language.words import units
 from tests.fakes.openai_server import Script, ScriptedProvider
 
@@ -240,7 +240,7 @@ def _exchange(reading: _Reading) -> dict[str, str]:
     for old in reading.terms:
         for new in reading.others:
             false = exchanged(reading.quote, old, new)
-            if false and contradicts(Exchange(old, new), false, reading.quote, language, known=True):
+            if false and contradicts(Substitution(old, new), false, reading.quote, language, known=True):
                 return {"original": old, "changed": new}
     return {"original": reading.terms[0], "changed": reading.others[0]}
 

@@ -9,47 +9,47 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from contextlib import asynccontextmanager
 from typing import Any
 
-from services.exercises.values.chat import ChatEnd, ChatTask, TokenUsage
+from services.exercises.values.chat import ChatFinish, ChatRequest, TokenUsage
 from services.exercises.values.question import Passage
 from services.kit.errors import DeadlineExceeded
 
-Script = Callable[[ChatTask], str | Mapping[str, Any] | Exception]
+Script = Callable[[ChatRequest], str | Mapping[str, Any] | Exception]
 
 
 class FakeChatModel:
     """A model that answers what a function of the task says, in pieces; an exception is raised.
 
-    Every piece of `piece` characters comes after `pause` seconds; an answer takes at most `timeout` seconds. `cut` says
-    of every answer that the token limit cut it.
+    Every piece of `piece` characters comes after `pause` seconds; an answer takes at most `timeout` seconds. Where
+    `truncated` is set, the token limit cut every answer.
     """
 
     def __init__(
-        self, script: Script, *, piece: int = 7, pause: float = 0.0, timeout: float = 60.0, cut: bool = False
+        self, script: Script, *, piece: int = 7, pause: float = 0.0, timeout: float = 60.0, truncated: bool = False
     ) -> None:
         self._script = script
         self._piece = piece
         self._pause = pause
         self._timeout = timeout
-        self._cut = cut
-        self.tasks: list[ChatTask] = []
+        self._truncated = truncated
+        self.tasks: list[ChatRequest] = []
         self.open = 0
         self.opened = asyncio.Event()
         self.most_open = 0
         self.stopped_early = 0
 
     @asynccontextmanager
-    async def stream(self, task: ChatTask) -> AsyncIterator[AsyncIterator[str | ChatEnd]]:
+    async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[str | ChatFinish]]:
         """Open the scripted answer."""
-        self.tasks.append(task)
+        self.tasks.append(request)
         self.open += 1
         self.opened.set()
         self.most_open = max(self.most_open, self.open)
         finished = False
         deadline = asyncio.get_running_loop().time() + self._timeout
 
-        async def pieces() -> AsyncGenerator[str | ChatEnd, None]:
+        async def pieces() -> AsyncGenerator[str | ChatFinish, None]:
             nonlocal finished
-            answer = self._script(task)
+            answer = self._script(request)
             if isinstance(answer, Exception):
                 raise answer
             text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
@@ -57,7 +57,7 @@ class FakeChatModel:
                 await _sleep(self._pause, deadline)
                 yield text[start : start + self._piece]
             finished = True
-            yield ChatEnd("scripted-1", TokenUsage(100, 20), self._cut)
+            yield ChatFinish("scripted-1", TokenUsage(100, 20), self._truncated)
 
         try:
             yield pieces()

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.exercises.domain.runs.outcome import interrupted, run_ended
+from services.exercises.domain.errors import run_ended
+from services.exercises.domain.runs.outcome import interrupted
 from services.exercises.values.events import Done, Event, Numbered, QuestionMade
-from services.exercises.values.exercise import Exercise, Page
+from services.exercises.values.exercise import Exercise, ExercisePage
 from services.exercises.values.profile import Profile
 from services.exercises.values.run import RunRow, RunState
 from services.exercises.values.submission import Submission
@@ -44,13 +45,13 @@ class FakeExerciseStore:
         exercise = self._database.exercises.get(exercise_id)
         return self._counted(exercise) if exercise is not None and exercise.owner == owner else None
 
-    async def list(self, owner: str, *, limit: int, before: str | None) -> Page:
+    async def list(self, owner: str, *, limit: int, before: str | None) -> ExercisePage:
         """Sort by id: ids rise with time."""
         mine = [e for e in self._database.exercises.values() if e.owner == owner]
         older = sorted(e.exercise_id for e in mine if before is None or e.exercise_id < before)[::-1]
         counted = (self._counted(self._database.exercises[exercise_id]) for exercise_id in older[:limit])
         page = tuple(dataclasses.replace(exercise, questions=()) for exercise in counted)
-        return Page(page, page[-1].exercise_id if len(older) > limit else None)
+        return ExercisePage(page, page[-1].exercise_id if len(older) > limit else None)
 
     async def delete(self, owner: str, exercise_id: str) -> str | None:
         """Remove an exercise and what belongs to it."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from services.exercises.adapters.workers.pooled import make_drafts, make_extract
 from services.exercises.domain.generation.material import passages_of_text
-from services.exercises.values.analysis import Extract
+from services.exercises.values.analysis import MaterialExtract
 from services.exercises.values.question import Draft, Passage, QuestionKind
 
 
@@ -33,9 +33,9 @@ class FakeClozeGenerator:
         return await asyncio.to_thread(make_drafts, passages, kinds, seed)
 
 
-class FakeExtractor:
+class FakeMaterialExtractor:
     """An extractor in a thread."""
 
-    async def extract(self, passages: Sequence[Passage], count: int) -> Extract:
+    async def extract(self, passages: Sequence[Passage], count: int) -> MaterialExtract:
         """Extract in a thread."""
         return await asyncio.to_thread(make_extract, passages, count)

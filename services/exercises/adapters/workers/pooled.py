@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from services.exercises.domain.analysis.extraction import extract
 from services.exercises.domain.cloze.cloze import Cloze
 from services.exercises.domain.generation.material import passages_of_text
-from services.exercises.values.analysis import Extract
+from services.exercises.values.analysis import MaterialExtract
 from services.exercises.values.question import Draft, Passage, QuestionKind
 from services.kit.workers import WorkerPool
 from services.language.segmentation import Dictionary
@@ -32,7 +32,7 @@ def make_drafts(
     return Cloze(passages, dictionary(), seed).drafts(kinds)
 
 
-def make_extract(passages: Sequence[Passage], count: int) -> Extract:
+def make_extract(passages: Sequence[Passage], count: int) -> MaterialExtract:
     """Find key sentences and level of a material, and what can be asked about it."""
     return extract(passages, count, dictionary())
 
@@ -69,13 +69,13 @@ class PooledClozeGenerator:
         return await self._pool.run(make_drafts, tuple(passages), dict(kinds), seed, timeout=self._timeout)
 
 
-class PooledExtractor:
+class PooledMaterialExtractor:
     """An extractor in worker processes."""
 
     def __init__(self, pool: WorkerPool, timeout: float) -> None:
         self._pool = pool
         self._timeout = timeout
 
-    async def extract(self, passages: Sequence[Passage], count: int) -> Extract:
+    async def extract(self, passages: Sequence[Passage], count: int) -> MaterialExtract:
         """Extract in a worker."""
         return await self._pool.run(make_extract, tuple(passages), count, timeout=self._timeout)

@@ -8,11 +8,11 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from services.exercises.domain.completion.structured import ask
+from services.exercises.domain.completion.structured import complete
 from services.exercises.domain.text.quotes import locate, source_of
-from services.exercises.ports import ChatModel, Extractor
-from services.exercises.values.analysis import Analysis, Extract, KeyPoint, Suggestion
-from services.exercises.values.chat import ChatTask, Turn
+from services.exercises.ports import ChatModel, MaterialExtractor
+from services.exercises.values.analysis import Analysis, KeyPoint, MaterialExtract, Suggestion
+from services.exercises.values.chat import ChatMessage, ChatRequest
 from services.exercises.values.question import Generator, Passage, QuestionKind
 from services.exercises.values.refusal import RefusedError
 from services.kit.errors import TikuError
@@ -29,7 +29,7 @@ _LEAST_KEY_POINTS = 3
 class Analyst:
     """Analyses material: by its own sentences, put into a model's words where one is there and its quotes hold."""
 
-    def __init__(self, extractor: Extractor, model: ChatModel, *, model_seconds: float) -> None:
+    def __init__(self, extractor: MaterialExtractor, model: ChatModel, *, model_seconds: float) -> None:
         self._extractor = extractor
         self._model = model
         self._model_seconds = model_seconds
@@ -49,11 +49,13 @@ class Analyst:
             analyzed_length=sum(len(passage.text) for passage in passages),
         )
 
-    async def _model_points(self, passages: Sequence[Passage], extract: Extract, model: str) -> tuple[KeyPoint, ...]:
+    async def _model_points(
+        self, passages: Sequence[Passage], extract: MaterialExtract, model: str
+    ) -> tuple[KeyPoint, ...]:
         """The model's key points whose quotes stand in the material; none when it does not serve."""
         try:
             async with asyncio.timeout(self._model_seconds):
-                reply = await ask(self._model, _task(extract, model))
+                reply = await complete(self._model, _task(extract, model))
             value = reply.value()
         except (TikuError, RefusedError, TimeoutError) as error:
             logger.info("analysis without a model", extra={"why": f"{type(error).__name__}: {error}"})
@@ -84,7 +86,7 @@ def checked_points(passages: Sequence[Passage], value: dict[str, Any], language:
     return tuple(points[:KEY_POINTS])
 
 
-def _task(extract: Extract, model: str) -> ChatTask:
+def _task(extract: MaterialExtract, model: str) -> ChatRequest:
     sentences = json.dumps([sentence.text for sentence in extract.key_sentences], ensure_ascii=False)
     count = len(extract.key_sentences)
     if extract.language == CHINESE:
@@ -115,8 +117,8 @@ def _task(extract: Extract, model: str) -> ChatTask:
         "required": ["key_points"],
         "additionalProperties": False,
     }
-    return ChatTask(
-        turns=(Turn("system", system), Turn("user", prompt)),
+    return ChatRequest(
+        messages=(ChatMessage("system", system), ChatMessage("user", prompt)),
         schema_name="key_points",
         schema=schema,
         max_tokens=1200,
@@ -144,7 +146,7 @@ _REASONS = {
 }
 
 
-def _suggestions(extract: Extract) -> tuple[Suggestion, ...]:
+def _suggestions(extract: MaterialExtract) -> tuple[Suggestion, ...]:
     return tuple(
         Suggestion(kind, count, _REASONS[extract.language][kind])
         for kind, count in sorted(extract.carries.items(), key=lambda item: -item[1])

@@ -9,14 +9,14 @@ from typing import Any
 
 from services.exercises.domain.completion.json_object import JsonObjectScanner
 from services.exercises.ports import ChatModel
-from services.exercises.values.chat import ChatEnd, ChatTask, TokenUsage
+from services.exercises.values.chat import ChatFinish, ChatRequest, TokenUsage
 
-_PATIENCE = 1.0
+_MAX_WAIT = 1.0
 """Seconds to wait for the count of tokens after the object closed; a model that goes on is stopped."""
 
 
 @dataclass(slots=True)
-class Reply:
+class Completion:
     """What came of a question to a model."""
 
     scanner: JsonObjectScanner
@@ -28,12 +28,14 @@ class Reply:
         return self.scanner.value()
 
 
-async def ask(model: ChatModel, task: ChatTask, on_text: Callable[[str], Awaitable[None]] | None = None) -> Reply:
+async def complete(
+    model: ChatModel, task: ChatRequest, on_text: Callable[[str], Awaitable[None]] | None = None
+) -> Completion:
     """A model's answer as far as its first JSON object. Raises what the model raises; cancelling it stops the model."""
-    reply = Reply(JsonObjectScanner(), model=task.model)
+    reply = Completion(JsonObjectScanner(), model=task.model)
     async with model.stream(task) as pieces:
         async for piece in pieces:
-            if isinstance(piece, ChatEnd):
+            if isinstance(piece, ChatFinish):
                 reply.model, reply.usage = piece.model, piece.usage
                 break
             if on_text is not None and piece:
@@ -46,11 +48,11 @@ async def ask(model: ChatModel, task: ChatTask, on_text: Callable[[str], Awaitab
     return reply
 
 
-async def _end_of(pieces: AsyncIterator[str | ChatEnd]) -> ChatEnd | None:
+async def _end_of(pieces: AsyncIterator[str | ChatFinish]) -> ChatFinish | None:
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_MAX_WAIT):
             async for piece in pieces:
-                if isinstance(piece, ChatEnd):
+                if isinstance(piece, ChatFinish):
                     return piece
     except TimeoutError:
         pass

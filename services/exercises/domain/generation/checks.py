@@ -233,16 +233,16 @@ def _check_true_false(draft: Draft, passage: Passage, source: Source, language: 
     if draft.truth:
         sound = is_verbatim(draft.stem, source.quote) or says_the_same(draft.stem, source.quote)
     else:
-        true = undone(draft.stem, draft.exchange) if draft.exchange is not None else None
-        known = draft.exchange is not None and (
-            draft.generator is Generator.CLOZE or mentions(passage.text, draft.exchange.new)
+        true = undone(draft.stem, draft.substitution) if draft.substitution is not None else None
+        known = draft.substitution is not None and (
+            draft.generator is Generator.CLOZE or mentions(passage.text, draft.substitution.new)
         )
         sound = (
-            draft.exchange is not None
+            draft.substitution is not None
             and true is not None
             and fold(draft.stem) not in fold(passage.text)
             and (is_verbatim(true, source.quote) or says_the_same(true, source.quote))
-            and contradicts(draft.exchange, draft.stem, source.quote, language, known=known)
+            and contradicts(draft.substitution, draft.stem, source.quote, language, known=known)
         )
     if not sound:
         raise RefusedError(Refusal.KEY_CONTRADICTS_SOURCE)

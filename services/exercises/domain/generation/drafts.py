@@ -10,7 +10,7 @@ from services.exercises.domain.text.references import ALIKE, is_about_the_questi
 from services.exercises.domain.text.sentences import _LONGEST_CUT, LONGEST_EXPLANATION, clip, split
 from services.exercises.domain.text.standalone import stands_alone
 from services.exercises.domain.text.statements import exchanged, may_be_the_same, says_the_same
-from services.exercises.values.question import GAP, Draft, Exchange, Generator, QuestionKind, RubricPoint
+from services.exercises.values.question import GAP, Draft, Generator, QuestionKind, RubricPoint, Substitution
 from services.exercises.values.refusal import Refusal, RefusedError
 from services.language.detection import CHINESE, language_of
 from services.language.folding import bigrams, flatten, fold, similarity
@@ -45,7 +45,7 @@ def draft_of(kind: QuestionKind, value: dict[str, Any], *, passage: int, model: 
     options: list[str] = []
     right: list[str] = []
     truth: bool | None = None
-    exchange: Exchange | None = None
+    substitution: Substitution | None = None
     blanks: tuple[tuple[str, ...], ...] = ()
     match kind:
         case QuestionKind.SINGLE_CHOICE:
@@ -58,8 +58,8 @@ def draft_of(kind: QuestionKind, value: dict[str, Any], *, passage: int, model: 
             # What may be a right one under another name is no wrong one.
             options = right + [text for text in wrong if not any(may_be_the_same(text, r, language) for r in right)]
         case QuestionKind.TRUE_FALSE:
-            stem, truth, exchange = _statement(stem, quote, value)
-            explanation = _why(quote, exchange)
+            stem, truth, substitution = _statement(stem, quote, value)
+            explanation = _why(quote, substitution)
         case QuestionKind.FILL_IN_THE_BLANK:
             answer = _text(value, "answer").rstrip("。.")
             stem, found = _with_gap(stem, answer, quote)
@@ -78,14 +78,14 @@ def draft_of(kind: QuestionKind, value: dict[str, Any], *, passage: int, model: 
         options=tuple(options[i] for i in order),
         correct=tuple(position for position, i in enumerate(order) if i < len(right)),
         truth=truth,
-        exchange=exchange,
+        substitution=substitution,
         blanks=blanks,
         model=model,
         passage=passage,
     )
 
 
-def _statement(stem: str, quote: str, value: dict[str, Any]) -> tuple[str, bool | None, Exchange | None]:
+def _statement(stem: str, quote: str, value: dict[str, Any]) -> tuple[str, bool | None, Substitution | None]:
     """A true statement, or a false one and what was exchanged in it; without a truth where what is to be exchanged has
     no single place in the quote.
 
@@ -94,9 +94,9 @@ def _statement(stem: str, quote: str, value: dict[str, Any]) -> tuple[str, bool 
     """
     sentence = flatten(quote)
     if "original" in value:
-        exchange = Exchange(_text(value, "original"), _text(value, "changed"))
-        false = exchanged(sentence, exchange.old, exchange.new)
-        return (sentence, None, None) if false is None else (false, False, exchange)
+        substitution = Substitution(_text(value, "original"), _text(value, "changed"))
+        false = exchanged(sentence, substitution.old, substitution.new)
+        return (sentence, None, None) if false is None else (false, False, substitution)
     return (stem if says_the_same(stem, quote) or not _stands_alone(sentence) else sentence), True, None
 
 
@@ -112,12 +112,14 @@ def _stands_alone(sentence: str) -> bool:
     return stands_alone(sentence, language_of(sentence))
 
 
-def _why(quote: str, exchange: Exchange | None) -> str:
+def _why(quote: str, substitution: Substitution | None) -> str:
     """Why a statement is true or false."""
     said = clip(flatten(quote))
     if language_of(quote) == CHINESE:
-        return f"错误。应为“{exchange.old}”，而不是“{exchange.new}”：{said}" if exchange else f"正确。{said}"
-    return f"False: it is “{exchange.old}”, not “{exchange.new}”. {said}" if exchange else f"True: {said}"
+        return (
+            f"错误。应为“{substitution.old}”，而不是“{substitution.new}”：{said}" if substitution else f"正确。{said}"
+        )
+    return f"False: it is “{substitution.old}”, not “{substitution.new}”. {said}" if substitution else f"True: {said}"
 
 
 def _text(value: dict[str, Any], name: str) -> str:

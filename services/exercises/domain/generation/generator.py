@@ -8,19 +8,19 @@ import logging
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
 
-from services.exercises.domain.completion.structured import Reply, ask
+from services.exercises.domain.completion.structured import Completion, complete
 from services.exercises.domain.generation.checks import Accepted, check
 from services.exercises.domain.generation.drafts import draft_of
-from services.exercises.domain.generation.key_verification import Confirmation, is_certain
+from services.exercises.domain.generation.key_verification import KeyCheck, is_certain
 from services.exercises.domain.generation.material import askable
 from services.exercises.domain.generation.prompting import question_task
 from services.exercises.domain.text.enumerations import list_rank
 from services.exercises.domain.text.sentences import Sentence
 from services.exercises.ports import ChatModel, ClozeGenerator
-from services.exercises.values.chat import ChatTask, TokenUsage
+from services.exercises.values.chat import ChatRequest, TokenUsage
 from services.exercises.values.events import Event, Progress, QuestionMade, QuestionRefused, RunPhase, Token, Usage
+from services.exercises.values.generation import GenerationLimits, GenerationPlan
 from services.exercises.values.question import (
     AnswerKey,
     Draft,
@@ -46,57 +46,26 @@ _SEARCHED_FOR_LISTS = 12
 """Passages that are read through for a sentence that lists something: more would hold up the event loop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is wanted."""
-
-    passages: tuple[Passage, ...]
-    kinds: tuple[QuestionKind, ...]
-    count: int
-    generator: GeneratorChoice
-    model: str = ""
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationLimits:
-    """Bounds of a run."""
-
-    in_flight: int = 2
-    """Questions that are being made at once."""
-    retries: int = 2
-    """Further tries of the model after a refused question."""
-    model_failures: int = 2
-    """Failed calls in a row after which a run stops asking the model; calls that ran side by side count once."""
-    temperature: float = 0.4
-    question_seconds: float = 180.0
-    """Time that the model gets for one question."""
-    verify_keys: bool = True
-    """Whether the model answers its own questions, to confirm their keys."""
-    confirmation_seconds: float = 60.0
-    """Time that it gets for one of those answers."""
-
-
-class Generating:
-    """Makes the questions of one order. `run` is called once."""
+class QuestionGenerator:
+    """Makes the questions of one plan. `run` is called once."""
 
     def __init__(
-        self, order: Order, model: ChatModel, cloze: ClozeGenerator, limits: GenerationLimits, publish: Publish
+        self, plan: GenerationPlan, model: ChatModel, cloze: ClozeGenerator, limits: GenerationLimits, publish: Publish
     ) -> None:
-        self._order = order
+        self._plan = plan
         self._model = model
         self._cloze = cloze
         self._limits = limits
         self._publish = publish
-        self._rng = random.Random(order.seed)  # noqa: S311 - order of options, not secrets
+        self._rng = random.Random(plan.seed)  # noqa: S311 - order of options, not secrets
         self._accepted = Accepted()
         self._stems: dict[int, deque[str]] = {}
         self._askable: dict[int, tuple[list[Sentence], list[Sentence]]] = {}
         self._focused: set[tuple[int, int]] = set()
-        self._room = asyncio.Semaphore(limits.in_flight)
+        self._limit = asyncio.Semaphore(limits.in_flight)
         self._width = limits.in_flight
-        self._bank: dict[QuestionKind, deque[Draft]] | None = None
-        self._bank_lock = asyncio.Lock()
+        self._fallback_drafts: dict[QuestionKind, deque[Draft]] | None = None
+        self._fallback_lock = asyncio.Lock()
         self._adding = asyncio.Lock()
         self._usage = TokenUsage()
         self._failures = 0
@@ -108,11 +77,11 @@ class Generating:
 
         Raises the model's error when only the model may serve and it does not.
         """
-        slots = iter(range(self._order.count))
-        await self._publish(Progress(RunPhase.GENERATING, 0, self._order.count))
+        slots = iter(range(self._plan.count))
+        await self._publish(Progress(RunPhase.GENERATING, 0, self._plan.count))
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(self._limits.in_flight, self._order.count)):
+                for _ in range(min(self._limits.in_flight, self._plan.count)):
                     group.create_task(self._fill(slots))
         except ExceptionGroup as failures:
             # Not `except*`: before Python 3.11.4, what that raises comes out in a group again.
@@ -123,9 +92,9 @@ class Generating:
 
     async def _fill(self, slots: Iterator[int]) -> None:
         for slot in slots:
-            kind = self._order.kinds[slot % len(self._order.kinds)]
-            made = self._order.generator is not GeneratorChoice.CLOZE_ONLY and await self._from_model(slot, kind)
-            if not made and self._order.generator is not GeneratorChoice.MODEL_ONLY:
+            kind = self._plan.kinds[slot % len(self._plan.kinds)]
+            made = self._plan.generator is not GeneratorChoice.CLOZE_ONLY and await self._from_model(slot, kind)
+            if not made and self._plan.generator is not GeneratorChoice.MODEL_ONLY:
                 await self._from_cloze(kind)
 
     async def _from_model(self, slot: int, kind: QuestionKind) -> bool:
@@ -143,12 +112,12 @@ class Generating:
                 language_of(passage.text),
                 focus=focus,
                 avoid=tuple(self._stems.get(number, ())),
-                model=self._order.model,
-                seed=self._order.seed + slot * 16 + attempt,
+                model=self._plan.model,
+                seed=self._plan.seed + slot * 16 + attempt,
                 temperature=min(1.0, self._limits.temperature + 0.2 * attempt),
             )
             try:
-                reply = await self._ask(task, self._limits.question_seconds, self._hear)
+                reply = await self._ask(task, self._limits.question_seconds, self._on_token)
             except errors.TikuError as error:
                 if error.status != errors.FailedPrecondition.status:
                     await self._refuse(kind, Refusal.MODEL_FAILED)
@@ -161,49 +130,49 @@ class Generating:
             except RefusedError as refused:
                 await self._refuse(kind, refused.reason)
                 continue
-            doubt = await self._doubt(draft, source, passage)
-            if doubt is not None:
+            refusal = await self._verify_key(draft, source, passage)
+            if refusal is not None:
                 self._accepted.forget(draft, source)
-                await self._refuse(kind, doubt)
+                await self._refuse(kind, refusal)
                 continue
             await self._add(draft, source)
             return True
-        if self._model_error is not None and self._order.generator is GeneratorChoice.MODEL_ONLY:
+        if self._model_error is not None and self._plan.generator is GeneratorChoice.MODEL_ONLY:
             raise self._model_error
         return False
 
-    async def _doubt(self, draft: Draft, source: Source, passage: Passage) -> Refusal | None:
+    async def _verify_key(self, draft: Draft, source: Source, passage: Passage) -> Refusal | None:
         """Why the model's own answer does not confirm a question's key; None when it does, or none is needed. A key
         that nobody could confirm, because the call failed, is none."""
         if not self._limits.verify_keys or is_certain(draft, source.quote):
             return None
-        confirmation = Confirmation(draft, source.quote, passage, self._order.model)
+        key_check = KeyCheck(draft, source.quote, passage, self._plan.model)
         try:
-            reply = await self._ask(confirmation.task, self._limits.confirmation_seconds)
+            reply = await self._ask(key_check.task, self._limits.confirmation_seconds)
         except errors.TikuError:
             return Refusal.MODEL_FAILED
         self._failures = 0
         await self._count(reply.usage)
         try:
-            return None if confirmation.holds(reply.value()) else Refusal.KEY_NOT_CONFIRMED
+            return None if key_check.holds(reply.value()) else Refusal.KEY_NOT_CONFIRMED
         except RefusedError:
             return Refusal.KEY_NOT_CONFIRMED
 
-    async def _hear(self, text: str) -> None:
+    async def _on_token(self, text: str) -> None:
         await self._publish(Token(text))
 
     async def _ask(
-        self, task: ChatTask, seconds: float, on_text: Callable[[str], Awaitable[None]] | None = None
-    ) -> Reply:
+        self, task: ChatRequest, seconds: float, on_text: Callable[[str], Awaitable[None]] | None = None
+    ) -> Completion:
         """The model's reply within its time. A model that takes too long is asked one question less at once from then
         on: one machine that answers two takes twice as long for each."""
-        await self._room.acquire()
+        await self._limit.acquire()
         before = self._failures
         slow = False
         try:
             try:
                 async with asyncio.timeout(seconds):
-                    return await ask(self._model, task, on_text)
+                    return await complete(self._model, task, on_text)
             except TimeoutError:
                 raise errors.DeadlineExceeded("The model took too long.", reason="MODEL_TOO_SLOW") from None
         except errors.TikuError as error:
@@ -214,14 +183,14 @@ class Generating:
             if slow and self._width > 1:
                 self._width -= 1
             else:
-                self._room.release()
+                self._limit.release()
 
     def _pick(self, slot: int, attempt: int, kind: QuestionKind) -> tuple[int, Passage, str] | None:
         """A passage, spread evenly over the material and another one on each try, and a sentence of it to ask about
         that nobody asked about: one that stands alone, where any passage still has one. Several right answers need a
         sentence that lists them; None when none is left."""
-        passages = self._order.passages
-        stride = max(1, len(passages) // self._order.count)
+        passages = self._plan.passages
+        stride = max(1, len(passages) // self._plan.count)
         first = (slot * stride + attempt * max(1, len(passages) // 3)) % len(passages)
         order = [(first + step) % len(passages) for step in range(len(passages))]
         if kind is QuestionKind.MULTIPLE_CHOICE:
@@ -247,12 +216,12 @@ class Generating:
     def _fresh(self, number: int, rank: int) -> list[Sentence]:
         """The sentences of a passage that nobody asked about: those that stand alone, or the rest."""
         if number not in self._askable:
-            self._askable[number] = askable(self._order.passages[number])
+            self._askable[number] = askable(self._plan.passages[number])
         return [s for s in self._askable[number][rank] if (number, s.start) not in self._focused]
 
     def _focus(self, number: int, sentence: Sentence) -> tuple[int, Passage, str]:
         self._focused.add((number, sentence.start))
-        return number, self._order.passages[number], sentence.text
+        return number, self._plan.passages[number], sentence.text
 
     def _note_failure(self, error: errors.TikuError, before: int) -> None:
         """Remembers that a call failed that began after `before` failures in a row; for good when no model is there,
@@ -266,19 +235,19 @@ class Generating:
 
     async def _from_cloze(self, kind: QuestionKind) -> None:
         """Adds the next cloze question that passes: of a kind or, when there is none, of another wanted one."""
-        async with self._bank_lock:
-            if self._bank is None:
-                wanted = dict.fromkeys(self._order.kinds, 2 * self._order.count + 4)
-                drafts = await self._cloze.drafts(self._order.passages, wanted, self._order.seed)
-                self._bank = {k: deque(drafts.get(k, ())) for k in self._order.kinds}
-            bank = self._bank
-        for candidate in (kind, *(k for k in self._order.kinds if k is not kind)):
-            while bank[candidate]:
-                draft = bank[candidate].popleft()
+        async with self._fallback_lock:
+            if self._fallback_drafts is None:
+                wanted = dict.fromkeys(self._plan.kinds, 2 * self._plan.count + 4)
+                drafts = await self._cloze.drafts(self._plan.passages, wanted, self._plan.seed)
+                self._fallback_drafts = {k: deque(drafts.get(k, ())) for k in self._plan.kinds}
+            drafts_left = self._fallback_drafts
+        for candidate in (kind, *(k for k in self._plan.kinds if k is not kind)):
+            while drafts_left[candidate]:
+                draft = drafts_left[candidate].popleft()
                 try:
-                    source = check(draft, self._order.passages[draft.passage], self._accepted)
+                    source = check(draft, self._plan.passages[draft.passage], self._accepted)
                 except RefusedError:
-                    # The bank holds more than is needed, repeats of the model's questions among them.
+                    # The drafts_left holds more than is needed, repeats of the model's questions among them.
                     continue
                 await self._add(draft, source)
                 return
@@ -289,7 +258,7 @@ class Generating:
             await self._publish(QuestionMade(question_of(draft, source, number)))
             self._made = number
             self._stems.setdefault(draft.passage, deque(maxlen=_STEMS_TO_AVOID)).append(draft.stem)
-            await self._publish(Progress(RunPhase.GENERATING, number, self._order.count))
+            await self._publish(Progress(RunPhase.GENERATING, number, self._plan.count))
 
     async def _refuse(self, kind: QuestionKind, reason: Refusal) -> None:
         await self._publish(QuestionRefused(kind, reason.value))

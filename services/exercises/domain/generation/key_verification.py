@@ -18,7 +18,7 @@ from typing import Any
 
 from services.exercises.domain.text.sentences import split
 from services.exercises.domain.text.statements import is_verbatim, says_the_same
-from services.exercises.values.chat import ChatTask, Turn
+from services.exercises.values.chat import ChatMessage, ChatRequest
 from services.exercises.values.question import GAP, Draft, Passage, QuestionKind
 from services.language.detection import CHINESE, language_of
 from services.language.folding import fold
@@ -55,7 +55,7 @@ _ASK: Mapping[str, Mapping[QuestionKind, str]] = {
 }
 
 
-class Confirmation:
+class KeyCheck:
     """One question that is asked again. `task` is what the model is asked."""
 
     def __init__(self, draft: Draft, quote: str, passage: Passage, model: str) -> None:
@@ -71,8 +71,11 @@ class Confirmation:
             material = options
         question = _ASK[language][draft.kind].format(stem=draft.stem, options=options)
         head = "材料：" if language == CHINESE else "Material:"
-        self.task = ChatTask(
-            turns=(Turn("system", _SYSTEM[language]), Turn("user", f"{head}\n{material}\n\n{question}")),
+        self.task = ChatRequest(
+            messages=(
+                ChatMessage("system", _SYSTEM[language]),
+                ChatMessage("user", f"{head}\n{material}\n\n{question}"),
+            ),
             schema_name=SCHEMA,
             schema=_schema(draft.kind, letters),
             max_tokens=_MAX_TOKENS,
@@ -108,7 +111,7 @@ def is_certain(draft: Draft, quote: str) -> bool:
     """Whether a question's key follows from how it was made."""
     match draft.kind:
         case QuestionKind.TRUE_FALSE:
-            return draft.exchange is not None or is_verbatim(draft.stem, quote)
+            return draft.substitution is not None or is_verbatim(draft.stem, quote)
         case QuestionKind.FILL_IN_THE_BLANK:
             filled = draft.stem.replace(GAP, draft.blanks[0][0], 1)
             return is_verbatim(filled, quote) or says_the_same(filled, quote)

@@ -20,7 +20,7 @@ from functools import cache
 from typing import Any
 
 from services.exercises.domain.text.statements import is_open
-from services.exercises.values.chat import ChatTask, Turn
+from services.exercises.values.chat import ChatMessage, ChatRequest
 from services.exercises.values.question import QuestionKind
 from services.language.detection import CHINESE, ENGLISH
 from services.language.folding import alike, bigrams, fold
@@ -161,7 +161,7 @@ _EXCHANGE: Mapping[str, tuple[str, ...]] = {
 }
 _FALSE = {
     CHINESE: "换掉原句中的一个词，使它变成错误的说法。",
-    ENGLISH: "Exchange one word of the sentence so that it becomes false.",
+    ENGLISH: "Substitution one word of the sentence so that it becomes false.",
 }
 
 _EXAMPLE_MATERIAL = {
@@ -277,7 +277,7 @@ def question_task(
     model: str,
     seed: int,
     temperature: float,
-) -> ChatTask:
+) -> ChatRequest:
     """The task that asks for one question about the sentence `focus` of a passage, unlike the stems in `avoid`.
 
     Whether a statement is to be true or false is drawn from the seed: left to itself, a model writes true ones.
@@ -291,12 +291,12 @@ def question_task(
     if kind not in (QuestionKind.SHORT_ANSWER, QuestionKind.TRUE_FALSE):
         fields += f"\n{_EXPLANATION[language]}"
     example, answer = _example(kind, language, false)
-    return ChatTask(
-        turns=(
-            Turn("system", f"{_SYSTEM[language]}\n\n{fields}"),
-            Turn("user", _request(kind, _EXAMPLE_MATERIAL[language], language, example, false, ())),
-            Turn("assistant", json.dumps(answer, ensure_ascii=False)),
-            Turn("user", _request(kind, _window(passage, focus), language, focus, false, avoid)),
+    return ChatRequest(
+        messages=(
+            ChatMessage("system", f"{_SYSTEM[language]}\n\n{fields}"),
+            ChatMessage("user", _request(kind, _EXAMPLE_MATERIAL[language], language, example, false, ())),
+            ChatMessage("assistant", json.dumps(answer, ensure_ascii=False)),
+            ChatMessage("user", _request(kind, _window(passage, focus), language, focus, false, avoid)),
         ),
         schema_name=kind.value,
         schema=schema_of(kind, false=false),

@@ -19,12 +19,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.exercises.domain.completion.structured import ask
+from services.exercises.domain.completion.structured import complete
 from services.exercises.domain.grading.objective import is_answered, make_grade
 from services.exercises.domain.text.quotes import locate
 from services.exercises.domain.text.sentences import clip, split
 from services.exercises.ports import ChatModel
-from services.exercises.values.chat import ChatTask, Turn
+from services.exercises.values.chat import ChatMessage, ChatRequest
 from services.exercises.values.question import Question
 from services.exercises.values.refusal import RefusedError
 from services.exercises.values.submission import Answer, Grade, RubricResult, Verdict
@@ -77,7 +77,7 @@ class ShortAnswerGrader:
         for attempt in range(self._limits.tries):
             try:
                 async with asyncio.timeout(self._limits.seconds):
-                    reply = await ask(self._model, self._task(question, answer.text, language, attempt))
+                    reply = await complete(self._model, self._task(question, answer.text, language, attempt))
                 results, feedback = checked_results(question, answer.text, reply.value())
             except (UnsoundGradeError, RefusedError) as unsound:
                 logger.info("grading does not hold", extra={"why": str(unsound), "question_id": question.question_id})
@@ -90,7 +90,7 @@ class ShortAnswerGrader:
             return _grade_of(question, results, feedback)
         return make_grade(question, None, Verdict.NEEDS_REVIEW, feedback=_UNSOUND[language])
 
-    def _task(self, question: Question, text: str, language: str, attempt: int) -> ChatTask:
+    def _task(self, question: Question, text: str, language: str, attempt: int) -> ChatRequest:
         key = question.answer_key
         count = len(key.rubric)
         schema = {
@@ -115,8 +115,12 @@ class ShortAnswerGrader:
         rubric = [{"point": point.text, "max_points": point.points} for point in key.rubric]
         data = {"question": question.stem, "reference": key.reference, "rubric": rubric, "answer": text}
         shown = (turn for given, grading in _EXAMPLES[language] for turn in _turns(given, grading))
-        return ChatTask(
-            turns=(Turn("system", _SYSTEM[language]), *shown, Turn("user", json.dumps(data, ensure_ascii=False))),
+        return ChatRequest(
+            messages=(
+                ChatMessage("system", _SYSTEM[language]),
+                *shown,
+                ChatMessage("user", json.dumps(data, ensure_ascii=False)),
+            ),
             schema_name="short_answer_grade",
             schema=schema,
             max_tokens=self._limits.max_tokens,
@@ -300,10 +304,10 @@ _EXAMPLES: Mapping[str, Sequence[tuple[dict[str, Any], dict[str, Any]]]] = {
 """What a model is shown: answers in the learner's own words that make no point, one point, and both."""
 
 
-def _turns(given: Mapping[str, Any], grading: Mapping[str, Any]) -> tuple[Turn, Turn]:
+def _turns(given: Mapping[str, Any], grading: Mapping[str, Any]) -> tuple[ChatMessage, ChatMessage]:
     return (
-        Turn("user", json.dumps(given, ensure_ascii=False)),
-        Turn("assistant", json.dumps(grading, ensure_ascii=False)),
+        ChatMessage("user", json.dumps(given, ensure_ascii=False)),
+        ChatMessage("assistant", json.dumps(grading, ensure_ascii=False)),
     )
 
 

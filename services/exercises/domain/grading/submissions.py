@@ -1,15 +1,16 @@
-"""Practice: answers come in, grades go out and are kept."""
+"""Submissions: answers come in, grades go out and are kept."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from services.exercises.domain.errors import no_exercise
 from services.exercises.domain.grading.objective import grade, match_answers
 from services.exercises.domain.grading.short_answers import ShortAnswerGrader
 from services.exercises.domain.runs.runs import Runs
 from services.exercises.ports import ExerciseStore, SubmissionStore
-from services.exercises.values.exercise import Exercise, no_exercise
+from services.exercises.values.exercise import Exercise
 from services.exercises.values.question import QuestionKind
 from services.exercises.values.run import RunState
 from services.exercises.values.submission import Answer, Grade, Submission
@@ -17,7 +18,7 @@ from services.kit.errors import FailedPrecondition
 from services.kit.ids import new_id
 
 
-class Practice:
+class Submissions:
     """Grades and keeps submissions."""
 
     def __init__(

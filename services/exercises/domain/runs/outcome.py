@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from services.exercises.values.events import Done, Event, Numbered, QuestionMade, QuestionRefused
 from services.exercises.values.question import Generator
 from services.exercises.values.run import RunState
-from services.kit.errors import Aborted
 
 NUMBER_GAP = 1_000_000
 """Distance from the last stored event to the one that ends an interrupted run. Tokens had numbers and were not stored;
@@ -55,8 +54,3 @@ def interrupted(exercise_id: str, stored: Sequence[Numbered]) -> Numbered:
         tally.add(numbered.event)
     done = tally.done(exercise_id, RunState.FAILED, "INTERRUPTED", "The process that worked at the run ended.")
     return Numbered((stored[-1].number if stored else 0) + NUMBER_GAP, done)
-
-
-def run_ended() -> Aborted:
-    """Return the error for events of a run that has ended or is gone."""
-    return Aborted("The run has ended.", reason="RUN_ENDED")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 
 from services.exercises.adapters.stores.postgres.encoding import decode_question
-from services.exercises.values.exercise import Exercise, Page
+from services.exercises.values.exercise import Exercise, ExercisePage
 from services.exercises.values.question import Question
 from services.exercises.values.run import RunState
 from services.kit.database import Database
@@ -41,7 +41,7 @@ class PostgresExerciseStore:
             )
         return _exercise(row, tuple(decode_question(body["body"]) for body in bodies))
 
-    async def list(self, owner: str, *, limit: int, before: str | None) -> Page:
+    async def list(self, owner: str, *, limit: int, before: str | None) -> ExercisePage:
         """Read one row more than the page holds: it tells whether there are more."""
         rows = await self._database.fetch(
             f"{_SELECT} WHERE e.owner = $1 AND ($2::uuid IS NULL OR e.exercise_id < $2) "
@@ -51,7 +51,7 @@ class PostgresExerciseStore:
             limit + 1,
         )
         page = tuple(_exercise(row, ()) for row in rows[:limit])
-        return Page(page, page[-1].exercise_id if len(rows) > limit else None)
+        return ExercisePage(page, page[-1].exercise_id if len(rows) > limit else None)
 
     async def delete(self, owner: str, exercise_id: str) -> str | None:
         """Lock the run, then delete the exercise; foreign keys take the rest along."""

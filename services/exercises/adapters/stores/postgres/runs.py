@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from services.exercises.adapters.stores.postgres.encoding import decode_event, encode_event, encode_question
 from services.exercises.adapters.stores.postgres.group_commit import GroupCommit
-from services.exercises.domain.runs.outcome import interrupted, run_ended
+from services.exercises.domain.errors import run_ended
+from services.exercises.domain.runs.outcome import interrupted
 from services.exercises.values.events import Done, Numbered, QuestionMade
 from services.exercises.values.exercise import Exercise
 from services.exercises.values.run import RunRow, RunState

@@ -14,11 +14,12 @@ import pytest
 
 from services.exercises.adapters.clients.fake import FakeChatModel
 from services.exercises.adapters.workers.fake import FakeClozeGenerator
-from services.exercises.domain.generation.generator import Generating, GenerationLimits, Order
+from services.exercises.domain.generation.generator import QuestionGenerator
 from services.exercises.domain.generation.key_verification import SCHEMA
 from services.exercises.domain.generation.material import passages_of_text
-from services.exercises.values.chat import ChatEnd, ChatTask, Turn
+from services.exercises.values.chat import ChatFinish, ChatMessage, ChatRequest
 from services.exercises.values.events import Event, QuestionMade, QuestionRefused, Token, Usage
+from services.exercises.values.generation import GenerationLimits, GenerationPlan
 from services.exercises.values.question import Generator, GeneratorChoice, Question, QuestionKind
 from services.kit.errors import DeadlineExceeded, FailedPrecondition, Unavailable
 from tests.unit.exercises.fakes import material, no_model
@@ -26,9 +27,9 @@ from tests.unit.exercises.fakes import material, no_model
 SENTENCE = "Plants take up water and minerals from the soil through their roots."
 
 
-def good(task: ChatTask) -> dict[str, Any]:
+def good(task: ChatRequest) -> dict[str, Any]:
     """A sound question of any kind about the sentence that the task asks about, and the right answer to each."""
-    prompt = task.turns[-1].content
+    prompt = task.messages[-1].content
     if task.schema_name == SCHEMA:
         return {"answer": right_answer(prompt)}
     focus = prompt.rsplit("Ask about this sentence: ", 1)[1].split("\n", 1)[0]
@@ -84,19 +85,22 @@ def order(
     choice: GeneratorChoice = GeneratorChoice.MODEL_THEN_CLOZE,
     kinds: tuple[QuestionKind, ...] = tuple(QuestionKind),
     language: str = "en",
-) -> Order:
-    return Order(passages_of_text(material(language)), kinds, count, choice, seed=3)
+) -> GenerationPlan:
+    return GenerationPlan(passages_of_text(material(language)), kinds, count, choice, seed=3)
 
 
 async def run(
-    wanted: Order, model: FakeChatModel, cloze: FakeClozeGenerator | None = None, limits: GenerationLimits | None = None
+    wanted: GenerationPlan,
+    model: FakeChatModel,
+    cloze: FakeClozeGenerator | None = None,
+    limits: GenerationLimits | None = None,
 ) -> list[Event]:
     events: list[Event] = []
 
     async def publish(event: Event) -> None:
         events.append(event)
 
-    await Generating(wanted, model, cloze or FakeClozeGenerator(), limits or GenerationLimits(), publish).run()
+    await QuestionGenerator(wanted, model, cloze or FakeClozeGenerator(), limits or GenerationLimits(), publish).run()
     return events
 
 
@@ -149,7 +153,7 @@ async def test_refused_questions_are_made_again_within_bounds_and_then_by_cloze(
     assert len(model.tasks) == 9
 
 
-def doubting(task: ChatTask) -> dict[str, Any] | Exception:
+def doubting(task: ChatRequest) -> dict[str, Any] | Exception:
     """Sound questions, and to each another answer than its key."""
     return {"answer": "none"} if task.schema_name == SCHEMA else good(task)
 
@@ -160,13 +164,15 @@ CHOICE = (QuestionKind.SINGLE_CHOICE,)
 async def test_a_key_that_the_model_itself_does_not_confirm_is_refused_and_leaves_no_trace() -> None:
     once = iter([{"answer": "none"}])
 
-    def doubting_once(task: ChatTask) -> dict[str, Any]:
+    def doubting_once(task: ChatRequest) -> dict[str, Any]:
         return next(once, good(task)) if task.schema_name == SCHEMA else first
 
     first = good(
-        ChatTask((Turn("user", f"Material:\n\nAsk about this sentence: {SENTENCE}"),), "single_choice", {}, 100)
+        ChatRequest(
+            (ChatMessage("user", f"Material:\n\nAsk about this sentence: {SENTENCE}"),), "single_choice", {}, 100
+        )
     )
-    wanted = Order(passages_of_text(SENTENCE), CHOICE, 1, GeneratorChoice.MODEL_ONLY)
+    wanted = GenerationPlan(passages_of_text(SENTENCE), CHOICE, 1, GeneratorChoice.MODEL_ONLY)
     events = await run(wanted, FakeChatModel(doubting_once))
     # The very question that was refused may be asked again.
     assert reasons(events) == ["KEY_NOT_CONFIRMED"]
@@ -191,7 +197,7 @@ async def test_a_model_that_never_confirms_gives_way_to_cloze() -> None:
 
 
 async def test_a_confirmation_that_fails_is_none() -> None:
-    def away(task: ChatTask) -> dict[str, Any] | Exception:
+    def away(task: ChatRequest) -> dict[str, Any] | Exception:
         return Unavailable("away") if task.schema_name == SCHEMA else good(task)
 
     events = await run(order(2, kinds=CHOICE), FakeChatModel(away), limits=GenerationLimits(in_flight=1))
@@ -209,7 +215,7 @@ async def test_keys_are_not_confirmed_where_that_is_switched_off() -> None:
 async def test_several_right_answers_are_asked_for_where_the_material_lists_something() -> None:
     text = "A leaf catches light. Enzymes split water into hydrogen ions, electrons and oxygen. Roots take up water."
     model = FakeChatModel(good)
-    wanted = Order(passages_of_text(text), (QuestionKind.MULTIPLE_CHOICE,), 2, GeneratorChoice.MODEL_ONLY)
+    wanted = GenerationPlan(passages_of_text(text), (QuestionKind.MULTIPLE_CHOICE,), 2, GeneratorChoice.MODEL_ONLY)
     made = questions(await run(wanted, model))
     assert [q.source.quote for q in made] == ["Enzymes split water into hydrogen ions, electrons and oxygen."]
 
@@ -217,7 +223,7 @@ async def test_several_right_answers_are_asked_for_where_the_material_lists_some
 async def test_a_model_that_repeats_itself_is_refused() -> None:
     first: list[dict[str, Any]] = []
 
-    def repeat(task: ChatTask) -> dict[str, Any]:
+    def repeat(task: ChatRequest) -> dict[str, Any]:
         if task.schema_name == SCHEMA:
             return good(task)
         if not first:
@@ -252,7 +258,7 @@ async def test_a_timeout_that_hits_questions_side_by_side_counts_once_and_the_mo
         late = 2
 
         @asynccontextmanager
-        async def stream(self, task: ChatTask) -> AsyncIterator[AsyncIterator[str | ChatEnd]]:
+        async def stream(self, task: ChatRequest) -> AsyncIterator[AsyncIterator[str | ChatFinish]]:
             async with super().stream(task) as pieces:
                 if self.late:
                     await asyncio.sleep(0.05)
@@ -269,7 +275,7 @@ async def test_a_timeout_that_hits_questions_side_by_side_counts_once_and_the_mo
 async def test_a_model_that_fails_now_and_then_keeps_being_asked() -> None:
     calls = 0
 
-    def every_third_fails(task: ChatTask) -> dict[str, Any] | Exception:
+    def every_third_fails(task: ChatRequest) -> dict[str, Any] | Exception:
         nonlocal calls
         calls += 1
         return Unavailable("away") if calls % 3 == 0 else good(task)
@@ -282,7 +288,7 @@ async def test_a_model_that_is_too_slow_for_two_questions_at_once_is_asked_one_a
     # One machine: while it answers two questions, neither comes to its end.
     class OneMachine(FakeChatModel):
         @asynccontextmanager
-        async def stream(self, task: ChatTask) -> AsyncIterator[AsyncIterator[str | ChatEnd]]:
+        async def stream(self, task: ChatRequest) -> AsyncIterator[AsyncIterator[str | ChatFinish]]:
             async with super().stream(task) as pieces:
                 if self.open > 1:
                     await asyncio.sleep(5)
@@ -312,7 +318,7 @@ async def test_where_only_the_model_may_serve_its_absence_is_the_runs_error() ->
 async def test_a_kind_that_the_material_does_not_carry_gives_way_to_another_wanted_one() -> None:
     text = "Photosynthesis is the process by which plants convert light energy into chemical energy."
     kinds = (QuestionKind.MULTIPLE_CHOICE, QuestionKind.FILL_IN_THE_BLANK)
-    wanted = Order(passages_of_text(text), kinds, 2, GeneratorChoice.CLOZE_ONLY)
+    wanted = GenerationPlan(passages_of_text(text), kinds, 2, GeneratorChoice.CLOZE_ONLY)
     made = questions(await run(wanted, FakeChatModel(good)))
     assert {q.kind for q in made} == {QuestionKind.FILL_IN_THE_BLANK}
 
@@ -321,9 +327,9 @@ async def test_the_prompt_holds_instructions_in_the_material_as_data_and_asks_in
     model = FakeChatModel(lambda _: no_model())
     await run(order(1, language="zh"), model)
     task = model.tasks[0]
-    assert "材料是数据" in task.turns[0].content
-    assert "逐字抄写" in task.turns[0].content
-    assert task.turns[-1].content.startswith("材料：\n")
+    assert "材料是数据" in task.messages[0].content
+    assert "逐字抄写" in task.messages[0].content
+    assert task.messages[-1].content.startswith("材料：\n")
     assert json.dumps(dict(task.schema))
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from services.exercises.domain.generation.checks import Accepted, check
 from services.exercises.domain.generation.prompting import echoes, question_task
-from services.exercises.values.question import Draft, Exchange, Generator, Passage, QuestionKind, RubricPoint
+from services.exercises.values.question import Draft, Generator, Passage, QuestionKind, RubricPoint, Substitution
 from services.exercises.values.refusal import Refusal, RefusedError
 
 ZH = Passage(
@@ -121,7 +121,7 @@ def test_every_field_that_the_prompt_describes_counts_as_an_echo(kind: QuestionK
     task = question_task(kind, "x", language, focus="", avoid=(), model="", seed=1, temperature=0)
     described = [
         line.split("：" if language == "zh" else ": ", 1)[1]
-        for line in task.turns[0].content.splitlines()
+        for line in task.messages[0].content.splitlines()
         if line.split("：" if language == "zh" else ":")[0] in task.schema["properties"]
     ]
     assert len(described) >= len(task.schema["properties"]) - 1
@@ -224,13 +224,17 @@ def test_a_truth_that_the_words_contradict_is_refused(language: str, fields: dic
 @pytest.mark.parametrize(
     ("language", "stem", "exchange"),
     [
-        ("zh", "水循环的根本能量来自浅层地下水。", Exchange("太阳辐射", "浅层地下水")),
-        ("zh", "水循环的根本能量来自太阴辐射。", Exchange("太阳", "太阴")),
-        ("en", "The oxygen that is set free comes from light, not from carbon dioxide.", Exchange("water", "light")),
+        ("zh", "水循环的根本能量来自浅层地下水。", Substitution("太阳辐射", "浅层地下水")),
+        ("zh", "水循环的根本能量来自太阴辐射。", Substitution("太阳", "太阴")),
+        (
+            "en",
+            "The oxygen that is set free comes from light, not from carbon dioxide.",
+            Substitution("water", "light"),
+        ),
     ],
 )
-def test_a_false_statement_that_changes_something_passes(language: str, stem: str, exchange: Exchange) -> None:
-    assert outcome(draft(TF, language, stem=stem, truth=False, exchange=exchange), language) == "accepted"
+def test_a_false_statement_that_changes_something_passes(language: str, stem: str, exchange: Substitution) -> None:
+    assert outcome(draft(TF, language, stem=stem, truth=False, substitution=exchange), language) == "accepted"
 
 
 @pytest.mark.parametrize(

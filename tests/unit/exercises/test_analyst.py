@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 
 from services.exercises.adapters.clients.fake import FakeChatModel
-from services.exercises.adapters.workers.fake import FakeExtractor
+from services.exercises.adapters.workers.fake import FakeMaterialExtractor
 from services.exercises.domain.analysis.analyst import Analyst
 from services.exercises.domain.analysis.extraction import extract, text_rank
 from services.exercises.domain.analysis.readability import flesch_kincaid, level_of
 from services.exercises.domain.generation.material import passages_of_text
 from services.exercises.values.analysis import Level
-from services.exercises.values.chat import ChatTask
+from services.exercises.values.chat import ChatRequest
 from services.exercises.values.question import Generator, QuestionKind
 from tests.unit.exercises.fakes import dictionary, material, no_model
 
 
-def summary(task: ChatTask) -> dict[str, Any]:
+def summary(task: ChatRequest) -> dict[str, Any]:
     """One key point for each sentence that the task holds."""
-    line = task.turns[1].content.split("\n", 1)[0]
+    line = task.messages[1].content.split("\n", 1)[0]
     sentences = json.loads(line.split(": ", 1)[-1].split("：", 1)[-1])
     return {"key_points": [{"quote": s, "text": f"Know this, point {i}: {s[:30]}"} for i, s in enumerate(sentences)]}
 
@@ -29,7 +29,7 @@ def summary(task: ChatTask) -> dict[str, Any]:
 @pytest.mark.parametrize("language", ["zh", "en"])
 async def test_without_a_model_key_points_are_sentences_of_the_material(language: str) -> None:
     passages = passages_of_text(material(language))
-    analysis = await Analyst(FakeExtractor(), FakeChatModel(lambda _: no_model()), model_seconds=5).analyze(
+    analysis = await Analyst(FakeMaterialExtractor(), FakeChatModel(lambda _: no_model()), model_seconds=5).analyze(
         passages, ""
     )
     assert analysis.generator is Generator.CLOZE
@@ -42,7 +42,7 @@ async def test_without_a_model_key_points_are_sentences_of_the_material(language
 
 
 async def test_a_models_words_are_used_where_its_quotes_hold() -> None:
-    analyst = Analyst(FakeExtractor(), FakeChatModel(summary), model_seconds=5)
+    analyst = Analyst(FakeMaterialExtractor(), FakeChatModel(summary), model_seconds=5)
     analysis = await analyst.analyze(passages_of_text(material("en")), "")
     assert analysis.generator is Generator.MODEL
     assert all(point.text.startswith("Know this") for point in analysis.key_points)
@@ -60,7 +60,7 @@ async def test_a_models_words_are_used_where_its_quotes_hold() -> None:
     ],
 )
 async def test_what_does_not_hold_gives_way_to_the_sentences(answer: Any) -> None:
-    analyst = Analyst(FakeExtractor(), FakeChatModel(lambda _: answer), model_seconds=5)
+    analyst = Analyst(FakeMaterialExtractor(), FakeChatModel(lambda _: answer), model_seconds=5)
     analysis = await analyst.analyze(passages_of_text(material("en")), "")
     assert analysis.generator is Generator.CLOZE
     assert len(analysis.key_points) == 6
@@ -68,7 +68,9 @@ async def test_what_does_not_hold_gives_way_to_the_sentences(answer: Any) -> Non
 
 async def test_a_text_of_a_few_words_has_no_key_points_and_asks_no_model() -> None:
     model = FakeChatModel(summary)
-    analysis = await Analyst(FakeExtractor(), model, model_seconds=5).analyze(passages_of_text("Hello there"), "")
+    analysis = await Analyst(FakeMaterialExtractor(), model, model_seconds=5).analyze(
+        passages_of_text("Hello there"), ""
+    )
     assert (analysis.key_points, analysis.suggestions) == ((), ())
     assert not model.tasks
 

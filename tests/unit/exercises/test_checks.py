@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from services.exercises.domain.generation.checks import Accepted, check
-from services.exercises.values.question import Draft, Exchange, Generator, Passage, QuestionKind, RubricPoint
+from services.exercises.values.question import Draft, Generator, Passage, QuestionKind, RubricPoint, Substitution
 from services.exercises.values.refusal import Refusal, RefusedError
 
 EN = Passage(
@@ -39,14 +39,14 @@ TRUE_FALSE = dataclasses.replace(
     options=(),
     correct=(),
     truth=False,
-    exchange=Exchange("red", "green"),
+    substitution=Substitution("red", "green"),
 )
 BLANK = dataclasses.replace(
     TRUE_FALSE,
     kind=QuestionKind.FILL_IN_THE_BLANK,
     stem="____ absorbs red light and blue light.",
     truth=None,
-    exchange=None,
+    substitution=None,
     blanks=(("Chlorophyll",),),
 )
 SHORT = dataclasses.replace(

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from services.exercises.domain.generation.key_verification import SCHEMA, Confirmation, is_certain
-from services.exercises.values.question import Draft, Exchange, Generator, Passage, QuestionKind
+from services.exercises.domain.generation.key_verification import SCHEMA, KeyCheck, is_certain
+from services.exercises.values.question import Draft, Generator, Passage, QuestionKind, Substitution
 
 PASSAGE = Passage(
     "4 The leaf\n\nA leaf catches light. Chlorophyll absorbs red light and blue light. Carotenoids absorb green light. "
@@ -37,19 +37,19 @@ SHORT = dataclasses.replace(TRUE, kind=QuestionKind.SHORT_ANSWER, stem="What abs
                             reference="The secret reference.")  # fmt: skip
 
 
-def confirmation(draft: Draft) -> Confirmation:
-    return Confirmation(draft, QUOTE, PASSAGE, "m")
+def confirmation(draft: Draft) -> KeyCheck:
+    return KeyCheck(draft, QUOTE, PASSAGE, "m")
 
 
 @pytest.mark.parametrize("draft", [SINGLE, MULTIPLE, TRUE, BLANK, SHORT], ids=lambda draft: draft.kind.value)
 def test_the_question_is_asked_after_its_surroundings_and_without_its_key(draft: Draft) -> None:
     task = confirmation(draft).task
     assert (task.schema_name, task.temperature, task.model) == (SCHEMA, 0.0, "m")
-    prompt = task.turns[-1].content
+    prompt = task.messages[-1].content
     assert prompt.index(QUOTE) < prompt.index(draft.stem)
     assert "Carotenoids absorb green light." in prompt
     assert len(prompt) < 600
-    assert "secret" not in json.dumps([turn.content for turn in task.turns])
+    assert "secret" not in json.dumps([turn.content for turn in task.messages])
     assert task.max_tokens <= 60
 
 
@@ -81,7 +81,7 @@ def test_an_answer_confirms_the_key_or_not(draft: Draft, answer: Any, *, holds: 
 
 def test_a_short_answer_is_confirmed_by_the_sentence_that_answers_it() -> None:
     asked = confirmation(SHORT)
-    lines = [line for line in asked.task.turns[-1].content.splitlines() if line[1:3] == ". "]
+    lines = [line for line in asked.task.messages[-1].content.splitlines() if line[1:3] == ". "]
     letters = {line[3:]: line[0] for line in lines}
     assert "4 The leaf" not in letters
     assert asked.holds({"answer": letters[QUOTE]})
@@ -96,7 +96,7 @@ def test_a_short_answer_is_confirmed_by_the_sentence_that_answers_it() -> None:
         (SHORT, False),
         (TRUE, False),
         (dataclasses.replace(TRUE, stem=QUOTE), True),
-        (dataclasses.replace(TRUE, truth=False, exchange=Exchange("red", "green")), True),
+        (dataclasses.replace(TRUE, truth=False, substitution=Substitution("red", "green")), True),
         (BLANK, False),
         (dataclasses.replace(BLANK, stem="____ absorbs red light and blue light."), True),
     ],
