@@ -33,7 +33,7 @@ from services.exercises.settings import ExercisesSettings
 from services.exercises.values.generation import GenerationLimits
 from services.kit.channels import open_channel
 from services.kit.ids import new_id
-from services.kit.migrations import PATIENCE, migrate
+from services.kit.migrations import MAX_WAIT_SECONDS, migrate
 from services.kit.server import App, Registration
 from services.kit.workers import WorkerPool
 from tiku.exercises.v1 import exercises_pb2_grpc, profile_pb2_grpc
@@ -45,7 +45,7 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
     """Wire the service; what it opens, `stack` closes. It is ready while the database answers."""
     dsn = settings.postgres_dsn.get_secret_value()
     if settings.migrate:
-        await migrate(dsn, SCHEMA, MIGRATIONS, patience=PATIENCE)
+        await migrate(dsn, SCHEMA, MIGRATIONS, max_wait=MAX_WAIT_SECONDS)
     database = await stack.enter_async_context(
         open_database(
             dsn,

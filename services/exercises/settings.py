@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
-from services.kit.settings import ServiceSettings
+from services.kit.settings import DatabaseSettings
 
 
-class ExercisesSettings(ServiceSettings):
+class ExercisesSettings(DatabaseSettings):
     """What the exercises service is told; every variable begins with `TIKU_`."""
 
     listen: str = Field("127.0.0.1:50054", description="Address to serve on, host:port.")
     llm_target: str = Field("127.0.0.1:50051", description="Address of the llm service.")
     retrieval_target: str = Field("127.0.0.1:50052", description="Address of the retrieval service.")
-    postgres_dsn: SecretStr = Field(
-        SecretStr("postgresql://postgres@127.0.0.1:5432/postgres"), description="Address of PostgreSQL."
-    )
-    migrate: bool = Field(True, description="Whether to bring the schema up to date before serving.")
     exercises_postgres_connections: int = Field(8, ge=1, description="Most connections to PostgreSQL.")
     exercises_statement_seconds: float = Field(10.0, gt=0, description="Most that one SQL statement may take.")
     exercises_questions_in_flight: int = Field(2, ge=1, le=16, description="Questions of one run made at once.")

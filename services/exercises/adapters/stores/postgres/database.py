@@ -1,4 +1,4 @@
-"""The pool of connections that the stores share."""
+"""The connections that the stores share."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import asyncpg
-
-from services.kit.database import Database
+from services.kit.database import Database, open_pool
 
 SCHEMA = "exercises"
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
@@ -17,26 +15,15 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 @asynccontextmanager
 async def open_database(dsn: str, *, connections: int, statement_seconds: float) -> AsyncIterator[Database]:
     """Open at most `connections` to a database; a statement that takes longer than `statement_seconds` is an error."""
-    pool = await asyncpg.create_pool(
+    async with open_pool(
         dsn,
-        min_size=1,
+        application_name="tiku-exercises",
         max_size=connections,
-        reset=_keep_connection,
+        schema=SCHEMA,
         command_timeout=statement_seconds,
-        server_settings={"search_path": SCHEMA, "application_name": "tiku-exercises"},
-    )
-    try:
+        reset=False,  # No statement here sets anything that outlives its transaction.
+    ) as pool:
         yield Database(pool)
-    finally:
-        await pool.close()
-
-
-async def _keep_connection(_: object) -> None:
-    """Leave a connection as it is when it goes back into the pool.
-
-    No statement here sets anything that outlives its transaction, and asyncpg rolls back an open one itself. Its own
-    reset is one more round trip each time.
-    """
 
 
 async def ping(database: Database) -> None:
