@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any
 
 from services.exercises.adapters.clients.llm import LlmChatModel
 from services.exercises.adapters.clients.retrieval import RETRIED, RetrievalPassageSource
@@ -118,15 +116,11 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
             ),
         ],
         ready=partial(ping, database),
-        background=[_warmup(processes, settings.exercises_worker_seconds)],
+        background=[partial(_warm_workers, processes, settings.exercises_worker_seconds)],
     )
 
 
-def _warmup(processes: WorkerPool, timeout: float) -> Callable[[], Coroutine[Any, Any, None]]:
-    """Start the worker process beside the first calls instead of in one; lasts as long as the server."""
-
-    async def work() -> None:
-        await processes.run(warm, timeout=timeout)
-        await asyncio.Event().wait()
-
-    return work
+async def _warm_workers(processes: WorkerPool, timeout: float) -> None:
+    """Start the worker process beside the first calls instead of in one; last as long as the server."""
+    await processes.run(warm, timeout=timeout)
+    await asyncio.Event().wait()

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from services.exercises.domain.errors import run_ended
 from services.exercises.domain.runs.outcome import interrupted
 from services.exercises.values.events import Done, Event, Numbered, QuestionMade
@@ -93,6 +95,8 @@ class FakeRunStore:
         run = self._database.runs.get(run_id)
         if run is None or run.row.state is not RunState.RUNNING:
             raise run_ended()
+        if b"\\u0000" in msgspec.json.encode([numbered.event for numbered in events]):
+            raise ValueError("PostgreSQL takes no text with a NUL.")
         for numbered in events:
             run.events[numbered.number] = numbered.event
             if isinstance(numbered.event, Done):

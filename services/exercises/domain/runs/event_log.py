@@ -106,7 +106,7 @@ class EventLog:
             self._storing = None
 
     def _take(self) -> list[Numbered]:
-        """Number and remove the events that wait.
+        """Take the events that wait and give them their numbers.
 
         The numbers stay used when storing fails: it may have failed after it was done.
         """

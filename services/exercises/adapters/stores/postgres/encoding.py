@@ -38,16 +38,11 @@ def decode_event(name: str, body: str) -> Event:
     return event
 
 
-def encode_question(question: Question) -> str:
-    """Return a question as JSON."""
-    return msgspec.json.encode(question).decode()
+def encode(value: Question | tuple[Grade, ...]) -> str:
+    """Return a value as JSON."""
+    return msgspec.json.encode(value).decode()
 
 
 def decode_question(body: str) -> Question:
     """Return the question of a JSON."""
     return msgspec.json.decode(body, type=Question)
-
-
-def encode_grades(grades: tuple[Grade, ...]) -> str:
-    """Return grades as JSON."""
-    return msgspec.json.encode(grades).decode()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import asyncpg
-
 from services.exercises.domain.profile import MUTABLE_FIELDS
 from services.exercises.values.profile import Profile
 from services.kit.database import Database
@@ -20,7 +18,7 @@ class PostgresProfileStore:
     async def get_or_create(self, user_id: str) -> Profile:
         """Read a profile; only a missing one is written."""
         row = await self._database.fetchrow("SELECT * FROM profiles WHERE user_id = $1", user_id)
-        return _profile(row) if row is not None else await self.update(user_id, {})
+        return Profile(**row) if row is not None else await self.update(user_id, {})
 
     async def update(self, user_id: str, changes: Mapping[str, str | int]) -> Profile:
         """Write the changes with one statement for every mask: a field without a change is NULL and keeps its value."""
@@ -37,16 +35,4 @@ class PostgresProfileStore:
             bool(changes),
         )
         assert row is not None
-        return _profile(row)
-
-
-def _profile(row: asyncpg.Record) -> Profile:
-    return Profile(
-        user_id=row["user_id"],
-        create_time=row["create_time"],
-        update_time=row["update_time"],
-        display_name=row["display_name"],
-        language=row["language"],
-        goal=row["goal"],
-        daily_question_goal=row["daily_question_goal"],
-    )
+        return Profile(**row)

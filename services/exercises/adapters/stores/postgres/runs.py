@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from services.exercises.adapters.stores.postgres.encoding import decode_event, encode_event, encode_question
+from services.exercises.adapters.stores.postgres.encoding import decode_event, encode, encode_event
 from services.exercises.adapters.stores.postgres.group_commit import GroupCommit
 from services.exercises.domain.errors import run_ended
 from services.exercises.domain.runs.outcome import interrupted
@@ -157,7 +157,7 @@ class _Batch(NamedTuple):
         return cls(
             run_id,
             [(run_id, numbered.number, *encode_event(numbered.event)) for numbered in events],
-            [(run_id, q.question_id, q.number, q.points, encode_question(q)) for q in questions],
+            [(run_id, q.question_id, q.number, q.points, encode(q)) for q in questions],
             last.state.value if isinstance(last, Done) else "",
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.exercises.adapters.stores.postgres.encoding import encode_grades
+from services.exercises.adapters.stores.postgres.encoding import encode
 from services.exercises.values.submission import Submission
 from services.kit.database import Database
 
@@ -21,7 +21,7 @@ class PostgresSubmissionStore:
             submission.submission_id,
             submission.exercise_id,
             submission.owner,
-            encode_grades(submission.grades),
+            encode(submission.grades),
             submission.create_time,
         )
         return stored is not None

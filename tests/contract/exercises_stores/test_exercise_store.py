@@ -18,8 +18,8 @@ from services.exercises.values.run import RunState
 from services.exercises.values.submission import Submission
 from services.kit.errors import Aborted
 from services.kit.ids import new_id
-from tests.contract.exercise_store.conftest import Stores
-from tests.contract.exercise_store.examples import begun, question
+from tests.contract.exercises_stores.conftest import Stores
+from tests.contract.exercises_stores.examples import begun, question
 
 
 async def test_a_new_exercise_is_there_without_questions_and_running(exercises: ExerciseStore, runs: RunStore) -> None:

@@ -10,8 +10,8 @@ import msgspec
 from services.exercises.domain.grading.objective import make_grade
 from services.exercises.values.submission import Submission, Verdict
 from services.kit.ids import new_id
-from tests.contract.exercise_store.conftest import Stores
-from tests.contract.exercise_store.examples import begun, question
+from tests.contract.exercises_stores.conftest import Stores
+from tests.contract.exercises_stores.examples import begun, question
 
 
 async def test_submissions_come_back_as_they_were(stores: Stores) -> None:

@@ -16,3 +16,9 @@ async def test_a_profile_is_made_on_first_use_and_changes_field_by_field(profile
     assert (cleared.display_name, cleared.daily_question_goal, cleared.goal) == ("", 20, "exam")
     assert cleared.create_time == first.create_time
     assert (await profiles.update("bob", {"language": "zh-CN"})).language == "zh-CN"
+
+
+async def test_a_change_is_its_owners_alone(profiles: ProfileStore) -> None:
+    mine = await profiles.get_or_create("ann")
+    await profiles.update("bob", {"display_name": "Bob", "goal": "exam"})
+    assert await profiles.get_or_create("ann") == mine
