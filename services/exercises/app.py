@@ -13,6 +13,7 @@ from services.exercises.adapters.clients.retrieval import RETRIED, RetrievalLibr
 from services.exercises.adapters.stores.postgres import PostgresExerciseStore, PostgresProfileStore, open_pool
 from services.exercises.domain.analysis.analyst import Analyst
 from services.exercises.domain.bank import Exercises
+from services.exercises.domain.generation.generator import QuestionGenerator
 from services.exercises.domain.generation.maker import ExerciseMaker
 from services.exercises.domain.generation.material import MaterialReader
 from services.exercises.domain.grading.short_answers import ShortAnswerGrader, ShortAnswerLimits
@@ -67,11 +68,9 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
             ),
         )
     )
-    maker = ExerciseMaker(
-        reader,
+    generator = QuestionGenerator(
         model,
         workers.PooledCloze(processes, settings.exercises_worker_seconds),
-        runs,
         GenerationLimits(
             in_flight=settings.exercises_questions_in_flight,
             retries=settings.exercises_model_retries,
@@ -87,6 +86,7 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
         model_seconds=settings.exercises_analysis_seconds,
     )
     exercises = Exercises(store, runs)
+    maker = ExerciseMaker(reader, generator.generate, runs)
     return App(
         name="exercises",
         registrations=[

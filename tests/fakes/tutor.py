@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from services.exercises.domain.generation.key_verification import SCHEMA as CONFIRMATION
 from services.exercises.domain.text.sentences import split
 from services.exercises.domain.text.statements import contradicts, exchanged
 from services.exercises.values.question import Substitution
@@ -27,6 +26,7 @@ from services.language.words import units
 from tests.fakes.openai_server import Script, ScriptedProvider
 
 MODEL = "tutor"
+CONFIRMATION = "confirmed_answer"
 CHAT_TOKENS = tuple(f"word{number} " for number in range(1, 13))
 """What it says in a chat without a schema and without passages."""
 
