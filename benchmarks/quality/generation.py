@@ -158,7 +158,7 @@ async def measure(file: Path, kind: QuestionKind, model: KeptModel, options: arg
         seed=options.seed,
     )
     limits = GenerationLimits(in_flight=1, question_seconds=CALL_SECONDS)
-    await QuestionGenerator(plan, model, NoCloze(), limits, publish).run()
+    await QuestionGenerator(model, NoCloze(), limits).generate(plan, publish)
     calls, seconds = sum(model.calls.values()) - calls, sum(model.seconds.values()) - seconds
     tries = len(made) + sum(refused.values())
     reasons = ", ".join(f"{reason} {count}" for reason, count in refused.most_common())

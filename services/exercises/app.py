@@ -21,6 +21,7 @@ from services.exercises.adapters.workers.pooled import (
 )
 from services.exercises.domain.analysis.analyst import Analyst
 from services.exercises.domain.bank import ExerciseBank
+from services.exercises.domain.generation.generator import QuestionGenerator
 from services.exercises.domain.generation.maker import ExerciseMaker
 from services.exercises.domain.generation.material import MaterialReader
 from services.exercises.domain.grading.short_answers import ShortAnswerGrader, ShortAnswerLimits
@@ -81,11 +82,9 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
             ),
         )
     )
-    maker = ExerciseMaker(
-        reader,
+    generator = QuestionGenerator(
         model,
         PooledClozeGenerator(processes, settings.exercises_worker_seconds),
-        runs,
         GenerationLimits(
             in_flight=settings.exercises_questions_in_flight,
             retries=settings.exercises_model_retries,
@@ -101,6 +100,7 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
         model_seconds=settings.exercises_analysis_seconds,
     )
     submissions = Submissions(store, runs, PostgresSubmissionStore(database), grader)
+    maker = ExerciseMaker(reader, generator.generate, runs)
     return App(
         name="exercises",
         registrations=[

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from services.exercises.domain.generation.checks import Accepted, check
-from services.exercises.domain.generation.prompting import echoes, question_task
+from services.exercises.domain.generation.accepted import Accepted
+from services.exercises.domain.generation.checks import check
+from services.exercises.domain.generation.question_requests import question_prompt_of
+from services.exercises.domain.prompts.echoes import echoes
 from services.exercises.values.question import Draft, Generator, Passage, QuestionKind, RubricPoint, Substitution
 from services.exercises.values.refusal import Refusal, RefusedError
 
@@ -118,13 +120,15 @@ def test_what_repeats_the_prompt_is_no_question(language: str, kind: QuestionKin
 @pytest.mark.parametrize("kind", QuestionKind)
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_field_that_the_prompt_describes_counts_as_an_echo(kind: QuestionKind, language: str) -> None:
-    task = question_task(kind, "x", language, focus="", avoid=(), model="", seed=1, temperature=0)
+    request = question_prompt_of(kind, "", seed=1).request(
+        language, material="x", focus="", avoid="", model="", seed=1, temperature=0
+    )
     described = [
         line.split("：" if language == "zh" else ": ", 1)[1]
-        for line in task.messages[0].content.splitlines()
-        if line.split("：" if language == "zh" else ":")[0] in task.schema["properties"]
+        for line in request.messages[0].content.splitlines()
+        if line.split("：" if language == "zh" else ":")[0] in request.schema["properties"]
     ]
-    assert len(described) >= len(task.schema["properties"]) - 1
+    assert len(described) >= len(request.schema["properties"]) - 1
     assert all(echoes(text, language) for text in described)
     assert all(echoes(f"  {text.upper()} ", language) for text in described)
 

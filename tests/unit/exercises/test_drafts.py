@@ -7,37 +7,16 @@ from typing import Any
 
 import pytest
 
-from services.exercises.domain.completion.json_object import JsonObjectScanner
-from services.exercises.domain.generation.drafts import draft_of, explanation_of
+from services.exercises.domain.generation.drafts import draft_of
+from services.exercises.domain.generation.explanations import explanation_of
+from services.exercises.domain.generation.question_requests import answer_of
 from services.exercises.values.question import GAP, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
 
 
-@pytest.mark.parametrize("size", [1, 2, 5, 100])
-def test_reading_stops_where_the_object_closes(size: int) -> None:
-    text = '```json\n{"a": "}{\\"]", "b": [1, {"c": "\\\\"}]}   \n\n{"a": 2}'
-    scanner = JsonObjectScanner()
-    fed = 0
-    for start in range(0, len(text), size):
-        fed = start + size
-        if scanner.feed(text[start:fed]):
-            break
-    assert scanner.value() == {"a": '}{"]', "b": [1, {"c": "\\"}]}
-    assert fed < len(text) + size
-
-
-@pytest.mark.parametrize("text", ["", "no object", '{"a": "cut', '{"a": 1', "{a: 1}", "[1]"])
-def test_what_is_no_object_is_invalid(text: str) -> None:
-    scanner = JsonObjectScanner()
-    scanner.feed(text)
-    with pytest.raises(RefusedError) as refused:
-        scanner.value()
-    assert refused.value.reason is Refusal.INVALID_JSON
-
-
 def draft(kind: QuestionKind, seed: int = 0, **value: Any) -> Any:
     given = {"quote": "光合作用产生氧气。", "stem": "题干", "explanation": "因为", **value}
-    return draft_of(kind, given, passage=2, model="m", rng=random.Random(seed))  # noqa: S311
+    return draft_of(answer_of(kind, given), passage=2, model="m", rng=random.Random(seed))  # noqa: S311
 
 
 def test_choices_are_shuffled_and_the_key_follows() -> None:

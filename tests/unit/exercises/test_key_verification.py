@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.exercises.domain.generation.key_verification import SCHEMA, KeyCheck, is_certain
+from services.exercises.domain.generation.key_verification import KeyCheck, is_certain
 from services.exercises.values.question import Draft, Generator, Passage, QuestionKind, Substitution
 
 PASSAGE = Passage(
@@ -37,20 +37,20 @@ SHORT = dataclasses.replace(TRUE, kind=QuestionKind.SHORT_ANSWER, stem="What abs
                             reference="The secret reference.")  # fmt: skip
 
 
-def confirmation(draft: Draft) -> KeyCheck:
+def key_check(draft: Draft) -> KeyCheck:
     return KeyCheck(draft, QUOTE, PASSAGE, "m")
 
 
 @pytest.mark.parametrize("draft", [SINGLE, MULTIPLE, TRUE, BLANK, SHORT], ids=lambda draft: draft.kind.value)
 def test_the_question_is_asked_after_its_surroundings_and_without_its_key(draft: Draft) -> None:
-    task = confirmation(draft).task
-    assert (task.schema_name, task.temperature, task.model) == (SCHEMA, 0.0, "m")
-    prompt = task.messages[-1].content
+    request = key_check(draft).request
+    assert (request.schema_name, request.temperature, request.model) == ("confirmed_answer", 0.0, "m")
+    prompt = request.messages[-1].content
     assert prompt.index(QUOTE) < prompt.index(draft.stem)
     assert "Carotenoids absorb green light." in prompt
     assert len(prompt) < 600
-    assert "secret" not in json.dumps([turn.content for turn in task.messages])
-    assert task.max_tokens <= 60
+    assert "secret" not in json.dumps([turn.content for turn in request.messages])
+    assert request.max_tokens <= 60
 
 
 @pytest.mark.parametrize(
@@ -76,12 +76,12 @@ def test_the_question_is_asked_after_its_surroundings_and_without_its_key(draft:
     ],
 )
 def test_an_answer_confirms_the_key_or_not(draft: Draft, answer: Any, *, holds: bool) -> None:
-    assert confirmation(draft).holds({"answer": answer}) is holds
+    assert key_check(draft).holds({"answer": answer}) is holds
 
 
 def test_a_short_answer_is_confirmed_by_the_sentence_that_answers_it() -> None:
-    asked = confirmation(SHORT)
-    lines = [line for line in asked.task.messages[-1].content.splitlines() if line[1:3] == ". "]
+    asked = key_check(SHORT)
+    lines = [line for line in asked.request.messages[-1].content.splitlines() if line[1:3] == ". "]
     letters = {line[3:]: line[0] for line in lines}
     assert "4 The leaf" not in letters
     assert asked.holds({"answer": letters[QUOTE]})

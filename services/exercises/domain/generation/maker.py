@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 
-from services.exercises.domain.generation.generator import Publish, QuestionGenerator, default_title
 from services.exercises.domain.generation.material import MaterialReader
+from services.exercises.domain.generation.publishing import Publish
 from services.exercises.domain.runs.runs import Runs
-from services.exercises.ports import ChatModel, ClozeGenerator
 from services.exercises.values.events import Numbered, Progress, RunPhase
 from services.exercises.values.exercise import Exercise
-from services.exercises.values.generation import GenerationLimits, GenerationPlan, GenerationRequest
+from services.exercises.values.generation import GenerationPlan, GenerationRequest
 from services.exercises.values.question import Passage, QuestionKind
 from services.kit.ids import new_id
 from services.language.detection import language_of
+
+Generate = Callable[[GenerationPlan, Publish], Awaitable[None]]
+"""Makes the questions of a plan: `QuestionGenerator.generate`."""
 
 DEFAULT_COUNT = 5
 _PASSAGES_A_QUESTION = 3
@@ -27,17 +29,18 @@ _PASSAGES_TELL_LANGUAGE = 20
 class ExerciseMaker:
     """Starts runs that make exercises."""
 
-    def __init__(
-        self, reader: MaterialReader, model: ChatModel, cloze: ClozeGenerator, runs: Runs, limits: GenerationLimits
-    ) -> None:
+    def __init__(self, reader: MaterialReader, generate: Generate, runs: Runs) -> None:
         self._reader = reader
-        self._model = model
-        self._cloze = cloze
+        self._generate = generate
         self._runs = runs
-        self._limits = limits
 
     async def make(self, owner: str, request: GenerationRequest) -> AsyncGenerator[Numbered, None]:
-        """The events of a new run. Material that cannot be read is an error before anything is stored."""
+        """Start a run and yield its events. Material that cannot be read is an error before anything is stored.
+
+        Raises:
+            InvalidArgument: the text holds nothing.
+            FailedPrecondition: the documents hold no passage.
+        """
         count = request.count or DEFAULT_COUNT
         passages = await self._passages(request, count)
         plan = GenerationPlan(
@@ -60,7 +63,7 @@ class ExerciseMaker:
 
         async def work(publish: Publish) -> None:
             await publish(Progress(RunPhase.READING, len(passages), len(passages)))
-            await QuestionGenerator(plan, self._model, self._cloze, self._limits, publish).run()
+            await self._generate(plan, publish)
 
         async with aclosing(self._runs.start(exercise, work, detached=request.detached)) as run:
             async for numbered in run:
@@ -71,3 +74,14 @@ class ExerciseMaker:
             return await self._reader.text_passages(request.text)
         limit = min(_MOST_PASSAGES, max(_LEAST_PASSAGES, _PASSAGES_A_QUESTION * count))
         return await self._reader.passages(request.document_ids, request.topic, limit)
+
+
+def default_title(passages: Sequence[Passage], topic: str) -> str:
+    """Return a title taken from the material: the topic, the documents' name, or the text's first line."""
+    if topic.strip():
+        return topic.strip()[:80]
+    names = list(dict.fromkeys(passage.document_name for passage in passages if passage.document_name))
+    if names:
+        return names[0] if len(names) == 1 else f"{names[0]} (+{len(names) - 1})"
+    line = passages[0].text.lstrip("# \n").split("\n", 1)[0]
+    return line if len(line) <= 60 else line[:59] + "…"

@@ -19,7 +19,7 @@ from services.kit.ids import new_id
 
 
 class Submissions:
-    """Grades and keeps submissions."""
+    """Grades and stores submissions."""
 
     def __init__(
         self, exercises: ExerciseStore, runs: Runs, submissions: SubmissionStore, short_answers: ShortAnswerGrader
@@ -30,10 +30,12 @@ class Submissions:
         self._short_answers = short_answers
 
     async def submit(self, owner: str, exercise_id: str, answers: Sequence[Answer]) -> Submission:
-        """The stored submission with one grade a question. Nothing is stored when an answer does not fit.
+        """Return the stored submission with one grade a question. Nothing is stored when an answer does not fit.
 
-        NotFound when the owner has no such exercise, FailedPrecondition while questions are still being made,
-        InvalidArgument with every field that does not fit.
+        Raises:
+            NotFound: the owner has no such exercise.
+            FailedPrecondition: questions are still being made.
+            InvalidArgument: answers do not fit their questions; every field that does not is named.
         """
         await self._runs.expire()  # A run whose process died would keep its exercise closed.
         exercise = await self._exercises.get(owner, exercise_id)
