@@ -11,7 +11,7 @@ import contextlib
 import functools
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -196,7 +196,10 @@ class _Launch:
     async def stop(self) -> None:
         """Stop what runs: the gateway, then the services before those that they call, then the engines."""
         for tier in ((GATEWAY,), ("exercises", "docs"), ("retrieval",), ("llm",), (LLAMA, QDRANT, POSTGRES)):
-            await _all(self._processes[name].stop() for name in tier if name in self._processes)
+            async with asyncio.TaskGroup() as group:
+                for name in tier:
+                    if name in self._processes:
+                        group.create_task(self._processes[name].stop())
 
     async def keep_state(self, file: Path, stack: Stack) -> None:
         """Write the state again whenever a process was restarted, until cancelled."""
@@ -391,16 +394,6 @@ async def _model(name: str, otherwise: str) -> Path:
 def _reachable(host: str) -> str:
     """Return the address at which a server that listens on `host` is reached from this machine."""
     return LOOPBACK if host in ("0.0.0.0", "::") else host
-
-
-async def _all(stops: Iterable[Awaitable[None]]) -> None:
-    async with asyncio.TaskGroup() as group:
-        for stop in list(stops):
-            group.create_task(_awaited(stop))
-
-
-async def _awaited(work: Awaitable[None]) -> None:
-    await work
 
 
 def _first(group: BaseExceptionGroup[ProcessFailedError]) -> BaseException:

@@ -210,8 +210,8 @@ class SupervisedProcess:
         spec = self.spec
         return ProcessFailedError(
             spec.name,
-            f"{spec.name} stood still for {stalled.seconds:.0f} s while {spec.startup} (last probe: {failure!r}); "
-            f"see {spec.log_file}\n{await log_tail(spec.log_file)}",
+            f"{spec.name} stood still for {stalled.seconds:.0f} s while {spec.startup} "
+            f"(last probe: {type(failure).__name__}: {failure}); see {spec.log_file}\n{await log_tail(spec.log_file)}",
             spec.log_file,
         )
 

@@ -1,8 +1,8 @@
-"""Tells a process that works, however slowly, from one that stands still.
+"""The difference between a process that works, however slowly, and one that stands still.
 
 A slow or crowded machine may take minutes over a start that takes seconds elsewhere, so no fixed time says whether a
-start failed. What the kernel counts of the process does: a process that gets anywhere uses the processor, moves bytes,
-or writes its log. A process that hangs does none of these, or next to none: an event loop without work still wakes up.
+start failed. The kernel's counts say it: a process that makes progress uses the processor, moves bytes, or writes its
+log. A process that hangs does next to nothing of that; only its event loop may still wake up now and then.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import TypeVar
 STALL_SECONDS = 60.0
 """How long a process may go without progress while others wait for it."""
 BUSY_SHARE = 0.05
-"""The share of one core that counts as progress. An idle service's event loop takes 0.015; a process that computes on a
-crowded machine gets this much as long as fewer than twenty others compute on each core."""
+"""The share of one core that counts as progress. The event loop of an idle service takes 0.015. A process that computes
+gets this much as long as fewer than twenty others compute on each core, or six if it has stepped back behind them."""
 BUSY_BYTES_PER_SECOND = 16 * 1024
-"""Bytes read and written that count as progress. An idle service reads 2.6 KB a second, its own figures in /proc."""
+"""Bytes read and written that count as progress. An idle service reads 2.6 KB a second: its own figures in /proc."""
 _SAMPLES_IN_STALL = 12
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -46,7 +46,7 @@ class Usage:
 
 
 class ProgressWatch:
-    """Watches a process and everything below it for progress.
+    """Watches a process and its descendants for progress.
 
     Args:
         pid: the process.
@@ -66,7 +66,7 @@ class ProgressWatch:
         self.restart()
 
     def restart(self) -> None:
-        """Count the time without progress from now on, as for a process that just got somewhere."""
+        """Count the time without progress from now on, as after progress."""
         self._still_seconds = self._cpu_seconds = 0.0
         self._moved_bytes = 0
 
@@ -76,7 +76,7 @@ class ProgressWatch:
         elapsed = now - self._sampled_at
         if elapsed >= self.interval:
             self._sampled_at = now
-            # A pause of this process itself, as of the whole machine, is not the other's fault.
+            # A longer gap is a pause of this process or of the whole machine, and says nothing about the other one.
             self._still_seconds += min(elapsed, 2 * self.interval)
             if await asyncio.to_thread(self._progressed):
                 self.restart()
@@ -122,8 +122,8 @@ class ProgressWatch:
 def usage_below(pid: int) -> dict[int, Usage]:
     """Return what `pid` and each of its descendants has used, read from /proc.
 
-    A process counts the processor time of its ended children as its own. Where the kernel does not let us read how
-    many bytes a process moved, they are 0.
+    The processor time of a process includes that of its children that ended. The bytes are 0 if the kernel does not let
+    this process read them.
     """
     parents: dict[int, int] = {}
     cpu_seconds: dict[int, float] = {}

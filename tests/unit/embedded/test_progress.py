@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -52,12 +53,12 @@ time.sleep(600)
 """
 _SLEEPS = "import time; time.sleep(600)"
 _IDLES = "import time\nwhile True: time.sleep(0.01)"
-_STOPS_ITSELF = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"
+_SUSPENDS_ITSELF = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"
 _DIES = "raise SystemExit(3)"
 
 
-def _process(folder: Path, code: str, *arguments: str) -> SupervisedProcess:
-    served = folder / "served"
+def _process(folder: Path, name: str, code: str, *arguments: str) -> SupervisedProcess:
+    served = folder / f"{name} served"
 
     async def probe() -> None:
         if not await asyncio.to_thread(served.exists):
@@ -65,9 +66,9 @@ def _process(folder: Path, code: str, *arguments: str) -> SupervisedProcess:
 
     return SupervisedProcess(
         ProcessSpec(
-            name="thing",
+            name=name,
             command=[sys.executable, "-I", "-S", "-c", code, str(served), *arguments],
-            log_file=folder / "thing.log",
+            log_file=folder / f"{name}.log",
             probe=probe,
             startup="counting to a million",
             stall_seconds=_STALL_SECONDS,
@@ -76,32 +77,37 @@ def _process(folder: Path, code: str, *arguments: str) -> SupervisedProcess:
     )
 
 
-@pytest.mark.parametrize(
-    ("code", "arguments"),
-    [(_WORKS_IN_SLICES, ()), (_CHILD_WORKS, (_WORKS_IN_SLICES,)), (_READS, ()), (_LOGS, ())],
-    ids=["it works", "its child works", "it reads", "it logs"],
-)
-async def test_one_that_gets_somewhere_is_waited_for(tmp_path: Path, code: str, arguments: tuple[str, ...]) -> None:
-    process = _process(tmp_path, code, *arguments)
+async def test_one_that_gets_somewhere_is_waited_for(tmp_path: Path) -> None:
+    processes = [
+        _process(tmp_path, "works", _WORKS_IN_SLICES),
+        _process(tmp_path, "its child works", _CHILD_WORKS, _WORKS_IN_SLICES),
+        _process(tmp_path, "reads", _READS),
+        _process(tmp_path, "logs", _LOGS),
+    ]
     began = time.monotonic()
-    await process.start()
+    await asyncio.gather(*(process.start() for process in processes))
     assert time.monotonic() - began >= _WORK_SECONDS
-    await process.stop()
+    await asyncio.gather(*(process.stop() for process in processes))
 
 
-@pytest.mark.parametrize("code", [_SLEEPS, _IDLES, _STOPS_ITSELF], ids=["sleeps", "wakes up for nothing", "is stopped"])
-async def test_one_that_stands_still_is_given_up_with_its_name_and_log(tmp_path: Path, code: str) -> None:
-    process = _process(tmp_path, code)
-    with pytest.raises(ProcessFailedError, match=r"thing stood still for \d+ s while counting to a million") as caught:
-        async with asyncio.timeout(20 * _STALL_SECONDS):
-            await process.start()
-    assert str(tmp_path / "thing.log") in str(caught.value)
-    assert process.pid is None
+async def test_one_that_stands_still_is_given_up_with_its_name_and_log(tmp_path: Path) -> None:
+    processes = [
+        _process(tmp_path, "sleeps", _SLEEPS),
+        _process(tmp_path, "wakes up for nothing", _IDLES),
+        _process(tmp_path, "is suspended", _SUSPENDS_ITSELF),
+    ]
+    async with asyncio.timeout(20 * _STALL_SECONDS):
+        failures = await asyncio.gather(*(process.start() for process in processes), return_exceptions=True)
+    for process, failure in zip(processes, failures, strict=True):
+        assert isinstance(failure, ProcessFailedError), process.spec.name
+        assert re.search(rf"{process.spec.name} stood still for \d+ s while counting to a million", str(failure))
+        assert str(process.spec.log_file) in str(failure)
+        assert process.pid is None
 
 
 async def test_one_that_dies_is_told_from_one_that_stands_still(tmp_path: Path) -> None:
     with pytest.raises(ProcessFailedError, match="thing ended with exit code 3"):
-        await _process(tmp_path, _DIES).start()
+        await _process(tmp_path, "thing", _DIES).start()
 
 
 async def test_work_on_a_process_that_stands_still_is_cancelled(tmp_path: Path) -> None:
