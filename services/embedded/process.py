@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from services.embedded.progress import STALL_SECONDS, ProgressWatch, StalledError, reported_wait
+from services.kit.progress import STALL_SECONDS, ProgressWatch, StalledError, reported_wait
 
 _GUARD = Path(__file__).with_name("guard.py")
 _SHORTEST_PROBE_INTERVAL_SECONDS = 0.05

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from services.embedded.network import free_port
 from services.embedded.process import ProcessSpec, SupervisedProcess
-from services.stack_readiness import NotReadyError, Readiness, unready_services
+from services.stack.readiness import NotReadyError, Readiness, unready_services
 
 
 @asynccontextmanager

@@ -23,10 +23,10 @@ from services.embedded.llama import SLOTS, llama
 from services.embedded.network import LOOPBACK, free_port, free_ports, grpc_probe, http_probe, is_free
 from services.embedded.postgres import postgres
 from services.embedded.process import ProcessFailedError, ProcessSpec, State, SupervisedProcess
-from services.embedded.progress import STALL_SECONDS, reported_wait
 from services.embedded.python import module_command, module_environment
 from services.embedded.qdrant import qdrant
 from services.kit.migrations import migrate
+from services.kit.progress import STALL_SECONDS, reported_wait
 from services.registry import (
     GATEWAY,
     GATEWAY_LISTEN_VARIABLE,
@@ -38,7 +38,7 @@ from services.registry import (
     SERVICES,
     Service,
 )
-from services.stack_readiness import NotReadyError, Readiness
+from services.stack.readiness import NotReadyError, Readiness
 
 CHAT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 EMBEDDING_MODEL = "multilingual-e5-small"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from services.embedded.process import ProcessFailedError, ProcessSpec, SupervisedProcess
-from services.embedded.progress import ProgressWatch, StalledError, usage_below
+from services.kit.progress import ProgressWatch, StalledError, usage_below
 
 _STALL_SECONDS = 1.0
 _WORK_SECONDS = 2.5 * _STALL_SECONDS

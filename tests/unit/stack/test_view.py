@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from services.embedded.process import State
-from services.stack_view import StackView
+from services.stack.view import StackView
 
 
 def test_without_a_terminal_each_change_is_a_line() -> None:

@@ -16,7 +16,7 @@ from rich.text import Text
 from services import models
 from services.embedded.process import State
 from services.models.cli import progress_bars
-from services.stack import StackOptions, local_chat_model, local_embedding_model
+from services.stack.launch import StackOptions, local_chat_model, local_embedding_model
 
 _STYLES = {
     State.READY: "green",

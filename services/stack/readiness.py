@@ -10,7 +10,7 @@ from pathlib import Path
 
 from services.embedded.network import http_get
 from services.embedded.process import SupervisedProcess
-from services.embedded.progress import STALL_SECONDS, ProgressWatch
+from services.kit.progress import STALL_SECONDS, ProgressWatch
 from services.registry import GATEWAY, LLAMA, POSTGRES, QDRANT
 
 _INTERVAL_SECONDS = 0.1

@@ -50,11 +50,11 @@ class ProgressWatch:
 
     Args:
         pid: the process.
-        log_file: its log, which need not exist.
+        log_file: its log, which need not exist; None where it has none of its own.
         stall_seconds: how long it may stand still.
     """
 
-    def __init__(self, pid: int, log_file: Path, stall_seconds: float = STALL_SECONDS) -> None:
+    def __init__(self, pid: int, log_file: Path | None = None, stall_seconds: float = STALL_SECONDS) -> None:
         self.pid = pid
         self.interval = stall_seconds / _SAMPLES_IN_STALL
         """Seconds between two samples."""
@@ -111,7 +111,7 @@ class ProgressWatch:
             then = before.get(pid, Usage(0.0, 0))
             self._cpu_seconds += max(0.0, now.cpu_seconds - then.cpu_seconds)
             self._moved_bytes += max(0, now.moved_bytes - then.moved_bytes)
-        logged, self._log_bytes = self._log_bytes, _size(self._log_file)
+        logged, self._log_bytes = self._log_bytes, _size(self._log_file) if self._log_file else 0
         return (
             (logged is not None and self._log_bytes > logged)
             or self._cpu_seconds >= BUSY_SHARE * self._stall_seconds
