@@ -109,12 +109,12 @@ def _prompt(request: ChatRequest) -> Prompt:
 
 
 class NoCloze:
-    """A `ports.ClozeMaker` that makes nothing: only the model is measured."""
+    """A `ports.ClozeGenerator` that makes nothing: only the model is measured."""
 
     async def drafts(
         self, passages: Sequence[Passage], kinds: Mapping[QuestionKind, int], seed: int
     ) -> dict[QuestionKind, list[Draft]]:
-        """See `ports.ClozeMaker`."""
+        """Make no draft."""
         return {}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.kit.errors import NotFound
+from services.kit.errors import Aborted, NotFound
 
 
 def no_exercise(exercise_id: str) -> NotFound:
@@ -10,3 +10,8 @@ def no_exercise(exercise_id: str) -> NotFound:
     return NotFound(
         f"There is no exercise {exercise_id}.", reason="EXERCISE_NOT_FOUND", metadata={"exercise_id": exercise_id}
     )
+
+
+def run_ended() -> Aborted:
+    """Return the error for events of a run that has ended or is gone."""
+    return Aborted("The run has ended.", reason="RUN_ENDED")

@@ -19,7 +19,7 @@ _ROLES = {"system": llm_pb2.ROLE_SYSTEM, "user": llm_pb2.ROLE_USER, "assistant":
 
 
 class LlmChatModel:
-    """`ports.ChatModel` over LlmService.StreamChat."""
+    """A model behind LlmService.StreamChat; a call takes at most `timeout` seconds."""
 
     def __init__(self, stub: llm_pb2_grpc.LlmServiceStub, timeout: float) -> None:
         self._stub = stub
@@ -27,7 +27,7 @@ class LlmChatModel:
 
     @asynccontextmanager
     async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[str | ChatFinish]]:
-        """See `ports.ChatModel`."""
+        """Open a call, which the end of the block cancels."""
         call = self._stub.StreamChat(_request(request), timeout=self._timeout)
         try:
             yield _read(call)
@@ -70,7 +70,7 @@ def _request(request: ChatRequest) -> llm_pb2.StreamChatRequest:
 
 @lru_cache(maxsize=64)
 def _output(name: str, schema: bytes) -> llm_pb2.StructuredOutput:
-    """A schema as the contract says it; there are as many as kinds of tasks, and to build one takes a while."""
+    """Return a schema as the contract says it; there are few, and each takes a while to build."""
     output = llm_pb2.StructuredOutput(name=name)
     json_format.Parse(schema, output.json_schema)
     return output

@@ -8,7 +8,7 @@ from collections import deque
 from services.exercises.domain.generation.accepted import Accepted
 from services.exercises.domain.generation.checks import check
 from services.exercises.domain.generation.publishing import QuestionPublisher
-from services.exercises.ports import ClozeMaker
+from services.exercises.ports import ClozeGenerator
 from services.exercises.values.generation import GenerationPlan
 from services.exercises.values.question import Draft, QuestionKind
 from services.exercises.values.refusal import RefusedError
@@ -18,7 +18,7 @@ class FallbackQuestions:
     """Makes the questions of one run by cloze. The drafts are made at the first need, more than the plan wants."""
 
     def __init__(
-        self, plan: GenerationPlan, cloze: ClozeMaker, accepted: Accepted, publisher: QuestionPublisher
+        self, plan: GenerationPlan, cloze: ClozeGenerator, accepted: Accepted, publisher: QuestionPublisher
     ) -> None:
         self._plan = plan
         self._cloze = cloze

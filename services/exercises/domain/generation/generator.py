@@ -12,7 +12,7 @@ from services.exercises.domain.generation.focus import FocusPicker
 from services.exercises.domain.generation.model_calls import ModelCalls
 from services.exercises.domain.generation.model_questions import ModelQuestions
 from services.exercises.domain.generation.publishing import Publish, QuestionPublisher
-from services.exercises.ports import ChatModel, ClozeMaker
+from services.exercises.ports import ChatModel, ClozeGenerator
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
 from services.exercises.values.question import GeneratorChoice
 from services.kit import errors
@@ -21,7 +21,7 @@ from services.kit import errors
 class QuestionGenerator:
     """Makes the questions of plans."""
 
-    def __init__(self, model: ChatModel, cloze: ClozeMaker, limits: GenerationLimits) -> None:
+    def __init__(self, model: ChatModel, cloze: ClozeGenerator, limits: GenerationLimits) -> None:
         self._model = model
         self._cloze = cloze
         self._limits = limits

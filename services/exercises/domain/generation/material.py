@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from services.exercises.domain.text.sentences import Sentence, sentences_of, split
 from services.exercises.domain.text.standalone import stands_alone
-from services.exercises.ports import Library, TextCutter
+from services.exercises.ports import PassageSource, TextSplitter
 from services.exercises.values.question import Passage
 from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgument
 from services.language.detection import language_of
@@ -100,9 +100,9 @@ def _end_of_telling(passage: Passage) -> int:
 class MaterialReader:
     """Reads texts and indexed documents."""
 
-    def __init__(self, library: Library, cutter: TextCutter) -> None:
-        self._library = library
-        self._cutter = cutter
+    def __init__(self, source: PassageSource, splitter: TextSplitter) -> None:
+        self._source = source
+        self._splitter = splitter
 
     async def text_passages(self, text: str) -> tuple[Passage, ...]:
         """Return a text's passages.
@@ -110,7 +110,7 @@ class MaterialReader:
         Raises:
             InvalidArgument: nothing is left of the text.
         """
-        return await self._cutter.passages(text)
+        return await self._splitter.split(text)
 
     async def passages(self, document_ids: Sequence[str], topic: str, limit: int) -> tuple[Passage, ...]:
         """Return at most `limit` passages of documents about a topic, or with an empty topic spread evenly.
@@ -118,7 +118,7 @@ class MaterialReader:
         Raises:
             FailedPrecondition: there are none.
         """
-        found = await self._library.passages(document_ids, topic.strip(), limit)
+        found = await self._source.passages(document_ids, topic.strip(), limit)
         passages = tuple(passage for passage in found if fold(passage.text))
         if not passages:
             raise FailedPrecondition(

@@ -1,4 +1,4 @@
-"""Group commit: what many ask to be written while a write is under way is written in one go by the next."""
+"""Group commit: items that arrive while a write is under way are written together by the next."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from services.kit.errors import TikuError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_PAUSE = 0.005
-"""Least seconds from the begin of one write to the next: it gathers what comes meanwhile, and delays no first one."""
-_MOST = 256
+_PAUSE_SECONDS = 0.005
+"""Least time from the beginning of one write to the next: it gathers what comes meanwhile, and delays no first one."""
+_MAX_ITEMS = 256
 """Items of one write."""
 
 
-class Grouped(Generic[Item, Result]):
+class GroupCommit(Generic[Item, Result]):
     """Calls of `write`, which writes several items at once, all or none, and gives a result for each, in their order.
 
-    When a group cannot be written for what it holds, each of its items is written by itself, so that one that no store
-    takes fails nobody else's. A caller that is cancelled is not waited for; its item is written all the same.
+    When a group cannot be written because of an item, each of its items is written by itself, so that a bad one fails
+    no other. A caller that is cancelled is not waited for; its item is written all the same.
     """
 
     def __init__(self, write: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]) -> None:
@@ -32,7 +32,7 @@ class Grouped(Generic[Item, Result]):
         self._began = 0.0
 
     async def __call__(self, item: Item) -> Result:
-        """The result of an item once it is written; raises what writing it raised."""
+        """Return the result of an item once it is written; raise what writing it raised."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._writing is None:
@@ -43,10 +43,10 @@ class Grouped(Generic[Item, Result]):
         clock = asyncio.get_running_loop().time
         try:
             while self._waiting:
-                if (pause := self._began + _PAUSE - clock()) > 0:
+                if (pause := self._began + _PAUSE_SECONDS - clock()) > 0:
                     await asyncio.sleep(pause)
                 self._began = clock()
-                group, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+                group, self._waiting = self._waiting[:_MAX_ITEMS], self._waiting[_MAX_ITEMS:]
                 await self._write_group(group)
         finally:
             self._writing = None

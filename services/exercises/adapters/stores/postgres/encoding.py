@@ -1,4 +1,4 @@
-"""Domain values as JSON and back, for stores."""
+"""Domain values as JSON and back."""
 
 from __future__ import annotations
 
@@ -28,31 +28,21 @@ _EVENTS: Mapping[str, type[Event]] = MappingProxyType(
 
 
 def encode_event(event: Event) -> tuple[str, str]:
-    """Name and JSON of an event."""
+    """Return name and JSON of an event."""
     return type(event).__name__, msgspec.json.encode(event).decode()
 
 
 def decode_event(name: str, body: str) -> Event:
-    """The event of a name and JSON."""
+    """Return the event of a name and JSON."""
     event: Event = msgspec.json.decode(body, type=_EVENTS[name])
     return event
 
 
-def encode_question(question: Question) -> str:
-    """JSON of a question."""
-    return msgspec.json.encode(question).decode()
+def encode(value: Question | tuple[Grade, ...]) -> str:
+    """Return a value as JSON."""
+    return msgspec.json.encode(value).decode()
 
 
 def decode_question(body: str) -> Question:
-    """The question of a JSON."""
+    """Return the question of a JSON."""
     return msgspec.json.decode(body, type=Question)
-
-
-def encode_grades(grades: tuple[Grade, ...]) -> str:
-    """JSON of grades."""
-    return msgspec.json.encode(grades).decode()
-
-
-def decode_grades(body: str) -> tuple[Grade, ...]:
-    """The grades of a JSON."""
-    return msgspec.json.decode(body, type=tuple[Grade, ...])

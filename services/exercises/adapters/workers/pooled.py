@@ -1,4 +1,4 @@
-"""The CPU-bound work of this service, as functions that worker processes run, and the ports over them."""
+"""The CPU-bound work of this service: functions that worker processes run, and the ports over them."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ from services.language.segmentation import Dictionary
 
 @functools.cache
 def dictionary() -> Dictionary:
-    """The Chinese dictionary of this worker process, read once."""
+    """Return the Chinese dictionary of this worker process, read once."""
     return Dictionary.load()
 
 
 def warm() -> None:
-    """Reads the dictionary ahead of the first work."""
+    """Read the dictionary ahead of the first work."""
     dictionary()
 
 
 def make_drafts(
     passages: Sequence[Passage], kinds: Mapping[QuestionKind, int], seed: int
 ) -> dict[QuestionKind, list[Draft]]:
-    """Cloze questions of a material."""
+    """Make the cloze questions of a material."""
     return Cloze(passages, dictionary(), seed).drafts(kinds)
 
 
 def make_extract(passages: Sequence[Passage], count: int) -> MaterialExtract:
-    """Key sentences, level and what can be asked about a material."""
+    """Find key sentences and level of a material, and what can be asked about it."""
     return extract(passages, count, dictionary())
 
 
-_SHORT = 2000
-"""Characters that are cut within half a millisecond as a rule, which is less than to hand them to a worker takes."""
+_SHORT_CHARACTERS = 2000
+"""A text of this length is split within half a millisecond as a rule; handing it to a worker takes longer."""
 
 
-class PooledCutter:
-    """`ports.TextCutter` in worker processes, but for short texts."""
+class PooledTextSplitter:
+    """A splitter in worker processes, but for short texts."""
 
     def __init__(self, pool: WorkerPool, timeout: float) -> None:
         self._pool = pool
         self._timeout = timeout
 
-    async def passages(self, text: str) -> tuple[Passage, ...]:
-        """See `ports.TextCutter`."""
-        if len(text) <= _SHORT:
+    async def split(self, text: str) -> tuple[Passage, ...]:
+        """Split a short text here and a long one in a worker."""
+        if len(text) <= _SHORT_CHARACTERS:
             return passages_of_text(text)
         return await self._pool.run(passages_of_text, text, timeout=self._timeout)
 
 
-class PooledCloze:
-    """`ports.ClozeMaker` in worker processes."""
+class PooledClozeGenerator:
+    """A cloze generator in worker processes."""
 
     def __init__(self, pool: WorkerPool, timeout: float) -> None:
         self._pool = pool
@@ -65,17 +65,17 @@ class PooledCloze:
     async def drafts(
         self, passages: Sequence[Passage], kinds: Mapping[QuestionKind, int], seed: int
     ) -> dict[QuestionKind, list[Draft]]:
-        """See `ports.ClozeMaker`."""
+        """Make the drafts in a worker."""
         return await self._pool.run(make_drafts, tuple(passages), dict(kinds), seed, timeout=self._timeout)
 
 
-class PooledExtractor:
-    """`ports.MaterialExtractor` in worker processes."""
+class PooledMaterialExtractor:
+    """An extractor in worker processes."""
 
     def __init__(self, pool: WorkerPool, timeout: float) -> None:
         self._pool = pool
         self._timeout = timeout
 
     async def extract(self, passages: Sequence[Passage], count: int) -> MaterialExtract:
-        """See `ports.MaterialExtractor`."""
+        """Extract in a worker."""
         return await self._pool.run(make_extract, tuple(passages), count, timeout=self._timeout)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.exercises.adapters.stores.grouping import Grouped
+from services.exercises.adapters.stores.postgres.group_commit import GroupCommit
 from services.kit.errors import Unavailable
 
 
@@ -18,7 +18,7 @@ class Disk:
         self.groups: list[list[int]] = []
         self.open = asyncio.Event()
         self.error: Exception = ValueError("negative")
-        self.write = Grouped(self._write)
+        self.write = GroupCommit(self._write)
 
     async def _write(self, items: Sequence[int]) -> list[int]:
         await self.open.wait()
