@@ -35,7 +35,7 @@ from services.exercises.values.generation import GenerationLimits, GenerationPla
 from services.exercises.values.question import Draft, GeneratorChoice, Passage, Question, QuestionKind
 from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
-from services.llm.values.chat import Message, OutputSchema, Prompt, Role
+from services.llm.values import chat as llm_chat
 
 CALL_SECONDS = 300.0
 _MEDIA_TYPES = {".pdf": PDF, ".pptx": PPTX, ".txt": TEXT}
@@ -71,7 +71,7 @@ class KeptModel:
         call = self._kept.get(key)
         if call is None:
             began = time.perf_counter()
-            done = await self.provider.complete(_prompt(request), CALL_SECONDS)
+            done = await self.provider.complete(_llm_request(request), CALL_SECONDS)
             used = done.usage
             call = {
                 "task": key,
@@ -97,14 +97,14 @@ def _append(file: Path, line: str) -> None:
         end.write(line)
 
 
-def _prompt(request: ChatRequest) -> Prompt:
-    return Prompt(
+def _llm_request(request: ChatRequest) -> llm_chat.ChatRequest:
+    return llm_chat.ChatRequest(
         model=request.model,
-        messages=[Message(Role(message.role), message.content) for message in request.messages],
+        messages=[llm_chat.ChatMessage(llm_chat.Role(message.role), message.content) for message in request.messages],
         temperature=request.temperature,
         max_tokens=request.max_tokens,
         seed=request.seed,
-        output=OutputSchema(request.schema_name, request.schema),
+        output=llm_chat.OutputSchema(request.schema_name, request.schema),
     )
 
 
@@ -188,8 +188,7 @@ def show(question: Question) -> str:
 
 async def run(options: argparse.Namespace) -> None:
     """Measures every kind on every document, then shows what was accepted."""
-    client = ProviderClient("bench", options.base_url, "")
-    try:
+    async with ProviderClient.open("bench", options.base_url, "") as client:
         model = KeptModel(OpenAiHttpProvider(client), options.calls)
         made = [
             question
@@ -197,8 +196,6 @@ async def run(options: argparse.Namespace) -> None:
             for kind in options.kinds
             for question in await measure(file, kind, model, options)
         ]
-    finally:
-        await client.close()
     for number, question in enumerate(made, 1):
         print(f"\n{number}. {show(question)}")
 

@@ -11,6 +11,7 @@ from services.exercises.values import events
 from services.exercises.values.analysis import Analysis, Level
 from services.exercises.values.events import Numbered
 from services.exercises.values.exercise import Exercise
+from services.exercises.values.generation import GenerationRequest
 from services.exercises.values.profile import Profile
 from services.exercises.values.question import AnswerKey, Generator, GeneratorChoice, Question, QuestionKind, Source
 from services.exercises.values.run import RunState
@@ -28,9 +29,9 @@ def _numbers(values: type[E], number_of: Callable[[str], V], prefix: str) -> Map
     return MappingProxyType({value: number_of(f"{prefix}_{value.name}") for value in values})
 
 
-KINDS = _numbers(QuestionKind, exercises_pb2.QuestionKind.Value, "QUESTION_KIND")
-KINDS_BY_NUMBER = MappingProxyType({number: kind for kind, number in KINDS.items()})
-CHOICES = MappingProxyType(
+_KINDS = _numbers(QuestionKind, exercises_pb2.QuestionKind.Value, "QUESTION_KIND")
+_KINDS_BY_NUMBER = MappingProxyType({number: kind for kind, number in _KINDS.items()})
+_CHOICES = MappingProxyType(
     {
         exercises_pb2.GENERATOR_CHOICE_UNSPECIFIED: GeneratorChoice.MODEL_THEN_CLOZE,
         exercises_pb2.GENERATOR_CHOICE_MODEL_ONLY: GeneratorChoice.MODEL_ONLY,
@@ -44,7 +45,22 @@ _PHASES = _numbers(events.RunPhase, exercises_pb2.RunPhase.Value, "RUN_PHASE")
 _LEVELS = _numbers(Level, exercises_pb2.Level.Value, "LEVEL")
 
 
-def source_message(source: Source) -> source_pb2.Source:
+def generation_request(request: exercises_pb2.GenerateExerciseRequest) -> GenerationRequest:
+    """Return what a caller asks for."""
+    return GenerationRequest(
+        text=request.text,
+        document_ids=tuple(document_id.lower() for document_id in request.documents.document_ids),
+        topic=request.documents.topic,
+        kinds=tuple(_KINDS_BY_NUMBER[kind] for kind in request.kinds),
+        count=request.count,
+        generator=_CHOICES[request.generator],
+        model=request.model,
+        title=request.title,
+        detached=request.detached,
+    )
+
+
+def _source_message(source: Source) -> source_pb2.Source:
     """Return a source as the contract says it."""
     return source_pb2.Source(
         document_id=source.document_id,
@@ -67,12 +83,12 @@ def _answer_key(key: AnswerKey) -> exercises_pb2.AnswerKey:
     )
 
 
-def question_message(question: Question, *, include_answers: bool) -> exercises_pb2.Question:
+def _question_message(question: Question, *, include_answers: bool) -> exercises_pb2.Question:
     """Return a question; key, explanation and source only where answers are asked for."""
     message = exercises_pb2.Question(
         question_id=question.question_id,
         number=question.number,
-        kind=KINDS[question.kind],
+        kind=_KINDS[question.kind],
         stem=question.stem,
         options=[exercises_pb2.Option(key=option.key, text=option.text) for option in question.options],
         generator=_GENERATORS[question.generator],
@@ -82,7 +98,7 @@ def question_message(question: Question, *, include_answers: bool) -> exercises_
     if include_answers:
         message.answer_key.CopyFrom(_answer_key(question.answer_key))
         message.explanation = question.explanation
-        message.source.CopyFrom(source_message(question.source))
+        message.source.CopyFrom(_source_message(question.source))
     return message
 
 
@@ -94,7 +110,7 @@ def exercise_message(exercise: Exercise, *, include_answers: bool) -> exercises_
         title=exercise.title,
         language=exercise.language,
         document_ids=exercise.document_ids,
-        questions=[question_message(question, include_answers=include_answers) for question in exercise.questions],
+        questions=[_question_message(question, include_answers=include_answers) for question in exercise.questions],
         question_count=exercise.question_count,
         points=exercise.points,
         create_time=to_timestamp(exercise.create_time),
@@ -114,9 +130,9 @@ def event_message(numbered: Numbered, *, include_answers: bool) -> exercises_pb2
         case events.Token(text):
             message.token.text = text
         case events.QuestionMade(question):
-            message.question.question.CopyFrom(question_message(question, include_answers=include_answers))
+            message.question.question.CopyFrom(_question_message(question, include_answers=include_answers))
         case events.QuestionRefused(kind, reason):
-            message.rejected.CopyFrom(exercises_pb2.QuestionRejected(kind=KINDS[kind], reason=reason))
+            message.rejected.CopyFrom(exercises_pb2.QuestionRejected(kind=_KINDS[kind], reason=reason))
         case events.Usage(prompt_tokens, completion_tokens):
             message.usage.usage.CopyFrom(
                 source_pb2.TokenUsage(
@@ -160,7 +176,7 @@ def _grade_message(grade: Grade) -> exercises_pb2.Grade:
         max_points=grade.max_points,
         answer_key=_answer_key(grade.answer_key),
         explanation=grade.explanation,
-        source=source_message(grade.source),
+        source=_source_message(grade.source),
         feedback=grade.feedback,
         rubric_results=[
             exercises_pb2.RubricResult(
@@ -188,13 +204,13 @@ def analysis_message(analysis: Analysis) -> exercises_pb2.MaterialAnalysis:
     """Return what a material teaches."""
     return exercises_pb2.MaterialAnalysis(
         key_points=[
-            exercises_pb2.KeyPoint(text=point.text, source=source_message(point.source))
+            exercises_pb2.KeyPoint(text=point.text, source=_source_message(point.source))
             for point in analysis.key_points
         ],
         level=_LEVELS[analysis.level],
         language=analysis.language,
         suggestions=[
-            exercises_pb2.Suggestion(kind=KINDS[suggestion.kind], count=suggestion.count, reason=suggestion.reason)
+            exercises_pb2.Suggestion(kind=_KINDS[suggestion.kind], count=suggestion.count, reason=suggestion.reason)
             for suggestion in analysis.suggestions
         ],
         generator=_GENERATORS[analysis.generator],

@@ -15,7 +15,6 @@ from services.exercises.domain.grading.submissions import Submissions
 from services.exercises.domain.profile import IMMUTABLE_FIELDS, MUTABLE_FIELDS, changes
 from services.exercises.domain.runs.runs import Runs
 from services.exercises.ports import ProfileStore
-from services.exercises.values.generation import GenerationRequest
 from services.kit import context
 from tiku.exercises.v1 import exercises_pb2, exercises_pb2_grpc, profile_pb2, profile_pb2_grpc
 
@@ -37,7 +36,7 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
         self._maker = maker
         self._runs = runs
         self._bank = bank
-        self._practice = submissions
+        self._submissions = submissions
         self._analyst = analyst
         self._reader = reader
 
@@ -59,17 +58,7 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
         self, request: exercises_pb2.GenerateExerciseRequest, _: Any
     ) -> AsyncIterator[exercises_pb2.GenerateExerciseResponse]:
         """Make questions and stream the run."""
-        wanted = GenerationRequest(
-            text=request.text,
-            document_ids=tuple(document_id.lower() for document_id in request.documents.document_ids),
-            topic=request.documents.topic,
-            kinds=tuple(messages.KINDS_BY_NUMBER[kind] for kind in request.kinds),
-            count=request.count,
-            generator=messages.CHOICES[request.generator],
-            model=request.model,
-            title=request.title,
-            detached=request.detached,
-        )
+        wanted = messages.generation_request(request)
         async with aclosing(self._maker.make(context.current().user_id, wanted)) as run:
             async for numbered in run:
                 event = messages.event_message(numbered, include_answers=request.include_answers)
@@ -111,7 +100,7 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
         self, request: exercises_pb2.SubmitExerciseRequest, _: Any
     ) -> exercises_pb2.SubmitExerciseResponse:
         """Grade answers."""
-        submission = await self._practice.submit(
+        submission = await self._submissions.submit(
             context.current().user_id,
             request.exercise_id.lower(),
             [messages.answer_value(answer) for answer in request.answers],

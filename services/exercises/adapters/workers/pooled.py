@@ -42,7 +42,7 @@ _SHORT_CHARACTERS = 2000
 
 
 class PooledTextSplitter:
-    """A splitter in worker processes, but for short texts."""
+    """A splitter in worker processes, but for short texts; a call takes at most `timeout` seconds."""
 
     def __init__(self, pool: WorkerPool, timeout: float) -> None:
         self._pool = pool
@@ -56,7 +56,7 @@ class PooledTextSplitter:
 
 
 class PooledClozeGenerator:
-    """A cloze generator in worker processes."""
+    """A cloze generator in worker processes; a call takes at most `timeout` seconds."""
 
     def __init__(self, pool: WorkerPool, timeout: float) -> None:
         self._pool = pool
@@ -70,7 +70,7 @@ class PooledClozeGenerator:
 
 
 class PooledMaterialExtractor:
-    """An extractor in worker processes."""
+    """An extractor in worker processes; a call takes at most `timeout` seconds."""
 
     def __init__(self, pool: WorkerPool, timeout: float) -> None:
         self._pool = pool

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from services.exercises.domain.runs.event_log import EventLog
-from services.exercises.domain.runs.outcome import Tally
+from services.exercises.domain.runs.outcome import RunTally
 from services.exercises.ports import RunStore
 from services.exercises.values.events import Done, Event, Numbered, Started, Token
 from services.exercises.values.exercise import Exercise
@@ -27,7 +27,7 @@ _SHUTDOWN_SECONDS = 2.0
 """Time to store how a run ended when the process is asked to stop."""
 
 
-class Subscription:
+class RunSubscription:
     """One reader's queue of a live run's events."""
 
     def __init__(self, *, lagged: bool) -> None:
@@ -61,10 +61,10 @@ class LiveRun:
         self.exercise = exercise
         self._store = store
         self._log = EventLog(self._store_events, self._deliver, self._fail)
-        self._published = Tally()
-        self._delivered = Tally()
+        self._published = RunTally()
+        self._delivered = RunTally()
         self._storing_error: Exception | None = None
-        self._subscriptions: set[Subscription] = set()
+        self._subscriptions: set[RunSubscription] = set()
         self._task: asyncio.Task[None] | None = None
         self._cancelled = False
         self.ended = asyncio.Event()
@@ -102,9 +102,9 @@ class LiveRun:
             self._task.cancel()
 
     @contextlib.contextmanager
-    def subscribed(self, *, lagged: bool = False) -> Iterator[Subscription]:
+    def subscribed(self, *, lagged: bool = False) -> Iterator[RunSubscription]:
         """Queue the events that come during the block; `lagged` when earlier ones are to be read from the store."""
-        subscription = Subscription(lagged=lagged)
+        subscription = RunSubscription(lagged=lagged)
         self._subscriptions.add(subscription)
         try:
             yield subscription

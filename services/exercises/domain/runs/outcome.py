@@ -14,7 +14,7 @@ NUMBER_GAP = 1_000_000
 a reader who saw them must still find the end above the last number it saw."""
 
 
-class Tally:
+class RunTally:
     """The questions of a run, counted from its events."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Tally:
 
 def interrupted(exercise_id: str, stored: Sequence[Numbered]) -> Numbered:
     """Return the last event of a run whose process died after it had stored these events."""
-    tally = Tally()
+    tally = RunTally()
     for numbered in stored:
         tally.add(numbered.event)
     done = tally.done(exercise_id, RunState.FAILED, "INTERRUPTED", "The process that worked at the run ended.")

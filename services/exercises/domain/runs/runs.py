@@ -13,7 +13,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from typing import Any
 
-from services.exercises.domain.runs.live_run import LiveRun, Subscription, Work
+from services.exercises.domain.runs.live_run import LiveRun, RunSubscription, Work
 from services.exercises.ports import RunStore
 from services.exercises.values.events import Done, Numbered
 from services.exercises.values.exercise import Exercise
@@ -120,7 +120,9 @@ class Runs:
             async for numbered in self._read_live(live, subscription, after):
                 yield numbered
 
-    async def _read_live(self, live: LiveRun, subscription: Subscription, last: int) -> AsyncGenerator[Numbered, None]:
+    async def _read_live(
+        self, live: LiveRun, subscription: RunSubscription, last: int
+    ) -> AsyncGenerator[Numbered, None]:
         """Yield events above `last` from the subscription, and from the store what the subscription lacks."""
         while True:
             if subscription.lagged:
