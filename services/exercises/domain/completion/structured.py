@@ -16,7 +16,7 @@ _MAX_WAIT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Completion:
+class StructuredCompletion:
     """What a model answered to a request."""
 
     scanner: JsonObjectScanner
@@ -35,7 +35,7 @@ class Completion:
 
 async def complete(
     model: ChatModel, request: ChatRequest, on_token: Callable[[str], Awaitable[None]] | None = None
-) -> Completion:
+) -> StructuredCompletion:
     """Return a model's answer as far as its first JSON object; cancelling stops the model.
 
     Each text is handed to `on_token` as it comes. What the model raises is raised.
@@ -53,8 +53,8 @@ async def complete(
                 finish = await _finish_of(pieces)
                 break
     if finish is None:
-        return Completion(scanner, request.model, TokenUsage())
-    return Completion(scanner, finish.model, finish.usage)
+        return StructuredCompletion(scanner, request.model, TokenUsage())
+    return StructuredCompletion(scanner, finish.model, finish.usage)
 
 
 async def _finish_of(pieces: AsyncIterator[str | ChatFinish]) -> ChatFinish | None:

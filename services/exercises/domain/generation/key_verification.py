@@ -25,7 +25,7 @@ from services.language.folding import fold
 
 _READ_BEFORE, _READ_AFTER = 150, 100
 """Characters around the quote that are read again."""
-_CLOSED = "。.！!；;"
+_STATEMENT_ENDS = "。.！!；;"
 
 
 class KeyCheck:
@@ -112,7 +112,7 @@ def _around(quote: str, text: str) -> str:
 def _sentences(material: str, quote: str) -> tuple[str, ...]:
     """Return what the material says, sentence by sentence, without its headings and table rows."""
     texts = (sentence.text for sentence in split(material, wrapped=False))
-    kept = tuple(text for text in texts if text[-1] in _CLOSED or _same(text, quote))
+    kept = tuple(text for text in texts if text[-1] in _STATEMENT_ENDS or _same(text, quote))
     return kept[: len(string.ascii_uppercase)] or (quote,)
 
 

@@ -10,7 +10,7 @@ from services.exercises.domain.text.standalone import stands_alone
 from services.exercises.ports import PassageSource, TextSplitter
 from services.exercises.values.question import Passage
 from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgument
-from services.language.detection import language_of
+from services.language.detection import CHINESE, ENGLISH, language_of
 from services.language.folding import fold
 from services.language.normalization import normalize
 
@@ -62,8 +62,8 @@ _ASKING_SENTENCE = re.compile(
     r"|^(?:put|add|place|count|repeat|move|keep|measure|record|observe)\b|参考答案|[?？]|^(?:figure|fig\.|table|图|表)\s*\d|\s\|\s",
     re.IGNORECASE,
 )
-_CLOSED = "。.！!"
-_SHORTEST = {"zh": 10, "en": 25}
+_STATEMENT_ENDS = "。.！!"
+_SHORTEST = {CHINESE: 10, ENGLISH: 25}
 """Characters; a shorter sentence holds too little to ask about."""
 
 
@@ -78,7 +78,11 @@ def askable(passage: Passage) -> tuple[list[Sentence], list[Sentence]]:
     alone: list[Sentence] = []
     rest: list[Sentence] = []
     for sentence in sentences_of(passage):
-        if sentence.start >= end or len(sentence.text) < _SHORTEST[language] or sentence.text[-1] not in _CLOSED:
+        if (
+            sentence.start >= end
+            or len(sentence.text) < _SHORTEST[language]
+            or sentence.text[-1] not in _STATEMENT_ENDS
+        ):
             continue
         if not _ASKING_SENTENCE.search(sentence.text):
             (alone if stands_alone(sentence.text, language) else rest).append(sentence)

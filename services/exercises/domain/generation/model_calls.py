@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from services.exercises.domain.completion.structured import Completion, complete
+from services.exercises.domain.completion.structured import StructuredCompletion, complete
 from services.exercises.ports import ChatModel
 from services.exercises.values.chat import ChatRequest
 from services.kit import errors
@@ -32,7 +32,7 @@ class ModelCalls:
 
     async def complete(
         self, request: ChatRequest, seconds: float, on_token: Callable[[str], Awaitable[None]] | None = None
-    ) -> Completion:
+    ) -> StructuredCompletion:
         """Return the model's completion within its time, in seconds from when a call is free.
 
         A model that takes too long is asked one question less at once from then on: one machine that answers two takes
@@ -61,7 +61,7 @@ class ModelCalls:
 
     async def _in_time(
         self, request: ChatRequest, seconds: float, on_token: Callable[[str], Awaitable[None]] | None
-    ) -> Completion:
+    ) -> StructuredCompletion:
         try:
             async with asyncio.timeout(seconds):
                 return await complete(self._model, request, on_token)

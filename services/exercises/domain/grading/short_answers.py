@@ -40,6 +40,9 @@ from services.language.words import units
 
 logger = logging.getLogger(__name__)
 
+_LONGEST_FEEDBACK = 240
+"""Characters."""
+
 
 class UnsoundGradeError(Exception):
     """A model's grading does not hold; the message says why, for the log."""
@@ -153,8 +156,6 @@ class _Evidence:
         return words
 
 
-_LONGEST_FEEDBACK = 240
-"""Characters."""
 _RETOLD = 0.6
 """Share of the words of a piece of evidence, beyond those of the question, that the clause it retells has."""
 _CLAUSE = re.compile(r"[^;；。！？!?\n]+")

@@ -6,6 +6,8 @@ is a letter, a truth or a word.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated
 
 from services.exercises.domain.prompts.prompt import Prompt, StructuredAnswer, asked
@@ -42,11 +44,13 @@ class MissingWord(StructuredAnswer):
 
 KeyAnswer = OptionLetter | OptionLetters | Truth | MissingWord
 _LETTER = Prompt.load(_NAME, OptionLetter, _MAX_TOKENS, _TEXT)
-KEY_CHECKS: dict[QuestionKind, Prompt[KeyAnswer]] = {
-    QuestionKind.SINGLE_CHOICE: _LETTER,
-    QuestionKind.MULTIPLE_CHOICE: Prompt.load(_NAME, OptionLetters, _MAX_TOKENS, _TEXT),
-    QuestionKind.TRUE_FALSE: Prompt.load(_NAME, Truth, _MAX_TOKENS, _TEXT),
-    QuestionKind.FILL_IN_THE_BLANK: Prompt.load(_NAME, MissingWord, _MAX_TOKENS, _TEXT),
-    QuestionKind.SHORT_ANSWER: _LETTER,
-}
+KEY_CHECKS: Mapping[QuestionKind, Prompt[KeyAnswer]] = MappingProxyType(
+    {
+        QuestionKind.SINGLE_CHOICE: _LETTER,
+        QuestionKind.MULTIPLE_CHOICE: Prompt.load(_NAME, OptionLetters, _MAX_TOKENS, _TEXT),
+        QuestionKind.TRUE_FALSE: Prompt.load(_NAME, Truth, _MAX_TOKENS, _TEXT),
+        QuestionKind.FILL_IN_THE_BLANK: Prompt.load(_NAME, MissingWord, _MAX_TOKENS, _TEXT),
+        QuestionKind.SHORT_ANSWER: _LETTER,
+    }
+)
 """By kind; the part of the text that has the kind's name is its question."""

@@ -45,7 +45,7 @@ class StructuredAnswer(msgspec.Struct):
 
 
 def asked(**keywords: int) -> msgspec.Meta:
-    """Return a bound that stands in the schema and that decoding does not hold: the checks know better what is bad."""
+    """Return a bound that a model is asked to keep and that decoding does not enforce: the checks say better why."""
     return msgspec.Meta(extra_json_schema=keywords)
 
 
