@@ -10,11 +10,12 @@ import pytest
 from services.exercises.ports import ExerciseStore, ProfileStore
 from services.exercises.stores.memory import MemoryExerciseStore, MemoryProfileStore
 from services.exercises.stores.postgres import PostgresExerciseStore, PostgresProfileStore, open_pool
+from tests.engines import on_engine
 
 if TYPE_CHECKING:
     from services.kit.database import Database
 
-STORES = ["memory", "postgres"]
+STORES = ["memory", on_engine("postgres")]
 
 
 @pytest.fixture(params=STORES)

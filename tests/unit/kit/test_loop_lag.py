@@ -73,6 +73,7 @@ async def test_what_holds_the_loop_is_seen(hold: Callable[[float], None]) -> Non
     assert monitor.held().samples >= 5
 
 
+@pytest.mark.alone
 @needs_schedstat
 @pytest.mark.parametrize("hold", [_spin, _sleep])
 def test_what_holds_a_starved_loop_is_seen(hold: Callable[[float], None]) -> None:
@@ -81,6 +82,7 @@ def test_what_holds_a_starved_loop_is_seen(hold: Callable[[float], None]) -> Non
     assert monitor.held().max >= HOLD - INTERVAL
 
 
+@pytest.mark.alone
 @needs_schedstat
 def test_a_loop_without_a_core_is_late_but_not_held() -> None:
     async def turns() -> float:
