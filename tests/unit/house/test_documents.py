@@ -12,7 +12,7 @@ from tests.unit.house.tree import Tree
 ROOT = Path(__file__).parents[3]
 CHECKED = sorted(
     path.relative_to(ROOT).as_posix()
-    for pattern in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/*.md", "docs/adr/*.md", "benchmarks/README.md")
+    for pattern in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/**/*.md", "benchmarks/**/README.md")
     for path in ROOT.glob(pattern)
 )
 
