@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= logical
 PYTEST := $(BIN)/python -m pytest
-PARALLEL := --numprocesses=$(WORKERS) --dist=worksteal
+PARALLEL := --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal
 
 .PHONY: install demo test test-fast models check lint types imports protos-check lock-check protos lock format hooks \
 	bench clean
