@@ -61,7 +61,7 @@ def engines_folder() -> Iterator[Path]:
 
 @asynccontextmanager
 async def engine(spec: ProcessSpec) -> AsyncIterator[SupervisedProcess]:
-    """Runs one engine for a block."""
+    """Run one engine for a block."""
     process = SupervisedProcess(spec)
     await process.start()
     try:
