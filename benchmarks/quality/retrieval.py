@@ -251,7 +251,7 @@ def written(calibration: Calibration) -> str:
     """Return a calibration as the TOML that ships."""
     lines = [
         f"# What is known of {MODEL}. Written by `python -m benchmarks.quality.retrieval --fit` from the articles at",
-        "# even positions of XQuAD; docs/adr/0025-centred-vectors.md says what each figure is for.",
+        "# even positions of XQuAD; docs/adr/0025 says what each figure is for.",
         f"weight = {calibration.weight}",
         f"support = {calibration.support}",
     ]

@@ -34,6 +34,7 @@ from services.docs.values.parsed_file import Reading
 from services.kit import ids
 from services.kit.errors import Unavailable
 from services.kit.migrations import migrate
+from tests.engines import on_engine
 
 ALICE, BOB = "alice", "bob"
 START = datetime(2026, 11, 22, 3, 24, 5, 123456, tzinfo=UTC)
@@ -74,7 +75,7 @@ class House:
         return jobs
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(params=["memory", on_engine("postgres")])
 def dsn(request: pytest.FixtureRequest) -> str:
     """The database to use; empty for the store in memory."""
     return "" if request.param == "memory" else str(request.getfixturevalue("postgres_database"))

@@ -24,6 +24,7 @@ from services.exercises.adapters.stores.postgres.runs import PostgresRunStore
 from services.exercises.adapters.stores.postgres.submissions import PostgresSubmissionStore
 from services.exercises.ports import ExerciseStore, ProfileStore, RunStore, SubmissionStore
 from services.kit.migrations import migrate
+from tests.engines import on_engine
 
 StoredSubmission = tuple[str, str, str, Any, Any]
 """Id, exercise, owner, grades as JSON says them, time."""
@@ -59,7 +60,7 @@ def _fake() -> Stores:
     )
 
 
-@pytest.fixture(params=["fake", "postgres"])
+@pytest.fixture(params=["fake", on_engine("postgres")])
 def dsn(request: pytest.FixtureRequest) -> str:
     """An empty database of its own; empty for the fake."""
     return "" if request.param == "fake" else str(request.getfixturevalue("postgres_database"))

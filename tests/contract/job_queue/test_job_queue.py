@@ -15,10 +15,11 @@ from services.docs.ports import Handler, JobQueue, RetryLater
 from services.docs.values.document import Job, JobKind
 from services.kit import ids
 from services.kit.migrations import migrate
+from tests.engines import on_engine
 from tests.waiting import eventually
 
 
-@pytest.fixture(params=["memory", "pgqueuer"])
+@pytest.fixture(params=["memory", on_engine("pgqueuer")])
 def dsn(request: pytest.FixtureRequest) -> str:
     """The database to use; empty for the queue in memory."""
     return "" if request.param == "memory" else str(request.getfixturevalue("postgres_database"))

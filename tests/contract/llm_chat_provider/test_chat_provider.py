@@ -417,5 +417,5 @@ async def test_calls_one_after_another_share_a_connection(wired: Bench) -> None:
 
 
 async def test_many_streams_at_once_do_not_mix(bench: Bench) -> None:
-    results = await asyncio.gather(*(_collect(bench.provider) for _ in range(50)))
+    results = await asyncio.gather(*(_collect(bench.provider, timeout=60) for _ in range(50)))
     assert all(result == results[0] for result in results)

@@ -20,14 +20,17 @@ from services.llm.adapters.embedders.openai_http import OpenAiHttpEmbedder
 from services.llm.adapters.http import ProviderClient
 from services.llm.ports import Embedder
 from services.llm.values.vectors import EmbedKind, Vectors
+from tests.engines import on_engine
 from tests.fakes.openai_server import Script, ScriptedProvider
 
 QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+ADAPTERS = ["hashing", "http", "http-floats", on_engine("local")]
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["hashing", "http", "http-floats", "local"])
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=ADAPTERS)
 async def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Embedder]:
     async with AsyncExitStack() as stack:
         if request.param == "hashing":
@@ -101,13 +104,14 @@ async def test_a_cancelled_request_harms_nobody(embedder: Embedder) -> None:
     assert (await embedder.embed(["kept"], PASSAGE, 30)).count == 1
 
 
-@pytest.mark.parametrize("embedder", ["local"], indirect=True)
+@pytest.mark.parametrize("embedder", [on_engine("local")], indirect=True)
 async def test_a_model_with_prompts_tells_queries_from_passages(embedder: Embedder) -> None:
     (query,) = _rows(await embedder.embed(["light"], QUERY, 30))
     (passage,) = _rows(await embedder.embed(["light"], PASSAGE, 30))
     assert _cosine(query, passage) < 0.9999
 
 
+@pytest.mark.engine
 async def test_a_folder_that_is_no_model_ends_the_service(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="the embedding model cannot be loaded"):
         await asyncio.wait_for(LocalEmbedder(tmp_path, "none", threads=1).run(), 60)

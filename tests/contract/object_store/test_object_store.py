@@ -15,13 +15,14 @@ from services.docs.adapters.objects.obstore import ObstoreObjects
 from services.docs.ports import ObjectStore
 from services.embedded.network import free_port
 from services.kit.errors import NotFound, Unavailable
+from tests.engines import on_engine
 
 SERVER = Path(__file__).parents[4] / "shared" / "tools" / "versitygw"
 NO_SERVER = "no S3 server: put versitygw into ../shared/tools beside the repository to run the contract on it"
 MIB = 1024 * 1024
 
 
-@pytest.fixture(params=["memory", "folder", "s3"])
+@pytest.fixture(params=["memory", "folder", on_engine("s3")])
 async def objects(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
     async with AsyncExitStack() as stack:
         if request.param == "memory":
@@ -191,6 +192,7 @@ async def test_a_folder_shows_and_removes_what_a_killed_process_was_writing(tmp_
         assert await asyncio.to_thread(lambda: list((tmp_path / "uploads").iterdir())) == []
 
 
+@pytest.mark.engine
 async def test_a_failed_upload_leaves_no_parts_on_the_server(tmp_path: Path) -> None:
     if not await asyncio.to_thread(os.access, SERVER, os.X_OK):
         pytest.skip(NO_SERVER)

@@ -15,6 +15,7 @@ from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
 from services.retrieval.ports import VectorStore
 from services.retrieval.values.chunk import Chunk, EmbeddedChunk
+from tests.engines import on_engine
 
 MODEL = "multilingual-e5-small"
 ALICE = "alice"
@@ -50,7 +51,7 @@ def embedded(document_id: str, ordinal: int, degrees: float) -> EmbeddedChunk:
     return EmbeddedChunk(chunk(document_id, ordinal), direction(degrees))
 
 
-@pytest.fixture(params=["fake", "qdrant-edge", "qdrant-server"])
+@pytest.fixture(params=["fake", on_engine("qdrant-edge"), on_engine("qdrant-server")])
 def address(request: pytest.FixtureRequest) -> str:
     """The Qdrant to use; empty for the store in memory."""
     if request.param == "fake":

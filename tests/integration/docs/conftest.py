@@ -211,7 +211,7 @@ async def client(settings: DocsSettings) -> AsyncIterator[Client]:
         yield client_of("dev")
 
 
-async def eventually(check: Callable[[], Awaitable[bool]], *, within: float = 15.0) -> None:
+async def eventually(check: Callable[[], Awaitable[bool]], *, within: float = 60.0) -> None:
     """Waits until `check` holds."""
     async with asyncio.timeout(within):
         while not await check():  # noqa: ASYNC110

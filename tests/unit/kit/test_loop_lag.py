@@ -92,6 +92,7 @@ async def test_a_stall_is_on_the_metrics_page() -> None:
     assert page["tiku_loop_cpu_wait_seconds_total", ""] >= 0
 
 
+@pytest.mark.alone
 @needs_schedstat
 @pytest.mark.parametrize("hold", [_spin, _sleep])
 def test_what_holds_a_starved_loop_is_seen(hold: Callable[[float], None]) -> None:
@@ -100,6 +101,7 @@ def test_what_holds_a_starved_loop_is_seen(hold: Callable[[float], None]) -> Non
     assert monitor.stalled().max >= HOLD - INTERVAL_SECONDS
 
 
+@pytest.mark.alone
 @needs_schedstat
 def test_a_loop_without_a_core_is_late_but_not_stalled() -> None:
     async def turns() -> float:
