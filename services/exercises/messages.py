@@ -7,17 +7,18 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeVar
 
+from services.common.messages import source_message, usage_message
+from services.common.values import TokenUsage
 from services.exercises.values import events
 from services.exercises.values.analysis import Analysis, Level
 from services.exercises.values.events import Numbered
 from services.exercises.values.exercise import Exercise
 from services.exercises.values.generation import GenerationRequest
 from services.exercises.values.profile import Profile
-from services.exercises.values.question import AnswerKey, Generator, GeneratorChoice, Question, QuestionKind, Source
+from services.exercises.values.question import AnswerKey, Generator, GeneratorChoice, Question, QuestionKind
 from services.exercises.values.run import RunState
 from services.exercises.values.submission import Answer, Grade, Submission, Verdict
 from services.kit.time import to_timestamp
-from tiku.common.v1 import source_pb2
 from tiku.exercises.v1 import exercises_pb2, profile_pb2
 
 E = TypeVar("E", bound=StrEnum)
@@ -60,19 +61,6 @@ def generation_request(request: exercises_pb2.GenerateExerciseRequest) -> Genera
     )
 
 
-def _source_message(source: Source) -> source_pb2.Source:
-    """Return a source as the contract says it."""
-    return source_pb2.Source(
-        document_id=source.document_id,
-        document_name=source.document_name,
-        chunk_id=source.chunk_id,
-        page=source.page,
-        start=source.start,
-        end=source.end,
-        quote=source.quote,
-    )
-
-
 def _answer_key(key: AnswerKey) -> exercises_pb2.AnswerKey:
     return exercises_pb2.AnswerKey(
         option_keys=key.option_keys,
@@ -98,7 +86,7 @@ def _question_message(question: Question, *, include_answers: bool) -> exercises
     if include_answers:
         message.answer_key.CopyFrom(_answer_key(question.answer_key))
         message.explanation = question.explanation
-        message.source.CopyFrom(_source_message(question.source))
+        message.source.CopyFrom(source_message(question.source))
     return message
 
 
@@ -134,13 +122,7 @@ def event_message(numbered: Numbered, *, include_answers: bool) -> exercises_pb2
         case events.QuestionRefused(kind, reason):
             message.rejected.CopyFrom(exercises_pb2.QuestionRejected(kind=_KINDS[kind], reason=reason))
         case events.Usage(prompt_tokens, completion_tokens):
-            message.usage.usage.CopyFrom(
-                source_pb2.TokenUsage(
-                    prompt_tokens=prompt_tokens,
-                    completion_tokens=completion_tokens,
-                    total_tokens=prompt_tokens + completion_tokens,
-                )
-            )
+            message.usage.usage.CopyFrom(usage_message(TokenUsage(prompt_tokens, completion_tokens)))
         case events.Done() as done:
             message.done.CopyFrom(
                 exercises_pb2.RunDone(
@@ -176,7 +158,7 @@ def _grade_message(grade: Grade) -> exercises_pb2.Grade:
         max_points=grade.max_points,
         answer_key=_answer_key(grade.answer_key),
         explanation=grade.explanation,
-        source=_source_message(grade.source),
+        source=source_message(grade.source),
         feedback=grade.feedback,
         rubric_results=[
             exercises_pb2.RubricResult(
@@ -204,7 +186,7 @@ def analysis_message(analysis: Analysis) -> exercises_pb2.MaterialAnalysis:
     """Return what a material teaches."""
     return exercises_pb2.MaterialAnalysis(
         key_points=[
-            exercises_pb2.KeyPoint(text=point.text, source=_source_message(point.source))
+            exercises_pb2.KeyPoint(text=point.text, source=source_message(point.source))
             for point in analysis.key_points
         ],
         level=_LEVELS[analysis.level],

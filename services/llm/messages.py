@@ -10,22 +10,14 @@ from types import MappingProxyType
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
+from services.common.messages import usage_message
+from services.common.values import TokenUsage
 from services.llm.domain.ledger import Tally
 from services.llm.domain.routing import Served
 from services.llm.domain.schemas import restored
-from services.llm.values.chat import (
-    ChatFinish,
-    ChatMessage,
-    ChatRequest,
-    Completion,
-    FinishReason,
-    OutputSchema,
-    Role,
-    TokenUsage,
-)
+from services.llm.values.chat import ChatFinish, ChatMessage, ChatRequest, Completion, FinishReason, OutputSchema, Role
 from services.llm.values.ranking import Ranking
 from services.llm.values.vectors import EmbedKind, Vectors
-from tiku.common.v1 import source_pb2
 from tiku.llm.v1 import llm_pb2 as pb
 
 EMBED_KINDS = {
@@ -77,7 +69,7 @@ def chat_response(completion: Completion, served: Served) -> pb.ChatResponse:
     return pb.ChatResponse(
         message=pb.ChatMessage(role=pb.ROLE_ASSISTANT, content=completion.text),
         finish_reason=_REASONS[completion.reason],
-        usage=_usage(completion.usage),
+        usage=usage_message(completion.usage or TokenUsage()),
         model=served.model,
         provider=served.provider,
     )
@@ -88,7 +80,7 @@ def finish_response(finish: ChatFinish, served: Served) -> pb.StreamChatResponse
     return pb.StreamChatResponse(
         finish=pb.ChatFinish(
             finish_reason=_REASONS[finish.reason],
-            usage=_usage(finish.usage),
+            usage=usage_message(finish.usage or TokenUsage()),
             model=served.model,
             provider=served.provider,
         )
@@ -101,7 +93,7 @@ def embed_response(vectors: Vectors, model: str) -> pb.EmbedResponse:
         embeddings=[embedding(vectors.row(index)) for index in range(vectors.count)],
         dimension=vectors.dimension,
         model=model,
-        usage=_usage(vectors.usage),
+        usage=usage_message(vectors.usage),
     )
 
 
@@ -124,7 +116,7 @@ def rerank_response(ranking: Ranking, model: str) -> pb.RerankResponse:
     return pb.RerankResponse(
         results=[pb.RankedDocument(index=item.index, score=item.score) for item in ranking.results],
         model=model,
-        usage=_usage(ranking.usage),
+        usage=usage_message(ranking.usage),
     )
 
 
@@ -155,20 +147,10 @@ def usage_response(tallies: Iterable[Tally], since: datetime) -> pb.GetUsageResp
                 calls=tally.calls,
                 failed_calls=tally.failed,
                 cancelled_calls=tally.cancelled,
-                tokens=_usage(tally.tokens),
+                tokens=usage_message(tally.tokens),
             )
             for tally in tallies
         ]
     )
     response.since.FromDatetime(since)
     return response
-
-
-def _usage(usage: TokenUsage | None) -> source_pb2.TokenUsage:
-    """Return the count of tokens, zero where the provider did not report it."""
-    usage = usage or TokenUsage()
-    return source_pb2.TokenUsage(
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        total_tokens=usage.total_tokens,
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
+from services.common.messages import source_message, usage_message
 from services.kit import context
 from services.retrieval.values.answer import (
     AnswerDelta,
@@ -14,9 +15,8 @@ from services.retrieval.values.answer import (
     AnswerSources,
     Citation,
 )
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit, Source
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit
 from services.retrieval.values.query import LegQuery
-from tiku.common.v1 import source_pb2
 from tiku.retrieval.v1 import retrieval_pb2
 
 _YIELD_EVERY = 16
@@ -70,14 +70,14 @@ def answer_message(event: AnswerEvent) -> retrieval_pb2.AnswerResponse:
     match event:
         case AnswerSources(sources):
             return retrieval_pb2.AnswerResponse(
-                sources=retrieval_pb2.AnswerSources(sources=[_source_message(source) for source in sources])
+                sources=retrieval_pb2.AnswerSources(sources=[source_message(source) for source in sources])
             )
         case AnswerDelta(text):
             return retrieval_pb2.AnswerResponse(delta=retrieval_pb2.AnswerDelta(text=text))
         case Citation(number, source, answer_start, answer_end):
             return retrieval_pb2.AnswerResponse(
                 citation=retrieval_pb2.Citation(
-                    number=number, source=_source_message(source), answer_start=answer_start, answer_end=answer_end
+                    number=number, source=source_message(source), answer_start=answer_start, answer_end=answer_end
                 )
             )
         case AnswerDone(outcome, text, usage, model):
@@ -85,11 +85,7 @@ def answer_message(event: AnswerEvent) -> retrieval_pb2.AnswerResponse:
                 done=retrieval_pb2.AnswerDone(
                     outcome=_OUTCOMES[outcome],
                     text=text,
-                    usage=source_pb2.TokenUsage(
-                        prompt_tokens=usage.prompt_tokens,
-                        completion_tokens=usage.completion_tokens,
-                        total_tokens=usage.total_tokens,
-                    ),
+                    usage=usage_message(usage),
                     model=model,
                 )
             )
@@ -107,16 +103,4 @@ def _chunk(message: retrieval_pb2.Chunk) -> Chunk:
         end=message.end,
         heading_path=tuple(message.heading_path),
         page_starts=tuple(message.page_starts),
-    )
-
-
-def _source_message(source: Source) -> source_pb2.Source:
-    return source_pb2.Source(
-        document_id=source.document_id,
-        document_name=source.document_name,
-        chunk_id=source.chunk_id,
-        page=source.page,
-        start=source.start,
-        end=source.end,
-        quote=source.quote,
     )

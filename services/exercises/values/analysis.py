@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.exercises.values.question import Generator, QuestionKind, Source
+from services.common.values import Source
+from services.exercises.values.question import Generator, QuestionKind
 
 
 class Level(StrEnum):

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from services.common.values import TokenUsage
+
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
@@ -27,22 +29,6 @@ class ChatRequest:
     model: str = ""
     """Empty for the default model."""
     seed: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TokenUsage:
-    """Tokens that a model read and wrote."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-    def __add__(self, other: TokenUsage) -> TokenUsage:
-        return TokenUsage(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)
-
-    @property
-    def total_tokens(self) -> int:
-        """Tokens that were read and written together."""
-        return self.prompt_tokens + self.completion_tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.common.values import Source
+
 GAP = "____"
 """How a stem writes a gap."""
 
@@ -57,20 +59,6 @@ class Passage:
     def page_at(self, offset: int) -> int:
         """Return the page of the character at `offset` of the normalized text; 0 when the source has no pages."""
         return self.page + bisect_right(self.page_starts, offset)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a statement comes from; `quote` is the slice [start, end) of the document's normalized text."""
-
-    start: int
-    end: int
-    quote: str
-    page: int = 0
-    """Page on which the quote starts, from 1; 0 when the source has no pages."""
-    document_id: str = ""
-    document_name: str = ""
-    chunk_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

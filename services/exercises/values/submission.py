@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from services.exercises.values.question import AnswerKey, Source
+from services.common.values import Source
+from services.exercises.values.question import AnswerKey
 
 
 class Verdict(StrEnum):

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from services.common.values import TokenUsage
 from services.kit.errors import ResourceExhausted, TikuError
-from services.llm.values.chat import TokenUsage
 from services.llm.values.vectors import EmbedKind, Vectors
 
 

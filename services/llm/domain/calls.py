@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from services.common.values import TokenUsage
 from services.kit.errors import TikuError
 from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
 from services.llm.domain.ledger import Ledger, Outcome
-from services.llm.values.chat import TokenUsage
 
 T = TypeVar("T")
 

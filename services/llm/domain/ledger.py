@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, auto
 
-from services.llm.values.chat import TokenUsage
+from services.common.values import TokenUsage
 
 
 class Outcome(Enum):

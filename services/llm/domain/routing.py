@@ -7,12 +7,13 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+from services.common.values import TokenUsage
 from services.kit.errors import FailedPrecondition, TikuError
 from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
 from services.llm.domain.calls import Calls, time_left
 from services.llm.ports import ChatProvider
-from services.llm.values.chat import ChatFinish, ChatRequest, Completion, TextDelta, TokenUsage
+from services.llm.values.chat import ChatFinish, ChatRequest, Completion, TextDelta
 
 
 @dataclass(frozen=True, slots=True)

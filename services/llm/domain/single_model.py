@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from services.common.values import TokenUsage
 from services.kit.errors import FailedPrecondition
 from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
 from services.llm.domain.calls import Calls
-from services.llm.values.chat import TokenUsage
 
 
 class Engine(Protocol):

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.common.values import TokenUsage
+
 
 class Role(StrEnum):
     """Who speaks in a chat message; the value is OpenAI's own word."""
@@ -60,22 +62,6 @@ class ChatRequest:
     stop: Sequence[str] = ()
     seed: int | None = None
     output: OutputSchema | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TokenUsage:
-    """Tokens that a call consumed, in the model's own tokens."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-    @property
-    def total_tokens(self) -> int:
-        """Sum of both."""
-        return self.prompt_tokens + self.completion_tokens
-
-    def __add__(self, other: TokenUsage) -> TokenUsage:
-        return TokenUsage(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)
 
 
 @dataclass(frozen=True, slots=True)

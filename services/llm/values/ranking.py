@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.llm.values.chat import TokenUsage
+from services.common.values import TokenUsage
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.llm.values.chat import TokenUsage
+from services.common.values import TokenUsage
 
 
 class EmbedKind(StrEnum):

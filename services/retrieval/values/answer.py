@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from services.retrieval.values.chat import TokenUsage
-from services.retrieval.values.chunk import Source
+from services.common.values import Source, TokenUsage
 
 
 class AnswerOutcome(Enum):

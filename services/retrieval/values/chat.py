@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from services.common.values import TokenUsage
+
 Role = Literal["system", "user"]
 
 
@@ -24,19 +26,6 @@ class ChatRequest:
     messages: Sequence[ChatMessage]
     model: str
     max_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class TokenUsage:
-    """Tokens that a model consumed."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-    @property
-    def total_tokens(self) -> int:
-        """Sum of both."""
-        return self.prompt_tokens + self.completion_tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.common.values import Source
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -60,19 +62,6 @@ class Hit:
 def embedding_model(hits: Sequence[Hit]) -> str:
     """Return the model whose cosines the hits carry; empty when no dense leg found any of them."""
     return next((hit.embedding_model for hit in hits if hit.embedding_model), "")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A verbatim quote with its place: `quote` is the slice `[start, end)` of the normalized text."""
-
-    document_id: str
-    document_name: str
-    chunk_id: str
-    page: int
-    start: int
-    end: int
-    quote: str
 
 
 def source_of(chunk: Chunk, start: int = 0, end: int | None = None) -> Source:

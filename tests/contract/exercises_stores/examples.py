@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from services.common.values import Source
 from services.exercises.ports import RunStore
 from services.exercises.values.exercise import Exercise
-from services.exercises.values.question import AnswerKey, Generator, Option, Question, QuestionKind, RubricPoint, Source
+from services.exercises.values.question import AnswerKey, Generator, Option, Question, QuestionKind, RubricPoint
 from services.kit.ids import new_id
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from services.common.values import TokenUsage
 from services.kit.errors import TikuError
 from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.fake import FakeChatProvider, FakeTurn
@@ -26,7 +27,6 @@ from services.llm.values.chat import (
     OutputSchema,
     Role,
     TextDelta,
-    TokenUsage,
 )
 from tests.fakes.openai_server import Script, ScriptedProvider
 

@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
+from services.common.values import Source
 from services.exercises.domain.grading.objective import accepts, grade, han_number, match_answers
-from services.exercises.values.question import AnswerKey, Generator, Option, Question, QuestionKind, Source
+from services.exercises.values.question import AnswerKey, Generator, Option, Question, QuestionKind
 from services.exercises.values.submission import Answer, Verdict
 from services.kit.errors import InvalidArgument
 

@@ -7,17 +7,11 @@ from typing import Any
 
 import pytest
 
+from services.common.values import Source
 from services.exercises.adapters.clients.fake import FakeChatModel
 from services.exercises.domain.grading.short_answers import ShortAnswerGrader, ShortAnswerLimits
 from services.exercises.values.chat import ChatRequest
-from services.exercises.values.question import (
-    AnswerKey,
-    Generator,
-    Question,
-    QuestionKind,
-    RubricPoint,
-    Source,
-)
+from services.exercises.values.question import AnswerKey, Generator, Question, QuestionKind, RubricPoint
 from services.exercises.values.submission import Answer, Verdict
 from services.kit.errors import Unavailable
 from tests.unit.exercises.fakes import no_model

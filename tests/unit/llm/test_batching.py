@@ -7,9 +7,9 @@ import struct
 
 import pytest
 
+from services.common.values import TokenUsage
 from services.kit.errors import Internal, ResourceExhausted
 from services.llm.domain.batching import Batch, Batcher, BatchLimits
-from services.llm.values.chat import TokenUsage
 from services.llm.values.vectors import EmbedKind, Vectors
 
 QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE

@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 import pytest
 
+from services.common.values import TokenUsage
 from services.kit.errors import ResourceExhausted, TikuError
 from services.llm.adapters.providers.fake import FakeChatProvider, FakeTurn
 from services.llm.domain import faults
@@ -14,16 +15,7 @@ from services.llm.domain.bulkhead import Bulkhead
 from services.llm.domain.calls import Calls, RetryPolicy
 from services.llm.domain.ledger import Ledger, Tally
 from services.llm.domain.routing import Backend, Router, Served
-from services.llm.values.chat import (
-    ChatFinish,
-    ChatMessage,
-    ChatRequest,
-    Completion,
-    FinishReason,
-    Role,
-    TextDelta,
-    TokenUsage,
-)
+from services.llm.values.chat import ChatFinish, ChatMessage, ChatRequest, Completion, FinishReason, Role, TextDelta
 
 MESSAGES = (ChatMessage(Role.USER, "Why?"),)
 DOWN = faults.unavailable("a", "down")

@@ -9,7 +9,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from contextlib import asynccontextmanager
 from typing import Any
 
-from services.exercises.values.chat import ChatFinish, ChatRequest, TokenUsage
+from services.common.values import TokenUsage
+from services.exercises.values.chat import ChatFinish, ChatRequest
 from services.exercises.values.question import Passage
 from services.kit.errors import DeadlineExceeded
 

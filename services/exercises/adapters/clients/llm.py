@@ -11,7 +11,8 @@ import grpc
 import msgspec
 from google.protobuf import json_format
 
-from services.exercises.values.chat import ChatFinish, ChatRequest, TokenUsage
+from services.common.values import TokenUsage
+from services.exercises.values.chat import ChatFinish, ChatRequest
 from services.kit.rpc_errors import from_rpc_error
 from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
 

@@ -9,13 +9,14 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from services.common.values import Source
 from services.exercises.domain.completion.structured import complete
 from services.exercises.domain.prompts.key_points import KEY_POINTS, QuotedPoint
 from services.exercises.domain.text.quotes import locate, source_of
 from services.exercises.ports import ChatModel, MaterialExtractor
 from services.exercises.values.analysis import Analysis, KeyPoint, MaterialExtract, Suggestion
 from services.exercises.values.chat import ChatRequest
-from services.exercises.values.question import Generator, Passage, QuestionKind, Source
+from services.exercises.values.question import Generator, Passage, QuestionKind
 from services.exercises.values.refusal import RefusedError
 from services.kit.errors import TikuError
 from services.language.detection import CHINESE, ENGLISH, fits

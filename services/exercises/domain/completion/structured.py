@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from services.common.values import TokenUsage
 from services.exercises.domain.completion.json_object import JsonObjectScanner
 from services.exercises.ports import ChatModel
-from services.exercises.values.chat import ChatFinish, ChatRequest, TokenUsage
+from services.exercises.values.chat import ChatFinish, ChatRequest
 
 _MAX_WAIT = 1.0
 """Seconds to wait for the count of tokens after the object closed; a model that goes on is stopped."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from services.common.values import Source
 from services.exercises.domain.generation.stems import ALIKE
-from services.exercises.values.question import Draft, QuestionKind, Source
+from services.exercises.values.question import Draft, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
 from services.language.folding import bigrams, fold, similarity
 

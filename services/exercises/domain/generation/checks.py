@@ -37,6 +37,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from services.common.values import Source
 from services.exercises.domain.generation.accepted import Accepted
 from services.exercises.domain.generation.stems import (
     ALIKE,
@@ -52,7 +53,7 @@ from services.exercises.domain.text.enumerations import stand_in_list
 from services.exercises.domain.text.quotes import locate, source_of
 from services.exercises.domain.text.references import is_about_the_question, refers_to_passage
 from services.exercises.domain.text.statements import contradicts, is_verbatim, mentions, numbers, says_the_same, undone
-from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind, Source
+from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
 from services.language.detection import fits, language_of
 from services.language.folding import bigrams, fold, similarity

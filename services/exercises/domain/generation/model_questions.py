@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from services.common.values import Source
 from services.exercises.domain.generation.accepted import Accepted
 from services.exercises.domain.generation.checks import check
 from services.exercises.domain.generation.drafts import draft_of
@@ -14,7 +15,7 @@ from services.exercises.domain.generation.model_calls import ModelCalls
 from services.exercises.domain.generation.publishing import QuestionPublisher
 from services.exercises.domain.generation.question_requests import answer_of, question_prompt_of, question_request
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
-from services.exercises.values.question import Draft, GeneratorChoice, Passage, QuestionKind, Source
+from services.exercises.values.question import Draft, GeneratorChoice, Passage, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
 from services.kit import errors
 

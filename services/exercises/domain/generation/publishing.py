@@ -6,9 +6,9 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from services.exercises.values.chat import TokenUsage
+from services.common.values import Source, TokenUsage
 from services.exercises.values.events import Event, Progress, QuestionMade, QuestionRefused, RunPhase, Token, Usage
-from services.exercises.values.question import AnswerKey, Draft, Option, Question, QuestionKind, Source
+from services.exercises.values.question import AnswerKey, Draft, Option, Question, QuestionKind
 from services.exercises.values.refusal import Refusal
 from services.kit.ids import new_id
 

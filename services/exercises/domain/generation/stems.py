@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 
+from services.common.values import Source
 from services.exercises.domain.text.standalone import stands_alone
-from services.exercises.values.question import GAP, Passage, Source
+from services.exercises.values.question import GAP, Passage
 from services.language.detection import CHINESE, ENGLISH
 from services.language.folding import flatten, fold
 from services.language.scripts import is_han

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from services.llm.values.chat import TokenUsage
+from services.common.values import TokenUsage
 from services.llm.values.vectors import EmbedKind, Vectors
 
 # A Han character is a word of its own; everything else is split where letters and digits end.

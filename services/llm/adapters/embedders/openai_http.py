@@ -14,10 +14,10 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from services.common.values import TokenUsage
 from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.wire import WireUsage
 from services.llm.domain import faults
-from services.llm.values.chat import TokenUsage
 from services.llm.values.vectors import EmbedKind, Vectors
 
 _BATCH_TEXTS = 64

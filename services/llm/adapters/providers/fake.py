@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
+from services.common.values import TokenUsage
 from services.kit.errors import TikuError
 from services.llm.domain import faults
-from services.llm.values.chat import ChatFinish, ChatRequest, Completion, FinishReason, TextDelta, TokenUsage
+from services.llm.values.chat import ChatFinish, ChatRequest, Completion, FinishReason, TextDelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

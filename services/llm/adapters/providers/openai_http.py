@@ -13,11 +13,12 @@ from contextlib import aclosing
 import aiohttp
 import msgspec
 
+from services.common.values import TokenUsage
 from services.kit.sse import EventDecoder, EventTooLongError
 from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.wire import WireChat, decode_chat, encode_chat, error_status
 from services.llm.domain import faults
-from services.llm.values.chat import ChatFinish, ChatRequest, Completion, FinishReason, TextDelta, TokenUsage
+from services.llm.values.chat import ChatFinish, ChatRequest, Completion, FinishReason, TextDelta
 
 _PATH = "/chat/completions"
 _MAX_BODY_BYTES = 32 << 20

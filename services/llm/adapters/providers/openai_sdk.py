@@ -13,10 +13,11 @@ from typing import Any, Self
 
 import openai
 
+from services.common.values import TokenUsage
 from services.kit.errors import TikuError
 from services.llm.adapters.providers.wire import encode_chat, error_status
 from services.llm.domain import faults
-from services.llm.values.chat import ChatFinish, ChatRequest, Completion, FinishReason, TextDelta, TokenUsage
+from services.llm.values.chat import ChatFinish, ChatRequest, Completion, FinishReason, TextDelta
 
 
 class OpenAiSdkProvider:

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from services.llm.values.chat import ChatRequest, TokenUsage
+from services.common.values import TokenUsage
+from services.llm.values.chat import ChatRequest
 
 
 class WireUsage(msgspec.Struct):

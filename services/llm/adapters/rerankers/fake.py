@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.llm.values.chat import TokenUsage
+from services.common.values import TokenUsage
 from services.llm.values.ranking import Ranked, Ranking
 
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from services.common.values import TokenUsage
 from services.llm.adapters.http import ProviderClient
 from services.llm.domain import faults
-from services.llm.values.chat import TokenUsage
 from services.llm.values.ranking import Ranked, Ranking
 
 _MAX_BODY_BYTES = 16 << 20

@@ -6,7 +6,8 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, Sequence
 
-from services.retrieval.values.chat import ChatFinish, ChatRequest, TokenUsage
+from services.common.values import TokenUsage
+from services.retrieval.values.chat import ChatFinish, ChatRequest
 from services.retrieval.values.query import QueryEmbedding
 
 

@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator, Sequence
 
 import grpc
 
+from services.common.values import TokenUsage
 from services.kit.errors import Internal
 from services.kit.rpc_errors import from_rpc_error
-from services.retrieval.values.chat import ChatFinish, ChatRequest, TokenUsage
+from services.retrieval.values.chat import ChatFinish, ChatRequest
 from services.retrieval.values.query import QueryEmbedding
 from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
+from services.common.values import TokenUsage
 from services.kit.coalesce import coalesce
 from services.kit.errors import FailedPrecondition
 from services.retrieval.domain.answering.context_window import fit
@@ -19,7 +20,7 @@ from services.retrieval.domain.search.hybrid import HybridRetriever
 from services.retrieval.domain.search.query_text import require_text
 from services.retrieval.ports import ChatModel
 from services.retrieval.values.answer import AnswerEvent, AnswerSources
-from services.retrieval.values.chat import ChatFinish, ChatRequest, TokenUsage
+from services.retrieval.values.chat import ChatFinish, ChatRequest
 from services.retrieval.values.chunk import Hit, source_of
 from services.retrieval.values.query import LegQuery
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from services.common.values import TokenUsage
 from services.retrieval.domain.answering.abstention import AbstentionFilter, is_abstention
 from services.retrieval.domain.answering.citations import CitedText
 from services.retrieval.domain.answering.groundedness import GroundednessCheck
 from services.retrieval.domain.prompts.answer import texts_for
 from services.retrieval.values.answer import AnswerDelta, AnswerDone, AnswerEvent, AnswerOutcome
-from services.retrieval.values.chat import ChatFinish, TokenUsage
+from services.retrieval.values.chat import ChatFinish
 from services.retrieval.values.chunk import Hit, embedding_model
 
 
