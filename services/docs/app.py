@@ -8,17 +8,17 @@ from functools import partial
 from services.docs.adapters.clients.llm import EMBED, LlmEmbedder
 from services.docs.adapters.clients.retrieval import RETRIED, RetrievalIndex
 from services.docs.adapters.objects.obstore import ObstoreObjects
-from services.docs.adapters.parsers.pool import PoolReader
+from services.docs.adapters.parsers.pool import PooledParser
 from services.docs.adapters.parsers.worker import prepare_worker
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue, PgQueuerSettings
-from services.docs.adapters.stores.change_feed import PostgresNews
+from services.docs.adapters.stores.change_feed import PostgresChangeFeed
 from services.docs.adapters.stores.postgres import MIGRATIONS, SCHEMA, PostgresDocumentStore
-from services.docs.domain.catalog.catalog import Library
+from services.docs.domain.catalog.catalog import DocumentCatalog
 from services.docs.domain.catalog.deletion import Deleter
 from services.docs.domain.catalog.recovery import keep_jobs_queued, recover
 from services.docs.domain.catalog.watcher import Watcher
-from services.docs.domain.indexing.indexer import Indexer, IndexingSettings
-from services.docs.domain.indexing.jobs import Jobs
+from services.docs.domain.indexing.dispatcher import JobDispatcher
+from services.docs.domain.indexing.indexer import DocumentIndexer, IndexingSettings
 from services.docs.domain.upload.uploader import Uploader
 from services.docs.servicer import DocsServicer
 from services.docs.settings import DocsSettings
@@ -46,7 +46,7 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
             deletion_delay=settings.deletion_delay_seconds,
         )
     )
-    news = PostgresNews(dsn)
+    feed = PostgresChangeFeed(dsn)
     objects = await stack.enter_async_context(_objects(settings))
     llm = await stack.enter_async_context(open_channel(settings.llm_target, retry=EMBED))
     retrieval = await stack.enter_async_context(open_channel(settings.retrieval_target, retry=RETRIED))
@@ -60,11 +60,11 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
     pool = await stack.enter_async_context(
         WorkerPool(settings.parse_workers, partial(prepare_worker, limits.memory_bytes))
     )
-    indexer = Indexer(
+    indexer = DocumentIndexer(
         store,
-        news,
+        feed,
         objects,
-        PoolReader(pool, limits, ChunkSettings()),
+        PooledParser(pool, limits, ChunkSettings()),
         LlmEmbedder(llm, model=settings.embedding_model),
         index,
         IndexingSettings(
@@ -74,9 +74,9 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
         ),
     )
     deleter = Deleter(store, objects, index)
-    library = Library(store, objects)
+    catalog = DocumentCatalog(store, objects)
     await recover(store, objects)
-    jobs = Jobs(index=indexer, delete=deleter)
+    dispatcher = JobDispatcher(index=indexer.run, delete=deleter.run)
     return App(
         name="docs",
         registrations=[
@@ -84,15 +84,15 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
                 docs_pb2_grpc.add_DocsServiceServicer_to_server,
                 DocsServicer(
                     Uploader(store, objects, max_bytes=settings.max_upload_bytes),
-                    library,
+                    catalog,
                     deleter,
-                    Watcher(store, news, library),
+                    Watcher(store, feed, catalog),
                 ),
                 "tiku.docs.v1.DocsService",
             )
         ],
         ready=store.ping,
-        background=[news.run, partial(queue.work, jobs.run), partial(keep_jobs_queued, store)],
+        background=[feed.run, partial(queue.work, dispatcher.run), partial(keep_jobs_queued, store)],
     )
 
 

@@ -10,17 +10,17 @@ from typing import Protocol
 
 from services.docs.values.document import (
     Document,
+    DocumentEvent,
     DocumentKind,
-    Event,
     Failure,
+    IndexingProgress,
     Job,
-    Position,
-    Progress,
+    ListPosition,
+    StageProgress,
     StoredChunk,
-    Undertaking,
 )
 from services.docs.values.embeddings import Embeddings
-from services.docs.values.parsed_file import Reading
+from services.docs.values.parsed_file import ParsedFile
 
 
 class ObjectStore(Protocol):
@@ -49,8 +49,8 @@ class ObjectStore(Protocol):
         """Keys directly below a folder, in no order, half-written ones included where the store shows them."""
 
 
-class Subscription(Protocol):
-    """News about one document."""
+class DocumentChanges(Protocol):
+    """ChangeFeed about one document."""
 
     changed: asyncio.Event
     """Set whenever the document or its events changed; the reader clears it."""
@@ -58,11 +58,11 @@ class Subscription(Protocol):
     """Set once the document is to go."""
 
 
-class News(Protocol):
+class ChangeFeed(Protocol):
     """Tells the processes that a document changed, whichever of them changed it."""
 
-    def subscribe(self, document_id: str) -> AbstractContextManager[Subscription]:
-        """News from now on. A subscription may be woken for nothing, and is never left asleep for long."""
+    def subscribe(self, document_id: str) -> AbstractContextManager[DocumentChanges]:
+        """ChangeFeed from now on. A subscription may be woken for nothing, and is never left asleep for long."""
 
 
 class DocumentStore(Protocol):
@@ -72,7 +72,7 @@ class DocumentStore(Protocol):
     def instance(self) -> str:
         """Id of this process, under which it keeps things that nobody has confirmed yet."""
 
-    def guard(self, name: str, *, wait: bool = True) -> AbstractAsyncContextManager[bool]:
+    def lock(self, name: str, *, wait: bool = True) -> AbstractAsyncContextManager[bool]:
         """Mutual exclusion by name across processes, released when the block or the process ends.
 
         Without `wait` the block runs at once and is told whether it holds the name.
@@ -88,29 +88,29 @@ class DocumentStore(Protocol):
         """A visible row of this owner's."""
 
     async def list(
-        self, owner: str, kind: DocumentKind | None, after: Position | None, limit: int
+        self, owner: str, kind: DocumentKind | None, after: ListPosition | None, limit: int
     ) -> Sequence[Document]:
         """Visible rows of this owner's, newest first."""
 
     async def request_job(self, document_id: str, owner: str) -> Document | None:
         """Queues an index job unless one is queued, runs, or has succeeded. None when there is no such document."""
 
-    async def begin_job(self, job: Job) -> Undertaking | None:
+    async def begin_job(self, job: Job) -> IndexingProgress | None:
         """Takes a queued job up, or again after a worker was lost. None when it is no longer wanted."""
 
-    async def add_event(self, job: Job, progress: Progress) -> bool:
+    async def add_event(self, job: Job, progress: StageProgress) -> bool:
         """Numbers and keeps an event of the job. False, as below, when the job is no longer wanted."""
 
-    async def save_reading(
+    async def save_parsed(
         self,
         job: Job,
-        reading: Reading,
+        reading: ParsedFile,
         chunks: AsyncIterator[Sequence[StoredChunk]],
-        events: Sequence[Progress],
+        events: Sequence[StageProgress],
     ) -> bool:
         """Keeps what reading the file found, all of it or nothing."""
 
-    async def advance(self, job: Job, indexed: int, model: str, event: Progress | None) -> bool:
+    async def advance(self, job: Job, indexed: int, model: str, event: StageProgress | None) -> bool:
         """Notes that the first `indexed` chunks are in the index under vectors of `model`."""
 
     async def finish_job(self, job: Job) -> bool:
@@ -122,19 +122,19 @@ class DocumentStore(Protocol):
     async def chunks(self, document_id: str, first: int, limit: int) -> Sequence[StoredChunk]:
         """Chunks in reading order from ordinal `first`."""
 
-    async def events(self, document_id: str, after: int, limit: int) -> Sequence[Event]:
+    async def events(self, document_id: str, after: int, limit: int) -> Sequence[DocumentEvent]:
         """Events in order from the one after number `after`."""
 
     async def last_event(self, document_id: str) -> int | None:
         """Number of the latest event, 0 before any; None when the document is not there (any more)."""
 
-    async def mark_deleting(self, document_id: str, owner: str) -> Document | None:
+    async def mark_for_deletion(self, document_id: str, owner: str) -> Document | None:
         """Hides a row for good, ends its job's writes, and queues the job that removes it in a while.
 
         None when there is no such document.
         """
 
-    async def doomed(self, document_id: str) -> Document | None:
+    async def marked_for_deletion(self, document_id: str) -> Document | None:
         """A row that was marked; None when it is gone."""
 
     async def shared(self, document_id: str, sha256: str) -> bool:
@@ -146,8 +146,8 @@ class DocumentStore(Protocol):
     async def unconfirmed(self) -> Sequence[tuple[str, Document]]:
         """Rows that were added and never confirmed, each with the instance that added it."""
 
-    async def doom(self, document_id: str) -> None:
-        """Marks an unconfirmed row, as `mark_deleting` does a visible one."""
+    async def mark_failed_upload(self, document_id: str) -> None:
+        """Marks an unconfirmed row, as `mark_for_deletion` does a visible one."""
 
     async def requeue(self) -> int:
         """Queues every job that should be and is not; how many rows were looked at."""
@@ -164,7 +164,7 @@ class RetryLater(Exception):
         self.delay = delay
 
 
-Handler = Callable[[Job], Awaitable[None]]
+JobHandler = Callable[[Job], Awaitable[None]]
 
 
 class JobQueue(Protocol):
@@ -173,7 +173,7 @@ class JobQueue(Protocol):
     async def enqueue(self, job: Job, delay: float = 0.0) -> None:
         """Keeps a job until some worker is done with it. The same job waits only once."""
 
-    async def work(self, handler: Handler) -> None:
+    async def work(self, handler: JobHandler) -> None:
         """Runs jobs until cancelled.
 
         A job whose handler raises RetryLater comes back after its delay, one that raises anything else after a
@@ -181,11 +181,15 @@ class JobQueue(Protocol):
         """
 
 
-class Reader(Protocol):
+class DocumentParser(Protocol):
     """Turns a file into text and chunks."""
 
-    async def read(self, path: Path, media_type: str, folder: Path) -> Reading:
-        """Reads the file at `path` into `folder`. `ParseError` when the file itself is at fault."""
+    async def parse(self, path: Path, media_type: str, folder: Path) -> ParsedFile:
+        """Parse the file at `path`, and write its text and chunks into `folder`.
+
+        Raises:
+            ParseError: the file cannot be parsed.
+        """
 
 
 class Embedder(Protocol):

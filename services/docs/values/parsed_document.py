@@ -69,7 +69,7 @@ class ParsedDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class ParsedChunk:
     """A passage for the index: `text` is exactly `parsed.text[start:end]`.
 
     `ordinal` counts from 0 in reading order. `page` and `page_end` are the pages of its first and last

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.domain.indexing.chunking import chunk, estimate_tokens
-from services.docs.values.parsed_document import BlockKind, Chunk, ChunkSettings, ParsedDocument, ParseLimits
+from services.docs.values.parsed_document import BlockKind, ChunkSettings, ParsedChunk, ParsedDocument, ParseLimits
 
 ZH = "叶绿体是光合作用的场所，类囊体膜上分布着吸收光能的色素。"
 EN = "The chloroplast is the place of photosynthesis, and pigments absorb the light. "
@@ -35,7 +35,7 @@ def paragraph(text: str) -> tuple[BlockKind, str]:
     return BlockKind.PARAGRAPH, text
 
 
-def check(parsed: ParsedDocument, chunks: list[Chunk], settings: ChunkSettings, *, disjoint: bool = True) -> None:
+def check(parsed: ParsedDocument, chunks: list[ParsedChunk], settings: ChunkSettings, *, disjoint: bool = True) -> None:
     """What holds for the chunks of any document."""
     assert [piece.ordinal for piece in chunks] == list(range(len(chunks)))
     assert all(piece.text == parsed.text[piece.start : piece.end] for piece in chunks)

@@ -10,7 +10,7 @@ from services.docs.values.document import Document, StoredChunk
 from services.docs.values.embeddings import Embeddings
 
 
-class HashEmbedder:
+class FakeEmbedder:
     """Unit vectors made from each text's hash: equal texts get equal vectors, and nothing else is meant by them."""
 
     def __init__(self, *, model: str = "hash", dimension: int = 8) -> None:
@@ -27,7 +27,7 @@ class HashEmbedder:
         return [value / norm for value in values]
 
 
-class MemoryIndex:
+class FakeChunkIndex:
     """Chunks by id, with their vectors."""
 
     def __init__(self) -> None:

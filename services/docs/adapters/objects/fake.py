@@ -9,7 +9,7 @@ from services.kit.errors import NotFound
 _READ_BYTES = 1024 * 1024
 
 
-class MemoryObjects:
+class FakeObjectStore:
     """Objects in a dictionary."""
 
     def __init__(self) -> None:

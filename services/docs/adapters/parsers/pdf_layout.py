@@ -101,7 +101,7 @@ class Line:
         return replace(self, cells=cells) if len(cells) > 1 else self
 
     def is_row_with(self, other: Line) -> bool:
-        """Whether both lines are rows of one table: a cell after the first lines up, left, right or centred."""
+        """Whether both lines are rows of one table: a cell after the first lines up, left, right or centered."""
         return any(
             abs(mine.left - theirs.left) < _ALIGNMENT
             or abs(mine.right - theirs.right) < _ALIGNMENT
@@ -381,7 +381,7 @@ def _belongs(draft: _Draft, fresh: _Draft, previous: Line, line: Line, margin: f
     """Whether the line, which alone would be `fresh`, goes on with the block in the making."""
     if draft.kind is BlockKind.HEADING:
         close = previous.bottom - line.bottom < 1.6 * line.size and line.size == previous.size
-        aligned = abs(line.left - previous.left) < line.size or _share_centre(line, previous)
+        aligned = abs(line.left - previous.left) < line.size or _share_center(line, previous)
         same = fresh.kind is BlockKind.HEADING and fresh.level == draft.level
         return same and close and aligned and not heading_level(line.text) and not _NUMBERED.match(line.text)
     if draft.kind in {BlockKind.TABLE, BlockKind.CODE}:
@@ -403,7 +403,7 @@ def _belongs(draft: _Draft, fresh: _Draft, previous: Line, line: Line, margin: f
     return not _was_broken_early(previous, line, margin)
 
 
-def _share_centre(line: Line, other: Line) -> bool:
+def _share_center(line: Line, other: Line) -> bool:
     return abs(line.left + line.right - other.left - other.right) < 2 * line.size
 
 
@@ -412,7 +412,7 @@ def _was_broken_early(previous: Line, line: Line, margin: float) -> bool:
     word = line.text[:1] if is_cjk(line.text[0]) else line.text.split(" ", 1)[0]
     width = sum(_advance(char) for char in word) * line.size
     space = 0 if is_cjk(word[0]) else 0.3 * line.size
-    # Two characters that may not part (a full stop at a line's head) take a neighbour along.
+    # Two characters that may not part (a full stop at a line's head) take a neighbor along.
     allowance = 1.2 * line.size if is_cjk(word[0]) else 0.5 * line.size
     return previous.right + space + width + allowance < margin
 

@@ -25,8 +25,8 @@ from services.docs.domain.upload.sniffing import (
     unsupported,
 )
 from services.docs.values.parsed_document import (
-    Chunk,
     ChunkSettings,
+    ParsedChunk,
     ParsedDocument,
     ParseError,
     ParseLimits,
@@ -76,7 +76,7 @@ def parse(path: Path, media_type: str, limits: ParseLimits | None = None) -> Par
 
 def parse_and_chunk(
     path: Path, media_type: str, limits: ParseLimits | None = None, settings: ChunkSettings | None = None
-) -> tuple[ParsedDocument, list[Chunk]]:
+) -> tuple[ParsedDocument, list[ParsedChunk]]:
     """`parse`, then `chunk`, in one trip to the worker process."""
     parsed = parse(path, media_type, limits)
     return parsed, chunk(parsed, settings)

@@ -22,7 +22,7 @@ from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 from pgqueuer.types import Channel
 
-from services.docs.ports import Handler, RetryLater
+from services.docs.ports import JobHandler, RetryLater
 from services.docs.values.document import Job, JobKind
 
 CHANNEL = "docs_jobs"
@@ -79,7 +79,7 @@ class PgQueuerJobQueue:
             on_conflict="skip",
         )
 
-    async def work(self, handler: Handler) -> None:
+    async def work(self, handler: JobHandler) -> None:
         """Runs jobs until cancelled, through lost connections."""
         while True:
             try:
@@ -88,7 +88,7 @@ class PgQueuerJobQueue:
                 logger.exception("the job queue stopped; it starts again")
             await asyncio.sleep(_RESTART_SECONDS)
 
-    async def _work(self, handler: Handler) -> None:
+    async def _work(self, handler: JobHandler) -> None:
         async with asyncpg.create_pool(
             self._dsn,
             min_size=1,
@@ -135,7 +135,7 @@ class PgQueuerJobQueue:
         )
 
 
-async def _run(handler: Handler, stopping: asyncio.Event, queued: QueuedJob) -> None:
+async def _run(handler: JobHandler, stopping: asyncio.Event, queued: QueuedJob) -> None:
     """Runs a job as a task of its own, so that a stop of the service can end it and hand it back."""
     task = asyncio.ensure_future(handler(_job(queued)))
     stop = asyncio.ensure_future(stopping.wait())

@@ -1,4 +1,4 @@
-"""News about documents through LISTEN and NOTIFY: one connection a process, fanned out to whoever waits."""
+"""ChangeFeed about documents through LISTEN and NOTIFY: one connection a process, fanned out to whoever waits."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
-class _Subscription:
+class _Changes:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     deleting: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class PostgresNews:
+class PostgresChangeFeed:
     """Subscriptions to the notifications of `PostgresDocumentStore`. `run` must run for them to be fed."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-        self._subscriptions: dict[str, set[_Subscription]] = {}
+        self._subscriptions: dict[str, set[_Changes]] = {}
 
     @contextmanager
-    def subscribe(self, document_id: str) -> Iterator[_Subscription]:
-        subscription = _Subscription()
+    def subscribe(self, document_id: str) -> Iterator[_Changes]:
+        subscription = _Changes()
         peers = self._subscriptions.setdefault(document_id, set())
         peers.add(subscription)
         try:

@@ -1,4 +1,4 @@
-"""Documents in memory: the same behaviour as PostgreSQL's, for one process and until it ends."""
+"""Documents in memory: the same behavior as PostgreSQL's, for one process and until it ends."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from datetime import UTC, datetime
 from services.docs.ports import JobQueue
 from services.docs.values.document import (
     Document,
+    DocumentEvent,
     DocumentKind,
     DocumentState,
-    Event,
+    EventPayload,
     Failure,
-    Happening,
-    Indexed,
+    IndexingCompleted,
+    IndexingProgress,
+    IndexingStage,
     Job,
     JobKind,
-    Position,
-    Progress,
-    Stage,
+    ListPosition,
+    StageProgress,
     StoredChunk,
-    Undertaking,
 )
-from services.docs.values.parsed_file import Reading
+from services.docs.values.parsed_file import ParsedFile
 from services.kit import ids
 
 
@@ -41,7 +41,7 @@ class _Row:
     indexed: int = 0
     embedding_model: str = ""
     chunks: list[StoredChunk] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    events: list[DocumentEvent] = field(default_factory=list)
 
     @property
     def seen(self) -> bool:
@@ -51,19 +51,19 @@ class _Row:
         state = DocumentState(self.state) if self.seen else DocumentState.UPLOADED
         return replace(self.document, state=state, chunk_count=self.indexed)
 
-    def note(self, what: Happening) -> None:
+    def note(self, what: EventPayload) -> None:
         now = datetime.now(UTC)
-        self.events.append(Event(len(self.events) + 1, now, what))
+        self.events.append(DocumentEvent(len(self.events) + 1, now, what))
         self.document = replace(self.document, update_time=now, failure=what if isinstance(what, Failure) else None)
 
 
 @dataclass(slots=True, eq=False)
-class _Subscription:
+class _Changes:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     deleting: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class MemoryDocumentStore:
+class FakeDocumentStore:
     """Rows in a dictionary, and the news about them."""
 
     def __init__(self, queue: JobQueue, *, deletion_delay: float = 30.0) -> None:
@@ -71,7 +71,7 @@ class MemoryDocumentStore:
         self._deletion_delay = deletion_delay
         self._rows: dict[str, _Row] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._subscriptions: defaultdict[str, set[_Subscription]] = defaultdict(set)
+        self._subscriptions: defaultdict[str, set[_Changes]] = defaultdict(set)
         self._instance = ids.new_id()
 
     @property
@@ -79,8 +79,8 @@ class MemoryDocumentStore:
         return self._instance
 
     @contextmanager
-    def subscribe(self, document_id: str) -> Iterator[_Subscription]:
-        subscription = _Subscription()
+    def subscribe(self, document_id: str) -> Iterator[_Changes]:
+        subscription = _Changes()
         self._subscriptions[document_id].add(subscription)
         try:
             yield subscription
@@ -94,7 +94,7 @@ class MemoryDocumentStore:
                 subscription.deleting.set()
 
     @asynccontextmanager
-    async def guard(self, name: str, *, wait: bool = True) -> AsyncIterator[bool]:
+    async def lock(self, name: str, *, wait: bool = True) -> AsyncIterator[bool]:
         if name == f"instance:{self._instance}" or (not wait and self._locks[name].locked()):
             yield False
             return
@@ -120,7 +120,7 @@ class MemoryDocumentStore:
         return row.shown() if row else None
 
     async def list(
-        self, owner: str, kind: DocumentKind | None, after: Position | None, limit: int
+        self, owner: str, kind: DocumentKind | None, after: ListPosition | None, limit: int
     ) -> Sequence[Document]:
         rows = [
             row.shown()
@@ -143,12 +143,12 @@ class MemoryDocumentStore:
 
     async def _queue_index_job(self, row: _Row) -> None:
         row.state, row.generation, row.attempts = DocumentState.QUEUED, row.generation + 1, 0
-        row.note(Progress(Stage.QUEUED))
+        row.note(StageProgress(IndexingStage.QUEUED))
         document_id = row.document.document_id
         await self._queue.enqueue(Job(JobKind.INDEX, document_id, row.document.owner, row.generation))
         self._tell(document_id)
 
-    async def begin_job(self, job: Job) -> Undertaking | None:
+    async def begin_job(self, job: Job) -> IndexingProgress | None:
         row = self._rows.get(job.document_id)
         if (
             row is None
@@ -158,14 +158,16 @@ class MemoryDocumentStore:
             return None
         row.state = DocumentState.PROCESSING
         row.attempts += 1
-        return Undertaking(row.shown(), row.generation, row.attempts, row.chunk_total, row.indexed, row.embedding_model)
+        return IndexingProgress(
+            row.shown(), row.generation, row.attempts, row.chunk_total, row.indexed, row.embedding_model
+        )
 
     def _wanted(self, job: Job) -> _Row | None:
         row = self._rows.get(job.document_id)
         wanted = row is not None and row.generation == job.generation and row.state == DocumentState.PROCESSING
         return row if wanted else None
 
-    def _note(self, job: Job, what: Happening, state: DocumentState = DocumentState.PROCESSING) -> bool:
+    def _note(self, job: Job, what: EventPayload, state: DocumentState = DocumentState.PROCESSING) -> bool:
         row = self._wanted(job)
         if row is None:
             return False
@@ -174,15 +176,15 @@ class MemoryDocumentStore:
         self._tell(job.document_id)
         return True
 
-    async def add_event(self, job: Job, progress: Progress) -> bool:
+    async def add_event(self, job: Job, progress: StageProgress) -> bool:
         return self._note(job, progress)
 
-    async def save_reading(
+    async def save_parsed(
         self,
         job: Job,
-        reading: Reading,
+        reading: ParsedFile,
         chunks: AsyncIterator[Sequence[StoredChunk]],
-        events: Sequence[Progress],
+        events: Sequence[StageProgress],
     ) -> bool:
         found = [chunk async for part in chunks for chunk in part]
         row = self._wanted(job)
@@ -200,7 +202,7 @@ class MemoryDocumentStore:
             self._note(job, event)
         return True
 
-    async def advance(self, job: Job, indexed: int, model: str, event: Progress | None) -> bool:
+    async def advance(self, job: Job, indexed: int, model: str, event: StageProgress | None) -> bool:
         row = self._wanted(job)
         if row is None:
             return False
@@ -210,7 +212,7 @@ class MemoryDocumentStore:
         return True
 
     async def finish_job(self, job: Job) -> bool:
-        return self._note(job, Indexed(), DocumentState.INDEXED)
+        return self._note(job, IndexingCompleted(), DocumentState.INDEXED)
 
     async def fail_job(self, job: Job, failure: Failure) -> bool:
         return self._note(job, failure, DocumentState.FAILED)
@@ -219,7 +221,7 @@ class MemoryDocumentStore:
         row = self._rows.get(document_id)
         return row.chunks[first : first + limit] if row else []
 
-    async def events(self, document_id: str, after: int, limit: int) -> Sequence[Event]:
+    async def events(self, document_id: str, after: int, limit: int) -> Sequence[DocumentEvent]:
         row = self._rows.get(document_id)
         return row.events[after : after + limit] if row else []
 
@@ -227,22 +229,22 @@ class MemoryDocumentStore:
         row = self._rows.get(document_id)
         return len(row.events) if row is not None and row.seen else None
 
-    async def mark_deleting(self, document_id: str, owner: str) -> Document | None:
+    async def mark_for_deletion(self, document_id: str, owner: str) -> Document | None:
         row = self._seen(document_id, owner)
         if row is None:
             return None
         shown = row.shown()
-        await self.doom(document_id)
+        await self.mark_failed_upload(document_id)
         return shown
 
-    async def doom(self, document_id: str) -> None:
+    async def mark_failed_upload(self, document_id: str) -> None:
         row = self._rows.get(document_id)
         if row is not None:
             row.state = "DELETING"
             await self._queue.enqueue(Job(JobKind.DELETE, document_id, row.document.owner), self._deletion_delay)
             self._tell(document_id, deleting=True)
 
-    async def doomed(self, document_id: str) -> Document | None:
+    async def marked_for_deletion(self, document_id: str) -> Document | None:
         row = self._rows.get(document_id)
         return row.shown() if row is not None and row.state == "DELETING" else None
 
@@ -252,7 +254,7 @@ class MemoryDocumentStore:
         )
 
     async def remove(self, document_id: str) -> None:
-        if await self.doomed(document_id):
+        if await self.marked_for_deletion(document_id):
             del self._rows[document_id]
 
     async def unconfirmed(self) -> Sequence[tuple[str, Document]]:

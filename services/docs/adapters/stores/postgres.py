@@ -13,21 +13,21 @@ import asyncpg
 
 from services.docs.values.document import (
     Document,
+    DocumentEvent,
     DocumentKind,
     DocumentState,
-    Event,
+    EventPayload,
     Failure,
-    Happening,
-    Indexed,
+    IndexingCompleted,
+    IndexingProgress,
+    IndexingStage,
     Job,
     JobKind,
-    Position,
-    Progress,
-    Stage,
+    ListPosition,
+    StageProgress,
     StoredChunk,
-    Undertaking,
 )
-from services.docs.values.parsed_file import Reading
+from services.docs.values.parsed_file import ParsedFile
 from services.kit import ids
 from services.kit.database import Database, losses_translated
 
@@ -70,11 +70,11 @@ class PostgresDocumentStore:
     """The rows of one schema. `opened` makes one; `migrations/` say what the schema holds."""
 
     def __init__(
-        self, database: Database, guards: asyncpg.Pool, queue: TransactionalQueue, *, deletion_delay: float
+        self, database: Database, lock_pool: asyncpg.Pool, queue: TransactionalQueue, *, deletion_delay: float
     ) -> None:
         self._database = database
         # Guards keep a connection for as long as they are held: in a pool of their own they starve nobody.
-        self._guards = guards
+        self._lock_pool = lock_pool
         self._queue = queue
         self._deletion_delay = deletion_delay
         self._instance = ids.new_id()
@@ -103,10 +103,10 @@ class PostgresDocumentStore:
                 command_timeout=_COMMAND_SECONDS,
                 server_settings=settings,
             ) as pool,
-            asyncpg.create_pool(dsn, min_size=0, max_size=_GUARDS, server_settings=settings) as guards,
+            asyncpg.create_pool(dsn, min_size=0, max_size=_GUARDS, server_settings=settings) as lock_pool,
         ):
-            store = cls(Database(pool), guards, queue, deletion_delay=deletion_delay)
-            async with store.guard(f"instance:{store.instance}"):
+            store = cls(Database(pool), lock_pool, queue, deletion_delay=deletion_delay)
+            async with store.lock(f"instance:{store.instance}"):
                 yield store
 
     @property
@@ -114,11 +114,11 @@ class PostgresDocumentStore:
         return self._instance
 
     @asynccontextmanager
-    async def guard(self, name: str, *, wait: bool = True) -> AsyncIterator[bool]:
+    async def lock(self, name: str, *, wait: bool = True) -> AsyncIterator[bool]:
         # The lock belongs to the session; asyncpg's reset of a released connection lets go of it, and so does death.
         async with AsyncExitStack() as stack:
             with losses_translated():
-                connection = await stack.enter_async_context(self._guards.acquire())
+                connection = await stack.enter_async_context(self._lock_pool.acquire())
                 held = await self._lock(connection, f"docs:{name}", wait=wait)
             yield held
 
@@ -165,7 +165,7 @@ class PostgresDocumentStore:
         return _document(row) if row else None
 
     async def list(
-        self, owner: str, kind: DocumentKind | None, after: Position | None, limit: int
+        self, owner: str, kind: DocumentKind | None, after: ListPosition | None, limit: int
     ) -> Sequence[Document]:
         rows = await self._database.fetch(
             f"""
@@ -218,13 +218,13 @@ class PostgresDocumentStore:
             SELECT owner, generation FROM moved
             """,
             document_id,
-            _written(Progress(Stage.QUEUED)),
+            _written(StageProgress(IndexingStage.QUEUED)),
         )
         job = Job(JobKind.INDEX, document_id, row["owner"], row["generation"])
         await self._queue.enqueue_in(connection, job)
         await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, document_id)
 
-    async def begin_job(self, job: Job) -> Undertaking | None:
+    async def begin_job(self, job: Job) -> IndexingProgress | None:
         row = await self._database.fetchrow(
             """
             UPDATE documents SET state = 'PROCESSING', attempts = attempts + 1, update_time = now()
@@ -236,7 +236,7 @@ class PostgresDocumentStore:
         )
         if row is None:
             return None
-        return Undertaking(
+        return IndexingProgress(
             document=_document(row),
             generation=row["generation"],
             attempts=row["attempts"],
@@ -245,15 +245,15 @@ class PostgresDocumentStore:
             embedding_model=row["embedding_model"],
         )
 
-    async def add_event(self, job: Job, progress: Progress) -> bool:
+    async def add_event(self, job: Job, progress: StageProgress) -> bool:
         return await self._note(None, job, progress)
 
-    async def save_reading(
+    async def save_parsed(
         self,
         job: Job,
-        reading: Reading,
+        reading: ParsedFile,
         chunks: AsyncIterator[Sequence[StoredChunk]],
-        events: Sequence[Progress],
+        events: Sequence[StageProgress],
     ) -> bool:
         async with self._database.acquire() as connection, connection.transaction():
             saved = await connection.fetchval(
@@ -283,7 +283,7 @@ class PostgresDocumentStore:
                 await self._note(connection, job, event)
             return True
 
-    async def advance(self, job: Job, indexed: int, model: str, event: Progress | None) -> bool:
+    async def advance(self, job: Job, indexed: int, model: str, event: StageProgress | None) -> bool:
         async with self._database.acquire() as connection, connection.transaction():
             advanced = await connection.fetchval(
                 f"""
@@ -301,7 +301,7 @@ class PostgresDocumentStore:
             return bool(advanced)
 
     async def finish_job(self, job: Job) -> bool:
-        return await self._note(None, job, Indexed(), state=DocumentState.INDEXED)
+        return await self._note(None, job, IndexingCompleted(), state=DocumentState.INDEXED)
 
     async def fail_job(self, job: Job, failure: Failure) -> bool:
         return await self._note(None, job, failure, state=DocumentState.FAILED)
@@ -310,7 +310,7 @@ class PostgresDocumentStore:
         self,
         within: Connection | None,
         job: Job,
-        what: Happening,
+        what: EventPayload,
         *,
         state: DocumentState = DocumentState.PROCESSING,
     ) -> bool:
@@ -360,14 +360,14 @@ class PostgresDocumentStore:
             for row in rows
         ]
 
-    async def events(self, document_id: str, after: int, limit: int) -> Sequence[Event]:
+    async def events(self, document_id: str, after: int, limit: int) -> Sequence[DocumentEvent]:
         rows = await self._database.fetch(
             "SELECT * FROM events WHERE document_id = $1 AND number > $2 ORDER BY number LIMIT $3",
             document_id,
             after,
             limit,
         )
-        return [Event(row["number"], row["time"].astimezone(UTC), _read(row["what"])) for row in rows]
+        return [DocumentEvent(row["number"], row["time"].astimezone(UTC), _read(row["what"])) for row in rows]
 
     async def last_event(self, document_id: str) -> int | None:
         number: int | None = await self._database.fetchval(
@@ -375,7 +375,7 @@ class PostgresDocumentStore:
         )
         return number
 
-    async def mark_deleting(self, document_id: str, owner: str) -> Document | None:
+    async def mark_for_deletion(self, document_id: str, owner: str) -> Document | None:
         async with self._database.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(
                 f"SELECT * FROM documents WHERE document_id = $1 AND owner = $2 AND {_SEEN} FOR UPDATE",
@@ -384,14 +384,14 @@ class PostgresDocumentStore:
             )
             if row is None:
                 return None
-            await self._doom(connection, document_id)
+            await self._mark(connection, document_id)
             return _document(row)
 
-    async def doom(self, document_id: str) -> None:
+    async def mark_failed_upload(self, document_id: str) -> None:
         async with self._database.acquire() as connection, connection.transaction():
-            await self._doom(connection, document_id)
+            await self._mark(connection, document_id)
 
-    async def _doom(self, connection: Connection, document_id: str) -> None:
+    async def _mark(self, connection: Connection, document_id: str) -> None:
         owner = await connection.fetchval(
             "UPDATE documents SET state = 'DELETING', update_time = now() WHERE document_id = $1 RETURNING owner",
             document_id,
@@ -401,7 +401,7 @@ class PostgresDocumentStore:
             await self._queue.enqueue_in(connection, job, self._deletion_delay)
             await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, f"{document_id} {DELETING}")
 
-    async def doomed(self, document_id: str) -> Document | None:
+    async def marked_for_deletion(self, document_id: str) -> Document | None:
         row = await self._database.fetchrow(
             "SELECT * FROM documents WHERE document_id = $1 AND state = 'DELETING'", document_id
         )
@@ -484,21 +484,21 @@ def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _written(what: Happening) -> str:
+def _written(what: EventPayload) -> str:
     match what:
-        case Progress(stage, done, total):
+        case StageProgress(stage, done, total):
             value: dict[str, Any] = {"stage": stage.value, "done": done, "total": total}
-        case Indexed():
+        case IndexingCompleted():
             value = {"indexed": True}
         case Failure(reason, message):
             value = {"reason": reason, "message": message[:_MOST_EVENT_BYTES]}
     return json.dumps(value, ensure_ascii=False)
 
 
-def _read(text: str) -> Happening:
+def _read(text: str) -> EventPayload:
     value = json.loads(text)
     if "stage" in value:
-        return Progress(Stage(value["stage"]), value["done"], value["total"])
+        return StageProgress(IndexingStage(value["stage"]), value["done"], value["total"])
     if "reason" in value:
         return Failure(value["reason"], value["message"])
-    return Indexed()
+    return IndexingCompleted()

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from services.docs.domain.objects import TEXT_ENCODING, TEXT_WIDTH, object_key, text_key
 from services.docs.ports import DocumentStore, ObjectStore
 from services.docs.values.document import (
-    TEXT_ENCODING,
-    TEXT_WIDTH,
     Document,
     DocumentKind,
-    Position,
+    ListPosition,
     StoredChunk,
-    object_key,
-    text_key,
 )
 from services.kit import ids
 from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgument, NotFound, OutOfRange
@@ -57,7 +54,7 @@ class TextSlice:
     text_length: int
 
 
-class Library:
+class DocumentCatalog:
     """A user's documents. What is another user's is NotFound, as if it were not there."""
 
     def __init__(self, store: DocumentStore, objects: ObjectStore) -> None:
@@ -148,7 +145,7 @@ def unknown_document(document_id: str) -> NotFound:
     )
 
 
-def _position(token: str) -> Position:
+def _position(token: str) -> ListPosition:
     match decode_cursor(token):
         case {"t": str(moment), "d": str(document_id)} if ids.is_id(document_id):
             try:
@@ -156,7 +153,7 @@ def _position(token: str) -> Position:
             except ValueError:
                 raise _foreign_token() from None
             if create_time.tzinfo is not None:
-                return Position(create_time, document_id)
+                return ListPosition(create_time, document_id)
     raise _foreign_token()
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 
 from services.docs.domain.catalog.catalog import checked_id, unknown_document
+from services.docs.domain.objects import object_key, text_key
 from services.docs.ports import ChunkIndex, DocumentStore, ObjectStore, RetryLater
-from services.docs.values.document import Job, object_key, text_key
+from services.docs.values.document import Job
 from services.kit.errors import TikuError
 
 _RETRY_SECONDS = 5.0
@@ -28,7 +29,7 @@ class Deleter:
         A fault on the way is no error: the durable job finishes. Raises NotFound when there is no such document.
         """
         document_id = checked_id(document_id)
-        if await self._store.mark_deleting(document_id, owner) is None:
+        if await self._store.mark_for_deletion(document_id, owner) is None:
             raise unknown_document(document_id)
         try:
             await self._remove(document_id)
@@ -47,14 +48,14 @@ class Deleter:
             raise RetryLater(error.retry_after or _RETRY_SECONDS, error.reason) from error
 
     async def _remove(self, document_id: str) -> None:
-        # The index job holds this guard while it runs; told of the deletion, it ends after what it has sent off.
-        async with self._store.guard(f"document:{document_id}"):
-            document = await self._store.doomed(document_id)
+        # The index job holds this lock while it runs; told of the deletion, it ends after what it has sent off.
+        async with self._store.lock(f"document:{document_id}"):
+            document = await self._store.marked_for_deletion(document_id)
             if document is None:
                 return
             await self._index.delete(document_id)
             await self._objects.delete(text_key(document_id))
-        async with self._store.guard(f"object:{document.sha256}"):
+        async with self._store.lock(f"object:{document.sha256}"):
             if not await self._store.shared(document_id, document.sha256):
                 await self._objects.delete(object_key(document.sha256))
             await self._store.remove(document_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from services.docs.domain.upload.uploader import UPLOADS
+from services.docs.domain.objects import UPLOADS
 from services.docs.ports import DocumentStore, ObjectStore
 from services.kit.errors import TikuError
 
@@ -17,13 +17,13 @@ logger = logging.getLogger(__name__)
 async def recover(store: DocumentStore, objects: ObjectStore) -> None:
     """Removes uploads that nobody will finish, and queues jobs that were lost.
 
-    An upload belongs to the process that takes it in; a process that lives holds the guard of its name.
+    An upload belongs to the process that takes it in; a process that lives holds the lock of its name.
     """
     dead: dict[str, bool] = {store.instance: False}
 
     async def is_dead(instance: str) -> bool:
         if instance not in dead:
-            async with store.guard(f"instance:{instance}", wait=False) as free:
+            async with store.lock(f"instance:{instance}", wait=False) as free:
                 dead[instance] = free
         return dead[instance]
 
@@ -35,7 +35,7 @@ async def recover(store: DocumentStore, objects: ObjectStore) -> None:
             swept += 1
     for instance, document in await store.unconfirmed():
         if await is_dead(instance):
-            await store.doom(document.document_id)
+            await store.mark_failed_upload(document.document_id)
             swept += 1
     waiting = await store.requeue()
     logger.info("recovered", extra={"swept": swept, "waiting": waiting})

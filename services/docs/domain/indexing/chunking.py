@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from itertools import accumulate, pairwise
 
-from services.docs.values.parsed_document import Block, BlockKind, Chunk, ChunkSettings, ParsedDocument
+from services.docs.values.parsed_document import Block, BlockKind, ChunkSettings, ParsedChunk, ParsedDocument
 from services.language.scripts import HAN
 from services.language.sentences import Span, split_sentences
 
@@ -96,7 +96,7 @@ def estimate_tokens(text: str) -> float:
     )
 
 
-def chunk(parsed: ParsedDocument, settings: ChunkSettings | None = None) -> list[Chunk]:
+def chunk(parsed: ParsedDocument, settings: ChunkSettings | None = None) -> list[ParsedChunk]:
     """The document's chunks in reading order.
 
     They cover all text that is not white space, each is an exact slice of it of at most
@@ -105,13 +105,13 @@ def chunk(parsed: ParsedDocument, settings: ChunkSettings | None = None) -> list
     """
     settings = settings or ChunkSettings()
     units = list(_units(parsed, settings.max_tokens))
-    chunks: list[Chunk] = []
+    chunks: list[ParsedChunk] = []
     for first, last in _cheapest_grouping(units, settings):
         group = units[first:last]
         start = units[_overlap_start(units, first, last, settings)].start
         end = group[-1].end
         chunks.append(
-            Chunk(
+            ParsedChunk(
                 ordinal=len(chunks),
                 start=start,
                 end=end,

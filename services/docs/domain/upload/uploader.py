@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from services.docs.domain.objects import UPLOADS, object_key
 from services.docs.domain.upload.naming import checked_name
 from services.docs.domain.upload.sniffing import HEAD_BYTES, SUPPORTED, admitted_media_type, sniff
 from services.docs.ports import DocumentStore, ObjectStore
-from services.docs.values.document import Document, DocumentKind, object_key
+from services.docs.values.document import Document, DocumentKind
 from services.docs.values.parsed_document import ParseError, ParseReason
 from services.kit import ids
 from services.kit.errors import FieldViolation, InvalidArgument, TikuError
 
-UPLOADS = "uploads"
 # hashlib lets go of the GIL, so that big parts are worth a thread; for small ones the trip costs more.
 _HASH_IN_THREAD_BYTES = 128 * 1024
 
@@ -63,13 +63,13 @@ class Uploader:
 
     async def _keep(self, document: Document, temporary: str, *, parse: bool) -> Document:
         # The row comes first and unseen: whatever happens from here on, something knows of the object.
-        async with self._store.guard(f"object:{document.sha256}"):
+        async with self._store.lock(f"object:{document.sha256}"):
             await self._store.add(document)
             try:
                 await self._objects.move(temporary, object_key(document.sha256))
                 return await self._store.confirm(document.document_id, parse=parse)
             except BaseException:
-                await asyncio.shield(self._store.doom(document.document_id))
+                await asyncio.shield(self._store.mark_failed_upload(document.document_id))
                 raise
 
     async def _discard(self, temporary: str) -> None:

@@ -7,22 +7,23 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.docs.adapters.objects.fake import MemoryObjects
-from services.docs.adapters.queue.fake import MemoryJobQueue
-from services.docs.adapters.stores.fake import MemoryDocumentStore
-from services.docs.domain.catalog.catalog import Library
-from services.docs.domain.catalog.watcher import Throttle, Watcher
+from services.docs.adapters.objects.fake import FakeObjectStore
+from services.docs.adapters.queue.fake import FakeJobQueue
+from services.docs.adapters.stores.fake import FakeDocumentStore
+from services.docs.domain.catalog.catalog import DocumentCatalog
+from services.docs.domain.catalog.watcher import Watcher
+from services.docs.domain.indexing.throttle import ProgressThrottle
 from services.docs.values.document import (
     Document,
+    DocumentEvent,
     DocumentKind,
     DocumentState,
-    Event,
     Failure,
-    Indexed,
+    IndexingCompleted,
+    IndexingStage,
     Job,
     JobKind,
-    Progress,
-    Stage,
+    StageProgress,
 )
 from services.kit import ids
 from services.kit.errors import NotFound
@@ -32,8 +33,8 @@ class House:
     """A document of alice's whose job is done by hand."""
 
     def __init__(self) -> None:
-        self.store = MemoryDocumentStore(MemoryJobQueue())
-        self.watcher = Watcher(self.store, self.store, Library(self.store, MemoryObjects()))
+        self.store = FakeDocumentStore(FakeJobQueue())
+        self.watcher = Watcher(self.store, self.store, DocumentCatalog(self.store, FakeObjectStore()))
         self.job = Job(JobKind.INDEX, ids.new_id(), "alice", 1)
 
     async def begin(self, *, parse: bool = True) -> None:
@@ -47,10 +48,10 @@ class House:
 
     async def progress(self, *done: int) -> None:
         for each in done:
-            await self.store.add_event(self.job, Progress(Stage.INDEXING, each, 9))
+            await self.store.add_event(self.job, StageProgress(IndexingStage.INDEXING, each, 9))
 
-    def watch(self, after: int = 0) -> asyncio.Task[list[tuple[Event, Document]]]:
-        async def follow() -> list[tuple[Event, Document]]:
+    def watch(self, after: int = 0) -> asyncio.Task[list[tuple[DocumentEvent, Document]]]:
+        async def follow() -> list[tuple[DocumentEvent, Document]]:
             return [pair async for pair in self.watcher.watch(self.job.document_id, "alice", after)]
 
         return asyncio.ensure_future(follow())
@@ -61,7 +62,7 @@ def house() -> House:
     return House()
 
 
-async def seen(task: asyncio.Task[list[tuple[Event, Document]]]) -> list[tuple[Event, Document]]:
+async def seen(task: asyncio.Task[list[tuple[DocumentEvent, Document]]]) -> list[tuple[DocumentEvent, Document]]:
     return await asyncio.wait_for(task, 2)
 
 
@@ -76,10 +77,10 @@ async def test_a_watcher_replays_then_follows_to_the_end(house: House) -> None:
     await house.store.finish_job(house.job)
     pairs = await seen(watching)
     assert [event.number for event, _ in pairs] == [1, 2, 3, 4, 5]
-    assert [event.what for event, _ in pairs] == [
-        Progress(Stage.QUEUED),
-        *(Progress(Stage.INDEXING, done, 9) for done in (1, 2, 3)),
-        Indexed(),
+    assert [event.payload for event, _ in pairs] == [
+        StageProgress(IndexingStage.QUEUED),
+        *(StageProgress(IndexingStage.INDEXING, done, 9) for done in (1, 2, 3)),
+        IndexingCompleted(),
     ]
     assert pairs[-1][1].state is DocumentState.INDEXED
 
@@ -100,7 +101,7 @@ async def test_many_watchers_see_the_same(house: House) -> None:
     await house.store.fail_job(house.job, Failure("ENCRYPTED_FILE", "protected"))
     everyone = [await seen(watcher) for watcher in watching]
     assert all(pairs == everyone[0] for pairs in everyone)
-    assert everyone[0][-1][0].what == Failure("ENCRYPTED_FILE", "protected")
+    assert everyone[0][-1][0].payload == Failure("ENCRYPTED_FILE", "protected")
 
 
 async def test_an_old_failure_does_not_end_the_watch_of_a_new_job(house: House) -> None:
@@ -113,7 +114,12 @@ async def test_an_old_failure_does_not_end_the_watch_of_a_new_job(house: House) 
     second = Job(JobKind.INDEX, house.job.document_id, "alice", 2)
     await house.store.begin_job(second)
     await house.store.finish_job(second)
-    assert [type(event.what) for event, _ in await seen(watching)] == [Progress, Failure, Progress, Indexed]
+    assert [type(event.payload) for event, _ in await seen(watching)] == [
+        StageProgress,
+        Failure,
+        StageProgress,
+        IndexingCompleted,
+    ]
 
 
 async def test_a_document_without_a_job_is_waited_for(house: House) -> None:
@@ -130,7 +136,7 @@ async def test_a_deletion_ends_the_watch(house: House) -> None:
     await house.begin()
     watching = house.watch()
     await asyncio.sleep(0.01)
-    await house.store.mark_deleting(house.job.document_id, "alice")
+    await house.store.mark_for_deletion(house.job.document_id, "alice")
     with pytest.raises(NotFound):
         await seen(watching)
 
@@ -155,29 +161,29 @@ async def test_an_old_failure_at_the_end_of_a_page_does_not_end_the_watch(house:
 
 
 async def test_the_first_and_the_last_of_a_stage_are_always_told() -> None:
-    throttle = Throttle(interval=60.0)
+    throttle = ProgressThrottle(interval=60.0)
     admitted = [
         progress
         for progress in (
-            Progress(Stage.PARSING),
-            Progress(Stage.PARSING, 1, 3),
-            Progress(Stage.PARSING, 3, 3),
-            *(Progress(Stage.INDEXING, done, 100) for done in range(101)),
+            StageProgress(IndexingStage.PARSING),
+            StageProgress(IndexingStage.PARSING, 1, 3),
+            StageProgress(IndexingStage.PARSING, 3, 3),
+            *(StageProgress(IndexingStage.INDEXING, done, 100) for done in range(101)),
         )
         if throttle.admit(progress)
     ]
     assert admitted == [
-        Progress(Stage.PARSING),
-        Progress(Stage.PARSING, 3, 3),
-        Progress(Stage.INDEXING, 0, 100),
-        Progress(Stage.INDEXING, 100, 100),
+        StageProgress(IndexingStage.PARSING),
+        StageProgress(IndexingStage.PARSING, 3, 3),
+        StageProgress(IndexingStage.INDEXING, 0, 100),
+        StageProgress(IndexingStage.INDEXING, 100, 100),
     ]
 
 
 async def test_between_them_one_in_each_interval() -> None:
-    throttle = Throttle(interval=0.03)
+    throttle = ProgressThrottle(interval=0.03)
     admitted = 0
     for done in range(20):
-        admitted += throttle.admit(Progress(Stage.INDEXING, done, 100))
+        admitted += throttle.admit(StageProgress(IndexingStage.INDEXING, done, 100))
         await asyncio.sleep(0.005)
     assert 3 <= admitted <= 6

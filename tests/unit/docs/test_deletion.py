@@ -7,20 +7,21 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.docs.adapters.clients.fake import HashEmbedder, MemoryIndex
-from services.docs.adapters.objects.fake import MemoryObjects
-from services.docs.adapters.queue.fake import MemoryJobQueue
-from services.docs.adapters.stores.fake import MemoryDocumentStore
+from services.docs.adapters.clients.fake import FakeChunkIndex, FakeEmbedder
+from services.docs.adapters.objects.fake import FakeObjectStore
+from services.docs.adapters.queue.fake import FakeJobQueue
+from services.docs.adapters.stores.fake import FakeDocumentStore
 from services.docs.domain.catalog.deletion import Deleter
 from services.docs.domain.catalog.recovery import keep_jobs_queued, recover
+from services.docs.domain.objects import text_key
 from services.docs.domain.upload.uploader import Uploader
 from services.docs.ports import RetryLater
-from services.docs.values.document import Document, DocumentKind, Job, JobKind, StoredChunk, text_key
+from services.docs.values.document import Document, DocumentKind, Job, JobKind, StoredChunk
 from services.kit import ids
 from services.kit.errors import NotFound, Unavailable
 
 
-class Index(MemoryIndex):
+class Index(FakeChunkIndex):
     """Does not answer while `down`."""
 
     down = False
@@ -35,9 +36,9 @@ class House:
     """Documents with chunks in the index, and what deletes them."""
 
     def __init__(self) -> None:
-        self.queue = MemoryJobQueue()
-        self.store = MemoryDocumentStore(self.queue)
-        self.objects, self.index = MemoryObjects(), Index()
+        self.queue = FakeJobQueue()
+        self.store = FakeDocumentStore(self.queue)
+        self.objects, self.index = FakeObjectStore(), Index()
         self.deleter = Deleter(self.store, self.objects, self.index)
 
     async def document(self, content: bytes = b"words") -> Document:
@@ -45,7 +46,7 @@ class House:
         stored = await uploader.upload("alice", "a.txt", DocumentKind.MATERIAL, once(content), parse=False)
         await self.objects.put(text_key(stored.document_id), once(content))
         chunk = StoredChunk(ids.new_id(), 0, "words", 0, 0, 5, ())
-        await self.index.index(stored, [chunk], await HashEmbedder().embed(["words"]))
+        await self.index.index(stored, [chunk], await FakeEmbedder().embed(["words"]))
         return stored
 
     async def keys(self) -> list[str]:
@@ -66,7 +67,7 @@ async def test_everything_of_a_document_goes_and_nothing_of_another(house: House
     await house.deleter.delete(goes.document_id, "alice")
     assert await house.keys() == [f"objects/{stays.sha256}", text_key(stays.document_id)]
     assert {entry[0] for entry in house.index.chunks.values()} == {stays.document_id}
-    assert await house.store.doomed(goes.document_id) is None
+    assert await house.store.marked_for_deletion(goes.document_id) is None
     with pytest.raises(NotFound):
         await house.deleter.delete(goes.document_id, "alice")
 
@@ -105,14 +106,14 @@ async def test_the_later_job_removes_vectors_that_arrived_after_the_deletion(hou
     stored = await house.document()
     await house.deleter.delete(stored.document_id, "alice")
     late = StoredChunk(ids.new_id(), 0, "words", 0, 0, 5, ())
-    await house.index.index(stored, [late], await HashEmbedder().embed(["words"]))
+    await house.index.index(stored, [late], await FakeEmbedder().embed(["words"]))
     await house.deleter.run(Job(JobKind.DELETE, stored.document_id, "alice"))
     assert house.index.chunks == {}
 
 
 async def test_a_deletion_waits_for_the_worker_to_let_go(house: House) -> None:
     stored = await house.document()
-    async with house.store.guard(f"document:{stored.document_id}"):
+    async with house.store.lock(f"document:{stored.document_id}"):
         deletion = asyncio.ensure_future(house.deleter.delete(stored.document_id, "alice"))
         await asyncio.sleep(0.01)
         assert not deletion.done()
@@ -151,7 +152,7 @@ async def test_a_start_sweeps_what_dead_processes_left_and_only_that(house: Hous
     living = ids.new_id()
     for instance in (dead, living, house.store.instance):
         await house.objects.put(f"uploads/{instance}.{ids.new_id()}", once(b"half"))
-    async with house.store.guard(f"instance:{living}"):
+    async with house.store.lock(f"instance:{living}"):
         await recover(house.store, house.objects)
     left = [key for key in await house.keys() if key.startswith("uploads/")]
     assert sorted(key.removeprefix("uploads/").partition(".")[0] for key in left) == sorted(

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.docs.adapters.objects.fake import MemoryObjects
-from services.docs.adapters.queue.fake import MemoryJobQueue
-from services.docs.adapters.stores.fake import MemoryDocumentStore
+from services.docs.adapters.objects.fake import FakeObjectStore
+from services.docs.adapters.queue.fake import FakeJobQueue
+from services.docs.adapters.stores.fake import FakeDocumentStore
 from services.docs.domain.upload.naming import checked_name
 from services.docs.domain.upload.uploader import Uploader
 from services.docs.values.document import Document, DocumentKind, DocumentState
@@ -23,8 +23,8 @@ class House:
     """An uploader with everything in memory."""
 
     def __init__(self) -> None:
-        self.objects = MemoryObjects()
-        self.store = MemoryDocumentStore(MemoryJobQueue(), deletion_delay=0.0)
+        self.objects = FakeObjectStore()
+        self.store = FakeDocumentStore(FakeJobQueue(), deletion_delay=0.0)
         self.uploader = Uploader(self.store, self.objects, max_bytes=LIMIT)
 
     async def upload(
@@ -50,7 +50,7 @@ async def parts(data: bytes, size: int) -> AsyncIterator[bytes]:
         yield data[start : start + size]
 
 
-async def _keys(objects: MemoryObjects, prefix: str) -> AsyncIterator[str]:
+async def _keys(objects: FakeObjectStore, prefix: str) -> AsyncIterator[str]:
     async for key in objects.list(prefix):
         yield key
 
@@ -155,7 +155,7 @@ async def test_a_cancelled_upload_leaves_nothing(house: House) -> None:
     assert await house.is_empty()
 
 
-async def test_a_fault_after_the_bytes_arrived_dooms_the_row(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_fault_after_the_bytes_arrived_marks_the_row(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(source: str, target: str) -> None:
         raise Unavailable("The object store does not answer.")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from services.docs.adapters.objects.fake import MemoryObjects
+from services.docs.adapters.objects.fake import FakeObjectStore
 from services.docs.adapters.objects.obstore import ObstoreObjects
 from services.docs.ports import ObjectStore
 from services.embedded.network import free_port
@@ -25,7 +25,7 @@ MIB = 1024 * 1024
 async def objects(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
     async with AsyncExitStack() as stack:
         if request.param == "memory":
-            yield MemoryObjects()
+            yield FakeObjectStore()
         elif request.param == "folder":
             yield await stack.enter_async_context(ObstoreObjects.folder(tmp_path / "objects"))
         else:

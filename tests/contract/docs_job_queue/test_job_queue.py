@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from services.docs.adapters.queue.fake import MemoryJobQueue
+from services.docs.adapters.queue.fake import FakeJobQueue
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue, PgQueuerSettings
 from services.docs.adapters.stores.postgres import MIGRATIONS, SCHEMA
-from services.docs.ports import Handler, JobQueue, RetryLater
+from services.docs.ports import JobHandler, JobQueue, RetryLater
 from services.docs.values.document import Job, JobKind
 from services.kit import ids
 from services.kit.migrations import migrate
@@ -27,7 +27,7 @@ def dsn(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def queue(dsn: str) -> JobQueue:
     if not dsn:
-        return MemoryJobQueue(workers=2, first_retry=0.01, attempts=3)
+        return FakeJobQueue(workers=2, first_retry=0.01, attempts=3)
     await migrate(dsn, SCHEMA, MIGRATIONS)
     return PgQueuerJobQueue(dsn, PgQueuerSettings(workers=2, heartbeat=1.0, attempts=3, first_retry=0.01))
 
@@ -37,7 +37,7 @@ def job(kind: JobKind = JobKind.INDEX, generation: int = 1) -> Job:
 
 
 @asynccontextmanager
-async def working(queue: JobQueue, handler: Handler) -> AsyncIterator[asyncio.Future[None]]:
+async def working(queue: JobQueue, handler: JobHandler) -> AsyncIterator[asyncio.Future[None]]:
     task = asyncio.ensure_future(queue.work(handler))
     try:
         yield task
