@@ -11,8 +11,9 @@ from services.docs.adapters.objects.obstore import ObstoreObjects
 from services.docs.adapters.parsers.pool import PooledParser
 from services.docs.adapters.parsers.worker import prepare_worker
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue, PgQueuerSettings
-from services.docs.adapters.stores.change_feed import PostgresChangeFeed
-from services.docs.adapters.stores.postgres import MIGRATIONS, SCHEMA, PostgresDocumentStore
+from services.docs.adapters.stores.postgres.change_feed import PostgresChangeFeed
+from services.docs.adapters.stores.postgres.rows import MIGRATIONS, SCHEMA
+from services.docs.adapters.stores.postgres.stores import PostgresStores
 from services.docs.domain.catalog.catalog import DocumentCatalog
 from services.docs.domain.catalog.deletion import Deleter
 from services.docs.domain.catalog.recovery import keep_jobs_queued, recover
@@ -31,19 +32,19 @@ from tiku.docs.v1 import docs_pb2_grpc
 
 
 async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
-    """Wires the service; what it opens, `stack` closes. Ready while the database answers."""
+    """Build the service; `stack` closes what this opens. The service is ready while the database answers."""
     dsn = settings.postgres_dsn.get_secret_value()
     if settings.migrate:
         await migrate(dsn, SCHEMA, MIGRATIONS, patience=PATIENCE)
     queue = PgQueuerJobQueue(
         dsn, PgQueuerSettings(workers=settings.index_jobs, heartbeat=settings.job_heartbeat_seconds)
     )
-    store = await stack.enter_async_context(
-        PostgresDocumentStore.opened(
+    stores = await stack.enter_async_context(
+        PostgresStores.open(
             dsn,
             queue,
             connections=settings.postgres_connections,
-            deletion_delay=settings.deletion_delay_seconds,
+            deletion_delay_seconds=settings.deletion_delay_seconds,
         )
     )
     feed = PostgresChangeFeed(dsn)
@@ -61,8 +62,10 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
         WorkerPool(settings.parse_workers, partial(prepare_worker, limits.memory_bytes))
     )
     indexer = DocumentIndexer(
-        store,
+        stores.jobs,
+        stores.chunks,
         feed,
+        stores.locks,
         objects,
         PooledParser(pool, limits, ChunkSettings()),
         LlmEmbedder(llm, model=settings.embedding_model),
@@ -73,26 +76,23 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
             first_delay=settings.index_retry_seconds,
         ),
     )
-    deleter = Deleter(store, objects, index)
-    catalog = DocumentCatalog(store, objects)
-    await recover(store, objects)
+    uploader = Uploader(stores.documents, stores.deletions, stores.locks, objects, max_bytes=settings.max_upload_bytes)
+    catalog = DocumentCatalog(stores.documents, stores.requests, stores.chunks, objects)
+    deleter = Deleter(stores.deletions, stores.locks, objects, index)
+    watcher = Watcher(stores.events, feed, catalog)
+    await recover(stores.documents, stores.deletions, stores.requests, stores.locks, objects)
     dispatcher = JobDispatcher(index=indexer.run, delete=deleter.run)
     return App(
         name="docs",
         registrations=[
             Registration(
                 docs_pb2_grpc.add_DocsServiceServicer_to_server,
-                DocsServicer(
-                    Uploader(store, objects, max_bytes=settings.max_upload_bytes),
-                    catalog,
-                    deleter,
-                    Watcher(store, feed, catalog),
-                ),
+                DocsServicer(uploader, catalog, deleter, watcher),
                 "tiku.docs.v1.DocsService",
             )
         ],
-        ready=store.ping,
-        background=[feed.run, partial(queue.work, dispatcher.run), partial(keep_jobs_queued, store)],
+        ready=stores.ping,
+        background=[feed.run, partial(queue.work, dispatcher.run), partial(keep_jobs_queued, stores.requests)],
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from services.docs.adapters.queue.fake import FakeJobQueue
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue, PgQueuerSettings
-from services.docs.adapters.stores.postgres import MIGRATIONS, SCHEMA
+from services.docs.adapters.stores.postgres.rows import MIGRATIONS, SCHEMA
 from services.docs.ports import JobHandler, JobQueue, RetryLater
 from services.docs.values.document import Job, JobKind
 from services.kit import ids

@@ -10,7 +10,7 @@ import pytest
 
 from services.docs.adapters.objects.fake import FakeObjectStore
 from services.docs.adapters.queue.fake import FakeJobQueue
-from services.docs.adapters.stores.fake import FakeDocumentStore
+from services.docs.adapters.stores.fake import FakeStores
 from services.docs.domain.catalog.catalog import MOST_TEXT_CHARS, DocumentCatalog
 from services.docs.domain.objects import object_key, text_key
 from services.docs.values.document import Document, DocumentKind, Job, JobKind, StoredChunk
@@ -28,9 +28,9 @@ class House:
     """A catalog of alice's, filled by hand."""
 
     def __init__(self) -> None:
-        self.store = FakeDocumentStore(FakeJobQueue())
+        self.stores = FakeStores(FakeJobQueue())
         self.objects = FakeObjectStore()
-        self.catalog = DocumentCatalog(self.store, self.objects)
+        self.catalog = DocumentCatalog(self.stores.documents, self.stores.requests, self.stores.chunks, self.objects)
 
     async def document(self, minutes: int = 0, *, parsed: bool = False) -> Document:
         moment = START + timedelta(minutes=minutes)
@@ -45,15 +45,15 @@ class House:
             create_time=moment,
             update_time=moment,
         )
-        await self.store.add(row)
+        await self.stores.documents.add(row)
         await self.objects.put(object_key(row.sha256), _once(FILE))
-        stored = await self.store.confirm(row.document_id, parse=parsed)
+        stored = await self.stores.documents.confirm(row.document_id, parse=parsed)
         if parsed:
             job = Job(JobKind.INDEX, row.document_id, "alice", 1)
-            await self.store.begin_job(job)
+            await self.stores.jobs.begin(job)
             chunks = [StoredChunk(ids.new_id(), n, TEXT[n : n + 3], 0, n, n + 3, ()) for n in range(250)]
             file = ParsedFile(0, len(TEXT), "zh", "", 250, Path("text"), Path("chunks"))
-            await self.store.save_parsed(job, file, _parts(chunks), [])
+            await self.stores.jobs.save_parsed(job, file, _parts(chunks), [])
             await self.objects.put(text_key(row.document_id), _once(TEXT.encode("utf-32-le")))
         return stored
 

@@ -13,7 +13,7 @@ from services.docs.adapters.clients.fake import FakeChunkIndex, FakeEmbedder
 from services.docs.adapters.objects.fake import FakeObjectStore
 from services.docs.adapters.parsers.fake import FakeDocumentParser
 from services.docs.adapters.queue.fake import FakeJobQueue
-from services.docs.adapters.stores.fake import FakeDocumentStore
+from services.docs.adapters.stores.fake import FakeStores
 from services.docs.domain.indexing.dispatcher import JobDispatcher
 from services.docs.domain.indexing.indexer import DocumentIndexer, IndexingSettings
 from services.docs.domain.objects import text_key
@@ -97,11 +97,24 @@ class House:
 
     def __init__(self, settings: IndexingSettings = SETTINGS) -> None:
         self.queue = FakeJobQueue()
-        self.store = FakeDocumentStore(self.queue)
+        self.stores = FakeStores(self.queue)
         self.objects = FakeObjectStore()
         self.parser, self.embedder, self.index = Parser(), Embedder(), Index()
-        self.indexer = DocumentIndexer(
-            self.store, self.store, self.objects, self.parser, self.embedder, self.index, settings
+        self.settings = settings
+        self.indexer = self.indexer_with(self.embedder)
+
+    def indexer_with(self, embedder: FakeEmbedder) -> DocumentIndexer:
+        stores = self.stores
+        return DocumentIndexer(
+            stores.jobs,
+            stores.chunks,
+            stores.feed,
+            stores.locks,
+            self.objects,
+            self.parser,
+            embedder,
+            self.index,
+            self.settings,
         )
 
     async def upload(self, lines: int = 10) -> Job:
@@ -110,17 +123,19 @@ class House:
         async def chunks() -> AsyncIterator[bytes]:
             yield text.encode()
 
-        uploader = Uploader(self.store, self.objects, max_bytes=10**6)
+        uploader = Uploader(
+            self.stores.documents, self.stores.deletions, self.stores.locks, self.objects, max_bytes=10**6
+        )
         stored = await uploader.upload("alice", "a.txt", DocumentKind.MATERIAL, chunks(), parse=True)
         return Job(JobKind.INDEX, stored.document_id, "alice", 1)
 
     async def document(self, job: Job) -> Document:
-        document = await self.store.get(job.document_id, "alice")
+        document = await self.stores.documents.get(job.document_id, "alice")
         assert document is not None
         return document
 
     async def told(self, job: Job) -> list[object]:
-        return [event.payload for event in await self.store.events(job.document_id, 0, 1000)]
+        return [event.payload for event in await self.stores.events.list(job.document_id, 0, 1000)]
 
 
 @pytest.fixture
@@ -155,7 +170,7 @@ async def test_chunks_are_slices_of_the_stored_text_and_ids_are_always_the_same(
     await house.indexer.run(job)
     stored = b"".join([part async for part in house.objects.read(text_key(job.document_id))])
     text = stored.decode("utf-32-le")
-    chunks = await house.store.chunks(job.document_id, 0, 10)
+    chunks = await house.stores.chunks.list(job.document_id, 0, 10)
     assert [text[chunk.start : chunk.end] for chunk in chunks] == [chunk.text for chunk in chunks]
     assert all("🙂" in chunk.text for chunk in chunks)
     assert [chunk.chunk_id for chunk in chunks] == house.index.sent
@@ -245,7 +260,7 @@ async def test_an_error_of_our_own_is_not_shown_to_the_client(house: House) -> N
 async def test_a_file_that_kills_its_worker_every_time_is_given_up(house: House) -> None:
     job = await house.upload(4)
     for _ in range(3):
-        assert await house.store.begin_job(job)
+        assert await house.stores.jobs.begin(job)
     await house.indexer.run(job)
     failure = (await house.document(job)).failure
     assert failure is not None
@@ -255,7 +270,7 @@ async def test_a_file_that_kills_its_worker_every_time_is_given_up(house: House)
 
 async def test_two_workers_do_not_work_on_one_document(house: House) -> None:
     job = await house.upload(4)
-    async with house.store.lock(f"document:{job.document_id}"):
+    async with house.stores.locks.lock(f"document:{job.document_id}"):
         with pytest.raises(RetryLater):
             await house.indexer.run(job)
     assert (await house.document(job)).state is DocumentState.QUEUED
@@ -272,13 +287,13 @@ async def test_a_deletion_waits_for_what_was_sent_off_and_nothing_follows_it(hou
     house.index.hold.clear()
     running = asyncio.ensure_future(house.indexer.run(job))
     await house.index.entered.wait()
-    await house.store.mark_for_deletion(job.document_id, "alice")
+    await house.stores.deletions.mark(job.document_id, "alice")
     await asyncio.sleep(0.01)
     assert not running.done(), "the call that was sent off is waited for"
     house.index.hold.set()
     await asyncio.wait_for(running, 1)
     assert len(house.index.sent) == 3
-    async with house.store.lock(f"document:{job.document_id}", wait=False) as free:
+    async with house.stores.locks.lock(f"document:{job.document_id}", wait=False) as free:
         assert free
 
 
@@ -288,7 +303,7 @@ async def test_another_embedding_model_starts_over(house: House) -> None:
     with pytest.raises(RetryLater):
         await house.indexer.run(job)
     other = FakeEmbedder(model="another")
-    house.indexer = DocumentIndexer(house.store, house.store, house.objects, house.parser, other, house.index, SETTINGS)
+    house.indexer = house.indexer_with(other)
     with pytest.raises(RetryLater):
         await house.indexer.run(job)
     await house.indexer.run(job)

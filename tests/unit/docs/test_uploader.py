@@ -10,7 +10,7 @@ import pytest
 
 from services.docs.adapters.objects.fake import FakeObjectStore
 from services.docs.adapters.queue.fake import FakeJobQueue
-from services.docs.adapters.stores.fake import FakeDocumentStore
+from services.docs.adapters.stores.fake import FakeStores
 from services.docs.domain.upload.naming import checked_name
 from services.docs.domain.upload.uploader import Uploader
 from services.docs.values.document import Document, DocumentKind, DocumentState
@@ -24,8 +24,10 @@ class House:
 
     def __init__(self) -> None:
         self.objects = FakeObjectStore()
-        self.store = FakeDocumentStore(FakeJobQueue(), deletion_delay=0.0)
-        self.uploader = Uploader(self.store, self.objects, max_bytes=LIMIT)
+        self.stores = FakeStores(FakeJobQueue(), deletion_delay_seconds=0.0)
+        self.uploader = Uploader(
+            self.stores.documents, self.stores.deletions, self.stores.locks, self.objects, max_bytes=LIMIT
+        )
 
     async def upload(
         self, data: bytes, name: str = "notes.md", kind: DocumentKind = DocumentKind.MATERIAL, part: int = 1000
@@ -36,8 +38,8 @@ class House:
         return [key for prefix in ("uploads", "objects") async for key in _keys(self.objects, prefix)]
 
     async def is_empty(self) -> bool:
-        rows = await self.store.list("alice", None, None, 10)
-        return not rows and not await self.store.unconfirmed() and not await self.keys()
+        rows = await self.stores.documents.list("alice", None, None, 10)
+        return not rows and not await self.stores.documents.unconfirmed() and not await self.keys()
 
 
 @pytest.fixture
@@ -163,8 +165,8 @@ async def test_a_fault_after_the_bytes_arrived_marks_the_row(house: House, monke
     with pytest.raises(Unavailable):
         await house.upload(b"words", "a.txt")
     assert await house.keys() == []
-    assert list(await house.store.unconfirmed()) == []
-    assert list(await house.store.list("alice", None, None, 10)) == []
+    assert list(await house.stores.documents.unconfirmed()) == []
+    assert list(await house.stores.documents.list("alice", None, None, 10)) == []
 
 
 async def test_equal_content_is_stored_once(house: House) -> None:

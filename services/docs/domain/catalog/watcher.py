@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from services.docs.domain.catalog.catalog import DocumentCatalog, unknown_document
-from services.docs.ports import ChangeFeed, DocumentStore
+from services.docs.ports import ChangeFeed, EventLog
 from services.docs.values.document import Document, DocumentEvent, Failure, IndexingCompleted
 
 _EVENTS_A_PAGE = 200
@@ -14,8 +14,8 @@ _EVENTS_A_PAGE = 200
 class Watcher:
     """Streams the events of a document, the stored ones first and then each new one."""
 
-    def __init__(self, store: DocumentStore, feed: ChangeFeed, catalog: DocumentCatalog) -> None:
-        self._store = store
+    def __init__(self, events: EventLog, feed: ChangeFeed, catalog: DocumentCatalog) -> None:
+        self._events = events
         self._feed = feed
         self._catalog = catalog
 
@@ -34,16 +34,16 @@ class Watcher:
         with self._feed.subscribe(document_id) as changes:
             while True:
                 changes.changed.clear()
-                last = await self._store.last_event(document_id)
+                last = await self._events.last_number(document_id)
                 if last is None:
                     raise unknown_document(document_id)
-                while events := await self._store.events(document_id, after, _EVENTS_A_PAGE):
+                while events := await self._events.list(document_id, after, _EVENTS_A_PAGE):
                     for event in events:
                         after = event.number
                         if isinstance(event.payload, IndexingCompleted | Failure):
                             document = await self._catalog.get(document_id, owner)
                         yield event, document
-                    if _is_end(events[-1]) and await self._store.last_event(document_id) == after:
+                    if _is_end(events[-1]) and await self._events.last_number(document_id) == after:
                         return
                 if last and after >= last and await self._ended(document_id, last):
                     return
@@ -51,7 +51,7 @@ class Watcher:
 
     async def _ended(self, document_id: str, last: int) -> bool:
         """Return whether the latest event, number `last`, ended a job."""
-        events = await self._store.events(document_id, last - 1, 1)
+        events = await self._events.list(document_id, last - 1, 1)
         return bool(events) and _is_end(events[0])
 
 

@@ -16,7 +16,17 @@ from services.docs.domain.indexing.lookahead import lookahead
 from services.docs.domain.indexing.parsed_files import chunk_parts, text_parts
 from services.docs.domain.indexing.throttle import ProgressThrottle
 from services.docs.domain.objects import object_key, text_key
-from services.docs.ports import ChangeFeed, ChunkIndex, DocumentParser, DocumentStore, Embedder, ObjectStore, RetryLater
+from services.docs.ports import (
+    ChangeFeed,
+    ChunkIndex,
+    ChunkStore,
+    DocumentParser,
+    Embedder,
+    IndexingJobs,
+    Locks,
+    ObjectStore,
+    RetryLater,
+)
 from services.docs.values.document import (
     Document,
     Failure,
@@ -67,15 +77,19 @@ class DocumentIndexer:
 
     def __init__(
         self,
-        store: DocumentStore,
+        jobs: IndexingJobs,
+        chunks: ChunkStore,
         feed: ChangeFeed,
+        locks: Locks,
         objects: ObjectStore,
         parser: DocumentParser,
         embedder: Embedder,
         index: ChunkIndex,
         settings: IndexingSettings,
     ) -> None:
-        self._store = store
+        self._jobs = jobs
+        self._chunks = chunks
+        self._locks = locks
         self._feed = feed
         self._objects = objects
         self._parser = parser
@@ -102,10 +116,10 @@ class DocumentIndexer:
                 await asyncio.wait((work, deletion))
 
     async def _run(self, job: Job) -> None:
-        async with self._store.lock(f"document:{job.document_id}", wait=False) as locked:
+        async with self._locks.lock(f"document:{job.document_id}", wait=False) as locked:
             if not locked:  # Another worker has it, even if the queue takes that worker for dead.
                 raise RetryLater(_BUSY_SECONDS, "another worker has this document")
-            earlier = await self._store.begin_job(job)
+            earlier = await self._jobs.begin(job)
             if earlier is None:
                 return
             try:
@@ -113,7 +127,7 @@ class DocumentIndexer:
             except _NoLongerWantedError:
                 return
             except ParseError as error:
-                await self._store.fail_job(job, Failure(error.reason.value, error.message))
+                await self._jobs.fail(job, Failure(error.reason.value, error.message))
             except TikuError as error:
                 await self._after_error(job, earlier, error)
             except Exception:
@@ -128,20 +142,20 @@ class DocumentIndexer:
             cause = error.reason if error else "an unexpected error"
             raise RetryLater(max(delay, (error and error.retry_after) or 0.0), cause)
         failure = Failure(error.reason, error.message) if error else _UNEXPECTED_ERROR
-        await self._store.fail_job(job, failure)
+        await self._jobs.fail(job, failure)
 
     async def _index_document(self, job: Job, earlier: IndexingProgress) -> None:
         if earlier.attempts > self._settings.attempts:
             # The worker died each time without an error: the cause is the file, or the memory that it needs.
             failure = Failure("JOB_ABANDONED", "Working on the document ended the worker each time it was tried.")
-            await self._store.fail_job(job, failure)
+            await self._jobs.fail(job, failure)
             return
         throttle = ProgressThrottle(self._settings.event_interval)
         total = earlier.chunk_total
         if total is None:
             total = await self._parse(job, earlier.document, throttle)
         await self._index_chunks(job, earlier, total, throttle)
-        _check_wanted(await self._store.finish_job(job))
+        _check_wanted(await self._jobs.finish(job))
 
     async def _parse(self, job: Job, document: Document, throttle: ProgressThrottle) -> int:
         """Parse the file, store its text and chunks, and return the number of chunks."""
@@ -157,7 +171,7 @@ class DocumentIndexer:
                 StageProgress(IndexingStage.CHUNKING, chunks, chunks),
             ]
             async with aclosing(chunk_parts(parsed, document.document_id)) as parts:
-                _check_wanted(await self._store.save_parsed(job, parsed, parts, events))
+                _check_wanted(await self._jobs.save_parsed(job, parsed, parts, events))
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
         return chunks
@@ -194,16 +208,16 @@ class DocumentIndexer:
         event: StageProgress | None,
     ) -> None:
         await self._index.index(document, chunks, embeddings)
-        _check_wanted(await self._store.advance(job, chunks[-1].ordinal + 1, embeddings.model, event))
+        _check_wanted(await self._jobs.advance(job, chunks[-1].ordinal + 1, embeddings.model, event))
 
     async def _start_over(self, job: Job, document: Document, model: str) -> None:
         """Delete the vectors of the earlier model, because vectors of two models cannot be compared, and raise."""
         await _run_to_end(self._index.delete(document.document_id))
-        _check_wanted(await self._store.advance(job, 0, model, None))
+        _check_wanted(await self._jobs.advance(job, 0, model, None))
         raise Unavailable("The embedding model changed on the way.", reason="EMBEDDING_MODEL_CHANGED")
 
     async def _batches(self, document_id: str, first: int) -> AsyncIterator[Sequence[StoredChunk]]:
-        while chunks := await self._store.chunks(document_id, first, self._settings.batch):
+        while chunks := await self._chunks.list(document_id, first, self._settings.batch):
             yield chunks
             first = chunks[-1].ordinal + 1
 
@@ -218,7 +232,7 @@ class DocumentIndexer:
 
     async def _report(self, job: Job, throttle: ProgressThrottle, progress: StageProgress) -> None:
         if throttle.admit(progress):
-            _check_wanted(await self._store.add_event(job, progress))
+            _check_wanted(await self._jobs.report(job, progress))
 
 
 def _check_wanted(wanted: bool) -> None:

@@ -1,4 +1,4 @@
-"""ChangeFeed about documents through LISTEN and NOTIFY: one connection a process, fanned out to whoever waits."""
+"""Changes of documents through LISTEN and NOTIFY: one connection a process serves all who wait."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from services.docs.adapters.stores.postgres import CHANNEL, DELETING
+from services.docs.adapters.stores.postgres.rows import CHANNEL, DELETING
 
 _RECONNECT_SECONDS = 1.0
-_CONNECT_TIMEOUT = 5.0
-# A half-open connection says nothing for ever; readers look for themselves this often.
+_CONNECT_SECONDS = 5.0
+# A half-open connection never reports anything, so readers are woken this often to look for themselves.
 _WAKE_SECONDS = 5.0
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class _Changes:
 
 
 class PostgresChangeFeed:
-    """Subscriptions to the notifications of `PostgresDocumentStore`. `run` must run for them to be fed."""
+    """Listens to the notifications of this package's stores while `run` runs."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
@@ -35,18 +35,19 @@ class PostgresChangeFeed:
 
     @contextmanager
     def subscribe(self, document_id: str) -> Iterator[_Changes]:
-        subscription = _Changes()
+        """Signal the notifications about one document."""
+        changes = _Changes()
         peers = self._subscriptions.setdefault(document_id, set())
-        peers.add(subscription)
+        peers.add(changes)
         try:
-            yield subscription
+            yield changes
         finally:
-            peers.discard(subscription)
+            peers.discard(changes)
             if not peers and self._subscriptions.get(document_id) is peers:
                 del self._subscriptions[document_id]
 
     async def run(self) -> None:
-        """Listens until cancelled, through lost connections."""
+        """Listen until cancelled; a lost connection is opened again."""
         while True:
             try:
                 await self._listen()
@@ -60,29 +61,29 @@ class PostgresChangeFeed:
     async def _listen(self) -> None:
         lost = asyncio.Event()
         connection = await asyncpg.connect(
-            self._dsn, timeout=_CONNECT_TIMEOUT, server_settings={"application_name": "tiku-docs-news"}
+            self._dsn, timeout=_CONNECT_SECONDS, server_settings={"application_name": "tiku-docs-feed"}
         )
         try:
             connection.add_termination_listener(lambda _: lost.set())
-            await connection.add_listener(CHANNEL, self._hear)
+            await connection.add_listener(CHANNEL, self._on_notification)
             while not lost.is_set():
                 self._wake_all()
                 try:
                     async with asyncio.timeout(_WAKE_SECONDS):
                         await lost.wait()
                 except TimeoutError:
-                    await connection.execute("SELECT 1", timeout=_CONNECT_TIMEOUT)
+                    await connection.execute("SELECT 1", timeout=_CONNECT_SECONDS)
         finally:
             connection.terminate()
 
-    def _hear(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+    def _on_notification(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         document_id, _, word = str(payload).partition(" ")
-        for subscription in self._subscriptions.get(document_id, ()):
-            subscription.changed.set()
+        for changes in self._subscriptions.get(document_id, ()):
+            changes.changed.set()
             if word == DELETING:
-                subscription.deleting.set()
+                changes.deleting.set()
 
     def _wake_all(self) -> None:
         for subscriptions in self._subscriptions.values():
-            for subscription in subscriptions:
-                subscription.changed.set()
+            for changes in subscriptions:
+                changes.changed.set()
