@@ -7,7 +7,7 @@ from functools import partial
 
 from services.docs.adapters.clients.llm import EMBED, LlmEmbedder
 from services.docs.adapters.clients.retrieval import RETRIED, RetrievalIndex
-from services.docs.adapters.objects.obstore import ObstoreObjects
+from services.docs.adapters.objects.obstore import FolderObjectStore, S3ObjectStore
 from services.docs.adapters.parsers.pool import PooledParser
 from services.docs.adapters.parsers.worker import prepare_worker
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue, PgQueuerSettings
@@ -21,6 +21,7 @@ from services.docs.domain.catalog.watcher import Watcher
 from services.docs.domain.indexing.dispatcher import JobDispatcher
 from services.docs.domain.indexing.indexer import DocumentIndexer, IndexingSettings
 from services.docs.domain.upload.uploader import Uploader
+from services.docs.ports import ObjectStore
 from services.docs.servicer import DocsServicer
 from services.docs.settings import DocsSettings
 from services.docs.values.parsed_document import ChunkSettings, ParseLimits
@@ -48,7 +49,7 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
         )
     )
     feed = PostgresChangeFeed(dsn)
-    objects = await stack.enter_async_context(_objects(settings))
+    objects = await stack.enter_async_context(_open_objects(settings))
     llm = await stack.enter_async_context(open_channel(settings.llm_target, retry=EMBED))
     retrieval = await stack.enter_async_context(open_channel(settings.retrieval_target, retry=RETRIED))
     index = RetrievalIndex(retrieval)
@@ -96,11 +97,11 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
     )
 
 
-def _objects(settings: DocsSettings) -> AbstractAsyncContextManager[ObstoreObjects]:
+def _open_objects(settings: DocsSettings) -> AbstractAsyncContextManager[ObjectStore]:
     if not settings.s3_bucket:
-        return ObstoreObjects.folder(settings.objects_path)
+        return FolderObjectStore.open(settings.objects_path)
     key, secret = settings.s3_access_key_id, settings.s3_secret_access_key
-    return ObstoreObjects.bucket(
+    return S3ObjectStore.open(
         settings.s3_bucket,
         endpoint=settings.s3_endpoint or None,
         region=settings.s3_region,
