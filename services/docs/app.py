@@ -38,14 +38,14 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
     if settings.migrate:
         await migrate(dsn, SCHEMA, MIGRATIONS, patience=PATIENCE)
     queue = PgQueuerJobQueue(
-        dsn, PgQueuerSettings(workers=settings.index_jobs, heartbeat=settings.job_heartbeat_seconds)
+        dsn, PgQueuerSettings(workers=settings.docs_index_jobs, heartbeat=settings.docs_job_heartbeat_seconds)
     )
     stores = await stack.enter_async_context(
         PostgresStores.open(
             dsn,
             queue,
-            connections=settings.postgres_connections,
-            deletion_delay_seconds=settings.deletion_delay_seconds,
+            connections=settings.docs_postgres_connections,
+            deletion_delay_seconds=settings.docs_deletion_delay_seconds,
         )
     )
     feed = PostgresChangeFeed(dsn)
@@ -55,12 +55,12 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
     index = RetrievalIndex(retrieval)
     # The parser's own limit for memory is what its process may add, so both are one number.
     limits = ParseLimits(
-        seconds=settings.parse_seconds,
-        memory_bytes=settings.parse_memory_bytes,
-        file_bytes=settings.max_upload_bytes,
+        seconds=settings.docs_parse_seconds,
+        memory_bytes=settings.docs_parse_memory_bytes,
+        file_bytes=settings.docs_max_upload_bytes,
     )
     pool = await stack.enter_async_context(
-        WorkerPool(settings.parse_workers, partial(prepare_worker, limits.memory_bytes))
+        WorkerPool(settings.docs_parse_workers, partial(prepare_worker, limits.memory_bytes))
     )
     indexer = DocumentIndexer(
         stores.jobs,
@@ -69,15 +69,17 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
         stores.locks,
         objects,
         PooledParser(pool, limits, ChunkSettings()),
-        LlmEmbedder(llm, model=settings.embedding_model),
+        LlmEmbedder(llm, model=settings.docs_embedding_model),
         index,
         IndexingSettings(
-            batch=settings.index_batch,
-            attempts=settings.index_attempts,
-            first_delay=settings.index_retry_seconds,
+            batch=settings.docs_index_batch,
+            attempts=settings.docs_index_attempts,
+            first_delay=settings.docs_index_retry_seconds,
         ),
     )
-    uploader = Uploader(stores.documents, stores.deletions, stores.locks, objects, max_bytes=settings.max_upload_bytes)
+    uploader = Uploader(
+        stores.documents, stores.deletions, stores.locks, objects, max_bytes=settings.docs_max_upload_bytes
+    )
     catalog = DocumentCatalog(stores.documents, stores.requests, stores.chunks, objects)
     deleter = Deleter(stores.deletions, stores.locks, objects, index)
     watcher = Watcher(stores.events, feed, catalog)
@@ -99,7 +101,7 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
 
 def _open_objects(settings: DocsSettings) -> AbstractAsyncContextManager[ObjectStore]:
     if not settings.s3_bucket:
-        return FolderObjectStore.open(settings.objects_path)
+        return FolderObjectStore.open(settings.docs_objects_path)
     key, secret = settings.s3_access_key_id, settings.s3_secret_access_key
     return S3ObjectStore.open(
         settings.s3_bucket,

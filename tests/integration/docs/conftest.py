@@ -114,13 +114,13 @@ def settings(postgres_database: str, neighbors: Neighbors, tmp_path: Path) -> Do
     return DocsSettings(
         listen="127.0.0.1:0",
         postgres_dsn=postgres_database,
-        objects_path=tmp_path / "objects",
+        docs_objects_path=tmp_path / "objects",
         llm_target=neighbors.address,
         retrieval_target=neighbors.address,
-        index_retry_seconds=0.05,
-        index_batch=4,
-        job_heartbeat_seconds=1.0,
-        deletion_delay_seconds=1.0,
+        docs_index_retry_seconds=0.05,
+        docs_index_batch=4,
+        docs_job_heartbeat_seconds=1.0,
+        docs_deletion_delay_seconds=1.0,
         drain_seconds=2.0,
     )
 
@@ -222,7 +222,7 @@ async def stored_files(settings: DocsSettings) -> list[str]:
     """Every file below the service's folder, half-written ones included."""
 
     def found() -> list[str]:
-        root = settings.objects_path
+        root = settings.docs_objects_path
         return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
     return await asyncio.to_thread(found)

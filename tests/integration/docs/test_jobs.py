@@ -55,7 +55,7 @@ async def test_a_passing_fault_is_waited_out(client: Client, neighbors: Neighbor
 async def test_a_fault_that_stays_fails_the_job_and_parsing_again_goes_on_from_there(
     settings: DocsSettings, neighbors: Neighbors
 ) -> None:
-    async with serving(settings.model_copy(update={"index_attempts": 2})) as client_of:
+    async with serving(settings.model_copy(update={"docs_index_attempts": 2})) as client_of:
         client = client_of("dev")
         neighbors.llm.faults = 10_000
         stored = await client.upload("notes.md", study_text(6), parse=True)

@@ -62,13 +62,13 @@ async def started(settings: DocsSettings) -> AsyncIterator[Service]:
         "PYTHONPATH": f"{ROOT}:{ROOT / 'protos' / 'gen'}",
         "TIKU_LISTEN": "127.0.0.1:0",
         "TIKU_POSTGRES_DSN": settings.postgres_dsn.get_secret_value(),
-        "TIKU_OBJECTS_PATH": str(settings.objects_path),
+        "TIKU_DOCS_OBJECTS_PATH": str(settings.docs_objects_path),
         "TIKU_LLM_TARGET": settings.llm_target,
         "TIKU_RETRIEVAL_TARGET": settings.retrieval_target,
-        "TIKU_INDEX_BATCH": "4",
-        "TIKU_INDEX_RETRY_SECONDS": "0.05",
-        "TIKU_JOB_HEARTBEAT_SECONDS": "1",
-        "TIKU_DELETION_DELAY_SECONDS": str(settings.deletion_delay_seconds),
+        "TIKU_DOCS_INDEX_BATCH": "4",
+        "TIKU_DOCS_INDEX_RETRY_SECONDS": "0.05",
+        "TIKU_DOCS_JOB_HEARTBEAT_SECONDS": "1",
+        "TIKU_DOCS_DELETION_DELAY_SECONDS": str(settings.docs_deletion_delay_seconds),
         "TIKU_BLOCKBUSTER": "true",
     }
     process = await asyncio.create_subprocess_exec(
