@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import asyncpg
 import pytest
 
 from services.docs.adapters.queue.fake import FakeJobQueue
@@ -18,10 +19,10 @@ from services.kit.migrations import migrate
 from tests.waiting import eventually
 
 
-@pytest.fixture(params=["memory", "pgqueuer"])
+@pytest.fixture(params=["fake", "pgqueuer"])
 def dsn(request: pytest.FixtureRequest) -> str:
     """The database to use; empty for the queue in memory."""
-    return "" if request.param == "memory" else str(request.getfixturevalue("postgres_database"))
+    return "" if request.param == "fake" else str(request.getfixturevalue("postgres_database"))
 
 
 @pytest.fixture
@@ -178,3 +179,22 @@ async def test_a_long_job_is_not_given_to_another(queue: JobQueue) -> None:
     async with working(queue, handler), working(queue, handler):
         await asyncio.wait_for(ended.wait(), 15)
     assert calls == 1
+
+
+async def test_a_job_exists_only_if_its_transaction_commits(postgres_database: str) -> None:
+    await migrate(postgres_database, SCHEMA, MIGRATIONS)
+    queue, seen = PgQueuerJobQueue(postgres_database), list[Job]()
+    lost, kept = job(), job()
+    connection = await asyncpg.connect(postgres_database)
+    try:
+        transaction = connection.transaction()
+        await transaction.start()
+        await queue.enqueue_in(connection, lost)
+        await transaction.rollback()
+        async with connection.transaction():
+            await queue.enqueue_in(connection, kept)
+    finally:
+        await connection.close()
+    async with working(queue, recorder(seen)):
+        await eventually(lambda: kept in seen)
+    assert seen == [kept]
