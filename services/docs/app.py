@@ -53,7 +53,7 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
     llm = await stack.enter_async_context(open_channel(settings.llm_target, retry=EMBED))
     retrieval = await stack.enter_async_context(open_channel(settings.retrieval_target, retry=RETRIED))
     index = RetrievalIndex(retrieval)
-    # The parser's own limit for memory is what its process may add, so both are one number.
+    # The parser's own memory limit and that of its process are one number.
     limits = ParseLimits(
         seconds=settings.docs_parse_seconds,
         memory_bytes=settings.docs_parse_memory_bytes,

@@ -125,7 +125,7 @@ class IndexingJobs(Protocol):
         """Begin a queued job, or resume it after a worker was lost."""
 
     async def report(self, job: Job, progress: StageProgress) -> bool:
-        """Number and store an event of the job."""
+        """Store an event of the job under the next number."""
 
     async def save_parsed(
         self,
@@ -164,7 +164,7 @@ class EventLog(Protocol):
 
 
 class DeletionStore(Protocol):
-    """Documents on their way out."""
+    """Documents that are being deleted."""
 
     async def mark(self, document_id: str, owner: str) -> Document | None:
         """Hide a visible row for good, end its job's writes, and queue the job that removes it after a delay.

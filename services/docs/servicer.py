@@ -32,7 +32,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
-    """`tiku.docs.v1.DocsService`; whose documents are meant follows from the request's user."""
+    """`tiku.docs.v1.DocsService`, on the documents of the request's user."""
 
     def __init__(self, uploader: Uploader, catalog: DocumentCatalog, deleter: Deleter, watcher: Watcher) -> None:
         self._uploader = uploader
@@ -43,6 +43,7 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
     async def UploadDocument(
         self, request_iterator: AsyncIterator[docs_pb2.UploadDocumentRequest], context: Context
     ) -> docs_pb2.UploadDocumentResponse:
+        """Store a file whose description and bytes arrive as a stream."""
         requests = aiter(request_iterator)
         description = await _description(requests)
         document = await self._uploader.upload(
@@ -55,12 +56,14 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
         return docs_pb2.UploadDocumentResponse(document=_document(document))
 
     async def GetDocument(self, request: docs_pb2.GetDocumentRequest, context: Context) -> docs_pb2.GetDocumentResponse:
+        """Return a document."""
         document = await self._catalog.get(request.document_id, _user())
         return docs_pb2.GetDocumentResponse(document=_document(document))
 
     async def ListDocuments(
         self, request: docs_pb2.ListDocumentsRequest, context: Context
     ) -> docs_pb2.ListDocumentsResponse:
+        """Return a page of documents, newest first."""
         page = await self._catalog.list(
             _user(), kind=_kind(request.kind), page_size=request.page_size, page_token=request.page_token
         )
@@ -71,12 +74,14 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
     async def DeleteDocument(
         self, request: docs_pb2.DeleteDocumentRequest, context: Context
     ) -> docs_pb2.DeleteDocumentResponse:
+        """Delete a document."""
         await self._deleter.delete(request.document_id, _user())
         return docs_pb2.DeleteDocumentResponse()
 
     async def DownloadDocument(
         self, request: docs_pb2.DownloadDocumentRequest, context: Context
     ) -> AsyncIterator[docs_pb2.DownloadDocumentResponse]:
+        """Yield the description of a range of a file, then its bytes."""
         download = await self._catalog.download(
             request.document_id, _user(), request.offset_bytes, request.length_bytes
         )
@@ -98,6 +103,7 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
     async def GetDocumentText(
         self, request: docs_pb2.GetDocumentTextRequest, context: Context
     ) -> docs_pb2.GetDocumentTextResponse:
+        """Return a slice of a normalized text."""
         found = await self._catalog.text(request.document_id, _user(), request.start, request.end)
         return docs_pb2.GetDocumentTextResponse(
             text=found.text, start=found.start, end=found.end, text_length=found.text_length
@@ -106,17 +112,20 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
     async def ParseDocument(
         self, request: docs_pb2.ParseDocumentRequest, context: Context
     ) -> docs_pb2.ParseDocumentResponse:
+        """Queue a document's index job."""
         document = await self._catalog.parse(request.document_id, _user())
         return docs_pb2.ParseDocumentResponse(document=_document(document))
 
     async def WatchDocument(
         self, request: docs_pb2.WatchDocumentRequest, context: Context
     ) -> AsyncIterator[docs_pb2.WatchDocumentResponse]:
+        """Yield the events of a document's job until it ends."""
         async with aclosing(self._watcher.watch(request.document_id, _user(), request.after)) as events:
             async for event, document in events:
                 yield _event(event, document)
 
     async def ListChunks(self, request: docs_pb2.ListChunksRequest, context: Context) -> docs_pb2.ListChunksResponse:
+        """Return a page of chunks in reading order."""
         page = await self._catalog.chunks(
             request.document_id, _user(), page_size=request.page_size, page_token=request.page_token
         )

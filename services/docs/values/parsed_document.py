@@ -45,7 +45,7 @@ class Block:
 class ParsedDocument:
     """A document's normalized text with its structure.
 
-    `text` is NFC, has `\\n` newlines, no control characters and no trailing spaces (see `normalizing`).
+    `text` is NFC, has line feeds as newlines, no control characters and no trailing spaces.
     `blocks` are ordered and disjoint, and together cover everything in `text` that is not white space.
     `page_count` is 0 when the source has no pages. `page_starts[i]` is the offset at which page `i + 1`
     begins; it is empty when the source has no pages, and may repeat where a page holds no text.
@@ -60,11 +60,11 @@ class ParsedDocument:
     page_starts: tuple[int, ...] = ()
 
     def page_at(self, offset: int) -> int:
-        """The 1-based page that holds the character at `offset`, 0 when the source has no pages."""
+        """Return the 1-based page that holds the character at `offset`, 0 when the source has no pages."""
         return bisect_right(self.page_starts, offset)
 
     def page_starts_within(self, start: int, end: int) -> tuple[int, ...]:
-        """Where the pages after that of `start` begin before `end`, in order; the first is the next page's."""
+        """Return where the pages after that of `start` begin before `end`, in order."""
         return self.page_starts[bisect_right(self.page_starts, start) : bisect_left(self.page_starts, end)]
 
 

@@ -19,16 +19,17 @@ from services.kit.errors import NotFound, Unavailable
 
 _MIB = 1024 * 1024
 _READ_BYTES = _MIB
-# S3 takes parts of 5 MiB and more. A folder takes any size, and small parts need less memory.
 _S3_PART_BYTES = 5 * _MIB
+"""The smallest part that S3 takes."""
 _FOLDER_PART_BYTES = _MIB
-# What the library adds to the name of a file while it is being written.
+"""A folder takes parts of any size, and small ones need less memory."""
 _UNFINISHED = re.compile(r"#\d+$")
+"""What the library adds to the name of a file while it is being written."""
 _LAST_USE_SECONDS = 0.1
-# The library's own limit is three minutes, which is too long for a caller.
 _CONNECT_SECONDS = 3
 _RETRIES = 3
 _RETRY_SECONDS = 15
+"""The library's own limit is three minutes, which is too long for a caller."""
 
 logger = logging.getLogger(__name__)
 

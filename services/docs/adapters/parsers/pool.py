@@ -11,10 +11,10 @@ from services.docs.values.parsed_file import ParsedFile
 from services.kit.errors import DeadlineExceeded, Unavailable
 from services.kit.workers import WorkerPool
 
-# The parser stops by itself at its limit, with a better message; the pool kills the worker only where it cannot.
 _GRACE_SECONDS = 15.0
-# A worker may die because of its machine; a second worker that dies on the same file died because of the file.
+"""The parser stops by itself at its limit, with a better message; the pool kills the worker only where it cannot."""
 _TRIES = 2
+"""A worker may die because of its machine; a second worker that dies on the same file died because of the file."""
 
 
 class PooledParser:

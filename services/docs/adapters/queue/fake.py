@@ -1,4 +1,4 @@
-"""Jobs in memory: the behavior of a durable queue for tests, without its durability."""
+"""Jobs in memory: a queue for tests that behaves like the durable one, and forgets its jobs with the process."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ class FakeJobQueue:
         self._changed = asyncio.Event()
 
     async def enqueue(self, job: Job, delay: float = 0.0) -> None:
+        """Add a job, unless it waits or runs."""
         if job not in self._running:
             self._due.setdefault(job, asyncio.get_running_loop().time() + delay)
             self._changed.set()
 
     async def work(self, handler: JobHandler) -> None:
+        """Run jobs in tasks of this process."""
         async with asyncio.TaskGroup() as group:
             for _ in range(self._workers):
                 group.create_task(self._worker(handler))

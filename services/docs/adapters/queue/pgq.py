@@ -28,11 +28,11 @@ from services.docs.values.document import Job, JobKind
 
 CHANNEL = "docs_jobs"
 
-# No notification announces a retried job, so this bounds how late it may be; a poll costs a few short queries.
 _POLL_SECONDS = 1.0
+"""No notification announces a retried job, so this bounds how late it may be; a poll costs a few short queries."""
 _RESTART_SECONDS = 1.0
-# For the listener, for dequeuing, and for the heartbeats beside them.
 _CONNECTIONS = 4
+"""For the listener, for dequeuing, and for the heartbeats beside them."""
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 

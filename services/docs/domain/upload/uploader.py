@@ -17,8 +17,8 @@ from services.docs.values.parsed_document import ParseError, ParseReason
 from services.kit import ids
 from services.kit.errors import FieldViolation, InvalidArgument, TikuError
 
-# hashlib releases the GIL, so a large part is worth a thread; a small one costs less than the switch.
 _HASH_IN_THREAD_BYTES = 128 * 1024
+"""hashlib releases the GIL, so a large part is worth a thread; a small one costs less than the switch."""
 
 
 class Uploader:

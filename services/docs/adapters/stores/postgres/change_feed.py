@@ -14,8 +14,8 @@ from services.docs.adapters.stores.postgres.rows import CHANNEL, DELETING
 
 _RECONNECT_SECONDS = 1.0
 _CONNECT_SECONDS = 5.0
-# A half-open connection never reports anything, so readers are woken this often to look for themselves.
 _WAKE_SECONDS = 5.0
+"""A half-open connection never reports anything, so readers are woken this often to look for themselves."""
 
 logger = logging.getLogger(__name__)
 

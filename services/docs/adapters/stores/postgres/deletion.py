@@ -1,4 +1,4 @@
-"""Documents on their way out."""
+"""Documents that are being deleted."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ async def _append_event(
     *,
     state: DocumentState = DocumentState.PROCESSING,
 ) -> bool:
-    """Number an event while its statement locks the row, so that numbers have no gap, and notify the readers."""
+    """Store an event under the next number and notify the readers; the locked row keeps numbers without gaps."""
     failure = payload if isinstance(payload, Failure) else None
     appended = await database.fetchrow(
         f"""
