@@ -72,10 +72,9 @@ class ParsedDocument:
 class ParsedChunk:
     """A passage for the index: `text` is exactly `parsed.text[start:end]`.
 
-    `ordinal` counts from 0 in reading order. `page` and `page_end` are the pages of its first and last
-    character (0 without pages). `heading_path` holds the headings above it, outermost first. `kind` is the
-    kind of the block that fills most of it. `page_starts` are the offsets in the document's text at which the
-    pages after `page` begin within the chunk, in order.
+    `ordinal` counts from 0 in reading order. `page` is the page of its first character, 0 without pages.
+    `heading_path` holds the headings above it, outermost first. `page_starts` are the offsets in the document's text
+    at which the pages after `page` begin within the chunk, in order.
     """
 
     ordinal: int
@@ -83,9 +82,7 @@ class ParsedChunk:
     end: int
     text: str
     page: int
-    page_end: int
     heading_path: tuple[str, ...]
-    kind: BlockKind
     page_starts: tuple[int, ...] = ()
 
 

@@ -12,7 +12,6 @@ import pytest
 from services.docs.adapters.parsers.pool import PooledParser
 from services.docs.domain.indexing.parsed_files import chunk_parts, text_parts, write_parsed_file
 from services.docs.values.parsed_document import (
-    BlockKind,
     ChunkSettings,
     ParsedChunk,
     ParsedDocument,
@@ -33,10 +32,7 @@ def parsed() -> ParsedDocument:
 
 
 def chunks(count: int) -> list[ParsedChunk]:
-    return [
-        ParsedChunk(n, n, n + 5, TEXT[n : n + 5], n + 1, n + 3, ("第一章", "a\nb"), BlockKind.PARAGRAPH, (n + 2, n + 4))
-        for n in range(count)
-    ]
+    return [ParsedChunk(n, n, n + 5, TEXT[n : n + 5], n + 1, ("第一章", "a\nb"), (n + 2, n + 4)) for n in range(count)]
 
 
 async def test_text_and_chunks_come_back_as_they_were(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ class FakeDocumentParser:
         start = 0
         for line in text.splitlines(keepends=True):
             end = start + len(line.rstrip("\n"))
-            chunks.append(ParsedChunk(len(chunks), start, end, text[start:end], 1, 1, ("章",), BlockKind.PARAGRAPH))
+            chunks.append(ParsedChunk(len(chunks), start, end, text[start:end], 1, ("章",)))
             start += len(line)
         if not chunks:
             raise ParseError(ParseReason.EMPTY_FILE, "the file is empty")

@@ -119,9 +119,7 @@ def chunk(parsed: ParsedDocument, settings: ChunkSettings | None = None) -> list
                 end=end,
                 text=parsed.text[start:end],
                 page=parsed.page_at(start),
-                page_end=parsed.page_at(end - 1),
                 heading_path=_heading_path(group),
-                kind=_main_kind(group),
                 page_starts=parsed.page_starts_within(start, end),
             )
         )
@@ -289,10 +287,3 @@ def _overlap_start(units: list[_Unit], first: int, last: int, settings: ChunkSet
 def _heading_path(group: list[_Unit]) -> tuple[str, ...]:
     """Return the headings above the chunk's first text, or its own when it holds headings only."""
     return next((unit.path for unit in group if unit.kind is not BlockKind.HEADING), group[-1].path)
-
-
-def _main_kind(group: list[_Unit]) -> BlockKind:
-    weights: Counter[BlockKind] = Counter()
-    for unit in group:
-        weights[unit.kind] += 0 if unit.kind is BlockKind.HEADING else max(1, round(unit.tokens * 100))
-    return max(weights, key=lambda kind: weights[kind])
