@@ -1,20 +1,21 @@
 """The whole of Tiku on one machine: engines, services and gateway as supervised processes.
 
-Everything that can start at once does: an engine nobody waits for, a service as soon as the engines it needs serve.
-The end goes the other way round: the gateway first, then services, engines last.
+Engines and the gateway start at once, a service as soon as the engines that it needs serve. They end in the reverse
+order: the gateway first, then the services, the engines last.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from services import models
 from services.embedded.data_lock import data_lock
@@ -22,6 +23,7 @@ from services.embedded.llama import SLOTS, llama
 from services.embedded.network import LOOPBACK, free_port, free_ports, grpc_probe, http_probe, is_free
 from services.embedded.postgres import postgres
 from services.embedded.process import ProcessFailedError, ProcessSpec, State, SupervisedProcess
+from services.embedded.progress import STALL_SECONDS, reported_wait
 from services.embedded.python import module_command, module_environment
 from services.embedded.qdrant import qdrant
 from services.kit.migrations import migrate
@@ -36,32 +38,43 @@ from services.registry import (
     SERVICES,
     Service,
 )
+from services.stack_readiness import NotReadyError, Readiness
 
 CHAT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 EMBEDDING_MODEL = "multilingual-e5-small"
 
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
-# grpc.health.v1.HealthCheckResponse with status = SERVING, as bytes.
 _SERVING = b"\x08\x01"
-_SERVICE_START_SECONDS = 60.0
-# Longer than a service's drain_seconds, so that a drain is not cut short.
+"""The bytes of a `grpc.health.v1.HealthCheckResponse` whose status is SERVING."""
 _SERVICE_STOP_SECONDS = 15.0
-_READY_SECONDS = 30.0
+"""Longer than a service's `drain_seconds`, so that a drain is not cut short."""
 
 Ports = Literal["default", "free"]
-OnState = Callable[[str, State], None]
 
 
 class StackError(RuntimeError):
-    """The stack cannot start or go on; the message says why and what to do."""
+    """The stack cannot start or go on; the message says why, and what to do."""
+
+
+class Observer(Protocol):
+    """Who is told how a stack comes up and goes down.
+
+    Two steps are told like processes, under the names "migrations" and "ready".
+    """
+
+    def show(self, name: str, state: State) -> None:
+        """Take a change of a process' state."""
+
+    def show_wait(self, name: str, what: str, seconds: float) -> None:
+        """Take what a process is still doing, and for how many seconds already; called about once a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """What to bring up, and where.
+    """What to start, and where.
 
-    ``port`` is the gateway's, 0 for any free one; ``ports`` says whether services listen on their default ports or on
-    free ones. ``chat_model`` is a local model by name, None for none: then cloze questions alone are generated.
+    `port` is that of the gateway, 0 for a free one; `ports` says whether services listen on their default ports or on
+    free ones. `chat_model` is the name of a local model. Without one, only cloze questions are generated.
     """
 
     data: Path
@@ -74,13 +87,13 @@ class StackOptions:
 
 
 def local_chat_model(options: StackOptions) -> str | None:
-    """The chat model that runs on this machine, by name; none where there is no model, or a server has it."""
-    elsewhere = os.environ.get("TIKU_LLM_BASE_URL") or os.environ.get("TIKU_LLM_PROVIDERS")
-    return None if elsewhere else options.chat_model
+    """Return the name of the chat model to run on this machine; None without one, or if a variable names a server."""
+    server = os.environ.get("TIKU_LLM_BASE_URL") or os.environ.get("TIKU_LLM_PROVIDERS")
+    return None if server else options.chat_model
 
 
 def local_embedding_model(options: StackOptions) -> str | None:
-    """The embedding model that runs on this machine, by name; none where a variable says where it is."""
+    """Return the name of the embedding model to run on this machine; None if a variable says where another one is."""
     elsewhere = os.environ.get("TIKU_EMBED_BASE_URL") or os.environ.get("TIKU_EMBED_MODEL_PATH")
     return None if elsewhere else options.embedding_model
 
@@ -93,7 +106,7 @@ class Stack:
     processes: dict[str, SupervisedProcess] = field(default_factory=dict)
 
     async def wait_failed(self) -> ProcessFailedError:
-        """Returns the failure of the first process that was given up; waits while all are well."""
+        """Return the failure of the first process that is given up; wait as long as all run."""
         waits = [asyncio.create_task(process.wait_failed()) for process in self.processes.values()]
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -104,57 +117,58 @@ class Stack:
 
 
 @contextlib.asynccontextmanager
-async def running_stack(options: StackOptions, on_state: OnState = lambda _name, _state: None) -> AsyncIterator[Stack]:
-    """Brings the stack up for the block, and down after it, whatever ends the block.
+async def running_stack(options: StackOptions, observer: Observer) -> AsyncIterator[Stack]:
+    """Bring the stack up for the block, and down after it, whatever ends the block.
 
-    ``on_state`` hears of each process' changes, "migrations" and "ready" among the names.
+    A start may take as long as it makes progress: it fails when a process dies or stands still.
 
     Raises:
-        StackError: it cannot start; what was started is stopped again.
+        StackError: it cannot start; whatever was started is stopped again.
         services.embedded.data_lock.DataFolderInUseError: another stack holds the data folder.
     """
     data = options.data.absolute()
     async with data_lock(data):
-        starting = _Starting(options, data, on_state)
+        launch = _Launch(options, data, observer)
         state_file = data / "run" / "stack.json"
         try:
             try:
-                stack = await starting.run()
+                stack = await launch.run()
             except ProcessFailedError as failure:
                 raise StackError(str(failure)) from None
             except ExceptionGroup as failures:
-                # Not `except*`: before Python 3.11.4, what that raises comes out in a group again.
+                # Not `except*`: before Python 3.11.4 an error that is raised there comes in a group again.
                 failed, others = failures.split(ProcessFailedError)
                 if failed is None or others is not None:
                     raise
                 raise StackError(str(_first(failed))) from None
-            await asyncio.to_thread(starting.write_state, state_file, stack)
-            keeping = asyncio.create_task(starting.keep_state(state_file, stack))
+            await asyncio.to_thread(launch.write_state, state_file, stack)
+            state_keeper = asyncio.create_task(launch.keep_state(state_file, stack))
             try:
                 yield stack
             finally:
-                keeping.cancel()
-                await asyncio.wait([keeping])
+                state_keeper.cancel()
+                await asyncio.wait([state_keeper])
         finally:
             await asyncio.to_thread(state_file.unlink, missing_ok=True)
-            await starting.stop()
+            await launch.stop()
 
 
-class _Starting:
-    """A stack on its way up: what each part needs, what it was told, and which processes there are."""
+class _Launch:
+    """A stack while it starts and runs: its addresses, the environment of its processes, and the processes."""
 
-    def __init__(self, options: StackOptions, data: Path, on_state: OnState) -> None:
+    def __init__(self, options: StackOptions, data: Path, observer: Observer) -> None:
         self._options = options
         self._data = data
-        self._on_state = on_state
+        self._observer = observer
         self._environment = {**module_environment(), "TIKU_DATA_DIR": str(data)}
         self._addresses: dict[str, str] = {}
         self._metrics: dict[str, str] = {}
         self._processes: dict[str, SupervisedProcess] = {}
+        self._states: dict[str, State] = {}
         self._changed = asyncio.Event()
 
     async def run(self) -> Stack:
-        """Starts everything; returns when the gateway says that all services are there."""
+        """Start everything, and return once the gateway reaches all services."""
         options = self._options
         ports = await asyncio.to_thread(self._choose_ports)
         self._addresses = {name: f"{LOOPBACK}:{ports[name]}" for name in SERVICES}
@@ -174,25 +188,25 @@ class _Starting:
             for service in SERVICES.values():
                 group.create_task(self._start_service(service, [ready[need] for need in service.needs]))
             group.create_task(self._start(self._gateway_spec(gateway)))
-        await self._wait_ready(ports[GATEWAY])
-        shown = LOOPBACK if options.host in ("0.0.0.0", "::") else options.host
+        stack = Stack(f"http://{_reachable(options.host)}:{ports[GATEWAY]}", self._processes)
+        await self._wait_ready(stack, ports[GATEWAY])
         self._changed.clear()
-        return Stack(f"http://{shown}:{ports[GATEWAY]}", self._processes)
+        return stack
 
     async def stop(self) -> None:
-        """Stops what runs: the gateway, the services from the outermost in, the engines."""
+        """Stop what runs: the gateway, then the services before those that they call, then the engines."""
         for tier in ((GATEWAY,), ("exercises", "docs"), ("retrieval",), ("llm",), (LLAMA, QDRANT, POSTGRES)):
             await _all(self._processes[name].stop() for name in tier if name in self._processes)
 
     async def keep_state(self, file: Path, stack: Stack) -> None:
-        """Writes the state again whenever a process was restarted; ends by cancellation."""
+        """Write the state again whenever a process was restarted, until cancelled."""
         while True:
             await self._changed.wait()
             self._changed.clear()
             await asyncio.to_thread(self.write_state, file, stack)
 
     def write_state(self, file: Path, stack: Stack) -> None:
-        """Writes where everything is, for tests and for the commands that talk to this stack."""
+        """Write where everything is, for tests and for the commands that talk to this stack."""
         content = {
             "gateway": stack.gateway,
             "pid": os.getpid(),
@@ -226,7 +240,7 @@ class _Starting:
                 f"port {ports[GATEWAY]} on {options.host} is in use: choose another for the gateway with --port, "
                 "or any free one with --port 0"
             )
-        # Each has its own metrics page: no variable of the caller's may name one for all. The gateway serves its own.
+        # Each process has a metrics page of its own, so a variable of the caller must not name one for all.
         self._metrics = {name: f"{LOOPBACK}:{free.pop()}" for name in SERVICES}
         self._metrics[GATEWAY] = f"{options.host}:{ports[GATEWAY]}"
         for service, port in zip(SERVICES.values(), free, strict=True):
@@ -239,7 +253,7 @@ class _Starting:
         return ports
 
     async def _engines(self) -> Mapping[str, ProcessSpec]:
-        """The engines that no variable exchanges for a server elsewhere; the environment learns all addresses."""
+        """Return the engines that no variable replaces by a server, and add all addresses to the environment."""
         engines: dict[str, ProcessSpec] = {}
         data, environment = self._data, self._environment
         if not os.environ.get("TIKU_POSTGRES_DSN"):
@@ -253,7 +267,7 @@ class _Starting:
             engines[QDRANT] = vectors.spec
             environment["TIKU_QDRANT_URL"] = vectors.url
         if self._options.chat_model is None:
-            # An empty value is no provider, wherever the caller's environment says.
+            # Empty values mean no provider, whatever the caller's environment says.
             environment["TIKU_LLM_BASE_URL"] = ""
             environment["TIKU_LLM_PROVIDERS"] = "[]"
         elif name := local_chat_model(self._options):
@@ -272,13 +286,17 @@ class _Starting:
         if spec is not None:
             await self._start(spec)
         if name == POSTGRES:
-            self._on_state("migrations", State.STARTING)
-            dsn = self._environment.get("TIKU_POSTGRES_DSN") or os.environ["TIKU_POSTGRES_DSN"]
+            await self._migrate()
+        ready.set()
+
+    async def _migrate(self) -> None:
+        self._observer.show("migrations", State.STARTING)
+        dsn = self._environment.get("TIKU_POSTGRES_DSN") or os.environ["TIKU_POSTGRES_DSN"]
+        async with reported_wait(self._wait_reporter("migrations", "bringing the database up to date")):
             for service in SERVICES.values():
                 if service.schema:
                     await migrate(dsn, service.schema, service.migrations)
-            self._on_state("migrations", State.READY)
-        ready.set()
+        self._observer.show("migrations", State.READY)
 
     async def _start_service(self, service: Service, needs: Iterable[asyncio.Event]) -> None:
         for need in needs:
@@ -295,47 +313,67 @@ class _Starting:
                     LISTEN_VARIABLE: address,
                     METRICS_VARIABLE: self._metrics[service.name],
                 },
-                start_timeout=_SERVICE_START_SECONDS,
+                startup=self._startup(service.name),
+                waits_for_another=self._engine_starts,
+                stall_seconds=STALL_SECONDS,
                 stop_timeout=_SERVICE_STOP_SECONDS,
             )
         )
 
+    def _startup(self, name: str) -> str:
+        loads_model = name == "llm" and "TIKU_EMBED_MODEL_PATH" in {**os.environ, **self._environment}
+        return "loading its model" if loads_model else "starting"
+
+    def _engine_starts(self) -> bool:
+        """Whether an engine is on its way up: a service may have to wait for it."""
+        return any(self._states.get(name) in (State.STARTING, State.RESTARTING) for name in (POSTGRES, QDRANT, LLAMA))
+
     def _gateway_spec(self, listen: str) -> ProcessSpec:
         host, _, port = listen.rpartition(":")
-        probed = LOOPBACK if host in ("0.0.0.0", "::") else host
         return ProcessSpec(
             name=GATEWAY,
             command=module_command("services.serve", GATEWAY),
             log_file=self._log(GATEWAY),
-            probe=http_probe(probed, int(port), "/healthz"),
+            probe=http_probe(_reachable(host), int(port), "/healthz"),
             environment={**self._environment, GATEWAY_LISTEN_VARIABLE: listen},
-            start_timeout=_SERVICE_START_SECONDS,
             stop_timeout=_SERVICE_STOP_SECONDS,
         )
 
     async def _start(self, spec: ProcessSpec) -> None:
-        def hear(state: State) -> None:
-            self._on_state(spec.name, state)
+        def show(state: State) -> None:
+            self._states[spec.name] = state
+            self._observer.show(spec.name, state)
             self._changed.set()
 
-        process = SupervisedProcess(spec, hear)
+        process = SupervisedProcess(spec, show, self._wait_reporter(spec.name, spec.startup))
         await process.start()
         self._processes[spec.name] = process
 
-    async def _wait_ready(self, port: int) -> None:
-        """Waits until the gateway reaches every service."""
-        self._on_state("ready", State.STARTING)
-        host = LOOPBACK if self._options.host in ("0.0.0.0", "::") else self._options.host
-        probe = http_probe(host, port, "/readyz")
+    def _wait_reporter(self, name: str, what: str) -> Callable[[float], None]:
+        return lambda seconds: self._observer.show_wait(name, what, seconds)
+
+    async def _wait_ready(self, stack: Stack, port: int) -> None:
+        """Wait until the gateway reaches every service.
+
+        Raises:
+            ProcessFailedError: a process ended more often than it may.
+            StackError: a service is not ready, and nothing makes progress any more.
+        """
+        self._observer.show("ready", State.STARTING)
+        readiness = Readiness(_reachable(self._options.host), port, self._processes, self._data / "logs")
+        waiting = asyncio.create_task(readiness.wait(functools.partial(self._observer.show_wait, "ready")))
+        failing = asyncio.create_task(stack.wait_failed())
         try:
-            async with asyncio.timeout(_READY_SECONDS):
-                while not await _succeeds(probe):  # noqa: ASYNC110 - another process, there is no event to wait for
-                    await asyncio.sleep(0.1)
-        except TimeoutError:
-            raise StackError(
-                f"the gateway does not reach every service within {_READY_SECONDS:g} s; see {self._log(GATEWAY)}"
-            ) from None
-        self._on_state("ready", State.READY)
+            await asyncio.wait((waiting, failing), return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                raise failing.result()
+            waiting.result()
+        except NotReadyError as error:
+            raise StackError(str(error)) from None
+        finally:
+            waiting.cancel()
+            failing.cancel()
+        self._observer.show("ready", State.READY)
 
     def _log(self, name: str) -> Path:
         return self._data / "logs" / f"{name}.log"
@@ -350,12 +388,9 @@ async def _model(name: str, otherwise: str) -> Path:
     return found
 
 
-async def _succeeds(probe: Callable[[], Awaitable[None]]) -> bool:
-    try:
-        await probe()
-    except Exception:
-        return False
-    return True
+def _reachable(host: str) -> str:
+    """Return the address at which a server that listens on `host` is reached from this machine."""
+    return LOOPBACK if host in ("0.0.0.0", "::") else host
 
 
 async def _all(stops: Iterable[Awaitable[None]]) -> None:

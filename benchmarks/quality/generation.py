@@ -34,7 +34,7 @@ from services.exercises.values.events import Event, QuestionMade, QuestionRefuse
 from services.exercises.values.question import Draft, GeneratorChoice, Passage, Question, QuestionKind
 from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
-from services.llm.values.chat import Message, OutputSchema, Prompt, Role
+from services.llm.values.chat import ChatMessage, ChatRequest, OutputSchema, Role
 
 CALL_SECONDS = 300.0
 _MEDIA_TYPES = {".pdf": PDF, ".pptx": PPTX, ".txt": TEXT}
@@ -96,10 +96,10 @@ def _append(file: Path, line: str) -> None:
         end.write(line)
 
 
-def _prompt(task: ChatTask) -> Prompt:
-    return Prompt(
+def _prompt(task: ChatTask) -> ChatRequest:
+    return ChatRequest(
         model=task.model,
-        messages=[Message(Role(turn.role), turn.content) for turn in task.turns],
+        messages=[ChatMessage(Role(turn.role), turn.content) for turn in task.turns],
         temperature=task.temperature,
         max_tokens=task.max_tokens,
         seed=task.seed,
@@ -187,8 +187,7 @@ def show(question: Question) -> str:
 
 async def run(options: argparse.Namespace) -> None:
     """Measures every kind on every document, then shows what was accepted."""
-    client = ProviderClient("bench", options.base_url, "")
-    try:
+    async with ProviderClient.open("bench", options.base_url, "") as client:
         model = KeptModel(OpenAiHttpProvider(client), options.calls)
         made = [
             question
@@ -196,8 +195,6 @@ async def run(options: argparse.Namespace) -> None:
             for kind in options.kinds
             for question in await measure(file, kind, model, options)
         ]
-    finally:
-        await client.close()
     for number, question in enumerate(made, 1):
         print(f"\n{number}. {show(question)}")
 

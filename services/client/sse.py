@@ -1,4 +1,4 @@
-"""Server-sent events (WHATWG HTML, section 9.2) out of a stream of bytes."""
+"""Server-sent events (WHATWG HTML, section 9.2) in a stream of bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event: its name, its data, and the id to resume after, "" if it has none."""
+    """An event: its name, its data, and the id to resume after, "" if it has none."""
 
     name: str
     data: str
@@ -16,26 +16,26 @@ class Event:
 
 
 async def events(pieces: AsyncIterator[bytes]) -> AsyncIterator[Event]:
-    """The events in a stream cut anywhere. Comments are skipped; an event that the stream's end cuts is dropped."""
+    """Yield the events in a stream that is cut anywhere, without comments and without an event that has no end."""
     decoder = _Decoder()
     buffer = b""
     async for piece in pieces:
         *lines, buffer = (buffer + piece).split(b"\n")
         for line in lines:
-            event = decoder.line(line.removesuffix(b"\r").decode("utf-8"))
+            event = decoder.take(line.removesuffix(b"\r").decode("utf-8"))
             if event is not None:
                 yield event
 
 
 class _Decoder:
-    """Gathers the fields of an event until the blank line that ends it."""
+    """Collects the fields of an event until the blank line that ends it."""
 
     def __init__(self) -> None:
         self._name = ""
         self._data: list[str] = []
         self._id = ""
 
-    def line(self, line: str) -> Event | None:
+    def take(self, line: str) -> Event | None:
         if not line:
             return self._finish()
         field, _, value = line.partition(":")
@@ -48,7 +48,7 @@ class _Decoder:
             case "id":
                 self._id = value
             case _:
-                pass  # a comment (an empty field name), or a field that later versions may add
+                pass  # A comment (its field name is empty), or a field that later versions may add.
         return None
 
     def _finish(self) -> Event | None:

@@ -26,7 +26,7 @@ from services.docs.servicer import DocsServicer
 from services.docs.settings import DocsSettings
 from services.docs.values.parsed_document import ChunkSettings, ParseLimits
 from services.kit.channels import open_channel
-from services.kit.migrations import PATIENCE, migrate
+from services.kit.migrations import MAX_WAIT_SECONDS, migrate
 from services.kit.server import App, Registration
 from services.kit.workers import WorkerPool
 from tiku.docs.v1 import docs_pb2_grpc
@@ -36,7 +36,7 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
     """Build the service; `stack` closes what this opens. The service is ready while the database answers."""
     dsn = settings.postgres_dsn.get_secret_value()
     if settings.migrate:
-        await migrate(dsn, SCHEMA, MIGRATIONS, patience=PATIENCE)
+        await migrate(dsn, SCHEMA, MIGRATIONS, max_wait=MAX_WAIT_SECONDS)
     queue = PgQueuerJobQueue(
         dsn, PgQueuerSettings(workers=settings.docs_index_jobs, heartbeat=settings.docs_job_heartbeat_seconds)
     )

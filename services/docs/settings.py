@@ -6,19 +6,15 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
-from services.kit.settings import ServiceSettings
+from services.kit.settings import DatabaseSettings
 
 
-class DocsSettings(ServiceSettings):
+class DocsSettings(DatabaseSettings):
     """What the docs service is told; every variable begins with `TIKU_`."""
 
     listen: str = Field("127.0.0.1:50053", description="Address to serve on, host:port.")
     llm_target: str = Field("127.0.0.1:50051", description="Address of the llm service.")
     retrieval_target: str = Field("127.0.0.1:50052", description="Address of the retrieval service.")
-    postgres_dsn: SecretStr = Field(
-        SecretStr("postgresql://postgres@127.0.0.1:5432/postgres"), description="The database of rows and jobs."
-    )
-    migrate: bool = Field(True, description="Whether to bring the schema up to date before serving.")
     s3_bucket: str = Field("", description="S3 bucket of the files; empty for the folder.")
     s3_endpoint: str = Field("", description="S3 server, http(s)://host:port; empty for AWS.")
     s3_region: str = Field("us-east-1", description="Region of the bucket.")

@@ -22,9 +22,9 @@ from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 from pgqueuer.types import Channel
 
-from services.docs.adapters.pool import open_pool
 from services.docs.ports import JobHandler, RetryLater
 from services.docs.values.document import Job, JobKind
+from services.kit.database import open_pool
 
 CHANNEL = "docs_jobs"
 

@@ -23,7 +23,7 @@ from services.exercises.values.run import RunRow, RunState
 from services.exercises.values.submission import Submission
 from services.kit.database import Database
 from services.kit.errors import Aborted
-from services.kit.migrations import PATIENCE, migrate
+from services.kit.migrations import MAX_WAIT_SECONDS, migrate
 
 SCHEMA = "exercises"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -32,7 +32,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 @asynccontextmanager
 async def open_pool(dsn: str, *, max_size: int, command_timeout: float) -> AsyncIterator[Database]:
     """Connections to a database whose schema is up to date."""
-    await migrate(dsn, SCHEMA, MIGRATIONS, patience=PATIENCE)
+    await migrate(dsn, SCHEMA, MIGRATIONS, max_wait=MAX_WAIT_SECONDS)
     pool = await asyncpg.create_pool(
         dsn,
         min_size=1,

@@ -1,7 +1,7 @@
 """Chat over OpenAI's HTTP API with aiohttp, for the hot path.
 
 The openai SDK costs about ten times the CPU of this a call and builds a validated object graph a token; see
-`openai_sdk`, which stays the reference of behaviour: both pass one contract suite.
+`openai_sdk`, which stays the reference of behavior: both pass one contract suite.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.sse import EventReader, LineTooLongError
 from services.llm.adapters.providers.wire import WireChat, decode_chat, encode_chat, error_status
 from services.llm.domain import faults
-from services.llm.values.chat import Completion, Delta, Finish, FinishReason, Prompt, Usage
+from services.llm.values.chat import ChatFinish, ChatRequest, Completion, FinishReason, TextDelta, TokenUsage
 
 _PATH = "/chat/completions"
 _MAX_BODY_BYTES = 32 << 20
@@ -31,8 +31,8 @@ class OpenAiHttpProvider:
     def __init__(self, client: ProviderClient) -> None:
         self._client = client
 
-    async def complete(self, prompt: Prompt, timeout: float) -> Completion:
-        """One whole answer within `timeout` seconds; see the port for errors and cancellation."""
+    async def complete(self, prompt: ChatRequest, timeout: float) -> Completion:
+        """Return one whole answer within `timeout` seconds."""
         body = await self._client.post_for_body(
             _PATH, encode_chat(prompt, stream=False), prompt.model, timeout, _MAX_BODY_BYTES
         )
@@ -46,10 +46,10 @@ class OpenAiHttpProvider:
             usage=chat.usage.value() if chat.usage else None,
         )
 
-    async def stream(self, prompt: Prompt, timeout: float) -> AsyncGenerator[Delta | Finish, None]:
-        """Deltas, then one Finish, within `timeout` seconds; see the port for errors and cancellation."""
+    async def stream(self, prompt: ChatRequest, timeout: float) -> AsyncGenerator[TextDelta | ChatFinish, None]:
+        """Yield deltas, then one `ChatFinish`, within `timeout` seconds."""
         reason: str | None = None
-        usage: Usage | None = None
+        usage: TokenUsage | None = None
         async with (
             self._client.post(_PATH, encode_chat(prompt, stream=True), prompt.model, timeout) as response,
             aclosing(self._events(response)) as events,
@@ -65,16 +65,16 @@ class OpenAiHttpProvider:
                     continue
                 choice = chat.choices[0]
                 if choice.delta is not None and choice.delta.content:
-                    yield Delta(choice.delta.content)
+                    yield TextDelta(choice.delta.content)
                 if choice.finish_reason is not None:
                     reason = choice.finish_reason
             else:
                 if reason is None:
                     raise faults.unavailable(self._client.name, "the stream ended before the answer did")
-        yield Finish(FinishReason.of(reason), usage)
+        yield ChatFinish(FinishReason.of(reason), usage)
 
     async def _events(self, response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
-        """The data of each event of a response."""
+        """Yield the data of each event of a response."""
         reader = EventReader(_MAX_EVENT_BYTES)
         try:
             chunks: AsyncIterator[bytes] = response.content.iter_any()
@@ -97,7 +97,7 @@ class OpenAiHttpProvider:
 
 
 async def _drain(response: aiohttp.ClientResponse) -> None:
-    """Reads the few bytes after the last event, so that the connection can serve the next call."""
+    """Read the few bytes after the last event, so that the connection can serve the next call."""
     try:
         async with asyncio.timeout(_DRAIN_SECONDS):
             async for _ in response.content.iter_any():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class LineTooLongError(ValueError):
-    """A line or an event is longer than the reader is willing to hold."""
+    """A line or an event is longer than the reader keeps."""
 
 
 class EventReader:
@@ -18,10 +18,10 @@ class EventReader:
         self._limit = max_event_bytes
         self._tail = b""
         self._data: list[bytes] = []
-        self._held = 0
+        self._event_bytes = 0
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """The data of every event that `chunk` completes.
+        """Return the data of every event that `chunk` completes.
 
         Raises:
             LineTooLongError: an unfinished line or event outgrew the limit.
@@ -39,14 +39,14 @@ class EventReader:
                     events.append(self._take())
             elif line.startswith(b"data:"):
                 value = line[6:] if line[5:6] == b" " else line[5:]
-                self._held += len(value)
-                if self._held > self._limit:
+                self._event_bytes += len(value)
+                if self._event_bytes > self._limit:
                     raise LineTooLongError(f"an event is longer than {self._limit} bytes")
                 self._data.append(value)
         return events
 
     def close(self) -> list[bytes]:
-        """The event that the stream's end left without its blank line, if there is one.
+        """Return the event that the stream's end left without its blank line, if there is one.
 
         The specification drops it; some providers end `data: [DONE]` with nothing after it.
         """
@@ -55,5 +55,5 @@ class EventReader:
     def _take(self) -> bytes:
         data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
         self._data = []
-        self._held = 0
+        self._event_bytes = 0
         return data

@@ -1,9 +1,11 @@
 """Vectors without the language of their texts.
 
 The vectors of a multilingual model differ by language before they differ by meaning: all Chinese passages lie nearer
-to a Chinese question than the English passage that answers it. What the texts of a language have in common is their
-mean, and without it what is left is the meaning. Source: Libovický, Rosa and Fraser, "On the Language Neutrality of
-Pre-trained Multilingual Representations", Findings of EMNLP 2020.
+to a Chinese question than the English passage that answers it. The mean of the vectors of a language is what its texts
+have in common; once it is subtracted, the meaning is left.
+
+Source: Libovický, Rosa and Fraser, "On the Language Neutrality of Pre-trained Multilingual Representations", Findings
+of EMNLP 2020.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from services.language.terms import Script, script_of
 from services.retrieval.values.calibration import Calibrations, Vector
 
 
-class Centring:
+class Centering:
     """Moves vectors of calibrated models; those of others stay as they are."""
 
     def __init__(self, calibrations: Calibrations) -> None:
@@ -32,20 +34,21 @@ class Centring:
         for means in (calibration.questions, calibration.passages):
             for script in sorted(means):
                 digest.update(script.encode() + means[script].tobytes())
+        # Stored collections are named after this text: another spelling would name another, empty space.
         return f"{model} centred {digest.hexdigest()}"
 
     def question(self, model: str, text: str, vector: Sequence[float]) -> Sequence[float]:
         """Return a question's vector, of unit length, without the mean of questions in its script."""
         calibration = self._calibrations.of(model)
-        return _centred(calibration.questions, text, vector) if calibration else vector
+        return _centered(calibration.questions, text, vector) if calibration else vector
 
     def passage(self, model: str, text: str, vector: Sequence[float]) -> Sequence[float]:
         """Return a passage's vector, of unit length, without the mean of passages in its script."""
         calibration = self._calibrations.of(model)
-        return _centred(calibration.passages, text, vector) if calibration else vector
+        return _centered(calibration.passages, text, vector) if calibration else vector
 
 
-def _centred(means: Mapping[Script, Vector], text: str, vector: Sequence[float]) -> Sequence[float]:
+def _centered(means: Mapping[Script, Vector], text: str, vector: Sequence[float]) -> Sequence[float]:
     mean = means.get(script_of(text))
     if mean is None or len(mean) != len(vector):
         return vector

@@ -8,10 +8,9 @@ from typing import Self
 
 import asyncpg
 
-from services.docs.adapters.pool import open_pool
 from services.docs.adapters.queue.pgq import Connection
 from services.kit import ids
-from services.kit.database import losses_translated
+from services.kit.database import losses_translated, open_pool
 
 _CONNECTIONS = 32
 

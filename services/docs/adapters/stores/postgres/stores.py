@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
-from services.docs.adapters.pool import open_pool
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue
 from services.docs.adapters.stores.postgres.chunks import PostgresChunkStore
 from services.docs.adapters.stores.postgres.deletion import PostgresDeletionStore
@@ -17,7 +16,7 @@ from services.docs.adapters.stores.postgres.jobs import PostgresIndexingJobs
 from services.docs.adapters.stores.postgres.locks import PostgresLocks
 from services.docs.adapters.stores.postgres.requests import PostgresJobRequests
 from services.docs.adapters.stores.postgres.rows import SCHEMA
-from services.kit.database import Database
+from services.kit.database import Database, open_pool
 
 _COMMAND_SECONDS = 30.0
 
