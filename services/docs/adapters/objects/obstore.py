@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
+from services.docs.domain.uninterrupted import run_to_end
 from services.kit.errors import NotFound, Unavailable
 
 _MIB = 1024 * 1024
@@ -54,7 +55,7 @@ class _ObstoreObjectStore:
                 await writer.close()
         except BaseException:
             # An abandoned multipart upload leaves its parts on the server: complete it, then delete the object.
-            await _run_to_end(self._discard(writer, key))
+            await run_to_end(self._discard(writer, key))
             raise
 
     async def _discard(self, writer: obstore.AsyncWritableFile, key: str) -> None:
@@ -207,20 +208,6 @@ async def _last_answer() -> AsyncIterator[None]:
         # A tokio thread still releases Python objects after the last answer; if the interpreter ends meanwhile, the
         # process aborts (pyo3-async-runtimes, issue 40).
         await asyncio.sleep(_LAST_USE_SECONDS)
-
-
-async def _run_to_end(work: Coroutine[None, None, None]) -> None:
-    """Await `work` even while cancelled, then let the cancellation go on."""
-    task = asyncio.ensure_future(work)
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.wait((task,))
-        except asyncio.CancelledError:
-            cancelled = True
-    if cancelled:
-        raise asyncio.CancelledError
-    task.result()
 
 
 def _missing(key: str) -> NotFound:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from services.docs.adapters.stores.subscriptions import Subscriptions
 from services.docs.ports import JobQueue
 from services.docs.values.document import (
     Document,
@@ -30,34 +31,8 @@ from services.docs.values.parsed_file import ParsedFile
 from services.kit import ids
 
 
-@dataclass(slots=True, eq=False)
-class _Changes:
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    deleting: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-class FakeChangeFeed:
-    """Changes within this process."""
-
-    def __init__(self) -> None:
-        self._subscriptions: defaultdict[str, set[_Changes]] = defaultdict(set)
-
-    @contextmanager
-    def subscribe(self, document_id: str) -> Iterator[_Changes]:
-        """Signal the changes that `publish` is told."""
-        changes = _Changes()
-        self._subscriptions[document_id].add(changes)
-        try:
-            yield changes
-        finally:
-            self._subscriptions[document_id].discard(changes)
-
-    def publish(self, document_id: str, *, deleting: bool = False) -> None:
-        """Signal a change to all who subscribed."""
-        for changes in self._subscriptions[document_id]:
-            changes.changed.set()
-            if deleting:
-                changes.deleting.set()
+class FakeChangeFeed(Subscriptions):
+    """Changes that the fakes of this module publish."""
 
 
 class FakeLocks:

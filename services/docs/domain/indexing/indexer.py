@@ -6,16 +6,16 @@ import asyncio
 import logging
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from services.docs.domain.indexing.lookahead import lookahead
 from services.docs.domain.indexing.parsed_files import chunk_parts, text_parts
 from services.docs.domain.indexing.throttle import ProgressThrottle
 from services.docs.domain.objects import object_key, text_key
+from services.docs.domain.uninterrupted import run_to_end
 from services.docs.ports import (
     ChangeFeed,
     ChunkIndex,
@@ -45,8 +45,6 @@ _TRANSIENT = (Unavailable, ResourceExhausted, DeadlineExceeded)
 _UNEXPECTED_ERROR = Failure(
     "INTERNAL", "Something went wrong on our side; the log has the details under this document's id."
 )
-
-T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -196,7 +194,8 @@ class DocumentIndexer:
                     await self._start_over(job, document, embeddings.model)
                 progress = StageProgress(IndexingStage.INDEXING, chunks[-1].ordinal + 1, total)
                 event = progress if throttle.admit(progress) else None
-                await _run_to_end(self._index_batch(job, document, chunks, embeddings, event))
+                # A deletion follows a cancelled job at once: a call still in flight would bring back what it removed.
+                await run_to_end(self._index_batch(job, document, chunks, embeddings, event))
                 indexed, model = progress.done, embeddings.model
 
     async def _index_batch(
@@ -212,7 +211,7 @@ class DocumentIndexer:
 
     async def _start_over(self, job: Job, document: Document, model: str) -> None:
         """Delete the vectors of the earlier model, because vectors of two models cannot be compared, and raise."""
-        await _run_to_end(self._index.delete(document.document_id))
+        await run_to_end(self._index.delete(document.document_id))
         _check_wanted(await self._jobs.advance(job, 0, model, None))
         raise Unavailable("The embedding model changed on the way.", reason="EMBEDDING_MODEL_CHANGED")
 
@@ -238,18 +237,3 @@ class DocumentIndexer:
 def _check_wanted(wanted: bool) -> None:
     if not wanted:
         raise _NoLongerWantedError
-
-
-async def _run_to_end(call: Coroutine[None, None, T]) -> T:
-    """Await a call that a cancellation must not interrupt; the cancellation goes on when the call has ended.
-
-    A deletion follows a cancelled job at once, and an index call still in flight would bring back what the deletion
-    removed. A stopped service would leave a batch that is indexed and not recorded. The call's own deadline bounds the
-    wait.
-    """
-    task = asyncio.ensure_future(call)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait((task,))
-        raise

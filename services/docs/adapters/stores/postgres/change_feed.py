@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import asyncpg
 
 from services.docs.adapters.stores.postgres.rows import CHANNEL, DELETING
+from services.docs.adapters.stores.subscriptions import Subscriptions
 
 _RECONNECT_SECONDS = 1.0
 _CONNECT_SECONDS = 5.0
@@ -20,31 +18,12 @@ _WAKE_SECONDS = 5.0
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, eq=False)
-class _Changes:
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    deleting: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-class PostgresChangeFeed:
+class PostgresChangeFeed(Subscriptions):
     """Listens to the notifications of this package's stores while `run` runs."""
 
     def __init__(self, dsn: str) -> None:
+        super().__init__()
         self._dsn = dsn
-        self._subscriptions: dict[str, set[_Changes]] = {}
-
-    @contextmanager
-    def subscribe(self, document_id: str) -> Iterator[_Changes]:
-        """Signal the notifications about one document."""
-        changes = _Changes()
-        peers = self._subscriptions.setdefault(document_id, set())
-        peers.add(changes)
-        try:
-            yield changes
-        finally:
-            peers.discard(changes)
-            if not peers and self._subscriptions.get(document_id) is peers:
-                del self._subscriptions[document_id]
 
     async def run(self) -> None:
         """Listen until cancelled; a lost connection is opened again."""
@@ -55,7 +34,7 @@ class PostgresChangeFeed:
                 logger.warning(
                     "lost the connection for notifications", extra={"cause": f"{type(error).__name__}: {error}"}
                 )
-            self._wake_all()
+            self.wake_all()
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _listen(self) -> None:
@@ -67,7 +46,7 @@ class PostgresChangeFeed:
             connection.add_termination_listener(lambda _: lost.set())
             await connection.add_listener(CHANNEL, self._on_notification)
             while not lost.is_set():
-                self._wake_all()
+                self.wake_all()
                 try:
                     async with asyncio.timeout(_WAKE_SECONDS):
                         await lost.wait()
@@ -78,12 +57,4 @@ class PostgresChangeFeed:
 
     def _on_notification(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         document_id, _, word = str(payload).partition(" ")
-        for changes in self._subscriptions.get(document_id, ()):
-            changes.changed.set()
-            if word == DELETING:
-                changes.deleting.set()
-
-    def _wake_all(self) -> None:
-        for subscriptions in self._subscriptions.values():
-            for changes in subscriptions:
-                changes.changed.set()
+        self.publish(document_id, deleting=word == DELETING)
