@@ -21,8 +21,8 @@ from services.models import ModelError
 from services.models.cli import app as models_app
 from services.registry import GATEWAY, GATEWAY_LISTEN_VARIABLE, LISTEN_VARIABLE, SERVICES
 from services.serve import serve as serve_service
-from services.stack import CHAT_MODEL, StackError, StackOptions, running_stack
-from services.stack_view import StackView, pull_missing_models
+from services.stack.launch import CHAT_MODEL, StackError, StackOptions, running_stack
+from services.stack.view import StackView, pull_missing_models
 
 app = typer.Typer(
     name="tiku",

@@ -18,8 +18,8 @@ import orjson
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from services.client import sse
 from services.client.errors import ApiError, ClientError, StreamCutShort, Unreachable
+from services.kit.sse import Event, EventDecoder
 from tiku.docs.v1 import docs_pb2
 from tiku.exercises.v1 import exercises_pb2
 from tiku.retrieval.v1 import retrieval_pb2
@@ -37,6 +37,7 @@ CONNECT_SECONDS: Final = 5.0
 GRACE_SECONDS: Final = 5.0
 """The server knows the deadline; its error for a missed one arrives within this time."""
 PIECE_BYTES: Final = 256 * 1024
+MAX_EVENT_BYTES: Final = 64 * 1024 * 1024
 RESUMES: Final = 5
 """How often in a row a broken stream is resumed without a new event."""
 
@@ -191,16 +192,18 @@ class TikuClient:
             members = orjson.loads(await response.read())
         return json_format.ParseDict(members, answer(), ignore_unknown_fields=True)
 
-    async def _events(self, method: str, path: str, **request: Any) -> AsyncGenerator[sse.Event, None]:
+    async def _events(self, method: str, path: str, **request: Any) -> AsyncGenerator[Event, None]:
         """Yield a stream's events; raise an `error` event as `ApiError`. A broken connection ends the stream."""
         headers = {"Accept": "text/event-stream"}
         timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS)
         async with self._request(method, path, STREAM_SECONDS, timeout, headers=headers, **request) as response:
             try:
-                async for event in sse.events(response.content.iter_any()):
-                    if event.name == "error":
-                        raise ApiError.from_problem(orjson.loads(event.data), 500)
-                    yield event
+                decoder = EventDecoder(MAX_EVENT_BYTES)
+                async for piece in response.content.iter_any():
+                    for event in decoder.feed(piece):
+                        if event.name == "error":
+                            raise ApiError.from_problem(orjson.loads(event.data), 500)
+                        yield event
             except (aiohttp.ClientError, TimeoutError):
                 return
 
@@ -234,7 +237,7 @@ async def _pieces(file: Path, on_bytes: Callable[[int], None]) -> AsyncGenerator
         os.close(reader)
 
 
-def _fill_choice(message: Message, event: sse.Event) -> bool:
+def _fill_choice(message: Message, event: Event) -> bool:
     """Set the member of the message's oneof that the event names; return False if this client does not know it."""
     field = message.DESCRIPTOR.fields_by_name.get(event.name)
     if field is None or field.message_type is None:

@@ -16,8 +16,8 @@ from services.demo.script import Report, run
 from services.embedded.data_lock import DataFolderInUseError
 from services.embedded.postgres import PostgresNotFoundError
 from services.models import ModelError
-from services.stack import CHAT_MODEL, Stack, StackError, StackOptions, running_stack
-from services.stack_view import StackView, pull_missing_models
+from services.stack.launch import CHAT_MODEL, Stack, StackError, StackOptions, running_stack
+from services.stack.view import StackView, pull_missing_models
 
 T = TypeVar("T")
 

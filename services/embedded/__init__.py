@@ -10,5 +10,5 @@
 signal. `progress.py` tells a slow start from one that hangs. `guard.py` makes the kernel end a process with its parent.
 
 The graph engine (ArcadeDB over Bolt, or a Neo4j server's address instead) will be `arcadedb.py`: another `ProcessSpec`,
-with a Bolt probe, and one line in `services/stack.py`.
+with a Bolt probe, and one line in `services/stack/launch.py`.
 """

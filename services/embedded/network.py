@@ -48,7 +48,10 @@ def grpc_probe(target: str, method: str, accept: Callable[[bytes], bool]) -> Cal
 
     async def probe() -> None:
         async with grpc.aio.insecure_channel(target) as channel:
-            answer = await channel.unary_unary(method, None, None)(b"", timeout=_PROBE_SECONDS)
+            try:
+                answer = await channel.unary_unary(method, None, None)(b"", timeout=_PROBE_SECONDS)
+            except grpc.aio.AioRpcError as error:
+                raise RuntimeError(f"{target} does not answer {method}: {error.code().name}") from error
             if not accept(answer):
                 raise RuntimeError(f"{target} answered {method}, but is not serving")
 

@@ -20,7 +20,7 @@ from urllib.parse import quote
 import asyncpg
 
 from services.embedded.process import Account, ProcessFailedError, ProcessSpec, guarded, log_tail
-from services.embedded.progress import ProgressWatch, StalledError
+from services.kit.progress import ProgressWatch, StalledError
 
 _USER = "postgres"
 _PASSWORD = "unused"  # noqa: S105 - the server asks for none

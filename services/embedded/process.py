@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from services.embedded.progress import STALL_SECONDS, ProgressWatch, StalledError, reported_wait
+from services.kit.progress import STALL_SECONDS, ProgressWatch, StalledError, reported_wait
 
 _GUARD = Path(__file__).with_name("guard.py")
 _SHORTEST_PROBE_INTERVAL_SECONDS = 0.05
@@ -210,8 +210,8 @@ class SupervisedProcess:
         spec = self.spec
         return ProcessFailedError(
             spec.name,
-            f"{spec.name} stood still for {stalled.seconds:.0f} s while {spec.startup} (last probe: {failure!r}); "
-            f"see {spec.log_file}\n{await log_tail(spec.log_file)}",
+            f"{spec.name} stood still for {stalled.seconds:.0f} s while {spec.startup} "
+            f"(last probe: {type(failure).__name__}: {failure}); see {spec.log_file}\n{await log_tail(spec.log_file)}",
             spec.log_file,
         )
 

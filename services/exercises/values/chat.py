@@ -1,4 +1,4 @@
-"""What a model is asked and how its answer ends."""
+"""What a chat model is asked and how its answer ends."""
 
 from __future__ import annotations
 
@@ -8,11 +8,25 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ChatMessage:
     """One message to a model; `role` is `system`, `user` or `assistant`."""
 
     role: str
     content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """What a model is asked, and the JSON Schema that its answer must match."""
+
+    messages: tuple[ChatMessage, ...]
+    schema_name: str
+    schema: Mapping[str, Any]
+    max_tokens: int
+    temperature: float = 0.3
+    model: str = ""
+    """Empty for the default model."""
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,26 +39,17 @@ class TokenUsage:
     def __add__(self, other: TokenUsage) -> TokenUsage:
         return TokenUsage(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)
 
+    @property
+    def total_tokens(self) -> int:
+        """Tokens that were read and written together."""
+        return self.prompt_tokens + self.completion_tokens
+
 
 @dataclass(frozen=True, slots=True)
-class ChatEnd:
+class ChatFinish:
     """The end of a model's answer."""
 
     model: str
     usage: TokenUsage
-    cut: bool = False
+    truncated: bool = False
     """Whether the token limit cut the answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChatTask:
-    """What a model is asked, and the JSON Schema that its answer must match."""
-
-    turns: tuple[Turn, ...]
-    schema_name: str
-    schema: Mapping[str, Any]
-    max_tokens: int
-    temperature: float = 0.3
-    model: str = ""
-    """Empty for the default model."""
-    seed: int | None = None

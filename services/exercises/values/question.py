@@ -55,7 +55,7 @@ class Passage:
     """Headings above it, outermost first."""
 
     def page_at(self, offset: int) -> int:
-        """The page that holds the character at `offset` of the normalized text, 0 when the source has no pages."""
+        """Return the page of the character at `offset` of the normalized text; 0 when the source has no pages."""
         return self.page + bisect_right(self.page_starts, offset)
 
 
@@ -79,39 +79,6 @@ class RubricPoint:
 
     text: str
     points: float
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """What made a true statement false: `new` stands where `old` stood."""
-
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A question before the checks. Which fields are set depends on the kind."""
-
-    kind: QuestionKind
-    stem: str
-    quote: str
-    """What the generator says the passage says; verbatim only once it was found there."""
-    explanation: str
-    generator: Generator
-    options: tuple[str, ...] = ()
-    correct: tuple[int, ...] = ()
-    """Positions of the right options, from 0."""
-    truth: bool | None = None
-    exchange: Exchange | None = None
-    """Of a false statement, what makes it false."""
-    blanks: tuple[tuple[str, ...], ...] = ()
-    """Accepted answers of each gap, the key first."""
-    reference: str = ""
-    rubric: tuple[RubricPoint, ...] = ()
-    model: str = ""
-    passage: int = 0
-    """Position of the passage in the run's material."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +115,36 @@ class Question:
     generator: Generator
     model: str
     points: float
+
+
+@dataclass(frozen=True, slots=True)
+class Substitution:
+    """What made a true statement false: `new` stands where `old` stood."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A question before the checks. Which fields are set depends on the kind."""
+
+    kind: QuestionKind
+    stem: str
+    quote: str
+    """What the generator says the passage says; verbatim only once it was found there."""
+    explanation: str
+    generator: Generator
+    options: tuple[str, ...] = ()
+    correct: tuple[int, ...] = ()
+    """Positions of the right options, from 0."""
+    truth: bool | None = None
+    substitution: Substitution | None = None
+    """Of a false statement, what makes it false."""
+    blanks: tuple[tuple[str, ...], ...] = ()
+    """Accepted answers of each gap, the key first."""
+    reference: str = ""
+    rubric: tuple[RubricPoint, ...] = ()
+    model: str = ""
+    passage: int = 0
+    """Position of the passage in the run's material."""

@@ -67,12 +67,12 @@ class Submission:
 
     @property
     def points(self) -> float:
-        """Points given, over the questions that were graded."""
+        """Points given, over the questions that were graded, to two decimals."""
         return round(sum(grade.points or 0.0 for grade in self.grades), 2)
 
     @property
     def max_points(self) -> float:
-        """Points that all questions are worth."""
+        """Points that all questions are worth, to two decimals."""
         return round(sum(grade.max_points for grade in self.grades), 2)
 
     @property

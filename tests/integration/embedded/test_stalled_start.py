@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from services.embedded.process import State
-from services.stack import StackError, StackOptions, running_stack
+from services.stack.launch import StackError, StackOptions, running_stack
 from tests.processes import descendants, gone
 
 _STALL_SECONDS = 8.0
@@ -51,7 +51,7 @@ async def test_a_service_that_is_stopped_while_it_starts_is_given_up(
 ) -> None:
     monkeypatch.setenv("TIKU_EMBED_BASE_URL", "http://127.0.0.1:9/v1")
     monkeypatch.setenv("TIKU_EMBED_MODEL", "none")
-    monkeypatch.setattr("services.stack.STALL_SECONDS", _STALL_SECONDS)
+    monkeypatch.setattr("services.stack.launch.STALL_SECONDS", _STALL_SECONDS)
     before = await descendants(os.getpid())
     stopper = _Stopper("retrieval")
     options = StackOptions(data=folder / "data", port=0, ports="free", chat_model=None)

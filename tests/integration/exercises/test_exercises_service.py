@@ -8,6 +8,7 @@ import uuid
 from bisect import bisect_right
 from typing import Any
 
+import asyncpg
 import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -286,3 +287,13 @@ async def test_the_loop_stays_free_while_cloze_works(service: Service) -> None:
     assert stalled.samples > 10
     assert stalled.p99 <= 0.02
     assert stalled.max <= 0.1
+
+
+async def test_a_service_that_is_told_not_to_migrate_leaves_the_schema_alone(postgres_database: str) -> None:
+    with pytest.raises(asyncpg.UndefinedTableError):
+        async with serving(postgres_database, FakeLlm(), migrate=False):
+            pass
+    async with serving(postgres_database, FakeLlm()):
+        pass
+    async with serving(postgres_database, FakeLlm(), migrate=False) as service:
+        assert not (await service.exercises.ListExercises(pb.ListExercisesRequest())).exercises

@@ -14,7 +14,7 @@ from services.exercises.domain.cloze.cloze import Cloze
 from services.exercises.domain.text.definitions import definition_of
 from services.exercises.domain.text.quotes import source_of
 from services.exercises.domain.text.sentences import sentences_of
-from services.exercises.values.analysis import Extract, KeySentence
+from services.exercises.values.analysis import KeySentence, MaterialExtract
 from services.exercises.values.question import Passage, QuestionKind
 from services.language.folding import bigrams, fold, similarity
 from services.language.segmentation import Dictionary
@@ -26,7 +26,7 @@ _MOST_COUNTED = 20
 """Questions of a kind that are looked for; no exercise asks for more at once."""
 
 
-def extract(passages: Sequence[Passage], count: int, dictionary: Dictionary) -> Extract:
+def extract(passages: Sequence[Passage], count: int, dictionary: Dictionary) -> MaterialExtract:
     """Reads a whole material: work for a worker process."""
     cloze = Cloze(passages, dictionary, seed=0)
     lines = cloze.lines[:_MOST_RANKED]
@@ -45,7 +45,7 @@ def extract(passages: Sequence[Passage], count: int, dictionary: Dictionary) -> 
                 break
     drafts = cloze.drafts(dict.fromkeys(QuestionKind, _MOST_COUNTED))
     sentences = [s.text for passage in passages for s in sentences_of(passage) if s.text[-1] in "。！？.!?；;"]
-    return Extract(
+    return MaterialExtract(
         key_sentences=tuple(
             KeySentence(lines[i].text, source_of(passages[lines[i].passage], lines[i].start, lines[i].end))
             for i in chosen

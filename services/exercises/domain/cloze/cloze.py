@@ -29,7 +29,7 @@ from services.exercises.domain.text.enumerations import enumeration
 from services.exercises.domain.text.sentences import sentences_of
 from services.exercises.domain.text.standalone import stands_alone
 from services.exercises.domain.text.statements import contradicts
-from services.exercises.values.question import GAP, Draft, Exchange, Generator, Passage, QuestionKind, RubricPoint
+from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind, RubricPoint, Substitution
 from services.language.detection import CHINESE, language_of
 from services.language.folding import fold
 from services.language.key_terms import NUMERIC, Category, Occurrence, TermIndex, index_terms
@@ -266,7 +266,7 @@ class Cloze:
                         f"False: it is “{old}”, not “{new}”. {line.text}",
                     ),
                     truth=False,
-                    exchange=Exchange(old, new),
+                    substitution=Substitution(old, new),
                 ),
             )
             truth = True
@@ -295,7 +295,7 @@ class Cloze:
     def _is_false(self, line: _Line, exchanged: tuple[str, str, str]) -> bool:
         """Whether a sentence with something exchanged, as `_falsify` gives it, is sure to be false."""
         statement, old, new = exchanged
-        return contradicts(Exchange(old, new), statement, line.text, self.language, known=True)
+        return contradicts(Substitution(old, new), statement, line.text, self.language, known=True)
 
     def _multiple_choices(self) -> Iterator[tuple[_Line, Draft]]:
         for line in self.lines:
@@ -484,7 +484,7 @@ class Cloze:
         options: tuple[str, ...] = (),
         correct: tuple[int, ...] = (),
         truth: bool | None = None,
-        exchange: Exchange | None = None,
+        substitution: Substitution | None = None,
         blanks: tuple[tuple[str, ...], ...] = (),
         reference: str = "",
         rubric: tuple[RubricPoint, ...] = (),
@@ -498,7 +498,7 @@ class Cloze:
             options=options,
             correct=correct,
             truth=truth,
-            exchange=exchange,
+            substitution=substitution,
             blanks=blanks,
             reference=reference,
             rubric=rubric,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from enum import IntEnum
 from itertools import pairwise
 
 from services.language.detection import CHINESE
@@ -24,11 +25,19 @@ _LIKELY = {
 }
 
 
-def list_rank(sentence: str, language: str) -> int:
-    """How likely a sentence holds a list that several right answers can be taken from: 2 surely, 1 perhaps, 0 not."""
+class ListRank(IntEnum):
+    """How sure it is that a sentence lists things."""
+
+    NONE = 0
+    LIKELY = 1
+    SURE = 2
+
+
+def list_rank(sentence: str, language: str) -> ListRank:
+    """Return how sure it is that a sentence holds a list that several right answers can be taken from."""
     if _SURE[language].search(sentence):
-        return 2
-    return 1 if _LIKELY[language].search(sentence) else 0
+        return ListRank.SURE
+    return ListRank.LIKELY if _LIKELY[language].search(sentence) else ListRank.NONE
 
 
 def stand_in_list(items: Sequence[str], sentence: str) -> bool:

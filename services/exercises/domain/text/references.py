@@ -1,14 +1,10 @@
-"""Texts that speak of the material or of the question instead of their subject, and texts that are alike."""
+"""Texts that speak of the material or of the question instead of their subject."""
 
 from __future__ import annotations
 
 import re
 
 from services.language.detection import CHINESE, ENGLISH
-
-ALIKE = 0.8
-"""Jaccard similarity of folded character pairs from which two stems count as one."""
-
 
 _QUOTE_REFERENCE = re.compile(
     r"\b(?:this|the(?: (?:quoted|given|above))?) (?:sentence|statement|quote|text|question) (?:[a-z]+ly )?"

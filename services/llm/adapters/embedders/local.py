@@ -14,11 +14,11 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from services.kit.errors import DeadlineExceeded, Internal, TikuError, Unavailable
+from services.kit.progress import ProgressWatch, StalledError
 from services.llm.adapters.embedders.frames import Answer, Ask, Ready, pack, read_reply
 from services.llm.domain.batching import Batch, Batcher, BatchLimits
 from services.llm.values.vectors import EmbedKind, Vectors
 
-_START_SECONDS = 120.0
 _BATCH_SECONDS = 120.0
 _TRIES = 2
 """How often a batch is sent to a worker that dies of it before its requests fail."""
@@ -164,8 +164,12 @@ class _Worker:
         self._dimension = 0
 
     async def start(self) -> None:
-        """Wait until the model is loaded."""
-        reply = await self._reply(_START_SECONDS)
+        """Wait until the model is loaded, as long as that makes progress."""
+        try:
+            reply = await ProgressWatch(self._process.pid).result_of(self._read())
+        except StalledError as error:
+            self._process.kill()
+            raise WorkerDiedError(f"it stood still for {error.seconds:.0f} seconds while loading its model") from error
         if not isinstance(reply, Ready):
             raise RuntimeError(f"the embedding model cannot be loaded: {reply}")
         self._dimension = reply.dimension
@@ -196,15 +200,19 @@ class _Worker:
         await self._process.wait()
 
     async def _reply(self, timeout: float) -> object:
-        assert self._process.stdout is not None
         try:
             async with asyncio.timeout(timeout):
-                return await read_reply(self._process.stdout)
-        except asyncio.IncompleteReadError as error:
-            raise WorkerDiedError("it closed its output") from error
+                return await self._read()
         except TimeoutError as error:
             self._process.kill()
             raise WorkerDiedError(f"it was silent for {timeout:g} seconds") from error
+
+    async def _read(self) -> object:
+        assert self._process.stdout is not None
+        try:
+            return await read_reply(self._process.stdout)
+        except asyncio.IncompleteReadError as error:
+            raise WorkerDiedError("it closed its output") from error
 
 
 def _unavailable() -> TikuError:

@@ -13,8 +13,8 @@ from contextlib import aclosing
 import aiohttp
 import msgspec
 
+from services.kit.sse import EventDecoder, EventTooLongError
 from services.llm.adapters.http import ProviderClient
-from services.llm.adapters.providers.sse import EventReader, LineTooLongError
 from services.llm.adapters.providers.wire import WireChat, decode_chat, encode_chat, error_status
 from services.llm.domain import faults
 from services.llm.values.chat import ChatFinish, ChatRequest, Completion, FinishReason, TextDelta, TokenUsage
@@ -75,15 +75,15 @@ class OpenAiHttpProvider:
 
     async def _events(self, response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
         """Yield the data of each event of a response."""
-        reader = EventReader(_MAX_EVENT_BYTES)
+        decoder = EventDecoder(_MAX_EVENT_BYTES)
         try:
             chunks: AsyncIterator[bytes] = response.content.iter_any()
             async for chunk in chunks:
-                for event in reader.feed(chunk):
-                    yield event
-            for event in reader.close():
-                yield event
-        except LineTooLongError as error:
+                for event in decoder.feed(chunk):
+                    yield event.data
+            for event in decoder.close():
+                yield event.data
+        except EventTooLongError as error:
             raise faults.bad_response(self._client.name, error) from error
 
     def _decode(self, data: bytes, model: str) -> WireChat:
