@@ -179,7 +179,7 @@ class _Launch:
         if options.blockbuster:
             self._environment["TIKU_BLOCKBUSTER"] = "true"
         if not os.environ.get("TIKU_S3_BUCKET"):
-            self._environment.setdefault("TIKU_OBJECTS_PATH", str(self._data / "objects"))
+            self._environment.setdefault("TIKU_DOCS_OBJECTS_PATH", str(self._data / "objects"))
         engines = await self._engines()
         ready = {name: asyncio.Event() for name in (POSTGRES, QDRANT, LLAMA)}
         async with asyncio.TaskGroup() as group:

@@ -72,5 +72,5 @@ def environment(tutor: Tutor) -> dict[str, str]:
         "TIKU_LLM_BASE_URL": tutor.base_url,
         "TIKU_LLM_MODEL": MODEL,
         "TIKU_LLM_API_KEY": "sk-of-the-tests",
-        "TIKU_MAX_UPLOAD_BYTES": str(UPLOAD_LIMIT_BYTES),
+        "TIKU_DOCS_MAX_UPLOAD_BYTES": str(UPLOAD_LIMIT_BYTES),
     }

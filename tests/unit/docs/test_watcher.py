@@ -7,22 +7,23 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.docs.adapters.objects.fake import MemoryObjects
-from services.docs.adapters.queue.fake import MemoryJobQueue
-from services.docs.adapters.stores.fake import MemoryDocumentStore
-from services.docs.domain.catalog.catalog import Library
-from services.docs.domain.catalog.watcher import Throttle, Watcher
+from services.docs.adapters.objects.fake import FakeObjectStore
+from services.docs.adapters.queue.fake import FakeJobQueue
+from services.docs.adapters.stores.fake import FakeStores
+from services.docs.domain.catalog.catalog import DocumentCatalog
+from services.docs.domain.catalog.watcher import Watcher
+from services.docs.domain.indexing.throttle import ProgressThrottle
 from services.docs.values.document import (
     Document,
+    DocumentEvent,
     DocumentKind,
     DocumentState,
-    Event,
     Failure,
-    Indexed,
+    IndexingCompleted,
+    IndexingStage,
     Job,
     JobKind,
-    Progress,
-    Stage,
+    StageProgress,
 )
 from services.kit import ids
 from services.kit.errors import NotFound
@@ -32,25 +33,29 @@ class House:
     """A document of alice's whose job is done by hand."""
 
     def __init__(self) -> None:
-        self.store = MemoryDocumentStore(MemoryJobQueue())
-        self.watcher = Watcher(self.store, self.store, Library(self.store, MemoryObjects()))
+        self.stores = FakeStores(FakeJobQueue())
+        self.watcher = Watcher(
+            self.stores.events,
+            self.stores.feed,
+            DocumentCatalog(self.stores.documents, self.stores.requests, self.stores.chunks, FakeObjectStore()),
+        )
         self.job = Job(JobKind.INDEX, ids.new_id(), "alice", 1)
 
     async def begin(self, *, parse: bool = True) -> None:
         now = datetime.now(UTC)
-        await self.store.add(
+        await self.stores.documents.add(
             Document(self.job.document_id, "alice", "a", DocumentKind.MATERIAL, "text/plain", 1, "ab", now, now)
         )
-        await self.store.confirm(self.job.document_id, parse=parse)
+        await self.stores.documents.confirm(self.job.document_id, parse=parse)
         if parse:
-            await self.store.begin_job(self.job)
+            await self.stores.jobs.begin(self.job)
 
     async def progress(self, *done: int) -> None:
         for each in done:
-            await self.store.add_event(self.job, Progress(Stage.INDEXING, each, 9))
+            await self.stores.jobs.report(self.job, StageProgress(IndexingStage.INDEXING, each, 9))
 
-    def watch(self, after: int = 0) -> asyncio.Task[list[tuple[Event, Document]]]:
-        async def follow() -> list[tuple[Event, Document]]:
+    def watch(self, after: int = 0) -> asyncio.Task[list[tuple[DocumentEvent, Document]]]:
+        async def follow() -> list[tuple[DocumentEvent, Document]]:
             return [pair async for pair in self.watcher.watch(self.job.document_id, "alice", after)]
 
         return asyncio.ensure_future(follow())
@@ -61,7 +66,7 @@ def house() -> House:
     return House()
 
 
-async def seen(task: asyncio.Task[list[tuple[Event, Document]]]) -> list[tuple[Event, Document]]:
+async def seen(task: asyncio.Task[list[tuple[DocumentEvent, Document]]]) -> list[tuple[DocumentEvent, Document]]:
     return await asyncio.wait_for(task, 2)
 
 
@@ -73,13 +78,13 @@ async def test_a_watcher_replays_then_follows_to_the_end(house: House) -> None:
     await house.progress(3)
     await asyncio.sleep(0.01)
     assert not watching.done()
-    await house.store.finish_job(house.job)
+    await house.stores.jobs.finish(house.job)
     pairs = await seen(watching)
     assert [event.number for event, _ in pairs] == [1, 2, 3, 4, 5]
-    assert [event.what for event, _ in pairs] == [
-        Progress(Stage.QUEUED),
-        *(Progress(Stage.INDEXING, done, 9) for done in (1, 2, 3)),
-        Indexed(),
+    assert [event.payload for event, _ in pairs] == [
+        StageProgress(IndexingStage.QUEUED),
+        *(StageProgress(IndexingStage.INDEXING, done, 9) for done in (1, 2, 3)),
+        IndexingCompleted(),
     ]
     assert pairs[-1][1].state is DocumentState.INDEXED
 
@@ -88,7 +93,7 @@ async def test_a_watcher_replays_then_follows_to_the_end(house: House) -> None:
 async def test_one_who_comes_back_sees_what_was_missed(house: House, after: int) -> None:
     await house.begin()
     await house.progress(1, 2, 3)
-    await house.store.finish_job(house.job)
+    await house.stores.jobs.finish(house.job)
     assert [event.number for event, _ in await seen(house.watch(after))] == list(range(after + 1, 6))
 
 
@@ -97,32 +102,37 @@ async def test_many_watchers_see_the_same(house: House) -> None:
     watching = [house.watch() for _ in range(20)]
     await asyncio.sleep(0.01)
     await house.progress(*range(9))
-    await house.store.fail_job(house.job, Failure("ENCRYPTED_FILE", "protected"))
+    await house.stores.jobs.fail(house.job, Failure("ENCRYPTED_FILE", "protected"))
     everyone = [await seen(watcher) for watcher in watching]
     assert all(pairs == everyone[0] for pairs in everyone)
-    assert everyone[0][-1][0].what == Failure("ENCRYPTED_FILE", "protected")
+    assert everyone[0][-1][0].payload == Failure("ENCRYPTED_FILE", "protected")
 
 
 async def test_an_old_failure_does_not_end_the_watch_of_a_new_job(house: House) -> None:
     await house.begin()
-    await house.store.fail_job(house.job, Failure("UNAVAILABLE", "down"))
-    await house.store.request_job(house.job.document_id, "alice")
+    await house.stores.jobs.fail(house.job, Failure("UNAVAILABLE", "down"))
+    await house.stores.requests.request(house.job.document_id, "alice")
     watching = house.watch()
     await asyncio.sleep(0.01)
     assert not watching.done()
     second = Job(JobKind.INDEX, house.job.document_id, "alice", 2)
-    await house.store.begin_job(second)
-    await house.store.finish_job(second)
-    assert [type(event.what) for event, _ in await seen(watching)] == [Progress, Failure, Progress, Indexed]
+    await house.stores.jobs.begin(second)
+    await house.stores.jobs.finish(second)
+    assert [type(event.payload) for event, _ in await seen(watching)] == [
+        StageProgress,
+        Failure,
+        StageProgress,
+        IndexingCompleted,
+    ]
 
 
 async def test_a_document_without_a_job_is_waited_for(house: House) -> None:
     await house.begin(parse=False)
     watching = house.watch()
     await asyncio.sleep(0.01)
-    await house.store.request_job(house.job.document_id, "alice")
-    await house.store.begin_job(house.job)
-    await house.store.finish_job(house.job)
+    await house.stores.requests.request(house.job.document_id, "alice")
+    await house.stores.jobs.begin(house.job)
+    await house.stores.jobs.finish(house.job)
     assert [event.number for event, _ in await seen(watching)] == [1, 2]
 
 
@@ -130,7 +140,7 @@ async def test_a_deletion_ends_the_watch(house: House) -> None:
     await house.begin()
     watching = house.watch()
     await asyncio.sleep(0.01)
-    await house.store.mark_deleting(house.job.document_id, "alice")
+    await house.stores.deletions.mark(house.job.document_id, "alice")
     with pytest.raises(NotFound):
         await seen(watching)
 
@@ -138,46 +148,46 @@ async def test_a_deletion_ends_the_watch(house: House) -> None:
 async def test_more_events_than_a_page(house: House) -> None:
     await house.begin()
     await house.progress(*range(500))
-    await house.store.finish_job(house.job)
+    await house.stores.jobs.finish(house.job)
     assert [event.number for event, _ in await seen(house.watch())] == list(range(1, 503))
 
 
 async def test_an_old_failure_at_the_end_of_a_page_does_not_end_the_watch(house: House) -> None:
     await house.begin()
     await house.progress(*range(198))
-    await house.store.fail_job(house.job, Failure("UNAVAILABLE", "down"))
-    assert await house.store.last_event(house.job.document_id) == 200
-    await house.store.request_job(house.job.document_id, "alice")
+    await house.stores.jobs.fail(house.job, Failure("UNAVAILABLE", "down"))
+    assert await house.stores.events.last_number(house.job.document_id) == 200
+    await house.stores.requests.request(house.job.document_id, "alice")
     second = Job(JobKind.INDEX, house.job.document_id, "alice", 2)
-    await house.store.begin_job(second)
-    await house.store.finish_job(second)
+    await house.stores.jobs.begin(second)
+    await house.stores.jobs.finish(second)
     assert [event.number for event, _ in await seen(house.watch())] == list(range(1, 203))
 
 
 async def test_the_first_and_the_last_of_a_stage_are_always_told() -> None:
-    throttle = Throttle(interval=60.0)
+    throttle = ProgressThrottle(interval=60.0)
     admitted = [
         progress
         for progress in (
-            Progress(Stage.PARSING),
-            Progress(Stage.PARSING, 1, 3),
-            Progress(Stage.PARSING, 3, 3),
-            *(Progress(Stage.INDEXING, done, 100) for done in range(101)),
+            StageProgress(IndexingStage.PARSING),
+            StageProgress(IndexingStage.PARSING, 1, 3),
+            StageProgress(IndexingStage.PARSING, 3, 3),
+            *(StageProgress(IndexingStage.INDEXING, done, 100) for done in range(101)),
         )
         if throttle.admit(progress)
     ]
     assert admitted == [
-        Progress(Stage.PARSING),
-        Progress(Stage.PARSING, 3, 3),
-        Progress(Stage.INDEXING, 0, 100),
-        Progress(Stage.INDEXING, 100, 100),
+        StageProgress(IndexingStage.PARSING),
+        StageProgress(IndexingStage.PARSING, 3, 3),
+        StageProgress(IndexingStage.INDEXING, 0, 100),
+        StageProgress(IndexingStage.INDEXING, 100, 100),
     ]
 
 
 async def test_between_them_one_in_each_interval() -> None:
-    throttle = Throttle(interval=0.03)
+    throttle = ProgressThrottle(interval=0.03)
     admitted = 0
     for done in range(20):
-        admitted += throttle.admit(Progress(Stage.INDEXING, done, 100))
+        admitted += throttle.admit(StageProgress(IndexingStage.INDEXING, done, 100))
         await asyncio.sleep(0.005)
     assert 3 <= admitted <= 6

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import asyncpg
 import pytest
 
-from services.docs.adapters.queue.fake import MemoryJobQueue
+from services.docs.adapters.queue.fake import FakeJobQueue
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue, PgQueuerSettings
-from services.docs.adapters.stores.postgres import MIGRATIONS, SCHEMA
-from services.docs.ports import Handler, JobQueue, RetryLater
+from services.docs.adapters.stores.postgres.rows import MIGRATIONS, SCHEMA
+from services.docs.ports import JobHandler, JobQueue, RetryLater
 from services.docs.values.document import Job, JobKind
 from services.kit import ids
 from services.kit.migrations import migrate
@@ -19,16 +20,16 @@ from tests.engines import on_engine
 from tests.waiting import eventually
 
 
-@pytest.fixture(params=["memory", on_engine("pgqueuer")])
+@pytest.fixture(params=["fake", on_engine("pgqueuer")])
 def dsn(request: pytest.FixtureRequest) -> str:
     """The database to use; empty for the queue in memory."""
-    return "" if request.param == "memory" else str(request.getfixturevalue("postgres_database"))
+    return "" if request.param == "fake" else str(request.getfixturevalue("postgres_database"))
 
 
 @pytest.fixture
 async def queue(dsn: str) -> JobQueue:
     if not dsn:
-        return MemoryJobQueue(workers=2, first_retry=0.01, attempts=3)
+        return FakeJobQueue(workers=2, first_retry=0.01, attempts=3)
     await migrate(dsn, SCHEMA, MIGRATIONS)
     return PgQueuerJobQueue(dsn, PgQueuerSettings(workers=2, heartbeat=1.0, attempts=3, first_retry=0.01))
 
@@ -38,7 +39,7 @@ def job(kind: JobKind = JobKind.INDEX, generation: int = 1) -> Job:
 
 
 @asynccontextmanager
-async def working(queue: JobQueue, handler: Handler) -> AsyncIterator[asyncio.Future[None]]:
+async def working(queue: JobQueue, handler: JobHandler) -> AsyncIterator[asyncio.Future[None]]:
     task = asyncio.ensure_future(queue.work(handler))
     try:
         yield task
@@ -179,3 +180,22 @@ async def test_a_long_job_is_not_given_to_another(queue: JobQueue) -> None:
     async with working(queue, handler), working(queue, handler):
         await asyncio.wait_for(ended.wait(), 15)
     assert calls == 1
+
+
+async def test_a_job_exists_only_if_its_transaction_commits(postgres_database: str) -> None:
+    await migrate(postgres_database, SCHEMA, MIGRATIONS)
+    queue, seen = PgQueuerJobQueue(postgres_database), list[Job]()
+    lost, kept = job(), job()
+    connection = await asyncpg.connect(postgres_database)
+    try:
+        transaction = connection.transaction()
+        await transaction.start()
+        await queue.enqueue_in(connection, lost)
+        await transaction.rollback()
+        async with connection.transaction():
+            await queue.enqueue_in(connection, kept)
+    finally:
+        await connection.close()
+    async with working(queue, recorder(seen)):
+        await eventually(lambda: kept in seen)
+    assert seen == [kept]

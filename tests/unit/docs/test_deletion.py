@@ -7,20 +7,21 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.docs.adapters.clients.fake import HashEmbedder, MemoryIndex
-from services.docs.adapters.objects.fake import MemoryObjects
-from services.docs.adapters.queue.fake import MemoryJobQueue
-from services.docs.adapters.stores.fake import MemoryDocumentStore
+from services.docs.adapters.clients.fake import FakeChunkIndex, FakeEmbedder
+from services.docs.adapters.objects.fake import FakeObjectStore
+from services.docs.adapters.queue.fake import FakeJobQueue
+from services.docs.adapters.stores.fake import FakeStores
 from services.docs.domain.catalog.deletion import Deleter
 from services.docs.domain.catalog.recovery import keep_jobs_queued, recover
+from services.docs.domain.objects import text_key
 from services.docs.domain.upload.uploader import Uploader
 from services.docs.ports import RetryLater
-from services.docs.values.document import Document, DocumentKind, Job, JobKind, StoredChunk, text_key
+from services.docs.values.document import Document, DocumentKind, Job, JobKind, StoredChunk
 from services.kit import ids
 from services.kit.errors import NotFound, Unavailable
 
 
-class Index(MemoryIndex):
+class Index(FakeChunkIndex):
     """Does not answer while `down`."""
 
     down = False
@@ -35,17 +36,19 @@ class House:
     """Documents with chunks in the index, and what deletes them."""
 
     def __init__(self) -> None:
-        self.queue = MemoryJobQueue()
-        self.store = MemoryDocumentStore(self.queue)
-        self.objects, self.index = MemoryObjects(), Index()
-        self.deleter = Deleter(self.store, self.objects, self.index)
+        self.queue = FakeJobQueue()
+        self.stores = FakeStores(self.queue)
+        self.objects, self.index = FakeObjectStore(), Index()
+        self.deleter = Deleter(self.stores.deletions, self.stores.locks, self.objects, self.index)
 
     async def document(self, content: bytes = b"words") -> Document:
-        uploader = Uploader(self.store, self.objects, max_bytes=1000)
+        uploader = Uploader(
+            self.stores.documents, self.stores.deletions, self.stores.locks, self.objects, max_bytes=1000
+        )
         stored = await uploader.upload("alice", "a.txt", DocumentKind.MATERIAL, once(content), parse=False)
         await self.objects.put(text_key(stored.document_id), once(content))
         chunk = StoredChunk(ids.new_id(), 0, "words", 0, 0, 5, ())
-        await self.index.index(stored, [chunk], await HashEmbedder().embed(["words"]))
+        await self.index.index(stored, [chunk], await FakeEmbedder().embed(["words"]))
         return stored
 
     async def keys(self) -> list[str]:
@@ -66,7 +69,7 @@ async def test_everything_of_a_document_goes_and_nothing_of_another(house: House
     await house.deleter.delete(goes.document_id, "alice")
     assert await house.keys() == [f"objects/{stays.sha256}", text_key(stays.document_id)]
     assert {entry[0] for entry in house.index.chunks.values()} == {stays.document_id}
-    assert await house.store.doomed(goes.document_id) is None
+    assert await house.stores.deletions.marked(goes.document_id) is None
     with pytest.raises(NotFound):
         await house.deleter.delete(goes.document_id, "alice")
 
@@ -83,14 +86,14 @@ async def test_another_users_document_stays(house: House) -> None:
     stored = await house.document()
     with pytest.raises(NotFound):
         await house.deleter.delete(stored.document_id, "bob")
-    assert await house.store.get(stored.document_id, "alice") == stored
+    assert await house.stores.documents.get(stored.document_id, "alice") == stored
 
 
 async def test_with_the_index_away_the_document_is_hidden_and_the_job_finishes(house: House) -> None:
     stored = await house.document()
     house.index.down = True
     await house.deleter.delete(stored.document_id, "alice")
-    assert await house.store.get(stored.document_id, "alice") is None
+    assert await house.stores.documents.get(stored.document_id, "alice") is None
     job = Job(JobKind.DELETE, stored.document_id, "alice")
     with pytest.raises(RetryLater):
         await house.deleter.run(job)
@@ -105,14 +108,14 @@ async def test_the_later_job_removes_vectors_that_arrived_after_the_deletion(hou
     stored = await house.document()
     await house.deleter.delete(stored.document_id, "alice")
     late = StoredChunk(ids.new_id(), 0, "words", 0, 0, 5, ())
-    await house.index.index(stored, [late], await HashEmbedder().embed(["words"]))
+    await house.index.index(stored, [late], await FakeEmbedder().embed(["words"]))
     await house.deleter.run(Job(JobKind.DELETE, stored.document_id, "alice"))
     assert house.index.chunks == {}
 
 
 async def test_a_deletion_waits_for_the_worker_to_let_go(house: House) -> None:
     stored = await house.document()
-    async with house.store.guard(f"document:{stored.document_id}"):
+    async with house.stores.locks.lock(f"document:{stored.document_id}"):
         deletion = asyncio.ensure_future(house.deleter.delete(stored.document_id, "alice"))
         await asyncio.sleep(0.01)
         assert not deletion.done()
@@ -149,20 +152,22 @@ async def test_a_start_sweeps_what_dead_processes_left_and_only_that(house: Hous
     stored = await house.document()
     dead = ids.new_id()
     living = ids.new_id()
-    for instance in (dead, living, house.store.instance):
+    for instance in (dead, living, house.stores.locks.instance):
         await house.objects.put(f"uploads/{instance}.{ids.new_id()}", once(b"half"))
-    async with house.store.guard(f"instance:{living}"):
-        await recover(house.store, house.objects)
+    async with house.stores.locks.lock(f"instance:{living}"):
+        await recover(
+            house.stores.documents, house.stores.deletions, house.stores.requests, house.stores.locks, house.objects
+        )
     left = [key for key in await house.keys() if key.startswith("uploads/")]
     assert sorted(key.removeprefix("uploads/").partition(".")[0] for key in left) == sorted(
-        [living, house.store.instance]
+        [living, house.stores.locks.instance]
     )
-    assert await house.store.get(stored.document_id, "alice") == stored
+    assert await house.stores.documents.get(stored.document_id, "alice") == stored
 
 
 async def test_a_lost_job_is_queued_again_while_the_service_runs(house: House) -> None:
     stored = await house.document()
-    await house.store.request_job(stored.document_id, "alice")
+    await house.stores.requests.request(stored.document_id, "alice")
     seen: list[Job] = []
 
     async def drop(job: Job) -> None:
@@ -170,7 +175,7 @@ async def test_a_lost_job_is_queued_again_while_the_service_runs(house: House) -
 
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         working = group.create_task(house.queue.work(drop))
-        keeping = group.create_task(keep_jobs_queued(house.store, interval=0.01))
+        keeping = group.create_task(keep_jobs_queued(house.stores.requests, interval=0.01))
         while len(seen) < 3:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         working.cancel()

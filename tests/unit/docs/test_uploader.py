@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.docs.adapters.objects.fake import MemoryObjects
-from services.docs.adapters.queue.fake import MemoryJobQueue
-from services.docs.adapters.stores.fake import MemoryDocumentStore
+from services.docs.adapters.objects.fake import FakeObjectStore
+from services.docs.adapters.queue.fake import FakeJobQueue
+from services.docs.adapters.stores.fake import FakeStores
 from services.docs.domain.upload.naming import checked_name
 from services.docs.domain.upload.uploader import Uploader
 from services.docs.values.document import Document, DocumentKind, DocumentState
@@ -23,9 +23,11 @@ class House:
     """An uploader with everything in memory."""
 
     def __init__(self) -> None:
-        self.objects = MemoryObjects()
-        self.store = MemoryDocumentStore(MemoryJobQueue(), deletion_delay=0.0)
-        self.uploader = Uploader(self.store, self.objects, max_bytes=LIMIT)
+        self.objects = FakeObjectStore()
+        self.stores = FakeStores(FakeJobQueue(), deletion_delay_seconds=0.0)
+        self.uploader = Uploader(
+            self.stores.documents, self.stores.deletions, self.stores.locks, self.objects, max_bytes=LIMIT
+        )
 
     async def upload(
         self, data: bytes, name: str = "notes.md", kind: DocumentKind = DocumentKind.MATERIAL, part: int = 1000
@@ -36,8 +38,8 @@ class House:
         return [key for prefix in ("uploads", "objects") async for key in _keys(self.objects, prefix)]
 
     async def is_empty(self) -> bool:
-        rows = await self.store.list("alice", None, None, 10)
-        return not rows and not await self.store.unconfirmed() and not await self.keys()
+        rows = await self.stores.documents.list("alice", None, None, 10)
+        return not rows and not await self.stores.documents.unconfirmed() and not await self.keys()
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ async def parts(data: bytes, size: int) -> AsyncIterator[bytes]:
         yield data[start : start + size]
 
 
-async def _keys(objects: MemoryObjects, prefix: str) -> AsyncIterator[str]:
+async def _keys(objects: FakeObjectStore, prefix: str) -> AsyncIterator[str]:
     async for key in objects.list(prefix):
         yield key
 
@@ -155,7 +157,7 @@ async def test_a_cancelled_upload_leaves_nothing(house: House) -> None:
     assert await house.is_empty()
 
 
-async def test_a_fault_after_the_bytes_arrived_dooms_the_row(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_fault_after_the_bytes_arrived_marks_the_row(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(source: str, target: str) -> None:
         raise Unavailable("The object store does not answer.")
 
@@ -163,8 +165,8 @@ async def test_a_fault_after_the_bytes_arrived_dooms_the_row(house: House, monke
     with pytest.raises(Unavailable):
         await house.upload(b"words", "a.txt")
     assert await house.keys() == []
-    assert list(await house.store.unconfirmed()) == []
-    assert list(await house.store.list("alice", None, None, 10)) == []
+    assert list(await house.stores.documents.unconfirmed()) == []
+    assert list(await house.stores.documents.list("alice", None, None, 10)) == []
 
 
 async def test_equal_content_is_stored_once(house: House) -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from services.docs.adapters.objects.fake import MemoryObjects
-from services.docs.adapters.queue.fake import MemoryJobQueue
-from services.docs.adapters.stores.fake import MemoryDocumentStore
-from services.docs.domain.catalog.catalog import MOST_TEXT_CHARS, Library
-from services.docs.values.document import Document, DocumentKind, Job, JobKind, StoredChunk, object_key, text_key
-from services.docs.values.parsed_file import Reading
+from services.docs.adapters.objects.fake import FakeObjectStore
+from services.docs.adapters.queue.fake import FakeJobQueue
+from services.docs.adapters.stores.fake import FakeStores
+from services.docs.domain.catalog.catalog import MOST_TEXT_CHARS, DocumentCatalog
+from services.docs.domain.objects import object_key, text_key
+from services.docs.values.document import Document, DocumentKind, Job, JobKind, StoredChunk
+from services.docs.values.parsed_file import ParsedFile
 from services.kit import ids
 from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound, OutOfRange
 from services.kit.paging import encode_cursor
@@ -25,12 +26,12 @@ TEXT = "题库 🙂 " * 60_000
 
 
 class House:
-    """A library of alice's, filled by hand."""
+    """A catalog of alice's, filled by hand."""
 
     def __init__(self) -> None:
-        self.store = MemoryDocumentStore(MemoryJobQueue())
-        self.objects = MemoryObjects()
-        self.library = Library(self.store, self.objects)
+        self.stores = FakeStores(FakeJobQueue())
+        self.objects = FakeObjectStore()
+        self.catalog = DocumentCatalog(self.stores.documents, self.stores.requests, self.stores.chunks, self.objects)
 
     async def document(self, minutes: int = 0, *, parsed: bool = False) -> Document:
         moment = START + timedelta(minutes=minutes)
@@ -45,15 +46,15 @@ class House:
             create_time=moment,
             update_time=moment,
         )
-        await self.store.add(row)
+        await self.stores.documents.add(row)
         await self.objects.put(object_key(row.sha256), _once(FILE))
-        stored = await self.store.confirm(row.document_id, parse=parsed)
+        stored = await self.stores.documents.confirm(row.document_id, parse=parsed)
         if parsed:
             job = Job(JobKind.INDEX, row.document_id, "alice", 1)
-            await self.store.begin_job(job)
+            await self.stores.jobs.begin(job)
             chunks = [StoredChunk(ids.new_id(), n, TEXT[n : n + 3], 0, n, n + 3, ()) for n in range(250)]
-            reading = Reading(0, len(TEXT), "zh", "", 250, Path("text"), Path("chunks"))
-            await self.store.save_reading(job, reading, _parts(chunks), [])
+            file = ParsedFile(0, len(TEXT), "zh", "", 250, Path("text"), Path("chunks"))
+            await self.stores.jobs.save_parsed(job, file, _parts(chunks), [])
             await self.objects.put(text_key(row.document_id), _once(TEXT.encode("utf-32-le")))
         return stored
 
@@ -74,13 +75,13 @@ def house() -> House:
 @pytest.mark.parametrize("wrong", ["", "nonsense", "01890000-0000-7000-8000-00000000000g", "' OR 1=1 --"])
 async def test_an_id_that_cannot_be_is_not_found(house: House, wrong: str) -> None:
     with pytest.raises(NotFound) as caught:
-        await house.library.get(wrong, "alice")
+        await house.catalog.get(wrong, "alice")
     assert caught.value.reason == "DOCUMENT_NOT_FOUND"
 
 
 async def test_an_id_in_capitals_is_the_same_id(house: House) -> None:
     stored = await house.document()
-    assert await house.library.get(stored.document_id.upper(), "alice") == stored
+    assert await house.catalog.get(stored.document_id.upper(), "alice") == stored
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8])
@@ -89,7 +90,7 @@ async def test_pages_are_disjoint_and_complete(house: House, size: int) -> None:
     seen: list[Document] = []
     token = ""
     while True:
-        page = await house.library.list("alice", kind=None, page_size=size, page_token=token)
+        page = await house.catalog.list("alice", kind=None, page_size=size, page_token=token)
         assert len(page.items) <= size
         seen += page.items
         if not (token := page.next_page_token):
@@ -99,9 +100,9 @@ async def test_pages_are_disjoint_and_complete(house: House, size: int) -> None:
 
 async def test_a_document_that_arrives_between_pages_shifts_nothing(house: House) -> None:
     rows = [await house.document(minutes) for minutes in range(4)]
-    first = await house.library.list("alice", kind=None, page_size=2, page_token="")
+    first = await house.catalog.list("alice", kind=None, page_size=2, page_token="")
     await house.document(99)
-    second = await house.library.list("alice", kind=None, page_size=2, page_token=first.next_page_token)
+    second = await house.catalog.list("alice", kind=None, page_size=2, page_token=first.next_page_token)
     assert [*first.items, *second.items] == rows[::-1]
 
 
@@ -118,21 +119,21 @@ async def test_a_document_that_arrives_between_pages_shifts_nothing(house: House
 )
 async def test_a_foreign_page_token_is_refused(house: House, token: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
-        await house.library.list("alice", kind=None, page_size=0, page_token=token)
+        await house.catalog.list("alice", kind=None, page_size=0, page_token=token)
     assert caught.value.violations[0].field == "page_token"
 
 
 async def test_chunks_in_pages(house: House) -> None:
     document_id = (await house.document(parsed=True)).document_id
-    first = await house.library.chunks(document_id, "alice", page_size=0, page_token="")
+    first = await house.catalog.chunks(document_id, "alice", page_size=0, page_token="")
     assert [chunk.ordinal for chunk in first.items] == list(range(100))
-    last = await house.library.chunks(document_id, "alice", page_size=200, page_token=first.next_page_token)
+    last = await house.catalog.chunks(document_id, "alice", page_size=200, page_token=first.next_page_token)
     assert [chunk.ordinal for chunk in last.items] == list(range(100, 250))
     assert last.next_page_token == ""
     other = await house.document()
     for token in (first.next_page_token, encode_cursor({"d": other.document_id, "o": -1})):
         with pytest.raises(InvalidArgument):
-            await house.library.chunks(other.document_id, "alice", page_size=0, page_token=token)
+            await house.catalog.chunks(other.document_id, "alice", page_size=0, page_token=token)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ async def test_chunks_in_pages(house: House) -> None:
 )
 async def test_a_range_of_the_file(house: House, offset: int, length: int, expected: bytes) -> None:
     stored = await house.document()
-    download = await house.library.download(stored.document_id, "alice", offset, length)
+    download = await house.catalog.download(stored.document_id, "alice", offset, length)
     assert b"".join([part async for part in download.parts]) == expected
     assert (download.offset, download.length) == (offset, len(expected))
 
@@ -149,7 +150,7 @@ async def test_a_range_of_the_file(house: House, offset: int, length: int, expec
 async def test_a_range_past_the_end(house: House) -> None:
     stored = await house.document()
     with pytest.raises(OutOfRange) as caught:
-        await house.library.download(stored.document_id, "alice", len(FILE) + 1, 0)
+        await house.catalog.download(stored.document_id, "alice", len(FILE) + 1, 0)
     assert caught.value.violations[0].field == "offset_bytes"
 
 
@@ -158,7 +159,7 @@ async def test_a_range_past_the_end(house: House) -> None:
 )
 async def test_a_slice_is_counted_in_code_points(house: House, start: int, end: int) -> None:
     document_id = (await house.document(parsed=True)).document_id
-    found = await house.library.text(document_id, "alice", start, end)
+    found = await house.catalog.text(document_id, "alice", start, end)
     stop = min(end or len(TEXT), len(TEXT), start + MOST_TEXT_CHARS)
     assert (found.text, found.start, found.end) == (TEXT[start:stop], start, stop)
     assert found.text_length == len(TEXT)
@@ -166,7 +167,7 @@ async def test_a_slice_is_counted_in_code_points(house: House, start: int, end: 
 
 async def test_at_most_so_many_characters_are_returned(house: House) -> None:
     document_id = (await house.document(parsed=True)).document_id
-    found = await house.library.text(document_id, "alice", 7, 0)
+    found = await house.catalog.text(document_id, "alice", 7, 0)
     assert len(found.text) == MOST_TEXT_CHARS
     assert found.end == 7 + MOST_TEXT_CHARS
 
@@ -174,23 +175,23 @@ async def test_at_most_so_many_characters_are_returned(house: House) -> None:
 async def test_slices_that_cannot_be(house: House) -> None:
     document_id = (await house.document(parsed=True)).document_id
     with pytest.raises(OutOfRange):
-        await house.library.text(document_id, "alice", len(TEXT) + 1, 0)
+        await house.catalog.text(document_id, "alice", len(TEXT) + 1, 0)
     with pytest.raises(InvalidArgument):
-        await house.library.text(document_id, "alice", 5, 4)
+        await house.catalog.text(document_id, "alice", 5, 4)
     unread = await house.document()
     with pytest.raises(FailedPrecondition):
-        await house.library.text(unread.document_id, "alice", 0, 0)
+        await house.catalog.text(unread.document_id, "alice", 0, 0)
 
 
 async def test_another_users_document_is_not_found(house: House) -> None:
     stored = await house.document(parsed=True)
     document_id = stored.document_id
     for call in (
-        house.library.get(document_id, "bob"),
-        house.library.parse(document_id, "bob"),
-        house.library.download(document_id, "bob", 0, 0),
-        house.library.text(document_id, "bob", 0, 0),
-        house.library.chunks(document_id, "bob", page_size=0, page_token=""),
+        house.catalog.get(document_id, "bob"),
+        house.catalog.parse(document_id, "bob"),
+        house.catalog.download(document_id, "bob", 0, 0),
+        house.catalog.text(document_id, "bob", 0, 0),
+        house.catalog.chunks(document_id, "bob", page_size=0, page_token=""),
     ):
         with pytest.raises(NotFound):
             await call

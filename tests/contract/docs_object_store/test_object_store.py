@@ -10,25 +10,25 @@ from pathlib import Path
 
 import pytest
 
-from services.docs.adapters.objects.fake import MemoryObjects
-from services.docs.adapters.objects.obstore import ObstoreObjects
+from services.docs.adapters.objects.fake import FakeObjectStore
+from services.docs.adapters.objects.obstore import FolderObjectStore, S3ObjectStore
 from services.docs.ports import ObjectStore
 from services.embedded.network import free_port
 from services.kit.errors import NotFound, Unavailable
 from tests.engines import on_engine
 
-SERVER = Path(__file__).parents[4] / "shared" / "tools" / "versitygw"
-NO_SERVER = "no S3 server: put versitygw into ../shared/tools beside the repository to run the contract on it"
+SERVER = Path(os.environ.get("VERSITYGW") or Path(__file__).parents[4] / "shared" / "tools" / "versitygw")
+NO_SERVER = "no S3 server: name the program versitygw in VERSITYGW to run the contract on it"
 MIB = 1024 * 1024
 
 
-@pytest.fixture(params=["memory", "folder", on_engine("s3")])
+@pytest.fixture(params=["fake", "folder", on_engine("s3")])
 async def objects(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
     async with AsyncExitStack() as stack:
-        if request.param == "memory":
-            yield MemoryObjects()
+        if request.param == "fake":
+            yield FakeObjectStore()
         elif request.param == "folder":
-            yield await stack.enter_async_context(ObstoreObjects.folder(tmp_path / "objects"))
+            yield await stack.enter_async_context(FolderObjectStore.open(tmp_path / "objects"))
         else:
             if not await asyncio.to_thread(os.access, SERVER, os.X_OK):
                 pytest.skip(NO_SERVER)
@@ -36,8 +36,8 @@ async def objects(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
             yield await stack.enter_async_context(bucket(endpoint))
 
 
-def bucket(endpoint: str) -> AbstractAsyncContextManager[ObstoreObjects]:
-    return ObstoreObjects.bucket(
+def bucket(endpoint: str) -> AbstractAsyncContextManager[S3ObjectStore]:
+    return S3ObjectStore.open(
         "tiku",
         endpoint=endpoint,
         region="us-east-1",
@@ -184,7 +184,7 @@ async def test_listing_and_deleting(objects: ObjectStore) -> None:
 
 
 async def test_a_folder_shows_and_removes_what_a_killed_process_was_writing(tmp_path: Path) -> None:
-    async with ObstoreObjects.folder(tmp_path) as objects:
+    async with FolderObjectStore.open(tmp_path) as objects:
         await asyncio.to_thread((tmp_path / "uploads").mkdir)
         await asyncio.to_thread((tmp_path / "uploads" / "i.a#1").write_bytes, b"half")
         assert await keys(objects, "uploads") == ["uploads/i.a"]

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from services.docs.adapters.clients.fake import HashEmbedder, MemoryIndex
-from services.docs.adapters.objects.fake import MemoryObjects
-from services.docs.adapters.queue.fake import MemoryJobQueue
-from services.docs.adapters.stores.fake import MemoryDocumentStore
-from services.docs.domain.indexing.indexer import Indexer, IndexingSettings
-from services.docs.domain.indexing.jobs import Jobs
+from services.docs.adapters.clients.fake import FakeChunkIndex, FakeEmbedder
+from services.docs.adapters.objects.fake import FakeObjectStore
+from services.docs.adapters.parsers.fake import FakeDocumentParser
+from services.docs.adapters.queue.fake import FakeJobQueue
+from services.docs.adapters.stores.fake import FakeStores
+from services.docs.domain.indexing.dispatcher import JobDispatcher
+from services.docs.domain.indexing.indexer import DocumentIndexer, IndexingSettings
+from services.docs.domain.objects import text_key
 from services.docs.domain.upload.uploader import Uploader
 from services.docs.ports import RetryLater
 from services.docs.values.document import (
@@ -22,17 +24,16 @@ from services.docs.values.document import (
     DocumentKind,
     DocumentState,
     Failure,
-    Indexed,
+    IndexingCompleted,
+    IndexingStage,
     Job,
     JobKind,
-    Progress,
-    Stage,
+    StageProgress,
     StoredChunk,
-    text_key,
 )
 from services.docs.values.embeddings import Embeddings
-from services.docs.values.parsed_document import Block, BlockKind, Chunk, ParsedDocument, ParseError, ParseReason
-from services.docs.values.parsed_file import Reading, write_reading
+from services.docs.values.parsed_document import ParseError, ParseReason
+from services.docs.values.parsed_file import ParsedFile
 from services.kit.context import current
 from services.kit.errors import InvalidArgument, ResourceExhausted, Unavailable
 
@@ -41,30 +42,21 @@ SETTINGS = IndexingSettings(
 )
 
 
-class LineReader:
-    """Every line of the file is a chunk."""
+class Parser(FakeDocumentParser):
+    """Counts its calls and fails as it is told."""
 
     def __init__(self) -> None:
-        self.reads = 0
+        self.calls = 0
         self.error: Exception | None = None
 
-    async def read(self, path: Path, media_type: str, folder: Path) -> Reading:
-        self.reads += 1
+    async def parse(self, path: Path, media_type: str, folder: Path) -> ParsedFile:
+        self.calls += 1
         if self.error:
             raise self.error
-        text = await asyncio.to_thread(path.read_text, encoding="utf-8")
-        chunks: list[Chunk] = []
-        start = 0
-        for line in text.splitlines(keepends=True):
-            end = start + len(line.rstrip("\n"))
-            chunks.append(Chunk(len(chunks), start, end, text[start:end], 1, 1, ("章",), BlockKind.PARAGRAPH))
-            start += len(line)
-        blocks = (Block(BlockKind.PARAGRAPH, 0, len(text), 1),)
-        parsed = ParsedDocument(text, blocks, 1, "题", "zh", (0,))
-        return await asyncio.to_thread(write_reading, parsed, chunks, folder)
+        return await super().parse(path, media_type, folder)
 
 
-class Embedder(HashEmbedder):
+class Embedder(FakeEmbedder):
     """Counts, waits and fails as it is told."""
 
     def __init__(self) -> None:
@@ -83,7 +75,7 @@ class Embedder(HashEmbedder):
         return await super().embed(texts)
 
 
-class Index(MemoryIndex):
+class Index(FakeChunkIndex):
     """Counts what it is sent, and holds calls where it is told to."""
 
     def __init__(self) -> None:
@@ -104,11 +96,26 @@ class House:
     """One document and the job on it."""
 
     def __init__(self, settings: IndexingSettings = SETTINGS) -> None:
-        self.queue = MemoryJobQueue()
-        self.store = MemoryDocumentStore(self.queue)
-        self.objects = MemoryObjects()
-        self.reader, self.embedder, self.index = LineReader(), Embedder(), Index()
-        self.indexer = Indexer(self.store, self.store, self.objects, self.reader, self.embedder, self.index, settings)
+        self.queue = FakeJobQueue()
+        self.stores = FakeStores(self.queue)
+        self.objects = FakeObjectStore()
+        self.parser, self.embedder, self.index = Parser(), Embedder(), Index()
+        self.settings = settings
+        self.indexer = self.indexer_with(self.embedder)
+
+    def indexer_with(self, embedder: FakeEmbedder) -> DocumentIndexer:
+        stores = self.stores
+        return DocumentIndexer(
+            stores.jobs,
+            stores.chunks,
+            stores.feed,
+            stores.locks,
+            self.objects,
+            self.parser,
+            embedder,
+            self.index,
+            self.settings,
+        )
 
     async def upload(self, lines: int = 10) -> Job:
         text = "\n".join(f"第{number}行 🙂" for number in range(lines))
@@ -116,17 +123,19 @@ class House:
         async def chunks() -> AsyncIterator[bytes]:
             yield text.encode()
 
-        uploader = Uploader(self.store, self.objects, max_bytes=10**6)
+        uploader = Uploader(
+            self.stores.documents, self.stores.deletions, self.stores.locks, self.objects, max_bytes=10**6
+        )
         stored = await uploader.upload("alice", "a.txt", DocumentKind.MATERIAL, chunks(), parse=True)
         return Job(JobKind.INDEX, stored.document_id, "alice", 1)
 
     async def document(self, job: Job) -> Document:
-        document = await self.store.get(job.document_id, "alice")
+        document = await self.stores.documents.get(job.document_id, "alice")
         assert document is not None
         return document
 
     async def told(self, job: Job) -> list[object]:
-        return [event.what for event in await self.store.events(job.document_id, 0, 1000)]
+        return [event.payload for event in await self.stores.events.list(job.document_id, 0, 1000)]
 
 
 @pytest.fixture
@@ -143,16 +152,16 @@ async def test_a_document_goes_all_the_way(house: House) -> None:
     assert house.embedder.batches == [3, 3, 3, 1]
     assert len(house.index.sent) == len(set(house.index.sent)) == 10
     assert await house.told(job) == [
-        Progress(Stage.QUEUED),
-        Progress(Stage.PARSING),
-        Progress(Stage.PARSING, 1, 1),
-        Progress(Stage.CHUNKING, 10, 10),
-        Progress(Stage.INDEXING, 0, 10),
-        Progress(Stage.INDEXING, 3, 10),
-        Progress(Stage.INDEXING, 6, 10),
-        Progress(Stage.INDEXING, 9, 10),
-        Progress(Stage.INDEXING, 10, 10),
-        Indexed(),
+        StageProgress(IndexingStage.QUEUED),
+        StageProgress(IndexingStage.PARSING),
+        StageProgress(IndexingStage.PARSING, 1, 1),
+        StageProgress(IndexingStage.CHUNKING, 10, 10),
+        StageProgress(IndexingStage.INDEXING, 0, 10),
+        StageProgress(IndexingStage.INDEXING, 3, 10),
+        StageProgress(IndexingStage.INDEXING, 6, 10),
+        StageProgress(IndexingStage.INDEXING, 9, 10),
+        StageProgress(IndexingStage.INDEXING, 10, 10),
+        IndexingCompleted(),
     ]
 
 
@@ -161,7 +170,7 @@ async def test_chunks_are_slices_of_the_stored_text_and_ids_are_always_the_same(
     await house.indexer.run(job)
     stored = b"".join([part async for part in house.objects.read(text_key(job.document_id))])
     text = stored.decode("utf-32-le")
-    chunks = await house.store.chunks(job.document_id, 0, 10)
+    chunks = await house.stores.chunks.list(job.document_id, 0, 10)
     assert [text[chunk.start : chunk.end] for chunk in chunks] == [chunk.text for chunk in chunks]
     assert all("🙂" in chunk.text for chunk in chunks)
     assert [chunk.chunk_id for chunk in chunks] == house.index.sent
@@ -174,7 +183,7 @@ async def test_a_finished_job_that_comes_again_does_nothing(house: House) -> Non
     told = await house.told(job)
     await house.indexer.run(job)
     assert await house.told(job) == told
-    assert house.reader.reads == 1
+    assert house.parser.calls == 1
 
 
 async def test_after_a_fault_it_goes_on_where_it_was(house: House) -> None:
@@ -188,7 +197,7 @@ async def test_after_a_fault_it_goes_on_where_it_was(house: House) -> None:
     house.embedder.fail_from = None
     await house.indexer.run(job)
     assert (await house.document(job)).state is DocumentState.INDEXED
-    assert house.reader.reads == 1
+    assert house.parser.calls == 1
     assert len(house.index.sent) == len(set(house.index.sent)) == 10
 
 
@@ -226,7 +235,7 @@ async def test_a_server_that_names_a_wait_is_given_it(house: House) -> None:
 )
 async def test_a_fault_that_stays_fails_at_once(house: House, error: Exception, reason: str) -> None:
     job = await house.upload(4)
-    house.reader.error = error
+    house.parser.error = error
     await house.indexer.run(job)
     document = await house.document(job)
     assert document.state is DocumentState.FAILED
@@ -237,7 +246,7 @@ async def test_a_fault_that_stays_fails_at_once(house: House, error: Exception, 
 
 async def test_an_error_of_our_own_is_not_shown_to_the_client(house: House) -> None:
     job = await house.upload(4)
-    house.reader.error = RuntimeError("secret path /home/x")
+    house.parser.error = RuntimeError("secret path /home/x")
     for _ in range(2):
         with pytest.raises(RetryLater):
             await house.indexer.run(job)
@@ -251,17 +260,17 @@ async def test_an_error_of_our_own_is_not_shown_to_the_client(house: House) -> N
 async def test_a_file_that_kills_its_worker_every_time_is_given_up(house: House) -> None:
     job = await house.upload(4)
     for _ in range(3):
-        assert await house.store.begin_job(job)
+        assert await house.stores.jobs.begin(job)
     await house.indexer.run(job)
     failure = (await house.document(job)).failure
     assert failure is not None
     assert failure.reason == "JOB_ABANDONED"
-    assert house.reader.reads == 0
+    assert house.parser.calls == 0
 
 
 async def test_two_workers_do_not_work_on_one_document(house: House) -> None:
     job = await house.upload(4)
-    async with house.store.guard(f"document:{job.document_id}"):
+    async with house.stores.locks.lock(f"document:{job.document_id}"):
         with pytest.raises(RetryLater):
             await house.indexer.run(job)
     assert (await house.document(job)).state is DocumentState.QUEUED
@@ -278,13 +287,13 @@ async def test_a_deletion_waits_for_what_was_sent_off_and_nothing_follows_it(hou
     house.index.hold.clear()
     running = asyncio.ensure_future(house.indexer.run(job))
     await house.index.entered.wait()
-    await house.store.mark_deleting(job.document_id, "alice")
+    await house.stores.deletions.mark(job.document_id, "alice")
     await asyncio.sleep(0.01)
     assert not running.done(), "the call that was sent off is waited for"
     house.index.hold.set()
     await asyncio.wait_for(running, 1)
     assert len(house.index.sent) == 3
-    async with house.store.guard(f"document:{job.document_id}", wait=False) as free:
+    async with house.stores.locks.lock(f"document:{job.document_id}", wait=False) as free:
         assert free
 
 
@@ -293,8 +302,8 @@ async def test_another_embedding_model_starts_over(house: House) -> None:
     house.embedder.fail_from = 2
     with pytest.raises(RetryLater):
         await house.indexer.run(job)
-    other = HashEmbedder(model="another")
-    house.indexer = Indexer(house.store, house.store, house.objects, house.reader, other, house.index, SETTINGS)
+    other = FakeEmbedder(model="another")
+    house.indexer = house.indexer_with(other)
     with pytest.raises(RetryLater):
         await house.indexer.run(job)
     await house.indexer.run(job)
@@ -316,6 +325,6 @@ async def test_too_few_vectors_fail_the_job(house: House, monkeypatch: pytest.Mo
 
 async def test_a_job_works_in_its_owners_name(house: House) -> None:
     job = await house.upload(4)
-    await Jobs(index=house.indexer, delete=house.indexer).run(job)
+    await JobDispatcher(index=house.indexer.run, delete=house.indexer.run).run(job)
     assert house.embedder.users == {"alice"}
     assert current().user_id == "dev"

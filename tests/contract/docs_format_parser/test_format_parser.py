@@ -12,7 +12,7 @@ from services.docs.adapters.parsers.worker import parse
 from services.docs.domain.upload.sniffing import PDF, PPTX, SUPPORTED, TEXT, TEXT_FAMILY
 from services.docs.values.parsed_document import BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
 from services.language.normalization import normalize
-from tests.contract.parsers.study_files import LESSONS, WRITERS, Lesson
+from tests.contract.docs_format_parser.study_files import LESSONS, WRITERS, Lesson
 
 PAGED = {PDF: 3, PPTX: 4}
 # Exceptions, each with its reason.
