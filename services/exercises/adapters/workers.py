@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 
 from services.exercises.domain.analysis.extraction import extract
@@ -11,30 +10,25 @@ from services.exercises.domain.generation.material import passages_of_text
 from services.exercises.values.analysis import Extract
 from services.exercises.values.question import Draft, Passage, QuestionKind
 from services.kit.workers import WorkerPool
-from services.language.segmentation import Dictionary
-
-
-@functools.cache
-def dictionary() -> Dictionary:
-    """The Chinese dictionary of this worker process, read once."""
-    return Dictionary.load()
+from services.language.detection import LANGUAGES
 
 
 def warm() -> None:
-    """Reads the dictionary ahead of the first work."""
-    dictionary()
+    """Read ahead of the first work what the languages need."""
+    for language in LANGUAGES:
+        language.key_terms.warm()
 
 
 def make_drafts(
     passages: Sequence[Passage], kinds: Mapping[QuestionKind, int], seed: int
 ) -> dict[QuestionKind, list[Draft]]:
-    """Cloze questions of a material."""
-    return Cloze(passages, dictionary(), seed).drafts(kinds)
+    """Make cloze questions of a material."""
+    return Cloze(passages, seed).drafts(kinds)
 
 
 def make_extract(passages: Sequence[Passage], count: int) -> Extract:
-    """Key sentences, level and what can be asked about a material."""
-    return extract(passages, count, dictionary())
+    """Find key sentences, level and what can be asked about a material."""
+    return extract(passages, count)
 
 
 _SHORT = 2000
@@ -42,21 +36,21 @@ _SHORT = 2000
 
 
 class PooledCutter:
-    """`ports.TextCutter` in worker processes, but for short texts."""
+    """Cuts texts in worker processes, but for short ones."""
 
     def __init__(self, pool: WorkerPool, timeout: float) -> None:
         self._pool = pool
         self._timeout = timeout
 
     async def passages(self, text: str) -> tuple[Passage, ...]:
-        """See `ports.TextCutter`."""
+        """Cut here what takes less time than to hand it over."""
         if len(text) <= _SHORT:
             return passages_of_text(text)
         return await self._pool.run(passages_of_text, text, timeout=self._timeout)
 
 
 class PooledCloze:
-    """`ports.ClozeMaker` in worker processes."""
+    """Makes cloze questions in worker processes."""
 
     def __init__(self, pool: WorkerPool, timeout: float) -> None:
         self._pool = pool
@@ -65,17 +59,17 @@ class PooledCloze:
     async def drafts(
         self, passages: Sequence[Passage], kinds: Mapping[QuestionKind, int], seed: int
     ) -> dict[QuestionKind, list[Draft]]:
-        """See `ports.ClozeMaker`."""
+        """Make them in one worker."""
         return await self._pool.run(make_drafts, tuple(passages), dict(kinds), seed, timeout=self._timeout)
 
 
 class PooledExtractor:
-    """`ports.Extractor` in worker processes."""
+    """Reads materials in worker processes."""
 
     def __init__(self, pool: WorkerPool, timeout: float) -> None:
         self._pool = pool
         self._timeout = timeout
 
     async def extract(self, passages: Sequence[Passage], count: int) -> Extract:
-        """See `ports.Extractor`."""
+        """Read all of it in one worker."""
         return await self._pool.run(make_extract, tuple(passages), count, timeout=self._timeout)

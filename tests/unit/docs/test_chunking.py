@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
-from services.docs.domain.indexing.chunking import chunk, estimate_tokens
+from services.docs.domain.indexing.chunking import chunk
 from services.docs.values.parsed_document import BlockKind, Chunk, ChunkSettings, ParsedDocument, ParseLimits
+from services.language.tokens import estimate_tokens
 
 ZH = "叶绿体是光合作用的场所，类囊体膜上分布着吸收光能的色素。"
 EN = "The chloroplast is the place of photosynthesis, and pigments absorb the light. "

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from services.exercises.values.chat import ChatEnd, ChatTask, TokenUsage
 from services.exercises.values.question import Draft, Passage, QuestionKind
 from services.kit.errors import FailedPrecondition
 from services.language.normalization import normalize
-from services.language.segmentation import Dictionary
 
 _MATERIAL = {
     language: normalize((Path(__file__).parent / "material" / f"{language}.txt").read_text(encoding="utf-8"))
@@ -28,12 +26,6 @@ _MATERIAL = {
 def material(language: str) -> str:
     """Study material of two pages in `zh` or `en`, in normal form."""
     return _MATERIAL[language]
-
-
-@cache
-def dictionary() -> Dictionary:
-    """The real dictionary, read once a test run."""
-    return Dictionary.load()
 
 
 def no_model() -> FailedPrecondition:
@@ -96,8 +88,8 @@ class LocalCloze:
     ) -> dict[QuestionKind, list[Draft]]:
         """See `ports.ClozeMaker`."""
         self.calls += 1
-        return await asyncio.to_thread(lambda: Cloze(passages, dictionary(), seed).drafts(kinds))
+        return await asyncio.to_thread(lambda: Cloze(passages, seed).drafts(kinds))
 
     async def extract(self, passages: Sequence[Passage], count: int) -> Extract:
         """See `ports.Extractor`."""
-        return await asyncio.to_thread(lambda: extract(passages, count, dictionary()))
+        return await asyncio.to_thread(lambda: extract(passages, count))

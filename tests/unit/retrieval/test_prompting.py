@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.retrieval.domain.answering.prompting import estimate_tokens, fit, instructions, prompt, refusal
+from services.language.tokens import cautious_tokens
+from services.retrieval.domain.answering.prompting import fit, instructions, prompt, refusal
 from tests.unit.retrieval.fakes import chunk, hit
 
 
@@ -20,7 +21,7 @@ def test_passages_are_numbered_from_one_in_the_questions_language() -> None:
     [("", 1, 1), ("水" * 100, 80, 90), ("water is blue " * 100, 400, 500), ("a" * 300, 90, 110), ("1234567890", 8, 10)],
 )
 def test_estimates(text: str, least: int, most: int) -> None:
-    assert least <= estimate_tokens(text) <= most
+    assert least <= cautious_tokens(text) <= most
 
 
 def test_passages_that_fit_stay_whole() -> None:
@@ -37,7 +38,7 @@ def test_the_first_that_does_not_fit_is_cut_at_a_sentence_and_ends_the_list() ->
     assert cut.text.endswith(".")
     assert whole.text.startswith(cut.text)
     assert (cut.start, cut.end - cut.start) == (whole.start, len(cut.text))
-    assert sum(estimate_tokens(h.chunk.text) for h in fitting) < 1024 - 512
+    assert sum(cautious_tokens(h.chunk.text) for h in fitting) < 1024 - 512
 
 
 def test_nothing_fits_beside_a_huge_question() -> None:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.language.detection import language_of
 from services.language.sentences import Span, split_sentences
-from services.language.terms import coverage, script_of, terms
+from services.language.terms import coverage, terms
 from services.retrieval.values.chunk import Chunk, Source, source_of
 
 # "[1]", "[1, 2]", "[1-3]", "【1】", "[Passage 1]", "[来源 1]": what models write when asked for "[1]".
@@ -129,7 +130,7 @@ class CitedText:
         self._length = 0
         self.cited: list[int] = []
         self._support = 0.0
-        self._crosses_scripts = False
+        self._crosses_languages = False
 
     @property
     def text(self) -> str:
@@ -144,12 +145,12 @@ class CitedText:
     @property
     def cites_in_vain(self) -> bool:
         """Whether no citation's quote shares more than a trace of its statement: the marks are decoration."""
-        return bool(self.cited) and self._support < _LEAST_SUPPORT and not self._crosses_scripts
+        return bool(self.cited) and self._support < _LEAST_SUPPORT and not self._crosses_languages
 
     @property
     def cites_unseen(self) -> bool:
         """Whether the citations could support the answer only across scripts, where terms cannot tell."""
-        return self._support < _LEAST_SUPPORT and self._crosses_scripts
+        return self._support < _LEAST_SUPPORT and self._crosses_languages
 
     def feed(self, text: str) -> list[Delta | Citation]:
         """Append what the model wrote; return what the reader gets."""
@@ -222,7 +223,7 @@ class CitedText:
         statement, question = terms(self._statement()), terms(self._question)
         support, _ = passage.support(statement, question)
         if self._is_foreign_to(passage):
-            self._crosses_scripts = True
+            self._crosses_languages = True
         else:
             self._support = max(self._support, support if quote is None else 1.0)  # a given quote was judged before
         span = quote or passage.quote(statement, question)
@@ -233,9 +234,9 @@ class CitedText:
         return [*events, Citation(number, source, start, self._length)]
 
     def _is_foreign_to(self, passage: Passage) -> bool:
-        # "0.04 %" is in no script of its own: it speaks the question's language.
+        # "0.04 %" is in no language of its own: it speaks the question's language.
         spoken = self._plain if any(char.isalpha() for char in self._plain) else self._question
-        return script_of(spoken) != script_of(passage.chunk.text)
+        return language_of(spoken) != language_of(passage.chunk.text)
 
     def _statement(self) -> str:
         tail = self._plain[-_STATEMENT_WINDOW:]
