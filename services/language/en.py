@@ -272,7 +272,7 @@ _ARTICLE = Pattern(r"\b(an?) $", re.IGNORECASE)
 
 
 def _fit_article(before: str, word: str) -> str:
-    """`a ` before a word that begins with a consonant's letter, `an ` before a vowel's."""
+    """Write `a` before a word that begins with a consonant's letter, `an` before a vowel's."""
     article = _ARTICLE.search(before)
     if article is None or not word[0].isascii():
         return before
@@ -336,7 +336,7 @@ class FleschKincaid:
 
 
 def _syllables(word: str) -> int:
-    """Groups of vowels, without a silent final e; at least one."""
+    """Count the groups of vowels, without a silent final e; at least one."""
     plain = word.casefold()
     silent = plain.endswith("e") and not plain.endswith(("le", "ee"))
     return max(1, len(list(_VOWELS.finditer(plain))) - silent)

@@ -238,7 +238,7 @@ class Language:
 
     @property
     def spaced(self) -> bool:
-        """Whether spaces stand between words."""
+        """Tell whether spaces stand between words."""
         return self.script is not Script.HAN
 
     def length(self, text: str) -> int:

@@ -137,7 +137,7 @@ class NounPhrases:
         return usage.verbs[plain] <= usage.nouns[plain] or plain.endswith(grammar.noun_endings)
 
     def _phrase_span(self, phrase: list[_Token], sentence: str, usage: _Usage) -> list[TermSpan]:
-        """The span of a phrase, as a list; empty when it is no term."""
+        """Return the span of a phrase, as a list; empty when it is no term."""
         phrase = self._without_modifiers(phrase, usage)
         if not phrase:
             return []

@@ -97,7 +97,7 @@ class NounRuns:
         return word.tag[0] == "n" or word.tag in _NOUN_TAGS or unknown
 
     def _run_span(self, run: list[Word], text: str) -> list[TermSpan]:
-        """The span of a run of nouns, as a list; a run that is too long, too short or too general has none."""
+        """Return the span of a run of nouns, as a list; a run that is too long, too short or too general has none."""
         while run and self._is_fringe(run[0]):
             run = run[1:]
         while run and (run[-1].tag == "b" or self._is_fringe(run[-1])):
@@ -115,7 +115,7 @@ class NounRuns:
         return len(word.text) == 1 and word.text in self._rules.fringe
 
     def _category(self, word: Word) -> Category | None:
-        """What a single word is; None for a saying."""
+        """Return what a single word is; None for a saying."""
         person = word.tag in _PERSON_TAGS and 2 <= len(word.text) <= _LONGEST_PHRASE
         if person and word.text[-1] not in self._rules.thing_endings:
             return Category.PERSON
@@ -129,7 +129,7 @@ class NounRuns:
         return [_widened(sentence, spans, grown) for sentence, spans in zip(sentences, found, strict=True)]
 
     def _grown(self, sentences: Sequence[str], found: list[list[TermSpan]]) -> dict[str, str]:
-        """Terms and what they are parts of.
+        """Return terms and what they are parts of.
 
         A neighbor character belongs to the term when the term stands beside it at least twice and in at least
         three of four places (a word that the dictionary does not know).
@@ -155,7 +155,7 @@ class NounRuns:
 
 
 def _widened(sentence: str, spans: list[TermSpan], grown: dict[str, str]) -> list[TermSpan]:
-    """The terms of a sentence, grown ones as wholes; one that another now reaches into is left out."""
+    """Return the terms of a sentence, grown ones as wholes; one that another now reaches into is left out."""
     row: list[TermSpan] = []
     for start, end, category in spans:
         whole = grown.get(sentence[start:end]) if category is Category.CONCEPT else None

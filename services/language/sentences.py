@@ -123,7 +123,7 @@ class _Splitter:
             yield Span(start, end)
 
     def _border(self, opened: int, first: int, last: int) -> int | None:
-        """Where the sentence that began at `opened` ends because of the mark [first, last), or None if it runs on."""
+        """Return where the sentence from `opened` ends because of the mark [first, last); None if it runs on."""
         mark = self._text[first]
         if mark == "\n":
             return None if self._line_runs_on(first, last) else last
@@ -139,7 +139,7 @@ class _Splitter:
         return border if self._mark_ends(mark, first, last, border) else None
 
     def _mark_ends(self, mark: str, first: int, last: int, border: int) -> bool:
-        """Whether a mark other than a full stop ends a sentence."""
+        """Tell whether a mark other than a full stop ends a sentence."""
         rules = self._marks.rules
         if mark in rules.stops:
             return True
@@ -164,8 +164,10 @@ class _Splitter:
         return self._word_ends(word.group(), border) if word else not self._lowercase_follows(border)
 
     def _ends_before(self, following: str, opened: int, first: int, last: int, border: int) -> bool:
-        """Whether a full stop without a space behind it ends a sentence: not in `3.14`, `example.com`, `......`; in
-        Chinese text it needs no space."""
+        """Tell whether a full stop without a space behind it ends a sentence.
+
+        It does not in `3.14`, `example.com`, `......`; in Chinese text it needs no space.
+        """
         if following in self._marks.ending or last - first > 1:
             return False
         before = self._text[first - 1] if first > opened else ""
@@ -176,7 +178,7 @@ class _Splitter:
         return border > last or (before.isalpha() and not self._is_abbreviation(opened, first))
 
     def _word_ends(self, written: str, border: int) -> bool:
-        """Whether a full stop between a word and a space ends a sentence."""
+        """Tell whether a full stop between a word and a space ends a sentence."""
         word, rules = written.lower(), self._marks.rules
         if word in rules.never_final:
             return False
@@ -196,19 +198,19 @@ class _Splitter:
         return True
 
     def _is_abbreviation(self, opened: int, first: int) -> bool:
-        """Whether initials or a known abbreviation end before the mark, as in `J.A.霍布森`."""
+        """Tell whether initials or a known abbreviation end before the mark, as in `J.A.霍布森`."""
         word = _WORD_BEFORE.search(self._text, max(opened, first - _WORD_REACH), first)
         if word is None:
             return False
         return _INITIALS.fullmatch(word.group()) is not None or word.group().lower() in self._marks.abbreviations
 
     def _lowercase_follows(self, border: int) -> bool:
-        """Whether the next word on the same line begins with a small letter, and is no name such as mRNA or pH."""
+        """Tell whether the next word on the same line begins with a small letter, and is no name such as mRNA or pH."""
         opening = _NEXT_CHARACTER.match(self._text, border, self._end)
         return opening is not None and self._text[opening.end() - 1].islower()
 
     def _line_runs_on(self, first: int, last: int) -> bool:
-        """Whether a line break falls inside a sentence: a small letter or comma before, one after, or a full line."""
+        """Tell whether a line break falls inside a sentence: between small letters, or at the end of a full line."""
         if last - first > 1 or last >= self._end or first == 0:
             return False
         before = self._text[first - 1]
@@ -217,7 +219,7 @@ class _Splitter:
         return self._wrapped and self._is_full_line(first, last)
 
     def _is_full_line(self, first: int, last: int) -> bool:
-        """Whether a line break looks like the end of a full line rather than of a heading, an item or a sentence."""
+        """Tell whether a line break seems to end a full line rather than a heading, an item or a sentence."""
         line = self._text[self._text.rfind("\n", 0, first) + 1 : first].rstrip()
         if not line or line[-1] in self._marks.closing:
             return False
@@ -228,7 +230,7 @@ class _Splitter:
         return len(line) >= _FULL_LINE and not self._text[last].isupper()
 
     def _inside_parenthesis(self, opened: int, first: int, last: int) -> bool:
-        """Whether the mark stands within a short parenthesis of the sentence that began at `opened`."""
+        """Tell whether the mark stands within a short parenthesis of the sentence that began at `opened`."""
         text = self._text
         depth = 0
         for char in text[max(opened, first - _PAREN_REACH) : first]:

@@ -40,7 +40,7 @@ def terms(text: str, languages: Languages = LANGUAGES) -> frozenset[str]:
 
 @lru_cache(maxsize=8)
 def _function_words(language: Language) -> re.Pattern[str]:
-    """The function words of a language without spaces, the longest first."""
+    """Compile the function words of a language without spaces, the longest first."""
     return re.compile("|".join(map(re.escape, sorted(language.words.function, key=lambda word: (-len(word), word)))))
 
 

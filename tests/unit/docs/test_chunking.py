@@ -204,12 +204,6 @@ def test_impossible_settings(sizes: tuple[int, int, int]) -> None:
         ChunkSettings(*sizes)
 
 
-def test_estimate_is_additive_over_words_and_never_negative() -> None:
-    assert estimate_tokens("") == 0
-    assert estimate_tokens(ZH + EN) == pytest.approx(estimate_tokens(ZH) + estimate_tokens(EN))
-    assert 150 < estimate_tokens("光" * 220) < 165
-
-
 def test_many_tiny_lines_take_linear_time() -> None:
     took = []
     for lines in (1_000, 8_000):

@@ -51,7 +51,7 @@ def extract(passages: Sequence[Passage], count: int, languages: Languages = LANG
 
 
 def _central(lines: Sequence[Line], count: int, language: Language) -> list[Line]:
-    """The sentences that share most with the others, no two alike; one that defines something counts for more."""
+    """Return the sentences that share most with the others, no two alike; what defines something counts for more."""
     terms = [frozenset(occurrence.term for occurrence in line.occurrences) for line in lines]
     rank = text_rank([_overlaps(terms, i) for i in range(len(lines))])
     weights = [1.3 if language.reading.definition(line.text) else 1.0 for line in lines]

@@ -93,7 +93,7 @@ class _Choice:
 
 
 def _asked(draft: Draft) -> str:
-    """What a question asks for, so that two kinds do not ask for the same; empty when it is no single thing."""
+    """Return what a question asks for, so that two kinds do not ask for the same; empty when it is no single thing."""
     match draft.kind:
         case QuestionKind.SINGLE_CHOICE:
             return fold(draft.options[draft.correct[0]])

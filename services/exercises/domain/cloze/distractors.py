@@ -100,7 +100,7 @@ class Distractors:
         return [text for _, text in scored[:count]]
 
     def _contexts_of(self, sentence: str, occurrence: Occurrence) -> Iterator[str]:
-        """The words right before and after an occurrence that would choose its like again."""
+        """Yield the words right before and after an occurrence that would choose its like again."""
         before, after = sentence[: occurrence.start], sentence[occurrence.end :]
         if is_han(sentence[occurrence.start]):
             before, after = before[-2:], after[:2]
@@ -119,7 +119,7 @@ class Distractors:
 
 
 def _distinct(scored: Sequence[tuple[float, str]], count: int) -> list[tuple[float, str]]:
-    """The first `count` texts of which none holds another."""
+    """Return the first `count` texts of which none holds another."""
     chosen: list[tuple[float, str]] = []
     for score, text in scored:
         plain = fold(text)
@@ -145,7 +145,7 @@ def _other_values(value: float, decimals: int) -> list[float]:
 
 
 def _tail(term: str) -> str:
-    """What a term is a kind of: its last word, or its last two ideographs."""
+    """Return what a term is a kind of: its last word, or its last two ideographs."""
     return term[-2:] if is_han(term[-1]) else term.split()[-1].casefold()
 
 

@@ -195,7 +195,7 @@ def _exchange(line: Line, target: Occurrence, new: str) -> Falsehood:
 
 
 def _stands_once(line: Line, occurrence: Occurrence) -> bool:
-    """Whether a term stands in its sentence once, and is no single letter."""
+    """Tell whether a term stands in its sentence once, and is no single letter."""
     plain = fold(line.said(occurrence))
     if len(plain) < 2 and occurrence.term.category not in NUMERIC:
         return False

@@ -74,7 +74,7 @@ def _are_options(window: Sequence[Line], longest: int) -> bool:
 
 
 def _statements_choice(material: ClozeMaterial, window: Sequence[Line]) -> Draft | None:
-    """A question in which one or two of the statements are false; None where none can be made so."""
+    """Return a question in which one or two of the statements are false; None where none can be made so."""
     made = ((i, material.falsify(line)) for i, line in enumerate(window))
     false = [(i, falsehood) for i, falsehood in made if falsehood is not None]
     material.rng.shuffle(false)
@@ -99,14 +99,14 @@ def _statements_choice(material: ClozeMaterial, window: Sequence[Line]) -> Draft
 
 
 def _notes(material: ClozeMaterial, false: Sequence[Falsehood]) -> str:
-    """What should stand where in the false statements."""
+    """Say what should stand where in the false statements."""
     wording = material.language.cloze.wording
     exchanges = (falsehood.exchange for falsehood in false)
     return wording.note_separator.join(wording.exchange_note.format(old=e.old, new=e.new) for e in exchanges)
 
 
 def _topic(window: Sequence[Line]) -> str:
-    """The term that most of some sentences speak of; empty where no two do."""
+    """Return the term that most of some sentences speak of; empty where no two do."""
     counts = Counter(
         occurrence.term
         for line in window

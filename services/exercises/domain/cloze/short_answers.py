@@ -42,7 +42,7 @@ def short_answers(material: ClozeMaterial) -> Iterator[tuple[Line, Draft]]:
 
 
 def _subject(material: ClozeMaterial, line: Line) -> str:
-    """The term with which a sentence opens, when it opens with one."""
+    """Return the term with which a sentence opens, when it opens with one."""
     articles = material.language.statements.articles
     for occurrence in line.occurrences[:1]:
         lead = line.text[: occurrence.start].casefold().strip()
@@ -52,7 +52,7 @@ def _subject(material: ClozeMaterial, line: Line) -> str:
 
 
 def _as_inside(material: ClozeMaterial, line: Line, subject: str) -> str:
-    """A sentence's subject as it is written inside a sentence: only names and acronyms keep their capital."""
+    """Write a sentence's subject as it stands inside a sentence: only names and acronyms keep their capital."""
     occurrence = material.occurrence_of(line, subject)
     if occurrence is None:
         return subject

@@ -50,7 +50,7 @@ def _gap_choice(material: ClozeMaterial, line: Line, target: Occurrence) -> Draf
 
 
 def _choice(material: ClozeMaterial, line: Line, stem: str, answer: str, wrong: Sequence[str]) -> Draft | None:
-    """A question with its options in random order; None where there are too few wrong ones."""
+    """Return a question with its options in random order; None where there are too few wrong ones."""
     if len(wrong) < _FEWEST_WRONG:
         return None
     options = [answer, *wrong]

@@ -33,7 +33,7 @@ def list_rank(sentence: str, language: Language | str) -> ListRank:
 
 @cache
 def _separator() -> re.Pattern[str]:
-    """What stands between two members of a list, other members included, in any language."""
+    """Compile what stands between two members of a list, other members included, in any language."""
     separators = "|".join(language.reading.lists.separator for language in LANGUAGES)
     return re.compile(rf"\s*(?:{separators})\s*", re.IGNORECASE)
 
@@ -75,6 +75,6 @@ def enumeration(text: str, language: Language | str) -> tuple[int, int, tuple[st
 
 
 def _are_members(members: Sequence[str]) -> bool:
-    """Whether a list has enough members and not too many, each of which says something and no two the same."""
+    """Tell whether a list has enough members and not too many, each of which says something and no two the same."""
     fitting = _FEWEST_MEMBERS <= len(members) <= _MOST_MEMBERS and all(members)
     return fitting and len({fold(member) for member in members}) == len(members)

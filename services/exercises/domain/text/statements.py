@@ -62,7 +62,7 @@ def says_the_same(statement: str, source: str) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    """The words of a text in order, but for those that may be dropped: stems of spelled ones, ideographs one by one."""
+    """Return the words of a text in order, without fillers: stems of spelled ones, ideographs one by one."""
     plain = unicodedata.normalize("NFKC", text).casefold()
     stem = LANGUAGES.spelled(plain).words.stem
     dropped = [language.words.fillers for language in LANGUAGES]
@@ -74,7 +74,7 @@ def _words(text: str) -> list[str]:
 
 
 def _is_retold(said: list[str], source: list[str]) -> bool:
-    """Whether most words stand in the source too, and in the order of the source."""
+    """Tell whether most words stand in the source too, and in the order of the source."""
     matcher = SequenceMatcher(None, source, said, autojunk=False)
     return bool(said) and sum(block.size for block in matcher.get_matching_blocks()) >= LEAST_FAITH * len(said)
 
@@ -103,7 +103,7 @@ def exchanged(statement: str, old: str, new: str) -> str | None:
 
 
 def _whole(text: str) -> str:
-    """A pattern for a text that is not part of a longer word or number."""
+    """Return a pattern for a text that is not part of a longer word or number."""
     before = r"(?<![A-Za-z0-9])(?<!\d[.,])" if text[0].isascii() else ""
     after = r"(?![A-Za-z0-9]|[.,]\d)" if text[-1].isascii() else ""
     return f"{before}{re.escape(text)}{after}"
@@ -137,7 +137,7 @@ def contradicts(exchange: Exchange, statement: str, source: str, language: Langu
 
 
 def _share_words(old: str, new: str, source: str) -> bool:
-    """Whether one folded text holds the other, or the source speaks of the new one as well."""
+    """Tell whether one folded text holds the other, or the source speaks of the new one as well."""
     return new in old or old in new or new in fold(source)
 
 
@@ -172,7 +172,7 @@ def _is_other_number(old: str, new: str, statement: str, language: Language) -> 
 
 
 def _same_but(old: str, number: str, new: str, other: str) -> bool:
-    """Whether two texts differ in their number alone: 25 °C may be 77 °F."""
+    """Tell whether two texts differ in their number alone: 25 °C may be 77 °F."""
     plain = [unicodedata.normalize("NFKC", text) for text in (old, new)]
     return fold(plain[0].replace(number, "", 1)) == fold(plain[1].replace(other, "", 1))
 
@@ -184,14 +184,17 @@ def _is_other(one: str, other: str, language: Language) -> bool:
 
 
 def _is_other_run(old: str, new: str) -> bool:
-    """Terms that share their beginning, or more than their last word, may be names of the same: 水汽 and 水蒸气. Those
-    that share their last word alone are two of a kind: 河流水 and 海洋水."""
+    """Tell whether two runs are no names of the same.
+
+    Those that share their beginning, or more than their last word, may be: 水汽 and 水蒸气. Those that share their last
+    word alone are two of a kind: 河流水 and 海洋水.
+    """
     left, right, head, tail = _difference(old, new)
     return not head and not set(left) & set(right) and (not tail or min(len(left), len(right)) >= 2)
 
 
 def _is_other_phrase(old: str, new: str, language: Language) -> bool:
-    """Terms of one word that begin alike are forms of one word; longer ones may share some but not all."""
+    """Tell whether two phrases are no names of the same: they may share some of their words, but not all of one."""
     one, other = units(old, language), units(new, language)
     if not one or not other:
         return bool(fold(old)) and one != other
@@ -205,7 +208,7 @@ def _are_opposites(one: str, other: str, language: Language) -> bool:
 
 
 def _are_opposite_runs(old: str, new: str, language: Language) -> bool:
-    """Words that differ in opposites alone: 地表径流 and 地下径流, 增加 and 减少."""
+    """Tell whether words differ in opposites alone: 地表径流 and 地下径流, 增加 and 减少."""
     left, right, _, _ = _difference(old, new)
     return not {frozenset((left, right)), frozenset((old, new))}.isdisjoint(_opposite_pairs(language))
 
@@ -216,19 +219,19 @@ def _opposite_pairs(language: Language) -> frozenset[frozenset[str]]:
 
 
 def _difference(old: str, new: str) -> tuple[str, str, int, int]:
-    """What two texts do not share at their ends, and how much they do share at the beginning and at the end."""
+    """Return what two texts do not share in their middle, and how much they do share at either end."""
     head = _shared(old, new)
     tail = _shared(old[head:][::-1], new[head:][::-1])
     return old[head : len(old) - tail], new[head : len(new) - tail], head, tail
 
 
 def _shared(one: str, other: str) -> int:
-    """Characters that two texts have in common at their beginning."""
+    """Count the characters that two texts have in common at their beginning."""
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _are_opposite_phrases(old: str, new: str, language: Language) -> bool:
-    """Phrases that differ in one word and its opposite."""
+    """Tell whether phrases differ in one word and its opposite."""
     one, other = old.casefold().split(), new.casefold().split()
     different = [(a, b) for a, b in zip(one, other, strict=False) if a != b]
     if len(one) != len(other) or len(different) != 1:
