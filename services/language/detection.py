@@ -21,7 +21,8 @@ _SAMPLE_WORDS = 10_000
 _LEAST_FUNCTION_WORDS = 0.1
 """Share of words of grammar from which a text is in their language: English prose has 0.13 and more."""
 _TELLING_LETTERS = 3
-"""Letters from which a word of grammar counts: shorter ones are words of other languages as well (`a`, `in`, `no`)."""
+"""Letters from which a word of grammar counts in a longer text: shorter ones are words of other languages as well (`a`,
+`in`, `no`)."""
 _FEW_WORDS = 30
 
 
@@ -125,8 +126,9 @@ def detect_language(text: str, languages: Languages = LANGUAGES) -> str:
 
 def _spelled_language(sample: str, found: list[str], languages: Languages) -> str:
     language = languages.spelled(sample)
-    telling = (word.casefold() for word in found if len(word) >= _TELLING_LETTERS)
+    few = len(found) < _FEW_WORDS
+    telling = (word.casefold() for word in found if few or len(word) >= _TELLING_LETTERS)
     if sum(word in language.words.function for word in telling) >= len(found) * _LEAST_FUNCTION_WORDS:
         return language.code
     # Too short for words of grammar: plain ASCII is the best hint there is.
-    return language.code if len(found) < _FEW_WORDS and all(map(str.isascii, found)) else "und"
+    return language.code if few and all(map(str.isascii, found)) else "und"
