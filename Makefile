@@ -1,12 +1,16 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Everything else is for those who change the code.
-# The first that is one of the two versions Tiku runs on.
+# PYTHON is the first that is one of the two versions Tiku runs on.
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3,$(shell $(name) -c \
 	"import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))" 2>/dev/null && echo $(name))))
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+WORKERS ?= logical
+PYTEST := $(BIN)/python -m pytest
+PARALLEL := --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal
 
-.PHONY: demo test check protos format models install bench clean
+.PHONY: install demo test test-fast models check lint types imports protos-check lock-check protos lock format hooks \
+	bench clean
 
 $(STAMP): requirements-dev.lock requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(or $(PYTHON),$(error Python 3.11 or 3.12 is needed: PYTHON=/path/to/one)) -m venv $(VENV)
@@ -19,27 +23,52 @@ install: $(STAMP)
 demo: install  ## The main job on two real documents, live on the terminal; Ctrl-C ends it, ARGS=--exit ends by itself.
 	$(BIN)/tiku demo $(ARGS)
 
+# Tests marked `alone` run after the others, in one process. The lines that both runs reach count together.
 test: install models  ## All tests against the embedded engines, and what they cover; ARGS=path runs a part of them.
-	$(BIN)/python -m pytest $(or $(ARGS),--cov)
+ifdef ARGS
+	$(PYTEST) $(ARGS)
+else
+	$(PYTEST) $(PARALLEL) -m "not alone" --cov --cov-report= --cov-fail-under=0
+	$(PYTEST) -m alone --cov --cov-append
+endif
+
+test-fast: install  ## Unit and contract tests on fakes alone: the inner loop.
+	$(PYTEST) $(PARALLEL) -q -m "not engine and not alone" tests/unit tests/contract $(ARGS)
 
 models: install  ## The small weights that the tests use.
 	$(BIN)/tiku models pull smollm2-135m-instruct-q4_1 multilingual-e5-small
 
-check: install  ## What every commit passes.
+check: lint types imports protos-check lock-check  ## What every commit passes.
+
+lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: install
 	$(BIN)/mypy
+
+imports: install
 	$(BIN)/lint-imports
+
+protos-check: install
 	$(BIN)/buf lint protos
 	$(BIN)/python protos/generate.py --check
-	$(BIN)/python deploy/lock.py --check
+
+lock-check: install
+	UV=$(BIN)/uv deploy/lock --check
 
 protos: install  ## Regenerates protos/gen from the contract.
 	$(BIN)/python protos/generate.py
 
+lock: install  ## Writes both lock files from pyproject.toml; ARGS="--upgrade-package NAME" lifts what NAME is locked at.
+	UV=$(BIN)/uv deploy/lock $(ARGS)
+
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+hooks: install  ## Has git run the checks at each commit.
+	$(BIN)/pre-commit install
 
 bench: install  ## The ratios that benchmarks/README.md reports.
 	$(BIN)/python -m benchmarks

@@ -86,7 +86,7 @@ async def _chat(provider: dict[str, str]) -> AsyncIterator[str]:
 @contextlib.asynccontextmanager
 async def _whole(provider: dict[str, str]) -> AsyncIterator[str]:
     more = {
-        "TIKU_EXERCISES_MOST_RUNS": "1000",
+        "TIKU_EXERCISES_MAX_RUNS": "1000",
         "TIKU_EXERCISES_QUESTIONS_IN_FLIGHT": "5",
         "TIKU_EXERCISES_VERIFY_KEYS": "false",
     }

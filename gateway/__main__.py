@@ -1,4 +1,4 @@
-"""`python -m gateway` serves until SIGTERM."""
+"""The gateway as a process: `python -m gateway` serves until SIGTERM."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.kit.process import no_blocking_calls
 
 
 def main() -> int:
-    """Runs the gateway; the exit code says whether it could start."""
+    """Run the gateway; return its exit code: 1 for an address in use, 2 for a setting that is refused."""
     try:
         settings = GatewaySettings()
     except ValidationError as error:
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def _variable(name: str) -> str:
-    """The environment variable that a setting comes from."""
+    """Return the environment variable that a setting comes from."""
     return name if name.startswith("TIKU_") else f"TIKU_GATEWAY_{name.upper()}"
 
 

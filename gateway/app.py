@@ -1,4 +1,4 @@
-"""Composition root: settings → channels → handlers → one ASGI application, and the server that runs it."""
+"""Composition root: from settings to one ASGI application, and the server that runs it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import grpc
 import uvicorn
+from starlette.types import Receive, Scope, Send
 
 from gateway.contract import Operation, Shape, operations
-from gateway.cors import CrossOrigin
+from gateway.cors import refuse_foreign_page, with_cors
 from gateway.docs_page import DocsPages
 from gateway.downloads import DownloadHandler
-from gateway.exchange import ClientGone, Exchange, Receive, Scope, Send
+from gateway.exchange import ClientGone, Exchange, Handler
 from gateway.health import Health
 from gateway.metrics import Metrics
 from gateway.openai_api.api import add_routes as add_openai_routes
@@ -26,7 +27,7 @@ from gateway.problems import Problem, from_error, unexpected
 from gateway.routes import RouteTable
 from gateway.settings import GatewaySettings, host_and_port
 from gateway.sse import EventsHandler
-from gateway.static_files import StaticFiles
+from gateway.static_files import PageFiles
 from gateway.unary import UnaryHandler
 from gateway.uploads import UploadHandler
 from gateway.upstream import Upstream
@@ -34,8 +35,6 @@ from services.kit import context
 from services.kit.errors import TikuError
 from services.kit.loop_lag import LoopLagMonitor
 from services.kit.rpc_errors import from_rpc_error
-
-Handler = Callable[[Exchange, Mapping[str, str]], Awaitable[None]]
 
 _HANDLERS: Mapping[Shape, Callable[[Operation, Upstream, GatewaySettings], Handler]] = {
     Shape.UNARY: UnaryHandler,
@@ -57,76 +56,56 @@ class Route:
 
 
 class Gateway:
-    """The ASGI application. Its lifespan opens and closes the channels."""
+    """The ASGI application."""
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
         self._routes: RouteTable[Route] = RouteTable()
-        self._cross_origin = CrossOrigin(settings.cors_origins)
-        self._metrics = Metrics(lambda: self._in_flight)
+        self._lag = LoopLagMonitor()
+        self._metrics = Metrics(lambda: self._in_flight, self._lag)
         self._in_flight = 0
-        self._stack = contextlib.AsyncExitStack()
         self.draining = False
 
-    async def open(self) -> None:
-        """Opens the channels and fills the table of routes. No service needs to be there yet."""
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, settings: GatewaySettings) -> AsyncIterator[Gateway]:
+        """Open the channels and fill the table of routes. No service needs to be there yet."""
+        gateway = cls(settings)
         found = await asyncio.to_thread(operations)
-        upstream = await self._stack.enter_async_context(
-            Upstream(
-                self._settings.targets(),
-                max_message_bytes=self._settings.max_message_bytes,
-                retried=_retried(found),
-            )
-        )
+        async with Upstream.open(
+            settings.targets(), max_message_bytes=settings.max_message_bytes, retryable=_retryable(found)
+        ) as upstream:
+            await gateway._add_routes(found, upstream)
+            lag = asyncio.create_task(gateway._lag.run())
+            try:
+                yield gateway
+            finally:
+                lag.cancel()
+
+    async def _add_routes(self, found: list[Operation], upstream: Upstream) -> None:
         for operation in found:
-            self._add(operation.verb, operation.template, operation.method.name, self._handler(operation, upstream))
+            handler = _HANDLERS[operation.shape](operation, upstream, self._settings)
+            self._add(operation.verb, operation.template, operation.method.name, handler)
         add_openai_routes(self._add, upstream, self._settings)
         health = Health(upstream, self._metrics, draining=lambda: self.draining)
         self._add("GET", "/healthz", "healthz", health.alive)
         self._add("GET", "/readyz", "readyz", health.ready)
-        self._add("GET", "/metrics", "metrics", health.figures)
+        self._add("GET", "/metrics", "metrics", health.metrics)
         pages = await asyncio.to_thread(DocsPages.load, found)
         self._add("GET", "/openapi.json", "openapi", pages.openapi)
         self._add("GET", "/docs", "docs", pages.page)
-        files = await asyncio.to_thread(StaticFiles.load)
+        files = await asyncio.to_thread(PageFiles)
         self._add("GET", "/", "page", files.index)
         self._add("GET", "/static/{path=**}", "static", files.file)
-        lag = asyncio.create_task(LoopLagMonitor().run())
-        self._stack.callback(lag.cancel)
-
-    async def close(self) -> None:
-        """Closes the channels."""
-        await self._stack.aclose()
 
     def _add(self, verb: str, template: str, name: str, handler: Handler) -> None:
         self._routes.add(verb, template, Route(name, handler))
 
-    def _handler(self, operation: Operation, upstream: Upstream) -> Handler:
-        return _HANDLERS[operation.shape](operation, upstream, self._settings)
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one connection event as ASGI defines it."""
-        if scope["type"] == "http":
-            await self._serve(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self._live(receive, send)
-        else:
+        """Serve one HTTP request as ASGI defines it; refuse a WebSocket."""
+        if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1003, "reason": "no WebSocket here"})
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        await receive()
-        try:
-            await self.open()
-        except Exception as error:
-            logger.exception("the gateway cannot start")
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self.close()
-        await send({"type": "lifespan.shutdown.complete"})
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send, trust_user_header=self._settings.trust_user_header)
         began = asyncio.get_running_loop().time()
         self._in_flight += 1
@@ -146,32 +125,25 @@ class Gateway:
             self._metrics.record(name, exchange.status, asyncio.get_running_loop().time() - began)
 
     def _find(self, exchange: Exchange) -> tuple[Route, Mapping[str, str]]:
-        """The route of a request.
+        """Return the route of a request and the variables in its path.
 
         Raises:
-            Problem: 404, 405, 403 for a foreign page, or 503 when too much is in flight.
+            Problem: 404, 405, 403 for a page of another site, or 503 when too many requests are in flight.
         """
         match = self._routes.find(exchange.path)
         if match is None:
             raise Problem(404, "NO_SUCH_PATH", f"Nothing is served at {exchange.path}; /docs lists what is.")
-        exchange.extra_headers = self._cross_origin.headers(exchange)
         verb = exchange.method
         route = match.handlers.get(verb) or (match.handlers.get("GET") if verb == "HEAD" else None)
         if route is None:
-            verbs = sorted({*match.handlers, "OPTIONS", *(["HEAD"] if "GET" in match.handlers else [])})
-            allow = (b"allow", ", ".join(verbs).encode())
-            if verb == "OPTIONS":
-                return Route("options", _Options([allow, *self._cross_origin.preflight(exchange, verbs)])), {}
-            raise Problem(
-                405, "METHOD_NOT_ALLOWED", f"This path does not take {verb}; see the Allow header.", headers=[allow]
-            )
-        self._cross_origin.check(exchange)
+            return _without_handler(verb, match.handlers), {}
+        refuse_foreign_page(exchange, self._settings.cors_origins)
         if self._in_flight > self._settings.max_in_flight and exchange.path not in _PROBES:
             raise Problem(503, "OVERLOADED", "Too many requests are being served; try again.", retry_after=1.0)
         return route, match.variables
 
     async def _fail(self, exchange: Exchange, error: Exception) -> None:
-        """Answers with what went wrong; a response that has begun can only be cut off."""
+        """Answer with what went wrong; a response that has begun can only be cut off."""
         problem = _problem(error)
         if problem.status >= 500 and problem.status not in (501, 503, 504):
             logger.error("request failed", exc_info=error, extra={"path": exchange.path})
@@ -183,16 +155,24 @@ class Gateway:
             await exchange.respond_problem(problem)
 
 
-class _Options:
-    """The answer to OPTIONS."""
+def _without_handler(verb: str, handlers: Mapping[str, Route]) -> Route:
+    """Return the answer to OPTIONS on a path that declares no handler for it.
 
-    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
-        self._headers = headers
+    Raises:
+        Problem: 405, it is another verb.
+    """
+    verbs = sorted({*handlers, "OPTIONS", *(["HEAD"] if "GET" in handlers else [])})
+    allow = (b"allow", ", ".join(verbs).encode())
+    if verb != "OPTIONS":
+        raise Problem(
+            405, "METHOD_NOT_ALLOWED", f"This path does not take {verb}; see the Allow header.", headers=[allow]
+        )
 
-    async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
-        exchange.extra_headers = ()
-        await exchange.start(204, self._headers)
+    async def options(exchange: Exchange, variables: Mapping[str, str]) -> None:
+        await exchange.start(204, [allow])
         await exchange.write(b"", more=False)
+
+    return Route("options", options)
 
 
 def _problem(error: Exception) -> Problem:
@@ -205,8 +185,8 @@ def _problem(error: Exception) -> Problem:
     return unexpected()
 
 
-def _retried(found: list[Operation]) -> dict[str, list[str]]:
-    """What may be asked again when a service was not reached: what only reads."""
+def _retryable(found: list[Operation]) -> dict[str, list[str]]:
+    """Name, by domain, the RPCs that only read; they are sent again when their service was not reached."""
     names: dict[str, list[str]] = {}
     for operation in found:
         if operation.verb == "GET" and operation.shape is Shape.UNARY:
@@ -214,13 +194,8 @@ def _retried(found: list[Operation]) -> dict[str, list[str]]:
     return names
 
 
-def create_app(settings: GatewaySettings) -> Gateway:
-    """The ASGI application; its server must run its lifespan."""
-    return Gateway(settings)
-
-
 class _Server(uvicorn.Server):
-    """uvicorn that says when it serves, without its own signal handlers: they raise the signal again at the end."""
+    """uvicorn that says when it serves, without its own signal handlers, which raise the signal again at the end."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -237,37 +212,35 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def running(settings: GatewaySettings) -> AsyncIterator[RunningGateway]:
-    """Serves until the block ends, then drains.
+    """Serve until the block ends, then drain.
 
     Raises:
-        OSError: the address is taken or is not ours.
+        OSError: the address is in use or not one of this machine.
     """
     host, port = host_and_port(settings.listen)
     listener = await asyncio.to_thread(_listen, host, port)
-    gateway = create_app(settings)
-    await gateway.open()
-    server = _Server(
-        uvicorn.Config(
-            gateway,
-            http="httptools",
-            loop="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+    async with Gateway.open(settings) as gateway:
+        server = _Server(
+            uvicorn.Config(
+                with_cors(gateway, settings.cors_origins),
+                http="httptools",
+                loop="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+            )
         )
-    )
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        await server.serving.wait()
-        address = listener.getsockname()
-        yield RunningGateway(f"http://{host if ':' not in host else f'[{host}]'}:{address[1]}", serving)
-    finally:
-        gateway.draining = True
-        server.should_exit = True
-        await serving
-        await gateway.close()
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            await server.serving.wait()
+            address = listener.getsockname()
+            yield RunningGateway(f"http://{host if ':' not in host else f'[{host}]'}:{address[1]}", serving)
+        finally:
+            gateway.draining = True
+            server.should_exit = True
+            await serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +252,7 @@ class RunningGateway:
 
 
 async def serve(settings: GatewaySettings) -> None:
-    """Serves until SIGTERM or SIGINT, then drains."""
+    """Serve until SIGTERM or SIGINT, then drain."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

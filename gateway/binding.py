@@ -1,4 +1,4 @@
-"""From an HTTP request to the serialized request of an RPC, as its `google.api.http` rule says."""
+"""From an HTTP request to the serialized request of an RPC, by its `google.api.http` rule."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Binder:
         self._resumable = after is not None and after.cpp_type == after.CPPTYPE_INT64
 
     async def bind(self, exchange: Exchange, variables: Mapping[str, str]) -> bytes:
-        """The request, serialized.
+        """Return the request, serialized.
 
         Raises:
-            Problem: the HTTP request does not fit.
+            Problem: the HTTP request breaks a rule.
             ClientGone: the client left before the end of its body.
         """
         body = await self._body(exchange) if self._operation.body else b""
@@ -76,10 +76,10 @@ class Binder:
 
 
 def require_json(exchange: Exchange) -> None:
-    """Refuses a body that does not say that it is JSON, which also keeps foreign pages' plain forms out.
+    """Refuse a body that is not declared as JSON; this also keeps out the plain forms of other sites' pages.
 
     Raises:
-        Problem: 415.
+        Problem: 415, the content type is another one.
     """
     kind = exchange.content_type
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
@@ -96,7 +96,7 @@ def _refuse_query(exchange: Exchange) -> None:
 
 
 def _resume(message: Message, last_event_id: bytes | None) -> None:
-    """Continues after the event that a reconnecting EventSource saw last, unless the query names a later one."""
+    """Continue after the event that a reconnecting EventSource saw last, unless the query names a later one."""
     if not last_event_id:
         return
     if not last_event_id.isdigit() or len(last_event_id) > 18:

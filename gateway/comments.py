@@ -1,4 +1,4 @@
-"""The contract's comments, which generated modules do not carry, by the full name of what they describe."""
+"""The comments of the contract, by the full name of what they describe; generated modules do not carry them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _DESCRIPTORS = Path(tiku.__path__[0]) / "descriptors.binpb"
 
 
 def load(path: Path = _DESCRIPTORS) -> dict[str, str]:
-    """Comments of every own message, field, enum, value, service and method; none when the file is missing.
+    """Return the comments of every message, field, enum, value, service and method of ours.
 
-    Blocks: call it from a thread.
+    There are none when the file is missing. Blocks: call it from a thread.
     """
     try:
         files = descriptor_pb2.FileDescriptorSet.FromString(path.read_bytes())
@@ -39,7 +39,7 @@ def _of_file(file: descriptor_pb2.FileDescriptorProto) -> dict[str, str]:
 
 
 def _names(file: descriptor_pb2.FileDescriptorProto) -> Iterator[tuple[tuple[int, ...], str]]:
-    """Paths, as descriptor.proto numbers them, with the full names they lead to."""
+    """Yield each path, as descriptor.proto numbers it, and the full name that it leads to."""
     yield from _of_messages(file.message_type, (4,), file.package)
     yield from _of_enums(file.enum_type, (5,), file.package)
     for index, service in enumerate(file.service):
@@ -68,5 +68,5 @@ def _of_enums(
         here, name = (*path, index), f"{scope}.{enum.name}"
         yield here, name
         for position, value in enumerate(enum.value):
-            # Values live beside their enum, not in it; they are told apart by its name here.
+            # In protobuf a value is named beside its enum; here the enum's name tells equal values apart.
             yield (*here, 2, position), f"{name}.{value.name}"

@@ -1,4 +1,4 @@
-"""What the gateway serves, read from the generated descriptors: one `Operation` per `google.api.http` rule."""
+"""What the gateway serves, read from the generated descriptors: one `Operation` for each `google.api.http` rule."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Shape(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FileMessages:
-    """A stream whose first message describes a file and whose others carry its bytes."""
+    """The two fields of a stream whose first message describes a file and whose others carry its bytes."""
 
     description: FieldDescriptor
     chunk: FieldDescriptor
@@ -53,32 +53,32 @@ class Operation:
 
     @property
     def rpc(self) -> str:
-        """Path of the RPC in gRPC."""
+        """The path of the RPC in gRPC."""
         return f"/{self.method.containing_service.full_name}/{self.method.name}"
 
     @property
     def domain(self) -> str:
-        """Name of the service that answers: llm, retrieval, docs, exercises."""
+        """The name of the service that answers: llm, retrieval, docs or exercises."""
         return self.method.containing_service.file.package.split(".")[1]
 
 
 def operations() -> list[Operation]:
-    """Every operation of every service under the package `tiku`."""
+    """List every operation of every service under the package `tiku`."""
     return [operation for service in _services() for method in service.methods for operation in _operations_of(method)]
 
 
 def descriptor_of(message: Message | type[Message]) -> Descriptor:
-    """A message's descriptor; the stubs know it as one of two classes."""
+    """Return the descriptor of a message, which the stubs know as one of two classes."""
     return cast(Descriptor, message.DESCRIPTOR)
 
 
 def message_of(field: FieldDescriptor) -> Descriptor:
-    """The message that a field of a message type holds."""
+    """Return the descriptor of what a field of a message type holds."""
     return cast(Descriptor, field.message_type)
 
 
 def file_messages(message: Descriptor) -> FileMessages | None:
-    """The parts of a message that carries a file: a oneof of one description and one bytes field."""
+    """Return the fields of a message that is a oneof of one description and one bytes field; None for another."""
     if len(message.oneofs) != 1 or len(message.fields) != 2:
         return None
     described = [f for f in message.fields if f.type == FieldDescriptor.TYPE_MESSAGE]

@@ -1,4 +1,4 @@
-"""/openapi.json, and /docs: the same as a plain page that needs no script and no other host."""
+"""`/openapi.json`, and `/docs`, which shows the same as a plain page without a script or another host."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gateway.static_files import PAGE_HEADERS
 
 
 class DocsPages:
-    """Both pages, made once."""
+    """Both pages, rendered once."""
 
     def __init__(self, openapi: bytes, page: bytes) -> None:
         self._openapi = openapi
@@ -25,16 +25,16 @@ class DocsPages:
 
     @classmethod
     def load(cls, operations: Sequence[Operation]) -> DocsPages:
-        """Reads the contract's comments and renders. Blocks: call it from a thread."""
+        """Read the comments of the contract and render the pages. Blocks: call it from a thread."""
         described = document(operations, comments.load(), version=_version())
         return cls(orjson.dumps(described, option=orjson.OPT_INDENT_2), _page(described).encode())
 
     async def openapi(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
-        """GET /openapi.json"""
+        """Serve `GET /openapi.json`."""
         await exchange.respond(200, self._openapi, headers=[(b"cache-control", b"no-cache")])
 
     async def page(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
-        """GET /docs"""
+        """Serve `GET /docs`."""
         await exchange.respond(200, self._page, content_type=b"text/html; charset=utf-8", headers=PAGE_HEADERS)
 
 

@@ -1,4 +1,4 @@
-"""Files out of server-streaming RPCs: bytes with RFC 9110's ranges, validators and a safe disposition."""
+"""Files out of server-streaming RPCs: bytes with ranges and validators (RFC 9110) and a safe disposition."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PLAIN_NAME = re.compile(r"[^A-Za-z0-9 ._()+,-]")
 _SAFE: tuple[tuple[bytes, bytes], ...] = (
     (b"accept-ranges", b"bytes"),
     (b"cache-control", b"private, no-cache"),
-    # A stored page must never run as part of this site.
+    # An uploaded page must never run as part of this site.
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"sandbox; default-src 'none'"),
 )
@@ -35,19 +35,19 @@ _SAFE: tuple[tuple[bytes, bytes], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Bytes [first, last] of a file."""
+    """A range of bytes of a file; both ends belong to it."""
 
     first: int
     last: int
 
     @property
     def length(self) -> int:
-        """Number of bytes."""
+        """The number of bytes."""
         return self.last - self.first + 1
 
 
 class DownloadHandler:
-    """Serves one server-streaming operation that yields a described file."""
+    """Serves one server-streaming operation whose messages are a file."""
 
     def __init__(self, operation: Operation, upstream: Upstream, settings: GatewaySettings) -> None:
         parts = file_messages(descriptor_of(operation.response))
@@ -58,16 +58,16 @@ class DownloadHandler:
         self._parts = parts
         self._binder = Binder(operation, max_json_bytes=settings.max_json_bytes)
         self._method = upstream.server_stream(operation.domain, operation.rpc)
-        self._timeout = settings.stream_timeout
+        self._timeout = settings.stream_timeout_seconds
 
     async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
-        """Answers with the file, a range of it, or what a conditional or HEAD request asks for."""
+        """Answer with the file, a range of it, or what a conditional or HEAD request asks for."""
         timeout = exchange.timeout(self._timeout)
         request = self._request.FromString(await self._binder.bind(exchange, variables))
         span = None
         wanted = exchange.headers.get(b"range") if exchange.method == "GET" else None
         if wanted is not None:
-            # The size decides what a range means, so it is asked for first.
+            # What a range means depends on the size, so a first call asks for that.
             async with _Reading(self, exchange, request, timeout) as reading:
                 description = await reading.description()
             if _current(exchange, description):
@@ -102,11 +102,11 @@ class DownloadHandler:
         await exchange.write(b"", more=False)
 
     def open(self, exchange: Exchange, request: Message, timeout: float) -> aio.UnaryStreamCall[bytes, bytes]:
-        """Starts the RPC."""
+        """Start the RPC; `timeout` is in seconds."""
         return self._method(request.SerializeToString(), timeout=timeout)
 
     def part(self, raw: bytes) -> Any:
-        """The description or the bytes that a message holds; None when it holds neither."""
+        """Return the description or the bytes in a message; None when it holds neither."""
         message = self._response.FromString(raw)
         for field in (self._parts.chunk, self._parts.description):
             if message.HasField(field.name):
@@ -115,7 +115,7 @@ class DownloadHandler:
 
 
 class _Reading:
-    """One RPC being read; leaving it stops it, and so does the client."""
+    """An RPC that is being read; the end of the block stops it, and so does a client that leaves."""
 
     def __init__(self, handler: DownloadHandler, exchange: Exchange, request: Message, timeout: float) -> None:
         self._handler = handler
@@ -140,7 +140,11 @@ class _Reading:
         self._call.cancel()
 
     async def description(self) -> Any:
-        """What the file is."""
+        """Return the description of the file.
+
+        Raises:
+            Internal: the service sent none.
+        """
         raw = await next_message(self._call)
         part = None if raw is None else self._handler.part(raw)
         if not isinstance(part, Message):
@@ -148,7 +152,7 @@ class _Reading:
         return part
 
     async def chunks(self) -> Any:
-        """The bytes, as they come."""
+        """Yield the bytes as they come."""
         while (raw := await next_message(self._call)) is not None:
             part = self._handler.part(raw)
             if part:
@@ -156,10 +160,10 @@ class _Reading:
 
 
 def resolve_range(header: bytes, size: int) -> Span | None:
-    """The bytes that a Range header asks for; None when it is to be ignored (several ranges, another unit).
+    """Return the bytes that a Range header asks for; None for one to ignore (several ranges, another unit).
 
     Raises:
-        Problem: 416, the range lies outside the file.
+        Problem: 416, the range is outside the file.
     """
     found = _RANGE.fullmatch(header)
     if found is None or not (found[1] or found[2]):
@@ -183,7 +187,7 @@ def resolve_range(header: bytes, size: int) -> Span | None:
 
 
 def disposition(name: str) -> bytes:
-    """Content-Disposition that saves a file under its name, in any script (RFC 6266)."""
+    """Return the Content-Disposition that saves a file under its name, in any script (RFC 6266)."""
     plain = _PLAIN_NAME.sub("_", name).strip(" .") or "file"
     header = f'attachment; filename="{plain}"'
     if plain != name:
@@ -209,13 +213,13 @@ def _etag(description: Any) -> bytes:
 
 
 def _current(exchange: Exchange, description: Any) -> bool:
-    """Whether If-Range, where given, names the file as it is; otherwise the range is ignored."""
+    """Return whether If-Range, where given, names the file as it is; if not, the range is ignored."""
     expected = exchange.headers.get(b"if-range")
     return expected is None or expected.strip() == _etag(description)
 
 
 def _matches(header: bytes | None, etag: bytes) -> bool:
-    """Whether If-None-Match names the file as it is."""
+    """Return whether If-None-Match names the file as it is."""
     if header is None:
         return False
     tags = [tag.strip().removeprefix(b"W/") for tag in header.split(b",")]

@@ -1,36 +1,33 @@
-"""One HTTP request and its response, over plain ASGI: the hot path carries no framework."""
+"""One HTTP request and its response over plain ASGI: no framework stands on the hot path."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.problems import Problem, invalid
 from services.kit import context
 from services.kit.errors import FieldViolation
 from services.kit.ids import new_id
 
-Scope = MutableMapping[str, Any]
-Event = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Event]]
-Send = Callable[[Event], Awaitable[None]]
 Headers = Sequence[tuple[bytes, bytes]]
 
 JSON = b"application/json"
 PROBLEM_JSON = b"application/problem+json"
-WATCH_AFTER = 0.05
-"""Seconds after which a unary call starts to watch for its client leaving; most calls end before."""
+_WATCH_AFTER_SECONDS = 0.05
+"""Time after which a unary call starts to watch whether its client leaves; most calls end before."""
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 _USER = re.compile(rb"[\x21-\x7e]{1,128}")
 _TIMEOUT = re.compile(rb"[0-9]{1,7}(\.[0-9]{1,6})?|\.[0-9]{1,6}")
-_SHORTEST, _LONGEST = 0.001, 3600.0
+_MIN_TIMEOUT_SECONDS, _MAX_TIMEOUT_SECONDS = 0.001, 3600.0
 
 
 class ClientGone(Exception):
@@ -41,7 +38,7 @@ class Cancellable(Protocol):
     """An RPC in flight."""
 
     def cancel(self) -> bool:
-        """Stops it; whether it was still running."""
+        """Stop it; return whether it was still running."""
         ...
 
 
@@ -58,13 +55,13 @@ class Exchange:
         "_receive",
         "_send",
         "_watcher",
-        "extra_headers",
         "gone",
         "headers",
         "method",
         "path",
         "query",
         "request_id",
+        "scope",
         "started",
         "status",
         "traceparent",
@@ -72,6 +69,7 @@ class Exchange:
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, trust_user_header: bool = False) -> None:
+        self.scope = scope
         self._receive = receive
         self._send = send
         self._watcher: asyncio.Task[None] | None = None
@@ -79,8 +77,6 @@ class Exchange:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: bytes = scope["query_string"]
-        self.extra_headers: Headers = ()
-        """Sent with whatever the response turns out to be."""
         self.gone = False
         self.started = False
         self.status = 0
@@ -91,14 +87,14 @@ class Exchange:
         self.user = user.decode() if _USER.fullmatch(user) else context.DEVELOPMENT_USER
 
     def _continued_trace(self) -> str:
-        """The caller's trace under a span of our own, or a new trace (W3C Trace Context)."""
+        """Return the header of the caller's trace under a span of our own, or of a new trace (W3C Trace Context)."""
         found = _TRACEPARENT.fullmatch(self.headers.get(b"traceparent", b""))
         if found is None or found[1] == b"0" * 32 or found[2] == b"0" * 16:
             return context.traceparent(context.new_trace_id())
         return f"00-{found[1].decode()}-{secrets.token_hex(8)}-01"
 
     def timeout(self, default: float) -> float:
-        """Seconds that the client gives, by X-Request-Timeout.
+        """Return the seconds that the client gives in X-Request-Timeout, or `default`.
 
         Raises:
             Problem: 400, the header is not a number from 0.001 to 3600.
@@ -107,7 +103,7 @@ class Exchange:
         if given is None:
             return default
         seconds = float(given) if _TIMEOUT.fullmatch(given) else 0.0
-        if not _SHORTEST <= seconds <= _LONGEST:
+        if not _MIN_TIMEOUT_SECONDS <= seconds <= _MAX_TIMEOUT_SECONDS:
             raise invalid(
                 "The timeout is not understood.",
                 FieldViolation("X-Request-Timeout", "must be a number of seconds from 0.001 to 3600"),
@@ -116,16 +112,16 @@ class Exchange:
 
     @property
     def content_type(self) -> str:
-        """Media type of the body, without parameters, in lower case."""
+        """The media type of the body in lower case, without parameters."""
         return self.headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
 
     def content_length(self) -> int | None:
-        """Size that the client announces."""
+        """Return the number of bytes that the client announces; None when it announces none."""
         given = self.headers.get(b"content-length", b"")
         return int(given) if given.isdigit() else None
 
     async def read_body(self, limit: int) -> bytes:
-        """The whole body.
+        """Return the whole body.
 
         Raises:
             Problem: 413, it is larger than `limit` bytes.
@@ -148,7 +144,7 @@ class Exchange:
         return bytes(collected)
 
     async def next_body(self) -> tuple[bytes, bool]:
-        """The next bytes of the body and whether more follow.
+        """Return the next bytes of the body, and whether more follow.
 
         Raises:
             ClientGone: the client left.
@@ -160,18 +156,18 @@ class Exchange:
         return event.get("body", b""), event.get("more_body", False)
 
     async def disconnected(self) -> None:
-        """Returns when the client has left. Only after the body was read."""
+        """Wait until the client has left; call it only after the body was read."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self.gone = True
 
     async def result_of(self, call: UnaryCall) -> Any:
-        """The response of a unary RPC, which is cancelled when the client leaves.
+        """Return the response of a unary RPC, which is cancelled when the client leaves.
 
         Raises:
             ClientGone: it left.
         """
-        timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._start_watching, call)
+        timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_SECONDS, self._start_watching, call)
         try:
             return await call
         except asyncio.CancelledError:
@@ -193,7 +189,7 @@ class Exchange:
         call.cancel()
 
     async def start(self, status: int, headers: Headers) -> None:
-        """Sends the status line and headers; the request's ids are added."""
+        """Send the status line, the headers and the request's ids."""
         self.started = True
         self.status = status
         await self._send(
@@ -202,7 +198,6 @@ class Exchange:
                 "status": status,
                 "headers": [
                     *headers,
-                    *self.extra_headers,
                     (b"x-request-id", self.request_id.encode()),
                     (b"traceparent", self.traceparent.encode()),
                 ],
@@ -210,16 +205,27 @@ class Exchange:
         )
 
     async def write(self, body: bytes, *, more: bool = True) -> None:
-        """Sends bytes of the body, waiting while the client is slower than we are."""
+        """Send bytes of the body; wait while the client is slower than we are."""
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
     async def respond(self, status: int, body: bytes, *, content_type: bytes = JSON, headers: Headers = ()) -> None:
-        """Sends a whole response."""
+        """Send a whole response."""
         await self.start(status, [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *headers])
         await self.write(body, more=False)
 
+    async def respond_with(self, response: ASGIApp) -> None:
+        """Send a response of starlette's with the request's ids."""
+
+        async def send(event: Message) -> None:
+            if event["type"] == "http.response.start":
+                await self.start(event["status"], event["headers"])
+            else:
+                await self._send(event)
+
+        await response(self.scope, self._receive, send)
+
     async def respond_problem(self, problem: Problem) -> None:
-        """Sends a failure as problem details."""
+        """Send a failure as problem details."""
         await self.respond(
             problem.status,
             orjson.dumps(problem.body(self.request_id)),
@@ -228,8 +234,12 @@ class Exchange:
         )
 
 
+Handler = Callable[[Exchange, Mapping[str, str]], Awaitable[None]]
+"""Answers one exchange, given the variables in its path."""
+
+
 def cancelling() -> bool:
-    """Whether the running task itself was asked to stop."""
+    """Return whether the running task itself was asked to stop."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 

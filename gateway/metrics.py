@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from services.kit.loop_lag import LoopLagMonitor
+from services.kit.metrics_page import process_registry
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 
 class Metrics:
-    """One gateway's figures; the process's own (memory, loop lag) come from the default registry."""
+    """The metrics of one gateway, of its event loop and of its process."""
 
-    def __init__(self, in_flight: Callable[[], float]) -> None:
-        self._registry = CollectorRegistry()
+    def __init__(self, in_flight: Callable[[], float], lag: LoopLagMonitor) -> None:
+        self._registry = process_registry(lag)
         self._requests = Counter(
             "tiku_gateway_requests", "Requests answered.", ("operation", "status"), registry=self._registry
         )
@@ -31,7 +34,7 @@ class Metrics:
         self._histograms: dict[str, Histogram] = {}
 
     def record(self, operation: str, status: int, seconds: float) -> None:
-        """Counts one answered request; status 499 is a client that left."""
+        """Count one answered request; status 499 is a client that left."""
         counter = self._counters.get((operation, status))
         if counter is None:
             counter = self._counters[operation, status] = self._requests.labels(operation, str(status))
@@ -42,6 +45,6 @@ class Metrics:
         histogram.observe(seconds)
 
     def page(self) -> tuple[bytes, bytes]:
-        """The figures and their media type."""
-        text: bytes = generate_latest(self._registry) + generate_latest(REGISTRY)
+        """Return the page and its media type."""
+        text: bytes = generate_latest(self._registry)
         return text, CONTENT_TYPE_LATEST.encode()

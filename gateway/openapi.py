@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 of everything that is declared in the contract."""
+"""An OpenAPI 3.1 document of everything that the contract declares."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _TIMEOUT_HEADER: Schema = {
 
 
 def document(operations: Sequence[Operation], comments: Mapping[str, str], *, version: str) -> dict[str, Any]:
-    """The OpenAPI document of `operations`."""
+    """Return the OpenAPI document of `operations`; `comments` go by the full name of what they describe."""
     schemas = Schemas(comments)
     schemas.components["Problem"] = _PROBLEM
     paths: dict[str, dict[str, Any]] = {}
@@ -165,7 +165,7 @@ def _response(operation: Operation, schemas: Schemas) -> Schema:
 
 
 def _events(operation: Operation, schemas: Schemas) -> Schema:
-    """Server-sent events: names and their data, which OpenAPI itself has no words for."""
+    """Describe the names and the data of server-sent events by an extension; OpenAPI itself has none for them."""
     form = EventForm.of(operation.response)
     message = operation.method.output_type
     if form.wrapped:

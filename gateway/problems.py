@@ -32,7 +32,7 @@ HTTP_STATUS: Mapping[str, int] = {
 }
 """HTTP status of each gRPC status, as google/rpc/code.proto maps them."""
 
-_UNAVAILABLE_RETRY_AFTER = 1.0
+_RETRY_AFTER_SECONDS = 1.0
 
 
 class Problem(Exception):
@@ -62,7 +62,7 @@ class Problem(Exception):
         self.headers = tuple(headers)
 
     def body(self, request_id: str) -> dict[str, Any]:
-        """The problem as the members of an `application/problem+json` object."""
+        """Return the members of the `application/problem+json` object."""
         members: dict[str, Any] = {
             "type": "urn:tiku:problem:" + self.reason.lower().replace("_", "-"),
             "title": title(self.status),
@@ -78,17 +78,17 @@ class Problem(Exception):
         return members
 
     def response_headers(self) -> list[tuple[bytes, bytes]]:
-        """Headers that belong to this problem."""
+        """Return the headers that belong to this problem."""
         if self.retry_after is None:
             return list(self.headers)
         return [*self.headers, (b"retry-after", b"%d" % max(1, math.ceil(self.retry_after)))]
 
 
 def from_error(error: errors.TikuError) -> Problem:
-    """The problem that a Tiku error becomes."""
+    """Return the problem that a Tiku error becomes."""
     retry_after = error.retry_after
     if retry_after is None and error.status == "UNAVAILABLE":
-        retry_after = _UNAVAILABLE_RETRY_AFTER
+        retry_after = _RETRY_AFTER_SECONDS
     return Problem(
         HTTP_STATUS.get(error.status, 500),
         error.reason,
@@ -100,19 +100,19 @@ def from_error(error: errors.TikuError) -> Problem:
 
 
 def invalid(detail: str, *violations: errors.FieldViolation, reason: str = "INVALID_FIELD") -> Problem:
-    """A request that breaks a rule."""
+    """Return the problem of a request that breaks a rule."""
     return Problem(400, reason, detail, errors=violations)
 
 
 def unexpected() -> Problem:
-    """A fault of our own, about which the client learns nothing but that it happened."""
+    """Return the problem of a fault of our own; it tells the client only that the fault happened."""
     return from_error(
         errors.Internal("Something went wrong on our side; the log has the details under this request's id.")
     )
 
 
 def title(status: int) -> str:
-    """The status in words."""
+    """Return an HTTP status in words."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:

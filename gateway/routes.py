@@ -1,7 +1,7 @@
 """Path templates of `google.api.http` and the table that finds a request's handler.
 
-Fixed paths are one dictionary look-up; a path with variables is matched against the few templates that have
-as many segments.
+A fixed path costs one look-up in a dictionary. A path with variables is matched against the few templates that have as
+many segments.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class RouteTable(Generic[H]):
         self._open_ended: list[tuple[re.Pattern[str], dict[str, H]]] = []
 
     def add(self, verb: str, template: str, handler: H) -> None:
-        """Registers a handler.
+        """Register a handler.
 
         Raises:
-            ValueError: the verb and template are taken.
+            ValueError: the verb and template have one already.
         """
         handlers = self._handlers(template)
         if verb in handlers:
@@ -45,7 +45,7 @@ class RouteTable(Generic[H]):
         handlers[verb] = handler
 
     def find(self, path: str) -> Match[H] | None:
-        """The handlers of a decoded path; None when no template fits."""
+        """Return the handlers of a decoded path; None when no template fits."""
         fixed = self._fixed.get(path)
         if fixed is not None:
             return Match(fixed, {})
@@ -73,9 +73,9 @@ class RouteTable(Generic[H]):
 
 
 def compile_template(template: str) -> re.Pattern[str]:
-    """A pattern for a template such as `/api/v1/documents/{document_id}:parse`.
+    """Compile a template such as `/api/v1/documents/{document_id}:parse`.
 
-    A variable takes one segment and never a colon, which starts a custom verb; `{name=**}` takes the rest.
+    A variable takes one segment without a colon, which starts a custom verb; `{name=**}` takes the rest of the path.
     """
     parts = []
     end = 0
@@ -89,7 +89,7 @@ def compile_template(template: str) -> re.Pattern[str]:
 
 
 def variable_names(template: str) -> list[str]:
-    """Fields that a template binds, dotted where they are nested."""
+    """Return the fields that a template binds, dotted where they are nested."""
     return [found[1] for found in _VARIABLE.finditer(template)]
 
 

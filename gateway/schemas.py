@@ -1,4 +1,4 @@
-"""JSON Schemas of messages, with the rules that protovalidate enforces."""
+"""JSON Schemas of messages with the rules that protovalidate enforces."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Schemas:
         self.components: dict[str, Schema] = {}
 
     def reference(self, message: Descriptor) -> Schema:
-        """A reference to a message's schema, which is made on first use."""
+        """Return a reference to the schema of a message; the first reference builds the schema."""
         if message.full_name in _WELL_KNOWN:
             return dict(_WELL_KNOWN[message.full_name])
         if message.full_name not in self.components:
@@ -41,7 +41,7 @@ class Schemas:
         return {"$ref": f"#/components/schemas/{message.full_name}"}
 
     def field(self, field: FieldDescriptor) -> Schema:
-        """A field's schema."""
+        """Return the schema of a field."""
         rules = _rules(field)
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             schema: Schema = {
@@ -124,7 +124,7 @@ def _scalar(field: FieldDescriptor, rules: validate_pb2.FieldRules) -> Schema:
 
 
 def _bound(schema: Schema, rules: Any, **keywords: str) -> None:
-    """Copies the rules that are set to their JSON Schema keywords."""
+    """Copy the rules that are set to their JSON Schema keywords."""
     for rule, keyword in keywords.items():
         if rules.HasField(rule):
             schema[keyword] = getattr(rules, rule)

@@ -1,4 +1,4 @@
-"""What the gateway is told by its environment."""
+"""Configuration of the gateway."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class GatewaySettings(BaseSettings):
-    """Each value comes from `TIKU_GATEWAY_` and the field's name in capitals, or from the variable it names."""
+    """What the gateway is told. A field's variable is `TIKU_GATEWAY_` and its name in capitals, or its alias."""
 
     model_config = SettingsConfigDict(
         env_prefix="TIKU_GATEWAY_", extra="ignore", frozen=True, validate_by_name=True, validate_by_alias=True
@@ -25,9 +25,13 @@ class GatewaySettings(BaseSettings):
     blockbuster: bool = Field(
         False, validation_alias="TIKU_BLOCKBUSTER", description="Raise on every blocking call in the event loop."
     )
-    unary_timeout: float = Field(60.0, gt=0, le=3600, description="Seconds for a call whose client names none.")
-    stream_timeout: float = Field(600.0, gt=0, le=3600, description="Seconds for a stream, upload or download.")
-    heartbeat: float = Field(15.0, gt=0, description="Seconds of silence after which a stream sends a comment.")
+    unary_timeout_seconds: float = Field(
+        60.0, gt=0, le=3600, description="Time that a call gets whose client names none."
+    )
+    stream_timeout_seconds: float = Field(
+        600.0, gt=0, le=3600, description="Time that a stream, upload or download gets whose client names none."
+    )
+    heartbeat_seconds: float = Field(15.0, gt=0, description="Silence after which a stream sends a comment.")
     drain_seconds: float = Field(10.0, ge=0, description="Time that requests in flight get after a stop.")
     max_in_flight: int = Field(2000, ge=1, description="Requests served at once; one more is asked to come back.")
     max_json_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest JSON body.")
@@ -38,7 +42,7 @@ class GatewaySettings(BaseSettings):
     cors_origins: tuple[str, ...] = Field((), description="Origins whose pages may call this API, as a JSON list.")
 
     def targets(self) -> dict[str, str]:
-        """Address of each domain's service."""
+        """Return the address of each domain's service."""
         return {
             "llm": self.llm_target,
             "retrieval": self.retrieval_target,
@@ -48,7 +52,7 @@ class GatewaySettings(BaseSettings):
 
 
 def host_and_port(address: str) -> tuple[str, int]:
-    """Splits `host:port`; an IPv6 host stands in brackets.
+    """Split `host:port`; an IPv6 host stands in brackets.
 
     Raises:
         ValueError: the address has another form.

@@ -43,12 +43,12 @@ class EventForm:
     number: str
     choice: str
     writers: Mapping[str, Writer | None]
-    """How each case of the oneof is written; None for one that is a scalar."""
+    """What writes each case of the oneof; None for a scalar."""
     whole: Writer
 
     @classmethod
     def of(cls, response: type[Message]) -> EventForm:
-        """The form that a response's descriptor asks for."""
+        """Return the form that follows from a response's descriptor."""
         descriptor = descriptor_of(response)
         wrapped = ""
         if len(descriptor.fields) == 1 and not descriptor.oneofs:
@@ -63,7 +63,7 @@ class EventForm:
         return cls(response, wrapped, "number" if numbered else "", choice, writers, Writer(descriptor))
 
     def encode(self, raw: bytes) -> bytes:
-        """One serialized message as one event."""
+        """Encode one serialized message as one event."""
         message: Any = self.response.FromString(raw)
         if self.wrapped:
             message = getattr(message, self.wrapped)
@@ -85,11 +85,11 @@ class EventsHandler:
         self._binder = Binder(operation, max_json_bytes=settings.max_json_bytes)
         self._form = EventForm.of(operation.response)
         self._method = upstream.server_stream(operation.domain, operation.rpc)
-        self._timeout = settings.stream_timeout
-        self._heartbeat = settings.heartbeat
+        self._timeout = settings.stream_timeout_seconds
+        self._heartbeat = settings.heartbeat_seconds
 
     async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
-        """Answers one request with events until the RPC ends or the client leaves."""
+        """Answer one request with events until the RPC ends or the client leaves."""
         timeout = exchange.timeout(self._timeout)
         request = await self._binder.bind(exchange, variables)
         call = self._method(request, timeout=timeout)
@@ -105,10 +105,10 @@ async def relay(
     last: bytes = b"",
     on_error: Callable[[Exchange, grpc.RpcError], bytes] | None = None,
 ) -> None:
-    """Sends what a stream yields as it comes, one event a message.
+    """Send each message of a stream as one event, as soon as it comes.
 
-    The first message decides: an error before it is raised and becomes a plain response, one after it becomes an
-    event. The client's leaving is seen at once, not at the next write, and cancels the call.
+    An error before the first message is raised and becomes a plain response; one after it becomes an event. A client
+    that leaves is noticed at once, not at the next write, and the call is cancelled.
 
     Raises:
         ClientGone: the client left.
@@ -119,7 +119,7 @@ async def relay(
     try:
         while (raw := await next_message(call)) is not None:
             await sink.send(encode(raw))
-            # uvicorn's send does not yield while the socket takes it: let the others have their turn.
+            # uvicorn's send does not yield while the socket takes the bytes: give other tasks their turn.
             await asyncio.sleep(0)
         await sink.end(last)
     except grpc.RpcError as error:
@@ -137,7 +137,7 @@ async def relay(
 
 
 class EventSink:
-    """Writes events to the client; what has begun is written by one at a time."""
+    """Writes events to the client, one at a time."""
 
     def __init__(self, exchange: Exchange, heartbeat: float) -> None:
         self._exchange = exchange
@@ -147,11 +147,11 @@ class EventSink:
         self._turn = asyncio.Lock()
 
     def silence_left(self) -> float:
-        """Seconds until a heartbeat is due."""
+        """Return the seconds until a heartbeat is due."""
         return max(0.0, self._last + self._heartbeat - self._clock())
 
     async def send(self, event: bytes, *, more: bool = True) -> None:
-        """Sends one event; the first one sends the headers."""
+        """Send one event; before the first one, the headers."""
         async with self._turn:
             self._last = self._clock()
             if not self._exchange.started:
@@ -159,16 +159,16 @@ class EventSink:
             await self._exchange.write(event, more=more)
 
     async def beat(self) -> None:
-        """Sends a comment, which keeps proxies from closing a silent connection."""
+        """Send a comment, which keeps proxies from closing a silent connection."""
         await self.send(_HEARTBEAT)
 
     async def end(self, event: bytes) -> None:
-        """Sends the last event and closes the response."""
+        """Send the last event and close the response."""
         await self.send(event, more=False)
 
 
 async def _watch(exchange: Exchange, call: aio.UnaryStreamCall[bytes, bytes], sink: EventSink) -> None:
-    """Cancels the call when the client leaves; beats while the stream is silent."""
+    """Cancel the call when the client leaves; send heartbeats while the stream is silent."""
     while True:
         try:
             async with asyncio.timeout(sink.silence_left()):
@@ -182,6 +182,6 @@ async def _watch(exchange: Exchange, call: aio.UnaryStreamCall[bytes, bytes], si
 
 
 def _error_event(exchange: Exchange, error: grpc.RpcError) -> bytes:
-    """A failure after the stream began, as an event that holds the problem details."""
+    """Encode a failure after the stream began as an event that holds the problem details."""
     problem = from_error(from_rpc_error(error))
     return b"event: error\ndata: " + orjson.dumps(problem.body(exchange.request_id)) + b"\n\n"

@@ -1,12 +1,13 @@
-"""The web page's files, read once: they are few and small."""
+"""The files of the web page."""
 
 from __future__ import annotations
 
-import hashlib
 import mimetypes
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
 
 from gateway.exchange import Exchange
 from gateway.problems import Problem
@@ -22,52 +23,29 @@ PAGE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
-"""What keeps a page of ours from running anything that is not ours."""
+"""Headers that keep a page of ours from running anything that is not ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class StaticFile:
-    """A file as it is served."""
+class PageFiles:
+    """Serves the files under `static/`."""
 
-    body: bytes
-    content_type: bytes
-    etag: bytes
-
-
-class StaticFiles:
-    """The files under `static/` by path."""
-
-    def __init__(self, files: Mapping[str, StaticFile]) -> None:
-        self._files = files
-
-    @classmethod
-    def load(cls, folder: Path = _FOLDER) -> StaticFiles:
-        """Reads every file of a folder. Blocks: call it from a thread."""
-        return cls({str(p.relative_to(folder)): _file(p) for p in sorted(folder.rglob("*")) if p.is_file()})
+    def __init__(self) -> None:
+        """Look at the folder and the system's media types. Blocks: call it from a thread."""
+        mimetypes.init()
+        self._files = StaticFiles(directory=_FOLDER)
 
     async def index(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
-        """GET /"""
+        """Serve `GET /`."""
         await self._respond(exchange, "index.html")
 
     async def file(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
-        """GET /static/{path}"""
+        """Serve `GET /static/{path}`."""
         await self._respond(exchange, variables["path"])
 
     async def _respond(self, exchange: Exchange, path: str) -> None:
-        found = self._files.get(path)
-        if found is None:
-            raise Problem(404, "NO_SUCH_FILE", f"The page has no file {path}.")
-        headers = [*PAGE_HEADERS, (b"etag", found.etag), (b"cache-control", b"no-cache")]
-        if exchange.headers.get(b"if-none-match") == found.etag:
-            await exchange.start(304, headers)
-            await exchange.write(b"", more=False)
-            return
-        await exchange.respond(200, found.body, content_type=found.content_type, headers=headers)
-
-
-def _file(path: Path) -> StaticFile:
-    body = path.read_bytes()
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    if kind.startswith("text/") or kind in ("application/javascript", "image/svg+xml"):
-        kind += "; charset=utf-8"
-    return StaticFile(body, kind.encode(), b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"')
+        try:
+            response = await self._files.get_response(path, exchange.scope)
+        except HTTPException:
+            raise Problem(404, "NO_SUCH_FILE", f"The page has no file {path}.") from None
+        response.raw_headers.extend([*PAGE_HEADERS, (b"cache-control", b"no-cache")])
+        await exchange.respond_with(response)

@@ -24,31 +24,31 @@ from gateway.violations import violations_of
 from services.kit.errors import FieldViolation
 
 LARGE_BYTES = 256 * 1024
-"""JSON and messages above this are converted in a thread, so that others are served meanwhile."""
+"""Larger JSON texts and messages are converted in a thread, so that others are served meanwhile."""
 
-_MOST_QUERY_PARAMETERS = 1024
+_MAX_QUERY_PARAMETERS = 1024
 _UNDERSCORED = re.compile(r"_([a-z])")
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
 class ToJson:
-    """Serialized messages of one type as JSON."""
+    """Turns serialized messages of one type into JSON."""
 
     def __init__(self, kind: type[Message]) -> None:
         self._kind = kind
         self._write = Writer(descriptor_of(kind))
 
     def __call__(self, raw: bytes) -> bytes:
-        """The JSON text."""
+        """Return the JSON text."""
         return orjson.dumps(self._write(self._kind.FromString(raw)))
 
-    async def fairly(self, raw: bytes) -> bytes:
-        """The same; a large message is converted beside the loop."""
+    async def encode_async(self, raw: bytes) -> bytes:
+        """Return the JSON text; a large message is converted in a thread."""
         return await asyncio.to_thread(self, raw) if len(raw) > LARGE_BYTES else self(raw)
 
 
 def parse_json(body: bytes) -> Any:
-    """The value in a JSON text.
+    """Return the value in a JSON text.
 
     Raises:
         Problem: 400 MALFORMED_JSON with the place of the first fault.
@@ -64,7 +64,7 @@ def parse_json(body: bytes) -> Any:
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """The object in a JSON text; an empty text is an empty object.
+    """Return the object in a JSON text; an empty text is an empty object.
 
     Raises:
         Problem: 400, the text is not JSON or not an object.
@@ -78,7 +78,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def fill(message: Message, members: dict[str, Any], *, prefix: str = "") -> None:
-    """Sets a message from the members of a JSON object.
+    """Set a message from the members of a JSON object.
 
     Raises:
         Problem: 400 with one error for each field that is unknown or of the wrong type.
@@ -86,9 +86,9 @@ def fill(message: Message, members: dict[str, Any], *, prefix: str = "") -> None
     try:
         json_format.ParseDict(members, message)
     except (json_format.ParseError, AttributeError, OverflowError, TypeError) as error:
-        # json_format lets a few faults of its own through; they too are faults of the request.
+        # json_format raises some faults of a request as plain Python errors.
         found = violations_of(members, descriptor_of(message), prefix)
-        # A fault that the explanation does not know of still gets an answer, in the library's words.
+        # A fault that violations_of does not know is answered in the library's words.
         raise invalid(
             "The request does not have the form of a " + message.DESCRIPTOR.name + ".",
             *(found or [FieldViolation(prefix.rstrip("."), str(error))]),
@@ -97,9 +97,9 @@ def fill(message: Message, members: dict[str, Any], *, prefix: str = "") -> None
 
 
 def fill_from_query(message: Message, query: bytes, *, except_for: frozenset[str] = frozenset()) -> None:
-    """Sets a message from query parameters; nested fields are dotted, repeated ones are repeated.
+    """Set a message from query parameters; nested fields are dotted, repeated ones are repeated.
 
-    Fields in `except_for` may not be named: the path or the body holds them.
+    Fields in `except_for` may not be named, because the path or the body holds them.
 
     Raises:
         Problem: 400 with one error for each parameter that is unknown or of the wrong type.
@@ -108,7 +108,7 @@ def fill_from_query(message: Message, query: bytes, *, except_for: frozenset[str
         return
     try:
         pairs = parse_qsl(
-            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_QUERY_PARAMETERS
+            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_QUERY_PARAMETERS
         )
     except ValueError:
         raise Problem(400, "MALFORMED_QUERY", "The query string is not valid percent-encoded UTF-8.") from None
@@ -125,7 +125,7 @@ def fill_from_query(message: Message, query: bytes, *, except_for: frozenset[str
 def _place(
     members: dict[str, Any], descriptor: Descriptor, name: str, value: str, except_for: frozenset[str]
 ) -> str | None:
-    """Puts one parameter where it belongs; returns what is wrong with it."""
+    """Put one parameter where it belongs; return what is wrong with it, None for nothing."""
     *parents, last = name.split(".")
     for parent in parents:
         field = field_of(descriptor, parent)
@@ -157,7 +157,7 @@ def _place(
 
 
 def fill_from_path(message: Message, variables: Mapping[str, str]) -> None:
-    """Sets the fields that the path names.
+    """Set the fields that the path names.
 
     Raises:
         Problem: 400, the body names another value for one of them, or the value is of the wrong type.
@@ -180,5 +180,5 @@ def fill_from_path(message: Message, variables: Mapping[str, str]) -> None:
 
 
 def field_of(descriptor: Descriptor, name: str) -> FieldDescriptor | None:
-    """A field by its name in the proto or by its JSON name."""
+    """Return a field by its name in the proto or by its JSON name; None when there is none."""
     return descriptor.fields_by_name.get(name) or descriptor.fields_by_camelcase_name.get(name)

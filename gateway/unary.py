@@ -1,4 +1,4 @@
-"""One JSON request, one RPC, one JSON response."""
+"""Unary RPCs: one JSON request, one JSON response."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class UnaryHandler:
         self._binder = Binder(operation, max_json_bytes=settings.max_json_bytes)
         self._to_json = ToJson(operation.response)
         self._method = upstream.unary(operation.domain, operation.rpc)
-        self._timeout = settings.unary_timeout
+        self._timeout = settings.unary_timeout_seconds
 
     async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
-        """Answers one request."""
+        """Answer one request."""
         timeout = exchange.timeout(self._timeout)
         request = await self._binder.bind(exchange, variables)
         raw = await exchange.result_of(self._method(request, timeout=timeout))
-        await exchange.respond(200, await self._to_json.fairly(raw))
+        await exchange.respond(200, await self._to_json.encode_async(raw))

@@ -1,8 +1,8 @@
 """Files from HTTP into client-streaming RPCs, a piece at a time.
 
-Two ways in: `multipart/form-data` with one file part, or the file itself as an `application/octet-stream` body.
-What describes the file (name, kind, …) comes from query parameters, or from form fields that stand *before* the file:
-the description is the RPC's first message, so nothing after the file can change it.
+A file comes as the one file part of a `multipart/form-data` body, or is itself the `application/octet-stream` body. Its
+description (name, kind and so on) comes from query parameters, or from form fields *before* the file: the description
+is the RPC's first message, so a field after the file would be too late.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from gateway.upstream import EndedEarly, Upstream, send
 from services.kit.errors import FieldViolation
 
 PIECE_BYTES = 256 * 1024
-"""Bytes of a file that one message carries; with the socket's own buffer, all that is held of it."""
+"""Bytes of a file that one message carries. This and the socket's own buffer are all of a file that is in memory."""
 
-_MOST_FIELDS = 32
-_MOST_FIELD_BYTES = 64 * 1024
-_MOST_PART_HEADERS = 16
+_MAX_FIELDS = 32
+_MAX_FIELD_BYTES = 64 * 1024
+_MAX_PART_HEADERS = 16
 _EXTENDED_NAME = re.compile(rb"filename\*\s*=\s*\"?(utf-8|iso-8859-1)'[^']*'([^;\"\s]+)", re.IGNORECASE)
 _QUOTED_NAME = re.compile(rb"[A-Za-z0-9._~-]*(?:%[0-9A-F]{2}[A-Za-z0-9._~-]*)+")
 
@@ -49,7 +49,7 @@ class FormField:
 
 @dataclass(frozen=True, slots=True)
 class FileBegins:
-    """The file part begins."""
+    """The beginning of the file part."""
 
     name: str
 
@@ -58,7 +58,7 @@ FormItem: TypeAlias = FormField | FileBegins | bytes
 
 
 class UploadHandler:
-    """Serves one client-streaming operation that takes a described file."""
+    """Serves one client-streaming operation whose messages are a file."""
 
     def __init__(self, operation: Operation, upstream: Upstream, settings: GatewaySettings) -> None:
         parts = file_messages(descriptor_of(operation.request))
@@ -69,12 +69,12 @@ class UploadHandler:
         self._description, self._chunk = parts.description, parts.chunk
         self._method = upstream.client_stream(operation.domain, operation.rpc)
         self._connected = partial(upstream.connected, operation.domain)
-        self._timeout = settings.stream_timeout
+        self._timeout = settings.stream_timeout_seconds
 
     async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
-        """Streams one file into the RPC and answers with its response.
+        """Stream one file into the RPC and answer with its response.
 
-        Anything that goes wrong cancels the RPC, so that its service keeps nothing.
+        A failure cancels the RPC, so that its service keeps nothing.
         """
         timeout = exchange.timeout(self._timeout)
         async with aclosing(self._items(exchange)) as items:
@@ -85,10 +85,10 @@ class UploadHandler:
                 raw = await self._stream(exchange, call, description, items)
             finally:
                 call.cancel()
-        await exchange.respond(200, await self._to_json.fairly(raw))
+        await exchange.respond(200, await self._to_json.encode_async(raw))
 
     async def _items(self, exchange: Exchange) -> AsyncGenerator[FormItem, None]:
-        """The upload as form items, whichever way it comes."""
+        """Yield the upload as form items, whichever way it comes."""
         if exchange.content_type == "multipart/form-data":
             async for item in read_form(exchange):
                 yield item
@@ -107,7 +107,7 @@ class UploadHandler:
             )
 
     async def _described(self, exchange: Exchange, items: AsyncIterator[FormItem]) -> bytes:
-        """The first message, from the query and the fields before the file."""
+        """Build the first message from the query and the fields before the file."""
         fields: list[FormField] = []
         async for item in items:
             if isinstance(item, FileBegins):
@@ -136,7 +136,7 @@ class UploadHandler:
         description: bytes,
         items: AsyncIterator[FormItem],
     ) -> bytes:
-        """Writes everything, each message as soon as the service takes it; returns the response."""
+        """Write everything, each message as soon as the service takes it; return the response."""
         try:
             await send(call, description)
             pieces = bytearray()
@@ -172,7 +172,7 @@ def _after_the_file(item: FormItem) -> Problem:
 
 
 async def read_form(exchange: Exchange) -> AsyncIterator[FormItem]:
-    """The parts of a form as they arrive: fields whole, a file as its beginning and its bytes.
+    """Yield the parts of a form as they arrive: fields whole, a file as its beginning and its bytes.
 
     Raises:
         Problem: 400, the form is malformed or ends early; 413, its fields are too large.
@@ -189,7 +189,7 @@ async def read_form(exchange: Exchange) -> AsyncIterator[FormItem]:
 
 
 class _Form:
-    """A push parser's callbacks, gathered into items."""
+    """Gathers what the callbacks of a push parser say into form items."""
 
     def __init__(self, content_type: bytes) -> None:
         _, options = parse_options_header(content_type)
@@ -209,7 +209,7 @@ class _Form:
         self._parser = MultipartParser(
             boundary,
             callbacks,  # type: ignore[arg-type]
-            max_header_count=_MOST_PART_HEADERS,
+            max_header_count=_MAX_PART_HEADERS,
         )
         self._items: list[FormItem] = []
         self._fields = 0
@@ -221,7 +221,7 @@ class _Form:
         self.complete = False
 
     def feed(self, data: bytes) -> list[FormItem]:
-        """What `data` completes."""
+        """Return the items that `data` completes."""
         if not data:
             return []
         try:
@@ -252,8 +252,8 @@ class _Form:
         if kind != b"form-data" or b"name" not in options:
             raise _malformed("a part has no Content-Disposition: form-data with a name")
         self._fields += 1
-        if self._fields > _MOST_FIELDS:
-            raise Problem(413, "FORM_TOO_LARGE", f"The form has more than {_MOST_FIELDS} parts.")
+        if self._fields > _MAX_FIELDS:
+            raise Problem(413, "FORM_TOO_LARGE", f"The form has more than {_MAX_FIELDS} parts.")
         name = _text(options[b"name"], "a field's name")
         extended = _EXTENDED_NAME.search(self._disposition)
         if b"filename" in options or extended:
@@ -266,8 +266,8 @@ class _Form:
             self._items.append(data[start:end])
             return
         self._value += data[start:end]
-        if len(self._value) > _MOST_FIELD_BYTES:
-            raise Problem(413, "FORM_TOO_LARGE", f"A form field is larger than {_MOST_FIELD_BYTES} bytes.")
+        if len(self._value) > _MAX_FIELD_BYTES:
+            raise Problem(413, "FORM_TOO_LARGE", f"A form field is larger than {_MAX_FIELD_BYTES} bytes.")
 
     def _on_part_end(self) -> None:
         if self._field is not None:
@@ -278,12 +278,12 @@ class _Form:
 
 
 def _file_name(plain: bytes, extended: re.Match[bytes] | None) -> str:
-    """A file's name from `filename*` (RFC 5987), which wins, or `filename`, in which browsers write UTF-8."""
+    """Return a file's name from `filename*` (RFC 5987) or else `filename`, in which browsers write UTF-8."""
     if extended is not None:
         raw = unquote_to_bytes(extended[2])
         return raw.decode("latin-1") if extended[1].lower() == b"iso-8859-1" else _text(raw, "the file's name")
     if _QUOTED_NAME.fullmatch(plain):
-        # aiohttp's client, for one, percent-encodes everything but letters, digits and "-._~".
+        # The client of aiohttp, among others, percent-encodes everything but letters, digits and "-._~".
         return _text(unquote_to_bytes(plain), "the file's name")
     # Browsers escape a quote as %22 and leave every other percent sign as it is (WHATWG HTML, multipart/form-data).
     return _text(plain.replace(b"%22", b'"'), "the file's name")

@@ -1,10 +1,9 @@
-"""The services' methods over plain bytes: what a handler does not need to read is never parsed."""
+"""The methods of the services over plain bytes: what a handler does not need to read is not parsed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
-from types import TracebackType
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Self
 
 from grpc import aio
@@ -16,79 +15,68 @@ _INTERNAL_ERROR: type[Exception] = aio.InternalError
 
 
 class Upstream:
-    """A channel to the service of each domain. Calls carry the current request's ids and user."""
+    """Channels to the service of each domain. Calls carry the current request's ids and user."""
 
-    def __init__(
-        self,
-        targets: Mapping[str, str],
-        *,
-        max_message_bytes: int = 16 * 1024 * 1024,
-        retried: Mapping[str, Sequence[str]] | None = None,
-    ) -> None:
-        """`retried` names, by domain, the methods (`tiku.llm.v1.LlmService/Embed`) that may be sent again."""
-        self._targets = dict(targets)
-        self._max_message_bytes = max_message_bytes
-        self._retried = dict(retried or {})
-        self._channels: dict[str, Channel] = {}
-        self._stack = AsyncExitStack()
+    def __init__(self, channels: Mapping[str, Channel]) -> None:
+        self._channels = channels
 
-    async def __aenter__(self) -> Self:
-        for domain, target in self._targets.items():
-            self._channels[domain] = await self._stack.enter_async_context(
-                open_channel(
-                    target,
-                    retry=self._retried.get(domain, ()),
-                    max_message_bytes=self._max_message_bytes,
-                )
-            )
-        return self
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, targets: Mapping[str, str], *, max_message_bytes: int, retryable: Mapping[str, Sequence[str]]
+    ) -> AsyncIterator[Self]:
+        """Open a channel to the target of each domain.
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.aclose()
+        `retryable` names, by domain, the methods (`tiku.llm.v1.LlmService/Embed`) that may be sent again.
+        """
+        async with AsyncExitStack() as stack:
+            channels = {}
+            for domain, target in targets.items():
+                channel = open_channel(target, retry=retryable.get(domain, ()), max_message_bytes=max_message_bytes)
+                channels[domain] = await stack.enter_async_context(channel)
+            yield cls(channels)
 
     def unary(self, domain: str, rpc: str) -> Callable[..., aio.UnaryUnaryCall[bytes, bytes]]:
-        """A method of bytes in, bytes out; takes `timeout` in seconds."""
+        """Return a method of bytes in, bytes out; it takes a `timeout` in seconds."""
         return self._channels[domain].unary_unary(rpc)  # type: ignore[no-any-return]
 
     def server_stream(self, domain: str, rpc: str) -> Callable[..., aio.UnaryStreamCall[bytes, bytes]]:
-        """A method of bytes in, a stream of bytes out."""
+        """Return a method of bytes in, a stream of bytes out."""
         return self._channels[domain].unary_stream(rpc)  # type: ignore[no-any-return]
 
     def client_stream(self, domain: str, rpc: str) -> Callable[..., aio.StreamUnaryCall[bytes, bytes]]:
-        """A method of a stream of bytes in, bytes out; `connected` is awaited before a call."""
+        """Return a method of a stream of bytes in, bytes out; await `connected` before a call."""
         return self._channels[domain].stream_unary(rpc)  # type: ignore[no-any-return]
 
     async def connected(self, domain: str) -> None:
-        """Waits a moment for a lost connection, as the other methods' calls do by themselves."""
+        """Wait a moment for a lost connection, as calls with one request do by themselves."""
         await self._channels[domain].connected()
 
     def domains(self) -> list[str]:
-        """Names of the services."""
-        return list(self._targets)
+        """Return the names of the services."""
+        return list(self._channels)
 
 
 async def next_message(call: aio.UnaryStreamCall[bytes, bytes]) -> bytes | None:
-    """The next message of a stream; None at its end.
+    """Return the next message of a stream; None at its end.
 
     Raises:
         grpc.RpcError: the call failed.
-        asyncio.CancelledError: the call was cancelled, which is not to say that this task was.
+        asyncio.CancelledError: the call was cancelled; this task may not have been.
     """
     raw: Any = await call.read()
     return None if raw is _END else raw
 
 
 class EndedEarly(Exception):
-    """A call ended before all was sent; its response says why."""
+    """A call ended before everything was sent; its response says why."""
 
 
 async def send(call: aio.StreamUnaryCall[bytes, bytes], message: bytes) -> None:
-    """Sends a message of a client stream, waiting while the service is slower than we are.
+    """Send a message of a client stream; wait while the service is slower than we are.
 
-    `call.write` would, on a call that the service has just ended, put an error of its own in the place of the
-    service's status (seen with grpcio 1.82.3); so its inner half is called.
+    On a call that the service has just ended, `call.write` would replace the service's status by an error of its own
+    (seen with grpcio 1.82.3), so the method inside it is called.
 
     Raises:
         EndedEarly: the call has ended.

@@ -1,4 +1,4 @@
-"""Which fields of a JSON object do not fit a message, and why: what json_format's one sentence does not say."""
+"""Which fields of a JSON object do not fit a message, and why; json_format names only the first, in one sentence."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 
 from services.kit.errors import FieldViolation
 
-_MOST = 32
-"""Violations reported at most."""
+_MAX_VIOLATIONS = 32
+"""Most violations that are reported."""
 
 _INTEGERS = {
     FieldDescriptor.CPPTYPE_INT32: (-(2**31), 2**31 - 1),
@@ -26,11 +26,11 @@ _FLOATS = (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT)
 
 
 def violations_of(members: Mapping[str, Any], descriptor: Descriptor, prefix: str = "") -> list[FieldViolation]:
-    """One violation for each field that json_format would refuse; the first 32."""
+    """Return a violation for each field that json_format would refuse, 32 at most."""
     found: list[FieldViolation] = []
     for violation in _of_message(members, descriptor, prefix):
         found.append(violation)
-        if len(found) == _MOST:
+        if len(found) == _MAX_VIOLATIONS:
             break
     return found
 
@@ -92,7 +92,7 @@ def _of_well_known(value: Any, descriptor: Descriptor, path: str) -> Iterator[Fi
 
 
 def _scalar_fault(value: Any, field: FieldDescriptor) -> str | None:
-    """What is wrong with a value of a scalar field; None when it fits."""
+    """Return what is wrong with a value of a scalar field; None when it fits."""
     if field.enum_type is not None:
         return _enum_fault(value, field.enum_type)
     if field.cpp_type in _INTEGERS:
@@ -108,7 +108,7 @@ def _scalar_fault(value: Any, field: FieldDescriptor) -> str | None:
 
 
 def _enum_fault(value: Any, kind: EnumDescriptor) -> str | None:
-    # As in json_format, any number will do: an enum may have values that this version does not know.
+    # As in json_format, any number is accepted: an enum may have values that this version does not know.
     if value in kind.values_by_name if isinstance(value, str) else isinstance(value, int | float):
         return None
     if isinstance(value, str) and _integer_fault(value, -(2**31), 2**31 - 1) is None:
@@ -129,7 +129,7 @@ def _integer_fault(value: Any, lowest: int, highest: int) -> str | None:
 
 
 def _float_fault(value: Any) -> str | None:
-    # json_format takes a boolean for a number here, so it is none of the faults.
+    # json_format takes a boolean for a number here, so a boolean is not refused.
     if not isinstance(value, int | float | str):
         return f"must be a number, not {_kind(value)}"
     try:
@@ -159,7 +159,7 @@ def _string_fault(value: Any) -> str | None:
 
 
 def _kind(value: Any) -> str:
-    """A JSON value's type in JSON's words."""
+    """Return the type of a JSON value in JSON's words."""
     if value is None:
         return "null"
     if isinstance(value, bool):

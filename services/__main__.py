@@ -1,4 +1,4 @@
-"""``python -m services`` is the ``tiku`` command."""
+"""The `tiku` command, as `python -m services`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from services.cli import app
 
 
 def main() -> None:
-    """Runs the command line."""
+    """Run the command line."""
     app()
 
 

@@ -1,7 +1,4 @@
-"""The ``tiku`` command.
-
-A group of commands that lives elsewhere is added at the end of this file, and nowhere else.
-"""
+"""The `tiku` command; the commands of other rooms are added at the end of this file."""
 
 from __future__ import annotations
 
@@ -24,8 +21,8 @@ from services.models import ModelError
 from services.models.cli import app as models_app
 from services.registry import GATEWAY, GATEWAY_LISTEN_VARIABLE, LISTEN_VARIABLE, SERVICES
 from services.serve import serve as serve_service
-from services.stack import CHAT_MODEL, StackError, StackOptions, running_stack
-from services.stack_view import StackView, pull_missing_models
+from services.stack.launch import CHAT_MODEL, StackError, StackOptions, running_stack
+from services.stack.view import StackView, pull_missing_models
 
 app = typer.Typer(
     name="tiku",
@@ -34,13 +31,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Turns study material into knowledge, and knowledge into practice.\n\n"
     "Begin with `tiku demo`, or with `tiku up` and a browser. Everything runs on this machine, without a key; "
-    "a variable such as TIKU_POSTGRES_DSN, TIKU_QDRANT_URL or TIKU_LLM_BASE_URL exchanges an engine for a server "
+    "a variable such as TIKU_POSTGRES_DSN, TIKU_QDRANT_URL or TIKU_LLM_BASE_URL replaces an engine by a server "
     "that runs elsewhere.",
 )
 
 
 class PortsChoice(StrEnum):
-    """Where services listen."""
+    """Which ports services listen on."""
 
     DEFAULT = "default"
     FREE = "free"
@@ -82,13 +79,13 @@ def up(
 async def _up(options: StackOptions, console: Console) -> int:
     task = asyncio.current_task()
     assert task is not None
-    asked: list[signal.Signals] = []
+    received: list[signal.Signals] = []
 
     def stop(number: signal.Signals) -> None:
-        # One cancellation; more would cut the orderly end short.
-        if not asked:
+        # The first signal cancels; further ones would interrupt the orderly end.
+        if not received:
             task.cancel()
-        asked.append(number)
+        received.append(number)
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -97,13 +94,13 @@ async def _up(options: StackOptions, console: Console) -> int:
     try:
         await pull_missing_models(options, console)
         with view:
-            async with running_stack(options, view.show) as stack:
+            async with running_stack(options, view) as stack:
                 view.ready(stack.gateway, options.data)
                 failure = await stack.wait_failed()
         console.print(f"[red]error:[/] {failure}", highlight=False, soft_wrap=True)
         return 1
     except asyncio.CancelledError:
-        if not asked:
+        if not received:
             raise
         return 0
     except (StackError, DataFolderInUseError, PostgresNotFoundError, ModelError) as error:

@@ -1,6 +1,6 @@
-"""The services by name: where each is composed, where it listens, who must be there first.
+"""The services by name: where each is composed, where it listens, which engines it needs.
 
-Nothing of a service is imported before it is asked for, so the registry costs a command next to nothing.
+Nothing of a service is imported before it is asked for, so a command that uses the registry starts fast.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ METRICS_VARIABLE = "TIKU_METRICS_LISTEN"
 class Service:
     """A gRPC service.
 
-    ``app`` is the module whose ``build(settings, stack)`` composes it and ``settings`` the class it is configured
-    by, both as import strings. ``needs`` are the engines without which it cannot start; what it merely calls may
-    come later and is part of its health. ``schema`` is its schema in PostgreSQL, empty for none.
+    `app` is the module whose `build(settings, stack)` composes it, and `settings` the class of its settings, both as
+    import strings. `needs` are the engines without which it cannot start. What it merely calls may come later, and is
+    part of its health. `schema` is its schema in PostgreSQL, empty for none.
     """
 
     name: str
@@ -44,10 +44,10 @@ class Service:
     schema: str = ""
 
     def load(self) -> tuple[ServiceSettings, Build[Any]]:
-        """The service's settings, read from the environment, and its composition root.
+        """Return the service's settings, read from the environment, and its composition root.
 
         Raises:
-            pydantic.ValidationError: a variable has a value that the settings refuse.
+            pydantic.ValidationError: a variable has a value that the settings do not allow.
         """
         module, _, settings = self.settings.partition(":")
         made: ServiceSettings = getattr(importlib.import_module(module), settings)()

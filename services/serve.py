@@ -1,6 +1,6 @@
-"""``python -m services.serve NAME``: one service in the foreground, configured by its environment alone.
+"""The command `python -m services.serve NAME`: one service in the foreground, configured by its environment.
 
-Apart from the command line, so that a service's process carries neither its libraries nor the stack's.
+It is not part of the `tiku` command, whose libraries a service's process need not load.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _CANNOT_SERVE = 1
 
 
 def serve(name: str) -> int:
-    """Serves until SIGTERM or SIGINT; gives the exit code."""
+    """Serve until SIGTERM or SIGINT, and return the exit code."""
     if name == GATEWAY:
-        from gateway.__main__ import main as serve_gateway  # Each process loads its own service, and no other.
+        from gateway.__main__ import main as serve_gateway  # A process loads its own service only.
 
         return serve_gateway()
     try:

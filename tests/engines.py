@@ -1,7 +1,10 @@
-"""Session-scoped fixtures of real engines: one PostgreSQL and one Qdrant for a whole test run.
+"""Session-scoped fixtures of real engines: one PostgreSQL and one Qdrant for each process that runs tests.
 
-A variable exchanges an engine for a server that runs elsewhere: ``TIKU_TEST_POSTGRES_DSN``, ``TIKU_TEST_QDRANT_URL``.
-Loaded as a plugin by ``tests/conftest.py``. The fixtures give addresses, so tests connect on loops of their own.
+A variable exchanges an engine for a server that runs elsewhere: `TIKU_TEST_POSTGRES_DSN`, `TIKU_TEST_QDRANT_URL`.
+Loaded as a plugin by `tests/conftest.py`. The fixtures give addresses, so tests connect on loops of their own.
+
+Every test on a real engine has the mark `engine`, and `make test-fast` leaves those out. A test that names an engine's
+fixture gets the mark at collection; an adapter's parameter gets it from `on_engine`.
 """
 
 from __future__ import annotations
@@ -19,11 +22,33 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import asyncpg
 import pytest
 import pytest_asyncio
+from _pytest.mark import ParameterSet
 
 from services.embedded.network import free_port
 from services.embedded.postgres import postgres
 from services.embedded.process import ProcessSpec, SupervisedProcess
 from services.embedded.qdrant import qdrant
+
+_ENGINES = {"postgres_dsn", "postgres_database", "qdrant_url"}
+
+
+def on_engine(adapter: str) -> ParameterSet:
+    """Return a parameter for an adapter that needs a real engine."""
+    return pytest.param(adapter, marks=pytest.mark.engine)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that name an engine's fixture."""
+    for item in items:
+        if _ENGINES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("engine")
+
+
+def _refuse_unmarked(config: pytest.Config) -> None:
+    """Fail a test that asks for an engine in a run without engines."""
+    if "not engine" in config.getoption("markexpr"):
+        pytest.fail("this test starts an engine and has no mark: use on_engine() for its parameter", pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +61,7 @@ def engines_folder() -> Iterator[Path]:
 
 @asynccontextmanager
 async def engine(spec: ProcessSpec) -> AsyncIterator[SupervisedProcess]:
-    """Runs one engine for a block."""
+    """Run one engine for a block."""
     process = SupervisedProcess(spec)
     await process.start()
     try:
@@ -46,8 +71,9 @@ async def engine(spec: ProcessSpec) -> AsyncIterator[SupervisedProcess]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def postgres_dsn(engines_folder: Path) -> AsyncIterator[str]:
-    """The DSN of a PostgreSQL server. It is shared: use schemas of your own, or ``postgres_database``."""
+async def postgres_dsn(engines_folder: Path, pytestconfig: pytest.Config) -> AsyncIterator[str]:
+    """The DSN of a PostgreSQL server. It is shared: use schemas of your own, or `postgres_database`."""
+    _refuse_unmarked(pytestconfig)
     if given := os.environ.get("TIKU_TEST_POSTGRES_DSN"):
         yield given
         return
@@ -79,8 +105,9 @@ async def postgres_database(postgres_dsn: str) -> AsyncIterator[str]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def qdrant_url(engines_folder: Path) -> AsyncIterator[str]:
+async def qdrant_url(engines_folder: Path, pytestconfig: pytest.Config) -> AsyncIterator[str]:
     """The URL of a Qdrant server's gRPC port. It is shared: use collection names of your own."""
+    _refuse_unmarked(pytestconfig)
     if given := os.environ.get("TIKU_TEST_QDRANT_URL"):
         yield given
         return

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.quality import xquad
 from benchmarks.quality.embedding import MODEL, Model
 from services.language.sentences import split_sentences
-from services.retrieval.domain.embedding.centering import Centring
+from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.values.calibration import Calibration, Calibrations
 
 EVERY = 3  # paragraph is taken: about 190 sentences a language
@@ -56,7 +56,7 @@ def _sentences(
         for span in split_sentences(paragraph):
             texts.append(paragraph[span.start : span.end])
             places.append(place)
-    centring = Centring(Calibrations({MODEL: known}))
+    centering = Centering(Calibrations({MODEL: known}))
     vectors = model.embed("passage: ", texts)
-    centred = [centring.passage(MODEL, text, vector.tolist()) for text, vector in zip(texts, vectors, strict=True)]
-    return np.array(centred), np.array(places)
+    centered = [centering.passage(MODEL, text, vector.tolist()) for text, vector in zip(texts, vectors, strict=True)]
+    return np.array(centered), np.array(places)

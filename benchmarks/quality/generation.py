@@ -25,16 +25,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from services.common.values import TokenUsage
 from services.demo.documents import DOCUMENTS
 from services.docs.adapters.parsers.worker import parse_and_chunk
 from services.docs.domain.upload.sniffing import PDF, PPTX, TEXT
-from services.exercises.domain.generation.generator import Generating, GenerationLimits, Order
-from services.exercises.values.chat import ChatEnd, ChatTask, TokenUsage
+from services.exercises.domain.generation.generator import QuestionGenerator
+from services.exercises.values.chat import ChatFinish, ChatRequest
 from services.exercises.values.events import Event, QuestionMade, QuestionRefused
+from services.exercises.values.generation import GenerationLimits, GenerationPlan
 from services.exercises.values.question import Draft, GeneratorChoice, Passage, Question, QuestionKind
 from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
-from services.llm.values.chat import Message, OutputSchema, Prompt, Role
+from services.llm.values import chat as llm_chat
 
 CALL_SECONDS = 300.0
 _MEDIA_TYPES = {".pdf": PDF, ".pptx": PPTX, ".txt": TEXT}
@@ -42,7 +44,7 @@ _MEDIA_TYPES = {".pdf": PDF, ".pptx": PPTX, ".txt": TEXT}
 
 @dataclass
 class KeptModel:
-    """A `ports.ChatModel` over a provider that keeps every answer in a file and gives it again to the same task."""
+    """A `ports.ChatModel` over a provider that keeps every answer in a file and gives it again to the same request."""
 
     provider: OpenAiHttpProvider
     file: Path | None
@@ -60,22 +62,22 @@ class KeptModel:
                 self._kept[call["task"]] = call
 
     @asynccontextmanager
-    async def stream(self, task: ChatTask) -> AsyncIterator[AsyncIterator[str | ChatEnd]]:
+    async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[str | ChatFinish]]:
         """See `ports.ChatModel`."""
-        async with aclosing(self._answer(task)) as pieces:
+        async with aclosing(self._answer(request)) as pieces:
             yield pieces
 
-    async def _answer(self, task: ChatTask) -> AsyncGenerator[str | ChatEnd, None]:
-        key = hashlib.sha256(json.dumps(dataclasses.asdict(task), sort_keys=True).encode()).hexdigest()
+    async def _answer(self, request: ChatRequest) -> AsyncGenerator[str | ChatFinish, None]:
+        key = hashlib.sha256(json.dumps(dataclasses.asdict(request), sort_keys=True).encode()).hexdigest()
         call = self._kept.get(key)
         if call is None:
             began = time.perf_counter()
-            done = await self.provider.complete(_prompt(task), CALL_SECONDS)
+            done = await self.provider.complete(_llm_request(request), CALL_SECONDS)
             used = done.usage
             call = {
                 "task": key,
-                "name": task.schema_name,
-                "asked": task.turns[-1].content,
+                "name": request.schema_name,
+                "asked": request.messages[-1].content,
                 "text": done.text,
                 "seconds": round(time.perf_counter() - began, 2),
                 "usage": [used.prompt_tokens, used.completion_tokens] if used else [0, 0],
@@ -84,11 +86,11 @@ class KeptModel:
             if self.file is not None:
                 line = json.dumps(call, ensure_ascii=False) + "\n"
                 await asyncio.to_thread(_append, self.file, line)
-        self.calls[task.schema_name] += 1
-        self.seconds[task.schema_name] += call["seconds"]
+        self.calls[request.schema_name] += 1
+        self.seconds[request.schema_name] += call["seconds"]
         self.last = call["text"]
         yield call["text"]
-        yield ChatEnd(task.model, TokenUsage(*call["usage"]))
+        yield ChatFinish(request.model, TokenUsage(*call["usage"]))
 
 
 def _append(file: Path, line: str) -> None:
@@ -96,24 +98,24 @@ def _append(file: Path, line: str) -> None:
         end.write(line)
 
 
-def _prompt(task: ChatTask) -> Prompt:
-    return Prompt(
-        model=task.model,
-        messages=[Message(Role(turn.role), turn.content) for turn in task.turns],
-        temperature=task.temperature,
-        max_tokens=task.max_tokens,
-        seed=task.seed,
-        output=OutputSchema(task.schema_name, task.schema),
+def _llm_request(request: ChatRequest) -> llm_chat.ChatRequest:
+    return llm_chat.ChatRequest(
+        model=request.model,
+        messages=[llm_chat.ChatMessage(llm_chat.Role(message.role), message.content) for message in request.messages],
+        temperature=request.temperature,
+        max_tokens=request.max_tokens,
+        seed=request.seed,
+        output=llm_chat.OutputSchema(request.schema_name, request.schema),
     )
 
 
 class NoCloze:
-    """A `ports.ClozeMaker` that makes nothing: only the model is measured."""
+    """A `ports.ClozeGenerator` that makes nothing: only the model is measured."""
 
     async def drafts(
         self, passages: Sequence[Passage], kinds: Mapping[QuestionKind, int], seed: int
     ) -> dict[QuestionKind, list[Draft]]:
-        """See `ports.ClozeMaker`."""
+        """Make no draft."""
         return {}
 
 
@@ -148,7 +150,7 @@ async def measure(file: Path, kind: QuestionKind, model: KeptModel, options: arg
                 if options.refused:
                     print(f"REFUSED {kind} {reason} {model.last}", flush=True)
 
-    order = Order(
+    plan = GenerationPlan(
         passages=passages_of(file),
         kinds=(kind,),
         count=options.count,
@@ -157,7 +159,7 @@ async def measure(file: Path, kind: QuestionKind, model: KeptModel, options: arg
         seed=options.seed,
     )
     limits = GenerationLimits(in_flight=1, question_seconds=CALL_SECONDS)
-    await Generating(order, model, NoCloze(), limits, publish).run()
+    await QuestionGenerator(model, NoCloze(), limits).generate(plan, publish)
     calls, seconds = sum(model.calls.values()) - calls, sum(model.seconds.values()) - seconds
     tries = len(made) + sum(refused.values())
     reasons = ", ".join(f"{reason} {count}" for reason, count in refused.most_common())
@@ -187,8 +189,7 @@ def show(question: Question) -> str:
 
 async def run(options: argparse.Namespace) -> None:
     """Measures every kind on every document, then shows what was accepted."""
-    client = ProviderClient("bench", options.base_url, "")
-    try:
+    async with ProviderClient.open("bench", options.base_url, "") as client:
         model = KeptModel(OpenAiHttpProvider(client), options.calls)
         made = [
             question
@@ -196,8 +197,6 @@ async def run(options: argparse.Namespace) -> None:
             for kind in options.kinds
             for question in await measure(file, kind, model, options)
         ]
-    finally:
-        await client.close()
     for number, question in enumerate(made, 1):
         print(f"\n{number}. {show(question)}")
 

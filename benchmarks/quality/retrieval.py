@@ -2,9 +2,10 @@
 
     python -m benchmarks.quality.retrieval [--sample 240] [--fit] [--model FOLDER] [--data FOLDER] [--cache FILE]
 
-The service's own code is measured (vector leg, centring, gate, extractor) with the default embedding model; only the
-store is the one in memory. One half of the articles is for choosing and is touched by ``--fit`` alone, which writes
-the calibration that ships (``services/retrieval/calibrations``); every table is of the other half.
+The service's own code is measured (dense retriever, centering, gate, extractive answerer) with the default embedding
+model; only the store is the one in memory. One half of the articles is for choosing and is touched by ``--fit`` alone,
+which writes the calibration that ships (``services/retrieval/adapters/calibrations``). Every table is of the other
+half.
 
 Unanswerable questions are made by removal: "near" removes the paragraph with the answer and keeps the rest of its
 article, "far" removes the whole article. The gate is asked over three collections: all articles, six of them, and one
@@ -30,13 +31,13 @@ from numpy.typing import NDArray
 
 from benchmarks.quality import backing, xquad
 from benchmarks.quality.embedding import MODEL, Model
-from services.retrieval.adapters import calibrations
-from services.retrieval.adapters.stores.fake import MemoryVectorStore
-from services.retrieval.domain.answering.extractive import Extractor
+from services.retrieval.adapters.calibrations import toml
+from services.retrieval.adapters.stores.fake import FakeVectorStore
+from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
 from services.retrieval.domain.answering.relevance_gate import RelevanceGate
-from services.retrieval.domain.embedding.centering import Centring
-from services.retrieval.domain.embedding.indexer import Indexer
-from services.retrieval.domain.search.dense import VectorLeg
+from services.retrieval.domain.embedding.centering import Centering
+from services.retrieval.domain.embedding.indexer import ChunkIndexer
+from services.retrieval.domain.search.dense import DenseRetriever
 from services.retrieval.values.calibration import Calibration, Calibrations
 from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit
 from services.retrieval.values.query import LegQuery
@@ -66,11 +67,11 @@ class Asked:
 async def ask(
     model: Model, known: Calibrations, questions: Sequence[xquad.Question], material: Sequence[xquad.Corpus]
 ) -> list[Asked]:
-    """Rank all paragraphs of ``material`` for each question through the vector leg.
+    """Rank all paragraphs of ``material`` for each question through the dense retriever.
 
     A paragraph of the second corpus has the ordinal of its translation plus the length of the first.
     """
-    store, centring = MemoryVectorStore(), Centring(known)
+    store, centering = FakeVectorStore(), Centering(known)
     texts = [text for corpus in material for text in corpus.paragraphs]
     vectors = await asyncio.to_thread(model.embed, "passage: ", texts)
     chunks = [
@@ -78,9 +79,9 @@ async def ask(
         for i, text in enumerate(texts)
     ]
     embedded = [EmbeddedChunk(chunk, vector.tolist()) for chunk, vector in zip(chunks, vectors, strict=True)]
-    await Indexer(store, centring).index(MODEL, "bench", embedded)
+    await ChunkIndexer(store, centering).index(MODEL, "bench", embedded)
     await asyncio.to_thread(model.embed, "query: ", [question.text for question in questions])
-    leg = VectorLeg(model, store, centring)
+    leg = DenseRetriever(model, store, centering)
     articles = material[0].articles
     return [
         Asked(
@@ -157,7 +158,7 @@ def print_gate(label: str, gate: RelevanceGate, asked: Sequence[Asked], articles
 
 async def print_extraction(label: str, model: Model, asked: Sequence[Asked]) -> None:
     """Print how often the extracted sentences hold the annotated answer, where a retrieved passage does."""
-    extractor = Extractor(model)
+    extractor = ExtractiveAnswerer(model)
     held = total = 0
     for one in asked:
         passages = [hit.chunk for hit in one.ranked[:PASSAGES]]
@@ -184,11 +185,11 @@ async def report(model: Model, held: Mapping[str, xquad.Corpus], sample: int) ->
     chosen = sorted(random.Random(0).sample(range(count), min(sample, count)))
     questions = {language: [held[language].questions[i] for i in chosen] for language in held}
     articles = held["en"].articles
-    shipped, none = Calibrations(calibrations.load()), Calibrations({})
+    shipped, none = toml.load(), Calibrations({})
     print(f"\nXQuAD's held-out half: {len(chosen)} questions a language, {len(articles)} passages, {MODEL}")
     print("\nquestion→material       recall@1   recall@3   recall@5  recall@10  MRR@10  nDCG@10")
     results = {}
-    for known, name in ((none, "plain"), (shipped, "centred")):
+    for known, name in ((none, "plain"), (shipped, "centered")):
         for asking, material in PAIRS:
             asked = await ask(model, known, questions[asking], [held[material]])
             results[asking, material, name] = asked
@@ -201,7 +202,7 @@ async def report(model: Model, held: Mapping[str, xquad.Corpus], sample: int) ->
     heading = "question→material      collection  let through  refused far  AUC far  refused near  AUC near"
     print(f"\nThe gate; questions let through are answerable, refused ones are not\n{heading}")
     for asking, material in PAIRS:
-        print_gate(f"{asking} → {material}", gate, results[asking, material, "centred"], articles)
+        print_gate(f"{asking} → {material}", gate, results[asking, material, "centered"], articles)
     print(f"\nThe gate of an unknown embedding model: words alone\n{heading}")
     for language in held:
         print_gate(f"{language} → {language}", words, results[language, language, "plain"], articles)
@@ -212,7 +213,7 @@ async def report(model: Model, held: Mapping[str, xquad.Corpus], sample: int) ->
         print_backing(model, calibration, held, calibration.support)
     print("\nExtracted answers: the annotated answer stands in the chosen sentences (1 or 2 of about 15)")
     for language in held:
-        await print_extraction(f"{language} → {language}", model, results[language, language, "centred"][:60])
+        await print_extraction(f"{language} → {language}", model, results[language, language, "centered"][:60])
 
 
 async def fit(model: Model, half: Mapping[str, xquad.Corpus]) -> Calibration:
@@ -246,7 +247,7 @@ def written(calibration: Calibration) -> str:
     """Return a calibration as the TOML that ships."""
     lines = [
         f"# What is known of {MODEL}. Written by `python -m benchmarks.quality.retrieval --fit` from the articles at",
-        "# even positions of XQuAD; docs/adr/0025-centred-vectors.md says what each figure is for.",
+        "# even positions of XQuAD; docs/adr/0025 says what each figure is for.",
         f"weight = {calibration.weight}",
         f"support = {calibration.support}",
     ]
@@ -283,7 +284,7 @@ def main() -> int:
     with Model(arguments.model, arguments.cache) as model:
         if arguments.fit:
             calibration = asyncio.run(fit(model, {language: first for language, (first, _) in halves.items()}))
-            (calibrations.FOLDER / f"{MODEL}.toml").write_text(written(calibration), encoding="utf-8")
+            (toml.FOLDER / f"{MODEL}.toml").write_text(written(calibration), encoding="utf-8")
             print("thresholds:", calibration.thresholds)
         asyncio.run(report(model, {language: second for language, (_, second) in halves.items()}, arguments.sample))
     return 0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 
-from gateway.exchange import Exchange
+from gateway.exchange import Handler
 from gateway.openai_api.chat import ChatCompletions
 from gateway.openai_api.embeddings import Embeddings
 from gateway.openai_api.models import Models
@@ -12,11 +12,9 @@ from gateway.openai_api.rerank import Rerank
 from gateway.settings import GatewaySettings
 from gateway.upstream import Upstream
 
-Handler = Callable[[Exchange, Mapping[str, str]], Awaitable[None]]
-
 
 def add_routes(add: Callable[[str, str, str, Handler], None], upstream: Upstream, settings: GatewaySettings) -> None:
-    """Registers every route through `add(verb, template, name, handler)`."""
+    """Register every route through `add(verb, template, name, handler)`."""
     models = Models(upstream, settings)
     add("POST", "/v1/chat/completions", "openai.chat", ChatCompletions(upstream, settings))
     add("POST", "/v1/embeddings", "openai.embeddings", Embeddings(upstream, settings))

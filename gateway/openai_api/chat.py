@@ -1,4 +1,4 @@
-"""POST /v1/chat/completions."""
+"""`POST /v1/chat/completions`."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class ChatCompletions:
         self._settings = settings
 
     async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
-        """Answers one request."""
+        """Answer one request."""
         parameters = await p.read_parameters(exchange, self._settings.max_json_bytes)
         p.check_known(parameters, _KNOWN, _NEUTRAL)
         fields: dict[str, Any] = {
@@ -97,7 +97,7 @@ class ChatCompletions:
     async def _whole(self, exchange: Exchange, request: llm_pb2.ChatRequest) -> None:
         call = self._chat(
             request.SerializeToString(),
-            timeout=exchange.timeout(self._settings.unary_timeout),
+            timeout=exchange.timeout(self._settings.unary_timeout_seconds),
         )
         response = llm_pb2.ChatResponse.FromString(await exchange.result_of(call))
         message = {"role": "assistant", "content": response.message.content, "refusal": None}
@@ -115,14 +115,14 @@ class ChatCompletions:
     async def _stream(self, exchange: Exchange, request: llm_pb2.StreamChatRequest, usage_wanted: bool) -> None:
         call = self._stream_chat(
             request.SerializeToString(),
-            timeout=exchange.timeout(self._settings.stream_timeout),
+            timeout=exchange.timeout(self._settings.stream_timeout_seconds),
         )
         chunks = _Chunks(request.model, usage_wanted)
         await relay(
             exchange,
             call,
             chunks.encode,
-            heartbeat=self._settings.heartbeat,
+            heartbeat=self._settings.heartbeat_seconds,
             last=_END,
             on_error=_error_event,
         )
@@ -142,7 +142,7 @@ class _Chunks:
         self._first = True
 
     def encode(self, raw: bytes) -> bytes:
-        """One event as one chunk; the finish as one or two."""
+        """Return one event as one chunk; the finish as one or two."""
         event = llm_pb2.StreamChatResponse.FromString(raw)
         delta: dict[str, str] = {}
         if self._first:
@@ -164,7 +164,7 @@ class _Chunks:
 
 
 def usage(counted: source_pb2.TokenUsage) -> dict[str, Any]:
-    """Token counts by OpenAI's names."""
+    """Return token counts by OpenAI's names."""
     return {
         "prompt_tokens": counted.prompt_tokens,
         "completion_tokens": counted.completion_tokens,
@@ -205,7 +205,7 @@ def _message(item: Any, path: str) -> llm_pb2.ChatMessage:
 
 
 def _content(content: Any, path: str) -> str:
-    """A message's text; text parts are joined by line ends."""
+    """Return the text of a message; text parts are joined by line feeds."""
     if isinstance(content, str):
         return content
     if not isinstance(content, list) or not content:

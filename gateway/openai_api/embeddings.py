@@ -1,4 +1,4 @@
-"""POST /v1/embeddings."""
+"""`POST /v1/embeddings`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _KINDS = {
     "search_query": llm_pb2.EMBED_KIND_QUERY,
     "search_document": llm_pb2.EMBED_KIND_PASSAGE,
 }
-"""`input_type`, an extension: asymmetric models embed questions and passages differently."""
+"""Values of `input_type`, an extension: asymmetric models embed questions and passages differently."""
 
 
 class Embeddings:
@@ -37,7 +37,7 @@ class Embeddings:
         self._settings = settings
 
     async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
-        """Answers one request."""
+        """Answer one request."""
         parameters = await p.read_parameters(exchange, self._settings.max_json_bytes)
         p.check_known(parameters, _KNOWN, {"dimensions": None})
         encoding = parameters.get("encoding_format", "float")
@@ -53,7 +53,7 @@ class Embeddings:
         )
         call = self._embed(
             request.SerializeToString(),
-            timeout=exchange.timeout(self._settings.unary_timeout),
+            timeout=exchange.timeout(self._settings.unary_timeout_seconds),
         )
         raw = await exchange.result_of(call)
         as_base64 = encoding == "base64"
@@ -79,7 +79,7 @@ def _body(raw: bytes, as_base64: bool) -> bytes:
 
 
 def _base64(values: Any) -> str:
-    """Components as little-endian float32, in base64."""
+    """Return the components as little-endian float32, in base64."""
     packed = array.array("f", values)
     if sys.byteorder == "big":
         packed.byteswap()

@@ -14,17 +14,17 @@ _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit
 
 
 def refused(param: str, rule: str, *, code: str = "invalid_value") -> Problem:
-    """A parameter that breaks a rule."""
+    """Return the failure of a request whose parameter breaks a rule."""
     return Problem(400, code, f"'{param}' {rule}.", errors=[FieldViolation(param, rule)])
 
 
 def unsupported(param: str, rule: str = "is not supported here") -> Problem:
-    """A parameter, or a value of one, that Tiku does not serve."""
+    """Return the failure of a request with a parameter, or a value of one, that Tiku does not serve."""
     return refused(param, rule, code="unsupported_parameter")
 
 
 def error_body(problem: Problem) -> dict[str, Any]:
-    """The members of OpenAI's error object."""
+    """Return a failure as the members of OpenAI's error object."""
     kind = _TYPES.get(problem.status, "invalid_request_error" if problem.status < 500 else "server_error")
     message = problem.detail
     if problem.errors and problem.errors[0].description not in message:
@@ -41,12 +41,12 @@ def error_body(problem: Problem) -> dict[str, Any]:
 
 
 async def respond_error(exchange: Exchange, problem: Problem) -> None:
-    """Sends a failure."""
+    """Send a failure."""
     await exchange.respond(problem.status, orjson.dumps(error_body(problem)), headers=problem.response_headers())
 
 
 def _parameter(field: str) -> str:
-    """A field of ours by the name of the parameter that it came from."""
+    """Return the name of the parameter that a field of ours came from."""
     name = field.removeprefix("options.")
     if name.startswith("structured_output"):
         return "response_format"

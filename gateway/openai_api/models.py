@@ -1,4 +1,4 @@
-"""GET /v1/models and GET /v1/models/{model}."""
+"""`GET /v1/models` and `GET /v1/models/{model}`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Models:
         self._settings = settings
 
     async def all(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
-        """Every model."""
+        """Serve `GET /v1/models`."""
         models = await self._models(exchange)
         await exchange.respond(200, orjson.dumps({"object": "list", "data": models}))
 
     async def one(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
-        """One model by its name."""
+        """Serve `GET /v1/models/{model}`."""
         name = variables["model"]
         for model in await self._models(exchange):
             if model["id"] == name:
@@ -44,7 +44,7 @@ class Models:
     async def _models(self, exchange: Exchange) -> list[dict[str, Any]]:
         call = self._list_models(
             llm_pb2.ListModelsRequest().SerializeToString(),
-            timeout=exchange.timeout(self._settings.unary_timeout),
+            timeout=exchange.timeout(self._settings.unary_timeout_seconds),
         )
         response = llm_pb2.ListModelsResponse.FromString(await exchange.result_of(call))
         return [

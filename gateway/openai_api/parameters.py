@@ -1,4 +1,4 @@
-"""Reading the parameters of a request one by one, each with a clear refusal."""
+"""The parameters of a request, read one by one; a refusal names the parameter and the rule."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from gateway.transcoding import parse_object
 HARMLESS = frozenset(
     {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
 )
-"""Parameters about billing and bookkeeping at OpenAI, which change no answer and are left aside."""
+"""Parameters about billing and bookkeeping at OpenAI; they change no answer and are ignored."""
 
 
 async def read_parameters(exchange: Exchange, limit: int) -> dict[str, Any]:
-    """The body's members; those that are null count as absent.
+    """Return the members of the body; a null counts as absent.
 
     Raises:
         Problem: it is too large, not JSON, or not an object.
@@ -28,7 +28,7 @@ async def read_parameters(exchange: Exchange, limit: int) -> dict[str, Any]:
 
 
 def check_known(parameters: Mapping[str, Any], known: Collection[str], neutral: Mapping[str, Any]) -> None:
-    """Refuses what is not served, unless its value asks for nothing.
+    """Refuse parameters that are not served, unless their value in `neutral` asks for nothing.
 
     Raises:
         Problem: 400 that names the parameter.
@@ -43,7 +43,7 @@ def check_known(parameters: Mapping[str, Any], known: Collection[str], neutral: 
 
 
 def text(parameters: Mapping[str, Any], name: str, default: str | None = None) -> str:
-    """A string; required when it has no default."""
+    """Return a string; without a default it is required."""
     value = parameters.get(name, default)
     if value is None:
         raise refused(name, "is required", code="missing_required_parameter")
@@ -53,7 +53,7 @@ def text(parameters: Mapping[str, Any], name: str, default: str | None = None) -
 
 
 def number(parameters: Mapping[str, Any], name: str) -> float | None:
-    """A number, or None where it is absent."""
+    """Return a number, or None where it is absent."""
     value = parameters.get(name)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
         raise refused(name, "must be a number", code="invalid_type")
@@ -61,7 +61,7 @@ def number(parameters: Mapping[str, Any], name: str) -> float | None:
 
 
 def whole_number(parameters: Mapping[str, Any], name: str, lowest: int, highest: int) -> int | None:
-    """A whole number within bounds, or None where it is absent."""
+    """Return a whole number from `lowest` to `highest`, or None where it is absent."""
     value = parameters.get(name)
     if value is None:
         return None
@@ -73,7 +73,7 @@ def whole_number(parameters: Mapping[str, Any], name: str, lowest: int, highest:
 
 
 def truth(parameters: Mapping[str, Any], name: str, default: bool = False) -> bool:
-    """A boolean."""
+    """Return a boolean."""
     value = parameters.get(name, default)
     if not isinstance(value, bool):
         raise refused(name, "must be true or false", code="invalid_type")
@@ -81,7 +81,7 @@ def truth(parameters: Mapping[str, Any], name: str, default: bool = False) -> bo
 
 
 def texts(parameters: Mapping[str, Any], name: str, *, single: bool) -> list[str]:
-    """A list of strings; a single string stands for a list of one where `single` allows it."""
+    """Return a list of strings; where `single` allows it, one string stands for a list of one."""
     value = parameters.get(name)
     if value is None:
         raise refused(name, "is required", code="missing_required_parameter")

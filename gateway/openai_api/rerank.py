@@ -1,4 +1,4 @@
-"""POST /v1/rerank, in the shape that Cohere and Jina share."""
+"""`POST /v1/rerank`, in the form that Cohere and Jina share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Rerank:
         self._settings = settings
 
     async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
-        """Answers one request."""
+        """Answer one request."""
         parameters = await p.read_parameters(exchange, self._settings.max_json_bytes)
         p.check_known(parameters, _KNOWN, {})
         documents = _documents(parameters)
@@ -39,7 +39,7 @@ class Rerank:
         )
         call = self._rerank(
             request.SerializeToString(),
-            timeout=exchange.timeout(self._settings.unary_timeout),
+            timeout=exchange.timeout(self._settings.unary_timeout_seconds),
         )
         response = llm_pb2.RerankResponse.FromString(await exchange.result_of(call))
         results: list[dict[str, Any]] = []
@@ -59,7 +59,7 @@ class Rerank:
 
 
 def _documents(parameters: Mapping[str, Any]) -> list[str]:
-    """The texts; Cohere's clients may wrap each in an object with a `text`."""
+    """Return the texts; Cohere's clients may wrap each in an object with a `text`."""
     given = parameters.get("documents")
     if isinstance(given, list):
         given = [item.get("text") if isinstance(item, dict) else item for item in given]

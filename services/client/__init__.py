@@ -1,4 +1,4 @@
-"""Tiku's public REST API, from the outside: a client, and the commands that use it."""
+"""A client of Tiku's public REST API, and the commands that use it."""
 
 from __future__ import annotations
 

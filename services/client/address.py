@@ -1,4 +1,4 @@
-"""Which server a command talks to."""
+"""The server that a command talks to."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ DEFAULT_SERVER: Final = "http://127.0.0.1:8080"
 
 
 def server_address(named: str | None = None) -> str:
-    """The gateway's URL: as named, else ``TIKU_SERVER``, else that of the stack that runs on the data folder here.
+    """Return the gateway's URL: `named`, or `TIKU_SERVER`, or that of the stack that runs on this data folder.
 
-    Reads a small file: on an event loop, call it through ``asyncio.to_thread``.
+    Without any of them it is port 8080 on this machine. This reads a small file, so call it in a thread.
     """
     address = named or os.environ.get(SERVER_VARIABLE) or _running_stack() or DEFAULT_SERVER
     if "://" not in address:
@@ -25,7 +25,7 @@ def server_address(named: str | None = None) -> str:
 
 
 def _running_stack() -> str | None:
-    """What `tiku up` wrote beside its data."""
+    """Return the address that `tiku up` wrote to its data folder; None if no stack runs on it."""
     state = Path(os.environ.get(DATA_VARIABLE) or DEFAULT_DATA) / "run" / "stack.json"
     try:
         gateway = json.loads(state.read_text(encoding="utf-8"))["gateway"]

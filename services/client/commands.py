@@ -1,7 +1,7 @@
-"""``tiku ingest``, ``tiku ask``, ``tiku generate``: the public API from a terminal.
+"""The commands `tiku ingest`, `tiku ask` and `tiku generate`: the public API on a terminal.
 
-Exit codes: 0 done, 1 the server refused or failed or the material does not hold the answer, 2 wrong usage,
-130 stopped by Ctrl-C.
+Exit codes: 0 it is done; 1 the server refused or failed, or the material does not hold the answer; 2 wrong usage;
+130 Ctrl-C stopped it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tiku.exercises.v1 import exercises_pb2
 from tiku.retrieval.v1 import retrieval_pb2
 
 CONCURRENT_FILES: Final = 3
-MOST_QUESTIONS: Final = 50
+MAX_QUESTIONS: Final = 50
 
 Server = Annotated[
     str | None,
@@ -58,7 +58,7 @@ def ingest(
 async def _ingest_all(
     client: TikuClient, console: Console, files: list[Path], kind: docs_pb2.DocumentKind.ValueType
 ) -> int:
-    """Every file has its own fate: one that fails does not stop the others."""
+    """Upload all files; one that fails does not stop the others."""
     gate = asyncio.Semaphore(CONCURRENT_FILES)
     problems: list[str] = []
 
@@ -118,7 +118,7 @@ def generate(
         list[str] | None,
         typer.Option("--kinds", metavar="KIND", help=f"Repeat or separate by commas: {', '.join(KIND_NAMES)}."),
     ] = None,
-    count: Annotated[int, typer.Option(min=1, max=MOST_QUESTIONS, help="How many questions.")] = 5,
+    count: Annotated[int, typer.Option(min=1, max=MAX_QUESTIONS, help="How many questions.")] = 5,
     no_model: Annotated[bool, typer.Option("--no-model", help="Cloze questions only; no model is asked.")] = False,
     server: Server = None,
 ) -> None:
@@ -171,7 +171,7 @@ def _run(server: str | None, work: Callable[[TikuClient, Console], Awaitable[int
 
     async def main() -> int:
         address = await asyncio.to_thread(server_address, server)
-        async with TikuClient(address) as client:
+        async with TikuClient.open(address) as client:
             return await work(client, console)
 
     try:

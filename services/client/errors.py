@@ -1,4 +1,4 @@
-"""What the public API can answer instead of a result, in a line for the person who asked."""
+"""What the public API answers instead of a result, each in a line for the person who asked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class ClientError(Exception):
-    """Base of this package's errors; the message is one readable sentence."""
+    """The base of this package's errors; the message is one readable sentence."""
 
 
 class Unreachable(ClientError):
@@ -25,15 +25,15 @@ class StreamCutShort(ClientError):
 
 
 class ApiError(ClientError):
-    """The server refused or failed; made of its problem details (RFC 9457).
+    """The server refused or failed, as its problem details (RFC 9457) say.
 
-    ``reason`` is stable, ``fields`` are pairs of an offending field and its rule.
+    `reason` is stable; `fields` are pairs of a field and the rule that it breaks.
     """
 
     def __init__(
         self, status: int, reason: str, detail: str, fields: tuple[tuple[str, str], ...], request_id: str
     ) -> None:
-        # the detail often is the only rule that was broken; it is not said twice
+        # The detail often is the only rule that was broken; it need not be said twice.
         named = "; ".join(f"{field}: {rule}" if field else rule for field, rule in fields if rule not in detail)
         super().__init__(f"{detail}{f' ({named})' if named else ''} [{reason}]")
         self.status = status
@@ -43,7 +43,7 @@ class ApiError(ClientError):
 
     @classmethod
     def from_problem(cls, problem: Mapping[str, Any], status: int) -> ApiError:
-        """From the members of a problem object; one that is not of that form still gives a readable error."""
+        """Return the error of a problem object; an object of another form gives a readable error too."""
         listed = problem.get("errors")
         fields = tuple(
             (str(entry.get("field", "")), str(entry.get("message", "")))

@@ -1,6 +1,6 @@
 """The public REST API as typed calls: JSON is read into the messages that the protos declare.
 
-Unknown members are ignored, so that an older client works with a newer server.
+Unknown members are ignored, so an older client works with a newer server.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
 
@@ -19,8 +18,8 @@ import orjson
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from services.client import sse
 from services.client.errors import ApiError, ClientError, StreamCutShort, Unreachable
+from services.kit.sse import Event, EventDecoder
 from tiku.docs.v1 import docs_pb2
 from tiku.exercises.v1 import exercises_pb2
 from tiku.retrieval.v1 import retrieval_pb2
@@ -29,41 +28,42 @@ M = TypeVar("M", bound=Message)
 
 CALL_SECONDS: Final = 60.0
 GRADING_SECONDS: Final = 600.0
-"""A model reads short answers, and on a busy machine it takes its time."""
+"""A model reads short answers, and that takes long on a busy machine."""
 STREAM_SECONDS: Final = 3600.0
-"""An upload or a run of many questions may take long; the gateway allows no more than this."""
+"""The longest upload or run that the gateway allows."""
 SILENCE_SECONDS: Final = 120.0
-"""A silent stream sends a heartbeat well before."""
+"""A stream without events sends a heartbeat well before."""
 CONNECT_SECONDS: Final = 5.0
 GRACE_SECONDS: Final = 5.0
-"""The server knows the deadline; its own word on a missed one arrives within this."""
+"""The server knows the deadline; its error for a missed one arrives within this time."""
 PIECE_BYTES: Final = 256 * 1024
+MAX_EVENT_BYTES: Final = 64 * 1024 * 1024
 RESUMES: Final = 5
+"""How often in a row a broken stream is resumed without a new event."""
 
 
 class TikuClient:
-    """A connection to one gateway; an asynchronous context manager.
+    """A connection to one gateway.
 
-    Every call raises Unreachable when nothing answers and ApiError when the server refuses or fails. Streams are
-    asynchronous iterators; leaving one early closes its connection, which stops the work on the server.
+    Every call raises `Unreachable` when nothing answers and `ApiError` when the server refuses or fails. Streams are
+    asynchronous iterators; whoever leaves one early closes its connection, and that stops the work on the server.
     """
 
-    def __init__(self, server: str, *, resume_pause: float = 0.2) -> None:
-        """``resume_pause`` is what the first new attempt at a broken stream waits, in seconds; it doubles."""
+    def __init__(self, server: str, session: aiohttp.ClientSession, resume_pause_seconds: float) -> None:
         self.server = server
-        self._resume_pause = resume_pause
-        self._session: aiohttp.ClientSession | None = None
+        self._session = session
+        self._resume_pause_seconds = resume_pause_seconds
 
-    async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession()
-        return self
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, server: str, *, resume_pause_seconds: float = 0.2) -> AsyncIterator[Self]:
+        """Open a client of the gateway at the URL `server` for the block.
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        The first attempt to resume a broken stream waits for `resume_pause_seconds`; each further one waits twice as
+        long.
+        """
+        async with aiohttp.ClientSession() as session:
+            yield cls(server, session, resume_pause_seconds)
 
     async def upload(
         self,
@@ -73,9 +73,10 @@ class TikuClient:
         parse: bool = True,
         on_bytes: Callable[[int], None] = lambda _: None,
     ) -> docs_pb2.Document:
-        """Store a file, read from disk piece by piece; ``on_bytes`` is told of each piece sent.
+        """Store a file, read from disk piece by piece; tell `on_bytes` the size of each piece that was sent.
 
-        Raises OSError when the file cannot be read.
+        Raises:
+            OSError: the file cannot be read.
         """
         params = {
             "name": file.name,
@@ -97,23 +98,26 @@ class TikuClient:
         return answer.document
 
     async def document(self, document_id: str) -> docs_pb2.Document:
+        """Return a document."""
         path = f"/documents/{quote(document_id, safe='')}"
         return (await self._call("GET", path, docs_pb2.GetDocumentResponse)).document
 
     async def delete_document(self, document_id: str) -> None:
+        """Delete a document with its chunks."""
         path = f"/documents/{quote(document_id, safe='')}"
         await self._call("DELETE", path, docs_pb2.DeleteDocumentResponse)
 
     async def text(self, document_id: str, start: int, end: int) -> str:
-        """The slice [start, end) of the document's normalized text, in code points."""
+        """Return the slice [start, end) of the document's normalized text, in code points."""
         path = f"/documents/{quote(document_id, safe='')}/text"
         params = {"start": str(start), "end": str(end)}
         return (await self._call("GET", path, docs_pb2.GetDocumentTextResponse, params=params)).text
 
     async def watch(self, document_id: str) -> AsyncGenerator[docs_pb2.WatchDocumentResponse, None]:
-        """The events of the document's job until it ends, each once.
+        """Yield each event of the document's job once, until it ends.
 
-        A connection that breaks is taken up again after the last event seen, a few times without a new event.
+        After a broken connection the stream goes on behind the last event; it is given up after a few attempts without
+        a new event.
         """
         after, broken = 0, 0
         while True:
@@ -129,7 +133,7 @@ class TikuClient:
                 broken += 1
                 if broken > RESUMES:
                     raise
-                await asyncio.sleep(self._resume_pause * 2 ** (broken - 1))
+                await asyncio.sleep(self._resume_pause_seconds * 2 ** (broken - 1))
 
     async def _watch_once(self, document_id: str, after: int) -> AsyncGenerator[docs_pb2.WatchDocumentResponse, None]:
         path = f"/documents/{quote(document_id, safe='')}/events"
@@ -142,7 +146,7 @@ class TikuClient:
     async def answer(
         self, question: str, document_ids: Sequence[str] = ()
     ) -> AsyncGenerator[retrieval_pb2.AnswerResponse, None]:
-        """A cited answer: sources, text piece by piece, citations, done."""
+        """Yield a cited answer: its sources, its text piece by piece, its citations, its end."""
         body = {"question": question, "filter": {"document_ids": list(document_ids)}}
         async with aclosing(self._events("POST", "/answer", json=body)) as stream:
             async for event in stream:
@@ -156,7 +160,7 @@ class TikuClient:
     async def generate(
         self, request: exercises_pb2.GenerateExerciseRequest
     ) -> AsyncGenerator[exercises_pb2.RunEvent, None]:
-        """A run's events: progress, the model's text, each question as it is complete, done."""
+        """Yield a run's events: progress, the model's text, each question once it is complete, the end."""
         body = json_format.MessageToDict(request, preserving_proto_field_name=True)
         async with aclosing(self._events("POST", "/exercises:generate", json=body)) as stream:
             async for event in stream:
@@ -168,12 +172,13 @@ class TikuClient:
         raise StreamCutShort("the run")
 
     async def exercise(self, exercise_id: str, *, include_answers: bool = False) -> exercises_pb2.Exercise:
+        """Return an exercise; its keys and explanations only with `include_answers`."""
         path = f"/exercises/{quote(exercise_id, safe='')}"
         params = {"include_answers": "true" if include_answers else "false"}
         return (await self._call("GET", path, exercises_pb2.GetExerciseResponse, params=params)).exercise
 
     async def submit(self, exercise_id: str, answers: Sequence[exercises_pb2.Answer]) -> exercises_pb2.Submission:
-        """Hand answers in; returns the grades."""
+        """Submit answers and return their grades."""
         path = f"/exercises/{quote(exercise_id, safe='')}:submit"
         body = {"answers": [json_format.MessageToDict(a, preserving_proto_field_name=True) for a in answers]}
         graded = exercises_pb2.SubmitExerciseResponse
@@ -182,21 +187,23 @@ class TikuClient:
     async def _call(
         self, method: str, path: str, answer: type[M], *, seconds: float = CALL_SECONDS, **request: Any
     ) -> M:
-        patience = aiohttp.ClientTimeout(total=seconds + GRACE_SECONDS, connect=CONNECT_SECONDS)
-        async with self._request(method, path, seconds, patience, **request) as response:
+        timeout = aiohttp.ClientTimeout(total=seconds + GRACE_SECONDS, connect=CONNECT_SECONDS)
+        async with self._request(method, path, seconds, timeout, **request) as response:
             members = orjson.loads(await response.read())
         return json_format.ParseDict(members, answer(), ignore_unknown_fields=True)
 
-    async def _events(self, method: str, path: str, **request: Any) -> AsyncGenerator[sse.Event, None]:
-        """A stream's events. An `error` event is raised as ApiError; a broken connection ends the stream."""
+    async def _events(self, method: str, path: str, **request: Any) -> AsyncGenerator[Event, None]:
+        """Yield a stream's events; raise an `error` event as `ApiError`. A broken connection ends the stream."""
         headers = {"Accept": "text/event-stream"}
-        silence = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS)
-        async with self._request(method, path, STREAM_SECONDS, silence, headers=headers, **request) as response:
+        timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS)
+        async with self._request(method, path, STREAM_SECONDS, timeout, headers=headers, **request) as response:
             try:
-                async for event in sse.events(response.content.iter_any()):
-                    if event.name == "error":
-                        raise ApiError.from_problem(orjson.loads(event.data), 500)
-                    yield event
+                decoder = EventDecoder(MAX_EVENT_BYTES)
+                async for piece in response.content.iter_any():
+                    for event in decoder.feed(piece):
+                        if event.name == "error":
+                            raise ApiError.from_problem(orjson.loads(event.data), 500)
+                        yield event
             except (aiohttp.ClientError, TimeoutError):
                 return
 
@@ -204,9 +211,7 @@ class TikuClient:
     async def _request(
         self, method: str, path: str, seconds: float, timeout: aiohttp.ClientTimeout, **request: Any
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """One request; the server is told the ``seconds`` that it has, the socket keeps to ``timeout``."""
-        if self._session is None:
-            raise ClientError("the client is closed")
+        """Send a request. The server is told how many `seconds` it has; `timeout` is that of the socket."""
         headers = {"X-Request-Timeout": f"{seconds:g}", **request.pop("headers", {})}
         url = f"{self.server}/api/v1{path}"
         try:
@@ -232,8 +237,8 @@ async def _pieces(file: Path, on_bytes: Callable[[int], None]) -> AsyncGenerator
         os.close(reader)
 
 
-def _fill_choice(message: Message, event: sse.Event) -> bool:
-    """Set the member of the message's oneof that the event names; False if this client does not know it."""
+def _fill_choice(message: Message, event: Event) -> bool:
+    """Set the member of the message's oneof that the event names; return False if this client does not know it."""
     field = message.DESCRIPTOR.fields_by_name.get(event.name)
     if field is None or field.message_type is None:
         return False

@@ -1,4 +1,4 @@
-"""How documents, answers and questions look on a terminal."""
+"""Documents, answers and questions as a terminal shows them."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ QUOTE_CHARACTERS = 220
 
 
 class IngestFailed(Exception):
-    """The server could not make chunks of a document; the message is its reason in a sentence."""
+    """The server could not make chunks of a document; the message says why."""
 
 
 @dataclass(slots=True)
 class Answered:
-    """A whole answer with what it cites."""
+    """A whole answer with the sources that it cites."""
 
     text: str = ""
     outcome: int = retrieval_pb2.ANSWER_OUTCOME_UNSPECIFIED
@@ -40,7 +40,7 @@ class Answered:
 
 @contextmanager
 def ingest_bars(console: Console) -> Iterator[Progress]:
-    """Progress bars for documents on their way in."""
+    """Show the progress of documents that are uploaded and indexed."""
     columns = (
         SpinnerColumn(),
         TextColumn("[bold]{task.description}[/]"),
@@ -56,9 +56,11 @@ def ingest_bars(console: Console) -> Iterator[Progress]:
 async def ingest_file(
     client: TikuClient, file: Path, kind: docs_pb2.DocumentKind.ValueType, size: int, bars: Progress
 ) -> docs_pb2.Document:
-    """Upload one file and follow its job to the end; returns the indexed document.
+    """Upload one file and follow its job to the end; return the indexed document.
 
-    Raises IngestFailed, and whatever the client raises.
+    Raises:
+        IngestFailed: the server could not make chunks of it.
+        ClientError: the server refused, failed, or could not be reached.
     """
     task = bars.add_task(escape(file.name), total=max(size, 1), stage="uploading")
     try:
@@ -127,7 +129,7 @@ async def show_answer(console: Console, events: AsyncIterator[retrieval_pb2.Answ
 
 
 def source_line(source: source_pb2.Source, mark: str = "") -> Text:
-    """Where something stands, with the words that stand there."""
+    """Return where a quote stands, and the quote."""
     where = source.document_name or "the text"
     if source.page:
         where += f", p. {source.page}"
@@ -138,7 +140,7 @@ def source_line(source: source_pb2.Source, mark: str = "") -> Text:
 
 
 def question_panel(question: exercises_pb2.Question) -> Panel:
-    """A question with its options and, where the server told them, key, explanation and source."""
+    """Return a question with its options and, as far as the server sent them, key, explanation and source."""
     parts: list[RenderableType] = [Text(question.stem, style="bold")]
     parts += [Text(f"  {option.key}. {option.text}") for option in question.options]
     if question.HasField("answer_key"):
@@ -159,7 +161,7 @@ def question_panel(question: exercises_pb2.Question) -> Panel:
 
 @dataclass(slots=True)
 class Generated:
-    """A run that ended, and its questions in order."""
+    """A run that ended, with its questions in order."""
 
     exercise_id: str = ""
     questions: list[exercises_pb2.Question] = field(default_factory=list)
@@ -167,7 +169,7 @@ class Generated:
 
 
 async def show_run(console: Console, events: AsyncIterator[exercises_pb2.RunEvent], count: int) -> Generated:
-    """Print each question as soon as it is complete, above a line that shows the work going on."""
+    """Print each question as soon as it is complete, above a line that shows the progress."""
     generated = Generated()
     columns = (
         SpinnerColumn(),

@@ -1,4 +1,4 @@
-"""The protos' enums in words, both ways."""
+"""The enums of the contract in words."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ VERDICT_WORDS: Final = {
 
 
 def key_in_words(key: exercises_pb2.AnswerKey, kind: int) -> str:
-    """What a right answer is, in a line."""
+    """Return the right answer in a line."""
     match kind:
         case exercises_pb2.QUESTION_KIND_SINGLE_CHOICE | exercises_pb2.QUESTION_KIND_MULTIPLE_CHOICE:
             return ", ".join(key.option_keys)
@@ -54,7 +54,7 @@ def key_in_words(key: exercises_pb2.AnswerKey, kind: int) -> str:
 
 
 def answer_in_words(answer: exercises_pb2.Answer) -> str:
-    """What a learner answered, in a line; "" for nothing."""
+    """Return a learner's answer in a line; "" for none."""
     if answer.option_keys:
         return ", ".join(answer.option_keys)
     if answer.HasField("truth"):

@@ -1,1 +1,1 @@
-"""The whole job on two shipped documents, shown on a terminal and checked step by step."""
+"""A demo on two documents that come with Tiku, shown on a terminal and checked step by step."""

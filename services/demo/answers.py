@@ -1,4 +1,4 @@
-"""A learner who is right most of the time, and the grades that such answers must get."""
+"""The answers of a learner who is mostly right, and the grades that they must get."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from tiku.exercises.v1 import exercises_pb2 as pb
 WRONG_EVERY = 3
 """Every third question is answered wrong."""
 NO_WORD = "∅"
-"""Fills a gap with what no material accepts."""
+"""An answer for a gap that no key accepts."""
 
 Verdicts = frozenset[pb.Verdict.ValueType]
 CORRECT: Verdicts = frozenset({pb.VERDICT_CORRECT})
 INCORRECT: Verdicts = frozenset({pb.VERDICT_INCORRECT})
 UNANSWERED: Verdicts = frozenset({pb.VERDICT_UNANSWERED})
 REFERENCE_GIVEN: Verdicts = frozenset({pb.VERDICT_CORRECT, pb.VERDICT_PARTIAL, pb.VERDICT_NEEDS_REVIEW})
-"""A model grades short answers, and a small one may want a person's look even at the reference itself."""
+"""A model grades short answers, and a small one may ask for a person's review even of the reference itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """An answer, whether it is meant to be right, and the verdicts that would be sound."""
+    """An answer, whether it is meant to be right, and the verdicts that it may get."""
 
     answer: pb.Answer
     right: bool
-    sound: Verdicts
+    allowed: Verdicts
 
 
 class NoKey(ValueError):
@@ -34,7 +34,11 @@ class NoKey(ValueError):
 
 
 def plan(questions: Sequence[pb.Question]) -> list[Planned]:
-    """An answer to each question, by its key. Raises NoKey."""
+    """Return an answer to each question, made from its key.
+
+    Raises:
+        NoKey: a question has no key.
+    """
     return [
         wrong(question) if index % WRONG_EVERY == WRONG_EVERY - 1 else right(question)
         for index, question in enumerate(questions)
@@ -42,7 +46,11 @@ def plan(questions: Sequence[pb.Question]) -> list[Planned]:
 
 
 def right(question: pb.Question) -> Planned:
-    """The answer that the key holds."""
+    """Return the answer that the key holds.
+
+    Raises:
+        NoKey: the question has no key.
+    """
     key, answer = question.answer_key, pb.Answer(question_id=question.question_id)
     match question.kind:
         case pb.QUESTION_KIND_SINGLE_CHOICE | pb.QUESTION_KIND_MULTIPLE_CHOICE if key.option_keys:
@@ -60,7 +68,11 @@ def right(question: pb.Question) -> Planned:
 
 
 def wrong(question: pb.Question) -> Planned:
-    """An answer that holds nothing of the key; a short answer is left out, since nobody can foresee its grade."""
+    """Return a wrong answer; for a short answer none, since nobody can foresee the grade of a wrong one.
+
+    Raises:
+        NoKey: the question has no key.
+    """
     key, answer = question.answer_key, pb.Answer(question_id=question.question_id)
     match question.kind:
         case pb.QUESTION_KIND_SINGLE_CHOICE | pb.QUESTION_KIND_MULTIPLE_CHOICE:
@@ -80,16 +92,16 @@ def wrong(question: pb.Question) -> Planned:
 
 
 def faults(planned: Sequence[Planned], submission: pb.Submission) -> list[str]:
-    """What is wrong with the grades, a line for each fault; empty when they are as they must be."""
+    """Return what is wrong with the grades, a line for each fault."""
     found: list[str] = []
     grades = {grade.question_id: grade for grade in submission.grades}
     for number, expected in enumerate(planned, start=1):
         grade = grades.get(expected.answer.question_id)
         if grade is None:
             found.append(f"question {number} was not graded")
-        elif grade.verdict not in expected.sound:
-            sound = " or ".join(sorted(pb.Verdict.Name(verdict) for verdict in expected.sound))
-            found.append(f"question {number}: {pb.Verdict.Name(grade.verdict)} where {sound} was due")
+        elif grade.verdict not in expected.allowed:
+            allowed = " or ".join(sorted(pb.Verdict.Name(verdict) for verdict in expected.allowed))
+            found.append(f"question {number}: {pb.Verdict.Name(grade.verdict)} where {allowed} was due")
         elif not _points_fit(grade):
             found.append(f"question {number}: {grade.points} of {grade.max_points} points do not fit its verdict")
     return found

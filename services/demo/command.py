@@ -1,4 +1,4 @@
-"""``tiku demo``: bring the stack up, play the whole job on two documents, stay up."""
+"""The command `tiku demo`: bring the stack up, play the demo on two documents, stay up."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from services.demo.script import Report, run
 from services.embedded.data_lock import DataFolderInUseError
 from services.embedded.postgres import PostgresNotFoundError
 from services.models import ModelError
-from services.stack import CHAT_MODEL, Stack, StackError, StackOptions, running_stack
-from services.stack_view import StackView, pull_missing_models
+from services.stack.launch import CHAT_MODEL, Stack, StackError, StackOptions, running_stack
+from services.stack.view import StackView, pull_missing_models
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 def demo(
     leave: Annotated[
         bool,
-        typer.Option("--exit", help="End after the last step; the exit code is 0 only if every step held."),
+        typer.Option("--exit", help="End after the last step; the exit code is 0 only if every step passed."),
     ] = False,
     data: Annotated[
         Path, typer.Option(envvar="TIKU_DATA_DIR", help="Folder of all data and logs; made if it is not there.")
@@ -35,9 +35,9 @@ def demo(
     model: Annotated[str, typer.Option(help="Local chat model; `tiku models list` shows them.")] = CHAT_MODEL,
     no_model: Annotated[bool, typer.Option("--no-model", help="No chat model: cloze questions only.")] = False,
 ) -> None:
-    """See the whole job: two documents in, a cited answer and five cited questions from each, answered and graded.
+    """See all of it: upload two documents, get a cited answer and five cited questions from each, have answers graded.
 
-    Brings everything up first, as `tiku up` does, and stays up afterwards until Ctrl-C.
+    It brings everything up first, as `tiku up` does, and stays up afterwards until Ctrl-C.
     """
     options = StackOptions(
         data=data,
@@ -53,19 +53,19 @@ def demo(
 
 
 async def _demo(options: StackOptions, *, leave: bool, console: Console) -> int:
-    """The demo's exit code: 0 when every step held, 1 when one did not or the stack failed."""
+    """Return the demo's exit code: 0 if every step passed, 1 if one did not or the stack failed."""
     task = asyncio.current_task()
     assert task is not None
-    # Ctrl-C already cancels this task once; a polite kill and a closed terminal must end the stack as orderly.
+    # Ctrl-C cancels this task; a SIGTERM and a closed terminal must end the stack in the same order.
     for number in (signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
         await pull_missing_models(options, console)
         view = StackView(console)
         with view:
-            async with running_stack(options, view.show) as stack:
+            async with running_stack(options, view) as stack:
                 view.ready(stack.gateway, options.data)
-                report = await _while_well(stack, _play(stack.gateway, console, options.chat_model is not None))
+                report = await _while_stack_runs(stack, _play(stack.gateway, console, options.chat_model is not None))
                 if leave:
                     return 1 if report.failed else 0
                 console.print(f"\nTiku stays up at [bold]{stack.gateway}[/]; Ctrl-C stops it.", highlight=False)
@@ -76,12 +76,16 @@ async def _demo(options: StackOptions, *, leave: bool, console: Console) -> int:
 
 
 async def _play(gateway: str, console: Console, with_model: bool) -> Report:
-    async with TikuClient(gateway) as client:
+    async with TikuClient.open(gateway) as client:
         return await run(client, console, with_model=with_model)
 
 
-async def _while_well(stack: Stack, work: Coroutine[None, None, T]) -> T:
-    """What ``work`` returns; it is stopped, and StackError raised, when the stack loses a process meanwhile."""
+async def _while_stack_runs(stack: Stack, work: Coroutine[None, None, T]) -> T:
+    """Return what `work` returns; cancel it when the stack loses a process.
+
+    Raises:
+        StackError: the stack lost a process.
+    """
     working, failing = asyncio.create_task(work), asyncio.create_task(stack.wait_failed())
     try:
         await asyncio.wait((working, failing), return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""The two documents that ship with the demo, and a question that each of them answers."""
+"""The two documents of the demo, and a question that each of them answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FOLDER: Final = Path(__file__).with_name("documents")
 
 @dataclass(frozen=True, slots=True)
 class DemoDocument:
-    """A shipped file and what the demo asks about it."""
+    """A document, and what the demo asks about it."""
 
     file: Path
     question: str

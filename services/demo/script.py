@@ -1,6 +1,6 @@
-"""The demo's steps, each checked: read, ask, generate, cite, answer, grade.
+"""The steps of the demo, each one checked: read, ask, generate, cite, answer, grade.
 
-A step that fails is reported and stops what builds on it; the other document goes on.
+A step that fails is reported, and the steps that build on it are left out; the other document goes on.
 """
 
 from __future__ import annotations
@@ -30,24 +30,28 @@ from tiku.retrieval.v1 import retrieval_pb2
 
 QUESTIONS_EACH: Final = 5
 ANSWER_COLUMNS: Final = 16
-"""Width of an answer in the table of grades; the panels above show the whole."""
+"""The width of an answer in the table of grades; the panels above it show the whole answer."""
 CITING_MARK: Final = re.compile(r"\[\d+\]")
 
 
 class StepFailed(Exception):
-    """A step did not hold; the message says what was seen instead."""
+    """A step failed; the message says what was seen."""
 
 
 @dataclass(slots=True)
 class Report:
-    """How each step went: its name, and the fault of one that failed."""
+    """The steps that passed, and those that failed with what was wrong."""
 
-    held: list[str] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
     @asynccontextmanager
     async def step(self, console: Console, name: str) -> AsyncIterator[None]:
-        """Announce a step, and record how it ends. Raises StepFailed for any way in which it did not hold."""
+        """Announce a step and record how it ends.
+
+        Raises:
+            StepFailed: the step failed, in whatever way.
+        """
         console.print(f"\n[bold blue]▸ {escape(name)}[/]")
         try:
             yield
@@ -56,24 +60,25 @@ class Report:
             console.print("[red]✗[/] ", end="")
             console.print(str(error), markup=False, highlight=False, soft_wrap=True)
             raise StepFailed(str(error)) from error
-        self.held.append(name)
+        self.passed.append(name)
 
     def show(self, console: Console) -> None:
+        """Print how each step went."""
         console.print(Rule("how it went", style="dim"))
-        for name in self.held:
+        for name in self.passed:
             console.print(f"[green]✓[/] {escape(name)}")
         for name, fault in self.failed.items():
             console.print(f"[red]✗ {escape(name)}[/]: {escape(fault)}", soft_wrap=True)
 
 
 async def run(client: TikuClient, console: Console, *, with_model: bool) -> Report:
-    """Play the whole demo; every fault is in the report, none is raised."""
+    """Play the whole demo; the report holds every failure, and none is raised."""
     report = Report()
     for document in DOCUMENTS:
         try:
             await _play(client, console, report, document, with_model)
         except StepFailed:
-            continue  # recorded and shown; the other document goes on
+            continue  # The report has it; the other document goes on.
     report.show(console)
     return report
 
@@ -88,7 +93,7 @@ async def _play(client: TikuClient, console: Console, report: Report, shipped: D
         async with report.step(console, f"{name}: ask “{shipped.question}”"):
             await _ask(client, console, shipped.question, document.document_id)
     except StepFailed:
-        pass  # questions do not build on the answer
+        pass  # The questions do not build on the answer.
     async with report.step(console, f"{name}: generate {QUESTIONS_EACH} cited questions"):
         exercise_id = await _generate(client, console, document.document_id, with_model)
     async with report.step(console, f"{name}: every quote is a slice of the document's text"):

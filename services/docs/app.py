@@ -7,100 +7,103 @@ from functools import partial
 
 from services.docs.adapters.clients.llm import EMBED, LlmEmbedder
 from services.docs.adapters.clients.retrieval import RETRIED, RetrievalIndex
-from services.docs.adapters.objects.obstore import ObstoreObjects
-from services.docs.adapters.parsers.pool import PoolReader
+from services.docs.adapters.objects.obstore import FolderObjectStore, S3ObjectStore
+from services.docs.adapters.parsers.pool import PooledParser
 from services.docs.adapters.parsers.worker import prepare_worker
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue, PgQueuerSettings
-from services.docs.adapters.stores.change_feed import PostgresNews
-from services.docs.adapters.stores.postgres import MIGRATIONS, SCHEMA, PostgresDocumentStore
-from services.docs.domain.catalog.catalog import Library
+from services.docs.adapters.stores.postgres.change_feed import PostgresChangeFeed
+from services.docs.adapters.stores.postgres.rows import MIGRATIONS, SCHEMA
+from services.docs.adapters.stores.postgres.stores import PostgresStores
+from services.docs.domain.catalog.catalog import DocumentCatalog
 from services.docs.domain.catalog.deletion import Deleter
 from services.docs.domain.catalog.recovery import keep_jobs_queued, recover
 from services.docs.domain.catalog.watcher import Watcher
-from services.docs.domain.indexing.indexer import Indexer, IndexingSettings
-from services.docs.domain.indexing.jobs import Jobs
+from services.docs.domain.indexing.dispatcher import JobDispatcher
+from services.docs.domain.indexing.indexer import DocumentIndexer, IndexingSettings
 from services.docs.domain.upload.uploader import Uploader
+from services.docs.ports import ObjectStore
 from services.docs.servicer import DocsServicer
 from services.docs.settings import DocsSettings
 from services.docs.values.parsed_document import ChunkSettings, ParseLimits
 from services.kit.channels import open_channel
-from services.kit.migrations import PATIENCE, migrate
+from services.kit.migrations import MAX_WAIT_SECONDS, migrate
 from services.kit.server import App, Registration
 from services.kit.workers import WorkerPool
 from tiku.docs.v1 import docs_pb2_grpc
 
 
 async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
-    """Wires the service; what it opens, `stack` closes. Ready while the database answers."""
+    """Build the service; `stack` closes what this opens. The service is ready while the database answers."""
     dsn = settings.postgres_dsn.get_secret_value()
     if settings.migrate:
-        await migrate(dsn, SCHEMA, MIGRATIONS, patience=PATIENCE)
+        await migrate(dsn, SCHEMA, MIGRATIONS, max_wait=MAX_WAIT_SECONDS)
     queue = PgQueuerJobQueue(
-        dsn, PgQueuerSettings(workers=settings.index_jobs, heartbeat=settings.job_heartbeat_seconds)
+        dsn, PgQueuerSettings(workers=settings.docs_index_jobs, heartbeat=settings.docs_job_heartbeat_seconds)
     )
-    store = await stack.enter_async_context(
-        PostgresDocumentStore.opened(
+    stores = await stack.enter_async_context(
+        PostgresStores.open(
             dsn,
             queue,
-            connections=settings.postgres_connections,
-            deletion_delay=settings.deletion_delay_seconds,
+            connections=settings.docs_postgres_connections,
+            deletion_delay_seconds=settings.docs_deletion_delay_seconds,
         )
     )
-    news = PostgresNews(dsn)
-    objects = await stack.enter_async_context(_objects(settings))
+    feed = PostgresChangeFeed(dsn)
+    objects = await stack.enter_async_context(_open_objects(settings))
     llm = await stack.enter_async_context(open_channel(settings.llm_target, retry=EMBED))
     retrieval = await stack.enter_async_context(open_channel(settings.retrieval_target, retry=RETRIED))
     index = RetrievalIndex(retrieval)
-    # The parser's own limit for memory is what its process may add, so both are one number.
+    # The parser's own memory limit and that of its process are one number.
     limits = ParseLimits(
-        seconds=settings.parse_seconds,
-        memory_bytes=settings.parse_memory_bytes,
-        file_bytes=settings.max_upload_bytes,
+        seconds=settings.docs_parse_seconds,
+        memory_bytes=settings.docs_parse_memory_bytes,
+        file_bytes=settings.docs_max_upload_bytes,
     )
     pool = await stack.enter_async_context(
-        WorkerPool(settings.parse_workers, partial(prepare_worker, limits.memory_bytes))
+        WorkerPool(settings.docs_parse_workers, partial(prepare_worker, limits.memory_bytes))
     )
-    indexer = Indexer(
-        store,
-        news,
+    indexer = DocumentIndexer(
+        stores.jobs,
+        stores.chunks,
+        feed,
+        stores.locks,
         objects,
-        PoolReader(pool, limits, ChunkSettings()),
-        LlmEmbedder(llm, model=settings.embedding_model),
+        PooledParser(pool, limits, ChunkSettings()),
+        LlmEmbedder(llm, model=settings.docs_embedding_model),
         index,
         IndexingSettings(
-            batch=settings.index_batch,
-            attempts=settings.index_attempts,
-            first_delay=settings.index_retry_seconds,
+            batch=settings.docs_index_batch,
+            attempts=settings.docs_index_attempts,
+            first_delay=settings.docs_index_retry_seconds,
         ),
     )
-    deleter = Deleter(store, objects, index)
-    library = Library(store, objects)
-    await recover(store, objects)
-    jobs = Jobs(index=indexer, delete=deleter)
+    uploader = Uploader(
+        stores.documents, stores.deletions, stores.locks, objects, max_bytes=settings.docs_max_upload_bytes
+    )
+    catalog = DocumentCatalog(stores.documents, stores.requests, stores.chunks, objects)
+    deleter = Deleter(stores.deletions, stores.locks, objects, index)
+    watcher = Watcher(stores.events, feed, catalog)
+    await recover(stores.documents, stores.deletions, stores.requests, stores.locks, objects)
+    dispatcher = JobDispatcher(index=indexer.run, delete=deleter.run)
     return App(
         name="docs",
         registrations=[
             Registration(
                 docs_pb2_grpc.add_DocsServiceServicer_to_server,
-                DocsServicer(
-                    Uploader(store, objects, max_bytes=settings.max_upload_bytes),
-                    library,
-                    deleter,
-                    Watcher(store, news, library),
-                ),
+                DocsServicer(uploader, catalog, deleter, watcher),
                 "tiku.docs.v1.DocsService",
             )
         ],
-        ready=store.ping,
-        background=[news.run, partial(queue.work, jobs.run), partial(keep_jobs_queued, store)],
+        ready=stores.ping,
+        background=[feed.run, partial(queue.work, dispatcher.run), partial(keep_jobs_queued, stores.requests)],
     )
 
 
-def _objects(settings: DocsSettings) -> AbstractAsyncContextManager[ObstoreObjects]:
+def _open_objects(settings: DocsSettings) -> AbstractAsyncContextManager[ObjectStore]:
     if not settings.s3_bucket:
-        return ObstoreObjects.folder(settings.objects_path)
+        return FolderObjectStore.open(settings.docs_objects_path)
     key, secret = settings.s3_access_key_id, settings.s3_secret_access_key
-    return ObstoreObjects.bucket(
+    return S3ObjectStore.open(
         settings.s3_bucket,
         endpoint=settings.s3_endpoint or None,
         region=settings.s3_region,

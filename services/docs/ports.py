@@ -1,4 +1,4 @@
-"""What the documents' domain needs from outside."""
+"""What the domain of the documents needs from outside."""
 
 from __future__ import annotations
 
@@ -10,196 +10,229 @@ from typing import Protocol
 
 from services.docs.values.document import (
     Document,
+    DocumentEvent,
     DocumentKind,
-    Event,
     Failure,
+    IndexingProgress,
     Job,
-    Position,
-    Progress,
+    ListPosition,
+    StageProgress,
     StoredChunk,
-    Undertaking,
 )
 from services.docs.values.embeddings import Embeddings
-from services.docs.values.parsed_file import Reading
+from services.docs.values.parsed_file import ParsedFile
 
 
 class ObjectStore(Protocol):
     """Named byte strings of any size."""
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
-        """Writes an object from its parts without holding more than a few of them.
+        """Write an object from its parts, and hold only a few of them in memory.
 
-        Until this returns there is no object under `key`; when `chunks` raises, or the call is cancelled, there
-        never is one.
+        There is no object under `key` until this returns, and none at all when `chunks` raises or the call is
+        cancelled.
         """
 
     async def move(self, source: str, target: str) -> None:
-        """Renames an object; where `target` exists already, `source` just goes. A missing `source` is NotFound."""
+        """Rename an object; where `target` exists already, delete `source` only.
+
+        Raises:
+            NotFound: there is no `source`.
+        """
 
     async def size(self, key: str) -> int | None:
-        """Bytes of an object; None when there is none."""
+        """Return the size of an object in bytes, or None when there is none."""
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """The bytes `[start, end)` of an object in parts of at most 1 MiB; NotFound when there is no object."""
+        """Yield the bytes `[start, end)` of an object in parts of at most 1 MiB.
+
+        Raises:
+            NotFound: there is no such object.
+        """
 
     async def delete(self, key: str) -> None:
-        """Removes an object, and what a killed process half wrote of it; where there is none, nothing happens."""
+        """Delete an object, and what a killed process wrote of it; do nothing where there is none."""
 
     def list(self, prefix: str) -> AsyncIterator[str]:
-        """Keys directly below a folder, in no order, half-written ones included where the store shows them."""
+        """Yield the keys directly below a folder in any order, half-written ones included where the store has them."""
 
 
-class Subscription(Protocol):
-    """News about one document."""
+class DocumentChanges(Protocol):
+    """Signals about one document."""
 
     changed: asyncio.Event
     """Set whenever the document or its events changed; the reader clears it."""
     deleting: asyncio.Event
-    """Set once the document is to go."""
+    """Set once the document is marked for deletion."""
 
 
-class News(Protocol):
-    """Tells the processes that a document changed, whichever of them changed it."""
+class ChangeFeed(Protocol):
+    """Tells every process that a document changed, whichever process changed it."""
 
-    def subscribe(self, document_id: str) -> AbstractContextManager[Subscription]:
-        """News from now on. A subscription may be woken for nothing, and is never left asleep for long."""
+    def subscribe(self, document_id: str) -> AbstractContextManager[DocumentChanges]:
+        """Signal changes from now on; `changed` may be set without a change, and is set again every few seconds."""
 
 
-class DocumentStore(Protocol):
-    """Rows, chunks and events. Each method is one transaction; ids must be UUIDs."""
+class Locks(Protocol):
+    """Mutual exclusion by name across processes."""
 
     @property
     def instance(self) -> str:
-        """Id of this process, under which it keeps things that nobody has confirmed yet."""
+        """The id of this process, whose lock `instance:<id>` is held as long as the process lives."""
 
-    def guard(self, name: str, *, wait: bool = True) -> AbstractAsyncContextManager[bool]:
-        """Mutual exclusion by name across processes, released when the block or the process ends.
+    def lock(self, name: str, *, wait: bool = True) -> AbstractAsyncContextManager[bool]:
+        """Hold the lock of this name until the block or the process ends.
 
-        Without `wait` the block runs at once and is told whether it holds the name.
+        The block gets True where it holds the lock. Without `wait` it may run without the lock, and then gets False.
         """
+
+
+class DocumentStore(Protocol):
+    """The rows of documents. Each method of a store is one transaction; ids must be UUIDs."""
 
     async def add(self, document: Document) -> None:
-        """Keeps a row that nobody sees until it is confirmed."""
+        """Store a row that nobody sees until it is confirmed."""
 
     async def confirm(self, document_id: str, *, parse: bool) -> Document:
-        """Makes an added row visible and, with `parse`, queues its job."""
-
-    async def get(self, document_id: str, owner: str) -> Document | None:
-        """A visible row of this owner's."""
-
-    async def list(
-        self, owner: str, kind: DocumentKind | None, after: Position | None, limit: int
-    ) -> Sequence[Document]:
-        """Visible rows of this owner's, newest first."""
-
-    async def request_job(self, document_id: str, owner: str) -> Document | None:
-        """Queues an index job unless one is queued, runs, or has succeeded. None when there is no such document."""
-
-    async def begin_job(self, job: Job) -> Undertaking | None:
-        """Takes a queued job up, or again after a worker was lost. None when it is no longer wanted."""
-
-    async def add_event(self, job: Job, progress: Progress) -> bool:
-        """Numbers and keeps an event of the job. False, as below, when the job is no longer wanted."""
-
-    async def save_reading(
-        self,
-        job: Job,
-        reading: Reading,
-        chunks: AsyncIterator[Sequence[StoredChunk]],
-        events: Sequence[Progress],
-    ) -> bool:
-        """Keeps what reading the file found, all of it or nothing."""
-
-    async def advance(self, job: Job, indexed: int, model: str, event: Progress | None) -> bool:
-        """Notes that the first `indexed` chunks are in the index under vectors of `model`."""
-
-    async def finish_job(self, job: Job) -> bool:
-        """Ends a job well, with its event."""
-
-    async def fail_job(self, job: Job, failure: Failure) -> bool:
-        """Ends a job with an error, with its event."""
-
-    async def chunks(self, document_id: str, first: int, limit: int) -> Sequence[StoredChunk]:
-        """Chunks in reading order from ordinal `first`."""
-
-    async def events(self, document_id: str, after: int, limit: int) -> Sequence[Event]:
-        """Events in order from the one after number `after`."""
-
-    async def last_event(self, document_id: str) -> int | None:
-        """Number of the latest event, 0 before any; None when the document is not there (any more)."""
-
-    async def mark_deleting(self, document_id: str, owner: str) -> Document | None:
-        """Hides a row for good, ends its job's writes, and queues the job that removes it in a while.
-
-        None when there is no such document.
-        """
-
-    async def doomed(self, document_id: str) -> Document | None:
-        """A row that was marked; None when it is gone."""
-
-    async def shared(self, document_id: str, sha256: str) -> bool:
-        """Whether any row but this one, seen or hidden, has the same file."""
-
-    async def remove(self, document_id: str) -> None:
-        """Removes a marked row with its chunks and events."""
+        """Make an added row visible and, with `parse`, queue its index job."""
 
     async def unconfirmed(self) -> Sequence[tuple[str, Document]]:
-        """Rows that were added and never confirmed, each with the instance that added it."""
+        """Return the rows that were never confirmed, each with the instance that added it."""
 
-    async def doom(self, document_id: str) -> None:
-        """Marks an unconfirmed row, as `mark_deleting` does a visible one."""
+    async def get(self, document_id: str, owner: str) -> Document | None:
+        """Return a visible row of this owner's, or None."""
 
-    async def requeue(self) -> int:
-        """Queues every job that should be and is not; how many rows were looked at."""
+    async def list(
+        self, owner: str, kind: DocumentKind | None, after: ListPosition | None, limit: int
+    ) -> Sequence[Document]:
+        """Return visible rows of this owner's, newest first, those after `after`."""
 
-    async def ping(self) -> None:
-        """Raises while the store does not answer."""
+
+class JobRequests(Protocol):
+    """Jobs as they are asked for: a row and its job in the queue change together."""
+
+    async def request(self, document_id: str, owner: str) -> Document | None:
+        """Queue an index job unless one is queued, runs or has succeeded; None when there is no such document."""
+
+    async def requeue_lost(self) -> int:
+        """Queue every job, index and deletion, that should be queued and is not; return how many rows were checked."""
+
+
+class IndexingJobs(Protocol):
+    """Index jobs as their workers record them. False, or None, means that the job is no longer wanted."""
+
+    async def begin(self, job: Job) -> IndexingProgress | None:
+        """Begin a queued job, or resume it after a worker was lost."""
+
+    async def report(self, job: Job, progress: StageProgress) -> bool:
+        """Store an event of the job under the next number."""
+
+    async def save_parsed(
+        self,
+        job: Job,
+        parsed: ParsedFile,
+        chunks: AsyncIterator[Sequence[StoredChunk]],
+        events: Sequence[StageProgress],
+    ) -> bool:
+        """Store what parsing found, all of it or nothing."""
+
+    async def advance(self, job: Job, indexed: int, model: str, event: StageProgress | None) -> bool:
+        """Record that the first `indexed` chunks are in the index, with vectors of `model`."""
+
+    async def finish(self, job: Job) -> bool:
+        """End a job whose document is indexed, with its event."""
+
+    async def fail(self, job: Job, failure: Failure) -> bool:
+        """End a job with an error, with its event."""
+
+
+class ChunkStore(Protocol):
+    """The chunks of parsed documents."""
+
+    async def list(self, document_id: str, first: int, limit: int) -> Sequence[StoredChunk]:
+        """Return chunks in reading order from ordinal `first`."""
+
+
+class EventLog(Protocol):
+    """The events of documents' jobs."""
+
+    async def list(self, document_id: str, after: int, limit: int) -> Sequence[DocumentEvent]:
+        """Return events in order, from the one after number `after`."""
+
+    async def last_number(self, document_id: str) -> int | None:
+        """Return the number of the latest event, 0 before any; None when there is no such document (any more)."""
+
+
+class DeletionStore(Protocol):
+    """Documents that are being deleted."""
+
+    async def mark(self, document_id: str, owner: str) -> Document | None:
+        """Hide a visible row for good, end its job's writes, and queue the job that removes it after a delay.
+
+        None means that there is no such document.
+        """
+
+    async def mark_failed_upload(self, document_id: str) -> None:
+        """Mark a row whose upload failed, whether it was confirmed or not; do nothing where there is none."""
+
+    async def marked(self, document_id: str) -> Document | None:
+        """Return a marked row; None when it is gone, or not marked."""
+
+    async def is_shared(self, document_id: str, sha256: str) -> bool:
+        """Return whether any other row, visible or hidden, has the same file."""
+
+    async def remove(self, document_id: str) -> None:
+        """Remove a marked row with its chunks and events."""
 
 
 class RetryLater(Exception):
-    """A job could not go on for now. It comes back after `delay` seconds."""
+    """A job cannot go on for now; it comes back after `delay` seconds."""
 
     def __init__(self, delay: float, cause: str) -> None:
         super().__init__(cause)
         self.delay = delay
 
 
-Handler = Callable[[Job], Awaitable[None]]
+JobHandler = Callable[[Job], Awaitable[None]]
 
 
 class JobQueue(Protocol):
-    """Durable jobs: at least once each, so that handlers must be idempotent."""
+    """Durable jobs. Each runs at least once, so handlers must be idempotent."""
 
     async def enqueue(self, job: Job, delay: float = 0.0) -> None:
-        """Keeps a job until some worker is done with it. The same job waits only once."""
+        """Store a job until a worker is done with it; the same job waits only once."""
 
-    async def work(self, handler: Handler) -> None:
-        """Runs jobs until cancelled.
+    async def work(self, handler: JobHandler) -> None:
+        """Run jobs until cancelled.
 
-        A job whose handler raises RetryLater comes back after its delay, one that raises anything else after a
-        growing delay. When the work is cancelled its handlers are cancelled, and their jobs are free for others.
+        A job whose handler raises RetryLater comes back after its delay, one whose handler raises anything else after
+        a growing delay. A cancellation cancels the handlers too, and their jobs are free for others.
         """
 
 
-class Reader(Protocol):
+class DocumentParser(Protocol):
     """Turns a file into text and chunks."""
 
-    async def read(self, path: Path, media_type: str, folder: Path) -> Reading:
-        """Reads the file at `path` into `folder`. `ParseError` when the file itself is at fault."""
+    async def parse(self, path: Path, media_type: str, folder: Path) -> ParsedFile:
+        """Parse the file at `path`, and write its text and chunks into `folder`.
+
+        Raises:
+            ParseError: the file cannot be parsed.
+        """
 
 
 class Embedder(Protocol):
     """Turns passages into vectors."""
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
-        """One vector a text, all of one dimension."""
+        """Return one vector a text, all of one dimension."""
 
 
 class ChunkIndex(Protocol):
-    """Where chunks are found by their vectors."""
+    """An index in which chunks are found by their vectors."""
 
     async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: Embeddings) -> None:
-        """Stores chunks under their ids; storing them again changes nothing."""
+        """Store chunks under their ids; storing them again changes nothing."""
 
     async def delete(self, document_id: str) -> None:
-        """Removes every chunk of a document; where there is none, nothing happens."""
+        """Remove every chunk of a document; do nothing where there is none."""

@@ -8,11 +8,19 @@ from typing import Any
 
 import grpc
 
-from services.docs.domain.catalog.catalog import Library
+from services.docs.domain.catalog.catalog import DocumentCatalog
 from services.docs.domain.catalog.deletion import Deleter
 from services.docs.domain.catalog.watcher import Watcher
 from services.docs.domain.upload.uploader import Uploader
-from services.docs.values.document import Document, DocumentKind, Event, Failure, Indexed, Progress, StoredChunk
+from services.docs.values.document import (
+    Document,
+    DocumentEvent,
+    DocumentKind,
+    Failure,
+    IndexingCompleted,
+    StageProgress,
+    StoredChunk,
+)
 from services.kit.context import current
 from services.kit.errors import FieldViolation, InvalidArgument
 from services.kit.time import to_timestamp
@@ -24,17 +32,18 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
-    """`tiku.docs.v1.DocsService`; whose documents are meant follows from the request's user."""
+    """`tiku.docs.v1.DocsService`, on the documents of the request's user."""
 
-    def __init__(self, uploader: Uploader, library: Library, deleter: Deleter, watcher: Watcher) -> None:
+    def __init__(self, uploader: Uploader, catalog: DocumentCatalog, deleter: Deleter, watcher: Watcher) -> None:
         self._uploader = uploader
-        self._library = library
+        self._catalog = catalog
         self._deleter = deleter
         self._watcher = watcher
 
     async def UploadDocument(
         self, request_iterator: AsyncIterator[docs_pb2.UploadDocumentRequest], context: Context
     ) -> docs_pb2.UploadDocumentResponse:
+        """Store a file whose description and bytes arrive as a stream."""
         requests = aiter(request_iterator)
         description = await _description(requests)
         document = await self._uploader.upload(
@@ -47,13 +56,15 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
         return docs_pb2.UploadDocumentResponse(document=_document(document))
 
     async def GetDocument(self, request: docs_pb2.GetDocumentRequest, context: Context) -> docs_pb2.GetDocumentResponse:
-        document = await self._library.get(request.document_id, _user())
+        """Return a document."""
+        document = await self._catalog.get(request.document_id, _user())
         return docs_pb2.GetDocumentResponse(document=_document(document))
 
     async def ListDocuments(
         self, request: docs_pb2.ListDocumentsRequest, context: Context
     ) -> docs_pb2.ListDocumentsResponse:
-        page = await self._library.list(
+        """Return a page of documents, newest first."""
+        page = await self._catalog.list(
             _user(), kind=_kind(request.kind), page_size=request.page_size, page_token=request.page_token
         )
         return docs_pb2.ListDocumentsResponse(
@@ -63,13 +74,15 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
     async def DeleteDocument(
         self, request: docs_pb2.DeleteDocumentRequest, context: Context
     ) -> docs_pb2.DeleteDocumentResponse:
+        """Delete a document."""
         await self._deleter.delete(request.document_id, _user())
         return docs_pb2.DeleteDocumentResponse()
 
     async def DownloadDocument(
         self, request: docs_pb2.DownloadDocumentRequest, context: Context
     ) -> AsyncIterator[docs_pb2.DownloadDocumentResponse]:
-        download = await self._library.download(
+        """Yield the description of a range of a file, then its bytes."""
+        download = await self._catalog.download(
             request.document_id, _user(), request.offset_bytes, request.length_bytes
         )
         document = download.document
@@ -90,7 +103,8 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
     async def GetDocumentText(
         self, request: docs_pb2.GetDocumentTextRequest, context: Context
     ) -> docs_pb2.GetDocumentTextResponse:
-        found = await self._library.text(request.document_id, _user(), request.start, request.end)
+        """Return a slice of a normalized text."""
+        found = await self._catalog.text(request.document_id, _user(), request.start, request.end)
         return docs_pb2.GetDocumentTextResponse(
             text=found.text, start=found.start, end=found.end, text_length=found.text_length
         )
@@ -98,18 +112,21 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
     async def ParseDocument(
         self, request: docs_pb2.ParseDocumentRequest, context: Context
     ) -> docs_pb2.ParseDocumentResponse:
-        document = await self._library.parse(request.document_id, _user())
+        """Queue a document's index job."""
+        document = await self._catalog.parse(request.document_id, _user())
         return docs_pb2.ParseDocumentResponse(document=_document(document))
 
     async def WatchDocument(
         self, request: docs_pb2.WatchDocumentRequest, context: Context
     ) -> AsyncIterator[docs_pb2.WatchDocumentResponse]:
+        """Yield the events of a document's job until it ends."""
         async with aclosing(self._watcher.watch(request.document_id, _user(), request.after)) as events:
             async for event, document in events:
                 yield _event(event, document)
 
     async def ListChunks(self, request: docs_pb2.ListChunksRequest, context: Context) -> docs_pb2.ListChunksResponse:
-        page = await self._library.chunks(
+        """Return a page of chunks in reading order."""
+        page = await self._catalog.chunks(
             request.document_id, _user(), page_size=request.page_size, page_token=request.page_token
         )
         return docs_pb2.ListChunksResponse(
@@ -176,14 +193,14 @@ def _failure(failure: Failure) -> docs_pb2.Failure:
     return docs_pb2.Failure(reason=failure.reason, message=failure.message)
 
 
-def _event(event: Event, document: Document) -> docs_pb2.WatchDocumentResponse:
+def _event(event: DocumentEvent, document: Document) -> docs_pb2.WatchDocumentResponse:
     response = docs_pb2.WatchDocumentResponse(number=event.number, time=to_timestamp(event.time))
-    match event.what:
-        case Progress(stage, done, total):
+    match event.payload:
+        case StageProgress(stage, done, total):
             response.progress.CopyFrom(
                 docs_pb2.DocumentProgress(stage=docs_pb2.Stage.Value(f"STAGE_{stage}"), done=done, total=total)
             )
-        case Indexed():
+        case IndexingCompleted():
             response.indexed.CopyFrom(docs_pb2.DocumentIndexed(document=_document(document)))
         case Failure() as failure:
             response.failed.CopyFrom(_failure(failure))

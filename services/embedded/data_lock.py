@@ -1,4 +1,4 @@
-"""One stack for one data folder: a lock that ends with its process, and that says who holds it."""
+"""A lock that keeps a data folder to one stack, ends with its process, and names its holder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DataFolderInUseError(RuntimeError):
 
 @asynccontextmanager
 async def data_lock(data: Path) -> AsyncIterator[None]:
-    """Holds ``data`` for the block; the folder is made if need be.
+    """Hold the folder `data` for the block, and make it if it is not there.
 
     Raises:
         DataFolderInUseError: another process holds it; the message names its pid, command and start.
@@ -36,7 +36,7 @@ async def data_lock(data: Path) -> AsyncIterator[None]:
 
 def _acquire(data: Path) -> TextIO:
     data.mkdir(parents=True, exist_ok=True)
-    # Kept when released: were it removed, two processes could lock two files of this one name.
+    # The file stays when the lock is released: if it were removed, two processes could lock two files of this name.
     file = (data / LOCK_FILE).open("a+", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

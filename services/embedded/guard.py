@@ -1,10 +1,10 @@
-"""Becomes another program that the kernel signals as soon as this process' parent dies.
+"""A program that becomes another one, which the kernel signals as soon as its parent dies.
 
-Run by path, in isolation, so that it starts in some ten milliseconds and needs nothing but the standard library::
+It is run by path, in isolation, so that it starts in some ten milliseconds and needs only the standard library::
 
     python -I -S guard.py --parent PID --signal N [--uid U --gid G [--search]] -- program argument…
 
-``PR_SET_PDEATHSIG`` survives ``execve`` but is cleared when credentials change, so the account is dropped first.
+`PR_SET_PDEATHSIG` survives `execve` but is cleared when credentials change, so the account is changed first.
 It is bound to the *thread* that forked: start children from a thread that lives as long as they should.
 """
 
@@ -50,12 +50,15 @@ def _check(result: int, call: str) -> None:
         raise OSError(error, f"{call}: {os.strerror(error)}")
 
 
-def drop_to(uid: int, gid: int, search: bool) -> None:
-    """Becomes an unprivileged account for good.
+def drop_privileges(uid: int, gid: int, search: bool) -> None:
+    """Change to an unprivileged account for good.
 
-    With ``search`` the account keeps the one ambient capability it needs to reach files below folders that only
-    root may enter (a checkout in ``/root``): to read and search, or where a container lacks that one, to
-    override permissions.
+    With `search` the account keeps one ambient capability, so that it reaches files below folders that only root may
+    enter (a checkout in `/root`). It is the capability to read and search, or, in a container without that one, the
+    capability to override permissions.
+
+    Raises:
+        OSError: this process may not change its account or its capabilities.
     """
     libc = _libc()
     if search:
@@ -75,15 +78,19 @@ def drop_to(uid: int, gid: int, search: bool) -> None:
     _check(libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, capability, 0, 0), "prctl(PR_CAP_AMBIENT)")
 
 
-def die_with(parent: int, signal_number: int) -> None:
-    """Asks for ``signal_number`` at the parent's death; ends at once if the parent is gone already."""
+def die_with_parent(parent: int, signal_number: int) -> None:
+    """Ask the kernel for `signal_number` when `parent` dies; end at once if it is gone already.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
     _check(_libc().prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0), "prctl(PR_SET_PDEATHSIG)")
     if os.getppid() != parent:
         sys.exit(_EXIT_ORPHAN)
 
 
 def main(arguments: list[str]) -> None:
-    """Parses the command line above and becomes the program."""
+    """Parse the command line above and become the program."""
     split = arguments.index("--")
     parser = argparse.ArgumentParser(prog="guard")
     parser.add_argument("--parent", type=int, required=True)
@@ -95,8 +102,8 @@ def main(arguments: list[str]) -> None:
     program = arguments[split + 1 :]
     try:
         if options.uid is not None:
-            drop_to(options.uid, options.gid, options.search)
-        die_with(options.parent, options.signal)
+            drop_privileges(options.uid, options.gid, options.search)
+        die_with_parent(options.parent, options.signal)
         os.execvp(program[0], program)  # noqa: S606 - becoming the given program is what this file is for
     except OSError as error:
         sys.stderr.write(f"guard: cannot run {program[0]}: {error}\n")

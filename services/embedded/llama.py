@@ -1,4 +1,4 @@
-"""A chat model on this machine: llama.cpp's OpenAI-compatible server (``llama_server``), on a loopback port."""
+"""A chat model on this machine: llama.cpp's OpenAI-compatible server (`llama_server`) on a loopback port."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from services.embedded.process import ProcessSpec
 from services.embedded.python import module_command, module_environment
 
 SLOTS = 4
+"""Calls that the server answers at once."""
 SLOT_CONTEXT_TOKENS = 4096
+"""Tokens of context that each call has, prompt and answer together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Llama:
-    """A llama.cpp server to be run: its process, the base URL its clients use, and the model's name there."""
+    """A llama.cpp server to be run: its process, the base URL that its clients use, and the model's name there."""
 
     spec: ProcessSpec
     base_url: str
@@ -23,10 +25,7 @@ class Llama:
 
 
 def llama(model: Path, alias: str, port: int, log_file: Path) -> Llama:
-    """Describes a server of the weights in ``model`` under the name ``alias`` at ``127.0.0.1:port``.
-
-    It answers ``SLOTS`` calls at once, each with ``SLOT_CONTEXT_TOKENS`` tokens of context, prompt and answer together.
-    """
+    """Describe a server that serves the weights in `model` under the name `alias` at `127.0.0.1:port`."""
     spec = ProcessSpec(
         name="llama",
         command=module_command(
@@ -38,7 +37,7 @@ def llama(model: Path, alias: str, port: int, log_file: Path) -> Llama:
         # /health answers 503 while the weights are read.
         probe=http_probe(LOOPBACK, port, "/health"),
         environment=module_environment(),
-        start_timeout=120.0,
+        startup="loading its model",
         stop_timeout=5.0,
     )
     return Llama(spec, f"http://{LOOPBACK}:{port}/v1", alias)

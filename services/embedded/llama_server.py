@@ -1,6 +1,6 @@
-"""llama.cpp's OpenAI-compatible server in a process of its own, until SIGTERM or SIGINT.
+"""llama.cpp's OpenAI-compatible server in a process of its own, which runs until SIGTERM or SIGINT.
 
-``python -m services.embedded.llama_server --model FILE.gguf --port PORT --alias NAME``
+`python -m services.embedded.llama_server --model FILE.gguf --port PORT --alias NAME`
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import xllamacpp
 
 from services.kit.priority import step_back
 
-# Prompts of finished calls are kept so that one with the same beginning need not be read again; llama.cpp's own
-# default may take 8 GiB.
 _PROMPT_CACHE_MIB = 64
+"""Memory for the prompts of finished calls: one that begins in the same way need not be read again. By default
+llama.cpp may take 8 GiB."""
 _STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 
 def parameters(options: argparse.Namespace) -> xllamacpp.CommonParams:
-    """The server's parameters: ``slots`` calls at once, each with ``slot_context`` tokens of context."""
+    """Return the server's parameters: `slots` calls at once, each with `slot_context` tokens of context."""
     params = xllamacpp.CommonParams()
     params.model.path = str(options.model)
     params.model_alias = {options.alias}
@@ -30,7 +30,8 @@ def parameters(options: argparse.Namespace) -> xllamacpp.CommonParams:
     params.port = options.port
     params.n_parallel = options.slots
     params.n_ctx = options.slots * options.slot_context
-    # Read, not mapped: llama.cpp repacks most weights for this CPU, and the mapped originals would be held beside them.
+    # The weights are read, not mapped: llama.cpp repacks most of them for this CPU, and the mapped originals would stay
+    # in memory beside them.
     params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
     params.cont_batching = True
     params.cache_ram_mib = _PROMPT_CACHE_MIB
@@ -38,7 +39,7 @@ def parameters(options: argparse.Namespace) -> xllamacpp.CommonParams:
     params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_Q8_0
     params.cpuparams.n_threads = options.threads
     params.cpuparams_batch.n_threads = options.threads
-    # Waiting calls hold a thread each; beyond the slots they only wait.
+    # Each call that waits for a slot holds a thread.
     params.n_threads_http = 4 * options.slots
     params.endpoint_metrics = True
     params.endpoint_slots = True
@@ -50,7 +51,7 @@ def parameters(options: argparse.Namespace) -> xllamacpp.CommonParams:
 
 
 def main() -> None:
-    """Parses the command line and serves."""
+    """Parse the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m services.embedded.llama_server", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="the weights, a GGUF file")
     parser.add_argument("--alias", required=True, help="the name that clients ask for")
@@ -63,7 +64,7 @@ def main() -> None:
     parser.add_argument(
         "--threads",
         type=int,
-        # llama.cpp's threads wait for one another by spinning: one that shares its core with the services stalls all.
+        # llama.cpp's threads wait for one another in busy loops, so one that shares its core with a service stalls all.
         # On two shared cores a question took 13-95 s with one thread and over 200 s with two.
         default=max(1, len(os.sched_getaffinity(0)) - 1),
         help="CPU threads (default: all cores but one)",
@@ -71,15 +72,15 @@ def main() -> None:
     options = parser.parse_args()
     if not options.model.is_file():
         parser.error(f"--model: {options.model} is no file")
-    step_back()  # Before llama.cpp starts its threads, which inherit it.
-    # Blocked before llama.cpp starts its threads, so that these signals come to `sigwait` alone.
+    # Both before llama.cpp starts its threads: they inherit the priority, and the signals must reach `sigwait` alone.
+    step_back()
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     server = xllamacpp.Server(parameters(options))
     sys.stderr.write(f"serving {options.alias} on {server.listening_address}\n")
     signal.sigwait(_STOP_SIGNALS)
     sys.stderr.write("stopped\n")
     sys.stderr.flush()
-    # There is no state to write out, and llama.cpp's own end may wait for a call that is being answered.
+    # There is nothing to write out, and llama.cpp's own shutdown may wait for a call that it still answers.
     os._exit(0)
 
 

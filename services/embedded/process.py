@@ -1,4 +1,4 @@
-"""A child process that is started, probed, watched, restarted once, and stopped; it never outlives its parent."""
+"""Child processes that are started, probed, watched, restarted once, and stopped, and never outlive their parent."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from services.kit.progress import STALL_SECONDS, ProgressWatch, StalledError, reported_wait
+
 _GUARD = Path(__file__).with_name("guard.py")
-_PROBE_INTERVAL = 0.05
-_PROBE_TIMEOUT = 2.0
-_KILL_TIMEOUT = 5.0
+_SHORTEST_PROBE_INTERVAL_SECONDS = 0.05
+_LONGEST_PROBE_INTERVAL_SECONDS = 1.0
+_PROBE_INTERVAL_SHARE = 0.05
+"""The interval as a share of the wait so far: probes cost the process processor time, which must not look like
+progress."""
+_PROBE_TIMEOUT_SECONDS = 2.0
+_KILL_TIMEOUT_SECONDS = 5.0
 _LOG_LIMIT_BYTES = 16 * 1024 * 1024
 _TAIL_BYTES = 2000
 
 
 class ProcessFailedError(RuntimeError):
-    """A process could not be started, or died more often than it may.
-
-    ``name`` is the process' name, ``log_file`` where its own words are.
-    """
+    """A process could not be started, or died more often than it may; `log_file` holds what it said."""
 
     def __init__(self, name: str, message: str, log_file: Path | None = None) -> None:
         super().__init__(message)
@@ -35,7 +38,7 @@ class ProcessFailedError(RuntimeError):
 
 
 class State(enum.StrEnum):
-    """Where a supervised process stands."""
+    """The states of a supervised process."""
 
     STARTING = "starting"
     READY = "ready"
@@ -47,9 +50,9 @@ class State(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account a process runs under when its parent is root.
+    """The account that a process runs under when its parent is root.
 
-    ``search`` lets it reach files below folders that only root may enter.
+    `search` lets it reach files below folders that only root may enter.
     """
 
     uid: int
@@ -61,9 +64,10 @@ class Account:
 class ProcessSpec:
     """How to run one process.
 
-    ``probe`` raises until the process serves. ``prepare`` runs before every start, a restart included.
-    ``stop_signal`` asks for a clean stop and is also what the kernel sends when the parent dies.
-    Times are in seconds.
+    `probe` raises until the process serves. `prepare` runs before every start, a restart included. `startup` says what
+    the process does before it serves, for whoever waits. `waits_for_another` is true while the process cannot go on
+    because another one is still starting; it is not given up then.
+    `stop_signal` asks for a clean stop, `death_signal` is what the kernel sends when the parent dies.
     """
 
     name: str
@@ -75,53 +79,61 @@ class ProcessSpec:
     account: Account | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
-    start_timeout: float = 30.0
+    startup: str = "starting"
+    waits_for_another: Callable[[], bool] = lambda: False
+    stall_seconds: float = STALL_SECONDS
     stop_timeout: float = 10.0
     restarts: int = 1
 
 
 def guarded(command: Sequence[str], death_signal: signal.Signals, account: Account | None = None) -> list[str]:
-    """The command line that runs ``command`` so that it gets ``death_signal`` when this process dies."""
-    line = [sys.executable, "-I", "-S", str(_GUARD)]
-    line += ["--parent", str(os.getpid()), "--signal", str(int(death_signal))]
+    """Return the command line that runs `command` so that it gets `death_signal` when this process dies."""
+    guard = [sys.executable, "-I", "-S", str(_GUARD)]
+    guard += ["--parent", str(os.getpid()), "--signal", str(int(death_signal))]
     if account is not None:
-        line += ["--uid", str(account.uid), "--gid", str(account.gid)]
+        guard += ["--uid", str(account.uid), "--gid", str(account.gid)]
         if account.search:
-            line.append("--search")
-    return [*line, "--", *command]
+            guard.append("--search")
+    return [*guard, "--", *command]
 
 
 class SupervisedProcess:
-    """One process under watch, from ``start`` to ``stop``.
+    """One process under watch, from `start` to `stop`.
 
     Start it from the thread that runs the program's main loop: the parent-death signal is bound to the thread.
     """
 
-    def __init__(self, spec: ProcessSpec, on_state: Callable[[State], None] | None = None) -> None:
+    def __init__(
+        self,
+        spec: ProcessSpec,
+        on_state: Callable[[State], None] | None = None,
+        on_wait: Callable[[float], None] | None = None,
+    ) -> None:
         self.spec = spec
         self.state = State.STOPPED
         self.restarts = 0
         self._on_state = on_state
+        self._on_wait = on_wait
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
         self._failed: asyncio.Future[ProcessFailedError] | None = None
 
     @property
     def pid(self) -> int | None:
-        """The process' id while it runs."""
+        """The process' id; None while it does not run."""
         process = self._process
         return process.pid if process is not None and process.returncode is None else None
 
     async def start(self) -> None:
-        """Starts the process and returns once it serves.
+        """Start the process and return once it serves.
 
         Raises:
-            ProcessFailedError: it ended or did not serve within ``start_timeout``; nothing is left running.
+            ProcessFailedError: it ended, or stood still before it served; nothing is left running.
         """
         self._failed = asyncio.get_running_loop().create_future()
         self._enter(State.STARTING)
         try:
-            await self._spawn_and_probe()
+            await self._become_ready()
         except BaseException:
             await asyncio.shield(self._end())
             self._enter(State.FAILED)
@@ -130,13 +142,13 @@ class SupervisedProcess:
         self._watch = asyncio.create_task(self._supervise(), name=f"watch {self.spec.name}")
 
     async def wait_failed(self) -> ProcessFailedError:
-        """Waits until the process is given up; never returns while it is well or stopped on purpose."""
+        """Return why the process was given up; wait as long as it runs or was stopped on purpose."""
         if self._failed is None:
             raise RuntimeError(f"{self.spec.name} was not started")
         return await asyncio.shield(self._failed)
 
     async def stop(self) -> None:
-        """Asks the process to end, kills it when it does not within ``stop_timeout``, and returns when it is gone."""
+        """Ask the process to end, kill it if it does not within `stop_timeout`, and return when it is gone."""
         if self._watch is not None:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -152,14 +164,19 @@ class SupervisedProcess:
         if self._on_state is not None:
             self._on_state(state)
 
-    async def _spawn_and_probe(self) -> None:
+    async def _become_ready(self) -> None:
+        async with reported_wait(self._on_wait):
+            if self.spec.prepare is not None:
+                await self.spec.prepare()
+            self._process = await self._spawn()
+            await self._probe_until_ready(self._process)
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
         spec = self.spec
-        if spec.prepare is not None:
-            await spec.prepare()
         log = await asyncio.to_thread(_open_log, spec.log_file)
         try:
             # A session of its own: Ctrl-C in a terminal reaches the parent only, which then stops things in order.
-            self._process = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 *guarded(spec.command, spec.death_signal, spec.account),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
@@ -169,30 +186,34 @@ class SupervisedProcess:
             )
         finally:
             log.close()
-        await self._probe_until_ready(self._process)
 
     async def _probe_until_ready(self, process: asyncio.subprocess.Process) -> None:
         spec = self.spec
-        deadline = time.monotonic() + spec.start_timeout
-        last: Exception | None = None
+        watch = ProgressWatch(process.pid, spec.log_file, spec.stall_seconds)
+        began = time.monotonic()
         while process.returncode is None:
-            if time.monotonic() > deadline:
-                raise ProcessFailedError(
-                    spec.name,
-                    f"{spec.name} did not become ready within {spec.start_timeout:g} s ({last!r}); "
-                    f"see {spec.log_file}\n{await log_tail(spec.log_file)}",
-                    spec.log_file,
-                )
+            failure = await _failure_of(spec.probe)
+            if process.returncode is not None:
+                break
+            if failure is None:
+                return
+            if spec.waits_for_another():
+                watch.restart()
             try:
-                async with asyncio.timeout(_PROBE_TIMEOUT):
-                    await spec.probe()
-            except Exception as error:
-                last = error
-                await asyncio.sleep(_PROBE_INTERVAL)
-            else:
-                if process.returncode is None:
-                    return
+                await watch.check()
+            except StalledError as stalled:
+                raise await self._stalled(stalled, failure) from None
+            await asyncio.sleep(_probe_interval(time.monotonic() - began))
         raise await self._ended(process)
+
+    async def _stalled(self, stalled: StalledError, failure: Exception) -> ProcessFailedError:
+        spec = self.spec
+        return ProcessFailedError(
+            spec.name,
+            f"{spec.name} stood still for {stalled.seconds:.0f} s while {spec.startup} "
+            f"(last probe: {type(failure).__name__}: {failure}); see {spec.log_file}\n{await log_tail(spec.log_file)}",
+            spec.log_file,
+        )
 
     async def _ended(self, process: asyncio.subprocess.Process) -> ProcessFailedError:
         spec = self.spec
@@ -213,7 +234,7 @@ class SupervisedProcess:
                 self.restarts += 1
                 self._enter(State.RESTARTING)
                 try:
-                    await self._spawn_and_probe()
+                    await self._become_ready()
                 except ProcessFailedError as error:
                     failure = error
                     await self._end()
@@ -232,19 +253,34 @@ class SupervisedProcess:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(self.spec.stop_signal)
+                process.send_signal(signal.SIGCONT)  # One that is suspended acts on no signal before it goes on.
             try:
                 async with asyncio.timeout(self.spec.stop_timeout):
                     await process.wait()
             except TimeoutError:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                async with asyncio.timeout(_KILL_TIMEOUT):
+                async with asyncio.timeout(_KILL_TIMEOUT_SECONDS):
                     await process.wait()
         self._process = None
 
 
+async def _failure_of(probe: Callable[[], Awaitable[None]]) -> Exception | None:
+    try:
+        async with asyncio.timeout(_PROBE_TIMEOUT_SECONDS):
+            await probe()
+    except Exception as error:
+        return error
+    return None
+
+
+def _probe_interval(waited_seconds: float) -> float:
+    wanted = _PROBE_INTERVAL_SHARE * waited_seconds
+    return min(max(wanted, _SHORTEST_PROBE_INTERVAL_SECONDS), _LONGEST_PROBE_INTERVAL_SECONDS)
+
+
 def describe_exit(code: int | None) -> str:
-    """An exit code in words: ``exit code 1``, or the signal's name for a negative one."""
+    """Return an exit code in words: `exit code 1`, or the signal's name for a negative one."""
     if code is not None and code < 0:
         with contextlib.suppress(ValueError):
             return f"signal {signal.Signals(-code).name}"
@@ -252,7 +288,7 @@ def describe_exit(code: int | None) -> str:
 
 
 async def log_tail(log_file: Path, limit_bytes: int = _TAIL_BYTES) -> str:
-    """The last lines of a log file, at most ``limit_bytes``; empty when there is none."""
+    """Return the last lines of a log file, at most `limit_bytes`; empty if there is no such file."""
     return await asyncio.to_thread(_tail, log_file, limit_bytes)
 
 

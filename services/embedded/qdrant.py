@@ -1,4 +1,4 @@
-"""Qdrant: Edge behind Qdrant's gRPC API (``qdrant_server``), on a loopback port."""
+"""Qdrant: Edge behind Qdrant's gRPC API (`qdrant_server`) on a loopback port."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from services.embedded.python import module_command, module_environment
 
 @dataclass(frozen=True, slots=True)
 class Qdrant:
-    """A Qdrant server to be run: its process, and the URL its gRPC clients use."""
+    """A Qdrant server to be run: its process, and the URL that its gRPC clients use."""
 
     spec: ProcessSpec
     url: str
 
 
 def qdrant(data: Path, port: int, log_file: Path, metrics: str | None = None) -> Qdrant:
-    """Describes a Qdrant server that keeps its collections in ``data`` and listens on ``127.0.0.1:port``.
+    """Describe a Qdrant server that keeps its collections in `data` and listens on `127.0.0.1:port`.
 
-    ``metrics`` is the address, host:port, of its Prometheus page; None for none.
+    `metrics` is the address, host:port, of its Prometheus page; None for none.
     """
-    told = ("--metrics", metrics) if metrics else ()
+    metrics_options = ("--metrics", metrics) if metrics else ()
     spec = ProcessSpec(
         name="qdrant",
         command=module_command(
-            "services.embedded.qdrant_server", "--data", str(data.absolute()), "--port", str(port), *told
+            "services.embedded.qdrant_server", "--data", str(data.absolute()), "--port", str(port), *metrics_options
         ),
         log_file=log_file,
         probe=grpc_probe(f"{LOOPBACK}:{port}", "/qdrant.Qdrant/HealthCheck", accept=bool),
         environment=module_environment(),
-        start_timeout=60.0,
+        startup="opening its collections",
         stop_timeout=30.0,
     )
     return Qdrant(spec, f"http://{LOOPBACK}:{port}")

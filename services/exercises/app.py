@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from typing import Any
+from functools import partial
 
-from services.exercises.adapters import workers
 from services.exercises.adapters.clients.llm import LlmChatModel
-from services.exercises.adapters.clients.retrieval import RETRIED, RetrievalLibrary
-from services.exercises.adapters.stores.postgres import PostgresExerciseStore, PostgresProfileStore, open_pool
+from services.exercises.adapters.clients.retrieval import RETRIED, RetrievalPassageSource
+from services.exercises.adapters.stores.postgres.database import MIGRATIONS, SCHEMA, open_database, ping
+from services.exercises.adapters.stores.postgres.exercises import PostgresExerciseStore
+from services.exercises.adapters.stores.postgres.profiles import PostgresProfileStore
+from services.exercises.adapters.stores.postgres.runs import PostgresRunStore
+from services.exercises.adapters.stores.postgres.submissions import PostgresSubmissionStore
+from services.exercises.adapters.workers.pooled import (
+    PooledClozeGenerator,
+    PooledMaterialExtractor,
+    PooledTextSplitter,
+    warm,
+)
 from services.exercises.domain.analysis.analyst import Analyst
-from services.exercises.domain.bank import Exercises
-from services.exercises.domain.generation.generator import GenerationLimits
+from services.exercises.domain.bank import ExerciseBank
+from services.exercises.domain.generation.generator import QuestionGenerator
 from services.exercises.domain.generation.maker import ExerciseMaker
 from services.exercises.domain.generation.material import MaterialReader
 from services.exercises.domain.grading.short_answers import ShortAnswerGrader, ShortAnswerLimits
-from services.exercises.domain.grading.submissions import Practice
+from services.exercises.domain.grading.submissions import Submissions
 from services.exercises.domain.runs.runs import RunLimits, Runs
 from services.exercises.servicer import ExercisesServicer, ProfileServicer
 from services.exercises.settings import ExercisesSettings
+from services.exercises.values.generation import GenerationLimits
 from services.kit.channels import open_channel
 from services.kit.ids import new_id
+from services.kit.migrations import MAX_WAIT_SECONDS, migrate
 from services.kit.server import App, Registration
 from services.kit.workers import WorkerPool
 from tiku.exercises.v1 import exercises_pb2_grpc, profile_pb2_grpc
@@ -31,19 +41,22 @@ from tiku.retrieval.v1 import retrieval_pb2_grpc
 
 
 async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
-    """Wires the service; what it opens, `stack` closes. Ready while the database answers."""
-    pool = await stack.enter_async_context(
-        open_pool(
-            settings.postgres_dsn.get_secret_value(),
-            max_size=settings.exercises_pool_size,
-            command_timeout=settings.exercises_database_seconds,
+    """Wire the service; what it opens, `stack` closes. It is ready while the database answers."""
+    dsn = settings.postgres_dsn.get_secret_value()
+    if settings.migrate:
+        await migrate(dsn, SCHEMA, MIGRATIONS, max_wait=MAX_WAIT_SECONDS)
+    database = await stack.enter_async_context(
+        open_database(
+            dsn,
+            connections=settings.exercises_postgres_connections,
+            statement_seconds=settings.exercises_statement_seconds,
         )
     )
     llm = await stack.enter_async_context(open_channel(settings.llm_target))
     retrieval = await stack.enter_async_context(open_channel(settings.retrieval_target, retry=RETRIED))
-    processes = await stack.enter_async_context(WorkerPool(1, workers.warm))
+    processes = await stack.enter_async_context(WorkerPool(1, warm))
 
-    store = PostgresExerciseStore(pool)
+    store = PostgresExerciseStore(database)
     model = LlmChatModel(
         llm_pb2_grpc.LlmServiceStub(llm),
         timeout=max(
@@ -53,25 +66,25 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
         ),
     )
     reader = MaterialReader(
-        RetrievalLibrary(retrieval_pb2_grpc.RetrievalServiceStub(retrieval), settings.exercises_retrieval_seconds),
-        workers.PooledCutter(processes, settings.exercises_worker_seconds),
+        RetrievalPassageSource(
+            retrieval_pb2_grpc.RetrievalServiceStub(retrieval), settings.exercises_retrieval_seconds
+        ),
+        PooledTextSplitter(processes, settings.exercises_worker_seconds),
     )
     runs = await stack.enter_async_context(
         Runs.open(
-            store,
+            PostgresRunStore(database),
             new_id(),
             RunLimits(
-                most_live=settings.exercises_most_runs,
+                max_live=settings.exercises_max_runs,
                 lease_seconds=settings.exercises_lease_seconds,
-                longest_seconds=settings.exercises_run_seconds,
+                max_seconds=settings.exercises_run_seconds,
             ),
         )
     )
-    maker = ExerciseMaker(
-        reader,
+    generator = QuestionGenerator(
         model,
-        workers.PooledCloze(processes, settings.exercises_worker_seconds),
-        runs,
+        PooledClozeGenerator(processes, settings.exercises_worker_seconds),
         GenerationLimits(
             in_flight=settings.exercises_questions_in_flight,
             retries=settings.exercises_model_retries,
@@ -82,35 +95,32 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
     )
     grader = ShortAnswerGrader(model, ShortAnswerLimits(seconds=settings.exercises_grading_seconds))
     analyst = Analyst(
-        workers.PooledExtractor(processes, settings.exercises_worker_seconds),
+        PooledMaterialExtractor(processes, settings.exercises_worker_seconds),
         model,
         model_seconds=settings.exercises_analysis_seconds,
     )
-    exercises = Exercises(store, runs)
+    submissions = Submissions(store, runs, PostgresSubmissionStore(database), grader)
+    maker = ExerciseMaker(reader, generator.generate, runs)
     return App(
         name="exercises",
         registrations=[
             Registration(
                 exercises_pb2_grpc.add_ExercisesServiceServicer_to_server,
-                ExercisesServicer(maker, runs, exercises, Practice(store, grader), analyst, reader),
+                ExercisesServicer(maker, runs, ExerciseBank(store, runs), submissions, analyst, reader),
                 "tiku.exercises.v1.ExercisesService",
             ),
             Registration(
                 profile_pb2_grpc.add_ProfileServiceServicer_to_server,
-                ProfileServicer(PostgresProfileStore(pool)),
+                ProfileServicer(PostgresProfileStore(database)),
                 "tiku.exercises.v1.ProfileService",
             ),
         ],
-        ready=store.ping,
-        background=[_warmed(processes, settings.exercises_worker_seconds)],
+        ready=partial(ping, database),
+        background=[partial(_warm_workers, processes, settings.exercises_worker_seconds)],
     )
 
 
-def _warmed(processes: WorkerPool, timeout: float) -> Callable[[], Coroutine[Any, Any, None]]:
-    """Starts the worker process beside the first calls instead of in one; lasts as long as the server."""
-
-    async def warm() -> None:
-        await processes.run(workers.warm, timeout=timeout)
-        await asyncio.Event().wait()
-
-    return warm
+async def _warm_workers(processes: WorkerPool, timeout: float) -> None:
+    """Start the worker process beside the first calls instead of in one; last as long as the server."""
+    await processes.run(warm, timeout=timeout)
+    await asyncio.Event().wait()

@@ -1,83 +1,63 @@
-"""Between the contract's messages and the domain's values."""
+"""Translation between the contract's messages and the domain's values."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from enum import StrEnum
 from types import MappingProxyType
+from typing import TypeVar
 
+from services.common.messages import source_message, usage_message
+from services.common.values import TokenUsage
 from services.exercises.values import events
 from services.exercises.values.analysis import Analysis, Level
 from services.exercises.values.events import Numbered
 from services.exercises.values.exercise import Exercise
+from services.exercises.values.generation import GenerationRequest
 from services.exercises.values.profile import Profile
-from services.exercises.values.question import AnswerKey, Generator, GeneratorChoice, Question, QuestionKind, Source
+from services.exercises.values.question import AnswerKey, Generator, GeneratorChoice, Question, QuestionKind
 from services.exercises.values.run import RunState
 from services.exercises.values.submission import Answer, Grade, Submission, Verdict
 from services.kit.time import to_timestamp
-from tiku.common.v1 import source_pb2
 from tiku.exercises.v1 import exercises_pb2, profile_pb2
 
-KINDS = MappingProxyType(
-    {
-        QuestionKind.SINGLE_CHOICE: exercises_pb2.QUESTION_KIND_SINGLE_CHOICE,
-        QuestionKind.MULTIPLE_CHOICE: exercises_pb2.QUESTION_KIND_MULTIPLE_CHOICE,
-        QuestionKind.TRUE_FALSE: exercises_pb2.QUESTION_KIND_TRUE_FALSE,
-        QuestionKind.FILL_IN_THE_BLANK: exercises_pb2.QUESTION_KIND_FILL_IN_THE_BLANK,
-        QuestionKind.SHORT_ANSWER: exercises_pb2.QUESTION_KIND_SHORT_ANSWER,
-    }
-)
-KINDS_BY_NUMBER = MappingProxyType({number: kind for kind, number in KINDS.items()})
-CHOICES = MappingProxyType(
+E = TypeVar("E", bound=StrEnum)
+V = TypeVar("V")
+
+
+def _numbers(values: type[E], number_of: Callable[[str], V], prefix: str) -> Mapping[E, V]:
+    """Map each value to the number of the contract's enum value of the same name."""
+    return MappingProxyType({value: number_of(f"{prefix}_{value.name}") for value in values})
+
+
+_KINDS = _numbers(QuestionKind, exercises_pb2.QuestionKind.Value, "QUESTION_KIND")
+_KINDS_BY_NUMBER = MappingProxyType({number: kind for kind, number in _KINDS.items()})
+_CHOICES = MappingProxyType(
     {
         exercises_pb2.GENERATOR_CHOICE_UNSPECIFIED: GeneratorChoice.MODEL_THEN_CLOZE,
         exercises_pb2.GENERATOR_CHOICE_MODEL_ONLY: GeneratorChoice.MODEL_ONLY,
         exercises_pb2.GENERATOR_CHOICE_CLOZE_ONLY: GeneratorChoice.CLOZE_ONLY,
     }
 )
-STATES = MappingProxyType(
-    {
-        RunState.RUNNING: exercises_pb2.RUN_STATE_RUNNING,
-        RunState.DONE: exercises_pb2.RUN_STATE_DONE,
-        RunState.CANCELLED: exercises_pb2.RUN_STATE_CANCELLED,
-        RunState.FAILED: exercises_pb2.RUN_STATE_FAILED,
-    }
-)
-_GENERATORS = MappingProxyType(
-    {Generator.MODEL: exercises_pb2.GENERATOR_MODEL, Generator.CLOZE: exercises_pb2.GENERATOR_CLOZE}
-)
-_VERDICTS = MappingProxyType(
-    {
-        Verdict.CORRECT: exercises_pb2.VERDICT_CORRECT,
-        Verdict.PARTIAL: exercises_pb2.VERDICT_PARTIAL,
-        Verdict.INCORRECT: exercises_pb2.VERDICT_INCORRECT,
-        Verdict.UNANSWERED: exercises_pb2.VERDICT_UNANSWERED,
-        Verdict.NEEDS_REVIEW: exercises_pb2.VERDICT_NEEDS_REVIEW,
-    }
-)
-_PHASES = MappingProxyType(
-    {
-        events.RunPhase.READING: exercises_pb2.RUN_PHASE_READING,
-        events.RunPhase.GENERATING: exercises_pb2.RUN_PHASE_GENERATING,
-    }
-)
-_LEVELS = MappingProxyType(
-    {
-        Level.BEGINNER: exercises_pb2.LEVEL_BEGINNER,
-        Level.INTERMEDIATE: exercises_pb2.LEVEL_INTERMEDIATE,
-        Level.ADVANCED: exercises_pb2.LEVEL_ADVANCED,
-    }
-)
+STATES = _numbers(RunState, exercises_pb2.RunState.Value, "RUN_STATE")
+_GENERATORS = _numbers(Generator, exercises_pb2.Generator.Value, "GENERATOR")
+_VERDICTS = _numbers(Verdict, exercises_pb2.Verdict.Value, "VERDICT")
+_PHASES = _numbers(events.RunPhase, exercises_pb2.RunPhase.Value, "RUN_PHASE")
+_LEVELS = _numbers(Level, exercises_pb2.Level.Value, "LEVEL")
 
 
-def source_message(source: Source) -> source_pb2.Source:
-    """A source as the contract says it."""
-    return source_pb2.Source(
-        document_id=source.document_id,
-        document_name=source.document_name,
-        chunk_id=source.chunk_id,
-        page=source.page,
-        start=source.start,
-        end=source.end,
-        quote=source.quote,
+def generation_request(request: exercises_pb2.GenerateExerciseRequest) -> GenerationRequest:
+    """Return what a caller asks for."""
+    return GenerationRequest(
+        text=request.text,
+        document_ids=tuple(document_id.lower() for document_id in request.documents.document_ids),
+        topic=request.documents.topic,
+        kinds=tuple(_KINDS_BY_NUMBER[kind] for kind in request.kinds),
+        count=request.count,
+        generator=_CHOICES[request.generator],
+        model=request.model,
+        title=request.title,
+        detached=request.detached,
     )
 
 
@@ -91,12 +71,12 @@ def _answer_key(key: AnswerKey) -> exercises_pb2.AnswerKey:
     )
 
 
-def question_message(question: Question, *, include_answers: bool) -> exercises_pb2.Question:
-    """A question; key, explanation and source only where answers are asked for."""
+def _question_message(question: Question, *, include_answers: bool) -> exercises_pb2.Question:
+    """Return a question; key, explanation and source only where answers are asked for."""
     message = exercises_pb2.Question(
         question_id=question.question_id,
         number=question.number,
-        kind=KINDS[question.kind],
+        kind=_KINDS[question.kind],
         stem=question.stem,
         options=[exercises_pb2.Option(key=option.key, text=option.text) for option in question.options],
         generator=_GENERATORS[question.generator],
@@ -111,14 +91,14 @@ def question_message(question: Question, *, include_answers: bool) -> exercises_
 
 
 def exercise_message(exercise: Exercise, *, include_answers: bool) -> exercises_pb2.Exercise:
-    """An exercise with the questions that it holds."""
+    """Return an exercise with the questions that it holds."""
     return exercises_pb2.Exercise(
         exercise_id=exercise.exercise_id,
         run_id=exercise.run_id,
         title=exercise.title,
         language=exercise.language,
         document_ids=exercise.document_ids,
-        questions=[question_message(question, include_answers=include_answers) for question in exercise.questions],
+        questions=[_question_message(question, include_answers=include_answers) for question in exercise.questions],
         question_count=exercise.question_count,
         points=exercise.points,
         create_time=to_timestamp(exercise.create_time),
@@ -127,7 +107,7 @@ def exercise_message(exercise: Exercise, *, include_answers: bool) -> exercises_
 
 
 def event_message(numbered: Numbered, *, include_answers: bool) -> exercises_pb2.RunEvent:
-    """A run's event with its number."""
+    """Return a run's event with its number."""
     message = exercises_pb2.RunEvent(number=numbered.number)
     match numbered.event:
         case events.Started(run_id, exercise_id):
@@ -138,17 +118,11 @@ def event_message(numbered: Numbered, *, include_answers: bool) -> exercises_pb2
         case events.Token(text):
             message.token.text = text
         case events.QuestionMade(question):
-            message.question.question.CopyFrom(question_message(question, include_answers=include_answers))
+            message.question.question.CopyFrom(_question_message(question, include_answers=include_answers))
         case events.QuestionRefused(kind, reason):
-            message.rejected.CopyFrom(exercises_pb2.QuestionRejected(kind=KINDS[kind], reason=reason))
+            message.rejected.CopyFrom(exercises_pb2.QuestionRejected(kind=_KINDS[kind], reason=reason))
         case events.Usage(prompt_tokens, completion_tokens):
-            message.usage.usage.CopyFrom(
-                source_pb2.TokenUsage(
-                    prompt_tokens=prompt_tokens,
-                    completion_tokens=completion_tokens,
-                    total_tokens=prompt_tokens + completion_tokens,
-                )
-            )
+            message.usage.usage.CopyFrom(usage_message(TokenUsage(prompt_tokens, completion_tokens)))
         case events.Done() as done:
             message.done.CopyFrom(
                 exercises_pb2.RunDone(
@@ -166,7 +140,7 @@ def event_message(numbered: Numbered, *, include_answers: bool) -> exercises_pb2
 
 
 def answer_value(answer: exercises_pb2.Answer) -> Answer:
-    """A learner's answer."""
+    """Return a learner's answer."""
     return Answer(
         question_id=answer.question_id.lower(),
         option_keys=tuple(answer.option_keys),
@@ -196,7 +170,7 @@ def _grade_message(grade: Grade) -> exercises_pb2.Grade:
 
 
 def submission_message(submission: Submission) -> exercises_pb2.Submission:
-    """Graded answers."""
+    """Return graded answers."""
     return exercises_pb2.Submission(
         submission_id=submission.submission_id,
         exercise_id=submission.exercise_id,
@@ -209,7 +183,7 @@ def submission_message(submission: Submission) -> exercises_pb2.Submission:
 
 
 def analysis_message(analysis: Analysis) -> exercises_pb2.MaterialAnalysis:
-    """What a material teaches."""
+    """Return what a material teaches."""
     return exercises_pb2.MaterialAnalysis(
         key_points=[
             exercises_pb2.KeyPoint(text=point.text, source=source_message(point.source))
@@ -218,7 +192,7 @@ def analysis_message(analysis: Analysis) -> exercises_pb2.MaterialAnalysis:
         level=_LEVELS[analysis.level],
         language=analysis.language,
         suggestions=[
-            exercises_pb2.Suggestion(kind=KINDS[suggestion.kind], count=suggestion.count, reason=suggestion.reason)
+            exercises_pb2.Suggestion(kind=_KINDS[suggestion.kind], count=suggestion.count, reason=suggestion.reason)
             for suggestion in analysis.suggestions
         ],
         generator=_GENERATORS[analysis.generator],
@@ -227,7 +201,7 @@ def analysis_message(analysis: Analysis) -> exercises_pb2.MaterialAnalysis:
 
 
 def profile_message(profile: Profile) -> profile_pb2.Profile:
-    """A learner's profile."""
+    """Return a learner's profile."""
     return profile_pb2.Profile(
         user_id=profile.user_id,
         display_name=profile.display_name,

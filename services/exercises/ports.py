@@ -1,4 +1,4 @@
-"""What the domain needs from outside."""
+"""Ports: what the domain needs from outside."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from services.exercises.values.analysis import Extract
-from services.exercises.values.chat import ChatEnd, ChatTask
+from services.exercises.values.analysis import MaterialExtract
+from services.exercises.values.chat import ChatFinish, ChatRequest
 from services.exercises.values.events import Numbered
-from services.exercises.values.exercise import Exercise, Page
+from services.exercises.values.exercise import Exercise, ExercisePage
 from services.exercises.values.profile import Profile
 from services.exercises.values.question import Draft, Passage, QuestionKind
 from services.exercises.values.run import RunRow
@@ -19,115 +19,134 @@ from services.exercises.values.submission import Submission
 class ChatModel(Protocol):
     """A language model that writes JSON."""
 
-    def stream(self, task: ChatTask) -> AbstractAsyncContextManager[AsyncIterator[str | ChatEnd]]:
-        """The answer as it is written: texts, then one ChatEnd. Leaving the context stops the model.
+    def stream(self, request: ChatRequest) -> AbstractAsyncContextManager[AsyncIterator[str | ChatFinish]]:
+        """Open the answer as it is written: texts, then one ChatFinish. Leaving the context stops the model.
 
-        Raises FailedPrecondition with reason NO_CHAT_PROVIDER when no model is configured, and any other TikuError
-        that the model's service gives.
+        The iterator raises what the model's service raises, as TikuError.
+
+        Raises:
+            FailedPrecondition: no model is configured; reason NO_CHAT_PROVIDER.
+            DeadlineExceeded: the model takes too long.
         """
         ...
 
 
-class Library(Protocol):
-    """Where indexed documents are read."""
+class PassageSource(Protocol):
+    """Where the passages of indexed documents are read."""
 
     async def passages(self, document_ids: Sequence[str], topic: str, limit: int) -> list[Passage]:
-        """Passages about a topic, best first; with an empty topic an even spread in reading order."""
+        """Return at most `limit` passages about a topic, best first.
+
+        With an empty topic they are an even spread in reading order. Documents that are not there have none.
+        """
         ...
 
 
-class TextCutter(Protocol):
-    """Cuts texts into passages, outside the event loop: a quarter of a megabyte takes a while."""
+class TextSplitter(Protocol):
+    """Splits texts into passages outside the event loop: a quarter of a megabyte takes a while."""
 
-    async def passages(self, text: str) -> tuple[Passage, ...]:
-        """See `material.passages_of_text`."""
+    async def split(self, text: str) -> tuple[Passage, ...]:
+        """Return the passages of a text's normal form, in order.
+
+        Raises:
+            InvalidArgument: the text holds no letter or digit; reason EMPTY_TEXT.
+        """
         ...
 
 
-class ClozeMaker(Protocol):
+class ClozeGenerator(Protocol):
     """Makes questions without a model, outside the event loop."""
 
     async def drafts(
         self, passages: Sequence[Passage], kinds: Mapping[QuestionKind, int], seed: int
     ) -> dict[QuestionKind, list[Draft]]:
-        """Up to the wanted number of questions of each kind, best first."""
+        """Return up to the wanted number of questions of each kind, best first; equal seeds give equal questions."""
         ...
 
 
-class Extractor(Protocol):
+class MaterialExtractor(Protocol):
     """Reads material without a model, outside the event loop."""
 
-    async def extract(self, passages: Sequence[Passage], count: int) -> Extract:
-        """Up to `count` key sentences, the most central first, with level and what can be asked."""
+    async def extract(self, passages: Sequence[Passage], count: int) -> MaterialExtract:
+        """Return up to `count` key sentences, the most central first, with level and what can be asked."""
         ...
 
 
 class ExerciseStore(Protocol):
-    """Keeps exercises, runs and submissions. What another owner has is not there."""
+    """Stores exercises with their questions. An owner does not see the exercises of another."""
 
-    async def create_run(self, exercise: Exercise, *, instance: str, lease_seconds: float) -> None:
-        """Stores an exercise without questions and its running run, held by `instance` for `lease_seconds`."""
+    async def get(self, owner: str, exercise_id: str) -> Exercise | None:
+        """Return an exercise with its questions; None when the owner has none of this id."""
         ...
 
-    async def add_events(self, run_id: str, events: Sequence[Numbered]) -> None:
-        """Stores events of a running run, all or none; readable when this returns.
+    async def list(self, owner: str, *, limit: int, before: str | None) -> ExercisePage:
+        """Return an owner's exercises, newest first, without questions, those older than the exercise `before`."""
+        ...
 
-        The question of a `QuestionMade` goes into the run's exercise; a `Done`, the last one, ends the run. Aborted
-        with reason RUN_ENDED when the run has ended or is gone: then nothing is stored.
+    async def delete(self, owner: str, exercise_id: str) -> str | None:
+        """Remove an exercise with its questions, run and submissions, all or none.
+
+        It returns the id of the exercise's run, and None when the owner has no exercise of this id.
         """
         ...
 
-    async def renew_leases(self, instance: str, lease_seconds: float) -> set[str]:
-        """Keeps an instance's running runs its own; the ids of those that somebody asked to cancel."""
+
+class RunStore(Protocol):
+    """Stores runs with their events, and the leases under which processes hold them."""
+
+    async def create(self, exercise: Exercise, *, instance: str, lease_seconds: float) -> None:
+        """Store an exercise without questions and its running run, held by `instance` for `lease_seconds`."""
         ...
 
-    async def expire_runs(self) -> list[str]:
-        """Ends every running run whose lease ran out as FAILED, reason INTERRUPTED; their ids.
+    async def add_events(self, run_id: str, events: Sequence[Numbered]) -> None:
+        """Store events of a running run, all or none; readable when this returns.
+
+        The question of a `QuestionMade` goes into the run's exercise; a `Done`, the last one, ends the run.
+
+        Raises:
+            Aborted: the run has ended or is gone, and nothing is stored; reason RUN_ENDED.
+        """
+        ...
+
+    async def events_after(self, run_id: str, number: int) -> list[Numbered]:
+        """Return a run's stored events with higher numbers, in order."""
+        ...
+
+    async def get(self, owner: str, run_id: str) -> RunRow | None:
+        """Return a run; None when the owner has none of this id."""
+        ...
+
+    async def request_cancel(self, run_id: str) -> None:
+        """Note that the instance that holds a run is to cancel it."""
+        ...
+
+    async def renew_leases(self, instance: str, lease_seconds: float) -> set[str]:
+        """Keep an instance's running runs its own; return the ids of those that somebody asked to cancel."""
+        ...
+
+    async def expire(self) -> list[str]:
+        """End every running run whose lease ran out as FAILED, reason INTERRUPTED; return their ids.
 
         The last event's number is far above the stored ones', since tokens had numbers too and were not stored.
         """
         ...
 
-    async def request_cancel(self, run_id: str) -> None:
-        """Notes that a run is to be cancelled by the instance that holds it."""
-        ...
 
-    async def get_run(self, owner: str, run_id: str) -> RunRow | None:
-        """A run; None when the owner has none of this id."""
-        ...
+class SubmissionStore(Protocol):
+    """Stores graded answers."""
 
-    async def events_after(self, run_id: str, number: int) -> list[Numbered]:
-        """A run's stored events with higher numbers, in order."""
-        ...
-
-    async def get_exercise(self, owner: str, exercise_id: str) -> Exercise | None:
-        """An exercise with its questions; None when the owner has none of this id."""
-        ...
-
-    async def list_exercises(self, owner: str, *, limit: int, before: str | None) -> Page:
-        """An owner's exercises, newest first, without questions, those older than the exercise `before`."""
-        ...
-
-    async def delete_exercise(self, owner: str, exercise_id: str) -> str | None:
-        """Removes an exercise with its questions, run and submissions; its run's id, None when there is none."""
-        ...
-
-    async def add_submission(self, submission: Submission) -> bool:
-        """Stores a submission; False when its exercise is gone."""
-        ...
-
-    async def get_submission(self, owner: str, submission_id: str) -> Submission | None:
-        """A submission as it was graded; None when the owner has none of this id."""
+    async def add(self, submission: Submission) -> bool:
+        """Store a submission; False when its exercise is gone."""
         ...
 
 
 class ProfileStore(Protocol):
-    """Keeps profiles."""
+    """Stores profiles."""
 
     async def get_or_create(self, user_id: str) -> Profile:
-        """A user's profile, made on first use."""
+        """Return a user's profile, made on first use."""
         ...
 
     async def update(self, user_id: str, changes: Mapping[str, str | int]) -> Profile:
-        """Sets the named fields of a user's profile, made on first use, and its update time."""
+        """Set the named fields of a user's profile, made on first use, and its update time."""
         ...

@@ -6,19 +6,19 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-from services.exercises import messages as translating
+from services.exercises import messages
 from services.exercises.domain.analysis.analyst import Analyst
-from services.exercises.domain.bank import Exercises
-from services.exercises.domain.generation.maker import ExerciseMaker, Wish
+from services.exercises.domain.bank import ExerciseBank
+from services.exercises.domain.generation.maker import ExerciseMaker
 from services.exercises.domain.generation.material import MaterialReader
-from services.exercises.domain.grading.submissions import Practice
+from services.exercises.domain.grading.submissions import Submissions
 from services.exercises.domain.profile import IMMUTABLE_FIELDS, MUTABLE_FIELDS, changes
 from services.exercises.domain.runs.runs import Runs
 from services.exercises.ports import ProfileStore
 from services.kit import context
 from tiku.exercises.v1 import exercises_pb2, exercises_pb2_grpc, profile_pb2, profile_pb2_grpc
 
-_MOST_ANALYZED_PASSAGES = 200
+_MAX_ANALYZED_PASSAGES = 200
 
 
 class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
@@ -28,15 +28,15 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
         self,
         maker: ExerciseMaker,
         runs: Runs,
-        exercises: Exercises,
-        practice: Practice,
+        bank: ExerciseBank,
+        submissions: Submissions,
         analyst: Analyst,
         reader: MaterialReader,
     ) -> None:
         self._maker = maker
         self._runs = runs
-        self._exercises = exercises
-        self._practice = practice
+        self._bank = bank
+        self._submissions = submissions
         self._analyst = analyst
         self._reader = reader
 
@@ -46,32 +46,22 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
         """Say what a text teaches."""
         passages = await self._reader.text_passages(request.text)
         analysis = await self._analyst.analyze(passages, request.model)
-        return exercises_pb2.AnalyzeMaterialResponse(analysis=translating.analysis_message(analysis))
+        return exercises_pb2.AnalyzeMaterialResponse(analysis=messages.analysis_message(analysis))
 
     async def AnalyzeFile(self, request: exercises_pb2.AnalyzeFileRequest, _: Any) -> exercises_pb2.AnalyzeFileResponse:
         """Say what an indexed document teaches."""
-        passages = await self._reader.passages([request.document_id.lower()], "", _MOST_ANALYZED_PASSAGES)
+        passages = await self._reader.passages([request.document_id.lower()], "", _MAX_ANALYZED_PASSAGES)
         analysis = await self._analyst.analyze(passages, request.model)
-        return exercises_pb2.AnalyzeFileResponse(analysis=translating.analysis_message(analysis))
+        return exercises_pb2.AnalyzeFileResponse(analysis=messages.analysis_message(analysis))
 
     async def GenerateExercise(
         self, request: exercises_pb2.GenerateExerciseRequest, _: Any
     ) -> AsyncIterator[exercises_pb2.GenerateExerciseResponse]:
         """Make questions and stream the run."""
-        wish = Wish(
-            text=request.text,
-            document_ids=tuple(document_id.lower() for document_id in request.documents.document_ids),
-            topic=request.documents.topic,
-            kinds=tuple(translating.KINDS_BY_NUMBER[kind] for kind in request.kinds),
-            count=request.count,
-            generator=translating.CHOICES[request.generator],
-            model=request.model,
-            title=request.title,
-            detached=request.detached,
-        )
-        async with aclosing(self._maker.make(context.current().user_id, wish)) as run:
+        wanted = messages.generation_request(request)
+        async with aclosing(self._maker.make(context.current().user_id, wanted)) as run:
             async for numbered in run:
-                event = translating.event_message(numbered, include_answers=request.include_answers)
+                event = messages.event_message(numbered, include_answers=request.include_answers)
                 yield exercises_pb2.GenerateExerciseResponse(event=event)
 
     async def ResumeRun(
@@ -81,28 +71,28 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
         owner = context.current().user_id
         async with aclosing(self._runs.follow(owner, request.run_id.lower(), request.after)) as run:
             async for numbered in run:
-                event = translating.event_message(numbered, include_answers=request.include_answers)
+                event = messages.event_message(numbered, include_answers=request.include_answers)
                 yield exercises_pb2.ResumeRunResponse(event=event)
 
     async def CancelRun(self, request: exercises_pb2.CancelRunRequest, _: Any) -> exercises_pb2.CancelRunResponse:
         """Stop a run."""
         state = await self._runs.cancel(context.current().user_id, request.run_id.lower())
-        return exercises_pb2.CancelRunResponse(state=translating.STATES[state])
+        return exercises_pb2.CancelRunResponse(state=messages.STATES[state])
 
     async def GetExercise(self, request: exercises_pb2.GetExerciseRequest, _: Any) -> exercises_pb2.GetExerciseResponse:
         """Return an exercise."""
-        exercise = await self._exercises.get(context.current().user_id, request.exercise_id.lower())
+        exercise = await self._bank.get(context.current().user_id, request.exercise_id.lower())
         return exercises_pb2.GetExerciseResponse(
-            exercise=translating.exercise_message(exercise, include_answers=request.include_answers)
+            exercise=messages.exercise_message(exercise, include_answers=request.include_answers)
         )
 
     async def ListExercises(
         self, request: exercises_pb2.ListExercisesRequest, _: Any
     ) -> exercises_pb2.ListExercisesResponse:
         """List exercises, newest first."""
-        exercises, token = await self._exercises.list(context.current().user_id, request.page_size, request.page_token)
+        exercises, token = await self._bank.list(context.current().user_id, request.page_size, request.page_token)
         return exercises_pb2.ListExercisesResponse(
-            exercises=[translating.exercise_message(exercise, include_answers=False) for exercise in exercises],
+            exercises=[messages.exercise_message(exercise, include_answers=False) for exercise in exercises],
             next_page_token=token,
         )
 
@@ -110,18 +100,18 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
         self, request: exercises_pb2.SubmitExerciseRequest, _: Any
     ) -> exercises_pb2.SubmitExerciseResponse:
         """Grade answers."""
-        submission = await self._practice.submit(
+        submission = await self._submissions.submit(
             context.current().user_id,
             request.exercise_id.lower(),
-            [translating.answer_value(answer) for answer in request.answers],
+            [messages.answer_value(answer) for answer in request.answers],
         )
-        return exercises_pb2.SubmitExerciseResponse(submission=translating.submission_message(submission))
+        return exercises_pb2.SubmitExerciseResponse(submission=messages.submission_message(submission))
 
     async def DeleteExercise(
         self, request: exercises_pb2.DeleteExerciseRequest, _: Any
     ) -> exercises_pb2.DeleteExerciseResponse:
         """Remove an exercise."""
-        await self._exercises.delete(context.current().user_id, request.exercise_id.lower())
+        await self._bank.delete(context.current().user_id, request.exercise_id.lower())
         return exercises_pb2.DeleteExerciseResponse()
 
 
@@ -134,7 +124,7 @@ class ProfileServicer(profile_pb2_grpc.ProfileServiceServicer):
     async def GetProfile(self, _request: profile_pb2.GetProfileRequest, _: Any) -> profile_pb2.GetProfileResponse:
         """Return the caller's profile."""
         profile = await self._profiles.get_or_create(context.current().user_id)
-        return profile_pb2.GetProfileResponse(profile=translating.profile_message(profile))
+        return profile_pb2.GetProfileResponse(profile=messages.profile_message(profile))
 
     async def UpdateProfile(
         self, request: profile_pb2.UpdateProfileRequest, _: Any
@@ -147,4 +137,4 @@ class ProfileServicer(profile_pb2_grpc.ProfileServiceServicer):
             set_fields={field.name for field, _ in given.ListFields()} & {*MUTABLE_FIELDS, *IMMUTABLE_FIELDS},
         )
         profile = await self._profiles.update(context.current().user_id, wanted)
-        return profile_pb2.UpdateProfileResponse(profile=translating.profile_message(profile))
+        return profile_pb2.UpdateProfileResponse(profile=messages.profile_message(profile))

@@ -1,7 +1,7 @@
-"""Channels to other services, through which deadline, ids and user travel on their own.
+"""Channels to other services that pass on the deadline, the ids and the user of the current request.
 
-grpc.aio's client interceptors build several tasks a call; here the channel itself adds what every call needs, at the
-price of one Python call.
+grpc.aio's client interceptors create several tasks for each call. Here the channel itself adds what every call needs,
+at the cost of one Python call.
 """
 
 from __future__ import annotations
@@ -17,19 +17,17 @@ from services.kit import context, errors
 from services.kit.connection import Connection, DeferredCall
 
 _OPTIONS: tuple[tuple[str, Any], ...] = (
-    (
-        "grpc.keepalive_time_ms",
-        300_000,
-    ),  # Pings more often than every 5 minutes earn a GOAWAY from the server.
+    # A server answers pings that come more often than every 5 minutes with GOAWAY.
+    ("grpc.keepalive_time_ms", 300_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
-    # Despite its name also how long one attempt to connect may take: 20 s by default, spent on an address that is gone.
+    # Despite its name this also limits one attempt to connect: 20 s by default, lost on an address that is gone.
     ("grpc.min_reconnect_backoff_ms", 3_000),
-    # A container that starts again has another address; gRPC's own rule is to look no more often than every 30 s.
+    # A container that starts again has another address; by default gRPC looks only every 30 s.
     ("grpc.dns_min_time_between_resolutions_ms", 1_000),
     ("grpc.lb_policy_name", "round_robin"),
-    # A fresh channel must not wait for the back-off of the one that it replaces.
+    # A new channel must not wait for the back-off of the one that it replaces.
     ("grpc.use_local_subchannel_pool", 1),
 )
 
@@ -42,15 +40,15 @@ async def open_channel(
     retry: Sequence[str] = (),
     max_message_bytes: int = 64 * 1024 * 1024,
 ) -> AsyncIterator[Channel]:
-    """A channel to `target` (host:port, unix:path or any gRPC name) for generated stubs.
+    """Open a channel to `target` (host:port, unix:path or any gRPC name) for generated stubs.
 
-    Each call gets the smaller of its own `timeout`, or `default_timeout` seconds where it names none, and what is
-    left of the current request; a request whose time is spent raises `DeadlineExceeded` and sends nothing. A call
-    that finds the connection lost waits for a new one, `connection.PATIENCE` seconds at most; one that sends a stream
-    does not, and `connected` is awaited before it.
+    A call gets its own `timeout`, or `default_timeout` seconds where it names none, and never more than the current
+    request has left; a request whose time is spent raises `DeadlineExceeded` and sends nothing. A call that finds the
+    connection lost waits for a new one, `connection.MAX_WAIT_SECONDS` at most. A call that sends a stream does not
+    wait: await `connected` before it.
 
-    `retry` names services (`tiku.llm.v1.LlmService`) or methods (`tiku.llm.v1.LlmService/Embed`) that may be sent
-    again, by gRPC itself, when the server is unavailable: those that change nothing when repeated.
+    `retry` names services (`tiku.llm.v1.LlmService`) or methods (`tiku.llm.v1.LlmService/Embed`) that gRPC itself may
+    send again when the server is unavailable: those that change nothing when repeated.
     """
     options = [
         *_OPTIONS,
@@ -82,7 +80,7 @@ def _service_config(retry: Sequence[str]) -> str:
 
 
 def outgoing_metadata() -> tuple[tuple[str, str], ...]:
-    """The current request's ids and user, as the next hop expects them."""
+    """Return the current request's ids and user as the next hop expects them."""
     request = context.current()
     metadata = [("x-tiku-user", request.user_id)]
     if request.request_id:
@@ -92,7 +90,11 @@ def outgoing_metadata() -> tuple[tuple[str, str], ...]:
 
 
 def time_for(timeout: float) -> float:
-    """Seconds that an outgoing call gets: `timeout`, or less where the current request has less left."""
+    """Return the seconds that an outgoing call gets: `timeout`, or less where the current request has less left.
+
+    Raises:
+        DeadlineExceeded: the request has none left.
+    """
     left = context.remaining()
     if left is None:
         return timeout
@@ -102,7 +104,7 @@ def time_for(timeout: float) -> float:
 
 
 class _Call:
-    """A method of the channel as stubs call it."""
+    """A method of the channel, as stubs call it."""
 
     def __init__(
         self, connection: Connection, kind: str, arguments: Any, options: Any, default_timeout: float, *, deferred: bool
@@ -132,41 +134,49 @@ class _Call:
 
 
 class Channel(grpc.aio.Channel):
-    """A channel that knows the current request, and finds its service again."""
+    """A channel that passes on the current request, and connects anew when it is lost."""
 
     def __init__(self, connection: Connection, default_timeout: float) -> None:
         self._connection = connection
         self._default_timeout = default_timeout
 
     async def connected(self) -> None:
-        """Waits for a lost connection, `connection.PATIENCE` seconds at most."""
+        """Wait for a lost connection, `connection.MAX_WAIT_SECONDS` at most."""
         await self._connection.regained()
 
     def unary_unary(self, *arguments: Any, **options: Any) -> Any:
+        """Return a method of one request and one response."""
         return self._method("unary_unary", arguments, options, deferred=True)
 
     def unary_stream(self, *arguments: Any, **options: Any) -> Any:
+        """Return a method of one request and a stream of responses."""
         return self._method("unary_stream", arguments, options, deferred=True)
 
     def stream_unary(self, *arguments: Any, **options: Any) -> Any:
+        """Return a method of a stream of requests and one response."""
         return self._method("stream_unary", arguments, options, deferred=False)
 
     def stream_stream(self, *arguments: Any, **options: Any) -> Any:
+        """Return a method of a stream of requests and a stream of responses."""
         return self._method("stream_stream", arguments, options, deferred=False)
 
     def _method(self, kind: str, arguments: Any, options: Any, *, deferred: bool) -> _Call:
         return _Call(self._connection, kind, arguments, options, self._default_timeout, deferred=deferred)
 
     async def close(self, grace: float | None = None) -> None:
+        """Close the connection and cancel its calls, whatever `grace` says."""
         await self._connection.close()
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
+        """Return the state of the present connection."""
         return self._connection.channel.get_state(try_to_connect)
 
     async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
+        """Wait until the present connection is in another state."""
         await self._connection.channel.wait_for_state_change(last_observed_state)
 
     async def channel_ready(self) -> None:
+        """Wait until the present connection is ready."""
         await self._connection.channel.channel_ready()
 
     async def __aenter__(self) -> grpc.aio.Channel:

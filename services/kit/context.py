@@ -1,6 +1,6 @@
-"""What every hop of a request knows: its ids, who asks, and how much time is left.
+"""What every hop of a request knows: its ids, its user, and how much time is left.
 
-Set by the server's interceptors in the task that handles the call, so that everything below it sees the same.
+The server's stages set it in the task that handles the call, so that everything below sees the same.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 DEVELOPMENT_USER = "dev"
-"""Owner of everything while accounts are off."""
+"""The owner of everything while there are no accounts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,50 +27,50 @@ class RequestContext:
     """Instant on the running loop's clock at which the caller stops waiting; None for never."""
 
 
-# Seeded by the system and no secret: os.urandom lets go of the GIL for every id, and gRPC's polling thread takes it.
 _ids = random.Random()  # noqa: S311
+"""Makes ids, which are no secrets. os.urandom would release the GIL for each one to gRPC's polling thread."""
 _TRACEPARENT = re.compile(r"[^-]*-(?!0{32})([0-9a-f]{32})-[^-]*-")
 _NOBODY = RequestContext()
 _current: contextvars.ContextVar[RequestContext] = contextvars.ContextVar("tiku_request", default=_NOBODY)
 
 
 def current() -> RequestContext:
-    """The request that this task works for; outside of one, the development user's without ids or deadline."""
+    """Return the request that this task works for; outside of one, the development user's without ids or deadline."""
     return _current.get()
 
 
 def enter(context: RequestContext) -> contextvars.Token[RequestContext]:
-    """Makes `context` the current one of this task and of those that it starts."""
+    """Make `context` the current one of this task and of those that it starts."""
     return _current.set(context)
 
 
 def leave(token: contextvars.Token[RequestContext]) -> None:
-    """Takes back what `enter` did."""
+    """Undo an `enter`."""
     _current.reset(token)
 
 
 def remaining() -> float | None:
-    """Seconds until the caller stops waiting, never below 0; None when there is no deadline."""
+    """Return the seconds until the caller stops waiting, never below 0; None when there is no deadline."""
     deadline = _current.get().deadline
     return None if deadline is None else max(0.0, deadline - asyncio.get_running_loop().time())
 
 
 def new_request_id() -> str:
-    """A request id for a caller that sent none: 16 hexadecimal digits."""
+    """Return a request id for a caller that sent none: 16 hexadecimal digits."""
     return f"{_ids.getrandbits(64):016x}"
 
 
 def new_trace_id() -> str:
-    """A trace id of W3C Trace Context: 32 hexadecimal digits."""
+    """Return a trace id of W3C Trace Context: 32 hexadecimal digits."""
     return f"{_ids.getrandbits(128):032x}"
 
 
 def traceparent(trace_id: str) -> str:
-    """The header that continues a trace under a new span."""
+    """Return the header that continues a trace under a new span."""
     return f"00-{trace_id}-{_ids.getrandbits(64):016x}-01"
 
 
 def trace_id_of(header: str) -> str | None:
-    """The trace id in a `traceparent` header; None when the header is not one."""
+    """Return the trace id in a `traceparent` header; None when the header is malformed."""
     found = _TRACEPARENT.match(header)
     return found[1] if found else None

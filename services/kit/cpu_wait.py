@@ -1,4 +1,4 @@
-"""How long a thread was ready to run and had no core: what the kernel's scheduler knows of every thread."""
+"""How long a thread was ready to run and had no core, as the kernel's scheduler measures it."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ class CpuWait:
     """The calling thread's time on a run queue.
 
     Linux keeps it in `schedstat` (https://docs.kernel.org/scheduler/sched-stats.html): nanoseconds on a core,
-    nanoseconds waiting for one, turns. Where there is no such file the wait is 0. Reading takes 3 µs, and the kernel
-    answers from memory: it may be done on an event loop.
+    nanoseconds of waiting for one, number of turns. Where there is no such file the wait is 0. An event loop may read
+    it, which takes 3 µs and touches no disk.
     """
 
     def __init__(self) -> None:
         self._file: int | None = None
         with contextlib.suppress(OSError):
-            # The name is resolved once, here: whoever reads it later reads this thread's.
+            # Opening resolves the name, so a later read is of this thread, whichever thread reads.
             self._file = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
 
     def seconds(self) -> float:
-        """The wait since the thread began."""
+        """Return the seconds of waiting since the thread began."""
         if self._file is None:
             return 0.0
         return int(os.pread(self._file, 96, 0).split()[1]) * _NANOSECOND
 
     def close(self) -> None:
-        """Closes the kernel's file; the wait is 0 from then on."""
+        """Close the kernel's file; the wait is 0 from then on."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

@@ -1,7 +1,8 @@
 """Errors that a client may see.
 
-The domain raises these; `kit.rpc_errors` turns them into a gRPC status at the edge. `message` is written for the
-client: it names the field and the rule and holds nothing of a driver's own words. `reason` is stable.
+The domain raises these, and `kit.rpc_errors` turns them into a gRPC status at the edge. `message` is written for the
+client: it names the field and the rule, and never quotes a driver. `reason` is stable, and is the status where no other
+is given.
 """
 
 from __future__ import annotations
@@ -18,10 +19,9 @@ class FieldViolation(NamedTuple):
 
 
 class TikuError(Exception):
-    """Base of every error that a client may see; subclasses name the gRPC status."""
+    """The base of every error that a client may see; each subclass names a gRPC status."""
 
     status: ClassVar[str] = "UNKNOWN"
-    default_reason: ClassVar[str] = "UNKNOWN"
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class TikuError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.reason = reason or self.default_reason
+        self.reason = reason or self.status
         self.metadata = dict(metadata or {})
         self.violations = tuple(violations)
         self.retry_after = retry_after
@@ -45,124 +45,91 @@ class InvalidArgument(TikuError):
     """The request is wrong whatever the system's state."""
 
     status = "INVALID_ARGUMENT"
-    default_reason = "INVALID_ARGUMENT"
 
 
 class NotFound(TikuError):
-    """There is no such thing, or the caller may not know of it."""
+    """What the request names does not exist, or the caller may not know that it does."""
 
     status = "NOT_FOUND"
-    default_reason = "NOT_FOUND"
 
 
 class AlreadyExists(TikuError):
-    """The thing to be made is there."""
+    """What the request would create exists already."""
 
     status = "ALREADY_EXISTS"
-    default_reason = "ALREADY_EXISTS"
 
 
 class FailedPrecondition(TikuError):
-    """The system's state forbids it, and trying again changes nothing."""
+    """The system's state does not allow the request, and to try again would not help."""
 
     status = "FAILED_PRECONDITION"
-    default_reason = "FAILED_PRECONDITION"
 
 
 class PermissionDenied(TikuError):
-    """The caller is known and may not."""
+    """The caller is known, and is not allowed to do this."""
 
     status = "PERMISSION_DENIED"
-    default_reason = "PERMISSION_DENIED"
 
 
 class Unauthenticated(TikuError):
-    """The caller is not known."""
+    """Nothing tells who the caller is."""
 
     status = "UNAUTHENTICATED"
-    default_reason = "UNAUTHENTICATED"
 
 
 class ResourceExhausted(TikuError):
-    """A limit is reached; `retry_after` says when to come back."""
+    """A limit is reached; `retry_after` says when to try again."""
 
     status = "RESOURCE_EXHAUSTED"
-    default_reason = "RESOURCE_EXHAUSTED"
 
 
 class DeadlineExceeded(TikuError):
     """The caller's time is spent."""
 
     status = "DEADLINE_EXCEEDED"
-    default_reason = "DEADLINE_EXCEEDED"
 
 
 class Unavailable(TikuError):
-    """Something that is needed does not answer; trying again may help."""
+    """Something that the request needs does not answer; to try again may help."""
 
     status = "UNAVAILABLE"
-    default_reason = "UNAVAILABLE"
 
 
 class Aborted(TikuError):
     """Another change came first."""
 
     status = "ABORTED"
-    default_reason = "ABORTED"
 
 
 class OutOfRange(TikuError):
-    """A position lies past the end."""
+    """A position is past the end."""
 
     status = "OUT_OF_RANGE"
-    default_reason = "OUT_OF_RANGE"
 
 
 class Unimplemented(TikuError):
-    """The contract names it and this version does not serve it."""
+    """The contract declares the call, and this version does not serve it."""
 
     status = "UNIMPLEMENTED"
-    default_reason = "UNIMPLEMENTED"
 
 
 class DataLoss(TikuError):
-    """What was stored cannot be read back."""
+    """What was stored can no longer be read."""
 
     status = "DATA_LOSS"
-    default_reason = "DATA_LOSS"
 
 
 class Internal(TikuError):
-    """A fault of Tiku's own."""
+    """Tiku itself is at fault."""
 
     status = "INTERNAL"
-    default_reason = "INTERNAL"
 
 
 class Cancelled(TikuError):
     """The work was cancelled by whoever asked for it."""
 
     status = "CANCELLED"
-    default_reason = "CANCELLED"
 
 
-BY_STATUS: dict[str, type[TikuError]] = {
-    error.status: error
-    for error in (
-        InvalidArgument,
-        NotFound,
-        AlreadyExists,
-        FailedPrecondition,
-        PermissionDenied,
-        Unauthenticated,
-        ResourceExhausted,
-        DeadlineExceeded,
-        Unavailable,
-        Aborted,
-        OutOfRange,
-        Unimplemented,
-        DataLoss,
-        Internal,
-        Cancelled,
-    )
-}
+BY_STATUS: Mapping[str, type[TikuError]] = {error.status: error for error in TikuError.__subclasses__()}
+"""The errors above by their gRPC status."""

@@ -1,6 +1,7 @@
-"""`python -m services.kit.healthcheck`: whether the service of this container serves, for the container's health check.
+"""The health check of a container: `python -m services.kit.healthcheck`.
 
-Asks grpc.health.v1 at TIKU_LISTEN, or, where TIKU_GATEWAY_LISTEN is set, the gateway's /healthz. Ends with 0 or 1.
+It ends with 0 when the container's service serves, else with 1. It asks grpc.health.v1 at TIKU_LISTEN, or the gateway's
+/healthz where TIKU_GATEWAY_LISTEN is set.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import asyncio
 import os
 import sys
 
-TIMEOUT = 4.0
+_TIMEOUT_SECONDS = 4.0
 
 
 def _reachable(listen: str) -> str:
@@ -18,24 +19,24 @@ def _reachable(listen: str) -> str:
 
 
 async def grpc_serves(listen: str) -> bool:
-    """Whether the gRPC server that listens on host:port says SERVING."""
+    """Return whether the gRPC server that listens on host:port says SERVING."""
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
     async with grpc.aio.insecure_channel(_reachable(listen)) as channel:
         try:
             health = health_pb2_grpc.HealthStub(channel)
-            answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT)
+            answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=_TIMEOUT_SECONDS)
         except grpc.aio.AioRpcError:
             return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
 async def http_serves(listen: str) -> bool:
-    """Whether the gateway that listens on host:port answers /healthz with 200."""
+    """Return whether the gateway that listens on host:port answers /healthz with 200."""
     host, _, port = _reachable(listen).rpartition(":")
     try:
-        async with asyncio.timeout(TIMEOUT):
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             reader, writer = await asyncio.open_connection(host, int(port))
             writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
             status = await reader.readline()
@@ -46,7 +47,7 @@ async def http_serves(listen: str) -> bool:
 
 
 def main() -> int:
-    """The exit code."""
+    """Return the exit code."""
     gateway = os.environ.get("TIKU_GATEWAY_LISTEN", "")
     service = os.environ.get("TIKU_LISTEN", "")
     return 0 if asyncio.run(http_serves(gateway) if gateway else grpc_serves(service)) else 1

@@ -1,4 +1,4 @@
-"""Identifiers: UUIDv7 as strings, so that they sort by the time at which they were made (RFC 9562)."""
+"""Identifiers: UUIDv7 as strings, which sort by the time of their creation (RFC 9562)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import uuid_utils
 
 
 def new_id() -> str:
-    """A new identifier in the canonical 36-character form."""
+    """Return a new identifier in the canonical form of 36 characters."""
     return str(uuid_utils.uuid7())
 
 
 def is_id(text: str) -> bool:
-    """Whether `text` is a UUID in the canonical form."""
+    """Return whether `text` is a UUID in the canonical form."""
     try:
         return str(uuid.UUID(text)) == text.lower()
     except ValueError:

@@ -1,25 +1,26 @@
 """What happens around every call, in one order, for all four kinds of RPC.
 
-grpc.aio runs each interceptor's coroutine anew for every call and hands it a handler to wrap. Here handlers are wrapped
-once, when they are registered, with a fixed list of *stages*: synchronous hooks, since none of them waits for anything.
-That is what keeps the whole chain within a third of a bare call's cost (`benchmarks/`).
+grpc.aio runs the coroutine of each interceptor for every call and gives it a handler to wrap. Here each handler is
+wrapped once, when it is registered, with a fixed list of *stages*. Their hooks are synchronous, since none of them has
+to wait, and so the whole chain costs less than a third of a bare call (`benchmarks/`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import grpc
 import protovalidate
 from google.protobuf.message import Message
 
 from services.kit import context, errors, rpc_errors
-from services.kit.rpc_metrics import CALLS
+from services.kit.rpc_metrics import RpcMetrics
 
 _SLOW_SECONDS = 5.0
 _CANCELLATION_SECONDS = 0.010
@@ -35,34 +36,27 @@ class Call:
     servicer_context: grpc.aio.ServicerContext[Any, Any]
     started: float = 0.0
     time_left: float | None = None
-    """Seconds until the caller stops waiting, as the call began; None for never."""
+    """Seconds from the start of the call until the caller stops waiting; None for never."""
 
 
-class Stage(Protocol):
+class Stage:
     """One concern around a call. `enter` runs in order, `leave` in reverse."""
 
     def enter(self, call: Call) -> None:
-        """Before the handler; a `TikuError` refuses the call."""
+        """Act before the handler; a `TikuError` refuses the call."""
 
     def request(self, call: Call, message: Message) -> None:
-        """For each request message before the handler sees it; a `TikuError` ends the call."""
+        """Act on each request message before the handler sees it; a `TikuError` ends the call."""
 
     def leave(self, call: Call, error: BaseException | None) -> None:
-        """After the handler, with what it raised; runs only if `enter` ran and returned."""
+        """Act after the handler, with the error that ended the call; runs only if `enter` returned."""
 
 
-class _Base:
-    def enter(self, call: Call) -> None: ...
-
-    def request(self, call: Call, message: Message) -> None: ...
-
-    def leave(self, call: Call, error: BaseException | None) -> None: ...
-
-
-class RequestIds(_Base):
-    """Takes the request's ids, user and deadline from the metadata, and makes them the task's context."""
+class RequestIds(Stage):
+    """Takes the ids, the user and the deadline of a request from its metadata, and makes them the task's context."""
 
     def enter(self, call: Call) -> None:
+        """Set the context; a request id and a trace id that the caller did not send are new."""
         request_id = traceparent = user_id = ""
         for key, value in call.servicer_context.invocation_metadata() or ():
             if key == "x-request-id":
@@ -82,20 +76,23 @@ class RequestIds(_Base):
         )
 
 
-class Observation(_Base):
-    """Counts and times every call, and logs those that failed or were slow (or all of them)."""
+class Observation(Stage):
+    """Counts and times every call, and logs those that failed or were slow, or all of them."""
 
-    def __init__(self, *, log_all: bool) -> None:
+    def __init__(self, calls: RpcMetrics, *, log_all: bool) -> None:
+        self._calls = calls
         self._log_all = log_all
 
     def enter(self, call: Call) -> None:
+        """Count the start."""
         call.started = time.perf_counter()
-        CALLS.started()
+        self._calls.started()
 
     def leave(self, call: Call, error: BaseException | None) -> None:
+        """Count the end, and log it if it is worth a line."""
         seconds = time.perf_counter() - call.started
         status = "OK" if error is None else _status_name(error)
-        CALLS.ended(call.method, status, seconds)
+        self._calls.ended(call.method, status, seconds)
         if self._log_all or seconds > _SLOW_SECONDS or status in ("INTERNAL", "UNKNOWN", "DATA_LOSS"):
             logger.info(
                 "%s %s",
@@ -105,42 +102,59 @@ class Observation(_Base):
             )
 
 
-class Admission(_Base):
-    """Refuses a call when the server is full, instead of a queue that grows."""
+class Admission(Stage):
+    """Refuses a call when the server is full, so that no queue grows."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, calls: RpcMetrics, max_in_flight: int) -> None:
+        self._calls = calls
+        self._max_in_flight = max_in_flight
         self._in_flight = 0
 
     def enter(self, call: Call) -> None:
-        if self._in_flight >= self._most:
-            CALLS.refused()
+        """Admit the call.
+
+        Raises:
+            ResourceExhausted: `max_in_flight` calls are being served.
+        """
+        if self._in_flight >= self._max_in_flight:
+            self._calls.refused()
             raise errors.ResourceExhausted(
-                f"The server is serving {self._most} calls already; try again in a second.",
+                f"The server is serving {self._max_in_flight} calls already; try again in a second.",
                 reason="SERVER_FULL",
                 retry_after=1.0,
             )
         self._in_flight += 1
 
     def leave(self, call: Call, error: BaseException | None) -> None:
+        """Make room for another call."""
         self._in_flight -= 1
 
 
-class Deadlines(_Base):
-    """Never starts work whose caller has stopped waiting."""
+class Deadlines(Stage):
+    """Refuses a call whose caller has stopped waiting already."""
 
     def enter(self, call: Call) -> None:
+        """Look at the time that is left.
+
+        Raises:
+            DeadlineExceeded: there is none.
+        """
         if call.time_left is not None and call.time_left <= 0:
             raise errors.DeadlineExceeded("The time allowed for this request was spent before it began.")
 
 
-class Validation(_Base):
-    """Holds every request message against the field rules in its proto (protovalidate)."""
+class Validation(Stage):
+    """Checks every request message by the field rules in its proto (protovalidate)."""
 
     def __init__(self) -> None:
         self._validator = protovalidate.Validator()
 
     def request(self, call: Call, message: Message) -> None:
+        """Check one message.
+
+        Raises:
+            InvalidArgument: it breaks rules; every one is named.
+        """
         if violations := self._validator.collect_violations(message):
             fields = [errors.FieldViolation(_path(v.proto), v.proto.message) for v in violations]
             first = fields[0]
@@ -150,7 +164,7 @@ class Validation(_Base):
 
 
 def _path(violation: Any) -> str:
-    """A violation's field as a client writes it: `messages[0].role`."""
+    """Return the field of a violation as a client writes it: `messages[0].role`."""
     path = ""
     if violation.field is None:
         return path
@@ -168,30 +182,36 @@ def _status_name(error: BaseException) -> str:
     return "CANCELLED" if isinstance(error, asyncio.CancelledError | GeneratorExit) else "INTERNAL"
 
 
-def default_stages(*, max_in_flight: int, log_all: bool) -> list[Stage]:
-    """The stages of every Tiku server, outermost first."""
-    return [RequestIds(), Observation(log_all=log_all), Admission(max_in_flight), Deadlines(), Validation()]
+def default_stages(calls: RpcMetrics, *, max_in_flight: int, log_all: bool) -> list[Stage]:
+    """Build the stages of every Tiku server, outermost first; `calls` counts what they see."""
+    return [
+        RequestIds(),
+        Observation(calls, log_all=log_all),
+        Admission(calls, max_in_flight),
+        Deadlines(),
+        Validation(),
+    ]
 
 
 def _has(stage: Stage, hook: str) -> bool:
-    """Whether a stage does anything at a hook."""
-    return getattr(type(stage), hook) is not getattr(_Base, hook)
+    """Return whether a stage does anything at a hook."""
+    return getattr(type(stage), hook) is not getattr(Stage, hook)
 
 
 Behavior = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Any]
 
 
 class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Generic in the stubs only.
-    """The methods of the servicers that generated code adds to it, each with the stages around it.
+    """The handlers of servicers, each with the stages around it.
 
-    It stands where generated code expects a server, and wraps handlers as they are registered: grpc.aio's own
-    interceptors cost every call two coroutines more.
+    Generated code adds servicers to it as to a server. grpc.aio's own interceptors would cost every call two coroutines
+    more.
     """
 
     def __init__(self, stages: Sequence[Stage]) -> None:
         around = [s for s in stages if _has(s, "enter") or _has(s, "leave")]
         self._enters = tuple(stage.enter for stage in around)
-        # By how many stages a call entered: those that it leaves, innermost first.
+        # For each number of stages that a call entered: the hooks to leave them, innermost first.
         self._leaves = tuple(
             tuple(stage.leave for stage in reversed(around[:entered]) if _has(stage, "leave"))
             for entered in range(len(around) + 1)
@@ -200,38 +220,32 @@ class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Gener
         self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """The wrapped handler of a method; None for a method of nobody."""
+        """Return the wrapped handler of a method; None when no servicer has it."""
         return self._handlers.get(handler_call_details.method)
 
     def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Any]) -> None:
-        """Called by generated code: takes a servicer's handlers by name."""
+        """Take the handlers of a servicer by name; generated code calls it."""
         for name, handler in method_handlers.items():
             method = f"/{service_name}/{name}"
             self._handlers[method] = self._wrap(method, handler)
 
     def add_generic_rpc_handlers(self, _: Sequence[Any]) -> None:
-        """Called by generated code with the same handlers once more, behind a lookup of their own."""
+        """Ignore the same handlers behind a lookup of their own, which generated code adds as well."""
 
     def _wrap(self, method: str, handler: Any) -> Any:
-        if handler.response_streaming:
-            make = (
-                grpc.stream_stream_rpc_method_handler
-                if handler.request_streaming
-                else grpc.unary_stream_rpc_method_handler
-            )
-            inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
-            behavior: Any = self._streaming(method, inner, requests=handler.request_streaming)
-        else:
-            make = (
-                grpc.stream_unary_rpc_method_handler
-                if handler.request_streaming
-                else grpc.unary_unary_rpc_method_handler
-            )
-            inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
-            behavior = self._unary(method, inner, requests=handler.request_streaming)
+        kind = "_".join(
+            "stream" if streams else "unary" for streams in (handler.request_streaming, handler.response_streaming)
+        )
+        inner = getattr(handler, kind)
+        behavior = self._with_stages(
+            method, _writing(inner) if handler.response_streaming else inner, requests=handler.request_streaming
+        )
+        make = getattr(grpc, f"{kind}_rpc_method_handler")
         return make(behavior, handler.request_deserializer, handler.response_serializer)
 
-    def _unary(self, method: str, inner: Behavior, *, requests: bool) -> Behavior:
+    def _with_stages(self, method: str, inner: Behavior, *, requests: bool) -> Behavior:
+        """Wrap a coroutine function of any kind of RPC; `requests` says whether its requests are a stream."""
+
         async def behavior(request: Any, servicer_context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             call = Call(method, servicer_context)
             entered = 0
@@ -253,36 +267,6 @@ class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Gener
 
         return behavior
 
-    def _streaming(self, method: str, inner: Behavior, *, requests: bool) -> Behavior:
-        # A coroutine that writes, not a generator: only so are the handler's own generators closed at once, in this
-        # task, when the client leaves, instead of whenever they are collected.
-        async def behavior(request: Any, servicer_context: grpc.aio.ServicerContext[Any, Any]) -> None:
-            call = Call(method, servicer_context)
-            entered = 0
-            error: BaseException | None = None
-            try:
-                for enter in self._enters:
-                    enter(call)
-                    entered += 1
-                responses = inner(self._checked(call, request, requests), servicer_context)
-                try:
-                    async for response in responses:
-                        await servicer_context.write(response)
-                finally:
-                    await responses.aclose()
-            except Exception as raised:
-                error = raised
-            except BaseException as raised:
-                error = raised
-                raise
-            finally:
-                for leave in self._leaves[entered]:
-                    leave(call, error)
-            if error is not None:
-                await _abort(servicer_context, error)
-
-        return behavior
-
     def _checked(self, call: Call, request: Any, streaming: bool) -> Any:
         if streaming:
             return self._checked_stream(call, request)
@@ -295,16 +279,31 @@ class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Gener
             for check in self._checks:
                 check(call, request)
             yield request
-        # grpc.aio ends the requests of a client that left just as those of one that is done, and cancels the handler a
-        # few turns of the loop later. Here that cancellation comes before a handler can take a part for the whole.
+        # grpc.aio ends the requests of a client that left like those of one that is done, and cancels the handler a few
+        # turns of the loop later. This wait lets the cancellation come before a handler takes a part for the whole.
         await asyncio.sleep(_CANCELLATION_SECONDS)
+
+
+def _writing(generate: Behavior) -> Behavior:
+    """Turn a handler that yields its responses into a coroutine function that writes them.
+
+    grpc.aio takes both. Only a coroutine closes the handler's own generators at once and in this task when the client
+    leaves; those of a generator are closed whenever it is collected.
+    """
+
+    async def write(request: Any, servicer_context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        async with contextlib.aclosing(generate(request, servicer_context)) as responses:
+            async for response in responses:
+                await servicer_context.write(response)
+
+    return write
 
 
 async def _abort(servicer_context: grpc.aio.ServicerContext[Any, Any], error: BaseException) -> Any:
     if isinstance(error, grpc.aio.AbortError):
         raise error
     assert isinstance(error, Exception)
-    # The generated base of a servicer sets the code, then raises.
+    # A method that a servicer does not define sets this code in its generated base, then raises.
     if isinstance(error, NotImplementedError) and servicer_context.code() == grpc.StatusCode.UNIMPLEMENTED:
         error = errors.Unimplemented(
             "This version does not serve that call; the README's status table says what is to come."

@@ -1,6 +1,6 @@
-"""JSON logs, one object a line on standard error, with the ids of the request that was being served.
+"""JSON logs on standard error, one object a line, with the ids of the request that was being served.
 
-Records go through a queue to a thread of their own: a slow pipe must not block the loop.
+Records go through a queue to a thread that writes them, so that a slow pipe does not block the loop.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ _OWN_ATTRIBUTES = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a record; what was passed as `extra` becomes fields of their own."""
+    """Formats a record as one JSON object; what was passed as `extra` becomes fields of the object."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
         self._service = service
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return the object as one line."""
         entry: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -53,7 +54,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class _RequestIds(logging.Filter):
-    """Notes the request's ids where the record is made; the writing thread no longer knows them."""
+    """Notes the ids of the request in the thread that logs; the thread that writes does not know them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         request = context.current()
@@ -63,7 +64,7 @@ class _RequestIds(logging.Filter):
 
 
 class _Queue(logging.handlers.QueueHandler):
-    """Hands the record over as it is; formatting is left to the writing thread."""
+    """Queues the record unformatted; the thread that writes formats it."""
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         record.message = record.getMessage()
@@ -73,7 +74,7 @@ class _Queue(logging.handlers.QueueHandler):
 
 @contextlib.contextmanager
 def configured(service: str, level: str = "INFO") -> Iterator[None]:
-    """Sends every record of this process to standard error until the block ends, then writes what is queued."""
+    """Send every record of this process to standard error until the block ends, then write what is queued."""
     records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
     writer = logging.StreamHandler(sys.stderr)
     writer.setFormatter(JsonFormatter(service))

@@ -11,8 +11,8 @@ from typing import Final
 
 import asyncpg
 
-PATIENCE: Final = 60.0
-"""Seconds that a service which starts waits for its database."""
+MAX_WAIT_SECONDS: Final = 60.0
+"""Longest that a service waits for its database when it starts."""
 
 _NAME = re.compile(r"^\d{4}_[a-z0-9_]+\.sql$")
 _NOT_THERE_YET = (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError)
@@ -22,15 +22,18 @@ _CONNECT_SECONDS = 10.0
 logger = logging.getLogger(__name__)
 
 
-async def migrate(dsn: str, schema: str, folder: Path, *, patience: float = 0.0) -> list[str]:
-    """Brings `schema` of the database at `dsn` up to the files in `folder`; returns the names applied now.
+async def migrate(dsn: str, schema: str, folder: Path, *, max_wait: float = 0.0) -> list[str]:
+    """Bring `schema` of the database at `dsn` up to the files in `folder`; return the names of those applied now.
 
-    Two processes that migrate at once wait for each other. A file that was applied and has changed since is an error:
-    what ran elsewhere can no longer be told from it. A server that does not answer yet is waited for, `patience`
-    seconds: service and database may be started at the same moment.
+    Two processes that migrate at the same time wait for each other. Service and database may be started at the same
+    moment, so a server that does not answer yet gets `max_wait` seconds.
+
+    Raises:
+        RuntimeError: a file is misnamed, or has changed since it was applied and no longer shows what ran elsewhere.
+        OSError: the server does not answer.
     """
-    files = await asyncio.to_thread(_read, folder)
-    connection = await _connected(dsn, patience)
+    files = await asyncio.to_thread(_read_files, folder)
+    connection = await _connect(dsn, max_wait)
     try:
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(hashtext('tiku migrations'))")
@@ -58,23 +61,23 @@ async def migrate(dsn: str, schema: str, folder: Path, *, patience: float = 0.0)
         await connection.close()
 
 
-async def _connected(dsn: str, patience: float) -> asyncpg.Connection:
+async def _connect(dsn: str, max_wait: float) -> asyncpg.Connection:
     loop = asyncio.get_running_loop()
-    latest, told = loop.time() + patience, False
+    deadline, warned = loop.time() + max_wait, False
     while True:
         try:
             return await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS)
         except _NOT_THERE_YET as error:
-            if loop.time() >= latest:
+            if loop.time() >= deadline:
                 raise
-            if not told:
+            if not warned:
                 logger.warning("waiting for the database", extra={"cause": f"{type(error).__name__}: {error}"})
-                told = True
+                warned = True
         await asyncio.sleep(_TRY_AGAIN_SECONDS)
 
 
-def _read(folder: Path) -> list[tuple[str, str]]:
+def _read_files(folder: Path) -> list[tuple[str, str]]:
     files = sorted(folder.glob("*.sql"))
-    if odd := [path.name for path in files if not _NAME.match(path.name)]:
-        raise RuntimeError(f"migrations are named NNNN_name.sql, not {odd[0]}")
+    if misnamed := [path.name for path in files if not _NAME.match(path.name)]:
+        raise RuntimeError(f"migrations are named NNNN_name.sql, not {misnamed[0]}")
     return [(path.name, path.read_text(encoding="utf-8")) for path in files]

@@ -1,4 +1,4 @@
-"""Page tokens: where the next page starts, opaque to the client (AIP-158)."""
+"""Page tokens: where the next page starts, in a form that means nothing to the client (AIP-158)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from services.kit.errors import FieldViolation, InvalidArgument
 
 
 def encode_cursor(position: dict[str, Any]) -> str:
-    """A token for a position of JSON values."""
+    """Return a token for a position of JSON values."""
     return base64.urlsafe_b64encode(json.dumps(position, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
 def decode_cursor(token: str, field: str = "page_token") -> dict[str, Any]:
-    """The position in a token; InvalidArgument names `field` when the token is not one of ours."""
+    """Return the position in a token.
+
+    Raises:
+        InvalidArgument: the token is not one of ours; the violation names `field`.
+    """
     try:
         position = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     except (binascii.Error, ValueError):

@@ -1,7 +1,7 @@
-"""Who steps back when there are fewer cores than work: whoever computes, behind whoever serves.
+"""Lower priority for processes that compute than for processes that serve, for when cores are scarce.
 
-A loop works for a millisecond and sleeps; a parser or a model works for seconds. Side by side at one priority, the
-kernel makes the loop wait its turn behind them, and everything that the loop serves waits with it.
+A loop works for a millisecond and sleeps; a parser or a model works for seconds. At equal priority the kernel makes the
+loop wait for its turn behind them, and everything that the loop serves waits as well.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import contextlib
 import os
 
 NICE = 5
-"""A third of the share of a process that serves (sched(7)), where nice counts among all. Further back would be unfair
-to those who wait for the work: see docs/adr/0023."""
+"""Gives a third of the share of a process that serves (sched(7)), where the kernel compares all processes by nice. Less
+would be unfair to those who wait for the work (docs/adr/0023)."""
 
 
 def step_back() -> None:
-    """Puts this process, and every thread that it starts from now on, behind processes that serve.
+    """Put this process, and every thread that it starts from now on, behind processes that serve.
 
     A kernel that schedules by session (`sched_autogroup_enabled`, usual on desktops) gives a session one share of the
-    cores however many processes it has, and nice counts within it only: a worker would take from the share of the very
-    service that started it. So the process gets a session of its own.
+    cores, whatever the number of its processes, and compares nice only within a session. A worker would take from the
+    share of the service that started it, so the process gets a session of its own.
     """
-    with contextlib.suppress(PermissionError):  # It leads a session already.
+    with contextlib.suppress(PermissionError):  # The process leads a session already.
         os.setsid()
     os.nice(NICE)

@@ -1,4 +1,4 @@
-"""A service as a process: logs, uvloop, signals, one composition root, an orderly end."""
+"""A service as a process: logs, uvloop, signals, one composition root and an orderly end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from typing import TypeVar
 import uvloop
 
 from services.kit import heap, logs, server
+from services.kit.loop_lag import LoopLagMonitor
 from services.kit.metrics_page import export_metrics
+from services.kit.rpc_metrics import RpcMetrics
 from services.kit.settings import ServiceSettings
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
@@ -23,26 +25,27 @@ logger = logging.getLogger(__name__)
 
 
 def run(name: str, settings: SettingsT, build: Build[SettingsT]) -> None:
-    """Serves the app that `build` makes until SIGTERM or SIGINT; raises what ended it otherwise."""
+    """Serve the app that `build` makes until SIGTERM or SIGINT; raise whatever else ends it."""
     with logs.configured(name, settings.log_level):
         heap.settle()
         uvloop.run(serve(settings, build))
 
 
 async def serve(settings: SettingsT, build: Build[SettingsT]) -> None:
-    """The same on a running loop."""
+    """Serve like `run`, on the running loop."""
     async with AsyncExitStack() as process:
         if settings.blockbuster:
             process.enter_context(no_blocking_calls())
+        calls, lag = RpcMetrics(), LoopLagMonitor()
         if settings.metrics_listen:
-            stop_metrics = await asyncio.to_thread(export_metrics, settings.metrics_listen)
+            stop_metrics = await asyncio.to_thread(export_metrics, settings.metrics_listen, calls, lag)
             process.push_async_callback(asyncio.to_thread, stop_metrics)
         stopped = asyncio.Event()
         task = asyncio.current_task()
         assert task is not None
 
         def stop_the_start() -> None:
-            # Building may wait for a database; it must not outwait whoever stops the service.
+            # Building may wait for a database for longer than whoever stops the service would.
             if not stopped.is_set():
                 stopped.set()
                 task.cancel()
@@ -58,7 +61,9 @@ async def serve(settings: SettingsT, build: Build[SettingsT]) -> None:
                 logger.info("stopped before it served")
                 return
             _on_signals(stopped.set)
-            running = await stack.enter_async_context(server.running(app, settings.listen, settings))
+            running = await stack.enter_async_context(
+                server.running(app, settings.listen, settings, calls=calls, lag=lag)
+            )
             await _first(stopped.wait(), running.wait_for_failure())
             logger.info("stopping")
 
@@ -82,8 +87,8 @@ async def _first(*waits: Awaitable[object]) -> None:
 
 @contextlib.contextmanager
 def no_blocking_calls() -> Iterator[None]:
-    """Every blocking call in an event loop of this process raises `BlockingError` until the block ends."""
-    from blockbuster import blockbuster_ctx  # Patches the standard library: only where asked for.
+    """Let every blocking call in an event loop of this process raise `BlockingError` until the block ends."""
+    from blockbuster import blockbuster_ctx  # It patches the standard library, so it is imported only on demand.
 
     with blockbuster_ctx():
         yield

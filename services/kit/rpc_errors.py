@@ -1,6 +1,6 @@
-"""Between `kit.errors` and gRPC: google.rpc.Status with ErrorInfo, BadRequest and RetryInfo, there and back.
+"""From `kit.errors` to gRPC and back: google.rpc.Status with ErrorInfo, BadRequest and RetryInfo.
 
-Source of the shapes: AIP-193 and google/rpc/error_details.proto.
+The forms are those of AIP-193 and google/rpc/error_details.proto.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ DOMAIN = "tiku"
 DETAILS_KEY = "grpc-status-details-bin"
 
 _NEUTRAL = "Something went wrong on our side; the log has the details under this request's id."
-_MOST_METADATA_BYTES = 6_000
-"""HTTP/2 peers refuse trailers above 8 KiB by default, and a refused trailer loses the status as well."""
+_MAX_METADATA_BYTES = 6_000
+"""HTTP/2 peers refuse trailers above 8 KiB by default, and with a refused trailer the status is lost."""
 
 logger = logging.getLogger(__name__)
 
 
 def to_status(error: Exception) -> tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]]:
-    """Status code, message and trailing metadata for an error that left a handler.
+    """Return status code, message and trailing metadata for an error that left a handler.
 
-    An error that is not a `TikuError` is a fault of our own: it is logged whole and leaves as one neutral sentence.
+    An error that is not a `TikuError` is a fault of our own: the log gets all of it, the client one neutral sentence.
     """
     if not isinstance(error, errors.TikuError):
         logger.error("unexpected error in a handler", exc_info=error)
@@ -43,7 +43,7 @@ def to_status(error: Exception) -> tuple[grpc.StatusCode, str, tuple[tuple[str, 
         request = error_details_pb2.BadRequest()
         for violation in error.violations:
             request.field_violations.add(field=violation.field, description=violation.description)
-            if request.ByteSize() > _MOST_METADATA_BYTES:
+            if request.ByteSize() > _MAX_METADATA_BYTES:
                 del request.field_violations[-1]
                 break
         status.details.add().Pack(request)
@@ -51,9 +51,9 @@ def to_status(error: Exception) -> tuple[grpc.StatusCode, str, tuple[tuple[str, 
 
 
 def from_rpc_error(error: grpc.RpcError) -> errors.TikuError:
-    """The error that another Tiku service raised, with its reason, so that it can travel on unchanged.
+    """Return the error that another Tiku service raised, with its reason, so that it can be raised again unchanged.
 
-    A status without our details (a broken connection, a deadline) becomes the error of the same status.
+    A status without our details, such as that of a broken connection, becomes the error of the same status.
     """
     call: Any = error
     kind = errors.BY_STATUS.get(call.code().name, errors.Internal)

@@ -1,7 +1,7 @@
 """What a server counts of its calls, for Prometheus.
 
-prometheus_client's own metrics take a lock and walk the buckets at every observation, which showed in the price of a
-small call (`benchmarks/`): here a call adds to plain numbers, and the page is made of them when it is asked for.
+The metrics of prometheus_client take a lock and walk the buckets at every observation, which is a visible part of the
+cost of a small call (`benchmarks/`). Here a call adds to plain numbers; reading the page builds the metrics.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -24,12 +23,12 @@ class _Times:
     """How long the calls of one method that ended in one status took."""
 
     counts: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
-    """Calls a bucket, those above the last bound at the end."""
+    """Calls by bucket; the last one counts those above the last bound."""
     seconds: float = 0.0
 
 
 class RpcMetrics(Collector):
-    """Calls of all servers of a process. Written by the loop's thread, read by the one that makes the page."""
+    """The calls of one server. The loop's thread writes; the thread that serves the page reads."""
 
     def __init__(self) -> None:
         self._times: dict[tuple[str, str], _Times] = {}
@@ -38,15 +37,15 @@ class RpcMetrics(Collector):
         self._refused = 0
 
     def started(self) -> None:
-        """Counts a call that is being served."""
+        """Count a call that is being served."""
         self._started += 1
 
     def refused(self) -> None:
-        """Counts a call refused because the server was full."""
+        """Count a call refused because the server was full."""
         self._refused += 1
 
     def ended(self, method: str, status: str, seconds: float) -> None:
-        """Counts the end of a call."""
+        """Count the end of a call."""
         self._ended += 1
         times = self._times.get((method, status))
         if times is None:
@@ -55,18 +54,14 @@ class RpcMetrics(Collector):
         times.seconds += seconds
 
     def collect(self) -> Iterator[Metric]:
-        """Prometheus' page asks for it."""
+        """Yield the metrics; Prometheus' page calls it, in a thread of its own."""
         handled = HistogramMetricFamily(
             "tiku_rpc_seconds", "Time from a call's start to its end.", labels=("method", "status")
         )
+        bounds = [*map(str, BUCKETS), "+Inf"]
         for labels, times in list(self._times.items()):
-            bounds = [*(str(float(bound)) for bound in BUCKETS), "+Inf"]
             counts = accumulate(list(times.counts))
             handled.add_metric(labels, list(zip(bounds, counts, strict=True)), times.seconds)
         yield handled
         yield GaugeMetricFamily("tiku_rpc_in_flight", "Calls being served.", value=self._started - self._ended)
         yield CounterMetricFamily("tiku_rpc_refused", "Calls refused because the server was full.", value=self._refused)
-
-
-CALLS = RpcMetrics()
-REGISTRY.register(CALLS)

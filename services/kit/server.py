@@ -1,4 +1,4 @@
-"""A grpc.aio server with health, reflection, interceptors and an orderly end."""
+"""A grpc.aio server with health, reflection, stages around each call and an orderly end."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from grpc_reflection.v1alpha import reflection
 
 from services.kit.interceptors import StagedHandlers, default_stages
 from services.kit.loop_lag import LoopLagMonitor
+from services.kit.rpc_metrics import RpcMetrics
 from services.kit.settings import ServiceSettings
 
-_READY_INTERVAL = 5.0
-_READY_TIMEOUT = 4.0
+_READY_INTERVAL_SECONDS = 5.0
+_NOT_READY_INTERVAL_SECONDS = 0.2
+_READY_TIMEOUT_SECONDS = 4.0
 _READ_AHEAD_BYTES = 1024 * 1024
 
 logger = logging.getLogger(__name__)
@@ -31,17 +33,17 @@ class Registration(NamedTuple):
     add: Callable[[Any, Any], None]
     servicer: Any
     service_name: str
-    """Full name, such as `tiku.llm.v1.LlmService`."""
+    """The full name, such as `tiku.llm.v1.LlmService`."""
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What a service's composition root built."""
+    """What the composition root of a service built."""
 
     name: str
     registrations: Sequence[Registration]
     ready: Callable[[], Awaitable[None]] | None = None
-    """Raises while something that the service needs does not answer; asked every few seconds."""
+    """Raises while something that the service needs does not answer; called every few seconds."""
     background: Sequence[Callable[[], Coroutine[Any, Any, None]]] = field(default=())
     """Work that runs as long as the server; its crash ends the server."""
 
@@ -51,24 +53,37 @@ class RunningServer:
 
     def __init__(self, address: str, lag: LoopLagMonitor, failed: asyncio.Future[None]) -> None:
         self.address = address
-        """host:port, or unix:path, that clients connect to."""
+        """What clients connect to: host:port, or unix:path."""
         self.lag = lag
         self._failed = failed
 
     async def wait_for_failure(self) -> None:
-        """Returns never, or raises what ended a background task."""
+        """Wait for ever, or raise what ended a background task."""
         await asyncio.shield(self._failed)
 
 
 @contextlib.asynccontextmanager
-async def running(app: App, listen: str, settings: ServiceSettings | None = None) -> AsyncIterator[RunningServer]:
-    """Serves `app` on `listen` for as long as the block runs.
+async def running(
+    app: App,
+    listen: str,
+    settings: ServiceSettings | None = None,
+    *,
+    calls: RpcMetrics | None = None,
+    lag: LoopLagMonitor | None = None,
+) -> AsyncIterator[RunningServer]:
+    """Serve `app` on `listen` for as long as the block runs.
 
-    The end: health says NOT_SERVING, new calls are refused, calls in flight get `drain_seconds`, then are cancelled;
-    background tasks last, since calls in flight may need them.
+    `calls` counts the calls and `lag` measures the loop, for whoever puts them on a metrics page.
+
+    At the end of the block health says NOT_SERVING and new calls are refused. Calls in flight get `drain_seconds` and
+    are then cancelled. Background tasks are cancelled last, since calls in flight may need them.
+
+    Raises:
+        OSError: the address is in use or not one of this machine.
     """
     settings = settings or ServiceSettings()
-    stages = default_stages(max_in_flight=settings.max_in_flight, log_all=settings.access_log == "all")
+    calls, lag = calls or RpcMetrics(), lag or LoopLagMonitor()
+    stages = default_stages(calls, max_in_flight=settings.max_in_flight, log_all=settings.access_log == "all")
     handlers = StagedHandlers(stages)
     for registration in app.registrations:
         registration.add(registration.servicer, handlers)
@@ -77,10 +92,10 @@ async def running(app: App, listen: str, settings: ServiceSettings | None = None
         options=[
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             ("grpc.max_send_message_length", -1),
-            ("grpc.so_reuseport", 0),  # A second server on the same port is a mistake that must be heard of.
+            ("grpc.so_reuseport", 0),  # A second server on the same port is a mistake and must fail.
             ("grpc.http2.min_ping_interval_without_data_ms", 60_000),
             ("grpc.keepalive_permit_without_calls", 1),
-            # A probed window grows with the sender's pace, to 16 MB and more a stream: an upload would wait in memory.
+            # With probing, the window of a stream grows to 16 MB and more, and an upload would wait in memory.
             ("grpc.http2.bdp_probe", 0),
             ("grpc.http2.lookahead_bytes", _READ_AHEAD_BYTES),
         ],
@@ -93,7 +108,6 @@ async def running(app: App, listen: str, settings: ServiceSettings | None = None
         port = server.add_insecure_port(listen)
     except RuntimeError as error:
         raise OSError(f"{app.name}: cannot listen on {listen}: the address is in use or not ours") from error
-    lag = LoopLagMonitor()
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     tasks = [
         asyncio.create_task(work(), name=f"{app.name}:{getattr(work, '__qualname__', 'background')}")
@@ -119,14 +133,14 @@ async def running(app: App, listen: str, settings: ServiceSettings | None = None
 
 
 async def _watch_readiness(app: App, names: Sequence[str], checker: HealthServicer) -> None:
-    """Keeps the health of every service name, and of the server as a whole (""), true to `app.ready`."""
+    """Set the health of every service name, and of the server as a whole (""), by what `app.ready` says."""
     was = health_pb2.HealthCheckResponse.NOT_SERVING
     warned = False
     while True:
         status = health_pb2.HealthCheckResponse.SERVING
         if app.ready is not None:
             try:
-                async with asyncio.timeout(_READY_TIMEOUT):
+                async with asyncio.timeout(_READY_TIMEOUT_SECONDS):
                     await app.ready()
             except Exception as error:
                 status = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -138,8 +152,9 @@ async def _watch_readiness(app: App, names: Sequence[str], checker: HealthServic
                 await checker.set(name, status)
             was = status
             warned = warned and status != health_pb2.HealthCheckResponse.SERVING
-        # A service that is not ready is asked more often: others wait for it.
-        await asyncio.sleep(_READY_INTERVAL if status == health_pb2.HealthCheckResponse.SERVING else 0.2)
+        # A service that is not ready is asked more often, because others wait for it.
+        serving = status == health_pb2.HealthCheckResponse.SERVING
+        await asyncio.sleep(_READY_INTERVAL_SECONDS if serving else _NOT_READY_INTERVAL_SECONDS)
 
 
 def _report(task: asyncio.Task[None], failed: asyncio.Future[None]) -> None:

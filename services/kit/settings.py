@@ -1,18 +1,18 @@
-"""Configuration that every service has; each adds its own in its `settings.py`.
+"""Configuration that services share; each adds its own in its `settings.py`.
 
-Every value comes from an environment variable: the field's name in capitals after `TIKU_`.
+Every value comes from an environment variable, whose name is `TIKU_` and the field's name in capitals.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ServiceSettings(BaseSettings):
-    """What a gRPC service of any domain is told."""
+    """What every gRPC service is told."""
 
     model_config = SettingsConfigDict(env_prefix="TIKU_", extra="ignore", frozen=True)
 
@@ -23,6 +23,15 @@ class ServiceSettings(BaseSettings):
     )
     metrics_listen: str = Field("", description="Address of the Prometheus page, host:port; empty for none.")
     max_in_flight: int = Field(1000, ge=1, description="Calls served at once; one more is refused, to be tried again.")
-    max_message_bytes: int = Field(16 * 1024 * 1024, ge=64 * 1024)
+    max_message_bytes: int = Field(16 * 1024 * 1024, ge=64 * 1024, description="Largest gRPC message taken in.")
     drain_seconds: float = Field(10.0, ge=0, description="Time that calls in flight get after a stop was asked for.")
     blockbuster: bool = Field(False, description="Raise on every blocking call in the event loop.")
+
+
+class DatabaseSettings(ServiceSettings):
+    """What a service that keeps rows in PostgreSQL is told."""
+
+    postgres_dsn: SecretStr = Field(
+        SecretStr("postgresql://postgres@127.0.0.1:5432/postgres"), description="The PostgreSQL database."
+    )
+    migrate: bool = Field(True, description="Whether to bring the schema up to date before serving.")

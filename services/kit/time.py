@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 
 def to_timestamp(moment: datetime) -> Timestamp:
-    """The protobuf form of an aware datetime."""
+    """Return the protobuf form of an aware datetime."""
     stamp = Timestamp()
     stamp.FromDatetime(moment)
     return stamp

@@ -1,6 +1,6 @@
 """Worker processes for work that holds the GIL: parsing, converting, tokenizing.
 
-Workers are spawned, never forked: gRPC does not survive a fork. Each dies with its parent, even if that is killed.
+Workers are spawned, never forked, because gRPC does not survive a fork. Each dies with its parent, even a killed one.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _PR_SET_PDEATHSIG = 1
 
 
 class WorkerPool:
-    """A bounded number of spawned processes, each doing one thing at a time.
+    """A fixed number of spawned processes, each of which does one thing at a time.
 
-    A call that runs out of time or is cancelled takes its process down with it, and a fresh one takes its place: that
-    is the only way to stop Python code that does not yield. `initializer` runs first in every process.
+    A call that runs out of time or is cancelled ends its process, and a new one takes its place: there is no other way
+    to stop Python code that does not yield. `initializer` runs first in every process.
     """
 
     def __init__(self, max_workers: int = 1, initializer: Callable[[], None] | None = None) -> None:
         self._initializer = initializer
-        # Starting a process blocks, and the kernel takes the end of the *thread* that started a process for the end
-        # of its parent: one thread that lasts as long as the pool starts them all.
+        # To start a process blocks, and to the kernel the end of the *thread* that started a process is the end of its
+        # parent. So one thread, which lasts as long as the pool, starts them all.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="worker-starter")
         self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
         self._all: set[_Worker] = set()
@@ -49,10 +49,11 @@ class WorkerPool:
         await self.close()
 
     async def run(self, function: Callable[..., R], /, *args: Any, timeout: float) -> R:
-        """The result of `function(*args)` in a worker; arguments, result and errors are pickled.
+        """Return the result of `function(*args)` in a worker; arguments, result and errors are pickled.
 
-        Raises `DeadlineExceeded` after `timeout` seconds of work and `Unavailable` when the process died under it
-        (the kernel's memory killer, a crash in native code).
+        Raises:
+            DeadlineExceeded: the work took more than `timeout` seconds.
+            Unavailable: the process died (the kernel's memory killer, a crash in native code).
         """
         worker = await self._idle.get()
         try:
@@ -78,7 +79,7 @@ class WorkerPool:
         return result
 
     async def close(self) -> None:
-        """Ends every process; what they were doing is lost."""
+        """End every process; what they were doing is lost."""
         for worker in list(self._all):
             self._kill(worker)
         self._starter.shutdown(wait=False)
@@ -99,7 +100,7 @@ class WorkerPool:
 
 
 class _Worker:
-    """One process, started by its first work in the thread that hands it over."""
+    """One process, which its first work starts, in the thread that hands that over."""
 
     def __init__(self, initializer: Callable[[], None] | None) -> None:
         self._initializer = initializer
@@ -118,13 +119,13 @@ class _Worker:
         return list(getattr(self._executor, "_processes", None) or ())
 
     def kill(self) -> None:
-        """Ends the process whatever it is doing; the executor's own shutdown would wait for the work to end."""
+        """End the process whatever it is doing; the executor's own shutdown would wait for the work to end."""
         for pid in self.pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
     def release(self) -> None:
-        """Lets go of what the process left: its pipes and semaphores, whose end blocks for a moment."""
+        """Free the pipes and semaphores that the process left, which blocks for a moment."""
         executor, self._executor = self._executor, None
         if executor is not None:
             executor.shutdown(wait=False, cancel_futures=True)
@@ -139,7 +140,7 @@ def _start(parent: int, initializer: Callable[[], None] | None) -> None:
 
 
 def die_with_parent(parent: int, number: int = signal.SIGKILL) -> None:
-    """Asks Linux to send this process signal `number` when `parent` ends; elsewhere it does nothing."""
+    """Ask Linux to send this process signal `number` when `parent` ends; on another system do nothing."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
     if os.getppid() != parent:  # It ended before we asked.

@@ -6,26 +6,29 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.kit.server import App, Registration
 from services.llm.adapters.embedders.local import LocalEmbedder
 from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
 from services.llm.adapters.rerankers.http import HttpReranker
-from services.llm.domain.admission import Admission
+from services.llm.domain.bulkhead import Bulkhead
 from services.llm.domain.calls import Calls, RetryPolicy
+from services.llm.domain.ledger import Ledger
 from services.llm.domain.routing import Backend, Router
-from services.llm.domain.scoring import EmbedBackend, Embeddings, Rankings, RerankBackend
-from services.llm.domain.usage import Ledger
-from services.llm.ports import ChatProvider
+from services.llm.domain.single_model import ModelBackend, SingleModel, no_embedder, no_reranker
+from services.llm.ports import ChatProvider, Embedder, Reranker
 from services.llm.servicer import LlmServicer
 from services.llm.settings import LlmSettings, ProviderSettings, name_of
 from tiku.llm.v1.llm_pb2_grpc import add_LlmServiceServicer_to_server
 
+if TYPE_CHECKING:
+    from services.llm.adapters.providers.openai_sdk import OpenAiSdkProvider
+
 
 async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
-    """The llm service as `settings` want it; clients and connections close with `stack`.
+    """Wire the service; what it opens, `stack` closes. Ready once a local model is loaded.
 
     Raises:
         FileNotFoundError: TIKU_EMBED_MODEL_PATH holds no model.
@@ -37,18 +40,17 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
             provider.name,
             provider.models,
             await _chat(settings, provider, stack),
-            _admission(settings, provider.name, provider.max_concurrent or settings.llm_max_concurrent),
+            _bulkhead(settings, provider.name, provider.max_concurrent or settings.llm_max_concurrent),
         )
         for provider in settings.chat_providers
     ]
     local = await _local_embedder(settings)
-    embed = await _embed_backend(settings, local, stack)
     servicer = LlmServicer(
         Router(backends, calls),
-        Embeddings(embed, calls),
-        Rankings(_rerank_backend(settings, stack), calls),
+        SingleModel(await _embed_backend(settings, local, stack), calls, no_embedder()),
+        SingleModel(await _rerank_backend(settings, stack), calls, no_reranker()),
         ledger,
-        settings.llm_timeout,
+        settings.llm_timeout_seconds,
     )
     background: list[Callable[[], Coroutine[Any, Any, None]]] = [local.run] if local else []
     return App(
@@ -62,28 +64,28 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
 async def _chat(settings: LlmSettings, provider: ProviderSettings, stack: AsyncExitStack) -> ChatProvider:
     key = provider.api_key.get_secret_value()
     if settings.llm_adapter == "sdk":
-        # Its import and its certificates take a second of disk and CPU.
-        return await asyncio.to_thread(_sdk, settings, provider.name, provider.base_url, key, stack)
-    return OpenAiHttpProvider(_client(settings, provider.name, provider.base_url, key, stack))
+        # Its import takes most of a second of disk and CPU.
+        sdk = await asyncio.to_thread(_sdk)
+        connect = settings.llm_connect_timeout_seconds
+        return await stack.enter_async_context(sdk.open(provider.name, provider.base_url, key, connect))
+    return OpenAiHttpProvider(await _client(settings, provider.name, provider.base_url, key, stack))
 
 
-def _sdk(settings: LlmSettings, name: str, base_url: str, key: str, stack: AsyncExitStack) -> ChatProvider:
+def _sdk() -> type[OpenAiSdkProvider]:
     # Not at the top: it would cost every llm process 60 MB that only this choice needs.
     from services.llm.adapters.providers.openai_sdk import OpenAiSdkProvider
 
-    provider = OpenAiSdkProvider(name, base_url, key, settings.llm_connect_timeout)
-    stack.push_async_callback(provider.close)
-    return provider
+    return OpenAiSdkProvider
 
 
-def _client(settings: LlmSettings, name: str, base_url: str, key: str, stack: AsyncExitStack) -> ProviderClient:
-    client = ProviderClient(name, base_url, key, settings.llm_connect_timeout)
-    stack.push_async_callback(client.close)
-    return client
+async def _client(settings: LlmSettings, name: str, base_url: str, key: str, stack: AsyncExitStack) -> ProviderClient:
+    return await stack.enter_async_context(
+        ProviderClient.open(name, base_url, key, settings.llm_connect_timeout_seconds)
+    )
 
 
-def _admission(settings: LlmSettings, name: str, slots: int) -> Admission:
-    return Admission(name, slots, settings.llm_max_waiting, settings.llm_max_wait)
+def _bulkhead(settings: LlmSettings, name: str, slots: int) -> Bulkhead:
+    return Bulkhead(name, slots, max_waiting=settings.llm_max_waiting, max_wait_seconds=settings.llm_max_wait_seconds)
 
 
 async def _local_embedder(settings: LlmSettings) -> LocalEmbedder | None:
@@ -104,27 +106,27 @@ async def _local_embedder(settings: LlmSettings) -> LocalEmbedder | None:
 
 async def _embed_backend(
     settings: LlmSettings, local: LocalEmbedder | None, stack: AsyncExitStack
-) -> EmbedBackend | None:
+) -> ModelBackend[Embedder] | None:
     if settings.embed_base_url:
         # Not at the top: numpy costs every llm process 25 MB that only this choice needs.
         from services.llm.adapters.embedders.openai_http import OpenAiHttpEmbedder
 
         name = name_of(settings.embed_base_url)
         key = settings.embed_api_key.get_secret_value()
-        client = _client(settings, name, settings.embed_base_url, key, stack)
+        client = await _client(settings, name, settings.embed_base_url, key, stack)
         embedder = OpenAiHttpEmbedder(client, settings.embed_model)
-        return EmbedBackend(name, embedder, _admission(settings, name, settings.llm_max_concurrent))
+        return ModelBackend(name, embedder, _bulkhead(settings, name, settings.llm_max_concurrent))
     if local is not None:
-        # The local model has a line of its own, in which queries go first; this gate must not come before it.
-        return EmbedBackend("local", local, _admission(settings, "local", settings.max_in_flight))
+        # The local model has a queue of its own, in which queries go first; this gate must not come before it.
+        return ModelBackend("local", local, _bulkhead(settings, "local", settings.max_in_flight))
     return None
 
 
-def _rerank_backend(settings: LlmSettings, stack: AsyncExitStack) -> RerankBackend | None:
+async def _rerank_backend(settings: LlmSettings, stack: AsyncExitStack) -> ModelBackend[Reranker] | None:
     if not settings.rerank_base_url:
         return None
     name = name_of(settings.rerank_base_url)
     key = settings.rerank_api_key.get_secret_value()
-    client = _client(settings, name, settings.rerank_base_url, key, stack)
+    client = await _client(settings, name, settings.rerank_base_url, key, stack)
     reranker = HttpReranker(client, settings.rerank_model)
-    return RerankBackend(name, reranker, _admission(settings, name, settings.llm_max_concurrent))
+    return ModelBackend(name, reranker, _bulkhead(settings, name, settings.llm_max_concurrent))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
-from services.llm.values.chat import Completion, Delta, Finish, Prompt
+from services.llm.values.chat import ChatFinish, ChatRequest, Completion, TextDelta
 from services.llm.values.ranking import Ranking
 from services.llm.values.vectors import EmbedKind, Vectors
 
@@ -17,12 +17,12 @@ class ChatProvider(Protocol):
     closing a stream, closes the provider's connection at once, so that it stops writing.
     """
 
-    async def complete(self, prompt: Prompt, timeout: float) -> Completion:
-        """One whole answer within `timeout` seconds."""
+    async def complete(self, prompt: ChatRequest, timeout: float) -> Completion:
+        """Return one whole answer within `timeout` seconds."""
         ...
 
-    def stream(self, prompt: Prompt, timeout: float) -> AsyncGenerator[Delta | Finish, None]:
-        """Deltas as the model writes them, then exactly one Finish, all within `timeout` seconds.
+    def stream(self, prompt: ChatRequest, timeout: float) -> AsyncGenerator[TextDelta | ChatFinish, None]:
+        """Yield deltas as the model writes them, then exactly one `ChatFinish`, all within `timeout` seconds.
 
         A consumer that stops early has to close the generator (`contextlib.aclosing`).
         """
@@ -38,7 +38,7 @@ class Embedder(Protocol):
         ...
 
     async def embed(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Vectors:
-        """One vector a text, in the order of the texts, within `timeout` seconds.
+        """Return one vector a text, in the order of the texts, within `timeout` seconds.
 
         A text that is longer than the model reads is cut at the model's limit.
         """
@@ -54,5 +54,5 @@ class Reranker(Protocol):
         ...
 
     async def rerank(self, query: str, documents: Sequence[str], top_n: int, timeout: float) -> Ranking:
-        """The `top_n` best documents (all for 0), best first, within `timeout` seconds."""
+        """Return the `top_n` best documents (all for 0), best first, within `timeout` seconds."""
         ...

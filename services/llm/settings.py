@@ -28,7 +28,7 @@ BaseUrl = Annotated[str, AfterValidator(_address)]
 
 
 def name_of(base_url: str) -> str:
-    """What a provider without a name is called: `local` on this machine, its host otherwise."""
+    """Return what a provider without a name is called: `local` on this machine, its host otherwise."""
     host = urlsplit(base_url).hostname or ""
     return "local" if host in _LOOPBACK else host
 
@@ -61,9 +61,9 @@ class LlmSettings(ServiceSettings):
     llm_adapter: Adapter = Field("http", description="Tiku's own HTTP adapter, or the openai SDK, its reference.")
     llm_max_concurrent: int = Field(512, ge=1, description="Calls that a provider gets at once; 4 suits a local one.")
     llm_max_waiting: int = Field(512, ge=0, description="Calls that may wait for a slot; one more is refused.")
-    llm_max_wait: float = Field(60.0, gt=0, description="Most seconds that a call waits for a slot.")
-    llm_timeout: float = Field(120.0, gt=0, description="Seconds for a call whose caller names no deadline.")
-    llm_connect_timeout: float = Field(5.0, gt=0, description="Most seconds to reach a provider.")
+    llm_max_wait_seconds: float = Field(60.0, gt=0, description="Longest that a call waits for a slot.")
+    llm_timeout_seconds: float = Field(120.0, gt=0, description="Time of a call whose caller names no deadline.")
+    llm_connect_timeout_seconds: float = Field(5.0, gt=0, description="Longest that reaching a provider may take.")
     llm_attempts: int = Field(3, ge=1, le=10, description="Tries of a call whose fault may pass.")
 
     embed_base_url: BaseUrl = ""

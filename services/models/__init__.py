@@ -1,4 +1,4 @@
-"""Local models: what there is, where it lies, and how it gets here."""
+"""Local models: which there are, where they lie, and how they are downloaded."""
 
 from __future__ import annotations
 

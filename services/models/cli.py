@@ -1,4 +1,4 @@
-"""``tiku models``: list, pull, path."""
+"""The command `tiku models`: list, pull, path."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from services.models.manifest import load_manifest
 from services.models.pull import PullProgress, path, pull
 
 WIDE_COLUMNS: Final = 120
+"""Width of a terminal from which on the table says what each model does."""
 
 app = typer.Typer(no_args_is_help=True, help="Local models: what there is, and how to bring it here.")
 
 
 @app.command("list")
 def list_models() -> None:
-    """Show every model: what it is for, its licence, its size, and whether it is here."""
-
+    """Show every model: what it is for, its license, its size, and whether it is on this machine."""
     console = Console()
 
     async def gather() -> Table:
         manifest = await asyncio.to_thread(load_manifest)
-        table = Table("Name", "Purpose", "Licence", "Size", "Here", box=None, pad_edge=False)
+        table = Table("Name", "Purpose", "License", "Size", "Here", box=None, pad_edge=False)
         table.columns[0].no_wrap = True
         table.columns[3].justify = "right"
         wide = console.width >= WIDE_COLUMNS
@@ -47,7 +47,7 @@ def list_models() -> None:
             table.add_column("What it does")
         for model in manifest.values():
             here = await path(model.name, manifest=manifest)
-            cells = [model.name, model.purpose, model.licence, decimal(model.size), "yes" if here else "no"]
+            cells = [model.name, model.purpose, model.license, decimal(model.size), "yes" if here else "no"]
             table.add_row(*cells, *([model.summary] if wide else []), style=None if here else "dim")
         return table
 
@@ -62,7 +62,7 @@ def pull_models(
         typer.Option("--from", help="Copy from this file or folder instead of downloading."),
     ] = None,
 ) -> None:
-    """Bring models here: resumes, verifies the SHA-256, and puts each in place only when it is whole."""
+    """Bring models to this machine. An interrupted pull goes on where it stopped; every file's SHA-256 is verified."""
     console = Console(stderr=True)
 
     async def pull_all() -> list[Path]:
@@ -82,7 +82,7 @@ def pull_models(
 
 @app.command("path")
 def model_path(name: Annotated[str, typer.Argument(help="A model from `tiku models list`.")]) -> None:
-    """Print where a model lies; exits with 1 if it is not here."""
+    """Print where a model lies; the exit code is 1 if it is not on this machine."""
     console = Console(stderr=True)
     try:
         found = asyncio.run(path(name))
@@ -97,7 +97,7 @@ def model_path(name: Annotated[str, typer.Argument(help="A model from `tiku mode
 
 @contextmanager
 def progress_bars(console: Console) -> Iterator[Callable[[PullProgress], None]]:
-    """A bar of bytes for each model being pulled; gives the function that a pull reports to."""
+    """Show a bar of bytes for each model that is pulled; the block gets the function that pulls report to."""
     columns = (
         TextColumn("[bold]{task.description}[/] [dim]{task.fields[stage]}[/]"),
         BarColumn(),

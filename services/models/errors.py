@@ -1,4 +1,4 @@
-"""What can go wrong with a model, each with a sentence that says what to do next."""
+"""What can go wrong with a model; each message says what to do next."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class ModelError(Exception):
-    """Base of this package's errors; the message is meant for the person at the terminal."""
+    """The base of this package's errors; the message is meant for the person at the terminal."""
 
 
 class UnknownModel(ModelError):
@@ -17,11 +17,11 @@ class UnknownModel(ModelError):
 
 
 class SourceFailed(ModelError):
-    """One source could not deliver; the next one may."""
+    """A source could not deliver the weights; another one may."""
 
 
 class DigestMismatch(SourceFailed):
-    """What a source delivered is not what the manifest names. The file is deleted before this is raised."""
+    """A source delivered another file than the manifest names; that file was deleted."""
 
     def __init__(self, file: str, expected: str, found: str) -> None:
         super().__init__(f"{file} has SHA-256 {found}, the manifest says {expected}; the file was deleted")
@@ -36,7 +36,7 @@ class NoSourceDelivered(ModelError):
 
 
 class ConversionFailed(ModelError):
-    """The weights arrived whole but could not be converted to the form that is installed."""
+    """The weights arrived whole, but they could not be converted to the form that is installed."""
 
 
 class NoSpace(ModelError):

@@ -1,4 +1,4 @@
-"""A lock between processes on one file, waited for without blocking the loop."""
+"""A lock on a file, held by one process at a time, that is waited for without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ POLL_SECONDS: Final = 0.2
 
 @asynccontextmanager
 async def exclusive(path: Path, on_wait: Callable[[], None] = lambda: None) -> AsyncIterator[None]:
-    """Hold ``path`` alone. ``on_wait`` is called once if another holds it. The system frees it if we die.
+    """Hold the lock on `path` for the block; call `on_wait` once if another process holds it.
 
-    Polls instead of blocking in a thread: a thread inside flock could not be cancelled.
+    The system frees the lock when the process ends. It is polled for, since a thread inside `flock` could not be
+    cancelled.
     """
     descriptor = await asyncio.to_thread(os.open, path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:

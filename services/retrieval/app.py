@@ -7,29 +7,28 @@ from contextlib import AsyncExitStack
 
 from services.kit.channels import open_channel
 from services.kit.server import App, Registration
-from services.retrieval.adapters import calibrations
+from services.retrieval.adapters.calibrations import toml
 from services.retrieval.adapters.clients.llm import RETRIED, LlmChatModel, LlmEmbedder, LlmReranker
-from services.retrieval.adapters.stores.qdrant import open_qdrant
+from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
 from services.retrieval.domain.answering.answerer import Answerer
-from services.retrieval.domain.answering.extractive import Extractor
-from services.retrieval.domain.answering.groundedness import Corroborator
+from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
+from services.retrieval.domain.answering.groundedness import GroundednessCheck
 from services.retrieval.domain.answering.relevance_gate import RelevanceGate
-from services.retrieval.domain.embedding.centering import Centring
-from services.retrieval.domain.embedding.indexer import Indexer
-from services.retrieval.domain.search.dense import VectorLeg
-from services.retrieval.domain.search.retriever import Retriever
+from services.retrieval.domain.embedding.centering import Centering
+from services.retrieval.domain.embedding.indexer import ChunkIndexer
+from services.retrieval.domain.search.dense import DenseRetriever
+from services.retrieval.domain.search.hybrid import HybridRetriever
 from services.retrieval.servicer import GraphServicer, RetrievalServicer
 from services.retrieval.settings import RetrievalSettings
-from services.retrieval.values.calibration import Calibrations
 from tiku.llm.v1 import llm_pb2_grpc
 from tiku.retrieval.v1 import graph_pb2_grpc, retrieval_pb2_grpc
 
 
 async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
-    """Wire the service; what it opens, ``stack`` closes. Ready while the vector store answers."""
+    """Build the service; `stack` closes what it opens. The service is ready while the vector store answers."""
     key = settings.qdrant_api_key
     store = await stack.enter_async_context(
-        open_qdrant(
+        QdrantVectorStore.open(
             settings.qdrant_url,
             key.get_secret_value() if key is not None else None,
             timeout=settings.qdrant_timeout_seconds,
@@ -38,31 +37,31 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
     channel = await stack.enter_async_context(open_channel(settings.llm_target, retry=RETRIED))
     llm = llm_pb2_grpc.LlmServiceStub(channel)
     embedder = LlmEmbedder(llm)
-    known = Calibrations(await asyncio.to_thread(calibrations.load))
-    centring = Centring(known)
-    vector_leg = VectorLeg(embedder, store, centring)
-    retriever = Retriever(
-        [vector_leg],
+    calibrations = await asyncio.to_thread(toml.load)
+    centering = Centering(calibrations)
+    dense = DenseRetriever(embedder, store, centering)
+    retriever = HybridRetriever(
+        [dense],
         store,
-        LlmReranker(llm) if settings.rerank_enabled or settings.rerank_base_url else None,
-        leg_timeout=settings.leg_timeout_seconds,
-        rerank_timeout=settings.rerank_timeout_seconds,
+        LlmReranker(llm) if settings.retrieval_rerank_enabled or settings.rerank_base_url else None,
+        leg_timeout=settings.retrieval_leg_timeout_seconds,
+        rerank_timeout=settings.retrieval_rerank_timeout_seconds,
     )
     answerer = Answerer(
         retriever,
-        RelevanceGate(known, settings.relevance_threshold),
-        LlmChatModel(llm, settings.answer_timeout_seconds),
-        Extractor(embedder),
-        Corroborator(embedder, centring, known),
-        context_tokens=settings.answer_context_tokens,
-        answer_tokens=settings.answer_max_tokens,
+        RelevanceGate(calibrations, settings.retrieval_relevance_threshold),
+        LlmChatModel(llm, settings.retrieval_answer_timeout_seconds),
+        ExtractiveAnswerer(embedder),
+        GroundednessCheck(embedder, centering, calibrations),
+        context_tokens=settings.retrieval_answer_context_tokens,
+        answer_tokens=settings.retrieval_answer_max_tokens,
     )
     return App(
         name="retrieval",
         registrations=[
             Registration(
                 retrieval_pb2_grpc.add_RetrievalServiceServicer_to_server,
-                RetrievalServicer(Indexer(store, centring), vector_leg, retriever, answerer),
+                RetrievalServicer(ChunkIndexer(store, centering), dense, retriever, answerer),
                 "tiku.retrieval.v1.RetrievalService",
             ),
             Registration(

@@ -1,11 +1,14 @@
-"""What the domain needs from outside."""
+"""What the domain needs from outside.
+
+Every port raises errors of `services.kit.errors` and none of a client library.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
-from services.retrieval.values.chat import ChatFinish
+from services.retrieval.values.chat import ChatFinish, ChatRequest
 from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit
 from services.retrieval.values.query import LegQuery, QueryEmbedding
 
@@ -13,21 +16,20 @@ from services.retrieval.values.query import LegQuery, QueryEmbedding
 class VectorStore(Protocol):
     """Chunks with their vectors, kept apart by owner and by embedding model.
 
-    Nothing of one owner is ever seen, replaced or removed by another. What a call confirmed, the next call
-    finds. Errors are ``services.kit.errors``: Unavailable when the store does not answer, DeadlineExceeded
-    when it answers too late.
+    No owner ever sees, replaces or removes what belongs to another. What a call confirmed, the next call finds.
+    A store that does not answer is Unavailable; one that answers too late, DeadlineExceeded.
     """
 
     async def upsert(self, model: str, owner: str, chunks: Sequence[EmbeddedChunk]) -> None:
-        """Store chunks whose vectors come from ``model`` and share one dimension; an id that is known is replaced."""
+        """Store chunks whose vectors come from `model` and share one dimension; replace those of a known id."""
 
     async def delete_document(self, owner: str, document_id: str) -> None:
-        """Remove a document's chunks under every model; removing what is not there succeeds."""
+        """Remove a document's chunks under every model; a document that is not there is no error."""
 
     async def search(
         self, model: str, vector: Sequence[float], owner: str, document_ids: Sequence[str], limit: int
     ) -> list[Hit]:
-        """Return the nearest chunks by cosine, best first; no ``document_ids`` means all that the owner has."""
+        """Return the nearest chunks by cosine, best first; no `document_ids` means all that the owner has."""
 
     async def count(self, owner: str, document_ids: Sequence[str]) -> list[int]:
         """Return how many chunks each of the documents has; 0 for one that is not there."""
@@ -39,7 +41,11 @@ class VectorStore(Protocol):
         """
 
     async def ping(self) -> None:
-        """Return when the store answers; raise Unavailable when it does not."""
+        """Return when the store answers.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
 
 
 class Embedder(Protocol):
@@ -56,25 +62,26 @@ class Reranker(Protocol):
     """Scores texts against a question by reading both together."""
 
     async def rerank(self, query: str, texts: Sequence[str]) -> list[tuple[int, float]]:
-        """Return (position in ``texts``, score) pairs, best first."""
+        """Return (position in `texts`, score) pairs, best first."""
 
 
 class Leg(Protocol):
-    """One way to find passages. Legs run in parallel and are fused by rank."""
+    """One way to find passages; legs run in parallel, and their hits are fused by rank."""
 
     @property
     def name(self) -> str:
         """The name that hits and responses carry, such as "vector"."""
 
     async def find(self, query: LegQuery) -> list[Hit]:
-        """Return at most ``query.limit`` hits, best first."""
+        """Return at most `query.limit` hits, best first."""
 
 
 class ChatModel(Protocol):
     """A language model that writes as a stream."""
 
-    def stream(self, *, system: str, user: str, model: str, max_tokens: int) -> AsyncGenerator[str | ChatFinish, None]:
-        """Yield text, then one ``ChatFinish``. Closing the generator stops the model.
+    def stream(self, request: ChatRequest) -> AsyncGenerator[str | ChatFinish, None]:
+        """Yield text, then one `ChatFinish`; closing the generator stops the model.
 
-        Raises FailedPrecondition with reason NO_CHAT_PROVIDER when no model is configured.
+        Raises:
+            FailedPrecondition: no model is configured (reason NO_CHAT_PROVIDER).
         """

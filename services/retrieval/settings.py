@@ -8,7 +8,7 @@ from services.kit.settings import ServiceSettings
 
 
 class RetrievalSettings(ServiceSettings):
-    """What the retrieval service is told; every variable begins with ``TIKU_``."""
+    """Configuration of the retrieval service; a field's variable is its name after `TIKU_`."""
 
     listen: str = Field("127.0.0.1:50052", description="Address to serve on, host:port.")
     llm_target: str = Field("127.0.0.1:50051", description="Address of the llm service.")
@@ -17,15 +17,17 @@ class RetrievalSettings(ServiceSettings):
     )
     qdrant_api_key: SecretStr | None = None
     qdrant_timeout_seconds: float = Field(30.0, gt=0, description="Most that one call to Qdrant may take.")
-    leg_timeout_seconds: float = Field(10.0, gt=0, description="Most that one leg of a retrieval may take.")
-    rerank_enabled: bool = Field(False, description="Rerank what the legs found; also on with TIKU_RERANK_BASE_URL.")
     rerank_base_url: str = Field("", description="Where the llm service finds its reranker; set, it turns rerank on.")
-    rerank_timeout_seconds: float = Field(10.0, gt=0)
-    relevance_threshold: float | None = Field(
+    retrieval_leg_timeout_seconds: float = Field(10.0, gt=0, description="Most that one leg of a retrieval may take.")
+    retrieval_rerank_enabled: bool = Field(
+        False, description="Rerank what the legs found; also on with TIKU_RERANK_BASE_URL."
+    )
+    retrieval_rerank_timeout_seconds: float = Field(10.0, gt=0, description="Most that reranking may take.")
+    retrieval_relevance_threshold: float | None = Field(
         None, description="Least relevance of a passage that may answer; by default the embedding model's own."
     )
-    answer_context_tokens: int = Field(
+    retrieval_answer_context_tokens: int = Field(
         4096, ge=1024, description="Tokens that question, passages and answer share: the chat model's context a slot."
     )
-    answer_max_tokens: int = Field(512, ge=16, description="Most tokens of an answer.")
-    answer_timeout_seconds: float = Field(300.0, gt=0, description="Most that writing an answer may take.")
+    retrieval_answer_max_tokens: int = Field(512, ge=16, description="Most tokens of an answer.")
+    retrieval_answer_timeout_seconds: float = Field(300.0, gt=0, description="Most that writing an answer may take.")

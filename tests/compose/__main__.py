@@ -88,11 +88,11 @@ async def recovered(work: Callable[[str], Awaitable[str]], name: str) -> tuple[s
 async def play(engine: Engine, server: str, kill: Sequence[str]) -> bool:
     """The whole job, then each container killed; prints the table and gives whether everything held."""
     table = Table("", "done after the kill, tries", "short job", "data from before", expand=True)
-    async with TikuClient(server) as client:
+    async with TikuClient.open(server) as client:
         report = await script.run(client, console, with_model=True)
         held = not report.failed
         job = Job(client)
-        steps = f"{len(report.held)} steps of the demo held, {len(report.failed)} did not"
+        steps = f"{len(report.passed)} steps of the demo passed, {len(report.failed)} did not"
         table.add_row("first start", "", await job.play("first"), steps)
         for service in kill:
             container = await engine.container(service)

@@ -46,7 +46,7 @@ async def chat(server: str) -> str:
 async def play(server: str) -> list[str]:
     """A chat, and an upload with a question about it; a line about each. Raises NotHeld or ClientError."""
     lines = [await chat(server)]
-    async with TikuClient(server) as client:
+    async with TikuClient.open(server) as client:
         job = Job(client)
         document = await job.index("local")
         began = time.monotonic()

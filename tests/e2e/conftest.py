@@ -18,6 +18,14 @@ UPLOAD_LIMIT_BYTES = 201 * 1024 * 1024
 """Enough for the upload that no process may hold in memory."""
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder: it measures a whole stack, which needs the machine to itself."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("alone")
+
+
 @pytest.fixture(scope="session")
 def stack_folder() -> Iterator[Path]:
     """A short-named folder: the path of PostgreSQL's socket lies below it and is limited."""
@@ -64,5 +72,5 @@ def environment(tutor: Tutor) -> dict[str, str]:
         "TIKU_LLM_BASE_URL": tutor.base_url,
         "TIKU_LLM_MODEL": MODEL,
         "TIKU_LLM_API_KEY": "sk-of-the-tests",
-        "TIKU_MAX_UPLOAD_BYTES": str(UPLOAD_LIMIT_BYTES),
+        "TIKU_DOCS_MAX_UPLOAD_BYTES": str(UPLOAD_LIMIT_BYTES),
     }

@@ -16,11 +16,11 @@ from pathlib import Path
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.kit.loop_lag import BUCKETS, STALL
+from services.kit.loop_lag import BUCKETS, STALL_SECONDS
 from tests.e2e.stack import REPOSITORY, Up
 
 _LAG = "tiku_loop_lag_seconds"
-_HELD = "tiku_loop_held_seconds"
+_STALLED = "tiku_loop_stalled_seconds"
 _WAIT = "tiku_loop_cpu_wait_seconds"
 _LOG_SECONDS = 0.5
 """A log is written from a thread of its own, a little later."""
@@ -74,15 +74,17 @@ class Loop:
 
     lag: Lateness
     """Whatever the cause."""
-    held: Lateness
+    stalled: Lateness
     """Without the time in which the loop's thread was ready to run and had no core."""
     cpu_wait: float
     """That time, seconds in all."""
     stalls: int
-    """Samples that were held for longer than 50 ms."""
+    """Stalls of more than 50 ms."""
 
     def __str__(self) -> str:
-        return f"held {self.held}; late {self.lag}; {self.lag.samples} samples, {self.cpu_wait:.2f} s without a core"
+        return (
+            f"stalled {self.stalled}; late {self.lag}; {self.lag.samples} samples, {self.cpu_wait:.2f} s without a core"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +101,11 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Stall:
     """A stall, as the process logged it."""
 
     process: str
-    held: float
+    stalled: float
     late: Stretch
 
 
@@ -112,17 +114,17 @@ class Measured:
     """What the stretch of time showed; filled in at its end."""
 
     loops: dict[str, Loop] = field(default_factory=dict)
-    holds: list[Hold] = field(default_factory=list)
+    stalls: list[Stall] = field(default_factory=list)
     standstills: list[Stretch] = field(default_factory=list)
     """When a core stood still: a virtual machine's host gave it to another."""
 
     @property
-    def unexplained(self) -> list[Hold]:
-        """The holds that are still stalls without what a core stood still meanwhile."""
-        return [hold for hold in self.holds if hold.held - self._stood(hold) > STALL]
+    def unexplained(self) -> list[Stall]:
+        """The stalls that stay stalls without the time in which a core stood still."""
+        return [stall for stall in self.stalls if stall.stalled - self._stood(stall) > STALL_SECONDS]
 
-    def _stood(self, hold: Hold) -> float:
-        return max((still.seconds for still in self.standstills if still.overlaps(hold.late)), default=0.0)
+    def _stood(self, stall: Stall) -> float:
+        return max((still.seconds for still in self.standstills if still.overlaps(stall.late)), default=0.0)
 
 
 @asynccontextmanager
@@ -138,16 +140,16 @@ async def measured(up: Up) -> AsyncIterator[Measured]:
         yield result
         after = await _pages(up)
     for name in after:
-        lag, held = (
+        lag, stalled = (
             [new - old for old, new in zip(before[name].counts[of], after[name].counts[of], strict=True)]
-            for of in (_LAG, _HELD)
+            for of in (_LAG, _STALLED)
         )
         wait = after[name].cpu_wait - before[name].cpu_wait
-        stalls = sum(held[BUCKETS.index(STALL) + 1 :])
-        result.loops[name] = Loop(Lateness.of(lag), Lateness.of(held), wait, stalls)
+        stalls = sum(stalled[BUCKETS.index(STALL_SECONDS) + 1 :])
+        result.loops[name] = Loop(Lateness.of(lag), Lateness.of(stalled), wait, stalls)
     await asyncio.sleep(_LOG_SECONDS)
-    result.holds = await asyncio.to_thread(lambda: list(_holds(logs, begins)))
-    assert len(result.holds) >= sum(loop.stalls for loop in result.loops.values()), "a stall is not in the logs"
+    result.stalls = await asyncio.to_thread(lambda: list(_stalls(logs, begins)))
+    assert len(result.stalls) >= sum(loop.stalls for loop in result.loops.values()), "a stall is not in the logs"
 
 
 @asynccontextmanager
@@ -174,15 +176,15 @@ def _sizes(logs: Path) -> dict[Path, int]:
     return {path: path.stat().st_size for path in logs.glob("*.log")}
 
 
-def _holds(logs: Path, begins: Mapping[Path, int]) -> Iterator[Hold]:
+def _stalls(logs: Path, begins: Mapping[Path, int]) -> Iterator[Stall]:
     for path in sorted(logs.glob("*.log")):
         with path.open("rb") as file:
             file.seek(begins.get(path, 0))
             for line in file:
-                if b"the event loop was held" in line:
+                if b"the event loop stalled" in line:
                     entry = json.loads(line)
                     ended = datetime.fromisoformat(entry["time"]).timestamp()
-                    yield Hold(path.stem, entry["held"], Stretch(ended, entry["late"]))
+                    yield Stall(path.stem, entry["stalled"], Stretch(ended, entry["late"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +203,7 @@ async def _pages(up: Up) -> Mapping[str, _Page]:
             async with http.get(address) as answer:
                 families = {family.name: family for family in text_string_to_metric_families(await answer.text())}
             counts = {}
-            for histogram in (_LAG, _HELD):
+            for histogram in (_LAG, _STALLED):
                 samples = families[histogram].samples
                 rising = [int(sample.value) for sample in samples if sample.name.endswith("_bucket")]
                 assert len(rising) == len(BUCKETS) + 1, name

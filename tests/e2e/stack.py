@@ -18,8 +18,8 @@ from typing import Any
 import aiohttp
 from qdrant_client import QdrantClient, models
 
-from services.client import sse
 from services.embedded.python import module_environment
+from services.kit.sse import EventDecoder
 from tests.processes import descendants, gone
 
 REPOSITORY = Path(__file__).parents[2]
@@ -153,8 +153,10 @@ async def _checked(answer: aiohttp.ClientResponse) -> None:
 
 
 async def _events(answer: aiohttp.ClientResponse) -> AsyncGenerator[Event, None]:
-    async for event in sse.events(answer.content.iter_any()):
-        yield Event(event.name, json.loads(event.data), int(event.id or 0))
+    decoder = EventDecoder()
+    async for piece in answer.content.iter_any():
+        for event in decoder.feed(piece):
+            yield Event(event.name, json.loads(event.data), int(event.id or 0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Nothing blocks an event loop, and nothing holds a file in memory: measured while everything happens at once.
 
 The bounds are p99 ≤ 10 ms and max ≤ 50 ms of every process that serves, and they are absolute: what counts is how long
-something *held* a loop, which is its lateness less the time in which the kernel had no core for its thread
-(docs/adr/0023). A machine that is busy with other things makes a loop late, not held. Figures are upper bounds of the
-histogram's buckets.
+a loop *stalled*, which is its lateness less the time in which the kernel had no core for its thread
+(docs/adr/0023). A machine that is busy with other things makes a loop late, not stalled. Figures are upper bounds of
+the histogram's buckets.
 """
 
 from __future__ import annotations
@@ -155,8 +155,8 @@ async def test_no_loop_is_late_while_everything_happens_at_once(stack: Up, rest:
     print(dict(done))  # noqa: T201 - the figures, for -s and reports
     for name, loop in seen.loops.items():
         print(f"{name}: {loop}")  # noqa: T201 - a figure
-    print(f"holds: {seen.holds}; cores that stood still: {seen.standstills}")  # noqa: T201 - a figure
+    print(f"stalls: {seen.stalls}; cores that stood still: {seen.standstills}")  # noqa: T201 - a figure
     assert set(work) <= set(done)
-    assert max(loop.held.p99 for name, loop in seen.loops.items() if name not in ENGINES) <= P99_SECONDS, seen.loops
-    assert [hold for hold in seen.unexplained if hold.process not in ENGINES] == []
+    assert max(loop.stalled.p99 for name, loop in seen.loops.items() if name not in ENGINES) <= P99_SECONDS, seen.loops
+    assert [stall for stall in seen.unexplained if stall.process not in ENGINES] == []
     assert await asyncio.to_thread(_blocked, stack.data / "logs") == []

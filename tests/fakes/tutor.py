@@ -7,6 +7,9 @@ below it records (requests, departures) is there to be looked at.
     async with Tutor() as tutor:
         tutor.misbehave(Fault.BAD_QUOTE)
         ...  # point TIKU_LLM_BASE_URL at tutor.base_url
+
+Its rules are its own and cruder than the product's: an oracle that shared code with what it tests would find both wrong
+in the same way.
 """
 
 from __future__ import annotations
@@ -19,14 +22,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from services.exercises.domain.generation.key_verification import SCHEMA as CONFIRMATION
-from services.exercises.domain.text.sentences import split
-from services.exercises.domain.text.statements import contradicts, exchanged
-from services.exercises.values.question import Exchange
-from services.language.words import units
 from tests.fakes.openai_server import Script, ScriptedProvider
 
 MODEL = "tutor"
+CONFIRMATION = "confirmed_answer"
 CHAT_TOKENS = tuple(f"word{number} " for number in range(1, 13))
 """What it says in a chat without a schema and without passages."""
 
@@ -41,7 +40,10 @@ _LISTED = re.compile(
     r"([A-Za-z-]{3,})"
 )
 _OPTION = re.compile(r"^([A-Z])\. (.+)$", re.MULTILINE)
+_SENTENCE = re.compile(r"[^。！？!?\n]+?(?:[。！？!?]+[”’」』）]*|\.(?=\s|$)|(?=\n|$))")
+_LIST_MARK = re.compile(r"^(?:[-*•·]+|\(?\d{1,2}[.)、）])\s*")
 _SHORTEST_SENTENCE = 12
+_DENIAL = re.compile(r"[不没无非未]|^(?:not|no|never|cannot|without|neither|nor)$", re.IGNORECASE)
 _ENOUGH = 0.5
 """Share of a question's terms that a sentence must hold to be its answer."""
 
@@ -74,7 +76,7 @@ class Fault(Enum):
 class Tutor(ScriptedProvider):
     """The server; an async context manager.
 
-    ``pace`` is seconds before each token, ``latency`` seconds before the first byte. ``bad_grades`` makes its grading
+    `pace` is seconds before each token, `latency` seconds before the first byte. `bad_grades` makes its grading
     point at evidence that the learner never wrote.
     """
 
@@ -171,7 +173,7 @@ class _Reading:
     def of(cls, prompt: str) -> _Reading:
         material = re.split(r"\n\n(?:Write one|出一道)", prompt.partition("\n")[2], maxsplit=1)[0]
         chinese = prompt.startswith("材料")
-        sentences = [sentence.text for sentence in split(material) if len(sentence.text) >= _SHORTEST_SENTENCE]
+        sentences = [sentence for sentence in _sentences(material) if len(sentence) >= _SHORTEST_SENTENCE]
         focus = _FOCUS.search(prompt)
         quote = focus[1] if focus else max(sentences or [material], key=len)
         found = _terms(quote, chinese=chinese)
@@ -184,6 +186,10 @@ class _Reading:
 
     def because(self) -> str:
         return f"原因是：{self.quote}" if self.chinese else f"The reason is this: {self.quote}"
+
+
+def _sentences(text: str) -> list[str]:
+    return [sentence for piece in _SENTENCE.findall(text) if (sentence := _LIST_MARK.sub("", piece.strip()))]
 
 
 def _terms(text: str, *, chinese: bool) -> list[str]:
@@ -235,14 +241,19 @@ def _true_false(reading: _Reading) -> dict[str, Any]:
 
 
 def _exchange(reading: _Reading) -> dict[str, str]:
-    """A term of the sentence and one of its surroundings that is another thing."""
-    language = "zh" if reading.chinese else "en"
-    for old in reading.terms:
-        for new in reading.others:
-            false = exchanged(reading.quote, old, new)
-            if false and contradicts(Exchange(old, new), false, reading.quote, language, known=True):
+    """A term that the sentence uses once, and one of its surroundings that is surely another thing: it denies nothing
+    and begins otherwise, or shares no ideograph."""
+    once = [term for term in reading.terms if len(re.findall(_whole(term), reading.quote, re.IGNORECASE)) == 1]
+    others = [term for term in reading.others if not _DENIAL.search(term)]
+    for old in [term for term in once if not _DENIAL.search(term)]:
+        for new in others:
+            if not set(old) & set(new) if reading.chinese else old[:5].lower() != new[:5].lower():
                 return {"original": old, "changed": new}
     return {"original": reading.terms[0], "changed": reading.others[0]}
+
+
+def _whole(term: str) -> str:
+    return rf"(?<![A-Za-z0-9]){re.escape(term)}(?![A-Za-z0-9])" if term.isascii() else re.escape(term)
 
 
 def _fill_in_the_blank(reading: _Reading) -> dict[str, Any]:
@@ -267,7 +278,7 @@ def _short_answer(reading: _Reading) -> dict[str, Any]:
         for term in reading.terms
     ]
     # What the stem hands to everybody proves nothing: a half that held no more than that could not be graded.
-    stem = next((stem for stem in stems if all(units(point) - units(stem) for point in rubric)), stems[0])
+    stem = next((stem for stem in stems if all(_measure(point) - _measure(stem) for point in rubric)), stems[0])
     return {"quote": reading.quote, "stem": stem, "reference": reading.quote, "rubric": rubric}
 
 
@@ -300,11 +311,11 @@ def _answer(user: str) -> str:
     best, share = "", 0.0
     pieces = _PASSAGE.split(passages)[1:]
     for number, text in zip(pieces[::2], pieces[1::2], strict=True):
-        for sentence in split(text):
-            said = len(asked & _measure(sentence.text)) / max(1, len(asked))
+        for sentence in _sentences(text):
+            said = len(asked & _measure(sentence)) / max(1, len(asked))
             if said > share:
-                closing = "。" if _HAN.search(sentence.text) else "."
-                best, share = f"{sentence.text.rstrip('。.')} [{number}]{closing}", said
+                closing = "。" if _HAN.search(sentence) else "."
+                best, share = f"{sentence.rstrip('。.')} [{number}]{closing}", said
     return best if share >= _ENOUGH else "NOT_IN_MATERIAL"
 
 

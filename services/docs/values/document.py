@@ -1,4 +1,4 @@
-"""What is kept of a document besides its bytes: its row, its chunks and the events of its job."""
+"""What is stored of a document besides its bytes: its row, its chunks, its job and the events of that job."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class DocumentKind(StrEnum):
 
 
 class DocumentState(StrEnum):
-    """Where a document stands, as its owner sees it."""
+    """The state of a document, as its owner sees it."""
 
     UPLOADED = "UPLOADED"
     QUEUED = "QUEUED"
@@ -24,8 +24,8 @@ class DocumentState(StrEnum):
     FAILED = "FAILED"
 
 
-class Stage(StrEnum):
-    """A step of the job. Parsing is counted in pages, chunking and indexing in chunks."""
+class IndexingStage(StrEnum):
+    """A step of the job; parsing is counted in pages, chunking and indexing in chunks."""
 
     QUEUED = "QUEUED"
     PARSING = "PARSING"
@@ -35,7 +35,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job ended without its document being indexed; both parts are for the client."""
+    """Why a job ended and its document is not indexed; both fields are shown to the client."""
 
     reason: str
     message: str
@@ -43,7 +43,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document's row. What parsing finds (`page_count` … `title`) is 0 or empty before."""
+    """A document's row; what parsing finds (`page_count` to `title`) is 0 or empty until then."""
 
     document_id: str
     owner: str
@@ -82,29 +82,29 @@ class StoredChunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """A stage has `done` of `total` units behind it; `total` is 0 while not known."""
+class StageProgress:
+    """How far a stage is: `done` of `total` units; `total` is 0 while it is not known."""
 
-    stage: Stage
+    stage: IndexingStage
     done: int = 0
     total: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Indexed:
-    """The job ended well."""
+class IndexingCompleted:
+    """The job indexed the whole document."""
 
 
-Happening = Progress | Indexed | Failure
+EventPayload = StageProgress | IndexingCompleted | Failure
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class DocumentEvent:
     """One event of a document's job, numbered from 1 without gaps within the document."""
 
     number: int
     time: datetime
-    what: Happening
+    payload: EventPayload
 
 
 class JobKind(StrEnum):
@@ -116,9 +116,9 @@ class JobKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A durable job on a document of `owner`'s, in whose name it calls other services.
+    """A durable job on a document; it calls other services in the name of `owner`.
 
-    `generation` tells the index jobs of one document apart, so that an old one finds it is late.
+    `generation` numbers the index jobs of one document, so that an old job can tell that a newer one replaced it.
     """
 
     kind: JobKind
@@ -128,12 +128,12 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Undertaking:
-    """An index job as its worker finds it: what earlier workers got done.
+class IndexingProgress:
+    """What earlier workers got done of an index job, as the worker that begins now finds it.
 
-    `attempts` counts the workers that began since something was last achieved, this one included.
-    `chunk_total` is None until the file was parsed; `indexed` chunks, the first in reading order, are in the index
-    under vectors of `embedding_model`.
+    `attempts` counts the workers that began since the last progress, this one included. `chunk_total` is None until
+    the file is parsed. The first `indexed` chunks in reading order are in the index, with vectors of
+    `embedding_model`.
     """
 
     document: Document
@@ -144,24 +144,9 @@ class Undertaking:
     embedding_model: str
 
 
-TEXT_ENCODING = "utf-32-le"
-"""Normalized text is stored with a fixed width, so that a slice of code points is a range of bytes."""
-TEXT_WIDTH = 4
-
-
-def object_key(sha256: str) -> str:
-    """Where a file lies in the object store."""
-    return f"objects/{sha256}"
-
-
-def text_key(document_id: str) -> str:
-    """Where a document's normalized text lies in the object store."""
-    return f"texts/{document_id}"
-
-
 @dataclass(frozen=True, slots=True)
-class Position:
-    """Where a page of documents begins: after this one, going back in time."""
+class ListPosition:
+    """The last document of a page in a list that goes back in time; the next page begins after it."""
 
     create_time: datetime
     document_id: str

@@ -45,7 +45,7 @@ class Block:
 class ParsedDocument:
     """A document's normalized text with its structure.
 
-    `text` is NFC, has `\\n` newlines, no control characters and no trailing spaces (see `normalizing`).
+    `text` is NFC, has line feeds as newlines, no control characters and no trailing spaces.
     `blocks` are ordered and disjoint, and together cover everything in `text` that is not white space.
     `page_count` is 0 when the source has no pages. `page_starts[i]` is the offset at which page `i + 1`
     begins; it is empty when the source has no pages, and may repeat where a page holds no text.
@@ -60,22 +60,21 @@ class ParsedDocument:
     page_starts: tuple[int, ...] = ()
 
     def page_at(self, offset: int) -> int:
-        """The 1-based page that holds the character at `offset`, 0 when the source has no pages."""
+        """Return the 1-based page that holds the character at `offset`, 0 when the source has no pages."""
         return bisect_right(self.page_starts, offset)
 
     def page_starts_within(self, start: int, end: int) -> tuple[int, ...]:
-        """Where the pages after that of `start` begin before `end`, in order; the first is the next page's."""
+        """Return where the pages after that of `start` begin before `end`, in order."""
         return self.page_starts[bisect_right(self.page_starts, start) : bisect_left(self.page_starts, end)]
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class ParsedChunk:
     """A passage for the index: `text` is exactly `parsed.text[start:end]`.
 
-    `ordinal` counts from 0 in reading order. `page` and `page_end` are the pages of its first and last
-    character (0 without pages). `heading_path` holds the headings above it, outermost first. `kind` is the
-    kind of the block that fills most of it. `page_starts` are the offsets in the document's text at which the
-    pages after `page` begin within the chunk, in order.
+    `ordinal` counts from 0 in reading order. `page` is the page of its first character, 0 without pages.
+    `heading_path` holds the headings above it, outermost first. `page_starts` are the offsets in the document's text
+    at which the pages after `page` begin within the chunk, in order.
     """
 
     ordinal: int
@@ -83,9 +82,7 @@ class Chunk:
     end: int
     text: str
     page: int
-    page_end: int
     heading_path: tuple[str, ...]
-    kind: BlockKind
     page_starts: tuple[int, ...] = ()
 
 

@@ -1,7 +1,7 @@
-"""``python -m services.embedded.qdrant_server --data DIR --port PORT``: serves until SIGTERM or SIGINT.
+"""The command `python -m services.embedded.qdrant_server --data DIR --port PORT`: serves until SIGTERM or SIGINT.
 
-With ``--metrics HOST:PORT`` it says on Prometheus' page how late its loop is. Edge holds the GIL, so an Edge call holds
-the loop; all that the loop does is to stand in line for Edge.
+With `--metrics HOST:PORT` it reports on a Prometheus page how late its event loop is. Edge holds the GIL, so every call
+of Edge stalls the loop; the loop has nothing else to do than to queue up calls for Edge.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from services.kit import heap, logs
 from services.kit.loop_lag import LoopLagMonitor
 from services.kit.metrics_page import export_metrics
 
-_LOOK_INTERVAL_SECONDS = 5.0
+_UPKEEP_INTERVAL_SECONDS = 5.0
 _DRAIN_SECONDS = 3.0
 _MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 logger = logging.getLogger(__name__)
 
 
-async def serve(data: Path, host: str, port: int) -> None:
-    """Serves the collections in ``data`` until SIGTERM or SIGINT, then writes them out and closes them."""
+async def serve(data: Path, host: str, port: int, lag: LoopLagMonitor) -> None:
+    """Serve the collections in `data` until SIGTERM or SIGINT, then write them out and close them."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -52,7 +52,7 @@ async def serve(data: Path, host: str, port: int) -> None:
         options=[
             ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", -1),
-            # Two servers on one port would share its calls, each with half of the data.
+            # Otherwise a second server on this port would take some of the calls, and answer from other data.
             ("grpc.so_reuseport", 0),
         ]
     )
@@ -65,7 +65,7 @@ async def serve(data: Path, host: str, port: int) -> None:
     logger.info("serving %s on %s:%d", data, host, bound)
     try:
         async with asyncio.TaskGroup() as group:
-            chores = [group.create_task(chore) for chore in (_upkeep(collections, thread), LoopLagMonitor().run())]
+            chores = [group.create_task(chore) for chore in (_upkeep(collections, thread), lag.run())]
             await stop.wait()
             for chore in chores:
                 chore.cancel()
@@ -78,26 +78,27 @@ async def serve(data: Path, host: str, port: int) -> None:
 
 async def _upkeep(collections: Collections, thread: EdgeThread) -> None:
     while True:
-        await asyncio.sleep(_LOOK_INTERVAL_SECONDS)
+        await asyncio.sleep(_UPKEEP_INTERVAL_SECONDS)
         for name in await thread.run(collections.names):
-            # An optimization holds up every call, so it waits for a pause.
+            # An optimization stalls every call, so it waits for a pause.
             optimize = thread.idle
             await thread.run(functools.partial(collections.maintain, name, optimize))
 
 
 def main() -> None:
-    """Parses the command line and serves."""
+    """Parse the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m services.embedded.qdrant_server", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the collections")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, required=True, help="port to listen on; 0 for any")
     parser.add_argument("--metrics", help="address of the Prometheus page (default: none)")
     options = parser.parse_args()
+    lag = LoopLagMonitor()
     if options.metrics:
-        export_metrics(options.metrics)
+        export_metrics(options.metrics, lag)
     heap.settle()
     with logs.configured("qdrant"):
-        asyncio.run(serve(options.data, options.host, options.port))
+        asyncio.run(serve(options.data, options.host, options.port, lag))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The collections of a data folder, each an Edge shard in a folder of its own.
 
-Everything here runs on one thread (``EdgeThread``): Edge holds the GIL while it works, and a shard is not meant to
-be entered twice.
+Everything here runs on one thread (`EdgeThread`): Edge holds the GIL while it works, and two threads must not enter a
+shard at once.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ _SHARD = "shard"
 _NAME_LIMIT = 255
 _FORBIDDEN_IN_NAMES = '<>:"/\\|?*\0'
 
-# An optimization holds the GIL, so it waits for a pause and for enough changes to be worth one.
 _OPTIMIZE_AFTER_CHANGES = 5_000
-
-# Every write is in the log when it is answered; a flush only saves replaying it. It waits for the disk, 0.1 s and more,
-# with the GIL held: while a document is being indexed, once a minute is enough.
-_MOST_LOOKS = 12
+"""Changed points that make an optimization worthwhile: it holds the GIL."""
+_FLUSH_AFTER_CHECKS = 12
+"""How many checks a flush may be put off while writes go on. Every write is in the log when it is answered, and a flush
+only saves replaying it. A flush waits for the disk, 0.1 s and more, and holds the GIL: while a document is being
+indexed, once a minute is enough."""
 
 Result = TypeVar("Result")
 
 
 class EdgeThread:
-    """The one thread that enters Edge; calls queue up to ``limit`` and are refused beyond it."""
+    """The one thread that enters Edge. At most `limit` calls wait for it; further ones are refused."""
 
     def __init__(self, limit: int = 1024) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="edge")
@@ -50,7 +50,11 @@ class EdgeThread:
         self._waiting = 0
 
     async def run(self, work: Callable[[], Result]) -> Result:
-        """Runs ``work`` on the thread; a cancelled caller's work is dropped if it has not begun."""
+        """Return what `work` returns on the thread. It is dropped if its caller is cancelled before it begins.
+
+        Raises:
+            QdrantError: too many calls wait already.
+        """
         if self._waiting >= self._limit:
             raise QdrantError(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{self._limit} calls are waiting already")
         self._waiting += 1
@@ -65,13 +69,13 @@ class EdgeThread:
         return self._waiting == 0
 
     def close(self) -> None:
-        """Ends the thread once its work is done."""
+        """End the thread once its work is done."""
         self._executor.shutdown(wait=True)
 
 
 @dataclass(slots=True)
 class Collection:
-    """An open collection: its shard, the message it was created with, and how much changed since it was written out."""
+    """An open collection: its shard, the message that created it, and what has changed since it was written out."""
 
     folder: Path
     description: pb.CreateCollection
@@ -80,11 +84,11 @@ class Collection:
     operations: int = 0
     unflushed: int = 0
     unflushed_before: int = 0
-    overdue: int = 0
+    checks_put_off: int = 0
     unoptimized: int = 0
 
     def update(self, operation: edge.UpdateOperation, changes: int = 1) -> int:
-        """Applies a write, already in the shard's write-ahead log when it returns; gives its number."""
+        """Apply a write and return its number; by then it is in the shard's write-ahead log."""
         self.shard.update(operation)
         self.operations += 1
         self.unflushed += 1
@@ -92,36 +96,36 @@ class Collection:
         return self.operations
 
     def optimize_if_worthwhile(self) -> None:
-        """Builds indexes and drops deleted points once enough has changed."""
+        """Build indexes and drop deleted points if enough has changed."""
         if self.unoptimized >= _OPTIMIZE_AFTER_CHANGES:
             self.unoptimized = 0
             self.shard.optimize()
 
     def flush_if_worthwhile(self) -> None:
-        """Writes out once writes have paused since the last look, or have gone on for many looks."""
+        """Write out if writes have paused since the last check, or have gone on for many checks."""
         paused, self.unflushed_before = self.unflushed == self.unflushed_before, self.unflushed
         if not self.unflushed:
             return
-        self.overdue += 1
-        if paused or self.overdue >= _MOST_LOOKS:
+        self.checks_put_off += 1
+        if paused or self.checks_put_off >= _FLUSH_AFTER_CHECKS:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what is in memory to the segments, so that the log need not be replayed."""
+        """Write what is in memory to the segments, so that the log need not be replayed."""
         if self.unflushed:
             self.shard.flush()
-            self.unflushed = self.unflushed_before = self.overdue = 0
+            self.unflushed = self.unflushed_before = self.checks_put_off = 0
 
 
 class Collections:
-    """All collections under one folder; use it on the Edge thread only."""
+    """All collections in one folder; use it on the Edge thread only."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._open: dict[str, Collection] = {}
 
     def load(self) -> None:
-        """Opens every collection there is and removes what an interrupted creation or deletion left."""
+        """Open every collection, and remove what an interrupted creation or deletion left."""
         self._folder.mkdir(parents=True, exist_ok=True)
         for folder in sorted(self._folder.iterdir()):
             file = folder / _DESCRIPTION
@@ -135,12 +139,11 @@ class Collections:
             )
 
     def names(self) -> list[str]:
-        """The names of all collections."""
+        """Return the names of all collections, sorted."""
         return sorted(self._open)
 
     def maintain(self, name: str, optimize: bool) -> None:
-        """Looks after a collection, if it is still there: writes it out when that is due, and with ``optimize``
-        improves its indexes first."""
+        """Write a collection out if that is due, after improving its indexes with `optimize`; it may be gone by now."""
         found = self._open.get(name)
         if found is None:
             return
@@ -152,18 +155,26 @@ class Collections:
             logger.exception("upkeep of collection %r failed; it is tried again", name)
 
     def exists(self, name: str) -> bool:
-        """Whether there is a collection of this name."""
+        """Return whether there is a collection of this name."""
         return name in self._open
 
     def get(self, name: str) -> Collection:
-        """The collection of this name, or NOT_FOUND."""
+        """Return the collection of this name.
+
+        Raises:
+            QdrantError: NOT_FOUND, there is none.
+        """
         found = self._open.get(name)
         if found is None:
             raise not_found(f"Collection `{name}` doesn't exist!")
         return found
 
     def create(self, message: pb.CreateCollection) -> None:
-        """Creates a collection; its description is written last, which is what makes it exist."""
+        """Create a collection. Its description is written last: with it the collection exists.
+
+        Raises:
+            QdrantError: ALREADY_EXISTS, or INVALID_ARGUMENT for a name or a configuration that Qdrant refuses.
+        """
         name = message.collection_name
         _check_name(name)
         if name in self._open:
@@ -184,7 +195,7 @@ class Collections:
         self._open[name] = Collection(folder, message, shard, VectorSchema.of(message))
 
     def delete(self, name: str) -> bool:
-        """Deletes a collection; false when there was none."""
+        """Delete a collection; return false if there was none."""
         found = self._open.pop(name, None)
         if found is None:
             return False
@@ -194,7 +205,7 @@ class Collections:
         return True
 
     def close(self) -> None:
-        """Writes everything out and closes every shard."""
+        """Write everything out and close every shard."""
         for name, collection in self._open.items():
             try:
                 collection.flush()

@@ -18,7 +18,7 @@ PointId = int | uuid.UUID | str
 
 
 def point_id(message: pb.PointId) -> PointId:
-    """A point's id: an unsigned integer or a UUID in any of its spellings."""
+    """Return a point's id: an unsigned integer, or a UUID in any of its spellings."""
     kind = message.WhichOneof("point_id_options")
     if kind == "num":
         return int(message.num)
@@ -31,22 +31,22 @@ def point_id(message: pb.PointId) -> PointId:
 
 
 def point_id_message(value: Any) -> pb.PointId:
-    """The message of an id that Edge returned."""
+    """Return the message of an id that Edge gave."""
     return pb.PointId(num=value) if isinstance(value, int) else pb.PointId(uuid=str(value))
 
 
 def payload(fields: Mapping[str, pb.Value]) -> dict[str, Any]:
-    """A payload as JSON values."""
+    """Return a payload as JSON values."""
     return {key: value_to_json(value) for key, value in fields.items()}
 
 
 def payload_message(values: Mapping[str, Any] | None) -> dict[str, pb.Value]:
-    """A payload's fields as messages."""
+    """Return a payload's fields as messages."""
     return {key: json_to_value(value) for key, value in (values or {}).items()}
 
 
 def vector(message: pb.Vector) -> AnyVector:
-    """A stored vector: dense, sparse or multi-dense; older clients' flat fields are understood as well."""
+    """Return a stored vector: dense, sparse or multi-dense. The flat fields of older clients are understood too."""
     kind = message.WhichOneof("vector")
     if kind is None:
         return _flat_vector(message)
@@ -73,7 +73,11 @@ def _flat_vector(message: pb.Vector) -> AnyVector:
 
 
 def sparse_vector(indices: Iterable[int], values: Iterable[float]) -> edge.SparseVector:
-    """A sparse vector; indices must be unique and as many as values."""
+    """Return a sparse vector.
+
+    Raises:
+        QdrantError: there are not as many indices as values, or one index stands twice.
+    """
     index_list, value_list = list(indices), list(values)
     if len(index_list) != len(value_list):
         raise wrong_input(f"sparse vector: must have as many values ({len(value_list)}) as indices ({len(index_list)})")
@@ -83,12 +87,12 @@ def sparse_vector(indices: Iterable[int], values: Iterable[float]) -> edge.Spars
 
 
 def multi_vector(message: pb.MultiDenseVector) -> list[DenseVector]:
-    """A multi-dense vector as its rows."""
+    """Return a multi-dense vector as its rows."""
     return [list(row.data) for row in message.vectors]
 
 
 def vectors(message: pb.Vectors) -> dict[str, AnyVector]:
-    """A point's vectors by name; the unnamed one's name is empty."""
+    """Return a point's vectors by name; the name of the unnamed one is empty."""
     kind = message.WhichOneof("vectors_options")
     if kind == "vector":
         return {"": vector(message.vector)}
@@ -98,7 +102,7 @@ def vectors(message: pb.Vectors) -> dict[str, AnyVector]:
 
 
 def point(message: pb.PointStruct, check: Callable[[Mapping[str, AnyVector]], None]) -> edge.Point:
-    """A point to be stored; ``check`` refuses vectors that cannot be."""
+    """Return a point to be stored; `check` raises for vectors that the collection cannot hold."""
     serve_only(message, ("id", "payload", "vectors"))
     given = vectors(message.vectors) if message.HasField("vectors") else {}
     check(given)
@@ -106,7 +110,7 @@ def point(message: pb.PointStruct, check: Callable[[Mapping[str, AnyVector]], No
 
 
 def vector_message(value: Any) -> pb.VectorOutput:
-    """The message of one vector that Edge returned."""
+    """Return the message of one vector that Edge gave."""
     if isinstance(value, edge.SparseVector):
         return pb.VectorOutput(sparse=pb.SparseVector(indices=value.indices, values=value.values))
     if value and isinstance(value[0], list):
@@ -116,7 +120,7 @@ def vector_message(value: Any) -> pb.VectorOutput:
 
 
 def vectors_message(value: Any) -> pb.VectorsOutput | None:
-    """The message of a point's vectors: a bare one when only the unnamed vector is there."""
+    """Return the message of a point's vectors: one without a name if the point has only that."""
     if value is None:
         return None
     if isinstance(value, dict):
@@ -126,7 +130,7 @@ def vectors_message(value: Any) -> pb.VectorsOutput | None:
 
 
 def scored_point_message(found: edge.ScoredPoint) -> pb.ScoredPoint:
-    """A hit."""
+    """Return the message of a point that a query found."""
     return pb.ScoredPoint(
         id=point_id_message(found.id),
         payload=payload_message(found.payload),
@@ -138,7 +142,7 @@ def scored_point_message(found: edge.ScoredPoint) -> pb.ScoredPoint:
 
 
 def retrieved_point_message(record: edge.Record) -> pb.RetrievedPoint:
-    """A stored point."""
+    """Return the message of a stored point."""
     return pb.RetrievedPoint(
         id=point_id_message(record.id),
         payload=payload_message(record.payload),
@@ -148,14 +152,14 @@ def retrieved_point_message(record: edge.Record) -> pb.RetrievedPoint:
 
 
 def order_value_message(value: float | None) -> pb.OrderValue | None:
-    """The value a point was ordered by, an integer or a float."""
+    """Return the message of the value that a point was ordered by; None for none."""
     if value is None:
         return None
     return pb.OrderValue(int=value) if isinstance(value, int) else pb.OrderValue(float=value)
 
 
 def with_payload(message: pb.WithPayloadSelector, default: bool) -> bool | edge.PayloadSelector:
-    """Which payload fields an answer carries."""
+    """Return which payload fields an answer carries."""
     kind = message.WhichOneof("selector_options")
     if kind == "enable":
         return bool(message.enable)
@@ -167,7 +171,7 @@ def with_payload(message: pb.WithPayloadSelector, default: bool) -> bool | edge.
 
 
 def with_vectors(message: pb.WithVectorsSelector) -> bool | list[str]:
-    """Which vectors an answer carries; none by default."""
+    """Return which vectors an answer carries: all, none (by default), or those named."""
     kind = message.WhichOneof("selector_options")
     if kind == "include":
         return list(message.include.names)

@@ -1,4 +1,4 @@
-"""Refusals with the statuses and the words of a Qdrant server."""
+"""Errors with the statuses and the messages of a Qdrant server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from google.protobuf.message import Message
 
 logger = logging.getLogger(__name__)
 
-# Beginnings of the messages by which Edge (segment::OperationError) says that the request is wrong.
 _WRONG_INPUT = (
     "Vector dimension error",
     "Not existing vector name error",
@@ -29,11 +28,12 @@ _WRONG_INPUT = (
     "Value is not",
     "Conversion between",
 )
+"""How the messages begin with which Edge (segment::OperationError) says that the request is wrong."""
 _NOT_FOUND = ("No point with id", "Not found")
 
 
 class QdrantError(Exception):
-    """A call that ends with ``code`` and ``message`` instead of an answer."""
+    """A call that ends with `code` and `message` instead of an answer."""
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
         super().__init__(message)
@@ -42,17 +42,17 @@ class QdrantError(Exception):
 
 
 def wrong_input(message: str) -> QdrantError:
-    """INVALID_ARGUMENT, in Qdrant's form."""
+    """Return INVALID_ARGUMENT with a message in Qdrant's form."""
     return QdrantError(grpc.StatusCode.INVALID_ARGUMENT, f"Wrong input: {message}")
 
 
 def not_found(message: str) -> QdrantError:
-    """NOT_FOUND, in Qdrant's form."""
+    """Return NOT_FOUND with a message in Qdrant's form."""
     return QdrantError(grpc.StatusCode.NOT_FOUND, f"Not found: {message}")
 
 
 def not_served(what: str) -> QdrantError:
-    """UNIMPLEMENTED that names what the embedded server does not serve."""
+    """Return UNIMPLEMENTED with a message that names what the embedded server does not serve."""
     return QdrantError(
         grpc.StatusCode.UNIMPLEMENTED,
         f"{what} is not served by the embedded Qdrant Edge server; set TIKU_QDRANT_URL to use a Qdrant server",
@@ -60,7 +60,7 @@ def not_served(what: str) -> QdrantError:
 
 
 def serve_only(message: Message, fields: Iterable[str]) -> None:
-    """Refuses a message that sets a field outside ``fields``.
+    """Refuse a message that sets a field outside `fields`.
 
     Raises:
         QdrantError: UNIMPLEMENTED, naming message and field.
@@ -72,7 +72,7 @@ def serve_only(message: Message, fields: Iterable[str]) -> None:
 
 
 def from_edge(error: Exception) -> QdrantError:
-    """Translates what Edge raised: it knows only ``Exception`` with the engine's message, and ``ValueError``."""
+    """Translate what Edge raised: a plain `Exception` with the engine's message, or a `ValueError`."""
     text = str(error)
     if text.startswith(_NOT_FOUND):
         return not_found(text.removeprefix("Not found: "))

@@ -1,13 +1,13 @@
-"""Qdrant's filter messages as Edge's filters, condition by condition."""
+"""Qdrant's filters as Edge's, condition by condition."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy
 import qdrant_edge as edge
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 from qdrant_client import grpc as pb
 
 from services.embedded.qdrant_server.conversion import point_id
@@ -15,12 +15,12 @@ from services.embedded.qdrant_server.errors import not_served, serve_only, wrong
 
 
 def optional_filter(owner: Message, field: str = "filter") -> edge.Filter | None:
-    """The filter in ``owner.field``, if it is set."""
+    """Return the filter in `owner.field`; None if it is not set."""
     return filter_(getattr(owner, field)) if owner.HasField(field) else None
 
 
 def filter_(message: pb.Filter) -> edge.Filter:
-    """A filter with its ``must``, ``should``, ``must_not`` and ``min_should`` clauses."""
+    """Return a filter with its `must`, `should`, `must_not` and `min_should` clauses."""
     serve_only(message, ("must", "should", "must_not", "min_should"))
     min_should = None
     if message.HasField("min_should"):
@@ -36,7 +36,7 @@ def filter_(message: pb.Filter) -> edge.Filter:
 
 
 def excluding(original: edge.Filter | None, ids: set[Any]) -> edge.Filter | None:
-    """``original`` without the points named by ``ids``."""
+    """Return a filter that lets through what `original` does, except the points `ids`."""
     if not ids:
         return original
     without = edge.Filter(must_not=[edge.HasIdCondition(ids)])
@@ -44,7 +44,7 @@ def excluding(original: edge.Filter | None, ids: set[Any]) -> edge.Filter | None
 
 
 def condition(message: pb.Condition) -> edge.ConditionType:
-    """One condition of a clause."""
+    """Return one condition of a clause."""
     kind = message.WhichOneof("condition_one_of")
     if kind == "field":
         return field_condition(message.field)
@@ -66,72 +66,60 @@ def condition(message: pb.Condition) -> edge.ConditionType:
 
 
 def field_condition(message: pb.FieldCondition) -> edge.FieldCondition:
-    """A condition on a payload field."""
+    """Return a condition on a payload field."""
+    if message.HasField("range") and message.HasField("datetime_range"):
+        raise wrong_input("FieldCondition: range and datetime_range exclude each other")
     options: dict[str, Any] = {}
-    if message.HasField("match"):
-        options["match"] = match(message.match)
-    if message.HasField("range"):
-        options["range"] = edge.RangeFloat(**_bounds(message.range))
-    if message.HasField("datetime_range"):
-        if "range" in options:
-            raise wrong_input("FieldCondition: range and datetime_range exclude each other")
-        bounds = {name: _rfc3339(value) for name, value in _bounds(message.datetime_range).items()}
-        options["range"] = edge.RangeDateTime(**bounds)
-    if message.HasField("values_count"):
-        options["values_count"] = edge.ValuesCount(**_bounds(message.values_count))
-    if message.HasField("geo_bounding_box"):
-        box = message.geo_bounding_box
-        options["geo_bounding_box"] = edge.GeoBoundingBox(_geo(box.top_left), _geo(box.bottom_right))
-    if message.HasField("geo_radius"):
-        circle = message.geo_radius
-        options["geo_radius"] = edge.GeoRadius(_geo(circle.center), circle.radius)
-    if message.HasField("geo_polygon"):
-        polygon = message.geo_polygon
-        options["geo_polygon"] = edge.GeoPolygon(
-            [_geo(item) for item in polygon.exterior.points],
-            [[_geo(item) for item in line.points] for line in polygon.interiors],
-        )
-    if message.HasField("is_empty"):
-        options["is_empty"] = message.is_empty
-    if message.HasField("is_null"):
-        options["is_null"] = message.is_null
+    for field, value in message.ListFields():
+        if field.name in _FIELD_OPTIONS:
+            option, convert = _FIELD_OPTIONS[field.name]
+            options[option] = convert(value)
     if not options:
         raise wrong_input(f"Malformed FieldCondition on {message.key!r}: no condition is set")
     return edge.FieldCondition(key=message.key, **options)
 
 
 def match(message: pb.Match) -> edge.MatchType:
-    """A match of a payload field's value."""
+    """Return a match of a payload field's value."""
     kind = message.WhichOneof("match_value")
-    if kind == "keyword":
-        return edge.MatchValue(message.keyword)
-    if kind == "integer":
-        return edge.MatchValue(message.integer)
-    if kind == "boolean":
-        # Edge 0.9.0 takes a Python bool for the integer that it also is, and then matches nothing; NumPy's is none.
-        value: Any = numpy.bool_(message.boolean)
-        return edge.MatchValue(value)
-    if kind == "text":
-        return edge.MatchText(message.text)
-    if kind == "text_any":
-        return edge.MatchTextAny(message.text_any)
-    if kind == "phrase":
-        return edge.MatchPhrase(message.phrase)
-    if kind == "prefix":
-        return edge.MatchPrefix(message.prefix)
-    if kind == "substring":
-        return edge.MatchSubstring(message.substring)
-    if kind == "keywords":
-        return edge.MatchAny(list(message.keywords.strings))
-    if kind == "integers":
-        return edge.MatchAny(list(message.integers.integers))
-    if kind == "except_keywords":
-        return edge.MatchExcept(list(message.except_keywords.strings))
-    if kind == "except_integers":
-        return edge.MatchExcept(list(message.except_integers.integers))
     if kind is None:
         raise wrong_input("Malformed Match: no value is set")
-    raise not_served(f"Match.{kind}")
+    if kind not in _MATCHES:
+        raise not_served(f"Match.{kind}")
+    return _MATCHES[kind](getattr(message, kind))
+
+
+def _match_boolean(value: bool) -> edge.MatchValue:
+    # Edge 0.9.0 takes a Python bool for an integer and then matches nothing; NumPy's bool is no integer.
+    boolean: Any = numpy.bool_(value)
+    return edge.MatchValue(boolean)
+
+
+_MATCHES: Mapping[str, Callable[[Any], edge.MatchType]] = {
+    "keyword": edge.MatchValue,
+    "integer": edge.MatchValue,
+    "boolean": _match_boolean,
+    "text": edge.MatchText,
+    "text_any": edge.MatchTextAny,
+    "phrase": edge.MatchPhrase,
+    "prefix": edge.MatchPrefix,
+    "substring": edge.MatchSubstring,
+    "keywords": lambda given: edge.MatchAny(list(given.strings)),
+    "integers": lambda given: edge.MatchAny(list(given.integers)),
+    "except_keywords": lambda given: edge.MatchExcept(list(given.strings)),
+    "except_integers": lambda given: edge.MatchExcept(list(given.integers)),
+}
+
+
+def _date_range(message: pb.DatetimeRange) -> edge.RangeDateTime:
+    return edge.RangeDateTime(**{name: value.ToJsonString() for name, value in _bounds(message).items()})
+
+
+def _polygon(message: pb.GeoPolygon) -> edge.GeoPolygon:
+    return edge.GeoPolygon(
+        [_geo(item) for item in message.exterior.points],
+        [[_geo(item) for item in line.points] for line in message.interiors],
+    )
 
 
 def _bounds(message: Message) -> dict[str, Any]:
@@ -142,5 +130,18 @@ def _geo(message: pb.GeoPoint) -> edge.GeoPoint:
     return edge.GeoPoint(lon=message.lon, lat=message.lat)
 
 
-def _rfc3339(value: Timestamp) -> str:
-    return value.ToJsonString()
+_FIELD_OPTIONS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "match": ("match", match),
+    "range": ("range", lambda given: edge.RangeFloat(**_bounds(given))),
+    "datetime_range": ("range", _date_range),
+    "values_count": ("values_count", lambda given: edge.ValuesCount(**_bounds(given))),
+    "geo_bounding_box": (
+        "geo_bounding_box",
+        lambda box: edge.GeoBoundingBox(_geo(box.top_left), _geo(box.bottom_right)),
+    ),
+    "geo_radius": ("geo_radius", lambda circle: edge.GeoRadius(_geo(circle.center), circle.radius)),
+    "geo_polygon": ("geo_polygon", _polygon),
+    "is_empty": ("is_empty", bool),
+    "is_null": ("is_null", bool),
+}
+"""The fields of a condition: the option of Edge that each becomes, and how its value is converted."""

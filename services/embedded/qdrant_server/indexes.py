@@ -1,4 +1,4 @@
-"""Payload indexes: Qdrant's index messages as Edge's, and back."""
+"""Payload indexes: Qdrant's messages as Edge's parameters, and back."""
 
 from __future__ import annotations
 
@@ -49,7 +49,6 @@ _TOKENIZERS = {
     pb.TokenizerType.Word: edge.TokenizerType.Word,
     pb.TokenizerType.Multilingual: edge.TokenizerType.Multilingual,
 }
-# Edge's enums compare but do not hash.
 _SCHEMA_TYPES = (
     (edge.PayloadSchemaType.Keyword, pb.PayloadSchemaType.Keyword),
     (edge.PayloadSchemaType.Integer, pb.PayloadSchemaType.Integer),
@@ -60,10 +59,11 @@ _SCHEMA_TYPES = (
     (edge.PayloadSchemaType.Datetime, pb.PayloadSchemaType.Datetime),
     (edge.PayloadSchemaType.Uuid, pb.PayloadSchemaType.Uuid),
 )
+"""Pairs, not a dict: Edge's enums can be compared but not hashed."""
 
 
 def create_index(message: pb.CreateFieldIndexCollection) -> edge.UpdateOperation:
-    """The creation of an index on a payload field."""
+    """Return the operation that creates an index on a payload field."""
     if not message.field_name:
         raise wrong_input("field_name: must not be empty")
     kind = message.field_index_params.WhichOneof("index_params")
@@ -100,6 +100,6 @@ def _given(message: Message) -> dict[str, Any]:
 
 
 def schema_info(info: edge.PayloadIndexInfo) -> pb.PayloadSchemaInfo:
-    """What a collection says about one of its indexes."""
+    """Return what a collection says about one of its indexes."""
     data_type = next(message for kind, message in _SCHEMA_TYPES if kind == info.data_type)
     return pb.PayloadSchemaInfo(data_type=data_type, points=info.points)

@@ -1,4 +1,4 @@
-"""Qdrant's query messages as Edge's requests: nearest, fusion, prefetch, order, sample, MMR."""
+"""Qdrant's queries as Edge's requests: nearest, fusion, prefetch, order, sample, MMR."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ from services.embedded.qdrant_server.conversion import (
 from services.embedded.qdrant_server.errors import not_found, not_served, serve_only, wrong_input
 from services.embedded.qdrant_server.filters import excluding, filter_, optional_filter
 
-# Defaults of a Qdrant server: segment::common::reciprocal_rank_fusion::DEFAULT_RRF_K, and the Query API's own.
 DEFAULT_RRF_K = 2
+"""A Qdrant server's default: `segment::common::reciprocal_rank_fusion::DEFAULT_RRF_K`."""
 DEFAULT_LIMIT = 10
+"""The default of Qdrant's Query API."""
 DEFAULT_MMR_DIVERSITY = 0.5
+"""The default of Qdrant's Query API."""
 
-# (collection or None for the one queried, id, vector name) → the stored vector, or None when there is none
 VectorLookup = Callable[[str | None, PointId, str], AnyVector | None]
+"""Takes a collection (None for the one that is queried), a point's id and a vector's name; returns the stored vector,
+or None if there is none."""
 
 _QUERY_FIELDS = [
     "collection_name",
@@ -63,7 +66,7 @@ _SEARCH_FIELDS = [
 
 
 def query_request(message: pb.QueryPoints, lookup: VectorLookup) -> edge.QueryRequest:
-    """A request of the Query API."""
+    """Return a request of the Query API."""
     serve_only(message, _QUERY_FIELDS)
     scoring, referred = _scoring(message, lookup)
     return edge.QueryRequest(
@@ -80,7 +83,7 @@ def query_request(message: pb.QueryPoints, lookup: VectorLookup) -> edge.QueryRe
 
 
 def prefetch(message: pb.PrefetchQuery, lookup: VectorLookup) -> edge.Prefetch:
-    """A sub-query whose hits the outer query works on."""
+    """Return a sub-query; the outer query works on the points that it finds."""
     serve_only(message, _PREFETCH_FIELDS)
     scoring, referred = _scoring(message, lookup)
     return edge.Prefetch(
@@ -94,7 +97,7 @@ def prefetch(message: pb.PrefetchQuery, lookup: VectorLookup) -> edge.Prefetch:
 
 
 def search_request(message: pb.SearchPoints) -> edge.QueryRequest:
-    """A request of the older Search API, as the query that it is."""
+    """Return a request of the older Search API as a query."""
     serve_only(message, _SEARCH_FIELDS)
     if message.limit == 0:
         raise wrong_input("limit: must be at least 1")
@@ -115,7 +118,7 @@ def search_request(message: pb.SearchPoints) -> edge.QueryRequest:
 
 
 def order_by(message: pb.OrderBy) -> edge.OrderBy:
-    """An order by a payload field."""
+    """Return an order by a payload field."""
     options: dict[str, Any] = {}
     if message.HasField("direction"):
         descending = message.direction == pb.Direction.Desc
@@ -144,7 +147,7 @@ def _score_threshold(message: pb.QueryPoints | pb.PrefetchQuery | pb.SearchPoint
 def _scoring(
     message: pb.QueryPoints | pb.PrefetchQuery, lookup: VectorLookup
 ) -> tuple[edge.ScoringQueryType | None, set[PointId]]:
-    """The scoring of a query, and the points it refers to: a point is no answer to the question what is near it."""
+    """Return a query's scoring and the points that it refers to: a point is not among those that are near it."""
     if not message.HasField("query"):
         return None, set()
     resolver = _Resolver(message, lookup)
@@ -187,7 +190,7 @@ def _mmr(message: pb.QueryPoints | pb.PrefetchQuery, asked: pb.NearestInputWithM
 
 
 class _Resolver:
-    """Turns a query's vector inputs into vectors and remembers the ids of this collection that it looked up."""
+    """Turns the vector inputs of a query into vectors, and remembers which points of its collection it looked up."""
 
     def __init__(self, message: pb.QueryPoints | pb.PrefetchQuery, lookup: VectorLookup) -> None:
         self.referred: set[PointId] = set()
@@ -201,7 +204,7 @@ class _Resolver:
                 self._using = message.lookup_from.vector_name
 
     def vector(self, message: pb.VectorInput) -> AnyVector:
-        """The vector that an input holds or refers to."""
+        """Return the vector that an input holds or refers to."""
         kind = message.WhichOneof("variant")
         if kind == "dense":
             return list(message.dense.data)

@@ -1,4 +1,4 @@
-"""What a collection holds: Qdrant's collection messages as Edge's configuration, and the checks a write must pass."""
+"""A collection's configuration, from Qdrant's messages to Edge, and the checks that a write must pass."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ _DATATYPES = {
 }
 _MAX_DIMENSION = 65536
 
-# A Qdrant server's defaults (config/config.yaml).
 DEFAULT_HNSW: dict[str, Any] = {"m": 16, "ef_construct": 100, "full_scan_threshold": 10_000}
+"""A Qdrant server's defaults (config/config.yaml)."""
 
 
 def configuration(message: pb.CreateCollection) -> edge.EdgeConfig:
-    """Edge's configuration for a collection to be created."""
+    """Return Edge's configuration of a collection to be created."""
     serve_only(message, _CREATE_FIELDS)
     for name in ("shard_number", "replication_factor", "write_consistency_factor"):
         if message.HasField(name) and getattr(message, name) != 1:
@@ -63,7 +63,7 @@ def configuration(message: pb.CreateCollection) -> edge.EdgeConfig:
 
 
 def dense_params(message: pb.CreateCollection) -> dict[str, pb.VectorParams]:
-    """The dense vectors of a collection by name; the unnamed one's name is empty."""
+    """Return the dense vectors of a collection by name; the name of the unnamed one is empty."""
     kind = message.vectors_config.WhichOneof("config")
     if kind == "params":
         return {"": message.vectors_config.params}
@@ -73,7 +73,7 @@ def dense_params(message: pb.CreateCollection) -> dict[str, pb.VectorParams]:
 
 
 def hnsw(message: pb.HnswConfigDiff) -> edge.HnswIndexConfig:
-    """An HNSW configuration; what is not set is the server's default."""
+    """Return an HNSW configuration; what is not set gets the server's default."""
     serve_only(message, (*DEFAULT_HNSW, "max_indexing_threads", "on_disk", "payload_m", "inline_storage"))
     given = {field.name: value for field, value in message.ListFields()}
     return edge.HnswIndexConfig(**{**DEFAULT_HNSW, **given})
@@ -132,7 +132,7 @@ class VectorSchema:
 
     @classmethod
     def of(cls, message: pb.CreateCollection) -> VectorSchema:
-        """The schema that a collection was created with."""
+        """Return the schema that a collection was created with."""
         dense = dense_params(message)
         return cls(
             dimensions={name: params.size for name, params in dense.items()},
@@ -141,10 +141,13 @@ class VectorSchema:
         )
 
     def check(self, vectors: Mapping[str, AnyVector]) -> None:
-        """Refuses vectors that the collection cannot hold.
+        """Refuse vectors that the collection cannot hold.
 
-        Edge finds a wrong vector only when it gets there and keeps what came before it; a request is checked as a
-        whole first, so that it is stored as a whole or not at all.
+        Edge finds a wrong vector only when it reaches it, and keeps what came before. So the whole request is checked
+        first, and it is stored as a whole or not at all.
+
+        Raises:
+            QdrantError: a name is unknown, or a vector has another form or dimension.
         """
         for name, value in vectors.items():
             if name in self.sparse:

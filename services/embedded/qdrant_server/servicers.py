@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import functools
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, TypeVar
 
-import grpc
 import qdrant_edge as edge
-from google.protobuf.descriptor import ServiceDescriptor
-from google.protobuf.message import Message
 from qdrant_client import grpc as pb
 from qdrant_client.grpc import (
     collections_service_pb2,
@@ -24,83 +18,38 @@ from qdrant_client.grpc import (
     snapshots_service_pb2_grpc,
 )
 
+from services.embedded.qdrant_server import writes
 from services.embedded.qdrant_server.collections import Collection, Collections, EdgeThread
 from services.embedded.qdrant_server.conversion import (
     AnyVector,
     PointId,
-    payload,
-    point,
     point_id,
     point_id_message,
     retrieved_point_message,
     scored_point_message,
-    vectors,
     with_payload,
     with_vectors,
 )
-from services.embedded.qdrant_server.errors import QdrantError, from_edge, not_served, serve_only, wrong_input
-from services.embedded.qdrant_server.filters import filter_, optional_filter
-from services.embedded.qdrant_server.indexes import create_index, schema_info
+from services.embedded.qdrant_server.description import collection_info
+from services.embedded.qdrant_server.errors import serve_only, wrong_input
+from services.embedded.qdrant_server.filters import optional_filter
+from services.embedded.qdrant_server.indexes import create_index
 from services.embedded.qdrant_server.queries import order_by, query_request, search_request
-from services.embedded.qdrant_server.schema import DEFAULT_HNSW
+from services.embedded.qdrant_server.rpc import answered, unserved
 
 _WRITE = ("collection_name", "wait", "ordering", "timeout")
 _READ = ("collection_name", "read_consistency", "timeout")
 _SCROLL_LIMIT = 10
 _FACET_LIMIT = 10
 
-Servicer = TypeVar("Servicer", bound=type)
 Work = TypeVar("Work")
 
 
-def unserved(descriptor: ServiceDescriptor) -> Callable[[Servicer], Servicer]:
-    """Gives a servicer an answer for every RPC it does not define: UNIMPLEMENTED, by name."""
-
-    def decorate(servicer: Servicer) -> Servicer:
-        for method in descriptor.methods:
-            if method.name not in vars(servicer):
-                setattr(servicer, method.name, _refusal(f"{descriptor.full_name}/{method.name}"))
-        return servicer
-
-    return decorate
-
-
-def _refusal(rpc: str) -> Callable[..., Awaitable[None]]:
-    async def refuse(_self: object, _request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-        error = not_served(rpc)
-        await context.abort(error.code, error.message)
-
-    return refuse
-
-
-def answered(handler: Callable[[Any, Any], Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """An RPC whose handler takes the request alone: refusals become statuses, and the answer gets its ``time``."""
-
-    @functools.wraps(handler)
-    async def answer(self: Any, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        started = time.perf_counter()
-        limit = getattr(request, "timeout", 0) or None
-        try:
-            async with asyncio.timeout(limit):
-                response = await handler(self, request)
-        except TimeoutError:
-            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, f"Timeout: not done within {limit} seconds")
-        except QdrantError as error:
-            await context.abort(error.code, error.message)
-        except Exception as error:
-            refusal = from_edge(error)
-            await context.abort(refusal.code, refusal.message)
-        response.time = time.perf_counter() - started
-        return response
-
-    return answer
-
-
 class QdrantServicer(qdrant_pb2_grpc.QdrantServicer):
-    """``qdrant.Qdrant``: what runs here."""
+    """The service `qdrant.Qdrant`: which server this is."""
 
     async def HealthCheck(self, request: pb.HealthCheckRequest, context: object) -> pb.HealthCheckReply:  # noqa: N802
-        """Names the server and the API version that it speaks."""
+        """Name the server and the version of the API that it speaks."""
         return pb.HealthCheckReply(
             title=f"qdrant-edge {version('qdrant-edge-py')}, embedded in Tiku", version=version("qdrant-client")
         )
@@ -108,12 +57,12 @@ class QdrantServicer(qdrant_pb2_grpc.QdrantServicer):
 
 @unserved(snapshots_service_pb2.DESCRIPTOR.services_by_name["Snapshots"])
 class SnapshotsServicer(snapshots_service_pb2_grpc.SnapshotsServicer):
-    """``qdrant.Snapshots``: nothing of it is served."""
+    """The service `qdrant.Snapshots`, of which nothing is served."""
 
 
 @unserved(collections_service_pb2.DESCRIPTOR.services_by_name["Collections"])
 class CollectionsServicer(collections_service_pb2_grpc.CollectionsServicer):
-    """``qdrant.Collections``."""
+    """The service `qdrant.Collections`."""
 
     def __init__(self, collections: Collections, thread: EdgeThread) -> None:
         self._collections = collections
@@ -121,77 +70,38 @@ class CollectionsServicer(collections_service_pb2_grpc.CollectionsServicer):
 
     @answered
     async def Create(self, request: pb.CreateCollection) -> pb.CollectionOperationResponse:  # noqa: N802
-        """Creates a collection, or ALREADY_EXISTS."""
+        """Create a collection; ALREADY_EXISTS if there is one of this name."""
         await self._thread.run(lambda: self._collections.create(request))
         return pb.CollectionOperationResponse(result=True)
 
     @answered
     async def Delete(self, request: pb.DeleteCollection) -> pb.CollectionOperationResponse:  # noqa: N802
-        """Deletes a collection; ``result`` is false when there was none."""
+        """Delete a collection; `result` is false if there was none."""
         deleted = await self._thread.run(lambda: self._collections.delete(request.collection_name))
         return pb.CollectionOperationResponse(result=deleted)
 
     @answered
     async def List(self, request: pb.ListCollectionsRequest) -> pb.ListCollectionsResponse:  # noqa: N802
-        """Lists the collections by name."""
+        """List the collections by name."""
         names = await self._thread.run(self._collections.names)
         return pb.ListCollectionsResponse(collections=[pb.CollectionDescription(name=name) for name in names])
 
     @answered
     async def CollectionExists(self, request: pb.CollectionExistsRequest) -> pb.CollectionExistsResponse:  # noqa: N802
-        """Says whether a collection exists."""
+        """Say whether a collection exists."""
         exists = await self._thread.run(lambda: self._collections.exists(request.collection_name))
         return pb.CollectionExistsResponse(result=pb.CollectionExists(exists=exists))
 
     @answered
     async def Get(self, request: pb.GetCollectionInfoRequest) -> pb.GetCollectionInfoResponse:  # noqa: N802
-        """A collection's configuration, counts and payload indexes."""
-        info = await self._thread.run(lambda: _collection_info(self._collections.get(request.collection_name)))
+        """Return a collection's configuration, counts and payload indexes."""
+        info = await self._thread.run(lambda: collection_info(self._collections.get(request.collection_name)))
         return pb.GetCollectionInfoResponse(result=info)
-
-
-def _collection_info(collection: Collection) -> pb.CollectionInfo:
-    info = collection.shard.info()
-    description = collection.description
-    hnsw = pb.HnswConfigDiff(**DEFAULT_HNSW, max_indexing_threads=0, on_disk=False)
-    hnsw.MergeFrom(description.hnsw_config)
-    optimizer = pb.OptimizersConfigDiff(
-        deleted_threshold=0.2,
-        vacuum_min_vector_number=1000,
-        default_segment_number=0,
-        indexing_threshold=10_000,
-        flush_interval_sec=5,
-    )
-    optimizer.MergeFrom(description.optimizers_config)
-    params = pb.CollectionParams(
-        shard_number=1,
-        replication_factor=1,
-        write_consistency_factor=1,
-        on_disk_payload=description.on_disk_payload,
-        vectors_config=description.vectors_config,
-    )
-    if description.HasField("sparse_vectors_config"):
-        params.sparse_vectors_config.CopyFrom(description.sparse_vectors_config)
-    return pb.CollectionInfo(
-        status=pb.CollectionStatus.Green,
-        optimizer_status=pb.OptimizerStatus(ok=True),
-        segments_count=info.segments_count,
-        points_count=info.points_count,
-        indexed_vectors_count=info.indexed_vectors_count,
-        config=pb.CollectionConfig(
-            params=params,
-            hnsw_config=hnsw,
-            optimizer_config=optimizer,
-            wal_config=pb.WalConfigDiff(wal_capacity_mb=32, wal_segments_ahead=0),
-            metadata=dict(description.metadata),
-        ),
-        payload_schema={name: schema_info(index) for name, index in info.payload_schema.items()},
-    )
 
 
 @unserved(points_service_pb2.DESCRIPTOR.services_by_name["Points"])
 class PointsServicer(points_service_pb2_grpc.PointsServicer):
-    """``qdrant.Points``."""
+    """The service `qdrant.Points`."""
 
     def __init__(self, collections: Collections, thread: EdgeThread) -> None:
         self._collections = collections
@@ -206,81 +116,81 @@ class PointsServicer(points_service_pb2_grpc.PointsServicer):
 
     @answered
     async def Upsert(self, request: pb.UpsertPoints) -> pb.PointsOperationResponse:  # noqa: N802
-        """Stores points, all or none."""
+        """Store points, all or none."""
         serve_only(request, (*_WRITE, "points", "update_filter", "update_mode"))
-        return await self._write(request, lambda collection: _upsert(collection, request))
+        return await self._write(request, lambda collection: writes.upsert(collection, request))
 
     @answered
     async def Delete(self, request: pb.DeletePoints) -> pb.PointsOperationResponse:  # noqa: N802
-        """Deletes points by id or by filter."""
+        """Delete points by id or by filter."""
         serve_only(request, (*_WRITE, "points"))
-        return await self._write(request, lambda collection: _delete(collection, request.points))
+        return await self._write(request, lambda collection: writes.delete(collection, request.points))
 
     @answered
     async def UpdateVectors(self, request: pb.UpdatePointVectors) -> pb.PointsOperationResponse:  # noqa: N802
-        """Replaces the named vectors of points."""
+        """Replace the named vectors of points."""
         serve_only(request, (*_WRITE, "points", "update_filter"))
-        return await self._write(request, lambda collection: _update_vectors(collection, request))
+        return await self._write(request, lambda collection: writes.update_vectors(collection, request))
 
     @answered
     async def DeleteVectors(self, request: pb.DeletePointVectors) -> pb.PointsOperationResponse:  # noqa: N802
-        """Deletes the named vectors of points."""
+        """Delete the named vectors of points."""
         serve_only(request, (*_WRITE, "points_selector", "vectors"))
         return await self._write(
             request,
-            lambda collection: _delete_vectors(collection, request.points_selector, list(request.vectors.names)),
+            lambda collection: writes.delete_vectors(collection, request.points_selector, list(request.vectors.names)),
         )
 
     @answered
     async def SetPayload(self, request: pb.SetPayloadPoints) -> pb.PointsOperationResponse:  # noqa: N802
-        """Merges fields into the payload of points."""
+        """Merge fields into the payload of points."""
         serve_only(request, (*_WRITE, "payload", "points_selector", "key"))
-        return await self._write(request, lambda collection: _set_payload(collection, request))
+        return await self._write(request, lambda collection: writes.set_payload(collection, request))
 
     @answered
     async def OverwritePayload(self, request: pb.SetPayloadPoints) -> pb.PointsOperationResponse:  # noqa: N802
-        """Replaces the payload of points."""
+        """Replace the payload of points."""
         serve_only(request, (*_WRITE, "payload", "points_selector", "key"))
-        return await self._write(request, lambda collection: _overwrite_payload(collection, request))
+        return await self._write(request, lambda collection: writes.overwrite_payload(collection, request))
 
     @answered
     async def DeletePayload(self, request: pb.DeletePayloadPoints) -> pb.PointsOperationResponse:  # noqa: N802
-        """Removes fields from the payload of points."""
+        """Remove fields from the payload of points."""
         serve_only(request, (*_WRITE, "keys", "points_selector"))
-        return await self._write(request, lambda collection: _delete_payload(collection, request))
+        return await self._write(request, lambda collection: writes.delete_payload(collection, request))
 
     @answered
     async def ClearPayload(self, request: pb.ClearPayloadPoints) -> pb.PointsOperationResponse:  # noqa: N802
-        """Removes the payload of points."""
+        """Remove the whole payload of points."""
         serve_only(request, (*_WRITE, "points"))
-        return await self._write(request, lambda collection: _clear_payload(collection, request.points))
+        return await self._write(request, lambda collection: writes.clear_payload(collection, request.points))
 
     @answered
     async def CreateFieldIndex(self, request: pb.CreateFieldIndexCollection) -> pb.PointsOperationResponse:  # noqa: N802
-        """Creates an index on a payload field."""
+        """Create an index on a payload field."""
         serve_only(request, (*_WRITE, "field_name", "field_type", "field_index_params"))
         return await self._write(request, lambda collection: collection.update(create_index(request)))
 
     @answered
     async def DeleteFieldIndex(self, request: pb.DeleteFieldIndexCollection) -> pb.PointsOperationResponse:  # noqa: N802
-        """Deletes the index on a payload field."""
+        """Delete the index on a payload field."""
         serve_only(request, (*_WRITE, "field_name"))
         operation = edge.UpdateOperation.delete_field_index(request.field_name)
         return await self._write(request, lambda collection: collection.update(operation))
 
     @answered
     async def UpdateBatch(self, request: pb.UpdateBatchPoints) -> pb.UpdateBatchResponse:  # noqa: N802
-        """Applies several writes in order."""
+        """Apply several writes in order."""
         serve_only(request, (*_WRITE, "operations"))
         numbers = await self._on(
             request.collection_name,
-            lambda collection: [_operation(collection, operation) for operation in request.operations],
+            lambda collection: [writes.apply_operation(collection, operation) for operation in request.operations],
         )
         return pb.UpdateBatchResponse(result=[_update_result(number, request.wait) for number in numbers])
 
     @answered
     async def Get(self, request: pb.GetPoints) -> pb.GetResponse:  # noqa: N802
-        """Points by id, those that exist."""
+        """Return those points of the given ids that exist."""
         serve_only(request, (*_READ, "ids", "with_payload", "with_vectors"))
 
         def work(collection: Collection) -> list[pb.RetrievedPoint]:
@@ -295,7 +205,7 @@ class PointsServicer(points_service_pb2_grpc.PointsServicer):
 
     @answered
     async def Scroll(self, request: pb.ScrollPoints) -> pb.ScrollResponse:  # noqa: N802
-        """A page of points in the order of their ids, or of a payload field."""
+        """Return a page of points in the order of their ids or of a payload field."""
         serve_only(request, (*_READ, "filter", "offset", "limit", "with_payload", "with_vectors", "order_by"))
         if request.HasField("limit") and request.limit == 0:
             raise wrong_input("limit: must be at least 1")
@@ -325,7 +235,7 @@ class PointsServicer(points_service_pb2_grpc.PointsServicer):
 
     @answered
     async def Count(self, request: pb.CountPoints) -> pb.CountResponse:  # noqa: N802
-        """How many points pass a filter."""
+        """Count the points that pass a filter."""
         serve_only(request, (*_READ, "filter", "exact"))
 
         def work(collection: Collection) -> int:
@@ -336,14 +246,14 @@ class PointsServicer(points_service_pb2_grpc.PointsServicer):
 
     @answered
     async def Query(self, request: pb.QueryPoints) -> pb.QueryResponse:  # noqa: N802
-        """The points a query finds."""
+        """Return the points that a query finds."""
         return pb.QueryResponse(
             result=await self._on(request.collection_name, lambda collection: self._query(collection, request))
         )
 
     @answered
     async def QueryBatch(self, request: pb.QueryBatchPoints) -> pb.QueryBatchResponse:  # noqa: N802
-        """Several queries at once."""
+        """Return the points that each of several queries finds."""
         serve_only(request, (*_READ, "query_points"))
 
         def work(collection: Collection) -> list[pb.BatchResult]:
@@ -353,14 +263,14 @@ class PointsServicer(points_service_pb2_grpc.PointsServicer):
 
     @answered
     async def Search(self, request: pb.SearchPoints) -> pb.SearchResponse:  # noqa: N802
-        """The points nearest to a vector (the older API)."""
+        """Return the points nearest to a vector, in the older API."""
         return pb.SearchResponse(
             result=await self._on(request.collection_name, lambda collection: _search(collection, request))
         )
 
     @answered
     async def SearchBatch(self, request: pb.SearchBatchPoints) -> pb.SearchBatchResponse:  # noqa: N802
-        """Several searches at once."""
+        """Return the points nearest to each of several vectors, in the older API."""
         serve_only(request, (*_READ, "search_points"))
 
         def work(collection: Collection) -> list[pb.BatchResult]:
@@ -370,7 +280,7 @@ class PointsServicer(points_service_pb2_grpc.PointsServicer):
 
     @answered
     async def Facet(self, request: pb.FacetCounts) -> pb.FacetResponse:  # noqa: N802
-        """How many points have each value of a payload field."""
+        """Count the points that have each value of a payload field."""
         serve_only(request, (*_READ, "key", "filter", "limit", "exact"))
 
         def work(collection: Collection) -> list[pb.FacetHit]:
@@ -419,101 +329,3 @@ def _facet_value(value: str | int | bool) -> pb.FacetValue:
     if isinstance(value, int):
         return pb.FacetValue(integer_value=value)
     return pb.FacetValue(string_value=value)
-
-
-def _selected(message: pb.PointsSelector) -> list[PointId] | edge.Filter:
-    kind = message.WhichOneof("points_selector_one_of")
-    if kind == "points":
-        return [point_id(item) for item in message.points.ids]
-    if kind == "filter":
-        return filter_(message.filter)
-    raise wrong_input("PointsSelector: neither points nor filter is set")
-
-
-def _upsert(collection: Collection, message: Any) -> int:
-    points = [point(item, collection.schema.check) for item in message.points]
-    mode = None
-    if message.HasField("update_mode"):
-        mode = {
-            pb.UpdateMode.Upsert: edge.UpdateMode.Upsert,
-            pb.UpdateMode.InsertOnly: edge.UpdateMode.InsertOnly,
-            pb.UpdateMode.UpdateOnly: edge.UpdateMode.UpdateOnly,
-        }[message.update_mode]
-    operation = edge.UpdateOperation.upsert_points(points, optional_filter(message, "update_filter"), mode)
-    return collection.update(operation, len(points))
-
-
-def _delete(collection: Collection, selector: pb.PointsSelector) -> int:
-    selected = _selected(selector)
-    if isinstance(selected, edge.Filter):
-        return collection.update(edge.UpdateOperation.delete_points_by_filter(selected))
-    return collection.update(edge.UpdateOperation.delete_points(selected), len(selected))
-
-
-def _update_vectors(collection: Collection, message: Any) -> int:
-    changed: list[edge.PointVectors] = []
-    for item in message.points:
-        given = vectors(item.vectors)
-        collection.schema.check(given)
-        changed.append(edge.PointVectors(point_id(item.id), given))
-    operation = edge.UpdateOperation.update_vectors(changed, optional_filter(message, "update_filter"))
-    return collection.update(operation, len(changed))
-
-
-def _delete_vectors(collection: Collection, selector: pb.PointsSelector, names: list[str]) -> int:
-    selected = _selected(selector)
-    if isinstance(selected, edge.Filter):
-        return collection.update(edge.UpdateOperation.delete_vectors_by_filter(selected, names))
-    return collection.update(edge.UpdateOperation.delete_vectors(selected, names), len(selected))
-
-
-def _set_payload(collection: Collection, message: Any) -> int:
-    selected, values = _selected(message.points_selector), payload(message.payload)
-    key = message.key if message.HasField("key") else None
-    if isinstance(selected, edge.Filter):
-        return collection.update(edge.UpdateOperation.set_payload_by_filter(selected, values, key))
-    return collection.update(edge.UpdateOperation.set_payload(selected, values, key))
-
-
-def _overwrite_payload(collection: Collection, message: Any) -> int:
-    selected, values = _selected(message.points_selector), payload(message.payload)
-    key = message.key if message.HasField("key") else None
-    if isinstance(selected, edge.Filter):
-        return collection.update(edge.UpdateOperation.overwrite_payload_by_filter(selected, values, key))
-    return collection.update(edge.UpdateOperation.overwrite_payload(selected, values, key))
-
-
-def _delete_payload(collection: Collection, message: Any) -> int:
-    selected, keys = _selected(message.points_selector), list(message.keys)
-    if isinstance(selected, edge.Filter):
-        return collection.update(edge.UpdateOperation.delete_payload_by_filter(selected, keys))
-    return collection.update(edge.UpdateOperation.delete_payload(selected, keys))
-
-
-def _clear_payload(collection: Collection, selector: pb.PointsSelector) -> int:
-    selected = _selected(selector)
-    if isinstance(selected, edge.Filter):
-        return collection.update(edge.UpdateOperation.clear_payload_by_filter(selected))
-    return collection.update(edge.UpdateOperation.clear_payload(selected))
-
-
-def _operation(collection: Collection, message: pb.PointsUpdateOperation) -> int:
-    kind = message.WhichOneof("operation")
-    if kind is None:
-        raise wrong_input("PointsUpdateOperation: no operation is set")
-    asked: Any = getattr(message, kind)
-    if any(field.name == "shard_key_selector" for field, _ in asked.ListFields()):
-        raise not_served(f"{asked.DESCRIPTOR.name}.shard_key_selector")
-    apply: dict[str, Callable[[], int]] = {
-        "upsert": lambda: _upsert(collection, asked),
-        "set_payload": lambda: _set_payload(collection, asked),
-        "overwrite_payload": lambda: _overwrite_payload(collection, asked),
-        "delete_payload": lambda: _delete_payload(collection, asked),
-        "clear_payload": lambda: _clear_payload(collection, asked.points),
-        "clear_payload_deprecated": lambda: _clear_payload(collection, asked),
-        "delete_points": lambda: _delete(collection, asked.points),
-        "delete_deprecated": lambda: _delete(collection, asked),
-        "update_vectors": lambda: _update_vectors(collection, asked),
-        "delete_vectors": lambda: _delete_vectors(collection, asked.points_selector, list(asked.vectors.names)),
-    }
-    return apply[kind]()

@@ -7,15 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 from services.kit.errors import FieldViolation, InvalidArgument
 
 MUTABLE_FIELDS = ("display_name", "language", "goal", "daily_question_goal")
-
-
 IMMUTABLE_FIELDS = ("user_id", "create_time", "update_time")
 
 
 def changes(values: Mapping[str, str | int], mask: Sequence[str], set_fields: Collection[str]) -> dict[str, str | int]:
-    """The fields to change with their new values: those that the mask names or, without one, those that are set.
+    """Return the new values of the fields that the mask names or, without a mask, of those that are set.
 
-    InvalidArgument names each path that is no field or that cannot be changed.
+    Raises:
+        InvalidArgument: a path is no field or cannot be changed; every such path is named.
     """
     violations = []
     for path in mask:

@@ -5,26 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.exercises.values.question import Generator, QuestionKind, Source
-
-
-@dataclass(frozen=True, slots=True)
-class KeySentence:
-    """A central sentence on one line, and where it stands."""
-
-    text: str
-    source: Source
-
-
-@dataclass(frozen=True, slots=True)
-class Extract:
-    """What can be told about a material without a model."""
-
-    key_sentences: tuple[KeySentence, ...]
-    level: Level
-    language: str
-    carries: dict[QuestionKind, int]
-    """Questions of each kind that the material can carry."""
+from services.common.values import Source
+from services.exercises.values.question import Generator, QuestionKind
 
 
 class Level(StrEnum):
@@ -36,16 +18,23 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Analysis:
-    """What a material teaches."""
+class KeySentence:
+    """A central sentence on one line, and where it stands."""
 
-    key_points: tuple[KeyPoint, ...]
+    text: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialExtract:
+    """What can be told about a material without a model."""
+
+    key_sentences: tuple[KeySentence, ...]
+    """The most central first."""
     level: Level
     language: str
-    suggestions: tuple[Suggestion, ...]
-    generator: Generator
-    analyzed_length: int
-    """Characters that were analysed, in code points."""
+    carries: dict[QuestionKind, int]
+    """Questions of each kind that the material can carry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +52,16 @@ class Suggestion:
     kind: QuestionKind
     count: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What a material teaches."""
+
+    key_points: tuple[KeyPoint, ...]
+    level: Level
+    language: str
+    suggestions: tuple[Suggestion, ...]
+    generator: Generator
+    analyzed_length: int
+    """Characters that were analyzed, in code points."""

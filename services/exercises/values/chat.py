@@ -1,4 +1,4 @@
-"""What a model is asked and how its answer ends."""
+"""What a chat model is asked and how its answer ends."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from services.common.values import TokenUsage
+
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ChatMessage:
     """One message to a model; `role` is `system`, `user` or `assistant`."""
 
     role: str
@@ -16,31 +18,10 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenUsage:
-    """Tokens that a model read and wrote."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-    def __add__(self, other: TokenUsage) -> TokenUsage:
-        return TokenUsage(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)
-
-
-@dataclass(frozen=True, slots=True)
-class ChatEnd:
-    """The end of a model's answer."""
-
-    model: str
-    usage: TokenUsage
-    cut: bool = False
-    """Whether the token limit cut the answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChatTask:
+class ChatRequest:
     """What a model is asked, and the JSON Schema that its answer must match."""
 
-    turns: tuple[Turn, ...]
+    messages: tuple[ChatMessage, ...]
     schema_name: str
     schema: Mapping[str, Any]
     max_tokens: int
@@ -48,3 +29,13 @@ class ChatTask:
     model: str = ""
     """Empty for the default model."""
     seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatFinish:
+    """The end of a model's answer."""
+
+    model: str
+    usage: TokenUsage
+    truncated: bool = False
+    """Whether the token limit cut the answer."""

@@ -1,4 +1,4 @@
-"""Exercises and the runs that make them."""
+"""Exercises and pages of them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from datetime import datetime
 
 from services.exercises.values.question import Question
 from services.exercises.values.run import RunState
-from services.kit.errors import NotFound
 
 
 @dataclass(frozen=True, slots=True)
 class Exercise:
-    """A set of questions; `questions` is empty in lists, `question_count` and `points` never lie."""
+    """A set of questions; `questions` is empty in lists, `question_count` and `points` are right everywhere."""
 
     exercise_id: str
     run_id: str
@@ -28,15 +27,9 @@ class Exercise:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Exercises of one page, newest first, and the last one's id when there are more."""
+class ExercisePage:
+    """Exercises of one page, newest first."""
 
     exercises: tuple[Exercise, ...]
     next_before: str | None
-
-
-def no_exercise(exercise_id: str) -> NotFound:
-    """The error for an exercise that the caller does not have."""
-    return NotFound(
-        f"There is no exercise {exercise_id}.", reason="EXERCISE_NOT_FOUND", metadata={"exercise_id": exercise_id}
-    )
+    """The last exercise's id, before which the next page begins; None on the last page."""

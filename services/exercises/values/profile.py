@@ -1,4 +1,4 @@
-"""The learner's profile and which of its fields may change."""
+"""The learner's profile."""
 
 from __future__ import annotations
 

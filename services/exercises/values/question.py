@@ -9,6 +9,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.common.values import Source
+
 GAP = "____"
 """How a stem writes a gap."""
 
@@ -55,22 +57,8 @@ class Passage:
     """Headings above it, outermost first."""
 
     def page_at(self, offset: int) -> int:
-        """The page that holds the character at `offset` of the normalized text, 0 when the source has no pages."""
+        """Return the page of the character at `offset` of the normalized text; 0 when the source has no pages."""
         return self.page + bisect_right(self.page_starts, offset)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a statement comes from; `quote` is the slice [start, end) of the document's normalized text."""
-
-    start: int
-    end: int
-    quote: str
-    page: int = 0
-    """Page on which the quote starts, from 1; 0 when the source has no pages."""
-    document_id: str = ""
-    document_name: str = ""
-    chunk_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,39 +67,6 @@ class RubricPoint:
 
     text: str
     points: float
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """What made a true statement false: `new` stands where `old` stood."""
-
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A question before the checks. Which fields are set depends on the kind."""
-
-    kind: QuestionKind
-    stem: str
-    quote: str
-    """What the generator says the passage says; verbatim only once it was found there."""
-    explanation: str
-    generator: Generator
-    options: tuple[str, ...] = ()
-    correct: tuple[int, ...] = ()
-    """Positions of the right options, from 0."""
-    truth: bool | None = None
-    exchange: Exchange | None = None
-    """Of a false statement, what makes it false."""
-    blanks: tuple[tuple[str, ...], ...] = ()
-    """Accepted answers of each gap, the key first."""
-    reference: str = ""
-    rubric: tuple[RubricPoint, ...] = ()
-    model: str = ""
-    passage: int = 0
-    """Position of the passage in the run's material."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +103,36 @@ class Question:
     generator: Generator
     model: str
     points: float
+
+
+@dataclass(frozen=True, slots=True)
+class Substitution:
+    """What made a true statement false: `new` stands where `old` stood."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A question before the checks. Which fields are set depends on the kind."""
+
+    kind: QuestionKind
+    stem: str
+    quote: str
+    """What the generator says the passage says; verbatim only once it was found there."""
+    explanation: str
+    generator: Generator
+    options: tuple[str, ...] = ()
+    correct: tuple[int, ...] = ()
+    """Positions of the right options, from 0."""
+    truth: bool | None = None
+    substitution: Substitution | None = None
+    """Of a false statement, what makes it false."""
+    blanks: tuple[tuple[str, ...], ...] = ()
+    """Accepted answers of each gap, the key first."""
+    reference: str = ""
+    rubric: tuple[RubricPoint, ...] = ()
+    model: str = ""
+    passage: int = 0
+    """Position of the passage in the run's material."""

@@ -1,4 +1,4 @@
-"""Why a question or a text of a model is refused."""
+"""Why a question, or what a model wrote for one, is refused."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Refusal(StrEnum):
 
 
 class RefusedError(Exception):
-    """A question does not pass."""
+    """A question, or what a model wrote, does not pass; `reason` says why."""
 
     def __init__(self, reason: Refusal) -> None:
         super().__init__(reason.value)

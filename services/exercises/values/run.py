@@ -1,4 +1,4 @@
-"""Runs that make exercises."""
+"""Runs, each of which makes an exercise."""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from services.exercises.values.question import AnswerKey, Source
+from services.common.values import Source
+from services.exercises.values.question import AnswerKey
 
 
 class Verdict(StrEnum):
@@ -67,12 +68,12 @@ class Submission:
 
     @property
     def points(self) -> float:
-        """Points given, over the questions that were graded."""
+        """Points given, over the questions that were graded, to two decimals."""
         return round(sum(grade.points or 0.0 for grade in self.grades), 2)
 
     @property
     def max_points(self) -> float:
-        """Points that all questions are worth."""
+        """Points that all questions are worth, to two decimals."""
         return round(sum(grade.max_points for grade in self.grades), 2)
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import msgspec
@@ -22,36 +22,45 @@ class ProviderClient:
     Args:
         name: what errors and logs call the provider.
         base_url: address up to and with the version, such as `https://api.openai.com/v1`.
-        api_key: sent as a bearer token; empty for none.
+        session: sends the key with every request and closes with `open`.
+        connector: the session's own.
         connect_timeout: most seconds to reach the provider, however much time a request has.
     """
 
-    def __init__(self, name: str, base_url: str, api_key: str, connect_timeout: float = 5.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        session: aiohttp.ClientSession,
+        connector: aiohttp.TCPConnector,
+        connect_timeout: float,
+    ) -> None:
         self.name = name
         self._base_url = base_url.rstrip("/")
+        self._session = session
+        self._connector = connector
         self._connect_timeout = connect_timeout
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, name: str, base_url: str, api_key: str, connect_timeout: float = 5.0) -> AsyncIterator[Self]:
+        """Open a client; its connections close with the block."""
         # Compression would hold tokens back until a block is full.
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if api_key:
             headers["Authorization"] = f"Bearer {api_key}"
-        # How many calls run at once is decided by admission, which refuses instead of queueing unseen.
-        self._connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ttl_dns_cache=60)
-        self._session = aiohttp.ClientSession(
-            connector=self._connector,
-            headers=headers,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            read_bufsize=64 * 1024,
-        )
-
-    async def close(self) -> None:
-        """Closes every connection."""
-        await self._session.close()
+        # The bulkhead decides how many calls run at once: it refuses instead of queueing unseen.
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ttl_dns_cache=60)
+        async with aiohttp.ClientSession(
+            connector=connector, headers=headers, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=64 * 1024
+        ) as session:
+            yield cls(name, base_url, session, connector, connect_timeout)
 
     @asynccontextmanager
     async def post(
         self, path: str, body: Mapping[str, Any], model: str, timeout: float
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The response to a JSON request, its status known to be 200.
+        """Post JSON and yield the response, whose status is 200.
 
         Leaving the block before the body's end closes the connection, which tells the provider to stop; the
         `timeout` covers the whole exchange, reading included.
@@ -94,7 +103,7 @@ class ProviderClient:
     async def post_for_body(
         self, path: str, body: Mapping[str, Any], model: str, timeout: float, max_bytes: int
     ) -> bytes:
-        """The whole body of a 200 response of at most `max_bytes`."""
+        """Return the whole body of a 200 response of at most `max_bytes`."""
         async with self.post(path, body, model, timeout) as response:
             parts: list[bytes] = []
             size = 0

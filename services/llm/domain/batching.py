@@ -11,14 +11,14 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from services.common.values import TokenUsage
 from services.kit.errors import ResourceExhausted, TikuError
-from services.llm.values.chat import Usage
 from services.llm.values.vectors import EmbedKind, Vectors
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How large batches and lines may grow.
+class BatchLimits:
+    """How large batches and queues may grow.
 
     Cost is counted in bytes of UTF-8, of which a token takes four to five in Chinese and English alike.
     """
@@ -29,9 +29,9 @@ class Limits:
     text_bytes: int = 2560
     """What the longest text costs: the model reads no further than its own limit."""
     waiting_texts: int = 16_384
-    """Texts in line of each kind; a request that would exceed it is refused."""
-    window: float = 0.003
-    """Seconds that an idle encoder waits for company to the first text."""
+    """Texts of each kind that may wait; a request that would exceed it is refused."""
+    window_seconds: float = 0.003
+    """How long an idle encoder waits for more texts after the first."""
 
 
 @dataclass(eq=False, slots=True)
@@ -64,7 +64,7 @@ class Batch:
     _places: list[tuple[_Job, int]]
 
     def resolve(self, data: bytes, dimension: int, tokens: int) -> None:
-        """Hands out the vectors: float32 rows in the order of `texts`; `tokens` were read for all of them."""
+        """Hand out the vectors: float32 rows in the order of `texts`; `tokens` were read for all of them."""
         width = 4 * dimension
         share, rest = divmod(tokens, len(self.texts))
         for place, (job, position) in enumerate(self._places):
@@ -72,28 +72,28 @@ class Batch:
             job.missing -= 1
             job.tokens += share + (place < rest)
             if not job.missing and not job.done.done():
-                job.done.set_result(Vectors(b"".join(job.rows), dimension, Usage(prompt_tokens=job.tokens)))
+                job.done.set_result(Vectors(b"".join(job.rows), dimension, TokenUsage(prompt_tokens=job.tokens)))
 
     def fail(self, error: TikuError) -> None:
-        """Fails every request that has a text in this batch."""
+        """Fail every request that has a text in this batch."""
         for job, _ in self._places:
             if not job.done.done():
                 job.done.set_exception(error)
 
 
 class Batcher:
-    """The line in front of one encoder."""
+    """The queue in front of one encoder."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: BatchLimits) -> None:
         self._limits = limits
         self._lanes = {kind: _Lane() for kind in (EmbedKind.QUERY, EmbedKind.PASSAGE)}
         self._arrived = asyncio.Event()
 
     async def embed(self, texts: Sequence[str], kind: EmbedKind) -> Vectors:
-        """The vectors of `texts`, once batches with all of them came back; cancelling takes the rest out of line.
+        """Return the vectors of `texts` once all of them came back; canceling takes the rest out of the queue.
 
         Raises:
-            ResourceExhausted: too many texts are in line already.
+            ResourceExhausted: too many texts wait already.
         """
         lane = self._lanes[kind]
         if lane.waiting + len(texts) > self._limits.waiting_texts and lane.waiting:
@@ -116,17 +116,17 @@ class Batcher:
             lane.waiting -= len(texts)
 
     async def next(self) -> Batch:
-        """The next batch to encode, as soon as there is one."""
+        """Return the next batch to encode, as soon as there is one."""
         while True:
             for kind, lane in self._lanes.items():
                 if places := self._take(lane):
                     return Batch(kind, [job.texts[position] for job, position in places], places)
             self._arrived.clear()
             await self._arrived.wait()
-            await asyncio.sleep(self._limits.window)
+            await asyncio.sleep(self._limits.window_seconds)
 
     def fail_all(self, error: TikuError) -> None:
-        """Fails every request in line."""
+        """Fail every request in the queue."""
         for lane in self._lanes.values():
             for job in lane.jobs:
                 if not job.done.done():
@@ -134,12 +134,12 @@ class Batcher:
             lane.jobs.clear()
 
     def _take(self, lane: _Lane) -> list[tuple[_Job, int]]:
-        """Places for one batch, from as many requests as fit; the first request that has more goes to the back."""
+        """Take texts for one batch from as many requests as fit; the first that has more goes to the back."""
         places: list[tuple[_Job, int]] = []
         longest = 0
         while lane.jobs:
             job = lane.jobs[0]
-            if job.done.done():  # Cancelled or failed while in line.
+            if job.done.done():  # Canceled or failed while it waited.
                 lane.jobs.popleft()
                 continue
             while job.order:

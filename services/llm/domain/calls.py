@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from services.common.values import TokenUsage
 from services.kit.errors import TikuError
 from services.llm.domain import faults
-from services.llm.domain.admission import Admission
-from services.llm.domain.usage import Ledger, Outcome
-from services.llm.values.chat import Usage
+from services.llm.domain.bulkhead import Bulkhead
+from services.llm.domain.ledger import Ledger, Outcome
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class Target(Protocol):
         ...
 
     @property
-    def admission(self) -> Admission:
+    def bulkhead(self) -> Bulkhead:
         """How many calls it gets at once."""
         ...
 
@@ -39,14 +39,14 @@ TargetT = TypeVar("TargetT", bound=Target)
 class Spent:
     """What a call has cost so far."""
 
-    tokens: Usage | None = None
+    tokens: TokenUsage | None = None
     """The provider's own count."""
     deltas: int = 0
     """Pieces of a stream that came, each about one token."""
 
-    def total(self) -> Usage:
-        """The provider's own count; without one, as after a cancel, what came."""
-        return self.tokens or Usage(completion_tokens=self.deltas)
+    def total(self) -> TokenUsage:
+        """Return the provider's own count; without one, as after a cancel, the pieces that came."""
+        return self.tokens or TokenUsage(completion_tokens=self.deltas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +54,21 @@ class RetryPolicy:
     """How often and how patiently a call is tried; waits double and are spread over half to all of their length."""
 
     attempts: int = 3
-    first_wait: float = 0.2
-    longest_wait: float = 5.0
+    first_wait_seconds: float = 0.2
+    longest_wait_seconds: float = 5.0
 
     async def pause(self, attempt: int, error: TikuError, deadline: float) -> None:
-        """Waits for the attempt after number `attempt` (from 0), or raises `error` where trying again is pointless.
+        """Wait for the attempt after number `attempt` (from 0), or raise `error` where trying again is pointless.
 
         That is after the last attempt, after an error that stays, and where the wait, by our backoff or the
         provider's own word, is too long or would outlast the deadline.
         """
         if attempt + 1 >= self.attempts or error.reason not in faults.RETRYABLE:
             raise error
-        backoff = min(self.longest_wait, self.first_wait * 2**attempt)
+        backoff = min(self.longest_wait_seconds, self.first_wait_seconds * 2**attempt)
         spread = backoff * random.uniform(0.5, 1.0)  # noqa: S311 - it spreads load and guards nothing
         wait = max(spread, error.retry_after or 0.0)
-        if wait > self.longest_wait or asyncio.get_running_loop().time() + wait >= deadline:
+        if wait > self.longest_wait_seconds or asyncio.get_running_loop().time() + wait >= deadline:
             raise error
         await asyncio.sleep(wait)
 
@@ -85,14 +85,14 @@ class Calls:
         targets: Sequence[TargetT],
         model: str,
         deadline: float,
-        call: Callable[[TargetT, float], Awaitable[tuple[T, Usage | None]]],
+        call: Callable[[TargetT, float], Awaitable[tuple[T, TokenUsage | None]]],
     ) -> tuple[T, TargetT]:
-        """The result of `call(target, seconds left)` and the target that gave it, trying the targets in turn."""
+        """Return the result of `call(target, seconds left)` and its target, trying the targets in turn."""
         attempt = 0
         while True:
             target = targets[attempt % len(targets)]
             try:
-                async with target.admission.slot(time_left(deadline)):
+                async with target.bulkhead.slot(time_left(deadline)):
                     with self.recorded(target, model) as spent:
                         result, spent.tokens = await call(target, time_left(deadline))
                 return result, target
@@ -102,7 +102,7 @@ class Calls:
 
     @contextmanager
     def recorded(self, target: Target, model: str) -> Iterator[Spent]:
-        """Writes the call in the block into the ledger however it ends."""
+        """Write the call in the block into the ledger however it ends."""
         spent = Spent()
         outcome = Outcome.CANCELLED
         try:
@@ -116,7 +116,7 @@ class Calls:
 
 
 def time_left(deadline: float) -> float:
-    """Seconds until an instant on the loop's clock; a call that is already late is not started."""
+    """Return the seconds until an instant on the loop's clock."""
     left = deadline - asyncio.get_running_loop().time()
     if left <= 0:
         raise faults.too_late()

@@ -37,13 +37,13 @@ _QUICK_RETRY_SECONDS = 1.0
 
 
 def unavailable(provider: str, detail: object) -> TikuError:
-    """The provider could not be reached, failed, or cut the connection; `detail` is logged only."""
+    """Say that the provider could not be reached, failed, or cut the connection; `detail` is logged only."""
     logger.warning("provider %s unavailable: %s", provider, detail)
     return Unavailable("The model provider is unavailable.", reason=UNAVAILABLE, metadata={"provider": provider})
 
 
 def bad_response(provider: str, detail: object) -> TikuError:
-    """The provider answered with something that is not its protocol; `detail` is logged only."""
+    """Say that the provider's answer is not of its protocol; `detail` is logged only."""
     logger.error("provider %s sent a response that cannot be read: %s", provider, detail)
     return Internal(
         "The model provider sent a response that cannot be read.",
@@ -53,19 +53,19 @@ def bad_response(provider: str, detail: object) -> TikuError:
 
 
 def timed_out(provider: str) -> TikuError:
-    """The provider did not finish within the time that the request had left."""
+    """Say that the provider did not finish within the time that the request had left."""
     return DeadlineExceeded(
         "The model provider did not answer in time.", reason="PROVIDER_TIMEOUT", metadata={"provider": provider}
     )
 
 
 def too_late() -> TikuError:
-    """The request's deadline passed before a provider was asked."""
+    """Say that the request's deadline passed before a provider was asked."""
     return DeadlineExceeded("The deadline passed before the model was asked.", reason="DEADLINE_PASSED")
 
 
 def busy(provider: str, retry_after: float) -> TikuError:
-    """Every slot of a provider is taken and the line is full; room is expected in `retry_after` seconds."""
+    """Say that every slot is taken and the queue is full; a slot is expected in `retry_after` seconds."""
     return ResourceExhausted(
         "The model is busy; try again shortly.",
         reason="PROVIDER_BUSY",
@@ -75,14 +75,14 @@ def busy(provider: str, retry_after: float) -> TikuError:
 
 
 def model_not_found(model: str) -> TikuError:
-    """No provider serves the model that a request names."""
+    """Say that no provider serves the model that a request names."""
     return NotFound(f"There is no model named {model!r}.", reason="MODEL_NOT_FOUND", metadata={"model": model})
 
 
 def from_status(
     provider: str, model: str, status: int, body: bytes, headers: Mapping[str, str] | None = None
 ) -> TikuError:
-    """The error that an HTTP status and an error body of a provider stand for.
+    """Return the error that an HTTP status and an error body of a provider stand for.
 
     Statuses follow OpenAI's table (https://platform.openai.com/docs/guides/error-codes) and llama.cpp's server,
     which says `exceed_context_size_error` where OpenAI says `context_length_exceeded`.
@@ -124,7 +124,7 @@ def from_status(
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds that a provider asks for; its HTTP-date form is not worth a clock comparison."""
+    """Return the seconds that a provider asks for; an HTTP date is read as a short wait."""
     try:
         seconds = float(headers.get("retry-after", ""))
     except ValueError:

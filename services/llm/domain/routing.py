@@ -7,12 +7,13 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+from services.common.values import TokenUsage
 from services.kit.errors import FailedPrecondition, TikuError
 from services.llm.domain import faults
-from services.llm.domain.admission import Admission
+from services.llm.domain.bulkhead import Bulkhead
 from services.llm.domain.calls import Calls, time_left
 from services.llm.ports import ChatProvider
-from services.llm.values.chat import Completion, Delta, Finish, Prompt, Usage
+from services.llm.values.chat import ChatFinish, ChatRequest, Completion, TextDelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Backend:
     name: str
     models: Sequence[str]
     provider: ChatProvider
-    admission: Admission
+    bulkhead: Bulkhead
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +53,22 @@ class Router:
             for model in backend.models:
                 self._by_model.setdefault(model, []).append(backend)
 
-    async def complete(self, prompt: Prompt, timeout: float) -> tuple[Completion, Served]:
-        """One whole answer within `timeout` seconds."""
+    async def complete(self, prompt: ChatRequest, timeout: float) -> tuple[Completion, Served]:
+        """Return one whole answer within `timeout` seconds, and who gave it."""
         deadline = asyncio.get_running_loop().time() + timeout
         prompt, backends = self._route(prompt)
 
-        async def call(backend: Backend, left: float) -> tuple[Completion, Usage | None]:
+        async def call(backend: Backend, left: float) -> tuple[Completion, TokenUsage | None]:
             completion = await backend.provider.complete(prompt, left)
             return completion, completion.usage
 
         completion, backend = await self._calls.run(backends, prompt.model, deadline, call)
         return completion, Served(prompt.model, backend.name)
 
-    async def stream(self, prompt: Prompt, timeout: float) -> AsyncGenerator[Delta | tuple[Finish, Served], None]:
-        """Deltas, then one Finish with who answered, within `timeout` seconds.
+    async def stream(
+        self, prompt: ChatRequest, timeout: float
+    ) -> AsyncGenerator[TextDelta | tuple[ChatFinish, Served], None]:
+        """Yield deltas, then one `ChatFinish` with who answered, within `timeout` seconds.
 
         A finish without the provider's own usage carries what was counted here.
         """
@@ -77,18 +80,18 @@ class Router:
             began = False
             try:
                 async with (
-                    backend.admission.slot(time_left(deadline)),
+                    backend.bulkhead.slot(time_left(deadline)),
                     aclosing(backend.provider.stream(prompt, time_left(deadline))) as events,
                 ):
                     with self._calls.recorded(backend, prompt.model) as spent:
                         async for event in events:
                             began = True
-                            if isinstance(event, Delta):
+                            if isinstance(event, TextDelta):
                                 spent.deltas += 1
                                 yield event
                             else:
                                 spent.tokens = event.usage
-                                finish = Finish(event.reason, spent.total())
+                                finish = ChatFinish(event.reason, spent.total())
                 yield finish, Served(prompt.model, backend.name)
                 return
             except TikuError as error:
@@ -97,8 +100,8 @@ class Router:
                 await self._calls.retry.pause(attempt, error, deadline)
             attempt += 1
 
-    def _route(self, prompt: Prompt) -> tuple[Prompt, list[Backend]]:
-        """The prompt with its model named, and the backends that serve it."""
+    def _route(self, prompt: ChatRequest) -> tuple[ChatRequest, list[Backend]]:
+        """Return the request with its model named, and the backends that serve it."""
         if not self.served:
             raise FailedPrecondition(
                 "No chat model is configured: set TIKU_LLM_BASE_URL and TIKU_LLM_MODEL.", reason="NO_CHAT_PROVIDER"

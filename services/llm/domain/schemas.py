@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 def restored(schema: Mapping[str, object]) -> dict[str, object]:
-    """The schema with what a Struct takes away put back: whole numbers and an order of properties.
+    """Return the schema with what a Struct takes away put back: whole numbers and an order of properties.
 
     A Struct holds every number as a double and its fields in no order. Providers want `"minItems": 3`, not 3.0; and
     constrained decoding writes properties in the order of the schema, so those that `required` lists, which keeps

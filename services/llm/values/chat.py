@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.common.values import TokenUsage
+
 
 class Role(StrEnum):
     """Who speaks in a chat message; the value is OpenAI's own word."""
@@ -25,7 +27,7 @@ class FinishReason(StrEnum):
 
     @classmethod
     def of(cls, word: str | None) -> FinishReason:
-        """The reason a provider's word stands for; a word that nobody defined is UNKNOWN."""
+        """Return the reason a provider's word stands for; a word that nobody defined is UNKNOWN."""
         try:
             return cls(word or cls.UNKNOWN)
         except ValueError:
@@ -33,7 +35,7 @@ class FinishReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ChatMessage:
     """One turn of a conversation."""
 
     role: Role
@@ -49,11 +51,11 @@ class OutputSchema:
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class ChatRequest:
     """One question to a chat model; an option that is None or empty is the provider's default."""
 
     model: str
-    messages: Sequence[Message]
+    messages: Sequence[ChatMessage]
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
@@ -63,40 +65,24 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens that a call consumed, in the model's own tokens."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-    @property
-    def total_tokens(self) -> int:
-        """Sum of both."""
-        return self.prompt_tokens + self.completion_tokens
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)
-
-
-@dataclass(frozen=True, slots=True)
 class Completion:
     """One whole answer; usage is None when the provider did not report it."""
 
     text: str
     reason: FinishReason
-    usage: Usage | None
+    usage: TokenUsage | None
 
 
 @dataclass(frozen=True, slots=True)
-class Delta:
+class TextDelta:
     """The next piece of an answer; never empty."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
+class ChatFinish:
     """The end of a streamed answer; usage is None when the provider did not report it."""
 
     reason: FinishReason
-    usage: Usage | None
+    usage: TokenUsage | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.llm.values.chat import Usage
+from services.common.values import TokenUsage
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,4 +21,4 @@ class Ranking:
     """Scored documents, best first."""
 
     results: Sequence[Ranked]
-    usage: Usage
+    usage: TokenUsage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.llm.values.chat import Usage
+from services.common.values import TokenUsage
 
 
 class EmbedKind(StrEnum):
@@ -21,7 +21,7 @@ class Vectors:
 
     data: bytes
     dimension: int
-    usage: Usage
+    usage: TokenUsage
 
     @property
     def count(self) -> int:
@@ -29,6 +29,6 @@ class Vectors:
         return len(self.data) // (4 * self.dimension) if self.dimension else 0
 
     def row(self, index: int) -> bytes:
-        """The bytes of one vector."""
+        """Return the bytes of one vector."""
         width = 4 * self.dimension
         return self.data[index * width : (index + 1) * width]

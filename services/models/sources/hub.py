@@ -29,20 +29,22 @@ class HubSettings:
 
     endpoint: str = DEFAULT_ENDPOINT
     token: str | None = None
-    pause: float = 1.0
+    pause_seconds: float = 1.0
+    """The pause before the second attempt; it doubles."""
 
     @classmethod
     def from_environment(cls) -> HubSettings:
+        """Return the hub and the token that `HF_ENDPOINT` and `HF_TOKEN` name."""
         endpoint = os.environ.get(ENDPOINT_VARIABLE) or DEFAULT_ENDPOINT
         return cls(endpoint.rstrip("/"), os.environ.get(TOKEN_VARIABLE) or None)
 
 
 class _Interrupted(Exception):
-    """The transfer broke off in a way that another attempt may mend."""
+    """The transfer broke off, and another attempt may succeed."""
 
 
 class HubFile:
-    """One file of a hub repository, resumed by range where an earlier attempt stopped."""
+    """A file of a hub repository; a transfer goes on where an earlier one stopped."""
 
     def __init__(self, source: HubSource, settings: HubSettings) -> None:
         self._source = source
@@ -50,9 +52,11 @@ class HubFile:
 
     @property
     def label(self) -> str:
+        """The repository and its hub."""
         return f"hub repository {self._source.repository} at {self._settings.endpoint}"
 
     async def fetch(self, weights: File, workplace: Path, meter: Meter) -> Path:
+        """Download the file by HTTP, in up to four attempts, each from the byte where the last one stopped."""
         partial = workplace / f"{weights.path}.partial"
         headers = {"Authorization": f"Bearer {self._settings.token}"} if self._settings.token else {}
         counted = 0
@@ -70,7 +74,7 @@ class HubFile:
                 except (_Interrupted, aiohttp.ClientError, TimeoutError) as error:
                     if attempt == ATTEMPTS:
                         raise SourceFailed(f"{weights.path}: {error or 'timed out'}") from error
-                    await asyncio.sleep(self._settings.pause * 2 ** (attempt - 1))
+                    await asyncio.sleep(self._settings.pause_seconds * 2 ** (attempt - 1))
         await asyncio.to_thread(verify, partial, weights.path, weights.sha256)
         target = workplace / weights.path
         await asyncio.to_thread(partial.replace, target)
@@ -92,7 +96,7 @@ class HubFile:
             if response.status not in (200, 206):
                 raise SourceFailed(f"the hub answered {response.status} {response.reason} for {source.file}")
             if response.status == 200:
-                done = 0  # the server ignores ranges: it sends the file from its first byte
+                done = 0  # The server ignores ranges and sends the file from its first byte.
             stream = await asyncio.to_thread(partial.open, "ab" if done else "wb")
             with stream:
                 async for piece in response.content.iter_chunked(PIECE_BYTES):

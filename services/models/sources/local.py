@@ -1,4 +1,4 @@
-"""A folder or file that the user names: weights copied by hand, a mounted disk, another machine's cache."""
+"""A folder or file that the user names, such as weights copied by hand, or another machine's cache."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COPY_BYTES: Final = 4 << 20
 
 
 class LocalSource:
-    """Looks for the weights at ``place`` itself, ``place/FILE`` and ``place/MODEL/FILE``, and copies them."""
+    """Weights at `place` itself, `place/FILE` or `place/MODEL/FILE`."""
 
     def __init__(self, place: Path, model_name: str) -> None:
         self._place = place
@@ -23,16 +23,17 @@ class LocalSource:
 
     @property
     def label(self) -> str:
+        """The path."""
         return f"local path {self._place}"
 
     async def fetch(self, weights: File, workplace: Path, meter: Meter) -> Path:
+        """Copy the first file of the right name and size; the original stays, whatever its hash."""
         found = await asyncio.to_thread(self._find, weights)
         if found is None:
             raise SourceFailed(f"no {weights.path} of {weights.size} bytes is there")
         target = workplace / weights.path
         digest = await _copy(found, target, meter)
         if digest != weights.sha256:
-            # the copy goes, the user's own file stays
             await asyncio.to_thread(target.unlink)
             raise DigestMismatch(f"the copy of {found}", weights.sha256, digest)
         return target
@@ -46,7 +47,7 @@ class LocalSource:
 
 
 async def _copy(source: Path, target: Path, meter: Meter) -> str:
-    """Copy in pieces, so that a cancelled pull stops at the next; returns the SHA-256 of what was read."""
+    """Copy in pieces, so that a cancelled pull stops at the next one; return the SHA-256 of what was read."""
     digest = hashlib.sha256()
     reader = await asyncio.to_thread(source.open, "rb")
     with reader:

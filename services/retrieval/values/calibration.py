@@ -1,4 +1,4 @@
-"""What is known of one embedding model: where its vectors lie, and what its cosines mean. Measured, not chosen."""
+"""What was measured of an embedding model: where its vectors lie, and what its cosines mean."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Vector = NDArray[np.float32]
 class Calibration:
     """The figures of one embedding model.
 
-    ``questions`` and ``passages`` are the mean vectors of texts in a language, and may be empty. Relevance is
-    ``cosine + weight * coverage`` where question and passage share a language; across languages terms do not match, so
-    it is the cosine alone. ``thresholds`` maps (question's language, passage's language) to the least relevance that
-    passes. ``support`` is the least cosine, across languages, of a statement and a sentence that says the same.
+    `questions` and `passages` are the mean vectors of texts in a language, and may be empty. Relevance is
+    `cosine + weight * coverage` where question and passage share a language; across languages terms do not match, so
+    it is the cosine alone. `thresholds` maps (question's language, passage's language) to the least relevance that
+    passes. `support` is the least cosine, across languages, of a statement and a sentence that says the same.
     """
 
     weight: float
@@ -35,6 +35,6 @@ class Calibrations:
         self._by_name = dict(by_name)
 
     def of(self, model: str) -> Calibration | None:
-        """Return what is known of a model whose name holds a known one ("intfloat/multilingual-e5-small")."""
+        """Return the calibration whose name is part of `model` ("intfloat/multilingual-e5-small"); None without one."""
         name = model.lower()
         return next((calibration for key, calibration in self._by_name.items() if key in name), None)

@@ -1,23 +1,37 @@
-"""How the answer of a model ends."""
+"""What a chat model is asked, and how its answer ends."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+from services.common.values import TokenUsage
+
+Role = Literal["system", "user"]
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens that a model consumed."""
+class ChatMessage:
+    """One message of a conversation."""
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """What a chat model is asked; `model` is empty for the default one."""
+
+    messages: Sequence[ChatMessage]
+    model: str
+    max_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
 class ChatFinish:
     """The end of a streamed answer: what it cost, which model answered, whether a limit cut it."""
 
-    usage: Usage
+    usage: TokenUsage
     model: str
     truncated: bool

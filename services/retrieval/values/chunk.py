@@ -6,13 +6,15 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.common.values import Source
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A passage of a document: the slice ``[start, end)`` of its normalized text, in code points.
+    """A passage of a document: the slice `[start, end)` of its normalized text, in code points.
 
-    ``ordinal`` is its position among the document's chunks from 0; ``page`` is the page on which it starts,
-    from 1, or 0 when the source has no pages. ``page_starts`` are the offsets in the normalized text at which the
+    `ordinal` is its position among the document's chunks from 0; `page` is the page on which it starts,
+    from 1, or 0 when the source has no pages. `page_starts` are the offsets in the normalized text at which the
     pages after it begin within the passage, in order.
     """
 
@@ -28,7 +30,7 @@ class Chunk:
     page_starts: tuple[int, ...] = ()
 
     def page_at(self, offset: int) -> int:
-        """Return the page that holds the character at ``offset`` of the normalized text; 0 without pages."""
+        """Return the page that holds the character at `offset` of the normalized text; 0 without pages."""
         return self.page + bisect_right(self.page_starts, offset)
 
 
@@ -44,9 +46,9 @@ class EmbeddedChunk:
 class Hit:
     """A chunk that was found.
 
-    ``score`` orders the hits of one list and means what the list says (cosine, fused rank, rerank score).
-    ``similarity`` keeps the cosine to the question through fusion and rerank, because the relevance gate
-    needs an absolute measure; it is None when no vector leg found the chunk. ``embedding_model`` says which
+    `score` orders the hits of one list and means what the list says (cosine, fused rank, rerank score).
+    `similarity` keeps the cosine to the question through fusion and rerank, because the relevance gate
+    needs an absolute measure; it is None when no dense leg found the chunk. `embedding_model` says which
     model it is a cosine of: the figures of two models do not compare.
     """
 
@@ -58,25 +60,12 @@ class Hit:
 
 
 def embedding_model(hits: Sequence[Hit]) -> str:
-    """Return the model whose cosines the hits carry; empty when no vector leg found any of them."""
+    """Return the model whose cosines the hits carry; empty when no dense leg found any of them."""
     return next((hit.embedding_model for hit in hits if hit.embedding_model), "")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A verbatim quote with its place: ``quote`` is the slice ``[start, end)`` of the normalized text."""
-
-    document_id: str
-    document_name: str
-    chunk_id: str
-    page: int
-    start: int
-    end: int
-    quote: str
-
-
 def source_of(chunk: Chunk, start: int = 0, end: int | None = None) -> Source:
-    """Quote ``chunk.text[start:end]``, offsets counted inside the chunk; the whole chunk by default.
+    """Quote `chunk.text[start:end]`, offsets counted inside the chunk; the whole chunk by default.
 
     The page is the one on which the quote starts.
     """

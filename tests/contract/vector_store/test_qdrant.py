@@ -11,7 +11,7 @@ from qdrant_client import AsyncQdrantClient
 
 from services.kit import context
 from services.kit.errors import DeadlineExceeded, Unavailable
-from services.retrieval.adapters.stores.qdrant import open_qdrant
+from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
 from services.retrieval.values.chunk import Chunk, EmbeddedChunk
 
 
@@ -22,7 +22,10 @@ def embedded(ordinal: int = 0) -> EmbeddedChunk:
 
 async def test_two_processes_may_create_the_same_collection_at_once(qdrant_url: str) -> None:
     prefix = f"test_{uuid.uuid4().hex}"
-    async with open_qdrant(qdrant_url, prefix=prefix) as one, open_qdrant(qdrant_url, prefix=prefix) as two:
+    async with (
+        QdrantVectorStore.open(qdrant_url, prefix=prefix) as one,
+        QdrantVectorStore.open(qdrant_url, prefix=prefix) as two,
+    ):
         async with asyncio.TaskGroup() as group:
             for store in (one, two):
                 group.create_task(store.upsert("m", "alice", [embedded()]))
@@ -31,7 +34,7 @@ async def test_two_processes_may_create_the_same_collection_at_once(qdrant_url: 
 
 async def test_a_collection_dropped_behind_its_back_is_made_again(qdrant_url: str) -> None:
     prefix = f"test_{uuid.uuid4().hex}"
-    async with open_qdrant(qdrant_url, prefix=prefix) as store:
+    async with QdrantVectorStore.open(qdrant_url, prefix=prefix) as store:
         await store.upsert("m", "alice", [embedded()])
         port = int(qdrant_url.rpartition(":")[2])
         other = await asyncio.to_thread(
@@ -47,7 +50,7 @@ async def test_a_collection_dropped_behind_its_back_is_made_again(qdrant_url: st
 
 
 async def test_an_absent_server_is_unavailable_not_a_driver_error() -> None:
-    async with open_qdrant("http://127.0.0.1:9", timeout=2.0) as store:
+    async with QdrantVectorStore.open("http://127.0.0.1:9", timeout=2.0) as store:
         with pytest.raises((Unavailable, DeadlineExceeded)) as raised:
             await store.ping()
         assert raised.value.reason.startswith("VECTOR_STORE_")
@@ -55,7 +58,7 @@ async def test_an_absent_server_is_unavailable_not_a_driver_error() -> None:
 
 
 async def test_a_request_whose_time_is_spent_sends_nothing(qdrant_url: str) -> None:
-    async with open_qdrant(qdrant_url) as store:
+    async with QdrantVectorStore.open(qdrant_url) as store:
         token = context.enter(context.RequestContext(deadline=asyncio.get_running_loop().time() - 1))
         try:
             began = time.monotonic()
@@ -69,5 +72,5 @@ async def test_a_request_whose_time_is_spent_sends_nothing(qdrant_url: str) -> N
 @pytest.mark.parametrize("url", ["127.0.0.1:6334", "ftp://host:1", "http://"])
 async def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="http"):
-        async with open_qdrant(url):
+        async with QdrantVectorStore.open(url):
             pass

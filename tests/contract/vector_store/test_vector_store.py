@@ -11,10 +11,11 @@ from dataclasses import replace
 
 import pytest
 
-from services.retrieval.adapters.stores.fake import MemoryVectorStore
-from services.retrieval.adapters.stores.qdrant import open_qdrant
+from services.retrieval.adapters.stores.fake import FakeVectorStore
+from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
 from services.retrieval.ports import VectorStore
 from services.retrieval.values.chunk import Chunk, EmbeddedChunk
+from tests.engines import on_engine
 
 MODEL = "multilingual-e5-small"
 ALICE = "alice"
@@ -50,10 +51,10 @@ def embedded(document_id: str, ordinal: int, degrees: float) -> EmbeddedChunk:
     return EmbeddedChunk(chunk(document_id, ordinal), direction(degrees))
 
 
-@pytest.fixture(params=["memory", "qdrant-edge", "qdrant-server"])
+@pytest.fixture(params=["fake", on_engine("qdrant-edge"), on_engine("qdrant-server")])
 def address(request: pytest.FixtureRequest) -> str:
     """The Qdrant to use; empty for the store in memory."""
-    if request.param == "memory":
+    if request.param == "fake":
         return ""
     if request.param == "qdrant-edge":
         return str(request.getfixturevalue("qdrant_url"))
@@ -65,9 +66,9 @@ def address(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def store(address: str) -> AsyncIterator[VectorStore]:
     if not address:
-        yield MemoryVectorStore()
+        yield FakeVectorStore()
         return
-    async with open_qdrant(address, prefix=f"test_{uuid.uuid4().hex}") as qdrant:
+    async with QdrantVectorStore.open(address, prefix=f"test_{uuid.uuid4().hex}") as qdrant:
         yield qdrant
 
 

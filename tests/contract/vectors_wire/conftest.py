@@ -14,7 +14,7 @@ from qdrant_client import AsyncQdrantClient, QdrantClient
 
 from services.embedded.network import free_port
 from services.embedded.qdrant import qdrant
-from tests.engines import engine
+from tests.engines import engine, on_engine
 
 _REAL = "TIKU_TEST_QDRANT_URL"
 
@@ -25,7 +25,7 @@ def vectors_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("vectors")
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session", params=["edge", "server"])
+@pytest_asyncio.fixture(scope="session", loop_scope="session", params=[on_engine("edge"), on_engine("server")])
 async def target(request: pytest.FixtureRequest, vectors_folder: Path) -> AsyncIterator[tuple[str, int]]:
     """Host and gRPC port of a server under test."""
     if request.param == "server":

@@ -80,7 +80,7 @@ class StandInRetrieval(retrieval_pb2_grpc.RetrievalServiceServicer):
 
 
 @dataclass
-class Neighbours:
+class Neighbors:
     """The stand-ins and where they listen."""
 
     llm: StandInLlm = field(default_factory=StandInLlm)
@@ -89,11 +89,11 @@ class Neighbours:
 
 
 @pytest.fixture
-async def neighbours() -> AsyncIterator[Neighbours]:
+async def neighbors() -> AsyncIterator[Neighbors]:
     """One server that answers for the llm and the retrieval service."""
-    both = Neighbours()
+    both = Neighbors()
     app = App(
-        name="neighbours",
+        name="neighbors",
         registrations=[
             Registration(llm_pb2_grpc.add_LlmServiceServicer_to_server, both.llm, "tiku.llm.v1.LlmService"),
             Registration(
@@ -109,18 +109,18 @@ async def neighbours() -> AsyncIterator[Neighbours]:
 
 
 @pytest.fixture
-def settings(postgres_database: str, neighbours: Neighbours, tmp_path: Path) -> DocsSettings:
+def settings(postgres_database: str, neighbors: Neighbors, tmp_path: Path) -> DocsSettings:
     """A service of its own: an empty database and an empty folder."""
     return DocsSettings(
         listen="127.0.0.1:0",
         postgres_dsn=postgres_database,
-        objects_path=tmp_path / "objects",
-        llm_target=neighbours.address,
-        retrieval_target=neighbours.address,
-        index_retry_seconds=0.05,
-        index_batch=4,
-        job_heartbeat_seconds=1.0,
-        deletion_delay_seconds=1.0,
+        docs_objects_path=tmp_path / "objects",
+        llm_target=neighbors.address,
+        retrieval_target=neighbors.address,
+        docs_index_retry_seconds=0.05,
+        docs_index_batch=4,
+        docs_job_heartbeat_seconds=1.0,
+        docs_deletion_delay_seconds=1.0,
         drain_seconds=2.0,
     )
 
@@ -211,7 +211,7 @@ async def client(settings: DocsSettings) -> AsyncIterator[Client]:
         yield client_of("dev")
 
 
-async def eventually(check: Callable[[], Awaitable[bool]], *, within: float = 15.0) -> None:
+async def eventually(check: Callable[[], Awaitable[bool]], *, within: float = 60.0) -> None:
     """Waits until `check` holds."""
     async with asyncio.timeout(within):
         while not await check():  # noqa: ASYNC110
@@ -222,7 +222,7 @@ async def stored_files(settings: DocsSettings) -> list[str]:
     """Every file below the service's folder, half-written ones included."""
 
     def found() -> list[str]:
-        root = settings.objects_path
+        root = settings.docs_objects_path
         return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
     return await asyncio.to_thread(found)

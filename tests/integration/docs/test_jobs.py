@@ -11,7 +11,7 @@ import pytest
 from services.docs.settings import DocsSettings
 from services.kit.errors import InvalidArgument
 from services.kit.rpc_errors import from_rpc_error
-from tests.integration.docs.conftest import Client, Neighbours, eventually, serving, stored_files, study_text
+from tests.integration.docs.conftest import Client, Neighbors, eventually, serving, stored_files, study_text
 from tiku.docs.v1 import docs_pb2
 
 
@@ -46,18 +46,18 @@ async def test_stages_come_in_order_and_each_ends_with_all_its_units(client: Cli
     assert len(progress) < 15
 
 
-async def test_a_passing_fault_is_waited_out(client: Client, neighbours: Neighbours) -> None:
-    neighbours.llm.faults = 5
+async def test_a_passing_fault_is_waited_out(client: Client, neighbors: Neighbors) -> None:
+    neighbors.llm.faults = 5
     stored = await client.upload("notes.md", study_text(6), parse=True)
     assert (await outcome(client, stored.document_id))[-1].HasField("indexed")
 
 
 async def test_a_fault_that_stays_fails_the_job_and_parsing_again_goes_on_from_there(
-    settings: DocsSettings, neighbours: Neighbours
+    settings: DocsSettings, neighbors: Neighbors
 ) -> None:
-    async with serving(settings.model_copy(update={"index_attempts": 2})) as client_of:
+    async with serving(settings.model_copy(update={"docs_index_attempts": 2})) as client_of:
         client = client_of("dev")
-        neighbours.llm.faults = 10_000
+        neighbors.llm.faults = 10_000
         stored = await client.upload("notes.md", study_text(6), parse=True)
         first = await outcome(client, stored.document_id)
         assert first[-1].failed.reason == "UNAVAILABLE"
@@ -65,7 +65,7 @@ async def test_a_fault_that_stays_fails_the_job_and_parsing_again_goes_on_from_t
         assert document.state == docs_pb2.DOCUMENT_STATE_FAILED
         assert document.failure.reason == "UNAVAILABLE"
 
-        neighbours.llm.faults = 0
+        neighbors.llm.faults = 0
         assert (await client.parse(stored.document_id)).state == docs_pb2.DOCUMENT_STATE_QUEUED
         second = await outcome(client, stored.document_id, after=len(first))
         assert second[-1].HasField("indexed")
@@ -75,11 +75,11 @@ async def test_a_fault_that_stays_fails_the_job_and_parsing_again_goes_on_from_t
         assert len(await outcome(client, stored.document_id)) == len(first) + len(second)
 
 
-async def test_a_fault_of_the_request_is_not_tried_again(client: Client, neighbours: Neighbours) -> None:
-    neighbours.llm.faults, neighbours.llm.fault = 10_000, InvalidArgument("No such model.", reason="NO_MODEL")
+async def test_a_fault_of_the_request_is_not_tried_again(client: Client, neighbors: Neighbors) -> None:
+    neighbors.llm.faults, neighbors.llm.fault = 10_000, InvalidArgument("No such model.", reason="NO_MODEL")
     stored = await client.upload("notes.md", study_text(1), parse=True)
     assert (await outcome(client, stored.document_id))[-1].failed.reason == "NO_MODEL"
-    assert neighbours.llm.faults >= 10_000 - 2
+    assert neighbors.llm.faults >= 10_000 - 2
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ async def test_a_fault_of_the_request_is_not_tried_again(client: Client, neighbo
     ],
 )
 async def test_a_file_that_cannot_be_read_fails_with_its_reason(
-    client: Client, neighbours: Neighbours, name: str, data: bytes, reason: str
+    client: Client, neighbors: Neighbors, name: str, data: bytes, reason: str
 ) -> None:
     stored = await client.upload(name, data, parse=True)
     last = (await outcome(client, stored.document_id))[-1]
@@ -99,47 +99,47 @@ async def test_a_file_that_cannot_be_read_fails_with_its_reason(
     assert last.failed.message
     document = await client.get(stored.document_id)
     assert (document.state, document.chunk_count) == (docs_pb2.DOCUMENT_STATE_FAILED, 0)
-    assert neighbours.retrieval.chunks == {}
+    assert neighbors.retrieval.chunks == {}
 
 
 async def test_asking_again_while_it_runs_or_when_it_is_done_changes_nothing(
-    client: Client, neighbours: Neighbours
+    client: Client, neighbors: Neighbors
 ) -> None:
-    neighbours.llm.delay = 0.05
+    neighbors.llm.delay = 0.05
     stored = await client.upload("notes.md", study_text(10), parse=True)
     for _ in range(5):
         await client.parse(stored.document_id)
     events = await outcome(client, stored.document_id)
     assert (await client.parse(stored.document_id)).state == docs_pb2.DOCUMENT_STATE_INDEXED
     assert await outcome(client, stored.document_id) == events
-    assert set(neighbours.retrieval.sent.values()) == {1}
+    assert set(neighbors.retrieval.sent.values()) == {1}
 
 
 async def test_deleting_while_the_job_runs_leaves_nothing_and_nothing_comes_back(
-    settings: DocsSettings, neighbours: Neighbours
+    settings: DocsSettings, neighbors: Neighbors
 ) -> None:
     async with serving(settings) as client_of:
         client = client_of("dev")
-        neighbours.llm.delay = neighbours.retrieval.delay = 0.1
+        neighbors.llm.delay = neighbors.retrieval.delay = 0.1
         stored = await client.upload("notes.md", study_text(60), parse=True)
         async with asyncio.timeout(20):
             async for event in client.watch(stored.document_id):
                 if event.progress.stage == docs_pb2.STAGE_INDEXING and event.progress.done > 4:
                     break
-        embedded = neighbours.llm.texts
+        embedded = neighbors.llm.texts
         await client.delete(stored.document_id)
-        assert neighbours.retrieval.chunks == {}
+        assert neighbors.retrieval.chunks == {}
         await asyncio.sleep(0.6)
-        assert neighbours.retrieval.chunks == {}
-        assert neighbours.llm.texts <= embedded + 12
+        assert neighbors.retrieval.chunks == {}
+        assert neighbors.llm.texts <= embedded + 12
         assert await stored_files(settings) == []
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await client.get(stored.document_id)
         assert from_rpc_error(caught.value).reason == "DOCUMENT_NOT_FOUND"
 
 
-async def test_a_deletion_ends_the_watchers(client: Client, neighbours: Neighbours) -> None:
-    neighbours.llm.delay = 0.2
+async def test_a_deletion_ends_the_watchers(client: Client, neighbors: Neighbors) -> None:
+    neighbors.llm.delay = 0.2
     stored = await client.upload("notes.md", study_text(30), parse=True)
 
     async def follow() -> None:
@@ -154,7 +154,7 @@ async def test_a_deletion_ends_the_watchers(client: Client, neighbours: Neighbou
 
 
 async def test_a_deletion_that_cannot_reach_the_index_is_finished_later(
-    settings: DocsSettings, neighbours: Neighbours
+    settings: DocsSettings, neighbors: Neighbors
 ) -> None:
     async with serving(settings) as client_of:
         client = client_of("dev")
@@ -164,37 +164,37 @@ async def test_a_deletion_that_cannot_reach_the_index_is_finished_later(
         client = client_of("dev")
         await client.delete(stored.document_id)
         assert list((await client.list()).documents) == []
-        assert neighbours.retrieval.chunks
+        assert neighbors.retrieval.chunks
     async with serving(settings):
-        await eventually(lambda: _gone(neighbours))
+        await eventually(lambda: _gone(neighbors))
         await eventually(lambda: _no_files(settings))
 
 
-async def _gone(neighbours: Neighbours) -> bool:
-    return not neighbours.retrieval.chunks
+async def _gone(neighbors: Neighbors) -> bool:
+    return not neighbors.retrieval.chunks
 
 
 async def _no_files(settings: DocsSettings) -> bool:
     return await stored_files(settings) == []
 
 
-async def test_a_stopped_service_hands_its_job_to_the_next_one(settings: DocsSettings, neighbours: Neighbours) -> None:
-    neighbours.llm.delay = 0.1
+async def test_a_stopped_service_hands_its_job_to_the_next_one(settings: DocsSettings, neighbors: Neighbors) -> None:
+    neighbors.llm.delay = 0.1
     async with serving(settings) as client_of:
         client = client_of("dev")
         stored = await client.upload("notes.md", study_text(60), parse=True)
         async for event in client.watch(stored.document_id):
             if event.progress.stage == docs_pb2.STAGE_INDEXING and event.progress.done > 4:
                 break
-    neighbours.llm.delay = 0.0
-    done = len(neighbours.retrieval.sent)
+    neighbors.llm.delay = 0.0
+    done = len(neighbors.retrieval.sent)
     assert 4 < done < 60
     async with serving(settings) as client_of:
         events = await outcome(client_of("dev"), stored.document_id)
         assert events[-1].HasField("indexed")
         document = events[-1].indexed.document
-    assert document.chunk_count == len(neighbours.retrieval.sent) == len(neighbours.retrieval.chunks)
-    assert set(neighbours.retrieval.sent.values()) == {1}
+    assert document.chunk_count == len(neighbors.retrieval.sent) == len(neighbors.retrieval.chunks)
+    assert set(neighbors.retrieval.sent.values()) == {1}
 
 
 async def test_a_watcher_that_comes_back_sees_only_what_it_missed(client: Client) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from services.docs.settings import DocsSettings
 from services.kit.channels import open_channel
-from tests.integration.docs.conftest import Client, Neighbours, eventually, stored_files, study_text
+from tests.integration.docs.conftest import Client, Neighbors, eventually, stored_files, study_text
 from tiku.docs.v1 import docs_pb2
 
 ROOT = Path(__file__).parents[3]
@@ -62,13 +62,13 @@ async def started(settings: DocsSettings) -> AsyncIterator[Service]:
         "PYTHONPATH": f"{ROOT}:{ROOT / 'protos' / 'gen'}",
         "TIKU_LISTEN": "127.0.0.1:0",
         "TIKU_POSTGRES_DSN": settings.postgres_dsn.get_secret_value(),
-        "TIKU_OBJECTS_PATH": str(settings.objects_path),
+        "TIKU_DOCS_OBJECTS_PATH": str(settings.docs_objects_path),
         "TIKU_LLM_TARGET": settings.llm_target,
         "TIKU_RETRIEVAL_TARGET": settings.retrieval_target,
-        "TIKU_INDEX_BATCH": "4",
-        "TIKU_INDEX_RETRY_SECONDS": "0.05",
-        "TIKU_JOB_HEARTBEAT_SECONDS": "1",
-        "TIKU_DELETION_DELAY_SECONDS": str(settings.deletion_delay_seconds),
+        "TIKU_DOCS_INDEX_BATCH": "4",
+        "TIKU_DOCS_INDEX_RETRY_SECONDS": "0.05",
+        "TIKU_DOCS_JOB_HEARTBEAT_SECONDS": "1",
+        "TIKU_DOCS_DELETION_DELAY_SECONDS": str(settings.docs_deletion_delay_seconds),
         "TIKU_BLOCKBUSTER": "true",
     }
     process = await asyncio.create_subprocess_exec(
@@ -106,16 +106,16 @@ async def client_of(service: Service) -> AsyncIterator[Client]:
 
 @pytest.mark.parametrize("chunks_before", [0, 1, 12, 28])
 async def test_a_killed_worker_resumes_and_nothing_is_indexed_twice(
-    settings: DocsSettings, neighbours: Neighbours, chunks_before: int
+    settings: DocsSettings, neighbors: Neighbors, chunks_before: int
 ) -> None:
-    neighbours.llm.delay = neighbours.retrieval.delay = 0.05
+    neighbors.llm.delay = neighbors.retrieval.delay = 0.05
     async with started(settings) as first, client_of(first) as client:
         document_id = (await client.upload("notes.md", study_text(40), parse=True)).document_id
         # 0: anywhere between the upload and the first batch.
-        await eventually(lambda: _at_least(neighbours, chunks_before))
+        await eventually(lambda: _at_least(neighbors, chunks_before))
         await first.kill()
-    sent_before = sum(neighbours.retrieval.sent.values())
-    neighbours.llm.delay = neighbours.retrieval.delay = 0.0
+    sent_before = sum(neighbors.retrieval.sent.values())
+    neighbors.llm.delay = neighbors.retrieval.delay = 0.0
     async with started(settings) as second, client_of(second) as client:
         events = [event async for event in client.watch(document_id)]
         assert [event.number for event in events] == list(range(1, len(events) + 1))
@@ -124,38 +124,38 @@ async def test_a_killed_worker_resumes_and_nothing_is_indexed_twice(
         chunks = (await client.chunks(document_id)).chunks
         assert await second.stop() == 0
     assert document.chunk_count == len(chunks)
-    assert [chunk.chunk_id for chunk in neighbours.retrieval.of(document_id)] == [c.chunk_id for c in chunks]
+    assert [chunk.chunk_id for chunk in neighbors.retrieval.of(document_id)] == [c.chunk_id for c in chunks]
     # At most the batch that was on its way when the worker died was sent again, under the same ids.
-    assert sum(neighbours.retrieval.sent.values()) - len(chunks) <= 4
+    assert sum(neighbors.retrieval.sent.values()) - len(chunks) <= 4
     assert sent_before >= chunks_before
 
 
-async def _at_least(neighbours: Neighbours, chunks: int) -> bool:
-    return len(neighbours.retrieval.sent) >= chunks
+async def _at_least(neighbors: Neighbors, chunks: int) -> bool:
+    return len(neighbors.retrieval.sent) >= chunks
 
 
-async def test_a_service_killed_while_it_deletes_finishes_later(settings: DocsSettings, neighbours: Neighbours) -> None:
+async def test_a_service_killed_while_it_deletes_finishes_later(settings: DocsSettings, neighbors: Neighbors) -> None:
     async with started(settings) as first, client_of(first) as client:
         document_id = (await client.upload("notes.md", study_text(10), parse=True)).document_id
         _ = [event async for event in client.watch(document_id)]
-        neighbours.retrieval.hold.clear()
+        neighbors.retrieval.hold.clear()
         deletion = asyncio.ensure_future(client.delete(document_id))
-        await eventually(lambda: _deleting(neighbours))
+        await eventually(lambda: _deleting(neighbors))
         await first.kill()
         await asyncio.gather(deletion, return_exceptions=True)
-    neighbours.retrieval.hold.set()
+    neighbors.retrieval.hold.set()
     async with started(settings) as second, client_of(second) as client:
         assert list((await client.list()).documents) == []
-        await eventually(lambda: _nothing(settings, neighbours), within=60)
+        await eventually(lambda: _nothing(settings, neighbors), within=60)
         assert await second.stop() == 0
 
 
-async def _deleting(neighbours: Neighbours) -> bool:
-    return neighbours.retrieval.deletions > 0
+async def _deleting(neighbors: Neighbors) -> bool:
+    return neighbors.retrieval.deletions > 0
 
 
-async def _nothing(settings: DocsSettings, neighbours: Neighbours) -> bool:
-    return not neighbours.retrieval.chunks and await stored_files(settings) == []
+async def _nothing(settings: DocsSettings, neighbors: Neighbors) -> bool:
+    return not neighbors.retrieval.chunks and await stored_files(settings) == []
 
 
 async def test_a_large_upload_and_download_take_no_memory(settings: DocsSettings) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reportlab.pdfgen.canvas import Canvas
 
-from tests.integration.docs.conftest import Client, Neighbours, study_text
+from tests.integration.docs.conftest import Client, Neighbors, study_text
 from tiku.docs.v1 import docs_pb2
 
 
@@ -31,7 +31,7 @@ async def test_a_document_is_uploaded_read_back_listed_and_deleted(client: Clien
     assert list((await client.list()).documents) == []
 
 
-async def test_the_job_takes_a_document_into_the_index(client: Client, neighbours: Neighbours) -> None:
+async def test_the_job_takes_a_document_into_the_index(client: Client, neighbors: Neighbors) -> None:
     stored = await client.upload("notes.md", study_text(12), parse=True)
     events = [event async for event in client.watch(stored.document_id)]
 
@@ -45,23 +45,23 @@ async def test_the_job_takes_a_document_into_the_index(client: Client, neighbour
     assert document.text_length == len(text)
     for chunk in chunks:
         assert chunk.text == text[chunk.start : chunk.end]
-    indexed = neighbours.retrieval.of(stored.document_id)
+    indexed = neighbors.retrieval.of(stored.document_id)
     assert not any(chunk.page or chunk.page_starts for chunk in indexed)
     assert [chunk.chunk_id for chunk in indexed] == [chunk.chunk_id for chunk in chunks]
-    assert set(neighbours.retrieval.sent.values()) == {1}
+    assert set(neighbors.retrieval.sent.values()) == {1}
     await client.delete(stored.document_id)
-    assert neighbours.retrieval.of(stored.document_id) == []
+    assert neighbors.retrieval.of(stored.document_id) == []
 
 
 async def test_the_index_learns_where_the_pages_of_a_chunk_begin(
-    client: Client, neighbours: Neighbours, tmp_path: Path
+    client: Client, neighbors: Neighbors, tmp_path: Path
 ) -> None:
     await asyncio.to_thread(_write_pdf, tmp_path / "pages.pdf")
     data = await asyncio.to_thread((tmp_path / "pages.pdf").read_bytes)
     stored = await client.upload("pages.pdf", data, parse=True)
     assert [event async for event in client.watch(stored.document_id)][-1].HasField("indexed")
     text = (await client.text(stored.document_id)).text
-    (chunk,) = neighbours.retrieval.of(stored.document_id)
+    (chunk,) = neighbors.retrieval.of(stored.document_id)
     assert chunk.page == 1
     assert list(chunk.page_starts) == [text.index(page) for page in PAGES[1:]]
 

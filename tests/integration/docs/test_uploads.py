@@ -35,7 +35,7 @@ async def refusal(client: Client, name: str, data: bytes, **options: object) -> 
 
 @pytest.fixture
 def small(settings: DocsSettings) -> DocsSettings:
-    return settings.model_copy(update={"max_upload_bytes": 300_000})
+    return settings.model_copy(update={"docs_max_upload_bytes": 300_000})
 
 
 def zipped(name: str) -> bytes:
@@ -108,7 +108,7 @@ async def test_a_cancelled_upload_leaves_nothing(settings: DocsSettings) -> None
 
 
 async def test_an_upload_whose_process_was_killed_is_swept_at_the_next_start(settings: DocsSettings) -> None:
-    uploads = settings.objects_path / "uploads"
+    uploads = settings.docs_objects_path / "uploads"
     await asyncio.to_thread(uploads.mkdir, parents=True)
     dead = "01890000-0000-7000-8000-000000000000"
     await asyncio.to_thread((uploads / f"{dead}.a").write_bytes, b"whole")

@@ -113,7 +113,7 @@ async def test_a_lock_file_of_someone_elses_process_does_not_prevent_a_start(fol
 
 
 async def test_an_interrupted_initialisation_is_done_again(folder: Path) -> None:
-    half = folder / "pg.initialising"
+    half = folder / "pg.initializing"
     await asyncio.to_thread(half.mkdir, parents=True)
     await asyncio.to_thread((half / "PG_VERSION").write_text, "18\n")
     server = await _server(folder)
@@ -123,7 +123,7 @@ async def test_an_interrupted_initialisation_is_done_again(folder: Path) -> None
 
 
 async def test_a_folder_in_use_is_refused_with_its_process(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.embedded.postgres._LEFTOVER_TIMEOUT", 0.3)
+    monkeypatch.setattr("services.embedded.postgres._LEFTOVER_TIMEOUT_SECONDS", 0.3)
     server = await _server(folder)
     async with engine(server.spec) as first:
         with pytest.raises(ProcessFailedError, match=rf"another PostgreSQL runs on .*process {first.pid}"):

@@ -1,4 +1,4 @@
-"""``tiku up`` as a process: comes up, refuses a second one, survives kills, leaves nothing behind."""
+"""`tiku up` as a process: comes up, refuses a second one, survives kills, leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _DOWN_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Up:
-    """A running ``tiku up`` and what it wrote about itself."""
+    """A running `tiku up` and what it wrote about itself."""
 
     process: asyncio.subprocess.Process
     state_file: Path
 
     async def state(self) -> dict[str, Any]:
-        """What ``stack.json`` says now."""
+        """What `stack.json` says now."""
         found: dict[str, Any] = json.loads(await asyncio.to_thread(self.state_file.read_text))
         return found
 

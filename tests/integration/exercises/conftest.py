@@ -1,4 +1,4 @@
-"""The exercises service over real gRPC on PostgreSQL, beside a scripted llm service and a library."""
+"""The exercises service over real gRPC on PostgreSQL, beside scripted llm and retrieval services."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class FakeLlm(llm_pb2_grpc.LlmServiceServicer):
                 self.idle.set()
 
 
-class FakeLibrary(retrieval_pb2_grpc.RetrievalServiceServicer):
+class FakeRetrieval(retrieval_pb2_grpc.RetrievalServiceServicer):
     """One Chinese document, its chunks at an offset of their own, each with a page break in its middle."""
 
     async def Retrieve(self, request: Any, _: Any) -> retrieval_pb2.RetrieveResponse:  # noqa: N802
@@ -109,7 +109,7 @@ async def serving(dsn: str, llm: FakeLlm, **settings: Any) -> AsyncIterator[Serv
             Registration(llm_pb2_grpc.add_LlmServiceServicer_to_server, llm, "tiku.llm.v1.LlmService"),
             Registration(
                 retrieval_pb2_grpc.add_RetrievalServiceServicer_to_server,
-                FakeLibrary(),
+                FakeRetrieval(),
                 "tiku.retrieval.v1.RetrievalService",
             ),
         ],

@@ -112,7 +112,7 @@ async def test_silence_is_filled_with_comments() -> None:
         services.script.pause = 0.35
         services.script.tokens = ["a", "b"]
         async with (
-            running(settings_for(services, heartbeat=0.1)) as gateway,
+            running(settings_for(services, heartbeat_seconds=0.1)) as gateway,
             aiohttp.ClientSession(gateway.url) as http,
         ):
             response = await http.post("/api/v1/chat:stream", json=CHAT)

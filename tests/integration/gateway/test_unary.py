@@ -17,6 +17,7 @@ from tests.integration.gateway.conftest import Stack, settings_for
 from tests.waiting import eventually
 
 JSON = {"Content-Type": "application/json"}
+SOME_ID = "01a2243a-734a-7492-b2c4-0fdec7325207"
 CHAT = {"messages": [{"role": "ROLE_USER", "content": "你好"}]}
 
 
@@ -107,9 +108,9 @@ async def test_path_body_and_query_meet_in_one_request(stack: Stack) -> None:
         ("GET", "/api/v1/documents?page_size=1&page_size=2", None, {}, 400, "INVALID_FIELD", "page_size"),
         ("GET", "/api/v1/documents?page_token=%FF", None, {}, 400, "MALFORMED_QUERY", None),
         ("GET", "/api/v1/documents/not-an-id", None, {}, 400, "INVALID_FIELD", "document_id"),
-        ("GET", f"/api/v1/documents/{new_id()}", None, {}, 404, "DOCUMENT_NOT_FOUND", None),
+        ("GET", f"/api/v1/documents/{SOME_ID}", None, {}, 404, "DOCUMENT_NOT_FOUND", None),
         ("GET", "/api/v1/nothing", None, {}, 404, "NO_SUCH_PATH", None),
-        ("POST", f"/api/v1/documents/{new_id()}:burn", b"{}", JSON, 404, "NO_SUCH_PATH", None),
+        ("POST", f"/api/v1/documents/{SOME_ID}:burn", b"{}", JSON, 404, "NO_SUCH_PATH", None),
         ("PUT", "/api/v1/chat", b"{}", JSON, 405, "METHOD_NOT_ALLOWED", None),
         ("POST", "/api/v1/graph:probe", b"{}", JSON, 501, "UNIMPLEMENTED", None),
         ("GET", "/api/v1/models", None, {"X-Request-Timeout": "soon"}, 400, "INVALID_FIELD", "X-Request-Timeout"),

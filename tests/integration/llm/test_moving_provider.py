@@ -44,8 +44,7 @@ async def test_a_provider_that_moved_is_found_by_the_attempt_after_the_failed_on
 
     names = _Names()
     monkeypatch.setattr("aiohttp.connector.DefaultResolver", lambda **_: names)
-    client = ProviderClient("provider", "http://provider.example:80/v1", "")
-    try:
+    async with ProviderClient.open("provider", "http://provider.example:80/v1", "") as client:
         first, names.port = await started("first")
         assert await client.post_for_body("/x", {}, "m", 5, 1000) == b'{"name": "first"}'
         await first.cleanup()
@@ -55,5 +54,3 @@ async def test_a_provider_that_moved_is_found_by_the_attempt_after_the_failed_on
         assert names.asked == 1
         assert await client.post_for_body("/x", {}, "m", 5, 1000) == b'{"name": "second"}'
         await second.cleanup()
-    finally:
-        await client.close()

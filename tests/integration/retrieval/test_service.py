@@ -291,7 +291,7 @@ async def test_large_batches_and_searches_keep_the_loop_free(bench: Bench) -> No
     chunks = [
         retrieval_pb2.IndexedChunk(chunk=chunk_of(document, i, text, i * 10_000), vector=vector) for i in range(1024)
     ]
-    # The model whose vectors are centred: the most work that indexing does.
+    # The model whose vectors are centered: the most work that indexing does.
     request = retrieval_pb2.IndexChunksRequest(embedding_model="multilingual-e5-small", chunks=chunks)
     turns: list[float] = []
 

@@ -1,4 +1,4 @@
-"""The ``tiku`` command: what it teaches and how it refuses."""
+"""The `tiku` command: what it teaches and how it refuses."""
 
 from __future__ import annotations
 

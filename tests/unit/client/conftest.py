@@ -76,7 +76,7 @@ async def gateway() -> AsyncIterator[Gateway]:
 
 @pytest.fixture
 async def client(gateway: Gateway) -> AsyncIterator[TikuClient]:
-    async with TikuClient(gateway.address, resume_pause=0) as client:
+    async with TikuClient.open(gateway.address, resume_pause_seconds=0) as client:
         yield client
 
 

@@ -54,7 +54,7 @@ async def test_a_refusal_names_its_fields(client: TikuClient, gateway: Gateway, 
 
 
 async def test_nobody_at_the_address(unused_tcp_port: int) -> None:
-    async with TikuClient(f"http://127.0.0.1:{unused_tcp_port}") as client:
+    async with TikuClient.open(f"http://127.0.0.1:{unused_tcp_port}") as client:
         with pytest.raises(Unreachable, match="tiku up"):
             await client.document(ID)
 

@@ -138,7 +138,10 @@ def gateway() -> Gateway:
 
 @pytest.fixture
 async def client(gateway: Gateway) -> AsyncIterator[TikuClient]:
-    async with TestServer(gateway.application()) as server, TikuClient(str(server.make_url("")).rstrip("/")) as client:
+    async with (
+        TestServer(gateway.application()) as server,
+        TikuClient.open(str(server.make_url("")).rstrip("/")) as client,
+    ):
         yield client
 
 
@@ -151,7 +154,7 @@ async def play(client: TikuClient, *, with_model: bool = True) -> tuple[Report, 
 async def test_a_demo_in_which_every_step_holds(client: TikuClient, gateway: Gateway) -> None:
     report, screen = await play(client)
     assert report.failed == {}
-    assert len(report.held) == 10
+    assert len(report.passed) == 10
     assert gateway.asked == [document.question for document in DOCUMENTS]
     assert gateway.bytes_received == SIZES
     assert "Statement 5 [is it?]" in screen
@@ -190,4 +193,4 @@ async def test_a_document_that_fails_does_not_stop_the_other(client: TikuClient,
     gateway.fail_parse_of = "photosynthesis.pdf"
     report, _ = await play(client)
     assert list(report.failed.values()) == ["photosynthesis.pdf: It is damaged. [MALFORMED_FILE]"]
-    assert len(report.held) == 5
+    assert len(report.passed) == 5

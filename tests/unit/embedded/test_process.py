@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import signal
 import sys
@@ -30,14 +31,14 @@ async def _always() -> None:
 
 
 def _spec(
-    folder: Path, code: str = _FOREVER, probe: Callable[[], Awaitable[None]] = _always, start_timeout: float = 10
+    folder: Path, code: str = _FOREVER, probe: Callable[[], Awaitable[None]] = _always, stall_seconds: float = 10
 ) -> ProcessSpec:
     return ProcessSpec(
         name="thing",
         command=[sys.executable, "-I", "-S", "-c", code],
         log_file=folder / "thing.log",
         probe=probe,
-        start_timeout=start_timeout,
+        stall_seconds=stall_seconds,
         stop_timeout=0.3,
     )
 
@@ -80,11 +81,44 @@ async def test_a_process_that_never_serves_is_killed_and_reported(tmp_path: Path
     async def probe() -> None:
         raise OSError("nobody there")
 
-    process = SupervisedProcess(_spec(tmp_path, probe=probe, start_timeout=0.3))
-    with pytest.raises(ProcessFailedError, match=r"did not become ready within 0\.3 s .*nobody there"):
+    process = SupervisedProcess(_spec(tmp_path, probe=probe, stall_seconds=0.5))
+    with pytest.raises(ProcessFailedError, match=r"thing stood still for \d s while starting .*nobody there"):
         await process.start()
     assert process.pid is None
     assert process.state is State.FAILED
+
+
+async def test_one_that_waits_for_another_is_not_given_up(tmp_path: Path) -> None:
+    asked = 0
+
+    def waits() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked < 30
+
+    async def probe() -> None:
+        raise OSError("nobody there")
+
+    process = SupervisedProcess(
+        dataclasses.replace(_spec(tmp_path, probe=probe, stall_seconds=0.5), waits_for_another=waits)
+    )
+    with pytest.raises(ProcessFailedError, match="stood still"):
+        await process.start()
+    assert asked > 30
+
+
+async def test_a_wait_is_told_with_its_seconds(tmp_path: Path) -> None:
+    waits: list[float] = []
+
+    async def probe() -> None:
+        if len(waits) < 2:
+            raise OSError("not yet")
+
+    process = SupervisedProcess(_spec(tmp_path, probe=probe), on_wait=waits.append)
+    await process.start()
+    await process.stop()
+    assert waits[0] >= 1.0
+    assert waits[1] > waits[0]
 
 
 async def test_a_program_that_is_not_there_is_reported(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from services.exercises.domain.cloze.cloze import Cloze
-from services.exercises.domain.generation.checks import Accepted, check
+from services.exercises.domain.generation.accepted import Accepted
+from services.exercises.domain.generation.checks import check
 from services.exercises.domain.generation.material import passages_of_text
 from services.exercises.domain.text.enumerations import enumeration
 from services.exercises.domain.text.standalone import stands_alone

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.exercises.adapters.stores.fake import MemoryExerciseStore
+from services.common.values import Source
+from services.exercises.adapters.stores.fake import FakeDatabase, FakeExerciseStore, FakeRunStore
 from services.exercises.domain.runs.runs import RunLimits, Runs
 from services.exercises.values.events import Done, Event, Numbered, QuestionMade, Started, Token
 from services.exercises.values.exercise import Exercise
-from services.exercises.values.question import AnswerKey, Generator, Question, QuestionKind, Source
+from services.exercises.values.question import AnswerKey, Generator, Question, QuestionKind
 from services.exercises.values.run import RunState
 from services.kit.errors import NotFound, ResourceExhausted, Unavailable
 from services.kit.ids import new_id
@@ -62,12 +63,22 @@ class Paced:
 
 
 @pytest.fixture
-def store() -> MemoryExerciseStore:
-    return MemoryExerciseStore()
+def database() -> FakeDatabase:
+    return FakeDatabase()
 
 
 @pytest.fixture
-async def runs(store: MemoryExerciseStore) -> AsyncIterator[Runs]:
+def store(database: FakeDatabase) -> FakeRunStore:
+    return FakeRunStore(database)
+
+
+@pytest.fixture
+def exercises(database: FakeDatabase) -> FakeExerciseStore:
+    return FakeExerciseStore(database)
+
+
+@pytest.fixture
+async def runs(store: FakeRunStore) -> AsyncIterator[Runs]:
     async with Runs.open(store, "one", FAST) as opened:
         yield opened
 
@@ -84,7 +95,7 @@ async def test_events_are_numbered_from_one_and_end_with_done(runs: Runs) -> Non
     assert events[-1].event == Done(RunState.DONE, made.exercise_id, question_count=2, cloze_count=2)
 
 
-async def test_work_begins_once_the_run_is_known(runs: Runs, store: MemoryExerciseStore) -> None:
+async def test_work_begins_once_the_run_is_known(runs: Runs, store: FakeRunStore) -> None:
     made, known = exercise(), []
 
     async def look(_: Publish) -> None:
@@ -94,11 +105,11 @@ async def test_work_begins_once_the_run_is_known(runs: Runs, store: MemoryExerci
     assert known == events[:1]
 
 
-async def test_a_question_is_stored_before_it_is_told(runs: Runs, store: MemoryExerciseStore) -> None:
+async def test_a_question_is_stored_before_it_is_told(runs: Runs, exercises: FakeExerciseStore) -> None:
     made = exercise()
     async for numbered in runs.start(made, two_questions, detached=False):
         if isinstance(numbered.event, QuestionMade):
-            stored = await store.get_exercise("ann", made.exercise_id)
+            stored = await exercises.get("ann", made.exercise_id)
             assert stored is not None
             assert numbered.event.question in stored.questions
 
@@ -113,7 +124,7 @@ async def test_an_ended_run_is_read_again_without_its_tokens_from_any_number(run
 
 
 async def test_closing_the_stream_cancels_the_run_and_keeps_its_questions(
-    runs: Runs, store: MemoryExerciseStore
+    runs: Runs, exercises: FakeExerciseStore
 ) -> None:
     made, work = exercise(), Paced()
     events = runs.start(made, work, detached=False)
@@ -123,7 +134,7 @@ async def test_closing_the_stream_cancels_the_run_and_keeps_its_questions(
     async with asyncio.timeout(0.1):
         await work.cancelled.wait()
     assert await runs.cancel("ann", made.run_id) is RunState.CANCELLED
-    stored = await store.get_exercise("ann", made.exercise_id)
+    stored = await exercises.get("ann", made.exercise_id)
     assert stored is not None
     assert (stored.question_count, stored.run_state) == (1, RunState.CANCELLED)
     last = [numbered async for numbered in runs.follow("ann", made.run_id, 0)][-1]
@@ -197,11 +208,11 @@ async def test_a_failing_run_says_why_and_nothing_of_its_inside(runs: Runs, erro
     assert "secret" not in last.message
 
 
-class Failing(MemoryExerciseStore):
+class Failing(FakeRunStore):
     """A store that is away for a while, from a number of events on."""
 
-    def __init__(self, after: int, away: int) -> None:
-        super().__init__()
+    def __init__(self, database: FakeDatabase, after: int, away: int) -> None:
+        super().__init__(database)
         self._after = after
         self._away = away
 
@@ -214,8 +225,10 @@ class Failing(MemoryExerciseStore):
 
 
 @pytest.mark.parametrize("away", [1, 1000])
-async def test_a_store_that_goes_away_ends_the_run_and_nobody_hears_of_what_it_did_not_take(away: int) -> None:
-    made, work, store = exercise(), Paced(), Failing(3, away)
+async def test_a_store_that_goes_away_ends_the_run_and_nobody_hears_of_what_it_did_not_take(
+    database: FakeDatabase, exercises: FakeExerciseStore, away: int
+) -> None:
+    made, work, store = exercise(), Paced(), Failing(database, 3, away)
     async with Runs.open(store, "one", FAST) as runs:
         events = runs.start(made, work, detached=False)
         work.go.release()
@@ -227,13 +240,13 @@ async def test_a_store_that_goes_away_ends_the_run_and_nobody_hears_of_what_it_d
     end = heard[-1].event
     assert isinstance(end, Done)
     assert (end.state, end.reason, end.question_count) == (RunState.FAILED, "DATABASE_UNAVAILABLE", 1)
-    stored = await store.get_exercise("ann", made.exercise_id)
+    stored = await exercises.get("ann", made.exercise_id)
     assert stored is not None
     assert stored.question_count == 1
     assert stored.run_state is (RunState.FAILED if away == 1 else RunState.RUNNING)
 
 
-async def test_a_run_that_was_ended_elsewhere_stops_here(runs: Runs, store: MemoryExerciseStore) -> None:
+async def test_a_run_that_was_ended_elsewhere_stops_here(runs: Runs, store: FakeRunStore) -> None:
     made, work = exercise(), Paced()
     events = runs.start(made, work, detached=False)
     await take(events, 1)
@@ -242,7 +255,7 @@ async def test_a_run_that_was_ended_elsewhere_stops_here(runs: Runs, store: Memo
     heard = [numbered async for numbered in events]
     assert work.cancelled.is_set()
     assert [type(numbered.event) for numbered in heard] in ([Done], [Token, Done])
-    row = await store.get_run("ann", made.run_id)
+    row = await store.get("ann", made.run_id)
     assert row is not None
     assert row.state is RunState.CANCELLED
 
@@ -256,9 +269,9 @@ async def test_a_run_without_questions_failed(runs: Runs) -> None:
     assert (last.state, last.reason) == (RunState.FAILED, "NO_QUESTIONS")
 
 
-async def test_a_run_whose_process_died_is_interrupted_when_next_read(store: MemoryExerciseStore) -> None:
+async def test_a_run_whose_process_died_is_interrupted_when_next_read(store: FakeRunStore) -> None:
     made = exercise()
-    await store.create_run(made, instance="dead", lease_seconds=0.05)
+    await store.create(made, instance="dead", lease_seconds=0.05)
     events = [Numbered(1, Started(made.run_id, made.exercise_id)), Numbered(7, QuestionMade(question(1)))]
     await store.add_events(made.run_id, events)
     async with Runs.open(store, "other", FAST) as runs:
@@ -270,7 +283,7 @@ async def test_a_run_whose_process_died_is_interrupted_when_next_read(store: Mem
     assert events[0].number > 500
 
 
-async def test_a_run_of_another_process_is_followed_and_cancelled_there(store: MemoryExerciseStore) -> None:
+async def test_a_run_of_another_process_is_followed_and_cancelled_there(store: FakeRunStore) -> None:
     made, work = exercise(), Paced()
     async with Runs.open(store, "one", FAST) as one, Runs.open(store, "two", FAST) as two:
         events = one.start(made, work, detached=True)
@@ -285,31 +298,31 @@ async def test_a_run_of_another_process_is_followed_and_cancelled_there(store: M
         await events.aclose()
 
 
-async def test_stopping_the_service_interrupts_its_runs(store: MemoryExerciseStore) -> None:
+async def test_stopping_the_service_interrupts_its_runs(store: FakeRunStore) -> None:
     made, work = exercise(), Paced()
     async with Runs.open(store, "one", FAST) as runs:
         events = runs.start(made, work, detached=True)
         await anext(events)
         await work.begun.wait()
         await events.aclose()
-    row = await store.get_run("ann", made.run_id)
+    row = await store.get("ann", made.run_id)
     assert row is not None
     assert row.state is RunState.FAILED
     assert work.cancelled.is_set()
 
 
-async def test_leases_keep_a_long_run_alive(runs: Runs, store: MemoryExerciseStore) -> None:
+async def test_leases_keep_a_long_run_alive(runs: Runs, store: FakeRunStore) -> None:
     made, work = exercise(), Paced()
     events = runs.start(made, work, detached=True)
     await anext(events)
     await asyncio.sleep(0.4)
-    assert await store.expire_runs() == []
+    assert await store.expire() == []
     await runs.cancel("ann", made.run_id)
     await events.aclose()
 
 
-async def test_runs_are_bounded_and_what_is_not_there_is_not_found(store: MemoryExerciseStore) -> None:
-    async with Runs.open(store, "one", RunLimits(most_live=1)) as runs:
+async def test_runs_are_bounded_and_what_is_not_there_is_not_found(store: FakeRunStore) -> None:
+    async with Runs.open(store, "one", RunLimits(max_live=1)) as runs:
         made, work = exercise(), Paced()
         events = runs.start(made, work, detached=False)
         await anext(events)

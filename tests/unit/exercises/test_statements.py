@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.exercises.domain.text.statements import contradicts, exchanged, is_open, mentions, says_the_same, undone
-from services.exercises.values.question import Exchange
+from services.exercises.values.question import Substitution
 
 MATERIAL = {
     "zh": "植物通过气孔散发水汽。水蒸气遇冷凝结。降水渗入土壤，地表径流流入海洋水。河流水很少。",
@@ -62,7 +62,7 @@ def test_a_statement_that_drops_turns_or_adds_something_does_not(statement: str,
 def test_a_thing_is_exchanged_where_it_has_one_place(statement: str, old: str, new: str, expected: str | None) -> None:
     assert exchanged(statement, old, new) == expected
     if expected is not None:
-        back = undone(expected, Exchange(old, new))
+        back = undone(expected, Substitution(old, new))
         assert back is not None
         assert back.casefold() == statement.casefold()
 
@@ -103,7 +103,7 @@ def test_an_exchange_contradicts_when_it_is_another_thing_for_sure(
     statement = exchanged(source, old, new)
     assert statement is not None
     known = mentions(MATERIAL[language], new)
-    assert contradicts(Exchange(old, new), statement, source, language, known=known) is false
+    assert contradicts(Substitution(old, new), statement, source, language, known=known) is false
 
 
 def test_a_sentence_that_leaves_room_is_open() -> None:

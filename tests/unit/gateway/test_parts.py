@@ -106,7 +106,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert host_and_port(settings.listen) == ("::1", 0)
     assert settings.targets()["docs"] == "docs:1"
     assert settings.cors_origins == ("https://a.example",)
-    monkeypatch.setenv("TIKU_GATEWAY_HEARTBEAT", "0")
+    monkeypatch.setenv("TIKU_GATEWAY_HEARTBEAT_SECONDS", "0")
     with pytest.raises(ValidationError, match="heartbeat"):
         GatewaySettings()
 

@@ -114,7 +114,7 @@ def test_a_port_pulls_values_and_no_algorithm(service: str) -> None:
         text=True,
         check=True,
     )
-    shared = ("services.kit", f"services.{service}.values", f"services.{service}.ports")
+    shared = ("services.kit", "services.common", f"services.{service}.values", f"services.{service}.ports")
     pulled = [name for name in done.stdout.split() if name != f"services.{service}" and not name.startswith(shared)]
     assert pulled == []
 

@@ -1,4 +1,4 @@
-"""A loop that is held and a loop that is starved are both late, and told apart."""
+"""A loop that stalled and a loop without a core are both late, and told apart."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
 from services.kit.cpu_wait import CpuWait
-from services.kit.loop_lag import INTERVAL, LoopLagMonitor
+from services.kit.loop_lag import INTERVAL_SECONDS, LoopLagMonitor
 
 needs_schedstat = pytest.mark.skipif(
     not Path("/proc/thread-self/schedstat").exists(), reason="the kernel does not count its threads' waits"
@@ -39,10 +42,10 @@ def _sleep(seconds: float) -> None:
 async def _measured(hold: Callable[[float], None] | None = None) -> LoopLagMonitor:
     monitor = LoopLagMonitor()
     measuring = asyncio.create_task(monitor.run())
-    await asyncio.sleep(5 * INTERVAL)
+    await asyncio.sleep(5 * INTERVAL_SECONDS)
     if hold is not None:
         hold(HOLD)
-        await asyncio.sleep(5 * INTERVAL)
+        await asyncio.sleep(5 * INTERVAL_SECONDS)
     measuring.cancel()
     await asyncio.wait([measuring])
     return monitor
@@ -68,21 +71,39 @@ def _starved() -> Iterator[None]:
 @pytest.mark.parametrize("hold", [_spin, _sleep])
 async def test_what_holds_the_loop_is_seen(hold: Callable[[float], None]) -> None:
     monitor = await _measured(hold)
-    assert monitor.held().max >= HOLD - INTERVAL
-    assert monitor.lag().max >= monitor.held().max
-    assert monitor.held().samples >= 5
+    assert monitor.stalled().max >= HOLD - INTERVAL_SECONDS
+    assert monitor.lag().max >= monitor.stalled().max
+    assert monitor.stalled().samples >= 5
 
 
+async def test_a_stall_is_on_the_metrics_page() -> None:
+    registry = CollectorRegistry()
+    registry.register(await _measured(_sleep))
+    page = {
+        (sample.name, sample.labels.get("le", "")): sample.value
+        for family in text_string_to_metric_families(generate_latest(registry).decode())
+        for sample in family.samples
+    }
+    assert page["tiku_loop_stalls_total", ""] == 1
+    assert page["tiku_loop_stalled_max_seconds", ""] >= HOLD - INTERVAL_SECONDS
+    for name in ("tiku_loop_lag_seconds", "tiku_loop_stalled_seconds"):
+        assert page[f"{name}_bucket", "0.1"] == page[f"{name}_count", ""] - 1
+        assert page[f"{name}_bucket", "+Inf"] == page[f"{name}_count", ""] >= 5
+    assert page["tiku_loop_cpu_wait_seconds_total", ""] >= 0
+
+
+@pytest.mark.alone
 @needs_schedstat
 @pytest.mark.parametrize("hold", [_spin, _sleep])
 def test_what_holds_a_starved_loop_is_seen(hold: Callable[[float], None]) -> None:
     with _starved():
         monitor = asyncio.run(_measured(hold))
-    assert monitor.held().max >= HOLD - INTERVAL
+    assert monitor.stalled().max >= HOLD - INTERVAL_SECONDS
 
 
+@pytest.mark.alone
 @needs_schedstat
-def test_a_loop_without_a_core_is_late_but_not_held() -> None:
+def test_a_loop_without_a_core_is_late_but_not_stalled() -> None:
     async def turns() -> float:
         """A loop that works all the time, a millisecond a turn; its thread's wait meanwhile."""
         before = waited.seconds()
@@ -105,17 +126,17 @@ def test_a_loop_without_a_core_is_late_but_not_held() -> None:
     # A quarter of the core is its share.
     assert wait > 0.5
     assert monitor.lag().max > 0.005
-    assert monitor.held().p99 <= 0.005
-    assert monitor.held().max < monitor.lag().max
+    assert monitor.stalled().p99 <= 0.005
+    assert monitor.stalled().max < monitor.lag().max
 
 
-async def test_where_nobody_counts_the_wait_all_lateness_is_a_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_where_nobody_counts_the_wait_all_lateness_is_a_stall(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> int:
         raise FileNotFoundError
 
     monkeypatch.setattr("services.kit.cpu_wait.os.open", refuse)
     monitor = await _measured(_spin)
-    assert monitor.held() == monitor.lag()
+    assert monitor.stalled() == monitor.lag()
 
 
 @needs_schedstat

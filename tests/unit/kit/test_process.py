@@ -58,5 +58,5 @@ async def test_migration_waits_for_its_database_as_long_as_it_was_told_to(closed
 
     started = loop.time()
     with pytest.raises(OSError, match=r"refused|Connect call failed"):
-        await migrate(dsn, "docs", tmp_path, patience=1.0)
+        await migrate(dsn, "docs", tmp_path, max_wait=1.0)
     assert loop.time() - started >= 1.0 > at_once

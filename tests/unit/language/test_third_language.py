@@ -84,11 +84,12 @@ def test_true_and_false_statements() -> None:
     assert {draft.truth for draft in drafts} == {True, False}
     for draft in drafts:
         assert (draft.stem == draft.quote) is draft.truth
-        if draft.exchange is None:
+        if draft.substitution is None:
             assert draft.explanation == f"Vera: {draft.quote}"
         else:
-            assert draft.stem == draft.quote.replace(draft.exchange.old, draft.exchange.new)
-            assert draft.explanation == f"Falsa, «{draft.exchange.old}» nol «{draft.exchange.new}»: {draft.quote}"
+            old, new = draft.substitution.old, draft.substitution.new
+            assert draft.stem == draft.quote.replace(old, new)
+            assert draft.explanation == f"Falsa, «{old}» nol «{new}»: {draft.quote}"
             assert " nol " not in draft.quote
 
 

@@ -7,9 +7,9 @@ import struct
 
 import pytest
 
+from services.common.values import TokenUsage
 from services.kit.errors import Internal, ResourceExhausted
-from services.llm.domain.batching import Batch, Batcher, Limits
-from services.llm.values.chat import Usage
+from services.llm.domain.batching import Batch, Batcher, BatchLimits
 from services.llm.values.vectors import EmbedKind, Vectors
 
 QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
@@ -31,7 +31,7 @@ async def _embed(batcher: Batcher, *texts: str, kind: EmbedKind = PASSAGE) -> as
 
 
 async def test_vectors_come_back_in_the_order_of_the_texts_whatever_the_batches() -> None:
-    batcher = Batcher(Limits(batch_texts=2, window=0))
+    batcher = Batcher(BatchLimits(batch_texts=2, window_seconds=0))
     texts = ["ccc", "a", "eeeee", "bb", "dddd"]
     task = await _embed(batcher, *texts)
     sizes = []
@@ -43,11 +43,11 @@ async def test_vectors_come_back_in_the_order_of_the_texts_whatever_the_batches(
     assert sizes == [[5, 4], [3, 2], [1]]
     vectors = await task
     assert _numbers(vectors) == [3, 1, 5, 2, 4]
-    assert vectors.usage == Usage(prompt_tokens=5 + 5 + 3)
+    assert vectors.usage == TokenUsage(prompt_tokens=5 + 5 + 3)
 
 
 async def test_requests_that_come_together_share_a_batch() -> None:
-    batcher = Batcher(Limits())
+    batcher = Batcher(BatchLimits())
     waiting = asyncio.create_task(batcher.next())
     await asyncio.sleep(0)
     tasks = [await _embed(batcher, text) for text in ("one", "three", "x")]
@@ -58,7 +58,7 @@ async def test_requests_that_come_together_share_a_batch() -> None:
 
 
 async def test_a_query_overtakes_every_passage() -> None:
-    batcher = Batcher(Limits(batch_texts=4, window=0))
+    batcher = Batcher(BatchLimits(batch_texts=4, window_seconds=0))
     document = await _embed(batcher, *("passage",) * 1000)
     first = await batcher.next()
     assert first.kind is PASSAGE
@@ -71,7 +71,7 @@ async def test_a_query_overtakes_every_passage() -> None:
 
 
 async def test_a_small_document_does_not_wait_for_a_large_one() -> None:
-    batcher = Batcher(Limits(batch_texts=4, window=0))
+    batcher = Batcher(BatchLimits(batch_texts=4, window_seconds=0))
     large = await _embed(batcher, *("large!",) * 1000)
     small = await _embed(batcher, "small")
     batches = [await batcher.next() for _ in range(2)]
@@ -83,7 +83,7 @@ async def test_a_small_document_does_not_wait_for_a_large_one() -> None:
 
 
 async def test_a_batch_holds_no_more_than_it_may_cost() -> None:
-    batcher = Batcher(Limits(batch_texts=100, batch_bytes=100, text_bytes=60, window=0))
+    batcher = Batcher(BatchLimits(batch_texts=100, batch_bytes=100, text_bytes=60, window_seconds=0))
     await _embed(batcher, "x" * 1000, *("y" * 20,) * 10, *("字" * 10,) * 3)
     batches = [await batcher.next() for _ in range(4)]
     assert [[min(60, len(text.encode())) for text in batch.texts] for batch in batches] == [
@@ -95,7 +95,7 @@ async def test_a_batch_holds_no_more_than_it_may_cost() -> None:
 
 
 async def test_a_cancelled_request_leaves_the_line() -> None:
-    batcher = Batcher(Limits(batch_texts=2, waiting_texts=10, window=0))
+    batcher = Batcher(BatchLimits(batch_texts=2, waiting_texts=10, window_seconds=0))
     gone = await _embed(batcher, *("gone",) * 10)
     gone.cancel()
     await asyncio.gather(gone, return_exceptions=True)
@@ -105,7 +105,7 @@ async def test_a_cancelled_request_leaves_the_line() -> None:
 
 
 async def test_a_line_that_is_full_refuses() -> None:
-    batcher = Batcher(Limits(waiting_texts=10))
+    batcher = Batcher(BatchLimits(waiting_texts=10))
     task = await _embed(batcher, *("x",) * 10)
     with pytest.raises(ResourceExhausted) as caught:
         await batcher.embed(["y"], PASSAGE)
@@ -117,14 +117,14 @@ async def test_a_line_that_is_full_refuses() -> None:
 
 
 async def test_a_request_larger_than_the_line_is_served_when_it_is_alone() -> None:
-    batcher = Batcher(Limits(batch_texts=100, waiting_texts=10, window=0))
+    batcher = Batcher(BatchLimits(batch_texts=100, waiting_texts=10, window_seconds=0))
     task = await _embed(batcher, *("x",) * 20)
     _answer(await batcher.next())
     assert (await task).count == 20
 
 
 async def test_a_failed_batch_fails_those_who_are_in_it_alone() -> None:
-    batcher = Batcher(Limits(batch_texts=2, window=0))
+    batcher = Batcher(BatchLimits(batch_texts=2, window_seconds=0))
     bad = await _embed(batcher, "1", "2", "3")
     good = await _embed(batcher, "4")
     (await batcher.next()).fail(Internal("broken"))
@@ -137,7 +137,7 @@ async def test_a_failed_batch_fails_those_who_are_in_it_alone() -> None:
 
 
 async def test_an_end_fails_everyone_in_line() -> None:
-    batcher = Batcher(Limits())
+    batcher = Batcher(BatchLimits())
     tasks = [await _embed(batcher, "x", kind=kind) for kind in EmbedKind]
     batcher.fail_all(Internal("over"))
     for task in tasks:

@@ -15,7 +15,7 @@ import pytest
 
 from services.kit.errors import TikuError
 from services.llm.adapters.embedders.local import LocalEmbedder
-from services.llm.domain.batching import Limits
+from services.llm.domain.batching import BatchLimits
 from services.llm.values.vectors import EmbedKind
 
 QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
@@ -26,7 +26,7 @@ def _embedder(folder: Path, **limits: int) -> LocalEmbedder:
         folder,
         "fake",
         threads=1,
-        limits=Limits(window=0, **limits),
+        limits=BatchLimits(window_seconds=0, **limits),
         program=(sys.executable, "-m", "tests.fakes.embedding_worker"),
     )
 

@@ -7,54 +7,55 @@ from contextlib import aclosing
 
 import pytest
 
+from services.common.values import TokenUsage
 from services.kit.errors import ResourceExhausted, TikuError
-from services.llm.adapters.providers.fake import FakeProvider, Turn
+from services.llm.adapters.providers.fake import FakeChatProvider, FakeTurn
 from services.llm.domain import faults
-from services.llm.domain.admission import Admission
+from services.llm.domain.bulkhead import Bulkhead
 from services.llm.domain.calls import Calls, RetryPolicy
+from services.llm.domain.ledger import Ledger, Tally
 from services.llm.domain.routing import Backend, Router, Served
-from services.llm.domain.usage import Ledger, Tally
-from services.llm.values.chat import Completion, Delta, Finish, FinishReason, Message, Prompt, Role, Usage
+from services.llm.values.chat import ChatFinish, ChatMessage, ChatRequest, Completion, FinishReason, Role, TextDelta
 
-MESSAGES = (Message(Role.USER, "Why?"),)
+MESSAGES = (ChatMessage(Role.USER, "Why?"),)
 DOWN = faults.unavailable("a", "down")
 
 
 class House:
     """A router over fakes."""
 
-    def __init__(self, slots: int = 8, attempts: int = 3, **providers: tuple[FakeProvider, list[str]]) -> None:
+    def __init__(self, slots: int = 8, attempts: int = 3, **providers: tuple[FakeChatProvider, list[str]]) -> None:
         self.ledger = Ledger()
         backends = [
-            Backend(name, models, provider, Admission(name, slots, 0, 5))
+            Backend(name, models, provider, Bulkhead(name, slots, max_waiting=0, max_wait_seconds=5))
             for name, (provider, models) in providers.items()
         ]
-        self.router = Router(backends, Calls(self.ledger, RetryPolicy(attempts, first_wait=0.001)))
+        self.router = Router(backends, Calls(self.ledger, RetryPolicy(attempts, first_wait_seconds=0.001)))
 
-    async def stream(self, model: str = "", timeout: float = 5) -> list[Delta | tuple[Finish, Served]]:
-        async with aclosing(self.router.stream(Prompt(model, MESSAGES), timeout)) as events:
+    async def stream(self, model: str = "", timeout: float = 5) -> list[TextDelta | tuple[ChatFinish, Served]]:
+        async with aclosing(self.router.stream(ChatRequest(model, MESSAGES), timeout)) as events:
             return [event async for event in events]
 
     async def complete(self, model: str = "", timeout: float = 5) -> tuple[Completion, Served]:
-        return await self.router.complete(Prompt(model, MESSAGES), timeout)
+        return await self.router.complete(ChatRequest(model, MESSAGES), timeout)
 
 
 async def test_no_model_means_the_first_of_the_first() -> None:
-    a, b = FakeProvider(), FakeProvider()
+    a, b = FakeChatProvider(), FakeChatProvider()
     house = House(a=(a, ["small", "large"]), b=(b, ["other"]))
     _, served = await house.complete()
     assert served == Served("small", "a")
     assert [prompt.model for prompt in a.prompts] == ["small"]
     assert (await house.complete("other"))[1] == Served("other", "b")
     assert (await house.stream("large"))[-1] == (
-        Finish(FinishReason.STOP, Usage(completion_tokens=4)),
+        ChatFinish(FinishReason.STOP, TokenUsage(completion_tokens=4)),
         Served("large", "a"),
     )
     assert house.router.served == [Served("small", "a"), Served("large", "a"), Served("other", "b")]
 
 
 async def test_a_model_that_nobody_serves_is_not_found() -> None:
-    house = House(a=(FakeProvider(), ["small"]))
+    house = House(a=(FakeChatProvider(), ["small"]))
     for call in (house.complete, house.stream):
         with pytest.raises(TikuError) as caught:
             await call("huge")
@@ -70,33 +71,33 @@ async def test_nothing_configured_says_what_to_set() -> None:
 
 
 async def test_a_passing_fault_is_tried_again() -> None:
-    provider = FakeProvider(Turn(error=DOWN), Turn(error=DOWN), Turn(usage=Usage(5, 4)))
+    provider = FakeChatProvider(FakeTurn(error=DOWN), FakeTurn(error=DOWN), FakeTurn(usage=TokenUsage(5, 4)))
     house = House(a=(provider, ["m"]))
     completion, _ = await house.complete()
     assert completion.text == "Hello, world!"
-    assert house.ledger.tallies() == [Tally("a", "m", calls=3, failed=2, tokens=Usage(5, 4))]
+    assert house.ledger.tallies() == [Tally("a", "m", calls=3, failed=2, tokens=TokenUsage(5, 4))]
 
 
 async def test_a_passing_fault_before_the_first_token_of_a_stream_is_tried_again() -> None:
-    provider = FakeProvider(Turn(error=DOWN), Turn())
+    provider = FakeChatProvider(FakeTurn(error=DOWN), FakeTurn())
     house = House(a=(provider, ["m"]))
     events = await house.stream()
-    assert [event.text for event in events if isinstance(event, Delta)] == ["Hello", ",", " world", "!"]
+    assert [event.text for event in events if isinstance(event, TextDelta)] == ["Hello", ",", " world", "!"]
     assert len(provider.prompts) == 2
 
 
 async def test_after_the_first_token_nothing_is_tried_again() -> None:
-    provider = FakeProvider(Turn(error=DOWN, error_at=1), Turn())
+    provider = FakeChatProvider(FakeTurn(error=DOWN, error_at=1), FakeTurn())
     house = House(a=(provider, ["m"]))
     with pytest.raises(TikuError) as caught:
         await house.stream()
     assert caught.value is DOWN
     assert len(provider.prompts) == 1
-    assert house.ledger.tallies() == [Tally("a", "m", calls=1, failed=1, tokens=Usage(0, 1))]
+    assert house.ledger.tallies() == [Tally("a", "m", calls=1, failed=1, tokens=TokenUsage(0, 1))]
 
 
 async def test_tries_are_bounded_and_the_last_error_is_told() -> None:
-    provider = FakeProvider(*(Turn(error=DOWN) for _ in range(9)))
+    provider = FakeChatProvider(*(FakeTurn(error=DOWN) for _ in range(9)))
     house = House(a=(provider, ["m"]))
     for call in (house.complete, house.stream):
         provider.prompts.clear()
@@ -108,7 +109,7 @@ async def test_tries_are_bounded_and_the_last_error_is_told() -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 418])
 async def test_a_fault_that_stays_is_not_tried_again(status: int) -> None:
-    provider = FakeProvider(Turn(error=faults.from_status("a", "m", status, b"")))
+    provider = FakeChatProvider(FakeTurn(error=faults.from_status("a", "m", status, b"")))
     house = House(a=(provider, ["m"]))
     with pytest.raises(TikuError):
         await house.complete()
@@ -116,17 +117,17 @@ async def test_a_fault_that_stays_is_not_tried_again(status: int) -> None:
 
 
 async def test_the_next_try_goes_to_the_next_provider_of_the_model() -> None:
-    a, b = FakeProvider(Turn(error=DOWN)), FakeProvider()
+    a, b = FakeChatProvider(FakeTurn(error=DOWN)), FakeChatProvider()
     house = House(a=(a, ["m"]), b=(b, ["m"]))
     _, served = await house.complete()
     assert served == Served("m", "b")
 
 
 async def test_a_rate_limit_is_waited_for_only_where_there_is_time() -> None:
-    def limited(seconds: str) -> Turn:
-        return Turn(error=faults.from_status("a", "m", 429, b"", {"retry-after": seconds}))
+    def limited(seconds: str) -> FakeTurn:
+        return FakeTurn(error=faults.from_status("a", "m", 429, b"", {"retry-after": seconds}))
 
-    provider = FakeProvider(limited("0.05"), Turn())
+    provider = FakeChatProvider(limited("0.05"), FakeTurn())
     house = House(a=(provider, ["m"]))
     started = asyncio.get_running_loop().time()
     await house.complete()
@@ -141,7 +142,7 @@ async def test_a_rate_limit_is_waited_for_only_where_there_is_time() -> None:
 
 
 async def test_a_deadline_that_is_past_starts_no_call() -> None:
-    provider = FakeProvider()
+    provider = FakeChatProvider()
     house = House(a=(provider, ["m"]))
     for call in (house.complete, house.stream):
         for timeout in (0.0, -1.0):
@@ -153,10 +154,10 @@ async def test_a_deadline_that_is_past_starts_no_call() -> None:
 
 
 async def test_a_full_provider_refuses_and_a_stream_gives_its_slot_back() -> None:
-    provider = FakeProvider(Turn(hang_at=1), Turn())
+    provider = FakeChatProvider(FakeTurn(hang_at=1), FakeTurn())
     house = House(slots=1, a=(provider, ["m"]))
-    async with aclosing(house.router.stream(Prompt("", MESSAGES), 5)) as events:
-        assert await anext(events) == Delta("Hello")
+    async with aclosing(house.router.stream(ChatRequest("", MESSAGES), 5)) as events:
+        assert await anext(events) == TextDelta("Hello")
         with pytest.raises(ResourceExhausted) as caught:
             await house.complete()
         assert caught.value.reason == "PROVIDER_BUSY"
@@ -166,7 +167,7 @@ async def test_a_full_provider_refuses_and_a_stream_gives_its_slot_back() -> Non
 
 @pytest.mark.parametrize("position", range(5))
 async def test_a_cancelled_stream_counts_the_tokens_that_came(position: int) -> None:
-    provider = FakeProvider(Turn(hang_at=position))
+    provider = FakeChatProvider(FakeTurn(hang_at=position))
     house = House(a=(provider, ["m"]))
     task = asyncio.create_task(house.stream())
     await asyncio.sleep(0.01)
@@ -174,18 +175,18 @@ async def test_a_cancelled_stream_counts_the_tokens_that_came(position: int) -> 
     with pytest.raises(asyncio.CancelledError):
         await task
     assert provider.cancelled_at == [position]
-    assert house.ledger.tallies() == [Tally("a", "m", calls=1, cancelled=1, tokens=Usage(0, position))]
+    assert house.ledger.tallies() == [Tally("a", "m", calls=1, cancelled=1, tokens=TokenUsage(0, position))]
 
 
 async def test_a_stream_without_usage_is_counted_by_what_came() -> None:
-    house = House(a=(FakeProvider(Turn(), Turn(usage=Usage(7, 9))), ["m"]))
+    house = House(a=(FakeChatProvider(FakeTurn(), FakeTurn(usage=TokenUsage(7, 9))), ["m"]))
     await house.stream()
     await house.stream()
-    assert house.ledger.tallies() == [Tally("a", "m", calls=2, tokens=Usage(7, 13))]
+    assert house.ledger.tallies() == [Tally("a", "m", calls=2, tokens=TokenUsage(7, 13))]
 
 
 async def test_cancelling_while_waiting_for_the_next_try_ends_at_once() -> None:
-    provider = FakeProvider(Turn(error=faults.from_status("a", "m", 429, b"", {"retry-after": "4"})))
+    provider = FakeChatProvider(FakeTurn(error=faults.from_status("a", "m", 429, b"", {"retry-after": "4"})))
     house = House(a=(provider, ["m"]))
     task = asyncio.create_task(house.complete(timeout=60))
     await asyncio.sleep(0.01)

@@ -11,28 +11,29 @@ import grpc
 import pytest
 
 from services.kit import context
-from services.llm.adapters.providers.fake import FakeProvider
-from services.llm.domain.admission import Admission
+from services.llm.adapters.providers.fake import FakeChatProvider
+from services.llm.domain.bulkhead import Bulkhead
 from services.llm.domain.calls import Calls, RetryPolicy
+from services.llm.domain.ledger import Ledger
 from services.llm.domain.routing import Backend, Router
-from services.llm.domain.scoring import Embeddings, Rankings
-from services.llm.domain.usage import Ledger
-from services.llm.servicer import LlmServicer, embedding
-from services.llm.values.chat import Delta, Finish, Prompt
+from services.llm.domain.single_model import SingleModel, no_embedder, no_reranker
+from services.llm.messages import embedding
+from services.llm.servicer import LlmServicer
+from services.llm.values.chat import ChatFinish, ChatRequest, TextDelta
 from tiku.llm.v1 import llm_pb2 as pb
 
 ASK = [pb.ChatMessage(role=pb.ROLE_USER, content="What is it?")]
 NO_DEADLINE_SECONDS = 0.5
 
 
-class TimedProvider(FakeProvider):
+class TimedProvider(FakeChatProvider):
     """Keeps the seconds that each call got."""
 
     def __init__(self) -> None:
         super().__init__()
         self.timeouts: list[float] = []
 
-    async def stream(self, prompt: Prompt, timeout: float) -> AsyncGenerator[Delta | Finish, None]:
+    async def stream(self, prompt: ChatRequest, timeout: float) -> AsyncGenerator[TextDelta | ChatFinish, None]:
         self.timeouts.append(timeout)
         async for event in super().stream(prompt, timeout):
             yield event
@@ -52,8 +53,14 @@ async def test_the_timeout_is_for_callers_without_a_deadline_and_cuts_no_deadlin
 ) -> None:
     provider, ledger = TimedProvider(), Ledger()
     calls = Calls(ledger, RetryPolicy())
-    router = Router([Backend("a", ["m"], provider, Admission("a", 1, 0, 5))], calls)
-    servicer = LlmServicer(router, Embeddings(None, calls), Rankings(None, calls), ledger, NO_DEADLINE_SECONDS)
+    router = Router([Backend("a", ["m"], provider, Bulkhead("a", 1, max_waiting=0, max_wait_seconds=5))], calls)
+    servicer = LlmServicer(
+        router,
+        SingleModel(None, calls, no_embedder()),
+        SingleModel(None, calls, no_reranker()),
+        ledger,
+        NO_DEADLINE_SECONDS,
+    )
     deadline = None if named is None else asyncio.get_running_loop().time() + named
     token = context.enter(context.RequestContext(deadline=deadline))
     unused: grpc.aio.ServicerContext[Any, Any] = None  # type: ignore[assignment]  # the handlers never look at it

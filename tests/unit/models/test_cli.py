@@ -14,7 +14,7 @@ def empty_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
 
 
-def test_list_shows_name_purpose_licence_size_and_whether_it_is_here() -> None:
+def test_list_shows_name_purpose_license_size_and_whether_it_is_here() -> None:
     result = CliRunner().invoke(app, ["list"])
     assert result.exit_code == 0
     row = next(line for line in result.stdout.splitlines() if line.startswith("multilingual-e5-small"))

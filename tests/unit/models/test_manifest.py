@@ -11,7 +11,7 @@ ENTRY = """
 [[models]]
 name = "toy"
 purpose = "{purpose}"
-licence = "MIT"
+license = "MIT"
 summary = "a toy"
 weights = {{ path = "{path}", size = 5, sha256 = "aa" }}
 [[models.sources]]
@@ -36,7 +36,7 @@ def test_the_shipped_manifest_names_the_four_models_with_pinned_hashes() -> None
         "multilingual-e5-small",
     }
     for model in manifest.values():
-        assert model.licence in {"Apache-2.0", "MIT"}
+        assert model.license in {"Apache-2.0", "MIT"}
         assert model.sources
         for file in (model.weights, *model.files):
             assert len(bytes.fromhex(file.sha256)) == 32
@@ -79,6 +79,6 @@ def test_a_broken_rule_is_named(tmp_path: Path, changes: dict[str, object], comp
 
 def test_a_missing_key_is_named(tmp_path: Path) -> None:
     path = write(tmp_path)
-    path.write_text(path.read_text(encoding="utf-8").replace('licence = "MIT"', ""), encoding="utf-8")
-    with pytest.raises(MalformedManifest, match="toy: licence is required"):
+    path.write_text(path.read_text(encoding="utf-8").replace('license = "MIT"', ""), encoding="utf-8")
+    with pytest.raises(MalformedManifest, match="toy: license is required"):
         load_manifest(path)

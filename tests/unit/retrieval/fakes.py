@@ -1,17 +1,15 @@
-"""Adapters whose answers a test writes."""
+"""Passages, questions and a leg, as tests write them."""
 
 from __future__ import annotations
 
 import asyncio
-import math
 import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 
-from services.retrieval.domain.embedding.centering import Centring
+from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.values.calibration import Calibration, Calibrations
-from services.retrieval.values.chat import ChatFinish, Usage
 from services.retrieval.values.chunk import Chunk, Hit
-from services.retrieval.values.query import LegQuery, QueryEmbedding
+from services.retrieval.values.query import LegQuery
 
 DOCUMENT = "00000000-0000-7000-8000-000000000001"
 MODEL = "multilingual-e5-small"
@@ -22,7 +20,7 @@ THRESHOLDS: dict[tuple[str, str], float] = {
     ("en", "zh"): 0.2,
 }
 GATED = Calibrations({MODEL: Calibration(0.4, THRESHOLDS, {}, {}, support=0.5)})
-PLAIN = Centring(Calibrations({}))
+PLAIN = Centering(Calibrations({}))
 
 
 def chunk(text: str, ordinal: int = 0, document_id: str = DOCUMENT, start: int | None = None) -> Chunk:
@@ -39,8 +37,8 @@ def query(text: str, limit: int = 5, documents: tuple[str, ...] = ()) -> LegQuer
     return LegQuery(text, "alice", documents, limit)
 
 
-class ScriptedLeg:
-    """A leg that returns its hits after a delay, or raises."""
+class FakeLeg:
+    """A leg that returns its hits after `delay` seconds, or raises."""
 
     def __init__(
         self, name: str, hits: Sequence[Hit] = (), error: BaseException | None = None, delay: float = 0.0
@@ -61,62 +59,5 @@ class ScriptedLeg:
             raise
         if self._error is not None:
             raise self._error
-        return self._hits[: query.limit]
-
-
-class WordEmbedder:
-    """Embeds a text as the histogram of its letters' codes: near texts share letters."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        self._error = error
-
-    async def embed_query(self, text: str) -> QueryEmbedding:
-        if self._error is not None:
-            raise self._error
-        return QueryEmbedding("letters", _letters(text))
-
-    async def embed_passages(self, texts: Sequence[str], model: str) -> list[Sequence[float]]:
-        if self._error is not None:
-            raise self._error
-        return [_letters(text) for text in texts]
-
-
-def _letters(text: str) -> list[float]:
-    counts = [0.0] * 64
-    for letter in text.casefold():
-        counts[ord(letter) % 64] += 1.0
-    norm = math.sqrt(sum(x * x for x in counts)) or 1.0
-    return [x / norm for x in counts]
-
-
-class ScriptedChat:
-    """A model that writes the given pieces, optionally slowly, and records how it was treated."""
-
-    def __init__(
-        self, pieces: Sequence[str] = (), *, error: Exception | None = None, delay: float = 0.0, endless: bool = False
-    ) -> None:
-        self.prompts: list[tuple[str, str]] = []
-        self.closed = False
-        self.written = 0
-        self._pieces = pieces
-        self._error = error
-        self._delay = delay
-        self._endless = endless
-
-    async def stream(
-        self, *, system: str, user: str, model: str, max_tokens: int
-    ) -> AsyncGenerator[str | ChatFinish, None]:
-        self.prompts.append((system, user))
-        try:
-            while True:
-                for piece in self._pieces:
-                    await asyncio.sleep(self._delay)
-                    self.written += 1
-                    yield piece
-                if not self._endless:
-                    break
-            if self._error is not None:
-                raise self._error
-            yield ChatFinish(Usage(10, 5, 15), model or "scripted", False)
-        finally:
-            self.closed = True
+        found = [h for h in self._hits if not query.document_ids or h.chunk.document_id in query.document_ids]
+        return found[: query.limit]

@@ -4,12 +4,11 @@ import math
 
 import numpy as np
 
-from services.retrieval.adapters import calibrations
-from services.retrieval.values.calibration import Calibrations
+from services.retrieval.adapters.calibrations import toml
 
 
 def test_the_default_models_calibration_ships_whole() -> None:
-    known = Calibrations(calibrations.load()).of("intfloat/Multilingual-E5-Small")
+    known = toml.load().of("intfloat/Multilingual-E5-Small")
     assert known is not None
     for means in (known.questions, known.passages):
         assert set(means) == {"en", "zh"}
@@ -26,4 +25,4 @@ def test_the_default_models_calibration_ships_whole() -> None:
 
 
 def test_a_model_that_nothing_is_known_of_has_no_calibration() -> None:
-    assert Calibrations(calibrations.load()).of("text-embedding-9") is None
+    assert toml.load().of("text-embedding-9") is None

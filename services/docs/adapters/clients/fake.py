@@ -10,14 +10,15 @@ from services.docs.values.document import Document, StoredChunk
 from services.docs.values.embeddings import Embeddings
 
 
-class HashEmbedder:
-    """Unit vectors made from each text's hash: equal texts get equal vectors, and nothing else is meant by them."""
+class FakeEmbedder:
+    """Makes a unit vector of each text's hash: equal texts get equal vectors, and their distances mean nothing."""
 
     def __init__(self, *, model: str = "hash", dimension: int = 8) -> None:
         self._model = model
         self._dimension = dimension
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
+        """Hash the texts."""
         return Embeddings([self._vector(text) for text in texts], self._model)
 
     def _vector(self, text: str) -> list[float]:
@@ -27,7 +28,7 @@ class HashEmbedder:
         return [value / norm for value in values]
 
 
-class MemoryIndex:
+class FakeChunkIndex:
     """Chunks by id, with their vectors."""
 
     def __init__(self) -> None:
@@ -35,10 +36,12 @@ class MemoryIndex:
         """From a chunk's id to its document's id, the chunk, its vector and the model."""
 
     async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: Embeddings) -> None:
+        """Store chunks in a dictionary."""
         for chunk, vector in zip(chunks, embeddings.vectors, strict=True):
             self.chunks[chunk.chunk_id] = (document.document_id, chunk, vector, embeddings.model)
 
     async def delete(self, document_id: str) -> None:
+        """Remove a document's chunks from the dictionary."""
         gone = [chunk_id for chunk_id, entry in self.chunks.items() if entry[0] == document_id]
         for chunk_id in gone:
             del self.chunks[chunk_id]

@@ -11,11 +11,11 @@ from services.kit.rpc_errors import from_rpc_error
 from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
 
 EMBED = ("tiku.llm.v1.LlmService/Embed",)
-"""What gRPC may send again by itself when the service is unavailable."""
+"""Calls that gRPC may repeat by itself when the service is unavailable."""
 
 
 class LlmEmbedder:
-    """Embeds passages with the llm service's `model` (its default where empty)."""
+    """Embeds passages with the llm service's `model`, or its default where that is empty; `timeout` is in seconds."""
 
     def __init__(self, channel: grpc.aio.Channel, *, model: str = "", timeout: float = 120.0) -> None:
         self._stub = llm_pb2_grpc.LlmServiceStub(channel)
@@ -23,6 +23,11 @@ class LlmEmbedder:
         self._timeout = timeout
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
+        """Send the texts in one call.
+
+        Raises:
+            TikuError: what the service raised, with its reason.
+        """
         request = llm_pb2.EmbedRequest(model=self._model, kind=llm_pb2.EMBED_KIND_PASSAGE, texts=texts)
         try:
             response = await self._stub.Embed(request, timeout=self._timeout)

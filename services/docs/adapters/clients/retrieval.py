@@ -15,19 +15,24 @@ RETRIED = (
     "tiku.retrieval.v1.RetrievalService/IndexChunks",
     "tiku.retrieval.v1.RetrievalService/DeleteDocument",
 )
-"""What gRPC may send again by itself when the service is unavailable: both change nothing when repeated."""
+"""Calls that gRPC may repeat by itself when the service is unavailable: a second one changes nothing."""
 
 _MOST_HEADINGS = 16
 
 
 class RetrievalIndex:
-    """Chunks in the retrieval service."""
+    """Chunks in the retrieval service; `timeout` of a call is in seconds."""
 
     def __init__(self, channel: grpc.aio.Channel, *, timeout: float = 60.0) -> None:
         self._stub = retrieval_pb2_grpc.RetrievalServiceStub(channel)
         self._timeout = timeout
 
     async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: Embeddings) -> None:
+        """Send chunks and vectors in one call; headings after the 16th are left out.
+
+        Raises:
+            TikuError: what the service raised, with its reason.
+        """
         request = retrieval_pb2.IndexChunksRequest(
             embedding_model=embeddings.model,
             chunks=[
@@ -55,6 +60,11 @@ class RetrievalIndex:
             raise from_rpc_error(error) from error
 
     async def delete(self, document_id: str) -> None:
+        """Ask for the deletion.
+
+        Raises:
+            TikuError: what the service raised, with its reason.
+        """
         request = retrieval_pb2.DeleteDocumentRequest(document_id=document_id)
         try:
             await self._stub.DeleteDocument(request, timeout=self._timeout)

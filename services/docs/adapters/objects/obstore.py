@@ -5,84 +5,47 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
+from services.docs.domain.uninterrupted import run_to_end
 from services.kit.errors import NotFound, Unavailable
 
 _MIB = 1024 * 1024
 _READ_BYTES = _MIB
-# S3 takes parts of 5 MiB and more; a folder takes any, and the smaller the part, the less is in memory.
 _S3_PART_BYTES = 5 * _MIB
+"""The smallest part that S3 takes."""
 _FOLDER_PART_BYTES = _MIB
-# What object_store's folder adds to the name of a file while it is being written.
+"""A folder takes parts of any size, and small ones need less memory."""
 _UNFINISHED = re.compile(r"#\d+$")
+"""What the library adds to the name of a file while it is being written."""
 _LAST_USE_SECONDS = 0.1
-# The library's own patience is three minutes; a caller's is not.
 _CONNECT_SECONDS = 3
 _RETRIES = 3
 _RETRY_SECONDS = 15
+"""The library's own limit is three minutes, which is too long for a caller."""
 
 logger = logging.getLogger(__name__)
 
 Store = LocalStore | S3Store
 
 
-class ObstoreObjects:
-    """Objects in an obstore store. `folder` and `bucket` make one."""
+class _ObstoreObjectStore:
+    """What a folder and a bucket share."""
 
-    def __init__(self, store: Store, *, part_bytes: int, root: Path | None = None) -> None:
+    def __init__(self, store: Store, part_bytes: int) -> None:
         self._store = store
         self._part_bytes = part_bytes
-        self._root = root
-
-    @classmethod
-    @asynccontextmanager
-    async def folder(cls, path: Path) -> AsyncIterator[ObstoreObjects]:
-        """Objects as files below `path`, which is made when it is not there."""
-        await asyncio.to_thread(path.mkdir, parents=True, exist_ok=True)
-        async with _outlived():
-            yield cls(LocalStore(path), part_bytes=_FOLDER_PART_BYTES, root=path)
-
-    @classmethod
-    @asynccontextmanager
-    async def bucket(
-        cls,
-        name: str,
-        *,
-        endpoint: str | None = None,
-        region: str | None = None,
-        access_key_id: str | None = None,
-        secret_access_key: str | None = None,
-    ) -> AsyncIterator[ObstoreObjects]:
-        """Objects in an S3 bucket that exists. What is not named comes from the environment, as AWS's tools do.
-
-        A bucket should have a lifecycle rule that aborts incomplete multipart uploads: those of a killed process
-        cannot be seen from here.
-        """
-        store = S3Store(
-            name,
-            endpoint=endpoint,
-            region=region,
-            access_key_id=access_key_id,
-            secret_access_key=secret_access_key,
-            virtual_hosted_style_request=endpoint is None,
-            client_options={
-                "allow_http": endpoint is not None and endpoint.startswith("http://"),
-                "connect_timeout": timedelta(seconds=_CONNECT_SECONDS),
-            },
-            retry_config={"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_RETRY_SECONDS)},
-        )
-        async with _outlived():
-            yield cls(store, part_bytes=_S3_PART_BYTES)
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
+        """Write part by part, and end and delete what a failed write began."""
         writer = obstore.open_writer_async(self._store, key, buffer_size=self._part_bytes, max_concurrency=1)
         try:
             async for chunk in chunks:
@@ -91,8 +54,8 @@ class ObstoreObjects:
             with _answering():
                 await writer.close()
         except BaseException:
-            # Abandoning a multipart upload leaves its parts on the server: end it, then remove what it made.
-            await _to_the_end(self._discard(writer, key))
+            # An abandoned multipart upload leaves its parts on the server: complete it, then delete the object.
+            await run_to_end(self._discard(writer, key))
             raise
 
     async def _discard(self, writer: obstore.AsyncWritableFile, key: str) -> None:
@@ -102,6 +65,7 @@ class ObstoreObjects:
             await self.delete(key)
 
     async def move(self, source: str, target: str) -> None:
+        """Rename, unless the target exists."""
         if await self.size(target) is not None:
             await self.delete(source)
             return
@@ -112,6 +76,7 @@ class ObstoreObjects:
             raise _missing(source) from error
 
     async def size(self, key: str) -> int | None:
+        """Ask for the metadata of an object."""
         try:
             with _answering():
                 return (await obstore.head_async(self._store, key))["size"]
@@ -119,11 +84,11 @@ class ObstoreObjects:
             return None
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Get one range after the other, because a stream would read ahead of a slow reader."""
         size = await self.size(key)
         if size is None:
             raise _missing(key)
         end = size if end is None else min(end, size)
-        # Range by range: a stream would read ahead of a slow reader.
         while start < end:
             length = min(_READ_BYTES, end - start)
             try:
@@ -135,23 +100,85 @@ class ObstoreObjects:
             start += length
 
     async def delete(self, key: str) -> None:
-        if self._root is not None:
-            await asyncio.to_thread(_remove_unfinished, self._root / key)
+        """Delete an object, if it exists."""
         with suppress(FileNotFoundError), _answering():
             await obstore.delete_async(self._store, key)
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
-        if self._root is not None:
-            for name in await asyncio.to_thread(_unfinished, self._root / prefix):
-                yield f"{prefix}/{name}"
+        """Yield the keys of complete objects."""
         with _answering():
             async for batch in obstore.list(self._store, prefix):
                 for meta in batch:
                     yield meta["path"]
 
 
+class FolderObjectStore(_ObstoreObjectStore):
+    """Objects as files in a folder; half-written ones are files too, under another name."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(LocalStore(path), _FOLDER_PART_BYTES)
+        self._root = path
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, path: Path) -> AsyncIterator[Self]:
+        """Create the folder where it does not exist."""
+        await asyncio.to_thread(path.mkdir, parents=True, exist_ok=True)
+        async with _last_answer():
+            yield cls(path)
+
+    async def delete(self, key: str) -> None:
+        """Delete a file, and what a killed process wrote of it."""
+        await asyncio.to_thread(_remove_unfinished, self._root / key)
+        await super().delete(key)
+
+    async def list(self, prefix: str) -> AsyncIterator[str]:
+        """Yield the keys of half-written files, then those of complete ones."""
+        for name in await asyncio.to_thread(_unfinished, self._root / prefix):
+            yield f"{prefix}/{name}"
+        async for key in super().list(prefix):
+            yield key
+
+
+class S3ObjectStore(_ObstoreObjectStore):
+    """Objects in an S3 bucket.
+
+    A bucket should have a lifecycle rule that aborts incomplete multipart uploads: this class cannot see those of a
+    killed process.
+    """
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        bucket: str,
+        *,
+        endpoint: str | None = None,
+        region: str | None = None,
+        access_key_id: str | None = None,
+        secret_access_key: str | None = None,
+    ) -> AsyncIterator[Self]:
+        """Use a bucket that exists; what is None comes from the environment, as for AWS's own tools."""
+        store = S3Store(
+            bucket,
+            endpoint=endpoint,
+            region=region,
+            access_key_id=access_key_id,
+            secret_access_key=secret_access_key,
+            virtual_hosted_style_request=endpoint is None,
+            client_options={
+                "allow_http": endpoint is not None and endpoint.startswith("http://"),
+                "connect_timeout": timedelta(seconds=_CONNECT_SECONDS),
+            },
+            retry_config={"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_RETRY_SECONDS)},
+        )
+        async with _last_answer():
+            yield cls(store, _S3_PART_BYTES)
+
+
 @contextmanager
 def _answering() -> Iterator[None]:
+    """Turn the library's errors into `Unavailable`, except that for a missing object."""
     try:
         yield
     except FileNotFoundError:
@@ -162,7 +189,7 @@ def _answering() -> Iterator[None]:
 
 
 def _unfinished(folder: Path) -> list[str]:
-    """Names of the files in `folder` that a killed process was writing."""
+    """Return the names of the files in `folder` that a killed process was writing."""
     return [_UNFINISHED.sub("", path.name) for path in folder.glob("*#*") if _UNFINISHED.search(path.name)]
 
 
@@ -173,27 +200,14 @@ def _remove_unfinished(file: Path) -> None:
 
 
 @asynccontextmanager
-async def _outlived() -> AsyncIterator[None]:
+async def _last_answer() -> AsyncIterator[None]:
+    """Wait at the end until the library has released its last answer."""
     try:
         yield
     finally:
-        # A tokio thread still lets go of Python objects after the last answer; if the interpreter ends
-        # meanwhile, the process aborts (pyo3-async-runtimes, issue 40).
+        # A tokio thread still releases Python objects after the last answer; if the interpreter ends meanwhile, the
+        # process aborts (pyo3-async-runtimes, issue 40).
         await asyncio.sleep(_LAST_USE_SECONDS)
-
-
-async def _to_the_end(work: Coroutine[None, None, None]) -> None:
-    """Waits for `work` even while cancelled, then lets the cancellation go on."""
-    task = asyncio.ensure_future(work)
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.wait((task,))
-        except asyncio.CancelledError:
-            cancelled = True
-    if cancelled:
-        raise asyncio.CancelledError
-    task.result()
 
 
 def _missing(key: str) -> NotFound:

@@ -1,7 +1,7 @@
 """The zip archive of an Office file, checked before any library unpacks it.
 
-Nothing is ever written to disk and names are only compared, so a name such as `../../etc/passwd` is inert, and
-an archive within the archive stays a blob.
+Nothing is ever written to disk and names are only compared, so a name such as `../../etc/passwd` is harmless, and an
+archive within the archive is never opened.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from services.docs.values.parsed_document import ParseError, ParseLimits, ParseR
 _END_OF_DIRECTORY = struct.Struct("<4s4H2LH")
 _END_SIGNATURE = b"PK\x05\x06"
 _LONGEST_COMMENT = 65_535
-# A directory entry is 46 bytes and a name; a directory with more per entry than this is not an Office file's.
 _DIRECTORY_BYTES_PER_ENTRY = 512
+"""A directory entry is 46 bytes and a name; an Office file's directory never has more than this per entry."""
 _LOCAL_HEADER_BYTES = 30
-# Below this size any ratio is harmless; real parts of repetitive XML compress a hundredfold.
 _RATIO_MATTERS_BYTES = 4 * 1024**2
+"""Below this size any ratio is harmless; real parts of repetitive XML compress a hundredfold."""
 _BLOCK_BYTES = 256 * 1024
 _XML_SUFFIXES = (".xml", ".rels", ".vml")
 _ENTITY_MARK = re.compile(rb"<\0?!\0?(?:D\0?O\0?C\0?T\0?Y\0?P\0?E|E\0?N\0?T\0?I\0?T\0?Y)", re.IGNORECASE)
@@ -33,9 +33,11 @@ _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 def check_archive(path: Path, builder: DocumentBuilder, main_folder: str) -> None:
     """Refuse an archive that is damaged, encrypted, a bomb, or holds XML with a document type or entities.
 
-    `main_folder` is where the format keeps its main part (`word`, `ppt`). Raises `ParseError`: TRUNCATED_FILE,
-    CORRUPT_FILE, ENCRYPTED_FILE, ZIP_BOMB, XML_ENTITY or MEDIA_TYPE_MISMATCH. All sizes are checked twice: as
-    the directory claims, and while every XML part is read.
+    `main_folder` is where the format keeps its main part (`word`, `ppt`). All sizes are checked twice: as the directory
+    claims, and while every XML part is read.
+
+    Raises:
+        ParseError: TRUNCATED_FILE, CORRUPT_FILE, ENCRYPTED_FILE, ZIP_BOMB, XML_ENTITY or MEDIA_TYPE_MISMATCH.
     """
     limits = builder.limits
     _check_directory_size(path, limits)
@@ -56,7 +58,7 @@ def check_archive(path: Path, builder: DocumentBuilder, main_folder: str) -> Non
 
 
 def _check_directory_size(path: Path, limits: ParseLimits) -> None:
-    """Look at the archive's end record first: `zipfile` would load a directory of any size."""
+    """Check the archive's end record first, because `zipfile` would load a directory of any size."""
     size = path.stat().st_size
     with path.open("rb") as file:
         file.seek(max(0, size - _END_OF_DIRECTORY.size - _LONGEST_COMMENT))

@@ -1,4 +1,4 @@
-"""What every parser writes into: it normalizes, lays blocks out, and holds the limits on text and time."""
+"""What every parser writes into: it normalizes text, lays blocks out, and enforces limits on text and time."""
 
 from __future__ import annotations
 
@@ -17,19 +17,22 @@ _TITLE_CHARS = 200
 _SPACES = re.compile(r"[ \t\u00a0\u3000]{2,}")
 
 
-class Parser(Protocol):
-    """Reads one format. It raises `ParseError` for a file it cannot read, and nothing else for bad input."""
+class FormatParser(Protocol):
+    """Reads one format."""
 
     def parse(self, path: Path, builder: DocumentBuilder) -> None:
-        """Write the document at `path` into `builder` in reading order."""
-        ...
+        """Write the document at `path` into `builder` in reading order.
+
+        Raises:
+            ParseError: the file cannot be read; bad input raises nothing else.
+        """
 
 
 class DocumentBuilder:
     """Collects blocks in reading order and makes the `ParsedDocument`.
 
-    List items that follow each other are one line apart, all other blocks a blank line.
-    Raises `ParseError` with TOO_MUCH_TEXT or PARSE_TIMEOUT as soon as a limit is passed.
+    List items that follow each other are one line apart, all other blocks a blank line. Its methods raise `ParseError`
+    with TOO_MUCH_TEXT or PARSE_TIMEOUT as soon as a limit is passed.
     """
 
     def __init__(self, limits: ParseLimits) -> None:
@@ -44,7 +47,7 @@ class DocumentBuilder:
         self._pages_to_open = 0
 
     def check_deadline(self) -> None:
-        """Raise PARSE_TIMEOUT when the file has used up its time; parsers call it within long stretches."""
+        """Raise PARSE_TIMEOUT when the file has used up its time; parsers call this in long loops."""
         if time.monotonic() > self._deadline:
             raise ParseError(
                 ParseReason.PARSE_TIMEOUT,
@@ -71,7 +74,7 @@ class DocumentBuilder:
             )
 
     def begin_page(self) -> None:
-        """The next block opens a new page."""
+        """Open a new page with the next block."""
         self.check_deadline()
         self._pages_to_open += 1
 
@@ -115,7 +118,11 @@ class DocumentBuilder:
         self._pages_to_open = 0
 
     def finish(self) -> ParsedDocument:
-        """The finished document; raises NO_TEXT when nothing visible was added."""
+        """Return the finished document.
+
+        Raises:
+            ParseError: NO_TEXT, when nothing visible was added.
+        """
         if not self._blocks:
             raise ParseError(ParseReason.NO_TEXT, self.no_text_message, {"pages": str(self._pages_to_open)})
         self._open_pages(self._length)

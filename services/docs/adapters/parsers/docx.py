@@ -30,7 +30,6 @@ _FOOTNOTES = "http://schemas.openxmlformats.org/officeDocument/2006/relationship
 _MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}oMath"
 _BODY_LEVEL = 9
 _DEEPEST_HEADING = 6
-# Deleted and moved-away text, field instructions, and drawings' text boxes, which are written after it.
 _UNSEEN = frozenset(
     {
         qn("w:del"),
@@ -42,10 +41,11 @@ _UNSEEN = frozenset(
         ALTERNATE_FALLBACK,
     }
 )
+"""Deleted and moved text, field instructions, and text boxes, which are written after their paragraph."""
 
 
 class DocxParser:
-    """A Word file has no pages of its own: where they break is the printer's business."""
+    """Reads Word files; they have no pages, because only the printed document has page breaks."""
 
     def parse(self, path: Path, builder: DocumentBuilder) -> None:
         """Write the blocks of the document at `path`."""
@@ -116,7 +116,7 @@ class _Writer:
         return BlockKind.PARAGRAPH, 0, text
 
     def _outline_level(self, paragraph: Any, style: str) -> int:
-        """The heading level by the style's name, else by the outline level of the paragraph or its styles."""
+        """Return the heading level by the style's name, else by the outline level of the paragraph or its styles."""
         named = _HEADING_STYLE.match(style)
         if named:
             return int(named.group(1))
@@ -133,7 +133,7 @@ class _Writer:
         return (style.name or "") if style is not None else ""
 
     def _style_chain(self, paragraph: Any) -> list[Any]:
-        """The paragraph's style and those it is based on, nearest first; a circle of styles ends it."""
+        """Return the paragraph's style and those it is based on, nearest first; a circle of styles ends the list."""
         chain: list[Any] = []
         style = self._styles.get(paragraph.style)
         while style is not None and all(style.style_id != known.style_id for known in chain):
@@ -176,7 +176,7 @@ class _Numbering:
                 self._starts[key] = int(start.get(qn("w:val"), 1)) if start is not None else 1
 
     def item(self, paragraph: Any, styles: list[Any]) -> tuple[int, str] | None:
-        """Depth from 1 and the number's text (`3. `, or `` for a bullet) of a list item; None for other text."""
+        """Return depth from 1 and the number's text (`3. `, empty for a bullet) of a list item; None for other text."""
         for holder in [paragraph, *(style.element for style in styles)]:
             properties = holder.find(f"{qn('w:pPr')}/{qn('w:numPr')}")
             if properties is None:
@@ -199,7 +199,7 @@ class _Numbering:
 
 
 def _rows(table: Any) -> Iterator[list[str]]:
-    """The table's own rows; a table within a cell is read as that cell's text."""
+    """Yield the table's own rows; a table within a cell is read as that cell's text."""
     for row in table.findall(qn("w:tr")):
         cells = []
         for cell in row.findall(qn("w:tc")):
@@ -211,7 +211,7 @@ def _rows(table: Any) -> Iterator[list[str]]:
 
 
 def _runs(parent: Any) -> Iterator[str]:
-    """The visible texts of a paragraph: runs, links, insertions, breaks, formulas."""
+    """Yield the visible texts of a paragraph: runs, links, insertions, breaks, formulas."""
     for element in parent:
         tag = element.tag
         if tag in _UNSEEN:

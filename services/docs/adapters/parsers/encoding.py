@@ -1,4 +1,4 @@
-"""From bytes to text: Unicode as marked or proven, else GB18030 or Big5 where they read as language."""
+"""Decoding bytes: Unicode where it is marked or valid, else GB18030 or Big5 where they read as language."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from charset_normalizer import from_bytes
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.values.parsed_document import ParseError, ParseReason
 
-# The four-byte marks come first: the little-endian UTF-32 mark begins with the UTF-16 one.
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -18,10 +17,11 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+"""The four-byte marks come first: the little-endian UTF-32 mark begins with the UTF-16 one."""
 _ACCEPTED = ("gb18030", "big5")
-# A rival that wins wherever accented Western letters read better than Chinese; it is never accepted itself,
-# because almost any damaged bytes pass for it.
 _RIVAL = "cp1252"
+"""It wins where accented Western letters read better than Chinese; almost any damaged bytes are valid in it, so it is
+never accepted itself."""
 _LEGACY_FAMILIES = ("gb", "big5", "cp125", "iso8859", "shift_jis", "euc_", "koi8")
 _MOST_BYTES_PER_CHAR = 4
 _SAMPLE_BYTES = 64 * 1024
@@ -29,20 +29,29 @@ _LARGEST_CHAOS = 0.1
 
 
 def read_bytes(path: Path, builder: DocumentBuilder) -> bytes:
-    """The file's bytes. Raises TOO_MUCH_TEXT before reading them when no encoding makes few enough characters."""
+    """Return the file's bytes.
+
+    Raises:
+        ParseError: TOO_MUCH_TEXT, before reading, when no encoding makes few enough characters of so many bytes.
+    """
     builder.check_chars(path.stat().st_size // _MOST_BYTES_PER_CHAR)
     return path.read_bytes()
 
 
 def read_text(path: Path, builder: DocumentBuilder) -> str:
-    """The file's text. Raises INVALID_ENCODING with the offset of the first byte that fits no encoding."""
+    """Return the file's text.
+
+    Raises:
+        ParseError: TOO_MUCH_TEXT or INVALID_ENCODING, as in `read_bytes` and `decode`.
+    """
     return decode(read_bytes(path, builder))
 
 
 def decode(data: bytes, declared: str = "") -> str:
-    """`data` as text: by its byte order mark, as UTF-8, as `declared`, or as a legacy encoding that reads well.
+    """Decode `data` by its byte order mark, as UTF-8, as `declared`, or as a legacy encoding that reads well.
 
-    Raises `ParseError` INVALID_ENCODING with `byte_offset` and the encoding that was expected there.
+    Raises:
+        ParseError: INVALID_ENCODING, with `byte_offset` and the encoding that was expected there.
     """
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
@@ -64,7 +73,7 @@ def _decode_strictly(data: bytes, encoding: str, skip: int) -> str:
 
 
 def _known(declared: str) -> str:
-    """Python's name of a declared legacy encoding; empty when it is Unicode, unknown or none of text."""
+    """Return Python's name of a declared legacy encoding; empty when it is Unicode, unknown, or not one of text."""
     try:
         encoding = codecs.lookup(declared).name if declared else ""
     except LookupError:
@@ -76,14 +85,14 @@ def _known(declared: str) -> str:
 
 
 def _is_damaged_utf8(data: bytes) -> bool:
-    """Whether most of what is not ASCII is valid UTF-8; in another encoding, hardly any of it would be."""
+    """Return whether most of what is not ASCII is valid UTF-8; in another encoding, hardly any of it would be."""
     text = data[:_SAMPLE_BYTES].decode("utf-8", errors="replace")
     faults = text.count("\ufffd")
     return sum(not char.isascii() for char in text) - faults > faults
 
 
 def _legacy_encoding(data: bytes) -> str:
-    """The legacy encoding in which a sample reads as language, empty when none does."""
+    """Return the legacy encoding in which a sample reads as language; empty when none does."""
     first = next(position for position, byte in enumerate(data) if byte >= 0x80)
     begin = data.rfind(b"\n", 0, first) + 1
     sample = data[begin : begin + _SAMPLE_BYTES]

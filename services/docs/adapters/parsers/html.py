@@ -1,4 +1,4 @@
-"""HTML: the document a reader came for, without scripts, navigation and other furniture of the page."""
+"""HTML: the content of a page without scripts, navigation and other furniture."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _AROUND_BREAK = re.compile(r" *\v *")
 
 
 class HtmlParser:
-    """Headings, paragraphs, lists, tables, code and captions in document order; its pages are none."""
+    """Reads headings, paragraphs, lists, tables, code and captions in document order; HTML has no pages."""
 
     def parse(self, path: Path, builder: DocumentBuilder) -> None:
         """Write the blocks of the file at `path`."""
@@ -50,7 +50,7 @@ class HtmlParser:
 
 
 def _content_root(tree: LexborHTMLParser) -> LexborNode | None:
-    """The page's main part when it names exactly one, else its body."""
+    """Return the page's main part when it names exactly one, else its body."""
     for selector in ("main, [role=main]", "article"):
         found = tree.css(selector)
         if len(found) == 1:
@@ -65,8 +65,10 @@ class _Writer:
         self._builder = builder
         self._whole_page = whole_page
         self._inline: list[str] = []
-        self._lists: list[int | None] = []  # the next number of each open list, None for bullets
-        self._items: list[str] = []  # the marker of each open item, empty once it has been written
+        self._lists: list[int | None] = []
+        """The next number of each open list, None for bullets."""
+        self._items: list[str] = []
+        """The marker of each open item, empty once it is written."""
 
     def write(self, root: LexborNode) -> None:
         stack: list[tuple[LexborNode, bool]] = [(root, False)]
@@ -81,7 +83,7 @@ class _Writer:
         self._flush()
 
     def _enter(self, node: LexborNode) -> bool:
-        """Take in the start of `node`; whether its children follow one by one."""
+        """Take in the start of `node`; return whether its children follow one by one."""
         tag = node.tag or ""
         if tag == "-text":
             self._inline.append(_collapse(node.text(deep=False)))
@@ -182,7 +184,7 @@ def _inline_pieces(node: LexborNode) -> Iterator[str]:
 
 
 def _special(node: LexborNode, tag: str) -> str:
-    """Inline elements whose look carries meaning: exponents, indices, line breaks and formulas."""
+    """Return the text of an element whose look carries meaning: an exponent, index, line break or formula."""
     if tag == "br":
         return _FORCED_BREAK
     text = node.text(deep=True).strip()
@@ -195,7 +197,7 @@ def _special(node: LexborNode, tag: str) -> str:
 
 
 def _collapse(text: str) -> str:
-    """White space collapsed as a browser does, except that a line break between CJK characters is nothing."""
+    """Collapse white space as a browser does, but drop a line break between CJK characters."""
 
     def gap(match: re.Match[str]) -> str:
         before, after = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]

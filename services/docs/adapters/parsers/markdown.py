@@ -1,4 +1,4 @@
-"""Markdown: what a reader sees of it, with headings, lists, tables and code as blocks."""
+"""Markdown as a reader sees it, with headings, lists, tables and code as blocks."""
 
 from __future__ import annotations
 
@@ -23,61 +23,75 @@ _DISPLAY_OR_INLINE_MATH = re.compile(r"\$\$.+?\$\$|\$(?=\S)[^$\n]+?(?<=\S)\$(?!\
 
 
 class MarkdownParser:
-    """CommonMark with tables and strikethrough. Markup is dropped, formulas in dollar signs stay whole."""
+    """Reads CommonMark with tables and strikethrough; drops markup, and keeps formulas in dollar signs whole."""
 
     def __init__(self) -> None:
         self._markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
         self._markdown.inline.ruler.before("escape", "math", _math)
 
     def parse(self, path: Path, builder: DocumentBuilder) -> None:
-        """Write the blocks of the file at `path`; its pages are none."""
+        """Write the blocks of the file at `path`; Markdown has no pages."""
         source = read_text(path, builder)
         front_matter = _FRONT_MATTER.match(source)
         if front_matter:
             title = _FRONT_MATTER_TITLE.search(front_matter.group(1))
             builder.title = title.group(2) if title else ""
             source = source[front_matter.end() :]
-        self._write(self._markdown.parse(source), builder)
+        _Writer(builder).write(self._markdown.parse(source))
 
-    def _write(self, tokens: list[Token], builder: DocumentBuilder) -> None:
-        lists: list[int | None] = []  # the next number of each open list, None for bullets
-        marker = ""
+
+class _Writer:
+    """Turns tokens into blocks."""
+
+    def __init__(self, builder: DocumentBuilder) -> None:
+        self._builder = builder
+        self._lists: list[int | None] = []
+        """The next number of each open list, None for bullets."""
+        self._marker = ""
+
+    def write(self, tokens: list[Token]) -> None:
         position = 0
         while position < len(tokens):
             token = tokens[position]
-            match token.type:
-                case "bullet_list_open":
-                    lists.append(None)
-                case "ordered_list_open":
-                    lists.append(int(token.attrs.get("start", 1)))
-                case "bullet_list_close" | "ordered_list_close":
-                    lists.pop()
-                case "list_item_open":
-                    number = lists[-1]
-                    marker = "" if number is None else f"{number}. "
-                    lists[-1] = None if number is None else number + 1
-                case "inline":
-                    text = inline_text(token)
-                    if tokens[position - 1].type == "heading_open":
-                        builder.add(BlockKind.HEADING, " ".join(text.split()), int(tokens[position - 1].tag[1]))
-                    elif lists:
-                        builder.add(BlockKind.LIST_ITEM, marker + text, len(lists))
-                        marker = ""
-                    else:
-                        builder.add(BlockKind.PARAGRAPH, text)
-                case "fence" | "code_block":
-                    builder.add(BlockKind.CODE, token.content.expandtabs(4))
-                case "html_block":
-                    builder.add(BlockKind.PARAGRAPH, _without_tags(token.content))
-                case "table_open":
-                    closing = _closing(tokens, position)
-                    builder.add(BlockKind.TABLE, _table_text(tokens[position:closing]))
-                    position = closing
+            if token.type == "table_open":
+                closing = _closing(tokens, position)
+                self._builder.add(BlockKind.TABLE, _table_text(tokens[position:closing]))
+                position = closing
+            elif token.type == "inline":
+                self._write_inline(inline_text(token), tokens[position - 1])
+            elif "list" in token.type:
+                self._write_list(token)
+            elif token.type in {"fence", "code_block"}:
+                self._builder.add(BlockKind.CODE, token.content.expandtabs(4))
+            elif token.type == "html_block":
+                self._builder.add(BlockKind.PARAGRAPH, _without_tags(token.content))
             position += 1
+
+    def _write_list(self, token: Token) -> None:
+        match token.type:
+            case "bullet_list_open":
+                self._lists.append(None)
+            case "ordered_list_open":
+                self._lists.append(int(token.attrs.get("start", 1)))
+            case "bullet_list_close" | "ordered_list_close":
+                self._lists.pop()
+            case "list_item_open":
+                number = self._lists[-1]
+                self._marker = "" if number is None else f"{number}. "
+                self._lists[-1] = None if number is None else number + 1
+
+    def _write_inline(self, text: str, before: Token) -> None:
+        if before.type == "heading_open":
+            self._builder.add(BlockKind.HEADING, " ".join(text.split()), int(before.tag[1]))
+        elif self._lists:
+            self._builder.add(BlockKind.LIST_ITEM, self._marker + text, len(self._lists))
+            self._marker = ""
+        else:
+            self._builder.add(BlockKind.PARAGRAPH, text)
 
 
 def inline_text(token: Token) -> str:
-    """The visible text of an inline token: link texts, image descriptions and code stay, markup goes."""
+    """Return the visible text of an inline token: link texts, image descriptions and code, without markup."""
     text = ""
     broken = False
     for child in token.children or ():
@@ -101,7 +115,7 @@ def inline_text(token: Token) -> str:
 
 
 def _math(state: StateInline, silent: bool) -> bool:
-    """Take `$…$` and `$$…$$` as they stand, so that `*`, `_` and `\\` in a formula survive."""
+    """Take `$…$` and `$$…$$` unchanged, so that stars, underscores and backslashes in a formula survive."""
     if state.src[state.pos] != "$":
         return False
     formula = _DISPLAY_OR_INLINE_MATH.match(state.src, state.pos, state.posMax)

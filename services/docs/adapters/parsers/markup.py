@@ -9,18 +9,18 @@ _SUBSCRIPTS = str.maketrans("0123456789+-−=()aeoxhklmnpst", "₀₁₂₃₄�
 
 
 def table_text(rows: Iterable[Sequence[str]]) -> str:
-    """Rows as lines, cells between bars; line breaks within a cell become spaces, empty rows vanish."""
+    """Write rows as lines with bars between cells; line breaks within a cell become spaces, empty rows vanish."""
     lines = (" | ".join(" ".join(cell.split()) for cell in row) for row in rows)
     return "\n".join(line.rstrip() for line in lines if line.strip(" |"))
 
 
 def superscript(text: str) -> str:
-    """`text` raised: in Unicode's superscripts where all of it exists in them, else as `^text`."""
+    """Write `text` in Unicode's superscripts where all of it exists in them, else as `^text`."""
     return _raised(text, _SUPERSCRIPTS, "^")
 
 
 def subscript(text: str) -> str:
-    """`text` lowered: in Unicode's subscripts where all of it exists in them, else as `_text`."""
+    """Write `text` in Unicode's subscripts where all of it exists in them, else as `_text`."""
     return _raised(text, _SUBSCRIPTS, "_")
 
 

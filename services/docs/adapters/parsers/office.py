@@ -1,4 +1,4 @@
-"""What the two Office formats share: their libraries' failures, and text with formulas and breaks."""
+"""What the two Office formats share: errors of their libraries, and formulas as text."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ ALTERNATE_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/20
 def office_faults() -> Iterator[None]:
     """Turn whatever a library raises on a damaged package into CORRUPT_FILE.
 
-    python-pptx and python-docx raise KeyError, AttributeError, ValueError, lxml's errors and more of their own
-    for parts that are missing or malformed, so there is no shorter list than all of them; the cause is logged.
+    python-pptx and python-docx raise KeyError, AttributeError, ValueError, lxml's errors and more of their own for
+    parts that are missing or malformed, so this catches all errors and logs the cause.
     """
     try:
         yield
@@ -37,7 +37,7 @@ def office_faults() -> Iterator[None]:
 
 
 def math_text(formula: Any) -> str:
-    """An Office formula on one line: `a/b` for fractions, `x^2` and `x_1` for scripts, grouped where needed."""
+    """Write an Office formula on one line: `a/b` for fractions, `x^2` and `x_1` for scripts, grouped where needed."""
     # Walked with a stack of (element, whether leaving), as a hostile formula may nest deeply.
     parts: list[str] = []
     stack: list[tuple[Any, bool]] = [(formula, False)]

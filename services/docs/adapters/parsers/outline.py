@@ -1,4 +1,4 @@
-"""Headings and list items told by their wording, for formats that mark none: plain text and PDF."""
+"""Headings and list items recognized by their wording, for formats that do not mark them: plain text and PDF."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LEADER = re.compile(r"(?:(?:[.．·]\s?){4,}|…{2,}|\s{3,})\s*(?:\d{1,4}|[ivxl
 
 
 def heading_level(line: str) -> int:
-    """The level that its wording gives `line`: 1 a chapter, 2 a section, 3 below, 0 no heading.
+    """Return the heading level by the wording of `line`: 1 a chapter, 2 a section, 3 below, 0 no heading.
 
     A line that ends like a sentence or like an entry in a table of contents is none.
     """
@@ -51,30 +51,30 @@ def heading_level(line: str) -> int:
 
 
 def is_list_item(line: str) -> bool:
-    """Whether `line` begins with a bullet or a number, as a list item does."""
+    """Return whether `line` begins with a bullet or a number, as a list item does."""
     return _BULLET.match(line) is not None or _NUMBER.match(line) is not None
 
 
 def is_bulleted(line: str) -> bool:
-    """Whether `line` begins with a bullet that no programming language or sum begins with."""
+    """Return whether `line` begins with a bullet that no programming language or sum begins with."""
     return line[:1] in _TYPOGRAPHIC_BULLETS and _BULLET.match(line) is not None
 
 
 def is_caption(line: str) -> bool:
-    """Whether `line` begins as the caption of a figure or table does."""
+    """Return whether `line` begins as the caption of a figure or table does."""
     return _CAPTION.match(line) is not None
 
 
 def is_list_mark(text: str) -> bool:
-    """Whether `text` is a bullet or number alone."""
+    """Return whether `text` is a bullet or number alone."""
     return is_list_item(f"{text} x") and not is_list_item(text)
 
 
 def is_contents_entry(line: str) -> bool:
-    """Whether `line` is one of a table of contents: a title, dots, a page number."""
+    """Return whether `line` is one of a table of contents: a title, dots, a page number."""
     return _LEADER.search(line) is not None
 
 
 def without_bullet(text: str) -> str:
-    """A list item without its bullet; a number stays, because the text may refer to it."""
+    """Return a list item without its bullet; a number stays, because the text may refer to it."""
     return _BULLET.sub("", text, count=1) if _BULLET.match(text) else text

@@ -21,14 +21,14 @@ from services.language.normalization import normalize
 
 _END_MARK = b"%%EOF"
 _END_REACH = 4096
-# pdfium ends a line with `\r\n`, and writes U+FFFE for a hyphen at a line's end, leaving the break out.
 _LINE = re.compile("[^\r\n\ufffe]+\ufffe?")
+"""Pdfium ends a line with CR and LF; for a hyphen at a line's end it writes U+FFFE without them."""
 _UPRIGHT_TOLERANCE = math.radians(4)
 _BOLD = re.compile(r"bold|black|heavy|semibold|simhei|heiti|黑体", re.IGNORECASE)
 _MONOSPACED = re.compile(r"courier|mono|consol|menlo|cmtt|typewriter|inconsolata|fixed", re.IGNORECASE)
 _SCRIPT = re.compile(r"(?<=[A-Za-zα-ωΑ-Ω)\]]) ?(?P<number>[0-9]*[+\-−]|[+\-−]?[0-9]{1,3})(?![0-9])")
-# Full-width punctuation brings its own space; where fonts change beside it, the page has another one.
 _SPACE_AT_CJK_PUNCTUATION = re.compile("(?<=[，。；：！？、（《〈「『【]) +| +(?=[，。；：！？、）》〉」』】])")
+"""Full-width punctuation holds its own space; where fonts change beside it, pdfium adds another one."""
 _SCRIPT_SIZE = 0.85
 _FORCE_BOLD = 1 << 18
 _FONT_NAME_BYTES = 256
@@ -41,7 +41,7 @@ _NO_TEXT = (
 
 
 class PdfParser:
-    """Text as laid out on the pages, without running headers, footers and page numbers."""
+    """Reads text as it is laid out on the pages, without running headers, footers and page numbers."""
 
     def parse(self, path: Path, builder: DocumentBuilder) -> None:
         """Write the blocks of the document at `path`."""
@@ -62,7 +62,7 @@ class PdfParser:
 
 
 def _check_end(path: Path) -> None:
-    """pdfium repairs a file that was cut off and shows some of its pages; half a document is not what was sent."""
+    """Refuse a file that was cut off: pdfium would repair it and show only some of its pages."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _END_REACH))
         if _END_MARK not in file.read():
@@ -96,7 +96,7 @@ def _read_page(document: Any, number: int) -> Page:
 
 
 def _lines(text_page: Any) -> Iterator[Line]:
-    """The page's lines in the order of its content, parts of one row of a table joined."""
+    """Yield the page's lines in the order of its content, with the parts of one row of a table joined."""
     previous: Line | None = None
     for match in _LINE.finditer(_text(text_page)):
         line = _line(text_page, match.group(), match.start())
@@ -113,7 +113,7 @@ def _lines(text_page: Any) -> Iterator[Line]:
 
 
 def _text(text_page: Any) -> str:
-    """The page's characters, one for each of pdfium's, so that an offset is a character's index."""
+    """Return the page's characters, one for each of pdfium's, so that an offset is a character's index."""
     count = text_page.count_chars()
     text = str(text_page.get_text_range(0, count)) if count else ""
     if len(text) == count:
@@ -126,7 +126,7 @@ def _char(code: int) -> str:
 
 
 def _line(text_page: Any, raw: str, offset: int) -> Line | None:
-    """One line, or None when it shows nothing or runs at an angle, as a watermark does."""
+    """Return one line, or None when it shows nothing or runs at an angle, as a watermark does."""
     hyphenated = raw.endswith("\ufffe")
     text = raw.rstrip("\ufffe ")
     begin = offset + len(text) - len(text.lstrip())
@@ -167,7 +167,7 @@ class _Script(NamedTuple):
 
 
 def _scripts(text_page: Any, text: str, offset: int, size: float) -> list[_Script]:
-    """The exponents, charges and indices of a line: numbers after a letter, smaller than it and off its baseline."""
+    """Find exponents, charges and indices: numbers after a letter, smaller than it and off its baseline."""
     found: list[_Script] = []
     for match in _SCRIPT.finditer(text):
         base, number = offset + match.start() - 1, offset + match.start("number")
@@ -187,7 +187,7 @@ def _scripts(text_page: Any, text: str, offset: int, size: float) -> list[_Scrip
 
 
 def _shown(text: str, start: int, end: int, scripts: list[_Script]) -> str:
-    """The normalized text of a part of a line with its scripts in place."""
+    """Return the normalized text of a part of a line with its scripts in place."""
     pieces: list[str] = []
     position = start
     for script in scripts:
@@ -198,7 +198,7 @@ def _shown(text: str, start: int, end: int, scripts: list[_Script]) -> str:
 
 
 def _cells(text_page: Any, text: str, offset: int, line: Line, scripts: list[_Script]) -> tuple[Cell, ...]:
-    """The line's parts between gaps far wider than a space."""
+    """Return the line's parts between gaps far wider than a space."""
     cells: list[Cell] = []
     opened, left = 0, line.left
     for gap in re.finditer(" +", text):
@@ -219,7 +219,7 @@ def _baseline(text_page: Any, index: int) -> float:
 
 
 def _size(text_page: Any, index: int) -> float:
-    """The font size in points as it appears: pdfium's, times the scale of the character's matrix."""
+    """Return the font size in points as it appears: pdfium's, times the scale of the character's matrix."""
     size = float(pdfium.FPDFText_GetFontSize(text_page, index))
     matrix = pdfium.FS_MATRIX()
     if pdfium.FPDFText_GetMatrix(text_page, index, matrix):
@@ -228,7 +228,7 @@ def _size(text_page: Any, index: int) -> float:
 
 
 def _box(text_page: Any, index: int) -> tuple[float, float, float, float]:
-    """Left, bottom, right, top of a character's cell, in points from the page's lower left corner."""
+    """Return left, bottom, right, top of a character's cell, in points from the page's lower left corner."""
     rectangle = pdfium.FS_RECTF()
     if not pdfium.FPDFText_GetLooseCharBox(text_page, index, rectangle):
         return 0.0, 0.0, 0.0, 0.0
@@ -236,7 +236,7 @@ def _box(text_page: Any, index: int) -> tuple[float, float, float, float]:
 
 
 def _font(text_page: Any, index: int) -> tuple[str, bool]:
-    """The font's name, empty when unknown, and whether its descriptor forces bold."""
+    """Return the font's name, empty when unknown, and whether its descriptor forces bold."""
     name = ctypes.create_string_buffer(_FONT_NAME_BYTES)
     flags = ctypes.c_int()
     length = pdfium.FPDFText_GetFontInfo(text_page, index, name, _FONT_NAME_BYTES, flags)

@@ -1,4 +1,4 @@
-"""From the lines on pages to a document: furniture removed, headings told by size, paragraphs put together.
+"""Making a document of the lines on pages: without furniture, headings found by size, paragraphs put together.
 
 Coordinates are points from the page's lower left corner, so a line further down has a smaller `bottom`.
 """
@@ -26,8 +26,8 @@ from services.docs.adapters.parsers.outline import (
 from services.docs.values.parsed_document import BlockKind
 from services.language.scripts import is_cjk, join_lines
 
-# Running headers, footers and page numbers stand in this part of the page at its top and bottom.
 _MARGIN = 0.12
+"""Running headers, footers and page numbers stand in this part of the page at its top and bottom."""
 _REPEATED_ON_PAGES = 3
 _POSITION_TOLERANCE = 3.0
 _DIGITS = re.compile(r"\d+|\b[ivxlc]+\b")
@@ -37,7 +37,7 @@ _PAGE_NUMBER = re.compile(
     re.IGNORECASE,
 )
 CELL_GAP_EMS = 1.0
-"""A gap between words from which on it parts cells."""
+"""The gap between words, in ems, from which on it separates cells."""
 _ALIGNMENT = 3.0
 _GAP = 1.3
 _USUAL_LEADING = 1.4
@@ -78,12 +78,12 @@ class Line:
     cells: tuple[Cell, ...] = ()
 
     def is_left_of(self, other: Line) -> bool:
-        """Whether `other` continues the same row to the right."""
+        """Return whether `other` continues the same row to the right."""
         same_row = abs(self.bottom - other.bottom) < 0.35 * min(self.size, other.size)
         return same_row and other.left >= self.right - 0.2 * self.size
 
     def beside(self, other: Line) -> Line:
-        """This line with `other` to its right: as cells when far apart, as one text when near."""
+        """Return this line with `other` to its right: as cells when far apart, as one text when near."""
         # pdfium ends a line after an index: what follows it closely is the same word.
         space = "" if other.left - self.right < 0.15 * self.size else " "
         joined = replace(self, text=f"{self.text}{space}{other.text}", right=other.right, cells=())
@@ -95,13 +95,13 @@ class Line:
         return joined.with_cells((*first, *second))
 
     def with_cells(self, cells: tuple[Cell, ...]) -> Line:
-        """This line with its cells, when there are at least two; a list's number or bullet is none."""
+        """Return this line with its cells, when there are two or more; a list's number or bullet is no cell."""
         if len(cells) > 1 and is_list_mark(cells[0].text):
             cells = (Cell(f"{cells[0].text} {cells[1].text}", cells[0].left, cells[1].right), *cells[2:])
         return replace(self, cells=cells) if len(cells) > 1 else self
 
     def is_row_with(self, other: Line) -> bool:
-        """Whether both lines are rows of one table: a cell after the first lines up, left, right or centred."""
+        """Return whether both lines are rows of one table: a cell after the first lines up, left, right or centered."""
         return any(
             abs(mine.left - theirs.left) < _ALIGNMENT
             or abs(mine.right - theirs.right) < _ALIGNMENT
@@ -178,12 +178,12 @@ def _write(draft: _Draft, builder: DocumentBuilder, words: _Vocabulary) -> None:
 
 
 def _indent(line: Line, edge: float | None) -> str:
-    """The spaces that a line of code begins with; a monospaced character is about 0.6 em wide."""
+    """Return the spaces that a line of code begins with; a monospaced character is about 0.6 em wide."""
     return "" if edge is None else " " * round((line.left - edge) / (0.6 * line.size))
 
 
 def _without_furniture(pages: list[Page]) -> list[Page]:
-    """The pages without running headers and footers and without page numbers.
+    """Return the pages without running headers and footers and without page numbers.
 
     Furniture stands at the page's edge, apart from the text and no larger than it; a header's words, numbers
     aside, come back at the same place on at least three pages, or count the pages. The lines of a table of
@@ -211,13 +211,13 @@ def _without_furniture(pages: list[Page]) -> list[Page]:
 
 
 def _number_offsets(page: Page, lines: Iterable[Line]) -> set[int]:
-    """How far the numbers that begin or end these lines are ahead of the page's: a page number's constant lead."""
+    """Return how far the numbers that begin or end these lines are ahead of the page's own number."""
     numbers = (number for line in lines for number in _OUTER_NUMBER.findall(line.text))
     return {int(number) - page.number for number in numbers}
 
 
 def _edge_lines(page: Page, body_size: float) -> list[Line]:
-    """The lines at the page's top and bottom that stand apart from its text."""
+    """Return the lines at the page's top and bottom that stand apart from its text."""
     downwards = sorted(page.lines, key=lambda line: -line.bottom)
     heights = [(page.height - line.top, page.height - line.bottom) for line in downwards]
     top = _edge_stacks(heights, page.height * _MARGIN, body_size)
@@ -228,7 +228,7 @@ def _edge_lines(page: Page, body_size: float) -> list[Line]:
 
 
 def _edge_stacks(extents: list[tuple[float, float]], margin: float, gap: float) -> int:
-    """How many lines, counted from the edge, make up at most two stacks that end within the margin.
+    """Count the lines, from the edge on, that make up at most two stacks that end within the margin.
 
     Each extent is a line's distance from the edge, near and far side. A stack ends where the next line is at
     least `gap` away; one that reaches out of the margin is the page's text.
@@ -251,7 +251,7 @@ def _furniture_key(line: Line) -> tuple[str, int]:
 
 
 def _body_size(pages: Iterable[Page]) -> float:
-    """The size in which most characters are set."""
+    """Return the size in which most characters are set."""
     weights: Counter[float] = Counter()
     for page in pages:
         for line in page.lines:
@@ -275,7 +275,7 @@ class _Styles:
         self._levels = {size: level for level, size in enumerate(sorted(sizes, reverse=True), start=1)}
 
     def heading_level(self, line: Line, stands_alone: bool) -> int:
-        """The line's heading level by size, else by weight or wording when it stands alone; 0 for text."""
+        """Return the line's heading level by size, else by weight or wording when it stands alone; 0 for text."""
         if self._is_large(line):
             return min(self._levels[line.size], _DEEPEST_HEADING)
         if not stands_alone or line.size < self.body_size * 0.95 or line.cells:
@@ -298,7 +298,7 @@ class _Styles:
 
 
 def _drafts(page: Page, styles: _Styles) -> Iterator[_Draft]:
-    """The page's blocks, column by column; a figure's lettering, wherever it stands in the figure, is one."""
+    """Yield the page's blocks column by column; all the lettering of a figure is one block."""
     pending: _Draft | None = None
     for column in _columns(page.lines):
         for draft in _column_drafts(column, styles):
@@ -313,7 +313,7 @@ def _drafts(page: Page, styles: _Styles) -> Iterator[_Draft]:
 
 
 def _columns(lines: list[Line]) -> list[list[Line]]:
-    """Runs of lines that go down the page; a jump upwards opens the next column."""
+    """Group lines that go down the page; a jump upwards opens the next column."""
     columns: list[list[Line]] = []
     for line in lines:
         if not columns or line.bottom > columns[-1][-1].top:
@@ -351,12 +351,12 @@ def _column_drafts(lines: list[Line], styles: _Styles) -> Iterator[_Draft]:
 
 
 def _is_next(upper: Line, lower: Line, leading: float) -> bool:
-    """Whether a line stands at a paragraph's distance below another one."""
+    """Return whether a line stands at a paragraph's distance below another one."""
     return 0.3 * lower.size < upper.bottom - lower.bottom <= leading * _GAP
 
 
 def _runs_into(upper: Line, lower: Line, leading: float, margin: float) -> bool:
-    """Whether two lines look like running text."""
+    """Return whether two lines look like running text."""
     near = upper.size == lower.size and _is_next(upper, lower, leading)
     return near and not _was_broken_early(upper, lower, margin)
 
@@ -378,10 +378,10 @@ def _classify(line: Line, styles: _Styles, stands_alone: bool, isolated: bool) -
 
 
 def _belongs(draft: _Draft, fresh: _Draft, previous: Line, line: Line, margin: float, gap_above: bool) -> bool:
-    """Whether the line, which alone would be `fresh`, goes on with the block in the making."""
+    """Return whether the line, which alone would be `fresh`, goes on with the block in the making."""
     if draft.kind is BlockKind.HEADING:
         close = previous.bottom - line.bottom < 1.6 * line.size and line.size == previous.size
-        aligned = abs(line.left - previous.left) < line.size or _share_centre(line, previous)
+        aligned = abs(line.left - previous.left) < line.size or _share_center(line, previous)
         same = fresh.kind is BlockKind.HEADING and fresh.level == draft.level
         return same and close and aligned and not heading_level(line.text) and not _NUMBERED.match(line.text)
     if draft.kind in {BlockKind.TABLE, BlockKind.CODE}:
@@ -403,22 +403,22 @@ def _belongs(draft: _Draft, fresh: _Draft, previous: Line, line: Line, margin: f
     return not _was_broken_early(previous, line, margin)
 
 
-def _share_centre(line: Line, other: Line) -> bool:
+def _share_center(line: Line, other: Line) -> bool:
     return abs(line.left + line.right - other.left - other.right) < 2 * line.size
 
 
 def _was_broken_early(previous: Line, line: Line, margin: float) -> bool:
-    """Whether the next line's first word would have fitted on the line before, so that its end was meant."""
+    """Return whether the next line's first word would have fitted on the line before, so that its end was meant."""
     word = line.text[:1] if is_cjk(line.text[0]) else line.text.split(" ", 1)[0]
     width = sum(_advance(char) for char in word) * line.size
     space = 0 if is_cjk(word[0]) else 0.3 * line.size
-    # Two characters that may not part (a full stop at a line's head) take a neighbour along.
+    # Two characters that may not part (a full stop at a line's head) take a neighbor along.
     allowance = 1.2 * line.size if is_cjk(word[0]) else 0.5 * line.size
     return previous.right + space + width + allowance < margin
 
 
 def _leadings(lines: list[Line]) -> dict[float, float]:
-    """For each size the usual distance between a paragraph's lines; the smallest common one, as gaps only widen it."""
+    """Return the usual distance between a paragraph's lines by size; the smallest common one, as gaps only widen it."""
     steps: defaultdict[float, list[float]] = defaultdict(list)
     for upper, lower in pairwise(lines):
         step = upper.bottom - lower.bottom
@@ -433,7 +433,7 @@ def _smallest_common(values: list[float]) -> float:
 
 
 def _continues(pending: _Draft, first: _Draft, page: Page) -> bool:
-    """Whether a page's first block goes on with the last one of the page before."""
+    """Return whether a page's first block goes on with the last one of the page before."""
     if first.kind is not BlockKind.PARAGRAPH or pending.kind not in {BlockKind.PARAGRAPH, BlockKind.LIST_ITEM}:
         return False
     last, line = pending.lines[-1], first.lines[0]
@@ -455,14 +455,14 @@ class _Vocabulary:
         }
 
     def joined(self, lines: list[str]) -> str:
-        """Lines as running text, divided words mended."""
+        """Join lines to running text, and mend divided words."""
         text = lines[0]
         for line in lines[1:]:
             text = self._join(text, line)
         return text
 
     def mend(self, before: str, after: str) -> tuple[str, str]:
-        """Two texts of which the first may end in a divided word, with the word's end moved to its beginning."""
+        """Move the end of a word that is divided between two texts to its beginning."""
         end = _WORD_START.match(after)
         if end is None or not _HYPHEN_END.search(before) or not after[0].islower():
             return before, after
@@ -484,7 +484,7 @@ class _Vocabulary:
 
 
 def _advance(char: str) -> float:
-    """About how far a character moves on, in ems."""
+    """Return the approximate width of a character in ems."""
     if is_cjk(char):
         return 1.0
     if char in " .,;:'|!()[]ijltfI":

@@ -1,34 +1,36 @@
-"""Reading files in worker processes: parsers hold the GIL, and a hostile file must not take the service down."""
+"""Parsing files in worker processes: parsers hold the GIL, and a hostile file must not end the service."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from services.docs.adapters.parsers.worker import parse_and_chunk
+from services.docs.domain.indexing.parsed_files import write_parsed_file
 from services.docs.values.parsed_document import ChunkSettings, ParseError, ParseLimits, ParseReason
-from services.docs.values.parsed_file import Reading, write_reading
+from services.docs.values.parsed_file import ParsedFile
 from services.kit.errors import DeadlineExceeded, Unavailable
 from services.kit.workers import WorkerPool
 
-# The parser gives up by itself at its limit, with a better message; killing it is for when it cannot.
 _GRACE_SECONDS = 15.0
-# A worker may die for a reason of its machine's; one that dies again died of the file.
+"""The parser stops by itself at its limit, with a better message; the pool kills the worker only where it cannot."""
 _TRIES = 2
+"""A worker may die because of its machine; a second worker that dies on the same file died because of the file."""
 
 
-class PoolReader:
-    """Reads files in the processes of a pool."""
+class PooledParser:
+    """Parses files in the processes of a pool."""
 
     def __init__(self, pool: WorkerPool, limits: ParseLimits, chunking: ChunkSettings) -> None:
         self._pool = pool
         self._limits = limits
         self._chunking = chunking
 
-    async def read(self, path: Path, media_type: str, folder: Path) -> Reading:
+    async def parse(self, path: Path, media_type: str, folder: Path) -> ParsedFile:
+        """Parse in a worker, and once more in another one where the first one dies."""
         for _ in range(_TRIES):
             try:
                 return await self._pool.run(
-                    _read,
+                    _parse,
                     path,
                     media_type,
                     self._limits,
@@ -46,6 +48,6 @@ class PoolReader:
         raise ParseError(ParseReason.CORRUPT_FILE, "reading the file ended the program that reads it")
 
 
-def _read(path: Path, media_type: str, limits: ParseLimits, chunking: ChunkSettings, folder: Path) -> Reading:
+def _parse(path: Path, media_type: str, limits: ParseLimits, chunking: ChunkSettings, folder: Path) -> ParsedFile:
     parsed, chunks = parse_and_chunk(path, media_type, limits, chunking)
-    return write_reading(parsed, chunks, folder)
+    return write_parsed_file(parsed, chunks, folder)

@@ -29,12 +29,12 @@ _MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}oMath"
 _TITLES = frozenset({PP_PLACEHOLDER.TITLE, PP_PLACEHOLDER.CENTER_TITLE, PP_PLACEHOLDER.VERTICAL_TITLE})
 _FURNITURE = frozenset({PP_PLACEHOLDER.DATE, PP_PLACEHOLDER.FOOTER, PP_PLACEHOLDER.HEADER, PP_PLACEHOLDER.SLIDE_NUMBER})
 _BULLETED = frozenset({PP_PLACEHOLDER.BODY, PP_PLACEHOLDER.OBJECT, PP_PLACEHOLDER.VERTICAL_BODY})
-# Layouts whose title opens a part of the talk rather than one slide.
 _PART_LAYOUTS = frozenset({"title", "secHead"})
+"""Layouts whose title opens a part of the talk rather than one slide."""
 
 
 class PptxParser:
-    """Every slide is a page, hidden ones included; notes come after their slide."""
+    """Reads every slide as a page, hidden ones included; notes come after their slide."""
 
     def parse(self, path: Path, builder: DocumentBuilder) -> None:
         """Write the blocks of the presentation at `path`."""
@@ -112,7 +112,7 @@ def _list_level(paragraph: Any) -> int:
 
 
 def _bullet(paragraph: Any) -> str:
-    """How the paragraph itself sets its bullet: `buChar`, `buAutoNum`, `buBlip`, `buNone`, or `` for inherited."""
+    """Return how the paragraph itself sets its bullet, such as `buChar` or `buNone`; empty for inherited."""
     properties = paragraph.find(f"{_A}pPr")
     for child in properties if properties is not None else ():
         name = str(child.tag).removeprefix(_A)
@@ -126,7 +126,7 @@ def _paragraph_text(paragraph: Any) -> str:
 
 
 def _runs(parent: Any) -> Iterator[str]:
-    """The texts of runs, fields, breaks and formulas, whatever wraps them."""
+    """Yield the texts of runs, fields, breaks and formulas, whatever wraps them."""
     for element in parent:
         tag = element.tag
         if tag in {f"{_A}r", f"{_A}fld"}:
@@ -160,9 +160,9 @@ def _placeholder(shape: Any) -> Any:
 
 
 def _reading_order(shapes: list[Any]) -> list[Any]:
-    """Top to bottom, and left to right among shapes that stand side by side."""
+    """Order shapes top to bottom, and left to right where they stand side by side."""
     placed = [shape for shape in shapes if shape.top is not None and shape.left is not None]
-    # What has no place of its own is drawn where the master says; it keeps its turn, before the rest.
+    # A shape without a position is drawn where the master says; it comes before the rest, in its own order.
     ordered = [shape for shape in shapes if shape.top is None or shape.left is None]
     row: list[Any] = []
     for shape in sorted(placed, key=lambda shape: (shape.top, shape.left)):
@@ -174,13 +174,13 @@ def _reading_order(shapes: list[Any]) -> list[Any]:
 
 
 def _side_by_side(first: Any, second: Any) -> bool:
-    """Whether two shapes share at least half of the lower one's height."""
+    """Return whether two shapes share at least half of the lower one's height."""
     overlap = min(first.top + first.height, second.top + second.height) - max(first.top, second.top)
     return bool(overlap * 2 > min(first.height, second.height))
 
 
 def _diagram_texts(shape: Any, slide: Slide) -> Iterator[str]:
-    """The texts of a SmartArt diagram's points, in the order of its data."""
+    """Yield the texts of a SmartArt diagram's points, in the order of its data."""
     for ids in shape.element.iter(f"{_DIAGRAM}relIds"):
         data = slide.part.related_part(ids.get(f"{_RELATION}dm")).blob
         for point in parse_xml(data).iter(f"{_DIAGRAM}pt"):

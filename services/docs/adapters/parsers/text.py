@@ -16,17 +16,17 @@ from services.language.scripts import is_cjk, join_lines
 
 _UNDERLINE = re.compile(r"={3,}|-{3,}")
 _PARAGRAPH_GAP = re.compile(r"\n[ \t]*\n+")
-# Narrower lines than these are verse, dialogue or a table rather than prose broken by an editor.
 _NARROWEST_WRAP = 50
+"""Narrower lines than these are verse, dialogue or a table rather than prose broken by an editor."""
 _WIDEST_WRAP = 132
 
 
 class TextParser:
-    """Text without markup; its pages are none."""
+    """Reads text without markup; it has no pages."""
 
     def parse(self, path: Path, builder: DocumentBuilder) -> None:
         """Write the blocks of the file at `path`."""
-        # Normalizing comes first, but it takes indents' meaning no further than this parser does: none.
+        # Normalizing first may lose indents, which mean nothing to this parser.
         source = normalize(read_text(path, builder).expandtabs(4))
         for paragraph in _PARAGRAPH_GAP.split(source):
             self._write([line.strip() for line in paragraph.split("\n")], builder)
@@ -47,7 +47,7 @@ class TextParser:
 
 
 def _blocks(lines: list[str]) -> list[list[str]]:
-    """Lines split before each list item; what follows an item belongs to it."""
+    """Split lines before each list item; what follows an item belongs to it."""
     blocks: list[list[str]] = []
     for line in lines:
         if not blocks or is_list_item(line):
@@ -58,7 +58,7 @@ def _blocks(lines: list[str]) -> list[list[str]]:
 
 
 def _unwrap(lines: list[str]) -> str:
-    """The lines joined to running text when an editor broke them at a margin, else as they are."""
+    """Join the lines to running text when an editor broke them at a margin, else keep them."""
     if len(lines) > 1 and _is_hard_wrapped(lines):
         text = lines[0]
         for line in lines[1:]:
@@ -68,7 +68,7 @@ def _unwrap(lines: list[str]) -> str:
 
 
 def _is_hard_wrapped(lines: list[str]) -> bool:
-    """Whether each line is so long that the next line's first word would not have fitted on it.
+    """Return whether each line is so long that the next line's first word would not have fitted on it.
 
     That is what greedy filling leaves, and what verse, addresses and one-sentence lines do not.
     """
@@ -89,5 +89,5 @@ def _first_word(line: str) -> str:
 
 
 def _width(text: str) -> int:
-    """Columns on a terminal: two for a wide character."""
+    """Return the columns on a terminal: two for a wide character."""
     return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)

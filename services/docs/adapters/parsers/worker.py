@@ -1,7 +1,7 @@
-"""The one entry to the parsers, made for a spawned worker process.
+"""The only entry to the parsers, made for a spawned worker process.
 
-Importing this module is cheap: a parser, and with it the library that it needs, is imported when the first
-file of its format arrives, so the service's own process never loads one.
+Importing this module is cheap: a parser and the library that it needs are imported when the first file of the format
+arrives, so the service's own process never loads one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import resource
 from pathlib import Path
 from typing import cast
 
-from services.docs.adapters.parsers.builder import DocumentBuilder, Parser
+from services.docs.adapters.parsers.builder import DocumentBuilder, FormatParser
 from services.docs.domain.indexing.chunking import chunk
 from services.docs.domain.upload.sniffing import (
     DOCX,
@@ -25,15 +25,14 @@ from services.docs.domain.upload.sniffing import (
     unsupported,
 )
 from services.docs.values.parsed_document import (
-    Chunk,
     ChunkSettings,
+    ParsedChunk,
     ParsedDocument,
     ParseError,
     ParseLimits,
     ParseReason,
 )
 
-# media type → module and class
 _PARSERS = {
     TEXT: ("services.docs.adapters.parsers.text", "TextParser"),
     MARKDOWN: ("services.docs.adapters.parsers.markdown", "MarkdownParser"),
@@ -42,10 +41,11 @@ _PARSERS = {
     PPTX: ("services.docs.adapters.parsers.pptx", "PptxParser"),
     DOCX: ("services.docs.adapters.parsers.docx", "DocxParser"),
 }
+"""From media type to module and class."""
 
 
 def prepare_worker(memory_bytes: int) -> None:
-    """Initializer of a worker process: bound the memory that hostile files can make it take."""
+    """Bound the memory that hostile files can make a worker process take; this is the process's initializer."""
     pages_in_use = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     in_use = pages_in_use * resource.getpagesize()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
@@ -56,8 +56,10 @@ def prepare_worker(memory_bytes: int) -> None:
 def parse(path: Path, media_type: str, limits: ParseLimits | None = None) -> ParsedDocument:
     """Read the file at `path`, whose content must be of `media_type`.
 
-    Blocking and CPU-bound: run it in a worker process, with a timeout somewhat above `limits.seconds`. Raises
-    `ParseError` for every fault of the file; anything else that escapes is a fault of ours.
+    This blocks: run it in a worker process, with a timeout somewhat above `limits.seconds`.
+
+    Raises:
+        ParseError: the file cannot be parsed; any other error is a fault of this program.
     """
     limits = limits or ParseLimits()
     parser = _parser(media_type)
@@ -76,17 +78,17 @@ def parse(path: Path, media_type: str, limits: ParseLimits | None = None) -> Par
 
 def parse_and_chunk(
     path: Path, media_type: str, limits: ParseLimits | None = None, settings: ChunkSettings | None = None
-) -> tuple[ParsedDocument, list[Chunk]]:
-    """`parse`, then `chunk`, in one trip to the worker process."""
+) -> tuple[ParsedDocument, list[ParsedChunk]]:
+    """Parse a file and cut it into chunks, in one trip to the worker process."""
     parsed = parse(path, media_type, limits)
     return parsed, chunk(parsed, settings)
 
 
-def _parser(media_type: str) -> Parser:
+def _parser(media_type: str) -> FormatParser:
     if media_type not in _PARSERS:
         raise unsupported(media_type)
     module, name = _PARSERS[media_type]
-    return cast(Parser, getattr(importlib.import_module(module), name)())
+    return cast(FormatParser, getattr(importlib.import_module(module), name)())
 
 
 def _check_size(path: Path, limits: ParseLimits) -> None:

@@ -1,14 +1,14 @@
-"""Jobs in memory: the behaviour of a durable queue for tests, without its durability."""
+"""Jobs in memory: a queue for tests that behaves like the durable one, and forgets its jobs with the process."""
 
 from __future__ import annotations
 
 import asyncio
 
-from services.docs.ports import Handler, RetryLater
+from services.docs.ports import JobHandler, RetryLater
 from services.docs.values.document import Job
 
 
-class MemoryJobQueue:
+class FakeJobQueue:
     """Jobs in a dictionary from job to the moment when it is due."""
 
     def __init__(self, *, workers: int = 2, first_retry: float = 0.01, attempts: int = 10) -> None:
@@ -21,16 +21,18 @@ class MemoryJobQueue:
         self._changed = asyncio.Event()
 
     async def enqueue(self, job: Job, delay: float = 0.0) -> None:
+        """Add a job, unless it waits or runs."""
         if job not in self._running:
             self._due.setdefault(job, asyncio.get_running_loop().time() + delay)
             self._changed.set()
 
-    async def work(self, handler: Handler) -> None:
+    async def work(self, handler: JobHandler) -> None:
+        """Run jobs in tasks of this process."""
         async with asyncio.TaskGroup() as group:
             for _ in range(self._workers):
                 group.create_task(self._worker(handler))
 
-    async def _worker(self, handler: Handler) -> None:
+    async def _worker(self, handler: JobHandler) -> None:
         loop = asyncio.get_running_loop()
         while True:
             job = min(self._due, key=self._due.__getitem__, default=None)
@@ -55,7 +57,7 @@ class MemoryJobQueue:
             if again is not None:
                 await self.enqueue(job, again)
 
-    async def _run(self, handler: Handler, job: Job) -> float | None:
+    async def _run(self, handler: JobHandler, job: Job) -> float | None:
         try:
             await handler(job)
         except RetryLater as later:

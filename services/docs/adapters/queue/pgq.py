@@ -22,16 +22,17 @@ from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 from pgqueuer.types import Channel
 
-from services.docs.ports import Handler, RetryLater
+from services.docs.ports import JobHandler, RetryLater
 from services.docs.values.document import Job, JobKind
+from services.kit.database import open_pool
 
 CHANNEL = "docs_jobs"
 
-# A retried job is not announced, so this bounds how late it may be; a poll costs a few short queries.
 _POLL_SECONDS = 1.0
+"""No notification announces a retried job, so this bounds how late it may be; a poll costs a few short queries."""
 _RESTART_SECONDS = 1.0
-# The listener, the dequeuing, and the heartbeats beside them.
 _CONNECTIONS = 4
+"""For the listener, for dequeuing, and for the heartbeats beside them."""
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
@@ -40,11 +41,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PgQueuerSettings:
-    """How jobs are taken on.
+    """How jobs are run.
 
-    `workers` run at once in this process. A worker that was not heard of for `heartbeat` seconds is taken for dead,
-    and its job is given to another. A job that raises unforeseen errors is tried `attempts` times, first after
-    `first_retry` seconds, then kept aside (`failed` in pgqueuer's table) for a person to look at.
+    `workers` jobs run at once in this process. A worker without a heartbeat for `heartbeat` seconds counts as dead, and
+    its job goes to another. A job that raises unexpected errors is tried `attempts` times, the second time after
+    `first_retry` seconds; then it is put aside (`failed` in pgqueuer's table) for a person to look at.
     """
 
     schema: str = "docs"
@@ -55,7 +56,7 @@ class PgQueuerSettings:
 
 
 class PgQueuerJobQueue:
-    """Jobs in pgqueuer's tables, which `stores/migrations` makes."""
+    """Jobs in pgqueuer's tables, which `adapters/stores/postgres/migrations` creates."""
 
     def __init__(self, dsn: str, settings: PgQueuerSettings | None = None) -> None:
         self._dsn = dsn
@@ -63,6 +64,7 @@ class PgQueuerJobQueue:
         self._names = DBSettings(db_schema=self._settings.schema, channel=Channel(CHANNEL))
 
     async def enqueue(self, job: Job, delay: float = 0.0) -> None:
+        """Insert a job over a connection of its own."""
         connection = await asyncpg.connect(self._dsn)
         try:
             await self.enqueue_in(connection, job, delay)
@@ -70,7 +72,7 @@ class PgQueuerJobQueue:
             await connection.close()
 
     async def enqueue_in(self, connection: Connection, job: Job, delay: float = 0.0) -> None:
-        """The same within the transaction that `connection` is in."""
+        """Insert a job within the transaction of `connection`; it exists only if that commits."""
         await self._queries(AsyncpgDriver(cast(asyncpg.Connection, connection))).enqueue(
             job.kind.value,
             _payload(job),
@@ -79,8 +81,8 @@ class PgQueuerJobQueue:
             on_conflict="skip",
         )
 
-    async def work(self, handler: Handler) -> None:
-        """Runs jobs until cancelled, through lost connections."""
+    async def work(self, handler: JobHandler) -> None:
+        """Run jobs until cancelled; a lost connection is opened again."""
         while True:
             try:
                 await self._work(handler)
@@ -88,19 +90,14 @@ class PgQueuerJobQueue:
                 logger.exception("the job queue stopped; it starts again")
             await asyncio.sleep(_RESTART_SECONDS)
 
-    async def _work(self, handler: Handler) -> None:
-        async with asyncpg.create_pool(
-            self._dsn,
-            min_size=1,
-            max_size=_CONNECTIONS,
-            server_settings={"application_name": "tiku-docs-jobs"},
-        ) as pool:
+    async def _work(self, handler: JobHandler) -> None:
+        async with open_pool(self._dsn, application_name="tiku-docs-jobs", max_size=_CONNECTIONS) as pool:
             manager = QueueManager(self._queries(AsyncpgPoolDriver(pool)), Channel(CHANNEL))
             stopping = asyncio.Event()
             for kind in JobKind:
                 manager.entrypoint(
                     kind.value,
-                    # The default drops a failed job without a word.
+                    # The default drops a failed job silently.
                     on_failure="hold",
                     executor_factory=partial(
                         DatabaseRetryEntrypointExecutor,
@@ -118,7 +115,7 @@ class PgQueuerJobQueue:
                 )
             )
             try:
-                # Cancelling the manager would mark its jobs as cancelled, and nobody would finish them.
+                # Cancelling the manager would mark its jobs as canceled, and nobody would finish them.
                 await asyncio.shield(running)
             finally:
                 stopping.set()
@@ -135,8 +132,8 @@ class PgQueuerJobQueue:
         )
 
 
-async def _run(handler: Handler, stopping: asyncio.Event, queued: QueuedJob) -> None:
-    """Runs a job as a task of its own, so that a stop of the service can end it and hand it back."""
+async def _run(handler: JobHandler, stopping: asyncio.Event, queued: QueuedJob) -> None:
+    """Run a job as a task of its own, so that a stop of the service can end it and hand it back."""
     task = asyncio.ensure_future(handler(_job(queued)))
     stop = asyncio.ensure_future(stopping.wait())
     try:

@@ -1,33 +1,60 @@
-"""Documents in memory: the same behaviour as PostgreSQL's, for one process and until it ends."""
+"""The stores in memory: the same behavior as PostgreSQL's, for one process and until it ends."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from services.docs.adapters.stores.subscriptions import Subscriptions
 from services.docs.ports import JobQueue
 from services.docs.values.document import (
     Document,
+    DocumentEvent,
     DocumentKind,
     DocumentState,
-    Event,
+    EventPayload,
     Failure,
-    Happening,
-    Indexed,
+    IndexingCompleted,
+    IndexingProgress,
+    IndexingStage,
     Job,
     JobKind,
-    Position,
-    Progress,
-    Stage,
+    ListPosition,
+    StageProgress,
     StoredChunk,
-    Undertaking,
 )
-from services.docs.values.parsed_file import Reading
+from services.docs.values.parsed_file import ParsedFile
 from services.kit import ids
+
+
+class FakeChangeFeed(Subscriptions):
+    """Changes that the fakes of this module publish."""
+
+
+class FakeLocks:
+    """Locks within this process."""
+
+    def __init__(self) -> None:
+        self._instance = ids.new_id()
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @property
+    def instance(self) -> str:
+        """A new id for each object of this class."""
+        return self._instance
+
+    @asynccontextmanager
+    async def lock(self, name: str, *, wait: bool = True) -> AsyncIterator[bool]:
+        """Hold an asyncio.Lock; that of this instance is always held."""
+        if name == f"instance:{self._instance}" or (not wait and self._locks[name].locked()):
+            yield False
+            return
+        async with self._locks[name]:
+            yield True
 
 
 @dataclass(slots=True)
@@ -41,91 +68,86 @@ class _Row:
     indexed: int = 0
     embedding_model: str = ""
     chunks: list[StoredChunk] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    events: list[DocumentEvent] = field(default_factory=list)
 
     @property
-    def seen(self) -> bool:
+    def visible(self) -> bool:
         return self.state not in ("STORING", "DELETING")
 
-    def shown(self) -> Document:
-        state = DocumentState(self.state) if self.seen else DocumentState.UPLOADED
+    def value(self) -> Document:
+        state = DocumentState(self.state) if self.visible else DocumentState.UPLOADED
         return replace(self.document, state=state, chunk_count=self.indexed)
 
-    def note(self, what: Happening) -> None:
+    def append_event(self, payload: EventPayload) -> None:
         now = datetime.now(UTC)
-        self.events.append(Event(len(self.events) + 1, now, what))
-        self.document = replace(self.document, update_time=now, failure=what if isinstance(what, Failure) else None)
+        self.events.append(DocumentEvent(len(self.events) + 1, now, payload))
+        failure = payload if isinstance(payload, Failure) else None
+        self.document = replace(self.document, update_time=now, failure=failure)
+
+    def job(self) -> Job:
+        if self.state == "DELETING":
+            return Job(JobKind.DELETE, self.document.document_id, self.document.owner)
+        return Job(JobKind.INDEX, self.document.document_id, self.document.owner, self.generation)
 
 
-@dataclass(slots=True, eq=False)
-class _Subscription:
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    deleting: asyncio.Event = field(default_factory=asyncio.Event)
+class _Rows:
+    """The rows that all fakes share."""
+
+    def __init__(self, queue: JobQueue, feed: FakeChangeFeed) -> None:
+        self.rows: dict[str, _Row] = {}
+        self.queue = queue
+        self.feed = feed
+
+    def get(self, document_id: str) -> _Row | None:
+        return self.rows.get(document_id)
+
+    def visible(self, document_id: str, owner: str) -> _Row | None:
+        row = self.get(document_id)
+        return row if row is not None and row.visible and row.document.owner == owner else None
+
+    async def queue_index_job(self, row: _Row) -> None:
+        row.state, row.generation, row.attempts = DocumentState.QUEUED, row.generation + 1, 0
+        row.append_event(StageProgress(IndexingStage.QUEUED))
+        await self.queue.enqueue(row.job())
+        self.feed.publish(row.document.document_id)
 
 
-class MemoryDocumentStore:
-    """Rows in a dictionary, and the news about them."""
+class FakeDocumentStore:
+    """Rows in a dictionary."""
 
-    def __init__(self, queue: JobQueue, *, deletion_delay: float = 30.0) -> None:
-        self._queue = queue
-        self._deletion_delay = deletion_delay
-        self._rows: dict[str, _Row] = {}
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._subscriptions: defaultdict[str, set[_Subscription]] = defaultdict(set)
-        self._instance = ids.new_id()
-
-    @property
-    def instance(self) -> str:
-        return self._instance
-
-    @contextmanager
-    def subscribe(self, document_id: str) -> Iterator[_Subscription]:
-        subscription = _Subscription()
-        self._subscriptions[document_id].add(subscription)
-        try:
-            yield subscription
-        finally:
-            self._subscriptions[document_id].discard(subscription)
-
-    def _tell(self, document_id: str, *, deleting: bool = False) -> None:
-        for subscription in self._subscriptions[document_id]:
-            subscription.changed.set()
-            if deleting:
-                subscription.deleting.set()
-
-    @asynccontextmanager
-    async def guard(self, name: str, *, wait: bool = True) -> AsyncIterator[bool]:
-        if name == f"instance:{self._instance}" or (not wait and self._locks[name].locked()):
-            yield False
-            return
-        async with self._locks[name]:
-            yield True
+    def __init__(self, rows: _Rows, instance: str) -> None:
+        self._rows = rows
+        self._instance = instance
 
     async def add(self, document: Document) -> None:
-        self._rows[document.document_id] = _Row(document, self._instance, "STORING")
+        """Store a row in the hidden state STORING."""
+        self._rows.rows[document.document_id] = _Row(document, self._instance, "STORING")
 
     async def confirm(self, document_id: str, *, parse: bool) -> Document:
-        row = self._rows[document_id]
+        """Move a row to UPLOADED."""
+        row = self._rows.rows[document_id]
         row.state = DocumentState.UPLOADED
         if parse:
-            await self._queue_index_job(row)
-        return row.shown()
+            await self._rows.queue_index_job(row)
+        return row.value()
 
-    def _seen(self, document_id: str, owner: str) -> _Row | None:
-        row = self._rows.get(document_id)
-        return row if row is not None and row.seen and row.document.owner == owner else None
+    async def unconfirmed(self) -> Sequence[tuple[str, Document]]:
+        """Return the rows in STORING."""
+        return [(row.instance, row.value()) for row in self._rows.rows.values() if row.state == "STORING"]
 
     async def get(self, document_id: str, owner: str) -> Document | None:
-        row = self._seen(document_id, owner)
-        return row.shown() if row else None
+        """Return a row by id and owner."""
+        row = self._rows.visible(document_id, owner)
+        return row.value() if row else None
 
     async def list(
-        self, owner: str, kind: DocumentKind | None, after: Position | None, limit: int
+        self, owner: str, kind: DocumentKind | None, after: ListPosition | None, limit: int
     ) -> Sequence[Document]:
+        """Sort the owner's rows and cut a page out."""
         rows = [
-            row.shown()
-            for row in self._rows.values()
-            if row.seen and row.document.owner == owner and kind in (None, row.document.kind)
+            row.value()
+            for row in self._rows.rows.values()
+            if row.visible and row.document.owner == owner and kind in (None, row.document.kind)
         ]
         rows.sort(key=lambda row: (row.create_time, row.document_id), reverse=True)
         if after is not None:
@@ -133,146 +155,189 @@ class MemoryDocumentStore:
             rows = [row for row in rows if (row.create_time, row.document_id) < end]
         return rows[:limit]
 
-    async def request_job(self, document_id: str, owner: str) -> Document | None:
-        row = self._seen(document_id, owner)
+
+class FakeJobRequests:
+    """Requests that change a row and its job together."""
+
+    def __init__(self, rows: _Rows) -> None:
+        self._rows = rows
+
+    async def request(self, document_id: str, owner: str) -> Document | None:
+        """Queue a job where the row is UPLOADED or FAILED."""
+        row = self._rows.visible(document_id, owner)
         if row is None:
             return None
         if row.state in (DocumentState.UPLOADED, DocumentState.FAILED):
-            await self._queue_index_job(row)
-        return row.shown()
+            await self._rows.queue_index_job(row)
+        return row.value()
 
-    async def _queue_index_job(self, row: _Row) -> None:
-        row.state, row.generation, row.attempts = DocumentState.QUEUED, row.generation + 1, 0
-        row.note(Progress(Stage.QUEUED))
-        document_id = row.document.document_id
-        await self._queue.enqueue(Job(JobKind.INDEX, document_id, row.document.owner, row.generation))
-        self._tell(document_id)
+    async def requeue_lost(self) -> int:
+        """Enqueue the job of every row that waits for one."""
+        waiting = (DocumentState.QUEUED, DocumentState.PROCESSING, "DELETING")
+        rows = [row for row in self._rows.rows.values() if row.state in waiting]
+        for row in rows:
+            await self._rows.queue.enqueue(row.job())
+        return len(rows)
 
-    async def begin_job(self, job: Job) -> Undertaking | None:
+
+class FakeIndexingJobs:
+    """Records in the rows of the documents."""
+
+    def __init__(self, rows: _Rows) -> None:
+        self._rows = rows
+
+    async def begin(self, job: Job) -> IndexingProgress | None:
+        """Move a row to PROCESSING and count the attempt."""
         row = self._rows.get(job.document_id)
-        if (
-            row is None
-            or row.generation != job.generation
-            or row.state not in (DocumentState.QUEUED, DocumentState.PROCESSING)
-        ):
+        queued = (DocumentState.QUEUED, DocumentState.PROCESSING)
+        if row is None or row.generation != job.generation or row.state not in queued:
             return None
         row.state = DocumentState.PROCESSING
         row.attempts += 1
-        return Undertaking(row.shown(), row.generation, row.attempts, row.chunk_total, row.indexed, row.embedding_model)
+        return IndexingProgress(
+            row.value(), row.generation, row.attempts, row.chunk_total, row.indexed, row.embedding_model
+        )
 
-    def _wanted(self, job: Job) -> _Row | None:
-        row = self._rows.get(job.document_id)
-        wanted = row is not None and row.generation == job.generation and row.state == DocumentState.PROCESSING
-        return row if wanted else None
+    async def report(self, job: Job, progress: StageProgress) -> bool:
+        """Append an event."""
+        return self._append_event(job, progress)
 
-    def _note(self, job: Job, what: Happening, state: DocumentState = DocumentState.PROCESSING) -> bool:
-        row = self._wanted(job)
-        if row is None:
-            return False
-        row.state = state
-        row.note(what)
-        self._tell(job.document_id)
-        return True
-
-    async def add_event(self, job: Job, progress: Progress) -> bool:
-        return self._note(job, progress)
-
-    async def save_reading(
+    async def save_parsed(
         self,
         job: Job,
-        reading: Reading,
+        parsed: ParsedFile,
         chunks: AsyncIterator[Sequence[StoredChunk]],
-        events: Sequence[Progress],
+        events: Sequence[StageProgress],
     ) -> bool:
+        """Collect all chunks first, then change the row."""
         found = [chunk async for part in chunks for chunk in part]
         row = self._wanted(job)
         if row is None:
             return False
         row.document = replace(
             row.document,
-            page_count=reading.page_count,
-            text_length=reading.text_length,
-            language=reading.language,
-            title=reading.title,
+            page_count=parsed.page_count,
+            text_length=parsed.text_length,
+            language=parsed.language,
+            title=parsed.title,
         )
         row.chunks, row.chunk_total, row.indexed, row.attempts = found, len(found), 0, 0
         for event in events:
-            self._note(job, event)
+            self._append_event(job, event)
         return True
 
-    async def advance(self, job: Job, indexed: int, model: str, event: Progress | None) -> bool:
+    async def advance(self, job: Job, indexed: int, model: str, event: StageProgress | None) -> bool:
+        """Change the row and append the event."""
         row = self._wanted(job)
         if row is None:
             return False
         row.indexed, row.embedding_model, row.attempts = indexed, model, 0
         if event is not None:
-            self._note(job, event)
+            self._append_event(job, event)
         return True
 
-    async def finish_job(self, job: Job) -> bool:
-        return self._note(job, Indexed(), DocumentState.INDEXED)
+    async def finish(self, job: Job) -> bool:
+        """Move the row to INDEXED."""
+        return self._append_event(job, IndexingCompleted(), DocumentState.INDEXED)
 
-    async def fail_job(self, job: Job, failure: Failure) -> bool:
-        return self._note(job, failure, DocumentState.FAILED)
+    async def fail(self, job: Job, failure: Failure) -> bool:
+        """Move the row to FAILED."""
+        return self._append_event(job, failure, DocumentState.FAILED)
 
-    async def chunks(self, document_id: str, first: int, limit: int) -> Sequence[StoredChunk]:
+    def _wanted(self, job: Job) -> _Row | None:
+        row = self._rows.get(job.document_id)
+        wanted = row is not None and row.generation == job.generation and row.state == DocumentState.PROCESSING
+        return row if wanted else None
+
+    def _append_event(self, job: Job, payload: EventPayload, state: DocumentState = DocumentState.PROCESSING) -> bool:
+        row = self._wanted(job)
+        if row is None:
+            return False
+        row.state = state
+        row.append_event(payload)
+        self._rows.feed.publish(job.document_id)
+        return True
+
+
+class FakeChunkStore:
+    """Chunks in the rows of the documents."""
+
+    def __init__(self, rows: _Rows) -> None:
+        self._rows = rows
+
+    async def list(self, document_id: str, first: int, limit: int) -> Sequence[StoredChunk]:
+        """Return a slice of the row's chunks."""
         row = self._rows.get(document_id)
         return row.chunks[first : first + limit] if row else []
 
-    async def events(self, document_id: str, after: int, limit: int) -> Sequence[Event]:
+
+class FakeEventLog:
+    """Events in the rows of the documents."""
+
+    def __init__(self, rows: _Rows) -> None:
+        self._rows = rows
+
+    async def list(self, document_id: str, after: int, limit: int) -> Sequence[DocumentEvent]:
+        """Return a slice of the row's events."""
         row = self._rows.get(document_id)
         return row.events[after : after + limit] if row else []
 
-    async def last_event(self, document_id: str) -> int | None:
+    async def last_number(self, document_id: str) -> int | None:
+        """Count the row's events."""
         row = self._rows.get(document_id)
-        return len(row.events) if row is not None and row.seen else None
+        return len(row.events) if row is not None and row.visible else None
 
-    async def mark_deleting(self, document_id: str, owner: str) -> Document | None:
-        row = self._seen(document_id, owner)
+
+class FakeDeletionStore:
+    """Marks and removes rows."""
+
+    def __init__(self, rows: _Rows, *, delay_seconds: float) -> None:
+        self._rows = rows
+        self._delay_seconds = delay_seconds
+
+    async def mark(self, document_id: str, owner: str) -> Document | None:
+        """Mark a visible row."""
+        row = self._rows.visible(document_id, owner)
         if row is None:
             return None
-        shown = row.shown()
-        await self.doom(document_id)
-        return shown
+        document = row.value()
+        await self.mark_failed_upload(document_id)
+        return document
 
-    async def doom(self, document_id: str) -> None:
+    async def mark_failed_upload(self, document_id: str) -> None:
+        """Move the row to DELETING and queue its job."""
         row = self._rows.get(document_id)
         if row is not None:
             row.state = "DELETING"
-            await self._queue.enqueue(Job(JobKind.DELETE, document_id, row.document.owner), self._deletion_delay)
-            self._tell(document_id, deleting=True)
+            await self._rows.queue.enqueue(row.job(), self._delay_seconds)
+            self._rows.feed.publish(document_id, deleting=True)
 
-    async def doomed(self, document_id: str) -> Document | None:
+    async def marked(self, document_id: str) -> Document | None:
+        """Return a row in DELETING."""
         row = self._rows.get(document_id)
-        return row.shown() if row is not None and row.state == "DELETING" else None
+        return row.value() if row is not None and row.state == "DELETING" else None
 
-    async def shared(self, document_id: str, sha256: str) -> bool:
-        return any(
-            row.document.sha256 == sha256 and row.document.document_id != document_id for row in self._rows.values()
-        )
+    async def is_shared(self, document_id: str, sha256: str) -> bool:
+        """Search all rows for the hash."""
+        documents = (row.document for row in self._rows.rows.values())
+        return any(document.sha256 == sha256 and document.document_id != document_id for document in documents)
 
     async def remove(self, document_id: str) -> None:
-        if await self.doomed(document_id):
-            del self._rows[document_id]
+        """Remove a row in DELETING."""
+        if await self.marked(document_id):
+            del self._rows.rows[document_id]
 
-    async def unconfirmed(self) -> Sequence[tuple[str, Document]]:
-        return [(row.instance, row.shown()) for row in self._rows.values() if row.state == "STORING"]
 
-    async def requeue(self) -> int:
-        moving = [
-            row
-            for row in self._rows.values()
-            if row.state in (DocumentState.QUEUED, DocumentState.PROCESSING, "DELETING")
-        ]
-        for row in moving:
-            document_id = row.document.document_id
-            deleting = row.state == "DELETING"
-            await self._queue.enqueue(
-                Job(JobKind.DELETE, document_id, row.document.owner)
-                if deleting
-                else Job(JobKind.INDEX, document_id, row.document.owner, row.generation)
-            )
-        return len(moving)
+class FakeStores:
+    """Every fake of this module over the same rows."""
 
-    async def ping(self) -> None:
-        return None
+    def __init__(self, queue: JobQueue, *, deletion_delay_seconds: float = 30.0) -> None:
+        self.feed = FakeChangeFeed()
+        self.locks = FakeLocks()
+        rows = _Rows(queue, self.feed)
+        self.documents = FakeDocumentStore(rows, self.locks.instance)
+        self.requests = FakeJobRequests(rows)
+        self.jobs = FakeIndexingJobs(rows)
+        self.chunks = FakeChunkStore(rows)
+        self.events = FakeEventLog(rows)
+        self.deletions = FakeDeletionStore(rows, delay_seconds=deletion_delay_seconds)

@@ -1,4 +1,4 @@
-"""Reading what is kept: rows, files, normalized text, chunks."""
+"""Reading what is stored of documents: rows, files, normalized texts, chunks."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from services.docs.ports import DocumentStore, ObjectStore
+from services.docs.domain.objects import TEXT_ENCODING, TEXT_WIDTH, object_key, text_key
+from services.docs.ports import ChunkStore, DocumentStore, JobRequests, ObjectStore
 from services.docs.values.document import (
-    TEXT_ENCODING,
-    TEXT_WIDTH,
     Document,
     DocumentKind,
-    Position,
+    ListPosition,
     StoredChunk,
-    object_key,
-    text_key,
 )
 from services.kit import ids
 from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgument, NotFound, OutOfRange
@@ -31,7 +28,7 @@ MOST_TEXT_CHARS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some of a list, and the token for what follows; empty on the last page."""
+    """A part of a list, and the token of the next part; the token is empty on the last page."""
 
     items: Sequence[T]
     next_page_token: str
@@ -57,25 +54,37 @@ class TextSlice:
     text_length: int
 
 
-class Library:
-    """A user's documents. What is another user's is NotFound, as if it were not there."""
+class DocumentCatalog:
+    """A user's documents; another user's document is NotFound, as if it did not exist."""
 
-    def __init__(self, store: DocumentStore, objects: ObjectStore) -> None:
-        self._store = store
+    def __init__(
+        self, documents: DocumentStore, requests: JobRequests, chunks: ChunkStore, objects: ObjectStore
+    ) -> None:
+        self._documents = documents
+        self._requests = requests
+        self._chunks = chunks
         self._objects = objects
 
     async def get(self, document_id: str, owner: str) -> Document:
-        """The document's row."""
-        document = await self._store.get(checked_id(document_id), owner)
+        """Return the document's row.
+
+        Raises:
+            NotFound: the owner has no such document.
+        """
+        document = await self._documents.get(checked_id(document_id), owner)
         if document is None:
             raise unknown_document(document_id)
         return document
 
     async def list(self, owner: str, *, kind: DocumentKind | None, page_size: int, page_token: str) -> Page[Document]:
-        """Documents newest first, `page_size` of them (0 for 50)."""
+        """Return documents newest first, `page_size` of them (0 for 50).
+
+        Raises:
+            InvalidArgument: the page token is not one of this list.
+        """
         limit = page_size or DOCUMENTS_A_PAGE
         after = _position(page_token) if page_token else None
-        documents = await self._store.list(owner, kind, after, limit + 1)
+        documents = await self._documents.list(owner, kind, after, limit + 1)
         token = ""
         if len(documents) > limit:
             last = documents[limit - 1]
@@ -83,14 +92,23 @@ class Library:
         return Page(documents[:limit], token)
 
     async def parse(self, document_id: str, owner: str) -> Document:
-        """Queues the document's job; nothing changes when it is queued, runs, or has succeeded."""
-        document = await self._store.request_job(checked_id(document_id), owner)
+        """Queue the document's job; nothing changes when it is queued, runs, or has succeeded.
+
+        Raises:
+            NotFound: the owner has no such document.
+        """
+        document = await self._requests.request(checked_id(document_id), owner)
         if document is None:
             raise unknown_document(document_id)
         return document
 
     async def download(self, document_id: str, owner: str, offset: int, length: int) -> Download:
-        """The file from byte `offset` on, at most `length` bytes of it (0 for all that follow)."""
+        """Return the file from byte `offset` on, at most `length` bytes of it (0 for all that follow).
+
+        Raises:
+            NotFound: the owner has no such document.
+            OutOfRange: the offset lies past the file's end.
+        """
         document = await self.get(document_id, owner)
         if offset > document.size_bytes:
             raise OutOfRange(
@@ -102,9 +120,15 @@ class Library:
         return Download(document, offset, end - offset, parts)
 
     async def text(self, document_id: str, owner: str, start: int, end: int) -> TextSlice:
-        """A slice of the normalized text in code points; `end` 0 for the text's end.
+        """Return the slice `[start, end)` of the normalized text, in code points.
 
-        At most 200,000 characters are returned; an `end` past the text's end means that end.
+        An `end` of 0, or past the text's end, means that end. At most 200,000 characters are returned.
+
+        Raises:
+            NotFound: the owner has no such document.
+            FailedPrecondition: the document is not parsed yet.
+            OutOfRange: `start` lies past the text's end.
+            InvalidArgument: `end` lies before `start`.
         """
         document = await self.get(document_id, owner)
         total = document.text_length
@@ -125,30 +149,39 @@ class Library:
         return TextSlice(text, start, end, total)
 
     async def chunks(self, document_id: str, owner: str, *, page_size: int, page_token: str) -> Page[StoredChunk]:
-        """Chunks in reading order, `page_size` of them (0 for 100)."""
+        """Return chunks in reading order, `page_size` of them (0 for 100).
+
+        Raises:
+            NotFound: the owner has no such document.
+            InvalidArgument: the page token is not one of this list.
+        """
         await self.get(document_id, owner)
         limit = page_size or CHUNKS_A_PAGE
         first = _ordinal(page_token, document_id) if page_token else 0
-        chunks = await self._store.chunks(document_id, first, limit + 1)
+        chunks = await self._chunks.list(document_id, first, limit + 1)
         token = encode_cursor({"d": document_id, "o": first + limit}) if len(chunks) > limit else ""
         return Page(chunks[:limit], token)
 
 
 def checked_id(document_id: str) -> str:
-    """The id in canonical form; NotFound when it cannot be one."""
+    """Return the id in canonical form.
+
+    Raises:
+        NotFound: the text cannot be an id.
+    """
     if not ids.is_id(document_id):
         raise unknown_document(document_id)
     return document_id.lower()
 
 
 def unknown_document(document_id: str) -> NotFound:
-    """The error for a document that is not there, or is another user's."""
+    """Return the error for a document that does not exist, or is another user's."""
     return NotFound(
         "There is no such document.", reason="DOCUMENT_NOT_FOUND", metadata={"document_id": document_id[:64]}
     )
 
 
-def _position(token: str) -> Position:
+def _position(token: str) -> ListPosition:
     match decode_cursor(token):
         case {"t": str(moment), "d": str(document_id)} if ids.is_id(document_id):
             try:
@@ -156,7 +189,7 @@ def _position(token: str) -> Position:
             except ValueError:
                 raise _foreign_token() from None
             if create_time.tzinfo is not None:
-                return Position(create_time, document_id)
+                return ListPosition(create_time, document_id)
     raise _foreign_token()
 
 

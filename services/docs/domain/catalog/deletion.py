@@ -1,12 +1,13 @@
-"""Deletion: vectors, text, file and rows, in an order that can be taken up again wherever it was cut off."""
+"""Deletion of vectors, text, file and rows, in an order that can be resumed wherever it was interrupted."""
 
 from __future__ import annotations
 
 import logging
 
 from services.docs.domain.catalog.catalog import checked_id, unknown_document
-from services.docs.ports import ChunkIndex, DocumentStore, ObjectStore, RetryLater
-from services.docs.values.document import Job, object_key, text_key
+from services.docs.domain.objects import object_key, text_key
+from services.docs.ports import ChunkIndex, DeletionStore, Locks, ObjectStore, RetryLater
+from services.docs.values.document import Job
 from services.kit.errors import TikuError
 
 _RETRY_SECONDS = 5.0
@@ -15,20 +16,22 @@ logger = logging.getLogger(__name__)
 
 
 class Deleter:
-    """Removes documents. Once one is marked, nobody sees it, and a durable job sees to the rest."""
+    """Removes documents: a marked document is hidden at once, and a durable job removes what is left of it."""
 
-    def __init__(self, store: DocumentStore, objects: ObjectStore, index: ChunkIndex) -> None:
-        self._store = store
+    def __init__(self, deletions: DeletionStore, locks: Locks, objects: ObjectStore, index: ChunkIndex) -> None:
+        self._deletions = deletions
+        self._locks = locks
         self._objects = objects
         self._index = index
 
     async def delete(self, document_id: str, owner: str) -> None:
-        """Marks a document and removes what there is of it.
+        """Mark a document and remove what there is of it; where a removal fails, the durable job finishes it.
 
-        A fault on the way is no error: the durable job finishes. Raises NotFound when there is no such document.
+        Raises:
+            NotFound: the owner has no such document.
         """
         document_id = checked_id(document_id)
-        if await self._store.mark_deleting(document_id, owner) is None:
+        if await self._deletions.mark(document_id, owner) is None:
             raise unknown_document(document_id)
         try:
             await self._remove(document_id)
@@ -36,9 +39,12 @@ class Deleter:
             logger.warning("a deletion goes on later", extra={"document_id": document_id, "cause": error.reason})
 
     async def run(self, job: Job) -> None:
-        """The durable job: the same again, and harmless when all is gone.
+        """Remove once more what there is of the document; nothing happens when all is gone.
 
-        It runs a while after the deletion, so that it also removes vectors which a killed worker had sent off.
+        The job runs a while after the deletion, so that it also removes vectors that a killed worker had sent.
+
+        Raises:
+            RetryLater: a store does not answer.
         """
         try:
             await self._index.delete(job.document_id)
@@ -47,14 +53,14 @@ class Deleter:
             raise RetryLater(error.retry_after or _RETRY_SECONDS, error.reason) from error
 
     async def _remove(self, document_id: str) -> None:
-        # The index job holds this guard while it runs; told of the deletion, it ends after what it has sent off.
-        async with self._store.guard(f"document:{document_id}"):
-            document = await self._store.doomed(document_id)
+        # The index job holds this lock while it runs; the mark ends it, after the call that it has sent.
+        async with self._locks.lock(f"document:{document_id}"):
+            document = await self._deletions.marked(document_id)
             if document is None:
                 return
             await self._index.delete(document_id)
             await self._objects.delete(text_key(document_id))
-        async with self._store.guard(f"object:{document.sha256}"):
-            if not await self._store.shared(document_id, document.sha256):
+        async with self._locks.lock(f"object:{document.sha256}"):
+            if not await self._deletions.is_shared(document_id, document.sha256):
                 await self._objects.delete(object_key(document.sha256))
-            await self._store.remove(document_id)
+            await self._deletions.remove(document_id)

@@ -1,12 +1,12 @@
-"""What is made good: the leavings of processes that were killed, and jobs that were lost."""
+"""Recovery: what killed processes left is removed, and jobs that were lost are queued again."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 
-from services.docs.domain.upload.uploader import UPLOADS
-from services.docs.ports import DocumentStore, ObjectStore
+from services.docs.domain.objects import UPLOADS
+from services.docs.ports import DeletionStore, DocumentStore, JobRequests, Locks, ObjectStore
 from services.kit.errors import TikuError
 
 _INTERVAL_SECONDS = 60.0
@@ -14,16 +14,18 @@ _INTERVAL_SECONDS = 60.0
 logger = logging.getLogger(__name__)
 
 
-async def recover(store: DocumentStore, objects: ObjectStore) -> None:
-    """Removes uploads that nobody will finish, and queues jobs that were lost.
+async def recover(
+    documents: DocumentStore, deletions: DeletionStore, requests: JobRequests, locks: Locks, objects: ObjectStore
+) -> None:
+    """Remove uploads that nobody will finish, and queue jobs that were lost.
 
-    An upload belongs to the process that takes it in; a process that lives holds the guard of its name.
+    An upload belongs to the process that takes it in, and a living process holds the lock of its instance.
     """
-    dead: dict[str, bool] = {store.instance: False}
+    dead: dict[str, bool] = {locks.instance: False}
 
     async def is_dead(instance: str) -> bool:
         if instance not in dead:
-            async with store.guard(f"instance:{instance}", wait=False) as free:
+            async with locks.lock(f"instance:{instance}", wait=False) as free:
                 dead[instance] = free
         return dead[instance]
 
@@ -33,22 +35,22 @@ async def recover(store: DocumentStore, objects: ObjectStore) -> None:
         if await is_dead(instance):
             await objects.delete(key)
             swept += 1
-    for instance, document in await store.unconfirmed():
+    for instance, document in await documents.unconfirmed():
         if await is_dead(instance):
-            await store.doom(document.document_id)
+            await deletions.mark_failed_upload(document.document_id)
             swept += 1
-    waiting = await store.requeue()
+    waiting = await requests.requeue_lost()
     logger.info("recovered", extra={"swept": swept, "waiting": waiting})
 
 
-async def keep_jobs_queued(store: DocumentStore, interval: float = _INTERVAL_SECONDS) -> None:
-    """Queues lost jobs again every `interval` seconds, until cancelled.
+async def keep_jobs_queued(requests: JobRequests, interval: float = _INTERVAL_SECONDS) -> None:
+    """Queue lost jobs again every `interval` seconds, until cancelled.
 
-    The queue keeps a job aside whose handler broke too often; its document is not left PROCESSING for ever.
+    The queue puts a job aside whose handler failed too often; without this its document would stay PROCESSING.
     """
     while True:
         await asyncio.sleep(interval)
         try:
-            await store.requeue()
+            await requests.requeue_lost()
         except TikuError as error:
             logger.warning("could not look for lost jobs", extra={"cause": error.reason})

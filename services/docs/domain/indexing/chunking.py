@@ -1,4 +1,4 @@
-"""From a parsed document to chunks: passages of a size that embeds well, cut where the text pauses.
+"""Cutting a parsed document into chunks: passages of a size that embeds well, cut where the text pauses.
 
 The document is a row of units (headings, sentences, list items, table rows). Every way of grouping them has
 a cost: being far from the target size, being tiny, running across a chapter, cutting a paragraph or a table,
@@ -15,31 +15,32 @@ from dataclasses import dataclass
 from enum import IntEnum
 from itertools import accumulate, pairwise
 
-from services.docs.values.parsed_document import Block, BlockKind, Chunk, ChunkSettings, ParsedDocument
+from services.docs.values.parsed_document import Block, BlockKind, ChunkSettings, ParsedChunk, ParsedDocument
 from services.language.sentences import Span, split_sentences
 from services.language.tokens import LEAST_PER_CHARACTER, estimate_tokens
 
 _LINE = re.compile(r"[^\n]*[^\s]")
 _COMMA = re.compile(r"[，、,：:]\s*|\s+")
 
-# Sentences smaller than this are grouped before the search, which keeps it linear in the length of the text.
 _SMALLEST_UNIT_TOKENS = 12.0
+"""Sentences smaller than this are grouped before the search, which keeps it linear in the length of the text."""
 
-# No chunk holds more units than this: a document of one-letter lines must not make the search quadratic.
 _MOST_UNITS = 96
+"""No chunk holds more units than this: a document of one-letter lines must not make the search quadratic."""
 
 _COST_TINY = 1.0
 _COST_ORPHANED_HEADING = 4.0
 
 
-# Kinds that lose their meaning when cut.
 _WHOLE = frozenset({BlockKind.TABLE, BlockKind.CODE})
+"""Kinds of blocks that lose their meaning when cut."""
 
 
 class _Border(IntEnum):
     """What lies before a unit, from a mere pause to a new chapter."""
 
-    WITHIN_WHOLE = 0  # inside a table or code block
+    WITHIN_WHOLE = 0
+    """Inside a table or a code block."""
     WITHIN_PARAGRAPH = 1
     BETWEEN_ITEMS = 2
     BETWEEN_BLOCKS = 3
@@ -47,9 +48,10 @@ class _Border(IntEnum):
     CHAPTER = 5
 
 
-# What it costs to cut at a border, and what to run across it.
 _OPENING_COSTS = {_Border.WITHIN_WHOLE: 0.5, _Border.WITHIN_PARAGRAPH: 0.15, _Border.BETWEEN_ITEMS: 0.1}
+"""What it costs to cut at a border."""
 _RUNNING_COSTS = {_Border.CHAPTER: 1.0, _Border.SECTION: 0.15}
+"""What it costs to run across a border."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,8 @@ class _Unit:
     path: tuple[str, ...]
 
 
-def chunk(parsed: ParsedDocument, settings: ChunkSettings | None = None) -> list[Chunk]:
-    """The document's chunks in reading order.
+def chunk(parsed: ParsedDocument, settings: ChunkSettings | None = None) -> list[ParsedChunk]:
+    """Cut a document into chunks, in reading order.
 
     They cover all text that is not white space, each is an exact slice of it of at most
     `settings.max_tokens` estimated tokens, and without overlap they are disjoint. The same document and
@@ -71,21 +73,19 @@ def chunk(parsed: ParsedDocument, settings: ChunkSettings | None = None) -> list
     """
     settings = settings or ChunkSettings()
     units = list(_units(parsed, settings.max_tokens))
-    chunks: list[Chunk] = []
+    chunks: list[ParsedChunk] = []
     for first, last in _cheapest_grouping(units, settings):
         group = units[first:last]
         start = units[_overlap_start(units, first, last, settings)].start
         end = group[-1].end
         chunks.append(
-            Chunk(
+            ParsedChunk(
                 ordinal=len(chunks),
                 start=start,
                 end=end,
                 text=parsed.text[start:end],
                 page=parsed.page_at(start),
-                page_end=parsed.page_at(end - 1),
                 heading_path=_heading_path(group),
-                kind=_main_kind(group),
                 page_starts=parsed.page_starts_within(start, end),
             )
         )
@@ -110,7 +110,7 @@ def _units(parsed: ParsedDocument, max_tokens: int) -> Iterator[_Unit]:
 
 
 def _chapter_level(blocks: tuple[Block, ...]) -> int:
-    """The highest heading level that divides the document: the first with at least two headings, 0 for none.
+    """Return the highest heading level that divides the document: the first with two headings or more, 0 for none.
 
     A lone heading above all others is the document's title and divides nothing.
     """
@@ -128,7 +128,7 @@ def _border_before(block: Block, previous: Block | None, chapter_level: int) -> 
 
 
 def _pieces(text: str, block: Block, max_tokens: int) -> Iterator[tuple[int, int, float]]:
-    """The block cut at its natural pauses into pieces of at most `max_tokens`, small ones grouped."""
+    """Cut a block at its natural pauses into pieces of at most `max_tokens`, and group small ones."""
     if block.kind in _WHOLE:
         spans = _lines(text, block.start, block.end)
     elif block.kind is BlockKind.HEADING:
@@ -158,7 +158,7 @@ def _fitting(text: str, spans: list[Span], max_tokens: int) -> Iterator[tuple[in
 
 
 def _split_long(text: str, start: int, end: int, max_tokens: int) -> Iterator[tuple[int, int, float]]:
-    """A sentence too long for one chunk: cut at semicolons, else commas and spaces, else anywhere."""
+    """Cut a sentence that is too long for one chunk: at semicolons, else commas and spaces, else anywhere."""
     for clause_start, clause_end in split_sentences(text, start, end, clauses=True):
         tokens = estimate_tokens(text[clause_start:clause_end])
         if tokens <= max_tokens:
@@ -173,7 +173,7 @@ def _split_long(text: str, start: int, end: int, max_tokens: int) -> Iterator[tu
 
 
 def _furthest_cut(text: str, start: int, end: int, max_tokens: int) -> int:
-    """The last pause at which `text[start:cut]` still fits, or the last character when there is no pause."""
+    """Return the last pause at which `text[start:cut]` still fits, or the last character when there is no pause."""
     # Nothing past this reach can fit.
     reach = min(end, start + int(max_tokens / LEAST_PER_CHARACTER) + 1)
     low, high = start + 1, reach
@@ -194,7 +194,7 @@ def _lines(text: str, start: int, end: int) -> list[Span]:
 
 
 def _cheapest_grouping(units: list[_Unit], settings: ChunkSettings) -> list[tuple[int, int]]:
-    """Half-open ranges of units, one a chunk, of the least total cost; time grows linearly with the units."""
+    """Return half-open ranges of units, one a chunk, of the least total cost, in time linear in the units."""
     totals = [0.0, *accumulate(unit.tokens for unit in units)]
     opening = [_OPENING_COSTS.get(unit.border, 0.0) for unit in units]
     opening[:1] = [0.0]
@@ -229,7 +229,7 @@ def _size_cost(tokens: float, settings: ChunkSettings) -> float:
 
 
 def _running_costs(units: list[_Unit]) -> list[float]:
-    """What it costs to have the border before each unit inside a chunk; below a heading it costs nothing."""
+    """Return what it costs to have the border before each unit inside a chunk; below a heading that is nothing."""
     costs = [0.0]
     for above, unit in pairwise(units):
         costs.append(0.0 if above.kind is BlockKind.HEADING else _RUNNING_COSTS.get(unit.border, 0.0))
@@ -237,7 +237,7 @@ def _running_costs(units: list[_Unit]) -> list[float]:
 
 
 def _overlap_start(units: list[_Unit], first: int, last: int, settings: ChunkSettings) -> int:
-    """The unit to begin with so that the chunk repeats the end of the one before it in its section."""
+    """Return the unit to begin with, so that the chunk repeats the end of the one before it in its section."""
     tokens = sum(unit.tokens for unit in units[first:last])
     begin = first
     for _ in range(settings.overlap_sentences):
@@ -251,12 +251,5 @@ def _overlap_start(units: list[_Unit], first: int, last: int, settings: ChunkSet
 
 
 def _heading_path(group: list[_Unit]) -> tuple[str, ...]:
-    """The headings above the chunk's first text, or its own when it holds headings only."""
+    """Return the headings above the chunk's first text, or its own when it holds headings only."""
     return next((unit.path for unit in group if unit.kind is not BlockKind.HEADING), group[-1].path)
-
-
-def _main_kind(group: list[_Unit]) -> BlockKind:
-    weights: Counter[BlockKind] = Counter()
-    for unit in group:
-        weights[unit.kind] += 0 if unit.kind is BlockKind.HEADING else max(1, round(unit.tokens * 100))
-    return max(weights, key=lambda kind: weights[kind])

@@ -1,4 +1,4 @@
-"""Work that runs ahead of the one who needs its results, in order and within bounds."""
+"""Work that runs ahead of the reader of its results, in order and within bounds."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ ResultT = TypeVar("ResultT")
 async def lookahead(
     items: AsyncIterator[ItemT], work: Callable[[ItemT], Awaitable[ResultT]], *, most: int
 ) -> AsyncGenerator[tuple[ItemT, ResultT], None]:
-    """Each item with its result, in the items' order, while up to `most` works run.
+    """Yield each item with its result, in the items' order, while up to `most` calls of `work` run.
 
-    They go on while the caller is busy with an earlier result. The first error ends it; closing the generator
-    cancels what runs.
+    They run on while the caller is busy with an earlier result. The first error ends the generator; closing it cancels
+    what runs.
     """
     running: deque[tuple[ItemT, asyncio.Future[ResultT]]] = deque()
     try:

@@ -1,1 +1,1 @@
-"""Taking a file in."""
+"""Taking in files."""

@@ -1,4 +1,4 @@
-"""What a document may be called."""
+"""The rules for names of documents."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import unicodedata
 from services.kit.errors import FieldViolation, InvalidArgument
 
 _LONGEST = 255
-# Control characters, surrogates, and the marks that make a name read otherwise than it is spelled.
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cs"})
+"""Control characters and surrogates."""
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Marks that change the direction in which a part of a name is shown."""
 
 
 def checked_name(name: str) -> str:
-    """The name in NFC, without white space around it.
+    """Return the name in NFC, without white space around it.
 
-    Raises InvalidArgument, naming the field `name`, for an empty or over-long name, a folder, a dot entry, or a
-    control or direction character.
+    Raises:
+        InvalidArgument: the name is empty or too long, names a folder or a dot entry, or holds a control or direction
+            character.
     """
     name = unicodedata.normalize("NFC", name).strip()
     if not name:

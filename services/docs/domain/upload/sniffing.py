@@ -1,4 +1,4 @@
-"""What a file is, told from its first bytes; its name only decides between formats that look alike."""
+"""The media type of a file from its first bytes; its name only decides between formats that look alike."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import PurePath
 from services.docs.values.parsed_document import ParseError, ParseReason
 
 HEAD_BYTES = 64 * 1024
-"""How much of a file `sniff` wants to see; less works when the file is smaller."""
+"""Bytes of a file that `sniff` should get, or the whole file where that is smaller."""
 
 TEXT = "text/plain"
 MARKDOWN = "text/markdown"
@@ -20,7 +20,7 @@ PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentatio
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ZIP = "application/zip"
 OLE = "application/x-ole-storage"
-"""A compound file: an Office file of before 2007, or a newer one under a password."""
+"""A compound file: an Office file from before 2007, or a newer one under a password."""
 EMPTY = "application/x-empty"
 BINARY = "application/octet-stream"
 
@@ -48,8 +48,8 @@ _MAGIC = (
 )
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
-# A local file header is 30 bytes, then the name; the folder of the main part tells the format.
 _OFFICE_FOLDER = re.compile(rb"PK\x03\x04.{26}(word|ppt|xl)/", re.DOTALL)
+"""A local file header is 30 bytes, then the name; the folder of the main part tells the format."""
 _OFFICE_FOLDERS = {b"word": DOCX, b"ppt": PPTX, b"xl": XLSX}
 _OPEN_DOCUMENT = re.compile(rb"PK\x03\x04.{26}mimetype(application/[a-z0-9.+-]+)", re.DOTALL)
 _PDF_REACH = 1024
@@ -88,7 +88,7 @@ _UNINFORMATIVE = frozenset({"", BINARY, "application/unknown", "binary/octet-str
 
 
 def sniff(head: bytes, name: str = "") -> str:
-    """The media type of a file that begins with `head` (ideally `HEAD_BYTES`) and is called `name`.
+    """Return the media type of a file that begins with `head` (ideally `HEAD_BYTES`) and is called `name`.
 
     Unknown binary content is `application/octet-stream`, no content at all `application/x-empty`. The name
     decides only between plain text, Markdown and HTML without a document type, and for an Office archive
@@ -103,13 +103,8 @@ def sniff(head: bytes, name: str = "") -> str:
         return ZIP
     if head.startswith(_OLE_MAGIC):
         return OLE
-    for magic, media_type in _MAGIC:
-        if head.startswith(magic):
-            return media_type
-    if head[:4] == b"RIFF":
-        return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(head[8:12], "video/x-msvideo")
-    if head[4:8] == b"ftyp":
-        return "video/mp4"
+    if known := _sniff_other(head):
+        return known
     if head.lstrip(b"\xef\xbb\xbf\0 \t\r\n").startswith(b"%PDF-"):
         return PDF
     text = _as_text(head)
@@ -119,11 +114,13 @@ def sniff(head: bytes, name: str = "") -> str:
 
 
 def admitted_media_type(head: bytes, name: str, declared: str = "") -> str:
-    """The media type of an upload that can be parsed; one of `SUPPORTED`.
+    """Return the media type of an upload that can be parsed; one of `SUPPORTED`.
 
-    `declared` is the uploader's own Content-Type, if any. Raises `ParseError` with EMPTY_FILE,
-    ENCRYPTED_FILE, UNSUPPORTED_MEDIA_TYPE, or MEDIA_TYPE_MISMATCH when the name or the declared type promises
-    another format than the content holds.
+    `declared` is the uploader's own Content-Type, if any.
+
+    Raises:
+        ParseError: EMPTY_FILE, ENCRYPTED_FILE or UNSUPPORTED_MEDIA_TYPE, or MEDIA_TYPE_MISMATCH when the name or the
+            declared type promises another format than the content has.
     """
     found = sniff(head, name)
     if found == EMPTY:
@@ -143,7 +140,11 @@ def admitted_media_type(head: bytes, name: str, declared: str = "") -> str:
 
 
 def check_content(head: bytes, media_type: str) -> None:
-    """Raise `ParseError` when content that begins with `head` is not of the supported `media_type`."""
+    """Check that content that begins with `head` is of the supported `media_type`.
+
+    Raises:
+        ParseError: it is not.
+    """
     if media_type not in SUPPORTED:
         raise unsupported(media_type)
     suffix = next(suffix for suffix, known in _BY_SUFFIX.items() if known == media_type)
@@ -155,7 +156,7 @@ def check_content(head: bytes, media_type: str) -> None:
 
 
 def unsupported(media_type: str) -> ParseError:
-    """The refusal of a media type that no parser reads."""
+    """Return the error for a media type that no parser reads."""
     return ParseError(
         ParseReason.UNSUPPORTED_MEDIA_TYPE,
         f"files of type {media_type} cannot be read: send text, Markdown, HTML, PDF, PPTX or DOCX",
@@ -188,6 +189,15 @@ def _agree(first: str, second: str) -> bool:
     return first == second or {first, second} <= TEXT_FAMILY
 
 
+def _sniff_other(head: bytes) -> str:
+    """Return the media type of a format that no parser reads, or an empty text."""
+    if head[:4] == b"RIFF":
+        return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(head[8:12], "video/x-msvideo")
+    if head[4:8] == b"ftyp":
+        return "video/mp4"
+    return next((media_type for magic, media_type in _MAGIC if head.startswith(magic)), "")
+
+
 def _sniff_archive(head: bytes, suffix: str) -> str:
     open_document = _OPEN_DOCUMENT.match(head)
     if open_document:
@@ -201,7 +211,7 @@ def _sniff_archive(head: bytes, suffix: str) -> str:
 
 
 def _as_text(head: bytes) -> str | None:
-    """The head decoded well enough to look at its first words, or None when it is no text."""
+    """Decode the head well enough to look at its first words; None when it is no text."""
     for mark, encoding in _BOMS:
         if head.startswith(mark):
             return head[len(mark) :].decode(encoding, errors="replace")

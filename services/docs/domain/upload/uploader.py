@@ -1,4 +1,4 @@
-"""Upload: bytes go straight into the object store, and a row is kept once all of them are there."""
+"""Uploads: bytes go straight into the object store, and a row is stored once all of them are there."""
 
 from __future__ import annotations
 
@@ -8,40 +8,51 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from services.docs.domain.objects import UPLOADS, object_key
 from services.docs.domain.upload.naming import checked_name
 from services.docs.domain.upload.sniffing import HEAD_BYTES, SUPPORTED, admitted_media_type, sniff
-from services.docs.ports import DocumentStore, ObjectStore
-from services.docs.values.document import Document, DocumentKind, object_key
+from services.docs.ports import DeletionStore, DocumentStore, Locks, ObjectStore
+from services.docs.values.document import Document, DocumentKind
 from services.docs.values.parsed_document import ParseError, ParseReason
 from services.kit import ids
 from services.kit.errors import FieldViolation, InvalidArgument, TikuError
 
-UPLOADS = "uploads"
-# hashlib lets go of the GIL, so that big parts are worth a thread; for small ones the trip costs more.
 _HASH_IN_THREAD_BYTES = 128 * 1024
+"""hashlib releases the GIL, so a large part is worth a thread; a small one costs less than the switch."""
 
 
 class Uploader:
-    """Takes files in. An upload that fails in any way leaves neither row nor object."""
+    """Takes in files; an upload that fails in any way leaves neither row nor object."""
 
-    def __init__(self, store: DocumentStore, objects: ObjectStore, *, max_bytes: int) -> None:
-        self._store = store
+    def __init__(
+        self,
+        documents: DocumentStore,
+        deletions: DeletionStore,
+        locks: Locks,
+        objects: ObjectStore,
+        *,
+        max_bytes: int,
+    ) -> None:
+        self._documents = documents
+        self._deletions = deletions
+        self._locks = locks
         self._objects = objects
         self._max_bytes = max_bytes
 
     async def upload(
         self, owner: str, name: str, kind: DocumentKind, chunks: AsyncIterator[bytes], *, parse: bool
     ) -> Document:
-        """Stores a file and returns its row; with `parse`, its job is queued.
+        """Store a file, queue its job where `parse` is set, and return its row.
 
-        Raises InvalidArgument for a name that is not allowed, an empty or over-large file, and, where the kind is
-        MATERIAL or `parse` is asked for, content that cannot be parsed or is not what the name promises.
+        Raises:
+            InvalidArgument: the name is not allowed, or the file is empty or too large. Where the kind is MATERIAL or
+                `parse` is set, also: the content cannot be parsed, or is not what the name promises.
         """
         name = checked_name(name)
         must_parse = parse or kind is DocumentKind.MATERIAL
         intake = _Intake(name, self._max_bytes, must_parse=must_parse)
         document_id = ids.new_id()
-        temporary = f"{UPLOADS}/{self._store.instance}.{document_id}"
+        temporary = f"{UPLOADS}/{self._locks.instance}.{document_id}"
         try:
             await self._objects.put(temporary, intake.through(chunks))
             now = datetime.now(UTC)
@@ -56,20 +67,20 @@ class Uploader:
                 create_time=now,
                 update_time=now,
             )
-            return await self._keep(document, temporary, parse=parse)
+            return await self._store(document, temporary, parse=parse)
         except BaseException:
             await asyncio.shield(self._discard(temporary))
             raise
 
-    async def _keep(self, document: Document, temporary: str, *, parse: bool) -> Document:
-        # The row comes first and unseen: whatever happens from here on, something knows of the object.
-        async with self._store.guard(f"object:{document.sha256}"):
-            await self._store.add(document)
+    async def _store(self, document: Document, temporary: str, *, parse: bool) -> Document:
+        # The hidden row comes first: whatever happens from here on, the object can be found and removed.
+        async with self._locks.lock(f"object:{document.sha256}"):
+            await self._documents.add(document)
             try:
                 await self._objects.move(temporary, object_key(document.sha256))
-                return await self._store.confirm(document.document_id, parse=parse)
+                return await self._documents.confirm(document.document_id, parse=parse)
             except BaseException:
-                await asyncio.shield(self._store.doom(document.document_id))
+                await asyncio.shield(self._deletions.mark_failed_upload(document.document_id))
                 raise
 
     async def _discard(self, temporary: str) -> None:
@@ -78,7 +89,7 @@ class Uploader:
 
 
 class _Intake:
-    """What is learned of a file while it passes."""
+    """Measures a file while its bytes pass through."""
 
     def __init__(self, name: str, max_bytes: int, *, must_parse: bool) -> None:
         self._name = name
@@ -94,7 +105,7 @@ class _Intake:
         return self._hash.hexdigest()
 
     async def through(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """The same bytes, counted, hashed and sniffed; raises as soon as the file is known to be refused."""
+        """Yield the same bytes; count, hash and sniff them, and raise as soon as the file must be refused."""
         async for chunk in chunks:
             if not chunk:
                 continue

@@ -11,7 +11,8 @@ import grpc
 import msgspec
 from google.protobuf import json_format
 
-from services.exercises.values.chat import ChatEnd, ChatTask, TokenUsage
+from services.common.values import TokenUsage
+from services.exercises.values.chat import ChatFinish, ChatRequest
 from services.kit.rpc_errors import from_rpc_error
 from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
 
@@ -19,56 +20,58 @@ _ROLES = {"system": llm_pb2.ROLE_SYSTEM, "user": llm_pb2.ROLE_USER, "assistant":
 
 
 class LlmChatModel:
-    """`ports.ChatModel` over LlmService.StreamChat."""
+    """A model behind LlmService.StreamChat; a call takes at most `timeout` seconds."""
 
     def __init__(self, stub: llm_pb2_grpc.LlmServiceStub, timeout: float) -> None:
         self._stub = stub
         self._timeout = timeout
 
     @asynccontextmanager
-    async def stream(self, task: ChatTask) -> AsyncIterator[AsyncIterator[str | ChatEnd]]:
-        """See `ports.ChatModel`."""
-        call = self._stub.StreamChat(_request(task), timeout=self._timeout)
+    async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[str | ChatFinish]]:
+        """Open a call, which the end of the block cancels."""
+        call = self._stub.StreamChat(_request(request), timeout=self._timeout)
         try:
             yield _read(call)
         finally:
             call.cancel()
 
 
-async def _read(call: Any) -> AsyncGenerator[str | ChatEnd, None]:
+async def _read(call: Any) -> AsyncGenerator[str | ChatFinish, None]:
     try:
         async for response in call:
             if response.HasField("delta"):
                 yield response.delta.text
             elif response.HasField("finish"):
                 finish = response.finish
-                yield ChatEnd(
+                yield ChatFinish(
                     model=finish.model,
                     usage=TokenUsage(finish.usage.prompt_tokens, finish.usage.completion_tokens),
-                    cut=finish.finish_reason == llm_pb2.FINISH_REASON_LENGTH,
+                    truncated=finish.finish_reason == llm_pb2.FINISH_REASON_LENGTH,
                 )
     except grpc.aio.AioRpcError as error:
         raise from_rpc_error(error) from error
 
 
-def _request(task: ChatTask) -> llm_pb2.StreamChatRequest:
+def _request(request: ChatRequest) -> llm_pb2.StreamChatRequest:
     options = llm_pb2.ChatOptions(
-        temperature=task.temperature,
-        max_tokens=task.max_tokens,
-        structured_output=_output(task.schema_name, msgspec.json.encode(task.schema)),
+        temperature=request.temperature,
+        max_tokens=request.max_tokens,
+        structured_output=_output(request.schema_name, msgspec.json.encode(request.schema)),
     )
-    if task.seed is not None:
-        options.seed = task.seed
+    if request.seed is not None:
+        options.seed = request.seed
     return llm_pb2.StreamChatRequest(
-        model=task.model,
-        messages=[llm_pb2.ChatMessage(role=_ROLES[turn.role], content=turn.content) for turn in task.turns],
+        model=request.model,
+        messages=[
+            llm_pb2.ChatMessage(role=_ROLES[message.role], content=message.content) for message in request.messages
+        ],
         options=options,
     )
 
 
 @lru_cache(maxsize=64)
 def _output(name: str, schema: bytes) -> llm_pb2.StructuredOutput:
-    """A schema as the contract says it; there are as many as kinds of tasks, and to build one takes a while."""
+    """Return a schema as the contract says it; there are few, and each takes a while to build."""
     output = llm_pb2.StructuredOutput(name=name)
     json_format.Parse(schema, output.json_schema)
     return output

@@ -1,4 +1,4 @@
-"""The retrieval service as a library of indexed documents."""
+"""The retrieval service as the source of passages."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ RETRIED = ("tiku.retrieval.v1.RetrievalService/Retrieve",)
 """Methods that a channel to the retrieval service may send again: those that change nothing when repeated."""
 
 
-class RetrievalLibrary:
-    """`ports.Library` over RetrievalService.Retrieve."""
+class RetrievalPassageSource:
+    """Passages from RetrievalService.Retrieve; a call takes at most `timeout` seconds."""
 
     def __init__(self, stub: retrieval_pb2_grpc.RetrievalServiceStub, timeout: float) -> None:
         self._stub = stub
         self._timeout = timeout
 
     async def passages(self, document_ids: Sequence[str], topic: str, limit: int) -> list[Passage]:
-        """See `ports.Library`."""
+        """Ask for the chunks of documents and return them as passages."""
         request = retrieval_pb2.RetrieveRequest(
             query=topic, filter=retrieval_pb2.Filter(document_ids=document_ids), limit=limit
         )

@@ -1,1 +1,1 @@
-"""Where exercises, runs, submissions and profiles are kept."""
+"""Where exercises, runs, submissions and profiles are stored."""

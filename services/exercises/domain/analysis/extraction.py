@@ -14,7 +14,7 @@ from services.exercises.domain.cloze.cloze import Cloze
 from services.exercises.domain.cloze.material import Line
 from services.exercises.domain.text.quotes import source_of
 from services.exercises.domain.text.sentences import sentences_of
-from services.exercises.values.analysis import Extract, KeySentence
+from services.exercises.values.analysis import KeySentence, MaterialExtract
 from services.exercises.values.question import Passage, QuestionKind
 from services.language.detection import LANGUAGES, Languages
 from services.language.folding import bigrams, fold, similarity
@@ -31,13 +31,13 @@ _CLOSED = frozenset("。！？.!?；;")
 """What closes a sentence that is read for how demanding the text is."""
 
 
-def extract(passages: Sequence[Passage], count: int, languages: Languages = LANGUAGES) -> Extract:
+def extract(passages: Sequence[Passage], count: int, languages: Languages = LANGUAGES) -> MaterialExtract:
     """Read a whole material: work for a worker process."""
     cloze = Cloze(passages, seed=0, languages=languages)
     language, lines = cloze.material.language, cloze.material.lines[:_MOST_RANKED]
     carries = cloze.drafts(dict.fromkeys(QuestionKind, _MOST_COUNTED))
     told = [sentence.text for passage in passages for sentence in sentences_of(passage, languages)]
-    return Extract(
+    return MaterialExtract(
         key_sentences=tuple(
             KeySentence(line.text, source_of(passages[line.passage], line.start, line.end))
             for line in _central(lines, count, language)

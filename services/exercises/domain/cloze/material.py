@@ -12,7 +12,7 @@ from services.exercises.domain.cloze.distractors import Distractors
 from services.exercises.domain.text.sentences import sentences_of
 from services.exercises.domain.text.standalone import stands_alone
 from services.exercises.domain.text.statements import contradicts
-from services.exercises.values.question import GAP, Draft, Exchange, Generator, Passage, QuestionKind, RubricPoint
+from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind, RubricPoint, Substitution
 from services.language.detection import Languages
 from services.language.folding import fold
 from services.language.key_terms import NUMERIC, Occurrence, index_terms
@@ -60,7 +60,7 @@ class Falsehood:
     """A sentence with one thing exchanged, so that it is false."""
 
     statement: str
-    exchange: Exchange
+    substitution: Substitution
 
 
 class OfKind(TypedDict, total=False):
@@ -69,7 +69,7 @@ class OfKind(TypedDict, total=False):
     options: tuple[str, ...]
     correct: tuple[int, ...]
     truth: bool
-    exchange: Exchange
+    substitution: Substitution
     blanks: tuple[tuple[str, ...], ...]
     reference: str
     rubric: tuple[RubricPoint, ...]
@@ -145,7 +145,7 @@ class ClozeMaterial:
         return next((o for o in line.occurrences if fold(line.said(o)) == plain), None)
 
     def falsify(self, line: Line) -> Falsehood | None:
-        """Exchange one number, or else one term, of a sentence so that it is false; None where that is not sure."""
+        """Substitution one number, or else one term, of a sentence so that it is false; None where that is not sure."""
         targets = self.targets(line)
         for target in targets:
             if target.term.category in NUMERIC and not self.is_approximate(line, target):
@@ -186,12 +186,12 @@ class ClozeMaterial:
         )
 
     def _is_false(self, line: Line, falsehood: Falsehood) -> bool:
-        return contradicts(falsehood.exchange, falsehood.statement, line.text, self.language, known=True)
+        return contradicts(falsehood.substitution, falsehood.statement, line.text, self.language, known=True)
 
 
 def _exchange(line: Line, target: Occurrence, new: str) -> Falsehood:
     statement = line.text[: target.start] + new + line.text[target.end :]
-    return Falsehood(statement, Exchange(line.said(target), new))
+    return Falsehood(statement, Substitution(line.said(target), new))
 
 
 def _stands_once(line: Line, occurrence: Occurrence) -> bool:

@@ -34,13 +34,13 @@ def _true(material: ClozeMaterial, line: Line) -> Draft:
 
 
 def _false(material: ClozeMaterial, line: Line, falsehood: Falsehood) -> Draft:
-    exchange = falsehood.exchange
+    substitution = falsehood.substitution
     explanation = material.language.cloze.wording.false_explanation
     return material.draft(
         line,
         QuestionKind.TRUE_FALSE,
         stem=falsehood.statement,
-        explanation=explanation.format(old=exchange.old, new=exchange.new, sentence=line.text),
+        explanation=explanation.format(old=substitution.old, new=substitution.new, sentence=line.text),
         truth=False,
-        exchange=exchange,
+        substitution=substitution,
     )

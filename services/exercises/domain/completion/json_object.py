@@ -9,8 +9,6 @@ from typing import Any
 from services.exercises.values.refusal import Refusal, RefusedError
 
 _OF_STRINGS = re.compile(r'["\\]')
-
-
 _OF_STRUCTURE = re.compile(r'["{}\[\]]')
 """The characters of JSON that its objects' ends depend on, within its strings and outside of them."""
 
@@ -29,7 +27,7 @@ class JsonObjectScanner:
         self.closed = False
 
     def feed(self, text: str) -> bool:
-        """Takes the next piece; True once the object is closed."""
+        """Take the next piece, and return whether the object is closed."""
         if self.closed or not text:
             return self.closed
         start = 0 if self._depth else text.find("{")
@@ -58,7 +56,11 @@ class JsonObjectScanner:
         return self.closed
 
     def value(self) -> dict[str, Any]:
-        """The object; RefusedError when it never closed or is no valid JSON."""
+        """Return the object; control characters in its strings are taken as they are.
+
+        Raises:
+            RefusedError: INVALID_JSON, the object never closed or is no valid JSON.
+        """
         if self.closed:
             try:
                 value = json.loads("".join(self._object), strict=False)

@@ -1,56 +1,68 @@
-"""Asking a model for one JSON object and reading no further than its end."""
+"""A structured completion: a model is asked for one JSON object and read no further than its end."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from services.common.values import TokenUsage
 from services.exercises.domain.completion.json_object import JsonObjectScanner
 from services.exercises.ports import ChatModel
-from services.exercises.values.chat import ChatEnd, ChatTask, TokenUsage
+from services.exercises.values.chat import ChatFinish, ChatRequest
 
-_PATIENCE = 1.0
+_MAX_WAIT = 1.0
 """Seconds to wait for the count of tokens after the object closed; a model that goes on is stopped."""
 
 
-@dataclass(slots=True)
-class Reply:
-    """What came of a question to a model."""
+@dataclass(frozen=True, slots=True)
+class StructuredCompletion:
+    """What a model answered to a request."""
 
     scanner: JsonObjectScanner
-    model: str = ""
-    usage: TokenUsage = field(default_factory=TokenUsage)
+    model: str
+    usage: TokenUsage
+    """Zero where the model did not say it in time."""
 
     def value(self) -> dict[str, Any]:
-        """The object; RefusedError(INVALID_JSON) when the model wrote none."""
+        """Return the object.
+
+        Raises:
+            RefusedError: INVALID_JSON, the model wrote none.
+        """
         return self.scanner.value()
 
 
-async def ask(model: ChatModel, task: ChatTask, on_text: Callable[[str], Awaitable[None]] | None = None) -> Reply:
-    """A model's answer as far as its first JSON object. Raises what the model raises; cancelling it stops the model."""
-    reply = Reply(JsonObjectScanner(), model=task.model)
-    async with model.stream(task) as pieces:
+async def complete(
+    model: ChatModel, request: ChatRequest, on_token: Callable[[str], Awaitable[None]] | None = None
+) -> StructuredCompletion:
+    """Return a model's answer as far as its first JSON object; cancelling stops the model.
+
+    Each text is handed to `on_token` as it comes. What the model raises is raised.
+    """
+    scanner = JsonObjectScanner()
+    finish: ChatFinish | None = None
+    async with model.stream(request) as pieces:
         async for piece in pieces:
-            if isinstance(piece, ChatEnd):
-                reply.model, reply.usage = piece.model, piece.usage
+            if isinstance(piece, ChatFinish):
+                finish = piece
                 break
-            if on_text is not None and piece:
-                await on_text(piece)
-            if reply.scanner.feed(piece):
-                end = await _end_of(pieces)
-                if end is not None:
-                    reply.model, reply.usage = end.model, end.usage
+            if on_token is not None and piece:
+                await on_token(piece)
+            if scanner.feed(piece):
+                finish = await _finish_of(pieces)
                 break
-    return reply
+    if finish is None:
+        return StructuredCompletion(scanner, request.model, TokenUsage())
+    return StructuredCompletion(scanner, finish.model, finish.usage)
 
 
-async def _end_of(pieces: AsyncIterator[str | ChatEnd]) -> ChatEnd | None:
+async def _finish_of(pieces: AsyncIterator[str | ChatFinish]) -> ChatFinish | None:
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_MAX_WAIT):
             async for piece in pieces:
-                if isinstance(piece, ChatEnd):
+                if isinstance(piece, ChatFinish):
                     return piece
     except TimeoutError:
         pass

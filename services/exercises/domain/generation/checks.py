@@ -33,53 +33,37 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 
-from services.exercises.domain.generation.prompting import echoes, echoes_example
-from services.exercises.domain.generation.stems import is_answered, is_vague
+from services.common.values import Source
+from services.exercises.domain.generation.accepted import Accepted
+from services.exercises.domain.generation.stems import (
+    ALIKE,
+    asks,
+    is_answered,
+    is_fragment,
+    is_short_statement,
+    is_vague,
+    says,
+)
+from services.exercises.domain.prompts.echoes import echoes, echoes_example
 from services.exercises.domain.text.enumerations import stand_in_list
 from services.exercises.domain.text.quotes import locate, source_of
-from services.exercises.domain.text.references import ALIKE, is_about_the_question, refers_to_passage
+from services.exercises.domain.text.references import is_about_the_question, refers_to_passage
 from services.exercises.domain.text.statements import contradicts, is_verbatim, mentions, numbers, says_the_same, undone
-from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind, Source
+from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
-from services.language.detection import CHINESE, ENGLISH, fits, language_of
+from services.language.detection import fits, language_of
 from services.language.folding import bigrams, fold, similarity
 from services.language.words import units
 
 _LEAST_SUPPORT = 0.25
 """Share of the words of a statement or reference answer that its quote has: the rest may be wording."""
-
-
 _WHOLE_QUOTE = 0.8
 """Length of an answer, as a share of its quote's, from which it answers nothing in particular: whatever a small model
 asks, the whole sentence is what it then calls right."""
-
-
-@dataclass(slots=True)
-class Accepted:
-    """What the questions of one exercise already say, so that none repeats another."""
-
-    _stems: list[frozenset[str]] = field(default_factory=list)
-    _keys: set[tuple[str, str]] = field(default_factory=set)
-
-    def add(self, draft: Draft, source: Source) -> None:
-        """Takes a question in; RefusedError when it repeats one."""
-        stem = bigrams(fold(draft.stem))
-        if any(similarity(stem, other) >= ALIKE for other in self._stems):
-            raise RefusedError(Refusal.DUPLICATE_STEM)
-        key = (fold(source.quote), _key_text(draft))
-        if key in self._keys:
-            raise RefusedError(Refusal.DUPLICATE_KEY)
-        self._stems.append(stem)
-        self._keys.add(key)
-
-    def forget(self, draft: Draft, source: Source) -> None:
-        """Takes out a question that was taken in and is refused after all."""
-        self._stems.remove(bigrams(fold(draft.stem)))
-        self._keys.remove((fold(source.quote), _key_text(draft)))
-
-
 _OPTION_REFERENCE = re.compile(
     r"\b(?:all|none|both|any|neither|either)(?: of)? (?:the )?(?:above|these|options|answers|following)\b"
     r"|\bboth [a-d] and [a-d]\b|以上(?:都|全|皆|均|选项|所有|答案|各项|说法)|以上.{0,2}(?:是|对|错|不)"
@@ -89,248 +73,228 @@ _OPTION_REFERENCE = re.compile(
 )
 
 
-_SHORTEST_QUESTION = {CHINESE: 8, ENGLISH: 5}
-_SHORTEST_STATEMENT = {CHINESE: 6, ENGLISH: 4}
-"""In letters of Chinese and words of English."""
-_SHORT_QUESTION = {
-    CHINESE: re.compile(
-        r"^(?:什么(?:是|叫)|为什么|简述|解释|说明|比较)[^？?。，]{2,}[？?。]?$|^[^？?。，]{2,}是什么意思"
-    ),
-    ENGLISH: re.compile(
-        r"^(?:what (?:is|are) (?!(?:the|it|its|this|that|these|they)\b)(?:an? )?|define |explain |who (?:is|was) )"
-        r"[\w’' -]{4,}[?.]?$",
-        re.IGNORECASE,
-    ),
-}
-"""Short and yet whole: `什么是蒸腾？`, `What is photolysis?`"""
-_QUESTION = {
-    CHINESE: re.compile(
-        r"[？?][”」）)\s]*(?:[（(][^）)]*[）)])?\s*$|[？?]\n|吗[。]?$"
-        r"|(?:什么|哪[些个一种项类]|谁|多少|为什么|为何|如何|怎样|怎么)[^。]{0,12}[（(]多选[）)]$"
-    ),
-    ENGLISH: re.compile(
-        r"\?[”\"')\s]*(?:[(]?(?:choose|select|pick|give|explain)\b[^?]*)?$|\?\n"
-        r"|^(?:which|why|is|are|does|do|did|can|could|was|were|whose)\b",
-        re.IGNORECASE,
-    ),
-}
-_TASK = {
-    CHINESE: re.compile(
-        r"说明|解释|简述|描述|列举|比较|分析|指出|举例|写出|谈谈|概括|论述|阐述|选出|计算"
-        r"|(?:什么|哪|谁|几|多少|为何|如何|怎)|[（(]\s*[）)]\s*。?$|(?:的是|的有|包括|属于)[:：]?$"
-    ),
-    ENGLISH: re.compile(
-        r"^(?:briefly )?(?:explain|describe|name|list|state|give|compare|define|outline|discuss|identify|choose|select"
-        r"|summari[sz]e|what|who|when|where|how)\b|[:…]$",
-        re.IGNORECASE,
-    ),
-}
-
-
 def check(draft: Draft, passage: Passage, accepted: Accepted) -> Source:
-    """The source of a question that passes every rule, which is then taken into `accepted`; RefusedError otherwise."""
-    language = language_of(passage.text)
-    if not fold(draft.stem.replace(GAP, "")):
-        raise RefusedError(Refusal.EMPTY_STEM)
-    if not fold(draft.explanation):
-        raise RefusedError(Refusal.NO_EXPLANATION)
-    if not fits(draft.stem, language) or not fits(draft.explanation, language):
-        raise RefusedError(Refusal.WRONG_LANGUAGE)
-    if any(echoes(text, language) for text in _texts(draft)) or echoes_example(draft.stem, language):
-        raise RefusedError(Refusal.ECHOES_INSTRUCTIONS)
-    if refers_to_passage(draft.stem, language):
-        raise RefusedError(Refusal.STEM_REFERS_TO_PASSAGE)
-    if is_about_the_question(draft.explanation, language, passage.text):
-        raise RefusedError(Refusal.EXPLANATION_REFERS_TO_PASSAGE)
-    place = locate(draft.quote, passage.text)
-    if place is None:
-        raise RefusedError(Refusal.QUOTE_NOT_IN_MATERIAL)
-    source = source_of(passage, *place)
-    match draft.kind:
-        case QuestionKind.SINGLE_CHOICE | QuestionKind.MULTIPLE_CHOICE:
-            _check_choice(draft, source, language)
-        case QuestionKind.TRUE_FALSE:
-            _check_true_false(draft, passage, source, language)
-        case QuestionKind.FILL_IN_THE_BLANK:
-            _check_gaps(draft, source, language)
-        case QuestionKind.SHORT_ANSWER:
-            _check_short_answer(draft, source, language)
-    if draft.kind is not QuestionKind.TRUE_FALSE:
-        if _is_fragment(draft.stem, language):
-            raise RefusedError(Refusal.STEM_IS_FRAGMENT)
-        if re.search(r"[?？]", draft.stem) and GAP not in draft.stem and fold(draft.stem) in fold(passage.text):
-            raise RefusedError(Refusal.STEM_COPIES_MATERIAL)
-        if draft.generator is Generator.MODEL and GAP not in draft.stem:
-            if is_vague(draft.stem, source, passage, language):
-                raise RefusedError(Refusal.STEM_TOO_VAGUE)
-            if not is_answered(draft.stem, source.quote):
-                raise RefusedError(Refusal.QUOTE_DOES_NOT_ANSWER)
+    """Return the source of a question that passes every rule and is then taken into `accepted`.
+
+    Raises:
+        RefusedError: the question breaks a rule; the reason is that of the first one.
+    """
+    # The source of a quote that is not found is empty, which is what its rule refuses.
+    source = source_of(passage, *(locate(draft.quote, passage.text) or (0, 0)))
+    candidate = _Candidate(draft, passage, source, language_of(passage.text))
+    for refusal, is_broken in _EVERY_KIND + _RULES[draft.kind]:
+        if is_broken(candidate):
+            raise RefusedError(refusal)
     accepted.add(draft, source)
     return source
 
 
-def _check_choice(draft: Draft, source: Source, language: str) -> None:
-    folded = [_fold_option(option) for option in draft.options]
-    if not all(folded):
-        raise RefusedError(Refusal.EMPTY_OPTION)
-    if len(set(folded)) < len(folded):
-        raise RefusedError(Refusal.EQUAL_OPTIONS)
-    if not 3 <= len(folded) <= 8:
-        raise RefusedError(Refusal.OPTION_COUNT)
-    if any(_OPTION_REFERENCE.search(option) for option in draft.options):
-        raise RefusedError(Refusal.OPTION_REFERS_TO_OPTIONS)
-    if not all(fits(option, language, short=True) for option in draft.options):
-        raise RefusedError(Refusal.WRONG_LANGUAGE)
-    right = {index for index in draft.correct if 0 <= index < len(folded)}
-    if len(right) < len(draft.correct):
-        raise RefusedError(_no_key(draft.kind))
-    if draft.kind is QuestionKind.SINGLE_CHOICE:
-        if len(right) != 1:
-            raise RefusedError(Refusal.NO_SINGLE_KEY)
-        if _says(draft.stem, draft.options[draft.correct[0]]):
-            raise RefusedError(Refusal.STEM_LEAKS_ANSWER)
-    elif not 2 <= len(right) < len(folded):
-        raise RefusedError(Refusal.NO_MULTIPLE_KEY)
-    elif any(_says(source.quote, option) for index, option in enumerate(draft.options) if index not in right):
-        raise RefusedError(Refusal.KEY_CONTRADICTS_SOURCE)
-    elif all(_says(draft.stem, draft.options[index]) for index in right):
-        raise RefusedError(Refusal.STEM_LEAKS_ANSWER)
-    if not all(_is_supported(draft.options[index], source.quote) for index in right):
-        raise RefusedError(Refusal.ANSWER_NOT_IN_QUOTE)
-    if draft.kind is QuestionKind.SINGLE_CHOICE and draft.generator is Generator.MODEL:
-        answer = fold(draft.options[draft.correct[0]])
-        if len(answer) >= _WHOLE_QUOTE * len(fold(source.quote)):
-            raise RefusedError(Refusal.ANSWER_IS_QUOTE)
-    listed = draft.kind is QuestionKind.MULTIPLE_CHOICE and draft.generator is Generator.MODEL
-    if listed and not stand_in_list([draft.options[index] for index in right], source.quote):
-        raise RefusedError(Refusal.ANSWERS_NOT_LISTED)
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A question that is checked, and what it is checked against."""
+
+    draft: Draft
+    passage: Passage
+    source: Source
+    language: str
+
+    @property
+    def stem(self) -> str:
+        return self.draft.stem
+
+    @property
+    def quote(self) -> str:
+        return self.source.quote
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """What the learner gets to read of the question, but for the quote."""
+        draft = self.draft
+        given = (text for text in (draft.stem, draft.explanation, draft.reference) if text)
+        blanks = (answer for accepted in draft.blanks for answer in accepted)
+        return (*given, *draft.options, *blanks, *(point.text for point in draft.rubric))
+
+    @property
+    def options(self) -> list[str]:
+        """The options folded; what is a sign or a comparison and nothing else is kept, since those differ."""
+        return [fold(option) or option.strip() for option in self.draft.options]
+
+    @property
+    def right(self) -> list[str]:
+        """The right options, each once; positions without an option are left out."""
+        return [option for index, option in enumerate(self.draft.options) if index in self.draft.correct]
+
+    @property
+    def wrong(self) -> list[str]:
+        return [option for index, option in enumerate(self.draft.options) if index not in self.draft.correct]
+
+    @property
+    def key_is_known(self) -> bool:
+        """Return whether every position of the key has an option."""
+        return {*self.draft.correct} <= {*range(len(self.draft.options))} and len(self.right) == len(self.draft.correct)
+
+    @property
+    def is_by_model(self) -> bool:
+        return self.draft.generator is Generator.MODEL
+
+    @property
+    def has_gap(self) -> bool:
+        return GAP in self.draft.stem
+
+    def fits(self, texts: Sequence[str], *, short: bool = False) -> bool:
+        """Return whether texts are in the passage's language."""
+        return all(fits(text, self.language, short=short) for text in texts)
+
+    def supports(self, answer: str) -> bool:
+        """Return whether the quote has to do with an answer: it has all its numbers and at least one of its words."""
+        said = units(answer)
+        return numbers(answer) <= numbers(self.quote) and (not said or bool(said & units(self.quote)))
+
+    def rests_on_quote(self, text: str) -> bool:
+        """Return whether enough of a text's words are the quote's."""
+        said = units(text)
+        return len(said & units(self.quote)) >= _LEAST_SUPPORT * len(said)
 
 
-def _no_key(kind: QuestionKind) -> Refusal:
-    return Refusal.NO_SINGLE_KEY if kind is QuestionKind.SINGLE_CHOICE else Refusal.NO_MULTIPLE_KEY
-
-
-def _fold_option(option: str) -> str:
-    """Options that differ in a sign or a comparison are different, so more is kept than in prose."""
-    return fold(option) or option.strip()
-
-
-def _is_supported(answer: str, quote: str) -> bool:
-    """Whether a quote has to do with an answer: its numbers all stand there, and of its words at least one."""
-    said = units(answer)
-    return numbers(answer) <= numbers(quote) and (not said or bool(said & units(quote)))
-
-
-def _check_true_false(draft: Draft, passage: Passage, source: Source, language: str) -> None:
-    """A true statement says what the quote says, in as far as words tell; a false one does but for its exchange."""
-    if draft.truth is None:
-        raise RefusedError(Refusal.NO_TRUTH)
-    if GAP in draft.stem or _asks(draft.stem, language):
-        raise RefusedError(Refusal.STEM_IS_NO_STATEMENT)
-    if _length(draft.stem, language) < _SHORTEST_STATEMENT[language]:
-        raise RefusedError(Refusal.STEM_IS_FRAGMENT)
-    _check_rests_on(draft.stem, source)
+def _contradicts_source(candidate: _Candidate) -> bool:
+    """Return whether a true statement says what the quote does not, or a false one but for its substitution."""
+    draft, quote = candidate.draft, candidate.quote
+    substitution = draft.substitution
     if draft.truth:
-        sound = is_verbatim(draft.stem, source.quote) or says_the_same(draft.stem, source.quote)
-    else:
-        true = undone(draft.stem, draft.exchange) if draft.exchange is not None else None
-        known = draft.exchange is not None and (
-            draft.generator is Generator.CLOZE or mentions(passage.text, draft.exchange.new)
-        )
-        sound = (
-            draft.exchange is not None
-            and true is not None
-            and fold(draft.stem) not in fold(passage.text)
-            and (is_verbatim(true, source.quote) or says_the_same(true, source.quote))
-            and contradicts(draft.exchange, draft.stem, source.quote, language, known=known)
-        )
-    if not sound:
-        raise RefusedError(Refusal.KEY_CONTRADICTS_SOURCE)
-
-
-def _check_rests_on(text: str, source: Source) -> None:
-    said = units(text)
-    if len(said & units(source.quote)) < _LEAST_SUPPORT * len(said):
-        raise RefusedError(Refusal.ANSWER_NOT_IN_QUOTE)
-
-
-def _check_gaps(draft: Draft, source: Source, language: str) -> None:
-    gaps = draft.stem.count(GAP)
-    if gaps == 0 or gaps != len(draft.blanks) or re.search(r"_{5,}", draft.stem):
-        raise RefusedError(Refusal.GAP_COUNT)
-    quote = fold(source.quote)
-    for accepted in draft.blanks:
-        if not accepted or not fold(accepted[0]):
-            raise RefusedError(Refusal.GAP_COUNT)
-        if fold(accepted[0]) not in quote:
-            raise RefusedError(Refusal.ANSWER_NOT_IN_QUOTE)
-        if not all(fits(answer, language, short=True) for answer in accepted):
-            raise RefusedError(Refusal.WRONG_LANGUAGE)
-        if any(_says(draft.stem, answer) for answer in accepted):
-            raise RefusedError(Refusal.STEM_LEAKS_ANSWER)
-
-
-def _check_short_answer(draft: Draft, source: Source, language: str) -> None:
-    if not fold(draft.reference):
-        raise RefusedError(Refusal.NO_REFERENCE)
-    if not fits(draft.reference, language, short=True):
-        raise RefusedError(Refusal.WRONG_LANGUAGE)
-    if fold(draft.reference) in fold(draft.stem) or similarity(*_pairs(draft.stem, draft.reference)) >= ALIKE:
-        raise RefusedError(Refusal.STEM_LEAKS_ANSWER)
-    _check_rests_on(draft.reference, source)
-    if not 1 <= len(draft.rubric) <= 6 or any(not fold(p.text) or p.points <= 0 for p in draft.rubric):
-        raise RefusedError(Refusal.NO_RUBRIC)
-
-
-def _texts(draft: Draft) -> tuple[str, ...]:
-    """What the learner gets to read of a question, but for the quote."""
-    given = (draft.stem, draft.explanation, draft.reference)
-    blanks = (answer for accepted in draft.blanks for answer in accepted)
-    return (*(text for text in given if text), *draft.options, *blanks, *(point.text for point in draft.rubric))
-
-
-def _pairs(one: str, other: str) -> tuple[frozenset[str], frozenset[str]]:
-    return bigrams(fold(one)), bigrams(fold(other))
-
-
-def _is_fragment(stem: str, language: str) -> bool:
-    """Whether a stem is less than a whole question, task or gapped sentence."""
-    if _SHORT_QUESTION[language].search(stem):
-        return False
-    if _length(stem, language) < _SHORTEST_QUESTION[language]:
+        return not _says_what(draft.stem, quote)
+    if substitution is None or fold(draft.stem) in fold(candidate.passage.text):
         return True
-    return not (GAP in stem or _asks(stem, language) or _TASK[language].search(stem))
+    true = undone(draft.stem, substitution)
+    known = not candidate.is_by_model or mentions(candidate.passage.text, substitution.new)
+    return (
+        true is None
+        or not _says_what(true, quote)
+        or not contradicts(substitution, draft.stem, quote, candidate.language, known=known)
+    )
 
 
-def _asks(stem: str, language: str) -> bool:
-    return _QUESTION[language].search(stem) is not None
+def _says_what(statement: str, quote: str) -> bool:
+    return is_verbatim(statement, quote) or says_the_same(statement, quote)
 
 
-def _length(stem: str, language: str) -> int:
-    """Words of an English stem, letters of a Chinese one."""
-    return len(fold(stem)) if language == CHINESE else len(re.findall(r"\w+", stem.replace(GAP, " ")))
+def _lacks_gaps(candidate: _Candidate) -> bool:
+    """Return whether there are not as many gaps as answers, or an answer says nothing."""
+    gaps, blanks = candidate.stem.count(GAP), candidate.draft.blanks
+    return (
+        gaps == 0
+        or gaps != len(blanks)
+        or re.search(r"_{5,}", candidate.stem) is not None
+        or not all(accepted and fold(accepted[0]) for accepted in blanks)
+    )
 
 
-def _says(stem: str, answer: str) -> bool:
-    """Whether a stem gives an answer away. Words of Latin script must match whole; a single digit is no clue."""
-    plain = fold(answer)
-    if len(plain) < 2:
-        return False
-    if plain.isascii():
-        pattern = (
-            r"(?<![0-9a-z])" + r"\W*".join(map(re.escape, re.findall(r"\w+", answer.casefold()))) + r"(?![0-9a-z])"
-        )
-        return re.search(pattern, stem.casefold()) is not None
-    return plain in fold(stem)
+def _copies_material(candidate: _Candidate) -> bool:
+    question = re.search(r"[?？]", candidate.stem) and not candidate.has_gap
+    return bool(question) and fold(candidate.stem) in fold(candidate.passage.text)
 
 
-def _key_text(draft: Draft) -> str:
-    match draft.kind:
-        case QuestionKind.SINGLE_CHOICE | QuestionKind.MULTIPLE_CHOICE:
-            return "|".join(sorted(fold(draft.options[index]) for index in draft.correct))
-        case QuestionKind.TRUE_FALSE:
-            return str(draft.truth)
-        case QuestionKind.FILL_IN_THE_BLANK:
-            return "|".join(fold(accepted[0]) for accepted in draft.blanks)
-        case QuestionKind.SHORT_ANSWER:
-            return fold(draft.reference)
+def _asks_by_model(candidate: _Candidate) -> bool:
+    """Return whether a model asks something: a gap names what it asks for by the words around it."""
+    return candidate.is_by_model and not candidate.has_gap
+
+
+_Rules = tuple[tuple[Refusal, Callable[[_Candidate], bool]], ...]
+"""Why a question is refused, and whether it is."""
+
+_EVERY_KIND: _Rules = (
+    (Refusal.EMPTY_STEM, lambda it: not fold(it.stem.replace(GAP, ""))),
+    (Refusal.NO_EXPLANATION, lambda it: not fold(it.draft.explanation)),
+    (Refusal.WRONG_LANGUAGE, lambda it: not it.fits((it.stem, it.draft.explanation))),
+    (
+        Refusal.ECHOES_INSTRUCTIONS,
+        lambda it: any(echoes(text, it.language) for text in it.texts) or echoes_example(it.stem, it.language),
+    ),
+    (Refusal.STEM_REFERS_TO_PASSAGE, lambda it: refers_to_passage(it.stem, it.language)),
+    (
+        Refusal.EXPLANATION_REFERS_TO_PASSAGE,
+        lambda it: is_about_the_question(it.draft.explanation, it.language, it.passage.text),
+    ),
+    (Refusal.QUOTE_NOT_IN_MATERIAL, lambda it: not it.quote),
+)
+_OPTIONS: _Rules = (
+    (Refusal.EMPTY_OPTION, lambda it: not all(it.options)),
+    (Refusal.EQUAL_OPTIONS, lambda it: len({*it.options}) < len(it.options)),
+    (Refusal.OPTION_COUNT, lambda it: not 3 <= len(it.options) <= 8),
+    (Refusal.OPTION_REFERS_TO_OPTIONS, lambda it: any(map(_OPTION_REFERENCE.search, it.draft.options))),
+    (Refusal.WRONG_LANGUAGE, lambda it: not it.fits(it.draft.options, short=True)),
+)
+_SINGLE_CHOICE: _Rules = (
+    *_OPTIONS,
+    (Refusal.NO_SINGLE_KEY, lambda it: not it.key_is_known or len(it.right) != 1),
+    (Refusal.STEM_LEAKS_ANSWER, lambda it: says(it.stem, it.right[0])),
+    (Refusal.ANSWER_NOT_IN_QUOTE, lambda it: not all(map(it.supports, it.right))),
+    (
+        Refusal.ANSWER_IS_QUOTE,
+        lambda it: it.is_by_model and len(fold(it.right[0])) >= _WHOLE_QUOTE * len(fold(it.quote)),
+    ),
+)
+_MULTIPLE_CHOICE: _Rules = (
+    *_OPTIONS,
+    (Refusal.NO_MULTIPLE_KEY, lambda it: not it.key_is_known or len(it.right) < 2 or not it.wrong),
+    (Refusal.KEY_CONTRADICTS_SOURCE, lambda it: any(says(it.quote, option) for option in it.wrong)),
+    (Refusal.STEM_LEAKS_ANSWER, lambda it: all(says(it.stem, option) for option in it.right)),
+    (Refusal.ANSWER_NOT_IN_QUOTE, lambda it: not all(map(it.supports, it.right))),
+    (Refusal.ANSWERS_NOT_LISTED, lambda it: it.is_by_model and not stand_in_list(it.right, it.quote)),
+)
+_TRUE_FALSE: _Rules = (
+    (Refusal.NO_TRUTH, lambda it: it.draft.truth is None),
+    (Refusal.STEM_IS_NO_STATEMENT, lambda it: it.has_gap or asks(it.stem, it.language)),
+    (Refusal.STEM_IS_FRAGMENT, lambda it: is_short_statement(it.stem, it.language)),
+    (Refusal.ANSWER_NOT_IN_QUOTE, lambda it: not it.rests_on_quote(it.stem)),
+    (Refusal.KEY_CONTRADICTS_SOURCE, _contradicts_source),
+)
+_GAPS: _Rules = (
+    (Refusal.GAP_COUNT, _lacks_gaps),
+    (
+        Refusal.ANSWER_NOT_IN_QUOTE,
+        lambda it: not all(fold(accepted[0]) in fold(it.quote) for accepted in it.draft.blanks),
+    ),
+    (Refusal.WRONG_LANGUAGE, lambda it: not all(it.fits(accepted, short=True) for accepted in it.draft.blanks)),
+    (
+        Refusal.STEM_LEAKS_ANSWER,
+        lambda it: any(says(it.stem, answer) for accepted in it.draft.blanks for answer in accepted),
+    ),
+)
+_SHORT_ANSWER: _Rules = (
+    (Refusal.NO_REFERENCE, lambda it: not fold(it.draft.reference)),
+    (Refusal.WRONG_LANGUAGE, lambda it: not it.fits((it.draft.reference,), short=True)),
+    (
+        Refusal.STEM_LEAKS_ANSWER,
+        lambda it: (
+            fold(it.draft.reference) in fold(it.stem)
+            or similarity(bigrams(fold(it.stem)), bigrams(fold(it.draft.reference))) >= ALIKE
+        ),
+    ),
+    (Refusal.ANSWER_NOT_IN_QUOTE, lambda it: not it.rests_on_quote(it.draft.reference)),
+    (
+        Refusal.NO_RUBRIC,
+        lambda it: (
+            not 1 <= len(it.draft.rubric) <= 6
+            or any(not fold(point.text) or point.points <= 0 for point in it.draft.rubric)
+        ),
+    ),
+)
+_WHOLE_STEM: _Rules = (
+    (Refusal.STEM_IS_FRAGMENT, lambda it: is_fragment(it.stem, it.language)),
+    (Refusal.STEM_COPIES_MATERIAL, _copies_material),
+    (
+        Refusal.STEM_TOO_VAGUE,
+        lambda it: _asks_by_model(it) and is_vague(it.stem, it.source, it.passage, it.language),
+    ),
+    (Refusal.QUOTE_DOES_NOT_ANSWER, lambda it: _asks_by_model(it) and not is_answered(it.stem, it.quote)),
+)
+_RULES: Mapping[QuestionKind, _Rules] = MappingProxyType(
+    {
+        QuestionKind.SINGLE_CHOICE: _SINGLE_CHOICE + _WHOLE_STEM,
+        QuestionKind.MULTIPLE_CHOICE: _MULTIPLE_CHOICE + _WHOLE_STEM,
+        QuestionKind.TRUE_FALSE: _TRUE_FALSE,
+        QuestionKind.FILL_IN_THE_BLANK: _GAPS + _WHOLE_STEM,
+        QuestionKind.SHORT_ANSWER: _SHORT_ANSWER + _WHOLE_STEM,
+    }
+)
+"""The rules of a kind after those of every kind, in the order in which they are asked."""

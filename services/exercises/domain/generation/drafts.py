@@ -4,134 +4,131 @@ from __future__ import annotations
 
 import random
 import re
-from typing import Any
+from dataclasses import replace
 
-from services.exercises.domain.text.references import ALIKE, is_about_the_question
-from services.exercises.domain.text.sentences import _LONGEST_CUT, LONGEST_EXPLANATION, clip, split
+from services.exercises.domain.generation.explanations import explanation_of, quote_as_explanation, unlabeled, why
+from services.exercises.domain.generation.stems import ALIKE
+from services.exercises.domain.prompts.question import (
+    FalseStatement,
+    FillInTheBlank,
+    MultipleChoice,
+    QuestionAnswer,
+    ShortAnswer,
+    SingleChoice,
+    TrueStatement,
+)
 from services.exercises.domain.text.standalone import stands_alone
 from services.exercises.domain.text.statements import exchanged, may_be_the_same, says_the_same
-from services.exercises.values.question import GAP, Draft, Exchange, Generator, QuestionKind, RubricPoint
-from services.exercises.values.refusal import Refusal, RefusedError
-from services.language.detection import CHINESE, language_of
+from services.exercises.values.question import GAP, Draft, Generator, QuestionKind, RubricPoint, Substitution
+from services.language.detection import language_of
 from services.language.folding import bigrams, flatten, fold, similarity
 from services.language.words import units
 
+_LEAST_OF_QUOTE = 0.5
+"""Share of a reference answer's words that the quote has, below which the quote itself is the reference."""
+_LEAST_OF_REFERENCE = 0.5
+"""Share of a rubric point's words that the reference has, below which the reference does not make it."""
+_LONGEST_CUT = 40
+"""Characters that a gap may stand for."""
 
-def draft_of(kind: QuestionKind, value: dict[str, Any], *, passage: int, model: str, rng: random.Random) -> Draft:
-    """The draft in a model's JSON; RefusedError when a field is missing or of another type.
+
+def draft_of(answer: QuestionAnswer, *, passage: int, model: str, rng: random.Random) -> Draft:
+    """Return the draft of what a model wrote about the passage at position `passage` of the run's material.
 
     Options are shuffled, since models like to put the right one first.
     """
-    quote = _text(value, "quote")
-    # A false statement comes without a stem: it is the quote with something exchanged.
-    stem = _LABEL.sub("", _text(value, "quote" if "original" in value else "stem"))
-    if kind is QuestionKind.SHORT_ANSWER:
-        reference = _LABEL.sub("", _text(value, "reference"))
-        said = units(reference)
-        if len(said & units(quote)) < _LEAST_OF_QUOTE * len(said):
-            reference = flatten(quote)
-        return Draft(
-            kind=kind,
-            stem=stem,
-            quote=quote,
-            explanation=reference,
-            generator=Generator.MODEL,
-            reference=reference,
-            rubric=tuple(RubricPoint(point, 1.0) for point in _points(_texts(value, "rubric"), stem, reference)),
-            model=model,
-            passage=passage,
-        )
-    explanation = "" if kind is QuestionKind.TRUE_FALSE else explanation_of(_text(value, "explanation"), quote)
-    options: list[str] = []
-    right: list[str] = []
-    truth: bool | None = None
-    exchange: Exchange | None = None
-    blanks: tuple[tuple[str, ...], ...] = ()
-    match kind:
-        case QuestionKind.SINGLE_CHOICE:
-            right = [_bare(_text(value, "answer"))]
-            options = right + _distinct([_bare(text) for text in _texts(value, "distractors")])
-        case QuestionKind.MULTIPLE_CHOICE:
-            right = _distinct([_bare(text) for text in _texts(value, "correct")])
-            wrong = _distinct([_bare(text) for text in _texts(value, "wrong")])
-            language = language_of(quote)
-            # What may be a right one under another name is no wrong one.
-            options = right + [text for text in wrong if not any(may_be_the_same(text, r, language) for r in right)]
-        case QuestionKind.TRUE_FALSE:
-            stem, truth, exchange = _statement(stem, quote, value)
-            explanation = _why(quote, exchange)
-        case QuestionKind.FILL_IN_THE_BLANK:
-            answer = _text(value, "answer").rstrip("。.")
-            stem, found = _with_gap(stem, answer, quote)
-            stem = _faithful(stem, found, quote)
-            if fold(found) != fold(answer):
-                explanation = clip(quote)
-            blanks = ((found,),)
+    match answer:
+        case SingleChoice():
+            draft = _single_choice(answer, rng)
+        case MultipleChoice():
+            draft = _multiple_choice(answer, rng)
+        case TrueStatement():
+            draft = _true_statement(answer)
+        case FalseStatement():
+            draft = _false_statement(answer)
+        case FillInTheBlank():
+            draft = _fill_in_the_blank(answer)
+        case ShortAnswer():
+            draft = _short_answer(answer)
+        case _:
+            raise TypeError(f"no kind of question is written as {type(answer).__name__}")
+    return replace(draft, passage=passage, model=model)
+
+
+def _single_choice(answer: SingleChoice, rng: random.Random) -> Draft:
+    wrong = _distinct([_bare(text) for text in answer.distractors])
+    explanation = explanation_of(answer.explanation, answer.quote)
+    draft = _draft(QuestionKind.SINGLE_CHOICE, answer, unlabeled(answer.stem), explanation)
+    return _with_options(draft, [_bare(answer.answer)], wrong, rng)
+
+
+def _multiple_choice(answer: MultipleChoice, rng: random.Random) -> Draft:
+    right = _distinct([_bare(text) for text in answer.correct])
+    language = language_of(answer.quote)
+    # What may be a right one under another name is no wrong one.
+    wrong = [
+        text
+        for text in _distinct([_bare(text) for text in answer.wrong])
+        if not any(may_be_the_same(text, other, language) for other in right)
+    ]
+    explanation = explanation_of(answer.explanation, answer.quote)
+    draft = _draft(QuestionKind.MULTIPLE_CHOICE, answer, unlabeled(answer.stem), explanation)
+    return _with_options(draft, right, wrong, rng)
+
+
+def _true_statement(answer: TrueStatement) -> Draft:
+    """Return the model's own words where they are what the quote says, else the quote."""
+    sentence = flatten(answer.quote)
+    stem = unlabeled(answer.stem)
+    if not says_the_same(stem, answer.quote) and _stands_alone(sentence):
+        stem = sentence
+    return replace(_draft(QuestionKind.TRUE_FALSE, answer, stem, why(answer.quote, None)), truth=True)
+
+
+def _false_statement(answer: FalseStatement) -> Draft:
+    """Return the quote with something exchanged; without a truth where that has no single place in the quote."""
+    sentence = flatten(answer.quote)
+    substitution = Substitution(answer.original, answer.changed)
+    false = exchanged(sentence, substitution.old, substitution.new)
+    if false is None:
+        return _draft(QuestionKind.TRUE_FALSE, answer, sentence, why(answer.quote, None))
+    draft = _draft(QuestionKind.TRUE_FALSE, answer, false, why(answer.quote, substitution))
+    return replace(draft, truth=False, substitution=substitution)
+
+
+def _fill_in_the_blank(answer: FillInTheBlank) -> Draft:
+    key = answer.answer.rstrip("。.")
+    stem, found = _with_gap(unlabeled(answer.stem), key, answer.quote)
+    explanation = explanation_of(answer.explanation, answer.quote)
+    if fold(found) != fold(key):
+        explanation = quote_as_explanation(answer.quote)
+    stem = _faithful(stem, found, answer.quote)
+    return replace(_draft(QuestionKind.FILL_IN_THE_BLANK, answer, stem, explanation), blanks=((found,),))
+
+
+def _short_answer(answer: ShortAnswer) -> Draft:
+    stem = unlabeled(answer.stem)
+    reference = unlabeled(answer.reference)
+    said = units(reference)
+    if len(said & units(answer.quote)) < _LEAST_OF_QUOTE * len(said):
+        reference = flatten(answer.quote)
+    rubric = tuple(RubricPoint(point, 1.0) for point in _points(answer.rubric, stem, reference))
+    return replace(_draft(QuestionKind.SHORT_ANSWER, answer, stem, reference), reference=reference, rubric=rubric)
+
+
+def _draft(kind: QuestionKind, answer: QuestionAnswer, stem: str, explanation: str) -> Draft:
+    return Draft(kind=kind, stem=stem, quote=answer.quote, explanation=explanation, generator=Generator.MODEL)
+
+
+def _with_options(draft: Draft, right: list[str], wrong: list[str], rng: random.Random) -> Draft:
+    options = right + wrong
     order = list(range(len(options)))
     rng.shuffle(order)
-    return Draft(
-        kind=kind,
-        stem=stem,
-        quote=quote,
-        explanation=explanation,
-        generator=Generator.MODEL,
+    return replace(
+        draft,
         options=tuple(options[i] for i in order),
         correct=tuple(position for position, i in enumerate(order) if i < len(right)),
-        truth=truth,
-        exchange=exchange,
-        blanks=blanks,
-        model=model,
-        passage=passage,
     )
-
-
-def _statement(stem: str, quote: str, value: dict[str, Any]) -> tuple[str, bool | None, Exchange | None]:
-    """A true statement, or a false one and what was exchanged in it; without a truth where what is to be exchanged has
-    no single place in the quote.
-
-    What the model says in its own words counts where it is what the quote says; else the quote itself is the
-    statement.
-    """
-    sentence = flatten(quote)
-    if "original" in value:
-        exchange = Exchange(_text(value, "original"), _text(value, "changed"))
-        false = exchanged(sentence, exchange.old, exchange.new)
-        return (sentence, None, None) if false is None else (false, False, exchange)
-    return (stem if says_the_same(stem, quote) or not _stands_alone(sentence) else sentence), True, None
-
-
-def _faithful(stem: str, answer: str, quote: str) -> str:
-    """A gapped stem that says what the quote says, or else the quote with the answer cut out where that can be."""
-    sentence = flatten(quote)
-    if stem.count(GAP) != 1 or says_the_same(stem.replace(GAP, answer), quote) or not _stands_alone(sentence):
-        return stem
-    return exchanged(sentence, answer, GAP) or stem
-
-
-def _stands_alone(sentence: str) -> bool:
-    return stands_alone(sentence, language_of(sentence))
-
-
-def _why(quote: str, exchange: Exchange | None) -> str:
-    """Why a statement is true or false."""
-    said = clip(flatten(quote))
-    if language_of(quote) == CHINESE:
-        return f"错误。应为“{exchange.old}”，而不是“{exchange.new}”：{said}" if exchange else f"正确。{said}"
-    return f"False: it is “{exchange.old}”, not “{exchange.new}”. {said}" if exchange else f"True: {said}"
-
-
-def _text(value: dict[str, Any], name: str) -> str:
-    text = value.get(name)
-    if not isinstance(text, str) or not text.strip():
-        raise RefusedError(Refusal.INVALID_JSON)
-    return text.strip()
-
-
-def _texts(value: dict[str, Any], name: str) -> list[str]:
-    texts = value.get(name)
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise RefusedError(Refusal.INVALID_JSON)
-    return [text.strip() for text in texts]
 
 
 def _distinct(texts: list[str]) -> list[str]:
@@ -139,8 +136,17 @@ def _distinct(texts: list[str]) -> list[str]:
     return list({fold(text) or text: text for text in texts}.values())
 
 
+def _bare(option: str) -> str:
+    """Return an option without the letter that some models write before it."""
+    return re.sub(r"^[(（]?[A-Ha-h][)）.．、:：]\s*", "", option)
+
+
+def _stands_alone(sentence: str) -> bool:
+    return stands_alone(sentence, language_of(sentence))
+
+
 def _points(texts: list[str], stem: str, reference: str) -> list[str]:
-    """The points of a rubric, without those that only ask the question again or that the reference does not make."""
+    """Return the points of a rubric that the reference makes and that do not only ask the question again."""
     asked = bigrams(fold(stem))
     made = units(reference)
     return [
@@ -148,61 +154,8 @@ def _points(texts: list[str], stem: str, reference: str) -> list[str]:
         for text in _distinct(texts)
         if fold(text)
         and similarity(bigrams(fold(text)), asked) < ALIKE
-        and (2 * len(units(text) & made) >= len(units(text)))
+        and len(units(text) & made) >= _LEAST_OF_REFERENCE * len(units(text))
     ]
-
-
-def _bare(option: str) -> str:
-    """An option without the letter that some models write before it."""
-    return re.sub(r"^[(（]?[A-Ha-h][)）.．、:：]\s*", "", option)
-
-
-_LABEL = re.compile(
-    r"^(?:stem|question|answer|reference|explanation|true or false|题干|题目|问题|判断题?|单选题?|多选题?|单项选择题"
-    r"|多项选择题|填空题?|简答题?|答案|参考答案|解析|理由)\s*(?:\d+\s*)?[:：]\s*",
-    re.IGNORECASE,
-)
-"""What some models write before a text, in the place of nothing."""
-
-_LEAST_OF_QUOTE = 0.5
-"""Share of a reference answer's words that the quote has, below which the quote itself is the reference."""
-_LEAST_SHARED = 0.5
-"""Share of an explanation's words that the quote has, below which it says what nothing here proves."""
-_LEAD = {
-    CHINESE: re.compile(
-        r"^(?:根据|依据|按照|由|从)?(?:材料|原文|上文|文中|文本|短文|文章|段落|表格|图表|表中|图中)(?:中|里)?(?:的?(?:内容|数据))?(?:明确)?"
-        r"(?:(?:提到|指出|可知|所述|说明|写道|说到|表明|显示|给出)了?\s*[，,：:]?|[，,：:])\s*"
-    ),
-    "en": re.compile(
-        r"^(?:(?:according to|as (?:stated|mentioned|described|explained) in|based on|in) (?:the|this) "
-        r"(?:passage|text|material|sentence|paragraph|quote|statement)\s*,?\s*"
-        r"|(?:it|(?:the|this) (?:passage|text|material|sentence|paragraph|quote|statement))(?: [a-z]+ly)? "
-        r"(?:states|says|mentions|explains|indicates|shows|describes|confirms|tells us|notes) that\s+)",
-        re.IGNORECASE,
-    ),
-}
-
-
-def explanation_of(text: str, quote: str) -> str:
-    """What an explanation says of its subject, at most 240 characters, cut where a sentence ends.
-
-    Sentences that speak of the passage lose the words that do, or are left out. Where what is left is not for the
-    better part in the words of the quote, the quote is the explanation: it is why the answer is right, while small
-    models like to add what is not so.
-    """
-    language = language_of(text)
-    kept = ""
-    for sentence in split(_LABEL.sub("", text)):
-        plain = _LEAD[language].sub("", sentence.text)
-        if not fold(plain) or is_about_the_question(plain, language, quote) or fold(plain) in fold(kept):
-            continue
-        plain = plain[0].upper() + plain[1:]
-        longer = plain if not kept else f"{kept}{'' if language == CHINESE else ' '}{plain}"
-        if len(longer) > LONGEST_EXPLANATION:
-            break
-        kept = longer
-    said = units(kept)
-    return kept if said and len(said & units(quote)) >= _LEAST_SHARED * len(said) else clip(quote)
 
 
 _ASKED_AFTERWARDS = re.compile(r"(?<=[.。!！])\s*[^.。!！?？]*[?？]\s*$")
@@ -211,9 +164,12 @@ _GAP_LIKE = re.compile(r"_{2,}|＿+|[(（]\s*[)）]|\[\s*\]|【\s*】|…{2,}|\.
 
 
 def _with_gap(stem: str, answer: str, quote: str) -> tuple[str, str]:
-    """A stem with its gap as "____", and its answer. A stem without one gets it where the answer stands, in whatever
-    case, or is replaced by the quote with the answer cut out when that is the only place that holds it. Where a gapped
-    stem is the quote but for the gap, the answer is what stands there."""
+    """Return a stem with its gap as `____`, and its answer.
+
+    A stem without a gap gets it where the answer stands, in whatever case, or is replaced by the quote with the answer
+    cut out when that is the only place that holds it. Where a gapped stem is the quote but for the gap, the answer is
+    what stands there.
+    """
     stem = _GAP_LIKE.sub(GAP, stem)
     told = _ASKED_AFTERWARDS.sub("", stem)
     if GAP in told:
@@ -230,3 +186,11 @@ def _with_gap(stem: str, answer: str, quote: str) -> tuple[str, str]:
             start, end = places[0].span()
             return f"{sentence[:start]}{GAP}{sentence[end:]}", sentence[start:end]
     return stem, answer
+
+
+def _faithful(stem: str, answer: str, quote: str) -> str:
+    """Return a gapped stem that says what the quote says, else the quote with the answer cut out where that can be."""
+    sentence = flatten(quote)
+    if stem.count(GAP) != 1 or says_the_same(stem.replace(GAP, answer), quote) or not _stands_alone(sentence):
+        return stem
+    return exchanged(sentence, answer, GAP) or stem

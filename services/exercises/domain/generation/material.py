@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from services.exercises.domain.text.sentences import Sentence, sentences_of, split
 from services.exercises.domain.text.standalone import stands_alone
-from services.exercises.ports import Library, TextCutter
+from services.exercises.ports import PassageSource, TextSplitter
 from services.exercises.values.question import Passage
 from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgument
-from services.language.detection import language_of
+from services.language.detection import CHINESE, ENGLISH, language_of
 from services.language.folding import fold
 from services.language.normalization import normalize
 
@@ -19,9 +19,10 @@ PASSAGE_CHARACTERS = 800
 
 
 def passages_of_text(text: str) -> tuple[Passage, ...]:
-    """A text's passages: whole sentences of its normal form, blank lines preferred as seams.
+    """Return a text's passages: whole sentences of its normal form, blank lines preferred as seams.
 
-    InvalidArgument when nothing is left of it.
+    Raises:
+        InvalidArgument: nothing is left of the text.
     """
     normal = normalize(text)
     if not any(map(str.isalnum, normal)):
@@ -61,23 +62,27 @@ _ASKING_SENTENCE = re.compile(
     r"|^(?:put|add|place|count|repeat|move|keep|measure|record|observe)\b|参考答案|[?？]|^(?:figure|fig\.|table|图|表)\s*\d|\s\|\s",
     re.IGNORECASE,
 )
-_CLOSED = "。.！!"
-_SHORTEST = {"zh": 10, "en": 25}
+_STATEMENT_ENDS = "。.！!"
+_SHORTEST = {CHINESE: 10, ENGLISH: 25}
 """Characters; a shorter sentence holds too little to ask about."""
 
 
 def askable(passage: Passage) -> tuple[list[Sentence], list[Sentence]]:
-    """A passage's statements: those that can be understood without their neighbours, and the rest.
+    """Return a passage's statements: those that can be understood without their neighbors, and the rest.
 
-    Questions, tasks, captions, table rows and everything in a section of exercises or aims are none: what the material
-    asks its reader says nothing to ask about.
+    Questions, tasks, captions, table rows and everything in a section of exercises or aims are no statements: what the
+    material asks its reader says nothing to ask about.
     """
     language = language_of(passage.text)
     end = _end_of_telling(passage)
     alone: list[Sentence] = []
     rest: list[Sentence] = []
     for sentence in sentences_of(passage):
-        if sentence.start >= end or len(sentence.text) < _SHORTEST[language] or sentence.text[-1] not in _CLOSED:
+        if (
+            sentence.start >= end
+            or len(sentence.text) < _SHORTEST[language]
+            or sentence.text[-1] not in _STATEMENT_ENDS
+        ):
             continue
         if not _ASKING_SENTENCE.search(sentence.text):
             (alone if stands_alone(sentence.text, language) else rest).append(sentence)
@@ -99,17 +104,25 @@ def _end_of_telling(passage: Passage) -> int:
 class MaterialReader:
     """Reads texts and indexed documents."""
 
-    def __init__(self, library: Library, cutter: TextCutter) -> None:
-        self._library = library
-        self._cutter = cutter
+    def __init__(self, source: PassageSource, splitter: TextSplitter) -> None:
+        self._source = source
+        self._splitter = splitter
 
     async def text_passages(self, text: str) -> tuple[Passage, ...]:
-        """A text's passages; InvalidArgument when nothing is left of it."""
-        return await self._cutter.passages(text)
+        """Return a text's passages.
+
+        Raises:
+            InvalidArgument: nothing is left of the text.
+        """
+        return await self._splitter.split(text)
 
     async def passages(self, document_ids: Sequence[str], topic: str, limit: int) -> tuple[Passage, ...]:
-        """Passages of documents about a topic, or spread evenly; FailedPrecondition when there are none."""
-        found = await self._library.passages(document_ids, topic.strip(), limit)
+        """Return at most `limit` passages of documents about a topic, or with an empty topic spread evenly.
+
+        Raises:
+            FailedPrecondition: there are none.
+        """
+        found = await self._source.passages(document_ids, topic.strip(), limit)
         passages = tuple(passage for passage in found if fold(passage.text))
         if not passages:
             raise FailedPrecondition(

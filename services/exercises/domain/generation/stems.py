@@ -1,20 +1,60 @@
-"""What a question is about and what it asks for.
+"""Stems: whether one is whole, what it is about, what it asks for, and whether it says its answer.
 
-Words that only ask are set aside, and so is the topic of the whole document. A question for a cause, a purpose or an
-effect wants a sentence that gives one; small models ask so about any sentence that names the thing.
+What a stem is about are its words without those that only ask, and without the topic of the whole document. A question
+for a cause, a purpose or an effect wants a sentence that gives one; small models ask so about any sentence that names
+the thing.
 """
 
 from __future__ import annotations
 
 import re
 
+from services.common.values import Source
 from services.exercises.domain.text.standalone import stands_alone
-from services.exercises.values.question import Passage, Source
-from services.language.detection import CHINESE
+from services.exercises.values.question import GAP, Passage
+from services.language.detection import CHINESE, ENGLISH
 from services.language.folding import flatten, fold
 from services.language.scripts import is_han
 from services.language.words import units
 
+ALIKE = 0.8
+"""Jaccard similarity of folded character pairs from which two stems count as one."""
+_SHORTEST_QUESTION = {CHINESE: 8, ENGLISH: 5}
+_SHORTEST_STATEMENT = {CHINESE: 6, ENGLISH: 4}
+"""In letters of Chinese and words of English."""
+_SHORT_QUESTION = {
+    CHINESE: re.compile(
+        r"^(?:什么(?:是|叫)|为什么|简述|解释|说明|比较)[^？?。，]{2,}[？?。]?$|^[^？?。，]{2,}是什么意思"
+    ),
+    ENGLISH: re.compile(
+        r"^(?:what (?:is|are) (?!(?:the|it|its|this|that|these|they)\b)(?:an? )?|define |explain |who (?:is|was) )"
+        r"[\w’' -]{4,}[?.]?$",
+        re.IGNORECASE,
+    ),
+}
+"""Short and yet whole: `什么是蒸腾？`, `What is photolysis?`"""
+_QUESTION = {
+    CHINESE: re.compile(
+        r"[？?][”」）)\s]*(?:[（(][^）)]*[）)])?\s*$|[？?]\n|吗[。]?$"
+        r"|(?:什么|哪[些个一种项类]|谁|多少|为什么|为何|如何|怎样|怎么)[^。]{0,12}[（(]多选[）)]$"
+    ),
+    ENGLISH: re.compile(
+        r"\?[”\"')\s]*(?:[(]?(?:choose|select|pick|give|explain)\b[^?]*)?$|\?\n"
+        r"|^(?:which|why|is|are|does|do|did|can|could|was|were|whose)\b",
+        re.IGNORECASE,
+    ),
+}
+_TASK = {
+    CHINESE: re.compile(
+        r"说明|解释|简述|描述|列举|比较|分析|指出|举例|写出|谈谈|概括|论述|阐述|选出|计算"
+        r"|(?:什么|哪|谁|几|多少|为何|如何|怎)|[（(]\s*[）)]\s*。?$|(?:的是|的有|包括|属于)[:：]?$"
+    ),
+    ENGLISH: re.compile(
+        r"^(?:briefly )?(?:explain|describe|name|list|state|give|compare|define|outline|discuss|identify|choose|select"
+        r"|summari[sz]e|what|who|when|where|how)\b|[:…]$",
+        re.IGNORECASE,
+    ),
+}
 _CONTEXT = 120
 """Characters before a quote that opens with a pronoun, in which its subject is named."""
 _ASKING_ZH = re.compile(
@@ -74,14 +114,51 @@ _ASKED_FOR: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = (
 """How a stem asks for something, and the words without which a sentence does not give it."""
 
 
+def is_fragment(stem: str, language: str) -> bool:
+    """Return whether a stem is less than a whole question, task or gapped sentence."""
+    if _SHORT_QUESTION[language].search(stem):
+        return False
+    if _length(stem, language) < _SHORTEST_QUESTION[language]:
+        return True
+    return not (GAP in stem or asks(stem, language) or _TASK[language].search(stem))
+
+
+def is_short_statement(stem: str, language: str) -> bool:
+    """Return whether a statement is too short to say something."""
+    return _length(stem, language) < _SHORTEST_STATEMENT[language]
+
+
+def asks(stem: str, language: str) -> bool:
+    """Return whether a stem is a question."""
+    return _QUESTION[language].search(stem) is not None
+
+
+def _length(stem: str, language: str) -> int:
+    """Words of an English stem, letters of a Chinese one."""
+    return len(fold(stem)) if language == CHINESE else len(re.findall(r"\w+", stem.replace(GAP, " ")))
+
+
+def says(text: str, answer: str) -> bool:
+    """Return whether a text holds an answer. Words of Latin script must match whole; a single digit is no clue."""
+    plain = fold(answer)
+    if len(plain) < 2:
+        return False
+    if plain.isascii():
+        words = r"\W*".join(map(re.escape, re.findall(r"\w+", answer.casefold())))
+        return re.search(rf"(?<![0-9a-z]){words}(?![0-9a-z])", text.casefold()) is not None
+    return plain in fold(text)
+
+
 def is_answered(stem: str, quote: str) -> bool:
-    """Whether a sentence can give what a stem asks for: why, what for, with what effect. Other stems are taken."""
+    """Return whether a sentence can give what a stem asks for: why, what for, with what effect; other stems pass."""
     return all(given.search(quote) for asked, given in _ASKED_FOR if asked.search(stem))
 
 
 def is_vague(stem: str, source: Source, passage: Passage, language: str) -> bool:
-    """Whether nothing that a stem names, but for the topic of the whole document, has to do with the sentence that
-    answers it. What a sentence defines may be asked for by its name alone."""
+    """Return whether nothing that a stem names, but for the document's topic, is in the sentence that answers it.
+
+    What a sentence defines may be asked for by its name alone.
+    """
     said = flatten(source.quote)
     if not stands_alone(said, language):
         start = source.start - passage.start
@@ -95,7 +172,7 @@ def is_vague(stem: str, source: Source, passage: Passage, language: str) -> bool
 
 
 def _content(text: str, language: str) -> set[str]:
-    """What a text names, in units: without the words that ask."""
+    """Return what a text names, in units: without the words that ask."""
     if language == CHINESE:
         return units(_ASKING_ZH.sub(" ", text))
     return {unit for unit in units(text) if unit not in _ASKING_EN}

@@ -29,7 +29,11 @@ from services.language.folding import fold
 
 
 def match_answers(questions: Sequence[Question], answers: Sequence[Answer]) -> dict[str, Answer]:
-    """Answers by question id, each fitting its question; InvalidArgument names every field that does not."""
+    """Return answers by question id, each fitting its question.
+
+    Raises:
+        InvalidArgument: answers do not fit their questions; every field that does not is named.
+    """
     by_id = {question.question_id: question for question in questions}
     matched: dict[str, Answer] = {}
     violations: list[FieldViolation] = []
@@ -91,7 +95,7 @@ def _misfits(path: str, question: Question, answer: Answer) -> list[FieldViolati
 
 
 def grade(question: Question, answer: Answer | None) -> Grade:
-    """The grade of an answer to an objective question. The answer fits the question (`match_answers`)."""
+    """Return the grade of an answer that fits its objective question (`match_answers`)."""
     if answer is None or not is_answered(answer):
         return make_grade(question, 0.0, Verdict.UNANSWERED)
     share = _share(question, answer)
@@ -101,7 +105,7 @@ def grade(question: Question, answer: Answer | None) -> Grade:
 
 
 def is_answered(answer: Answer) -> bool:
-    """Whether anything was answered at all."""
+    """Return whether anything was answered at all."""
     return bool(
         answer.option_keys
         or answer.truth is not None
@@ -118,7 +122,7 @@ def make_grade(
     feedback: str = "",
     rubric_results: tuple[RubricResult, ...] = (),
 ) -> Grade:
-    """A grade that carries what its question teaches."""
+    """Return a grade that carries what its question teaches."""
     return Grade(
         question_id=question.question_id,
         verdict=verdict,
@@ -133,7 +137,7 @@ def make_grade(
 
 
 def _share(question: Question, answer: Answer) -> float:
-    """The part of the points that an answer earns, 0 to 1."""
+    """Return the part of the points that an answer earns, 0 to 1."""
     key = question.answer_key
     match question.kind:
         case QuestionKind.SINGLE_CHOICE:
@@ -151,7 +155,7 @@ def _share(question: Question, answer: Answer) -> float:
 
 
 def accepts(accepted: Sequence[str], text: str) -> bool:
-    """Whether what was filled into a gap is one of its accepted answers."""
+    """Return whether what was filled into a gap is one of its accepted answers."""
     given = _comparable(text)
     return bool(given) and any(given == _comparable(answer) for answer in accepted)
 
@@ -173,7 +177,7 @@ def _comparable(text: str) -> str:
 
 
 def han_number(text: str) -> str:
-    """A number in Chinese numerals as digits, read by place value (二十一) or digit by digit (二〇二四).
+    """Return a number in Chinese numerals as digits, read by place value (二十一) or digit by digit (二〇二四).
 
     What is no number is returned as it is.
     """

@@ -1,14 +1,16 @@
-"""Practice: answers come in, grades go out and are kept."""
+"""Submissions: answers come in, grades go out and are kept."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from services.exercises.domain.errors import no_exercise
 from services.exercises.domain.grading.objective import grade, match_answers
 from services.exercises.domain.grading.short_answers import ShortAnswerGrader
-from services.exercises.ports import ExerciseStore
-from services.exercises.values.exercise import Exercise, no_exercise
+from services.exercises.domain.runs.runs import Runs
+from services.exercises.ports import ExerciseStore, SubmissionStore
+from services.exercises.values.exercise import Exercise
 from services.exercises.values.question import QuestionKind
 from services.exercises.values.run import RunState
 from services.exercises.values.submission import Answer, Grade, Submission
@@ -16,21 +18,27 @@ from services.kit.errors import FailedPrecondition
 from services.kit.ids import new_id
 
 
-class Practice:
-    """Grades and keeps submissions."""
+class Submissions:
+    """Grades and stores submissions."""
 
-    def __init__(self, store: ExerciseStore, short_answers: ShortAnswerGrader) -> None:
-        self._store = store
+    def __init__(
+        self, exercises: ExerciseStore, runs: Runs, submissions: SubmissionStore, short_answers: ShortAnswerGrader
+    ) -> None:
+        self._exercises = exercises
+        self._runs = runs
+        self._submissions = submissions
         self._short_answers = short_answers
 
     async def submit(self, owner: str, exercise_id: str, answers: Sequence[Answer]) -> Submission:
-        """The stored submission with one grade a question. Nothing is stored when an answer does not fit.
+        """Return the stored submission with one grade a question. Nothing is stored when an answer does not fit.
 
-        NotFound when the owner has no such exercise, FailedPrecondition while questions are still being made,
-        InvalidArgument with every field that does not fit.
+        Raises:
+            NotFound: the owner has no such exercise.
+            FailedPrecondition: questions are still being made.
+            InvalidArgument: answers do not fit their questions; every field that does not is named.
         """
-        await self._store.expire_runs()  # A run whose process died would keep its exercise closed.
-        exercise = await self._store.get_exercise(owner, exercise_id)
+        await self._runs.expire()  # A run whose process died would keep its exercise closed.
+        exercise = await self._exercises.get(owner, exercise_id)
         if exercise is None:
             raise no_exercise(exercise_id)
         if exercise.run_state is RunState.RUNNING:
@@ -47,7 +55,7 @@ class Practice:
             grades=await self._grades(exercise, matched),
             create_time=datetime.now(UTC),
         )
-        if not await self._store.add_submission(submission):
+        if not await self._submissions.add(submission):
             raise no_exercise(exercise_id)
         return submission
 

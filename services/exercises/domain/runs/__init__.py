@@ -1,1 +1,1 @@
-"""Runs: live, stored, resumed, canceled."""
+"""Runs that make exercises: live, stored, resumed, cancelled."""

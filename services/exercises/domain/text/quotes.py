@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import unicodedata
 
-from services.exercises.values.question import Passage, Source
+from services.common.values import Source
+from services.exercises.values.question import Passage
 from services.language.folding import fold, is_word_char
 
 SHORTEST_QUOTE = 4

@@ -1,12 +1,9 @@
-"""Texts that speak of the material or of the question instead of their subject, and texts that are alike."""
+"""Texts that speak of the material or of the question instead of their subject."""
 
 from __future__ import annotations
 
 from services.language.detection import LANGUAGES, as_language
 from services.language.language import Language
-
-ALIKE = 0.8
-"""Jaccard similarity of folded character pairs from which two stems count as one."""
 
 
 def refers_to_passage(text: str, language: Language | str) -> bool:

@@ -40,10 +40,7 @@ def sentences_of(passage: Passage, languages: Languages = LANGUAGES) -> list[Sen
     return split(passage.text, wrapped=not passage.document_id, languages=languages)
 
 
-LONGEST_EXPLANATION = 240
-
-
-def clip(text: str, most: int = LONGEST_EXPLANATION) -> str:
+def clip(text: str, most: int) -> str:
     """Return the first sentences that fit into `most` characters, or the beginning of the first and an ellipsis."""
     if len(text) <= most:
         return text
@@ -52,7 +49,3 @@ def clip(text: str, most: int = LONGEST_EXPLANATION) -> str:
         return text[:end]
     head = text[: most - 1]
     return (head.rsplit(" ", 1)[0] if " " in head[most // 2 :] else head) + "…"
-
-
-_LONGEST_CUT = 40
-"""Characters that a gap may stand for."""

@@ -1,9 +1,9 @@
 """Statements whose truth follows from how they were made, instead of from what a model says of them.
 
 A true statement says what its source says: nearly its words in their order, all its numbers and every qualifier. A
-false one is a true one with one thing exchanged for another (`Exchange`), which must be another thing indeed: another
-number, the opposite, or a term that the material itself uses elsewhere. A model that is to make up something false
-likes to write 水蒸气 for 水汽.
+false one is a true one with one thing exchanged for another (`Substitution`), which must be another thing indeed:
+another number, the opposite, or a term that the material itself uses elsewhere. A model that is to make up something
+false likes to write 水蒸气 for 水汽.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 from functools import cache
 
-from services.exercises.values.question import Exchange
+from services.exercises.values.question import Substitution
 from services.language.detection import LANGUAGES, as_language
 from services.language.folding import fold
 from services.language.language import Language
@@ -109,19 +109,21 @@ def _whole(text: str) -> str:
     return f"{before}{re.escape(text)}{after}"
 
 
-def undone(statement: str, exchange: Exchange) -> str | None:
+def undone(statement: str, substitution: Substitution) -> str | None:
     """Return the true statement that a false one was made from; None when what was put in has no single place."""
-    return exchanged(statement, exchange.new, exchange.old)
+    return exchanged(statement, substitution.new, substitution.old)
 
 
-def contradicts(exchange: Exchange, statement: str, source: str, language: Language | str, *, known: bool) -> bool:
-    """Tell whether the exchange makes another thing of what the source says.
+def contradicts(
+    substitution: Substitution, statement: str, source: str, language: Language | str, *, known: bool
+) -> bool:
+    """Tell whether the substitution makes another thing of what the source says.
 
     That is another number, the opposite, or a term that is `known` to stand elsewhere in the material and is no wider,
     narrower or like name of the same; in each case something of which the source does not speak.
     """
     own = as_language(language)
-    old, new = exchange.old, exchange.new
+    old, new = substitution.old, substitution.new
     if numbers(old) or numbers(new):
         return _is_other_number(old, new, statement, own)
     if is_open(source, own):

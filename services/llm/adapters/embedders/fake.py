@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from services.llm.values.chat import Usage
+from services.common.values import TokenUsage
 from services.llm.values.vectors import EmbedKind, Vectors
 
 # A Han character is a word of its own; everything else is split where letters and digits end.
@@ -19,7 +19,7 @@ _WORD = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+")
 
 
 def hashed_vector(text: str, dimension: int) -> array[float]:
-    """A unit vector of float32 in which every word of `text` adds one to a signed, hashed position."""
+    """Return a unit vector of float32 in which every word of `text` adds one to a signed, hashed position."""
     values = [0.0] * dimension
     for word in _WORD.findall(text.lower()) or [text]:
         digest = int.from_bytes(blake2b(word.encode(errors="replace"), digest_size=8).digest(), "little")
@@ -30,7 +30,7 @@ def hashed_vector(text: str, dimension: int) -> array[float]:
     return array("f", (value / norm for value in values))
 
 
-class HashingEmbedder:
+class FakeEmbedder:
     """An Embedder that needs no model; queries and passages are embedded alike."""
 
     def __init__(self, dimension: int = 384, model: str = "hashing") -> None:
@@ -43,7 +43,7 @@ class HashingEmbedder:
         return self._model
 
     async def embed(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Vectors:
-        """One vector a text, in order; tokens are words."""
+        """Return one vector a text, in order; a word counts as a token."""
         data = b"".join(hashed_vector(text, self._dimension).tobytes() for text in texts)
         words = sum(len(_WORD.findall(text)) for text in texts)
-        return Vectors(data, self._dimension, Usage(prompt_tokens=words))
+        return Vectors(data, self._dimension, TokenUsage(prompt_tokens=words))

@@ -43,20 +43,20 @@ _decode_reply = msgspec.msgpack.Decoder(Ready | Answer | Refusal).decode
 
 
 def pack(message: Ask | Ready | Answer | Refusal) -> bytes:
-    """A message as it goes over the pipe."""
+    """Return a message as it goes over the pipe."""
     body = _encode(message)
     return _LENGTH.pack(len(body)) + body
 
 
 async def read_reply(reader: StreamReader) -> Ready | Answer | Refusal:
-    """The worker's next message; `asyncio.IncompleteReadError` when it ended."""
+    """Return the worker's next message; `asyncio.IncompleteReadError` when the worker ended."""
     (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
     reply: Ready | Answer | Refusal = _decode_reply(await reader.readexactly(length))
     return reply
 
 
 def read_ask(pipe: BinaryIO) -> Ask | None:
-    """The service's next message; None when it closed the pipe."""
+    """Return the service's next message; None when the service closed the pipe."""
     head = pipe.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         return None

@@ -14,11 +14,11 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from services.kit.errors import DeadlineExceeded, Internal, TikuError, Unavailable
+from services.kit.progress import ProgressWatch, StalledError
 from services.llm.adapters.embedders.frames import Answer, Ask, Ready, pack, read_reply
-from services.llm.domain.batching import Batch, Batcher, Limits
+from services.llm.domain.batching import Batch, Batcher, BatchLimits
 from services.llm.values.vectors import EmbedKind, Vectors
 
-_START_SECONDS = 120.0
 _BATCH_SECONDS = 120.0
 _TRIES = 2
 """How often a batch is sent to a worker that dies of it before its requests fail."""
@@ -39,7 +39,7 @@ class LocalEmbedder:
         folder: a model as sentence-transformers saves it.
         model: name that requests call it by.
         threads: CPU threads of the model.
-        limits: of batches and of the line in front of the model.
+        limits: of batches and of the queue in front of the model.
         program: the worker's command, without its options.
     """
 
@@ -49,14 +49,14 @@ class LocalEmbedder:
         model: str,
         *,
         threads: int,
-        limits: Limits | None = None,
+        limits: BatchLimits | None = None,
         program: Sequence[str] = (sys.executable, "-m", "services.llm.adapters.embedders.worker"),
     ) -> None:
         self._folder = folder
         self._model = model
         self._threads = threads
         self._program = tuple(program)
-        self._batcher = Batcher(limits or Limits())
+        self._batcher = Batcher(limits or BatchLimits())
         self._ready = asyncio.Event()
         self._pid: int | None = None
 
@@ -71,16 +71,16 @@ class LocalEmbedder:
         return self._pid
 
     async def check(self) -> None:
-        """Raises `Unavailable` while no worker holds the model."""
+        """Raise `Unavailable` while no worker holds the model."""
         if not self._ready.is_set():
             raise Unavailable("The embedding model is loading.", reason="EMBEDDER_LOADING")
 
     async def wait_ready(self) -> None:
-        """Returns once a worker holds the model."""
+        """Wait until a worker holds the model."""
         await self._ready.wait()
 
     async def embed(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Vectors:
-        """One vector a text; see the port. A request that comes before the model is loaded waits for it."""
+        """Return one vector a text. A request that comes before the model is loaded waits for it."""
         try:
             async with asyncio.timeout(timeout):
                 return await self._batcher.embed(texts, kind)
@@ -88,7 +88,7 @@ class LocalEmbedder:
             raise DeadlineExceeded("The embedding model did not answer in time.", reason="EMBEDDER_TIMEOUT") from error
 
     async def run(self) -> None:
-        """Keeps a worker running and feeds it until cancelled.
+        """Keep a worker running and feed it until canceled.
 
         A worker that dies is replaced and gets its batch again; what kills it twice fails with its requests.
 
@@ -120,7 +120,7 @@ class LocalEmbedder:
             self._batcher.fail_all(_unavailable())
 
     async def _next(self, worker: _Worker) -> Batch:
-        """The next batch; notices a worker that dies while it is idle, too."""
+        """Return the next batch; notice a worker that dies while it is idle, too."""
         waiting = asyncio.ensure_future(self._batcher.next())
         ended = asyncio.ensure_future(worker.ended())
         try:
@@ -134,7 +134,7 @@ class LocalEmbedder:
 
     @contextlib.asynccontextmanager
     async def _worker(self) -> AsyncIterator[_Worker]:
-        """A worker with the model loaded, gone at the end of the block."""
+        """Start a worker that holds the model; it is gone at the end of the block."""
         process = await asyncio.create_subprocess_exec(
             *self._program,
             f"--parent={os.getpid()}",
@@ -164,14 +164,18 @@ class _Worker:
         self._dimension = 0
 
     async def start(self) -> None:
-        """Waits until the model is loaded."""
-        reply = await self._reply(_START_SECONDS)
+        """Wait until the model is loaded, as long as that makes progress."""
+        try:
+            reply = await ProgressWatch(self._process.pid).result_of(self._read())
+        except StalledError as error:
+            self._process.kill()
+            raise WorkerDiedError(f"it stood still for {error.seconds:.0f} seconds while loading its model") from error
         if not isinstance(reply, Ready):
             raise RuntimeError(f"the embedding model cannot be loaded: {reply}")
         self._dimension = reply.dimension
 
     async def answer(self, batch: Batch) -> None:
-        """Embeds one batch and hands out what came back."""
+        """Embed one batch and hand out what came back."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(pack(Ask(kind=batch.kind.value, texts=batch.texts)))
@@ -186,25 +190,29 @@ class _Worker:
             batch.fail(Internal("The embedding model failed on a text.", reason="EMBEDDING_FAILED"))
 
     async def ended(self) -> int:
-        """The exit status, once there is one."""
+        """Return the exit status, once there is one."""
         return await self._process.wait()
 
     async def end(self) -> None:
-        """Kills the worker: it keeps nothing, and taking torch down in an orderly way costs seconds."""
+        """Kill the worker: it keeps nothing, and torch takes seconds to end in an orderly way."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
 
     async def _reply(self, timeout: float) -> object:
-        assert self._process.stdout is not None
         try:
             async with asyncio.timeout(timeout):
-                return await read_reply(self._process.stdout)
-        except asyncio.IncompleteReadError as error:
-            raise WorkerDiedError("it closed its output") from error
+                return await self._read()
         except TimeoutError as error:
             self._process.kill()
             raise WorkerDiedError(f"it was silent for {timeout:g} seconds") from error
+
+    async def _read(self) -> object:
+        assert self._process.stdout is not None
+        try:
+            return await read_reply(self._process.stdout)
+        except asyncio.IncompleteReadError as error:
+            raise WorkerDiedError("it closed its output") from error
 
 
 def _unavailable() -> TikuError:
@@ -212,7 +220,7 @@ def _unavailable() -> TikuError:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """What the worker inherits: no setting of the service, which may be a secret, and no way to the network."""
+    """Return what the worker inherits: none of the service's settings, which may be secret, and no network."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TIKU_")}
     return {
         **inherited,

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from services.common.values import TokenUsage
 from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.wire import WireUsage
 from services.llm.domain import faults
-from services.llm.values.chat import Usage
 from services.llm.values.vectors import EmbedKind, Vectors
 
 _BATCH_TEXTS = 64
@@ -57,13 +57,13 @@ class OpenAiHttpEmbedder:
         return self._model
 
     async def embed(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Vectors:
-        """One vector a text, in order, within `timeout` seconds; see the port."""
+        """Return one vector a text, in order, within `timeout` seconds."""
         if self._prefixed:
             texts = [f"{kind.value}: {text}" for text in texts]
         deadline = asyncio.get_running_loop().time() + timeout
         gate = asyncio.Semaphore(_MOST_BATCHES)
 
-        async def one(part: Sequence[str]) -> tuple[np.ndarray, Usage]:
+        async def one(part: Sequence[str]) -> tuple[np.ndarray, TokenUsage]:
             async with gate:
                 return await self._batch(part, max(0.001, deadline - asyncio.get_running_loop().time()))
 
@@ -78,10 +78,10 @@ class OpenAiHttpEmbedder:
         rows = [part.result()[0] for part in parts]
         if len({matrix.shape[1] for matrix in rows}) != 1:
             raise faults.bad_response(self._client.name, "embeddings of different dimensions")
-        usage = sum((part.result()[1] for part in parts), Usage())
+        usage = sum((part.result()[1] for part in parts), TokenUsage())
         return Vectors(b"".join(matrix.tobytes() for matrix in rows), rows[0].shape[1], usage)
 
-    async def _batch(self, texts: Sequence[str], timeout: float) -> tuple[np.ndarray, Usage]:
+    async def _batch(self, texts: Sequence[str], timeout: float) -> tuple[np.ndarray, TokenUsage]:
         body = await self._client.post_for_body(
             "/embeddings",
             {"model": self._model, "input": texts, "encoding_format": "base64"},
@@ -100,7 +100,7 @@ class OpenAiHttpEmbedder:
         lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
         if not matrix.shape[1] or not np.isfinite(lengths).all() or not lengths.all():
             raise faults.bad_response(self._client.name, "an embedding without direction")
-        return (matrix / lengths).astype("<f4"), answer.usage.value() if answer.usage else Usage()
+        return (matrix / lengths).astype("<f4"), answer.usage.value() if answer.usage else TokenUsage()
 
 
 def _vector(value: str | list[float]) -> np.ndarray:

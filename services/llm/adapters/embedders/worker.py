@@ -22,7 +22,7 @@ _WARM_UP = Ask(kind="passage", texts=["A short text to warm up with.", "热身�
 
 
 def load(folder: str, threads: int) -> tuple[Encode, int]:
-    """The model in `folder` as a function from texts to unit vectors, and its dimension."""
+    """Return the model in `folder` as a function from texts to unit vectors, and its dimension."""
     # Here, not at the top: only this process may pay their seconds and their hundreds of megabytes, and the
     # parent's death has to be arranged before they begin.
     import torch
@@ -47,7 +47,7 @@ def load(folder: str, threads: int) -> tuple[Encode, int]:
 
 
 def serve(encode: Encode, incoming: BinaryIO, outgoing: BinaryIO) -> None:
-    """Answers every frame until the input ends; a batch that fails is refused and the next one served."""
+    """Answer every frame until the input ends; refuse a batch that fails and serve the next one."""
     while (ask := read_ask(incoming)) is not None:
         reply: Answer | Refusal
         try:
@@ -59,7 +59,7 @@ def serve(encode: Encode, incoming: BinaryIO, outgoing: BinaryIO) -> None:
 
 
 def main() -> None:
-    """Parses the command line above and serves."""
+    """Parse the command line above and serve."""
     parser = argparse.ArgumentParser(prog="tiku-embedder")
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--model", required=True)

@@ -7,50 +7,51 @@ from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
+from services.common.values import TokenUsage
 from services.kit.errors import TikuError
 from services.llm.domain import faults
-from services.llm.values.chat import Completion, Delta, Finish, FinishReason, Prompt, Usage
+from services.llm.values.chat import ChatFinish, ChatRequest, Completion, FinishReason, TextDelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class FakeTurn:
     """How one call goes; positions count tokens."""
 
     tokens: Sequence[str] = ("Hello", ",", " world", "!")
     pace: float = 0.0
     """Seconds before each token."""
     reason: FinishReason = FinishReason.STOP
-    usage: Usage | None = None
+    usage: TokenUsage | None = None
     error: TikuError | None = None
     error_at: int = 0
     hang_at: int | None = None
     """Silence after so many tokens."""
 
 
-class FakeProvider:
+class FakeChatProvider:
     """Plays its turns in order, then the default turn for ever."""
 
-    def __init__(self, *turns: Turn, name: str = "fake") -> None:
+    def __init__(self, *turns: FakeTurn, name: str = "fake") -> None:
         self.name = name
         self.turns = deque(turns)
-        self.prompts: list[Prompt] = []
+        self.prompts: list[ChatRequest] = []
         self.cancelled_at: list[int] = []
         """Tokens that were sent when a caller left, one entry for each that did."""
         self.active = 0
 
-    async def complete(self, prompt: Prompt, timeout: float) -> Completion:
-        """The next turn as a whole."""
+    async def complete(self, prompt: ChatRequest, timeout: float) -> Completion:
+        """Return the next turn as a whole."""
         text = ""
         async for event in self.stream(prompt, timeout):
-            if isinstance(event, Finish):
+            if isinstance(event, ChatFinish):
                 return Completion(text, event.reason, event.usage)
             text += event.text
         raise AssertionError("a stream ends with Finish")
 
-    async def stream(self, prompt: Prompt, timeout: float) -> AsyncGenerator[Delta | Finish, None]:
-        """The next turn token by token."""
+    async def stream(self, prompt: ChatRequest, timeout: float) -> AsyncGenerator[TextDelta | ChatFinish, None]:
+        """Yield the next turn token by token."""
         self.prompts.append(prompt)
-        turn = self.turns.popleft() if self.turns else Turn()
+        turn = self.turns.popleft() if self.turns else FakeTurn()
         deadline = asyncio.get_running_loop().time() + timeout
         sent = 0
         self.active += 1
@@ -64,8 +65,8 @@ class FakeProvider:
                     await asyncio.sleep(turn.pace)
                 if position < len(turn.tokens):
                     sent += 1
-                    yield Delta(turn.tokens[position])
-            yield Finish(turn.reason, turn.usage)
+                    yield TextDelta(turn.tokens[position])
+            yield ChatFinish(turn.reason, turn.usage)
         except TimeoutError as error:
             self.cancelled_at.append(sent)
             raise faults.timed_out(self.name) from error

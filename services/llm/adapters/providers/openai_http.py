@@ -1,7 +1,7 @@
 """Chat over OpenAI's HTTP API with aiohttp, for the hot path.
 
 The openai SDK costs about ten times the CPU of this a call and builds a validated object graph a token; see
-`openai_sdk`, which stays the reference of behaviour: both pass one contract suite.
+`openai_sdk`, which stays the reference of behavior: both pass one contract suite.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from contextlib import aclosing
 import aiohttp
 import msgspec
 
+from services.common.values import TokenUsage
+from services.kit.sse import EventDecoder, EventTooLongError
 from services.llm.adapters.http import ProviderClient
-from services.llm.adapters.providers.sse import EventReader, LineTooLongError
 from services.llm.adapters.providers.wire import WireChat, decode_chat, encode_chat, error_status
 from services.llm.domain import faults
-from services.llm.values.chat import Completion, Delta, Finish, FinishReason, Prompt, Usage
+from services.llm.values.chat import ChatFinish, ChatRequest, Completion, FinishReason, TextDelta
 
 _PATH = "/chat/completions"
 _MAX_BODY_BYTES = 32 << 20
@@ -31,8 +32,8 @@ class OpenAiHttpProvider:
     def __init__(self, client: ProviderClient) -> None:
         self._client = client
 
-    async def complete(self, prompt: Prompt, timeout: float) -> Completion:
-        """One whole answer within `timeout` seconds; see the port for errors and cancellation."""
+    async def complete(self, prompt: ChatRequest, timeout: float) -> Completion:
+        """Return one whole answer within `timeout` seconds."""
         body = await self._client.post_for_body(
             _PATH, encode_chat(prompt, stream=False), prompt.model, timeout, _MAX_BODY_BYTES
         )
@@ -46,10 +47,10 @@ class OpenAiHttpProvider:
             usage=chat.usage.value() if chat.usage else None,
         )
 
-    async def stream(self, prompt: Prompt, timeout: float) -> AsyncGenerator[Delta | Finish, None]:
-        """Deltas, then one Finish, within `timeout` seconds; see the port for errors and cancellation."""
+    async def stream(self, prompt: ChatRequest, timeout: float) -> AsyncGenerator[TextDelta | ChatFinish, None]:
+        """Yield deltas, then one `ChatFinish`, within `timeout` seconds."""
         reason: str | None = None
-        usage: Usage | None = None
+        usage: TokenUsage | None = None
         async with (
             self._client.post(_PATH, encode_chat(prompt, stream=True), prompt.model, timeout) as response,
             aclosing(self._events(response)) as events,
@@ -65,25 +66,25 @@ class OpenAiHttpProvider:
                     continue
                 choice = chat.choices[0]
                 if choice.delta is not None and choice.delta.content:
-                    yield Delta(choice.delta.content)
+                    yield TextDelta(choice.delta.content)
                 if choice.finish_reason is not None:
                     reason = choice.finish_reason
             else:
                 if reason is None:
                     raise faults.unavailable(self._client.name, "the stream ended before the answer did")
-        yield Finish(FinishReason.of(reason), usage)
+        yield ChatFinish(FinishReason.of(reason), usage)
 
     async def _events(self, response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
-        """The data of each event of a response."""
-        reader = EventReader(_MAX_EVENT_BYTES)
+        """Yield the data of each event of a response."""
+        decoder = EventDecoder(_MAX_EVENT_BYTES)
         try:
             chunks: AsyncIterator[bytes] = response.content.iter_any()
             async for chunk in chunks:
-                for event in reader.feed(chunk):
-                    yield event
-            for event in reader.close():
-                yield event
-        except LineTooLongError as error:
+                for event in decoder.feed(chunk):
+                    yield event.data
+            for event in decoder.close():
+                yield event.data
+        except EventTooLongError as error:
             raise faults.bad_response(self._client.name, error) from error
 
     def _decode(self, data: bytes, model: str) -> WireChat:
@@ -97,7 +98,7 @@ class OpenAiHttpProvider:
 
 
 async def _drain(response: aiohttp.ClientResponse) -> None:
-    """Reads the few bytes after the last event, so that the connection can serve the next call."""
+    """Read the few bytes after the last event, so that the connection can serve the next call."""
     try:
         async with asyncio.timeout(_DRAIN_SECONDS):
             async for _ in response.content.iter_any():

@@ -1,4 +1,4 @@
-"""Chat through the `openai` SDK: the reference of behaviour for every other adapter.
+"""Chat through the `openai` SDK: the reference of behavior for every other adapter.
 
 Costs about ten times the CPU of `openai_http` and imports a large package, so app.py loads it only where it is chosen.
 """
@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Self
 
 import openai
 
+from services.common.values import TokenUsage
 from services.kit.errors import TikuError
 from services.llm.adapters.providers.wire import encode_chat, error_status
 from services.llm.domain import faults
-from services.llm.values.chat import Completion, Delta, Finish, FinishReason, Prompt, Usage
+from services.llm.values.chat import ChatFinish, ChatRequest, Completion, FinishReason, TextDelta
 
 
 class OpenAiSdkProvider:
@@ -23,24 +25,29 @@ class OpenAiSdkProvider:
 
     Args:
         name: what errors and logs call the provider.
-        base_url: address up to and with the version, such as `https://api.openai.com/v1`.
-        api_key: sent as a bearer token; empty for none.
+        client: the SDK's own client; its retries are off.
         connect_timeout: most seconds to reach the provider, however much time a request has.
     """
 
-    def __init__(self, name: str, base_url: str, api_key: str, connect_timeout: float = 5.0) -> None:
+    def __init__(self, name: str, client: openai.AsyncOpenAI, connect_timeout: float) -> None:
         self._name = name
+        self._client = client
         self._connect_timeout = connect_timeout
-        # The SDK refuses to start without a key; servers that need none ignore what they get.
-        # Retries are routing's, which knows the deadline and what has been sent to the client.
-        self._client = openai.AsyncOpenAI(base_url=base_url, api_key=api_key or "none", max_retries=0)
 
-    async def close(self) -> None:
-        """Closes every connection."""
-        await self._client.close()
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, name: str, base_url: str, api_key: str, connect_timeout: float = 5.0) -> AsyncIterator[Self]:
+        """Open a provider; its connections close with the block."""
+        # The SDK reads certificates from the disk. It refuses to start without a key; servers that need none ignore
+        # what they get. The router retries: it knows the deadline and what has been sent to the client.
+        client = await asyncio.to_thread(
+            openai.AsyncOpenAI, base_url=base_url, api_key=api_key or "none", max_retries=0
+        )
+        async with client:
+            yield cls(name, client, connect_timeout)
 
-    async def complete(self, prompt: Prompt, timeout: float) -> Completion:
-        """One whole answer within `timeout` seconds; see the port for errors and cancellation."""
+    async def complete(self, prompt: ChatRequest, timeout: float) -> Completion:
+        """Return one whole answer within `timeout` seconds."""
         try:
             async with asyncio.timeout(timeout):
                 answer = await self._client.chat.completions.create(
@@ -57,10 +64,10 @@ class OpenAiSdkProvider:
             usage=_usage(answer.usage),
         )
 
-    async def stream(self, prompt: Prompt, timeout: float) -> AsyncGenerator[Delta | Finish, None]:
-        """Deltas, then one Finish, within `timeout` seconds; see the port for errors and cancellation."""
+    async def stream(self, prompt: ChatRequest, timeout: float) -> AsyncGenerator[TextDelta | ChatFinish, None]:
+        """Yield deltas, then one `ChatFinish`, within `timeout` seconds."""
         reason: str | None = None
-        usage: Usage | None = None
+        usage: TokenUsage | None = None
         deadline = asyncio.get_running_loop().time() + timeout
         chunks: Any = None
         try:
@@ -81,7 +88,7 @@ class OpenAiSdkProvider:
                     continue
                 choice = chunk.choices[0]
                 if choice.delta is not None and choice.delta.content:
-                    yield Delta(choice.delta.content)
+                    yield TextDelta(choice.delta.content)
                 if choice.finish_reason is not None:
                     reason = choice.finish_reason
             if reason is None:
@@ -91,7 +98,7 @@ class OpenAiSdkProvider:
         finally:
             if chunks is not None:
                 await chunks.close()
-        yield Finish(FinishReason.of(reason), usage)
+        yield ChatFinish(FinishReason.of(reason), usage)
 
     def _timeout(self, timeout: float) -> Any:
         return openai.Timeout(timeout, connect=min(timeout, self._connect_timeout))
@@ -116,5 +123,5 @@ class OpenAiSdkProvider:
                 return faults.bad_response(self._name, repr(error))
 
 
-def _usage(usage: Any) -> Usage | None:
-    return None if usage is None else Usage(usage.prompt_tokens or 0, usage.completion_tokens or 0)
+def _usage(usage: Any) -> TokenUsage | None:
+    return None if usage is None else TokenUsage(usage.prompt_tokens or 0, usage.completion_tokens or 0)

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from services.llm.values.chat import Prompt, Usage
+from services.common.values import TokenUsage
+from services.llm.values.chat import ChatRequest
 
 
 class WireUsage(msgspec.Struct):
@@ -19,9 +20,9 @@ class WireUsage(msgspec.Struct):
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
-    def value(self) -> Usage:
-        """The same as a domain value."""
-        return Usage(self.prompt_tokens, self.completion_tokens)
+    def value(self) -> TokenUsage:
+        """Return the same as a value of the domain."""
+        return TokenUsage(self.prompt_tokens, self.completion_tokens)
 
 
 class WireText(msgspec.Struct):
@@ -49,8 +50,8 @@ class WireChat(msgspec.Struct):
 decode_chat = msgspec.json.Decoder(WireChat).decode
 
 
-def encode_chat(prompt: Prompt, *, stream: bool) -> dict[str, Any]:
-    """The request body; what the prompt does not set is left to the provider."""
+def encode_chat(prompt: ChatRequest, *, stream: bool) -> dict[str, Any]:
+    """Return the request body; the provider decides what the request does not set."""
     body: dict[str, Any] = {
         "model": prompt.model,
         "messages": [{"role": message.role.value, "content": message.content} for message in prompt.messages],
@@ -75,6 +76,6 @@ def encode_chat(prompt: Prompt, *, stream: bool) -> dict[str, Any]:
 
 
 def error_status(error: object) -> int:
-    """The HTTP status that an `error` object inside a stream names; 500 when it names none."""
+    """Return the HTTP status that an `error` object inside a stream names; 500 when it names none."""
     code = error.get("code") if isinstance(error, dict) else None
     return code if isinstance(code, int) and 400 <= code < 600 else 500

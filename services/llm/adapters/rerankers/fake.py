@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.llm.values.chat import Usage
+from services.common.values import TokenUsage
 from services.llm.values.ranking import Ranked, Ranking
 
 
-class WordOverlapReranker:
+class FakeReranker:
     """Scores by shared words; ties keep the order of the request."""
 
     def __init__(self, model: str = "word-overlap") -> None:
@@ -20,11 +20,11 @@ class WordOverlapReranker:
         return self._model
 
     async def rerank(self, query: str, documents: Sequence[str], top_n: int, timeout: float) -> Ranking:
-        """The best documents, best first."""
+        """Return the best documents, best first."""
         words = set(query.lower().split())
         scored = [
             Ranked(index, len(words & set(document.lower().split())) / max(1, len(words)))
             for index, document in enumerate(documents)
         ]
         scored.sort(key=lambda ranked: -ranked.score)
-        return Ranking(scored[: top_n or None], Usage())
+        return Ranking(scored[: top_n or None], TokenUsage())

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from services.common.values import TokenUsage
 from services.llm.adapters.http import ProviderClient
 from services.llm.domain import faults
-from services.llm.values.chat import Usage
 from services.llm.values.ranking import Ranked, Ranking
 
 _MAX_BODY_BYTES = 16 << 20
@@ -51,7 +51,7 @@ class HttpReranker:
         return self._model
 
     async def rerank(self, query: str, documents: Sequence[str], top_n: int, timeout: float) -> Ranking:
-        """The best documents, best first, within `timeout` seconds; see the port."""
+        """Return the best documents, best first, within `timeout` seconds."""
         wanted = min(top_n or len(documents), len(documents))
         body = await self._client.post_for_body(
             "/rerank",
@@ -79,4 +79,4 @@ class HttpReranker:
         tokens = 0
         if answer.usage is not None:
             tokens = answer.usage.total_tokens if answer.usage.prompt_tokens is None else answer.usage.prompt_tokens
-        return Ranking([Ranked(index, score) for index, score in best], Usage(prompt_tokens=tokens))
+        return Ranking([Ranked(index, score) for index, score in best], TokenUsage(prompt_tokens=tokens))

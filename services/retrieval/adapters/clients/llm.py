@@ -6,30 +6,31 @@ from collections.abc import AsyncGenerator, Sequence
 
 import grpc
 
+from services.common.values import TokenUsage
 from services.kit.errors import Internal
 from services.kit.rpc_errors import from_rpc_error
-from services.retrieval.values.chat import ChatFinish, Usage
+from services.retrieval.values.chat import ChatFinish, ChatRequest
 from services.retrieval.values.query import QueryEmbedding
 from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
 
 RETRIED = ("tiku.llm.v1.LlmService/Embed", "tiku.llm.v1.LlmService/Rerank")
 """Methods that a channel to the llm service may send again: those that change nothing when repeated."""
+_ROLES = {"system": llm_pb2.ROLE_SYSTEM, "user": llm_pb2.ROLE_USER}
 
 
 class LlmEmbedder:
-    """``ports.Embedder`` over ``LlmService.Embed``; ``model`` empty for the service's default."""
+    """Embeds with `LlmService.Embed`, a question with the service's default model."""
 
-    def __init__(self, stub: llm_pb2_grpc.LlmServiceStub, model: str = "") -> None:
+    def __init__(self, stub: llm_pb2_grpc.LlmServiceStub) -> None:
         self._stub = stub
-        self._model = model
 
     async def embed_query(self, text: str) -> QueryEmbedding:
-        """Embed a question; see ``ports.Embedder``."""
-        response = await self._embed([text], llm_pb2.EMBED_KIND_QUERY, self._model)
+        """Embed a question; the service's answer names the model."""
+        response = await self._embed([text], llm_pb2.EMBED_KIND_QUERY, "")
         return QueryEmbedding(response.model, list(response.embeddings[0].values))
 
     async def embed_passages(self, texts: Sequence[str], model: str) -> list[Sequence[float]]:
-        """Embed texts to be found; see ``ports.Embedder``."""
+        """Embed texts in one call."""
         response = await self._embed(texts, llm_pb2.EMBED_KIND_PASSAGE, model)
         return [list(embedding.values) for embedding in response.embeddings]
 
@@ -47,13 +48,13 @@ class LlmEmbedder:
 
 
 class LlmReranker:
-    """``ports.Reranker`` over ``LlmService.Rerank``."""
+    """Reranks with `LlmService.Rerank` and the service's default model."""
 
     def __init__(self, stub: llm_pb2_grpc.LlmServiceStub) -> None:
         self._stub = stub
 
     async def rerank(self, query: str, texts: Sequence[str]) -> list[tuple[int, float]]:
-        """Score texts against a question; see ``ports.Reranker``."""
+        """Score texts in one call; a position outside `texts` is left out."""
         request = llm_pb2.RerankRequest(query=query, documents=texts)
         try:
             response = await self._stub.Rerank(request)
@@ -63,25 +64,22 @@ class LlmReranker:
 
 
 class LlmChatModel:
-    """``ports.ChatModel`` over ``LlmService.StreamChat``; ``timeout`` seconds bound a whole answer."""
+    """Writes with `LlmService.StreamChat`; `timeout` seconds bound a whole answer."""
 
     def __init__(self, stub: llm_pb2_grpc.LlmServiceStub, timeout: float) -> None:
         self._stub = stub
         self._timeout = timeout
 
-    async def stream(
-        self, *, system: str, user: str, model: str, max_tokens: int
-    ) -> AsyncGenerator[str | ChatFinish, None]:
-        """Yield text, then the finish; see ``ports.ChatModel``. Closing cancels the call, and it the provider's."""
-        request = llm_pb2.StreamChatRequest(
-            model=model,
-            messages=[
-                llm_pb2.ChatMessage(role=llm_pb2.ROLE_SYSTEM, content=system),
-                llm_pb2.ChatMessage(role=llm_pb2.ROLE_USER, content=user),
-            ],
-            options=llm_pb2.ChatOptions(temperature=0.0, max_tokens=max_tokens),
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[str | ChatFinish, None]:
+        """Yield text, then the finish; closing the generator cancels the call, and with it the provider's."""
+        call = self._stub.StreamChat(
+            llm_pb2.StreamChatRequest(
+                model=request.model,
+                messages=[llm_pb2.ChatMessage(role=_ROLES[m.role], content=m.content) for m in request.messages],
+                options=llm_pb2.ChatOptions(temperature=0.0, max_tokens=request.max_tokens),
+            ),
+            timeout=self._timeout,
         )
-        call = self._stub.StreamChat(request, timeout=self._timeout)
         try:
             async for response in call:
                 if response.HasField("delta"):
@@ -95,5 +93,5 @@ class LlmChatModel:
 
 
 def _finish(finish: llm_pb2.ChatFinish) -> ChatFinish:
-    usage = Usage(finish.usage.prompt_tokens, finish.usage.completion_tokens, finish.usage.total_tokens)
+    usage = TokenUsage(finish.usage.prompt_tokens, finish.usage.completion_tokens)
     return ChatFinish(usage, finish.model, finish.finish_reason == llm_pb2.FINISH_REASON_LENGTH)

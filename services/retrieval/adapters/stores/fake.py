@@ -1,4 +1,4 @@
-"""A vector store in memory: exact cosine with numpy, for tests and small experiments. Nothing survives the process."""
+"""A vector store in memory, for tests and small experiments: exact cosine with numpy, gone with the process."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class _Point:
     vector: NDArray[np.float32]
 
 
-class MemoryVectorStore:
+class FakeVectorStore:
     """Holds points by (model, dimension), then by (owner, chunk id)."""
 
     def __init__(self) -> None:
         self._collections: dict[tuple[str, int], dict[tuple[str, str], _Point]] = {}
 
     async def upsert(self, model: str, owner: str, chunks: Sequence[EmbeddedChunk]) -> None:
-        """Store chunks; see ``ports.VectorStore``."""
+        """Store chunks; their vectors are scaled to unit length."""
         for embedded in chunks:
             vector = np.asarray(embedded.vector, dtype=np.float32)
             points = self._collections.setdefault((model, len(vector)), {})
@@ -33,7 +33,7 @@ class MemoryVectorStore:
             points[owner, embedded.chunk.chunk_id] = _Point(owner, embedded.chunk, unit)
 
     async def delete_document(self, owner: str, document_id: str) -> None:
-        """Remove a document's chunks; see ``ports.VectorStore``."""
+        """Remove a document's chunks from every collection."""
         for points in self._collections.values():
             for key in [k for k, p in points.items() if _belongs(p, owner, (document_id,))]:
                 del points[key]
@@ -41,7 +41,7 @@ class MemoryVectorStore:
     async def search(
         self, model: str, vector: Sequence[float], owner: str, document_ids: Sequence[str], limit: int
     ) -> list[Hit]:
-        """Return the nearest chunks; see ``ports.VectorStore``."""
+        """Return the nearest chunks by exact cosine."""
         points = self._collections.get((model, len(vector)), {})
         found = [p for p in points.values() if _belongs(p, owner, document_ids)]
         if not found:
@@ -52,11 +52,11 @@ class MemoryVectorStore:
         return [Hit(found[i].chunk, float(scores[i])) for i in best]
 
     async def count(self, owner: str, document_ids: Sequence[str]) -> list[int]:
-        """Return how many chunks each document has; see ``ports.VectorStore``."""
+        """Return how many chunks each document has; one under two models counts once."""
         return [len(self._chunks(owner, document_id)) for document_id in document_ids]
 
     async def read(self, owner: str, positions: Mapping[str, Sequence[int]]) -> list[Chunk]:
-        """Return chunks by position; see ``ports.VectorStore``."""
+        """Return chunks by position, in reading order."""
         found: list[Chunk] = []
         for document_id, ordinals in positions.items():
             wanted = set(ordinals)
@@ -65,7 +65,7 @@ class MemoryVectorStore:
         return found
 
     async def ping(self) -> None:
-        """Memory always answers."""
+        """Return at once: memory always answers."""
 
     def _chunks(self, owner: str, document_id: str) -> dict[str, Chunk]:
         return {

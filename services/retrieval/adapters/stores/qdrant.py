@@ -1,6 +1,6 @@
 """A vector store in Qdrant, over its gRPC API.
 
-``AsyncQdrantClient`` holds the connections, the API key and TLS; the calls go through its generated stubs, because
+`AsyncQdrantClient` holds the connections, the API key and TLS; the calls go through its generated stubs, because
 its own methods convert every point through pydantic models on the event loop (qdrant-client issues 615 and 1175).
 Importing the client costs about 60 MB of resident memory; the whole service takes 118 MB with it, below its limit
 of 150, so the stock client is kept.
@@ -19,7 +19,7 @@ import uuid
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
 
 import grpc
@@ -33,8 +33,10 @@ from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit
 _VECTOR = "dense"
 _POINT_NAMESPACE = uuid.UUID("6f1d5f0e-5a37-5c0b-9a55-6b1c5b1f2e4d")
 _BATCH_POINTS = 128
-_BATCH_CHARACTERS = 500_000  # at most 2 MB of UTF-8, half of the 4 MB that a gRPC server takes by default
-_YIELD_EVERY = 16  # points made between two turns of the loop; about 1 ms
+_BATCH_CHARACTERS = 500_000
+"""At most 2 MB of UTF-8, half of the 4 MB that a gRPC server takes by default."""
+_YIELD_EVERY = 16
+"""Points made between two turns of the loop; about 1 ms."""
 _PARALLEL_CALLS = 8
 _PAGE_POINTS = 256
 _MESSAGE_BYTES = 64 * 1024 * 1024
@@ -43,7 +45,7 @@ _T = TypeVar("_T")
 
 
 class QdrantVectorStore:
-    """Chunks in Qdrant; every call is bounded by ``timeout`` seconds or what is left of the request's deadline."""
+    """Chunks in Qdrant; every call is bounded by `timeout` seconds or what is left of the request's deadline."""
 
     def __init__(self, client: AsyncQdrantClient, *, timeout: float = 30.0, prefix: str = "tiku_chunks") -> None:
         self._client = client
@@ -52,8 +54,29 @@ class QdrantVectorStore:
         self._known: set[str] = set()
         self._creating = asyncio.Lock()
 
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, url: str, api_key: str | None = None, *, timeout: float = 30.0, prefix: str = "tiku_chunks"
+    ) -> AsyncGenerator[Self, None]:
+        """Open a store on `url` (`http(s)://host:grpc_port`) and close its connections at the end.
+
+        Nothing is sent yet: `ping` finds a server that is down.
+
+        Raises:
+            ValueError: the address is not one.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"the Qdrant address must be http(s)://host:grpc_port, not {url!r}")
+        client = await asyncio.to_thread(_client, parts.hostname, parts.port or 6334, parts.scheme == "https", api_key)
+        try:
+            yield cls(client, timeout=timeout, prefix=prefix)
+        finally:
+            await client.close()
+
     async def upsert(self, model: str, owner: str, chunks: Sequence[EmbeddedChunk]) -> None:
-        """Store chunks in bounded batches, each confirmed as searchable; see ``ports.VectorStore``."""
+        """Store chunks in bounded batches; each is confirmed as searchable before the next is sent."""
         if not chunks:
             return
         dimension = len(chunks[0].vector)
@@ -68,17 +91,17 @@ class QdrantVectorStore:
             try:
                 await self._call(self._client.grpc_points.Upsert, request)
             except errors.NotFound:
-                # The collection was dropped behind our back, for instance by a restore: make it again, once.
+                # Somebody else dropped the collection, for instance by a restore: make it again, once.
                 self._known.discard(collection)
                 await self._ensure(collection, dimension)
                 await self._call(self._client.grpc_points.Upsert, request)
 
     async def delete_document(self, owner: str, document_id: str) -> None:
-        """Remove a document's chunks from every collection; see ``ports.VectorStore``."""
+        """Remove a document's chunks from every collection."""
         selector = q.PointsSelector(filter=_filter(owner, [document_id]))
         for collection in await self._collections():
             request = q.DeletePoints(collection_name=collection, wait=True, points=selector)
-            await self._if_there(self._call(self._client.grpc_points.Delete, request))
+            await self._if_exists(self._call(self._client.grpc_points.Delete, request))
 
     async def search(
         self, model: str, vector: Sequence[float], owner: str, document_ids: Sequence[str], limit: int
@@ -92,38 +115,38 @@ class QdrantVectorStore:
             limit=limit,
             with_payload=q.WithPayloadSelector(enable=True),
         )
-        response = await self._if_there(self._call(self._client.grpc_points.Query, request))
+        response = await self._if_exists(self._call(self._client.grpc_points.Query, request))
         if response is None:
             return []
         return [Hit(_to_chunk(point.payload), point.score) for point in response.result]
 
     async def count(self, owner: str, document_ids: Sequence[str]) -> list[int]:
-        """Return how many chunks each document has; see ``ports.VectorStore``."""
+        """Return how many chunks each document has; one under two models counts once."""
         collections = await self._collections()
 
-        async def of(document_id: str) -> int:
+        async def count_of(document_id: str) -> int:
             counts = [0]
             for collection in collections:
                 request = q.CountPoints(collection_name=collection, filter=_filter(owner, [document_id]), exact=True)
-                response = await self._if_there(self._call(self._client.grpc_points.Count, request))
+                response = await self._if_exists(self._call(self._client.grpc_points.Count, request))
                 counts.append(response.result.count if response is not None else 0)
             # A document that was embedded by two models has the same chunks twice, not twice the chunks.
             return max(counts)
 
-        return await _gather([of(document_id) for document_id in document_ids])
+        return await _gather([count_of(document_id) for document_id in document_ids])
 
     async def read(self, owner: str, positions: Mapping[str, Sequence[int]]) -> list[Chunk]:
-        """Return chunks by position, in reading order; see ``ports.VectorStore``."""
+        """Return chunks by position, in reading order."""
         collections = await self._collections()
 
-        async def of(document_id: str, ordinals: Sequence[int]) -> list[Chunk]:
+        async def read_of(document_id: str, ordinals: Sequence[int]) -> list[Chunk]:
             chunks: dict[str, Chunk] = {}
             for collection in collections:
                 async for chunk in self._scroll(collection, _filter(owner, [document_id], ordinals)):
                     chunks.setdefault(chunk.chunk_id, chunk)
             return sorted(chunks.values(), key=lambda chunk: (chunk.ordinal, chunk.start))
 
-        wanted = [of(document_id, ordinals) for document_id, ordinals in positions.items() if ordinals]
+        wanted = [read_of(document_id, ordinals) for document_id, ordinals in positions.items() if ordinals]
         return [chunk for chunks in await _gather(wanted) for chunk in chunks]
 
     async def ping(self) -> None:
@@ -140,7 +163,7 @@ class QdrantVectorStore:
                 offset=offset,
                 with_payload=q.WithPayloadSelector(enable=True),
             )
-            response = await self._if_there(self._call(self._client.grpc_points.Scroll, request))
+            response = await self._if_exists(self._call(self._client.grpc_points.Scroll, request))
             if response is None:
                 return
             for point in response.result:
@@ -213,30 +236,12 @@ class QdrantVectorStore:
                 "The vector store is busy.", reason="VECTOR_STORE_BUSY", retry_after=error.retry_after_s
             ) from error
 
-    async def _if_there(self, call: Awaitable[Any]) -> Any:
-        """Await a call on a collection; None when the collection does not exist (any more)."""
+    async def _if_exists(self, call: Awaitable[Any]) -> Any:
+        """Await a call on a collection; return None when the collection does not exist."""
         try:
             return await call
         except errors.NotFound:
             return None
-
-
-@asynccontextmanager
-async def open_qdrant(
-    url: str, api_key: str | None = None, *, timeout: float = 30.0, prefix: str = "tiku_chunks"
-) -> AsyncGenerator[QdrantVectorStore, None]:
-    """Open a store on ``url`` (``http(s)://host:grpc_port``) and close its connections at the end.
-
-    Nothing is sent yet: a server that is down is found by ``ping``. Raises ValueError when the address is not one.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"the Qdrant address must be http(s)://host:grpc_port, not {url!r}")
-    client = await asyncio.to_thread(_client, parts.hostname, parts.port or 6334, parts.scheme == "https", api_key)
-    try:
-        yield QdrantVectorStore(client, timeout=timeout, prefix=prefix)
-    finally:
-        await client.close()
 
 
 def _client(host: str, port: int, https: bool, api_key: str | None) -> AsyncQdrantClient:

@@ -1,13 +1,15 @@
-"""Noticing that the model declined: the marker it was told to write, or the sentence it wrote instead."""
+"""How a model says that it has no answer: the marker it was told to write, or a sentence of its own."""
 
 from __future__ import annotations
 
 import re
 
-from services.retrieval.domain.answering.prompting import REFUSAL_MARKER
+from services.retrieval.domain.prompts.answer import ABSTENTION_MARKER
 
-_MARKER = re.compile(REFUSAL_MARKER.replace("_", "[_ ]"))
-_DECLINING = re.compile(
+_MARKER = re.compile(ABSTENTION_MARKER.replace("_", "[_ ]"))
+_MOST_CODE_POINTS = 300
+"""A longer text says more than that there is no answer."""
+_ABSTENTION = re.compile(
     r"^\W*(?:(?:sorry|unfortunately)\W+)?(?:"
     r"(?:the|these|this|none of the|no)\s+(?:given\s+|provided\s+)?(?:passages?|materials?|texts?|sources?|contexts?)\b"
     r".{0,40}(?:\bnot\b|\bno\b|n't).{0,20}\b(?:contain|mention|provide|specif|state|say|include|answer|information|discuss)"
@@ -20,39 +22,40 @@ _DECLINING = re.compile(
 )
 
 
-class RefusalFilter:
-    """Holds back the end of a stream while it may become the marker; stops it where the marker stands."""
+class AbstentionFilter:
+    """Holds back the end of a stream while it may become the marker, and drops all that follows the marker."""
 
     def __init__(self) -> None:
-        self._held = ""
-        self.refused = False
+        self._pending = ""
+        self.abstained = False
+        """Whether the marker was seen."""
 
     def feed(self, text: str) -> str:
-        """Return the text that is certain not to belong to the marker; nothing after it was seen."""
-        if self.refused:
+        """Return the text that is certain not to belong to the marker; nothing once the marker was seen."""
+        if self.abstained:
             return ""
-        text = self._held + text
+        text = self._pending + text
         found = _MARKER.search(text)
         if found:
-            self.refused = True
-            self._held = ""
+            self.abstained = True
+            self._pending = ""
             return text[: found.start()]
         keep = _overlap(text)
-        self._held = text[len(text) - keep :]
+        self._pending = text[len(text) - keep :]
         return text[: len(text) - keep]
 
     def close(self) -> str:
         """Return what was held back: the stream ended before it became the marker."""
-        held, self._held = self._held, ""
-        return held
+        pending, self._pending = self._pending, ""
+        return pending
 
 
-def declines(answer: str) -> bool:
-    """Say whether an answer of one or two sentences is a refusal in the model's own words."""
-    return len(answer) <= 300 and _DECLINING.match(answer) is not None
+def is_abstention(answer: str) -> bool:
+    """Say whether an answer of one or two sentences says, in the model's own words, that there is none."""
+    return len(answer) <= _MOST_CODE_POINTS and _ABSTENTION.match(answer) is not None
 
 
 def _overlap(text: str) -> int:
-    """Length of the longest end of ``text`` that begins the marker."""
-    folded = text[-len(REFUSAL_MARKER) :].replace(" ", "_")
-    return next((n for n in range(len(folded), 0, -1) if REFUSAL_MARKER.startswith(folded[-n:])), 0)
+    """Return the length of the longest end of `text` that begins the marker."""
+    folded = text[-len(ABSTENTION_MARKER) :].replace(" ", "_")
+    return next((n for n in range(len(folded), 0, -1) if ABSTENTION_MARKER.startswith(folded[-n:])), 0)

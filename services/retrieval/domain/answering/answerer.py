@@ -2,69 +2,44 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
+from contextlib import aclosing
+from dataclasses import replace
 
+from services.common.values import TokenUsage
 from services.kit.coalesce import coalesce
-from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgument
-from services.retrieval.domain.answering import prompting
-from services.retrieval.domain.answering.abstention import RefusalFilter, declines
-from services.retrieval.domain.answering.citations import Citation, CitedText, Delta
-from services.retrieval.domain.answering.extractive import Extractor
-from services.retrieval.domain.answering.groundedness import Corroborator
+from services.kit.errors import FailedPrecondition
+from services.retrieval.domain.answering.context_window import fit
+from services.retrieval.domain.answering.draft import AnswerDraft, not_in_material
+from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
+from services.retrieval.domain.answering.groundedness import GroundednessCheck
 from services.retrieval.domain.answering.overview import is_overview
 from services.retrieval.domain.answering.relevance_gate import RelevanceGate
-from services.retrieval.domain.search.retriever import Retriever
+from services.retrieval.domain.prompts.answer import chat_messages
+from services.retrieval.domain.search.hybrid import HybridRetriever
+from services.retrieval.domain.search.query_text import require_text
 from services.retrieval.ports import ChatModel
-from services.retrieval.values.chat import ChatFinish, Usage
-from services.retrieval.values.chunk import Chunk, Hit, Source, embedding_model, source_of
+from services.retrieval.values.answer import AnswerEvent, AnswerSources
+from services.retrieval.values.chat import ChatFinish, ChatRequest
+from services.retrieval.values.chunk import Hit, source_of
 from services.retrieval.values.query import LegQuery
 
 _NO_CHAT_PROVIDER = "NO_CHAT_PROVIDER"
 
 
-class Outcome(Enum):
-    """How an answer ended."""
-
-    ANSWERED = "answered"
-    NOT_IN_MATERIAL = "not_in_material"
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """The passages that the answer may cite, number 1 first; always the first event."""
-
-    sources: tuple[Source, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The end; ``text`` is all deltas joined, ``model`` is empty when none was asked."""
-
-    outcome: Outcome
-    text: str
-    usage: Usage
-    model: str
-
-
-Event = Sources | Delta | Citation | Done
-
-
 class Answerer:
     """Answers from passages or says that they do not hold the answer.
 
-    ``context_tokens`` bounds passages, question and answer together; ``answer_tokens`` is the answer's part.
+    `context_tokens` bounds passages, question and answer together; `answer_tokens` is the answer's part.
     """
 
     def __init__(
         self,
-        retriever: Retriever,
+        retriever: HybridRetriever,
         gate: RelevanceGate,
         chat: ChatModel,
-        extractor: Extractor,
-        corroborator: Corroborator,
+        extractive: ExtractiveAnswerer,
+        groundedness: GroundednessCheck,
         *,
         context_tokens: int = 4096,
         answer_tokens: int = 512,
@@ -72,117 +47,81 @@ class Answerer:
         self._retriever = retriever
         self._gate = gate
         self._chat = chat
-        self._extractor = extractor
-        self._corroborator = corroborator
+        self._extractive = extractive
+        self._groundedness = groundedness
         self._context_tokens = context_tokens
         self._answer_tokens = answer_tokens
 
-    async def answer(self, query: LegQuery, model: str = "") -> AsyncGenerator[Event, None]:
-        """Yield ``Sources``, then deltas and citations, then ``Done``.
+    async def answer(self, query: LegQuery, model: str = "") -> AsyncGenerator[AnswerEvent, None]:
+        """Yield `AnswerSources`, then deltas and citations, then `AnswerDone`.
 
-        Each citation comes right after the delta that ends with its mark. Every answered question has at least
-        one citation: where the model cited nothing, or in vain, the sources that support its sentences are cited at the
-        end. Where none does, or the cited ones share nothing with the answer (words; across languages, meaning),
-        the answer says so and ends as NOT_IN_MATERIAL. Closing the generator stops the model. Raises
-        InvalidArgument for a blank question, and what retrieval and the model raise.
+        Each citation comes right after the delta that ends with its mark. Every answered question has at least one
+        citation: where the model cited nothing, or only what does not support it, the sources that support its
+        sentences are cited at the end. Where none does, or the cited ones share nothing with the answer (no terms;
+        across languages, no meaning), the answer says so and ends as NOT_IN_MATERIAL. Closing the generator stops
+        the model. Besides the errors below, those of retrieval and of the model pass through.
+
+        Raises:
+            InvalidArgument: the question is blank.
         """
-        if not query.text.strip():
-            raise InvalidArgument(
-                "question must hold more than white space.",
-                violations=[FieldViolation("question", "must hold more than white space")],
-            )
+        require_text("question", query.text)
+        hits = await self._relevant(query)
+        yield AnswerSources(tuple(source_of(hit.chunk) for hit in hits))
+        if not hits:
+            for event in not_in_material(query.text, ChatFinish(TokenUsage(), "", False)):
+                yield event
+            return
+        async with aclosing(self._write(AnswerDraft(query.text, hits, model))) as events:
+            async for event in events:
+                yield event
+
+    async def _relevant(self, query: LegQuery) -> Sequence[Hit]:
+        """Return the passages to answer from, best first; none when they cannot hold the answer."""
         overview = is_overview(query.text)
-        # Without documents there is nothing to spread over; the nearest passages have to do.
+        # A question about no document in particular cannot be spread; it reads the nearest passages.
         reading = replace(query, text="") if overview and query.document_ids else query
         retrieval = await self._retriever.retrieve(reading)
-        hits = prompting.fit(query.text, retrieval.hits, self._context_tokens, self._answer_tokens)
-        if not (hits and overview) and not self._gate.passes(query.text, hits):
-            yield Sources(())
-            refusal = prompting.refusal(query.text)
-            yield Delta(refusal)
-            yield Done(Outcome.NOT_IN_MATERIAL, refusal, Usage(), "")
-            return
-        passages = [hit.chunk for hit in hits]
-        yield Sources(tuple(source_of(chunk) for chunk in passages))
+        hits = fit(query.text, retrieval.hits, self._context_tokens, self._answer_tokens)
+        return hits if overview or self._gate.passes(query.text, hits) else ()
+
+    async def _write(self, draft: AnswerDraft) -> AsyncGenerator[AnswerEvent, None]:
         try:
-            async with contextlib.aclosing(self._write(query.text, hits, model)) as events:
-                async for event in events:
-                    yield event
+            async with aclosing(coalesce(self._model_text(draft))) as pieces:
+                async for piece in pieces:
+                    for event in draft.write(piece):
+                        yield event
+                    if draft.abstained:
+                        break
         except FailedPrecondition as error:
-            if error.reason != _NO_CHAT_PROVIDER or model:
+            if error.reason != _NO_CHAT_PROVIDER or draft.model:
                 raise
-            async with contextlib.aclosing(
-                self._extract(query.text, passages, ChatFinish(Usage(), "", False))
-            ) as events:
-                async for event in events:
-                    yield event
-
-    async def _write(self, question: str, hits: Sequence[Hit], model: str) -> AsyncGenerator[Event, None]:
-        passages = [hit.chunk for hit in hits]
-        answer = CitedText(question, passages)
-        refusal = RefusalFilter()
-        finish = ChatFinish(Usage(), model, False)
-        stream = self._chat.stream(
-            system=prompting.instructions(question),
-            user=prompting.prompt(question, passages),
-            model=model,
-            max_tokens=self._answer_tokens,
-        )
-
-        async def texts() -> AsyncGenerator[str, None]:
-            nonlocal finish
-            async with contextlib.aclosing(stream):
-                async for item in stream:
-                    if isinstance(item, ChatFinish):
-                        finish = item
-                    else:
-                        yield item
-
-        async with contextlib.aclosing(coalesce(texts())) as pieces:
-            async for piece in pieces:
-                for event in answer.feed(refusal.feed(piece)):
-                    yield event
-                if refusal.refused:
-                    break
-        for event in (*answer.feed(refusal.close()), *answer.close()):
+        for event in draft.close():
             yield event
-        if refusal.refused and not answer.text.strip():
-            text = prompting.refusal(question)
-            yield Delta(text)
-            yield Done(Outcome.NOT_IN_MATERIAL, text, finish.usage, finish.model)
-            return
-        if not answer.text.strip():
-            # A model that says nothing leaves the passages themselves to answer.
-            async with contextlib.aclosing(self._extract(question, passages, finish)) as events:
-                async for extracted in events:
-                    yield extracted
-            return
-        outcome = Outcome.ANSWERED
-        if declines(answer.text) or (refusal.refused and not answer.cited):
-            outcome = Outcome.NOT_IN_MATERIAL
+        async with aclosing(self._conclude(draft)) as events:
+            async for event in events:
+                yield event
+
+    async def _model_text(self, draft: AnswerDraft) -> AsyncGenerator[str, None]:
+        """Yield the model's text; its finish goes to the draft."""
+        request = ChatRequest(chat_messages(draft.question, draft.passages), draft.model, self._answer_tokens)
+        async with aclosing(self._chat.stream(request)) as stream:
+            async for item in stream:
+                if isinstance(item, ChatFinish):
+                    draft.finish = item
+                else:
+                    yield item
+
+    async def _conclude(self, draft: AnswerDraft) -> AsyncGenerator[AnswerEvent, None]:
+        if draft.is_blank and draft.abstained:
+            end = not_in_material(draft.question, draft.finish)
+        elif draft.is_blank:
+            # Without a model, or where it says nothing, the passages themselves answer.
+            end = await self._extractive.answer(draft.question, draft.passages, draft.finish)
+        elif draft.is_abstention:
+            end = draft.end_without_answer()
         else:
-            support = [] if answer.cited and not answer.cites_in_vain else answer.cite_support()
-            for event in support:
+            for event in draft.add_citations():
                 yield event
-            if not answer.cited or answer.cites_in_vain or not await self._is_backed(question, answer, hits):
-                outcome = Outcome.NOT_IN_MATERIAL
-                for event in answer.feed(" " + prompting.unsupported(question)):
-                    yield event
-        yield Done(outcome, answer.text, finish.usage, finish.model)
-
-    async def _is_backed(self, question: str, answer: CitedText, hits: Sequence[Hit]) -> bool:
-        if not answer.cites_unseen:
-            return True
-        likeliest_first = sorted(range(len(hits)), key=lambda i: i + 1 not in answer.cited)
-        passages = [hits[i].chunk for i in likeliest_first]
-        return await self._corroborator.backs(question, answer.plain, passages, embedding_model(hits))
-
-    async def _extract(
-        self, question: str, passages: Sequence[Chunk], finish: ChatFinish
-    ) -> AsyncGenerator[Event, None]:
-        answer = CitedText(question, passages)
-        for extract in await self._extractor.extract(question, passages):
-            chunk = passages[extract.number - 1]
-            for event in answer.quote(chunk.text[extract.span.start : extract.span.end], extract.number, extract.span):
-                yield event
-        yield Done(Outcome.ANSWERED, answer.text, finish.usage, finish.model)
+            end = draft.end_answered() if await draft.is_grounded(self._groundedness) else draft.end_unsupported()
+        for event in end:
+            yield event

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from services.kit.errors import TikuError
 from services.language.sentences import Span, split_sentences
 from services.language.terms import coverage, terms
+from services.retrieval.domain.answering.citations import CitedText
 from services.retrieval.ports import Embedder
+from services.retrieval.values.answer import AnswerDone, AnswerEvent, AnswerOutcome
+from services.retrieval.values.chat import ChatFinish
 from services.retrieval.values.chunk import Chunk
 
 logger = logging.getLogger(__name__)
@@ -18,28 +21,38 @@ _PASSAGES = 3
 _MOST_EMBEDDED = 12
 _MOST_SENTENCES = 2
 _WORDS_WEIGHT = 0.15
-_FRAGMENT = 0.05  # what a heading or a table row has to make up for: it rarely answers alone
-_CLOSE = 0.02  # a second sentence is worth reading only when it comes this near to the best
+_FRAGMENT = 0.05
+"""What a heading or a table row has to make up for: it rarely answers alone."""
+_CLOSE = 0.02
+"""A second sentence is worth reading only when its score comes this near to the best."""
 
 
 @dataclass(frozen=True, slots=True)
-class Extract:
-    """A sentence of a passage; ``number`` is the passage's, from 1."""
+class ExtractedSentence:
+    """A sentence of a passage; `number` is the passage's, from 1."""
 
     number: int
     span: Span
 
 
-class Extractor:
+class ExtractiveAnswerer:
     """Chooses sentences by cosine to the question and by shared terms; by terms alone when embedding fails."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
 
-    async def extract(self, question: str, passages: Sequence[Chunk]) -> list[Extract]:
+    async def answer(self, question: str, passages: Sequence[Chunk], finish: ChatFinish) -> Sequence[AnswerEvent]:
+        """Return the chosen sentences with their citations, then the end; `finish` says which model was asked."""
+        text = CitedText(question, passages)
+        events: list[AnswerEvent] = []
+        for sentence in await self.extract(question, passages):
+            events += text.quote(sentence.number, sentence.span)
+        return (*events, AnswerDone(AnswerOutcome.ANSWERED, text.text, finish.usage, finish.model))
+
+    async def extract(self, question: str, passages: Sequence[Chunk]) -> list[ExtractedSentence]:
         """Return one or two sentences, the best first; empty only when there is no passage."""
         candidates = [
-            Extract(number, span)
+            ExtractedSentence(number, span)
             for number, chunk in enumerate(passages[:_PASSAGES], start=1)
             for span in split_sentences(chunk.text)
         ]
@@ -48,7 +61,7 @@ class Extractor:
         texts = [passages[c.number - 1].text[c.span.start : c.span.end] for c in candidates]
         asked = terms(question)
         words = [_WORDS_WEIGHT * coverage(asked, terms(text)) - _FRAGMENT * _is_fragment(text) for text in texts]
-        # Embedding is the cost here: sentences that share nothing with the question are the first to do without.
+        # Embedding is what costs time here: sentences that share nothing with the question are left out first.
         near = sorted(sorted(range(len(texts)), key=lambda i: (-words[i], i))[:_MOST_EMBEDDED])
         cosines = await self._cosines(question, [texts[i] for i in near])
         scores = {i: cosine + words[i] for i, cosine in zip(near, cosines, strict=True)}
@@ -61,7 +74,7 @@ class Extractor:
             query = await self._embedder.embed_query(question)
             vectors = await self._embedder.embed_passages(texts, query.model)
         except TikuError as error:
-            logger.warning("sentences are chosen by words alone", extra={"error": repr(error)})
+            logger.warning("embedding failed, sentences are chosen by words alone", extra={"error": repr(error)})
             return [0.0] * len(texts)
         return [sum(a * b for a, b in zip(query.vector, vector, strict=True)) for vector in vectors]
 

@@ -1,7 +1,7 @@
-"""Whether the material backs an answer in another language, where no word of the one stands in the other.
+"""Whether the material supports an answer in another language, where answer and material share no word.
 
-A sentence and its translation lie near each other, far nearer than a question and its answer, so what the gate cannot
-see is seen here: a statement that the model made up has no sentence near it.
+A sentence and its translation lie near each other, far nearer than a question and its answer. So this check sees what
+the relevance gate cannot: a statement that the model made up has no sentence near it.
 """
 
 from __future__ import annotations
@@ -12,31 +12,34 @@ from collections.abc import Iterator, Sequence
 from services.kit.errors import TikuError
 from services.language.sentences import split_sentences
 from services.language.terms import terms
-from services.retrieval.domain.embedding.centering import Centring
+from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.ports import Embedder
 from services.retrieval.values.calibration import Calibrations
 from services.retrieval.values.chunk import Chunk
 
 logger = logging.getLogger(__name__)
 
-_STATEMENTS = 5  # the instructions ask for no more
-_BATCH = 16  # sentences embedded at once; most answers are backed by one of the first
-_TELLING_TERMS = 3  # a statement with fewer ("2.5 %") says little without its question
+_STATEMENTS = 5
+"""Most sentences of an answer that are compared: the instructions ask for no more."""
+_BATCH = 16
+"""Sentences embedded at once; most answers are supported by one of the first."""
+_TELLING_TERMS = 3
+"""A statement with fewer terms ("2.5 %") says little without its question."""
 
 
-class Corroborator:
+class GroundednessCheck:
     """Compares an answer's sentences with those of its passages, by meaning."""
 
-    def __init__(self, embedder: Embedder, centring: Centring, calibrations: Calibrations) -> None:
+    def __init__(self, embedder: Embedder, centering: Centering, calibrations: Calibrations) -> None:
         self._embedder = embedder
-        self._centring = centring
+        self._centering = centering
         self._calibrations = calibrations
 
-    async def backs(self, question: str, answer: str, passages: Sequence[Chunk], model: str) -> bool:
-        """Return whether a sentence of ``passages``, the likeliest first, says what one of ``answer`` says.
+    async def is_grounded(self, question: str, answer: str, passages: Sequence[Chunk], model: str) -> bool:
+        """Return whether a sentence of `passages`, the likeliest first, says what a sentence of `answer` says.
 
-        ``model`` is the embedding model. True as well where nothing can be said: without a calibration of the model,
-        or when embedding fails.
+        `model` is the embedding model. Also True where meanings cannot be compared: without a calibration of the
+        model, or when embedding fails.
         """
         calibration = self._calibrations.of(model)
         if calibration is None or calibration.support is None:
@@ -48,13 +51,13 @@ class Corroborator:
                 if any(_cosine(one, other) >= calibration.support for one in stated for other in sources):
                     return True
         except TikuError as error:
-            logger.warning("an answer in another language is believed unseen", extra={"error": repr(error)})
+            logger.warning("embedding failed, the answer goes unchecked", extra={"error": repr(error)})
             return True
         return False
 
     async def _embed(self, texts: Sequence[str], model: str) -> list[Sequence[float]]:
         vectors = await self._embedder.embed_passages(texts, model)
-        return [self._centring.passage(model, text, vector) for text, vector in zip(texts, vectors, strict=True)]
+        return [self._centering.passage(model, text, vector) for text, vector in zip(texts, vectors, strict=True)]
 
 
 def _statements(question: str, answer: str) -> Iterator[str]:

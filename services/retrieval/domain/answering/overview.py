@@ -1,7 +1,7 @@
 """Questions about the material as a whole, such as "What is this document about?".
 
-No passage lies near them and none holds their words, so they are answered from an even spread of the documents, and
-the relevance gate, which would refuse them, has nothing to say.
+No passage lies near them and none holds their words. So they are answered from an even spread of the documents, and
+the relevance gate, which would refuse them, is not asked.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CHINESE = re.compile(
 
 
 def is_overview(question: str) -> bool:
-    """Say whether a question speaks of the material and of nothing in it."""
+    """Say whether a question is about the material as a whole and names nothing in it."""
     without = _CHINESE.sub(" ", question)
     spoken = terms(without)
     speaks_of_material = without != question or bool(spoken & _ENGLISH)

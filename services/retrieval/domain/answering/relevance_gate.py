@@ -1,9 +1,9 @@
 """The relevance gate: whether the passages can hold the answer at all.
 
-Small models answer every question, so whether to ask one is decided here, from two measures of the passages:
-the best cosine, and the best share of the question's terms that one passage holds. What cosine is enough differs by
-language, and across languages, so thresholds are measured, not chosen: ``benchmarks/quality/retrieval.py`` computes
-them on one half of XQuAD and prints on the other what they refuse and what they let through.
+Small models answer every question, so the gate decides whether to ask one, from two measures of the passages: the
+best cosine, and the best share of the question's terms that one passage holds. Which cosine is enough differs by
+language, and across languages, so thresholds are measured, not chosen: `benchmarks/quality/retrieval.py` computes
+them on one half of XQuAD and prints what they refuse and what they let through on the other half.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from services.language.terms import coverage, terms
 from services.retrieval.values.calibration import Calibration, Calibrations
 from services.retrieval.values.chunk import Hit, embedding_model
 
-# Without a calibration only words can speak: at 0.33, 2 % of the answerable questions of XQuAD are refused.
 _LEAST_COVERAGE = 0.33
+"""The threshold where terms alone decide; with it, 2 % of the answerable questions of XQuAD are refused."""
 
 
 class RelevanceGate:
-    """Decides whether passages may answer a question; ``threshold``, when given, replaces every calibrated one."""
+    """Decides whether passages may answer a question; `threshold`, when given, replaces every calibrated one."""
 
     def __init__(self, calibrations: Calibrations, threshold: float | None = None) -> None:
         self._calibrations = calibrations
         self._threshold = threshold
 
     def passes(self, question: str, hits: Sequence[Hit]) -> bool:
-        """Return whether any measure speaks for the passages; False when there are none."""
+        """Return whether the best relevance reaches its threshold; False without passages."""
         return self.margin(question, hits) >= 0
 
     def margin(self, question: str, hits: Sequence[Hit]) -> float:
@@ -52,7 +52,7 @@ class RelevanceGate:
         if calibration is None:
             if not hits:
                 return -math.inf
-            # Across languages nothing speaks against the passages, and the model is left to judge them.
+            # Across scripts terms cannot tell: the model is left to judge the passages.
             return math.inf if covered is None else covered - _LEAST_COVERAGE
         margins = [-math.inf]
         for hit, of_hit in zip(hits, languages, strict=True):

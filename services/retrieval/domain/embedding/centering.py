@@ -1,9 +1,11 @@
 """Vectors without the language of their texts.
 
 The vectors of a multilingual model differ by language before they differ by meaning: all Chinese passages lie nearer
-to a Chinese question than the English passage that answers it. What the texts of a language have in common is their
-mean, and without it what is left is the meaning. Source: Libovický, Rosa and Fraser, "On the Language Neutrality of
-Pre-trained Multilingual Representations", Findings of EMNLP 2020.
+to a Chinese question than the English passage that answers it. The mean of the vectors of a language is what its texts
+have in common; once it is subtracted, the meaning is left.
+
+Source: Libovický, Rosa and Fraser, "On the Language Neutrality of Pre-trained Multilingual Representations", Findings
+of EMNLP 2020.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ _FILED_UNDER = {ENGLISH: "latin"}
 """What a language was called when vectors were first stored: their space keeps its name."""
 
 
-class Centring:
+class Centering:
     """Moves vectors of calibrated models; those of others stay as they are."""
 
     def __init__(self, calibrations: Calibrations) -> None:
@@ -35,20 +37,21 @@ class Centring:
         for means in (calibration.questions, calibration.passages):
             for language in sorted(means):
                 digest.update(_FILED_UNDER.get(language, language).encode() + means[language].tobytes())
+        # Stored collections are named after this text: another spelling would name another, empty space.
         return f"{model} centred {digest.hexdigest()}"
 
     def question(self, model: str, text: str, vector: Sequence[float]) -> Sequence[float]:
         """Return a question's vector, of unit length, without the mean of questions in its language."""
         calibration = self._calibrations.of(model)
-        return _centred(calibration.questions, text, vector) if calibration else vector
+        return _centered(calibration.questions, text, vector) if calibration else vector
 
     def passage(self, model: str, text: str, vector: Sequence[float]) -> Sequence[float]:
         """Return a passage's vector, of unit length, without the mean of passages in its language."""
         calibration = self._calibrations.of(model)
-        return _centred(calibration.passages, text, vector) if calibration else vector
+        return _centered(calibration.passages, text, vector) if calibration else vector
 
 
-def _centred(means: Mapping[str, Vector], text: str, vector: Sequence[float]) -> Sequence[float]:
+def _centered(means: Mapping[str, Vector], text: str, vector: Sequence[float]) -> Sequence[float]:
     mean = means.get(language_of(text))
     if mean is None or len(mean) != len(vector):
         return vector

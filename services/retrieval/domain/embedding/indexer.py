@@ -1,4 +1,4 @@
-"""Storing chunks: what is refused before anything is written."""
+"""Storing chunks: they are checked before anything is written."""
 
 from __future__ import annotations
 
@@ -8,41 +8,44 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from services.kit.errors import FieldViolation, InvalidArgument
-from services.retrieval.domain.embedding.centering import Centring
+from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.ports import VectorStore
 from services.retrieval.values.chunk import Chunk, EmbeddedChunk
 
-_YIELD_EVERY = 16  # chunks checked between two turns of the loop; about 1 ms of arithmetic at 384 dimensions
+_YIELD_EVERY = 16
+"""Chunks checked between two turns of the loop; about 1 ms of arithmetic at 384 dimensions."""
+_MOST_VIOLATIONS = 16
 
 
-class Indexer:
+class ChunkIndexer:
     """Checks chunks as a whole, then stores them: a request with one bad chunk writes nothing."""
 
-    def __init__(self, store: VectorStore, centring: Centring) -> None:
+    def __init__(self, store: VectorStore, centering: Centering) -> None:
         self._store = store
-        self._centring = centring
+        self._centering = centering
 
     async def index(self, model: str, owner: str, chunks: Sequence[EmbeddedChunk]) -> int:
-        """Store ``chunks`` with vectors of ``model`` and return how many are stored.
+        """Store `chunks` with vectors of `model` and return how many are stored.
 
-        Raises InvalidArgument naming each field that breaks a rule (the first 16 of them).
+        Raises:
+            InvalidArgument: a chunk breaks a rule; the error names each field that does, 16 at most.
         """
         await self._check(chunks)
-        await self._store.upsert(self._centring.space(model), owner, await self._centre(model, chunks))
+        await self._store.upsert(self._centering.space(model), owner, await self._center(model, chunks))
         return len(chunks)
 
     async def delete_document(self, owner: str, document_id: str) -> None:
-        """Remove every chunk of a document; one that is not there is no error."""
+        """Remove every chunk of a document; a document that is not there is no error."""
         await self._store.delete_document(owner, document_id)
 
-    async def _centre(self, model: str, chunks: Sequence[EmbeddedChunk]) -> list[EmbeddedChunk]:
-        centred: list[EmbeddedChunk] = []
+    async def _center(self, model: str, chunks: Sequence[EmbeddedChunk]) -> list[EmbeddedChunk]:
+        centered: list[EmbeddedChunk] = []
         for position, embedded in enumerate(chunks):
-            vector = self._centring.passage(model, embedded.chunk.text, embedded.vector)
-            centred.append(EmbeddedChunk(embedded.chunk, vector))
+            vector = self._centering.passage(model, embedded.chunk.text, embedded.vector)
+            centered.append(EmbeddedChunk(embedded.chunk, vector))
             if position % _YIELD_EVERY == _YIELD_EVERY - 1:
                 await asyncio.sleep(0)
-        return centred
+        return centered
 
     async def _check(self, chunks: Sequence[EmbeddedChunk]) -> None:
         violations: list[FieldViolation] = []
@@ -50,14 +53,15 @@ class Indexer:
         seen: set[str] = set()
         for position, embedded in enumerate(chunks):
             violations += _violations(f"chunks[{position}]", embedded, dimension, seen)
-            if len(violations) >= 16:
+            if len(violations) >= _MOST_VIOLATIONS:
                 break
             if position % _YIELD_EVERY == _YIELD_EVERY - 1:
                 await asyncio.sleep(0)
         if not chunks:
             violations.append(FieldViolation("chunks", "must hold at least one chunk"))
         if violations:
-            raise InvalidArgument(f"{violations[0].field} {violations[0].description}.", violations=violations[:16])
+            first = violations[0]
+            raise InvalidArgument(f"{first.field} {first.description}.", violations=violations[:_MOST_VIOLATIONS])
 
 
 def _violations(field: str, embedded: EmbeddedChunk, dimension: int, seen: set[str]) -> list[FieldViolation]:

@@ -7,9 +7,10 @@ from services.kit.errors import DeadlineExceeded
 
 
 def share(fraction: float, most: float) -> float:
-    """Return ``fraction`` of the seconds that the request has left, at most ``most``.
+    """Return `fraction` of the seconds that the request has left, at most `most`.
 
-    Raises DeadlineExceeded when nothing is left: work that is already late is not started.
+    Raises:
+        DeadlineExceeded: nothing is left; work that is already late is not started.
     """
     remaining = context.remaining()
     if remaining is None:

@@ -8,12 +8,13 @@ from dataclasses import replace
 from services.retrieval.values.chunk import Hit
 
 RRF_K = 60
+"""The paper's constant; see `fuse`."""
 
 
 def fuse(rankings: Mapping[str, Sequence[Hit]], limit: int, k: int = RRF_K) -> list[Hit]:
-    """Fuse one ranking a leg into at most ``limit`` hits, best first.
+    """Fuse one ranking a leg into at most `limit` hits, best first.
 
-    A hit scores the sum over its legs of ``1 / (k + rank)``, ranks from 1; equal scores are ordered by the
+    A hit scores the sum over its legs of `1 / (k + rank)`, ranks from 1; equal scores are ordered by the
     better cosine and then by chunk id, so that the result never depends on which leg answered first.
 
     Source: Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and individual rank

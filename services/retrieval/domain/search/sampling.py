@@ -1,4 +1,4 @@
-"""An even spread over documents: what to read when there is a topic-less wish, such as "ask about all of it"."""
+"""An even spread over documents: what to read when no topic is asked for, such as in "ask about all of it"."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 
 def allot(counts: Sequence[int], limit: int) -> list[int]:
-    """Share ``limit`` passages among documents in proportion to their chunk counts (largest remainder).
+    """Share `limit` passages among documents in proportion to their chunk counts (largest remainder).
 
-    Every document that has a chunk gets at least one where ``limit`` allows it; no document gets more than it
+    Every document that has a chunk gets at least one where `limit` allows it; no document gets more than it
     has. Ties go to the earlier document, so the same input always gives the same shares.
     """
     total = sum(counts)
@@ -24,8 +24,8 @@ def allot(counts: Sequence[int], limit: int) -> list[int]:
     left = limit - sum(allotted)
     for i in order[:left]:
         allotted[i] += 1
-    starved = [i for i in order if allotted[i] == 0]
-    for i in starved:
+    without_share = [i for i in order if allotted[i] == 0]
+    for i in without_share:
         richest = max(range(len(allotted)), key=lambda j: (allotted[j], -j))
         if allotted[richest] <= 1:
             break
@@ -35,6 +35,6 @@ def allot(counts: Sequence[int], limit: int) -> list[int]:
 
 
 def spread(count: int, wanted: int) -> list[int]:
-    """Return ``wanted`` ordinals of ``count``, in order, each in the middle of its equal share of the document."""
+    """Return `wanted` ordinals of `count`, in order, each in the middle of its equal share of the document."""
     wanted = min(count, wanted)
     return [(2 * i + 1) * count // (2 * wanted) for i in range(wanted)]

@@ -1,0 +1,35 @@
+"""Values that the contracts of several services share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A verbatim quote and its place: `quote` is the slice `[start, end)` of a document's normalized text."""
+
+    start: int
+    end: int
+    quote: str
+    page: int = 0
+    """The page on which the quote starts, from 1; 0 when the source has no pages."""
+    document_id: str = ""
+    document_name: str = ""
+    chunk_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
+    """Tokens that a model read and wrote, in the model's own tokens."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """The sum of both."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: TokenUsage) -> TokenUsage:
+        return TokenUsage(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)

@@ -1,0 +1,55 @@
+"""Locks across processes, as advisory locks of PostgreSQL sessions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Self
+
+import asyncpg
+
+from services.docs.adapters.queue.pgq import Connection
+from services.kit import ids
+from services.kit.database import losses_translated, open_pool
+
+_CONNECTIONS = 32
+
+
+class PostgresLocks:
+    """Advisory locks; each keeps a connection while it is held, so they have a pool of their own."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._instance = ids.new_id()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, dsn: str) -> AsyncIterator[Self]:
+        """Connect when the first lock is asked for, and hold the lock of this instance until the block ends."""
+        async with open_pool(dsn, application_name="tiku-docs-locks", min_size=0, max_size=_CONNECTIONS) as pool:
+            locks = cls(pool)
+            async with locks.lock(f"instance:{locks.instance}"):
+                yield locks
+
+    @property
+    def instance(self) -> str:
+        """A new id for each object of this class."""
+        return self._instance
+
+    @asynccontextmanager
+    async def lock(self, name: str, *, wait: bool = True) -> AsyncIterator[bool]:
+        """Lock the hash of `name`, in a namespace of this service."""
+        # The lock belongs to the session: it ends when asyncpg resets the released connection, or the process dies.
+        async with AsyncExitStack() as stack:
+            with losses_translated():
+                connection = await stack.enter_async_context(self._pool.acquire())
+                held = await _acquire(connection, f"docs:{name}", wait=wait)
+            yield held
+
+
+async def _acquire(connection: Connection, name: str, *, wait: bool) -> bool:
+    if wait:
+        await connection.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", name)
+        return True
+    held: bool = await connection.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", name)
+    return held

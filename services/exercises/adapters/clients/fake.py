@@ -1,0 +1,94 @@
+"""A scripted model and documents in memory: for tests, and for trying the service alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from services.common.values import TokenUsage
+from services.exercises.values.chat import ChatFinish, ChatRequest
+from services.exercises.values.question import Passage
+from services.kit.errors import DeadlineExceeded
+
+Script = Callable[[ChatRequest], str | Mapping[str, Any] | Exception]
+
+
+class FakeChatModel:
+    """A model that answers what a function of the task says, in pieces; an exception is raised.
+
+    Every piece of `piece` characters comes after `pause` seconds; an answer takes at most `timeout` seconds. Where
+    `truncated` is set, the token limit cut every answer.
+    """
+
+    def __init__(
+        self, script: Script, *, piece: int = 7, pause: float = 0.0, timeout: float = 60.0, truncated: bool = False
+    ) -> None:
+        self._script = script
+        self._piece = piece
+        self._pause = pause
+        self._timeout = timeout
+        self._truncated = truncated
+        self.tasks: list[ChatRequest] = []
+        self.open = 0
+        self.opened = asyncio.Event()
+        self.most_open = 0
+        self.stopped_early = 0
+
+    @asynccontextmanager
+    async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[str | ChatFinish]]:
+        """Open the scripted answer."""
+        self.tasks.append(request)
+        self.open += 1
+        self.opened.set()
+        self.most_open = max(self.most_open, self.open)
+        finished = False
+        deadline = asyncio.get_running_loop().time() + self._timeout
+
+        async def pieces() -> AsyncGenerator[str | ChatFinish, None]:
+            nonlocal finished
+            answer = self._script(request)
+            if isinstance(answer, Exception):
+                raise answer
+            text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
+            for start in range(0, len(text), self._piece):
+                await _sleep(self._pause, deadline)
+                yield text[start : start + self._piece]
+            finished = True
+            yield ChatFinish("scripted-1", TokenUsage(100, 20), self._truncated)
+
+        try:
+            yield pieces()
+        finally:
+            self.open -= 1
+            self.stopped_early += not finished
+
+
+class FakePassageSource:
+    """Documents in memory, each a row of passages in reading order; an answer comes after `pause` seconds."""
+
+    def __init__(
+        self, documents: Mapping[str, Sequence[Passage]], *, pause: float = 0.0, timeout: float = 60.0
+    ) -> None:
+        self._documents = documents
+        self._pause = pause
+        self._timeout = timeout
+
+    async def passages(self, document_ids: Sequence[str], topic: str, limit: int) -> list[Passage]:
+        """Rank passages by how often they hold the topic; without one take every n-th."""
+        await _sleep(self._pause, asyncio.get_running_loop().time() + self._timeout)
+        found = [passage for document_id in document_ids for passage in self._documents.get(document_id, ())]
+        if topic:
+            return sorted(found, key=lambda passage: -passage.text.count(topic))[:limit]
+        return found[:: max(1, math.ceil(len(found) / limit))]
+
+
+async def _sleep(seconds: float, deadline: float) -> None:
+    try:
+        async with asyncio.timeout_at(deadline):
+            await asyncio.sleep(seconds)
+    except TimeoutError as error:
+        raise DeadlineExceeded("The time allowed for this request is spent.") from error

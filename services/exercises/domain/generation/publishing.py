@@ -1,0 +1,100 @@
+"""Publishing what a run makes: questions with their numbers, refusals, tokens, and what the model consumed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from services.common.values import Source, TokenUsage
+from services.exercises.values.events import Event, Progress, QuestionMade, QuestionRefused, RunPhase, Token, Usage
+from services.exercises.values.question import AnswerKey, Draft, Option, Question, QuestionKind
+from services.exercises.values.refusal import Refusal
+from services.kit.ids import new_id
+
+Publish = Callable[[Event], Awaitable[None]]
+
+_LETTERS = "ABCDEFGH"
+_STEMS_TO_AVOID = 4
+"""Latest questions about a passage that the model is told not to repeat."""
+
+
+class QuestionPublisher:
+    """The questions of one run, published one after the other."""
+
+    def __init__(self, publish: Publish, count: int) -> None:
+        self._publish = publish
+        self._count = count
+        self._made = 0
+        self._usage = TokenUsage()
+        self._stems: dict[int, deque[str]] = {}
+        self._adding = asyncio.Lock()
+
+    async def begin(self) -> None:
+        """Publish that no question is made yet."""
+        await self._publish(Progress(RunPhase.GENERATING, 0, self._count))
+
+    async def add(self, draft: Draft, source: Source) -> None:
+        """Publish a question that passed the checks, with the next number, and how far the run is."""
+        async with self._adding:
+            number = self._made + 1
+            await self._publish(QuestionMade(question_of(draft, source, number)))
+            self._made = number
+            self._stems.setdefault(draft.passage, deque(maxlen=_STEMS_TO_AVOID)).append(draft.stem)
+            await self._publish(Progress(RunPhase.GENERATING, number, self._count))
+
+    def stems_of(self, passage: int) -> tuple[str, ...]:
+        """Return the stems of the latest questions about a passage, given by its position."""
+        return tuple(self._stems.get(passage, ()))
+
+    async def refuse(self, kind: QuestionKind, reason: Refusal) -> None:
+        """Publish that a question was refused."""
+        await self._publish(QuestionRefused(kind, reason.value))
+
+    async def on_token(self, text: str) -> None:
+        """Publish a text as the model writes it."""
+        await self._publish(Token(text))
+
+    async def add_usage(self, usage: TokenUsage) -> None:
+        """Publish what the model has consumed in the run, with a call's tokens added."""
+        self._usage += usage
+        await self._publish(Usage(self._usage.prompt_tokens, self._usage.completion_tokens))
+
+
+def question_of(draft: Draft, source: Source, number: int) -> Question:
+    """Return the question of a draft that passed the checks."""
+    return Question(
+        question_id=new_id(),
+        number=number,
+        kind=draft.kind,
+        stem=draft.stem,
+        options=tuple(Option(_LETTERS[i], text) for i, text in enumerate(draft.options)),
+        answer_key=AnswerKey(
+            option_keys=tuple(_LETTERS[i] for i in sorted(draft.correct)),
+            truth=draft.truth,
+            blanks=draft.blanks,
+            reference=draft.reference,
+            rubric=draft.rubric,
+        ),
+        explanation=draft.explanation,
+        source=source,
+        generator=draft.generator,
+        model=draft.model,
+        points=points_of(draft),
+    )
+
+
+def points_of(draft: Draft) -> float:
+    """Return what a question is worth.
+
+    A multiple choice is worth 2, a gap 1, a short answer the sum of its rubric, and any other question 1.
+    """
+    match draft.kind:
+        case QuestionKind.MULTIPLE_CHOICE:
+            return 2.0
+        case QuestionKind.FILL_IN_THE_BLANK:
+            return float(len(draft.blanks))
+        case QuestionKind.SHORT_ANSWER:
+            return sum(point.points for point in draft.rubric)
+        case _:
+            return 1.0

@@ -1,0 +1,185 @@
+"""A run that this process works at, and the readers of its events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+from services.exercises.domain.runs.event_log import EventLog
+from services.exercises.domain.runs.outcome import RunTally
+from services.exercises.ports import RunStore
+from services.exercises.values.events import Done, Event, Numbered, Started, Token
+from services.exercises.values.exercise import Exercise
+from services.exercises.values.run import RunState
+from services.kit.errors import Aborted, TikuError
+
+logger = logging.getLogger(__name__)
+
+Work = Callable[[Callable[[Event], Awaitable[None]]], Awaitable[None]]
+"""What a run does, given where to publish its events."""
+
+_MAX_WAITING = 512
+"""Events that wait for one reader; a slower one loses tokens first, and reads the rest from the store."""
+_SHUTDOWN_SECONDS = 2.0
+"""Time to store how a run ended when the process is asked to stop."""
+
+
+class RunSubscription:
+    """One reader's queue of a live run's events."""
+
+    def __init__(self, *, lagged: bool) -> None:
+        self._queue: deque[Numbered] = deque()
+        self._arrived = asyncio.Event()
+        self.lagged = lagged
+        """Whether stored events are missing; the reader must look into the store."""
+
+    def offer(self, numbered: Numbered) -> None:
+        """Queue an event without ever waiting for the reader."""
+        if len(self._queue) >= _MAX_WAITING:
+            if isinstance(numbered.event, Token):
+                return
+            self._queue.clear()
+            self.lagged = True
+        self._queue.append(numbered)
+        self._arrived.set()
+
+    async def next(self) -> Numbered:
+        """Return the next event."""
+        while not self._queue:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._queue.popleft()
+
+
+class LiveRun:
+    """A run that this process works at."""
+
+    def __init__(self, exercise: Exercise, store: RunStore) -> None:
+        self.exercise = exercise
+        self._store = store
+        self._log = EventLog(self._store_events, self._deliver, self._fail)
+        self._published = RunTally()
+        self._delivered = RunTally()
+        self._storing_error: Exception | None = None
+        self._subscriptions: set[RunSubscription] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._cancelled = False
+        self.ended = asyncio.Event()
+        """Set once the last event is delivered."""
+
+    @property
+    def run_id(self) -> str:
+        """Id of the run."""
+        return self.exercise.run_id
+
+    async def publish(self, event: Event) -> None:
+        """Take an event that every reader gets once it is stored, and a token at once.
+
+        It waits only while many events are on their way. An event that cannot be stored ends the run.
+        """
+        if self._storing_error is not None:
+            raise self._storing_error
+        self._published.add(event)
+        self._log.publish(event)
+        await self._log.wait_for_capacity()
+
+    async def _store_events(self, events: Sequence[Numbered]) -> None:
+        await self._store.add_events(self.run_id, events)
+
+    def _deliver(self, numbered: Numbered) -> None:
+        self._delivered.add(numbered.event)
+        for subscription in self._subscriptions:
+            subscription.offer(numbered)
+        if isinstance(numbered.event, Done):
+            self.ended.set()
+
+    def _fail(self, error: Exception) -> None:
+        self._storing_error = error
+        if self._task is not None:
+            self._task.cancel()
+
+    @contextlib.contextmanager
+    def subscribed(self, *, lagged: bool = False) -> Iterator[RunSubscription]:
+        """Queue the events that come during the block; `lagged` when earlier ones are to be read from the store."""
+        subscription = RunSubscription(lagged=lagged)
+        self._subscriptions.add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.discard(subscription)
+
+    def cancel(self) -> None:
+        """Stop the work at its next await; a run that has ended stays as it is."""
+        self._cancelled = True
+        if self._task is not None:
+            self._task.cancel()
+
+    async def supervise(self, work: Work, max_seconds: float) -> None:
+        """Work, and store how the run ended, whatever happens."""
+        task = self._task = asyncio.create_task(self._work(work, max_seconds))
+        if self._cancelled:
+            task.cancel()
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait({task})
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_SHUTDOWN_SECONDS):
+                    await self._finish(RunState.FAILED, "INTERRUPTED", "The service stopped.")
+            raise
+        else:
+            await self._finish(*self._outcome(task))
+        finally:
+            self._log.close()
+
+    async def _work(self, work: Work, max_seconds: float) -> None:
+        async with asyncio.timeout(max_seconds):
+            await self.publish(Started(self.run_id, self.exercise.exercise_id))
+            # A reader knows the run, so that it can be stopped, and the store is there, before a model is asked.
+            await self._log.flush()
+            await work(self.publish)
+
+    def _outcome(self, task: asyncio.Task[None]) -> tuple[RunState, str, str]:
+        """Return state, reason and message of a run whose work ended."""
+        if task.cancelled():
+            return RunState.CANCELLED, "", ""
+        error = task.exception()
+        if error is not None:
+            return self._failure(error)
+        if not self._published.question_count:
+            return RunState.FAILED, "NO_QUESTIONS", "The material gave no question of the wanted kinds."
+        return RunState.DONE, "", ""
+
+    def _failure(self, error: BaseException) -> tuple[RunState, str, str]:
+        match error:
+            case TikuError():
+                return RunState.FAILED, error.reason, error.message
+            case TimeoutError():
+                return RunState.FAILED, "RUN_TOO_LONG", "The run took too long."
+            case _:
+                logger.error("run failed", exc_info=error, extra={"run_id": self.run_id})
+                return RunState.FAILED, "INTERNAL", "Something went wrong on our side."
+
+    async def _finish(self, state: RunState, reason: str, message: str) -> None:
+        """Publish the end of the run; where its events cannot be stored, end it with those that were delivered."""
+        if self._storing_error is None:
+            self._log.publish(self._published.done(self.exercise.exercise_id, state, reason, message))
+            await self._log.flush()
+        if self._storing_error is not None:
+            await self._finish_failed(self._storing_error)
+
+    async def _finish_failed(self, error: Exception) -> None:
+        done = self._delivered.done(self.exercise.exercise_id, *self._failure(error))
+        numbered = Numbered(self._log.next_number(), done)
+        try:
+            await self._store_events([numbered])
+        except Aborted:
+            logger.warning("run was ended elsewhere", extra={"run_id": self.run_id})
+        except Exception:
+            # The lease runs out, and whoever looks next ends the run; its readers need not wait for that.
+            logger.exception("the end of a run could not be stored", extra={"run_id": self.run_id})
+        self._deliver(numbered)

@@ -1,0 +1,63 @@
+"""What a caller asks for, and what a run makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.exercises.values.question import GeneratorChoice, Passage, QuestionKind
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """What a caller asks for. Either `text` or `document_ids` is set."""
+
+    text: str = ""
+    document_ids: tuple[str, ...] = ()
+    topic: str = ""
+    kinds: tuple[QuestionKind, ...] = ()
+    """Empty for all."""
+    count: int = 0
+    """0 for the default."""
+    generator: GeneratorChoice = GeneratorChoice.MODEL_THEN_CLOZE
+    model: str = ""
+    """Empty for the default model."""
+    title: str = ""
+    """Empty for one taken from the material."""
+    detached: bool = False
+    """Whether the run goes on when its caller leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationPlan:
+    """The material that was read and the questions that a run is to make from it."""
+
+    passages: tuple[Passage, ...]
+    kinds: tuple[QuestionKind, ...]
+    """Question `slot` is of kind `kinds[slot % len(kinds)]`."""
+    count: int
+    generator: GeneratorChoice
+    model: str = ""
+    seed: int = 0
+
+    def kind_of(self, slot: int) -> QuestionKind:
+        """Return the kind of question `slot`, counted from 0."""
+        return self.kinds[slot % len(self.kinds)]
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationLimits:
+    """Bounds of a run."""
+
+    in_flight: int = 2
+    """Questions that are being made at once."""
+    retries: int = 2
+    """Further tries of the model after a refused question."""
+    model_failures: int = 2
+    """Failed calls in a row after which a run stops asking the model; calls that ran side by side count once."""
+    temperature: float = 0.4
+    question_seconds: float = 180.0
+    """Time that the model gets for one question."""
+    verify_keys: bool = True
+    """Whether the model answers its own questions, to verify their keys."""
+    confirmation_seconds: float = 60.0
+    """Time that the model gets for one of those answers."""

@@ -1,0 +1,156 @@
+"""Protos of the contract from values of the domain, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct
+
+from services.common.messages import usage_message
+from services.common.values import TokenUsage
+from services.llm.domain.ledger import Tally
+from services.llm.domain.routing import Served
+from services.llm.domain.schemas import restored
+from services.llm.values.chat import ChatFinish, ChatMessage, ChatRequest, Completion, FinishReason, OutputSchema, Role
+from services.llm.values.ranking import Ranking
+from services.llm.values.vectors import EmbedKind, Vectors
+from tiku.llm.v1 import llm_pb2 as pb
+
+EMBED_KINDS = {
+    pb.EMBED_KIND_UNSPECIFIED: EmbedKind.PASSAGE,
+    pb.EMBED_KIND_PASSAGE: EmbedKind.PASSAGE,
+    pb.EMBED_KIND_QUERY: EmbedKind.QUERY,
+}
+_ROLES = {
+    pb.ROLE_SYSTEM: Role.SYSTEM,
+    pb.ROLE_USER: Role.USER,
+    pb.ROLE_ASSISTANT: Role.ASSISTANT,
+}
+_REASONS = {
+    FinishReason.UNKNOWN: pb.FINISH_REASON_UNSPECIFIED,
+    FinishReason.STOP: pb.FINISH_REASON_STOP,
+    FinishReason.LENGTH: pb.FINISH_REASON_LENGTH,
+    FinishReason.CONTENT_FILTER: pb.FINISH_REASON_CONTENT_FILTER,
+}
+_SCHEMAS_KEPT = 64
+
+
+def chat_request(request: pb.ChatRequest | pb.StreamChatRequest) -> ChatRequest:
+    """Return what a request asks of a chat model; an option that is not set is the provider's default."""
+    options = request.options
+    output = None
+    if options.HasField("structured_output"):
+        wanted = options.structured_output
+        output = OutputSchema(wanted.name, _schema(wanted.json_schema.SerializeToString(deterministic=True)))
+    return ChatRequest(
+        model=request.model,
+        messages=[ChatMessage(_ROLES[message.role], message.content) for message in request.messages],
+        temperature=options.temperature if options.HasField("temperature") else None,
+        top_p=options.top_p if options.HasField("top_p") else None,
+        max_tokens=options.max_tokens if options.HasField("max_tokens") else None,
+        stop=list(options.stop),
+        seed=options.seed if options.HasField("seed") else None,
+        output=output,
+    )
+
+
+@lru_cache(maxsize=_SCHEMAS_KEPT)
+def _schema(struct: bytes) -> Mapping[str, object]:
+    """Return the schema in a serialized Struct, read-only: callers ask for the same few again and again."""
+    return MappingProxyType(restored(MessageToDict(Struct.FromString(struct))))
+
+
+def chat_response(completion: Completion, served: Served) -> pb.ChatResponse:
+    """Return a whole answer and who gave it."""
+    return pb.ChatResponse(
+        message=pb.ChatMessage(role=pb.ROLE_ASSISTANT, content=completion.text),
+        finish_reason=_REASONS[completion.reason],
+        usage=usage_message(completion.usage or TokenUsage()),
+        model=served.model,
+        provider=served.provider,
+    )
+
+
+def finish_response(finish: ChatFinish, served: Served) -> pb.StreamChatResponse:
+    """Return the end of a stream and who gave it."""
+    return pb.StreamChatResponse(
+        finish=pb.ChatFinish(
+            finish_reason=_REASONS[finish.reason],
+            usage=usage_message(finish.usage or TokenUsage()),
+            model=served.model,
+            provider=served.provider,
+        )
+    )
+
+
+def embed_response(vectors: Vectors, model: str) -> pb.EmbedResponse:
+    """Return one embedding a text, in order."""
+    return pb.EmbedResponse(
+        embeddings=[embedding(vectors.row(index)) for index in range(vectors.count)],
+        dimension=vectors.dimension,
+        model=model,
+        usage=usage_message(vectors.usage),
+    )
+
+
+def embedding(row: bytes) -> pb.Embedding:
+    """Return an Embedding from little-endian float32 bytes, which are its packed field's own encoding.
+
+    Parsing them costs a copy; assigning 2,048 vectors number by number would stall the loop for tens of milliseconds.
+    """
+    length = len(row)
+    head = bytearray((1 << 3 | 2,))  # Field 1, length-delimited.
+    while length > 0x7F:
+        head.append(length & 0x7F | 0x80)
+        length >>= 7
+    head.append(length)
+    return pb.Embedding.FromString(bytes(head) + row)
+
+
+def rerank_response(ranking: Ranking, model: str) -> pb.RerankResponse:
+    """Return the ranked documents, best first."""
+    return pb.RerankResponse(
+        results=[pb.RankedDocument(index=item.index, score=item.score) for item in ranking.results],
+        model=model,
+        usage=usage_message(ranking.usage),
+    )
+
+
+def models_response(
+    chat: Sequence[Served], embedding_model: Served | None, rerank_model: Served | None
+) -> pb.ListModelsResponse:
+    """Return every configured model, the default of each purpose first."""
+    models = [
+        pb.Model(name=served.model, provider=served.provider, purpose=pb.MODEL_PURPOSE_CHAT, default=not place)
+        for place, served in enumerate(chat)
+    ]
+    for served, purpose in (
+        (embedding_model, pb.MODEL_PURPOSE_EMBEDDING),
+        (rerank_model, pb.MODEL_PURPOSE_RERANK),
+    ):
+        if served is not None:
+            models.append(pb.Model(name=served.model, provider=served.provider, purpose=purpose, default=True))
+    return pb.ListModelsResponse(models=sorted(models, key=lambda model: not model.default))
+
+
+def usage_response(tallies: Iterable[Tally], since: datetime) -> pb.GetUsageResponse:
+    """Return what each model of each provider was asked and cost since an instant."""
+    response = pb.GetUsageResponse(
+        usage=[
+            pb.ModelUsage(
+                provider=tally.provider,
+                model=tally.model,
+                calls=tally.calls,
+                failed_calls=tally.failed,
+                cancelled_calls=tally.cancelled,
+                tokens=usage_message(tally.tokens),
+            )
+            for tally in tallies
+        ]
+    )
+    response.since.FromDatetime(since)
+    return response

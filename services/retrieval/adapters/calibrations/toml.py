@@ -1,0 +1,36 @@
+"""Calibrations read from the TOML files beside this module."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from services.language.detection import LANGUAGES
+from services.retrieval.values.calibration import Calibration, Calibrations, Vector
+
+FOLDER = Path(__file__).parent
+CODES = tuple(language.code for language in LANGUAGES)
+
+
+def load(folder: Path = FOLDER) -> Calibrations:
+    """Read every calibration of a folder."""
+    files = sorted(folder.glob("*.toml"))
+    return Calibrations({file.stem: _calibration(tomllib.loads(file.read_text("utf-8"))) for file in files})
+
+
+def _calibration(data: dict[str, Any]) -> Calibration:
+    thresholds = data["thresholds"]
+    return Calibration(
+        weight=data["weight"],
+        thresholds={(question, passage): thresholds[question][passage] for question in CODES for passage in CODES},
+        questions=_means(data, "questions"),
+        passages=_means(data, "passages"),
+        support=data["support"],
+    )
+
+
+def _means(data: dict[str, Any], kind: Literal["questions", "passages"]) -> dict[str, Vector]:
+    return {code: np.array(data["means"][kind][code], np.float32) for code in CODES}

@@ -1,0 +1,80 @@
+"""An embedder, a reranker and a chat model without a service, for tests: they do as they are told."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator, Sequence
+
+from services.common.values import TokenUsage
+from services.retrieval.values.chat import ChatFinish, ChatRequest
+from services.retrieval.values.query import QueryEmbedding
+
+
+class FakeEmbedder:
+    """Embeds a text as the histogram of its letters' codes: near texts share letters. With an error, raises it."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self._error = error
+
+    async def embed_query(self, text: str) -> QueryEmbedding:
+        """Embed a question as a passage is embedded."""
+        (vector,) = await self.embed_passages([text], "letters")
+        return QueryEmbedding("letters", vector)
+
+    async def embed_passages(self, texts: Sequence[str], model: str) -> list[Sequence[float]]:
+        """Embed texts at 64 dimensions, whatever the model."""
+        if self._error is not None:
+            raise self._error
+        return [_letters(text) for text in texts]
+
+
+class FakeReranker:
+    """Scores a text by the share of the question's words that it holds."""
+
+    async def rerank(self, query: str, texts: Sequence[str]) -> list[tuple[int, float]]:
+        """Score texts; equal scores keep the order of the texts."""
+        asked = set(query.casefold().split())
+        scores = [len(asked & set(text.casefold().split())) / max(1, len(asked)) for text in texts]
+        return sorted(enumerate(scores), key=lambda scored: -scored[1])
+
+
+class FakeChatModel:
+    """Writes the given pieces, each after `delay` seconds, for ever when `endless`; then ends or raises."""
+
+    def __init__(
+        self, pieces: Sequence[str] = (), *, error: Exception | None = None, delay: float = 0.0, endless: bool = False
+    ) -> None:
+        self.requests: list[ChatRequest] = []
+        self.closed = False
+        """Whether its last stream has ended, by itself or because its reader left."""
+        self.written = 0
+        self._pieces = pieces
+        self._error = error
+        self._delay = delay
+        self._endless = endless
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[str | ChatFinish, None]:
+        """Yield the pieces, then a finish of 10 and 5 tokens."""
+        self.requests.append(request)
+        try:
+            while True:
+                for piece in self._pieces:
+                    await asyncio.sleep(self._delay)
+                    self.written += 1
+                    yield piece
+                if not self._endless:
+                    break
+            if self._error is not None:
+                raise self._error
+            yield ChatFinish(TokenUsage(10, 5), request.model or "scripted", False)
+        finally:
+            self.closed = True
+
+
+def _letters(text: str) -> list[float]:
+    counts = [0.0] * 64
+    for letter in text.casefold():
+        counts[ord(letter) % 64] += 1.0
+    norm = math.sqrt(sum(x * x for x in counts)) or 1.0
+    return [x / norm for x in counts]

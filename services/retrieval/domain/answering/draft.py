@@ -1,0 +1,89 @@
+"""The answer under way: what a model has written so far, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.common.values import TokenUsage
+from services.retrieval.domain.answering.abstention import AbstentionFilter, is_abstention
+from services.retrieval.domain.answering.citations import CitedText
+from services.retrieval.domain.answering.groundedness import GroundednessCheck
+from services.retrieval.domain.prompts.answer import texts_for
+from services.retrieval.values.answer import AnswerDelta, AnswerDone, AnswerEvent, AnswerOutcome
+from services.retrieval.values.chat import ChatFinish
+from services.retrieval.values.chunk import Hit, embedding_model
+
+
+class AnswerDraft:
+    """One answer from the first piece of its text to its end; each step returns the events that it adds."""
+
+    def __init__(self, question: str, hits: Sequence[Hit], model: str) -> None:
+        self.question = question
+        self.passages = [hit.chunk for hit in hits]
+        """What may be cited, number 1 first."""
+        self.model = model
+        """The model that was asked for; empty for the default one."""
+        self._embedding_model = embedding_model(hits)
+        self._text = CitedText(question, self.passages)
+        self._filter = AbstentionFilter()
+        self.finish = ChatFinish(TokenUsage(), model, False)
+        """How the model ended; before that, nothing spent and the model that was asked for."""
+
+    @property
+    def abstained(self) -> bool:
+        """Whether the model wrote the marker, after which nothing that it writes counts."""
+        return self._filter.abstained
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether the reader has been shown no text."""
+        return not self._text.text.strip()
+
+    @property
+    def is_abstention(self) -> bool:
+        """Whether the text says that there is no answer, or holds no cited statement before the marker."""
+        return is_abstention(self._text.text) or (self.abstained and not self._text.cited)
+
+    def write(self, piece: str) -> Sequence[AnswerEvent]:
+        """Append a piece of the model's stream; what may become a mark or the marker is held back."""
+        return self._text.feed(self._filter.feed(piece))
+
+    def close(self) -> Sequence[AnswerEvent]:
+        """End the model's text with what was held back."""
+        return (*self._text.feed(self._filter.close()), *self._text.close())
+
+    def add_citations(self) -> Sequence[AnswerEvent]:
+        """Cite the sources that support the text, where the model's own citations do not."""
+        return () if self._text.has_supported_citation else self._text.cite_support()
+
+    async def is_grounded(self, check: GroundednessCheck) -> bool:
+        """Say whether the sources support the text: by their terms, and across scripts by their meaning."""
+        if not self._text.has_supported_citation:
+            return False
+        if not self._text.needs_groundedness_check:
+            return True
+        cited_first = sorted(range(len(self.passages)), key=lambda i: i + 1 not in self._text.cited)
+        passages = [self.passages[i] for i in cited_first]
+        return await check.is_grounded(self.question, self._text.plain, passages, self._embedding_model)
+
+    def end_answered(self) -> Sequence[AnswerEvent]:
+        """End the answer as one that the sources support."""
+        return (self._done(AnswerOutcome.ANSWERED),)
+
+    def end_unsupported(self) -> Sequence[AnswerEvent]:
+        """Tell the reader that no passage supports the text, and end the answer."""
+        note = self._text.feed(f" {texts_for(self.question).unsupported}")
+        return (*note, self._done(AnswerOutcome.NOT_IN_MATERIAL))
+
+    def end_without_answer(self) -> Sequence[AnswerEvent]:
+        """End the answer as one in which the model says that there is none."""
+        return (self._done(AnswerOutcome.NOT_IN_MATERIAL),)
+
+    def _done(self, outcome: AnswerOutcome) -> AnswerDone:
+        return AnswerDone(outcome, self._text.text, self.finish.usage, self.finish.model)
+
+
+def not_in_material(question: str, finish: ChatFinish) -> Sequence[AnswerEvent]:
+    """Return the events that tell the reader, in the question's language, that the material holds no answer."""
+    text = texts_for(question).not_in_material
+    return AnswerDelta(text), AnswerDone(AnswerOutcome.NOT_IN_MATERIAL, text, finish.usage, finish.model)

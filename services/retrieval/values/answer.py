@@ -1,0 +1,52 @@
+"""The events of a cited answer: its sources, its text with citations, and its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from services.common.values import Source, TokenUsage
+
+
+class AnswerOutcome(Enum):
+    """How an answer ended."""
+
+    ANSWERED = "answered"
+    NOT_IN_MATERIAL = "not_in_material"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSources:
+    """The passages that the answer may cite, number 1 first; always the first event."""
+
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDelta:
+    """Text to append to the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A mark of the answer, `[answer_start, answer_end)` in code points, and what it cites."""
+
+    number: int
+    source: Source
+    answer_start: int
+    answer_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDone:
+    """The end; `text` is all deltas joined, `model` is empty when none was asked."""
+
+    outcome: AnswerOutcome
+    text: str
+    usage: TokenUsage
+    model: str
+
+
+AnswerEvent = AnswerSources | AnswerDelta | Citation | AnswerDone

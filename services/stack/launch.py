@@ -1,0 +1,403 @@
+"""The whole of Tiku on one machine: engines, services and gateway as supervised processes.
+
+Engines and the gateway start at once, a service as soon as the engines that it needs serve. They end in the reverse
+order: the gateway first, then the services, the engines last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, Protocol
+
+from services import models
+from services.embedded.data_lock import data_lock
+from services.embedded.llama import SLOTS, llama
+from services.embedded.network import LOOPBACK, free_port, free_ports, grpc_probe, http_probe, is_free
+from services.embedded.postgres import postgres
+from services.embedded.process import ProcessFailedError, ProcessSpec, State, SupervisedProcess
+from services.embedded.python import module_command, module_environment
+from services.embedded.qdrant import qdrant
+from services.kit.migrations import migrate
+from services.kit.progress import STALL_SECONDS, reported_wait
+from services.registry import (
+    GATEWAY,
+    GATEWAY_LISTEN_VARIABLE,
+    LISTEN_VARIABLE,
+    LLAMA,
+    METRICS_VARIABLE,
+    POSTGRES,
+    QDRANT,
+    SERVICES,
+    Service,
+)
+from services.stack.readiness import NotReadyError, Readiness
+
+CHAT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
+EMBEDDING_MODEL = "multilingual-e5-small"
+
+_HEALTH_CHECK = "/grpc.health.v1.Health/Check"
+_SERVING = b"\x08\x01"
+"""The bytes of a `grpc.health.v1.HealthCheckResponse` whose status is SERVING."""
+_SERVICE_STOP_SECONDS = 15.0
+"""Longer than a service's `drain_seconds`, so that a drain is not cut short."""
+
+Ports = Literal["default", "free"]
+
+
+class StackError(RuntimeError):
+    """The stack cannot start or go on; the message says why, and what to do."""
+
+
+class Observer(Protocol):
+    """Who is told how a stack comes up and goes down.
+
+    Two steps are told like processes, under the names "migrations" and "ready".
+    """
+
+    def show(self, name: str, state: State) -> None:
+        """Take a change of a process' state."""
+
+    def show_wait(self, name: str, what: str, seconds: float) -> None:
+        """Take what a process is still doing, and for how many seconds already; called about once a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """What to start, and where.
+
+    `port` is that of the gateway, 0 for a free one; `ports` says whether services listen on their default ports or on
+    free ones. `chat_model` is the name of a local model. Without one, only cloze questions are generated.
+    """
+
+    data: Path
+    host: str = LOOPBACK
+    port: int = 8080
+    ports: Ports = "default"
+    chat_model: str | None = CHAT_MODEL
+    embedding_model: str = EMBEDDING_MODEL
+    blockbuster: bool = False
+
+
+def local_chat_model(options: StackOptions) -> str | None:
+    """Return the name of the chat model to run on this machine; None without one, or if a variable names a server."""
+    server = os.environ.get("TIKU_LLM_BASE_URL") or os.environ.get("TIKU_LLM_PROVIDERS")
+    return None if server else options.chat_model
+
+
+def local_embedding_model(options: StackOptions) -> str | None:
+    """Return the name of the embedding model to run on this machine; None if a variable says where another one is."""
+    elsewhere = os.environ.get("TIKU_EMBED_BASE_URL") or os.environ.get("TIKU_EMBED_MODEL_PATH")
+    return None if elsewhere else options.embedding_model
+
+
+@dataclass(slots=True)
+class Stack:
+    """A running stack."""
+
+    gateway: str
+    processes: dict[str, SupervisedProcess] = field(default_factory=dict)
+
+    async def wait_failed(self) -> ProcessFailedError:
+        """Return the failure of the first process that is given up; wait as long as all run."""
+        waits = [asyncio.create_task(process.wait_failed()) for process in self.processes.values()]
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            return next(iter(done)).result()
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+
+@contextlib.asynccontextmanager
+async def running_stack(options: StackOptions, observer: Observer) -> AsyncIterator[Stack]:
+    """Bring the stack up for the block, and down after it, whatever ends the block.
+
+    A start may take as long as it makes progress: it fails when a process dies or stands still.
+
+    Raises:
+        StackError: it cannot start; whatever was started is stopped again.
+        services.embedded.data_lock.DataFolderInUseError: another stack holds the data folder.
+    """
+    data = options.data.absolute()
+    async with data_lock(data):
+        launch = _Launch(options, data, observer)
+        state_file = data / "run" / "stack.json"
+        try:
+            try:
+                stack = await launch.run()
+            except ProcessFailedError as failure:
+                raise StackError(str(failure)) from None
+            except ExceptionGroup as failures:
+                # Not `except*`: before Python 3.11.4 an error that is raised there comes in a group again.
+                failed, others = failures.split(ProcessFailedError)
+                if failed is None or others is not None:
+                    raise
+                raise StackError(str(_first(failed))) from None
+            await asyncio.to_thread(launch.write_state, state_file, stack)
+            state_keeper = asyncio.create_task(launch.keep_state(state_file, stack))
+            try:
+                yield stack
+            finally:
+                state_keeper.cancel()
+                await asyncio.wait([state_keeper])
+        finally:
+            await asyncio.to_thread(state_file.unlink, missing_ok=True)
+            await launch.stop()
+
+
+class _Launch:
+    """A stack while it starts and runs: its addresses, the environment of its processes, and the processes."""
+
+    def __init__(self, options: StackOptions, data: Path, observer: Observer) -> None:
+        self._options = options
+        self._data = data
+        self._observer = observer
+        self._environment = {**module_environment(), "TIKU_DATA_DIR": str(data)}
+        self._addresses: dict[str, str] = {}
+        self._metrics: dict[str, str] = {}
+        self._processes: dict[str, SupervisedProcess] = {}
+        self._states: dict[str, State] = {}
+        self._changed = asyncio.Event()
+
+    async def run(self) -> Stack:
+        """Start everything, and return once the gateway reaches all services."""
+        options = self._options
+        ports = await asyncio.to_thread(self._choose_ports)
+        self._addresses = {name: f"{LOOPBACK}:{ports[name]}" for name in SERVICES}
+        gateway = f"{options.host}:{ports[GATEWAY]}"
+        self._addresses[GATEWAY] = gateway
+        for service in SERVICES.values():
+            self._environment[service.target_variable] = self._addresses[service.name]
+        if options.blockbuster:
+            self._environment["TIKU_BLOCKBUSTER"] = "true"
+        if not os.environ.get("TIKU_S3_BUCKET"):
+            self._environment.setdefault("TIKU_DOCS_OBJECTS_PATH", str(self._data / "objects"))
+        engines = await self._engines()
+        ready = {name: asyncio.Event() for name in (POSTGRES, QDRANT, LLAMA)}
+        async with asyncio.TaskGroup() as group:
+            for name, event in ready.items():
+                group.create_task(self._start_engine(name, engines.get(name), event))
+            for service in SERVICES.values():
+                group.create_task(self._start_service(service, [ready[need] for need in service.needs]))
+            group.create_task(self._start(self._gateway_spec(gateway)))
+        stack = Stack(f"http://{_reachable(options.host)}:{ports[GATEWAY]}", self._processes)
+        await self._wait_ready(stack, ports[GATEWAY])
+        self._changed.clear()
+        return stack
+
+    async def stop(self) -> None:
+        """Stop what runs: the gateway, then the services before those that they call, then the engines."""
+        for tier in ((GATEWAY,), ("exercises", "docs"), ("retrieval",), ("llm",), (LLAMA, QDRANT, POSTGRES)):
+            async with asyncio.TaskGroup() as group:
+                for name in tier:
+                    if name in self._processes:
+                        group.create_task(self._processes[name].stop())
+
+    async def keep_state(self, file: Path, stack: Stack) -> None:
+        """Write the state again whenever a process was restarted, until cancelled."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await asyncio.to_thread(self.write_state, file, stack)
+
+    def write_state(self, file: Path, stack: Stack) -> None:
+        """Write where everything is, for tests and for the commands that talk to this stack."""
+        content = {
+            "gateway": stack.gateway,
+            "pid": os.getpid(),
+            "since": datetime.now(UTC).isoformat(timespec="seconds"),
+            "services": {
+                name: {"address": address, "pid": self._processes[name].pid}
+                for name, address in self._addresses.items()
+            },
+            "engines": {
+                name: {"pid": process.pid} for name, process in self._processes.items() if name not in self._addresses
+            },
+            "metrics": {name: f"http://{page}/metrics" for name, page in self._metrics.items()},
+            "environment": {
+                name: self._environment[name]
+                for name in ("TIKU_POSTGRES_DSN", "TIKU_QDRANT_URL", "TIKU_LLM_BASE_URL")
+                if name in self._environment
+            },
+            "logs": str(self._data / "logs"),
+        }
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = file.with_suffix(".writing")
+        fresh.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        fresh.replace(file)
+
+    def _choose_ports(self) -> dict[str, int]:
+        options = self._options
+        gateway, *free = free_ports(1 + 2 * len(SERVICES), options.host if options.port == 0 else LOOPBACK)
+        ports = {GATEWAY: options.port or gateway}
+        if not is_free(options.host, ports[GATEWAY]):
+            raise StackError(
+                f"port {ports[GATEWAY]} on {options.host} is in use: choose another for the gateway with --port, "
+                "or any free one with --port 0"
+            )
+        # Each process has a metrics page of its own, so a variable of the caller must not name one for all.
+        self._metrics = {name: f"{LOOPBACK}:{free.pop()}" for name in SERVICES}
+        self._metrics[GATEWAY] = f"{options.host}:{ports[GATEWAY]}"
+        for service, port in zip(SERVICES.values(), free, strict=True):
+            ports[service.name] = port if options.ports == "free" else service.port
+            if not is_free(LOOPBACK, ports[service.name]):
+                raise StackError(
+                    f"port {ports[service.name]} on {LOOPBACK}, the {service.name} service's, is in use: "
+                    "let services take free ports with --ports free"
+                )
+        return ports
+
+    async def _engines(self) -> Mapping[str, ProcessSpec]:
+        """Return the engines that no variable replaces by a server, and add all addresses to the environment."""
+        engines: dict[str, ProcessSpec] = {}
+        data, environment = self._data, self._environment
+        if not os.environ.get("TIKU_POSTGRES_DSN"):
+            database = await asyncio.to_thread(postgres, data / "postgres", data / "run", self._log(POSTGRES))
+            engines[POSTGRES] = database.spec
+            environment["TIKU_POSTGRES_DSN"] = database.dsn
+        if not os.environ.get("TIKU_QDRANT_URL"):
+            port, page = await asyncio.to_thread(free_ports, 2)
+            self._metrics[QDRANT] = f"{LOOPBACK}:{page}"
+            vectors = qdrant(data / "qdrant", port, self._log(QDRANT), self._metrics[QDRANT])
+            engines[QDRANT] = vectors.spec
+            environment["TIKU_QDRANT_URL"] = vectors.url
+        if self._options.chat_model is None:
+            # Empty values mean no provider, whatever the caller's environment says.
+            environment["TIKU_LLM_BASE_URL"] = ""
+            environment["TIKU_LLM_PROVIDERS"] = "[]"
+        elif name := local_chat_model(self._options):
+            weights = await _model(name, "tiku up --no-model generates cloze questions without one")
+            chat = llama(weights, name, await asyncio.to_thread(free_port), self._log(LLAMA))
+            engines[LLAMA] = chat.spec
+            environment["TIKU_LLM_BASE_URL"] = chat.base_url
+            environment["TIKU_LLM_MODEL"] = chat.model
+            environment["TIKU_LLM_MAX_CONCURRENT"] = os.environ.get("TIKU_LLM_MAX_CONCURRENT", str(SLOTS))
+        if name := local_embedding_model(self._options):
+            folder = await _model(name, "or set TIKU_EMBED_BASE_URL to a server's address")
+            environment["TIKU_EMBED_MODEL_PATH"] = str(folder)
+        return engines
+
+    async def _start_engine(self, name: str, spec: ProcessSpec | None, ready: asyncio.Event) -> None:
+        if spec is not None:
+            await self._start(spec)
+        if name == POSTGRES:
+            await self._migrate()
+        ready.set()
+
+    async def _migrate(self) -> None:
+        self._observer.show("migrations", State.STARTING)
+        dsn = self._environment.get("TIKU_POSTGRES_DSN") or os.environ["TIKU_POSTGRES_DSN"]
+        async with reported_wait(self._wait_reporter("migrations", "bringing the database up to date")):
+            for service in SERVICES.values():
+                if service.schema:
+                    await migrate(dsn, service.schema, service.migrations)
+        self._observer.show("migrations", State.READY)
+
+    async def _start_service(self, service: Service, needs: Iterable[asyncio.Event]) -> None:
+        for need in needs:
+            await need.wait()
+        address = self._addresses[service.name]
+        await self._start(
+            ProcessSpec(
+                name=service.name,
+                command=module_command("services.serve", service.name),
+                log_file=self._log(service.name),
+                probe=grpc_probe(address, _HEALTH_CHECK, accept=_SERVING.__eq__),
+                environment={
+                    **self._environment,
+                    LISTEN_VARIABLE: address,
+                    METRICS_VARIABLE: self._metrics[service.name],
+                },
+                startup=self._startup(service.name),
+                waits_for_another=self._engine_starts,
+                stall_seconds=STALL_SECONDS,
+                stop_timeout=_SERVICE_STOP_SECONDS,
+            )
+        )
+
+    def _startup(self, name: str) -> str:
+        loads_model = name == "llm" and "TIKU_EMBED_MODEL_PATH" in {**os.environ, **self._environment}
+        return "loading its model" if loads_model else "starting"
+
+    def _engine_starts(self) -> bool:
+        """Whether an engine is on its way up: a service may have to wait for it."""
+        return any(self._states.get(name) in (State.STARTING, State.RESTARTING) for name in (POSTGRES, QDRANT, LLAMA))
+
+    def _gateway_spec(self, listen: str) -> ProcessSpec:
+        host, _, port = listen.rpartition(":")
+        return ProcessSpec(
+            name=GATEWAY,
+            command=module_command("services.serve", GATEWAY),
+            log_file=self._log(GATEWAY),
+            probe=http_probe(_reachable(host), int(port), "/healthz"),
+            environment={**self._environment, GATEWAY_LISTEN_VARIABLE: listen},
+            stop_timeout=_SERVICE_STOP_SECONDS,
+        )
+
+    async def _start(self, spec: ProcessSpec) -> None:
+        def show(state: State) -> None:
+            self._states[spec.name] = state
+            self._observer.show(spec.name, state)
+            self._changed.set()
+
+        process = SupervisedProcess(spec, show, self._wait_reporter(spec.name, spec.startup))
+        await process.start()
+        self._processes[spec.name] = process
+
+    def _wait_reporter(self, name: str, what: str) -> Callable[[float], None]:
+        return lambda seconds: self._observer.show_wait(name, what, seconds)
+
+    async def _wait_ready(self, stack: Stack, port: int) -> None:
+        """Wait until the gateway reaches every service.
+
+        Raises:
+            ProcessFailedError: a process ended more often than it may.
+            StackError: a service is not ready, and nothing makes progress any more.
+        """
+        self._observer.show("ready", State.STARTING)
+        readiness = Readiness(_reachable(self._options.host), port, self._processes, self._data / "logs")
+        waiting = asyncio.create_task(readiness.wait(functools.partial(self._observer.show_wait, "ready")))
+        failing = asyncio.create_task(stack.wait_failed())
+        try:
+            await asyncio.wait((waiting, failing), return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                raise failing.result()
+            waiting.result()
+        except NotReadyError as error:
+            raise StackError(str(error)) from None
+        finally:
+            waiting.cancel()
+            failing.cancel()
+        self._observer.show("ready", State.READY)
+
+    def _log(self, name: str) -> Path:
+        return self._data / "logs" / f"{name}.log"
+
+
+async def _model(name: str, otherwise: str) -> Path:
+    found = await models.path(name)
+    if found is None:
+        raise StackError(
+            f"the model {name} is not on this machine: bring it with `tiku models pull {name}`; {otherwise}"
+        )
+    return found
+
+
+def _reachable(host: str) -> str:
+    """Return the address at which a server that listens on `host` is reached from this machine."""
+    return LOOPBACK if host in ("0.0.0.0", "::") else host
+
+
+def _first(group: BaseExceptionGroup[ProcessFailedError]) -> BaseException:
+    inner: BaseException = group
+    while isinstance(inner, BaseExceptionGroup):
+        inner = inner.exceptions[0]
+    return inner

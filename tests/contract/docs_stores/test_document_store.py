@@ -1,0 +1,44 @@
+"""What every store of documents promises: hidden and visible rows, owners, lists."""
+
+from __future__ import annotations
+
+from services.docs.values.document import DocumentKind, ListPosition
+from tests.contract.docs_stores.conftest import ALICE, BOB, Stores, document, kept
+
+
+async def test_a_row_is_seen_once_it_is_confirmed(stores: Stores) -> None:
+    added = document()
+    await stores.documents.add(added)
+    assert await stores.documents.get(added.document_id, ALICE) is None
+    assert list(await stores.documents.list(ALICE, None, None, 10)) == []
+    assert await stores.events.last_number(added.document_id) is None
+    assert [(instance, row.document_id) for instance, row in await stores.documents.unconfirmed()] == [
+        (stores.locks.instance, added.document_id)
+    ]
+    confirmed = await stores.documents.confirm(added.document_id, parse=False)
+    assert confirmed == added
+    assert await stores.documents.get(added.document_id, ALICE) == added
+    assert list(await stores.documents.unconfirmed()) == []
+    assert await stores.events.last_number(added.document_id) == 0
+
+
+async def test_owners_are_apart(stores: Stores) -> None:
+    stored = await kept(stores)
+    assert await stores.documents.get(stored.document_id, BOB) is None
+    assert list(await stores.documents.list(BOB, None, None, 10)) == []
+    assert await stores.requests.request(stored.document_id, BOB) is None
+    assert await stores.deletions.mark(stored.document_id, BOB) is None
+    assert await stores.documents.get(stored.document_id, ALICE) == stored
+
+
+async def test_lists_run_back_in_time_and_go_on_after_a_position(stores: Stores) -> None:
+    rows = [await kept(stores, document(minutes=minutes // 2)) for minutes in range(6)]
+    other = await kept(stores, document(kind=DocumentKind.DOCUMENT, minutes=-1))
+    expected = sorted(rows, key=lambda row: (row.create_time, row.document_id), reverse=True)
+    assert list(await stores.documents.list(ALICE, DocumentKind.MATERIAL, None, 10)) == expected
+    assert list(await stores.documents.list(ALICE, DocumentKind.DOCUMENT, None, 10)) == [other]
+    assert list(await stores.documents.list(ALICE, None, None, 10)) == [*expected, other]
+    for count in range(1, 6):
+        last = expected[count - 1]
+        after = ListPosition(last.create_time, last.document_id)
+        assert list(await stores.documents.list(ALICE, None, after, 2)) == [*expected, other][count : count + 2]

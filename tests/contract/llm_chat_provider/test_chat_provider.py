@@ -1,0 +1,421 @@
+"""What every ChatProvider does: our own adapter, the SDK's, and the fake that unit tests stand on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, field
+
+import pytest
+
+from services.common.values import TokenUsage
+from services.kit.errors import TikuError
+from services.llm.adapters.http import ProviderClient
+from services.llm.adapters.providers.fake import FakeChatProvider, FakeTurn
+from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
+from services.llm.adapters.providers.openai_sdk import OpenAiSdkProvider
+from services.llm.domain import faults
+from services.llm.ports import ChatProvider
+from services.llm.values.chat import (
+    ChatFinish,
+    ChatMessage,
+    ChatRequest,
+    Completion,
+    FinishReason,
+    OutputSchema,
+    Role,
+    TextDelta,
+)
+from tests.fakes.openai_server import Script, ScriptedProvider
+
+TOKENS = ("Photo", "synthesis", " 光合", "作用", " ends", ".")
+PROMPT = ChatRequest(model="scripted", messages=(ChatMessage(Role.USER, "What is it?"),))
+
+
+@dataclass
+class Bench:
+    """One adapter and the side that it talks to."""
+
+    provider: ChatProvider
+    script: Callable[[Script], None]
+    left: Callable[[], Awaitable[tuple[int, float]]]
+    """Tokens sent when the caller left, and `time.monotonic()` of that instant."""
+    server: ScriptedProvider | None = field(default=None)
+
+
+@pytest.fixture(params=["http", "sdk", "fake"])
+async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    if request.param == "fake":
+        yield _fake_bench()
+        return
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(ScriptedProvider())
+        yield Bench(await _adapter(request.param, server.base_url, stack), server.answer, lambda: _left(server), server)
+
+
+@pytest.fixture(params=["http", "sdk"])
+async def wired(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    """Adapters with a wire, for what only a wire can do wrong."""
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(ScriptedProvider())
+        yield Bench(await _adapter(request.param, server.base_url, stack), server.answer, lambda: _left(server), server)
+
+
+async def _adapter(name: str, base_url: str, stack: AsyncExitStack, key: str = "sk-test") -> ChatProvider:
+    if name == "http":
+        client = await stack.enter_async_context(ProviderClient.open("scripted", base_url, key))
+        return OpenAiHttpProvider(client)
+    return await stack.enter_async_context(OpenAiSdkProvider.open("scripted", base_url, key))
+
+
+async def _left(server: ScriptedProvider) -> tuple[int, float]:
+    departure = await server.departure()
+    return departure.tokens_sent, departure.at
+
+
+def _fake_bench() -> Bench:
+    fake = FakeChatProvider()
+
+    def script(script: Script) -> None:
+        error = None
+        at = 0
+        if script.status != 200:
+            error = faults.from_status("scripted", "scripted", script.status, script.message.encode())
+        elif script.cut_at is not None:
+            error, at = faults.unavailable("scripted", "cut"), script.cut_at
+        fake.turns.append(
+            FakeTurn(
+                tokens=script.tokens,
+                pace=script.pace,
+                reason=FinishReason.of(script.finish_reason),
+                usage=TokenUsage(3, len(script.tokens)) if script.usage else None,
+                error=error,
+                error_at=at,
+                hang_at=script.hang_at,
+            )
+        )
+
+    async def left() -> tuple[int, float]:
+        return fake.cancelled_at.pop(0), time.monotonic()
+
+    return Bench(fake, script, left)
+
+
+async def _collect(
+    provider: ChatProvider, prompt: ChatRequest = PROMPT, timeout: float = 5
+) -> list[TextDelta | ChatFinish]:
+    async with aclosing(provider.stream(prompt, timeout)) as stream:
+        return [event async for event in stream]
+
+
+async def test_complete_returns_the_whole_answer(bench: Bench) -> None:
+    bench.script(Script(tokens=TOKENS))
+    answer = await bench.provider.complete(PROMPT, 5)
+    assert answer == Completion("".join(TOKENS), FinishReason.STOP, TokenUsage(3, len(TOKENS)))
+
+
+async def test_stream_gives_each_token_and_one_finish(bench: Bench) -> None:
+    bench.script(Script(tokens=TOKENS))
+    assert await _collect(bench.provider) == [
+        *(TextDelta(token) for token in TOKENS),
+        ChatFinish(FinishReason.STOP, TokenUsage(3, len(TOKENS))),
+    ]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_what_is_not_reported_is_none_or_unknown(bench: Bench, streamed: bool) -> None:
+    bench.script(Script(finish_reason="length", usage=False))
+    answer = (await _collect(bench.provider))[-1] if streamed else await bench.provider.complete(PROMPT, 5)
+    assert isinstance(answer, ChatFinish | Completion)
+    assert (answer.reason, answer.usage) == (FinishReason.LENGTH, None)
+    bench.script(Script(finish_reason="tool_calls"))
+    answer = (await _collect(bench.provider))[-1] if streamed else await bench.provider.complete(PROMPT, 5)
+    assert isinstance(answer, ChatFinish | Completion)
+    assert answer.reason is FinishReason.UNKNOWN
+
+
+@pytest.mark.parametrize("position", range(len(TOKENS) + 1))
+async def test_cancelling_at_any_token_stops_the_provider_at_once(bench: Bench, position: int) -> None:
+    bench.script(Script(tokens=TOKENS, hang_at=position))
+    seen: list[str] = []
+    reached = asyncio.Event()
+
+    async def consume() -> None:
+        async with aclosing(bench.provider.stream(PROMPT, 30)) as stream:
+            if position == 0:
+                reached.set()
+            async for event in stream:
+                assert isinstance(event, TextDelta)
+                seen.append(event.text)
+                if len(seen) == position:
+                    reached.set()
+
+    task = asyncio.create_task(consume())
+    async with asyncio.timeout(5):
+        await reached.wait()
+        if bench.server:
+            await bench.server.received(1)
+        await asyncio.sleep(0.02)
+    cancelled = time.monotonic()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.monotonic() - cancelled < 0.1
+    sent, at = await bench.left()
+    assert sent == position
+    assert at - cancelled < 0.1
+    assert seen == list(TOKENS[:position])
+
+
+@pytest.mark.parametrize("position", range(1, len(TOKENS) + 1))
+async def test_closing_at_any_token_stops_the_provider_at_once(bench: Bench, position: int) -> None:
+    bench.script(Script(tokens=TOKENS, hang_at=position))
+    async with aclosing(bench.provider.stream(PROMPT, 30)) as stream:
+        for _ in range(position):
+            await anext(stream)
+        closed = time.monotonic()
+    sent, at = await bench.left()
+    assert sent == position
+    assert at - closed < 0.1
+
+
+async def test_cancelling_a_whole_answer_stops_the_provider_at_once(bench: Bench) -> None:
+    bench.script(Script(hang_at=0))
+    task = asyncio.create_task(bench.provider.complete(PROMPT, 30))
+    await asyncio.sleep(0.1)
+    cancelled = time.monotonic()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    _, at = await bench.left()
+    assert at - cancelled < 0.1
+
+
+@pytest.mark.parametrize("position", [0, 2])
+async def test_a_stream_that_falls_silent_times_out(bench: Bench, position: int) -> None:
+    bench.script(Script(tokens=TOKENS, hang_at=position))
+    started = time.monotonic()
+    with pytest.raises(TikuError) as caught:
+        await _collect(bench.provider, timeout=1)
+    assert (caught.value.reason, caught.value.status) == ("PROVIDER_TIMEOUT", "DEADLINE_EXCEEDED")
+    assert 0.9 < time.monotonic() - started < 2
+    assert (await bench.left())[0] == position
+
+
+async def test_a_whole_answer_that_does_not_come_times_out(bench: Bench) -> None:
+    bench.script(Script(hang_at=0))
+    with pytest.raises(TikuError) as caught:
+        await bench.provider.complete(PROMPT, 0.2)
+    assert caught.value.reason == "PROVIDER_TIMEOUT"
+
+
+async def test_a_stream_that_keeps_talking_still_ends_at_the_deadline(bench: Bench) -> None:
+    bench.script(Script(tokens=["tok"] * 1000, pace=0.02))
+    started = time.monotonic()
+    with pytest.raises(TikuError) as caught:
+        await _collect(bench.provider, timeout=0.3)
+    assert caught.value.reason == "PROVIDER_TIMEOUT"
+    assert time.monotonic() - started < 1
+
+
+FAULTS = [
+    (Script(status=401), "PROVIDER_UNAUTHENTICATED", "FAILED_PRECONDITION"),
+    (Script(status=403), "PROVIDER_UNAUTHENTICATED", "FAILED_PRECONDITION"),
+    (Script(status=404, message="The model `x` does not exist"), "MODEL_NOT_FOUND", "NOT_FOUND"),
+    (Script(status=404, message="no such path"), "PROVIDER_BAD_RESPONSE", "INTERNAL"),
+    (Script(status=400, message="context_length_exceeded"), "CONTEXT_TOO_LONG", "INVALID_ARGUMENT"),
+    (
+        Script(status=400, message="the request exceeds the available context size"),
+        "CONTEXT_TOO_LONG",
+        "INVALID_ARGUMENT",
+    ),
+    (Script(status=413), "CONTEXT_TOO_LONG", "INVALID_ARGUMENT"),
+    (Script(status=400), "PROVIDER_REJECTED", "INVALID_ARGUMENT"),
+    (Script(status=429), "PROVIDER_RATE_LIMITED", "RESOURCE_EXHAUSTED"),
+    (Script(status=500), "PROVIDER_UNAVAILABLE", "UNAVAILABLE"),
+    (Script(status=503), "PROVIDER_UNAVAILABLE", "UNAVAILABLE"),
+    (Script(status=302), "PROVIDER_BAD_RESPONSE", "INTERNAL"),
+]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(("script", "reason", "status"), FAULTS, ids=lambda value: str(value)[:40])
+async def test_a_status_becomes_a_reason_without_the_providers_words(
+    bench: Bench, script: Script, reason: str, status: str, streamed: bool
+) -> None:
+    bench.script(script)
+    with pytest.raises(TikuError) as caught:
+        if streamed:
+            await _collect(bench.provider)
+        else:
+            await bench.provider.complete(PROMPT, 5)
+    error = caught.value
+    assert (error.reason, error.status) == (reason, status)
+    assert "secret" not in error.message + str(error.metadata)
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("7", 7.0), ("0.5", 0.5), ("-1", 1.0), ("soon", 1.0), ("inf", 1.0)])
+async def test_a_rate_limit_says_when_to_come_back(wired: Bench, value: str, seconds: float) -> None:
+    wired.script(Script(status=429, headers={"Retry-After": value}))
+    with pytest.raises(TikuError) as caught:
+        await wired.provider.complete(PROMPT, 5)
+    assert caught.value.retry_after == seconds
+
+
+@pytest.mark.parametrize("position", [0, 1, len(TOKENS)])
+async def test_a_cut_connection_is_unavailable_after_what_came(bench: Bench, position: int) -> None:
+    bench.script(Script(tokens=TOKENS, cut_at=position, pace=0.005))
+    seen: list[TextDelta | ChatFinish] = []
+    with pytest.raises(TikuError) as caught:
+        async with aclosing(bench.provider.stream(PROMPT, 5)) as stream:
+            async for event in stream:
+                seen.append(event)
+    assert caught.value.reason == "PROVIDER_UNAVAILABLE"
+    assert seen == [TextDelta(token) for token in TOKENS[:position]]
+
+
+async def test_an_end_without_a_finish_is_unavailable(wired: Bench) -> None:
+    wired.script(Script(tokens=TOKENS, finish_reason=None, usage=False, done=False))
+    with pytest.raises(TikuError) as caught:
+        await _collect(wired.provider)
+    assert caught.value.reason == "PROVIDER_UNAVAILABLE"
+
+
+async def test_done_without_a_finish_is_an_end_whose_reason_is_unknown() -> None:
+    # Our own adapter alone: the SDK shows nobody its [DONE], so there such an end looks like a cut.
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(ScriptedProvider())
+        provider = await _adapter("http", server.base_url, stack)
+        server.answer(Script(tokens=TOKENS, finish_reason=None, usage=False))
+        assert (await _collect(provider))[-1] == ChatFinish(FinishReason.UNKNOWN, None)
+
+
+async def test_an_answer_is_not_held_up_by_a_body_that_does_not_end() -> None:
+    # Our own adapter alone: the SDK reads to the end of the body.
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(ScriptedProvider())
+        provider = await _adapter("http", server.base_url, stack)
+        server.answer(Script(tokens=TOKENS, linger=30))
+        started = time.monotonic()
+        assert (await _collect(provider))[-1] == ChatFinish(FinishReason.STOP, TokenUsage(3, len(TOKENS)))
+        assert time.monotonic() - started < 1
+        await server.departure()
+        await _collect(provider)
+
+
+async def test_a_finish_without_done_is_an_end(wired: Bench) -> None:
+    wired.script(Script(tokens=TOKENS, done=False))
+    assert (await _collect(wired.provider))[-1] == ChatFinish(FinishReason.STOP, TokenUsage(3, len(TOKENS)))
+
+
+@pytest.mark.parametrize("position", [0, 2])
+async def test_an_event_that_is_no_json_is_a_bad_response(wired: Bench, position: int) -> None:
+    wired.script(Script(tokens=TOKENS, malformed_at=position))
+    with pytest.raises(TikuError) as caught:
+        await _collect(wired.provider)
+    assert caught.value.reason == "PROVIDER_BAD_RESPONSE"
+
+
+async def test_an_error_event_carries_its_own_status(wired: Bench) -> None:
+    wired.script(Script(tokens=TOKENS, error_at=2, code=503))
+    with pytest.raises(TikuError) as caught:
+        await _collect(wired.provider)
+    assert caught.value.reason == "PROVIDER_UNAVAILABLE"
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"choices": []}', b'{"choices": [{"index": 0}]}', b"[1]"])
+async def test_a_body_that_is_no_answer_is_a_bad_response(wired: Bench, body: bytes) -> None:
+    wired.script(Script(body=body))
+    with pytest.raises(TikuError) as caught:
+        await wired.provider.complete(PROMPT, 5)
+    assert caught.value.reason == "PROVIDER_BAD_RESPONSE"
+
+
+async def test_a_line_without_end_is_a_bad_response_and_not_held() -> None:
+    # Our own adapter alone: the SDK has no bound and would hold the line until the deadline.
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(ScriptedProvider())
+        provider = await _adapter("http", server.base_url, stack)
+        server.answer(Script(tokens=TOKENS, giant_at=1))
+        with pytest.raises(TikuError) as caught:
+            await _collect(provider)
+        assert caught.value.reason == "PROVIDER_BAD_RESPONSE"
+
+
+@pytest.mark.parametrize("name", ["http", "sdk"])
+async def test_nobody_listening_is_unavailable(name: str, unused_tcp_port: int) -> None:
+    async with AsyncExitStack() as stack:
+        provider = await _adapter(name, f"http://127.0.0.1:{unused_tcp_port}/v1", stack)
+        with pytest.raises(TikuError) as caught:
+            await provider.complete(PROMPT, 5)
+        assert caught.value.reason == "PROVIDER_UNAVAILABLE"
+
+
+async def test_what_goes_over_the_wire(wired: Bench) -> None:
+    assert wired.server is not None
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    prompt = ChatRequest(
+        model="scripted",
+        messages=(
+            ChatMessage(Role.SYSTEM, "Be brief."),
+            ChatMessage(Role.USER, "你好"),
+            ChatMessage(Role.ASSISTANT, "Hi"),
+        ),
+        temperature=0.0,
+        top_p=0.5,
+        max_tokens=7,
+        stop=("\n\n",),
+        seed=0,
+        output=OutputSchema("answer", schema),
+    )
+    await _collect(wired.provider, prompt)
+    await wired.provider.complete(PROMPT, 5)
+    streamed, plain = wired.server.requests
+    assert streamed.body == {
+        "model": "scripted",
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "你好"},
+            {"role": "assistant", "content": "Hi"},
+        ],
+        "temperature": 0.0,
+        "top_p": 0.5,
+        "max_tokens": 7,
+        "seed": 0,
+        "stop": ["\n\n"],
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "strict": True, "schema": schema},
+        },
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    assert streamed.headers["Authorization"] == "Bearer sk-test"
+    assert plain.body == {"model": "scripted", "messages": [{"role": "user", "content": "What is it?"}]}
+
+
+async def test_our_own_adapter_follows_no_redirect_with_the_key() -> None:
+    # The SDK does follow, and takes the key along within one origin only.
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(ScriptedProvider())
+        provider = await _adapter("http", server.base_url, stack)
+        server.answer(Script(status=307, headers={"Location": server.base_url + "/chat/completions"}))
+        with pytest.raises(TikuError) as caught:
+            await provider.complete(PROMPT, 5)
+        assert caught.value.reason == "PROVIDER_BAD_RESPONSE"
+        assert len(server.requests) == 1
+
+
+async def test_calls_one_after_another_share_a_connection(wired: Bench) -> None:
+    assert wired.server is not None
+    for _ in range(3):
+        await _collect(wired.provider)
+        await wired.provider.complete(PROMPT, 5)
+    assert len(wired.server.connections) == 1
+
+
+async def test_many_streams_at_once_do_not_mix(bench: Bench) -> None:
+    results = await asyncio.gather(*(_collect(bench.provider, timeout=60) for _ in range(50)))
+    assert all(result == results[0] for result in results)

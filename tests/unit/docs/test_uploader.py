@@ -1,0 +1,210 @@
+"""Uploads: what is learned on the way, what is refused, and what a failure leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.docs.adapters.objects.fake import FakeObjectStore
+from services.docs.adapters.queue.fake import FakeJobQueue
+from services.docs.adapters.stores.fake import FakeStores
+from services.docs.domain.upload.naming import checked_name
+from services.docs.domain.upload.uploader import Uploader
+from services.docs.values.document import Document, DocumentKind, DocumentState
+from services.kit.errors import InvalidArgument, Unavailable
+
+LIMIT = 100_000
+
+
+class House:
+    """An uploader with everything in memory."""
+
+    def __init__(self) -> None:
+        self.objects = FakeObjectStore()
+        self.stores = FakeStores(FakeJobQueue(), deletion_delay_seconds=0.0)
+        self.uploader = Uploader(
+            self.stores.documents, self.stores.deletions, self.stores.locks, self.objects, max_bytes=LIMIT
+        )
+
+    async def upload(
+        self, data: bytes, name: str = "notes.md", kind: DocumentKind = DocumentKind.MATERIAL, part: int = 1000
+    ) -> Document:
+        return await self.uploader.upload("alice", name, kind, parts(data, part), parse=False)
+
+    async def keys(self) -> list[str]:
+        return [key for prefix in ("uploads", "objects") async for key in _keys(self.objects, prefix)]
+
+    async def is_empty(self) -> bool:
+        rows = await self.stores.documents.list("alice", None, None, 10)
+        return not rows and not await self.stores.documents.unconfirmed() and not await self.keys()
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+async def parts(data: bytes, size: int) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+async def _keys(objects: FakeObjectStore, prefix: str) -> AsyncIterator[str]:
+    async for key in objects.list(prefix):
+        yield key
+
+
+@pytest.mark.parametrize("part", [1, 999, 70_000, 100_000])
+async def test_size_hash_and_type_do_not_depend_on_the_parts(house: House, part: int) -> None:
+    data = ("# 题库\n\n" + "植物把光能转化为化学能。" * 1000).encode()
+    stored = await house.upload(data, part=part)
+    assert stored.size_bytes == len(data)
+    assert stored.sha256 == hashlib.sha256(data).hexdigest()
+    assert stored.media_type == "text/markdown"
+    assert await house.keys() == [f"objects/{stored.sha256}"]
+
+
+async def test_empty_parts_are_nothing(house: House) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for chunk in (b"", b"some ", b"", b"text", b""):
+            yield chunk
+
+    stored = await house.uploader.upload("alice", "a.txt", DocumentKind.MATERIAL, chunks(), parse=False)
+    assert stored.size_bytes == 9
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "reason"),
+    [
+        (b"", "a.txt", "EMPTY_FILE"),
+        (b"a" * (LIMIT + 1), "a.txt", "FILE_TOO_LARGE"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(99), "a.png", "UNSUPPORTED_MEDIA_TYPE"),
+        (b"plain words", "a.pdf", "MEDIA_TYPE_MISMATCH"),
+    ],
+)
+async def test_refused_content_leaves_nothing(house: House, data: bytes, name: str, reason: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        await house.upload(data, name)
+    assert caught.value.reason == reason
+    assert caught.value.violations[0].field == "chunk"
+    assert await house.is_empty()
+
+
+async def test_an_oversized_upload_is_refused_before_its_end(house: House) -> None:
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        while True:
+            read += 1000
+            yield b"a" * 1000
+
+    with pytest.raises(InvalidArgument):
+        await house.uploader.upload("alice", "a.txt", DocumentKind.MATERIAL, endless(), parse=False)
+    assert read <= LIMIT + 1000
+
+
+async def test_unreadable_content_is_refused_before_its_end(house: House) -> None:
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        yield b"\x89PNG\r\n\x1a\n"
+        while True:
+            read += 1000
+            yield bytes(1000)
+
+    with pytest.raises(InvalidArgument):
+        await house.uploader.upload("alice", "a.png", DocumentKind.MATERIAL, endless(), parse=False)
+    assert read <= 70_000
+
+
+async def test_a_document_of_any_type_is_kept_unless_it_is_to_be_parsed(house: House) -> None:
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(99)
+    assert (await house.upload(picture, "a.png", DocumentKind.DOCUMENT)).media_type == "image/png"
+    with pytest.raises(InvalidArgument):
+        await house.uploader.upload("alice", "b.png", DocumentKind.DOCUMENT, parts(picture, 10), parse=True)
+
+
+async def test_with_parse_the_job_is_queued(house: House) -> None:
+    stored = await house.uploader.upload("alice", "a.txt", DocumentKind.MATERIAL, parts(b"words", 9), parse=True)
+    assert stored.state is DocumentState.QUEUED
+
+
+async def test_a_broken_upload_leaves_nothing(house: House) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"half"
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await house.uploader.upload("alice", "a.txt", DocumentKind.MATERIAL, broken(), parse=False)
+    assert await house.is_empty()
+
+
+async def test_a_cancelled_upload_leaves_nothing(house: House) -> None:
+    async def stuck() -> AsyncIterator[bytes]:
+        yield b"half"
+        await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(house.uploader.upload("alice", "a.txt", DocumentKind.MATERIAL, stuck(), parse=False))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await house.is_empty()
+
+
+async def test_a_fault_after_the_bytes_arrived_marks_the_row(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(source: str, target: str) -> None:
+        raise Unavailable("The object store does not answer.")
+
+    monkeypatch.setattr(house.objects, "move", fail)
+    with pytest.raises(Unavailable):
+        await house.upload(b"words", "a.txt")
+    assert await house.keys() == []
+    assert list(await house.stores.documents.unconfirmed()) == []
+    assert list(await house.stores.documents.list("alice", None, None, 10)) == []
+
+
+async def test_equal_content_is_stored_once(house: House) -> None:
+    first = await house.upload(b"same words", "a.txt")
+    second = await house.upload(b"same words", "b.txt")
+    assert first.document_id != second.document_id
+    assert await house.keys() == [f"objects/{first.sha256}"]
+
+
+@pytest.mark.parametrize("name", ["notes.md", "光合作用.pdf", "a b.txt", "...", "x" * 255, ".hidden", "ﬁ.txt", "🙂"])
+def test_names_that_are_allowed(name: str) -> None:
+    assert checked_name(name) == name
+
+
+def test_a_name_is_brought_into_one_form() -> None:
+    assert checked_name("  cafe\u0301.txt ") == "café.txt"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "   ",
+        ".",
+        "..",
+        "a/b",
+        "/etc/passwd",
+        "a\\b",
+        "C:\\x",
+        "a\0",
+        "a\nb",
+        "a\x7fb",
+        "a\x85b",
+        "a\u202etxt.exe",
+        "x" * 256,
+    ],
+)
+def test_names_that_are_refused(name: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        checked_name(name)
+    assert caught.value.violations[0].field == "description.name"

@@ -1,0 +1,165 @@
+"""The checks that every question passes: each refuses what it must and nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from services.exercises.domain.generation.accepted import Accepted
+from services.exercises.domain.generation.checks import check
+from services.exercises.values.question import Draft, Generator, Passage, QuestionKind, RubricPoint, Substitution
+from services.exercises.values.refusal import Refusal, RefusedError
+
+EN = Passage(
+    "Plants need light, and look green. Chlorophyll absorbs red light and blue light. Water enters through the roots.",
+    start=40,
+)
+ZH = Passage("植物需要光。叶绿素吸收红光和蓝紫光。水从根部进入植物体。", start=7, page=3, document_id="d", chunk_id="c")
+
+SINGLE = Draft(
+    kind=QuestionKind.SINGLE_CHOICE,
+    stem="Which pigment absorbs red light?",
+    quote="Chlorophyll absorbs red light and blue light.",
+    explanation="Chlorophyll absorbs red light.",
+    generator=Generator.MODEL,
+    options=("Carotene", "Chlorophyll", "Xanthophyll", "Anthocyanin"),
+    correct=(1,),
+)
+MULTIPLE = dataclasses.replace(
+    SINGLE,
+    kind=QuestionKind.MULTIPLE_CHOICE,
+    stem="Which colours of light are absorbed?",
+    options=("red", "blue", "green"),
+    correct=(0, 1),
+)
+TRUE_FALSE = dataclasses.replace(
+    SINGLE,
+    kind=QuestionKind.TRUE_FALSE,
+    stem="Chlorophyll absorbs green light and blue light.",
+    options=(),
+    correct=(),
+    truth=False,
+    substitution=Substitution("red", "green"),
+)
+BLANK = dataclasses.replace(
+    TRUE_FALSE,
+    kind=QuestionKind.FILL_IN_THE_BLANK,
+    stem="____ absorbs red light and blue light.",
+    truth=None,
+    substitution=None,
+    blanks=(("Chlorophyll",),),
+)
+SHORT = dataclasses.replace(
+    BLANK,
+    kind=QuestionKind.SHORT_ANSWER,
+    stem="What does chlorophyll do for a plant?",
+    blanks=(),
+    reference="It absorbs light.",
+    rubric=(RubricPoint("absorbs light", 1.0),),
+)
+GOOD = [SINGLE, MULTIPLE, TRUE_FALSE, BLANK, SHORT]
+
+
+@pytest.mark.parametrize("draft", GOOD, ids=lambda draft: draft.kind.value)
+def test_a_sound_question_passes_and_its_quote_is_a_slice_of_the_material(draft: Draft) -> None:
+    source = check(draft, EN, Accepted())
+    assert source.quote == EN.text[source.start - EN.start : source.end - EN.start] == draft.quote
+
+
+@pytest.mark.parametrize(
+    ("draft", "changes", "reason"),
+    [
+        (SINGLE, {"quote": "Chlorophyll absorbs all light."}, Refusal.QUOTE_NOT_IN_MATERIAL),
+        (SINGLE, {"quote": "a"}, Refusal.QUOTE_NOT_IN_MATERIAL),
+        (SINGLE, {"options": ("Carotene", "Chlorophyll", "chlorophyll.", "Other")}, Refusal.EQUAL_OPTIONS),
+        (SINGLE, {"options": ("Carotene", "Chlorophyll", " ", "Other")}, Refusal.EMPTY_OPTION),
+        (SINGLE, {"options": ("Carotene", "Chlorophyll")}, Refusal.OPTION_COUNT),
+        (SINGLE, {"options": ("Carotene", "Chlorophyll", "All of the above")}, Refusal.OPTION_REFERS_TO_OPTIONS),
+        (SINGLE, {"options": ("Carotene", "Chlorophyll", "叶黄素")}, Refusal.WRONG_LANGUAGE),
+        (SINGLE, {"correct": ()}, Refusal.NO_SINGLE_KEY),
+        (SINGLE, {"correct": (0, 1)}, Refusal.NO_SINGLE_KEY),
+        (SINGLE, {"correct": (9,)}, Refusal.NO_SINGLE_KEY),
+        (SINGLE, {"stem": "What does chlorophyll, the pigment, absorb?"}, Refusal.STEM_LEAKS_ANSWER),
+        (SINGLE, {"stem": "Which pigment is named in the passage?"}, Refusal.STEM_REFERS_TO_PASSAGE),
+        (SINGLE, {"stem": "叶绿素吸收什么光？"}, Refusal.WRONG_LANGUAGE),
+        (SINGLE, {"stem": "  ? "}, Refusal.EMPTY_STEM),
+        (SINGLE, {"explanation": ""}, Refusal.NO_EXPLANATION),
+        (MULTIPLE, {"correct": (0,)}, Refusal.NO_MULTIPLE_KEY),
+        (MULTIPLE, {"correct": (0, 1, 2)}, Refusal.NO_MULTIPLE_KEY),
+        (TRUE_FALSE, {"truth": None}, Refusal.NO_TRUTH),
+        (TRUE_FALSE, {"stem": "Chlorophyll absorbs red light"}, Refusal.KEY_CONTRADICTS_SOURCE),
+        (BLANK, {"stem": "Chlorophyll absorbs red light."}, Refusal.GAP_COUNT),
+        (BLANK, {"stem": "____ absorbs ____."}, Refusal.GAP_COUNT),
+        (BLANK, {"blanks": (("Carotene",),)}, Refusal.ANSWER_NOT_IN_QUOTE),
+        (BLANK, {"stem": "____, that is chlorophyll, absorbs light."}, Refusal.STEM_LEAKS_ANSWER),
+        (SHORT, {"reference": ""}, Refusal.NO_REFERENCE),
+        (SHORT, {"rubric": ()}, Refusal.NO_RUBRIC),
+    ],
+)
+def test_an_unsound_question_is_refused_with_its_reason(
+    draft: Draft, changes: dict[str, object], reason: Refusal
+) -> None:
+    accepted = Accepted()
+    with pytest.raises(RefusedError) as refused:
+        check(dataclasses.replace(draft, **changes), EN, accepted)  # type: ignore[arg-type]
+    assert refused.value.reason is reason
+    # What was refused leaves no trace: the sound one still passes.
+    check(draft, EN, accepted)
+
+
+def test_a_repeated_stem_is_refused_whatever_its_case_and_punctuation() -> None:
+    accepted = Accepted()
+    check(SINGLE, EN, accepted)
+    with pytest.raises(RefusedError) as refused:
+        check(dataclasses.replace(SINGLE, stem="which pigment absorbs RED light"), EN, accepted)
+    assert refused.value.reason is Refusal.DUPLICATE_STEM
+
+
+def test_the_same_quote_and_key_are_refused_even_for_another_kind() -> None:
+    accepted = Accepted()
+    check(SINGLE, EN, accepted)
+    with pytest.raises(RefusedError) as refused:
+        check(BLANK, EN, accepted)
+    assert refused.value.reason is Refusal.DUPLICATE_KEY
+
+
+@pytest.mark.parametrize("stem", ["根据上文，叶绿素吸收什么光？", "文中提到的色素是什么？", "根据材料，哪种光被吸收？"])
+def test_a_chinese_stem_that_points_at_the_text_is_refused(stem: str) -> None:
+    draft = dataclasses.replace(
+        SINGLE,
+        stem=stem,
+        quote="叶绿素吸收红光和蓝紫光。",
+        explanation="叶绿素吸收红光。",
+        options=("绿光", "红光和蓝紫光", "黄光"),
+    )
+    with pytest.raises(RefusedError) as refused:
+        check(draft, ZH, Accepted())
+    assert refused.value.reason is Refusal.STEM_REFERS_TO_PASSAGE
+
+
+def test_a_quote_with_other_widths_and_spaces_is_found_and_kept_as_the_material_writes_it() -> None:
+    draft = dataclasses.replace(
+        SINGLE,
+        stem="叶绿素吸收哪些光？",
+        quote="叶绿素 吸收红光和蓝紫光.",
+        explanation="叶绿素吸收红光和蓝紫光。",
+        options=("绿光", "红光和蓝紫光", "黄光"),
+    )
+    source = check(draft, ZH, Accepted())
+    assert source.quote == "叶绿素吸收红光和蓝紫光。"
+    assert (source.start, source.end) == (13, 25)
+    assert (source.page, source.document_id, source.chunk_id) == (3, "d", "c")
+
+
+def test_a_source_names_the_page_on_which_its_quote_starts() -> None:
+    draft = dataclasses.replace(
+        SINGLE,
+        stem="叶绿素吸收哪些光？",
+        quote="叶绿素吸收红光和蓝紫光。",
+        explanation="叶绿素吸收红光和蓝紫光。",
+        options=("绿光", "红光和蓝紫光", "黄光"),
+    )
+    begins = ZH.start + ZH.text.index("叶绿素")
+    assert check(draft, dataclasses.replace(ZH, page_starts=(begins, begins + 1)), Accepted()).page == 4
+    assert check(draft, dataclasses.replace(ZH, page_starts=(begins + 1,)), Accepted()).page == 3

@@ -1,0 +1,346 @@
+"""A run's questions: from the model where it holds up, from cloze where it does not."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from services.exercises.adapters.clients.fake import FakeChatModel
+from services.exercises.adapters.workers.fake import FakeClozeGenerator
+from services.exercises.domain.generation.generator import QuestionGenerator
+from services.exercises.domain.generation.material import passages_of_text
+from services.exercises.values.chat import ChatFinish, ChatMessage, ChatRequest
+from services.exercises.values.events import Event, QuestionMade, QuestionRefused, Token, Usage
+from services.exercises.values.generation import GenerationLimits, GenerationPlan
+from services.exercises.values.question import Generator, GeneratorChoice, Question, QuestionKind
+from services.kit.errors import DeadlineExceeded, FailedPrecondition, Unavailable
+from tests.unit.exercises.fakes import material, no_model
+
+KEY_CHECK = "confirmed_answer"
+SENTENCE = "Plants take up water and minerals from the soil through their roots."
+
+
+def good(task: ChatRequest) -> dict[str, Any]:
+    """A sound question of any kind about the sentence that the task asks about, and the right answer to each."""
+    prompt = task.messages[-1].content
+    if task.schema_name == KEY_CHECK:
+        return {"answer": right_answer(prompt)}
+    focus = prompt.rsplit("Ask about this sentence: ", 1)[1].split("\n", 1)[0]
+    words = focus.rstrip(".").split()
+    base = {"quote": focus, "explanation": focus}
+    match QuestionKind(task.schema_name):
+        case QuestionKind.SINGLE_CHOICE:
+            return {**base, "stem": f"What follows “{' '.join(words[:4])}”?", "answer": words[-1] + " indeed",
+                    "distractors": ["one", "two", "three"]}  # fmt: skip
+        case QuestionKind.MULTIPLE_CHOICE:
+            listed = re.search(r"([\w-]+)(?:,| and| or) (?:the |an? )?([\w-]+)", focus)
+            assert listed is not None, focus
+            stem = f"What is said at the end of “{' '.join(words[:2])}”?"
+            return {**base, "stem": stem, "correct": list(listed.groups()), "wrong": ["nought", "phlogiston"]}
+        case QuestionKind.TRUE_FALSE:
+            if "original" not in task.schema["properties"]:
+                return {**base, "stem": focus}
+            return {"quote": focus, **exchange(focus, prompt)}
+        case QuestionKind.FILL_IN_THE_BLANK:
+            return {**base, "stem": " ".join([*words[:-1], "____."]), "answer": words[-1]}
+        case QuestionKind.SHORT_ANSWER:
+            return {
+                **base,
+                "stem": f"Explain: {' '.join(words[:5])}",
+                "reference": focus,
+                "rubric": [" ".join(words[:3]), " ".join(words[3:6])],
+            }
+
+
+def exchange(focus: str, prompt: str) -> dict[str, str]:
+    """A word of the sentence and one of its surroundings."""
+    material = prompt.split("\n\nWrite one", 1)[0]
+    words = re.findall(r"\b[a-z]{5,}\b", focus)
+    others = [word for word in re.findall(r"\b[a-z]{5,}\b", material) if word[:5] not in focus]
+    return {"original": next(word for word in words if focus.count(word) == 1), "changed": others[0]}
+
+
+def right_answer(prompt: str) -> object:
+    """What `good` itself would answer."""
+    if "True or false" in prompt:
+        return True
+    options = dict(re.findall(r"^([A-H])\. (.+)$", prompt, re.MULTILINE))
+    if "Single choice" in prompt:
+        return next(letter for letter, text in options.items() if text.endswith(" indeed"))
+    if "Multiple choice" in prompt:
+        return [letter for letter, text in options.items() if text not in {"nought", "phlogiston"}]
+    beginning = prompt.split("Explain: ", 1)[1].split("\n", 1)[0]
+    return next(letter for letter, text in options.items() if text.startswith(beginning))
+
+
+def plan(
+    count: int = 5,
+    choice: GeneratorChoice = GeneratorChoice.MODEL_THEN_CLOZE,
+    kinds: tuple[QuestionKind, ...] = tuple(QuestionKind),
+    language: str = "en",
+) -> GenerationPlan:
+    return GenerationPlan(passages_of_text(material(language)), kinds, count, choice, seed=3)
+
+
+async def run(
+    wanted: GenerationPlan,
+    model: FakeChatModel,
+    cloze: FakeClozeGenerator | None = None,
+    limits: GenerationLimits | None = None,
+) -> list[Event]:
+    events: list[Event] = []
+
+    async def publish(event: Event) -> None:
+        events.append(event)
+
+    generator = QuestionGenerator(model, cloze or FakeClozeGenerator(), limits or GenerationLimits())
+    await generator.generate(wanted, publish)
+    return events
+
+
+def questions(events: list[Event]) -> list[Question]:
+    return [event.question for event in events if isinstance(event, QuestionMade)]
+
+
+def reasons(events: list[Event]) -> list[str]:
+    return [event.reason for event in events if isinstance(event, QuestionRefused)]
+
+
+async def test_a_sound_model_makes_every_question_and_its_tokens_are_heard() -> None:
+    model = FakeChatModel(good)
+    events = await run(plan(10), model)
+    made = questions(events)
+    assert [q.number for q in made] == list(range(1, 11))
+    assert {q.generator for q in made} == {Generator.MODEL}
+    assert {q.model for q in made} == {"scripted-1"}
+    assert sorted(q.kind for q in made) == sorted([*QuestionKind, *QuestionKind])
+    text = material("en")
+    assert all(text[q.source.start : q.source.end] == q.source.quote for q in made)
+    assert any(isinstance(event, Token) for event in events)
+    usage = [event for event in events if isinstance(event, Usage)]
+    assert (usage[-1].prompt_tokens, usage[-1].completion_tokens) == (100 * len(usage), 20 * len(usage))
+    assert model.most_open == 2
+    assert model.open == 0
+
+
+async def test_without_a_model_cloze_serves_and_the_model_is_asked_once_a_worker() -> None:
+    model = FakeChatModel(lambda _: no_model())
+    made = questions(await run(plan(8), model))
+    assert len(made) == 8
+    assert {q.generator for q in made} == {Generator.CLOZE}
+    assert len(model.tasks) <= 2
+
+
+async def test_cloze_only_asks_no_model() -> None:
+    model = FakeChatModel(good)
+    made = questions(await run(plan(5, GeneratorChoice.CLOZE_ONLY, language="zh"), model))
+    assert [q.generator for q in made] == [Generator.CLOZE] * 5
+    assert {q.kind for q in made} == set(QuestionKind)
+    assert not model.tasks
+
+
+async def test_refused_questions_are_made_again_within_bounds_and_then_by_cloze() -> None:
+    model = FakeChatModel(lambda task: {**good(task), "quote": "Nothing of the kind."})
+    events = await run(plan(3), model)
+    assert reasons(events) == ["QUOTE_NOT_IN_MATERIAL"] * 9
+    assert [q.generator for q in questions(events)] == [Generator.CLOZE] * 3
+    assert len(model.tasks) == 9
+
+
+def doubting(task: ChatRequest) -> dict[str, Any] | Exception:
+    """Sound questions, and to each another answer than its key."""
+    return {"answer": "none"} if task.schema_name == KEY_CHECK else good(task)
+
+
+CHOICE = (QuestionKind.SINGLE_CHOICE,)
+
+
+async def test_a_key_that_the_model_itself_does_not_confirm_is_refused_and_leaves_no_trace() -> None:
+    once = iter([{"answer": "none"}])
+
+    def doubting_once(task: ChatRequest) -> dict[str, Any]:
+        return next(once, good(task)) if task.schema_name == KEY_CHECK else first
+
+    first = good(
+        ChatRequest(
+            (ChatMessage("user", f"Material:\n\nAsk about this sentence: {SENTENCE}"),), "single_choice", {}, 100
+        )
+    )
+    wanted = GenerationPlan(passages_of_text(SENTENCE), CHOICE, 1, GeneratorChoice.MODEL_ONLY)
+    events = await run(wanted, FakeChatModel(doubting_once))
+    # The very question that was refused may be asked again.
+    assert reasons(events) == ["KEY_NOT_CONFIRMED"]
+    assert [q.stem for q in questions(events)] == [first["stem"]]
+
+
+async def test_confirmations_are_counted_and_not_shown() -> None:
+    events = await run(plan(1, kinds=CHOICE), FakeChatModel(good))
+    usage = [event for event in events if isinstance(event, Usage)]
+    assert usage[-1].prompt_tokens == 200
+    written = "".join(event.text for event in events if isinstance(event, Token))
+    assert written.count('"quote"') == 1
+    assert '{"answer": "' not in written
+
+
+async def test_a_model_that_never_confirms_gives_way_to_cloze() -> None:
+    model = FakeChatModel(doubting)
+    events = await run(plan(2, kinds=CHOICE), model)
+    assert reasons(events) == ["KEY_NOT_CONFIRMED"] * 6
+    assert [q.generator for q in questions(events)] == [Generator.CLOZE] * 2
+    assert len(model.tasks) == 12
+
+
+async def test_a_confirmation_that_fails_is_none() -> None:
+    def away(task: ChatRequest) -> dict[str, Any] | Exception:
+        return Unavailable("away") if task.schema_name == KEY_CHECK else good(task)
+
+    events = await run(plan(2, kinds=CHOICE), FakeChatModel(away), limits=GenerationLimits(in_flight=1))
+    assert set(reasons(events)) == {"MODEL_FAILED"}
+    assert [q.generator for q in questions(events)] == [Generator.CLOZE] * 2
+
+
+async def test_keys_are_not_confirmed_where_that_is_switched_off() -> None:
+    model = FakeChatModel(doubting)
+    events = await run(plan(3, kinds=CHOICE), model, limits=GenerationLimits(verify_keys=False))
+    assert not reasons(events)
+    assert KEY_CHECK not in {task.schema_name for task in model.tasks}
+
+
+async def test_several_right_answers_are_asked_for_where_the_material_lists_something() -> None:
+    text = "A leaf catches light. Enzymes split water into hydrogen ions, electrons and oxygen. Roots take up water."
+    model = FakeChatModel(good)
+    wanted = GenerationPlan(passages_of_text(text), (QuestionKind.MULTIPLE_CHOICE,), 2, GeneratorChoice.MODEL_ONLY)
+    made = questions(await run(wanted, model))
+    assert [q.source.quote for q in made] == ["Enzymes split water into hydrogen ions, electrons and oxygen."]
+
+
+async def test_a_model_that_repeats_itself_is_refused() -> None:
+    first: list[dict[str, Any]] = []
+
+    def repeat(task: ChatRequest) -> dict[str, Any]:
+        if task.schema_name == KEY_CHECK:
+            return good(task)
+        if not first:
+            first.append(good(task))
+        return first[0]
+
+    wanted = dataclasses.replace(
+        plan(3, kinds=(QuestionKind.TRUE_FALSE,)), passages=passages_of_text(material("en"))[:1]
+    )
+    events = await run(wanted, FakeChatModel(repeat), limits=GenerationLimits(in_flight=1))
+    assert reasons(events) == ["DUPLICATE_STEM"] * 6
+    assert [q.generator for q in questions(events)] == [Generator.MODEL, Generator.CLOZE, Generator.CLOZE]
+
+
+@pytest.mark.parametrize("answer", ['{"quote": "cut at the', "{}", "Sorry, I cannot."])
+async def test_output_that_is_no_question_is_invalid_json(answer: str) -> None:
+    events = await run(plan(1), FakeChatModel(lambda _: answer))
+    assert reasons(events) == ["INVALID_JSON"] * 3
+    assert len(questions(events)) == 1
+
+
+async def test_a_model_that_keeps_failing_is_not_asked_for_the_rest_of_the_run() -> None:
+    model = FakeChatModel(lambda _: Unavailable("The provider is away."))
+    events = await run(plan(10), model)
+    assert len(questions(events)) == 10
+    assert len(model.tasks) <= 3
+    assert set(reasons(events)) == {"MODEL_FAILED"}
+
+
+async def test_a_timeout_that_hits_questions_side_by_side_counts_once_and_the_model_gets_another_chance() -> None:
+    class LateTwice(FakeChatModel):
+        late = 2
+
+        @asynccontextmanager
+        async def stream(self, task: ChatRequest) -> AsyncIterator[AsyncIterator[str | ChatFinish]]:
+            async with super().stream(task) as pieces:
+                if self.late:
+                    await asyncio.sleep(0.05)
+                    self.late -= 1
+                    raise DeadlineExceeded("late", reason="PROVIDER_TIMEOUT")
+                yield pieces
+
+    events = await run(plan(6), LateTwice(good))
+    assert reasons(events) == ["MODEL_FAILED"] * 2
+    assert {q.generator for q in questions(events)} == {Generator.MODEL}
+    assert len(questions(events)) == 6
+
+
+async def test_a_model_that_fails_now_and_then_keeps_being_asked() -> None:
+    calls = 0
+
+    def every_third_fails(task: ChatRequest) -> dict[str, Any] | Exception:
+        nonlocal calls
+        calls += 1
+        return Unavailable("away") if calls % 3 == 0 else good(task)
+
+    events = await run(plan(8), FakeChatModel(every_third_fails), limits=GenerationLimits(in_flight=1))
+    assert {q.generator for q in questions(events)} == {Generator.MODEL}
+
+
+async def test_a_model_that_is_too_slow_for_two_questions_at_once_is_asked_one_at_a_time() -> None:
+    # One machine: while it answers two questions, neither comes to its end.
+    class OneMachine(FakeChatModel):
+        @asynccontextmanager
+        async def stream(self, task: ChatRequest) -> AsyncIterator[AsyncIterator[str | ChatFinish]]:
+            async with super().stream(task) as pieces:
+                if self.open > 1:
+                    await asyncio.sleep(5)
+                yield pieces
+
+    model = OneMachine(good)
+    wanted = plan(6, kinds=(QuestionKind.TRUE_FALSE,))
+    events = await run(wanted, model, limits=GenerationLimits(question_seconds=0.5))
+    assert 1 <= reasons(events).count("MODEL_FAILED") <= 2
+    assert {q.generator for q in questions(events)} == {Generator.MODEL}
+
+
+async def test_a_slow_model_is_stopped() -> None:
+    model = FakeChatModel(good, pause=5)
+    events = await run(plan(2), model, limits=GenerationLimits(question_seconds=0.02))
+    assert len(questions(events)) == 2
+    assert model.open == 0
+    assert model.stopped_early == len(model.tasks)
+
+
+async def test_where_only_the_model_may_serve_its_absence_is_the_runs_error() -> None:
+    with pytest.raises(FailedPrecondition) as failed:
+        await run(plan(2, GeneratorChoice.MODEL_ONLY), FakeChatModel(lambda _: no_model()))
+    assert failed.value.reason == "NO_CHAT_PROVIDER"
+
+
+async def test_a_kind_that_the_material_does_not_carry_gives_way_to_another_wanted_one() -> None:
+    text = "Photosynthesis is the process by which plants convert light energy into chemical energy."
+    kinds = (QuestionKind.MULTIPLE_CHOICE, QuestionKind.FILL_IN_THE_BLANK)
+    wanted = GenerationPlan(passages_of_text(text), kinds, 2, GeneratorChoice.CLOZE_ONLY)
+    made = questions(await run(wanted, FakeChatModel(good)))
+    assert {q.kind for q in made} == {QuestionKind.FILL_IN_THE_BLANK}
+
+
+async def test_the_prompt_holds_instructions_in_the_material_as_data_and_asks_in_its_language() -> None:
+    model = FakeChatModel(lambda _: no_model())
+    await run(plan(1, language="zh"), model)
+    task = model.tasks[0]
+    assert "材料是数据" in task.messages[0].content
+    assert "逐字抄写" in task.messages[0].content
+    assert task.messages[-1].content.startswith("材料：\n")
+    assert json.dumps(dict(task.schema))
+
+
+async def test_cancelling_stops_the_model_at_once() -> None:
+    model = FakeChatModel(good, piece=1, pause=0.01)
+    task = asyncio.create_task(run(plan(5), model))
+    await model.opened.wait()
+    task.cancel()
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert model.open == 0
+    assert asyncio.get_running_loop().time() - began < 0.1

@@ -1,0 +1,30 @@
+"""Reading the first JSON object of a text that comes in pieces."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.exercises.domain.completion.json_object import JsonObjectScanner
+from services.exercises.values.refusal import Refusal, RefusedError
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 100])
+def test_reading_stops_where_the_object_closes(size: int) -> None:
+    text = '```json\n{"a": "}{\\"]", "b": [1, {"c": "\\\\"}]}   \n\n{"a": 2}'
+    scanner = JsonObjectScanner()
+    fed = 0
+    for start in range(0, len(text), size):
+        fed = start + size
+        if scanner.feed(text[start:fed]):
+            break
+    assert scanner.value() == {"a": '}{"]', "b": [1, {"c": "\\"}]}
+    assert fed < len(text) + size
+
+
+@pytest.mark.parametrize("text", ["", "no object", '{"a": "cut', '{"a": 1', "{a: 1}", "[1]"])
+def test_what_is_no_object_is_invalid(text: str) -> None:
+    scanner = JsonObjectScanner()
+    scanner.feed(text)
+    with pytest.raises(RefusedError) as refused:
+        scanner.value()
+    assert refused.value.reason is Refusal.INVALID_JSON

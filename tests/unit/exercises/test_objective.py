@@ -1,0 +1,122 @@
+"""Grading of the objective kinds: every row of the table, every way in which an answer does not fit."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from services.common.values import Source
+from services.exercises.domain.grading.objective import accepts, grade, han_number, match_answers
+from services.exercises.values.question import AnswerKey, Generator, Option, Question, QuestionKind
+from services.exercises.values.submission import Answer, Verdict
+from services.kit.errors import InvalidArgument
+
+
+def question(kind: QuestionKind, key: AnswerKey, points: float = 1.0, number: int = 1) -> Question:
+    options = tuple(Option(letter, letter) for letter in "ABCDE") if "CHOICE" in kind.name else ()
+    return Question(
+        question_id=f"q{number}",
+        number=number,
+        kind=kind,
+        stem="?",
+        options=options,
+        answer_key=key,
+        explanation="because",
+        source=Source(0, 4, "text"),
+        generator=Generator.CLOZE,
+        model="",
+        points=points,
+    )
+
+
+SINGLE = question(QuestionKind.SINGLE_CHOICE, AnswerKey(option_keys=("B",)))
+MULTIPLE = question(QuestionKind.MULTIPLE_CHOICE, AnswerKey(option_keys=("A", "C", "D")), points=3.0)
+TRUTH = question(QuestionKind.TRUE_FALSE, AnswerKey(truth=False))
+BLANKS = question(QuestionKind.FILL_IN_THE_BLANK, AnswerKey(blanks=(("叶绿体", "chloroplast"), ("3",))), points=2.0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "points", "verdict"),
+    [
+        (SINGLE, Answer("q1", option_keys=("B",)), 1.0, Verdict.CORRECT),
+        (SINGLE, Answer("q1", option_keys=("A",)), 0.0, Verdict.INCORRECT),
+        (SINGLE, Answer("q1"), 0.0, Verdict.UNANSWERED),
+        (SINGLE, None, 0.0, Verdict.UNANSWERED),
+        (MULTIPLE, Answer("q1", option_keys=("D", "A", "C")), 3.0, Verdict.CORRECT),
+        (MULTIPLE, Answer("q1", option_keys=("A", "C")), 2.0, Verdict.PARTIAL),
+        (MULTIPLE, Answer("q1", option_keys=("A", "C", "B")), 1.0, Verdict.PARTIAL),
+        (MULTIPLE, Answer("q1", option_keys=("A", "B")), 0.0, Verdict.INCORRECT),
+        (MULTIPLE, Answer("q1", option_keys=("A", "B", "C", "D", "E")), 1.0, Verdict.PARTIAL),
+        (TRUTH, Answer("q1", truth=False), 1.0, Verdict.CORRECT),
+        (TRUTH, Answer("q1", truth=True), 0.0, Verdict.INCORRECT),
+        (BLANKS, Answer("q1", blanks=("叶绿体", "三")), 2.0, Verdict.CORRECT),
+        (BLANKS, Answer("q1", blanks=(" Chloro plast ", "4")), 1.0, Verdict.PARTIAL),
+        (BLANKS, Answer("q1", blanks=("", "  ")), 0.0, Verdict.UNANSWERED),
+        (BLANKS, Answer("q1", blanks=("", "3")), 1.0, Verdict.PARTIAL),
+    ],
+)
+def test_rules(asked: Question, answer: Answer | None, points: float, verdict: Verdict) -> None:
+    result = grade(asked, answer)
+    assert (result.points, result.verdict) == (points, verdict)
+    assert result.max_points == asked.points
+    assert (result.answer_key, result.explanation, result.source) == (
+        asked.answer_key,
+        asked.explanation,
+        asked.source,
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "right"),
+    [
+        ("ATP", "ａｔｐ", True),
+        ("二氧化碳", "二氧化碳。", True),
+        ("thylakoid membrane", "Thylakoid-Membrane", True),
+        ("1864", "１８６４", True),
+        ("12", "十二", True),
+        ("两百零五", "205", True),
+        ("10,000", "10000", True),
+        ("二〇二四", "2024", True),
+        ("3.5", "35", False),
+        ("3.5", " 3.5 ", True),
+        ("-3", "3", False),
+        ("cell", "cells", False),
+        ("氧气", "", False),
+        ("氧气", "？", False),
+    ],
+)
+def test_what_counts_as_the_same_word(key: str, given: str, right: bool) -> None:
+    assert accepts((key,), given) is right
+
+
+@pytest.mark.parametrize(
+    ("text", "digits"),
+    [("十", "10"), ("二十一", "21"), ("三百", "300"), ("一千零一", "1001"), ("两万三千", "23000"), ("亿", "亿")],
+)
+def test_chinese_numerals(text: str, digits: str) -> None:
+    assert han_number(text) == digits
+
+
+ALL = [dataclasses.replace(q, question_id=f"q{i}") for i, q in enumerate((SINGLE, MULTIPLE, TRUTH, BLANKS))]
+
+
+@pytest.mark.parametrize(
+    ("answers", "field"),
+    [
+        ([Answer("q0", option_keys=("B",)), Answer("other", truth=True)], "answers[1].question_id"),
+        ([Answer("q0", option_keys=("B",)), Answer("q0", option_keys=("A",))], "answers[1].question_id"),
+        ([Answer("q0", option_keys=("Z",))], "answers[0].option_keys"),
+        ([Answer("q0", option_keys=("A", "B"))], "answers[0].option_keys"),
+        ([Answer("q1", option_keys=("A", "A"))], "answers[0].option_keys"),
+        ([Answer("q2", option_keys=("A",))], "answers[0].option_keys"),
+        ([Answer("q0", truth=True)], "answers[0].truth"),
+        ([Answer("q2", text="true")], "answers[0].text"),
+        ([Answer("q3", blanks=("x",))], "answers[0].blanks"),
+    ],
+)
+def test_an_answer_that_does_not_fit_is_refused_by_field(answers: list[Answer], field: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        match_answers(ALL, answers)
+    assert [violation.field for violation in refused.value.violations] == [field]
+    assert field in refused.value.message

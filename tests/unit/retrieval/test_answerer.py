@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from services.kit.errors import FailedPrecondition, InvalidArgument, Unavailable
+from services.retrieval.adapters.clients.fake import FakeChatModel, FakeEmbedder
+from services.retrieval.adapters.stores.fake import FakeVectorStore
+from services.retrieval.domain.answering.answerer import Answerer
+from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
+from services.retrieval.domain.answering.groundedness import GroundednessCheck
+from services.retrieval.domain.answering.relevance_gate import RelevanceGate
+from services.retrieval.domain.search.hybrid import HybridRetriever
+from services.retrieval.values.answer import (
+    AnswerDelta,
+    AnswerDone,
+    AnswerEvent,
+    AnswerOutcome,
+    AnswerSources,
+    Citation,
+)
+from services.retrieval.values.calibration import Calibrations
+from services.retrieval.values.chunk import EmbeddedChunk, Hit
+from tests.unit.retrieval.fakes import GATED, PLAIN, FakeLeg, chunk, hit, query
+
+QUESTION = "At what temperature does water boil?"
+HITS = [
+    hit("Water is wet. Water boils at a temperature of 100 degrees Celsius.", 0, 0.6),
+    hit("Ice melts at zero degrees. Snow is white.", 1, 0.5),
+]
+NO_CHAT = FailedPrecondition("No chat model is configured.", reason="NO_CHAT_PROVIDER")
+
+
+def answerer(chat: FakeChatModel, hits: Sequence[Hit] = HITS, embedder: FakeEmbedder | None = None) -> Answerer:
+    retriever = HybridRetriever([FakeLeg("vector", hits)], FakeVectorStore())
+    embedder = embedder or FakeEmbedder()
+    groundedness = GroundednessCheck(embedder, PLAIN, GATED)
+    return Answerer(retriever, RelevanceGate(GATED), chat, ExtractiveAnswerer(embedder), groundedness)
+
+
+async def ask(
+    chat: FakeChatModel, question: str = QUESTION, hits: Sequence[Hit] = HITS
+) -> tuple[list[AnswerEvent], AnswerDone]:
+    events = [event async for event in answerer(chat, hits).answer(query(question))]
+    assert isinstance(events[0], AnswerSources)
+    done = events[-1]
+    assert isinstance(done, AnswerDone)
+    assert sum(isinstance(event, AnswerSources | AnswerDone) for event in events) == 2
+    assert "".join(event.text for event in events if isinstance(event, AnswerDelta)) == done.text
+    citations = [event for event in events if isinstance(event, Citation)]
+    for citation in citations:
+        assert done.text[citation.answer_start : citation.answer_end] == f"[{citation.number}]"
+    return events, done
+
+
+def quotes(events: Sequence[AnswerEvent]) -> list[str]:
+    return [event.source.quote for event in events if isinstance(event, Citation)]
+
+
+async def test_a_cited_answer() -> None:
+    chat = FakeChatModel(["Water boils at 100 ", "degrees Celsius [", "1", "]", "."])
+    events, done = await ask(chat)
+    assert (done.outcome, done.model, done.usage.total_tokens) == (AnswerOutcome.ANSWERED, "scripted", 15)
+    assert done.text == "Water boils at 100 degrees Celsius [1]."
+    assert quotes(events) == ["Water boils at a temperature of 100 degrees Celsius."]
+    sources = events[0]
+    assert isinstance(sources, AnswerSources)
+    assert [source.quote for source in sources.sources] == [h.chunk.text for h in HITS]
+    assert chat.closed
+
+
+async def test_an_irrelevant_question_asks_no_model_and_shows_no_source() -> None:
+    chat = FakeChatModel(["Lima [1]."])
+    events, done = await ask(chat, "Who won the election in Peru?", [hit("Water is wet.", score=0.3)])
+    assert done.outcome is AnswerOutcome.NOT_IN_MATERIAL
+    assert events[0] == AnswerSources(())
+    assert done.model == ""
+    assert chat.requests == []
+
+
+async def test_a_question_about_the_whole_is_read_evenly_and_not_refused() -> None:
+    store = FakeVectorStore()
+    document = HITS[0].chunk.document_id
+    chunks = [EmbeddedChunk(chunk(f"Fact number {i}.", i), [1.0]) for i in range(40)]
+    await store.upsert("m", "alice", chunks)
+    chat = FakeChatModel(["It lists facts [1]."])
+    retriever = HybridRetriever([FakeLeg("vector", HITS)], store)
+    embedder, none = FakeEmbedder(), Calibrations({})
+    groundedness = GroundednessCheck(embedder, PLAIN, none)
+    subject = Answerer(retriever, RelevanceGate(none), chat, ExtractiveAnswerer(embedder), groundedness)
+    events = [event async for event in subject.answer(query("What is this document about?", 4, (document,)))]
+    assert isinstance(events[0], AnswerSources)
+    assert [source.quote for source in events[0].sources] == [f"Fact number {i}." for i in (5, 15, 25, 35)]
+    assert isinstance(events[-1], AnswerDone)
+    assert events[-1].outcome is AnswerOutcome.ANSWERED
+
+
+async def test_without_documents_the_nearest_passages_speak_for_the_whole() -> None:
+    _, done = await ask(FakeChatModel(["Water [1]."]), "Summarize the text.", [hit("Water is wet.", score=0.1)])
+    assert done.outcome is AnswerOutcome.ANSWERED
+    _, done = await ask(FakeChatModel(["Water [1]."]), "Summarize the text.", [])
+    assert done.outcome is AnswerOutcome.NOT_IN_MATERIAL
+
+
+async def test_a_refusal_is_said_in_the_questions_language() -> None:
+    _, done = await ask(FakeChatModel([]), "秘鲁选举谁赢了？", [hit("光合作用需要光照。", score=0.3)])
+    assert done.text.startswith("资料中没有")
+
+
+@pytest.mark.parametrize(
+    "pieces", [["NOT_IN_MATERIAL"], ["NOT", "_IN_", "MATERIAL", ".", " Because"], [" \nNOT IN MATERIAL"]]
+)
+async def test_the_models_marker_becomes_a_refusal(pieces: list[str]) -> None:
+    events, done = await ask(FakeChatModel(pieces))
+    assert done.outcome is AnswerOutcome.NOT_IN_MATERIAL
+    assert "NOT" not in done.text
+    assert quotes(events) == []
+
+
+async def test_a_refusal_in_the_models_own_words_counts_as_one() -> None:
+    _, done = await ask(FakeChatModel(["The passages do not mention it [1]."]))
+    assert done.outcome is AnswerOutcome.NOT_IN_MATERIAL
+
+
+async def test_a_marker_after_a_cited_statement_is_dropped() -> None:
+    events, done = await ask(FakeChatModel(["Water boils at 100 degrees [1].", " NOT_IN_MATERIAL"]))
+    assert done.outcome is AnswerOutcome.ANSWERED
+    assert done.text == "Water boils at 100 degrees [1]."
+    assert len(quotes(events)) == 1
+
+
+async def test_an_answer_without_marks_is_cited_at_its_end() -> None:
+    events, done = await ask(FakeChatModel(["Water boils at 100 degrees Celsius."]))
+    assert done.outcome is AnswerOutcome.ANSWERED
+    assert done.text == "Water boils at 100 degrees Celsius. [1]"
+    assert quotes(events) == ["Water boils at a temperature of 100 degrees Celsius."]
+
+
+async def test_one_supported_sentence_is_enough_wherever_it_stands() -> None:
+    _, done = await ask(FakeChatModel(["Water boils at 100 degrees Celsius. Napoleon liked elephants."]))
+    assert done.outcome is AnswerOutcome.ANSWERED
+    assert done.text.endswith(" [1]")
+
+
+async def test_an_answer_that_nothing_supports_says_so() -> None:
+    events, done = await ask(FakeChatModel(["Napoleon crossed the Alps with elephants."]))
+    assert done.outcome is AnswerOutcome.NOT_IN_MATERIAL
+    assert done.text.endswith("(No passage of the material supports this.)")
+    assert quotes(events) == []
+
+
+async def test_marks_on_an_invention_do_not_make_it_true() -> None:
+    _, done = await ask(FakeChatModel(["Napoleon crossed the Alps with elephants [2]."]))
+    assert done.outcome is AnswerOutcome.NOT_IN_MATERIAL
+    assert done.text.endswith("[2]. (No passage of the material supports this.)")
+
+
+@pytest.mark.parametrize("mark", ["[1]", ""])
+async def test_across_languages_meaning_decides_whether_the_material_backs_an_answer(mark: str) -> None:
+    """The embedder of these tests sees letters alone: what shares letters with the passage means the same."""
+    events, done = await ask(FakeChatModel([f"水的沸点是 100 degrees Celsius 一百摄氏度{mark}。"]))
+    assert done.outcome is AnswerOutcome.ANSWERED
+    assert len(quotes(events)) == 1
+    _, done = await ask(FakeChatModel([f"拿破仑带着大象翻越了阿尔卑斯山{mark}。"]))
+    assert done.outcome is AnswerOutcome.NOT_IN_MATERIAL
+    assert done.text.endswith("(No passage of the material supports this.)")
+
+
+async def test_across_languages_a_mark_is_believed_when_meaning_cannot_be_seen() -> None:
+    subject = answerer(
+        FakeChatModel(["拿破仑带着大象翻越了阿尔卑斯山[1]。"]), embedder=FakeEmbedder(Unavailable("down"))
+    )
+    events = [event async for event in subject.answer(query(QUESTION))]
+    assert isinstance(events[-1], AnswerDone)
+    assert events[-1].outcome is AnswerOutcome.ANSWERED
+
+
+async def test_a_mark_on_the_wrong_passage_does_not_make_a_true_answer_an_invention() -> None:
+    events, done = await ask(FakeChatModel(["Water boils at 100 Celsius [2]."]))
+    assert done.outcome is AnswerOutcome.ANSWERED
+    assert done.text == "Water boils at 100 Celsius [2]. [1]"
+    assert quotes(events)[-1] == "Water boils at a temperature of 100 degrees Celsius."
+
+
+async def test_a_bare_figure_speaks_the_language_of_its_question() -> None:
+    subject = answerer(FakeChatModel(["100 °"]), embedder=FakeEmbedder(Unavailable("down")))
+    events = [event async for event in subject.answer(query("水的沸点是多少摄氏度？"))]
+    assert isinstance(events[-1], AnswerDone)
+    assert (events[-1].outcome, events[-1].text) == (AnswerOutcome.ANSWERED, "100 ° [1]")
+
+
+async def test_marks_of_passages_that_are_not_there_do_not_count() -> None:
+    events, done = await ask(FakeChatModel(["Water boils at 100 degrees Celsius [7]."]))
+    assert done.text == "Water boils at 100 degrees Celsius. [1]"
+    assert len(quotes(events)) == 1
+
+
+@pytest.mark.parametrize(
+    "chat", [FakeChatModel([], error=NO_CHAT), FakeChatModel(["", " "]), FakeChatModel(["[", "1]"])]
+)
+async def test_without_a_models_answer_the_passages_answer_themselves(chat: FakeChatModel) -> None:
+    events, done = await ask(chat)
+    assert done.outcome is AnswerOutcome.ANSWERED
+    assert "Water boils at a temperature of 100 degrees Celsius. [1]" in done.text
+    assert quotes(events)[0] == "Water boils at a temperature of 100 degrees Celsius."
+
+
+async def test_extraction_works_by_words_when_embedding_fails() -> None:
+    subject = answerer(FakeChatModel([], error=NO_CHAT), embedder=FakeEmbedder(Unavailable("down")))
+    events = [event async for event in subject.answer(query(QUESTION))]
+    assert quotes(events) == ["Water boils at a temperature of 100 degrees Celsius."]
+
+
+async def test_a_named_model_that_is_not_there_is_an_error_not_an_extract() -> None:
+    with pytest.raises(FailedPrecondition):
+        async for _ in answerer(FakeChatModel([], error=NO_CHAT)).answer(query(QUESTION), "gpt-9"):
+            pass
+
+
+async def test_a_model_that_breaks_off_is_an_error_after_what_it_wrote() -> None:
+    chat = FakeChatModel(["Water boils "], error=Unavailable("down"))
+    events: list[AnswerEvent] = []
+    with pytest.raises(Unavailable):
+        async for event in answerer(chat).answer(query(QUESTION)):
+            events.append(event)
+    assert events[-1] == AnswerDelta("Water boils")
+    assert chat.closed
+
+
+@pytest.mark.parametrize("position", range(1, 9))
+async def test_closing_at_any_event_stops_the_model_within_100_ms(position: int) -> None:
+    chat = FakeChatModel(["word [1] "], endless=True, delay=0.001)
+    events = answerer(chat).answer(query(QUESTION))
+    for _ in range(position):
+        await anext(events)
+    async with asyncio.timeout(0.1):
+        await events.aclose()
+    written = chat.written
+    await asyncio.sleep(0.02)
+    assert chat.closed or not chat.requests
+    assert chat.written == written
+
+
+async def test_cancelling_the_reader_stops_the_model() -> None:
+    chat = FakeChatModel(["word "], endless=True, delay=0.001)
+
+    async def read() -> None:
+        async for _ in answerer(chat).answer(query(QUESTION)):
+            pass
+
+    task = asyncio.create_task(read())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(0.02)
+    assert chat.closed
+
+
+async def test_the_first_text_is_passed_on_at_once() -> None:
+    chat = FakeChatModel(["Water ", "boils [1]."], delay=0.2)
+    events = answerer(chat).answer(query(QUESTION))
+    await anext(events)
+    async with asyncio.timeout(0.3):
+        assert await anext(events) == AnswerDelta("Water")
+    await events.aclose()
+
+
+async def test_a_blank_question_is_refused() -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        async for _ in answerer(FakeChatModel([])).answer(query("  ")):
+            pass
+    assert raised.value.violations[0].field == "question"
+
+
+async def test_a_fast_stream_is_joined() -> None:
+    chat = FakeChatModel([f"word{i} " for i in range(300)])
+    events, done = await ask(chat)
+    assert len(done.text) > 2000
+    assert len(events) < 100
