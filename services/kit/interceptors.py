@@ -111,11 +111,7 @@ class Admission(Stage):
         self._in_flight = 0
 
     def enter(self, call: Call) -> None:
-        """Admit the call.
-
-        Raises:
-            ResourceExhausted: `max_in_flight` calls are being served.
-        """
+        """Admit the call, or raise ResourceExhausted when `max_in_flight` calls are being served."""
         if self._in_flight >= self._max_in_flight:
             self._calls.refused()
             raise errors.ResourceExhausted(
@@ -134,11 +130,7 @@ class Deadlines(Stage):
     """Refuses a call whose caller has stopped waiting already."""
 
     def enter(self, call: Call) -> None:
-        """Look at the time that is left.
-
-        Raises:
-            DeadlineExceeded: there is none.
-        """
+        """Raise DeadlineExceeded if no time is left."""
         if call.time_left is not None and call.time_left <= 0:
             raise errors.DeadlineExceeded("The time allowed for this request was spent before it began.")
 
@@ -150,11 +142,7 @@ class Validation(Stage):
         self._validator = protovalidate.Validator()
 
     def request(self, call: Call, message: Message) -> None:
-        """Check one message.
-
-        Raises:
-            InvalidArgument: it breaks rules; every one is named.
-        """
+        """Raise InvalidArgument if the message breaks rules; it names every one."""
         if violations := self._validator.collect_violations(message):
             fields = [errors.FieldViolation(_path(v.proto), v.proto.message) for v in violations]
             first = fields[0]

@@ -73,7 +73,7 @@ async def running(
 ) -> AsyncIterator[RunningServer]:
     """Serve `app` on `listen` for as long as the block runs.
 
-    `calls` counts the calls and `lag` measures the loop, for whoever puts them on a metrics page.
+    `calls` counts the calls and `lag` measures the loop, for a metrics page.
 
     At the end of the block health says NOT_SERVING and new calls are refused. Calls in flight get `drain_seconds` and
     are then cancelled. Background tasks are cancelled last, since calls in flight may need them.
