@@ -81,6 +81,7 @@ class ChatCompletions:
 
     async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         """Answer one request."""
+        exchange.set_deadline(self._settings.unary_timeout_seconds)
         parameters = await p.read_parameters(exchange, self._settings.max_json_bytes)
         p.check_known(parameters, _KNOWN, _NEUTRAL)
         fields: dict[str, Any] = {
@@ -97,7 +98,7 @@ class ChatCompletions:
     async def _whole(self, exchange: Exchange, request: llm_pb2.ChatRequest) -> None:
         call = self._chat(
             request.SerializeToString(),
-            timeout=exchange.timeout(self._settings.unary_timeout_seconds),
+            timeout=exchange.time_left(),
         )
         response = llm_pb2.ChatResponse.FromString(await exchange.result_of(call))
         message = {"role": "assistant", "content": response.message.content, "refusal": None}
@@ -113,9 +114,10 @@ class ChatCompletions:
         await exchange.respond(200, orjson.dumps(body))
 
     async def _stream(self, exchange: Exchange, request: llm_pb2.StreamChatRequest, usage_wanted: bool) -> None:
+        exchange.set_deadline(self._settings.stream_timeout_seconds)
         call = self._stream_chat(
             request.SerializeToString(),
-            timeout=exchange.timeout(self._settings.stream_timeout_seconds),
+            timeout=exchange.time_left(),
         )
         chunks = _Chunks(request.model, usage_wanted)
         await relay(
