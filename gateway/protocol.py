@@ -25,7 +25,7 @@ from gateway.problems import Problem
 from gateway.settings import GatewaySettings
 from services.kit.ids import new_id
 
-_SLICE_BYTES = 16 * 1024
+_SLICE_BYTES = 4 * 1024
 """Most bytes that are parsed at once, and so the precision of the limits."""
 
 _CHUNK_FRAME_BYTES = 16
@@ -130,9 +130,9 @@ class GuardedProtocol(HttpToolsProtocol):
             self._check_upgrade()
         self._unframed = 0
         self._heads += 1
-        self._in_body = True
         self.scope[CONNECTION] = self  # type: ignore[literal-required]
         super().on_headers_complete()
+        self._in_body = True
         # The fields of a trailer would join those of the head, which the request may have been judged by.
         self.headers = []
 
