@@ -28,6 +28,9 @@ LARGE_BYTES = 256 * 1024
 """Larger JSON texts and messages are converted in a thread, so that others are served meanwhile."""
 
 _MAX_QUERY_PARAMETERS = 1024
+_MAX_FAULT = 500
+"""Most characters of the library's own words; it quotes whole values."""
+
 _NAME_ENDS = re.compile(rb"\"\s*:")
 _UNDERSCORED = re.compile(r"_([a-z])")
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
@@ -120,13 +123,13 @@ def fill(message: Message, members: dict[str, Any], *, prefix: str = "") -> None
     """
     try:
         json_format.ParseDict(members, message)
-    except (json_format.ParseError, AttributeError, OverflowError, TypeError) as error:
+    except (json_format.ParseError, AttributeError, OverflowError, RecursionError, TypeError) as error:
         # json_format raises some faults of a request as plain Python errors.
         found = violations_of(members, descriptor_of(message), prefix)
         # A fault that violations_of does not know is answered in the library's words.
         raise invalid(
             "The request does not have the form of a " + message.DESCRIPTOR.name + ".",
-            *(found or [FieldViolation(prefix.rstrip("."), str(error))]),
+            *(found or [FieldViolation(prefix.rstrip("."), str(error)[:_MAX_FAULT])]),
             reason="INVALID_FIELD",
         ) from None
 
