@@ -114,7 +114,6 @@ class Gateway:
             await send({"type": "websocket.close", "code": 1003, "reason": "no WebSocket here"})
             return
         exchange = Exchange(scope, receive, send, self._intake, trust_user_header=self._settings.trust_user_header)
-        began = asyncio.get_running_loop().time()
         self._in_flight += 1
         self._intake.requests.hold(exchange.client)
         token = context.enter(context.RequestContext(exchange.request_id, exchange.traceparent[3:35], exchange.user))
@@ -132,7 +131,7 @@ class Gateway:
             exchange.stop_sending()
             self._intake.requests.release(exchange.client)
             self._in_flight -= 1
-            self._metrics.record(name, exchange.status, asyncio.get_running_loop().time() - began)
+            self._metrics.record(name, exchange.status, asyncio.get_running_loop().time() - exchange.began)
 
     def _find(self, exchange: Exchange) -> tuple[Route, Mapping[str, str]]:
         """Return the route of a request and the variables in its path.

@@ -54,6 +54,8 @@ class Bound:
 
     def refusal(self, client: str) -> Problem | None:
         """Return what to answer a client beyond a limit: 503 beyond that of all, 429 beyond its own; None within."""
+        if self.held <= self._of_each:
+            return None  # No client can hold more than all do.
         if self.held > self.limit:
             return Problem(503, "OVERLOADED", f"Too many {self._what}; try again.", retry_after=_RETRY_AFTER_SECONDS)
         if self.exceeded_by(client):

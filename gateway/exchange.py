@@ -68,7 +68,6 @@ class Exchange:
     """A request being answered."""
 
     __slots__ = (
-        "_began",
         "_connection",
         "_deadline",
         "_intake",
@@ -76,6 +75,7 @@ class Exchange:
         "_send",
         "_sending",
         "_watcher",
+        "began",
         "client",
         "gone",
         "headers",
@@ -98,7 +98,7 @@ class Exchange:
         self._intake = intake
         self._sending: Sending | None = None
         self._connection: Connection | None = scope.get(CONNECTION)
-        self._began = asyncio.get_running_loop().time()
+        self.began = asyncio.get_running_loop().time()
         self._deadline = math.inf
         self._receive = receive
         self._send = send
@@ -129,7 +129,7 @@ class Exchange:
         Raises:
             Problem: 400, the header is not a number from 0.001 to 3600.
         """
-        self._deadline = self._began + (self.named_timeout() or default)
+        self._deadline = self.began + (self.named_timeout() or default)
 
     def named_timeout(self) -> float | None:
         """Return the seconds that the client names in X-Request-Timeout; None when it names none.

@@ -11,8 +11,8 @@ import asyncio
 import contextlib
 import itertools
 import resource
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, cast
 
 import httptools
 import orjson
@@ -84,6 +84,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a client in, or refuse it when too many are connected."""
         super().connection_made(transport)
+        self._responding = cast(asyncio.Transport, _Responding(transport, self.end))
         if problem := self._guard.admit(self):
             self.refuse(problem)
 
@@ -105,7 +106,6 @@ class GuardedProtocol(HttpToolsProtocol):
             self._feed(view[start : start + _SLICE_BYTES])
 
     def _feed(self, data: bytes | memoryview) -> None:
-        self._unset_keepalive_if_required()
         self._received += len(data)
         self._unframed += len(data)
         try:
@@ -132,6 +132,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._heads += 1
         self.scope[CONNECTION] = self  # type: ignore[literal-required]
         super().on_headers_complete()
+        self.cycle.transport = self._responding
         self._in_body = True
         # The fields of a trailer would join those of the head, which the request may have been judged by.
         self.headers = []
@@ -151,6 +152,15 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_body = False
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Go on with the next request. No timer is set here for an idle connection: `sweep` ends it."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+
     def refuse(self, problem: Problem) -> None:
         """Answer with a problem, where nothing else is being answered, and end the connection."""
         self._deaf = True
@@ -166,6 +176,14 @@ class GuardedProtocol(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
             self._say(problem)
+
+    def end(self) -> None:
+        """Close the connection; a client that is still sending is listened to a little longer, so that it reads why."""
+        if self._in_body and self.transport.can_write_eof():
+            self._deaf = True
+            self.transport.write_eof()
+        else:
+            self.transport.close()
 
     def sweep(self, now: float) -> None:
         """Refuse or cut off a client that takes too long; `now` is an instant on the loop's clock."""
@@ -187,6 +205,8 @@ class GuardedProtocol(HttpToolsProtocol):
             case "refused" if silent > _LINGER_SECONDS:
                 self.transport.abort()
             case "connected" if silent > guard.head_timeout_seconds:
+                self.transport.close()
+            case "idle" if silent > guard.keep_alive_seconds:
                 self.transport.close()
             case "head" if silent > guard.head_timeout_seconds:
                 self.refuse(
@@ -267,6 +287,17 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
 
+class _Responding:
+    """The part of a transport that a response uses, with an end of its own."""
+
+    __slots__ = ("close", "is_closing", "write")
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        self.write = transport.write
+        self.is_closing = transport.is_closing
+        self.close = close
+
+
 class _Watched:
     """What the last look at a connection saw."""
 
@@ -286,6 +317,7 @@ class Guard:
     def __init__(self, settings: GatewaySettings) -> None:
         self.max_head_bytes = settings.max_head_bytes
         self.head_timeout_seconds = settings.head_timeout_seconds
+        self.keep_alive_seconds = settings.keep_alive_seconds
         self.body_stall_seconds = settings.body_stall_seconds
         self.min_body_bytes_per_second = settings.min_body_bytes_per_second
         self.send_stall_seconds = settings.send_stall_seconds
@@ -347,7 +379,10 @@ class Guard:
         clock = asyncio.get_running_loop().time
         interval = min(
             _MAX_SWEEP_SECONDS,
-            *(limit / 4 for limit in (self.head_timeout_seconds, self.body_stall_seconds, self.send_stall_seconds)),
+            self.head_timeout_seconds / 4,
+            self.keep_alive_seconds / 4,
+            self.body_stall_seconds / 4,
+            self.send_stall_seconds / 4,
         )
         while True:
             await asyncio.sleep(interval)

@@ -50,6 +50,9 @@ class GatewaySettings(BaseSettings):
     head_timeout_seconds: float = Field(
         10.0, gt=0, description="Time from a request's first byte, or from connecting, to the end of its headers."
     )
+    keep_alive_seconds: float = Field(
+        5.0, gt=0, description="Time after which a connection that has served a request and is asked no more is closed."
+    )
     body_stall_seconds: float = Field(
         10.0, gt=0, description="Time that a body may stand still, or lag behind min_body_bytes_per_second."
     )
