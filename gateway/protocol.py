@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import resource
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, cast
@@ -26,7 +27,7 @@ from gateway.settings import GatewaySettings
 from services.kit.ids import new_id
 
 _SLICE_BYTES = 4 * 1024
-"""Most bytes that are parsed at once, and so the precision of the limits."""
+"""Most bytes that are parsed at once where a head may stand among them, and so the precision of the limits."""
 
 _CHUNK_FRAME_BYTES = 16
 """Bytes of a chunk beside its data that do not count against the limit: its size in hexadecimal and two line ends."""
@@ -45,6 +46,9 @@ _RESERVED_FILES = 128
 """Files that are left for everything that is no connection of a client."""
 
 
+logger = logging.getLogger(__name__)
+
+
 class _Refused(Exception):
     """The parser is to stop; the protocol knows why."""
 
@@ -59,6 +63,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._unframed = 0
         """Bytes that came since the last head or message ended, and are no data of a body."""
         self._in_body = False
+        self._body_bytes = 0
         self._heads = 0
         self._received = 0
         self._fault: Problem | None = None
@@ -98,12 +103,14 @@ class GuardedProtocol(HttpToolsProtocol):
         if len(data) <= _SLICE_BYTES and not self._deaf:
             self._feed(data)
             return
-        view = memoryview(data)
-        for start in range(0, len(view), _SLICE_BYTES):
+        left = memoryview(data)
+        while left:
             if self._deaf:
-                self._discard(len(view) - start)
+                self._discard(len(left))
                 return
-            self._feed(view[start : start + _SLICE_BYTES])
+            size = max(_SLICE_BYTES, self._announced_left())
+            self._feed(left[:size])
+            left = left[size:]
 
     def _feed(self, data: bytes | memoryview) -> None:
         self._received += len(data)
@@ -120,6 +127,13 @@ class GuardedProtocol(HttpToolsProtocol):
             elif len(self.pipeline) > _MAX_PIPELINED:
                 self._stop_listening()
 
+    def _announced_left(self) -> int:
+        """Return how many bytes of the body are still to come, where its head said so; they frame nothing."""
+        if not self._in_body:
+            return 0
+        announced = next((value for name, value in self.scope["headers"] if name == b"content-length"), b"0")
+        return int(announced) - self._body_bytes
+
     def on_headers_complete(self) -> None:
         """Start the request, unless its head breaks a rule."""
         if self._unframed > self._max_head_bytes - 2 * _SLICE_BYTES and self._head_bytes() > self._max_head_bytes:
@@ -128,7 +142,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._check_absolute_target()
         if self.parser.should_upgrade():
             self._check_upgrade()
-        self._unframed = 0
+        self._unframed = self._body_bytes = 0
         self._heads += 1
         self.scope[CONNECTION] = self  # type: ignore[literal-required]
         super().on_headers_complete()
@@ -139,7 +153,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Pass data of a body on."""
-        self._unframed -= len(body)
+        size = len(body)
+        self._unframed -= size
+        self._body_bytes += size
         super().on_body(body)
 
     def on_chunk_header(self) -> None:
@@ -179,7 +195,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def end(self) -> None:
         """Close the connection; a client that is still sending is listened to a little longer, so that it reads why."""
-        if self._in_body and self.transport.can_write_eof():
+        if self._in_body and self.transport.can_write_eof() and not self.transport.is_closing():
             self._deaf = True
             self.transport.write_eof()
         else:
@@ -194,6 +210,8 @@ class GuardedProtocol(HttpToolsProtocol):
         watched.queued = queued
         if now - watched.reading_since > guard.send_stall_seconds:
             self.transport.abort()
+            return
+        if self.transport.is_closing():
             return
         state = self._state()
         if state != watched.state:
@@ -390,8 +408,13 @@ class Guard:
             for index, connection in enumerate(everyone):
                 if index % _SWEEP_PAUSE == 0:
                     await asyncio.sleep(0)
-                if not connection.lost:
+                if connection.lost:
+                    continue
+                try:
                     connection.sweep(clock())
+                except Exception:
+                    # Nobody else would look after the others.
+                    logger.exception("a connection could not be looked after")
 
 
 def _response(problem: Problem) -> bytes:
