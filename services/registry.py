@@ -58,7 +58,7 @@ class Service:
     @property
     def migrations(self) -> Path:
         """The folder of the service's SQL migrations."""
-        return Path(__file__).parent / self.name / "adapters" / "stores" / "migrations"
+        return Path(__file__).parent / self.name / "adapters" / "stores" / "postgres" / "migrations"
 
 
 SERVICES: Mapping[str, Service] = MappingProxyType(

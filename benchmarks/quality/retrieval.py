@@ -31,7 +31,6 @@ from numpy.typing import NDArray
 
 from benchmarks.quality import backing, xquad
 from benchmarks.quality.embedding import MODEL, Model
-from services.language.terms import Script
 from services.retrieval.adapters.calibrations import toml
 from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
@@ -44,7 +43,6 @@ from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit
 from services.retrieval.values.query import LegQuery
 
 PAIRS = (("en", "en"), ("zh", "zh"), ("zh", "en"), ("en", "zh"))
-SCRIPTS: Mapping[str, Script] = {"en": "latin", "zh": "zh"}
 PASSAGES = 5  # what Answer reads by default
 WEIGHT = 0.4
 WRONG_REFUSALS = {
@@ -225,12 +223,10 @@ async def fit(model: Model, half: Mapping[str, xquad.Corpus]) -> Calibration:
         "passage: ": {language: half[language].paragraphs for language in half},
     }
     questions, passages = (
-        {SCRIPTS[language]: np.mean(model.embed(prefix, texts), axis=0) for language, texts in by_language.items()}
+        {language: np.mean(model.embed(prefix, texts), axis=0) for language, texts in by_language.items()}
         for prefix, by_language in kinds.items()
     )
-    open_to_all = Calibration(
-        WEIGHT, {(SCRIPTS[asking], SCRIPTS[material]): 0.0 for asking, material in PAIRS}, questions, passages
-    )
+    open_to_all = Calibration(WEIGHT, dict.fromkeys(PAIRS, 0.0), questions, passages)
     known = Calibrations({MODEL: open_to_all})
     thresholds = {}
     for asking, material in PAIRS:
@@ -238,7 +234,7 @@ async def fit(model: Model, half: Mapping[str, xquad.Corpus]) -> Calibration:
         gate = RelevanceGate(known)
         relevance = [margins(gate, asked, half[material].articles, name, "answerable") for name in ("all", "one")]
         threshold = float(np.quantile(np.concatenate(relevance), WRONG_REFUSALS[asking == material]))
-        thresholds[SCRIPTS[asking], SCRIPTS[material]] = round(threshold, 3)
+        thresholds[asking, material] = round(threshold, 3)
     translated = [
         backing.nearest(model, open_to_all, half[stating], half[material])["own"]
         for stating, material in (("zh", "en"), ("en", "zh"))
@@ -255,13 +251,13 @@ def written(calibration: Calibration) -> str:
         f"weight = {calibration.weight}",
         f"support = {calibration.support}",
     ]
-    for asking in SCRIPTS.values():
-        lines += ["", f"[thresholds.{asking}] # of questions in this script, by the passage's"]
-        lines += [f"{material} = {calibration.thresholds[asking, material]}" for material in SCRIPTS.values()]
+    for asking in xquad.LANGUAGES:
+        lines += ["", f"[thresholds.{asking}] # of questions in this language, by the passage's"]
+        lines += [f"{material} = {calibration.thresholds[asking, material]}" for material in xquad.LANGUAGES]
     for kind, means in (("questions", calibration.questions), ("passages", calibration.passages)):
         lines += ["", f"[means.{kind}]"]
-        for script, mean in means.items():
-            lines.append(f"{script} = [")
+        for language, mean in means.items():
+            lines.append(f"{language} = [")
             figures = [f"{x:.4f}" for x in mean]
             lines += ["  " + ", ".join(figures[i : i + 12]) + "," for i in range(0, len(figures), 12)]
             lines.append("]")

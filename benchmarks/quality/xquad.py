@@ -8,10 +8,11 @@ unseen kinds of material: all of it is Wikipedia.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[2].parent / "shared" / "data" / "xquad"
+FOLDER = Path(os.environ.get("XQUAD") or Path(__file__).parents[3] / "shared" / "data" / "xquad")
 LANGUAGES = ("en", "zh")
 
 

@@ -1,28 +1,134 @@
-"""Which language a text is in, of those that questions are made in."""
+"""The languages that Tiku knows, and which of them, or of the others that it tells apart, a text is in."""
 
 from __future__ import annotations
 
-from services.language.scripts import is_han, mostly_han
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 
-CHINESE = "zh"
-ENGLISH = "en"
+from services.language import en, zh
+from services.language.language import Language, Script, SentenceRules
+from services.language.scripts import HAN, is_han, mostly_han
+
+_WORD = re.compile("[A-Za-zÀ-ɏ]+")
+_HAN = re.compile(f"[{HAN}]")
+_KANA = re.compile("[\u3041-\u30ff]")
+_HANGUL = re.compile("[\uac00-\ud7af]")
+_SAMPLE_CHARACTERS = 50_000
+_SAMPLE_WORDS = 10_000
+_LEAST_FUNCTION_WORDS = 0.1
+"""Share of words of grammar from which a text is in their language: English prose has 0.13 and more."""
+_TELLING_LETTERS = 3
+"""Letters from which a word of grammar counts in a longer text: shorter ones are words of other languages as well (`a`,
+`in`, `no`)."""
+_FEW_WORDS = 30
+
+
+@dataclass(frozen=True)
+class Languages:
+    """Some languages. The first that is written in an alphabet takes what no other claims."""
+
+    known: tuple[Language, ...]
+
+    def __iter__(self) -> Iterator[Language]:
+        """Yield each language."""
+        return iter(self.known)
+
+    def by_code(self, code: str) -> Language:
+        """Return the language of a BCP 47 code.
+
+        Raises:
+            KeyError: it is none of these.
+        """
+        return self._by_code[code]
+
+    def of(self, text: str) -> Language:
+        """Return the language that most of a text's words are in.
+
+        Text in no known script counts as the first language in an alphabet, whose rules ask least of a text.
+        """
+        if self._spelled and (not self._ideographic or not mostly_han(text)):
+            return self.spelled(text)
+        return self._ideographic[0]
+
+    def spelled(self, text: str) -> Language:
+        """Return the one that a text's alphabetic words are in, by their words of grammar."""
+        if len(self._spelled) < 2:
+            return (self._spelled or self.known)[0]
+        found = _WORD.findall(text.casefold())
+        return max(self._spelled, key=lambda language: sum(word in language.words.function for word in found))
+
+    @cached_property
+    def sentence_rules(self) -> SentenceRules:
+        """The rules of all of them in one: a text's sentences are found before its language is known."""
+        return SentenceRules.joined([language.sentences for language in self.known])
+
+    @cached_property
+    def _by_code(self) -> dict[str, Language]:
+        return {language.code: language for language in self.known}
+
+    @cached_property
+    def _ideographic(self) -> tuple[Language, ...]:
+        return tuple(language for language in self.known if language.script is Script.HAN)
+
+    @cached_property
+    def _spelled(self) -> tuple[Language, ...]:
+        return tuple(language for language in self.known if language.script is not Script.HAN)
+
+
+LANGUAGES = Languages((zh.CHINESE, en.ENGLISH))
+"""The languages that ship."""
+
+CHINESE = zh.CHINESE.code
+ENGLISH = en.ENGLISH.code
+
+
+def as_language(language: Language | str) -> Language:
+    """Return the language that ships of a code; a `Language` stays what it is."""
+    return language if isinstance(language, Language) else LANGUAGES.by_code(language)
 
 
 def language_of(text: str) -> str:
-    """`zh` or `en`: the language that most of the text's words are in.
-
-    Text in neither script counts as English, whose rules ask least of a text.
-    """
-    return CHINESE if mostly_han(text) else ENGLISH
+    """Return `zh` or `en`: the code of the language that most of a text's words are in."""
+    return LANGUAGES.of(text).code
 
 
-def fits(text: str, language: str, *, short: bool = False) -> bool:
-    """Whether a text may stand in a question of a language.
+def fits(text: str, language: Language | str, *, short: bool = False) -> bool:
+    """Tell whether a text may stand in a question of a language.
 
     `short` is for options and answers, where a name or formula in Latin letters belongs into a Chinese question;
     ideographs in an English one do not.
     """
     han = 0 if text.isascii() else sum(map(is_han, text))
-    if language == CHINESE:
-        return short or (han > 0 and language_of(text) == CHINESE)
-    return han == 0 or (not short and language_of(text) == ENGLISH and han <= len(text) * 0.1)
+    if not as_language(language).spaced:
+        return short or (han > 0 and mostly_han(text))
+    return han == 0 or (not short and not mostly_han(text) and han <= len(text) * 0.1)
+
+
+def detect_language(text: str, languages: Languages = LANGUAGES) -> str:
+    """Return the code of a document's language: one of `languages`, `ja`, `ko`, or `und` where it is none of these.
+
+    It is judged by script and, for Latin letters, by words of grammar.
+    """
+    sample = text[:_SAMPLE_CHARACTERS]
+    han, kana, hangul = (len(script.findall(sample)) for script in (_HAN, _KANA, _HANGUL))
+    found = [match.group() for match in islice(_WORD.finditer(sample), _SAMPLE_WORDS)]
+    if kana and kana * 10 >= han + kana:
+        return "ja"
+    if hangul > max(han, len(found)):
+        return "ko"
+    if mostly_han(sample):
+        return languages.of(sample).code
+    return _spelled_language(sample, found, languages) if found else "und"
+
+
+def _spelled_language(sample: str, found: list[str], languages: Languages) -> str:
+    language = languages.spelled(sample)
+    few = len(found) < _FEW_WORDS
+    telling = (word.casefold() for word in found if few or len(word) >= _TELLING_LETTERS)
+    if sum(word in language.words.function for word in telling) >= len(found) * _LEAST_FUNCTION_WORDS:
+        return language.code
+    # Too short for words of grammar: plain ASCII is the best hint there is.
+    return language.code if few and all(map(str.isascii, found)) else "und"

@@ -16,35 +16,35 @@ _SILENT_ASCII = re.compile(r"[^0-9a-z+<=>|~]+")
 
 @lru_cache(maxsize=1 << 14)
 def is_word_char(char: str) -> bool:
-    """Whether a character counts when two texts are compared: a letter, mark, digit or symbol of mathematics."""
+    """Tell whether a character counts when two texts are compared: a letter, mark, digit or symbol of mathematics."""
     return unicodedata.category(char)[0] in "LMN" or unicodedata.category(char) == "Sm"
 
 
 def fold(text: str) -> str:
-    """A text without case, width, spaces and punctuation: for comparing, never for showing."""
+    """Return a text without case, width, spaces and punctuation: for comparing, never for showing."""
     if text.isascii():
         return _SILENT_ASCII.sub("", text.lower())
     return "".join(filter(is_word_char, unicodedata.normalize("NFKC", text).casefold()))
 
 
 def flatten(text: str) -> str:
-    """A text on one line: nothing where a line breaks between ideographs, a space elsewhere."""
+    """Return a text on one line: nothing where a line breaks between ideographs, a space elsewhere."""
     return reduce(join_lines, (line.strip() for line in text.split("\n")), "")
 
 
 def bigrams(text: str) -> frozenset[str]:
-    """Pairs of neighbouring characters of a folded text; the text itself when it is shorter."""
+    """Return the pairs of neighboring characters of a folded text; the text itself when it is shorter."""
     return frozenset(map(operator.add, text, islice(text, 1, None))) or frozenset((text,))
 
 
 def similarity(one: frozenset[str], other: frozenset[str]) -> float:
-    """Jaccard similarity of two sets, 0 to 1."""
+    """Return the Jaccard similarity of two sets, 0 to 1."""
     shared = len(one & other)
     union = len(one) + len(other) - shared
     return shared / union if union else 0.0
 
 
 def alike(one: frozenset[str], other: frozenset[str], least: float) -> bool:
-    """Whether the similarity of two sets is `least` or more. Sets of too different a size are told apart by that."""
+    """Tell whether the similarity of two sets is `least` or more; their sizes alone may tell that it is not."""
     fewer, more = sorted((len(one), len(other)))
     return fewer >= least * more and similarity(one, other) >= least

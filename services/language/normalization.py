@@ -16,8 +16,10 @@ _PRIVATE_USE = {0xF0B7: "•", 0xF0A7: "▪", 0xF06C: "●", 0xF06E: "■", 0xF0
 
 
 def normalize(text: str) -> str:
-    """The normal form of `text`: NFC, `\\n` for every line break, no control or invisible format characters,
-    one kind of space, no trailing spaces, at most one blank line in a row, no blank edges. Idempotent.
+    """Return the normal form of `text`; that of a normal form is itself.
+
+    It is NFC, with line feeds for all line breaks, one kind of space, no control or invisible format characters, no
+    trailing spaces, at most one blank line in a row and no blank edges.
 
     Full-width forms stay as they are: a quote must look like its source.
     """
@@ -30,7 +32,7 @@ def normalize(text: str) -> str:
 
 
 def _translation(text: str) -> dict[int, str | None]:
-    """What to replace or drop among the characters that occur in `text`."""
+    """Return what to replace or drop among the characters that occur in `text`."""
     table: dict[int, str | None] = {}
     for char in set(text):
         code = ord(char)

@@ -13,12 +13,12 @@ _SHARED_PUNCTUATION = "“”‘’…—·"
 
 
 def is_han(char: str) -> bool:
-    """Whether `char` is a Chinese ideograph."""
+    """Tell whether `char` is a Chinese ideograph."""
     return "\u3400" <= char <= "\u9fff" or "\uf900" <= char <= "\ufaff" or "\U00020000" <= char <= "\U0003ffff"
 
 
 def is_cjk(char: str) -> bool:
-    """Whether `char` is of a script written without spaces between words, or of its own punctuation."""
+    """Tell whether `char` is of a script written without spaces between words, or of its own punctuation."""
     code = ord(char)
     return (
         0x2E80 <= code <= 0x9FFF or 0xF900 <= code <= 0xFAFF or 0xFF00 <= code <= 0xFFEF or 0x20000 <= code <= 0x3FFFF
@@ -26,8 +26,10 @@ def is_cjk(char: str) -> bool:
 
 
 def mostly_han(text: str) -> bool:
-    """Whether a text is Chinese rather than in an alphabet: an ideograph weighs as much as an alphabetic word, so that
-    Chinese prose full of English terms stays Chinese. False for a text in neither."""
+    """Tell whether a text is Chinese rather than in an alphabet; False for a text in neither.
+
+    An ideograph weighs as much as an alphabetic word, so that Chinese prose full of English terms stays Chinese.
+    """
     return not text.isascii() and len(_HAN.findall(text)) > len(_ALPHABETIC_WORD.findall(text))
 
 

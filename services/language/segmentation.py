@@ -19,8 +19,10 @@ _RAREST = 3
 
 
 class Word(NamedTuple):
-    """A word of a text: the slice [start, end), its part of speech in the ICTCLAS notation (n, v, ns, …), and its
-    log probability in general language."""
+    """A word of a text: the slice [start, end).
+
+    `tag` is its part of speech in the ICTCLAS notation (n, v, ns, …), `log_probability` that in general language.
+    """
 
     text: str
     start: int
@@ -40,7 +42,7 @@ class Dictionary:
 
     @classmethod
     def load(cls) -> Dictionary:
-        """The dictionary that jieba ships. Reads 5 MB and takes about half a second: not for an event loop."""
+        """Read the dictionary that jieba ships: 5 MB, in about half a second, which is too long for an event loop."""
         dictionary = cls({})
         tags: dict[str, int] = {}
         entries: dict[str, int] = {}
@@ -56,11 +58,11 @@ class Dictionary:
         return dictionary
 
     def log_probability(self, word: str) -> float:
-        """Natural log of a word's share of general language; of an unknown one's, that of the rarest."""
+        """Return the natural log of a word's share of general language; of an unknown one's, that of the rarest."""
         return math.log(max(1, self._entries.get(word, 0) >> 8)) - self._log_total
 
     def cut(self, text: str) -> list[Word]:
-        """Words of the Chinese runs of a text, in order; what is not Chinese is left out."""
+        """Return the words of the Chinese runs of a text, in order; what is not Chinese is left out."""
         words: list[Word] = []
         position = 0
         while position < len(text):

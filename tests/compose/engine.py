@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tests.shared import SHARED, VERSITYGW
+
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-SHARED = ROOT.parent / "shared"
 PODMAN_COMPOSE = "podman-compose==1.6.0"
 PROFILES = ("local-model",)
 """Every profile of docker-compose.yml: what a run with one left behind is taken down by a run without."""
@@ -123,11 +124,11 @@ async def build_images(engine: Engine, tell: Callable[[str], None]) -> None:
 
 def s3_server() -> Path:
     """The versitygw program, an S3 server over a folder."""
-    found = os.environ.get("VERSITYGW") or shutil.which("versitygw") or str(SHARED / "tools" / "versitygw")
-    path = Path(found)
-    if not path.is_file():
-        raise CommandFailed("versitygw is not here: name it in VERSITYGW")
-    return path
+    if VERSITYGW.is_file():
+        return VERSITYGW
+    if found := shutil.which("versitygw"):
+        return Path(found)
+    raise CommandFailed("versitygw is not here: name it in VERSITYGW")
 
 
 async def bring_model(engine: Engine, name: str) -> bool:

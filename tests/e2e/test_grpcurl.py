@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.stack import REPOSITORY, Up
+from tests.e2e.stack import Up
+from tests.shared import GRPCURL
 
-GRPCURL: Path = REPOSITORY.parent / "shared" / "tools" / "grpcurl"
 pytestmark = [
     pytest.mark.model,
     pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.skipif(not GRPCURL.exists(), reason="NO GRPCURL: reflection is not tested from outside"),
+    pytest.mark.skipif(not GRPCURL.exists(), reason="no grpcurl: name the program in GRPCURL"),
 ]
 
 SERVICES = {

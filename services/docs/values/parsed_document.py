@@ -107,7 +107,7 @@ class ParseLimits:
 
 @dataclass(frozen=True, slots=True)
 class ChunkSettings:
-    """Sizes of a chunk in estimated tokens (see `chunking.estimate_tokens`).
+    """Sizes of a chunk in estimated tokens (see `services.language.tokens`).
 
     `target_tokens` is where a chunk is closed at the next good border, `max_tokens` is never exceeded and
     `min_tokens` is below what is worth a chunk of its own. `overlap_sentences` repeats that many closing

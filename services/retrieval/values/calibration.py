@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.language.terms import Script
-
 Vector = NDArray[np.float32]
 
 
@@ -17,16 +15,16 @@ Vector = NDArray[np.float32]
 class Calibration:
     """The figures of one embedding model.
 
-    `questions` and `passages` are the mean vectors of texts in a script, and may be empty. Relevance is
-    `cosine + weight * coverage` where question and passage share a script; across scripts terms do not match, so
-    it is the cosine alone. `thresholds` maps (question's script, passage's script) to the least relevance that
-    passes. `support` is the least cosine, across scripts, of a statement and a sentence that says the same.
+    `questions` and `passages` are the mean vectors of texts in a language, and may be empty. Relevance is
+    `cosine + weight * coverage` where question and passage share a language; across languages terms do not match, so
+    it is the cosine alone. `thresholds` maps (question's language, passage's language) to the least relevance that
+    passes. `support` is the least cosine, across languages, of a statement and a sentence that says the same.
     """
 
     weight: float
-    thresholds: Mapping[tuple[Script, Script], float]
-    questions: Mapping[Script, Vector]
-    passages: Mapping[Script, Vector]
+    thresholds: Mapping[tuple[str, str], float]
+    questions: Mapping[str, Vector]
+    passages: Mapping[str, Vector]
     support: float | None = None
 
 

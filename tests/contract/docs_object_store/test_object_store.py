@@ -16,8 +16,8 @@ from services.docs.ports import ObjectStore
 from services.embedded.network import free_port
 from services.kit.errors import NotFound, Unavailable
 from tests.engines import on_engine
+from tests.shared import VERSITYGW
 
-SERVER = Path(os.environ.get("VERSITYGW") or Path(__file__).parents[4] / "shared" / "tools" / "versitygw")
 NO_SERVER = "no S3 server: name the program versitygw in VERSITYGW to run the contract on it"
 MIB = 1024 * 1024
 
@@ -30,7 +30,7 @@ async def objects(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         elif request.param == "folder":
             yield await stack.enter_async_context(FolderObjectStore.open(tmp_path / "objects"))
         else:
-            if not await asyncio.to_thread(os.access, SERVER, os.X_OK):
+            if not await asyncio.to_thread(os.access, VERSITYGW, os.X_OK):
                 pytest.skip(NO_SERVER)
             endpoint = await stack.enter_async_context(s3_server(tmp_path / "s3"))
             yield await stack.enter_async_context(bucket(endpoint))
@@ -52,7 +52,7 @@ async def s3_server(folder: Path) -> AsyncIterator[str]:
     await asyncio.to_thread((folder / "tiku").mkdir, parents=True)
     port = free_port()
     process = await asyncio.create_subprocess_exec(
-        SERVER,
+        VERSITYGW,
         *("--port", f"127.0.0.1:{port}", "--access", "test", "--secret", "test-secret", "posix", folder),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
@@ -194,7 +194,7 @@ async def test_a_folder_shows_and_removes_what_a_killed_process_was_writing(tmp_
 
 @pytest.mark.engine
 async def test_a_failed_upload_leaves_no_parts_on_the_server(tmp_path: Path) -> None:
-    if not await asyncio.to_thread(os.access, SERVER, os.X_OK):
+    if not await asyncio.to_thread(os.access, VERSITYGW, os.X_OK):
         pytest.skip(NO_SERVER)
     async with s3_server(tmp_path / "s3") as endpoint:
         async with bucket(endpoint) as objects:

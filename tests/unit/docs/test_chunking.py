@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
-from services.docs.domain.indexing.chunking import chunk, estimate_tokens
+from services.docs.domain.indexing.chunking import chunk
 from services.docs.values.parsed_document import BlockKind, ChunkSettings, ParsedChunk, ParsedDocument, ParseLimits
+from services.language.tokens import estimate_tokens
 
 ZH = "叶绿体是光合作用的场所，类囊体膜上分布着吸收光能的色素。"
 EN = "The chloroplast is the place of photosynthesis, and pigments absorb the light. "
@@ -205,12 +206,6 @@ def test_a_page_without_text_begins_where_the_next_one_does() -> None:
 def test_impossible_settings(sizes: tuple[int, int, int]) -> None:
     with pytest.raises(ValueError, match="tokens"):
         ChunkSettings(*sizes)
-
-
-def test_estimate_is_additive_over_words_and_never_negative() -> None:
-    assert estimate_tokens("") == 0
-    assert estimate_tokens(ZH + EN) == pytest.approx(estimate_tokens(ZH) + estimate_tokens(EN))
-    assert 150 < estimate_tokens("光" * 220) < 165
 
 
 def test_many_tiny_lines_take_linear_time() -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 from services.kit.errors import FailedPrecondition
 from services.language.normalization import normalize
-from services.language.segmentation import Dictionary
 
 _MATERIAL = {
     language: normalize((Path(__file__).parent / "material" / f"{language}.txt").read_text(encoding="utf-8"))
@@ -18,12 +16,6 @@ _MATERIAL = {
 def material(language: str) -> str:
     """Study material of two pages in `zh` or `en`, in normal form."""
     return _MATERIAL[language]
-
-
-@cache
-def dictionary() -> Dictionary:
-    """The real dictionary, read once a test run."""
-    return Dictionary.load()
 
 
 def no_model() -> FailedPrecondition:

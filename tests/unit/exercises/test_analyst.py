@@ -11,12 +11,14 @@ from services.exercises.adapters.clients.fake import FakeChatModel
 from services.exercises.adapters.workers.fake import FakeMaterialExtractor
 from services.exercises.domain.analysis.analyst import Analyst
 from services.exercises.domain.analysis.extraction import extract, text_rank
-from services.exercises.domain.analysis.readability import flesch_kincaid, level_of
+from services.exercises.domain.analysis.readability import level_of
 from services.exercises.domain.generation.material import passages_of_text
 from services.exercises.values.analysis import Level
 from services.exercises.values.chat import ChatRequest
 from services.exercises.values.question import Generator, QuestionKind
-from tests.unit.exercises.fakes import dictionary, material, no_model
+from services.language.en import ENGLISH
+from services.language.zh import CHINESE
+from tests.unit.exercises.fakes import material, no_model
 
 
 def summary(task: ChatRequest) -> dict[str, Any]:
@@ -76,7 +78,7 @@ async def test_a_text_of_a_few_words_has_no_key_points_and_asks_no_model() -> No
 
 
 def test_definitions_rank_high() -> None:
-    found = extract(passages_of_text(material("en")), 4, dictionary())
+    found = extract(passages_of_text(material("en")), 4)
     assert any(sentence.text.startswith("Photosynthesis is the process") for sentence in found.key_sentences)
 
 
@@ -90,7 +92,7 @@ def test_text_rank_prefers_the_well_connected() -> None:
 def test_levels_follow_the_measures() -> None:
     easy = ["The cat sat on the mat.", "It was a big cat.", "The dog ran to the cat."]
     hard = ["Thermodynamic irreversibility fundamentally constrains macroscopic electrochemical efficiencies."]
-    assert flesch_kincaid(easy) < 3
-    assert level_of(easy, "en", dictionary()) is Level.BEGINNER
-    assert level_of(hard, "en", dictionary()) is Level.ADVANCED
-    assert level_of(["我有一只猫。", "猫在家里。"], "zh", dictionary()) is Level.BEGINNER
+    assert ENGLISH.readability.difficulty(easy) < 3
+    assert level_of(easy, ENGLISH) is Level.BEGINNER
+    assert level_of(hard, ENGLISH) is Level.ADVANCED
+    assert level_of(["我有一只猫。", "猫在家里。"], CHINESE) is Level.BEGINNER

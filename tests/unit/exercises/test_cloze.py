@@ -12,20 +12,21 @@ from services.exercises.domain.cloze.cloze import Cloze
 from services.exercises.domain.generation.accepted import Accepted
 from services.exercises.domain.generation.checks import check
 from services.exercises.domain.generation.material import passages_of_text
-from services.exercises.domain.text.definitions import definition_of
 from services.exercises.domain.text.enumerations import enumeration
 from services.exercises.domain.text.standalone import stands_alone
 from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
+from services.language.en import ENGLISH
 from services.language.folding import fold
 from services.language.normalization import normalize
-from tests.unit.exercises.fakes import dictionary, material
+from services.language.zh import CHINESE
+from tests.unit.exercises.fakes import material
 
 XQUAD = Path(__file__).parents[4] / "shared" / "data" / "xquad"
 
 
 def drafts_of(passages: tuple[Passage, ...], count: int, seed: int) -> dict[QuestionKind, list[Draft]]:
-    return Cloze(passages, dictionary(), seed).drafts(dict.fromkeys(QuestionKind, count))
+    return Cloze(passages, seed).drafts(dict.fromkeys(QuestionKind, count))
 
 
 def assert_right(draft: Draft, passages: tuple[Passage, ...]) -> None:
@@ -128,14 +129,14 @@ def test_a_sentence_that_needs_its_neighbours_is_not_asked_about(text: str, lang
 
 
 def test_definitions_are_found_and_reasons_are_not() -> None:
-    found = definition_of("无氧呼吸是指细胞在缺氧条件下分解葡萄糖的过程。", "zh")
+    found = CHINESE.reading.definition("无氧呼吸是指细胞在缺氧条件下分解葡萄糖的过程。")
     assert found is not None
     assert (found.term, found.meaning) == ("无氧呼吸", "细胞在缺氧条件下分解葡萄糖的过程")
-    english = definition_of("Glycolysis is the breakdown of glucose into pyruvate.", "en")
+    english = ENGLISH.reading.definition("Glycolysis is the breakdown of glucose into pyruvate.")
     assert english is not None
     assert english.term == "Glycolysis"
-    assert definition_of("叶片是绿的，因为叶绿素反射绿光。", "zh") is None
-    assert definition_of("这是植物体内最重要的一种反应的结果。", "zh") is None
+    assert CHINESE.reading.definition("叶片是绿的，因为叶绿素反射绿光。") is None
+    assert CHINESE.reading.definition("这是植物体内最重要的一种反应的结果。") is None
 
 
 def test_only_closed_lists_are_enumerations() -> None:

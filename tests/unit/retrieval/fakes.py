@@ -6,7 +6,6 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 
-from services.language.terms import Script
 from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.values.calibration import Calibration, Calibrations
 from services.retrieval.values.chunk import Chunk, Hit
@@ -14,11 +13,11 @@ from services.retrieval.values.query import LegQuery
 
 DOCUMENT = "00000000-0000-7000-8000-000000000001"
 MODEL = "multilingual-e5-small"
-THRESHOLDS: dict[tuple[Script, Script], float] = {
-    ("latin", "latin"): 0.5,
+THRESHOLDS: dict[tuple[str, str], float] = {
+    ("en", "en"): 0.5,
     ("zh", "zh"): 0.5,
-    ("zh", "latin"): 0.2,
-    ("latin", "zh"): 0.2,
+    ("zh", "en"): 0.2,
+    ("en", "zh"): 0.2,
 }
 GATED = Calibrations({MODEL: Calibration(0.4, THRESHOLDS, {}, {}, support=0.5)})
 PLAIN = Centering(Calibrations({}))

@@ -11,11 +11,11 @@ def test_the_default_models_calibration_ships_whole() -> None:
     known = toml.load().of("intfloat/Multilingual-E5-Small")
     assert known is not None
     for means in (known.questions, known.passages):
-        assert set(means) == {"latin", "zh"}
+        assert set(means) == {"en", "zh"}
         # The mean of unit vectors is shorter than one; of texts in one language, not by much.
         assert all(mean.shape == (384,) and 0.8 < np.linalg.norm(mean) < 1 for mean in means.values())
-    within = [known.thresholds["latin", "latin"], known.thresholds["zh", "zh"]]
-    across = [known.thresholds["zh", "latin"], known.thresholds["latin", "zh"]]
+    within = [known.thresholds["en", "en"], known.thresholds["zh", "zh"]]
+    across = [known.thresholds["zh", "en"], known.thresholds["en", "zh"]]
     # Terms add to relevance within a language only, so less has to be enough across.
     assert 0 < max(across) < min(within) < 1 + known.weight
     assert math.isfinite(known.weight)

@@ -15,7 +15,7 @@ def vector(*values: float) -> Vector:
 
 
 def calibration(latin: Vector, zh: Vector) -> Calibration:
-    return Calibration(0.4, {}, {"latin": latin, "zh": zh}, {"latin": latin, "zh": zh})
+    return Calibration(0.4, {}, {"en": latin, "zh": zh}, {"en": latin, "zh": zh})
 
 
 # Three axes: what English texts have in common, what Chinese ones have, and a subject.

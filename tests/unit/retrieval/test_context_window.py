@@ -1,17 +1,8 @@
 from __future__ import annotations
 
-import pytest
-
-from services.retrieval.domain.answering.context_window import estimate_tokens, fit
+from services.language.tokens import cautious_tokens
+from services.retrieval.domain.answering.context_window import fit
 from tests.unit.retrieval.fakes import hit
-
-
-@pytest.mark.parametrize(
-    ("text", "least", "most"),
-    [("", 1, 1), ("水" * 100, 80, 90), ("water is blue " * 100, 400, 500), ("a" * 300, 90, 110), ("1234567890", 8, 10)],
-)
-def test_estimates(text: str, least: int, most: int) -> None:
-    assert least <= estimate_tokens(text) <= most
 
 
 def test_passages_that_fit_stay_whole() -> None:
@@ -28,7 +19,7 @@ def test_the_first_that_does_not_fit_is_cut_at_a_sentence_and_ends_the_list() ->
     assert cut.text.endswith(".")
     assert whole.text.startswith(cut.text)
     assert (cut.start, cut.end - cut.start) == (whole.start, len(cut.text))
-    assert sum(estimate_tokens(h.chunk.text) for h in fitting) < 1024 - 512
+    assert sum(cautious_tokens(h.chunk.text) for h in fitting) < 1024 - 512
 
 
 def test_nothing_fits_beside_a_huge_question() -> None:

@@ -14,7 +14,7 @@ from services.retrieval.values.query import QueryEmbedding
 from tests.unit.retrieval.fakes import MODEL, PLAIN, THRESHOLDS, chunk, query
 
 ENGLISH, CHINESE = np.array([0.9, 0, 0], np.float32), np.array([0, 0.9, 0], np.float32)
-MEANS = Calibration(0.4, THRESHOLDS, {"latin": ENGLISH, "zh": CHINESE}, {"latin": ENGLISH, "zh": CHINESE})
+MEANS = Calibration(0.4, THRESHOLDS, {"en": ENGLISH, "zh": CHINESE}, {"en": ENGLISH, "zh": CHINESE})
 LIBRARY = {"Water boils.": [0.9, 0.0, 0.4], "火是热的。": [0.0, 0.9, -0.4]}
 
 

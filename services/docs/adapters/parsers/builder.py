@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from services.docs.values.parsed_document import Block, BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
-from services.language.identification import detect_language
+from services.language.detection import detect_language
 from services.language.normalization import normalize
 from services.language.scripts import join_lines
 

@@ -16,25 +16,11 @@ from enum import IntEnum
 from itertools import accumulate, pairwise
 
 from services.docs.values.parsed_document import Block, BlockKind, ChunkSettings, ParsedChunk, ParsedDocument
-from services.language.scripts import HAN
 from services.language.sentences import Span, split_sentences
+from services.language.tokens import LEAST_PER_CHARACTER, estimate_tokens
 
-_WORD = re.compile("[A-Za-zÀ-ɏ]+")
-_HAN = re.compile(f"[{HAN}]")
-_DIGIT = re.compile("[0-9]")
 _LINE = re.compile(r"[^\n]*[^\s]")
-_SPACE = re.compile(r"\s")
 _COMMA = re.compile(r"[，、,：:]\s*|\s+")
-
-# Fitted to multilingual-e5-small's tokenizer on 480 paragraphs of XQuAD in Chinese and English by least
-# squares (0.685 a Han character, 1.06 a word, 0.11 more for each letter past the fourth, 0.34 a digit, 1.18
-# any other character), then raised a little, because study material has rarer words.
-_TOKENS_PER_HAN = 0.72
-_TOKENS_PER_WORD = 1.08
-_TOKENS_PER_LATE_LETTER = 0.13
-_TOKENS_PER_DIGIT = 0.4
-_TOKENS_PER_OTHER = 1.2
-_SHORT_WORD = 4
 
 _SMALLEST_UNIT_TOKENS = 12.0
 """Sentences smaller than this are grouped before the search, which keeps it linear in the length of the text."""
@@ -76,26 +62,6 @@ class _Unit:
     kind: BlockKind
     border: _Border
     path: tuple[str, ...]
-
-
-def estimate_tokens(text: str) -> float:
-    """About how many tokens multilingual-e5's tokenizer makes of `text`, without its prefix.
-
-    On XQuAD paragraphs the true number is 0.8 to 1.3 of it, so 380 estimated tokens fit the model's 512.
-    """
-    words = _WORD.findall(text)
-    letters = sum(map(len, words))
-    late_letters = sum(len(word) - _SHORT_WORD for word in words if len(word) > _SHORT_WORD)
-    han = len(_HAN.findall(text))
-    digits = len(_DIGIT.findall(text))
-    others = len(text) - letters - han - digits - len(_SPACE.findall(text))
-    return (
-        len(words) * _TOKENS_PER_WORD
-        + late_letters * _TOKENS_PER_LATE_LETTER
-        + han * _TOKENS_PER_HAN
-        + digits * _TOKENS_PER_DIGIT
-        + others * _TOKENS_PER_OTHER
-    )
 
 
 def chunk(parsed: ParsedDocument, settings: ChunkSettings | None = None) -> list[ParsedChunk]:
@@ -208,8 +174,8 @@ def _split_long(text: str, start: int, end: int, max_tokens: int) -> Iterator[tu
 
 def _furthest_cut(text: str, start: int, end: int, max_tokens: int) -> int:
     """Return the last pause at which `text[start:cut]` still fits, or the last character when there is no pause."""
-    # No character costs less than a late letter, so nothing past this reach can fit.
-    reach = min(end, start + int(max_tokens / _TOKENS_PER_LATE_LETTER) + 1)
+    # Nothing past this reach can fit.
+    reach = min(end, start + int(max_tokens / LEAST_PER_CHARACTER) + 1)
     low, high = start + 1, reach
     while low < high:
         middle = (low + high + 1) // 2

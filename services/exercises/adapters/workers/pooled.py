@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 
 from services.exercises.domain.analysis.extraction import extract
@@ -11,30 +10,25 @@ from services.exercises.domain.generation.material import passages_of_text
 from services.exercises.values.analysis import MaterialExtract
 from services.exercises.values.question import Draft, Passage, QuestionKind
 from services.kit.workers import WorkerPool
-from services.language.segmentation import Dictionary
-
-
-@functools.cache
-def dictionary() -> Dictionary:
-    """Return the Chinese dictionary of this worker process, read once."""
-    return Dictionary.load()
+from services.language.detection import LANGUAGES
 
 
 def warm() -> None:
-    """Read the dictionary ahead of the first work."""
-    dictionary()
+    """Read ahead of the first work what the languages need."""
+    for language in LANGUAGES:
+        language.key_terms.warm()
 
 
 def make_drafts(
     passages: Sequence[Passage], kinds: Mapping[QuestionKind, int], seed: int
 ) -> dict[QuestionKind, list[Draft]]:
     """Make the cloze questions of a material."""
-    return Cloze(passages, dictionary(), seed).drafts(kinds)
+    return Cloze(passages, seed).drafts(kinds)
 
 
 def make_extract(passages: Sequence[Passage], count: int) -> MaterialExtract:
     """Find key sentences and level of a material, and what can be asked about it."""
-    return extract(passages, count, dictionary())
+    return extract(passages, count)
 
 
 _SHORT_CHARACTERS = 2000

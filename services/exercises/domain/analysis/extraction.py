@@ -11,49 +11,61 @@ from collections.abc import Sequence
 
 from services.exercises.domain.analysis.readability import level_of
 from services.exercises.domain.cloze.cloze import Cloze
-from services.exercises.domain.text.definitions import definition_of
+from services.exercises.domain.cloze.material import Line
 from services.exercises.domain.text.quotes import source_of
 from services.exercises.domain.text.sentences import sentences_of
 from services.exercises.values.analysis import KeySentence, MaterialExtract
 from services.exercises.values.question import Passage, QuestionKind
+from services.language.detection import LANGUAGES, Languages
 from services.language.folding import bigrams, fold, similarity
-from services.language.segmentation import Dictionary
+from services.language.language import Language
 
 _DAMPING = 0.85
 _ROUNDS = 30
 _MOST_RANKED = 300
 _MOST_COUNTED = 20
 """Questions of a kind that are looked for; no exercise asks for more at once."""
+_TOO_LIKE = 0.5
+"""Similarity from which two key sentences say the same."""
+_CLOSED = frozenset("。！？.!?；;")
+"""What closes a sentence that is read for how demanding the text is."""
 
 
-def extract(passages: Sequence[Passage], count: int, dictionary: Dictionary) -> MaterialExtract:
-    """Reads a whole material: work for a worker process."""
-    cloze = Cloze(passages, dictionary, seed=0)
-    lines = cloze.lines[:_MOST_RANKED]
-    terms = [frozenset(occurrence.term for occurrence in line.occurrences) for line in lines]
-    rank = text_rank([_overlaps(terms, i) for i in range(len(lines))])
-    order = sorted(
-        range(len(lines)),
-        key=lambda i: -rank[i] * (1.3 if definition_of(lines[i].text, cloze.language) else 1.0) * (1 + lines[i].score),
-    )
-    chosen: list[int] = []
-    for i in order:
-        shape = bigrams(fold(lines[i].text))
-        if all(similarity(shape, bigrams(fold(lines[j].text))) < 0.5 for j in chosen):
-            chosen.append(i)
-            if len(chosen) == count:
-                break
-    drafts = cloze.drafts(dict.fromkeys(QuestionKind, _MOST_COUNTED))
-    sentences = [s.text for passage in passages for s in sentences_of(passage) if s.text[-1] in "。！？.!?；;"]
+def extract(passages: Sequence[Passage], count: int, languages: Languages = LANGUAGES) -> MaterialExtract:
+    """Read a whole material: work for a worker process."""
+    cloze = Cloze(passages, seed=0, languages=languages)
+    language, lines = cloze.material.language, cloze.material.lines[:_MOST_RANKED]
+    carries = cloze.drafts(dict.fromkeys(QuestionKind, _MOST_COUNTED))
+    told = [sentence.text for passage in passages for sentence in sentences_of(passage, languages)]
     return MaterialExtract(
         key_sentences=tuple(
-            KeySentence(lines[i].text, source_of(passages[lines[i].passage], lines[i].start, lines[i].end))
-            for i in chosen
+            KeySentence(line.text, source_of(passages[line.passage], line.start, line.end))
+            for line in _central(lines, count, language)
         ),
-        level=level_of(sentences, cloze.language, dictionary),
-        language=cloze.language,
-        carries={kind: len(made) for kind, made in drafts.items()},
+        level=level_of(
+            [text for text in told if text[-1] in _CLOSED or text[-1] in language.sentences.stops], language
+        ),
+        language=language.code,
+        carries={kind: len(made) for kind, made in carries.items()},
     )
+
+
+def _central(lines: Sequence[Line], count: int, language: Language) -> list[Line]:
+    """Return the sentences that share most with the others, no two alike; what defines something counts for more."""
+    terms = [frozenset(occurrence.term for occurrence in line.occurrences) for line in lines]
+    rank = text_rank([_overlaps(terms, i) for i in range(len(lines))])
+    weights = [1.3 if language.reading.definition(line.text) else 1.0 for line in lines]
+    order = sorted(range(len(lines)), key=lambda i: -rank[i] * weights[i] * (1 + lines[i].score))
+    chosen: list[Line] = []
+    shapes: list[frozenset[str]] = []
+    for line in (lines[i] for i in order):
+        shape = bigrams(fold(line.text))
+        if all(similarity(shape, other) < _TOO_LIKE for other in shapes):
+            chosen.append(line)
+            shapes.append(shape)
+            if len(chosen) == count:
+                break
+    return chosen
 
 
 def _overlaps(terms: Sequence[frozenset[object]], i: int) -> dict[int, float]:
@@ -67,13 +79,15 @@ def _overlaps(terms: Sequence[frozenset[object]], i: int) -> dict[int, float]:
 
 
 def text_rank(edges: Sequence[dict[int, float]]) -> list[float]:
-    """PageRank of a weighted undirected graph given as each node's neighbours; sums to the number of nodes that have
-    any, a node without neighbours keeps 1 - damping."""
-    totals = [sum(neighbours.values()) for neighbours in edges]
+    """Return the PageRank of a weighted undirected graph that is given as each node's neighbors.
+
+    The ranks of the nodes that have any sum to their number; a node without neighbors keeps 1 - damping.
+    """
+    totals = [sum(neighbors.values()) for neighbors in edges]
     rank = [1.0] * len(edges)
     for _ in range(_ROUNDS):
         rank = [
-            1 - _DAMPING + _DAMPING * sum(weight / totals[j] * rank[j] for j, weight in neighbours.items())
-            for neighbours in edges
+            1 - _DAMPING + _DAMPING * sum(weight / totals[j] * rank[j] for j, weight in neighbors.items())
+            for neighbors in edges
         ]
     return rank

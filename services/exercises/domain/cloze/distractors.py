@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 from services.language.folding import fold
 from services.language.key_terms import NUMERIC, Category, Occurrence, Term, TermIndex
+from services.language.language import Language
 from services.language.scripts import is_han
 
 _MOST_CONSIDERED = 400
+_LAST_YEAR = 2035
+_LISTED = (Category.CONCEPT, Category.PLURAL, Category.NAME, Category.PLACE, Category.PERSON)
+"""Categories of terms that stand in lists."""
+_WORD = re.compile(r"[\w']+")
 
 
 class Distractors:
@@ -21,7 +27,8 @@ class Distractors:
     both follow or precede the same words anywhere: what fits the same place may be right as well.
     """
 
-    def __init__(self, sentences: Sequence[str], index: TermIndex) -> None:
+    def __init__(self, sentences: Sequence[str], index: TermIndex, language: Language) -> None:
+        self._grammar = language.statements
         self._material = fold("\n".join(sentences))
         self._candidates: dict[Category, list[Term]] = defaultdict(list)
         for term in index.terms:
@@ -30,112 +37,115 @@ class Distractors:
         self._contexts: dict[str, set[str]] = defaultdict(set)
         for sentence, occurrences in zip(sentences, index.occurrences, strict=True):
             for occurrence in occurrences:
-                self._contexts[fold(occurrence.term.text)].update(_contexts(sentence, occurrence))
+                self._contexts[fold(occurrence.term.text)].update(self._contexts_of(sentence, occurrence))
 
     def texts(self, sentence: str, target: Occurrence, count: int, rng: random.Random) -> list[str]:
-        """Up to `count` texts that are wrong in the target's place in `sentence`, the most plausible first."""
+        """Return up to `count` texts that are wrong in the target's place in `sentence`, the most plausible first."""
         if target.term.category in NUMERIC:
             return self.numbers(sentence[target.start : target.end], target.term.category, count, rng)
         return [text for _, text in self.terms(sentence, target, count, rng)]
 
     def terms(self, sentence: str, target: Occurrence, count: int, rng: random.Random) -> list[tuple[float, str]]:
-        """The same for a target that is no number, each with how plausible it is; higher is more."""
+        """Return the same for a target that is no number, each with how plausible it is; higher is more.
+
+        They agree with an article before the target, unless it opens the sentence.
+        """
         wanted = sentence[target.start : target.end]
-        plain, folded = fold(wanted), fold(sentence)
+        plain, folded, before = fold(wanted), fold(sentence), sentence[1 : target.start]
         context = self._contexts[plain]
-        article = re.search(r"\b(an?) $", sentence[: target.start])
         scored: list[tuple[float, str]] = []
         for term in self._candidates[target.term.category]:
             other = fold(term.text)
             if other in folded or other in plain or plain in other or self._contexts[other] & context:
                 continue
-            if article and (article.group(1) == "an") != (term.text[0].casefold() in "aeiou"):
+            if self._grammar.fit_article(before, term.text) != before:
                 continue
             likeness = _likeness(wanted, term.text)
             if likeness > 0:
                 scored.append((likeness + 0.3 * term.score + 0.2 * rng.random(), _in_case_of(term.text, wanted)))
-        scored.sort(reverse=True)
-        chosen: list[tuple[float, str]] = []
-        for score, text in scored:
-            if all(fold(text) not in fold(other) and fold(other) not in fold(text) for _, other in chosen):
-                chosen.append((score, text))
-                if len(chosen) == count:
-                    break
-        return chosen
+        return _distinct(sorted(scored, reverse=True), count)
 
     def numbers(self, number: str, category: Category, count: int, rng: random.Random) -> list[str]:
-        """Up to `count` other numbers of the same form that the material does not hold."""
+        """Return up to `count` other numbers of the same form that the material does not hold."""
         plain = number.replace(",", "")
         decimals = len(plain.partition(".")[2])
-        value = float(plain)
-        if category is Category.YEAR:
-            steps = [
-                value + sign * step for step in (7, 11, 16, 24, 35) for sign in (-1, 1) if value + sign * step <= 2035
-            ]
-        elif value <= 12 and not decimals:
-            steps = [value + step for step in (-2, -1, 1, 2, 3, 4) if value + step > 1]
-        elif value <= 100 and not decimals:
-            steps = [value + step for step in (-9, -6, -4, 3, 5, 8) if 0 < value + step <= 100]
-        else:
-            steps = [value * factor for factor in (0.5, 0.8, 1.2, 1.5, 2.0)]
-        rng.shuffle(steps)
+        values = _years(float(plain)) if category is Category.YEAR else _other_values(float(plain), decimals)
+        rng.shuffle(values)
         found: list[str] = []
-        for step in steps:
-            text = f"{step:,.{decimals}f}" if "," in number else f"{step:.{decimals}f}"
-            if (
-                text not in found
-                and text != number
-                and re.search(rf"(?<!\d){re.escape(fold(text))}(?!\d)", self._material) is None
-            ):
+        for value in values:
+            text = f"{value:,.{decimals}f}" if "," in number else f"{value:.{decimals}f}"
+            if text not in found and text != number and not self._holds_number(text):
                 found.append(text)
         return found[:count]
 
-    def outsiders(
-        self, sentence: str, members: Sequence[Occurrence | str], count: int, rng: random.Random
-    ) -> list[str]:
-        """Up to `count` terms that stand nowhere near the members of a list: in no sentence with one of them."""
-        names = [member if isinstance(member, str) else member.term.text for member in members]
-        folded = [fold(name) for name in names]
+    def _holds_number(self, text: str) -> bool:
+        return re.search(rf"(?<!\d){re.escape(fold(text))}(?!\d)", self._material) is not None
+
+    def outsiders(self, sentence: str, members: Sequence[str], count: int, rng: random.Random) -> list[str]:
+        """Return up to `count` terms that stand nowhere near the members of a list: in no sentence with one of them."""
+        folded = [fold(name) for name in members]
+        tails = {_tail(name) for name in members}
         everywhere = fold(sentence)
         scored = []
-        for category in (Category.CONCEPT, Category.PLURAL, Category.NAME, Category.PLACE, Category.PERSON):
-            for term in self._candidates[category]:
-                other = fold(term.text)
-                if other in everywhere or any(other in name or name in other for name in folded):
-                    continue
-                likeness = max(_likeness(name, term.text) for name in names)
-                if any(_tail(name) == _tail(term.text) for name in names):
-                    continue
-                if likeness > 0 and term.text[-1:].endswith("s") == names[0][-1:].endswith("s"):
-                    scored.append((likeness + 0.3 * term.score + 0.2 * rng.random(), _in_case_of(term.text, names[-1])))
+        for term in itertools.chain.from_iterable(self._candidates[category] for category in _LISTED):
+            other = fold(term.text)
+            if other in everywhere or any(other in name or name in other for name in folded):
+                continue
+            likeness = max(_likeness(name, term.text) for name in members)
+            if likeness <= 0 or _tail(term.text) in tails:
+                continue
+            if term.text.endswith("s") == members[0].endswith("s"):
+                scored.append((likeness + 0.3 * term.score + 0.2 * rng.random(), _in_case_of(term.text, members[-1])))
         scored.sort(reverse=True)
         return [text for _, text in scored[:count]]
 
+    def _contexts_of(self, sentence: str, occurrence: Occurrence) -> Iterator[str]:
+        """Yield the words right before and after an occurrence that would choose its like again."""
+        before, after = sentence[: occurrence.start], sentence[occurrence.end :]
+        if is_han(sentence[occurrence.start]):
+            before, after = before[-2:], after[:2]
+            if len(fold(before)) == 2:
+                yield "<" + before
+            if len(fold(after)) == 2:
+                yield ">" + after
+            return
+        words = _WORD.findall(before.casefold())
+        near = 3 if words and words[-1] in self._grammar.articles else 2
+        if len(words) >= near:
+            yield "<" + " ".join(words[-near:])
+        following = _WORD.findall(after.casefold())
+        if len(following) >= 2:
+            yield ">" + " ".join(following[:2])
 
-def _contexts(sentence: str, occurrence: Occurrence) -> Iterable[str]:
-    """The words right before and after an occurrence that would choose its like again."""
-    if is_han(sentence[occurrence.start]):
-        before, after = (
-            sentence[max(0, occurrence.start - 2) : occurrence.start],
-            sentence[occurrence.end : occurrence.end + 2],
-        )
-        if len(fold(before)) == 2:
-            yield "<" + before
-        if len(fold(after)) == 2:
-            yield ">" + after
-        return
-    words = re.findall(r"[\w']+", sentence[: occurrence.start].casefold())
-    if len(words) >= 2 and words[-1] not in {"the", "a", "an"}:
-        yield "<" + " ".join(words[-2:])
-    elif len(words) >= 3:
-        yield "<" + " ".join(words[-3:])
-    following = re.findall(r"[\w']+", sentence[occurrence.end :].casefold())
-    if len(following) >= 2:
-        yield ">" + " ".join(following[:2])
+
+def _distinct(scored: Sequence[tuple[float, str]], count: int) -> list[tuple[float, str]]:
+    """Return the first `count` texts of which none holds another."""
+    chosen: list[tuple[float, str]] = []
+    for score, text in scored:
+        plain = fold(text)
+        if all(plain not in fold(other) and fold(other) not in plain for _, other in chosen):
+            chosen.append((score, text))
+            if len(chosen) == count:
+                break
+    return chosen
+
+
+def _years(value: float) -> list[float]:
+    near = (value + sign * step for step in (7, 11, 16, 24, 35) for sign in (-1, 1))
+    return [year for year in near if year <= _LAST_YEAR]
+
+
+def _other_values(value: float, decimals: int) -> list[float]:
+    """Numbers near enough to be plausible and far enough to be wrong."""
+    if value <= 12 and not decimals:
+        return [value + step for step in (-2, -1, 1, 2, 3, 4) if value + step > 1]
+    if value <= 100 and not decimals:
+        return [value + step for step in (-9, -6, -4, 3, 5, 8) if 0 < value + step <= 100]
+    return [value * factor for factor in (0.5, 0.8, 1.2, 1.5, 2.0)]
 
 
 def _tail(term: str) -> str:
-    """What a term is a kind of: its last word, or its last two ideographs."""
+    """Return what a term is a kind of: its last word, or its last two ideographs."""
     return term[-2:] if is_han(term[-1]) else term.split()[-1].casefold()
 
 

@@ -63,12 +63,12 @@ _ASKING_ZH = re.compile(
     r"|进行|可以|能够?|应该|不同|[的是有吗呢了在和与对中里上下这那它其之以由从把被使让及或也都]"
 )
 _ASKING_WORDS = """
-    what which who whom whose when where why how many much main major purpo role impor funct happe descr expla meani
-    defin term calle name state sente tell tells mean means kind kinds type types featu chara effec cause reaso resul
-    proce princ use used uses choos apply list give short brief answe quest follo corre proper someth thing things way
-    ways part parts idea ideas topic subje one two does did
+    main major mainly purpose role important importance function happen describe description explain explanation meaning
+    define definition term called name state statement sentence tell mean kind type feature characteristic effect
+    effective cause reason result process principle principal use choose apply list give short brief briefly answer
+    question follow correct correctly proper properly something thing way part idea topic subject does did
 """
-_ASKING_EN = frozenset(_ASKING_WORDS.split())
+_ASKING_EN = frozenset(units(_ASKING_WORDS))
 _ASKS_FOR_DEFINITION = re.compile(
     r"什么是|是什么[？?。]?$|含义|定义|指的?是什么|什么叫|是指什么|\b(?:what (?:is|are)|define|meant by|definition)\b",
     re.IGNORECASE,

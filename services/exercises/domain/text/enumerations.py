@@ -5,44 +5,44 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import cache
 from itertools import pairwise
 
-from services.language.detection import CHINESE
+from services.language.detection import LANGUAGES, as_language
 from services.language.folding import fold
-from services.language.key_terms import is_verb
+from services.language.language import Language
 
-_SEPARATOR = re.compile(
-    r"\s*(?:(?:、[^，。；：、]{1,10})*[，、]?(?:、|和|与|以及|及|或)"
-    r"|(?:,(?: [\w-]+){1,3})*(?: [\w-]+)?(?:,? ?(?:and|or)|,)(?: (?:the|an?))?)\s*",
-    re.IGNORECASE,
-)
-"""Other members of the list may stand between, and in English a word that both sides share: `red light and blue
-light`."""
-_SURE = {"zh": re.compile(r"、"), "en": re.compile(r",(?: [\w-]+){1,3},? (?:and|or) ", re.IGNORECASE)}
-_LIKELY = {
-    "zh": re.compile(r"[^，。；：、]{2,8}(?:和|与|以及)[^，。；：、]{2,8}"),
-    "en": re.compile(r"\b[\w-]+ and [\w-]+", re.IGNORECASE),
-}
+_FEWEST_MEMBERS, _MOST_MEMBERS = 3, 5
 
 
 class ListRank(IntEnum):
-    """How sure it is that a sentence lists things."""
+    """How likely a sentence holds a list that several right answers can be taken from."""
 
     NONE = 0
     LIKELY = 1
     SURE = 2
 
 
-def list_rank(sentence: str, language: str) -> ListRank:
-    """Return how sure it is that a sentence holds a list that several right answers can be taken from."""
-    if _SURE[language].search(sentence):
+def list_rank(sentence: str, language: Language | str) -> ListRank:
+    """Return how likely a sentence holds a list."""
+    lists = as_language(language).reading.lists
+    if lists.sure.search(sentence):
         return ListRank.SURE
-    return ListRank.LIKELY if _LIKELY[language].search(sentence) else ListRank.NONE
+    return ListRank.LIKELY if lists.likely.search(sentence) else ListRank.NONE
+
+
+@cache
+def _separator() -> re.Pattern[str]:
+    """Compile what stands between two members of a list, other members included, in any language."""
+    separators = "|".join(language.reading.lists.separator for language in LANGUAGES)
+    return re.compile(rf"\s*(?:{separators})\s*", re.IGNORECASE)
 
 
 def stand_in_list(items: Sequence[str], sentence: str) -> bool:
-    """Whether items stand beside one another in a sentence, with nothing between two but a comma, `、` or `and`: what
-    it says of one, it says of all."""
+    """Tell whether items stand beside one another in a sentence, so that what it says of one, it says of all.
+
+    Nothing but a comma, `、`, `and` or other members stands between two of them.
+    """
     places: list[tuple[int, int]] = []
     for item in items:
         pattern = re.escape(item.strip())
@@ -54,62 +54,27 @@ def stand_in_list(items: Sequence[str], sentence: str) -> bool:
         places.append(found.span())
     places.sort()
     between = [sentence[end:start] for (_, end), (start, _) in pairwise(places)]
-    return bool(between) and all(_SEPARATOR.fullmatch(text) for text in between)
+    return bool(between) and all(_separator().fullmatch(text) for text in between)
 
 
-_LIST_ZH = re.compile(
-    r"(?:包括|包含|分为|分成|有|是|由|分别是|分别为|即|：|为|含有|需要|组成部分是)(?P<list>(?:[^，。；：、"
-    r"！？和与及以的是（）()]{1,10}、){1,5}[^，。；：、！？和与及以的（）()]{1,10}?"
-    r"(?:和|与|以及|及)[^，。；：、！？和与及的（）()等]{1,10}?)(?P<after>[。；，！]|(?:[两三四五六七八]"
-    r"|\d)[个种类大部条层点]|组成|构成|$)"
-)
-
-
-_LIST_EN = re.compile(
-    r"(?:\b(?:are|is|into|of|contains?|consists? of|comprises?|require|requires|need|needs|namely|has|have"
-    r"|produces?|by)|:) "
-    r"(?P<list>(?:(?:an?|the) )?[\w’'-]+(?: [\w’'-]+){0,2}, (?:(?:(?:an?|the) )?[\w’'-]+(?: [\w’'-]+){0,2}, ){0,4}?"
-    r"(?:(?:an?|the) )?[\w’'-]+(?: [\w’'-]+){0,2},? and (?:(?:an?|the) )?[\w’'-]+(?: [\w’'-]+){0,2}?)(?=[.;])"
-)
-
-
-def enumeration(text: str, language: str) -> tuple[int, int, tuple[str, ...]] | None:
-    """A closed list in a sentence: where it stands, [start, end), and its three to five members.
+def enumeration(text: str, language: Language | str) -> tuple[int, int, tuple[str, ...]] | None:
+    """Return where a closed list stands in a sentence, [start, end), and its three to five members.
 
     None when there is no list, or it leaves more open (`such as`, `等`).
     """
-    if _OPEN_LIST.search(text):
+    lists = as_language(language).reading.lists
+    if lists.open.search(text):
         return None
-    pattern = _LIST_ZH if language == CHINESE else _LIST_EN
-    match = pattern.search(text)
+    match = lists.closed.search(text)
     while match is not None:
-        members = _members(match["list"], language)
-        if members:
-            return match.start("list"), match.end("list"), members
-        match = pattern.search(text, match.start() + 1)
+        members = [lists.article.sub("", part.strip()) for part in lists.between.split(match["list"])]
+        if _are_members(members) and all(map(lists.is_member, members)):
+            return match.start("list"), match.end("list"), tuple(members)
+        match = lists.closed.search_from(text, match.start() + 1)
     return None
 
 
-_OPEN_LIST = re.compile(
-    r"等|例如|比如|诸如|主要|\b(?:such as|for example|includes?|including|mainly|not|no)\b", re.IGNORECASE
-)
-
-
-_NO_MEMBER = re.compile(r"(?:then|also|it|they|which|that|to|by|is|are|in|on|at|from|with|into|for|as)\b")
-
-
-def _members(listed: str, language: str) -> tuple[str, ...]:
-    """The three to five members of a list; empty when it is none of terms."""
-    if language == CHINESE:
-        members = [part.strip() for part in re.split(r"、|以及|和|与|及", listed)]
-        fitting = all(2 <= len(member) <= 10 for member in members)
-    else:
-        members = [re.sub(r"^(?:and )?(?:an?|the) ", "", part.strip()) for part in re.split(r",? and |, ", listed)]
-        fitting = not any(
-            _NO_MEMBER.match(member) or is_verb(member.split()[0].casefold()) or member.casefold().endswith("ly")
-            for member in members
-            if member
-        )
-    if not 3 <= len(members) <= 5 or not all(members) or len({fold(member) for member in members}) < len(members):
-        return ()
-    return tuple(members) if fitting else ()
+def _are_members(members: Sequence[str]) -> bool:
+    """Tell whether a list has enough members and not too many, each of which says something and no two the same."""
+    fitting = _FEWEST_MEMBERS <= len(members) <= _MOST_MEMBERS and all(members)
+    return fitting and len({fold(member) for member in members}) == len(members)

@@ -17,8 +17,11 @@ SHORTEST_QUOTE = 4
 
 
 def locate(quote: str, text: str) -> tuple[int, int] | None:
-    """The slice [start, end) of `text` that says `quote`, letter for letter but for case, width, spaces and
-    punctuation; None when there is none. Closing punctuation that the quote has is part of the slice."""
+    """Return the slice [start, end) of `text` that says `quote`; None when there is none.
+
+    It does so letter for letter but for case, width, spaces and punctuation. Closing punctuation that the quote has is
+    part of the slice.
+    """
     start = text.find(quote) if len(fold(quote)) >= SHORTEST_QUOTE else -1
     if start >= 0:
         return _trim(text, start, start + len(quote))
@@ -51,7 +54,7 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def source_of(passage: Passage, start: int, end: int) -> Source:
-    """The source of the slice [start, end) of a passage."""
+    """Return the source of the slice [start, end) of a passage."""
     return Source(
         start=passage.start + start,
         end=passage.start + end,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from services.exercises.values.question import Passage
+from services.language.detection import LANGUAGES, Languages
 from services.language.folding import flatten
-from services.language.sentences import split_sentences
-
-_LIST_MARK = re.compile(r"(?:[-*•·▪●■➢✓→#>|]+|\(?\d{1,2}[.)、）]|[（(]?[一二三四五六七八九十]{1,3}[、)）.])\s*")
+from services.language.sentences import list_mark_end, split_sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +19,29 @@ class Sentence:
     text: str
 
 
-def split(text: str, *, wrapped: bool = True) -> list[Sentence]:
-    """Sentences in reading order, without list marks and blank edges; their slices never overlap. With `wrapped`, the
-    text's lines may have been broken to a width, and a sentence goes on over such a break."""
+def split(text: str, *, wrapped: bool = True, languages: Languages = LANGUAGES) -> list[Sentence]:
+    """Return a text's sentences in reading order, without list marks and blank edges; their slices never overlap.
+
+    With `wrapped`, the text's lines may have been broken to a width, and a sentence goes on over such a break.
+    """
     found: list[Sentence] = []
-    for start, end in split_sentences(text, wrapped=wrapped):
-        mark = _LIST_MARK.match(text, start, end)
-        first = mark.end() if mark else start
+    for start, end in split_sentences(text, wrapped=wrapped, languages=languages):
+        first = list_mark_end(text, start, end, languages)
         if first < end:
             found.append(Sentence(first, end, flatten(text[first:end])))
     return found
 
 
-def sentences_of(passage: Passage) -> list[Sentence]:
-    """A passage's sentences. A document's broken lines were joined when it was read: what breaks there is a border."""
-    return split(passage.text, wrapped=not passage.document_id)
+def sentences_of(passage: Passage, languages: Languages = LANGUAGES) -> list[Sentence]:
+    """Return a passage's sentences.
+
+    A document's broken lines were joined when it was read: what breaks there is a border.
+    """
+    return split(passage.text, wrapped=not passage.document_id, languages=languages)
 
 
 def clip(text: str, most: int) -> str:
-    """A text's first sentences that fit into `most` characters, or the beginning of the first with an ellipsis."""
+    """Return the first sentences that fit into `most` characters, or the beginning of the first and an ellipsis."""
     if len(text) <= most:
         return text
     end = max((sentence.end for sentence in split(text) if sentence.end <= most), default=0)

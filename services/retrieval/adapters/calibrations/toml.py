@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from services.language.terms import Script
+from services.language.detection import LANGUAGES
 from services.retrieval.values.calibration import Calibration, Calibrations, Vector
 
 FOLDER = Path(__file__).parent
-SCRIPTS: tuple[Script, Script] = ("latin", "zh")
+CODES = tuple(language.code for language in LANGUAGES)
 
 
 def load(folder: Path = FOLDER) -> Calibrations:
@@ -25,12 +25,12 @@ def _calibration(data: dict[str, Any]) -> Calibration:
     thresholds = data["thresholds"]
     return Calibration(
         weight=data["weight"],
-        thresholds={(question, passage): thresholds[question][passage] for question in SCRIPTS for passage in SCRIPTS},
+        thresholds={(question, passage): thresholds[question][passage] for question in CODES for passage in CODES},
         questions=_means(data, "questions"),
         passages=_means(data, "passages"),
         support=data["support"],
     )
 
 
-def _means(data: dict[str, Any], kind: Literal["questions", "passages"]) -> dict[Script, Vector]:
-    return {script: np.array(data["means"][kind][script], np.float32) for script in SCRIPTS}
+def _means(data: dict[str, Any], kind: Literal["questions", "passages"]) -> dict[str, Vector]:
+    return {code: np.array(data["means"][kind][code], np.float32) for code in CODES}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from services.language.detection import language_of
 from services.language.sentences import Span, split_sentences
-from services.language.terms import script_of, terms
+from services.language.terms import terms
 from services.retrieval.domain.answering.marks import Mark, MarkScanner
 from services.retrieval.domain.answering.support import CitablePassage
 from services.retrieval.values.answer import AnswerDelta, Citation
@@ -150,7 +151,7 @@ class CitedText:
     def _is_foreign_to(self, passage: CitablePassage) -> bool:
         # "0.04 %" is in no script of its own: it speaks the question's language.
         spoken = self._plain if any(char.isalpha() for char in self._plain) else self._question
-        return script_of(spoken) != script_of(passage.chunk.text)
+        return language_of(spoken) != language_of(passage.chunk.text)
 
     def _last_statement(self) -> str:
         tail = self._plain[-_STATEMENT_WINDOW:]

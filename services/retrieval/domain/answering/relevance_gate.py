@@ -8,10 +8,12 @@ them on one half of XQuAD and prints what they refuse and what they let through 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
-from services.language.terms import Script, coverage, script_of, terms
+from services.language.detection import LANGUAGES, language_of
+from services.language.terms import coverage, terms
 from services.retrieval.values.calibration import Calibration, Calibrations
 from services.retrieval.values.chunk import Hit, embedding_model
 
@@ -36,13 +38,13 @@ class RelevanceGate:
         The best cosine and the best coverage may come from different passages: an answer may draw on several.
         """
         asked = terms(question)
-        script = script_of(question)
-        scripts = [script_of(hit.chunk.text) for hit in hits]
+        language = language_of(question)
+        languages = [language_of(hit.chunk.text) for hit in hits]
         covered = max(
             (
                 coverage(asked, terms(hit.chunk.text))
-                for hit, of_hit in zip(hits, scripts, strict=True)
-                if of_hit == script
+                for hit, of_hit in zip(hits, languages, strict=True)
+                if of_hit == language
             ),
             default=None,
         )
@@ -53,16 +55,16 @@ class RelevanceGate:
             # Across scripts terms cannot tell: the model is left to judge the passages.
             return math.inf if covered is None else covered - _LEAST_COVERAGE
         margins = [-math.inf]
-        for hit, of_hit in zip(hits, scripts, strict=True):
+        for hit, of_hit in zip(hits, languages, strict=True):
             score = hit.similarity if hit.similarity is not None else 0.0
-            if of_hit == script and covered is not None:
+            if of_hit == language and covered is not None:
                 score += calibration.weight * covered
-            margins.append(score - calibration.thresholds[script, of_hit])
+            margins.append(score - calibration.thresholds[language, of_hit])
         return max(margins)
 
     def _calibration(self, model: str) -> Calibration | None:
         known = self._calibrations.of(model)
         if self._threshold is None:
             return known
-        pairs: list[tuple[Script, Script]] = [("latin", "latin"), ("zh", "zh"), ("zh", "latin"), ("latin", "zh")]
+        pairs = [(asking.code, told.code) for asking, told in itertools.product(LANGUAGES, LANGUAGES)]
         return Calibration(known.weight if known else 0.0, dict.fromkeys(pairs, self._threshold), {}, {})

@@ -15,8 +15,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from services.language.terms import Script, script_of
+from services.language.detection import ENGLISH, language_of
 from services.retrieval.values.calibration import Calibrations, Vector
+
+_FILED_UNDER = {ENGLISH: "latin"}
+"""What a language was called when vectors were first stored: their space keeps its name."""
 
 
 class Centering:
@@ -32,24 +35,24 @@ class Centering:
             return model
         digest = hashlib.blake2s(digest_size=4)
         for means in (calibration.questions, calibration.passages):
-            for script in sorted(means):
-                digest.update(script.encode() + means[script].tobytes())
+            for language in sorted(means):
+                digest.update(_FILED_UNDER.get(language, language).encode() + means[language].tobytes())
         # Stored collections are named after this text: another spelling would name another, empty space.
         return f"{model} centred {digest.hexdigest()}"
 
     def question(self, model: str, text: str, vector: Sequence[float]) -> Sequence[float]:
-        """Return a question's vector, of unit length, without the mean of questions in its script."""
+        """Return a question's vector, of unit length, without the mean of questions in its language."""
         calibration = self._calibrations.of(model)
         return _centered(calibration.questions, text, vector) if calibration else vector
 
     def passage(self, model: str, text: str, vector: Sequence[float]) -> Sequence[float]:
-        """Return a passage's vector, of unit length, without the mean of passages in its script."""
+        """Return a passage's vector, of unit length, without the mean of passages in its language."""
         calibration = self._calibrations.of(model)
         return _centered(calibration.passages, text, vector) if calibration else vector
 
 
-def _centered(means: Mapping[Script, Vector], text: str, vector: Sequence[float]) -> Sequence[float]:
-    mean = means.get(script_of(text))
+def _centered(means: Mapping[str, Vector], text: str, vector: Sequence[float]) -> Sequence[float]:
+    mean = means.get(language_of(text))
     if mean is None or len(mean) != len(vector):
         return vector
     whole = np.asarray(vector, np.float32)

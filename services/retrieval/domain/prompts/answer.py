@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.language.terms import Script, script_of
+from services.language.detection import CHINESE, ENGLISH, language_of
 from services.retrieval.values.chat import ChatMessage
 from services.retrieval.values.chunk import Chunk
 
@@ -30,8 +30,8 @@ class AnswerTexts:
     """What the reader is told after an answer that no passage supports."""
 
 
-_TEXTS: dict[Script, AnswerTexts] = {
-    "latin": AnswerTexts(
+_TEXTS: dict[str, AnswerTexts] = {
+    ENGLISH: AnswerTexts(
         system=f"""\
 You answer questions about study material. You are given numbered passages. \
 Answer in English with one to five complete sentences, using only facts from the passages, \
@@ -48,7 +48,7 @@ Question: {question}""",
         not_in_material="The material does not contain an answer to this question.",
         unsupported="(No passage of the material supports this.)",
     ),
-    "zh": AnswerTexts(
+    CHINESE: AnswerTexts(
         system=f"""\
 你根据给出的编号段落回答学习问题。\
 只用段落中的事实，用一到五个完整的中文句子回答，每句话末尾用方括号写上所依据段落的编号。\
@@ -69,7 +69,7 @@ Question: {question}""",
 
 def texts_for(question: str) -> AnswerTexts:
     """Return the texts in the question's language."""
-    return _TEXTS[script_of(question)]
+    return _TEXTS[language_of(question)]
 
 
 def chat_messages(question: str, passages: Sequence[Chunk]) -> tuple[ChatMessage, ...]:

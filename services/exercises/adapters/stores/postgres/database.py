@@ -10,7 +10,7 @@ from pathlib import Path
 from services.kit.database import Database, open_pool
 
 SCHEMA = "exercises"
-MIGRATIONS = Path(__file__).parents[1] / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"
 _RESERVE_CONNECTIONS = 2
 
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.language.terms import coverage, script_of, terms
+from services.language.detection import language_of
+from services.language.terms import coverage, terms
 
 
 def test_inflection_and_case_do_not_matter() -> None:
@@ -38,15 +39,15 @@ def test_coverage_is_a_share() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "script"),
+    ("text", "language"),
     [
-        ("What is water?", "latin"),
+        ("What is water?", "en"),
         ("水是什么", "zh"),
         ("什么是 DNA?", "zh"),
-        ("Why 水?", "latin"),
-        ("42", "latin"),
-        ("", "latin"),
+        ("Why 水?", "en"),
+        ("42", "en"),
+        ("", "en"),
     ],
 )
-def test_script(text: str, script: str) -> None:
-    assert script_of(text) == script
+def test_the_language_of_a_question(text: str, language: str) -> None:
+    assert language_of(text) == language

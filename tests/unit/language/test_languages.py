@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.language.identification import detect_language
+from services.language.detection import detect_language
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from services.language.detection import LANGUAGES
 from services.language.key_terms import Category, index_terms
 from services.language.segmentation import Dictionary
-from tests.unit.exercises.fakes import dictionary
+from services.language.zh import dictionary
 
 
 def terms_of(*sentences: str, language: str) -> dict[str, Category]:
-    index = index_terms(sentences, language, dictionary())
+    index = index_terms(sentences, LANGUAGES.by_code(language).key_terms)
     for sentence, occurrences in zip(sentences, index.occurrences, strict=True):
         for occurrence in occurrences:
             shown = sentence[occurrence.start : occurrence.end]

@@ -1,0 +1,207 @@
+"""The shared reading of a material: which sentences may be asked about, and which of their terms may be taken out."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypedDict, Unpack
+
+from services.exercises.domain.cloze.distractors import Distractors
+from services.exercises.domain.text.sentences import sentences_of
+from services.exercises.domain.text.standalone import stands_alone
+from services.exercises.domain.text.statements import contradicts
+from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind, RubricPoint, Substitution
+from services.language.detection import Languages
+from services.language.folding import fold
+from services.language.key_terms import NUMERIC, Occurrence, index_terms
+from services.language.language import Definition, Language
+from services.language.scripts import is_han
+
+_MOST_SENTENCES = 600
+_CLOSED = frozenset('。.！!?？;；:：…)）”"，,')
+"""What closes a line that is no heading."""
+_EXPLAINS = frozenset("(（·•/")
+"""Beside a bracket stands a synonym; beside a middle dot, the rest of a name."""
+_BOUND_REACH = 12
+"""Characters before a number in which a word makes it approximate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A sentence of the material that may be asked about: the slice [start, end) of a passage, and on one line."""
+
+    passage: int
+    start: int
+    end: int
+    text: str
+    occurrences: tuple[Occurrence, ...]
+    score: float
+    firm: bool
+    """Whether it neither hedges nor denies."""
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """What no other line has."""
+        return self.passage, self.start
+
+    def cut(self, target: Occurrence) -> str:
+        """Return the sentence with a gap where a term stands."""
+        return self.text[: target.start] + GAP + self.text[target.end :]
+
+    def said(self, occurrence: Occurrence) -> str:
+        """Return a term as the sentence writes it."""
+        return self.text[occurrence.start : occurrence.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Falsehood:
+    """A sentence with one thing exchanged, so that it is false."""
+
+    statement: str
+    substitution: Substitution
+
+
+class OfKind(TypedDict, total=False):
+    """The fields of a draft that only some kinds of questions have."""
+
+    options: tuple[str, ...]
+    correct: tuple[int, ...]
+    truth: bool
+    substitution: Substitution
+    blanks: tuple[tuple[str, ...], ...]
+    reference: str
+    rubric: tuple[RubricPoint, ...]
+
+
+class ClozeMaterial:
+    """One material, read for questions. Building it reads all of it: work for a worker process."""
+
+    def __init__(self, passages: Sequence[Passage], seed: int, languages: Languages) -> None:
+        self.passages = passages
+        self.language: Language = languages.of("\n".join(passage.text for passage in passages))
+        self.rng = random.Random(seed)  # noqa: S311 - choices of distractors, not secrets
+        found = [
+            (number, sentence)
+            for number, passage in enumerate(passages)
+            for sentence in sentences_of(passage, languages)
+            if languages.of(sentence.text) is self.language and not self._is_heading(sentence.text)
+        ]
+        texts = [sentence.text for _, sentence in found]
+        index = index_terms(texts, self.language.key_terms)
+        self.distractors = Distractors(texts, index, self.language)
+        lines: dict[str, Line] = {}
+        for (number, sentence), occurrences in zip(found, index.occurrences, strict=True):
+            text, key = sentence.text, fold(sentence.text)
+            if key not in lines and stands_alone(text, self.language):
+                score, firm = self._weight(text, occurrences), not self.language.cloze.hedge.search(text)
+                lines[key] = Line(number, sentence.start, sentence.end, text, occurrences, score, firm)
+        self.lines: list[Line] = sorted(lines.values(), key=lambda line: -line.score)[:_MOST_SENTENCES]
+
+    def _is_heading(self, text: str) -> bool:
+        closed = text[-1] in _CLOSED or text[-1] in self.language.sentences.stops
+        return not closed and self.language.length(text) <= self.language.cloze.longest_heading
+
+    def _weight(self, text: str, occurrences: Sequence[Occurrence]) -> float:
+        """How worth asking about a sentence is: by its best terms, whether it defines, and a length that reads well."""
+        rules = self.language.cloze
+        best = sorted((term.score for term in {o.term for o in occurrences}), reverse=True)[:3]
+        fit = 1.0 if 0.4 <= len(text) / rules.good_length <= 1.5 else 0.75
+        vague = 0.8 if rules.pronoun.search(text) else 1.0
+        return (sum(best) / 3 + (0.6 if self.language.reading.definition(text) else 0.0)) * fit * vague
+
+    def targets(self, line: Line) -> list[Occurrence]:
+        """Return the terms of a sentence that may be taken out, best first.
+
+        They stand in it once and beside nothing that would explain them or is part of them.
+        """
+        targets = [
+            occurrence
+            for occurrence in line.occurrences
+            if _stands_once(line, occurrence) and not self._is_explained(line.text, occurrence)
+        ]
+        return sorted(targets, key=lambda occurrence: -occurrence.term.score)
+
+    def _is_explained(self, text: str, occurrence: Occurrence) -> bool:
+        before, after = text[: occurrence.start].rstrip()[-1:], text[occurrence.end :].lstrip()[:1]
+        clings = self.language.cloze.clings.search(text[: occurrence.start + 1])
+        return clings is not None or before in _EXPLAINS or after in _EXPLAINS
+
+    def is_approximate(self, line: Line, target: Occurrence) -> bool:
+        """Tell whether a word before a number makes it approximate or a bound."""
+        before = line.text[: target.start][-_BOUND_REACH:]
+        return self.language.cloze.approximate.search(before) is not None
+
+    def definition(self, line: Line) -> Definition | None:
+        """Return what a sentence defines, where that is a key term."""
+        found = self.language.reading.definition(line.text)
+        known = found is not None and self.occurrence_of(line, found.term) is not None
+        return found if known else None
+
+    def occurrence_of(self, line: Line, term: str) -> Occurrence | None:
+        """Return where a term stands in a sentence, as one of its key terms."""
+        plain = fold(term)
+        return next((o for o in line.occurrences if fold(line.said(o)) == plain), None)
+
+    def falsify(self, line: Line) -> Falsehood | None:
+        """Substitution one number, or else one term, of a sentence so that it is false; None where that is not sure."""
+        targets = self.targets(line)
+        for target in targets:
+            if target.term.category in NUMERIC and not self.is_approximate(line, target):
+                for number in self.distractors.texts(line.text, target, 3, self.rng):
+                    falsehood = _exchange(line, target, number)
+                    if self._is_false(line, falsehood):
+                        return falsehood
+        if not line.firm:
+            return None
+        candidates = [
+            (score + 0.3 * target.term.score, text, target)
+            for target in targets[:4]
+            if target.term.category not in NUMERIC
+            for score, text in self.distractors.terms(line.text, target, 2, self.rng)
+        ]
+        candidates.sort(key=lambda candidate: candidate[:2], reverse=True)
+        made = (_exchange(line, target, text) for _, text, target in candidates)
+        return next((falsehood for falsehood in made if self._is_false(line, falsehood)), None)
+
+    def draft(
+        self,
+        line: Line,
+        kind: QuestionKind,
+        stem: str,
+        explanation: str,
+        until: Line | None = None,
+        **fields: Unpack[OfKind],
+    ) -> Draft:
+        """Return a question whose quote is a sentence, or the stretch from it to the end of `until`."""
+        return Draft(
+            kind=kind,
+            stem=stem,
+            quote=self.passages[line.passage].text[line.start : (until or line).end],
+            explanation=explanation,
+            generator=Generator.CLOZE,
+            passage=line.passage,
+            **fields,
+        )
+
+    def _is_false(self, line: Line, falsehood: Falsehood) -> bool:
+        return contradicts(falsehood.substitution, falsehood.statement, line.text, self.language, known=True)
+
+
+def _exchange(line: Line, target: Occurrence, new: str) -> Falsehood:
+    statement = line.text[: target.start] + new + line.text[target.end :]
+    return Falsehood(statement, Substitution(line.said(target), new))
+
+
+def _stands_once(line: Line, occurrence: Occurrence) -> bool:
+    """Tell whether a term stands in its sentence once, and is no single letter."""
+    plain = fold(line.said(occurrence))
+    if len(plain) < 2 and occurrence.term.category not in NUMERIC:
+        return False
+    if fold(line.text).count(plain) == 1:
+        return True
+    if is_han(plain[0]):
+        return False
+    word = re.escape(line.said(occurrence))
+    return len(re.findall(rf"(?<!\w){word}(?!\w)", line.text, re.IGNORECASE)) == 1

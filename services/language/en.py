@@ -1,0 +1,441 @@
+"""English."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+
+from services.language.key_terms import NumberRules
+from services.language.language import (
+    ClozeRules,
+    ClozeWording,
+    Definition,
+    Language,
+    ListRules,
+    ReadingRules,
+    Script,
+    SentenceRules,
+    StatementRules,
+    Words,
+)
+from services.language.noun_phrases import NounGrammar, NounPhrases
+from services.language.patterns import Pattern, words
+
+_FUNCTION = words(
+    """
+    a an the and or but nor so yet if then else than as at by for from in into of off on onto out over per to up upon
+    via with within without about above across after against along among around because before behind below beneath
+    beside besides between beyond despite down during except inside like near outside past since through throughout
+    till toward towards under until unless while whereas whether although though once i me my mine we us our ours you
+    your yours he him his she her hers it its they them their theirs this that these those who whom whose which what
+    when where why how be am is are was were been being have has had having do does did doing done can could may might
+    must shall should will would cannot not no neither either both each every any some such only own same other another
+    others one ones all most more less least many much few fewer several enough very too also just even still again
+    ever never always often sometimes usually generally typically mainly mostly largely rather quite almost nearly
+    already soon later now here there thus hence therefore however moreover furthermore instead otherwise meanwhile
+    first second third next last finally then together apart away back well not only e.g i.e etc vs namely especially
+    particularly specifically approximately roughly exactly directly indirectly simply relatively highly extremely
+    itself themselves himself herself ourselves myself yourself whatever whichever whoever someone anyone everyone
+    something anything everything nothing none two three four five six seven eight nine ten hundred thousand million
+    billion half twice
+    """
+)
+_ASKING = words("called explain kind please same tell type")
+
+_VERBS = words(
+    """
+    absorb accept access account achieve act activate adapt add adjust adopt affect aid aim allow alter appear apply
+    argue arise arrange arrive ask assess assign assume attach attack attempt attract avoid base be bear beat become
+    begin believe belong bind blow boil bond borrow break breathe bring build burn buy calculate call capture carry
+    catalyze catch cause change charge check choose circulate claim classify clean climb close collect combine come
+    communicate compare compete complete compose compress compute concentrate conclude conduct connect consider consist
+    construct consume contain continue contract contribute control convert cool cope copy cost count cover create cross
+    cut deal decide decline decompose decrease define delete deliver demand denote depend deposit derive describe design
+    destroy detect determine develop die differ diffuse digest direct disappear discover discuss dissolve distinguish
+    distribute divide dominate donate double draw drink drive drop earn eat eliminate emerge emit employ enable encode
+    encourage end enhance ensure enter equal erupt escape establish estimate evaluate evaporate evolve examine exceed
+    exchange execute exert exist expand expect experience explain explode explore express extend face fail fall feed
+    feel fight fill find finish fit fix float flow fly focus fold follow force form found freeze function fuse gain
+    gather generate get give go govern grow handle happen harm hear heat help hold identify ignore illustrate imagine
+    implement imply improve include increase indicate influence inform inherit inhibit initiate insert inspire install
+    intend interact introduce invade invent invest involve isolate join keep kill know lack last lay lead learn leave
+    let lie lift limit link live load locate look lose lower maintain make manage manufacture map mark match mean
+    measure meet melt merge migrate mix model modify monitor move multiply name need notice observe obtain occupy occur
+    offer open operate oppose organize originate oxidize participate pass perform permit place plan plant play point
+    pollinate pollute possess pour power practice precede predict prefer prepare present preserve press prevent proceed
+    process produce promote propose protect prove provide publish pull pump purify push put raise range reach react read
+    realize receive recognize record recover reduce refer reflect regard regulate reject relate release rely remain
+    remember remove repair repeat replace replicate report represent reproduce require resist respond rest restore
+    restrict result retain return reveal reverse rise rotate rule run say secrete see seek seem select sell send
+    separate serve set settle shape share shift show sink sit slow solve speak spend spin split spread stand start
+    state stay steal stimulate stop store strengthen stretch strike struggle study succeed suggest supply support
+    surround survive swim synthesize take talk teach tell tend test think threaten throw tie touch train transfer
+    transform translate transmit transport trap travel treat trigger try turn understand undergo unite use utilize vary
+    view visit wait walk want warm wash waste watch wear win work write yield
+    made took taken gave given went gone came became began begun broke broken brought built bought caught chose chosen
+    cut
+    drew drawn drove driven ate eaten fell fallen fed felt fought found flew flown froze frozen got gotten grew grown
+    heard held kept knew known laid led left lost meant met paid put ran rose risen said saw seen sold sent set shown
+    sank sat spoke spoken spent spun split stood stolen struck swam taught told thought threw understood won wore wrote
+    written lay fuelled powered
+    """
+)
+
+_GENERAL = words(
+    """
+    able abundant actual additional adequate alone alternative ancient annual apparent appropriate available average
+    bad basic beautiful best better big brief bright broad capable careful central certain chief clear clever close
+    closely cold common commonly complete complex concrete constant continuous convenient correct current daily dark
+    deep deeply dense different difficult direct distant distinct dry due early easily easy economic effective
+    efficient entire equal essential exact exist external extra fair familiar famous far fast favourable few final fine
+    fixed flat former frequent fresh full fully fundamental further future general gradual gradually great greater
+    greatest half hard healthy heavy high higher highest huge ideal identical important impossible individual initial
+    inner intense internal key known large larger largest late latter leading likely little local long longer loose low
+    lower lowest main major maximum minimum minor modern modest narrow natural necessary new normal novel numerous
+    obvious old older open opposite ordinary original outer overall partial particular past perfect poor popular
+    possible potential powerful precise present previous primary principal private proper public pure quick quickly
+    random rapid rapidly rare raw ready real recent regular related relative relevant rich right rough safe secondary
+    separate serious severe sharp short significant similar simple single slight slow slowly small smaller smallest
+    smooth soft sole solid special specific stable standard steady strong strongly subsequent successful sudden
+    sufficient suitable sure tall thick thin tight tiny total traditional true typical uniform unique universal unknown
+    free faster slower upper usual valid valuable various vast visible vital warm weak wet whole wide widely wild
+    wise wrong young younger
+    ability advantage age aim amount answer area aspect basis beginning behaviour benefit bit body book case cause
+    century chance change chapter character choice circumstance class collection combination comparison condition
+    consequence contrast contribution course day decade degree detail development difference difficulty direction
+    discussion distance effect effort element end event evidence example experience extent face fact factor feature
+    field figure form function goal group hand history idea importance impact increase influence information instance
+    issue item job kind knowledge lack layer length level life line list look loss lot manner material matter
+    meaning means measure member method minute moment month name nature need note number object order origin page pair
+    part people percent period person phase phenomenon piece place point portion position possibility power practice
+    presence problem process product property proportion purpose quality quantity question range rate reason region
+    relation relationship remainder result rise role row rule scale section sense series set shape share side sign
+    situation size sort source space stage start state step story structure student study style subject success sum
+    surface system table task term test thing time today tool topic total trait trend type unit use user value variety
+    version view way week word work world year hour second
+    """
+)
+"""Adjectives, adverbs and nouns too general to be asked for."""
+
+_LABEL_WORDS = r"[Ff]ig(?:ure|s)?\.?|[Tt]able|[Ss]ection|[Cc]hapter|[Pp]age|[Ss]tep|[Nn]o\.?"
+
+_DETERMINERS = words(
+    """
+    a an the its their our his her this that these those each every any some of in by into from with called as between
+    """
+)
+_VERB_CUES = words("to can could will would may might must should they we")
+_NOUN_ENDINGS = (
+    "tion", "sion", "ment", "ness", "ity", "ism", "ance", "ence", "ship", "hood", "dom", "ology", "graphy", "nomy",
+    "phyll", "plast", "some", "cyte", "gen", "ase", "ose", "ine", "ide", "oid", "sis", "ture", "logy", "metry", "meter",
+    "ist", "tor", "age", "cy", "ium", "ics", "scope", "sphere", "zyme",
+)  # fmt: skip
+_MODIFIER_ENDINGS = ("ed", "ing", "ous", "able", "ible", "ful", "al", "ic", "ive", "less")
+_PLURALS = (("ies", "y"), ("ied", "y"), ("sses", "ss"), ("ches", "ch"), ("shes", "sh"), ("xes", "x"))
+_NO_PLURALS = ("ss", "us", "is")
+
+
+def singular(word: str) -> str:
+    """Return a word without its plural or third person's ending, to look it up in a list of whole words.
+
+    A stem would not do: it is the same for `organ` and `organize`.
+    """
+    for ending, rest in _PLURALS:
+        if word.endswith(ending):
+            return word.removesuffix(ending) + rest
+    return word[:-1] if word.endswith("s") and not word.endswith(_NO_PLURALS) else word
+
+
+def is_verb(word: str) -> bool:
+    """Tell whether a word in lower case is a common verb in any of its forms."""
+    if word in _VERBS or singular(word) in _VERBS:
+        return True
+    bases = [word.removesuffix(ending) for ending in ("ing", "ed", "d", "es") if word.endswith(ending)]
+    return any(base in _VERBS or base + "e" in _VERBS or _undoubled(base) in _VERBS for base in bases)
+
+
+def _undoubled(base: str) -> str:
+    """`stopp` as `stop`."""
+    return base[:-1] if len(base) > 3 and base[-1] == base[-2] else base
+
+
+@cache
+def _stemmer() -> Callable[[str], str]:
+    """Return the Porter2 stemmer of the Snowball project."""
+    # The package loads the stemmers of thirty languages: only who stems pays for that.
+    import snowballstemmer
+
+    stem: Callable[[str], str] = snowballstemmer.stemmer("english").stemWord
+    return stem
+
+
+@lru_cache(maxsize=1 << 15)
+def _stem(word: str) -> str:
+    return _stemmer()(word)
+
+
+_DEFINITION = Pattern(
+    r"^(?:An?|The)?\s?(?P<term>[A-Za-z][\w’'/-]*(?: [\w’'/-]+){0,3}?)(?: ?\([^)]*\))?,? "
+    r"(?P<verb>is defined as|are defined as|refers? to|means|is the name for|denotes?|is called|is|are) "
+    r"(?P<meaning>(?:(?:an?|the|any|one)\b .{15,}|[a-z]+(?: [a-z]+){0,3} (?:that|which|whose|in which|of"
+    r"|who)\b .{8,}))[.!]$"
+)
+_NO_TERM = Pattern(r"(?:most|main|best|first|only|same|next|result|reason|key|aim|goal|purpose|one)\b", re.IGNORECASE)
+_NO_MEANING = Pattern(r"(?:also|only|often|usually|very|so|capable|able|not|now|still|more|most|one|all|both)\b")
+_SUPERLATIVE = Pattern(r"the (?:most|best|first|main|only|same|reason|result|largest|smallest)\b")
+"""What `is` alone says of no definition."""
+
+
+def _definition(text: str) -> Definition | None:
+    """Read `X is a …`, `X refers to …`."""
+    match = _DEFINITION.match(text)
+    if match is None:
+        return None
+    term, meaning = match["term"].strip(), match["meaning"].strip()
+    if _NO_MEANING.match(meaning) or _NO_TERM.match(term):
+        return None
+    if match["verb"] in {"is", "are"} and _SUPERLATIVE.match(meaning):
+        return None
+    return Definition(term, meaning)
+
+
+_NO_MEMBER = Pattern(r"(?:then|also|it|they|which|that|to|by|is|are|in|on|at|from|with|into|for|as)\b")
+
+
+def _is_member(text: str) -> bool:
+    return not (_NO_MEMBER.match(text) or is_verb(text.split()[0].casefold()) or text.casefold().endswith("ly"))
+
+
+_LISTS = ListRules(
+    sure=Pattern(r",(?: [\w-]+){1,3},? (?:and|or) ", re.IGNORECASE),
+    likely=Pattern(r"\b[\w-]+ and [\w-]+", re.IGNORECASE),
+    closed=Pattern(
+        r"(?:\b(?:are|is|into|of|contains?|consists? of|comprises?|require|requires|need|needs|namely|has|have"
+        r"|produces?|by)|:) "
+        r"(?P<list>(?:(?:an?|the) )?[\w’'-]+(?: [\w’'-]+){0,2}, (?:(?:(?:an?|the) )?[\w’'-]+(?: [\w’'-]+){0,2}, ){0,4}?"
+        r"(?:(?:an?|the) )?[\w’'-]+(?: [\w’'-]+){0,2},? and (?:(?:an?|the) )?[\w’'-]+(?: [\w’'-]+){0,2}?)(?=[.;])"
+    ),
+    open=Pattern(r"\b(?:such as|for example|includes?|including|mainly|not|no)\b", re.IGNORECASE),
+    between=Pattern(r",? and |, "),
+    # A word that both sides share may stand between: `red light and blue light`.
+    separator=r"(?:,(?: [\w-]+){1,3})*(?: [\w-]+)?(?:,? ?(?:and|or)|,)(?: (?:the|an?))?",
+    article=Pattern(r"^(?:and )?(?:an?|the) "),
+    is_member=_is_member,
+)
+
+_READING = ReadingRules(
+    shortest=6,
+    longest=40,
+    opens_badly=Pattern(
+        r"^(?:it|its|they|their|them|this|that|these|those|he|she|his|her|such|however|therefore|thus|hence|moreover|"
+        r"furthermore|also|but|and|or|so|then|for example|for instance|instead|otherwise|in addition"
+        r"|in contrast|as a result|"
+        r"consequently|similarly|likewise|meanwhile|finally|first|second|third|next|here|there|we|you|i|our"
+        r"|your|both|"
+        r"another|others?|the (?:former|latter|other|same|first|second|third|following|above|next|last|two)"
+        r"|figure|fig|table|"
+        r"see|note|one|some|conversely|nevertheless|although this|when this|if this|because this|because it"
+        r"|after this|by contrast|explain|describe|list|discuss|state|draw|define|identify|label|calculate"
+        r"|remember|think"
+        r"|look|read|write|compare|summary|tip|example)\b"
+        # `In 1900, he …`: nobody is named before the pronoun.
+        r"|^(?:\w+|(?:\w+ ){1,3}\w+,) (?-i:this|these|they|it|he|she)\b",
+        re.IGNORECASE,
+    ),
+    points_elsewhere=Pattern(
+        r"\b(?:figures?|fig\.|tables?|chapter|section|slide|page) \d|\b(?:below|above|following)\b[:,.]|as follows",
+        re.IGNORECASE,
+    ),
+    capital=True,
+    definition=_definition,
+    lists=_LISTS,
+    passage_reference=Pattern(
+        r"\b(?:in|from|to|of|by|with|does) (?:the|this|that) (?:passage|text|paragraph|excerpt|material)\b"
+        r"|\b(?:in|by) this way\b|\bthis (?:sentence|statement)\b"
+        r"|\b(?:the|this) (?:passage|excerpt|paragraph)\b|\b(?:mentioned|described|stated|given|listed) above\b"
+        r"|\b(?:passage|text|paragraph|sentence)s? (?:above|below)\b|\baccording to the (?:text|passage"
+        r"|material|article)\b",
+        re.IGNORECASE,
+    ),
+    question_reference=Pattern(
+        r"\b(?:this|the(?: (?:quoted|given|above))?) (?:sentence|statement|quote|text|question) (?:[a-z]+ly )?"
+        r"(?:supports?|says|states|shows|confirms|proves|explains|describes|indicates|mentions|provides|highlights"
+        r"|emphasi[sz]es|tells|matches)\b|\bthe (?:quote|stem|distractors?|(?:correct|given|provided) options?)\b"
+        r"|\bthis is (?:the|a) (?:correct|true|false|right|wrong) (?:statement|answer|option)\b|\bit states that\b"
+        r"|\bJSON ?(?:object|output|field)",
+        re.IGNORECASE,
+    ),
+)
+
+_ARTICLE = Pattern(r"\b(an?) $", re.IGNORECASE)
+
+
+def _fit_article(before: str, word: str) -> str:
+    """Write `a` before a word that begins with a consonant's letter, `an` before a vowel's."""
+    article = _ARTICLE.search(before)
+    if article is None or not word[0].isascii():
+        return before
+    vowel = word[0].casefold() in "aeiou"
+    return before[: article.start(1)] + article[1][0] + ("n" if vowel else "") + " "
+
+
+_OPPOSITES = """
+    increas/decreas rais/lower rise/fall rises/falls more/less more/fewer most/least fast/slow quick/slow high/low
+    open/clos day/night hot/cold warm/cool large/small big/small long/short before/after absorb/releas gain/los
+    inside/outside upper/lower thick/thin bright/dim light/dark wet/dry first/last early/late above/below
+    strong/weak near/far shallow/deep heavy/light rich/poor direct/indirect begin/end start/stop enter/leav
+    push/pull attract/repel positive/negative hard/soft wide/narrow always/never north/south east/west male/female
+    win/lose odd/even steep/gradual slight/sharp rare/common abundant/rare transparent/opaque
+"""
+
+_STATEMENTS = StatementRules(
+    negation=Pattern(r"\b(?:not|no|never|cannot|without|neither|nor)\b|n[’']t\b", re.IGNORECASE),
+    qualifiers=Pattern(
+        r"\b(?:sometimes|often|usually|generally|typically|mainly|mostly|largely|partly|nearly|almost|about|around"
+        r"|roughly|approximately|at least|at most|up to|more than|less than|over|under|only|some|many|most|few|half|may"
+        r"|might|can|could|should|if|when|unless|until|because|instead|before|after)\b",
+        re.IGNORECASE,
+    ),
+    open=Pattern(
+        r"\b(?:may|might|can|could|some|sometimes|often|usually|such as|for example|including|includes?|or|one of"
+        r"|mainly|mostly|especially|also|many|several|among)\b",
+        re.IGNORECASE,
+    ),
+    roughly=Pattern(r"\b(?:about|around|roughly|nearly|almost|approximately)\b", re.IGNORECASE),
+    bound=Pattern(
+        r"(?:over|above|below|under|at least|up to|more than|less than|between|from|to|and|[-–—~～])\s*$", re.IGNORECASE
+    ),
+    denials=("not {}", "never {}"),
+    opposites=tuple((one, other) for one, _, other in (pair.partition("/") for pair in _OPPOSITES.split())),
+    articles=words("the a an"),
+    definite_article="the",
+    fit_article=_fit_article,
+)
+
+_WORD = Pattern(r"[A-Za-z]+(?:['’-][A-Za-z]+)*")
+_VOWELS = Pattern(r"[aeiouy]+")
+
+
+class FleschKincaid:
+    """The Flesch-Kincaid grade: below 8 is for beginners, above 12 advanced.
+
+    `0.39 words/sentence + 11.8 syllables/word - 15.59` (Kincaid et al. 1975, Naval Technical Training Command report
+    8-75).
+    """
+
+    easy = 8.0
+    hard = 12.0
+
+    def difficulty(self, sentences: Sequence[str]) -> float:
+        """Return the grade; 0 for sentences without words."""
+        found = [match[0] for match in _WORD.finditer(" ".join(sentences))]
+        if not found:
+            return 0.0
+        return 0.39 * len(found) / len(sentences) + 11.8 * sum(map(_syllables, found)) / len(found) - 15.59
+
+
+def _syllables(word: str) -> int:
+    """Count the groups of vowels, without a silent final e; at least one."""
+    plain = word.casefold()
+    silent = plain.endswith("e") and not plain.endswith(("le", "ee"))
+    return max(1, len(list(_VOWELS.finditer(plain))) - silent)
+
+
+_CLOZE = ClozeRules(
+    wording=ClozeWording(
+        gap_explanation="The sentence in full: {sentence}",
+        choose="Which option best completes the statement?\n{gapped}",
+        choose_number="Which number completes the statement?\n{gapped}",
+        choose_described="What is described here: “{meaning}”?",
+        choice_explanation="The answer is “{answer}”: {sentence}",
+        true_explanation="True: {sentence}",
+        false_explanation="False: it is “{old}”, not “{new}”. {sentence}",
+        choose_members="Which of these belong in the gap? Choose all that apply.\n{gapped}",
+        members_explanation="These belong: {members}. {sentence}",
+        member_separator=", ",
+        choose_statements="Which of these statements are true? Choose all that apply.",
+        choose_statements_about="Which of these statements about {topic} are true? Choose all that apply.",
+        exchange_note="“{new}” should be “{old}”",
+        note_separator="; ",
+        statements_explanation="In what is false, {notes}.",
+        define="Explain in a sentence or two: what is meant by “{name}”?",
+        describe="In a sentence or two, what can be said about {name}?",
+        answer_explanation="For reference: {sentence}",
+        rubric_point="Says what it has to do with “{term}”",
+        # A name stays as it is; a bare noun takes quotation marks for want of an article.
+        quote_name=lambda name: name if name[:1].isupper() or name.startswith("the ") else f"“{name}”",
+    ),
+    longest_heading=12,
+    good_length=130,
+    longest_option=170,
+    hedge=Pattern(
+        r"\b(?:not|no|never|nor|without|cannot|n't|may|might|can|could|some|sometimes|often|usually"
+        r"|generally|typically|"
+        r"such as|for example|including|includes?|or|one of|mainly|mostly|especially|also|other|another|many|several|"
+        r"neither|unless|except|among|among them)\b|n't",
+        re.IGNORECASE,
+    ),
+    approximate=Pattern(
+        r"(?:about|around|roughly|nearly|over|at least|up to|more than|less than|almost|approximately|some)\s*$",
+        re.IGNORECASE,
+    ),
+    pronoun=Pattern(r"\b(?:this|these|those|they|them|he|she)\b", re.IGNORECASE),
+    clings=Pattern(r"\b(?:most|more|very|less) .$"),
+)
+
+ENGLISH = Language(
+    code="en",
+    script=Script.LATIN,
+    words=Words(function=_FUNCTION, asking=_ASKING, fillers=_FUNCTION, stem=_stem),
+    sentences=SentenceRules(
+        never_final=words(
+            """
+            mr mrs ms dr prof rev hon st gen col capt lt sgt fig figs eq eqs sec ch vol vols ed eds pp cf vs viz
+            e.g i.e al approx ca resp sect tab ref refs def thm lem cor prop ex conc dept temp univ
+            """
+        ),
+        before_number=words("no nos p art item nr"),
+        maybe_final=words(
+            """
+            etc inc ltd co corp jr sr u.s u.k u.n e.u a.m p.m b.c a.d ph.d m.d b.sc m.sc jan feb mar apr jun jul
+            aug sep sept oct nov dec mt ave min max
+            """
+        ),
+        openers=words(
+            """
+            the a an it he she they we i you this that these those in on at by for from as if when while after
+            before however but and so then there here one some many most its his her their our what why how who
+            where
+            """
+        ),
+    ),
+    reading=_READING,
+    statements=_STATEMENTS,
+    key_terms=NounPhrases(
+        NounGrammar(
+            function=_FUNCTION,
+            numbers=NumberRules(
+                label=Pattern(rf"(?:{_LABEL_WORDS}|[\[(（])$"),
+                before_year=Pattern(
+                    r"(?:\b(?:in|since|by|until|from|after|before|year|around|between|during)"
+                    r"|\b(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+                    r"(?: \d{1,2},)?)$",
+                    re.IGNORECASE,
+                ),
+            ),
+            determiners=_DETERMINERS,
+            verb_cues=_VERB_CUES,
+            general=_GENERAL,
+            is_verb=is_verb,
+            verb_endings=("ed", "ing", "s"),
+            noun_endings=_NOUN_ENDINGS,
+            modifier_endings=_MODIFIER_ENDINGS,
+            other_endings=("ly", "'s", "’s"),
+            singular=singular,
+            is_plural=lambda word: word.endswith("s") and not word.endswith((*_NO_PLURALS, "ics")),
+        )
+    ),
+    readability=FleschKincaid(),
+    cloze=_CLOZE,
+)

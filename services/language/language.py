@@ -1,0 +1,246 @@
+"""What a language is to Tiku: a code, and what must be known of it to read and write study material.
+
+A language is one file that fills in one `Language`. It is made of parts that stand on their own, and each room takes
+the part that it needs: `words` compares texts, `sentences` finds their borders, `reading` finds what can be asked
+about, `statements` says what makes a statement false, `key_terms` finds what a material is about, `readability` says
+how demanding it is, `cloze` words questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from services.language.key_terms import TermFinder
+from services.language.patterns import NEVER, Pattern
+
+
+class Script(StrEnum):
+    """How a language is written, by its ISO 15924 code."""
+
+    HAN = "Hani"
+    LATIN = "Latn"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words that carry no meaning of their own, and what makes two forms one word."""
+
+    function: frozenset[str]
+    """Words of grammar, in lower case. Two texts that share them alone have nothing in common."""
+    asking: frozenset[str] = frozenset()
+    """Words that only ask (`explain`, `kind`): they belong to a question and not to what it is about."""
+    fillers: frozenset[str] = frozenset()
+    """Those function words that may be dropped or added without a change of what a statement says."""
+    stem: Callable[[str], str] = str
+    """The stem of a word in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceRules:
+    """Where sentences end, beyond what all scripts share: line breaks, `!`, `?`, `…`, and `.` with its exceptions."""
+
+    stops: str = ""
+    """Marks that end a sentence wherever they stand."""
+    calls: str = ""
+    """Marks that do so too, unless a closing quote and `attribution` follow."""
+    attribution: Pattern = NEVER
+    """What names the speaker behind a quote."""
+    never_final: frozenset[str] = frozenset()
+    """Abbreviations that a name, a number or further words always follow."""
+    before_number: frozenset[str] = frozenset()
+    """Abbreviations that are numbers' companions: `No. 5`, `p. 12`."""
+    maybe_final: frozenset[str] = frozenset()
+    """Abbreviations that may close a sentence: they do when one of `openers` follows."""
+    openers: frozenset[str] = frozenset()
+    """Words that often open a sentence, in lower case."""
+    numerals: str = ""
+    """Letters that number the items of a list, beside digits."""
+
+    @classmethod
+    def joined(cls, rules: Sequence[SentenceRules]) -> SentenceRules:
+        """Return rules under which each language's sentences end as under its own."""
+
+        def union(lists: Iterable[frozenset[str]]) -> frozenset[str]:
+            return frozenset().union(*lists)
+
+        return cls(
+            stops="".join(rule.stops for rule in rules),
+            calls="".join(rule.calls for rule in rules),
+            attribution=Pattern("|".join(f"(?:{rule.attribution.text})" for rule in rules)),
+            never_final=union(rule.never_final for rule in rules),
+            before_number=union(rule.before_number for rule in rules),
+            maybe_final=union(rule.maybe_final for rule in rules),
+            openers=union(rule.openers for rule in rules),
+            numerals="".join(rule.numerals for rule in rules),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """`term` is what a sentence defines, `meaning` what it says of it."""
+
+    term: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListRules:
+    """How a sentence lists several things."""
+
+    sure: Pattern = NEVER
+    """A sentence that surely lists something."""
+    likely: Pattern = NEVER
+    """A sentence that perhaps does."""
+    closed: Pattern = NEVER
+    """A list that names all its members, as the group `list`."""
+    open: Pattern = NEVER
+    """A sentence whose list, if any, leaves more open."""
+    between: Pattern = NEVER
+    """What stands between two members."""
+    separator: str = r"(?!)"
+    """The same as an expression that may hold further members, to be joined with other languages'."""
+    article: Pattern = NEVER
+    """What opens a member and is no part of it."""
+    is_member: Callable[[str], bool] = bool
+    """Whether a text between two separators is a term."""
+
+
+NO_LISTS = ListRules()
+"""No sentence lists anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRules:
+    """What a sentence is to a reader who sees nothing else of the material."""
+
+    shortest: int
+    longest: int
+    """Lengths of a sentence that is asked about, by `Language.length`."""
+    opens_badly: Pattern = NEVER
+    """A sentence that leans on the one before, or tells its reader to do something."""
+    points_elsewhere: Pattern = NEVER
+    """A sentence that speaks of a figure, a table or another place of the material."""
+    capital: bool = False
+    """Whether a whole sentence begins with a capital letter."""
+    definition: Callable[[str], Definition | None] = lambda text: None
+    """What a sentence defines, if it does."""
+    lists: ListRules = NO_LISTS
+    passage_reference: Pattern = NEVER
+    """Talk of the material, which a learner does not see."""
+    question_reference: Pattern = NEVER
+    """Talk of how a question was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRules:
+    """What a statement may lose, and what makes another thing of it."""
+
+    negation: Pattern = NEVER
+    qualifiers: Pattern = NEVER
+    """What must not be lost when a sentence is told again: `sometimes joins` is not `joins`."""
+    open: Pattern = NEVER
+    """What leaves room in a sentence: what it does not say may be true as well."""
+    roughly: Pattern = NEVER
+    """Beside a number: it is approximate."""
+    bound: Pattern = NEVER
+    """At the end of what stands before a number: another one may hold as well."""
+    denials: tuple[str, ...] = ()
+    """How a word is denied; `{}` stands for the word."""
+    opposites: tuple[tuple[str, str], ...] = ()
+    """Opposites in pairs. Where words stand apart they are the beginnings of words, otherwise words or characters."""
+    articles: frozenset[str] = frozenset()
+    definite_article: str = ""
+    """The one of them that belongs to a name."""
+    fit_article: Callable[[str, str], str] = lambda before, word: before
+    """What stands before a word, with the article at its end in the form that the word asks for."""
+
+
+class Readability(Protocol):
+    """How demanding a text is."""
+
+    @property
+    def easy(self) -> float:
+        """The difficulty below which a text is for beginners."""
+
+    @property
+    def hard(self) -> float:
+        """The difficulty above which a text is for advanced learners."""
+
+    def difficulty(self, sentences: Sequence[str]) -> float:
+        """Return the difficulty of a text that is given as its sentences."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClozeWording:
+    """How questions that are made without a model are worded. Names in braces stand for parts of the material."""
+
+    gap_explanation: str
+    choose: str
+    choose_number: str
+    choose_described: str
+    choice_explanation: str
+    true_explanation: str
+    false_explanation: str
+    choose_members: str
+    members_explanation: str
+    member_separator: str
+    choose_statements: str
+    choose_statements_about: str
+    exchange_note: str
+    note_separator: str
+    statements_explanation: str
+    define: str
+    describe: str
+    answer_explanation: str
+    rubric_point: str
+    quote_name: Callable[[str], str] = str
+    """A term as it stands inside `describe`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClozeRules:
+    """Which sentences and terms questions without a model are made from, and how those questions are worded."""
+
+    wording: ClozeWording
+    longest_heading: int
+    """Length of what counts as a heading when no mark closes it, by `Language.length`."""
+    good_length: int
+    """Characters of a sentence that reads well."""
+    longest_option: int
+    """Characters of a sentence that serves as an option."""
+    hedge: Pattern = NEVER
+    """What a sentence that must not be made false says: it hedges or denies."""
+    approximate: Pattern = NEVER
+    """At the end of what stands before a number: it is approximate or a bound."""
+    pronoun: Pattern = NEVER
+    """A word that may speak of another sentence."""
+    clings: Pattern = NEVER
+    """At the end of a sentence that is cut behind a term's first character: what stands before belongs to the term."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Language:
+    """One language. There is one object of each, so that `is` compares them."""
+
+    code: str
+    """BCP 47: `zh`, `en`."""
+    script: Script
+    words: Words
+    sentences: SentenceRules
+    reading: ReadingRules
+    statements: StatementRules
+    key_terms: TermFinder
+    readability: Readability
+    cloze: ClozeRules
+
+    @property
+    def spaced(self) -> bool:
+        """Tell whether spaces stand between words."""
+        return self.script is not Script.HAN
+
+    def length(self, text: str) -> int:
+        """Count the words of a text, or its characters where no spaces stand between words."""
+        return len(text.split()) if self.spaced else len(text)

@@ -1,0 +1,53 @@
+"""Regular expressions and word lists as the languages' files write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+
+
+class Pattern:
+    """A regular expression that is compiled when it is first used, so that a service pays for what it reads."""
+
+    def __init__(self, text: str, flags: re.RegexFlag = re.NOFLAG) -> None:
+        self.text = text
+        self.flags = flags
+
+    @cached_property
+    def compiled(self) -> re.Pattern[str]:
+        """The compiled expression."""
+        return re.compile(self.text, self.flags)
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """Return the first match anywhere in a text."""
+        return self.compiled.search(text)
+
+    def search_from(self, text: str, start: int) -> re.Match[str] | None:
+        """Return the first match at `start` or behind it."""
+        return self.compiled.search(text, start)
+
+    def match(self, text: str) -> re.Match[str] | None:
+        """Return the match at the beginning of a text."""
+        return self.compiled.match(text)
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        """Yield each match, from the left, without overlap."""
+        return self.compiled.finditer(text)
+
+    def sub(self, replacement: str, text: str) -> str:
+        """Return a text with each match replaced."""
+        return self.compiled.sub(replacement, text)
+
+    def split(self, text: str) -> list[str]:
+        """Return what lies between the matches."""
+        return self.compiled.split(text)
+
+
+NEVER = Pattern("(?!)")
+"""Matches nowhere: the pattern of what a language does not have."""
+
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of a list that is written with spaces between them."""
+    return frozenset(text.split())

@@ -1,0 +1,55 @@
+"""About how many tokens a text is, for those who have no tokenizer at hand."""
+
+from __future__ import annotations
+
+import re
+
+from services.language.scripts import HAN
+
+_WORD = re.compile("[A-Za-zÀ-ɏ]+")
+_HAN = re.compile(f"[{HAN}]")
+_DIGIT = re.compile("[0-9]")
+_SPACE = re.compile(r"\s")
+
+_PER_HAN = 0.72
+_PER_WORD = 1.08
+_PER_LATE_LETTER = 0.13
+_PER_STRAY_LETTER = 0.27
+_PER_DIGIT = 0.6
+_PER_OTHER = 1.2
+"""Compared with two vocabularies, multilingual-e5's and Qwen's, on 240 paragraphs of XQuAD in Chinese and in English
+and on 400 of CMRC 2018: e5 counts 0.95 to 1.01 of the estimate on average, Qwen 0.88 to 1.00. Of 100 paragraphs 95 have
+at most 1.15 times as many tokens as estimated, and none has over 1.25 times. A digit is one token to Qwen and a fifth
+of one to e5."""
+_SHORT_WORD = 4
+_LONG_WORD = 12
+"""Letters past which a word is no word of a vocabulary: it is cut into pieces of four letters."""
+
+LEAST_PER_CHARACTER = _PER_LATE_LETTER
+"""What a character that is no space costs at least, in tokens."""
+_CAUTION = 1.2
+"""Share of the estimate that nearly every paragraph stays below."""
+
+
+def estimate_tokens(text: str) -> float:
+    """Return about how many tokens a vocabulary of Chinese and English makes of a text; that of two texts adds up."""
+    words = [len(word) for word in _WORD.findall(text)]
+    letters = sum(words)
+    late = sum(min(length, _LONG_WORD) - _SHORT_WORD for length in words if length > _SHORT_WORD)
+    stray = sum(length - _LONG_WORD for length in words if length > _LONG_WORD)
+    han = len(_HAN.findall(text))
+    digits = len(_DIGIT.findall(text))
+    others = len(text) - letters - han - digits - len(_SPACE.findall(text))
+    return (
+        len(words) * _PER_WORD
+        + late * _PER_LATE_LETTER
+        + stray * _PER_STRAY_LETTER
+        + han * _PER_HAN
+        + digits * _PER_DIGIT
+        + others * _PER_OTHER
+    )
+
+
+def cautious_tokens(text: str) -> int:
+    """Return a number of tokens that a text hardly exceeds, at least 1: for what must fit into a model's context."""
+    return int(_CAUTION * estimate_tokens(text)) + 1

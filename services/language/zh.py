@@ -1,0 +1,248 @@
+"""Chinese."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from services.language.key_terms import NumberRules
+from services.language.language import (
+    ClozeRules,
+    ClozeWording,
+    Definition,
+    Language,
+    ListRules,
+    ReadingRules,
+    Script,
+    SentenceRules,
+    StatementRules,
+    Words,
+)
+from services.language.noun_runs import NounRuns, RunRules
+from services.language.patterns import Pattern, words
+from services.language.scripts import HAN
+from services.language.segmentation import Dictionary
+
+
+@cache
+def dictionary() -> Dictionary:
+    """Return the dictionary of this process. The first call reads it, which is work for a worker process."""
+    return Dictionary.load()
+
+
+_FILLERS = words("的 了 是 在 和 与")
+_FUNCTION = _FILLERS | words(
+    """
+    什么 哪些 哪个 哪种 哪里 哪一 多少 为什么 为何 如何 怎么 怎样 是否 请问 谁 几 吗 呢 有 被 把 对 从 到 于 为 以 之
+    其 这 那 哪 个 种 些 中 上 下 时 年 及 或 而 并 也 都 一
+    """
+)
+
+_GENERAL = words(
+    """
+    方面 问题 情况 时候 过程 方法 部分 作用 结果 特点 人们 时间 地方 东西 关系 内容 方式 基本 主要 原因 条件 基础 意义
+    影响 变化 发展 形式 种类 类型 程度 阶段 水平 范围 数量 能力 目的 目标 工作 活动 现象 特征 性质 状态 环节 因素 要素
+    整体 总体 个体 一般 不同 重要 之间 之后 之前 以上 以下 其中 其他 其它 大量 少量 许多 多数 少数 全部 部门 角度 事物
+    事情 世界 社会 生活 人类 国家 中国 今天 现在 当时 后来 以后 以来 世纪 年代 时期 时代 历史 例子 概念 定义 含义 理论
+    实际 实践 研究 学习 知识 信息 数据 材料 结构 系统 功能 单位 对象 标准 规律 规则 原则 原理 机制 模式 模型 体系 领域
+    技术 工具 手段 途径 措施 步骤 任务 要求 需要 需求 可能 必要 关键 核心 中心 本质 表面 表现 代表 典型 传统 现代 名称
+    名字 数字 时刻 人员 人口 个人 大家 自己 所有 各种 各个 每个 整个 某些 一些 一种 一个 这种 这些 那些 两者 二者 彼此
+    左右 上下 内外 前后 周围 附近 中间 里面 外面 上面 下面 地位 地区 区域 位置 方向 距离 速度 大小 高低 长短 多少 好坏
+    公司
+    效果 效率 质量 价值 成本 优点 缺点 优势 不足 区别 差异 差别 联系 共同 特殊 普遍 直接 间接 同时 最终 最后 最初 首先
+    """
+)
+_VERBS = words(
+    """
+    产生 证明 发现 利用 使用 应用 通过 形成 提供 进行 具有 属于 成为 导致 引起 促进 分布 分解 合成 释放 吸收 转化 转变
+    输送 运输 提高 降低 增加 减少 需要 发生 存在 包含 保持 控制 调节 支持 保护 建立 开始 结束 实现 完成 处理 解决 要求
+    说明 表示 表明 认为 称为 组成 构成 连接 传递 传播 储存 积累 消耗 制造 生产 改变 限制 决定 反映 体现 利于 依靠 依赖
+    """
+)
+_FRINGE = frozenset(word for word in _FUNCTION if len(word) == 1) | frozenset(
+    "着过将向由等不没就但且若则因所该此每各某可能会要应须使让内外里前后间类条次层二三四五六七八九十两多少主最更很较只仅再又还"
+    "即称叫做指含包括构成产进行发生通经利用名位本份张根支台架件月日周季场届回遍全总新旧大小高低"
+)
+_THING_ENDINGS = frozenset("素体光酸物质器官膜核剂菌粒液气水油糖盐碱法学论力能量率度线面点层机电热石金木花草树区")
+_LATIN_NOUN_ENDINGS = ("phyll", "plast", "cyte", "gen", "ase", "ose", "ine", "ide", "oid", "some", "sphere", "zyme")
+
+_DEFINITION = Pattern(
+    r"^(?:所谓)?[“「]?(?P<term>[^，。；：、！？的是“”「」（）()]{2,12})[”」]?(?:[（(][^）)]*[）)])?(?:，)?"
+    r"(?P<verb>是指|指的是|指|被定义为|定义为|是一种|是一类|是一门|是一个|是)(?P<meaning>[^。！？]{8,})[。！；;]$"
+)
+_NO_TERM = Pattern(r"不|就|也|都|还|往往|通常|正|只|这|那|什么$")
+_NO_MEANING = Pattern(r"^(?:由|因|为|在|从|通过|不|否)|因为|^(?!.*的\w{2})")
+"""A reason, a place, a judgment, or nothing that the term is a kind of: what `是` alone says of no definition."""
+
+
+def _definition(text: str) -> Definition | None:
+    """Read `X是……的……`, `X是一种……`, `X是指……`."""
+    match = _DEFINITION.match(text)
+    if match is None:
+        return None
+    term, verb, meaning = match["term"].strip(), match["verb"], match["meaning"].strip()
+    if _NO_TERM.search(term) or (verb == "是" and _NO_MEANING.search(meaning)):
+        return None
+    return Definition(term, (verb.removeprefix("是") if verb.startswith("是一") else "") + meaning)
+
+
+_LISTS = ListRules(
+    sure=Pattern(r"、"),
+    likely=Pattern(r"[^，。；：、]{2,8}(?:和|与|以及)[^，。；：、]{2,8}"),
+    closed=Pattern(
+        r"(?:包括|包含|分为|分成|有|是|由|分别是|分别为|即|：|为|含有|需要|组成部分是)(?P<list>(?:[^，。；：、"
+        r"！？和与及以的是（）()]{1,10}、){1,5}[^，。；：、！？和与及以的（）()]{1,10}?"
+        r"(?:和|与|以及|及)[^，。；：、！？和与及的（）()等]{1,10}?)(?P<after>[。；，！]|(?:[两三四五六七八]"
+        r"|\d)[个种类大部条层点]|组成|构成|$)"
+    ),
+    open=Pattern(r"等|例如|比如|诸如|主要"),
+    between=Pattern(r"、|以及|和|与|及"),
+    separator=r"(?:、[^，。；：、]{1,10})*[，、]?(?:、|和|与|以及|及|或)",
+    is_member=lambda member: 2 <= len(member) <= 10,
+)
+
+_READING = ReadingRules(
+    shortest=10,
+    longest=110,
+    opens_badly=Pattern(
+        r"^(?:它|他|她|这|那|其|该|此|因此|所以|但|而|然而|不过|同时|另外|此外|例如|比如|如图|如下|由此"
+        r"|于是|可见|总之|也|并|则|前者|后者|"
+        r"首先|其次|最后|接着|然后|第[一二三四五]|上述|以上|以下|下面|我们|你|我|[^，]{1,8}，(?:他|她|它|其"
+        r"|该)|在他们|在它们|在此|在这"
+        r"|在其|与此|否则|反之|相反|换言之|换句话说|注意|图[是中示]|表[是中示]|见图|见表"
+        r"|小结|总结|一句话|提示|想一想|思考|讨论|观察|请|例[：题]|运用|说出|举例|区分|判断|解释|描述|分析"
+        r"|认识|了解|掌握|理解|学会|知道|比较|说明|归纳)"
+    ),
+    points_elsewhere=Pattern(
+        r"如图|见图|下图|上图|图\s?\d|表\s?\d|下表|上表|本章|本节|本课|上一节|下一节|这一章|上文|下文|如下|前面|后面|以下几"
+    ),
+    definition=_definition,
+    lists=_LISTS,
+    passage_reference=Pattern(
+        r"(?:根据|依据|按照|结合|阅读|由|从)?(?:上文|上述|下文|文中|本文|短文|原文|文章|(?:以上|上面|给出的?"
+        r"|给定的?|所给的?)(?:的)?"
+        r"(?:材料|文本|段落|内容|资料|文字|句子)|(?:根据|依据|按照|结合|阅读)(?:材料|文本|段落|资料|课文|内容)"
+        r"|材料(?:中|里|提到|指出|说明)|段落中|文本中)"
+    ),
+    question_reference=Pattern(
+        r"(?:这|该|此)(?:句话|句子|段话|一句|题)|原句中|题干|\bJSON ?(?:对象|字段|输出)", re.IGNORECASE
+    ),
+)
+
+_OPPOSITES = """
+    上/下 大/小 多/少 高/低 快/慢 内/外 前/后 左/右 长/短 冷/热 干/湿 轻/重 明/暗 光/暗 阴/阳 正/负 升/降 增/减
+    进/出 入/出 吸/放 深/浅 固/液 液/气 固/气 东/西 南/北 早/晚 新/旧 强/弱 动/静 粗/细 咸/淡 开/闭 张/合 冬/夏
+    春/秋 昼/夜 日/夜 天/地 海/陆 表/里 表/下 加/减 乘/除 买/卖 男/女 老/少 生/死 奇/偶 凹/凸 软/硬 厚/薄 宽/窄
+    远/近 胜/败 得/失 增加/减少 增多/减少 增大/减小 扩大/缩小 升高/降低 提高/降低 上升/下降 促进/抑制 吸收/放出
+    吸收/释放 打开/关闭 加快/减慢 加速/减缓 大于/小于 高于/低于 多于/少于 早于/晚于 最多/最少 最大/最小 海洋/陆地
+    白天/夜晚 有利/不利 直接/间接 内部/外部 开始/结束 出现/消失 聚集/分散 湿润/干旱 疏松/紧实 茂盛/稀疏
+"""
+
+_STATEMENTS = StatementRules(
+    negation=Pattern(r"(?<![差])不(?![断同仅但论管])|没有?|无(?!论)|非(?!常|洲)|未(?!来)"),
+    qualifiers=Pattern(
+        r"有时|有些|往往|通常|一般|常常|经常|大多|多数|少数|主要|部分|几乎|大约|约|左右|至少|至多|超过|不到|以上|以下|只|仅"
+        r"|可能|可以|也许|大部分|如果|若|之一|目前|最"
+    ),
+    open=Pattern(
+        r"可能|可以|也许|有些|有时|例如|比如|诸如|如[^果何图表此今下]|往往|通常|一般|大多|主要|尤其|包括|之一|等[，。；]"
+        r"|能[^量源力够]"
+    ),
+    roughly=Pattern(r"约|左右|上下|近"),
+    bound=Pattern(r"(?:至少|超过|不到|多达|至多|最多|少于|多于|大于|小于|高于|低于|到|至|[-–—~～])\s*$", re.IGNORECASE),
+    denials=("不{}", "没有{}"),
+    opposites=tuple((one, other) for one, _, other in (pair.partition("/") for pair in _OPPOSITES.split())),
+)
+
+_RARE = math.log(1 / 50_000)
+
+
+class _Difficulty:
+    """Average sentence length in words plus difficult words per hundred words.
+
+    It is the difficulty coefficient of teaching Chinese as a foreign language (20 to 30 intermediate, above that
+    advanced); a word counts as difficult when it is rarer than one in 50,000 in jieba's frequencies, where the original
+    asks a graded word list.
+    """
+
+    easy = 20.0
+    hard = 30.0
+
+    def difficulty(self, sentences: Sequence[str]) -> float:
+        """Return the coefficient; 0 for sentences without words."""
+        found = [word for sentence in sentences for word in dictionary().cut(sentence)]
+        if not found:
+            return 0.0
+        difficult = sum(word.log_probability < _RARE and word.tag != "x" for word in found)
+        return len(found) / len(sentences) + 100 * difficult / len(found)
+
+
+_CLOZE = ClozeRules(
+    wording=ClozeWording(
+        gap_explanation="原句：{sentence}",
+        choose="下列哪一项填入横线处最恰当？\n{gapped}",
+        choose_number="下列哪个数字填入横线处是正确的？\n{gapped}",
+        choose_described="“{meaning}”指的是下列哪一个？",
+        choice_explanation="正确答案是“{answer}”：{sentence}",
+        true_explanation="正确。{sentence}",
+        false_explanation="错误。应为“{old}”，而不是“{new}”：{sentence}",
+        choose_members="下列哪些应填入横线处？（多选）\n{gapped}",
+        members_explanation="应选：{members}。{sentence}",
+        member_separator="、",
+        choose_statements="下列说法正确的有哪些？（多选）",
+        choose_statements_about="关于{topic}，下列说法正确的有哪些？（多选）",
+        exchange_note="“{new}”应为“{old}”",
+        note_separator="；",
+        statements_explanation="错误的说法中，{notes}。",
+        define="用一两句话说明：什么是{name}？",
+        describe="用一两句话说明你对{name}的了解。",
+        answer_explanation="参考：{sentence}",
+        rubric_point="说到“{term}”",
+    ),
+    longest_heading=24,
+    good_length=45,
+    longest_option=60,
+    hedge=Pattern(
+        r"不|没|无|非|未|可能|可以|也许|或者|或|有些|一些|有时|例如|比如|诸如|之一|等|往往|通常|一般|大多"
+        r"|主要|尤其|包括|还|也|能够|能"
+    ),
+    approximate=Pattern(r"(?:约|大约|至少|超过|不到|近|多达|至多|最多|少于|多于|大于|小于)\s*$"),
+    pronoun=Pattern(r"他们|它们|她们|这些|那些|此时|这时|当时"),
+    # A count before a term is part of it more often than not: 三碳化合物.
+    clings=Pattern(rf"[一二三四五六七八九十\d①-⑨⁰¹²³⁴-⁹₀-₉]\s*[{HAN}]$"),
+)
+
+CHINESE = Language(
+    code="zh",
+    script=Script.HAN,
+    words=Words(function=_FUNCTION, fillers=_FILLERS),
+    sentences=SentenceRules(
+        stops="。｡",
+        calls="！？",
+        attribution=Pattern(r"[^。！？\n，,]{0,6}?[说道问答喊叫]"),
+        numerals="一二三四五六七八九十",
+    ),
+    reading=_READING,
+    statements=_STATEMENTS,
+    key_terms=NounRuns(
+        RunRules(
+            verbs=_VERBS,
+            general=_GENERAL,
+            fringe=_FRINGE,
+            thing_endings=_THING_ENDINGS,
+            numbers=NumberRules(
+                label=Pattern(
+                    r"(?:第|图|表|式|章|节|页|[Ff]ig(?:ure|s)?\.?|[Tt]able|[Ss]ection|[Cc]hapter|[Pp]age|[Ss]tep|[Nn]o\.?"
+                    r"|[\[(（])$"
+                ),
+                after_year=Pattern(r"\s?年"),
+            ),
+            latin_noun_endings=_LATIN_NOUN_ENDINGS,
+        ),
+        dictionary,
+    ),
+    readability=_Difficulty(),
+    cloze=_CLOZE,
+)
