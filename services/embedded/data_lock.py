@@ -98,7 +98,7 @@ def _check_parts(data: Path) -> None:
 
 def _refusal(folder: Path, error: OSError) -> DataFolderError:
     """Return what an error of the file system means for a folder of the stack's."""
-    existing = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+    existing = next((path for path in (folder, *folder.parents) if os.path.exists(path)), folder)  # noqa: PTH110 - pathlib raises where it may not look
     match error.errno:
         case errno.EEXIST | errno.ENOTDIR:
             why = f"{existing} is not a folder: move it away"

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import asyncpg
 
-from services.embedded.process import Account, ProcessFailedError, ProcessSpec, guarded, last_words
+from services.embedded.process import Account, HopelessError, ProcessFailedError, ProcessSpec, guarded, last_words
 from services.kit.progress import ProgressWatch, StalledError
 
 _USER = "postgres"
@@ -51,6 +51,12 @@ _SETTINGS = {
 }
 """A small server for one machine. fsync and full_page_writes stay on, so committed data survives kill -9 and a power
 loss."""
+_DAMAGED = (
+    asyncpg.DataCorruptedError,
+    asyncpg.IndexCorruptedError,
+    asyncpg.InternalServerError,
+    asyncpg.UndefinedFileError,
+)
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
@@ -107,7 +113,12 @@ def postgres(data: Path, run: Path, log_file: Path, binaries: Path | None = None
         await _prepare(programs, data, sockets, log_file, account)
 
     async def probe() -> None:
-        connection = await asyncpg.connect(dsn, timeout=2)
+        try:
+            connection = await asyncpg.connect(dsn, timeout=2)
+        except _DAMAGED as error:
+            raise HopelessError(
+                f"the database in {data} is damaged: {error.args[0]}; restore the folder from a copy"
+            ) from error
         await connection.close()
 
     command = [str(programs / "postgres"), "-D", str(data), "-k", str(sockets)]
@@ -125,6 +136,7 @@ def postgres(data: Path, run: Path, log_file: Path, binaries: Path | None = None
         stop_signal=signal.SIGINT,
         death_signal=signal.SIGINT,
         startup="opening or recovering its database",
+        hint=f"if {data} is damaged, restore it from a copy, or move it away to begin with an empty database",
         stop_timeout=15.0,
     )
     return Postgres(spec, dsn)

@@ -51,6 +51,10 @@ class ProcessFailedError(RuntimeError):
         self.log_file = log_file
 
 
+class HopelessError(Exception):
+    """What a probe raises when its process will never serve; the message is one line that says why."""
+
+
 class State(enum.StrEnum):
     """The states of a supervised process."""
 
@@ -78,11 +82,11 @@ class Account:
 class ProcessSpec:
     """How to run one process.
 
-    `probe` raises until the process serves. `prepare` runs before every start, a restart included. `startup` says what
-    the process does before it serves, for whoever waits. `waits_for_another` is true while the process cannot go on
-    because another one is still starting; it is not given up then.
+    `probe` raises until the process serves, and `HopelessError` if it never will. `prepare` runs before every start, a
+    restart included. `startup` says what the process does before it serves, for whoever waits. `waits_for_another` is
+    true while the process cannot go on because another one does not serve; it is not given up then.
     `stop_signal` asks for a clean stop, `death_signal` is what the kernel sends when the parent dies.
-    `budget` makes the account of its falls.
+    `budget` makes the account of its falls. `hint` says what to do when it ends before it ever served.
     """
 
     name: str
@@ -99,6 +103,7 @@ class ProcessSpec:
     stall_seconds: float = STALL_SECONDS
     stop_timeout: float = 10.0
     budget: Callable[[], FallBudget] = FallBudget
+    hint: str = ""
 
 
 def guarded(command: Sequence[str], death_signal: signal.Signals, account: Account | None = None) -> list[str]:
@@ -221,6 +226,10 @@ class SupervisedProcess:
                 break
             if failure is None:
                 return
+            if isinstance(failure, HopelessError):
+                raise ProcessFailedError(
+                    spec.name, f"{spec.name} cannot serve: {failure}; see {spec.log_file}", spec.log_file
+                )
             if spec.waits_for_another():
                 watch.restart()
             try:
@@ -242,11 +251,16 @@ class SupervisedProcess:
     async def _ended(self, process: asyncio.subprocess.Process) -> ProcessFailedError:
         spec = self.spec
         words = describe_exit(process.returncode)
-        if process.returncode is not None and process.returncode > 0:
-            # One that a signal ended had no time to say why.
-            reason = last_words(await log_tail(spec.log_file, since=self._log_start))
-            words = f"{words}: {reason}" if reason else words
-        return ProcessFailedError(spec.name, f"{spec.name} ended with {words}; see {spec.log_file}", spec.log_file)
+        log = await log_tail(spec.log_file, since=self._log_start)
+        # One that another killed had no time to say why.
+        by_itself = process.returncode is not None and process.returncode > 0
+        if reason := last_words(log) if by_itself else _grave_words(log):
+            words = f"{words}: {reason.rstrip('.')}"
+        # What served once has another fault.
+        hint = f"; {spec.hint}" if spec.hint and self.state is State.STARTING else ""
+        return ProcessFailedError(
+            spec.name, f"{spec.name} ended with {words}{hint}; see {spec.log_file}", spec.log_file
+        )
 
     async def _supervise(self) -> None:
         budget = self.spec.budget()
@@ -353,10 +367,15 @@ def _tail(log_file: Path, limit_bytes: int, since: int) -> str:
 
 def last_words(log: str) -> str:
     """Return the line of a log that says best why its process ended, without what surrounds it; empty if none does."""
-    if grave := _GRAVE.findall(log):
-        return ": ".join(filter(None, grave[-1]))[:_LONGEST_REASON]
+    if grave := _grave_words(log):
+        return grave
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     return _message_of(lines[-1])[:_LONGEST_REASON] if lines else ""
+
+
+def _grave_words(log: str) -> str:
+    found = _GRAVE.findall(log)
+    return ": ".join(filter(None, found[-1]))[:_LONGEST_REASON] if found else ""
 
 
 def _message_of(line: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from services.embedded.process import (
+    HopelessError,
     ProcessFailedError,
     ProcessSpec,
     State,
@@ -160,7 +161,6 @@ async def test_it_is_restarted_until_the_budget_is_spent_and_then_given_up(tmp_p
     async with asyncio.timeout(10):
         failure = await process.wait_failed()
     assert len(pids) == 5
-    assert process.state is State.FAILED
     assert process.failure is failure
     assert str(failure) == (
         f"thing ended with signal SIGKILL; see {tmp_path / 'thing.log'} (5 falls within 10 minutes)"
@@ -169,7 +169,6 @@ async def test_it_is_restarted_until_the_budget_is_spent_and_then_given_up(tmp_p
     assert [state for state, _ in changes] == [State.STARTING, State.READY, *restarts, State.FAILED]
     assert all(why.startswith("thing ended with signal SIGKILL") for state, why in changes if state in restarts[:1])
     await process.stop()
-    assert process.state is State.STOPPED
 
 
 def _small_budget(window_seconds: float) -> Callable[[], FallBudget]:
@@ -246,12 +245,22 @@ async def test_a_preparation_that_fails_does_not_end_the_watch(tmp_path: Path) -
 
 
 async def test_a_stop_while_it_waits_for_its_restart_leaves_nothing(tmp_path: Path) -> None:
-    process = SupervisedProcess(_spec(tmp_path))
+    states: list[State] = []
+    process = SupervisedProcess(_spec(tmp_path), lambda state, _why: states.append(state))
     await process.start()
     _kill(process)
     await _until(process, State.RESTARTING)
     await process.stop()
-    assert (process.pid, process.state) == (None, State.STOPPED)
+    assert process.pid is None
+    assert states[-1] is State.STOPPED
+
+
+async def test_one_that_will_never_serve_is_not_waited_for(tmp_path: Path) -> None:
+    async def probe() -> None:
+        raise HopelessError("its data is damaged")
+
+    with pytest.raises(ProcessFailedError, match="thing cannot serve: its data is damaged; see"):
+        await SupervisedProcess(_spec(tmp_path, probe=probe, stall_seconds=60)).start()
 
 
 async def test_a_log_that_cannot_be_opened_for_want_of_room_does_not_prevent_a_start(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from services.exercises.domain.profile import MUTABLE_FIELDS
 from services.exercises.values.profile import Profile
 from services.kit.database import Database
+from services.kit.errors import ResourceExhausted
 
 
 class PostgresProfileStore:
@@ -18,7 +20,14 @@ class PostgresProfileStore:
     async def get_or_create(self, user_id: str) -> Profile:
         """Read a profile; only a missing one is written."""
         row = await self._database.fetchrow("SELECT * FROM profiles WHERE user_id = $1", user_id)
-        return Profile(**row) if row is not None else await _write(self._database.reserve, user_id, {})
+        if row is not None:
+            return Profile(**row)
+        try:
+            return await _write(self._database.reserve, user_id, {})
+        except ResourceExhausted:
+            # A disk without room must not keep anybody from reading an empty profile.
+            now = datetime.now(UTC)
+            return Profile(user_id, now, now)
 
     async def update(self, user_id: str, changes: Mapping[str, str | int]) -> Profile:
         """Write the changes with one statement for every mask: a field without a change is NULL and keeps its value."""
