@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from services.kit.disk_room import DiskRoom
 
 _CHECK = "/grpc.health.v1.Health/Check"
 _TIMEOUT_SECONDS = 2.0
+_DETAILS = re.compile(r"[:;]| \(")
 _FULL_BYTES = 32 * 1024 * 1024
 """Room below which the disk is full even if the state file does not say so (yet)."""
 
@@ -47,8 +49,8 @@ class StackState:
 
 
 def _short(why: str) -> str:
-    """Return a reason without the path of the log, which is nobody's business but the owner's."""
-    return why.partition("; see ")[0]
+    """Return what happened without its details: they hold paths, and anybody may read this page."""
+    return _DETAILS.split(why, maxsplit=1)[0]
 
 
 class Health:
