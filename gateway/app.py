@@ -21,7 +21,7 @@ from gateway.cors import refuse_foreign_page, with_cors
 from gateway.docs_page import DocsPages
 from gateway.downloads import DownloadHandler
 from gateway.exchange import ClientGone, Exchange, Handler
-from gateway.health import Health
+from gateway.health import Health, StackState
 from gateway.hosts import Hosts
 from gateway.intake import Intake
 from gateway.metrics import Metrics
@@ -94,7 +94,9 @@ class Gateway:
             handler = _HANDLERS[operation.shape](operation, upstream, self._settings)
             self._add(operation.verb, operation.template, operation.method.name, handler)
         add_openai_routes(self._add, upstream, self._settings)
-        health = Health(upstream, self._metrics, draining=lambda: self.draining)
+        file = self._settings.stack_file
+        stack = StackState(file) if file is not None else None
+        health = Health(upstream, self._metrics, draining=lambda: self.draining, stack=stack)
         self._add("GET", "/healthz", "healthz", health.alive)
         self._add("GET", "/readyz", "readyz", health.ready)
         self._add("GET", "/metrics", "metrics", health.metrics)
@@ -157,7 +159,7 @@ class Gateway:
     async def _fail(self, exchange: Exchange, error: Exception) -> None:
         """Answer with what went wrong; a response that has begun can only be cut off."""
         problem = _problem(error)
-        if problem.status >= 500 and problem.status not in (501, 503, 504):
+        if problem.status >= 500 and problem.status not in (501, 503, 504, 507):
             logger.error("request failed", exc_info=error, extra={"path": exchange.path})
         if exchange.started:
             raise error

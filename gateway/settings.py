@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -64,6 +65,9 @@ class GatewaySettings(BaseSettings):
     max_message_bytes: int = Field(16 * 1024 * 1024, ge=64 * 1024, description="Largest gRPC message.")
     trust_user_header: bool = Field(
         False, description="Take the user from X-Tiku-User; only behind a proxy that sets it."
+    )
+    stack_file: Path | None = Field(
+        None, description="State file of the `tiku up` that runs this gateway, for /readyz to say what is down."
     )
     cors_origins: tuple[str, ...] = Field((), description="Origins whose pages may call this API, as a JSON list.")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(

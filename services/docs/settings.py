@@ -24,6 +24,9 @@ class DocsSettings(DatabaseSettings):
     docs_objects_path: Path = Field(
         Path(".tiku/objects"), description="Folder of the files where no bucket is configured."
     )
+    docs_disk_reserve_bytes: int = Field(
+        64 * 1024**2, ge=0, description="Room that files leave alone on the volume of that folder."
+    )
     docs_postgres_connections: int = Field(
         8, ge=2, description="Most connections for rows; jobs, locks and notifications have their own."
     )

@@ -132,3 +132,15 @@ class Cancelled(TikuError):
 
 BY_STATUS: Mapping[str, type[TikuError]] = {error.status: error for error in TikuError.__subclasses__()}
 """The errors above by their gRPC status."""
+
+DISK_FULL = "DISK_FULL"
+"""The reason of a write that was refused because the disk is nearly full."""
+
+
+def disk_full() -> ResourceExhausted:
+    """Return the error of a write for which the disk has no room."""
+    return ResourceExhausted(
+        "The disk is full, so nothing new can be stored. Make room on it, or delete documents or exercises; what is "
+        "stored can be read meanwhile.",
+        reason=DISK_FULL,
+    )

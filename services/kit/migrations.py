@@ -8,8 +8,11 @@ import logging
 import re
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
+
+from services.kit.start import StartError
 
 MAX_WAIT_SECONDS: Final = 60.0
 """Longest that a service waits for its database when it starts."""
@@ -22,6 +25,10 @@ _CONNECT_SECONDS = 10.0
 logger = logging.getLogger(__name__)
 
 
+class MigrationError(StartError):
+    """The database cannot be brought up to date; the message says why, in one line without a password."""
+
+
 async def migrate(dsn: str, schema: str, folder: Path, *, max_wait: float = 0.0) -> list[str]:
     """Bring `schema` of the database at `dsn` up to the files in `folder`; return the names of those applied now.
 
@@ -29,13 +36,26 @@ async def migrate(dsn: str, schema: str, folder: Path, *, max_wait: float = 0.0)
     moment, so a server that does not answer yet gets `max_wait` seconds.
 
     Raises:
-        RuntimeError: a file is misnamed, or has changed since it was applied and no longer shows what ran elsewhere.
+        MigrationError: the address is wrong, the server refuses or cannot read its data, the database comes from a
+            newer version, or a file is misnamed or has changed since it was applied.
         OSError: the server does not answer.
     """
     files = await asyncio.to_thread(_read_files, folder)
+    try:
+        return await _migrate(dsn, schema, files, max_wait)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        message = " ".join(str(error).split())
+        raise MigrationError(
+            f"{_place(dsn)} cannot be used: {message}; see to it, or change TIKU_POSTGRES_DSN"
+        ) from error
+
+
+async def _migrate(dsn: str, schema: str, files: list[tuple[str, str]], max_wait: float) -> list[str]:
     connection = await _connect(dsn, max_wait)
     try:
         async with connection.transaction():
+            # A service must start on a disk that is nearly full, too: it reads.
+            await connection.execute("SET TRANSACTION READ WRITE")
             await connection.execute("SELECT pg_advisory_xact_lock(hashtext('tiku migrations'))")
             await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
             await connection.execute(
@@ -44,6 +64,11 @@ async def migrate(dsn: str, schema: str, folder: Path, *, max_wait: float = 0.0)
             )
             rows = await connection.fetch(f'SELECT name, sha256 FROM "{schema}".migrations')
             known = {row["name"]: row["sha256"] for row in rows}
+            if newer := sorted(known.keys() - {name for name, _ in files}):
+                raise MigrationError(
+                    f"{_place(dsn)} comes from a newer version of Tiku: this one does not know the migration "
+                    f"{schema}/{newer[-1]}; start that version, or use another database"
+                )
             applied = []
             for name, text in files:
                 digest = hashlib.sha256(text.encode()).hexdigest()
@@ -55,7 +80,7 @@ async def migrate(dsn: str, schema: str, folder: Path, *, max_wait: float = 0.0)
                     )
                     applied.append(name)
                 elif known[name] != digest:
-                    raise RuntimeError(f"migration {schema}/{name} was applied and has changed since: add a new file")
+                    raise MigrationError(f"migration {schema}/{name} was applied and has changed since: add a new file")
             return applied
     finally:
         await connection.close()
@@ -69,15 +94,27 @@ async def _connect(dsn: str, max_wait: float) -> asyncpg.Connection:
             return await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS)
         except _NOT_THERE_YET as error:
             if loop.time() >= deadline:
-                raise
+                cause = str(error) or type(error).__name__
+                raise ConnectionError(f"{_place(dsn)} does not answer: {cause}") from error
             if not warned:
                 logger.warning("waiting for the database", extra={"cause": f"{type(error).__name__}: {error}"})
                 warned = True
         await asyncio.sleep(_TRY_AGAIN_SECONDS)
 
 
+def _place(dsn: str) -> str:
+    """Return where a database is, in words and without a password."""
+    try:
+        parts = urlsplit(dsn)
+        host = parts.hostname or parse_qs(parts.query).get("host", ["localhost"])[0]
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "the database of TIKU_POSTGRES_DSN"
+    return f"the database {parts.path.lstrip('/') or 'postgres'} at {host}{port}"
+
+
 def _read_files(folder: Path) -> list[tuple[str, str]]:
     files = sorted(folder.glob("*.sql"))
     if misnamed := [path.name for path in files if not _NAME.match(path.name)]:
-        raise RuntimeError(f"migrations are named NNNN_name.sql, not {misnamed[0]}")
+        raise MigrationError(f"migrations are named NNNN_name.sql, not {misnamed[0]}")
     return [(path.name, path.read_text(encoding="utf-8")) for path in files]

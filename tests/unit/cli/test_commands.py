@@ -81,7 +81,7 @@ def test_wrong_settings_of_a_service_are_told_without_a_trace() -> None:
         timeout=60,
     )
     assert result.returncode == 2
-    assert "drain_seconds" in result.stderr
+    assert "TIKU_DRAIN_SECONDS" in result.stderr
     assert "Traceback" not in result.stderr
 
 

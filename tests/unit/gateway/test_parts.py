@@ -83,6 +83,11 @@ def test_a_name_cannot_break_out_of_its_header(name: str, header: bytes) -> None
     assert disposition(name) == header
 
 
+def test_a_full_disk_is_507_and_other_limits_are_429() -> None:
+    assert (from_error(errors.disk_full()).status, from_error(errors.disk_full()).reason) == (507, "DISK_FULL")
+    assert from_error(errors.ResourceExhausted("Too many.")).status == 429
+
+
 def test_every_status_has_its_http() -> None:
     assert set(errors.BY_STATUS) <= set(HTTP_STATUS)
     problem = from_error(errors.InvalidArgument("Bad.", violations=[errors.FieldViolation("a", "is bad")]))

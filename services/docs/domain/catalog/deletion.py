@@ -8,7 +8,7 @@ from services.docs.domain.catalog.catalog import checked_id, unknown_document
 from services.docs.domain.objects import object_key, text_key
 from services.docs.ports import ChunkIndex, DeletionStore, Locks, ObjectStore, RetryLater
 from services.docs.values.document import Job
-from services.kit.errors import TikuError
+from services.kit.errors import ResourceExhausted, TikuError
 
 _RETRY_SECONDS = 5.0
 
@@ -47,8 +47,10 @@ class Deleter:
             RetryLater: a store does not answer.
         """
         try:
-            await self._index.delete(job.document_id)
+            refusal = await self._delete_vectors(job.document_id)
             await self._remove(job.document_id)
+            if refusal is not None:
+                raise refusal
         except TikuError as error:
             raise RetryLater(error.retry_after or _RETRY_SECONDS, error.reason) from error
 
@@ -58,9 +60,22 @@ class Deleter:
             document = await self._deletions.marked(document_id)
             if document is None:
                 return
-            await self._index.delete(document_id)
+            refusal = await self._delete_vectors(document_id)
             await self._objects.delete(text_key(document_id))
         async with self._locks.lock(f"object:{document.sha256}"):
             if not await self._deletions.is_shared(document_id, document.sha256):
                 await self._objects.delete(object_key(document.sha256))
+            if refusal is not None:
+                raise refusal
             await self._deletions.remove(document_id)
+
+    async def _delete_vectors(self, document_id: str) -> ResourceExhausted | None:
+        """Delete the document's vectors; return the refusal of a store that has no room even for that.
+
+        The files are deleted all the same, because they make room.
+        """
+        try:
+            await self._index.delete(document_id)
+        except ResourceExhausted as error:
+            return error
+        return None
