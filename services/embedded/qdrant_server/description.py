@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qdrant_client import grpc as pb
 
-from services.embedded.qdrant_server.collections import Collection
+from services.embedded.qdrant_server.collection import Collection
 from services.embedded.qdrant_server.indexes import schema_info
 from services.embedded.qdrant_server.schema import DEFAULT_HNSW
 

@@ -38,17 +38,26 @@ _DATATYPES = {
 }
 _MAX_DIMENSION = 65536
 
+_UPKEEP_HNSW = {"max_indexing_threads": 1}
+"""One core is left to those who wait for answers."""
+_UPKEEP_OPTIMIZERS = {"max_segment_size": 100_000, "indexing_threshold": 5_000}
+"""In KB of vectors. A segment that has its full size is not built again while a collection grows: 65,000 points at 384
+dimensions. Fewer points than 3,300 are searched as fast without an index."""
+
 DEFAULT_HNSW: dict[str, Any] = {"m": 16, "ef_construct": 100, "full_scan_threshold": 10_000}
 """A Qdrant server's defaults (config/config.yaml)."""
 
 
 def configuration(message: pb.CreateCollection) -> edge.EdgeConfig:
-    """Return Edge's configuration of a collection to be created."""
+    """Return Edge's configuration of a collection.
+
+    Edge writes no log of its own: `oplog` is the log.
+    """
     serve_only(message, _CREATE_FIELDS)
     for name in ("shard_number", "replication_factor", "write_consistency_factor"):
         if message.HasField(name) and getattr(message, name) != 1:
             raise not_served(f"CreateCollection.{name} other than 1")
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"wal_enabled": False}
     if message.HasField("hnsw_config"):
         options["hnsw_config"] = hnsw(message.hnsw_config)
     if message.HasField("optimizers_config"):
@@ -60,6 +69,18 @@ def configuration(message: pb.CreateCollection) -> edge.EdgeConfig:
         sparse_vectors={name: _sparse(params) for name, params in message.sparse_vectors_config.map.items()},
         **options,
     )
+
+
+def upkeep_configuration(message: pb.CreateCollection) -> edge.EdgeConfig:
+    """Return a collection's configuration for the time of an upkeep, with defaults for what its creator left open."""
+    asked = pb.CreateCollection()
+    asked.CopyFrom(message)
+    part: Any
+    for part, defaults in ((asked.hnsw_config, _UPKEEP_HNSW), (asked.optimizers_config, _UPKEEP_OPTIMIZERS)):
+        for name, value in defaults.items():
+            if not part.HasField(name):
+                setattr(part, name, value)
+    return configuration(asked)
 
 
 def dense_params(message: pb.CreateCollection) -> dict[str, pb.VectorParams]:
