@@ -33,8 +33,8 @@ _DIMENSION, _TERMS, _VOCABULARY, _TOPICS = 384, 30, 30_000, 400
 _BATCH = 64
 _NAME = "bench"
 _HEADER = (
-    "| points | search longest / P99 / P50 ms | upsert longest / P99 ms | health longest ms | machine ms | "
-    "upkeep CPU s | memory MB | recall@10 | start after a kill s |\n|---|---|---|---|---|---|---|---|---|"
+    "| points | search longest / P99 / P50 ms | upsert longest / P99 ms | health longest / P99 ms | "
+    "machine longest / P99 ms | upkeep CPU s | memory MB | recall@10 | start after a kill s |\n|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -157,7 +157,8 @@ class Server:
     def upkeep_cpu(self) -> float:
         """Return the seconds of CPU that upkeep has taken so far."""
         records = [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines() if line[:1] == "{"]
-        return sum(record["cpu_seconds"] for record in records if record["message"] == "upkeep")
+        total: float = sum(record["cpu_seconds"] for record in records if record["message"] == "upkeep")
+        return total
 
 
 async def _every(seconds: float, call: Callable[[], Awaitable[None]]) -> None:
@@ -171,17 +172,31 @@ async def _every(seconds: float, call: Callable[[], Awaitable[None]]) -> None:
             group.create_task(call())  # type: ignore[arg-type]
 
 
-_SLEEPER = """
-import sys, time
-longest = 0.0
-while True:
-    started = time.perf_counter()
-    time.sleep(0.005)
-    longest = max(longest, time.perf_counter() - started - 0.005)
-    with open(sys.argv[1], "r+") as f:
-        if f.read(1) == "0": longest = 0.0; f.seek(0); f.write("1")
-        f.seek(1); f.write(f"{longest:.6f}"); f.truncate()
-"""
+async def probe(address: str) -> None:
+    """Search, check the health and sleep, each 50 times a second, until a line comes in; then print the waits."""
+    points, waits = Points(), {kind: Waits() for kind in ("search", "health", "machine")}
+    async with grpc.aio.insecure_channel(address) as channel:
+        searches = points_service_pb2_grpc.PointsStub(channel)  # type: ignore[no-untyped-call]
+        health = qdrant_pb2_grpc.QdrantStub(channel)  # type: ignore[no-untyped-call]
+
+        async def search() -> None:
+            await waits["search"].measure(searches.Query(points.query()))
+
+        async def check() -> None:
+            await waits["health"].measure(health.HealthCheck(pb.HealthCheckRequest()))
+
+        async def sleep() -> None:
+            started = time.perf_counter()
+            await asyncio.sleep(0.01)
+            waits["machine"].seconds.append(time.perf_counter() - started - 0.01)
+
+        chores = [asyncio.create_task(_every(1 / 50, chore)) for chore in (search, check, sleep)]
+        await asyncio.to_thread(sys.stdin.readline)
+        for chore in chores:
+            chore.cancel()
+        await asyncio.wait(chores)
+    rows = {"search": waits["search"].row(0.99, 0.5), "health": waits["health"].row(0.99)}
+    print(json.dumps({**rows, "machine": waits["machine"].row(0.99)}))
 
 
 class Run:
@@ -191,37 +206,25 @@ class Run:
         self._points = Points()
         self._server = Server(folder)
         self._rate = rate
-        self._waits = {kind: Waits() for kind in ("search", "upsert", "health")}
-        self._machine = folder / "machine"
+        self._upserts = Waits()
         self._stored = 0
 
     async def rows(self, sizes: list[int]) -> AsyncIterator[str]:
         """Yield the rows of the table."""
         await self._server.start()
-        self._machine.write_text("0")
-        sleeper = await asyncio.create_subprocess_exec(sys.executable, "-c", _SLEEPER, str(self._machine))
         try:
             await self._create()
             for size in sizes:
                 async with grpc.aio.insecure_channel(self._server.address) as channel:
-                    await self._grow(channel, size)
+                    waits = await self._grow(channel, size)
                     memory = self._server.memory()
                     recall = await self._recall(channel)
-                waits = self._waits
-                row = [
-                    f"{size:,}",
-                    waits["search"].row(0.99, 0.5),
-                    waits["upsert"].row(0.99),
-                    waits["health"].row(),
-                    f"{1000 * float(self._machine.read_text()[1:] or 0):.1f}",
-                ]
                 await self._server.kill()
                 restarted = await self._server.start()
-                self._machine.write_text("0")
+                row = [f"{size:,}", waits["search"], self._upserts.row(0.99), waits["health"], waits["machine"]]
                 row += [f"{self._server.upkeep_cpu():.1f}", f"{memory:.0f}", f"{recall:.3f}", f"{restarted:.1f}"]
                 yield f"| {' | '.join(row)} |"
         finally:
-            sleeper.kill()
             await self._server.kill()
 
     async def _create(self) -> None:
@@ -235,29 +238,23 @@ class Run:
             stub = collections_service_pb2_grpc.CollectionsStub(channel)  # type: ignore[no-untyped-call]
             await stub.Create(request)
 
-    async def _grow(self, channel: grpc.aio.Channel, size: int) -> None:
+    async def _grow(self, channel: grpc.aio.Channel, size: int) -> dict[str, str]:
+        """Ingest up to `size` points, and return how long others waited meanwhile."""
         points = points_service_pb2_grpc.PointsStub(channel)  # type: ignore[no-untyped-call]
-        health = qdrant_pb2_grpc.QdrantStub(channel)  # type: ignore[no-untyped-call]
-
-        async def search() -> None:
-            await self._waits["search"].measure(points.Query(self._points.query()))
-
-        async def check() -> None:
-            await self._waits["health"].measure(health.HealthCheck(pb.HealthCheckRequest()))
-
-        async def ingest() -> None:
-            started, first = time.perf_counter(), self._stored
-            while self._stored < size:
-                request = self._points.batch(self._stored, min(_BATCH, size - self._stored))
-                await self._waits["upsert"].measure(points.Upsert(request))
-                self._stored += len(request.points)
-                await asyncio.sleep(started + (self._stored - first) / self._rate - time.perf_counter())
-
-        others = [asyncio.create_task(_every(1 / 50, search)), asyncio.create_task(_every(1 / 50, check))]
-        await ingest()
-        for other in others:
-            other.cancel()
-        await asyncio.wait(others)
+        others = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "benchmarks.engine", "--probe", self._server.address),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        started, first = time.perf_counter(), self._stored
+        while self._stored < size:
+            request = self._points.batch(self._stored, min(_BATCH, size - self._stored))
+            await self._upserts.measure(points.Upsert(request))
+            self._stored += len(request.points)
+            await asyncio.sleep(started + (self._stored - first) / self._rate - time.perf_counter())
+        output, _ = await others.communicate(b"\n")
+        waits: dict[str, str] = json.loads(output)
+        return waits
 
     async def _recall(self, channel: grpc.aio.Channel) -> float:
         points = points_service_pb2_grpc.PointsStub(channel)  # type: ignore[no-untyped-call]
@@ -276,7 +273,11 @@ async def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engine", description=__doc__)
     parser.add_argument("--to", type=int, default=max(SIZES), help="points of the last row (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=500.0, help="points a second (default: %(default)s)")
+    parser.add_argument("--probe", metavar="ADDRESS", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.probe:
+        await probe(options.probe)
+        return
     print(f"load average before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n\n{_HEADER}", flush=True)
     with tempfile.TemporaryDirectory(prefix="tiku-engine-") as folder:
         async for row in Run(Path(folder), options.rate).rows([size for size in SIZES if size <= options.to]):

@@ -17,6 +17,7 @@ without_client_library()
 
 from services.embedded.data_lock import DataFolderInUseError  # noqa: E402
 from services.embedded.qdrant_server.forks import Forks  # noqa: E402
+from services.embedded.qdrant_server.hosts import UPKEEP_POINTS  # noqa: E402
 from services.embedded.qdrant_server.server import serve  # noqa: E402
 from services.embedded.qdrant_server.worker import Worker  # noqa: E402
 from services.kit import heap, logs  # noqa: E402
@@ -36,6 +37,12 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, required=True, help="port to listen on; 0 for any")
     parser.add_argument("--metrics", help="address of the Prometheus page (default: none)")
+    parser.add_argument(
+        "--upkeep-points",
+        type=int,
+        default=UPKEEP_POINTS,
+        help="changed points after which a collection is indexed anew (default: %(default)s)",
+    )
     options = parser.parse_args()
     options.data.mkdir(parents=True, exist_ok=True)
     forks = Forks.start(options.data, _work)
@@ -45,7 +52,7 @@ def main() -> None:
     heap.settle()
     with logs.configured("qdrant"):
         try:
-            asyncio.run(serve(options.data, options.host, options.port, forks, lag))
+            asyncio.run(serve(options.data, options.host, options.port, forks, lag, options.upkeep_points))
         except DataFolderInUseError as error:
             sys.exit(str(error))
 

@@ -29,16 +29,17 @@ _RETRY_SECONDS = 15.0
 class Collections:
     """The collections in one folder."""
 
-    def __init__(self, folder: Path, forks: Forks) -> None:
+    def __init__(self, folder: Path, forks: Forks, upkeep_points: int) -> None:
         self._folder = folder
         self._forks = forks
+        self._upkeep_points = upkeep_points
         self._hosts: dict[str, Host] = {}
         self._creating: dict[str, asyncio.Task[None]] = {}
 
     async def load(self) -> None:
         """Start every collection, and remove what an interrupted creation or deletion left."""
         for path, description in await asyncio.to_thread(self._found):
-            host = self._hosts[description.collection_name] = Host(path, description, self._forks)
+            host = self._hosts[description.collection_name] = Host(path, description, self._forks, self._upkeep_points)
             try:
                 await host.start()
             except (QdrantError, OSError):
@@ -95,7 +96,7 @@ class Collections:
     async def _create(self, message: pb.CreateCollection) -> None:
         path = self._folder / uuid.uuid4().hex
         await asyncio.to_thread(path.mkdir)
-        host = Host(path, message, self._forks)
+        host = Host(path, message, self._forks, self._upkeep_points)
         try:
             link = await self._forks.spawn(path)
             try:

@@ -32,21 +32,30 @@ _MAX_WAITING = 1024
 _READS_SENT, _WRITES_SENT = 8, 2
 """Calls that a worker has at a time. The others wait here, where one that is cancelled is dropped."""
 _RESTART_SECONDS = 1.0
-_UPKEEP_POINTS, _UPKEEP_SHARE = 5_000, 0.2
+UPKEEP_POINTS = 5_000
+_UPKEEP_SHARE = 0.2
 """Upkeep is due when so many points, and this share of all that there are, have changed."""
 _UPKEEP_LOG_BYTES = 256 * 1024 * 1024
-_PAUSE_SECONDS, _PAUSE_POINTS = 10.0, 1_000
-"""After a pause in the writes, fewer changes are worth it."""
-_CATCH_UP_ROUNDS = 1_000
+_PAUSE_SECONDS, _PAUSE_DIVISOR = 10.0, 5
+"""After a pause in the writes, a part of those points is enough."""
+_ROUNDS, _SLOWER_SECONDS = 200, 0.05
+"""How often a new worker reads what has been written meanwhile, and by how much each write is slowed down after some
+rounds: otherwise it might never reach the end of a log that grows as fast as it reads."""
+_FREE_ROUNDS = 8
+_BEHIND = 2
+"""Records that it may lack when writes are held."""
 
 
 class Host:
     """One collection: takes calls for it, and keeps a worker running that answers them."""
 
-    def __init__(self, path: Path, description: pb.CreateCollection, forks: Forks) -> None:
+    def __init__(
+        self, path: Path, description: pb.CreateCollection, forks: Forks, upkeep_points: int = UPKEEP_POINTS
+    ) -> None:
         self.folder = CollectionFolder(path)
         self.description = description
         self._forks = forks
+        self._upkeep_points = upkeep_points
         self._link: WorkerLink | None = None
         self._serving = asyncio.Event()
         self._taking_writes = asyncio.Event()
@@ -58,6 +67,7 @@ class Host:
         self._upkeep: asyncio.Task[float] | None = None
         self.points = self.changed = self.log_bytes = 0
         self._written_at = time.monotonic()
+        self._slower = 0.0
 
     async def call(self, kind: Kind, parts: Sequence[bytes]) -> bytes:
         """Return a worker's answer to a call.
@@ -77,6 +87,8 @@ class Host:
         return answer[0]
 
     async def _send(self, kind: Kind, parts: Sequence[bytes]) -> asyncio.Future[Parts]:
+        if kind is Kind.WRITE and self._slower:
+            await asyncio.sleep(self._slower)
         slot = self._slots[Kind.WRITE if kind is Kind.WRITE else Kind.READ]
         await slot.acquire()
         try:
@@ -165,9 +177,12 @@ class Host:
         """Whether enough has changed since the newest image to make another."""
         if not self._serving.is_set() or (self._upkeep is not None and not self._upkeep.done()):
             return False
-        if self.changed >= max(_UPKEEP_POINTS, _UPKEEP_SHARE * self.points) or self.log_bytes >= _UPKEEP_LOG_BYTES:
+        if self.changed >= max(self._upkeep_points, _UPKEEP_SHARE * self.points) or self.log_bytes >= _UPKEEP_LOG_BYTES:
             return True
-        return self.changed >= _PAUSE_POINTS and time.monotonic() - self._written_at >= _PAUSE_SECONDS
+        return (
+            self.changed * _PAUSE_DIVISOR >= self._upkeep_points
+            and time.monotonic() - self._written_at >= _PAUSE_SECONDS
+        )
 
     async def upkeep(self) -> float:
         """Make a new image, go over to it, and return the seconds of CPU that it took.
@@ -198,9 +213,16 @@ class Host:
             raise
 
     async def _hand_over(self, fresh: WorkerLink) -> None:
-        for _ in range(_CATCH_UP_ROUNDS):
-            if int(await fresh.control("catch up")) <= 1:
-                break
+        try:
+            for turn in range(_ROUNDS):
+                if int(await fresh.control("catch up")) <= _BEHIND:
+                    break
+                self._slower = _SLOWER_SECONDS if turn >= _FREE_ROUNDS else 0.0
+            await self._switch(fresh)
+        finally:
+            self._slower = 0.0
+
+    async def _switch(self, fresh: WorkerLink) -> None:
         old = self._link
         assert old is not None
         self._taking_writes.clear()

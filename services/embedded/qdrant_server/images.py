@@ -84,7 +84,7 @@ class CollectionFolder:
             self._remove_old_logs(newest[0][0])
 
     def _remove_old_logs(self, needed: int) -> None:
-        files = log_files(self.path)
+        files = [(first, path) for first, path in log_files(self.path) if path.stat().st_size]
         for (_, path), (following, _) in itertools.pairwise(files):
             if following <= needed:
                 path.unlink(missing_ok=True)

@@ -53,23 +53,19 @@ class LogReader:
         return self._next
 
     def read(self) -> Iterator[Record]:
-        """Yield what has been added since the last call, up to the first record that is not whole."""
-        while True:
-            before = self._next
-            for path in self._candidates():
-                yield from self._read_file(path)
-            if self._next == before:
-                return
+        """Yield what has been added since the last call, up to the first record that is not whole.
 
-    def _candidates(self) -> list[Path]:
-        # The next record is in the last file that begins at or before it, or in a file that begins with it.
-        files = [path for first, path in log_files(self._folder) if first <= self._next]
-        return files[-2:]
+        It ends where the log ends now: a log that grows faster than it is read would keep it for ever.
+        """
+        # A process that did not come to write its first record leaves an empty file, and the file before it goes on.
+        for first, path, size in [(first, path, path.stat().st_size) for first, path in log_files(self._folder)]:
+            if first <= self._next:
+                yield from self._read_file(path, size)
 
-    def _read_file(self, path: Path) -> Iterator[Record]:
+    def _read_file(self, path: Path, size: int) -> Iterator[Record]:
         with path.open("rb") as stream:
             stream.seek(self._offsets.get(path, 0))
-            while (record := _read_record(stream)) is not None:
+            while stream.tell() < size and (record := _read_record(stream)) is not None:
                 self._offsets[path] = stream.tell()
                 if record.number == self._next:
                     self._next += 1

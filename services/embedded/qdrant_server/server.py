@@ -21,7 +21,7 @@ _MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 logger = logging.getLogger(__name__)
 
 
-async def serve(data: Path, host: str, port: int, forks: Forks, lag: LoopLagMonitor) -> None:
+async def serve(data: Path, host: str, port: int, forks: Forks, lag: LoopLagMonitor, upkeep_points: int) -> None:
     """Serve the collections in `data` until SIGTERM or SIGINT.
 
     Raises:
@@ -32,7 +32,7 @@ async def serve(data: Path, host: str, port: int, forks: Forks, lag: LoopLagMoni
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with data_lock(data):
-        collections = Collections(data / "collections", forks)
+        collections = Collections(data / "collections", forks, upkeep_points)
         await collections.load()
         server = grpc.aio.server(
             options=[
