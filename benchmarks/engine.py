@@ -34,7 +34,8 @@ _BATCH = 64
 _NAME = "bench"
 _HEADER = (
     "| points | search longest / P99 / P50 ms | upsert longest / P99 ms | health longest / P99 ms | "
-    "machine longest / P99 ms | upkeep CPU s | memory MB | recall@10 | start after a kill s |\n|---|---|---|---|---|---|---|---|---|"
+    "machine longest / P99 ms | upkeep CPU s | memory MB | recall@10 | start after a kill s |\n"
+    f"{'|---' * 9}|"
 )
 
 
@@ -191,6 +192,7 @@ async def probe(address: str) -> None:
             waits["machine"].seconds.append(time.perf_counter() - started - 0.01)
 
         chores = [asyncio.create_task(_every(1 / 50, chore)) for chore in (search, check, sleep)]
+        print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
         for chore in chores:
             chore.cancel()
@@ -246,6 +248,8 @@ class Run:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
+        assert others.stdout is not None
+        await others.stdout.readline()
         started, first = time.perf_counter(), self._stored
         while self._stored < size:
             request = self._points.batch(self._stored, min(_BATCH, size - self._stored))

@@ -68,6 +68,7 @@ class Collection:
     def take_over(self) -> None:
         """Become the process that appends to the log. What it holds must have been applied."""
         self.log = LogWriter(self.folder.path, self.next_number)
+        self.description = pb.CreateCollection.FromString(self.folder.description.read_bytes())
 
     def write(self, rpc: str, message: Any, request: bytes) -> Generator[None, None, int]:
         """Apply a write and return its number; once it is in the log it survives the end of this process.

@@ -7,11 +7,13 @@ import logging
 import shutil
 import time
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 import grpc
 from qdrant_client import grpc as pb
 
+from services.embedded.qdrant_server.aliases import Aliases
 from services.embedded.qdrant_server.errors import QdrantError, not_found, wrong_input
 from services.embedded.qdrant_server.forks import Forks
 from services.embedded.qdrant_server.hosts import Host
@@ -34,6 +36,7 @@ class Collections:
         self._forks = forks
         self._upkeep_points = upkeep_points
         self._hosts: dict[str, Host] = {}
+        self.aliases = Aliases(folder / "aliases.json")
         self._creating: dict[str, asyncio.Task[None]] = {}
 
     async def load(self) -> None:
@@ -48,8 +51,9 @@ class Collections:
 
     def _found(self) -> list[tuple[Path, pb.CreateCollection]]:
         self._folder.mkdir(parents=True, exist_ok=True)
+        self.aliases.load()
         found = []
-        for path in sorted(self._folder.iterdir()):
+        for path in sorted(path for path in self._folder.iterdir() if path.is_dir()):
             if (path / DESCRIPTION).exists():
                 found.append((path, pb.CreateCollection.FromString((path / DESCRIPTION).read_bytes())))
             else:
@@ -61,16 +65,24 @@ class Collections:
         return sorted(self._hosts)
 
     def exists(self, name: str) -> bool:
-        """Return whether there is a collection of this name."""
-        return name in self._hosts
+        """Return whether there is a collection of this name or alias."""
+        return self.aliases.resolve(name) in self._hosts
+
+    async def change_aliases(self, actions: Iterable[pb.AliasOperations]) -> None:
+        """Take several actions on aliases, all or none.
+
+        Raises:
+            QdrantError: a collection or an alias does not exist, or a name is taken.
+        """
+        await asyncio.to_thread(self.aliases.change, list(actions), self._hosts.__contains__)
 
     def get(self, name: str) -> Host:
-        """Return the collection of this name.
+        """Return the collection of this name or alias.
 
         Raises:
             QdrantError: NOT_FOUND, there is none.
         """
-        found = self._hosts.get(name)
+        found = self._hosts.get(self.aliases.resolve(name))
         if found is None:
             raise not_found(f"Collection `{name}` doesn't exist!")
         return found
@@ -86,7 +98,7 @@ class Collections:
         if name in self._creating:
             # The answer is true only once the other one is there.
             await asyncio.wait([self._creating[name]])
-        if name in self._hosts:
+        if self.exists(name):
             raise QdrantError(grpc.StatusCode.ALREADY_EXISTS, f"Wrong input: Collection `{name}` already exists!")
         task = self._creating[name] = asyncio.create_task(self._create(message))
         task.add_done_callback(lambda _: self._creating.pop(name))
@@ -115,6 +127,7 @@ class Collections:
         found = self._hosts.pop(name, None)
         if found is None:
             return False
+        await asyncio.to_thread(self.aliases.forget, name)
         await asyncio.shield(asyncio.create_task(found.remove()))
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -125,6 +126,21 @@ def multi_vector(message: pb.MultiDenseVector) -> list[DenseVector]:
     return [list(row.data) for row in message.vectors]
 
 
+def finite(field: str, value: AnyVector) -> AnyVector:
+    """Return a vector as it is.
+
+    Raises:
+        QdrantError: it holds NaN or an infinite value, with which nothing is found; the message names `field`.
+    """
+    rows: Any = [value.values] if isinstance(value, edge.SparseVector) else [value]
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        rows = value
+    # A sum of 32-bit values fits, and one that is not finite makes the sum so.
+    if not all(math.isfinite(sum(row)) for row in rows):
+        raise wrong_input(f"{field}: must hold finite numbers only, not NaN or infinity")
+    return value
+
+
 def vectors(message: pb.Vectors) -> dict[str, AnyVector]:
     """Return a point's vectors by name; the name of the unnamed one is empty."""
     kind = message.WhichOneof("vectors_options")
@@ -163,14 +179,14 @@ def vectors_message(value: Any) -> pb.VectorsOutput | None:
     return pb.VectorsOutput(vector=vector_message(value))
 
 
-def scored_point_message(found: edge.ScoredPoint) -> pb.ScoredPoint:
-    """Return the message of a point that a query found."""
+def scored_point_message(found: edge.ScoredPoint, vectors: bool) -> pb.ScoredPoint:
+    """Return the message of a point that a query found; Edge may give vectors that nobody asked for (MMR)."""
     return pb.ScoredPoint(
         id=point_id_message(found.id),
         payload=payload_message(found.payload),
         score=found.score,
         version=found.version,
-        vectors=vectors_message(found.vector),
+        vectors=vectors_message(found.vector) if vectors else None,
         order_value=order_value_message(found.order_value),
     )
 

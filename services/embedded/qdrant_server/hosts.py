@@ -74,7 +74,7 @@ class Host:
 
         Raises:
             QdrantError: it was refused, too many calls wait already, or the worker ended.
-            VectorsNeededError: the call is to be made again with vectors of other collections.
+            PointsNeededError: the call is to be made again with points of other collections.
         """
         if self._waiting >= _MAX_WAITING:
             raise QdrantError(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{_MAX_WAITING} calls are waiting already")
@@ -117,6 +117,14 @@ class Host:
     def _note(self, progress: bytes) -> None:
         found = json.loads(progress)
         self.points, self.changed, self.log_bytes = found["points"], found["changed"], found["log_bytes"]
+
+    async def update(self, change: pb.UpdateCollection) -> None:
+        """Change the collection's settings; the next upkeep applies them to what is stored.
+
+        Raises:
+            QdrantError: UNIMPLEMENTED for a setting that is not served.
+        """
+        await self.call(Kind.CONTROL, [b"update", change.SerializeToString()])
 
     async def start(self, link: WorkerLink | None = None) -> None:
         """Load the collection and serve it until `stop`; `link` is a worker that is there already.

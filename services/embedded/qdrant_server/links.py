@@ -21,11 +21,11 @@ class WorkerDiedError(QdrantError):
         super().__init__(grpc.StatusCode.UNAVAILABLE, "the collection's process ended and is started again")
 
 
-class VectorsNeededError(Exception):
-    """A query is to be sent again with vectors of other collections: names and requests, one after the other."""
+class PointsNeededError(Exception):
+    """A query is to be sent again with points of other collections: names and requests, one after the other."""
 
     def __init__(self, asked: Parts) -> None:
-        super().__init__("vectors of other collections are needed")
+        super().__init__("points of other collections are needed")
         self.asked = asked
 
 
@@ -103,7 +103,7 @@ def _settle(call: asyncio.Future[Parts], frame: Frame) -> None:
     if frame.kind is Kind.ANSWER:
         call.set_result(frame.parts)
     elif frame.kind is Kind.NEED:
-        call.set_exception(VectorsNeededError(frame.parts))
+        call.set_exception(PointsNeededError(frame.parts))
     else:
         code, message = (part.decode() for part in frame.parts)
         call.set_exception(QdrantError(grpc.StatusCode[code], message))

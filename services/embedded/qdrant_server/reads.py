@@ -9,10 +9,9 @@ import qdrant_edge as edge
 from google.protobuf.message import Message
 from qdrant_client import grpc as pb
 
+from services.embedded.qdrant_server import matrix
 from services.embedded.qdrant_server.collection import Collection
 from services.embedded.qdrant_server.conversion import (
-    AnyVector,
-    PointId,
     point_id,
     point_id_message,
     retrieved_point_message,
@@ -23,7 +22,16 @@ from services.embedded.qdrant_server.conversion import (
 from services.embedded.qdrant_server.description import collection_info
 from services.embedded.qdrant_server.errors import serve_only, wrong_input
 from services.embedded.qdrant_server.filters import optional_filter
-from services.embedded.qdrant_server.queries import VectorLookup, order_by, query_request, search_request
+from services.embedded.qdrant_server.groups import groups
+from services.embedded.qdrant_server.lookups import Lookups
+from services.embedded.qdrant_server.older import (
+    discover_query,
+    recommend_groups_query,
+    recommend_query,
+    search_groups_query,
+)
+from services.embedded.qdrant_server.queries import query_request, search_request
+from services.embedded.qdrant_server.scoring import order_by
 
 _READ = ("collection_name", "read_consistency", "timeout")
 _SCROLL_LIMIT = 10
@@ -32,10 +40,10 @@ _SLICE = 128
 """Points that are fetched or translated in one go."""
 
 Slices = Generator[None, None, Any]
-Read = Callable[[Collection, Any, VectorLookup], Slices]
+Read = Callable[[Collection, Any, Lookups], Slices]
 
 
-def _get(collection: Collection, request: pb.GetPoints, _: VectorLookup) -> Slices:
+def _get(collection: Collection, request: pb.GetPoints, _: Lookups) -> Slices:
     serve_only(request, (*_READ, "ids", "with_payload", "with_vectors"))
     response = pb.GetResponse()
     ids = [point_id(item) for item in request.ids]
@@ -50,7 +58,7 @@ def _get(collection: Collection, request: pb.GetPoints, _: VectorLookup) -> Slic
     return response
 
 
-def _scroll(collection: Collection, request: pb.ScrollPoints, _: VectorLookup) -> Slices:
+def _scroll(collection: Collection, request: pb.ScrollPoints, _: Lookups) -> Slices:
     serve_only(request, (*_READ, "filter", "offset", "limit", "with_payload", "with_vectors", "order_by"))
     if request.HasField("limit") and request.limit == 0:
         raise wrong_input("limit: must be at least 1")
@@ -85,7 +93,7 @@ def _scroll(collection: Collection, request: pb.ScrollPoints, _: VectorLookup) -
     return response
 
 
-def _count(collection: Collection, request: pb.CountPoints, _: VectorLookup) -> Slices:
+def _count(collection: Collection, request: pb.CountPoints, _: Lookups) -> Slices:
     serve_only(request, (*_READ, "filter", "exact"))
     yield
     exact = request.exact if request.HasField("exact") else True
@@ -93,46 +101,51 @@ def _count(collection: Collection, request: pb.CountPoints, _: VectorLookup) -> 
     return pb.CountResponse(result=pb.CountResult(count=count))
 
 
-def _found(points: list[edge.ScoredPoint]) -> Generator[None, None, list[pb.ScoredPoint]]:
+def _found(points: list[edge.ScoredPoint], request: Any) -> Generator[None, None, list[pb.ScoredPoint]]:
     messages: list[pb.ScoredPoint] = []
+    vectors = bool(with_vectors(request.with_vectors))
     for start in range(0, len(points), _SLICE):
-        messages += [scored_point_message(item) for item in points[start : start + _SLICE]]
+        messages += [scored_point_message(item, vectors) for item in points[start : start + _SLICE]]
         if start + _SLICE < len(points):
             yield
     return messages
 
 
-def _query(collection: Collection, request: pb.QueryPoints, lookup: VectorLookup) -> Slices:
-    found = yield from _found(collection.shard.query(query_request(request, lookup)))
+def _hits(collection: Collection, request: pb.QueryPoints, lookups: Lookups) -> list[edge.ScoredPoint]:
+    return collection.shard.query(query_request(request, lookups))
+
+
+def _query(collection: Collection, request: pb.QueryPoints, lookups: Lookups) -> Slices:
+    found = yield from _found(_hits(collection, request, lookups), request)
     return pb.QueryResponse(result=found)
 
 
-def _query_batch(collection: Collection, request: pb.QueryBatchPoints, lookup: VectorLookup) -> Slices:
+def _query_batch(collection: Collection, request: pb.QueryBatchPoints, lookups: Lookups) -> Slices:
     serve_only(request, (*_READ, "query_points"))
     response = pb.QueryBatchResponse()
     for query in request.query_points:
-        found = yield from _found(collection.shard.query(query_request(query, lookup)))
+        found = yield from _found(_hits(collection, query, lookups), query)
         response.result.add(result=found)
         yield
     return response
 
 
-def _search(collection: Collection, request: pb.SearchPoints, _: VectorLookup) -> Slices:
-    found = yield from _found(collection.shard.query(search_request(request)))
+def _search(collection: Collection, request: pb.SearchPoints, _: Lookups) -> Slices:
+    found = yield from _found(collection.shard.query(search_request(request)), request)
     return pb.SearchResponse(result=found)
 
 
-def _search_batch(collection: Collection, request: pb.SearchBatchPoints, _: VectorLookup) -> Slices:
+def _search_batch(collection: Collection, request: pb.SearchBatchPoints, _: Lookups) -> Slices:
     serve_only(request, (*_READ, "search_points"))
     response = pb.SearchBatchResponse()
     for search in request.search_points:
-        found = yield from _found(collection.shard.query(search_request(search)))
+        found = yield from _found(collection.shard.query(search_request(search)), search)
         response.result.add(result=found)
         yield
     return response
 
 
-def _facet(collection: Collection, request: pb.FacetCounts, _: VectorLookup) -> Slices:
+def _facet(collection: Collection, request: pb.FacetCounts, _: Lookups) -> Slices:
     serve_only(request, (*_READ, "key", "filter", "limit", "exact"))
     yield
     asked = edge.FacetRequest(
@@ -153,14 +166,54 @@ def _facet_value(value: str | int | bool) -> pb.FacetValue:
     return pb.FacetValue(string_value=value)
 
 
-def stored_vector(collection: Collection, identity: PointId, using: str) -> AnyVector | None:
-    """Return the named vector of a stored point; None if it has none or there is no such point."""
-    records = collection.shard.retrieve([identity], False, [using])
-    if not records:
-        return None
-    stored: Any = records[0].vector
-    found: AnyVector | None = stored.get(using) if isinstance(stored, dict) else stored
-    return found
+def _recommend(collection: Collection, request: pb.RecommendPoints, lookups: Lookups) -> Slices:
+    found = yield from _found(_hits(collection, recommend_query(request), lookups), request)
+    return pb.RecommendResponse(result=found)
+
+
+def _recommend_batch(collection: Collection, request: pb.RecommendBatchPoints, lookups: Lookups) -> Slices:
+    serve_only(request, (*_READ, "recommend_points"))
+    response = pb.RecommendBatchResponse()
+    for asked in request.recommend_points:
+        found = yield from _found(_hits(collection, recommend_query(asked), lookups), asked)
+        response.result.add(result=found)
+        yield
+    return response
+
+
+def _discover(collection: Collection, request: pb.DiscoverPoints, lookups: Lookups) -> Slices:
+    found = yield from _found(_hits(collection, discover_query(request), lookups), request)
+    return pb.DiscoverResponse(result=found)
+
+
+def _discover_batch(collection: Collection, request: pb.DiscoverBatchPoints, lookups: Lookups) -> Slices:
+    serve_only(request, (*_READ, "discover_points"))
+    response = pb.DiscoverBatchResponse()
+    for asked in request.discover_points:
+        found = yield from _found(_hits(collection, discover_query(asked), lookups), asked)
+        response.result.add(result=found)
+        yield
+    return response
+
+
+def _query_groups(collection: Collection, request: pb.QueryPointGroups, lookups: Lookups) -> Slices:
+    return pb.QueryGroupsResponse(result=(yield from groups(collection, request, lookups)))
+
+
+def _search_groups(collection: Collection, request: pb.SearchPointGroups, lookups: Lookups) -> Slices:
+    return pb.SearchGroupsResponse(result=(yield from groups(collection, search_groups_query(request), lookups)))
+
+
+def _recommend_groups(collection: Collection, request: pb.RecommendPointGroups, lookups: Lookups) -> Slices:
+    return pb.RecommendGroupsResponse(result=(yield from groups(collection, recommend_groups_query(request), lookups)))
+
+
+def _matrix_pairs(collection: Collection, request: pb.SearchMatrixPoints, _: Lookups) -> Slices:
+    return pb.SearchMatrixPairsResponse(result=matrix.pairs((yield from matrix.rows(collection, request))))
+
+
+def _matrix_offsets(collection: Collection, request: pb.SearchMatrixPoints, _: Lookups) -> Slices:
+    return pb.SearchMatrixOffsetsResponse(result=matrix.offsets((yield from matrix.rows(collection, request))))
 
 
 READS: Mapping[str, Read] = {
@@ -172,6 +225,15 @@ READS: Mapping[str, Read] = {
     "Search": _search,
     "SearchBatch": _search_batch,
     "Facet": _facet,
+    "Recommend": _recommend,
+    "RecommendBatch": _recommend_batch,
+    "RecommendGroups": _recommend_groups,
+    "Discover": _discover,
+    "DiscoverBatch": _discover_batch,
+    "QueryGroups": _query_groups,
+    "SearchGroups": _search_groups,
+    "SearchMatrixPairs": _matrix_pairs,
+    "SearchMatrixOffsets": _matrix_offsets,
 }
 """The reads by their RPCs."""
 

@@ -20,6 +20,15 @@ READS: Mapping[str, type[Message]] = {
     "Search": pb.SearchPoints,
     "SearchBatch": pb.SearchBatchPoints,
     "Facet": pb.FacetCounts,
+    "Recommend": pb.RecommendPoints,
+    "RecommendBatch": pb.RecommendBatchPoints,
+    "RecommendGroups": pb.RecommendPointGroups,
+    "Discover": pb.DiscoverPoints,
+    "DiscoverBatch": pb.DiscoverBatchPoints,
+    "QueryGroups": pb.QueryPointGroups,
+    "SearchGroups": pb.SearchPointGroups,
+    "SearchMatrixPairs": pb.SearchMatrixPoints,
+    "SearchMatrixOffsets": pb.SearchMatrixPoints,
 }
 """RPCs that change nothing, and what each takes."""
 WRITES: Mapping[str, type[Message]] = {

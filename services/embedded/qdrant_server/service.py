@@ -19,7 +19,7 @@ from services.embedded.qdrant_server import rpcs
 from services.embedded.qdrant_server.collections import Collections
 from services.embedded.qdrant_server.errors import QdrantError, from_edge, not_served
 from services.embedded.qdrant_server.frames import Kind
-from services.embedded.qdrant_server.links import VectorsNeededError
+from services.embedded.qdrant_server.links import PointsNeededError
 
 Handler = Callable[[bytes], Awaitable[bytes]]
 _MAX_LOOKUPS = 256
@@ -109,10 +109,10 @@ class PointsService:
         for _ in range(_MAX_LOOKUPS):
             try:
                 return await self._collections.get(name).call(kind, parts)
-            except VectorsNeededError as error:
+            except PointsNeededError as error:
                 other, asked = error.asked
                 answer = await self._collections.get(other.decode()).call(Kind.READ, [b"Get", asked])
-                parts += [other, asked, answer]
+                parts += [asked, answer]
         raise QdrantError(
             grpc.StatusCode.INVALID_ARGUMENT,
             f"Wrong input: a query may refer to {_MAX_LOOKUPS} points of other collections",
@@ -133,6 +133,10 @@ class CollectionsService:
             "List": (pb.ListCollectionsRequest, self._list),
             "CollectionExists": (pb.CollectionExistsRequest, self._exists),
             "Get": (pb.GetCollectionInfoRequest, self._get),
+            "Update": (pb.UpdateCollection, self._update),
+            "UpdateAliases": (pb.ChangeAliases, self._change_aliases),
+            "ListAliases": (pb.ListAliasesRequest, self._list_aliases),
+            "ListCollectionAliases": (pb.ListCollectionAliasesRequest, self._list_collection_aliases),
         }
         return {rpc: functools.partial(_timed, message, work) for rpc, (message, work) in served.items()}
 
@@ -154,6 +158,28 @@ class CollectionsService:
     async def _get(self, request: pb.GetCollectionInfoRequest) -> Message:
         answer = await self._collections.get(request.collection_name).call(Kind.CONTROL, [b"info"])
         return pb.GetCollectionInfoResponse.FromString(answer)
+
+    async def _update(self, request: pb.UpdateCollection) -> Message:
+        await self._collections.get(request.collection_name).update(request)
+        return pb.CollectionOperationResponse(result=True)
+
+    async def _change_aliases(self, request: pb.ChangeAliases) -> Message:
+        await self._collections.change_aliases(request.actions)
+        return pb.CollectionOperationResponse(result=True)
+
+    async def _list_aliases(self, _request: pb.ListAliasesRequest) -> Message:
+        return _aliases(self._collections.aliases.all())
+
+    async def _list_collection_aliases(self, request: pb.ListCollectionAliasesRequest) -> Message:
+        self._collections.get(request.collection_name)
+        found = self._collections.aliases.all()
+        return _aliases([(alias, name) for alias, name in found if name == request.collection_name])
+
+
+def _aliases(found: list[tuple[str, str]]) -> pb.ListAliasesResponse:
+    return pb.ListAliasesResponse(
+        aliases=[pb.AliasDescription(alias_name=alias, collection_name=name) for alias, name in found]
+    )
 
 
 async def _timed(message: type[Message], work: Callable[[Any], Awaitable[Message]], request: bytes) -> bytes:

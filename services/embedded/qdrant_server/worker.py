@@ -26,12 +26,12 @@ from qdrant_client import grpc as pb
 from services.embedded.qdrant_server import collection as collections
 from services.embedded.qdrant_server import images, rpcs
 from services.embedded.qdrant_server.collection import Collection
-from services.embedded.qdrant_server.conversion import AnyVector, PointId, point_id_message, vector_value
 from services.embedded.qdrant_server.errors import QdrantError, disk_full, from_edge
 from services.embedded.qdrant_server.frames import Decoder, Frame, Kind, encode
+from services.embedded.qdrant_server.lookups import Lookups, NeedsPointsError
 from services.embedded.qdrant_server.oplog import log_files
-from services.embedded.qdrant_server.reads import READS, info, stored_vector
-from services.embedded.qdrant_server.schema import upkeep_configuration
+from services.embedded.qdrant_server.reads import READS, info
+from services.embedded.qdrant_server.schema import upkeep_configuration, with_changes
 from services.kit.disk_room import DiskRoom
 
 logger = logging.getLogger(__name__)
@@ -47,14 +47,6 @@ _ROOM_FACTOR = 4
 """What a write takes at most: the log, and vectors and payload in the shard."""
 
 Job = Generator[None, None, None]
-
-
-class NeedsVectorsError(Exception):
-    """A query refers to points of other collections: `asked` holds the collections' names and the requests."""
-
-    def __init__(self, asked: list[bytes]) -> None:
-        super().__init__("vectors of another collection are needed")
-        self.asked = asked
 
 
 class Worker:
@@ -73,6 +65,7 @@ class Worker:
         self._controls: Mapping[str, Callable[..., Generator[None, None, bytes]]] = {
             "info": self._info,
             "create": self._create,
+            "update": self._update,
             "load": self._load,
             "catch up": self._catch_up,
             "take over": self._take_over,
@@ -115,7 +108,7 @@ class Worker:
     def _answered(self, frame: Frame, work: Callable[[Frame], Generator[None, None, bytes]]) -> Job:
         try:
             answer = yield from work(frame)
-        except NeedsVectorsError as error:
+        except NeedsPointsError as error:
             self._send(frame.call, Kind.NEED, error.asked)
         except QdrantError as error:
             self._refuse(frame.call, error)
@@ -149,7 +142,7 @@ class Worker:
         started = time.perf_counter()
         rpc = frame.parts[0].decode()
         request = rpcs.parse(rpcs.READS[rpc], frame.parts[1])
-        lookup = _Lookup(self._served, frame.parts[2:])
+        lookup = Lookups(self._served, frame.parts[2:])
         response = yield from READS[rpc](self._served, request, lookup)
         return _timed(response, started)
 
@@ -181,6 +174,13 @@ class Worker:
         message = pb.CreateCollection.FromString(description)
         collections.create(self._folder, message)
         images.write_atomically(self._folder.description, description)
+        return b""
+
+    def _update(self, change: bytes) -> Generator[None, None, bytes]:
+        yield
+        updated = with_changes(self._served.description, pb.UpdateCollection.FromString(change))
+        images.write_atomically(self._folder.description, updated.SerializeToString())
+        self._served.description = updated
         return b""
 
     def _load(self) -> Generator[None, None, bytes]:
@@ -236,28 +236,6 @@ class Worker:
             if found is not None and found.log is not None:
                 with contextlib.suppress(OSError):
                     found.log.sync()
-
-
-class _Lookup:
-    """Finds the vectors of points that a query refers to; those of other collections came with the query."""
-
-    def __init__(self, own: Collection, answers: list[bytes]) -> None:
-        self._own = own
-        self._answers = {
-            (name.decode(), bytes(request)): pb.GetResponse.FromString(answer)
-            for name, request, answer in zip(answers[::3], answers[1::3], answers[2::3], strict=True)
-        }
-
-    def __call__(self, name: str | None, identity: PointId, using: str) -> AnyVector | None:
-        if name is None or name == self._own.description.collection_name:
-            return stored_vector(self._own, identity, using)
-        asked = pb.GetPoints(collection_name=name, ids=[point_id_message(identity)])
-        asked.with_vectors.include.names.append(using)
-        request = asked.SerializeToString(deterministic=True)
-        answer = self._answers.get((name, request))
-        if answer is None:
-            raise NeedsVectorsError([name.encode(), request])
-        return vector_value(answer.result[0].vectors, using) if answer.result else None
 
 
 def _timed(response: Any, started: float) -> bytes:
