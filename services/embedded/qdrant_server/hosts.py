@@ -68,6 +68,7 @@ class Host:
         self.points = self.changed = self.log_bytes = 0
         self._written_at = time.monotonic()
         self._slower = 0.0
+        self._refusal: QdrantError | None = None
 
     async def call(self, kind: Kind, parts: Sequence[bytes]) -> bytes:
         """Return a worker's answer to a call.
@@ -76,6 +77,8 @@ class Host:
             QdrantError: it was refused, too many calls wait already, or the worker ended.
             PointsNeededError: the call is to be made again with points of other collections.
         """
+        if self._refusal is not None:
+            raise self._refusal
         if self._waiting >= _MAX_WAITING:
             raise QdrantError(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{_MAX_WAITING} calls are waiting already")
         self._waiting += 1
@@ -143,12 +146,15 @@ class Host:
 
     async def _load(self, link: WorkerLink) -> None:
         try:
+            # First of all: what an ended worker left takes room.
+            await link.control("tidy")
             await link.control("load")
             answer = await link.call(Kind.CONTROL, [b"take over"])
-            await link.control("tidy")
-        except BaseException:
+        except BaseException as error:
+            self._refusal = error if isinstance(error, QdrantError) and _is_exhausted(error) else None
             await link.kill()
             raise
+        self._refusal = None
         self._note(answer[1])
         self._link = link
         self._serving.set()
@@ -274,3 +280,7 @@ class Host:
         await asyncio.to_thread(self.folder.description.unlink)
         await self.stop()
         await asyncio.to_thread(shutil.rmtree, self.folder.path, ignore_errors=True)
+
+
+def _is_exhausted(error: QdrantError) -> bool:
+    return error.code is grpc.StatusCode.RESOURCE_EXHAUSTED

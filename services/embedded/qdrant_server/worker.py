@@ -43,7 +43,7 @@ _NICE = 10
 hours: what is not indexed makes every search slower."""
 RESERVE_BYTES = 64 * 1024 * 1024
 """Free room that writes leave alone. Edge maps files with holes, and touching one on a full disk is SIGBUS."""
-_ROOM_FACTOR = 4
+_ROOM_FACTOR = 3
 """What a write takes at most: the log, and vectors and payload in the shard."""
 
 Job = Generator[None, None, None]
@@ -186,6 +186,8 @@ class Worker:
     def _load(self) -> Generator[None, None, bytes]:
         yield
         collections.take_over_old_shard(self._folder)
+        if self._room.available() + RESERVE_BYTES < self._needed():
+            raise disk_full()
         self._collection = Collection(self._folder)
         yield from self._collection.catch_up()
         return b""
@@ -200,8 +202,10 @@ class Worker:
 
     def _tidy(self) -> Generator[None, None, bytes]:
         yield
-        copy = self._served.copy
-        threading.Thread(target=self._folder.remove_leftovers, args=(copy,), daemon=True).start()
+        if self._collection is None:
+            self._folder.remove_leftovers()
+        else:  # Others wait for answers.
+            threading.Thread(target=self._folder.remove_leftovers, args=(self._collection.copy,), daemon=True).start()
         return b""
 
     def _build(self) -> Generator[None, None, bytes]:
@@ -226,9 +230,15 @@ class Worker:
     def _has_room(self) -> Generator[None, None, bytes]:
         yield
         _, image = self._folder.newest_image()
-        log = sum(path.stat().st_size for _, path in log_files(self._folder.path))
-        needed = images.bytes_on_disk(image) + images.bytes_to_copy(image) + _ROOM_FACTOR * log
+        # All segments may be built anew, and then there is one more working copy.
+        needed = 2 * images.bytes_on_disk(image) + 2 * self._needed()
         return b"yes" if self._room.available() >= needed else b""
+
+    def _needed(self) -> int:
+        """Return about how many bytes a working copy takes when the log has been applied to it."""
+        _, image = self._folder.newest_image()
+        log = sum(path.stat().st_size for _, path in log_files(self._folder.path))
+        return images.bytes_to_copy(image) + _ROOM_FACTOR * log
 
     def _sync(self) -> None:
         while not self._stopped.wait(_SYNC_SECONDS):
