@@ -10,7 +10,7 @@ from services.kit.settings import DatabaseSettings
 
 
 class DocsSettings(DatabaseSettings):
-    """What the docs service is told; every variable begins with `TIKU_`."""
+    """Settings of the docs service; the variable of a field is `TIKU_` and its name in capitals."""
 
     listen: str = Field("127.0.0.1:50053", description="Address to serve on, host:port.")
     llm_target: str = Field("127.0.0.1:50051", description="Address of the llm service.")

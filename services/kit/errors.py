@@ -1,8 +1,7 @@
 """Errors that a client may see.
 
 The domain raises these, and `kit.rpc_errors` turns them into a gRPC status at the edge. `message` is written for the
-client: it names the field and the rule, and never quotes a driver. `reason` is stable, and is the status where no other
-is given.
+client: it names the field and the rule, and never quotes a driver. `reason` is stable; by default it is the status.
 """
 
 from __future__ import annotations
@@ -60,13 +59,13 @@ class AlreadyExists(TikuError):
 
 
 class FailedPrecondition(TikuError):
-    """The system's state does not allow the request, and to try again would not help."""
+    """The system's state does not allow the request, and trying again does not help."""
 
     status = "FAILED_PRECONDITION"
 
 
 class PermissionDenied(TikuError):
-    """The caller is known, and is not allowed to do this."""
+    """The caller is known but not allowed to do this."""
 
     status = "PERMISSION_DENIED"
 
@@ -90,7 +89,7 @@ class DeadlineExceeded(TikuError):
 
 
 class Unavailable(TikuError):
-    """Something that the request needs does not answer; to try again may help."""
+    """Something that the request needs does not answer; trying again may help."""
 
     status = "UNAVAILABLE"
 

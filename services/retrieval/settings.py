@@ -8,7 +8,7 @@ from services.kit.settings import ServiceSettings
 
 
 class RetrievalSettings(ServiceSettings):
-    """Configuration of the retrieval service; a field's variable is its name after `TIKU_`."""
+    """Settings of the retrieval service; the variable of a field is `TIKU_` and its name in capitals."""
 
     listen: str = Field("127.0.0.1:50052", description="Address to serve on, host:port.")
     llm_target: str = Field("127.0.0.1:50051", description="Address of the llm service.")

@@ -248,8 +248,8 @@ async def test_a_client_that_leaves_stops_a_unary_call(stack: Stack) -> None:
     _, writer = await asyncio.open_connection(host, int(port))
     body = orjson.dumps(CHAT)
     writer.write(
-        b"POST /api/v1/chat HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-        % (len(body), body)
+        b"POST /api/v1/chat HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
     )
     await eventually(lambda: len(stack.script.requests) == 1)
     assert stack.script.cancelled == []

@@ -116,6 +116,27 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         GatewaySettings()
 
 
+@pytest.mark.parametrize(
+    ("given", "hosts"),
+    [
+        ("", ()),
+        ("tiku.example", ("tiku.example",)),
+        ("a.example, *.b.example,", ("a.example", "*.b.example")),
+        ('["a.example", "[::1]:80"]', ("a.example", "[::1]:80")),
+        ("*", ("*",)),
+    ],
+)
+def test_lists_come_with_commas_or_as_json(monkeypatch: pytest.MonkeyPatch, given: str, hosts: tuple[str, ...]) -> None:
+    monkeypatch.setenv("TIKU_GATEWAY_ALLOWED_HOSTS", given)
+    assert GatewaySettings().allowed_hosts == hosts
+
+
+def test_a_list_that_cannot_be_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIKU_GATEWAY_ALLOWED_HOSTS", '["a.example"')
+    with pytest.raises(ValidationError, match="allowed_hosts"):
+        GatewaySettings()
+
+
 @pytest.mark.parametrize("address", ["", "8080", ":8080", "a:b", "a:70000"])
 def test_an_address_is_host_and_port(address: str) -> None:
     with pytest.raises(ValueError, match="host:port"):

@@ -24,7 +24,7 @@ _CREATE = (
     "SELECT $7, exercise_id, owner, 'running', $8, now() + $9 FROM exercise"
 )
 _ADD_EVENTS = (
-    # The row locks keep whoever ends a run waiting; those who lock several do it in one order.
+    # The row locks make whoever ends a run wait. Several rows are locked in one order, so that nobody deadlocks.
     "WITH running AS MATERIALIZED (SELECT run_id, exercise_id FROM runs "
     "WHERE run_id = ANY($1) AND state = 'running' ORDER BY run_id FOR SHARE), "
     "event AS (INSERT INTO run_events (run_id, number, name, body) SELECT e.* "
