@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.kit.errors import FailedPrecondition, InvalidArgument, Unavailable
+from services.kit.errors import FailedPrecondition, InvalidArgument, TikuError, Unavailable
 from services.retrieval.adapters.clients.fake import FakeChatModel, FakeEmbedder
 from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.domain.answering.answerer import Answerer
@@ -31,6 +31,7 @@ HITS = [
     hit("Ice melts at zero degrees. Snow is white.", 1, 0.5),
 ]
 NO_CHAT = FailedPrecondition("No chat model is configured.", reason="NO_CHAT_PROVIDER")
+NOT_REACHED = Unavailable("The model provider is unavailable.", reason="PROVIDER_UNAVAILABLE")
 
 
 def answerer(chat: FakeChatModel, hits: Sequence[Hit] = HITS, embedder: FakeEmbedder | None = None) -> Answerer:
@@ -198,7 +199,13 @@ async def test_marks_of_passages_that_are_not_there_do_not_count() -> None:
 
 
 @pytest.mark.parametrize(
-    "chat", [FakeChatModel([], error=NO_CHAT), FakeChatModel(["", " "]), FakeChatModel(["[", "1]"])]
+    "chat",
+    [
+        FakeChatModel([], error=NO_CHAT),
+        FakeChatModel([], error=NOT_REACHED),
+        FakeChatModel(["", " "]),
+        FakeChatModel(["[", "1]"]),
+    ],
 )
 async def test_without_a_models_answer_the_passages_answer_themselves(chat: FakeChatModel) -> None:
     events, done = await ask(chat)
@@ -213,14 +220,16 @@ async def test_extraction_works_by_words_when_embedding_fails() -> None:
     assert quotes(events) == ["Water boils at a temperature of 100 degrees Celsius."]
 
 
-async def test_a_named_model_that_is_not_there_is_an_error_not_an_extract() -> None:
-    with pytest.raises(FailedPrecondition):
-        async for _ in answerer(FakeChatModel([], error=NO_CHAT)).answer(query(QUESTION), "gpt-9"):
+@pytest.mark.parametrize("error", [NO_CHAT, NOT_REACHED])
+async def test_a_named_model_that_is_not_there_is_an_error_not_an_extract(error: TikuError) -> None:
+    with pytest.raises(type(error)):
+        async for _ in answerer(FakeChatModel([], error=error)).answer(query(QUESTION), "gpt-9"):
             pass
 
 
-async def test_a_model_that_breaks_off_is_an_error_after_what_it_wrote() -> None:
-    chat = FakeChatModel(["Water boils "], error=Unavailable("down"))
+@pytest.mark.parametrize("error", [Unavailable("down"), NOT_REACHED])
+async def test_a_model_that_breaks_off_is_an_error_after_what_it_wrote(error: TikuError) -> None:
+    chat = FakeChatModel(["Water boils "], error=error)
     events: list[AnswerEvent] = []
     with pytest.raises(Unavailable):
         async for event in answerer(chat).answer(query(QUESTION)):

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from services.common.values import TokenUsage
 from services.kit.coalesce import coalesce
-from services.kit.errors import FailedPrecondition
+from services.kit.errors import FailedPrecondition, Unavailable
 from services.retrieval.domain.answering.context_window import fit
 from services.retrieval.domain.answering.draft import AnswerDraft, not_in_material
 from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
@@ -24,7 +24,8 @@ from services.retrieval.values.chat import ChatFinish, ChatRequest
 from services.retrieval.values.chunk import Hit, source_of
 from services.retrieval.values.query import LegQuery
 
-_NO_CHAT_PROVIDER = "NO_CHAT_PROVIDER"
+_NO_MODEL = frozenset({"NO_CHAT_PROVIDER", "PROVIDER_UNAVAILABLE"})
+"""Reasons of the llm service that mean that no model answers now: none is configured, or none is reached."""
 
 
 class Answerer:
@@ -92,8 +93,8 @@ class Answerer:
                         yield event
                     if draft.abstained:
                         break
-        except FailedPrecondition as error:
-            if error.reason != _NO_CHAT_PROVIDER or draft.model:
+        except (FailedPrecondition, Unavailable) as error:
+            if error.reason not in _NO_MODEL or draft.model or not draft.is_blank:
                 raise
         for event in draft.close():
             yield event
