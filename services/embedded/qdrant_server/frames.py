@@ -21,7 +21,7 @@ class Kind(enum.IntEnum):
     CONTROL = 3
     """A command of the server's own: its name."""
     ANSWER = 4
-    """The response, and the worker's progress in JSON."""
+    """The response, and the worker's progress in JSON; nothing for a read."""
     REFUSAL = 5
     """A status code's name and the message."""
     NEED = 6

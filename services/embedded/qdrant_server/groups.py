@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Generator
 from typing import Any
 
@@ -164,8 +165,10 @@ def _look_up(group: pb.PointGroup, asked: pb.WithLookup, key: GroupKey, lookups:
     request = pb.GetPoints(collection_name=asked.collection)
     if isinstance(key, int):
         request.ids.add(num=key)
-    else:
+    elif _is_uuid(key):
         request.ids.add(uuid=key)
+    else:
+        return
     request.with_payload.enable = True
     if asked.HasField("with_payload"):
         request.with_payload.CopyFrom(asked.with_payload)
@@ -173,3 +176,11 @@ def _look_up(group: pb.PointGroup, asked: pb.WithLookup, key: GroupKey, lookups:
         request.with_vectors.CopyFrom(asked.with_vectors)
     for record in lookups.points(request):
         group.lookup.CopyFrom(record)
+
+
+def _is_uuid(key: str) -> bool:
+    try:
+        uuid.UUID(key)
+    except ValueError:
+        return False
+    return True

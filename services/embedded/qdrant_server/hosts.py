@@ -35,9 +35,10 @@ _RESTART_SECONDS = 1.0
 UPKEEP_POINTS = 5_000
 _UPKEEP_SHARE = 0.2
 """Upkeep is due when so many points, and this share of all that there are, have changed."""
-_NICE, _NICE_OVERDUE, _OVERDUE = 10, 5, 2
-"""Upkeep stands behind models and parsers, which have 5 (`services.kit.priority`). They may be busy for hours, and what
-is not indexed makes every search slower: at twice the changes that made it due, it stands beside them."""
+_NICE = ((4, 0), (2, 5), (0, 10))
+"""From how many times the changes that make upkeep due it has which nice value. It stands behind models and parsers,
+which have 5 (`services.kit.priority`), but they may be busy for hours, and what is not indexed makes every search
+slower: the later it is, the more it gets."""
 _UPKEEP_LOG_BYTES = 256 * 1024 * 1024
 _PAUSE_SECONDS, _PAUSE_DIVISOR = 10.0, 5
 """After a pause in the writes, a part of those points is enough."""
@@ -194,12 +195,18 @@ class Host:
         """Whether enough has changed since the newest image to make another."""
         if not self._serving.is_set() or (self._upkeep is not None and not self._upkeep.done()):
             return False
-        if self.changed >= max(self._upkeep_points, _UPKEEP_SHARE * self.points) or self.log_bytes >= _UPKEEP_LOG_BYTES:
+        if self._lateness() >= 1 or self.log_bytes >= _UPKEEP_LOG_BYTES:
             return True
         return (
             self.changed * _PAUSE_DIVISOR >= self._upkeep_points
             and time.monotonic() - self._written_at >= _PAUSE_SECONDS
         )
+
+    def _lateness(self) -> float:
+        return self.changed / max(self._upkeep_points, _UPKEEP_SHARE * self.points)
+
+    def _nice(self) -> int:
+        return next(nice for times, nice in _NICE if self._lateness() >= times)
 
     async def upkeep(self) -> float:
         """Make a new image, go over to it, and return the seconds of CPU that it took.
@@ -216,8 +223,7 @@ class Host:
         try:
             if not await builder.control("room"):
                 raise QdrantError(grpc.StatusCode.RESOURCE_EXHAUSTED, "DISK_FULL: no room for a new image")
-            overdue = self.changed >= _OVERDUE * max(self._upkeep_points, _UPKEEP_SHARE * self.points)
-            cpu = float(await builder.control("build", str(_NICE_OVERDUE if overdue else _NICE).encode()))
+            cpu = float(await builder.control("build", str(self._nice()).encode()))
         finally:
             await builder.kill()
         fresh = await self._forks.spawn(self.folder.path)

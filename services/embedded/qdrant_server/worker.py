@@ -113,7 +113,7 @@ class Worker:
         except Exception as error:
             self._refuse(frame.call, from_edge(error))
         else:
-            self._send(frame.call, Kind.ANSWER, [answer, self._progress()])
+            self._send(frame.call, Kind.ANSWER, [answer, b"" if frame.kind is Kind.READ else self._progress()])
 
     def _refuse(self, call: int, error: QdrantError) -> None:
         self._send(call, Kind.REFUSAL, [error.code.name.encode(), error.message.encode()])
