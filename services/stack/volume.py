@@ -19,7 +19,7 @@ FIRST_START_BYTES = 96 * 1024 * 1024
 START_BYTES = 24 * 1024 * 1024
 """Room without which PostgreSQL may fail to recover: a segment of its log of changes has 16 MB."""
 _FULL_BYTES = RESERVE_BYTES + 4 * 1024 * 1024
-"""Room below which the disk is full: before a store refuses anything, so that nobody is refused on a disk that is ok."""
+"""Room below which the disk is full: before a store refuses, so that nobody is refused on a disk that is ok."""
 _REGAINED_BYTES = 8 * 1024 * 1024
 """Further room with which it is no longer full, so that the state does not flicker."""
 _INTERVAL_SECONDS = 0.5
