@@ -2,7 +2,8 @@
 
 `python -m benchmarks.engine [--to 200000]` ingests hybrid points (384 dimensions and 30 terms) at a steady rate, with
 50 searches a second, an upsert a second of one point and a health check every 20 ms, and prints a table. The column
-`machine` says for how long a process that only sleeps was kept waiting meanwhile: nobody can be served faster.
+`machine` says for how long a process that only sleeps was kept waiting meanwhile: nobody can be served faster. "With a
+core" is the longest wait less the time for which the processes that serve it were kept from a core by others.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import statistics
 import sys
@@ -44,6 +46,8 @@ class Waits:
     """Seconds that calls of one kind took since the last row."""
 
     seconds: list[float] = field(default_factory=list)
+    held: float = 0.0
+    """The longest of them, less the time for which the processes concerned had no core meanwhile."""
     failed: int = 0
 
     def row(self, *shares: float) -> str:
@@ -51,19 +55,45 @@ class Waits:
         ordered = sorted(self.seconds) or [0.0]
         chosen = [ordered[-1], *(ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in shares)]
         failed = f" ({self.failed} failed)" if self.failed else ""
-        self.seconds, self.failed = [], 0
+        if self.held:
+            failed = f" ({1000 * self.held:.1f} with a core){failed}"
+        self.seconds, self.failed, self.held = [], 0, 0.0
         return " / ".join(f"{1000 * value:.1f}" for value in chosen) + failed
 
-    async def measure(self, call: Awaitable[Any]) -> Any:
-        """Await a call and note how long it took."""
-        started = time.perf_counter()
+    async def measure(self, call: Awaitable[Any], server: int | None = None) -> Any:
+        """Await a call and note how long it took; `server` is the process that answers."""
+        before, started = starved(server), time.perf_counter()
         try:
             return await call
         except grpc.aio.AioRpcError as error:
             self.failed += 1
             print(f"failed: {error.code()} {error.details()}", file=sys.stderr)
         finally:
-            self.seconds.append(time.perf_counter() - started)
+            took = time.perf_counter() - started
+            self.seconds.append(took)
+            if server is not None and took > self.held:
+                self.held = max(self.held, took - (starved(server) - before))
+
+
+def starved(server: int | None) -> float:
+    """Return for how many seconds this process and those that serve have waited for a core; upkeep is not counted."""
+    if server is None:
+        return 0.0
+    nanoseconds = _waited("self")
+    (template,) = _children(server)
+    for pid in (server, *_children(template)):
+        with contextlib.suppress(OSError):
+            if os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, server):
+                nanoseconds += _waited(pid)
+    return nanoseconds * 1e-9
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
+
+def _waited(pid: int | str) -> int:
+    return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[1])
 
 
 class Points:
@@ -138,11 +168,32 @@ class Server:
             await health.HealthCheck(pb.HealthCheckRequest(), wait_for_ready=True, timeout=600)
         return time.perf_counter() - started
 
+    async def restarted(self) -> float:
+        """Return how long the start takes after a kill: that of a second server on what a kill now would leave."""
+        copy = Server(self._folder / "copy")
+        await asyncio.to_thread(self._copy_data, copy)
+        try:
+            return await copy.start()
+        finally:
+            await copy.kill()
+            await asyncio.to_thread(shutil.rmtree, self._folder / "copy")
+
+    def _copy_data(self, target: Server) -> None:
+        unfinished = shutil.ignore_patterns("work-*", "making-*", "*.lock", "lock")
+        shutil.copytree(self._folder / "data", self._folder / "copy" / "data", ignore=unfinished)
+        target.log.touch()
+
     async def kill(self) -> None:
         """Kill it."""
         assert self._process is not None
         self._process.send_signal(signal.SIGKILL)
         await self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        assert self._process is not None
+        return self._process.pid
 
     def memory(self) -> float:
         """Return the megabytes that its processes have together; what they share counts once."""
@@ -173,7 +224,7 @@ async def _every(seconds: float, call: Callable[[], Awaitable[None]]) -> None:
             group.create_task(call())  # type: ignore[arg-type]
 
 
-async def probe(address: str) -> None:
+async def probe(address: str, server: int) -> None:
     """Search, check the health and sleep, each 50 times a second, until a line comes in; then print the waits."""
     points, waits = Points(), {kind: Waits() for kind in ("search", "health", "machine")}
     async with grpc.aio.insecure_channel(address) as channel:
@@ -181,10 +232,10 @@ async def probe(address: str) -> None:
         health = qdrant_pb2_grpc.QdrantStub(channel)  # type: ignore[no-untyped-call]
 
         async def search() -> None:
-            await waits["search"].measure(searches.Query(points.query()))
+            await waits["search"].measure(searches.Query(points.query()), server)
 
         async def check() -> None:
-            await waits["health"].measure(health.HealthCheck(pb.HealthCheckRequest()))
+            await waits["health"].measure(health.HealthCheck(pb.HealthCheckRequest()), server)
 
         async def sleep() -> None:
             started = time.perf_counter()
@@ -221,8 +272,7 @@ class Run:
                     waits = await self._grow(channel, size)
                     memory = self._server.memory()
                     recall = await self._recall(channel)
-                await self._server.kill()
-                restarted = await self._server.start()
+                restarted = await self._server.restarted()
                 row = [f"{size:,}", waits["search"], self._upserts.row(0.99), waits["health"], waits["machine"]]
                 row += [f"{self._server.upkeep_cpu():.1f}", f"{memory:.0f}", f"{recall:.3f}", f"{restarted:.1f}"]
                 yield f"| {' | '.join(row)} |"
@@ -244,7 +294,7 @@ class Run:
         """Ingest up to `size` points, and return how long others waited meanwhile."""
         points = points_service_pb2_grpc.PointsStub(channel)  # type: ignore[no-untyped-call]
         others = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "benchmarks.engine", "--probe", self._server.address),
+            *(sys.executable, "-m", "benchmarks.engine", "--probe", self._server.address, str(self._server.pid)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
@@ -253,7 +303,7 @@ class Run:
         started, first = time.perf_counter(), self._stored
         while self._stored < size:
             request = self._points.batch(self._stored, min(_BATCH, size - self._stored))
-            await self._upserts.measure(points.Upsert(request))
+            await self._upserts.measure(points.Upsert(request), self._server.pid)
             self._stored += len(request.points)
             await asyncio.sleep(started + (self._stored - first) / self._rate - time.perf_counter())
         output, _ = await others.communicate(b"\n")
@@ -277,10 +327,10 @@ async def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engine", description=__doc__)
     parser.add_argument("--to", type=int, default=max(SIZES), help="points of the last row (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=500.0, help="points a second (default: %(default)s)")
-    parser.add_argument("--probe", metavar="ADDRESS", help=argparse.SUPPRESS)
+    parser.add_argument("--probe", nargs=2, metavar=("ADDRESS", "PID"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.probe:
-        await probe(options.probe)
+        await probe(options.probe[0], int(options.probe[1]))
         return
     print(f"load average before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n\n{_HEADER}", flush=True)
     with tempfile.TemporaryDirectory(prefix="tiku-engine-") as folder:

@@ -69,6 +69,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._fault: Problem | None = None
         self._deaf = False
         """Whether what comes is thrown away."""
+        self._ended = False
+        """Whether nothing more is sent."""
         self._watched = _Watched(self.loop.time())
 
     @property
@@ -171,7 +173,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with the next request. No timer is set here for an idle connection: `sweep` ends it."""
         self.server_state.total_requests += 1
-        if self.transport.is_closing():
+        if self._ended or self.transport.is_closing():
             return
         self.flow.resume_reading()
         if self.pipeline:
@@ -195,8 +197,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def end(self) -> None:
         """Close the connection; a client that is still sending is listened to a little longer, so that it reads why."""
+        self._deaf = self._ended = True
+        self.flow.resume_reading()
         if self._in_body and self.transport.can_write_eof() and not self.transport.is_closing():
-            self._deaf = True
             self.transport.write_eof()
         else:
             self.transport.close()
@@ -241,10 +244,10 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _state(self) -> tuple[str, int]:
         """Return what is awaited from the client, with the number of heads that came before."""
+        if self._ended:
+            return "refused", self._heads
         if self.cycle is not None and not self.cycle.response_complete:
             return "busy", self._heads
-        if self._deaf:
-            return "refused", self._heads
         if self._in_body:
             return "rest", self._heads
         if self._unframed > 0:
@@ -287,6 +290,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._fail(Problem(400, "NO_UPGRADE", "A request with a body may not ask for an upgrade of the protocol."))
 
     def _say(self, problem: Problem) -> None:
+        self._ended = True
         self.transport.write(_response(problem))
         if self.transport.can_write_eof():
             self.transport.write_eof()

@@ -35,6 +35,9 @@ _RESTART_SECONDS = 1.0
 UPKEEP_POINTS = 5_000
 _UPKEEP_SHARE = 0.2
 """Upkeep is due when so many points, and this share of all that there are, have changed."""
+_NICE, _NICE_OVERDUE, _OVERDUE = 10, 5, 2
+"""Upkeep stands behind models and parsers, which have 5 (`services.kit.priority`). They may be busy for hours, and what
+is not indexed makes every search slower: at twice the changes that made it due, it stands beside them."""
 _UPKEEP_LOG_BYTES = 256 * 1024 * 1024
 _PAUSE_SECONDS, _PAUSE_DIVISOR = 10.0, 5
 """After a pause in the writes, a part of those points is enough."""
@@ -213,7 +216,8 @@ class Host:
         try:
             if not await builder.control("room"):
                 raise QdrantError(grpc.StatusCode.RESOURCE_EXHAUSTED, "DISK_FULL: no room for a new image")
-            cpu = float(await builder.control("build"))
+            overdue = self.changed >= _OVERDUE * max(self._upkeep_points, _UPKEEP_SHARE * self.points)
+            cpu = float(await builder.control("build", str(_NICE_OVERDUE if overdue else _NICE).encode()))
         finally:
             await builder.kill()
         fresh = await self._forks.spawn(self.folder.path)
@@ -229,7 +233,7 @@ class Host:
     async def _hand_over(self, fresh: WorkerLink) -> None:
         try:
             for turn in range(_ROUNDS):
-                if int(await fresh.control("catch up")) <= _BEHIND:
+                if int(await fresh.control("catch up", b"gently" if turn < _FREE_ROUNDS else b"")) <= _BEHIND:
                     break
                 self._slower = _SLOWER_SECONDS if turn >= _FREE_ROUNDS else 0.0
             await self._switch(fresh)

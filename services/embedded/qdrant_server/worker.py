@@ -38,9 +38,7 @@ logger = logging.getLogger(__name__)
 
 _RECEIVE_BYTES = 256 * 1024
 _SYNC_SECONDS = 5.0
-_NICE = 10
-"""Behind the models and parsers too, which have 5 (`services.kit.priority`), but not starved while they are busy for
-hours: what is not indexed makes every search slower."""
+_TURN_SECONDS = 0.01
 RESERVE_BYTES = 64 * 1024 * 1024
 """Free room that writes leave alone. Edge maps files with holes, and touching one on a full disk is SIGBUS."""
 _ROOM_FACTOR = 3
@@ -189,11 +187,24 @@ class Worker:
         if self._room.available() + RESERVE_BYTES < self._needed():
             raise disk_full()
         self._collection = Collection(self._folder)
-        yield from self._collection.catch_up()
         return b""
 
-    def _catch_up(self) -> Generator[None, None, bytes]:
-        return str((yield from self._served.catch_up())).encode()
+    def _catch_up(self, gently: bytes = b"") -> Generator[None, None, bytes]:
+        """Apply what is new in the log, and return how many records; with `gently`, for half of the time only.
+
+        A worker that is to take over comes when there is much to do for the one that serves.
+        """
+        job = self._served.catch_up()
+        while True:
+            started = time.perf_counter()
+            try:
+                while time.perf_counter() - started < _TURN_SECONDS:
+                    next(job)
+            except StopIteration as ended:
+                return str(ended.value).encode()
+            if gently:
+                self._stopped.wait(_TURN_SECONDS)
+            yield
 
     def _take_over(self) -> Generator[None, None, bytes]:
         yield from self._served.catch_up()
@@ -208,10 +219,11 @@ class Worker:
             threading.Thread(target=self._folder.remove_leftovers, args=(self._collection.copy,), daemon=True).start()
         return b""
 
-    def _build(self) -> Generator[None, None, bytes]:
+    def _build(self, nice: bytes) -> Generator[None, None, bytes]:
         """Make a new image of all that is in the log by now: indexed, without deleted points, closed."""
-        step_far_back()
+        step_far_back(int(nice))
         yield from self._load()
+        yield from self._catch_up()
         built, self._collection = self._served, None
         number = built.next_number
         built.shard.flush()
@@ -254,11 +266,11 @@ def _timed(response: Any, started: float) -> bytes:
     return answer
 
 
-def step_far_back() -> None:
-    """Let everything else on the machine go first."""
+def step_far_back(nice: int) -> None:
+    """Let others on the machine go first."""
     with contextlib.suppress(PermissionError):
         os.setsid()
-    os.nice(_NICE)
+    os.nice(nice)
     # Where the kernel schedules by session, it compares sessions by a nice value of their own (sched(7)).
     with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(_NICE), encoding="ascii")
+        Path("/proc/self/autogroup").write_text(str(nice), encoding="ascii")

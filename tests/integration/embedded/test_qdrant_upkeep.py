@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import grpc
@@ -39,9 +40,9 @@ def _points(channel: grpc.aio.Channel) -> points_service_pb2_grpc.PointsStub:
     return points_service_pb2_grpc.PointsStub(channel)  # type: ignore[no-untyped-call]
 
 
-async def _create(channel: grpc.aio.Channel) -> None:
+async def _create(channel: grpc.aio.Channel, dimension: int = _DIMENSION) -> None:
     request = pb.CreateCollection(collection_name=_NAME)
-    request.vectors_config.params.size = _DIMENSION
+    request.vectors_config.params.size = dimension
     request.vectors_config.params.distance = pb.Distance.Dot
     await collections_service_pb2_grpc.CollectionsStub(channel).Create(request)  # type: ignore[no-untyped-call]
 
@@ -127,6 +128,65 @@ async def test_what_was_not_indexed_before_a_stop_is_indexed_after_it(folder: Pa
     async with engine(eager.spec), _channel(eager) as channel:
         await _until(lambda images: images == [1], folder)
         assert len(await _stored(_points(channel))) == 600
+
+
+_LARGE, _WIDE = 20_000, 384
+
+
+def _starved(server: int) -> float:
+    """Seconds for which this process's loop and the processes that serve have waited for a core so far."""
+    seconds = float(Path("/proc/self/schedstat").read_text().split()[1])
+    for process in (psutil.Process(server), *psutil.Process(server).children(recursive=True)):
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.nice() <= psutil.Process().nice():
+                seconds += float(Path(f"/proc/{process.pid}/schedstat").read_text().split()[1])
+    return seconds * 1e-9
+
+
+@pytest.mark.parametrize("upkeep", [pytest.param(1_000_000, id="without"), pytest.param(5_000, id="with")])
+async def test_no_call_waits_for_upkeep(folder: Path, upkeep: int) -> None:
+    server, dice = _server(folder, upkeep), random.Random(3)  # noqa: S311 - repeatable on purpose
+    row = [dice.uniform(-1, 1) for _ in range(_WIDE + _LARGE)]
+    async with engine(server.spec) as process, _channel(server) as channel:
+        await _create(channel, _WIDE)
+        points, health = _points(channel), qdrant_pb2_grpc.QdrantStub(channel)  # type: ignore[no-untyped-call]
+        held: list[float] = []
+
+        async def measure(call: Awaitable[object]) -> None:
+            assert process.pid is not None
+            before, started = await asyncio.to_thread(_starved, process.pid), time.perf_counter()
+            await call
+            took = time.perf_counter() - started
+            held.append(took - (await asyncio.to_thread(_starved, process.pid) - before))
+
+        for start in range(0, _LARGE, 100):
+            request = pb.UpsertPoints(collection_name=_NAME, wait=True)
+            for number in range(start, start + 100):
+                point = request.points.add()
+                point.id.num = number
+                point.vectors.vector.data.extend(row[number : number + _WIDE])
+            await measure(points.Upsert(request))
+            if start % 1_000 == 0:
+                await measure(health.HealthCheck(pb.HealthCheckRequest()))
+        query = pb.QueryPoints(collection_name=_NAME, limit=5)
+        query.query.nearest.dense.data.extend(row[:_WIDE])
+        ends = time.monotonic() + (120 if upkeep < _LARGE else 3)
+        while time.monotonic() < ends and (upkeep > _LARGE or min(await _images(folder)) == 0):
+            await measure(points.Query(query))
+            await measure(health.HealthCheck(pb.HealthCheckRequest()))
+            await measure(points.Upsert(_upsert_wide(row, 1)))
+            await asyncio.sleep(0.01)
+        assert max(held) < 0.25
+        if upkeep < _LARGE and max(await _images(folder)) == 0:
+            pytest.skip("SKIPPED LOUDLY: the machine is too busy to finish an upkeep; nobody waited for what it did")
+
+
+def _upsert_wide(row: list[float], number: int) -> pb.UpsertPoints:
+    request = pb.UpsertPoints(collection_name=_NAME, wait=True)
+    point = request.points.add()
+    point.id.num = number
+    point.vectors.vector.data.extend(row[number : number + _WIDE])
+    return request
 
 
 def _workers(server: int) -> list[int]:
