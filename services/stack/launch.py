@@ -402,17 +402,18 @@ class _Launch:
             self._states[spec.name] = state
             self._observer.show(spec.name, state, why)
             self._changed.set()
-            if state is State.READY:
-                self._retry_others()
+            if state is State.READY and spec.name not in self._addresses:
+                self._retry_services()
 
         process = SupervisedProcess(spec, show, self._wait_reporter(spec.name, spec.startup))
         await process.start()
         self._processes[spec.name] = process
 
-    def _retry_others(self) -> None:
-        """Start again what was given up: it may have needed what serves now."""
-        for process in self._processes.values():
-            process.retry()
+    def _retry_services(self) -> None:
+        """Start services again that were given up: they may have needed the engine that serves now."""
+        for name in SERVICES:
+            if name in self._processes:
+                self._processes[name].retry()
 
     def _show_disk(self, full: bool, free: int) -> None:
         self._observer.show_disk(full, free)

@@ -18,8 +18,10 @@ FIRST_START_BYTES = 96 * 1024 * 1024
 """Room that a first start takes above the reserve: a database cluster of 40 MB, its log of changes, and the rest."""
 START_BYTES = 24 * 1024 * 1024
 """Room without which PostgreSQL may fail to recover: a segment of its log of changes has 16 MB."""
+_FULL_BYTES = RESERVE_BYTES + 4 * 1024 * 1024
+"""Room below which the disk is full: before a store refuses, so that nobody is refused on a disk that is ok."""
 _REGAINED_BYTES = 8 * 1024 * 1024
-"""Room above the reserve from which writes go on, so that the state does not flicker."""
+"""Further room with which it is no longer full, so that the state does not flicker."""
 _INTERVAL_SECONDS = 0.5
 _LOG_INTERVAL_SECONDS = 5.0
 _CONNECT_SECONDS = 5.0
@@ -88,7 +90,7 @@ class DiskWatch:
         except OSError as error:
             logger.warning("the disk cannot be looked at: %s", error)
             return
-        full = free < RESERVE_BYTES + (_REGAINED_BYTES if self.full else 0)
+        full = free < _FULL_BYTES + (_REGAINED_BYTES if self.full else 0)
         if full != self.full:
             self.full = full
             self._report(full, free)

@@ -82,12 +82,12 @@ async def test_writes_stop_below_the_reserve_and_go_on_above_it(folder: Path, mo
             with pytest.raises(ResourceExhausted):
                 await again.execute("INSERT INTO things VALUES (4)")
 
-        await disk.has(66)  # Not far enough above the reserve.
+        await disk.has(70)  # Not far enough above the reserve.
         assert disk.watch.full
-        await disk.has(RESERVE_BYTES // _MB + 9)
+        await disk.has(RESERVE_BYTES // _MB + 13)
         async with _database(server.dsn) as again:
             assert await again.execute("INSERT INTO things VALUES (4)") == "INSERT 0 1"
-        assert disk.reports == [(True, 63 * _MB), (False, 73 * _MB)]
+        assert disk.reports == [(True, 63 * _MB), (False, 77 * _MB)]
 
 
 async def test_a_stack_that_starts_with_room_takes_back_what_a_killed_one_had_switched(
