@@ -32,8 +32,7 @@ Server = Annotated[
     typer.Option("--server", help="The gateway's URL. Without it: TIKU_SERVER, the stack that runs here, port 8080."),
 ]
 Documents = Annotated[
-    list[str] | None,
-    typer.Option("--document", metavar="ID", help="Only this document; repeat it for several."),
+    list[str] | None, typer.Option("--document", metavar="ID", help="Only this document; repeat it for several.")
 ]
 
 

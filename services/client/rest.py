@@ -78,11 +78,7 @@ class TikuClient:
         Raises:
             OSError: the file cannot be read.
         """
-        params = {
-            "name": file.name,
-            "kind": docs_pb2.DocumentKind.Name(kind),
-            "parse": "true" if parse else "false",
-        }
+        params = {"name": file.name, "kind": docs_pb2.DocumentKind.Name(kind), "parse": "true" if parse else "false"}
         size = (await asyncio.to_thread(file.stat)).st_size
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
         async with aclosing(_pieces(file, on_bytes)) as body:

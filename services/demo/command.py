@@ -24,8 +24,7 @@ T = TypeVar("T")
 
 def demo(
     leave: Annotated[
-        bool,
-        typer.Option("--exit", help="End after the last step; the exit code is 0 only if every step passed."),
+        bool, typer.Option("--exit", help="End after the last step; the exit code is 0 only if every step passed.")
     ] = False,
     data: Annotated[
         Path, typer.Option(envvar="TIKU_DATA_DIR", help="Folder of all data and logs; made if it is not there.")
@@ -40,10 +39,7 @@ def demo(
     It brings everything up first, as `tiku up` does, and stays up afterwards until Ctrl-C.
     """
     options = StackOptions(
-        data=data,
-        port=port,
-        ports="free" if free_ports else "default",
-        chat_model=None if no_model else model,
+        data=data, port=port, ports="free" if free_ports else "default", chat_model=None if no_model else model
     )
     try:
         code = asyncio.run(_demo(options, leave=leave, console=Console(highlight=False)))

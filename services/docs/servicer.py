@@ -138,9 +138,7 @@ def _user() -> str:
     return current().user_id
 
 
-async def _description(
-    requests: AsyncIterator[docs_pb2.UploadDocumentRequest],
-) -> docs_pb2.UploadDescription:
+async def _description(requests: AsyncIterator[docs_pb2.UploadDocumentRequest]) -> docs_pb2.UploadDescription:
     async for request in requests:
         if request.WhichOneof("payload") == "description":
             return request.description
@@ -157,9 +155,7 @@ async def _bytes(requests: AsyncIterator[docs_pb2.UploadDocumentRequest]) -> Asy
 
 def _misplaced(rule: str) -> InvalidArgument:
     return InvalidArgument(
-        f"description {rule}.",
-        reason="MISPLACED_DESCRIPTION",
-        violations=[FieldViolation("description", rule)],
+        f"description {rule}.", reason="MISPLACED_DESCRIPTION", violations=[FieldViolation("description", rule)]
     )
 
 

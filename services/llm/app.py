@@ -97,11 +97,7 @@ async def _local_embedder(settings: LlmSettings) -> LocalEmbedder | None:
             f"TIKU_EMBED_MODEL_PATH: {folder} holds no sentence-transformers model (modules.json is missing); "
             "`tiku models pull multilingual-e5-small` brings one"
         )
-    return LocalEmbedder(
-        folder,
-        settings.embed_model or folder.name,
-        threads=settings.embed_threads,
-    )
+    return LocalEmbedder(folder, settings.embed_model or folder.name, threads=settings.embed_threads)
 
 
 async def _embed_backend(

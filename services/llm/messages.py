@@ -25,11 +25,7 @@ EMBED_KINDS = {
     pb.EMBED_KIND_PASSAGE: EmbedKind.PASSAGE,
     pb.EMBED_KIND_QUERY: EmbedKind.QUERY,
 }
-_ROLES = {
-    pb.ROLE_SYSTEM: Role.SYSTEM,
-    pb.ROLE_USER: Role.USER,
-    pb.ROLE_ASSISTANT: Role.ASSISTANT,
-}
+_ROLES = {pb.ROLE_SYSTEM: Role.SYSTEM, pb.ROLE_USER: Role.USER, pb.ROLE_ASSISTANT: Role.ASSISTANT}
 _REASONS = {
     FinishReason.UNKNOWN: pb.FINISH_REASON_UNSPECIFIED,
     FinishReason.STOP: pb.FINISH_REASON_STOP,
@@ -128,10 +124,7 @@ def models_response(
         pb.Model(name=served.model, provider=served.provider, purpose=pb.MODEL_PURPOSE_CHAT, default=not place)
         for place, served in enumerate(chat)
     ]
-    for served, purpose in (
-        (embedding_model, pb.MODEL_PURPOSE_EMBEDDING),
-        (rerank_model, pb.MODEL_PURPOSE_RERANK),
-    ):
+    for served, purpose in ((embedding_model, pb.MODEL_PURPOSE_EMBEDDING), (rerank_model, pb.MODEL_PURPOSE_RERANK)):
         if served is not None:
             models.append(pb.Model(name=served.model, provider=served.provider, purpose=purpose, default=True))
     return pb.ListModelsResponse(models=sorted(models, key=lambda model: not model.default))

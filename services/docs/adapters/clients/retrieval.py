@@ -11,10 +11,7 @@ from services.docs.values.embeddings import Embeddings
 from services.kit.rpc_errors import from_rpc_error
 from tiku.retrieval.v1 import retrieval_pb2, retrieval_pb2_grpc
 
-RETRIED = (
-    "tiku.retrieval.v1.RetrievalService/IndexChunks",
-    "tiku.retrieval.v1.RetrievalService/DeleteDocument",
-)
+RETRIED = ("tiku.retrieval.v1.RetrievalService/IndexChunks", "tiku.retrieval.v1.RetrievalService/DeleteDocument")
 """Calls that gRPC may repeat by itself when the service is unavailable: a second one changes nothing."""
 
 _MOST_HEADINGS = 16

@@ -6,14 +6,7 @@ import asyncio
 from pathlib import Path
 
 from services.docs.domain.indexing.parsed_files import write_parsed_file
-from services.docs.values.parsed_document import (
-    Block,
-    BlockKind,
-    ParsedChunk,
-    ParsedDocument,
-    ParseError,
-    ParseReason,
-)
+from services.docs.values.parsed_document import Block, BlockKind, ParsedChunk, ParsedDocument, ParseError, ParseReason
 from services.docs.values.parsed_file import ParsedFile
 
 

@@ -9,12 +9,7 @@ from typing import Generic, TypeVar
 
 from services.docs.domain.objects import TEXT_ENCODING, TEXT_WIDTH, object_key, text_key
 from services.docs.ports import ChunkStore, DocumentStore, JobRequests, ObjectStore
-from services.docs.values.document import (
-    Document,
-    DocumentKind,
-    ListPosition,
-    StoredChunk,
-)
+from services.docs.values.document import Document, DocumentKind, ListPosition, StoredChunk
 from services.kit import ids
 from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgument, NotFound, OutOfRange
 from services.kit.paging import decode_cursor, encode_cursor

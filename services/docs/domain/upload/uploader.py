@@ -25,13 +25,7 @@ class Uploader:
     """Takes in files; an upload that fails in any way leaves neither row nor object."""
 
     def __init__(
-        self,
-        documents: DocumentStore,
-        deletions: DeletionStore,
-        locks: Locks,
-        objects: ObjectStore,
-        *,
-        max_bytes: int,
+        self, documents: DocumentStore, deletions: DeletionStore, locks: Locks, objects: ObjectStore, *, max_bytes: int
     ) -> None:
         self._documents = documents
         self._deletions = deletions

@@ -55,13 +55,7 @@ class HttpReranker:
         wanted = min(top_n or len(documents), len(documents))
         body = await self._client.post_for_body(
             "/rerank",
-            {
-                "model": self._model,
-                "query": query,
-                "documents": documents,
-                "top_n": wanted,
-                "return_documents": False,
-            },
+            {"model": self._model, "query": query, "documents": documents, "top_n": wanted, "return_documents": False},
             self._model,
             timeout,
             _MAX_BODY_BYTES,

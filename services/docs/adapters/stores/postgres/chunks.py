@@ -8,17 +8,7 @@ from services.docs.adapters.queue.pgq import Connection
 from services.docs.values.document import StoredChunk
 from services.kit.database import Database
 
-_COLUMNS = (
-    "document_id",
-    "ordinal",
-    "chunk_id",
-    "body",
-    "page",
-    "starts_at",
-    "ends_at",
-    "heading_path",
-    "page_starts",
-)
+_COLUMNS = ("document_id", "ordinal", "chunk_id", "body", "page", "starts_at", "ends_at", "heading_path", "page_starts")
 
 
 class PostgresChunkStore:

@@ -53,9 +53,7 @@ class PostgresDeletionStore:
     async def is_shared(self, document_id: str, sha256: str) -> bool:
         """Look the hash up in the index `documents_by_sha256`."""
         found: bool = await self._database.fetchval(
-            "SELECT EXISTS (SELECT FROM documents WHERE sha256 = $2 AND document_id <> $1)",
-            document_id,
-            sha256,
+            "SELECT EXISTS (SELECT FROM documents WHERE sha256 = $2 AND document_id <> $1)", document_id, sha256
         )
         return found
 

@@ -43,8 +43,7 @@ class PostgresDocumentStore:
         """Move a row from STORING to UPLOADED and queue its job, in one transaction."""
         async with self._database.acquire() as connection, connection.transaction():
             await connection.execute(
-                "UPDATE documents SET state = 'UPLOADED' WHERE document_id = $1 AND state = 'STORING'",
-                document_id,
+                "UPDATE documents SET state = 'UPLOADED' WHERE document_id = $1 AND state = 'STORING'", document_id
             )
             if parse:
                 await queue_index_job(connection, self._queue, document_id)

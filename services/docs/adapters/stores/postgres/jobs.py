@@ -116,11 +116,7 @@ class PostgresIndexingJobs:
 
 
 async def _append_event(
-    database: Database | Connection,
-    job: Job,
-    payload: EventPayload,
-    *,
-    state: DocumentState = DocumentState.PROCESSING,
+    database: Database | Connection, job: Job, payload: EventPayload, *, state: DocumentState = DocumentState.PROCESSING
 ) -> bool:
     """Store an event under the next number and notify the readers; the locked row keeps numbers without gaps."""
     failure = payload if isinstance(payload, Failure) else None

@@ -42,11 +42,7 @@ class PostgresStores:
         """Connect to the database at `dsn`, whose migrations were applied and which holds `queue` too."""
         async with (
             open_pool(
-                dsn,
-                application_name="tiku-docs",
-                max_size=connections,
-                schema=SCHEMA,
-                command_timeout=_COMMAND_SECONDS,
+                dsn, application_name="tiku-docs", max_size=connections, schema=SCHEMA, command_timeout=_COMMAND_SECONDS
             ) as pool,
             PostgresLocks.open(dsn) as locks,
         ):
