@@ -40,9 +40,6 @@ class ObjectStore(Protocol):
             NotFound: there is no `source`.
         """
 
-    async def size(self, key: str) -> int | None:
-        """Return the size of an object in bytes, or None when there is none."""
-
     def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Yield the bytes `[start, end)` of an object in parts of at most 1 MiB.
 
@@ -88,7 +85,7 @@ class Locks(Protocol):
 
 
 class DocumentStore(Protocol):
-    """The rows of documents. Each method of a store is one transaction; ids must be UUIDs."""
+    """The rows of documents with their chunks and events. Each method is one transaction; ids must be UUIDs."""
 
     async def add(self, document: Document) -> None:
         """Store a row that nobody sees until it is confirmed."""
@@ -107,11 +104,16 @@ class DocumentStore(Protocol):
     ) -> Sequence[Document]:
         """Return visible rows of this owner's, newest first, those after `after`."""
 
+    async def chunks(self, document_id: str, first: int, limit: int) -> Sequence[StoredChunk]:
+        """Return chunks in reading order from ordinal `first`."""
 
-class JobRequests(Protocol):
-    """Jobs as they are asked for: a row and its job in the queue change together."""
+    async def events(self, document_id: str, after: int, limit: int) -> Sequence[DocumentEvent]:
+        """Return events in order, from the one after number `after`."""
 
-    async def request(self, document_id: str, owner: str) -> Document | None:
+    async def last_event(self, document_id: str) -> int | None:
+        """Return the number of the latest event, 0 before any; None when there is no such document (any more)."""
+
+    async def request_indexing(self, document_id: str, owner: str) -> Document | None:
         """Queue an index job unless one is queued, runs or has succeeded; None when there is no such document."""
 
     async def requeue_lost(self) -> int:
@@ -144,23 +146,6 @@ class IndexingJobs(Protocol):
 
     async def fail(self, job: Job, failure: Failure) -> bool:
         """End a job with an error, with its event."""
-
-
-class ChunkStore(Protocol):
-    """The chunks of parsed documents."""
-
-    async def list(self, document_id: str, first: int, limit: int) -> Sequence[StoredChunk]:
-        """Return chunks in reading order from ordinal `first`."""
-
-
-class EventLog(Protocol):
-    """The events of documents' jobs."""
-
-    async def list(self, document_id: str, after: int, limit: int) -> Sequence[DocumentEvent]:
-        """Return events in order, from the one after number `after`."""
-
-    async def last_number(self, document_id: str) -> int | None:
-        """Return the number of the latest event, 0 before any; None when there is no such document (any more)."""
 
 
 class DeletionStore(Protocol):

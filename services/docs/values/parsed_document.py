@@ -110,22 +110,18 @@ class ChunkSettings:
     """Sizes of a chunk in estimated tokens (see `services.language.tokens`).
 
     `target_tokens` is where a chunk is closed at the next good border, `max_tokens` is never exceeded and
-    `min_tokens` is below what is worth a chunk of its own. `overlap_sentences` repeats that many closing
-    sentences of a chunk at the head of the next one within the same section; 0 keeps chunks disjoint.
+    `min_tokens` is below what is worth a chunk of its own.
     """
 
     target_tokens: int = 220
     max_tokens: int = 380
     min_tokens: int = 40
-    overlap_sentences: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_tokens <= self.target_tokens <= self.max_tokens:
             raise ValueError("chunk sizes must satisfy 0 <= min_tokens <= target_tokens <= max_tokens")
         if self.max_tokens < 8:
             raise ValueError("max_tokens must be at least 8")
-        if self.overlap_sentences < 0:
-            raise ValueError("overlap_sentences must not be negative")
 
 
 class ParseReason(StrEnum):

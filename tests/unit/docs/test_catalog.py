@@ -31,7 +31,7 @@ class House:
     def __init__(self) -> None:
         self.stores = FakeStores(FakeJobQueue())
         self.objects = FakeObjectStore()
-        self.catalog = DocumentCatalog(self.stores.documents, self.stores.requests, self.stores.chunks, self.objects)
+        self.catalog = DocumentCatalog(self.stores.documents, self.objects)
 
     async def document(self, minutes: int = 0, *, parsed: bool = False) -> Document:
         moment = START + timedelta(minutes=minutes)

@@ -107,7 +107,7 @@ class House:
         stores = self.stores
         return DocumentIndexer(
             stores.jobs,
-            stores.chunks,
+            stores.documents,
             stores.feed,
             stores.locks,
             self.objects,
@@ -135,7 +135,7 @@ class House:
         return document
 
     async def told(self, job: Job) -> list[object]:
-        return [event.payload for event in await self.stores.events.list(job.document_id, 0, 1000)]
+        return [event.payload for event in await self.stores.documents.events(job.document_id, 0, 1000)]
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ async def test_chunks_are_slices_of_the_stored_text_and_ids_are_always_the_same(
     await house.indexer.run(job)
     stored = b"".join([part async for part in house.objects.read(text_key(job.document_id))])
     text = stored.decode("utf-32-le")
-    chunks = await house.stores.chunks.list(job.document_id, 0, 10)
+    chunks = await house.stores.documents.chunks(job.document_id, 0, 10)
     assert [text[chunk.start : chunk.end] for chunk in chunks] == [chunk.text for chunk in chunks]
     assert all("🙂" in chunk.text for chunk in chunks)
     assert [chunk.chunk_id for chunk in chunks] == house.index.sent

@@ -66,7 +66,7 @@ class _ObstoreObjectStore:
 
     async def move(self, source: str, target: str) -> None:
         """Rename, unless the target exists."""
-        if await self.size(target) is not None:
+        if await self._size(target) is not None:
             await self.delete(source)
             return
         try:
@@ -75,8 +75,7 @@ class _ObstoreObjectStore:
         except FileNotFoundError as error:
             raise _missing(source) from error
 
-    async def size(self, key: str) -> int | None:
-        """Ask for the metadata of an object."""
+    async def _size(self, key: str) -> int | None:
         try:
             with _answering():
                 return (await obstore.head_async(self._store, key))["size"]
@@ -85,7 +84,7 @@ class _ObstoreObjectStore:
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Get one range after the other, because a stream would read ahead of a slow reader."""
-        size = await self.size(key)
+        size = await self._size(key)
         if size is None:
             raise _missing(key)
         end = size if end is None else min(end, size)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from services.docs.domain.objects import TEXT_ENCODING, TEXT_WIDTH, object_key, text_key
-from services.docs.ports import ChunkStore, DocumentStore, JobRequests, ObjectStore
+from services.docs.ports import DocumentStore, ObjectStore
 from services.docs.values.document import Document, DocumentKind, ListPosition, StoredChunk
 from services.kit import ids
 from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgument, NotFound, OutOfRange
@@ -49,16 +49,12 @@ class TextSlice:
     text_length: int
 
 
+@dataclass(frozen=True, slots=True)
 class DocumentCatalog:
     """A user's documents; another user's document is NotFound, as if it did not exist."""
 
-    def __init__(
-        self, documents: DocumentStore, requests: JobRequests, chunks: ChunkStore, objects: ObjectStore
-    ) -> None:
-        self._documents = documents
-        self._requests = requests
-        self._chunks = chunks
-        self._objects = objects
+    documents: DocumentStore
+    objects: ObjectStore
 
     async def get(self, document_id: str, owner: str) -> Document:
         """Return the document's row.
@@ -66,7 +62,7 @@ class DocumentCatalog:
         Raises:
             NotFound: the owner has no such document.
         """
-        document = await self._documents.get(checked_id(document_id), owner)
+        document = await self.documents.get(checked_id(document_id), owner)
         if document is None:
             raise unknown_document(document_id)
         return document
@@ -79,7 +75,7 @@ class DocumentCatalog:
         """
         limit = page_size or DOCUMENTS_A_PAGE
         after = _position(page_token) if page_token else None
-        documents = await self._documents.list(owner, kind, after, limit + 1)
+        documents = await self.documents.list(owner, kind, after, limit + 1)
         token = ""
         if len(documents) > limit:
             last = documents[limit - 1]
@@ -92,7 +88,7 @@ class DocumentCatalog:
         Raises:
             NotFound: the owner has no such document.
         """
-        document = await self._requests.request(checked_id(document_id), owner)
+        document = await self.documents.request_indexing(checked_id(document_id), owner)
         if document is None:
             raise unknown_document(document_id)
         return document
@@ -111,7 +107,7 @@ class DocumentCatalog:
                 violations=[FieldViolation("offset_bytes", f"must be at most {document.size_bytes}")],
             )
         end = min(document.size_bytes, offset + length) if length else document.size_bytes
-        parts = self._objects.read(object_key(document.sha256), offset, end)
+        parts = self.objects.read(object_key(document.sha256), offset, end)
         return Download(document, offset, end - offset, parts)
 
     async def text(self, document_id: str, owner: str, start: int, end: int) -> TextSlice:
@@ -139,7 +135,7 @@ class DocumentCatalog:
                 "end must not be before start.", violations=[FieldViolation("end", "must not be before start")]
             )
         end = min(end or total, total, start + MOST_TEXT_CHARS)
-        parts = self._objects.read(text_key(document_id), start * TEXT_WIDTH, end * TEXT_WIDTH)
+        parts = self.objects.read(text_key(document_id), start * TEXT_WIDTH, end * TEXT_WIDTH)
         text = b"".join([part async for part in parts]).decode(TEXT_ENCODING)
         return TextSlice(text, start, end, total)
 
@@ -153,7 +149,7 @@ class DocumentCatalog:
         await self.get(document_id, owner)
         limit = page_size or CHUNKS_A_PAGE
         first = _ordinal(page_token, document_id) if page_token else 0
-        chunks = await self._chunks.list(document_id, first, limit + 1)
+        chunks = await self.documents.chunks(document_id, first, limit + 1)
         token = encode_cursor({"d": document_id, "o": first + limit}) if len(chunks) > limit else ""
         return Page(chunks[:limit], token)
 
