@@ -14,7 +14,6 @@ from services.common.messages import usage_message
 from services.common.values import TokenUsage
 from services.llm.domain.ledger import Tally
 from services.llm.domain.routing import Served
-from services.llm.domain.schemas import restored
 from services.llm.values.chat import ChatFinish, ChatMessage, ChatRequest, Completion, FinishReason, OutputSchema, Role
 from services.llm.values.ranking import Ranking
 from services.llm.values.vectors import EmbedKind, Vectors
@@ -58,6 +57,31 @@ def chat_request(request: pb.ChatRequest | pb.StreamChatRequest) -> ChatRequest:
 def _schema(struct: bytes) -> Mapping[str, object]:
     """Return the schema in a serialized Struct, read-only: callers ask for the same few again and again."""
     return MappingProxyType(restored(MessageToDict(Struct.FromString(struct))))
+
+
+def restored(schema: Mapping[str, object]) -> dict[str, object]:
+    """Return the schema with what a Struct takes away put back: whole numbers and an order of properties.
+
+    A Struct holds every number as a double and its fields in no order. Providers want `"minItems": 3`, not 3.0; and
+    constrained decoding writes properties in the order of the schema, so those that `required` lists, which keeps
+    its order, come first and in that order, the others after them by name.
+    """
+    result = {key: _restored_value(schema[key]) for key in sorted(schema)}
+    properties, required = result.get("properties"), result.get("required")
+    if isinstance(properties, dict) and isinstance(required, list):
+        order = [name for name in dict.fromkeys(required) if name in properties]
+        result["properties"] = {name: properties[name] for name in dict.fromkeys((*order, *properties))}
+    return result
+
+
+def _restored_value(value: object) -> object:
+    if isinstance(value, Mapping):
+        return restored(value)
+    if isinstance(value, list):
+        return [_restored_value(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
 
 
 def chat_response(completion: Completion, served: Served) -> pb.ChatResponse:

@@ -17,15 +17,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ProviderClient:
-    """Posts JSON to one provider and turns every failure of the way there into a fault.
-
-    Args:
-        name: what errors and logs call the provider.
-        base_url: address up to and with the version, such as `https://api.openai.com/v1`.
-        session: sends the key with every request and closes with `open`.
-        connector: the session's own.
-        connect_timeout: most seconds to reach the provider, however much time a request has.
-    """
+    """Posts JSON to one provider, which errors and logs call `name`; turns every failure on the way into a fault."""
 
     def __init__(
         self,
@@ -44,7 +36,10 @@ class ProviderClient:
     @classmethod
     @asynccontextmanager
     async def open(cls, name: str, base_url: str, api_key: str, connect_timeout: float = 5.0) -> AsyncIterator[Self]:
-        """Open a client; its connections close with the block."""
+        """Open a client of an address such as `https://api.openai.com/v1`; its connections close with the block.
+
+        Reaching the provider takes at most `connect_timeout` seconds, however much time a request has.
+        """
         # Compression would hold tokens back until a block is full.
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if api_key:

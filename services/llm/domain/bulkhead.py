@@ -15,13 +15,8 @@ _SMOOTHING = 0.2
 class Bulkhead:
     """A bounded number of slots with a bounded queue in front, first come, first served.
 
-    A full queue refuses at once and says when to come back, instead of growing.
-
-    Args:
-        provider: what errors call it.
-        slots: calls that run at once.
-        max_waiting: calls that may wait for a slot.
-        max_wait_seconds: longest that a call waits, however much time it has.
+    A full queue refuses at once and says when to come back, instead of growing. A call waits at most
+    `max_wait_seconds`, however much time it has.
     """
 
     def __init__(self, provider: str, slots: int, *, max_waiting: int, max_wait_seconds: float) -> None:

@@ -38,7 +38,7 @@ async def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
         elif request.param == "local":
             folder = tmp_path_factory.mktemp("models") / "tiny"
             await _build(folder)
-            local = LocalEmbedder(folder, "tiny", threads=1)
+            local = LocalEmbedder(folder, threads=1)
             running = asyncio.create_task(local.run())
             await asyncio.wait_for(local.wait_ready(), 60)
             yield local
@@ -114,7 +114,7 @@ async def test_a_model_with_prompts_tells_queries_from_passages(embedder: Embedd
 @pytest.mark.engine
 async def test_a_folder_that_is_no_model_ends_the_service(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="the embedding model cannot be loaded"):
-        await asyncio.wait_for(LocalEmbedder(tmp_path, "none", threads=1).run(), 60)
+        await asyncio.wait_for(LocalEmbedder(tmp_path, threads=1).run(), 60)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -24,7 +24,6 @@ QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
 def _embedder(folder: Path, **limits: int) -> LocalEmbedder:
     return LocalEmbedder(
         folder,
-        "fake",
         threads=1,
         limits=BatchLimits(window_seconds=0, **limits),
         program=(sys.executable, "-m", "tests.fakes.embedding_worker"),
@@ -155,7 +154,7 @@ async def test_a_killed_parent_takes_the_worker_along(tmp_path: Path) -> None:
         "from services.llm.adapters.embedders.local import LocalEmbedder\n"
         "async def main():\n"
         "    worker = (sys.executable, '-m', 'tests.fakes.embedding_worker')\n"
-        "    embedder = LocalEmbedder(Path(sys.argv[1]), 'fake', threads=1, program=worker)\n"
+        "    embedder = LocalEmbedder(Path(sys.argv[1]), threads=1, program=worker)\n"
         "    task = asyncio.create_task(embedder.run())\n"
         "    await embedder.wait_ready()\n"
         "    print(embedder.pid, flush=True)\n"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from services.kit.errors import DeadlineExceeded, Internal, TikuError, Unavailable
 from services.kit.progress import ProgressWatch, StalledError
-from services.llm.adapters.embedders.frames import Answer, Ask, Ready, pack, read_reply
+from services.llm.adapters.embedders.frames import EmbedAsk, EmbedReady, EmbedReply, pack, read_reply
 from services.llm.domain.batching import Batch, Batcher, BatchLimits
 from services.llm.values.vectors import EmbedKind, Vectors
 
@@ -33,42 +33,26 @@ class WorkerDiedError(Exception):
 
 
 class LocalEmbedder:
-    """An Embedder over the model in a folder; `run` has to be running.
+    """An Embedder over the model in a folder, as sentence-transformers saves it; `run` has to be running.
 
-    Args:
-        folder: a model as sentence-transformers saves it.
-        model: name that requests call it by.
-        threads: CPU threads of the model.
-        limits: of batches and of the queue in front of the model.
-        program: the worker's command, without its options.
+    `program` is the worker's command, without its options.
     """
 
     def __init__(
         self,
         folder: Path,
-        model: str,
         *,
         threads: int,
         limits: BatchLimits | None = None,
         program: Sequence[str] = (sys.executable, "-m", "services.llm.adapters.embedders.worker"),
     ) -> None:
-        self._folder = folder
-        self._model = model
+        self.folder = folder
         self._threads = threads
         self._program = tuple(program)
         self._batcher = Batcher(limits or BatchLimits())
         self._ready = asyncio.Event()
-        self._pid: int | None = None
-
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-        return self._model
-
-    @property
-    def pid(self) -> int | None:
+        self.pid: int | None = None
         """The worker process; None while there is none that is ready."""
-        return self._pid
 
     async def check(self) -> None:
         """Raise `Unavailable` while no worker holds the model."""
@@ -138,7 +122,7 @@ class LocalEmbedder:
         process = await asyncio.create_subprocess_exec(
             *self._program,
             f"--parent={os.getpid()}",
-            f"--model={self._folder}",
+            f"--model={self.folder}",
             f"--threads={self._threads}",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -147,11 +131,11 @@ class LocalEmbedder:
         worker = _Worker(process)
         try:
             await worker.start()
-            self._pid = process.pid
+            self.pid = process.pid
             self._ready.set()
             yield worker
         finally:
-            self._pid = None
+            self.pid = None
             self._ready.clear()
             await worker.end()
 
@@ -170,7 +154,7 @@ class _Worker:
         except StalledError as error:
             self._process.kill()
             raise WorkerDiedError(f"it stood still for {error.seconds:.0f} seconds while loading its model") from error
-        if not isinstance(reply, Ready):
+        if not isinstance(reply, EmbedReady):
             raise RuntimeError(f"the embedding model cannot be loaded: {reply}")
         self._dimension = reply.dimension
 
@@ -178,12 +162,12 @@ class _Worker:
         """Embed one batch and hand out what came back."""
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(pack(Ask(kind=batch.kind.value, texts=batch.texts)))
+            self._process.stdin.write(pack(EmbedAsk(kind=batch.kind.value, texts=batch.texts)))
             await self._process.stdin.drain()
         except (BrokenPipeError, ConnectionResetError) as error:
             raise WorkerDiedError("it closed its input") from error
         reply = await self._reply(_BATCH_SECONDS)
-        if isinstance(reply, Answer):
+        if isinstance(reply, EmbedReply):
             batch.resolve(reply.data, self._dimension, reply.tokens)
         else:
             logger.error("embedding worker refused a batch", extra={"cause": str(reply)})

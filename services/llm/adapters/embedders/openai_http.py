@@ -51,11 +51,6 @@ class OpenAiHttpEmbedder:
         self._model = model
         self._prefixed = bool(_E5.search(model))
 
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-        return self._model
-
     async def embed(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Vectors:
         """Return one vector a text, in order, within `timeout` seconds."""
         if self._prefixed:

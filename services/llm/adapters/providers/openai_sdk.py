@@ -21,13 +21,7 @@ from services.llm.values.chat import ChatFinish, ChatRequest, Completion, Finish
 
 
 class OpenAiSdkProvider:
-    """A ChatProvider over AsyncOpenAI.
-
-    Args:
-        name: what errors and logs call the provider.
-        client: the SDK's own client; its retries are off.
-        connect_timeout: most seconds to reach the provider, however much time a request has.
-    """
+    """A ChatProvider over AsyncOpenAI, whose own retries are off."""
 
     def __init__(self, name: str, client: openai.AsyncOpenAI, connect_timeout: float) -> None:
         self._name = name

@@ -11,14 +11,6 @@ from services.llm.values.ranking import Ranked, Ranking
 class FakeReranker:
     """Scores by shared words; ties keep the order of the request."""
 
-    def __init__(self, model: str = "word-overlap") -> None:
-        self._model = model
-
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-        return self._model
-
     async def rerank(self, query: str, documents: Sequence[str], top_n: int, timeout: float) -> Ranking:
         """Return the best documents, best first."""
         words = set(query.lower().split())

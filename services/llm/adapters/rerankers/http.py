@@ -45,11 +45,6 @@ class HttpReranker:
         self._client = client
         self._model = model
 
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-        return self._model
-
     async def rerank(self, query: str, documents: Sequence[str], top_n: int, timeout: float) -> Ranking:
         """Return the best documents, best first, within `timeout` seconds."""
         wanted = min(top_n or len(documents), len(documents))
