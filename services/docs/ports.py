@@ -16,11 +16,11 @@ from services.docs.values.document import (
     IndexingProgress,
     Job,
     ListPosition,
+    PassageVectors,
     StageProgress,
     StoredChunk,
 )
-from services.docs.values.embeddings import Embeddings
-from services.docs.values.parsed_file import ParsedFile
+from services.docs.values.parsed_document import ParsedFile
 
 
 class ObjectStore(Protocol):
@@ -209,14 +209,14 @@ class DocumentParser(Protocol):
 class Embedder(Protocol):
     """Turns passages into vectors."""
 
-    async def embed(self, texts: Sequence[str]) -> Embeddings:
+    async def embed(self, texts: Sequence[str]) -> PassageVectors:
         """Return one vector a text, all of one dimension."""
 
 
 class ChunkIndex(Protocol):
     """An index in which chunks are found by their vectors."""
 
-    async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: Embeddings) -> None:
+    async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: PassageVectors) -> None:
         """Store chunks under their ids; storing them again changes nothing."""
 
     async def delete(self, document_id: str) -> None:

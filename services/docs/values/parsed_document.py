@@ -12,6 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 
 class BlockKind(StrEnum):
@@ -84,6 +85,24 @@ class ParsedChunk:
     page: int
     heading_path: tuple[str, ...]
     page_starts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedFile:
+    """A file that was parsed: its figures, and the files that hold its text and its chunks.
+
+    A book's text and chunks are too large for a pipe between processes. So the worker process writes them, and the
+    service streams them on; its memory never holds all of them.
+    """
+
+    page_count: int
+    text_length: int
+    """Length of the normalized text in code points."""
+    language: str
+    title: str
+    chunk_count: int
+    text: Path
+    chunks: Path
 
 
 @dataclass(frozen=True, slots=True)

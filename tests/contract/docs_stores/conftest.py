@@ -30,7 +30,7 @@ from services.docs.values.document import (
     JobKind,
     StoredChunk,
 )
-from services.docs.values.parsed_file import ParsedFile
+from services.docs.values.parsed_document import ParsedFile
 from services.kit import ids
 from services.kit.migrations import migrate
 from tests.engines import on_engine

@@ -28,12 +28,11 @@ from services.docs.values.document import (
     IndexingStage,
     Job,
     JobKind,
+    PassageVectors,
     StageProgress,
     StoredChunk,
 )
-from services.docs.values.embeddings import Embeddings
-from services.docs.values.parsed_document import ParseError, ParseReason
-from services.docs.values.parsed_file import ParsedFile
+from services.docs.values.parsed_document import ParsedFile, ParseError, ParseReason
 from services.kit.context import current
 from services.kit.errors import InvalidArgument, ResourceExhausted, Unavailable
 
@@ -66,7 +65,7 @@ class Embedder(FakeEmbedder):
         self.error: Exception = Unavailable("The model is loading.")
         self.users: set[str] = set()
 
-    async def embed(self, texts: Sequence[str]) -> Embeddings:
+    async def embed(self, texts: Sequence[str]) -> PassageVectors:
         if self.fail_from is not None and len(self.batches) >= self.fail_from:
             raise self.error
         self.batches.append(len(texts))
@@ -85,7 +84,7 @@ class Index(FakeChunkIndex):
         self.hold.set()
         self.entered = asyncio.Event()
 
-    async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: Embeddings) -> None:
+    async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: PassageVectors) -> None:
         self.entered.set()
         await self.hold.wait()
         self.sent += [chunk.chunk_id for chunk in chunks]
@@ -312,8 +311,8 @@ async def test_another_embedding_model_starts_over(house: House) -> None:
 
 
 async def test_too_few_vectors_fail_the_job(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def short(texts: Sequence[str]) -> Embeddings:
-        return Embeddings([[1.0]] * (len(texts) - 1), "short")
+    async def short(texts: Sequence[str]) -> PassageVectors:
+        return PassageVectors([[1.0]] * (len(texts) - 1), "short")
 
     monkeypatch.setattr(house.embedder, "embed", short)
     job = await house.upload(4)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import grpc
 
-from services.docs.values.document import Document, StoredChunk
-from services.docs.values.embeddings import Embeddings
+from services.docs.values.document import Document, PassageVectors, StoredChunk
 from services.kit.rpc_errors import from_rpc_error
 from tiku.retrieval.v1 import retrieval_pb2, retrieval_pb2_grpc
 
@@ -24,7 +23,7 @@ class RetrievalIndex:
         self._stub = retrieval_pb2_grpc.RetrievalServiceStub(channel)
         self._timeout = timeout
 
-    async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: Embeddings) -> None:
+    async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: PassageVectors) -> None:
         """Send chunks and vectors in one call; headings after the 16th are left out.
 
         Raises:

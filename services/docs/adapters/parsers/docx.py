@@ -44,18 +44,15 @@ _UNSEEN = frozenset(
 """Deleted and moved text, field instructions, and text boxes, which are written after their paragraph."""
 
 
-class DocxParser:
-    """Reads Word files; they have no pages, because only the printed document has page breaks."""
-
-    def parse(self, path: Path, builder: DocumentBuilder) -> None:
-        """Write the blocks of the document at `path`."""
-        check_archive(path, builder, "word")
-        with office_faults():
-            document = docx.Document(str(path))
-            builder.title = document.core_properties.title or ""
-            if builder.title == "Word Document":
-                builder.title = ""
-            _Writer(document, builder).write(document.element.body)
+def parse(path: Path, builder: DocumentBuilder) -> None:
+    """Write the blocks of a Word file; it has no pages, because only the printed document has page breaks."""
+    check_archive(path, builder, "word")
+    with office_faults():
+        document = docx.Document(str(path))
+        builder.title = document.core_properties.title or ""
+        if builder.title == "Word Document":
+            builder.title = ""
+        _Writer(document, builder).write(document.element.body)
 
 
 class _Writer:

@@ -6,8 +6,15 @@ import asyncio
 from pathlib import Path
 
 from services.docs.domain.indexing.parsed_files import write_parsed_file
-from services.docs.values.parsed_document import Block, BlockKind, ParsedChunk, ParsedDocument, ParseError, ParseReason
-from services.docs.values.parsed_file import ParsedFile
+from services.docs.values.parsed_document import (
+    Block,
+    BlockKind,
+    ParsedChunk,
+    ParsedDocument,
+    ParsedFile,
+    ParseError,
+    ParseReason,
+)
 
 
 class FakeDocumentParser:

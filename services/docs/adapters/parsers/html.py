@@ -33,20 +33,17 @@ _FORCED_BREAK = "\v"
 _AROUND_BREAK = re.compile(r" *\v *")
 
 
-class HtmlParser:
-    """Reads headings, paragraphs, lists, tables, code and captions in document order; HTML has no pages."""
-
-    def parse(self, path: Path, builder: DocumentBuilder) -> None:
-        """Write the blocks of the file at `path`."""
-        data = read_bytes(path, builder)
-        charset = _CHARSET.search(data, 0, _CHARSET_REACH)
-        source = decode(data, charset.group(1).decode("ascii") if charset else "")
-        tree = LexborHTMLParser(source)
-        title = tree.css_first("title")
-        builder.title = title.text(deep=True) if title is not None else ""
-        root = _content_root(tree)
-        if root is not None:
-            _Writer(builder, whole_page=root.tag == "body").write(root)
+def parse(path: Path, builder: DocumentBuilder) -> None:
+    """Write headings, paragraphs, lists, tables, code and captions in document order; HTML has no pages."""
+    data = read_bytes(path, builder)
+    charset = _CHARSET.search(data, 0, _CHARSET_REACH)
+    source = decode(data, charset.group(1).decode("ascii") if charset else "")
+    tree = LexborHTMLParser(source)
+    title = tree.css_first("title")
+    builder.title = title.text(deep=True) if title is not None else ""
+    root = _content_root(tree)
+    if root is not None:
+        _Writer(builder, whole_page=root.tag == "body").write(root)
 
 
 def _content_root(tree: LexborHTMLParser) -> LexborNode | None:

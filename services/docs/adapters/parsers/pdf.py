@@ -40,25 +40,22 @@ _NO_TEXT = (
 )
 
 
-class PdfParser:
-    """Reads text as it is laid out on the pages, without running headers, footers and page numbers."""
-
-    def parse(self, path: Path, builder: DocumentBuilder) -> None:
-        """Write the blocks of the document at `path`."""
-        builder.no_text_message = _NO_TEXT
-        _check_end(path)
-        with closing(_open(path)) as document:
-            builder.check_pages(len(document))
-            builder.title = _title(document)
-            pages: list[Page] = []
-            chars = 0
-            for number in range(len(document)):
-                builder.check_deadline()
-                page = _read_page(document, number)
-                chars += sum(len(line.text) for line in page.lines)
-                builder.check_chars(chars)
-                pages.append(page)
-        write_layout(pages, builder)
+def parse(path: Path, builder: DocumentBuilder) -> None:
+    """Write the text as it is laid out on the pages, without running headers, footers and page numbers."""
+    builder.no_text_message = _NO_TEXT
+    _check_end(path)
+    with closing(_open(path)) as document:
+        builder.check_pages(len(document))
+        builder.title = _title(document)
+        pages: list[Page] = []
+        chars = 0
+        for number in range(len(document)):
+            builder.check_deadline()
+            page = _read_page(document, number)
+            chars += sum(len(line.text) for line in page.lines)
+            builder.check_chars(chars)
+            pages.append(page)
+    write_layout(pages, builder)
 
 
 def _check_end(path: Path) -> None:

@@ -33,21 +33,18 @@ _PART_LAYOUTS = frozenset({"title", "secHead"})
 """Layouts whose title opens a part of the talk rather than one slide."""
 
 
-class PptxParser:
-    """Reads every slide as a page, hidden ones included; notes come after their slide."""
-
-    def parse(self, path: Path, builder: DocumentBuilder) -> None:
-        """Write the blocks of the presentation at `path`."""
-        check_archive(path, builder, "ppt")
-        with office_faults():
-            presentation = Presentation(str(path))
-            builder.title = presentation.core_properties.title or ""
-            if builder.title == "PowerPoint Presentation":
-                builder.title = ""
-            builder.check_pages(len(presentation.slides), "slides")
-            for slide in presentation.slides:
-                builder.begin_page()
-                _write_slide(slide, builder)
+def parse(path: Path, builder: DocumentBuilder) -> None:
+    """Write every slide as a page, hidden ones included; notes come after their slide."""
+    check_archive(path, builder, "ppt")
+    with office_faults():
+        presentation = Presentation(str(path))
+        builder.title = presentation.core_properties.title or ""
+        if builder.title == "PowerPoint Presentation":
+            builder.title = ""
+        builder.check_pages(len(presentation.slides), "slides")
+        for slide in presentation.slides:
+            builder.begin_page()
+            _write_slide(slide, builder)
 
 
 def _write_slide(slide: Slide, builder: DocumentBuilder) -> None:

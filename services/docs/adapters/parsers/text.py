@@ -21,29 +21,27 @@ _NARROWEST_WRAP = 50
 _WIDEST_WRAP = 132
 
 
-class TextParser:
-    """Reads text without markup; it has no pages."""
+def parse(path: Path, builder: DocumentBuilder) -> None:
+    """Write the blocks of the text without markup at `path`; it has no pages."""
+    # Normalizing first may lose indents, which mean nothing to this parser.
+    source = normalize(read_text(path, builder).expandtabs(4))
+    for paragraph in _PARAGRAPH_GAP.split(source):
+        _write([line.strip() for line in paragraph.split("\n")], builder)
 
-    def parse(self, path: Path, builder: DocumentBuilder) -> None:
-        """Write the blocks of the file at `path`."""
-        # Normalizing first may lose indents, which mean nothing to this parser.
-        source = normalize(read_text(path, builder).expandtabs(4))
-        for paragraph in _PARAGRAPH_GAP.split(source):
-            self._write([line.strip() for line in paragraph.split("\n")], builder)
 
-    def _write(self, lines: list[str], builder: DocumentBuilder) -> None:
-        if len(lines) == 2 and _UNDERLINE.fullmatch(lines[1]) and len(lines[0]) <= 120:
-            builder.add(BlockKind.HEADING, lines[0], 1 if lines[1][0] == "=" else 2)
-            return
-        level = heading_level(lines[0])
-        if level:
-            builder.add(BlockKind.HEADING, lines[0], level)
-            lines = lines[1:]
-        for block in _blocks(lines):
-            if is_list_item(block[0]):
-                builder.add(BlockKind.LIST_ITEM, without_bullet(_unwrap(block)), 1)
-            else:
-                builder.add(BlockKind.PARAGRAPH, _unwrap(block))
+def _write(lines: list[str], builder: DocumentBuilder) -> None:
+    if len(lines) == 2 and _UNDERLINE.fullmatch(lines[1]) and len(lines[0]) <= 120:
+        builder.add(BlockKind.HEADING, lines[0], 1 if lines[1][0] == "=" else 2)
+        return
+    level = heading_level(lines[0])
+    if level:
+        builder.add(BlockKind.HEADING, lines[0], level)
+        lines = lines[1:]
+    for block in _blocks(lines):
+        if is_list_item(block[0]):
+            builder.add(BlockKind.LIST_ITEM, without_bullet(_unwrap(block)), 1)
+        else:
+            builder.add(BlockKind.PARAGRAPH, _unwrap(block))
 
 
 def _blocks(lines: list[str]) -> list[list[str]]:

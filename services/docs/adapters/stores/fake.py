@@ -27,7 +27,7 @@ from services.docs.values.document import (
     StageProgress,
     StoredChunk,
 )
-from services.docs.values.parsed_file import ParsedFile
+from services.docs.values.parsed_document import ParsedFile
 from services.kit import ids
 
 

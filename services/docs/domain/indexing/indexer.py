@@ -32,10 +32,10 @@ from services.docs.values.document import (
     IndexingProgress,
     IndexingStage,
     Job,
+    PassageVectors,
     StageProgress,
     StoredChunk,
 )
-from services.docs.values.embeddings import Embeddings
 from services.docs.values.parsed_document import ParseError
 from services.kit.errors import DeadlineExceeded, InvalidArgument, ResourceExhausted, TikuError, Unavailable
 
@@ -209,7 +209,7 @@ class DocumentIndexer:
         job: Job,
         document: Document,
         chunks: Sequence[StoredChunk],
-        embeddings: Embeddings,
+        embeddings: PassageVectors,
         event: StageProgress | None,
     ) -> None:
         await self.index.index(document, chunks, embeddings)
@@ -226,7 +226,7 @@ class DocumentIndexer:
             yield chunks
             first = chunks[-1].ordinal + 1
 
-    async def _embed(self, chunks: Sequence[StoredChunk]) -> Embeddings:
+    async def _embed(self, chunks: Sequence[StoredChunk]) -> PassageVectors:
         embeddings = await self.embedder.embed([chunk.text for chunk in chunks])
         if len(embeddings.vectors) != len(chunks):
             raise InvalidArgument(

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from services.docs.domain.objects import TEXT_ENCODING
 from services.docs.values.document import StoredChunk
-from services.docs.values.parsed_document import ParsedChunk, ParsedDocument
-from services.docs.values.parsed_file import ParsedFile
+from services.docs.values.parsed_document import ParsedChunk, ParsedDocument, ParsedFile
 
 _TEXT_PART_CHARS = 64 * 1024
 _TEXT_PART_BYTES = 256 * 1024

@@ -76,13 +76,14 @@ _BY_SUFFIX = {
     ".xlsx": XLSX,
 }
 _OFFICE_SUFFIXES = frozenset({".docx", ".pptx", ".xlsx"})
-_BOMS = (
+BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
     (codecs.BOM_UTF8, "utf-8"),
 )
+"""The four-byte marks come first: the little-endian UTF-32 mark begins with the UTF-16 one."""
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _UNINFORMATIVE = frozenset({"", BINARY, "application/unknown", "binary/octet-stream", "multipart/form-data"})
 
@@ -140,11 +141,7 @@ def admitted_media_type(head: bytes, name: str, declared: str = "") -> str:
 
 
 def check_content(head: bytes, media_type: str) -> None:
-    """Check that content that begins with `head` is of the supported `media_type`.
-
-    Raises:
-        ParseError: it is not.
-    """
+    """Raise `ParseError` unless content that begins with `head` is of the supported `media_type`."""
     if media_type not in SUPPORTED:
         raise unsupported(media_type)
     suffix = next(suffix for suffix, known in _BY_SUFFIX.items() if known == media_type)
@@ -212,7 +209,7 @@ def _sniff_archive(head: bytes, suffix: str) -> str:
 
 def _as_text(head: bytes) -> str | None:
     """Decode the head well enough to look at its first words; None when it is no text."""
-    for mark, encoding in _BOMS:
+    for mark, encoding in BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return head[len(mark) :].decode(encoding, errors="replace")
     controls = len(_CONTROL.findall(head))

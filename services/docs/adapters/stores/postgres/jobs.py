@@ -17,7 +17,7 @@ from services.docs.values.document import (
     StageProgress,
     StoredChunk,
 )
-from services.docs.values.parsed_file import ParsedFile
+from services.docs.values.parsed_document import ParsedFile
 from services.kit.database import Database
 
 _COLUMNS = (
