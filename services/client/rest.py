@@ -73,11 +73,7 @@ class TikuClient:
         parse: bool = True,
         on_bytes: Callable[[int], None] = lambda _: None,
     ) -> docs_pb2.Document:
-        """Store a file, read from disk piece by piece; tell `on_bytes` the size of each piece that was sent.
-
-        Raises:
-            OSError: the file cannot be read.
-        """
+        """Store a file, read from disk piece by piece; tell `on_bytes` the size of each piece that was sent."""
         params = {"name": file.name, "kind": docs_pb2.DocumentKind.Name(kind), "parse": "true" if parse else "false"}
         size = (await asyncio.to_thread(file.stat)).st_size
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}

@@ -56,12 +56,7 @@ def ingest_bars(console: Console) -> Iterator[Progress]:
 async def ingest_file(
     client: TikuClient, file: Path, kind: docs_pb2.DocumentKind.ValueType, size: int, bars: Progress
 ) -> docs_pb2.Document:
-    """Upload one file and follow its job to the end; return the indexed document.
-
-    Raises:
-        IngestFailed: the server could not make chunks of it.
-        ClientError: the server refused, failed, or could not be reached.
-    """
+    """Upload one file and follow its job to the end; return the indexed document, or raise `IngestFailed`."""
     task = bars.add_task(escape(file.name), total=max(size, 1), stage="uploading")
     try:
         return await _follow(client, file, kind, bars, task)

@@ -77,11 +77,7 @@ async def _play(gateway: str, console: Console, with_model: bool) -> Report:
 
 
 async def _while_stack_runs(stack: Stack, work: Coroutine[None, None, T]) -> T:
-    """Return what `work` returns; cancel it when the stack loses a process.
-
-    Raises:
-        StackError: the stack lost a process.
-    """
+    """Return what `work` returns; cancel it and raise `StackError` when the stack loses a process."""
     working, failing = asyncio.create_task(work), asyncio.create_task(stack.wait_failed())
     try:
         await asyncio.wait((working, failing), return_when=asyncio.FIRST_COMPLETED)

@@ -47,11 +47,7 @@ class Report:
 
     @asynccontextmanager
     async def step(self, console: Console, name: str) -> AsyncIterator[None]:
-        """Announce a step and record how it ends.
-
-        Raises:
-            StepFailed: the step failed, in whatever way.
-        """
+        """Announce a step and record how it ends; raise `StepFailed` however it failed."""
         console.print(f"\n[bold blue]▸ {escape(name)}[/]")
         try:
             yield

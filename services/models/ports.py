@@ -15,7 +15,6 @@ class WeightsSource(Protocol):
     @property
     def label(self) -> str:
         """The name of this source in messages."""
-        ...
 
     async def fetch(self, weights: File, workplace: Path, meter: Meter) -> Path:
         """Bring the file into `workplace` and return its path; its hash is that of the manifest.
@@ -25,4 +24,3 @@ class WeightsSource(Protocol):
         Raises:
             SourceFailed: this source cannot deliver the file.
         """
-        ...

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from services.models.errors import ConversionFailed, NoSourceDelivered, SourceFailed
-from services.models.lock import exclusive
 from services.models.manifest import HubSource, Manifest, Model, PackagesSource, load_manifest
 from services.models.ports import WeightsSource
 from services.models.sources.hub import HubFile, HubSettings
 from services.models.sources.local import LocalSource
 from services.models.sources.packages import PackageParts
-from services.models.store import ModelStore, verify
+from services.models.store import ModelStore, exclusive, verify
 
 LOCAL_VARIABLE: Final = "TIKU_MODELS_SOURCE"
 CONVERSION_SECONDS: Final = 300.0
@@ -50,11 +49,7 @@ Report = Callable[[PullProgress], None]
 
 
 async def path(name: str, *, store: ModelStore | None = None, manifest: Manifest | None = None) -> Path | None:
-    """Return where the model lies: its file, or its folder if it has several; None if it is not on this machine.
-
-    Raises:
-        UnknownModel: the manifest has no model of this name.
-    """
+    """Return where the model lies: its file, or its folder if it has several; None if it is not on this machine."""
     if manifest is None:
         manifest = await asyncio.to_thread(load_manifest)
     found = manifest[name]
@@ -76,11 +71,7 @@ async def pull(
     brought. A cancelled or failed pull leaves no model, only verified parts from which the next pull goes on.
 
     Raises:
-        UnknownModel: the manifest has no model of this name.
-        NoSourceDelivered: every source failed.
-        ConversionFailed: the weights could not be converted.
-        NoSpace: the disk has too little room.
-        NotWritable: the folder of models may not be changed.
+        ModelError: one of `services.models.errors`, each of which says what to do next.
     """
     if manifest is None:
         manifest = await asyncio.to_thread(load_manifest)

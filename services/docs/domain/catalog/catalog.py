@@ -51,28 +51,20 @@ class TextSlice:
 
 @dataclass(frozen=True, slots=True)
 class DocumentCatalog:
-    """A user's documents; another user's document is NotFound, as if it did not exist."""
+    """A user's documents; every method raises NotFound for another user's document, as for one that does not exist."""
 
     documents: DocumentStore
     objects: ObjectStore
 
     async def get(self, document_id: str, owner: str) -> Document:
-        """Return the document's row.
-
-        Raises:
-            NotFound: the owner has no such document.
-        """
+        """Return the document's row."""
         document = await self.documents.get(checked_id(document_id), owner)
         if document is None:
             raise unknown_document(document_id)
         return document
 
     async def list(self, owner: str, *, kind: DocumentKind | None, page_size: int, page_token: str) -> Page[Document]:
-        """Return documents newest first, `page_size` of them (0 for 50).
-
-        Raises:
-            InvalidArgument: the page token is not one of this list.
-        """
+        """Return documents newest first, `page_size` of them (0 for 50); refuse a page token of another list."""
         limit = page_size or DOCUMENTS_A_PAGE
         after = _position(page_token) if page_token else None
         documents = await self.documents.list(owner, kind, after, limit + 1)
@@ -83,11 +75,7 @@ class DocumentCatalog:
         return Page(documents[:limit], token)
 
     async def parse(self, document_id: str, owner: str) -> Document:
-        """Queue the document's job; nothing changes when it is queued, runs, or has succeeded.
-
-        Raises:
-            NotFound: the owner has no such document.
-        """
+        """Queue the document's job; nothing changes when it is queued, runs, or has succeeded."""
         document = await self.documents.request_indexing(checked_id(document_id), owner)
         if document is None:
             raise unknown_document(document_id)
@@ -97,7 +85,6 @@ class DocumentCatalog:
         """Return the file from byte `offset` on, at most `length` bytes of it (0 for all that follow).
 
         Raises:
-            NotFound: the owner has no such document.
             OutOfRange: the offset lies past the file's end.
         """
         document = await self.get(document_id, owner)
@@ -116,7 +103,6 @@ class DocumentCatalog:
         An `end` of 0, or past the text's end, means that end. At most 200,000 characters are returned.
 
         Raises:
-            NotFound: the owner has no such document.
             FailedPrecondition: the document is not parsed yet.
             OutOfRange: `start` lies past the text's end.
             InvalidArgument: `end` lies before `start`.
@@ -140,12 +126,7 @@ class DocumentCatalog:
         return TextSlice(text, start, end, total)
 
     async def chunks(self, document_id: str, owner: str, *, page_size: int, page_token: str) -> Page[StoredChunk]:
-        """Return chunks in reading order, `page_size` of them (0 for 100).
-
-        Raises:
-            NotFound: the owner has no such document.
-            InvalidArgument: the page token is not one of this list.
-        """
+        """Return chunks in reading order, `page_size` of them (0 for 100); refuse a page token of another list."""
         await self.get(document_id, owner)
         limit = page_size or CHUNKS_A_PAGE
         first = _ordinal(page_token, document_id) if page_token else 0
@@ -155,11 +136,7 @@ class DocumentCatalog:
 
 
 def checked_id(document_id: str) -> str:
-    """Return the id in canonical form.
-
-    Raises:
-        NotFound: the text cannot be an id.
-    """
+    """Return the id in canonical form; a text that cannot be an id is NotFound."""
     if not ids.is_id(document_id):
         raise unknown_document(document_id)
     return document_id.lower()

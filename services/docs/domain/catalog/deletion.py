@@ -26,11 +26,7 @@ class Deleter:
     index: ChunkIndex
 
     async def delete(self, document_id: str, owner: str) -> None:
-        """Mark a document and remove what there is of it; where a removal fails, the durable job finishes it.
-
-        Raises:
-            NotFound: the owner has no such document.
-        """
+        """Mark a document and remove what there is of it; where a removal fails, the durable job finishes it."""
         document_id = checked_id(document_id)
         if await self.deletions.mark(document_id, owner) is None:
             raise unknown_document(document_id)
@@ -43,9 +39,6 @@ class Deleter:
         """Remove once more what there is of the document; nothing happens when all is gone.
 
         The job runs a while after the deletion, so that it also removes vectors that a killed worker had sent.
-
-        Raises:
-            RetryLater: a store does not answer.
         """
         try:
             await self.index.delete(job.document_id)

@@ -26,9 +26,7 @@ class Watcher:
         """Yield the events after number `after` in order, each with the document as it is now.
 
         The stream ends with the event that ended the document's latest job. A document without a job is waited for.
-
-        Raises:
-            NotFound: the owner has no such document, or it was deleted meanwhile.
+        A document that is deleted meanwhile is NotFound.
         """
         document = await self.catalog.get(document_id, owner)
         document_id = document.document_id

@@ -102,11 +102,7 @@ class DocumentIndexer:
     settings: IndexingSettings
 
     async def run(self, job: Job) -> None:
-        """Do the job; a deletion of the document stops it.
-
-        Raises:
-            RetryLater: a service that the job needs does not answer, or another worker has the document.
-        """
+        """Do the job, or raise `RetryLater` while that cannot be done; a deletion of the document stops it."""
         with self.feed.subscribe(job.document_id) as changes:
             work = asyncio.ensure_future(self._run(job))
             deletion = asyncio.ensure_future(changes.deleting.wait())
