@@ -30,11 +30,10 @@ class IngestFailed(Exception):
 
 @dataclass(slots=True)
 class Answered:
-    """A whole answer with the sources that it cites."""
+    """A whole answer with its citations."""
 
     text: str = ""
     outcome: int = retrieval_pb2.ANSWER_OUTCOME_UNSPECIFIED
-    sources: list[source_pb2.Source] = field(default_factory=list)
     citations: list[retrieval_pb2.Citation] = field(default_factory=list)
 
 
@@ -99,7 +98,6 @@ async def show_answer(console: Console, events: AsyncIterator[retrieval_pb2.Answ
         async for event in events:
             match event.WhichOneof("event"):
                 case "sources":
-                    answered.sources = list(event.sources.sources)
                     status.update("writing the answer …")
                 case "delta":
                     status.stop()

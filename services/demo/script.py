@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -22,16 +23,30 @@ from services.client.rest import TikuClient
 from services.client.views import IngestFailed, ingest_bars, ingest_file, show_answer, show_run
 from services.client.words import KIND_WORDS, VERDICT_WORDS, answer_in_words, key_in_words
 from services.demo.answers import NoKey, Planned, faults, plan
-from services.demo.documents import DOCUMENTS, DemoDocument
 from tiku.common.v1 import source_pb2
 from tiku.docs.v1 import docs_pb2
 from tiku.exercises.v1 import exercises_pb2 as pb
 from tiku.retrieval.v1 import retrieval_pb2
 
+FOLDER: Final = Path(__file__).with_name("documents")
 QUESTIONS_EACH: Final = 5
 ANSWER_COLUMNS: Final = 16
 """The width of an answer in the table of grades; the panels above it show the whole answer."""
 CITING_MARK: Final = re.compile(r"\[\d+\]")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoDocument:
+    """A document, and what the demo asks about it."""
+
+    file: Path
+    question: str
+
+
+DOCUMENTS: Final = (
+    DemoDocument(FOLDER / "photosynthesis.pdf", "Which enzyme fixes carbon dioxide in the Calvin cycle?"),
+    DemoDocument(FOLDER / "water-cycle.pptx", "水循环的根本能量来自哪里？"),
+)
 
 
 class StepFailed(Exception):

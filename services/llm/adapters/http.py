@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Self
 
 import aiohttp
@@ -16,22 +17,15 @@ _MAX_ERROR_BYTES = 64 * 1024
 _encode = msgspec.json.Encoder().encode
 
 
+@dataclass(frozen=True, slots=True)
 class ProviderClient:
     """Posts JSON to one provider, which errors and logs call `name`; turns every failure on the way into a fault."""
 
-    def __init__(
-        self,
-        name: str,
-        base_url: str,
-        session: aiohttp.ClientSession,
-        connector: aiohttp.TCPConnector,
-        connect_timeout: float,
-    ) -> None:
-        self.name = name
-        self._base_url = base_url.rstrip("/")
-        self._session = session
-        self._connector = connector
-        self._connect_timeout = connect_timeout
+    name: str
+    _base_url: str
+    _session: aiohttp.ClientSession
+    _connector: aiohttp.TCPConnector
+    _connect_timeout: float
 
     @classmethod
     @asynccontextmanager
@@ -49,7 +43,7 @@ class ProviderClient:
         async with aiohttp.ClientSession(
             connector=connector, headers=headers, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=64 * 1024
         ) as session:
-            yield cls(name, base_url, session, connector, connect_timeout)
+            yield cls(name, base_url.rstrip("/"), session, connector, connect_timeout)
 
     @asynccontextmanager
     async def post(

@@ -77,12 +77,12 @@ class RetryPolicy:
         await asyncio.sleep(wait)
 
 
+@dataclass(frozen=True, slots=True)
 class Calls:
     """Makes calls under one policy and writes them into one ledger."""
 
-    def __init__(self, ledger: Ledger, retry: RetryPolicy) -> None:
-        self._ledger = ledger
-        self.retry = retry
+    _ledger: Ledger
+    retry: RetryPolicy
 
     async def run(
         self,

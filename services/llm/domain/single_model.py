@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Generic
 
 from services.kit.errors import FailedPrecondition
@@ -12,15 +13,13 @@ from services.llm.domain.calls import Backend, Calls, EngineT, ResultT
 from services.llm.domain.routing import Served
 
 
+@dataclass(frozen=True, slots=True)
 class SingleModel(Generic[EngineT]):
     """Calls the one model of `backend`, or raises what `missing` makes where none is configured."""
 
-    def __init__(
-        self, backend: Backend[EngineT] | None, calls: Calls, missing: Callable[[], FailedPrecondition]
-    ) -> None:
-        self._backend = backend
-        self._calls = calls
-        self._missing = missing
+    _backend: Backend[EngineT] | None
+    _calls: Calls
+    _missing: Callable[[], FailedPrecondition]
 
     @property
     def served(self) -> Served | None:

@@ -25,6 +25,7 @@ _BLOCKS = frozenset(
     | {"address", "details", "summary", "fieldset", "dl", "dt", "dd", "hr", "center", "tr", "td", "th", "caption"}
     | {"table", "tbody", "thead", "tfoot"}
 )
+_FLUSHING = _BLOCKS | {"ul", "ol", "li"}
 _BLOCKS_IN_CELLS = ":is(td, th) :is(table, ul, ol, h1, h2, h3, h4, h5, h6, pre)"
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE)
 _CHARSET_REACH = 4096
@@ -107,30 +108,25 @@ class _Writer:
         return False
 
     def _open(self, node: LexborNode, tag: str) -> None:
-        if tag in {"ul", "ol"}:
+        if tag in _FLUSHING:
             self._flush()
+        if tag in {"ul", "ol"}:
             start = node.attributes.get("start") or ""
             first = int(start) if start.isdecimal() else 1
             self._lists.append(first if tag == "ol" else None)
         elif tag == "li":
-            self._flush()
             number = self._lists[-1] if self._lists else None
             if number is not None:
                 self._lists[-1] = number + 1
             self._items.append("" if number is None else f"{number}. ")
-        elif tag in _BLOCKS:
-            self._flush()
 
     def _leave(self, node: LexborNode) -> None:
-        tag = node.tag
-        if tag in {"ul", "ol"}:
+        if node.tag in _FLUSHING:
             self._flush()
+        if node.tag in {"ul", "ol"}:
             self._lists.pop()
-        elif tag == "li":
-            self._flush()
+        elif node.tag == "li":
             self._items.pop()
-        elif tag in _BLOCKS:
-            self._flush()
 
     def _is_furniture(self, node: LexborNode, tag: str) -> bool:
         attributes = node.attributes

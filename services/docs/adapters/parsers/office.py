@@ -12,6 +12,7 @@ from services.docs.values.parsed_document import ParseError, ParseReason
 logger = logging.getLogger(__name__)
 
 _MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+FORMULA = f"{_MATH}oMath"
 MATH_TEXT = f"{_MATH}t"
 MATH_SCRIPTS = {f"{_MATH}sup": "^", f"{_MATH}sub": "_"}
 MATH_FRACTION_BAR = f"{_MATH}den"

@@ -9,6 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
@@ -456,10 +457,7 @@ class _Vocabulary:
 
     def joined(self, lines: list[str]) -> str:
         """Join lines to running text, and mend divided words."""
-        text = lines[0]
-        for line in lines[1:]:
-            text = self._join(text, line)
-        return text
+        return reduce(self._join, lines)
 
     def mend(self, before: str, after: str) -> tuple[str, str]:
         """Move the end of a word that is divided between two texts to its beginning."""

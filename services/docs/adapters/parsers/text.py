@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import reduce
 from itertools import pairwise
 from pathlib import Path
 from unicodedata import east_asian_width
@@ -57,12 +58,7 @@ def _blocks(lines: list[str]) -> list[list[str]]:
 
 def _unwrap(lines: list[str]) -> str:
     """Join the lines to running text when an editor broke them at a margin, else keep them."""
-    if len(lines) > 1 and _is_hard_wrapped(lines):
-        text = lines[0]
-        for line in lines[1:]:
-            text = join_lines(text, line)
-        return text
-    return "\n".join(lines)
+    return reduce(join_lines, lines) if len(lines) > 1 and _is_hard_wrapped(lines) else "\n".join(lines)
 
 
 def _is_hard_wrapped(lines: list[str]) -> bool:

@@ -89,10 +89,7 @@ class DocumentCatalog:
         """
         document = await self.get(document_id, owner)
         if offset > document.size_bytes:
-            raise OutOfRange(
-                f"offset_bytes lies past the file's end at {document.size_bytes}.",
-                violations=[FieldViolation("offset_bytes", f"must be at most {document.size_bytes}")],
-            )
+            raise _past_end("offset_bytes", "file", document.size_bytes)
         end = min(document.size_bytes, offset + length) if length else document.size_bytes
         parts = self.objects.read(object_key(document.sha256), offset, end)
         return Download(document, offset, end - offset, parts)
@@ -112,14 +109,10 @@ class DocumentCatalog:
         if not total:
             raise FailedPrecondition("The document has no text yet: it must be parsed first.", reason="NOT_PARSED")
         if start > total:
-            raise OutOfRange(
-                f"start lies past the text's end at {total}.",
-                violations=[FieldViolation("start", f"must be at most {total}")],
-            )
+            raise _past_end("start", "text", total)
         if end and end < start:
-            raise InvalidArgument(
-                "end must not be before start.", violations=[FieldViolation("end", "must not be before start")]
-            )
+            rule = "must not be before start"
+            raise InvalidArgument(f"end {rule}.", violations=[FieldViolation("end", rule)])
         end = min(end or total, total, start + MOST_TEXT_CHARS)
         parts = self.objects.read(text_key(document_id), start * TEXT_WIDTH, end * TEXT_WIDTH)
         text = b"".join([part async for part in parts]).decode(TEXT_ENCODING)
@@ -147,6 +140,11 @@ def unknown_document(document_id: str) -> NotFound:
     return NotFound(
         "There is no such document.", reason="DOCUMENT_NOT_FOUND", metadata={"document_id": document_id[:64]}
     )
+
+
+def _past_end(field: str, what: str, end: int) -> OutOfRange:
+    rule = f"must be at most {end}"
+    return OutOfRange(f"{field} lies past the {what}'s end at {end}.", violations=[FieldViolation(field, rule)])
 
 
 def _position(token: str) -> ListPosition:

@@ -124,7 +124,7 @@ def _border_before(block: Block, previous: Block | None, chapter_level: int) -> 
 def _pieces(text: str, block: Block, max_tokens: int) -> Iterator[tuple[int, int, float]]:
     """Cut a block at its natural pauses into pieces of at most `max_tokens`, and group small ones."""
     if block.kind in _WHOLE:
-        spans = _lines(text, block.start, block.end)
+        spans = [Span(*line.span()) for line in _LINE.finditer(text, block.start, block.end)]
     elif block.kind is BlockKind.HEADING:
         spans = [Span(block.start, block.end)]
     else:
@@ -181,10 +181,6 @@ def _furthest_cut(text: str, start: int, end: int, max_tokens: int) -> int:
         return end
     pauses = [match.end() for match in _COMMA.finditer(text, start + (low - start) // 2, low)]
     return pauses[-1] if pauses else low
-
-
-def _lines(text: str, start: int, end: int) -> list[Span]:
-    return [Span(*line.span()) for line in _LINE.finditer(text, start, end)]
 
 
 def _cheapest_grouping(units: list[_Unit], settings: ChunkSettings) -> list[tuple[int, int]]:

@@ -11,10 +11,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.docs.domain.indexing.lookahead import lookahead
+from services.docs.domain.concurrency import lookahead, run_to_end
 from services.docs.domain.indexing.parsed_files import chunk_parts, text_parts
 from services.docs.domain.objects import object_key, text_key
-from services.docs.domain.uninterrupted import run_to_end
 from services.docs.ports import (
     ChangeFeed,
     ChunkIndex,

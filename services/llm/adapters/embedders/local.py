@@ -166,7 +166,12 @@ class _Worker:
             await self._process.stdin.drain()
         except (BrokenPipeError, ConnectionResetError) as error:
             raise WorkerDiedError("it closed its input") from error
-        reply = await self._reply(_BATCH_SECONDS)
+        try:
+            async with asyncio.timeout(_BATCH_SECONDS):
+                reply = await self._read()
+        except TimeoutError as error:
+            self._process.kill()
+            raise WorkerDiedError(f"it was silent for {_BATCH_SECONDS:g} seconds") from error
         if isinstance(reply, EmbedReply):
             batch.resolve(reply.data, self._dimension, reply.tokens)
         else:
@@ -182,14 +187,6 @@ class _Worker:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
-
-    async def _reply(self, timeout: float) -> object:
-        try:
-            async with asyncio.timeout(timeout):
-                return await self._read()
-        except TimeoutError as error:
-            self._process.kill()
-            raise WorkerDiedError(f"it was silent for {timeout:g} seconds") from error
 
     async def _read(self) -> object:
         assert self._process.stdout is not None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 
@@ -38,12 +39,12 @@ class _WireRanking(msgspec.Struct):
 _decode = msgspec.json.Decoder(_WireRanking).decode
 
 
+@dataclass(frozen=True, slots=True)
 class HttpReranker:
     """A Reranker over HTTP."""
 
-    def __init__(self, client: ProviderClient, model: str) -> None:
-        self._client = client
-        self._model = model
+    _client: ProviderClient
+    _model: str
 
     async def rerank(self, query: str, documents: Sequence[str], top_n: int, timeout: float) -> Ranking:
         """Return the best documents, best first, within `timeout` seconds."""
