@@ -29,23 +29,14 @@ class ObjectStore(Protocol):
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
         """Write an object from its parts, and hold only a few of them in memory.
 
-        There is no object under `key` until this returns, and none at all when `chunks` raises or the call is
-        cancelled.
+        There is no object until this returns, and none at all when `chunks` raises or the call is cancelled.
         """
 
     async def move(self, source: str, target: str) -> None:
-        """Rename an object; where `target` exists already, delete `source` only.
-
-        Raises:
-            NotFound: there is no `source`.
-        """
+        """Rename an object, or raise `NotFound`; where `target` exists already, delete `source` only."""
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """Yield the bytes `[start, end)` of an object in parts of at most 1 MiB.
-
-        Raises:
-            NotFound: there is no such object.
-        """
+        """Yield the bytes `[start, end)` of an object in parts of at most 1 MiB, or raise `NotFound`."""
 
     async def delete(self, key: str) -> None:
         """Delete an object, and what a killed process wrote of it; do nothing where there is none."""
@@ -152,10 +143,7 @@ class DeletionStore(Protocol):
     """Documents that are being deleted."""
 
     async def mark(self, document_id: str, owner: str) -> Document | None:
-        """Hide a visible row for good, end its job's writes, and queue the job that removes it after a delay.
-
-        None means that there is no such document.
-        """
+        """Hide a visible row for good, end its job's writes, and queue its removal; None for no such document."""
 
     async def mark_failed_upload(self, document_id: str) -> None:
         """Mark a row whose upload failed, whether it was confirmed or not; do nothing where there is none."""
@@ -199,11 +187,7 @@ class DocumentParser(Protocol):
     """Turns a file into text and chunks."""
 
     async def parse(self, path: Path, media_type: str, folder: Path) -> ParsedFile:
-        """Parse the file at `path`, and write its text and chunks into `folder`.
-
-        Raises:
-            ParseError: the file cannot be parsed.
-        """
+        """Parse the file at `path` and write its text and chunks into `folder`, or raise `ParseError`."""
 
 
 class Embedder(Protocol):

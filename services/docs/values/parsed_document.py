@@ -31,8 +31,8 @@ class BlockKind(StrEnum):
 class Block:
     """One paragraph, heading, list item, table, code block, caption or note, in reading order.
 
-    `page` is the 1-based page or slide on which the block begins, 0 when the source has no pages.
-    `level` is 1 to 6 for a heading, the nesting depth from 1 for a list item, 0 otherwise.
+    `page` is the 1-based page or slide on which the block begins, 0 when the source has no pages. `level` is 1 to 6 for
+    a heading, the nesting depth from 1 for a list item, 0 otherwise.
     """
 
     kind: BlockKind
@@ -46,11 +46,11 @@ class Block:
 class ParsedDocument:
     """A document's normalized text with its structure.
 
-    `text` is NFC, has line feeds as newlines, no control characters and no trailing spaces.
-    `blocks` are ordered and disjoint, and together cover everything in `text` that is not white space.
-    `page_count` is 0 when the source has no pages. `page_starts[i]` is the offset at which page `i + 1`
-    begins; it is empty when the source has no pages, and may repeat where a page holds no text.
-    `title` is empty when the document names none. `language` is a BCP 47 code such as `zh` or `en`, or `und`.
+    `text` is NFC, has line feeds as newlines, no control characters and no trailing spaces. `blocks` are ordered and
+    disjoint, and together cover everything in `text` that is not white space. `page_count` is 0 when the source has no
+    pages. `page_starts[i]` is the offset at which page `i + 1` begins; it is empty when the source has no pages, and
+    may repeat where a page holds no text. `title` is empty when the document names none. `language` is a BCP 47 code
+    such as `zh` or `en`, or `und`.
     """
 
     text: str
@@ -89,11 +89,7 @@ class ParsedChunk:
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """A file that was parsed: its figures, and the files that hold its text and its chunks.
-
-    A book's text and chunks are too large for a pipe between processes. So the worker process writes them, and the
-    service streams them on; its memory never holds all of them.
-    """
+    """A file that was parsed: its figures, and the files of its text and chunks, too large for a pipe or the memory."""
 
     page_count: int
     text_length: int
@@ -109,9 +105,9 @@ class ParsedFile:
 class ParseLimits:
     """What one file may cost before it is refused.
 
-    `seconds` is wall-clock time in the worker, checked between pages and parts; the caller's own timeout,
-    which kills the worker, should be a little longer. `memory_bytes` bounds the address space a worker may
-    add to what it holds when it starts. `zip_*` bound what an Office file's archive may unpack to.
+    `seconds` is wall-clock time in the worker, checked between pages and parts; the caller's own timeout, which kills
+    the worker, should be a little longer. `memory_bytes` bounds the address space that a worker may add to what it
+    holds when it starts. `zip_*` bound what an Office file's archive may unpack to.
     """
 
     seconds: float = 120.0
@@ -126,13 +122,10 @@ class ParseLimits:
 
 @dataclass(frozen=True, slots=True)
 class ChunkSettings:
-    """Sizes of a chunk in estimated tokens (see `services.language.tokens`).
-
-    `target_tokens` is where a chunk is closed at the next good border, `max_tokens` is never exceeded and
-    `min_tokens` is below what is worth a chunk of its own.
-    """
+    """Sizes of a chunk in estimated tokens (see `services.language.tokens`)."""
 
     target_tokens: int = 220
+    """Where a chunk is closed at the next good border."""
     max_tokens: int = 380
     min_tokens: int = 40
 
@@ -164,10 +157,9 @@ class ParseReason(StrEnum):
 
 
 class ParseError(Exception):
-    """A file that cannot be taken in. The message is written for the person who uploaded it.
+    """A file that cannot be taken in; the message is written for the person who uploaded it.
 
     `metadata` holds figures a client may want to show: `limit`, `found`, `byte_offset`, `media_type` …
-    It survives pickling, so it arrives unchanged from a worker process.
     """
 
     def __init__(self, reason: ParseReason, message: str, metadata: Mapping[str, str] | None = None) -> None:

@@ -25,21 +25,13 @@ class Bulkhead:
         self._max_waiting = max_waiting
         self._max_wait_seconds = max_wait_seconds
         self._semaphore = asyncio.Semaphore(slots)
-        self._waiting = 0
-        self._typical_seconds = 1.0
-
-    @property
-    def waiting(self) -> int:
+        self.waiting = 0
         """The calls that wait now."""
-        return self._waiting
+        self._typical_seconds = 1.0
 
     @asynccontextmanager
     async def slot(self, timeout: float) -> AsyncIterator[None]:
-        """Hold a slot while the block runs, after a wait of at most `timeout` seconds.
-
-        Raises:
-            ResourceExhausted: the queue is full or no slot came free in time.
-        """
+        """Hold a slot while the block runs; refuse where the queue is full or none comes free in `timeout` seconds."""
         await self._acquire(timeout)
         loop = asyncio.get_running_loop()
         started = loop.time()
@@ -50,17 +42,17 @@ class Bulkhead:
             self._typical_seconds += _SMOOTHING * (loop.time() - started - self._typical_seconds)
 
     async def _acquire(self, timeout: float) -> None:
-        if self._semaphore.locked() and self._waiting >= self._max_waiting:
+        if self._semaphore.locked() and self.waiting >= self._max_waiting:
             raise self._busy()
-        self._waiting += 1
+        self.waiting += 1
         try:
             async with asyncio.timeout(min(timeout, self._max_wait_seconds)):
                 await self._semaphore.acquire()
         except TimeoutError as error:
             raise self._busy() from error
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
 
     def _busy(self) -> Exception:
         """Return the refusal, with the time in which everyone who waits now should have had a turn."""
-        return faults.busy(self._provider, max(0.1, self._typical_seconds * (self._waiting + 1) / self._slots))
+        return faults.busy(self._provider, max(0.1, self._typical_seconds * (self.waiting + 1) / self._slots))

@@ -64,8 +64,8 @@ class RetryPolicy:
     async def pause(self, attempt: int, error: TikuError, deadline: float) -> None:
         """Wait for the attempt after number `attempt` (from 0), or raise `error` where trying again is pointless.
 
-        That is after the last attempt, after an error that stays, and where the wait, by our backoff or the
-        provider's own word, is too long or would outlast the deadline.
+        That is after the last attempt, after an error that stays, and where the wait, by our backoff or the provider's
+        own word, is too long or would outlast the deadline.
         """
         if attempt + 1 >= self.attempts or error.reason not in faults.RETRYABLE:
             raise error

@@ -40,7 +40,7 @@ async def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
             await _build(folder)
             local = LocalEmbedder(folder, threads=1)
             running = asyncio.create_task(local.run())
-            await asyncio.wait_for(local.wait_ready(), 60)
+            await asyncio.wait_for(local._ready.wait(), 60)
             yield local
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

@@ -186,9 +186,8 @@ def _indent(line: Line, edge: float | None) -> str:
 def _without_furniture(pages: list[Page]) -> list[Page]:
     """Return the pages without running headers and footers and without page numbers.
 
-    Furniture stands at the page's edge, apart from the text and no larger than it; a header's words, numbers
-    aside, come back at the same place on at least three pages, or count the pages. The lines of a table of
-    contents go too: they repeat the headings and say nothing.
+    Furniture stands at the page's edge, apart from the text and no larger than it; a header's words, numbers aside,
+    come back at the same place on at least three pages, or count the pages. The lines of a table of contents go too.
     """
     body_size = _body_size(pages)
     edges = [_edge_lines(page, body_size) for page in pages]

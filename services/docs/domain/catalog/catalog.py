@@ -82,11 +82,7 @@ class DocumentCatalog:
         return document
 
     async def download(self, document_id: str, owner: str, offset: int, length: int) -> Download:
-        """Return the file from byte `offset` on, at most `length` bytes of it (0 for all that follow).
-
-        Raises:
-            OutOfRange: the offset lies past the file's end.
-        """
+        """Return at most `length` bytes of the file (0 for all) from `offset` on; past its end is OutOfRange."""
         document = await self.get(document_id, owner)
         if offset > document.size_bytes:
             raise _past_end("offset_bytes", "file", document.size_bytes)
@@ -98,11 +94,6 @@ class DocumentCatalog:
         """Return the slice `[start, end)` of the normalized text, in code points.
 
         An `end` of 0, or past the text's end, means that end. At most 200,000 characters are returned.
-
-        Raises:
-            FailedPrecondition: the document is not parsed yet.
-            OutOfRange: `start` lies past the text's end.
-            InvalidArgument: `end` lies before `start`.
         """
         document = await self.get(document_id, owner)
         total = document.text_length

@@ -42,10 +42,7 @@ async def recover(documents: DocumentStore, deletions: DeletionStore, locks: Loc
 
 
 async def keep_jobs_queued(documents: DocumentStore, interval: float = _INTERVAL_SECONDS) -> None:
-    """Queue lost jobs again every `interval` seconds, until cancelled.
-
-    The queue puts a job aside whose handler failed too often; without this its document would stay PROCESSING.
-    """
+    """Queue lost jobs, and those that the queue put aside, again every `interval` seconds, until cancelled."""
     while True:
         await asyncio.sleep(interval)
         try:

@@ -25,8 +25,8 @@ class Watcher:
     ) -> AsyncGenerator[tuple[DocumentEvent, Document], None]:
         """Yield the events after number `after` in order, each with the document as it is now.
 
-        The stream ends with the event that ended the document's latest job. A document without a job is waited for.
-        A document that is deleted meanwhile is NotFound.
+        The stream ends with the event that ended the document's latest job, and with NotFound when the document is
+        deleted. A document without a job is waited for.
         """
         document = await self.catalog.get(document_id, owner)
         document_id = document.document_id

@@ -65,8 +65,8 @@ class _Unit:
 def chunk(parsed: ParsedDocument, settings: ChunkSettings | None = None) -> list[ParsedChunk]:
     """Cut a document into chunks, in reading order.
 
-    They are disjoint and cover all text that is not white space; each is an exact slice of it of at most
-    `settings.max_tokens` estimated tokens. The same document and settings always give the same chunks.
+    They are disjoint and cover all text that is not white space; each is an exact slice of at most `max_tokens`
+    estimated tokens. The same document and settings always give the same chunks.
     """
     settings = settings or ChunkSettings()
     units = list(_units(parsed, settings.max_tokens))

@@ -85,15 +85,14 @@ BYTE_ORDER_MARKS = (
 )
 """The four-byte marks come first: the little-endian UTF-32 mark begins with the UTF-16 one."""
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_UNINFORMATIVE = frozenset({"", BINARY, "application/unknown", "binary/octet-stream", "multipart/form-data"})
 
 
 def sniff(head: bytes, name: str = "") -> str:
     """Return the media type of a file that begins with `head` (ideally `HEAD_BYTES`) and is called `name`.
 
-    Unknown binary content is `application/octet-stream`, no content at all `application/x-empty`. The name
-    decides only between plain text, Markdown and HTML without a document type, and for an Office archive
-    whose main part lies beyond `head`.
+    Unknown binary content is `application/octet-stream`, no content at all `application/x-empty`. The name decides only
+    between plain text, Markdown and HTML without a document type, and for an Office archive whose main part lies
+    beyond `head`.
     """
     if not head:
         return EMPTY
@@ -114,14 +113,12 @@ def sniff(head: bytes, name: str = "") -> str:
     return _sniff_text(text, suffix)
 
 
-def admitted_media_type(head: bytes, name: str, declared: str = "") -> str:
+def admitted_media_type(head: bytes, name: str) -> str:
     """Return the media type of an upload that can be parsed; one of `SUPPORTED`.
 
-    `declared` is the uploader's own Content-Type, if any.
-
     Raises:
-        ParseError: EMPTY_FILE, ENCRYPTED_FILE or UNSUPPORTED_MEDIA_TYPE, or MEDIA_TYPE_MISMATCH when the name or the
-            declared type promises another format than the content has.
+        ParseError: EMPTY_FILE, ENCRYPTED_FILE or UNSUPPORTED_MEDIA_TYPE, or MEDIA_TYPE_MISMATCH when the name promises
+            another format than the content has.
     """
     found = sniff(head, name)
     if found == EMPTY:
@@ -132,9 +129,6 @@ def admitted_media_type(head: bytes, name: str, declared: str = "") -> str:
     promised = _BY_SUFFIX.get(suffix, "")
     if promised and not _agree(promised, found):
         raise _mismatch(f"its name ends in {suffix}", found, promised)
-    declared = declared.partition(";")[0].strip().lower()
-    if declared not in _UNINFORMATIVE and declared in SUPPORTED and not _agree(declared, found):
-        raise _mismatch(f"it was sent as {declared}", found, declared)
     if found not in SUPPORTED:
         raise unsupported(found)
     return found
@@ -196,11 +190,9 @@ def _sniff_other(head: bytes) -> str:
 
 
 def _sniff_archive(head: bytes, suffix: str) -> str:
-    open_document = _OPEN_DOCUMENT.match(head)
-    if open_document:
+    if open_document := _OPEN_DOCUMENT.match(head):
         return open_document.group(1).decode("ascii")
-    folder = _OFFICE_FOLDER.search(head)
-    if folder:
+    if folder := _OFFICE_FOLDER.search(head):
         return _OFFICE_FOLDERS[folder.group(1)]
     if suffix in _OFFICE_SUFFIXES and b"[Content_Types].xml" in head:
         return _BY_SUFFIX[suffix]

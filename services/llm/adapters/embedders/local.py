@@ -59,10 +59,6 @@ class LocalEmbedder:
         if not self._ready.is_set():
             raise Unavailable("The embedding model is loading.", reason="EMBEDDER_LOADING")
 
-    async def wait_ready(self) -> None:
-        """Wait until a worker holds the model."""
-        await self._ready.wait()
-
     async def embed(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Vectors:
         """Return one vector a text. A request that comes before the model is loaded waits for it."""
         try:
@@ -106,7 +102,7 @@ class LocalEmbedder:
     async def _next(self, worker: _Worker) -> Batch:
         """Return the next batch; notice a worker that dies while it is idle, too."""
         waiting = asyncio.ensure_future(self._batcher.next())
-        ended = asyncio.ensure_future(worker.ended())
+        ended = asyncio.ensure_future(worker.process.wait())
         try:
             await asyncio.wait((waiting, ended), return_when=asyncio.FIRST_COMPLETED)
             if waiting.done():
@@ -144,15 +140,15 @@ class _Worker:
     """The service's end of a worker process."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+        self.process = process
         self._dimension = 0
 
     async def start(self) -> None:
         """Wait until the model is loaded, as long as that makes progress."""
         try:
-            reply = await ProgressWatch(self._process.pid).result_of(self._read())
+            reply = await ProgressWatch(self.process.pid).result_of(self._read())
         except StalledError as error:
-            self._process.kill()
+            self.process.kill()
             raise WorkerDiedError(f"it stood still for {error.seconds:.0f} seconds while loading its model") from error
         if not isinstance(reply, EmbedReady):
             raise RuntimeError(f"the embedding model cannot be loaded: {reply}")
@@ -160,17 +156,17 @@ class _Worker:
 
     async def answer(self, batch: Batch) -> None:
         """Embed one batch and hand out what came back."""
-        assert self._process.stdin is not None
+        assert self.process.stdin is not None
         try:
-            self._process.stdin.write(pack(EmbedAsk(kind=batch.kind.value, texts=batch.texts)))
-            await self._process.stdin.drain()
+            self.process.stdin.write(pack(EmbedAsk(kind=batch.kind.value, texts=batch.texts)))
+            await self.process.stdin.drain()
         except (BrokenPipeError, ConnectionResetError) as error:
             raise WorkerDiedError("it closed its input") from error
         try:
             async with asyncio.timeout(_BATCH_SECONDS):
                 reply = await self._read()
         except TimeoutError as error:
-            self._process.kill()
+            self.process.kill()
             raise WorkerDiedError(f"it was silent for {_BATCH_SECONDS:g} seconds") from error
         if isinstance(reply, EmbedReply):
             batch.resolve(reply.data, self._dimension, reply.tokens)
@@ -178,20 +174,16 @@ class _Worker:
             logger.error("embedding worker refused a batch", extra={"cause": str(reply)})
             batch.fail(Internal("The embedding model failed on a text.", reason="EMBEDDING_FAILED"))
 
-    async def ended(self) -> int:
-        """Return the exit status, once there is one."""
-        return await self._process.wait()
-
     async def end(self) -> None:
         """Kill the worker: it keeps nothing, and torch takes seconds to end in an orderly way."""
         with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
+            self.process.kill()
+        await self.process.wait()
 
     async def _read(self) -> object:
-        assert self._process.stdout is not None
+        assert self.process.stdout is not None
         try:
-            return await read_reply(self._process.stdout)
+            return await read_reply(self.process.stdout)
         except asyncio.IncompleteReadError as error:
             raise WorkerDiedError("it closed its output") from error
 
