@@ -69,8 +69,7 @@ async def _ingest_all(
     async def one(file: Path) -> str | None:
         async with gate:
             try:
-                size = (await asyncio.to_thread(file.stat)).st_size
-                document = await ingest_file(client, file, kind, size, bars)
+                document = await ingest_file(client, file, kind, bars)
             except (ClientError, IngestFailed, OSError) as error:
                 problems.append(str(error) if file.name in str(error) else f"{file.name}: {error}")
                 return None

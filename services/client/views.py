@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,9 +37,8 @@ class Answered:
     citations: list[retrieval_pb2.Citation] = field(default_factory=list)
 
 
-@contextmanager
-def ingest_bars(console: Console) -> Iterator[Progress]:
-    """Show the progress of documents that are uploaded and indexed."""
+def ingest_bars(console: Console) -> Progress:
+    """Return a display of documents that are uploaded and indexed; it is shown while it is entered."""
     columns = (
         SpinnerColumn(),
         TextColumn("[bold]{task.description}[/]"),
@@ -48,14 +47,14 @@ def ingest_bars(console: Console) -> Iterator[Progress]:
         TextColumn("[dim]{task.fields[stage]}[/]"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as bars:
-        yield bars
+    return Progress(*columns, console=console)
 
 
 async def ingest_file(
-    client: TikuClient, file: Path, kind: docs_pb2.DocumentKind.ValueType, size: int, bars: Progress
+    client: TikuClient, file: Path, kind: docs_pb2.DocumentKind.ValueType, bars: Progress
 ) -> docs_pb2.Document:
     """Upload one file and follow its job to the end; return the indexed document, or raise `IngestFailed`."""
+    size = (await asyncio.to_thread(file.stat)).st_size
     task = bars.add_task(escape(file.name), total=max(size, 1), stage="uploading")
     try:
         return await _follow(client, file, kind, bars, task)
@@ -79,8 +78,6 @@ async def _follow(
                 bars.update(task, completed=1, total=1, stage=f"{pages}{document.chunk_count} passages")
             case "failed":
                 raise IngestFailed(f"{file.name}: {event.failed.message} [{event.failed.reason}]")
-            case _:
-                pass
     return document
 
 
@@ -108,8 +105,6 @@ async def show_answer(console: Console, events: AsyncIterator[retrieval_pb2.Answ
                 case "done":
                     answered.outcome = event.done.outcome
                     answered.text = event.done.text or answered.text
-                case _:
-                    pass
     console.print()
     if answered.outcome == retrieval_pb2.ANSWER_OUTCOME_NOT_IN_MATERIAL:
         console.print("[yellow]The material does not hold the answer.[/]")
@@ -192,6 +187,4 @@ async def show_run(console: Console, events: AsyncIterator[exercises_pb2.RunEven
                     bars.update(task, description=f"one was refused: {event.rejected.reason}")
                 case "done":
                     generated.done = event.done
-                case _:
-                    pass
     return generated

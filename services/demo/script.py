@@ -5,7 +5,6 @@ A step that fails is reported, and the steps that build on it are left out; the 
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -121,9 +120,8 @@ async def _play(client: TikuClient, console: Console, report: Report, shipped: D
 
 
 async def _ingest(client: TikuClient, console: Console, shipped: DemoDocument) -> docs_pb2.Document:
-    size = (await asyncio.to_thread(shipped.file.stat)).st_size
     with ingest_bars(console) as bars:
-        document = await ingest_file(client, shipped.file, docs_pb2.DOCUMENT_KIND_MATERIAL, size, bars)
+        document = await ingest_file(client, shipped.file, docs_pb2.DOCUMENT_KIND_MATERIAL, bars)
     if document.state != docs_pb2.DOCUMENT_STATE_INDEXED or document.chunk_count == 0:
         raise StepFailed(
             f"the document is {docs_pb2.DocumentState.Name(document.state)} with {document.chunk_count} passages"
