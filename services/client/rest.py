@@ -105,8 +105,7 @@ class TikuClient:
     async def watch(self, document_id: str) -> AsyncGenerator[docs_pb2.WatchDocumentResponse, None]:
         """Yield each event of the document's job once, until it ends.
 
-        After a broken connection the stream goes on behind the last event; it is given up after a few attempts without
-        a new event.
+        A broken stream is resumed behind the last event, a few times without a new one.
         """
         path = f"/documents/{quote(document_id, safe='')}/events"
         after, broken = 0, 0

@@ -15,8 +15,7 @@ from services.common.values import TokenUsage
 from services.llm.domain.ledger import Tally
 from services.llm.domain.routing import Served
 from services.llm.values.chat import ChatFinish, ChatMessage, ChatRequest, Completion, FinishReason, OutputSchema, Role
-from services.llm.values.ranking import Ranking
-from services.llm.values.vectors import EmbedKind, Vectors
+from services.llm.values.relevance import EmbedKind, Ranking, Vectors
 from tiku.llm.v1 import llm_pb2 as pb
 
 EMBED_KINDS = {

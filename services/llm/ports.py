@@ -6,8 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from services.llm.values.chat import ChatFinish, ChatRequest, Completion, TextDelta
-from services.llm.values.ranking import Ranking
-from services.llm.values.vectors import EmbedKind, Vectors
+from services.llm.values.relevance import EmbedKind, Ranking, Vectors
 
 
 class ChatProvider(Protocol):

@@ -68,10 +68,8 @@ async def pull(
 
     `local` is a file or folder to copy from. Without it, the one that `TIKU_MODELS_SOURCE` names is tried first, and
     then the manifest's own sources. Of two pulls of one model at once, the second waits and finds what the first one
-    brought. A cancelled or failed pull leaves no model, only verified parts from which the next pull goes on.
-
-    Raises:
-        ModelError: one of `services.models.errors`, each of which says what to do next.
+    brought. A cancelled or failed pull leaves no model, only verified parts from which the next pull goes on; what
+    failed is a `ModelError`, which says what to do next.
     """
     if manifest is None:
         manifest = await asyncio.to_thread(load_manifest)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from services.common.values import TokenUsage
 from services.kit.errors import ResourceExhausted, TikuError
-from services.llm.values.vectors import EmbedKind, Vectors
+from services.llm.values.relevance import EmbedKind, Vectors
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from services.llm.adapters.embedders.local import LocalEmbedder
 from services.llm.adapters.embedders.openai_http import OpenAiHttpEmbedder
 from services.llm.adapters.http import ProviderClient
 from services.llm.ports import Embedder
-from services.llm.values.vectors import EmbedKind, Vectors
+from services.llm.values.relevance import EmbedKind, Vectors
 from tests.engines import on_engine
 from tests.fakes.openai_server import Script, ScriptedProvider
 

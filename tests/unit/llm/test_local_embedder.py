@@ -16,7 +16,7 @@ import pytest
 from services.kit.errors import TikuError
 from services.llm.adapters.embedders.local import LocalEmbedder
 from services.llm.domain.batching import BatchLimits
-from services.llm.values.vectors import EmbedKind
+from services.llm.values.relevance import EmbedKind
 
 QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
 

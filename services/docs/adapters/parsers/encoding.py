@@ -33,11 +33,7 @@ def read_text(path: Path, builder: DocumentBuilder) -> str:
 
 
 def decode(data: bytes, declared: str = "") -> str:
-    """Decode `data` by its byte order mark, as UTF-8, as `declared`, or as a legacy encoding that reads well.
-
-    Raises:
-        ParseError: INVALID_ENCODING, with `byte_offset` and the encoding that was expected there.
-    """
+    """Decode by byte order mark, as UTF-8, as `declared` or as a legacy encoding that reads well; else refuse."""
     for mark, encoding in BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return _decode_strictly(data, encoding, len(mark))

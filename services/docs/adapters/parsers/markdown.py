@@ -23,10 +23,7 @@ _DISPLAY_OR_INLINE_MATH = re.compile(r"\$\$.+?\$\$|\$(?=\S)[^$\n]+?(?<=\S)\$(?!\
 
 
 def parse(path: Path, builder: DocumentBuilder) -> None:
-    """Write the blocks of the CommonMark at `path`, with tables and strikethrough; formulas in dollar signs stay whole.
-
-    Markdown has no pages.
-    """
+    """Write the blocks of the CommonMark at `path`, with tables and formulas in dollar signs; it has no pages."""
     source = read_text(path, builder)
     front_matter = _FRONT_MATTER.match(source)
     if front_matter:

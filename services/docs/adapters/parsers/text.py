@@ -62,10 +62,7 @@ def _unwrap(lines: list[str]) -> str:
 
 
 def _is_hard_wrapped(lines: list[str]) -> bool:
-    """Return whether each line is so long that the next line's first word would not have fitted on it.
-
-    That is what greedy filling leaves, and what verse, addresses and one-sentence lines do not.
-    """
+    """Return whether no line had room for the next line's first word, as greedy filling leaves them and verse not."""
     widths = [_width(line) for line in lines]
     margin = max(widths)
     if not _NARROWEST_WRAP <= margin <= _WIDEST_WRAP:

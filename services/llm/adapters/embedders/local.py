@@ -17,7 +17,7 @@ from services.kit.errors import DeadlineExceeded, Internal, TikuError, Unavailab
 from services.kit.progress import ProgressWatch, StalledError
 from services.llm.adapters.embedders.frames import EmbedAsk, EmbedReady, EmbedReply, pack, read_reply
 from services.llm.domain.batching import Batch, Batcher, BatchLimits
-from services.llm.values.vectors import EmbedKind, Vectors
+from services.llm.values.relevance import EmbedKind, Vectors
 
 _BATCH_SECONDS = 120.0
 _TRIES = 2
@@ -70,10 +70,8 @@ class LocalEmbedder:
     async def run(self) -> None:
         """Keep a worker running and feed it until canceled.
 
-        A worker that dies is replaced and gets its batch again; what kills it twice fails with its requests.
-
-        Raises:
-            RuntimeError: the model cannot be loaded, or workers die whatever they are given.
+        A worker that dies is replaced and gets its batch again; what kills it twice fails with its requests. A model
+        that cannot be loaded, and workers that die whatever they are given, raise `RuntimeError`.
         """
         unanswered: Batch | None = None
         tries = deaths = 0

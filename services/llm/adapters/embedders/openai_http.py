@@ -18,7 +18,7 @@ from services.common.values import TokenUsage
 from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.wire import WireUsage
 from services.llm.domain import faults
-from services.llm.values.vectors import EmbedKind, Vectors
+from services.llm.values.relevance import EmbedKind, Vectors
 
 _BATCH_TEXTS = 64
 _MOST_BATCHES = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.common.values import TokenUsage
-from services.llm.values.ranking import Ranked, Ranking
+from services.llm.values.relevance import Ranked, Ranking
 
 
 class FakeReranker:

@@ -14,7 +14,7 @@ import msgspec
 from services.common.values import TokenUsage
 from services.llm.adapters.http import ProviderClient
 from services.llm.domain import faults
-from services.llm.values.ranking import Ranked, Ranking
+from services.llm.values.relevance import Ranked, Ranking
 
 _MAX_BODY_BYTES = 16 << 20
 
