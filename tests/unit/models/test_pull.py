@@ -9,7 +9,7 @@ import pytest
 
 from services.models.errors import ConversionFailed, NoSourceDelivered, NoSpace, NotWritable, UnknownModel
 from services.models.manifest import File, Manifest, Model
-from services.models.pull import PullProgress, Stage, path, pull
+from services.models.pull import PullProgress, PullStage, path, pull
 from services.models.store import ModelStore, exclusive
 from tests.unit.models.conftest import WEIGHTS
 
@@ -21,7 +21,7 @@ async def test_pull_installs_and_path_finds(manifest: Manifest, store: ModelStor
     assert installed == store.root / "toy" / "toy.gguf"
     assert await asyncio.to_thread(installed.read_bytes) == WEIGHTS
     assert await path("toy", store=store, manifest=manifest) == installed
-    assert [event.stage for event in events][-1] is Stage.INSTALLING
+    assert [event.stage for event in events][-1] is PullStage.INSTALLING
     assert max(event.done_bytes for event in events) == len(WEIGHTS)
     assert await asyncio.to_thread(os.listdir, store.root / ".parts") == []
 
@@ -99,7 +99,7 @@ async def test_two_pulls_at_once_copy_once(manifest: Manifest, store: ModelStore
             group.create_task(pull("toy", events.append, local=shelf, store=store, manifest=manifest)) for _ in range(3)
         ]
     assert len({task.result() for task in tasks}) == 1
-    assert [event.stage for event in events].count(Stage.INSTALLING) == 1
+    assert [event.stage for event in events].count(PullStage.INSTALLING) == 1
 
 
 async def test_a_waiting_pull_says_so_and_can_be_cancelled(
@@ -119,7 +119,7 @@ async def test_a_waiting_pull_says_so_and_can_be_cancelled(
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    assert [event.stage for event in events] == [Stage.WAITING]
+    assert [event.stage for event in events] == [PullStage.WAITING]
     await pull("toy", local=shelf, store=store, manifest=manifest)
 
 

@@ -97,7 +97,7 @@ class LocalEmbedder:
                 unanswered.fail(_unavailable())
             self._batcher.fail_all(_unavailable())
 
-    async def _next(self, worker: _Worker) -> Batch:
+    async def _next(self, worker: _EmbeddingWorker) -> Batch:
         """Return the next batch; notice a worker that dies while it is idle, too."""
         waiting = asyncio.ensure_future(self._batcher.next())
         ended = asyncio.ensure_future(worker.process.wait())
@@ -111,7 +111,7 @@ class LocalEmbedder:
             ended.cancel()
 
     @contextlib.asynccontextmanager
-    async def _worker(self) -> AsyncIterator[_Worker]:
+    async def _worker(self) -> AsyncIterator[_EmbeddingWorker]:
         """Start a worker that holds the model; it is gone at the end of the block."""
         process = await asyncio.create_subprocess_exec(
             *self._program,
@@ -122,7 +122,7 @@ class LocalEmbedder:
             stdout=asyncio.subprocess.PIPE,
             env=_environment(self._threads),
         )
-        worker = _Worker(process)
+        worker = _EmbeddingWorker(process)
         try:
             await worker.start()
             self.pid = process.pid
@@ -134,7 +134,7 @@ class LocalEmbedder:
             await worker.end()
 
 
-class _Worker:
+class _EmbeddingWorker:
     """The service's end of a worker process."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
