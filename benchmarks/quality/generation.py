@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from services.common.values import TokenUsage
-from services.demo.documents import DOCUMENTS
+from services.demo.script import DOCUMENTS
 from services.docs.adapters.parsers.worker import parse_and_chunk
 from services.docs.domain.upload.sniffing import PDF, PPTX, TEXT
 from services.exercises.domain.generation.generator import QuestionGenerator

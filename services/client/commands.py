@@ -7,6 +7,8 @@ Exit codes: 0 it is done; 1 the server refused or failed, or the material does n
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -15,7 +17,6 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from services.client.address import server_address
 from services.client.errors import ClientError
 from services.client.rest import TikuClient
 from services.client.views import IngestFailed, ingest_bars, ingest_file, show_answer, show_run
@@ -24,6 +25,10 @@ from tiku.docs.v1 import docs_pb2
 from tiku.exercises.v1 import exercises_pb2
 from tiku.retrieval.v1 import retrieval_pb2
 
+SERVER_VARIABLE: Final = "TIKU_SERVER"
+DATA_VARIABLE: Final = "TIKU_DATA_DIR"
+DEFAULT_DATA: Final = ".tiku"
+DEFAULT_SERVER: Final = "http://127.0.0.1:8080"
 CONCURRENT_FILES: Final = 3
 MAX_QUESTIONS: Final = 50
 
@@ -32,8 +37,7 @@ Server = Annotated[
     typer.Option("--server", help="The gateway's URL. Without it: TIKU_SERVER, the stack that runs here, port 8080."),
 ]
 Documents = Annotated[
-    list[str] | None,
-    typer.Option("--document", metavar="ID", help="Only this document; repeat it for several."),
+    list[str] | None, typer.Option("--document", metavar="ID", help="Only this document; repeat it for several.")
 ]
 
 
@@ -65,8 +69,7 @@ async def _ingest_all(
     async def one(file: Path) -> str | None:
         async with gate:
             try:
-                size = (await asyncio.to_thread(file.stat)).st_size
-                document = await ingest_file(client, file, kind, size, bars)
+                document = await ingest_file(client, file, kind, bars)
             except (ClientError, IngestFailed, OSError) as error:
                 problems.append(str(error) if file.name in str(error) else f"{file.name}: {error}")
                 return None
@@ -183,6 +186,27 @@ def _run(server: str | None, work: Callable[[TikuClient, Console], Awaitable[int
         console.print("stopped")
         code = 130
     raise typer.Exit(code)
+
+
+def server_address(named: str | None = None) -> str:
+    """Return the gateway's URL: `named`, or `TIKU_SERVER`, or that of the stack that runs on this data folder.
+
+    Without any of them it is port 8080 on this machine. This reads a small file, so call it in a thread.
+    """
+    address = named or os.environ.get(SERVER_VARIABLE) or _running_stack() or DEFAULT_SERVER
+    if "://" not in address:
+        address = f"http://{address}"
+    return address.rstrip("/")
+
+
+def _running_stack() -> str | None:
+    """Return the address that `tiku up` wrote to its data folder; None if no stack runs on it."""
+    state = Path(os.environ.get(DATA_VARIABLE) or DEFAULT_DATA) / "run" / "stack.json"
+    try:
+        gateway = json.loads(state.read_text(encoding="utf-8"))["gateway"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return gateway if isinstance(gateway, str) else None
 
 
 def _complain(console: Console, message: str) -> None:

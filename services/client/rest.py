@@ -38,6 +38,7 @@ GRACE_SECONDS: Final = 5.0
 """The server knows the deadline; its error for a missed one arrives within this time."""
 PIECE_BYTES: Final = 256 * 1024
 MAX_EVENT_BYTES: Final = 64 * 1024 * 1024
+LAST_EVENTS: Final = frozenset({"done", "indexed", "failed"})
 RESUMES: Final = 5
 """How often in a row a broken stream is resumed without a new event."""
 
@@ -57,11 +58,7 @@ class TikuClient:
     @classmethod
     @asynccontextmanager
     async def open(cls, server: str, *, resume_pause_seconds: float = 0.2) -> AsyncIterator[Self]:
-        """Open a client of the gateway at the URL `server` for the block.
-
-        The first attempt to resume a broken stream waits for `resume_pause_seconds`; each further one waits twice as
-        long.
-        """
+        """Open a client of the gateway at the URL `server`; the pause before a stream is resumed doubles each time."""
         async with aiohttp.ClientSession() as session:
             yield cls(server, session, resume_pause_seconds)
 
@@ -73,16 +70,8 @@ class TikuClient:
         parse: bool = True,
         on_bytes: Callable[[int], None] = lambda _: None,
     ) -> docs_pb2.Document:
-        """Store a file, read from disk piece by piece; tell `on_bytes` the size of each piece that was sent.
-
-        Raises:
-            OSError: the file cannot be read.
-        """
-        params = {
-            "name": file.name,
-            "kind": docs_pb2.DocumentKind.Name(kind),
-            "parse": "true" if parse else "false",
-        }
+        """Store a file, read from disk piece by piece; tell `on_bytes` the size of each piece that was sent."""
+        params = {"name": file.name, "kind": docs_pb2.DocumentKind.Name(kind), "parse": "true" if parse else "false"}
         size = (await asyncio.to_thread(file.stat)).st_size
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
         async with aclosing(_pieces(file, on_bytes)) as body:
@@ -116,60 +105,37 @@ class TikuClient:
     async def watch(self, document_id: str) -> AsyncGenerator[docs_pb2.WatchDocumentResponse, None]:
         """Yield each event of the document's job once, until it ends.
 
-        After a broken connection the stream goes on behind the last event; it is given up after a few attempts without
-        a new event.
+        A broken stream is resumed behind the last event, a few times without a new one.
         """
+        path = f"/documents/{quote(document_id, safe='')}/events"
         after, broken = 0, 0
         while True:
+            events = self._stream(
+                docs_pb2.WatchDocumentResponse, "GET", path, "the document's progress", params={"after": str(after)}
+            )
             try:
-                async with aclosing(self._watch_once(document_id, after)) as watched:
-                    async for event in watched:
+                async with aclosing(events):
+                    async for event in events:
                         after, broken = event.number, 0
                         yield event
-                        if event.WhichOneof("event") in {"indexed", "failed"}:
-                            return
-                raise StreamCutShort("the document's progress")
+                return
             except (StreamCutShort, Unreachable):
                 broken += 1
                 if broken > RESUMES:
                     raise
                 await asyncio.sleep(self._resume_pause_seconds * 2 ** (broken - 1))
 
-    async def _watch_once(self, document_id: str, after: int) -> AsyncGenerator[docs_pb2.WatchDocumentResponse, None]:
-        path = f"/documents/{quote(document_id, safe='')}/events"
-        async with aclosing(self._events("GET", path, params={"after": str(after)})) as stream:
-            async for event in stream:
-                message = docs_pb2.WatchDocumentResponse(number=int(event.id or 0))
-                if _fill_choice(message, event):
-                    yield message
-
-    async def answer(
+    def answer(
         self, question: str, document_ids: Sequence[str] = ()
     ) -> AsyncGenerator[retrieval_pb2.AnswerResponse, None]:
         """Yield a cited answer: its sources, its text piece by piece, its citations, its end."""
         body = {"question": question, "filter": {"document_ids": list(document_ids)}}
-        async with aclosing(self._events("POST", "/answer", json=body)) as stream:
-            async for event in stream:
-                message = retrieval_pb2.AnswerResponse()
-                if _fill_choice(message, event):
-                    yield message
-                    if message.WhichOneof("event") == "done":
-                        return
-        raise StreamCutShort("the answer")
+        return self._stream(retrieval_pb2.AnswerResponse, "POST", "/answer", "the answer", json=body)
 
-    async def generate(
-        self, request: exercises_pb2.GenerateExerciseRequest
-    ) -> AsyncGenerator[exercises_pb2.RunEvent, None]:
+    def generate(self, request: exercises_pb2.GenerateExerciseRequest) -> AsyncGenerator[exercises_pb2.RunEvent, None]:
         """Yield a run's events: progress, the model's text, each question once it is complete, the end."""
         body = json_format.MessageToDict(request, preserving_proto_field_name=True)
-        async with aclosing(self._events("POST", "/exercises:generate", json=body)) as stream:
-            async for event in stream:
-                message = exercises_pb2.RunEvent(number=int(event.id or 0))
-                if _fill_choice(message, event):
-                    yield message
-                    if message.WhichOneof("event") == "done":
-                        return
-        raise StreamCutShort("the run")
+        return self._stream(exercises_pb2.RunEvent, "POST", "/exercises:generate", "the run", json=body)
 
     async def exercise(self, exercise_id: str, *, include_answers: bool = False) -> exercises_pb2.Exercise:
         """Return an exercise; its keys and explanations only with `include_answers`."""
@@ -191,6 +157,20 @@ class TikuClient:
         async with self._request(method, path, seconds, timeout, **request) as response:
             members = orjson.loads(await response.read())
         return json_format.ParseDict(members, answer(), ignore_unknown_fields=True)
+
+    async def _stream(
+        self, answer: type[M], method: str, path: str, what: str, **request: Any
+    ) -> AsyncGenerator[M, None]:
+        """Yield the messages of a stream up to one of `LAST_EVENTS`; `what` is the stream in the error without one."""
+        numbered = "number" in answer.DESCRIPTOR.fields_by_name
+        async with aclosing(self._events(method, path, **request)) as events:
+            async for event in events:
+                message = answer(**({"number": int(event.id or 0)} if numbered else {}))
+                if _fill_choice(message, event):
+                    yield message
+                    if event.name in LAST_EVENTS:
+                        return
+        raise StreamCutShort(what)
 
     async def _events(self, method: str, path: str, **request: Any) -> AsyncGenerator[Event, None]:
         """Yield a stream's events; raise an `error` event as `ApiError`. A broken connection ends the stream."""

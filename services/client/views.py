@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,17 +30,15 @@ class IngestFailed(Exception):
 
 @dataclass(slots=True)
 class Answered:
-    """A whole answer with the sources that it cites."""
+    """A whole answer with its citations."""
 
     text: str = ""
     outcome: int = retrieval_pb2.ANSWER_OUTCOME_UNSPECIFIED
-    sources: list[source_pb2.Source] = field(default_factory=list)
     citations: list[retrieval_pb2.Citation] = field(default_factory=list)
 
 
-@contextmanager
-def ingest_bars(console: Console) -> Iterator[Progress]:
-    """Show the progress of documents that are uploaded and indexed."""
+def ingest_bars(console: Console) -> Progress:
+    """Return a display of documents that are uploaded and indexed; it is shown while it is entered."""
     columns = (
         SpinnerColumn(),
         TextColumn("[bold]{task.description}[/]"),
@@ -49,19 +47,14 @@ def ingest_bars(console: Console) -> Iterator[Progress]:
         TextColumn("[dim]{task.fields[stage]}[/]"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as bars:
-        yield bars
+    return Progress(*columns, console=console)
 
 
 async def ingest_file(
-    client: TikuClient, file: Path, kind: docs_pb2.DocumentKind.ValueType, size: int, bars: Progress
+    client: TikuClient, file: Path, kind: docs_pb2.DocumentKind.ValueType, bars: Progress
 ) -> docs_pb2.Document:
-    """Upload one file and follow its job to the end; return the indexed document.
-
-    Raises:
-        IngestFailed: the server could not make chunks of it.
-        ClientError: the server refused, failed, or could not be reached.
-    """
+    """Upload one file and follow its job to the end; return the indexed document, or raise `IngestFailed`."""
+    size = (await asyncio.to_thread(file.stat)).st_size
     task = bars.add_task(escape(file.name), total=max(size, 1), stage="uploading")
     try:
         return await _follow(client, file, kind, bars, task)
@@ -85,8 +78,6 @@ async def _follow(
                 bars.update(task, completed=1, total=1, stage=f"{pages}{document.chunk_count} passages")
             case "failed":
                 raise IngestFailed(f"{file.name}: {event.failed.message} [{event.failed.reason}]")
-            case _:
-                pass
     return document
 
 
@@ -104,7 +95,6 @@ async def show_answer(console: Console, events: AsyncIterator[retrieval_pb2.Answ
         async for event in events:
             match event.WhichOneof("event"):
                 case "sources":
-                    answered.sources = list(event.sources.sources)
                     status.update("writing the answer …")
                 case "delta":
                     status.stop()
@@ -115,8 +105,6 @@ async def show_answer(console: Console, events: AsyncIterator[retrieval_pb2.Answ
                 case "done":
                     answered.outcome = event.done.outcome
                     answered.text = event.done.text or answered.text
-                case _:
-                    pass
     console.print()
     if answered.outcome == retrieval_pb2.ANSWER_OUTCOME_NOT_IN_MATERIAL:
         console.print("[yellow]The material does not hold the answer.[/]")
@@ -199,6 +187,4 @@ async def show_run(console: Console, events: AsyncIterator[exercises_pb2.RunEven
                     bars.update(task, description=f"one was refused: {event.rejected.reason}")
                 case "done":
                     generated.done = event.done
-                case _:
-                    pass
     return generated

@@ -21,10 +21,7 @@ KIND_WORDS: Final = {
     exercises_pb2.QUESTION_KIND_FILL_IN_THE_BLANK: "fill in the blank",
     exercises_pb2.QUESTION_KIND_SHORT_ANSWER: "short answer",
 }
-DOCUMENT_KINDS: Final = {
-    "material": docs_pb2.DOCUMENT_KIND_MATERIAL,
-    "document": docs_pb2.DOCUMENT_KIND_DOCUMENT,
-}
+DOCUMENT_KINDS: Final = {"material": docs_pb2.DOCUMENT_KIND_MATERIAL, "document": docs_pb2.DOCUMENT_KIND_DOCUMENT}
 STAGE_WORDS: Final = {
     docs_pb2.STAGE_QUEUED: "waiting",
     docs_pb2.STAGE_PARSING: "reading",

@@ -34,11 +34,7 @@ class NoKey(ValueError):
 
 
 def plan(questions: Sequence[pb.Question]) -> list[Planned]:
-    """Return an answer to each question, made from its key.
-
-    Raises:
-        NoKey: a question has no key.
-    """
+    """Return an answer to each question, made from its key."""
     return [
         wrong(question) if index % WRONG_EVERY == WRONG_EVERY - 1 else right(question)
         for index, question in enumerate(questions)
@@ -46,11 +42,7 @@ def plan(questions: Sequence[pb.Question]) -> list[Planned]:
 
 
 def right(question: pb.Question) -> Planned:
-    """Return the answer that the key holds.
-
-    Raises:
-        NoKey: the question has no key.
-    """
+    """Return the answer that the key holds; a question without a key raises `NoKey`."""
     key, answer = question.answer_key, pb.Answer(question_id=question.question_id)
     match question.kind:
         case pb.QUESTION_KIND_SINGLE_CHOICE | pb.QUESTION_KIND_MULTIPLE_CHOICE if key.option_keys:
@@ -68,11 +60,7 @@ def right(question: pb.Question) -> Planned:
 
 
 def wrong(question: pb.Question) -> Planned:
-    """Return a wrong answer; for a short answer none, since nobody can foresee the grade of a wrong one.
-
-    Raises:
-        NoKey: the question has no key.
-    """
+    """Return a wrong answer; for a short answer none, since nobody can foresee the grade of a wrong one."""
     key, answer = question.answer_key, pb.Answer(question_id=question.question_id)
     match question.kind:
         case pb.QUESTION_KIND_SINGLE_CHOICE | pb.QUESTION_KIND_MULTIPLE_CHOICE:

@@ -25,8 +25,7 @@ T = TypeVar("T")
 
 def demo(
     leave: Annotated[
-        bool,
-        typer.Option("--exit", help="End after the last step; the exit code is 0 only if every step passed."),
+        bool, typer.Option("--exit", help="End after the last step; the exit code is 0 only if every step passed.")
     ] = False,
     data: Annotated[
         Path, typer.Option(envvar="TIKU_DATA_DIR", help="Folder of all data and logs; made if it is not there.")
@@ -41,10 +40,7 @@ def demo(
     It brings everything up first, as `tiku up` does, and stays up afterwards until Ctrl-C.
     """
     options = StackOptions(
-        data=data,
-        port=port,
-        ports="free" if free_ports else "default",
-        chat_model=None if no_model else model,
+        data=data, port=port, ports="free" if free_ports else "default", chat_model=None if no_model else model
     )
     try:
         code = asyncio.run(_demo(options, leave=leave, console=Console(highlight=False)))
@@ -83,11 +79,7 @@ async def _play(gateway: str, console: Console, with_model: bool) -> Report:
 
 
 async def _while_stack_runs(stack: Stack, work: Coroutine[None, None, T]) -> T:
-    """Return what `work` returns; cancel it when the stack loses a process.
-
-    Raises:
-        StackError: the stack lost a process.
-    """
+    """Return what `work` returns; cancel it and raise `StackError` when the stack loses a process."""
     working, failing = asyncio.create_task(work), asyncio.create_task(stack.wait_failed())
     try:
         await asyncio.wait((working, failing), return_when=asyncio.FIRST_COMPLETED)

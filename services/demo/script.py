@@ -5,11 +5,11 @@ A step that fails is reported, and the steps that build on it are left out; the 
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -22,16 +22,30 @@ from services.client.rest import TikuClient
 from services.client.views import IngestFailed, ingest_bars, ingest_file, show_answer, show_run
 from services.client.words import KIND_WORDS, VERDICT_WORDS, answer_in_words, key_in_words
 from services.demo.answers import NoKey, Planned, faults, plan
-from services.demo.documents import DOCUMENTS, DemoDocument
 from tiku.common.v1 import source_pb2
 from tiku.docs.v1 import docs_pb2
 from tiku.exercises.v1 import exercises_pb2 as pb
 from tiku.retrieval.v1 import retrieval_pb2
 
+FOLDER: Final = Path(__file__).with_name("documents")
 QUESTIONS_EACH: Final = 5
 ANSWER_COLUMNS: Final = 16
 """The width of an answer in the table of grades; the panels above it show the whole answer."""
 CITING_MARK: Final = re.compile(r"\[\d+\]")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoDocument:
+    """A document, and what the demo asks about it."""
+
+    file: Path
+    question: str
+
+
+DOCUMENTS: Final = (
+    DemoDocument(FOLDER / "photosynthesis.pdf", "Which enzyme fixes carbon dioxide in the Calvin cycle?"),
+    DemoDocument(FOLDER / "water-cycle.pptx", "水循环的根本能量来自哪里？"),
+)
 
 
 class StepFailed(Exception):
@@ -47,11 +61,7 @@ class Report:
 
     @asynccontextmanager
     async def step(self, console: Console, name: str) -> AsyncIterator[None]:
-        """Announce a step and record how it ends.
-
-        Raises:
-            StepFailed: the step failed, in whatever way.
-        """
+        """Announce a step and record how it ends; raise `StepFailed` however it failed."""
         console.print(f"\n[bold blue]▸ {escape(name)}[/]")
         try:
             yield
@@ -110,9 +120,8 @@ async def _play(client: TikuClient, console: Console, report: Report, shipped: D
 
 
 async def _ingest(client: TikuClient, console: Console, shipped: DemoDocument) -> docs_pb2.Document:
-    size = (await asyncio.to_thread(shipped.file.stat)).st_size
     with ingest_bars(console) as bars:
-        document = await ingest_file(client, shipped.file, docs_pb2.DOCUMENT_KIND_MATERIAL, size, bars)
+        document = await ingest_file(client, shipped.file, docs_pb2.DOCUMENT_KIND_MATERIAL, bars)
     if document.state != docs_pb2.DOCUMENT_STATE_INDEXED or document.chunk_count == 0:
         raise StepFailed(
             f"the document is {docs_pb2.DocumentState.Name(document.state)} with {document.chunk_count} passages"

@@ -64,7 +64,7 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
     )
     indexer = DocumentIndexer(
         stores.jobs,
-        stores.chunks,
+        stores.documents,
         feed,
         stores.locks,
         objects,
@@ -80,10 +80,10 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
     uploader = Uploader(
         stores.documents, stores.deletions, stores.locks, objects, max_bytes=settings.docs_max_upload_bytes
     )
-    catalog = DocumentCatalog(stores.documents, stores.requests, stores.chunks, objects)
+    catalog = DocumentCatalog(stores.documents, objects)
     deleter = Deleter(stores.deletions, stores.locks, objects, index)
-    watcher = Watcher(stores.events, feed, catalog)
-    await recover(stores.documents, stores.deletions, stores.requests, stores.locks, objects)
+    watcher = Watcher(stores.documents, feed, catalog)
+    await recover(stores.documents, stores.deletions, stores.locks, objects)
     dispatcher = JobDispatcher(index=indexer.run, delete=deleter.run)
     return App(
         name="docs",
@@ -95,7 +95,7 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
             )
         ],
         ready=stores.ping,
-        background=[feed.run, partial(queue.work, dispatcher.run), partial(keep_jobs_queued, stores.requests)],
+        background=[feed.run, partial(queue.work, dispatcher.run), partial(keep_jobs_queued, stores.documents)],
     )
 
 

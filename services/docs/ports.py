@@ -16,11 +16,11 @@ from services.docs.values.document import (
     IndexingProgress,
     Job,
     ListPosition,
+    PassageVectors,
     StageProgress,
     StoredChunk,
 )
-from services.docs.values.embeddings import Embeddings
-from services.docs.values.parsed_file import ParsedFile
+from services.docs.values.parsed_document import ParsedFile
 
 
 class ObjectStore(Protocol):
@@ -29,26 +29,17 @@ class ObjectStore(Protocol):
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
         """Write an object from its parts, and hold only a few of them in memory.
 
-        There is no object under `key` until this returns, and none at all when `chunks` raises or the call is
-        cancelled.
+        There is no object until this returns, and none at all when `chunks` raises or the call is cancelled.
         """
 
     async def move(self, source: str, target: str) -> None:
-        """Rename an object; where `target` exists already, delete `source` only.
+        """Rename an object, or raise `NotFound`; where `target` exists already, delete `source` only."""
 
-        Raises:
-            NotFound: there is no `source`.
-        """
-
-    async def size(self, key: str) -> int | None:
-        """Return the size of an object in bytes, or None when there is none."""
+    async def size(self, key: str) -> int:
+        """Return the size of an object in bytes, or raise `NotFound`."""
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """Yield the bytes `[start, end)` of an object in parts of at most 1 MiB.
-
-        Raises:
-            NotFound: there is no such object.
-        """
+        """Yield the bytes `[start, end)` of an object in parts of at most 1 MiB, or raise `NotFound`."""
 
     async def delete(self, key: str) -> None:
         """Delete an object, and what a killed process wrote of it; do nothing where there is none."""
@@ -88,7 +79,7 @@ class Locks(Protocol):
 
 
 class DocumentStore(Protocol):
-    """The rows of documents. Each method of a store is one transaction; ids must be UUIDs."""
+    """The rows of documents with their chunks and events. Each method is one transaction; ids must be UUIDs."""
 
     async def add(self, document: Document) -> None:
         """Store a row that nobody sees until it is confirmed."""
@@ -107,11 +98,16 @@ class DocumentStore(Protocol):
     ) -> Sequence[Document]:
         """Return visible rows of this owner's, newest first, those after `after`."""
 
+    async def chunks(self, document_id: str, first: int, limit: int) -> Sequence[StoredChunk]:
+        """Return chunks in reading order from ordinal `first`."""
 
-class JobRequests(Protocol):
-    """Jobs as they are asked for: a row and its job in the queue change together."""
+    async def events(self, document_id: str, after: int, limit: int) -> Sequence[DocumentEvent]:
+        """Return events in order, from the one after number `after`."""
 
-    async def request(self, document_id: str, owner: str) -> Document | None:
+    async def last_event(self, document_id: str) -> int | None:
+        """Return the number of the latest event, 0 before any; None when there is no such document (any more)."""
+
+    async def request_indexing(self, document_id: str, owner: str) -> Document | None:
         """Queue an index job unless one is queued, runs or has succeeded; None when there is no such document."""
 
     async def requeue_lost(self) -> int:
@@ -146,31 +142,11 @@ class IndexingJobs(Protocol):
         """End a job with an error, with its event."""
 
 
-class ChunkStore(Protocol):
-    """The chunks of parsed documents."""
-
-    async def list(self, document_id: str, first: int, limit: int) -> Sequence[StoredChunk]:
-        """Return chunks in reading order from ordinal `first`."""
-
-
-class EventLog(Protocol):
-    """The events of documents' jobs."""
-
-    async def list(self, document_id: str, after: int, limit: int) -> Sequence[DocumentEvent]:
-        """Return events in order, from the one after number `after`."""
-
-    async def last_number(self, document_id: str) -> int | None:
-        """Return the number of the latest event, 0 before any; None when there is no such document (any more)."""
-
-
 class DeletionStore(Protocol):
     """Documents that are being deleted."""
 
     async def mark(self, document_id: str, owner: str) -> Document | None:
-        """Hide a visible row for good, end its job's writes, and queue the job that removes it after a delay.
-
-        None means that there is no such document.
-        """
+        """Hide a visible row for good, end its job's writes, and queue its removal; None for no such document."""
 
     async def mark_failed_upload(self, document_id: str) -> None:
         """Mark a row whose upload failed, whether it was confirmed or not; do nothing where there is none."""
@@ -214,24 +190,20 @@ class DocumentParser(Protocol):
     """Turns a file into text and chunks."""
 
     async def parse(self, path: Path, media_type: str, folder: Path) -> ParsedFile:
-        """Parse the file at `path`, and write its text and chunks into `folder`.
-
-        Raises:
-            ParseError: the file cannot be parsed.
-        """
+        """Parse the file at `path` and write its text and chunks into `folder`, or raise `ParseError`."""
 
 
 class Embedder(Protocol):
     """Turns passages into vectors."""
 
-    async def embed(self, texts: Sequence[str]) -> Embeddings:
+    async def embed(self, texts: Sequence[str]) -> PassageVectors:
         """Return one vector a text, all of one dimension."""
 
 
 class ChunkIndex(Protocol):
     """An index in which chunks are found by their vectors."""
 
-    async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: Embeddings) -> None:
+    async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: PassageVectors) -> None:
         """Store chunks under their ids; storing them again changes nothing."""
 
     async def delete(self, document_id: str) -> None:

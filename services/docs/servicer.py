@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -31,14 +32,14 @@ _DOWNLOAD_BYTES = 256 * 1024
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
+@dataclass(frozen=True, slots=True)
 class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
     """`tiku.docs.v1.DocsService`, on the documents of the request's user."""
 
-    def __init__(self, uploader: Uploader, catalog: DocumentCatalog, deleter: Deleter, watcher: Watcher) -> None:
-        self._uploader = uploader
-        self._catalog = catalog
-        self._deleter = deleter
-        self._watcher = watcher
+    uploader: Uploader
+    catalog: DocumentCatalog
+    deleter: Deleter
+    watcher: Watcher
 
     async def UploadDocument(
         self, request_iterator: AsyncIterator[docs_pb2.UploadDocumentRequest], context: Context
@@ -46,7 +47,7 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
         """Store a file whose description and bytes arrive as a stream."""
         requests = aiter(request_iterator)
         description = await _description(requests)
-        document = await self._uploader.upload(
+        document = await self.uploader.upload(
             _user(),
             description.name,
             _kind(description.kind) or DocumentKind.MATERIAL,
@@ -57,14 +58,14 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
 
     async def GetDocument(self, request: docs_pb2.GetDocumentRequest, context: Context) -> docs_pb2.GetDocumentResponse:
         """Return a document."""
-        document = await self._catalog.get(request.document_id, _user())
+        document = await self.catalog.get(request.document_id, _user())
         return docs_pb2.GetDocumentResponse(document=_document(document))
 
     async def ListDocuments(
         self, request: docs_pb2.ListDocumentsRequest, context: Context
     ) -> docs_pb2.ListDocumentsResponse:
         """Return a page of documents, newest first."""
-        page = await self._catalog.list(
+        page = await self.catalog.list(
             _user(), kind=_kind(request.kind), page_size=request.page_size, page_token=request.page_token
         )
         return docs_pb2.ListDocumentsResponse(
@@ -75,16 +76,14 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
         self, request: docs_pb2.DeleteDocumentRequest, context: Context
     ) -> docs_pb2.DeleteDocumentResponse:
         """Delete a document."""
-        await self._deleter.delete(request.document_id, _user())
+        await self.deleter.delete(request.document_id, _user())
         return docs_pb2.DeleteDocumentResponse()
 
     async def DownloadDocument(
         self, request: docs_pb2.DownloadDocumentRequest, context: Context
     ) -> AsyncIterator[docs_pb2.DownloadDocumentResponse]:
         """Yield the description of a range of a file, then its bytes."""
-        download = await self._catalog.download(
-            request.document_id, _user(), request.offset_bytes, request.length_bytes
-        )
+        download = await self.catalog.download(request.document_id, _user(), request.offset_bytes, request.length_bytes)
         document = download.document
         yield docs_pb2.DownloadDocumentResponse(
             description=docs_pb2.DownloadDescription(
@@ -104,7 +103,7 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
         self, request: docs_pb2.GetDocumentTextRequest, context: Context
     ) -> docs_pb2.GetDocumentTextResponse:
         """Return a slice of a normalized text."""
-        found = await self._catalog.text(request.document_id, _user(), request.start, request.end)
+        found = await self.catalog.text(request.document_id, _user(), request.start, request.end)
         return docs_pb2.GetDocumentTextResponse(
             text=found.text, start=found.start, end=found.end, text_length=found.text_length
         )
@@ -113,20 +112,20 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
         self, request: docs_pb2.ParseDocumentRequest, context: Context
     ) -> docs_pb2.ParseDocumentResponse:
         """Queue a document's index job."""
-        document = await self._catalog.parse(request.document_id, _user())
+        document = await self.catalog.parse(request.document_id, _user())
         return docs_pb2.ParseDocumentResponse(document=_document(document))
 
     async def WatchDocument(
         self, request: docs_pb2.WatchDocumentRequest, context: Context
     ) -> AsyncIterator[docs_pb2.WatchDocumentResponse]:
         """Yield the events of a document's job until it ends."""
-        async with aclosing(self._watcher.watch(request.document_id, _user(), request.after)) as events:
+        async with aclosing(self.watcher.watch(request.document_id, _user(), request.after)) as events:
             async for event, document in events:
                 yield _event(event, document)
 
     async def ListChunks(self, request: docs_pb2.ListChunksRequest, context: Context) -> docs_pb2.ListChunksResponse:
         """Return a page of chunks in reading order."""
-        page = await self._catalog.chunks(
+        page = await self.catalog.chunks(
             request.document_id, _user(), page_size=request.page_size, page_token=request.page_token
         )
         return docs_pb2.ListChunksResponse(
@@ -138,9 +137,7 @@ def _user() -> str:
     return current().user_id
 
 
-async def _description(
-    requests: AsyncIterator[docs_pb2.UploadDocumentRequest],
-) -> docs_pb2.UploadDescription:
+async def _description(requests: AsyncIterator[docs_pb2.UploadDocumentRequest]) -> docs_pb2.UploadDescription:
     async for request in requests:
         if request.WhichOneof("payload") == "description":
             return request.description
@@ -157,9 +154,7 @@ async def _bytes(requests: AsyncIterator[docs_pb2.UploadDocumentRequest]) -> Asy
 
 def _misplaced(rule: str) -> InvalidArgument:
     return InvalidArgument(
-        f"description {rule}.",
-        reason="MISPLACED_DESCRIPTION",
-        violations=[FieldViolation("description", rule)],
+        f"description {rule}.", reason="MISPLACED_DESCRIPTION", violations=[FieldViolation("description", rule)]
     )
 
 

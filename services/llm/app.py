@@ -8,16 +8,18 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretStr
+
 from services.kit.server import App, Registration
 from services.llm.adapters.embedders.local import LocalEmbedder
 from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
 from services.llm.adapters.rerankers.http import HttpReranker
 from services.llm.domain.bulkhead import Bulkhead
-from services.llm.domain.calls import Calls, RetryPolicy
+from services.llm.domain.calls import Backend, Calls, RetryPolicy
 from services.llm.domain.ledger import Ledger
-from services.llm.domain.routing import Backend, Router
-from services.llm.domain.single_model import ModelBackend, SingleModel, no_embedder, no_reranker
+from services.llm.domain.routing import Router
+from services.llm.domain.single_model import SingleModel, no_embedder, no_reranker
 from services.llm.ports import ChatProvider, Embedder, Reranker
 from services.llm.servicer import LlmServicer
 from services.llm.settings import LlmSettings, ProviderSettings, name_of
@@ -28,11 +30,7 @@ if TYPE_CHECKING:
 
 
 async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
-    """Wire the service; what it opens, `stack` closes. Ready once a local model is loaded.
-
-    Raises:
-        FileNotFoundError: TIKU_EMBED_MODEL_PATH holds no model.
-    """
+    """Build the service; `stack` closes what this opens. It is ready once a local model is loaded."""
     ledger = Ledger()
     calls = Calls(ledger, RetryPolicy(attempts=settings.llm_attempts))
     backends = [
@@ -40,15 +38,15 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
             provider.name,
             provider.models,
             await _chat(settings, provider, stack),
-            _bulkhead(settings, provider.name, provider.max_concurrent or settings.llm_max_concurrent),
+            _bulkhead(settings, provider.name, provider.max_concurrent),
         )
         for provider in settings.chat_providers
     ]
     local = await _local_embedder(settings)
     servicer = LlmServicer(
         Router(backends, calls),
-        SingleModel(await _embed_backend(settings, local, stack), calls, no_embedder()),
-        SingleModel(await _rerank_backend(settings, stack), calls, no_reranker()),
+        SingleModel(await _embed_backend(settings, local, stack), calls, no_embedder),
+        SingleModel(await _rerank_backend(settings, stack), calls, no_reranker),
         ledger,
         settings.llm_timeout_seconds,
     )
@@ -62,13 +60,12 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
 
 
 async def _chat(settings: LlmSettings, provider: ProviderSettings, stack: AsyncExitStack) -> ChatProvider:
-    key = provider.api_key.get_secret_value()
     if settings.llm_adapter == "sdk":
         # Its import takes most of a second of disk and CPU.
         sdk = await asyncio.to_thread(_sdk)
-        connect = settings.llm_connect_timeout_seconds
+        key, connect = provider.api_key.get_secret_value(), settings.llm_connect_timeout_seconds
         return await stack.enter_async_context(sdk.open(provider.name, provider.base_url, key, connect))
-    return OpenAiHttpProvider(await _client(settings, provider.name, provider.base_url, key, stack))
+    return OpenAiHttpProvider(await _client(settings, provider.name, provider.base_url, provider.api_key, stack))
 
 
 def _sdk() -> type[OpenAiSdkProvider]:
@@ -78,14 +75,20 @@ def _sdk() -> type[OpenAiSdkProvider]:
     return OpenAiSdkProvider
 
 
-async def _client(settings: LlmSettings, name: str, base_url: str, key: str, stack: AsyncExitStack) -> ProviderClient:
-    return await stack.enter_async_context(
-        ProviderClient.open(name, base_url, key, settings.llm_connect_timeout_seconds)
+async def _client(
+    settings: LlmSettings, name: str, base_url: str, key: SecretStr, stack: AsyncExitStack
+) -> ProviderClient:
+    connect = settings.llm_connect_timeout_seconds
+    return await stack.enter_async_context(ProviderClient.open(name, base_url, key.get_secret_value(), connect))
+
+
+def _bulkhead(settings: LlmSettings, name: str, slots: int | None = None) -> Bulkhead:
+    return Bulkhead(
+        name,
+        slots or settings.llm_max_concurrent,
+        max_waiting=settings.llm_max_waiting,
+        max_wait_seconds=settings.llm_max_wait_seconds,
     )
-
-
-def _bulkhead(settings: LlmSettings, name: str, slots: int) -> Bulkhead:
-    return Bulkhead(name, slots, max_waiting=settings.llm_max_waiting, max_wait_seconds=settings.llm_max_wait_seconds)
 
 
 async def _local_embedder(settings: LlmSettings) -> LocalEmbedder | None:
@@ -97,36 +100,29 @@ async def _local_embedder(settings: LlmSettings) -> LocalEmbedder | None:
             f"TIKU_EMBED_MODEL_PATH: {folder} holds no sentence-transformers model (modules.json is missing); "
             "`tiku models pull multilingual-e5-small` brings one"
         )
-    return LocalEmbedder(
-        folder,
-        settings.embed_model or folder.name,
-        threads=settings.embed_threads,
-    )
+    return LocalEmbedder(folder, threads=settings.embed_threads)
 
 
 async def _embed_backend(
     settings: LlmSettings, local: LocalEmbedder | None, stack: AsyncExitStack
-) -> ModelBackend[Embedder] | None:
-    if settings.embed_base_url:
+) -> Backend[Embedder] | None:
+    url, model = settings.embed_base_url, settings.embed_model
+    if url:
         # Not at the top: numpy costs every llm process 25 MB that only this choice needs.
         from services.llm.adapters.embedders.openai_http import OpenAiHttpEmbedder
 
-        name = name_of(settings.embed_base_url)
-        key = settings.embed_api_key.get_secret_value()
-        client = await _client(settings, name, settings.embed_base_url, key, stack)
-        embedder = OpenAiHttpEmbedder(client, settings.embed_model)
-        return ModelBackend(name, embedder, _bulkhead(settings, name, settings.llm_max_concurrent))
+        client = await _client(settings, name_of(url), url, settings.embed_api_key, stack)
+        return Backend(client.name, [model], OpenAiHttpEmbedder(client, model), _bulkhead(settings, client.name))
     if local is not None:
         # The local model has a queue of its own, in which queries go first; this gate must not come before it.
-        return ModelBackend("local", local, _bulkhead(settings, "local", settings.max_in_flight))
+        gate = _bulkhead(settings, "local", settings.max_in_flight)
+        return Backend("local", [model or local.folder.name], local, gate)
     return None
 
 
-async def _rerank_backend(settings: LlmSettings, stack: AsyncExitStack) -> ModelBackend[Reranker] | None:
-    if not settings.rerank_base_url:
+async def _rerank_backend(settings: LlmSettings, stack: AsyncExitStack) -> Backend[Reranker] | None:
+    url, model = settings.rerank_base_url, settings.rerank_model
+    if not url:
         return None
-    name = name_of(settings.rerank_base_url)
-    key = settings.rerank_api_key.get_secret_value()
-    client = await _client(settings, name, settings.rerank_base_url, key, stack)
-    reranker = HttpReranker(client, settings.rerank_model)
-    return ModelBackend(name, reranker, _bulkhead(settings, name, settings.llm_max_concurrent))
+    client = await _client(settings, name_of(url), url, settings.rerank_api_key, stack)
+    return Backend(client.name, [model], HttpReranker(client, model), _bulkhead(settings, client.name))

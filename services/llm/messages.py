@@ -14,10 +14,8 @@ from services.common.messages import usage_message
 from services.common.values import TokenUsage
 from services.llm.domain.ledger import Tally
 from services.llm.domain.routing import Served
-from services.llm.domain.schemas import restored
 from services.llm.values.chat import ChatFinish, ChatMessage, ChatRequest, Completion, FinishReason, OutputSchema, Role
-from services.llm.values.ranking import Ranking
-from services.llm.values.vectors import EmbedKind, Vectors
+from services.llm.values.relevance import EmbedKind, Ranking, Vectors
 from tiku.llm.v1 import llm_pb2 as pb
 
 EMBED_KINDS = {
@@ -25,11 +23,7 @@ EMBED_KINDS = {
     pb.EMBED_KIND_PASSAGE: EmbedKind.PASSAGE,
     pb.EMBED_KIND_QUERY: EmbedKind.QUERY,
 }
-_ROLES = {
-    pb.ROLE_SYSTEM: Role.SYSTEM,
-    pb.ROLE_USER: Role.USER,
-    pb.ROLE_ASSISTANT: Role.ASSISTANT,
-}
+_ROLES = {pb.ROLE_SYSTEM: Role.SYSTEM, pb.ROLE_USER: Role.USER, pb.ROLE_ASSISTANT: Role.ASSISTANT}
 _REASONS = {
     FinishReason.UNKNOWN: pb.FINISH_REASON_UNSPECIFIED,
     FinishReason.STOP: pb.FINISH_REASON_STOP,
@@ -62,6 +56,31 @@ def chat_request(request: pb.ChatRequest | pb.StreamChatRequest) -> ChatRequest:
 def _schema(struct: bytes) -> Mapping[str, object]:
     """Return the schema in a serialized Struct, read-only: callers ask for the same few again and again."""
     return MappingProxyType(restored(MessageToDict(Struct.FromString(struct))))
+
+
+def restored(schema: Mapping[str, object]) -> dict[str, object]:
+    """Return the schema with what a Struct takes away put back: whole numbers and an order of properties.
+
+    A Struct holds every number as a double and its fields in no order. Providers want `"minItems": 3`, not 3.0; and
+    constrained decoding writes properties in the order of the schema, so those that `required` lists, which keeps
+    its order, come first and in that order, the others after them by name.
+    """
+    result = {key: _restored_value(schema[key]) for key in sorted(schema)}
+    properties, required = result.get("properties"), result.get("required")
+    if isinstance(properties, dict) and isinstance(required, list):
+        order = [name for name in dict.fromkeys(required) if name in properties]
+        result["properties"] = {name: properties[name] for name in dict.fromkeys((*order, *properties))}
+    return result
+
+
+def _restored_value(value: object) -> object:
+    if isinstance(value, Mapping):
+        return restored(value)
+    if isinstance(value, list):
+        return [_restored_value(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
 
 
 def chat_response(completion: Completion, served: Served) -> pb.ChatResponse:
@@ -128,10 +147,7 @@ def models_response(
         pb.Model(name=served.model, provider=served.provider, purpose=pb.MODEL_PURPOSE_CHAT, default=not place)
         for place, served in enumerate(chat)
     ]
-    for served, purpose in (
-        (embedding_model, pb.MODEL_PURPOSE_EMBEDDING),
-        (rerank_model, pb.MODEL_PURPOSE_RERANK),
-    ):
+    for served, purpose in ((embedding_model, pb.MODEL_PURPOSE_EMBEDDING), (rerank_model, pb.MODEL_PURPOSE_RERANK)):
         if served is not None:
             models.append(pb.Model(name=served.model, provider=served.provider, purpose=purpose, default=True))
     return pb.ListModelsResponse(models=sorted(models, key=lambda model: not model.default))

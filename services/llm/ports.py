@@ -6,8 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from services.llm.values.chat import ChatFinish, ChatRequest, Completion, TextDelta
-from services.llm.values.ranking import Ranking
-from services.llm.values.vectors import EmbedKind, Vectors
+from services.llm.values.relevance import EmbedKind, Ranking, Vectors
 
 
 class ChatProvider(Protocol):
@@ -19,40 +18,26 @@ class ChatProvider(Protocol):
 
     async def complete(self, prompt: ChatRequest, timeout: float) -> Completion:
         """Return one whole answer within `timeout` seconds."""
-        ...
 
     def stream(self, prompt: ChatRequest, timeout: float) -> AsyncGenerator[TextDelta | ChatFinish, None]:
         """Yield deltas as the model writes them, then exactly one `ChatFinish`, all within `timeout` seconds.
 
         A consumer that stops early has to close the generator (`contextlib.aclosing`).
         """
-        ...
 
 
 class Embedder(Protocol):
     """Turns texts into vectors of one model."""
-
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-        ...
 
     async def embed(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Vectors:
         """Return one vector a text, in the order of the texts, within `timeout` seconds.
 
         A text that is longer than the model reads is cut at the model's limit.
         """
-        ...
 
 
 class Reranker(Protocol):
     """Scores documents against a query."""
 
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-        ...
-
     async def rerank(self, query: str, documents: Sequence[str], top_n: int, timeout: float) -> Ranking:
         """Return the `top_n` best documents (all for 0), best first, within `timeout` seconds."""
-        ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -14,7 +15,7 @@ from services.kit.errors import Unimplemented
 from services.llm import messages
 from services.llm.domain.ledger import Ledger
 from services.llm.domain.routing import Router, Served
-from services.llm.domain.single_model import EngineT, SingleModel
+from services.llm.domain.single_model import SingleModel
 from services.llm.ports import Embedder, Reranker
 from services.llm.values.chat import ChatFinish, TextDelta
 from tiku.llm.v1 import llm_pb2 as pb
@@ -23,34 +24,19 @@ from tiku.llm.v1.llm_pb2_grpc import LlmServiceServicer
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
+@dataclass(frozen=True, slots=True)
 class LlmServicer(LlmServiceServicer):
-    """`tiku.llm.v1.LlmService`.
+    """`tiku.llm.v1.LlmService`; `timeout` is for a call whose caller names no deadline, in seconds."""
 
-    Args:
-        router: answers chats.
-        embedder: embeds texts.
-        reranker: ranks documents.
-        ledger: knows what was spent.
-        timeout: seconds for a call whose caller names no deadline; a deadline that is named holds, however far away.
-    """
-
-    def __init__(
-        self,
-        router: Router,
-        embedder: SingleModel[Embedder],
-        reranker: SingleModel[Reranker],
-        ledger: Ledger,
-        timeout: float,
-    ) -> None:
-        self._router = router
-        self._embedder = embedder
-        self._reranker = reranker
-        self._ledger = ledger
-        self._timeout = timeout
+    router: Router
+    embedder: SingleModel[Embedder]
+    reranker: SingleModel[Reranker]
+    ledger: Ledger
+    timeout: float
 
     async def Chat(self, request: pb.ChatRequest, context: _Context) -> pb.ChatResponse:
         """Answer a conversation as a whole."""
-        completion, served = await self._router.complete(messages.chat_request(request), self._seconds_left())
+        completion, served = await self.router.complete(messages.chat_request(request), self._seconds_left())
         return messages.chat_response(completion, served)
 
     async def StreamChat(
@@ -59,7 +45,7 @@ class LlmServicer(LlmServiceServicer):
         """Yield text as it is written, joined where it comes fast, then one finish."""
         ends: list[tuple[ChatFinish, Served]] = []
         async with (
-            aclosing(self._router.stream(messages.chat_request(request), self._seconds_left())) as events,
+            aclosing(self.router.stream(messages.chat_request(request), self._seconds_left())) as events,
             aclosing(coalesce(_texts(events, ends))) as texts,
         ):
             async for text in texts:
@@ -70,7 +56,7 @@ class LlmServicer(LlmServiceServicer):
     async def Embed(self, request: pb.EmbedRequest, context: _Context) -> pb.EmbedResponse:
         """Embed texts."""
         texts, kind = list(request.texts), messages.EMBED_KINDS[request.kind]
-        vectors, model = await self._embedder.run(
+        vectors, model = await self.embedder.run(
             request.model, self._seconds_left(), lambda embedder, left: embedder.embed(texts, kind, left)
         )
         return messages.embed_response(vectors, model)
@@ -78,7 +64,7 @@ class LlmServicer(LlmServiceServicer):
     async def Rerank(self, request: pb.RerankRequest, context: _Context) -> pb.RerankResponse:
         """Rank documents by relevance."""
         query, documents, top_n = request.query, list(request.documents), request.top_n
-        ranking, model = await self._reranker.run(
+        ranking, model = await self.reranker.run(
             request.model, self._seconds_left(), lambda reranker, left: reranker.rerank(query, documents, top_n, left)
         )
         return messages.rerank_response(ranking, model)
@@ -86,28 +72,24 @@ class LlmServicer(LlmServiceServicer):
     async def ReadFile(
         self, request_iterator: AsyncIterator[pb.ReadFileRequest], context: _Context
     ) -> pb.ReadFileResponse:
-        """Refuse: a provider's own file extraction comes in a later version.
-
-        Raises:
-            Unimplemented: always.
-        """
+        """Refuse: a provider's own file extraction comes in a later version."""
         raise Unimplemented("ReadFile is not served by this version.", reason="NOT_SERVED_YET")
 
     async def ListModels(self, request: pb.ListModelsRequest, context: _Context) -> pb.ListModelsResponse:
         """List the configured models."""
-        return messages.models_response(self._router.served, _served(self._embedder), _served(self._reranker))
+        return messages.models_response(self.router.served, self.embedder.served, self.reranker.served)
 
     async def GetUsage(self, request: pb.GetUsageRequest, context: _Context) -> pb.GetUsageResponse:
         """Say what was spent since this process started.
 
         A cancelled stream counts the tokens of the text that came: providers report the prompt's only at the end.
         """
-        return messages.usage_response(self._ledger.tallies(), self._ledger.since)
+        return messages.usage_response(self.ledger.tallies(), self.ledger.since)
 
     def _seconds_left(self) -> float:
         """Return the seconds that the current call may take."""
         left = context.remaining()
-        return self._timeout if left is None else left
+        return self.timeout if left is None else left
 
 
 async def _texts(
@@ -119,7 +101,3 @@ async def _texts(
             yield event.text
         else:
             ends.append(event)
-
-
-def _served(model: SingleModel[EngineT]) -> Served | None:
-    return Served(model.backend.engine.model, model.backend.name) if model.backend else None

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from services.models.errors import ModelError
 from services.models.manifest import Manifest, Model, load_manifest
-from services.models.pull import PullProgress, Stage, path, pull
+from services.models.pull import PullProgress, PullStage, path, pull
 
-__all__ = ["Manifest", "Model", "ModelError", "PullProgress", "Stage", "load_manifest", "path", "pull"]
+__all__ = ["Manifest", "Model", "ModelError", "PullProgress", "PullStage", "load_manifest", "path", "pull"]

@@ -58,8 +58,7 @@ def list_models() -> None:
 def pull_models(
     names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Models from `tiku models list`.")],
     source: Annotated[
-        Path | None,
-        typer.Option("--from", help="Copy from this file or folder instead of downloading."),
+        Path | None, typer.Option("--from", help="Copy from this file or folder instead of downloading.")
     ] = None,
 ) -> None:
     """Bring models to this machine. An interrupted pull goes on where it stopped; every file's SHA-256 is verified."""

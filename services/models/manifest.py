@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal, get_args
@@ -77,40 +77,20 @@ class Model:
         return sum(file.size for file in self.files)
 
 
-class Manifest(Mapping[str, Model]):
+class Manifest(dict[str, Model]):
     """The models by name, in the manifest's order. An unknown name raises `UnknownModel`."""
 
-    def __init__(self, models: tuple[Model, ...]) -> None:
-        self._models = {model.name: model for model in models}
-        if len(self._models) != len(models):
-            raise MalformedManifest("two models have the same name")
-
-    def __getitem__(self, name: str) -> Model:
-        try:
-            return self._models[name]
-        except KeyError:
-            raise UnknownModel(name, tuple(self._models)) from None
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._models
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._models)
-
-    def __len__(self) -> int:
-        return len(self._models)
+    def __missing__(self, name: str) -> Model:
+        raise UnknownModel(name, tuple(self))
 
 
 def load_manifest(path: Path = MANIFEST) -> Manifest:
-    """Read and check the manifest; this reads a small file, so call it in a thread.
-
-    Raises:
-        MalformedManifest: the manifest breaks its rules.
-        tomllib.TOMLDecodeError: the file is not TOML.
-        OSError: the file cannot be read.
-    """
-    tables = tomllib.loads(path.read_text(encoding="utf-8")).get("models", [])
-    return Manifest(tuple(_model(table) for table in tables))
+    """Read the manifest, or raise `MalformedManifest`; this reads a small file, so call it in a thread."""
+    models = [_model(table) for table in tomllib.loads(path.read_text(encoding="utf-8")).get("models", [])]
+    manifest = Manifest((model.name, model) for model in models)
+    if len(manifest) != len(models):
+        raise MalformedManifest("two models have the same name")
+    return manifest
 
 
 def _model(table: Mapping[str, Any]) -> Model:

@@ -15,14 +15,10 @@ class WeightsSource(Protocol):
     @property
     def label(self) -> str:
         """The name of this source in messages."""
-        ...
 
     async def fetch(self, weights: File, workplace: Path, meter: Meter) -> Path:
         """Bring the file into `workplace` and return its path; its hash is that of the manifest.
 
-        What an earlier call brought before it was interrupted is kept. `meter` is told of all bytes, also of those.
-
-        Raises:
-            SourceFailed: this source cannot deliver the file.
+        What an earlier call brought before it was interrupted is kept. `meter` is told of all bytes, also of those. A
+        source that cannot deliver the file raises `SourceFailed`.
         """
-        ...

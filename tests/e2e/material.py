@@ -7,7 +7,7 @@ from pathlib import Path
 
 import docx
 
-from services.demo.documents import FOLDER
+from services.demo.script import FOLDER
 
 PDF: Path = FOLDER / "photosynthesis.pdf"
 PPTX: Path = FOLDER / "water-cycle.pptx"

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from services.kit.workers import die_with_parent
 from services.llm.adapters.embedders.fake import hashed_vector
-from services.llm.adapters.embedders.frames import Answer, Ask, Ready, pack
+from services.llm.adapters.embedders.frames import EmbedAsk, EmbedReady, EmbedReply, pack
 from services.llm.adapters.embedders.worker import serve
 
 DIMENSION = 8
 
 
-def encode(ask: Ask) -> Answer:
+def encode(ask: EmbedAsk) -> EmbedReply:
     """Vectors, unless a text says otherwise."""
     for text in ask.texts:
         if text == "die":
@@ -30,7 +30,7 @@ def encode(ask: Ask) -> Answer:
         if text.startswith("sleep "):
             time.sleep(float(text.removeprefix("sleep ")))  # noqa: TID251 - this process has no loop
     data = b"".join(hashed_vector(text, DIMENSION).tobytes() for text in ask.texts)
-    return Answer(data=data, tokens=len(ask.texts))
+    return EmbedReply(data=data, tokens=len(ask.texts))
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
     if deaths.exists() and (left := int(deaths.read_text())):
         deaths.write_text(str(left - 1))
         os._exit(4)
-    sys.stdout.buffer.write(pack(Ready(DIMENSION)))
+    sys.stdout.buffer.write(pack(EmbedReady(DIMENSION)))
     sys.stdout.buffer.flush()
     serve(encode, sys.stdin.buffer, sys.stdout.buffer)
 

@@ -1,7 +1,8 @@
-"""What is stored of a document besides its bytes: its row, its chunks, its job and the events of that job."""
+"""What is stored of a document besides its bytes: its row, its chunks with their vectors, its job and its events."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -79,6 +80,14 @@ class StoredChunk:
     end: int
     heading_path: tuple[str, ...]
     page_starts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PassageVectors:
+    """Vectors in the order of their texts, and the model that made them."""
+
+    vectors: Sequence[Sequence[float]]
+    model: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 
 class BlockKind(StrEnum):
@@ -30,8 +31,8 @@ class BlockKind(StrEnum):
 class Block:
     """One paragraph, heading, list item, table, code block, caption or note, in reading order.
 
-    `page` is the 1-based page or slide on which the block begins, 0 when the source has no pages.
-    `level` is 1 to 6 for a heading, the nesting depth from 1 for a list item, 0 otherwise.
+    `page` is the 1-based page or slide on which the block begins, 0 when the source has no pages. `level` is 1 to 6 for
+    a heading, the nesting depth from 1 for a list item, 0 otherwise.
     """
 
     kind: BlockKind
@@ -45,11 +46,11 @@ class Block:
 class ParsedDocument:
     """A document's normalized text with its structure.
 
-    `text` is NFC, has line feeds as newlines, no control characters and no trailing spaces.
-    `blocks` are ordered and disjoint, and together cover everything in `text` that is not white space.
-    `page_count` is 0 when the source has no pages. `page_starts[i]` is the offset at which page `i + 1`
-    begins; it is empty when the source has no pages, and may repeat where a page holds no text.
-    `title` is empty when the document names none. `language` is a BCP 47 code such as `zh` or `en`, or `und`.
+    `text` is NFC, has line feeds as newlines, no control characters and no trailing spaces. `blocks` are ordered and
+    disjoint, and together cover everything in `text` that is not white space. `page_count` is 0 when the source has no
+    pages. `page_starts[i]` is the offset at which page `i + 1` begins; it is empty when the source has no pages, and
+    may repeat where a page holds no text. `title` is empty when the document names none. `language` is a BCP 47 code
+    such as `zh` or `en`, or `und`.
     """
 
     text: str
@@ -87,12 +88,26 @@ class ParsedChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class ParsedFile:
+    """A file that was parsed: its figures, and the files of its text and chunks, too large for a pipe or the memory."""
+
+    page_count: int
+    text_length: int
+    """Length of the normalized text in code points."""
+    language: str
+    title: str
+    chunk_count: int
+    text: Path
+    chunks: Path
+
+
+@dataclass(frozen=True, slots=True)
 class ParseLimits:
     """What one file may cost before it is refused.
 
-    `seconds` is wall-clock time in the worker, checked between pages and parts; the caller's own timeout,
-    which kills the worker, should be a little longer. `memory_bytes` bounds the address space a worker may
-    add to what it holds when it starts. `zip_*` bound what an Office file's archive may unpack to.
+    `seconds` is wall-clock time in the worker, checked between pages and parts; the caller's own timeout, which kills
+    the worker, should be a little longer. `memory_bytes` bounds the address space that a worker may add to what it
+    holds when it starts. `zip_*` bound what an Office file's archive may unpack to.
     """
 
     seconds: float = 120.0
@@ -107,25 +122,18 @@ class ParseLimits:
 
 @dataclass(frozen=True, slots=True)
 class ChunkSettings:
-    """Sizes of a chunk in estimated tokens (see `services.language.tokens`).
-
-    `target_tokens` is where a chunk is closed at the next good border, `max_tokens` is never exceeded and
-    `min_tokens` is below what is worth a chunk of its own. `overlap_sentences` repeats that many closing
-    sentences of a chunk at the head of the next one within the same section; 0 keeps chunks disjoint.
-    """
+    """Sizes of a chunk in estimated tokens (see `services.language.tokens`)."""
 
     target_tokens: int = 220
+    """Where a chunk is closed at the next good border."""
     max_tokens: int = 380
     min_tokens: int = 40
-    overlap_sentences: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_tokens <= self.target_tokens <= self.max_tokens:
             raise ValueError("chunk sizes must satisfy 0 <= min_tokens <= target_tokens <= max_tokens")
         if self.max_tokens < 8:
             raise ValueError("max_tokens must be at least 8")
-        if self.overlap_sentences < 0:
-            raise ValueError("overlap_sentences must not be negative")
 
 
 class ParseReason(StrEnum):
@@ -149,10 +157,9 @@ class ParseReason(StrEnum):
 
 
 class ParseError(Exception):
-    """A file that cannot be taken in. The message is written for the person who uploaded it.
+    """A file that cannot be taken in; the message is written for the person who uploaded it.
 
     `metadata` holds figures a client may want to show: `limit`, `found`, `byte_offset`, `media_type` …
-    It survives pickling, so it arrives unchanged from a worker process.
     """
 
     def __init__(self, reason: ParseReason, message: str, metadata: Mapping[str, str] | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Self
 
 import aiohttp
@@ -16,35 +17,23 @@ _MAX_ERROR_BYTES = 64 * 1024
 _encode = msgspec.json.Encoder().encode
 
 
+@dataclass(frozen=True, slots=True)
 class ProviderClient:
-    """Posts JSON to one provider and turns every failure of the way there into a fault.
+    """Posts JSON to one provider, which errors and logs call `name`; turns every failure on the way into a fault."""
 
-    Args:
-        name: what errors and logs call the provider.
-        base_url: address up to and with the version, such as `https://api.openai.com/v1`.
-        session: sends the key with every request and closes with `open`.
-        connector: the session's own.
-        connect_timeout: most seconds to reach the provider, however much time a request has.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        base_url: str,
-        session: aiohttp.ClientSession,
-        connector: aiohttp.TCPConnector,
-        connect_timeout: float,
-    ) -> None:
-        self.name = name
-        self._base_url = base_url.rstrip("/")
-        self._session = session
-        self._connector = connector
-        self._connect_timeout = connect_timeout
+    name: str
+    _base_url: str
+    _session: aiohttp.ClientSession
+    _connector: aiohttp.TCPConnector
+    _connect_timeout: float
 
     @classmethod
     @asynccontextmanager
     async def open(cls, name: str, base_url: str, api_key: str, connect_timeout: float = 5.0) -> AsyncIterator[Self]:
-        """Open a client; its connections close with the block."""
+        """Open a client of an address such as `https://api.openai.com/v1`; its connections close with the block.
+
+        Reaching the provider takes at most `connect_timeout` seconds, however much time a request has.
+        """
         # Compression would hold tokens back until a block is full.
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if api_key:
@@ -54,19 +43,15 @@ class ProviderClient:
         async with aiohttp.ClientSession(
             connector=connector, headers=headers, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=64 * 1024
         ) as session:
-            yield cls(name, base_url, session, connector, connect_timeout)
+            yield cls(name, base_url.rstrip("/"), session, connector, connect_timeout)
 
     @asynccontextmanager
     async def post(
         self, path: str, body: Mapping[str, Any], model: str, timeout: float
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Post JSON and yield the response, whose status is 200.
+        """Post JSON and yield the response, whose status is 200; `timeout` covers the whole exchange, reading included.
 
-        Leaving the block before the body's end closes the connection, which tells the provider to stop; the
-        `timeout` covers the whole exchange, reading included.
-
-        Raises:
-            TikuError: every other status and every failure of the connection, inside the block too.
+        Leaving the block before the body's end closes the connection, which tells the provider to stop.
         """
         try:
             async with self._session.post(

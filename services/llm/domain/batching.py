@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from services.common.values import TokenUsage
 from services.kit.errors import ResourceExhausted, TikuError
-from services.llm.values.vectors import EmbedKind, Vectors
+from services.llm.values.relevance import EmbedKind, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +90,7 @@ class Batcher:
         self._arrived = asyncio.Event()
 
     async def embed(self, texts: Sequence[str], kind: EmbedKind) -> Vectors:
-        """Return the vectors of `texts` once all of them came back; canceling takes the rest out of the queue.
-
-        Raises:
-            ResourceExhausted: too many texts wait already.
-        """
+        """Return the vectors of `texts` once all came back; canceling takes the rest out. A full queue refuses them."""
         lane = self._lanes[kind]
         if lane.waiting + len(texts) > self._limits.waiting_texts and lane.waiting:
             raise ResourceExhausted(

@@ -15,13 +15,8 @@ _SMOOTHING = 0.2
 class Bulkhead:
     """A bounded number of slots with a bounded queue in front, first come, first served.
 
-    A full queue refuses at once and says when to come back, instead of growing.
-
-    Args:
-        provider: what errors call it.
-        slots: calls that run at once.
-        max_waiting: calls that may wait for a slot.
-        max_wait_seconds: longest that a call waits, however much time it has.
+    A full queue refuses at once and says when to come back, instead of growing. A call waits at most
+    `max_wait_seconds`, however much time it has.
     """
 
     def __init__(self, provider: str, slots: int, *, max_waiting: int, max_wait_seconds: float) -> None:
@@ -30,21 +25,13 @@ class Bulkhead:
         self._max_waiting = max_waiting
         self._max_wait_seconds = max_wait_seconds
         self._semaphore = asyncio.Semaphore(slots)
-        self._waiting = 0
-        self._typical_seconds = 1.0
-
-    @property
-    def waiting(self) -> int:
+        self.waiting = 0
         """The calls that wait now."""
-        return self._waiting
+        self._typical_seconds = 1.0
 
     @asynccontextmanager
     async def slot(self, timeout: float) -> AsyncIterator[None]:
-        """Hold a slot while the block runs, after a wait of at most `timeout` seconds.
-
-        Raises:
-            ResourceExhausted: the queue is full or no slot came free in time.
-        """
+        """Hold a slot while the block runs; refuse where the queue is full or none comes free in `timeout` seconds."""
         await self._acquire(timeout)
         loop = asyncio.get_running_loop()
         started = loop.time()
@@ -55,17 +42,17 @@ class Bulkhead:
             self._typical_seconds += _SMOOTHING * (loop.time() - started - self._typical_seconds)
 
     async def _acquire(self, timeout: float) -> None:
-        if self._semaphore.locked() and self._waiting >= self._max_waiting:
+        if self._semaphore.locked() and self.waiting >= self._max_waiting:
             raise self._busy()
-        self._waiting += 1
+        self.waiting += 1
         try:
             async with asyncio.timeout(min(timeout, self._max_wait_seconds)):
                 await self._semaphore.acquire()
         except TimeoutError as error:
             raise self._busy() from error
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
 
     def _busy(self) -> Exception:
         """Return the refusal, with the time in which everyone who waits now should have had a turn."""
-        return faults.busy(self._provider, max(0.1, self._typical_seconds * (self._waiting + 1) / self._slots))
+        return faults.busy(self._provider, max(0.1, self._typical_seconds * (self.waiting + 1) / self._slots))

@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from services.common.values import TokenUsage
 from services.kit.errors import TikuError
@@ -15,24 +15,28 @@ from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
 from services.llm.domain.ledger import Ledger, Outcome
 
-T = TypeVar("T")
+EngineT = TypeVar("EngineT")
 
 
-class Target(Protocol):
-    """Whoever is called: its name in errors and in the ledger, and its gate."""
+@dataclass(frozen=True, slots=True)
+class Backend(Generic[EngineT]):
+    """One configured provider: who it is, what it serves, what talks to it, and its gate."""
+
+    name: str
+    models: Sequence[str]
+    engine: EngineT
+    bulkhead: Bulkhead
+
+
+class Counted(Protocol):
+    """A result that says what it cost."""
 
     @property
-    def name(self) -> str:
-        """Name of the provider."""
-        ...
-
-    @property
-    def bulkhead(self) -> Bulkhead:
-        """How many calls it gets at once."""
-        ...
+    def usage(self) -> TokenUsage | None:
+        """The tokens that the call consumed; None when the provider did not report them."""
 
 
-TargetT = TypeVar("TargetT", bound=Target)
+ResultT = TypeVar("ResultT", bound=Counted)
 
 
 @dataclass(slots=True)
@@ -60,8 +64,8 @@ class RetryPolicy:
     async def pause(self, attempt: int, error: TikuError, deadline: float) -> None:
         """Wait for the attempt after number `attempt` (from 0), or raise `error` if another try is pointless.
 
-        That is after the last attempt, after an error that stays, and where the wait, by our backoff or the
-        provider's own word, is too long or would outlast the deadline.
+        That is after the last attempt, after an error that stays, and where the wait, by our backoff or the provider's
+        own word, is too long or would outlast the deadline.
         """
         if attempt + 1 >= self.attempts or error.reason not in faults.RETRYABLE:
             raise error
@@ -73,35 +77,36 @@ class RetryPolicy:
         await asyncio.sleep(wait)
 
 
+@dataclass(frozen=True, slots=True)
 class Calls:
     """Makes calls under one policy and writes them into one ledger."""
 
-    def __init__(self, ledger: Ledger, retry: RetryPolicy) -> None:
-        self._ledger = ledger
-        self.retry = retry
+    _ledger: Ledger
+    retry: RetryPolicy
 
     async def run(
         self,
-        targets: Sequence[TargetT],
+        backends: Sequence[Backend[EngineT]],
         model: str,
         deadline: float,
-        call: Callable[[TargetT, float], Awaitable[tuple[T, TokenUsage | None]]],
-    ) -> tuple[T, TargetT]:
-        """Return the result of `call(target, seconds left)` and its target, trying the targets in turn."""
+        call: Callable[[EngineT, float], Awaitable[ResultT]],
+    ) -> tuple[ResultT, str]:
+        """Return the result of `call(engine, seconds left)` and its provider's name, trying the backends in turn."""
         attempt = 0
         while True:
-            target = targets[attempt % len(targets)]
+            backend = backends[attempt % len(backends)]
             try:
-                async with target.bulkhead.slot(time_left(deadline)):
-                    with self.recorded(target, model) as spent:
-                        result, spent.tokens = await call(target, time_left(deadline))
-                return result, target
+                async with backend.bulkhead.slot(time_left(deadline)):
+                    with self.recorded(backend.name, model) as spent:
+                        result = await call(backend.engine, time_left(deadline))
+                        spent.tokens = result.usage
+                return result, backend.name
             except TikuError as error:
                 await self.retry.pause(attempt, error, deadline)
             attempt += 1
 
     @contextmanager
-    def recorded(self, target: Target, model: str) -> Iterator[Spent]:
+    def recorded(self, provider: str, model: str) -> Iterator[Spent]:
         """Write the call in the block into the ledger however it ends."""
         spent = Spent()
         outcome = Outcome.CANCELLED
@@ -112,7 +117,7 @@ class Calls:
             outcome = Outcome.FAILED
             raise
         finally:
-            self._ledger.record(target.name, model, outcome, spent.total())
+            self._ledger.record(provider, model, outcome, spent.total())
 
 
 def time_left(deadline: float) -> float:

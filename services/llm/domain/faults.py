@@ -91,9 +91,7 @@ def from_status(
     metadata = {"provider": provider}
     if status in (401, 403):
         return FailedPrecondition(
-            "The model provider refused the configured key.",
-            reason="PROVIDER_UNAUTHENTICATED",
-            metadata=metadata,
+            "The model provider refused the configured key.", reason="PROVIDER_UNAUTHENTICATED", metadata=metadata
         )
     if status == 429:
         return ResourceExhausted(
@@ -117,9 +115,7 @@ def from_status(
     if status in (408, 409) or status >= 500:
         return Unavailable("The model provider is unavailable.", reason=UNAVAILABLE, metadata=metadata)
     return Internal(
-        "The model provider sent a response that cannot be read.",
-        reason="PROVIDER_BAD_RESPONSE",
-        metadata=metadata,
+        "The model provider sent a response that cannot be read.", reason="PROVIDER_BAD_RESPONSE", metadata=metadata
     )
 
 

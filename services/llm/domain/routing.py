@@ -7,23 +7,11 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from services.common.values import TokenUsage
 from services.kit.errors import FailedPrecondition, TikuError
 from services.llm.domain import faults
-from services.llm.domain.bulkhead import Bulkhead
-from services.llm.domain.calls import Calls, time_left
+from services.llm.domain.calls import Backend, Calls, time_left
 from services.llm.ports import ChatProvider
 from services.llm.values.chat import ChatFinish, ChatRequest, Completion, TextDelta
-
-
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """One configured provider: who it is, what it serves, and its gate."""
-
-    name: str
-    models: Sequence[str]
-    provider: ChatProvider
-    bulkhead: Bulkhead
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +32,11 @@ class Router:
     The first model of the first backend answers prompts that name none.
     """
 
-    def __init__(self, backends: Sequence[Backend], calls: Calls) -> None:
+    def __init__(self, backends: Sequence[Backend[ChatProvider]], calls: Calls) -> None:
         self._calls = calls
         self.served = [Served(model, backend.name) for backend in backends for model in backend.models]
         """Every model with each provider that serves it, the default first."""
-        self._by_model: dict[str, list[Backend]] = {}
+        self._by_model: dict[str, list[Backend[ChatProvider]]] = {}
         for backend in backends:
             for model in backend.models:
                 self._by_model.setdefault(model, []).append(backend)
@@ -57,13 +45,10 @@ class Router:
         """Return one whole answer within `timeout` seconds, and which provider gave it."""
         deadline = asyncio.get_running_loop().time() + timeout
         prompt, backends = self._route(prompt)
-
-        async def call(backend: Backend, left: float) -> tuple[Completion, TokenUsage | None]:
-            completion = await backend.provider.complete(prompt, left)
-            return completion, completion.usage
-
-        completion, backend = await self._calls.run(backends, prompt.model, deadline, call)
-        return completion, Served(prompt.model, backend.name)
+        completion, provider = await self._calls.run(
+            backends, prompt.model, deadline, lambda engine, left: engine.complete(prompt, left)
+        )
+        return completion, Served(prompt.model, provider)
 
     async def stream(
         self, prompt: ChatRequest, timeout: float
@@ -81,9 +66,9 @@ class Router:
             try:
                 async with (
                     backend.bulkhead.slot(time_left(deadline)),
-                    aclosing(backend.provider.stream(prompt, time_left(deadline))) as events,
+                    aclosing(backend.engine.stream(prompt, time_left(deadline))) as events,
                 ):
-                    with self._calls.recorded(backend, prompt.model) as spent:
+                    with self._calls.recorded(backend.name, prompt.model) as spent:
                         async for event in events:
                             began = True
                             if isinstance(event, TextDelta):
@@ -100,7 +85,7 @@ class Router:
                 await self._calls.retry.pause(attempt, error, deadline)
             attempt += 1
 
-    def _route(self, prompt: ChatRequest) -> tuple[ChatRequest, list[Backend]]:
+    def _route(self, prompt: ChatRequest) -> tuple[ChatRequest, list[Backend[ChatProvider]]]:
         """Return the request with its model named, and the backends that serve it."""
         if not self.served:
             raise FailedPrecondition(

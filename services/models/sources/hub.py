@@ -43,22 +43,22 @@ class _Interrupted(Exception):
     """The transfer broke off, and another attempt may succeed."""
 
 
+@dataclass(frozen=True, slots=True)
 class HubFile:
     """A file of a hub repository; a transfer goes on where an earlier one stopped."""
 
-    def __init__(self, source: HubSource, settings: HubSettings) -> None:
-        self._source = source
-        self._settings = settings
+    source: HubSource
+    settings: HubSettings
 
     @property
     def label(self) -> str:
         """The repository and its hub."""
-        return f"hub repository {self._source.repository} at {self._settings.endpoint}"
+        return f"hub repository {self.source.repository} at {self.settings.endpoint}"
 
     async def fetch(self, weights: File, workplace: Path, meter: Meter) -> Path:
         """Download the file by HTTP, in up to four attempts, each from the byte where the last one stopped."""
         partial = workplace / f"{weights.path}.partial"
-        headers = {"Authorization": f"Bearer {self._settings.token}"} if self._settings.token else {}
+        headers = {"Authorization": f"Bearer {self.settings.token}"} if self.settings.token else {}
         counted = 0
 
         def count_up_to(position: int) -> None:
@@ -74,7 +74,7 @@ class HubFile:
                 except (_Interrupted, aiohttp.ClientError, TimeoutError) as error:
                     if attempt == ATTEMPTS:
                         raise SourceFailed(f"{weights.path}: {error or 'timed out'}") from error
-                    await asyncio.sleep(self._settings.pause_seconds * 2 ** (attempt - 1))
+                    await asyncio.sleep(self.settings.pause_seconds * 2 ** (attempt - 1))
         await asyncio.to_thread(verify, partial, weights.path, weights.sha256)
         target = workplace / weights.path
         await asyncio.to_thread(partial.replace, target)
@@ -88,8 +88,8 @@ class HubFile:
         count_up_to(done)
         if done == weights.size:
             return
-        source = self._source
-        url = f"{self._settings.endpoint}/{source.repository}/resolve/{source.revision}/{source.file}"
+        source = self.source
+        url = f"{self.settings.endpoint}/{source.repository}/resolve/{source.revision}/{source.file}"
         async with session.get(url, headers={"Range": f"bytes={done}-"} if done else {}) as response:
             if response.status in RETRIED:
                 raise _Interrupted(f"the hub answered {response.status} {response.reason}")
@@ -97,8 +97,7 @@ class HubFile:
                 raise SourceFailed(f"the hub answered {response.status} {response.reason} for {source.file}")
             if response.status == 200:
                 done = 0  # The server ignores ranges and sends the file from its first byte.
-            stream = await asyncio.to_thread(partial.open, "ab" if done else "wb")
-            with stream:
+            with await asyncio.to_thread(partial.open, "ab" if done else "wb") as stream:
                 async for piece in response.content.iter_chunked(PIECE_BYTES):
                     done += len(piece)
                     if done > weights.size:

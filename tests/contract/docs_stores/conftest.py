@@ -18,12 +18,9 @@ from services.docs.adapters.stores.postgres.rows import MIGRATIONS, SCHEMA
 from services.docs.adapters.stores.postgres.stores import PostgresStores
 from services.docs.ports import (
     ChangeFeed,
-    ChunkStore,
     DeletionStore,
     DocumentStore,
-    EventLog,
     IndexingJobs,
-    JobRequests,
     Locks,
 )
 from services.docs.values.document import (
@@ -33,7 +30,7 @@ from services.docs.values.document import (
     JobKind,
     StoredChunk,
 )
-from services.docs.values.parsed_file import ParsedFile
+from services.docs.values.parsed_document import ParsedFile
 from services.kit import ids
 from services.kit.migrations import migrate
 from tests.engines import on_engine
@@ -56,10 +53,7 @@ class Stores:
     """The ports of a store, each as the domain sees it, and the queue that it fills."""
 
     documents: DocumentStore
-    requests: JobRequests
     jobs: IndexingJobs
-    chunks: ChunkStore
-    events: EventLog
     deletions: DeletionStore
     locks: Locks
     feed: ChangeFeed
@@ -69,10 +63,7 @@ class Stores:
     def of(cls, parts: FakeStores | PostgresStores, feed: ChangeFeed, queue: FakeJobQueue | PgQueuerJobQueue) -> Stores:
         return cls(
             parts.documents,
-            parts.requests,
             parts.jobs,
-            parts.chunks,
-            parts.events,
             parts.deletions,
             parts.locks,
             feed,
@@ -166,6 +157,6 @@ def passages(count: int) -> list[StoredChunk]:
 
 
 async def events(stores: Stores, document_id: str) -> list[object]:
-    found = await stores.events.list(document_id, 0, 100)
+    found = await stores.documents.events(document_id, 0, 100)
     assert [event.number for event in found] == list(range(1, len(found) + 1))
     return [event.payload for event in found]

@@ -15,9 +15,9 @@ async def test_what_parsing_found_is_kept(stores: Stores) -> None:
     assert row is not None
     assert (row.page_count, row.text_length, row.language, row.title) == (3, 10, "zh", "标题")
     assert row.chunk_count == 0
-    assert list(await stores.chunks.list(stored.document_id, 0, 100)) == found
-    assert list(await stores.chunks.list(stored.document_id, 2, 2)) == found[2:4]
-    assert list(await stores.chunks.list(stored.document_id, 5, 2)) == []
+    assert list(await stores.documents.chunks(stored.document_id, 0, 100)) == found
+    assert list(await stores.documents.chunks(stored.document_id, 2, 2)) == found[2:4]
+    assert list(await stores.documents.chunks(stored.document_id, 5, 2)) == []
     assert (await events(stores, stored.document_id))[1:] == told
     assert await stores.jobs.save_parsed(job, parsed_file(1), in_parts(found[:1]), [])
-    assert list(await stores.chunks.list(stored.document_id, 0, 100)) == found[:1]
+    assert list(await stores.documents.chunks(stored.document_id, 0, 100)) == found[:1]

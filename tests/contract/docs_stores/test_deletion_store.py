@@ -13,7 +13,7 @@ async def test_a_marked_document_is_hidden_until_it_is_removed(stores: Stores) -
     marked = await stores.deletions.mark(stored.document_id, ALICE)
     assert marked is not None
     assert await stores.documents.get(stored.document_id, ALICE) is None
-    assert await stores.events.last_number(stored.document_id) is None
+    assert await stores.documents.last_event(stored.document_id) is None
     assert [row.document_id for row in await stores.documents.list(ALICE, None, None, 10)] == [twin.document_id]
     assert await stores.deletions.mark(stored.document_id, ALICE) is None
     found = await stores.deletions.marked(stored.document_id)
@@ -27,7 +27,7 @@ async def test_a_marked_document_is_hidden_until_it_is_removed(stores: Stores) -
     assert await stores.documents.get(twin.document_id, ALICE) is not None, "only marked rows are removed"
     await stores.deletions.remove(stored.document_id)
     assert await stores.deletions.marked(stored.document_id) is None
-    assert list(await stores.events.list(stored.document_id, 0, 10)) == []
+    assert list(await stores.documents.events(stored.document_id, 0, 10)) == []
     assert not await stores.deletions.is_shared(twin.document_id, stored.sha256)
 
 

@@ -11,7 +11,7 @@ async def test_a_row_is_seen_once_it_is_confirmed(stores: Stores) -> None:
     await stores.documents.add(added)
     assert await stores.documents.get(added.document_id, ALICE) is None
     assert list(await stores.documents.list(ALICE, None, None, 10)) == []
-    assert await stores.events.last_number(added.document_id) is None
+    assert await stores.documents.last_event(added.document_id) is None
     assert [(instance, row.document_id) for instance, row in await stores.documents.unconfirmed()] == [
         (stores.locks.instance, added.document_id)
     ]
@@ -19,14 +19,14 @@ async def test_a_row_is_seen_once_it_is_confirmed(stores: Stores) -> None:
     assert confirmed == added
     assert await stores.documents.get(added.document_id, ALICE) == added
     assert list(await stores.documents.unconfirmed()) == []
-    assert await stores.events.last_number(added.document_id) == 0
+    assert await stores.documents.last_event(added.document_id) == 0
 
 
 async def test_owners_are_apart(stores: Stores) -> None:
     stored = await kept(stores)
     assert await stores.documents.get(stored.document_id, BOB) is None
     assert list(await stores.documents.list(BOB, None, None, 10)) == []
-    assert await stores.requests.request(stored.document_id, BOB) is None
+    assert await stores.documents.request_indexing(stored.document_id, BOB) is None
     assert await stores.deletions.mark(stored.document_id, BOB) is None
     assert await stores.documents.get(stored.document_id, ALICE) == stored
 

@@ -13,6 +13,6 @@ async def test_events_from_many_at_once_have_no_gap(stores: Stores) -> None:
     await asyncio.gather(*(stores.jobs.report(job, StageProgress(IndexingStage.PARSING, n, 50)) for n in range(50)))
     told = await events(stores, stored.document_id)
     assert len(told) == 51
-    assert await stores.events.last_number(stored.document_id) == 51
-    later = await stores.events.list(stored.document_id, 40, 5)
+    assert await stores.documents.last_event(stored.document_id) == 51
+    later = await stores.documents.events(stored.document_id, 40, 5)
     assert [event.number for event in later] == [41, 42, 43, 44, 45]

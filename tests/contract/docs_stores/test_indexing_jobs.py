@@ -45,7 +45,7 @@ async def test_a_parsed_file_that_breaks_off_is_not_kept(stores: Stores) -> None
 
     with pytest.raises((OSError, Unavailable)):
         await stores.jobs.save_parsed(job, parsed_file(4), broken(), [])
-    assert list(await stores.chunks.list(stored.document_id, 0, 10)) == []
+    assert list(await stores.documents.chunks(stored.document_id, 0, 10)) == []
     row = await stores.documents.get(stored.document_id, ALICE)
     assert row is not None
     assert row.text_length == 0
@@ -63,7 +63,7 @@ async def test_a_job_that_ends_well(stores: Stores) -> None:
         StageProgress(IndexingStage.INDEXING, 2, 2),
         IndexingCompleted(),
     ]
-    assert await stores.requests.request(stored.document_id, ALICE) == row
+    assert await stores.documents.request_indexing(stored.document_id, ALICE) == row
     assert await stores.jobs.begin(job) is None
 
 
@@ -82,4 +82,4 @@ async def test_a_job_that_is_no_longer_wanted_changes_nothing(stores: Stores) ->
         assert not await stores.jobs.finish(late)
         assert not await stores.jobs.fail(late, Failure("X", "x"))
     assert await events(stores, stored.document_id) == before
-    assert len(await stores.chunks.list(stored.document_id, 0, 10)) == 2
+    assert len(await stores.documents.chunks(stored.document_id, 0, 10)) == 2

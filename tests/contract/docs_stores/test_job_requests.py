@@ -19,12 +19,12 @@ async def test_a_confirmed_row_may_bring_its_job(stores: Stores) -> None:
 async def test_a_job_is_asked_for_once(stores: Stores) -> None:
     stored = await kept(stores)
     for _ in range(3):
-        queued = await stores.requests.request(stored.document_id, ALICE)
+        queued = await stores.documents.request_indexing(stored.document_id, ALICE)
         assert queued is not None
         assert queued.state is DocumentState.QUEUED
     assert await events(stores, stored.document_id) == [StageProgress(IndexingStage.QUEUED)]
     assert len(await stores.queued(1)) == 1
-    assert await stores.requests.request(ids.new_id(), ALICE) is None
+    assert await stores.documents.request_indexing(ids.new_id(), ALICE) is None
 
 
 async def test_a_job_that_fails_may_be_asked_for_again_and_goes_on_counting(stores: Stores) -> None:
@@ -34,7 +34,7 @@ async def test_a_job_that_fails_may_be_asked_for_again_and_goes_on_counting(stor
     row = await stores.documents.get(stored.document_id, ALICE)
     assert row is not None
     assert (row.state, row.failure) == (DocumentState.FAILED, failure)
-    again = await stores.requests.request(stored.document_id, ALICE)
+    again = await stores.documents.request_indexing(stored.document_id, ALICE)
     assert again is not None
     assert (again.state, again.failure) == (DocumentState.QUEUED, None)
     assert await events(stores, stored.document_id) == [
@@ -53,7 +53,7 @@ async def test_lost_jobs_are_queued_again(stores: Stores) -> None:
     await stores.deletions.mark(going.document_id, ALICE)
     await kept(stores)
     assert len(await stores.queued(2)) == 2
-    assert await stores.requests.requeue_lost() == 2
+    assert await stores.documents.requeue_lost() == 2
     assert sorted(await stores.queued(2), key=lambda one: one.kind) == [
         Job(JobKind.DELETE, going.document_id, ALICE),
         job,

@@ -19,7 +19,7 @@ from services.llm.adapters.embedders.local import LocalEmbedder
 from services.llm.adapters.embedders.openai_http import OpenAiHttpEmbedder
 from services.llm.adapters.http import ProviderClient
 from services.llm.ports import Embedder
-from services.llm.values.vectors import EmbedKind, Vectors
+from services.llm.values.relevance import EmbedKind, Vectors
 from tests.engines import on_engine
 from tests.fakes.openai_server import Script, ScriptedProvider
 
@@ -38,9 +38,9 @@ async def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
         elif request.param == "local":
             folder = tmp_path_factory.mktemp("models") / "tiny"
             await _build(folder)
-            local = LocalEmbedder(folder, "tiny", threads=1)
+            local = LocalEmbedder(folder, threads=1)
             running = asyncio.create_task(local.run())
-            await asyncio.wait_for(local.wait_ready(), 60)
+            await asyncio.wait_for(local._ready.wait(), 60)
             yield local
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -114,7 +114,7 @@ async def test_a_model_with_prompts_tells_queries_from_passages(embedder: Embedd
 @pytest.mark.engine
 async def test_a_folder_that_is_no_model_ends_the_service(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="the embedding model cannot be loaded"):
-        await asyncio.wait_for(LocalEmbedder(tmp_path, "none", threads=1).run(), 60)
+        await asyncio.wait_for(LocalEmbedder(tmp_path, threads=1).run(), 60)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -46,7 +46,7 @@ _NOTHING: dict[str, Any] = {
 async def _weights(name: str) -> Path:
     found = await path(name)
     if found is None:
-        pytest.skip(f"no weights of {name}: `tiku models pull {name}` brings them")
+        pytest.skip(f"no weights of {name} in TIKU_MODELS_DIR: `tiku models pull {name}` brings them")
     return found
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.client.address import server_address
+from services.client.commands import server_address
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,7 @@ from aiohttp.test_utils import TestServer
 from rich.console import Console
 
 from services.client.rest import TikuClient
-from services.demo.documents import DOCUMENTS
-from services.demo.script import Report, run
+from services.demo.script import DOCUMENTS, Report, run
 
 TEXT = "Light falls on leaves. 水循环的能量来自太阳辐射。 Plants make sugar. Roots drink water. Leaves breathe. Done."
 

@@ -14,7 +14,7 @@ from services.docs.adapters.stores.fake import FakeStores
 from services.docs.domain.catalog.catalog import MOST_TEXT_CHARS, DocumentCatalog
 from services.docs.domain.objects import object_key, text_key
 from services.docs.values.document import Document, DocumentKind, Job, JobKind, StoredChunk
-from services.docs.values.parsed_file import ParsedFile
+from services.docs.values.parsed_document import ParsedFile
 from services.kit import ids
 from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound, OutOfRange
 from services.kit.paging import encode_cursor
@@ -31,7 +31,7 @@ class House:
     def __init__(self) -> None:
         self.stores = FakeStores(FakeJobQueue())
         self.objects = FakeObjectStore()
-        self.catalog = DocumentCatalog(self.stores.documents, self.stores.requests, self.stores.chunks, self.objects)
+        self.catalog = DocumentCatalog(self.stores.documents, self.objects)
 
     async def document(self, minutes: int = 0, *, parsed: bool = False) -> Document:
         moment = START + timedelta(minutes=minutes)

@@ -36,7 +36,7 @@ def paragraph(text: str) -> tuple[BlockKind, str]:
     return BlockKind.PARAGRAPH, text
 
 
-def check(parsed: ParsedDocument, chunks: list[ParsedChunk], settings: ChunkSettings, *, disjoint: bool = True) -> None:
+def check(parsed: ParsedDocument, chunks: list[ParsedChunk], settings: ChunkSettings) -> None:
     """What holds for the chunks of any document."""
     assert [piece.ordinal for piece in chunks] == list(range(len(chunks)))
     assert all(piece.text == parsed.text[piece.start : piece.end] for piece in chunks)
@@ -52,7 +52,7 @@ def check(parsed: ParsedDocument, chunks: list[ParsedChunk], settings: ChunkSett
     assert all(parsed.text[index].isspace() for index in set(range(len(parsed.text))) - covered)
     for before, after in pairwise(chunks):
         assert before.end < after.end
-        assert before.end <= after.start or not disjoint
+        assert before.end <= after.start
 
 
 def last_page(parsed: ParsedDocument, piece: ParsedChunk) -> int:
@@ -75,11 +75,10 @@ BLOCKS = st.lists(
 ).filter(lambda blocks: any(block is not None and block[1].strip() for block in blocks))
 
 SETTINGS = st.builds(
-    lambda low, middle, high, overlap: ChunkSettings(middle, high, low, overlap),
+    lambda low, middle, high: ChunkSettings(middle, high, low),
     st.integers(0, 30),
     st.integers(30, 200),
     st.integers(200, 400),
-    st.integers(0, 2),
 )
 
 
@@ -88,7 +87,7 @@ SETTINGS = st.builds(
 def test_any_document(blocks: list[tuple[BlockKind, str] | None], chunk_settings: ChunkSettings) -> None:
     parsed = document(*blocks)
     chunks = chunk(parsed, chunk_settings)
-    check(parsed, chunks, chunk_settings, disjoint=chunk_settings.overlap_sentences == 0)
+    check(parsed, chunks, chunk_settings)
     assert chunk(parsed, chunk_settings) == chunks
 
 
@@ -167,19 +166,6 @@ def test_a_sentence_without_pauses_is_still_bounded() -> None:
     for text in ("长" * 1000, "x" * 5000, "a," * 1000, "word " * 500):
         parsed = document(paragraph(text))
         check(parsed, chunk(parsed, settings), settings)
-
-
-def test_overlap_repeats_the_last_sentences_within_a_section() -> None:
-    parsed = document(heading("一"), paragraph(ZH * 40), heading("二"), paragraph(ZH * 10))
-    settings = ChunkSettings(overlap_sentences=1)
-    chunks = chunk(parsed, settings)
-    check(parsed, chunks, settings, disjoint=False)
-    within = [pair for pair in pairwise(chunks) if pair[0].heading_path == pair[1].heading_path]
-    assert within
-    assert all(after.start < before.end for before, after in within)
-    assert all(after.start > before.start for before, after in within)
-    border = next(pair for pair in pairwise(chunks) if pair[0].heading_path != pair[1].heading_path)
-    assert border[1].start >= border[0].end
 
 
 def test_pages_of_a_chunk_that_spans_them() -> None:

@@ -158,9 +158,7 @@ async def test_a_start_sweeps_what_dead_processes_left_and_only_that(house: Hous
     for instance in (dead, living, house.stores.locks.instance):
         await house.objects.put(f"uploads/{instance}.{ids.new_id()}", once(b"half"))
     async with house.stores.locks.lock(f"instance:{living}"):
-        await recover(
-            house.stores.documents, house.stores.deletions, house.stores.requests, house.stores.locks, house.objects
-        )
+        await recover(house.stores.documents, house.stores.deletions, house.stores.locks, house.objects)
     left = [key for key in await house.keys() if key.startswith("uploads/")]
     assert sorted(key.removeprefix("uploads/").partition(".")[0] for key in left) == sorted(
         [living, house.stores.locks.instance]
@@ -170,7 +168,7 @@ async def test_a_start_sweeps_what_dead_processes_left_and_only_that(house: Hous
 
 async def test_a_lost_job_is_queued_again_while_the_service_runs(house: House) -> None:
     stored = await house.document()
-    await house.stores.requests.request(stored.document_id, "alice")
+    await house.stores.documents.request_indexing(stored.document_id, "alice")
     seen: list[Job] = []
 
     async def drop(job: Job) -> None:
@@ -178,7 +176,7 @@ async def test_a_lost_job_is_queued_again_while_the_service_runs(house: House) -
 
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         working = group.create_task(house.queue.work(drop))
-        keeping = group.create_task(keep_jobs_queued(house.stores.requests, interval=0.01))
+        keeping = group.create_task(keep_jobs_queued(house.stores.documents, interval=0.01))
         while len(seen) < 3:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         working.cancel()

@@ -28,12 +28,11 @@ from services.docs.values.document import (
     IndexingStage,
     Job,
     JobKind,
+    PassageVectors,
     StageProgress,
     StoredChunk,
 )
-from services.docs.values.embeddings import Embeddings
-from services.docs.values.parsed_document import ParseError, ParseReason
-from services.docs.values.parsed_file import ParsedFile
+from services.docs.values.parsed_document import ParsedFile, ParseError, ParseReason
 from services.kit.context import current
 from services.kit.errors import InvalidArgument, ResourceExhausted, Unavailable, disk_full
 
@@ -66,7 +65,7 @@ class Embedder(FakeEmbedder):
         self.error: Exception = Unavailable("The model is loading.")
         self.users: set[str] = set()
 
-    async def embed(self, texts: Sequence[str]) -> Embeddings:
+    async def embed(self, texts: Sequence[str]) -> PassageVectors:
         if self.fail_from is not None and len(self.batches) >= self.fail_from:
             raise self.error
         self.batches.append(len(texts))
@@ -85,7 +84,7 @@ class Index(FakeChunkIndex):
         self.hold.set()
         self.entered = asyncio.Event()
 
-    async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: Embeddings) -> None:
+    async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: PassageVectors) -> None:
         self.entered.set()
         await self.hold.wait()
         self.sent += [chunk.chunk_id for chunk in chunks]
@@ -107,7 +106,7 @@ class House:
         stores = self.stores
         return DocumentIndexer(
             stores.jobs,
-            stores.chunks,
+            stores.documents,
             stores.feed,
             stores.locks,
             self.objects,
@@ -135,7 +134,7 @@ class House:
         return document
 
     async def told(self, job: Job) -> list[object]:
-        return [event.payload for event in await self.stores.events.list(job.document_id, 0, 1000)]
+        return [event.payload for event in await self.stores.documents.events(job.document_id, 0, 1000)]
 
 
 @pytest.fixture
@@ -170,7 +169,7 @@ async def test_chunks_are_slices_of_the_stored_text_and_ids_are_always_the_same(
     await house.indexer.run(job)
     stored = b"".join([part async for part in house.objects.read(text_key(job.document_id))])
     text = stored.decode("utf-32-le")
-    chunks = await house.stores.chunks.list(job.document_id, 0, 10)
+    chunks = await house.stores.documents.chunks(job.document_id, 0, 10)
     assert [text[chunk.start : chunk.end] for chunk in chunks] == [chunk.text for chunk in chunks]
     assert all("🙂" in chunk.text for chunk in chunks)
     assert [chunk.chunk_id for chunk in chunks] == house.index.sent
@@ -312,8 +311,8 @@ async def test_another_embedding_model_starts_over(house: House) -> None:
 
 
 async def test_too_few_vectors_fail_the_job(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def short(texts: Sequence[str]) -> Embeddings:
-        return Embeddings([[1.0]] * (len(texts) - 1), "short")
+    async def short(texts: Sequence[str]) -> PassageVectors:
+        return PassageVectors([[1.0]] * (len(texts) - 1), "short")
 
     monkeypatch.setattr(house.embedder, "embed", short)
     job = await house.upload(4)
@@ -339,7 +338,7 @@ async def test_a_job_waits_for_room_without_a_count_of_its_tries(house: House, m
             raise disk_full()
         return await begin(job)
 
-    monkeypatch.setattr(house.stores.jobs, "begin", refused)
+    monkeypatch.setattr(type(house.stores.jobs), "begin", lambda _, job: refused(job))
     for _ in range(SETTINGS.attempts + 2):
         with pytest.raises(RetryLater, match="DISK_FULL"):
             await house.indexer.run(job)

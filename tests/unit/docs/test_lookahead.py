@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from services.docs.domain.indexing.lookahead import lookahead
+from services.docs.domain.concurrency import lookahead
 
 
 async def numbers(count: int) -> AsyncIterator[int]:

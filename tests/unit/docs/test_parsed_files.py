@@ -15,11 +15,11 @@ from services.docs.values.parsed_document import (
     ChunkSettings,
     ParsedChunk,
     ParsedDocument,
+    ParsedFile,
     ParseError,
     ParseLimits,
     ParseReason,
 )
-from services.docs.values.parsed_file import ParsedFile
 from services.kit.errors import DeadlineExceeded, Unavailable
 from services.kit.workers import WorkerPool
 

@@ -11,7 +11,7 @@ from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
-from services.docs.adapters.parsers.pdf_layout import Cell, Line, Page, write_layout
+from services.docs.adapters.parsers.pdf_layout import Cell, PrintedLine, PrintedPage, write_layout
 from services.docs.adapters.parsers.worker import parse
 from services.docs.domain.upload.sniffing import PDF
 from services.docs.values.parsed_document import BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
@@ -22,20 +22,20 @@ LEFT = 72.0
 
 def line(
     text: str, bottom: float, *, left: float = LEFT, right: float = FULL, size: float = 10.0, bold: bool = False
-) -> Line:
-    return Line(text, left, right, bottom, bottom + size, size, bold)
+) -> PrintedLine:
+    return PrintedLine(text, left, right, bottom, bottom + size, size, bold)
 
 
-def row(bottom: float, *cells: tuple[str, float]) -> Line:
+def row(bottom: float, *cells: tuple[str, float]) -> PrintedLine:
     parts = tuple(Cell(text, left, left + 6.0 * len(text)) for text, left in cells)
-    return Line(
+    return PrintedLine(
         " ".join(text for text, _ in cells), parts[0].left, parts[-1].right, bottom, bottom + 10, 10.0, cells=parts
     )
 
 
-def laid_out(*pages: list[Line]) -> ParsedDocument:
+def laid_out(*pages: list[PrintedLine]) -> ParsedDocument:
     builder = DocumentBuilder(ParseLimits())
-    write_layout([Page(number, 842.0, lines) for number, lines in enumerate(pages, start=1)], builder)
+    write_layout([PrintedPage(number, 842.0, lines) for number, lines in enumerate(pages, start=1)], builder)
     return builder.finish()
 
 
@@ -234,7 +234,7 @@ def test_headers_that_count_pages_go_though_their_words_change() -> None:
 
 def test_code_keeps_lines_and_indents() -> None:
     code = [
-        Line(text, left, 300, 430 - 12 * index, 440 - 12 * index, 10, monospaced=True)
+        PrintedLine(text, left, 300, 430 - 12 * index, 440 - 12 * index, 10, monospaced=True)
         for index, (text, left) in enumerate([("def area(r):", 72), ("return 3.14 * r ** 2", 96)])
     ]
     assert blocks(laid_out([*BODY, *code]))[-1] == (BlockKind.CODE, "def area(r):\n    return 3.14 * r ** 2")

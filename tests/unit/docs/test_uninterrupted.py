@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from services.docs.domain.uninterrupted import run_to_end
+from services.docs.domain.concurrency import run_to_end
 
 
 async def test_the_result_or_the_error_comes_back() -> None:

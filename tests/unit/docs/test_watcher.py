@@ -12,7 +12,7 @@ from services.docs.adapters.queue.fake import FakeJobQueue
 from services.docs.adapters.stores.fake import FakeStores
 from services.docs.domain.catalog.catalog import DocumentCatalog
 from services.docs.domain.catalog.watcher import Watcher
-from services.docs.domain.indexing.throttle import ProgressThrottle
+from services.docs.domain.indexing.indexer import ProgressThrottle
 from services.docs.values.document import (
     Document,
     DocumentEvent,
@@ -35,9 +35,9 @@ class House:
     def __init__(self) -> None:
         self.stores = FakeStores(FakeJobQueue())
         self.watcher = Watcher(
-            self.stores.events,
+            self.stores.documents,
             self.stores.feed,
-            DocumentCatalog(self.stores.documents, self.stores.requests, self.stores.chunks, FakeObjectStore()),
+            DocumentCatalog(self.stores.documents, FakeObjectStore()),
         )
         self.job = Job(JobKind.INDEX, ids.new_id(), "alice", 1)
 
@@ -111,7 +111,7 @@ async def test_many_watchers_see_the_same(house: House) -> None:
 async def test_an_old_failure_does_not_end_the_watch_of_a_new_job(house: House) -> None:
     await house.begin()
     await house.stores.jobs.fail(house.job, Failure("UNAVAILABLE", "down"))
-    await house.stores.requests.request(house.job.document_id, "alice")
+    await house.stores.documents.request_indexing(house.job.document_id, "alice")
     watching = house.watch()
     await asyncio.sleep(0.01)
     assert not watching.done()
@@ -130,7 +130,7 @@ async def test_a_document_without_a_job_is_waited_for(house: House) -> None:
     await house.begin(parse=False)
     watching = house.watch()
     await asyncio.sleep(0.01)
-    await house.stores.requests.request(house.job.document_id, "alice")
+    await house.stores.documents.request_indexing(house.job.document_id, "alice")
     await house.stores.jobs.begin(house.job)
     await house.stores.jobs.finish(house.job)
     assert [event.number for event, _ in await seen(watching)] == [1, 2]
@@ -156,8 +156,8 @@ async def test_an_old_failure_at_the_end_of_a_page_does_not_end_the_watch(house:
     await house.begin()
     await house.progress(*range(198))
     await house.stores.jobs.fail(house.job, Failure("UNAVAILABLE", "down"))
-    assert await house.stores.events.last_number(house.job.document_id) == 200
-    await house.stores.requests.request(house.job.document_id, "alice")
+    assert await house.stores.documents.last_event(house.job.document_id) == 200
+    await house.stores.documents.request_indexing(house.job.document_id, "alice")
     second = Job(JobKind.INDEX, house.job.document_id, "alice", 2)
     await house.stores.jobs.begin(second)
     await house.stores.jobs.finish(second)

@@ -10,7 +10,7 @@ import pytest
 from services.common.values import TokenUsage
 from services.kit.errors import Internal, ResourceExhausted
 from services.llm.domain.batching import Batch, Batcher, BatchLimits
-from services.llm.values.vectors import EmbedKind, Vectors
+from services.llm.values.relevance import EmbedKind, Vectors
 
 QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
 

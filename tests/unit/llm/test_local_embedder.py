@@ -17,7 +17,7 @@ from services.kit.errors import TikuError
 from services.kit.restarts import FallBudget
 from services.llm.adapters.embedders.local import LocalEmbedder
 from services.llm.domain.batching import BatchLimits
-from services.llm.values.vectors import EmbedKind
+from services.llm.values.relevance import EmbedKind
 
 QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
 
@@ -25,7 +25,6 @@ QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
 def _embedder(folder: Path, budget: FallBudget | None = None, **limits: int) -> LocalEmbedder:
     return LocalEmbedder(
         folder,
-        "fake",
         threads=1,
         limits=BatchLimits(window_seconds=0, **limits),
         program=(sys.executable, "-m", "tests.fakes.embedding_worker"),
@@ -65,7 +64,7 @@ async def test_a_request_may_come_before_the_model(embedder: LocalEmbedder) -> N
 
 @pytest.mark.parametrize("busy", [False, True])
 async def test_a_killed_worker_is_replaced_and_its_batch_sent_again(embedder: LocalEmbedder, busy: bool) -> None:
-    await embedder.wait_ready()
+    await embedder._ready.wait()
     first = embedder.pid
     assert first is not None
     pending = asyncio.create_task(embedder.embed(["sleep 0.2"], PASSAGE, 10)) if busy else None
@@ -104,7 +103,7 @@ async def test_workers_that_never_start_are_given_up_for_a_while_and_then_tried_
         with pytest.raises(TikuError, match="unavailable"):
             await embedder.check()
         async with asyncio.timeout(20):
-            await embedder.wait_ready()
+            await embedder._ready.wait()
         assert (await embedder.embed(["x"], QUERY, 20)).count == 1
         assert not task.done()
 
@@ -125,7 +124,7 @@ async def test_a_worker_that_starts_at_the_second_try_serves(tmp_path: Path) -> 
 
 
 async def test_a_wait_ends_with_the_deadline_and_the_worker_lives_on(embedder: LocalEmbedder) -> None:
-    await embedder.wait_ready()
+    await embedder._ready.wait()
     first = embedder.pid
     with pytest.raises(TikuError) as caught:
         await embedder.embed(["sleep 0.3"], PASSAGE, 0.05)
@@ -137,7 +136,7 @@ async def test_a_wait_ends_with_the_deadline_and_the_worker_lives_on(embedder: L
 async def test_a_question_is_answered_in_the_middle_of_a_document(tmp_path: Path) -> None:
     embedder = _embedder(tmp_path, batch_texts=1)
     async with _running(embedder):
-        await embedder.wait_ready()
+        await embedder._ready.wait()
         document = asyncio.create_task(embedder.embed(["sleep 0.02"] * 100, PASSAGE, 30))
         await asyncio.sleep(0.1)
         started = asyncio.get_running_loop().time()
@@ -150,7 +149,7 @@ async def test_a_question_is_answered_in_the_middle_of_a_document(tmp_path: Path
 async def test_the_end_leaves_no_process_and_no_waiter(tmp_path: Path) -> None:
     embedder = _embedder(tmp_path)
     async with _running(embedder):
-        await embedder.wait_ready()
+        await embedder._ready.wait()
         pid = embedder.pid
         assert pid is not None
         waiting = asyncio.create_task(embedder.embed(["sleep 60"], PASSAGE, 90))
@@ -169,9 +168,9 @@ async def test_a_killed_parent_takes_the_worker_along(tmp_path: Path) -> None:
         "from services.llm.adapters.embedders.local import LocalEmbedder\n"
         "async def main():\n"
         "    worker = (sys.executable, '-m', 'tests.fakes.embedding_worker')\n"
-        "    embedder = LocalEmbedder(Path(sys.argv[1]), 'fake', threads=1, program=worker)\n"
+        "    embedder = LocalEmbedder(Path(sys.argv[1]), threads=1, program=worker)\n"
         "    task = asyncio.create_task(embedder.run())\n"
-        "    await embedder.wait_ready()\n"
+        "    await embedder._ready.wait()\n"
         "    print(embedder.pid, flush=True)\n"
         "    await task\n"
         "asyncio.run(main())\n"

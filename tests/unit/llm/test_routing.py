@@ -12,9 +12,10 @@ from services.kit.errors import ResourceExhausted, TikuError
 from services.llm.adapters.providers.fake import FakeChatProvider, FakeTurn
 from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
-from services.llm.domain.calls import Calls, RetryPolicy
+from services.llm.domain.calls import Backend, Calls, RetryPolicy
 from services.llm.domain.ledger import Ledger, Tally
-from services.llm.domain.routing import Backend, Router, Served
+from services.llm.domain.routing import Router, Served
+from services.llm.ports import ChatProvider
 from services.llm.values.chat import ChatFinish, ChatMessage, ChatRequest, Completion, FinishReason, Role, TextDelta
 
 MESSAGES = (ChatMessage(Role.USER, "Why?"),)
@@ -26,7 +27,7 @@ class House:
 
     def __init__(self, slots: int = 8, attempts: int = 3, **providers: tuple[FakeChatProvider, list[str]]) -> None:
         self.ledger = Ledger()
-        backends = [
+        backends: list[Backend[ChatProvider]] = [
             Backend(name, models, provider, Bulkhead(name, slots, max_waiting=0, max_wait_seconds=5))
             for name, (provider, models) in providers.items()
         ]

@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
-from services.llm.domain.schemas import restored
+from services.llm.messages import restored
 
 
 def _through_struct(schema: dict[str, Any]) -> dict[str, object]:

@@ -13,9 +13,9 @@ import pytest
 from services.kit import context
 from services.llm.adapters.providers.fake import FakeChatProvider
 from services.llm.domain.bulkhead import Bulkhead
-from services.llm.domain.calls import Calls, RetryPolicy
+from services.llm.domain.calls import Backend, Calls, RetryPolicy
 from services.llm.domain.ledger import Ledger
-from services.llm.domain.routing import Backend, Router
+from services.llm.domain.routing import Router
 from services.llm.domain.single_model import SingleModel, no_embedder, no_reranker
 from services.llm.messages import embedding
 from services.llm.servicer import LlmServicer
@@ -56,8 +56,8 @@ async def test_the_timeout_is_for_callers_without_a_deadline_and_cuts_no_deadlin
     router = Router([Backend("a", ["m"], provider, Bulkhead("a", 1, max_waiting=0, max_wait_seconds=5))], calls)
     servicer = LlmServicer(
         router,
-        SingleModel(None, calls, no_embedder()),
-        SingleModel(None, calls, no_reranker()),
+        SingleModel(None, calls, no_embedder),
+        SingleModel(None, calls, no_reranker),
         ledger,
         NO_DEADLINE_SECONDS,
     )

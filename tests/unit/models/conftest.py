@@ -21,7 +21,7 @@ def model() -> Model:
 
 @pytest.fixture
 def manifest(model: Model) -> Manifest:
-    return Manifest((model,))
+    return Manifest({model.name: model})
 
 
 @pytest.fixture

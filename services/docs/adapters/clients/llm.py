@@ -1,4 +1,4 @@
-"""Embeddings from the llm service."""
+"""PassageVectors from the llm service."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import grpc
 
-from services.docs.values.embeddings import Embeddings
+from services.docs.values.document import PassageVectors
 from services.kit.rpc_errors import from_rpc_error
 from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
 
@@ -22,15 +22,11 @@ class LlmEmbedder:
         self._model = model
         self._timeout = timeout
 
-    async def embed(self, texts: Sequence[str]) -> Embeddings:
-        """Send the texts in one call.
-
-        Raises:
-            TikuError: what the service raised, with its reason.
-        """
+    async def embed(self, texts: Sequence[str]) -> PassageVectors:
+        """Send the texts in one call."""
         request = llm_pb2.EmbedRequest(model=self._model, kind=llm_pb2.EMBED_KIND_PASSAGE, texts=texts)
         try:
             response = await self._stub.Embed(request, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from error
-        return Embeddings([embedding.values for embedding in response.embeddings], response.model)
+        return PassageVectors([embedding.values for embedding in response.embeddings], response.model)

@@ -6,15 +6,11 @@ from collections.abc import Sequence
 
 import grpc
 
-from services.docs.values.document import Document, StoredChunk
-from services.docs.values.embeddings import Embeddings
+from services.docs.values.document import Document, PassageVectors, StoredChunk
 from services.kit.rpc_errors import from_rpc_error
 from tiku.retrieval.v1 import retrieval_pb2, retrieval_pb2_grpc
 
-RETRIED = (
-    "tiku.retrieval.v1.RetrievalService/IndexChunks",
-    "tiku.retrieval.v1.RetrievalService/DeleteDocument",
-)
+RETRIED = ("tiku.retrieval.v1.RetrievalService/IndexChunks", "tiku.retrieval.v1.RetrievalService/DeleteDocument")
 """Calls that gRPC may repeat by itself when the service is unavailable: a second one changes nothing."""
 
 _MOST_HEADINGS = 16
@@ -27,12 +23,8 @@ class RetrievalIndex:
         self._stub = retrieval_pb2_grpc.RetrievalServiceStub(channel)
         self._timeout = timeout
 
-    async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: Embeddings) -> None:
-        """Send chunks and vectors in one call; headings after the 16th are left out.
-
-        Raises:
-            TikuError: what the service raised, with its reason.
-        """
+    async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: PassageVectors) -> None:
+        """Send chunks and vectors in one call; headings after the 16th are left out."""
         request = retrieval_pb2.IndexChunksRequest(
             embedding_model=embeddings.model,
             chunks=[
@@ -60,11 +52,7 @@ class RetrievalIndex:
             raise from_rpc_error(error) from error
 
     async def delete(self, document_id: str) -> None:
-        """Ask for the deletion.
-
-        Raises:
-            TikuError: what the service raised, with its reason.
-        """
+        """Ask for the deletion."""
         request = retrieval_pb2.DeleteDocumentRequest(document_id=document_id)
         try:
             await self._stub.DeleteDocument(request, timeout=self._timeout)

@@ -15,7 +15,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
-from services.docs.domain.uninterrupted import run_to_end
+from services.docs.domain.concurrency import run_to_end
 from services.kit.disk_room import DiskRoom
 from services.kit.errors import NotFound, Unavailable, disk_full
 from services.kit.start import StartError
@@ -53,9 +53,9 @@ class _ObstoreObjectStore:
         writer = obstore.open_writer_async(self._store, key, buffer_size=self._part_bytes, max_concurrency=1)
         try:
             async for chunk in chunks:
-                with _answering():
+                with _answering(key):
                     await writer.write(chunk)
-            with _answering():
+            with _answering(key):
                 await writer.close()
         except BaseException:
             # An abandoned multipart upload leaves its parts on the server: complete it, then delete the object.
@@ -70,47 +70,37 @@ class _ObstoreObjectStore:
 
     async def move(self, source: str, target: str) -> None:
         """Rename, unless the target exists."""
-        if await self.size(target) is not None:
+        with suppress(NotFound):
+            await self.size(target)
             await self.delete(source)
             return
-        try:
-            with _answering():
-                await obstore.rename_async(self._store, source, target, overwrite=True)
-        except FileNotFoundError as error:
-            raise _missing(source) from error
+        with _answering(source):
+            await obstore.rename_async(self._store, source, target, overwrite=True)
 
-    async def size(self, key: str) -> int | None:
+    async def size(self, key: str) -> int:
         """Ask for the metadata of an object."""
-        try:
-            with _answering():
-                return (await obstore.head_async(self._store, key))["size"]
-        except FileNotFoundError:
-            return None
+        with _answering(key):
+            return (await obstore.head_async(self._store, key))["size"]
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Get one range after the other, because a stream would read ahead of a slow reader."""
         size = await self.size(key)
-        if size is None:
-            raise _missing(key)
         end = size if end is None else min(end, size)
         while start < end:
             length = min(_READ_BYTES, end - start)
-            try:
-                with _answering():
-                    part = await obstore.get_range_async(self._store, key, start=start, length=length)
-            except FileNotFoundError as error:
-                raise _missing(key) from error
+            with _answering(key):
+                part = await obstore.get_range_async(self._store, key, start=start, length=length)
             yield part.to_bytes()
             start += length
 
     async def delete(self, key: str) -> None:
         """Delete an object, if it exists."""
-        with suppress(FileNotFoundError), _answering():
+        with suppress(NotFound), _answering(key):
             await obstore.delete_async(self._store, key)
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
         """Yield the keys of complete objects."""
-        with _answering():
+        with _answering(prefix):
             async for batch in obstore.list(self._store, prefix):
                 for meta in batch:
                     yield meta["path"]
@@ -206,12 +196,13 @@ class S3ObjectStore(_ObstoreObjectStore):
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
-    """Turn the library's errors into `Unavailable`, except that for a missing object."""
+def _answering(key: str) -> Iterator[None]:
+    """Turn the library's errors into `NotFound` for a missing object, and `Unavailable`."""
     try:
         yield
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:
+        message = "The file is not in the object store."
+        raise NotFound(message, reason="OBJECT_NOT_FOUND", metadata={"key": key}) from error
     except (BaseError, OSError) as error:
         logger.warning("the object store failed", extra={"cause": f"{type(error).__name__}: {error}"})
         if _NO_ROOM.search(str(error)):
@@ -239,7 +230,3 @@ async def _last_answer() -> AsyncIterator[None]:
         # A tokio thread still releases Python objects after the last answer; if the interpreter ends meanwhile, the
         # process aborts (pyo3-async-runtimes, issue 40).
         await asyncio.sleep(_LAST_USE_SECONDS)
-
-
-def _missing(key: str) -> NotFound:
-    return NotFound("The file is not in the object store.", reason="OBJECT_NOT_FOUND", metadata={"key": key})

@@ -35,9 +35,6 @@ def check_archive(path: Path, builder: DocumentBuilder, main_folder: str) -> Non
 
     `main_folder` is where the format keeps its main part (`word`, `ppt`). All sizes are checked twice: as the directory
     claims, and while every XML part is read.
-
-    Raises:
-        ParseError: TRUNCATED_FILE, CORRUPT_FILE, ENCRYPTED_FILE, ZIP_BOMB, XML_ENTITY or MEDIA_TYPE_MISMATCH.
     """
     limits = builder.limits
     _check_directory_size(path, limits)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Protocol
 
 from services.docs.values.parsed_document import Block, BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
 from services.language.detection import detect_language
@@ -15,17 +13,6 @@ from services.language.scripts import join_lines
 
 _TITLE_CHARS = 200
 _SPACES = re.compile(r"[ \t\u00a0\u3000]{2,}")
-
-
-class FormatParser(Protocol):
-    """Reads one format."""
-
-    def parse(self, path: Path, builder: DocumentBuilder) -> None:
-        """Write the document at `path` into `builder` in reading order.
-
-        Raises:
-            ParseError: the file cannot be read; bad input raises nothing else.
-        """
 
 
 class DocumentBuilder:
@@ -118,11 +105,7 @@ class DocumentBuilder:
         self._pages_to_open = 0
 
     def finish(self) -> ParsedDocument:
-        """Return the finished document.
-
-        Raises:
-            ParseError: NO_TEXT, when nothing visible was added.
-        """
+        """Return the finished document, or raise NO_TEXT when nothing visible was added."""
         if not self._blocks:
             raise ParseError(ParseReason.NO_TEXT, self.no_text_message, {"pages": str(self._pages_to_open)})
         self._open_pages(self._length)

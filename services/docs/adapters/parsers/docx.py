@@ -15,7 +15,7 @@ from docx.oxml.ns import qn
 from services.docs.adapters.parsers.archive import check_archive
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.markup import subscript, superscript, table_text
-from services.docs.adapters.parsers.office import ALTERNATE_FALLBACK, math_text, office_faults
+from services.docs.adapters.parsers.office import ALTERNATE_FALLBACK, FORMULA, math_text, office_faults
 from services.docs.adapters.parsers.outline import without_bullet
 from services.docs.values.parsed_document import BlockKind
 from services.language.normalization import normalize
@@ -27,35 +27,21 @@ _LIST_STYLE = re.compile(r"list (?:bullet|number|paragraph)|列表|列出段落"
 _CODE_STYLE = re.compile(r"code|preformatted|代码", re.IGNORECASE)
 _CONTENTS_STYLE = re.compile(r"(?:toc|目录)\s*\d|toc heading", re.IGNORECASE)
 _FOOTNOTES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/footnotes"
-_MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}oMath"
 _BODY_LEVEL = 9
 _DEEPEST_HEADING = 6
-_UNSEEN = frozenset(
-    {
-        qn("w:del"),
-        qn("w:moveFrom"),
-        qn("w:instrText"),
-        qn("w:pPr"),
-        qn("w:rPr"),
-        qn("w:txbxContent"),
-        ALTERNATE_FALLBACK,
-    }
-)
+_UNSEEN = {*map(qn, ("w:del", "w:moveFrom", "w:instrText", "w:pPr", "w:rPr", "w:txbxContent")), ALTERNATE_FALLBACK}
 """Deleted and moved text, field instructions, and text boxes, which are written after their paragraph."""
 
 
-class DocxParser:
-    """Reads Word files; they have no pages, because only the printed document has page breaks."""
-
-    def parse(self, path: Path, builder: DocumentBuilder) -> None:
-        """Write the blocks of the document at `path`."""
-        check_archive(path, builder, "word")
-        with office_faults():
-            document = docx.Document(str(path))
-            builder.title = document.core_properties.title or ""
-            if builder.title == "Word Document":
-                builder.title = ""
-            _Writer(document, builder).write(document.element.body)
+def parse(path: Path, builder: DocumentBuilder) -> None:
+    """Write the blocks of a Word file; it has no pages, because only the printed document has page breaks."""
+    check_archive(path, builder, "word")
+    with office_faults():
+        document = docx.Document(str(path))
+        builder.title = document.core_properties.title or ""
+        if builder.title == "Word Document":
+            builder.title = ""
+        _Writer(document, builder).write(document.element.body)
 
 
 class _Writer:
@@ -224,7 +210,7 @@ def _runs(parent: Any) -> Iterator[str]:
             yield "\n"
         elif tag == qn("w:noBreakHyphen"):
             yield "-"
-        elif tag == _MATH:
+        elif tag == FORMULA:
             yield math_text(element)
         elif tag == qn("w:r"):
             align = element.find(f"{qn('w:rPr')}/{qn('w:vertAlign')}")

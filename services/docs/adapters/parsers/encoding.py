@@ -8,16 +8,9 @@ from pathlib import Path
 from charset_normalizer import from_bytes
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
+from services.docs.domain.upload.sniffing import BYTE_ORDER_MARKS
 from services.docs.values.parsed_document import ParseError, ParseReason
 
-_BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-"""The four-byte marks come first: the little-endian UTF-32 mark begins with the UTF-16 one."""
 _ACCEPTED = ("gb18030", "big5")
 _RIVAL = "cp1252"
 """It wins where accented Western letters read better than Chinese; almost any damaged bytes are valid in it, so it is
@@ -29,31 +22,19 @@ _LARGEST_CHAOS = 0.1
 
 
 def read_bytes(path: Path, builder: DocumentBuilder) -> bytes:
-    """Return the file's bytes.
-
-    Raises:
-        ParseError: TOO_MUCH_TEXT, before reading, when no encoding makes few enough characters of so many bytes.
-    """
+    """Return the file's bytes, or raise TOO_MUCH_TEXT when no encoding makes few enough characters of so many."""
     builder.check_chars(path.stat().st_size // _MOST_BYTES_PER_CHAR)
     return path.read_bytes()
 
 
 def read_text(path: Path, builder: DocumentBuilder) -> str:
-    """Return the file's text.
-
-    Raises:
-        ParseError: TOO_MUCH_TEXT or INVALID_ENCODING, as in `read_bytes` and `decode`.
-    """
+    """Return the file's text, or raise as `read_bytes` and `decode` do."""
     return decode(read_bytes(path, builder))
 
 
 def decode(data: bytes, declared: str = "") -> str:
-    """Decode `data` by its byte order mark, as UTF-8, as `declared`, or as a legacy encoding that reads well.
-
-    Raises:
-        ParseError: INVALID_ENCODING, with `byte_offset` and the encoding that was expected there.
-    """
-    for mark, encoding in _BYTE_ORDER_MARKS:
+    """Decode by byte order mark, as UTF-8, as `declared` or as a legacy encoding that reads well; else refuse."""
+    for mark, encoding in BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return _decode_strictly(data, encoding, len(mark))
     try:

@@ -11,10 +11,10 @@ from services.docs.values.parsed_document import (
     BlockKind,
     ParsedChunk,
     ParsedDocument,
+    ParsedFile,
     ParseError,
     ParseReason,
 )
-from services.docs.values.parsed_file import ParsedFile
 
 
 class FakeDocumentParser:

@@ -25,6 +25,7 @@ _BLOCKS = frozenset(
     | {"address", "details", "summary", "fieldset", "dl", "dt", "dd", "hr", "center", "tr", "td", "th", "caption"}
     | {"table", "tbody", "thead", "tfoot"}
 )
+_FLUSHING = _BLOCKS | {"ul", "ol", "li"}
 _BLOCKS_IN_CELLS = ":is(td, th) :is(table, ul, ol, h1, h2, h3, h4, h5, h6, pre)"
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE)
 _CHARSET_REACH = 4096
@@ -33,20 +34,17 @@ _FORCED_BREAK = "\v"
 _AROUND_BREAK = re.compile(r" *\v *")
 
 
-class HtmlParser:
-    """Reads headings, paragraphs, lists, tables, code and captions in document order; HTML has no pages."""
-
-    def parse(self, path: Path, builder: DocumentBuilder) -> None:
-        """Write the blocks of the file at `path`."""
-        data = read_bytes(path, builder)
-        charset = _CHARSET.search(data, 0, _CHARSET_REACH)
-        source = decode(data, charset.group(1).decode("ascii") if charset else "")
-        tree = LexborHTMLParser(source)
-        title = tree.css_first("title")
-        builder.title = title.text(deep=True) if title is not None else ""
-        root = _content_root(tree)
-        if root is not None:
-            _Writer(builder, whole_page=root.tag == "body").write(root)
+def parse(path: Path, builder: DocumentBuilder) -> None:
+    """Write headings, paragraphs, lists, tables, code and captions in document order; HTML has no pages."""
+    data = read_bytes(path, builder)
+    charset = _CHARSET.search(data, 0, _CHARSET_REACH)
+    source = decode(data, charset.group(1).decode("ascii") if charset else "")
+    tree = LexborHTMLParser(source)
+    title = tree.css_first("title")
+    builder.title = title.text(deep=True) if title is not None else ""
+    root = _content_root(tree)
+    if root is not None:
+        _Writer(builder, whole_page=root.tag == "body").write(root)
 
 
 def _content_root(tree: LexborHTMLParser) -> LexborNode | None:
@@ -110,30 +108,25 @@ class _Writer:
         return False
 
     def _open(self, node: LexborNode, tag: str) -> None:
-        if tag in {"ul", "ol"}:
+        if tag in _FLUSHING:
             self._flush()
+        if tag in {"ul", "ol"}:
             start = node.attributes.get("start") or ""
             first = int(start) if start.isdecimal() else 1
             self._lists.append(first if tag == "ol" else None)
         elif tag == "li":
-            self._flush()
             number = self._lists[-1] if self._lists else None
             if number is not None:
                 self._lists[-1] = number + 1
             self._items.append("" if number is None else f"{number}. ")
-        elif tag in _BLOCKS:
-            self._flush()
 
     def _leave(self, node: LexborNode) -> None:
-        tag = node.tag
-        if tag in {"ul", "ol"}:
+        if node.tag in _FLUSHING:
             self._flush()
+        if node.tag in {"ul", "ol"}:
             self._lists.pop()
-        elif tag == "li":
-            self._flush()
+        elif node.tag == "li":
             self._items.pop()
-        elif tag in _BLOCKS:
-            self._flush()
 
     def _is_furniture(self, node: LexborNode, tag: str) -> bool:
         attributes = node.attributes

@@ -22,22 +22,17 @@ _LINE_BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _DISPLAY_OR_INLINE_MATH = re.compile(r"\$\$.+?\$\$|\$(?=\S)[^$\n]+?(?<=\S)\$(?!\d)", re.DOTALL)
 
 
-class MarkdownParser:
-    """Reads CommonMark with tables and strikethrough; drops markup, and keeps formulas in dollar signs whole."""
-
-    def __init__(self) -> None:
-        self._markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-        self._markdown.inline.ruler.before("escape", "math", _math)
-
-    def parse(self, path: Path, builder: DocumentBuilder) -> None:
-        """Write the blocks of the file at `path`; Markdown has no pages."""
-        source = read_text(path, builder)
-        front_matter = _FRONT_MATTER.match(source)
-        if front_matter:
-            title = _FRONT_MATTER_TITLE.search(front_matter.group(1))
-            builder.title = title.group(2) if title else ""
-            source = source[front_matter.end() :]
-        _Writer(builder).write(self._markdown.parse(source))
+def parse(path: Path, builder: DocumentBuilder) -> None:
+    """Write the blocks of the CommonMark at `path`, with tables and formulas in dollar signs; it has no pages."""
+    source = read_text(path, builder)
+    front_matter = _FRONT_MATTER.match(source)
+    if front_matter:
+        title = _FRONT_MATTER_TITLE.search(front_matter.group(1))
+        builder.title = title.group(2) if title else ""
+        source = source[front_matter.end() :]
+    markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    markdown.inline.ruler.before("escape", "math", _math)
+    _Writer(builder).write(markdown.parse(source))
 
 
 class _Writer:

@@ -12,6 +12,7 @@ from services.docs.values.parsed_document import ParseError, ParseReason
 logger = logging.getLogger(__name__)
 
 _MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+FORMULA = f"{_MATH}oMath"
 MATH_TEXT = f"{_MATH}t"
 MATH_SCRIPTS = {f"{_MATH}sup": "^", f"{_MATH}sub": "_"}
 MATH_FRACTION_BAR = f"{_MATH}den"
@@ -20,11 +21,7 @@ ALTERNATE_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/20
 
 @contextmanager
 def office_faults() -> Iterator[None]:
-    """Turn whatever a library raises on a damaged package into CORRUPT_FILE.
-
-    python-pptx and python-docx raise KeyError, AttributeError, ValueError, lxml's errors and more of their own for
-    parts that are missing or malformed, so this catches all errors and logs the cause.
-    """
+    """Turn whatever a library raises on a damaged package, which may be any error, into CORRUPT_FILE, and log it."""
     try:
         yield
     except (ParseError, MemoryError):

@@ -15,7 +15,7 @@ import pypdfium2.raw as pdfium
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.markup import subscript, superscript
-from services.docs.adapters.parsers.pdf_layout import CELL_GAP_EMS, Cell, Line, Page, write_layout
+from services.docs.adapters.parsers.pdf_layout import CELL_GAP_EMS, Cell, PrintedLine, PrintedPage, write_layout
 from services.docs.values.parsed_document import ParseError, ParseReason
 from services.language.normalization import normalize
 
@@ -40,25 +40,22 @@ _NO_TEXT = (
 )
 
 
-class PdfParser:
-    """Reads text as it is laid out on the pages, without running headers, footers and page numbers."""
-
-    def parse(self, path: Path, builder: DocumentBuilder) -> None:
-        """Write the blocks of the document at `path`."""
-        builder.no_text_message = _NO_TEXT
-        _check_end(path)
-        with closing(_open(path)) as document:
-            builder.check_pages(len(document))
-            builder.title = _title(document)
-            pages: list[Page] = []
-            chars = 0
-            for number in range(len(document)):
-                builder.check_deadline()
-                page = _read_page(document, number)
-                chars += sum(len(line.text) for line in page.lines)
-                builder.check_chars(chars)
-                pages.append(page)
-        write_layout(pages, builder)
+def parse(path: Path, builder: DocumentBuilder) -> None:
+    """Write the text as it is laid out on the pages, without running headers, footers and page numbers."""
+    builder.no_text_message = _NO_TEXT
+    _check_end(path)
+    with closing(_open(path)) as document:
+        builder.check_pages(len(document))
+        builder.title = _title(document)
+        pages: list[PrintedPage] = []
+        chars = 0
+        for number in range(len(document)):
+            builder.check_deadline()
+            page = _read_page(document, number)
+            chars += sum(len(line.text) for line in page.lines)
+            builder.check_chars(chars)
+            pages.append(page)
+    write_layout(pages, builder)
 
 
 def _check_end(path: Path) -> None:
@@ -85,19 +82,19 @@ def _title(document: Any) -> str:
     return "" if _JUNK_TITLE.fullmatch(title) else title
 
 
-def _read_page(document: Any, number: int) -> Page:
+def _read_page(document: Any, number: int) -> PrintedPage:
     try:
         with closing(document[number]) as page, closing(page.get_textpage()) as text_page:
-            return Page(number + 1, page.get_height(), list(_lines(text_page)))
+            return PrintedPage(number + 1, page.get_height(), list(_lines(text_page)))
     except pypdfium2.PdfiumError as error:
         raise ParseError(
             ParseReason.CORRUPT_FILE, f"page {number + 1} of the PDF is damaged", {"page": str(number + 1)}
         ) from error
 
 
-def _lines(text_page: Any) -> Iterator[Line]:
+def _lines(text_page: Any) -> Iterator[PrintedLine]:
     """Yield the page's lines in the order of its content, with the parts of one row of a table joined."""
-    previous: Line | None = None
+    previous: PrintedLine | None = None
     for match in _LINE.finditer(_text(text_page)):
         line = _line(text_page, match.group(), match.start())
         if line is None:
@@ -125,7 +122,7 @@ def _char(code: int) -> str:
     return chr(code) if 0 < code < 0x110000 else " "
 
 
-def _line(text_page: Any, raw: str, offset: int) -> Line | None:
+def _line(text_page: Any, raw: str, offset: int) -> PrintedLine | None:
     """Return one line, or None when it shows nothing or runs at an angle, as a watermark does."""
     hyphenated = raw.endswith("\ufffe")
     text = raw.rstrip("\ufffe ")
@@ -143,7 +140,7 @@ def _line(text_page: Any, raw: str, offset: int) -> Line | None:
     font, forced_bold = _font(text_page, sample)
     _, bottom, _, top = _box(text_page, sample)
     scripts = _scripts(text_page, text, offset, size)
-    line = Line(
+    line = PrintedLine(
         text=_shown(text, 0, len(text), scripts) + ("-" if hyphenated else ""),
         left=_box(text_page, begin)[0],
         right=_box(text_page, end)[2],
@@ -197,7 +194,7 @@ def _shown(text: str, start: int, end: int, scripts: list[_Script]) -> str:
     return _SPACE_AT_CJK_PUNCTUATION.sub("", normalize("".join((*pieces, text[position:end]))))
 
 
-def _cells(text_page: Any, text: str, offset: int, line: Line, scripts: list[_Script]) -> tuple[Cell, ...]:
+def _cells(text_page: Any, text: str, offset: int, line: PrintedLine, scripts: list[_Script]) -> tuple[Cell, ...]:
     """Return the line's parts between gaps far wider than a space."""
     cells: list[Cell] = []
     opened, left = 0, line.left

@@ -9,6 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
@@ -64,7 +65,7 @@ class Cell(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PrintedLine:
     """A printed line: its text, its box, its font size in points, and its cells where wide gaps part it."""
 
     text: str
@@ -77,12 +78,12 @@ class Line:
     monospaced: bool = False
     cells: tuple[Cell, ...] = ()
 
-    def is_left_of(self, other: Line) -> bool:
+    def is_left_of(self, other: PrintedLine) -> bool:
         """Return whether `other` continues the same row to the right."""
         same_row = abs(self.bottom - other.bottom) < 0.35 * min(self.size, other.size)
         return same_row and other.left >= self.right - 0.2 * self.size
 
-    def beside(self, other: Line) -> Line:
+    def beside(self, other: PrintedLine) -> PrintedLine:
         """Return this line with `other` to its right: as cells when far apart, as one text when near."""
         # pdfium ends a line after an index: what follows it closely is the same word.
         space = "" if other.left - self.right < 0.15 * self.size else " "
@@ -94,13 +95,13 @@ class Line:
             return joined.with_cells((*first[:-1], middle, *second[1:]))
         return joined.with_cells((*first, *second))
 
-    def with_cells(self, cells: tuple[Cell, ...]) -> Line:
+    def with_cells(self, cells: tuple[Cell, ...]) -> PrintedLine:
         """Return this line with its cells, when there are two or more; a list's number or bullet is no cell."""
         if len(cells) > 1 and is_list_mark(cells[0].text):
             cells = (Cell(f"{cells[0].text} {cells[1].text}", cells[0].left, cells[1].right), *cells[2:])
         return replace(self, cells=cells) if len(cells) > 1 else self
 
-    def is_row_with(self, other: Line) -> bool:
+    def is_row_with(self, other: PrintedLine) -> bool:
         """Return whether both lines are rows of one table: a cell after the first lines up, left, right or centered."""
         return any(
             abs(mine.left - theirs.left) < _ALIGNMENT
@@ -112,12 +113,12 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PrintedPage:
     """A page: its 1-based number, its height in points, its lines in reading order."""
 
     number: int
     height: float
-    lines: list[Line]
+    lines: list[PrintedLine]
 
 
 @dataclass(slots=True)
@@ -125,13 +126,13 @@ class _Draft:
     """A block in the making: its lines, where among them a new page begins, whether it is a figure's lettering."""
 
     kind: BlockKind
-    lines: list[Line]
+    lines: list[PrintedLine]
     level: int = 0
     is_label: bool = False
     page_breaks: list[int] | None = None
 
 
-def write_layout(pages: list[Page], builder: DocumentBuilder) -> None:
+def write_layout(pages: list[PrintedPage], builder: DocumentBuilder) -> None:
     """Write the pages' blocks into `builder`, opening a page for each."""
     pages = _without_furniture(pages)
     styles = _Styles(pages)
@@ -177,17 +178,16 @@ def _write(draft: _Draft, builder: DocumentBuilder, words: _Vocabulary) -> None:
     builder.add_across_pages(draft.kind, parts, draft.level)
 
 
-def _indent(line: Line, edge: float | None) -> str:
+def _indent(line: PrintedLine, edge: float | None) -> str:
     """Return the spaces that a line of code begins with; a monospaced character is about 0.6 em wide."""
     return "" if edge is None else " " * round((line.left - edge) / (0.6 * line.size))
 
 
-def _without_furniture(pages: list[Page]) -> list[Page]:
+def _without_furniture(pages: list[PrintedPage]) -> list[PrintedPage]:
     """Return the pages without running headers and footers and without page numbers.
 
-    Furniture stands at the page's edge, apart from the text and no larger than it; a header's words, numbers
-    aside, come back at the same place on at least three pages, or count the pages. The lines of a table of
-    contents go too: they repeat the headings and say nothing.
+    Furniture stands at the page's edge, apart from the text and no larger than it; a header's words, numbers aside,
+    come back at the same place on at least three pages, or count the pages. The lines of a table of contents go too.
     """
     body_size = _body_size(pages)
     edges = [_edge_lines(page, body_size) for page in pages]
@@ -197,7 +197,7 @@ def _without_furniture(pages: list[Page]) -> list[Page]:
         offset for page, lines in zip(pages, edges, strict=True) for offset in _number_offsets(page, lines)
     )
 
-    def is_furniture(line: Line, page: Page) -> bool:
+    def is_furniture(line: PrintedLine, page: PrintedPage) -> bool:
         repeated = places[_furniture_key(line)] >= _REPEATED_ON_PAGES
         counted = any(offsets[offset] >= _REPEATED_ON_PAGES for offset in _number_offsets(page, [line]))
         return repeated or counted or _PAGE_NUMBER.fullmatch(line.text) is not None
@@ -210,13 +210,13 @@ def _without_furniture(pages: list[Page]) -> list[Page]:
     return cleaned
 
 
-def _number_offsets(page: Page, lines: Iterable[Line]) -> set[int]:
+def _number_offsets(page: PrintedPage, lines: Iterable[PrintedLine]) -> set[int]:
     """Return how far the numbers that begin or end these lines are ahead of the page's own number."""
     numbers = (number for line in lines for number in _OUTER_NUMBER.findall(line.text))
     return {int(number) - page.number for number in numbers}
 
 
-def _edge_lines(page: Page, body_size: float) -> list[Line]:
+def _edge_lines(page: PrintedPage, body_size: float) -> list[PrintedLine]:
     """Return the lines at the page's top and bottom that stand apart from its text."""
     downwards = sorted(page.lines, key=lambda line: -line.bottom)
     heights = [(page.height - line.top, page.height - line.bottom) for line in downwards]
@@ -246,11 +246,11 @@ def _edge_stacks(extents: list[tuple[float, float]], margin: float, gap: float) 
     return len(extents)
 
 
-def _furniture_key(line: Line) -> tuple[str, int]:
+def _furniture_key(line: PrintedLine) -> tuple[str, int]:
     return _DIGITS.sub("#", line.text), round(line.bottom / _POSITION_TOLERANCE)
 
 
-def _body_size(pages: Iterable[Page]) -> float:
+def _body_size(pages: Iterable[PrintedPage]) -> float:
     """Return the size in which most characters are set."""
     weights: Counter[float] = Counter()
     for page in pages:
@@ -262,7 +262,7 @@ def _body_size(pages: Iterable[Page]) -> float:
 class _Styles:
     """The document's typography: its text size, and which larger sizes are headings of which level."""
 
-    def __init__(self, pages: list[Page]) -> None:
+    def __init__(self, pages: list[PrintedPage]) -> None:
         self.body_size = _body_size(pages)
         weights: Counter[bool] = Counter()
         sizes = set()
@@ -274,7 +274,7 @@ class _Styles:
         self._bold_is_special = weights[True] < weights[False]
         self._levels = {size: level for level, size in enumerate(sorted(sizes, reverse=True), start=1)}
 
-    def heading_level(self, line: Line, stands_alone: bool) -> int:
+    def heading_level(self, line: PrintedLine, stands_alone: bool) -> int:
         """Return the line's heading level by size, else by weight or wording when it stands alone; 0 for text."""
         if self._is_large(line):
             return min(self._levels[line.size], _DEEPEST_HEADING)
@@ -289,7 +289,7 @@ class _Styles:
             return min(below + 2, _DEEPEST_HEADING)
         return 0
 
-    def _is_large(self, line: Line) -> bool:
+    def _is_large(self, line: PrintedLine) -> bool:
         return (
             line.size >= self.body_size * _HEADING_RATIO
             and len(line.text) <= _LONGEST_HEADING
@@ -297,7 +297,7 @@ class _Styles:
         )
 
 
-def _drafts(page: Page, styles: _Styles) -> Iterator[_Draft]:
+def _drafts(page: PrintedPage, styles: _Styles) -> Iterator[_Draft]:
     """Yield the page's blocks column by column; all the lettering of a figure is one block."""
     pending: _Draft | None = None
     for column in _columns(page.lines):
@@ -312,9 +312,9 @@ def _drafts(page: Page, styles: _Styles) -> Iterator[_Draft]:
         yield pending
 
 
-def _columns(lines: list[Line]) -> list[list[Line]]:
+def _columns(lines: list[PrintedLine]) -> list[list[PrintedLine]]:
     """Group lines that go down the page; a jump upwards opens the next column."""
-    columns: list[list[Line]] = []
+    columns: list[list[PrintedLine]] = []
     for line in lines:
         if not columns or line.bottom > columns[-1][-1].top:
             columns.append([])
@@ -322,7 +322,7 @@ def _columns(lines: list[Line]) -> list[list[Line]]:
     return columns
 
 
-def _column_drafts(lines: list[Line], styles: _Styles) -> Iterator[_Draft]:
+def _column_drafts(lines: list[PrintedLine], styles: _Styles) -> Iterator[_Draft]:
     margin = max(line.right for line in [line for line in lines if not line.cells] or lines)
     leadings = _leadings(lines)
     draft: _Draft | None = None
@@ -350,18 +350,18 @@ def _column_drafts(lines: list[Line], styles: _Styles) -> Iterator[_Draft]:
         yield draft
 
 
-def _is_next(upper: Line, lower: Line, leading: float) -> bool:
+def _is_next(upper: PrintedLine, lower: PrintedLine, leading: float) -> bool:
     """Return whether a line stands at a paragraph's distance below another one."""
     return 0.3 * lower.size < upper.bottom - lower.bottom <= leading * _GAP
 
 
-def _runs_into(upper: Line, lower: Line, leading: float, margin: float) -> bool:
+def _runs_into(upper: PrintedLine, lower: PrintedLine, leading: float, margin: float) -> bool:
     """Return whether two lines look like running text."""
     near = upper.size == lower.size and _is_next(upper, lower, leading)
     return near and not _was_broken_early(upper, lower, margin)
 
 
-def _classify(line: Line, styles: _Styles, stands_alone: bool, isolated: bool) -> _Draft:
+def _classify(line: PrintedLine, styles: _Styles, stands_alone: bool, isolated: bool) -> _Draft:
     level = styles.heading_level(line, stands_alone)
     if level:
         return _Draft(BlockKind.HEADING, [line], level)
@@ -377,7 +377,9 @@ def _classify(line: Line, styles: _Styles, stands_alone: bool, isolated: bool) -
     return _Draft(BlockKind.PARAGRAPH, [line])
 
 
-def _belongs(draft: _Draft, fresh: _Draft, previous: Line, line: Line, margin: float, gap_above: bool) -> bool:
+def _belongs(
+    draft: _Draft, fresh: _Draft, previous: PrintedLine, line: PrintedLine, margin: float, gap_above: bool
+) -> bool:
     """Return whether the line, which alone would be `fresh`, goes on with the block in the making."""
     if draft.kind is BlockKind.HEADING:
         close = previous.bottom - line.bottom < 1.6 * line.size and line.size == previous.size
@@ -403,11 +405,11 @@ def _belongs(draft: _Draft, fresh: _Draft, previous: Line, line: Line, margin: f
     return not _was_broken_early(previous, line, margin)
 
 
-def _share_center(line: Line, other: Line) -> bool:
+def _share_center(line: PrintedLine, other: PrintedLine) -> bool:
     return abs(line.left + line.right - other.left - other.right) < 2 * line.size
 
 
-def _was_broken_early(previous: Line, line: Line, margin: float) -> bool:
+def _was_broken_early(previous: PrintedLine, line: PrintedLine, margin: float) -> bool:
     """Return whether the next line's first word would have fitted on the line before, so that its end was meant."""
     word = line.text[:1] if is_cjk(line.text[0]) else line.text.split(" ", 1)[0]
     width = sum(_advance(char) for char in word) * line.size
@@ -417,7 +419,7 @@ def _was_broken_early(previous: Line, line: Line, margin: float) -> bool:
     return previous.right + space + width + allowance < margin
 
 
-def _leadings(lines: list[Line]) -> dict[float, float]:
+def _leadings(lines: list[PrintedLine]) -> dict[float, float]:
     """Return the usual distance between a paragraph's lines by size; the smallest common one, as gaps only widen it."""
     steps: defaultdict[float, list[float]] = defaultdict(list)
     for upper, lower in pairwise(lines):
@@ -432,7 +434,7 @@ def _smallest_common(values: list[float]) -> float:
     return next(group[-1] for group in groups if len(group) * 5 >= len(values))
 
 
-def _continues(pending: _Draft, first: _Draft, page: Page) -> bool:
+def _continues(pending: _Draft, first: _Draft, page: PrintedPage) -> bool:
     """Return whether a page's first block goes on with the last one of the page before."""
     if first.kind is not BlockKind.PARAGRAPH or pending.kind not in {BlockKind.PARAGRAPH, BlockKind.LIST_ITEM}:
         return False
@@ -449,17 +451,14 @@ def _continues(pending: _Draft, first: _Draft, page: Page) -> bool:
 class _Vocabulary:
     """The document's words, to tell `photo-` + `synthesis` from `well-` + `known`."""
 
-    def __init__(self, pages: Iterable[Page]) -> None:
+    def __init__(self, pages: Iterable[PrintedPage]) -> None:
         self._words = {
             word.lower() for page in pages for line in page.lines for word in _WORDS.findall(line.text.rstrip("-"))
         }
 
     def joined(self, lines: list[str]) -> str:
         """Join lines to running text, and mend divided words."""
-        text = lines[0]
-        for line in lines[1:]:
-            text = self._join(text, line)
-        return text
+        return reduce(self._join, lines)
 
     def mend(self, before: str, after: str) -> tuple[str, str]:
         """Move the end of a word that is divided between two texts to its beginning."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from services.docs.adapters.parsers.worker import parse_and_chunk
 from services.docs.domain.indexing.parsed_files import write_parsed_file
-from services.docs.values.parsed_document import ChunkSettings, ParseError, ParseLimits, ParseReason
-from services.docs.values.parsed_file import ParsedFile
+from services.docs.values.parsed_document import ChunkSettings, ParsedFile, ParseError, ParseLimits, ParseReason
 from services.kit.errors import DeadlineExceeded, Unavailable
 from services.kit.workers import WorkerPool
 
@@ -17,33 +17,33 @@ _TRIES = 2
 """A worker may die because of its machine; a second worker that dies on the same file died because of the file."""
 
 
+@dataclass(frozen=True, slots=True)
 class PooledParser:
     """Parses files in the processes of a pool."""
 
-    def __init__(self, pool: WorkerPool, limits: ParseLimits, chunking: ChunkSettings) -> None:
-        self._pool = pool
-        self._limits = limits
-        self._chunking = chunking
+    pool: WorkerPool
+    limits: ParseLimits
+    chunking: ChunkSettings
 
     async def parse(self, path: Path, media_type: str, folder: Path) -> ParsedFile:
         """Parse in a worker, and once more in another one where the first one dies."""
         for _ in range(_TRIES):
             try:
-                return await self._pool.run(
+                return await self.pool.run(
                     _parse,
                     path,
                     media_type,
-                    self._limits,
-                    self._chunking,
+                    self.limits,
+                    self.chunking,
                     folder,
-                    timeout=self._limits.seconds + _GRACE_SECONDS,
+                    timeout=self.limits.seconds + _GRACE_SECONDS,
                 )
             except Unavailable:
                 continue
             except DeadlineExceeded as error:
                 raise ParseError(
                     ParseReason.PARSE_TIMEOUT,
-                    f"reading the file took more than {self._limits.seconds:g} seconds: upload it in parts",
+                    f"reading the file took more than {self.limits.seconds:g} seconds: upload it in parts",
                 ) from error
         raise ParseError(ParseReason.CORRUPT_FILE, "reading the file ended the program that reads it")
 

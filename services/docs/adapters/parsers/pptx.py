@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pptx.slide import Slide
 from services.docs.adapters.parsers.archive import check_archive
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.markup import subscript, superscript, table_text
-from services.docs.adapters.parsers.office import ALTERNATE_FALLBACK, math_text, office_faults
+from services.docs.adapters.parsers.office import ALTERNATE_FALLBACK, FORMULA, math_text, office_faults
 from services.docs.adapters.parsers.outline import is_caption, without_bullet
 from services.docs.values.parsed_document import BlockKind
 from services.language.normalization import normalize
@@ -24,7 +25,6 @@ _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _PARAGRAPH = f"{_A}p"
 _DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
-_MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}oMath"
 
 _TITLES = frozenset({PP_PLACEHOLDER.TITLE, PP_PLACEHOLDER.CENTER_TITLE, PP_PLACEHOLDER.VERTICAL_TITLE})
 _FURNITURE = frozenset({PP_PLACEHOLDER.DATE, PP_PLACEHOLDER.FOOTER, PP_PLACEHOLDER.HEADER, PP_PLACEHOLDER.SLIDE_NUMBER})
@@ -33,21 +33,18 @@ _PART_LAYOUTS = frozenset({"title", "secHead"})
 """Layouts whose title opens a part of the talk rather than one slide."""
 
 
-class PptxParser:
-    """Reads every slide as a page, hidden ones included; notes come after their slide."""
-
-    def parse(self, path: Path, builder: DocumentBuilder) -> None:
-        """Write the blocks of the presentation at `path`."""
-        check_archive(path, builder, "ppt")
-        with office_faults():
-            presentation = Presentation(str(path))
-            builder.title = presentation.core_properties.title or ""
-            if builder.title == "PowerPoint Presentation":
-                builder.title = ""
-            builder.check_pages(len(presentation.slides), "slides")
-            for slide in presentation.slides:
-                builder.begin_page()
-                _write_slide(slide, builder)
+def parse(path: Path, builder: DocumentBuilder) -> None:
+    """Write every slide as a page, hidden ones included; notes come after their slide."""
+    check_archive(path, builder, "ppt")
+    with office_faults():
+        presentation = Presentation(str(path))
+        builder.title = presentation.core_properties.title or ""
+        if builder.title == "PowerPoint Presentation":
+            builder.title = ""
+        builder.check_pages(len(presentation.slides), "slides")
+        for slide in presentation.slides:
+            builder.begin_page()
+            _write_slide(slide, builder)
 
 
 def _write_slide(slide: Slide, builder: DocumentBuilder) -> None:
@@ -136,7 +133,7 @@ def _runs(parent: Any) -> Iterator[str]:
             yield superscript(text) if baseline > 0 else subscript(text) if baseline < 0 else text
         elif tag == f"{_A}br":
             yield "\n"
-        elif tag == _MATH:
+        elif tag == FORMULA:
             yield math_text(element)
         elif isinstance(tag, str) and tag != ALTERNATE_FALLBACK:
             yield from _runs(element)
@@ -149,10 +146,7 @@ def _visible_text(shape: Any) -> str:
 
 
 def _one_line(text: str) -> str:
-    line = ""
-    for part in text.split("\n"):
-        line = join_lines(line, part.strip())
-    return line
+    return reduce(join_lines, (part.strip() for part in text.split("\n")))
 
 
 def _placeholder(shape: Any) -> Any:

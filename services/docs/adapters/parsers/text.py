@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import reduce
 from itertools import pairwise
 from pathlib import Path
 from unicodedata import east_asian_width
@@ -21,29 +22,27 @@ _NARROWEST_WRAP = 50
 _WIDEST_WRAP = 132
 
 
-class TextParser:
-    """Reads text without markup; it has no pages."""
+def parse(path: Path, builder: DocumentBuilder) -> None:
+    """Write the blocks of the text without markup at `path`; it has no pages."""
+    # Normalizing first may lose indents, which mean nothing to this parser.
+    source = normalize(read_text(path, builder).expandtabs(4))
+    for paragraph in _PARAGRAPH_GAP.split(source):
+        _write([line.strip() for line in paragraph.split("\n")], builder)
 
-    def parse(self, path: Path, builder: DocumentBuilder) -> None:
-        """Write the blocks of the file at `path`."""
-        # Normalizing first may lose indents, which mean nothing to this parser.
-        source = normalize(read_text(path, builder).expandtabs(4))
-        for paragraph in _PARAGRAPH_GAP.split(source):
-            self._write([line.strip() for line in paragraph.split("\n")], builder)
 
-    def _write(self, lines: list[str], builder: DocumentBuilder) -> None:
-        if len(lines) == 2 and _UNDERLINE.fullmatch(lines[1]) and len(lines[0]) <= 120:
-            builder.add(BlockKind.HEADING, lines[0], 1 if lines[1][0] == "=" else 2)
-            return
-        level = heading_level(lines[0])
-        if level:
-            builder.add(BlockKind.HEADING, lines[0], level)
-            lines = lines[1:]
-        for block in _blocks(lines):
-            if is_list_item(block[0]):
-                builder.add(BlockKind.LIST_ITEM, without_bullet(_unwrap(block)), 1)
-            else:
-                builder.add(BlockKind.PARAGRAPH, _unwrap(block))
+def _write(lines: list[str], builder: DocumentBuilder) -> None:
+    if len(lines) == 2 and _UNDERLINE.fullmatch(lines[1]) and len(lines[0]) <= 120:
+        builder.add(BlockKind.HEADING, lines[0], 1 if lines[1][0] == "=" else 2)
+        return
+    level = heading_level(lines[0])
+    if level:
+        builder.add(BlockKind.HEADING, lines[0], level)
+        lines = lines[1:]
+    for block in _blocks(lines):
+        if is_list_item(block[0]):
+            builder.add(BlockKind.LIST_ITEM, without_bullet(_unwrap(block)), 1)
+        else:
+            builder.add(BlockKind.PARAGRAPH, _unwrap(block))
 
 
 def _blocks(lines: list[str]) -> list[list[str]]:
@@ -59,19 +58,11 @@ def _blocks(lines: list[str]) -> list[list[str]]:
 
 def _unwrap(lines: list[str]) -> str:
     """Join the lines to running text when an editor broke them at a margin, else keep them."""
-    if len(lines) > 1 and _is_hard_wrapped(lines):
-        text = lines[0]
-        for line in lines[1:]:
-            text = join_lines(text, line)
-        return text
-    return "\n".join(lines)
+    return reduce(join_lines, lines) if len(lines) > 1 and _is_hard_wrapped(lines) else "\n".join(lines)
 
 
 def _is_hard_wrapped(lines: list[str]) -> bool:
-    """Return whether each line is so long that the next line's first word would not have fitted on it.
-
-    That is what greedy filling leaves, and what verse, addresses and one-sentence lines do not.
-    """
+    """Return whether no line had room for the next line's first word, as greedy filling leaves them and verse not."""
     widths = [_width(line) for line in lines]
     margin = max(widths)
     if not _NARROWEST_WRAP <= margin <= _WIDEST_WRAP:

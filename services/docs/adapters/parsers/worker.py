@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import importlib
 import resource
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from services.docs.adapters.parsers.builder import DocumentBuilder, FormatParser
+from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.domain.indexing.chunking import chunk
 from services.docs.domain.upload.sniffing import (
     DOCX,
@@ -33,15 +34,11 @@ from services.docs.values.parsed_document import (
     ParseReason,
 )
 
-_PARSERS = {
-    TEXT: ("services.docs.adapters.parsers.text", "TextParser"),
-    MARKDOWN: ("services.docs.adapters.parsers.markdown", "MarkdownParser"),
-    HTML: ("services.docs.adapters.parsers.html", "HtmlParser"),
-    PDF: ("services.docs.adapters.parsers.pdf", "PdfParser"),
-    PPTX: ("services.docs.adapters.parsers.pptx", "PptxParser"),
-    DOCX: ("services.docs.adapters.parsers.docx", "DocxParser"),
-}
-"""From media type to module and class."""
+FormatParser = Callable[[Path, DocumentBuilder], None]
+"""Writes a document into the builder in reading order; bad input raises `ParseError` and nothing else."""
+
+_PARSERS = {TEXT: "text", MARKDOWN: "markdown", HTML: "html", PDF: "pdf", PPTX: "pptx", DOCX: "docx"}
+"""From media type to the module of this package whose `parse` is its `FormatParser`."""
 
 
 def prepare_worker(memory_bytes: int) -> None:
@@ -56,19 +53,17 @@ def prepare_worker(memory_bytes: int) -> None:
 def parse(path: Path, media_type: str, limits: ParseLimits | None = None) -> ParsedDocument:
     """Read the file at `path`, whose content must be of `media_type`.
 
-    This blocks: run it in a worker process, with a timeout somewhat above `limits.seconds`.
-
-    Raises:
-        ParseError: the file cannot be parsed; any other error is a fault of this program.
+    This blocks: run it in a worker process, with a timeout somewhat above `limits.seconds`. A file that cannot be
+    parsed raises `ParseError`; any other error is a fault of this program.
     """
     limits = limits or ParseLimits()
-    parser = _parser(media_type)
+    parse_format = _parser(media_type)
     _check_size(path, limits)
     with path.open("rb") as file:
         check_content(file.read(HEAD_BYTES), media_type)
     builder = DocumentBuilder(limits)
     try:
-        parser.parse(path, builder)
+        parse_format(path, builder)
         return builder.finish()
     except MemoryError as error:
         raise ParseError(
@@ -87,8 +82,8 @@ def parse_and_chunk(
 def _parser(media_type: str) -> FormatParser:
     if media_type not in _PARSERS:
         raise unsupported(media_type)
-    module, name = _PARSERS[media_type]
-    return cast(FormatParser, getattr(importlib.import_module(module), name)())
+    module = importlib.import_module(f"services.docs.adapters.parsers.{_PARSERS[media_type]}")
+    return cast(FormatParser, module.parse)
 
 
 def _check_size(path: Path, limits: ParseLimits) -> None:

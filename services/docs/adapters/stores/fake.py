@@ -27,30 +27,21 @@ from services.docs.values.document import (
     StageProgress,
     StoredChunk,
 )
-from services.docs.values.parsed_file import ParsedFile
+from services.docs.values.parsed_document import ParsedFile
 from services.kit import ids
-
-
-class FakeChangeFeed(Subscriptions):
-    """Changes that the fakes of this module publish."""
 
 
 class FakeLocks:
     """Locks within this process."""
 
     def __init__(self) -> None:
-        self._instance = ids.new_id()
+        self.instance = ids.new_id()
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-
-    @property
-    def instance(self) -> str:
-        """A new id for each object of this class."""
-        return self._instance
 
     @asynccontextmanager
     async def lock(self, name: str, *, wait: bool = True) -> AsyncIterator[bool]:
         """Hold an asyncio.Lock; that of this instance is always held."""
-        if name == f"instance:{self._instance}" or (not wait and self._locks[name].locked()):
+        if name == f"instance:{self.instance}" or (not wait and self._locks[name].locked()):
             yield False
             return
         async with self._locks[name]:
@@ -90,19 +81,16 @@ class _Row:
         return Job(JobKind.INDEX, self.document.document_id, self.document.owner, self.generation)
 
 
-class _Rows:
-    """The rows that all fakes share."""
+@dataclass(slots=True)
+class _Shared:
+    """The rows that all fakes share, and whom they tell of a change."""
 
-    def __init__(self, queue: JobQueue, feed: FakeChangeFeed) -> None:
-        self.rows: dict[str, _Row] = {}
-        self.queue = queue
-        self.feed = feed
-
-    def get(self, document_id: str) -> _Row | None:
-        return self.rows.get(document_id)
+    queue: JobQueue
+    feed: Subscriptions = field(default_factory=Subscriptions)
+    rows: dict[str, _Row] = field(default_factory=dict)
 
     def visible(self, document_id: str, owner: str) -> _Row | None:
-        row = self.get(document_id)
+        row = self.rows.get(document_id)
         return row if row is not None and row.visible and row.document.owner == owner else None
 
     async def queue_index_job(self, row: _Row) -> None:
@@ -112,32 +100,32 @@ class _Rows:
         self.feed.publish(row.document.document_id)
 
 
+@dataclass(slots=True)
 class FakeDocumentStore:
-    """Rows in a dictionary."""
+    """Rows in a dictionary, each with its chunks and events."""
 
-    def __init__(self, rows: _Rows, instance: str) -> None:
-        self._rows = rows
-        self._instance = instance
+    _shared: _Shared
+    _instance: str
 
     async def add(self, document: Document) -> None:
         """Store a row in the hidden state STORING."""
-        self._rows.rows[document.document_id] = _Row(document, self._instance, "STORING")
+        self._shared.rows[document.document_id] = _Row(document, self._instance, "STORING")
 
     async def confirm(self, document_id: str, *, parse: bool) -> Document:
         """Move a row to UPLOADED."""
-        row = self._rows.rows[document_id]
+        row = self._shared.rows[document_id]
         row.state = DocumentState.UPLOADED
         if parse:
-            await self._rows.queue_index_job(row)
+            await self._shared.queue_index_job(row)
         return row.value()
 
     async def unconfirmed(self) -> Sequence[tuple[str, Document]]:
         """Return the rows in STORING."""
-        return [(row.instance, row.value()) for row in self._rows.rows.values() if row.state == "STORING"]
+        return [(row.instance, row.value()) for row in self._shared.rows.values() if row.state == "STORING"]
 
     async def get(self, document_id: str, owner: str) -> Document | None:
         """Return a row by id and owner."""
-        row = self._rows.visible(document_id, owner)
+        row = self._shared.visible(document_id, owner)
         return row.value() if row else None
 
     async def list(
@@ -146,7 +134,7 @@ class FakeDocumentStore:
         """Sort the owner's rows and cut a page out."""
         rows = [
             row.value()
-            for row in self._rows.rows.values()
+            for row in self._shared.rows.values()
             if row.visible and row.document.owner == owner and kind in (None, row.document.kind)
         ]
         rows.sort(key=lambda row: (row.create_time, row.document_id), reverse=True)
@@ -155,40 +143,48 @@ class FakeDocumentStore:
             rows = [row for row in rows if (row.create_time, row.document_id) < end]
         return rows[:limit]
 
+    async def chunks(self, document_id: str, first: int, limit: int) -> Sequence[StoredChunk]:
+        """Return a slice of the row's chunks."""
+        row = self._shared.rows.get(document_id)
+        return row.chunks[first : first + limit] if row else []
 
-class FakeJobRequests:
-    """Requests that change a row and its job together."""
+    async def events(self, document_id: str, after: int, limit: int) -> Sequence[DocumentEvent]:
+        """Return a slice of the row's events."""
+        row = self._shared.rows.get(document_id)
+        return row.events[after : after + limit] if row else []
 
-    def __init__(self, rows: _Rows) -> None:
-        self._rows = rows
+    async def last_event(self, document_id: str) -> int | None:
+        """Count the row's events."""
+        row = self._shared.rows.get(document_id)
+        return len(row.events) if row is not None and row.visible else None
 
-    async def request(self, document_id: str, owner: str) -> Document | None:
+    async def request_indexing(self, document_id: str, owner: str) -> Document | None:
         """Queue a job where the row is UPLOADED or FAILED."""
-        row = self._rows.visible(document_id, owner)
+        row = self._shared.visible(document_id, owner)
         if row is None:
             return None
         if row.state in (DocumentState.UPLOADED, DocumentState.FAILED):
-            await self._rows.queue_index_job(row)
+            await self._shared.queue_index_job(row)
         return row.value()
 
     async def requeue_lost(self) -> int:
         """Enqueue the job of every row that waits for one."""
         waiting = (DocumentState.QUEUED, DocumentState.PROCESSING, "DELETING")
-        rows = [row for row in self._rows.rows.values() if row.state in waiting]
+        rows = [row for row in self._shared.rows.values() if row.state in waiting]
         for row in rows:
-            await self._rows.queue.enqueue(row.job())
+            await self._shared.queue.enqueue(row.job())
         return len(rows)
 
 
+@dataclass(slots=True)
 class FakeIndexingJobs:
     """Records in the rows of the documents."""
 
-    def __init__(self, rows: _Rows) -> None:
-        self._rows = rows
+    _shared: _Shared
 
     async def begin(self, job: Job) -> IndexingProgress | None:
         """Move a row to PROCESSING and count the attempt."""
-        row = self._rows.get(job.document_id)
+        row = self._shared.rows.get(job.document_id)
         queued = (DocumentState.QUEUED, DocumentState.PROCESSING)
         if row is None or row.generation != job.generation or row.state not in queued:
             return None
@@ -245,7 +241,7 @@ class FakeIndexingJobs:
         return self._append_event(job, failure, DocumentState.FAILED)
 
     def _wanted(self, job: Job) -> _Row | None:
-        row = self._rows.get(job.document_id)
+        row = self._shared.rows.get(job.document_id)
         wanted = row is not None and row.generation == job.generation and row.state == DocumentState.PROCESSING
         return row if wanted else None
 
@@ -255,49 +251,20 @@ class FakeIndexingJobs:
             return False
         row.state = state
         row.append_event(payload)
-        self._rows.feed.publish(job.document_id)
+        self._shared.feed.publish(job.document_id)
         return True
 
 
-class FakeChunkStore:
-    """Chunks in the rows of the documents."""
-
-    def __init__(self, rows: _Rows) -> None:
-        self._rows = rows
-
-    async def list(self, document_id: str, first: int, limit: int) -> Sequence[StoredChunk]:
-        """Return a slice of the row's chunks."""
-        row = self._rows.get(document_id)
-        return row.chunks[first : first + limit] if row else []
-
-
-class FakeEventLog:
-    """Events in the rows of the documents."""
-
-    def __init__(self, rows: _Rows) -> None:
-        self._rows = rows
-
-    async def list(self, document_id: str, after: int, limit: int) -> Sequence[DocumentEvent]:
-        """Return a slice of the row's events."""
-        row = self._rows.get(document_id)
-        return row.events[after : after + limit] if row else []
-
-    async def last_number(self, document_id: str) -> int | None:
-        """Count the row's events."""
-        row = self._rows.get(document_id)
-        return len(row.events) if row is not None and row.visible else None
-
-
+@dataclass(slots=True)
 class FakeDeletionStore:
     """Marks and removes rows."""
 
-    def __init__(self, rows: _Rows, *, delay_seconds: float) -> None:
-        self._rows = rows
-        self._delay_seconds = delay_seconds
+    _shared: _Shared
+    _delay_seconds: float
 
     async def mark(self, document_id: str, owner: str) -> Document | None:
         """Mark a visible row."""
-        row = self._rows.visible(document_id, owner)
+        row = self._shared.visible(document_id, owner)
         if row is None:
             return None
         document = row.value()
@@ -306,38 +273,35 @@ class FakeDeletionStore:
 
     async def mark_failed_upload(self, document_id: str) -> None:
         """Move the row to DELETING and queue its job."""
-        row = self._rows.get(document_id)
+        row = self._shared.rows.get(document_id)
         if row is not None:
             row.state = "DELETING"
-            await self._rows.queue.enqueue(row.job(), self._delay_seconds)
-            self._rows.feed.publish(document_id, deleting=True)
+            await self._shared.queue.enqueue(row.job(), self._delay_seconds)
+            self._shared.feed.publish(document_id, deleting=True)
 
     async def marked(self, document_id: str) -> Document | None:
         """Return a row in DELETING."""
-        row = self._rows.get(document_id)
+        row = self._shared.rows.get(document_id)
         return row.value() if row is not None and row.state == "DELETING" else None
 
     async def is_shared(self, document_id: str, sha256: str) -> bool:
         """Search all rows for the hash."""
-        documents = (row.document for row in self._rows.rows.values())
+        documents = (row.document for row in self._shared.rows.values())
         return any(document.sha256 == sha256 and document.document_id != document_id for document in documents)
 
     async def remove(self, document_id: str) -> None:
         """Remove a row in DELETING."""
         if await self.marked(document_id):
-            del self._rows.rows[document_id]
+            del self._shared.rows[document_id]
 
 
 class FakeStores:
     """Every fake of this module over the same rows."""
 
     def __init__(self, queue: JobQueue, *, deletion_delay_seconds: float = 30.0) -> None:
-        self.feed = FakeChangeFeed()
+        shared = _Shared(queue)
+        self.feed = shared.feed
         self.locks = FakeLocks()
-        rows = _Rows(queue, self.feed)
-        self.documents = FakeDocumentStore(rows, self.locks.instance)
-        self.requests = FakeJobRequests(rows)
-        self.jobs = FakeIndexingJobs(rows)
-        self.chunks = FakeChunkStore(rows)
-        self.events = FakeEventLog(rows)
-        self.deletions = FakeDeletionStore(rows, delay_seconds=deletion_delay_seconds)
+        self.documents = FakeDocumentStore(shared, self.locks.instance)
+        self.jobs = FakeIndexingJobs(shared)
+        self.deletions = FakeDeletionStore(shared, deletion_delay_seconds)

@@ -8,13 +8,8 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from services.docs.domain.objects import TEXT_ENCODING, TEXT_WIDTH, object_key, text_key
-from services.docs.ports import ChunkStore, DocumentStore, JobRequests, ObjectStore
-from services.docs.values.document import (
-    Document,
-    DocumentKind,
-    ListPosition,
-    StoredChunk,
-)
+from services.docs.ports import DocumentStore, ObjectStore
+from services.docs.values.document import Document, DocumentKind, ListPosition, StoredChunk
 from services.kit import ids
 from services.kit.errors import DataLoss, FailedPrecondition, FieldViolation, InvalidArgument, NotFound, OutOfRange
 from services.kit.paging import decode_cursor, encode_cursor
@@ -54,37 +49,25 @@ class TextSlice:
     text_length: int
 
 
+@dataclass(frozen=True, slots=True)
 class DocumentCatalog:
-    """A user's documents; another user's document is NotFound, as if it did not exist."""
+    """A user's documents; every method raises NotFound for another user's document, as for one that does not exist."""
 
-    def __init__(
-        self, documents: DocumentStore, requests: JobRequests, chunks: ChunkStore, objects: ObjectStore
-    ) -> None:
-        self._documents = documents
-        self._requests = requests
-        self._chunks = chunks
-        self._objects = objects
+    documents: DocumentStore
+    objects: ObjectStore
 
     async def get(self, document_id: str, owner: str) -> Document:
-        """Return the document's row.
-
-        Raises:
-            NotFound: the owner has no such document.
-        """
-        document = await self._documents.get(checked_id(document_id), owner)
+        """Return the document's row."""
+        document = await self.documents.get(checked_id(document_id), owner)
         if document is None:
             raise unknown_document(document_id)
         return document
 
     async def list(self, owner: str, *, kind: DocumentKind | None, page_size: int, page_token: str) -> Page[Document]:
-        """Return documents newest first, `page_size` of them (0 for 50).
-
-        Raises:
-            InvalidArgument: the page token is not one of this list.
-        """
+        """Return documents newest first, `page_size` of them (0 for 50); refuse a page token of another list."""
         limit = page_size or DOCUMENTS_A_PAGE
         after = _position(page_token) if page_token else None
-        documents = await self._documents.list(owner, kind, after, limit + 1)
+        documents = await self.documents.list(owner, kind, after, limit + 1)
         token = ""
         if len(documents) > limit:
             last = documents[limit - 1]
@@ -92,64 +75,39 @@ class DocumentCatalog:
         return Page(documents[:limit], token)
 
     async def parse(self, document_id: str, owner: str) -> Document:
-        """Queue the document's job; nothing changes when it is queued, runs, or has succeeded.
-
-        Raises:
-            NotFound: the owner has no such document.
-        """
-        document = await self._requests.request(checked_id(document_id), owner)
+        """Queue the document's job; nothing changes when it is queued, runs, or has succeeded."""
+        document = await self.documents.request_indexing(checked_id(document_id), owner)
         if document is None:
             raise unknown_document(document_id)
         return document
 
     async def download(self, document_id: str, owner: str, offset: int, length: int) -> Download:
-        """Return the file from byte `offset` on, at most `length` bytes of it (0 for all that follow).
-
-        Raises:
-            NotFound: the owner has no such document.
-            OutOfRange: the offset lies past the file's end.
-            DataLoss: bytes of the stored file are missing.
-        """
+        """Return at most `length` bytes of the file (0 for all) from `offset` on; past its end is OutOfRange."""
         document = await self.get(document_id, owner)
         if offset > document.size_bytes:
-            raise OutOfRange(
-                f"offset_bytes lies past the file's end at {document.size_bytes}.",
-                violations=[FieldViolation("offset_bytes", f"must be at most {document.size_bytes}")],
-            )
-        stored = await self._objects.size(object_key(document.sha256))
-        if stored is not None and stored < document.size_bytes:
+            raise _past_end("offset_bytes", "file", document.size_bytes)
+        if await self.objects.size(object_key(document.sha256)) < document.size_bytes:
             raise _damaged(document_id)
         end = min(document.size_bytes, offset + length) if length else document.size_bytes
-        parts = self._objects.read(object_key(document.sha256), offset, end)
+        parts = self.objects.read(object_key(document.sha256), offset, end)
         return Download(document, offset, end - offset, parts)
 
     async def text(self, document_id: str, owner: str, start: int, end: int) -> TextSlice:
         """Return the slice `[start, end)` of the normalized text, in code points.
 
         An `end` of 0, or past the text's end, means that end. At most 200,000 characters are returned.
-
-        Raises:
-            NotFound: the owner has no such document.
-            FailedPrecondition: the document is not parsed yet.
-            OutOfRange: `start` lies past the text's end.
-            InvalidArgument: `end` lies before `start`.
-            DataLoss: a part of the stored text is missing.
         """
         document = await self.get(document_id, owner)
         total = document.text_length
         if not total:
             raise FailedPrecondition("The document has no text yet: it must be parsed first.", reason="NOT_PARSED")
         if start > total:
-            raise OutOfRange(
-                f"start lies past the text's end at {total}.",
-                violations=[FieldViolation("start", f"must be at most {total}")],
-            )
+            raise _past_end("start", "text", total)
         if end and end < start:
-            raise InvalidArgument(
-                "end must not be before start.", violations=[FieldViolation("end", "must not be before start")]
-            )
+            rule = "must not be before start"
+            raise InvalidArgument(f"end {rule}.", violations=[FieldViolation("end", rule)])
         end = min(end or total, total, start + MOST_TEXT_CHARS)
-        parts = self._objects.read(text_key(document_id), start * TEXT_WIDTH, end * TEXT_WIDTH)
+        parts = self.objects.read(text_key(document_id), start * TEXT_WIDTH, end * TEXT_WIDTH)
         stored = b"".join([part async for part in parts])
         if len(stored) < (end - start) * TEXT_WIDTH:
             raise _damaged(document_id)
@@ -157,16 +115,11 @@ class DocumentCatalog:
         return TextSlice(text, start, end, total)
 
     async def chunks(self, document_id: str, owner: str, *, page_size: int, page_token: str) -> Page[StoredChunk]:
-        """Return chunks in reading order, `page_size` of them (0 for 100).
-
-        Raises:
-            NotFound: the owner has no such document.
-            InvalidArgument: the page token is not one of this list.
-        """
+        """Return chunks in reading order, `page_size` of them (0 for 100); refuse a page token of another list."""
         await self.get(document_id, owner)
         limit = page_size or CHUNKS_A_PAGE
         first = _ordinal(page_token, document_id) if page_token else 0
-        chunks = await self._chunks.list(document_id, first, limit + 1)
+        chunks = await self.documents.chunks(document_id, first, limit + 1)
         token = encode_cursor({"d": document_id, "o": first + limit}) if len(chunks) > limit else ""
         return Page(chunks[:limit], token)
 
@@ -180,11 +133,7 @@ def _damaged(document_id: str) -> DataLoss:
 
 
 def checked_id(document_id: str) -> str:
-    """Return the id in canonical form.
-
-    Raises:
-        NotFound: the text cannot be an id.
-    """
+    """Return the id in canonical form; a text that cannot be an id is NotFound."""
     if not ids.is_id(document_id):
         raise unknown_document(document_id)
     return document_id.lower()
@@ -195,6 +144,11 @@ def unknown_document(document_id: str) -> NotFound:
     return NotFound(
         "There is no such document.", reason="DOCUMENT_NOT_FOUND", metadata={"document_id": document_id[:64]}
     )
+
+
+def _past_end(field: str, what: str, end: int) -> OutOfRange:
+    rule = f"must be at most {end}"
+    return OutOfRange(f"{field} lies past the {what}'s end at {end}.", violations=[FieldViolation(field, rule)])
 
 
 def _position(token: str) -> ListPosition:

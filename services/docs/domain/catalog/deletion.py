@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 from services.docs.domain.catalog.catalog import checked_id, unknown_document
 from services.docs.domain.objects import object_key, text_key
@@ -15,23 +16,19 @@ _RETRY_SECONDS = 5.0
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
 class Deleter:
     """Removes documents: a marked document is hidden at once, and a durable job removes what is left of it."""
 
-    def __init__(self, deletions: DeletionStore, locks: Locks, objects: ObjectStore, index: ChunkIndex) -> None:
-        self._deletions = deletions
-        self._locks = locks
-        self._objects = objects
-        self._index = index
+    deletions: DeletionStore
+    locks: Locks
+    objects: ObjectStore
+    index: ChunkIndex
 
     async def delete(self, document_id: str, owner: str) -> None:
-        """Mark a document and remove what there is of it; where a removal fails, the durable job finishes it.
-
-        Raises:
-            NotFound: the owner has no such document.
-        """
+        """Mark a document and remove what there is of it; where a removal fails, the durable job finishes it."""
         document_id = checked_id(document_id)
-        if await self._deletions.mark(document_id, owner) is None:
+        if await self.deletions.mark(document_id, owner) is None:
             raise unknown_document(document_id)
         try:
             await self._remove(document_id)
@@ -42,9 +39,6 @@ class Deleter:
         """Remove once more what there is of the document; nothing happens when all is gone.
 
         The job runs a while after the deletion, so that it also removes vectors that a killed worker had sent.
-
-        Raises:
-            RetryLater: a store does not answer.
         """
         try:
             refusal = await self._delete_vectors(job.document_id)
@@ -56,18 +50,18 @@ class Deleter:
 
     async def _remove(self, document_id: str) -> None:
         # The index job holds this lock while it runs; the mark ends it, after the call that it has sent.
-        async with self._locks.lock(f"document:{document_id}"):
-            document = await self._deletions.marked(document_id)
+        async with self.locks.lock(f"document:{document_id}"):
+            document = await self.deletions.marked(document_id)
             if document is None:
                 return
             refusal = await self._delete_vectors(document_id)
-            await self._objects.delete(text_key(document_id))
-        async with self._locks.lock(f"object:{document.sha256}"):
-            if not await self._deletions.is_shared(document_id, document.sha256):
-                await self._objects.delete(object_key(document.sha256))
+            await self.objects.delete(text_key(document_id))
+        async with self.locks.lock(f"object:{document.sha256}"):
+            if not await self.deletions.is_shared(document_id, document.sha256):
+                await self.objects.delete(object_key(document.sha256))
             if refusal is not None:
                 raise refusal
-            await self._deletions.remove(document_id)
+            await self.deletions.remove(document_id)
 
     async def _delete_vectors(self, document_id: str) -> ResourceExhausted | None:
         """Delete the document's vectors; return the refusal of a store that has no room even for that.
@@ -75,7 +69,7 @@ class Deleter:
         The files are deleted all the same, because they make room.
         """
         try:
-            await self._index.delete(document_id)
+            await self.index.delete(document_id)
         except ResourceExhausted as error:
             return error
         return None

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from services.docs.domain.objects import UPLOADS
-from services.docs.ports import DeletionStore, DocumentStore, JobRequests, Locks, ObjectStore
+from services.docs.ports import DeletionStore, DocumentStore, Locks, ObjectStore
 from services.kit.errors import TikuError
 
 _INTERVAL_SECONDS = 60.0
@@ -14,9 +14,7 @@ _INTERVAL_SECONDS = 60.0
 logger = logging.getLogger(__name__)
 
 
-async def recover(
-    documents: DocumentStore, deletions: DeletionStore, requests: JobRequests, locks: Locks, objects: ObjectStore
-) -> None:
+async def recover(documents: DocumentStore, deletions: DeletionStore, locks: Locks, objects: ObjectStore) -> None:
     """Remove uploads that nobody will finish, and queue jobs that were lost.
 
     An upload belongs to the process that takes it in, and a living process holds the lock of its instance.
@@ -39,18 +37,15 @@ async def recover(
         if await is_dead(instance):
             await deletions.mark_failed_upload(document.document_id)
             swept += 1
-    waiting = await requests.requeue_lost()
+    waiting = await documents.requeue_lost()
     logger.info("recovered", extra={"swept": swept, "waiting": waiting})
 
 
-async def keep_jobs_queued(requests: JobRequests, interval: float = _INTERVAL_SECONDS) -> None:
-    """Queue lost jobs again every `interval` seconds, until cancelled.
-
-    The queue puts a job aside whose handler failed too often; without this its document would stay PROCESSING.
-    """
+async def keep_jobs_queued(documents: DocumentStore, interval: float = _INTERVAL_SECONDS) -> None:
+    """Queue lost jobs, and those that the queue put aside, again every `interval` seconds, until cancelled."""
     while True:
         await asyncio.sleep(interval)
         try:
-            await requests.requeue_lost()
+            await documents.requeue_lost()
         except TikuError as error:
             logger.warning("could not look for lost jobs", extra={"cause": error.reason})

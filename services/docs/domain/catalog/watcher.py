@@ -3,47 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 
 from services.docs.domain.catalog.catalog import DocumentCatalog, unknown_document
-from services.docs.ports import ChangeFeed, EventLog
+from services.docs.ports import ChangeFeed, DocumentStore
 from services.docs.values.document import Document, DocumentEvent, Failure, IndexingCompleted
 
 _EVENTS_A_PAGE = 200
 
 
+@dataclass(frozen=True, slots=True)
 class Watcher:
     """Streams the events of a document, the stored ones first and then each new one."""
 
-    def __init__(self, events: EventLog, feed: ChangeFeed, catalog: DocumentCatalog) -> None:
-        self._events = events
-        self._feed = feed
-        self._catalog = catalog
+    documents: DocumentStore
+    feed: ChangeFeed
+    catalog: DocumentCatalog
 
     async def watch(
         self, document_id: str, owner: str, after: int
     ) -> AsyncGenerator[tuple[DocumentEvent, Document], None]:
         """Yield the events after number `after` in order, each with the document as it is now.
 
-        The stream ends with the event that ended the document's latest job. A document without a job is waited for.
-
-        Raises:
-            NotFound: the owner has no such document, or it was deleted meanwhile.
+        The stream ends with the event that ended the document's latest job, and with NotFound when the document is
+        deleted. A document without a job is waited for.
         """
-        document = await self._catalog.get(document_id, owner)
+        document = await self.catalog.get(document_id, owner)
         document_id = document.document_id
-        with self._feed.subscribe(document_id) as changes:
+        with self.feed.subscribe(document_id) as changes:
             while True:
                 changes.changed.clear()
-                last = await self._events.last_number(document_id)
+                last = await self.documents.last_event(document_id)
                 if last is None:
                     raise unknown_document(document_id)
-                while events := await self._events.list(document_id, after, _EVENTS_A_PAGE):
+                while events := await self.documents.events(document_id, after, _EVENTS_A_PAGE):
                     for event in events:
                         after = event.number
                         if isinstance(event.payload, IndexingCompleted | Failure):
-                            document = await self._catalog.get(document_id, owner)
+                            document = await self.catalog.get(document_id, owner)
                         yield event, document
-                    if _is_end(events[-1]) and await self._events.last_number(document_id) == after:
+                    if _is_end(events[-1]) and await self.documents.last_event(document_id) == after:
                         return
                 if last and after >= last and await self._ended(document_id, last):
                     return
@@ -51,7 +50,7 @@ class Watcher:
 
     async def _ended(self, document_id: str, last: int) -> bool:
         """Return whether the latest event, number `last`, ended a job."""
-        events = await self._events.list(document_id, last - 1, 1)
+        events = await self.documents.events(document_id, last - 1, 1)
         return bool(events) and _is_end(events[0])
 
 

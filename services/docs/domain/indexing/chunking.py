@@ -30,8 +30,6 @@ _MOST_UNITS = 96
 
 _COST_TINY = 1.0
 _COST_ORPHANED_HEADING = 4.0
-
-
 _WHOLE = frozenset({BlockKind.TABLE, BlockKind.CODE})
 """Kinds of blocks that lose their meaning when cut."""
 
@@ -67,17 +65,15 @@ class _Unit:
 def chunk(parsed: ParsedDocument, settings: ChunkSettings | None = None) -> list[ParsedChunk]:
     """Cut a document into chunks, in reading order.
 
-    They cover all text that is not white space, each is an exact slice of it of at most
-    `settings.max_tokens` estimated tokens, and without overlap they are disjoint. The same document and
-    settings always give the same chunks.
+    They are disjoint and cover all text that is not white space; each is an exact slice of at most `max_tokens`
+    estimated tokens. The same document and settings always give the same chunks.
     """
     settings = settings or ChunkSettings()
     units = list(_units(parsed, settings.max_tokens))
     chunks: list[ParsedChunk] = []
     for first, last in _cheapest_grouping(units, settings):
         group = units[first:last]
-        start = units[_overlap_start(units, first, last, settings)].start
-        end = group[-1].end
+        start, end = group[0].start, group[-1].end
         chunks.append(
             ParsedChunk(
                 ordinal=len(chunks),
@@ -102,7 +98,7 @@ def _units(parsed: ParsedDocument, max_tokens: int) -> Iterator[_Unit]:
             path.append((block.level, " ".join(parsed.text[block.start : block.end].split())))
         border = _border_before(block, previous, chapter_level)
         titles = tuple(text for _, text in path)
-        within = _Border.WITHIN_WHOLE if block.kind in {BlockKind.TABLE, BlockKind.CODE} else _Border.WITHIN_PARAGRAPH
+        within = _Border.WITHIN_WHOLE if block.kind in _WHOLE else _Border.WITHIN_PARAGRAPH
         for start, end, tokens in _pieces(parsed.text, block, max_tokens):
             yield _Unit(start, end, tokens, block.kind, border, titles)
             border = within
@@ -121,16 +117,14 @@ def _chapter_level(blocks: tuple[Block, ...]) -> int:
 def _border_before(block: Block, previous: Block | None, chapter_level: int) -> _Border:
     if block.kind is BlockKind.HEADING:
         return _Border.CHAPTER if block.level <= chapter_level else _Border.SECTION
-    items = (BlockKind.LIST_ITEM, BlockKind.LIST_ITEM)
-    if previous is not None and (previous.kind, block.kind) == items:
-        return _Border.BETWEEN_ITEMS
-    return _Border.BETWEEN_BLOCKS
+    items = previous is not None and previous.kind is block.kind is BlockKind.LIST_ITEM
+    return _Border.BETWEEN_ITEMS if items else _Border.BETWEEN_BLOCKS
 
 
 def _pieces(text: str, block: Block, max_tokens: int) -> Iterator[tuple[int, int, float]]:
     """Cut a block at its natural pauses into pieces of at most `max_tokens`, and group small ones."""
     if block.kind in _WHOLE:
-        spans = _lines(text, block.start, block.end)
+        spans = [Span(*line.span()) for line in _LINE.finditer(text, block.start, block.end)]
     elif block.kind is BlockKind.HEADING:
         spans = [Span(block.start, block.end)]
     else:
@@ -189,10 +183,6 @@ def _furthest_cut(text: str, start: int, end: int, max_tokens: int) -> int:
     return pauses[-1] if pauses else low
 
 
-def _lines(text: str, start: int, end: int) -> list[Span]:
-    return [Span(*line.span()) for line in _LINE.finditer(text, start, end)]
-
-
 def _cheapest_grouping(units: list[_Unit], settings: ChunkSettings) -> list[tuple[int, int]]:
     """Return half-open ranges of units, one a chunk, of the least total cost, in time linear in the units."""
     totals = [0.0, *accumulate(unit.tokens for unit in units)]
@@ -234,20 +224,6 @@ def _running_costs(units: list[_Unit]) -> list[float]:
     for above, unit in pairwise(units):
         costs.append(0.0 if above.kind is BlockKind.HEADING else _RUNNING_COSTS.get(unit.border, 0.0))
     return costs
-
-
-def _overlap_start(units: list[_Unit], first: int, last: int, settings: ChunkSettings) -> int:
-    """Return the unit to begin with, so that the chunk repeats the end of the one before it in its section."""
-    tokens = sum(unit.tokens for unit in units[first:last])
-    begin = first
-    for _ in range(settings.overlap_sentences):
-        if begin == 0 or units[begin].border >= _Border.SECTION:
-            break
-        tokens += units[begin - 1].tokens
-        if tokens > settings.max_tokens or units[begin - 1].kind is BlockKind.HEADING:
-            break
-        begin -= 1
-    return begin
 
 
 def _heading_path(group: list[_Unit]) -> tuple[str, ...]:

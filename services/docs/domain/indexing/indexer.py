@@ -12,16 +12,14 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.docs.domain.indexing.lookahead import lookahead
+from services.docs.domain.concurrency import lookahead, run_to_end
 from services.docs.domain.indexing.parsed_files import chunk_parts, text_parts
-from services.docs.domain.indexing.throttle import ProgressThrottle
 from services.docs.domain.objects import object_key, text_key
-from services.docs.domain.uninterrupted import run_to_end
 from services.docs.ports import (
     ChangeFeed,
     ChunkIndex,
-    ChunkStore,
     DocumentParser,
+    DocumentStore,
     Embedder,
     IndexingJobs,
     Locks,
@@ -34,10 +32,10 @@ from services.docs.values.document import (
     IndexingProgress,
     IndexingStage,
     Job,
+    PassageVectors,
     StageProgress,
     StoredChunk,
 )
-from services.docs.values.embeddings import Embeddings
 from services.docs.values.parsed_document import ParseError
 from services.kit.errors import DeadlineExceeded, InvalidArgument, ResourceExhausted, TikuError, Unavailable, disk_full
 
@@ -73,38 +71,41 @@ class _NoLongerWantedError(Exception):
     """The document is being deleted, or a newer job replaced this one."""
 
 
+class ProgressThrottle:
+    """Admits the first and the last progress of a stage, and in between one every `interval` seconds."""
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self._stage: str | None = None
+        self._last = 0.0
+
+    def admit(self, progress: StageProgress) -> bool:
+        """Return whether to report `progress` now."""
+        now = asyncio.get_running_loop().time()
+        edge = progress.stage != self._stage or (progress.total > 0 and progress.done >= progress.total)
+        if not edge and now - self._last < self._interval:
+            return False
+        self._stage, self._last = progress.stage, now
+        return True
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentIndexer:
     """Runs index jobs; every step may be repeated and gives the same result."""
 
-    def __init__(
-        self,
-        jobs: IndexingJobs,
-        chunks: ChunkStore,
-        feed: ChangeFeed,
-        locks: Locks,
-        objects: ObjectStore,
-        parser: DocumentParser,
-        embedder: Embedder,
-        index: ChunkIndex,
-        settings: IndexingSettings,
-    ) -> None:
-        self._jobs = jobs
-        self._chunks = chunks
-        self._locks = locks
-        self._feed = feed
-        self._objects = objects
-        self._parser = parser
-        self._embedder = embedder
-        self._index = index
-        self._settings = settings
+    jobs: IndexingJobs
+    documents: DocumentStore
+    feed: ChangeFeed
+    locks: Locks
+    objects: ObjectStore
+    parser: DocumentParser
+    embedder: Embedder
+    index: ChunkIndex
+    settings: IndexingSettings
 
     async def run(self, job: Job) -> None:
-        """Do the job; a deletion of the document stops it.
-
-        Raises:
-            RetryLater: a service that the job needs does not answer, or another worker has the document.
-        """
-        with self._feed.subscribe(job.document_id) as changes:
+        """Do the job, or raise `RetryLater` while that cannot be done; a deletion of the document stops it."""
+        with self.feed.subscribe(job.document_id) as changes:
             work = asyncio.ensure_future(self._run(job))
             deletion = asyncio.ensure_future(changes.deleting.wait())
             try:
@@ -117,7 +118,7 @@ class DocumentIndexer:
                 await asyncio.wait((work, deletion))
 
     async def _run(self, job: Job) -> None:
-        async with self._locks.lock(f"document:{job.document_id}", wait=False) as locked:
+        async with self.locks.lock(f"document:{job.document_id}", wait=False) as locked:
             if not locked:  # Another worker has it, even if the queue takes that worker for dead.
                 raise RetryLater(_BUSY_SECONDS, "another worker has this document")
             earlier = await self._begin(job)
@@ -128,7 +129,7 @@ class DocumentIndexer:
             except _NoLongerWantedError:
                 return
             except ParseError as error:
-                await self._jobs.fail(job, Failure(error.reason.value, error.message))
+                await self.jobs.fail(job, Failure(error.reason.value, error.message))
             except TikuError as error:
                 await self._after_error(job, earlier, error)
             except Exception as error:
@@ -139,33 +140,33 @@ class DocumentIndexer:
 
     async def _begin(self, job: Job) -> IndexingProgress | None:
         try:
-            return await self._jobs.begin(job)
+            return await self.jobs.begin(job)
         except ResourceExhausted as error:
             # A disk without room is no fault of the document: the job waits, and no attempt is counted.
             raise RetryLater(error.retry_after or _NO_ROOM_SECONDS, error.reason) from error
 
     async def _after_error(self, job: Job, earlier: IndexingProgress, error: TikuError | None) -> None:
-        settings = self._settings
+        settings = self.settings
         transient = error is None or isinstance(error, _TRANSIENT)
         if transient and earlier.attempts < settings.attempts:
             delay = min(settings.first_delay * 2 ** (earlier.attempts - 1), settings.longest_delay)
             cause = error.reason if error else "an unexpected error"
             raise RetryLater(max(delay, (error and error.retry_after) or 0.0), cause)
         failure = Failure(error.reason, error.message) if error else _UNEXPECTED_ERROR
-        await self._jobs.fail(job, failure)
+        await self.jobs.fail(job, failure)
 
     async def _index_document(self, job: Job, earlier: IndexingProgress) -> None:
-        if earlier.attempts > self._settings.attempts:
+        if earlier.attempts > self.settings.attempts:
             # The worker died each time without an error: the cause is the file, or the memory that it needs.
             failure = Failure("JOB_ABANDONED", "Working on the document ended the worker each time it was tried.")
-            await self._jobs.fail(job, failure)
+            await self.jobs.fail(job, failure)
             return
-        throttle = ProgressThrottle(self._settings.event_interval)
+        throttle = ProgressThrottle(self.settings.event_interval)
         total = earlier.chunk_total
         if total is None:
             total = await self._parse(job, earlier.document, throttle)
         await self._index_chunks(job, earlier, total, throttle)
-        _check_wanted(await self._jobs.finish(job))
+        _check_wanted(await self.jobs.finish(job))
 
     async def _parse(self, job: Job, document: Document, throttle: ProgressThrottle) -> int:
         """Parse the file, store its text and chunks, and return the number of chunks."""
@@ -173,15 +174,15 @@ class DocumentIndexer:
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="tiku-docs-"))
         try:
             await self._download(object_key(document.sha256), folder / "file")
-            parsed = await self._parser.parse(folder / "file", document.media_type, folder)
-            await self._objects.put(text_key(document.document_id), text_parts(parsed))
+            parsed = await self.parser.parse(folder / "file", document.media_type, folder)
+            await self.objects.put(text_key(document.document_id), text_parts(parsed))
             pages, chunks = max(1, parsed.page_count), parsed.chunk_count
             events = [
                 StageProgress(IndexingStage.PARSING, pages, pages),
                 StageProgress(IndexingStage.CHUNKING, chunks, chunks),
             ]
             async with aclosing(chunk_parts(parsed, document.document_id)) as parts:
-                _check_wanted(await self._jobs.save_parsed(job, parsed, parts, events))
+                _check_wanted(await self.jobs.save_parsed(job, parsed, parts, events))
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
         return chunks
@@ -189,7 +190,7 @@ class DocumentIndexer:
     async def _download(self, key: str, path: Path) -> None:
         file = await asyncio.to_thread(path.open, "wb")
         try:
-            async for part in self._objects.read(key):
+            async for part in self.objects.read(key):
                 await asyncio.to_thread(file.write, part)
         finally:
             await asyncio.to_thread(file.close)
@@ -199,7 +200,7 @@ class DocumentIndexer:
         indexed, model = earlier.indexed, earlier.embedding_model
         await self._report(job, throttle, StageProgress(IndexingStage.INDEXING, indexed, total))
         async with aclosing(
-            lookahead(self._batches(document.document_id, indexed), self._embed, most=self._settings.batches_ahead)
+            lookahead(self._batches(document.document_id, indexed), self._embed, most=self.settings.batches_ahead)
         ) as batches:
             async for chunks, embeddings in batches:
                 if indexed and model and embeddings.model != model:
@@ -215,25 +216,25 @@ class DocumentIndexer:
         job: Job,
         document: Document,
         chunks: Sequence[StoredChunk],
-        embeddings: Embeddings,
+        embeddings: PassageVectors,
         event: StageProgress | None,
     ) -> None:
-        await self._index.index(document, chunks, embeddings)
-        _check_wanted(await self._jobs.advance(job, chunks[-1].ordinal + 1, embeddings.model, event))
+        await self.index.index(document, chunks, embeddings)
+        _check_wanted(await self.jobs.advance(job, chunks[-1].ordinal + 1, embeddings.model, event))
 
     async def _start_over(self, job: Job, document: Document, model: str) -> None:
         """Delete the vectors of the earlier model, because vectors of two models cannot be compared, and raise."""
-        await run_to_end(self._index.delete(document.document_id))
-        _check_wanted(await self._jobs.advance(job, 0, model, None))
+        await run_to_end(self.index.delete(document.document_id))
+        _check_wanted(await self.jobs.advance(job, 0, model, None))
         raise Unavailable("The embedding model changed on the way.", reason="EMBEDDING_MODEL_CHANGED")
 
     async def _batches(self, document_id: str, first: int) -> AsyncIterator[Sequence[StoredChunk]]:
-        while chunks := await self._chunks.list(document_id, first, self._settings.batch):
+        while chunks := await self.documents.chunks(document_id, first, self.settings.batch):
             yield chunks
             first = chunks[-1].ordinal + 1
 
-    async def _embed(self, chunks: Sequence[StoredChunk]) -> Embeddings:
-        embeddings = await self._embedder.embed([chunk.text for chunk in chunks])
+    async def _embed(self, chunks: Sequence[StoredChunk]) -> PassageVectors:
+        embeddings = await self.embedder.embed([chunk.text for chunk in chunks])
         if len(embeddings.vectors) != len(chunks):
             raise InvalidArgument(
                 f"The embedding model gave {len(embeddings.vectors)} vectors for {len(chunks)} texts.",
@@ -243,7 +244,7 @@ class DocumentIndexer:
 
     async def _report(self, job: Job, throttle: ProgressThrottle, progress: StageProgress) -> None:
         if throttle.admit(progress):
-            _check_wanted(await self._jobs.report(job, progress))
+            _check_wanted(await self.jobs.report(job, progress))
 
 
 def _check_wanted(wanted: bool) -> None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
+import msgspec
+
 from services.docs.domain.objects import TEXT_ENCODING
 from services.docs.values.document import StoredChunk
-from services.docs.values.parsed_document import ParsedChunk, ParsedDocument
-from services.docs.values.parsed_file import ParsedFile
+from services.docs.values.parsed_document import ParsedChunk, ParsedDocument, ParsedFile
 
 _TEXT_PART_CHARS = 64 * 1024
 _TEXT_PART_BYTES = 256 * 1024
 _CHUNKS_PER_PART = 200
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(ParsedChunk).decode
 
 
 def write_parsed_file(parsed: ParsedDocument, chunks: Iterable[ParsedChunk], folder: Path) -> ParsedFile:
@@ -26,19 +28,10 @@ def write_parsed_file(parsed: ParsedDocument, chunks: Iterable[ParsedChunk], fol
         for start in range(0, len(parsed.text), _TEXT_PART_CHARS):
             file.write(parsed.text[start : start + _TEXT_PART_CHARS].encode(TEXT_ENCODING))
     count = 0
-    with chunks_path.open("w", encoding="utf-8") as lines:
+    with chunks_path.open("wb") as lines:
         for chunk in chunks:
             count += 1
-            record = (
-                chunk.ordinal,
-                chunk.start,
-                chunk.end,
-                chunk.page,
-                chunk.page_starts,
-                chunk.heading_path,
-                chunk.text,
-            )
-            lines.write(json.dumps(record, ensure_ascii=False) + "\n")
+            lines.write(_encode(chunk) + b"\n")
     return ParsedFile(
         page_count=parsed.page_count,
         text_length=len(parsed.text),
@@ -65,7 +58,7 @@ async def chunk_parts(parsed: ParsedFile, document_id: str) -> AsyncGenerator[Se
 
     A chunk's id is derived from the document's id and the chunk's place, so that a second run gives the same ids.
     """
-    file = await asyncio.to_thread(parsed.chunks.open, encoding="utf-8")
+    file = await asyncio.to_thread(parsed.chunks.open, "rb")
     namespace = uuid.UUID(document_id)
 
     def next_part() -> list[StoredChunk]:
@@ -78,15 +71,15 @@ async def chunk_parts(parsed: ParsedFile, document_id: str) -> AsyncGenerator[Se
         await asyncio.to_thread(file.close)
 
 
-def _stored_chunk(namespace: uuid.UUID, line: str) -> StoredChunk:
-    ordinal, start, end, page, page_starts, heading_path, text = json.loads(line)
+def _stored_chunk(namespace: uuid.UUID, line: bytes) -> StoredChunk:
+    chunk = _decode(line)
     return StoredChunk(
-        chunk_id=str(uuid.uuid5(namespace, f"{ordinal}:{start}:{end}")),
-        ordinal=ordinal,
-        text=text,
-        page=page,
-        start=start,
-        end=end,
-        heading_path=tuple(heading_path),
-        page_starts=tuple(page_starts),
+        chunk_id=str(uuid.uuid5(namespace, f"{chunk.ordinal}:{chunk.start}:{chunk.end}")),
+        ordinal=chunk.ordinal,
+        text=chunk.text,
+        page=chunk.page,
+        start=chunk.start,
+        end=chunk.end,
+        heading_path=chunk.heading_path,
+        page_starts=chunk.page_starts,
     )

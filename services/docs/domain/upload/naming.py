@@ -14,12 +14,7 @@ _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def checked_name(name: str) -> str:
-    """Return the name in NFC, without white space around it.
-
-    Raises:
-        InvalidArgument: the name is empty or too long, names a folder or a dot entry, or holds a control or direction
-            character.
-    """
+    """Return the name in NFC, without white space around it, or refuse it with the rule that it breaks."""
     name = unicodedata.normalize("NFC", name).strip()
     if not name:
         raise _refused("must not be empty")
@@ -36,6 +31,5 @@ def checked_name(name: str) -> str:
 
 
 def _refused(rule: str) -> InvalidArgument:
-    return InvalidArgument(
-        f"name {rule}.", reason="INVALID_NAME", violations=[FieldViolation("description.name", rule)]
-    )
+    violations = [FieldViolation("description.name", rule)]
+    return InvalidArgument(f"name {rule}.", reason="INVALID_NAME", violations=violations)

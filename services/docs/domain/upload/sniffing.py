@@ -76,23 +76,23 @@ _BY_SUFFIX = {
     ".xlsx": XLSX,
 }
 _OFFICE_SUFFIXES = frozenset({".docx", ".pptx", ".xlsx"})
-_BOMS = (
+BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
     (codecs.BOM_UTF8, "utf-8"),
 )
+"""The four-byte marks come first: the little-endian UTF-32 mark begins with the UTF-16 one."""
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_UNINFORMATIVE = frozenset({"", BINARY, "application/unknown", "binary/octet-stream", "multipart/form-data"})
 
 
 def sniff(head: bytes, name: str = "") -> str:
     """Return the media type of a file that begins with `head` (ideally `HEAD_BYTES`) and is called `name`.
 
-    Unknown binary content is `application/octet-stream`, no content at all `application/x-empty`. The name
-    decides only between plain text, Markdown and HTML without a document type, and for an Office archive
-    whose main part lies beyond `head`.
+    Unknown binary content is `application/octet-stream`, no content at all `application/x-empty`. The name decides only
+    between plain text, Markdown and HTML without a document type, and for an Office archive whose main part lies
+    beyond `head`.
     """
     if not head:
         return EMPTY
@@ -113,14 +113,12 @@ def sniff(head: bytes, name: str = "") -> str:
     return _sniff_text(text, suffix)
 
 
-def admitted_media_type(head: bytes, name: str, declared: str = "") -> str:
+def admitted_media_type(head: bytes, name: str) -> str:
     """Return the media type of an upload that can be parsed; one of `SUPPORTED`.
 
-    `declared` is the uploader's own Content-Type, if any.
-
     Raises:
-        ParseError: EMPTY_FILE, ENCRYPTED_FILE or UNSUPPORTED_MEDIA_TYPE, or MEDIA_TYPE_MISMATCH when the name or the
-            declared type promises another format than the content has.
+        ParseError: EMPTY_FILE, ENCRYPTED_FILE or UNSUPPORTED_MEDIA_TYPE, or MEDIA_TYPE_MISMATCH when the name promises
+            another format than the content has.
     """
     found = sniff(head, name)
     if found == EMPTY:
@@ -131,20 +129,13 @@ def admitted_media_type(head: bytes, name: str, declared: str = "") -> str:
     promised = _BY_SUFFIX.get(suffix, "")
     if promised and not _agree(promised, found):
         raise _mismatch(f"its name ends in {suffix}", found, promised)
-    declared = declared.partition(";")[0].strip().lower()
-    if declared not in _UNINFORMATIVE and declared in SUPPORTED and not _agree(declared, found):
-        raise _mismatch(f"it was sent as {declared}", found, declared)
     if found not in SUPPORTED:
         raise unsupported(found)
     return found
 
 
 def check_content(head: bytes, media_type: str) -> None:
-    """Check that content that begins with `head` is of the supported `media_type`.
-
-    Raises:
-        ParseError: it is not.
-    """
+    """Raise `ParseError` unless content that begins with `head` is of the supported `media_type`."""
     if media_type not in SUPPORTED:
         raise unsupported(media_type)
     suffix = next(suffix for suffix, known in _BY_SUFFIX.items() if known == media_type)
@@ -199,11 +190,9 @@ def _sniff_other(head: bytes) -> str:
 
 
 def _sniff_archive(head: bytes, suffix: str) -> str:
-    open_document = _OPEN_DOCUMENT.match(head)
-    if open_document:
+    if open_document := _OPEN_DOCUMENT.match(head):
         return open_document.group(1).decode("ascii")
-    folder = _OFFICE_FOLDER.search(head)
-    if folder:
+    if folder := _OFFICE_FOLDER.search(head):
         return _OFFICE_FOLDERS[folder.group(1)]
     if suffix in _OFFICE_SUFFIXES and b"[Content_Types].xml" in head:
         return _BY_SUFFIX[suffix]
@@ -212,7 +201,7 @@ def _sniff_archive(head: bytes, suffix: str) -> str:
 
 def _as_text(head: bytes) -> str | None:
     """Decode the head well enough to look at its first words; None when it is no text."""
-    for mark, encoding in _BOMS:
+    for mark, encoding in BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return head[len(mark) :].decode(encoding, errors="replace")
     controls = len(_CONTROL.findall(head))

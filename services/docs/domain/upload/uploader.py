@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from services.docs.domain.objects import UPLOADS, object_key
@@ -21,23 +22,15 @@ _HASH_IN_THREAD_BYTES = 128 * 1024
 """hashlib releases the GIL, so a large part is worth a thread; a small one costs less than the switch."""
 
 
+@dataclass(frozen=True, slots=True)
 class Uploader:
     """Takes in files; an upload that fails in any way leaves neither row nor object."""
 
-    def __init__(
-        self,
-        documents: DocumentStore,
-        deletions: DeletionStore,
-        locks: Locks,
-        objects: ObjectStore,
-        *,
-        max_bytes: int,
-    ) -> None:
-        self._documents = documents
-        self._deletions = deletions
-        self._locks = locks
-        self._objects = objects
-        self._max_bytes = max_bytes
+    documents: DocumentStore
+    deletions: DeletionStore
+    locks: Locks
+    objects: ObjectStore
+    max_bytes: int
 
     async def upload(
         self, owner: str, name: str, kind: DocumentKind, chunks: AsyncIterator[bytes], *, parse: bool
@@ -50,11 +43,11 @@ class Uploader:
         """
         name = checked_name(name)
         must_parse = parse or kind is DocumentKind.MATERIAL
-        intake = _Intake(name, self._max_bytes, must_parse=must_parse)
+        intake = _Intake(name, self.max_bytes, must_parse=must_parse)
         document_id = ids.new_id()
-        temporary = f"{UPLOADS}/{self._locks.instance}.{document_id}"
+        temporary = f"{UPLOADS}/{self.locks.instance}.{document_id}"
         try:
-            await self._objects.put(temporary, intake.through(chunks))
+            await self.objects.put(temporary, intake.through(chunks))
             now = datetime.now(UTC)
             document = Document(
                 document_id=document_id,
@@ -74,18 +67,18 @@ class Uploader:
 
     async def _store(self, document: Document, temporary: str, *, parse: bool) -> Document:
         # The hidden row comes first: whatever happens from here on, the object can be found and removed.
-        async with self._locks.lock(f"object:{document.sha256}"):
-            await self._documents.add(document)
+        async with self.locks.lock(f"object:{document.sha256}"):
+            await self.documents.add(document)
             try:
-                await self._objects.move(temporary, object_key(document.sha256))
-                return await self._documents.confirm(document.document_id, parse=parse)
+                await self.objects.move(temporary, object_key(document.sha256))
+                return await self.documents.confirm(document.document_id, parse=parse)
             except BaseException:
-                await asyncio.shield(self._deletions.mark_failed_upload(document.document_id))
+                await asyncio.shield(self.deletions.mark_failed_upload(document.document_id))
                 raise
 
     async def _discard(self, temporary: str) -> None:
         with suppress(TikuError):
-            await self._objects.delete(temporary)
+            await self.objects.delete(temporary)
 
 
 class _Intake:

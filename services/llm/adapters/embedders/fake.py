@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 from services.common.values import TokenUsage
-from services.llm.values.vectors import EmbedKind, Vectors
+from services.llm.values.relevance import EmbedKind, Vectors
 
 # A Han character is a word of its own; everything else is split where letters and digits end.
 _WORD = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+")
@@ -33,14 +33,8 @@ def hashed_vector(text: str, dimension: int) -> array[float]:
 class FakeEmbedder:
     """An Embedder that needs no model; queries and passages are embedded alike."""
 
-    def __init__(self, dimension: int = 384, model: str = "hashing") -> None:
+    def __init__(self, dimension: int) -> None:
         self._dimension = dimension
-        self._model = model
-
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-        return self._model
 
     async def embed(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Vectors:
         """Return one vector a text, in order; a word counts as a token."""

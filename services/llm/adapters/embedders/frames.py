@@ -11,51 +11,51 @@ import msgspec
 _LENGTH = struct.Struct("<I")
 
 
-class Ask(msgspec.Struct, tag=True):
+class EmbedAsk(msgspec.Struct, tag=True):
     """Texts to embed, for the kind of prompt that the model puts in front."""
 
     kind: str
     texts: list[str]
 
 
-class Ready(msgspec.Struct, tag=True):
+class EmbedReady(msgspec.Struct, tag=True):
     """The model is loaded and warm."""
 
     dimension: int
 
 
-class Answer(msgspec.Struct, tag=True):
+class EmbedReply(msgspec.Struct, tag=True):
     """One float32 vector a text, row after row, and the tokens that were read."""
 
     data: bytes
     tokens: int
 
 
-class Refusal(msgspec.Struct, tag=True):
+class EmbedRefusal(msgspec.Struct, tag=True):
     """The work failed in a way that leaves the worker usable; `cause` is for the log."""
 
     cause: str
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_ask = msgspec.msgpack.Decoder(Ask).decode
-_decode_reply = msgspec.msgpack.Decoder(Ready | Answer | Refusal).decode
+_decode_ask = msgspec.msgpack.Decoder(EmbedAsk).decode
+_decode_reply = msgspec.msgpack.Decoder(EmbedReady | EmbedReply | EmbedRefusal).decode
 
 
-def pack(message: Ask | Ready | Answer | Refusal) -> bytes:
+def pack(message: EmbedAsk | EmbedReady | EmbedReply | EmbedRefusal) -> bytes:
     """Return a message as it goes over the pipe."""
     body = _encode(message)
     return _LENGTH.pack(len(body)) + body
 
 
-async def read_reply(reader: StreamReader) -> Ready | Answer | Refusal:
+async def read_reply(reader: StreamReader) -> EmbedReady | EmbedReply | EmbedRefusal:
     """Return the worker's next message; `asyncio.IncompleteReadError` when the worker ended."""
     (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
-    reply: Ready | Answer | Refusal = _decode_reply(await reader.readexactly(length))
+    reply: EmbedReady | EmbedReply | EmbedRefusal = _decode_reply(await reader.readexactly(length))
     return reply
 
 
-def read_ask(pipe: BinaryIO) -> Ask | None:
+def read_ask(pipe: BinaryIO) -> EmbedAsk | None:
     """Return the service's next message; None when the service closed the pipe."""
     head = pipe.read(_LENGTH.size)
     if len(head) < _LENGTH.size:

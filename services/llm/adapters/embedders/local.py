@@ -17,9 +17,9 @@ from services.kit.errors import DeadlineExceeded, Internal, TikuError, Unavailab
 from services.kit.progress import ProgressWatch, StalledError
 from services.kit.restarts import FallBudget
 from services.kit.start import StartError
-from services.llm.adapters.embedders.frames import Answer, Ask, Ready, pack, read_reply
+from services.llm.adapters.embedders.frames import EmbedAsk, EmbedReady, EmbedReply, pack, read_reply
 from services.llm.domain.batching import Batch, Batcher, BatchLimits
-from services.llm.values.vectors import EmbedKind, Vectors
+from services.llm.values.relevance import EmbedKind, Vectors
 
 _BATCH_SECONDS = 120.0
 _TRIES = 2
@@ -33,7 +33,7 @@ class WorkerDiedError(Exception):
 
 
 class LocalEmbedder:
-    """An Embedder over the model in a folder; `run` has to be running.
+    """An Embedder over the model in a folder, as sentence-transformers saves it; `run` has to be running.
 
     Args:
         folder: a model as sentence-transformers saves it.
@@ -47,32 +47,21 @@ class LocalEmbedder:
     def __init__(
         self,
         folder: Path,
-        model: str,
         *,
         threads: int,
         limits: BatchLimits | None = None,
         program: Sequence[str] = (sys.executable, "-m", "services.llm.adapters.embedders.worker"),
         budget: FallBudget | None = None,
     ) -> None:
-        self._folder = folder
-        self._model = model
+        self.folder = folder
         self._threads = threads
         self._program = tuple(program)
         self._batcher = Batcher(limits or BatchLimits())
         self._budget = budget or FallBudget()
         self._given_up = False
         self._ready = asyncio.Event()
-        self._pid: int | None = None
-
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-        return self._model
-
-    @property
-    def pid(self) -> int | None:
+        self.pid: int | None = None
         """The worker process; None while there is none that is ready."""
-        return self._pid
 
     async def check(self) -> None:
         """Raise `Unavailable` while no worker holds the model."""
@@ -80,10 +69,6 @@ class LocalEmbedder:
             raise _unavailable()
         if not self._ready.is_set():
             raise Unavailable("The embedding model is loading.", reason="EMBEDDER_LOADING")
-
-    async def wait_ready(self) -> None:
-        """Wait until a worker holds the model."""
-        await self._ready.wait()
 
     async def embed(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Vectors:
         """Return one vector a text. A request that comes before the model is loaded waits for it."""
@@ -138,10 +123,10 @@ class LocalEmbedder:
         finally:
             self._given_up = False
 
-    async def _next(self, worker: _Worker) -> Batch:
+    async def _next(self, worker: _EmbeddingWorker) -> Batch:
         """Return the next batch; notice a worker that dies while it is idle, too."""
         waiting = asyncio.ensure_future(self._batcher.next())
-        ended = asyncio.ensure_future(worker.ended())
+        ended = asyncio.ensure_future(worker.process.wait())
         try:
             await asyncio.wait((waiting, ended), return_when=asyncio.FIRST_COMPLETED)
             if waiting.done():
@@ -152,84 +137,77 @@ class LocalEmbedder:
             ended.cancel()
 
     @contextlib.asynccontextmanager
-    async def _worker(self) -> AsyncIterator[_Worker]:
+    async def _worker(self) -> AsyncIterator[_EmbeddingWorker]:
         """Start a worker that holds the model; it is gone at the end of the block."""
         process = await asyncio.create_subprocess_exec(
             *self._program,
             f"--parent={os.getpid()}",
-            f"--model={self._folder}",
+            f"--model={self.folder}",
             f"--threads={self._threads}",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=_environment(self._threads),
         )
-        worker = _Worker(process)
+        worker = _EmbeddingWorker(process)
         try:
             await worker.start()
-            self._pid = process.pid
+            self.pid = process.pid
             self._ready.set()
             yield worker
         finally:
-            self._pid = None
+            self.pid = None
             self._ready.clear()
             await worker.end()
 
 
-class _Worker:
+class _EmbeddingWorker:
     """The service's end of a worker process."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+        self.process = process
         self._dimension = 0
 
     async def start(self) -> None:
         """Wait until the model is loaded, as long as that makes progress."""
         try:
-            reply = await ProgressWatch(self._process.pid).result_of(self._read())
+            reply = await ProgressWatch(self.process.pid).result_of(self._read())
         except StalledError as error:
-            self._process.kill()
+            self.process.kill()
             raise WorkerDiedError(f"it stood still for {error.seconds:.0f} seconds while loading its model") from error
-        if not isinstance(reply, Ready):
+        if not isinstance(reply, EmbedReady):
             raise StartError(f"the embedding model cannot be loaded: {reply}")
         self._dimension = reply.dimension
 
     async def answer(self, batch: Batch) -> None:
         """Embed one batch and hand out what came back."""
-        assert self._process.stdin is not None
+        assert self.process.stdin is not None
         try:
-            self._process.stdin.write(pack(Ask(kind=batch.kind.value, texts=batch.texts)))
-            await self._process.stdin.drain()
+            self.process.stdin.write(pack(EmbedAsk(kind=batch.kind.value, texts=batch.texts)))
+            await self.process.stdin.drain()
         except (BrokenPipeError, ConnectionResetError) as error:
             raise WorkerDiedError("it closed its input") from error
-        reply = await self._reply(_BATCH_SECONDS)
-        if isinstance(reply, Answer):
+        try:
+            async with asyncio.timeout(_BATCH_SECONDS):
+                reply = await self._read()
+        except TimeoutError as error:
+            self.process.kill()
+            raise WorkerDiedError(f"it was silent for {_BATCH_SECONDS:g} seconds") from error
+        if isinstance(reply, EmbedReply):
             batch.resolve(reply.data, self._dimension, reply.tokens)
         else:
             logger.error("embedding worker refused a batch", extra={"cause": str(reply)})
             batch.fail(Internal("The embedding model failed on a text.", reason="EMBEDDING_FAILED"))
 
-    async def ended(self) -> int:
-        """Return the exit status, once there is one."""
-        return await self._process.wait()
-
     async def end(self) -> None:
         """Kill the worker: it keeps nothing, and torch takes seconds to end in an orderly way."""
         with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
-
-    async def _reply(self, timeout: float) -> object:
-        try:
-            async with asyncio.timeout(timeout):
-                return await self._read()
-        except TimeoutError as error:
-            self._process.kill()
-            raise WorkerDiedError(f"it was silent for {timeout:g} seconds") from error
+            self.process.kill()
+        await self.process.wait()
 
     async def _read(self) -> object:
-        assert self._process.stdout is not None
+        assert self.process.stdout is not None
         try:
-            return await read_reply(self._process.stdout)
+            return await read_reply(self.process.stdout)
         except asyncio.IncompleteReadError as error:
             raise WorkerDiedError("it closed its output") from error
 

@@ -18,7 +18,7 @@ from services.common.values import TokenUsage
 from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.wire import WireUsage
 from services.llm.domain import faults
-from services.llm.values.vectors import EmbedKind, Vectors
+from services.llm.values.relevance import EmbedKind, Vectors
 
 _BATCH_TEXTS = 64
 _MOST_BATCHES = 4
@@ -50,11 +50,6 @@ class OpenAiHttpEmbedder:
         self._client = client
         self._model = model
         self._prefixed = bool(_E5.search(model))
-
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-        return self._model
 
     async def embed(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Vectors:
         """Return one vector a text, in order, within `timeout` seconds."""

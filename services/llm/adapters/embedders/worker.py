@@ -14,11 +14,11 @@ from typing import BinaryIO
 
 from services.kit.priority import step_back
 from services.kit.workers import die_with_parent
-from services.llm.adapters.embedders.frames import Answer, Ask, Ready, Refusal, pack, read_ask
+from services.llm.adapters.embedders.frames import EmbedAsk, EmbedReady, EmbedRefusal, EmbedReply, pack, read_ask
 
-Encode = Callable[[Ask], Answer]
+Encode = Callable[[EmbedAsk], EmbedReply]
 
-_WARM_UP = Ask(kind="passage", texts=["A short text to warm up with.", "热身。"])
+_WARM_UP = EmbedAsk(kind="passage", texts=["A short text to warm up with.", "热身。"])
 
 
 def load(folder: str, threads: int) -> tuple[Encode, int]:
@@ -34,26 +34,26 @@ def load(folder: str, threads: int) -> tuple[Encode, int]:
     model = SentenceTransformer(folder, device="cpu", local_files_only=True)
     model.eval()
 
-    def encode(ask: Ask) -> Answer:
+    def encode(ask: EmbedAsk) -> EmbedReply:
         prompt = model.prompts.get(ask.kind) or ""
         with torch.inference_mode():
             features = model.preprocess([prompt + text for text in ask.texts])
             tokens = int(features["attention_mask"].sum())
             vectors = torch.nn.functional.normalize(model(features)["sentence_embedding"].float(), dim=1)
-        return Answer(data=vectors.numpy().astype("<f4").tobytes(), tokens=tokens)
+        return EmbedReply(data=vectors.numpy().astype("<f4").tobytes(), tokens=tokens)
 
     dimension = len(encode(_WARM_UP).data) // (4 * len(_WARM_UP.texts))
     return encode, dimension
 
 
 def serve(encode: Encode, incoming: BinaryIO, outgoing: BinaryIO) -> None:
-    """Answer every frame until the input ends; refuse a batch that fails and serve the next one."""
+    """EmbedReply every frame until the input ends; refuse a batch that fails and serve the next one."""
     while (ask := read_ask(incoming)) is not None:
-        reply: Answer | Refusal
+        reply: EmbedReply | EmbedRefusal
         try:
             reply = encode(ask)
         except Exception as error:
-            reply = Refusal(f"{type(error).__name__}: {error}")
+            reply = EmbedRefusal(f"{type(error).__name__}: {error}")
         outgoing.write(pack(reply))
         outgoing.flush()
 
@@ -73,9 +73,9 @@ def main() -> None:
         try:
             encode, dimension = load(options.model, options.threads)
         except Exception as error:
-            outgoing.write(pack(Refusal(f"{type(error).__name__}: {error}")))
+            outgoing.write(pack(EmbedRefusal(f"{type(error).__name__}: {error}")))
             return
-        outgoing.write(pack(Ready(dimension)))
+        outgoing.write(pack(EmbedReady(dimension)))
         outgoing.flush()
         serve(encode, sys.stdin.buffer, outgoing)
 

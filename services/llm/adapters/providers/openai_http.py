@@ -7,8 +7,9 @@ The openai SDK costs about ten times the CPU of this a call and builds a validat
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass
 
 import aiohttp
 import msgspec
@@ -26,11 +27,11 @@ _MAX_EVENT_BYTES = 1 << 20
 _DRAIN_SECONDS = 0.05
 
 
+@dataclass(frozen=True, slots=True)
 class OpenAiHttpProvider:
     """A ChatProvider for any server that speaks OpenAI's chat API."""
 
-    def __init__(self, client: ProviderClient) -> None:
-        self._client = client
+    _client: ProviderClient
 
     async def complete(self, prompt: ChatRequest, timeout: float) -> Completion:
         """Return one whole answer within `timeout` seconds."""
@@ -78,8 +79,7 @@ class OpenAiHttpProvider:
         """Yield the data of each event of a response."""
         decoder = EventDecoder(_MAX_EVENT_BYTES)
         try:
-            chunks: AsyncIterator[bytes] = response.content.iter_any()
-            async for chunk in chunks:
+            async for chunk in response.content.iter_any():
                 for event in decoder.feed(chunk):
                     yield event.data
             for event in decoder.close():

@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Self
 
 import openai
@@ -20,19 +21,13 @@ from services.llm.domain import faults
 from services.llm.values.chat import ChatFinish, ChatRequest, Completion, FinishReason, TextDelta
 
 
+@dataclass(frozen=True, slots=True)
 class OpenAiSdkProvider:
-    """A ChatProvider over AsyncOpenAI.
+    """A ChatProvider over AsyncOpenAI, whose own retries are off."""
 
-    Args:
-        name: what errors and logs call the provider.
-        client: the SDK's own client; its retries are off.
-        connect_timeout: most seconds to reach the provider, however much time a request has.
-    """
-
-    def __init__(self, name: str, client: openai.AsyncOpenAI, connect_timeout: float) -> None:
-        self._name = name
-        self._client = client
-        self._connect_timeout = connect_timeout
+    _name: str
+    _client: openai.AsyncOpenAI
+    _connect_timeout: float
 
     @classmethod
     @asynccontextmanager

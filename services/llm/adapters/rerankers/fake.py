@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.common.values import TokenUsage
-from services.llm.values.ranking import Ranked, Ranking
+from services.llm.values.relevance import Ranked, Ranking
 
 
 class FakeReranker:
     """Scores by shared words; ties keep the order of the request."""
-
-    def __init__(self, model: str = "word-overlap") -> None:
-        self._model = model
-
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-        return self._model
 
     async def rerank(self, query: str, documents: Sequence[str], top_n: int, timeout: float) -> Ranking:
         """Return the best documents, best first."""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 
 from services.common.values import TokenUsage
 from services.llm.adapters.http import ProviderClient
 from services.llm.domain import faults
-from services.llm.values.ranking import Ranked, Ranking
+from services.llm.values.relevance import Ranked, Ranking
 
 _MAX_BODY_BYTES = 16 << 20
 
@@ -38,30 +39,19 @@ class _WireRanking(msgspec.Struct):
 _decode = msgspec.json.Decoder(_WireRanking).decode
 
 
+@dataclass(frozen=True, slots=True)
 class HttpReranker:
     """A Reranker over HTTP."""
 
-    def __init__(self, client: ProviderClient, model: str) -> None:
-        self._client = client
-        self._model = model
-
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-        return self._model
+    _client: ProviderClient
+    _model: str
 
     async def rerank(self, query: str, documents: Sequence[str], top_n: int, timeout: float) -> Ranking:
         """Return the best documents, best first, within `timeout` seconds."""
         wanted = min(top_n or len(documents), len(documents))
         body = await self._client.post_for_body(
             "/rerank",
-            {
-                "model": self._model,
-                "query": query,
-                "documents": documents,
-                "top_n": wanted,
-                "return_documents": False,
-            },
+            {"model": self._model, "query": query, "documents": documents, "top_n": wanted, "return_documents": False},
             self._model,
             timeout,
             _MAX_BODY_BYTES,

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from services.docs.adapters.queue.pgq import Connection, PgQueuerJobQueue
 from services.docs.adapters.stores.postgres.rows import CHANNEL, DELETING, VISIBLE, document_from_row
 from services.docs.values.document import Document, Job, JobKind
 from services.kit.database import Database
 
 
+@dataclass(frozen=True, slots=True)
 class PostgresDeletionStore:
     """Marks and removes rows; the job that removes a marked row is due `delay_seconds` later.
 
     A deletion makes room, so it may write in the reserve of a disk that is nearly full.
     """
 
-    def __init__(self, database: Database, queue: PgQueuerJobQueue, *, delay_seconds: float) -> None:
-        self._database = database
-        self._queue = queue
-        self._delay_seconds = delay_seconds
+    database: Database
+    queue: PgQueuerJobQueue
+    delay_seconds: float
 
     async def mark(self, document_id: str, owner: str) -> Document | None:
         """Mark the row and queue its job in one transaction."""
-        async with self._database.reserve.acquire() as connection, connection.transaction():
+        async with self.database.reserve.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(
                 f"SELECT * FROM documents WHERE document_id = $1 AND owner = $2 AND {VISIBLE} FOR UPDATE",
                 document_id,
@@ -34,7 +36,7 @@ class PostgresDeletionStore:
 
     async def mark_failed_upload(self, document_id: str) -> None:
         """Mark the row and queue its job in one transaction."""
-        async with self._database.reserve.acquire() as connection, connection.transaction():
+        async with self.database.reserve.acquire() as connection, connection.transaction():
             await self._mark(connection, document_id)
 
     async def _mark(self, connection: Connection, document_id: str) -> None:
@@ -43,27 +45,25 @@ class PostgresDeletionStore:
             document_id,
         )
         if owner is not None:
-            await self._queue.enqueue_in(connection, Job(JobKind.DELETE, document_id, owner), self._delay_seconds)
+            await self.queue.enqueue_in(connection, Job(JobKind.DELETE, document_id, owner), self.delay_seconds)
             await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, f"{document_id} {DELETING}")
 
     async def marked(self, document_id: str) -> Document | None:
         """Select a row in DELETING."""
-        row = await self._database.fetchrow(
+        row = await self.database.fetchrow(
             "SELECT * FROM documents WHERE document_id = $1 AND state = 'DELETING'", document_id
         )
         return document_from_row(row) if row else None
 
     async def is_shared(self, document_id: str, sha256: str) -> bool:
         """Look the hash up in the index `documents_by_sha256`."""
-        found: bool = await self._database.fetchval(
-            "SELECT EXISTS (SELECT FROM documents WHERE sha256 = $2 AND document_id <> $1)",
-            document_id,
-            sha256,
+        found: bool = await self.database.fetchval(
+            "SELECT EXISTS (SELECT FROM documents WHERE sha256 = $2 AND document_id <> $1)", document_id, sha256
         )
         return found
 
     async def remove(self, document_id: str) -> None:
         """Delete the row; its chunks and events go by cascade."""
-        await self._database.reserve.execute(
+        await self.database.reserve.execute(
             "DELETE FROM documents WHERE document_id = $1 AND state = 'DELETING'", document_id
         )

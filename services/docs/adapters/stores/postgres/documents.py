@@ -1,27 +1,48 @@
-"""The rows of documents."""
+"""The rows of documents with their chunks and events, and the jobs that are queued with them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from services.docs.adapters.queue.pgq import PgQueuerJobQueue
-from services.docs.adapters.stores.postgres.requests import queue_index_job
-from services.docs.adapters.stores.postgres.rows import VISIBLE, document_from_row
-from services.docs.values.document import Document, DocumentKind, ListPosition
+from services.docs.adapters.queue.pgq import Connection, PgQueuerJobQueue
+from services.docs.adapters.stores.postgres.rows import (
+    CHANNEL,
+    VISIBLE,
+    chunk_from_row,
+    document_from_row,
+    encode_payload,
+    event_from_row,
+)
+from services.docs.values.document import (
+    Document,
+    DocumentEvent,
+    DocumentKind,
+    DocumentState,
+    IndexingStage,
+    Job,
+    JobKind,
+    ListPosition,
+    StageProgress,
+    StoredChunk,
+)
 from services.kit.database import Database
 
 
+@dataclass(frozen=True, slots=True)
 class PostgresDocumentStore:
-    """Rows of the table `documents`; `instance` is stored with each row that is added."""
+    """Documents in the tables `documents`, `chunks` and `events`; `instance` is stored with each row that is added.
 
-    def __init__(self, database: Database, queue: PgQueuerJobQueue, instance: str) -> None:
-        self._database = database
-        self._queue = queue
-        self._instance = instance
+    A row and its job, in a queue that lies in the same database, change in one transaction.
+    """
+
+    database: Database
+    queue: PgQueuerJobQueue
+    instance: str
 
     async def add(self, document: Document) -> None:
         """Insert a row in the hidden state STORING."""
-        await self._database.execute(
+        await self.database.execute(
             """
             INSERT INTO documents (document_id, owner, name, kind, media_type, size_bytes, sha256, state,
                                    create_time, update_time, instance)
@@ -36,29 +57,28 @@ class PostgresDocumentStore:
             document.sha256,
             document.create_time,
             document.update_time,
-            self._instance,
+            self.instance,
         )
 
     async def confirm(self, document_id: str, *, parse: bool) -> Document:
         """Move a row from STORING to UPLOADED and queue its job, in one transaction."""
-        async with self._database.acquire() as connection, connection.transaction():
+        async with self.database.acquire() as connection, connection.transaction():
             await connection.execute(
-                "UPDATE documents SET state = 'UPLOADED' WHERE document_id = $1 AND state = 'STORING'",
-                document_id,
+                "UPDATE documents SET state = 'UPLOADED' WHERE document_id = $1 AND state = 'STORING'", document_id
             )
             if parse:
-                await queue_index_job(connection, self._queue, document_id)
+                await self._queue_index_job(connection, document_id)
             (row,) = await connection.fetch("SELECT * FROM documents WHERE document_id = $1", document_id)
             return document_from_row(row)
 
     async def unconfirmed(self) -> Sequence[tuple[str, Document]]:
         """Return the rows in STORING."""
-        rows = await self._database.fetch("SELECT * FROM documents WHERE state = 'STORING'")
+        rows = await self.database.fetch("SELECT * FROM documents WHERE state = 'STORING'")
         return [(str(row["instance"]), document_from_row(row)) for row in rows]
 
     async def get(self, document_id: str, owner: str) -> Document | None:
         """Select one row by id and owner."""
-        row = await self._database.fetchrow(
+        row = await self.database.fetchrow(
             f"SELECT * FROM documents WHERE document_id = $1 AND owner = $2 AND {VISIBLE}", document_id, owner
         )
         return document_from_row(row) if row else None
@@ -67,7 +87,7 @@ class PostgresDocumentStore:
         self, owner: str, kind: DocumentKind | None, after: ListPosition | None, limit: int
     ) -> Sequence[Document]:
         """Select a page of rows by keyset, along the index `documents_by_owner`."""
-        rows = await self._database.fetch(
+        rows = await self.database.fetch(
             f"""
             SELECT * FROM documents
             WHERE owner = $1 AND {VISIBLE}
@@ -83,3 +103,85 @@ class PostgresDocumentStore:
             limit,
         )
         return [document_from_row(row) for row in rows]
+
+    async def chunks(self, document_id: str, first: int, limit: int) -> Sequence[StoredChunk]:
+        """Select a page of chunks by ordinal."""
+        rows = await self.database.fetch(
+            "SELECT * FROM chunks WHERE document_id = $1 AND ordinal >= $2 ORDER BY ordinal LIMIT $3",
+            document_id,
+            first,
+            limit,
+        )
+        return [chunk_from_row(row) for row in rows]
+
+    async def events(self, document_id: str, after: int, limit: int) -> Sequence[DocumentEvent]:
+        """Select a page of events by number."""
+        rows = await self.database.fetch(
+            "SELECT * FROM events WHERE document_id = $1 AND number > $2 ORDER BY number LIMIT $3",
+            document_id,
+            after,
+            limit,
+        )
+        return [event_from_row(row) for row in rows]
+
+    async def last_event(self, document_id: str) -> int | None:
+        """Select the number from the document's row."""
+        number: int | None = await self.database.fetchval(
+            f"SELECT last_event FROM documents WHERE document_id = $1 AND {VISIBLE}", document_id
+        )
+        return number
+
+    async def request_indexing(self, document_id: str, owner: str) -> Document | None:
+        """Lock the row first, so that two requests queue one job."""
+        async with self.database.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(
+                f"SELECT * FROM documents WHERE document_id = $1 AND owner = $2 AND {VISIBLE} FOR UPDATE",
+                document_id,
+                owner,
+            )
+            if row is None:
+                return None
+            if row["state"] in (DocumentState.UPLOADED, DocumentState.FAILED):
+                await self._queue_index_job(connection, document_id)
+                (row,) = await connection.fetch("SELECT * FROM documents WHERE document_id = $1", document_id)
+            return document_from_row(row)
+
+    async def requeue_lost(self) -> int:
+        """Enqueue the job of every row that waits for one; the queue skips those that it has."""
+        async with self.database.reserve.acquire() as connection, connection.transaction():
+            rows = await connection.fetch(
+                """
+                SELECT document_id, owner, generation, state FROM documents
+                WHERE state IN ('QUEUED', 'PROCESSING', 'DELETING') FOR SHARE
+                """
+            )
+            for row in rows:
+                document_id = str(row["document_id"])
+                job = (
+                    Job(JobKind.DELETE, document_id, row["owner"])
+                    if row["state"] == "DELETING"
+                    else Job(JobKind.INDEX, document_id, row["owner"], row["generation"])
+                )
+                await self.queue.enqueue_in(connection, job)
+            return len(rows)
+
+    async def _queue_index_job(self, connection: Connection, document_id: str) -> None:
+        """Move a row to QUEUED with its event and queue its job, within the transaction of `connection`."""
+        (row,) = await connection.fetch(
+            """
+            WITH moved AS (
+                UPDATE documents
+                SET state = 'QUEUED', generation = generation + 1, attempts = 0, failure_reason = NULL,
+                    failure_message = NULL, last_event = last_event + 1, update_time = now()
+                WHERE document_id = $1
+                RETURNING document_id, owner, generation, last_event
+            ), noted AS (
+                INSERT INTO events SELECT document_id, last_event, now(), $2::jsonb FROM moved
+            )
+            SELECT owner, generation FROM moved
+            """,
+            document_id,
+            encode_payload(StageProgress(IndexingStage.QUEUED)),
+        )
+        await self.queue.enqueue_in(connection, Job(JobKind.INDEX, document_id, row["owner"], row["generation"]))
+        await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, document_id)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 
 from services.docs.adapters.queue.pgq import Connection
-from services.docs.adapters.stores.postgres.chunks import replace_chunks
-from services.docs.adapters.stores.postgres.events import encode_payload
-from services.docs.adapters.stores.postgres.rows import CHANNEL, document_from_row
+from services.docs.adapters.stores.postgres.rows import CHANNEL, document_from_row, encode_payload
 from services.docs.values.document import (
     DocumentState,
     EventPayload,
@@ -18,24 +17,35 @@ from services.docs.values.document import (
     StageProgress,
     StoredChunk,
 )
-from services.docs.values.parsed_file import ParsedFile
+from services.docs.values.parsed_document import ParsedFile
 from services.kit.database import Database
 
+_COLUMNS = (
+    "document_id",
+    "ordinal",
+    "chunk_id",
+    "body",
+    "page",
+    "starts_at",
+    "ends_at",
+    "heading_path",
+    "page_starts",
+)
 _WANTED = "document_id = $1 AND generation = $2 AND state = 'PROCESSING'"
 
 
+@dataclass(frozen=True, slots=True)
 class PostgresIndexingJobs:
     """Writes rows, chunks and events of a document, as long as its row still wants the job.
 
     Single events may be written in the reserve of a disk that is nearly full, so that a job under way can end.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    database: Database
 
     async def begin(self, job: Job) -> IndexingProgress | None:
         """Move a row to PROCESSING and count the attempt."""
-        row = await self._database.fetchrow(
+        row = await self.database.fetchrow(
             """
             UPDATE documents SET state = 'PROCESSING', attempts = attempts + 1, update_time = now()
             WHERE document_id = $1 AND generation = $2 AND state IN ('QUEUED', 'PROCESSING')
@@ -57,7 +67,7 @@ class PostgresIndexingJobs:
 
     async def report(self, job: Job, progress: StageProgress) -> bool:
         """Store an event in one statement."""
-        return await _append_event(self._database.reserve, job, progress)
+        return await _append_event(self.database.reserve, job, progress)
 
     async def save_parsed(
         self,
@@ -67,7 +77,7 @@ class PostgresIndexingJobs:
         events: Sequence[StageProgress],
     ) -> bool:
         """Write figures, chunks and events in one transaction."""
-        async with self._database.acquire() as connection, connection.transaction():
+        async with self.database.acquire() as connection, connection.transaction():
             saved = await connection.fetchval(
                 f"""
                 UPDATE documents
@@ -86,14 +96,14 @@ class PostgresIndexingJobs:
             )
             if not saved:
                 return False
-            await replace_chunks(connection, job.document_id, chunks)
+            await _replace_chunks(connection, job.document_id, chunks)
             for event in events:
                 await _append_event(connection, job, event)
             return True
 
     async def advance(self, job: Job, indexed: int, model: str, event: StageProgress | None) -> bool:
         """Write the count and the event in one transaction."""
-        async with self._database.acquire() as connection, connection.transaction():
+        async with self.database.acquire() as connection, connection.transaction():
             advanced = await connection.fetchval(
                 f"""
                 UPDATE documents SET indexed = $3, embedding_model = $4, attempts = 0, update_time = now()
@@ -111,19 +121,38 @@ class PostgresIndexingJobs:
 
     async def finish(self, job: Job) -> bool:
         """Move the row to INDEXED."""
-        return await _append_event(self._database.reserve, job, IndexingCompleted(), state=DocumentState.INDEXED)
+        return await _append_event(self.database.reserve, job, IndexingCompleted(), state=DocumentState.INDEXED)
 
     async def fail(self, job: Job, failure: Failure) -> bool:
         """Move the row to FAILED, with reason and message."""
-        return await _append_event(self._database.reserve, job, failure, state=DocumentState.FAILED)
+        return await _append_event(self.database.reserve, job, failure, state=DocumentState.FAILED)
+
+
+async def _replace_chunks(
+    connection: Connection, document_id: str, chunks: AsyncIterator[Sequence[StoredChunk]]
+) -> None:
+    """Replace a document's chunks part by part, within the transaction of `connection`."""
+    await connection.execute("DELETE FROM chunks WHERE document_id = $1", document_id)
+    async for part in chunks:
+        records = [
+            (
+                document_id,
+                chunk.ordinal,
+                chunk.chunk_id,
+                chunk.text,
+                chunk.page,
+                chunk.start,
+                chunk.end,
+                chunk.heading_path,
+                chunk.page_starts,
+            )
+            for chunk in part
+        ]
+        await connection.copy_records_to_table("chunks", columns=_COLUMNS, records=records)
 
 
 async def _append_event(
-    database: Database | Connection,
-    job: Job,
-    payload: EventPayload,
-    *,
-    state: DocumentState = DocumentState.PROCESSING,
+    database: Database | Connection, job: Job, payload: EventPayload, *, state: DocumentState = DocumentState.PROCESSING
 ) -> bool:
     """Store an event under the next number and notify the readers; the locked row keeps numbers without gaps."""
     failure = payload if isinstance(payload, Failure) else None

@@ -19,8 +19,8 @@ class PostgresLocks:
     """Advisory locks; each keeps a connection while it is held, so they have a pool of their own."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
+        self.instance = ids.new_id()
         self._pool = pool
-        self._instance = ids.new_id()
 
     @classmethod
     @asynccontextmanager
@@ -30,11 +30,6 @@ class PostgresLocks:
             locks = cls(pool)
             async with locks.lock(f"instance:{locks.instance}"):
                 yield locks
-
-    @property
-    def instance(self) -> str:
-        """A new id for each object of this class."""
-        return self._instance
 
     @asynccontextmanager
     async def lock(self, name: str, *, wait: bool = True) -> AsyncIterator[bool]:

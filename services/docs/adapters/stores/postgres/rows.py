@@ -1,14 +1,26 @@
-"""What the modules of this package share: the schema, its notifications, and rows of documents as values."""
+"""What the modules of this package share: the schema, its notifications, and rows as values."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
-from services.docs.values.document import Document, DocumentKind, DocumentState, Failure
+from services.docs.values.document import (
+    Document,
+    DocumentEvent,
+    DocumentKind,
+    DocumentState,
+    EventPayload,
+    Failure,
+    IndexingCompleted,
+    IndexingStage,
+    StageProgress,
+    StoredChunk,
+)
 
 SCHEMA: Final = "docs"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -18,6 +30,7 @@ DELETING: Final = "deleting"
 """The second word of a payload whose document is marked for deletion."""
 VISIBLE: Final = "state NOT IN ('STORING', 'DELETING')"
 """The condition under which an owner sees a row."""
+_LONGEST_MESSAGE = 4_000
 
 
 def document_from_row(row: asyncpg.Record) -> Document:
@@ -41,3 +54,43 @@ def document_from_row(row: asyncpg.Record) -> Document:
         language=row["language"],
         title=row["title"],
     )
+
+
+def chunk_from_row(row: asyncpg.Record) -> StoredChunk:
+    """Return a row of the table `chunks` as a value."""
+    return StoredChunk(
+        chunk_id=str(row["chunk_id"]),
+        ordinal=row["ordinal"],
+        text=row["body"],
+        page=row["page"],
+        start=row["starts_at"],
+        end=row["ends_at"],
+        heading_path=tuple(row["heading_path"]),
+        page_starts=tuple(row["page_starts"]),
+    )
+
+
+def event_from_row(row: asyncpg.Record) -> DocumentEvent:
+    """Return a row of the table `events` as a value."""
+    return DocumentEvent(row["number"], row["time"].astimezone(UTC), _decode_payload(row["what"]))
+
+
+def encode_payload(payload: EventPayload) -> str:
+    """Return a payload as JSON for the column `what`; a failure's message is cut after 4,000 characters."""
+    match payload:
+        case StageProgress(stage, done, total):
+            value: dict[str, Any] = {"stage": stage.value, "done": done, "total": total}
+        case IndexingCompleted():
+            value = {"indexed": True}
+        case Failure(reason, message):
+            value = {"reason": reason, "message": message[:_LONGEST_MESSAGE]}
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _decode_payload(text: str) -> EventPayload:
+    value = json.loads(text)
+    if "stage" in value:
+        return StageProgress(IndexingStage(value["stage"]), value["done"], value["total"])
+    if "reason" in value:
+        return Failure(value["reason"], value["message"])
+    return IndexingCompleted()

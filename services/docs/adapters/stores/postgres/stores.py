@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue
-from services.docs.adapters.stores.postgres.chunks import PostgresChunkStore
 from services.docs.adapters.stores.postgres.deletion import PostgresDeletionStore
 from services.docs.adapters.stores.postgres.documents import PostgresDocumentStore
-from services.docs.adapters.stores.postgres.events import PostgresEventLog
 from services.docs.adapters.stores.postgres.jobs import PostgresIndexingJobs
 from services.docs.adapters.stores.postgres.locks import PostgresLocks
-from services.docs.adapters.stores.postgres.requests import PostgresJobRequests
 from services.docs.adapters.stores.postgres.rows import SCHEMA
 from services.kit.database import Database, open_pool
 
@@ -27,10 +24,7 @@ class PostgresStores:
     """The stores of one database; `migrations/` say what its schema holds."""
 
     documents: PostgresDocumentStore
-    requests: PostgresJobRequests
     jobs: PostgresIndexingJobs
-    chunks: PostgresChunkStore
-    events: PostgresEventLog
     deletions: PostgresDeletionStore
     locks: PostgresLocks
     database: Database
@@ -43,11 +37,7 @@ class PostgresStores:
         """Connect to the database at `dsn`, whose migrations were applied and which holds `queue` too."""
         async with (
             open_pool(
-                dsn,
-                application_name="tiku-docs",
-                max_size=connections,
-                schema=SCHEMA,
-                command_timeout=_COMMAND_SECONDS,
+                dsn, application_name="tiku-docs", max_size=connections, schema=SCHEMA, command_timeout=_COMMAND_SECONDS
             ) as pool,
             open_pool(
                 dsn,
@@ -63,19 +53,12 @@ class PostgresStores:
             database = Database(pool, reserve)
             yield cls(
                 documents=PostgresDocumentStore(database, queue, locks.instance),
-                requests=PostgresJobRequests(database, queue),
                 jobs=PostgresIndexingJobs(database),
-                chunks=PostgresChunkStore(database),
-                events=PostgresEventLog(database),
-                deletions=PostgresDeletionStore(database, queue, delay_seconds=deletion_delay_seconds),
+                deletions=PostgresDeletionStore(database, queue, deletion_delay_seconds),
                 locks=locks,
                 database=database,
             )
 
     async def ping(self) -> None:
-        """Raise while the database does not answer.
-
-        Raises:
-            Unavailable: the database does not answer.
-        """
+        """Raise `Unavailable` while the database does not answer."""
         await self.database.fetchval("SELECT 1")

@@ -1,7 +1,8 @@
-"""Texts as vectors."""
+"""Texts as vectors, and documents as a reranker orders them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -32,3 +33,19 @@ class Vectors:
         """Return the bytes of one vector."""
         width = 4 * self.dimension
         return self.data[index * width : (index + 1) * width]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Position of a document in the request and its relevance, comparable within one answer only."""
+
+    index: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Scored documents, best first."""
+
+    results: Sequence[Ranked]
+    usage: TokenUsage

@@ -1,14 +1,29 @@
-"""Work that runs ahead of the reader of its results, in order and within bounds."""
+"""Calls that a cancellation must not interrupt, and work that runs ahead of the reader of its results."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
+
+
+async def run_to_end(call: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """Await `call` even while cancelled; the cancellation goes on when the call has ended."""
+    task = asyncio.ensure_future(call)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        task.exception()
+        raise asyncio.CancelledError
+    return task.result()
 
 
 async def lookahead(
@@ -20,19 +35,20 @@ async def lookahead(
     what runs.
     """
     running: deque[tuple[ItemT, asyncio.Future[ResultT]]] = deque()
+
+    async def first() -> tuple[ItemT, ResultT]:
+        item, future = running[0]
+        result = await future
+        running.popleft()
+        return item, result
+
     try:
         async for item in items:
             running.append((item, asyncio.ensure_future(work(item))))
             if len(running) >= most:
-                first, future = running[0]
-                result = await future
-                running.popleft()
-                yield first, result
+                yield await first()
         while running:
-            first, future = running[0]
-            result = await future
-            running.popleft()
-            yield first, result
+            yield await first()
     finally:
         for _, future in running:
             future.cancel()
