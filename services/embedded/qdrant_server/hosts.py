@@ -219,6 +219,15 @@ class Host:
         return 0.0 if self._upkeep.cancelled() else self._upkeep.result()
 
     async def _renew(self) -> float:
+        try:
+            return await self._build_and_switch()
+        except (QdrantError, OSError):
+            if self._link is not None:  # What was left unfinished takes room.
+                with contextlib.suppress(QdrantError):
+                    await self._link.control("tidy")
+            raise
+
+    async def _build_and_switch(self) -> float:
         builder = await self._forks.spawn(self.folder.path)
         try:
             if not await builder.control("room"):

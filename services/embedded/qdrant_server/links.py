@@ -18,7 +18,7 @@ class WorkerDiedError(QdrantError):
     """The worker ended before it answered."""
 
     def __init__(self) -> None:
-        super().__init__(grpc.StatusCode.UNAVAILABLE, "the collection's process ended and is started again")
+        super().__init__(grpc.StatusCode.UNAVAILABLE, "the process that worked on the collection ended")
 
 
 class PointsNeededError(Exception):

@@ -91,4 +91,5 @@ async def test_writes_are_refused_and_reads_go_on(volume: Path, folder: Path) ->
         await points.Upsert(_batch(dice, stored))
         assert (await points.Count(pb.CountPoints(collection_name=_NAME))).result.count == stored + 200
         assert process.restarts == 0
-    assert "started again" not in await asyncio.to_thread((folder / "qdrant.log").read_text)
+    # An upkeep under way may have ended with the room; what serves has not.
+    assert "the worker of collection" not in await asyncio.to_thread((folder / "qdrant.log").read_text)
