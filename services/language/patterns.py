@@ -46,6 +46,7 @@ class Pattern:
 
 NEVER = Pattern("(?!)")
 """Matches nowhere: the pattern of what a language does not have."""
+QUESTION_MARK = Pattern(r"\?")
 
 
 def words(text: str) -> frozenset[str]:

@@ -16,10 +16,10 @@ from services.exercises.domain.text.quotes import locate, source_of
 from services.exercises.ports import ChatModel, MaterialExtractor
 from services.exercises.values.analysis import Analysis, KeyPoint, MaterialExtract, Suggestion
 from services.exercises.values.chat import ChatRequest
-from services.exercises.values.question import Generator, Passage, QuestionKind
+from services.exercises.values.question import Generator, Passage
 from services.exercises.values.refusal import RefusedError
 from services.kit.errors import TikuError
-from services.language.detection import CHINESE, ENGLISH, fits
+from services.language.detection import as_language, fits
 from services.language.folding import bigrams, fold, similarity
 
 logger = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ def _source_of(quote: str, passages: Sequence[Passage]) -> Source | None:
 def _request(extract: MaterialExtract, model: str) -> ChatRequest:
     sentences = [sentence.text for sentence in extract.key_sentences]
     return KEY_POINTS.request(
-        extract.language,
+        as_language(extract.language),
         sentences=json.dumps(sentences, ensure_ascii=False),
         limits={"key_points": {"minItems": 1, "maxItems": len(sentences)}},
         temperature=0.2,
@@ -117,27 +117,10 @@ def _request(extract: MaterialExtract, model: str) -> ChatRequest:
     )
 
 
-_REASONS = {
-    CHINESE: {
-        QuestionKind.SINGLE_CHOICE: "句中的关键词有同类词可作干扰项",
-        QuestionKind.MULTIPLE_CHOICE: "有并列成分或相邻的陈述可供辨别",
-        QuestionKind.TRUE_FALSE: "有独立成句的陈述可供判断",
-        QuestionKind.FILL_IN_THE_BLANK: "有含关键词的句子可供填空",
-        QuestionKind.SHORT_ANSWER: "有定义或对概念的说明可供简述",
-    },
-    ENGLISH: {
-        QuestionKind.SINGLE_CHOICE: "sentences with key terms that have others of their kind as distractors",
-        QuestionKind.MULTIPLE_CHOICE: "lists, or neighbouring statements to tell apart",
-        QuestionKind.TRUE_FALSE: "statements that stand alone",
-        QuestionKind.FILL_IN_THE_BLANK: "sentences with key terms to fill in",
-        QuestionKind.SHORT_ANSWER: "definitions and statements about a subject to explain",
-    },
-}
-
-
 def _suggestions(extract: MaterialExtract) -> tuple[Suggestion, ...]:
+    reasons = as_language(extract.language).cloze.wording.reasons
     return tuple(
-        Suggestion(kind, count, _REASONS[extract.language][kind])
+        Suggestion(kind, count, reasons.get(kind, ""))
         for kind, count in sorted(extract.carries.items(), key=lambda item: -item[1])
         if count
     )

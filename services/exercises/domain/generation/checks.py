@@ -55,8 +55,9 @@ from services.exercises.domain.text.references import is_about_the_question, ref
 from services.exercises.domain.text.statements import contradicts, is_verbatim, mentions, numbers, says_the_same, undone
 from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
-from services.language.detection import fits, language_of
+from services.language.detection import LANGUAGES, fits
 from services.language.folding import bigrams, fold, similarity
+from services.language.language import Language
 from services.language.words import units
 
 _LEAST_SUPPORT = 0.25
@@ -64,13 +65,6 @@ _LEAST_SUPPORT = 0.25
 _WHOLE_QUOTE = 0.8
 """Length of an answer, as a share of its quote's, from which it answers nothing in particular: whatever a small model
 asks, the whole sentence is what it then calls right."""
-_OPTION_REFERENCE = re.compile(
-    r"\b(?:all|none|both|any|neither|either)(?: of)? (?:the )?(?:above|these|options|answers|following)\b"
-    r"|\bboth [a-d] and [a-d]\b|以上(?:都|全|皆|均|选项|所有|答案|各项|说法)|以上.{0,2}(?:是|对|错|不)"
-    r"|上述(?:都|全|皆|均|选项|各项)"
-    r"|(?:全部|都)(?:正确|错误|不对)$|[A-D]和[A-D]",
-    re.IGNORECASE,
-)
 
 
 def check(draft: Draft, passage: Passage, accepted: Accepted) -> Source:
@@ -81,7 +75,7 @@ def check(draft: Draft, passage: Passage, accepted: Accepted) -> Source:
     """
     # The source of a quote that is not found is empty, which is what its rule refuses.
     source = source_of(passage, *(locate(draft.quote, passage.text) or (0, 0)))
-    candidate = _Candidate(draft, passage, source, language_of(passage.text))
+    candidate = _Candidate(draft, passage, source, LANGUAGES.of(passage.text))
     for refusal, is_broken in _EVERY_KIND + _RULES[draft.kind]:
         if is_broken(candidate):
             raise RefusedError(refusal)
@@ -96,7 +90,7 @@ class _Candidate:
     draft: Draft
     passage: Passage
     source: Source
-    language: str
+    language: Language
 
     @property
     def stem(self) -> str:
@@ -198,6 +192,10 @@ def _asks_by_model(candidate: _Candidate) -> bool:
     return candidate.is_by_model and not candidate.has_gap
 
 
+def _speaks_of_options(option: str) -> bool:
+    return any(known.stems.option_reference.search(option) for known in LANGUAGES)
+
+
 _Rules = tuple[tuple[Refusal, Callable[[_Candidate], bool]], ...]
 """Why a question is refused, and whether it is."""
 
@@ -220,7 +218,7 @@ _OPTIONS: _Rules = (
     (Refusal.EMPTY_OPTION, lambda it: not all(it.options)),
     (Refusal.EQUAL_OPTIONS, lambda it: len({*it.options}) < len(it.options)),
     (Refusal.OPTION_COUNT, lambda it: not 3 <= len(it.options) <= 8),
-    (Refusal.OPTION_REFERS_TO_OPTIONS, lambda it: any(map(_OPTION_REFERENCE.search, it.draft.options))),
+    (Refusal.OPTION_REFERS_TO_OPTIONS, lambda it: any(map(_speaks_of_options, it.draft.options))),
     (Refusal.WRONG_LANGUAGE, lambda it: not it.fits(it.draft.options, short=True)),
 )
 _SINGLE_CHOICE: _Rules = (

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from services.exercises.domain.text.references import is_about_the_question
 from services.exercises.domain.text.sentences import clip, split
 from services.exercises.values.question import Substitution
-from services.language.detection import CHINESE, ENGLISH, language_of
+from services.language.detection import LANGUAGES
 from services.language.folding import flatten, fold
 from services.language.words import units
 
@@ -15,31 +16,18 @@ LONGEST_EXPLANATION = 240
 """Characters."""
 _LEAST_SHARED = 0.5
 """Share of an explanation's words that the quote has, below which it says what nothing here proves."""
-_LABEL = re.compile(
-    r"^(?:stem|question|answer|reference|explanation|true or false|题干|题目|问题|判断题?|单选题?|多选题?|单项选择题"
-    r"|多项选择题|填空题?|简答题?|答案|参考答案|解析|理由)\s*(?:\d+\s*)?[:：]\s*",
-    re.IGNORECASE,
-)
-"""What some models write before a text, in the place of nothing."""
-_LEAD = {
-    CHINESE: re.compile(
-        r"^(?:根据|依据|按照|由|从)?(?:材料|原文|上文|文中|文本|短文|文章|段落|表格|图表|表中|图中)(?:中|里)?(?:的?(?:内容|数据))?(?:明确)?"
-        r"(?:(?:提到|指出|可知|所述|说明|写道|说到|表明|显示|给出)了?\s*[，,：:]?|[，,：:])\s*"
-    ),
-    ENGLISH: re.compile(
-        r"^(?:(?:according to|as (?:stated|mentioned|described|explained) in|based on|in) (?:the|this) "
-        r"(?:passage|text|material|sentence|paragraph|quote|statement)\s*,?\s*"
-        r"|(?:it|(?:the|this) (?:passage|text|material|sentence|paragraph|quote|statement))(?: [a-z]+ly)? "
-        r"(?:states|says|mentions|explains|indicates|shows|describes|confirms|tells us|notes) that\s+)",
-        re.IGNORECASE,
-    ),
-}
-"""How a sentence begins that says where something is said."""
+
+
+@cache
+def _label() -> re.Pattern[str]:
+    """Compile what some models write before a text: the name of its field, in any language."""
+    labels = "|".join(language.writing.labels for language in LANGUAGES)
+    return re.compile(rf"^(?:{labels})\s*(?:\d+\s*)?[:：]\s*", re.IGNORECASE)
 
 
 def unlabeled(text: str) -> str:
     """Return a text without the name of its field that some models write before it."""
-    return _LABEL.sub("", text)
+    return _label().sub("", text)
 
 
 def explanation_of(text: str, quote: str) -> str:
@@ -49,14 +37,14 @@ def explanation_of(text: str, quote: str) -> str:
     better part in the words of the quote, the quote is the explanation: it is why the answer is right, while small
     models like to add what is not so.
     """
-    language = language_of(text)
+    language = LANGUAGES.of(text)
     kept = ""
     for sentence in split(unlabeled(text)):
-        plain = _LEAD[language].sub("", sentence.text)
+        plain = language.writing.lead.sub("", sentence.text)
         if not fold(plain) or is_about_the_question(plain, language, quote) or fold(plain) in fold(kept):
             continue
         plain = plain[0].upper() + plain[1:]
-        longer = plain if not kept else f"{kept}{'' if language == CHINESE else ' '}{plain}"
+        longer = plain if not kept else f"{kept}{' ' if language.spaced else ''}{plain}"
         if len(longer) > LONGEST_EXPLANATION:
             break
         kept = longer
@@ -72,8 +60,7 @@ def quote_as_explanation(quote: str) -> str:
 def why(quote: str, substitution: Substitution | None) -> str:
     """Return why a statement is false, or true where nothing in it was exchanged."""
     said = quote_as_explanation(flatten(quote))
-    chinese = language_of(quote) == CHINESE
+    wording = LANGUAGES.of(quote).cloze.wording
     if substitution is None:
-        return f"正确。{said}" if chinese else f"True: {said}"
-    old, new = substitution.old, substitution.new
-    return f"错误。应为“{old}”，而不是“{new}”：{said}" if chinese else f"False: it is “{old}”, not “{new}”. {said}"
+        return wording.true_explanation.format(sentence=said)
+    return wording.false_explanation.format(old=substitution.old, new=substitution.new, sentence=said)

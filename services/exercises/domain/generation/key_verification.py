@@ -15,13 +15,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from services.exercises.domain.prompts.key_check import KEY_CHECKS, MissingWord, OptionLetter, OptionLetters, Truth
-from services.exercises.domain.prompts.prompt import fill
 from services.exercises.domain.text.sentences import split
 from services.exercises.domain.text.statements import is_verbatim, says_the_same
 from services.exercises.values.question import GAP, Draft, Passage, QuestionKind
 from services.exercises.values.refusal import RefusedError
-from services.language.detection import language_of
+from services.language.detection import LANGUAGES
 from services.language.folding import fold
+from services.language.prompts import fill, texts_in
 
 _READ_BEFORE, _READ_AFTER = 150, 100
 """Characters around the quote that are read again."""
@@ -32,7 +32,7 @@ class KeyCheck:
     """One question that the model is asked again; `request` is what it is asked."""
 
     def __init__(self, draft: Draft, quote: str, passage: Passage, model: str) -> None:
-        language = language_of(passage.text)
+        language = LANGUAGES.of(passage.text)
         material = _around(quote, passage.text)
         self._draft = draft
         self._quote = quote
@@ -42,7 +42,7 @@ class KeyCheck:
         self._choices = dict(zip(string.ascii_uppercase, choices, strict=False))
         """Options or sentences by their letters."""
         options = "\n".join(f"{letter}. {text}" for letter, text in self._choices.items())
-        question = self._prompt.texts[language].parts[draft.kind.value]
+        question = texts_in(language, self._prompt.texts).parts[draft.kind.value]
         self.request = self._prompt.request(
             language,
             material=options if of_sentences else material,

@@ -50,17 +50,16 @@ class ModelQuestions:
             if focus is None:
                 break
             seed = self.plan.seed + slot * _SEEDS_A_SLOT + attempt
-            prompt = question_prompt_of(kind, focus.sentence, seed)
-            request = question_request(
-                prompt,
-                focus.passage.text,
-                focus=focus.sentence,
-                avoid=self.publisher.stems_of(focus.number),
-                model=self.plan.model,
-                seed=seed,
-                temperature=min(1.0, self.limits.temperature + _WARMER * attempt),
-            )
             try:
+                request = question_request(
+                    question_prompt_of(kind, focus.sentence, seed),
+                    focus.passage.text,
+                    focus=focus.sentence,
+                    avoid=self.publisher.stems_of(focus.number),
+                    model=self.plan.model,
+                    seed=seed,
+                    temperature=min(1.0, self.limits.temperature + _WARMER * attempt),
+                )
                 completion = await self.calls.complete(request, self.limits.question_seconds, self.publisher.on_token)
             except errors.TikuError as error:
                 if error.status != errors.FailedPrecondition.status:

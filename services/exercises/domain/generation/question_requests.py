@@ -12,7 +12,7 @@ from services.exercises.domain.prompts.question import FALSE_STATEMENT, QUESTION
 from services.exercises.domain.text.statements import is_open
 from services.exercises.values.chat import ChatRequest
 from services.exercises.values.question import QuestionKind
-from services.language.detection import language_of
+from services.language.detection import LANGUAGES
 
 _FALSE_SHARE = 0.5
 """Of the sentences that can be made false, how many are. The others, and those that leave room, stay true."""
@@ -47,7 +47,7 @@ def question_request(
     Without a focus, the model chooses what to ask about at the passage's beginning.
     """
     return prompt.request(
-        language_of(passage),
+        LANGUAGES.of(passage),
         material=_around(focus, passage),
         focus=focus,
         avoid=json.dumps(list(avoid), ensure_ascii=False) if avoid else "",

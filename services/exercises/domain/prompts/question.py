@@ -7,6 +7,8 @@ ones are separate fields instead of letters: no key can be missing or double.
 A small model copies what it reads last. So the system message describes the fields, a worked example about an invented
 place follows, and the last message holds the material and the sentence to ask about, and nothing that could pass for a
 question. All but the last message are the same for every question of a kind: an engine reads them once.
+
+`question.md` is the conversation that asks for a question of any kind; the file of a kind has the parts.
 """
 
 from __future__ import annotations

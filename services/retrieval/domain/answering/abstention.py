@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
+from services.language.detection import LANGUAGES
 from services.retrieval.domain.prompts.answer import ABSTENTION_MARKER
 
 _MARKER = re.compile(ABSTENTION_MARKER.replace("_", "[_ ]"))
 _MOST_CODE_POINTS = 300
 """A longer text says more than that there is no answer."""
-_ABSTENTION = re.compile(
-    r"^\W*(?:(?:sorry|unfortunately)\W+)?(?:"
-    r"(?:the|these|this|none of the|no)\s+(?:given\s+|provided\s+)?(?:passages?|materials?|texts?|sources?|contexts?)\b"
-    r".{0,40}(?:\bnot\b|\bno\b|n't).{0,20}\b(?:contain|mention|provide|specif|state|say|include|answer|information|discuss)"
-    r"|(?:I|we)\s+(?:can\s?not|can't|could not|do not|don't)\b.{0,30}\b(?:answer|find|know|determine)"
-    r"|(?:抱歉|对不起)?\W*(?:根据)?(?:提供的|所给的?|给定的?|以上|上述)?(?:资料|材料|段落|文中|文章|文本|内容)(?:段落)?(?:中|里)?.{0,6}"
-    r"(?:没有|未|并未|不包含|无)(?:.{0,8})(?:提到|提及|提供|说明|包含|答案|信息|涉及)"
-    r"|(?:我)?无法(?:回答|确定|找到)"
-    r")",
-    re.IGNORECASE,
-)
+
+
+@cache
+def _abstention() -> re.Pattern[str]:
+    """Compile how a model begins, in any language, that says that there is no answer."""
+    apologies = "|".join(language.answering.apology for language in LANGUAGES)
+    abstentions = "|".join(language.answering.abstention for language in LANGUAGES)
+    return re.compile(rf"^\W*(?:(?:{apologies})\W+)?(?:{abstentions})", re.IGNORECASE)
 
 
 class AbstentionFilter:
@@ -52,7 +51,7 @@ class AbstentionFilter:
 
 def is_abstention(answer: str) -> bool:
     """Say whether an answer of one or two sentences says, in the model's own words, that there is none."""
-    return len(answer) <= _MOST_CODE_POINTS and _ABSTENTION.match(answer) is not None
+    return len(answer) <= _MOST_CODE_POINTS and _abstention().match(answer) is not None
 
 
 def _overlap(text: str) -> int:

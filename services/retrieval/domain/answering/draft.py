@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.common.values import TokenUsage
+from services.language.detection import LANGUAGES
 from services.retrieval.domain.answering.abstention import AbstentionFilter, is_abstention
 from services.retrieval.domain.answering.citations import CitedText
 from services.retrieval.domain.answering.groundedness import GroundednessCheck
-from services.retrieval.domain.prompts.answer import texts_for
 from services.retrieval.values.answer import AnswerDelta, AnswerDone, AnswerEvent, AnswerOutcome
 from services.retrieval.values.chat import ChatFinish
 from services.retrieval.values.chunk import Hit, embedding_model
@@ -72,7 +72,7 @@ class AnswerDraft:
 
     def end_unsupported(self) -> Sequence[AnswerEvent]:
         """Tell the reader that no passage supports the text, and end the answer."""
-        note = self._text.feed(f" {texts_for(self.question).unsupported}")
+        note = self._text.feed(f" {LANGUAGES.of(self.question).answering.unsupported}")
         return (*note, self._done(AnswerOutcome.NOT_IN_MATERIAL))
 
     def end_without_answer(self) -> Sequence[AnswerEvent]:
@@ -85,5 +85,5 @@ class AnswerDraft:
 
 def not_in_material(question: str, finish: ChatFinish) -> Sequence[AnswerEvent]:
     """Return the events that tell the reader, in the question's language, that the material holds no answer."""
-    text = texts_for(question).not_in_material
+    text = LANGUAGES.of(question).answering.not_in_material
     return AnswerDelta(text), AnswerDone(AnswerOutcome.NOT_IN_MATERIAL, text, finish.usage, finish.model)
