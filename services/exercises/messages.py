@@ -9,14 +9,12 @@ from typing import TypeVar
 
 from services.common.messages import source_message, usage_message
 from services.common.values import TokenUsage
-from services.exercises.values import events
+from services.exercises.values import exercise as events
 from services.exercises.values.analysis import Analysis, Level
-from services.exercises.values.events import Numbered
-from services.exercises.values.exercise import Exercise
+from services.exercises.values.exercise import Exercise, Numbered, RunState
 from services.exercises.values.generation import GenerationRequest
 from services.exercises.values.profile import Profile
 from services.exercises.values.question import AnswerKey, Generator, GeneratorChoice, Question, QuestionKind
-from services.exercises.values.run import RunState
 from services.exercises.values.submission import Answer, Grade, Submission, Verdict
 from services.kit.time import to_timestamp
 from tiku.exercises.v1 import exercises_pb2, profile_pb2

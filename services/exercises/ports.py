@@ -8,11 +8,9 @@ from typing import Protocol
 
 from services.exercises.values.analysis import MaterialExtract
 from services.exercises.values.chat import ChatFinish, ChatRequest
-from services.exercises.values.events import Numbered
-from services.exercises.values.exercise import Exercise, ExercisePage
+from services.exercises.values.exercise import Exercise, ExercisePage, Numbered, RunRow
 from services.exercises.values.profile import Profile
 from services.exercises.values.question import Draft, Passage, QuestionKind
-from services.exercises.values.run import RunRow
 from services.exercises.values.submission import Submission
 
 

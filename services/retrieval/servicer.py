@@ -11,8 +11,7 @@ from services.kit.errors import Unimplemented
 from services.retrieval import messages
 from services.retrieval.domain.answering.answerer import Answerer
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
-from services.retrieval.domain.search.hybrid import HybridRetriever
-from services.retrieval.domain.search.query_text import require_text
+from services.retrieval.domain.search.hybrid import HybridRetriever, require_text
 from services.retrieval.ports import Leg
 from tiku.retrieval.v1 import graph_pb2, graph_pb2_grpc, retrieval_pb2, retrieval_pb2_grpc
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from services.exercises.domain.errors import no_exercise
 from services.exercises.domain.runs.runs import Runs
 from services.exercises.ports import ExerciseStore
-from services.exercises.values.exercise import Exercise
-from services.exercises.values.run import RunState
+from services.exercises.values.exercise import Exercise, RunState
 from services.kit.errors import FieldViolation, InvalidArgument
 from services.kit.ids import is_id
 from services.kit.paging import decode_cursor, encode_cursor

@@ -12,7 +12,7 @@ from services.exercises.adapters.workers.pooled import PooledTextSplitter
 from services.exercises.ports import TextSplitter
 from services.kit.errors import DeadlineExceeded, InvalidArgument
 from services.kit.workers import WorkerPool
-from services.language.normalization import normalize
+from services.language.folding import normalize
 from tests.unit.exercises.fakes import material
 
 LONG = "\r\n\r\n".join(f"{number}. {material('en')}\u200b" for number in range(20))

@@ -10,8 +10,7 @@ import pytest
 from services.exercises.adapters.clients.fake import FakeChatModel
 from services.exercises.adapters.workers.fake import FakeMaterialExtractor
 from services.exercises.domain.analysis.analyst import Analyst
-from services.exercises.domain.analysis.extraction import extract, text_rank
-from services.exercises.domain.analysis.readability import level_of
+from services.exercises.domain.analysis.extraction import extract, level_of, text_rank
 from services.exercises.domain.generation.material import passages_of_text
 from services.exercises.values.analysis import Level
 from services.exercises.values.chat import ChatRequest

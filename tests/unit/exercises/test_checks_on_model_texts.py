@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from services.exercises.domain.generation.accepted import Accepted
-from services.exercises.domain.generation.checks import check
-from services.exercises.domain.generation.question_requests import question_prompt_of
+from services.exercises.domain.generation.checks import Accepted, check
+from services.exercises.domain.generation.model_questions import question_prompt_of
 from services.exercises.domain.prompts.echoes import echoes
 from services.exercises.values.question import Draft, Generator, Passage, QuestionKind, RubricPoint, Substitution
 from services.exercises.values.refusal import Refusal, RefusedError

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from services.exercises.domain.runs.event_log import EventLog
-from services.exercises.values.events import Event, Numbered, QuestionRefused, Token, Usage
+from services.exercises.values.exercise import Event, Numbered, QuestionRefused, Token, Usage
 from services.exercises.values.question import QuestionKind
 from services.kit.errors import Unavailable
 

@@ -17,7 +17,7 @@ from services.exercises.adapters.workers.fake import FakeClozeGenerator
 from services.exercises.domain.generation.generator import QuestionGenerator
 from services.exercises.domain.generation.material import passages_of_text
 from services.exercises.values.chat import ChatFinish, ChatMessage, ChatRequest
-from services.exercises.values.events import Event, QuestionMade, QuestionRefused, Token, Usage
+from services.exercises.values.exercise import Event, QuestionMade, QuestionRefused, Token, Usage
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
 from services.exercises.values.question import Generator, GeneratorChoice, Question, QuestionKind
 from services.kit.errors import DeadlineExceeded, FailedPrecondition, Unavailable

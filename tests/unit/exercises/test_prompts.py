@@ -7,11 +7,15 @@ import re
 
 import pytest
 
-from services.exercises.domain.prompts.key_check import KEY_CHECKS
-from services.exercises.domain.prompts.key_points import KEY_POINTS
 from services.exercises.domain.prompts.prompt import Prompt, StructuredAnswer
-from services.exercises.domain.prompts.question import FALSE_STATEMENT, QUESTIONS, QuestionAnswer
-from services.exercises.domain.prompts.short_answer_grade import SHORT_ANSWER_GRADE
+from services.exercises.domain.prompts.tasks import (
+    FALSE_STATEMENT,
+    KEY_CHECKS,
+    KEY_POINTS,
+    QUESTIONS,
+    SHORT_ANSWER_GRADE,
+    QuestionAnswer,
+)
 from services.language.detection import LANGUAGES
 from services.language.prompts import fill
 

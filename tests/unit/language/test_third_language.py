@@ -13,7 +13,7 @@ from services.exercises.domain.cloze.cloze import Cloze
 from services.exercises.domain.generation.generator import QuestionGenerator
 from services.exercises.domain.grading.short_answers import ShortAnswerGrader, ShortAnswerLimits
 from services.exercises.values.analysis import Level
-from services.exercises.values.events import Event, QuestionMade
+from services.exercises.values.exercise import Event, QuestionMade
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
 from services.exercises.values.question import (
     GAP,
@@ -31,7 +31,7 @@ from services.kit.errors import FailedPrecondition
 from services.language.detection import LANGUAGES, Languages, detect_language
 from services.language.en import ENGLISH
 from services.language.sentences import split_sentences
-from services.language.words import units
+from services.language.terms import units
 from services.language.zh import CHINESE
 from services.retrieval.domain.answering.draft import not_in_material
 from services.retrieval.domain.prompts.answer import chat_messages

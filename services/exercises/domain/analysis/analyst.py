@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.common.values import Source
-from services.exercises.domain.completion.structured import complete
-from services.exercises.domain.prompts.key_points import KEY_POINTS, QuotedPoint
+from services.exercises.domain.completion import complete
+from services.exercises.domain.prompts.tasks import KEY_POINTS, QuotedPoint
 from services.exercises.domain.text.quotes import locate, source_of
 from services.exercises.ports import ChatModel, MaterialExtractor
 from services.exercises.values.analysis import Analysis, KeyPoint, MaterialExtract, Suggestion

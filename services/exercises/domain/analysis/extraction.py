@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from services.exercises.domain.analysis.readability import level_of
 from services.exercises.domain.cloze.cloze import Cloze
 from services.exercises.domain.cloze.material import Line
 from services.exercises.domain.text.quotes import source_of
 from services.exercises.domain.text.sentences import sentences_of
-from services.exercises.values.analysis import KeySentence, MaterialExtract
+from services.exercises.values.analysis import KeySentence, Level, MaterialExtract
 from services.exercises.values.question import Passage, QuestionKind
 from services.language.detection import LANGUAGES, Languages
 from services.language.folding import bigrams, fold, similarity
@@ -91,3 +90,12 @@ def text_rank(edges: Sequence[dict[int, float]]) -> list[float]:
             for neighbors in edges
         ]
     return rank
+
+
+def level_of(sentences: Sequence[str], language: Language) -> Level:
+    """Return the level of a text that is given as its sentences; BEGINNER for an empty one."""
+    formula = language.readability
+    difficulty = formula.difficulty(sentences) if sentences else 0.0
+    if not sentences or difficulty < formula.easy:
+        return Level.BEGINNER
+    return Level.INTERMEDIATE if difficulty <= formula.hard else Level.ADVANCED

@@ -19,12 +19,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from services.exercises.domain.cloze.gaps import gaps
 from services.exercises.domain.cloze.material import ClozeMaterial, Line
-from services.exercises.domain.cloze.multiple_choices import multiple_choices
-from services.exercises.domain.cloze.short_answers import short_answers
-from services.exercises.domain.cloze.single_choices import single_choices
-from services.exercises.domain.cloze.true_false import true_false
+from services.exercises.domain.cloze.questions import gaps, multiple_choices, short_answers, single_choices, true_false
 from services.exercises.values.question import Draft, Passage, QuestionKind
 from services.language.detection import LANGUAGES, Languages
 from services.language.folding import fold

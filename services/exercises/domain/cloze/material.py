@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import TypedDict, Unpack
 
 from services.exercises.domain.cloze.distractors import Distractors
-from services.exercises.domain.text.sentences import sentences_of
-from services.exercises.domain.text.standalone import stands_alone
+from services.exercises.domain.text.sentences import sentences_of, stands_alone
 from services.exercises.domain.text.statements import contradicts
 from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind, RubricPoint, Substitution
 from services.language.detection import Languages

@@ -38,7 +38,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from services.common.values import Source
-from services.exercises.domain.generation.accepted import Accepted
 from services.exercises.domain.generation.stems import (
     ALIKE,
     asks,
@@ -51,14 +50,14 @@ from services.exercises.domain.generation.stems import (
 from services.exercises.domain.prompts.echoes import echoes, echoes_example
 from services.exercises.domain.text.enumerations import stand_in_list
 from services.exercises.domain.text.quotes import locate, source_of
-from services.exercises.domain.text.references import is_about_the_question, refers_to_passage
+from services.exercises.domain.text.sentences import is_about_the_question, refers_to_passage
 from services.exercises.domain.text.statements import contradicts, is_verbatim, mentions, numbers, says_the_same, undone
 from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
 from services.language.detection import LANGUAGES, fits
 from services.language.folding import bigrams, fold, similarity
 from services.language.language import Language
-from services.language.words import units
+from services.language.terms import units
 
 _LEAST_SUPPORT = 0.25
 """Share of the words of a statement or reference answer that its quote has: the rest may be wording."""
@@ -296,3 +295,44 @@ _RULES: Mapping[QuestionKind, _Rules] = MappingProxyType(
     }
 )
 """The rules of a kind after those of every kind, in the order in which they are asked."""
+
+
+class Accepted:
+    """The stems and keys of the questions of one exercise."""
+
+    def __init__(self) -> None:
+        self._stems: list[frozenset[str]] = []
+        self._keys: set[tuple[str, str]] = set()
+
+    def add(self, draft: Draft, source: Source) -> None:
+        """Take a question in.
+
+        Raises:
+            RefusedError: the question repeats one; DUPLICATE_STEM or DUPLICATE_KEY.
+        """
+        stem = bigrams(fold(draft.stem))
+        if any(similarity(stem, other) >= ALIKE for other in self._stems):
+            raise RefusedError(Refusal.DUPLICATE_STEM)
+        key = (fold(source.quote), _key_text(draft))
+        if key in self._keys:
+            raise RefusedError(Refusal.DUPLICATE_KEY)
+        self._stems.append(stem)
+        self._keys.add(key)
+
+    def forget(self, draft: Draft, source: Source) -> None:
+        """Take out a question that was taken in and is refused after all."""
+        self._stems.remove(bigrams(fold(draft.stem)))
+        self._keys.remove((fold(source.quote), _key_text(draft)))
+
+
+def _key_text(draft: Draft) -> str:
+    """Return a question's key, the same for equal answers whatever the kind asks."""
+    match draft.kind:
+        case QuestionKind.SINGLE_CHOICE | QuestionKind.MULTIPLE_CHOICE:
+            return "|".join(sorted(fold(draft.options[index]) for index in draft.correct))
+        case QuestionKind.TRUE_FALSE:
+            return str(draft.truth)
+        case QuestionKind.FILL_IN_THE_BLANK:
+            return "|".join(fold(accepted[0]) for accepted in draft.blanks)
+        case QuestionKind.SHORT_ANSWER:
+            return fold(draft.reference)

@@ -14,7 +14,7 @@ import string
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.exercises.domain.prompts.key_check import KEY_CHECKS, MissingWord, OptionLetter, OptionLetters, Truth
+from services.exercises.domain.prompts.tasks import KEY_CHECKS, MissingWord, OptionLetter, OptionLetters, Truth
 from services.exercises.domain.text.sentences import split
 from services.exercises.domain.text.statements import is_verbatim, says_the_same
 from services.exercises.values.question import GAP, Draft, Passage, QuestionKind

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from services.exercises.domain.text.sentences import Sentence, sentences_of, split
-from services.exercises.domain.text.standalone import stands_alone
+from services.exercises.domain.text.sentences import Sentence, sentences_of, split, stands_alone
 from services.exercises.ports import PassageSource, TextSplitter
 from services.exercises.values.question import Passage
 from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgument
 from services.language.detection import LANGUAGES
-from services.language.folding import fold
-from services.language.normalization import normalize
+from services.language.folding import fold, normalize
 
 PASSAGE_CHARACTERS = 800
 """Length at which a text's passage is full: about what a chunk of a document holds."""

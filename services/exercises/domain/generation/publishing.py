@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from services.common.values import Source, TokenUsage
-from services.exercises.values.events import Event, Progress, QuestionMade, QuestionRefused, RunPhase, Token, Usage
+from services.exercises.values.exercise import Event, Progress, QuestionMade, QuestionRefused, RunPhase, Token, Usage
 from services.exercises.values.question import AnswerKey, Draft, Option, Question, QuestionKind
 from services.exercises.values.refusal import Refusal
 from services.kit.ids import new_id

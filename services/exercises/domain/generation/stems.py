@@ -13,13 +13,13 @@ from functools import cache
 from operator import attrgetter
 
 from services.common.values import Source
-from services.exercises.domain.text.standalone import stands_alone
+from services.exercises.domain.text.sentences import stands_alone
 from services.exercises.values.question import GAP, Passage
 from services.language.detection import LANGUAGES, as_language
 from services.language.folding import flatten, fold
 from services.language.language import Demand, Language, StemRules
 from services.language.scripts import is_han
-from services.language.words import units
+from services.language.terms import units
 
 ALIKE = 0.8
 """Jaccard similarity of folded character pairs from which two stems count as one."""

@@ -18,9 +18,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.exercises.domain.completion.structured import complete
+from services.exercises.domain.completion import complete
 from services.exercises.domain.grading.objective import is_answered, make_grade
-from services.exercises.domain.prompts.short_answer_grade import (
+from services.exercises.domain.prompts.tasks import (
     EXAMPLE_FEEDBACK,
     SHORT_ANSWER_GRADE,
     PointGrade,
@@ -37,7 +37,7 @@ from services.kit.errors import FailedPrecondition, TikuError
 from services.language.detection import LANGUAGES
 from services.language.folding import fold
 from services.language.language import Language
-from services.language.words import units
+from services.language.terms import units
 
 logger = logging.getLogger(__name__)
 

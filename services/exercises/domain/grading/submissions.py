@@ -10,9 +10,8 @@ from services.exercises.domain.grading.objective import grade, match_answers
 from services.exercises.domain.grading.short_answers import ShortAnswerGrader
 from services.exercises.domain.runs.runs import Runs
 from services.exercises.ports import ExerciseStore, SubmissionStore
-from services.exercises.values.exercise import Exercise
+from services.exercises.values.exercise import Exercise, RunState
 from services.exercises.values.question import QuestionKind
-from services.exercises.values.run import RunState
 from services.exercises.values.submission import Answer, Grade, Submission
 from services.kit.errors import FailedPrecondition
 from services.kit.ids import new_id

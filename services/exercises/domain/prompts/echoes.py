@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Self
 
-from services.exercises.domain.prompts.question import FALSE_STATEMENT, QUESTIONS
+from services.exercises.domain.prompts.tasks import FALSE_STATEMENT, QUESTIONS
 from services.language.detection import LANGUAGES, as_language
 from services.language.folding import alike, bigrams, fold
 from services.language.language import Language

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from services.exercises.values.events import Event, Numbered, Token
+from services.exercises.values.exercise import Event, Numbered, Token
 
 _TOKEN_WINDOW_SECONDS = 0.05
 """Time within which tokens become one event; the first one, and each after a pause, is delivered at once. Several

@@ -18,7 +18,7 @@ from services.exercises.values.question import Substitution
 from services.language.detection import LANGUAGES, as_language
 from services.language.folding import fold
 from services.language.language import Language
-from services.language.words import units
+from services.language.terms import units
 
 LEAST_FAITH = 0.8
 """Share of a statement's words that its source has: the rest may be wording."""

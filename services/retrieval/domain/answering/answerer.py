@@ -13,11 +13,9 @@ from services.retrieval.domain.answering.context_window import fit
 from services.retrieval.domain.answering.draft import AnswerDraft, not_in_material
 from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
 from services.retrieval.domain.answering.groundedness import GroundednessCheck
-from services.retrieval.domain.answering.overview import is_overview
-from services.retrieval.domain.answering.relevance_gate import RelevanceGate
+from services.retrieval.domain.answering.relevance_gate import RelevanceGate, is_overview
 from services.retrieval.domain.prompts.answer import chat_messages
-from services.retrieval.domain.search.hybrid import HybridRetriever
-from services.retrieval.domain.search.query_text import require_text
+from services.retrieval.domain.search.hybrid import HybridRetriever, require_text
 from services.retrieval.ports import ChatModel
 from services.retrieval.values.answer import AnswerEvent, AnswerSources
 from services.retrieval.values.chat import ChatFinish, ChatRequest

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncpg
 
 from services.exercises.adapters.stores.postgres.encoding import decode_question
-from services.exercises.values.exercise import Exercise, ExercisePage
+from services.exercises.values.exercise import Exercise, ExercisePage, RunState
 from services.exercises.values.question import Question
-from services.exercises.values.run import RunState
 from services.kit.database import Database
 
 _SELECT = (

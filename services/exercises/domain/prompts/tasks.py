@@ -1,4 +1,4 @@
-"""Asking for a question of one kind.
+"""What models are asked to do, and the type of what they answer: questions, their own keys, key points, gradings.
 
 A model is asked for one question a call: small models repeat themselves in lists, and one object is complete sooner
 than five. The quote comes first in the schema, so that the question is written from it. The right answer and the wrong
@@ -13,6 +13,7 @@ question. All but the last message are the same for every question of a kind: an
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated
@@ -84,12 +85,8 @@ class ShortAnswer(QuestionAnswer):
     rubric: Annotated[list[str], asked(minItems=2, maxItems=4)]
 
 
-_MAX_TOKENS = 500
-_CONVERSATION = "question"
-
-
 def _prompt(kind: QuestionKind, answer: type[QuestionAnswer], text: str = "") -> Prompt[QuestionAnswer]:
-    return Prompt.load(kind.value, answer, _MAX_TOKENS, _CONVERSATION, text or kind.value)
+    return Prompt.load(kind.value, answer, 500, "question", text or kind.value)
 
 
 FALSE_STATEMENT = _prompt(QuestionKind.TRUE_FALSE, FalseStatement, "false_statement")
@@ -103,3 +100,87 @@ QUESTIONS: Mapping[QuestionKind, Prompt[QuestionAnswer]] = MappingProxyType(
     }
 )
 """By kind; of true/false the one for true statements."""
+
+
+class OptionLetter(StructuredAnswer):
+    """The letter of one option, or of one sentence of the material."""
+
+    answer: str
+
+
+class OptionLetters(StructuredAnswer):
+    """The letters of several options."""
+
+    answer: list[str]
+
+
+class Truth(StructuredAnswer):
+    """Whether a statement is true."""
+
+    answer: bool
+
+
+class MissingWord(StructuredAnswer):
+    """What stands in a gap."""
+
+    answer: Annotated[str, asked(maxLength=40)]
+
+
+KeyAnswer = OptionLetter | OptionLetters | Truth | MissingWord
+
+
+def _key_check(answer: type[KeyAnswer]) -> Prompt[KeyAnswer]:
+    return Prompt.load("confirmed_answer", answer, 60, "key_check")
+
+
+_LETTER = _key_check(OptionLetter)
+KEY_CHECKS: Mapping[QuestionKind, Prompt[KeyAnswer]] = MappingProxyType(
+    {
+        QuestionKind.SINGLE_CHOICE: _LETTER,
+        QuestionKind.MULTIPLE_CHOICE: _key_check(OptionLetters),
+        QuestionKind.TRUE_FALSE: _key_check(Truth),
+        QuestionKind.FILL_IN_THE_BLANK: _key_check(MissingWord),
+        QuestionKind.SHORT_ANSWER: _LETTER,
+    }
+)
+"""By kind; the part of the text that has the kind's name is its question."""
+
+
+class QuotedPoint(StructuredAnswer):
+    """A sentence of the material, and what it teaches."""
+
+    quote: str
+    text: str
+
+
+class KeyPoints(StructuredAnswer):
+    """The key points of a material, the most important first."""
+
+    key_points: list[QuotedPoint]
+
+
+KEY_POINTS = Prompt.load("key_points", KeyPoints, 1200)
+
+
+class PointGrade(StructuredAnswer):
+    """What of the answer makes one rubric point, verbatim or empty, and the points that it earns."""
+
+    evidence: str
+    points: float
+
+
+class ShortAnswerGrade(StructuredAnswer):
+    """A grading, one result a rubric point in their order."""
+
+    results: list[PointGrade]
+    feedback: str = ""
+
+
+SHORT_ANSWER_GRADE = Prompt.load("short_answer_grade", ShortAnswerGrade, 600)
+EXAMPLE_FEEDBACK = frozenset(
+    ShortAnswerGrade.decode(json.loads(message.content)).feedback
+    for texts in SHORT_ANSWER_GRADE.texts.values()
+    for message in texts.messages
+    if message.role == "assistant"
+)
+"""What the examples say to their learners, which says nothing about any other answer."""
