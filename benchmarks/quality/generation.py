@@ -31,9 +31,9 @@ from services.docs.adapters.parsers.worker import parse_and_chunk
 from services.docs.domain.upload.sniffing import PDF, PPTX, TEXT
 from services.exercises.domain.generation.generator import QuestionGenerator
 from services.exercises.values.chat import ChatFinish, ChatRequest
+from services.exercises.values.exercise import Event, QuestionMade, QuestionRefused
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
 from services.exercises.values.question import Draft, GeneratorChoice, Passage, Question, QuestionKind
-from services.exercises.values.exercise import Event, QuestionMade, QuestionRefused
 from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
 from services.llm.values import chat as llm_chat

@@ -25,7 +25,7 @@ from services.language.language import (
     WritingRules,
 )
 from services.language.noun_phrases import NounGrammar, NounPhrases
-from services.language.patterns import Pattern, words
+from services.language.patterns import Pattern, pairs, words
 
 _FUNCTION = words(
     """
@@ -327,7 +327,7 @@ _STATEMENTS = StatementRules(
         r"(?:over|above|below|under|at least|up to|more than|less than|between|from|to|and|[-–—~～])\s*$", re.IGNORECASE
     ),
     denials=("not {}", "never {}"),
-    opposites=tuple((one, other) for one, _, other in (pair.partition("/") for pair in _OPPOSITES.split())),
+    opposites=pairs(_OPPOSITES),
     articles=words("the a an"),
     definite_article="the",
     fit_article=_fit_article,

@@ -49,6 +49,11 @@ NEVER = Pattern("(?!)")
 QUESTION_MARK = Pattern(r"\?")
 
 
+def pairs(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of a list that is written with spaces between them and a slash in each."""
+    return tuple((one, other) for one, _, other in (pair.partition("/") for pair in text.split()))
+
+
 def words(text: str) -> frozenset[str]:
     """Return the words of a list that is written with spaces between them."""
     return frozenset(text.split())

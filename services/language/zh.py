@@ -26,7 +26,7 @@ from services.language.language import (
     WritingRules,
 )
 from services.language.noun_runs import NounRuns, RunRules
-from services.language.patterns import Pattern, words
+from services.language.patterns import Pattern, pairs, words
 from services.language.scripts import HAN
 from services.language.segmentation import Dictionary
 
@@ -166,7 +166,7 @@ _STATEMENTS = StatementRules(
     roughly=Pattern(r"约|左右|上下|近"),
     bound=Pattern(r"(?:至少|超过|不到|多达|至多|最多|少于|多于|大于|小于|高于|低于|到|至|[-–—~～])\s*$", re.IGNORECASE),
     denials=("不{}", "没有{}"),
-    opposites=tuple((one, other) for one, _, other in (pair.partition("/") for pair in _OPPOSITES.split())),
+    opposites=pairs(_OPPOSITES),
 )
 
 _RARE = math.log(1 / 50_000)

@@ -28,7 +28,10 @@ class ExerciseBank:
         Raises:
             NotFound: the owner has no exercise of this id.
         """
-        await self._runs.expire()
+        await self._runs.expire()  # A run whose process died would keep its exercise closed.
+        return await self._get(owner, exercise_id)
+
+    async def _get(self, owner: str, exercise_id: str) -> Exercise:
         exercise = await self._store.get(owner, exercise_id)
         if exercise is None:
             raise no_exercise(exercise_id)
@@ -57,9 +60,7 @@ class ExerciseBank:
         Raises:
             NotFound: the owner has no exercise of this id.
         """
-        exercise = await self._store.get(owner, exercise_id)
-        if exercise is None:
-            raise no_exercise(exercise_id)
+        exercise = await self._get(owner, exercise_id)
         if exercise.run_state is RunState.RUNNING:
             await self._runs.cancel(owner, exercise.run_id)
         await self._store.delete(owner, exercise_id)

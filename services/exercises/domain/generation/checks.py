@@ -279,10 +279,7 @@ _SHORT_ANSWER: _Rules = (
 _WHOLE_STEM: _Rules = (
     (Refusal.STEM_IS_FRAGMENT, lambda it: is_fragment(it.stem, it.language)),
     (Refusal.STEM_COPIES_MATERIAL, _copies_material),
-    (
-        Refusal.STEM_TOO_VAGUE,
-        lambda it: _asks_by_model(it) and is_vague(it.stem, it.source, it.passage, it.language),
-    ),
+    (Refusal.STEM_TOO_VAGUE, lambda it: _asks_by_model(it) and is_vague(it.stem, it.source, it.passage, it.language)),
     (Refusal.QUOTE_DOES_NOT_ANSWER, lambda it: _asks_by_model(it) and not is_answered(it.stem, it.quote)),
 )
 _RULES: Mapping[QuestionKind, _Rules] = MappingProxyType(

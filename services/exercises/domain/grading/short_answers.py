@@ -20,12 +20,7 @@ from dataclasses import dataclass
 
 from services.exercises.domain.completion import complete
 from services.exercises.domain.grading.objective import is_answered, make_grade
-from services.exercises.domain.prompts.tasks import (
-    EXAMPLE_FEEDBACK,
-    SHORT_ANSWER_GRADE,
-    PointGrade,
-    ShortAnswerGrade,
-)
+from services.exercises.domain.prompts.tasks import EXAMPLE_FEEDBACK, SHORT_ANSWER_GRADE, PointGrade, ShortAnswerGrade
 from services.exercises.domain.text.quotes import locate
 from services.exercises.domain.text.sentences import clip, split
 from services.exercises.ports import ChatModel

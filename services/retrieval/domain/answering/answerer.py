@@ -17,7 +17,7 @@ from services.retrieval.domain.answering.relevance_gate import RelevanceGate, is
 from services.retrieval.domain.prompts.answer import chat_messages
 from services.retrieval.domain.search.hybrid import HybridRetriever, require_text
 from services.retrieval.ports import ChatModel
-from services.retrieval.values.answer import AnswerEvent, AnswerSources
+from services.retrieval.values.answer import AnswerEvent, AnswerOutcome, AnswerSources
 from services.retrieval.values.chat import ChatFinish, ChatRequest
 from services.retrieval.values.chunk import Hit, source_of
 from services.retrieval.values.query import LegQuery
@@ -116,10 +116,11 @@ class Answerer:
             # Without a model, or where it says nothing, the passages themselves answer.
             end = await self._extractive.answer(draft.question, draft.passages, draft.finish)
         elif draft.is_abstention:
-            end = draft.end_without_answer()
+            end = draft.end(AnswerOutcome.NOT_IN_MATERIAL)
         else:
             for event in draft.add_citations():
                 yield event
-            end = draft.end_answered() if await draft.is_grounded(self._groundedness) else draft.end_unsupported()
+            grounded = await draft.is_grounded(self._groundedness)
+            end = draft.end(AnswerOutcome.ANSWERED) if grounded else draft.end_unsupported()
         for event in end:
             yield event

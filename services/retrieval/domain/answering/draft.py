@@ -66,21 +66,14 @@ class AnswerDraft:
         passages = [self.passages[i] for i in cited_first]
         return await check.is_grounded(self.question, self._text.plain, passages, self._embedding_model)
 
-    def end_answered(self) -> Sequence[AnswerEvent]:
-        """End the answer as one that the sources support."""
-        return (self._done(AnswerOutcome.ANSWERED),)
-
     def end_unsupported(self) -> Sequence[AnswerEvent]:
         """Tell the reader that no passage supports the text, and end the answer."""
         note = self._text.feed(f" {LANGUAGES.of(self.question).answering.unsupported}")
-        return (*note, self._done(AnswerOutcome.NOT_IN_MATERIAL))
+        return (*note, *self.end(AnswerOutcome.NOT_IN_MATERIAL))
 
-    def end_without_answer(self) -> Sequence[AnswerEvent]:
-        """End the answer as one in which the model says that there is none."""
-        return (self._done(AnswerOutcome.NOT_IN_MATERIAL),)
-
-    def _done(self, outcome: AnswerOutcome) -> AnswerDone:
-        return AnswerDone(outcome, self._text.text, self.finish.usage, self.finish.model)
+    def end(self, outcome: AnswerOutcome) -> Sequence[AnswerEvent]:
+        """End the answer with what has been written."""
+        return (AnswerDone(outcome, self._text.text, self.finish.usage, self.finish.model),)
 
 
 def not_in_material(question: str, finish: ChatFinish) -> Sequence[AnswerEvent]:

@@ -77,8 +77,7 @@ def _violations(field: str, embedded: EmbeddedChunk, dimension: int, seen: set[s
     if chunk.page_starts and not _are_page_starts(chunk):
         found.append(
             FieldViolation(
-                f"{field}.chunk.page_starts",
-                "must be in order, after start and before end, and empty when page is 0",
+                f"{field}.chunk.page_starts", "must be in order, after start and before end, and empty when page is 0"
             )
         )
     if chunk.chunk_id in seen:

@@ -18,8 +18,7 @@ def allot(counts: Sequence[int], limit: int) -> list[int]:
     allotted = [int(share) for share in shares]
     # Documents that round to nothing come first, then the largest remainders.
     order = sorted(
-        (i for i, count in enumerate(counts) if count > 0),
-        key=lambda i: (allotted[i] > 0, allotted[i] - shares[i], i),
+        (i for i, count in enumerate(counts) if count > 0), key=lambda i: (allotted[i] > 0, allotted[i] - shares[i], i)
     )
     left = limit - sum(allotted)
     for i in order[:left]:

@@ -28,11 +28,7 @@ class PostgresExerciseStore:
             self._database.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            row = await connection.fetchrow(
-                f"{_SELECT} WHERE e.exercise_id = $1 AND e.owner = $2",
-                exercise_id,
-                owner,
-            )
+            row = await connection.fetchrow(f"{_SELECT} WHERE e.exercise_id = $1 AND e.owner = $2", exercise_id, owner)
             if row is None:
                 return None
             bodies = await connection.fetch(
