@@ -32,21 +32,14 @@ class PassageSource(Protocol):
     """Where the passages of indexed documents are read."""
 
     async def passages(self, document_ids: Sequence[str], topic: str, limit: int) -> list[Passage]:
-        """Return at most `limit` passages about a topic, best first.
-
-        With an empty topic they are an even spread in reading order. Documents that are not there have none.
-        """
+        """Return at most `limit` passages about a topic, best first; without one, an even spread in reading order."""
 
 
 class TextSplitter(Protocol):
     """Splits texts into passages outside the event loop: a quarter of a megabyte takes a while."""
 
     async def split(self, text: str) -> tuple[Passage, ...]:
-        """Return the passages of a text's normal form, in order.
-
-        Raises:
-            InvalidArgument: the text holds no letter or digit; reason EMPTY_TEXT.
-        """
+        """Return the passages of a text's normal form, in order; one without letters is InvalidArgument, EMPTY_TEXT."""
 
 
 class ClozeGenerator(Protocol):
@@ -75,10 +68,7 @@ class ExerciseStore(Protocol):
         """Return an owner's exercises, newest first, without questions, those older than the exercise `before`."""
 
     async def delete(self, owner: str, exercise_id: str) -> str | None:
-        """Remove an exercise with its questions, run and submissions, all or none.
-
-        It returns the id of the exercise's run, and None when the owner has no exercise of this id.
-        """
+        """Remove an exercise with all that belongs to it and return its run's id; None when the owner has none such."""
 
 
 class RunStore(Protocol):

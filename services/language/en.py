@@ -142,10 +142,7 @@ _NO_PLURALS = ("ss", "us", "is")
 
 
 def singular(word: str) -> str:
-    """Return a word without its plural or third person's ending, to look it up in a list of whole words.
-
-    A stem would not do: it is the same for `organ` and `organize`.
-    """
+    """Return a word without its plural or third person's ending; a stem is the same for `organ` and `organize`."""
     for ending, rest in _PLURALS:
         if word.endswith(ending):
             return word.removesuffix(ending) + rest

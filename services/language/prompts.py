@@ -63,11 +63,7 @@ def _texts(text: str) -> PromptTexts:
 
 
 def texts_in(language: Language, texts: Mapping[str, PromptTexts]) -> PromptTexts:
-    """Return the texts of a language.
-
-    Raises:
-        FailedPrecondition: it has none; reason NO_CHAT_PROVIDER.
-    """
+    """Return the texts of a language; FailedPrecondition, reason NO_CHAT_PROVIDER, when it has none."""
     if language.code not in texts:
         raise FailedPrecondition(f"No model is asked in {language.code}.", reason="NO_CHAT_PROVIDER")
     return texts[language.code]

@@ -62,10 +62,7 @@ _WORD = re.compile(r"[a-z0-9]+")
 
 
 def units(text: str, language: Language | None = None) -> set[str]:
-    """Return what two texts may have in common: stems of the words that are no grammar, pairs of ideographs, numbers.
-
-    `language` is that of the spelled words; without one it is judged by them.
-    """
+    """Return what texts may share: stems of words that are no grammar in a language, pairs of ideographs, numbers."""
     plain = text.casefold()
     own = (language or LANGUAGES.spelled(plain)).words
     found = {own.stem(word) for word in _WORD.findall(plain) if word not in own.function and len(word) > 1}

@@ -15,8 +15,7 @@ from services.retrieval.values.answer import (
     AnswerSources,
     Citation,
 )
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit
-from services.retrieval.values.query import LegQuery
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit, LegQuery
 from tiku.retrieval.v1 import retrieval_pb2
 
 _YIELD_EVERY = 16

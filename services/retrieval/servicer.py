@@ -68,11 +68,7 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServiceServicer):
 
 
 class GraphServicer(graph_pb2_grpc.GraphServiceServicer):
-    """`tiku.retrieval.v1.GraphService`, which this version does not serve: every call ends as UNIMPLEMENTED.
-
-    It is registered so that a caller learns the name of the method that is not served, and not that the whole
-    service is unknown.
-    """
+    """`tiku.retrieval.v1.GraphService`, registered so that a caller learns which method this version does not serve."""
 
     async def Probe(self, request: graph_pb2.ProbeRequest, _: object) -> graph_pb2.ProbeResponse:
         """Raise Unimplemented."""

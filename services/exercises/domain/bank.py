@@ -38,11 +38,7 @@ class ExerciseBank:
         return exercise
 
     async def list(self, owner: str, page_size: int, page_token: str) -> tuple[Sequence[Exercise], str]:
-        """Return a page of exercises, newest first, without questions, and the next page's token, empty on the last.
-
-        Raises:
-            InvalidArgument: `page_token` is not one that this list gave.
-        """
+        """Return a page of exercises, newest first, without questions, and the next page's token, empty on the last."""
         before = decode_cursor(page_token).get("before", "") if page_token else None
         if before is not None and (not isinstance(before, str) or not is_id(before)):
             raise InvalidArgument(
@@ -55,11 +51,7 @@ class ExerciseBank:
         return page.exercises, encode_cursor({"before": page.next_before}) if page.next_before else ""
 
     async def delete(self, owner: str, exercise_id: str) -> None:
-        """Stop an exercise's run, and remove the exercise with its questions, run and submissions.
-
-        Raises:
-            NotFound: the owner has no exercise of this id.
-        """
+        """Stop an exercise's run, and remove the exercise with its questions, run and submissions."""
         exercise = await self._get(owner, exercise_id)
         if exercise.run_state is RunState.RUNNING:
             await self._runs.cancel(owner, exercise.run_id)

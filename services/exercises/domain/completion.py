@@ -20,10 +20,7 @@ _OF_STRUCTURE = re.compile(r'["{}\[\]]')
 
 
 class JsonObjectScanner:
-    """Finds the end of the first JSON object in a text that comes in pieces.
-
-    Small models go on with blanks or a second object after the first: reading stops where the object closes.
-    """
+    """Finds the end of the first JSON object in a text; small models go on with blanks or a second object."""
 
     def __init__(self) -> None:
         self._object: list[str] = []
@@ -62,11 +59,7 @@ class JsonObjectScanner:
         return self.closed
 
     def value(self) -> dict[str, Any]:
-        """Return the object; control characters in its strings are taken as they are.
-
-        Raises:
-            RefusedError: INVALID_JSON, the object never closed or is no valid JSON.
-        """
+        """Return the object, control characters in its strings included; refuse an unclosed or invalid one."""
         if self.closed:
             try:
                 value = json.loads("".join(self._object), strict=False)
@@ -91,21 +84,14 @@ class StructuredCompletion:
     """Zero where the model did not say it in time."""
 
     def value(self) -> dict[str, Any]:
-        """Return the object.
-
-        Raises:
-            RefusedError: INVALID_JSON, the model wrote none.
-        """
+        """Return the object, or refuse the answer as INVALID_JSON."""
         return self.scanner.value()
 
 
 async def complete(
     model: ChatModel, request: ChatRequest, on_token: Callable[[str], Awaitable[None]] | None = None
 ) -> StructuredCompletion:
-    """Return a model's answer as far as its first JSON object; cancelling stops the model.
-
-    Each text is handed to `on_token` as it comes. What the model raises is raised.
-    """
+    """Return a model's answer as far as its first JSON object, with each text handed on; cancelling stops the model."""
     scanner = JsonObjectScanner()
     finish: ChatFinish | None = None
     async with model.stream(request) as pieces:

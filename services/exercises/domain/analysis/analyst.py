@@ -69,10 +69,7 @@ class Analyst:
 
 
 def checked_points(passages: Sequence[Passage], value: dict[str, Any], language: str) -> tuple[KeyPoint, ...]:
-    """Return those key points of a model's JSON that hold.
-
-    They have a quote in the material, are in its language and repeat no other.
-    """
+    """Return the key points of a model's JSON that quote the material, are in its language and repeat no other."""
     points: list[KeyPoint] = []
     shapes: list[frozenset[str]] = []
     for written in _readable_points(value):

@@ -111,10 +111,7 @@ class ClozeMaterial:
         return (sum(best) / 3 + (0.6 if self.language.reading.definition(text) else 0.0)) * fit * vague
 
     def targets(self, line: Line) -> list[Occurrence]:
-        """Return the terms of a sentence that may be taken out, best first.
-
-        They stand in it once and beside nothing that would explain them or is part of them.
-        """
+        """Return the terms that stand in a sentence once and that nothing beside them explains, best first."""
         targets = [
             occurrence
             for occurrence in line.occurrences

@@ -1,33 +1,7 @@
 """The checks that every question passes, whoever made it, before it is stored.
 
-| rule | reason when broken |
-| --- | --- |
-| the quote stands in the passage | QUOTE_NOT_IN_MATERIAL |
-| no question of the exercise has a like stem (folded character pairs, Jaccard ≥ 0.8) | DUPLICATE_STEM |
-| no question of the exercise has the same quote and key | DUPLICATE_KEY |
-| stem, options, key and explanation are in the passage's language | WRONG_LANGUAGE |
-| no text repeats what a model was told about questions, or its worked example | ECHOES_INSTRUCTIONS |
-| the stem says something and stands alone: no "the passage above", "根据上文" | EMPTY_STEM, STEM_REFERS_TO_PASSAGE |
-| the stem is a whole question or gapped sentence; of true/false a statement | STEM_IS_FRAGMENT, STEM_IS_NO_STATEMENT |
-| the stem is no question that the material itself asks | STEM_COPIES_MATERIAL |
-| the stem of a model names something that its answer is about, beside the topic of the document | STEM_TOO_VAGUE |
-| where it asks for a cause, a purpose or an effect, the quote gives one | QUOTE_DOES_NOT_ANSWER |
-| the stem does not say its answer | STEM_LEAKS_ANSWER |
-| choices: 3 to 8 options, none empty, no two equal | OPTION_COUNT, EMPTY_OPTION, EQUAL_OPTIONS |
-| choices: no "all of the above", "以上都对" | OPTION_REFERS_TO_OPTIONS |
-| single choice: exactly one right option | NO_SINGLE_KEY |
-| multiple choice: at least two right options and one wrong | NO_MULTIPLE_KEY |
-| multiple choice: the quote holds no wrong option | KEY_CONTRADICTS_SOURCE |
-| single choice of a model: the answer is a part of the quote, not all of it | ANSWER_IS_QUOTE |
-| multiple choice of a model: the right options stand in one list of the quote | ANSWERS_NOT_LISTED |
-| choices: each right option shares a word, and every number, with the quote | ANSWER_NOT_IN_QUOTE |
-| true/false: the statement rests on the quote | ANSWER_NOT_IN_QUOTE |
-| true/false: a truth is given | NO_TRUTH |
-| true/false: it says what the quote says; or would, but for an exchange that contradicts it | KEY_CONTRADICTS_SOURCE |
-| gaps: as many as answers, at least one, each answer in the quote | GAP_COUNT, ANSWER_NOT_IN_QUOTE |
-| short answer: a reference that rests on the quote | NO_REFERENCE, ANSWER_NOT_IN_QUOTE |
-| short answer: a rubric of 1 to 6 points | NO_RUBRIC |
-| an explanation is given and speaks of its subject, not of a passage | NO_EXPLANATION, EXPLANATION_REFERS_TO_PASSAGE |
+The tables at the end list them by kind in the order in which they are asked, each with the reason of its refusal.
+Repeats are refused by `Accepted`: a like stem (folded character pairs, Jaccard ≥ 0.8), or the same quote and key.
 """
 
 from __future__ import annotations
@@ -67,11 +41,7 @@ asks, the whole sentence is what it then calls right."""
 
 
 def check(draft: Draft, passage: Passage, accepted: Accepted) -> Source:
-    """Return the source of a question that passes every rule and is then taken into `accepted`.
-
-    Raises:
-        RefusedError: the question breaks a rule; the reason is that of the first one.
-    """
+    """Take a question that passes every rule into `accepted` and return its source, or refuse it for the first rule."""
     # The source of a quote that is not found is empty, which is what its rule refuses.
     source = source_of(passage, *(locate(draft.quote, passage.text) or (0, 0)))
     candidate = _Candidate(draft, passage, source, LANGUAGES.of(passage.text))
@@ -302,11 +272,7 @@ class Accepted:
         self._keys: set[tuple[str, str]] = set()
 
     def add(self, draft: Draft, source: Source) -> None:
-        """Take a question in.
-
-        Raises:
-            RefusedError: the question repeats one; DUPLICATE_STEM or DUPLICATE_KEY.
-        """
+        """Take a question in, or refuse it as DUPLICATE_STEM or DUPLICATE_KEY."""
         stem = bigrams(fold(draft.stem))
         if any(similarity(stem, other) >= ALIKE for other in self._stems):
             raise RefusedError(Refusal.DUPLICATE_STEM)

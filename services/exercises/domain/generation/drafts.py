@@ -33,10 +33,7 @@ _LONGEST_CUT = 40
 
 
 def draft_of(answer: QuestionAnswer, *, passage: int, model: str, rng: random.Random) -> Draft:
-    """Return the draft of what a model wrote about the passage at position `passage` of the run's material.
-
-    Options are shuffled, since models like to put the right one first.
-    """
+    """Return the draft of what a model wrote about the passage at a position, with the options in random order."""
     match answer:
         case SingleChoice():
             draft = _single_choice(answer, rng)

@@ -47,10 +47,9 @@ class FocusPicker:
         self._picked: set[tuple[int, int]] = set()
 
     def pick(self, slot: int, attempt: int, kind: QuestionKind) -> Focus | None:
-        """Return what question `slot` is asked about on try `attempt`, both from 0.
+        """Return what question `slot` is asked about on try `attempt`, both from 0; None when no list is left.
 
-        Passages are spread evenly over the material and another one on each try. A sentence that stands alone is taken
-        where any passage still has one. Several right answers need a sentence that lists them; None when none is left.
+        Passages are spread evenly over the material. A sentence that stands alone is taken where any has one left.
         """
         passages = self._plan.passages
         stride = max(1, len(passages) // self._plan.count)

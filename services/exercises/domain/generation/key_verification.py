@@ -1,11 +1,8 @@
 """Verifying a key: the model that wrote a question answers it, without its key and in a fresh conversation.
 
-Round-trip consistency (Alberti et al. 2019, "Synthetic QA Corpora Generation with Roundtrip Consistency"): a question
-whose answer is not found again from the same text is no good question, whichever of the two answers is right.
-
-A key that follows from how its question was made is not verified: a gap in what the material says, its sentence as a
-statement, a statement with something exchanged (see `statements`). What is left to ask is a choice among options or
-sentences: that a small model does well, while asked for yes or no it says yes.
+Round-trip consistency (Alberti et al. 2019, "Synthetic QA Corpora Generation with Roundtrip Consistency"). A key that
+follows from how its question was made is not verified. What is left to ask is a choice among options or sentences:
+that a small model does well, while asked for yes or no it says yes.
 """
 
 from __future__ import annotations

@@ -34,12 +34,7 @@ class ExerciseMaker:
         self._runs = runs
 
     async def make(self, owner: str, request: GenerationRequest) -> AsyncGenerator[Numbered, None]:
-        """Start a run and yield its events. Material that cannot be read is an error before anything is stored.
-
-        Raises:
-            InvalidArgument: the text holds nothing.
-            FailedPrecondition: the documents hold no passage.
-        """
+        """Start a run and yield its events. Material that cannot be read is an error before anything is stored."""
         count = request.count or DEFAULT_COUNT
         passages = await self._passages(request, count)
         plan = GenerationPlan(

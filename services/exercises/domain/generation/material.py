@@ -17,11 +17,7 @@ PASSAGE_CHARACTERS = 800
 
 
 def passages_of_text(text: str) -> tuple[Passage, ...]:
-    """Return a text's passages: whole sentences of its normal form, blank lines preferred as seams.
-
-    Raises:
-        InvalidArgument: nothing is left of the text.
-    """
+    """Return a text's passages: whole sentences of its normal form, blank lines preferred as seams."""
     normal = normalize(text)
     if not any(map(str.isalnum, normal)):
         raise InvalidArgument(
@@ -50,8 +46,7 @@ _STATEMENT_ENDS = "。.！!"
 def askable(passage: Passage) -> tuple[list[Sentence], list[Sentence]]:
     """Return a passage's statements: those that can be understood without their neighbors, and the rest.
 
-    Questions, tasks, captions, table rows and everything in a section of exercises or aims are no statements: what the
-    material asks its reader says nothing to ask about.
+    Questions, tasks, captions, table rows and sections of exercises or aims tell nothing to ask about.
     """
     language = LANGUAGES.of(passage.text)
     end = _end_of_telling(passage)
@@ -92,11 +87,7 @@ class MaterialReader:
         self._splitter = splitter
 
     async def text_passages(self, text: str) -> tuple[Passage, ...]:
-        """Return a text's passages.
-
-        Raises:
-            InvalidArgument: nothing is left of the text.
-        """
+        """Return a text's passages."""
         return await self._splitter.split(text)
 
     async def passages(self, document_ids: Sequence[str], topic: str, limit: int) -> tuple[Passage, ...]:

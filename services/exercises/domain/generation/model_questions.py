@@ -35,10 +35,7 @@ _READ_BEFORE = _READ_AFTER = 250
 
 
 def question_prompt_of(kind: QuestionKind, focus: str, seed: int) -> Prompt[QuestionAnswer]:
-    """Return the prompt that asks for a question of a kind about the sentence `focus`.
-
-    Whether a statement is to be true or false is drawn from the seed: left to itself, a model writes true ones.
-    """
+    """Return the prompt for a kind and the sentence `focus`; the seed decides whether a statement is to be true."""
     if kind is QuestionKind.TRUE_FALSE:
         drawn = random.Random(seed).random()  # noqa: S311 - variety, not secrets
         if drawn < _FALSE_SHARE and not is_open(focus):
@@ -56,10 +53,7 @@ def question_request(
     seed: int,
     temperature: float,
 ) -> ChatRequest:
-    """Return the request for one question about the sentence `focus` of a passage, unlike the stems in `avoid`.
-
-    Without a focus, the model chooses what to ask about at the passage's beginning.
-    """
+    """Return the request for a question about the sentence `focus`, or by choice, unlike the stems in `avoid`."""
     return prompt.request(
         LANGUAGES.of(passage),
         material=_around(focus, passage),
@@ -72,13 +66,7 @@ def question_request(
 
 
 def answer_of(kind: QuestionKind, value: Mapping[str, Any]) -> QuestionAnswer:
-    """Return the question of a kind in a model's JSON.
-
-    A statement is true or false by how it is written, whichever of the two the model was asked for.
-
-    Raises:
-        RefusedError: INVALID_JSON, a field is missing, blank or of another type.
-    """
+    """Return the question in a model's JSON; a statement is true or false by how it is written, not by the task."""
     false = kind is QuestionKind.TRUE_FALSE and "original" in value
     return (FALSE_STATEMENT if false else QUESTIONS[kind]).answer.decode(value)
 
@@ -114,11 +102,7 @@ class ModelCalls:
     ) -> StructuredCompletion:
         """Return the model's completion within its time, in seconds from when a call is free.
 
-        A model that takes too long is asked one question less at once from then on: one machine that answers two takes
-        twice as long for each.
-
-        Raises:
-            TikuError: the model does not serve, or is too slow.
+        A model that is too slow is asked one question less at once from then on: two on one machine take twice as long.
         """
         await self._limit.acquire()
         before = self._failures
@@ -175,11 +159,7 @@ class ModelQuestions:
     rng: random.Random
 
     async def make(self, slot: int, kind: QuestionKind) -> bool:
-        """Publish question `slot`, counted from 0; return False when the model made none in the tries that it has.
-
-        Raises:
-            TikuError: only the model may serve, and it does not.
-        """
+        """Publish question `slot`, counted from 0; return False when the model made none in the tries that it has."""
         for attempt in range(1 + self.limits.retries):
             if self.calls.lasting_error is not None:
                 break

@@ -85,10 +85,7 @@ def question_of(draft: Draft, source: Source, number: int) -> Question:
 
 
 def points_of(draft: Draft) -> float:
-    """Return what a question is worth.
-
-    A multiple choice is worth 2, a gap 1, a short answer the sum of its rubric, and any other question 1.
-    """
+    """Return what a question is worth: a multiple choice 2, a gap 1, a short answer its rubric, any other 1."""
     match draft.kind:
         case QuestionKind.MULTIPLE_CHOICE:
             return 2.0

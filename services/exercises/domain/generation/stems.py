@@ -79,10 +79,7 @@ def _gives(demand: Callable[[StemRules], Demand], quote: str) -> bool:
 
 
 def is_vague(stem: str, source: Source, passage: Passage, language: Language | str) -> bool:
-    """Return whether nothing that a stem names, but for the document's topic, is in the sentence that answers it.
-
-    What a sentence defines may be asked for by its name alone.
-    """
+    """Return whether the answering sentence holds nothing that a stem names; a definition may be asked for by name."""
     own = as_language(language)
     said = flatten(source.quote)
     if not stands_alone(said, own):

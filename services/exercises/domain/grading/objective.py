@@ -31,11 +31,7 @@ from services.language.folding import fold
 
 
 def match_answers(questions: Sequence[Question], answers: Sequence[Answer]) -> dict[str, Answer]:
-    """Return answers by question id, each fitting its question.
-
-    Raises:
-        InvalidArgument: answers do not fit their questions; every field that does not is named.
-    """
+    """Return answers by question id, or refuse all, with every field named that does not fit its question."""
     by_id = {question.question_id: question for question in questions}
     matched: dict[str, Answer] = {}
     violations: list[FieldViolation] = []

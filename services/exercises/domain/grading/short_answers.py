@@ -108,11 +108,7 @@ class ShortAnswerGrader:
 
 
 def checked_results(question: Question, text: str, grading: ShortAnswerGrade) -> tuple[tuple[RubricResult, ...], str]:
-    """Return a model's results, one a rubric point, and its feedback.
-
-    Raises:
-        UnsoundGradeError: a result does not hold.
-    """
+    """Return a model's results, one a rubric point, and its feedback; an unsound one is an error."""
     rubric = question.answer_key.rubric
     if len(grading.results) != len(rubric):
         raise UnsoundGradeError("not one result a rubric point")
@@ -158,11 +154,7 @@ _CLAUSE = re.compile(r"[^;；。！？!?\n]+")
 
 
 def _place_of(evidence: str, text: str, asked: set[str]) -> tuple[int, int] | None:
-    """Return the slice of an answer that says a piece of evidence; None when there is none.
-
-    It stands there word for word, whatever its case, width and punctuation, or is the clause whose words the evidence
-    puts in another order. What is shown as evidence is the learner's own text in either case.
-    """
+    """Return the slice of an answer that says a piece of evidence, or the clause that it retells; None without one."""
     if not fold(evidence):
         return None
     start = text.find(evidence)

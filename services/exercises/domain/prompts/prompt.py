@@ -27,11 +27,7 @@ class StructuredAnswer(msgspec.Struct):
 
     @classmethod
     def decode(cls, value: object) -> Self:
-        """Return the answer in a JSON object, whose further fields do not matter.
-
-        Raises:
-            RefusedError: INVALID_JSON, a field is missing or of another type.
-        """
+        """Return the answer in a JSON object, or refuse it as INVALID_JSON; further fields do not matter."""
         try:
             return msgspec.convert(value, cls)
         except msgspec.ValidationError as error:
@@ -105,12 +101,9 @@ class Prompt(Generic[Answer_co]):
         limits: Mapping[str, Mapping[str, Any]] | None = None,
         **values: str,
     ) -> ChatRequest:
-        """Return the request that asks for one answer. A line that names an empty value is left out.
+        """Return the request for one answer; `values` stand for names in braces, a line with an empty one is left out.
 
-        `limits` are keywords of the schema by property, `values` what stands for the names in braces.
-
-        Raises:
-            FailedPrecondition: no model is asked in the language; reason NO_CHAT_PROVIDER.
+        `limits` are keywords of the schema by property. Without prompts in the language: error NO_CHAT_PROVIDER.
         """
         return ChatRequest(
             messages=tuple(ChatMessage(*message) for message in texts_in(language, self.texts).filled(values)),

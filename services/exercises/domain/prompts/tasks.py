@@ -1,14 +1,11 @@
 """What models are asked to do, and the type of what they answer: questions, their own keys, key points, gradings.
 
-A model is asked for one question a call: small models repeat themselves in lists, and one object is complete sooner
-than five. The quote comes first in the schema, so that the question is written from it. The right answer and the wrong
-ones are separate fields instead of letters: no key can be missing or double.
+A model is asked for one question a call: small models repeat themselves in lists. The quote comes first, so that the
+question is written from it; right and wrong answers are separate fields, so that no key can be missing or double.
 
-A small model copies what it reads last. So the system message describes the fields, a worked example about an invented
-place follows, and the last message holds the material and the sentence to ask about, and nothing that could pass for a
-question. All but the last message are the same for every question of a kind: an engine reads them once.
-
-`question.md` is the conversation that asks for a question of any kind; the file of a kind has the parts.
+A small model copies what it reads last. So the last message holds nothing that could pass for a question; the others
+are the same for every question of a kind, and an engine reads them once. `question.md` is the conversation that asks
+for a question of any kind; the file of a kind has the parts.
 """
 
 from __future__ import annotations

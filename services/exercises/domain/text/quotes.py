@@ -17,11 +17,7 @@ SHORTEST_QUOTE = 4
 
 
 def locate(quote: str, text: str) -> tuple[int, int] | None:
-    """Return the slice [start, end) of `text` that says `quote`; None when there is none.
-
-    It does so letter for letter but for case, width, spaces and punctuation. Closing punctuation that the quote has is
-    part of the slice.
-    """
+    """Return the slice of `text` that says `quote`, whatever case, width, spaces and punctuation; None without one."""
     start = text.find(quote) if len(fold(quote)) >= SHORTEST_QUOTE else -1
     if start >= 0:
         return _trim(text, start, start + len(quote))

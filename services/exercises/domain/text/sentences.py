@@ -22,10 +22,7 @@ class Sentence:
 
 
 def split(text: str, *, wrapped: bool = True, languages: Languages = LANGUAGES) -> list[Sentence]:
-    """Return a text's sentences in reading order, without list marks and blank edges; their slices never overlap.
-
-    With `wrapped`, the text's lines may have been broken to a width, and a sentence goes on over such a break.
-    """
+    """Return a text's sentences in order, without list marks; `wrapped` lines may have been broken to a width."""
     found: list[Sentence] = []
     for start, end in split_sentences(text, wrapped=wrapped, languages=languages):
         first = list_mark_end(text, start, end, languages)
@@ -35,10 +32,7 @@ def split(text: str, *, wrapped: bool = True, languages: Languages = LANGUAGES) 
 
 
 def sentences_of(passage: Passage, languages: Languages = LANGUAGES) -> list[Sentence]:
-    """Return a passage's sentences.
-
-    A document's broken lines were joined when it was read: what breaks there is a border.
-    """
+    """Return a passage's sentences. A document's broken lines were joined when it was read."""
     return split(passage.text, wrapped=not passage.document_id, languages=languages)
 
 
@@ -82,10 +76,7 @@ def refers_to_passage(text: str, language: Language | str) -> bool:
 
 
 def is_about_the_question(explanation: str, language: Language | str, material: str) -> bool:
-    """Tell whether an explanation speaks of the material or of how the question was made, and not of its subject.
-
-    What the material itself says is no such talk: it may tell of the passage of time.
-    """
+    """Tell whether an explanation, in words that the material has not, speaks of the material or of the question."""
     said = material.casefold()
     # A model may speak of its task in another language than the question's.
     of_the_task = [known.reading.question_reference for known in LANGUAGES]

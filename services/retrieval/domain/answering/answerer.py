@@ -19,8 +19,7 @@ from services.retrieval.domain.search.hybrid import HybridRetriever, require_tex
 from services.retrieval.ports import ChatModel
 from services.retrieval.values.answer import AnswerEvent, AnswerOutcome, AnswerSources
 from services.retrieval.values.chat import ChatFinish, ChatRequest
-from services.retrieval.values.chunk import Hit, source_of
-from services.retrieval.values.query import LegQuery
+from services.retrieval.values.chunk import Hit, LegQuery, source_of
 
 _NO_CHAT_PROVIDER = "NO_CHAT_PROVIDER"
 
@@ -51,16 +50,11 @@ class Answerer:
         self._answer_tokens = answer_tokens
 
     async def answer(self, query: LegQuery, model: str = "") -> AsyncGenerator[AnswerEvent, None]:
-        """Yield `AnswerSources`, then deltas and citations, then `AnswerDone`.
+        """Yield `AnswerSources`, then deltas and citations, then `AnswerDone`; closing the generator stops the model.
 
-        Each citation comes right after the delta that ends with its mark. Every answered question has at least one
-        citation: where the model cited nothing, or only what does not support it, the sources that support its
-        sentences are cited at the end. Where none does, or the cited ones share nothing with the answer (no terms;
-        across languages, no meaning), the answer says so and ends as NOT_IN_MATERIAL. Closing the generator stops
-        the model. Besides the errors below, those of retrieval and of the model pass through.
-
-        Raises:
-            InvalidArgument: the question is blank.
+        A citation comes right after the delta that ends with its mark. Where the model cited nothing that supports the
+        answer, the sources that do are cited at its end; where none does, by terms or across languages by meaning, the
+        answer says so and ends as NOT_IN_MATERIAL. A blank question is InvalidArgument.
         """
         require_text("question", query.text)
         hits = await self._relevant(query)

@@ -62,10 +62,7 @@ _STATEMENT_WINDOW = 1000
 
 
 class CitedText:
-    """The text of an answer as it grows: appends text, checks marks, ties each to a quote.
-
-    Marks come out as "[1][2]" whatever form the model used; numbers without a passage are dropped.
-    """
+    """The text of an answer as it grows. Marks come out as "[1][2]"; numbers without a passage are dropped."""
 
     def __init__(self, question: str, passages: Sequence[Chunk]) -> None:
         self._question = question

@@ -49,10 +49,7 @@ class RelevanceGate:
         return self.margin(question, hits) >= 0
 
     def margin(self, question: str, hits: Sequence[Hit]) -> float:
-        """Return by how much the best relevance exceeds its threshold; minus infinity without passages.
-
-        The best cosine and the best coverage may come from different passages: an answer may draw on several.
-        """
+        """Return by how much the best relevance exceeds its threshold; minus infinity without passages."""
         asked = terms(question)
         language = language_of(question)
         languages = [language_of(hit.chunk.text) for hit in hits]

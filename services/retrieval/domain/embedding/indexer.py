@@ -25,11 +25,7 @@ class ChunkIndexer:
         self._centering = centering
 
     async def index(self, model: str, owner: str, chunks: Sequence[EmbeddedChunk]) -> int:
-        """Store `chunks` with vectors of `model` and return how many are stored.
-
-        Raises:
-            InvalidArgument: a chunk breaks a rule; the error names each field that does, 16 at most.
-        """
+        """Store `chunks` with vectors of `model` and return how many; a bad one is InvalidArgument for them all."""
         await self._check(chunks)
         await self._store.upsert(self._centering.space(model), owner, await self._center(model, chunks))
         return len(chunks)

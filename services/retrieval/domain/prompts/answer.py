@@ -19,11 +19,7 @@ _TEXTS = load(__package__, "answer")
 
 
 def chat_messages(question: str, passages: Sequence[Chunk]) -> tuple[ChatMessage, ...]:
-    """Return the rules, then the passages, numbered from 1, with the question.
-
-    Raises:
-        FailedPrecondition: no model is asked in the question's language; reason NO_CHAT_PROVIDER.
-    """
+    """Return the rules, then the passages, numbered from 1, with the question; a language may have no prompt."""
     numbered = "\n\n".join(f"[{number}] {chunk.text.strip()}" for number, chunk in enumerate(passages, start=1))
     values = {"marker": ABSTENTION_MARKER, "passages": numbered, "question": question.strip()}
     texts = texts_in(LANGUAGES.of(question), _TEXTS)

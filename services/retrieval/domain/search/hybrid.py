@@ -11,27 +11,18 @@ from services.kit import context
 from services.kit.errors import DeadlineExceeded, FieldViolation, InvalidArgument, TikuError, Unavailable
 from services.retrieval.domain.search.sampling import allot, spread
 from services.retrieval.ports import Leg, Reranker, VectorStore
-from services.retrieval.values.chunk import Hit
-from services.retrieval.values.query import LegQuery
+from services.retrieval.values.chunk import Hit, LegQuery
 
 
 def require_text(field: str, text: str) -> None:
-    """Refuse a text without anything to look for; `field` is its name in the request.
-
-    Raises:
-        InvalidArgument: the text is empty or holds white space alone.
-    """
+    """Refuse a text without anything to look for as InvalidArgument; `field` is its name in the request."""
     if not text.strip():
         rule = "must hold more than white space"
         raise InvalidArgument(f"{field} {rule}.", violations=[FieldViolation(field, rule)])
 
 
 def share(fraction: float, most: float) -> float:
-    """Return `fraction` of the seconds that the request has left, at most `most`.
-
-    Raises:
-        DeadlineExceeded: nothing is left; work that is already late is not started.
-    """
+    """Return `fraction` of the seconds that the request has left, at most `most`; DeadlineExceeded when none are."""
     remaining = context.remaining()
     if remaining is None:
         return most
@@ -45,13 +36,10 @@ RRF_K = 60
 
 
 def fuse(rankings: Mapping[str, Sequence[Hit]], limit: int, k: int = RRF_K) -> list[Hit]:
-    """Fuse one ranking a leg into at most `limit` hits, best first.
+    """Fuse one ranking a leg into at most `limit` hits, best first, by the sum of `1 / (k + rank)`, ranks from 1.
 
-    A hit scores the sum over its legs of `1 / (k + rank)`, ranks from 1; equal scores are ordered by the
-    better cosine and then by chunk id, so that the result never depends on which leg answered first.
-
-    Source: Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and individual rank
-    learning methods", SIGIR 2009; k = 60 is the paper's.
+    Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and individual rank learning methods",
+    SIGIR 2009. Equal scores are ordered by cosine and chunk id: which leg answered first must not matter.
     """
     scores: dict[str, float] = {}
     hits: dict[str, Hit] = {}
