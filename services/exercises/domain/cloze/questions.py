@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from services.exercises.domain.cloze.material import ClozeMaterial, Falsehood, Line
+from services.exercises.domain.cloze.material import ClozeLine, ClozeMaterial, Falsehood
 from services.exercises.domain.text.enumerations import enumeration
 from services.exercises.values.question import GAP, Draft, QuestionKind, RubricPoint
 from services.language.folding import fold
@@ -14,7 +14,7 @@ from services.language.key_terms import NUMERIC, Category, Occurrence
 from services.language.language import Definition
 
 
-def gaps(material: ClozeMaterial) -> Iterator[tuple[Line, Draft]]:
+def gaps(material: ClozeMaterial) -> Iterator[tuple[ClozeLine, Draft]]:
     """Yield questions for each sentence's best term, then for its second, and so on."""
     wording = material.language.cloze.wording
     for rank in range(_MOST_OF_A_LINE):
@@ -39,7 +39,7 @@ _FEWEST_WRONG = 2
 _MOST_OF_A_LINE = 3
 
 
-def single_choices(material: ClozeMaterial) -> Iterator[tuple[Line, Draft]]:
+def single_choices(material: ClozeMaterial) -> Iterator[tuple[ClozeLine, Draft]]:
     """Yield questions about what is defined, then about each sentence's best term, its second, and so on."""
     definitions = [(line, definition) for line in material.lines if (definition := material.definition(line))]
     for line, definition in definitions:
@@ -54,7 +54,7 @@ def single_choices(material: ClozeMaterial) -> Iterator[tuple[Line, Draft]]:
                 yield line, draft
 
 
-def _definition_choice(material: ClozeMaterial, line: Line, definition: Definition) -> Draft | None:
+def _definition_choice(material: ClozeMaterial, line: ClozeLine, definition: Definition) -> Draft | None:
     subject = material.occurrence_of(line, definition.term)
     if subject is None or fold(definition.term) in fold(definition.meaning):
         return None
@@ -63,7 +63,7 @@ def _definition_choice(material: ClozeMaterial, line: Line, definition: Definiti
     return _choice(material, line, stem, definition.term, wrong)
 
 
-def _gap_choice(material: ClozeMaterial, line: Line, target: Occurrence) -> Draft | None:
+def _gap_choice(material: ClozeMaterial, line: ClozeLine, target: Occurrence) -> Draft | None:
     numeric = target.term.category in NUMERIC
     if len(line.occurrences) < 2 or not (line.firm or numeric) or material.is_approximate(line, target):
         return None
@@ -73,7 +73,7 @@ def _gap_choice(material: ClozeMaterial, line: Line, target: Occurrence) -> Draf
     return _choice(material, line, stem, line.said(target), wrong)
 
 
-def _choice(material: ClozeMaterial, line: Line, stem: str, answer: str, wrong: Sequence[str]) -> Draft | None:
+def _choice(material: ClozeMaterial, line: ClozeLine, stem: str, answer: str, wrong: Sequence[str]) -> Draft | None:
     """Return a question with its options in random order; None where there are too few wrong ones."""
     if len(wrong) < _FEWEST_WRONG:
         return None
@@ -90,10 +90,10 @@ def _choice(material: ClozeMaterial, line: Line, stem: str, answer: str, wrong: 
     )
 
 
-def true_false(material: ClozeMaterial, used: Counter[tuple[int, int]]) -> Iterator[tuple[Line, Draft]]:
+def true_false(material: ClozeMaterial, used: Counter[tuple[int, int]]) -> Iterator[tuple[ClozeLine, Draft]]:
     """Yield true and false statements in turn, as far as sentences can be falsified; those in `used` come last."""
     truth = material.rng.random() < 0.5
-    waiting: list[Line] = []
+    waiting: list[ClozeLine] = []
     for line in itertools.chain(material.lines, waiting):
         if used[line.place] and line not in waiting:
             waiting.append(line)
@@ -103,7 +103,7 @@ def true_false(material: ClozeMaterial, used: Counter[tuple[int, int]]) -> Itera
         truth = falsehood is not None
 
 
-def _true(material: ClozeMaterial, line: Line) -> Draft:
+def _true(material: ClozeMaterial, line: ClozeLine) -> Draft:
     return material.draft(
         line,
         QuestionKind.TRUE_FALSE,
@@ -113,7 +113,7 @@ def _true(material: ClozeMaterial, line: Line) -> Draft:
     )
 
 
-def _false(material: ClozeMaterial, line: Line, falsehood: Falsehood) -> Draft:
+def _false(material: ClozeMaterial, line: ClozeLine, falsehood: Falsehood) -> Draft:
     substitution = falsehood.substitution
     explanation = material.language.cloze.wording.false_explanation
     return material.draft(
@@ -131,7 +131,7 @@ _LONGEST_QUOTE = 900
 """Characters from the first statement to the end of the last."""
 
 
-def multiple_choices(material: ClozeMaterial) -> Iterator[tuple[Line, Draft]]:
+def multiple_choices(material: ClozeMaterial) -> Iterator[tuple[ClozeLine, Draft]]:
     """Yield questions about lists, then about neighboring sentences."""
     for line in material.lines:
         draft = _members_choice(material, line)
@@ -145,7 +145,7 @@ def multiple_choices(material: ClozeMaterial) -> Iterator[tuple[Line, Draft]]:
             yield window[0], draft
 
 
-def _members_choice(material: ClozeMaterial, line: Line) -> Draft | None:
+def _members_choice(material: ClozeMaterial, line: ClozeLine) -> Draft | None:
     found = enumeration(line.text, material.language)
     if found is None:
         return None
@@ -171,7 +171,7 @@ def _members_choice(material: ClozeMaterial, line: Line) -> Draft | None:
     )
 
 
-def _windows(material: ClozeMaterial) -> list[list[Line]]:
+def _windows(material: ClozeMaterial) -> list[list[ClozeLine]]:
     """Three or four neighboring sentences of one passage that can be options, the best first."""
     ordered = sorted(material.lines, key=lambda line: line.place)
     windows = []
@@ -182,13 +182,13 @@ def _windows(material: ClozeMaterial) -> list[list[Line]]:
     return sorted(windows, key=lambda window: -sum(line.score for line in window) / len(window))
 
 
-def _are_options(window: Sequence[Line], longest: int) -> bool:
+def _are_options(window: Sequence[ClozeLine], longest: int) -> bool:
     distinct = len({fold(line.text) for line in window}) == len(window)
     near = window[-1].end - window[0].start <= _LONGEST_QUOTE
     return distinct and near and all(len(line.text) <= longest for line in window)
 
 
-def _statements_choice(material: ClozeMaterial, window: Sequence[Line]) -> Draft | None:
+def _statements_choice(material: ClozeMaterial, window: Sequence[ClozeLine]) -> Draft | None:
     """Return a question in which one or two of the statements are false; None where none can be made so."""
     made = ((i, material.falsify(line)) for i, line in enumerate(window))
     false = [(i, falsehood) for i, falsehood in made if falsehood is not None]
@@ -220,7 +220,7 @@ def _notes(material: ClozeMaterial, false: Sequence[Falsehood]) -> str:
     return wording.note_separator.join(wording.exchange_note.format(old=e.old, new=e.new) for e in exchanges)
 
 
-def _topic(window: Sequence[Line]) -> str:
+def _topic(window: Sequence[ClozeLine]) -> str:
     """Return the term that most of some sentences speak of; empty where no two do."""
     counts = Counter(
         occurrence.term
@@ -236,10 +236,10 @@ _NAMES = frozenset((Category.NAME, Category.ACRONYM, Category.PERSON, Category.P
 _FEWEST_POINTS, _MOST_POINTS = 2, 3
 
 
-def short_answers(material: ClozeMaterial) -> Iterator[tuple[Line, Draft]]:
+def short_answers(material: ClozeMaterial) -> Iterator[tuple[ClozeLine, Draft]]:
     """Yield questions about what is defined, then about what else is a sentence's subject."""
     wording = material.language.cloze.wording
-    later: list[tuple[Line, Draft]] = []
+    later: list[tuple[ClozeLine, Draft]] = []
     for line in material.lines:
         definition = material.definition(line)
         subject = definition.term if definition else _subject(material, line)
@@ -264,7 +264,7 @@ def short_answers(material: ClozeMaterial) -> Iterator[tuple[Line, Draft]]:
     yield from later
 
 
-def _subject(material: ClozeMaterial, line: Line) -> str:
+def _subject(material: ClozeMaterial, line: ClozeLine) -> str:
     """Return the term with which a sentence opens, when it opens with one."""
     articles = material.language.statements.articles
     for occurrence in line.occurrences[:1]:
@@ -274,7 +274,7 @@ def _subject(material: ClozeMaterial, line: Line) -> str:
     return ""
 
 
-def _as_inside(material: ClozeMaterial, line: Line, subject: str) -> str:
+def _as_inside(material: ClozeMaterial, line: ClozeLine, subject: str) -> str:
     """Write a sentence's subject as it stands inside a sentence: only names and acronyms keep their capital."""
     occurrence = material.occurrence_of(line, subject)
     if occurrence is None:
@@ -286,7 +286,7 @@ def _as_inside(material: ClozeMaterial, line: Line, subject: str) -> str:
     return f"{article} {subject}" if article and lead == f"{article} " else subject
 
 
-def _rubric(material: ClozeMaterial, line: Line, subject: str) -> tuple[RubricPoint, ...]:
+def _rubric(material: ClozeMaterial, line: ClozeLine, subject: str) -> tuple[RubricPoint, ...]:
     """One point for each of the three best terms that the sentence says of its subject, in its order."""
     plain = fold(subject)
     others: dict[str, Occurrence] = {}

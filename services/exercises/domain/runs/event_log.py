@@ -21,7 +21,7 @@ Store = Callable[[Sequence[Numbered]], Awaitable[None]]
 Deliver = Callable[[Numbered], None]
 
 
-class EventLog:
+class RunEventLog:
     """Stores events, all but tokens, then delivers them; when storing fails, `fail` is called and the rest is lost."""
 
     def __init__(self, store: Store, deliver: Deliver, fail: Callable[[Exception], None]) -> None:

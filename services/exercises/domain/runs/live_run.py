@@ -8,7 +8,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
-from services.exercises.domain.runs.event_log import EventLog
+from services.exercises.domain.runs.event_log import RunEventLog
 from services.exercises.ports import RunStore
 from services.exercises.values.exercise import (
     Done,
@@ -115,7 +115,7 @@ class LiveRun:
     def __init__(self, exercise: Exercise, store: RunStore) -> None:
         self.exercise = exercise
         self._store = store
-        self._log = EventLog(self._store_events, self._deliver, self._fail)
+        self._log = RunEventLog(self._store_events, self._deliver, self._fail)
         self._published = RunTally()
         self._delivered = RunTally()
         self._storing_error: Exception | None = None
