@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from services.retrieval.values.query import QueryEmbedding
+from services.retrieval.values.chunk import QueryEmbedding
 
 MODEL = "multilingual-e5-small"
 

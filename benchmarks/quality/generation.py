@@ -31,7 +31,7 @@ from services.docs.adapters.parsers.worker import parse_and_chunk
 from services.docs.domain.upload.sniffing import PDF, PPTX, TEXT
 from services.exercises.domain.generation.generator import QuestionGenerator
 from services.exercises.values.chat import ChatFinish, ChatRequest
-from services.exercises.values.events import Event, QuestionMade, QuestionRefused
+from services.exercises.values.exercise import Event, QuestionMade, QuestionRefused
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
 from services.exercises.values.question import Draft, GeneratorChoice, Passage, Question, QuestionKind
 from services.llm.adapters.http import ProviderClient

@@ -39,8 +39,7 @@ from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
 from services.retrieval.domain.search.dense import DenseRetriever
 from services.retrieval.values.calibration import Calibration, Calibrations
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit
-from services.retrieval.values.query import LegQuery
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit, LegQuery
 
 PAIRS = (("en", "en"), ("zh", "zh"), ("zh", "en"), ("en", "zh"))
 PASSAGES = 5  # what Answer reads by default

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+
 from services.common.values import Source, TokenUsage
 from tiku.common.v1 import source_pb2
+
+M = TypeVar("M", bound=Message)
+
+
+def message_of(kind: type[M], value: Any) -> M:
+    """Return the message of a kind whose fields are those of a value, a dataclass."""
+    return kind(**{field.name: getattr(value, field.name) for field in fields(value)})
 
 
 def source_message(source: Source) -> source_pb2.Source:
     """Return a source as the contract says it."""
-    return source_pb2.Source(
-        document_id=source.document_id,
-        document_name=source.document_name,
-        chunk_id=source.chunk_id,
-        page=source.page,
-        start=source.start,
-        end=source.end,
-        quote=source.quote,
-    )
+    return message_of(source_pb2.Source, source)
 
 
 def usage_message(usage: TokenUsage) -> source_pb2.TokenUsage:
     """Return a count of tokens as the contract says it."""
     return source_pb2.TokenUsage(
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        total_tokens=usage.total_tokens,
+        prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens, total_tokens=usage.total_tokens
     )

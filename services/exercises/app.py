@@ -13,12 +13,7 @@ from services.exercises.adapters.stores.postgres.exercises import PostgresExerci
 from services.exercises.adapters.stores.postgres.profiles import PostgresProfileStore
 from services.exercises.adapters.stores.postgres.runs import PostgresRunStore
 from services.exercises.adapters.stores.postgres.submissions import PostgresSubmissionStore
-from services.exercises.adapters.workers.pooled import (
-    PooledClozeGenerator,
-    PooledMaterialExtractor,
-    PooledTextSplitter,
-    warm,
-)
+from services.exercises.adapters.workers.pooled import PooledWork, warm
 from services.exercises.domain.analysis.analyst import Analyst
 from services.exercises.domain.bank import ExerciseBank
 from services.exercises.domain.generation.generator import QuestionGenerator
@@ -55,21 +50,20 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
     llm = await stack.enter_async_context(open_channel(settings.llm_target))
     retrieval = await stack.enter_async_context(open_channel(settings.retrieval_target, retry=RETRIED))
     processes = await stack.enter_async_context(WorkerPool(1, warm))
+    work = PooledWork(processes, settings.exercises_worker_seconds)
 
     store = PostgresExerciseStore(database)
     model = LlmChatModel(
         llm_pb2_grpc.LlmServiceStub(llm),
         timeout=max(
-            settings.exercises_question_seconds,
-            settings.exercises_grading_seconds,
-            settings.exercises_analysis_seconds,
+            settings.exercises_question_seconds, settings.exercises_grading_seconds, settings.exercises_analysis_seconds
         ),
     )
     reader = MaterialReader(
         RetrievalPassageSource(
             retrieval_pb2_grpc.RetrievalServiceStub(retrieval), settings.exercises_retrieval_seconds
         ),
-        PooledTextSplitter(processes, settings.exercises_worker_seconds),
+        work,
     )
     runs = await stack.enter_async_context(
         Runs.open(
@@ -84,7 +78,7 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
     )
     generator = QuestionGenerator(
         model,
-        PooledClozeGenerator(processes, settings.exercises_worker_seconds),
+        work,
         GenerationLimits(
             in_flight=settings.exercises_questions_in_flight,
             retries=settings.exercises_model_retries,
@@ -94,12 +88,8 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
         ),
     )
     grader = ShortAnswerGrader(model, ShortAnswerLimits(seconds=settings.exercises_grading_seconds))
-    analyst = Analyst(
-        PooledMaterialExtractor(processes, settings.exercises_worker_seconds),
-        model,
-        model_seconds=settings.exercises_analysis_seconds,
-    )
-    submissions = Submissions(store, runs, PostgresSubmissionStore(database), grader)
+    analyst = Analyst(work, model, model_seconds=settings.exercises_analysis_seconds)
+    submissions = Submissions(PostgresSubmissionStore(database), grader)
     maker = ExerciseMaker(reader, generator.generate, runs)
     return App(
         name="exercises",

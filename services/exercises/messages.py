@@ -7,16 +7,14 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeVar
 
-from services.common.messages import source_message, usage_message
+from services.common.messages import message_of, source_message, usage_message
 from services.common.values import TokenUsage
-from services.exercises.values import events
+from services.exercises.values import exercise as events
 from services.exercises.values.analysis import Analysis, Level
-from services.exercises.values.events import Numbered
-from services.exercises.values.exercise import Exercise
+from services.exercises.values.exercise import Exercise, Numbered, RunState
 from services.exercises.values.generation import GenerationRequest
 from services.exercises.values.profile import Profile
 from services.exercises.values.question import AnswerKey, Generator, GeneratorChoice, Question, QuestionKind
-from services.exercises.values.run import RunState
 from services.exercises.values.submission import Answer, Grade, Submission, Verdict
 from services.kit.time import to_timestamp
 from tiku.exercises.v1 import exercises_pb2, profile_pb2
@@ -67,7 +65,7 @@ def _answer_key(key: AnswerKey) -> exercises_pb2.AnswerKey:
         truth=key.truth,
         blanks=[exercises_pb2.Blank(accepted=accepted) for accepted in key.blanks],
         reference=key.reference,
-        rubric=[exercises_pb2.RubricPoint(text=point.text, points=point.points) for point in key.rubric],
+        rubric=[message_of(exercises_pb2.RubricPoint, point) for point in key.rubric],
     )
 
 
@@ -78,7 +76,7 @@ def _question_message(question: Question, *, include_answers: bool) -> exercises
         number=question.number,
         kind=_KINDS[question.kind],
         stem=question.stem,
-        options=[exercises_pb2.Option(key=option.key, text=option.text) for option in question.options],
+        options=[message_of(exercises_pb2.Option, option) for option in question.options],
         generator=_GENERATORS[question.generator],
         model=question.model,
         points=question.points,
@@ -160,12 +158,7 @@ def _grade_message(grade: Grade) -> exercises_pb2.Grade:
         explanation=grade.explanation,
         source=source_message(grade.source),
         feedback=grade.feedback,
-        rubric_results=[
-            exercises_pb2.RubricResult(
-                text=result.text, points=result.points, max_points=result.max_points, evidence=result.evidence
-            )
-            for result in grade.rubric_results
-        ],
+        rubric_results=[message_of(exercises_pb2.RubricResult, result) for result in grade.rubric_results],
     )
 
 

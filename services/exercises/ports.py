@@ -8,11 +8,9 @@ from typing import Protocol
 
 from services.exercises.values.analysis import MaterialExtract
 from services.exercises.values.chat import ChatFinish, ChatRequest
-from services.exercises.values.events import Numbered
-from services.exercises.values.exercise import Exercise, ExercisePage
+from services.exercises.values.exercise import Exercise, ExercisePage, Numbered, RunRow
 from services.exercises.values.profile import Profile
 from services.exercises.values.question import Draft, Passage, QuestionKind
-from services.exercises.values.run import RunRow
 from services.exercises.values.submission import Submission
 
 
@@ -28,30 +26,20 @@ class ChatModel(Protocol):
             FailedPrecondition: no model is configured; reason NO_CHAT_PROVIDER.
             DeadlineExceeded: the model takes too long.
         """
-        ...
 
 
 class PassageSource(Protocol):
     """Where the passages of indexed documents are read."""
 
     async def passages(self, document_ids: Sequence[str], topic: str, limit: int) -> list[Passage]:
-        """Return at most `limit` passages about a topic, best first.
-
-        With an empty topic they are an even spread in reading order. Documents that are not there have none.
-        """
-        ...
+        """Return at most `limit` passages about a topic, best first; without one, an even spread in reading order."""
 
 
 class TextSplitter(Protocol):
     """Splits texts into passages outside the event loop: a quarter of a megabyte takes a while."""
 
     async def split(self, text: str) -> tuple[Passage, ...]:
-        """Return the passages of a text's normal form, in order.
-
-        Raises:
-            InvalidArgument: the text holds no letter or digit; reason EMPTY_TEXT.
-        """
-        ...
+        """Return the passages of a text's normal form, in order; one without letters is InvalidArgument, EMPTY_TEXT."""
 
 
 class ClozeGenerator(Protocol):
@@ -61,7 +49,6 @@ class ClozeGenerator(Protocol):
         self, passages: Sequence[Passage], kinds: Mapping[QuestionKind, int], seed: int
     ) -> dict[QuestionKind, list[Draft]]:
         """Return up to the wanted number of questions of each kind, best first; equal seeds give equal questions."""
-        ...
 
 
 class MaterialExtractor(Protocol):
@@ -69,7 +56,6 @@ class MaterialExtractor(Protocol):
 
     async def extract(self, passages: Sequence[Passage], count: int) -> MaterialExtract:
         """Return up to `count` key sentences, the most central first, with level and what can be asked."""
-        ...
 
 
 class ExerciseStore(Protocol):
@@ -77,18 +63,12 @@ class ExerciseStore(Protocol):
 
     async def get(self, owner: str, exercise_id: str) -> Exercise | None:
         """Return an exercise with its questions; None when the owner has none of this id."""
-        ...
 
     async def list(self, owner: str, *, limit: int, before: str | None) -> ExercisePage:
         """Return an owner's exercises, newest first, without questions, those older than the exercise `before`."""
-        ...
 
     async def delete(self, owner: str, exercise_id: str) -> str | None:
-        """Remove an exercise with its questions, run and submissions, all or none.
-
-        It returns the id of the exercise's run, and None when the owner has no exercise of this id.
-        """
-        ...
+        """Remove an exercise with all that belongs to it and return its run's id; None when the owner has none such."""
 
 
 class RunStore(Protocol):
@@ -96,7 +76,6 @@ class RunStore(Protocol):
 
     async def create(self, exercise: Exercise, *, instance: str, lease_seconds: float) -> None:
         """Store an exercise without questions and its running run, held by `instance` for `lease_seconds`."""
-        ...
 
     async def add_events(self, run_id: str, events: Sequence[Numbered]) -> None:
         """Store events of a running run, all or none; readable when this returns.
@@ -106,30 +85,24 @@ class RunStore(Protocol):
         Raises:
             Aborted: the run has ended or is gone, and nothing is stored; reason RUN_ENDED.
         """
-        ...
 
     async def events_after(self, run_id: str, number: int) -> list[Numbered]:
         """Return a run's stored events with higher numbers, in order."""
-        ...
 
     async def get(self, owner: str, run_id: str) -> RunRow | None:
         """Return a run; None when the owner has none of this id."""
-        ...
 
     async def request_cancel(self, run_id: str) -> None:
         """Note that the instance that holds a run is to cancel it."""
-        ...
 
     async def renew_leases(self, instance: str, lease_seconds: float) -> set[str]:
         """Keep an instance's running runs its own; return the ids of those that somebody asked to cancel."""
-        ...
 
     async def expire(self) -> list[str]:
         """End every running run whose lease ran out as FAILED, reason INTERRUPTED; return their ids.
 
         The last event's number is far above the stored ones', since tokens had numbers too and were not stored.
         """
-        ...
 
 
 class SubmissionStore(Protocol):
@@ -137,7 +110,6 @@ class SubmissionStore(Protocol):
 
     async def add(self, submission: Submission) -> bool:
         """Store a submission; False when its exercise is gone."""
-        ...
 
 
 class ProfileStore(Protocol):
@@ -145,8 +117,6 @@ class ProfileStore(Protocol):
 
     async def get_or_create(self, user_id: str) -> Profile:
         """Return a user's profile, made on first use."""
-        ...
 
     async def update(self, user_id: str, changes: Mapping[str, str | int]) -> Profile:
         """Set the named fields of a user's profile, made on first use, and its update time."""
-        ...

@@ -100,11 +100,9 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
         self, request: exercises_pb2.SubmitExerciseRequest, _: Any
     ) -> exercises_pb2.SubmitExerciseResponse:
         """Grade answers."""
-        submission = await self._submissions.submit(
-            context.current().user_id,
-            request.exercise_id.lower(),
-            [messages.answer_value(answer) for answer in request.answers],
-        )
+        exercise = await self._bank.get(context.current().user_id, request.exercise_id.lower())
+        answers = [messages.answer_value(answer) for answer in request.answers]
+        submission = await self._submissions.submit(exercise, answers)
         return exercises_pb2.SubmitExerciseResponse(submission=messages.submission_message(submission))
 
     async def DeleteExercise(

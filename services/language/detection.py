@@ -36,18 +36,11 @@ class Languages:
         return iter(self.known)
 
     def by_code(self, code: str) -> Language:
-        """Return the language of a BCP 47 code.
-
-        Raises:
-            KeyError: it is none of these.
-        """
+        """Return the language of a BCP 47 code; KeyError when it is none of these."""
         return self._by_code[code]
 
     def of(self, text: str) -> Language:
-        """Return the language that most of a text's words are in.
-
-        Text in no known script counts as the first language in an alphabet, whose rules ask least of a text.
-        """
+        """Return the language that most of a text's words are in; in no known script, the first one in an alphabet."""
         if self._spelled and (not self._ideographic or not mostly_han(text)):
             return self.spelled(text)
         return self._ideographic[0]
@@ -95,11 +88,7 @@ def language_of(text: str) -> str:
 
 
 def fits(text: str, language: Language | str, *, short: bool = False) -> bool:
-    """Tell whether a text may stand in a question of a language.
-
-    `short` is for options and answers, where a name or formula in Latin letters belongs into a Chinese question;
-    ideographs in an English one do not.
-    """
+    """Tell whether a text may stand in a question of a language; `short` is for options, names and formulas."""
     han = 0 if text.isascii() else sum(map(is_han, text))
     if not as_language(language).spaced:
         return short or (han > 0 and mostly_han(text))
@@ -107,10 +96,7 @@ def fits(text: str, language: Language | str, *, short: bool = False) -> bool:
 
 
 def detect_language(text: str, languages: Languages = LANGUAGES) -> str:
-    """Return the code of a document's language: one of `languages`, `ja`, `ko`, or `und` where it is none of these.
-
-    It is judged by script and, for Latin letters, by words of grammar.
-    """
+    """Return the code of a document's language, by script and words of grammar; else `ja`, `ko` or `und`."""
     sample = text[:_SAMPLE_CHARACTERS]
     han, kana, hangul = (len(script.findall(sample)) for script in (_HAN, _KANA, _HANGUL))
     found = [match.group() for match in islice(_WORD.finditer(sample), _SAMPLE_WORDS)]

@@ -8,19 +8,24 @@ from functools import cache, lru_cache
 
 from services.language.key_terms import NumberRules
 from services.language.language import (
+    AnsweringRules,
     ClozeRules,
     ClozeWording,
     Definition,
+    Demand,
+    GradingRules,
     Language,
     ListRules,
     ReadingRules,
     Script,
     SentenceRules,
     StatementRules,
+    StemRules,
     Words,
+    WritingRules,
 )
 from services.language.noun_phrases import NounGrammar, NounPhrases
-from services.language.patterns import Pattern, words
+from services.language.patterns import Pattern, pairs, words
 
 _FUNCTION = words(
     """
@@ -137,10 +142,7 @@ _NO_PLURALS = ("ss", "us", "is")
 
 
 def singular(word: str) -> str:
-    """Return a word without its plural or third person's ending, to look it up in a list of whole words.
-
-    A stem would not do: it is the same for `organ` and `organize`.
-    """
+    """Return a word without its plural or third person's ending; a stem is the same for `organ` and `organize`."""
     for ending, rest in _PLURALS:
         if word.endswith(ending):
             return word.removesuffix(ending) + rest
@@ -266,6 +268,21 @@ _READING = ReadingRules(
         r"|\bJSON ?(?:object|output|field)",
         re.IGNORECASE,
     ),
+    fewest_characters=25,
+    task=Pattern(
+        r"^(?:question|exercise|problem|discuss|q|example|hint|note|answer)\s*\d*\s*[:：.、]"
+        r"|^(?:put|add|place|count|repeat|move|keep|measure|record|observe)\b|^(?:figure|fig\.|table)\s*\d",
+        re.IGNORECASE,
+    ),
+    task_section=Pattern(
+        r"^[\W\d]*(?:(?:check|test) your (?:understanding|knowledge|learning|progress)"
+        r"|(?:review|discussion|practice|study|self-test|end-of-chapter) (?:questions?|exercises?|problems?)"
+        r"|questions?(?: for (?:review|discussion|thought))?|exercises?|problems?(?: sets?)?|homework|assignments?"
+        r"|quiz|self-(?:test|check|assessment)|answers?(?: key)?|(?:learning )?(?:objectives|outcomes|goals)"
+        r"|(?:after|by the end of|in) this (?:chapter|unit|lesson|section|module),? you (?:can|will|should)\b.*"
+        r"|references|bibliography|further reading|key ?words)[\W\d]*$",
+        re.IGNORECASE,
+    ),
 )
 
 _ARTICLE = Pattern(r"\b(an?) $", re.IGNORECASE)
@@ -307,7 +324,7 @@ _STATEMENTS = StatementRules(
         r"(?:over|above|below|under|at least|up to|more than|less than|between|from|to|and|[-–—~～])\s*$", re.IGNORECASE
     ),
     denials=("not {}", "never {}"),
-    opposites=tuple((one, other) for one, _, other in (pair.partition("/") for pair in _OPPOSITES.split())),
+    opposites=pairs(_OPPOSITES),
     articles=words("the a an"),
     definite_article="the",
     fit_article=_fit_article,
@@ -363,6 +380,13 @@ _CLOZE = ClozeRules(
         describe="In a sentence or two, what can be said about {name}?",
         answer_explanation="For reference: {sentence}",
         rubric_point="Says what it has to do with “{term}”",
+        reasons={
+            "single_choice": "sentences with key terms that have others of their kind as distractors",
+            "multiple_choice": "lists, or neighbouring statements to tell apart",
+            "true_false": "statements that stand alone",
+            "fill_in_the_blank": "sentences with key terms to fill in",
+            "short_answer": "definitions and statements about a subject to explain",
+        },
         # A name stays as it is; a bare noun takes quotation marks for want of an article.
         quote_name=lambda name: name if name[:1].isupper() or name.startswith("the ") else f"“{name}”",
     ),
@@ -382,6 +406,122 @@ _CLOZE = ClozeRules(
     ),
     pronoun=Pattern(r"\b(?:this|these|those|they|them|he|she)\b", re.IGNORECASE),
     clings=Pattern(r"\b(?:most|more|very|less) .$"),
+)
+
+_STEMS = StemRules(
+    shortest_question=5,
+    shortest_statement=4,
+    short_question=Pattern(
+        r"^(?:what (?:is|are) (?!(?:the|it|its|this|that|these|they)\b)(?:an? )?|define |explain |who (?:is|was) )"
+        r"[\w’' -]{4,}[?.]?$",
+        re.IGNORECASE,
+    ),
+    question=Pattern(
+        r"\?[”\"')\s]*(?:[(]?(?:choose|select|pick|give|explain)\b[^?]*)?$|\?\n"
+        r"|^(?:which|why|is|are|does|do|did|can|could|was|were|whose)\b",
+        re.IGNORECASE,
+    ),
+    task=Pattern(
+        r"^(?:briefly )?(?:explain|describe|name|list|state|give|compare|define|outline|discuss|identify|choose|select"
+        r"|summari[sz]e|what|who|when|where|how)\b|[:…]$",
+        re.IGNORECASE,
+    ),
+    asking_words=words(
+        """
+        main major mainly purpose role important importance function happen describe description explain explanation
+        meaning define definition term called name state statement sentence tell mean kind type feature characteristic
+        effect effective cause reason result process principle principal use choose apply list give short brief briefly
+        answer question follow correct correctly proper properly something thing way part idea topic subject does did
+        """
+    ),
+    cause=Demand(
+        asks=Pattern(r"\bwhy\b|\breasons?\b|\b(?:what|which) causes?\b|\bcause of\b", re.IGNORECASE),
+        gives=Pattern(
+            r"\b(?:as|due|so|thus|hence|if|when|too|led|lets?|only|why)\b"
+            r"|\b(?:because|since|therefore|owing|thanks|caus|reason|result|lead|mak|made|depend|otherwise|mean|without"
+            r"|enough|need|prevent|keep|allow|driv)\w*",
+            re.IGNORECASE,
+        ),
+    ),
+    purpose=Demand(
+        asks=Pattern(r"\bfunctions?\b|\broles?\b|\bpurposes?\b|\bused for\b", re.IGNORECASE),
+        gives=Pattern(
+            r"\b(?:to|for|so|lets?|acts?|role|use[ds]?|using)\b"
+            r"|\b(?:help|allow|enabl|serv|function|work|mak|made|produc|carr|transport|mov|absorb|catch|captur|collect|stor"
+            r"|control|regulat|protect|releas|split|reflect|fix|join|provid|keep|hold|giv|turn|convert|driv|power|reduc"
+            r"|rais|pass|pump|bring|suppl|support|prevent|clos|open|build|break)\w*",
+            re.IGNORECASE,
+        ),
+    ),
+    effect=Demand(
+        asks=Pattern(r"\beffects?\b|\bimpacts?\b|\bconsequences?\b|\bsignificance\b", re.IGNORECASE),
+        gives=Pattern(
+            r"\b(?:so|thus|led|if|when|more|less|lets?|\w+er the)\b"
+            r"|\b(?:therefore|because|caus|mak|made|lead|result|affect|chang|increas|decreas|rais|lower|reduc|slow|rise|fall"
+            r"|grow|mean|without|keep|allow|releas|becom|stop|turn|form|produc|warm|cool|help|prevent|enabl)\w*",
+            re.IGNORECASE,
+        ),
+    ),
+    definition=Demand(
+        asks=Pattern(r"\b(?:what (?:is|are)|define|meant by|definition)\b", re.IGNORECASE),
+        gives=Pattern(r"\b(?:is|are) (?:an?|the|any)\b|\b(?:called|means?|refers? to|known as)\b", re.IGNORECASE),
+    ),
+    option_reference=Pattern(
+        r"\b(?:all|none|both|any|neither|either)(?: of)? (?:the )?(?:above|these|options|answers|following)\b"
+        r"|\bboth [a-d] and [a-d]\b",
+        re.IGNORECASE,
+    ),
+)
+
+_WRITING = WritingRules(
+    labels="stem|question|answer|reference|explanation|true or false",
+    lead=Pattern(
+        r"^(?:(?:according to|as (?:stated|mentioned|described|explained) in|based on|in) (?:the|this) "
+        r"(?:passage|text|material|sentence|paragraph|quote|statement)\s*,?\s*"
+        r"|(?:it|(?:the|this) (?:passage|text|material|sentence|paragraph|quote|statement))(?: [a-z]+ly)? "
+        r"(?:states|says|mentions|explains|indicates|shows|describes|confirms|tells us|notes) that\s+)",
+        re.IGNORECASE,
+    ),
+    placeholder=Pattern(
+        r"^(?:(?:a|an|the|one|two|three|only|single|but) )*(?:(?:right|correct|wrong|incorrect|plausible|model) )+"
+        r"(?:but plausible )?(?:answer|option)s?(?: [a-d1-5])?(?:, .*)?\.?$"
+        r"|^(?:option|answer|distractor|choice)s?(?: [a-d1-5])?\.?$"
+        r"|\bwrong but plausible\b|^(?:a|the|one|full) (?:full )?(?:question|statement) (?:that|which|with)\b"
+        r"|\b(?:single-choice|true/false|fill-in-the-blank|short-answer) question\b",
+        re.IGNORECASE,
+    ),
+)
+
+_GRADING = GradingRules(
+    no_model="No model is there to grade this answer: a person must look at it.",
+    unsound="No grading of this answer held up: a person must look at it.",
+    to_grader=Pattern(
+        r"\b(?:grader|grading|rubric|full (?:points|marks|credit|score)|max(?:imum)? (?:points|score)"
+        r"|(?:ignore|disregard|forget)\b.{0,40}\b(?:instruction|above|previous|rubric|prompt)|system prompt"
+        r"|you are (?:a|an|now)|as an? (?:ai|language model)"
+        r"|give (?:me|this|it|the answer) .{0,20}(?:points?|marks?|score)|award"
+        r"|(?:this|the) answer is (?:correct|right|perfect))\b",
+        re.IGNORECASE,
+    ),
+)
+
+_ANSWERING = AnsweringRules(
+    not_in_material="The material does not contain an answer to this question.",
+    unsupported="(No passage of the material supports this.)",
+    overview_words=(
+        "document text material chapter file paper book lecture slide presentation section page course notes content "
+        "summarize summary overview outline main key central point idea topic theme subject aim purpose cover discuss "
+        "describe present deal say give get make list write short brief sentence word whole entire everything"
+    ),
+    apology="sorry|unfortunately",
+    abstention=(
+        r"(?:the|these|this|none of the|no)\s+(?:given\s+|provided\s+)?(?:passages?|materials?|texts?|sources?"
+        r"|contexts?)\b.{0,40}(?:\bnot\b|\bno\b|n't).{0,20}\b(?:contain|mention|provide|specif|state|say|include|answer"
+        r"|information|discuss)"
+        r"|(?:I|we)\s+(?:can\s?not|can't|could not|do not|don't)\b.{0,30}\b(?:answer|find|know|determine)"
+    ),
+    passage="passages?|sources?",
+    conjunction="and",
 )
 
 ENGLISH = Language(
@@ -438,4 +578,8 @@ ENGLISH = Language(
     ),
     readability=FleschKincaid(),
     cloze=_CLOZE,
+    grading=_GRADING,
+    answering=_ANSWERING,
+    stems=_STEMS,
+    writing=_WRITING,
 )

@@ -1,4 +1,4 @@
-"""Looser forms of a text, in which texts are compared."""
+"""The normal form of every text that offsets point into, and looser forms in which texts are compared."""
 
 from __future__ import annotations
 
@@ -9,6 +9,49 @@ from functools import lru_cache, reduce
 from itertools import islice
 
 from services.language.scripts import join_lines
+
+_LINE_BREAK = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_TRAILING_SPACE = re.compile(r" +(?=\n|$)")
+_BLANK_LINES = re.compile(r"\n{3,}")
+
+# Kept although they are format characters: they change what is read (Persian, Indic scripts, emoji).
+_JOINERS = {0x200C, 0x200D}
+# Bullets of the Symbol and Wingdings fonts arrive from Office and PDF files as private-use characters.
+_PRIVATE_USE = {0xF0B7: "•", 0xF0A7: "▪", 0xF06C: "●", 0xF06E: "■", 0xF0D8: "➢", 0xF0FC: "✓", 0xF0E0: "→"}
+
+
+def normalize(text: str) -> str:
+    """Return the normal form of `text`; that of a normal form is itself.
+
+    It is NFC, with line feeds for all line breaks, one kind of space, no control or invisible format characters, no
+    trailing spaces, at most one blank line in a row and no blank edges.
+
+    Full-width forms stay as they are: a quote must look like its source.
+    """
+    if not text.isascii() or not text.isprintable():
+        text = _LINE_BREAK.sub("\n", text)
+        text = text.translate(_translation(text))
+    text = unicodedata.normalize("NFC", text)
+    text = _TRAILING_SPACE.sub("", text)
+    return _BLANK_LINES.sub("\n\n", text).strip(" \n")
+
+
+def _translation(text: str) -> dict[int, str | None]:
+    """Return what to replace or drop among the characters that occur in `text`."""
+    table: dict[int, str | None] = {}
+    for char in set(text):
+        code = ord(char)
+        category = unicodedata.category(char)
+        if category == "Zs" or char == "\t":
+            table[code] = " "
+        elif category == "Cs":
+            table[code] = "\ufffd"  # a lone surrogate cannot be encoded, so it could not be stored
+        elif code in _PRIVATE_USE:
+            table[code] = _PRIVATE_USE[code]
+        elif (category in {"Cc", "Cf"} and char != "\n" and code not in _JOINERS) or code & 0xFFFE == 0xFFFE:
+            table[code] = None
+    return table
+
 
 _SILENT_ASCII = re.compile(r"[^0-9a-z+<=>|~]+")
 """What `is_word_char` leaves out of small ASCII letters; most text is ASCII or of few characters, so both are fast."""

@@ -3,18 +3,21 @@
 A language is one file that fills in one `Language`. It is made of parts that stand on their own, and each room takes
 the part that it needs: `words` compares texts, `sentences` finds their borders, `reading` finds what can be asked
 about, `statements` says what makes a statement false, `key_terms` finds what a material is about, `readability` says
-how demanding it is, `cloze` words questions.
+how demanding it is, `cloze` words questions. `stems` reads a model's questions, `writing` what a model writes beside
+them, `grading` a learner's answers, and `answering` questions about the material and the answers to them.
+
+What a model is asked with is no part: it stands in files (`prompts`). No model is asked in a language without them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from services.language.key_terms import TermFinder
-from services.language.patterns import NEVER, Pattern
+from services.language.patterns import NEVER, QUESTION_MARK, Pattern
 
 
 class Script(StrEnum):
@@ -36,6 +39,8 @@ class Words:
     """Those function words that may be dropped or added without a change of what a statement says."""
     stem: Callable[[str], str] = str
     """The stem of a word in lower case."""
+    in_digits: Callable[[str], str] = str
+    """A text with the numbers that it writes in the language's own numerals in digits instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,12 @@ class ReadingRules:
     """Talk of the material, which a learner does not see."""
     question_reference: Pattern = NEVER
     """Talk of how a question was made."""
+    fewest_characters: int = 20
+    """Characters of a sentence that a model is asked about: a shorter one holds too little."""
+    task: Pattern = NEVER
+    """A sentence that asks its reader for something, or is a caption."""
+    task_section: Pattern = NEVER
+    """The heading of a section that asks, promises or lists instead of telling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +207,8 @@ class ClozeWording:
     describe: str
     answer_explanation: str
     rubric_point: str
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Why a material can carry questions of a kind, by the kind's name."""
     quote_name: Callable[[str], str] = str
     """A term as it stands inside `describe`."""
 
@@ -221,6 +234,93 @@ class ClozeRules:
     """Matches, in a sentence cut behind a term's first character, where what stands before belongs to the term."""
 
 
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What questions ask for: how they ask, and the words without which a sentence does not give it."""
+
+    asks: Pattern = NEVER
+    gives: Pattern = NEVER
+
+
+NO_DEMAND = Demand()
+"""Nothing asks so, and nothing answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class StemRules:
+    """What makes a stem a whole question. Lengths are words, or letters where no spaces stand between words."""
+
+    shortest_question: int = 5
+    shortest_statement: int = 4
+    short_question: Pattern = NEVER
+    """A question that is short and yet whole."""
+    question: Pattern = QUESTION_MARK
+    task: Pattern = NEVER
+    """What tells a learner to do something."""
+    asking: Pattern = NEVER
+    """Words that only ask and name nothing, where no spaces stand between words."""
+    asking_words: frozenset[str] = frozenset()
+    """The same where spaces do."""
+    cause: Demand = NO_DEMAND
+    purpose: Demand = NO_DEMAND
+    effect: Demand = NO_DEMAND
+    definition: Demand = NO_DEMAND
+    option_reference: Pattern = NEVER
+    """An option that speaks of the other options."""
+
+
+NO_STEM_RULES = StemRules()
+
+
+@dataclass(frozen=True, slots=True)
+class WritingRules:
+    """What models write beside, or instead of, what they were asked for."""
+
+    labels: str = "(?!)"
+    """Names of fields that are written before a text, as an expression to be joined with other languages'."""
+    lead: Pattern = NEVER
+    """How a sentence begins that says where something is said."""
+    placeholder: Pattern = NEVER
+    """A text that stands where one was to be made up."""
+    telling_length: int = 15
+    """Folded characters from which a piece of an instruction cannot stand in a question by chance."""
+
+
+NO_WRITING_RULES = WritingRules()
+
+
+@dataclass(frozen=True, slots=True)
+class GradingRules:
+    """What a learner may write to the grader, and what a learner is told when no grade can be given."""
+
+    no_model: str
+    unsound: str
+    """No grading of a model held up."""
+    to_grader: Pattern = NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweringRules:
+    """How questions about a material and the answers to them are read; expressions are joined with other languages'."""
+
+    not_in_material: str
+    """What the reader is told when the passages do not hold the answer."""
+    unsupported: str
+    """What the reader is told after an answer that no passage supports."""
+    overview: Pattern = NEVER
+    """Words of a question about the material as a whole, where no spaces stand between words."""
+    overview_words: str = ""
+    """The same where spaces do."""
+    apology: str = "(?!)"
+    """What may stand before an abstention, as an expression."""
+    abstention: str = "(?!)"
+    """How a model says in its own words that there is no answer, as an expression."""
+    passage: str = "(?!)"
+    """What a citation mark may call a passage, as an expression."""
+    conjunction: str = "(?!)"
+    """What may stand between two numbers of a mark, as an expression."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Language:
     """One language. There is one object of each, so that `is` compares them."""
@@ -235,6 +335,10 @@ class Language:
     key_terms: TermFinder
     readability: Readability
     cloze: ClozeRules
+    grading: GradingRules
+    answering: AnsweringRules
+    stems: StemRules = NO_STEM_RULES
+    writing: WritingRules = NO_WRITING_RULES
 
     @property
     def spaced(self) -> bool:

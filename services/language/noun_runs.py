@@ -129,11 +129,7 @@ class NounRuns:
         return [_widened(sentence, spans, grown) for sentence, spans in zip(sentences, found, strict=True)]
 
     def _grown(self, sentences: Sequence[str], found: list[list[TermSpan]]) -> dict[str, str]:
-        """Return terms and what they are parts of.
-
-        A neighbor character belongs to the term when the term stands beside it at least twice and in at least
-        three of four places (a word that the dictionary does not know).
-        """
+        """Return terms and the wholes that they are parts of: with a neighbor that stands there in 3 of 4 places."""
         uses: Counter[str] = Counter()
         wider: Counter[tuple[str, str]] = Counter()
         for sentence, spans in zip(sentences, found, strict=True):

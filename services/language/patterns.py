@@ -46,6 +46,12 @@ class Pattern:
 
 NEVER = Pattern("(?!)")
 """Matches nowhere: the pattern of what a language does not have."""
+QUESTION_MARK = Pattern(r"\?")
+
+
+def pairs(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of a list that is written with spaces between them and a slash in each."""
+    return tuple((one, other) for one, _, other in (pair.partition("/") for pair in text.split()))
 
 
 def words(text: str) -> frozenset[str]:

@@ -26,10 +26,7 @@ def is_cjk(char: str) -> bool:
 
 
 def mostly_han(text: str) -> bool:
-    """Tell whether a text is Chinese rather than in an alphabet; False for a text in neither.
-
-    An ideograph weighs as much as an alphabetic word, so that Chinese prose full of English terms stays Chinese.
-    """
+    """Tell whether a text has more ideographs than alphabetic words: Chinese prose with English terms stays Chinese."""
     return not text.isascii() and len(_HAN.findall(text)) > len(_ALPHABETIC_WORD.findall(text))
 
 

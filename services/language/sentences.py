@@ -164,10 +164,7 @@ class _Splitter:
         return self._word_ends(word.group(), border) if word else not self._lowercase_follows(border)
 
     def _ends_before(self, following: str, opened: int, first: int, last: int, border: int) -> bool:
-        """Tell whether a full stop without a space behind it ends a sentence.
-
-        It does not in `3.14`, `example.com`, `......`; in Chinese text it needs no space.
-        """
+        """Tell whether a full stop without a space behind it ends a sentence: not in `3.14`, but in Chinese text."""
         if following in self._marks.ending or last - first > 1:
             return False
         before = self._text[first - 1] if first > opened else ""

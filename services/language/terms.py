@@ -1,8 +1,7 @@
-"""The words of a question or passage that carry meaning, and how many of one text's another holds.
+"""The words by which two texts are compared, whatever their inflection.
 
-Spelled words are case-folded, stemmed and stripped of function words; Chinese runs are cut at function words and become
-character bigrams, the classic unit of dictionary-free Chinese retrieval (Nie, Gao, Zhang and Zhou, "On the use of words
-and n-grams for Chinese information retrieval", IRAL 2000).
+Chinese ones are character bigrams, the classic unit of dictionary-free Chinese retrieval (Nie, Gao, Zhang and Zhou, "On
+the use of words and n-grams for Chinese information retrieval", IRAL 2000).
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import unicodedata
 from functools import lru_cache
 
 from services.language.detection import LANGUAGES, Languages
+from services.language.folding import bigrams
 from services.language.language import Language
 from services.language.scripts import HAN, is_han
 
@@ -20,7 +20,7 @@ _HAN_RUN = re.compile(f"[{HAN}]+")
 
 
 def terms(text: str, languages: Languages = LANGUAGES) -> frozenset[str]:
-    """Return the set of stems and bigrams of a text; empty when it holds function words only."""
+    """Return the stems of spelled words and the bigrams of Chinese runs, which are cut at function words."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     own = languages.spelled(folded).words
     found = {
@@ -56,3 +56,17 @@ def coverage(wanted: frozenset[str], text_terms: frozenset[str]) -> float:
 def _weight(found: frozenset[str]) -> float:
     han = [term for term in found if is_han(term[0])]
     return len(found) - len(han) + 0.5 * len(set().union(*han))
+
+
+_WORD = re.compile(r"[a-z0-9]+")
+
+
+def units(text: str, language: Language | None = None) -> set[str]:
+    """Return what texts may share: stems of words that are no grammar in a language, pairs of ideographs, numbers."""
+    plain = text.casefold()
+    own = (language or LANGUAGES.spelled(plain)).words
+    found = {own.stem(word) for word in _WORD.findall(plain) if word not in own.function and len(word) > 1}
+    if text.isascii():
+        return found
+    han = "".join(char if is_han(char) else " " for char in text)
+    return found | {pair for run in han.split() for pair in bigrams(run)}

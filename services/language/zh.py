@@ -9,19 +9,24 @@ from functools import cache
 
 from services.language.key_terms import NumberRules
 from services.language.language import (
+    AnsweringRules,
     ClozeRules,
     ClozeWording,
     Definition,
+    Demand,
+    GradingRules,
     Language,
     ListRules,
     ReadingRules,
     Script,
     SentenceRules,
     StatementRules,
+    StemRules,
     Words,
+    WritingRules,
 )
 from services.language.noun_runs import NounRuns, RunRules
-from services.language.patterns import Pattern, words
+from services.language.patterns import Pattern, pairs, words
 from services.language.scripts import HAN
 from services.language.segmentation import Dictionary
 
@@ -129,6 +134,14 @@ _READING = ReadingRules(
     question_reference=Pattern(
         r"(?:这|该|此)(?:句话|句子|段话|一句|题)|原句中|题干|\bJSON ?(?:对象|字段|输出)", re.IGNORECASE
     ),
+    fewest_characters=10,
+    task=Pattern(
+        r"^(?:思考|讨论|提问|问题|问|练习|习题|例题?|想一想|探究|活动|导入|验算|学习目标|本[课节章])\s*\d*\s*[:：.、]|参考答案|^[图表]\s*\d"
+    ),
+    task_section=Pattern(
+        r"^[\W\d]*(?:[^。，\n]{0,6}(?:思考题?|练习题?|习题|复习题|测试题|自测题?|讨论题?|课堂练习|课后作业|作业|探究活动)"
+        r"|参考答案|答案|(?:学习|教学)目标|(?:教学)?重点难点|参考文献|本课关键词|关键词)[\W\d]*$"
+    ),
 )
 
 _OPPOSITES = """
@@ -153,7 +166,7 @@ _STATEMENTS = StatementRules(
     roughly=Pattern(r"约|左右|上下|近"),
     bound=Pattern(r"(?:至少|超过|不到|多达|至多|最多|少于|多于|大于|小于|高于|低于|到|至|[-–—~～])\s*$", re.IGNORECASE),
     denials=("不{}", "没有{}"),
-    opposites=tuple((one, other) for one, _, other in (pair.partition("/") for pair in _OPPOSITES.split())),
+    opposites=pairs(_OPPOSITES),
 )
 
 _RARE = math.log(1 / 50_000)
@@ -200,6 +213,13 @@ _CLOZE = ClozeRules(
         describe="用一两句话说明你对{name}的了解。",
         answer_explanation="参考：{sentence}",
         rubric_point="说到“{term}”",
+        reasons={
+            "single_choice": "句中的关键词有同类词可作干扰项",
+            "multiple_choice": "有并列成分或相邻的陈述可供辨别",
+            "true_false": "有独立成句的陈述可供判断",
+            "fill_in_the_blank": "有含关键词的句子可供填空",
+            "short_answer": "有定义或对概念的说明可供简述",
+        },
     ),
     longest_heading=24,
     good_length=45,
@@ -214,10 +234,123 @@ _CLOZE = ClozeRules(
     clings=Pattern(rf"[一二三四五六七八九十\d①-⑨⁰¹²³⁴-⁹₀-₉]\s*[{HAN}]$"),
 )
 
+_STEMS = StemRules(
+    shortest_question=8,
+    shortest_statement=6,
+    short_question=Pattern(
+        r"^(?:什么(?:是|叫)|为什么|简述|解释|说明|比较)[^？?。，]{2,}[？?。]?$|^[^？?。，]{2,}是什么意思"
+    ),
+    question=Pattern(
+        r"[？?][”」）)\s]*(?:[（(][^）)]*[）)])?\s*$|[？?]\n|吗[。]?$"
+        r"|(?:什么|哪[些个一种项类]|谁|多少|为什么|为何|如何|怎样|怎么)[^。]{0,12}[（(]多选[）)]$"
+    ),
+    task=Pattern(
+        r"说明|解释|简述|描述|列举|比较|分析|指出|举例|写出|谈谈|概括|论述|阐述|选出|计算"
+        r"|(?:什么|哪|谁|几|多少|为何|如何|怎)|[（(]\s*[）)]\s*。?$|(?:的是|的有|包括|属于)[:：]?$"
+    ),
+    asking=Pattern(
+        r"原理|机制|过程|作用|意义|特点|特征|影响|内容|方式|方法|原因|结果|主要|重要性?|情况|关系|定义|含义|概念|什么|哪[些个种一项类里]?|多少"
+        r"|几|如何|怎样|怎么样?|为什么|为何|请|简述|说明|解释|描述|列举|下列|关于|说法|正确|错误|多选|单选|句话|材料|我们|人们"
+        r"|进行|可以|能够?|应该|不同|[的是有吗呢了在和与对中里上下这那它其之以由从把被使让及或也都]"
+    ),
+    cause=Demand(
+        asks=Pattern(r"为什么|为何|原因"),
+        gives=Pattern(r"因|由于|所以|使|让|导致|引起|造成|为了|才|于是|从而|以免|否则|靠|决定|取决|推动"),
+    ),
+    purpose=Demand(
+        asks=Pattern(r"作用|功能|用途"),
+        gives=Pattern(
+            r"使|让|把|将|能|可以|用[来于作]|为|帮助|提供|供|调|保|促|输|吸收|带|起|产生|影响|净|蓄|减|增|防|控制|维持|支撑|合成|分解"
+        ),
+    ),
+    effect=Demand(
+        asks=Pattern(r"影响|意义|后果"),
+        gives=Pattern(
+            r"使|让|导致|引起|造成|因此|因为|所以|从而|影响|会|越|改变|增|减|下降|上升|升高|降低|缩|扩|促|保证|维持|带|塑造|形成|能|变"
+        ),
+    ),
+    definition=Demand(
+        asks=Pattern(r"什么是|是什么[？?。]?$|含义|定义|指的?是什么|什么叫|是指什么"),
+        gives=Pattern(r"是指|指的是|叫做?|称为|：|是一[种个类门项]"),
+    ),
+    option_reference=Pattern(
+        r"以上(?:都|全|皆|均|选项|所有|答案|各项|说法)|以上.{0,2}(?:是|对|错|不)|上述(?:都|全|皆|均|选项|各项)"
+        r"|(?:全部|都)(?:正确|错误|不对)$|[A-D]和[A-D]",
+        re.IGNORECASE,
+    ),
+)
+
+_WRITING = WritingRules(
+    labels=("题干|题目|问题|判断题?|单选题?|多选题?|单项选择题|多项选择题|填空题?|简答题?|答案|参考答案|解析|理由"),
+    lead=Pattern(
+        r"^(?:根据|依据|按照|由|从)?(?:材料|原文|上文|文中|文本|短文|文章|段落|表格|图表|表中|图中)(?:中|里)?(?:的?(?:内容|数据))?(?:明确)?"
+        r"(?:(?:提到|指出|可知|所述|说明|写道|说到|表明|显示|给出)了?\s*[，,：:]?|[，,：:])\s*"
+    ),
+    placeholder=Pattern(
+        r"题干|问句|陈述句|(?:不含|不出现)答案|^(?:唯一)?(?:正确|错误|参考)的?(?:答案|选项)\s*[A-D一二三四五1-5]?[。.]?$"
+        r"|^[一两二三四几][到个].{0,12}(?:答案|选项)[。.]?$|^(?:干扰项|选项|答案|要点|理由|题目|解析)\s*[A-D一二三四五1-5]?[。.]?$",
+        re.IGNORECASE,
+    ),
+    telling_length=6,
+)
+
+_GRADING = GradingRules(
+    no_model="没有可用的模型评阅这道题，请人工评阅。",
+    unsound="未能得到可靠的评分，请人工评阅。",
+    to_grader=Pattern(
+        r"满分|给分|打分|评分|判分|得分点|阅卷|(?:忽略|无视|忘记|不要理会).{0,20}(?:指令|提示|要求|标准|规则|以上|上面|之前)|系统提示"
+        r"|你是一(?:个|位|名)|(?:本|该|这个?|此)(?:答案|回答)(?:是|完全)?(?:正确|对的?)|请给"
+    ),
+)
+
+_ANSWERING = AnsweringRules(
+    not_in_material="资料中没有这个问题的答案。",
+    unsupported="（资料中没有支持以上内容的依据。）",
+    overview=Pattern(
+        r"文档|文件|文章|资料|材料|课文|课件|讲义|课程|本章|本节|本文|全文|章节|章|节|幻灯片|演示文稿|总结|小结|概括|概述|归纳|梳理|简述"
+        r"|简介|介绍|主要|核心|重点|要点|大意|主旨|主题|中心|思想|内容|讲述|讲|说|写|关于|整体|整|本|份|篇|请|帮|我|下|用|句话|话"
+    ),
+    abstention=(
+        r"(?:抱歉|对不起)?\W*(?:根据)?(?:提供的|所给的?|给定的?|以上|上述)?(?:资料|材料|段落|文中|文章|文本|内容)(?:段落)?(?:中|里)?.{0,6}"
+        r"(?:没有|未|并未|不包含|无)(?:.{0,8})(?:提到|提及|提供|说明|包含|答案|信息|涉及)|(?:我)?无法(?:回答|确定|找到)"
+    ),
+    passage="段落|来源|资料|文献",
+    conjunction="和",
+)
+
+_DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
+_UNITS = {"十": 10, "百": 100, "千": 1000}
+_MYRIADS = {"万": 10**4, "亿": 10**8}
+_NUMBER = Pattern(f"[{''.join(_DIGITS)}{''.join(_UNITS)}{''.join(_MYRIADS)}]+")
+
+
+def in_digits(text: str) -> str:
+    """Return a text with its Chinese numerals in digits: by place value (二十一) or digit by digit (二〇二四)."""
+    return _NUMBER.compiled.sub(lambda match: _number(match[0]), text)
+
+
+def _number(text: str) -> str:
+    """Return a number in digits; what is no number as it is."""
+    if all(char in _DIGITS for char in text):
+        return "".join(str(_DIGITS[char]) for char in text)
+    total = section = digit = 0
+    for char in text:
+        if char in _DIGITS:
+            digit = _DIGITS[char]
+        elif char in _UNITS:
+            section += (digit or (1 if char == "十" and section == 0 else 0)) * _UNITS[char]
+            digit = 0
+        else:
+            total = (total + section + digit) * _MYRIADS[char]
+            section = digit = 0
+    value = total + section + digit
+    return str(value) if value else text
+
+
 CHINESE = Language(
     code="zh",
     script=Script.HAN,
-    words=Words(function=_FUNCTION, fillers=_FILLERS),
+    words=Words(function=_FUNCTION, fillers=_FILLERS, in_digits=in_digits),
     sentences=SentenceRules(
         stops="。｡",
         calls="！？",
@@ -245,4 +378,8 @@ CHINESE = Language(
     ),
     readability=_Difficulty(),
     cloze=_CLOZE,
+    grading=_GRADING,
+    answering=_ANSWERING,
+    stems=_STEMS,
+    writing=_WRITING,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from services.common.messages import source_message, usage_message
+from services.common.messages import message_of, source_message, usage_message
 from services.kit import context
 from services.retrieval.values.answer import (
     AnswerDelta,
@@ -15,8 +15,7 @@ from services.retrieval.values.answer import (
     AnswerSources,
     Citation,
 )
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit
-from services.retrieval.values.query import LegQuery
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit, LegQuery
 from tiku.retrieval.v1 import retrieval_pb2
 
 _YIELD_EVERY = 16
@@ -45,22 +44,7 @@ async def embedded_chunks(messages: Iterable[retrieval_pb2.IndexedChunk]) -> lis
 def hits_message(hits: Sequence[Hit]) -> list[retrieval_pb2.Hit]:
     """Return hits as messages, in their order."""
     return [
-        retrieval_pb2.Hit(
-            chunk=retrieval_pb2.Chunk(
-                chunk_id=hit.chunk.chunk_id,
-                document_id=hit.chunk.document_id,
-                document_name=hit.chunk.document_name,
-                ordinal=hit.chunk.ordinal,
-                text=hit.chunk.text,
-                page=hit.chunk.page,
-                start=hit.chunk.start,
-                end=hit.chunk.end,
-                heading_path=hit.chunk.heading_path,
-                page_starts=hit.chunk.page_starts,
-            ),
-            score=hit.score,
-            legs=hit.legs,
-        )
+        retrieval_pb2.Hit(chunk=message_of(retrieval_pb2.Chunk, hit.chunk), score=hit.score, legs=hit.legs)
         for hit in hits
     ]
 
@@ -83,10 +67,7 @@ def answer_message(event: AnswerEvent) -> retrieval_pb2.AnswerResponse:
         case AnswerDone(outcome, text, usage, model):
             return retrieval_pb2.AnswerResponse(
                 done=retrieval_pb2.AnswerDone(
-                    outcome=_OUTCOMES[outcome],
-                    text=text,
-                    usage=usage_message(usage),
-                    model=model,
+                    outcome=_OUTCOMES[outcome], text=text, usage=usage_message(usage), model=model
                 )
             )
 

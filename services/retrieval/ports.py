@@ -9,8 +9,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
 from services.retrieval.values.chat import ChatFinish, ChatRequest
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit
-from services.retrieval.values.query import LegQuery, QueryEmbedding
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit, LegQuery, QueryEmbedding
 
 
 class VectorStore(Protocol):
@@ -35,17 +34,10 @@ class VectorStore(Protocol):
         """Return how many chunks each of the documents has; 0 for one that is not there."""
 
     async def read(self, owner: str, positions: Mapping[str, Sequence[int]]) -> list[Chunk]:
-        """Return chunks by document id and ordinals: documents in the order given, each in reading order.
-
-        Positions that are not there are left out.
-        """
+        """Return chunks by document id and ordinals, in reading order; positions that are not there are left out."""
 
     async def ping(self) -> None:
-        """Return when the store answers.
-
-        Raises:
-            Unavailable: the store does not answer.
-        """
+        """Return when the store answers."""
 
 
 class Embedder(Protocol):

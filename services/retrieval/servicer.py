@@ -11,8 +11,7 @@ from services.kit.errors import Unimplemented
 from services.retrieval import messages
 from services.retrieval.domain.answering.answerer import Answerer
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
-from services.retrieval.domain.search.hybrid import HybridRetriever
-from services.retrieval.domain.search.query_text import require_text
+from services.retrieval.domain.search.hybrid import HybridRetriever, require_text
 from services.retrieval.ports import Leg
 from tiku.retrieval.v1 import graph_pb2, graph_pb2_grpc, retrieval_pb2, retrieval_pb2_grpc
 
@@ -69,11 +68,7 @@ class RetrievalServicer(retrieval_pb2_grpc.RetrievalServiceServicer):
 
 
 class GraphServicer(graph_pb2_grpc.GraphServiceServicer):
-    """`tiku.retrieval.v1.GraphService`, which this version does not serve: every call ends as UNIMPLEMENTED.
-
-    It is registered so that a caller learns the name of the method that is not served, and not that the whole
-    service is unknown.
-    """
+    """`tiku.retrieval.v1.GraphService`, registered so that a caller learns which method this version does not serve."""
 
     async def Probe(self, request: graph_pb2.ProbeRequest, _: object) -> graph_pb2.ProbeResponse:
         """Raise Unimplemented."""

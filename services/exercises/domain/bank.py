@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from services.exercises.domain.errors import no_exercise
 from services.exercises.domain.runs.runs import Runs
 from services.exercises.ports import ExerciseStore
-from services.exercises.values.exercise import Exercise
-from services.exercises.values.run import RunState
+from services.exercises.values.exercise import Exercise, RunState
 from services.kit.errors import FieldViolation, InvalidArgument
 from services.kit.ids import is_id
 from services.kit.paging import decode_cursor, encode_cursor
@@ -29,18 +28,17 @@ class ExerciseBank:
         Raises:
             NotFound: the owner has no exercise of this id.
         """
-        await self._runs.expire()
+        await self._runs.expire()  # A run whose process died would keep its exercise closed.
+        return await self._get(owner, exercise_id)
+
+    async def _get(self, owner: str, exercise_id: str) -> Exercise:
         exercise = await self._store.get(owner, exercise_id)
         if exercise is None:
             raise no_exercise(exercise_id)
         return exercise
 
     async def list(self, owner: str, page_size: int, page_token: str) -> tuple[Sequence[Exercise], str]:
-        """Return a page of exercises, newest first, without questions, and the next page's token, empty on the last.
-
-        Raises:
-            InvalidArgument: `page_token` is not one that this list gave.
-        """
+        """Return a page of exercises, newest first, without questions, and the next page's token, empty on the last."""
         before = decode_cursor(page_token).get("before", "") if page_token else None
         if before is not None and (not isinstance(before, str) or not is_id(before)):
             raise InvalidArgument(
@@ -53,14 +51,8 @@ class ExerciseBank:
         return page.exercises, encode_cursor({"before": page.next_before}) if page.next_before else ""
 
     async def delete(self, owner: str, exercise_id: str) -> None:
-        """Stop an exercise's run, and remove the exercise with its questions, run and submissions.
-
-        Raises:
-            NotFound: the owner has no exercise of this id.
-        """
-        exercise = await self._store.get(owner, exercise_id)
-        if exercise is None:
-            raise no_exercise(exercise_id)
+        """Stop an exercise's run, and remove the exercise with its questions, run and submissions."""
+        exercise = await self._get(owner, exercise_id)
         if exercise.run_state is RunState.RUNNING:
             await self._runs.cancel(owner, exercise.run_id)
         await self._store.delete(owner, exercise_id)

@@ -1,12 +1,111 @@
-"""Exercises and pages of them."""
+"""Exercises, the runs that make them, and the runs' events. All events but tokens are stored."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
-from services.exercises.values.question import Question
-from services.exercises.values.run import RunState
+from services.exercises.values.question import Question, QuestionKind
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as it is stored."""
+
+    run_id: str
+    exercise_id: str
+    owner: str
+    state: RunState
+    create_time: datetime
+
+
+class RunPhase(StrEnum):
+    """A step of a run."""
+
+    READING = "reading"
+    GENERATING = "generating"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The run began."""
+
+    run_id: str
+    exercise_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: passages while reading, questions while generating."""
+
+    phase: RunPhase
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Text as a model writes it; never stored."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionMade:
+    """A question is complete and stored."""
+
+    question: Question
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionRefused:
+    """A question was refused by the checks."""
+
+    kind: QuestionKind
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What models consumed so far."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The end of a run; always its last event."""
+
+    state: RunState
+    exercise_id: str
+    question_count: int = 0
+    model_count: int = 0
+    cloze_count: int = 0
+    rejected_count: int = 0
+    reason: str = ""
+    message: str = ""
+
+
+Event = Started | Progress | Token | QuestionMade | QuestionRefused | Usage | Done
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """An event with its number, from 1, rising within a run."""
+
+    number: int
+    event: Event
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from services.common.values import TokenUsage
-
-Role = Literal["system", "user"]
 
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One message of a conversation."""
+    """One message of a conversation; `role` is `system` or `user`."""
 
-    role: Role
+    role: str
     content: str
 
 

@@ -1,4 +1,4 @@
-"""The values that every part of retrieval speaks of: chunks, hits and sources."""
+"""The values that every part of retrieval speaks of: questions, chunks, hits and sources."""
 
 from __future__ import annotations
 
@@ -7,6 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.common.values import Source
+
+
+@dataclass(frozen=True, slots=True)
+class QueryEmbedding:
+    """A question's vector, of unit length, and the model that made it."""
+
+    model: str
+    vector: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class LegQuery:
+    """What a leg is asked: the text, whose chunks, in which documents (none: all), and how many hits."""
+
+    text: str
+    owner: str
+    document_ids: tuple[str, ...]
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +83,7 @@ def embedding_model(hits: Sequence[Hit]) -> str:
 
 
 def source_of(chunk: Chunk, start: int = 0, end: int | None = None) -> Source:
-    """Quote `chunk.text[start:end]`, offsets counted inside the chunk; the whole chunk by default.
-
-    The page is the one on which the quote starts.
-    """
+    """Quote `chunk.text[start:end]`, offsets counted inside the chunk; the page is the one where the quote starts."""
     quote = chunk.text[start:end]
     return Source(
         document_id=chunk.document_id,

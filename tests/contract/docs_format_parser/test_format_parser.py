@@ -11,7 +11,7 @@ import pytest
 from services.docs.adapters.parsers.worker import parse
 from services.docs.domain.upload.sniffing import PDF, PPTX, SUPPORTED, TEXT, TEXT_FAMILY
 from services.docs.values.parsed_document import BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
-from services.language.normalization import normalize
+from services.language.folding import normalize
 from tests.contract.docs_format_parser.study_files import LESSONS, WRITERS, Lesson
 
 PAGED = {PDF: 3, PPTX: 4}

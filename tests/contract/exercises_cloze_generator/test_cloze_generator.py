@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.exercises.adapters.workers.fake import FakeClozeGenerator
-from services.exercises.adapters.workers.pooled import PooledClozeGenerator, warm
+from services.exercises.adapters.workers.fake import FakeWork
+from services.exercises.adapters.workers.pooled import PooledWork, warm
 from services.exercises.domain.generation.material import passages_of_text
 from services.exercises.ports import ClozeGenerator
 from services.exercises.values.question import Generator, QuestionKind
@@ -21,10 +21,10 @@ from tests.unit.exercises.fakes import material
 async def generator(request: pytest.FixtureRequest) -> AsyncIterator[ClozeGenerator]:
     """A generator of one kind."""
     if request.param == "fake":
-        yield FakeClozeGenerator()
+        yield FakeWork()
         return
     async with WorkerPool(1, warm) as pool:
-        yield PooledClozeGenerator(pool, timeout=60)
+        yield PooledWork(pool, timeout=60)
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -66,6 +66,6 @@ async def test_a_caller_that_leaves_waits_for_no_worker(generator: ClozeGenerato
 async def test_a_worker_that_takes_too_long_is_left() -> None:
     async with WorkerPool(1, warm) as pool:
         with pytest.raises(DeadlineExceeded):
-            await PooledClozeGenerator(pool, timeout=0.001).drafts(
+            await PooledWork(pool, timeout=0.001).drafts(
                 passages_of_text(material("zh")), dict.fromkeys(QuestionKind, 20), seed=1
             )

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.exercises.adapters.workers.fake import FakeMaterialExtractor
-from services.exercises.adapters.workers.pooled import PooledMaterialExtractor, warm
+from services.exercises.adapters.workers.fake import FakeWork
+from services.exercises.adapters.workers.pooled import PooledWork, warm
 from services.exercises.domain.generation.material import passages_of_text
 from services.exercises.ports import MaterialExtractor
 from services.exercises.values.analysis import Level
@@ -22,10 +22,10 @@ from tests.unit.exercises.fakes import material
 async def extractor(request: pytest.FixtureRequest) -> AsyncIterator[MaterialExtractor]:
     """An extractor of one kind."""
     if request.param == "fake":
-        yield FakeMaterialExtractor()
+        yield FakeWork()
         return
     async with WorkerPool(1, warm) as pool:
-        yield PooledMaterialExtractor(pool, timeout=60)
+        yield PooledWork(pool, timeout=60)
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -67,4 +67,4 @@ async def test_a_caller_that_leaves_waits_for_no_worker(extractor: MaterialExtra
 async def test_a_worker_that_takes_too_long_is_left() -> None:
     async with WorkerPool(1, warm) as pool:
         with pytest.raises(DeadlineExceeded):
-            await PooledMaterialExtractor(pool, timeout=0.001).extract(passages_of_text(material("zh")), 5)
+            await PooledWork(pool, timeout=0.001).extract(passages_of_text(material("zh")), 5)

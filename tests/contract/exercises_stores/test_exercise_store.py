@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import pytest
 
 from services.exercises.ports import ExerciseStore, RunStore, SubmissionStore
-from services.exercises.values.events import (
+from services.exercises.values.exercise import (
     Done,
     Numbered,
     QuestionMade,
+    RunState,
     Usage,
 )
-from services.exercises.values.run import RunState
 from services.exercises.values.submission import Submission
 from services.kit.errors import Aborted
 from services.kit.ids import new_id

@@ -8,7 +8,7 @@ import dataclasses
 import pytest
 
 from services.exercises.ports import ExerciseStore, RunStore
-from services.exercises.values.events import (
+from services.exercises.values.exercise import (
     Done,
     Event,
     Numbered,
@@ -16,11 +16,11 @@ from services.exercises.values.events import (
     QuestionMade,
     QuestionRefused,
     RunPhase,
+    RunState,
     Started,
     Usage,
 )
 from services.exercises.values.question import QuestionKind
-from services.exercises.values.run import RunState
 from services.kit.errors import Aborted
 from services.kit.ids import new_id
 from tests.contract.exercises_stores.examples import begun, question

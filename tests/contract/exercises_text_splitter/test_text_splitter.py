@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.exercises.adapters.workers.fake import FakeTextSplitter
-from services.exercises.adapters.workers.pooled import PooledTextSplitter
+from services.exercises.adapters.workers.fake import FakeWork
+from services.exercises.adapters.workers.pooled import PooledWork
 from services.exercises.ports import TextSplitter
 from services.kit.errors import DeadlineExceeded, InvalidArgument
 from services.kit.workers import WorkerPool
-from services.language.normalization import normalize
+from services.language.folding import normalize
 from tests.unit.exercises.fakes import material
 
 LONG = "\r\n\r\n".join(f"{number}. {material('en')}\u200b" for number in range(20))
@@ -22,10 +22,10 @@ LONG = "\r\n\r\n".join(f"{number}. {material('en')}\u200b" for number in range(2
 async def splitter(request: pytest.FixtureRequest) -> AsyncIterator[TextSplitter]:
     """A splitter of one kind."""
     if request.param == "fake":
-        yield FakeTextSplitter()
+        yield FakeWork()
         return
     async with WorkerPool(1) as pool:
-        yield PooledTextSplitter(pool, timeout=30)
+        yield PooledWork(pool, timeout=30)
 
 
 @pytest.mark.parametrize("text", ["One sentence.", material("zh"), LONG], ids=["short", "Chinese", "long"])
@@ -54,13 +54,13 @@ async def test_a_text_without_letters_is_refused_by_its_field(splitter: TextSpli
 async def test_a_worker_that_takes_too_long_is_left_and_replaced() -> None:
     async with WorkerPool(1) as pool:
         with pytest.raises(DeadlineExceeded):
-            await PooledTextSplitter(pool, timeout=0.001).split(LONG)
-        assert await PooledTextSplitter(pool, timeout=30).split(LONG)
+            await PooledWork(pool, timeout=0.001).split(LONG)
+        assert await PooledWork(pool, timeout=30).split(LONG)
 
 
 async def test_a_caller_that_leaves_waits_for_no_worker() -> None:
     async with WorkerPool(1) as pool:
-        splitter = PooledTextSplitter(pool, timeout=30)
+        splitter = PooledWork(pool, timeout=30)
         splitting = asyncio.create_task(splitter.split(LONG * 5))
         await asyncio.sleep(0.05)
         splitting.cancel()

@@ -13,8 +13,7 @@ from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
 from services.retrieval.domain.search.dense import DenseRetriever
 from services.retrieval.ports import Leg
-from services.retrieval.values.chunk import EmbeddedChunk, Hit
-from services.retrieval.values.query import QueryEmbedding
+from services.retrieval.values.chunk import EmbeddedChunk, Hit, QueryEmbedding
 from tests.unit.retrieval.fakes import DOCUMENT, PLAIN, FakeLeg, chunk, query
 
 OTHER = "00000000-0000-7000-8000-000000000002"

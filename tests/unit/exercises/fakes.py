@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.kit.errors import FailedPrecondition
-from services.language.normalization import normalize
+from services.language.folding import normalize
 
 _MATERIAL = {
     language: normalize((Path(__file__).parent / "material" / f"{language}.txt").read_text(encoding="utf-8"))

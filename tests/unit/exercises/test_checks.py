@@ -6,8 +6,7 @@ import dataclasses
 
 import pytest
 
-from services.exercises.domain.generation.accepted import Accepted
-from services.exercises.domain.generation.checks import check
+from services.exercises.domain.generation.checks import Accepted, check
 from services.exercises.values.question import Draft, Generator, Passage, QuestionKind, RubricPoint, Substitution
 from services.exercises.values.refusal import Refusal, RefusedError
 

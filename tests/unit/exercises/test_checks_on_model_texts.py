@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from services.exercises.domain.generation.accepted import Accepted
-from services.exercises.domain.generation.checks import check
-from services.exercises.domain.generation.question_requests import question_prompt_of
+from services.exercises.domain.generation.checks import Accepted, check
+from services.exercises.domain.generation.model_questions import question_prompt_of
 from services.exercises.domain.prompts.echoes import echoes
 from services.exercises.values.question import Draft, Generator, Passage, QuestionKind, RubricPoint, Substitution
 from services.exercises.values.refusal import Refusal, RefusedError
+from services.language.detection import as_language
 
 ZH = Passage(
     "水循环的根本能量来自太阳辐射。淡水只占全球总水量的2.5%左右，其中三分之二以上储存在冰川和永久积雪中。"
@@ -121,7 +121,7 @@ def test_what_repeats_the_prompt_is_no_question(language: str, kind: QuestionKin
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_field_that_the_prompt_describes_counts_as_an_echo(kind: QuestionKind, language: str) -> None:
     request = question_prompt_of(kind, "", seed=1).request(
-        language, material="x", focus="", avoid="", model="", seed=1, temperature=0
+        as_language(language), material="x", focus="", avoid="", model="", seed=1, temperature=0
     )
     described = [
         line.split("：" if language == "zh" else ": ", 1)[1]

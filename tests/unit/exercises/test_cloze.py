@@ -9,16 +9,14 @@ from pathlib import Path
 import pytest
 
 from services.exercises.domain.cloze.cloze import Cloze
-from services.exercises.domain.generation.accepted import Accepted
-from services.exercises.domain.generation.checks import check
+from services.exercises.domain.generation.checks import Accepted, check
 from services.exercises.domain.generation.material import passages_of_text
 from services.exercises.domain.text.enumerations import enumeration
-from services.exercises.domain.text.standalone import stands_alone
+from services.exercises.domain.text.sentences import stands_alone
 from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
 from services.language.en import ENGLISH
-from services.language.folding import fold
-from services.language.normalization import normalize
+from services.language.folding import fold, normalize
 from services.language.zh import CHINESE
 from tests.unit.exercises.fakes import material
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.exercises.domain.generation.drafts import draft_of
-from services.exercises.domain.generation.explanations import explanation_of
-from services.exercises.domain.generation.question_requests import answer_of
+from services.exercises.domain.generation.drafts import draft_of, explanation_of
+from services.exercises.domain.generation.model_questions import answer_of
 from services.exercises.values.question import GAP, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
 

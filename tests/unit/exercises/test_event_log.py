@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.exercises.domain.runs.event_log import EventLog
-from services.exercises.values.events import Event, Numbered, QuestionRefused, Token, Usage
+from services.exercises.domain.runs.event_log import RunEventLog
+from services.exercises.values.exercise import Event, Numbered, QuestionRefused, Token, Usage
 from services.exercises.values.question import QuestionKind
 from services.kit.errors import Unavailable
 
@@ -23,7 +23,7 @@ class Wire:
         self.failures: list[Exception] = []
         self.open = asyncio.Event()
         self.open.set()
-        self.log = EventLog(self._store, self._deliver, self.failures.append)
+        self.log = RunEventLog(self._store, self._deliver, self.failures.append)
 
     async def _store(self, events: Sequence[Numbered]) -> None:
         await self.open.wait()

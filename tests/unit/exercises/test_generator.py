@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from services.exercises.adapters.clients.fake import FakeChatModel
-from services.exercises.adapters.workers.fake import FakeClozeGenerator
+from services.exercises.adapters.workers.fake import FakeWork
 from services.exercises.domain.generation.generator import QuestionGenerator
 from services.exercises.domain.generation.material import passages_of_text
 from services.exercises.values.chat import ChatFinish, ChatMessage, ChatRequest
-from services.exercises.values.events import Event, QuestionMade, QuestionRefused, Token, Usage
+from services.exercises.values.exercise import Event, QuestionMade, QuestionRefused, Token, Usage
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
 from services.exercises.values.question import Generator, GeneratorChoice, Question, QuestionKind
 from services.kit.errors import DeadlineExceeded, FailedPrecondition, Unavailable
@@ -92,7 +92,7 @@ def plan(
 async def run(
     wanted: GenerationPlan,
     model: FakeChatModel,
-    cloze: FakeClozeGenerator | None = None,
+    cloze: FakeWork | None = None,
     limits: GenerationLimits | None = None,
 ) -> list[Event]:
     events: list[Event] = []
@@ -100,7 +100,7 @@ async def run(
     async def publish(event: Event) -> None:
         events.append(event)
 
-    generator = QuestionGenerator(model, cloze or FakeClozeGenerator(), limits or GenerationLimits())
+    generator = QuestionGenerator(model, cloze or FakeWork(), limits or GenerationLimits())
     await generator.generate(wanted, publish)
     return events
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.exercises.domain.completion.json_object import JsonObjectScanner
+from services.exercises.domain.completion import JsonObjectScanner
 from services.exercises.values.refusal import Refusal, RefusedError
 
 

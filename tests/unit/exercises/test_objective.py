@@ -7,10 +7,11 @@ import dataclasses
 import pytest
 
 from services.common.values import Source
-from services.exercises.domain.grading.objective import accepts, grade, han_number, match_answers
+from services.exercises.domain.grading.objective import accepts, grade, match_answers
 from services.exercises.values.question import AnswerKey, Generator, Option, Question, QuestionKind
 from services.exercises.values.submission import Answer, Verdict
 from services.kit.errors import InvalidArgument
+from services.language.zh import in_digits
 
 
 def question(kind: QuestionKind, key: AnswerKey, points: float = 1.0, number: int = 1) -> Question:
@@ -95,7 +96,7 @@ def test_what_counts_as_the_same_word(key: str, given: str, right: bool) -> None
     [("十", "10"), ("二十一", "21"), ("三百", "300"), ("一千零一", "1001"), ("两万三千", "23000"), ("亿", "亿")],
 )
 def test_chinese_numerals(text: str, digits: str) -> None:
-    assert han_number(text) == digits
+    assert in_digits(text) == digits
 
 
 ALL = [dataclasses.replace(q, question_id=f"q{i}") for i, q in enumerate((SINGLE, MULTIPLE, TRUTH, BLANKS))]

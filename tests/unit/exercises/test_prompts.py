@@ -7,17 +7,23 @@ import re
 
 import pytest
 
-from services.exercises.domain.prompts.key_check import KEY_CHECKS
-from services.exercises.domain.prompts.key_points import KEY_POINTS
-from services.exercises.domain.prompts.prompt import LANGUAGES, Prompt, StructuredAnswer, fill
-from services.exercises.domain.prompts.question import FALSE_STATEMENT, QUESTIONS, QuestionAnswer
-from services.exercises.domain.prompts.short_answer_grade import SHORT_ANSWER_GRADE
+from services.exercises.domain.prompts.prompt import Prompt, StructuredAnswer
+from services.exercises.domain.prompts.tasks import (
+    FALSE_STATEMENT,
+    KEY_CHECKS,
+    KEY_POINTS,
+    QUESTIONS,
+    SHORT_ANSWER_GRADE,
+    QuestionAnswer,
+)
+from services.language.detection import LANGUAGES
+from services.language.prompts import fill
 
 KINDS = [*QUESTIONS.values(), FALSE_STATEMENT]
 PROMPTS = [*KINDS, *KEY_CHECKS.values(), KEY_POINTS, SHORT_ANSWER_GRADE]
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", [language.code for language in LANGUAGES])
 @pytest.mark.parametrize("prompt", KINDS, ids=lambda prompt: prompt.answer.__name__)
 def test_the_fields_are_described_in_their_order_and_the_example_is_an_answer(
     prompt: Prompt[QuestionAnswer], language: str
@@ -38,7 +44,8 @@ def test_every_language_asks_in_the_same_form(prompt: Prompt[StructuredAnswer]) 
         for texts in prompt.texts.values()
     ]
     assert forms[0] == forms[1]
-    assert [*prompt.texts[LANGUAGES[0]].parts] == [*prompt.texts[LANGUAGES[1]].parts]
+    parts = [[*texts.parts] for texts in prompt.texts.values()]
+    assert parts[0] == parts[1]
 
 
 def test_a_line_with_an_empty_value_is_left_out_and_a_value_is_not_filled_itself() -> None:

@@ -11,10 +11,8 @@ import pytest
 from services.common.values import Source
 from services.exercises.adapters.stores.fake import FakeDatabase, FakeExerciseStore, FakeRunStore
 from services.exercises.domain.runs.runs import RunLimits, Runs
-from services.exercises.values.events import Done, Event, Numbered, QuestionMade, Started, Token
-from services.exercises.values.exercise import Exercise
+from services.exercises.values.exercise import Done, Event, Exercise, Numbered, QuestionMade, RunState, Started, Token
 from services.exercises.values.question import AnswerKey, Generator, Question, QuestionKind
-from services.exercises.values.run import RunState
 from services.kit.errors import NotFound, ResourceExhausted, Unavailable
 from services.kit.ids import new_id
 

@@ -9,8 +9,7 @@ from services.exercises.domain.text.quotes import locate
 from services.exercises.domain.text.sentences import split
 from services.kit.errors import InvalidArgument
 from services.language.detection import fits, language_of
-from services.language.folding import flatten
-from services.language.normalization import normalize
+from services.language.folding import flatten, normalize
 from tests.unit.exercises.fakes import material
 
 

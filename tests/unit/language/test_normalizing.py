@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.language.normalization import normalize
+from services.language.folding import normalize
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,55 @@ from __future__ import annotations
 
 import pytest
 
+from services.common.values import Source, TokenUsage
+from services.exercises.adapters.clients.fake import FakeChatModel
+from services.exercises.adapters.workers.fake import FakeWork
+from services.exercises.domain.analysis.analyst import Analyst
 from services.exercises.domain.analysis.extraction import extract
 from services.exercises.domain.cloze.cloze import Cloze
+from services.exercises.domain.generation.generator import QuestionGenerator
+from services.exercises.domain.grading.short_answers import ShortAnswerGrader, ShortAnswerLimits
 from services.exercises.values.analysis import Level
-from services.exercises.values.question import GAP, Draft, Passage, QuestionKind
+from services.exercises.values.exercise import Event, QuestionMade
+from services.exercises.values.generation import GenerationLimits, GenerationPlan
+from services.exercises.values.question import (
+    GAP,
+    AnswerKey,
+    Draft,
+    Generator,
+    GeneratorChoice,
+    Passage,
+    Question,
+    QuestionKind,
+    RubricPoint,
+)
+from services.exercises.values.submission import Answer, Verdict
+from services.kit.errors import FailedPrecondition
 from services.language.detection import LANGUAGES, Languages, detect_language
 from services.language.en import ENGLISH
 from services.language.sentences import split_sentences
-from services.language.words import units
+from services.language.terms import units
 from services.language.zh import CHINESE
+from services.retrieval.domain.answering.draft import not_in_material
+from services.retrieval.domain.prompts.answer import chat_messages
+from services.retrieval.values.answer import AnswerDelta
+from services.retrieval.values.chat import ChatFinish
 from tests.unit.exercises.fakes import material
 from tests.unit.language.velin import VELIN
 
+QUESTION = Question(
+    question_id="q",
+    number=1,
+    kind=QuestionKind.SHORT_ANSWER,
+    stem="Diktu pen kal planto‖",
+    options=(),
+    answer_key=AnswerKey(reference="Kal planto donan sukero‖", rubric=(RubricPoint("Diktu «sukero»", 1.0),)),
+    explanation="Vidu: Kal planto donan sukero‖",
+    source=Source(0, 24, "Kal planto donan sukero‖"),
+    generator=Generator.CLOZE,
+    model="",
+    points=1.0,
+)
 THREE = Languages((*LANGUAGES, VELIN))
 TEXT = (
     "Pen plantos\n"
@@ -118,3 +155,45 @@ def test_its_material_is_analyzed() -> None:
     assert len(found.key_sentences) == 3
     assert all(TEXT[sentence.source.start : sentence.source.end] == sentence.text for sentence in found.key_sentences)
     assert found.level is Level.INTERMEDIATE
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> FakeChatModel:
+    """Let all three ship, and return a model that nobody asks in Velin."""
+    for name in ("known", "sentence_rules", "_by_code", "_ideographic", "_spelled"):
+        monkeypatch.setitem(vars(LANGUAGES), name, getattr(THREE, name))
+    return FakeChatModel(lambda request: AssertionError("asked"))
+
+
+@pytest.mark.parametrize("kind", QuestionKind)
+async def test_without_prompts_its_exercises_are_made_without_a_model(model: FakeChatModel, kind: QuestionKind) -> None:
+    plan = GenerationPlan(PASSAGES, (kind,), 2, GeneratorChoice.MODEL_THEN_CLOZE)
+    events: list[Event] = []
+
+    async def publish(event: Event) -> None:
+        events.append(event)
+
+    await QuestionGenerator(model, FakeWork(), GenerationLimits()).generate(plan, publish)
+    made = [event.question for event in events if isinstance(event, QuestionMade)]
+    assert {question.kind for question in made} == {kind}
+    assert {question.generator for question in made} == {Generator.CLOZE}
+    assert not model.tasks
+
+
+async def test_without_prompts_a_person_grades_its_short_answers(model: FakeChatModel) -> None:
+    grader = ShortAnswerGrader(model, ShortAnswerLimits())
+    grade = await grader.grade(QUESTION, Answer("q", text="Kal planto donan amelo‖"))
+    assert (grade.verdict, grade.feedback) == (Verdict.NEEDS_REVIEW, "Nol modelo‖")
+
+
+async def test_without_prompts_its_analysis_is_its_own_sentences(model: FakeChatModel) -> None:
+    analysis = await Analyst(FakeWork(), model, model_seconds=1.0).analyze(PASSAGES, "")
+    assert (analysis.language, analysis.generator) == ("x-velin", Generator.CLOZE)
+
+
+def test_without_prompts_its_questions_are_answered_from_the_passages(model: FakeChatModel) -> None:
+    with pytest.raises(FailedPrecondition) as caught:
+        chat_messages("Kelo nomar kal fotomo vey kal lumo?", [])
+    assert caught.value.reason == "NO_CHAT_PROVIDER"
+    told, _ = not_in_material("Kelo nomar kal fotomo vey kal lumo?", ChatFinish(TokenUsage(), "", False))
+    assert told == AnswerDelta("Nol sul kal texto‖")

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 
 from services.language.key_terms import NumberRules
 from services.language.language import (
+    AnsweringRules,
     ClozeRules,
     ClozeWording,
     Definition,
+    GradingRules,
     Language,
     ListRules,
     ReadingRules,
     Script,
     SentenceRules,
     StatementRules,
+    StemRules,
     Words,
 )
 from services.language.noun_phrases import NounGrammar, NounPhrases
@@ -97,4 +100,7 @@ VELIN = Language(
         longest_option=90,
         hedge=Pattern(r"\b(?:nol|mas)\b"),
     ),
+    grading=GradingRules(no_model="Nol modelo‖", unsound="Nol sura‖"),
+    answering=AnsweringRules(not_in_material="Nol sul kal texto‖", unsupported="(Nol sul kal texto‖)"),
+    stems=StemRules(shortest_question=2, task=Pattern(r"^Diktu\b")),
 )

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.values.calibration import Calibration, Calibrations
-from services.retrieval.values.chunk import Chunk, Hit
-from services.retrieval.values.query import LegQuery
+from services.retrieval.values.chunk import Chunk, Hit, LegQuery
 
 DOCUMENT = "00000000-0000-7000-8000-000000000001"
 MODEL = "multilingual-e5-small"

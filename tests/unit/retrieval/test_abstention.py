@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.retrieval.domain.answering.abstention import AbstentionFilter, is_abstention
+from services.retrieval.domain.answering.draft import AbstentionFilter, is_abstention
 
 
 def run(*pieces: str) -> tuple[str, bool]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from services.retrieval.domain.prompts.answer import chat_messages, texts_for
+from services.language.detection import LANGUAGES
+from services.retrieval.domain.prompts.answer import chat_messages
 from tests.unit.retrieval.fakes import chunk
 
 
@@ -11,4 +12,4 @@ def test_passages_are_numbered_from_one_in_the_questions_language() -> None:
     rules, chinese = (message.content for message in chat_messages("是什么？", [chunk("first")]))
     assert "问题：是什么？" in chinese
     assert "NOT_IN_MATERIAL" in rules
-    assert texts_for("是什么？").not_in_material.startswith("资料")
+    assert LANGUAGES.of("是什么？").answering.not_in_material.startswith("资料")

@@ -9,8 +9,7 @@ from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
 from services.retrieval.domain.search.dense import DenseRetriever
 from services.retrieval.values.calibration import Calibration, Calibrations
-from services.retrieval.values.chunk import EmbeddedChunk
-from services.retrieval.values.query import QueryEmbedding
+from services.retrieval.values.chunk import EmbeddedChunk, QueryEmbedding
 from tests.unit.retrieval.fakes import MODEL, PLAIN, THRESHOLDS, chunk, query
 
 ENGLISH, CHINESE = np.array([0.9, 0, 0], np.float32), np.array([0, 0.9, 0], np.float32)

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from services.retrieval.domain.search.fusion import fuse
+from services.retrieval.domain.search.hybrid import fuse
 from tests.unit.retrieval.fakes import hit
 
 

@@ -7,7 +7,7 @@ import pytest
 from services.kit.errors import Unavailable
 from services.retrieval.domain.answering.groundedness import GroundednessCheck
 from services.retrieval.values.calibration import Calibration, Calibrations
-from services.retrieval.values.query import QueryEmbedding
+from services.retrieval.values.chunk import QueryEmbedding
 from tests.unit.retrieval.fakes import MODEL, PLAIN, THRESHOLDS, chunk
 
 KNOWN = Calibrations({MODEL: Calibration(0.4, THRESHOLDS, {}, {}, support=0.5)})

@@ -10,8 +10,7 @@ from services.kit.errors import DeadlineExceeded, InvalidArgument, TikuError, Un
 from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.domain.search.hybrid import HybridRetriever
 from services.retrieval.ports import Leg, Reranker
-from services.retrieval.values.chunk import EmbeddedChunk, Hit
-from services.retrieval.values.query import LegQuery
+from services.retrieval.values.chunk import EmbeddedChunk, Hit, LegQuery
 from tests.unit.retrieval.fakes import FakeLeg, chunk, hit, query
 
 OTHER = "00000000-0000-7000-8000-000000000002"

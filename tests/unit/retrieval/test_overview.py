@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.retrieval.domain.answering.overview import is_overview
+from services.retrieval.domain.answering.relevance_gate import is_overview
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from services.docs.values.parsed_document import Block, BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
 from services.language.detection import detect_language
-from services.language.normalization import normalize
+from services.language.folding import normalize
 from services.language.scripts import join_lines
 
 _TITLE_CHARS = 200

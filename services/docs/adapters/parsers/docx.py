@@ -18,7 +18,7 @@ from services.docs.adapters.parsers.markup import subscript, superscript, table_
 from services.docs.adapters.parsers.office import ALTERNATE_FALLBACK, FORMULA, math_text, office_faults
 from services.docs.adapters.parsers.outline import without_bullet
 from services.docs.values.parsed_document import BlockKind
-from services.language.normalization import normalize
+from services.language.folding import normalize
 
 _HEADING_STYLE = re.compile(r"(?:heading|标题|標題)\s*([1-9])", re.IGNORECASE)
 _TITLE_STYLES = frozenset({"title", "标题", "標題"})

@@ -17,7 +17,7 @@ from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.markup import subscript, superscript
 from services.docs.adapters.parsers.pdf_layout import CELL_GAP_EMS, Cell, PrintedLine, PrintedPage, write_layout
 from services.docs.values.parsed_document import ParseError, ParseReason
-from services.language.normalization import normalize
+from services.language.folding import normalize
 
 _END_MARK = b"%%EOF"
 _END_REACH = 4096

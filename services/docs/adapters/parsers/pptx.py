@@ -18,7 +18,7 @@ from services.docs.adapters.parsers.markup import subscript, superscript, table_
 from services.docs.adapters.parsers.office import ALTERNATE_FALLBACK, FORMULA, math_text, office_faults
 from services.docs.adapters.parsers.outline import is_caption, without_bullet
 from services.docs.values.parsed_document import BlockKind
-from services.language.normalization import normalize
+from services.language.folding import normalize
 from services.language.scripts import join_lines
 
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"

@@ -12,7 +12,7 @@ from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.encoding import read_text
 from services.docs.adapters.parsers.outline import heading_level, is_list_item, without_bullet
 from services.docs.values.parsed_document import BlockKind
-from services.language.normalization import normalize
+from services.language.folding import normalize
 from services.language.scripts import is_cjk, join_lines
 
 _UNDERLINE = re.compile(r"={3,}|-{3,}")

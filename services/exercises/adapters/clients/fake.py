@@ -18,11 +18,7 @@ Script = Callable[[ChatRequest], str | Mapping[str, Any] | Exception]
 
 
 class FakeChatModel:
-    """A model that answers with what a function returns for the request, in pieces; it raises a returned exception.
-
-    Every piece of `piece` characters comes after `pause` seconds; an answer takes at most `timeout` seconds. Where
-    `truncated` is set, the token limit cut every answer.
-    """
+    """Answers what a function of the task says, in pieces of `piece` characters, each after `pause` seconds."""
 
     def __init__(
         self, script: Script, *, piece: int = 7, pause: float = 0.0, timeout: float = 60.0, truncated: bool = False

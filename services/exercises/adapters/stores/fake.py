@@ -10,11 +10,18 @@ from typing import Any
 import msgspec
 
 from services.exercises.domain.errors import run_ended
-from services.exercises.domain.runs.outcome import interrupted
-from services.exercises.values.events import Done, Event, Numbered, QuestionMade
-from services.exercises.values.exercise import Exercise, ExercisePage
+from services.exercises.domain.runs.live_run import interrupted
+from services.exercises.values.exercise import (
+    Done,
+    Event,
+    Exercise,
+    ExercisePage,
+    Numbered,
+    QuestionMade,
+    RunRow,
+    RunState,
+)
 from services.exercises.values.profile import Profile
-from services.exercises.values.run import RunRow, RunState
 from services.exercises.values.submission import Submission
 
 

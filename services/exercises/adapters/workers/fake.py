@@ -5,25 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from services.exercises.adapters.workers.pooled import make_drafts, make_extract
+from services.exercises.adapters.workers.pooled import make_drafts
+from services.exercises.domain.analysis.extraction import extract
 from services.exercises.domain.generation.material import passages_of_text
 from services.exercises.values.analysis import MaterialExtract
 from services.exercises.values.question import Draft, Passage, QuestionKind
 
 
-class FakeTextSplitter:
-    """A splitter in this thread."""
+class FakeWork:
+    """The text splitter, cloze generator and material extractor in threads; it counts its calls for drafts."""
+
+    def __init__(self) -> None:
+        self.calls = 0
 
     async def split(self, text: str) -> tuple[Passage, ...]:
         """Split a text at once."""
         return passages_of_text(text)
-
-
-class FakeClozeGenerator:
-    """A cloze generator in a thread; it counts its calls."""
-
-    def __init__(self) -> None:
-        self.calls = 0
 
     async def drafts(
         self, passages: Sequence[Passage], kinds: Mapping[QuestionKind, int], seed: int
@@ -32,10 +29,6 @@ class FakeClozeGenerator:
         self.calls += 1
         return await asyncio.to_thread(make_drafts, passages, kinds, seed)
 
-
-class FakeMaterialExtractor:
-    """An extractor in a thread."""
-
     async def extract(self, passages: Sequence[Passage], count: int) -> MaterialExtract:
         """Extract in a thread."""
-        return await asyncio.to_thread(make_extract, passages, count)
+        return await asyncio.to_thread(extract, passages, count)

@@ -26,17 +26,12 @@ def make_drafts(
     return Cloze(passages, seed).drafts(kinds)
 
 
-def make_extract(passages: Sequence[Passage], count: int) -> MaterialExtract:
-    """Find key sentences and level of a material, and what can be asked about it."""
-    return extract(passages, count)
-
-
 _SHORT_CHARACTERS = 2000
 """A text of this length is split within half a millisecond as a rule; handing it to a worker takes longer."""
 
 
-class PooledTextSplitter:
-    """A splitter in worker processes, but for short texts; a call takes at most `timeout` seconds."""
+class PooledWork:
+    """The text splitter, cloze generator and material extractor in worker processes; a call has `timeout` seconds."""
 
     def __init__(self, pool: WorkerPool, timeout: float) -> None:
         self._pool = pool
@@ -48,28 +43,12 @@ class PooledTextSplitter:
             return passages_of_text(text)
         return await self._pool.run(passages_of_text, text, timeout=self._timeout)
 
-
-class PooledClozeGenerator:
-    """A cloze generator in worker processes; a call takes at most `timeout` seconds."""
-
-    def __init__(self, pool: WorkerPool, timeout: float) -> None:
-        self._pool = pool
-        self._timeout = timeout
-
     async def drafts(
         self, passages: Sequence[Passage], kinds: Mapping[QuestionKind, int], seed: int
     ) -> dict[QuestionKind, list[Draft]]:
         """Make the drafts in a worker."""
         return await self._pool.run(make_drafts, tuple(passages), dict(kinds), seed, timeout=self._timeout)
 
-
-class PooledMaterialExtractor:
-    """An extractor in worker processes; a call takes at most `timeout` seconds."""
-
-    def __init__(self, pool: WorkerPool, timeout: float) -> None:
-        self._pool = pool
-        self._timeout = timeout
-
     async def extract(self, passages: Sequence[Passage], count: int) -> MaterialExtract:
         """Extract in a worker."""
-        return await self._pool.run(make_extract, tuple(passages), count, timeout=self._timeout)
+        return await self._pool.run(extract, tuple(passages), count, timeout=self._timeout)

@@ -10,29 +10,29 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.common.values import Source
-from services.exercises.domain.completion.structured import complete
-from services.exercises.domain.prompts.key_points import KEY_POINTS, QuotedPoint
+from services.exercises.domain.completion import complete
+from services.exercises.domain.prompts.tasks import KEY_POINTS, QuotedPoint
 from services.exercises.domain.text.quotes import locate, source_of
 from services.exercises.ports import ChatModel, MaterialExtractor
 from services.exercises.values.analysis import Analysis, KeyPoint, MaterialExtract, Suggestion
 from services.exercises.values.chat import ChatRequest
-from services.exercises.values.question import Generator, Passage, QuestionKind
+from services.exercises.values.question import Generator, Passage
 from services.exercises.values.refusal import RefusedError
 from services.kit.errors import TikuError
-from services.language.detection import CHINESE, ENGLISH, fits
+from services.language.detection import as_language, fits
 from services.language.folding import bigrams, fold, similarity
 
 logger = logging.getLogger(__name__)
 
 _MOST_KEY_POINTS = 6
 _LEAST_KEY_POINTS = 3
-"""With fewer sound key points, a model's analysis is not used."""
+"""Checked key points below which a model's analysis is not used."""
 _ALIKE = 0.7
 """Jaccard similarity of folded character pairs from which two key points count as one."""
 
 
 class Analyst:
-    """Analyzes material: its key points are a model's if their quotes hold, else sentences of the material."""
+    """Analyses material: by its own sentences, put into a model's words where one is there and its quotes hold."""
 
     def __init__(self, extractor: MaterialExtractor, model: ChatModel, *, model_seconds: float) -> None:
         self._extractor = extractor
@@ -40,7 +40,7 @@ class Analyst:
         self._model_seconds = model_seconds
 
     async def analyze(self, passages: Sequence[Passage], model: str) -> Analysis:
-        """Return the analysis of a material; it does without the model if that fails."""
+        """Return the analysis of a material; the model's failures cost its words, never the analysis."""
         extract = await self._extractor.extract(passages, _MOST_KEY_POINTS)
         points = await self._model_points(passages, extract, model) if extract.key_sentences else ()
         by_model = len(points) >= min(_LEAST_KEY_POINTS, len(extract.key_sentences)) and bool(points)
@@ -57,7 +57,7 @@ class Analyst:
     async def _model_points(
         self, passages: Sequence[Passage], extract: MaterialExtract, model: str
     ) -> tuple[KeyPoint, ...]:
-        """Return the model's key points whose quotes stand in the material; none if the model fails."""
+        """Return the model's key points whose quotes stand in the material; none when it does not serve."""
         try:
             async with asyncio.timeout(self._model_seconds):
                 completion = await complete(self._model, _request(extract, model))
@@ -69,10 +69,7 @@ class Analyst:
 
 
 def checked_points(passages: Sequence[Passage], value: dict[str, Any], language: str) -> tuple[KeyPoint, ...]:
-    """Return the sound key points of a model's JSON.
-
-    They have a quote in the material, are in its language and repeat no other.
-    """
+    """Return the key points of a model's JSON that quote the material, are in its language and repeat no other."""
     points: list[KeyPoint] = []
     shapes: list[frozenset[str]] = []
     for written in _readable_points(value):
@@ -87,7 +84,7 @@ def checked_points(passages: Sequence[Passage], value: dict[str, Any], language:
 
 
 def _readable_points(value: dict[str, Any]) -> list[QuotedPoint]:
-    """Return the points that say something; malformed ones are left out."""
+    """Return the points that say something; one that is not as it was asked for costs no other."""
     found = value.get("key_points")
     points = []
     for item in found if isinstance(found, list) else []:
@@ -108,7 +105,7 @@ def _source_of(quote: str, passages: Sequence[Passage]) -> Source | None:
 def _request(extract: MaterialExtract, model: str) -> ChatRequest:
     sentences = [sentence.text for sentence in extract.key_sentences]
     return KEY_POINTS.request(
-        extract.language,
+        as_language(extract.language),
         sentences=json.dumps(sentences, ensure_ascii=False),
         limits={"key_points": {"minItems": 1, "maxItems": len(sentences)}},
         temperature=0.2,
@@ -117,27 +114,10 @@ def _request(extract: MaterialExtract, model: str) -> ChatRequest:
     )
 
 
-_REASONS = {
-    CHINESE: {
-        QuestionKind.SINGLE_CHOICE: "句中的关键词有同类词可作干扰项",
-        QuestionKind.MULTIPLE_CHOICE: "有并列成分或相邻的陈述可供辨别",
-        QuestionKind.TRUE_FALSE: "有独立成句的陈述可供判断",
-        QuestionKind.FILL_IN_THE_BLANK: "有含关键词的句子可供填空",
-        QuestionKind.SHORT_ANSWER: "有定义或对概念的说明可供简述",
-    },
-    ENGLISH: {
-        QuestionKind.SINGLE_CHOICE: "sentences with key terms that have others of their kind as distractors",
-        QuestionKind.MULTIPLE_CHOICE: "lists, or neighbouring statements to tell apart",
-        QuestionKind.TRUE_FALSE: "statements that stand alone",
-        QuestionKind.FILL_IN_THE_BLANK: "sentences with key terms to fill in",
-        QuestionKind.SHORT_ANSWER: "definitions and statements about a subject to explain",
-    },
-}
-
-
 def _suggestions(extract: MaterialExtract) -> tuple[Suggestion, ...]:
+    reasons = as_language(extract.language).cloze.wording.reasons
     return tuple(
-        Suggestion(kind, count, _REASONS[extract.language][kind])
+        Suggestion(kind, count, reasons.get(kind, ""))
         for kind, count in sorted(extract.carries.items(), key=lambda item: -item[1])
         if count
     )

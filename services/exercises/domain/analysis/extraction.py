@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from services.exercises.domain.analysis.readability import level_of
 from services.exercises.domain.cloze.cloze import Cloze
-from services.exercises.domain.cloze.material import Line
+from services.exercises.domain.cloze.material import ClozeLine
 from services.exercises.domain.text.quotes import source_of
 from services.exercises.domain.text.sentences import sentences_of
-from services.exercises.values.analysis import KeySentence, MaterialExtract
+from services.exercises.values.analysis import KeySentence, Level, MaterialExtract
 from services.exercises.values.question import Passage, QuestionKind
 from services.language.detection import LANGUAGES, Languages
 from services.language.folding import bigrams, fold, similarity
@@ -50,13 +49,13 @@ def extract(passages: Sequence[Passage], count: int, languages: Languages = LANG
     )
 
 
-def _central(lines: Sequence[Line], count: int, language: Language) -> list[Line]:
+def _central(lines: Sequence[ClozeLine], count: int, language: Language) -> list[ClozeLine]:
     """Return the sentences that share most with the others, no two alike; what defines something counts for more."""
     terms = [frozenset(occurrence.term for occurrence in line.occurrences) for line in lines]
     rank = text_rank([_overlaps(terms, i) for i in range(len(lines))])
     weights = [1.3 if language.reading.definition(line.text) else 1.0 for line in lines]
     order = sorted(range(len(lines)), key=lambda i: -rank[i] * weights[i] * (1 + lines[i].score))
-    chosen: list[Line] = []
+    chosen: list[ClozeLine] = []
     shapes: list[frozenset[str]] = []
     for line in (lines[i] for i in order):
         shape = bigrams(fold(line.text))
@@ -91,3 +90,12 @@ def text_rank(edges: Sequence[dict[int, float]]) -> list[float]:
             for neighbors in edges
         ]
     return rank
+
+
+def level_of(sentences: Sequence[str], language: Language) -> Level:
+    """Return the level of a text that is given as its sentences; BEGINNER for an empty one."""
+    formula = language.readability
+    difficulty = formula.difficulty(sentences) if sentences else 0.0
+    if not sentences or difficulty < formula.easy:
+        return Level.BEGINNER
+    return Level.INTERMEDIATE if difficulty <= formula.hard else Level.ADVANCED

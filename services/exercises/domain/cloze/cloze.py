@@ -19,12 +19,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from services.exercises.domain.cloze.gaps import gaps
-from services.exercises.domain.cloze.material import ClozeMaterial, Line
-from services.exercises.domain.cloze.multiple_choices import multiple_choices
-from services.exercises.domain.cloze.short_answers import short_answers
-from services.exercises.domain.cloze.single_choices import single_choices
-from services.exercises.domain.cloze.true_false import true_false
+from services.exercises.domain.cloze.material import ClozeLine, ClozeMaterial
+from services.exercises.domain.cloze.questions import gaps, multiple_choices, short_answers, single_choices, true_false
 from services.exercises.values.question import Draft, Passage, QuestionKind
 from services.language.detection import LANGUAGES, Languages
 from services.language.folding import fold
@@ -56,7 +52,7 @@ class Cloze:
             drafts.extend(spare[kind][: kinds[kind] - len(drafts)])
         return made
 
-    def _of_kind(self, kind: QuestionKind, used: Counter[tuple[int, int]]) -> Iterator[tuple[Line, Draft]]:
+    def _of_kind(self, kind: QuestionKind, used: Counter[tuple[int, int]]) -> Iterator[tuple[ClozeLine, Draft]]:
         match kind:
             case QuestionKind.FILL_IN_THE_BLANK:
                 return gaps(self.material)
@@ -77,7 +73,7 @@ class _Choice:
         self.used: Counter[tuple[int, int]] = Counter()
         self._keys: set[str] = set()
 
-    def next_fresh(self, stream: Iterator[tuple[Line, Draft]], spare: list[Draft]) -> Draft | None:
+    def next_fresh(self, stream: Iterator[tuple[ClozeLine, Draft]], spare: list[Draft]) -> Draft | None:
         """Return the next question about a sentence and a key that none asked about; repeats go to `spare`."""
         for line, draft in stream:
             key = _asked(draft)

@@ -46,10 +46,7 @@ class Distractors:
         return [text for _, text in self.terms(sentence, target, count, rng)]
 
     def terms(self, sentence: str, target: Occurrence, count: int, rng: random.Random) -> list[tuple[float, str]]:
-        """Return the same for a target that is no number, each with how plausible it is; higher is more.
-
-        They agree with an article before the target, unless it opens the sentence.
-        """
+        """Return the same for a target that is no number, each with how plausible it is; all fit an article before."""
         wanted = sentence[target.start : target.end]
         plain, folded, before = fold(wanted), fold(sentence), sentence[1 : target.start]
         context = self._contexts[plain]

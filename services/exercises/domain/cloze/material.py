@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import TypedDict, Unpack
 
 from services.exercises.domain.cloze.distractors import Distractors
-from services.exercises.domain.text.sentences import sentences_of
-from services.exercises.domain.text.standalone import stands_alone
+from services.exercises.domain.text.sentences import sentences_of, stands_alone
 from services.exercises.domain.text.statements import contradicts
 from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind, RubricPoint, Substitution
 from services.language.detection import Languages
@@ -29,7 +28,7 @@ _BOUND_REACH = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ClozeLine:
     """A sentence of the material that may be asked about: the slice [start, end) of a passage, and on one line."""
 
     passage: int
@@ -43,7 +42,7 @@ class Line:
 
     @property
     def place(self) -> tuple[int, int]:
-        """A key that no other line has."""
+        """What no other line has."""
         return self.passage, self.start
 
     def cut(self, target: Occurrence) -> str:
@@ -91,31 +90,28 @@ class ClozeMaterial:
         texts = [sentence.text for _, sentence in found]
         index = index_terms(texts, self.language.key_terms)
         self.distractors = Distractors(texts, index, self.language)
-        lines: dict[str, Line] = {}
+        lines: dict[str, ClozeLine] = {}
         for (number, sentence), occurrences in zip(found, index.occurrences, strict=True):
             text, key = sentence.text, fold(sentence.text)
             if key not in lines and stands_alone(text, self.language):
                 score, firm = self._weight(text, occurrences), not self.language.cloze.hedge.search(text)
-                lines[key] = Line(number, sentence.start, sentence.end, text, occurrences, score, firm)
-        self.lines: list[Line] = sorted(lines.values(), key=lambda line: -line.score)[:_MOST_SENTENCES]
+                lines[key] = ClozeLine(number, sentence.start, sentence.end, text, occurrences, score, firm)
+        self.lines: list[ClozeLine] = sorted(lines.values(), key=lambda line: -line.score)[:_MOST_SENTENCES]
 
     def _is_heading(self, text: str) -> bool:
         closed = text[-1] in _CLOSED or text[-1] in self.language.sentences.stops
         return not closed and self.language.length(text) <= self.language.cloze.longest_heading
 
     def _weight(self, text: str, occurrences: Sequence[Occurrence]) -> float:
-        """Return how worth asking about a sentence is: by its best terms, a definition in it, and its length."""
+        """How worth asking about a sentence is: by its best terms, whether it defines, and a length that reads well."""
         rules = self.language.cloze
         best = sorted((term.score for term in {o.term for o in occurrences}), reverse=True)[:3]
         fit = 1.0 if 0.4 <= len(text) / rules.good_length <= 1.5 else 0.75
         vague = 0.8 if rules.pronoun.search(text) else 1.0
         return (sum(best) / 3 + (0.6 if self.language.reading.definition(text) else 0.0)) * fit * vague
 
-    def targets(self, line: Line) -> list[Occurrence]:
-        """Return the terms of a sentence that may be taken out, best first.
-
-        They stand in it once, and nothing beside them explains them or belongs to them.
-        """
+    def targets(self, line: ClozeLine) -> list[Occurrence]:
+        """Return the terms that stand in a sentence once and that nothing beside them explains, best first."""
         targets = [
             occurrence
             for occurrence in line.occurrences
@@ -128,24 +124,24 @@ class ClozeMaterial:
         clings = self.language.cloze.clings.search(text[: occurrence.start + 1])
         return clings is not None or before in _EXPLAINS or after in _EXPLAINS
 
-    def is_approximate(self, line: Line, target: Occurrence) -> bool:
+    def is_approximate(self, line: ClozeLine, target: Occurrence) -> bool:
         """Tell whether a word before a number makes it approximate or a bound."""
         before = line.text[: target.start][-_BOUND_REACH:]
         return self.language.cloze.approximate.search(before) is not None
 
-    def definition(self, line: Line) -> Definition | None:
-        """Return what a sentence defines, if that is a key term."""
+    def definition(self, line: ClozeLine) -> Definition | None:
+        """Return what a sentence defines, where that is a key term."""
         found = self.language.reading.definition(line.text)
         known = found is not None and self.occurrence_of(line, found.term) is not None
         return found if known else None
 
-    def occurrence_of(self, line: Line, term: str) -> Occurrence | None:
+    def occurrence_of(self, line: ClozeLine, term: str) -> Occurrence | None:
         """Return where a term stands in a sentence, as one of its key terms."""
         plain = fold(term)
         return next((o for o in line.occurrences if fold(line.said(o)) == plain), None)
 
-    def falsify(self, line: Line) -> Falsehood | None:
-        """Exchange a number, or else a term, so that a sentence becomes false; return None where that is not sure."""
+    def falsify(self, line: ClozeLine) -> Falsehood | None:
+        """Substitution one number, or else one term, of a sentence so that it is false; None where that is not sure."""
         targets = self.targets(line)
         for target in targets:
             if target.term.category in NUMERIC and not self.is_approximate(line, target):
@@ -167,11 +163,11 @@ class ClozeMaterial:
 
     def draft(
         self,
-        line: Line,
+        line: ClozeLine,
         kind: QuestionKind,
         stem: str,
         explanation: str,
-        until: Line | None = None,
+        until: ClozeLine | None = None,
         **fields: Unpack[OfKind],
     ) -> Draft:
         """Return a question whose quote is a sentence, or the stretch from it to the end of `until`."""
@@ -185,16 +181,16 @@ class ClozeMaterial:
             **fields,
         )
 
-    def _is_false(self, line: Line, falsehood: Falsehood) -> bool:
+    def _is_false(self, line: ClozeLine, falsehood: Falsehood) -> bool:
         return contradicts(falsehood.substitution, falsehood.statement, line.text, self.language, known=True)
 
 
-def _exchange(line: Line, target: Occurrence, new: str) -> Falsehood:
+def _exchange(line: ClozeLine, target: Occurrence, new: str) -> Falsehood:
     statement = line.text[: target.start] + new + line.text[target.end :]
     return Falsehood(statement, Substitution(line.said(target), new))
 
 
-def _stands_once(line: Line, occurrence: Occurrence) -> bool:
+def _stands_once(line: ClozeLine, occurrence: Occurrence) -> bool:
     """Tell whether a term stands in its sentence once, and is no single letter."""
     plain = fold(line.said(occurrence))
     if len(plain) < 2 and occurrence.term.category not in NUMERIC:

@@ -1,33 +1,7 @@
 """The checks that every question passes, whoever made it, before it is stored.
 
-| rule | reason when broken |
-| --- | --- |
-| the quote stands in the passage | QUOTE_NOT_IN_MATERIAL |
-| no question of the exercise has a like stem (folded character pairs, Jaccard ≥ 0.8) | DUPLICATE_STEM |
-| no question of the exercise has the same quote and key | DUPLICATE_KEY |
-| stem, options, key and explanation are in the passage's language | WRONG_LANGUAGE |
-| no text repeats what a model was told about questions, or its worked example | ECHOES_INSTRUCTIONS |
-| the stem says something and stands alone: no "the passage above", "根据上文" | EMPTY_STEM, STEM_REFERS_TO_PASSAGE |
-| the stem is a whole question or gapped sentence; of true/false a statement | STEM_IS_FRAGMENT, STEM_IS_NO_STATEMENT |
-| the stem is no question that the material itself asks | STEM_COPIES_MATERIAL |
-| the stem of a model names something that its answer is about, beside the topic of the document | STEM_TOO_VAGUE |
-| where it asks for a cause, a purpose or an effect, the quote gives one | QUOTE_DOES_NOT_ANSWER |
-| the stem does not say its answer | STEM_LEAKS_ANSWER |
-| choices: 3 to 8 options, none empty, no two equal | OPTION_COUNT, EMPTY_OPTION, EQUAL_OPTIONS |
-| choices: no "all of the above", "以上都对" | OPTION_REFERS_TO_OPTIONS |
-| single choice: exactly one right option | NO_SINGLE_KEY |
-| multiple choice: at least two right options and one wrong | NO_MULTIPLE_KEY |
-| multiple choice: the quote holds no wrong option | KEY_CONTRADICTS_SOURCE |
-| single choice of a model: the answer is a part of the quote, not all of it | ANSWER_IS_QUOTE |
-| multiple choice of a model: the right options stand in one list of the quote | ANSWERS_NOT_LISTED |
-| choices: each right option shares a word, and every number, with the quote | ANSWER_NOT_IN_QUOTE |
-| true/false: the statement rests on the quote | ANSWER_NOT_IN_QUOTE |
-| true/false: a truth is given | NO_TRUTH |
-| true/false: it says what the quote says; or would, but for an exchange that contradicts it | KEY_CONTRADICTS_SOURCE |
-| gaps: as many as answers, at least one, each answer in the quote | GAP_COUNT, ANSWER_NOT_IN_QUOTE |
-| short answer: a reference that rests on the quote | NO_REFERENCE, ANSWER_NOT_IN_QUOTE |
-| short answer: a rubric of 1 to 6 points | NO_RUBRIC |
-| an explanation is given and speaks of its subject, not of a passage | NO_EXPLANATION, EXPLANATION_REFERS_TO_PASSAGE |
+The tables at the end list them by kind in the order in which they are asked, each with the reason of its refusal.
+Repeats are refused by `Accepted`: a like stem (folded character pairs, Jaccard ≥ 0.8), or the same quote and key.
 """
 
 from __future__ import annotations
@@ -38,7 +12,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from services.common.values import Source
-from services.exercises.domain.generation.accepted import Accepted
 from services.exercises.domain.generation.stems import (
     ALIKE,
     asks,
@@ -51,37 +24,27 @@ from services.exercises.domain.generation.stems import (
 from services.exercises.domain.prompts.echoes import echoes, echoes_example
 from services.exercises.domain.text.enumerations import stand_in_list
 from services.exercises.domain.text.quotes import locate, source_of
-from services.exercises.domain.text.references import is_about_the_question, refers_to_passage
+from services.exercises.domain.text.sentences import is_about_the_question, refers_to_passage
 from services.exercises.domain.text.statements import contradicts, is_verbatim, mentions, numbers, says_the_same, undone
 from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
-from services.language.detection import fits, language_of
+from services.language.detection import LANGUAGES, fits
 from services.language.folding import bigrams, fold, similarity
-from services.language.words import units
+from services.language.language import Language
+from services.language.terms import units
 
 _LEAST_SUPPORT = 0.25
 """Share of the words of a statement or reference answer that its quote has: the rest may be wording."""
 _WHOLE_QUOTE = 0.8
 """Length of an answer, as a share of its quote's, from which it answers nothing in particular: whatever a small model
 asks, the whole sentence is what it then calls right."""
-_OPTION_REFERENCE = re.compile(
-    r"\b(?:all|none|both|any|neither|either)(?: of)? (?:the )?(?:above|these|options|answers|following)\b"
-    r"|\bboth [a-d] and [a-d]\b|以上(?:都|全|皆|均|选项|所有|答案|各项|说法)|以上.{0,2}(?:是|对|错|不)"
-    r"|上述(?:都|全|皆|均|选项|各项)"
-    r"|(?:全部|都)(?:正确|错误|不对)$|[A-D]和[A-D]",
-    re.IGNORECASE,
-)
 
 
 def check(draft: Draft, passage: Passage, accepted: Accepted) -> Source:
-    """Return the source of a question that passes every rule and is then taken into `accepted`.
-
-    Raises:
-        RefusedError: the question breaks a rule; the reason is that of the first one.
-    """
+    """Take a question that passes every rule into `accepted` and return its source, or refuse it for the first rule."""
     # The source of a quote that is not found is empty, which is what its rule refuses.
     source = source_of(passage, *(locate(draft.quote, passage.text) or (0, 0)))
-    candidate = _Candidate(draft, passage, source, language_of(passage.text))
+    candidate = _Candidate(draft, passage, source, LANGUAGES.of(passage.text))
     for refusal, is_broken in _EVERY_KIND + _RULES[draft.kind]:
         if is_broken(candidate):
             raise RefusedError(refusal)
@@ -96,7 +59,7 @@ class _Candidate:
     draft: Draft
     passage: Passage
     source: Source
-    language: str
+    language: Language
 
     @property
     def stem(self) -> str:
@@ -198,6 +161,10 @@ def _asks_by_model(candidate: _Candidate) -> bool:
     return candidate.is_by_model and not candidate.has_gap
 
 
+def _speaks_of_options(option: str) -> bool:
+    return any(known.stems.option_reference.search(option) for known in LANGUAGES)
+
+
 _Rules = tuple[tuple[Refusal, Callable[[_Candidate], bool]], ...]
 """Why a question is refused, and whether it is."""
 
@@ -220,7 +187,7 @@ _OPTIONS: _Rules = (
     (Refusal.EMPTY_OPTION, lambda it: not all(it.options)),
     (Refusal.EQUAL_OPTIONS, lambda it: len({*it.options}) < len(it.options)),
     (Refusal.OPTION_COUNT, lambda it: not 3 <= len(it.options) <= 8),
-    (Refusal.OPTION_REFERS_TO_OPTIONS, lambda it: any(map(_OPTION_REFERENCE.search, it.draft.options))),
+    (Refusal.OPTION_REFERS_TO_OPTIONS, lambda it: any(map(_speaks_of_options, it.draft.options))),
     (Refusal.WRONG_LANGUAGE, lambda it: not it.fits(it.draft.options, short=True)),
 )
 _SINGLE_CHOICE: _Rules = (
@@ -282,10 +249,7 @@ _SHORT_ANSWER: _Rules = (
 _WHOLE_STEM: _Rules = (
     (Refusal.STEM_IS_FRAGMENT, lambda it: is_fragment(it.stem, it.language)),
     (Refusal.STEM_COPIES_MATERIAL, _copies_material),
-    (
-        Refusal.STEM_TOO_VAGUE,
-        lambda it: _asks_by_model(it) and is_vague(it.stem, it.source, it.passage, it.language),
-    ),
+    (Refusal.STEM_TOO_VAGUE, lambda it: _asks_by_model(it) and is_vague(it.stem, it.source, it.passage, it.language)),
     (Refusal.QUOTE_DOES_NOT_ANSWER, lambda it: _asks_by_model(it) and not is_answered(it.stem, it.quote)),
 )
 _RULES: Mapping[QuestionKind, _Rules] = MappingProxyType(
@@ -298,3 +262,40 @@ _RULES: Mapping[QuestionKind, _Rules] = MappingProxyType(
     }
 )
 """The rules of a kind after those of every kind, in the order in which they are asked."""
+
+
+class Accepted:
+    """The stems and keys of the questions of one exercise."""
+
+    def __init__(self) -> None:
+        self._stems: list[frozenset[str]] = []
+        self._keys: set[tuple[str, str]] = set()
+
+    def add(self, draft: Draft, source: Source) -> None:
+        """Take a question in, or refuse it as DUPLICATE_STEM or DUPLICATE_KEY."""
+        stem = bigrams(fold(draft.stem))
+        if any(similarity(stem, other) >= ALIKE for other in self._stems):
+            raise RefusedError(Refusal.DUPLICATE_STEM)
+        key = (fold(source.quote), _key_text(draft))
+        if key in self._keys:
+            raise RefusedError(Refusal.DUPLICATE_KEY)
+        self._stems.append(stem)
+        self._keys.add(key)
+
+    def forget(self, draft: Draft, source: Source) -> None:
+        """Take out a question that was taken in and is refused after all."""
+        self._stems.remove(bigrams(fold(draft.stem)))
+        self._keys.remove((fold(source.quote), _key_text(draft)))
+
+
+def _key_text(draft: Draft) -> str:
+    """Return a question's key, the same for equal answers whatever the kind asks."""
+    match draft.kind:
+        case QuestionKind.SINGLE_CHOICE | QuestionKind.MULTIPLE_CHOICE:
+            return "|".join(sorted(fold(draft.options[index]) for index in draft.correct))
+        case QuestionKind.TRUE_FALSE:
+            return str(draft.truth)
+        case QuestionKind.FILL_IN_THE_BLANK:
+            return "|".join(fold(accepted[0]) for accepted in draft.blanks)
+        case QuestionKind.SHORT_ANSWER:
+            return fold(draft.reference)

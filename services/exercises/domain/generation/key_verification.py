@@ -1,11 +1,8 @@
 """Verifying a key: the model that wrote a question answers it, without its key and in a fresh conversation.
 
-Round-trip consistency (Alberti et al. 2019, "Synthetic QA Corpora Generation with Roundtrip Consistency"): a question
-whose answer is not found again from the same text is no good question, whichever of the two answers is right.
-
-A key that follows from how its question was made is not verified: a gap in what the material says, its sentence as a
-statement, a statement with something exchanged (see `statements`). The rest are choices among options or sentences,
-which a small model makes well. Asked for yes or no, it says yes.
+Round-trip consistency (Alberti et al. 2019, "Synthetic QA Corpora Generation with Roundtrip Consistency"). A key that
+follows from how its question was made is not verified. What is left to ask is a choice among options or sentences:
+that a small model does well, while asked for yes or no it says yes.
 """
 
 from __future__ import annotations
@@ -14,14 +11,14 @@ import string
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.exercises.domain.prompts.key_check import KEY_CHECKS, MissingWord, OptionLetter, OptionLetters, Truth
-from services.exercises.domain.prompts.prompt import fill
+from services.exercises.domain.prompts.tasks import KEY_CHECKS, MissingWord, OptionLetter, OptionLetters, Truth
 from services.exercises.domain.text.sentences import split
 from services.exercises.domain.text.statements import is_verbatim, says_the_same
 from services.exercises.values.question import GAP, Draft, Passage, QuestionKind
 from services.exercises.values.refusal import RefusedError
-from services.language.detection import language_of
+from services.language.detection import LANGUAGES
 from services.language.folding import fold
+from services.language.prompts import fill, texts_in
 
 _READ_BEFORE, _READ_AFTER = 150, 100
 """Characters around the quote that are read again."""
@@ -32,7 +29,7 @@ class KeyCheck:
     """One question that the model is asked again; `request` is what it is asked."""
 
     def __init__(self, draft: Draft, quote: str, passage: Passage, model: str) -> None:
-        language = language_of(passage.text)
+        language = LANGUAGES.of(passage.text)
         material = _around(quote, passage.text)
         self._draft = draft
         self._quote = quote
@@ -42,7 +39,7 @@ class KeyCheck:
         self._choices = dict(zip(string.ascii_uppercase, choices, strict=False))
         """Options or sentences by their letters."""
         options = "\n".join(f"{letter}. {text}" for letter, text in self._choices.items())
-        question = self._prompt.texts[language].parts[draft.kind.value]
+        question = texts_in(language, self._prompt.texts).parts[draft.kind.value]
         self.request = self._prompt.request(
             language,
             material=options if of_sentences else material,
@@ -54,7 +51,7 @@ class KeyCheck:
         )
 
     def _limits(self) -> dict[str, Any]:
-        """Return the keywords of the schema that bound the answer."""
+        """Return what the schema says of the answer beside its type."""
         letters = list(self._choices)
         if self._prompt.answer is OptionLetter:
             return {"enum": letters}
@@ -75,7 +72,7 @@ class KeyCheck:
             case MissingWord():
                 return any(_same(answer.answer, key) for key in draft.blanks[0])
             case OptionLetters():
-                # A right option may be missed, but a wrong one must not be chosen.
+                # What the source lists is right; what a learner might tick as well must not be there.
                 chosen = self._places(answer.answer)
                 return bool(chosen) and chosen <= set(draft.correct)
             case OptionLetter() if draft.kind is QuestionKind.SHORT_ANSWER:

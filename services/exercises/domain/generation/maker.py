@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from services.exercises.domain.generation.material import MaterialReader
 from services.exercises.domain.generation.publishing import Publish
 from services.exercises.domain.runs.runs import Runs
-from services.exercises.values.events import Numbered, Progress, RunPhase
-from services.exercises.values.exercise import Exercise
+from services.exercises.values.exercise import Exercise, Numbered, Progress, RunPhase
 from services.exercises.values.generation import GenerationPlan, GenerationRequest
 from services.exercises.values.question import Passage, QuestionKind
 from services.kit.ids import new_id

@@ -2,25 +2,146 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import logging
 import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from services.common.values import Source
-from services.exercises.domain.generation.accepted import Accepted
-from services.exercises.domain.generation.checks import check
+from services.exercises.domain.completion import StructuredCompletion, complete
+from services.exercises.domain.generation.checks import Accepted, check
 from services.exercises.domain.generation.drafts import draft_of
 from services.exercises.domain.generation.focus import FocusPicker
 from services.exercises.domain.generation.key_verification import KeyCheck, is_certain
-from services.exercises.domain.generation.model_calls import ModelCalls
 from services.exercises.domain.generation.publishing import QuestionPublisher
-from services.exercises.domain.generation.question_requests import answer_of, question_prompt_of, question_request
+from services.exercises.domain.prompts.prompt import Prompt
+from services.exercises.domain.prompts.tasks import FALSE_STATEMENT, QUESTIONS, QuestionAnswer
+from services.exercises.domain.text.statements import is_open
+from services.exercises.ports import ChatModel
+from services.exercises.values.chat import ChatRequest
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
 from services.exercises.values.question import Draft, GeneratorChoice, Passage, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
 from services.kit import errors
+from services.language.detection import LANGUAGES
+
+_FALSE_SHARE = 0.5
+"""Of the sentences that can be made false, how many are. The others, and those that leave room, stay true."""
+_READ_BEFORE = _READ_AFTER = 250
+"""Characters around the sentence in question that a model gets to read: reading is what costs a small one time."""
+
+
+def question_prompt_of(kind: QuestionKind, focus: str, seed: int) -> Prompt[QuestionAnswer]:
+    """Return the prompt for a kind and the sentence `focus`; the seed decides whether a statement is to be true."""
+    if kind is QuestionKind.TRUE_FALSE:
+        drawn = random.Random(seed).random()  # noqa: S311 - variety, not secrets
+        if drawn < _FALSE_SHARE and not is_open(focus):
+            return FALSE_STATEMENT
+    return QUESTIONS[kind]
+
+
+def question_request(
+    prompt: Prompt[QuestionAnswer],
+    passage: str,
+    *,
+    focus: str,
+    avoid: Sequence[str],
+    model: str,
+    seed: int,
+    temperature: float,
+) -> ChatRequest:
+    """Return the request for a question about the sentence `focus`, or by choice, unlike the stems in `avoid`."""
+    return prompt.request(
+        LANGUAGES.of(passage),
+        material=_around(focus, passage),
+        focus=focus,
+        avoid=json.dumps(list(avoid), ensure_ascii=False) if avoid else "",
+        model=model,
+        seed=seed,
+        temperature=temperature,
+    )
+
+
+def answer_of(kind: QuestionKind, value: Mapping[str, Any]) -> QuestionAnswer:
+    """Return the question in a model's JSON; a statement is true or false by how it is written, not by the task."""
+    false = kind is QuestionKind.TRUE_FALSE and "original" in value
+    return (FALSE_STATEMENT if false else QUESTIONS[kind]).answer.decode(value)
+
+
+def _around(focus: str, passage: str) -> str:
+    """Return the part of a passage around `focus`; its beginning where the focus is not found letter for letter."""
+    middle = max(0, passage.find(focus))
+    start = max(0, middle - _READ_BEFORE)
+    return passage[start : middle + len(focus) + _READ_AFTER].strip()
+
+
+logger = logging.getLogger(__name__)
+
+_LASTING = (errors.FailedPrecondition, errors.NotFound, errors.InvalidArgument, errors.Unimplemented)
+"""Errors that the next call would meet as well: no model is there, or the request is wrong."""
+
+
+class ModelCalls:
+    """The calls of one run."""
+
+    def __init__(self, model: ChatModel, *, in_flight: int, most_failures: int) -> None:
+        self._model = model
+        self._limit = asyncio.Semaphore(in_flight)
+        self._width = in_flight
+        self._most_failures = most_failures
+        self._failures = 0
+        """Failed calls in a row; those that ran side by side count once."""
+        self.lasting_error: errors.TikuError | None = None
+        """Why the model is not to be asked any more."""
+
+    async def complete(
+        self, request: ChatRequest, seconds: float, on_token: Callable[[str], Awaitable[None]] | None = None
+    ) -> StructuredCompletion:
+        """Return the model's completion within its time, in seconds from when a call is free.
+
+        A model that is too slow is asked one question less at once from then on: two on one machine take twice as long.
+        """
+        await self._limit.acquire()
+        before = self._failures
+        slow = False
+        try:
+            completion = await self._in_time(request, seconds, on_token)
+        except errors.TikuError as error:
+            self._note_failure(error, before)
+            slow = isinstance(error, errors.DeadlineExceeded)
+            raise
+        else:
+            self._failures = 0
+            return completion
+        finally:
+            if slow and self._width > 1:
+                self._width -= 1
+            else:
+                self._limit.release()
+
+    async def _in_time(
+        self, request: ChatRequest, seconds: float, on_token: Callable[[str], Awaitable[None]] | None
+    ) -> StructuredCompletion:
+        try:
+            async with asyncio.timeout(seconds):
+                return await complete(self._model, request, on_token)
+        except TimeoutError:
+            raise errors.DeadlineExceeded("The model took too long.", reason="MODEL_TOO_SLOW") from None
+
+    def _note_failure(self, error: errors.TikuError, before: int) -> None:
+        """Remember that a call failed that began after `before` failures in a row."""
+        if before == self._failures:
+            self._failures += 1
+        if isinstance(error, _LASTING) or self._failures >= self._most_failures:
+            self.lasting_error = error
+            logger.warning("model does not serve", extra={"reason": error.reason})
+
 
 _SEEDS_A_SLOT = 16
-"""Seeds of a run that belong to one question, one for each try."""
+"""Seeds of a run that belong to one question, one a try."""
 _WARMER = 0.2
 """By how much each further try raises the temperature, as far as 1."""
 
@@ -38,11 +159,7 @@ class ModelQuestions:
     rng: random.Random
 
     async def make(self, slot: int, kind: QuestionKind) -> bool:
-        """Publish question `slot`, counted from 0; return False if all tries failed.
-
-        Raises:
-            TikuError: the plan allows only the model, and it fails.
-        """
+        """Publish question `slot`, counted from 0; return False when the model made none in the tries that it has."""
         for attempt in range(1 + self.limits.retries):
             if self.calls.lasting_error is not None:
                 break
@@ -50,17 +167,16 @@ class ModelQuestions:
             if focus is None:
                 break
             seed = self.plan.seed + slot * _SEEDS_A_SLOT + attempt
-            prompt = question_prompt_of(kind, focus.sentence, seed)
-            request = question_request(
-                prompt,
-                focus.passage.text,
-                focus=focus.sentence,
-                avoid=self.publisher.stems_of(focus.number),
-                model=self.plan.model,
-                seed=seed,
-                temperature=min(1.0, self.limits.temperature + _WARMER * attempt),
-            )
             try:
+                request = question_request(
+                    question_prompt_of(kind, focus.sentence, seed),
+                    focus.passage.text,
+                    focus=focus.sentence,
+                    avoid=self.publisher.stems_of(focus.number),
+                    model=self.plan.model,
+                    seed=seed,
+                    temperature=min(1.0, self.limits.temperature + _WARMER * attempt),
+                )
                 completion = await self.calls.complete(request, self.limits.question_seconds, self.publisher.on_token)
             except errors.TikuError as error:
                 if error.status != errors.FailedPrecondition.status:
@@ -92,7 +208,7 @@ class ModelQuestions:
         return source
 
     async def _verify_key(self, key_check: KeyCheck) -> None:
-        """Ask the model its own question; refuse a key that it does not confirm, and any key if the call fails."""
+        """Ask the model its own question, and refuse a key that it does not confirm, or cannot because a call fails."""
         try:
             completion = await self.calls.complete(key_check.request, self.limits.confirmation_seconds)
         except errors.TikuError:

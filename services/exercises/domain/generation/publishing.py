@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from services.common.values import Source, TokenUsage
-from services.exercises.values.events import Event, Progress, QuestionMade, QuestionRefused, RunPhase, Token, Usage
+from services.exercises.values.exercise import Event, Progress, QuestionMade, QuestionRefused, RunPhase, Token, Usage
 from services.exercises.values.question import AnswerKey, Draft, Option, Question, QuestionKind
 from services.exercises.values.refusal import Refusal
 from services.kit.ids import new_id
@@ -85,10 +85,7 @@ def question_of(draft: Draft, source: Source, number: int) -> Question:
 
 
 def points_of(draft: Draft) -> float:
-    """Return what a question is worth.
-
-    A multiple choice is worth 2, a gap 1, a short answer the sum of its rubric, and any other question 1.
-    """
+    """Return what a question is worth: a multiple choice 2, a gap 1, a short answer its rubric, any other 1."""
     match draft.kind:
         case QuestionKind.MULTIPLE_CHOICE:
             return 2.0

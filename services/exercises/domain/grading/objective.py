@@ -21,15 +21,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import reduce
 
 from services.exercises.values.question import Question, QuestionKind
 from services.exercises.values.submission import Answer, Grade, RubricResult, Verdict
 from services.kit.errors import FieldViolation, InvalidArgument
+from services.language.detection import LANGUAGES
 from services.language.folding import fold
 
 
 def match_answers(questions: Sequence[Question], answers: Sequence[Answer]) -> dict[str, Answer]:
-    """Return answers by question id; InvalidArgument names every field that does not fit its question."""
+    """Return answers by question id, or refuse all, with every field named that does not fit its question."""
     by_id = {question.question_id: question for question in questions}
     matched: dict[str, Answer] = {}
     violations: list[FieldViolation] = []
@@ -60,7 +62,7 @@ _FIELD = {
 
 
 def _misfits(path: str, question: Question, answer: Answer) -> list[FieldViolation]:
-    """Return every rule that an answer breaks."""
+    """Every rule that an answer breaks against its question."""
     own = _FIELD[question.kind]
     given = {
         "option_keys": bool(answer.option_keys),
@@ -118,7 +120,7 @@ def make_grade(
     feedback: str = "",
     rubric_results: tuple[RubricResult, ...] = (),
 ) -> Grade:
-    """Return a grade with the key, explanation and source of its question."""
+    """Return a grade that carries what its question teaches."""
     return Grade(
         question_id=question.question_id,
         verdict=verdict,
@@ -156,12 +158,6 @@ def accepts(accepted: Sequence[str], text: str) -> bool:
     return bool(given) and any(given == _comparable(answer) for answer in accepted)
 
 
-_DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
-_UNITS = {"十": 10, "百": 100, "千": 1000}
-_MYRIADS = {"万": 10**4, "亿": 10**8}
-_HAN_NUMBER = re.compile(f"[{''.join(_DIGITS)}{''.join(_UNITS)}{''.join(_MYRIADS)}]+")
-
-
 def _comparable(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text)
     plain = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", plain)
@@ -169,25 +165,5 @@ def _comparable(text: str) -> str:
     if number is not None:
         # A sign and a decimal point are no punctuation.
         return number.group(1).replace("−", "-")
-    return fold(_HAN_NUMBER.sub(lambda match: han_number(match.group()), plain)) or plain.strip()
-
-
-def han_number(text: str) -> str:
-    """Return a number in Chinese numerals as digits, read by place value (二十一) or digit by digit (二〇二四).
-
-    What is no number is returned as it is.
-    """
-    if all(char in _DIGITS for char in text):
-        return "".join(str(_DIGITS[char]) for char in text)
-    total = section = digit = 0
-    for char in text:
-        if char in _DIGITS:
-            digit = _DIGITS[char]
-        elif char in _UNITS:
-            section += (digit or (1 if char == "十" and section == 0 else 0)) * _UNITS[char]
-            digit = 0
-        else:
-            total = (total + section + digit) * _MYRIADS[char]
-            section = digit = 0
-    value = total + section + digit
-    return str(value) if value else text
+    digits = reduce(lambda told, language: language.words.in_digits(told), LANGUAGES, plain)
+    return fold(digits) or plain.strip()

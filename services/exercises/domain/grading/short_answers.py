@@ -18,14 +18,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.exercises.domain.completion.structured import complete
+from services.exercises.domain.completion import complete
 from services.exercises.domain.grading.objective import is_answered, make_grade
-from services.exercises.domain.prompts.short_answer_grade import (
-    EXAMPLE_FEEDBACK,
-    SHORT_ANSWER_GRADE,
-    PointGrade,
-    ShortAnswerGrade,
-)
+from services.exercises.domain.prompts.tasks import EXAMPLE_FEEDBACK, SHORT_ANSWER_GRADE, PointGrade, ShortAnswerGrade
 from services.exercises.domain.text.quotes import locate
 from services.exercises.domain.text.sentences import clip, split
 from services.exercises.ports import ChatModel
@@ -34,9 +29,10 @@ from services.exercises.values.question import Question, RubricPoint
 from services.exercises.values.refusal import RefusedError
 from services.exercises.values.submission import Answer, Grade, RubricResult, Verdict
 from services.kit.errors import FailedPrecondition, TikuError
-from services.language.detection import CHINESE, ENGLISH, language_of
+from services.language.detection import LANGUAGES
 from services.language.folding import fold
-from services.language.words import units
+from services.language.language import Language
+from services.language.terms import units
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +77,7 @@ class ShortAnswerGrader:
         """Return the grade of one answer; NEEDS_REVIEW when no model is there or none of its gradings holds."""
         if answer is None or not is_answered(answer):
             return make_grade(question, 0.0, Verdict.UNANSWERED)
-        language = language_of(question.stem)
+        language = LANGUAGES.of(question.stem)
         for attempt in range(self._limits.tries):
             try:
                 async with asyncio.timeout(self._limits.seconds):
@@ -91,14 +87,14 @@ class ShortAnswerGrader:
                 logger.info("grading does not hold", extra={"why": str(unsound), "question_id": question.question_id})
                 continue
             except FailedPrecondition:
-                return make_grade(question, None, Verdict.NEEDS_REVIEW, feedback=_NO_MODEL[language])
+                return make_grade(question, None, Verdict.NEEDS_REVIEW, feedback=language.grading.no_model)
             except (TikuError, TimeoutError) as error:
                 logger.warning("grading failed", extra={"why": f"{type(error).__name__}: {error}"})
                 continue
             return _grade_of(question, results, feedback)
-        return make_grade(question, None, Verdict.NEEDS_REVIEW, feedback=_UNSOUND[language])
+        return make_grade(question, None, Verdict.NEEDS_REVIEW, feedback=language.grading.unsound)
 
-    def _request(self, question: Question, text: str, language: str, attempt: int) -> ChatRequest:
+    def _request(self, question: Question, text: str, language: Language, attempt: int) -> ChatRequest:
         key = question.answer_key
         rubric = [{"point": point.text, "max_points": point.points} for point in key.rubric]
         sheet = {"question": question.stem, "reference": key.reference, "rubric": rubric, "answer": text}
@@ -112,11 +108,7 @@ class ShortAnswerGrader:
 
 
 def checked_results(question: Question, text: str, grading: ShortAnswerGrade) -> tuple[tuple[RubricResult, ...], str]:
-    """Return a model's results, one a rubric point, and its feedback.
-
-    Raises:
-        UnsoundGradeError: a result does not hold.
-    """
+    """Return a model's results, one a rubric point, and its feedback; an unsound one is an error."""
     rubric = question.answer_key.rubric
     if len(grading.results) != len(rubric):
         raise UnsoundGradeError("not one result a rubric point")
@@ -162,11 +154,7 @@ _CLAUSE = re.compile(r"[^;；。！？!?\n]+")
 
 
 def _place_of(evidence: str, text: str, asked: set[str]) -> tuple[int, int] | None:
-    """Return the slice of an answer that says a piece of evidence; None when there is none.
-
-    It stands there word for word, whatever its case, width and punctuation, or is the clause whose words the evidence
-    puts in another order. What is shown as evidence is the learner's own text in either case.
-    """
+    """Return the slice of an answer that says a piece of evidence, or the clause that it retells; None without one."""
     if not fold(evidence):
         return None
     start = text.find(evidence)
@@ -187,30 +175,14 @@ def _grade_of(question: Question, results: tuple[RubricResult, ...], feedback: s
     return make_grade(question, points, verdict, feedback=feedback, rubric_results=results)
 
 
-_TO_GRADER = re.compile(
-    r"\b(?:grader|grading|rubric|full (?:points|marks|credit|score)|max(?:imum)? (?:points|score)|(?:ignore"
-    r"|disregard|forget)\b"
-    r".{0,40}\b(?:instruction|above|previous|rubric|prompt)|system prompt|you are (?:a|an|now)|as an? (?:ai"
-    r"|language model)|"
-    r"give (?:me|this|it|the answer) .{0,20}(?:points?|marks?|score)|award|(?:this"
-    r"|the) answer is (?:correct|right|perfect))\b"
-    r"|满分|给分|打分|评分|判分|得分点|阅卷|(?:忽略|无视|忘记|不要理会).{0,20}(?:指令|提示|要求|标准|规则"
-    r"|以上|上面|之前)|系统提示|你是一(?:个|位|名)"
-    r"|(?:本|该|这个?|此)(?:答案|回答)(?:是|完全)?(?:正确|对的?)|请给|\"(?:points|evidence|results)\"",
-    re.IGNORECASE,
-)
+_ANSWER_SHEET = re.compile(r"\"(?:points|evidence|results)\"", re.IGNORECASE)
+"""Fields of what only the model writes."""
 
 
 def _addressed_to_grader(text: str) -> list[tuple[int, int]]:
     """Slices of the sentences of an answer that speak to the grader instead of answering."""
-    return [(s.start, s.end) for s in split(text) if _TO_GRADER.search(s.text)]
-
-
-_NO_MODEL = {
-    CHINESE: "没有可用的模型评阅这道题，请人工评阅。",
-    ENGLISH: "No model is there to grade this answer: a person must look at it.",
-}
-_UNSOUND = {
-    CHINESE: "未能得到可靠的评分，请人工评阅。",
-    ENGLISH: "No grading of this answer held up: a person must look at it.",
-}
+    return [
+        (s.start, s.end)
+        for s in split(text)
+        if _ANSWER_SHEET.search(s.text) or any(language.grading.to_grader.search(s.text) for language in LANGUAGES)
+    ]

@@ -8,11 +8,9 @@ from datetime import UTC, datetime
 from services.exercises.domain.errors import no_exercise
 from services.exercises.domain.grading.objective import grade, match_answers
 from services.exercises.domain.grading.short_answers import ShortAnswerGrader
-from services.exercises.domain.runs.runs import Runs
-from services.exercises.ports import ExerciseStore, SubmissionStore
-from services.exercises.values.exercise import Exercise
+from services.exercises.ports import SubmissionStore
+from services.exercises.values.exercise import Exercise, RunState
 from services.exercises.values.question import QuestionKind
-from services.exercises.values.run import RunState
 from services.exercises.values.submission import Answer, Grade, Submission
 from services.kit.errors import FailedPrecondition
 from services.kit.ids import new_id
@@ -21,26 +19,18 @@ from services.kit.ids import new_id
 class Submissions:
     """Grades and stores submissions."""
 
-    def __init__(
-        self, exercises: ExerciseStore, runs: Runs, submissions: SubmissionStore, short_answers: ShortAnswerGrader
-    ) -> None:
-        self._exercises = exercises
-        self._runs = runs
+    def __init__(self, submissions: SubmissionStore, short_answers: ShortAnswerGrader) -> None:
         self._submissions = submissions
         self._short_answers = short_answers
 
-    async def submit(self, owner: str, exercise_id: str, answers: Sequence[Answer]) -> Submission:
+    async def submit(self, exercise: Exercise, answers: Sequence[Answer]) -> Submission:
         """Return the stored submission with one grade a question. Nothing is stored when an answer does not fit.
 
         Raises:
-            NotFound: the owner has no such exercise.
+            NotFound: the exercise is gone.
             FailedPrecondition: questions are still being made.
             InvalidArgument: answers do not fit their questions; every field that does not is named.
         """
-        await self._runs.expire()  # A run whose process died would keep its exercise closed.
-        exercise = await self._exercises.get(owner, exercise_id)
-        if exercise is None:
-            raise no_exercise(exercise_id)
         if exercise.run_state is RunState.RUNNING:
             raise FailedPrecondition(
                 "The exercise's questions are still being made.",
@@ -50,13 +40,13 @@ class Submissions:
         matched = match_answers(exercise.questions, answers)
         submission = Submission(
             submission_id=new_id(),
-            exercise_id=exercise_id,
-            owner=owner,
+            exercise_id=exercise.exercise_id,
+            owner=exercise.owner,
             grades=await self._grades(exercise, matched),
             create_time=datetime.now(UTC),
         )
         if not await self._submissions.add(submission):
-            raise no_exercise(exercise_id)
+            raise no_exercise(exercise.exercise_id)
         return submission
 
     async def _grades(self, exercise: Exercise, matched: dict[str, Answer]) -> tuple[Grade, ...]:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any, Generic, Self, TypeVar
 
 import msgspec
 
 from services.exercises.values.chat import ChatMessage, ChatRequest
 from services.exercises.values.refusal import Refusal, RefusedError
-from services.language.detection import CHINESE, ENGLISH
-
-LANGUAGES = (CHINESE, ENGLISH)
-_ROLES = frozenset({"system", "user", "assistant"})
-_HEADING = re.compile(r"^# (\w+)\n", re.MULTILINE)
-_NAME = re.compile(r"\{(\w+)\}")
+from services.language.language import Language
+from services.language.prompts import PromptTexts, load, texts_in
 
 
 class StructuredAnswer(msgspec.Struct):
@@ -33,11 +27,7 @@ class StructuredAnswer(msgspec.Struct):
 
     @classmethod
     def decode(cls, value: object) -> Self:
-        """Return the answer in a JSON object; other fields are ignored.
-
-        Raises:
-            RefusedError: INVALID_JSON, a field is missing or of another type.
-        """
+        """Return the answer in a JSON object, or refuse it as INVALID_JSON; further fields do not matter."""
         try:
             return msgspec.convert(value, cls)
         except msgspec.ValidationError as error:
@@ -74,7 +64,7 @@ def _schema_of(answer: type[StructuredAnswer]) -> dict[str, Any]:
 
 
 def _bounded(node: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a property's schema with limits, which replace its own keywords."""
+    """Return a property's schema with the limits behind its type and in the place of its own keywords."""
     return {"type": node["type"], **limits, **node, **limits}
 
 
@@ -86,30 +76,6 @@ Answer_co = TypeVar("Answer_co", bound=StructuredAnswer, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
-    """A conversation in one language, and the parts that it is made of."""
-
-    messages: tuple[ChatMessage, ...]
-    parts: Mapping[str, str]
-
-    @classmethod
-    def load(cls, language: str, *names: str) -> Self:
-        """Read the texts of these names; those of the later ones are parts of the first."""
-        messages: list[ChatMessage] = []
-        parts: dict[str, str] = {}
-        for name in names:
-            file = resources.files(__package__) / language / f"{name}.md"
-            pieces = _HEADING.split(file.read_text(encoding="utf-8"))[1:]
-            for heading, text in zip(pieces[::2], pieces[1::2], strict=True):
-                if heading in _ROLES:
-                    messages.append(ChatMessage(heading, text.strip("\n")))
-                else:
-                    parts[heading] = text.strip("\n")
-        whole = [ChatMessage(m.role, _NAME.sub(lambda name: parts.get(name[1], name[0]), m.content)) for m in messages]
-        return cls(tuple(whole), parts)
-
-
-@dataclass(frozen=True, slots=True)
 class Prompt(Generic[Answer_co]):
     """What a model is asked for one task."""
 
@@ -117,17 +83,17 @@ class Prompt(Generic[Answer_co]):
     """The name of the schema, by which providers and logs know the task."""
     answer: type[Answer_co]
     max_tokens: int
-    texts: Mapping[str, Texts]
-    """By language."""
+    texts: Mapping[str, PromptTexts]
+    """By the codes of the languages that models are asked in."""
 
     @classmethod
     def load(cls, name: str, answer: type[Answer_co], max_tokens: int, *texts: str) -> Self:
         """Read a prompt whose texts have these names, by default the prompt's own: once, at import."""
-        return cls(name, answer, max_tokens, {lang: Texts.load(lang, *(texts or (name,))) for lang in LANGUAGES})
+        return cls(name, answer, max_tokens, load(__package__, *(texts or (name,))))
 
     def request(
         self,
-        language: str,
+        language: Language,
         *,
         temperature: float,
         seed: int,
@@ -135,12 +101,12 @@ class Prompt(Generic[Answer_co]):
         limits: Mapping[str, Mapping[str, Any]] | None = None,
         **values: str,
     ) -> ChatRequest:
-        """Return the request that asks for one answer. A line that names an empty value is left out.
+        """Return the request for one answer; `values` stand for names in braces, a line with an empty one is left out.
 
-        `limits` are keywords of the schema by property, `values` what stands for the names in braces.
+        `limits` are keywords of the schema by property. Without prompts in the language: error NO_CHAT_PROVIDER.
         """
         return ChatRequest(
-            messages=tuple(ChatMessage(m.role, fill(m.content, values)) for m in self.texts[language].messages),
+            messages=tuple(ChatMessage(*message) for message in texts_in(language, self.texts).filled(values)),
             schema_name=self.name,
             schema=self.answer.schema(**(limits or {})),
             max_tokens=self.max_tokens,
@@ -148,12 +114,3 @@ class Prompt(Generic[Answer_co]):
             model=model,
             seed=seed,
         )
-
-
-def fill(text: str, values: Mapping[str, str]) -> str:
-    """Return a text with values for the names in braces, without the lines that name an empty one."""
-    lines = []
-    for line in text.split("\n"):
-        if all(values[name] for name in _NAME.findall(line)):
-            lines.append(_NAME.sub(lambda name: values[name[1]], line))
-    return "\n".join(lines)

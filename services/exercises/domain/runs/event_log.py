@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from services.exercises.values.events import Event, Numbered, Token
+from services.exercises.values.exercise import Event, Numbered, Token
 
 _TOKEN_WINDOW_SECONDS = 0.05
 """Time within which tokens become one event; the first one, and each after a pause, is delivered at once. Several
@@ -21,11 +21,8 @@ Store = Callable[[Sequence[Numbered]], Awaitable[None]]
 Deliver = Callable[[Numbered], None]
 
 
-class EventLog:
-    """Stores events through `store`, all but tokens, and hands each to `deliver` once it is stored.
-
-    When `store` raises, neither its events nor those that wait are delivered; `fail` gets the error.
-    """
+class RunEventLog:
+    """Stores events, all but tokens, then delivers them; when storing fails, `fail` is called and the rest is lost."""
 
     def __init__(self, store: Store, deliver: Deliver, fail: Callable[[Exception], None]) -> None:
         self._store = store
@@ -106,10 +103,7 @@ class EventLog:
             self._storing = None
 
     def _take(self) -> list[Numbered]:
-        """Take the events that wait and give them their numbers.
-
-        The numbers stay used when storing fails: it may have failed after it was done.
-        """
+        """Number the events that wait; the numbers stay used when storing fails, since it may have failed after it."""
         events = [Numbered(number, event) for number, event in enumerate(self._waiting, self._last_number + 1)]
         self._last_number += len(events)
         self._waiting.clear()

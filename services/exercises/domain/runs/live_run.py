@@ -5,16 +5,71 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
-from services.exercises.domain.runs.event_log import EventLog
-from services.exercises.domain.runs.outcome import RunTally
+from services.exercises.domain.runs.event_log import RunEventLog
 from services.exercises.ports import RunStore
-from services.exercises.values.events import Done, Event, Numbered, Started, Token
-from services.exercises.values.exercise import Exercise
-from services.exercises.values.run import RunState
+from services.exercises.values.exercise import (
+    Done,
+    Event,
+    Exercise,
+    Numbered,
+    QuestionMade,
+    QuestionRefused,
+    RunState,
+    Started,
+    Token,
+)
+from services.exercises.values.question import Generator
 from services.kit.errors import Aborted, TikuError
+
+NUMBER_GAP = 1_000_000
+"""Distance from the last stored event to the one that ends an interrupted run. Tokens had numbers and were not stored;
+a reader who saw them must still find the end above the last number it saw."""
+
+
+class RunTally:
+    """The questions of a run, counted from its events."""
+
+    def __init__(self) -> None:
+        self._made: Counter[Generator] = Counter()
+        self._refused = 0
+
+    @property
+    def question_count(self) -> int:
+        """Questions that were made."""
+        return self._made.total()
+
+    def add(self, event: Event) -> None:
+        """Count an event."""
+        if isinstance(event, QuestionMade):
+            self._made[event.question.generator] += 1
+        elif isinstance(event, QuestionRefused):
+            self._refused += 1
+
+    def done(self, exercise_id: str, state: RunState, reason: str, message: str) -> Done:
+        """Return the last event of a run that ends in `state`."""
+        return Done(
+            state=state,
+            exercise_id=exercise_id,
+            question_count=self.question_count,
+            model_count=self._made[Generator.MODEL],
+            cloze_count=self._made[Generator.CLOZE],
+            rejected_count=self._refused,
+            reason=reason,
+            message=message,
+        )
+
+
+def interrupted(exercise_id: str, stored: Sequence[Numbered]) -> Numbered:
+    """Return the last event of a run whose process died after it had stored these events."""
+    tally = RunTally()
+    for numbered in stored:
+        tally.add(numbered.event)
+    done = tally.done(exercise_id, RunState.FAILED, "INTERRUPTED", "The process that worked at the run ended.")
+    return Numbered((stored[-1].number if stored else 0) + NUMBER_GAP, done)
+
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +115,7 @@ class LiveRun:
     def __init__(self, exercise: Exercise, store: RunStore) -> None:
         self.exercise = exercise
         self._store = store
-        self._log = EventLog(self._store_events, self._deliver, self._fail)
+        self._log = RunEventLog(self._store_events, self._deliver, self._fail)
         self._published = RunTally()
         self._delivered = RunTally()
         self._storing_error: Exception | None = None

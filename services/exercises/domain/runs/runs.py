@@ -15,9 +15,7 @@ from typing import Any
 
 from services.exercises.domain.runs.live_run import LiveRun, RunSubscription, Work
 from services.exercises.ports import RunStore
-from services.exercises.values.events import Done, Numbered
-from services.exercises.values.exercise import Exercise
-from services.exercises.values.run import RunRow, RunState
+from services.exercises.values.exercise import Done, Exercise, Numbered, RunRow, RunState
 from services.kit import context
 from services.kit.errors import NotFound, ResourceExhausted
 

@@ -39,10 +39,7 @@ def _separator() -> re.Pattern[str]:
 
 
 def stand_in_list(items: Sequence[str], sentence: str) -> bool:
-    """Tell whether items stand beside one another in a sentence, so that what it says of one, it says of all.
-
-    Nothing but a comma, `、`, `and` or other members stands between two of them.
-    """
+    """Tell whether only separators or other members stand between items in a sentence, so that it says one of all."""
     places: list[tuple[int, int]] = []
     for item in items:
         pattern = re.escape(item.strip())
@@ -58,10 +55,7 @@ def stand_in_list(items: Sequence[str], sentence: str) -> bool:
 
 
 def enumeration(text: str, language: Language | str) -> tuple[int, int, tuple[str, ...]] | None:
-    """Return where a closed list stands in a sentence, [start, end), and its three to five members.
-
-    None when there is no list, or it leaves more open (`such as`, `等`).
-    """
+    """Return where a closed list stands in a sentence, [start, end), and its three to five members; else None."""
     lists = as_language(language).reading.lists
     if lists.open.search(text):
         return None

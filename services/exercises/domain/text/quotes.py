@@ -13,15 +13,11 @@ from services.exercises.values.question import Passage
 from services.language.folding import fold, is_word_char
 
 SHORTEST_QUOTE = 4
-"""Least length of a quote in folded characters; a shorter one would be found anywhere."""
+"""Characters, folded; less would be found anywhere."""
 
 
 def locate(quote: str, text: str) -> tuple[int, int] | None:
-    """Return the slice [start, end) of `text` that says `quote`; None when there is none.
-
-    Only case, width, spaces and punctuation may differ. Closing punctuation that the quote has is
-    part of the slice.
-    """
+    """Return the slice of `text` that says `quote`, whatever case, width, spaces and punctuation; None without one."""
     start = text.find(quote) if len(fold(quote)) >= SHORTEST_QUOTE else -1
     if start >= 0:
         return _trim(text, start, start + len(quote))

@@ -1,12 +1,14 @@
-"""Sentences as questions use them: where they stand, without list marks, and the same on one line."""
+"""Sentences as questions use them: where they stand, what one says by itself, and whether it speaks of its subject."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from services.exercises.values.question import Passage
-from services.language.detection import LANGUAGES, Languages
+from services.language.detection import LANGUAGES, Languages, as_language
 from services.language.folding import flatten
+from services.language.language import Language
 from services.language.sentences import list_mark_end, split_sentences
 
 
@@ -20,10 +22,7 @@ class Sentence:
 
 
 def split(text: str, *, wrapped: bool = True, languages: Languages = LANGUAGES) -> list[Sentence]:
-    """Return a text's sentences in reading order, without list marks and blank edges; their slices never overlap.
-
-    With `wrapped`, the text's lines may have been broken to a width, and a sentence goes on over such a break.
-    """
+    """Return a text's sentences in order, without list marks; `wrapped` lines may have been broken to a width."""
     found: list[Sentence] = []
     for start, end in split_sentences(text, wrapped=wrapped, languages=languages):
         first = list_mark_end(text, start, end, languages)
@@ -33,10 +32,7 @@ def split(text: str, *, wrapped: bool = True, languages: Languages = LANGUAGES) 
 
 
 def sentences_of(passage: Passage, languages: Languages = LANGUAGES) -> list[Sentence]:
-    """Return a passage's sentences.
-
-    A document's broken lines were joined when it was read: what breaks there is a border.
-    """
+    """Return a passage's sentences. A document's broken lines were joined when it was read."""
     return split(passage.text, wrapped=not passage.document_id, languages=languages)
 
 
@@ -49,3 +45,43 @@ def clip(text: str, most: int) -> str:
         return text[:end]
     head = text[: most - 1]
     return (head.rsplit(" ", 1)[0] if " " in head[most // 2 :] else head) + "…"
+
+
+_CLOSED = frozenset('。.！!）)”"；;')
+_NO_PROSE = re.compile(r"https?://|www\.|[=<>|\\{}?？]|:$|：$", re.IGNORECASE)
+"""Addresses, formulas, table rows, questions, and what only introduces a list."""
+_PAIRS = (("(", ")"), ("（", "）"), ("“", "”"), ("《", "》"), ("[", "]"), ("「", "」"))
+
+
+def stands_alone(text: str, language: Language | str) -> bool:
+    """Tell whether a sentence can be understood, and asked about, without its neighbors."""
+    own = as_language(language)
+    if not own.reading.shortest <= own.length(text) <= own.reading.longest:
+        return False
+    if not (text[-1] in _CLOSED or text[-1] in own.sentences.stops) or _NO_PROSE.search(text) or not _balanced(text):
+        return False
+    # Chinese material points at a `Figure 3` as well.
+    if any(known.reading.points_elsewhere.search(text) for known in {*LANGUAGES, own}):
+        return False
+    return (text[0].isupper() or not own.reading.capital) and not own.reading.opens_badly.search(text)
+
+
+def _balanced(text: str) -> bool:
+    return all(text.count(a) == text.count(b) for a, b in _PAIRS) and text.count('"') % 2 == 0
+
+
+def refers_to_passage(text: str, language: Language | str) -> bool:
+    """Tell whether a text speaks of the material, which the learner does not see."""
+    return as_language(language).reading.passage_reference.search(text) is not None
+
+
+def is_about_the_question(explanation: str, language: Language | str, material: str) -> bool:
+    """Tell whether an explanation, in words that the material has not, speaks of the material or of the question."""
+    said = material.casefold()
+    # A model may speak of its task in another language than the question's.
+    of_the_task = [known.reading.question_reference for known in LANGUAGES]
+    return any(
+        found[0].casefold() not in said
+        for pattern in (as_language(language).reading.passage_reference, *of_the_task)
+        for found in pattern.finditer(explanation)
+    )

@@ -18,7 +18,7 @@ from services.exercises.values.question import Substitution
 from services.language.detection import LANGUAGES, as_language
 from services.language.folding import fold
 from services.language.language import Language
-from services.language.words import units
+from services.language.terms import units
 
 LEAST_FAITH = 0.8
 """Share of a statement's words that its source has: the rest may be wording."""
@@ -30,10 +30,7 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 def is_open(sentence: str, language: Language | None = None) -> bool:
-    """Tell whether a sentence leaves room: what it does not say may be true as well, so that it cannot be made false.
-
-    Without a language, those that ship are all asked.
-    """
+    """Tell whether a sentence leaves room, so that it cannot be made false, in a language or any of those that ship."""
     return any(known.statements.open.search(sentence) for known in _asked(language))
 
 
@@ -186,11 +183,7 @@ def _is_other(one: str, other: str, language: Language) -> bool:
 
 
 def _is_other_run(old: str, new: str) -> bool:
-    """Tell whether two runs are no names of the same.
-
-    Those that share their beginning, or more than their last word, may be: 水汽 and 水蒸气. Those that share their last
-    word alone are two of a kind: 河流水 and 海洋水.
-    """
+    """Tell whether two runs are two of a kind (河流水, 海洋水), and no names of the same (水汽, 水蒸气)."""
     left, right, head, tail = _difference(old, new)
     return not head and not set(left) & set(right) and (not tail or min(len(left), len(right)) >= 2)
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from services.common.values import TokenUsage
 from services.retrieval.values.chat import ChatFinish, ChatRequest
-from services.retrieval.values.query import QueryEmbedding
+from services.retrieval.values.chunk import QueryEmbedding
 
 
 class FakeEmbedder:

@@ -10,7 +10,7 @@ from services.common.values import TokenUsage
 from services.kit.errors import Internal
 from services.kit.rpc_errors import from_rpc_error
 from services.retrieval.values.chat import ChatFinish, ChatRequest
-from services.retrieval.values.query import QueryEmbedding
+from services.retrieval.values.chunk import QueryEmbedding
 from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
 
 RETRIED = ("tiku.llm.v1.LlmService/Embed", "tiku.llm.v1.LlmService/Rerank")

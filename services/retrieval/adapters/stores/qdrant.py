@@ -59,13 +59,7 @@ class QdrantVectorStore:
     async def open(
         cls, url: str, api_key: str | None = None, *, timeout: float = 30.0, prefix: str = "tiku_chunks"
     ) -> AsyncGenerator[Self, None]:
-        """Open a store on `url` (`http(s)://host:grpc_port`) and close its connections at the end.
-
-        Nothing is sent yet: `ping` finds a server that is down.
-
-        Raises:
-            ValueError: the address is not one.
-        """
+        """Open a store on `http(s)://host:grpc_port`; nothing is sent yet, so `ping` finds a server that is down."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"the Qdrant address must be http(s)://host:grpc_port, not {url!r}")

@@ -13,16 +13,13 @@ from services.retrieval.domain.answering.context_window import fit
 from services.retrieval.domain.answering.draft import AnswerDraft, not_in_material
 from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
 from services.retrieval.domain.answering.groundedness import GroundednessCheck
-from services.retrieval.domain.answering.overview import is_overview
-from services.retrieval.domain.answering.relevance_gate import RelevanceGate
+from services.retrieval.domain.answering.relevance_gate import RelevanceGate, is_overview
 from services.retrieval.domain.prompts.answer import chat_messages
-from services.retrieval.domain.search.hybrid import HybridRetriever
-from services.retrieval.domain.search.query_text import require_text
+from services.retrieval.domain.search.hybrid import HybridRetriever, require_text
 from services.retrieval.ports import ChatModel
-from services.retrieval.values.answer import AnswerEvent, AnswerSources
+from services.retrieval.values.answer import AnswerEvent, AnswerOutcome, AnswerSources
 from services.retrieval.values.chat import ChatFinish, ChatRequest
-from services.retrieval.values.chunk import Hit, source_of
-from services.retrieval.values.query import LegQuery
+from services.retrieval.values.chunk import Hit, LegQuery, source_of
 
 _NO_MODEL = frozenset({"NO_CHAT_PROVIDER", "PROVIDER_UNAVAILABLE"})
 """Reasons of the llm service that mean that no model answers now: none is configured, or none is reached."""
@@ -54,16 +51,11 @@ class Answerer:
         self._answer_tokens = answer_tokens
 
     async def answer(self, query: LegQuery, model: str = "") -> AsyncGenerator[AnswerEvent, None]:
-        """Yield `AnswerSources`, then deltas and citations, then `AnswerDone`.
+        """Yield `AnswerSources`, then deltas and citations, then `AnswerDone`; closing the generator stops the model.
 
-        Each citation comes right after the delta that ends with its mark. Every answered question has at least one
-        citation: where the model cited nothing, or only what does not support it, the sources that support its
-        sentences are cited at the end. Where none does, or the cited ones share nothing with the answer (no terms;
-        across languages, no meaning), the answer says so and ends as NOT_IN_MATERIAL. Closing the generator stops
-        the model. Besides the errors below, those of retrieval and of the model pass through.
-
-        Raises:
-            InvalidArgument: the question is blank.
+        A citation comes right after the delta that ends with its mark. Where the model cited nothing that supports the
+        answer, the sources that do are cited at its end; where none does, by terms or across languages by meaning, the
+        answer says so and ends as NOT_IN_MATERIAL. A blank question is InvalidArgument.
         """
         require_text("question", query.text)
         hits = await self._relevant(query)
@@ -119,10 +111,11 @@ class Answerer:
             # Without a model, or where it says nothing, the passages themselves answer.
             end = await self._extractive.answer(draft.question, draft.passages, draft.finish)
         elif draft.is_abstention:
-            end = draft.end_without_answer()
+            end = draft.end(AnswerOutcome.NOT_IN_MATERIAL)
         else:
             for event in draft.add_citations():
                 yield event
-            end = draft.end_answered() if await draft.is_grounded(self._groundedness) else draft.end_unsupported()
+            grounded = await draft.is_grounded(self._groundedness)
+            end = draft.end(AnswerOutcome.ANSWERED) if grounded else draft.end_unsupported()
         for event in end:
             yield event

@@ -1,17 +1,70 @@
-"""The answer under way: what a model has written so far, and how it ends."""
+"""The answer under way: what a model has written so far, whether it says that it has no answer, and how it ends."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import cache
 
 from services.common.values import TokenUsage
-from services.retrieval.domain.answering.abstention import AbstentionFilter, is_abstention
+from services.language.detection import LANGUAGES
 from services.retrieval.domain.answering.citations import CitedText
 from services.retrieval.domain.answering.groundedness import GroundednessCheck
-from services.retrieval.domain.prompts.answer import texts_for
+from services.retrieval.domain.prompts.answer import ABSTENTION_MARKER
 from services.retrieval.values.answer import AnswerDelta, AnswerDone, AnswerEvent, AnswerOutcome
 from services.retrieval.values.chat import ChatFinish
 from services.retrieval.values.chunk import Hit, embedding_model
+
+_MARKER = re.compile(ABSTENTION_MARKER.replace("_", "[_ ]"))
+_MOST_CODE_POINTS = 300
+"""A longer text says more than that there is no answer."""
+
+
+@cache
+def _abstention() -> re.Pattern[str]:
+    """Compile how a model begins, in any language, that says that there is no answer."""
+    apologies = "|".join(language.answering.apology for language in LANGUAGES)
+    abstentions = "|".join(language.answering.abstention for language in LANGUAGES)
+    return re.compile(rf"^\W*(?:(?:{apologies})\W+)?(?:{abstentions})", re.IGNORECASE)
+
+
+class AbstentionFilter:
+    """Holds back the end of a stream while it may become the marker, and drops all that follows the marker."""
+
+    def __init__(self) -> None:
+        self._pending = ""
+        self.abstained = False
+        """Whether the marker was seen."""
+
+    def feed(self, text: str) -> str:
+        """Return the text that is certain not to belong to the marker; nothing once the marker was seen."""
+        if self.abstained:
+            return ""
+        text = self._pending + text
+        found = _MARKER.search(text)
+        if found:
+            self.abstained = True
+            self._pending = ""
+            return text[: found.start()]
+        keep = _overlap(text)
+        self._pending = text[len(text) - keep :]
+        return text[: len(text) - keep]
+
+    def close(self) -> str:
+        """Return what was held back: the stream ended before it became the marker."""
+        pending, self._pending = self._pending, ""
+        return pending
+
+
+def is_abstention(answer: str) -> bool:
+    """Say whether an answer of one or two sentences says, in the model's own words, that there is none."""
+    return len(answer) <= _MOST_CODE_POINTS and _abstention().match(answer) is not None
+
+
+def _overlap(text: str) -> int:
+    """Return the length of the longest end of `text` that begins the marker."""
+    folded = text[-len(ABSTENTION_MARKER) :].replace(" ", "_")
+    return next((n for n in range(len(folded), 0, -1) if ABSTENTION_MARKER.startswith(folded[-n:])), 0)
 
 
 class AnswerDraft:
@@ -66,24 +119,17 @@ class AnswerDraft:
         passages = [self.passages[i] for i in cited_first]
         return await check.is_grounded(self.question, self._text.plain, passages, self._embedding_model)
 
-    def end_answered(self) -> Sequence[AnswerEvent]:
-        """End the answer as one that the sources support."""
-        return (self._done(AnswerOutcome.ANSWERED),)
-
     def end_unsupported(self) -> Sequence[AnswerEvent]:
         """Tell the reader that no passage supports the text, and end the answer."""
-        note = self._text.feed(f" {texts_for(self.question).unsupported}")
-        return (*note, self._done(AnswerOutcome.NOT_IN_MATERIAL))
+        note = self._text.feed(f" {LANGUAGES.of(self.question).answering.unsupported}")
+        return (*note, *self.end(AnswerOutcome.NOT_IN_MATERIAL))
 
-    def end_without_answer(self) -> Sequence[AnswerEvent]:
-        """End the answer as one in which the model says that there is none."""
-        return (self._done(AnswerOutcome.NOT_IN_MATERIAL),)
-
-    def _done(self, outcome: AnswerOutcome) -> AnswerDone:
-        return AnswerDone(outcome, self._text.text, self.finish.usage, self.finish.model)
+    def end(self, outcome: AnswerOutcome) -> Sequence[AnswerEvent]:
+        """End the answer with what has been written."""
+        return (AnswerDone(outcome, self._text.text, self.finish.usage, self.finish.model),)
 
 
 def not_in_material(question: str, finish: ChatFinish) -> Sequence[AnswerEvent]:
     """Return the events that tell the reader, in the question's language, that the material holds no answer."""
-    text = texts_for(question).not_in_material
+    text = LANGUAGES.of(question).answering.not_in_material
     return AnswerDelta(text), AnswerDone(AnswerOutcome.NOT_IN_MATERIAL, text, finish.usage, finish.model)

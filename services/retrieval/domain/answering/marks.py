@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
+
+from services.language.detection import LANGUAGES
 
 _NUMBER = r"\d{1,3}"
-_MARK = re.compile(
-    rf"^(?:passages?|sources?|段落|来源|资料|文献)?\s*#?\s*({_NUMBER}(?:\s*(?:[,，、;；和&–-]|and)\s*{_NUMBER})*)$",
-    re.IGNORECASE,
-)
-"""What stands between the brackets of a mark.
-
-Asked for "[1]", models write "[1]", "[1, 2]", "[1-3]", "【1】", "[Passage 1]" or "[来源 1]".
-"""
 _OPENING = re.compile(r"\s*[\[【［]")
 _CLOSING = re.compile(r"[\]】］]")
 _LONGEST_MARK = 32
 """Most code points between the brackets of a mark."""
 _LONGEST_RANGE = 20
 """Most passages that a range such as "[1-3]" may name."""
+
+
+@cache
+def _separator() -> str:
+    return "|".join((r"[,，、;；&]", *(language.answering.conjunction for language in LANGUAGES)))
+
+
+@cache
+def _mark() -> re.Pattern[str]:
+    """Compile what stands between the brackets of a mark.
+
+    Asked for "[1]", models write "[1]", "[1, 2]", "[1-3]", "【1】", "[Passage 1]" or "[来源 1]".
+    """
+    names = "|".join(language.answering.passage for language in LANGUAGES)
+    numbers = rf"{_NUMBER}(?:\s*(?:[–-]|{_separator()})\s*{_NUMBER})*"
+    return re.compile(rf"^(?:{names})?\s*#?\s*({numbers})$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,7 @@ class MarkScanner:
             if closing is None and len(window) < _LONGEST_MARK and not final:
                 self._pending = text[opening.start() :]
                 break
-            mark = _MARK.match(window[: closing.start()]) if closing else None
+            mark = _mark().match(window[: closing.start()]) if closing else None
             if closing is None or mark is None:
                 plain += opening[0]
                 position = opening.end()
@@ -84,7 +95,7 @@ class MarkScanner:
 
 def _numbers(mark: str) -> list[int]:
     numbers: list[int] = []
-    for part in re.split(r"\s*(?:[,，、;；和&]|and)\s*", mark, flags=re.IGNORECASE):
+    for part in re.split(rf"\s*(?:{_separator()})\s*", mark, flags=re.IGNORECASE):
         first, *last = (int(n) for n in re.findall(_NUMBER, part))
         if last and first <= last[0] < first + _LONGEST_RANGE:
             numbers += range(first, last[0] + 1)

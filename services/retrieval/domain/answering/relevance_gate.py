@@ -11,11 +11,27 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from functools import cache
 
 from services.language.detection import LANGUAGES, language_of
 from services.language.terms import coverage, terms
 from services.retrieval.values.calibration import Calibration, Calibrations
 from services.retrieval.values.chunk import Hit, embedding_model
+
+
+def is_overview(question: str) -> bool:
+    """Say whether a question is about the material as a whole and names nothing in it."""
+    without = question
+    for language in LANGUAGES:
+        without = language.answering.overview.sub(" ", without)
+    spoken = terms(without)
+    return (without != question or bool(spoken & _words())) and not spoken - _words()
+
+
+@cache
+def _words() -> frozenset[str]:
+    return frozenset().union(*(terms(language.answering.overview_words) for language in LANGUAGES))
+
 
 _LEAST_COVERAGE = 0.33
 """The threshold where terms alone decide; with it, 2 % of the answerable questions of XQuAD are refused."""
@@ -33,10 +49,7 @@ class RelevanceGate:
         return self.margin(question, hits) >= 0
 
     def margin(self, question: str, hits: Sequence[Hit]) -> float:
-        """Return by how much the best relevance exceeds its threshold; minus infinity without passages.
-
-        The best cosine and the best coverage may come from different passages: an answer may draw on several.
-        """
+        """Return by how much the best relevance exceeds its threshold; minus infinity without passages."""
         asked = terms(question)
         language = language_of(question)
         languages = [language_of(hit.chunk.text) for hit in hits]

@@ -25,11 +25,7 @@ class ChunkIndexer:
         self._centering = centering
 
     async def index(self, model: str, owner: str, chunks: Sequence[EmbeddedChunk]) -> int:
-        """Store `chunks` with vectors of `model` and return how many are stored.
-
-        Raises:
-            InvalidArgument: a chunk breaks a rule; the error names each field that does, 16 at most.
-        """
+        """Store `chunks` with vectors of `model` and return how many; a bad one is InvalidArgument for them all."""
         await self._check(chunks)
         await self._store.upsert(self._centering.space(model), owner, await self._center(model, chunks))
         return len(chunks)
@@ -77,8 +73,7 @@ def _violations(field: str, embedded: EmbeddedChunk, dimension: int, seen: set[s
     if chunk.page_starts and not _are_page_starts(chunk):
         found.append(
             FieldViolation(
-                f"{field}.chunk.page_starts",
-                "must be in order, after start and before end, and empty when page is 0",
+                f"{field}.chunk.page_starts", "must be in order, after start and before end, and empty when page is 0"
             )
         )
     if chunk.chunk_id in seen:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.ports import Embedder, VectorStore
-from services.retrieval.values.chunk import Hit
-from services.retrieval.values.query import LegQuery
+from services.retrieval.values.chunk import Hit, LegQuery
 
 
 class DenseRetriever:

@@ -4,16 +4,62 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from services.kit import context
 from services.kit.errors import DeadlineExceeded, FieldViolation, InvalidArgument, TikuError, Unavailable
-from services.retrieval.domain.search.deadline import share
-from services.retrieval.domain.search.fusion import fuse
 from services.retrieval.domain.search.sampling import allot, spread
 from services.retrieval.ports import Leg, Reranker, VectorStore
-from services.retrieval.values.chunk import Hit
-from services.retrieval.values.query import LegQuery
+from services.retrieval.values.chunk import Hit, LegQuery
+
+
+def require_text(field: str, text: str) -> None:
+    """Refuse a text without anything to look for as InvalidArgument; `field` is its name in the request."""
+    if not text.strip():
+        rule = "must hold more than white space"
+        raise InvalidArgument(f"{field} {rule}.", violations=[FieldViolation(field, rule)])
+
+
+def share(fraction: float, most: float) -> float:
+    """Return `fraction` of the seconds that the request has left, at most `most`; DeadlineExceeded when none are."""
+    remaining = context.remaining()
+    if remaining is None:
+        return most
+    if remaining <= 0:
+        raise DeadlineExceeded("The time for this request ran out.")
+    return min(most, remaining * fraction)
+
+
+RRF_K = 60
+"""The paper's constant; see `fuse`."""
+
+
+def fuse(rankings: Mapping[str, Sequence[Hit]], limit: int, k: int = RRF_K) -> list[Hit]:
+    """Fuse one ranking a leg into at most `limit` hits, best first, by the sum of `1 / (k + rank)`, ranks from 1.
+
+    Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and individual rank learning methods",
+    SIGIR 2009. Equal scores are ordered by cosine and chunk id: which leg answered first must not matter.
+    """
+    scores: dict[str, float] = {}
+    hits: dict[str, Hit] = {}
+    legs: dict[str, tuple[str, ...]] = {}
+    for leg in sorted(rankings):
+        for rank, hit in enumerate(rankings[leg], start=1):
+            key = hit.chunk.chunk_id
+            scores[key] = scores.get(key, 0.0) + 1.0 / (k + rank)
+            legs[key] = (*legs.get(key, ()), leg)
+            known = hits.get(key)
+            if known is None or (known.similarity is None and hit.similarity is not None):
+                hits[key] = hit
+
+    def order(key: str) -> tuple[float, float, str]:
+        similarity = hits[key].similarity
+        return (-scores[key], -(similarity if similarity is not None else -1.0), key)
+
+    best = sorted(hits, key=order)[:limit]
+    return [replace(hits[key], score=scores[key], legs=legs[key]) for key in best]
+
 
 logger = logging.getLogger(__name__)
 

@@ -6,11 +6,7 @@ from collections.abc import Sequence
 
 
 def allot(counts: Sequence[int], limit: int) -> list[int]:
-    """Share `limit` passages among documents in proportion to their chunk counts (largest remainder).
-
-    Every document that has a chunk gets at least one where `limit` allows it; no document gets more than it
-    has. Ties go to the earlier document, so the same input always gives the same shares.
-    """
+    """Share `limit` passages among documents by chunk counts (largest remainder), at least one each if possible."""
     total = sum(counts)
     if total <= limit:
         return list(counts)
@@ -18,8 +14,7 @@ def allot(counts: Sequence[int], limit: int) -> list[int]:
     allotted = [int(share) for share in shares]
     # Documents that round to nothing come first, then the largest remainders.
     order = sorted(
-        (i for i, count in enumerate(counts) if count > 0),
-        key=lambda i: (allotted[i] > 0, allotted[i] - shares[i], i),
+        (i for i, count in enumerate(counts) if count > 0), key=lambda i: (allotted[i] > 0, allotted[i] - shares[i], i)
     )
     left = limit - sum(allotted)
     for i in order[:left]:

@@ -31,9 +31,5 @@ async def open_database(dsn: str, *, connections: int, statement_seconds: float)
 
 
 async def ping(database: Database) -> None:
-    """Ask the database for a sign of life.
-
-    Raises:
-        Unavailable: it gives none.
-    """
+    """Ask the database for a sign of life."""
     await database.fetchval("SELECT 1")

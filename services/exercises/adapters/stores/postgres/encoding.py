@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import get_args
 
 import msgspec
 
-from services.exercises.values import events
-from services.exercises.values.events import Event
+from services.exercises.values.exercise import Event
 from services.exercises.values.question import Question
 from services.exercises.values.submission import Grade
 
-_EVENTS: Mapping[str, type[Event]] = MappingProxyType(
-    {
-        kind.__name__: kind
-        for kind in (
-            events.Started,
-            events.Progress,
-            events.QuestionMade,
-            events.QuestionRefused,
-            events.Usage,
-            events.Done,
-        )
-    }
-)
+_EVENTS: Mapping[str, type[Event]] = MappingProxyType({kind.__name__: kind for kind in get_args(Event)})
 
 
 def encode_event(event: Event) -> tuple[str, str]:

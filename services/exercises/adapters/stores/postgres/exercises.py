@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncpg
 
 from services.exercises.adapters.stores.postgres.encoding import decode_question
-from services.exercises.values.exercise import Exercise, ExercisePage
+from services.exercises.values.exercise import Exercise, ExercisePage, RunState
 from services.exercises.values.question import Question
-from services.exercises.values.run import RunState
 from services.kit.database import Database
 
 _SELECT = (
@@ -29,11 +28,7 @@ class PostgresExerciseStore:
             self._database.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            row = await connection.fetchrow(
-                f"{_SELECT} WHERE e.exercise_id = $1 AND e.owner = $2",
-                exercise_id,
-                owner,
-            )
+            row = await connection.fetchrow(f"{_SELECT} WHERE e.exercise_id = $1 AND e.owner = $2", exercise_id, owner)
             if row is None:
                 return None
             bodies = await connection.fetch(

@@ -10,10 +10,8 @@ from typing import Any, NamedTuple
 from services.exercises.adapters.stores.postgres.encoding import decode_event, encode, encode_event
 from services.exercises.adapters.stores.postgres.group_commit import GroupCommit
 from services.exercises.domain.errors import run_ended
-from services.exercises.domain.runs.outcome import interrupted
-from services.exercises.values.events import Done, Numbered, QuestionMade
-from services.exercises.values.exercise import Exercise
-from services.exercises.values.run import RunRow, RunState
+from services.exercises.domain.runs.live_run import interrupted
+from services.exercises.values.exercise import Done, Exercise, Numbered, QuestionMade, RunRow, RunState
 from services.kit.database import Database
 from services.kit.errors import Aborted
 

@@ -1,0 +1,120 @@
+"""A structured completion: a model is asked for one JSON object and read no further than its end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from services.common.values import TokenUsage
+from services.exercises.ports import ChatModel
+from services.exercises.values.chat import ChatFinish, ChatRequest
+from services.exercises.values.refusal import Refusal, RefusedError
+
+_OF_STRINGS = re.compile(r'["\\]')
+_OF_STRUCTURE = re.compile(r'["{}\[\]]')
+"""The characters of JSON that its objects' ends depend on, within its strings and outside of them."""
+
+
+class JsonObjectScanner:
+    """Finds the end of the first JSON object in a text; small models go on with blanks or a second object."""
+
+    def __init__(self) -> None:
+        self._object: list[str] = []
+        self._depth = 0
+        self._in_string = False
+        self._escaped = False
+        self.closed = False
+
+    def feed(self, text: str) -> bool:
+        """Take the next piece, and return whether the object is closed."""
+        if self.closed or not text:
+            return self.closed
+        start = 0 if self._depth else text.find("{")
+        if start < 0:
+            return False
+        position, end = start, len(text)
+        if self._escaped:
+            self._escaped = False
+            position += 1
+        while found := (_OF_STRINGS if self._in_string else _OF_STRUCTURE).search(text, position):
+            position = found.end()
+            match found[0]:
+                case '"':
+                    self._in_string = not self._in_string
+                case "\\":
+                    self._escaped = position == end
+                    position += 1
+                case "{" | "[":
+                    self._depth += 1
+                case _:
+                    self._depth -= 1
+                    if self._depth == 0:
+                        self.closed, end = True, position
+                        break
+        self._object.append(text[start:end])
+        return self.closed
+
+    def value(self) -> dict[str, Any]:
+        """Return the object, control characters in its strings included; refuse an unclosed or invalid one."""
+        if self.closed:
+            try:
+                value = json.loads("".join(self._object), strict=False)
+            except ValueError:
+                value = None
+            if isinstance(value, dict):
+                return value
+        raise RefusedError(Refusal.INVALID_JSON)
+
+
+_MAX_WAIT = 1.0
+"""Seconds to wait for the count of tokens after the object closed; a model that goes on is stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class StructuredCompletion:
+    """What a model answered to a request."""
+
+    scanner: JsonObjectScanner
+    model: str
+    usage: TokenUsage
+    """Zero where the model did not say it in time."""
+
+    def value(self) -> dict[str, Any]:
+        """Return the object, or refuse the answer as INVALID_JSON."""
+        return self.scanner.value()
+
+
+async def complete(
+    model: ChatModel, request: ChatRequest, on_token: Callable[[str], Awaitable[None]] | None = None
+) -> StructuredCompletion:
+    """Return a model's answer as far as its first JSON object, with each text handed on; cancelling stops the model."""
+    scanner = JsonObjectScanner()
+    finish: ChatFinish | None = None
+    async with model.stream(request) as pieces:
+        async for piece in pieces:
+            if isinstance(piece, ChatFinish):
+                finish = piece
+                break
+            if on_token is not None and piece:
+                await on_token(piece)
+            if scanner.feed(piece):
+                finish = await _finish_of(pieces)
+                break
+    if finish is None:
+        return StructuredCompletion(scanner, request.model, TokenUsage())
+    return StructuredCompletion(scanner, finish.model, finish.usage)
+
+
+async def _finish_of(pieces: AsyncIterator[str | ChatFinish]) -> ChatFinish | None:
+    try:
+        async with asyncio.timeout(_MAX_WAIT):
+            async for piece in pieces:
+                if isinstance(piece, ChatFinish):
+                    return piece
+    except TimeoutError:
+        pass
+    return None

@@ -1,1 +1,0 @@
-"""Asking a model for one JSON object and reading it as it comes."""

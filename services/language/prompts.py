@@ -1,0 +1,78 @@
+"""What a model is asked with: a folder a language, named by its code, and in it a text file a task.
+
+In such a file each `# heading` begins a section. The sections `# system`, `# user` and `# assistant` are the messages
+of the conversation, in order; any other is a part, which takes the place of its name in braces. Other names in braces
+are filled in when the model is asked.
+
+A language without a folder is served as if there were no model: a model that is asked in another language would answer
+in that language.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib import resources
+from typing import NamedTuple
+
+from services.kit.errors import FailedPrecondition
+from services.language.detection import LANGUAGES
+from services.language.language import Language
+
+_ROLES = frozenset({"system", "user", "assistant"})
+_HEADING = re.compile(r"^# (\w+)\n", re.MULTILINE)
+_NAME = re.compile(r"\{(\w+)\}")
+
+
+class Message(NamedTuple):
+    """One message of a conversation; `role` is `system`, `user` or `assistant`."""
+
+    role: str
+    content: str
+
+
+class PromptTexts(NamedTuple):
+    """A conversation in one language, and the parts that it is made of."""
+
+    messages: tuple[Message, ...]
+    parts: Mapping[str, str]
+
+    def filled(self, values: Mapping[str, str]) -> list[Message]:
+        """Return the messages with values for the names in braces, without the lines that name an empty one."""
+        return [Message(role, fill(content, values)) for role, content in self.messages]
+
+
+def load(package: str, *names: str) -> dict[str, PromptTexts]:
+    """Read the texts of these names in each language that has them; those of the later ones are parts of the first."""
+    folders = {language.code: resources.files(package) / language.code for language in LANGUAGES}
+    return {
+        code: _texts("\n".join((folder / f"{name}.md").read_text(encoding="utf-8") for name in names))
+        for code, folder in folders.items()
+        if folder.is_dir()
+    }
+
+
+def _texts(text: str) -> PromptTexts:
+    pieces = _HEADING.split(text)[1:]
+    sections = [(heading, piece.strip("\n")) for heading, piece in zip(pieces[::2], pieces[1::2], strict=True)]
+    parts = {heading: piece for heading, piece in sections if heading not in _ROLES}
+    messages = (Message(role, piece) for role, piece in sections if role in _ROLES)
+    return PromptTexts(
+        tuple(Message(m.role, _NAME.sub(lambda name: parts.get(name[1], name[0]), m.content)) for m in messages), parts
+    )
+
+
+def texts_in(language: Language, texts: Mapping[str, PromptTexts]) -> PromptTexts:
+    """Return the texts of a language; FailedPrecondition, reason NO_CHAT_PROVIDER, when it has none."""
+    if language.code not in texts:
+        raise FailedPrecondition(f"No model is asked in {language.code}.", reason="NO_CHAT_PROVIDER")
+    return texts[language.code]
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """Return a text with values for the names in braces, without the lines that name an empty one."""
+    lines = []
+    for line in text.split("\n"):
+        if all(values[name] for name in _NAME.findall(line)):
+            lines.append(_NAME.sub(lambda name: values[name[1]], line))
+    return "\n".join(lines)
