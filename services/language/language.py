@@ -279,7 +279,7 @@ class WritingRules:
     labels: str = "(?!)"
     """Names of fields that are written before a text, as an expression to be joined with other languages'."""
     lead: Pattern = NEVER
-    """How a sentence begins that says where something is said."""
+    """Openings of sentences that say where something is said."""
     placeholder: Pattern = NEVER
     """A text that stands where one was to be made up."""
     telling_length: int = 15

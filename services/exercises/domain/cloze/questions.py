@@ -214,7 +214,7 @@ def _statements_choice(material: ClozeMaterial, window: Sequence[ClozeLine]) -> 
 
 
 def _notes(material: ClozeMaterial, false: Sequence[Falsehood]) -> str:
-    """Say what should stand where in the false statements."""
+    """Return the note that says what should stand where in the false statements."""
     wording = material.language.cloze.wording
     exchanges = (falsehood.substitution for falsehood in false)
     return wording.note_separator.join(wording.exchange_note.format(old=e.old, new=e.new) for e in exchanges)

@@ -34,10 +34,9 @@ from services.language.language import Language
 from services.language.terms import units
 
 _LEAST_SUPPORT = 0.25
-"""Share of the words of a statement or reference answer that its quote has: the rest may be wording."""
+"""Least share of the words of a statement or reference answer that its quote has: the rest may be wording."""
 _WHOLE_QUOTE = 0.8
-"""Length of an answer, as a share of its quote's, from which it answers nothing in particular: whatever a small model
-asks, the whole sentence is what it then calls right."""
+"""An answer of this share of its quote's length is the whole sentence, and so answers nothing in particular."""
 
 
 def check(draft: Draft, passage: Passage, accepted: Accepted) -> Source:
@@ -71,7 +70,7 @@ class _Candidate:
 
     @property
     def texts(self) -> Sequence[str]:
-        """What the learner gets to read of the question, but for the quote."""
+        """The texts of the question that the learner reads, without the quote."""
         draft = self.draft
         given = (text for text in (draft.stem, draft.explanation, draft.reference) if text)
         blanks = (answer for accepted in draft.blanks for answer in accepted)
@@ -79,7 +78,7 @@ class _Candidate:
 
     @property
     def options(self) -> list[str]:
-        """The options folded; what is a sign or a comparison and nothing else is kept, since those differ."""
+        """The options, folded; one that holds only signs stays as it is."""
         return [fold(option) or option.strip() for option in self.draft.options]
 
     @property
@@ -120,7 +119,7 @@ class _Candidate:
 
 
 def _contradicts_source(candidate: _Candidate) -> bool:
-    """Return whether a true statement says what the quote does not, or a false one but for its substitution."""
+    """Return whether a true statement departs from the quote, or a false one in more than its substitution."""
     draft, quote = candidate.draft, candidate.quote
     substitution = draft.substitution
     if draft.truth:
@@ -141,7 +140,7 @@ def _says_what(statement: str, quote: str) -> bool:
 
 
 def _lacks_gaps(candidate: _Candidate) -> bool:
-    """Return whether there are not as many gaps as answers, or an answer says nothing."""
+    """Return whether gaps and answers differ in number, or an answer says nothing."""
     gaps, blanks = candidate.stem.count(GAP), candidate.draft.blanks
     return (
         gaps == 0
@@ -157,7 +156,7 @@ def _copies_material(candidate: _Candidate) -> bool:
 
 
 def _asks_by_model(candidate: _Candidate) -> bool:
-    """Return whether a model asks something: a gap names what it asks for by the words around it."""
+    """Return whether a model wrote a question without a gap: the words around a gap say what is asked for."""
     return candidate.is_by_model and not candidate.has_gap
 
 
@@ -261,7 +260,7 @@ _RULES: Mapping[QuestionKind, _Rules] = MappingProxyType(
         QuestionKind.SHORT_ANSWER: _SHORT_ANSWER + _WHOLE_STEM,
     }
 )
-"""The rules of a kind after those of every kind, in the order in which they are asked."""
+"""The rules of a kind, which follow those of every kind, in their order."""
 
 
 class Accepted:

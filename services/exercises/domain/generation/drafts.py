@@ -195,7 +195,7 @@ def _faithful(stem: str, answer: str, quote: str) -> str:
 LONGEST_EXPLANATION = 240
 """Characters."""
 _LEAST_SHARED = 0.5
-"""Share of an explanation's words that the quote has, below which it says what nothing here proves."""
+"""If the quote has a smaller share of an explanation's words, nothing proves the explanation."""
 
 
 @cache
@@ -213,9 +213,8 @@ def unlabeled(text: str) -> str:
 def explanation_of(text: str, quote: str) -> str:
     """Return what an explanation says of its subject, at most 240 characters, cut where a sentence ends.
 
-    Sentences that speak of the passage lose the words that do, or are left out. Where what is left is not for the
-    better part in the words of the quote, the quote is the explanation: it is why the answer is right, while small
-    models like to add what is not so.
+    Talk of the passage is left out. If less than half of the rest is in the words of the quote, the quote is the
+    explanation: it says why the answer is right, while small models add what is wrong.
     """
     language = LANGUAGES.of(text)
     kept = ""
@@ -238,7 +237,7 @@ def quote_as_explanation(quote: str) -> str:
 
 
 def why(quote: str, substitution: Substitution | None) -> str:
-    """Return why a statement is false, or true where nothing in it was exchanged."""
+    """Return why a statement is false, or true if nothing in it was exchanged."""
     said = quote_as_explanation(flatten(quote))
     wording = LANGUAGES.of(quote).cloze.wording
     if substitution is None:

@@ -32,7 +32,7 @@ class FallbackQuestions:
         self._loading = asyncio.Lock()
 
     async def make(self, kind: QuestionKind) -> None:
-        """Publish the next question that passes: of a kind or, when there is none, of another wanted one."""
+        """Publish the next question that passes the checks, of `kind` or else of another kind of the plan."""
         drafts = await self._fallback_drafts()
         for candidate in (kind, *(other for other in self._plan.kinds if other is not kind)):
             while drafts[candidate]:
@@ -40,7 +40,7 @@ class FallbackQuestions:
                 try:
                     source = check(draft, self._plan.passages[draft.passage], self._accepted)
                 except RefusedError:
-                    # There are more than are needed, repeats of the model's questions among them.
+                    # There are more drafts than are needed, and some repeat the model's questions.
                     continue
                 await self._publisher.add(draft, source)
                 return

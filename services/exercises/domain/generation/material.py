@@ -64,7 +64,7 @@ def askable(passage: Passage) -> tuple[list[Sentence], list[Sentence]]:
 
 
 def _end_of_telling(passage: Passage) -> int:
-    """Where the passage goes over to exercises, aims or references; its end when it does not."""
+    """Return where a passage turns to exercises, aims or references; its end when it does not."""
     if passage.heading_path and _asks(passage.heading_path[-1]):
         return 0
     start = 0

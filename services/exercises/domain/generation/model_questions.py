@@ -29,9 +29,9 @@ from services.kit import errors
 from services.language.detection import LANGUAGES
 
 _FALSE_SHARE = 0.5
-"""Of the sentences that can be made false, how many are. The others, and those that leave room, stay true."""
+"""Share of true/false questions that are to be false, among sentences that can be made false."""
 _READ_BEFORE = _READ_AFTER = 250
-"""Characters around the sentence in question that a model gets to read: reading is what costs a small one time."""
+"""Characters on either side of the sentence that a model reads: reading is what takes a small model long."""
 
 
 def question_prompt_of(kind: QuestionKind, focus: str, seed: int) -> Prompt[QuestionAnswer]:
@@ -72,7 +72,7 @@ def answer_of(kind: QuestionKind, value: Mapping[str, Any]) -> QuestionAnswer:
 
 
 def _around(focus: str, passage: str) -> str:
-    """Return the part of a passage around `focus`; its beginning where the focus is not found letter for letter."""
+    """Return the part of a passage around `focus`; its beginning if the focus is not found letter for letter."""
     middle = max(0, passage.find(focus))
     start = max(0, middle - _READ_BEFORE)
     return passage[start : middle + len(focus) + _READ_AFTER].strip()
@@ -81,7 +81,7 @@ def _around(focus: str, passage: str) -> str:
 logger = logging.getLogger(__name__)
 
 _LASTING = (errors.FailedPrecondition, errors.NotFound, errors.InvalidArgument, errors.Unimplemented)
-"""Errors that the next call would meet as well: no model is there, or the request is wrong."""
+"""Errors that the next call would meet as well: there is no model, or the request is wrong."""
 
 
 class ModelCalls:
@@ -143,7 +143,7 @@ class ModelCalls:
 _SEEDS_A_SLOT = 16
 """Seeds of a run that belong to one question, one a try."""
 _WARMER = 0.2
-"""By how much each further try raises the temperature, as far as 1."""
+"""Each further try raises the temperature by this much, up to 1."""
 
 
 @dataclass(frozen=True, slots=True)

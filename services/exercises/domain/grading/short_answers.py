@@ -180,7 +180,7 @@ _ANSWER_SHEET = re.compile(r"\"(?:points|evidence|results)\"", re.IGNORECASE)
 
 
 def _addressed_to_grader(text: str) -> list[tuple[int, int]]:
-    """Slices of the sentences of an answer that speak to the grader instead of answering."""
+    """Return the slices of sentences that speak to the grader instead of answering."""
     return [
         (s.start, s.end)
         for s in split(text)

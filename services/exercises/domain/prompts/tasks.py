@@ -60,7 +60,7 @@ class TrueStatement(QuestionAnswer):
 
 
 class FalseStatement(QuestionAnswer):
-    """What is exchanged in the quote to make it false: what a model is asked to make false, it may well leave true."""
+    """What is exchanged in the quote to make it false: a model that writes the statement itself may leave it true."""
 
     original: Annotated[str, asked(minLength=1, maxLength=40)]
     changed: Annotated[str, asked(minLength=1, maxLength=40)]
@@ -96,7 +96,7 @@ QUESTIONS: Mapping[QuestionKind, Prompt[QuestionAnswer]] = MappingProxyType(
         QuestionKind.SHORT_ANSWER: _prompt(QuestionKind.SHORT_ANSWER, ShortAnswer),
     }
 )
-"""By kind; of true/false the one for true statements."""
+"""By kind; the one of true/false asks for a true statement."""
 
 
 class OptionLetter(StructuredAnswer):
@@ -180,4 +180,4 @@ EXAMPLE_FEEDBACK = frozenset(
     for message in texts.messages
     if message.role == "assistant"
 )
-"""What the examples say to their learners, which says nothing about any other answer."""
+"""Feedback of the examples, which fits no other answer."""
