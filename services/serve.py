@@ -10,6 +10,7 @@ import sys
 from pydantic import ValidationError
 
 from services.kit import process
+from services.kit.migrations import UnfinishedRestoreError
 from services.registry import GATEWAY, SERVICES
 
 _WRONG_ENVIRONMENT = 2
@@ -29,7 +30,7 @@ def serve(name: str) -> int:
         return _WRONG_ENVIRONMENT
     try:
         process.run(name, settings, build)
-    except OSError as error:
+    except (OSError, UnfinishedRestoreError) as error:
         sys.stderr.write(f"{name} cannot serve: {error}\n")
         return _CANNOT_SERVE
     return 0

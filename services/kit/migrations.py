@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,9 @@ import asyncpg
 
 MAX_WAIT_SECONDS: Final = 60.0
 """Longest that a service waits for its database when it starts."""
+
+UNFINISHED_RESTORE: Final = "tiku_restore.unfinished"
+"""The table that exists from the beginning of a restore to its end; its one row names the backup."""
 
 _NAME = re.compile(r"^\d{4}_[a-z0-9_]+\.sql$")
 _NOT_THERE_YET = (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError)
@@ -22,6 +26,10 @@ _CONNECT_SECONDS = 10.0
 logger = logging.getLogger(__name__)
 
 
+class UnfinishedRestoreError(RuntimeError):
+    """The database holds what a restore that was cut off has left; the message says what to do."""
+
+
 async def migrate(dsn: str, schema: str, folder: Path, *, max_wait: float = 0.0) -> list[str]:
     """Bring `schema` of the database at `dsn` up to the files in `folder`; return the names of those applied now.
 
@@ -29,36 +37,58 @@ async def migrate(dsn: str, schema: str, folder: Path, *, max_wait: float = 0.0)
     moment, so a server that does not answer yet gets `max_wait` seconds.
 
     Raises:
+        UnfinishedRestoreError: a restore was cut off, so what is there is a part of a backup.
         RuntimeError: a file is misnamed, or has changed since it was applied and no longer shows what ran elsewhere.
         OSError: the server does not answer.
     """
-    files = await asyncio.to_thread(_read_files, folder)
     connection = await _connect(dsn, max_wait)
     try:
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(hashtext('tiku migrations'))")
-            await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
-            await connection.execute(
-                f'CREATE TABLE IF NOT EXISTS "{schema}".migrations '
-                "(name text PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
-            )
-            rows = await connection.fetch(f'SELECT name, sha256 FROM "{schema}".migrations')
-            known = {row["name"]: row["sha256"] for row in rows}
-            applied = []
-            for name, text in files:
-                digest = hashlib.sha256(text.encode()).hexdigest()
-                if name not in known:
-                    await connection.execute(f'SET LOCAL search_path TO "{schema}", public')
-                    await connection.execute(text)
-                    await connection.execute(
-                        f'INSERT INTO "{schema}".migrations (name, sha256) VALUES ($1, $2)', name, digest
-                    )
-                    applied.append(name)
-                elif known[name] != digest:
-                    raise RuntimeError(f"migration {schema}/{name} was applied and has changed since: add a new file")
-            return applied
+            if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", UNFINISHED_RESTORE):
+                raise UnfinishedRestoreError(
+                    f"a restore of {await connection.fetchval(f'SELECT file FROM {UNFINISHED_RESTORE}')} was cut off: "
+                    "run `tiku restore` again, it begins anew"
+                )
+            return await migrate_in(connection, schema, folder)
     finally:
         await connection.close()
+
+
+async def migrate_in(
+    connection: asyncpg.Connection, schema: str, folder: Path, *, only: Collection[str] | None = None
+) -> list[str]:
+    """Do what `migrate` does within the transaction of `connection`, with the files named in `only` where it is given.
+
+    Raises:
+        RuntimeError: a file is misnamed, or has changed since it was applied.
+    """
+    files = await asyncio.to_thread(read_migrations, folder)
+    await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+    await connection.execute(
+        f'CREATE TABLE IF NOT EXISTS "{schema}".migrations '
+        "(name text PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+    )
+    rows = await connection.fetch(f'SELECT name, sha256 FROM "{schema}".migrations')
+    known = {row["name"]: row["sha256"] for row in rows}
+    applied = []
+    for name, text in files:
+        digest = migration_digest(text)
+        if name not in known:
+            if only is not None and name not in only:
+                continue
+            await connection.execute(f'SET LOCAL search_path TO "{schema}", public')
+            await connection.execute(text)
+            await connection.execute(f'INSERT INTO "{schema}".migrations (name, sha256) VALUES ($1, $2)', name, digest)
+            applied.append(name)
+        elif known[name] != digest:
+            raise RuntimeError(f"migration {schema}/{name} was applied and has changed since: add a new file")
+    return applied
+
+
+def migration_digest(text: str) -> str:
+    """Return the SHA-256 under which a migration is recorded."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 async def _connect(dsn: str, max_wait: float) -> asyncpg.Connection:
@@ -76,7 +106,12 @@ async def _connect(dsn: str, max_wait: float) -> asyncpg.Connection:
         await asyncio.sleep(_TRY_AGAIN_SECONDS)
 
 
-def _read_files(folder: Path) -> list[tuple[str, str]]:
+def read_migrations(folder: Path) -> list[tuple[str, str]]:
+    """Return name and text of each migration in `folder`, in order.
+
+    Raises:
+        RuntimeError: a file is misnamed.
+    """
     files = sorted(folder.glob("*.sql"))
     if misnamed := [path.name for path in files if not _NAME.match(path.name)]:
         raise RuntimeError(f"migrations are named NNNN_name.sql, not {misnamed[0]}")

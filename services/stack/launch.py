@@ -25,7 +25,7 @@ from services.embedded.postgres import postgres
 from services.embedded.process import ProcessFailedError, ProcessSpec, State, SupervisedProcess
 from services.embedded.python import module_command, module_environment
 from services.embedded.qdrant import qdrant
-from services.kit.migrations import migrate
+from services.kit.migrations import UnfinishedRestoreError, migrate
 from services.kit.progress import STALL_SECONDS, reported_wait
 from services.registry import (
     GATEWAY,
@@ -137,7 +137,7 @@ async def running_stack(options: StackOptions, observer: Observer) -> AsyncItera
                 raise StackError(str(failure)) from None
             except ExceptionGroup as failures:
                 # Not `except*`: before Python 3.11.4 an error that is raised there comes in a group again.
-                failed, others = failures.split(ProcessFailedError)
+                failed, others = failures.split((ProcessFailedError, UnfinishedRestoreError))
                 if failed is None or others is not None:
                     raise
                 raise StackError(str(_first(failed))) from None
@@ -396,7 +396,7 @@ def _reachable(host: str) -> str:
     return LOOPBACK if host in ("0.0.0.0", "::") else host
 
 
-def _first(group: BaseExceptionGroup[ProcessFailedError]) -> BaseException:
+def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
     inner: BaseException = group
     while isinstance(inner, BaseExceptionGroup):
         inner = inner.exceptions[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from services.docs.domain.catalog.catalog import checked_id, unknown_document
 from services.docs.domain.objects import object_key, text_key
@@ -11,6 +12,10 @@ from services.docs.values.document import Job
 from services.kit.errors import TikuError
 
 _RETRY_SECONDS = 5.0
+_BACKUP_SECONDS = 15.0
+"""Wait before a removal that a backup holds up is tried again."""
+REMOVALS: Final = "removals"
+"""The lock that a backup holds: meanwhile documents are hidden when they are deleted, and removed afterwards."""
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +30,9 @@ class Deleter:
         self._index = index
 
     async def delete(self, document_id: str, owner: str) -> None:
-        """Mark a document and remove what there is of it; where a removal fails, the durable job finishes it.
+        """Mark a document and remove what there is of it; where that fails, the durable job finishes it.
+
+        While a backup runs, the durable job does all of it.
 
         Raises:
             NotFound: the owner has no such document.
@@ -44,23 +51,30 @@ class Deleter:
         The job runs a while after the deletion, so that it also removes vectors that a killed worker had sent.
 
         Raises:
-            RetryLater: a store does not answer.
+            RetryLater: a store does not answer, or a backup runs.
         """
         try:
-            await self._index.delete(job.document_id)
-            await self._remove(job.document_id)
+            removed = await self._remove(job.document_id)
         except TikuError as error:
             raise RetryLater(error.retry_after or _RETRY_SECONDS, error.reason) from error
+        if not removed:
+            raise RetryLater(_BACKUP_SECONDS, "a backup runs")
 
-    async def _remove(self, document_id: str) -> None:
+    async def _remove(self, document_id: str) -> bool:
+        """Remove all but what a backup may still read; return whether all is gone."""
         # The index job holds this lock while it runs; the mark ends it, after the call that it has sent.
-        async with self._locks.lock(f"document:{document_id}"):
+        async with self._locks.lock(f"document:{document_id}", unless=REMOVALS) as free:
+            if not free:
+                return False
+            await self._index.delete(document_id)
             document = await self._deletions.marked(document_id)
             if document is None:
-                return
-            await self._index.delete(document_id)
+                return True
             await self._objects.delete(text_key(document_id))
-        async with self._locks.lock(f"object:{document.sha256}"):
+        async with self._locks.lock(f"object:{document.sha256}", unless=REMOVALS) as free:
+            if not free:
+                return False
             if not await self._deletions.is_shared(document_id, document.sha256):
                 await self._objects.delete(object_key(document.sha256))
             await self._deletions.remove(document_id)
+        return True
