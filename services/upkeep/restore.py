@@ -117,7 +117,7 @@ def _read_about(reader: ArchiveReader, file: Path, member: Member) -> About:
 def _decoded(reader: ArchiveReader, file: Path, member: Member, kind: type[T], limit: int) -> T:
     try:
         return msgspec.json.decode(reader.read(member, limit), type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise UpkeepError(f"{file} is not a whole backup: {member.name}: {error}") from None
 
 
