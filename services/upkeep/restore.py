@@ -223,10 +223,11 @@ class _Restore:
             count = await self._tables.copy_in(table, self._content(member))
             if count != self._backup.manifest.rows[f"{table.schema}.{table.name}"]:
                 raise UpkeepError(f"the backup has another number of rows of {table.schema}.{table.name} than it says")
-        elif folder == OBJECTS_FOLDER:
-            await self._objects.put(member.name, self._content(member))
-        elif folder == TEXTS_FOLDER:
-            await self._objects.put(member.name.removesuffix(".gz"), self._content(member))
+        elif folder in (OBJECTS_FOLDER, TEXTS_FOLDER):
+            name = member.name.removesuffix(".gz")
+            # A restore that was killed may have left a half-written file.
+            await self._objects.delete(name)
+            await self._objects.put(name, self._content(member))
         elif folder == "vectors":
             await self._put_points(key.removesuffix(".gz"), member)
 
