@@ -26,7 +26,19 @@ def _run(*arguments: str) -> tuple[int, str]:
 def test_help_lists_every_command() -> None:
     code, output = _run("--help")
     assert code == 0
-    for command in ("up", "serve", "migrate", "models", "demo", "ingest", "ask", "generate"):
+    for command in (
+        "up",
+        "serve",
+        "migrate",
+        "models",
+        "demo",
+        "ingest",
+        "ask",
+        "generate",
+        "backup",
+        "restore",
+        "fsck",
+    ):
         assert command in output
 
 
