@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 def prepare(method: str, path: str, body: bytes = b"", *, accept: str = "application/json") -> bytes:
     """The bytes of a request."""
     head = (
-        f"{method} {path} HTTP/1.1\r\nhost: benchmark\r\naccept: {accept}\r\n"
+        f"{method} {path} HTTP/1.1\r\nhost: localhost\r\naccept: {accept}\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import sys
 
 import uvloop
@@ -29,12 +30,19 @@ def main() -> int:
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         heap.settle()
+        _allow_many_files()
         try:
             runner.run(serve(settings))
         except (OSError, ValueError) as error:
             sys.stderr.write(f"The gateway cannot listen on {settings.listen}: {error}\n")
             return 1
     return 0
+
+
+def _allow_many_files() -> None:
+    """Raise the number of files that may be open, and with it of connections, to what the system allows."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _variable(name: str) -> str:

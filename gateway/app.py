@@ -9,6 +9,8 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
 
 import grpc
 import uvicorn
@@ -19,11 +21,14 @@ from gateway.cors import refuse_foreign_page, with_cors
 from gateway.docs_page import DocsPages
 from gateway.downloads import DownloadHandler
 from gateway.exchange import ClientGone, Exchange, Handler
-from gateway.health import Health
+from gateway.health import Health, StackState
+from gateway.hosts import Hosts
+from gateway.intake import Intake
 from gateway.metrics import Metrics
 from gateway.openai_api.api import add_routes as add_openai_routes
 from gateway.openai_api.errors import respond_error as respond_openai_error
 from gateway.problems import Problem, from_error, unexpected
+from gateway.protocol import Guard, GuardedProtocol
 from gateway.routes import RouteTable
 from gateway.settings import GatewaySettings, host_and_port
 from gateway.sse import EventsHandler
@@ -62,8 +67,10 @@ class Gateway:
         self._settings = settings
         self._routes: RouteTable[Route] = RouteTable()
         self._lag = LoopLagMonitor()
-        self._metrics = Metrics(lambda: self._in_flight, self._lag)
+        self._intake = Intake(settings)
+        self._hosts = Hosts(settings.allowed_hosts, host_and_port(settings.listen)[0])
         self._in_flight = 0
+        self._metrics = Metrics(lambda: self._in_flight, self._lag)
         self.draining = False
 
     @classmethod
@@ -87,7 +94,9 @@ class Gateway:
             handler = _HANDLERS[operation.shape](operation, upstream, self._settings)
             self._add(operation.verb, operation.template, operation.method.name, handler)
         add_openai_routes(self._add, upstream, self._settings)
-        health = Health(upstream, self._metrics, draining=lambda: self.draining)
+        file = self._settings.stack_file
+        stack = StackState(file) if file is not None else None
+        health = Health(upstream, self._metrics, draining=lambda: self.draining, stack=stack)
         self._add("GET", "/healthz", "healthz", health.alive)
         self._add("GET", "/readyz", "readyz", health.ready)
         self._add("GET", "/metrics", "metrics", health.metrics)
@@ -106,9 +115,9 @@ class Gateway:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1003, "reason": "no WebSocket here"})
             return
-        exchange = Exchange(scope, receive, send, trust_user_header=self._settings.trust_user_header)
-        began = asyncio.get_running_loop().time()
+        exchange = Exchange(scope, receive, send, self._intake, trust_user_header=self._settings.trust_user_header)
         self._in_flight += 1
+        self._intake.requests.hold(exchange.client)
         token = context.enter(context.RequestContext(exchange.request_id, exchange.traceparent[3:35], exchange.user))
         name = "none"
         try:
@@ -121,15 +130,19 @@ class Gateway:
             await self._fail(exchange, error)
         finally:
             context.leave(token)
+            exchange.stop_sending()
+            self._intake.requests.release(exchange.client)
             self._in_flight -= 1
-            self._metrics.record(name, exchange.status, asyncio.get_running_loop().time() - began)
+            self._metrics.record(name, exchange.status, asyncio.get_running_loop().time() - exchange.began)
 
     def _find(self, exchange: Exchange) -> tuple[Route, Mapping[str, str]]:
         """Return the route of a request and the variables in its path.
 
         Raises:
-            Problem: 404, 405, 403 for a page of another site, or 503 when too many requests are in flight.
+            Problem: 404, 405, 400 or 421 for a wrong host, 403 for a page of another site, or 429 or 503 when too many
+                requests are in flight.
         """
+        self._hosts.check(exchange.headers, exchange.scope["headers"], exchange.scope["http_version"])
         match = self._routes.find(exchange.path)
         if match is None:
             raise Problem(404, "NO_SUCH_PATH", f"Nothing is served at {exchange.path}; /docs lists what is.")
@@ -137,15 +150,16 @@ class Gateway:
         route = match.handlers.get(verb) or (match.handlers.get("GET") if verb == "HEAD" else None)
         if route is None:
             return _without_handler(verb, match.handlers), {}
-        refuse_foreign_page(exchange, self._settings.cors_origins)
-        if self._in_flight > self._settings.max_in_flight and exchange.path not in _PROBES:
-            raise Problem(503, "OVERLOADED", "Too many requests are being served; try again.", retry_after=1.0)
+        refuse_foreign_page(exchange, self._settings.cors_origins, self._hosts)
+        problem = self._intake.requests.refusal(exchange.client)
+        if problem is not None and exchange.path not in _PROBES:
+            raise problem
         return route, match.variables
 
     async def _fail(self, exchange: Exchange, error: Exception) -> None:
         """Answer with what went wrong; a response that has begun can only be cut off."""
         problem = _problem(error)
-        if problem.status >= 500 and problem.status not in (501, 503, 504):
+        if problem.status >= 500 and problem.status not in (501, 503, 504, 507):
             logger.error("request failed", exc_info=error, extra={"path": exchange.path})
         if exchange.started:
             raise error
@@ -219,11 +233,15 @@ async def running(settings: GatewaySettings) -> AsyncIterator[RunningGateway]:
     """
     host, port = host_and_port(settings.listen)
     listener = await asyncio.to_thread(_listen, host, port)
-    async with Gateway.open(settings) as gateway:
+    guard = Guard(settings)
+    async with Gateway.open(settings) as gateway, guard.watching():
         server = _Server(
             uvicorn.Config(
                 with_cors(gateway, settings.cors_origins),
-                http="httptools",
+                http=cast(Any, partial(GuardedProtocol, guard=guard)),
+                ws="none",
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=list(settings.trusted_proxies),
                 loop="none",
                 lifespan="off",
                 log_config=None,

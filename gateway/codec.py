@@ -99,7 +99,7 @@ class Reader:
         """
         try:
             self._read(message, members)
-        except (TypeError, ValueError, OverflowError) as error:
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise Unusual from error
 
     def _message(self, descriptor: Descriptor) -> Read:

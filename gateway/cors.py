@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from urllib.parse import urlsplit
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from gateway.exchange import Exchange
+from gateway.hosts import Hosts
 from gateway.problems import Problem
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -22,6 +24,7 @@ _ALLOWED_HEADERS = (
     "x-request-timeout",
 )
 _EXPOSED_HEADERS = ("content-disposition", "content-range", "etag", "retry-after", "x-request-id")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def with_cors(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
@@ -37,13 +40,50 @@ def with_cors(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
     )
 
 
-def refuse_foreign_page(exchange: Exchange, origins: Collection[str]) -> None:
+def refuse_foreign_page(exchange: Exchange, origins: Collection[str], hosts: Hosts) -> None:
     """Refuse a change that a page of another site asks for: browsers send plain forms without asking first.
 
+    A browser says where a request comes from in at least one of Sec-Fetch-Site, Origin and Referer, and each one that
+    is there must agree. Programs send none of them.
+
     Raises:
-        Problem: 403, the page's origin is not in `origins`.
+        Problem: 403, the page's origin is neither the one that the request came to nor in `origins`.
     """
-    if exchange.method in _SAFE_METHODS or exchange.headers.get(b"sec-fetch-site") != b"cross-site":
+    if exchange.method in _SAFE_METHODS:
         return
-    if "*" not in origins and exchange.headers.get(b"origin", b"").decode("latin-1") not in origins:
-        raise Problem(403, "FOREIGN_ORIGIN", "Pages of other sites may not call this API.")
+    headers = exchange.headers
+    site, origin = headers.get(b"sec-fetch-site"), headers.get(b"origin")
+    referer = headers.get(b"referer") if site is None and origin is None else None
+    if site is None and origin is None and referer is None:
+        return
+    if "*" in origins or (origin is not None and origin.decode("latin-1") in origins):
+        return
+    page = origin if origin is not None else referer
+    if site in (None, b"same-origin", b"none") and (page is None or _is_own(page, exchange, hosts)):
+        return
+    raise Problem(403, "FOREIGN_ORIGIN", "Pages of other sites may not call this API.")
+
+
+def _is_own(page: bytes, exchange: Exchange, hosts: Hosts) -> bool:
+    """Return whether a page's URL or origin has the scheme, host and port that the request came to.
+
+    A proxy that ends TLS is seen only by the `https` of its pages; it is believed for a host that the settings name.
+    """
+    host = exchange.headers.get(b"host", b"").decode("latin-1").lower()
+    came_to = _origin(f"{exchange.scope['scheme']}://{host}")
+    came_from = _origin(page.decode("latin-1").lower())
+    if came_to is None or came_from is None:
+        return False
+    return came_from == came_to or (came_from == _origin(f"https://{host}") and hosts.is_named(host))
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    """Return scheme, host and port of a URL; None where it has none, as in `null`."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _DEFAULT_PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        return None
+    if not parts.hostname or parts.username is not None:
+        return None
+    return parts.scheme, parts.hostname, port

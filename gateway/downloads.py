@@ -62,19 +62,19 @@ class DownloadHandler:
 
     async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         """Answer with the file, a range of it, or what a conditional or HEAD request asks for."""
-        timeout = exchange.timeout(self._timeout)
+        exchange.set_deadline(self._timeout)
         request = self._request.FromString(await self._binder.bind(exchange, variables))
         span = None
         wanted = exchange.headers.get(b"range") if exchange.method == "GET" else None
         if wanted is not None:
             # What a range means depends on the size, so a first call asks for that.
-            async with _Reading(self, exchange, request, timeout) as reading:
+            async with _Reading(self, exchange, request) as reading:
                 description = await reading.description()
             if _current(exchange, description):
                 span = resolve_range(wanted, description.size_bytes)
         if span is not None:
             request.offset_bytes, request.length_bytes = span.first, span.length  # type: ignore[attr-defined]
-        async with _Reading(self, exchange, request, timeout) as reading:
+        async with _Reading(self, exchange, request) as reading:
             description = await reading.description()
             await self._respond(exchange, reading, description, span)
 
@@ -101,9 +101,9 @@ class DownloadHandler:
                 await asyncio.sleep(0)
         await exchange.write(b"", more=False)
 
-    def open(self, exchange: Exchange, request: Message, timeout: float) -> aio.UnaryStreamCall[bytes, bytes]:
-        """Start the RPC; `timeout` is in seconds."""
-        return self._method(request.SerializeToString(), timeout=timeout)
+    def open(self, exchange: Exchange, request: Message) -> aio.UnaryStreamCall[bytes, bytes]:
+        """Start the RPC."""
+        return self._method(request.SerializeToString(), timeout=exchange.time_left())
 
     def part(self, raw: bytes) -> Any:
         """Return the description or the bytes in a message; None when it holds neither."""
@@ -117,10 +117,10 @@ class DownloadHandler:
 class _Reading:
     """An RPC that is being read; the end of the block stops it, and so does a client that leaves."""
 
-    def __init__(self, handler: DownloadHandler, exchange: Exchange, request: Message, timeout: float) -> None:
+    def __init__(self, handler: DownloadHandler, exchange: Exchange, request: Message) -> None:
         self._handler = handler
         self._exchange = exchange
-        self._call = handler.open(exchange, request, timeout)
+        self._call = handler.open(exchange, request)
         self._watcher: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> _Reading:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -11,12 +12,17 @@ from typing import Any, Protocol
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.bounds import client_of
+from gateway.intake import Intake, Sending
 from gateway.problems import Problem, invalid
 from services.kit import context
 from services.kit.errors import FieldViolation
 from services.kit.ids import new_id
 
 Headers = Sequence[tuple[bytes, bytes]]
+
+CONNECTION = "tiku.connection"
+"""Where a request's scope holds its `Connection`."""
 
 JSON = b"application/json"
 PROBLEM_JSON = b"application/problem+json"
@@ -27,7 +33,8 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 _USER = re.compile(rb"[\x21-\x7e]{1,128}")
 _TIMEOUT = re.compile(rb"[0-9]{1,7}(\.[0-9]{1,6})?|\.[0-9]{1,6}")
-_MIN_TIMEOUT_SECONDS, _MAX_TIMEOUT_SECONDS = 0.001, 3600.0
+_MIN_TIMEOUT_SECONDS = 0.001
+MAX_TIMEOUT_SECONDS = 3600.0
 
 
 class ClientGone(Exception):
@@ -48,13 +55,28 @@ class UnaryCall(Cancellable, Protocol):
     def __await__(self) -> Any: ...
 
 
+class Connection(Protocol):
+    """What a request came on."""
+
+    @property
+    def body_has_come(self) -> bool:
+        """Whether the whole body is there."""
+        ...
+
+
 class Exchange:
     """A request being answered."""
 
     __slots__ = (
+        "_connection",
+        "_deadline",
+        "_intake",
         "_receive",
         "_send",
+        "_sending",
         "_watcher",
+        "began",
+        "client",
         "gone",
         "headers",
         "method",
@@ -68,8 +90,16 @@ class Exchange:
         "user",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, *, trust_user_header: bool = False) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, intake: Intake, *, trust_user_header: bool = False
+    ) -> None:
         self.scope = scope
+        self.client = client_of(scope["client"])
+        self._intake = intake
+        self._sending: Sending | None = None
+        self._connection: Connection | None = scope.get(CONNECTION)
+        self.began = asyncio.get_running_loop().time()
+        self._deadline = math.inf
         self._receive = receive
         self._send = send
         self._watcher: asyncio.Task[None] | None = None
@@ -93,22 +123,34 @@ class Exchange:
             return context.traceparent(context.new_trace_id())
         return f"00-{found[1].decode()}-{secrets.token_hex(8)}-01"
 
-    def timeout(self, default: float) -> float:
-        """Return the seconds that the client gives in X-Request-Timeout, or `default`.
+    def set_deadline(self, default: float) -> None:
+        """Give the request the seconds that the client names in X-Request-Timeout, or `default`, from its start.
+
+        Raises:
+            Problem: 400, the header is not a number from 0.001 to 3600.
+        """
+        self._deadline = self.began + (self.named_timeout() or default)
+
+    def named_timeout(self) -> float | None:
+        """Return the seconds that the client names in X-Request-Timeout; None when it names none.
 
         Raises:
             Problem: 400, the header is not a number from 0.001 to 3600.
         """
         given = self.headers.get(b"x-request-timeout")
         if given is None:
-            return default
+            return None
         seconds = float(given) if _TIMEOUT.fullmatch(given) else 0.0
-        if not _MIN_TIMEOUT_SECONDS <= seconds <= _MAX_TIMEOUT_SECONDS:
+        if not _MIN_TIMEOUT_SECONDS <= seconds <= MAX_TIMEOUT_SECONDS:
             raise invalid(
                 "The timeout is not understood.",
                 FieldViolation("X-Request-Timeout", "must be a number of seconds from 0.001 to 3600"),
             )
         return seconds
+
+    def time_left(self) -> float:
+        """Return the seconds until the deadline, as the timeout of a call; never below a millisecond."""
+        return max(_MIN_TIMEOUT_SECONDS, self._deadline - asyncio.get_running_loop().time())
 
     @property
     def content_type(self) -> str:
@@ -124,7 +166,7 @@ class Exchange:
         """Return the whole body.
 
         Raises:
-            Problem: 413, it is larger than `limit` bytes.
+            Problem: 413, it is larger than `limit` bytes; 408, 429 or 503 as in `next_body`.
             ClientGone: the client left before its end.
         """
         announced = self.content_length()
@@ -135,25 +177,43 @@ class Exchange:
             if len(body) > limit:
                 raise _too_large(limit)
             return body
-        collected = bytearray(body)
-        while more:
-            piece, more = await self.next_body()
-            collected += piece
+        collected = bytearray()
+        while True:
+            collected += body
             if len(collected) > limit:
                 raise _too_large(limit)
-        return bytes(collected)
+            if not more:
+                return bytes(collected)
+            if self._sending is not None:
+                self._sending.keep(len(body))
+            body, more = await self.next_body()
 
     async def next_body(self) -> tuple[bytes, bool]:
         """Return the next bytes of the body, and whether more follow.
 
         Raises:
+            Problem: 408, the body is too slow or the time is spent; 429 or 503, too many bodies are coming.
             ClientGone: the client left.
         """
-        event = await self._receive()
+        if self._connection is not None and self._connection.body_has_come:
+            event = await self._receive()
+        else:
+            if self._sending is None:
+                self._sending = Sending(self._intake, self.client)
+            event = await self._sending.receive(self._receive, self._deadline)
         if event["type"] == "http.disconnect":
             self.gone = True
             raise ClientGone
-        return event.get("body", b""), event.get("more_body", False)
+        more = event.get("more_body", False)
+        if not more:
+            self.stop_sending()
+        return event.get("body", b""), more
+
+    def stop_sending(self) -> None:
+        """Expect no more of the body."""
+        if self._sending is not None:
+            self._sending.finish()
+            self._sending = None
 
     async def disconnected(self) -> None:
         """Wait until the client has left; call it only after the body was read."""

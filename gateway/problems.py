@@ -32,6 +32,9 @@ HTTP_STATUS: Mapping[str, int] = {
 }
 """HTTP status of each gRPC status, as google/rpc/code.proto maps them."""
 
+HTTP_STATUS_OF_REASON: Mapping[str, int] = {errors.DISK_FULL: 507}
+"""HTTP status of errors whose reason says more than their gRPC status."""
+
 _RETRY_AFTER_SECONDS = 1.0
 
 
@@ -90,7 +93,7 @@ def from_error(error: errors.TikuError) -> Problem:
     if retry_after is None and error.status == "UNAVAILABLE":
         retry_after = _RETRY_AFTER_SECONDS
     return Problem(
-        HTTP_STATUS.get(error.status, 500),
+        HTTP_STATUS_OF_REASON.get(error.reason) or HTTP_STATUS.get(error.status, 500),
         error.reason,
         error.message,
         errors=error.violations,

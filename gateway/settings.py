@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class GatewaySettings(BaseSettings):
@@ -34,12 +36,60 @@ class GatewaySettings(BaseSettings):
     heartbeat_seconds: float = Field(15.0, gt=0, description="Silence after which a stream sends a comment.")
     drain_seconds: float = Field(10.0, ge=0, description="Time that requests in flight get after a stop.")
     max_in_flight: int = Field(2000, ge=1, description="Requests served at once; one more is asked to come back.")
+    max_sending: int = Field(
+        1000, ge=1, description="Requests at once whose bodies have been coming for longer than a second."
+    )
+    max_connections: int = Field(
+        8000, ge=1, description="Connections open at once; fewer where the process may not open as many files."
+    )
+    max_client_share: float = Field(
+        0.75, gt=0, le=1, description="Part of each of these three that one client address may hold; 1 for all of it."
+    )
+    max_head_bytes: int = Field(
+        64 * 1024, ge=8 * 1024, description="Largest request line with its headers; more is answered 431."
+    )
+    head_timeout_seconds: float = Field(
+        10.0, gt=0, description="Time from a request's first byte, or from connecting, to the end of its headers."
+    )
+    keep_alive_seconds: float = Field(
+        5.0, gt=0, description="Time after which a connection that has served a request and is asked no more is closed."
+    )
+    body_stall_seconds: float = Field(
+        10.0, gt=0, description="Time that a body may stand still, or lag behind min_body_bytes_per_second."
+    )
+    min_body_bytes_per_second: int = Field(500, ge=1, description="Rate that a body has to keep; less is answered 408.")
+    send_stall_seconds: float = Field(
+        60.0, gt=0, description="Time after which a client that reads nothing of its response is cut off."
+    )
     max_json_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest JSON body.")
     max_message_bytes: int = Field(16 * 1024 * 1024, ge=64 * 1024, description="Largest gRPC message.")
     trust_user_header: bool = Field(
         False, description="Take the user from X-Tiku-User; only behind a proxy that sets it."
     )
+    stack_file: Path | None = Field(
+        None, description="State file of the `tiku up` that runs this gateway, for /readyz to say what is down."
+    )
     cors_origins: tuple[str, ...] = Field((), description="Origins whose pages may call this API, as a JSON list.")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Names that Host may hold beside local ones, as a list in JSON or with commas: `name`, "
+        "`name:port`, `*.domain`, or `*` for any.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, as a "
+        "list in JSON or with commas.",
+    )
+
+    @field_validator("allowed_hosts", "trusted_proxies", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        """Read a list in JSON or with commas."""
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return json.loads(value)
+        return [item.strip() for item in value.split(",") if item.strip()]
 
     def targets(self) -> dict[str, str]:
         """Return the address of each domain's service."""

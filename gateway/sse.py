@@ -90,9 +90,9 @@ class EventsHandler:
 
     async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         """Answer one request with events until the RPC ends or the client leaves."""
-        timeout = exchange.timeout(self._timeout)
+        exchange.set_deadline(self._timeout)
         request = await self._binder.bind(exchange, variables)
-        call = self._method(request, timeout=timeout)
+        call = self._method(request, timeout=exchange.time_left())
         await relay(exchange, call, self._form.encode, heartbeat=self._heartbeat)
 
 

@@ -7,6 +7,7 @@ errors; lowerCamelCase is accepted too. Fields at their default are printed.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -27,6 +28,10 @@ LARGE_BYTES = 256 * 1024
 """Larger JSON texts and messages are converted in a thread, so that others are served meanwhile."""
 
 _MAX_QUERY_PARAMETERS = 1024
+_MAX_FAULT = 500
+"""Most characters of the library's own words; it quotes whole values."""
+
+_NAME_ENDS = re.compile(rb"\"\s*:")
 _UNDERSCORED = re.compile(r"_([a-z])")
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
@@ -67,14 +72,47 @@ def parse_object(body: bytes) -> dict[str, Any]:
     """Return the object in a JSON text; an empty text is an empty object.
 
     Raises:
-        Problem: 400, the text is not JSON or not an object.
+        Problem: 400, the text is not JSON or not an object, or names a member of an object twice.
     """
     if not body:
         return {}
     value = parse_json(body)
     if not isinstance(value, dict):
         raise Problem(400, "MALFORMED_JSON", "The body must be a JSON object.")
+    # Each name takes a quote and a colon; where there are more of those, they stand in a text, or a name was repeated.
+    names = _names_in(value)
+    if body.count(b":") != names and len(_NAME_ENDS.findall(body)) != names:
+        _refuse_repeated_names(body)
     return value
+
+
+def _names_in(value: Any) -> int:
+    """Count the members of all objects in a JSON value."""
+    names = 0
+    left = [value]
+    while left:
+        item = left.pop()
+        if type(item) is dict:
+            names += len(item)
+            left.extend(item.values())
+        elif type(item) is list:
+            left.extend(item)
+    return names
+
+
+def _refuse_repeated_names(body: bytes) -> None:
+    try:
+        json.loads(body, object_pairs_hook=_distinct)
+    except RecursionError:
+        raise Problem(400, "MALFORMED_JSON", "The body is nested too deeply.") from None
+
+
+def _distinct(members: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for name, _ in members:
+        if name in seen:
+            raise Problem(400, "MALFORMED_JSON", f"The body names the member {name[:64]!r} of one object twice.")
+        seen.add(name)
 
 
 def fill(message: Message, members: dict[str, Any], *, prefix: str = "") -> None:
@@ -85,13 +123,13 @@ def fill(message: Message, members: dict[str, Any], *, prefix: str = "") -> None
     """
     try:
         json_format.ParseDict(members, message)
-    except (json_format.ParseError, AttributeError, OverflowError, TypeError) as error:
+    except (json_format.ParseError, AttributeError, OverflowError, RecursionError, TypeError) as error:
         # json_format raises some faults of a request as plain Python errors.
         found = violations_of(members, descriptor_of(message), prefix)
         # A fault that violations_of does not know is answered in the library's words.
         raise invalid(
             "The request does not have the form of a " + message.DESCRIPTOR.name + ".",
-            *(found or [FieldViolation(prefix.rstrip("."), str(error))]),
+            *(found or [FieldViolation(prefix.rstrip("."), str(error)[:_MAX_FAULT])]),
             reason="INVALID_FIELD",
         ) from None
 

@@ -23,7 +23,7 @@ class UnaryHandler:
 
     async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         """Answer one request."""
-        timeout = exchange.timeout(self._timeout)
+        exchange.set_deadline(self._timeout)
         request = await self._binder.bind(exchange, variables)
-        raw = await exchange.result_of(self._method(request, timeout=timeout))
+        raw = await exchange.result_of(self._method(request, timeout=exchange.time_left()))
         await exchange.respond(200, await self._to_json.encode_async(raw))

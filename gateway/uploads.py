@@ -22,7 +22,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from gateway.contract import Operation, descriptor_of, file_messages, message_of
-from gateway.exchange import Exchange
+from gateway.exchange import MAX_TIMEOUT_SECONDS, Exchange
 from gateway.problems import Problem, invalid
 from gateway.settings import GatewaySettings
 from gateway.transcoding import ToJson, fill_from_query
@@ -70,22 +70,30 @@ class UploadHandler:
         self._method = upstream.client_stream(operation.domain, operation.rpc)
         self._connected = partial(upstream.connected, operation.domain)
         self._timeout = settings.stream_timeout_seconds
+        self._bytes_per_second = settings.min_body_bytes_per_second
 
     async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         """Stream one file into the RPC and answer with its response.
 
         A failure cancels the RPC, so that its service keeps nothing.
         """
-        timeout = exchange.timeout(self._timeout)
+        exchange.set_deadline(self._time_for(exchange))
         async with aclosing(self._items(exchange)) as items:
             description = await self._described(exchange, items)
             await self._connected()
-            call = self._method(timeout=timeout)
+            call = self._method(timeout=exchange.time_left())
             try:
                 raw = await self._stream(exchange, call, description, items)
             finally:
                 call.cancel()
         await exchange.respond(200, await self._to_json.encode_async(raw))
+
+    def _time_for(self, exchange: Exchange) -> float:
+        """Return the seconds for an upload whose client names none: it is not cut while it keeps the least rate."""
+        size = exchange.content_length()
+        if size is None:
+            return MAX_TIMEOUT_SECONDS
+        return min(MAX_TIMEOUT_SECONDS, self._timeout + size / self._bytes_per_second)
 
     async def _items(self, exchange: Exchange) -> AsyncGenerator[FormItem, None]:
         """Yield the upload as form items, whichever way it comes."""

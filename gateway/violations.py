@@ -87,7 +87,7 @@ def _of_item(value: Any, field: FieldDescriptor, path: str) -> Iterator[FieldVio
 def _of_well_known(value: Any, descriptor: Descriptor, path: str) -> Iterator[FieldViolation]:
     try:
         json_format.ParseDict(value, message_factory.GetMessageClass(descriptor)())
-    except (json_format.ParseError, AttributeError, TypeError, ValueError):
+    except (json_format.ParseError, AttributeError, RecursionError, TypeError, ValueError):
         yield FieldViolation(path, f"is not a valid {descriptor.name}")
 
 

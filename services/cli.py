@@ -11,11 +11,13 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from services.client.commands import ask, generate, ingest
 from services.demo.command import demo
-from services.embedded.data_lock import DataFolderInUseError
+from services.embedded.data_lock import DataFolderError
 from services.embedded.postgres import PostgresNotFoundError
+from services.kit.migrations import MigrationError
 from services.kit.migrations import migrate as apply_migrations
 from services.models import ModelError
 from services.models.cli import app as models_app
@@ -97,16 +99,16 @@ async def _up(options: StackOptions, console: Console) -> int:
         with view:
             async with running_stack(options, view) as stack:
                 view.ready(stack.gateway, options.data)
-                failure = await stack.wait_failed()
-        console.print(f"[red]error:[/] {failure}", highlight=False, soft_wrap=True)
-        return 1
+                # Whatever falls, the rest serves on until a signal comes.
+                await asyncio.Event().wait()
     except asyncio.CancelledError:
         if not received:
             raise
         return 0
-    except (StackError, DataFolderInUseError, PostgresNotFoundError, ModelError) as error:
-        console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+    except (StackError, DataFolderError, PostgresNotFoundError, ModelError) as error:
+        _print_error(console, error)
         return 1
+    return 0
 
 
 @app.command()
@@ -137,15 +139,23 @@ def migrate(
 
     async def run() -> None:
         for name in names or stored:
-            applied = await apply_migrations(dsn, stored[name].schema, stored[name].migrations)
+            try:
+                applied = await apply_migrations(dsn, stored[name].schema, stored[name].migrations)
+            except (OSError, MigrationError) as error:
+                _refuse(error)
             typer.echo(f"{name}: {', '.join(applied) if applied else 'up to date'}")
 
     asyncio.run(run())
 
 
-def _refuse(message: str) -> NoReturn:
-    Console(stderr=True).print(f"[red]error:[/] {message}", highlight=False, soft_wrap=True)
+def _refuse(message: object) -> NoReturn:
+    _print_error(Console(stderr=True), message)
     raise typer.Exit(1)
+
+
+def _print_error(console: Console, error: object) -> None:
+    # Escaped: a path or a message may hold what rich takes for markup.
+    console.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
 
 
 app.command()(demo)

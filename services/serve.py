@@ -10,7 +10,7 @@ import sys
 from pydantic import ValidationError
 
 from services.kit import process
-from services.kit.migrations import UnfinishedRestoreError
+from services.kit.start import StartError
 from services.registry import GATEWAY, SERVICES
 
 _WRONG_ENVIRONMENT = 2
@@ -26,11 +26,12 @@ def serve(name: str) -> int:
     try:
         settings, build = SERVICES[name].load()
     except ValidationError as error:
-        sys.stderr.write(f"The settings of {name} are not valid:\n{error}\n")
+        faults = "; ".join(f"TIKU_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        sys.stderr.write(f"{name} cannot serve: {faults}\n")
         return _WRONG_ENVIRONMENT
     try:
         process.run(name, settings, build)
-    except (OSError, UnfinishedRestoreError) as error:
+    except (OSError, StartError) as error:
         sys.stderr.write(f"{name} cannot serve: {error}\n")
         return _CANNOT_SERVE
     return 0

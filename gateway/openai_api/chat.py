@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import orjson
 from google.protobuf import json_format
+from google.protobuf.message import DecodeError
 
 from gateway.exchange import Exchange
 from gateway.openai_api import parameters as p
 from gateway.openai_api.errors import error_body, refused, unsupported
-from gateway.problems import from_error
+from gateway.problems import Problem, from_error
 from gateway.settings import GatewaySettings
 from gateway.sse import relay
 from gateway.upstream import Upstream
@@ -21,6 +22,8 @@ from services.kit.ids import new_id
 from services.kit.rpc_errors import from_rpc_error
 from tiku.common.v1 import source_pb2
 from tiku.llm.v1 import llm_pb2
+
+Request = TypeVar("Request", llm_pb2.ChatRequest, llm_pb2.StreamChatRequest)
 
 _KNOWN = frozenset(
     {
@@ -81,6 +84,7 @@ class ChatCompletions:
 
     async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         """Answer one request."""
+        exchange.set_deadline(self._settings.unary_timeout_seconds)
         parameters = await p.read_parameters(exchange, self._settings.max_json_bytes)
         p.check_known(parameters, _KNOWN, _NEUTRAL)
         fields: dict[str, Any] = {
@@ -90,14 +94,14 @@ class ChatCompletions:
         }
         usage_wanted = _usage_wanted(parameters)
         if p.truth(parameters, "stream"):
-            await self._stream(exchange, llm_pb2.StreamChatRequest(**fields), usage_wanted)
+            await self._stream(exchange, _request(llm_pb2.StreamChatRequest, fields), usage_wanted)
         else:
-            await self._whole(exchange, llm_pb2.ChatRequest(**fields))
+            await self._whole(exchange, _request(llm_pb2.ChatRequest, fields))
 
     async def _whole(self, exchange: Exchange, request: llm_pb2.ChatRequest) -> None:
         call = self._chat(
             request.SerializeToString(),
-            timeout=exchange.timeout(self._settings.unary_timeout_seconds),
+            timeout=exchange.time_left(),
         )
         response = llm_pb2.ChatResponse.FromString(await exchange.result_of(call))
         message = {"role": "assistant", "content": response.message.content, "refusal": None}
@@ -113,9 +117,10 @@ class ChatCompletions:
         await exchange.respond(200, orjson.dumps(body))
 
     async def _stream(self, exchange: Exchange, request: llm_pb2.StreamChatRequest, usage_wanted: bool) -> None:
+        exchange.set_deadline(self._settings.stream_timeout_seconds)
         call = self._stream_chat(
             request.SerializeToString(),
-            timeout=exchange.timeout(self._settings.stream_timeout_seconds),
+            timeout=exchange.time_left(),
         )
         chunks = _Chunks(request.model, usage_wanted)
         await relay(
@@ -261,7 +266,19 @@ def _structure(options: llm_pb2.ChatOptions, wanted: Any) -> None:
     try:
         json_format.ParseDict(schema, options.structured_output.json_schema)
     except json_format.ParseError:
-        raise refused("response_format.json_schema.schema", "is nested too deeply") from None
+        raise _too_deep() from None
+
+
+def _request(kind: type[Request], fields: dict[str, Any]) -> Request:
+    """Build a request; its parts are copied as bytes, of which protobuf reads 100 levels."""
+    try:
+        return kind(**fields)
+    except DecodeError:
+        raise _too_deep() from None
+
+
+def _too_deep() -> Problem:
+    return refused("response_format.json_schema.schema", "is nested too deeply")
 
 
 def _usage_wanted(parameters: Mapping[str, Any]) -> bool:

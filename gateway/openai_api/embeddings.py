@@ -38,6 +38,7 @@ class Embeddings:
 
     async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         """Answer one request."""
+        exchange.set_deadline(self._settings.unary_timeout_seconds)
         parameters = await p.read_parameters(exchange, self._settings.max_json_bytes)
         p.check_known(parameters, _KNOWN, {"dimensions": None})
         encoding = parameters.get("encoding_format", "float")
@@ -53,7 +54,7 @@ class Embeddings:
         )
         call = self._embed(
             request.SerializeToString(),
-            timeout=exchange.timeout(self._settings.unary_timeout_seconds),
+            timeout=exchange.time_left(),
         )
         raw = await exchange.result_of(call)
         as_base64 = encoding == "base64"

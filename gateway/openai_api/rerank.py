@@ -27,6 +27,7 @@ class Rerank:
 
     async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         """Answer one request."""
+        exchange.set_deadline(self._settings.unary_timeout_seconds)
         parameters = await p.read_parameters(exchange, self._settings.max_json_bytes)
         p.check_known(parameters, _KNOWN, {})
         documents = _documents(parameters)
@@ -39,7 +40,7 @@ class Rerank:
         )
         call = self._rerank(
             request.SerializeToString(),
-            timeout=exchange.timeout(self._settings.unary_timeout_seconds),
+            timeout=exchange.time_left(),
         )
         response = llm_pb2.RerankResponse.FromString(await exchange.result_of(call))
         results: list[dict[str, Any]] = []

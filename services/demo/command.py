@@ -10,10 +10,11 @@ from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from services.client.rest import TikuClient
 from services.demo.script import Report, run
-from services.embedded.data_lock import DataFolderInUseError
+from services.embedded.data_lock import DataFolderError
 from services.embedded.postgres import PostgresNotFoundError
 from services.models import ModelError
 from services.stack.launch import CHAT_MODEL, Stack, StackError, StackOptions, running_stack
@@ -69,10 +70,11 @@ async def _demo(options: StackOptions, *, leave: bool, console: Console) -> int:
                 if leave:
                     return 1 if report.failed else 0
                 console.print(f"\nTiku stays up at [bold]{stack.gateway}[/]; Ctrl-C stops it.", highlight=False)
-                raise StackError(str(await stack.wait_failed()))
-    except (StackError, DataFolderInUseError, PostgresNotFoundError, ModelError) as error:
-        console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+                await asyncio.Event().wait()
+    except (StackError, DataFolderError, PostgresNotFoundError, ModelError) as error:
+        console.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
+    return 0
 
 
 async def _play(gateway: str, console: Console, with_model: bool) -> Report:

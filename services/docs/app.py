@@ -101,7 +101,7 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
 
 def _open_objects(settings: DocsSettings) -> AbstractAsyncContextManager[ObjectStore]:
     if not settings.s3_bucket:
-        return FolderObjectStore.open(settings.docs_objects_path)
+        return FolderObjectStore.open(settings.docs_objects_path, reserve_bytes=settings.docs_disk_reserve_bytes)
     key, secret = settings.s3_access_key_id, settings.s3_secret_access_key
     return S3ObjectStore.open(
         settings.s3_bucket,

@@ -121,7 +121,7 @@ class JobRequests(Protocol):
 
 
 class IndexingJobs(Protocol):
-    """Index jobs as their workers record them. False, or None, means that the job is no longer wanted."""
+    """What workers record of index jobs. False, or None, means that the job is no longer wanted."""
 
     async def begin(self, job: Job) -> IndexingProgress | None:
         """Begin a queued job, or resume it after a worker was lost."""

@@ -10,7 +10,7 @@ from services.kit.settings import DatabaseSettings
 
 
 class DocsSettings(DatabaseSettings):
-    """What the docs service is told; every variable begins with `TIKU_`."""
+    """Settings of the docs service; the variable of a field is `TIKU_` and its name in capitals."""
 
     listen: str = Field("127.0.0.1:50053", description="Address to serve on, host:port.")
     llm_target: str = Field("127.0.0.1:50051", description="Address of the llm service.")
@@ -23,6 +23,9 @@ class DocsSettings(DatabaseSettings):
 
     docs_objects_path: Path = Field(
         Path(".tiku/objects"), description="Folder of the files where no bucket is configured."
+    )
+    docs_disk_reserve_bytes: int = Field(
+        64 * 1024**2, ge=0, description="Room that files leave alone on the volume of that folder."
     )
     docs_postgres_connections: int = Field(
         8, ge=2, description="Most connections for rows; jobs, locks and notifications have their own."

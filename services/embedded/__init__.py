@@ -7,7 +7,8 @@
 | `llama.py`, `llama_server.py` | llama.cpp from `xllamacpp` | OpenAI's HTTP API | `TIKU_LLM_BASE_URL` |
 
 `process.py` supervises each of them: it probes the process until it is ready, restarts it once, and stops it by its own
-signal. `progress.py` tells a slow start from one that hangs. `guard.py` makes the kernel end a process with its parent.
+signal. `services/kit/progress.py` tells a slow start from one that hangs. `guard.py` makes the kernel end a process
+when its parent ends.
 
 The graph engine (ArcadeDB over Bolt, or a Neo4j server's address instead) will be `arcadedb.py`: another `ProcessSpec`,
 with a Bolt probe, and one line in `services/stack/launch.py`.

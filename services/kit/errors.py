@@ -1,8 +1,7 @@
 """Errors that a client may see.
 
 The domain raises these, and `kit.rpc_errors` turns them into a gRPC status at the edge. `message` is written for the
-client: it names the field and the rule, and never quotes a driver. `reason` is stable, and is the status where no other
-is given.
+client: it names the field and the rule, and never quotes a driver. `reason` is stable; by default it is the status.
 """
 
 from __future__ import annotations
@@ -60,13 +59,13 @@ class AlreadyExists(TikuError):
 
 
 class FailedPrecondition(TikuError):
-    """The system's state does not allow the request, and to try again would not help."""
+    """The system's state does not allow the request, and trying again does not help."""
 
     status = "FAILED_PRECONDITION"
 
 
 class PermissionDenied(TikuError):
-    """The caller is known, and is not allowed to do this."""
+    """The caller is known but not allowed to do this."""
 
     status = "PERMISSION_DENIED"
 
@@ -90,7 +89,7 @@ class DeadlineExceeded(TikuError):
 
 
 class Unavailable(TikuError):
-    """Something that the request needs does not answer; to try again may help."""
+    """Something that the request needs does not answer; trying again may help."""
 
     status = "UNAVAILABLE"
 
@@ -133,3 +132,15 @@ class Cancelled(TikuError):
 
 BY_STATUS: Mapping[str, type[TikuError]] = {error.status: error for error in TikuError.__subclasses__()}
 """The errors above by their gRPC status."""
+
+DISK_FULL = "DISK_FULL"
+"""The reason of a write that was refused because the disk is nearly full."""
+
+
+def disk_full() -> ResourceExhausted:
+    """Return the error of a write for which the disk has no room."""
+    return ResourceExhausted(
+        "The disk is full, so nothing new can be stored. Make room on it, or delete documents or exercises; what is "
+        "stored can be read meanwhile.",
+        reason=DISK_FULL,
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ from typing import Any
 
 import grpc
 import protovalidate
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from services.kit import context, errors, rpc_errors
 from services.kit.rpc_metrics import RpcMetrics
@@ -111,11 +112,7 @@ class Admission(Stage):
         self._in_flight = 0
 
     def enter(self, call: Call) -> None:
-        """Admit the call.
-
-        Raises:
-            ResourceExhausted: `max_in_flight` calls are being served.
-        """
+        """Admit the call, or raise ResourceExhausted when `max_in_flight` calls are being served."""
         if self._in_flight >= self._max_in_flight:
             self._calls.refused()
             raise errors.ResourceExhausted(
@@ -134,11 +131,7 @@ class Deadlines(Stage):
     """Refuses a call whose caller has stopped waiting already."""
 
     def enter(self, call: Call) -> None:
-        """Look at the time that is left.
-
-        Raises:
-            DeadlineExceeded: there is none.
-        """
+        """Raise DeadlineExceeded if no time is left."""
         if call.time_left is not None and call.time_left <= 0:
             raise errors.DeadlineExceeded("The time allowed for this request was spent before it began.")
 
@@ -150,11 +143,7 @@ class Validation(Stage):
         self._validator = protovalidate.Validator()
 
     def request(self, call: Call, message: Message) -> None:
-        """Check one message.
-
-        Raises:
-            InvalidArgument: it breaks rules; every one is named.
-        """
+        """Raise InvalidArgument if the message breaks rules; it names every one."""
         if violations := self._validator.collect_violations(message):
             fields = [errors.FieldViolation(_path(v.proto), v.proto.message) for v in violations]
             first = fields[0]
@@ -199,6 +188,7 @@ def _has(stage: Stage, hook: str) -> bool:
 
 
 Behavior = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Any]
+Read = Callable[[bytes], Message]
 
 
 class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Generic in the stubs only.
@@ -237,13 +227,15 @@ class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Gener
             "stream" if streams else "unary" for streams in (handler.request_streaming, handler.response_streaming)
         )
         inner = getattr(handler, kind)
-        behavior = self._with_stages(
-            method, _writing(inner) if handler.response_streaming else inner, requests=handler.request_streaming
-        )
+        if handler.response_streaming and not inspect.iscoroutinefunction(inner):
+            inner = _writing(inner)
+        read = _reading(method, handler.request_deserializer)
+        behavior = self._with_stages(method, inner, read, requests=handler.request_streaming)
         make = getattr(grpc, f"{kind}_rpc_method_handler")
-        return make(behavior, handler.request_deserializer, handler.response_serializer)
+        # Without a deserializer the behavior gets bytes: it parses them itself, within the stages.
+        return make(behavior, None, handler.response_serializer)
 
-    def _with_stages(self, method: str, inner: Behavior, *, requests: bool) -> Behavior:
+    def _with_stages(self, method: str, inner: Behavior, read: Read, *, requests: bool) -> Behavior:
         """Wrap a coroutine function of any kind of RPC; `requests` says whether its requests are a stream."""
 
         async def behavior(request: Any, servicer_context: grpc.aio.ServicerContext[Any, Any]) -> Any:
@@ -254,7 +246,7 @@ class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Gener
                 for enter in self._enters:
                     enter(call)
                     entered += 1
-                return await inner(self._checked(call, request, requests), servicer_context)
+                return await inner(self._checked(call, request, read, requests), servicer_context)
             except Exception as raised:
                 error = raised
             except BaseException as raised:
@@ -267,21 +259,42 @@ class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Gener
 
         return behavior
 
-    def _checked(self, call: Call, request: Any, streaming: bool) -> Any:
+    def _checked(self, call: Call, request: Any, read: Read, streaming: bool) -> Any:
         if streaming:
-            return self._checked_stream(call, request)
+            return self._checked_stream(call, request, read)
+        message = read(request)
         for check in self._checks:
-            check(call, request)
-        return request
+            check(call, message)
+        return message
 
-    async def _checked_stream(self, call: Call, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+    async def _checked_stream(self, call: Call, requests: AsyncIterator[bytes], read: Read) -> AsyncIterator[Message]:
         async for request in requests:
+            message = read(request)
             for check in self._checks:
-                check(call, request)
-            yield request
+                check(call, message)
+            yield message
         # grpc.aio ends the requests of a client that left like those of one that is done, and cancels the handler a few
         # turns of the loop later. This wait lets the cancellation come before a handler takes a part for the whole.
         await asyncio.sleep(_CANCELLATION_SECONDS)
+
+
+def _reading(method: str, parse: Read) -> Read:
+    """Return `parse` with an error of ours for bytes that are no message.
+
+    grpc.aio would answer UNKNOWN with the name of a Python class, and log a traceback.
+    """
+
+    def read(raw: bytes) -> Message:
+        try:
+            return parse(raw)
+        except DecodeError:
+            raise errors.InvalidArgument(
+                f"The bytes sent are no request of {method.removeprefix('/')}: they are cut short or malformed, nested "
+                "deeper than 100 levels, or hold text that is not UTF-8.",
+                reason="MALFORMED_MESSAGE",
+            ) from None
+
+    return read
 
 
 def _writing(generate: Behavior) -> Behavior:

@@ -16,11 +16,7 @@ def encode_cursor(position: dict[str, Any]) -> str:
 
 
 def decode_cursor(token: str, field: str = "page_token") -> dict[str, Any]:
-    """Return the position in a token.
-
-    Raises:
-        InvalidArgument: the token is not one of ours; the violation names `field`.
-    """
+    """Return the position in a token; InvalidArgument names `field` if the token is not one of ours."""
     try:
         position = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""Lower priority for processes that compute than for processes that serve, for when cores are scarce.
+"""A lower priority for processes that compute than for those that serve, because cores may be scarce.
 
 A loop works for a millisecond and sleeps; a parser or a model works for seconds. At equal priority the kernel makes the
 loop wait for its turn behind them, and everything that the loop serves waits as well.

@@ -45,7 +45,7 @@ async def serve(settings: SettingsT, build: Build[SettingsT]) -> None:
         assert task is not None
 
         def stop_the_start() -> None:
-            # Building may wait for a database for longer than whoever stops the service would.
+            # Building may wait longer for a database than a stop of the service should take.
             if not stopped.is_set():
                 stopped.set()
                 task.cancel()

@@ -83,11 +83,7 @@ class ProgressWatch:
         return self._still_seconds
 
     async def check(self) -> None:
-        """Raise once the process has stood still for too long.
-
-        Raises:
-            StalledError: the process made no progress within `stall_seconds`.
-        """
+        """Raise StalledError once the process has made no progress for `stall_seconds`."""
         if (seconds := await self.still_seconds()) >= self._stall_seconds:
             raise StalledError(seconds)
 

@@ -1,4 +1,4 @@
-"""What a server counts of its calls, for Prometheus.
+"""The call counts of a server, for Prometheus.
 
 The metrics of prometheus_client take a lock and walk the buckets at every observation, which is a visible part of the
 cost of a small call (`benchmarks/`). Here a call adds to plain numbers; reading the page builds the metrics.

@@ -13,6 +13,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha.reflection_pb2_grpc import add_ServerReflectionServicer_to_server
 
 from services.kit.interceptors import StagedHandlers, default_stages
 from services.kit.loop_lag import LoopLagMonitor
@@ -73,7 +74,7 @@ async def running(
 ) -> AsyncIterator[RunningServer]:
     """Serve `app` on `listen` for as long as the block runs.
 
-    `calls` counts the calls and `lag` measures the loop, for whoever puts them on a metrics page.
+    `calls` counts the calls and `lag` measures the loop, for a metrics page.
 
     At the end of the block health says NOT_SERVING and new calls are refused. Calls in flight get `drain_seconds` and
     are then cancelled. Background tasks are cancelled last, since calls in flight may need them.
@@ -87,8 +88,17 @@ async def running(
     handlers = StagedHandlers(stages)
     for registration in app.registrations:
         registration.add(registration.servicer, handlers)
+    names = [registration.service_name for registration in app.registrations]
+    checker = HealthServicer()
+    # Health and reflection have no stages, but what they are sent may be malformed as well.
+    unstaged = StagedHandlers([])
+    health_pb2_grpc.add_HealthServicer_to_server(checker, unstaged)
+    reflector = reflection.aio.ReflectionServicer(  # type: ignore[attr-defined]  # Not in the stubs.
+        (*names, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    )
+    add_ServerReflectionServicer_to_server(reflector, unstaged)
     server = grpc.aio.server(
-        handlers=[handlers],
+        handlers=[handlers, unstaged],
         options=[
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             ("grpc.max_send_message_length", -1),
@@ -100,10 +110,6 @@ async def running(
             ("grpc.http2.lookahead_bytes", _READ_AHEAD_BYTES),
         ],
     )
-    names = [registration.service_name for registration in app.registrations]
-    checker = HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(checker, server)
-    reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     try:
         port = server.add_insecure_port(listen)
     except RuntimeError as error:

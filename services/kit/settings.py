@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ServiceSettings(BaseSettings):
-    """What every gRPC service is told."""
+    """Settings that every gRPC service has."""
 
     model_config = SettingsConfigDict(env_prefix="TIKU_", extra="ignore", frozen=True)
 
@@ -29,7 +29,7 @@ class ServiceSettings(BaseSettings):
 
 
 class DatabaseSettings(ServiceSettings):
-    """What a service that keeps rows in PostgreSQL is told."""
+    """Settings of a service that stores rows in PostgreSQL."""
 
     postgres_dsn: SecretStr = Field(
         SecretStr("postgresql://postgres@127.0.0.1:5432/postgres"), description="The PostgreSQL database."

@@ -100,7 +100,7 @@ class WorkerPool:
 
 
 class _Worker:
-    """One process, which its first work starts, in the thread that hands that over."""
+    """One process. It starts with its first work, in the thread that hands the work over."""
 
     def __init__(self, initializer: Callable[[], None] | None) -> None:
         self._initializer = initializer

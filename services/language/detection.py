@@ -1,4 +1,4 @@
-"""The languages that Tiku knows, and which of them, or of the others that it tells apart, a text is in."""
+"""The languages that Tiku knows, and telling which language a text is in."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ _HANGUL = re.compile("[\uac00-\ud7af]")
 _SAMPLE_CHARACTERS = 50_000
 _SAMPLE_WORDS = 10_000
 _LEAST_FUNCTION_WORDS = 0.1
-"""Share of words of grammar from which a text is in their language: English prose has 0.13 and more."""
+"""Least share of words of grammar in a text of their language: English prose has 0.13 and more."""
 _TELLING_LETTERS = 3
-"""Letters from which a word of grammar counts in a longer text: shorter ones are words of other languages as well (`a`,
-`in`, `no`)."""
+"""Least letters of a word of grammar that counts in a longer text: shorter ones are also words of other languages."""
 _FEW_WORDS = 30
 
 
 @dataclass(frozen=True)
 class Languages:
-    """Some languages. The first that is written in an alphabet takes what no other claims."""
+    """A set of languages. A text that none claims is in the first one that is written in an alphabet."""
 
     known: tuple[Language, ...]
 
@@ -54,7 +53,7 @@ class Languages:
         return self._ideographic[0]
 
     def spelled(self, text: str) -> Language:
-        """Return the one that a text's alphabetic words are in, by their words of grammar."""
+        """Return the language of a text's alphabetic words, by their words of grammar."""
         if len(self._spelled) < 2:
             return (self._spelled or self.known)[0]
         found = _WORD.findall(text.casefold())
@@ -62,7 +61,7 @@ class Languages:
 
     @cached_property
     def sentence_rules(self) -> SentenceRules:
-        """The rules of all of them in one: a text's sentences are found before its language is known."""
+        """The joined rules of all: a text's sentences are found before its language is known."""
         return SentenceRules.joined([language.sentences for language in self.known])
 
     @cached_property
@@ -86,7 +85,7 @@ ENGLISH = en.ENGLISH.code
 
 
 def as_language(language: Language | str) -> Language:
-    """Return the language that ships of a code; a `Language` stays what it is."""
+    """Return the language of a code that ships; a `Language` is returned as it is."""
     return language if isinstance(language, Language) else LANGUAGES.by_code(language)
 
 

@@ -101,7 +101,7 @@ class ListRules:
     between: Pattern = NEVER
     """What stands between two members."""
     separator: str = r"(?!)"
-    """The same as an expression that may hold further members, to be joined with other languages'."""
+    """The same as an expression for any number of members, to be joined with those of other languages."""
     article: Pattern = NEVER
     """What opens a member and is no part of it."""
     is_member: Callable[[str], bool] = bool
@@ -153,7 +153,7 @@ class StatementRules:
     """Opposites in pairs. Where words stand apart they are the beginnings of words, otherwise words or characters."""
     articles: frozenset[str] = frozenset()
     definite_article: str = ""
-    """The one of them that belongs to a name."""
+    """The article that belongs to a name."""
     fit_article: Callable[[str, str], str] = lambda before, word: before
     """What stands before a word, with the article at its end in the form that the word asks for."""
 
@@ -218,7 +218,7 @@ class ClozeRules:
     pronoun: Pattern = NEVER
     """A word that may speak of another sentence."""
     clings: Pattern = NEVER
-    """At the end of a sentence that is cut behind a term's first character: what stands before belongs to the term."""
+    """Matches, in a sentence cut behind a term's first character, where what stands before belongs to the term."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,7 @@
 """Key terms of a language that writes spaces between its words: noun phrases, by lists of the other words.
 
-What is neither a word of grammar nor a verb nor too general may be part of a phrase, and how a material itself uses a
-word (after an article, after `to`) decides between noun and verb.
+A word that is neither grammar nor a verb nor too general may be part of a phrase. How a material itself uses a word
+(after an article, after `to`) decides between noun and verb.
 """
 
 from __future__ import annotations

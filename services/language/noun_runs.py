@@ -35,7 +35,7 @@ class RunRules:
     fringe: frozenset[str]
     """Characters that neither open nor close a term."""
     thing_endings: frozenset[str]
-    """The dictionary takes many a thing for a person when its first character is a surname: 叶绿素."""
+    """The dictionary takes many things for persons because their first character is a surname: 叶绿素."""
     numbers: NumberRules = NO_NUMBER_RULES
     latin_noun_endings: tuple[str, ...] = ()
     """Endings of learned nouns among foreign words."""

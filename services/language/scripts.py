@@ -1,4 +1,4 @@
-"""Which script a text is in, and what follows from it: Chinese is written without spaces between words."""
+"""The script of a text, and what follows from it: Chinese is written without spaces between words."""
 
 from __future__ import annotations
 

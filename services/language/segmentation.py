@@ -58,7 +58,7 @@ class Dictionary:
         return dictionary
 
     def log_probability(self, word: str) -> float:
-        """Return the natural log of a word's share of general language; of an unknown one's, that of the rarest."""
+        """Return the natural log of a word's share of general language; an unknown word counts as the rarest."""
         return math.log(max(1, self._entries.get(word, 0) >> 8)) - self._log_total
 
     def cut(self, text: str) -> list[Word]:

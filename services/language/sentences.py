@@ -1,7 +1,7 @@
 """Sentences of a text, with their offsets.
 
-A text's language is not asked for: the rules of all known languages hold at once, since each has its own marks and
-abbreviations, and study material mixes languages.
+The rules of all known languages hold at once: each has its own marks and abbreviations, and study material mixes
+languages.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _WORD_REACH = 24
 _LONGEST_UNLISTED_ABBREVIATION = 3
 _FULL_LINE = 40
 _FULL_HAN_LINE = 20
-"""Characters from which a line that stops without a closing mark may have been broken to a width."""
+"""A line of at least these characters without a closing mark may have been broken to a width."""
 
 
 def split_sentences(

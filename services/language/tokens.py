@@ -1,4 +1,4 @@
-"""About how many tokens a text is, for those who have no tokenizer at hand."""
+"""An estimate of how many tokens a text has, without a tokenizer."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ at most 1.15 times as many tokens as estimated, and none has over 1.25 times. A 
 of one to e5."""
 _SHORT_WORD = 4
 _LONG_WORD = 12
-"""Letters past which a word is no word of a vocabulary: it is cut into pieces of four letters."""
+"""A longer word is in no vocabulary: it is cut into pieces of four letters."""
 
 LEAST_PER_CHARACTER = _PER_LATE_LETTER
-"""What a character that is no space costs at least, in tokens."""
+"""Least tokens of a character that is no space."""
 _CAUTION = 1.2
 """Share of the estimate that nearly every paragraph stays below."""
 
 
 def estimate_tokens(text: str) -> float:
-    """Return about how many tokens a vocabulary of Chinese and English makes of a text; that of two texts adds up."""
+    """Return about how many tokens a vocabulary of Chinese and English makes of a text; estimates add up."""
     words = [len(word) for word in _WORD.findall(text)]
     letters = sum(words)
     late = sum(min(length, _LONG_WORD) - _SHORT_WORD for length in words if length > _SHORT_WORD)

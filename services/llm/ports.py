@@ -1,4 +1,4 @@
-"""What the llm domain needs from outside, and the values that cross those borders."""
+"""What the llm domain needs from outside."""
 
 from __future__ import annotations
 

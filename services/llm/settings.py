@@ -28,7 +28,7 @@ BaseUrl = Annotated[str, AfterValidator(_address)]
 
 
 def name_of(base_url: str) -> str:
-    """Return what a provider without a name is called: `local` on this machine, its host otherwise."""
+    """Return a name for a provider that has none: `local` on this machine, its host otherwise."""
     host = urlsplit(base_url).hostname or ""
     return "local" if host in _LOOPBACK else host
 
@@ -51,7 +51,7 @@ class LlmSettings(ServiceSettings):
     Embeddings: a remote server where TIKU_EMBED_BASE_URL is set, a local model folder otherwise.
     """
 
-    # Compose files pass variables on that nobody set: as empty texts, which no list and no folder is.
+    # Compose files pass variables that nobody set as empty texts, which are neither lists nor folders.
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
     llm_base_url: BaseUrl = ""

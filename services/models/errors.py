@@ -45,3 +45,10 @@ class NoSpace(ModelError):
 
 class NotWritable(ModelError):
     """The folder of models may not be changed by this account, and the model is not there."""
+
+
+class NoFolder(ModelError):
+    """Nothing says where the models are."""
+
+    def __init__(self, variable: str) -> None:
+        super().__init__(f"this account has no home folder for the models: set HOME, or {variable} to a folder")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from services.models.errors import DigestMismatch, NoSpace, NotWritable
+from services.models.errors import DigestMismatch, NoFolder, NoSpace, NotWritable
 from services.models.manifest import File, Model
 
 MARKER: Final = ".verified.json"
@@ -35,9 +35,16 @@ class ModelStore:
 
     @classmethod
     def from_environment(cls) -> ModelStore:
-        """Return the store in `TIKU_MODELS_DIR`, or in `~/.cache/tiku/models`."""
+        """Return the store in `TIKU_MODELS_DIR`, or in `~/.cache/tiku/models`.
+
+        Raises:
+            NoFolder: this account has no home folder.
+        """
         named = os.environ.get(ROOT_VARIABLE)
-        return cls(Path(named).expanduser() if named else Path.home() / ".cache" / "tiku" / "models")
+        try:
+            return cls(Path(named).expanduser() if named else Path.home() / ".cache" / "tiku" / "models")
+        except RuntimeError as error:
+            raise NoFolder(ROOT_VARIABLE) from error
 
     def folder(self, model: Model) -> Path:
         """Return the folder of a model, which need not be there."""

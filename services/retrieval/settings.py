@@ -8,12 +8,14 @@ from services.kit.settings import ServiceSettings
 
 
 class RetrievalSettings(ServiceSettings):
-    """Configuration of the retrieval service; a field's variable is its name after `TIKU_`."""
+    """Settings of the retrieval service; the variable of a field is `TIKU_` and its name in capitals."""
 
     listen: str = Field("127.0.0.1:50052", description="Address to serve on, host:port.")
     llm_target: str = Field("127.0.0.1:50051", description="Address of the llm service.")
     qdrant_url: str = Field(
-        "http://127.0.0.1:6334", description="Qdrant's gRPC address, http(s)://host:port; https for TLS."
+        "http://127.0.0.1:6334",
+        pattern=r"^https?://[^/:]+",
+        description="Qdrant's gRPC address, http(s)://host:port; https for TLS.",
     )
     qdrant_api_key: SecretStr | None = None
     qdrant_timeout_seconds: float = Field(30.0, gt=0, description="Most that one call to Qdrant may take.")

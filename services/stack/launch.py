@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import functools
 import json
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,15 +22,16 @@ from services import models
 from services.embedded.data_lock import data_lock
 from services.embedded.llama import SLOTS, llama
 from services.embedded.network import LOOPBACK, free_ports, grpc_probe, http_probe, is_free
-from services.embedded.postgres import postgres
+from services.embedded.postgres import PostgresNotFoundError, PostgresRefusedError, postgres
 from services.embedded.process import ProcessFailedError, ProcessSpec, State, SupervisedProcess
 from services.embedded.python import module_command, module_environment
 from services.embedded.qdrant import qdrant
-from services.kit.migrations import UnfinishedRestoreError, migrate
+from services.kit.migrations import MigrationError, migrate
 from services.kit.progress import STALL_SECONDS, reported_wait
 from services.registry import (
     GATEWAY,
     GATEWAY_LISTEN_VARIABLE,
+    GATEWAY_STACK_VARIABLE,
     LISTEN_VARIABLE,
     LLAMA,
     METRICS_VARIABLE,
@@ -39,17 +41,27 @@ from services.registry import (
     Service,
 )
 from services.stack.readiness import NotReadyError, Readiness
+from services.stack.volume import FIRST_START_BYTES, RESERVE_BYTES, START_BYTES, DiskWatch, free_bytes
 
 CHAT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 EMBEDDING_MODEL = "multilingual-e5-small"
 
+STATE_FILE = "stack.json"
+"""The file in `run/` that says what runs where, what is down, and whether the disk is full."""
+
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 _SERVING = b"\x08\x01"
 """The bytes of a `grpc.health.v1.HealthCheckResponse` whose status is SERVING."""
+_MB = 1024 * 1024
+_STATE_RETRY_SECONDS = 5.0
+_REFUSALS = (ProcessFailedError, PostgresNotFoundError, PostgresRefusedError, MigrationError, OSError)
+"""What a start may fail with, each with a message for the person at the terminal."""
 _ENGINE_PORTS = 3
 """Ports that engines need: the vector store's own and that of its metrics, and the chat model's."""
 _SERVICE_STOP_SECONDS = 15.0
 """Longer than a service's `drain_seconds`, so that a drain is not cut short."""
+
+logger = logging.getLogger(__name__)
 
 Ports = Literal["default", "free"]
 
@@ -64,8 +76,11 @@ class Observer(Protocol):
     Two steps are told like processes, under the names "migrations" and "ready".
     """
 
-    def show(self, name: str, state: State) -> None:
-        """Take a change of a process' state."""
+    def show(self, name: str, state: State, why: str = "") -> None:
+        """Take a change of a process' state; `why` says in one line why it is restarted or was given up."""
+
+    def show_disk(self, full: bool, free_bytes: int) -> None:
+        """Take that the disk became nearly full, so that writes are refused, or that it is no longer."""
 
     def show_wait(self, name: str, what: str, seconds: float) -> None:
         """Take what a process is still doing, and for how many seconds already; called about once a second."""
@@ -126,33 +141,50 @@ async def running_stack(options: StackOptions, observer: Observer) -> AsyncItera
 
     Raises:
         StackError: it cannot start; whatever was started is stopped again.
-        services.embedded.data_lock.DataFolderInUseError: another stack holds the data folder.
+        services.embedded.data_lock.DataFolderError: the data folder cannot be used, or another stack holds it.
     """
     data = options.data.absolute()
     async with data_lock(data):
+        await asyncio.to_thread(_check_room, data)
         launch = _Launch(options, data, observer)
-        state_file = data / "run" / "stack.json"
+        state_file = data / "run" / STATE_FILE
         try:
             try:
                 stack = await launch.run()
-            except ProcessFailedError as failure:
+            except _REFUSALS as failure:
                 raise StackError(str(failure)) from None
             except ExceptionGroup as failures:
                 # Not `except*`: before Python 3.11.4 an error that is raised there comes in a group again.
-                failed, others = failures.split((ProcessFailedError, UnfinishedRestoreError))
+                failed, others = failures.split(_REFUSALS)
                 if failed is None or others is not None:
                     raise
                 raise StackError(str(_first(failed))) from None
-            await asyncio.to_thread(launch.write_state, state_file, stack)
-            state_keeper = asyncio.create_task(launch.keep_state(state_file, stack))
+            await launch.save_state(state_file, stack)
+            chores = [asyncio.create_task(launch.keep_state(state_file, stack)), asyncio.create_task(launch.disk.run())]
             try:
                 yield stack
             finally:
-                state_keeper.cancel()
-                await asyncio.wait([state_keeper])
+                for chore in chores:
+                    chore.cancel()
+                await asyncio.wait(chores)
         finally:
             await asyncio.to_thread(state_file.unlink, missing_ok=True)
             await launch.stop()
+
+
+def _check_room(data: Path) -> None:
+    """Look whether there is room enough to start.
+
+    Raises:
+        StackError: there is not.
+    """
+    first = not (data / "postgres" / "PG_VERSION").exists()
+    needed = RESERVE_BYTES + FIRST_START_BYTES if first else START_BYTES
+    if (free := free_bytes(data)) < needed:
+        raise StackError(
+            f"the disk of {data} has {free // _MB} MB left, and {'a first start' if first else 'a start'} needs "
+            f"{needed // _MB} MB: make room, or choose another folder with --data"
+        )
 
 
 class _Launch:
@@ -169,6 +201,7 @@ class _Launch:
         self._processes: dict[str, SupervisedProcess] = {}
         self._states: dict[str, State] = {}
         self._changed = asyncio.Event()
+        self.disk = DiskWatch(data, None, self._show_disk)
 
     async def run(self) -> Stack:
         """Start everything, and return once the gateway reaches all services."""
@@ -205,11 +238,22 @@ class _Launch:
                         group.create_task(self._processes[name].stop())
 
     async def keep_state(self, file: Path, stack: Stack) -> None:
-        """Write the state again whenever a process was restarted, until cancelled."""
+        """Write the state whenever it changes, until canceled; one that cannot be written is tried again."""
         while True:
             await self._changed.wait()
             self._changed.clear()
+            if not await self.save_state(file, stack):
+                await asyncio.sleep(_STATE_RETRY_SECONDS)
+                self._changed.set()
+
+    async def save_state(self, file: Path, stack: Stack) -> bool:
+        """Write the state, and return whether that was possible."""
+        try:
             await asyncio.to_thread(self.write_state, file, stack)
+        except OSError as error:
+            logger.warning("%s cannot be written: %s", file, error)
+            return False
+        return True
 
     def write_state(self, file: Path, stack: Stack) -> None:
         """Write where everything is, for tests and for the commands that talk to this stack."""
@@ -231,6 +275,10 @@ class _Launch:
                 if name in self._environment
             },
             "logs": str(self._data / "logs"),
+            "disk": "full" if self.disk.full else "ok",
+            "down": {
+                name: str(process.failure) for name, process in self._processes.items() if process.failure is not None
+            },
         }
         file.parent.mkdir(parents=True, exist_ok=True)
         fresh = file.with_suffix(".writing")
@@ -269,6 +317,7 @@ class _Launch:
             database = await asyncio.to_thread(postgres, data / "postgres", data / "run", self._log(POSTGRES))
             engines[POSTGRES] = database.spec
             environment["TIKU_POSTGRES_DSN"] = database.dsn
+            self.disk = DiskWatch(data, database.dsn, self._show_disk)
         if not os.environ.get("TIKU_QDRANT_URL"):
             port, page = self._engine_ports[:2]
             self._metrics[QDRANT] = f"{LOOPBACK}:{page}"
@@ -295,6 +344,7 @@ class _Launch:
         if spec is not None:
             await self._start(spec)
         if name == POSTGRES:
+            await self.disk.check()
             await self._migrate()
         ready.set()
 
@@ -323,7 +373,7 @@ class _Launch:
                     METRICS_VARIABLE: self._metrics[service.name],
                 },
                 startup=self._startup(service.name),
-                waits_for_another=self._engine_starts,
+                waits_for_another=self._engine_is_down,
                 stall_seconds=STALL_SECONDS,
                 stop_timeout=_SERVICE_STOP_SECONDS,
             )
@@ -333,9 +383,10 @@ class _Launch:
         loads_model = name == "llm" and "TIKU_EMBED_MODEL_PATH" in {**os.environ, **self._environment}
         return "loading its model" if loads_model else "starting"
 
-    def _engine_starts(self) -> bool:
-        """Whether an engine is on its way up: a service may have to wait for it."""
-        return any(self._states.get(name) in (State.STARTING, State.RESTARTING) for name in (POSTGRES, QDRANT, LLAMA))
+    def _engine_is_down(self) -> bool:
+        """Whether an engine does not serve: a service may have to wait for it."""
+        down = (State.STARTING, State.RESTARTING, State.FAILED)
+        return any(self._states.get(name) in down for name in (POSTGRES, QDRANT, LLAMA))
 
     def _gateway_spec(self, listen: str) -> ProcessSpec:
         host, _, port = listen.rpartition(":")
@@ -344,19 +395,34 @@ class _Launch:
             command=module_command("services.serve", GATEWAY),
             log_file=self._log(GATEWAY),
             probe=http_probe(_reachable(host), int(port), "/healthz"),
-            environment={**self._environment, GATEWAY_LISTEN_VARIABLE: listen},
+            environment={
+                **self._environment,
+                GATEWAY_LISTEN_VARIABLE: listen,
+                GATEWAY_STACK_VARIABLE: str(self._data / "run" / STATE_FILE),
+            },
             stop_timeout=_SERVICE_STOP_SECONDS,
         )
 
     async def _start(self, spec: ProcessSpec) -> None:
-        def show(state: State) -> None:
+        def show(state: State, why: str) -> None:
             self._states[spec.name] = state
-            self._observer.show(spec.name, state)
+            self._observer.show(spec.name, state, why)
             self._changed.set()
+            if state is State.READY:
+                self._retry_others()
 
         process = SupervisedProcess(spec, show, self._wait_reporter(spec.name, spec.startup))
         await process.start()
         self._processes[spec.name] = process
+
+    def _retry_others(self) -> None:
+        """Start again what was given up: it may have needed what serves now."""
+        for process in self._processes.values():
+            process.retry()
+
+    def _show_disk(self, full: bool, free: int) -> None:
+        self._observer.show_disk(full, free)
+        self._changed.set()
 
     def _wait_reporter(self, name: str, what: str) -> Callable[[float], None]:
         return lambda seconds: self._observer.show_wait(name, what, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ from rich.text import Text
 
 from services import models
 from services.embedded.process import State
+from services.kit.restarts import WINDOW_SECONDS
 from services.models.cli import progress_bars
 from services.stack.launch import StackOptions, local_chat_model, local_embedding_model
 
@@ -27,6 +29,8 @@ _STYLES = {
 _SHOW_WAIT_AFTER_SECONDS = 5.0
 _SHOW_WAIT_EVERY_SECONDS = 15.0
 """How often a wait gets another line where there is no terminal."""
+_MB = 1024 * 1024
+_NEXT_TRY = f"it is tried again in {WINDOW_SECONDS / 60:g} minutes"
 _MOVING = frozenset({State.STARTING, State.RESTARTING, State.STOPPING})
 
 
@@ -57,6 +61,7 @@ class StackView:
         self._shown_waits: dict[str, float] = {}
         self._live = Live(console=console, get_renderable=self._table, refresh_per_second=8, transient=True)
         self._showing = False
+        self._serving = False
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -69,13 +74,24 @@ class StackView:
     ) -> None:
         self._settle()
 
-    def show(self, name: str, state: State) -> None:
+    def show(self, name: str, state: State, why: str = "") -> None:
         """Take a change of state."""
         seconds = time.monotonic() - self._began
         self._states[name] = (state, seconds)
         self._waits.pop(name, None)
         self._shown_waits.pop(name, None)
-        self._print_line(name, str(state), _STYLES.get(state, ""))
+        words = f"{state}: {why}" if why else str(state)
+        if state is State.FAILED and self._serving:
+            words = f"down: {why}; what needs it is not ready, the rest serves on, and {_NEXT_TRY}"
+        self._print_line(name, words, _STYLES.get(state, ""))
+
+    def show_disk(self, full: bool, free_bytes: int) -> None:
+        """Take that the disk became nearly full, or that there is room again."""
+        room = f"{free_bytes // _MB} MB are left"
+        if full:
+            self._print_line("disk", f"full: {room}; writes are refused until there is more, reads go on", "red")
+        else:
+            self._print_line("disk", f"{room}; writes are taken again", "green")
 
     def show_wait(self, name: str, what: str, seconds: float) -> None:
         """Take what a process is still doing, and for how many seconds; short waits are not shown."""
@@ -90,6 +106,7 @@ class StackView:
         """Show the table for the last time, and where the gateway is."""
         seconds = time.monotonic() - self._began
         self._settle()
+        self._serving = True
         self._console.print(f"\n[bold green]Tiku is ready[/] after {seconds:.1f} s: [bold]{gateway}[/]")
         self._console.print(
             f"API pages {gateway}/docs · data and logs in {data} · Ctrl-C stops", style="dim", soft_wrap=True
@@ -98,9 +115,12 @@ class StackView:
     def _print_line(self, name: str, words: str, style: str) -> None:
         """Print a line where there is no live table."""
         if not self._showing:
-            line = Text(f"{time.monotonic() - self._began:6.1f} s  {name:<10} ")
+            moment = time.strftime("%H:%M:%S") if self._serving else f"{time.monotonic() - self._began:6.1f} s"
+            line = Text(f"{moment}  {name:<10} ")
             line.append(words, style=style)
-            self._console.print(line, soft_wrap=True)
+            # A terminal that is gone, or a file on a full disk, must not end the watch over the processes.
+            with contextlib.suppress(OSError):
+                self._console.print(line, soft_wrap=True)
 
     def _settle(self) -> None:
         if self._showing:

@@ -201,7 +201,8 @@ class _Restore:
     async def put_everything(self, queue: PgQueuerJobQueue) -> None:
         """Store everything, within the transaction of the tables' connection."""
         about, manifest = self._backup.about, self._backup.manifest
-        await self._tables.recreate(about.migrations, SCHEMAS)
+        files = {schema: await asyncio.to_thread(read_migrations, folder) for schema, folder in SCHEMAS.items()}
+        await self._tables.recreate(about.migrations, files)
         have = {(table.schema, table.name): set(table.columns) for table in await self._tables.tables()}
         rows = {table.member: table for table in about.tables}
         for table in about.tables:
@@ -213,7 +214,7 @@ class _Restore:
             self._steps.advance(member.size)
         await self._tables.set_sequences(about.sequences)
         self._steps.step("bringing the database up to date")
-        await self._tables.bring_up_to_date(SCHEMAS)
+        await self._tables.bring_up_to_date(files)
         await index_again(self._tables.connection, queue, manifest.index_again)
 
     async def _put(self, member: Member, rows: Mapping[str, TableRows]) -> None:

@@ -32,6 +32,8 @@ const TEXTS = {
     stage_queued: "Waiting for a worker", stage_parsing: "Reading pages {done}/{total}", stage_chunking: "Cutting into passages {done}/{total}",
     stage_indexing: "Indexing {done}/{total}", stage_done: "Ready", stage_failed: "Failed", stage_unspecified: "Working…",
     pages: "{count} pages", passages: "{count} passages", choose_kind: "Choose at least one kind of question.",
+    disk_full: "The disk is full: nothing new can be stored. Make room, or remove documents or exercises; what is here can be read.",
+    parts_down: "Not everything runs: {names}. What does not need it works.", unreachable: "Tiku does not answer.",
     nothing_indexed: "There is no indexed material yet.", need_text: "Paste some text first.",
   },
   zh: {
@@ -66,6 +68,8 @@ const TEXTS = {
     stage_queued: "等待处理", stage_parsing: "正在读取页面 {done}/{total}", stage_chunking: "正在切分段落 {done}/{total}",
     stage_indexing: "正在建立索引 {done}/{total}", stage_done: "可以使用", stage_failed: "失败", stage_unspecified: "正在处理…",
     pages: "{count} 页", passages: "{count} 段", choose_kind: "请至少选择一种题型。",
+    disk_full: "磁盘已满，暂时无法保存新内容。请清理磁盘，或删除一些材料或练习；已有内容可以照常阅读。",
+    parts_down: "部分组件没有运行：{names}。不依赖它们的功能可以照常使用。", unreachable: "Tiku 没有响应。",
     nothing_indexed: "还没有可用的材料。", need_text: "请先粘贴一段文字。",
   },
 };

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import qdrant_edge as edge
 from qdrant_client import grpc as pb
-from qdrant_client.conversions.conversion import json_to_value, value_to_json
 
 from services.embedded.qdrant_server.errors import not_served, serve_only, wrong_input
 
 DenseVector = list[float]
 AnyVector = DenseVector | list[DenseVector] | edge.SparseVector
 PointId = int | uuid.UUID | str
+
+MAX_PAYLOAD_BYTES = 1024 * 1024
+"""Of one point, as protobuf."""
+_SCALARS = {bool: "bool_value", int: "integer_value", float: "double_value", str: "string_value"}
+"""The field of a `Value` that holds a value of each type."""
 
 
 def point_id(message: pb.PointId) -> PointId:
@@ -36,13 +41,43 @@ def point_id_message(value: Any) -> pb.PointId:
 
 
 def payload(fields: Mapping[str, pb.Value]) -> dict[str, Any]:
-    """Return a payload as JSON values."""
-    return {key: value_to_json(value) for key, value in fields.items()}
+    """Return a payload as JSON values.
+
+    Raises:
+        QdrantError: it is too large. Edge takes a payload in one go, and everybody waits meanwhile.
+    """
+    size = sum(value.ByteSize() for value in fields.values())
+    if size > MAX_PAYLOAD_BYTES:
+        raise wrong_input(f"payload: has {size} bytes; at most {MAX_PAYLOAD_BYTES} are served")
+    return {key: json_value(value) for key, value in fields.items()}
+
+
+def json_value(message: pb.Value) -> Any:
+    """Return a JSON value as Python's."""
+    kind = message.WhichOneof("kind")
+    if kind is None or kind == "null_value":
+        return None
+    if kind == "list_value":
+        return [json_value(item) for item in message.list_value.values]
+    if kind == "struct_value":
+        return {key: json_value(item) for key, item in message.struct_value.fields.items()}
+    return getattr(message, kind)
 
 
 def payload_message(values: Mapping[str, Any] | None) -> dict[str, pb.Value]:
     """Return a payload's fields as messages."""
-    return {key: json_to_value(value) for key, value in (values or {}).items()}
+    return {key: value_message(value) for key, value in (values or {}).items()}
+
+
+def value_message(value: Any) -> pb.Value:
+    """Return the message of a JSON value."""
+    if value is None:
+        return pb.Value(null_value=pb.NullValue.NULL_VALUE)
+    if isinstance(value, dict):
+        return pb.Value(struct_value=pb.Struct(fields=payload_message(value)))
+    if isinstance(value, (list, tuple)):
+        return pb.Value(list_value=pb.ListValue(values=[value_message(item) for item in value]))
+    return pb.Value(**{_SCALARS[type(value)]: value})
 
 
 def vector(message: pb.Vector) -> AnyVector:
@@ -91,6 +126,21 @@ def multi_vector(message: pb.MultiDenseVector) -> list[DenseVector]:
     return [list(row.data) for row in message.vectors]
 
 
+def finite(field: str, value: AnyVector) -> AnyVector:
+    """Return a vector as it is.
+
+    Raises:
+        QdrantError: it holds NaN or an infinite value, with which nothing is found; the message names `field`.
+    """
+    rows: Any = [value.values] if isinstance(value, edge.SparseVector) else [value]
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        rows = value
+    # A sum of 32-bit values fits, and one that is not finite makes the sum so.
+    if not all(math.isfinite(sum(row)) for row in rows):
+        raise wrong_input(f"{field}: must hold finite numbers only, not NaN or infinity")
+    return value
+
+
 def vectors(message: pb.Vectors) -> dict[str, AnyVector]:
     """Return a point's vectors by name; the name of the unnamed one is empty."""
     kind = message.WhichOneof("vectors_options")
@@ -129,14 +179,14 @@ def vectors_message(value: Any) -> pb.VectorsOutput | None:
     return pb.VectorsOutput(vector=vector_message(value))
 
 
-def scored_point_message(found: edge.ScoredPoint) -> pb.ScoredPoint:
-    """Return the message of a point that a query found."""
+def scored_point_message(found: edge.ScoredPoint, vectors: bool) -> pb.ScoredPoint:
+    """Return the message of a point that a query found; Edge may give vectors that nobody asked for (MMR)."""
     return pb.ScoredPoint(
         id=point_id_message(found.id),
         payload=payload_message(found.payload),
         score=found.score,
         version=found.version,
-        vectors=vectors_message(found.vector),
+        vectors=vectors_message(found.vector) if vectors else None,
         order_value=order_value_message(found.order_value),
     )
 
@@ -176,3 +226,19 @@ def with_vectors(message: pb.WithVectorsSelector) -> bool | list[str]:
     if kind == "include":
         return list(message.include.names)
     return bool(message.enable)
+
+
+def vector_value(message: pb.VectorsOutput, name: str) -> AnyVector | None:
+    """Return the named vector of a point that a server gave; None if it has none of this name."""
+    if message.WhichOneof("vectors_options") == "vector":
+        output = message.vector
+    elif name in message.vectors.vectors:
+        output = message.vectors.vectors[name]
+    else:
+        return None
+    kind = output.WhichOneof("vector")
+    if kind == "sparse":
+        return sparse_vector(output.sparse.indices, output.sparse.values)
+    if kind == "multi_dense":
+        return multi_vector(output.multi_dense)
+    return list(output.dense.data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qdrant_client import grpc as pb
 
-from services.embedded.qdrant_server.collections import Collection
+from services.embedded.qdrant_server.collection import Collection
 from services.embedded.qdrant_server.indexes import schema_info
 from services.embedded.qdrant_server.schema import DEFAULT_HNSW
 
@@ -30,8 +30,11 @@ def collection_info(collection: Collection) -> pb.CollectionInfo:
         on_disk_payload=description.on_disk_payload,
         vectors_config=description.vectors_config,
     )
+    if not params.vectors_config.HasField("config"):
+        params.vectors_config.params_map.SetInParent()  # As the server says that there are no dense vectors.
     if description.HasField("sparse_vectors_config"):
         params.sparse_vectors_config.CopyFrom(description.sparse_vectors_config)
+    quantization = description.quantization_config if description.HasField("quantization_config") else None
     return pb.CollectionInfo(
         status=pb.CollectionStatus.Green,
         optimizer_status=pb.OptimizerStatus(ok=True),
@@ -42,6 +45,7 @@ def collection_info(collection: Collection) -> pb.CollectionInfo:
             params=params,
             hnsw_config=hnsw,
             optimizer_config=optimizer,
+            quantization_config=quantization,
             wal_config=pb.WalConfigDiff(wal_capacity_mb=32, wal_segments_ahead=0),
             metadata=dict(description.metadata),
         ),

@@ -59,6 +59,14 @@ def not_served(what: str) -> QdrantError:
     )
 
 
+def disk_full() -> QdrantError:
+    """Return RESOURCE_EXHAUSTED with a message that says that the disk is full."""
+    return QdrantError(
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "DISK_FULL: the volume of the data folder is full; reads go on, and so do writes once there is room again",
+    )
+
+
 def serve_only(message: Message, fields: Iterable[str]) -> None:
     """Refuse a message that sets a field outside `fields`.
 

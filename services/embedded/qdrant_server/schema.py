@@ -9,8 +9,9 @@ from typing import Any
 import qdrant_edge as edge
 from qdrant_client import grpc as pb
 
-from services.embedded.qdrant_server.conversion import AnyVector
+from services.embedded.qdrant_server.conversion import AnyVector, finite
 from services.embedded.qdrant_server.errors import not_served, serve_only, wrong_input
+from services.embedded.qdrant_server.quantization import quantization
 
 _CREATE_FIELDS = [
     "collection_name",
@@ -19,6 +20,7 @@ _CREATE_FIELDS = [
     "hnsw_config",
     "optimizers_config",
     "on_disk_payload",
+    "quantization_config",
     "shard_number",
     "replication_factor",
     "write_consistency_factor",
@@ -36,30 +38,86 @@ _DATATYPES = {
     pb.Datatype.Float16: edge.VectorStorageDatatype.Float16,
     pb.Datatype.Uint8: edge.VectorStorageDatatype.Uint8,
 }
+_DENSE_FIELDS = (
+    "size",
+    "distance",
+    "hnsw_config",
+    "quantization_config",
+    "on_disk",
+    "datatype",
+    "multivector_config",
+)
 _MAX_DIMENSION = 65536
+
+_UPKEEP_HNSW = {"max_indexing_threads": 1}
+"""One core is left to those who wait for answers."""
+_UPKEEP_OPTIMIZERS = {"max_segment_size": 100_000, "indexing_threshold": 5_000}
+"""In KB of vectors. A segment that has its full size is not built again while a collection grows: 65,000 points at 384
+dimensions. Fewer points than 3,300 are searched as fast without an index."""
 
 DEFAULT_HNSW: dict[str, Any] = {"m": 16, "ef_construct": 100, "full_scan_threshold": 10_000}
 """A Qdrant server's defaults (config/config.yaml)."""
 
 
 def configuration(message: pb.CreateCollection) -> edge.EdgeConfig:
-    """Return Edge's configuration of a collection to be created."""
+    """Return Edge's configuration of a collection.
+
+    Edge writes no log of its own: `oplog` is the log.
+    """
     serve_only(message, _CREATE_FIELDS)
     for name in ("shard_number", "replication_factor", "write_consistency_factor"):
         if message.HasField(name) and getattr(message, name) != 1:
             raise not_served(f"CreateCollection.{name} other than 1")
-    options: dict[str, Any] = {}
+    if not dense_params(message) and not message.sparse_vectors_config.map:
+        raise not_served("CreateCollection without vectors")
+    options: dict[str, Any] = {"wal_enabled": False}
     if message.HasField("hnsw_config"):
         options["hnsw_config"] = hnsw(message.hnsw_config)
     if message.HasField("optimizers_config"):
         options["optimizers"] = _optimizers(message.optimizers_config)
     if message.HasField("on_disk_payload"):
         options["on_disk_payload"] = message.on_disk_payload
+    if message.HasField("quantization_config"):
+        options["quantization_config"] = quantization(message.quantization_config)
     return edge.EdgeConfig(
         vectors={name: _dense(name, params) for name, params in dense_params(message).items()},
         sparse_vectors={name: _sparse(params) for name, params in message.sparse_vectors_config.map.items()},
         **options,
     )
+
+
+def with_changes(message: pb.CreateCollection, change: pb.UpdateCollection) -> pb.CreateCollection:
+    """Return the description of a collection with changed settings.
+
+    Raises:
+        QdrantError: UNIMPLEMENTED or INVALID_ARGUMENT for a setting that Edge does not take.
+    """
+    serve_only(change, ("collection_name", "timeout", "optimizers_config", "hnsw_config", "params", "metadata"))
+    serve_only(change.params, ("on_disk_payload",))
+    changed = pb.CreateCollection()
+    changed.CopyFrom(message)
+    if change.HasField("optimizers_config"):
+        changed.optimizers_config.MergeFrom(change.optimizers_config)
+    if change.HasField("hnsw_config"):
+        changed.hnsw_config.MergeFrom(change.hnsw_config)
+    if change.params.HasField("on_disk_payload"):
+        changed.on_disk_payload = change.params.on_disk_payload
+    for name, value in change.metadata.items():
+        changed.metadata[name].CopyFrom(value)
+    configuration(changed)
+    return changed
+
+
+def upkeep_configuration(message: pb.CreateCollection) -> edge.EdgeConfig:
+    """Return a collection's configuration for the time of an upkeep, with defaults for what its creator left open."""
+    asked = pb.CreateCollection()
+    asked.CopyFrom(message)
+    part: Any
+    for part, defaults in ((asked.hnsw_config, _UPKEEP_HNSW), (asked.optimizers_config, _UPKEEP_OPTIMIZERS)):
+        for name, value in defaults.items():
+            if not part.HasField(name):
+                setattr(part, name, value)
+    return configuration(asked)
 
 
 def dense_params(message: pb.CreateCollection) -> dict[str, pb.VectorParams]:
@@ -93,7 +151,7 @@ def _optimizers(message: pb.OptimizersConfigDiff) -> edge.EdgeOptimizersConfig:
 
 
 def _dense(name: str, message: pb.VectorParams) -> edge.EdgeVectorParams:
-    serve_only(message, ("size", "distance", "hnsw_config", "on_disk", "datatype", "multivector_config"))
+    serve_only(message, _DENSE_FIELDS)
     if not 1 <= message.size <= _MAX_DIMENSION:
         raise wrong_input(f"vectors_config{f'.{name}' if name else ''}.size: must be 1 to {_MAX_DIMENSION}")
     if message.distance not in _DISTANCES:
@@ -101,6 +159,8 @@ def _dense(name: str, message: pb.VectorParams) -> edge.EdgeVectorParams:
     options: dict[str, Any] = {}
     if message.HasField("hnsw_config"):
         options["hnsw_config"] = hnsw(message.hnsw_config)
+    if message.HasField("quantization_config"):
+        options["quantization_config"] = quantization(message.quantization_config)
     if message.HasField("on_disk"):
         options["on_disk"] = message.on_disk
     if message.HasField("datatype") and message.datatype != pb.Datatype.Default:
@@ -150,6 +210,7 @@ class VectorSchema:
             QdrantError: a name is unknown, or a vector has another form or dimension.
         """
         for name, value in vectors.items():
+            finite(f"vectors.{name}" if name else "vector", value)
             if name in self.sparse:
                 if not isinstance(value, edge.SparseVector):
                     raise wrong_input(f"Conversion between dense and sparse vectors failed: {name}")

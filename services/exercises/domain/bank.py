@@ -24,11 +24,7 @@ class ExerciseBank:
         self._runs = runs
 
     async def get(self, owner: str, exercise_id: str) -> Exercise:
-        """Return an exercise with its questions.
-
-        Raises:
-            NotFound: the owner has no exercise of this id.
-        """
+        """Return an exercise with its questions; NotFound if the owner has none of this id."""
         await self._runs.expire()
         exercise = await self._store.get(owner, exercise_id)
         if exercise is None:
@@ -36,11 +32,7 @@ class ExerciseBank:
         return exercise
 
     async def list(self, owner: str, page_size: int, page_token: str) -> tuple[Sequence[Exercise], str]:
-        """Return a page of exercises, newest first, without questions, and the next page's token, empty on the last.
-
-        Raises:
-            InvalidArgument: `page_token` is not one that this list gave.
-        """
+        """Return a page of exercises, newest first, without questions, and the next page's token, empty on the last."""
         before = decode_cursor(page_token).get("before", "") if page_token else None
         if before is not None and (not isinstance(before, str) or not is_id(before)):
             raise InvalidArgument(
@@ -53,11 +45,7 @@ class ExerciseBank:
         return page.exercises, encode_cursor({"before": page.next_before}) if page.next_before else ""
 
     async def delete(self, owner: str, exercise_id: str) -> None:
-        """Stop an exercise's run, and remove the exercise with its questions, run and submissions.
-
-        Raises:
-            NotFound: the owner has no exercise of this id.
-        """
+        """Stop an exercise's run, and remove the exercise with its questions, run and submissions."""
         exercise = await self._store.get(owner, exercise_id)
         if exercise is None:
             raise no_exercise(exercise_id)

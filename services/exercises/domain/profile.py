@@ -11,11 +11,7 @@ IMMUTABLE_FIELDS = ("user_id", "create_time", "update_time")
 
 
 def changes(values: Mapping[str, str | int], mask: Sequence[str], set_fields: Collection[str]) -> dict[str, str | int]:
-    """Return the new values of the fields that the mask names or, without a mask, of those that are set.
-
-    Raises:
-        InvalidArgument: a path is no field or cannot be changed; every such path is named.
-    """
+    """Return the new values of the fields that the mask names or, without a mask, of those that are set."""
     violations = []
     for path in mask:
         if path in IMMUTABLE_FIELDS:

@@ -51,14 +51,14 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and how patiently a call is tried; waits double and are spread over half to all of their length."""
+    """How often a call is tried, and the waits between: they double, and each is drawn from its upper half."""
 
     attempts: int = 3
     first_wait_seconds: float = 0.2
     longest_wait_seconds: float = 5.0
 
     async def pause(self, attempt: int, error: TikuError, deadline: float) -> None:
-        """Wait for the attempt after number `attempt` (from 0), or raise `error` where trying again is pointless.
+        """Wait for the attempt after number `attempt` (from 0), or raise `error` if another try is pointless.
 
         That is after the last attempt, after an error that stays, and where the wait, by our backoff or the
         provider's own word, is too long or would outlast the deadline.

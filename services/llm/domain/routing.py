@@ -1,4 +1,4 @@
-"""From a model's name to whoever answers in it."""
+"""Routing: from a model's name to a provider that serves it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Router:
                 self._by_model.setdefault(model, []).append(backend)
 
     async def complete(self, prompt: ChatRequest, timeout: float) -> tuple[Completion, Served]:
-        """Return one whole answer within `timeout` seconds, and who gave it."""
+        """Return one whole answer within `timeout` seconds, and which provider gave it."""
         deadline = asyncio.get_running_loop().time() + timeout
         prompt, backends = self._route(prompt)
 

@@ -297,3 +297,107 @@ async def test_pages_of_a_scroll_cover_every_point_once(
     theirs, _ = local.scroll(_COLLECTION, limit=_POINTS)
     assert len(seen) == len(set(seen))
     assert set(seen) == {record.id for record in theirs}
+
+
+async def test_exploration_finds_the_same_points(
+    client: AsyncQdrantClient, local: QdrantClient, dice: random.Random
+) -> None:
+    await _create(client, local)
+    await _fill(client, local, dice)
+    ids = [record.id for record in local.scroll(_COLLECTION, limit=20)[0]]
+
+    def examples(count: int) -> list[Any]:
+        return [dice.choice(ids) if dice.random() < 0.5 else _dense(dice) for _ in range(count)]
+
+    def pairs() -> list[models.ContextPair]:
+        return [models.ContextPair(positive=examples(1)[0], negative=examples(1)[0]) for _ in range(2)]
+
+    for _ in range(5):
+        queries: list[Any] = [
+            models.RecommendQuery(
+                recommend=models.RecommendInput(positive=examples(2), negative=examples(1), strategy=strategy)
+            )
+            for strategy in models.RecommendStrategy
+        ]
+        queries.append(models.DiscoverQuery(discover=models.DiscoverInput(target=_dense(dice), context=pairs())))
+        queries.append(models.ContextQuery(context=pairs()))
+        for query in queries:
+            options: dict[str, Any] = {"query": query, "using": "dense", "limit": 6, "with_payload": True}
+            options["query_filter"] = _filter(dice) if dice.random() < 0.5 else None
+            mine = (await client.query_points(_COLLECTION, **options)).points
+            _assert_same(mine, local.query_points(_COLLECTION, **options).points)
+
+
+async def test_recommendations_by_sparse_vectors_are_the_same(
+    client: AsyncQdrantClient, local: QdrantClient, dice: random.Random
+) -> None:
+    await _create(client, local)
+    await _fill(client, local, dice)
+    for _ in range(5):
+        recommend = models.RecommendInput(positive=[_sparse(dice), _sparse(dice)], negative=[_sparse(dice)])
+        options: dict[str, Any] = {"query": models.RecommendQuery(recommend=recommend), "using": "terms", "limit": 6}
+        mine = (await client.query_points(_COLLECTION, **options)).points
+        _assert_same(mine, local.query_points(_COLLECTION, **options).points)
+
+
+async def test_formulas_score_the_same(client: AsyncQdrantClient, local: QdrantClient, dice: random.Random) -> None:
+    await _create(client, local)
+    await _fill(client, local, dice)
+    for _ in range(5):
+        seen = models.FieldCondition(key="word", match=models.MatchAny(any=dice.sample(_WORDS, 3)))
+        decay = models.DecayParamsExpression(x="page", target=4.0, scale=3.0)
+        formula = models.SumExpression(
+            sum=[
+                "$score",
+                models.MultExpression(mult=[0.5, seen]),
+                models.ExpDecayExpression(exp_decay=decay),
+                models.NegExpression(neg=models.DivExpression(div=models.DivParams(left="page", right=7.0))),
+            ]
+        )
+        options: dict[str, Any] = {
+            "prefetch": models.Prefetch(query=_dense(dice), using="dense", limit=20),
+            "query": models.FormulaQuery(formula=formula, defaults={"page": 1}),
+            "limit": 6,
+        }
+        mine = (await client.query_points(_COLLECTION, **options)).points
+        _assert_same(mine, local.query_points(_COLLECTION, **options).points)
+
+
+@pytest.mark.parametrize("group_by", ["page", "word", "source.document", "tags"])
+async def test_groups_hold_the_same_points(
+    client: AsyncQdrantClient, local: QdrantClient, dice: random.Random, group_by: str
+) -> None:
+    await _create(client, local)
+    await _fill(client, local, dice)
+    for _ in range(3):
+        options: dict[str, Any] = {
+            "query": _dense(dice),
+            "using": "dense",
+            "group_by": group_by,
+            "limit": dice.randint(1, 6),
+            "group_size": dice.randint(1, 4),
+            "query_filter": _filter(dice) if dice.random() < 0.5 else None,
+        }
+        mine = (await client.query_points_groups(_COLLECTION, **options)).groups
+        theirs = local.query_points_groups(_COLLECTION, **options).groups
+        assert [group.id for group in mine] == [group.id for group in theirs]
+        for left, right in zip(mine, theirs, strict=True):
+            _assert_same(left.hits, right.hits)
+
+
+async def test_a_matrix_of_distances_is_one_of_neighbors(
+    client: AsyncQdrantClient, local: QdrantClient, dice: random.Random
+) -> None:
+    await _create(client, local)
+    await _fill(client, local, dice)
+    options: dict[str, Any] = {"sample": _POINTS, "limit": 3, "using": "dense"}
+    mine = (await client.search_matrix_pairs(_COLLECTION, **options)).pairs
+    theirs = local.search_matrix_pairs(_COLLECTION, **options).pairs
+    scores = {(pair.a, pair.b): pair.score for pair in theirs}
+    assert {(pair.a, pair.b) for pair in mine} == set(scores)
+    for pair in mine:
+        assert pair.score == pytest.approx(scores[pair.a, pair.b], abs=_TOLERANCE)
+    offsets = await client.search_matrix_offsets(_COLLECTION, **options)
+    ids = offsets.ids
+    rows, columns = offsets.offsets_row, offsets.offsets_col
+    assert {(ids[row], ids[column]) for row, column in zip(rows, columns, strict=True)} == set(scores)

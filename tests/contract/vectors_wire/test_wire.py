@@ -220,33 +220,7 @@ _VECTOR = models.VectorParams(size=2, distance=models.Distance.DOT)
 @pytest.mark.parametrize(
     ("call", "named"),
     [
-        pytest.param(
-            lambda client, name: client.update_collection_aliases(
-                [models.CreateAliasOperation(create_alias=models.CreateAlias(collection_name=name, alias_name="x"))]
-            ),
-            "qdrant.Collections/UpdateAliases",
-            id="aliases",
-        ),
-        pytest.param(
-            lambda client, name: client.query_points_groups(name, group_by="n", query=[1.0, 1.0]),
-            "qdrant.Points/QueryGroups",
-            id="groups",
-        ),
         pytest.param(lambda client, name: client.create_snapshot(name), "qdrant.Snapshots/Create", id="snapshots"),
-        pytest.param(
-            lambda client, name: client.query_points(
-                name, query=models.FormulaQuery(formula=models.SumExpression(sum=[1.0]))
-            ),
-            "Query.formula",
-            id="formulas",
-        ),
-        pytest.param(
-            lambda client, name: client.query_points(
-                name, query=models.RecommendQuery(recommend=models.RecommendInput(positive=[1]))
-            ),
-            "Query.recommend",
-            id="recommendations",
-        ),
         pytest.param(
             lambda client, name: client.query_points(name, query=[1.0, 1.0], shard_key_selector="a"),
             "QueryPoints.shard_key_selector",
@@ -258,15 +232,17 @@ _VECTOR = models.VectorParams(size=2, distance=models.Distance.DOT)
             id="shards",
         ),
         pytest.param(
-            lambda client, _name: client.create_collection(
-                "quantized",
-                vectors_config=_VECTOR,
-                quantization_config=models.ScalarQuantization(
-                    scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8)
-                ),
+            lambda client, _name: client.create_collection("bare", vectors_config={}),
+            "CreateCollection without vectors",
+            id="a collection without vectors",
+        ),
+        pytest.param(
+            lambda client, name: client.query_points(
+                name,
+                query=models.NearestQuery(nearest=models.SparseVector(indices=[1], values=[1.0]), mmr=models.Mmr()),
             ),
-            "CreateCollection.quantization_config",
-            id="quantization",
+            "Query.nearest_with_mmr with a sparse vector",
+            id="diversity among sparse vectors",
         ),
     ],
 )
@@ -279,3 +255,75 @@ async def test_what_edge_does_not_serve_is_refused_by_name(
     assert code is grpc.StatusCode.UNIMPLEMENTED
     assert details.startswith(named)
     assert "TIKU_QDRANT_URL" in details
+
+
+async def test_diversity_carries_vectors_only_when_asked(client: AsyncQdrantClient, collection: str) -> None:
+    query = models.NearestQuery(nearest=[1.0, 1.0], mmr=models.Mmr(diversity=0.5))
+    bare = (await client.query_points(collection, query=query)).points
+    assert bare
+    assert all(point.vector is None for point in bare)
+    full = (await client.query_points(collection, query=query, with_vectors=True)).points
+    assert all(point.vector is not None for point in full)
+
+
+async def test_a_collection_of_sparse_vectors_describes_itself(client: AsyncQdrantClient) -> None:
+    name = "sparse-only"
+    await client.delete_collection(name)
+    await client.create_collection(name, sparse_vectors_config={"terms": models.SparseVectorParams()})
+    try:
+        info = await client.get_collection(name)
+        assert info.config.params.vectors == {}
+        assert set(info.config.params.sparse_vectors or {}) == {"terms"}
+    finally:
+        await client.delete_collection(name)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+async def test_a_vector_that_is_no_number_is_refused(client: AsyncQdrantClient, collection: str, value: float) -> None:
+    points = [models.PointStruct(id=80, vector=[1.0, value])]
+    for call in (client.upsert(collection, points=points), client.query_points(collection, query=[1.0, value])):
+        code, details = await _status(call)
+        assert code is grpc.StatusCode.INVALID_ARGUMENT
+        assert "finite" in details
+    assert await client.retrieve(collection, ids=[80]) == []
+
+
+async def test_a_payload_that_would_keep_others_waiting_is_refused(client: AsyncQdrantClient, collection: str) -> None:
+    large = models.PointStruct(id=81, vector=[1.0, 1.0], payload={"numbers": list(range(200_000))})
+    code, details = await _status(client.upsert(collection, points=[large]))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "payload" in details
+
+
+async def test_an_alias_stands_for_its_collection(client: AsyncQdrantClient, collection: str) -> None:
+    def create(alias: str) -> models.CreateAliasOperation:
+        return models.CreateAliasOperation(
+            create_alias=models.CreateAlias(collection_name=collection, alias_name=alias)
+        )
+
+    await client.update_collection_aliases([create("first")])
+    renamed = models.RenameAlias(old_alias_name="first", new_alias_name="second")
+    await client.update_collection_aliases([models.RenameAliasOperation(rename_alias=renamed)])
+    found = (await client.get_collection_aliases(collection)).aliases
+    assert [alias.alias_name for alias in found] == ["second"]
+    assert (await client.count("second")).count == (await client.count(collection)).count
+    deleted = models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name="second"))
+    await client.update_collection_aliases([deleted])
+    assert (await _status(client.count("second")))[0] is grpc.StatusCode.NOT_FOUND
+
+
+async def test_settings_of_a_collection_can_be_changed(client: AsyncQdrantClient, collection: str) -> None:
+    await client.update_collection(collection, hnsw_config=models.HnswConfigDiff(m=24), metadata={"kind": "test"})
+    info = await client.get_collection(collection)
+    assert info.config.hnsw_config.m == 24
+    assert info.config.metadata == {"kind": "test"}
+
+
+async def test_bytes_that_are_no_message_are_refused(target: tuple[str, int], collection: str) -> None:
+    host, port = target
+    async with grpc.aio.insecure_channel(f"{host}:{port}") as channel:
+        for method in ("/qdrant.Points/Query", "/qdrant.Points/Upsert", "/qdrant.Collections/Get"):
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await channel.unary_unary(method, None, None)(b"\xff\xff\xff")
+            assert raised.value.code() in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.INTERNAL)
+    assert collection

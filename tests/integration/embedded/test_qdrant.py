@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from qdrant_client import AsyncQdrantClient, models
+from qdrant_client import grpc as grpc_messages
+from qdrant_client.conversions.conversion import RestToGrpc
 
 from services.embedded.network import free_port
 from services.embedded.process import State, SupervisedProcess
@@ -93,6 +96,53 @@ async def test_the_process_is_light(folder: Path) -> None:
     assert "libtorch" not in maps
     resident_kib = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
     assert resident_kib < 200 * 1024
+
+
+async def test_a_second_server_on_a_folder_is_refused_in_plain_words(folder: Path) -> None:
+    server, second = _server(folder), _server(folder)
+    async with engine(server.spec):
+        process = await asyncio.create_subprocess_exec(
+            *second.spec.command,
+            env={**os.environ, **second.spec.environment},
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, errors = await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode == 1
+        assert "is in use by process" in errors.decode()
+        assert "Traceback" not in errors.decode()
+
+
+async def test_long_calls_keep_nobody_waiting(folder: Path) -> None:
+    server = _server(folder)
+    async with engine(server.spec), _client(server) as client:
+        await client.create_collection("long", vectors_config=_VECTOR)
+        points = [models.PointStruct(id=n, vector=[float(n), 1.0], payload={"n": [n] * 40}) for n in range(20_000)]
+        waits: list[float] = []
+
+        async def search() -> None:
+            while True:
+                started = time.perf_counter()
+                await client.query_points("long", query=[1.0, 0.0], limit=1)
+                waits.append(time.perf_counter() - started)
+                await asyncio.sleep(0.01)
+
+        searching = asyncio.create_task(search())
+        # What the client itself takes to convert is not the server's, and it must not stop the searches.
+        request = await asyncio.to_thread(_upsert_request, points)
+        waits.clear()
+        started = time.perf_counter()
+        await client.grpc_points.Upsert(request)
+        await client.grpc_points.Scroll(grpc_messages.ScrollPoints(collection_name="long", limit=20_000))
+        took = time.perf_counter() - started
+        searching.cancel()
+        assert len(waits) > 5
+        assert max(waits) < took / 4
+
+
+def _upsert_request(points: list[models.PointStruct]) -> grpc_messages.UpsertPoints:
+    request = grpc_messages.UpsertPoints(collection_name="long", wait=True)
+    request.points.extend(RestToGrpc.convert_point_struct(point) for point in points)
+    return request
 
 
 async def _restarted(process: SupervisedProcess) -> None:

@@ -4,96 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
-import sys
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import asyncpg
 
-from services.embedded.python import module_environment
-from tests.processes import descendants, gone
+from services.embedded.network import http_get
+from tests.integration.embedded.stack_command import Up, readyz, running_up, tiku
+from tests.processes import gone
 
 _UP_SECONDS = 90.0
-_DOWN_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Up:
-    """A running `tiku up` and what it wrote about itself."""
-
-    process: asyncio.subprocess.Process
-    state_file: Path
-
-    async def state(self) -> dict[str, Any]:
-        """What `stack.json` says now."""
-        found: dict[str, Any] = json.loads(await asyncio.to_thread(self.state_file.read_text))
-        return found
-
-    async def ended(self) -> tuple[int | None, str]:
-        """Waits for its end; gives the exit code and what it still said."""
-        assert self.process.stdout is not None
-        async with asyncio.timeout(_DOWN_SECONDS):
-            output = await self.process.stdout.read()
-            await self.process.wait()
-        return self.process.returncode, output.decode()
-
-    async def family(self) -> set[int]:
-        """Every process below it."""
-        return await descendants(self.process.pid)
-
-
-async def _command(folder: Path, *arguments: str) -> asyncio.subprocess.Process:
-    # No embedding model is loaded: these tests are about processes.
-    environment = {"TIKU_EMBED_BASE_URL": "http://127.0.0.1:9/v1", "TIKU_EMBED_MODEL": "none"}
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services", *arguments),
-        cwd=folder,
-        env={**os.environ, **module_environment(), **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-
-
-@contextlib.asynccontextmanager
-async def _up(folder: Path) -> AsyncIterator[Up]:
-    process = await _command(folder, "up", "--data", "data", "--no-model", "--port", "0", "--ports", "free")
-    up = Up(process, folder / "data" / "run" / "stack.json")
-    assert process.stdout is not None
-    seen = b""
-    try:
-        async with asyncio.timeout(_UP_SECONDS):
-            async for line in process.stdout:
-                seen += line
-                if b"Tiku is ready" in line:
-                    break
-        assert process.returncode is None, seen.decode()
-        yield up
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await up.ended()
-
-
-async def _ready(gateway: str) -> dict[str, Any]:
-    async with aiohttp.ClientSession() as session, session.get(f"{gateway}/readyz") as answer:
-        assert answer.status == 200
-        found: dict[str, Any] = await answer.json()
-        return found
 
 
 async def test_it_serves_refuses_a_second_one_and_ends_cleanly(folder: Path) -> None:
-    async with _up(folder) as up:
+    async with running_up(folder) as up:
         state = await up.state()
-        assert set((await _ready(state["gateway"]))["services"].values()) == {"SERVING"}
+        assert await readyz(state["gateway"]) == (
+            200,
+            {
+                "status": "ready",
+                "services": dict.fromkeys(("llm", "retrieval", "docs", "exercises"), "SERVING"),
+                "down": {},
+                "disk": "ok",
+            },
+        )
         assert set(state["services"]) == {"llm", "retrieval", "docs", "exercises", "gateway"}
         assert set(state["engines"]) == {"postgres", "qdrant"}
-        second = await _command(folder, "up", "--data", "data", "--port", "0", "--ports", "free", "--no-model")
+        second = await tiku(folder, "up", "--data", "data", "--port", "0", "--ports", "free", "--no-model")
         output, _ = await second.communicate()
         assert second.returncode == 1
         assert f"in use by process {up.process.pid} (tiku up --data data" in " ".join(output.decode().split())
@@ -105,7 +43,7 @@ async def test_it_serves_refuses_a_second_one_and_ends_cleanly(folder: Path) -> 
 
 
 async def test_data_survives_a_kill_of_everything_at_once(folder: Path) -> None:
-    async with _up(folder) as up:
+    async with running_up(folder) as up:
         dsn = (await up.state())["environment"]["TIKU_POSTGRES_DSN"]
         connection = await asyncpg.connect(dsn)
         await connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 100) AS n")
@@ -116,16 +54,16 @@ async def test_data_survives_a_kill_of_everything_at_once(folder: Path) -> None:
         await up.ended()
         await gone(family)
         connection.terminate()
-    async with _up(folder) as again:
+    async with running_up(folder) as again:
         state = await again.state()
         connection = await asyncpg.connect(state["environment"]["TIKU_POSTGRES_DSN"])
         assert await connection.fetchval("SELECT count(*) FROM kept") == 100
         await connection.close()
-        assert (await _ready(state["gateway"]))["status"] == "ready"
+        assert (await readyz(state["gateway"]))[1]["status"] == "ready"
 
 
 async def test_nothing_outlives_a_killed_stack(folder: Path) -> None:
-    async with _up(folder) as up:
+    async with running_up(folder) as up:
         family = await up.family()
         assert len(family) > 7
         up.process.kill()
@@ -133,17 +71,63 @@ async def test_nothing_outlives_a_killed_stack(folder: Path) -> None:
         await gone(family)
 
 
-async def test_a_service_that_dies_comes_back_once_and_then_ends_the_stack(folder: Path) -> None:
-    async with _up(folder) as up:
-        first = (await up.state())["services"]["retrieval"]["pid"]
-        os.kill(first, signal.SIGKILL)
-        async with asyncio.timeout(_UP_SECONDS):
-            while (second := (await up.state())["services"]["retrieval"]["pid"]) in (first, None):  # noqa: ASYNC110
-                await asyncio.sleep(0.05)  # another process writes the file: there is no event
-        family = await up.family()
-        os.kill(second, signal.SIGKILL)
-        code, output = await up.ended()
-        await gone(family)
-    assert code == 1
-    assert "retrieval ended with signal SIGKILL" in output
-    assert "logs/retrieval.log" in output
+async def _killed(up: Up, name: str) -> int:
+    state = await up.state()
+    pid: int = {**state["services"], **state["engines"]}[name]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+async def _back(up: Up, name: str, dead: int) -> None:
+    async with asyncio.timeout(_UP_SECONDS):
+        while True:
+            state = await up.state()
+            if {**state["services"], **state["engines"]}[name]["pid"] not in (dead, None) and name not in state["down"]:
+                return
+            await asyncio.sleep(0.05)  # Another process writes the file: there is no event.
+
+
+async def _all_ready(gateway: str) -> None:
+    async with asyncio.timeout(_UP_SECONDS):
+        while (await readyz(gateway))[0] != 200:  # noqa: ASYNC110 - other processes
+            await asyncio.sleep(0.1)
+
+
+async def test_a_service_that_falls_comes_back_and_at_the_fifth_time_the_rest_serves_on(folder: Path) -> None:
+    async with running_up(folder) as up:
+        gateway = (await up.state())["gateway"]
+        for fall in range(1, 5):
+            await _back(up, "retrieval", await _killed(up, "retrieval"))
+            await _all_ready(gateway)
+            restarting = [line for line in up.lines if "restarting: retrieval ended with signal SIGKILL" in line]
+            assert len(restarting) == fall
+        await _killed(up, "retrieval")
+        line = await up.said("down: retrieval ended with signal SIGKILL")
+        assert str(folder / "data" / "logs" / "retrieval.log") in line
+        assert "5 falls within 10 minutes" in line
+        assert "tried again in 10 minutes" in line
+        async with asyncio.timeout(10):
+            while "retrieval" not in (ready := await readyz(gateway))[1]["down"]:  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.1)
+        status, found = ready
+        assert (status, found["services"]["retrieval"]) == (503, "UNREACHABLE")
+        assert {found["services"][name] for name in ("llm", "docs", "exercises")} == {"SERVING"}
+        assert found["down"] == {"retrieval": "retrieval ended with signal SIGKILL"}
+        host, port = gateway.removeprefix("http://").split(":")
+        for path in ("/", "/api/v1/documents", "/api/v1/exercises"):
+            assert (await http_get(host, int(port), path))[0] == 200, path
+        assert up.process.returncode is None
+        up.process.send_signal(signal.SIGTERM)
+        assert (await up.ended())[0] == 0
+
+
+async def test_an_engine_that_falls_comes_back_under_the_services(folder: Path) -> None:
+    async with running_up(folder) as up:
+        gateway = (await up.state())["gateway"]
+        for name in ("postgres", "qdrant", "postgres"):
+            await _back(up, name, await _killed(up, name))
+            await _all_ready(gateway)
+        state = await up.state()
+        connection = await asyncpg.connect(state["environment"]["TIKU_POSTGRES_DSN"])
+        assert await connection.fetchval("SELECT 1") == 1
+        await connection.close()

@@ -25,13 +25,16 @@ class _Stopper:
         self.waits: list[str] = []
         self.stopping: asyncio.Task[None] | None = None
 
-    def show(self, name: str, state: State) -> None:
+    def show(self, name: str, state: State, why: str = "") -> None:
         if name == self._name and state is State.STARTING:
             self.stopping = asyncio.create_task(self._stop())
 
     def show_wait(self, name: str, what: str, seconds: float) -> None:
         if name == self._name:
             self.waits.append(what)
+
+    def show_disk(self, full: bool, free_bytes: int) -> None:
+        pass
 
     async def _stop(self) -> None:
         while (pid := await asyncio.to_thread(_pid_of, self._name)) is None:  # noqa: ASYNC110

@@ -151,7 +151,7 @@ async def test_a_client_that_leaves_leaves_nothing(stack: Stack) -> None:
     host, port = stack.url.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))
     writer.write(
-        b"POST /api/v1/documents?name=a HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
+        b"POST /api/v1/documents?name=a HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
         b"Content-Length: 9000000\r\n\r\n" + b"x" * 600_000
     )
     await writer.drain()
@@ -168,7 +168,7 @@ async def test_a_slow_service_slows_the_client(stack: Stack) -> None:
     reader, writer = await asyncio.open_connection(host, int(port))
     size = 64_000_000
     writer.write(
-        b"POST /api/v1/documents?name=a HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
+        b"POST /api/v1/documents?name=a HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
         b"Content-Length: %d\r\n\r\n" % size
     )
     sent = 0

@@ -42,7 +42,7 @@ async def test_a_file_that_the_browser_has_is_not_sent_again(stack: Stack) -> No
 async def test_no_other_file_is_served(stack: Stack, path: str) -> None:
     host, port = stack.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
     answer = await reader.read()
     writer.close()
     assert answer.split()[1] == b"404"

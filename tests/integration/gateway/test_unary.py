@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 import aiohttp
 import orjson
@@ -247,8 +248,8 @@ async def test_a_client_that_leaves_stops_a_unary_call(stack: Stack) -> None:
     _, writer = await asyncio.open_connection(host, int(port))
     body = orjson.dumps(CHAT)
     writer.write(
-        b"POST /api/v1/chat HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-        % (len(body), body)
+        b"POST /api/v1/chat HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
     )
     await eventually(lambda: len(stack.script.requests) == 1)
     assert stack.script.cancelled == []
@@ -320,6 +321,29 @@ async def test_figures_and_readiness(stack: Stack) -> None:
     assert "tiku_loop_lag_seconds_bucket" in text
     ready = await stack.http.get("/readyz")
     assert (ready.status, (await ready.json())["status"]) == (200, "ready")
+
+
+async def test_readiness_says_what_the_stack_says_is_down(tmp_path: Path) -> None:
+    file = tmp_path / "stack.json"
+    async with (
+        fake_services() as services,
+        running(settings_for(services, stack_file=file)) as gateway,
+        aiohttp.ClientSession(gateway.url) as http,
+    ):
+
+        async def told(state: str) -> dict[str, object]:
+            await asyncio.to_thread(file.write_text, state)
+            answer = await http.get("/readyz")
+            body: dict[str, object] = await answer.json()
+            assert (answer.status, body.pop("status")) == (200, "ready")
+            assert body.pop("services") == dict.fromkeys(("llm", "retrieval", "docs", "exercises"), "SERVING")
+            return body
+
+        why = "llama ended with exit code 1: /home/me/x is no file; see /home/me/llama.log (5 falls within 10 minutes)"
+        told_down = await told(orjson.dumps({"down": {"llama": why}, "disk": "full"}).decode())
+        assert told_down == {"down": {"llama": "llama ended with exit code 1"}, "disk": "full"}
+        for state in ('{"down": {}, "disk": "ok"}', "", "[]", "{", '{"down": 1, "disk": "ok"}', "{}"):
+            assert await told(state) == {"down": {}, "disk": "ok"}
 
 
 async def test_the_contract_describes_itself(stack: Stack) -> None:

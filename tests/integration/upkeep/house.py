@@ -42,10 +42,10 @@ def up(data: Path, tutor: Tutor) -> AbstractAsyncContextManager[Up]:
     return running(data, **environment(tutor))
 
 
-async def tiku(data: Path, *arguments: str, seconds: float = _COMMAND_SECONDS, **variables: str) -> tuple[int, str]:
+async def tiku(data: Path, *arguments: str, **variables: str) -> tuple[int, str]:
     """Run a command on a data folder; return its exit code and all that it printed."""
     process = await command(data, arguments[0], "--data", str(data), *arguments[1:], **variables)
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(_COMMAND_SECONDS):
         output, _ = await process.communicate()
     assert process.returncode is not None
     return process.returncode, output.decode()

@@ -18,15 +18,18 @@ from services.docs.domain.upload.uploader import Uploader
 from services.docs.ports import RetryLater
 from services.docs.values.document import Document, DocumentKind, Job, JobKind, StoredChunk
 from services.kit import ids
-from services.kit.errors import NotFound, Unavailable
+from services.kit.errors import NotFound, Unavailable, disk_full
 
 
 class Index(FakeChunkIndex):
-    """Does not answer while `down`."""
+    """Does not answer while `down`, and has no room while `full`."""
 
     down = False
+    full = False
 
     async def delete(self, document_id: str) -> None:
+        if self.full:
+            raise disk_full()
         if self.down:
             raise Unavailable("A service that is needed does not answer.")
         await super().delete(document_id)
@@ -181,6 +184,21 @@ async def test_a_lost_job_is_queued_again_while_the_service_runs(house: House) -
         working.cancel()
         keeping.cancel()
     assert set(seen) == {Job(JobKind.INDEX, stored.document_id, "alice", 1)}
+
+
+async def test_files_go_at_once_even_if_the_index_has_no_room_for_a_deletion(house: House) -> None:
+    document = await house.document()
+    house.index.full = True
+    await house.deleter.delete(document.document_id, "alice")
+    assert await house.keys() == []
+    job = Job(JobKind.DELETE, document.document_id, "alice")
+    with pytest.raises(RetryLater):
+        await house.deleter.run(job)
+    assert await house.stores.deletions.marked(document.document_id) is not None
+    house.index.full = False
+    await house.deleter.run(job)
+    assert house.index.chunks == {}
+    assert await house.stores.deletions.marked(document.document_id) is None
 
 
 async def test_while_a_backup_runs_a_document_is_hidden_and_nothing_of_it_goes(house: House) -> None:

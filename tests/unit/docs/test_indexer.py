@@ -35,7 +35,7 @@ from services.docs.values.embeddings import Embeddings
 from services.docs.values.parsed_document import ParseError, ParseReason
 from services.docs.values.parsed_file import ParsedFile
 from services.kit.context import current
-from services.kit.errors import InvalidArgument, ResourceExhausted, Unavailable
+from services.kit.errors import InvalidArgument, ResourceExhausted, Unavailable, disk_full
 
 SETTINGS = IndexingSettings(
     batch=3, batches_ahead=2, attempts=3, first_delay=1.0, longest_delay=8.0, event_interval=0.0
@@ -328,3 +328,21 @@ async def test_a_job_works_in_its_owners_name(house: House) -> None:
     await JobDispatcher(index=house.indexer.run, delete=house.indexer.run).run(job)
     assert house.embedder.users == {"alice"}
     assert current().user_id == "dev"
+
+
+async def test_a_job_waits_for_room_without_a_count_of_its_tries(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = await house.upload()
+    begin, full = house.stores.jobs.begin, True
+
+    async def refused(job: Job) -> object:
+        if full:
+            raise disk_full()
+        return await begin(job)
+
+    monkeypatch.setattr(house.stores.jobs, "begin", refused)
+    for _ in range(SETTINGS.attempts + 2):
+        with pytest.raises(RetryLater, match="DISK_FULL"):
+            await house.indexer.run(job)
+    full = False
+    await house.indexer.run(job)
+    assert (await house.document(job)).state is DocumentState.INDEXED

@@ -1,10 +1,11 @@
-"""Supervision: ready, failed, restarted once, stopped; with processes of a line each."""
+"""Supervision: ready, failed, restarted, given up, tried again, stopped; with processes of a line each."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import dataclasses
+import errno
 import os
 import signal
 import sys
@@ -14,13 +15,17 @@ from pathlib import Path
 import pytest
 
 from services.embedded.process import (
+    HopelessError,
     ProcessFailedError,
     ProcessSpec,
     State,
     SupervisedProcess,
+    bound_log,
     describe_exit,
     guarded,
+    last_words,
 )
+from services.kit.restarts import FallBudget
 
 _FOREVER = "import time; time.sleep(600)"
 _DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
@@ -45,7 +50,7 @@ def _spec(
 
 async def test_states_follow_one_another(tmp_path: Path) -> None:
     states: list[State] = []
-    process = SupervisedProcess(_spec(tmp_path), states.append)
+    process = SupervisedProcess(_spec(tmp_path), lambda state, _why: states.append(state))
     await process.start()
     assert process.pid is not None
     await process.stop()
@@ -130,25 +135,184 @@ async def test_a_program_that_is_not_there_is_reported(tmp_path: Path) -> None:
         await SupervisedProcess(spec).start()
 
 
-async def test_it_is_restarted_once_and_then_given_up(tmp_path: Path) -> None:
-    states: list[State] = []
-    process = SupervisedProcess(_spec(tmp_path), states.append)
-    await process.start()
-    first = process.pid
-    assert first is not None
-    os.kill(first, signal.SIGKILL)
+async def _until(process: SupervisedProcess, state: State, restarts: int = 0) -> None:
     async with asyncio.timeout(10):
-        while states[-1] is not State.READY or process.restarts == 0:  # noqa: ASYNC110 - another process
+        while process.state is not state or process.restarts < restarts:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.01)
-    second = process.pid
-    assert second is not None
-    assert second != first
-    os.kill(second, signal.SIGKILL)
+
+
+def _kill(process: SupervisedProcess) -> int:
+    pid = process.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+async def test_it_is_restarted_until_the_budget_is_spent_and_then_given_up(tmp_path: Path) -> None:
+    changes: list[tuple[State, str]] = []
+    process = SupervisedProcess(_spec(tmp_path), lambda state, why: changes.append((state, why)))
+    await process.start()
+    pids = set()
+    for fall in range(1, 5):
+        pids.add(_kill(process))
+        await _until(process, State.READY, restarts=fall)
+        assert process.failure is None
+    pids.add(_kill(process))
     async with asyncio.timeout(10):
         failure = await process.wait_failed()
-    assert "SIGKILL" in str(failure)
-    assert states == [State.STARTING, State.READY, State.RESTARTING, State.READY, State.FAILED]
+    assert len(pids) == 5
+    assert process.failure is failure
+    assert str(failure) == (
+        f"thing ended with signal SIGKILL; see {tmp_path / 'thing.log'} (5 falls within 10 minutes)"
+    )
+    restarts = [State.RESTARTING, State.READY] * 4
+    assert [state for state, _ in changes] == [State.STARTING, State.READY, *restarts, State.FAILED]
+    assert all(why.startswith("thing ended with signal SIGKILL") for state, why in changes if state in restarts[:1])
     await process.stop()
+
+
+def _small_budget(window_seconds: float) -> Callable[[], FallBudget]:
+    return lambda: FallBudget(2, window_seconds)
+
+
+async def test_falls_that_lie_apart_are_forgiven(tmp_path: Path) -> None:
+    process = SupervisedProcess(dataclasses.replace(_spec(tmp_path), budget=_small_budget(0.4)))
+    await process.start()
+    for fall in range(1, 4):
+        _kill(process)
+        await _until(process, State.READY, restarts=fall)
+        await asyncio.sleep(0.4)
+    await process.stop()
+
+
+async def test_one_that_was_given_up_is_tried_again_when_the_window_has_passed(tmp_path: Path) -> None:
+    process = SupervisedProcess(dataclasses.replace(_spec(tmp_path), budget=_small_budget(1.0)))
+    await process.start()
+    _kill(process)
+    await _until(process, State.READY, restarts=1)
+    _kill(process)
+    await process.wait_failed()
+    await _until(process, State.READY, restarts=2)
+    await process.stop()
+
+
+async def test_one_that_was_given_up_is_tried_again_on_request(tmp_path: Path) -> None:
+    process = SupervisedProcess(dataclasses.replace(_spec(tmp_path), budget=lambda: FallBudget(1, 600.0)))
+    await process.start()
+    process.retry()  # It serves, so there is nothing to try.
+    _kill(process)
+    await process.wait_failed()
+    assert process.restarts == 0
+    process.retry()
+    await _until(process, State.READY, restarts=1)
+    await process.stop()
+
+
+async def test_a_restart_that_fails_is_a_fall_and_is_tried_again(tmp_path: Path) -> None:
+    spoiled = tmp_path / "spoiled"
+    code = f"import os, sys, time; os.path.exists({str(spoiled)!r}) and sys.exit('no luck'); time.sleep(600)"
+
+    async def probe() -> None:
+        await asyncio.sleep(0.3)  # Longer than the spoiled program lives.
+
+    process = SupervisedProcess(_spec(tmp_path, code, probe))
+    await process.start()
+    await asyncio.to_thread(spoiled.touch)
+    _kill(process)
+    async with asyncio.timeout(10):
+        while "no luck" not in str(process.failure):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.01)
+    await asyncio.to_thread(spoiled.unlink)
+    await _until(process, State.READY, restarts=2)
+    await process.stop()
+
+
+async def test_a_preparation_that_fails_does_not_end_the_watch(tmp_path: Path) -> None:
+    tries = 0
+
+    async def prepare() -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 2:
+            raise PermissionError("the folder is gone")
+
+    process = SupervisedProcess(dataclasses.replace(_spec(tmp_path), prepare=prepare))
+    await process.start()
+    _kill(process)
+    await _until(process, State.READY, restarts=2)
+    assert tries == 3
+    await process.stop()
+
+
+async def test_a_stop_while_it_waits_for_its_restart_leaves_nothing(tmp_path: Path) -> None:
+    states: list[State] = []
+    process = SupervisedProcess(_spec(tmp_path), lambda state, _why: states.append(state))
+    await process.start()
+    _kill(process)
+    await _until(process, State.RESTARTING)
+    await process.stop()
+    assert process.pid is None
+    assert states[-1] is State.STOPPED
+
+
+async def test_one_that_will_never_serve_is_not_waited_for(tmp_path: Path) -> None:
+    async def probe() -> None:
+        raise HopelessError("its data is damaged")
+
+    with pytest.raises(ProcessFailedError, match="thing cannot serve: its data is damaged; see"):
+        await SupervisedProcess(_spec(tmp_path, probe=probe, stall_seconds=60)).start()
+
+
+async def test_a_log_that_cannot_be_opened_for_want_of_room_does_not_prevent_a_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(_log: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("services.embedded.process.bound_log", no_room)
+    process = SupervisedProcess(_spec(tmp_path))
+    await process.start()
+    assert not await asyncio.to_thread((tmp_path / "thing.log").exists)
+    await process.stop()
+
+
+async def test_a_log_is_bounded_while_its_process_writes(tmp_path: Path) -> None:
+    log = tmp_path / "thing.log"
+
+    async def probe() -> None:
+        if await asyncio.to_thread(lambda: log.stat().st_size) < 50_000:
+            raise OSError("not yet")
+
+    code = "import sys, time\nfor n in range(10**9): print(n, 'x' * 200, flush=True); time.sleep(0.0005)"
+    process = SupervisedProcess(_spec(tmp_path, code, probe))
+    await process.start()
+    await asyncio.to_thread(bound_log, log, 10_000)
+    await asyncio.sleep(0.2)
+    aside = tmp_path / "thing.log.1"
+    assert await asyncio.to_thread(lambda: aside.stat().st_size) >= 50_000
+    # The process appends to the emptied file: it leaves no hole, and goes on where the copy ends or a little later.
+    assert int((await asyncio.to_thread(log.read_bytes)).split()[0]) >= 50_000 // 210
+    await process.stop()
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        ("", ""),
+        ("one\ntwo\n\n", "two"),
+        (
+            "LOG:  starting\nFATAL:  database files are incompatible with server\nDETAIL:  by version 15.\nLOG:  down",
+            "database files are incompatible with server: by version 15.",
+        ),
+        ("PANIC:  could not write\nLOG:  shut down", "could not write"),
+        ('{"message": "not ready", "cause": "no database"}', "not ready: no database"),
+        ('{"message": "failed", "exception": "Traceback\\n  x\\nValueError: bad"}', "failed: ValueError: bad"),
+        ("Traceback\n  File x\nValueError: bad", "ValueError: bad"),
+        ("x" * 1000, "x" * 300),
+    ],
+)
+def test_the_last_words_of_a_log_say_why(log: str, words: str) -> None:
+    assert last_words(log) == words
 
 
 async def test_one_that_does_not_listen_is_killed(tmp_path: Path) -> None:

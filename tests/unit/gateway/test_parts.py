@@ -83,6 +83,11 @@ def test_a_name_cannot_break_out_of_its_header(name: str, header: bytes) -> None
     assert disposition(name) == header
 
 
+def test_a_full_disk_is_507_and_other_limits_are_429() -> None:
+    assert (from_error(errors.disk_full()).status, from_error(errors.disk_full()).reason) == (507, "DISK_FULL")
+    assert from_error(errors.ResourceExhausted("Too many.")).status == 429
+
+
 def test_every_status_has_its_http() -> None:
     assert set(errors.BY_STATUS) <= set(HTTP_STATUS)
     problem = from_error(errors.InvalidArgument("Bad.", violations=[errors.FieldViolation("a", "is bad")]))
@@ -108,6 +113,27 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.cors_origins == ("https://a.example",)
     monkeypatch.setenv("TIKU_GATEWAY_HEARTBEAT_SECONDS", "0")
     with pytest.raises(ValidationError, match="heartbeat"):
+        GatewaySettings()
+
+
+@pytest.mark.parametrize(
+    ("given", "hosts"),
+    [
+        ("", ()),
+        ("tiku.example", ("tiku.example",)),
+        ("a.example, *.b.example,", ("a.example", "*.b.example")),
+        ('["a.example", "[::1]:80"]', ("a.example", "[::1]:80")),
+        ("*", ("*",)),
+    ],
+)
+def test_lists_come_with_commas_or_as_json(monkeypatch: pytest.MonkeyPatch, given: str, hosts: tuple[str, ...]) -> None:
+    monkeypatch.setenv("TIKU_GATEWAY_ALLOWED_HOSTS", given)
+    assert GatewaySettings().allowed_hosts == hosts
+
+
+def test_a_list_that_cannot_be_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIKU_GATEWAY_ALLOWED_HOSTS", '["a.example"')
+    with pytest.raises(ValidationError, match="allowed_hosts"):
         GatewaySettings()
 
 

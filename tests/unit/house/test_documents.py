@@ -66,7 +66,7 @@ def test_what_is_not_there_is_found(documents: Documents, text: str, fault: str)
     [
         "[the map](docs/architecture.md#shape) and [elsewhere](https://example.org/nowhere.md)",
         "`services/kit/`, `kit/ids.py`, `ids.py`, `services/*/settings.py`, `tests/contract/<port>/`, `.ci/run`",
-        "`LoopLagMonitor`, `LoopLagMonitor.held()`, `kit/loop_lag.py` `LoopLagMonitor.held`, `services.kit.ids.new_id`",
+        "`LoopLagMonitor`, `LoopLagMonitor.lag()`, `kit/loop_lag.py` `LoopLagMonitor.lag`, `services.kit.ids.new_id`",
         "`GetDocumentText`, `document_id`, `grpc.aio.ServerInterceptor`, `contextlib.aclosing`, `finally`",
         "`TIKU_POSTGRES_DSN`, `TIKU_LLM_ADAPTER=sdk`, `make check`, `tiku models pull`, `python -m benchmarks unary`",
         "`GET /api/v1/documents/{id}`, `/readyz`, `text/plain`, `objects/<sha256>`, `.tiku/logs/`, `detached: true`",

@@ -1,4 +1,4 @@
-"""A lost database is Unavailable; a fault of the SQL stays what it is."""
+"""A lost, full or damaged database has an error of its own; a fault of the SQL stays what it is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from services.kit.database import Database
-from services.kit.errors import Unavailable
+from services.kit.errors import DataLoss, ResourceExhausted, Unavailable
 
 
 class _Pool:
@@ -47,6 +47,29 @@ async def test_a_lost_database_is_unavailable(error: Exception, method: str) -> 
         await getattr(database, method)("SELECT 1")
     assert (caught.value.reason, "secret" in caught.value.message) == ("DATABASE_UNAVAILABLE", False)
     assert caught.value.retry_after == 1.0
+
+
+@pytest.mark.parametrize(
+    "error", [asyncpg.DiskFullError("no space: secret"), asyncpg.ReadOnlySQLTransactionError("cannot execute INSERT")]
+)
+async def test_a_database_without_room_says_what_to_do(error: Exception) -> None:
+    with pytest.raises(ResourceExhausted, match="Make room") as caught:
+        await Database(_Pool(error)).execute("INSERT")  # type: ignore[arg-type]
+    assert (caught.value.reason, "secret" in caught.value.message) == ("DISK_FULL", False)
+
+
+@pytest.mark.parametrize(
+    "error", [asyncpg.DataCorruptedError("invalid page: secret"), asyncpg.IndexCorruptedError("secret")]
+)
+async def test_a_damaged_database_is_a_loss_of_data(error: Exception) -> None:
+    with pytest.raises(DataLoss) as caught:
+        await Database(_Pool(error)).fetch("SELECT 1")  # type: ignore[arg-type]
+    assert (caught.value.reason, "secret" in caught.value.message) == ("DATABASE_DAMAGED", False)
+
+
+async def test_without_a_pool_for_it_the_reserve_is_the_database_itself() -> None:
+    database = Database(_Pool(ValueError()))  # type: ignore[arg-type]
+    assert database.reserve is database
 
 
 async def test_a_fault_of_the_sql_is_not_hidden() -> None:

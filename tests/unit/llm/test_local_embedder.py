@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from services.kit.errors import TikuError
+from services.kit.restarts import FallBudget
 from services.llm.adapters.embedders.local import LocalEmbedder
 from services.llm.domain.batching import BatchLimits
 from services.llm.values.vectors import EmbedKind
@@ -21,13 +22,14 @@ from services.llm.values.vectors import EmbedKind
 QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
 
 
-def _embedder(folder: Path, **limits: int) -> LocalEmbedder:
+def _embedder(folder: Path, budget: FallBudget | None = None, **limits: int) -> LocalEmbedder:
     return LocalEmbedder(
         folder,
         "fake",
         threads=1,
         limits=BatchLimits(window_seconds=0, **limits),
         program=(sys.executable, "-m", "tests.fakes.embedding_worker"),
+        budget=budget,
     )
 
 
@@ -91,16 +93,28 @@ async def test_a_refused_batch_fails_alone(embedder: LocalEmbedder) -> None:
     assert embedder.pid == first
 
 
-async def test_workers_that_never_start_end_the_service(tmp_path: Path) -> None:
-    await asyncio.to_thread((tmp_path / "deaths").write_text, "99")
-    embedder = _embedder(tmp_path)
+async def test_workers_that_never_start_are_given_up_for_a_while_and_then_tried_again(tmp_path: Path) -> None:
+    await asyncio.to_thread((tmp_path / "deaths").write_text, "3")
+    embedder = _embedder(tmp_path, budget=FallBudget(3, window_seconds=3.0))
     async with _running(embedder) as task:
-        waiting = asyncio.create_task(embedder.embed(["x"], QUERY, 20))
-        with pytest.raises(RuntimeError, match="dies again and again"):
-            await task
-        with pytest.raises(TikuError) as caught:
-            await waiting
-        assert caught.value.reason == "EMBEDDER_UNAVAILABLE"
+        for seconds in (20, 0.5):  # One that waits fails with the third death, and one that comes then fails at once.
+            with pytest.raises(TikuError) as caught:
+                await embedder.embed(["x"], QUERY, seconds)
+            assert caught.value.reason == "EMBEDDER_UNAVAILABLE"
+        with pytest.raises(TikuError, match="unavailable"):
+            await embedder.check()
+        async with asyncio.timeout(20):
+            await embedder.wait_ready()
+        assert (await embedder.embed(["x"], QUERY, 20)).count == 1
+        assert not task.done()
+
+
+async def test_workers_that_answer_before_they_die_are_replaced_without_end(tmp_path: Path) -> None:
+    embedder = _embedder(tmp_path, budget=FallBudget(2, window_seconds=600.0))
+    async with _running(embedder):
+        for _ in range(4):
+            assert (await embedder.embed(["x"], QUERY, 20)).count == 1
+            os.kill(embedder.pid or 0, signal.SIGKILL)
 
 
 async def test_a_worker_that_starts_at_the_second_try_serves(tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
 from services.docs.domain.uninterrupted import run_to_end
-from services.kit.errors import NotFound, Unavailable
+from services.kit.disk_room import DiskRoom
+from services.kit.errors import NotFound, Unavailable, disk_full
+from services.kit.start import StartError
 
 _MIB = 1024 * 1024
 _READ_BYTES = _MIB
@@ -27,6 +29,8 @@ _FOLDER_PART_BYTES = _MIB
 _UNFINISHED = re.compile(r"#\d+$")
 """What the library adds to the name of a file while it is being written."""
 _LAST_USE_SECONDS = 0.1
+_NO_ROOM = re.compile(r"os error (?:28|122)\b")
+"""ENOSPC and EDQUOT, as the library words them."""
 _CONNECT_SECONDS = 3
 _RETRIES = 3
 _RETRY_SECONDS = 15
@@ -115,17 +119,42 @@ class _ObstoreObjectStore:
 class FolderObjectStore(_ObstoreObjectStore):
     """Objects as files in a folder; half-written ones are files too, under another name."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, reserve_bytes: int = 0) -> None:
         super().__init__(LocalStore(path), _FOLDER_PART_BYTES)
         self._root = path
+        self._room = DiskRoom(path, reserve_bytes)
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, path: Path) -> AsyncIterator[Self]:
-        """Create the folder where it does not exist."""
-        await asyncio.to_thread(path.mkdir, parents=True, exist_ok=True)
+    async def open(cls, path: Path, *, reserve_bytes: int = 0) -> AsyncIterator[Self]:
+        """Create the folder where it does not exist; objects leave `reserve_bytes` of its volume alone.
+
+        Raises:
+            StartError: the folder cannot be made.
+        """
+        try:
+            await asyncio.to_thread(path.mkdir, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StartError(f"the folder of the files, {path}, cannot be made: {error.strerror}") from error
         async with _last_answer():
-            yield cls(path)
+            yield cls(path, reserve_bytes)
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
+        """Write a file as long as there is room for it beside the reserve."""
+        await super().put(key, self._within_room(chunks))
+
+    async def _within_room(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield the chunks for which there is room.
+
+        Raises:
+            ResourceExhausted: there is none for the next; reason DISK_FULL.
+        """
+        if not await asyncio.to_thread(self._room.check, 0):
+            raise disk_full()
+        async for chunk in chunks:
+            if not await asyncio.to_thread(self._room.check, len(chunk)):
+                raise disk_full()
+            yield chunk
 
     async def delete(self, key: str) -> None:
         """Delete a file, and what a killed process wrote of it."""
@@ -185,6 +214,8 @@ def _answering() -> Iterator[None]:
         raise
     except (BaseError, OSError) as error:
         logger.warning("the object store failed", extra={"cause": f"{type(error).__name__}: {error}"})
+        if _NO_ROOM.search(str(error)):
+            raise disk_full() from error
         raise Unavailable("The object store does not answer.", reason="OBJECT_STORE_UNAVAILABLE") from error
 
 

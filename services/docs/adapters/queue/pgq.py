@@ -91,7 +91,7 @@ class PgQueuerJobQueue:
             await asyncio.sleep(_RESTART_SECONDS)
 
     async def _work(self, handler: JobHandler) -> None:
-        async with open_pool(self._dsn, application_name="tiku-docs-jobs", max_size=_CONNECTIONS) as pool:
+        async with open_pool(self._dsn, application_name="tiku-docs-jobs", max_size=_CONNECTIONS, reserve=True) as pool:
             manager = QueueManager(self._queries(AsyncpgPoolDriver(pool)), Channel(CHANNEL))
             stopping = asyncio.Event()
             for kind in JobKind:

@@ -16,7 +16,7 @@ from services.docs.values.document import (
     StoredChunk,
 )
 from services.kit import ids
-from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgument, NotFound, OutOfRange
+from services.kit.errors import DataLoss, FailedPrecondition, FieldViolation, InvalidArgument, NotFound, OutOfRange
 from services.kit.paging import decode_cursor, encode_cursor
 
 T = TypeVar("T")
@@ -108,6 +108,7 @@ class DocumentCatalog:
         Raises:
             NotFound: the owner has no such document.
             OutOfRange: the offset lies past the file's end.
+            DataLoss: bytes of the stored file are missing.
         """
         document = await self.get(document_id, owner)
         if offset > document.size_bytes:
@@ -115,6 +116,9 @@ class DocumentCatalog:
                 f"offset_bytes lies past the file's end at {document.size_bytes}.",
                 violations=[FieldViolation("offset_bytes", f"must be at most {document.size_bytes}")],
             )
+        stored = await self._objects.size(object_key(document.sha256))
+        if stored is not None and stored < document.size_bytes:
+            raise _damaged(document_id)
         end = min(document.size_bytes, offset + length) if length else document.size_bytes
         parts = self._objects.read(object_key(document.sha256), offset, end)
         return Download(document, offset, end - offset, parts)
@@ -129,6 +133,7 @@ class DocumentCatalog:
             FailedPrecondition: the document is not parsed yet.
             OutOfRange: `start` lies past the text's end.
             InvalidArgument: `end` lies before `start`.
+            DataLoss: a part of the stored text is missing.
         """
         document = await self.get(document_id, owner)
         total = document.text_length
@@ -145,7 +150,10 @@ class DocumentCatalog:
             )
         end = min(end or total, total, start + MOST_TEXT_CHARS)
         parts = self._objects.read(text_key(document_id), start * TEXT_WIDTH, end * TEXT_WIDTH)
-        text = b"".join([part async for part in parts]).decode(TEXT_ENCODING)
+        stored = b"".join([part async for part in parts])
+        if len(stored) < (end - start) * TEXT_WIDTH:
+            raise _damaged(document_id)
+        text = stored.decode(TEXT_ENCODING)
         return TextSlice(text, start, end, total)
 
     async def chunks(self, document_id: str, owner: str, *, page_size: int, page_token: str) -> Page[StoredChunk]:
@@ -161,6 +169,14 @@ class DocumentCatalog:
         chunks = await self._chunks.list(document_id, first, limit + 1)
         token = encode_cursor({"d": document_id, "o": first + limit}) if len(chunks) > limit else ""
         return Page(chunks[:limit], token)
+
+
+def _damaged(document_id: str) -> DataLoss:
+    return DataLoss(
+        "The stored file is damaged: a part of it is missing.",
+        reason="FILE_DAMAGED",
+        metadata={"document_id": document_id},
+    )
 
 
 def checked_id(document_id: str) -> str:

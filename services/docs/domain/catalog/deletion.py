@@ -8,8 +8,8 @@ from typing import Final
 from services.docs.domain.catalog.catalog import checked_id, unknown_document
 from services.docs.domain.objects import object_key, text_key
 from services.docs.ports import ChunkIndex, DeletionStore, Locks, ObjectStore, RetryLater
-from services.docs.values.document import Job
-from services.kit.errors import TikuError
+from services.docs.values.document import Document, Job
+from services.kit.errors import ResourceExhausted, TikuError
 
 _RETRY_SECONDS = 5.0
 _BACKUP_SECONDS = 15.0
@@ -61,20 +61,39 @@ class Deleter:
             raise RetryLater(_BACKUP_SECONDS, "a backup runs")
 
     async def _remove(self, document_id: str) -> bool:
-        """Remove all but what a backup may still read; return whether all is gone."""
+        """Remove all of a document; return False while a backup may still read it."""
         # The index job holds this lock while it runs; the mark ends it, after the call that it has sent.
         async with self._locks.lock(f"document:{document_id}", unless=REMOVALS) as free:
             if not free:
                 return False
-            await self._index.delete(document_id)
+            refusal = await self._delete_vectors(document_id)
             document = await self._deletions.marked(document_id)
-            if document is None:
-                return True
-            await self._objects.delete(text_key(document_id))
+            if document is not None:
+                await self._objects.delete(text_key(document_id))
+        if document is not None and not await self._remove_file(document, refusal):
+            return False
+        if refusal is not None:
+            raise refusal
+        return True
+
+    async def _remove_file(self, document: Document, refusal: ResourceExhausted | None) -> bool:
+        """Remove the file of a marked document, and the row unless vectors are left; return False as `_remove`."""
         async with self._locks.lock(f"object:{document.sha256}", unless=REMOVALS) as free:
             if not free:
                 return False
-            if not await self._deletions.is_shared(document_id, document.sha256):
+            if not await self._deletions.is_shared(document.document_id, document.sha256):
                 await self._objects.delete(object_key(document.sha256))
-            await self._deletions.remove(document_id)
+            if refusal is None:
+                await self._deletions.remove(document.document_id)
         return True
+
+    async def _delete_vectors(self, document_id: str) -> ResourceExhausted | None:
+        """Delete the document's vectors; return the refusal of a store that has no room even for that.
+
+        The files are deleted all the same, because they make room.
+        """
+        try:
+            await self._index.delete(document_id)
+        except ResourceExhausted as error:
+            return error
+        return None

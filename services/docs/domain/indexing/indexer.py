@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import shutil
 import tempfile
@@ -38,9 +39,11 @@ from services.docs.values.document import (
 )
 from services.docs.values.embeddings import Embeddings
 from services.docs.values.parsed_document import ParseError
-from services.kit.errors import DeadlineExceeded, InvalidArgument, ResourceExhausted, TikuError, Unavailable
+from services.kit.errors import DeadlineExceeded, InvalidArgument, ResourceExhausted, TikuError, Unavailable, disk_full
 
 _BUSY_SECONDS = 2.0
+_NO_ROOM_SECONDS = 5.0
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _TRANSIENT = (Unavailable, ResourceExhausted, DeadlineExceeded)
 _UNEXPECTED_ERROR = Failure(
     "INTERNAL", "Something went wrong on our side; the log has the details under this document's id."
@@ -117,7 +120,7 @@ class DocumentIndexer:
         async with self._locks.lock(f"document:{job.document_id}", wait=False) as locked:
             if not locked:  # Another worker has it, even if the queue takes that worker for dead.
                 raise RetryLater(_BUSY_SECONDS, "another worker has this document")
-            earlier = await self._jobs.begin(job)
+            earlier = await self._begin(job)
             if earlier is None:
                 return
             try:
@@ -128,9 +131,18 @@ class DocumentIndexer:
                 await self._jobs.fail(job, Failure(error.reason.value, error.message))
             except TikuError as error:
                 await self._after_error(job, earlier, error)
-            except Exception:
+            except Exception as error:
                 logger.exception("an index job failed", extra={"document_id": job.document_id})
-                await self._after_error(job, earlier, None)
+                # A job works in a folder of temporary files, whose volume may be full.
+                full = isinstance(error, OSError) and error.errno in _NO_ROOM
+                await self._after_error(job, earlier, disk_full() if full else None)
+
+    async def _begin(self, job: Job) -> IndexingProgress | None:
+        try:
+            return await self._jobs.begin(job)
+        except ResourceExhausted as error:
+            # A disk without room is no fault of the document: the job waits, and no attempt is counted.
+            raise RetryLater(error.retry_after or _NO_ROOM_SECONDS, error.reason) from error
 
     async def _after_error(self, job: Job, earlier: IndexingProgress, error: TikuError | None) -> None:
         settings = self._settings

@@ -18,7 +18,7 @@ Script = Callable[[ChatRequest], str | Mapping[str, Any] | Exception]
 
 
 class FakeChatModel:
-    """A model that answers what a function of the task says, in pieces; an exception is raised.
+    """A model that answers with what a function returns for the request, in pieces; it raises a returned exception.
 
     Every piece of `piece` characters comes after `pause` seconds; an answer takes at most `timeout` seconds. Where
     `truncated` is set, the token limit cut every answer.

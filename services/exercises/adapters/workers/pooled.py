@@ -14,7 +14,7 @@ from services.language.detection import LANGUAGES
 
 
 def warm() -> None:
-    """Read ahead of the first work what the languages need."""
+    """Load what the languages need before the first work."""
     for language in LANGUAGES:
         language.key_terms.warm()
 

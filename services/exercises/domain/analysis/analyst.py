@@ -26,13 +26,13 @@ logger = logging.getLogger(__name__)
 
 _MOST_KEY_POINTS = 6
 _LEAST_KEY_POINTS = 3
-"""Checked key points below which a model's analysis is not used."""
+"""With fewer sound key points, a model's analysis is not used."""
 _ALIKE = 0.7
 """Jaccard similarity of folded character pairs from which two key points count as one."""
 
 
 class Analyst:
-    """Analyses material: by its own sentences, put into a model's words where one is there and its quotes hold."""
+    """Analyzes material: its key points are a model's if their quotes hold, else sentences of the material."""
 
     def __init__(self, extractor: MaterialExtractor, model: ChatModel, *, model_seconds: float) -> None:
         self._extractor = extractor
@@ -40,7 +40,7 @@ class Analyst:
         self._model_seconds = model_seconds
 
     async def analyze(self, passages: Sequence[Passage], model: str) -> Analysis:
-        """Return the analysis of a material; the model's failures cost its words, never the analysis."""
+        """Return the analysis of a material; it does without the model if that fails."""
         extract = await self._extractor.extract(passages, _MOST_KEY_POINTS)
         points = await self._model_points(passages, extract, model) if extract.key_sentences else ()
         by_model = len(points) >= min(_LEAST_KEY_POINTS, len(extract.key_sentences)) and bool(points)
@@ -57,7 +57,7 @@ class Analyst:
     async def _model_points(
         self, passages: Sequence[Passage], extract: MaterialExtract, model: str
     ) -> tuple[KeyPoint, ...]:
-        """Return the model's key points whose quotes stand in the material; none when it does not serve."""
+        """Return the model's key points whose quotes stand in the material; none if the model fails."""
         try:
             async with asyncio.timeout(self._model_seconds):
                 completion = await complete(self._model, _request(extract, model))
@@ -69,7 +69,7 @@ class Analyst:
 
 
 def checked_points(passages: Sequence[Passage], value: dict[str, Any], language: str) -> tuple[KeyPoint, ...]:
-    """Return those key points of a model's JSON that hold.
+    """Return the sound key points of a model's JSON.
 
     They have a quote in the material, are in its language and repeat no other.
     """
@@ -87,7 +87,7 @@ def checked_points(passages: Sequence[Passage], value: dict[str, Any], language:
 
 
 def _readable_points(value: dict[str, Any]) -> list[QuotedPoint]:
-    """Return the points that say something; one that is not as it was asked for costs no other."""
+    """Return the points that say something; malformed ones are left out."""
     found = value.get("key_points")
     points = []
     for item in found if isinstance(found, list) else []:

@@ -1,4 +1,4 @@
-"""What a material says most: its central sentences, how demanding it is, and what can be asked about it.
+"""The extract of a material: its central sentences, its level, and what can be asked about it.
 
 Sentences are ranked by TextRank (Mihalcea and Tarau 2004): PageRank over a graph in which two sentences are joined as
 strongly as they share key terms, damping 0.85. What it yields is verbatim, so it is right by construction.
@@ -26,9 +26,9 @@ _MOST_RANKED = 300
 _MOST_COUNTED = 20
 """Questions of a kind that are looked for; no exercise asks for more at once."""
 _TOO_LIKE = 0.5
-"""Similarity from which two key sentences say the same."""
+"""Two key sentences of this similarity or more say the same."""
 _CLOSED = frozenset("。！？.!?；;")
-"""What closes a sentence that is read for how demanding the text is."""
+"""Marks that close a sentence whose difficulty counts."""
 
 
 def extract(passages: Sequence[Passage], count: int, languages: Languages = LANGUAGES) -> MaterialExtract:
@@ -81,7 +81,7 @@ def _overlaps(terms: Sequence[frozenset[object]], i: int) -> dict[int, float]:
 def text_rank(edges: Sequence[dict[int, float]]) -> list[float]:
     """Return the PageRank of a weighted undirected graph that is given as each node's neighbors.
 
-    The ranks of the nodes that have any sum to their number; a node without neighbors keeps 1 - damping.
+    The ranks of nodes with neighbors sum to the number of these nodes; any other node keeps 1 - damping.
     """
     totals = [sum(neighbors.values()) for neighbors in edges]
     rank = [1.0] * len(edges)

@@ -100,7 +100,7 @@ class Distractors:
         return [text for _, text in scored[:count]]
 
     def _contexts_of(self, sentence: str, occurrence: Occurrence) -> Iterator[str]:
-        """Yield the words right before and after an occurrence that would choose its like again."""
+        """Yield the words right before and right after an occurrence: terms that share them fit the same place."""
         before, after = sentence[: occurrence.start], sentence[occurrence.end :]
         if is_han(sentence[occurrence.start]):
             before, after = before[-2:], after[:2]
@@ -119,7 +119,7 @@ class Distractors:
 
 
 def _distinct(scored: Sequence[tuple[float, str]], count: int) -> list[tuple[float, str]]:
-    """Return the first `count` texts of which none holds another."""
+    """Return the first `count` texts, leaving out those that hold an earlier one or stand in it."""
     chosen: list[tuple[float, str]] = []
     for score, text in scored:
         plain = fold(text)
@@ -136,7 +136,7 @@ def _years(value: float) -> list[float]:
 
 
 def _other_values(value: float, decimals: int) -> list[float]:
-    """Numbers near enough to be plausible and far enough to be wrong."""
+    """Return numbers near enough to be plausible and far enough to be wrong."""
     if value <= 12 and not decimals:
         return [value + step for step in (-2, -1, 1, 2, 3, 4) if value + step > 1]
     if value <= 100 and not decimals:
@@ -150,7 +150,7 @@ def _tail(term: str) -> str:
 
 
 def _likeness(one: str, other: str) -> float:
-    """How alike two terms look, 0 to 2; 0 when they cannot stand for each other."""
+    """Return how alike two terms look, 0 to 2; 0 when one cannot stand for the other."""
     if is_han(one[0]) != is_han(other[0]):
         return 0.0
     if is_han(one[0]):
@@ -164,7 +164,7 @@ def _likeness(one: str, other: str) -> float:
 
 
 def _in_case_of(text: str, model: str) -> str:
-    """`text` with its first letter in the case of `model`'s, names and acronyms kept."""
+    """Return `text`, with a capital if `model` has one and is no acronym."""
     if model[:1].isupper() and model[1:].islower():
         return text[:1].upper() + text[1:]
     return text

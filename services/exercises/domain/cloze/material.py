@@ -43,7 +43,7 @@ class Line:
 
     @property
     def place(self) -> tuple[int, int]:
-        """What no other line has."""
+        """A key that no other line has."""
         return self.passage, self.start
 
     def cut(self, target: Occurrence) -> str:
@@ -104,7 +104,7 @@ class ClozeMaterial:
         return not closed and self.language.length(text) <= self.language.cloze.longest_heading
 
     def _weight(self, text: str, occurrences: Sequence[Occurrence]) -> float:
-        """How worth asking about a sentence is: by its best terms, whether it defines, and a length that reads well."""
+        """Return how worth asking about a sentence is: by its best terms, a definition in it, and its length."""
         rules = self.language.cloze
         best = sorted((term.score for term in {o.term for o in occurrences}), reverse=True)[:3]
         fit = 1.0 if 0.4 <= len(text) / rules.good_length <= 1.5 else 0.75
@@ -114,7 +114,7 @@ class ClozeMaterial:
     def targets(self, line: Line) -> list[Occurrence]:
         """Return the terms of a sentence that may be taken out, best first.
 
-        They stand in it once and beside nothing that would explain them or is part of them.
+        They stand in it once, and nothing beside them explains them or belongs to them.
         """
         targets = [
             occurrence
@@ -134,7 +134,7 @@ class ClozeMaterial:
         return self.language.cloze.approximate.search(before) is not None
 
     def definition(self, line: Line) -> Definition | None:
-        """Return what a sentence defines, where that is a key term."""
+        """Return what a sentence defines, if that is a key term."""
         found = self.language.reading.definition(line.text)
         known = found is not None and self.occurrence_of(line, found.term) is not None
         return found if known else None
@@ -145,7 +145,7 @@ class ClozeMaterial:
         return next((o for o in line.occurrences if fold(line.said(o)) == plain), None)
 
     def falsify(self, line: Line) -> Falsehood | None:
-        """Substitution one number, or else one term, of a sentence so that it is false; None where that is not sure."""
+        """Exchange a number, or else a term, so that a sentence becomes false; return None where that is not sure."""
         targets = self.targets(line)
         for target in targets:
             if target.term.category in NUMERIC and not self.is_approximate(line, target):

@@ -25,9 +25,9 @@ from services.language.folding import bigrams, flatten, fold, similarity
 from services.language.words import units
 
 _LEAST_OF_QUOTE = 0.5
-"""Share of a reference answer's words that the quote has, below which the quote itself is the reference."""
+"""If the quote has a smaller share of a reference answer's words, the quote itself is the reference."""
 _LEAST_OF_REFERENCE = 0.5
-"""Share of a rubric point's words that the reference has, below which the reference does not make it."""
+"""If the reference has a smaller share of a rubric point's words, the point is dropped."""
 _LONGEST_CUT = 40
 """Characters that a gap may stand for."""
 
@@ -65,7 +65,7 @@ def _single_choice(answer: SingleChoice, rng: random.Random) -> Draft:
 def _multiple_choice(answer: MultipleChoice, rng: random.Random) -> Draft:
     right = _distinct([_bare(text) for text in answer.correct])
     language = language_of(answer.quote)
-    # What may be a right one under another name is no wrong one.
+    # An option that may be a right one under another name is not wrong.
     wrong = [
         text
         for text in _distinct([_bare(text) for text in answer.wrong])
@@ -77,7 +77,7 @@ def _multiple_choice(answer: MultipleChoice, rng: random.Random) -> Draft:
 
 
 def _true_statement(answer: TrueStatement) -> Draft:
-    """Return the model's own words where they are what the quote says, else the quote."""
+    """Return the model's own words if they say what the quote says, else the quote."""
     sentence = flatten(answer.quote)
     stem = unlabeled(answer.stem)
     if not says_the_same(stem, answer.quote) and _stands_alone(sentence):
@@ -86,7 +86,7 @@ def _true_statement(answer: TrueStatement) -> Draft:
 
 
 def _false_statement(answer: FalseStatement) -> Draft:
-    """Return the quote with something exchanged; without a truth where that has no single place in the quote."""
+    """Return the quote with something exchanged; the draft gets no truth if that is not in exactly one place."""
     sentence = flatten(answer.quote)
     substitution = Substitution(answer.original, answer.changed)
     false = exchanged(sentence, substitution.old, substitution.new)
@@ -132,7 +132,7 @@ def _with_options(draft: Draft, right: list[str], wrong: list[str], rng: random.
 
 
 def _distinct(texts: list[str]) -> list[str]:
-    """Texts that say something, each once: a wrong option that is written twice is one wrong option."""
+    """Return the texts that say something, each once."""
     return list({fold(text) or text: text for text in texts}.values())
 
 
@@ -146,7 +146,7 @@ def _stands_alone(sentence: str) -> bool:
 
 
 def _points(texts: list[str], stem: str, reference: str) -> list[str]:
-    """Return the points of a rubric that the reference makes and that do not only ask the question again."""
+    """Return the rubric points that the reference makes and that do not merely repeat the question."""
     asked = bigrams(fold(stem))
     made = units(reference)
     return [
@@ -166,9 +166,8 @@ _GAP_LIKE = re.compile(r"_{2,}|＿+|[(（]\s*[)）]|\[\s*\]|【\s*】|…{2,}|\.
 def _with_gap(stem: str, answer: str, quote: str) -> tuple[str, str]:
     """Return a stem with its gap as `____`, and its answer.
 
-    A stem without a gap gets it where the answer stands, in whatever case, or is replaced by the quote with the answer
-    cut out when that is the only place that holds it. Where a gapped stem is the quote but for the gap, the answer is
-    what stands there.
+    A stem without a gap gets one where the answer stands, in any case. If the answer stands only in the quote, the
+    quote with the answer cut out is the stem. If a stem is the quote with a gap, the answer is what the gap cut out.
     """
     stem = _GAP_LIKE.sub(GAP, stem)
     told = _ASKED_AFTERWARDS.sub("", stem)
@@ -189,7 +188,7 @@ def _with_gap(stem: str, answer: str, quote: str) -> tuple[str, str]:
 
 
 def _faithful(stem: str, answer: str, quote: str) -> str:
-    """Return a gapped stem that says what the quote says, else the quote with the answer cut out where that can be."""
+    """Return a gapped stem if it says what the quote says, else the quote with the answer cut out, if possible."""
     sentence = flatten(quote)
     if stem.count(GAP) != 1 or says_the_same(stem.replace(GAP, answer), quote) or not _stands_alone(sentence):
         return stem

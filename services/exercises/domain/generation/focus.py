@@ -16,7 +16,7 @@ from services.exercises.values.question import Passage, QuestionKind
 from services.language.detection import language_of
 
 _SEARCHED_FOR_LISTS = 12
-"""Passages that are read through for a sentence that lists something: more would hold up the event loop."""
+"""Most passages that are searched for a sentence with a list: more would stall the event loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Focus:
 
 
 class _Standing(IntEnum):
-    """How a sentence is understood; the values are its places in what `askable` returns."""
+    """Whether a sentence needs its neighbors; the values are positions in what `askable` returns."""
 
     ALONE = 0
     IN_CONTEXT = 1
@@ -49,8 +49,8 @@ class FocusPicker:
     def pick(self, slot: int, attempt: int, kind: QuestionKind) -> Focus | None:
         """Return what question `slot` is asked about on try `attempt`, both from 0.
 
-        Passages are spread evenly over the material and another one on each try. A sentence that stands alone is taken
-        where any passage still has one. Several right answers need a sentence that lists them; None when none is left.
+        Passages are spread evenly over the material, and each try takes another one. Sentences that stand alone come
+        first. Several right answers need a sentence that lists them; None when none is left.
         """
         passages = self._plan.passages
         stride = max(1, len(passages) // self._plan.count)

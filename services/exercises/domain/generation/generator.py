@@ -1,4 +1,4 @@
-"""Generating the questions of a plan: from the model where it holds up, by cloze where it does not."""
+"""Generating the questions of a plan: with the model, and by cloze where the model fails."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class QuestionGenerator:
         """Make the questions of a plan and publish each as it is complete. Fewer than wanted is no error.
 
         Raises:
-            TikuError: only the model may serve, and it does not.
+            TikuError: the plan allows only the model, and it fails.
         """
         rng = random.Random(plan.seed)  # noqa: S311 - order of options, not secrets
         accepted = Accepted()

@@ -4,8 +4,8 @@ Round-trip consistency (Alberti et al. 2019, "Synthetic QA Corpora Generation wi
 whose answer is not found again from the same text is no good question, whichever of the two answers is right.
 
 A key that follows from how its question was made is not verified: a gap in what the material says, its sentence as a
-statement, a statement with something exchanged (see `statements`). What is left to ask is a choice among options or
-sentences: that a small model does well, while asked for yes or no it says yes.
+statement, a statement with something exchanged (see `statements`). The rest are choices among options or sentences,
+which a small model makes well. Asked for yes or no, it says yes.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class KeyCheck:
         )
 
     def _limits(self) -> dict[str, Any]:
-        """Return what the schema says of the answer beside its type."""
+        """Return the keywords of the schema that bound the answer."""
         letters = list(self._choices)
         if self._prompt.answer is OptionLetter:
             return {"enum": letters}
@@ -75,7 +75,7 @@ class KeyCheck:
             case MissingWord():
                 return any(_same(answer.answer, key) for key in draft.blanks[0])
             case OptionLetters():
-                # What the source lists is right; what a learner might tick as well must not be there.
+                # A right option may be missed, but a wrong one must not be chosen.
                 chosen = self._places(answer.answer)
                 return bool(chosen) and chosen <= set(draft.correct)
             case OptionLetter() if draft.kind is QuestionKind.SHORT_ANSWER:

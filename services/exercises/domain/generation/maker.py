@@ -1,4 +1,4 @@
-"""Making an exercise: from a request to a run that has begun."""
+"""Starting the run that makes an exercise."""
 
 from __future__ import annotations
 
@@ -35,12 +35,7 @@ class ExerciseMaker:
         self._runs = runs
 
     async def make(self, owner: str, request: GenerationRequest) -> AsyncGenerator[Numbered, None]:
-        """Start a run and yield its events. Material that cannot be read is an error before anything is stored.
-
-        Raises:
-            InvalidArgument: the text holds nothing.
-            FailedPrecondition: the documents hold no passage.
-        """
+        """Start a run and yield its events. Material that cannot be read is an error before anything is stored."""
         count = request.count or DEFAULT_COUNT
         passages = await self._passages(request, count)
         plan = GenerationPlan(

@@ -1,4 +1,4 @@
-"""Material: from what a request names to passages."""
+"""Reading the material that a request names, as passages."""
 
 from __future__ import annotations
 

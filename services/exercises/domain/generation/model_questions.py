@@ -20,7 +20,7 @@ from services.exercises.values.refusal import Refusal, RefusedError
 from services.kit import errors
 
 _SEEDS_A_SLOT = 16
-"""Seeds of a run that belong to one question, one a try."""
+"""Seeds of a run that belong to one question, one for each try."""
 _WARMER = 0.2
 """By how much each further try raises the temperature, as far as 1."""
 
@@ -38,10 +38,10 @@ class ModelQuestions:
     rng: random.Random
 
     async def make(self, slot: int, kind: QuestionKind) -> bool:
-        """Publish question `slot`, counted from 0; return False when the model made none in the tries that it has.
+        """Publish question `slot`, counted from 0; return False if all tries failed.
 
         Raises:
-            TikuError: only the model may serve, and it does not.
+            TikuError: the plan allows only the model, and it fails.
         """
         for attempt in range(1 + self.limits.retries):
             if self.calls.lasting_error is not None:
@@ -92,7 +92,7 @@ class ModelQuestions:
         return source
 
     async def _verify_key(self, key_check: KeyCheck) -> None:
-        """Ask the model its own question, and refuse a key that it does not confirm, or cannot because a call fails."""
+        """Ask the model its own question; refuse a key that it does not confirm, and any key if the call fails."""
         try:
             completion = await self.calls.complete(key_check.request, self.limits.confirmation_seconds)
         except errors.TikuError:

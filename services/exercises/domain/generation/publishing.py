@@ -16,7 +16,7 @@ Publish = Callable[[Event], Awaitable[None]]
 
 _LETTERS = "ABCDEFGH"
 _STEMS_TO_AVOID = 4
-"""Latest questions about a passage that the model is told not to repeat."""
+"""Number of latest questions about a passage that the model is told not to repeat."""
 
 
 class QuestionPublisher:

@@ -29,11 +29,7 @@ from services.language.folding import fold
 
 
 def match_answers(questions: Sequence[Question], answers: Sequence[Answer]) -> dict[str, Answer]:
-    """Return answers by question id, each fitting its question.
-
-    Raises:
-        InvalidArgument: answers do not fit their questions; every field that does not is named.
-    """
+    """Return answers by question id; InvalidArgument names every field that does not fit its question."""
     by_id = {question.question_id: question for question in questions}
     matched: dict[str, Answer] = {}
     violations: list[FieldViolation] = []
@@ -64,7 +60,7 @@ _FIELD = {
 
 
 def _misfits(path: str, question: Question, answer: Answer) -> list[FieldViolation]:
-    """Every rule that an answer breaks against its question."""
+    """Return every rule that an answer breaks."""
     own = _FIELD[question.kind]
     given = {
         "option_keys": bool(answer.option_keys),
@@ -122,7 +118,7 @@ def make_grade(
     feedback: str = "",
     rubric_results: tuple[RubricResult, ...] = (),
 ) -> Grade:
-    """Return a grade that carries what its question teaches."""
+    """Return a grade with the key, explanation and source of its question."""
     return Grade(
         question_id=question.question_id,
         verdict=verdict,

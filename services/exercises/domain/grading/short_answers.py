@@ -150,7 +150,7 @@ class _Evidence:
             raise UnsoundGradeError("evidence speaks to the grader")
         words = self._text[slice(*place)].strip()
         wanted = units(f"{point.text}\n{self._context}")
-        # Words that the question hands to everybody are no knowledge, unless there are no others.
+        # Words of the question itself prove no knowledge, unless there are no others.
         if not units(words) & (wanted - self._asked or wanted):
             raise UnsoundGradeError("evidence has nothing to do with the rubric")
         return words

@@ -1,4 +1,4 @@
-"""Submissions: answers come in, grades go out and are kept."""
+"""Grading and storing the answers to an exercise."""
 
 from __future__ import annotations
 
@@ -30,13 +30,7 @@ class Submissions:
         self._short_answers = short_answers
 
     async def submit(self, owner: str, exercise_id: str, answers: Sequence[Answer]) -> Submission:
-        """Return the stored submission with one grade a question. Nothing is stored when an answer does not fit.
-
-        Raises:
-            NotFound: the owner has no such exercise.
-            FailedPrecondition: questions are still being made.
-            InvalidArgument: answers do not fit their questions; every field that does not is named.
-        """
+        """Grade and store answers. Nothing is stored if one does not fit, or questions are still being made."""
         await self._runs.expire()  # A run whose process died would keep its exercise closed.
         exercise = await self._exercises.get(owner, exercise_id)
         if exercise is None:

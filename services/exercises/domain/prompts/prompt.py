@@ -33,7 +33,7 @@ class StructuredAnswer(msgspec.Struct):
 
     @classmethod
     def decode(cls, value: object) -> Self:
-        """Return the answer in a JSON object, whose further fields do not matter.
+        """Return the answer in a JSON object; other fields are ignored.
 
         Raises:
             RefusedError: INVALID_JSON, a field is missing or of another type.
@@ -74,7 +74,7 @@ def _schema_of(answer: type[StructuredAnswer]) -> dict[str, Any]:
 
 
 def _bounded(node: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a property's schema with the limits behind its type and in the place of its own keywords."""
+    """Return a property's schema with limits, which replace its own keywords."""
     return {"type": node["type"], **limits, **node, **limits}
 
 

@@ -13,7 +13,7 @@ from services.exercises.values.events import Event, Numbered, Token
 
 _TOKEN_WINDOW_SECONDS = 0.05
 """Time within which tokens become one event; the first one, and each after a pause, is delivered at once. Several
-models write into one run: twenty looks a second at all of them are as many as a reader follows."""
+models write into one run, and a reader follows no more than twenty updates a second."""
 _MAX_WAITING = 64
 """Events that may wait to be stored before a publisher is asked to wait."""
 

@@ -76,9 +76,9 @@ class LiveRun:
         return self.exercise.run_id
 
     async def publish(self, event: Event) -> None:
-        """Take an event that every reader gets once it is stored, and a token at once.
+        """Publish an event: readers get it once it is stored, a token at once.
 
-        It waits only while many events are on their way. An event that cannot be stored ends the run.
+        This waits only while many events are on their way. An event that cannot be stored ends the run.
         """
         if self._storing_error is not None:
             raise self._storing_error

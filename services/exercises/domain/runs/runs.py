@@ -1,4 +1,4 @@
-"""Runs: work that outlives no one by accident, with numbered events that a reader can come back to.
+"""Runs: the work that makes exercises, with numbered events that a reader can come back to.
 
 The process that started a run holds it under a lease that it renews. Every event but a token is stored before a reader
 gets it. A process that dies stops renewing; whoever looks next ends its runs as FAILED, reason INTERRUPTED.
@@ -70,11 +70,7 @@ class Runs:
         task.add_done_callback(self._tasks.discard)
 
     async def start(self, exercise: Exercise, work: Work, *, detached: bool) -> AsyncGenerator[Numbered, None]:
-        """Start a run and yield its events until it ends. Unless it is detached, closing the generator cancels it.
-
-        Raises:
-            ResourceExhausted: this process has all the runs that it may have.
-        """
+        """Start a run and yield its events until it ends. Unless it is detached, closing the generator cancels it."""
         if len(self._live) >= self._limits.max_live:
             raise ResourceExhausted(
                 f"{self._limits.max_live} runs are going on already.", reason="TOO_MANY_RUNS", retry_after=5.0
@@ -105,11 +101,7 @@ class Runs:
             del self._live[live.run_id]
 
     async def follow(self, owner: str, run_id: str, after: int) -> AsyncGenerator[Numbered, None]:
-        """Yield a run's events with numbers above `after`, as they come, until it ends.
-
-        Raises:
-            NotFound: the owner has no run of this id.
-        """
+        """Yield a run's events with numbers above `after`, as they come, until it ends."""
         await self._get(owner, run_id)
         live = self._live.get(run_id)
         if live is None or live.ended.is_set():
@@ -154,11 +146,7 @@ class Runs:
             await self._store.expire()
 
     async def cancel(self, owner: str, run_id: str) -> RunState:
-        """Stop a run and return the state that it is in then.
-
-        Raises:
-            NotFound: the owner has no run of this id.
-        """
+        """Stop a run and return the state that it is in then."""
         run = await self._get(owner, run_id)
         if run.state is not RunState.RUNNING:
             return run.state
@@ -173,7 +161,7 @@ class Runs:
         return ended.state if ended is not None else RunState.CANCELLED
 
     async def _wait_for_end(self, owner: str, run_id: str) -> None:
-        """Wait until another process has ended a run, as long as it takes to see a request twice."""
+        """Wait until another process has ended a run, but no longer than two renewals of its lease and a second."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2 * self._limits.renew_seconds + 1.0):
                 while (run := await self._store.get(owner, run_id)) is not None and run.state is RunState.RUNNING:
@@ -181,7 +169,7 @@ class Runs:
                     await self._store.expire()
 
     async def expire(self) -> None:
-        """End the runs of processes that died, so that what is read next says so."""
+        """End the runs of processes that died."""
         await self._store.expire()
 
     async def _get(self, owner: str, run_id: str) -> RunRow:

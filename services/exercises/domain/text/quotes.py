@@ -13,13 +13,13 @@ from services.exercises.values.question import Passage
 from services.language.folding import fold, is_word_char
 
 SHORTEST_QUOTE = 4
-"""Characters, folded; less would be found anywhere."""
+"""Least length of a quote in folded characters; a shorter one would be found anywhere."""
 
 
 def locate(quote: str, text: str) -> tuple[int, int] | None:
     """Return the slice [start, end) of `text` that says `quote`; None when there is none.
 
-    It does so letter for letter but for case, width, spaces and punctuation. Closing punctuation that the quote has is
+    Only case, width, spaces and punctuation may differ. Closing punctuation that the quote has is
     part of the slice.
     """
     start = text.find(quote) if len(fold(quote)) >= SHORTEST_QUOTE else -1

@@ -24,7 +24,7 @@ LEAST_FAITH = 0.8
 """Share of a statement's words that its source has: the rest may be wording."""
 
 _LEAST_DIFFERENCE = 0.2
-"""By which share of itself an approximate number is moved."""
+"""An approximate number is moved by this share of itself."""
 _WORD = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
@@ -89,7 +89,7 @@ def is_verbatim(statement: str, source: str) -> bool:
 
 
 def exchanged(statement: str, old: str, new: str) -> str | None:
-    """Return a statement with `new` where `old` stood; None when that is not one place."""
+    """Return a statement with `new` where `old` stood; None if that is not exactly one place."""
     if not fold(old) or not fold(new):
         return None
     places = list(re.finditer(_whole(old), statement, re.IGNORECASE))
@@ -110,7 +110,7 @@ def _whole(text: str) -> str:
 
 
 def undone(statement: str, substitution: Substitution) -> str | None:
-    """Return the true statement that a false one was made from; None when what was put in has no single place."""
+    """Return the true statement that a false one was made from; None if what was put in is not in exactly one place."""
     return exchanged(statement, substitution.new, substitution.old)
 
 

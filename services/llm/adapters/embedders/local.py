@@ -15,6 +15,8 @@ from pathlib import Path
 
 from services.kit.errors import DeadlineExceeded, Internal, TikuError, Unavailable
 from services.kit.progress import ProgressWatch, StalledError
+from services.kit.restarts import FallBudget
+from services.kit.start import StartError
 from services.llm.adapters.embedders.frames import Answer, Ask, Ready, pack, read_reply
 from services.llm.domain.batching import Batch, Batcher, BatchLimits
 from services.llm.values.vectors import EmbedKind, Vectors
@@ -22,8 +24,6 @@ from services.llm.values.vectors import EmbedKind, Vectors
 _BATCH_SECONDS = 120.0
 _TRIES = 2
 """How often a batch is sent to a worker that dies of it before its requests fail."""
-_MOST_DEATHS = 3
-"""Deaths in a row, without one answer between them, after which starting again is pointless."""
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ class LocalEmbedder:
         threads: CPU threads of the model.
         limits: of batches and of the queue in front of the model.
         program: the worker's command, without its options.
+        budget: the account of workers that die before they answered anything.
     """
 
     def __init__(
@@ -51,12 +52,15 @@ class LocalEmbedder:
         threads: int,
         limits: BatchLimits | None = None,
         program: Sequence[str] = (sys.executable, "-m", "services.llm.adapters.embedders.worker"),
+        budget: FallBudget | None = None,
     ) -> None:
         self._folder = folder
         self._model = model
         self._threads = threads
         self._program = tuple(program)
         self._batcher = Batcher(limits or BatchLimits())
+        self._budget = budget or FallBudget()
+        self._given_up = False
         self._ready = asyncio.Event()
         self._pid: int | None = None
 
@@ -72,6 +76,8 @@ class LocalEmbedder:
 
     async def check(self) -> None:
         """Raise `Unavailable` while no worker holds the model."""
+        if self._given_up:
+            raise _unavailable()
         if not self._ready.is_set():
             raise Unavailable("The embedding model is loading.", reason="EMBEDDER_LOADING")
 
@@ -81,6 +87,8 @@ class LocalEmbedder:
 
     async def embed(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Vectors:
         """Return one vector a text. A request that comes before the model is loaded waits for it."""
+        if self._given_up:
+            raise _unavailable()
         try:
             async with asyncio.timeout(timeout):
                 return await self._batcher.embed(texts, kind)
@@ -90,34 +98,45 @@ class LocalEmbedder:
     async def run(self) -> None:
         """Keep a worker running and feed it until canceled.
 
-        A worker that dies is replaced and gets its batch again; what kills it twice fails with its requests.
+        A worker that dies is replaced and gets its batch again; what kills it twice fails with its requests. Workers
+        that die too often before they answer anything are given up for a while; requests fail at once meanwhile.
 
         Raises:
-            RuntimeError: the model cannot be loaded, or workers die whatever they are given.
+            StartError: the model cannot be loaded.
         """
         unanswered: Batch | None = None
-        tries = deaths = 0
+        tries = 0
         try:
             while True:
+                answered = False
                 try:
                     async with self._worker() as worker:
                         while True:
                             batch = unanswered or await self._next(worker)
                             unanswered, tries = batch, tries + 1
                             await worker.answer(batch)
-                            unanswered, tries, deaths = None, 0, 0
+                            unanswered, tries, answered = None, 0, True
                 except WorkerDiedError as error:
-                    deaths += 1
-                    logger.error("embedding worker died", extra={"cause": str(error), "deaths": deaths})
-                    if deaths >= _MOST_DEATHS:
-                        raise RuntimeError("the embedding worker dies again and again") from error
-                    if unanswered is not None and tries >= _TRIES:
+                    logger.error("embedding worker died", extra={"cause": str(error), "answered": answered})
+                    may_start = answered or self._budget.fall()
+                    if unanswered is not None and (tries >= _TRIES or not may_start):
                         unanswered.fail(_unavailable())
                         unanswered, tries = None, 0
+                    await (asyncio.sleep(self._budget.delay()) if may_start else self._rest())
         finally:
             if unanswered is not None:
                 unanswered.fail(_unavailable())
             self._batcher.fail_all(_unavailable())
+
+    async def _rest(self) -> None:
+        """Refuse every request until the falls are forgiven."""
+        logger.error("embedding workers are given up for a while", extra={"cause": self._budget.describe()})
+        self._given_up = True
+        try:
+            self._batcher.fail_all(_unavailable())
+            await asyncio.sleep(self._budget.window_seconds)
+        finally:
+            self._given_up = False
 
     async def _next(self, worker: _Worker) -> Batch:
         """Return the next batch; notice a worker that dies while it is idle, too."""
@@ -171,7 +190,7 @@ class _Worker:
             self._process.kill()
             raise WorkerDiedError(f"it stood still for {error.seconds:.0f} seconds while loading its model") from error
         if not isinstance(reply, Ready):
-            raise RuntimeError(f"the embedding model cannot be loaded: {reply}")
+            raise StartError(f"the embedding model cannot be loaded: {reply}")
         self._dimension = reply.dimension
 
     async def answer(self, batch: Batch) -> None:

@@ -1,4 +1,4 @@
-"""A ChatProvider without a network, for tests: it says what it is told to and keeps what it saw."""
+"""A ChatProvider without a network, for tests: it plays scripted turns and keeps the requests."""
 
 from __future__ import annotations
 

@@ -290,6 +290,8 @@ def _raise_translated(error: grpc.aio.AioRpcError) -> NoReturn:
             raise errors.DeadlineExceeded(
                 "The vector store did not answer in time.", reason="VECTOR_STORE_TIMEOUT"
             ) from error
+        case grpc.StatusCode.RESOURCE_EXHAUSTED if errors.DISK_FULL in (error.details() or ""):
+            raise errors.disk_full() from error
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             raise errors.ResourceExhausted(
                 "The vector store is busy.", reason="VECTOR_STORE_BUSY", retry_after=1.0

@@ -22,7 +22,7 @@ _MOST_EMBEDDED = 12
 _MOST_SENTENCES = 2
 _WORDS_WEIGHT = 0.15
 _FRAGMENT = 0.05
-"""What a heading or a table row has to make up for: it rarely answers alone."""
+"""Taken from the score of a heading or a table row, which rarely answers alone."""
 _CLOSE = 0.02
 """A second sentence is worth reading only when its score comes this near to the best."""
 

@@ -1,4 +1,4 @@
-"""Storing chunks: they are checked before anything is written."""
+"""Storing chunks, all of which are checked before anything is written."""
 
 from __future__ import annotations
 

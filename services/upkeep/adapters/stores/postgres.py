@@ -9,7 +9,6 @@ from __future__ import annotations
 import graphlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, Self
 
 import asyncpg
@@ -38,6 +37,10 @@ _QUEUE = "pgqueuer"
 _RESTORE_SCHEMA = UNFINISHED_RESTORE.partition(".")[0]
 
 
+MigrationFiles = Sequence[tuple[str, str]]
+"""Name and text of each migration of a schema."""
+
+
 class PostgresTables:
     """Every table of `schemas` over one connection."""
 
@@ -59,6 +62,8 @@ class PostgresTables:
             raise UpkeepError(f"PostgreSQL cannot be reached: {error or type(error).__name__}") from error
         try:
             yield cls(connection, schemas)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise UpkeepError(f"PostgreSQL refused: {' '.join(str(error).split())}") from error
         finally:
             # A transaction that was not committed ends with its connection.
             connection.terminate()
@@ -153,17 +158,17 @@ class PostgresTables:
         )
         return [row[0] for row in rows]
 
-    async def recreate(self, migrations: Mapping[str, Mapping[str, str]], folders: Mapping[str, Path]) -> None:
+    async def recreate(self, migrations: Mapping[str, Mapping[str, str]], files: Mapping[str, MigrationFiles]) -> None:
         """Make every schema anew, without rows, as far as `migrations` goes."""
         for schema in self._schemas:
             await self.connection.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
-            await migrate_in(self.connection, schema, folders[schema], only=migrations.get(schema, {}))
+            await migrate_in(self.connection, schema, files[schema], only=migrations.get(schema, {}))
         await self._reset_path()
 
-    async def bring_up_to_date(self, folders: Mapping[str, Path]) -> None:
+    async def bring_up_to_date(self, files: Mapping[str, MigrationFiles]) -> None:
         """Apply the migrations that are left."""
         for schema in self._schemas:
-            await migrate_in(self.connection, schema, folders[schema])
+            await migrate_in(self.connection, schema, files[schema])
         await self._reset_path()
 
     async def _reset_path(self) -> None:

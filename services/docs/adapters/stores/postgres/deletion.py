@@ -9,7 +9,10 @@ from services.kit.database import Database
 
 
 class PostgresDeletionStore:
-    """Marks and removes rows; the job that removes a marked row is due `delay_seconds` later."""
+    """Marks and removes rows; the job that removes a marked row is due `delay_seconds` later.
+
+    A deletion makes room, so it may write in the reserve of a disk that is nearly full.
+    """
 
     def __init__(self, database: Database, queue: PgQueuerJobQueue, *, delay_seconds: float) -> None:
         self._database = database
@@ -18,7 +21,7 @@ class PostgresDeletionStore:
 
     async def mark(self, document_id: str, owner: str) -> Document | None:
         """Mark the row and queue its job in one transaction."""
-        async with self._database.acquire() as connection, connection.transaction():
+        async with self._database.reserve.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(
                 f"SELECT * FROM documents WHERE document_id = $1 AND owner = $2 AND {VISIBLE} FOR UPDATE",
                 document_id,
@@ -31,7 +34,7 @@ class PostgresDeletionStore:
 
     async def mark_failed_upload(self, document_id: str) -> None:
         """Mark the row and queue its job in one transaction."""
-        async with self._database.acquire() as connection, connection.transaction():
+        async with self._database.reserve.acquire() as connection, connection.transaction():
             await self._mark(connection, document_id)
 
     async def _mark(self, connection: Connection, document_id: str) -> None:
@@ -61,4 +64,6 @@ class PostgresDeletionStore:
 
     async def remove(self, document_id: str) -> None:
         """Delete the row; its chunks and events go by cascade."""
-        await self._database.execute("DELETE FROM documents WHERE document_id = $1 AND state = 'DELETING'", document_id)
+        await self._database.reserve.execute(
+            "DELETE FROM documents WHERE document_id = $1 AND state = 'DELETING'", document_id
+        )

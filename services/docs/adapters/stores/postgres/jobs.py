@@ -25,7 +25,10 @@ _WANTED = "document_id = $1 AND generation = $2 AND state = 'PROCESSING'"
 
 
 class PostgresIndexingJobs:
-    """Writes rows, chunks and events of a document, as long as its row still wants the job."""
+    """Writes rows, chunks and events of a document, as long as its row still wants the job.
+
+    Single events may be written in the reserve of a disk that is nearly full, so that a job under way can end.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -54,7 +57,7 @@ class PostgresIndexingJobs:
 
     async def report(self, job: Job, progress: StageProgress) -> bool:
         """Store an event in one statement."""
-        return await _append_event(self._database, job, progress)
+        return await _append_event(self._database.reserve, job, progress)
 
     async def save_parsed(
         self,
@@ -108,11 +111,11 @@ class PostgresIndexingJobs:
 
     async def finish(self, job: Job) -> bool:
         """Move the row to INDEXED."""
-        return await _append_event(self._database, job, IndexingCompleted(), state=DocumentState.INDEXED)
+        return await _append_event(self._database.reserve, job, IndexingCompleted(), state=DocumentState.INDEXED)
 
     async def fail(self, job: Job, failure: Failure) -> bool:
         """Move the row to FAILED, with reason and message."""
-        return await _append_event(self._database, job, failure, state=DocumentState.FAILED)
+        return await _append_event(self._database.reserve, job, failure, state=DocumentState.FAILED)
 
 
 async def _append_event(

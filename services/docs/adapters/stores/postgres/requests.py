@@ -33,7 +33,7 @@ class PostgresJobRequests:
 
     async def requeue_lost(self) -> int:
         """Enqueue the job of every row that waits for one; the queue skips those that it has."""
-        async with self._database.acquire() as connection, connection.transaction():
+        async with self._database.reserve.acquire() as connection, connection.transaction():
             rows = await connection.fetch(
                 """
                 SELECT document_id, owner, generation, state FROM documents

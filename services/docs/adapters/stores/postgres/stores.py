@@ -19,6 +19,7 @@ from services.docs.adapters.stores.postgres.rows import SCHEMA
 from services.kit.database import Database, open_pool
 
 _COMMAND_SECONDS = 30.0
+_RESERVE_CONNECTIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,18 @@ class PostgresStores:
                 schema=SCHEMA,
                 command_timeout=_COMMAND_SECONDS,
             ) as pool,
+            open_pool(
+                dsn,
+                application_name="tiku-docs",
+                min_size=0,
+                max_size=_RESERVE_CONNECTIONS,
+                schema=SCHEMA,
+                command_timeout=_COMMAND_SECONDS,
+                reserve=True,
+            ) as reserve,
             PostgresLocks.open(dsn) as locks,
         ):
-            database = Database(pool)
+            database = Database(pool, reserve)
             yield cls(
                 documents=PostgresDocumentStore(database, queue, locks.instance),
                 requests=PostgresJobRequests(database, queue),

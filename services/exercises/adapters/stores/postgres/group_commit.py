@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _PAUSE_SECONDS = 0.005
-"""Least time from the beginning of one write to the next: it gathers what comes meanwhile, and delays no first one."""
+"""Least time between the beginnings of two writes, in which items gather; a write after a pause is not delayed."""
 _MAX_ITEMS = 256
 """Items of one write."""
 

@@ -24,7 +24,7 @@ _CREATE = (
     "SELECT $7, exercise_id, owner, 'running', $8, now() + $9 FROM exercise"
 )
 _ADD_EVENTS = (
-    # The row locks keep whoever ends a run waiting; those who lock several do it in one order.
+    # The row locks make whoever ends a run wait. Several rows are locked in one order, so that nobody deadlocks.
     "WITH running AS MATERIALIZED (SELECT run_id, exercise_id FROM runs "
     "WHERE run_id = ANY($1) AND state = 'running' ORDER BY run_id FOR SHARE), "
     "event AS (INSERT INTO run_events (run_id, number, name, body) SELECT e.* "
@@ -41,7 +41,10 @@ _ADD_EVENTS = (
 
 
 class PostgresRunStore:
-    """Runs in PostgreSQL. What several runs store at once is committed together."""
+    """Runs in PostgreSQL. What several runs store at once is committed together.
+
+    On a disk that is nearly full no run begins, and those under way go on in its reserve, which they hardly need.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -78,7 +81,7 @@ class PostgresRunStore:
     async def _add_all(self, batches: Sequence[_Batch]) -> list[bool]:
         """Store events of several runs in one statement; for each batch return whether its run was running."""
         ends = [(batch.run_id, batch.end) for batch in batches if batch.end]
-        rows = await self._database.fetch(
+        rows = await self._database.reserve.fetch(
             _ADD_EVENTS,
             [batch.run_id for batch in batches],
             *_columns([row for batch in batches for row in batch.events], 4),
@@ -112,13 +115,13 @@ class PostgresRunStore:
 
     async def request_cancel(self, run_id: str) -> None:
         """Set a flag that `renew_leases` reads."""
-        await self._database.execute(
+        await self._database.reserve.execute(
             "UPDATE runs SET cancel_requested = true WHERE run_id = $1 AND state = 'running'", run_id
         )
 
     async def renew_leases(self, instance: str, lease_seconds: float) -> set[str]:
         """Renew every lease and read every flag in one statement; the database's clock counts."""
-        rows = await self._database.fetch(
+        rows = await self._database.reserve.fetch(
             "UPDATE runs SET lease_until = now() + $2 WHERE instance = $1 AND state = 'running' "
             "RETURNING run_id, cancel_requested",
             instance,

@@ -1,0 +1,124 @@
+"""A collection as the process has it that works on it: a copy of its image, and the writes since, applied in order."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator
+from typing import Any
+
+import qdrant_edge as edge
+from qdrant_client import grpc as pb
+
+from services.embedded.qdrant_server.images import CollectionFolder, take_over_log
+from services.embedded.qdrant_server.oplog import LogReader, LogWriter, Record
+from services.embedded.qdrant_server.rpcs import WRITES, parse
+from services.embedded.qdrant_server.schema import VectorSchema, configuration
+from services.embedded.qdrant_server.writes import Change, changes
+
+logger = logging.getLogger(__name__)
+
+
+class Collection:
+    """An open collection. It follows the log, and takes writes itself once it has `take_over`."""
+
+    def __init__(self, folder: CollectionFolder) -> None:
+        """Make a working copy of the newest image and load it; the log is not read yet."""
+        self.folder = folder
+        self.description = pb.CreateCollection.FromString(folder.description.read_bytes())
+        self.schema = VectorSchema.of(self.description)
+        self.image, image = folder.newest_image()
+        self.copy = folder.working_copy(image)
+        self.shard = edge.EdgeShard.load(str(self.copy))
+        # What earlier versions left may never have been indexed.
+        self.changed_points = self.shard.info().points_count if self.image == 0 else 0
+        self.log: LogWriter | None = None
+        self._reader = LogReader(folder.path, self.image)
+        self.log_bytes = 0
+        self._points, self._counted_at = 0, float("-inf")
+
+    @property
+    def next_number(self) -> int:
+        """Number of the record that the next write gets."""
+        return self._reader.next_number if self.log is None else self.log.next_number
+
+    def points(self) -> int:
+        """Return about how many points there are; it is counted at most once a second."""
+        if time.monotonic() - self._counted_at >= 1.0:
+            self._points, self._counted_at = self.shard.info().points_count, time.monotonic()
+        return self._points
+
+    def catch_up(self) -> Generator[None, None, int]:
+        """Apply what has been added to the log since the last time; yield now and then, and return how many records."""
+        count = 0
+        for record in self._reader.read():
+            yield from self._replay(record)
+            count += 1
+        return count
+
+    def _replay(self, record: Record) -> Generator[None, None, None]:
+        self.log_bytes += len(record.request)
+        try:
+            prepared = yield from changes(record.rpc, self.schema, parse(WRITES[record.rpc], record.request))
+            yield from self._apply(prepared)
+        except Exception:
+            # It failed when it was written too, and its caller was told so: replaying it does the same again.
+            logger.debug("record %d failed again", record.number, exc_info=True)
+
+    def take_over(self) -> None:
+        """Become the process that appends to the log. What it holds must have been applied."""
+        self.log = LogWriter(self.folder.path, self.next_number)
+        self.description = pb.CreateCollection.FromString(self.folder.description.read_bytes())
+
+    def write(self, rpc: str, message: Any, request: bytes) -> Generator[None, None, int]:
+        """Apply a write and return its number; once it is in the log it survives the end of this process.
+
+        Raises:
+            QdrantError: the request is wrong, or asks for something that is not served.
+            OSError: the file system did not take it.
+        """
+        assert self.log is not None
+        prepared = yield from changes(rpc, self.schema, message)
+        number = self.log.append(rpc, request)
+        self.log_bytes += len(request)
+        yield from self._apply(prepared)
+        return number
+
+    def _apply(self, prepared: list[Change]) -> Generator[None, None, None]:
+        for change in prepared:
+            self.shard.update(change.operation)
+            self.changed_points += change.points
+            yield
+
+    def close(self) -> None:
+        """Close the shard and the log; what is on the disk is worth nothing but for the log."""
+        if self.log is not None:
+            self.log.sync()
+            self.log.close()
+
+
+def create(folder: CollectionFolder, message: pb.CreateCollection) -> None:
+    """Make a collection's first image, which is empty; its description is written by the caller.
+
+    Raises:
+        QdrantError: INVALID_ARGUMENT or UNIMPLEMENTED for a configuration that Qdrant or Edge refuses.
+    """
+    config = configuration(message)
+    made = folder.unfinished()
+    made.mkdir(parents=True)
+    shard = edge.EdgeShard.create(str(made), config)
+    shard.flush()
+    shard.close()
+    folder.publish_image(made, 0)
+
+
+def take_over_old_shard(folder: CollectionFolder) -> None:
+    """Make an image of a shard in the layout of earlier versions; it stays as it is until that is done."""
+    old = folder.old_shard
+    if old is None:
+        return
+    shard = edge.EdgeShard.load(str(old))
+    shard.flush()
+    shard.close()
+    take_over_log(old)
+    folder.publish_image(old, 0)

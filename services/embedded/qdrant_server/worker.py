@@ -1,0 +1,264 @@
+"""The process that works on one collection: it serves it, or makes a new image of it.
+
+One thread does everything, for Edge holds the GIL anyway. Whatever may take long is a generator, and the thread takes
+turns between them, one slice each: a large write or a large answer does not keep others waiting. Writes are applied one
+after another, in the order in which they came.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+from typing import Any
+
+import qdrant_edge as edge
+from qdrant_client import grpc as pb
+
+from services.embedded.qdrant_server import collection as collections
+from services.embedded.qdrant_server import images, rpcs
+from services.embedded.qdrant_server.collection import Collection
+from services.embedded.qdrant_server.errors import QdrantError, disk_full, from_edge
+from services.embedded.qdrant_server.frames import Decoder, Frame, Kind, encode
+from services.embedded.qdrant_server.lookups import Lookups, NeedsPointsError
+from services.embedded.qdrant_server.oplog import log_files
+from services.embedded.qdrant_server.reads import READS, info
+from services.embedded.qdrant_server.schema import upkeep_configuration, with_changes
+from services.kit.disk_room import DiskRoom
+
+logger = logging.getLogger(__name__)
+
+_RECEIVE_BYTES = 256 * 1024
+_SYNC_SECONDS = 5.0
+_NICE = 10
+"""Behind the models and parsers too, which have 5 (`services.kit.priority`), but not starved while they are busy for
+hours: what is not indexed makes every search slower."""
+RESERVE_BYTES = 64 * 1024 * 1024
+"""Free room that writes leave alone. Edge maps files with holes, and touching one on a full disk is SIGBUS."""
+_ROOM_FACTOR = 3
+"""What a write takes at most: the log, and vectors and payload in the shard."""
+
+Job = Generator[None, None, None]
+
+
+class Worker:
+    """Answers the frames that come through a socket, until that is closed."""
+
+    def __init__(self, connection: socket.socket, folder: Path) -> None:
+        self._connection = connection
+        self._folder = images.CollectionFolder(folder)
+        self._collection: Collection | None = None
+        self._decoder = Decoder()
+        self._jobs: deque[Job] = deque()
+        self._writes: deque[Frame] = deque()
+        self._room = DiskRoom(folder, RESERVE_BYTES)
+        self._open = True
+        self._stopped = threading.Event()
+        self._controls: Mapping[str, Callable[..., Generator[None, None, bytes]]] = {
+            "info": self._info,
+            "create": self._create,
+            "update": self._update,
+            "load": self._load,
+            "catch up": self._catch_up,
+            "take over": self._take_over,
+            "tidy": self._tidy,
+            "room": self._has_room,
+            "build": self._build,
+            "cpu": self._cpu,
+        }
+
+    def run(self) -> None:
+        """Serve until the server closes the connection."""
+        threading.Thread(target=self._sync, daemon=True).start()
+        while self._open or self._jobs:
+            if self._open and (not self._jobs or select.select([self._connection], [], [], 0)[0]):
+                self._receive()
+            if self._jobs:
+                job = self._jobs.popleft()
+                if next(job, job) is None:
+                    self._jobs.append(job)
+        self._stopped.set()
+        if self._collection is not None:
+            self._collection.close()
+
+    def _receive(self) -> None:
+        piece = self._connection.recv(_RECEIVE_BYTES)
+        self._open = bool(piece)
+        for frame in self._decoder.feed(piece):
+            if frame.kind is Kind.WRITE:
+                self._writes.append(frame)
+                if len(self._writes) == 1:
+                    self._jobs.append(self._write_all())
+            else:
+                self._jobs.append(self._answered(frame, self._read if frame.kind is Kind.READ else self._control))
+
+    def _write_all(self) -> Job:
+        while self._writes:
+            yield from self._answered(self._writes[0], self._write)
+            self._writes.popleft()
+
+    def _answered(self, frame: Frame, work: Callable[[Frame], Generator[None, None, bytes]]) -> Job:
+        try:
+            answer = yield from work(frame)
+        except NeedsPointsError as error:
+            self._send(frame.call, Kind.NEED, error.asked)
+        except QdrantError as error:
+            self._refuse(frame.call, error)
+        except Exception as error:
+            self._refuse(frame.call, from_edge(error))
+        else:
+            self._send(frame.call, Kind.ANSWER, [answer, self._progress()])
+
+    def _refuse(self, call: int, error: QdrantError) -> None:
+        self._send(call, Kind.REFUSAL, [error.code.name.encode(), error.message.encode()])
+
+    def _send(self, call: int, kind: Kind, parts: list[bytes]) -> None:
+        try:
+            self._connection.sendall(encode(call, kind, parts))
+        except OSError:
+            self._open = False
+
+    def _progress(self) -> bytes:
+        found = self._collection
+        if found is None:
+            return b"{}"
+        counts = {"points": found.points(), "changed": found.changed_points, "log_bytes": found.log_bytes}
+        return json.dumps(counts).encode()
+
+    @property
+    def _served(self) -> Collection:
+        assert self._collection is not None
+        return self._collection
+
+    def _read(self, frame: Frame) -> Generator[None, None, bytes]:
+        started = time.perf_counter()
+        rpc = frame.parts[0].decode()
+        request = rpcs.parse(rpcs.READS[rpc], frame.parts[1])
+        lookup = Lookups(self._served, frame.parts[2:])
+        response = yield from READS[rpc](self._served, request, lookup)
+        return _timed(response, started)
+
+    def _write(self, frame: Frame) -> Generator[None, None, bytes]:
+        started = time.perf_counter()
+        rpc, body = frame.parts[0].decode(), frame.parts[1]
+        request = rpcs.parse(rpcs.WRITES[rpc], body)
+        if not self._room.check(_ROOM_FACTOR * len(body)):
+            raise disk_full()
+        try:
+            number = yield from self._served.write(rpc, request, body)
+        except OSError as error:
+            raise disk_full() from error
+        status = pb.UpdateStatus.Completed if request.wait else pb.UpdateStatus.Acknowledged
+        result = pb.UpdateResult(operation_id=number, status=status)
+        if rpc == "UpdateBatch":
+            return _timed(pb.UpdateBatchResponse(result=[result] * len(request.operations)), started)
+        return _timed(pb.PointsOperationResponse(result=result), started)
+
+    def _control(self, frame: Frame) -> Generator[None, None, bytes]:
+        return (yield from self._controls[frame.parts[0].decode()](*frame.parts[1:]))
+
+    def _info(self) -> Generator[None, None, bytes]:
+        yield
+        return _timed(info(self._served), time.perf_counter())
+
+    def _create(self, description: bytes) -> Generator[None, None, bytes]:
+        yield
+        message = pb.CreateCollection.FromString(description)
+        collections.create(self._folder, message)
+        images.write_atomically(self._folder.description, description)
+        return b""
+
+    def _update(self, change: bytes) -> Generator[None, None, bytes]:
+        yield
+        updated = with_changes(self._served.description, pb.UpdateCollection.FromString(change))
+        images.write_atomically(self._folder.description, updated.SerializeToString())
+        self._served.description = updated
+        return b""
+
+    def _load(self) -> Generator[None, None, bytes]:
+        yield
+        collections.take_over_old_shard(self._folder)
+        if self._room.available() + RESERVE_BYTES < self._needed():
+            raise disk_full()
+        self._collection = Collection(self._folder)
+        yield from self._collection.catch_up()
+        return b""
+
+    def _catch_up(self) -> Generator[None, None, bytes]:
+        return str((yield from self._served.catch_up())).encode()
+
+    def _take_over(self) -> Generator[None, None, bytes]:
+        yield from self._served.catch_up()
+        self._served.take_over()
+        return b""
+
+    def _tidy(self) -> Generator[None, None, bytes]:
+        yield
+        if self._collection is None:
+            self._folder.remove_leftovers()
+        else:  # Others wait for answers.
+            threading.Thread(target=self._folder.remove_leftovers, args=(self._collection.copy,), daemon=True).start()
+        return b""
+
+    def _build(self) -> Generator[None, None, bytes]:
+        """Make a new image of all that is in the log by now: indexed, without deleted points, closed."""
+        step_far_back()
+        yield from self._load()
+        built, self._collection = self._served, None
+        number = built.next_number
+        built.shard.flush()
+        built.shard.close()
+        shard = edge.EdgeShard.load(str(built.copy), upkeep_configuration(built.description))
+        shard.optimize()
+        shard.flush()
+        shard.close()
+        self._folder.publish_image(built.copy, number)
+        return str(time.process_time()).encode()
+
+    def _cpu(self) -> Generator[None, None, bytes]:
+        yield
+        return str(time.process_time()).encode()
+
+    def _has_room(self) -> Generator[None, None, bytes]:
+        yield
+        _, image = self._folder.newest_image()
+        # All segments may be built anew, and then there is one more working copy.
+        needed = 2 * images.bytes_on_disk(image) + 2 * self._needed()
+        return b"yes" if self._room.available() >= needed else b""
+
+    def _needed(self) -> int:
+        """Return about how many bytes a working copy takes when the log has been applied to it."""
+        _, image = self._folder.newest_image()
+        log = sum(path.stat().st_size for _, path in log_files(self._folder.path))
+        return images.bytes_to_copy(image) + _ROOM_FACTOR * log
+
+    def _sync(self) -> None:
+        while not self._stopped.wait(_SYNC_SECONDS):
+            found = self._collection
+            if found is not None and found.log is not None:
+                with contextlib.suppress(OSError):
+                    found.log.sync()
+
+
+def _timed(response: Any, started: float) -> bytes:
+    response.time = time.perf_counter() - started
+    answer: bytes = response.SerializeToString()
+    return answer
+
+
+def step_far_back() -> None:
+    """Let everything else on the machine go first."""
+    with contextlib.suppress(PermissionError):
+        os.setsid()
+    os.nice(_NICE)
+    # Where the kernel schedules by session, it compares sessions by a nice value of their own (sched(7)).
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(_NICE), encoding="ascii")

@@ -1,0 +1,122 @@
+"""The disk below a stack: writes stop before it is full and go on when there is room, and logs stay bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import asyncpg
+
+from services.embedded.process import bound_log
+from services.kit.disk_room import DiskRoom
+
+RESERVE_BYTES = 64 * 1024 * 1024
+"""Room that writes leave alone: PostgreSQL's own writes, deletions and the ends of what is under way need some."""
+FIRST_START_BYTES = 96 * 1024 * 1024
+"""Room that a first start takes above the reserve: a database cluster of 40 MB, its log of changes, and the rest."""
+START_BYTES = 24 * 1024 * 1024
+"""Room without which PostgreSQL may fail to recover: a segment of its log of changes has 16 MB."""
+_REGAINED_BYTES = 8 * 1024 * 1024
+"""Room above the reserve from which writes go on, so that the state does not flicker."""
+_INTERVAL_SECONDS = 0.5
+_LOG_INTERVAL_SECONDS = 5.0
+_CONNECT_SECONDS = 5.0
+
+_READ_ONLY = (
+    "ALTER SYSTEM SET default_transaction_read_only = on",
+    "SELECT pg_reload_conf()",
+)
+_WRITABLE = (
+    "ALTER SYSTEM RESET default_transaction_read_only",
+    "SELECT pg_reload_conf()",
+)
+_CANCEL_WRITERS = (
+    "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' "
+    "AND backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND application_name NOT LIKE '%-reserve'"
+)
+
+logger = logging.getLogger(__name__)
+
+
+def free_bytes(data: Path) -> int:
+    """Return the room of the fullest volume that holds a part of the data folder; it blocks."""
+    return min(DiskRoom(folder, 0).available() for folder in _folders(data))
+
+
+def _folders(data: Path) -> Iterable[Path]:
+    yield data
+    yield from (folder for name in ("postgres", "objects", "qdrant") if (folder := data / name).is_dir())
+
+
+class DiskWatch:
+    """Watches the volume of a data folder, and lets the embedded PostgreSQL refuse writes while it is nearly full.
+
+    PostgreSQL's `default_transaction_read_only` is the switch, as at providers of hosted databases: every client obeys
+    it, and a session that has to write in the reserve (a deletion, the end of a job) sets it to off for itself.
+
+    Args:
+        data: the data folder.
+        dsn: the embedded PostgreSQL; None for none.
+        report: takes whether the disk is nearly full, and its free bytes, at every change.
+    """
+
+    def __init__(self, data: Path, dsn: str | None, report: Callable[[bool, int], None]) -> None:
+        self._data = data
+        self._dsn = dsn
+        self._report = report
+        self._switched: bool | None = None
+        self.full = False
+        """Whether writes are refused."""
+
+    async def run(self) -> None:
+        """Watch until canceled."""
+        clock = asyncio.get_running_loop().time
+        logs_due = clock()
+        while True:
+            await self.check()
+            if clock() >= logs_due:
+                await asyncio.to_thread(_bound_logs, self._data / "logs")
+                logs_due = clock() + _LOG_INTERVAL_SECONDS
+            await asyncio.sleep(_INTERVAL_SECONDS)
+
+    async def check(self) -> None:
+        """Look at the disk once and switch what has to be switched."""
+        try:
+            free = await asyncio.to_thread(free_bytes, self._data)
+        except OSError as error:
+            logger.warning("the disk cannot be looked at: %s", error)
+            return
+        full = free < RESERVE_BYTES + (_REGAINED_BYTES if self.full else 0)
+        if full != self.full:
+            self.full = full
+            self._report(full, free)
+        if self._dsn is None:
+            return
+        if full != self._switched and await self._execute(*(_READ_ONLY if full else _WRITABLE)):
+            self._switched = full
+        if free < RESERVE_BYTES // 2:
+            # A transaction that began before the switch may be large.
+            await self._execute(_CANCEL_WRITERS)
+
+    async def _execute(self, *statements: str) -> bool:
+        """Execute statements; return false where the database cannot now, since the next look tries again."""
+        try:
+            connection = await asyncpg.connect(self._dsn, timeout=_CONNECT_SECONDS)
+            try:
+                for statement in statements:
+                    await connection.execute(statement, timeout=_CONNECT_SECONDS)
+            finally:
+                await connection.close(timeout=_CONNECT_SECONDS)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        return True
+
+
+def _bound_logs(folder: Path) -> None:
+    for log in folder.glob("*.log"):
+        try:
+            bound_log(log)
+        except OSError as error:
+            logger.warning("the log %s cannot be bounded: %s", log, error)

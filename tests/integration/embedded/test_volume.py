@@ -1,0 +1,138 @@
+"""The watch over a disk with a real PostgreSQL: writes stop and go on, the reserve is open to what makes room."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from services.embedded.postgres import postgres
+from services.kit.database import Database, open_pool
+from services.kit.errors import ResourceExhausted, Unavailable
+from services.kit.migrations import migrate
+from services.registry import SERVICES
+from services.stack.volume import RESERVE_BYTES, DiskWatch
+from tests.engines import engine
+
+_MB = 1024 * 1024
+
+pytestmark = pytest.mark.engine
+
+
+class Disk:
+    """A disk whose free room the test says."""
+
+    def __init__(self, data: Path, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.free = 1000 * _MB
+        self.reports: list[tuple[bool, int]] = []
+        monkeypatch.setattr("services.stack.volume.free_bytes", lambda _data: self.free)
+        self.watch = DiskWatch(data, dsn, lambda full, free: self.reports.append((full, free)))
+
+    async def has(self, megabytes: int) -> None:
+        """Lets the watch see so much room."""
+        self.free = megabytes * _MB
+        await self.watch.check()
+        await asyncio.sleep(0.3)  # PostgreSQL reads its settings again in its own time.
+
+
+@asynccontextmanager
+async def _database(dsn: str) -> AsyncIterator[Database]:
+    async with (
+        open_pool(dsn, application_name="tiku-tests", max_size=2) as pool,
+        open_pool(dsn, application_name="tiku-tests", max_size=1, reserve=True) as reserve,
+    ):
+        yield Database(pool, reserve)
+
+
+async def test_writes_stop_below_the_reserve_and_go_on_above_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = await asyncio.to_thread(postgres, folder / "postgres", folder / "run", folder / "logs" / "postgres.log")
+    disk = Disk(folder, server.dsn, monkeypatch)
+    async with engine(server.spec) as process, _database(server.dsn) as database:
+        await disk.has(1000)
+        await database.execute("CREATE TABLE things AS SELECT generate_series(1, 3) AS n")
+        await disk.has(63)
+        for statement in (
+            "INSERT INTO things VALUES (4)",
+            "CREATE TABLE a (n int)",
+            "SELECT * FROM things FOR SHARE",
+        ):
+            with pytest.raises(ResourceExhausted, match="Make room") as caught:
+                await database.execute(statement)
+            assert caught.value.reason == "DISK_FULL"
+        assert await database.fetchval("SELECT count(*) FROM things") == 3
+        assert await database.reserve.execute("DELETE FROM things WHERE n = 3") == "DELETE 1"
+        service = SERVICES["docs"]
+        await migrate(server.dsn, service.schema, service.migrations)  # A service that starts now brings its own.
+
+        # The switch survives a crash of the server, and a stack that was killed while it was on.
+        assert process.pid is not None
+        process_before = process.restarts
+        os.kill(process.pid, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while process.restarts == process_before or process.failure is not None:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)
+        async with _database(server.dsn) as again:
+            with pytest.raises(ResourceExhausted):
+                await again.execute("INSERT INTO things VALUES (4)")
+
+        await disk.has(66)  # Not far enough above the reserve.
+        assert disk.watch.full
+        await disk.has(RESERVE_BYTES // _MB + 9)
+        async with _database(server.dsn) as again:
+            assert await again.execute("INSERT INTO things VALUES (4)") == "INSERT 0 1"
+        assert disk.reports == [(True, 63 * _MB), (False, 73 * _MB)]
+
+
+async def test_a_stack_that_starts_with_room_takes_back_what_a_killed_one_had_switched(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = await asyncio.to_thread(postgres, folder / "postgres", folder / "run", folder / "logs" / "postgres.log")
+    async with engine(server.spec):
+        await Disk(folder, server.dsn, monkeypatch).has(10)
+    async with engine(server.spec), _database(server.dsn) as database:
+        await Disk(folder, server.dsn, monkeypatch).has(1000)
+        await database.execute("CREATE TABLE things (n int)")
+
+
+async def test_a_large_transaction_is_canceled_before_it_takes_the_last_room(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = await asyncio.to_thread(postgres, folder / "postgres", folder / "run", folder / "logs" / "postgres.log")
+    disk = Disk(folder, server.dsn, monkeypatch)
+    async with engine(server.spec), _database(server.dsn) as database:
+        await database.execute("CREATE TABLE things (n int)")
+        writing = asyncio.create_task(
+            database.execute(
+                "INSERT INTO things SELECT n FROM generate_series(1, 1000) n WHERE pg_sleep(0.05) IS NOT NULL"
+            )
+        )
+        reading = asyncio.create_task(database.fetchval("SELECT count(*) FROM pg_sleep(1.5)"))
+        await asyncio.sleep(0.5)
+        await disk.has(63)
+        assert not writing.done()
+        await disk.has(31)
+        with pytest.raises(Unavailable):
+            await writing
+        assert await reading == 1
+        assert await database.fetchval("SELECT count(*) FROM things") == 0
+
+
+async def test_a_database_that_is_away_is_switched_when_it_is_back(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = await asyncio.to_thread(postgres, folder / "postgres", folder / "run", folder / "logs" / "postgres.log")
+    disk = Disk(folder, server.dsn, monkeypatch)
+    await disk.has(10)
+    assert disk.watch.full
+    async with engine(server.spec):
+        await disk.has(10)
+        connection = await asyncpg.connect(server.dsn)
+        assert await connection.fetchval("SHOW default_transaction_read_only") == "on"
+        await connection.close()
