@@ -250,15 +250,20 @@ class Checks:
             if document is None or document.text_key is None:
                 continue
             found = await self._slice(document.text_key, quote)
-            if found != quote.quote and await self._docs.document(document.document_id) == document:
+            if (
+                found is not None
+                and found != quote.quote
+                and await self._docs.document(document.document_id) == document
+            ):
                 yield Finding(Kind.QUOTE_WRONG, f"{quote.question_id} of {_named(document)}")
 
-    async def _slice(self, key: str, quote: StoredQuote) -> str:
+    async def _slice(self, key: str, quote: StoredQuote) -> str | None:
+        """Return what stands where a quote was taken from; None where the text is gone, which is a finding of its own."""
         try:
             parts = self._objects.read(key, *text_range(quote.start, quote.end))
             return decode_text(b"".join([part async for part in parts]))
         except NotFound:
-            return ""
+            return None
 
     def _parsed_again(self, document: KeptDocument) -> Callable[[], Awaitable[None]]:
         return partial(self._docs.index_again, document, parse=True)

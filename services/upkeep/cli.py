@@ -129,10 +129,14 @@ def fsck(
         if not found:
             _say(console, "nothing is wrong")
             return 0
-        table = Table("Found", "Count", "Mended", "Such as", box=None, pad_edge=False)
+        table = Table("Count", "Mended", "Found", box=None, pad_edge=False)
         for kind, of_kind in found.items():
-            table.add_row(str(kind), str(of_kind.count), str(of_kind.mended), Text("\n".join(of_kind.examples)))
+            table.add_row(str(of_kind.count), str(of_kind.mended), str(kind))
         console.print(table)
+        for kind, of_kind in found.items():
+            _say(console, f"{kind}, such as")
+            for example in of_kind.examples:
+                _say(console, f"  {example}")
         return 1
 
     _run(work)
