@@ -258,7 +258,7 @@ class Checks:
                 yield Finding(Kind.QUOTE_WRONG, f"{quote.question_id} of {_named(document)}")
 
     async def _slice(self, key: str, quote: StoredQuote) -> str | None:
-        """Return what stands where a quote was taken from; None where the text is gone, which is a finding of its own."""
+        """Return what stands where a quote was taken from; None where the text is gone, which is its own finding."""
         try:
             parts = self._objects.read(key, *text_range(quote.start, quote.end))
             return decode_text(b"".join([part async for part in parts]))
