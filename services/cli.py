@@ -25,6 +25,7 @@ from services.registry import GATEWAY, GATEWAY_LISTEN_VARIABLE, LISTEN_VARIABLE,
 from services.serve import serve as serve_service
 from services.stack.launch import CHAT_MODEL, StackError, StackOptions, running_stack
 from services.stack.view import StackView, pull_missing_models
+from services.upkeep.cli import backup, fsck, restore
 
 app = typer.Typer(
     name="tiku",
@@ -162,3 +163,6 @@ app.add_typer(models_app, name="models")
 app.command()(ingest)
 app.command()(ask)
 app.command()(generate)
+app.command()(backup)
+app.command()(restore)
+app.command()(fsck)

@@ -71,10 +71,12 @@ class Locks(Protocol):
     def instance(self) -> str:
         """The id of this process, whose lock `instance:<id>` is held as long as the process lives."""
 
-    def lock(self, name: str, *, wait: bool = True) -> AbstractAsyncContextManager[bool]:
+    def lock(self, name: str, *, wait: bool = True, unless: str = "") -> AbstractAsyncContextManager[bool]:
         """Hold the lock of this name until the block or the process ends.
 
-        The block gets True where it holds the lock. Without `wait` it may run without the lock, and then gets False.
+        The block gets True where it holds the lock. Without `wait` it may run without the lock, and then gets False. It
+        also gets False, at once, while another block holds the lock named `unless`, which in turn is not to be had
+        until this block ends.
         """
 
 

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
@@ -16,6 +17,9 @@ from services.kit.start import StartError
 
 MAX_WAIT_SECONDS: Final = 60.0
 """Longest that a service waits for its database when it starts."""
+
+UNFINISHED_RESTORE: Final = "tiku_restore.unfinished"
+"""The table that exists from the beginning of a restore to its end; its one row names the backup."""
 
 _NAME = re.compile(r"^\d{4}_[a-z0-9_]+\.sql$")
 _NOT_THERE_YET = (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError)
@@ -29,6 +33,10 @@ class MigrationError(StartError):
     """The database cannot be brought up to date; the message says why, in one line without a password."""
 
 
+class UnfinishedRestoreError(MigrationError):
+    """The database holds what a restore that was cut off has left."""
+
+
 async def migrate(dsn: str, schema: str, folder: Path, *, max_wait: float = 0.0) -> list[str]:
     """Bring `schema` of the database at `dsn` up to the files in `folder`; return the names of those applied now.
 
@@ -36,11 +44,12 @@ async def migrate(dsn: str, schema: str, folder: Path, *, max_wait: float = 0.0)
     moment, so a server that does not answer yet gets `max_wait` seconds.
 
     Raises:
+        UnfinishedRestoreError: a restore was cut off, so what is there is a part of a backup.
         MigrationError: the address is wrong, the server refuses or cannot read its data, the database comes from a
             newer version, or a file is misnamed or has changed since it was applied.
         OSError: the server does not answer.
     """
-    files = await asyncio.to_thread(_read_files, folder)
+    files = await asyncio.to_thread(read_migrations, folder)
     try:
         return await _migrate(dsn, schema, files, max_wait)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
@@ -57,33 +66,60 @@ async def _migrate(dsn: str, schema: str, files: list[tuple[str, str]], max_wait
             # A service must start on a disk that is nearly full, too: it reads.
             await connection.execute("SET TRANSACTION READ WRITE")
             await connection.execute("SELECT pg_advisory_xact_lock(hashtext('tiku migrations'))")
-            await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
-            await connection.execute(
-                f'CREATE TABLE IF NOT EXISTS "{schema}".migrations '
-                "(name text PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
-            )
-            rows = await connection.fetch(f'SELECT name, sha256 FROM "{schema}".migrations')
-            known = {row["name"]: row["sha256"] for row in rows}
-            if newer := sorted(known.keys() - {name for name, _ in files}):
-                raise MigrationError(
-                    f"{_place(dsn)} comes from a newer version of Tiku: this one does not know the migration "
-                    f"{schema}/{newer[-1]}; start that version, or use another database"
+            if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", UNFINISHED_RESTORE):
+                raise UnfinishedRestoreError(
+                    f"a restore of {await connection.fetchval(f'SELECT file FROM {UNFINISHED_RESTORE}')} was cut off: "
+                    "run `tiku restore` again, it begins anew"
                 )
-            applied = []
-            for name, text in files:
-                digest = hashlib.sha256(text.encode()).hexdigest()
-                if name not in known:
-                    await connection.execute(f'SET LOCAL search_path TO "{schema}", public')
-                    await connection.execute(text)
-                    await connection.execute(
-                        f'INSERT INTO "{schema}".migrations (name, sha256) VALUES ($1, $2)', name, digest
-                    )
-                    applied.append(name)
-                elif known[name] != digest:
-                    raise MigrationError(f"migration {schema}/{name} was applied and has changed since: add a new file")
-            return applied
+            return await migrate_in(connection, schema, files, place=_place(dsn))
     finally:
         await connection.close()
+
+
+async def migrate_in(
+    connection: asyncpg.Connection,
+    schema: str,
+    files: Sequence[tuple[str, str]],
+    *,
+    place: str = "the database",
+    only: Collection[str] | None = None,
+) -> list[str]:
+    """Apply migrations, by name and text, within the transaction of `connection`; those named in `only` if it is given.
+
+    Raises:
+        MigrationError: the database, which the message calls `place`, comes from a newer version, or a file has
+            changed since it was applied.
+    """
+    await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+    await connection.execute(
+        f'CREATE TABLE IF NOT EXISTS "{schema}".migrations '
+        "(name text PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+    )
+    rows = await connection.fetch(f'SELECT name, sha256 FROM "{schema}".migrations')
+    known = {row["name"]: row["sha256"] for row in rows}
+    if newer := sorted(known.keys() - {name for name, _ in files}):
+        raise MigrationError(
+            f"{place} comes from a newer version of Tiku: this one does not know the migration "
+            f"{schema}/{newer[-1]}; start that version, or use another database"
+        )
+    applied = []
+    for name, text in files:
+        digest = migration_digest(text)
+        if name not in known:
+            if only is not None and name not in only:
+                continue
+            await connection.execute(f'SET LOCAL search_path TO "{schema}", public')
+            await connection.execute(text)
+            await connection.execute(f'INSERT INTO "{schema}".migrations (name, sha256) VALUES ($1, $2)', name, digest)
+            applied.append(name)
+        elif known[name] != digest:
+            raise MigrationError(f"migration {schema}/{name} was applied and has changed since: add a new file")
+    return applied
+
+
+def migration_digest(text: str) -> str:
+    """Return the SHA-256 under which a migration is recorded."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 async def _connect(dsn: str, max_wait: float) -> asyncpg.Connection:
@@ -113,7 +149,12 @@ def _place(dsn: str) -> str:
     return f"the database {parts.path.lstrip('/') or 'postgres'} at {host}{port}"
 
 
-def _read_files(folder: Path) -> list[tuple[str, str]]:
+def read_migrations(folder: Path) -> list[tuple[str, str]]:
+    """Return name and text of each migration in `folder`, in order.
+
+    Raises:
+        MigrationError: a file is misnamed.
+    """
     files = sorted(folder.glob("*.sql"))
     if misnamed := [path.name for path in files if not _NAME.match(path.name)]:
         raise MigrationError(f"migrations are named NNNN_name.sql, not {misnamed[0]}")

@@ -21,7 +21,7 @@ from typing import Literal, Protocol
 from services import models
 from services.embedded.data_lock import data_lock
 from services.embedded.llama import SLOTS, llama
-from services.embedded.network import LOOPBACK, free_port, free_ports, grpc_probe, http_probe, is_free
+from services.embedded.network import LOOPBACK, free_ports, grpc_probe, http_probe, is_free
 from services.embedded.postgres import PostgresNotFoundError, PostgresRefusedError, postgres
 from services.embedded.process import ProcessFailedError, ProcessSpec, State, SupervisedProcess
 from services.embedded.python import module_command, module_environment
@@ -56,6 +56,8 @@ _MB = 1024 * 1024
 _STATE_RETRY_SECONDS = 5.0
 _REFUSALS = (ProcessFailedError, PostgresNotFoundError, PostgresRefusedError, MigrationError, OSError)
 """What a start may fail with, each with a message for the person at the terminal."""
+_ENGINE_PORTS = 3
+"""Ports that engines need: the vector store's own and that of its metrics, and the chat model's."""
 _SERVICE_STOP_SECONDS = 15.0
 """Longer than a service's `drain_seconds`, so that a drain is not cut short."""
 
@@ -195,6 +197,7 @@ class _Launch:
         self._environment = {**module_environment(), "TIKU_DATA_DIR": str(data)}
         self._addresses: dict[str, str] = {}
         self._metrics: dict[str, str] = {}
+        self._engine_ports: list[int] = []
         self._processes: dict[str, SupervisedProcess] = {}
         self._states: dict[str, State] = {}
         self._changed = asyncio.Event()
@@ -284,7 +287,10 @@ class _Launch:
 
     def _choose_ports(self) -> dict[str, int]:
         options = self._options
-        gateway, *free = free_ports(1 + 2 * len(SERVICES), options.host if options.port == 0 else LOOPBACK)
+        # All at once: a port that is free is chosen twice when it is asked for twice.
+        count = 1 + 2 * len(SERVICES) + _ENGINE_PORTS
+        gateway, *free = free_ports(count, options.host if options.port == 0 else LOOPBACK)
+        self._engine_ports = [free.pop() for _ in range(_ENGINE_PORTS)]
         ports = {GATEWAY: options.port or gateway}
         if not is_free(options.host, ports[GATEWAY]):
             raise StackError(
@@ -313,7 +319,7 @@ class _Launch:
             environment["TIKU_POSTGRES_DSN"] = database.dsn
             self.disk = DiskWatch(data, database.dsn, self._show_disk)
         if not os.environ.get("TIKU_QDRANT_URL"):
-            port, page = await asyncio.to_thread(free_ports, 2)
+            port, page = self._engine_ports[:2]
             self._metrics[QDRANT] = f"{LOOPBACK}:{page}"
             vectors = qdrant(data / "qdrant", port, self._log(QDRANT), self._metrics[QDRANT])
             engines[QDRANT] = vectors.spec
@@ -324,7 +330,7 @@ class _Launch:
             environment["TIKU_LLM_PROVIDERS"] = "[]"
         elif name := local_chat_model(self._options):
             weights = await _model(name, "tiku up --no-model generates cloze questions without one")
-            chat = llama(weights, name, await asyncio.to_thread(free_port), self._log(LLAMA))
+            chat = llama(weights, name, self._engine_ports[2], self._log(LLAMA))
             engines[LLAMA] = chat.spec
             environment["TIKU_LLM_BASE_URL"] = chat.base_url
             environment["TIKU_LLM_MODEL"] = chat.model

@@ -211,10 +211,10 @@ async def command(data: Path, *arguments: str, **environment: str) -> asyncio.su
 
 
 @asynccontextmanager
-async def running(data: Path, **environment: str) -> AsyncIterator[Up]:
+async def running(data: Path, *options: str, **environment: str) -> AsyncIterator[Up]:
     """Brings a stack up on a data folder for the block, blockbuster in every process of it."""
-    options = ("--data", str(data), "--port", "0", "--ports", "free", "--blockbuster")
-    process = await command(data, "up", *options, **environment)
+    always = ("--data", str(data), "--port", "0", "--ports", "free", "--blockbuster")
+    process = await command(data, "up", *always, *options, **environment)
     assert process.stdout is not None
     said = b""
     draining: asyncio.Task[bytes] | None = None

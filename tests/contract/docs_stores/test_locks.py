@@ -32,3 +32,30 @@ async def test_a_lock_that_does_not_wait_says_whether_it_is_held(stores: Stores)
         assert free
     async with stores.locks.lock(f"instance:{stores.locks.instance}", wait=False) as own:
         assert not own, "a living process holds the lock of its own name"
+
+
+async def test_many_share_what_one_must_not_hold(stores: Stores) -> None:
+    async with (
+        stores.locks.lock("one", unless="removals") as one,
+        stores.locks.lock("two", unless="removals") as two,
+        stores.locks.lock("removals", wait=False) as alone,
+    ):
+        assert (one, two, alone) == (True, True, False)
+    async with stores.locks.lock("removals") as held, stores.locks.lock("one", unless="removals") as one:
+        assert (held, one) == (True, False)
+    async with stores.locks.lock("one", unless="removals") as again:
+        assert again
+
+
+async def test_whoever_wants_it_alone_waits_for_all_who_share_it(stores: Stores) -> None:
+    async with stores.locks.lock("one", unless="removals"):
+        waiting = asyncio.create_task(_hold(stores, "removals"))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+    async with asyncio.timeout(5):
+        await waiting
+
+
+async def _hold(stores: Stores, name: str) -> None:
+    async with stores.locks.lock(name) as held:
+        assert held

@@ -26,7 +26,8 @@ def _run(*arguments: str) -> tuple[int, str]:
 def test_help_lists_every_command() -> None:
     code, output = _run("--help")
     assert code == 0
-    for command in ("up", "serve", "migrate", "models", "demo", "ingest", "ask", "generate"):
+    commands = "up serve migrate models demo ingest ask generate backup restore fsck"
+    for command in commands.split():
         assert command in output
 
 

@@ -11,7 +11,7 @@ from services.docs.adapters.clients.fake import FakeChunkIndex, FakeEmbedder
 from services.docs.adapters.objects.fake import FakeObjectStore
 from services.docs.adapters.queue.fake import FakeJobQueue
 from services.docs.adapters.stores.fake import FakeStores
-from services.docs.domain.catalog.deletion import Deleter
+from services.docs.domain.catalog.deletion import REMOVALS, Deleter
 from services.docs.domain.catalog.recovery import keep_jobs_queued, recover
 from services.docs.domain.objects import text_key
 from services.docs.domain.upload.uploader import Uploader
@@ -197,3 +197,18 @@ async def test_files_go_at_once_even_if_the_index_has_no_room_for_a_deletion(hou
     await house.deleter.run(job)
     assert house.index.chunks == {}
     assert await house.stores.deletions.marked(document.document_id) is None
+
+
+async def test_while_a_backup_runs_a_document_is_hidden_and_nothing_of_it_goes(house: House) -> None:
+    stored = await house.document()
+    kept = await house.keys()
+    async with house.stores.locks.lock(REMOVALS):
+        await house.deleter.delete(stored.document_id, "alice")
+        assert await house.stores.documents.get(stored.document_id, "alice") is None
+        assert await house.keys() == kept
+        assert house.index.chunks
+        with pytest.raises(RetryLater):
+            await house.deleter.run(Job(JobKind.DELETE, stored.document_id, "alice"))
+    await house.deleter.run(Job(JobKind.DELETE, stored.document_id, "alice"))
+    assert await house.keys() == []
+    assert not house.index.chunks

@@ -37,15 +37,26 @@ class FakeLocks:
     def __init__(self) -> None:
         self.instance = ids.new_id()
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._sharers: defaultdict[str, int] = defaultdict(int)
+        """How many blocks run that have a name as their `unless`."""
 
     @asynccontextmanager
-    async def lock(self, name: str, *, wait: bool = True) -> AsyncIterator[bool]:
+    async def lock(self, name: str, *, wait: bool = True, unless: str = "") -> AsyncIterator[bool]:
         """Hold an asyncio.Lock; that of this instance is always held."""
-        if name == f"instance:{self.instance}" or (not wait and self._locks[name].locked()):
+        if name == f"instance:{self.instance}" or (not wait and self._is_held(name)) or self._locks[unless].locked():
             yield False
             return
-        async with self._locks[name]:
-            yield True
+        self._sharers[unless] += 1
+        try:
+            while self._sharers[name] and name:  # noqa: ASYNC110 - a fake may poll
+                await asyncio.sleep(0.001)
+            async with self._locks[name]:
+                yield True
+        finally:
+            self._sharers[unless] -= 1
+
+    def _is_held(self, name: str) -> bool:
+        return self._locks[name].locked() or self._sharers[name] > 0
 
 
 @dataclass(slots=True)

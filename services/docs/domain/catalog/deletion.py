@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Final
 
 from services.docs.domain.catalog.catalog import checked_id, unknown_document
 from services.docs.domain.objects import object_key, text_key
 from services.docs.ports import ChunkIndex, DeletionStore, Locks, ObjectStore, RetryLater
-from services.docs.values.document import Job
+from services.docs.values.document import Document, Job
 from services.kit.errors import ResourceExhausted, TikuError
 
 _RETRY_SECONDS = 5.0
+_BACKUP_SECONDS = 15.0
+"""Wait before a removal that a backup holds up is tried again."""
+REMOVALS: Final = "removals"
+"""The lock that a backup holds: meanwhile documents are hidden when they are deleted, and removed afterwards."""
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +31,13 @@ class Deleter:
     index: ChunkIndex
 
     async def delete(self, document_id: str, owner: str) -> None:
-        """Mark a document and remove what there is of it; where a removal fails, the durable job finishes it."""
+        """Mark a document and remove what there is of it; where that fails, the durable job finishes it.
+
+        While a backup runs, the durable job does all of it.
+
+        Raises:
+            NotFound: the owner has no such document.
+        """
         document_id = checked_id(document_id)
         if await self.deletions.mark(document_id, owner) is None:
             raise unknown_document(document_id)
@@ -39,29 +50,43 @@ class Deleter:
         """Remove once more what there is of the document; nothing happens when all is gone.
 
         The job runs a while after the deletion, so that it also removes vectors that a killed worker had sent.
+
+        Raises:
+            RetryLater: a store does not answer, or a backup runs.
         """
         try:
-            refusal = await self._delete_vectors(job.document_id)
-            await self._remove(job.document_id)
-            if refusal is not None:
-                raise refusal
+            removed = await self._remove(job.document_id)
         except TikuError as error:
             raise RetryLater(error.retry_after or _RETRY_SECONDS, error.reason) from error
+        if not removed:
+            raise RetryLater(_BACKUP_SECONDS, "a backup runs")
 
-    async def _remove(self, document_id: str) -> None:
+    async def _remove(self, document_id: str) -> bool:
+        """Remove all of a document; return False while a backup may still read it."""
         # The index job holds this lock while it runs; the mark ends it, after the call that it has sent.
-        async with self.locks.lock(f"document:{document_id}"):
-            document = await self.deletions.marked(document_id)
-            if document is None:
-                return
+        async with self.locks.lock(f"document:{document_id}", unless=REMOVALS) as free:
+            if not free:
+                return False
             refusal = await self._delete_vectors(document_id)
-            await self.objects.delete(text_key(document_id))
-        async with self.locks.lock(f"object:{document.sha256}"):
-            if not await self.deletions.is_shared(document_id, document.sha256):
+            document = await self.deletions.marked(document_id)
+            if document is not None:
+                await self.objects.delete(text_key(document_id))
+        if document is not None and not await self._remove_file(document, refusal):
+            return False
+        if refusal is not None:
+            raise refusal
+        return True
+
+    async def _remove_file(self, document: Document, refusal: ResourceExhausted | None) -> bool:
+        """Remove the file of a marked document, and the row unless vectors are left; return False as `_remove`."""
+        async with self.locks.lock(f"object:{document.sha256}", unless=REMOVALS) as free:
+            if not free:
+                return False
+            if not await self.deletions.is_shared(document.document_id, document.sha256):
                 await self.objects.delete(object_key(document.sha256))
-            if refusal is not None:
-                raise refusal
-            await self.deletions.remove(document_id)
+            if refusal is None:
+                await self.deletions.remove(document.document_id)
+        return True
 
     async def _delete_vectors(self, document_id: str) -> ResourceExhausted | None:
         """Delete the document's vectors; return the refusal of a store that has no room even for that.

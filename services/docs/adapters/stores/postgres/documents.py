@@ -67,7 +67,7 @@ class PostgresDocumentStore:
                 "UPDATE documents SET state = 'UPLOADED' WHERE document_id = $1 AND state = 'STORING'", document_id
             )
             if parse:
-                await self._queue_index_job(connection, document_id)
+                await queue_index_job(connection, self.queue, document_id)
             (row,) = await connection.fetch("SELECT * FROM documents WHERE document_id = $1", document_id)
             return document_from_row(row)
 
@@ -142,7 +142,7 @@ class PostgresDocumentStore:
             if row is None:
                 return None
             if row["state"] in (DocumentState.UPLOADED, DocumentState.FAILED):
-                await self._queue_index_job(connection, document_id)
+                await queue_index_job(connection, self.queue, document_id)
                 (row,) = await connection.fetch("SELECT * FROM documents WHERE document_id = $1", document_id)
             return document_from_row(row)
 
@@ -165,23 +165,24 @@ class PostgresDocumentStore:
                 await self.queue.enqueue_in(connection, job)
             return len(rows)
 
-    async def _queue_index_job(self, connection: Connection, document_id: str) -> None:
-        """Move a row to QUEUED with its event and queue its job, within the transaction of `connection`."""
-        (row,) = await connection.fetch(
-            """
-            WITH moved AS (
-                UPDATE documents
-                SET state = 'QUEUED', generation = generation + 1, attempts = 0, failure_reason = NULL,
-                    failure_message = NULL, last_event = last_event + 1, update_time = now()
-                WHERE document_id = $1
-                RETURNING document_id, owner, generation, last_event
-            ), noted AS (
-                INSERT INTO events SELECT document_id, last_event, now(), $2::jsonb FROM moved
-            )
-            SELECT owner, generation FROM moved
-            """,
-            document_id,
-            encode_payload(StageProgress(IndexingStage.QUEUED)),
+
+async def queue_index_job(connection: Connection, queue: PgQueuerJobQueue, document_id: str) -> None:
+    """Move a row to QUEUED with its event and queue its job, within the transaction of `connection`."""
+    (row,) = await connection.fetch(
+        """
+        WITH moved AS (
+            UPDATE documents
+            SET state = 'QUEUED', generation = generation + 1, attempts = 0, failure_reason = NULL,
+                failure_message = NULL, last_event = last_event + 1, update_time = now()
+            WHERE document_id = $1
+            RETURNING document_id, owner, generation, last_event
+        ), noted AS (
+            INSERT INTO events SELECT document_id, last_event, now(), $2::jsonb FROM moved
         )
-        await self.queue.enqueue_in(connection, Job(JobKind.INDEX, document_id, row["owner"], row["generation"]))
-        await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, document_id)
+        SELECT owner, generation FROM moved
+        """,
+        document_id,
+        encode_payload(StageProgress(IndexingStage.QUEUED)),
+    )
+    await queue.enqueue_in(connection, Job(JobKind.INDEX, document_id, row["owner"], row["generation"]))
+    await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, document_id)

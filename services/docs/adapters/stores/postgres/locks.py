@@ -32,17 +32,19 @@ class PostgresLocks:
                 yield locks
 
     @asynccontextmanager
-    async def lock(self, name: str, *, wait: bool = True) -> AsyncIterator[bool]:
-        """Lock the hash of `name`, in a namespace of this service."""
+    async def lock(self, name: str, *, wait: bool = True, unless: str = "") -> AsyncIterator[bool]:
+        """Lock the hash of `name`, in a namespace of this service, and `unless` as one of many on the same session."""
         # The lock belongs to the session: it ends when asyncpg resets the released connection, or the process dies.
         async with AsyncExitStack() as stack:
             with losses_translated():
                 connection = await stack.enter_async_context(self._pool.acquire())
-                held = await _acquire(connection, f"docs:{name}", wait=wait)
+                held = await _acquire(connection, f"docs:{name}", wait=wait, unless=unless and f"docs:{unless}")
             yield held
 
 
-async def _acquire(connection: Connection, name: str, *, wait: bool) -> bool:
+async def _acquire(connection: Connection, name: str, *, wait: bool, unless: str) -> bool:
+    if unless and not await connection.fetchval("SELECT pg_try_advisory_lock_shared(hashtextextended($1, 0))", unless):
+        return False
     if wait:
         await connection.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", name)
         return True

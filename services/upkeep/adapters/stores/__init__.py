@@ -1,0 +1,1 @@
+"""Stores, table by table."""

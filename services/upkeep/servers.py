@@ -1,0 +1,149 @@
+"""The stores of a stack: those that variables name, those of a stack that runs, or engines started for the purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.docs.adapters.objects.obstore import FolderObjectStore, S3ObjectStore
+from services.docs.adapters.stores.postgres.upkeep import DocsUpkeep
+from services.docs.ports import ObjectStore
+from services.docs.settings import DocsSettings
+from services.embedded.data_lock import DataFolderInUseError, data_lock
+from services.embedded.network import free_port
+from services.embedded.postgres import postgres
+from services.embedded.process import ProcessFailedError, ProcessSpec, SupervisedProcess
+from services.embedded.qdrant import qdrant
+from services.exercises.adapters.stores.postgres.upkeep import ExercisesUpkeep
+from services.registry import SERVICES
+from services.retrieval.adapters.stores.qdrant_upkeep import QdrantUpkeep
+from services.retrieval.settings import RetrievalSettings
+from services.upkeep.adapters.stores.postgres import PostgresTables
+from services.upkeep.errors import UpkeepError
+
+SCHEMAS = {service.schema: service.migrations for service in SERVICES.values() if service.schema}
+"""The folder of the migrations of each schema."""
+_DSN_VARIABLE = "TIKU_POSTGRES_DSN"
+_QDRANT_VARIABLE = "TIKU_QDRANT_URL"
+_BUCKET_VARIABLE = "TIKU_S3_BUCKET"
+_OBJECTS_VARIABLE = "TIKU_DOCS_OBJECTS_PATH"
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where the stores of a stack are. `objects` is the folder of the files; None if they are in a bucket."""
+
+    dsn: str
+    qdrant_url: str
+    objects: Path | None
+
+    @asynccontextmanager
+    async def tables(self) -> AsyncIterator[PostgresTables]:
+        """Connect to the tables of all services."""
+        async with PostgresTables.open(self.dsn, list(SCHEMAS)) as tables:
+            yield tables
+
+    @asynccontextmanager
+    async def open_objects(self) -> AsyncIterator[ObjectStore]:
+        """Open the folder or the bucket."""
+        if self.objects is not None:
+            async with FolderObjectStore.open(self.objects) as folder:
+                yield folder
+            return
+        settings = DocsSettings()
+        key, secret = settings.s3_access_key_id, settings.s3_secret_access_key
+        async with S3ObjectStore.open(
+            settings.s3_bucket,
+            endpoint=settings.s3_endpoint or None,
+            region=settings.s3_region,
+            access_key_id=key.get_secret_value() if key else None,
+            secret_access_key=secret.get_secret_value() if secret else None,
+        ) as bucket:
+            yield bucket
+
+    @asynccontextmanager
+    async def open_vectors(self) -> AsyncIterator[QdrantUpkeep]:
+        """Connect to the vector store."""
+        settings = RetrievalSettings()
+        key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
+        async with QdrantUpkeep.open(self.qdrant_url, key, timeout=settings.qdrant_timeout_seconds) as vectors:
+            yield vectors
+
+    @asynccontextmanager
+    async def open_docs(self) -> AsyncIterator[DocsUpkeep]:
+        """Connect to the tables of documents."""
+        async with DocsUpkeep.open(self.dsn) as docs:
+            yield docs
+
+    @asynccontextmanager
+    async def open_exercises(self) -> AsyncIterator[ExercisesUpkeep]:
+        """Connect to the tables of exercises."""
+        async with ExercisesUpkeep.open(self.dsn) as exercises:
+            yield exercises
+
+
+@asynccontextmanager
+async def reached(data: Path, *, alone: bool) -> AsyncIterator[Servers]:
+    """Find the stores of the stack on the folder `data`; engines that do not run are started for the block.
+
+    With `alone` no stack may run on the folder, and the folder is made if it is not there.
+
+    Raises:
+        UpkeepError: there is no data, or an engine does not start.
+        DataFolderInUseError: another process holds the folder, and `alone` is set or its stack is not ready.
+    """
+    data = await asyncio.to_thread(data.absolute)
+    dsn, url = os.environ.get(_DSN_VARIABLE, ""), os.environ.get(_QDRANT_VARIABLE, "")
+    bucket = os.environ.get(_BUCKET_VARIABLE, "")
+    named = os.environ.get(_OBJECTS_VARIABLE) if dsn else None
+    folder = None if bucket else Path(named) if named else data / "objects"
+    if dsn and url and (bucket or named):
+        yield Servers(dsn, url, folder)
+        return
+    if not alone and not await asyncio.to_thread(_has_data, data, bool(dsn), bool(url)):
+        raise UpkeepError(f"there is no data in {data}: name the folder with --data, or set {_DSN_VARIABLE}")
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(data_lock(data))
+        except DataFolderInUseError:
+            running = None if alone else await asyncio.to_thread(_running, data)
+            if running is None:
+                raise
+            yield Servers(dsn or running[_DSN_VARIABLE], url or running[_QDRANT_VARIABLE], folder)
+            return
+        if not dsn:
+            database = await asyncio.to_thread(postgres, data / "postgres", data / "run", data / "logs/postgres.log")
+            await _start(stack, database.spec)
+            dsn = database.dsn
+        if not url:
+            vectors = qdrant(data / "qdrant", await asyncio.to_thread(free_port), data / "logs/qdrant.log")
+            await _start(stack, vectors.spec)
+            url = vectors.url
+        yield Servers(dsn, url, folder)
+
+
+async def _start(stack: AsyncExitStack, spec: ProcessSpec) -> None:
+    process = SupervisedProcess(spec)
+    try:
+        await process.start()
+    except ProcessFailedError as failure:
+        raise UpkeepError(str(failure)) from None
+    stack.push_async_callback(process.stop)
+
+
+def _has_data(data: Path, elsewhere_rows: bool, elsewhere_vectors: bool) -> bool:
+    return (elsewhere_rows or (data / "postgres").is_dir()) and (elsewhere_vectors or (data / "qdrant").is_dir())
+
+
+def _running(data: Path) -> dict[str, str] | None:
+    """Return the addresses that `tiku up` wrote; None if it does not run, or is not ready yet."""
+    try:
+        found: dict[str, str] = json.loads((data / "run" / "stack.json").read_text(encoding="utf-8"))["environment"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found

@@ -1,0 +1,76 @@
+"""A stack that was filled and stopped, once for all tests here; each takes a copy of its folder."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.fakes.tutor import Tutor
+from tests.integration.upkeep import house
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="session")
+def upkeep_folder() -> Iterator[Path]:
+    """A short-named folder: the path of PostgreSQL's socket lies below it and is limited."""
+    made = Path(tempfile.mkdtemp(prefix="tiku-upkeep-"))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def provider() -> AsyncIterator[Tutor]:
+    """The chat model and the embedder of every stack here."""
+    async with Tutor() as tutor:
+        yield tutor
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """The data folder of a stopped stack, its backup, and what was in it."""
+
+    data: Path
+    backup: Path
+    ids: dict[str, str]
+    rows: dict[str, list[str]]
+    objects: dict[str, str]
+    answers: list[Any]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def filled(upkeep_folder: Path, provider: Tutor) -> Filled:
+    """Fill a stack, back it up while it runs, and stop it."""
+    data, backup = upkeep_folder / "filled", upkeep_folder / "filled.tar"
+    async with house.up(data, provider) as up:
+        ids = await house.fill(up.rest)
+        dsn = (await up.state())["environment"]["TIKU_POSTGRES_DSN"]
+        rows, answers = await house.rows(dsn), await house.answers(up.rest)
+        code, output = await house.tiku(data, "backup", str(backup))
+        assert code == 0, output
+    return Filled(data, backup, ids, rows, await house.objects(data), answers)
+
+
+@pytest.fixture
+def fresh(upkeep_folder: Path, tmp_path: Path) -> Iterator[Path]:
+    """A folder that does not exist yet, for another stack."""
+    folder = Path(tempfile.mkdtemp(prefix="s", dir=upkeep_folder))
+    yield folder / "data"
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def copied(filled: Filled, fresh: Path) -> Path:
+    """A copy of the filled stack's folder, to be broken."""
+    shutil.copytree(filled.data, fresh, symlinks=True, copy_function=shutil.copy2)
+    shutil.rmtree(fresh / "run", ignore_errors=True)
+    for path in [fresh / "postgres", *(fresh / "postgres").rglob("*")]:
+        shutil.chown(path, (filled.data / "postgres").stat().st_uid, (filled.data / "postgres").stat().st_gid)
+    return fresh

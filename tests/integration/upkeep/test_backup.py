@@ -1,0 +1,277 @@
+"""`tiku backup` and `tiku restore` of a real stack: busy, broken off, and broken."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import itertools
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from tests.e2e import material
+from tests.e2e.stack import Refused, Rest, command
+from tests.fakes.tutor import Tutor
+from tests.integration.upkeep import house
+from tests.integration.upkeep.conftest import Filled
+from tests.processes import descendants, gone
+
+pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+
+_BIG_BYTES = 200 * 1024 * 1024
+
+
+async def test_all_comes_back_on_another_machine(filled: Filled, fresh: Path, provider: Tutor) -> None:
+    code, output = await house.tiku(fresh, "restore", str(filled.backup))
+    assert code == 0, output
+    assert await house.objects(fresh) == filled.objects
+    async with house.up(fresh, provider) as up:
+        dsn = (await up.state())["environment"]["TIKU_POSTGRES_DSN"]
+        assert await house.rows(dsn) == filled.rows
+        asked = len(provider.requests)
+        assert await house.answers(up.rest) == filled.answers
+        embedded = [text for r in provider.requests[asked:] if "embeddings" in r.path for text in r.body["input"]]
+        assert len(embedded) <= 2 * len(house.SEARCHES), "no passage is embedded anew"
+        assert await house.fsck(fresh, "--deep") == {}
+        code, output = await house.tiku(fresh, "restore", str(filled.backup))
+        assert code == 1
+        assert f"in use by process {up.process.pid}" in output
+    await _is_refused_because_it_is_not_empty(fresh, filled)
+
+
+async def _is_refused_because_it_is_not_empty(data: Path, filled: Filled) -> None:
+    before = await house.objects(data)
+    code, output = await house.tiku(data, "restore", str(filled.backup))
+    assert code == 1
+    assert "the stack is not empty" in output
+    assert "3 documents" in output
+    assert "--replace" in output
+    assert await house.objects(data) == before
+
+
+async def test_a_backup_without_vectors_is_embedded_anew(filled: Filled, fresh: Path, provider: Tutor) -> None:
+    file = fresh.with_name("without.tar")
+    code, output = await house.tiku(filled.data, "backup", str(file), "--no-vectors")
+    assert code == 0, output
+    assert "3 documents have to be embedded anew" in output
+    code, output = await house.tiku(fresh, "restore", str(file))
+    assert code == 0, output
+    async with house.up(fresh, provider) as up:
+        for document_id in filled.ids.values():
+            assert (await up.rest.watch(document_id))[-1].name == "indexed"
+        assert await house.answers(up.rest) == filled.answers
+        assert await house.fsck(fresh) == {}
+
+
+async def test_a_busy_stack_is_backed_up_whole_and_never_looks_wrong(
+    filled: Filled, copied: Path, fresh: Path, provider: Tutor
+) -> None:
+    files = [fresh.with_name(f"busy-{number}.tar") for number in range(3)]
+    async with house.up(copied, provider) as up, _load(up.rest, filled) as done:
+        for number, file in enumerate(files):
+            code, output = await house.tiku(copied, "backup", str(file))
+            assert code == 0, output
+            for _ in range(4 if number else 2):
+                assert await house.fsck(copied, "--deep") == {}
+        code, output = await house.tiku(copied, "backup", str(files[0]))
+        assert code == 1
+        assert "exists already" in output
+        dsn = (await up.state())["environment"]["TIKU_POSTGRES_DSN"]
+        ours = _of_exercises(await house.rows(dsn))
+    assert done["uploaded"] > 5
+    assert done["deleted"] > 3
+    assert done["generated"] > 3
+    code, output = await house.tiku(copied, "restore", str(files[2]), "--replace")
+    assert code == 0, output
+    async with house.up(copied, provider) as up:
+        documents = {each["document_id"]: each for each in await up.rest.documents()}
+        assert set(filled.ids.values()) <= set(documents)
+        for document_id, document in documents.items():
+            digests = await house.all_files(up.rest, [document_id])
+            assert digests == [document["sha256"]]
+            await up.rest.watch(document_id)
+        dsn = (await up.state())["environment"]["TIKU_POSTGRES_DSN"]
+        restored = _of_exercises(await house.rows(dsn))
+        assert set(_of_exercises(filled.rows)) <= set(restored) <= set(ours)
+        await _is_sound(copied)
+
+
+def _of_exercises(rows: dict[str, list[str]]) -> list[str]:
+    """Return the rows that never change once they are there."""
+    return rows["exercises.questions"] + rows["exercises.submissions"] + rows["exercises.exercises"]
+
+
+async def _is_sound(data: Path) -> None:
+    """Wait until nothing is wrong: generations that ran at the time of the backup have to run out first."""
+    for _ in range(30):
+        if set(found := await house.fsck(data, "--deep")) != {"RUN_ABANDONED"}:
+            break
+        await asyncio.sleep(2)
+    assert found == {}
+
+
+@contextlib.asynccontextmanager
+async def _load(rest: Rest, filled: Filled) -> AsyncIterator[dict[str, int]]:
+    """Upload, delete and generate for the block."""
+    done = {"uploaded": 0, "deleted": 0, "generated": 0}
+
+    async def upload() -> None:
+        for number in itertools.count():
+            text = f"{material.CHINESE_TEXT}\n\nNumber {number}.\n\n{material.MARKDOWN}"
+            document_id = (await rest.upload(f"{number}.md", text.encode()))["document_id"]
+            done["uploaded"] += 1
+            if number % 3:
+                if number % 2:
+                    await asyncio.sleep(0.5)
+                await rest.call("DELETE", f"/documents/{document_id}")
+                done["deleted"] += 1
+                with pytest.raises(Refused):
+                    await rest.call("GET", f"/documents/{document_id}")
+            await asyncio.sleep(0.2)
+
+    async def generate() -> None:
+        while True:
+            await house.generate(rest, filled.ids["silk-road.md"])
+            done["generated"] += 1
+            await asyncio.sleep(0.3)
+
+    tasks = [asyncio.create_task(upload()), asyncio.create_task(generate())]
+    try:
+        yield done
+        assert not [task for task in tasks if task.done()]
+    finally:
+        for task in tasks:
+            task.cancel()
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(ended, Exception) and not isinstance(ended, aiohttp.ClientError):
+                raise ended
+
+
+@pytest.mark.parametrize("fault", ["cut", "flipped", "appended", "text"])
+async def test_a_broken_file_changes_nothing(filled: Filled, fresh: Path, fault: str) -> None:
+    whole = await asyncio.to_thread(filled.backup.read_bytes)
+    broken = {
+        "cut": whole[: len(whole) * 2 // 3],
+        "flipped": whole[: len(whole) // 2] + bytes([whole[len(whole) // 2] ^ 1]) + whole[len(whole) // 2 + 1 :],
+        "appended": whole + b"\0",
+        "text": b"not a backup",
+    }[fault]
+    file = fresh.with_name("broken.tar")
+    await asyncio.to_thread(file.write_bytes, broken)
+    code, output = await house.tiku(fresh, "restore", str(file))
+    assert code == 1
+    assert output.count("error:") == 1
+    assert "is not a whole backup" in output
+    assert not await asyncio.to_thread(fresh.exists)
+
+
+async def test_there_is_nothing_to_back_up(fresh: Path) -> None:
+    code, output = await house.tiku(fresh, "backup", str(fresh.with_name("none.tar")))
+    assert code == 1
+    assert "there is no data in" in output
+    assert not await asyncio.to_thread(fresh.exists)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def big(upkeep_folder: Path, provider: Tutor) -> Path:
+    """The data folder of a stopped stack with one large file."""
+    data = upkeep_folder / "big"
+    async with house.up(data, provider) as up:
+        await house.big_document(up.rest, _BIG_BYTES)
+    return data
+
+
+async def test_a_large_file_passes_through_a_little_memory(big: Path, filled: Filled, fresh: Path) -> None:
+    small = await _peak(filled.data, "backup", str(fresh.with_name("small.tar")))
+    file = fresh.with_name("big.tar")
+    assert await _peak(big, "backup", str(file)) - small < 48 * 1024**2
+    restored = await _peak(fresh, "restore", str(file))
+    assert restored - small < 48 * 1024**2
+    assert await house.objects(fresh) == await house.objects(big)
+
+
+async def _peak(data: Path, *arguments: str) -> int:
+    """Return the most bytes that the process of a command had in memory."""
+    process = await command(data, arguments[0], "--data", str(data), *arguments[1:])
+    peak = 0
+    ended = asyncio.create_task(process.communicate())
+    while not ended.done():
+        with contextlib.suppress(OSError, IndexError):
+            status = await asyncio.to_thread(Path(f"/proc/{process.pid}/status").read_text)
+            peak = max(peak, int(status.split("VmHWM:")[1].split()[0]) * 1024)
+        await asyncio.wait([ended], timeout=0.02)
+    assert process.returncode == 0, (await ended)[0]
+    return peak
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+async def test_a_backup_that_is_broken_off_is_no_backup(big: Path, fresh: Path, number: signal.Signals) -> None:
+    file = fresh.with_name("b.tar")
+    process = await command(big, "backup", "--data", str(big), str(file))
+    await house.appears(file.with_name("b.tar.partial"), _BIG_BYTES // 4)
+    family = await descendants(process.pid)
+    process.send_signal(number)
+    output, _ = await process.communicate()
+    await gone(family)
+    assert not await asyncio.to_thread(file.exists)
+    if number == signal.SIGINT:
+        assert process.returncode == 130
+        assert "Traceback" not in output.decode()
+        assert await asyncio.to_thread(os.listdir, file.parent) == []
+    code, again = await house.tiku(big, "backup", str(file))
+    assert code == 0, again
+    assert await asyncio.to_thread(os.listdir, file.parent) == ["b.tar"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+async def test_a_restore_that_is_broken_off_begins_anew(
+    big: Path, fresh: Path, provider: Tutor, number: signal.Signals
+) -> None:
+    file = fresh.with_name("b.tar")
+    code, output = await house.tiku(big, "backup", str(file))
+    assert code == 0, output
+    process = await command(fresh, "restore", "--data", str(fresh), str(file))
+    await house.appears(fresh / "objects", _BIG_BYTES // 4)
+    family = await descendants(process.pid)
+    process.send_signal(number)
+    said, _ = await process.communicate()
+    await gone(family)
+    assert b"Traceback" not in said
+    for refused in (("up", "--port", "0", "--ports", "free"), ("backup", str(fresh.with_name("c.tar"))), ("fsck",)):
+        code, output = await house.tiku(fresh, *refused, **house.environment(provider))
+        assert code == 1, output
+        assert "a restore of b.tar was cut off" in output
+        assert output.count("error:") == 1
+        assert "Traceback" not in output
+    code, output = await house.tiku(fresh, "restore", str(file))
+    assert code == 0, output
+    assert await house.objects(fresh) == await house.objects(big)
+    async with house.up(fresh, provider) as up:
+        (document,) = await up.rest.documents()
+        assert await house.all_files(up.rest, [document["document_id"]]) == [document["sha256"]]
+        assert await house.fsck(fresh, "--deep") == {}
+
+
+async def test_a_lost_file_is_never_left_out_in_silence(filled: Filled, copied: Path) -> None:
+    content = await asyncio.to_thread(material.PDF.read_bytes)
+    lost = copied / "objects" / "objects" / hashlib.sha256(content).hexdigest()
+    await asyncio.to_thread(lost.unlink)
+    file = copied.with_name("lost.tar")
+    code, output = await house.tiku(copied, "backup", str(file))
+    assert code == 1
+    assert filled.ids["photosynthesis.pdf"] in output
+    assert "its file is gone" in output
+    assert not await asyncio.to_thread(file.exists)
+    code, output = await house.tiku(copied, "backup", str(file), "--allow-missing")
+    assert code == 1
+    assert f"left out: file or text of {filled.ids['photosynthesis.pdf']}" in output
+    await asyncio.to_thread(lost.write_bytes, content[:-1] + b"?")
+    code, output = await house.tiku(copied, "backup", str(copied.with_name("damaged.tar")))
+    assert code == 1
+    assert "its file is damaged" in output
