@@ -13,6 +13,7 @@ RATIOS = ("unary", "rest", "streaming")
 
 
 async def main() -> None:
+    """Parse the command line and run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"{', '.join(RATIOS)}, comparison; all when none is named"

@@ -68,7 +68,7 @@ class Row:
     theirs: list[load.Load]
 
     def row(self) -> str:
-        """A row of a Markdown table: medians of the rounds."""
+        """Return a row of a Markdown table: medians of the rounds."""
         ours, theirs = (statistics.median(seen.per_second for seen in side) for side in (self.ours, self.theirs))
         our_p95, their_p95 = (statistics.median(seen.p95 for seen in side) for side in (self.ours, self.theirs))
         return (

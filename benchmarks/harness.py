@@ -24,13 +24,13 @@ LOAD_CORE = 1
 
 
 def pin_load() -> None:
-    """Keeps this process, which makes the load, on its own core where there is a second one."""
+    """Keep this process, which makes the load, on its own core where there is a second one."""
     with contextlib.suppress(OSError, AttributeError):
         os.sched_setaffinity(0, {LOAD_CORE})
 
 
 def unpin_load() -> None:
-    """Gives this process every core again."""
+    """Give this process every core again."""
     with contextlib.suppress(OSError, AttributeError):
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
 
@@ -39,7 +39,7 @@ def unpin_load() -> None:
 async def running(
     module: str, *arguments: str, environment: dict[str, str] | None = None, core: int | None = SERVER_CORE
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Runs `python -m module` pinned to `core` (None: to none) while the block runs."""
+    """Run `python -m module` pinned to `core` (None: to none) while the block runs."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -63,7 +63,7 @@ async def running(
 async def server(
     module: str, *arguments: str, environment: dict[str, str] | None = None, core: int | None = SERVER_CORE
 ) -> AsyncIterator[str]:
-    """The same for a module that prints one line when it is ready, its address; gives that line."""
+    """Run a module that prints its address on a line when it is ready; give that line."""
     async with running(module, *arguments, environment=environment, core=core) as process:
         assert process.stdout is not None
         line = await asyncio.wait_for(process.stdout.readline(), 60)
@@ -74,7 +74,7 @@ async def server(
 
 @contextlib.asynccontextmanager
 async def gateway(environment: dict[str, str], *, core: int | None = SERVER_CORE) -> AsyncIterator[str]:
-    """Runs the gateway on a free port while the block runs; gives its URL once it answers."""
+    """Run the gateway on a free port while the block runs; give its URL once it answers."""
     address = free_address()
     async with running("gateway", environment={**environment, "TIKU_GATEWAY_LISTEN": address}, core=core) as process:
         await answers(address, process)
@@ -83,7 +83,7 @@ async def gateway(environment: dict[str, str], *, core: int | None = SERVER_CORE
 
 @contextlib.asynccontextmanager
 async def service(name: str, environment: dict[str, str], *, core: int | None = SERVER_CORE) -> AsyncIterator[str]:
-    """Runs one service on a free port while the block runs; gives its address once it answers."""
+    """Run one service on a free port while the block runs; give its address once it answers."""
     address = free_address()
     async with running("services", "serve", name, "--listen", address, environment=environment, core=core) as process:
         await answers(address, process)
@@ -92,7 +92,7 @@ async def service(name: str, environment: dict[str, str], *, core: int | None = 
 
 @contextlib.asynccontextmanager
 async def stack(environment: dict[str, str]) -> AsyncIterator[str]:
-    """Runs the whole of Tiku on a fresh data folder while the block runs; gives the gateway's URL."""
+    """Run the whole of Tiku on a fresh data folder while the block runs; give the gateway's URL."""
     with tempfile.TemporaryDirectory() as folder:
         arguments = ("services", "up", "--data", folder, "--port", "0", "--ports", "free")
         state = Path(folder) / "run" / "stack.json"
@@ -113,7 +113,7 @@ def free_address() -> str:
 
 
 async def answers(address: str, process: asyncio.subprocess.Process) -> None:
-    """Waits until something accepts connections at host:port."""
+    """Wait until something accepts connections at host:port."""
     host, _, port = address.rpartition(":")
     async with asyncio.timeout(60):
         while True:
@@ -148,7 +148,7 @@ class Comparison:
         return statistics.median(self.ratios)
 
     def row(self) -> str:
-        """A row of a Markdown table."""
+        """Return a row of a Markdown table."""
         low, high = min(self.ratios), max(self.ratios)
         return (
             f"| {self.name} | {statistics.median(self.subject):,.0f} | {statistics.median(self.peer):,.0f} "

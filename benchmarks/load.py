@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 
 def prepare(method: str, path: str, body: bytes = b"", *, accept: str = "application/json") -> bytes:
-    """The bytes of a request."""
+    """Return the bytes of a request."""
     head = (
         f"{method} {path} HTTP/1.1\r\nhost: localhost\r\naccept: {accept}\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
@@ -38,16 +38,17 @@ class Connection(asyncio.Protocol):
 
     @classmethod
     async def open(cls, url: str) -> Connection:
-        """Connects to the host and port of `url`."""
+        """Connect to the host and port of `url`."""
         host, _, port = urlsplit(url).netloc.rpartition(":")
         _, protocol = await asyncio.get_running_loop().create_connection(cls, host, int(port))
         return protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
         self._transport = cast(asyncio.Transport, transport)
 
     async def ask(self, request: bytes) -> tuple[int, bytes]:
-        """Sends `request` and waits for the whole answer: its status and its body as it came (chunks undecoded)."""
+        """Send `request` and waits for the whole answer: its status and its body as it came (chunks undecoded)."""
         assert self._transport is not None
         loop = asyncio.get_running_loop()
         self._answer = loop.create_future()
@@ -57,6 +58,7 @@ class Connection(asyncio.Protocol):
         return await self._answer
 
     def data_received(self, data: bytes) -> None:
+        """Take bytes as they come."""
         self._buffer += data
         if not self._body_start and not self._read_head():
             return
@@ -86,10 +88,12 @@ class Connection(asyncio.Protocol):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """End what waits for an answer."""
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(exc or ConnectionResetError("the server closed the connection"))
 
     def close(self) -> None:
+        """Close the connection."""
         if self._transport is not None:
             self._transport.close()
 
@@ -124,8 +128,10 @@ class Load:
 
 
 async def run(url: str, request: bytes, *, concurrency: int, seconds: float, least: int = 1) -> Load:
-    """`concurrency` clients that ask again as soon as they are answered, for `seconds` and until each was answered
-    `least` times; then the last answers, which count too."""
+    """Let `concurrency` clients ask again as soon as they are answered, for `seconds` and `least` times each.
+
+    The last answers count too.
+    """
     loop = asyncio.get_running_loop()
     connections = [await Connection.open(url) for _ in range(concurrency)]
     latencies: list[float] = []

@@ -1,5 +1,6 @@
-"""Tokens per second through all hops (provider → llm → gateway → SSE) ÷ a bare chain of the same hops; and how much
-later the first token comes.
+"""Tokens per second through all hops (provider → llm → gateway → SSE) ÷ a bare chain of the same hops.
+
+It also measures how much later the first token comes.
 
 The provider streams as fast as it is read, on the load's core; llm service and gateway share the other, and so do
 their bare counterparts.
@@ -18,6 +19,7 @@ TOKENS = 400
 
 
 def body(tokens: int) -> bytes:
+    """Return the body of a request for a stream."""
     return orjson.dumps(
         {"messages": [{"role": "ROLE_USER", "content": "x" * 100}], "options": {"maxTokens": tokens}},
     )

@@ -206,16 +206,23 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def sweep(self, now: float) -> None:
         """Refuse or cut off a client that takes too long; `now` is an instant on the loop's clock."""
-        guard, watched = self._guard, self._watched
+        if self._reads_nothing(now):
+            self.transport.abort()
+        elif not self.transport.is_closing():
+            self._sweep_sender(now)
+
+    def _reads_nothing(self, now: float) -> bool:
+        """Return whether the client has left a response unread for too long."""
+        watched = self._watched
         queued = self.transport.get_write_buffer_size()
         if not queued or queued < watched.queued:
             watched.reading_since = now
         watched.queued = queued
-        if now - watched.reading_since > guard.send_stall_seconds:
-            self.transport.abort()
-            return
-        if self.transport.is_closing():
-            return
+        return now - watched.reading_since > self._guard.send_stall_seconds
+
+    def _sweep_sender(self, now: float) -> None:
+        """Refuse or cut off a client that sends too slowly."""
+        guard, watched = self._guard, self._watched
         state = self._state()
         if state != watched.state:
             watched.state = state

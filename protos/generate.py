@@ -20,7 +20,7 @@ GENERATED = ROOT / "gen"
 
 
 def generate(target: Path) -> None:
-    """Writes messages, stubs and their types for every own proto into `target`."""
+    """Write messages, stubs and their types for every own proto into `target`."""
     sources = sorted(str(path.relative_to(ROOT)) for tree in ("tiku", "buf") for path in (ROOT / tree).rglob("*.proto"))
     services = [source for source in sources if "\nservice " in (ROOT / source).read_text(encoding="utf-8")]
     includes = [f"-I{ROOT}", f"-I{importlib.resources.files('grpc_tools') / '_proto'}"]
@@ -62,6 +62,7 @@ def differences(left: Path, right: Path) -> list[str]:
 
 
 def main() -> None:
+    """Parse the command line and run."""
     if sys.argv[1:] == ["--check"]:
         with tempfile.TemporaryDirectory() as folder:
             generate(Path(folder))

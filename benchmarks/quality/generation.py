@@ -120,7 +120,7 @@ class NoCloze:
 
 
 def passages_of(file: Path) -> tuple[Passage, ...]:
-    """A document's chunks as the service would index them."""
+    """Return a document's chunks as the service would index them."""
     parsed, chunks = parse_and_chunk(file, _MEDIA_TYPES[file.suffix])
     return tuple(
         Passage(
@@ -172,7 +172,7 @@ async def measure(file: Path, kind: QuestionKind, model: KeptModel, options: arg
 
 
 def show(question: Question) -> str:
-    """A question with its key, as a person reads it."""
+    """Return a question with its key, as a person reads it."""
     key = question.answer_key
     lines = [f"[{question.kind}] {question.stem}"]
     for option in question.options:

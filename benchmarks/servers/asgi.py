@@ -9,7 +9,7 @@ import uvicorn
 
 
 def serve(app: Any, *, suffix: str = "") -> None:
-    """Serves until terminated; the first line printed is the base URL followed by `suffix`."""
+    """Serve until terminated; the first line printed is the base URL followed by `suffix`."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(2048)  # Who reads the address may connect at once; uvicorn takes longer to begin.

@@ -17,6 +17,7 @@ from tiku.llm.v1 import llm_pb2_grpc
 
 
 async def main(target: str, concurrency: int, seconds: float) -> None:
+    """Parse the command line and run."""
     async with grpc.aio.insecure_channel(target) as channel:
         stub = llm_pb2_grpc.LlmServiceStub(channel)
 

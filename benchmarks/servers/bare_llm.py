@@ -25,6 +25,7 @@ class BareLlm(llm_pb2_grpc.LlmServiceServicer):
         self._url = f"{base_url}/chat/completions"
 
     async def StreamChat(self, request: llm_pb2.StreamChatRequest, context: Any) -> AsyncIterator[Any]:
+        """Stream the answer."""
         body = {"stream": True, "messages": [{"role": "user", "content": m.content} for m in request.messages]}
         async with self._session.post(self._url, data=orjson.dumps(body)) as response:
             async for line in response.content:
@@ -37,6 +38,7 @@ class BareLlm(llm_pb2_grpc.LlmServiceServicer):
 
 
 async def main(base_url: str) -> None:
+    """Parse the command line and run."""
     server = grpc.aio.server()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         llm_pb2_grpc.add_LlmServiceServicer_to_server(BareLlm(session, base_url), server)

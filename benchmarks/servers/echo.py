@@ -22,9 +22,11 @@ class Echo(llm_pb2_grpc.LlmServiceServicer):
     """The cheapest servicer there is: what is measured is what stands around it."""
 
     async def Chat(self, request: llm_pb2.ChatRequest, context: Any) -> llm_pb2.ChatResponse:
+        """Echo the message."""
         return llm_pb2.ChatResponse(message=request.messages[0], model="echo")
 
     async def StreamChat(self, request: llm_pb2.StreamChatRequest, context: Any) -> AsyncIterator[Any]:
+        """Stream the answer."""
         delta = llm_pb2.StreamChatResponse(delta=llm_pb2.ChatDelta(text="token "))
         for _ in range(request.options.max_tokens):
             yield delta
@@ -32,6 +34,7 @@ class Echo(llm_pb2_grpc.LlmServiceServicer):
 
 
 async def main(kind: str) -> None:
+    """Parse the command line and run."""
     if kind == "kit":
         registration = Registration(
             llm_pb2_grpc.add_LlmServiceServicer_to_server,

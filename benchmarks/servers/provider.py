@@ -25,7 +25,7 @@ _END = b"0\r\n\r\n"
 
 
 def question(prompt: str) -> str:
-    """A fill-in-the-blank question, as JSON, about the sentence after "Ask about this sentence:"."""
+    """Return a fill-in-the-blank question, as JSON, about the sentence after "Ask about this sentence:"."""
     quote = prompt.rpartition("Ask about this sentence: ")[2].partition("\n")[0].strip()
     word = max(quote.rstrip(".").split(), key=len)
     return json.dumps(
@@ -53,13 +53,16 @@ class Connection(asyncio.Protocol):
         self._paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
         self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """End what waits for an answer."""
         if self._later is not None:
             self._later.cancel()
 
     def data_received(self, data: bytes) -> None:
+        """Take bytes as they come."""
         self._received += data
         head = self._received.find(b"\r\n\r\n")
         if head < 0:
@@ -73,9 +76,11 @@ class Connection(asyncio.Protocol):
         self._later = self._loop.call_later(self._latency, self._answer, asked)
 
     def pause_writing(self) -> None:
+        """Stop writing until the peer reads."""
         self._paused = True
 
     def resume_writing(self) -> None:
+        """Write on."""
         self._paused = False
         self._write_next()
 
@@ -117,7 +122,7 @@ def _whole(text: str, model: str) -> bytes:
 
 
 def _stream(tokens: list[str]) -> Iterator[bytes]:
-    """A streamed answer, a chunk of HTTP a token."""
+    """Return a streamed answer, a chunk of HTTP a token."""
     head = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "bench"}
     for token in tokens:
         delta = {**head, "choices": [{"index": 0, "delta": {"content": token}, "finish_reason": None}]}
@@ -131,7 +136,7 @@ def _chunk(data: bytes) -> bytes:
 
 
 async def serve(latency: float, tokens: int, pace: float) -> None:
-    """Serves on a free port until terminated; prints the base URL once it does."""
+    """Serve on a free port until terminated; prints the base URL once it does."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(latency, tokens, pace), "127.0.0.1", 0, backlog=2048)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
@@ -139,6 +144,7 @@ async def serve(latency: float, tokens: int, pace: float) -> None:
 
 
 def main() -> None:
+    """Parse the command line and run."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--latency", type=float, default=0.3)
     parser.add_argument("--tokens", type=int, default=40)

@@ -18,6 +18,7 @@ from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
 
 
 async def read(receive: Any) -> bytes:
+    """Read a whole request body."""
     body = b""
     while True:
         message = await receive()
@@ -27,13 +28,14 @@ async def read(receive: Any) -> bytes:
 
 
 async def answer(send: Any, data: bytes) -> None:
+    """Answer with JSON."""
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(data)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": data})
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
-    """Decodes and encodes JSON, as any API must, and nothing else."""
+    """Decode and encodes JSON, as any API must, and nothing else."""
     if scope["type"] == "http":
         await answer(send, orjson.dumps(orjson.loads(await read(receive))))
 
@@ -46,6 +48,7 @@ class Chain:
         self._stub: llm_pb2_grpc.LlmServiceStub | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one request."""
         if scope["type"] != "http":
             return
         if self._stub is None:

@@ -45,7 +45,7 @@ ROLES = {"ROLE_SYSTEM": "system", "ROLE_USER": "user", "ROLE_ASSISTANT": "assist
 
 
 def application(base_url: str) -> FastAPI:
-    """The app over the provider at `base_url`."""
+    """Return the app over the provider at `base_url`."""
     app = FastAPI()
     client = openai.OpenAI(base_url=base_url, api_key="benchmark", max_retries=0, timeout=120)
 

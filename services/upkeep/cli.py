@@ -51,7 +51,6 @@ def backup(
 
     TIKU_POSTGRES_DSN, TIKU_QDRANT_URL and TIKU_S3_BUCKET name real servers, as for the services.
     """
-
     from services.upkeep.backup import back_up
     from services.upkeep.servers import reached
 
@@ -87,7 +86,6 @@ def restore(
 
     A restore that was cut off leaves a stack that does not start, until `tiku restore` has run again.
     """
-
     from services.upkeep.restore import restore as restore_backup
     from services.upkeep.restore import verified
     from services.upkeep.servers import reached
@@ -116,7 +114,6 @@ def fsck(
 
     The exit code is 1 if anything was found, mended or not.
     """
-
     from services.upkeep.check import check
     from services.upkeep.servers import reached
 

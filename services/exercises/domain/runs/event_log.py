@@ -103,7 +103,7 @@ class RunEventLog:
             self._storing = None
 
     def _take(self) -> list[Numbered]:
-        """Number the events that wait; the numbers stay used when storing fails, since it may have failed after it."""
+        """Give the waiting events numbers; a failed attempt uses its numbers up, because it may have stored them."""
         events = [Numbered(number, event) for number, event in enumerate(self._waiting, self._last_number + 1)]
         self._last_number += len(events)
         self._waiting.clear()
