@@ -32,6 +32,13 @@ class TableRows(msgspec.Struct, frozen=True):
         return f"rows/{self.schema}.{self.name}.gz"
 
 
+class Version(msgspec.Struct, frozen=True):
+    """What every format says in `about.json`: its version, and that of the Tiku that wrote it."""
+
+    format: int
+    tiku: str
+
+
 class About(msgspec.Struct, frozen=True):
     """What a reader must know before it reads on.
 

@@ -29,7 +29,7 @@ from services.retrieval.adapters.stores.qdrant_upkeep import QdrantUpkeep
 from services.upkeep.adapters.stores.postgres import PostgresTables
 from services.upkeep.archive import ArchiveReader, Member
 from services.upkeep.backup import LENGTH_BYTES, belongs
-from services.upkeep.contents import ABOUT, FORMAT, MANIFEST, SUMS, About, Manifest, TableRows
+from services.upkeep.contents import ABOUT, FORMAT, MANIFEST, SUMS, About, Manifest, TableRows, Version
 from services.upkeep.errors import UpkeepError
 from services.upkeep.progress import Steps
 from services.upkeep.servers import SCHEMAS, Servers
@@ -98,9 +98,10 @@ async def _digest(reader: ArchiveReader, member: Member, steps: Steps) -> str:
 def _read_about(reader: ArchiveReader, file: Path, member: Member) -> About:
     if member.name != ABOUT:
         raise UpkeepError(f"{file} is not a backup of Tiku")
+    version = _decoded(reader, file, member, Version, _ABOUT_BYTES)
+    if version.format > FORMAT:
+        raise UpkeepError(f"{file} was made by Tiku {version.tiku}, which is newer: restore it with that version")
     about = _decoded(reader, file, member, About, _ABOUT_BYTES)
-    if about.format > FORMAT:
-        raise UpkeepError(f"{file} was made by Tiku {about.tiku}, which is newer: restore it with that version")
     for schema, applied in about.migrations.items():
         if schema not in SCHEMAS:
             raise UpkeepError(f"{file} was made by Tiku {about.tiku}, which is newer: it has the schema {schema}")
