@@ -35,8 +35,8 @@ class ObjectStore(Protocol):
     async def move(self, source: str, target: str) -> None:
         """Rename an object, or raise `NotFound`; where `target` exists already, delete `source` only."""
 
-    async def size(self, key: str) -> int:
-        """Return the size of an object in bytes, or raise `NotFound`."""
+    async def size(self, key: str) -> int | None:
+        """Return the size of an object in bytes, or None where there is none."""
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Yield the bytes `[start, end)` of an object in parts of at most 1 MiB, or raise `NotFound`."""

@@ -26,11 +26,10 @@ class FakeObjectStore:
         data = self._objects.pop(source, b"")
         self._objects.setdefault(target, data)
 
-    async def size(self, key: str) -> int:
-        """Return the length."""
-        if key not in self._objects:
-            raise _missing(key)
-        return len(self._objects[key])
+    async def size(self, key: str) -> int | None:
+        """Return the length, or None."""
+        data = self._objects.get(key)
+        return None if data is None else len(data)
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Yield slices."""

@@ -70,21 +70,23 @@ class _ObstoreObjectStore:
 
     async def move(self, source: str, target: str) -> None:
         """Rename, unless the target exists."""
-        with suppress(NotFound):
-            await self.size(target)
+        if await self.size(target) is not None:
             await self.delete(source)
             return
         with _answering(source):
             await obstore.rename_async(self._store, source, target, overwrite=True)
 
-    async def size(self, key: str) -> int:
+    async def size(self, key: str) -> int | None:
         """Ask for the metadata of an object."""
-        with _answering(key):
+        with suppress(NotFound), _answering(key):
             return (await obstore.head_async(self._store, key))["size"]
+        return None
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Get one range after the other, because a stream would read ahead of a slow reader."""
         size = await self.size(key)
+        if size is None:
+            raise _missing(key)
         end = size if end is None else min(end, size)
         while start < end:
             length = min(_READ_BYTES, end - start)
@@ -201,8 +203,7 @@ def _answering(key: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        message = "The file is not in the object store."
-        raise NotFound(message, reason="OBJECT_NOT_FOUND", metadata={"key": key}) from error
+        raise _missing(key) from error
     except (BaseError, OSError) as error:
         logger.warning("the object store failed", extra={"cause": f"{type(error).__name__}: {error}"})
         if _NO_ROOM.search(str(error)):
@@ -230,3 +231,7 @@ async def _last_answer() -> AsyncIterator[None]:
         # A tokio thread still releases Python objects after the last answer; if the interpreter ends meanwhile, the
         # process aborts (pyo3-async-runtimes, issue 40).
         await asyncio.sleep(_LAST_USE_SECONDS)
+
+
+def _missing(key: str) -> NotFound:
+    return NotFound("The file is not in the object store.", reason="OBJECT_NOT_FOUND", metadata={"key": key})

@@ -86,7 +86,8 @@ class DocumentCatalog:
         document = await self.get(document_id, owner)
         if offset > document.size_bytes:
             raise _past_end("offset_bytes", "file", document.size_bytes)
-        if await self.objects.size(object_key(document.sha256)) < document.size_bytes:
+        stored = await self.objects.size(object_key(document.sha256))
+        if stored is not None and stored < document.size_bytes:
             raise _damaged(document_id)
         end = min(document.size_bytes, offset + length) if length else document.size_bytes
         parts = self.objects.read(object_key(document.sha256), offset, end)
