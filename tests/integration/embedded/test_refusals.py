@@ -39,6 +39,8 @@ async def _run(
     command: tuple[str, ...] = (),
 ) -> tuple[int | None, str]:
     """Exit code and output of a command."""
+    if command:  # Another account may not write beside the coverage of this one.
+        environment = {**(environment or {}), "COVERAGE_PROCESS_CONFIG": None}
     process = await tiku(folder, *arguments, environment=environment, command=command)
     try:
         async with asyncio.timeout(_SECONDS):
