@@ -319,8 +319,65 @@ def _answer(user: str) -> str:
     return best if share >= _ENOUGH else "NOT_IN_MATERIAL"
 
 
+_PLAIN = frozenset(
+    [
+        "about",
+        "above",
+        "after",
+        "also",
+        "because",
+        "been",
+        "before",
+        "being",
+        "below",
+        "between",
+        "both",
+        "does",
+        "during",
+        "each",
+        "from",
+        "have",
+        "into",
+        "itself",
+        "less",
+        "many",
+        "more",
+        "most",
+        "much",
+        "only",
+        "other",
+        "over",
+        "some",
+        "such",
+        "than",
+        "that",
+        "their",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "through",
+        "under",
+        "until",
+        "very",
+        "what",
+        "when",
+        "where",
+        "which",
+        "while",
+        "with",
+        "within",
+        "would",
+    ]
+)
+"""Words that say nothing by themselves."""
+
+
 def _measure(text: str) -> set[str]:
-    words = {word[:5] for word in re.findall(r"[a-z]{4,}", text.lower())} - {"which", "what", "where", "does"}
+    words = {word[:5] for word in re.findall(r"[a-z]{4,}", text.lower()) if word not in _PLAIN}
     han = "".join(_HAN.findall(re.sub(r"什么|哪里|哪个|怎样|如何|吗|呢", "", text)))
     return words | {han[index : index + 2] for index in range(len(han) - 1)}
 
