@@ -53,7 +53,7 @@ class Bound:
         return max(self._by_client, key=self._by_client.__getitem__)
 
     def refusal(self, client: str) -> Problem | None:
-        """Return what to answer a client beyond a limit: 503 beyond that of all, 429 beyond its own; None within."""
+        """Return the refusal for a client: 503 if the server is full, 429 if its share is used up, else None."""
         if self.held <= self._of_each:
             return None  # No client can hold more than all do.
         if self.held > self.limit:

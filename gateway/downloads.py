@@ -34,7 +34,7 @@ _SAFE: tuple[tuple[bytes, bytes], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ByteRange:
     """A range of bytes of a file; both ends belong to it."""
 
     first: int
@@ -78,7 +78,7 @@ class DownloadHandler:
             description = await reading.description()
             await self._respond(exchange, reading, description, span)
 
-    async def _respond(self, exchange: Exchange, reading: _Reading, description: Any, span: Span | None) -> None:
+    async def _respond(self, exchange: Exchange, reading: _Reading, description: Any, span: ByteRange | None) -> None:
         headers = _headers(description)
         if _matches(exchange.headers.get(b"if-none-match"), _etag(description)):
             await exchange.start(304, headers)
@@ -159,7 +159,7 @@ class _Reading:
                 yield part
 
 
-def resolve_range(header: bytes, size: int) -> Span | None:
+def resolve_range(header: bytes, size: int) -> ByteRange | None:
     """Return the bytes that a Range header asks for; None for one to ignore (several ranges, another unit).
 
     Raises:
@@ -170,12 +170,12 @@ def resolve_range(header: bytes, size: int) -> Span | None:
         return None
     if not found[1]:
         length = min(int(found[2]), size)
-        span = Span(size - length, size - 1)
+        span = ByteRange(size - length, size - 1)
     else:
         last = int(found[2]) if found[2] else size - 1
         if found[2] and last < int(found[1]):
             return None
-        span = Span(int(found[1]), min(last, size - 1))
+        span = ByteRange(int(found[1]), min(last, size - 1))
     if span.length <= 0:
         raise Problem(
             416,

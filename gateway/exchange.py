@@ -222,7 +222,7 @@ class Exchange:
         self.gone = True
 
     async def result_of(self, call: UnaryCall) -> Any:
-        """Return the response of a unary RPC, which is cancelled when the client leaves.
+        """Return the response of a unary RPC, which is canceled when the client leaves.
 
         Raises:
             ClientGone: it left.

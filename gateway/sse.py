@@ -108,7 +108,7 @@ async def relay(
     """Send each message of a stream as one event, as soon as it comes.
 
     An error before the first message is raised and becomes a plain response; one after it becomes an event. A client
-    that leaves is noticed at once, not at the next write, and the call is cancelled.
+    that leaves is noticed at once, not at the next write, and the call is canceled.
 
     Raises:
         ClientGone: the client left.

@@ -30,7 +30,7 @@ class PageFiles:
     """Serves the files under `static/`."""
 
     def __init__(self) -> None:
-        """Look at the folder and the system's media types. Blocks: call it from a thread."""
+        """Read the folder and the system's media types. Blocks: call it from a thread."""
         mimetypes.init()
         self._files = StaticFiles(directory=_FOLDER)
 

@@ -62,7 +62,7 @@ async def next_message(call: aio.UnaryStreamCall[bytes, bytes]) -> bytes | None:
 
     Raises:
         grpc.RpcError: the call failed.
-        asyncio.CancelledError: the call was cancelled; this task may not have been.
+        asyncio.CancelledError: the call was canceled; this task may not have been.
     """
     raw: Any = await call.read()
     return None if raw is _END else raw

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-SHARED = Path(os.environ.get("TIKU_TESTSHARED") or Path(__file__).parents[2] / "shared")
+SHARED = Path(os.environ.get("TIKU_TEST_SHARED") or Path(__file__).parents[2] / "shared")
 
 GRPCURL = Path(os.environ.get("GRPCURL") or SHARED / "tools" / "grpcurl")
 """A gRPC client that works by reflection."""

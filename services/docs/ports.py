@@ -29,7 +29,7 @@ class ObjectStore(Protocol):
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
         """Write an object from its parts, and hold only a few of them in memory.
 
-        There is no object until this returns, and none at all when `chunks` raises or the call is cancelled.
+        There is no object until this returns, and none at all when `chunks` raises or the call is canceled.
         """
 
     async def move(self, source: str, target: str) -> None:
@@ -181,7 +181,7 @@ class JobQueue(Protocol):
         """Store a job until a worker is done with it; the same job waits only once."""
 
     async def work(self, handler: JobHandler) -> None:
-        """Run jobs until cancelled.
+        """Run jobs until canceled.
 
         A job whose handler raises RetryLater comes back after its delay, one whose handler raises anything else after
         a growing delay. A cancellation cancels the handlers too, and their jobs are free for others.

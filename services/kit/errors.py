@@ -125,7 +125,7 @@ class Internal(TikuError):
 
 
 class Cancelled(TikuError):
-    """The work was cancelled by whoever asked for it."""
+    """The work was canceled by whoever asked for it."""
 
     status = "CANCELLED"
 

@@ -51,7 +51,7 @@ class LoopLagMonitor(Collector):
         self._cpu_wait = 0.0
 
     async def run(self) -> None:
-        """Measure until cancelled."""
+        """Measure until canceled."""
         with contextlib.closing(CpuWait()) as cpu_wait:
             waited = cpu_wait.seconds()
             while True:

@@ -38,7 +38,7 @@ class StalledError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class ProcessUsage:
     """What one process has used since it started: seconds of processor time, and bytes read and written."""
 
     cpu_seconds: float
@@ -61,7 +61,7 @@ class ProgressWatch:
         self._log_file = log_file
         self._stall_seconds = stall_seconds
         self._sampled_at = time.monotonic()
-        self._usage: dict[int, Usage] = {}
+        self._usage: dict[int, ProcessUsage] = {}
         self._log_bytes: int | None = None
         self.restart()
 
@@ -104,7 +104,7 @@ class ProgressWatch:
     def _progressed(self) -> bool:
         before, self._usage = self._usage, usage_below(self.pid)
         for pid, now in self._usage.items():
-            then = before.get(pid, Usage(0.0, 0))
+            then = before.get(pid, ProcessUsage(0.0, 0))
             self._cpu_seconds += max(0.0, now.cpu_seconds - then.cpu_seconds)
             self._moved_bytes += max(0, now.moved_bytes - then.moved_bytes)
         logged, self._log_bytes = self._log_bytes, _size(self._log_file) if self._log_file else 0
@@ -115,7 +115,7 @@ class ProgressWatch:
         )
 
 
-def usage_below(pid: int) -> dict[int, Usage]:
+def usage_below(pid: int) -> dict[int, ProcessUsage]:
     """Return what `pid` and each of its descendants has used, read from /proc.
 
     The processor time of a process includes that of its children that ended. The bytes are 0 if the kernel does not let
@@ -131,7 +131,9 @@ def usage_below(pid: int) -> dict[int, Usage]:
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
             parents[int(entry.name)] = int(fields[1])
             cpu_seconds[int(entry.name)] = sum(map(int, fields[11:15])) / _TICKS_PER_SECOND
-    return {each: Usage(cpu_seconds[each], _moved_bytes(each)) for each in _family(pid, parents) if each in parents}
+    return {
+        each: ProcessUsage(cpu_seconds[each], _moved_bytes(each)) for each in _family(pid, parents) if each in parents
+    }
 
 
 def _family(pid: int, parents: dict[int, int]) -> set[int]:

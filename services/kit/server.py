@@ -77,7 +77,7 @@ async def running(
     `calls` counts the calls and `lag` measures the loop, for a metrics page.
 
     At the end of the block health says NOT_SERVING and new calls are refused. Calls in flight get `drain_seconds` and
-    are then cancelled. Background tasks are cancelled last, since calls in flight may need them.
+    are then canceled. Background tasks are canceled last, since calls in flight may need them.
 
     Raises:
         OSError: the address is in use or not one of this machine.

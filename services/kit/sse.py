@@ -37,7 +37,7 @@ class EventDecoder:
         self._data_bytes = 0
 
     def feed(self, chunk: bytes) -> list[Event]:
-        """Return the events that `chunk` completes; an event without data is none.
+        """Return the events that `chunk` completes; an event without data is dropped.
 
         Raises:
             EventTooLongError: an unfinished line or event is over the limit.

@@ -28,7 +28,7 @@ _PR_SET_PDEATHSIG = 1
 class WorkerPool:
     """A fixed number of spawned processes, each of which does one thing at a time.
 
-    A call that runs out of time or is cancelled ends its process, and a new one takes its place: there is no other way
+    A call that runs out of time or is canceled ends its process, and a new one takes its place: there is no other way
     to stop Python code that does not yield. `initializer` runs first in every process.
     """
 

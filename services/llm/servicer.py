@@ -82,7 +82,7 @@ class LlmServicer(LlmServiceServicer):
     async def GetUsage(self, request: pb.GetUsageRequest, context: _Context) -> pb.GetUsageResponse:
         """Say what was spent since this process started.
 
-        A cancelled stream counts the tokens of the text that came: providers report the prompt's only at the end.
+        A canceled stream counts the tokens of the text that came: providers report the prompt's only at the end.
         """
         return messages.usage_response(self.ledger.tallies(), self.ledger.since)
 

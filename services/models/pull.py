@@ -68,7 +68,7 @@ async def pull(
 
     `local` is a file or folder to copy from. Without it, the one that `TIKU_MODELS_SOURCE` names is tried first, and
     then the manifest's own sources. Of two pulls of one model at once, the second waits and finds what the first one
-    brought. A cancelled or failed pull leaves no model, only verified parts from which the next pull goes on; what
+    brought. A canceled or failed pull leaves no model, only verified parts from which the next pull goes on; what
     failed is a `ModelError`, which says what to do next.
     """
     if manifest is None:
@@ -151,7 +151,7 @@ async def _stage(model: Model, weights: Path, workplace: Path, progress: Report)
 
 
 async def _convert(module: str, weights: Path, folder: Path) -> None:
-    """Run the converter in a process of its own, which is killed if this is cancelled or takes too long."""
+    """Run the converter in a process of its own, which is killed if this is canceled or takes too long."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, str(weights), str(folder)),
         stdin=asyncio.subprocess.DEVNULL,

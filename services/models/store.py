@@ -156,7 +156,7 @@ def verify(path: Path, name: str, sha256: str) -> None:
 async def exclusive(path: Path, on_wait: Callable[[], None] = lambda: None) -> AsyncIterator[None]:
     """Hold the lock on `path` for the block; call `on_wait` once if another process holds it.
 
-    The system frees the lock when the process ends. It is polled, since a thread inside `flock` cannot be cancelled.
+    The system frees the lock when the process ends. It is polled, since a thread inside `flock` cannot be canceled.
     """
     descriptor = await asyncio.to_thread(os.open, path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:

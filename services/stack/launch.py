@@ -80,7 +80,7 @@ class Observer(Protocol):
         """Take a change of a process' state; `why` says in one line why it is restarted or was given up."""
 
     def show_disk(self, full: bool, free_bytes: int) -> None:
-        """Take that the disk became nearly full, so that writes are refused, or that it is no longer."""
+        """Show that the disk is nearly full and writes are refused, or that there is room again."""
 
     def show_wait(self, name: str, what: str, seconds: float) -> None:
         """Take what a process is still doing, and for how many seconds already; called about once a second."""

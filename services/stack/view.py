@@ -86,7 +86,7 @@ class StackView:
         self._print_line(name, words, _STYLES.get(state, ""))
 
     def show_disk(self, full: bool, free_bytes: int) -> None:
-        """Take that the disk became nearly full, or that there is room again."""
+        """Show whether the disk is nearly full."""
         room = f"{free_bytes // _MB} MB are left"
         if full:
             self._print_line("disk", f"full: {room}; writes are refused until there is more, reads go on", "red")

@@ -53,7 +53,7 @@ async def back_up(
         if not await stack.enter_async_context(docs.removals_held()):
             raise UpkeepError("another backup of this stack runs")
         writer = await asyncio.to_thread(ArchiveWriter, file)
-        # Shielded: the file must be gone before whoever cancelled this looks.
+        # Shielded: the file must be gone before whoever canceled this looks.
         stack.push_async_callback(lambda: asyncio.shield(asyncio.to_thread(writer.discard)))
         return await _Backup(writer, steps, allow_missing).run(tables, objects, points if vectors else None)
 

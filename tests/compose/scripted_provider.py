@@ -43,7 +43,7 @@ class Assistant:
         self._written: dict[str, dict[str, Any]] = {}
 
     def reply(self, messages: list[dict[str, Any]], schema_name: str, fields: Iterable[str]) -> str:
-        """The answer to a prompt of `retrieval.prompting`, `exercises.prompting`, `confirming` or `short_answers`."""
+        """The answer to a prompt of `services/*/domain/prompts`."""
         prompt = str(messages[-1]["content"])
         if schema_name == "short_answer_grade":
             return _json(graded(json.loads(prompt)))

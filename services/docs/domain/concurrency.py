@@ -12,7 +12,7 @@ ResultT = TypeVar("ResultT")
 
 
 async def run_to_end(call: Coroutine[Any, Any, ResultT]) -> ResultT:
-    """Await `call` even while cancelled; the cancellation goes on when the call has ended."""
+    """Await `call` even while canceled; the cancellation goes on when the call has ended."""
     task = asyncio.ensure_future(call)
     cancelled = False
     while not task.done():

@@ -132,7 +132,7 @@ class Collections:
         return True
 
     async def keep_up(self) -> None:
-        """Make new images of collections that have changed enough, one after another, until cancelled."""
+        """Make new images of collections that have changed enough, one after another, until canceled."""
         failed: dict[str, float] = {}
         while True:
             await asyncio.sleep(_CHECK_SECONDS)

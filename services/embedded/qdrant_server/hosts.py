@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 _MAX_WAITING = 1024
 """Calls that wait for one collection; further ones are refused."""
 _READS_SENT, _WRITES_SENT = 8, 2
-"""Calls that a worker has at a time. The others wait here, where one that is cancelled is dropped."""
+"""Calls that a worker has at a time. The others wait here, where one that is canceled is dropped."""
 _RESTART_SECONDS = 1.0
 UPKEEP_POINTS = 5_000
 _UPKEEP_SHARE = 0.2

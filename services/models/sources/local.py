@@ -45,7 +45,7 @@ class LocalSource:
 
 
 async def _copy(source: Path, target: Path, meter: Meter) -> str:
-    """Copy in pieces, so that a cancelled pull stops at the next one; return the SHA-256 of what was read."""
+    """Copy in pieces, so that a canceled pull stops at the next one; return the SHA-256 of what was read."""
     digest = hashlib.sha256()
     with await asyncio.to_thread(source.open, "rb") as reader, await asyncio.to_thread(target.open, "wb") as writer:
         while piece := await asyncio.to_thread(reader.read, COPY_BYTES):

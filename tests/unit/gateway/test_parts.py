@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.contract import Shape, file_messages, operations
-from gateway.downloads import Span, disposition, resolve_range
+from gateway.downloads import ByteRange, disposition, resolve_range
 from gateway.problems import HTTP_STATUS, Problem, from_error
 from gateway.settings import GatewaySettings, host_and_port
 from gateway.sse import EventForm
@@ -49,14 +49,14 @@ def test_an_event_of_each_form() -> None:
 @pytest.mark.parametrize(
     ("header", "size", "span"),
     [
-        (b"bytes=0-0", 5, Span(0, 0)),
-        (b"bytes=-1", 5, Span(4, 4)),
-        (b" bytes = 1 - 3 ", 5, Span(1, 3)),
+        (b"bytes=0-0", 5, ByteRange(0, 0)),
+        (b"bytes=-1", 5, ByteRange(4, 4)),
+        (b" bytes = 1 - 3 ", 5, ByteRange(1, 3)),
         (b"bytes=-", 5, None),
         (b"bytes=a-b", 5, None),
     ],
 )
-def test_a_range(header: bytes, size: int, span: Span | None) -> None:
+def test_a_range(header: bytes, size: int, span: ByteRange | None) -> None:
     assert resolve_range(header, size) == span
 
 

@@ -1,4 +1,4 @@
-"""PassageVectors from the llm service."""
+"""Embeddings of passages, made by the llm service."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class PgQueuerJobQueue:
         )
 
     async def work(self, handler: JobHandler) -> None:
-        """Run jobs until cancelled; a lost connection is opened again."""
+        """Run jobs until canceled; a lost connection is opened again."""
         while True:
             try:
                 await self._work(handler)

@@ -42,7 +42,7 @@ async def recover(documents: DocumentStore, deletions: DeletionStore, locks: Loc
 
 
 async def keep_jobs_queued(documents: DocumentStore, interval: float = _INTERVAL_SECONDS) -> None:
-    """Queue lost jobs, and those that the queue put aside, again every `interval` seconds, until cancelled."""
+    """Queue lost jobs, and those that the queue put aside, again every `interval` seconds, until canceled."""
     while True:
         await asyncio.sleep(interval)
         try:

@@ -207,7 +207,7 @@ class DocumentIndexer:
                     await self._start_over(job, document, embeddings.model)
                 progress = StageProgress(IndexingStage.INDEXING, chunks[-1].ordinal + 1, total)
                 event = progress if throttle.admit(progress) else None
-                # A deletion follows a cancelled job at once: a call still in flight would bring back what it removed.
+                # A deletion follows a canceled job at once: a call still in flight would bring back what it removed.
                 await run_to_end(self._index_batch(job, document, chunks, embeddings, event))
                 indexed, model = progress.done, embeddings.model
 

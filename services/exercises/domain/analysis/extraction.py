@@ -26,7 +26,7 @@ _MOST_COUNTED = 20
 """Questions of a kind that are looked for; no exercise asks for more at once."""
 _TOO_LIKE = 0.5
 """Two key sentences of this similarity or more say the same."""
-_CLOSED = frozenset("。！？.!?；;")
+_SENTENCE_ENDS = frozenset("。！？.!?；;")
 """Marks that close a sentence whose difficulty counts."""
 
 
@@ -42,7 +42,7 @@ def extract(passages: Sequence[Passage], count: int, languages: Languages = LANG
             for line in _central(lines, count, language)
         ),
         level=level_of(
-            [text for text in told if text[-1] in _CLOSED or text[-1] in language.sentences.stops], language
+            [text for text in told if text[-1] in _SENTENCE_ENDS or text[-1] in language.sentences.stops], language
         ),
         language=language.code,
         carries={kind: len(made) for kind, made in carries.items()},

@@ -19,7 +19,7 @@ from services.language.language import Definition, Language
 from services.language.scripts import is_han
 
 _MOST_SENTENCES = 600
-_CLOSED = frozenset('。.！!?？;；:：…)）”"，,')
+_NO_HEADING_ENDS = frozenset('。.！!?？;；:：…)）”"，,')
 """What closes a line that is no heading."""
 _EXPLAINS = frozenset("(（·•/")
 """Beside a bracket stands a synonym; beside a middle dot, the rest of a name."""
@@ -99,7 +99,7 @@ class ClozeMaterial:
         self.lines: list[ClozeLine] = sorted(lines.values(), key=lambda line: -line.score)[:_MOST_SENTENCES]
 
     def _is_heading(self, text: str) -> bool:
-        closed = text[-1] in _CLOSED or text[-1] in self.language.sentences.stops
+        closed = text[-1] in _NO_HEADING_ENDS or text[-1] in self.language.sentences.stops
         return not closed and self.language.length(text) <= self.language.cloze.longest_heading
 
     def _weight(self, text: str, occurrences: Sequence[Occurrence]) -> float:

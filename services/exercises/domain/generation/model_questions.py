@@ -137,7 +137,7 @@ class ModelCalls:
             self._failures += 1
         if isinstance(error, _LASTING) or self._failures >= self._most_failures:
             self.lasting_error = error
-            logger.warning("model does not serve", extra={"reason": error.reason})
+            logger.warning("the model is given up for this run", extra={"reason": error.reason})
 
 
 _SEEDS_A_SLOT = 16

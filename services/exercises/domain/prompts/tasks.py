@@ -20,7 +20,7 @@ from services.exercises.values.question import QuestionKind
 
 
 class QuestionAnswer(StructuredAnswer):
-    """A question as a model writes it. Its texts are stripped, and none but a list's is blank."""
+    """A question as a model writes it. Its texts are stripped. A blank text is an error, except inside a list."""
 
     quote: str
 

@@ -1,1 +1,1 @@
-"""Runs that make exercises: live, stored, resumed, cancelled."""
+"""Runs that make exercises: live, stored, resumed, canceled."""

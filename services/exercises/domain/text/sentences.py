@@ -47,7 +47,7 @@ def clip(text: str, most: int) -> str:
     return (head.rsplit(" ", 1)[0] if " " in head[most // 2 :] else head) + "…"
 
 
-_CLOSED = frozenset('。.！!）)”"；;')
+_STATEMENT_ENDS = frozenset('。.！!）)”"；;')
 _NO_PROSE = re.compile(r"https?://|www\.|[=<>|\\{}?？]|:$|：$", re.IGNORECASE)
 """Addresses, formulas, table rows, questions, and what only introduces a list."""
 _PAIRS = (("(", ")"), ("（", "）"), ("“", "”"), ("《", "》"), ("[", "]"), ("「", "」"))
@@ -58,7 +58,11 @@ def stands_alone(text: str, language: Language | str) -> bool:
     own = as_language(language)
     if not own.reading.shortest <= own.length(text) <= own.reading.longest:
         return False
-    if not (text[-1] in _CLOSED or text[-1] in own.sentences.stops) or _NO_PROSE.search(text) or not _balanced(text):
+    if (
+        not (text[-1] in _STATEMENT_ENDS or text[-1] in own.sentences.stops)
+        or _NO_PROSE.search(text)
+        or not _balanced(text)
+    ):
         return False
     # Chinese material points at a `Figure 3` as well.
     if any(known.reading.points_elsewhere.search(text) for known in {*LANGUAGES, own}):

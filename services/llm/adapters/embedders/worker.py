@@ -47,7 +47,7 @@ def load(folder: str, threads: int) -> tuple[Encode, int]:
 
 
 def serve(encode: Encode, incoming: BinaryIO, outgoing: BinaryIO) -> None:
-    """EmbedReply every frame until the input ends; refuse a batch that fails and serve the next one."""
+    """Answer every frame until the input ends; refuse a batch that fails and serve the next one."""
     while (ask := read_ask(incoming)) is not None:
         reply: EmbedReply | EmbedRefusal
         try:

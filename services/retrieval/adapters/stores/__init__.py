@@ -1,1 +1,1 @@
-"""Vector stores: each implements `ports.VectorStore` and passes `tests/contract/vector_store`."""
+"""Vector stores: each implements `ports.VectorStore` and passes `tests/contract/retrieval_vector_store`."""

@@ -1,1 +1,1 @@
-"""What is said to a chat model: the texts of a task stand in one module."""
+"""Prompts: one module a task, its texts in a file for each language."""

@@ -26,7 +26,7 @@ class PostgresChangeFeed(Subscriptions):
         self._dsn = dsn
 
     async def run(self) -> None:
-        """Listen until cancelled; a lost connection is opened again."""
+        """Listen until canceled; a lost connection is opened again."""
         while True:
             try:
                 await self._listen()

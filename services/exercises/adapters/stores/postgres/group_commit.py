@@ -22,7 +22,7 @@ class GroupCommit(Generic[Item, Result]):
     """Calls of `write`, which writes several items at once, all or none, and gives a result for each, in their order.
 
     When a group cannot be written because of an item, each of its items is written by itself, so that a bad one fails
-    no other. A caller that is cancelled is not waited for; its item is written all the same.
+    no other. A caller that is canceled is not waited for; its item is written all the same.
     """
 
     def __init__(self, write: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]) -> None:
