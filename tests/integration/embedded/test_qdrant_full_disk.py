@@ -78,6 +78,12 @@ async def test_writes_are_refused_and_reads_go_on(volume: Path, folder: Path) ->
         assert (raised.value.details() or "").startswith("DISK_FULL")
         assert stored > 0
 
+        # A deletion makes room, and may write in a part of the reserve.
+        deletion = pb.DeletePoints(collection_name=_NAME, wait=True)
+        deletion.points.points.ids.add().num = 0
+        await points.Delete(deletion)
+        stored -= 1
+
         await asyncio.to_thread(_fill_up, volume / "others")
         query = pb.QueryPoints(collection_name=_NAME, limit=5)
         query.query.nearest.dense.data.extend([1.0] * _DIMENSION)
@@ -88,7 +94,7 @@ async def test_writes_are_refused_and_reads_go_on(volume: Path, folder: Path) ->
         await asyncio.to_thread(os.unlink, volume / "others")
         assert await _mount("-o", "remount,size=600m", str(volume))
         await asyncio.sleep(1.2)
-        await points.Upsert(_batch(dice, stored))
+        await points.Upsert(_batch(dice, stored + 1))
         assert (await points.Count(pb.CountPoints(collection_name=_NAME))).result.count == stored + 200
         assert process.restarts == 0
     # An upkeep under way may have ended with the room; what serves has not.
