@@ -12,6 +12,7 @@ from google.protobuf.struct_pb2 import Struct
 
 from services.common.messages import usage_message
 from services.common.values import TokenUsage
+from services.kit.errors import FieldViolation, InvalidArgument
 from services.llm.domain.ledger import Tally
 from services.llm.domain.routing import Served
 from services.llm.values.chat import ChatFinish, ChatMessage, ChatRequest, Completion, FinishReason, OutputSchema, Role
@@ -55,7 +56,11 @@ def chat_request(request: pb.ChatRequest | pb.StreamChatRequest) -> ChatRequest:
 @lru_cache(maxsize=_SCHEMAS_KEPT)
 def _schema(struct: bytes) -> Mapping[str, object]:
     """Return the schema in a serialized Struct, read-only: callers ask for the same few again and again."""
-    return MappingProxyType(restored(MessageToDict(Struct.FromString(struct))))
+    try:
+        return MappingProxyType(restored(MessageToDict(Struct.FromString(struct))))
+    except ValueError as error:  # JSON has no NaN and no infinity; a Struct has.
+        field, rule = "options.structured_output.json_schema", "must hold finite numbers only"
+        raise InvalidArgument(f"{field} {rule}.", violations=[FieldViolation(field, rule)]) from error
 
 
 def restored(schema: Mapping[str, object]) -> dict[str, object]:

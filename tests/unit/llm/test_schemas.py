@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import pytest
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
-from services.llm.messages import restored
+from services.kit.errors import InvalidArgument
+from services.llm.messages import chat_request, restored
+from tiku.llm.v1 import llm_pb2 as pb
 
 
 def _through_struct(schema: dict[str, Any]) -> dict[str, object]:
@@ -47,3 +51,12 @@ def test_truth_values_stay_what_they_are() -> None:
 def test_a_property_named_like_a_keyword_is_left_alone() -> None:
     schema: dict[str, object] = {"properties": {"properties": {"type": "string"}, "required": {"type": "array"}}}
     assert _through_struct(schema) == schema
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_number_that_json_does_not_have_is_refused_by_its_field(number: float) -> None:
+    request = pb.ChatRequest()
+    request.options.structured_output.json_schema.update({"properties": {"n": {"maximum": number}}})
+    with pytest.raises(InvalidArgument) as caught:
+        chat_request(request)
+    assert [violation.field for violation in caught.value.violations] == ["options.structured_output.json_schema"]
