@@ -13,6 +13,7 @@ from pathlib import Path
 
 from services.embedded.qdrant_server.lean import without_client_library
 
+# Before the imports below, which would load all of the client library.
 without_client_library()
 
 from services.embedded.data_lock import DataFolderInUseError  # noqa: E402

@@ -41,6 +41,8 @@ _SLICE = 128
 
 Slices = Generator[None, None, Any]
 Read = Callable[[Collection, Any, Lookups], Slices]
+Hits = list[edge.ScoredPoint]
+FindHits = Callable[[Collection, Any, Lookups], Hits]
 
 
 def _get(collection: Collection, request: pb.GetPoints, _: Lookups) -> Slices:
@@ -101,7 +103,7 @@ def _count(collection: Collection, request: pb.CountPoints, _: Lookups) -> Slice
     return pb.CountResponse(result=pb.CountResult(count=count))
 
 
-def _found(points: list[edge.ScoredPoint], request: Any) -> Generator[None, None, list[pb.ScoredPoint]]:
+def _found(points: Hits, request: Any) -> Generator[None, None, list[pb.ScoredPoint]]:
     messages: list[pb.ScoredPoint] = []
     vectors = bool(with_vectors(request.with_vectors))
     for start in range(0, len(points), _SLICE):
@@ -111,38 +113,45 @@ def _found(points: list[edge.ScoredPoint], request: Any) -> Generator[None, None
     return messages
 
 
-def _hits(collection: Collection, request: pb.QueryPoints, lookups: Lookups) -> list[edge.ScoredPoint]:
+def _query(collection: Collection, request: pb.QueryPoints, lookups: Lookups) -> Hits:
     return collection.shard.query(query_request(request, lookups))
 
 
-def _query(collection: Collection, request: pb.QueryPoints, lookups: Lookups) -> Slices:
-    found = yield from _found(_hits(collection, request, lookups), request)
-    return pb.QueryResponse(result=found)
+def _search(collection: Collection, request: pb.SearchPoints, _: Lookups) -> Hits:
+    return collection.shard.query(search_request(request))
 
 
-def _query_batch(collection: Collection, request: pb.QueryBatchPoints, lookups: Lookups) -> Slices:
-    serve_only(request, (*_READ, "query_points"))
-    response = pb.QueryBatchResponse()
-    for query in request.query_points:
-        found = yield from _found(_hits(collection, query, lookups), query)
-        response.result.add(result=found)
-        yield
-    return response
+def _recommend(collection: Collection, request: pb.RecommendPoints, lookups: Lookups) -> Hits:
+    return _query(collection, recommend_query(request), lookups)
 
 
-def _search(collection: Collection, request: pb.SearchPoints, _: Lookups) -> Slices:
-    found = yield from _found(collection.shard.query(search_request(request)), request)
-    return pb.SearchResponse(result=found)
+def _discover(collection: Collection, request: pb.DiscoverPoints, lookups: Lookups) -> Hits:
+    return _query(collection, discover_query(request), lookups)
 
 
-def _search_batch(collection: Collection, request: pb.SearchBatchPoints, _: Lookups) -> Slices:
-    serve_only(request, (*_READ, "search_points"))
-    response = pb.SearchBatchResponse()
-    for search in request.search_points:
-        found = yield from _found(collection.shard.query(search_request(search)), search)
-        response.result.add(result=found)
-        yield
-    return response
+def _single(hits: FindHits, response: Callable[..., Message]) -> Read:
+    """Return the read that answers one request with its hits."""
+
+    def read(collection: Collection, request: Any, lookups: Lookups) -> Slices:
+        found = yield from _found(hits(collection, request, lookups), request)
+        return response(result=found)
+
+    return read
+
+
+def _batch(hits: FindHits, field: str, response: Callable[[], Any]) -> Read:
+    """Return the read that answers the requests in a field of its own, one after the other."""
+
+    def read(collection: Collection, request: Any, lookups: Lookups) -> Slices:
+        serve_only(request, (*_READ, field))
+        answer = response()
+        for asked in getattr(request, field):
+            found = yield from _found(hits(collection, asked, lookups), asked)
+            answer.result.add(result=found)
+            yield
+        return answer
+
+    return read
 
 
 def _facet(collection: Collection, request: pb.FacetCounts, _: Lookups) -> Slices:
@@ -164,36 +173,6 @@ def _facet_value(value: str | int | bool) -> pb.FacetValue:
     if isinstance(value, int):
         return pb.FacetValue(integer_value=value)
     return pb.FacetValue(string_value=value)
-
-
-def _recommend(collection: Collection, request: pb.RecommendPoints, lookups: Lookups) -> Slices:
-    found = yield from _found(_hits(collection, recommend_query(request), lookups), request)
-    return pb.RecommendResponse(result=found)
-
-
-def _recommend_batch(collection: Collection, request: pb.RecommendBatchPoints, lookups: Lookups) -> Slices:
-    serve_only(request, (*_READ, "recommend_points"))
-    response = pb.RecommendBatchResponse()
-    for asked in request.recommend_points:
-        found = yield from _found(_hits(collection, recommend_query(asked), lookups), asked)
-        response.result.add(result=found)
-        yield
-    return response
-
-
-def _discover(collection: Collection, request: pb.DiscoverPoints, lookups: Lookups) -> Slices:
-    found = yield from _found(_hits(collection, discover_query(request), lookups), request)
-    return pb.DiscoverResponse(result=found)
-
-
-def _discover_batch(collection: Collection, request: pb.DiscoverBatchPoints, lookups: Lookups) -> Slices:
-    serve_only(request, (*_READ, "discover_points"))
-    response = pb.DiscoverBatchResponse()
-    for asked in request.discover_points:
-        found = yield from _found(_hits(collection, discover_query(asked), lookups), asked)
-        response.result.add(result=found)
-        yield
-    return response
 
 
 def _query_groups(collection: Collection, request: pb.QueryPointGroups, lookups: Lookups) -> Slices:
@@ -220,16 +199,16 @@ READS: Mapping[str, Read] = {
     "Get": _get,
     "Scroll": _scroll,
     "Count": _count,
-    "Query": _query,
-    "QueryBatch": _query_batch,
-    "Search": _search,
-    "SearchBatch": _search_batch,
+    "Query": _single(_query, pb.QueryResponse),
+    "QueryBatch": _batch(_query, "query_points", pb.QueryBatchResponse),
+    "Search": _single(_search, pb.SearchResponse),
+    "SearchBatch": _batch(_search, "search_points", pb.SearchBatchResponse),
     "Facet": _facet,
-    "Recommend": _recommend,
-    "RecommendBatch": _recommend_batch,
+    "Recommend": _single(_recommend, pb.RecommendResponse),
+    "RecommendBatch": _batch(_recommend, "recommend_points", pb.RecommendBatchResponse),
     "RecommendGroups": _recommend_groups,
-    "Discover": _discover,
-    "DiscoverBatch": _discover_batch,
+    "Discover": _single(_discover, pb.DiscoverResponse),
+    "DiscoverBatch": _batch(_discover, "discover_points", pb.DiscoverBatchResponse),
     "QueryGroups": _query_groups,
     "SearchGroups": _search_groups,
     "SearchMatrixPairs": _matrix_pairs,
