@@ -9,7 +9,6 @@ from services.docs.adapters.clients.llm import EMBED, LlmEmbedder
 from services.docs.adapters.clients.retrieval import RETRIED, RetrievalIndex
 from services.docs.adapters.objects.obstore import FolderObjectStore, S3ObjectStore
 from services.docs.adapters.parsers.pool import PooledParser
-from services.docs.adapters.parsers.worker import prepare_worker
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue, PgQueuerSettings
 from services.docs.adapters.stores.postgres.change_feed import PostgresChangeFeed
 from services.docs.adapters.stores.postgres.rows import MIGRATIONS, SCHEMA
@@ -28,7 +27,6 @@ from services.docs.values.parsed_document import ChunkSettings, ParseLimits
 from services.kit.channels import open_channel
 from services.kit.migrations import MAX_WAIT_SECONDS, migrate
 from services.kit.server import App, Registration
-from services.kit.workers import WorkerPool
 from tiku.docs.v1 import docs_pb2_grpc
 
 
@@ -56,11 +54,13 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
     # The parser's own memory limit and that of its process are one number.
     limits = ParseLimits(
         seconds=settings.docs_parse_seconds,
+        base_seconds=settings.docs_parse_base_seconds,
+        megabyte_seconds=settings.docs_parse_megabyte_seconds,
         memory_bytes=settings.docs_parse_memory_bytes,
         file_bytes=settings.docs_max_upload_bytes,
     )
-    pool = await stack.enter_async_context(
-        WorkerPool(settings.docs_parse_workers, partial(prepare_worker, limits.memory_bytes))
+    parser = await stack.enter_async_context(
+        PooledParser.open(limits, ChunkSettings(), workers=settings.docs_parse_workers)
     )
     indexer = DocumentIndexer(
         stores.jobs,
@@ -68,7 +68,7 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
         feed,
         stores.locks,
         objects,
-        PooledParser(pool, limits, ChunkSettings()),
+        parser,
         LlmEmbedder(llm, model=settings.docs_embedding_model),
         index,
         IndexingSettings(

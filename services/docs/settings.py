@@ -32,12 +32,24 @@ class DocsSettings(DatabaseSettings):
     )
     docs_embedding_model: str = Field("", description="Model that embeds chunks; empty for the llm service's default.")
     docs_max_upload_bytes: int = Field(512 * 1024**2, ge=1, description="Largest file that is taken in.")
-    docs_parse_workers: int = Field(1, ge=1, description="Processes that parse files.")
-    docs_parse_seconds: float = Field(120.0, gt=0, description="Longest that parsing one file may take.")
+    docs_parse_workers: int = Field(
+        1, ge=1, description="Processes that parse large and slow files; short ones have one, and middling ones one."
+    )
+    docs_parse_seconds: float = Field(
+        120.0, gt=0, description="Most processor time that parsing one file may take, whatever its size."
+    )
+    docs_parse_base_seconds: float = Field(
+        10.0, gt=0, description="Processor time that parsing the smallest file may take."
+    )
+    docs_parse_megabyte_seconds: float = Field(
+        20.0, ge=0, description="Processor time that each megabyte of a file adds to it."
+    )
     docs_parse_memory_bytes: int = Field(
         2 * 1024**3, ge=128 * 1024**2, description="Most memory that parsing one file may take."
     )
-    docs_index_jobs: int = Field(2, ge=2, description="Jobs that this process runs at once.")
+    docs_index_jobs: int = Field(
+        20, ge=2, le=24, description="Jobs that this process runs at once; most of them wait for a worker or a model."
+    )
     docs_index_attempts: int = Field(8, ge=1, description="Tries without progress after which a document's job fails.")
     docs_index_retry_seconds: float = Field(
         1.0, gt=0, description="Wait before the second try; each further wait is twice as long, up to 30 seconds."

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -105,12 +105,18 @@ class ParsedFile:
 class ParseLimits:
     """What one file may cost before it is refused.
 
-    `seconds` is wall-clock time in the worker, checked between pages and parts; the caller's own timeout, which kills
-    the worker, should be a little longer. `memory_bytes` bounds the address space that a worker may add to what it
+    `seconds` is processor time of the worker, so that a busy machine refuses no file; it is checked between pages and
+    parts, and the caller kills a worker that does not stop by itself. `of_size` lowers it to what a file of some size
+    may take: `base_seconds` and `megabyte_seconds` for each megabyte. `blocks`, `lines`, `depth`, `attributes`,
+    `delimiters` and `xml_marks` bound what makes a file slow whatever its size: paragraphs and the like, lines of plain
+    text, HTML elements within each other, attributes of one, Markdown's marks in one paragraph, and the `<` of all XML
+    parts. `memory_bytes` bounds the address space that a worker may add to what it
     holds when it starts. `zip_*` bound what an Office file's archive may unpack to.
     """
 
     seconds: float = 120.0
+    base_seconds: float = 10.0
+    megabyte_seconds: float = 20.0
     memory_bytes: int = 2 * 1024**3
     file_bytes: int = 512 * 1024**2
     pages: int = 2_000
@@ -118,6 +124,17 @@ class ParseLimits:
     zip_entries: int = 10_000
     zip_bytes: int = 1024**3
     zip_entry_ratio: float = 200.0
+    blocks: int = 500_000
+    lines: int = 1_000_000
+    depth: int = 1_000
+    attributes: int = 1_000
+    delimiters: int = 10_000
+    xml_marks: int = 10_000_000
+
+    def of_size(self, file_bytes: int) -> ParseLimits:
+        """Return the limits of a file of this size."""
+        allowed = self.base_seconds + self.megabyte_seconds * file_bytes / 1_000_000
+        return replace(self, seconds=min(self.seconds, allowed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +169,7 @@ class ParseReason(StrEnum):
     XML_ENTITY = "XML_ENTITY"
     INVALID_ENCODING = "INVALID_ENCODING"
     NO_TEXT = "NO_TEXT"
+    TOO_COMPLEX = "TOO_COMPLEX"
     PARSE_TIMEOUT = "PARSE_TIMEOUT"
     OUT_OF_MEMORY = "OUT_OF_MEMORY"
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from services.docs.adapters.parsers.pool import PooledParser
+from services.docs.adapters.parsers.pool import Lane, PooledParser
 from services.docs.domain.indexing.parsed_files import chunk_parts, text_parts, write_parsed_file
 from services.docs.values.parsed_document import (
     ChunkSettings,
@@ -67,7 +67,7 @@ class Pool:
         self._outcomes = list(outcomes)
         self.timeouts: list[float] = []
 
-    async def run(self, function: Any, *arguments: Any, timeout: float) -> ParsedFile:
+    async def run(self, function: Any, *arguments: Any, timeout: float, cpu_seconds: float) -> ParsedFile:
         self.timeouts.append(timeout)
         if self._outcomes:
             raise self._outcomes.pop(0)
@@ -75,24 +75,43 @@ class Pool:
 
 
 def parser(pool: Pool) -> PooledParser:
-    return PooledParser(cast(WorkerPool, pool), ParseLimits(seconds=2.0), ChunkSettings())
+    return PooledParser([Lane(cast(WorkerPool, pool), 10**6, 2.0)], ParseLimits(seconds=2.0), ChunkSettings())
+
+
+async def written(folder: Path) -> Path:
+    path = folder / "file"
+    await asyncio.to_thread(path.write_bytes, b"text")
+    return path
 
 
 async def test_a_worker_that_dies_once_is_replaced(tmp_path: Path) -> None:
     pool = Pool(Unavailable("The worker process died.", reason="WORKER_DIED"))
-    assert (await parser(pool).parse(tmp_path / "file", "text/plain", tmp_path)).language == "en"
+    assert (await parser(pool).parse(await written(tmp_path), "text/plain", tmp_path)).language == "en"
     assert len(pool.timeouts) == 2
-    assert min(pool.timeouts) > 2.0
+    assert min(pool.timeouts) >= 2.0
 
 
 async def test_a_file_that_kills_its_worker_twice_is_to_blame(tmp_path: Path) -> None:
     died = Unavailable("The worker process died.", reason="WORKER_DIED")
     with pytest.raises(ParseError) as caught:
-        await parser(Pool(died, died)).parse(tmp_path / "file", "text/plain", tmp_path)
-    assert caught.value.reason is ParseReason.CORRUPT_FILE
+        await parser(Pool(died, died)).parse(await written(tmp_path), "text/plain", tmp_path)
+    assert caught.value.reason is ParseReason.TOO_COMPLEX
 
 
 async def test_a_file_that_takes_too_long(tmp_path: Path) -> None:
     with pytest.raises(ParseError) as caught:
-        await parser(Pool(DeadlineExceeded("late"))).parse(tmp_path / "file", "text/plain", tmp_path)
+        await parser(Pool(DeadlineExceeded("late"))).parse(await written(tmp_path), "text/plain", tmp_path)
     assert caught.value.reason is ParseReason.PARSE_TIMEOUT
+    assert caught.value.metadata == {"limit_seconds": "2"}
+
+
+async def test_a_file_goes_on_in_the_next_lane_that_takes_its_size(tmp_path: Path) -> None:
+    short, small, last = Pool(DeadlineExceeded("late")), Pool(), Pool()
+    lanes = [Lane(cast(WorkerPool, pool), size, 1.0) for pool, size in ((short, 10), (small, 3), (last, 10))]
+    await PooledParser(lanes, ParseLimits(), ChunkSettings()).parse(await written(tmp_path), "text/plain", tmp_path)
+    assert [len(pool.timeouts) for pool in (short, small, last)] == [1, 0, 1]
+
+
+def test_time_grows_with_the_size_up_to_the_limit() -> None:
+    limits = ParseLimits(seconds=60.0, base_seconds=10.0, megabyte_seconds=20.0)
+    assert [limits.of_size(size).seconds for size in (0, 500_000, 10**8)] == [10.0, 20.0, 60.0]

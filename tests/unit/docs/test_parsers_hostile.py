@@ -248,7 +248,53 @@ def test_a_package_without_its_parts(tmp_path: Path) -> None:
     nested = repacked(
         word_file(), lambda name, content: content.replace(b"<w:p>", deep, 1) if name == DOCUMENT_PART else content
     )
-    assert refusal(nested, DOCX, tmp_path).reason is ParseReason.CORRUPT_FILE
+    assert refusal(nested, DOCX, tmp_path).reason is ParseReason.TOO_COMPLEX
+
+
+SLOW = {
+    "one element": (HTML, b"<html><body>" + b"<section>" * 60_000 + b"x"),
+    "elements in turn": (HTML, b"<html><body>" + b"<ul><li><b>" * 20_000 + b"x"),
+    "end tags of others": (HTML, b"<html><body>" + b"<div></x>" * 60_000 + b"x"),
+    "attributes": (HTML, b"<html><body><i " + b" ".join(b"k%d" % number for number in range(50_000)) + b">x"),
+    "attributes with values": (HTML, b"<html><body><p " + b"".join(b'/a%d="1"' % n for n in range(50_000)) + b">x"),
+    "brackets": (MARKDOWN, b"[" * 60_000),
+    "images": (MARKDOWN, b"text ![a" * 30_000),
+    "stars": (MARKDOWN, b"*a **b " * 30_000),
+    "comments in text": (MARKDOWN, b"text <!-- " * 30_000),
+    "code": (MARKDOWN, b"".join(b"`" * (number % 300) + b"a" for number in range(30_000))),
+    "lines": (TEXT, b"1\n" * 3_000_000),
+}
+
+
+@pytest.mark.parametrize("kind", SLOW)
+def test_what_would_be_slow_is_refused_at_once_as_such(kind: str, tmp_path: Path) -> None:
+    media_type, data = SLOW[kind]
+    begin = time.thread_time()
+    error = refusal(data, media_type, tmp_path)
+    assert error.reason is ParseReason.TOO_COMPLEX
+    assert set(error.metadata) == {"limit", "unit"}
+    assert time.thread_time() - begin < 2
+
+
+@pytest.mark.parametrize("data", [b"<!--" * 60_000, b"<p " * 60_000, b"<div>\n" + b"<!-- a <" * 60_000])
+def test_markup_without_an_end_takes_linear_time(data: bytes, tmp_path: Path) -> None:
+    begin = time.thread_time()
+    assert refusal(data, MARKDOWN, tmp_path).reason in {ParseReason.NO_TEXT, ParseReason.TOO_COMPLEX}
+    assert time.thread_time() - begin < 2
+
+
+def test_what_many_honest_files_have_is_read(tmp_path: Path) -> None:
+    page = "<html><body>" + "<p>one<br><ul><li>two<li>three</ul><img alt=x src='data:image/png;base64,%s'>" % (
+        "A" * 500_000
+    )
+    assert "three" in text_of((page + "<p>four" * 5_000).encode(), HTML, tmp_path)
+    table = "| $x_1$ | `y` |\n|---|---|\n" + "| $x_1$ | `y` |\n" * 5_000
+    assert "y" in text_of(table.encode(), MARKDOWN, tmp_path)
+
+
+def test_parts_of_too_many_elements(tmp_path: Path) -> None:
+    limits = ParseLimits(xml_marks=500)
+    assert refusal(word_file(), DOCX, tmp_path, limits).reason is ParseReason.TOO_COMPLEX
 
 
 def test_an_archive_of_something_else(tmp_path: Path) -> None:

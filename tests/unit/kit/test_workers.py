@@ -22,6 +22,11 @@ def _sleep(seconds: float) -> None:
     time.sleep(seconds)  # noqa: TID251  A worker may block: that is what it is for.
 
 
+def _compute() -> None:
+    while True:
+        pass
+
+
 def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -43,6 +48,28 @@ async def test_a_stuck_worker_is_replaced() -> None:
         with pytest.raises(errors.DeadlineExceeded):
             await pool.run(_sleep, 60, timeout=0.3)
         assert await pool.run(_square, 2, timeout=30) == 4
+
+
+@pytest.mark.parametrize("preload", [(), ("json",)], ids=["spawned", "forked"])
+async def test_processor_time_is_what_counts(preload: tuple[str, ...]) -> None:
+    async with WorkerPool(1, preload=preload) as pool:
+        await pool.run(_sleep, 0.6, timeout=30, cpu_seconds=0.4)
+        begin = time.monotonic()
+        with pytest.raises(errors.DeadlineExceeded):
+            await pool.run(_compute, timeout=60, cpu_seconds=0.4)
+        assert 0.3 < time.monotonic() - begin < 30
+        assert await pool.run(_square, 2, timeout=30) == 4
+
+
+async def test_a_forked_worker_ends_with_its_pool() -> None:
+    async with WorkerPool(1, preload=("json",)) as pool:
+        assert await pool.run(_square, 2, timeout=30) == 4
+        pids = [pid for worker in pool._all for pid in worker.pids]
+    for _ in range(100):
+        if not await asyncio.to_thread(_running, pids):
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("a worker outlived its pool")
 
 
 async def test_a_dead_worker_is_replaced() -> None:

@@ -46,10 +46,12 @@ def check_archive(path: Path, builder: DocumentBuilder, main_folder: str) -> Non
                 raise ParseError(
                     ParseReason.MEDIA_TYPE_MISMATCH, f"the archive has no {main_folder}/ folder, as its format wants"
                 )
+            marks = 0
             for entry in entries:
                 if entry.filename.lower().endswith(_XML_SUFFIXES):
                     builder.check_deadline()
-                    _check_xml_part(archive, entry)
+                    marks += _check_xml_part(archive, entry)
+                    builder.check_complexity(marks, limits.xml_marks, "XML tags")
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error) as error:
         raise ParseError(ParseReason.CORRUPT_FILE, "the file's zip archive is damaged") from error
 
@@ -90,8 +92,9 @@ def _check_claims(entries: list[zipfile.ZipInfo], limits: ParseLimits) -> None:
         end = entry.header_offset + _LOCAL_HEADER_BYTES + len(entry.orig_filename) + entry.compress_size
 
 
-def _check_xml_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
-    seen = 0
+def _check_xml_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> int:
+    """Read one part and return how many `<` it has."""
+    seen = marks = 0
     before = b""
     with archive.open(entry) as part:
         for block in iter(lambda: part.read(_BLOCK_BYTES), b""):
@@ -104,6 +107,8 @@ def _check_xml_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
                     "the file's XML declares a document type or entities, which Office files never do",
                 )
             before = block[-_MARK_BYTES:]
+            marks += block.count(b"<")
+    return marks
 
 
 def _bomb(what: str) -> ParseError:

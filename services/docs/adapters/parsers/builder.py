@@ -15,18 +15,28 @@ _TITLE_CHARS = 200
 _SPACES = re.compile(r"[ \t\u00a0\u3000]{2,}")
 
 
+def timed_out(limits: ParseLimits) -> ParseError:
+    """Return the error of a file that has used up its time."""
+    return ParseError(
+        ParseReason.PARSE_TIMEOUT,
+        f"reading the file took more than {limits.seconds:.3g} seconds of a processor, the most for its size: "
+        "simplify it or upload it in parts",
+        {"limit_seconds": f"{limits.seconds:.3g}"},
+    )
+
+
 class DocumentBuilder:
     """Collects blocks in reading order and makes the `ParsedDocument`.
 
     List items that follow each other are one line apart, all other blocks a blank line. Its methods raise `ParseError`
-    with TOO_MUCH_TEXT or PARSE_TIMEOUT as soon as a limit is passed.
+    with TOO_MUCH_TEXT, TOO_COMPLEX or PARSE_TIMEOUT as soon as a limit is passed.
     """
 
     def __init__(self, limits: ParseLimits) -> None:
         self.limits = limits
         self.title = ""
         self.no_text_message = "the file holds no text"
-        self._deadline = time.monotonic() + limits.seconds
+        self._deadline = time.process_time() + limits.seconds
         self._parts: list[str] = []
         self._length = 0
         self._blocks: list[Block] = []
@@ -35,11 +45,16 @@ class DocumentBuilder:
 
     def check_deadline(self) -> None:
         """Raise PARSE_TIMEOUT when the file has used up its time; parsers call this in long loops."""
-        if time.monotonic() > self._deadline:
+        if time.process_time() > self._deadline:
+            raise timed_out(self.limits)
+
+    def check_complexity(self, count: int, limit: int, unit: str) -> None:
+        """Raise TOO_COMPLEX when the file has more of what makes reading slow than `limit`."""
+        if count > limit:
             raise ParseError(
-                ParseReason.PARSE_TIMEOUT,
-                f"the file took longer than {self.limits.seconds:g} seconds to read",
-                {"limit_seconds": f"{self.limits.seconds:g}"},
+                ParseReason.TOO_COMPLEX,
+                f"the file has more than {limit:,} {unit}: simplify it or upload it in parts",
+                {"limit": str(limit), "unit": unit},
             )
 
     def check_pages(self, count: int, unit: str = "pages") -> None:
@@ -87,6 +102,7 @@ class DocumentBuilder:
         start = self._length + len(separator)
         end = start + len(text)
         self.check_chars(end)
+        self.check_complexity(len(self._blocks) + 1, self.limits.blocks, "paragraphs")
         self._open_pages(start)
         self._blocks.append(Block(kind, start, end, len(self._page_starts), level))
         self._page_starts.extend(min(start + offset, end) for offset in breaks)

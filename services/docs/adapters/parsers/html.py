@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,14 @@ _CHARSET_REACH = 4096
 _WHITE_SPACE = re.compile(r"[ \t\n\r\f]+")
 _FORCED_BREAK = "\v"
 _AROUND_BREAK = re.compile(r" *\v *")
+_TAG = re.compile(r"<(/?)([A-Za-z][^\s/>]*+)")
+_ATTRIBUTE = r"""[\s/]++[^\s/>=]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"']++))?+"""
+_CLOSED_BY_OTHERS = frozenset(
+    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr", "param"}
+    | {"p", "li", "dt", "dd", "tr", "td", "th", "tbody", "thead", "tfoot", "colgroup", "option", "optgroup", "rp", "rt"}
+    | {"html", "head", "body"}
+)
+"""Elements without an end tag, or whose end tag may be left out: an open one says nothing about depth."""
 
 
 def parse(path: Path, builder: DocumentBuilder) -> None:
@@ -39,12 +48,30 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
     data = read_bytes(path, builder)
     charset = _CHARSET.search(data, 0, _CHARSET_REACH)
     source = decode(data, charset.group(1).decode("ascii") if charset else "")
+    _check_markup(source, builder)
     tree = LexborHTMLParser(source)
     title = tree.css_first("title")
     builder.title = title.text(deep=True) if title is not None else ""
     root = _content_root(tree)
     if root is not None:
         _Writer(builder, whole_page=root.tag == "body").write(root)
+
+
+def _check_markup(source: str, builder: DocumentBuilder) -> None:
+    """Refuse what the HTML library takes quadratic time for: deep nesting, and elements of many attributes."""
+    limits = builder.limits
+    crowded = re.search(rf"<[A-Za-z][^\s/>]*+(?:{_ATTRIBUTE}){{{limits.attributes + 1}}}", source)
+    builder.check_complexity(limits.attributes + 1 if crowded else 0, limits.attributes, "attributes in one element")
+    depth = 0
+    opened: Counter[str] = Counter()
+    for match in _TAG.finditer(source):
+        closing, name = match[1], match[2].lower()
+        if name in _CLOSED_BY_OTHERS or (closing and not opened[name]):
+            continue
+        step = -1 if closing else 1
+        opened[name] += step
+        depth += step
+        builder.check_complexity(depth, limits.depth, "elements within each other")
 
 
 def _content_root(tree: LexborHTMLParser) -> LexborNode | None:

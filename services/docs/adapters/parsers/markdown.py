@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
@@ -17,7 +19,9 @@ from services.language.scripts import join_lines
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n(?:---|\.\.\.)\n", re.DOTALL)
 _FRONT_MATTER_TITLE = re.compile(r"^title:\s*(['\"]?)(.+?)\1\s*$", re.MULTILINE)
-_HTML_TAG = re.compile(r"<[^>]*>|<!--.*?-->", re.DOTALL)
+_HTML_TAG = re.compile(r"<!--(?:.*?-->|.*\Z)|<[A-Za-z/!?][^>]*(?:>|\Z)", re.DOTALL)
+"""What is not closed goes on to the end, as in a browser; it would take quadratic time to try each `<` in vain."""
+_DELIMITER = re.compile(r"[\[\]<*_`!&$~]")
 _LINE_BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _DISPLAY_OR_INLINE_MATH = re.compile(r"\$\$.+?\$\$|\$(?=\S)[^$\n]+?(?<=\S)\$(?!\d)", re.DOTALL)
 
@@ -32,7 +36,16 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
         source = source[front_matter.end() :]
     markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     markdown.inline.ruler.before("escape", "math", _math)
+    markdown.core.ruler.after("block", "complexity", partial(_check_inline, builder))
     _Writer(builder).write(markdown.parse(source))
+
+
+def _check_inline(builder: DocumentBuilder, state: StateCore) -> None:
+    """Refuse texts whose marks would take the library quadratic time to pair."""
+    for token in state.tokens:
+        if token.type == "inline":
+            count = len(_DELIMITER.findall(token.content))
+            builder.check_complexity(count, builder.limits.delimiters, "marks in one paragraph")
 
 
 class _Writer:

@@ -18,15 +18,25 @@ MATH_SCRIPTS = {f"{_MATH}sup": "^", f"{_MATH}sub": "_"}
 MATH_FRACTION_BAR = f"{_MATH}den"
 ALTERNATE_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 
+_XML_LIMIT = "XML_PARSE_HUGE"
+"""The option that libxml2 names in each error about a limit of its own."""
+
 
 @contextmanager
 def office_faults() -> Iterator[None]:
-    """Turn whatever a library raises on a damaged package, which may be any error, into CORRUPT_FILE, and log it."""
+    """Turn whatever a library raises on a damaged package, which may be any error, into CORRUPT_FILE, and log it.
+
+    What is no damage but nested deeper, or longer, than the XML library reads is TOO_COMPLEX.
+    """
     try:
         yield
     except (ParseError, MemoryError):
         raise
     except Exception as error:
+        if isinstance(error, RecursionError) or _XML_LIMIT in str(error):
+            raise ParseError(
+                ParseReason.TOO_COMPLEX, "the file's XML is nested too deeply, or a text in it is too long"
+            ) from error
         logger.warning("an Office file could not be read", exc_info=True)
         raise ParseError(
             ParseReason.CORRUPT_FILE, "the file is damaged: open it in its program, save it again and upload that"

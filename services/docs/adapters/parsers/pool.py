@@ -2,50 +2,104 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Self
 
-from services.docs.adapters.parsers.worker import parse_and_chunk
+from services.docs.adapters.parsers.builder import timed_out
+from services.docs.adapters.parsers.worker import PRELOAD, parse_and_chunk, prepare_worker
 from services.docs.domain.indexing.parsed_files import write_parsed_file
 from services.docs.values.parsed_document import ChunkSettings, ParsedFile, ParseError, ParseLimits, ParseReason
 from services.kit.errors import DeadlineExceeded, Unavailable
 from services.kit.workers import WorkerPool
 
-_GRACE_SECONDS = 15.0
-"""The parser stops by itself at its limit, with a better message; the pool kills the worker only where it cannot."""
+_GRACE_SECONDS = 1.0
+"""The parser stops by itself at its limit; the pool kills the worker only where it cannot."""
+_WALL_SECONDS = 30.0
+_WALL_FACTOR = 10.0
+"""A worker that gets less than a tenth of a core, after time to start, does not compute: it hangs."""
 _TRIES = 2
 """A worker may die because of its machine; a second worker that dies on the same file died because of the file."""
+_SHORT_LANES = ((256 * 1024, 0.25), (4 * 1024**2, 2.0))
+"""Largest file and most processor seconds of the lanes before the last: an honest file of 1 kB takes 10 ms."""
+_NICE_STEP = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Workers for files of at most `file_bytes`, each for at most `cpu_seconds`."""
+
+    pool: WorkerPool
+    file_bytes: float
+    cpu_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class PooledParser:
-    """Parses files in the processes of a pool."""
+    """Parses a file in the first lane that takes its size; one that needs longer starts again in the next lane.
 
-    pool: WorkerPool
+    So a file waits only for files as short as itself, and for the moment in which the others show that they are not.
+    The last lane takes every file, for as long as a file of its size may take.
+    """
+
+    lanes: Sequence[Lane]
     limits: ParseLimits
     chunking: ChunkSettings
 
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, limits: ParseLimits, chunking: ChunkSettings, *, workers: int = 1) -> AsyncIterator[Self]:
+        """Open lanes of one worker each, and a last one of `workers`; each lane stands behind the one before it."""
+        rules = (
+            *((file_bytes, seconds, 1) for file_bytes, seconds in _SHORT_LANES),
+            (float("inf"), limits.seconds, workers),
+        )
+        async with AsyncExitStack() as stack:
+            lanes = []
+            for place, (file_bytes, seconds, count) in enumerate(rules):
+                prepare = partial(prepare_worker, limits.memory_bytes, place * _NICE_STEP)
+                pool = await stack.enter_async_context(WorkerPool(count, prepare, preload=PRELOAD))
+                lanes.append(Lane(pool, file_bytes, seconds))
+            yield cls(lanes, limits, chunking)
+
     async def parse(self, path: Path, media_type: str, folder: Path) -> ParsedFile:
-        """Parse in a worker, and once more in another one where the first one dies."""
+        """Parse in the lanes that take the file, one after the other until one is long enough."""
+        size = (await asyncio.to_thread(path.stat)).st_size
+        limits = self.limits.of_size(size)
+        for lane in self.lanes:
+            if size > lane.file_bytes:
+                continue
+            try:
+                return await self._parse_in(lane, path, media_type, limits, folder)
+            except DeadlineExceeded:
+                continue
+        raise timed_out(limits)
+
+    async def _parse_in(self, lane: Lane, path: Path, media_type: str, limits: ParseLimits, folder: Path) -> ParsedFile:
+        """Parse in a worker of the lane, and once more in another one where the first one dies."""
+        seconds = min(lane.cpu_seconds, limits.seconds) + (_GRACE_SECONDS if lane is self.lanes[-1] else 0.0)
         for _ in range(_TRIES):
             try:
-                return await self.pool.run(
+                return await lane.pool.run(
                     _parse,
                     path,
                     media_type,
-                    self.limits,
+                    limits,
                     self.chunking,
                     folder,
-                    timeout=self.limits.seconds + _GRACE_SECONDS,
+                    cpu_seconds=seconds,
+                    timeout=_WALL_SECONDS + seconds * _WALL_FACTOR,
                 )
             except Unavailable:
                 continue
-            except DeadlineExceeded as error:
-                raise ParseError(
-                    ParseReason.PARSE_TIMEOUT,
-                    f"reading the file took more than {self.limits.seconds:g} seconds: upload it in parts",
-                ) from error
-        raise ParseError(ParseReason.CORRUPT_FILE, "reading the file ended the program that reads it")
+        raise ParseError(
+            ParseReason.TOO_COMPLEX,
+            "reading the file ended the program that reads it, as a file does that needs more memory than it may take",
+        )
 
 
 def _parse(path: Path, media_type: str, limits: ParseLimits, chunking: ChunkSettings, folder: Path) -> ParsedFile:

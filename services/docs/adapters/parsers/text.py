@@ -26,6 +26,7 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
     """Write the blocks of the text without markup at `path`; it has no pages."""
     # Normalizing first may lose indents, which mean nothing to this parser.
     source = normalize(read_text(path, builder).expandtabs(4))
+    builder.check_complexity(source.count("\n"), builder.limits.lines, "lines")
     for paragraph in _PARAGRAPH_GAP.split(source):
         _write([line.strip() for line in paragraph.split("\n")], builder)
 

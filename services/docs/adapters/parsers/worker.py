@@ -7,6 +7,7 @@ arrives, so the service's own process never loads one.
 from __future__ import annotations
 
 import importlib
+import os
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -39,10 +40,16 @@ FormatParser = Callable[[Path, DocumentBuilder], None]
 
 _PARSERS = {TEXT: "text", MARKDOWN: "markdown", HTML: "html", PDF: "pdf", PPTX: "pptx", DOCX: "docx"}
 """From media type to the module of this package whose `parse` is its `FormatParser`."""
+PRELOAD = [f"services.docs.adapters.parsers.{name}" for name in ("pool", *_PARSERS.values())]
+"""What a server that forks workers imports beforehand."""
 
 
-def prepare_worker(memory_bytes: int) -> None:
-    """Bound the memory that hostile files can make a worker process take; this is the process's initializer."""
+def prepare_worker(memory_bytes: int, nice: int = 0) -> None:
+    """Bound the memory that hostile files can make a worker process take, and put it `nice` steps further back.
+
+    This is the process's initializer.
+    """
+    os.nice(nice)
     pages_in_use = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     in_use = pages_in_use * resource.getpagesize()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
@@ -53,7 +60,7 @@ def prepare_worker(memory_bytes: int) -> None:
 def parse(path: Path, media_type: str, limits: ParseLimits | None = None) -> ParsedDocument:
     """Read the file at `path`, whose content must be of `media_type`.
 
-    This blocks: run it in a worker process, with a timeout somewhat above `limits.seconds`. A file that cannot be
+    This blocks: run it in a worker process, and kill it somewhat above `limits.seconds`. A file that cannot be
     parsed raises `ParseError`; any other error is a fault of this program.
     """
     limits = limits or ParseLimits()

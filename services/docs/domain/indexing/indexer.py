@@ -8,8 +8,8 @@ import logging
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from contextlib import aclosing, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.docs.domain.concurrency import lookahead, run_to_end
@@ -57,6 +57,7 @@ class IndexingSettings:
     One call embeds `batch` chunks; up to `batches_ahead` such calls run while an earlier batch is being indexed. A job
     that makes no progress in `attempts` tries fails. It waits `first_delay` seconds before the second try, then twice
     as long each time, at most `longest_delay` seconds. Progress is reported at most every `event_interval` seconds.
+    At most `large_files` files of more than `large_bytes` lie in the temporary folder at once.
     """
 
     batch: int = 32
@@ -65,6 +66,8 @@ class IndexingSettings:
     first_delay: float = 1.0
     longest_delay: float = 30.0
     event_interval: float = 0.2
+    large_bytes: int = 4 * 1024**2
+    large_files: int = 2
 
 
 class _NoLongerWantedError(Exception):
@@ -102,6 +105,10 @@ class DocumentIndexer:
     embedder: Embedder
     index: ChunkIndex
     settings: IndexingSettings
+    large: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "large", asyncio.Semaphore(self.settings.large_files))
 
     async def run(self, job: Job) -> None:
         """Do the job, or raise `RetryLater` while that cannot be done; a deletion of the document stops it."""
@@ -171,6 +178,11 @@ class DocumentIndexer:
     async def _parse(self, job: Job, document: Document, throttle: ProgressThrottle) -> int:
         """Parse the file, store its text and chunks, and return the number of chunks."""
         await self._report(job, throttle, StageProgress(IndexingStage.PARSING))
+        is_large = document.size_bytes > self.settings.large_bytes
+        async with self.large if is_large else nullcontext():
+            return await self._parse_file(job, document)
+
+    async def _parse_file(self, job: Job, document: Document) -> int:
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="tiku-docs-"))
         try:
             await self._download(object_key(document.sha256), folder / "file")
