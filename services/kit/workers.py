@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from typing import Any, TypeVar
 
 from services.kit import errors
@@ -168,8 +168,11 @@ async def _within(cpu_seconds: float, worker: _Worker, work: asyncio.Future[R]) 
 
 
 def _start(parent: int | None, initializer: Callable[[], None] | None) -> None:
-    # A forked worker's parent is the fork server, which ends with the service: it reads a pipe that nobody else holds.
-    die_with_parent(parent or os.getppid())
+    if parent is None:
+        # The fork server ends when nobody holds the other end of this pipe, and it gives each worker a copy of its own.
+        os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]  # noqa: SLF001
+        parent = os.getppid()
+    die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
     step_back()
     if initializer is not None:

@@ -18,6 +18,7 @@ from services.docs.ports import DocumentParser
 from services.docs.values.parsed_document import ChunkSettings, ParseError, ParseLimits, ParseReason
 from services.kit import ids
 from tests.contract.docs_format_parser.study_files import LESSONS, WRITERS
+from tests.hostile_files import drawing_itself
 
 
 @asynccontextmanager
@@ -39,36 +40,6 @@ async def parser(request: pytest.FixtureRequest) -> AsyncIterator[DocumentParser
 async def write(media_type: str, folder: Path, number: int = 0) -> Path:
     path = folder / f"lesson{number}"
     await asyncio.to_thread(WRITERS[media_type], LESSONS[number], path)
-    return path
-
-
-def draws_itself(path: Path) -> Path:
-    """A PDF of 4 kB whose form draws another one ten times, that one yet another, and so on."""
-    depth = 12
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 4 0 R /Resources << /XObject << /F 5 0 R >> >> >>",
-        b"<< /Length 5 >>\nstream\n/F Do\nendstream",
-    ]
-    for number in range(depth):
-        inner = b" /XObject << /F %d 0 R >>" % (6 + number) if number < depth - 1 else b""
-        draw = b"/F Do " * 10
-        objects.append(
-            b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources <<%s >> /Length %d >>\nstream\n%s\nendstream"
-            % (inner, len(draw), draw)
-        )
-    data = b"%PDF-1.4\n"
-    offsets = []
-    for number, content in enumerate(objects, start=1):
-        offsets.append(len(data))
-        data += b"%d 0 obj\n%s\nendobj\n" % (number, content)
-    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    path.write_bytes(
-        data
-        + b"xref\n0 %d\n0000000000 65535 f \n%strailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n"
-        % (len(objects) + 1, table, len(objects) + 1, len(data))
-    )
     return path
 
 
@@ -129,7 +100,9 @@ async def test_an_error_of_the_file_arrives_whole_and_the_worker_goes_on(tmp_pat
 async def test_a_cancelled_call_leaves_a_parser_that_works(tmp_path: Path) -> None:
     async with pooled() as parser:
         path = await write(TEXT, tmp_path)
-        call = asyncio.ensure_future(parser.parse(path, TEXT, tmp_path))
+        slow = tmp_path / "slow"
+        await asyncio.to_thread(slow.write_bytes, drawing_itself(12))
+        call = asyncio.ensure_future(parser.parse(slow, PDF, tmp_path))
         await asyncio.sleep(0.05)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -140,7 +113,8 @@ async def test_a_cancelled_call_leaves_a_parser_that_works(tmp_path: Path) -> No
 async def test_a_short_file_does_not_wait_for_one_that_is_slow(tmp_path: Path) -> None:
     async with pooled(ParseLimits(base_seconds=6.0)) as parser:
         await check(parser, await write(TEXT, tmp_path), TEXT, tmp_path / "warm")
-        slow = await asyncio.to_thread(draws_itself, tmp_path / "slow")
+        slow = tmp_path / "slow"
+        await asyncio.to_thread(slow.write_bytes, drawing_itself(12))
         waiting = [asyncio.ensure_future(parser.parse(slow, PDF, tmp_path)) for _ in range(3)]
         await asyncio.sleep(0.1)
         begin = asyncio.get_running_loop().time()
