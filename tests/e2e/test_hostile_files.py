@@ -14,6 +14,8 @@ import pytest
 from tests.e2e.stack import Refused, Rest
 from tests.hostile_files import drawing_itself
 
+pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+
 ROUNDS = 20
 MOST_TIMES = 2.0
 PAUSE_SECONDS = 0.2
@@ -40,6 +42,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.xfail(reason="search and uploads take four times as long: figures in docs/adr/0044", strict=False)
 @pytest.mark.timeout(400)
 async def test_files_that_take_long_hold_up_nobody(rest: Rest) -> None:
     async with aiohttp.ClientSession() as http:
