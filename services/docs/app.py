@@ -25,6 +25,7 @@ from services.docs.servicer import DocsServicer
 from services.docs.settings import DocsSettings
 from services.docs.values.parsed_document import ChunkSettings, ParseLimits
 from services.kit.channels import open_channel
+from services.kit.failpoints import Failpoints, Points
 from services.kit.migrations import MAX_WAIT_SECONDS, migrate
 from services.kit.server import App, Registration
 from tiku.docs.v1 import docs_pb2_grpc
@@ -62,15 +63,26 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
     parser = await stack.enter_async_context(
         PooledParser.open(limits, ChunkSettings(), workers=settings.docs_parse_workers)
     )
+    failpoints = Failpoints(settings.failpoints)
     indexer = DocumentIndexer(
-        stores.jobs,
+        failpoints.around(
+            stores.jobs,
+            {
+                "begin": Points("docs.index.job_taken"),
+                "save_parsed": Points("docs.index.chunks_stored"),
+                "advance": Points("docs.index.progress_stored"),
+                "finish": Points("docs.index.finished"),
+            },
+        ),
         stores.documents,
         feed,
         stores.locks,
         objects,
-        parser,
-        LlmEmbedder(llm, model=settings.docs_embedding_model),
-        index,
+        failpoints.around(parser, {"parse": Points("docs.index.parsed")}),
+        failpoints.around(
+            LlmEmbedder(llm, model=settings.docs_embedding_model), {"embed": Points("docs.index.embedded")}
+        ),
+        failpoints.around(index, {"index": Points("docs.index.vectors_stored")}),
         IndexingSettings(
             batch=settings.docs_index_batch,
             attempts=settings.docs_index_attempts,
@@ -78,10 +90,24 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
         ),
     )
     uploader = Uploader(
-        stores.documents, stores.deletions, stores.locks, objects, max_bytes=settings.docs_max_upload_bytes
+        failpoints.around(
+            stores.documents,
+            {"add": Points("docs.upload.row_written"), "confirm": Points("docs.upload.confirmed")},
+        ),
+        stores.deletions,
+        stores.locks,
+        failpoints.around(objects, {"put": Points("docs.upload.object_stored")}),
+        max_bytes=settings.docs_max_upload_bytes,
     )
     catalog = DocumentCatalog(stores.documents, objects)
-    deleter = Deleter(stores.deletions, stores.locks, objects, index)
+    deleter = Deleter(
+        failpoints.around(
+            stores.deletions, {"mark": Points("docs.delete.marked"), "remove": Points("docs.delete.row_removed")}
+        ),
+        stores.locks,
+        failpoints.around(objects, {"delete": Points("docs.delete.object_deleted")}),
+        failpoints.around(index, {"delete": Points("docs.delete.vectors_deleted")}),
+    )
     watcher = Watcher(stores.documents, feed, catalog)
     await recover(stores.documents, stores.deletions, stores.locks, objects)
     dispatcher = JobDispatcher(index=indexer.run, delete=deleter.run)

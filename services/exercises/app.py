@@ -26,6 +26,7 @@ from services.exercises.servicer import ExercisesServicer, ProfileServicer
 from services.exercises.settings import ExercisesSettings
 from services.exercises.values.generation import GenerationLimits
 from services.kit.channels import open_channel
+from services.kit.failpoints import Failpoints, Points
 from services.kit.ids import new_id
 from services.kit.migrations import MAX_WAIT_SECONDS, migrate
 from services.kit.server import App, Registration
@@ -59,15 +60,22 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
             settings.exercises_question_seconds, settings.exercises_grading_seconds, settings.exercises_analysis_seconds
         ),
     )
+    failpoints = Failpoints(settings.failpoints)
     reader = MaterialReader(
-        RetrievalPassageSource(
-            retrieval_pb2_grpc.RetrievalServiceStub(retrieval), settings.exercises_retrieval_seconds
+        failpoints.around(
+            RetrievalPassageSource(
+                retrieval_pb2_grpc.RetrievalServiceStub(retrieval), settings.exercises_retrieval_seconds
+            ),
+            {"passages": Points("exercises.run.material_read")},
         ),
         work,
     )
     runs = await stack.enter_async_context(
         Runs.open(
-            PostgresRunStore(database),
+            failpoints.around(
+                PostgresRunStore(database),
+                {"create": Points("exercises.run.created"), "add_events": Points("exercises.run.events_stored")},
+            ),
             new_id(),
             RunLimits(
                 max_live=settings.exercises_max_runs,
@@ -89,7 +97,9 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
     )
     grader = ShortAnswerGrader(model, ShortAnswerLimits(seconds=settings.exercises_grading_seconds))
     analyst = Analyst(work, model, model_seconds=settings.exercises_analysis_seconds)
-    submissions = Submissions(PostgresSubmissionStore(database), grader)
+    submissions = Submissions(
+        failpoints.around(PostgresSubmissionStore(database), {"add": Points("exercises.submission.stored")}), grader
+    )
     maker = ExerciseMaker(reader, generator.generate, runs)
     return App(
         name="exercises",

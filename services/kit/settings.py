@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import DirectoryPath, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -26,6 +26,9 @@ class ServiceSettings(BaseSettings):
     max_message_bytes: int = Field(16 * 1024 * 1024, ge=64 * 1024, description="Largest gRPC message taken in.")
     drain_seconds: float = Field(10.0, ge=0, description="Time that calls in flight get after a stop was asked for.")
     blockbuster: bool = Field(False, description="Raise on every blocking call in the event loop.")
+    failpoints: DirectoryPath | None = Field(
+        None, description="Folder in which tests arm failpoints (docs/reliability.md); unset for none."
+    )
 
 
 class DatabaseSettings(ServiceSettings):

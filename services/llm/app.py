@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from services.kit.failpoints import Failpoints, Points
 from services.kit.server import App, Registration
 from services.llm.adapters.embedders.local import LocalEmbedder
 from services.llm.adapters.http import ProviderClient
@@ -31,13 +32,16 @@ if TYPE_CHECKING:
 
 async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
     """Build the service; `stack` closes what this opens. It is ready once a local model is loaded."""
-    ledger = Ledger()
+    ledger, failpoints = Ledger(), Failpoints(settings.failpoints)
     calls = Calls(ledger, RetryPolicy(attempts=settings.llm_attempts))
     backends = [
         Backend(
             provider.name,
             provider.models,
-            await _chat(settings, provider, stack),
+            failpoints.around(
+                await _chat(settings, provider, stack),
+                {"stream": Points("llm.chat.last_token", before="llm.chat.asked", first="llm.chat.first_token")},
+            ),
             _bulkhead(settings, provider.name, provider.max_concurrent),
         )
         for provider in settings.chat_providers

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from services.kit.channels import open_channel
+from services.kit.failpoints import Failpoints, Points
 from services.kit.server import App, Registration
 from services.retrieval.adapters.calibrations import toml
 from services.retrieval.adapters.clients.llm import RETRIED, LlmChatModel, LlmEmbedder, LlmReranker
@@ -36,10 +37,12 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
     )
     channel = await stack.enter_async_context(open_channel(settings.llm_target, retry=RETRIED))
     llm = llm_pb2_grpc.LlmServiceStub(channel)
-    embedder = LlmEmbedder(llm)
+    failpoints = Failpoints(settings.failpoints)
+    embedder = failpoints.around(LlmEmbedder(llm), {"embed_query": Points("retrieval.answer.question_embedded")})
     calibrations = await asyncio.to_thread(toml.load)
     centering = Centering(calibrations)
-    dense = DenseRetriever(embedder, store, centering)
+    searched = failpoints.around(store, {"search": Points("retrieval.answer.passages_found")})
+    dense = DenseRetriever(embedder, searched, centering)
     retriever = HybridRetriever(
         [dense],
         store,
@@ -50,7 +53,10 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
     answerer = Answerer(
         retriever,
         RelevanceGate(calibrations, settings.retrieval_relevance_threshold),
-        LlmChatModel(llm, settings.retrieval_answer_timeout_seconds),
+        failpoints.around(
+            LlmChatModel(llm, settings.retrieval_answer_timeout_seconds),
+            {"stream": Points("retrieval.answer.model_done", first="retrieval.answer.first_text")},
+        ),
         ExtractiveAnswerer(embedder),
         GroundednessCheck(embedder, centering, calibrations),
         context_tokens=settings.retrieval_answer_context_tokens,
