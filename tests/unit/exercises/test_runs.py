@@ -15,6 +15,7 @@ from services.exercises.values.exercise import Done, Event, Exercise, Numbered, 
 from services.exercises.values.question import AnswerKey, Generator, Question, QuestionKind
 from services.kit.errors import NotFound, ResourceExhausted, Unavailable
 from services.kit.ids import new_id
+from tests.waiting import eventually
 
 FAST = RunLimits(renew_seconds=0.01, poll_seconds=0.01, lease_seconds=0.2)
 Publish = Callable[[Event], Awaitable[None]]
@@ -332,3 +333,11 @@ async def test_runs_are_bounded_and_what_is_not_there_is_not_found(store: FakeRu
         with pytest.raises(NotFound):
             await runs.cancel("bob", made.run_id)
         await events.aclose()
+
+
+async def test_a_run_of_a_dead_process_ends_though_nobody_reads_it(
+    runs: Runs, database: FakeDatabase, store: FakeRunStore
+) -> None:
+    made = exercise()
+    await store.create(made, instance="dead", lease_seconds=0.05)
+    await eventually(lambda: database.runs[made.run_id].row.state is RunState.FAILED)

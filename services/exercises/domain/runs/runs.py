@@ -182,6 +182,7 @@ class Runs:
             await asyncio.sleep(self._limits.renew_seconds)
             try:
                 cancelled = await self._store.renew_leases(self._instance, self._limits.lease_seconds)
+                await self._store.expire()  # Also a run that nobody reads any more has to end.
             except Exception:
                 # A store that is away for a while costs at most the runs whose lease ends meanwhile.
                 logger.exception("leases could not be renewed")
