@@ -79,14 +79,15 @@ def _submissions(facts: Facts) -> list[Finding]:
 
 def _runs(facts: Facts) -> list[Finding]:
     found = [Finding("stuck", f"run {run} is running") for run, state in facts.runs.items() if state == "running"]
-    for run, events in facts.run_events.items():
+    for run, state in facts.runs.items():
+        events = facts.run_events.get(run, ())
         numbers = [number for number, _ in events]
         if len(set(numbers)) != len(numbers):
             found.append(Finding("twice", f"events of run {run}: {numbers}"))
         elif numbers != sorted(numbers):
             found.append(Finding("lost", f"order of the events of run {run}: {numbers}"))
-        ends = [number for number, name in events if name == "done"]
-        if facts.runs.get(run) != "running" and ends != numbers[-1:]:
+        ends = [number for number, name in events if name == "Done"]
+        if state != "running" and (not ends or ends != numbers[-1:]):
             found.append(Finding("twice" if len(ends) > 1 else "lost", f"end of run {run}: {events}"))
     return found
 

@@ -19,7 +19,7 @@ def _well() -> Facts:
         submissions=["s"],
         stored_submissions=["s"],
         runs={"r": "done"},
-        run_events={"r": [(1, "started"), (4, "question"), (5, "done")]},
+        run_events={"r": [(1, "started"), (4, "question"), (5, "Done")]},
         calls=[("POST /answer", 1.0, 20.0)],
     )
 
@@ -41,8 +41,9 @@ def test_nothing_is_found_where_all_is_well() -> None:
         (lambda facts: facts.stored_submissions.append("s"), "twice"),
         (lambda facts: facts.runs.update(r="running"), "stuck"),
         (lambda facts: facts.run_events.update(r=[(1, "started")]), "lost"),
-        (lambda facts: facts.run_events.update(r=[(1, "started"), (1, "done")]), "twice"),
-        (lambda facts: facts.run_events.update(r=[(1, "done"), (2, "done")]), "twice"),
+        (lambda facts: facts.run_events.clear(), "lost"),
+        (lambda facts: facts.run_events.update(r=[(1, "started"), (1, "Done")]), "twice"),
+        (lambda facts: facts.run_events.update(r=[(1, "Done"), (2, "Done")]), "twice"),
         (lambda facts: facts.calls.append(("GET /documents", 30.0, 20.0)), "late"),
         (lambda facts: facts.fsck.update(orphans=["x"]), "lost"),
     ],

@@ -122,7 +122,7 @@ class Documents:
         symbol = match[1]
         owner, dot, name = symbol.rpartition(".")
         if dot:
-            known = self._has_member(owner.rpartition(".")[2], name)
+            known = self._has_member(owner.rpartition(".")[2], name) or symbol in self._tree.failpoints
         elif _CLASS.fullmatch(symbol):
             known = symbol in self._tree.names
         else:

@@ -65,6 +65,19 @@ class Tree:
         return names
 
     @cached_property
+    def failpoints(self) -> list[str]:
+        """The names in every `Points(…)` of the services, as often as they stand there."""
+        return [
+            argument.value
+            for name, tree in self._modules.items()
+            if name.startswith("services/")
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Points"
+            for argument in (*node.args, *(keyword.value for keyword in node.keywords))
+            if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+        ]
+
+    @cached_property
     def words(self) -> set[str]:
         """Every identifier of the code, every word of its strings, and every word of the other sources."""
         words: set[str] = set()

@@ -1,0 +1,32 @@
+"""The short form: faults of each kind, once each, on one stack. `python -m tests.faults` is the long one."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.__main__ import trial
+from tests.faults.harness import CASES
+from tests.integration.upkeep import house
+
+pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.timeout(300)]
+
+_SHORT = (
+    "docs.upload.object_stored=kill",
+    "docs.index.job_taken=stop",
+    "docs.index.vectors_stored=kill",
+    "llm.chat.first_token=kill",
+    "retrieval.answer.passages_found=kill",
+    "exercises.run.created=kill",
+    "exercises.submission.stored=kill",
+    "qdrant=kill",
+)
+
+
+async def test_nothing_is_lost_twice_stuck_or_late() -> None:
+    cases = {case.name: case for case in CASES}
+    async with trial() as made:
+        for name in _SHORT:
+            outcome = await made.run(cases[name])
+            assert outcome.reached, name
+            assert outcome.found == [], name
+        assert await house.fsck(made.up.data) == {}
