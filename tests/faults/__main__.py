@@ -31,7 +31,7 @@ _KINDS = ("lost", "twice", "stuck", "late")
 @asynccontextmanager
 async def trial() -> AsyncIterator[Trial]:
     """A fresh stack with a scripted model for the block; its folder is removed."""
-    home = Path(tempfile.mkdtemp(prefix="tiku-faults-"))
+    home = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="tiku-faults-"))
     folder = home / "points"
     await asyncio.to_thread(folder.mkdir)
     try:
