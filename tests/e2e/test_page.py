@@ -46,8 +46,8 @@ async def url(services: FakeServices) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def page(tmp_path: Path) -> AsyncIterator[Page]:
-    """A tab; whatever went wrong in it fails the test."""
+async def page(tmp_path: Path, url: str) -> AsyncIterator[Page]:
+    """A tab, closed before the gateway at `url` ends; whatever went wrong in it fails the test."""
     async with chromium(tmp_path / "profile") as page:
         yield page
         assert page.errors == []
