@@ -62,15 +62,19 @@ class WorkerPool:
         """Return the result of `function(*args)` in a worker; arguments, result and errors are pickled.
 
         Raises:
-            DeadlineExceeded: the work took more than `timeout` seconds, or `cpu_seconds` of the processor.
+            DeadlineExceeded: the work took more than `timeout` seconds, or `cpu_seconds` of the processor, to which a
+                process' start does not count.
             Unavailable: the process died (the kernel's memory killer, a crash in native code).
         """
         worker = await self._idle.get()
         try:
             async with asyncio.timeout(timeout):
-                loop = asyncio.get_running_loop()
-                submitted = await loop.run_in_executor(self._starter, functools.partial(worker.submit, function, *args))
-                result = await _within(cpu_seconds, worker, asyncio.wrap_future(submitted))
+                begin = functools.partial(asyncio.get_running_loop().run_in_executor, self._starter)
+                if not worker.ready:
+                    await asyncio.wrap_future(await begin(worker.submit, _loaded, function))
+                    worker.ready = True
+                future = await begin(functools.partial(worker.submit, function, *args))
+                result = await _within(cpu_seconds, worker, asyncio.wrap_future(future))
         except TimeoutError as error:
             self._replace(worker)
             raise errors.DeadlineExceeded(
@@ -116,6 +120,8 @@ class _Worker:
         self._initializer = initializer
         self._preload = preload
         self._executor: ProcessPoolExecutor | None = None
+        self.ready = False
+        """Whether its process has started and imported what its work needs."""
 
     def submit(self, function: Callable[..., R], /, *args: Any) -> Future[R]:
         if self._executor is None:
@@ -165,6 +171,10 @@ async def _within(cpu_seconds: float, worker: _Worker, work: asyncio.Future[R]) 
         return work.result()
     finally:
         work.cancel()
+
+
+def _loaded(_: Callable[..., object]) -> None:
+    """Do nothing: to unpickle the function imports its module."""
 
 
 def _start(parent: int | None, initializer: Callable[[], None] | None) -> None:
