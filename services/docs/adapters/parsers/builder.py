@@ -98,7 +98,8 @@ class DocumentBuilder:
         if not text:
             self._pages_to_open += len(breaks)
             return
-        separator = self._separator(kind)
+        items = self._blocks and self._blocks[-1].kind is kind is BlockKind.LIST_ITEM
+        separator = "" if not self._blocks else "\n" if items else "\n\n"
         start = self._length + len(separator)
         end = start + len(text)
         self.check_chars(end)
@@ -108,13 +109,6 @@ class DocumentBuilder:
         self._page_starts.extend(min(start + offset, end) for offset in breaks)
         self._parts += (separator, text)
         self._length = end
-
-    def _separator(self, kind: BlockKind) -> str:
-        if not self._blocks:
-            return ""
-        if kind is BlockKind.LIST_ITEM and self._blocks[-1].kind is BlockKind.LIST_ITEM:
-            return "\n"
-        return "\n\n"
 
     def _open_pages(self, start: int) -> None:
         self._page_starts += [start] * self._pages_to_open

@@ -38,9 +38,8 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
     check_archive(path, builder, "word")
     with office_faults():
         document = docx.Document(str(path))
-        builder.title = document.core_properties.title or ""
-        if builder.title == "Word Document":
-            builder.title = ""
+        if document.core_properties.title != "Word Document":
+            builder.title = document.core_properties.title or ""
         _Writer(document, builder).write(document.element.body)
 
 
@@ -73,50 +72,33 @@ class _Writer:
 
     def _write_paragraph(self, paragraph: Any) -> None:
         text = normalize("".join(_runs(paragraph)))
-        name = self._style_name(paragraph)
+        styles = self._style_chain(paragraph)
+        name = (styles[0].name or "") if styles else ""
         if text and not _CONTENTS_STYLE.match(name):
-            kind, level, text = self._classify(paragraph, name, text)
+            kind, level, text = self._classify([paragraph, *(style.element for style in styles)], name, text)
             self._builder.add(kind, text, level)
         for box in paragraph.iter(qn("w:txbxContent")):
             if not any(ancestor.tag == ALTERNATE_FALLBACK for ancestor in box.iterancestors()):
                 self._write_children(box)
 
-    def _classify(self, paragraph: Any, style: str, text: str) -> tuple[BlockKind, int, str]:
+    def _classify(self, holders: list[Any], style: str, text: str) -> tuple[BlockKind, int, str]:
+        """Return kind, level and text of a block; `holders` of its properties are the paragraph, then its styles."""
         if style.lower() in _TITLE_STYLES:
             self._builder.title = self._builder.title or text
             self._below_title = 1
             return BlockKind.HEADING, 1, " ".join(text.split())
-        level = self._outline_level(paragraph, style)
-        if level:
+        if level := _outline_level(holders, style):
             return BlockKind.HEADING, min(level + self._below_title, _DEEPEST_HEADING), " ".join(text.split())
         if style.lower() in _CAPTION_STYLES:
             return BlockKind.CAPTION, 0, text
         if _CODE_STYLE.search(style):
             return BlockKind.CODE, 0, text
-        item = self._numbering.item(paragraph, self._style_chain(paragraph))
-        if item is not None:
+        if item := self._numbering.item(holders):
             depth, number = item
             return BlockKind.LIST_ITEM, depth, number + without_bullet(text)
         if _LIST_STYLE.match(style) and style.lower() != "list paragraph":
             return BlockKind.LIST_ITEM, 1, without_bullet(text)
         return BlockKind.PARAGRAPH, 0, text
-
-    def _outline_level(self, paragraph: Any, style: str) -> int:
-        """Return the heading level by the style's name, else by the outline level of the paragraph or its styles."""
-        named = _HEADING_STYLE.match(style)
-        if named:
-            return int(named.group(1))
-        holders = [paragraph, *(chained.element for chained in self._style_chain(paragraph))]
-        for holder in holders:
-            outline = holder.find(f"{qn('w:pPr')}/{qn('w:outlineLvl')}")
-            if outline is not None:
-                level = int(outline.get(qn("w:val"), _BODY_LEVEL))
-                return 0 if level >= _BODY_LEVEL else level + 1
-        return 0
-
-    def _style_name(self, paragraph: Any) -> str:
-        style = self._styles.get(paragraph.style)
-        return (style.name or "") if style is not None else ""
 
     def _style_chain(self, paragraph: Any) -> list[Any]:
         """Return the paragraph's style and those it is based on, nearest first; a circle of styles ends the list."""
@@ -161,9 +143,9 @@ class _Numbering:
                 self._formats[key] = form.get(qn("w:val"), "") if form is not None else ""
                 self._starts[key] = int(start.get(qn("w:val"), 1)) if start is not None else 1
 
-    def item(self, paragraph: Any, styles: list[Any]) -> tuple[int, str] | None:
+    def item(self, holders: list[Any]) -> tuple[int, str] | None:
         """Return depth from 1 and the number's text (`3. `, empty for a bullet) of a list item; None for other text."""
-        for holder in [paragraph, *(style.element for style in styles)]:
+        for holder in holders:
             properties = holder.find(f"{qn('w:pPr')}/{qn('w:numPr')}")
             if properties is None:
                 continue
@@ -182,6 +164,18 @@ class _Numbering:
         if self._formats.get(key) in {"decimal", "chineseCounting", "japaneseCounting", "decimalZero"}:
             return f"{self._counters[key]}. "
         return ""
+
+
+def _outline_level(holders: list[Any], style: str) -> int:
+    """Return the heading level by the style's name, else by the outline level of the paragraph or its styles."""
+    if named := _HEADING_STYLE.match(style):
+        return int(named.group(1))
+    for holder in holders:
+        outline = holder.find(f"{qn('w:pPr')}/{qn('w:outlineLvl')}")
+        if outline is not None:
+            level = int(outline.get(qn("w:val"), _BODY_LEVEL))
+            return 0 if level >= _BODY_LEVEL else level + 1
+    return 0
 
 
 def _rows(table: Any) -> Iterator[list[str]]:

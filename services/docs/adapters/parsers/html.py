@@ -159,11 +159,8 @@ class _Writer:
         attributes = node.attributes
         if tag in _INVISIBLE or "hidden" in attributes or attributes.get("aria-hidden") == "true":
             return True
-        if attributes.get("role") in _FURNITURE_ROLES:
-            return True
-        if self._whole_page and tag == "aside":
-            return True
-        return tag == "header" and self._whole_page and node.css_first("h1, h2, h3") is None
+        header = tag == "header" and node.css_first("h1, h2, h3") is None
+        return attributes.get("role") in _FURNITURE_ROLES or (self._whole_page and (header or tag == "aside"))
 
     def _flush(self) -> None:
         text = _tidy("".join(self._inline))

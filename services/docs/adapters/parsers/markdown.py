@@ -56,27 +56,28 @@ class _Writer:
         self._lists: list[int | None] = []
         """The next number of each open list, None for bullets."""
         self._marker = ""
+        self._rows: list[list[str]] = []
+        """The rows of the open table."""
 
     def write(self, tokens: list[Token]) -> None:
-        position = 0
-        while position < len(tokens):
-            token = tokens[position]
-            if token.type == "table_open":
-                closing = _closing(tokens, position)
-                self._builder.add(BlockKind.TABLE, _table_text(tokens[position:closing]))
-                position = closing
-            elif token.type == "inline":
-                self._write_inline(inline_text(token), tokens[position - 1])
-            elif "list" in token.type:
-                self._write_list(token)
+        for before, token in zip([None, *tokens], tokens, strict=False):
+            if token.type == "inline" and before is not None:
+                self._write_inline(inline_text(token), before)
             elif token.type in {"fence", "code_block"}:
                 self._builder.add(BlockKind.CODE, token.content.expandtabs(4))
             elif token.type == "html_block":
-                self._builder.add(BlockKind.PARAGRAPH, _without_tags(token.content))
-            position += 1
+                text = _HTML_TAG.sub("", _LINE_BREAK_TAG.sub("\n", token.content))
+                self._builder.add(BlockKind.PARAGRAPH, text)
+            else:
+                self._write_structure(token)
 
-    def _write_list(self, token: Token) -> None:
+    def _write_structure(self, token: Token) -> None:
         match token.type:
+            case "tr_open":
+                self._rows.append([])
+            case "table_close":
+                self._builder.add(BlockKind.TABLE, table_text(self._rows))
+                self._rows.clear()
             case "bullet_list_open":
                 self._lists.append(None)
             case "ordered_list_open":
@@ -89,7 +90,9 @@ class _Writer:
                 self._lists[-1] = None if number is None else number + 1
 
     def _write_inline(self, text: str, before: Token) -> None:
-        if before.type == "heading_open":
+        if self._rows:
+            self._rows[-1].append(text)
+        elif before.type == "heading_open":
             self._builder.add(BlockKind.HEADING, " ".join(text.split()), int(before.tag[1]))
         elif self._lists:
             self._builder.add(BlockKind.LIST_ITEM, self._marker + text, len(self._lists))
@@ -133,24 +136,3 @@ def _math(state: StateInline, silent: bool) -> bool:
         state.push("math", "", 0).content = formula.group()
     state.pos = formula.end()
     return True
-
-
-def _without_tags(html: str) -> str:
-    return _HTML_TAG.sub("", _LINE_BREAK_TAG.sub("\n", html))
-
-
-def _closing(tokens: list[Token], position: int) -> int:
-    level = tokens[position].level
-    while tokens[position].type != "table_close" or tokens[position].level != level:
-        position += 1
-    return position
-
-
-def _table_text(tokens: list[Token]) -> str:
-    rows: list[list[str]] = []
-    for token in tokens:
-        if token.type == "tr_open":
-            rows.append([])
-        elif token.type == "inline":
-            rows[-1].append(inline_text(token))
-    return table_text(rows)

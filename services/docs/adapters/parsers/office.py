@@ -13,9 +13,9 @@ logger = logging.getLogger(__name__)
 
 _MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 FORMULA = f"{_MATH}oMath"
-MATH_TEXT = f"{_MATH}t"
-MATH_SCRIPTS = {f"{_MATH}sup": "^", f"{_MATH}sub": "_"}
-MATH_FRACTION_BAR = f"{_MATH}den"
+_MATH_TEXT = f"{_MATH}t"
+_MATH_GROUPS = {f"{_MATH}sup": "^", f"{_MATH}sub": "_", f"{_MATH}num": "", f"{_MATH}den": "/"}
+"""From an element whose text is grouped where needed to what is written before it."""
 ALTERNATE_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 
 _XML_LIMIT = "XML_PARSE_HUGE"
@@ -56,14 +56,11 @@ def math_text(formula: Any) -> str:
             group = "".join(parts[begin:])
             parts[begin:] = [group if len(group) < 2 else f"({group})"]
             continue
-        if element.tag == MATH_TEXT:
+        if element.tag == _MATH_TEXT:
             parts.append(element.text or "")
             continue
-        mark = MATH_SCRIPTS.get(str(element.tag), "")
-        if element.tag == MATH_FRACTION_BAR:
-            mark = "/"
-        if mark or element.tag == f"{_MATH}num":
-            parts.append(mark)
+        if element.tag in _MATH_GROUPS:
+            parts.append(_MATH_GROUPS[element.tag])
             marks.append(len(parts))
             stack.append((element, True))
         stack.extend((child, False) for child in reversed(element))

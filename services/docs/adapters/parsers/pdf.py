@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import math
 import re
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,27 +33,26 @@ _FORCE_BOLD = 1 << 18
 _FONT_NAME_BYTES = 256
 _JUNK_TITLE = re.compile(r"untitled|无标题|\(?anonymous\)?|.*\.(?:docx?|pptx?|pdf|tex|indd|qxd|dvi)", re.IGNORECASE)
 _PROGRAM_PREFIX = re.compile(r"^Microsoft (?:Word|PowerPoint) - ")
-_NO_TEXT = (
-    "the PDF holds no text, only images of pages: recognizing text in images (OCR) is not available, so upload "
-    "a version with text"
-)
 
 
 def parse(path: Path, builder: DocumentBuilder) -> None:
     """Write the text as it is laid out on the pages, without running headers, footers and page numbers."""
-    builder.no_text_message = _NO_TEXT
+    builder.no_text_message = (
+        "the PDF holds no text, only images of pages: recognizing text in images (OCR) is not available, so upload "
+        "a version with text"
+    )
     _check_end(path)
     with closing(_open(path)) as document:
         builder.check_pages(len(document))
-        builder.title = _title(document)
+        title = _PROGRAM_PREFIX.sub("", normalize(document.get_metadata_value("Title")))
+        builder.title = "" if _JUNK_TITLE.fullmatch(title) else title
         pages: list[PrintedPage] = []
         chars = 0
         for number in range(len(document)):
             builder.check_deadline()
-            page = _read_page(document, number)
-            chars += sum(len(line.text) for line in page.lines)
+            pages.append(_read_page(document, number))
+            chars += sum(len(line.text) for line in pages[-1].lines)
             builder.check_chars(chars)
-            pages.append(page)
     write_layout(pages, builder)
 
 
@@ -77,36 +75,26 @@ def _open(path: Path) -> Any:
         raise ParseError(ParseReason.CORRUPT_FILE, "the PDF is damaged and cannot be opened") from error
 
 
-def _title(document: Any) -> str:
-    title = _PROGRAM_PREFIX.sub("", normalize(document.get_metadata_value("Title")))
-    return "" if _JUNK_TITLE.fullmatch(title) else title
-
-
 def _read_page(document: Any, number: int) -> PrintedPage:
     try:
         with closing(document[number]) as page, closing(page.get_textpage()) as text_page:
-            return PrintedPage(number + 1, page.get_height(), list(_lines(text_page)))
+            return PrintedPage(number + 1, page.get_height(), _lines(text_page))
     except pypdfium2.PdfiumError as error:
         raise ParseError(
             ParseReason.CORRUPT_FILE, f"page {number + 1} of the PDF is damaged", {"page": str(number + 1)}
         ) from error
 
 
-def _lines(text_page: Any) -> Iterator[PrintedLine]:
-    """Yield the page's lines in the order of its content, with the parts of one row of a table joined."""
-    previous: PrintedLine | None = None
+def _lines(text_page: Any) -> list[PrintedLine]:
+    """Return the page's lines in the order of its content, with the parts of one row of a table joined."""
+    lines: list[PrintedLine] = []
     for match in _LINE.finditer(_text(text_page)):
         line = _line(text_page, match.group(), match.start())
-        if line is None:
-            continue
-        if previous is not None and previous.is_left_of(line):
-            previous = previous.beside(line)
-            continue
-        if previous is not None:
-            yield previous
-        previous = line
-    if previous is not None:
-        yield previous
+        if line is not None and lines and lines[-1].is_left_of(line):
+            lines[-1] = lines[-1].beside(line)
+        elif line is not None:
+            lines.append(line)
+    return lines
 
 
 def _text(text_page: Any) -> str:
@@ -115,11 +103,8 @@ def _text(text_page: Any) -> str:
     text = str(text_page.get_text_range(0, count)) if count else ""
     if len(text) == count:
         return text
-    return "".join(_char(pdfium.FPDFText_GetUnicode(text_page, index)) for index in range(count))
-
-
-def _char(code: int) -> str:
-    return chr(code) if 0 < code < 0x110000 else " "
+    codes = (pdfium.FPDFText_GetUnicode(text_page, index) for index in range(count))
+    return "".join(chr(code) if 0 < code < 0x110000 else " " for code in codes)
 
 
 def _line(text_page: Any, raw: str, offset: int) -> PrintedLine | None:

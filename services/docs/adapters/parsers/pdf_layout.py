@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 from typing import NamedTuple
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
@@ -129,7 +129,7 @@ class _Draft:
     lines: list[PrintedLine]
     level: int = 0
     is_label: bool = False
-    page_breaks: list[int] | None = None
+    page_breaks: list[int] = field(default_factory=list)
 
 
 def write_layout(pages: list[PrintedPage], builder: DocumentBuilder) -> None:
@@ -137,26 +137,21 @@ def write_layout(pages: list[PrintedPage], builder: DocumentBuilder) -> None:
     pages = _without_furniture(pages)
     styles = _Styles(pages)
     words = _Vocabulary(pages)
-    pending: _Draft | None = None
+    pending: list[_Draft] = []
     for page in pages:
         builder.check_deadline()
         drafts = list(_drafts(page, styles))
-        if pending is not None and drafts and _continues(pending, drafts[0], page):
-            pending.page_breaks = [*(pending.page_breaks or ()), len(pending.lines)]
-            pending.lines += drafts[0].lines
-            if len(drafts) == 1:
-                continue
-            _write(pending, builder, words)
-            drafts = drafts[1:]
+        if pending and drafts and _continues(pending[-1], drafts[0], page):
+            pending[-1].page_breaks.append(len(pending[-1].lines))
+            pending[-1].lines += drafts.pop(0).lines
+            pending += drafts
         else:
-            if pending is not None:
-                _write(pending, builder, words)
+            for draft in pending:
+                _write(draft, builder, words)
             builder.begin_page()
-        for draft in drafts[:-1]:
-            _write(draft, builder, words)
-        pending = drafts[-1] if drafts else None
-    if pending is not None:
-        _write(pending, builder, words)
+            pending = drafts
+    for draft in pending:
+        _write(draft, builder, words)
 
 
 def _write(draft: _Draft, builder: DocumentBuilder, words: _Vocabulary) -> None:
@@ -164,10 +159,13 @@ def _write(draft: _Draft, builder: DocumentBuilder, words: _Vocabulary) -> None:
         builder.add(draft.kind, table_text([cell.text for cell in line.cells] for line in draft.lines))
         return
     if draft.kind is BlockKind.CODE or draft.is_label:
-        edge = min(line.left for line in draft.lines) if draft.kind is BlockKind.CODE else None
-        builder.add(draft.kind, "\n".join(_indent(line, edge) + line.text for line in draft.lines))
+        # A monospaced character is about 0.6 em wide.
+        edge = min(line.left for line in draft.lines)
+        indents = [0 if draft.is_label else round((line.left - edge) / (0.6 * line.size)) for line in draft.lines]
+        lines = (" " * indent + line.text for indent, line in zip(indents, draft.lines, strict=True))
+        builder.add(draft.kind, "\n".join(lines))
         return
-    breaks = [0, *(draft.page_breaks or ()), len(draft.lines)]
+    breaks = [0, *draft.page_breaks, len(draft.lines)]
     texts = [line.text for line in draft.lines]
     parts = [words.joined(texts[first:last]) for first, last in pairwise(breaks)]
     # A word may be divided across pages too; its end then stays with its beginning.
@@ -176,11 +174,6 @@ def _write(draft: _Draft, builder: DocumentBuilder, words: _Vocabulary) -> None:
     if draft.kind is BlockKind.LIST_ITEM:
         parts[0] = without_bullet(parts[0])
     builder.add_across_pages(draft.kind, parts, draft.level)
-
-
-def _indent(line: PrintedLine, edge: float | None) -> str:
-    """Return the spaces that a line of code begins with; a monospaced character is about 0.6 em wide."""
-    return "" if edge is None else " " * round((line.left - edge) / (0.6 * line.size))
 
 
 def _without_furniture(pages: list[PrintedPage]) -> list[PrintedPage]:
@@ -192,14 +185,11 @@ def _without_furniture(pages: list[PrintedPage]) -> list[PrintedPage]:
     body_size = _body_size(pages)
     edges = [_edge_lines(page, body_size) for page in pages]
     places = Counter(key for lines in edges for key in {_furniture_key(line) for line in lines})
-
-    offsets = Counter(
-        offset for page, lines in zip(pages, edges, strict=True) for offset in _number_offsets(page, lines)
-    )
+    offsets = Counter(offset for page, lines in zip(pages, edges, strict=True) for offset in _offsets(page, lines))
 
     def is_furniture(line: PrintedLine, page: PrintedPage) -> bool:
         repeated = places[_furniture_key(line)] >= _REPEATED_ON_PAGES
-        counted = any(offsets[offset] >= _REPEATED_ON_PAGES for offset in _number_offsets(page, [line]))
+        counted = any(offsets[offset] >= _REPEATED_ON_PAGES for offset in _offsets(page, [line]))
         return repeated or counted or _PAGE_NUMBER.fullmatch(line.text) is not None
 
     cleaned = []
@@ -210,7 +200,7 @@ def _without_furniture(pages: list[PrintedPage]) -> list[PrintedPage]:
     return cleaned
 
 
-def _number_offsets(page: PrintedPage, lines: Iterable[PrintedLine]) -> set[int]:
+def _offsets(page: PrintedPage, lines: Iterable[PrintedLine]) -> set[int]:
     """Return how far the numbers that begin or end these lines are ahead of the page's own number."""
     numbers = (number for line in lines for number in _OUTER_NUMBER.findall(line.text))
     return {int(number) - page.number for number in numbers}
@@ -233,8 +223,7 @@ def _edge_stacks(extents: list[tuple[float, float]], margin: float, gap: float) 
     Each extent is a line's distance from the edge, near and far side. A stack ends where the next line is at
     least `gap` away; one that reaches out of the margin is the page's text.
     """
-    counted = 0
-    stacks = 0
+    counted = stacks = 0
     reached = 0.0
     for index, (near, far) in enumerate(extents):
         if index and near - reached >= gap:
@@ -280,14 +269,11 @@ class _Styles:
             return min(self._levels[line.size], _DEEPEST_HEADING)
         if not stands_alone or line.size < self.body_size * 0.95 or line.cells:
             return 0
-        below = len(self._levels)
-        worded = heading_level(line.text)
-        if worded:
-            return min(below + worded, _DEEPEST_HEADING)
+        level = heading_level(line.text)
         short = len(line.text) <= 60 and line.text[-1] not in "。.，,；;：:"
-        if line.bold and self._bold_is_special and short and not is_list_item(line.text):
-            return min(below + 2, _DEEPEST_HEADING)
-        return 0
+        if not level and line.bold and self._bold_is_special and short and not is_list_item(line.text):
+            level = 2
+        return level and min(len(self._levels) + level, _DEEPEST_HEADING)
 
     def _is_large(self, line: PrintedLine) -> bool:
         return (
@@ -299,17 +285,12 @@ class _Styles:
 
 def _drafts(page: PrintedPage, styles: _Styles) -> Iterator[_Draft]:
     """Yield the page's blocks column by column; all the lettering of a figure is one block."""
-    pending: _Draft | None = None
-    for column in _columns(page.lines):
-        for draft in _column_drafts(column, styles):
-            if pending is not None and pending.is_label and draft.is_label:
-                pending.lines += draft.lines
-                continue
-            if pending is not None:
-                yield pending
-            pending = draft
-    if pending is not None:
-        yield pending
+    drafts = chain.from_iterable(_column_drafts(column, styles) for column in _columns(page.lines))
+    for is_label, group in groupby(drafts, key=lambda draft: draft.is_label):
+        if is_label:
+            yield _Draft(BlockKind.CAPTION, [line for draft in group for line in draft.lines], is_label=True)
+        else:
+            yield from group
 
 
 def _columns(lines: list[PrintedLine]) -> list[list[PrintedLine]]:
@@ -322,13 +303,11 @@ def _columns(lines: list[PrintedLine]) -> list[list[PrintedLine]]:
     return columns
 
 
-def _column_drafts(lines: list[PrintedLine], styles: _Styles) -> Iterator[_Draft]:
+def _column_drafts(lines: list[PrintedLine], styles: _Styles) -> list[_Draft]:
     margin = max(line.right for line in [line for line in lines if not line.cells] or lines)
     leadings = _leadings(lines)
-    draft: _Draft | None = None
-    for index, line in enumerate(lines):
-        previous = lines[index - 1] if index else None
-        following = lines[index + 1] if index + 1 < len(lines) else None
+    drafts: list[_Draft] = []
+    for previous, line, following in zip([None, *lines], lines, [*lines[1:], None], strict=False):
         leading = leadings.get(line.size, _USUAL_LEADING * line.size)
         gap_above = previous is None or not _is_next(previous, line, leading)
         gap_below = following is None or not _is_next(line, following, leading)
@@ -340,14 +319,11 @@ def _column_drafts(lines: list[PrintedLine], styles: _Styles) -> Iterator[_Draft
             or (following is not None and _runs_into(line, following, leading, margin))
         )
         fresh = _Draft(BlockKind.TABLE, [line]) if in_table else _classify(line, styles, alone, isolated)
-        if draft is not None and previous is not None:
-            if _belongs(draft, fresh, previous, line, margin, gap_above):
-                draft.lines.append(line)
-                continue
-            yield draft
-        draft = fresh
-    if draft is not None:
-        yield draft
+        if previous is not None and _belongs(drafts[-1], fresh, previous, line, margin, gap_above):
+            drafts[-1].lines.append(line)
+        else:
+            drafts.append(fresh)
+    return drafts
 
 
 def _is_next(upper: PrintedLine, lower: PrintedLine, leading: float) -> bool:
@@ -383,7 +359,8 @@ def _belongs(
     """Return whether the line, which alone would be `fresh`, goes on with the block in the making."""
     if draft.kind is BlockKind.HEADING:
         close = previous.bottom - line.bottom < 1.6 * line.size and line.size == previous.size
-        aligned = abs(line.left - previous.left) < line.size or _share_center(line, previous)
+        center_step = abs(line.left + line.right - previous.left - previous.right) / 2
+        aligned = min(abs(line.left - previous.left), center_step) < line.size
         same = fresh.kind is BlockKind.HEADING and fresh.level == draft.level
         return same and close and aligned and not heading_level(line.text) and not _NUMBERED.match(line.text)
     if draft.kind in {BlockKind.TABLE, BlockKind.CODE}:
@@ -405,10 +382,6 @@ def _belongs(
     return not _was_broken_early(previous, line, margin)
 
 
-def _share_center(line: PrintedLine, other: PrintedLine) -> bool:
-    return abs(line.left + line.right - other.left - other.right) < 2 * line.size
-
-
 def _was_broken_early(previous: PrintedLine, line: PrintedLine, margin: float) -> bool:
     """Return whether the next line's first word would have fitted on the line before, so that its end was meant."""
     word = line.text[:1] if is_cjk(line.text[0]) else line.text.split(" ", 1)[0]
@@ -426,12 +399,11 @@ def _leadings(lines: list[PrintedLine]) -> dict[float, float]:
         step = upper.bottom - lower.bottom
         if upper.size == lower.size and 0.9 * upper.size < step < 2.2 * upper.size:
             steps[upper.size].append(step)
-    return {size: _smallest_common(sorted(values)) for size, values in steps.items()}
-
-
-def _smallest_common(values: list[float]) -> float:
-    groups = [list(group) for _, group in groupby(values, key=round)]
-    return next(group[-1] for group in groups if len(group) * 5 >= len(values))
+    leadings = {}
+    for size, values in steps.items():
+        groups = [list(group) for _, group in groupby(sorted(values), key=round)]
+        leadings[size] = next(group[-1] for group in groups if len(group) * 5 >= len(values))
+    return leadings
 
 
 def _continues(pending: _Draft, first: _Draft, page: PrintedPage) -> bool:

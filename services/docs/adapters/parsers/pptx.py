@@ -29,6 +29,7 @@ _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationship
 _TITLES = frozenset({PP_PLACEHOLDER.TITLE, PP_PLACEHOLDER.CENTER_TITLE, PP_PLACEHOLDER.VERTICAL_TITLE})
 _FURNITURE = frozenset({PP_PLACEHOLDER.DATE, PP_PLACEHOLDER.FOOTER, PP_PLACEHOLDER.HEADER, PP_PLACEHOLDER.SLIDE_NUMBER})
 _BULLETED = frozenset({PP_PLACEHOLDER.BODY, PP_PLACEHOLDER.OBJECT, PP_PLACEHOLDER.VERTICAL_BODY})
+_BULLETS = frozenset({"buChar", "buAutoNum", "buBlip", "buNone"})
 _PART_LAYOUTS = frozenset({"title", "secHead"})
 """Layouts whose title opens a part of the talk rather than one slide."""
 
@@ -38,9 +39,8 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
     check_archive(path, builder, "ppt")
     with office_faults():
         presentation = Presentation(str(path))
-        builder.title = presentation.core_properties.title or ""
-        if builder.title == "PowerPoint Presentation":
-            builder.title = ""
+        if presentation.core_properties.title != "PowerPoint Presentation":
+            builder.title = presentation.core_properties.title or ""
         builder.check_pages(len(presentation.slides), "slides")
         for slide in presentation.slides:
             builder.begin_page()
@@ -51,16 +51,14 @@ def _write_slide(slide: Slide, builder: DocumentBuilder) -> None:
     shapes = list(slide.shapes)
     title = next((shape for shape in shapes if _placeholder(shape) in _TITLES and _visible_text(shape)), None)
     if title is not None:
-        builder.add(BlockKind.HEADING, _one_line(_visible_text(title)), _title_level(slide))
+        level = 1 if slide.slide_layout.element.get("type") in _PART_LAYOUTS else 2
+        text = reduce(join_lines, (line.strip() for line in _visible_text(title).split("\n")))
+        builder.add(BlockKind.HEADING, text, level)
     for shape in _reading_order([shape for shape in shapes if shape is not title]):
         _write_shape(shape, slide, builder)
     notes = slide.notes_slide.notes_placeholder if slide.has_notes_slide else None
     for paragraph in notes.element.iter(_PARAGRAPH) if notes is not None else ():
         builder.add(BlockKind.NOTE, _paragraph_text(paragraph))
-
-
-def _title_level(slide: Slide) -> int:
-    return 1 if slide.slide_layout.element.get("type") in _PART_LAYOUTS else 2
 
 
 def _write_shape(shape: Any, slide: Slide, builder: DocumentBuilder) -> None:
@@ -89,7 +87,7 @@ def _write_text(shape: Any, builder: DocumentBuilder) -> None:
         text = _paragraph_text(paragraph)
         if not text:
             continue
-        level, bullet = _list_level(paragraph), _bullet(paragraph)
+        level, bullet = _list_level_and_bullet(paragraph)
         for deeper in [known for known in numbers if known > level]:
             del numbers[deeper]
         if bullet == "buAutoNum":
@@ -103,19 +101,13 @@ def _write_text(shape: Any, builder: DocumentBuilder) -> None:
             builder.add(BlockKind.CAPTION if is_caption(text) else BlockKind.PARAGRAPH, text)
 
 
-def _list_level(paragraph: Any) -> int:
+def _list_level_and_bullet(paragraph: Any) -> tuple[int, str]:
+    """Return the level, and how the paragraph itself sets its bullet: `buChar`, `buNone` …; empty for inherited."""
     properties = paragraph.find(f"{_A}pPr")
-    return int(properties.get("lvl", 0)) if properties is not None else 0
-
-
-def _bullet(paragraph: Any) -> str:
-    """Return how the paragraph itself sets its bullet, such as `buChar` or `buNone`; empty for inherited."""
-    properties = paragraph.find(f"{_A}pPr")
-    for child in properties if properties is not None else ():
-        name = str(child.tag).removeprefix(_A)
-        if name in {"buChar", "buAutoNum", "buBlip", "buNone"}:
-            return name
-    return ""
+    if properties is None:
+        return 0, ""
+    names = (str(child.tag).removeprefix(_A) for child in properties)
+    return int(properties.get("lvl", 0)), next((name for name in names if name in _BULLETS), "")
 
 
 def _paragraph_text(paragraph: Any) -> str:
@@ -143,10 +135,6 @@ def _visible_text(shape: Any) -> str:
     if not shape.has_text_frame:
         return ""
     return "\n".join(filter(None, (_paragraph_text(paragraph) for paragraph in shape.element.iter(_PARAGRAPH))))
-
-
-def _one_line(text: str) -> str:
-    return reduce(join_lines, (part.strip() for part in text.split("\n")))
 
 
 def _placeholder(shape: Any) -> Any:

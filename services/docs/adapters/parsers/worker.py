@@ -64,13 +64,23 @@ def parse(path: Path, media_type: str, limits: ParseLimits | None = None) -> Par
     parsed raises `ParseError`; any other error is a fault of this program.
     """
     limits = limits or ParseLimits()
-    parse_format = _parser(media_type)
-    _check_size(path, limits)
+    if media_type not in _PARSERS:
+        raise unsupported(media_type)
+    size = path.stat().st_size
+    if size == 0:
+        raise ParseError(ParseReason.EMPTY_FILE, "the file is empty")
+    if size > limits.file_bytes:
+        raise ParseError(
+            ParseReason.FILE_TOO_LARGE,
+            f"the file has {size:,} bytes; at most {limits.file_bytes:,} are read",
+            {"limit": str(limits.file_bytes), "found": str(size)},
+        )
     with path.open("rb") as file:
         check_content(file.read(HEAD_BYTES), media_type)
+    module = importlib.import_module(f"services.docs.adapters.parsers.{_PARSERS[media_type]}")
     builder = DocumentBuilder(limits)
     try:
-        parse_format(path, builder)
+        cast(FormatParser, module.parse)(path, builder)
         return builder.finish()
     except MemoryError as error:
         raise ParseError(
@@ -84,22 +94,3 @@ def parse_and_chunk(
     """Parse a file and cut it into chunks, in one trip to the worker process."""
     parsed = parse(path, media_type, limits)
     return parsed, chunk(parsed, settings)
-
-
-def _parser(media_type: str) -> FormatParser:
-    if media_type not in _PARSERS:
-        raise unsupported(media_type)
-    module = importlib.import_module(f"services.docs.adapters.parsers.{_PARSERS[media_type]}")
-    return cast(FormatParser, module.parse)
-
-
-def _check_size(path: Path, limits: ParseLimits) -> None:
-    size = path.stat().st_size
-    if size == 0:
-        raise ParseError(ParseReason.EMPTY_FILE, "the file is empty")
-    if size > limits.file_bytes:
-        raise ParseError(
-            ParseReason.FILE_TOO_LARGE,
-            f"the file has {size:,} bytes; at most {limits.file_bytes:,} are read",
-            {"limit": str(limits.file_bytes), "found": str(size)},
-        )
