@@ -5,24 +5,24 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 
-from services.docs.adapters.clients.llm import EMBED, LlmEmbedder
-from services.docs.adapters.clients.retrieval import RETRIED, RetrievalIndex
+from services.docs.adapters.clients import llm, retrieval
 from services.docs.adapters.objects.obstore import FolderObjectStore, S3ObjectStore
 from services.docs.adapters.parsers.pool import PooledParser
-from services.docs.adapters.queue.pgq import PgQueuerJobQueue, PgQueuerSettings
+from services.docs.adapters.queue.pgq import PgQueuerJobQueue
 from services.docs.adapters.stores.postgres.change_feed import PostgresChangeFeed
-from services.docs.adapters.stores.postgres.rows import MIGRATIONS, SCHEMA
+from services.docs.adapters.stores.postgres.schema import MIGRATIONS, SCHEMA
 from services.docs.adapters.stores.postgres.stores import PostgresStores
 from services.docs.domain.catalog.catalog import DocumentCatalog
 from services.docs.domain.catalog.deletion import Deleter
 from services.docs.domain.catalog.recovery import keep_jobs_queued, recover
 from services.docs.domain.catalog.watcher import Watcher
-from services.docs.domain.indexing.dispatcher import JobDispatcher
+from services.docs.domain.indexing.dispatcher import run_job
 from services.docs.domain.indexing.indexer import DocumentIndexer, IndexingSettings
 from services.docs.domain.upload.uploader import Uploader
 from services.docs.ports import ObjectStore
 from services.docs.servicer import DocsServicer
 from services.docs.settings import DocsSettings
+from services.docs.values.document import JobKind
 from services.docs.values.parsed_document import ChunkSettings, ParseLimits
 from services.kit.channels import open_channel
 from services.kit.failpoints import Failpoints, Points
@@ -36,9 +36,7 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
     dsn = settings.postgres_dsn.get_secret_value()
     if settings.migrate:
         await migrate(dsn, SCHEMA, MIGRATIONS, max_wait=MAX_WAIT_SECONDS)
-    queue = PgQueuerJobQueue(
-        dsn, PgQueuerSettings(workers=settings.docs_index_jobs, heartbeat=settings.docs_job_heartbeat_seconds)
-    )
+    queue = PgQueuerJobQueue(dsn, workers=settings.docs_index_jobs, heartbeat=settings.docs_job_heartbeat_seconds)
     stores = await stack.enter_async_context(
         PostgresStores.open(
             dsn,
@@ -49,9 +47,9 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
     )
     feed = PostgresChangeFeed(dsn)
     objects = await stack.enter_async_context(_open_objects(settings))
-    llm = await stack.enter_async_context(open_channel(settings.llm_target, retry=EMBED))
-    retrieval = await stack.enter_async_context(open_channel(settings.retrieval_target, retry=RETRIED))
-    index = RetrievalIndex(retrieval)
+    to_llm = await stack.enter_async_context(open_channel(settings.llm_target, retry=llm.RETRIED))
+    to_retrieval = await stack.enter_async_context(open_channel(settings.retrieval_target, retry=retrieval.RETRIED))
+    index = retrieval.RetrievalIndex(to_retrieval)
     # The parser's own memory limit and that of its process are one number.
     limits = ParseLimits(
         seconds=settings.docs_parse_seconds,
@@ -80,7 +78,7 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
         objects,
         failpoints.around(parser, {"parse": Points("docs.index.parsed")}),
         failpoints.around(
-            LlmEmbedder(llm, model=settings.docs_embedding_model), {"embed": Points("docs.index.embedded")}
+            llm.LlmEmbedder(to_llm, model=settings.docs_embedding_model), {"embed": Points("docs.index.embedded")}
         ),
         failpoints.around(index, {"index": Points("docs.index.vectors_stored")}),
         IndexingSettings(
@@ -110,7 +108,7 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
     )
     watcher = Watcher(stores.documents, feed, catalog)
     await recover(stores.documents, stores.deletions, stores.locks, objects)
-    dispatcher = JobDispatcher(index=indexer.run, delete=deleter.run)
+    handlers = {JobKind.INDEX: indexer.run, JobKind.DELETE: deleter.run}
     return App(
         name="docs",
         registrations=[
@@ -121,7 +119,11 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
             )
         ],
         ready=stores.ping,
-        background=[feed.run, partial(queue.work, dispatcher.run), partial(keep_jobs_queued, stores.documents)],
+        background=[
+            feed.run,
+            partial(queue.work, partial(run_job, handlers)),
+            partial(keep_jobs_queued, stores.documents),
+        ],
     )
 
 

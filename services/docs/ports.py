@@ -175,10 +175,10 @@ JobHandler = Callable[[Job], Awaitable[None]]
 
 
 class JobQueue(Protocol):
-    """Durable jobs. Each runs at least once, so handlers must be idempotent."""
+    """Durable jobs, which the stores queue with the rows that they are about; the same job waits only once.
 
-    async def enqueue(self, job: Job, delay: float = 0.0) -> None:
-        """Store a job until a worker is done with it; the same job waits only once."""
+    Each runs at least once, so handlers must be idempotent.
+    """
 
     async def work(self, handler: JobHandler) -> None:
         """Run jobs until canceled.

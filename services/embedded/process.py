@@ -387,7 +387,7 @@ def _message_of(line: str) -> str:
     if not isinstance(record, dict):
         return line
     raised = str(record.get("exception", "")).strip().splitlines()
-    detail = raised[-1] if raised else str(record.get("cause", ""))
+    detail = raised[-1] if raised else str(record.get("error", ""))
     return ": ".join(filter(None, (str(record.get("message", "")), detail)))
 
 

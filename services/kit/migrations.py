@@ -133,7 +133,7 @@ async def _connect(dsn: str, max_wait: float) -> asyncpg.Connection:
                 cause = str(error) or type(error).__name__
                 raise ConnectionError(f"{_place(dsn)} does not answer: {cause}") from error
             if not warned:
-                logger.warning("waiting for the database", extra={"cause": f"{type(error).__name__}: {error}"})
+                logger.warning("waiting for the database", extra={"error": f"{type(error).__name__}: {error}"})
                 warned = True
         await asyncio.sleep(_TRY_AGAIN_SECONDS)
 

@@ -15,16 +15,24 @@ def encode_cursor(position: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(position, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def decode_cursor(token: str, field: str = "page_token") -> dict[str, Any]:
-    """Return the position in a token; InvalidArgument names `field` if the token is not one of ours."""
+def decode_cursor(token: str) -> dict[str, Any]:
+    """Return the position in a token.
+
+    Raises:
+        InvalidArgument: the token is not one of ours.
+    """
     try:
         position = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     except (binascii.Error, ValueError):
         position = None
     if not isinstance(position, dict):
-        raise InvalidArgument(
-            f"{field} is not a token that this service gave.",
-            reason="INVALID_PAGE_TOKEN",
-            violations=[FieldViolation(field, "must be a next_page_token of an earlier response")],
-        )
+        raise foreign_token()
     return position
+
+
+def foreign_token() -> InvalidArgument:
+    """Return the error for a page token that no earlier response to the same request gave."""
+    rule = "must be the next_page_token of an earlier response to the same request"
+    return InvalidArgument(
+        f"page_token {rule}.", reason="INVALID_PAGE_TOKEN", violations=[FieldViolation("page_token", rule)]
+    )

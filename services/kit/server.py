@@ -151,7 +151,7 @@ async def _watch_readiness(app: App, names: Sequence[str], checker: HealthServic
             except Exception as error:
                 status = health_pb2.HealthCheckResponse.NOT_SERVING
                 if not warned:
-                    logger.warning("not ready", extra={"cause": f"{type(error).__name__}: {error}"})
+                    logger.warning("not ready", extra={"error": f"{type(error).__name__}: {error}"})
                     warned = True
         if status != was:
             for name in ("", *names):

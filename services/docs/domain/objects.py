@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from services.kit.errors import NotFound
+
 UPLOADS: Final = "uploads"
 """Folder of the uploads that are not complete; a key there is `uploads/<instance>.<document id>`."""
 
@@ -22,3 +24,8 @@ def object_key(sha256: str) -> str:
 def text_key(document_id: str) -> str:
     """Return the key of a document's normalized text."""
     return f"texts/{document_id}"
+
+
+def missing_object(key: str) -> NotFound:
+    """Return the error for an object that the store does not have."""
+    return NotFound("The file is not in the object store.", reason="OBJECT_NOT_FOUND", metadata={"key": key})

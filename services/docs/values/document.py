@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from services.docs.values.parsed_document import ParsedChunk
+
 
 class DocumentKind(StrEnum):
     """What a document is to its owner."""
@@ -64,22 +66,11 @@ class Document:
     title: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredChunk:
-    """A passage: `text` is the slice `[start, end)` of the normalized text, in Unicode code points.
-
-    `page` is the page on which it starts, 0 without pages; `page_starts` are the offsets in the normalized text at
-    which the pages after it begin within the passage, in order.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredChunk(ParsedChunk):
+    """A passage under the id by which it is indexed and cited."""
 
     chunk_id: str
-    ordinal: int
-    text: str
-    page: int
-    start: int
-    end: int
-    heading_path: tuple[str, ...]
-    page_starts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +137,6 @@ class IndexingProgress:
     """
 
     document: Document
-    generation: int
     attempts: int
     chunk_total: int | None
     indexed: int

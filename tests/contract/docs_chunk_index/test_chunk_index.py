@@ -107,7 +107,9 @@ def document() -> Document:
 
 
 def passages(count: int) -> list[StoredChunk]:
-    return [StoredChunk(ids.new_id(), n, f"第{n}段 🙂", 1 + n, n, n + 6, ("章",), (n + 2,)) for n in range(count)]
+    return [
+        StoredChunk(n, n, n + 6, f"第{n}段 🙂", 1 + n, ("章",), (n + 2,), chunk_id=ids.new_id()) for n in range(count)
+    ]
 
 
 def embeddings(count: int, model: str = "m") -> PassageVectors:

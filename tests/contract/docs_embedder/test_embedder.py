@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.docs.adapters.clients.fake import FakeEmbedder
-from services.docs.adapters.clients.llm import EMBED, LlmEmbedder
+from services.docs.adapters.clients.llm import RETRIED, LlmEmbedder
 from services.docs.ports import Embedder
 from services.kit import context
 from services.kit.channels import Channel, open_channel
@@ -53,7 +53,7 @@ async def llm() -> Llm:
 async def channel(llm: Llm) -> AsyncIterator[Channel]:
     add = llm_pb2_grpc.add_LlmServiceServicer_to_server
     app = App("llm", [Registration(add, llm, "tiku.llm.v1.LlmService")])
-    async with running(app, "127.0.0.1:0") as server, open_channel(server.address, retry=EMBED) as channel:
+    async with running(app, "127.0.0.1:0") as server, open_channel(server.address, retry=RETRIED) as channel:
         yield channel
 
 

@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 
 from services.docs.adapters.queue.fake import FakeJobQueue
-from services.docs.adapters.queue.pgq import PgQueuerJobQueue, PgQueuerSettings
-from services.docs.adapters.stores.postgres.rows import MIGRATIONS, SCHEMA
+from services.docs.adapters.queue.pgq import PgQueuerJobQueue
+from services.docs.adapters.stores.postgres.schema import MIGRATIONS, SCHEMA
 from services.docs.ports import JobHandler, JobQueue, RetryLater
 from services.docs.values.document import Job, JobKind
 from services.kit import ids
@@ -26,12 +26,26 @@ def dsn(request: pytest.FixtureRequest) -> str:
     return "" if request.param == "fake" else str(request.getfixturevalue("postgres_database"))
 
 
+class CommittingQueue(PgQueuerJobQueue):
+    """Queues a job in a transaction of its own."""
+
+    async def enqueue(self, job: Job, delay: float = 0.0) -> None:
+        connection = await asyncpg.connect(self.dsn)
+        try:
+            await self.enqueue_in(connection, job, delay)
+        finally:
+            await connection.close()
+
+
+Queue = FakeJobQueue | CommittingQueue
+
+
 @pytest.fixture
-async def queue(dsn: str) -> JobQueue:
+async def queue(dsn: str) -> Queue:
     if not dsn:
         return FakeJobQueue(workers=2, first_retry=0.01, attempts=3)
     await migrate(dsn, SCHEMA, MIGRATIONS)
-    return PgQueuerJobQueue(dsn, PgQueuerSettings(workers=2, heartbeat=1.0, attempts=3, first_retry=0.01))
+    return CommittingQueue(dsn, workers=2, heartbeat=1.0, attempts=3, first_retry=0.01)
 
 
 def job(kind: JobKind = JobKind.INDEX, generation: int = 1) -> Job:
@@ -55,7 +69,7 @@ def recorder(seen: list[Job]) -> Callable[[Job], Awaitable[None]]:
     return handler
 
 
-async def test_a_job_arrives_as_it_was_given(queue: JobQueue) -> None:
+async def test_a_job_arrives_as_it_was_given(queue: Queue) -> None:
     seen: list[Job] = []
     first, second = job(), job(JobKind.DELETE, 0)
     await queue.enqueue(first)
@@ -66,7 +80,7 @@ async def test_a_job_arrives_as_it_was_given(queue: JobQueue) -> None:
     assert len(seen) == 2
 
 
-async def test_the_same_job_waits_once(queue: JobQueue) -> None:
+async def test_the_same_job_waits_once(queue: Queue) -> None:
     seen: list[Job] = []
     one = job()
     for _ in range(3):
@@ -77,7 +91,7 @@ async def test_the_same_job_waits_once(queue: JobQueue) -> None:
     assert seen == [one]
 
 
-async def test_another_generation_is_another_job(queue: JobQueue) -> None:
+async def test_another_generation_is_another_job(queue: Queue) -> None:
     seen: list[Job] = []
     document_id = ids.new_id()
     jobs = [Job(JobKind.INDEX, document_id, "dev", generation) for generation in (1, 2)]
@@ -88,7 +102,7 @@ async def test_another_generation_is_another_job(queue: JobQueue) -> None:
     assert sorted(seen, key=lambda one: one.generation) == jobs
 
 
-async def test_a_delayed_job_is_not_early(queue: JobQueue) -> None:
+async def test_a_delayed_job_is_not_early(queue: Queue) -> None:
     loop = asyncio.get_running_loop()
     late, seen = job(), list[Job]()
     await queue.enqueue(late, 0.5)
@@ -98,7 +112,7 @@ async def test_a_delayed_job_is_not_early(queue: JobQueue) -> None:
     assert loop.time() - began >= 0.45
 
 
-async def test_a_job_that_asks_for_later_comes_back(queue: JobQueue) -> None:
+async def test_a_job_that_asks_for_later_comes_back(queue: Queue) -> None:
     calls: list[float] = []
     loop = asyncio.get_running_loop()
 
@@ -113,7 +127,7 @@ async def test_a_job_that_asks_for_later_comes_back(queue: JobQueue) -> None:
     assert calls[1] - calls[0] >= 0.18
 
 
-async def test_a_job_that_breaks_is_tried_again_within_bounds(queue: JobQueue) -> None:
+async def test_a_job_that_breaks_is_tried_again_within_bounds(queue: Queue) -> None:
     calls = 0
 
     async def handler(_: Job) -> None:
@@ -128,7 +142,7 @@ async def test_a_job_that_breaks_is_tried_again_within_bounds(queue: JobQueue) -
     assert calls in (3, 4)
 
 
-async def test_jobs_run_beside_each_other_within_bounds(queue: JobQueue) -> None:
+async def test_jobs_run_beside_each_other_within_bounds(queue: Queue) -> None:
     running = most = done = 0
 
     async def handler(_: Job) -> None:
@@ -146,7 +160,7 @@ async def test_jobs_run_beside_each_other_within_bounds(queue: JobQueue) -> None
     assert most == 2
 
 
-async def test_a_stop_cancels_handlers_and_frees_their_jobs(queue: JobQueue) -> None:
+async def test_a_stop_cancels_handlers_and_frees_their_jobs(queue: Queue) -> None:
     started, cancelled = asyncio.Event(), asyncio.Event()
 
     async def endless(_: Job) -> None:
@@ -166,7 +180,7 @@ async def test_a_stop_cancels_handlers_and_frees_their_jobs(queue: JobQueue) -> 
         await eventually(lambda: seen == [one])
 
 
-async def test_a_long_job_is_not_given_to_another(queue: JobQueue) -> None:
+async def test_a_long_job_is_not_given_to_another(queue: Queue) -> None:
     calls = 0
     ended = asyncio.Event()
 

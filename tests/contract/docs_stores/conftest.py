@@ -14,7 +14,7 @@ from services.docs.adapters.queue.fake import FakeJobQueue
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue
 from services.docs.adapters.stores.fake import FakeStores
 from services.docs.adapters.stores.postgres.change_feed import PostgresChangeFeed
-from services.docs.adapters.stores.postgres.rows import MIGRATIONS, SCHEMA
+from services.docs.adapters.stores.postgres.schema import MIGRATIONS, SCHEMA
 from services.docs.adapters.stores.postgres.stores import PostgresStores
 from services.docs.ports import (
     ChangeFeed,
@@ -143,14 +143,14 @@ async def processing(stores: Stores) -> tuple[Document, Job]:
 def passages(count: int) -> list[StoredChunk]:
     return [
         StoredChunk(
-            ids.new_id(),
             ordinal,
-            f"第{ordinal}段",
-            1 + ordinal,
             ordinal,
             ordinal + 3,
+            f"第{ordinal}段",
+            1 + ordinal,
             ("章", "Section"),
             (ordinal + 1, ordinal + 2)[: ordinal % 3],
+            chunk_id=ids.new_id(),
         )
         for ordinal in range(count)
     ]

@@ -52,7 +52,7 @@ class House:
         if parsed:
             job = Job(JobKind.INDEX, row.document_id, "alice", 1)
             await self.stores.jobs.begin(job)
-            chunks = [StoredChunk(ids.new_id(), n, TEXT[n : n + 3], 0, n, n + 3, ()) for n in range(250)]
+            chunks = [StoredChunk(n, n, n + 3, TEXT[n : n + 3], 0, (), chunk_id=ids.new_id()) for n in range(250)]
             file = ParsedFile(0, len(TEXT), "zh", "", 250, Path("text"), Path("chunks"))
             await self.stores.jobs.save_parsed(job, file, _parts(chunks), [])
             await self.objects.put(text_key(row.document_id), _once(TEXT.encode("utf-32-le")))

@@ -50,7 +50,7 @@ class House:
         )
         stored = await uploader.upload("alice", "a.txt", DocumentKind.MATERIAL, once(content), parse=False)
         await self.objects.put(text_key(stored.document_id), once(content))
-        chunk = StoredChunk(ids.new_id(), 0, "words", 0, 0, 5, ())
+        chunk = StoredChunk(0, 0, 5, "words", 0, (), chunk_id=ids.new_id())
         await self.index.index(stored, [chunk], await FakeEmbedder().embed(["words"]))
         return stored
 
@@ -110,7 +110,7 @@ async def test_with_the_index_away_the_document_is_hidden_and_the_job_finishes(h
 async def test_the_later_job_removes_vectors_that_arrived_after_the_deletion(house: House) -> None:
     stored = await house.document()
     await house.deleter.delete(stored.document_id, "alice")
-    late = StoredChunk(ids.new_id(), 0, "words", 0, 0, 5, ())
+    late = StoredChunk(0, 0, 5, "words", 0, (), chunk_id=ids.new_id())
     await house.index.index(stored, [late], await FakeEmbedder().embed(["words"]))
     await house.deleter.run(Job(JobKind.DELETE, stored.document_id, "alice"))
     assert house.index.chunks == {}

@@ -14,7 +14,7 @@ from services.docs.adapters.objects.fake import FakeObjectStore
 from services.docs.adapters.parsers.fake import FakeDocumentParser
 from services.docs.adapters.queue.fake import FakeJobQueue
 from services.docs.adapters.stores.fake import FakeStores
-from services.docs.domain.indexing.dispatcher import JobDispatcher
+from services.docs.domain.indexing.dispatcher import run_job
 from services.docs.domain.indexing.indexer import DocumentIndexer, IndexingSettings
 from services.docs.domain.objects import text_key
 from services.docs.domain.upload.uploader import Uploader
@@ -324,7 +324,7 @@ async def test_too_few_vectors_fail_the_job(house: House, monkeypatch: pytest.Mo
 
 async def test_a_job_works_in_its_owners_name(house: House) -> None:
     job = await house.upload(4)
-    await JobDispatcher(index=house.indexer.run, delete=house.indexer.run).run(job)
+    await run_job({JobKind.INDEX: house.indexer.run}, job)
     assert house.embedder.users == {"alice"}
     assert current().user_id == "dev"
 

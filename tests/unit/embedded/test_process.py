@@ -305,7 +305,7 @@ async def test_a_log_is_bounded_while_its_process_writes(tmp_path: Path) -> None
             "database files are incompatible with server: by version 15.",
         ),
         ("PANIC:  could not write\nLOG:  shut down", "could not write"),
-        ('{"message": "not ready", "cause": "no database"}', "not ready: no database"),
+        ('{"message": "not ready", "error": "no database"}', "not ready: no database"),
         ('{"message": "failed", "exception": "Traceback\\n  x\\nValueError: bad"}', "failed: ValueError: bad"),
         ("Traceback\n  File x\nValueError: bad", "ValueError: bad"),
         ("x" * 1000, "x" * 300),

@@ -10,7 +10,7 @@ from services.docs.values.document import PassageVectors
 from services.kit.rpc_errors import from_rpc_error
 from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
 
-EMBED = ("tiku.llm.v1.LlmService/Embed",)
+RETRIED = ("tiku.llm.v1.LlmService/Embed",)
 """Calls that gRPC may repeat by itself when the service is unavailable."""
 
 

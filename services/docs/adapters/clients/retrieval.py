@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import grpc
 
+from services.common.messages import message_of
 from services.docs.values.document import Document, PassageVectors, StoredChunk
 from services.kit.rpc_errors import from_rpc_error
 from tiku.retrieval.v1 import retrieval_pb2, retrieval_pb2_grpc
@@ -25,27 +26,12 @@ class RetrievalIndex:
 
     async def index(self, document: Document, chunks: Sequence[StoredChunk], embeddings: PassageVectors) -> None:
         """Send chunks and vectors in one call; headings after the 16th are left out."""
-        request = retrieval_pb2.IndexChunksRequest(
-            embedding_model=embeddings.model,
-            chunks=[
-                retrieval_pb2.IndexedChunk(
-                    chunk=retrieval_pb2.Chunk(
-                        chunk_id=chunk.chunk_id,
-                        document_id=document.document_id,
-                        document_name=document.name,
-                        ordinal=chunk.ordinal,
-                        text=chunk.text,
-                        page=chunk.page,
-                        start=chunk.start,
-                        end=chunk.end,
-                        heading_path=chunk.heading_path[:_MOST_HEADINGS],
-                        page_starts=chunk.page_starts,
-                    ),
-                    vector=vector,
-                )
-                for chunk, vector in zip(chunks, embeddings.vectors, strict=True)
-            ],
-        )
+        request = retrieval_pb2.IndexChunksRequest(embedding_model=embeddings.model)
+        for chunk, vector in zip(chunks, embeddings.vectors, strict=True):
+            message = message_of(retrieval_pb2.Chunk, chunk)
+            message.document_id, message.document_name = document.document_id, document.name
+            del message.heading_path[_MOST_HEADINGS:]
+            request.chunks.add(chunk=message, vector=vector)
         try:
             await self._stub.IndexChunks(request, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:

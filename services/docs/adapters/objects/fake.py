@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from services.kit.errors import NotFound
+from services.docs.domain.objects import missing_object
 
 _READ_BYTES = 1024 * 1024
 
@@ -22,7 +22,7 @@ class FakeObjectStore:
     async def move(self, source: str, target: str) -> None:
         """Rename a key, unless the target exists."""
         if source not in self._objects and target not in self._objects:
-            raise _missing(source)
+            raise missing_object(source)
         data = self._objects.pop(source, b"")
         self._objects.setdefault(target, data)
 
@@ -34,7 +34,7 @@ class FakeObjectStore:
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Yield slices."""
         if key not in self._objects:
-            raise _missing(key)
+            raise missing_object(key)
         data = self._objects[key][start:end]
         for begin in range(0, len(data), _READ_BYTES):
             yield data[begin : begin + _READ_BYTES]
@@ -47,7 +47,3 @@ class FakeObjectStore:
         """Yield the keys that begin with the folder."""
         for key in [key for key in self._objects if key.startswith(f"{prefix}/")]:
             yield key
-
-
-def _missing(key: str) -> NotFound:
-    return NotFound("The file is not in the object store.", reason="OBJECT_NOT_FOUND", metadata={"key": key})

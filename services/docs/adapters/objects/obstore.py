@@ -16,6 +16,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
 from services.docs.domain.concurrency import run_to_end
+from services.docs.domain.objects import missing_object
 from services.kit.disk_room import DiskRoom
 from services.kit.errors import NotFound, Unavailable, disk_full
 from services.kit.start import StartError
@@ -86,7 +87,7 @@ class _ObstoreObjectStore:
         """Get one range after the other, because a stream would read ahead of a slow reader."""
         size = await self.size(key)
         if size is None:
-            raise _missing(key)
+            raise missing_object(key)
         end = size if end is None else min(end, size)
         while start < end:
             length = min(_READ_BYTES, end - start)
@@ -203,9 +204,9 @@ def _answering(key: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise _missing(key) from error
+        raise missing_object(key) from error
     except (BaseError, OSError) as error:
-        logger.warning("the object store failed", extra={"cause": f"{type(error).__name__}: {error}"})
+        logger.warning("the object store failed", extra={"error": f"{type(error).__name__}: {error}"})
         if _NO_ROOM.search(str(error)):
             raise disk_full() from error
         raise Unavailable("The object store does not answer.", reason="OBJECT_STORE_UNAVAILABLE") from error
@@ -231,7 +232,3 @@ async def _last_answer() -> AsyncIterator[None]:
         # A tokio thread still releases Python objects after the last answer; if the interpreter ends meanwhile, the
         # process aborts (pyo3-async-runtimes, issue 40).
         await asyncio.sleep(_LAST_USE_SECONDS)
-
-
-def _missing(key: str) -> NotFound:
-    return NotFound("The file is not in the object store.", reason="OBJECT_NOT_FOUND", metadata={"key": key})

@@ -22,6 +22,7 @@ from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 from pgqueuer.types import Channel
 
+from services.docs.adapters.stores.postgres.schema import SCHEMA
 from services.docs.ports import JobHandler, RetryLater
 from services.docs.values.document import Job, JobKind
 from services.kit.database import open_pool
@@ -40,42 +41,25 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class PgQueuerSettings:
-    """How jobs are run.
+class PgQueuerJobQueue:
+    """Jobs in pgqueuer's tables, which `adapters/stores/postgres/migrations` creates, in the database at `dsn`.
 
     `workers` jobs run at once in this process. A worker without a heartbeat for `heartbeat` seconds counts as dead, and
     its job goes to another. A job that raises unexpected errors is tried `attempts` times, the second time after
     `first_retry` seconds; then it is put aside (`failed` in pgqueuer's table) for a person to look at.
     """
 
-    schema: str = "docs"
+    dsn: str
     workers: int = 2
     heartbeat: float = 15.0
     attempts: int = 10
     first_retry: float = 1.0
 
-
-class PgQueuerJobQueue:
-    """Jobs in pgqueuer's tables, which `adapters/stores/postgres/migrations` creates."""
-
-    def __init__(self, dsn: str, settings: PgQueuerSettings | None = None) -> None:
-        self._dsn = dsn
-        self._settings = settings or PgQueuerSettings()
-        self._names = DBSettings(db_schema=self._settings.schema, channel=Channel(CHANNEL))
-
-    async def enqueue(self, job: Job, delay: float = 0.0) -> None:
-        """Insert a job over a connection of its own."""
-        connection = await asyncpg.connect(self._dsn)
-        try:
-            await self.enqueue_in(connection, job, delay)
-        finally:
-            await connection.close()
-
     async def enqueue_in(self, connection: Connection, job: Job, delay: float = 0.0) -> None:
         """Insert a job within the transaction of `connection`; it exists only if that commits."""
-        await self._queries(AsyncpgDriver(cast(asyncpg.Connection, connection))).enqueue(
+        await _queries(AsyncpgDriver(cast(asyncpg.Connection, connection))).enqueue(
             job.kind.value,
-            _payload(job),
+            json.dumps([job.document_id, job.owner, job.generation]).encode(),
             execute_after=timedelta(seconds=delay),
             dedupe_key=f"{job.kind}:{job.document_id}:{job.generation}",
             on_conflict="skip",
@@ -91,8 +75,8 @@ class PgQueuerJobQueue:
             await asyncio.sleep(_RESTART_SECONDS)
 
     async def _work(self, handler: JobHandler) -> None:
-        async with open_pool(self._dsn, application_name="tiku-docs-jobs", max_size=_CONNECTIONS, reserve=True) as pool:
-            manager = QueueManager(self._queries(AsyncpgPoolDriver(pool)), Channel(CHANNEL))
+        async with open_pool(self.dsn, application_name="tiku-docs-jobs", max_size=_CONNECTIONS, reserve=True) as pool:
+            manager = QueueManager(_queries(AsyncpgPoolDriver(pool)), Channel(CHANNEL))
             stopping = asyncio.Event()
             for kind in JobKind:
                 manager.entrypoint(
@@ -101,16 +85,16 @@ class PgQueuerJobQueue:
                     on_failure="hold",
                     executor_factory=partial(
                         DatabaseRetryEntrypointExecutor,
-                        max_attempts=self._settings.attempts,
-                        initial_delay=timedelta(seconds=self._settings.first_retry),
+                        max_attempts=self.attempts,
+                        initial_delay=timedelta(seconds=self.first_retry),
                     ),
                 )(partial(_run, handler, stopping))
             running = asyncio.create_task(
                 manager.run(
                     dequeue_timeout=timedelta(seconds=_POLL_SECONDS),
                     batch_size=1,
-                    max_concurrent_tasks=max(2, self._settings.workers),
-                    heartbeat_timeout=timedelta(seconds=self._settings.heartbeat),
+                    max_concurrent_tasks=max(2, self.workers),
+                    heartbeat_timeout=timedelta(seconds=self.heartbeat),
                     shutdown_on_listener_failure=True,
                 )
             )
@@ -123,18 +107,22 @@ class PgQueuerJobQueue:
                 with contextlib.suppress(Exception):
                     await running
 
-    def _queries(self, driver: Driver) -> Queries:
-        return Queries(
-            driver,
-            qbe=QueryBuilderEnvironment(self._names),
-            qbq=QueryQueueBuilder(self._names),
-            qbs=QuerySchedulerBuilder(self._names),
-        )
+
+def _queries(driver: Driver) -> Queries:
+    names = DBSettings(db_schema=SCHEMA, channel=Channel(CHANNEL))
+    return Queries(
+        driver,
+        qbe=QueryBuilderEnvironment(names),
+        qbq=QueryQueueBuilder(names),
+        qbs=QuerySchedulerBuilder(names),
+    )
 
 
 async def _run(handler: JobHandler, stopping: asyncio.Event, queued: QueuedJob) -> None:
     """Run a job as a task of its own, so that a stop of the service can end it and hand it back."""
-    task = asyncio.ensure_future(handler(_job(queued)))
+    document_id, owner, generation = json.loads(queued.payload or b"[]")
+    job = Job(JobKind(queued.entrypoint), document_id, owner, generation)
+    task = asyncio.ensure_future(handler(job))
     stop = asyncio.ensure_future(stopping.wait())
     try:
         await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
@@ -147,12 +135,3 @@ async def _run(handler: JobHandler, stopping: asyncio.Event, queued: QueuedJob) 
         for pending in (task, stop):
             pending.cancel()
         await asyncio.wait((task, stop))
-
-
-def _payload(job: Job) -> bytes:
-    return json.dumps([job.document_id, job.owner, job.generation]).encode()
-
-
-def _job(queued: QueuedJob) -> Job:
-    document_id, owner, generation = json.loads(queued.payload or b"[]")
-    return Job(JobKind(queued.entrypoint), document_id, owner, generation)

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from services.docs.adapters.queue.fake import FakeJobQueue
 from services.docs.adapters.stores.subscriptions import Subscriptions
-from services.docs.ports import JobQueue
 from services.docs.values.document import (
     Document,
     DocumentEvent,
@@ -93,50 +93,43 @@ class _Row:
 
 
 @dataclass(slots=True)
-class _Shared:
-    """The rows that all fakes share, and whom they tell of a change."""
+class FakeDocumentStore:
+    """Rows in a dictionary, each with its chunks and events; the other fakes work on the same rows."""
 
-    queue: JobQueue
+    queue: FakeJobQueue
+    instance: str
     feed: Subscriptions = field(default_factory=Subscriptions)
     rows: dict[str, _Row] = field(default_factory=dict)
 
     def visible(self, document_id: str, owner: str) -> _Row | None:
+        """Return a row that its owner sees."""
         row = self.rows.get(document_id)
         return row if row is not None and row.visible and row.document.owner == owner else None
 
-    async def queue_index_job(self, row: _Row) -> None:
+    async def _queue_index_job(self, row: _Row) -> Document:
         row.state, row.generation, row.attempts = DocumentState.QUEUED, row.generation + 1, 0
         row.append_event(StageProgress(IndexingStage.QUEUED))
         await self.queue.enqueue(row.job())
         self.feed.publish(row.document.document_id)
-
-
-@dataclass(slots=True)
-class FakeDocumentStore:
-    """Rows in a dictionary, each with its chunks and events."""
-
-    _shared: _Shared
-    _instance: str
+        return row.value()
 
     async def add(self, document: Document) -> None:
         """Store a row in the hidden state STORING."""
-        self._shared.rows[document.document_id] = _Row(document, self._instance, "STORING")
+        self.rows[document.document_id] = _Row(document, self.instance, "STORING")
 
     async def confirm(self, document_id: str, *, parse: bool) -> Document:
         """Move a row to UPLOADED."""
-        row = self._shared.rows[document_id]
+        row = self.rows[document_id]
         row.state = DocumentState.UPLOADED
-        if parse:
-            await self._shared.queue_index_job(row)
-        return row.value()
+        return await self._queue_index_job(row) if parse else row.value()
 
     async def unconfirmed(self) -> Sequence[tuple[str, Document]]:
         """Return the rows in STORING."""
-        return [(row.instance, row.value()) for row in self._shared.rows.values() if row.state == "STORING"]
+        return [(row.instance, row.value()) for row in self.rows.values() if row.state == "STORING"]
 
     async def get(self, document_id: str, owner: str) -> Document | None:
         """Return a row by id and owner."""
-        row = self._shared.visible(document_id, owner)
+        row = self.visible(document_id, owner)
         return row.value() if row else None
 
     async def list(
@@ -145,7 +138,7 @@ class FakeDocumentStore:
         """Sort the owner's rows and cut a page out."""
         rows = [
             row.value()
-            for row in self._shared.rows.values()
+            for row in self.rows.values()
             if row.visible and row.document.owner == owner and kind in (None, row.document.kind)
         ]
         rows.sort(key=lambda row: (row.create_time, row.document_id), reverse=True)
@@ -156,34 +149,33 @@ class FakeDocumentStore:
 
     async def chunks(self, document_id: str, first: int, limit: int) -> Sequence[StoredChunk]:
         """Return a slice of the row's chunks."""
-        row = self._shared.rows.get(document_id)
+        row = self.rows.get(document_id)
         return row.chunks[first : first + limit] if row else []
 
     async def events(self, document_id: str, after: int, limit: int) -> Sequence[DocumentEvent]:
         """Return a slice of the row's events."""
-        row = self._shared.rows.get(document_id)
+        row = self.rows.get(document_id)
         return row.events[after : after + limit] if row else []
 
     async def last_event(self, document_id: str) -> int | None:
         """Count the row's events."""
-        row = self._shared.rows.get(document_id)
+        row = self.rows.get(document_id)
         return len(row.events) if row is not None and row.visible else None
 
     async def request_indexing(self, document_id: str, owner: str) -> Document | None:
         """Queue a job where the row is UPLOADED or FAILED."""
-        row = self._shared.visible(document_id, owner)
+        row = self.visible(document_id, owner)
         if row is None:
             return None
-        if row.state in (DocumentState.UPLOADED, DocumentState.FAILED):
-            await self._shared.queue_index_job(row)
-        return row.value()
+        again = row.state in (DocumentState.UPLOADED, DocumentState.FAILED)
+        return await self._queue_index_job(row) if again else row.value()
 
     async def requeue_lost(self) -> int:
         """Enqueue the job of every row that waits for one."""
         waiting = (DocumentState.QUEUED, DocumentState.PROCESSING, "DELETING")
-        rows = [row for row in self._shared.rows.values() if row.state in waiting]
+        rows = [row for row in self.rows.values() if row.state in waiting]
         for row in rows:
-            await self._shared.queue.enqueue(row.job())
+            await self.queue.enqueue(row.job())
         return len(rows)
 
 
@@ -191,19 +183,17 @@ class FakeDocumentStore:
 class FakeIndexingJobs:
     """Records in the rows of the documents."""
 
-    _shared: _Shared
+    documents: FakeDocumentStore
 
     async def begin(self, job: Job) -> IndexingProgress | None:
         """Move a row to PROCESSING and count the attempt."""
-        row = self._shared.rows.get(job.document_id)
+        row = self.documents.rows.get(job.document_id)
         queued = (DocumentState.QUEUED, DocumentState.PROCESSING)
         if row is None or row.generation != job.generation or row.state not in queued:
             return None
         row.state = DocumentState.PROCESSING
         row.attempts += 1
-        return IndexingProgress(
-            row.value(), row.generation, row.attempts, row.chunk_total, row.indexed, row.embedding_model
-        )
+        return IndexingProgress(row.value(), row.attempts, row.chunk_total, row.indexed, row.embedding_model)
 
     async def report(self, job: Job, progress: StageProgress) -> bool:
         """Append an event."""
@@ -252,7 +242,7 @@ class FakeIndexingJobs:
         return self._append_event(job, failure, DocumentState.FAILED)
 
     def _wanted(self, job: Job) -> _Row | None:
-        row = self._shared.rows.get(job.document_id)
+        row = self.documents.rows.get(job.document_id)
         wanted = row is not None and row.generation == job.generation and row.state == DocumentState.PROCESSING
         return row if wanted else None
 
@@ -262,7 +252,7 @@ class FakeIndexingJobs:
             return False
         row.state = state
         row.append_event(payload)
-        self._shared.feed.publish(job.document_id)
+        self.documents.feed.publish(job.document_id)
         return True
 
 
@@ -270,12 +260,12 @@ class FakeIndexingJobs:
 class FakeDeletionStore:
     """Marks and removes rows."""
 
-    _shared: _Shared
-    _delay_seconds: float
+    documents: FakeDocumentStore
+    delay_seconds: float
 
     async def mark(self, document_id: str, owner: str) -> Document | None:
         """Mark a visible row."""
-        row = self._shared.visible(document_id, owner)
+        row = self.documents.visible(document_id, owner)
         if row is None:
             return None
         document = row.value()
@@ -284,35 +274,34 @@ class FakeDeletionStore:
 
     async def mark_failed_upload(self, document_id: str) -> None:
         """Move the row to DELETING and queue its job."""
-        row = self._shared.rows.get(document_id)
+        row = self.documents.rows.get(document_id)
         if row is not None:
             row.state = "DELETING"
-            await self._shared.queue.enqueue(row.job(), self._delay_seconds)
-            self._shared.feed.publish(document_id, deleting=True)
+            await self.documents.queue.enqueue(row.job(), self.delay_seconds)
+            self.documents.feed.publish(document_id, deleting=True)
 
     async def marked(self, document_id: str) -> Document | None:
         """Return a row in DELETING."""
-        row = self._shared.rows.get(document_id)
+        row = self.documents.rows.get(document_id)
         return row.value() if row is not None and row.state == "DELETING" else None
 
     async def is_shared(self, document_id: str, sha256: str) -> bool:
         """Search all rows for the hash."""
-        documents = (row.document for row in self._shared.rows.values())
+        documents = (row.document for row in self.documents.rows.values())
         return any(document.sha256 == sha256 and document.document_id != document_id for document in documents)
 
     async def remove(self, document_id: str) -> None:
         """Remove a row in DELETING."""
         if await self.marked(document_id):
-            del self._shared.rows[document_id]
+            del self.documents.rows[document_id]
 
 
 class FakeStores:
     """Every fake of this module over the same rows."""
 
-    def __init__(self, queue: JobQueue, *, deletion_delay_seconds: float = 30.0) -> None:
-        shared = _Shared(queue)
-        self.feed = shared.feed
+    def __init__(self, queue: FakeJobQueue, *, deletion_delay_seconds: float = 30.0) -> None:
         self.locks = FakeLocks()
-        self.documents = FakeDocumentStore(shared, self.locks.instance)
-        self.jobs = FakeIndexingJobs(shared)
-        self.deletions = FakeDeletionStore(shared, deletion_delay_seconds)
+        self.documents = FakeDocumentStore(queue, self.locks.instance)
+        self.feed = self.documents.feed
+        self.jobs = FakeIndexingJobs(self.documents)
+        self.deletions = FakeDeletionStore(self.documents, deletion_delay_seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -12,7 +13,7 @@ from services.docs.ports import DocumentStore, ObjectStore
 from services.docs.values.document import Document, DocumentKind, ListPosition, StoredChunk
 from services.kit import ids
 from services.kit.errors import DataLoss, FailedPrecondition, FieldViolation, InvalidArgument, NotFound, OutOfRange
-from services.kit.paging import decode_cursor, encode_cursor
+from services.kit.paging import decode_cursor, encode_cursor, foreign_token
 
 T = TypeVar("T")
 
@@ -155,24 +156,15 @@ def _past_end(field: str, what: str, end: int) -> OutOfRange:
 def _position(token: str) -> ListPosition:
     match decode_cursor(token):
         case {"t": str(moment), "d": str(document_id)} if ids.is_id(document_id):
-            try:
+            with suppress(ValueError):
                 create_time = datetime.fromisoformat(moment)
-            except ValueError:
-                raise _foreign_token() from None
-            if create_time.tzinfo is not None:
-                return ListPosition(create_time, document_id)
-    raise _foreign_token()
+                if create_time.tzinfo is not None:
+                    return ListPosition(create_time, document_id)
+    raise foreign_token()
 
 
 def _ordinal(token: str, document_id: str) -> int:
     match decode_cursor(token):
         case {"d": str(found), "o": int(ordinal)} if found == document_id and 0 <= ordinal < 2**31:
             return ordinal
-    raise _foreign_token()
-
-
-def _foreign_token() -> InvalidArgument:
-    rule = "must be the next_page_token of an earlier response to the same request"
-    return InvalidArgument(
-        f"page_token {rule}.", reason="INVALID_PAGE_TOKEN", violations=[FieldViolation("page_token", rule)]
-    )
+    raise foreign_token()

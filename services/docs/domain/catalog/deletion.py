@@ -44,7 +44,7 @@ class Deleter:
         try:
             await self._remove(document_id)
         except TikuError as error:
-            logger.warning("a deletion goes on later", extra={"document_id": document_id, "cause": error.reason})
+            logger.warning("a deletion goes on later", extra={"document_id": document_id, "reason": error.reason})
 
     async def run(self, job: Job) -> None:
         """Remove once more what there is of the document; nothing happens when all is gone.
@@ -67,7 +67,12 @@ class Deleter:
         async with self.locks.lock(f"document:{document_id}", unless=REMOVALS) as free:
             if not free:
                 return False
-            refusal = await self._delete_vectors(document_id)
+            refusal: ResourceExhausted | None = None
+            try:
+                await self.index.delete(document_id)
+            except ResourceExhausted as error:
+                # The store has no room even for that. The files are deleted all the same, because they make room.
+                refusal = error
             document = await self.deletions.marked(document_id)
             if document is not None:
                 await self.objects.delete(text_key(document_id))
@@ -87,14 +92,3 @@ class Deleter:
             if refusal is None:
                 await self.deletions.remove(document.document_id)
         return True
-
-    async def _delete_vectors(self, document_id: str) -> ResourceExhausted | None:
-        """Delete the document's vectors; return the refusal of a store that has no room even for that.
-
-        The files are deleted all the same, because they make room.
-        """
-        try:
-            await self.index.delete(document_id)
-        except ResourceExhausted as error:
-            return error
-        return None

@@ -14,27 +14,26 @@ _INTERVAL_SECONDS = 60.0
 logger = logging.getLogger(__name__)
 
 
+def instance_of(key: str) -> str:
+    """Return the instance that wrote an object below `uploads/`."""
+    return key.removeprefix(f"{UPLOADS}/").partition(".")[0]
+
+
+async def is_dead(locks: Locks, instance: str) -> bool:
+    """Return whether the process of an instance is gone; a living one holds the lock of its instance."""
+    async with locks.lock(f"instance:{instance}", wait=False) as free:
+        return free
+
+
 async def recover(documents: DocumentStore, deletions: DeletionStore, locks: Locks, objects: ObjectStore) -> None:
-    """Remove uploads that nobody will finish, and queue jobs that were lost.
-
-    An upload belongs to the process that takes it in, and a living process holds the lock of its instance.
-    """
-    dead: dict[str, bool] = {locks.instance: False}
-
-    async def is_dead(instance: str) -> bool:
-        if instance not in dead:
-            async with locks.lock(f"instance:{instance}", wait=False) as free:
-                dead[instance] = free
-        return dead[instance]
-
+    """Remove uploads whose process is gone, and queue jobs that were lost."""
     swept = 0
     async for key in objects.list(UPLOADS):
-        instance = key.removeprefix(f"{UPLOADS}/").partition(".")[0]
-        if await is_dead(instance):
+        if await is_dead(locks, instance_of(key)):
             await objects.delete(key)
             swept += 1
     for instance, document in await documents.unconfirmed():
-        if await is_dead(instance):
+        if await is_dead(locks, instance):
             await deletions.mark_failed_upload(document.document_id)
             swept += 1
     waiting = await documents.requeue_lost()
@@ -48,4 +47,4 @@ async def keep_jobs_queued(documents: DocumentStore, interval: float = _INTERVAL
         try:
             await documents.requeue_lost()
         except TikuError as error:
-            logger.warning("could not look for lost jobs", extra={"cause": error.reason})
+            logger.warning("could not look for lost jobs", extra={"reason": error.reason})

@@ -39,19 +39,14 @@ class Watcher:
                 while events := await self.documents.events(document_id, after, _EVENTS_A_PAGE):
                     for event in events:
                         after = event.number
-                        if isinstance(event.payload, IndexingCompleted | Failure):
+                        if _is_end(event):
                             document = await self.catalog.get(document_id, owner)
                         yield event, document
                     if _is_end(events[-1]) and await self.documents.last_event(document_id) == after:
                         return
-                if last and after >= last and await self._ended(document_id, last):
+                if last and after >= last and any(map(_is_end, await self.documents.events(document_id, last - 1, 1))):
                     return
                 await changes.changed.wait()
-
-    async def _ended(self, document_id: str, last: int) -> bool:
-        """Return whether the latest event, number `last`, ended a job."""
-        events = await self.documents.events(document_id, last - 1, 1)
-        return bool(events) and _is_end(events[0])
 
 
 def _is_end(event: DocumentEvent) -> bool:

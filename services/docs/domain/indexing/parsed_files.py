@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
@@ -62,24 +63,12 @@ async def chunk_parts(parsed: ParsedFile, document_id: str) -> AsyncGenerator[Se
     namespace = uuid.UUID(document_id)
 
     def next_part() -> list[StoredChunk]:
-        return [_stored_chunk(namespace, line) for line in islice(file, _CHUNKS_PER_PART)]
+        chunks = [_decode(line) for line in islice(file, _CHUNKS_PER_PART)]
+        ids = [uuid.uuid5(namespace, f"{chunk.ordinal}:{chunk.start}:{chunk.end}") for chunk in chunks]
+        return [StoredChunk(chunk_id=str(id_), **asdict(chunk)) for id_, chunk in zip(ids, chunks, strict=True)]
 
     try:
         while chunks := await asyncio.to_thread(next_part):
             yield chunks
     finally:
         await asyncio.to_thread(file.close)
-
-
-def _stored_chunk(namespace: uuid.UUID, line: bytes) -> StoredChunk:
-    chunk = _decode(line)
-    return StoredChunk(
-        chunk_id=str(uuid.uuid5(namespace, f"{chunk.ordinal}:{chunk.start}:{chunk.end}")),
-        ordinal=chunk.ordinal,
-        text=chunk.text,
-        page=chunk.page,
-        start=chunk.start,
-        end=chunk.end,
-        heading_path=chunk.heading_path,
-        page_starts=chunk.page_starts,
-    )

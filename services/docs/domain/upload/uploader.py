@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from services.docs.domain.objects import UPLOADS, object_key
@@ -43,7 +43,7 @@ class Uploader:
         """
         name = checked_name(name)
         must_parse = parse or kind is DocumentKind.MATERIAL
-        intake = _Intake(name, self.max_bytes, must_parse=must_parse)
+        intake = _Intake(name, self.max_bytes, must_parse)
         document_id = ids.new_id()
         temporary = f"{UPLOADS}/{self.locks.instance}.{document_id}"
         try:
@@ -56,7 +56,7 @@ class Uploader:
                 kind=kind,
                 media_type=intake.media_type,
                 size_bytes=intake.size,
-                sha256=intake.sha256,
+                sha256=intake.hash.hexdigest(),
                 create_time=now,
                 update_time=now,
             )
@@ -81,21 +81,17 @@ class Uploader:
             await self.objects.delete(temporary)
 
 
+@dataclass(slots=True)
 class _Intake:
     """Measures a file while its bytes pass through."""
 
-    def __init__(self, name: str, max_bytes: int, *, must_parse: bool) -> None:
-        self._name = name
-        self._max_bytes = max_bytes
-        self._must_parse = must_parse
-        self._hash = hashlib.sha256()
-        self._head = bytearray()
-        self.size = 0
-        self.media_type = ""
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
+    name: str
+    max_bytes: int
+    must_parse: bool
+    hash: hashlib._Hash = field(default_factory=hashlib.sha256)
+    head: bytearray = field(default_factory=bytearray)
+    size: int = 0
+    media_type: str = ""
 
     async def through(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Yield the same bytes; count, hash and sniff them, and raise as soon as the file must be refused."""
@@ -103,19 +99,19 @@ class _Intake:
             if not chunk:
                 continue
             self.size += len(chunk)
-            if self.size > self._max_bytes:
+            if self.size > self.max_bytes:
                 raise _refused(
                     ParseReason.FILE_TOO_LARGE,
-                    f"the file has more than the {self._max_bytes:,} bytes that an upload may have",
-                    {"limit": str(self._max_bytes)},
+                    f"the file has more than the {self.max_bytes:,} bytes that an upload may have",
+                    {"limit": str(self.max_bytes)},
                 )
             if len(chunk) >= _HASH_IN_THREAD_BYTES:
-                await asyncio.to_thread(self._hash.update, chunk)
+                await asyncio.to_thread(self.hash.update, chunk)
             else:
-                self._hash.update(chunk)
+                self.hash.update(chunk)
             if not self.media_type:
-                self._head += chunk[: HEAD_BYTES - len(self._head)]
-                if len(self._head) >= HEAD_BYTES:
+                self.head += chunk[: HEAD_BYTES - len(self.head)]
+                if len(self.head) >= HEAD_BYTES:
                     await self._sniff()
             yield chunk
         if not self.size:
@@ -124,13 +120,13 @@ class _Intake:
             await self._sniff()
 
     async def _sniff(self) -> None:
-        head = bytes(self._head)
-        self._head.clear()
-        if not self._must_parse:
-            self.media_type = await asyncio.to_thread(sniff, head, self._name)
+        head = bytes(self.head)
+        self.head.clear()
+        if not self.must_parse:
+            self.media_type = await asyncio.to_thread(sniff, head, self.name)
             return
         try:
-            self.media_type = await asyncio.to_thread(admitted_media_type, head, self._name)
+            self.media_type = await asyncio.to_thread(admitted_media_type, head, self.name)
         except ParseError as error:
             metadata = {**error.metadata, "supported": ", ".join(SUPPORTED)}
             raise _refused(error.reason, error.message, metadata) from error

@@ -32,7 +32,7 @@ class PostgresChangeFeed(Subscriptions):
                 await self._listen()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
                 logger.warning(
-                    "lost the connection for notifications", extra={"cause": f"{type(error).__name__}: {error}"}
+                    "lost the connection for notifications", extra={"error": f"{type(error).__name__}: {error}"}
                 )
             self.wake_all()
             await asyncio.sleep(_RECONNECT_SECONDS)

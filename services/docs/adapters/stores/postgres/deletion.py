@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.docs.adapters.queue.pgq import Connection, PgQueuerJobQueue
-from services.docs.adapters.stores.postgres.rows import CHANNEL, DELETING, VISIBLE, document_from_row
+from services.docs.adapters.stores.postgres.rows import CHANNEL, DELETING, SELECT_VISIBLE, document_from_row
 from services.docs.values.document import Document, Job, JobKind
 from services.kit.database import Database
 
@@ -24,11 +24,7 @@ class PostgresDeletionStore:
     async def mark(self, document_id: str, owner: str) -> Document | None:
         """Mark the row and queue its job in one transaction."""
         async with self.database.reserve.acquire() as connection, connection.transaction():
-            row = await connection.fetchrow(
-                f"SELECT * FROM documents WHERE document_id = $1 AND owner = $2 AND {VISIBLE} FOR UPDATE",
-                document_id,
-                owner,
-            )
+            row = await connection.fetchrow(f"{SELECT_VISIBLE} FOR UPDATE", document_id, owner)
             if row is None:
                 return None
             await self._mark(connection, document_id)

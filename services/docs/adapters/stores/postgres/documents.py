@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from services.docs.adapters.queue.pgq import Connection, PgQueuerJobQueue
 from services.docs.adapters.stores.postgres.rows import (
     CHANNEL,
+    SELECT_VISIBLE,
     VISIBLE,
     chunk_from_row,
     document_from_row,
@@ -78,9 +79,7 @@ class PostgresDocumentStore:
 
     async def get(self, document_id: str, owner: str) -> Document | None:
         """Select one row by id and owner."""
-        row = await self.database.fetchrow(
-            f"SELECT * FROM documents WHERE document_id = $1 AND owner = $2 AND {VISIBLE}", document_id, owner
-        )
+        row = await self.database.fetchrow(SELECT_VISIBLE, document_id, owner)
         return document_from_row(row) if row else None
 
     async def list(
@@ -134,11 +133,7 @@ class PostgresDocumentStore:
     async def request_indexing(self, document_id: str, owner: str) -> Document | None:
         """Lock the row first, so that two requests queue one job."""
         async with self.database.acquire() as connection, connection.transaction():
-            row = await connection.fetchrow(
-                f"SELECT * FROM documents WHERE document_id = $1 AND owner = $2 AND {VISIBLE} FOR UPDATE",
-                document_id,
-                owner,
-            )
+            row = await connection.fetchrow(f"{SELECT_VISIBLE} FOR UPDATE", document_id, owner)
             if row is None:
                 return None
             if row["state"] in (DocumentState.UPLOADED, DocumentState.FAILED):
@@ -156,13 +151,10 @@ class PostgresDocumentStore:
                 """
             )
             for row in rows:
-                document_id = str(row["document_id"])
-                job = (
-                    Job(JobKind.DELETE, document_id, row["owner"])
-                    if row["state"] == "DELETING"
-                    else Job(JobKind.INDEX, document_id, row["owner"], row["generation"])
-                )
-                await self.queue.enqueue_in(connection, job)
+                kind, generation = JobKind.INDEX, row["generation"]
+                if row["state"] == "DELETING":
+                    kind, generation = JobKind.DELETE, 0
+                await self.queue.enqueue_in(connection, Job(kind, str(row["document_id"]), row["owner"], generation))
             return len(rows)
 
 

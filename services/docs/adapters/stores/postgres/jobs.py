@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from services.docs.adapters.queue.pgq import Connection
 from services.docs.adapters.stores.postgres.rows import CHANNEL, document_from_row, encode_payload
@@ -20,17 +21,8 @@ from services.docs.values.document import (
 from services.docs.values.parsed_document import ParsedFile
 from services.kit.database import Database
 
-_COLUMNS = (
-    "document_id",
-    "ordinal",
-    "chunk_id",
-    "body",
-    "page",
-    "starts_at",
-    "ends_at",
-    "heading_path",
-    "page_starts",
-)
+_COLUMNS = ("document_id", "chunk_id", "ordinal", "body", "page", "starts_at", "ends_at", "heading_path", "page_starts")
+_chunk_values = attrgetter("chunk_id", "ordinal", "text", "page", "start", "end", "heading_path", "page_starts")
 _WANTED = "document_id = $1 AND generation = $2 AND state = 'PROCESSING'"
 
 
@@ -58,7 +50,6 @@ class PostgresIndexingJobs:
             return None
         return IndexingProgress(
             document=document_from_row(row),
-            generation=row["generation"],
             attempts=row["attempts"],
             chunk_total=row["chunk_total"],
             indexed=row["indexed"],
@@ -77,26 +68,15 @@ class PostgresIndexingJobs:
         events: Sequence[StageProgress],
     ) -> bool:
         """Write figures, chunks and events in one transaction."""
+        columns = "page_count = $3, text_length = $4, language = $5, title = $6, chunk_total = $7, indexed = 0"
+        figures = (parsed.page_count, parsed.text_length, parsed.language, parsed.title, parsed.chunk_count)
         async with self.database.acquire() as connection, connection.transaction():
-            saved = await connection.fetchval(
-                f"""
-                UPDATE documents
-                SET page_count = $3, text_length = $4, language = $5, title = $6, chunk_total = $7, indexed = 0,
-                    attempts = 0, update_time = now()
-                WHERE {_WANTED}
-                RETURNING true
-                """,
-                job.document_id,
-                job.generation,
-                parsed.page_count,
-                parsed.text_length,
-                parsed.language,
-                parsed.title,
-                parsed.chunk_count,
-            )
-            if not saved:
+            if not await _update(connection, job, columns, *figures):
                 return False
-            await _replace_chunks(connection, job.document_id, chunks)
+            await connection.execute("DELETE FROM chunks WHERE document_id = $1", job.document_id)
+            async for part in chunks:
+                records = [(job.document_id, *_chunk_values(chunk)) for chunk in part]
+                await connection.copy_records_to_table("chunks", columns=_COLUMNS, records=records)
             for event in events:
                 await _append_event(connection, job, event)
             return True
@@ -104,20 +84,10 @@ class PostgresIndexingJobs:
     async def advance(self, job: Job, indexed: int, model: str, event: StageProgress | None) -> bool:
         """Write the count and the event in one transaction."""
         async with self.database.acquire() as connection, connection.transaction():
-            advanced = await connection.fetchval(
-                f"""
-                UPDATE documents SET indexed = $3, embedding_model = $4, attempts = 0, update_time = now()
-                WHERE {_WANTED}
-                RETURNING true
-                """,
-                job.document_id,
-                job.generation,
-                indexed,
-                model,
-            )
+            advanced = await _update(connection, job, "indexed = $3, embedding_model = $4", indexed, model)
             if advanced and event is not None:
                 await _append_event(connection, job, event)
-            return bool(advanced)
+            return advanced
 
     async def finish(self, job: Job) -> bool:
         """Move the row to INDEXED."""
@@ -128,27 +98,15 @@ class PostgresIndexingJobs:
         return await _append_event(self.database.reserve, job, failure, state=DocumentState.FAILED)
 
 
-async def _replace_chunks(
-    connection: Connection, document_id: str, chunks: AsyncIterator[Sequence[StoredChunk]]
-) -> None:
-    """Replace a document's chunks part by part, within the transaction of `connection`."""
-    await connection.execute("DELETE FROM chunks WHERE document_id = $1", document_id)
-    async for part in chunks:
-        records = [
-            (
-                document_id,
-                chunk.ordinal,
-                chunk.chunk_id,
-                chunk.text,
-                chunk.page,
-                chunk.start,
-                chunk.end,
-                chunk.heading_path,
-                chunk.page_starts,
-            )
-            for chunk in part
-        ]
-        await connection.copy_records_to_table("chunks", columns=_COLUMNS, records=records)
+async def _update(connection: Connection, job: Job, columns: str, *values: object) -> bool:
+    """Set `columns`, whose values begin at `$3`, and count the attempts anew; return whether the job is wanted."""
+    updated = await connection.fetchval(
+        f"UPDATE documents SET {columns}, attempts = 0, update_time = now() WHERE {_WANTED} RETURNING true",
+        job.document_id,
+        job.generation,
+        *values,
+    )
+    return updated is not None
 
 
 async def _append_event(

@@ -1,10 +1,9 @@
-"""What the modules of this package share: the schema, its notifications, and rows as values."""
+"""What the modules of this package share: notifications, conditions, and rows as values."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC
-from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
@@ -22,14 +21,14 @@ from services.docs.values.document import (
     StoredChunk,
 )
 
-SCHEMA: Final = "docs"
-MIGRATIONS: Final = Path(__file__).parent / "migrations"
 CHANNEL: Final = "docs_events"
 """The channel of notifications; a payload begins with the document's id."""
 DELETING: Final = "deleting"
 """The second word of a payload whose document is marked for deletion."""
 VISIBLE: Final = "state NOT IN ('STORING', 'DELETING')"
 """The condition under which an owner sees a row."""
+SELECT_VISIBLE: Final = f"SELECT * FROM documents WHERE document_id = $1 AND owner = $2 AND {VISIBLE}"
+"""The row of a document and its owner."""
 _LONGEST_MESSAGE = 4_000
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue
@@ -12,7 +13,7 @@ from services.docs.adapters.stores.postgres.deletion import PostgresDeletionStor
 from services.docs.adapters.stores.postgres.documents import PostgresDocumentStore
 from services.docs.adapters.stores.postgres.jobs import PostgresIndexingJobs
 from services.docs.adapters.stores.postgres.locks import PostgresLocks
-from services.docs.adapters.stores.postgres.rows import SCHEMA
+from services.docs.adapters.stores.postgres.schema import SCHEMA
 from services.kit.database import Database, open_pool
 
 _COMMAND_SECONDS = 30.0
@@ -35,19 +36,10 @@ class PostgresStores:
         cls, dsn: str, queue: PgQueuerJobQueue, *, connections: int = 8, deletion_delay_seconds: float = 30.0
     ) -> AsyncIterator[Self]:
         """Connect to the database at `dsn`, whose migrations were applied and which holds `queue` too."""
+        opened = partial(open_pool, dsn, application_name="tiku-docs", schema=SCHEMA, command_timeout=_COMMAND_SECONDS)
         async with (
-            open_pool(
-                dsn, application_name="tiku-docs", max_size=connections, schema=SCHEMA, command_timeout=_COMMAND_SECONDS
-            ) as pool,
-            open_pool(
-                dsn,
-                application_name="tiku-docs",
-                min_size=0,
-                max_size=_RESERVE_CONNECTIONS,
-                schema=SCHEMA,
-                command_timeout=_COMMAND_SECONDS,
-                reserve=True,
-            ) as reserve,
+            opened(max_size=connections) as pool,
+            opened(min_size=0, max_size=_RESERVE_CONNECTIONS, reserve=True) as reserve,
             PostgresLocks.open(dsn) as locks,
         ):
             database = Database(pool, reserve)

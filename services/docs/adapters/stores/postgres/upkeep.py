@@ -12,14 +12,20 @@ from typing import Self
 
 from services.docs.adapters.queue.pgq import Connection, PgQueuerJobQueue
 from services.docs.adapters.stores.postgres.documents import queue_index_job
-from services.docs.adapters.stores.postgres.rows import SCHEMA, VISIBLE
+from services.docs.adapters.stores.postgres.rows import VISIBLE
+from services.docs.adapters.stores.postgres.schema import SCHEMA
 from services.docs.adapters.stores.postgres.stores import PostgresStores
 from services.docs.domain.catalog.deletion import REMOVALS
+from services.docs.domain.catalog.recovery import instance_of, is_dead
 from services.docs.domain.objects import TEXT_ENCODING, TEXT_WIDTH, UPLOADS, object_key, text_key
 
 OBJECTS_FOLDER = "objects"
 TEXTS_FOLDER = "texts"
 UPLOADS_FOLDER = UPLOADS
+_KEPT = (
+    "SELECT document_id::text, owner, name, state, sha256, size_bytes, text_length, generation, chunk_total, indexed, "
+    f"embedding_model FROM {SCHEMA}.documents WHERE {VISIBLE}"
+)
 _IN_WORK = "('QUEUED', 'PROCESSING', 'DELETING')"
 _JOB_KEY = (
     "CASE WHEN d.state = 'DELETING' THEN 'delete:' || d.document_id || ':0' "
@@ -64,10 +70,7 @@ class KeptDocument:
 
 async def kept_documents(connection: Connection) -> list[KeptDocument]:
     """Return every visible row, in the order of ids."""
-    rows = await connection.fetch(
-        "SELECT document_id::text, owner, name, state, sha256, size_bytes, text_length, generation, chunk_total, "
-        f"indexed, embedding_model FROM {SCHEMA}.documents WHERE {VISIBLE} ORDER BY document_id"
-    )
+    rows = await connection.fetch(f"{_KEPT} ORDER BY document_id")
     return [KeptDocument(*row) for row in rows]
 
 
@@ -114,11 +117,7 @@ class DocsUpkeep:
 
     async def document(self, document_id: str) -> KeptDocument | None:
         """Return one visible row as it is now; None without one."""
-        row = await self._stores.database.fetchrow(
-            "SELECT document_id::text, owner, name, state, sha256, size_bytes, text_length, generation, chunk_total, "
-            f"indexed, embedding_model FROM {SCHEMA}.documents WHERE document_id = $1 AND {VISIBLE}",
-            document_id,
-        )
+        row = await self._stores.database.fetchrow(f"{_KEPT} AND document_id = $1", document_id)
         return KeptDocument(*row) if row else None
 
     async def has_row(self, document_id: str) -> bool:
@@ -147,16 +146,12 @@ class DocsUpkeep:
 
     async def dead_upload(self, key: str) -> bool:
         """Return whether the process that wrote an object below `uploads/` is gone."""
-        return await self._is_dead(key.removeprefix(f"{UPLOADS}/").partition(".")[0])
+        return await is_dead(self._stores.locks, instance_of(key))
 
     async def dead_rows(self) -> list[str]:
         """Return the ids of hidden rows whose upload nobody will finish."""
         rows = await self._stores.documents.unconfirmed()
-        return [document.document_id for instance, document in rows if await self._is_dead(instance)]
-
-    async def _is_dead(self, instance: str) -> bool:
-        async with self._stores.locks.lock(f"instance:{instance}", wait=False) as free:
-            return free
+        return [document.document_id for instance, document in rows if await is_dead(self._stores.locks, instance)]
 
     async def remove_failed_upload(self, document_id: str) -> None:
         """Have the durable job remove a row whose upload nobody will finish."""
