@@ -86,6 +86,14 @@ def test_paragraphs_part_at_gaps_indents_and_early_ends() -> None:
     assert [text.split()[0] for _, text in blocks(parsed)] == ["First", "Second", "Third,", "Fourth"]
 
 
+def test_lines_that_are_all_differently_far_apart_are_read() -> None:
+    bottom, lines = 700, []
+    for number, step in enumerate((0, 11, 21, 13, 19, 15, 17)):
+        bottom -= step
+        lines.append(line(f"Theorem {number}", bottom, right=150))
+    assert "Theorem 6" in laid_out(lines).text
+
+
 def test_headings_by_size_with_levels_and_several_lines() -> None:
     parsed = laid_out(
         [

@@ -393,7 +393,10 @@ def _was_broken_early(previous: PrintedLine, line: PrintedLine, margin: float) -
 
 
 def _leadings(lines: list[PrintedLine]) -> dict[float, float]:
-    """Return the usual distance between a paragraph's lines by size; the smallest common one, as gaps only widen it."""
+    """Return the usual distance between a paragraph's lines by size; the smallest common one, as gaps only widen it.
+
+    A size whose distances are all different has none.
+    """
     steps: defaultdict[float, list[float]] = defaultdict(list)
     for upper, lower in pairwise(lines):
         step = upper.bottom - lower.bottom
@@ -402,7 +405,9 @@ def _leadings(lines: list[PrintedLine]) -> dict[float, float]:
     leadings = {}
     for size, values in steps.items():
         groups = [list(group) for _, group in groupby(sorted(values), key=round)]
-        leadings[size] = next(group[-1] for group in groups if len(group) * 5 >= len(values))
+        common = [group[-1] for group in groups if len(group) * 5 >= len(values)]
+        if common:
+            leadings[size] = common[0]
     return leadings
 
 
