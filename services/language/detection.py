@@ -10,9 +10,9 @@ from itertools import islice
 
 from services.language import en, zh
 from services.language.language import Language, Script, SentenceRules
-from services.language.scripts import HAN, is_han, mostly_han
+from services.language.scripts import HAN, LATIN, is_han, mostly_han
 
-_WORD = re.compile("[A-Za-zÀ-ɏ]+")
+_WORD = re.compile(f"[{LATIN}]+")
 _HAN = re.compile(f"[{HAN}]")
 _KANA = re.compile("[\u3041-\u30ff]")
 _HANGUL = re.compile("[\uac00-\ud7af]")

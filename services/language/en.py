@@ -25,6 +25,7 @@ from services.language.language import (
     WritingRules,
 )
 from services.language.noun_phrases import NounGrammar, NounPhrases
+from services.language.outline import OutlineRules
 from services.language.patterns import Pattern, pairs, words
 
 _FUNCTION = words(
@@ -524,6 +525,22 @@ _ANSWERING = AnsweringRules(
     conjunction="and",
 )
 
+_OUTLINE = OutlineRules(
+    chapter=r"(?:Part|PART|Book|BOOK|Chapter|CHAPTER|Unit|UNIT|Lesson|LESSON|Lecture|Module)\s+[0-9IVXLC]+\b",
+    section=r"(?:Section|SECTION|Appendix|APPENDIX)\s+[0-9A-Z][0-9.]*\b",
+    alone="Abstract|Introduction|Summary|Conclusions?|References|Bibliography|Exercises|Further reading",
+    caption=r"(?:Figure|Fig\.|Table|Chart)\s*\d+(?:[-.–]\d+)*(?:[.:：]|\s|$)",
+    before_page=r"page|p\.|slide",
+    of_pages="of",
+    heading_style="heading",
+    title_style="title",
+    caption_style="caption",
+    list_style="list (?:bullet|number|paragraph .)",
+    code_style="code|preformatted",
+    contents_style="toc",
+    untitled=r"untitled|\(?anonymous\)?",
+)
+
 ENGLISH = Language(
     code="en",
     script=Script.LATIN,
@@ -582,4 +599,5 @@ ENGLISH = Language(
     answering=_ANSWERING,
     stems=_STEMS,
     writing=_WRITING,
+    outline=_OUTLINE,
 )

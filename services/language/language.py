@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from services.language.key_terms import TermFinder
+from services.language.outline import NO_OUTLINE, OutlineRules
 from services.language.patterns import NEVER, QUESTION_MARK, Pattern
 
 
@@ -339,6 +340,7 @@ class Language:
     answering: AnsweringRules
     stems: StemRules = NO_STEM_RULES
     writing: WritingRules = NO_WRITING_RULES
+    outline: OutlineRules = NO_OUTLINE
 
     @property
     def spaced(self) -> bool:

@@ -6,6 +6,8 @@ import re
 
 HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Chinese ideographs, as the inside of a regular expression's character class."""
+LATIN = "A-Za-zÀ-ɏ"
+"""Latin letters, likewise."""
 
 _HAN = re.compile(f"[{HAN}]")
 _ALPHABETIC_WORD = re.compile("[A-Za-zÀ-ÖØ-öø-ӿ]+")

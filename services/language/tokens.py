@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from services.language.scripts import HAN
+from services.language.scripts import HAN, LATIN
 
-_WORD = re.compile("[A-Za-zÀ-ɏ]+")
+_WORD = re.compile(f"[{LATIN}]+")
 _HAN = re.compile(f"[{HAN}]")
 _DIGIT = re.compile("[0-9]")
 _SPACE = re.compile(r"\s")

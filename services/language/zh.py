@@ -26,6 +26,7 @@ from services.language.language import (
     WritingRules,
 )
 from services.language.noun_runs import NounRuns, RunRules
+from services.language.outline import OutlineRules
 from services.language.patterns import Pattern, pairs, words
 from services.language.scripts import HAN
 from services.language.segmentation import Dictionary
@@ -347,6 +348,25 @@ def _number(text: str) -> str:
     return str(value) if value else text
 
 
+_ORDINAL = r"第\s*[0-9一二三四五六七八九十百零〇两]+\s*"
+_OUTLINE = OutlineRules(
+    chapter=rf"{_ORDINAL}(?:[编編篇部卷](?:\s|$|[：:、])|章|讲|课|課|单元|單元)",
+    section=rf"{_ORDINAL}[节節]|附录|[一二三四五六七八九十]{{1,3}}、",
+    subsection=r"[（(][一二三四五六七八九十]{1,3}[)）]",
+    alone="摘要|引言|前言|绪论|小结|本章小结|总结|结论|参考文献|习题|思考题|练习",
+    caption=r"(?:图|圖|表|插图)\s*\d+(?:[-.–]\d+)*(?![\d章节页])",
+    before_page="第",
+    after_page="页",
+    of_pages=r"(?:，\s*)?共",
+    heading_style="标题|標題",
+    title_style="标题|標題",
+    caption_style="题注|標號",
+    list_style="列表|列出段落",
+    code_style="代码",
+    contents_style="目录",
+    untitled="无标题",
+)
+
 CHINESE = Language(
     code="zh",
     script=Script.HAN,
@@ -382,4 +402,5 @@ CHINESE = Language(
     answering=_ANSWERING,
     stems=_STEMS,
     writing=_WRITING,
+    outline=_OUTLINE,
 )

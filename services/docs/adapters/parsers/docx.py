@@ -16,16 +16,16 @@ from services.docs.adapters.parsers.archive import check_archive
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.markup import subscript, superscript, table_text
 from services.docs.adapters.parsers.office import ALTERNATE_FALLBACK, FORMULA, math_text, office_faults
-from services.docs.adapters.parsers.outline import without_bullet
+from services.docs.adapters.parsers.outline import RULES, without_bullet
 from services.docs.values.parsed_document import BlockKind
 from services.language.folding import normalize
 
-_HEADING_STYLE = re.compile(r"(?:heading|标题|標題)\s*([1-9])", re.IGNORECASE)
-_TITLE_STYLES = frozenset({"title", "标题", "標題"})
-_CAPTION_STYLES = frozenset({"caption", "题注", "標號"})
-_LIST_STYLE = re.compile(r"list (?:bullet|number|paragraph)|列表|列出段落", re.IGNORECASE)
-_CODE_STYLE = re.compile(r"code|preformatted|代码", re.IGNORECASE)
-_CONTENTS_STYLE = re.compile(r"(?:toc|目录)\s*\d|toc heading", re.IGNORECASE)
+_HEADING_STYLE = re.compile(rf"(?:{RULES.heading_style})\s*([1-9])", re.IGNORECASE)
+_TITLE_STYLE = re.compile(RULES.title_style, re.IGNORECASE)
+_CAPTION_STYLE = re.compile(RULES.caption_style, re.IGNORECASE)
+_LIST_STYLE = re.compile(RULES.list_style, re.IGNORECASE)
+_CODE_STYLE = re.compile(RULES.code_style, re.IGNORECASE)
+_CONTENTS_STYLE = re.compile(rf"(?:{RULES.contents_style})(?:\s*\d| heading)", re.IGNORECASE)
 _FOOTNOTES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/footnotes"
 _BODY_LEVEL = 9
 _DEEPEST_HEADING = 6
@@ -83,20 +83,20 @@ class _Writer:
 
     def _classify(self, holders: list[Any], style: str, text: str) -> tuple[BlockKind, int, str]:
         """Return kind, level and text of a block; `holders` of its properties are the paragraph, then its styles."""
-        if style.lower() in _TITLE_STYLES:
+        if _TITLE_STYLE.fullmatch(style):
             self._builder.title = self._builder.title or text
             self._below_title = 1
             return BlockKind.HEADING, 1, " ".join(text.split())
         if level := _outline_level(holders, style):
             return BlockKind.HEADING, min(level + self._below_title, _DEEPEST_HEADING), " ".join(text.split())
-        if style.lower() in _CAPTION_STYLES:
+        if _CAPTION_STYLE.fullmatch(style):
             return BlockKind.CAPTION, 0, text
         if _CODE_STYLE.search(style):
             return BlockKind.CODE, 0, text
         if item := self._numbering.item(holders):
             depth, number = item
             return BlockKind.LIST_ITEM, depth, number + without_bullet(text)
-        if _LIST_STYLE.match(style) and style.lower() != "list paragraph":
+        if _LIST_STYLE.match(style):
             return BlockKind.LIST_ITEM, 1, without_bullet(text)
         return BlockKind.PARAGRAPH, 0, text
 

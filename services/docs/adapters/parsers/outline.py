@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import re
 
-_NUMERAL = "[0-9一二三四五六七八九十百零〇两]+"
-_PATTERNS = (
-    (re.compile(rf"第\s*{_NUMERAL}\s*[编編篇部卷](?:\s|$|[：:、])"), 1),
-    (re.compile(r"(?:Part|PART|Book|BOOK)\s+[0-9IVXLC]+\b"), 1),
-    (re.compile(rf"第\s*{_NUMERAL}\s*(?:章|讲|课|課|单元|單元)"), 1),
-    (re.compile(r"(?:Chapter|CHAPTER|Unit|UNIT|Lesson|LESSON|Lecture|Module)\s+[0-9IVXLC]+\b"), 1),
-    (re.compile(rf"第\s*{_NUMERAL}\s*[节節]|附录"), 2),
-    (re.compile(r"(?:Section|SECTION|Appendix|APPENDIX)\s+[0-9A-Z][0-9.]*\b"), 2),
-    (re.compile(r"\d{1,2}\.\d{1,2}\.\d{1,2}\.?\s*[^\d\s.、]"), 3),
-    (re.compile(r"\d{1,2}\.\d{1,2}\.?\s*[^\d\s.、%]"), 2),
-    (re.compile(r"[一二三四五六七八九十]{1,3}、"), 2),
-    (re.compile(r"[（(][一二三四五六七八九十]{1,3}[)）]"), 3),
+from services.language.detection import LANGUAGES
+from services.language.outline import OutlineRules
+from services.language.scripts import is_cjk
+
+RULES = OutlineRules.joined(language.outline for language in LANGUAGES)
+_HEADINGS = (
+    (re.compile(RULES.chapter), 1),
+    (re.compile(rf"{RULES.section}|\d{{1,2}}\.\d{{1,2}}\.?\s*[^\d\s.、%]"), 2),
+    (re.compile(rf"{RULES.subsection}|\d{{1,2}}\.\d{{1,2}}\.\d{{1,2}}\.?\s*[^\d\s.、]"), 3),
 )
-_FURTHER_WORDS = re.compile(
-    r"(?:Abstract|Introduction|Summary|Conclusions?|References|Bibliography|Exercises|Further reading|"
-    r"摘要|引言|前言|绪论|小结|本章小结|总结|结论|参考文献|习题|思考题|练习)[：:]?"
-)
+_ALONE = re.compile(rf"(?:{RULES.alone})[：:]?")
 _TYPOGRAPHIC_BULLETS = "•●▪■◦○➢✓◆◇"
 _BULLET = re.compile(r"[-*+•●▪■◦○·–➢✓◆◇]\s+(?=\S)|[•●▪■◦➢✓◆◇](?=\S)")
 _NUMBER = re.compile(r"(?:[（(]?\d{1,3}[.)）、．]\s*(?=[^\d\s])|[（(]?[A-Za-z][.)）]\s+(?=\S)|[①-⑳]\s*(?=\S))")
-_CAPTION = re.compile(
-    r"(?:图|圖|表|插图)\s*\d+(?:[-.–]\d+)*(?![\d章节页])|(?:Figure|Fig\.|Table|Chart)\s*\d+(?:[-.–]\d+)*(?:[.:：]|\s|$)"
-)
+_CAPTION = re.compile(RULES.caption)
 _MAX_CHARS = 80
 _MAX_CHARS_CJK = 40
 _SENTENCE_END = "。！？!?；;，,、：:"
@@ -43,11 +35,11 @@ def heading_level(line: str) -> int:
         return 0
     if line.endswith(".") and not line[:-1].isdigit() and len(line.split()) > 3:
         return 0
-    if _FURTHER_WORDS.fullmatch(line):
+    if _ALONE.fullmatch(line):
         return 2
-    if not line.isascii() and len(line) > _MAX_CHARS_CJK and max(line) >= "\u4e00":
+    if len(line) > _MAX_CHARS_CJK and is_cjk(max(line)):
         return 0
-    return next((level for pattern, level in _PATTERNS if pattern.match(line)), 0)
+    return next((level for pattern, level in _HEADINGS if pattern.match(line)), 0)
 
 
 def is_list_item(line: str) -> bool:

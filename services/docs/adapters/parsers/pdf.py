@@ -14,6 +14,7 @@ import pypdfium2.raw as pdfium
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.markup import subscript, superscript
+from services.docs.adapters.parsers.outline import RULES
 from services.docs.adapters.parsers.pdf_layout import CELL_GAP_EMS, Cell, PrintedLine, PrintedPage, write_layout
 from services.docs.values.parsed_document import ParseError, ParseReason
 from services.language.folding import normalize
@@ -31,7 +32,7 @@ _SPACE_AT_CJK_PUNCTUATION = re.compile("(?<=[，。；：！？、（《〈「�
 _SCRIPT_SIZE = 0.85
 _FORCE_BOLD = 1 << 18
 _FONT_NAME_BYTES = 256
-_JUNK_TITLE = re.compile(r"untitled|无标题|\(?anonymous\)?|.*\.(?:docx?|pptx?|pdf|tex|indd|qxd|dvi)", re.IGNORECASE)
+_JUNK_TITLE = re.compile(rf"{RULES.untitled}|.*\.(?:docx?|pptx?|pdf|tex|indd|qxd|dvi)", re.IGNORECASE)
 _PROGRAM_PREFIX = re.compile(r"^Microsoft (?:Word|PowerPoint) - ")
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.markup import table_text
 from services.docs.adapters.parsers.outline import (
+    RULES,
     heading_level,
     is_bulleted,
     is_caption,
@@ -25,7 +26,7 @@ from services.docs.adapters.parsers.outline import (
     without_bullet,
 )
 from services.docs.values.parsed_document import BlockKind
-from services.language.scripts import is_cjk, join_lines
+from services.language.scripts import LATIN, is_cjk, join_lines
 
 _MARGIN = 0.12
 """Running headers, footers and page numbers stand in this part of the page at its top and bottom."""
@@ -34,7 +35,8 @@ _POSITION_TOLERANCE = 3.0
 _DIGITS = re.compile(r"\d+|\b[ivxlc]+\b")
 _OUTER_NUMBER = re.compile(r"^\d{1,4}(?=\s)|(?<=\s)\d{1,4}$")
 _PAGE_NUMBER = re.compile(
-    r"[-–—·•\s|]*(?:(?:第|page|p\.|slide)\s*)?(?:\d{1,4}|[ivxlc]{1,6})\s*页?(?:\s*(?:/|of|共|，共|，\s*共)\s*\d{1,4}\s*页?)?[-–—·•\s|]*",
+    rf"[-–—·•\s|]*(?:(?:{RULES.before_page})\s*)?(?:\d{{1,4}}|[ivxlc]{{1,6}})\s*(?:{RULES.after_page})?"
+    rf"(?:\s*(?:/|{RULES.of_pages})\s*\d{{1,4}}\s*(?:{RULES.after_page})?)?[-–—·•\s|]*",
     re.IGNORECASE,
 )
 CELL_GAP_EMS = 1.0
@@ -50,10 +52,10 @@ _LABEL_RATIO = 0.92
 _LONGEST_LABEL = 50
 _DEEPEST_HEADING = 6
 _SENTENCE_END = '。！？.!?：:；;”"』」…'
-_HYPHEN_END = re.compile(r"([A-Za-zÀ-ɏ]+)-$")
-_OWN_HYPHEN = re.compile(r"[A-Za-zÀ-ɏ0-9]-$")
-_WORD_START = re.compile(r"[A-Za-zÀ-ɏ]+")
-_WORDS = re.compile(r"[A-Za-zÀ-ɏ]+(?:-[A-Za-zÀ-ɏ]+)*")
+_HYPHEN_END = re.compile(f"([{LATIN}]+)-$")
+_OWN_HYPHEN = re.compile(f"[{LATIN}0-9]-$")
+_WORD_START = re.compile(f"[{LATIN}]+")
+_WORDS = re.compile(f"[{LATIN}]+(?:-[{LATIN}]+)*")
 
 
 class Cell(NamedTuple):
