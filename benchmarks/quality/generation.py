@@ -30,6 +30,7 @@ from services.demo.script import DOCUMENTS
 from services.docs.adapters.parsers.worker import parse_and_chunk
 from services.docs.domain.upload.sniffing import PDF, PPTX, TEXT
 from services.exercises.domain.generation.generator import QuestionGenerator
+from services.exercises.ports import MaterialWorker
 from services.exercises.values.chat import ChatFinish, ChatRequest
 from services.exercises.values.exercise import Event, QuestionMade, QuestionRefused
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
@@ -109,8 +110,8 @@ def _llm_request(request: ChatRequest) -> llm_chat.ChatRequest:
     )
 
 
-class NoCloze:
-    """A `ports.ClozeGenerator` that makes nothing: only the model is measured."""
+class NoCloze(MaterialWorker):
+    """Makes nothing: only the model is measured."""
 
     async def drafts(
         self, passages: Sequence[Passage], kinds: Mapping[QuestionKind, int], seed: int

@@ -8,12 +8,9 @@ from functools import partial
 
 from services.exercises.adapters.clients.llm import LlmChatModel
 from services.exercises.adapters.clients.retrieval import RETRIED, RetrievalPassageSource
-from services.exercises.adapters.stores.postgres.database import MIGRATIONS, SCHEMA, open_database, ping
-from services.exercises.adapters.stores.postgres.exercises import PostgresExerciseStore
-from services.exercises.adapters.stores.postgres.profiles import PostgresProfileStore
-from services.exercises.adapters.stores.postgres.runs import PostgresRunStore
-from services.exercises.adapters.stores.postgres.submissions import PostgresSubmissionStore
-from services.exercises.adapters.workers.pooled import PooledWork, warm
+from services.exercises.adapters.stores.postgres.schema import MIGRATIONS, SCHEMA
+from services.exercises.adapters.stores.postgres.stores import PostgresStores
+from services.exercises.adapters.workers.pooled import PooledMaterialWorker, warm
 from services.exercises.domain.analysis.analyst import Analyst
 from services.exercises.domain.bank import ExerciseBank
 from services.exercises.domain.generation.generator import QuestionGenerator
@@ -32,8 +29,6 @@ from services.kit.migrations import MAX_WAIT_SECONDS, migrate
 from services.kit.server import App, Registration
 from services.kit.workers import WorkerPool
 from tiku.exercises.v1 import exercises_pb2_grpc, profile_pb2_grpc
-from tiku.llm.v1 import llm_pb2_grpc
-from tiku.retrieval.v1 import retrieval_pb2_grpc
 
 
 async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
@@ -41,39 +36,30 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
     dsn = settings.postgres_dsn.get_secret_value()
     if settings.migrate:
         await migrate(dsn, SCHEMA, MIGRATIONS, max_wait=MAX_WAIT_SECONDS)
-    database = await stack.enter_async_context(
-        open_database(
+    stores = await stack.enter_async_context(
+        PostgresStores.open(
             dsn,
             connections=settings.exercises_postgres_connections,
-            statement_seconds=settings.exercises_statement_seconds,
+            statement_timeout_seconds=settings.exercises_statement_seconds,
         )
     )
     llm = await stack.enter_async_context(open_channel(settings.llm_target))
     retrieval = await stack.enter_async_context(open_channel(settings.retrieval_target, retry=RETRIED))
     processes = await stack.enter_async_context(WorkerPool(1, warm))
-    work = PooledWork(processes, settings.exercises_worker_seconds)
-
-    store = PostgresExerciseStore(database)
+    worker = PooledMaterialWorker(processes, settings.exercises_worker_seconds)
     model = LlmChatModel(
-        llm_pb2_grpc.LlmServiceStub(llm),
+        llm,
         timeout=max(
             settings.exercises_question_seconds, settings.exercises_grading_seconds, settings.exercises_analysis_seconds
         ),
     )
     failpoints = Failpoints(settings.failpoints)
-    reader = MaterialReader(
-        failpoints.around(
-            RetrievalPassageSource(
-                retrieval_pb2_grpc.RetrievalServiceStub(retrieval), settings.exercises_retrieval_seconds
-            ),
-            {"passages": Points("exercises.run.material_read")},
-        ),
-        work,
-    )
+    source = RetrievalPassageSource(retrieval, settings.exercises_retrieval_seconds)
+    reader = MaterialReader(failpoints.around(source, {"passages": Points("exercises.run.material_read")}), worker)
     runs = await stack.enter_async_context(
         Runs.open(
             failpoints.around(
-                PostgresRunStore(database),
+                stores.runs,
                 {"create": Points("exercises.run.created"), "add_events": Points("exercises.run.events_stored")},
             ),
             new_id(),
@@ -86,7 +72,7 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
     )
     generator = QuestionGenerator(
         model,
-        work,
+        worker,
         GenerationLimits(
             in_flight=settings.exercises_questions_in_flight,
             retries=settings.exercises_model_retries,
@@ -96,9 +82,9 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
         ),
     )
     grader = ShortAnswerGrader(model, ShortAnswerLimits(seconds=settings.exercises_grading_seconds))
-    analyst = Analyst(work, model, model_seconds=settings.exercises_analysis_seconds)
+    analyst = Analyst(worker, model, model_seconds=settings.exercises_analysis_seconds)
     submissions = Submissions(
-        failpoints.around(PostgresSubmissionStore(database), {"add": Points("exercises.submission.stored")}), grader
+        failpoints.around(stores.submissions, {"add": Points("exercises.submission.stored")}), grader
     )
     maker = ExerciseMaker(reader, generator.generate, runs)
     return App(
@@ -106,16 +92,16 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
         registrations=[
             Registration(
                 exercises_pb2_grpc.add_ExercisesServiceServicer_to_server,
-                ExercisesServicer(maker, runs, ExerciseBank(store, runs), submissions, analyst, reader),
+                ExercisesServicer(maker, runs, ExerciseBank(stores.exercises, runs), submissions, analyst, reader),
                 "tiku.exercises.v1.ExercisesService",
             ),
             Registration(
                 profile_pb2_grpc.add_ProfileServiceServicer_to_server,
-                ProfileServicer(PostgresProfileStore(database)),
+                ProfileServicer(stores.profiles),
                 "tiku.exercises.v1.ProfileService",
             ),
         ],
-        ready=partial(ping, database),
+        ready=stores.ping,
         background=[partial(_warm_workers, processes, settings.exercises_worker_seconds)],
     )
 

@@ -35,24 +35,16 @@ class PassageSource(Protocol):
         """Return at most `limit` passages about a topic, best first; without one, an even spread in reading order."""
 
 
-class TextSplitter(Protocol):
-    """Splits texts into passages outside the event loop: a quarter of a megabyte takes a while."""
+class MaterialWorker(Protocol):
+    """Reads material without a model, outside the event loop: a quarter of a megabyte takes a while."""
 
     async def split(self, text: str) -> tuple[Passage, ...]:
         """Return the passages of a text's normal form, in order; one without letters is InvalidArgument, EMPTY_TEXT."""
-
-
-class ClozeGenerator(Protocol):
-    """Makes questions without a model, outside the event loop."""
 
     async def drafts(
         self, passages: Sequence[Passage], kinds: Mapping[QuestionKind, int], seed: int
     ) -> dict[QuestionKind, list[Draft]]:
         """Return up to the wanted number of questions of each kind, best first; equal seeds give equal questions."""
-
-
-class MaterialExtractor(Protocol):
-    """Reads material without a model, outside the event loop."""
 
     async def extract(self, passages: Sequence[Passage], count: int) -> MaterialExtract:
         """Return up to `count` key sentences, the most central first, with level and what can be asked."""

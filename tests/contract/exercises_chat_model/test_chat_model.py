@@ -22,7 +22,6 @@ from services.llm.app import build
 from services.llm.settings import LlmSettings
 from tests.fakes.openai_server import Script, ScriptedProvider
 from tests.waiting import eventually
-from tiku.llm.v1.llm_pb2_grpc import LlmServiceStub
 
 SCHEMA = {"type": "object", "properties": {"stem": {"type": "string"}, "answer": {}}, "required": ["stem", "answer"]}
 REQUEST = ChatRequest(
@@ -112,7 +111,7 @@ async def _llm(
                 for body in (request.body for request in provider.requests)
             ]
 
-        yield Opened(LlmChatModel(LlmServiceStub(channel), timeout=timeout), stopped_at, received)
+        yield Opened(LlmChatModel(channel, timeout=timeout), stopped_at, received)
 
 
 @pytest.fixture(params=[_fake, _llm], ids=["fake", "llm"])

@@ -91,7 +91,7 @@ async def _retrieval(servicer: ScriptedRetrieval, *, timeout: float) -> AsyncIte
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(running(app, "127.0.0.1:0"))
         channel = await stack.enter_async_context(open_channel(server.address, retry=RETRIED))
-        yield RetrievalPassageSource(retrieval_pb2_grpc.RetrievalServiceStub(channel), timeout)
+        yield RetrievalPassageSource(channel, timeout)
 
 
 Open = Callable[..., AbstractAsyncContextManager[PassageSource]]

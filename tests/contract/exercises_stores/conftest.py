@@ -17,11 +17,8 @@ from services.exercises.adapters.stores.fake import (
     FakeRunStore,
     FakeSubmissionStore,
 )
-from services.exercises.adapters.stores.postgres.database import MIGRATIONS, SCHEMA, open_database
-from services.exercises.adapters.stores.postgres.exercises import PostgresExerciseStore
-from services.exercises.adapters.stores.postgres.profiles import PostgresProfileStore
-from services.exercises.adapters.stores.postgres.runs import PostgresRunStore
-from services.exercises.adapters.stores.postgres.submissions import PostgresSubmissionStore
+from services.exercises.adapters.stores.postgres.schema import MIGRATIONS, SCHEMA
+from services.exercises.adapters.stores.postgres.stores import PostgresStores
 from services.exercises.ports import ExerciseStore, ProfileStore, RunStore, SubmissionStore
 from services.kit.migrations import migrate
 from tests.engines import on_engine
@@ -73,22 +70,16 @@ async def stores(dsn: str) -> AsyncIterator[Stores]:
         yield _fake()
         return
     await migrate(dsn, SCHEMA, MIGRATIONS)
-    async with open_database(dsn, connections=4, statement_seconds=10) as database:
+    async with PostgresStores.open(dsn, connections=4) as opened:
 
         async def stored_submissions() -> list[StoredSubmission]:
-            rows = await database.fetch("SELECT * FROM submissions")
+            rows = await opened.database.fetch("SELECT * FROM submissions")
             return [
                 (str(r["submission_id"]), str(r["exercise_id"]), r["owner"], json.loads(r["grades"]), r["create_time"])
                 for r in rows
             ]
 
-        yield Stores(
-            PostgresExerciseStore(database),
-            PostgresRunStore(database),
-            PostgresSubmissionStore(database),
-            PostgresProfileStore(database),
-            stored_submissions,
-        )
+        yield Stores(opened.exercises, opened.runs, opened.submissions, opened.profiles, stored_submissions)
 
 
 @pytest.fixture

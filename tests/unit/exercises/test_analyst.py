@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.exercises.adapters.clients.fake import FakeChatModel
-from services.exercises.adapters.workers.fake import FakeWork
+from services.exercises.adapters.workers.fake import FakeMaterialWorker
 from services.exercises.domain.analysis.analyst import Analyst
 from services.exercises.domain.analysis.extraction import extract, level_of, text_rank
 from services.exercises.domain.generation.material import passages_of_text
@@ -30,7 +30,9 @@ def summary(task: ChatRequest) -> dict[str, Any]:
 @pytest.mark.parametrize("language", ["zh", "en"])
 async def test_without_a_model_key_points_are_sentences_of_the_material(language: str) -> None:
     passages = passages_of_text(material(language))
-    analysis = await Analyst(FakeWork(), FakeChatModel(lambda _: no_model()), model_seconds=5).analyze(passages, "")
+    analysis = await Analyst(FakeMaterialWorker(), FakeChatModel(lambda _: no_model()), model_seconds=5).analyze(
+        passages, ""
+    )
     assert analysis.generator is Generator.CLOZE
     assert analysis.language == language
     assert len(analysis.key_points) == 6
@@ -41,7 +43,7 @@ async def test_without_a_model_key_points_are_sentences_of_the_material(language
 
 
 async def test_a_models_words_are_used_where_its_quotes_hold() -> None:
-    analyst = Analyst(FakeWork(), FakeChatModel(summary), model_seconds=5)
+    analyst = Analyst(FakeMaterialWorker(), FakeChatModel(summary), model_seconds=5)
     analysis = await analyst.analyze(passages_of_text(material("en")), "")
     assert analysis.generator is Generator.MODEL
     assert all(point.text.startswith("Know this") for point in analysis.key_points)
@@ -59,7 +61,7 @@ async def test_a_models_words_are_used_where_its_quotes_hold() -> None:
     ],
 )
 async def test_what_does_not_hold_gives_way_to_the_sentences(answer: Any) -> None:
-    analyst = Analyst(FakeWork(), FakeChatModel(lambda _: answer), model_seconds=5)
+    analyst = Analyst(FakeMaterialWorker(), FakeChatModel(lambda _: answer), model_seconds=5)
     analysis = await analyst.analyze(passages_of_text(material("en")), "")
     assert analysis.generator is Generator.CLOZE
     assert len(analysis.key_points) == 6
@@ -67,7 +69,7 @@ async def test_what_does_not_hold_gives_way_to_the_sentences(answer: Any) -> Non
 
 async def test_a_text_of_a_few_words_has_no_key_points_and_asks_no_model() -> None:
     model = FakeChatModel(summary)
-    analysis = await Analyst(FakeWork(), model, model_seconds=5).analyze(passages_of_text("Hello there"), "")
+    analysis = await Analyst(FakeMaterialWorker(), model, model_seconds=5).analyze(passages_of_text("Hello there"), "")
     assert (analysis.key_points, analysis.suggestions) == ((), ())
     assert not model.tasks
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from services.exercises.adapters.clients.fake import FakeChatModel
-from services.exercises.adapters.workers.fake import FakeWork
+from services.exercises.adapters.workers.fake import FakeMaterialWorker
 from services.exercises.domain.generation.generator import QuestionGenerator
 from services.exercises.domain.generation.material import passages_of_text
 from services.exercises.values.chat import ChatFinish, ChatMessage, ChatRequest
@@ -92,7 +92,7 @@ def plan(
 async def run(
     wanted: GenerationPlan,
     model: FakeChatModel,
-    cloze: FakeWork | None = None,
+    cloze: FakeMaterialWorker | None = None,
     limits: GenerationLimits | None = None,
 ) -> list[Event]:
     events: list[Event] = []
@@ -100,7 +100,7 @@ async def run(
     async def publish(event: Event) -> None:
         events.append(event)
 
-    generator = QuestionGenerator(model, cloze or FakeWork(), limits or GenerationLimits())
+    generator = QuestionGenerator(model, cloze or FakeMaterialWorker(), limits or GenerationLimits())
     await generator.generate(wanted, publish)
     return events
 

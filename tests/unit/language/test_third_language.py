@@ -6,7 +6,7 @@ import pytest
 
 from services.common.values import Source, TokenUsage
 from services.exercises.adapters.clients.fake import FakeChatModel
-from services.exercises.adapters.workers.fake import FakeWork
+from services.exercises.adapters.workers.fake import FakeMaterialWorker
 from services.exercises.domain.analysis.analyst import Analyst
 from services.exercises.domain.analysis.extraction import extract
 from services.exercises.domain.cloze.cloze import Cloze
@@ -173,7 +173,7 @@ async def test_without_prompts_its_exercises_are_made_without_a_model(model: Fak
     async def publish(event: Event) -> None:
         events.append(event)
 
-    await QuestionGenerator(model, FakeWork(), GenerationLimits()).generate(plan, publish)
+    await QuestionGenerator(model, FakeMaterialWorker(), GenerationLimits()).generate(plan, publish)
     made = [event.question for event in events if isinstance(event, QuestionMade)]
     assert {question.kind for question in made} == {kind}
     assert {question.generator for question in made} == {Generator.CLOZE}
@@ -187,7 +187,7 @@ async def test_without_prompts_a_person_grades_its_short_answers(model: FakeChat
 
 
 async def test_without_prompts_its_analysis_is_its_own_sentences(model: FakeChatModel) -> None:
-    analysis = await Analyst(FakeWork(), model, model_seconds=1.0).analyze(PASSAGES, "")
+    analysis = await Analyst(FakeMaterialWorker(), model, model_seconds=1.0).analyze(PASSAGES, "")
     assert (analysis.language, analysis.generator) == ("x-velin", Generator.CLOZE)
 
 

@@ -22,8 +22,8 @@ _ROLES = {"system": llm_pb2.ROLE_SYSTEM, "user": llm_pb2.ROLE_USER, "assistant":
 class LlmChatModel:
     """A model behind LlmService.StreamChat; a call takes at most `timeout` seconds."""
 
-    def __init__(self, stub: llm_pb2_grpc.LlmServiceStub, timeout: float) -> None:
-        self._stub = stub
+    def __init__(self, channel: grpc.aio.Channel, timeout: float) -> None:
+        self._stub = llm_pb2_grpc.LlmServiceStub(channel)
         self._timeout = timeout
 
     @asynccontextmanager

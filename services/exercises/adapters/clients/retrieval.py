@@ -11,14 +11,14 @@ from services.kit.rpc_errors import from_rpc_error
 from tiku.retrieval.v1 import retrieval_pb2, retrieval_pb2_grpc
 
 RETRIED = ("tiku.retrieval.v1.RetrievalService/Retrieve",)
-"""Methods that a channel to the retrieval service may send again: those that change nothing when repeated."""
+"""Calls that gRPC may repeat by itself when the service is unavailable: a second one changes nothing."""
 
 
 class RetrievalPassageSource:
     """Passages from RetrievalService.Retrieve; a call takes at most `timeout` seconds."""
 
-    def __init__(self, stub: retrieval_pb2_grpc.RetrievalServiceStub, timeout: float) -> None:
-        self._stub = stub
+    def __init__(self, channel: grpc.aio.Channel, timeout: float) -> None:
+        self._stub = retrieval_pb2_grpc.RetrievalServiceStub(channel)
         self._timeout = timeout
 
     async def passages(self, document_ids: Sequence[str], topic: str, limit: int) -> list[Passage]:

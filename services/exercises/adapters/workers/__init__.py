@@ -1,1 +1,1 @@
-"""The CPU-bound work of this service: in worker processes, and in this process."""
+"""Reading material: in worker processes, and in this process."""

@@ -1,4 +1,4 @@
-"""The CPU-bound work in this process: for tests, and for trying the service without worker processes."""
+"""Reading material in this process: for tests, and for trying the service without worker processes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from services.exercises.values.analysis import MaterialExtract
 from services.exercises.values.question import Draft, Passage, QuestionKind
 
 
-class FakeWork:
-    """The text splitter, cloze generator and material extractor in threads; it counts its calls for drafts."""
+class FakeMaterialWorker:
+    """Reads material in threads and counts the calls for drafts."""
 
     def __init__(self) -> None:
         self.calls = 0

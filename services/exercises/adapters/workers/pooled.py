@@ -1,4 +1,4 @@
-"""The CPU-bound work of this service: functions that worker processes run, and the ports over them."""
+"""Reading material in worker processes: the functions that they run, and the port over them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _SHORT_CHARACTERS = 2000
 """A text of this length is split within half a millisecond as a rule; handing it to a worker takes longer."""
 
 
-class PooledWork:
-    """The text splitter, cloze generator and material extractor in worker processes; a call has `timeout` seconds."""
+class PooledMaterialWorker:
+    """Reads material in worker processes; a call has `timeout` seconds."""
 
     def __init__(self, pool: WorkerPool, timeout: float) -> None:
         self._pool = pool

@@ -13,7 +13,7 @@ from services.common.values import Source
 from services.exercises.domain.completion import complete
 from services.exercises.domain.prompts.tasks import KEY_POINTS, QuotedPoint
 from services.exercises.domain.text.quotes import locate, source_of
-from services.exercises.ports import ChatModel, MaterialExtractor
+from services.exercises.ports import ChatModel, MaterialWorker
 from services.exercises.values.analysis import Analysis, KeyPoint, MaterialExtract, Suggestion
 from services.exercises.values.chat import ChatRequest
 from services.exercises.values.question import Generator, Passage
@@ -34,14 +34,14 @@ _ALIKE = 0.7
 class Analyst:
     """Analyses material: by its own sentences, put into a model's words where one is there and its quotes hold."""
 
-    def __init__(self, extractor: MaterialExtractor, model: ChatModel, *, model_seconds: float) -> None:
-        self._extractor = extractor
+    def __init__(self, worker: MaterialWorker, model: ChatModel, *, model_seconds: float) -> None:
+        self._worker = worker
         self._model = model
         self._model_seconds = model_seconds
 
     async def analyze(self, passages: Sequence[Passage], model: str) -> Analysis:
         """Return the analysis of a material; the model's failures cost its words, never the analysis."""
-        extract = await self._extractor.extract(passages, _MOST_KEY_POINTS)
+        extract = await self._worker.extract(passages, _MOST_KEY_POINTS)
         points = await self._model_points(passages, extract, model) if extract.key_sentences else ()
         by_model = len(points) >= min(_LEAST_KEY_POINTS, len(extract.key_sentences)) and bool(points)
         extracted = tuple(KeyPoint(sentence.text, sentence.source) for sentence in extract.key_sentences)

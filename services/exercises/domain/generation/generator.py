@@ -11,7 +11,7 @@ from services.exercises.domain.generation.checks import Accepted, check
 from services.exercises.domain.generation.focus import FocusPicker
 from services.exercises.domain.generation.model_questions import ModelCalls, ModelQuestions
 from services.exercises.domain.generation.publishing import Publish, QuestionPublisher
-from services.exercises.ports import ChatModel, ClozeGenerator
+from services.exercises.ports import ChatModel, MaterialWorker
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
 from services.exercises.values.question import Draft, GeneratorChoice, QuestionKind
 from services.exercises.values.refusal import RefusedError
@@ -22,10 +22,10 @@ class FallbackQuestions:
     """Makes the questions of one run by cloze. The drafts are made at the first need, more than the plan wants."""
 
     def __init__(
-        self, plan: GenerationPlan, cloze: ClozeGenerator, accepted: Accepted, publisher: QuestionPublisher
+        self, plan: GenerationPlan, worker: MaterialWorker, accepted: Accepted, publisher: QuestionPublisher
     ) -> None:
         self._plan = plan
-        self._cloze = cloze
+        self._worker = worker
         self._accepted = accepted
         self._publisher = publisher
         self._drafts: dict[QuestionKind, deque[Draft]] | None = None
@@ -49,7 +49,7 @@ class FallbackQuestions:
         async with self._loading:
             if self._drafts is None:
                 wanted = dict.fromkeys(self._plan.kinds, 2 * self._plan.count + 4)
-                drafts = await self._cloze.drafts(self._plan.passages, wanted, self._plan.seed)
+                drafts = await self._worker.drafts(self._plan.passages, wanted, self._plan.seed)
                 self._drafts = {kind: deque(drafts.get(kind, ())) for kind in self._plan.kinds}
             return self._drafts
 
@@ -57,9 +57,9 @@ class FallbackQuestions:
 class QuestionGenerator:
     """Makes the questions of plans."""
 
-    def __init__(self, model: ChatModel, cloze: ClozeGenerator, limits: GenerationLimits) -> None:
+    def __init__(self, model: ChatModel, worker: MaterialWorker, limits: GenerationLimits) -> None:
         self._model = model
-        self._cloze = cloze
+        self._worker = worker
         self._limits = limits
 
     async def generate(self, plan: GenerationPlan, publish: Publish) -> None:
@@ -73,7 +73,7 @@ class QuestionGenerator:
         publisher = QuestionPublisher(publish, plan.count)
         calls = ModelCalls(self._model, in_flight=self._limits.in_flight, most_failures=self._limits.model_failures)
         by_model = ModelQuestions(plan, self._limits, calls, FocusPicker(plan, rng), accepted, publisher, rng)
-        by_cloze = FallbackQuestions(plan, self._cloze, accepted, publisher)
+        by_cloze = FallbackQuestions(plan, self._worker, accepted, publisher)
 
         async def fill(slots: Iterator[int]) -> None:
             for slot in slots:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from services.exercises.domain.text.sentences import Sentence, sentences_of, split, stands_alone
-from services.exercises.ports import PassageSource, TextSplitter
+from services.exercises.ports import MaterialWorker, PassageSource
 from services.exercises.values.question import Passage
 from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgument
 from services.language.detection import LANGUAGES
@@ -82,13 +82,13 @@ def _asks(heading: str) -> bool:
 class MaterialReader:
     """Reads texts and indexed documents."""
 
-    def __init__(self, source: PassageSource, splitter: TextSplitter) -> None:
+    def __init__(self, source: PassageSource, worker: MaterialWorker) -> None:
         self._source = source
-        self._splitter = splitter
+        self._worker = worker
 
     async def text_passages(self, text: str) -> tuple[Passage, ...]:
         """Return a text's passages."""
-        return await self._splitter.split(text)
+        return await self._worker.split(text)
 
     async def passages(self, document_ids: Sequence[str], topic: str, limit: int) -> tuple[Passage, ...]:
         """Return at most `limit` passages of documents about a topic, or with an empty topic spread evenly.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncpg
+import msgspec
 
-from services.exercises.adapters.stores.postgres.encoding import decode_question
 from services.exercises.values.exercise import Exercise, ExercisePage, RunState
 from services.exercises.values.question import Question
 from services.kit.database import Database
@@ -34,7 +34,7 @@ class PostgresExerciseStore:
             bodies = await connection.fetch(
                 "SELECT body FROM questions WHERE exercise_id = $1 ORDER BY number", exercise_id
             )
-        return _exercise(row, tuple(decode_question(body["body"]) for body in bodies))
+        return _exercise(row, tuple(msgspec.json.decode(body["body"], type=Question) for body in bodies))
 
     async def list(self, owner: str, *, limit: int, before: str | None) -> ExercisePage:
         """Read one row more than the page holds: it tells whether there are more."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
-from services.exercises.adapters.stores.postgres.encoding import decode_event, encode, encode_event
+import msgspec
+
 from services.exercises.adapters.stores.postgres.group_commit import GroupCommit
 from services.exercises.domain.errors import run_ended
 from services.exercises.domain.runs.live_run import interrupted
-from services.exercises.values.exercise import Done, Exercise, Numbered, QuestionMade, RunRow, RunState
+from services.exercises.values.exercise import Done, Event, Exercise, Numbered, QuestionMade, RunRow, RunState
+from services.exercises.values.question import Question
 from services.kit.database import Database
 from services.kit.errors import Aborted
 
+_EVENTS = {kind.__name__: kind for kind in get_args(Event)}
+"""By the names that rows hold."""
 _CREATE = (
     "WITH exercise AS (INSERT INTO exercises (exercise_id, owner, title, language, document_ids, create_time) "
     "VALUES ($1, $2, $3, $4, $5, $6) RETURNING exercise_id, owner) "
@@ -96,7 +100,7 @@ class PostgresRunStore:
             run_id,
             number,
         )
-        return [Numbered(row["number"], decode_event(row["name"], row["body"])) for row in rows]
+        return [Numbered(row["number"], msgspec.json.decode(row["body"], type=_EVENTS[row["name"]])) for row in rows]
 
     async def get(self, owner: str, run_id: str) -> RunRow | None:
         """Read a run's row."""
@@ -157,10 +161,14 @@ class _Batch(NamedTuple):
         last = events[-1].event
         return cls(
             run_id,
-            [(run_id, numbered.number, *encode_event(numbered.event)) for numbered in events],
-            [(run_id, q.question_id, q.number, q.points, encode(q)) for q in questions],
+            [(run_id, numbered.number, type(numbered.event).__name__, _json(numbered.event)) for numbered in events],
+            [(run_id, q.question_id, q.number, q.points, _json(q)) for q in questions],
             last.state.value if isinstance(last, Done) else "",
         )
+
+
+def _json(value: Event | Question) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:

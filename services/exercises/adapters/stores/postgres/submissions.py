@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from services.exercises.adapters.stores.postgres.encoding import encode
+import msgspec
+
 from services.exercises.values.submission import Submission
 from services.kit.database import Database
 
@@ -21,7 +22,7 @@ class PostgresSubmissionStore:
             submission.submission_id,
             submission.exercise_id,
             submission.owner,
-            encode(submission.grades),
+            msgspec.json.encode(submission.grades).decode(),
             submission.create_time,
         )
         return stored is not None

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
-from services.exercises.adapters.stores.postgres.database import open_database
-from services.exercises.adapters.stores.postgres.runs import PostgresRunStore
-from services.kit.database import Database
+from services.exercises.adapters.stores.postgres.stores import PostgresStores
 
-_STATEMENT_SECONDS = 30.0
+_STATEMENT_TIMEOUT_SECONDS = 30.0
 _PAGE = 500
 _GRACE = timedelta(minutes=1)
 """How long a lease may have run out before its run counts as abandoned: a living service ends such runs sooner."""
@@ -32,15 +30,18 @@ class StoredQuote:
 class ExercisesUpkeep:
     """Finds what the tables of `exercises` promise and others do not keep."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, stores: PostgresStores) -> None:
+        self._stores = stores
+        self._database = stores.database
 
     @classmethod
     @asynccontextmanager
     async def open(cls, dsn: str) -> AsyncIterator[Self]:
         """Connect to a database whose migrations were applied."""
-        async with open_database(dsn, connections=2, statement_seconds=_STATEMENT_SECONDS) as database:
-            yield cls(database)
+        async with PostgresStores.open(
+            dsn, connections=2, statement_timeout_seconds=_STATEMENT_TIMEOUT_SECONDS
+        ) as stores:
+            yield cls(stores)
 
     async def abandoned_runs(self) -> list[str]:
         """Return the runs that count as running, though no process has renewed their lease for a while."""
@@ -51,7 +52,7 @@ class ExercisesUpkeep:
 
     async def end_abandoned_runs(self) -> None:
         """End them as the service does: FAILED, with the questions that were made."""
-        await PostgresRunStore(self._database).expire()
+        await self._stores.runs.expire()
 
     async def quotes(self) -> AsyncIterator[StoredQuote]:
         """Yield the quote of every question whose source is a document."""

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.exercises.adapters.workers.fake import FakeWork
-from services.exercises.adapters.workers.pooled import PooledWork
-from services.exercises.ports import TextSplitter
+from services.exercises.adapters.workers.fake import FakeMaterialWorker
+from services.exercises.adapters.workers.pooled import PooledMaterialWorker
+from services.exercises.ports import MaterialWorker
 from services.kit.errors import DeadlineExceeded, InvalidArgument
 from services.kit.workers import WorkerPool
 from services.language.folding import normalize
@@ -19,18 +19,18 @@ LONG = "\r\n\r\n".join(f"{number}. {material('en')}\u200b" for number in range(2
 
 
 @pytest.fixture(params=["fake", "pooled"])
-async def splitter(request: pytest.FixtureRequest) -> AsyncIterator[TextSplitter]:
+async def splitter(request: pytest.FixtureRequest) -> AsyncIterator[MaterialWorker]:
     """A splitter of one kind."""
     if request.param == "fake":
-        yield FakeWork()
+        yield FakeMaterialWorker()
         return
     async with WorkerPool(1) as pool:
-        yield PooledWork(pool, timeout=30)
+        yield PooledMaterialWorker(pool, timeout=30)
 
 
 @pytest.mark.parametrize("text", ["One sentence.", material("zh"), LONG], ids=["short", "Chinese", "long"])
 async def test_passages_are_slices_of_the_normal_form_in_order_and_lose_no_letter(
-    splitter: TextSplitter, text: str
+    splitter: MaterialWorker, text: str
 ) -> None:
     normal = normalize(text)
     passages = await splitter.split(text)
@@ -44,7 +44,7 @@ async def test_passages_are_slices_of_the_normal_form_in_order_and_lose_no_lette
 
 
 @pytest.mark.parametrize("text", ["", " \n", "-- !", "…" * 5000], ids=["empty", "blank", "marks", "long"])
-async def test_a_text_without_letters_is_refused_by_its_field(splitter: TextSplitter, text: str) -> None:
+async def test_a_text_without_letters_is_refused_by_its_field(splitter: MaterialWorker, text: str) -> None:
     with pytest.raises(InvalidArgument) as refused:
         await splitter.split(text)
     assert refused.value.reason == "EMPTY_TEXT"
@@ -54,13 +54,13 @@ async def test_a_text_without_letters_is_refused_by_its_field(splitter: TextSpli
 async def test_a_worker_that_takes_too_long_is_left_and_replaced() -> None:
     async with WorkerPool(1) as pool:
         with pytest.raises(DeadlineExceeded):
-            await PooledWork(pool, timeout=0.001).split(LONG)
-        assert await PooledWork(pool, timeout=30).split(LONG)
+            await PooledMaterialWorker(pool, timeout=0.001).split(LONG)
+        assert await PooledMaterialWorker(pool, timeout=30).split(LONG)
 
 
 async def test_a_caller_that_leaves_waits_for_no_worker() -> None:
     async with WorkerPool(1) as pool:
-        splitter = PooledWork(pool, timeout=30)
+        splitter = PooledMaterialWorker(pool, timeout=30)
         splitting = asyncio.create_task(splitter.split(LONG * 5))
         await asyncio.sleep(0.05)
         splitting.cancel()

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.exercises.adapters.workers.fake import FakeWork
-from services.exercises.adapters.workers.pooled import PooledWork, warm
+from services.exercises.adapters.workers.fake import FakeMaterialWorker
+from services.exercises.adapters.workers.pooled import PooledMaterialWorker, warm
 from services.exercises.domain.generation.material import passages_of_text
-from services.exercises.ports import MaterialExtractor
+from services.exercises.ports import MaterialWorker
 from services.exercises.values.analysis import Level
 from services.exercises.values.question import QuestionKind
 from services.kit.errors import DeadlineExceeded
@@ -19,18 +19,18 @@ from tests.unit.exercises.fakes import material
 
 
 @pytest.fixture(params=["fake", "pooled"])
-async def extractor(request: pytest.FixtureRequest) -> AsyncIterator[MaterialExtractor]:
+async def extractor(request: pytest.FixtureRequest) -> AsyncIterator[MaterialWorker]:
     """An extractor of one kind."""
     if request.param == "fake":
-        yield FakeWork()
+        yield FakeMaterialWorker()
         return
     async with WorkerPool(1, warm) as pool:
-        yield PooledWork(pool, timeout=60)
+        yield PooledMaterialWorker(pool, timeout=60)
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 async def test_key_sentences_stand_in_the_material_and_are_no_more_than_wanted(
-    extractor: MaterialExtractor, language: str
+    extractor: MaterialWorker, language: str
 ) -> None:
     text = material(language)
     found = await extractor.extract(passages_of_text(text), 4)
@@ -43,19 +43,19 @@ async def test_key_sentences_stand_in_the_material_and_are_no_more_than_wanted(
     assert all(count > 0 for count in found.carries.values())
 
 
-async def test_the_most_central_sentences_come_first(extractor: MaterialExtractor) -> None:
+async def test_the_most_central_sentences_come_first(extractor: MaterialWorker) -> None:
     passages = passages_of_text(material("en"))
     some, more = await extractor.extract(passages, 2), await extractor.extract(passages, 5)
     assert some.key_sentences == more.key_sentences[:2]
 
 
-async def test_a_text_of_a_few_words_has_no_key_sentence(extractor: MaterialExtractor) -> None:
+async def test_a_text_of_a_few_words_has_no_key_sentence(extractor: MaterialWorker) -> None:
     found = await extractor.extract(passages_of_text("Hello there"), 5)
     assert found.key_sentences == ()
     assert not any(found.carries.values())
 
 
-async def test_a_caller_that_leaves_waits_for_no_worker(extractor: MaterialExtractor) -> None:
+async def test_a_caller_that_leaves_waits_for_no_worker(extractor: MaterialWorker) -> None:
     extracting = asyncio.create_task(extractor.extract(passages_of_text(material("zh") * 20), 5))
     await asyncio.sleep(0.05)
     extracting.cancel()
@@ -67,4 +67,4 @@ async def test_a_caller_that_leaves_waits_for_no_worker(extractor: MaterialExtra
 async def test_a_worker_that_takes_too_long_is_left() -> None:
     async with WorkerPool(1, warm) as pool:
         with pytest.raises(DeadlineExceeded):
-            await PooledWork(pool, timeout=0.001).extract(passages_of_text(material("zh")), 5)
+            await PooledMaterialWorker(pool, timeout=0.001).extract(passages_of_text(material("zh")), 5)

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.exercises.adapters.workers.fake import FakeWork
-from services.exercises.adapters.workers.pooled import PooledWork, warm
+from services.exercises.adapters.workers.fake import FakeMaterialWorker
+from services.exercises.adapters.workers.pooled import PooledMaterialWorker, warm
 from services.exercises.domain.generation.material import passages_of_text
-from services.exercises.ports import ClozeGenerator
+from services.exercises.ports import MaterialWorker
 from services.exercises.values.question import Generator, QuestionKind
 from services.kit.errors import DeadlineExceeded
 from services.kit.workers import WorkerPool
@@ -18,18 +18,18 @@ from tests.unit.exercises.fakes import material
 
 
 @pytest.fixture(params=["fake", "pooled"])
-async def generator(request: pytest.FixtureRequest) -> AsyncIterator[ClozeGenerator]:
+async def generator(request: pytest.FixtureRequest) -> AsyncIterator[MaterialWorker]:
     """A generator of one kind."""
     if request.param == "fake":
-        yield FakeWork()
+        yield FakeMaterialWorker()
         return
     async with WorkerPool(1, warm) as pool:
-        yield PooledWork(pool, timeout=60)
+        yield PooledMaterialWorker(pool, timeout=60)
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 async def test_drafts_are_of_the_wanted_kinds_no_more_than_wanted_and_quote_their_passage(
-    generator: ClozeGenerator, language: str
+    generator: MaterialWorker, language: str
 ) -> None:
     passages = passages_of_text(material(language))
     wanted = {QuestionKind.TRUE_FALSE: 2, QuestionKind.FILL_IN_THE_BLANK: 3, QuestionKind.SINGLE_CHOICE: 1}
@@ -41,19 +41,19 @@ async def test_drafts_are_of_the_wanted_kinds_no_more_than_wanted_and_quote_thei
             assert draft.quote in passages[draft.passage].text
 
 
-async def test_equal_seeds_give_equal_drafts(generator: ClozeGenerator) -> None:
+async def test_equal_seeds_give_equal_drafts(generator: MaterialWorker) -> None:
     passages, wanted = passages_of_text(material("en")), dict.fromkeys(QuestionKind, 3)
     first = await generator.drafts(passages, wanted, seed=7)
     assert await generator.drafts(passages, wanted, seed=7) == first
     assert await generator.drafts(passages, wanted, seed=8) != first
 
 
-async def test_a_material_that_carries_nothing_gives_nothing(generator: ClozeGenerator) -> None:
+async def test_a_material_that_carries_nothing_gives_nothing(generator: MaterialWorker) -> None:
     drafts = await generator.drafts(passages_of_text("Hello there"), dict.fromkeys(QuestionKind, 3), seed=1)
     assert not any(drafts.values())
 
 
-async def test_a_caller_that_leaves_waits_for_no_worker(generator: ClozeGenerator) -> None:
+async def test_a_caller_that_leaves_waits_for_no_worker(generator: MaterialWorker) -> None:
     passages = passages_of_text(material("zh") * 20)
     making = asyncio.create_task(generator.drafts(passages, dict.fromkeys(QuestionKind, 20), seed=1))
     await asyncio.sleep(0.05)
@@ -66,6 +66,6 @@ async def test_a_caller_that_leaves_waits_for_no_worker(generator: ClozeGenerato
 async def test_a_worker_that_takes_too_long_is_left() -> None:
     async with WorkerPool(1, warm) as pool:
         with pytest.raises(DeadlineExceeded):
-            await PooledWork(pool, timeout=0.001).drafts(
+            await PooledMaterialWorker(pool, timeout=0.001).drafts(
                 passages_of_text(material("zh")), dict.fromkeys(QuestionKind, 20), seed=1
             )
