@@ -16,7 +16,7 @@ from services.exercises.domain.bank import ExerciseBank
 from services.exercises.domain.generation.generator import QuestionGenerator
 from services.exercises.domain.generation.maker import ExerciseMaker
 from services.exercises.domain.generation.material import MaterialReader
-from services.exercises.domain.grading.short_answers import ShortAnswerGrader, ShortAnswerLimits
+from services.exercises.domain.grading.short_answers import ShortAnswerGrader
 from services.exercises.domain.grading.submissions import Submissions
 from services.exercises.domain.runs.runs import RunLimits, Runs
 from services.exercises.servicer import ExercisesServicer, ProfileServicer
@@ -40,21 +40,23 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
         PostgresStores.open(
             dsn,
             connections=settings.exercises_postgres_connections,
-            statement_timeout_seconds=settings.exercises_statement_seconds,
+            statement_timeout_seconds=settings.exercises_statement_timeout_seconds,
         )
     )
     llm = await stack.enter_async_context(open_channel(settings.llm_target))
     retrieval = await stack.enter_async_context(open_channel(settings.retrieval_target, retry=RETRIED))
     processes = await stack.enter_async_context(WorkerPool(1, warm))
-    worker = PooledMaterialWorker(processes, settings.exercises_worker_seconds)
+    worker = PooledMaterialWorker(processes, settings.exercises_worker_timeout_seconds)
     model = LlmChatModel(
         llm,
         timeout=max(
-            settings.exercises_question_seconds, settings.exercises_grading_seconds, settings.exercises_analysis_seconds
+            settings.exercises_question_timeout_seconds,
+            settings.exercises_grading_timeout_seconds,
+            settings.exercises_analysis_timeout_seconds,
         ),
     )
     failpoints = Failpoints(settings.failpoints)
-    source = RetrievalPassageSource(retrieval, settings.exercises_retrieval_seconds)
+    source = RetrievalPassageSource(retrieval, settings.exercises_retrieval_timeout_seconds)
     reader = MaterialReader(failpoints.around(source, {"passages": Points("exercises.run.material_read")}), worker)
     runs = await stack.enter_async_context(
         Runs.open(
@@ -66,7 +68,7 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
             RunLimits(
                 max_live=settings.exercises_max_runs,
                 lease_seconds=settings.exercises_lease_seconds,
-                max_seconds=settings.exercises_run_seconds,
+                max_seconds=settings.exercises_run_timeout_seconds,
             ),
         )
     )
@@ -75,14 +77,14 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
         worker,
         GenerationLimits(
             in_flight=settings.exercises_questions_in_flight,
-            retries=settings.exercises_model_retries,
-            question_seconds=settings.exercises_question_seconds,
+            attempts=settings.exercises_model_attempts,
+            question_seconds=settings.exercises_question_timeout_seconds,
             verify_keys=settings.exercises_verify_keys,
-            confirmation_seconds=settings.exercises_confirmation_seconds,
+            verification_seconds=settings.exercises_verification_timeout_seconds,
         ),
     )
-    grader = ShortAnswerGrader(model, ShortAnswerLimits(seconds=settings.exercises_grading_seconds))
-    analyst = Analyst(worker, model, model_seconds=settings.exercises_analysis_seconds)
+    grader = ShortAnswerGrader(model, settings.exercises_grading_timeout_seconds)
+    analyst = Analyst(worker, model, model_seconds=settings.exercises_analysis_timeout_seconds)
     submissions = Submissions(
         failpoints.around(stores.submissions, {"add": Points("exercises.submission.stored")}), grader
     )
@@ -102,7 +104,7 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
             ),
         ],
         ready=stores.ping,
-        background=[partial(_warm_workers, processes, settings.exercises_worker_seconds)],
+        background=[partial(_warm_workers, processes, settings.exercises_worker_timeout_seconds)],
     )
 
 

@@ -14,22 +14,32 @@ class ExercisesSettings(DatabaseSettings):
     llm_target: str = Field("127.0.0.1:50051", description="Address of the llm service.")
     retrieval_target: str = Field("127.0.0.1:50052", description="Address of the retrieval service.")
     exercises_postgres_connections: int = Field(8, ge=1, description="Most connections to PostgreSQL.")
-    exercises_statement_seconds: float = Field(10.0, gt=0, description="Most that one SQL statement may take.")
+    exercises_statement_timeout_seconds: float = Field(10.0, gt=0, description="Time limit of an SQL statement.")
     exercises_questions_in_flight: int = Field(2, ge=1, le=16, description="Questions of one run made at once.")
-    exercises_model_retries: int = Field(2, ge=0, le=5, description="Further tries after a refused question.")
+    exercises_model_attempts: int = Field(
+        3, ge=1, le=6, description="Times that the model is asked for one question, until one passes the checks."
+    )
     exercises_verify_keys: bool = Field(
-        True, description="Whether the model answers each question that it wrote once more, to confirm the key."
+        True, description="Whether the model answers each question that it wrote once more, to verify the key."
     )
-    exercises_confirmation_seconds: float = Field(
-        60.0, gt=0, description="Most that the model gets to confirm one key."
+    exercises_verification_timeout_seconds: float = Field(
+        60.0, gt=0, description="Time limit of the model for verifying one key."
     )
-    exercises_question_seconds: float = Field(180.0, gt=0, description="Most that the model gets for one question.")
-    exercises_grading_seconds: float = Field(120.0, gt=0, description="Most that the model gets for one short answer.")
-    exercises_analysis_seconds: float = Field(60.0, gt=0, description="Most that the model gets for an analysis.")
-    exercises_retrieval_seconds: float = Field(15.0, gt=0, description="Most that reading documents may take.")
-    exercises_worker_seconds: float = Field(30.0, gt=0, description="Most that work without a model may take.")
+    exercises_question_timeout_seconds: float = Field(
+        180.0, gt=0, description="Time limit of the model for one question."
+    )
+    exercises_grading_timeout_seconds: float = Field(
+        120.0, gt=0, description="Time limit of the model for one short answer."
+    )
+    exercises_analysis_timeout_seconds: float = Field(
+        60.0, gt=0, description="Time limit of the model for an analysis; its key sentences serve after that."
+    )
+    exercises_retrieval_timeout_seconds: float = Field(15.0, gt=0, description="Time limit of reading documents.")
+    exercises_worker_timeout_seconds: float = Field(
+        30.0, gt=0, description="Time limit of reading a material without a model, in the worker process."
+    )
     exercises_max_runs: int = Field(64, ge=1, description="Runs of this process at once; one more is refused.")
-    exercises_run_seconds: float = Field(3600.0, gt=0, description="Most that a run may take.")
+    exercises_run_timeout_seconds: float = Field(3600.0, gt=0, description="Time limit of a run.")
     exercises_lease_seconds: float = Field(
         15.0, ge=3, description="Time after which the runs of a process that died are ended."
     )

@@ -47,7 +47,7 @@ class Assistant:
         prompt = str(messages[-1]["content"])
         if schema_name == "short_answer_grade":
             return _json(graded(json.loads(prompt)))
-        if schema_name == "confirmed_answer":
+        if schema_name == "key_verification":
             return _json({"answer": self._confirmed(prompt)})
         if schema_name:
             made = question(schema_name, prompt, false="original" in fields)

@@ -25,7 +25,7 @@ from typing import Any
 from tests.fakes.openai_server import Script, ScriptedProvider
 
 MODEL = "tutor"
-CONFIRMATION = "confirmed_answer"
+CONFIRMATION = "key_verification"
 CHAT_TOKENS = tuple(f"word{number} " for number in range(1, 13))
 """What it says in a chat without a schema and without passages."""
 

@@ -50,8 +50,8 @@ class GenerationLimits:
 
     in_flight: int = 2
     """Questions that are being made at once."""
-    retries: int = 2
-    """Further tries of the model after a refused question."""
+    attempts: int = 3
+    """Times that the model is asked for one question."""
     model_failures: int = 2
     """Failed calls in a row after which a run stops asking the model; calls that ran side by side count once."""
     temperature: float = 0.4
@@ -59,5 +59,5 @@ class GenerationLimits:
     """Time that the model gets for one question."""
     verify_keys: bool = True
     """Whether the model answers its own questions, to verify their keys."""
-    confirmation_seconds: float = 60.0
+    verification_seconds: float = 60.0
     """Time that the model gets for one of those answers."""

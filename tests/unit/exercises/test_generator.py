@@ -23,14 +23,14 @@ from services.exercises.values.question import Generator, GeneratorChoice, Quest
 from services.kit.errors import DeadlineExceeded, FailedPrecondition, Unavailable
 from tests.unit.exercises.fakes import material, no_model
 
-KEY_CHECK = "confirmed_answer"
+KEY_VERIFICATION = "key_verification"
 SENTENCE = "Plants take up water and minerals from the soil through their roots."
 
 
 def good(task: ChatRequest) -> dict[str, Any]:
     """A sound question of any kind about the sentence that the task asks about, and the right answer to each."""
     prompt = task.messages[-1].content
-    if task.schema_name == KEY_CHECK:
+    if task.schema_name == KEY_VERIFICATION:
         return {"answer": right_answer(prompt)}
     focus = prompt.rsplit("Ask about this sentence: ", 1)[1].split("\n", 1)[0]
     words = focus.rstrip(".").split()
@@ -156,7 +156,7 @@ async def test_refused_questions_are_made_again_within_bounds_and_then_by_cloze(
 
 def doubting(task: ChatRequest) -> dict[str, Any] | Exception:
     """Sound questions, and to each another answer than its key."""
-    return {"answer": "none"} if task.schema_name == KEY_CHECK else good(task)
+    return {"answer": "none"} if task.schema_name == KEY_VERIFICATION else good(task)
 
 
 CHOICE = (QuestionKind.SINGLE_CHOICE,)
@@ -166,7 +166,7 @@ async def test_a_key_that_the_model_itself_does_not_confirm_is_refused_and_leave
     once = iter([{"answer": "none"}])
 
     def doubting_once(task: ChatRequest) -> dict[str, Any]:
-        return next(once, good(task)) if task.schema_name == KEY_CHECK else first
+        return next(once, good(task)) if task.schema_name == KEY_VERIFICATION else first
 
     first = good(
         ChatRequest(
@@ -199,7 +199,7 @@ async def test_a_model_that_never_confirms_gives_way_to_cloze() -> None:
 
 async def test_a_confirmation_that_fails_is_none() -> None:
     def away(task: ChatRequest) -> dict[str, Any] | Exception:
-        return Unavailable("away") if task.schema_name == KEY_CHECK else good(task)
+        return Unavailable("away") if task.schema_name == KEY_VERIFICATION else good(task)
 
     events = await run(plan(2, kinds=CHOICE), FakeChatModel(away), limits=GenerationLimits(in_flight=1))
     assert set(reasons(events)) == {"MODEL_FAILED"}
@@ -210,7 +210,7 @@ async def test_keys_are_not_confirmed_where_that_is_switched_off() -> None:
     model = FakeChatModel(doubting)
     events = await run(plan(3, kinds=CHOICE), model, limits=GenerationLimits(verify_keys=False))
     assert not reasons(events)
-    assert KEY_CHECK not in {task.schema_name for task in model.tasks}
+    assert KEY_VERIFICATION not in {task.schema_name for task in model.tasks}
 
 
 async def test_several_right_answers_are_asked_for_where_the_material_lists_something() -> None:
@@ -225,7 +225,7 @@ async def test_a_model_that_repeats_itself_is_refused() -> None:
     first: list[dict[str, Any]] = []
 
     def repeat(task: ChatRequest) -> dict[str, Any]:
-        if task.schema_name == KEY_CHECK:
+        if task.schema_name == KEY_VERIFICATION:
             return good(task)
         if not first:
             first.append(good(task))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.exercises.domain.generation.key_verification import KeyCheck, is_certain
+from services.exercises.domain.generation.key_verification import KeyVerification, is_certain
 from services.exercises.values.question import Draft, Generator, Passage, QuestionKind, Substitution
 
 PASSAGE = Passage(
@@ -37,14 +37,14 @@ SHORT = dataclasses.replace(TRUE, kind=QuestionKind.SHORT_ANSWER, stem="What abs
                             reference="The secret reference.")  # fmt: skip
 
 
-def key_check(draft: Draft) -> KeyCheck:
-    return KeyCheck(draft, QUOTE, PASSAGE, "m")
+def key_verification(draft: Draft) -> KeyVerification:
+    return KeyVerification(draft, QUOTE, PASSAGE, "m")
 
 
 @pytest.mark.parametrize("draft", [SINGLE, MULTIPLE, TRUE, BLANK, SHORT], ids=lambda draft: draft.kind.value)
 def test_the_question_is_asked_after_its_surroundings_and_without_its_key(draft: Draft) -> None:
-    request = key_check(draft).request
-    assert (request.schema_name, request.temperature, request.model) == ("confirmed_answer", 0.0, "m")
+    request = key_verification(draft).request
+    assert (request.schema_name, request.temperature, request.model) == ("key_verification", 0.0, "m")
     prompt = request.messages[-1].content
     assert prompt.index(QUOTE) < prompt.index(draft.stem)
     assert "Carotenoids absorb green light." in prompt
@@ -76,11 +76,11 @@ def test_the_question_is_asked_after_its_surroundings_and_without_its_key(draft:
     ],
 )
 def test_an_answer_confirms_the_key_or_not(draft: Draft, answer: Any, *, holds: bool) -> None:
-    assert key_check(draft).holds({"answer": answer}) is holds
+    assert key_verification(draft).holds({"answer": answer}) is holds
 
 
 def test_a_short_answer_is_confirmed_by_the_sentence_that_answers_it() -> None:
-    asked = key_check(SHORT)
+    asked = key_verification(SHORT)
     lines = [line for line in asked.request.messages[-1].content.splitlines() if line[1:3] == ". "]
     letters = {line[3:]: line[0] for line in lines}
     assert "4 The leaf" not in letters

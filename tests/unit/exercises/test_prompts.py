@@ -10,8 +10,8 @@ import pytest
 from services.exercises.domain.prompts.prompt import Prompt, StructuredAnswer
 from services.exercises.domain.prompts.tasks import (
     FALSE_STATEMENT,
-    KEY_CHECKS,
     KEY_POINTS,
+    KEY_VERIFICATIONS,
     QUESTIONS,
     SHORT_ANSWER_GRADE,
     QuestionAnswer,
@@ -20,7 +20,7 @@ from services.language.detection import LANGUAGES
 from services.language.prompts import fill
 
 KINDS = [*QUESTIONS.values(), FALSE_STATEMENT]
-PROMPTS = [*KINDS, *KEY_CHECKS.values(), KEY_POINTS, SHORT_ANSWER_GRADE]
+PROMPTS = [*KINDS, *KEY_VERIFICATIONS.values(), KEY_POINTS, SHORT_ANSWER_GRADE]
 
 
 @pytest.mark.parametrize("language", [language.code for language in LANGUAGES])

@@ -9,7 +9,7 @@ import pytest
 
 from services.common.values import Source
 from services.exercises.adapters.clients.fake import FakeChatModel
-from services.exercises.domain.grading.short_answers import ShortAnswerGrader, ShortAnswerLimits
+from services.exercises.domain.grading.short_answers import ShortAnswerGrader
 from services.exercises.values.chat import ChatRequest
 from services.exercises.values.question import AnswerKey, Generator, Question, QuestionKind, RubricPoint
 from services.exercises.values.submission import Answer, Verdict
@@ -42,7 +42,7 @@ def graded(*results: tuple[str, Any], feedback: str = "Well done.") -> dict[str,
 def grader(*answers: Any) -> tuple[ShortAnswerGrader, FakeChatModel]:
     left = list(answers)
     model = FakeChatModel(lambda task: left.pop(0) if len(left) > 1 else left[0])
-    return ShortAnswerGrader(model, ShortAnswerLimits()), model
+    return ShortAnswerGrader(model, 120), model
 
 
 async def test_a_sound_grading_stands_with_its_evidence() -> None:
@@ -153,7 +153,7 @@ async def test_several_are_graded_side_by_side_within_bounds_and_in_order() -> N
         return graded((text, 1), ("", 0)) if "light" in text else graded(("", 0), ("", 0))
 
     model = FakeChatModel(script, pause=0.001)
-    subject = ShortAnswerGrader(model, ShortAnswerLimits(in_flight=2))
+    subject = ShortAnswerGrader(model, 120)
     texts = ["light", "dark", "light energy", "dark", "light"]
     grades = await subject.grade_all([(QUESTION, Answer("q", text=text)) for text in texts])
     assert [g.points for g in grades] == [1.0, 0.0, 1.0, 0.0, 1.0]

@@ -11,7 +11,7 @@ from services.exercises.domain.analysis.analyst import Analyst
 from services.exercises.domain.analysis.extraction import extract
 from services.exercises.domain.cloze.cloze import Cloze
 from services.exercises.domain.generation.generator import QuestionGenerator
-from services.exercises.domain.grading.short_answers import ShortAnswerGrader, ShortAnswerLimits
+from services.exercises.domain.grading.short_answers import ShortAnswerGrader
 from services.exercises.values.analysis import Level
 from services.exercises.values.exercise import Event, QuestionMade
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
@@ -181,7 +181,7 @@ async def test_without_prompts_its_exercises_are_made_without_a_model(model: Fak
 
 
 async def test_without_prompts_a_person_grades_its_short_answers(model: FakeChatModel) -> None:
-    grader = ShortAnswerGrader(model, ShortAnswerLimits())
+    grader = ShortAnswerGrader(model, 120)
     grade = await grader.grade(QUESTION, Answer("q", text="Kal planto donan amelo‖"))
     assert (grade.verdict, grade.feedback) == (Verdict.NEEDS_REVIEW, "Nol modelo‖")
 

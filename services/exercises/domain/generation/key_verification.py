@@ -11,7 +11,7 @@ import string
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.exercises.domain.prompts.tasks import KEY_CHECKS, MissingWord, OptionLetter, OptionLetters, Truth
+from services.exercises.domain.prompts.tasks import KEY_VERIFICATIONS, MissingWord, OptionLetter, OptionLetters, Truth
 from services.exercises.domain.text.sentences import split
 from services.exercises.domain.text.statements import is_verbatim, says_the_same
 from services.exercises.values.question import GAP, Draft, Passage, QuestionKind
@@ -25,7 +25,7 @@ _READ_BEFORE, _READ_AFTER = 150, 100
 _STATEMENT_ENDS = "。.！!；;"
 
 
-class KeyCheck:
+class KeyVerification:
     """One question that the model is asked again; `request` is what it is asked."""
 
     def __init__(self, draft: Draft, quote: str, passage: Passage, model: str) -> None:
@@ -33,7 +33,7 @@ class KeyCheck:
         material = _around(quote, passage.text)
         self._draft = draft
         self._quote = quote
-        self._prompt = KEY_CHECKS[draft.kind]
+        self._prompt = KEY_VERIFICATIONS[draft.kind]
         of_sentences = draft.kind is QuestionKind.SHORT_ANSWER
         choices = _sentences(material, quote) if of_sentences else draft.options
         self._choices = dict(zip(string.ascii_uppercase, choices, strict=False))

@@ -15,7 +15,7 @@ from services.exercises.domain.completion import StructuredCompletion, complete
 from services.exercises.domain.generation.checks import Accepted, check
 from services.exercises.domain.generation.drafts import draft_of
 from services.exercises.domain.generation.focus import FocusPicker
-from services.exercises.domain.generation.key_verification import KeyCheck, is_certain
+from services.exercises.domain.generation.key_verification import KeyVerification, is_certain
 from services.exercises.domain.generation.publishing import QuestionPublisher
 from services.exercises.domain.prompts.prompt import Prompt
 from services.exercises.domain.prompts.tasks import FALSE_STATEMENT, QUESTIONS, QuestionAnswer
@@ -160,7 +160,7 @@ class ModelQuestions:
 
     async def make(self, slot: int, kind: QuestionKind) -> bool:
         """Publish question `slot`, counted from 0; return False when the model made none in the tries that it has."""
-        for attempt in range(1 + self.limits.retries):
+        for attempt in range(self.limits.attempts):
             if self.calls.lasting_error is not None:
                 break
             focus = self.picker.pick(slot, attempt, kind)
@@ -201,21 +201,21 @@ class ModelQuestions:
         source = check(draft, passage, self.accepted)
         if self.limits.verify_keys and not is_certain(draft, source.quote):
             try:
-                await self._verify_key(KeyCheck(draft, source.quote, passage, self.plan.model))
+                await self._verify_key(KeyVerification(draft, source.quote, passage, self.plan.model))
             except RefusedError:
                 self.accepted.forget(draft, source)
                 raise
         return source
 
-    async def _verify_key(self, key_check: KeyCheck) -> None:
+    async def _verify_key(self, verification: KeyVerification) -> None:
         """Ask the model its own question, and refuse a key that it does not confirm, or cannot because a call fails."""
         try:
-            completion = await self.calls.complete(key_check.request, self.limits.confirmation_seconds)
+            completion = await self.calls.complete(verification.request, self.limits.verification_seconds)
         except errors.TikuError:
             raise RefusedError(Refusal.MODEL_FAILED) from None
         await self.publisher.add_usage(completion.usage)
         try:
-            confirmed = key_check.holds(completion.value())
+            confirmed = verification.holds(completion.value())
         except RefusedError:
             confirmed = False
         if not confirmed:

@@ -16,7 +16,6 @@ import json
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from services.exercises.domain.completion import complete
 from services.exercises.domain.grading.objective import is_answered, make_grade
@@ -36,6 +35,9 @@ from services.language.terms import units
 
 logger = logging.getLogger(__name__)
 
+_IN_FLIGHT = 2
+"""Answers of one submission that are graded at once."""
+_ATTEMPTS = 2
 _LONGEST_FEEDBACK = 240
 """Characters."""
 
@@ -44,26 +46,16 @@ class UnsoundGradeError(Exception):
     """A model's grading does not hold; the message says why, for the log."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShortAnswerLimits:
-    """Bounds of grading one submission's short answers."""
-
-    in_flight: int = 2
-    tries: int = 2
-    seconds: float = 120.0
-    """Time that the model gets for one try."""
-
-
 class ShortAnswerGrader:
-    """Grades short answers with a model."""
+    """Grades short answers with a model, which gets `timeout` seconds for one attempt."""
 
-    def __init__(self, model: ChatModel, limits: ShortAnswerLimits) -> None:
+    def __init__(self, model: ChatModel, timeout: float) -> None:
         self._model = model
-        self._limits = limits
+        self._timeout = timeout
 
     async def grade_all(self, tasks: Sequence[tuple[Question, Answer | None]]) -> list[Grade]:
         """Return the grades of several answers, in order, a few at a time."""
-        limit = asyncio.Semaphore(self._limits.in_flight)
+        limit = asyncio.Semaphore(_IN_FLIGHT)
 
         async def one(question: Question, answer: Answer | None) -> Grade:
             async with limit:
@@ -78,9 +70,9 @@ class ShortAnswerGrader:
         if answer is None or not is_answered(answer):
             return make_grade(question, 0.0, Verdict.UNANSWERED)
         language = LANGUAGES.of(question.stem)
-        for attempt in range(self._limits.tries):
+        for attempt in range(_ATTEMPTS):
             try:
-                async with asyncio.timeout(self._limits.seconds):
+                async with asyncio.timeout(self._timeout):
                     completion = await complete(self._model, self._request(question, answer.text, language, attempt))
                 results, feedback = checked_results(question, answer.text, ShortAnswerGrade.decode(completion.value()))
             except (UnsoundGradeError, RefusedError) as unsound:

@@ -126,17 +126,17 @@ class MissingWord(StructuredAnswer):
 KeyAnswer = OptionLetter | OptionLetters | Truth | MissingWord
 
 
-def _key_check(answer: type[KeyAnswer]) -> Prompt[KeyAnswer]:
-    return Prompt.load("confirmed_answer", answer, 60, "key_check")
+def _key_verification(answer: type[KeyAnswer]) -> Prompt[KeyAnswer]:
+    return Prompt.load("key_verification", answer, 60)
 
 
-_LETTER = _key_check(OptionLetter)
-KEY_CHECKS: Mapping[QuestionKind, Prompt[KeyAnswer]] = MappingProxyType(
+_LETTER = _key_verification(OptionLetter)
+KEY_VERIFICATIONS: Mapping[QuestionKind, Prompt[KeyAnswer]] = MappingProxyType(
     {
         QuestionKind.SINGLE_CHOICE: _LETTER,
-        QuestionKind.MULTIPLE_CHOICE: _key_check(OptionLetters),
-        QuestionKind.TRUE_FALSE: _key_check(Truth),
-        QuestionKind.FILL_IN_THE_BLANK: _key_check(MissingWord),
+        QuestionKind.MULTIPLE_CHOICE: _key_verification(OptionLetters),
+        QuestionKind.TRUE_FALSE: _key_verification(Truth),
+        QuestionKind.FILL_IN_THE_BLANK: _key_verification(MissingWord),
         QuestionKind.SHORT_ANSWER: _LETTER,
     }
 )
