@@ -38,6 +38,7 @@ from gateway.uploads import UploadHandler
 from gateway.upstream import Upstream
 from services.kit import context
 from services.kit.errors import TikuError
+from services.kit.failpoints import Failpoints, Points
 from services.kit.loop_lag import LoopLagMonitor
 from services.kit.rpc_errors import from_rpc_error
 
@@ -47,6 +48,15 @@ _HANDLERS: Mapping[Shape, Callable[[Operation, Upstream, GatewaySettings], Handl
     Shape.UPLOAD: UploadHandler,
     Shape.DOWNLOAD: DownloadHandler,
 }
+_POINTS: Mapping[str, Mapping[str, Points]] = {
+    "UploadDocument": {
+        "next_body": Points("gateway.upload.body_received"),
+        "respond": Points(before="gateway.upload.answered"),
+    },
+    "Answer": {"start": Points("gateway.answer.begun"), "write": Points("gateway.answer.event_sent")},
+    "GenerateExercise": {"start": Points("gateway.generate.begun"), "write": Points("gateway.generate.event_sent")},
+}
+"""Failpoints around what a handler does to its exchange, by RPC."""
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 logger = logging.getLogger(__name__)
@@ -92,7 +102,8 @@ class Gateway:
     async def _add_routes(self, found: list[Operation], upstream: Upstream) -> None:
         for operation in found:
             handler = _HANDLERS[operation.shape](operation, upstream, self._settings)
-            self._add(operation.verb, operation.template, operation.method.name, handler)
+            name = operation.method.name
+            self._add(operation.verb, operation.template, name, self._pointed(name, handler))
         add_openai_routes(self._add, upstream, self._settings)
         file = self._settings.stack_file
         stack = StackState(file) if file is not None else None
@@ -106,6 +117,18 @@ class Gateway:
         files = await asyncio.to_thread(PageFiles)
         self._add("GET", "/", "page", files.index)
         self._add("GET", "/static/{path=**}", "static", files.file)
+
+    def _pointed(self, name: str, handler: Handler) -> Handler:
+        """Return the handler of an RPC with its failpoints; the handler itself where there are none."""
+        failpoints = Failpoints(self._settings.failpoints)
+        points = _POINTS.get(name)
+        if failpoints.folder is None or points is None:
+            return handler
+
+        async def pointed(exchange: Exchange, variables: Mapping[str, str]) -> None:
+            await handler(failpoints.around(exchange, points), variables)
+
+        return pointed
 
     def _add(self, verb: str, template: str, name: str, handler: Handler) -> None:
         self._routes.add(verb, template, Route(name, handler))

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import DirectoryPath, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -26,6 +26,11 @@ class GatewaySettings(BaseSettings):
 
     blockbuster: bool = Field(
         False, validation_alias="TIKU_BLOCKBUSTER", description="Raise on every blocking call in the event loop."
+    )
+    failpoints: DirectoryPath | None = Field(
+        None,
+        validation_alias="TIKU_FAILPOINTS",
+        description="Folder in which tests arm failpoints (docs/reliability.md); unset for none.",
     )
     unary_timeout_seconds: float = Field(
         60.0, gt=0, le=3600, description="Time that a call gets whose client names none."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -21,6 +22,7 @@ from services.exercises.domain.grading.submissions import Submissions
 from services.exercises.domain.runs.runs import RunLimits, Runs
 from services.exercises.servicer import ExercisesServicer, ProfileServicer
 from services.exercises.settings import ExercisesSettings
+from services.exercises.values.exercise import Numbered, QuestionMade
 from services.exercises.values.generation import GenerationLimits
 from services.kit.channels import open_channel
 from services.kit.failpoints import Failpoints, Points
@@ -61,8 +63,15 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
     runs = await stack.enter_async_context(
         Runs.open(
             failpoints.around(
-                stores.runs,
-                {"create": Points("exercises.run.created"), "add_events": Points("exercises.run.events_stored")},
+                failpoints.around(
+                    stores.runs,
+                    {"create": Points("exercises.run.created"), "add_events": Points("exercises.run.events_stored")},
+                ),
+                {
+                    "add_events": Points(
+                        "exercises.run.question_stored", before="exercises.run.question_accepted", when=_has_question
+                    )
+                },
             ),
             new_id(),
             RunLimits(
@@ -106,6 +115,10 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
         ready=stores.ping,
         background=[partial(_warm_workers, processes, settings.exercises_worker_timeout_seconds)],
     )
+
+
+def _has_question(_: str, events: Sequence[Numbered]) -> bool:
+    return any(isinstance(numbered.event, QuestionMade) for numbered in events)
 
 
 async def _warm_workers(processes: WorkerPool, timeout: float) -> None:

@@ -36,6 +36,8 @@ class Points(NamedTuple):
     """Reached before the call."""
     first: str = ""
     """Reached when a stream gave its first item."""
+    when: Callable[..., bool] | None = None
+    """Given the arguments, whether a call reaches points at all; None for every call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ class _Around:
 def _around_call(method: Callable[..., Any], points: Points, reach: Callable[[str], Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     async def call(*args: Any, **kwargs: Any) -> Any:
+        if points.when is not None and not points.when(*args, **kwargs):
+            return await method(*args, **kwargs)
         await reach(points.before)
         result = await method(*args, **kwargs)
         await reach(points.after)

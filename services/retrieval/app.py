@@ -58,7 +58,10 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
             {"stream": Points("retrieval.answer.model_done", first="retrieval.answer.first_text")},
         ),
         ExtractiveAnswerer(embedder),
-        GroundednessCheck(embedder, centering, calibrations),
+        failpoints.around(
+            GroundednessCheck(embedder, centering, calibrations),
+            {"is_grounded": Points(before="retrieval.answer.cited")},
+        ),
         context_tokens=settings.retrieval_answer_context_tokens,
         answer_tokens=settings.retrieval_answer_max_tokens,
     )

@@ -197,11 +197,13 @@ class Up:
         return self.process.returncode
 
 
-async def command(data: Path, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
-    """Starts `tiku` with arguments; its output is one stream."""
+async def command(
+    data: Path, *arguments: str, module: str = "services", **environment: str
+) -> asyncio.subprocess.Process:
+    """Starts `tiku` with arguments; its output is one stream. `module` is what Python runs."""
     kept = {name: value for name, value in os.environ.items() if not _NOT_INHERITED.match(name)}
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services", *arguments),
+        *(sys.executable, "-m", module, *arguments),
         cwd=data.parent,
         env={**kept, **module_environment(), **environment},
         stdin=asyncio.subprocess.DEVNULL,
@@ -211,10 +213,10 @@ async def command(data: Path, *arguments: str, **environment: str) -> asyncio.su
 
 
 @asynccontextmanager
-async def running(data: Path, *options: str, **environment: str) -> AsyncIterator[Up]:
+async def running(data: Path, *options: str, module: str = "services", **environment: str) -> AsyncIterator[Up]:
     """Brings a stack up on a data folder for the block, blockbuster in every process of it."""
     always = ("--data", str(data), "--port", "0", "--ports", "free", "--blockbuster")
-    process = await command(data, "up", *always, *options, **environment)
+    process = await command(data, "up", *always, *options, module=module, **environment)
     assert process.stdout is not None
     said = b""
     draining: asyncio.Task[bytes] | None = None

@@ -1,7 +1,8 @@
 """`python -m tests.faults --rounds 20`: every fault so many times, and a table.
 
 Each outcome is a line of JSON in the file of `--results`; a run that finds the file goes on where it ended. A stack
-serves a few faults and is then replaced, because `tiku up` gives a process up that falls five times in ten minutes.
+serves a few faults and is then looked at by `tiku fsck` and replaced, because `tiku up` gives a process up that falls
+five times in ten minutes.
 """
 
 from __future__ import annotations
@@ -9,40 +10,26 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
+import os
 import random
-import shutil
 import sys
-import tempfile
+import traceback
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.stack import running
-from tests.fakes.tutor import Tutor
-from tests.faults.harness import CASES, Case, Outcome, Trial
-from tests.integration.upkeep import house
+from tests.faults.cases import CASES, Case, StackKind
+from tests.faults.checks import Finding
+from tests.faults.harness import Outcome
+from tests.faults.trial import trial
 
 _FALLS = 3
+_MOST_FAULTS = 16
+"""On one stack: its documents are compared after each."""
 _KINDS = ("lost", "twice", "stuck", "late")
-
-
-@asynccontextmanager
-async def trial() -> AsyncIterator[Trial]:
-    """A fresh stack with a scripted model for the block; its folder is removed."""
-    home = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="tiku-faults-"))
-    folder = home / "points"
-    await asyncio.to_thread(folder.mkdir)
-    try:
-        async with Tutor() as tutor:
-            variables = house.environment(tutor) | {"TIKU_FAILPOINTS": str(folder), "TIKU_EXERCISES_LEASE_SECONDS": "5"}
-            async with running(home / "data", **variables) as up:
-                made = Trial(up, folder)
-                await made.prepare()
-                yield made
-    finally:
-        await asyncio.to_thread(shutil.rmtree, home, ignore_errors=True)
+_FSCK = "tiku fsck"
 
 
 class Falls:
@@ -53,69 +40,118 @@ class Falls:
 
     def allow(self, case: Case) -> bool:
         """Count a case; False when its process has fallen as often as this stack bears."""
-        if case.action != "kill":
+        if not case.fells:
             return True
-        self._killed[case.process] += 1
-        return self._killed[case.process] <= _FALLS
+        self._killed[case.victim] += 1
+        return self._killed[case.victim] <= _FALLS
 
 
 def as_row(outcome: Outcome) -> dict[str, Any]:
-    """An outcome as one line of the results."""
+    """Return an outcome as one line of the results."""
     return {
         "case": outcome.case.name,
         "reached": outcome.reached,
         "well": round(outcome.well_seconds, 1),
-        "found": [[one.kind, one.what] for one in outcome.found],
+        "found": _listed(outcome.found),
+        "load": round(os.getloadavg()[0], 1),
     }
 
 
+def _listed(found: Sequence[Finding]) -> list[list[str]]:
+    return [[one.kind, one.what] for one in found]
+
+
 def table(rows: Sequence[dict[str, Any]]) -> str:
-    """The outcomes by case, in Markdown."""
+    """Return the outcomes by case, in Markdown."""
     lines = ["| fault | rounds | lost | twice | stuck | late | longest to well, s |", "| --- " * 7 + "|"]
-    for case in CASES:
-        mine = [row for row in rows if row["case"] == case.name and row["reached"]]
+    for name in [*(case.name for case in CASES), _FSCK]:
+        mine = [row for row in rows if row["case"] == name and row["reached"]]
         if mine:
             counts = [sum(any(kind == k for k, _ in row["found"]) for row in mine) for kind in _KINDS]
-            cells = [f"`{case.name}`", len(mine), *counts, max(row["well"] for row in mine)]
-            lines.append("| " + " | ".join(map(str, cells)) + " |")
+            longest = "" if name == _FSCK else max(row["well"] for row in mine)
+            lines.append("| " + " | ".join(map(str, [f"`{name}`", len(mine), *counts, longest])) + " |")
     return "\n".join(lines)
 
 
+def chosen(only: Sequence[str]) -> list[Case]:
+    """Return the cases whose names hold one of the words, all without words."""
+    return [case for case in CASES if not only or any(word in case.name for word in only)]
+
+
+class Results:
+    """The lines of results, in a file that grows."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        self.rows: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
+
+    async def add(self, row: dict[str, Any]) -> None:
+        """Append a row, and show it."""
+        self.rows.append(row)
+        line = json.dumps(row) + "\n"
+        sys.stdout.write(line)
+        sys.stdout.flush()
+        await asyncio.to_thread(self._append, line)
+
+    def _append(self, line: str) -> None:
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(line)
+
+
+def _take(left: list[Case], kind: StackKind) -> Case | None:
+    """Remove the last case for a kind of stack and return it; None if there is none left."""
+    found = next((index for index in reversed(range(len(left))) if left[index].stack == kind), None)
+    return None if found is None else left.pop(found)
+
+
+async def _break_one_stack(left: list[Case], end: float, results: Results) -> None:
+    """Start a stack, take faults for it as long as it bears them, and let `tiku fsck` look at it."""
+    falls, kind, served = Falls(), left[-1].stack, 0
+    async with trial(kind) as made:
+        while served < _MOST_FAULTS and asyncio.get_running_loop().time() < end:
+            case = _take(left, kind)
+            if case is None:
+                break
+            if not falls.allow(case):
+                left.append(case)
+                break
+            row = as_row(await made.run(case))
+            await results.add(row)
+            served += 1
+            if row["found"]:
+                break  # What is broken stays broken: the next fault gets a fresh stack.
+        await results.add({"case": _FSCK, "reached": True, "found": _listed(await made.fsck())})
+
+
 async def _main(arguments: argparse.Namespace) -> int:
-    results: Path = arguments.results
-    text = await asyncio.to_thread(results.read_text) if await asyncio.to_thread(results.exists) else ""
-    rows = [json.loads(line) for line in text.splitlines()]
-    done = Counter(row["case"] for row in rows if row["reached"])
-    chosen = [case for case in CASES if arguments.only in case.name]
-    left = [case for number in range(arguments.rounds) for case in chosen if done[case.name] <= number]
-    random.Random(arguments.seed).shuffle(left)  # noqa: S311 - an order, no secret
+    # The scripted model logs each client that leaves it.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+    results = await asyncio.to_thread(Results, arguments.results)
+    done = Counter(row["case"] for row in results.rows if row["reached"])
+    wanted = chosen(arguments.only)
+    left = [case for number in range(arguments.rounds) for case in wanted if done[case.name] <= number]
+    random.Random(arguments.seed + len(results.rows)).shuffle(left)  # noqa: S311 - an order, no secret
     sys.stdout.write(f"seed {arguments.seed}, {len(left)} faults to come\n")
-    while left:
-        falls = Falls()
-        async with trial() as made:
-            while left and falls.allow(left[-1]):
-                row = as_row(await made.run(left.pop()))
-                rows.append(row)
-                line = json.dumps(row) + "\n"
-                sys.stdout.write(line)
-                sys.stdout.flush()
-                await asyncio.to_thread(_append, results, line)
-                if row["found"]:
-                    break  # What is broken stays broken: the next fault gets a fresh stack.
-    sys.stdout.write(table(rows) + "\n")
-    return 1 if any(row["found"] for row in rows) else 0
-
-
-def _append(path: Path, line: str) -> None:
-    with path.open("a") as file:
-        file.write(line)
+    clock = asyncio.get_running_loop().time
+    end = clock() + arguments.minutes * 60
+    while left and clock() < end:
+        try:
+            await _break_one_stack(left, end, results)
+        except Exception:
+            # A stack that does not start or stop is a finding, too.
+            what = traceback.format_exc()[-1500:]
+            await results.add({"case": _FSCK, "reached": True, "found": [["stuck", what]]})
+    sys.stdout.write(table(results.rows) + "\n")
+    return 1 if any(row["found"] for row in results.rows) else 0
 
 
 def main() -> int:
     """Run the long form; the exit code is 1 where something was found."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20, help="how often each fault is injected")
-    parser.add_argument("--only", default="", help="a part of the names of the faults to inject")
+    parser.add_argument("--only", nargs="*", default=[], help="parts of the names of the faults to inject")
+    parser.add_argument("--minutes", type=float, default=24 * 60, help="after which no further fault is begun")
     parser.add_argument("--seed", type=int, default=1, help="of the order of the faults")
     parser.add_argument("--results", type=Path, default=Path("faults.jsonl"), help="file to append outcomes to")
     return asyncio.run(_main(parser.parse_args()))

@@ -5,70 +5,37 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import signal
-from collections import defaultdict
-from collections.abc import Awaitable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import aiohttp
-import asyncpg
 
-from tests.e2e import material
-from tests.e2e.stack import Event, Refused, Up, points
+from tests.e2e.stack import Refused, Up
 from tests.faults.arming import arm, fired
+from tests.faults.cases import DISK, Case
 from tests.faults.checks import Facts, Finding, findings
+from tests.faults.links import Link
+from tests.faults.load import CALL_SECONDS, Load
+from tests.faults.stores import collect
+from tests.faults.victims import family_of, pids_of, workers_of
+from tests.faults.volume import filled
+from tests.integration.upkeep import house
 
-CALL_SECONDS = 15.0
-"""The deadline that the load names for each of its calls."""
 WELL_SECONDS = 15.0
 """So soon after a fault all is well again."""
 _QUIET_SECONDS = 40.0
 """So long jobs and runs may take to come to rest: a lease has to run out, and a retry has to come."""
-_STOP_SECONDS = 3.0
+STALL_SECONDS = CALL_SECONDS + 1.5
+"""How long a process is stopped or a link silent: longer than a deadline."""
+_CUT_SECONDS = 1.0
+_FULL_SECONDS = 3.0
 _FIRE_SECONDS = 10.0
-_PATIENCE_SECONDS = 10.0
-"""How long the load waits past the deadline before it takes a call for one that never ends."""
-_HEADERS = {"X-Request-Timeout": str(CALL_SECONDS)}
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A fault: `point` is armed with `action`, or, without a point, `process` gets the signal that `action` names."""
-
-    process: str
-    action: str
-    point: str = ""
-
-    @property
-    def name(self) -> str:
-        """The name by which the command line and the table call it."""
-        return f"{self.point or self.process}={self.action}"
-
-
-CASES = (
-    Case("docs", "kill", "docs.upload.row_written"),
-    Case("docs", "kill", "docs.upload.object_stored"),
-    Case("docs", "kill", "docs.upload.confirmed"),
-    Case("docs", "stop", "docs.index.job_taken"),
-    Case("docs", "sleep(2)", "docs.index.parsed"),
-    Case("docs", "kill", "docs.index.chunks_stored"),
-    Case("docs", "error(Unavailable)", "docs.index.embedded"),
-    Case("docs", "kill", "docs.index.vectors_stored"),
-    Case("docs", "error(Unavailable)", "docs.index.progress_stored"),
-    Case("retrieval", "kill", "retrieval.answer.passages_found"),
-    Case("retrieval", "hang", "retrieval.answer.first_text"),
-    Case("llm", "kill", "llm.chat.first_token"),
-    Case("llm", "hang", "llm.chat.asked"),
-    Case("exercises", "kill", "exercises.run.created"),
-    Case("exercises", "kill", "exercises.run.events_stored"),
-    Case("exercises", "kill", "exercises.submission.stored"),
-    Case("gateway", "kill"),
-    Case("retrieval", "stop"),
-    Case("qdrant", "kill"),
-    Case("postgres", "kill"),
-)
+_MOMENTS_SECONDS = (0.05, 1.0)
+"""When after the load's begin a fault comes that has no failpoint as its moment."""
+_POLL_SECONDS = 0.02
 
 
 @dataclass(slots=True)
@@ -83,111 +50,118 @@ class Outcome:
 
 @dataclass(slots=True)
 class Trial:
-    """A stack on which fault follows fault; `folder` is where its points are armed."""
+    """A stack on which fault follows fault.
+
+    `folder` is where its failpoints are armed, `links` are its links, `variables` what it was started with.
+    """
 
     up: Up
     folder: Path
+    links: Mapping[str, Link]
+    variables: Mapping[str, str]
     facts: Facts = field(default_factory=Facts)
-    exercise: str = ""
-    _count: int = 0
+    random: random.Random = field(default_factory=random.Random)
+    load: Load = field(init=False)
 
-    async def prepare(self) -> None:
-        """Store what the load asks about."""
-        document = await self.up.rest.indexed("silk-road.md", material.MARKDOWN.encode())
-        self.facts.uploads.append(document["document_id"])
-        self.exercise = (await self._generate())[0].data["exercise_id"]
+    def __post_init__(self) -> None:
+        self.load = Load(self.up.rest, self.facts)
 
     async def run(self, case: Case) -> Outcome:
         """Inject one fault under load, wait until all is quiet, and check everything."""
-        loop = asyncio.get_running_loop()
         self.facts.calls.clear()
-        pid = await self._pid(case.process)
-        if case.point:
-            await arm(self.folder, case.point, case.action)
-        async with asyncio.TaskGroup() as group:
-            load = group.create_task(self._load())
-            reached = await self._inject(case, pid)
-            lifted = loop.time()
-            await load
-        reached = reached or (bool(case.point) and await fired(self.folder, case.point))
-        # A hang is lifted by the deadline of its call.
-        if case.action == "hang":
-            lifted = loop.time()
+        self.facts.streams.clear()
+        self.facts.restarted.clear()
+        self.load.stall_seconds = STALL_SECONDS if (case.victim, case.action) == ("gateway", "stop") else 0.0
+        before = pids_of(await self.up.state())
+        reached, lifted = await self._inject(case)
         stuck = await self._well_again(lifted)
-        seconds = loop.time() - lifted
+        seconds = asyncio.get_running_loop().time() - lifted
+        after = pids_of(await self.up.state())
+        spared = before.keys() - ({case.victim} if case.fells else set())
+        self.facts.restarted += sorted(name for name in spared if before[name] != after.get(name))
         found = [*stuck, *await self._quiet_findings()]
         return Outcome(case, reached, seconds, found)
 
-    async def _inject(self, case: Case, pid: int) -> bool:
-        if not case.point:
-            await asyncio.sleep(0.2)
-            os.kill(pid, signal.SIGSTOP if case.action == "stop" else signal.SIGKILL)
-        elif not await self._fires(case.point):
-            return False
-        if case.action == "stop":
-            await asyncio.sleep(_STOP_SECONDS)
-            os.kill(pid, signal.SIGCONT)
-        return True
+    async def fsck(self) -> list[Finding]:
+        """Return what `tiku fsck` finds."""
+        return findings(Facts(fsck=await house.fsck(self.up.data, **self.variables)))
 
-    async def _fires(self, point: str) -> bool:
+    async def _inject(self, case: Case) -> tuple[bool, float]:
+        """Break and mend something under load; return whether that was reached, and when it was mended."""
+        if case.point:
+            await arm(self.folder, case.point, case.action)
+        if case.at:
+            await arm(self.folder, case.at, "sleep(0)")
+        pids = await self._pids(case)
+        clock = asyncio.get_running_loop().time
+        async with asyncio.TaskGroup() as group:
+            load = group.create_task(self.load.run())
+            if case.point or case.at:
+                reached = await self._fires(case.point or case.at, load)
+            else:
+                await asyncio.sleep(self.random.uniform(*_MOMENTS_SECONDS))
+                reached = True
+            if case.is_link:
+                reached = await self._break_link(case, load)
+            elif case.target == DISK:
+                reached = await self._fill_disk(load)
+            elif reached:
+                await self._hit(case, pids)
+            # A hang is ended by the deadline of its call.
+            lifted = None if case.action == "hang" else clock()
+        if case.point or case.at:
+            reached = reached or await fired(self.folder, case.point or case.at)
+        return reached, clock() if lifted is None else lifted
+
+    async def _pids(self, case: Case) -> set[int]:
+        if not case.victim:
+            return set()
+        pid = pids_of(await self.up.state())[case.victim]
+        if case.is_worker:
+            return await workers_of(pid)
+        return {pid} if case.action == "kill" or case.point else await family_of(pid)
+
+    async def _hit(self, case: Case, pids: set[int]) -> None:
+        """Send the signals of a case; a failpoint has stopped or killed its process by itself."""
+        if not case.point:
+            _signal(pids, signal.SIGSTOP if case.action == "stop" else signal.SIGKILL)
+        if case.action == "stop":
+            await asyncio.sleep(STALL_SECONDS)
+            _signal(pids, signal.SIGCONT)
+
+    async def _break_link(self, case: Case, load: asyncio.Task[None]) -> bool:
+        link = self.links[case.target]
+        carried = link.carried
+        if case.action == "cut":
+            link.cut()
+            await asyncio.sleep(_CUT_SECONDS)
+        elif case.action == "silence":
+            link.silence()
+            await asyncio.sleep(STALL_SECONDS)
+        else:
+            link.slow()
+            await asyncio.wait({load})
+        link.mend()
+        await asyncio.wait({load})
+        return link.carried > carried
+
+    async def _fill_disk(self, load: asyncio.Task[None]) -> bool:
+        """Fill the volume, go on with the load while it is full, and make room again."""
+        async with filled(self.up.data):
+            await asyncio.wait({load})
+            await asyncio.sleep(_FULL_SECONDS)
+            await self.load.run()
+            return "DISK_FULL" in self.load.refusals
+
+    async def _fires(self, point: str, load: asyncio.Task[None]) -> bool:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRE_SECONDS):
-                while await asyncio.to_thread((self.folder / point).exists):  # noqa: ASYNC110 - another process
-                    await asyncio.sleep(0.02)
+                while await asyncio.to_thread((self.folder / point).exists):
+                    if load.done():
+                        return False
+                    await asyncio.sleep(_POLL_SECONDS)
                 return True
         return False
-
-    async def _pid(self, process: str) -> int:
-        state = await self.up.state()
-        return int((state["services"] | state["engines"])[process]["pid"])
-
-    async def _load(self) -> None:
-        """Two uploads, an answer, a generation and a submission at once; failures are allowed, lateness is not."""
-        await asyncio.gather(
-            self._timed("upload", self._upload()),
-            self._timed("upload", self._upload()),
-            self._timed("answer", self._answer()),
-            self._timed("generate", self._generate()),
-            self._timed("submit", self._submit()),
-        )
-
-    async def _timed(self, name: str, call: Awaitable[object]) -> None:
-        began = asyncio.get_running_loop().time()
-        with contextlib.suppress(Refused, aiohttp.ClientError, TimeoutError, IndexError):
-            async with asyncio.timeout(CALL_SECONDS + _PATIENCE_SECONDS):
-                await call
-        self.facts.calls.append((name, asyncio.get_running_loop().time() - began, CALL_SECONDS))
-
-    async def _upload(self) -> str:
-        self._count += 1
-        text = f"Caravan {self._count} carried {self._count * 3} bales of silk. It came home after the winter.\n" * 20
-        document = await self._upload_call(text)
-        self.facts.uploads.append(document)
-        return document
-
-    async def _upload_call(self, text: str) -> str:
-        answer = await self.up.rest.call(
-            "POST",
-            "/documents",
-            data=text.encode(),
-            params={"name": f"caravan-{self._count}.txt", "kind": "DOCUMENT_KIND_MATERIAL", "parse": "true"},
-            headers={**_HEADERS, "Content-Type": "application/octet-stream"},
-        )
-        return str(answer["document"]["document_id"])
-
-    async def _answer(self) -> list[Event]:
-        asked = {"question": "How did paper making spread westward?"}
-        return await self.up.rest.events("POST", "/answer", asked, headers=_HEADERS)
-
-    async def _generate(self) -> list[Event]:
-        wish = {"documents": {"document_ids": self.facts.uploads[:1]}, "count": 2, "include_answers": True}
-        return await self.up.rest.events("POST", "/exercises:generate", wish, headers=_HEADERS)
-
-    async def _submit(self) -> None:
-        answer = await self.up.rest.call(
-            "POST", f"/exercises/{self.exercise}:submit", {"answers": []}, headers=_HEADERS
-        )
-        self.facts.submissions.append(answer["submission"]["submission_id"])
 
     async def _well_again(self, lifted: float) -> list[Finding]:
         """Wait until the gateway is ready and a new upload, answer and generation go through."""
@@ -206,51 +180,27 @@ class Trial:
             async with rest._http.get(f"{rest.gateway}/readyz") as answer:
                 if answer.status != 200:
                     return f"/readyz is {answer.status}: {await answer.text()}"
-            watched = await rest.watch(await self._upload())
-            ends = [watched[-1].name, (await self._answer())[-1].name, (await self._generate())[-1].name]
-        except (Refused, aiohttp.ClientError, IndexError) as error:
+        except aiohttp.ClientError as error:
             return repr(error)
-        return "" if ends == ["indexed", "done", "done"] else f"streams ended with {ends}"
+        return await self.load.probe()
 
     async def _quiet_findings(self) -> list[Finding]:
-        """What is wrong once jobs and runs had time to come to rest."""
-        found: list[Finding] = []
+        """Return what is wrong once jobs and runs had time to come to rest."""
+        found = [Finding("stuck", "the stores cannot be read")]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_QUIET_SECONDS):
                 while True:
-                    await self._collect()
-                    found = findings(self.facts)
+                    with contextlib.suppress(Refused, aiohttp.ClientError, OSError):
+                        await self.load.read_on()
+                        await collect(self.up, self.facts)
+                        found = findings(self.facts)
                     if not any(finding.kind in {"stuck", "lost"} for finding in found):
                         break
                     await asyncio.sleep(0.5)
         return found
 
-    async def _collect(self) -> None:
-        state = await self.up.state()
-        facts = self.facts
-        listed = await self.up.rest.documents()
-        facts.documents = {one["document_id"]: one["state"] for one in listed}
-        facts.expected_chunks = {one["document_id"]: int(one.get("chunk_count", 0)) for one in listed}
-        url = state["environment"]["TIKU_QDRANT_URL"]
-        facts.vectors = {one: await points(url, one) for one in facts.documents}
-        await self._collect_rows(state["environment"]["TIKU_POSTGRES_DSN"])
 
-    async def _collect_rows(self, dsn: str) -> None:
-        facts = self.facts
-        connection = await asyncpg.connect(dsn)
-        try:
-            chunks: dict[str, list[int]] = defaultdict(list)
-            for row in await connection.fetch("SELECT document_id::text AS id, ordinal FROM docs.chunks"):
-                chunks[row["id"]].append(row["ordinal"])
-            events: dict[str, list[tuple[int, str]]] = defaultdict(list)
-            for row in await connection.fetch(
-                "SELECT run_id::text AS id, number, name FROM exercises.run_events ORDER BY run_id, number"
-            ):
-                events[row["id"]].append((row["number"], row["name"]))
-            runs: list[Any] = await connection.fetch("SELECT run_id::text AS id, state FROM exercises.runs")
-            stored = await connection.fetch("SELECT submission_id::text FROM exercises.submissions")
-        finally:
-            await connection.close()
-        facts.chunks, facts.run_events = chunks, events
-        facts.runs = {row["id"]: row["state"] for row in runs}
-        facts.stored_submissions = [row[0] for row in stored]
+def _signal(pids: set[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)

@@ -274,6 +274,11 @@ async def test_a_port_in_use(folder: Path, taken: int) -> None:
     assert f"port {taken} on 127.0.0.1 is in use: choose another" in await _refused_up(folder, "--port", str(taken))
 
 
+async def test_a_folder_of_failpoints_that_is_not_there(folder: Path) -> None:
+    line = await _refused_up(folder, environment={"TIKU_FAILPOINTS": str(folder / "none")})
+    assert "TIKU_FAILPOINTS: Path does not point to a directory" in line
+
+
 @dataclass(frozen=True)
 class _Serve:
     """A service started by itself."""
@@ -302,6 +307,13 @@ class _Serve:
         pytest.param(
             _Serve("retrieval", 2, ["TIKU_QDRANT_URL"], {"TIKU_QDRANT_URL": "localhost:6334"}),
             id="qdrant-without-scheme",
+        ),
+        *(
+            pytest.param(
+                _Serve(name, 2, ["TIKU_FAILPOINTS", "does not point to a directory"], {"TIKU_FAILPOINTS": "/nowhere"}),
+                id=f"failpoints-of-{name}",
+            )
+            for name in ("llm", "gateway")
         ),
         pytest.param(_Serve("llm", 2, ["TIKU_DRAIN_SECONDS"], {"TIKU_DRAIN_SECONDS": "soon"}), id="setting"),
         pytest.param(_Serve("llm", 1, ["cannot listen on", "{port}"], {"TIKU_LISTEN": "127.0.0.1:{port}"}), id="port"),

@@ -51,9 +51,9 @@ async def tiku(data: Path, *arguments: str, **variables: str) -> tuple[int, str]
     return process.returncode, output.decode()
 
 
-async def fsck(data: Path, *options: str) -> dict[str, Any]:
+async def fsck(data: Path, *options: str, **variables: str) -> dict[str, Any]:
     """Return what `tiku fsck` finds, by kind."""
-    code, output = await tiku(data, "fsck", "--json", *options)
+    code, output = await tiku(data, "fsck", "--json", *options, **variables)
     begin, end = output.find("{"), output.rfind("}")
     assert begin >= 0, output
     found: dict[str, Any] = json.loads(output[begin : end + 1])

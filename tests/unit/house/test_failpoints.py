@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.faults.harness import CASES
+from tests.faults.cases import CASES
 from tests.unit.house.tree import Tree
 
 _ROOT = Path(__file__).parents[3]
@@ -19,5 +19,5 @@ def test_the_document_lists_the_failpoints_of_the_code() -> None:
     assert len(set(listed)) == len(listed)
 
 
-def test_cases_name_failpoints_that_exist() -> None:
-    assert {case.point for case in CASES if case.point} <= set(_IN_CODE)
+def test_each_failpoint_has_a_case() -> None:
+    assert {point for case in CASES for point in (case.point, case.at) if point} == set(_IN_CODE)

@@ -66,11 +66,11 @@ class Tree:
 
     @cached_property
     def failpoints(self) -> list[str]:
-        """The names in every `Points(…)` of the services, as often as they stand there."""
+        """The names in every `Points(…)` of the services and the gateway, as often as they stand there."""
         return [
             argument.value
             for name, tree in self._modules.items()
-            if name.startswith("services/")
+            if name.startswith(("services/", "gateway/"))
             for node in ast.walk(tree)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Points"
             for argument in (*node.args, *(keyword.value for keyword in node.keywords))

@@ -48,6 +48,15 @@ async def test_an_armed_point_fails_once(tmp_path: Path) -> None:
     assert await port.add(1) == 2
 
 
+async def test_only_the_calls_that_are_meant_reach_a_point(tmp_path: Path) -> None:
+    points = {"add": Points("p.add.done", before="p.add.asked", when=lambda number: number > 1)}
+    port = Failpoints(tmp_path).around(_Port(), points)
+    await arm(tmp_path, "p.add.done", "error(Unavailable)")
+    assert await port.add(1) == 2
+    with pytest.raises(Unavailable):
+        await port.add(2)
+
+
 async def test_a_stream_fails_after_its_first_item(tmp_path: Path) -> None:
     await arm(tmp_path, "p.stream.one", "error(Unavailable)")
     seen = []
