@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -87,8 +87,8 @@ class RunStore(Protocol):
     async def request_cancel(self, run_id: str) -> None:
         """Note that the instance that holds a run is to cancel it."""
 
-    async def renew_leases(self, instance: str, lease_seconds: float) -> set[str]:
-        """Keep an instance's running runs its own; return the ids of those that somebody asked to cancel."""
+    async def renew_leases(self, run_ids: Collection[str], lease_seconds: float) -> set[str]:
+        """Keep those of the runs that are running; return the ids of those that somebody asked to cancel."""
 
     async def expire(self) -> list[str]:
         """End every running run whose lease ran out as FAILED, reason INTERRUPTED; return their ids.

@@ -111,12 +111,12 @@ async def test_a_run_whose_lease_ran_out_is_interrupted_once(runs: RunStore) -> 
     assert still.state is RunState.RUNNING
 
 
-async def test_leases_are_renewed_by_instance_and_cancellations_are_heard(runs: RunStore) -> None:
-    made = await begun(runs, lease=0.05)
-    assert await runs.renew_leases("two", 60) == set()
-    assert await runs.renew_leases("one", 60) == set()
+async def test_the_leases_of_the_named_runs_are_renewed_and_cancellations_are_heard(runs: RunStore) -> None:
+    made, other = await begun(runs, lease=0.05), await begun(runs, lease=0.05)
+    assert await runs.renew_leases([], 60) == set()
+    assert await runs.renew_leases([made.run_id, new_id()], 60) == set()
     await asyncio.sleep(0.08)
-    assert await runs.expire() == []
+    assert await runs.expire() == [other.run_id]
     await runs.request_cancel(made.run_id)
     await runs.request_cancel(new_id())
-    assert await runs.renew_leases("one", 60) == {made.run_id}
+    assert await runs.renew_leases([made.run_id, other.run_id], 60) == {made.run_id}

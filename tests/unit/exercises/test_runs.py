@@ -341,3 +341,19 @@ async def test_a_run_of_a_dead_process_ends_though_nobody_reads_it(
     made = exercise()
     await store.create(made, instance="dead", lease_seconds=0.05)
     await eventually(lambda: database.runs[made.run_id].row.state is RunState.FAILED)
+
+
+class _CreatesAndFails(FakeRunStore):
+    """Stores a run, and its caller never learns that."""
+
+    async def create(self, exercise: Exercise, *, instance: str, lease_seconds: float) -> None:
+        await super().create(exercise, instance=instance, lease_seconds=lease_seconds)
+        raise Unavailable("The connection is lost.")
+
+
+async def test_a_run_that_was_stored_though_its_creation_failed_ends(database: FakeDatabase) -> None:
+    made = exercise()
+    async with Runs.open(_CreatesAndFails(database), "one", FAST) as runs:
+        with pytest.raises(Unavailable):
+            await anext(runs.start(made, two_questions, detached=False))
+        await eventually(lambda: database.runs[made.run_id].row.state is RunState.FAILED)

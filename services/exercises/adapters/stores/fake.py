@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -125,9 +125,9 @@ class FakeRunStore:
         if run_id in self._database.runs:
             self._database.runs[run_id].cancel_requested = True
 
-    async def renew_leases(self, instance: str, lease_seconds: float) -> set[str]:
+    async def renew_leases(self, run_ids: Collection[str], lease_seconds: float) -> set[str]:
         """Renew leases by this process's clock."""
-        mine = [run for run in self._running() if run.instance == instance]
+        mine = [run for run in self._running() if run.row.run_id in run_ids]
         for run in mine:
             run.lease_until = _now() + timedelta(seconds=lease_seconds)
         return {run.row.run_id for run in mine if run.cancel_requested}

@@ -181,7 +181,8 @@ class Runs:
         while True:
             await asyncio.sleep(self._limits.renew_seconds)
             try:
-                cancelled = await self._store.renew_leases(self._instance, self._limits.lease_seconds)
+                # Only what is worked at: a run whose creation failed on its way back here is a row that nobody ends.
+                cancelled = await self._store.renew_leases(set(self._live), self._limits.lease_seconds)
                 await self._store.expire()  # Also a run that nobody reads any more has to end.
             except Exception:
                 # A store that is away for a while costs at most the runs whose lease ends meanwhile.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple, get_args
 
@@ -121,12 +121,12 @@ class PostgresRunStore:
             "UPDATE runs SET cancel_requested = true WHERE run_id = $1 AND state = 'running'", run_id
         )
 
-    async def renew_leases(self, instance: str, lease_seconds: float) -> set[str]:
+    async def renew_leases(self, run_ids: Collection[str], lease_seconds: float) -> set[str]:
         """Renew every lease and read every flag in one statement; the database's clock counts."""
         rows = await self._database.reserve.fetch(
-            "UPDATE runs SET lease_until = now() + $2 WHERE instance = $1 AND state = 'running' "
+            "UPDATE runs SET lease_until = now() + $2 WHERE run_id = ANY($1::uuid[]) AND state = 'running' "
             "RETURNING run_id, cancel_requested",
-            instance,
+            list(run_ids),
             timedelta(seconds=lease_seconds),
         )
         return {str(row["run_id"]) for row in rows if row["cancel_requested"]}
