@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -48,12 +49,13 @@ class ObjectStore(Protocol):
         """Yield the keys directly below a folder in any order, half-written ones included where the store has them."""
 
 
-class DocumentChanges(Protocol):
+@dataclass(frozen=True, slots=True, eq=False)
+class DocumentChanges:
     """Signals about one document."""
 
-    changed: asyncio.Event
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set whenever the document or its events changed; the reader clears it."""
-    deleting: asyncio.Event
+    deleting: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the document is marked for deletion."""
 
 
@@ -166,8 +168,8 @@ class DeletionStore(Protocol):
 class RetryLater(Exception):
     """A job cannot go on for now; it comes back after `delay` seconds."""
 
-    def __init__(self, delay: float, cause: str) -> None:
-        super().__init__(cause)
+    def __init__(self, delay: float, reason: str) -> None:
+        super().__init__(reason)
         self.delay = delay
 
 

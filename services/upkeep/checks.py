@@ -13,15 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
-from services.docs.adapters.stores.postgres.upkeep import (
-    OBJECTS_FOLDER,
-    TEXTS_FOLDER,
-    UPLOADS_FOLDER,
-    DocsUpkeep,
-    KeptDocument,
-    decode_text,
-    text_range,
-)
+from services.docs.adapters.stores.postgres.upkeep import DocsUpkeep, KeptDocument
+from services.docs.domain.objects import OBJECTS, TEXT_ENCODING, TEXT_WIDTH, TEXTS, UPLOADS
 from services.docs.ports import ObjectStore
 from services.exercises.adapters.stores.postgres.upkeep import ExercisesUpkeep, StoredQuote
 from services.kit.errors import NotFound
@@ -96,7 +89,7 @@ class Checks:
 
     async def _uploads(self) -> Findings:
         self._steps.step("uploads")
-        async for key in self._objects.list(UPLOADS_FOLDER):
+        async for key in self._objects.list(UPLOADS):
             if await self._docs.dead_upload(key):
                 yield Finding(Kind.UPLOAD_STRAY, key, partial(self._objects.delete, key))
         for document_id in await self._docs.dead_rows():
@@ -142,7 +135,7 @@ class Checks:
     async def _objects_without_rows(self) -> Findings:
         self._steps.step("files without documents")
         known = {document.sha256 for document in await self._docs.documents()}
-        async for key in self._objects.list(OBJECTS_FOLDER):
+        async for key in self._objects.list(OBJECTS):
             sha256 = key.partition("/")[2]
             if sha256 not in known:
                 async with self._docs.object_locked(sha256) as wanted:
@@ -158,7 +151,7 @@ class Checks:
     async def _texts_without_rows(self) -> Findings:
         self._steps.step("texts without documents")
         known = {document.document_id for document in await self._docs.documents()}
-        async for key in self._objects.list(TEXTS_FOLDER):
+        async for key in self._objects.list(TEXTS):
             document_id = key.partition("/")[2]
             if document_id not in known and not (is_id(document_id) and await self._docs.has_row(document_id)):
                 async with self._docs.document_locked(document_id) as idle:
@@ -260,8 +253,8 @@ class Checks:
     async def _slice(self, key: str, quote: StoredQuote) -> str | None:
         """Return what stands where a quote was taken from; None where the text is gone, which is its own finding."""
         try:
-            parts = self._objects.read(key, *text_range(quote.start, quote.end))
-            return decode_text(b"".join([part async for part in parts]))
+            parts = self._objects.read(key, quote.start * TEXT_WIDTH, quote.end * TEXT_WIDTH)
+            return b"".join([part async for part in parts]).decode(TEXT_ENCODING, "replace")
         except NotFound:
             return None
 

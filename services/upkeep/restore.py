@@ -17,12 +17,8 @@ from typing import TypeVar
 import msgspec
 
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue
-from services.docs.adapters.stores.postgres.upkeep import (
-    OBJECTS_FOLDER,
-    TEXTS_FOLDER,
-    index_again,
-    kept_documents,
-)
+from services.docs.adapters.stores.postgres.upkeep import index_again, kept_documents
+from services.docs.domain.objects import OBJECTS, TEXTS
 from services.docs.ports import ObjectStore
 from services.kit.migrations import migration_digest, read_migrations
 from services.retrieval.adapters.stores.qdrant_upkeep import QdrantUpkeep
@@ -131,7 +127,7 @@ def _read_sums(reader: ArchiveReader, member: Member) -> dict[str, str]:
 def _compare(file: Path, listed: Mapping[str, str], found: Mapping[str, str]) -> None:
     for name, digest in found.items():
         folder, _, key = name.partition("/")
-        if listed.get(name) != digest or (folder == OBJECTS_FOLDER and key != digest):
+        if listed.get(name) != digest or (folder == OBJECTS and key != digest):
             raise UpkeepError(f"{file} is not a whole backup: {name} is not what was written")
     if gone := listed.keys() - found.keys():
         raise UpkeepError(f"{file} is not a whole backup: {min(gone)} is not in it")
@@ -170,9 +166,9 @@ async def restore(servers: Servers, backup: VerifiedBackup, name: str, steps: St
 
 async def _what_is_there(tables: PostgresTables, objects: ObjectStore, vectors: QdrantUpkeep) -> str:
     found = [f"{count} {name}" for name, count in (await tables.row_counts()).items()]
-    for folder in (OBJECTS_FOLDER, TEXTS_FOLDER):
+    for folder in (OBJECTS, TEXTS):
         async for _ in objects.list(folder):
-            found.append(folder if folder == TEXTS_FOLDER else "files")
+            found.append(folder if folder == TEXTS else "files")
             break
     for collection in await vectors.collections():
         async for page in vectors.points(collection):
@@ -225,7 +221,7 @@ class _Restore:
             count = await self._tables.copy_in(table, self._content(member))
             if count != self._backup.manifest.rows[f"{table.schema}.{table.name}"]:
                 raise UpkeepError(f"the backup has another number of rows of {table.schema}.{table.name} than it says")
-        elif folder in (OBJECTS_FOLDER, TEXTS_FOLDER):
+        elif folder in (OBJECTS, TEXTS):
             name = member.name.removesuffix(".gz")
             # A restore that was killed may have left a half-written file.
             await self._objects.delete(name)
@@ -249,7 +245,7 @@ class _Restore:
         """Remove what is not of the backup."""
         self._steps.step("removing what was there before")
         kept = {name.removesuffix(".gz") for name in self._backup.sums}
-        for folder in (OBJECTS_FOLDER, TEXTS_FOLDER):
+        for folder in (OBJECTS, TEXTS):
             for key in [key async for key in self._objects.list(folder) if key not in kept]:
                 await self._objects.delete(key)
         documents = {d.document_id: d for d in await kept_documents(self._tables.connection)}

@@ -6,6 +6,12 @@ from typing import Final
 
 from services.kit.errors import NotFound
 
+OBJECTS: Final = "objects"
+"""Folder of the files, by their SHA-256."""
+
+TEXTS: Final = "texts"
+"""Folder of the normalized texts, by their document's id."""
+
 UPLOADS: Final = "uploads"
 """Folder of the uploads that are not complete; a key there is `uploads/<instance>.<document id>`."""
 
@@ -18,12 +24,12 @@ TEXT_WIDTH: Final = 4
 
 def object_key(sha256: str) -> str:
     """Return the key of a file."""
-    return f"objects/{sha256}"
+    return f"{OBJECTS}/{sha256}"
 
 
 def text_key(document_id: str) -> str:
     """Return the key of a document's normalized text."""
-    return f"texts/{document_id}"
+    return f"{TEXTS}/{document_id}"
 
 
 def missing_object(key: str) -> NotFound:

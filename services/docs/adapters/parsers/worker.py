@@ -24,7 +24,6 @@ from services.docs.domain.upload.sniffing import (
     PPTX,
     TEXT,
     check_content,
-    unsupported,
 )
 from services.docs.values.parsed_document import (
     ChunkSettings,
@@ -64,8 +63,6 @@ def parse(path: Path, media_type: str, limits: ParseLimits | None = None) -> Par
     parsed raises `ParseError`; any other error is a fault of this program.
     """
     limits = limits or ParseLimits()
-    if media_type not in _PARSERS:
-        raise unsupported(media_type)
     size = path.stat().st_size
     if size == 0:
         raise ParseError(ParseReason.EMPTY_FILE, "the file is empty")

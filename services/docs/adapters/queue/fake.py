@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from services.docs.ports import JobHandler, RetryLater
 from services.docs.values.document import Job
@@ -39,11 +40,9 @@ class FakeJobQueue:
             wait = None if job is None else self._due[job] - loop.time()
             if job is None or (wait is not None and wait > 0):
                 self._changed.clear()
-                try:
+                with suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await self._changed.wait()
-                except TimeoutError:
-                    pass
                 continue
             del self._due[job]
             self._running.add(job)

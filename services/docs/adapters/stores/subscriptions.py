@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
-
-@dataclass(slots=True, eq=False)
-class _Changes:
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    deleting: asyncio.Event = field(default_factory=asyncio.Event)
+from services.docs.ports import DocumentChanges
 
 
 class Subscriptions:
     """Hands each published change to those who subscribed to its document."""
 
     def __init__(self) -> None:
-        self._subscriptions: dict[str, set[_Changes]] = {}
+        self._subscriptions: dict[str, set[DocumentChanges]] = {}
 
     @contextmanager
-    def subscribe(self, document_id: str) -> Iterator[_Changes]:
+    def subscribe(self, document_id: str) -> Iterator[DocumentChanges]:
         """Signal the published changes of one document."""
-        changes = _Changes()
+        changes = DocumentChanges()
         peers = self._subscriptions.setdefault(document_id, set())
         peers.add(changes)
         try:

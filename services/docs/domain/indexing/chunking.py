@@ -1,10 +1,4 @@
-"""Cutting a parsed document into chunks: passages of a size that embeds well, cut where the text pauses.
-
-The document is a row of units (headings, sentences, list items, table rows). Every way of grouping them has
-a cost: being far from the target size, being tiny, running across a chapter, cutting a paragraph or a table,
-leaving a heading without its text. Dynamic programming finds the cheapest grouping, so that no rule is
-applied at the expense of the passages after it.
-"""
+"""Cutting a parsed document into chunks: passages of a size that embeds well, cut where the text pauses (ADR 0029)."""
 
 from __future__ import annotations
 
@@ -81,7 +75,8 @@ def chunk(parsed: ParsedDocument, settings: ChunkSettings | None = None) -> list
                 end=end,
                 text=parsed.text[start:end],
                 page=parsed.page_at(start),
-                heading_path=_heading_path(group),
+                # The headings above the chunk's first text, or its own when it holds headings only.
+                heading_path=next((unit.path for unit in group if unit.kind is not BlockKind.HEADING), group[-1].path),
                 page_starts=parsed.page_starts_within(start, end),
             )
         )
@@ -142,28 +137,23 @@ def _pieces(text: str, block: Block, max_tokens: int) -> Iterator[tuple[int, int
         yield start, end, tokens
 
 
-def _fitting(text: str, spans: list[Span], max_tokens: int) -> Iterator[tuple[int, int, float]]:
+def _fitting(
+    text: str, spans: list[Span], max_tokens: int, *, clauses: bool = False
+) -> Iterator[tuple[int, int, float]]:
+    """Cut sentences that are too long for one chunk: at semicolons; `clauses` at commas, spaces, or anywhere."""
     for start, end in spans:
         tokens = estimate_tokens(text[start:end])
         if tokens <= max_tokens:
             yield start, end, tokens
+        elif not clauses:
+            yield from _fitting(text, split_sentences(text, start, end, clauses=True), max_tokens, clauses=True)
         else:
-            yield from _split_long(text, start, end, max_tokens)
-
-
-def _split_long(text: str, start: int, end: int, max_tokens: int) -> Iterator[tuple[int, int, float]]:
-    """Cut a sentence that is too long for one chunk: at semicolons, else commas and spaces, else anywhere."""
-    for clause_start, clause_end in split_sentences(text, start, end, clauses=True):
-        tokens = estimate_tokens(text[clause_start:clause_end])
-        if tokens <= max_tokens:
-            yield clause_start, clause_end, tokens
-            continue
-        opened = clause_start
-        while opened < clause_end:
-            cut = _furthest_cut(text, opened, clause_end, max_tokens)
-            closed = opened + len(text[opened:cut].rstrip())
-            yield opened, closed, estimate_tokens(text[opened:closed])
-            opened = cut + len(text[cut:clause_end]) - len(text[cut:clause_end].lstrip())
+            opened = start
+            while opened < end:
+                cut = _furthest_cut(text, opened, end, max_tokens)
+                closed = opened + len(text[opened:cut].rstrip())
+                yield opened, closed, estimate_tokens(text[opened:closed])
+                opened = cut + len(text[cut:end]) - len(text[cut:end].lstrip())
 
 
 def _furthest_cut(text: str, start: int, end: int, max_tokens: int) -> int:
@@ -224,8 +214,3 @@ def _running_costs(units: list[_Unit]) -> list[float]:
     for above, unit in pairwise(units):
         costs.append(0.0 if above.kind is BlockKind.HEADING else _RUNNING_COSTS.get(unit.border, 0.0))
     return costs
-
-
-def _heading_path(group: list[_Unit]) -> tuple[str, ...]:
-    """Return the headings above the chunk's first text, or its own when it holds headings only."""
-    return next((unit.path for unit in group if unit.kind is not BlockKind.HEADING), group[-1].path)

@@ -128,7 +128,11 @@ class DocumentIndexer:
         async with self.locks.lock(f"document:{job.document_id}", wait=False) as locked:
             if not locked:  # Another worker has it, even if the queue takes that worker for dead.
                 raise RetryLater(_BUSY_SECONDS, "another worker has this document")
-            earlier = await self._begin(job)
+            try:
+                earlier = await self.jobs.begin(job)
+            except ResourceExhausted as error:
+                # A disk without room is no fault of the document: the job waits, and no attempt is counted.
+                raise RetryLater(error.retry_after or _NO_ROOM_SECONDS, error.reason) from error
             if earlier is None:
                 return
             try:
@@ -145,20 +149,13 @@ class DocumentIndexer:
                 full = isinstance(error, OSError) and error.errno in _NO_ROOM
                 await self._after_error(job, earlier, disk_full() if full else None)
 
-    async def _begin(self, job: Job) -> IndexingProgress | None:
-        try:
-            return await self.jobs.begin(job)
-        except ResourceExhausted as error:
-            # A disk without room is no fault of the document: the job waits, and no attempt is counted.
-            raise RetryLater(error.retry_after or _NO_ROOM_SECONDS, error.reason) from error
-
     async def _after_error(self, job: Job, earlier: IndexingProgress, error: TikuError | None) -> None:
         settings = self.settings
         transient = error is None or isinstance(error, _TRANSIENT)
         if transient and earlier.attempts < settings.attempts:
             delay = min(settings.first_delay * 2 ** (earlier.attempts - 1), settings.longest_delay)
-            cause = error.reason if error else "an unexpected error"
-            raise RetryLater(max(delay, (error and error.retry_after) or 0.0), cause)
+            reason = error.reason if error else "an unexpected error"
+            raise RetryLater(max(delay, (error and error.retry_after) or 0.0), reason)
         failure = Failure(error.reason, error.message) if error else _UNEXPECTED_ERROR
         await self.jobs.fail(job, failure)
 
@@ -178,26 +175,22 @@ class DocumentIndexer:
     async def _parse(self, job: Job, document: Document, throttle: ProgressThrottle) -> int:
         """Parse the file, store its text and chunks, and return the number of chunks."""
         await self._report(job, throttle, StageProgress(IndexingStage.PARSING))
-        is_large = document.size_bytes > self.settings.large_bytes
-        async with self.large if is_large else nullcontext():
-            return await self._parse_file(job, document)
-
-    async def _parse_file(self, job: Job, document: Document) -> int:
-        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="tiku-docs-"))
-        try:
-            await self._download(object_key(document.sha256), folder / "file")
-            parsed = await self.parser.parse(folder / "file", document.media_type, folder)
-            await self.objects.put(text_key(document.document_id), text_parts(parsed))
-            pages, chunks = max(1, parsed.page_count), parsed.chunk_count
-            events = [
-                StageProgress(IndexingStage.PARSING, pages, pages),
-                StageProgress(IndexingStage.CHUNKING, chunks, chunks),
-            ]
-            async with aclosing(chunk_parts(parsed, document.document_id)) as parts:
-                _check_wanted(await self.jobs.save_parsed(job, parsed, parts, events))
-        finally:
-            await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
-        return chunks
+        async with self.large if document.size_bytes > self.settings.large_bytes else nullcontext():
+            folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="tiku-docs-"))
+            try:
+                await self._download(object_key(document.sha256), folder / "file")
+                parsed = await self.parser.parse(folder / "file", document.media_type, folder)
+                await self.objects.put(text_key(document.document_id), text_parts(parsed))
+                pages, chunks = max(1, parsed.page_count), parsed.chunk_count
+                events = [
+                    StageProgress(IndexingStage.PARSING, pages, pages),
+                    StageProgress(IndexingStage.CHUNKING, chunks, chunks),
+                ]
+                async with aclosing(chunk_parts(parsed, document.document_id)) as parts:
+                    _check_wanted(await self.jobs.save_parsed(job, parsed, parts, events))
+            finally:
+                await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+            return chunks
 
     async def _download(self, key: str, path: Path) -> None:
         file = await asyncio.to_thread(path.open, "wb")

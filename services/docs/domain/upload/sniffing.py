@@ -26,6 +26,7 @@ BINARY = "application/octet-stream"
 
 SUPPORTED = (TEXT, MARKDOWN, HTML, PDF, DOCX, PPTX)
 TEXT_FAMILY = frozenset({TEXT, MARKDOWN, HTML})
+_OFFICE = frozenset({DOCX, PPTX, XLSX})
 
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -75,7 +76,6 @@ _BY_SUFFIX = {
     ".pptx": PPTX,
     ".xlsx": XLSX,
 }
-_OFFICE_SUFFIXES = frozenset({".docx", ".pptx", ".xlsx"})
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -124,29 +124,23 @@ def admitted_media_type(head: bytes, name: str) -> str:
     if found == EMPTY:
         raise ParseError(ParseReason.EMPTY_FILE, "the file is empty")
     suffix = PurePath(name).suffix.lower()
-    if found == OLE:
-        raise _compound_file(head, suffix)
-    promised = _BY_SUFFIX.get(suffix, "")
-    if promised and not _agree(promised, found):
-        raise _mismatch(f"its name ends in {suffix}", found, promised)
+    _check_promise(head, found, _BY_SUFFIX.get(suffix, ""), f"its name ends in {suffix}")
     if found not in SUPPORTED:
-        raise unsupported(found)
+        raise _unsupported(found)
     return found
 
 
 def check_content(head: bytes, media_type: str) -> None:
     """Raise `ParseError` unless content that begins with `head` is of the supported `media_type`."""
     if media_type not in SUPPORTED:
-        raise unsupported(media_type)
+        raise _unsupported(media_type)
     suffix = next(suffix for suffix, known in _BY_SUFFIX.items() if known == media_type)
     found = sniff(head, suffix)
-    if found == OLE:
-        raise _compound_file(head, suffix)
-    if found != EMPTY and not _agree(media_type, found):
-        raise _mismatch(f"it was stored as {media_type}", found, media_type)
+    if found != EMPTY:
+        _check_promise(head, found, media_type, f"it was stored as {media_type}")
 
 
-def unsupported(media_type: str) -> ParseError:
+def _unsupported(media_type: str) -> ParseError:
     """Return the error for a media type that no parser reads."""
     return ParseError(
         ParseReason.UNSUPPORTED_MEDIA_TYPE,
@@ -155,29 +149,24 @@ def unsupported(media_type: str) -> ParseError:
     )
 
 
-def _mismatch(claim: str, found: str, promised: str) -> ParseError:
-    return ParseError(
-        ParseReason.MEDIA_TYPE_MISMATCH,
-        f"the file's content is {found} although {claim}",
-        {"media_type": found, "promised": promised},
-    )
-
-
-def _compound_file(head: bytes, suffix: str) -> ParseError:
-    if suffix in _OFFICE_SUFFIXES or _ENCRYPTED_PACKAGE in head:
-        return ParseError(
+def _check_promise(head: bytes, found: str, promised: str, claim: str) -> None:
+    if found == OLE and (promised in _OFFICE or _ENCRYPTED_PACKAGE in head):
+        raise ParseError(
             ParseReason.ENCRYPTED_FILE,
             "the Office file is protected by a password: remove it and upload the file again",
         )
-    return ParseError(
-        ParseReason.UNSUPPORTED_MEDIA_TYPE,
-        "Office files of before 2007 (.doc, .ppt, .xls) cannot be read: save the file as DOCX, PPTX or PDF",
-        {"media_type": OLE},
-    )
-
-
-def _agree(first: str, second: str) -> bool:
-    return first == second or {first, second} <= TEXT_FAMILY
+    if found == OLE:
+        raise ParseError(
+            ParseReason.UNSUPPORTED_MEDIA_TYPE,
+            "Office files of before 2007 (.doc, .ppt, .xls) cannot be read: save the file as DOCX, PPTX or PDF",
+            {"media_type": OLE},
+        )
+    if promised and promised != found and not {promised, found} <= TEXT_FAMILY:
+        raise ParseError(
+            ParseReason.MEDIA_TYPE_MISMATCH,
+            f"the file's content is {found} although {claim}",
+            {"media_type": found, "promised": promised},
+        )
 
 
 def _sniff_other(head: bytes) -> str:
@@ -194,9 +183,8 @@ def _sniff_archive(head: bytes, suffix: str) -> str:
         return open_document.group(1).decode("ascii")
     if folder := _OFFICE_FOLDER.search(head):
         return _OFFICE_FOLDERS[folder.group(1)]
-    if suffix in _OFFICE_SUFFIXES and b"[Content_Types].xml" in head:
-        return _BY_SUFFIX[suffix]
-    return ZIP
+    named = _BY_SUFFIX.get(suffix, "")
+    return named if named in _OFFICE and b"[Content_Types].xml" in head else ZIP
 
 
 def _as_text(head: bytes) -> str | None:

@@ -17,11 +17,8 @@ from services.docs.adapters.stores.postgres.schema import SCHEMA
 from services.docs.adapters.stores.postgres.stores import PostgresStores
 from services.docs.domain.catalog.deletion import REMOVALS
 from services.docs.domain.catalog.recovery import instance_of, is_dead
-from services.docs.domain.objects import TEXT_ENCODING, TEXT_WIDTH, UPLOADS, object_key, text_key
+from services.docs.domain.objects import TEXT_WIDTH, object_key, text_key
 
-OBJECTS_FOLDER = "objects"
-TEXTS_FOLDER = "texts"
-UPLOADS_FOLDER = UPLOADS
 _KEPT = (
     "SELECT document_id::text, owner, name, state, sha256, size_bytes, text_length, generation, chunk_total, indexed, "
     f"embedding_model FROM {SCHEMA}.documents WHERE {VISIBLE}"
@@ -192,13 +189,3 @@ class DocsUpkeep:
                 )
             if same:
                 await index_again(connection, self._queue, [document.document_id])
-
-
-def decode_text(data: bytes) -> str:
-    """Return stored text as a string; bytes that are none become U+FFFD."""
-    return data.decode(TEXT_ENCODING, "replace")
-
-
-def text_range(start: int, end: int) -> tuple[int, int]:
-    """Return the bytes of the stored text that hold the code points `[start, end)`."""
-    return start * TEXT_WIDTH, end * TEXT_WIDTH
