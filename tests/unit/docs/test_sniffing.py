@@ -21,6 +21,7 @@ from services.docs.domain.upload.sniffing import (
     XLSX,
     ZIP,
     admitted_media_type,
+    check_content,
     sniff,
 )
 from services.docs.values.parsed_document import ParseError, ParseReason
@@ -121,8 +122,11 @@ def test_refused_uploads(head: bytes, name: str, reason: ParseReason) -> None:
         (b"<html>", "page.txt", HTML),
         (b"a,b\n1,2", "table.csv", TEXT),
         (archive("ppt/presentation.xml"), "a.pptx", PPTX),
+        (archive("[Content_Types].xml", "docProps/thumbnail.jpeg"), "its main part lies further on.docx", DOCX),
+        (b'<?xml version="1.0"?> is the first line of an XML file.', "lesson.txt", TEXT),
     ],
 )
 def test_admitted_uploads(head: bytes, name: str, media_type: str) -> None:
     assert admitted_media_type(head, name) == media_type
     assert media_type in SUPPORTED
+    check_content(head, media_type)

@@ -135,7 +135,7 @@ def check_content(head: bytes, media_type: str) -> None:
     if media_type not in SUPPORTED:
         raise _unsupported(media_type)
     suffix = next(suffix for suffix, known in _BY_SUFFIX.items() if known == media_type)
-    found = sniff(head, suffix)
+    found = sniff(head, f"file{suffix}")
     if found != EMPTY:
         _check_promise(head, found, media_type, f"it was stored as {media_type}")
 
