@@ -36,19 +36,15 @@ async def lookahead(
     """
     running: deque[tuple[ItemT, asyncio.Future[ResultT]]] = deque()
 
-    async def first() -> tuple[ItemT, ResultT]:
-        item, future = running[0]
-        result = await future
-        running.popleft()
-        return item, result
-
     try:
         async for item in items:
             running.append((item, asyncio.ensure_future(work(item))))
             if len(running) >= most:
-                yield await first()
+                yield running[0][0], await running[0][1]
+                running.popleft()
         while running:
-            yield await first()
+            yield running[0][0], await running[0][1]
+            running.popleft()
     finally:
         for _, future in running:
             future.cancel()

@@ -12,6 +12,7 @@ from services.language.folding import normalize
 from services.language.scripts import join_lines
 
 _TITLE_CHARS = 200
+_DEEPEST_HEADING = 6
 _SPACES = re.compile(r"[ \t\u00a0\u3000]{2,}")
 
 
@@ -81,7 +82,7 @@ class DocumentBuilder:
         self._pages_to_open += 1
 
     def add(self, kind: BlockKind, text: str, level: int = 0) -> None:
-        """Append one block; text without anything visible is skipped."""
+        """Append one block; text without anything visible is skipped, and headings are at most of level 6."""
         self.add_across_pages(kind, (text,), level)
 
     def add_across_pages(self, kind: BlockKind, parts: Sequence[str], level: int = 0) -> None:
@@ -105,6 +106,7 @@ class DocumentBuilder:
         self.check_chars(end)
         self.check_complexity(len(self._blocks) + 1, self.limits.blocks, "paragraphs")
         self._open_pages(start)
+        level = min(level, _DEEPEST_HEADING) if kind is BlockKind.HEADING else level
         self._blocks.append(Block(kind, start, end, len(self._page_starts), level))
         self._page_starts.extend(min(start + offset, end) for offset in breaks)
         self._parts += (separator, text)

@@ -28,7 +28,6 @@ _CODE_STYLE = re.compile(RULES.code_style, re.IGNORECASE)
 _CONTENTS_STYLE = re.compile(rf"(?:{RULES.contents_style})(?:\s*\d| heading)", re.IGNORECASE)
 _FOOTNOTES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/footnotes"
 _BODY_LEVEL = 9
-_DEEPEST_HEADING = 6
 _UNSEEN = {*map(qn, ("w:del", "w:moveFrom", "w:instrText", "w:pPr", "w:rPr", "w:txbxContent")), ALTERNATE_FALLBACK}
 """Deleted and moved text, field instructions, and text boxes, which are written after their paragraph."""
 
@@ -40,7 +39,9 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
         document = docx.Document(str(path))
         if document.core_properties.title != "Word Document":
             builder.title = document.core_properties.title or ""
-        _Writer(document, builder).write(document.element.body)
+        writer = _Writer(document, builder)
+        writer.write(document.element.body)
+        writer.write_footnotes()
 
 
 class _Writer:
@@ -51,11 +52,7 @@ class _Writer:
         self._numbering = _Numbering(document)
         self._below_title = 0
 
-    def write(self, body: Any) -> None:
-        self._write_children(body)
-        self._write_footnotes()
-
-    def _write_children(self, parent: Any) -> None:
+    def write(self, parent: Any) -> None:
         for child in parent:
             if child.tag == qn("w:p"):
                 self._write_paragraph(child)
@@ -66,9 +63,9 @@ class _Writer:
                 content = child.find(qn("w:sdtContent"))
                 is_contents = gallery is not None and gallery.get(qn("w:val")) == "Table of Contents"
                 if content is not None and not is_contents:
-                    self._write_children(content)
+                    self.write(content)
             elif child.tag in {qn("w:ins"), qn("w:moveTo"), qn("w:customXml"), qn("w:smartTag")}:
-                self._write_children(child)
+                self.write(child)
 
     def _write_paragraph(self, paragraph: Any) -> None:
         text = normalize("".join(_runs(paragraph)))
@@ -79,7 +76,7 @@ class _Writer:
             self._builder.add(kind, text, level)
         for box in paragraph.iter(qn("w:txbxContent")):
             if not any(ancestor.tag == ALTERNATE_FALLBACK for ancestor in box.iterancestors()):
-                self._write_children(box)
+                self.write(box)
 
     def _classify(self, holders: list[Any], style: str, text: str) -> tuple[BlockKind, int, str]:
         """Return kind, level and text of a block; `holders` of its properties are the paragraph, then its styles."""
@@ -88,7 +85,7 @@ class _Writer:
             self._below_title = 1
             return BlockKind.HEADING, 1, " ".join(text.split())
         if level := _outline_level(holders, style):
-            return BlockKind.HEADING, min(level + self._below_title, _DEEPEST_HEADING), " ".join(text.split())
+            return BlockKind.HEADING, level + self._below_title, " ".join(text.split())
         if _CAPTION_STYLE.fullmatch(style):
             return BlockKind.CAPTION, 0, text
         if _CODE_STYLE.search(style):
@@ -109,7 +106,7 @@ class _Writer:
             style = style.base_style
         return chain
 
-    def _write_footnotes(self) -> None:
+    def write_footnotes(self) -> None:
         for relation in self._document.part.rels.values():
             if relation.reltype == _FOOTNOTES and not relation.is_external:
                 for note in parse_xml(relation.target_part.blob).iter(qn("w:footnote")):

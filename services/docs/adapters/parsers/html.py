@@ -26,7 +26,7 @@ _BLOCKS = frozenset(
     | {"address", "details", "summary", "fieldset", "dl", "dt", "dd", "hr", "center", "tr", "td", "th", "caption"}
     | {"table", "tbody", "thead", "tfoot"}
 )
-_FLUSHING = _BLOCKS | {"ul", "ol", "li"}
+_FLUSHING = _BLOCKS | _HEADINGS | {"ul", "ol", "li", "figcaption", "pre"}
 _BLOCKS_IN_CELLS = ":is(td, th) :is(table, ul, ol, h1, h2, h3, h4, h5, h6, pre)"
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE)
 _CHARSET_REACH = 4096
@@ -115,17 +115,15 @@ class _Writer:
             return False
         if tag.startswith("-") or self._is_furniture(node, tag):
             return False
-        if tag in _HEADINGS:
+        if tag in _FLUSHING:
             self._flush()
+        if tag in _HEADINGS:
             self._builder.add(BlockKind.HEADING, _inline_text(node).replace(_FORCED_BREAK, " "), int(tag[1]))
         elif tag in {"figcaption", "caption"}:
-            self._flush()
             self._builder.add(BlockKind.CAPTION, _inline_text(node))
         elif tag == "pre":
-            self._flush()
             self._builder.add(BlockKind.CODE, node.text(deep=True).expandtabs(4))
         elif tag == "table" and node.css_first(_BLOCKS_IN_CELLS) is None:
-            self._flush()
             self._write_table(node)
         elif tag in {"sup", "sub", "br", "math"}:
             self._inline.append(_special(node, tag))
@@ -135,8 +133,6 @@ class _Writer:
         return False
 
     def _open(self, node: LexborNode, tag: str) -> None:
-        if tag in _FLUSHING:
-            self._flush()
         if tag in {"ul", "ol"}:
             start = node.attributes.get("start") or ""
             first = int(start) if start.isdecimal() else 1

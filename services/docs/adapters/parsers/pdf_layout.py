@@ -50,7 +50,6 @@ _LONGEST_HEADING = 120
 _DEEPEST_INDENT = 3.0
 _LABEL_RATIO = 0.92
 _LONGEST_LABEL = 50
-_DEEPEST_HEADING = 6
 _SENTENCE_END = '。！？.!?：:；;”"』」…'
 _HYPHEN_END = re.compile(f"([{LATIN}]+)-$")
 _OWN_HYPHEN = re.compile(f"[{LATIN}0-9]-$")
@@ -137,8 +136,8 @@ class _Draft:
 def write_layout(pages: list[PrintedPage], builder: DocumentBuilder) -> None:
     """Write the pages' blocks into `builder`, opening a page for each."""
     pages = _without_furniture(pages)
-    styles = _Styles(pages)
-    words = _Vocabulary(pages)
+    lines = [line for page in pages for line in page.lines]
+    styles, words = _Styles(lines), _Vocabulary(lines)
     pending: list[_Draft] = []
     for page in pages:
         builder.check_deadline()
@@ -184,7 +183,7 @@ def _without_furniture(pages: list[PrintedPage]) -> list[PrintedPage]:
     Furniture stands at the page's edge, apart from the text and no larger than it; a header's words, numbers aside,
     come back at the same place on at least three pages, or count the pages. The lines of a table of contents go too.
     """
-    body_size = _body_size(pages)
+    body_size = _body_size(line for page in pages for line in page.lines)
     edges = [_edge_lines(page, body_size) for page in pages]
     places = Counter(key for lines in edges for key in {_furniture_key(line) for line in lines})
     offsets = Counter(offset for page, lines in zip(pages, edges, strict=True) for offset in _offsets(page, lines))
@@ -241,41 +240,34 @@ def _furniture_key(line: PrintedLine) -> tuple[str, int]:
     return _DIGITS.sub("#", line.text), round(line.bottom / _POSITION_TOLERANCE)
 
 
-def _body_size(pages: Iterable[PrintedPage]) -> float:
+def _body_size(lines: Iterable[PrintedLine]) -> float:
     """Return the size in which most characters are set."""
     weights: Counter[float] = Counter()
-    for page in pages:
-        for line in page.lines:
-            weights[line.size] += len(line.text)
+    for line in lines:
+        weights[line.size] += len(line.text)
     return weights.most_common(1)[0][0] if weights else 0.0
 
 
 class _Styles:
     """The document's typography: its text size, and which larger sizes are headings of which level."""
 
-    def __init__(self, pages: list[PrintedPage]) -> None:
-        self.body_size = _body_size(pages)
-        weights: Counter[bool] = Counter()
-        sizes = set()
-        for page in pages:
-            for line in page.lines:
-                weights[line.bold] += len(line.text)
-                if self._is_large(line):
-                    sizes.add(line.size)
-        self._bold_is_special = weights[True] < weights[False]
+    def __init__(self, lines: list[PrintedLine]) -> None:
+        self.body_size = _body_size(lines)
+        self._bold_is_special = sum(len(line.text) if line.bold else -len(line.text) for line in lines) < 0
+        sizes = {line.size for line in lines if self._is_large(line)}
         self._levels = {size: level for level, size in enumerate(sorted(sizes, reverse=True), start=1)}
 
     def heading_level(self, line: PrintedLine, stands_alone: bool) -> int:
         """Return the line's heading level by size, else by weight or wording when it stands alone; 0 for text."""
         if self._is_large(line):
-            return min(self._levels[line.size], _DEEPEST_HEADING)
+            return self._levels[line.size]
         if not stands_alone or line.size < self.body_size * 0.95 or line.cells:
             return 0
         level = heading_level(line.text)
         short = len(line.text) <= 60 and line.text[-1] not in "。.，,；;：:"
         if not level and line.bold and self._bold_is_special and short and not is_list_item(line.text):
             level = 2
-        return level and min(len(self._levels) + level, _DEEPEST_HEADING)
+        return level and len(self._levels) + level
 
     def _is_large(self, line: PrintedLine) -> bool:
         return (
@@ -311,15 +303,11 @@ def _column_drafts(lines: list[PrintedLine], styles: _Styles) -> list[_Draft]:
     drafts: list[_Draft] = []
     for previous, line, following in zip([None, *lines], lines, [*lines[1:], None], strict=False):
         leading = leadings.get(line.size, _USUAL_LEADING * line.size)
-        gap_above = previous is None or not _is_next(previous, line, leading)
-        gap_below = following is None or not _is_next(line, following, leading)
+        gap_above, gap_below = not _is_next(previous, line, leading), not _is_next(line, following, leading)
         ends_short = line.right < margin - 2 * line.size
         in_table = any(near is not None and line.is_row_with(near) for near in (previous, following))
         alone = gap_above and (gap_below or ends_short)
-        isolated = not (
-            (previous is not None and _runs_into(previous, line, leading, margin))
-            or (following is not None and _runs_into(line, following, leading, margin))
-        )
+        isolated = not (_runs_into(previous, line, leading, margin) or _runs_into(line, following, leading, margin))
         fresh = _Draft(BlockKind.TABLE, [line]) if in_table else _classify(line, styles, alone, isolated)
         if previous is not None and _belongs(drafts[-1], fresh, previous, line, margin, gap_above):
             drafts[-1].lines.append(line)
@@ -328,15 +316,18 @@ def _column_drafts(lines: list[PrintedLine], styles: _Styles) -> list[_Draft]:
     return drafts
 
 
-def _is_next(upper: PrintedLine, lower: PrintedLine, leading: float) -> bool:
+def _is_next(upper: PrintedLine | None, lower: PrintedLine | None, leading: float) -> bool:
     """Return whether a line stands at a paragraph's distance below another one."""
+    if upper is None or lower is None:
+        return False
     return 0.3 * lower.size < upper.bottom - lower.bottom <= leading * _GAP
 
 
-def _runs_into(upper: PrintedLine, lower: PrintedLine, leading: float, margin: float) -> bool:
+def _runs_into(upper: PrintedLine | None, lower: PrintedLine | None, leading: float, margin: float) -> bool:
     """Return whether two lines look like running text."""
-    near = upper.size == lower.size and _is_next(upper, lower, leading)
-    return near and not _was_broken_early(upper, lower, margin)
+    if upper is None or lower is None or upper.size != lower.size:
+        return False
+    return _is_next(upper, lower, leading) and not _was_broken_early(upper, lower, margin)
 
 
 def _classify(line: PrintedLine, styles: _Styles, stands_alone: bool, isolated: bool) -> _Draft:
@@ -430,10 +421,8 @@ def _continues(pending: _Draft, first: _Draft, page: PrintedPage) -> bool:
 class _Vocabulary:
     """The document's words, to tell `photo-` + `synthesis` from `well-` + `known`."""
 
-    def __init__(self, pages: Iterable[PrintedPage]) -> None:
-        self._words = {
-            word.lower() for page in pages for line in page.lines for word in _WORDS.findall(line.text.rstrip("-"))
-        }
+    def __init__(self, lines: list[PrintedLine]) -> None:
+        self._words = {word.lower() for line in lines for word in _WORDS.findall(line.text.rstrip("-"))}
 
     def joined(self, lines: list[str]) -> str:
         """Join lines to running text, and mend divided words."""
