@@ -20,14 +20,14 @@ from gateway.contract import Operation, Shape, operations
 from gateway.cors import refuse_foreign_page, with_cors
 from gateway.docs_page import DocsPages
 from gateway.downloads import DownloadHandler
-from gateway.exchange import ClientGone, Exchange, Handler
+from gateway.exchange import ClientGoneError, Exchange, Handler
 from gateway.health import Health, StackState
 from gateway.hosts import Hosts
 from gateway.intake import Intake
 from gateway.metrics import Metrics
 from gateway.openai_api.api import add_routes as add_openai_routes
 from gateway.openai_api.errors import respond_error as respond_openai_error
-from gateway.problems import Problem, from_error, unexpected
+from gateway.problems import ProblemError, from_error, unexpected
 from gateway.protocol import Guard, GuardedProtocol
 from gateway.routes import RouteTable
 from gateway.settings import GatewaySettings, host_and_port
@@ -147,7 +147,7 @@ class Gateway:
             route, variables = self._find(exchange)
             name = route.name
             await route.handler(exchange, variables)
-        except ClientGone:
+        except ClientGoneError:
             exchange.status = 499
         except Exception as error:
             await self._fail(exchange, error)
@@ -162,13 +162,13 @@ class Gateway:
         """Return the route of a request and the variables in its path.
 
         Raises:
-            Problem: 404, 405, 400 or 421 for a wrong host, 403 for a page of another site, or 429 or 503 when too many
-                requests are in flight.
+            ProblemError: 404, 405, 400 or 421 for a wrong host, 403 for a page of another site, or 429 or 503 when too
+                many requests are in flight.
         """
         self._hosts.check(exchange.headers, exchange.scope["headers"], exchange.scope["http_version"])
         match = self._routes.find(exchange.path)
         if match is None:
-            raise Problem(404, "NO_SUCH_PATH", f"Nothing is served at {exchange.path}; /docs lists what is.")
+            raise ProblemError(404, "NO_SUCH_PATH", f"Nothing is served at {exchange.path}; /docs lists what is.")
         verb = exchange.method
         route = match.handlers.get(verb) or (match.handlers.get("GET") if verb == "HEAD" else None)
         if route is None:
@@ -196,12 +196,12 @@ def _without_handler(verb: str, handlers: Mapping[str, Route]) -> Route:
     """Return the answer to OPTIONS on a path that declares no handler for it.
 
     Raises:
-        Problem: 405, it is another verb.
+        ProblemError: 405, it is another verb.
     """
     verbs = sorted({*handlers, "OPTIONS", *(["HEAD"] if "GET" in handlers else [])})
     allow = (b"allow", ", ".join(verbs).encode())
     if verb != "OPTIONS":
-        raise Problem(
+        raise ProblemError(
             405, "METHOD_NOT_ALLOWED", f"This path does not take {verb}; see the Allow header.", headers=[allow]
         )
 
@@ -212,8 +212,8 @@ def _without_handler(verb: str, handlers: Mapping[str, Route]) -> Route:
     return Route("options", options)
 
 
-def _problem(error: Exception) -> Problem:
-    if isinstance(error, Problem):
+def _problem(error: Exception) -> ProblemError:
+    if isinstance(error, ProblemError):
         return error
     if isinstance(error, TikuError):
         return from_error(error)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from google.protobuf.message import Message
 
-from gateway.codec import Reader, Unusual
+from gateway.codec import Reader, UnusualError
 from gateway.contract import Operation, descriptor_of
 from gateway.exchange import Exchange
-from gateway.problems import Problem, invalid
+from gateway.problems import ProblemError, invalid
 from gateway.routes import variable_names
 from gateway.transcoding import LARGE_BYTES, fill, fill_from_path, fill_from_query, parse_object
 from services.kit.errors import FieldViolation
@@ -34,8 +34,8 @@ class Binder:
         """Return the request, serialized.
 
         Raises:
-            Problem: the HTTP request breaks a rule.
-            ClientGone: the client left before the end of its body.
+            ProblemError: the HTTP request breaks a rule.
+            ClientGoneError: the client left before the end of its body.
         """
         body = await self._body(exchange) if self._operation.body else b""
         if len(body) > LARGE_BYTES:
@@ -68,7 +68,7 @@ class Binder:
         if self._operation.body == "*":
             try:
                 self._read(message, members)
-            except Unusual:
+            except UnusualError:
                 message.Clear()
                 fill(message, members)
         elif members:
@@ -79,11 +79,13 @@ def require_json(exchange: Exchange) -> None:
     """Refuse a body that is not declared as JSON; this also keeps out the plain forms of other sites' pages.
 
     Raises:
-        Problem: 415, the content type is another one.
+        ProblemError: 415, the content type is another one.
     """
     kind = exchange.content_type
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-        raise Problem(415, "UNSUPPORTED_MEDIA_TYPE", "The body must be JSON, sent with Content-Type: application/json.")
+        raise ProblemError(
+            415, "UNSUPPORTED_MEDIA_TYPE", "The body must be JSON, sent with Content-Type: application/json."
+        )
 
 
 def _refuse_query(exchange: Exchange) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import math
 
-from gateway.problems import Problem
+from gateway.problems import ProblemError
 
 _RETRY_AFTER_SECONDS = 1.0
 _IPV6_CLIENT_BITS = 64
@@ -52,14 +52,16 @@ class Bound:
         """Return the client that holds most."""
         return max(self._by_client, key=self._by_client.__getitem__)
 
-    def refusal(self, client: str) -> Problem | None:
+    def refusal(self, client: str) -> ProblemError | None:
         """Return the refusal for a client: 503 if the server is full, 429 if its share is used up, else None."""
         if self.held <= self._of_each:
             return None  # No client can hold more than all do.
         if self.held > self.limit:
-            return Problem(503, "OVERLOADED", f"Too many {self._what}; try again.", retry_after=_RETRY_AFTER_SECONDS)
+            return ProblemError(
+                503, "OVERLOADED", f"Too many {self._what}; try again.", retry_after=_RETRY_AFTER_SECONDS
+            )
         if self.exceeded_by(client):
-            return Problem(
+            return ProblemError(
                 429,
                 "TOO_MANY_AT_ONCE",
                 f"Too many {self._what} from your address; let some of them end first.",

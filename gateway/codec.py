@@ -2,8 +2,8 @@
 
 json_format walks the descriptors for every message, which was a third of the gateway's time for a small call. Here each
 message type is walked once and compiled into closures. They write what json_format writes. They read the plain case
-only: fields by their proto names, values of the obvious types. Anything else raises `Unusual`, and json_format reads
-the object by its own rules. Well-known types always go through json_format.
+only: fields by their proto names, values of the obvious types. Anything else raises `UnusualError`, and json_format
+reads the object by its own rules. Well-known types always go through json_format.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _64_BITS = (FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64)
 _INTEGERS = (*_64_BITS, FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_UINT32)
 
 
-class Unusual(Exception):
+class UnusualError(Exception):
     """A JSON value is not the plain case."""
 
 
@@ -95,12 +95,12 @@ class Reader:
         """Set an empty message.
 
         Raises:
-            Unusual: the object is not the plain case; the message is then set in part.
+            UnusualError: the object is not the plain case; the message is then set in part.
         """
         try:
             self._read(message, members)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise Unusual from error
+            raise UnusualError from error
 
     def _message(self, descriptor: Descriptor) -> Read:
         name = descriptor.full_name
@@ -117,13 +117,13 @@ class Reader:
 
         def read(message: Any, members: Any) -> None:
             if type(members) is not dict:
-                raise Unusual
+                raise UnusualError
             for name, value in members.items():
                 setter = fields.get(name)
                 if setter is None:
-                    raise Unusual
+                    raise UnusualError
                 if name in choices and message.WhichOneof(choices[name]) is not None:
-                    raise Unusual
+                    raise UnusualError
                 setter(message, value)
 
         return read
@@ -137,7 +137,7 @@ class Reader:
 
             def extend(message: Any, values: Any) -> None:
                 if type(values) is not list:
-                    raise Unusual
+                    raise UnusualError
                 getattr(message, name).extend([check(value) for value in values])
 
             return extend
@@ -156,7 +156,7 @@ class Reader:
 
         def add(message: Any, values: Any) -> None:
             if type(values) is not list:
-                raise Unusual
+                raise UnusualError
             parts = getattr(message, name)
             for value in values:
                 read(parts.add(), value)
@@ -166,11 +166,11 @@ class Reader:
 
 def _read_well_known(message: Message, value: Any) -> None:
     if value is None:
-        raise Unusual
+        raise UnusualError
     try:
         json_format.ParseDict(value, message)
     except (json_format.ParseError, AttributeError) as error:
-        raise Unusual from error
+        raise UnusualError from error
 
 
 def _scalar(field: FieldDescriptor) -> Write | None:
@@ -217,7 +217,7 @@ def _shortest(value: float) -> float | str:
 
 
 def _check_of(field: FieldDescriptor) -> Callable[[Any], Any]:
-    """Return a check that gives back a plain value of a scalar field, and raises `Unusual` for another."""
+    """Return a check that gives back a plain value of a scalar field, and raises `UnusualError` for another."""
     if field.enum_type is not None:
         return _enum_check(field.enum_type)
     if field.cpp_type in _INTEGERS:
@@ -238,7 +238,7 @@ def _enum_check(enum: EnumDescriptor) -> Callable[[Any], int]:
 
     def check(value: Any) -> int:
         if type(value) is not str or value not in numbers:
-            raise Unusual
+            raise UnusualError
         return numbers[value]
 
     return check
@@ -246,33 +246,33 @@ def _enum_check(enum: EnumDescriptor) -> Callable[[Any], int]:
 
 def _whole(value: Any) -> int:
     if type(value) is not int:
-        raise Unusual
+        raise UnusualError
     return value
 
 
 def _number(value: Any) -> float:
     if type(value) is not float and type(value) is not int:
-        raise Unusual
+        raise UnusualError
     return value
 
 
 def _small_number(value: Any) -> float:
     if not -_LARGEST_FLOAT <= _number(value) <= _LARGEST_FLOAT:
-        raise Unusual
+        raise UnusualError
     return float(value)
 
 
 def _truth(value: Any) -> bool:
     if type(value) is not bool:
-        raise Unusual
+        raise UnusualError
     return value
 
 
 def _text(value: Any) -> str:
     if type(value) is not str:
-        raise Unusual
+        raise UnusualError
     return value
 
 
 def _refuse(value: Any) -> Any:
-    raise Unusual
+    raise UnusualError

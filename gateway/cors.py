@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from gateway.exchange import Exchange
 from gateway.hosts import Hosts
-from gateway.problems import Problem
+from gateway.problems import ProblemError
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _ALLOWED_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST")
@@ -47,7 +47,7 @@ def refuse_foreign_page(exchange: Exchange, origins: Collection[str], hosts: Hos
     is there must agree. Programs send none of them.
 
     Raises:
-        Problem: 403, the page's origin is neither the one that the request came to nor in `origins`.
+        ProblemError: 403, the page's origin is neither the one that the request came to nor in `origins`.
     """
     if exchange.method in _SAFE_METHODS:
         return
@@ -61,7 +61,7 @@ def refuse_foreign_page(exchange: Exchange, origins: Collection[str], hosts: Hos
     page = origin if origin is not None else referer
     if site in (None, b"same-origin", b"none") and (page is None or _is_own(page, exchange, hosts)):
         return
-    raise Problem(403, "FOREIGN_ORIGIN", "Pages of other sites may not call this API.")
+    raise ProblemError(403, "FOREIGN_ORIGIN", "Pages of other sites may not call this API.")
 
 
 def _is_own(page: bytes, exchange: Exchange, hosts: Hosts) -> bool:

@@ -14,8 +14,8 @@ from grpc import aio
 
 from gateway.binding import Binder
 from gateway.contract import Operation, descriptor_of, file_messages
-from gateway.exchange import ClientGone, Exchange, cancelling
-from gateway.problems import Problem
+from gateway.exchange import ClientGoneError, Exchange, cancelling
+from gateway.problems import ProblemError
 from gateway.settings import GatewaySettings
 from gateway.upstream import Upstream, next_message
 from services.kit import errors
@@ -133,7 +133,7 @@ class _Reading:
             self._watcher.cancel()
             await asyncio.wait([self._watcher])
         if kind is asyncio.CancelledError and self._exchange.gone and not cancelling():
-            raise ClientGone
+            raise ClientGoneError
 
     async def _watch(self) -> None:
         await self._exchange.disconnected()
@@ -163,7 +163,7 @@ def resolve_range(header: bytes, size: int) -> ByteRange | None:
     """Return the bytes that a Range header asks for; None for one to ignore (several ranges, another unit).
 
     Raises:
-        Problem: 416, the range is outside the file.
+        ProblemError: 416, the range is outside the file.
     """
     found = _RANGE.fullmatch(header)
     if found is None or not (found[1] or found[2]):
@@ -177,7 +177,7 @@ def resolve_range(header: bytes, size: int) -> ByteRange | None:
             return None
         span = ByteRange(int(found[1]), min(last, size - 1))
     if span.length <= 0:
-        raise Problem(
+        raise ProblemError(
             416,
             "RANGE_NOT_SATISFIABLE",
             f"The file has {size} bytes.",

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.bounds import client_of
 from gateway.intake import Intake, Sending
-from gateway.problems import Problem, invalid
+from gateway.problems import ProblemError, invalid
 from services.kit import context
 from services.kit.errors import FieldViolation
 from services.kit.ids import new_id
@@ -37,7 +37,7 @@ _MIN_TIMEOUT_SECONDS = 0.001
 MAX_TIMEOUT_SECONDS = 3600.0
 
 
-class ClientGone(Exception):
+class ClientGoneError(Exception):
     """The client closed the connection; there is nobody to answer."""
 
 
@@ -127,7 +127,7 @@ class Exchange:
         """Give the request the seconds that the client names in X-Request-Timeout, or `default`, from its start.
 
         Raises:
-            Problem: 400, the header is not a number from 0.001 to 3600.
+            ProblemError: 400, the header is not a number from 0.001 to 3600.
         """
         self._deadline = self.began + (self.named_timeout() or default)
 
@@ -135,7 +135,7 @@ class Exchange:
         """Return the seconds that the client names in X-Request-Timeout; None when it names none.
 
         Raises:
-            Problem: 400, the header is not a number from 0.001 to 3600.
+            ProblemError: 400, the header is not a number from 0.001 to 3600.
         """
         given = self.headers.get(b"x-request-timeout")
         if given is None:
@@ -166,8 +166,8 @@ class Exchange:
         """Return the whole body.
 
         Raises:
-            Problem: 413, it is larger than `limit` bytes; 408, 429 or 503 as in `next_body`.
-            ClientGone: the client left before its end.
+            ProblemError: 413, it is larger than `limit` bytes; 408, 429 or 503 as in `next_body`.
+            ClientGoneError: the client left before its end.
         """
         announced = self.content_length()
         if announced is not None and announced > limit:
@@ -192,8 +192,8 @@ class Exchange:
         """Return the next bytes of the body, and whether more follow.
 
         Raises:
-            Problem: 408, the body is too slow or the time is spent; 429 or 503, too many bodies are coming.
-            ClientGone: the client left.
+            ProblemError: 408, the body is too slow or the time is spent; 429 or 503, too many bodies are coming.
+            ClientGoneError: the client left.
         """
         if self._connection is not None and self._connection.body_has_come:
             event = await self._receive()
@@ -203,7 +203,7 @@ class Exchange:
             event = await self._sending.receive(self._receive, self._deadline)
         if event["type"] == "http.disconnect":
             self.gone = True
-            raise ClientGone
+            raise ClientGoneError
         more = event.get("more_body", False)
         if not more:
             self.stop_sending()
@@ -225,14 +225,14 @@ class Exchange:
         """Return the response of a unary RPC, which is canceled when the client leaves.
 
         Raises:
-            ClientGone: it left.
+            ClientGoneError: it left.
         """
         timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_SECONDS, self._start_watching, call)
         try:
             return await call
         except asyncio.CancelledError:
             if self.gone and not cancelling():
-                raise ClientGone from None
+                raise ClientGoneError from None
             raise
         finally:
             timer.cancel()
@@ -284,7 +284,7 @@ class Exchange:
 
         await response(self.scope, self._receive, send)
 
-    async def respond_problem(self, problem: Problem) -> None:
+    async def respond_problem(self, problem: ProblemError) -> None:
         """Send a failure as problem details."""
         await self.respond(
             problem.status,
@@ -304,7 +304,7 @@ def cancelling() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _too_large(limit: int) -> Problem:
-    return Problem(
+def _too_large(limit: int) -> ProblemError:
+    return ProblemError(
         413, "BODY_TOO_LARGE", f"The body is larger than {limit} bytes.", metadata={"limit_bytes": str(limit)}
     )

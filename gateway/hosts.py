@@ -11,7 +11,7 @@ import ipaddress
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from gateway.problems import Problem
+from gateway.problems import ProblemError
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?)(?::([0-9]{1,5}))?", re.IGNORECASE)
 _MAX_KNOWN = 256
@@ -39,7 +39,7 @@ class Hosts:
         """Check the host of a request; `fields` are the header fields that `headers` holds without repetitions.
 
         Raises:
-            Problem: 400, the header is missing, doubled or malformed; 421, the host is not served here.
+            ProblemError: 400, the header is missing, doubled or malformed; 421, the host is not served here.
         """
         if len(headers) != len(fields):
             _refuse_doubled(fields)
@@ -49,9 +49,9 @@ class Hosts:
         if host is None:
             if http_version == "1.0":  # It came before the header, and no browser speaks it.
                 return
-            raise Problem(400, "MALFORMED_HOST", "The header Host is missing.")
+            raise ProblemError(400, "MALFORMED_HOST", "The header Host is missing.")
         if not self._serves(host.decode("latin-1")):
-            raise Problem(
+            raise ProblemError(
                 421,
                 "UNKNOWN_HOST",
                 "This server does not answer to that Host; TIKU_GATEWAY_ALLOWED_HOSTS names those that it answers to.",
@@ -76,11 +76,13 @@ def _split(host: str) -> tuple[str, str, str]:
     """Return the name of a host in lower case without a final dot, the same without brackets, and the port.
 
     Raises:
-        Problem: 400, it is malformed.
+        ProblemError: 400, it is malformed.
     """
     found = _HOST.fullmatch(host)
     if found is None or (found[2] and int(found[2]) > 65535):
-        raise Problem(400, "MALFORMED_HOST", "The header Host is not a host name or address with an optional port.")
+        raise ProblemError(
+            400, "MALFORMED_HOST", "The header Host is not a host name or address with an optional port."
+        )
     name = found[1].lower().removesuffix(".")
     return name, name.strip("[]"), found[2] or ""
 
@@ -102,4 +104,4 @@ def _refuse_doubled(fields: Sequence[tuple[bytes, bytes]]) -> None:
     for name in _SINGLE:
         if names.count(name) > 1:
             reason = "MALFORMED_HOST" if name == b"host" else "HEADER_REPEATED"
-            raise Problem(400, reason, f"The header {name.decode().title()} is given more than once.")
+            raise ProblemError(400, reason, f"The header {name.decode().title()} is given more than once.")

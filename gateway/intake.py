@@ -7,7 +7,7 @@ import asyncio
 from starlette.types import Message, Receive
 
 from gateway.bounds import Bound
-from gateway.problems import Problem
+from gateway.problems import ProblemError
 from gateway.settings import GatewaySettings
 
 _SETTLED_SECONDS = 1.0
@@ -52,7 +52,7 @@ class Sending:
         """Return the next event of the request; `deadline` is an instant on the loop's clock.
 
         Raises:
-            Problem: 408, the client is too slow or the time is spent; 429 or 503, too many are being sent.
+            ProblemError: 408, the client is too slow or the time is spent; 429 or 503, too many are being sent.
         """
         while True:
             now = self._clock()
@@ -74,7 +74,7 @@ class Sending:
         """Count bytes that are kept until the body's end.
 
         Raises:
-            Problem: 429 or 503, too many bytes wait already.
+            ProblemError: 429 or 503, too many bytes wait already.
         """
         self._intake.pending_bytes.hold(self._client, size)
         self._kept += size
@@ -110,5 +110,5 @@ class Sending:
             )
 
 
-def _late(detail: str) -> Problem:
-    return Problem(408, "BODY_TOO_SLOW", detail, headers=[_CLOSE])
+def _late(detail: str) -> ProblemError:
+    return ProblemError(408, "BODY_TOO_SLOW", detail, headers=[_CLOSE])

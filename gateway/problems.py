@@ -1,6 +1,6 @@
 """Every way in which a request can fail, as RFC 9457 problem details.
 
-One table turns gRPC statuses into HTTP; the rest of the gateway raises `Problem` or a `TikuError`.
+One table turns gRPC statuses into HTTP; the rest of the gateway raises `ProblemError` or a `TikuError`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ HTTP_STATUS_OF_REASON: Mapping[str, int] = {errors.DISK_FULL: 507}
 _RETRY_AFTER_SECONDS = 1.0
 
 
-class Problem(Exception):
+class ProblemError(Exception):
     """A failed request as its client sees it.
 
     `detail` is written for the client; `errors` name each offending field; `retry_after` is in seconds.
@@ -87,12 +87,12 @@ class Problem(Exception):
         return [*self.headers, (b"retry-after", b"%d" % max(1, math.ceil(self.retry_after)))]
 
 
-def from_error(error: errors.TikuError) -> Problem:
+def from_error(error: errors.TikuError) -> ProblemError:
     """Return the problem that a Tiku error becomes."""
     retry_after = error.retry_after
     if retry_after is None and error.status == "UNAVAILABLE":
         retry_after = _RETRY_AFTER_SECONDS
-    return Problem(
+    return ProblemError(
         HTTP_STATUS_OF_REASON.get(error.reason) or HTTP_STATUS.get(error.status, 500),
         error.reason,
         error.message,
@@ -102,12 +102,12 @@ def from_error(error: errors.TikuError) -> Problem:
     )
 
 
-def invalid(detail: str, *violations: errors.FieldViolation, reason: str = "INVALID_FIELD") -> Problem:
+def invalid(detail: str, *violations: errors.FieldViolation, reason: str = "INVALID_FIELD") -> ProblemError:
     """Return the problem of a request that breaks a rule."""
-    return Problem(400, reason, detail, errors=violations)
+    return ProblemError(400, reason, detail, errors=violations)
 
 
-def unexpected() -> Problem:
+def unexpected() -> ProblemError:
     """Return the problem of a fault of our own; it tells the client only that the fault happened."""
     return from_error(
         errors.Internal("Something went wrong on our side; the log has the details under this request's id.")

@@ -22,7 +22,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gateway.bounds import Bound, client_of
 from gateway.exchange import CONNECTION, PROBLEM_JSON
-from gateway.problems import Problem
+from gateway.problems import ProblemError
 from gateway.settings import GatewaySettings
 from services.kit.ids import new_id
 
@@ -49,7 +49,7 @@ _RESERVED_FILES = 128
 logger = logging.getLogger(__name__)
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """The parser is to stop; the protocol knows why."""
 
 
@@ -66,7 +66,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._body_bytes = 0
         self._heads = 0
         self._received = 0
-        self._fault: Problem | None = None
+        self._fault: ProblemError | None = None
         self._deaf = False
         """Whether what comes is thrown away."""
         self._ended = False
@@ -122,7 +122,7 @@ class GuardedProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             pass  # No upgrade is served; the request was answered as HTTP/1.1 (RFC 9110, section 7.8).
         except httptools.HttpParserError:
-            self.refuse(self._fault or Problem(400, "MALFORMED_HTTP", "What was sent is not HTTP/1.1 (RFC 9112)."))
+            self.refuse(self._fault or ProblemError(400, "MALFORMED_HTTP", "What was sent is not HTTP/1.1 (RFC 9112)."))
         else:
             if self._unframed > self._max_head_bytes:
                 self.refuse(self._too_large())
@@ -179,7 +179,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
 
-    def refuse(self, problem: Problem) -> None:
+    def refuse(self, problem: ProblemError) -> None:
         """Answer with a problem, where nothing else is being answered, and end the connection."""
         self._deaf = True
         cycle = self.cycle
@@ -238,7 +238,7 @@ class GuardedProtocol(HttpToolsProtocol):
                 self.transport.close()
             case "head" if silent > guard.head_timeout_seconds:
                 self.refuse(
-                    Problem(
+                    ProblemError(
                         408,
                         "HEAD_TOO_SLOW",
                         f"The head of the request did not come within {guard.head_timeout_seconds:g} seconds.",
@@ -261,16 +261,16 @@ class GuardedProtocol(HttpToolsProtocol):
             return "head", self._heads
         return "idle" if self._heads else "connected", self._heads
 
-    def _fail(self, problem: Problem) -> None:
+    def _fail(self, problem: ProblemError) -> None:
         self._fault = problem
-        raise _Refused
+        raise _RefusedError
 
-    def _too_large(self) -> Problem:
+    def _too_large(self) -> ProblemError:
         if self._in_body:
-            return Problem(
+            return ProblemError(
                 400, "MALFORMED_BODY", "What frames the chunks of the body is larger than all that is allowed."
             )
-        return Problem(
+        return ProblemError(
             431,
             "HEAD_TOO_LARGE",
             f"The request line and the headers are larger than {self._max_head_bytes} bytes.",
@@ -285,18 +285,24 @@ class GuardedProtocol(HttpToolsProtocol):
         """Refuse a target in absolute form that names another host than the header does (RFC 9112, section 3.2.2)."""
         authority = self.url.partition(b"://")[2].partition(b"/")[0].partition(b"?")[0]
         if authority and not all(value.lower() == authority.lower() for name, value in self.headers if name == b"host"):
-            self._fail(Problem(400, "MALFORMED_HOST", "The request line and the header Host name different hosts."))
+            self._fail(
+                ProblemError(400, "MALFORMED_HOST", "The request line and the header Host name different hosts.")
+            )
 
     def _check_upgrade(self) -> None:
         """Refuse an upgrade that a client would not notice was ignored."""
         fields = dict(self.headers)
         if fields.get(b"upgrade", b"").lower() == b"websocket":
-            self._fail(Problem(403, "NO_WEBSOCKET", "No WebSocket is served here; streams are server-sent events."))
+            self._fail(
+                ProblemError(403, "NO_WEBSOCKET", "No WebSocket is served here; streams are server-sent events.")
+            )
         if b"transfer-encoding" in fields or fields.get(b"content-length", b"0") != b"0":
             # The parser takes what follows the head of an upgrade for another protocol's, so the body would be lost.
-            self._fail(Problem(400, "NO_UPGRADE", "A request with a body may not ask for an upgrade of the protocol."))
+            self._fail(
+                ProblemError(400, "NO_UPGRADE", "A request with a body may not ask for an upgrade of the protocol.")
+            )
 
-    def _say(self, problem: Problem) -> None:
+    def _say(self, problem: ProblemError) -> None:
         self._ended = True
         self.transport.write(_response(problem))
         if self.transport.can_write_eof():
@@ -367,7 +373,7 @@ class Guard:
         finally:
             task.cancel()
 
-    def admit(self, connection: GuardedProtocol) -> Problem | None:
+    def admit(self, connection: GuardedProtocol) -> ProblemError | None:
         """Count a connection; return why it is refused, None if it is not.
 
         At a limit, the oldest connection on which nothing happens makes room: one of the same client where that holds
@@ -398,7 +404,7 @@ class Guard:
         if not connections:
             del self._clients[client]
 
-    def _refusal(self, connection: GuardedProtocol, client: str) -> Problem | None:
+    def _refusal(self, connection: GuardedProtocol, client: str) -> ProblemError | None:
         problem = self._bound.refusal(client)
         # What a trusted proxy holds is held by all its clients.
         shared = connection.client is not None and connection.client[0] in self._proxies
@@ -428,7 +434,7 @@ class Guard:
                     logger.exception("a connection could not be looked after")
 
 
-def _response(problem: Problem) -> bytes:
+def _response(problem: ProblemError) -> bytes:
     """Return a whole response that ends its connection."""
     request_id = new_id()
     body = orjson.dumps(problem.body(request_id))

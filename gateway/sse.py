@@ -16,7 +16,7 @@ from grpc import aio
 from gateway.binding import Binder
 from gateway.codec import Writer
 from gateway.contract import Operation, descriptor_of, message_of
-from gateway.exchange import ClientGone, Exchange, cancelling
+from gateway.exchange import ClientGoneError, Exchange, cancelling
 from gateway.problems import from_error
 from gateway.settings import GatewaySettings
 from gateway.upstream import Upstream, next_message
@@ -111,7 +111,7 @@ async def relay(
     that leaves is noticed at once, not at the next write, and the call is canceled.
 
     Raises:
-        ClientGone: the client left.
+        ClientGoneError: the client left.
         grpc.RpcError: the call failed before its first message.
     """
     sink = EventSink(exchange, heartbeat)
@@ -128,7 +128,7 @@ async def relay(
         await sink.end((on_error or _error_event)(exchange, error))
     except asyncio.CancelledError:
         if exchange.gone and not cancelling():
-            raise ClientGone from None
+            raise ClientGoneError from None
         raise
     finally:
         call.cancel()

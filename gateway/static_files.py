@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from gateway.exchange import Exchange
-from gateway.problems import Problem
+from gateway.problems import ProblemError
 
 _FOLDER = Path(__file__).parent / "static"
 _POLICY = (
@@ -46,6 +46,6 @@ class PageFiles:
         try:
             response = await self._files.get_response(path, exchange.scope)
         except HTTPException:
-            raise Problem(404, "NO_SUCH_FILE", f"The page has no file {path}.") from None
+            raise ProblemError(404, "NO_SUCH_FILE", f"The page has no file {path}.") from None
         response.raw_headers.extend([*PAGE_HEADERS, (b"cache-control", b"no-cache")])
         await exchange.respond_with(response)

@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 
 from gateway.codec import Writer
 from gateway.contract import descriptor_of
-from gateway.problems import Problem, invalid
+from gateway.problems import ProblemError, invalid
 from gateway.violations import violations_of
 from services.kit.errors import FieldViolation
 
@@ -56,12 +56,12 @@ def parse_json(body: bytes) -> Any:
     """Return the value in a JSON text.
 
     Raises:
-        Problem: 400 MALFORMED_JSON with the place of the first fault.
+        ProblemError: 400 MALFORMED_JSON with the place of the first fault.
     """
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Problem(
+        raise ProblemError(
             400,
             "MALFORMED_JSON",
             f"The body is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).",
@@ -72,13 +72,13 @@ def parse_object(body: bytes) -> dict[str, Any]:
     """Return the object in a JSON text; an empty text is an empty object.
 
     Raises:
-        Problem: 400, the text is not JSON or not an object, or names a member of an object twice.
+        ProblemError: 400, the text is not JSON or not an object, or names a member of an object twice.
     """
     if not body:
         return {}
     value = parse_json(body)
     if not isinstance(value, dict):
-        raise Problem(400, "MALFORMED_JSON", "The body must be a JSON object.")
+        raise ProblemError(400, "MALFORMED_JSON", "The body must be a JSON object.")
     # Each name takes a quote and a colon; where there are more of those, they stand in a text, or a name was repeated.
     names = _names_in(value)
     if body.count(b":") != names and len(_NAME_ENDS.findall(body)) != names:
@@ -104,14 +104,14 @@ def _refuse_repeated_names(body: bytes) -> None:
     try:
         json.loads(body, object_pairs_hook=_distinct)
     except RecursionError:
-        raise Problem(400, "MALFORMED_JSON", "The body is nested too deeply.") from None
+        raise ProblemError(400, "MALFORMED_JSON", "The body is nested too deeply.") from None
 
 
 def _distinct(members: list[tuple[str, Any]]) -> None:
     seen: set[str] = set()
     for name, _ in members:
         if name in seen:
-            raise Problem(400, "MALFORMED_JSON", f"The body names the member {name[:64]!r} of one object twice.")
+            raise ProblemError(400, "MALFORMED_JSON", f"The body names the member {name[:64]!r} of one object twice.")
         seen.add(name)
 
 
@@ -119,7 +119,7 @@ def fill(message: Message, members: dict[str, Any], *, prefix: str = "") -> None
     """Set a message from the members of a JSON object.
 
     Raises:
-        Problem: 400 with one error for each field that is unknown or of the wrong type.
+        ProblemError: 400 with one error for each field that is unknown or of the wrong type.
     """
     try:
         json_format.ParseDict(members, message)
@@ -140,7 +140,7 @@ def fill_from_query(message: Message, query: bytes, *, except_for: frozenset[str
     Fields in `except_for` may not be named, because the path or the body holds them.
 
     Raises:
-        Problem: 400 with one error for each parameter that is unknown or of the wrong type.
+        ProblemError: 400 with one error for each parameter that is unknown or of the wrong type.
     """
     if not query:
         return
@@ -149,7 +149,7 @@ def fill_from_query(message: Message, query: bytes, *, except_for: frozenset[str
             query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_QUERY_PARAMETERS
         )
     except ValueError:
-        raise Problem(400, "MALFORMED_QUERY", "The query string is not valid percent-encoded UTF-8.") from None
+        raise ProblemError(400, "MALFORMED_QUERY", "The query string is not valid percent-encoded UTF-8.") from None
     members: dict[str, Any] = {}
     faults: list[FieldViolation] = []
     for name, value in pairs:
@@ -198,7 +198,7 @@ def fill_from_path(message: Message, variables: Mapping[str, str]) -> None:
     """Set the fields that the path names.
 
     Raises:
-        Problem: 400, the body names another value for one of them, or the value is of the wrong type.
+        ProblemError: 400, the body names another value for one of them, or the value is of the wrong type.
     """
     for name, value in variables.items():
         target = message

@@ -23,10 +23,10 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from gateway.contract import Operation, descriptor_of, file_messages, message_of
 from gateway.exchange import MAX_TIMEOUT_SECONDS, Exchange
-from gateway.problems import Problem, invalid
+from gateway.problems import ProblemError, invalid
 from gateway.settings import GatewaySettings
 from gateway.transcoding import ToJson, fill_from_query
-from gateway.upstream import EndedEarly, Upstream, send
+from gateway.upstream import EndedEarlyError, Upstream, send
 from services.kit.errors import FieldViolation
 
 PIECE_BYTES = 256 * 1024
@@ -107,7 +107,7 @@ class UploadHandler:
                 body, more = await exchange.next_body()
                 yield body
         else:
-            raise Problem(
+            raise ProblemError(
                 415,
                 "UNSUPPORTED_MEDIA_TYPE",
                 "Send the file as multipart/form-data, or as the body with Content-Type: application/octet-stream "
@@ -158,7 +158,7 @@ class UploadHandler:
             if pieces:
                 await self._write(call, bytes(pieces))
             await call.done_writing()
-        except (EndedEarly, aio.InternalError, grpc.RpcError):
+        except (EndedEarlyError, aio.InternalError, grpc.RpcError):
             # The service ended the call before the file's end; its response says why.
             pass
         raw: bytes = await exchange.result_of(call)
@@ -168,7 +168,7 @@ class UploadHandler:
         await send(call, self._operation.request(**{self._chunk.name: piece}).SerializeToString())
 
 
-def _after_the_file(item: FormItem) -> Problem:
+def _after_the_file(item: FormItem) -> ProblemError:
     if isinstance(item, FileBegins):
         return invalid("One file a request.", FieldViolation("file", "is given more than once"), reason="FILE_REPEATED")
     assert isinstance(item, FormField)
@@ -183,8 +183,8 @@ async def read_form(exchange: Exchange) -> AsyncIterator[FormItem]:
     """Yield the parts of a form as they arrive: fields whole, a file as its beginning and its bytes.
 
     Raises:
-        Problem: 400, the form is malformed or ends early; 413, its fields are too large.
-        ClientGone: the client left.
+        ProblemError: 400, the form is malformed or ends early; 413, its fields are too large.
+        ClientGoneError: the client left.
     """
     form = _Form(exchange.headers.get(b"content-type", b""))
     more = True
@@ -261,7 +261,7 @@ class _Form:
             raise _malformed("a part has no Content-Disposition: form-data with a name")
         self._fields += 1
         if self._fields > _MAX_FIELDS:
-            raise Problem(413, "FORM_TOO_LARGE", f"The form has more than {_MAX_FIELDS} parts.")
+            raise ProblemError(413, "FORM_TOO_LARGE", f"The form has more than {_MAX_FIELDS} parts.")
         name = _text(options[b"name"], "a field's name")
         extended = _EXTENDED_NAME.search(self._disposition)
         if b"filename" in options or extended:
@@ -275,7 +275,7 @@ class _Form:
             return
         self._value += data[start:end]
         if len(self._value) > _MAX_FIELD_BYTES:
-            raise Problem(413, "FORM_TOO_LARGE", f"A form field is larger than {_MAX_FIELD_BYTES} bytes.")
+            raise ProblemError(413, "FORM_TOO_LARGE", f"A form field is larger than {_MAX_FIELD_BYTES} bytes.")
 
     def _on_part_end(self) -> None:
         if self._field is not None:
@@ -304,5 +304,5 @@ def _text(raw: bytes, what: str) -> str:
         raise _malformed(f"{what} is not UTF-8") from None
 
 
-def _malformed(fault: str) -> Problem:
-    return Problem(400, "MALFORMED_FORM", f"The form cannot be read: {fault}.")
+def _malformed(fault: str) -> ProblemError:
+    return ProblemError(400, "MALFORMED_FORM", f"The form cannot be read: {fault}.")

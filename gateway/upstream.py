@@ -68,7 +68,7 @@ async def next_message(call: aio.UnaryStreamCall[bytes, bytes]) -> bytes | None:
     return None if raw is _END else raw
 
 
-class EndedEarly(Exception):
+class EndedEarlyError(Exception):
     """A call ended before everything was sent; its response says why."""
 
 
@@ -79,13 +79,13 @@ async def send(call: aio.StreamUnaryCall[bytes, bytes], message: bytes) -> None:
     (seen with grpcio 1.82.3), so the method inside it is called.
 
     Raises:
-        EndedEarly: the call has ended.
+        EndedEarlyError: the call has ended.
     """
     await call.wait_for_connection()
     if call.done():
-        raise EndedEarly
+        raise EndedEarlyError
     inner: Any = call._cython_call  # type: ignore[attr-defined]  # noqa: SLF001
     try:
         await inner.send_serialized_message(message)
     except _INTERNAL_ERROR as error:
-        raise EndedEarly from error
+        raise EndedEarlyError from error

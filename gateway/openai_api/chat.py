@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from gateway.exchange import Exchange
 from gateway.openai_api import parameters as p
 from gateway.openai_api.errors import error_body, refused, unsupported
-from gateway.problems import Problem, from_error
+from gateway.problems import ProblemError, from_error
 from gateway.settings import GatewaySettings
 from gateway.sse import relay
 from gateway.upstream import Upstream
@@ -277,7 +277,7 @@ def _request(kind: type[Request], fields: dict[str, Any]) -> Request:
         raise _too_deep() from None
 
 
-def _too_deep() -> Problem:
+def _too_deep() -> ProblemError:
     return refused("response_format.json_schema.schema", "is nested too deeply")
 
 

@@ -7,23 +7,23 @@ from typing import Any
 import orjson
 
 from gateway.exchange import Exchange
-from gateway.problems import Problem
+from gateway.problems import ProblemError
 from services.kit.errors import FieldViolation
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
-def refused(param: str, rule: str, *, code: str = "invalid_value") -> Problem:
+def refused(param: str, rule: str, *, code: str = "invalid_value") -> ProblemError:
     """Return the failure of a request whose parameter breaks a rule."""
-    return Problem(400, code, f"'{param}' {rule}.", errors=[FieldViolation(param, rule)])
+    return ProblemError(400, code, f"'{param}' {rule}.", errors=[FieldViolation(param, rule)])
 
 
-def unsupported(param: str, rule: str = "is not supported here") -> Problem:
+def unsupported(param: str, rule: str = "is not supported here") -> ProblemError:
     """Return the failure of a request with a parameter, or a value of one, that Tiku does not serve."""
     return refused(param, rule, code="unsupported_parameter")
 
 
-def error_body(problem: Problem) -> dict[str, Any]:
+def error_body(problem: ProblemError) -> dict[str, Any]:
     """Return a failure as the members of OpenAI's error object."""
     kind = _TYPES.get(problem.status, "invalid_request_error" if problem.status < 500 else "server_error")
     message = problem.detail
@@ -40,7 +40,7 @@ def error_body(problem: Problem) -> dict[str, Any]:
     }
 
 
-async def respond_error(exchange: Exchange, problem: Problem) -> None:
+async def respond_error(exchange: Exchange, problem: ProblemError) -> None:
     """Send a failure."""
     await exchange.respond(problem.status, orjson.dumps(error_body(problem)), headers=problem.response_headers())
 

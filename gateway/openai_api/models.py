@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from gateway.exchange import Exchange
-from gateway.problems import Problem
+from gateway.problems import ProblemError
 from gateway.settings import GatewaySettings
 from gateway.upstream import Upstream
 from services.kit.errors import FieldViolation
@@ -34,7 +34,7 @@ class Models:
             if model["id"] == name:
                 await exchange.respond(200, orjson.dumps(model))
                 return
-        raise Problem(
+        raise ProblemError(
             404,
             "model_not_found",
             f"The model '{name}' does not exist.",

@@ -20,7 +20,7 @@ async def read_parameters(exchange: Exchange, limit: int) -> dict[str, Any]:
     """Return the members of the body; a null counts as absent.
 
     Raises:
-        Problem: it is too large, not JSON, or not an object.
+        ProblemError: it is too large, not JSON, or not an object.
     """
     body = await exchange.read_body(limit)
     require_json(exchange)
@@ -31,7 +31,7 @@ def check_known(parameters: Mapping[str, Any], known: Collection[str], neutral: 
     """Refuse parameters that are not served, unless their value in `neutral` asks for nothing.
 
     Raises:
-        Problem: 400 that names the parameter.
+        ProblemError: 400 that names the parameter.
     """
     for name, value in parameters.items():
         if name in known or name in HARMLESS:

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from services.client.errors import ClientError
 from services.client.rest import TikuClient
-from services.client.views import IngestFailed, ingest_bars, ingest_file, show_answer, show_run
+from services.client.views import IngestFailedError, ingest_bars, ingest_file, show_answer, show_run
 from services.client.words import DOCUMENT_KINDS, KIND_NAMES
 from tiku.docs.v1 import docs_pb2
 from tiku.exercises.v1 import exercises_pb2
@@ -70,7 +70,7 @@ async def _ingest_all(
         async with gate:
             try:
                 document = await ingest_file(client, file, kind, bars)
-            except (ClientError, IngestFailed, OSError) as error:
+            except (ClientError, IngestFailedError, OSError) as error:
                 problems.append(str(error) if file.name in str(error) else f"{file.name}: {error}")
                 return None
             return document.document_id

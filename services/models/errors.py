@@ -9,25 +9,25 @@ class ModelError(Exception):
     """The base of this package's errors; the message is meant for the person at the terminal."""
 
 
-class UnknownModel(ModelError):
+class UnknownModelError(ModelError):
     """The manifest has no model of that name."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(f"no model is called {name!r}; the manifest has {', '.join(known)}")
 
 
-class SourceFailed(ModelError):
+class SourceFailedError(ModelError):
     """A source could not deliver the weights; another one may."""
 
 
-class DigestMismatch(SourceFailed):
+class DigestMismatchError(SourceFailedError):
     """A source delivered another file than the manifest names; that file was deleted."""
 
     def __init__(self, file: str, expected: str, found: str) -> None:
         super().__init__(f"{file} has SHA-256 {found}, the manifest says {expected}; the file was deleted")
 
 
-class NoSourceDelivered(ModelError):
+class NoSourceDeliveredError(ModelError):
     """Every source was tried and failed."""
 
     def __init__(self, name: str, failures: Sequence[str]) -> None:
@@ -35,19 +35,19 @@ class NoSourceDelivered(ModelError):
         super().__init__(f"{name} could not be had from any source:\n{listed}")
 
 
-class ConversionFailed(ModelError):
+class ConversionFailedError(ModelError):
     """The weights arrived whole, but they could not be converted to the form that is installed."""
 
 
-class NoSpace(ModelError):
+class NoSpaceError(ModelError):
     """The disk has too little room; nothing was downloaded."""
 
 
-class NotWritable(ModelError):
+class NotWritableError(ModelError):
     """The folder of models may not be changed by this account, and the model is not there."""
 
 
-class NoFolder(ModelError):
+class NoFolderError(ModelError):
     """Nothing says where the models are."""
 
     def __init__(self, variable: str) -> None:

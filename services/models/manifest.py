@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal, get_args
 
-from services.models.errors import UnknownModel
+from services.models.errors import UnknownModelError
 
 MANIFEST: Final = Path(__file__).with_name("manifest.toml")
 
 Purpose = Literal["chat", "embedding"]
 
 
-class MalformedManifest(ValueError):
+class MalformedManifestError(ValueError):
     """The manifest breaks its own rules; the message names the model and the rule."""
 
 
@@ -78,18 +78,18 @@ class Model:
 
 
 class Manifest(dict[str, Model]):
-    """The models by name, in the manifest's order. An unknown name raises `UnknownModel`."""
+    """The models by name, in the manifest's order. An unknown name raises `UnknownModelError`."""
 
     def __missing__(self, name: str) -> Model:
-        raise UnknownModel(name, tuple(self))
+        raise UnknownModelError(name, tuple(self))
 
 
 def load_manifest(path: Path = MANIFEST) -> Manifest:
-    """Read the manifest, or raise `MalformedManifest`; this reads a small file, so call it in a thread."""
+    """Read the manifest, or raise `MalformedManifestError`; this reads a small file, so call it in a thread."""
     models = [_model(table) for table in tomllib.loads(path.read_text(encoding="utf-8")).get("models", [])]
     manifest = Manifest((model.name, model) for model in models)
     if len(manifest) != len(models):
-        raise MalformedManifest("two models have the same name")
+        raise MalformedManifestError("two models have the same name")
     return manifest
 
 
@@ -108,7 +108,7 @@ def _model(table: Mapping[str, Any]) -> Model:
             sources=tuple(_source(entry) for entry in table["sources"]),
         )
     except KeyError as error:
-        raise MalformedManifest(f"model {name}: {error.args[0]} is required") from error
+        raise MalformedManifestError(f"model {name}: {error.args[0]} is required") from error
     _check(model)
     return model
 
@@ -116,7 +116,7 @@ def _model(table: Mapping[str, Any]) -> Model:
 def _file(table: Mapping[str, Any]) -> File:
     path = PurePosixPath(table["path"])
     if path.is_absolute() or ".." in path.parts:
-        raise MalformedManifest(f"path {table['path']!r} leads out of the model's folder")
+        raise MalformedManifestError(f"path {table['path']!r} leads out of the model's folder")
     return File(str(path), table["size"], table["sha256"])
 
 
@@ -127,12 +127,12 @@ def _source(table: Mapping[str, Any]) -> Source:
         case "hub":
             return HubSource(table["repository"], table["revision"], table["file"])
         case kind:
-            raise MalformedManifest(f"a source's kind must be packages or hub, not {kind!r}")
+            raise MalformedManifestError(f"a source's kind must be packages or hub, not {kind!r}")
 
 
 def _check(model: Model) -> None:
     if model.purpose not in get_args(Purpose):
-        raise MalformedManifest(f"model {model.name}: purpose must be one of {', '.join(get_args(Purpose))}")
+        raise MalformedManifestError(f"model {model.name}: purpose must be one of {', '.join(get_args(Purpose))}")
     for source in model.sources:
         if isinstance(source, PackagesSource) and sum(p.size for p in source.parts) != model.weights.size:
-            raise MalformedManifest(f"model {model.name}: the parts' sizes do not add up to the weights' size")
+            raise MalformedManifestError(f"model {model.name}: the parts' sizes do not add up to the weights' size")

@@ -20,5 +20,5 @@ class WeightsSource(Protocol):
         """Bring the file into `workplace` and return its path; its hash is that of the manifest.
 
         What an earlier call brought before it was interrupted is kept. `meter` is told of all bytes, also of those. A
-        source that cannot deliver the file raises `SourceFailed`.
+        source that cannot deliver the file raises `SourceFailedError`.
         """

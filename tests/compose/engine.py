@@ -21,7 +21,7 @@ PROFILES = ("local-model",)
 """Every profile of docker-compose.yml: what a run with one left behind is taken down by a run without."""
 
 
-class CommandFailed(Exception):
+class CommandFailedError(Exception):
     """A command ended with another code than 0; the message holds the end of what it wrote."""
 
 
@@ -43,7 +43,7 @@ async def run(*command: str, environment: Mapping[str, str] | None = None, quiet
         raise
     text = (output or b"").decode(errors="replace")
     if process.returncode:
-        raise CommandFailed(f"{' '.join(command)} ended with {process.returncode}\n{text[-2000:]}")
+        raise CommandFailedError(f"{' '.join(command)} ended with {process.returncode}\n{text[-2000:]}")
     return text
 
 
@@ -85,7 +85,7 @@ class Engine:
         for name in (f"{self.project}_{service}_1", f"{self.project}-{service}-1"):
             if (await self("ps", "--all", "--filter", f"name=^{name}$", "--format", "{{.Names}}")).strip():
                 return name
-        raise CommandFailed(f"no container of {service} in the project {self.project}")
+        raise CommandFailedError(f"no container of {service} in the project {self.project}")
 
 
 async def find_engine(
@@ -128,7 +128,7 @@ def s3_server() -> Path:
         return VERSITYGW
     if found := shutil.which("versitygw"):
         return Path(found)
-    raise CommandFailed("versitygw is not here: name it in VERSITYGW")
+    raise CommandFailedError("versitygw is not here: name it in VERSITYGW")
 
 
 async def bring_model(engine: Engine, name: str) -> bool:

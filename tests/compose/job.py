@@ -26,7 +26,7 @@ Tugboats push the freighter against the quay while sailors fasten the hawsers.
 """
 
 
-class NotHeld(Exception):
+class NotHeldError(Exception):
     """Something that had to hold did not; the message says what was seen."""
 
 
@@ -42,7 +42,7 @@ class Job:
         """Upload a text of its own, ask, generate, answer, grade; gives a line of figures.
 
         Raises:
-            NotHeld: something is not as it has to be.
+            NotHeldError: something is not as it has to be.
             TimeoutError: it took longer than `at_most` seconds.
         """
         async with asyncio.timeout(at_most):
@@ -55,29 +55,29 @@ class Job:
         planned = plan(exercise.questions)
         submission = await self._client.submit(exercise.exercise_id, [one.answer for one in planned])
         if found := faults(planned, submission):
-            raise NotHeld("; ".join(found))
+            raise NotHeldError("; ".join(found))
         text = await self._client.text(document.document_id, 0, len(TEXT))
         self._kept = self._kept or (document, text, exercise)
         points = f"{submission.points:g}/{submission.max_points:g} points"
         return f"{cited} cited, {len(exercise.questions)} questions, {points}"
 
     async def look_back(self) -> str:
-        """Whether rows, object, vectors and exercise of the first short job are still there. Raises NotHeld."""
+        """Whether rows, object, vectors and exercise of the first short job are still there. Raises NotHeldError."""
         if self._kept is None:
-            raise NotHeld("no job was played before")
+            raise NotHeldError("no job was played before")
         document, text, exercise = self._kept
         now = await self._client.document(document.document_id)
         if now.state != docs_pb2.DOCUMENT_STATE_INDEXED or now.chunk_count != document.chunk_count:
-            raise NotHeld(f"the first document is {docs_pb2.DocumentState.Name(now.state)}")
+            raise NotHeldError(f"the first document is {docs_pb2.DocumentState.Name(now.state)}")
         if await self._client.text(document.document_id, 0, len(TEXT)) != text:
-            raise NotHeld("the first document's text is another")
+            raise NotHeldError("the first document's text is another")
         if (await self._client.exercise(exercise.exercise_id, include_answers=True)).questions != exercise.questions:
-            raise NotHeld("the first exercise is another")
+            raise NotHeldError("the first exercise is another")
         cited = await self.ask(document)
         return f"rows, text, exercise, vectors ({cited} cited)"
 
     async def index(self, name: str) -> docs_pb2.Document:
-        """Uploads a text of its own and waits until it can be found. Raises NotHeld."""
+        """Uploads a text of its own and waits until it can be found. Raises NotHeldError."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / f"{name}.md"
             await asyncio.to_thread(file.write_text, TEXT.format(name=name), encoding="utf-8")
@@ -85,17 +85,17 @@ class Job:
         async with aclosing(self._client.watch(document.document_id)) as events:
             async for event in events:
                 if event.WhichOneof("event") == "failed":
-                    raise NotHeld(f"indexing failed: {event.failed.message} [{event.failed.reason}]")
+                    raise NotHeldError(f"indexing failed: {event.failed.message} [{event.failed.reason}]")
         return await self._client.document(document.document_id)
 
     async def ask(self, document: docs_pb2.Document) -> int:
-        """How many citations the answer to `QUESTION` has. Raises NotHeld where it has none, or is another answer."""
+        """How many citations the answer to `QUESTION` has. Raises NotHeldError where it has none, or is another."""
         async with aclosing(self._client.answer(QUESTION, [document.document_id])) as events:
             answered = await show_answer(self._quiet, events)
         if answered.outcome != retrieval_pb2.ANSWER_OUTCOME_ANSWERED or not answered.citations:
-            raise NotHeld(f"the question was not answered with a citation: {answered.text!r}")
+            raise NotHeldError(f"the question was not answered with a citation: {answered.text!r}")
         if "high tide" not in answered.text:
-            raise NotHeld(f"the answer is another: {answered.text!r}")
+            raise NotHeldError(f"the answer is another: {answered.text!r}")
         return len(answered.citations)
 
     async def _generate(self, document: docs_pb2.Document) -> pb.Exercise:
@@ -109,10 +109,10 @@ class Job:
         async with aclosing(self._client.generate(request)) as events:
             generated = await show_run(self._quiet, events, request.count)
         if generated.done.state != pb.RUN_STATE_DONE or len(generated.questions) != request.count:
-            raise NotHeld(f"{len(generated.questions)} questions: {generated.done.message}")
+            raise NotHeldError(f"{len(generated.questions)} questions: {generated.done.message}")
         exercise = await self._client.exercise(generated.exercise_id, include_answers=True)
         for question in exercise.questions:
             source = question.source
             if await self._client.text(document.document_id, source.start, source.end) != source.quote:
-                raise NotHeld(f"a quote is not what the text holds: {source.quote!r}")
+                raise NotHeldError(f"a quote is not what the text holds: {source.quote!r}")
         return exercise

@@ -7,7 +7,7 @@ import time
 import aiohttp
 
 from services.client.rest import TikuClient
-from tests.compose.job import Job, NotHeld
+from tests.compose.job import Job, NotHeldError
 
 WEIGHTS = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 MODEL = "qwen2.5-coder-1.5b-instruct"
@@ -28,7 +28,7 @@ _SECONDS = 300.0
 
 
 async def chat(server: str) -> str:
-    """What the model says, through /v1/chat/completions. Raises NotHeld where it is not the model that speaks."""
+    """What the model says, through /v1/chat/completions. Raises NotHeldError where it is not the model that speaks."""
     began = time.monotonic()
     async with (
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SECONDS)) as session,
@@ -36,15 +36,15 @@ async def chat(server: str) -> str:
     ):
         body = await response.json()
     if response.status != 200:
-        raise NotHeld(f"the chat ended with {response.status}: {body}")
+        raise NotHeldError(f"the chat ended with {response.status}: {body}")
     text = body["choices"][0]["message"]["content"]
     if body["model"] != MODEL or "Paris" not in text or not body["usage"]["completion_tokens"]:
-        raise NotHeld(f"{body['model']} said {text!r}")
+        raise NotHeldError(f"{body['model']} said {text!r}")
     return f"{body['model']} said {text!r} in {time.monotonic() - began:.1f} s"
 
 
 async def play(server: str) -> list[str]:
-    """A chat, and an upload with a question about it; a line about each. Raises NotHeld or ClientError."""
+    """A chat, and an upload with a question about it; a line about each. Raises NotHeldError or ClientError."""
     lines = [await chat(server)]
     async with TikuClient.open(server) as client:
         job = Job(client)

@@ -33,7 +33,7 @@ _JOB_SECONDS = 120.0
 _NOT_INHERITED = re.compile(r"TIKU_(?!MODELS_DIR$)|COVERAGE_")
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A call that was answered with a problem."""
 
     def __init__(self, status: int, problem: dict[str, Any], content_type: str) -> None:
@@ -72,7 +72,7 @@ class Rest:
     async def call(
         self, method: str, path: str, body: object = None, *, headers: Mapping[str, str] | None = None, **request: Any
     ) -> Any:
-        """The JSON answer of one call under /api/v1; Refused for a status of 400 and more."""
+        """The JSON answer of one call under /api/v1; RefusedError for a status of 400 and more."""
         if body is not None:
             request["json"] = body
         timeout = aiohttp.ClientTimeout(total=request.pop("seconds", _CALL_SECONDS))
@@ -149,7 +149,7 @@ async def _checked(answer: aiohttp.ClientResponse) -> None:
     if answer.status >= 400:
         raw = await answer.read()
         problem = json.loads(raw) if raw else {}
-        raise Refused(answer.status, problem, answer.headers.get("Content-Type", ""))
+        raise RefusedError(answer.status, problem, answer.headers.get("Content-Type", ""))
 
 
 async def _events(answer: aiohttp.ClientResponse) -> AsyncGenerator[Event, None]:

@@ -22,7 +22,7 @@ import pytest
 from services.registry import QDRANT
 from tests.e2e import material
 from tests.e2e.lag import measured
-from tests.e2e.stack import Refused, Rest, Up
+from tests.e2e.stack import RefusedError, Rest, Up
 from tests.fakes.tutor import Tutor
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
@@ -139,7 +139,7 @@ async def test_no_loop_is_late_while_everything_happens_at_once(stack: Up, rest:
         while asyncio.get_running_loop().time() < ends:
             try:
                 await once()
-            except Refused as refused:
+            except RefusedError as refused:
                 # What a starved machine cannot do in time is refused; how late the loops are does not depend on it.
                 if refused.status not in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT):
                     raise

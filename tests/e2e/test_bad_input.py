@@ -16,7 +16,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from tests.e2e import material
 from tests.e2e.conftest import UPLOAD_LIMIT_BYTES
-from tests.e2e.stack import Refused, Rest, Up
+from tests.e2e.stack import RefusedError, Rest, Up
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="session")]
 
@@ -150,7 +150,7 @@ async def test_a_bad_file_is_refused_and_leaves_nothing(
     before = await _stored(rest, objects)
     data = await asyncio.to_thread(bad.data)
     if bad.at_upload:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedError) as refused:
             await rest.upload(bad.name, data)
         assert (refused.value.status, refused.value.reason) == (400, bad.reason)
         assert refused.value.fields == [bad.field]
@@ -183,7 +183,7 @@ async def test_a_file_over_the_limit_is_refused(
     size = UPLOAD_LIMIT_BYTES + 1
     headers = {"Content-Type": "application/octet-stream"} | ({"Content-Length": str(size)} if announced else {})
     params = {"name": "large.bin", "kind": "DOCUMENT_KIND_DOCUMENT", "parse": "false"}
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         await rest.call("POST", "/documents", data=_zeros(size), params=params, headers=headers)
     assert refused.value.reason == "FILE_TOO_LARGE"
     assert refused.value.status in (400, 413)
@@ -285,7 +285,7 @@ async def test_a_bad_call_is_refused_with_the_field_named(rest: Rest, bad: BadCa
         sent = {"data": bad.body, "headers": {"Content-Type": "application/json"}}
     elif bad.body is not None:
         sent = {"body": bad.body}
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         await rest.call(bad.method, bad.path, **sent)
     problem = refused.value
     assert (problem.status, problem.content_type) == (bad.status, PROBLEM), problem
@@ -300,7 +300,7 @@ async def test_a_bad_call_is_refused_with_the_field_named(rest: Rest, bad: BadCa
 
 @pytest.mark.parametrize("given", ["0", "-1", "soon", "3601"])
 async def test_a_bad_deadline_is_refused(rest: Rest, given: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         await rest.call("GET", "/documents", headers={"X-Request-Timeout": given})
     assert (refused.value.status, refused.value.fields) == (400, ["X-Request-Timeout"])
 
@@ -313,10 +313,10 @@ async def test_a_form_without_a_file_and_one_with_a_field_after_it(
     name = b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\na.txt\r\n'
     file = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nsome text\r\n'
     for form, reason in ((name, "FILE_MISSING"), (file + name, "FIELD_AFTER_FILE"), (file + file, "FILE_REPEATED")):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedError) as refused:
             await rest.call("POST", "/documents", data=form + b"--b--\r\n", headers=boundary)
         assert (refused.value.status, refused.value.reason) == (400, reason)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         await rest.call("POST", "/documents", data=file, headers=boundary)
     assert refused.value.status == 400
     await _same(rest, objects, before)
@@ -331,7 +331,7 @@ async def test_an_answer_to_another_exercises_question_names_the_field(rest: Res
         ({"question_id": NOBODY, "truth": True}, "answers[0].question_id"),
         ({"question_id": question_id, "option_keys": ["A"]}, "answers[0].option_keys"),
     ):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedError) as refused:
             await rest.call("POST", f"/exercises/{exercise_id}:submit", {"answers": [answer]})
         assert refused.value.status == 400
         assert named in refused.value.fields

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 import pytest
 
-from tests.e2e.stack import Refused, Rest
+from tests.e2e.stack import RefusedError, Rest
 from tests.hostile_files import drawing_itself
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
@@ -75,7 +75,7 @@ async def _measured(rest: Rest, http: aiohttp.ClientSession) -> tuple[dict[str, 
                 document = await rest.upload(f"{next(numbers)}-{name}", HOSTILE[name] + b" " * next(numbers))
                 made.append(document["document_id"])
                 await rest.watch(document["document_id"])
-            except Refused:
+            except RefusedError:
                 await asyncio.sleep(PAUSE_SECONDS)
 
     kinds: dict[str, Callable[[], Awaitable[None]]] = {"/readyz": ready, "search": search, "1 kB upload": honest}

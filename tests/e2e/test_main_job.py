@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from tests.e2e import material
-from tests.e2e.stack import Event, Refused, Rest, Up, points
+from tests.e2e.stack import Event, RefusedError, Rest, Up, points
 from tests.fakes.tutor import Fault, Tutor
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="session")]
@@ -290,7 +290,7 @@ async def _practises(rest: Rest, events: Sequence[Event], language: str) -> None
             assert result["evidence"] in _partly(question)["text"]
 
     await rest.call("DELETE", f"/exercises/{exercise_id}")
-    with pytest.raises(Refused) as gone:
+    with pytest.raises(RefusedError) as gone:
         await rest.call("GET", f"/exercises/{exercise_id}")
     assert gone.value.status == 404
 
@@ -357,7 +357,7 @@ async def test_a_deleted_document_leaves_no_row_no_object_no_vector(stack: Up, r
         while await _traces(stack, environment, document) != (0, 0, 0, 0, 0):  # noqa: ASYNC110 - other processes
             await asyncio.sleep(0.1)
     for path in ("", "/file", "/text", "/chunks", "/events"):
-        with pytest.raises(Refused) as gone:
+        with pytest.raises(RefusedError) as gone:
             await rest.call("GET", f"/documents/{document_id}{path}")
         assert gone.value.status == 404
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.e2e import material
-from tests.e2e.stack import Event, Refused, Rest
+from tests.e2e.stack import Event, RefusedError, Rest
 from tests.fakes.openai_server import Script
 from tests.fakes.tutor import CHAT_TOKENS, Tutor
 
@@ -149,7 +149,7 @@ async def test_a_clients_deadline_ends_the_providers_stream(
 
 async def test_a_deadline_before_the_first_byte_is_a_504(rest: Rest, tutor: Tutor) -> None:
     tutor.answer(Script(hang_at=0))
-    with pytest.raises(Refused) as late:
+    with pytest.raises(RefusedError) as late:
         await rest.call("POST", "/chat", MESSAGES, headers={"X-Request-Timeout": "0.7"})
     assert late.value.status == 504
     assert late.value.reason in {"DEADLINE_EXCEEDED", "PROVIDER_TIMEOUT"}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.e2e.stack import Refused, Up
+from tests.e2e.stack import RefusedError, Up
 from tests.faults.arming import arm, fired
 from tests.faults.cases import DISK, Case
 from tests.faults.checks import Facts, Finding, findings
@@ -190,7 +190,7 @@ class Trial:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_QUIET_SECONDS):
                 while True:
-                    with contextlib.suppress(Refused, aiohttp.ClientError, OSError):
+                    with contextlib.suppress(RefusedError, aiohttp.ClientError, OSError):
                         await self.load.read_on()
                         await collect(self.up, self.facts)
                         found = findings(self.facts)

@@ -12,14 +12,14 @@ from typing import TypeVar
 import aiohttp
 
 from tests.e2e import material
-from tests.e2e.stack import Refused, Rest
+from tests.e2e.stack import RefusedError, Rest
 from tests.faults.checks import Facts, Part, Stream
 
 CALL_SECONDS = 5.0
 """The deadline that each call names."""
 _PATIENCE_SECONDS = 10.0
 """How long a client waits past the deadline before it takes a call for one that never ends."""
-_FAILURES = (Refused, aiohttp.ClientError, TimeoutError)
+_FAILURES = (RefusedError, aiohttp.ClientError, TimeoutError)
 _HEADERS = {"X-Request-Timeout": str(CALL_SECONDS)}
 _RAW_BYTES = 700 * 1024
 _EVENTS_BEFORE_LEAVING = 4
@@ -108,7 +108,7 @@ class Load:
             async with asyncio.timeout(allowed + _PATIENCE_SECONDS):
                 return await call
         except _FAILURES as error:
-            if isinstance(error, Refused):
+            if isinstance(error, RefusedError):
                 self.refusals.add(error.reason)
             return None
         finally:

@@ -10,7 +10,7 @@ from typing import Final
 
 import aiohttp
 
-from services.models.errors import SourceFailed
+from services.models.errors import SourceFailedError
 from services.models.manifest import File, HubSource
 from services.models.store import Meter, verify
 
@@ -39,7 +39,7 @@ class HubSettings:
         return cls(endpoint.rstrip("/"), os.environ.get(TOKEN_VARIABLE) or None)
 
 
-class _Interrupted(Exception):
+class _BrokenTransferError(Exception):
     """The transfer broke off, and another attempt may succeed."""
 
 
@@ -71,9 +71,9 @@ class HubFile:
                 try:
                     await self._transfer(session, weights, partial, count_up_to)
                     break
-                except (_Interrupted, aiohttp.ClientError, TimeoutError) as error:
+                except (_BrokenTransferError, aiohttp.ClientError, TimeoutError) as error:
                     if attempt == ATTEMPTS:
-                        raise SourceFailed(f"{weights.path}: {error or 'timed out'}") from error
+                        raise SourceFailedError(f"{weights.path}: {error or 'timed out'}") from error
                     await asyncio.sleep(self.settings.pause_seconds * 2 ** (attempt - 1))
         await asyncio.to_thread(verify, partial, weights.path, weights.sha256)
         target = workplace / weights.path
@@ -92,20 +92,20 @@ class HubFile:
         url = f"{self.settings.endpoint}/{source.repository}/resolve/{source.revision}/{source.file}"
         async with session.get(url, headers={"Range": f"bytes={done}-"} if done else {}) as response:
             if response.status in RETRIED:
-                raise _Interrupted(f"the hub answered {response.status} {response.reason}")
+                raise _BrokenTransferError(f"the hub answered {response.status} {response.reason}")
             if response.status not in (200, 206):
-                raise SourceFailed(f"the hub answered {response.status} {response.reason} for {source.file}")
+                raise SourceFailedError(f"the hub answered {response.status} {response.reason} for {source.file}")
             if response.status == 200:
                 done = 0  # The server ignores ranges and sends the file from its first byte.
             with await asyncio.to_thread(partial.open, "ab" if done else "wb") as stream:
                 async for piece in response.content.iter_chunked(PIECE_BYTES):
                     done += len(piece)
                     if done > weights.size:
-                        raise SourceFailed(f"{source.file} is larger than the manifest's {weights.size} bytes")
+                        raise SourceFailedError(f"{source.file} is larger than the manifest's {weights.size} bytes")
                     await asyncio.to_thread(stream.write, piece)
                     count_up_to(done)
         if done < weights.size:
-            raise _Interrupted(f"the hub closed the connection at byte {done} of {weights.size}")
+            raise _BrokenTransferError(f"the hub closed the connection at byte {done} of {weights.size}")
 
 
 def _size(path: Path) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from services.models.errors import DigestMismatch, SourceFailed
+from services.models.errors import DigestMismatchError, SourceFailedError
 from services.models.manifest import File
 from services.models.store import Meter
 
@@ -31,12 +31,12 @@ class LocalSource:
         """Copy the first file of the right name and size; the original stays, whatever its hash."""
         found = await asyncio.to_thread(self._find, weights)
         if found is None:
-            raise SourceFailed(f"no {weights.path} of {weights.size} bytes is there")
+            raise SourceFailedError(f"no {weights.path} of {weights.size} bytes is there")
         target = workplace / weights.path
         digest = await _copy(found, target, meter)
         if digest != weights.sha256:
             await asyncio.to_thread(target.unlink)
-            raise DigestMismatch(f"the copy of {found}", weights.sha256, digest)
+            raise DigestMismatchError(f"the copy of {found}", weights.sha256, digest)
         return target
 
     def _find(self, weights: File) -> Path | None:

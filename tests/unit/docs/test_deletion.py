@@ -15,7 +15,7 @@ from services.docs.domain.catalog.deletion import REMOVALS, Deleter
 from services.docs.domain.catalog.recovery import keep_jobs_queued, recover
 from services.docs.domain.objects import text_key
 from services.docs.domain.upload.uploader import Uploader
-from services.docs.ports import RetryLater
+from services.docs.ports import RetryLaterError
 from services.docs.values.document import Document, DocumentKind, Job, JobKind, StoredChunk
 from services.kit import ids
 from services.kit.errors import NotFound, Unavailable, disk_full
@@ -98,7 +98,7 @@ async def test_with_the_index_away_the_document_is_hidden_and_the_job_finishes(h
     await house.deleter.delete(stored.document_id, "alice")
     assert await house.stores.documents.get(stored.document_id, "alice") is None
     job = Job(JobKind.DELETE, stored.document_id, "alice")
-    with pytest.raises(RetryLater):
+    with pytest.raises(RetryLaterError):
         await house.deleter.run(job)
     house.index.down = False
     await house.deleter.run(job)
@@ -190,7 +190,7 @@ async def test_files_go_at_once_even_if_the_index_has_no_room_for_a_deletion(hou
     await house.deleter.delete(document.document_id, "alice")
     assert await house.keys() == []
     job = Job(JobKind.DELETE, document.document_id, "alice")
-    with pytest.raises(RetryLater):
+    with pytest.raises(RetryLaterError):
         await house.deleter.run(job)
     assert await house.stores.deletions.marked(document.document_id) is not None
     house.index.full = False
@@ -207,7 +207,7 @@ async def test_while_a_backup_runs_a_document_is_hidden_and_nothing_of_it_goes(h
         assert await house.stores.documents.get(stored.document_id, "alice") is None
         assert await house.keys() == kept
         assert house.index.chunks
-        with pytest.raises(RetryLater):
+        with pytest.raises(RetryLaterError):
             await house.deleter.run(Job(JobKind.DELETE, stored.document_id, "alice"))
     await house.deleter.run(Job(JobKind.DELETE, stored.document_id, "alice"))
     assert await house.keys() == []

@@ -18,7 +18,7 @@ from services.docs.domain.indexing.dispatcher import run_job
 from services.docs.domain.indexing.indexer import DocumentIndexer, IndexingSettings
 from services.docs.domain.objects import text_key
 from services.docs.domain.upload.uploader import Uploader
-from services.docs.ports import RetryLater
+from services.docs.ports import RetryLaterError
 from services.docs.values.document import (
     Document,
     DocumentKind,
@@ -188,7 +188,7 @@ async def test_a_finished_job_that_comes_again_does_nothing(house: House) -> Non
 async def test_after_a_fault_it_goes_on_where_it_was(house: House) -> None:
     job = await house.upload(10)
     house.embedder.fail_from = 2
-    with pytest.raises(RetryLater):
+    with pytest.raises(RetryLaterError):
         await house.indexer.run(job)
     assert (await house.document(job)).state is DocumentState.PROCESSING
     indexed = len(house.index.sent)
@@ -206,7 +206,7 @@ async def test_waits_grow_and_then_the_job_fails(house: House) -> None:
     # The first try achieves something, the parsed text, so it does not count against the three.
     delays = []
     for _ in range(3):
-        with pytest.raises(RetryLater) as caught:
+        with pytest.raises(RetryLaterError) as caught:
             await house.indexer.run(job)
         delays.append(caught.value.delay)
     assert delays == [1.0, 1.0, 2.0]
@@ -220,7 +220,7 @@ async def test_waits_grow_and_then_the_job_fails(house: House) -> None:
 async def test_a_server_that_names_a_wait_is_given_it(house: House) -> None:
     job = await house.upload(4)
     house.embedder.fail_from, house.embedder.error = 0, ResourceExhausted("Full.", retry_after=5.0)
-    with pytest.raises(RetryLater) as caught:
+    with pytest.raises(RetryLaterError) as caught:
         await house.indexer.run(job)
     assert caught.value.delay == 5.0
 
@@ -247,7 +247,7 @@ async def test_an_error_of_our_own_is_not_shown_to_the_client(house: House) -> N
     job = await house.upload(4)
     house.parser.error = RuntimeError("secret path /home/x")
     for _ in range(2):
-        with pytest.raises(RetryLater):
+        with pytest.raises(RetryLaterError):
             await house.indexer.run(job)
     await house.indexer.run(job)
     failure = (await house.document(job)).failure
@@ -270,7 +270,7 @@ async def test_a_file_that_kills_its_worker_every_time_is_given_up(house: House)
 async def test_two_workers_do_not_work_on_one_document(house: House) -> None:
     job = await house.upload(4)
     async with house.stores.locks.lock(f"document:{job.document_id}"):
-        with pytest.raises(RetryLater):
+        with pytest.raises(RetryLaterError):
             await house.indexer.run(job)
     assert (await house.document(job)).state is DocumentState.QUEUED
 
@@ -299,11 +299,11 @@ async def test_a_deletion_waits_for_what_was_sent_off_and_nothing_follows_it(hou
 async def test_another_embedding_model_starts_over(house: House) -> None:
     job = await house.upload(10)
     house.embedder.fail_from = 2
-    with pytest.raises(RetryLater):
+    with pytest.raises(RetryLaterError):
         await house.indexer.run(job)
     other = FakeEmbedder(model="another")
     house.indexer = house.indexer_with(other)
-    with pytest.raises(RetryLater):
+    with pytest.raises(RetryLaterError):
         await house.indexer.run(job)
     await house.indexer.run(job)
     assert {entry[3] for entry in house.index.chunks.values()} == {"another"}
@@ -340,7 +340,7 @@ async def test_a_job_waits_for_room_without_a_count_of_its_tries(house: House, m
 
     monkeypatch.setattr(type(house.stores.jobs), "begin", lambda _, job: refused(job))
     for _ in range(SETTINGS.attempts + 2):
-        with pytest.raises(RetryLater, match="DISK_FULL"):
+        with pytest.raises(RetryLaterError, match="DISK_FULL"):
             await house.indexer.run(job)
     full = False
     await house.indexer.run(job)

@@ -10,7 +10,7 @@ from starlette.types import Message
 
 from gateway.bounds import Bound, client_of
 from gateway.intake import Intake, Sending
-from gateway.problems import Problem
+from gateway.problems import ProblemError
 from gateway.settings import GatewaySettings
 
 
@@ -72,7 +72,7 @@ class _Client:
         return {"type": "http.request", "body": b"x" * self._size, "more_body": True}
 
 
-async def _pieces_until_refused(client: _Client, seconds: float, **settings: float) -> tuple[int, Problem | None]:
+async def _pieces_until_refused(client: _Client, seconds: float, **settings: float) -> tuple[int, ProblemError | None]:
     intake = Intake(GatewaySettings(**{"body_stall_seconds": 0.2, "min_body_bytes_per_second": 100, **settings}))  # type: ignore[arg-type]
     intake.requests.hold("a")
     sending = Sending(intake, "a")
@@ -82,7 +82,7 @@ async def _pieces_until_refused(client: _Client, seconds: float, **settings: flo
         while asyncio.get_running_loop().time() < stop:
             await sending.receive(client, math.inf)
             pieces += 1
-    except Problem as problem:
+    except ProblemError as problem:
         return pieces, problem
     finally:
         sending.finish()
@@ -109,7 +109,7 @@ async def test_much_at_once_buys_no_long_halt() -> None:
     intake.requests.hold("a")
     sending = Sending(intake, "a")
     await sending.receive(_Client(0, 10_000_000), math.inf)
-    with pytest.raises(Problem):
+    with pytest.raises(ProblemError):
         await asyncio.wait_for(sending.receive(_Client(60, 1), math.inf), 5)
 
 
@@ -119,10 +119,10 @@ async def test_bytes_that_wait_are_bounded() -> None:
         intake.requests.hold(client)
     first, second = Sending(intake, "a"), Sending(intake, "b")
     first.keep(24 * 1024)
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(ProblemError) as refused:
         first.keep(1)
     assert refused.value.status == 429
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(ProblemError) as refused:
         second.keep(8 * 1024)
     assert refused.value.status == 503
     first.finish()

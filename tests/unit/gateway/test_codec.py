@@ -11,7 +11,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.codec import Reader, Unusual, Writer
+from gateway.codec import Reader, UnusualError, Writer
 from gateway.contract import descriptor_of, message_of, operations
 from tiku.llm.v1 import llm_pb2
 from tiku.retrieval.v1 import retrieval_pb2
@@ -82,7 +82,7 @@ def test_it_reads_and_writes_as_json_format_does(data: st.DataObject) -> None:
     message = kind()
     try:
         READERS[kind](message, members)
-    except Unusual:
+    except UnusualError:
         pass
     else:
         assert expected is not None

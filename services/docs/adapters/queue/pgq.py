@@ -23,7 +23,7 @@ from pgqueuer.queries import Queries
 from pgqueuer.types import Channel
 
 from services.docs.adapters.stores.postgres.schema import SCHEMA
-from services.docs.ports import JobHandler, RetryLater
+from services.docs.ports import JobHandler, RetryLaterError
 from services.docs.values.document import Job, JobKind
 from services.kit.database import open_pool
 
@@ -129,7 +129,7 @@ async def _run(handler: JobHandler, stopping: asyncio.Event, queued: QueuedJob) 
         if not task.done():
             raise RetryRequested(timedelta(0), "the service is stopping")
         await task
-    except RetryLater as later:
+    except RetryLaterError as later:
         raise RetryRequested(timedelta(seconds=later.delay), str(later)) from later
     finally:
         for pending in (task, stop):

@@ -8,7 +8,7 @@ from typing import Final
 
 from services.docs.domain.catalog.catalog import checked_id, unknown_document
 from services.docs.domain.objects import object_key, text_key
-from services.docs.ports import ChunkIndex, DeletionStore, Locks, ObjectStore, RetryLater
+from services.docs.ports import ChunkIndex, DeletionStore, Locks, ObjectStore, RetryLaterError
 from services.docs.values.document import Document, Job
 from services.kit.errors import ResourceExhausted, TikuError
 
@@ -52,14 +52,14 @@ class Deleter:
         The job runs a while after the deletion, so that it also removes vectors that a killed worker had sent.
 
         Raises:
-            RetryLater: a store does not answer, or a backup runs.
+            RetryLaterError: a store does not answer, or a backup runs.
         """
         try:
             removed = await self._remove(job.document_id)
         except TikuError as error:
-            raise RetryLater(error.retry_after or _RETRY_SECONDS, error.reason) from error
+            raise RetryLaterError(error.retry_after or _RETRY_SECONDS, error.reason) from error
         if not removed:
-            raise RetryLater(_BACKUP_SECONDS, "a backup runs")
+            raise RetryLaterError(_BACKUP_SECONDS, "a backup runs")
 
     async def _remove(self, document_id: str) -> bool:
         """Remove all of a document; return False while a backup may still read it."""

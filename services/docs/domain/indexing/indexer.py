@@ -24,7 +24,7 @@ from services.docs.ports import (
     IndexingJobs,
     Locks,
     ObjectStore,
-    RetryLater,
+    RetryLaterError,
 )
 from services.docs.values.document import (
     Document,
@@ -111,7 +111,7 @@ class DocumentIndexer:
         object.__setattr__(self, "large", asyncio.Semaphore(self.settings.large_files))
 
     async def run(self, job: Job) -> None:
-        """Do the job, or raise `RetryLater` while that cannot be done; a deletion of the document stops it."""
+        """Do the job, or raise `RetryLaterError` while that cannot be done; a deletion of the document stops it."""
         with self.feed.subscribe(job.document_id) as changes:
             work = asyncio.ensure_future(self._run(job))
             deletion = asyncio.ensure_future(changes.deleting.wait())
@@ -127,12 +127,12 @@ class DocumentIndexer:
     async def _run(self, job: Job) -> None:
         async with self.locks.lock(f"document:{job.document_id}", wait=False) as locked:
             if not locked:  # Another worker has it, even if the queue takes that worker for dead.
-                raise RetryLater(_BUSY_SECONDS, "another worker has this document")
+                raise RetryLaterError(_BUSY_SECONDS, "another worker has this document")
             try:
                 earlier = await self.jobs.begin(job)
             except ResourceExhausted as error:
                 # A disk without room is no fault of the document: the job waits, and no attempt is counted.
-                raise RetryLater(error.retry_after or _NO_ROOM_SECONDS, error.reason) from error
+                raise RetryLaterError(error.retry_after or _NO_ROOM_SECONDS, error.reason) from error
             if earlier is None:
                 return
             try:
@@ -155,7 +155,7 @@ class DocumentIndexer:
         if transient and earlier.attempts < settings.attempts:
             delay = min(settings.first_delay * 2 ** (earlier.attempts - 1), settings.longest_delay)
             reason = error.reason if error else "an unexpected error"
-            raise RetryLater(max(delay, (error and error.retry_after) or 0.0), reason)
+            raise RetryLaterError(max(delay, (error and error.retry_after) or 0.0), reason)
         failure = Failure(error.reason, error.message) if error else _UNEXPECTED_ERROR
         await self.jobs.fail(job, failure)
 
