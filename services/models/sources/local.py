@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from services.models.errors import DigestMismatchError, SourceFailedError
-from services.models.manifest import File
-from services.models.store import Meter
+from services.models.values import File, Meter
 
 COPY_BYTES: Final = 4 << 20
 

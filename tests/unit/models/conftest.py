@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from services.models.manifest import File, Manifest, Model
+from services.models.manifest import ModelManifest
 from services.models.store import ModelStore
+from services.models.values import File, Model
 
 WEIGHTS = bytes(range(256)) * 40
 
@@ -20,8 +21,8 @@ def model() -> Model:
 
 
 @pytest.fixture
-def manifest(model: Model) -> Manifest:
-    return Manifest({model.name: model})
+def manifest(model: Model) -> ModelManifest:
+    return ModelManifest({model.name: model})
 
 
 @pytest.fixture

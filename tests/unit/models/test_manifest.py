@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from services.models.errors import UnknownModelError
-from services.models.manifest import MalformedManifestError, PackagesSource, load_manifest
+from services.models.manifest import MalformedManifestError, load_manifest
+from services.models.values import PackagesSource
 
 ENTRY = """
 [[models]]
