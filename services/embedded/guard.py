@@ -78,7 +78,7 @@ def drop_privileges(uid: int, gid: int, search: bool) -> None:
     _check(libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, capability, 0, 0), "prctl(PR_CAP_AMBIENT)")
 
 
-def die_with_parent(parent: int, signal_number: int) -> None:
+def end_with_parent(parent: int, signal_number: int) -> None:
     """Ask the kernel for `signal_number` when `parent` dies; end at once if it is gone already.
 
     Raises:
@@ -103,7 +103,7 @@ def main(arguments: list[str]) -> None:
     try:
         if options.uid is not None:
             drop_privileges(options.uid, options.gid, options.search)
-        die_with_parent(options.parent, options.signal)
+        end_with_parent(options.parent, options.signal)
         os.execvp(program[0], program)  # noqa: S606 - becoming the given program is what this file is for
     except OSError as error:
         sys.stderr.write(f"guard: cannot run {program[0]}: {error}\n")

@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 
 from services.kit import context, errors
-from services.kit.connection import Connection, DeferredCall
+from services.kit.connection import DeferredCall, ServiceConnection
 
 _OPTIONS: tuple[tuple[str, Any], ...] = (
     # A server answers pings that come more often than every 5 minutes with GOAWAY.
@@ -57,7 +57,7 @@ async def open_channel(
     ]
     if retry:
         options.append(("grpc.service_config", _service_config(retry)))
-    connection = Connection(lambda: grpc.aio.insecure_channel(target, options=options))
+    connection = ServiceConnection(lambda: grpc.aio.insecure_channel(target, options=options))
     try:
         yield Channel(connection, default_timeout)
     finally:
@@ -107,7 +107,14 @@ class _Call:
     """A method of the channel, as stubs call it."""
 
     def __init__(
-        self, connection: Connection, kind: str, arguments: Any, options: Any, default_timeout: float, *, deferred: bool
+        self,
+        connection: ServiceConnection,
+        kind: str,
+        arguments: Any,
+        options: Any,
+        default_timeout: float,
+        *,
+        deferred: bool,
     ) -> None:
         self._connection = connection
         self._kind, self._arguments, self._options = kind, arguments, options
@@ -136,7 +143,7 @@ class _Call:
 class Channel(grpc.aio.Channel):
     """A channel that passes on the current request, and connects anew when it is lost."""
 
-    def __init__(self, connection: Connection, default_timeout: float) -> None:
+    def __init__(self, connection: ServiceConnection, default_timeout: float) -> None:
         self._connection = connection
         self._default_timeout = default_timeout
 

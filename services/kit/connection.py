@@ -19,7 +19,7 @@ _ATTEMPT_SECONDS = 0.7
 """Time that one new channel gets. It is less than half of the longest wait, so each caller sees a whole attempt."""
 
 
-class Connection:
+class ServiceConnection:
     """A channel, and the one that replaces it when the service is reached again."""
 
     def __init__(self, connect: Callable[[], grpc.aio.Channel]) -> None:
@@ -77,7 +77,7 @@ class DeferredCall:
     It is the part of grpc.aio's call that Tiku uses: one can await, iterate, read and cancel it.
     """
 
-    def __init__(self, connection: Connection, timeout: float, begin: Callable[[float], Any]) -> None:
+    def __init__(self, connection: ServiceConnection, timeout: float, begin: Callable[[float], Any]) -> None:
         """Wait in a task, then start the call by `begin` with what is left of `timeout`, in seconds."""
         self._call = asyncio.create_task(_begun(connection, timeout, begin))
 
@@ -102,7 +102,7 @@ class DeferredCall:
             yield message
 
 
-async def _begun(connection: Connection, timeout: float, begin: Callable[[float], Any]) -> Any:
+async def _begun(connection: ServiceConnection, timeout: float, begin: Callable[[float], Any]) -> Any:
     clock = asyncio.get_running_loop().time
     deadline = clock() + timeout
     await connection.regained(timeout)

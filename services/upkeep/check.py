@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from services.kit.migrations import migration_digest, read_migrations
-from services.upkeep.checks import Checks, Kind
+from services.upkeep.checks import Checks, FindingKind
 from services.upkeep.errors import UpkeepError
 from services.upkeep.progress import Steps
 from services.upkeep.servers import SCHEMAS, Servers
@@ -25,7 +25,9 @@ class Found:
     examples: list[str] = field(default_factory=list)
 
 
-async def check(servers: Servers, steps: Steps, *, deep: bool = False, repair: bool = False) -> Mapping[Kind, Found]:
+async def check(
+    servers: Servers, steps: Steps, *, deep: bool = False, repair: bool = False
+) -> Mapping[FindingKind, Found]:
     """Return what the stores disagree on, and with `repair` mend it; `deep` reads every file.
 
     Raises:
@@ -41,7 +43,7 @@ async def check(servers: Servers, steps: Steps, *, deep: bool = False, repair: b
         exercises = await stack.enter_async_context(servers.open_exercises())
         objects = await stack.enter_async_context(servers.open_objects())
         vectors = await stack.enter_async_context(servers.open_vectors())
-        found: dict[Kind, Found] = {}
+        found: dict[FindingKind, Found] = {}
         for findings in Checks(docs, exercises, objects, vectors, steps).all(deep=deep):
             # Mended after its check has ended: a check reads what mending changes.
             gathered = [finding async for finding in findings]

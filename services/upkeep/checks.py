@@ -25,7 +25,7 @@ from services.upkeep.progress import Steps
 _INDEXED = "INDEXED"
 
 
-class Kind(StrEnum):
+class FindingKind(StrEnum):
     """The kinds of findings, as they are shown."""
 
     FILE_MISSING = "document without its file"
@@ -49,7 +49,7 @@ class Kind(StrEnum):
 class Finding:
     """One thing that is wrong: what it is about, and how to mend it; None where only a person can."""
 
-    kind: Kind
+    kind: FindingKind
     what: str
     mend: Callable[[], Awaitable[None]] | None = None
 
@@ -91,9 +91,9 @@ class Checks:
         self._steps.step("uploads")
         async for key in self._objects.list(UPLOADS):
             if await self._docs.dead_upload(key):
-                yield Finding(Kind.UPLOAD_STRAY, key, partial(self._objects.delete, key))
+                yield Finding(FindingKind.UPLOAD_STRAY, key, partial(self._objects.delete, key))
         for document_id in await self._docs.dead_rows():
-            yield Finding(Kind.ROW_STRAY, document_id, partial(self._docs.remove_failed_upload, document_id))
+            yield Finding(FindingKind.ROW_STRAY, document_id, partial(self._docs.remove_failed_upload, document_id))
 
     async def _objects_of_rows(self, deep: bool) -> Findings:
         files = {document.sha256: document for document in await self._docs.documents()}
@@ -105,9 +105,9 @@ class Checks:
                 async with self._docs.object_locked(document.sha256):
                     gone = await self._objects.size(document.object_key) != document.size_bytes
                 if gone and await self._docs.document(document.document_id):
-                    yield Finding(Kind.FILE_MISSING, _named(document))
+                    yield Finding(FindingKind.FILE_MISSING, _named(document))
             elif deep and await self._is_damaged(document) and await self._docs.document(document.document_id):
-                yield Finding(Kind.FILE_DAMAGED, _named(document))
+                yield Finding(FindingKind.FILE_DAMAGED, _named(document))
 
     async def _is_damaged(self, document: KeptDocument) -> bool:
         digest = hashlib.sha256()
@@ -130,7 +130,7 @@ class Checks:
                 now = await self._docs.document(document.document_id)
                 wrong = idle and now == document and await self._objects.size(key) != document.text_bytes
             if wrong:
-                yield Finding(Kind.TEXT_MISSING, _named(document), self._parsed_again(document))
+                yield Finding(FindingKind.TEXT_MISSING, _named(document), self._parsed_again(document))
 
     async def _objects_without_rows(self) -> Findings:
         self._steps.step("files without documents")
@@ -141,7 +141,7 @@ class Checks:
                 async with self._docs.object_locked(sha256) as wanted:
                     stray = not wanted and await self._objects.size(key) is not None
                 if stray:
-                    yield Finding(Kind.FILE_STRAY, key, partial(self._remove_object, sha256, key))
+                    yield Finding(FindingKind.FILE_STRAY, key, partial(self._remove_object, sha256, key))
 
     async def _remove_object(self, sha256: str, key: str) -> None:
         async with self._docs.object_locked(sha256) as wanted:
@@ -158,13 +158,13 @@ class Checks:
                     stray = idle and await self._objects.size(key) is not None
                 if stray:
                     # Ids of documents are never used twice, so no row comes back.
-                    yield Finding(Kind.TEXT_STRAY, key, partial(self._objects.delete, key))
+                    yield Finding(FindingKind.TEXT_STRAY, key, partial(self._objects.delete, key))
 
     async def _chunks(self) -> Findings:
         self._steps.step("chunks")
         for document_id in await self._docs.wrong_chunk_counts():
             if document := await self._docs.document(document_id):
-                yield Finding(Kind.CHUNKS_MISSING, _named(document), self._parsed_again(document))
+                yield Finding(FindingKind.CHUNKS_MISSING, _named(document), self._parsed_again(document))
 
     async def _points(self) -> Findings:
         documents = {document.document_id: document for document in await self._docs.documents()}
@@ -185,7 +185,7 @@ class Checks:
         for document in documents.values():
             if seen[document.document_id].bit_count() < document.indexed and await self._lacks_points(document):
                 yield Finding(
-                    Kind.POINTS_MISSING, _named(document), partial(self._docs.index_again, document, parse=False)
+                    FindingKind.POINTS_MISSING, _named(document), partial(self._docs.index_again, document, parse=False)
                 )
 
     async def _misfit(self, collection: str, point: PointRecord) -> Finding | None:
@@ -198,11 +198,11 @@ class Checks:
             has_row = is_id(point.document_id) and await self._docs.has_row(point.document_id)
             if has_row or not await self._is_there(collection, point):
                 return None
-            return Finding(Kind.POINT_STRAY, what, mend)
+            return Finding(FindingKind.POINT_STRAY, what, mend)
         if document.owner != point.owner:
-            return Finding(Kind.POINT_FOREIGN, what, mend)
+            return Finding(FindingKind.POINT_FOREIGN, what, mend)
         if not _fits(point, document):
-            return Finding(Kind.POINT_SURPLUS, what, mend)
+            return Finding(FindingKind.POINT_SURPLUS, what, mend)
         return None
 
     async def _is_there(self, collection: str, point: PointRecord) -> bool:
@@ -227,12 +227,12 @@ class Checks:
     async def _jobs(self) -> Findings:
         self._steps.step("jobs")
         for document_id in await self._docs.lost_jobs():
-            yield Finding(Kind.JOB_LOST, document_id, self._docs.queue_lost_jobs)
+            yield Finding(FindingKind.JOB_LOST, document_id, self._docs.queue_lost_jobs)
 
     async def _runs(self) -> Findings:
         self._steps.step("generations")
         for run_id in await self._exercises.abandoned_runs():
-            yield Finding(Kind.RUN_ABANDONED, run_id, self._exercises.end_abandoned_runs)
+            yield Finding(FindingKind.RUN_ABANDONED, run_id, self._exercises.end_abandoned_runs)
 
     async def _quotes(self) -> Findings:
         self._steps.step("quotes")
@@ -248,7 +248,7 @@ class Checks:
                 and found != quote.quote
                 and await self._docs.document(document.document_id) == document
             ):
-                yield Finding(Kind.QUOTE_WRONG, f"{quote.question_id} of {_named(document)}")
+                yield Finding(FindingKind.QUOTE_WRONG, f"{quote.question_id} of {_named(document)}")
 
     async def _slice(self, key: str, quote: StoredQuote) -> str | None:
         """Return what stands where a quote was taken from; None where the text is gone, which is its own finding."""

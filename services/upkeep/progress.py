@@ -20,16 +20,6 @@ class Steps(Protocol):
         """Take how much more of the step is done."""
 
 
-class Quiet:
-    """Shows nothing."""
-
-    def step(self, name: str, total: int | None = None) -> None:
-        """Take the beginning of a step."""
-
-    def advance(self, amount: int) -> None:
-        """Take progress."""
-
-
 class _Shown:
     """Bars on a terminal, a line a step elsewhere."""
 

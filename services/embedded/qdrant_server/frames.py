@@ -11,7 +11,7 @@ _HEADER = struct.Struct("<IQB")
 _LENGTH = struct.Struct("<I")
 
 
-class Kind(enum.IntEnum):
+class FrameKind(enum.IntEnum):
     """What a frame is. The server sends the first three, a worker the others."""
 
     READ = 1
@@ -33,11 +33,11 @@ class Frame:
     """One frame; `call` is the number that an answer has in common with its question."""
 
     call: int
-    kind: Kind
+    kind: FrameKind
     parts: list[bytes]
 
 
-def encode(call: int, kind: Kind, parts: Sequence[bytes]) -> bytes:
+def encode(call: int, kind: FrameKind, parts: Sequence[bytes]) -> bytes:
     """Return the bytes of a frame."""
     body = b"".join(item for part in parts for item in (_LENGTH.pack(len(part)), part))
     return _HEADER.pack(len(body), call, kind) + body
@@ -59,7 +59,7 @@ class Decoder:
             end = start + _HEADER.size + length
             if len(self._buffer) < end:
                 break
-            frames.append(Frame(call, Kind(kind), self._parts(start + _HEADER.size, end)))
+            frames.append(Frame(call, FrameKind(kind), self._parts(start + _HEADER.size, end)))
             start = end
         del self._buffer[:start]
         return frames

@@ -21,9 +21,9 @@ from qdrant_client import grpc as pb
 
 from services.embedded.qdrant_server.errors import QdrantError
 from services.embedded.qdrant_server.forks import Forks
-from services.embedded.qdrant_server.frames import Kind
+from services.embedded.qdrant_server.frames import FrameKind
 from services.embedded.qdrant_server.images import CollectionFolder
-from services.embedded.qdrant_server.links import Parts, WorkerDiedError, WorkerLink
+from services.embedded.qdrant_server.links import Parts, WorkerLink, WorkerLostError
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Host:
         self._serving = asyncio.Event()
         self._taking_writes = asyncio.Event()
         self._taking_writes.set()
-        self._slots = {Kind.READ: asyncio.Semaphore(_READS_SENT), Kind.WRITE: asyncio.Semaphore(_WRITES_SENT)}
+        self._slots = {FrameKind.READ: asyncio.Semaphore(_READS_SENT), FrameKind.WRITE: asyncio.Semaphore(_WRITES_SENT)}
         self._writing: set[asyncio.Future[Parts]] = set()
         self._waiting = 0
         self._life: asyncio.Task[None] | None = None
@@ -74,7 +74,7 @@ class Host:
         self._slower = 0.0
         self._refusal: QdrantError | None = None
 
-    async def call(self, kind: Kind, parts: Sequence[bytes]) -> bytes:
+    async def call(self, kind: FrameKind, parts: Sequence[bytes]) -> bytes:
         """Return a worker's answer to a call.
 
         Raises:
@@ -93,15 +93,15 @@ class Host:
             self._waiting -= 1
         return answer[0]
 
-    async def _send(self, kind: Kind, parts: Sequence[bytes]) -> asyncio.Future[Parts]:
-        if kind is Kind.WRITE and self._slower:
+    async def _send(self, kind: FrameKind, parts: Sequence[bytes]) -> asyncio.Future[Parts]:
+        if kind is FrameKind.WRITE and self._slower:
             await asyncio.sleep(self._slower)
-        slot = self._slots[Kind.WRITE if kind is Kind.WRITE else Kind.READ]
+        slot = self._slots[FrameKind.WRITE if kind is FrameKind.WRITE else FrameKind.READ]
         await slot.acquire()
         try:
-            while not self._serving.is_set() or (kind is Kind.WRITE and not self._taking_writes.is_set()):
+            while not self._serving.is_set() or (kind is FrameKind.WRITE and not self._taking_writes.is_set()):
                 await self._serving.wait()
-                if kind is Kind.WRITE:
+                if kind is FrameKind.WRITE:
                     await self._taking_writes.wait()
             assert self._link is not None
         except BaseException:
@@ -110,7 +110,7 @@ class Host:
         future = self._link.call(kind, parts)
         # The worker does it even if the caller has left.
         future.add_done_callback(lambda _: slot.release())
-        if kind is Kind.WRITE:
+        if kind is FrameKind.WRITE:
             self._writing.add(future)
             future.add_done_callback(self._written)
         return future
@@ -131,7 +131,7 @@ class Host:
         Raises:
             QdrantError: UNIMPLEMENTED for a setting that is not served.
         """
-        await self.call(Kind.CONTROL, [b"update", change.SerializeToString()])
+        await self.call(FrameKind.CONTROL, [b"update", change.SerializeToString()])
 
     async def start(self, link: WorkerLink | None = None) -> None:
         """Load the collection and serve it until `stop`; `link` is a worker that is there already.
@@ -153,7 +153,7 @@ class Host:
             # First of all: what an ended worker left takes room.
             await link.control("tidy")
             await link.control("load")
-            answer = await link.call(Kind.CONTROL, [b"take over"])
+            answer = await link.call(FrameKind.CONTROL, [b"take over"])
         except BaseException as error:
             self._refusal = error if isinstance(error, QdrantError) and _is_exhausted(error) else None
             await link.kill()
@@ -264,9 +264,9 @@ class Host:
                 # It applies what the old one is at work on while that is at work on it.
                 await asyncio.wait(self._writing, timeout=0.005)
                 await fresh.control("catch up")
-            answer = await fresh.call(Kind.CONTROL, [b"take over"])
+            answer = await fresh.call(FrameKind.CONTROL, [b"take over"])
             if old.ended.is_set():
-                raise WorkerDiedError
+                raise WorkerLostError
             self._link = fresh
             self._note(answer[1])
         except BaseException:

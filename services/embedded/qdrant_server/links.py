@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 import grpc
 
 from services.embedded.qdrant_server.errors import QdrantError
-from services.embedded.qdrant_server.frames import Decoder, Frame, Kind, encode
+from services.embedded.qdrant_server.frames import Decoder, Frame, FrameKind, encode
 
 Parts = list[bytes]
 _END_SECONDS = 20.0
 
 
-class WorkerDiedError(QdrantError):
+class WorkerLostError(QdrantError):
     """The worker ended before it answered."""
 
     def __init__(self) -> None:
@@ -57,16 +57,16 @@ class WorkerLink(asyncio.Protocol):
         """Fail what is not answered: the worker has ended."""
         for call in self._calls.values():
             if not call.done():
-                call.set_exception(WorkerDiedError())
+                call.set_exception(WorkerLostError())
         self._calls.clear()
         self.ended.set()
 
-    def call(self, kind: Kind, parts: Sequence[bytes]) -> asyncio.Future[Parts]:
+    def call(self, kind: FrameKind, parts: Sequence[bytes]) -> asyncio.Future[Parts]:
         """Send a call and return its answer, which comes even if nobody waits for it any more."""
         future: asyncio.Future[Parts] = asyncio.get_running_loop().create_future()
         future.add_done_callback(_seen)
         if self.ended.is_set() or self._transport is None:
-            future.set_exception(WorkerDiedError())
+            future.set_exception(WorkerLostError())
             return future
         self._number += 1
         self._calls[self._number] = future
@@ -79,7 +79,7 @@ class WorkerLink(asyncio.Protocol):
         Raises:
             QdrantError: it was refused, or the worker ended.
         """
-        answer = await self.call(Kind.CONTROL, [name.encode(), *arguments])
+        answer = await self.call(FrameKind.CONTROL, [name.encode(), *arguments])
         return answer[0]
 
     async def end(self) -> None:
@@ -100,9 +100,9 @@ class WorkerLink(asyncio.Protocol):
 
 
 def _settle(call: asyncio.Future[Parts], frame: Frame) -> None:
-    if frame.kind is Kind.ANSWER:
+    if frame.kind is FrameKind.ANSWER:
         call.set_result(frame.parts)
-    elif frame.kind is Kind.NEED:
+    elif frame.kind is FrameKind.NEED:
         call.set_exception(PointsNeededError(frame.parts))
     else:
         code, message = (part.decode() for part in frame.parts)

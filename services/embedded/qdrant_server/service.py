@@ -18,7 +18,7 @@ from qdrant_client.grpc import collections_service_pb2, points_service_pb2, qdra
 from services.embedded.qdrant_server import rpcs
 from services.embedded.qdrant_server.collections import Collections
 from services.embedded.qdrant_server.errors import QdrantError, from_edge, not_served
-from services.embedded.qdrant_server.frames import Kind
+from services.embedded.qdrant_server.frames import FrameKind
 from services.embedded.qdrant_server.links import PointsNeededError
 
 Handler = Callable[[bytes], Awaitable[bytes]]
@@ -95,23 +95,23 @@ class PointsService:
         """Return the served RPCs."""
         return {
             rpc: functools.partial(self._pass_on, kind, rpc, rpcs.envelope(message))
-            for kind, served in ((Kind.READ, rpcs.READS), (Kind.WRITE, rpcs.WRITES))
+            for kind, served in ((FrameKind.READ, rpcs.READS), (FrameKind.WRITE, rpcs.WRITES))
             for rpc, message in served.items()
         }
 
-    async def _pass_on(self, kind: Kind, rpc: str, envelope: type[Message], request: bytes) -> bytes:
+    async def _pass_on(self, kind: FrameKind, rpc: str, envelope: type[Message], request: bytes) -> bytes:
         address: Any = rpcs.parse(envelope, request)
         return await _within(
             getattr(address, "timeout", 0), self._call(kind, address.collection_name, [rpc.encode(), request])
         )
 
-    async def _call(self, kind: Kind, name: str, parts: list[bytes]) -> bytes:
+    async def _call(self, kind: FrameKind, name: str, parts: list[bytes]) -> bytes:
         for _ in range(_MAX_LOOKUPS):
             try:
                 return await self._collections.get(name).call(kind, parts)
             except PointsNeededError as error:
                 other, asked = error.asked
-                answer = await self._collections.get(other.decode()).call(Kind.READ, [b"Get", asked])
+                answer = await self._collections.get(other.decode()).call(FrameKind.READ, [b"Get", asked])
                 parts += [asked, answer]
         raise QdrantError(
             grpc.StatusCode.INVALID_ARGUMENT,
@@ -156,7 +156,7 @@ class CollectionsService:
         return pb.CollectionExistsResponse(result=pb.CollectionExists(exists=exists))
 
     async def _get(self, request: pb.GetCollectionInfoRequest) -> Message:
-        answer = await self._collections.get(request.collection_name).call(Kind.CONTROL, [b"info"])
+        answer = await self._collections.get(request.collection_name).call(FrameKind.CONTROL, [b"info"])
         return pb.GetCollectionInfoResponse.FromString(answer)
 
     async def _update(self, request: pb.UpdateCollection) -> Message:

@@ -27,7 +27,7 @@ from services.embedded.qdrant_server import collection as collections
 from services.embedded.qdrant_server import images, rpcs
 from services.embedded.qdrant_server.collection import Collection
 from services.embedded.qdrant_server.errors import QdrantError, disk_full, from_edge
-from services.embedded.qdrant_server.frames import Decoder, Frame, Kind, encode
+from services.embedded.qdrant_server.frames import Decoder, Frame, FrameKind, encode
 from services.embedded.qdrant_server.lookups import Lookups, NeedsPointsError
 from services.embedded.qdrant_server.oplog import log_files
 from services.embedded.qdrant_server.reads import READS, info
@@ -92,12 +92,12 @@ class Worker:
         piece = self._connection.recv(_RECEIVE_BYTES)
         self._open = bool(piece)
         for frame in self._decoder.feed(piece):
-            if frame.kind is Kind.WRITE:
+            if frame.kind is FrameKind.WRITE:
                 self._writes.append(frame)
                 if len(self._writes) == 1:
                     self._jobs.append(self._write_all())
             else:
-                self._jobs.append(self._answered(frame, self._read if frame.kind is Kind.READ else self._control))
+                self._jobs.append(self._answered(frame, self._read if frame.kind is FrameKind.READ else self._control))
 
     def _write_all(self) -> Job:
         while self._writes:
@@ -108,18 +108,20 @@ class Worker:
         try:
             answer = yield from work(frame)
         except NeedsPointsError as error:
-            self._send(frame.call, Kind.NEED, error.asked)
+            self._send(frame.call, FrameKind.NEED, error.asked)
         except QdrantError as error:
             self._refuse(frame.call, error)
         except Exception as error:
             self._refuse(frame.call, from_edge(error))
         else:
-            self._send(frame.call, Kind.ANSWER, [answer, b"" if frame.kind is Kind.READ else self._progress()])
+            self._send(
+                frame.call, FrameKind.ANSWER, [answer, b"" if frame.kind is FrameKind.READ else self._progress()]
+            )
 
     def _refuse(self, call: int, error: QdrantError) -> None:
-        self._send(call, Kind.REFUSAL, [error.code.name.encode(), error.message.encode()])
+        self._send(call, FrameKind.REFUSAL, [error.code.name.encode(), error.message.encode()])
 
-    def _send(self, call: int, kind: Kind, parts: list[bytes]) -> None:
+    def _send(self, call: int, kind: FrameKind, parts: list[bytes]) -> None:
         try:
             self._connection.sendall(encode(call, kind, parts))
         except OSError:

@@ -17,12 +17,21 @@ import pytest
 from services.upkeep.archive import PART_BYTES, ArchiveReader, ArchiveWriter, Member
 from services.upkeep.contents import ABOUT, MANIFEST, SUMS, About, Manifest, TableRows
 from services.upkeep.errors import UpkeepError
-from services.upkeep.progress import Quiet
 from services.upkeep.restore import verified
 
 _DIGEST = "0" * 64
 _EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 _ABOUT = About(1, "0.1.0", "2026-11-28T00:00:00+00:00", [], {}, {})
+
+
+class _Quiet:
+    """Shows nothing."""
+
+    def step(self, name: str, total: int | None = None) -> None:
+        pass
+
+    def advance(self, amount: int) -> None:
+        pass
 
 
 def _written(file: Path, about: About = _ABOUT) -> Path:
@@ -41,7 +50,7 @@ def _verify(file: Path) -> dict[str, bytes]:
     """Verify a backup, and return the content of its members."""
 
     async def read() -> dict[str, bytes]:
-        async with verified(file, Quiet()) as backup:
+        async with verified(file, _Quiet()) as backup:
             return await asyncio.to_thread(
                 lambda: {m.name: b"".join(backup.reader.content(m)) for m in backup.reader.members()}
             )

@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TypeAlias, cast
+from typing import cast
 
 import asyncpg
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder
@@ -25,7 +25,7 @@ from pgqueuer.types import Channel
 from services.docs.adapters.stores.postgres.schema import SCHEMA
 from services.docs.ports import JobHandler, RetryLaterError
 from services.docs.values.document import Job, JobKind
-from services.kit.database import open_pool
+from services.kit.database import Connection, open_pool
 
 CHANNEL = "docs_jobs"
 
@@ -34,8 +34,6 @@ _POLL_SECONDS = 1.0
 _RESTART_SECONDS = 1.0
 _CONNECTIONS = 4
 """For the listener, for dequeuing, and for the heartbeats beside them."""
-
-Connection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 logger = logging.getLogger(__name__)
 

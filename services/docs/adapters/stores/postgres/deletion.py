@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.docs.adapters.queue.pgq import Connection, PgQueuerJobQueue
+from services.docs.adapters.queue.pgq import PgQueuerJobQueue
 from services.docs.adapters.stores.postgres.rows import CHANNEL, DELETING, SELECT_VISIBLE, document_from_row
 from services.docs.values.document import Document, Job, JobKind
-from services.kit.database import Database
+from services.kit.database import Connection, Database
 
 
 @dataclass(frozen=True, slots=True)

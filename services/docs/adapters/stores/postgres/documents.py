@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.docs.adapters.queue.pgq import Connection, PgQueuerJobQueue
+from services.docs.adapters.queue.pgq import PgQueuerJobQueue
 from services.docs.adapters.stores.postgres.rows import (
     CHANNEL,
     SELECT_VISIBLE,
@@ -27,7 +27,7 @@ from services.docs.values.document import (
     StageProgress,
     StoredChunk,
 )
-from services.kit.database import Database
+from services.kit.database import Connection, Database
 
 
 @dataclass(frozen=True, slots=True)

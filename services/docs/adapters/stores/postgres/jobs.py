@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from services.docs.adapters.queue.pgq import Connection
 from services.docs.adapters.stores.postgres.rows import CHANNEL, document_from_row, encode_payload
 from services.docs.values.document import (
     DocumentState,
@@ -19,7 +18,7 @@ from services.docs.values.document import (
     StoredChunk,
 )
 from services.docs.values.parsed_document import ParsedFile
-from services.kit.database import Database
+from services.kit.database import Connection, Database
 
 _COLUMNS = ("document_id", "chunk_id", "ordinal", "body", "page", "starts_at", "ends_at", "heading_path", "page_starts")
 _chunk_values = attrgetter("chunk_id", "ordinal", "text", "page", "start", "end", "heading_path", "page_starts")

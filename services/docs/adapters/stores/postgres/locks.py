@@ -8,9 +8,8 @@ from typing import Self
 
 import asyncpg
 
-from services.docs.adapters.queue.pgq import Connection
 from services.kit import ids
-from services.kit.database import losses_translated, open_pool
+from services.kit.database import Connection, losses_translated, open_pool
 
 _CONNECTIONS = 32
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
-from services.docs.adapters.queue.pgq import Connection, PgQueuerJobQueue
+from services.docs.adapters.queue.pgq import PgQueuerJobQueue
 from services.docs.adapters.stores.postgres.documents import queue_index_job
 from services.docs.adapters.stores.postgres.rows import VISIBLE
 from services.docs.adapters.stores.postgres.schema import SCHEMA
@@ -18,6 +18,7 @@ from services.docs.adapters.stores.postgres.stores import PostgresStores
 from services.docs.domain.catalog.deletion import REMOVALS
 from services.docs.domain.catalog.recovery import instance_of, is_dead
 from services.docs.domain.objects import TEXT_WIDTH, object_key, text_key
+from services.kit.database import Connection
 
 _KEPT = (
     "SELECT document_id::text, owner, name, state, sha256, size_bytes, text_length, generation, chunk_total, indexed, "
