@@ -19,6 +19,7 @@ without_client_library()
 from services.embedded.data_lock import DataFolderInUseError  # noqa: E402
 from services.embedded.qdrant_server.forks import Forks  # noqa: E402
 from services.embedded.qdrant_server.hosts import UPKEEP_POINTS  # noqa: E402
+from services.embedded.qdrant_server.layout import LayoutError  # noqa: E402
 from services.embedded.qdrant_server.server import serve  # noqa: E402
 from services.embedded.qdrant_server.worker import Worker  # noqa: E402
 from services.kit import heap, logs  # noqa: E402
@@ -54,7 +55,7 @@ def main() -> None:
     with logs.configured("qdrant"):
         try:
             asyncio.run(serve(options.data, options.host, options.port, forks, lag, options.upkeep_points))
-        except DataFolderInUseError as error:
+        except (DataFolderInUseError, LayoutError) as error:
             sys.exit(str(error))
 
 

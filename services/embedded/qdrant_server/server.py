@@ -12,6 +12,7 @@ import grpc
 from services.embedded.data_lock import data_lock
 from services.embedded.qdrant_server.collections import Collections
 from services.embedded.qdrant_server.forks import Forks
+from services.embedded.qdrant_server.layout import check_layout
 from services.embedded.qdrant_server.service import handlers
 from services.kit.loop_lag import LoopLagMonitor
 
@@ -26,12 +27,14 @@ async def serve(data: Path, host: str, port: int, forks: Forks, lag: LoopLagMoni
 
     Raises:
         DataFolderInUseError: another server holds the folder.
+        LayoutError: it comes from a newer version of Tiku.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with data_lock(data):
+        await asyncio.to_thread(check_layout, data)
         collections = Collections(data / "collections", forks, upkeep_points)
         await collections.load()
         server = grpc.aio.server(

@@ -158,6 +158,10 @@ def _only(data: Path, pattern: str) -> Path:
             ["data/qdrant", "restore"],
             id="vectors-garbage",
         ),
+        pytest.param(
+            _write("qdrant/layout", b"2\n"), ["data/qdrant comes from a newer version of Tiku"], id="newer-vectors"
+        ),
+        pytest.param(_write("qdrant/layout", b"\xff"), ["qdrant/layout does not hold"], id="vectors-layout-garbage"),
     ],
 )
 async def test_what_is_damaged_is_named(copy: Path, spoil: Callable[[Path], None], words: Sequence[str]) -> None:
