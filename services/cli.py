@@ -99,7 +99,7 @@ async def _up(options: StackOptions, console: Console) -> int:
         with view:
             async with running_stack(options, view) as stack:
                 view.ready(stack.gateway, options.data)
-                # Whatever falls, the rest serves on until a signal comes.
+                # Whatever crashes, the rest serves on until a signal comes.
                 await asyncio.Event().wait()
     except asyncio.CancelledError:
         if not received:

@@ -6,7 +6,7 @@
 | `qdrant.py`, `qdrant_server/` | Qdrant Edge | Qdrant's gRPC API | `TIKU_QDRANT_URL` |
 | `llama.py`, `llama_server.py` | llama.cpp from `xllamacpp` | OpenAI's HTTP API | `TIKU_LLM_BASE_URL` |
 
-`process.py` supervises each of them: it probes the process until it is ready, restarts it when it falls, and stops it
+`process.py` supervises each of them: it probes the process until it is ready, restarts it when it crashes, and stops it
 by its own signal. `services/kit/progress.py` tells a slow start from one that hangs. `guard.py` makes the kernel end a
 process when its parent ends.
 

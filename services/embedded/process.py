@@ -1,6 +1,6 @@
 """Child processes that are started, probed, watched, restarted, and stopped, and never outlive their parent.
 
-A process that falls is started again after a moment, and given up after too many falls within a window (docs/adr/0042).
+A process that crashes is started again after a moment, and given up after too many crashes in a window (docs/adr/0042).
 A process that was given up is tried again when the window has passed, or sooner when somebody asks for it.
 """
 
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from services.kit.progress import STALL_SECONDS, ProgressWatch, StalledError, reported_wait
-from services.kit.restarts import FallBudget
+from services.kit.restarts import CrashBudget
 
 _GUARD = Path(__file__).with_name("guard.py")
 _SHORTEST_PROBE_INTERVAL_SECONDS = 0.05
@@ -86,7 +86,7 @@ class ProcessSpec:
     restart included. `startup` says what the process does before it serves, for whoever waits. `waits_for_another` is
     true while the process cannot go on because another one does not serve; it is not given up then.
     `stop_signal` asks for a clean stop, `death_signal` is what the kernel sends when the parent dies.
-    `budget` makes the account of its falls. `hint` says what to do when it ends before it ever served.
+    `budget` makes the account of its crashes. `hint` says what to do when it ends before it ever served.
     """
 
     name: str
@@ -102,7 +102,7 @@ class ProcessSpec:
     waits_for_another: Callable[[], bool] = lambda: False
     stall_seconds: float = STALL_SECONDS
     stop_timeout: float = 10.0
-    budget: Callable[[], FallBudget] = FallBudget
+    budget: Callable[[], CrashBudget] = CrashBudget
     hint: str = ""
 
 
@@ -133,7 +133,7 @@ class SupervisedProcess:
         self.state = State.STOPPED
         self.restarts = 0
         self.failure: ProcessFailedError | None = None
-        """Why it does not serve; None while it does, and before its first fall."""
+        """Why it does not serve; None while it does, and before its first crash."""
         self._on_state = on_state
         self._on_wait = on_wait
         self._process: asyncio.subprocess.Process | None = None
@@ -273,9 +273,9 @@ class SupervisedProcess:
                 await self._pause(budget, failure)
                 failure = await self._restart()
 
-    async def _pause(self, budget: FallBudget, failure: ProcessFailedError) -> None:
-        """Wait until the process may be started again: a moment, or the whole window if it fell too often."""
-        if budget.fall():
+    async def _pause(self, budget: CrashBudget, failure: ProcessFailedError) -> None:
+        """Wait until the process may be started again: a moment, or the whole window if it crashed too often."""
+        if budget.crash():
             self._enter(State.RESTARTING, failure)
             await asyncio.sleep(budget.delay())
             return

@@ -84,7 +84,7 @@ def _plain_message(code: grpc.StatusCode) -> str:
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return "The time allowed for this request is spent."
         case grpc.StatusCode.CANCELLED:
-            return "The request was cancelled."
+            return "The request was canceled."
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             return "A message is larger than allowed, or a limit is reached."
         case grpc.StatusCode.UNIMPLEMENTED:

@@ -14,13 +14,13 @@ ResultT = TypeVar("ResultT")
 async def run_to_end(call: Coroutine[Any, Any, ResultT]) -> ResultT:
     """Await `call` even while canceled; the cancellation goes on when the call has ended."""
     task = asyncio.ensure_future(call)
-    cancelled = False
+    canceled = False
     while not task.done():
         try:
             await asyncio.wait((task,))
         except asyncio.CancelledError:
-            cancelled = True
-    if cancelled:
+            canceled = True
+    if canceled:
         task.exception()
         raise asyncio.CancelledError
     return task.result()

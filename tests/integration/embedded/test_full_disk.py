@@ -143,7 +143,7 @@ async def test_uploads_fill_the_disk_up_to_the_reserve_and_go_on_when_there_is_r
             assert "DISK_FULL" in str(found)
         assert (await api.call("PATCH", "/profile", {"goal": "x"}))[0] == 507
 
-        # A service that falls now starts again, although there is no room for its usual writes.
+        # A service that crashes now starts again, although there is no room for its usual writes.
         for name in ("docs", "exercises"):
             await _killed_and_back(up, name)
         async with asyncio.timeout(_SECONDS):

@@ -96,15 +96,15 @@ async def _all_ready(gateway: str) -> None:
 async def test_a_service_that_falls_comes_back_and_at_the_fifth_time_the_rest_serves_on(folder: Path) -> None:
     async with running_up(folder) as up:
         gateway = (await up.state())["gateway"]
-        for fall in range(1, 5):
+        for crash in range(1, 5):
             await _back(up, "retrieval", await _killed(up, "retrieval"))
             await _all_ready(gateway)
             restarting = [line for line in up.lines if "restarting: retrieval ended with signal SIGKILL" in line]
-            assert len(restarting) == fall
+            assert len(restarting) == crash
         await _killed(up, "retrieval")
         line = await up.said("down: retrieval ended with signal SIGKILL")
         assert str(folder / "data" / "logs" / "retrieval.log") in line
-        assert "5 falls within 10 minutes" in line
+        assert "5 crashes within 10 minutes" in line
         assert "tried again in 10 minutes" in line
         async with asyncio.timeout(10):
             while "retrieval" not in (ready := await readyz(gateway))[1]["down"]:  # noqa: ASYNC110 - another process

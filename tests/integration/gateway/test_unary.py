@@ -339,7 +339,9 @@ async def test_readiness_says_what_the_stack_says_is_down(tmp_path: Path) -> Non
             assert body.pop("services") == dict.fromkeys(("llm", "retrieval", "docs", "exercises"), "SERVING")
             return body
 
-        why = "llama ended with exit code 1: /home/me/x is no file; see /home/me/llama.log (5 falls within 10 minutes)"
+        why = (
+            "llama ended with exit code 1: /home/me/x is no file; see /home/me/llama.log (5 crashes within 10 minutes)"
+        )
         told_down = await told(orjson.dumps({"down": {"llama": why}, "disk": "full"}).decode())
         assert told_down == {"down": {"llama": "llama ended with exit code 1"}, "disk": "full"}
         for state in ('{"down": {}, "disk": "ok"}', "", "[]", "{", '{"down": 1, "disk": "ok"}', "{}"):

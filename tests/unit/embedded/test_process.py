@@ -25,7 +25,7 @@ from services.embedded.process import (
     guarded,
     last_words,
 )
-from services.kit.restarts import FallBudget
+from services.kit.restarts import CrashBudget
 
 _FOREVER = "import time; time.sleep(600)"
 _DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
@@ -153,9 +153,9 @@ async def test_it_is_restarted_until_the_budget_is_spent_and_then_given_up(tmp_p
     process = SupervisedProcess(_spec(tmp_path), lambda state, why: changes.append((state, why)))
     await process.start()
     pids = set()
-    for fall in range(1, 5):
+    for crash in range(1, 5):
         pids.add(_kill(process))
-        await _until(process, State.READY, restarts=fall)
+        await _until(process, State.READY, restarts=crash)
         assert process.failure is None
     pids.add(_kill(process))
     async with asyncio.timeout(10):
@@ -163,7 +163,7 @@ async def test_it_is_restarted_until_the_budget_is_spent_and_then_given_up(tmp_p
     assert len(pids) == 5
     assert process.failure is failure
     assert str(failure) == (
-        f"thing ended with signal SIGKILL; see {tmp_path / 'thing.log'} (5 falls within 10 minutes)"
+        f"thing ended with signal SIGKILL; see {tmp_path / 'thing.log'} (5 crashes within 10 minutes)"
     )
     restarts = [State.RESTARTING, State.READY] * 4
     assert [state for state, _ in changes] == [State.STARTING, State.READY, *restarts, State.FAILED]
@@ -171,16 +171,16 @@ async def test_it_is_restarted_until_the_budget_is_spent_and_then_given_up(tmp_p
     await process.stop()
 
 
-def _small_budget(window_seconds: float) -> Callable[[], FallBudget]:
-    return lambda: FallBudget(2, window_seconds)
+def _small_budget(window_seconds: float) -> Callable[[], CrashBudget]:
+    return lambda: CrashBudget(2, window_seconds)
 
 
 async def test_falls_that_lie_apart_are_forgiven(tmp_path: Path) -> None:
     process = SupervisedProcess(dataclasses.replace(_spec(tmp_path), budget=_small_budget(0.4)))
     await process.start()
-    for fall in range(1, 4):
+    for crash in range(1, 4):
         _kill(process)
-        await _until(process, State.READY, restarts=fall)
+        await _until(process, State.READY, restarts=crash)
         await asyncio.sleep(0.4)
     await process.stop()
 
@@ -197,7 +197,7 @@ async def test_one_that_was_given_up_is_tried_again_when_the_window_has_passed(t
 
 
 async def test_one_that_was_given_up_is_tried_again_on_request(tmp_path: Path) -> None:
-    process = SupervisedProcess(dataclasses.replace(_spec(tmp_path), budget=lambda: FallBudget(1, 600.0)))
+    process = SupervisedProcess(dataclasses.replace(_spec(tmp_path), budget=lambda: CrashBudget(1, 600.0)))
     await process.start()
     process.retry()  # It serves, so there is nothing to try.
     _kill(process)

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from services.kit.errors import TikuError
-from services.kit.restarts import FallBudget
+from services.kit.restarts import CrashBudget
 from services.llm.adapters.embedders.local import LocalEmbedder
 from services.llm.domain.batching import BatchLimits
 from services.llm.values.relevance import EmbedKind
@@ -22,7 +22,7 @@ from services.llm.values.relevance import EmbedKind
 QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
 
 
-def _embedder(folder: Path, budget: FallBudget | None = None, **limits: int) -> LocalEmbedder:
+def _embedder(folder: Path, budget: CrashBudget | None = None, **limits: int) -> LocalEmbedder:
     return LocalEmbedder(
         folder,
         threads=1,
@@ -94,7 +94,7 @@ async def test_a_refused_batch_fails_alone(embedder: LocalEmbedder) -> None:
 
 async def test_workers_that_never_start_are_given_up_for_a_while_and_then_tried_again(tmp_path: Path) -> None:
     await asyncio.to_thread((tmp_path / "deaths").write_text, "3")
-    embedder = _embedder(tmp_path, budget=FallBudget(3, window_seconds=3.0))
+    embedder = _embedder(tmp_path, budget=CrashBudget(3, window_seconds=3.0))
     async with _running(embedder) as task:
         for seconds in (20, 0.5):  # One that waits fails with the third death, and one that comes then fails at once.
             with pytest.raises(TikuError) as caught:
@@ -109,7 +109,7 @@ async def test_workers_that_never_start_are_given_up_for_a_while_and_then_tried_
 
 
 async def test_workers_that_answer_before_they_die_are_replaced_without_end(tmp_path: Path) -> None:
-    embedder = _embedder(tmp_path, budget=FallBudget(2, window_seconds=600.0))
+    embedder = _embedder(tmp_path, budget=CrashBudget(2, window_seconds=600.0))
     async with _running(embedder):
         for _ in range(4):
             assert (await embedder.embed(["x"], QUERY, 20)).count == 1

@@ -97,7 +97,7 @@ class PgQueuerJobQueue:
                 )
             )
             try:
-                # Cancelling the manager would mark its jobs as canceled, and nobody would finish them.
+                # Canceling the manager would mark its jobs as canceled, and nobody would finish them.
                 await asyncio.shield(running)
             finally:
                 stopping.set()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from services.kit.errors import DeadlineExceeded, Internal, TikuError, Unavailable
 from services.kit.progress import ProgressWatch, StalledError
-from services.kit.restarts import FallBudget
+from services.kit.restarts import CrashBudget
 from services.kit.start import StartError
 from services.llm.adapters.embedders.frames import EmbedAsk, EmbedReady, EmbedReply, pack, read_reply
 from services.llm.domain.batching import Batch, Batcher, BatchLimits
@@ -51,13 +51,13 @@ class LocalEmbedder:
         threads: int,
         limits: BatchLimits | None = None,
         program: Sequence[str] = (sys.executable, "-m", "services.llm.adapters.embedders.worker"),
-        budget: FallBudget | None = None,
+        budget: CrashBudget | None = None,
     ) -> None:
         self.folder = folder
         self._threads = threads
         self._program = tuple(program)
         self._batcher = Batcher(limits or BatchLimits())
-        self._budget = budget or FallBudget()
+        self._budget = budget or CrashBudget()
         self._given_up = False
         self._ready = asyncio.Event()
         self.pid: int | None = None
@@ -103,7 +103,7 @@ class LocalEmbedder:
                             unanswered, tries, answered = None, 0, True
                 except WorkerDiedError as error:
                     logger.error("embedding worker died", extra={"cause": str(error), "answered": answered})
-                    may_start = answered or self._budget.fall()
+                    may_start = answered or self._budget.crash()
                     if unanswered is not None and (tries >= _TRIES or not may_start):
                         unanswered.fail(_unavailable())
                         unanswered, tries = None, 0
@@ -114,7 +114,7 @@ class LocalEmbedder:
             self._batcher.fail_all(_unavailable())
 
     async def _rest(self) -> None:
-        """Refuse every request until the falls are forgiven."""
+        """Refuse every request until the crashes are forgiven."""
         logger.error("embedding workers are given up for a while", extra={"cause": self._budget.describe()})
         self._given_up = True
         try:
