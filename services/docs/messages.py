@@ -11,7 +11,6 @@ from services.docs.values.document import (
     Failure,
     IndexingCompleted,
     StageProgress,
-    StoredChunk,
 )
 from services.kit.time import to_timestamp
 from tiku.docs.v1 import docs_pb2
@@ -26,20 +25,12 @@ def kind_value(kind: docs_pb2.DocumentKind.ValueType) -> DocumentKind | None:
 
 def document_message(document: Document) -> docs_pb2.Document:
     """Return a document's row."""
-    return docs_pb2.Document(
-        document_id=document.document_id,
-        name=document.name,
+    return message_of(
+        docs_pb2.Document,
+        document,
         kind=docs_pb2.DocumentKind.Value(f"DOCUMENT_KIND_{document.kind}"),
-        media_type=document.media_type,
-        size_bytes=document.size_bytes,
-        sha256=document.sha256,
         state=docs_pb2.DocumentState.Value(f"DOCUMENT_STATE_{document.state}"),
         failure=message_of(docs_pb2.Failure, document.failure) if document.failure else None,
-        page_count=document.page_count,
-        text_length=document.text_length,
-        chunk_count=document.chunk_count,
-        language=document.language,
-        title=document.title,
         create_time=to_timestamp(document.create_time),
         update_time=to_timestamp(document.update_time),
     )
@@ -47,13 +38,11 @@ def document_message(document: Document) -> docs_pb2.Document:
 
 def download_message(download: Download) -> docs_pb2.DownloadDescription:
     """Return what is said of a range of a file before its bytes."""
-    return docs_pb2.DownloadDescription(
-        name=download.document.name,
-        media_type=download.document.media_type,
-        size_bytes=download.document.size_bytes,
+    return message_of(
+        docs_pb2.DownloadDescription,
+        download.document,
         offset_bytes=download.offset,
         length_bytes=download.length,
-        sha256=download.document.sha256,
     )
 
 
@@ -61,24 +50,11 @@ def event_message(event: DocumentEvent, document: Document) -> docs_pb2.WatchDoc
     """Return an event of a job; the one of its success carries the document."""
     response = docs_pb2.WatchDocumentResponse(number=event.number, time=to_timestamp(event.time))
     match event.payload:
-        case StageProgress(stage, done, total):
+        case StageProgress(stage) as progress:
             number = docs_pb2.Stage.Value(f"STAGE_{stage}")
-            response.progress.CopyFrom(docs_pb2.DocumentProgress(stage=number, done=done, total=total))
+            response.progress.CopyFrom(message_of(docs_pb2.DocumentProgress, progress, stage=number))
         case IndexingCompleted():
             response.indexed.document.CopyFrom(document_message(document))
         case Failure() as failure:
             response.failed.CopyFrom(message_of(docs_pb2.Failure, failure))
     return response
-
-
-def chunk_message(chunk: StoredChunk) -> docs_pb2.DocumentChunk:
-    """Return a passage."""
-    return docs_pb2.DocumentChunk(
-        chunk_id=chunk.chunk_id,
-        ordinal=chunk.ordinal,
-        text=chunk.text,
-        page=chunk.page,
-        start=chunk.start,
-        end=chunk.end,
-        heading_path=chunk.heading_path,
-    )

@@ -107,7 +107,8 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
             request.document_id, current().user_id, page_size=request.page_size, page_token=request.page_token
         )
         return docs_pb2.ListChunksResponse(
-            chunks=[messages.chunk_message(chunk) for chunk in page.items], next_page_token=page.next_page_token
+            chunks=[message_of(docs_pb2.DocumentChunk, chunk) for chunk in page.items],
+            next_page_token=page.next_page_token,
         )
 
 

@@ -51,7 +51,7 @@ class Finding:
 
     kind: FindingKind
     what: str
-    mend: Callable[[], Awaitable[None]] | None = None
+    mend: Callable[[], Awaitable[object]] | None = None
 
 
 Findings = AsyncIterator[Finding]
@@ -93,7 +93,9 @@ class Checks:
             if await self._docs.dead_upload(key):
                 yield Finding(FindingKind.UPLOAD_STRAY, key, partial(self._objects.delete, key))
         for document_id in await self._docs.dead_rows():
-            yield Finding(FindingKind.ROW_STRAY, document_id, partial(self._docs.remove_failed_upload, document_id))
+            yield Finding(
+                FindingKind.ROW_STRAY, document_id, partial(self._docs.stores.deletions.mark_failed_upload, document_id)
+            )
 
     async def _objects_of_rows(self, deep: bool) -> Findings:
         files = {document.sha256: document for document in await self._docs.documents()}
@@ -227,7 +229,7 @@ class Checks:
     async def _jobs(self) -> Findings:
         self._steps.step("jobs")
         for document_id in await self._docs.lost_jobs():
-            yield Finding(FindingKind.JOB_LOST, document_id, self._docs.queue_lost_jobs)
+            yield Finding(FindingKind.JOB_LOST, document_id, self._docs.stores.documents.requeue_lost)
 
     async def _runs(self) -> Findings:
         self._steps.step("generations")
@@ -258,7 +260,7 @@ class Checks:
         except NotFound:
             return None
 
-    def _parsed_again(self, document: KeptDocument) -> Callable[[], Awaitable[None]]:
+    def _parsed_again(self, document: KeptDocument) -> Callable[[], Awaitable[object]]:
         return partial(self._docs.index_again, document, parse=True)
 
 

@@ -26,6 +26,20 @@ async def run_to_end(call: Coroutine[Any, Any, ResultT]) -> ResultT:
     return task.result()
 
 
+async def run_unless(call: Awaitable[object], stop: asyncio.Event) -> bool:
+    """Await `call`, and cancel it once `stop` is set; return whether it ended by itself."""
+    work, stopping = asyncio.ensure_future(call), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            await work
+        return work.done()
+    finally:
+        work.cancel()
+        stopping.cancel()
+        await asyncio.wait((work, stopping))
+
+
 async def lookahead(
     items: AsyncIterator[ItemT], work: Callable[[ItemT], Awaitable[ResultT]], *, most: int
 ) -> AsyncGenerator[tuple[ItemT, ResultT], None]:

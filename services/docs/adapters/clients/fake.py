@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Sequence
 
 from services.docs.values.document import Document, PassageVectors, StoredChunk
 
 
 class FakeEmbedder:
-    """Makes a unit vector of each text's hash: equal texts get equal vectors, and their distances mean nothing."""
+    """Makes a vector of each text's hash: equal texts get equal vectors, and their distances mean nothing."""
 
-    def __init__(self, *, model: str = "hash", dimension: int = 8) -> None:
+    def __init__(self, *, model: str = "hash") -> None:
         self._model = model
-        self._dimension = dimension
 
     async def embed(self, texts: Sequence[str]) -> PassageVectors:
         """Hash the texts."""
-        return PassageVectors([self._vector(text) for text in texts], self._model)
-
-    def _vector(self, text: str) -> list[float]:
-        digest = hashlib.sha256(text.encode()).digest()
-        values = [digest[i % len(digest)] + 1.0 for i in range(self._dimension)]
-        norm = math.hypot(*values)
-        return [value / norm for value in values]
+        hashes = [hashlib.sha256(text.encode()).digest() for text in texts]
+        return PassageVectors([[byte + 1.0 for byte in digest[:8]] for digest in hashes], self._model)
 
 
 class FakeChunkIndex:

@@ -28,9 +28,13 @@ class RetrievalIndex:
         """Send chunks and vectors in one call; headings after the 16th are left out."""
         request = retrieval_pb2.IndexChunksRequest(embedding_model=embeddings.model)
         for chunk, vector in zip(chunks, embeddings.vectors, strict=True):
-            message = message_of(retrieval_pb2.Chunk, chunk)
-            message.document_id, message.document_name = document.document_id, document.name
-            del message.heading_path[_MOST_HEADINGS:]
+            message = message_of(
+                retrieval_pb2.Chunk,
+                chunk,
+                document_id=document.document_id,
+                document_name=document.name,
+                heading_path=chunk.heading_path[:_MOST_HEADINGS],
+            )
             request.chunks.add(chunk=message, vector=vector)
         try:
             await self._stub.IndexChunks(request, timeout=self._timeout)

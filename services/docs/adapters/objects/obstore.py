@@ -142,8 +142,6 @@ class FolderObjectStore(_ObstoreObjectStore):
         Raises:
             ResourceExhausted: there is none for the next; reason DISK_FULL.
         """
-        if not await asyncio.to_thread(self._room.check, 0):
-            raise disk_full()
         async for chunk in chunks:
             if not await asyncio.to_thread(self._room.check, len(chunk)):
                 raise disk_full()

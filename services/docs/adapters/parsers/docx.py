@@ -120,8 +120,8 @@ class _Numbering:
     """Counts list numbers as Word does, as far as plain decimal lists go."""
 
     def __init__(self, document: Document) -> None:
-        self._formats: dict[tuple[str, int], str] = {}
-        self._starts: dict[tuple[str, int], int] = {}
+        self._levels: dict[tuple[str, int], tuple[str, int]] = {}
+        """From a list and a depth to the format of its numbers and the first of them."""
         self._counters: dict[tuple[str, int], int] = {}
         for relation in document.part.rels.values():
             if relation.reltype.endswith("/numbering") and not relation.is_external:
@@ -137,8 +137,10 @@ class _Numbering:
             for level in definition.iter(qn("w:lvl")) if definition is not None else ():
                 key = (num.get(qn("w:numId"), ""), int(level.get(qn("w:ilvl"), 0)))
                 form, start = level.find(qn("w:numFmt")), level.find(qn("w:start"))
-                self._formats[key] = form.get(qn("w:val"), "") if form is not None else ""
-                self._starts[key] = int(start.get(qn("w:val"), 1)) if start is not None else 1
+                self._levels[key] = (
+                    form.get(qn("w:val"), "") if form is not None else "",
+                    int(start.get(qn("w:val"), 1)) if start is not None else 1,
+                )
 
     def item(self, holders: list[Any]) -> tuple[int, str] | None:
         """Return depth from 1 and the number's text (`3. `, empty for a bullet) of a list item; None for other text."""
@@ -155,12 +157,12 @@ class _Numbering:
 
     def _next_number(self, number_id: str, depth: int) -> str:
         key = (number_id, depth)
-        self._counters[key] = self._counters.get(key, self._starts.get(key, 1) - 1) + 1
+        form, first = self._levels.get(key, ("", 1))
+        self._counters[key] = self._counters.get(key, first - 1) + 1
         for deeper in [known for known in self._counters if known[0] == number_id and known[1] > depth]:
             del self._counters[deeper]
-        if self._formats.get(key) in {"decimal", "chineseCounting", "japaneseCounting", "decimalZero"}:
-            return f"{self._counters[key]}. "
-        return ""
+        counted = form in {"decimal", "chineseCounting", "japaneseCounting", "decimalZero"}
+        return f"{self._counters[key]}. " if counted else ""
 
 
 def _outline_level(holders: list[Any], style: str) -> int:

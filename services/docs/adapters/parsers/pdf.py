@@ -124,12 +124,12 @@ def _line(text_page: Any, raw: str, offset: int) -> PrintedLine | None:
     samples = [begin + (end - begin) * quarter // 4 for quarter in (1, 2, 3)]
     size, sample = max((_size(text_page, index), index) for index in samples)
     font, forced_bold = _font(text_page, sample)
-    _, bottom, _, top = _box(text_page, sample)
+    _, bottom, _, top = text_page.get_charbox(sample, loose=True)
     scripts = _scripts(text_page, text, offset, size)
     line = PrintedLine(
         text=_shown(text, 0, len(text), scripts) + ("-" if hyphenated else ""),
-        left=_box(text_page, begin)[0],
-        right=_box(text_page, end)[2],
+        left=text_page.get_charbox(begin, loose=True)[0],
+        right=text_page.get_charbox(end, loose=True)[2],
         bottom=bottom,
         top=top,
         size=size,
@@ -163,7 +163,12 @@ def _scripts(text_page: Any, text: str, offset: int, size: float) -> list[_Scrip
         after = match.end()
         is_made_up = text[after : after + 1] == " " and pdfium.FPDFText_IsGenerated(text_page, offset + after) == 1
         shown = superscript(match["number"]) if raised else subscript(match["number"])
-        if is_made_up and _box(text_page, offset + after + 1)[0] - _box(text_page, offset + after - 1)[2] < 0.2 * size:
+        if (
+            is_made_up
+            and text_page.get_charbox(offset + after + 1, loose=True)[0]
+            - text_page.get_charbox(offset + after - 1, loose=True)[2]
+            < 0.2 * size
+        ):
             after += 1
         found.append(_Script(match.start(), after, shown))
     return found
@@ -188,7 +193,10 @@ def _cells(text_page: Any, text: str, offset: int, line: PrintedLine, scripts: l
         before, after = gap.start() - 1, gap.end()
         if before < 0 or after >= len(text):
             continue
-        right, next_left = _box(text_page, offset + before)[2], _box(text_page, offset + after)[0]
+        right, next_left = (
+            text_page.get_charbox(offset + before, loose=True)[2],
+            text_page.get_charbox(offset + after, loose=True)[0],
+        )
         if next_left - right > line.size * CELL_GAP_EMS:
             cells.append(Cell(_shown(text, opened, gap.start(), scripts), left, right))
             opened, left = after, next_left
@@ -208,14 +216,6 @@ def _size(text_page: Any, index: int) -> float:
     if pdfium.FPDFText_GetMatrix(text_page, index, matrix):
         size *= math.hypot(matrix.c, matrix.d) or 1.0
     return round(size * 2) / 2
-
-
-def _box(text_page: Any, index: int) -> tuple[float, float, float, float]:
-    """Return left, bottom, right, top of a character's cell, in points from the page's lower left corner."""
-    rectangle = pdfium.FS_RECTF()
-    if not pdfium.FPDFText_GetLooseCharBox(text_page, index, rectangle):
-        return 0.0, 0.0, 0.0, 0.0
-    return rectangle.left, rectangle.bottom, rectangle.right, rectangle.top
 
 
 def _font(text_page: Any, index: int) -> tuple[str, bool]:

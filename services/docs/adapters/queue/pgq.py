@@ -23,6 +23,7 @@ from pgqueuer.queries import Queries
 from pgqueuer.types import Channel
 
 from services.docs.adapters.stores.postgres.schema import SCHEMA
+from services.docs.domain.concurrency import run_unless
 from services.docs.ports import JobHandler, RetryLaterError
 from services.docs.values.document import Job, JobKind
 from services.kit.database import Connection, open_pool
@@ -117,19 +118,11 @@ def _queries(driver: Driver) -> Queries:
 
 
 async def _run(handler: JobHandler, stopping: asyncio.Event, queued: QueuedJob) -> None:
-    """Run a job as a task of its own, so that a stop of the service can end it and hand it back."""
+    """Run a job until it ends, or until the service stops, which hands it back."""
     document_id, owner, generation = json.loads(queued.payload or b"[]")
     job = Job(JobKind(queued.entrypoint), document_id, owner, generation)
-    task = asyncio.ensure_future(handler(job))
-    stop = asyncio.ensure_future(stopping.wait())
     try:
-        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
+        if not await run_unless(handler(job), stopping):
             raise RetryRequested(timedelta(0), "the service is stopping")
-        await task
     except RetryLaterError as later:
         raise RetryRequested(timedelta(seconds=later.delay), str(later)) from later
-    finally:
-        for pending in (task, stop):
-            pending.cancel()
-        await asyncio.wait((task, stop))

@@ -178,7 +178,11 @@ def _cheapest_grouping(units: list[_Unit], settings: ChunkSettings) -> list[tupl
     totals = [0.0, *accumulate(unit.tokens for unit in units)]
     opening = [_OPENING_COSTS.get(unit.border, 0.0) for unit in units]
     opening[:1] = [0.0]
-    running = _running_costs(units)
+    # To run across a border right below a heading costs nothing.
+    running = [0.0] + [
+        0.0 if above.kind is BlockKind.HEADING else _RUNNING_COSTS.get(unit.border, 0.0)
+        for above, unit in pairwise(units)
+    ]
     best = [0.0] + [float("inf")] * len(units)
     origin = [0] * (len(units) + 1)
     for last in range(1, len(units) + 1):
@@ -206,11 +210,3 @@ def _size_cost(tokens: float, settings: ChunkSettings) -> float:
     if tokens >= settings.min_tokens:
         return distance * distance
     return distance * distance + _COST_TINY * (1 - tokens / settings.min_tokens)
-
-
-def _running_costs(units: list[_Unit]) -> list[float]:
-    """Return what it costs to have the border before each unit inside a chunk; below a heading that is nothing."""
-    costs = [0.0]
-    for above, unit in pairwise(units):
-        costs.append(0.0 if above.kind is BlockKind.HEADING else _RUNNING_COSTS.get(unit.border, 0.0))
-    return costs

@@ -12,7 +12,7 @@ from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.docs.domain.concurrency import lookahead, run_to_end
+from services.docs.domain.concurrency import lookahead, run_to_end, run_unless
 from services.docs.domain.indexing.parsed_files import chunk_parts, text_parts
 from services.docs.domain.objects import object_key, text_key
 from services.docs.ports import (
@@ -113,16 +113,7 @@ class DocumentIndexer:
     async def run(self, job: Job) -> None:
         """Do the job, or raise `RetryLaterError` while that cannot be done; a deletion of the document stops it."""
         with self.feed.subscribe(job.document_id) as changes:
-            work = asyncio.ensure_future(self._run(job))
-            deletion = asyncio.ensure_future(changes.deleting.wait())
-            try:
-                await asyncio.wait((work, deletion), return_when=asyncio.FIRST_COMPLETED)
-                if work.done():
-                    await work
-            finally:
-                deletion.cancel()
-                work.cancel()
-                await asyncio.wait((work, deletion))
+            await run_unless(self._run(job), changes.deleting)
 
     async def _run(self, job: Job) -> None:
         async with self.locks.lock(f"document:{job.document_id}", wait=False) as locked:

@@ -42,8 +42,7 @@ class Uploader:
                 `parse` is set, also: the content cannot be parsed, or is not what the name promises.
         """
         name = checked_name(name)
-        must_parse = parse or kind is DocumentKind.MATERIAL
-        intake = _Intake(name, self.max_bytes, must_parse)
+        intake = _Intake(name, self.max_bytes, parse or kind is DocumentKind.MATERIAL)
         document_id = ids.new_id()
         temporary = f"{UPLOADS}/{self.locks.instance}.{document_id}"
         try:
@@ -122,11 +121,10 @@ class _Intake:
     async def _sniff(self) -> None:
         head = bytes(self.head)
         self.head.clear()
-        if not self.must_parse:
-            self.media_type = await asyncio.to_thread(sniff, head, self.name)
-            return
         try:
-            self.media_type = await asyncio.to_thread(admitted_media_type, head, self.name)
+            self.media_type = await asyncio.to_thread(
+                admitted_media_type if self.must_parse else sniff, head, self.name
+            )
         except ParseError as error:
             metadata = {**error.metadata, "supported": ", ".join(SUPPORTED)}
             raise _refused(error.reason, error.message, metadata) from error

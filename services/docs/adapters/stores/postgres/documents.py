@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+
+import asyncpg
 
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue
 from services.docs.adapters.stores.postgres.rows import (
-    CHANNEL,
     SELECT_VISIBLE,
     VISIBLE,
+    append_event,
     chunk_from_row,
     document_from_row,
-    encode_payload,
     event_from_row,
 )
 from services.docs.values.document import (
@@ -28,6 +30,10 @@ from services.docs.values.document import (
     StoredChunk,
 )
 from services.kit.database import Connection, Database
+
+_added_values = attrgetter(
+    "document_id", "owner", "name", "kind", "media_type", "size_bytes", "sha256", "create_time", "update_time"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +55,7 @@ class PostgresDocumentStore:
                                    create_time, update_time, instance)
             VALUES ($1, $2, $3, $4, $5, $6, $7, 'STORING', $8, $9, $10)
             """,
-            document.document_id,
-            document.owner,
-            document.name,
-            document.kind.value,
-            document.media_type,
-            document.size_bytes,
-            document.sha256,
-            document.create_time,
-            document.update_time,
+            *_added_values(document),
             self.instance,
         )
 
@@ -137,8 +135,7 @@ class PostgresDocumentStore:
             if row is None:
                 return None
             if row["state"] in (DocumentState.UPLOADED, DocumentState.FAILED):
-                await queue_index_job(connection, self.queue, document_id)
-                (row,) = await connection.fetch("SELECT * FROM documents WHERE document_id = $1", document_id)
+                row = await queue_index_job(connection, self.queue, document_id)
             return document_from_row(row)
 
     async def requeue_lost(self) -> int:
@@ -158,23 +155,15 @@ class PostgresDocumentStore:
             return len(rows)
 
 
-async def queue_index_job(connection: Connection, queue: PgQueuerJobQueue, document_id: str) -> None:
-    """Move a row to QUEUED with its event and queue its job, within the transaction of `connection`."""
-    (row,) = await connection.fetch(
-        """
-        WITH moved AS (
-            UPDATE documents
-            SET state = 'QUEUED', generation = generation + 1, attempts = 0, failure_reason = NULL,
-                failure_message = NULL, last_event = last_event + 1, update_time = now()
-            WHERE document_id = $1
-            RETURNING document_id, owner, generation, last_event
-        ), noted AS (
-            INSERT INTO events SELECT document_id, last_event, now(), $2::jsonb FROM moved
-        )
-        SELECT owner, generation FROM moved
-        """,
+async def queue_index_job(connection: Connection, queue: PgQueuerJobQueue, document_id: str) -> asyncpg.Record:
+    """Move a row to QUEUED with its event, queue its job within the transaction of `connection`, and return the row."""
+    row = await append_event(
+        connection,
+        StageProgress(IndexingStage.QUEUED),
+        "state = 'QUEUED', generation = generation + 1, attempts = 0, failure_reason = NULL, failure_message = NULL",
+        "document_id = $1",
         document_id,
-        encode_payload(StageProgress(IndexingStage.QUEUED)),
     )
+    assert row is not None
     await queue.enqueue_in(connection, Job(JobKind.INDEX, document_id, row["owner"], row["generation"]))
-    await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, document_id)
+    return row

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from services.docs.adapters.stores.postgres.rows import CHANNEL, document_from_row, encode_payload
+from services.docs.adapters.stores.postgres.rows import append_event, document_from_row
 from services.docs.values.document import (
     DocumentState,
     EventPayload,
@@ -48,11 +48,7 @@ class PostgresIndexingJobs:
         if row is None:
             return None
         return IndexingProgress(
-            document=document_from_row(row),
-            attempts=row["attempts"],
-            chunk_total=row["chunk_total"],
-            indexed=row["indexed"],
-            embedding_model=row["embedding_model"],
+            document_from_row(row), row["attempts"], row["chunk_total"], row["indexed"], row["embedding_model"]
         )
 
     async def report(self, job: Job, progress: StageProgress) -> bool:
@@ -111,27 +107,17 @@ async def _update(connection: Connection, job: Job, columns: str, *values: objec
 async def _append_event(
     database: Database | Connection, job: Job, payload: EventPayload, *, state: DocumentState = DocumentState.PROCESSING
 ) -> bool:
-    """Store an event under the next number and notify the readers; the locked row keeps numbers without gaps."""
+    """Store an event of a job that is still wanted, and move its row to `state`."""
     failure = payload if isinstance(payload, Failure) else None
-    appended = await database.fetchrow(
-        f"""
-        WITH moved AS (
-            UPDATE documents
-            SET last_event = last_event + 1, state = $3, failure_reason = $4, failure_message = $5,
-                update_time = now()
-            WHERE {_WANTED}
-            RETURNING document_id, last_event
-        ), noted AS (
-            INSERT INTO events SELECT document_id, last_event, now(), $6::jsonb FROM moved
-        )
-        SELECT pg_notify($7, document_id::text) FROM moved
-        """,
+    row = await append_event(
+        database,
+        payload,
+        "state = $3, failure_reason = $4, failure_message = $5",
+        _WANTED,
         job.document_id,
         job.generation,
         state.value,
         failure and failure.reason,
         failure and failure.message,
-        encode_payload(payload),
-        CHANNEL,
     )
-    return appended is not None
+    return row is not None

@@ -20,6 +20,7 @@ from services.docs.values.document import (
     StageProgress,
     StoredChunk,
 )
+from services.kit.database import Connection, Database
 
 CHANNEL: Final = "docs_events"
 """The channel of notifications; a payload begins with the document's id."""
@@ -69,12 +70,36 @@ def chunk_from_row(row: asyncpg.Record) -> StoredChunk:
     )
 
 
+async def append_event(
+    database: Database | Connection, payload: EventPayload, change: str, condition: str, *values: object
+) -> asyncpg.Record | None:
+    """Change a row, store an event of it under the next number, and notify its readers, all in one statement.
+
+    `values` are those of `change` and `condition`, from `$1` on. The locked row keeps numbers without gaps. Return the
+    changed row, or None where the condition does not hold.
+    """
+    return await database.fetchrow(
+        f"""
+        WITH moved AS (
+            UPDATE documents SET last_event = last_event + 1, update_time = now(), {change}
+            WHERE {condition} RETURNING *
+        ), noted AS (
+            INSERT INTO events SELECT document_id, last_event, now(), ${len(values) + 1}::jsonb FROM moved
+        )
+        SELECT *, pg_notify(${len(values) + 2}, document_id::text) FROM moved
+        """,
+        *values,
+        _encode_payload(payload),
+        CHANNEL,
+    )
+
+
 def event_from_row(row: asyncpg.Record) -> DocumentEvent:
     """Return a row of the table `events` as a value."""
     return DocumentEvent(row["number"], row["time"].astimezone(UTC), _decode_payload(row["what"]))
 
 
-def encode_payload(payload: EventPayload) -> str:
+def _encode_payload(payload: EventPayload) -> str:
     """Return a payload as JSON for the column `what`; a failure's message is cut after 4,000 characters."""
     match payload:
         case StageProgress(stage, done, total):

@@ -84,7 +84,8 @@ class DocsUpkeep:
     """Finds what the tables of `docs` and the other stores disagree on, and mends it by the service's own means."""
 
     def __init__(self, stores: PostgresStores, queue: PgQueuerJobQueue) -> None:
-        self._stores = stores
+        self.stores = stores
+        """The service's own stores, which mend what they can."""
         self._queue = queue
 
     @classmethod
@@ -101,26 +102,26 @@ class DocsUpkeep:
 
         Removals that have begun are waited for. Meanwhile documents that are deleted are hidden, and go afterwards.
         """
-        async with self._stores.locks.lock("backup", wait=False) as first:
+        async with self.stores.locks.lock("backup", wait=False) as first:
             if not first:
                 yield False
                 return
-            async with self._stores.locks.lock(REMOVALS):
+            async with self.stores.locks.lock(REMOVALS):
                 yield True
 
     async def documents(self) -> list[KeptDocument]:
         """Return every visible row."""
-        async with self._stores.database.acquire() as connection:
+        async with self.stores.database.acquire() as connection:
             return await kept_documents(connection)
 
     async def document(self, document_id: str) -> KeptDocument | None:
         """Return one visible row as it is now; None without one."""
-        row = await self._stores.database.fetchrow(f"{_KEPT} AND document_id = $1", document_id)
+        row = await self.stores.database.fetchrow(f"{_KEPT} AND document_id = $1", document_id)
         return KeptDocument(*row) if row else None
 
     async def has_row(self, document_id: str) -> bool:
         """Return whether a document has a row, be it hidden, or a deletion that is still to be finished."""
-        found: bool = await self._stores.database.fetchval(
+        found: bool = await self.stores.database.fetchval(
             f"SELECT EXISTS (SELECT FROM {SCHEMA}.documents WHERE document_id = $1) OR EXISTS (SELECT FROM "
             f"{SCHEMA}.pgqueuer WHERE dedupe_key = $2 AND status IN ('queued', 'picked'))",
             document_id,
@@ -131,45 +132,37 @@ class DocsUpkeep:
     @asynccontextmanager
     async def object_locked(self, sha256: str) -> AsyncIterator[bool]:
         """Hold the lock under which a file comes and goes; the block gets whether any row, hidden or not, has it."""
-        async with self._stores.locks.lock(f"object:{sha256}"):
-            yield await self._stores.database.fetchval(
+        async with self.stores.locks.lock(f"object:{sha256}"):
+            yield await self.stores.database.fetchval(
                 f"SELECT EXISTS (SELECT FROM {SCHEMA}.documents WHERE sha256 = $1)", sha256
             )
 
     @asynccontextmanager
     async def document_locked(self, document_id: str) -> AsyncIterator[bool]:
         """Hold the lock under which a document is worked on; False, at once, where a worker has it."""
-        async with self._stores.locks.lock(f"document:{document_id}", wait=False) as held:
+        async with self.stores.locks.lock(f"document:{document_id}", wait=False) as held:
             yield held
 
     async def dead_upload(self, key: str) -> bool:
         """Return whether the process that wrote an object below `uploads/` is gone."""
-        return await is_dead(self._stores.locks, instance_of(key))
+        return await is_dead(self.stores.locks, instance_of(key))
 
     async def dead_rows(self) -> list[str]:
         """Return the ids of hidden rows whose upload nobody will finish."""
-        rows = await self._stores.documents.unconfirmed()
-        return [document.document_id for instance, document in rows if await is_dead(self._stores.locks, instance)]
-
-    async def remove_failed_upload(self, document_id: str) -> None:
-        """Have the durable job remove a row whose upload nobody will finish."""
-        await self._stores.deletions.mark_failed_upload(document_id)
+        rows = await self.stores.documents.unconfirmed()
+        return [document.document_id for instance, document in rows if await is_dead(self.stores.locks, instance)]
 
     async def lost_jobs(self) -> list[str]:
         """Return the documents that wait for a job that the queue does not have."""
-        rows = await self._stores.database.fetch(
+        rows = await self.stores.database.fetch(
             f"SELECT d.document_id::text FROM {SCHEMA}.documents d WHERE d.state IN {_IN_WORK} AND NOT EXISTS "
             f"(SELECT FROM {SCHEMA}.pgqueuer q WHERE q.status IN ('queued', 'picked') AND q.dedupe_key = {_JOB_KEY})"
         )
         return [row[0] for row in rows]
 
-    async def queue_lost_jobs(self) -> None:
-        """Queue every job that is missing."""
-        await self._stores.documents.requeue_lost()
-
     async def wrong_chunk_counts(self) -> list[str]:
         """Return the documents that have another number of chunks than parsing found."""
-        rows = await self._stores.database.fetch(
+        rows = await self.stores.database.fetch(
             f"SELECT d.document_id::text FROM {SCHEMA}.documents d WHERE {VISIBLE} AND chunk_total <> "
             f"(SELECT count(*) FROM {SCHEMA}.chunks c WHERE c.document_id = d.document_id)"
         )
@@ -177,7 +170,7 @@ class DocsUpkeep:
 
     async def index_again(self, document: KeptDocument, *, parse: bool = False) -> None:
         """Queue a document, unless another job began since `document` was read; with `parse` it is read anew."""
-        async with self._stores.database.acquire() as connection, connection.transaction():
+        async with self.stores.database.acquire() as connection, connection.transaction():
             same = await connection.fetchval(
                 f"SELECT true FROM {SCHEMA}.documents WHERE document_id = $1 AND generation = $2 AND {VISIBLE} "
                 "FOR UPDATE",
