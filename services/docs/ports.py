@@ -34,13 +34,21 @@ class ObjectStore(Protocol):
         """
 
     async def move(self, source: str, target: str) -> None:
-        """Rename an object, or raise `NotFound`; where `target` exists already, delete `source` only."""
+        """Rename an object; where `target` exists already, delete `source` only.
+
+        Raises:
+            NotFound: there is neither.
+        """
 
     async def size(self, key: str) -> int | None:
         """Return the size of an object in bytes, or None where there is none."""
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """Yield the bytes `[start, end)` of an object in parts of at most 1 MiB, or raise `NotFound`."""
+        """Yield the bytes `[start, end)` of an object in parts of at most 1 MiB.
+
+        Raises:
+            NotFound: there is no such object.
+        """
 
     async def delete(self, key: str) -> None:
         """Delete an object, and what a killed process wrote of it; do nothing where there is none."""
@@ -194,7 +202,11 @@ class DocumentParser(Protocol):
     """Turns a file into text and chunks."""
 
     async def parse(self, path: Path, media_type: str, folder: Path) -> ParsedFile:
-        """Parse the file at `path` and write its text and chunks into `folder`, or raise `ParseError`."""
+        """Parse the file at `path` and write its text and chunks into `folder`.
+
+        Raises:
+            ParseError: the file cannot be taken in.
+        """
 
 
 class Embedder(Protocol):

@@ -22,13 +22,13 @@ _LARGEST_CHAOS = 0.1
 
 
 def read_bytes(path: Path, builder: DocumentBuilder) -> bytes:
-    """Return the file's bytes, or raise TOO_MUCH_TEXT when no encoding makes few enough characters of so many."""
+    """Return the file's bytes, as long as some encoding may make few enough characters of so many."""
     builder.check_chars(path.stat().st_size // _MOST_BYTES_PER_CHAR)
     return path.read_bytes()
 
 
 def read_text(path: Path, builder: DocumentBuilder) -> str:
-    """Return the file's text, or raise as `read_bytes` and `decode` do."""
+    """Return the file's text."""
     return decode(read_bytes(path, builder))
 
 

@@ -59,8 +59,10 @@ def prepare_worker(memory_bytes: int, nice: int = 0) -> None:
 def parse(path: Path, media_type: str, limits: ParseLimits | None = None) -> ParsedDocument:
     """Read the file at `path`, whose content must be of `media_type`.
 
-    This blocks: run it in a worker process, and kill it somewhat above `limits.seconds`. A file that cannot be
-    parsed raises `ParseError`; any other error is a fault of this program.
+    This blocks: run it in a worker process, and kill it somewhat above `limits.seconds`.
+
+    Raises:
+        ParseError: the file cannot be parsed; any other error is a fault of this program.
     """
     limits = limits or ParseLimits()
     size = path.stat().st_size

@@ -111,7 +111,11 @@ class DocumentIndexer:
         object.__setattr__(self, "large", asyncio.Semaphore(self.settings.large_files))
 
     async def run(self, job: Job) -> None:
-        """Do the job, or raise `RetryLaterError` while that cannot be done; a deletion of the document stops it."""
+        """Do the job; a deletion of the document stops it.
+
+        Raises:
+            RetryLaterError: that cannot be done for now.
+        """
         with self.feed.subscribe(job.document_id) as changes:
             await run_unless(self._run(job), changes.deleting)
 

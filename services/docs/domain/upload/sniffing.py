@@ -131,7 +131,11 @@ def admitted_media_type(head: bytes, name: str) -> str:
 
 
 def check_content(head: bytes, media_type: str) -> None:
-    """Raise `ParseError` unless content that begins with `head` is of the supported `media_type`."""
+    """Check that content that begins with `head` is of `media_type`.
+
+    Raises:
+        ParseError: it is not, or that type is not one of `SUPPORTED`.
+    """
     if media_type not in SUPPORTED:
         raise _unsupported(media_type)
     suffix = next(suffix for suffix, known in _BY_SUFFIX.items() if known == media_type)
