@@ -130,11 +130,10 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
 def _open_objects(settings: DocsSettings) -> AbstractAsyncContextManager[ObjectStore]:
     if not settings.s3_bucket:
         return FolderObjectStore.open(settings.docs_objects_path, reserve_bytes=settings.docs_disk_reserve_bytes)
-    key, secret = settings.s3_access_key_id, settings.s3_secret_access_key
     return S3ObjectStore.open(
         settings.s3_bucket,
         endpoint=settings.s3_endpoint or None,
         region=settings.s3_region,
-        access_key_id=key.get_secret_value() if key else None,
-        secret_access_key=secret.get_secret_value() if secret else None,
+        access_key_id=settings.s3_access_key_id,
+        secret_access_key=settings.s3_secret_access_key,
     )

@@ -56,13 +56,12 @@ class Servers:
                 yield folder
             return
         settings = DocsSettings()
-        key, secret = settings.s3_access_key_id, settings.s3_secret_access_key
         async with S3ObjectStore.open(
             settings.s3_bucket,
             endpoint=settings.s3_endpoint or None,
             region=settings.s3_region,
-            access_key_id=key.get_secret_value() if key else None,
-            secret_access_key=secret.get_secret_value() if secret else None,
+            access_key_id=settings.s3_access_key_id,
+            secret_access_key=settings.s3_secret_access_key,
         ) as bucket:
             yield bucket
 

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from services.docs.adapters.objects.fake import FakeObjectStore
 from services.docs.adapters.objects.obstore import FolderObjectStore, S3ObjectStore
@@ -41,8 +42,8 @@ def bucket(endpoint: str) -> AbstractAsyncContextManager[S3ObjectStore]:
         "tiku",
         endpoint=endpoint,
         region="us-east-1",
-        access_key_id="test",
-        secret_access_key="test-secret",
+        access_key_id=SecretStr("test"),
+        secret_access_key=SecretStr("test-secret"),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Self
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
+from pydantic import SecretStr
 
 from services.docs.domain.concurrency import run_to_end
 from services.docs.domain.objects import missing_object
@@ -175,16 +176,16 @@ class S3ObjectStore(_ObstoreObjectStore):
         *,
         endpoint: str | None = None,
         region: str | None = None,
-        access_key_id: str | None = None,
-        secret_access_key: str | None = None,
+        access_key_id: SecretStr | None = None,
+        secret_access_key: SecretStr | None = None,
     ) -> AsyncIterator[Self]:
         """Use a bucket that exists; what is None comes from the environment, as for AWS's own tools."""
         store = S3Store(
             bucket,
             endpoint=endpoint,
             region=region,
-            access_key_id=access_key_id,
-            secret_access_key=secret_access_key,
+            access_key_id=access_key_id.get_secret_value() if access_key_id else None,
+            secret_access_key=secret_access_key.get_secret_value() if secret_access_key else None,
             virtual_hosted_style_request=endpoint is None,
             client_options={
                 "allow_http": endpoint is not None and endpoint.startswith("http://"),

@@ -9,9 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import resource
-from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.domain.indexing.chunking import chunk
@@ -34,11 +32,8 @@ from services.docs.values.parsed_document import (
     ParseReason,
 )
 
-FormatParser = Callable[[Path, DocumentBuilder], None]
-"""Writes a document into the builder in reading order; bad input raises `ParseError` and nothing else."""
-
 _PARSERS = {TEXT: "text", MARKDOWN: "markdown", HTML: "html", PDF: "pdf", PPTX: "pptx", DOCX: "docx"}
-"""From media type to the module of this package whose `parse` is its `FormatParser`."""
+"""From media type to the module whose `parse` writes a file into a builder; it raises `ParseError` and nothing else."""
 PRELOAD = [f"services.docs.adapters.parsers.{name}" for name in ("pool", *_PARSERS.values())]
 """What a server that forks workers imports beforehand."""
 
@@ -79,7 +74,7 @@ def parse(path: Path, media_type: str, limits: ParseLimits | None = None) -> Par
     module = importlib.import_module(f"services.docs.adapters.parsers.{_PARSERS[media_type]}")
     builder = DocumentBuilder(limits)
     try:
-        cast(FormatParser, module.parse)(path, builder)
+        module.parse(path, builder)
         return builder.finish()
     except MemoryError as error:
         raise ParseError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 
 from services.docs.ports import JobHandler, RetryLaterError
@@ -15,7 +16,7 @@ class FakeJobQueue:
     def __init__(self, *, workers: int = 2, first_retry: float = 0.01, attempts: int = 10) -> None:
         self._due: dict[Job, float] = {}
         self._running: set[Job] = set()
-        self._failures: dict[Job, int] = {}
+        self._failures: Counter[Job] = Counter()
         self._workers = workers
         self._first_retry = first_retry
         self._attempts = attempts
@@ -47,21 +48,16 @@ class FakeJobQueue:
             del self._due[job]
             self._running.add(job)
             try:
-                again = await self._run(handler, job)
+                await handler(job)
             except asyncio.CancelledError:
                 self._due[job] = loop.time()
                 raise
+            except RetryLaterError as later:
+                self._due[job] = loop.time() + later.delay
+            except Exception:
+                self._failures[job] += 1
+                if self._failures[job] < self._attempts:
+                    self._due[job] = loop.time() + self._first_retry * 2 ** self._failures[job]
             finally:
                 self._running.discard(job)
-            if again is not None:
-                await self.enqueue(job, again)
-
-    async def _run(self, handler: JobHandler, job: Job) -> float | None:
-        try:
-            await handler(job)
-        except RetryLaterError as later:
-            return later.delay
-        except Exception:
-            failures = self._failures[job] = self._failures.get(job, 0) + 1
-            return self._first_retry * 2**failures if failures < self._attempts else None
-        return None
+                self._changed.set()

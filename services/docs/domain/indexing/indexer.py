@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from services.docs.domain.concurrency import lookahead, run_to_end, run_unless
@@ -39,6 +40,8 @@ from services.docs.values.document import (
 from services.docs.values.parsed_document import ParseError
 from services.kit.errors import DeadlineExceeded, InvalidArgument, ResourceExhausted, TikuError, Unavailable, disk_full
 
+_LARGE_BYTES, _LARGE_FILES = 4 * 1024**2, 2
+"""So many files of more than so many bytes lie in the temporary folder at once."""
 _BUSY_SECONDS = 2.0
 _NO_ROOM_SECONDS = 5.0
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -57,7 +60,6 @@ class IndexingSettings:
     One call embeds `batch` chunks; up to `batches_ahead` such calls run while an earlier batch is being indexed. A job
     that makes no progress in `attempts` tries fails. It waits `first_delay` seconds before the second try, then twice
     as long each time, at most `longest_delay` seconds. Progress is reported at most every `event_interval` seconds.
-    At most `large_files` files of more than `large_bytes` lie in the temporary folder at once.
     """
 
     batch: int = 32
@@ -66,8 +68,6 @@ class IndexingSettings:
     first_delay: float = 1.0
     longest_delay: float = 30.0
     event_interval: float = 0.2
-    large_bytes: int = 4 * 1024**2
-    large_files: int = 2
 
 
 class _NoLongerWantedError(Exception):
@@ -105,10 +105,7 @@ class DocumentIndexer:
     embedder: Embedder
     index: ChunkIndex
     settings: IndexingSettings
-    large: asyncio.Semaphore = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "large", asyncio.Semaphore(self.settings.large_files))
+    large: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _LARGE_FILES))
 
     async def run(self, job: Job) -> None:
         """Do the job; a deletion of the document stops it.
@@ -170,7 +167,7 @@ class DocumentIndexer:
     async def _parse(self, job: Job, document: Document, throttle: ProgressThrottle) -> int:
         """Parse the file, store its text and chunks, and return the number of chunks."""
         await self._report(job, throttle, StageProgress(IndexingStage.PARSING))
-        async with self.large if document.size_bytes > self.settings.large_bytes else nullcontext():
+        async with self.large if document.size_bytes > _LARGE_BYTES else nullcontext():
             folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="tiku-docs-"))
             try:
                 await self._download(object_key(document.sha256), folder / "file")
