@@ -30,6 +30,7 @@ from services.kit.database import Connection, open_pool
 
 CHANNEL = "docs_jobs"
 
+_NAMES = DBSettings(db_schema=SCHEMA, channel=Channel(CHANNEL))
 _POLL_SECONDS = 1.0
 """No notification announces a retried job, so this bounds how late it may be; a poll costs a few short queries."""
 _RESTART_SECONDS = 1.0
@@ -108,12 +109,11 @@ class PgQueuerJobQueue:
 
 
 def _queries(driver: Driver) -> Queries:
-    names = DBSettings(db_schema=SCHEMA, channel=Channel(CHANNEL))
     return Queries(
         driver,
-        qbe=QueryBuilderEnvironment(names),
-        qbq=QueryQueueBuilder(names),
-        qbs=QuerySchedulerBuilder(names),
+        qbe=QueryBuilderEnvironment(_NAMES),
+        qbq=QueryQueueBuilder(_NAMES),
+        qbs=QuerySchedulerBuilder(_NAMES),
     )
 
 
