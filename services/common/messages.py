@@ -13,7 +13,7 @@ from tiku.common.v1 import source_pb2
 M = TypeVar("M", bound=Message)
 
 
-def message_of(kind: type[M], value: Any, **others: Any) -> M:
+def message_of(kind: type[M], value: Any, /, **others: Any) -> M:
     """Return the message of a kind: its fields are `others`, and else those of the same name of a dataclass."""
     wanted = kind.DESCRIPTOR.fields_by_name.keys() - others.keys()
     return kind(**{field.name: getattr(value, field.name) for field in fields(value) if field.name in wanted}, **others)
