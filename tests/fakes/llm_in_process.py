@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from services.kit import context
@@ -39,15 +38,3 @@ def time_left(seconds: float) -> Iterator[None]:
         yield
     finally:
         context.leave(token)
-
-
-async def seconds_until_departure(provider: ScriptedProvider, call: Callable[[], Awaitable[Any]]) -> float:
-    """Cancels a call that the provider does not answer; the seconds until the provider saw its client leave."""
-    count = len(provider.requests)
-    task = asyncio.ensure_future(call())
-    await provider.received(count + 1)
-    left = time.monotonic()
-    task.cancel()
-    await asyncio.wait((task,))
-    assert task.cancelled()
-    return (await provider.departure()).at - left

@@ -15,6 +15,7 @@ from services.exercises.values.question import Generator, QuestionKind
 from services.kit.errors import DeadlineExceeded
 from services.kit.workers import WorkerPool
 from tests.unit.exercises.fakes import material
+from tests.waiting import at_once
 
 
 @pytest.fixture(params=["fake", "pooled"])
@@ -57,8 +58,8 @@ async def test_a_caller_that_leaves_waits_for_no_worker(generator: MaterialWorke
     passages = passages_of_text(material("zh") * 20)
     making = asyncio.create_task(generator.drafts(passages, dict.fromkeys(QuestionKind, 20), seed=1))
     await asyncio.sleep(0.05)
-    making.cancel()
-    async with asyncio.timeout(0.1):
+    async with at_once():
+        making.cancel()
         with pytest.raises(asyncio.CancelledError):
             await making
 

@@ -16,6 +16,7 @@ from services.exercises.values.question import QuestionKind
 from services.kit.errors import DeadlineExceeded
 from services.kit.workers import WorkerPool
 from tests.unit.exercises.fakes import material
+from tests.waiting import at_once
 
 
 @pytest.fixture(params=["fake", "pooled"])
@@ -58,8 +59,8 @@ async def test_a_text_of_a_few_words_has_no_key_sentence(extractor: MaterialWork
 async def test_a_caller_that_leaves_waits_for_no_worker(extractor: MaterialWorker) -> None:
     extracting = asyncio.create_task(extractor.extract(passages_of_text(material("zh") * 20), 5))
     await asyncio.sleep(0.05)
-    extracting.cancel()
-    async with asyncio.timeout(0.1):
+    async with at_once():
+        extracting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await extracting
 

@@ -14,6 +14,7 @@ from services.kit.errors import DeadlineExceeded, InvalidArgument
 from services.kit.workers import WorkerPool
 from services.language.folding import normalize
 from tests.unit.exercises.fakes import material
+from tests.waiting import at_once
 
 LONG = "\r\n\r\n".join(f"{number}. {material('en')}\u200b" for number in range(20))
 
@@ -63,8 +64,8 @@ async def test_a_caller_that_leaves_waits_for_no_worker() -> None:
         splitter = PooledMaterialWorker(pool, timeout=30)
         splitting = asyncio.create_task(splitter.split(LONG * 5))
         await asyncio.sleep(0.05)
-        splitting.cancel()
-        async with asyncio.timeout(0.1):
+        async with at_once():
+            splitting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await splitting
         assert await splitter.split(LONG)

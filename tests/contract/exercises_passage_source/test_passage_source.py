@@ -17,7 +17,7 @@ from services.kit import context
 from services.kit.channels import open_channel
 from services.kit.errors import DeadlineExceeded, Unavailable
 from services.kit.server import App, Registration, running
-from tests.waiting import eventually
+from tests.waiting import at_once, eventually
 from tiku.retrieval.v1 import retrieval_pb2, retrieval_pb2_grpc
 
 ONE, TWO, ABSENT = (f"01890000-0000-7000-8000-00000000000{letter}" for letter in "abc")
@@ -142,7 +142,7 @@ async def test_only_the_named_documents_are_read_and_one_that_is_not_there_has_n
 async def test_a_source_that_takes_too_long_is_left(opening: Open) -> None:
     async with opening(pause=5.0, timeout=0.2) as source:
         with pytest.raises(DeadlineExceeded):
-            async with asyncio.timeout(2):
+            async with at_once(2):
                 await source.passages([ONE], "", 5)
 
 
@@ -150,8 +150,8 @@ async def test_a_caller_that_leaves_does_not_wait(opening: Open) -> None:
     async with opening(pause=5.0) as source:
         reading = asyncio.create_task(source.passages([ONE], "", 5))
         await asyncio.sleep(0.2)
-        reading.cancel()
-        async with asyncio.timeout(0.1):
+        async with at_once():
+            reading.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await reading
 
@@ -162,8 +162,8 @@ async def test_over_grpc_the_user_travels_along_and_leaving_stops_the_service_wi
         context.enter(context.RequestContext(user_id="bob"))
         reading = asyncio.create_task(source.passages([ONE], "", 5))
         await eventually(lambda: bool(servicer.users))
-        reading.cancel()
-        async with asyncio.timeout(0.1):
+        async with at_once():
+            reading.cancel()
             await servicer.ended.wait()
     assert servicer.users == ["bob"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
@@ -13,8 +14,9 @@ from services.kit.errors import DeadlineExceeded, FailedPrecondition, Internal, 
 from services.retrieval.adapters.clients.fake import FakeEmbedder
 from services.retrieval.adapters.clients.llm import LlmEmbedder
 from services.retrieval.ports import Embedder
-from tests.fakes.llm_in_process import llm_service, seconds_until_departure, time_left
+from tests.fakes.llm_in_process import llm_service, time_left
 from tests.fakes.openai_server import Script, ScriptedProvider
+from tests.waiting import at_once
 from tiku.llm.v1 import llm_pb2
 
 TEXTS = ["water boils", "水在一百度沸腾", "snow is white 🙂"]
@@ -110,10 +112,14 @@ async def test_a_request_whose_time_is_spent_sends_nothing(provider: ScriptedPro
 async def test_cancelling_reaches_the_provider_within_100_ms(
     provider: ScriptedProvider, over_grpc: LlmEmbedder
 ) -> None:
-    provider.answer(*[Script(latency=30)] * 3)
-    # One of three: a busy neighbor may delay the others, and nothing makes a slow adapter fast.
-    times = [await seconds_until_departure(provider, lambda: over_grpc.embed_query("q")) for _ in range(3)]
-    assert min(times) < 0.1
+    provider.answer(Script(latency=30))
+    call = asyncio.ensure_future(over_grpc.embed_query("q"))
+    await provider.received(1)
+    async with at_once():
+        call.cancel()
+        await asyncio.wait((call,))
+        await provider.departure()
+    assert call.cancelled()
 
 
 async def test_another_number_of_vectors_than_texts_is_an_error() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +13,9 @@ from services.kit.errors import DeadlineExceeded, FailedPrecondition, Unavailabl
 from services.retrieval.adapters.clients.fake import FakeReranker
 from services.retrieval.adapters.clients.llm import LlmReranker
 from services.retrieval.ports import Reranker
-from tests.fakes.llm_in_process import llm_service, seconds_until_departure, time_left
+from tests.fakes.llm_in_process import llm_service, time_left
 from tests.fakes.openai_server import Script, ScriptedProvider
+from tests.waiting import at_once
 from tiku.llm.v1 import llm_pb2
 
 TEXTS = ["nothing of it", "green plants eat light", "plants", "light plants grow"]
@@ -73,10 +75,14 @@ async def test_the_requests_deadline_ends_the_call(provider: ScriptedProvider, o
 async def test_cancelling_reaches_the_provider_within_100_ms(
     provider: ScriptedProvider, over_grpc: LlmReranker
 ) -> None:
-    provider.answer(*[Script(latency=30)] * 3)
-    # One of three: a busy neighbor may delay the others, and nothing makes a slow adapter fast.
-    times = [await seconds_until_departure(provider, lambda: over_grpc.rerank("q", TEXTS)) for _ in range(3)]
-    assert min(times) < 0.1
+    provider.answer(Script(latency=30))
+    call = asyncio.ensure_future(over_grpc.rerank("q", TEXTS))
+    await provider.received(1)
+    async with at_once():
+        call.cancel()
+        await asyncio.wait((call,))
+        await provider.departure()
+    assert call.cancelled()
 
 
 async def test_a_position_outside_the_texts_is_left_out() -> None:

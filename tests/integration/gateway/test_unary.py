@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import aiohttp
@@ -15,7 +14,7 @@ from services.kit import errors
 from services.kit.ids import new_id
 from tests.fakes.grpc_services import fake_services
 from tests.integration.gateway.conftest import Stack, settings_for
-from tests.waiting import eventually
+from tests.waiting import at_once, eventually
 
 JSON = {"Content-Type": "application/json"}
 SOME_ID = "01a2243a-734a-7492-b2c4-0fdec7325207"
@@ -232,10 +231,9 @@ async def test_the_user_header_is_trusted_only_when_asked_for() -> None:
 
 async def test_the_deadline_reaches_the_service(stack: Stack) -> None:
     stack.script.pause = 5.0
-    began = time.monotonic()
-    response = await stack.http.post("/api/v1/chat", json=CHAT, headers={"X-Request-Timeout": "0.2"})
+    async with at_once(1):
+        response = await stack.http.post("/api/v1/chat", json=CHAT, headers={"X-Request-Timeout": "0.2"})
     assert response.status == 504
-    assert time.monotonic() - began < 1.0
     remaining = stack.script.remaining[-1]
     assert remaining is not None
     assert remaining <= 0.2

@@ -15,6 +15,7 @@ from services.kit import context, errors, rpc_errors
 from services.kit.channels import open_channel
 from services.kit.server import App, Registration, running
 from services.kit.settings import ServiceSettings
+from tests.waiting import at_once
 from tiku.docs.v1 import docs_pb2, docs_pb2_grpc
 from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
 
@@ -117,7 +118,7 @@ async def test_a_deadline_ends_the_handler() -> None:
     async with running(_app(llm), "127.0.0.1:0") as server, open_channel(server.address) as channel:
         call = llm_pb2_grpc.LlmServiceStub(channel).Chat(llm_pb2.ChatRequest(messages=_ASK), timeout=0.2)
         assert isinstance(await _fails(call), errors.DeadlineExceeded)
-        await asyncio.wait_for(ended.wait(), 5)
+        await ended.wait()
 
 
 async def test_a_bad_field_is_named_on_every_kind_of_call() -> None:
@@ -173,8 +174,9 @@ async def test_a_client_that_leaves_closes_the_stream_within_100_ms(position: in
         call = llm_pb2_grpc.LlmServiceStub(channel).StreamChat(llm_pb2.StreamChatRequest(messages=_ASK))
         for _ in range(position):
             await call.read()
-        call.cancel()
-        await asyncio.wait_for(llm.closed.wait(), 0.1)
+        async with at_once():
+            call.cancel()
+            await llm.closed.wait()
 
 
 async def test_a_full_server_refuses_and_says_when_to_come_back() -> None:
@@ -245,7 +247,7 @@ async def test_a_failed_background_task_ends_the_server() -> None:
 
     async with running(_app(_Llm(), background=[crash]), "127.0.0.1:0") as server:
         with pytest.raises(RuntimeError, match="the queue is gone"):
-            await asyncio.wait_for(server.wait_for_failure(), 2)
+            await server.wait_for_failure()
 
 
 async def test_a_taken_port_is_heard_of() -> None:
@@ -277,7 +279,7 @@ async def test_an_abandoned_stream_is_closed() -> None:
 
         await abandon()
         gc.collect()
-        await asyncio.wait_for(llm.closed.wait(), 2)
+        await llm.closed.wait()
 
 
 async def test_a_cancelled_upload_is_never_taken_for_a_whole_one() -> None:

@@ -168,7 +168,7 @@ async def test_a_cancelled_stream_frees_the_engine(chat: tuple[LlmServiceStub, s
     call = stub.StreamChat(pb.StreamChatRequest(**_ask("Count from one to a thousand.", max_tokens=2000)))
     await call.read()
     call.cancel()
-    async with aiohttp.ClientSession() as session, asyncio.timeout(5):
+    async with aiohttp.ClientSession() as session, asyncio.timeout(60):
         while await _busy(session, base_url):  # noqa: ASYNC110 - the engine sets no event
             await asyncio.sleep(0.05)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,7 +33,7 @@ class ScriptedLlm(llm_pb2_grpc.LlmServiceServicer):
         self.users: list[str] = []
         self.time_left: list[float] = []
         self.kinds: list[int] = []
-        self.cancelled_at = 0.0
+        self.cancelled = asyncio.Event()
         self.writing = asyncio.Event()
 
     async def Embed(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -59,7 +58,7 @@ class ScriptedLlm(llm_pb2_grpc.LlmServiceServicer):
                 if not self.endless:
                     break
         except (asyncio.CancelledError, GeneratorExit):  # The latter where it waits for its reader.
-            self.cancelled_at = time.monotonic()
+            self.cancelled.set()
             raise
         usage = source_pb2.TokenUsage(prompt_tokens=7, completion_tokens=3, total_tokens=10)
         yield llm_pb2.StreamChatResponse(finish=llm_pb2.ChatFinish(usage=usage, model="scripted"))

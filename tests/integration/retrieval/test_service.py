@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import grpc
+import protovalidate
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -20,6 +21,7 @@ from services.llm.adapters.embedders.fake import hashed_vector
 from services.retrieval.app import build
 from services.retrieval.settings import RetrievalSettings
 from tests.integration.retrieval.conftest import Bench
+from tests.waiting import at_once
 from tiku.llm.v1 import llm_pb2
 from tiku.retrieval.v1 import graph_pb2, retrieval_pb2
 
@@ -179,30 +181,20 @@ async def test_leaving_cancels_the_models_stream_within_100_ms(bench: Bench) -> 
     await index(bench, owner)
     bench.llm.tokens, bench.llm.endless, bench.llm.pace = ["word "], True, 0.005
 
-    async def leave() -> float:
-        """Returns how long after the reader left the model's stream was cancelled, in seconds."""
-        bench.llm.cancelled_at = 0.0
-        call = bench.retrieval.Answer(retrieval_pb2.AnswerRequest(question=QUESTION), metadata=metadata(owner))
-        for _ in range(4):
-            await call.read()
-        left = time.monotonic()
+    call = bench.retrieval.Answer(retrieval_pb2.AnswerRequest(question=QUESTION), metadata=metadata(owner))
+    for _ in range(4):
+        await call.read()
+    async with at_once():
         call.cancel()
-        while not bench.llm.cancelled_at:
-            assert time.monotonic() - left < 5.0, "the model's stream goes on"
-            await asyncio.sleep(0.005)
-        return bench.llm.cancelled_at - left
-
-    # One of three: what a busy neighbour delays is no fault of the service, and nothing makes a slow one fast.
-    assert min([await leave() for _ in range(3)]) < 0.1
+        await bench.llm.cancelled.wait()
 
 
 async def test_a_deadline_holds_through_the_hops(bench: Bench) -> None:
     bench.llm.embed_delay = 5.0
-    began = time.monotonic()
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await bench.retrieval.Search(retrieval_pb2.SearchRequest(query="q"), timeout=0.3, metadata=metadata(user()))
+    async with at_once(0.6):
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await bench.retrieval.Search(retrieval_pb2.SearchRequest(query="q"), timeout=0.3, metadata=metadata(user()))
     assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert time.monotonic() - began < 0.6
     assert 0 < bench.llm.time_left[0] <= 0.3
 
 
@@ -297,8 +289,8 @@ async def test_large_batches_and_searches_keep_the_loop_free(bench: Bench) -> No
 
     async def watch() -> None:
         while True:
-            # Processor time of this thread: what the loop's own work took, whatever else the machine does. Calls
-            # that would block take none, and are blockbuster's to find.
+            # Processor time of this thread: what the loop's own work took. Calls that would block take none, and are
+            # blockbuster's to find.
             began = time.thread_time()
             await asyncio.sleep(0.001)
             turns.append(time.thread_time() - began)
@@ -310,5 +302,10 @@ async def test_large_batches_and_searches_keep_the_loop_free(bench: Bench) -> No
         assert len((await bench.retrieval.Retrieve(spread, metadata=metadata(owner))).hits) == 200
         watching.cancel()
     assert len(turns) > 10
-    # The longest is the client's own, which packs 1,024 chunks into one message on this loop.
-    assert max(turns) < 0.05, f"the longest turn took {max(turns) * 1e3:.1f} ms"
+    # The longest turn is one native call that nothing divides, which checks the largest message by its rules: a core
+    # that is slow now takes as much longer for this one. All turns together take some thirty times as long.
+    received = retrieval_pb2.IndexChunksRequest.FromString(request.SerializeToString())
+    began = time.thread_time()
+    assert not protovalidate.Validator().collect_violations(received)
+    checked = time.thread_time() - began
+    assert max(turns) < 6 * checked, f"the longest turn took {max(turns) * 1e3:.1f} ms, of {sum(turns) * 1e3:.0f}"

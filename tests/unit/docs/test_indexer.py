@@ -290,7 +290,7 @@ async def test_a_deletion_waits_for_what_was_sent_off_and_nothing_follows_it(hou
     await asyncio.sleep(0.01)
     assert not running.done(), "the call that was sent off is waited for"
     house.index.hold.set()
-    await asyncio.wait_for(running, 1)
+    await running
     assert len(house.index.sent) == 3
     async with house.stores.locks.lock(f"document:{job.document_id}", wait=False) as free:
         assert free

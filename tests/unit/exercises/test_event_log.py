@@ -109,8 +109,7 @@ async def test_a_publisher_of_too_much_waits_and_nobody_else(wire: Wire) -> None
     await asyncio.sleep(0.01)
     assert not waiting.done()
     wire.open.set()
-    async with asyncio.timeout(1):
-        await waiting
+    await waiting
     assert len(wire.delivered) == 100
 
 

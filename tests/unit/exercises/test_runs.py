@@ -15,7 +15,7 @@ from services.exercises.values.exercise import Done, Event, Exercise, Numbered, 
 from services.exercises.values.question import AnswerKey, Generator, Question, QuestionKind
 from services.kit.errors import NotFound, ResourceExhausted, Unavailable
 from services.kit.ids import new_id
-from tests.waiting import eventually
+from tests.waiting import at_once, eventually
 
 FAST = RunLimits(renew_seconds=0.01, poll_seconds=0.01, lease_seconds=0.2)
 Publish = Callable[[Event], Awaitable[None]]
@@ -129,8 +129,8 @@ async def test_closing_the_stream_cancels_the_run_and_keeps_its_questions(
     events = runs.start(made, work, detached=False)
     work.go.release()
     await take(events, 3)
-    await events.aclose()
-    async with asyncio.timeout(0.1):
+    async with at_once():
+        await events.aclose()
         await work.cancelled.wait()
     assert await runs.cancel("ann", made.run_id) is RunState.CANCELLED
     stored = await exercises.get("ann", made.exercise_id)

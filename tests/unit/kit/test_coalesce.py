@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kit.coalesce import coalesce
+from tests.waiting import at_once
 
 
 async def _burst(texts: list[str], pause: float = 0.0) -> AsyncGenerator[str, None]:
@@ -26,24 +28,24 @@ async def test_nothing_is_lost_or_reordered(texts: list[str], max_chars: int) ->
 
 
 async def test_the_first_is_passed_on_at_once_and_the_rest_joined() -> None:
-    out = [text async for text in coalesce(_burst(["a"] * 50), window=0.2)]
+    out = [text async for text in coalesce(_burst(["a"] * 50), window=60)]
     assert out[0] == "a"
     assert len(out) == 2
 
 
 async def test_what_comes_after_a_pause_does_not_wait() -> None:
-    loop = asyncio.get_running_loop()
-    sent: list[float] = []
+    source: asyncio.Queue[str] = asyncio.Queue()
 
     async def slow() -> AsyncGenerator[str, None]:
-        for _ in range(3):
-            await asyncio.sleep(0.05)
-            sent.append(loop.time())
-            yield "x"
+        while True:
+            yield await source.get()
 
-    delays = [loop.time() - sent[-1] async for _ in coalesce(slow(), window=0.03)]
-    assert len(delays) == 3
-    assert max(delays) < 0.02
+    async with contextlib.aclosing(coalesce(slow(), window=0.2)) as stream:
+        for text in "abc":
+            source.put_nowait(text)
+            async with at_once():
+                assert await anext(stream) == text
+            await asyncio.sleep(0.2)
 
 
 async def test_an_error_comes_after_what_came_before_it() -> None:

@@ -18,6 +18,7 @@ from services.kit.restarts import CrashBudget
 from services.llm.adapters.embedders.local import LocalEmbedder
 from services.llm.domain.batching import BatchLimits
 from services.llm.values.relevance import EmbedKind
+from tests.waiting import at_once
 
 QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
 
@@ -139,9 +140,8 @@ async def test_a_question_is_answered_in_the_middle_of_a_document(tmp_path: Path
         await embedder._ready.wait()
         document = asyncio.create_task(embedder.embed(["sleep 0.02"] * 100, PASSAGE, 30))
         await asyncio.sleep(0.1)
-        started = asyncio.get_running_loop().time()
-        await embedder.embed(["a question"], QUERY, 10)
-        assert asyncio.get_running_loop().time() - started < 0.2
+        async with at_once(0.2):
+            await embedder.embed(["a question"], QUERY, 10)
         assert not document.done()
         document.cancel()
 
@@ -184,6 +184,6 @@ async def test_a_killed_parent_takes_the_worker_along(tmp_path: Path) -> None:
     os.kill(pid, signal.SIGSTOP)  # So that it cannot notice the end of its input by itself.
     parent.kill()
     await parent.wait()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while await asyncio.to_thread(_alive, pid):  # noqa: ASYNC110 - another process sets no event
             await asyncio.sleep(0.02)

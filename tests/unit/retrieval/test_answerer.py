@@ -24,6 +24,7 @@ from services.retrieval.values.answer import (
 from services.retrieval.values.calibration import Calibrations
 from services.retrieval.values.chunk import EmbeddedChunk, Hit
 from tests.unit.retrieval.fakes import GATED, PLAIN, FakeLeg, chunk, hit, query
+from tests.waiting import at_once
 
 QUESTION = "At what temperature does water boil?"
 HITS = [
@@ -244,7 +245,7 @@ async def test_closing_at_any_event_stops_the_model_within_100_ms(position: int)
     events = answerer(chat).answer(query(QUESTION))
     for _ in range(position):
         await anext(events)
-    async with asyncio.timeout(0.1):
+    async with at_once():
         await events.aclose()
     written = chat.written
     await asyncio.sleep(0.02)
@@ -272,7 +273,7 @@ async def test_the_first_text_is_passed_on_at_once() -> None:
     chat = FakeChatModel(["Water ", "boils [1]."], delay=0.2)
     events = answerer(chat).answer(query(QUESTION))
     await anext(events)
-    async with asyncio.timeout(0.3):
+    async with at_once(0.3):
         assert await anext(events) == AnswerDelta("Water")
     await events.aclose()
 
