@@ -8,6 +8,8 @@ STAMP := $(VENV)/.installed
 WORKERS ?= logical
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal
+# Where tests marked `alone` are: to collect all others once more takes half a minute.
+ALONE := tests/e2e $(shell grep --recursive --files-with-matches --include='test_*.py' 'mark\.alone' tests)
 
 .PHONY: install demo test test-fast models check lint types imports protos-check lock-check protos lock format hooks \
 	bench clean
@@ -23,13 +25,16 @@ install: $(STAMP)
 demo: install  ## The main job on two real documents, live on the terminal; Ctrl-C ends it, ARGS=--exit ends by itself.
 	$(BIN)/tiku demo $(ARGS)
 
+# Without its files of bytecode, pytest would compile every test anew in every process.
+test test-fast: export PYTHONDONTWRITEBYTECODE :=
+
 # Tests marked `alone` run after the others, in one process. The lines that both runs reach count together.
 test: install models  ## All tests against the embedded engines, and what they cover; ARGS=path runs a part of them.
 ifdef ARGS
 	$(PYTEST) $(ARGS)
 else
 	$(PYTEST) $(PARALLEL) -m "not alone" --cov --cov-report= --cov-fail-under=0
-	$(PYTEST) -m alone --cov --cov-append
+	$(PYTEST) -m alone --cov --cov-append $(ALONE)
 endif
 
 test-fast: install  ## Unit and contract tests on fakes alone: the inner loop.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import random
 import shutil
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,7 +22,7 @@ from services.models.sources.local import LocalSource
 from services.models.sources.packages import PackageParts
 from services.models.values import File, HubSource, Meter, PackagesSource, Part
 
-WEIGHTS = bytes(i * i % 251 for i in range(3_000_000))
+WEIGHTS = random.Random(1).randbytes(3_000_000)  # noqa: S311 - repeatable on purpose
 FILE = File("toy.gguf", len(WEIGHTS), hashlib.sha256(WEIGHTS).hexdigest())
 
 

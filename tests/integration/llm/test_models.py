@@ -91,6 +91,19 @@ async def test_a_question_finds_its_passage_in_either_language(embedding: LlmSer
         assert sorted(range(4), key=lambda index: -scores[index])[:2] == order
 
 
+async def test_a_question_is_nearer_to_the_passage_that_answers_it(embedding: LlmServiceStub) -> None:
+    passages = [
+        "光合作用是绿色植物利用光能，把二氧化碳和水合成为有机物，并释放氧气的过程。",
+        "牛顿第一定律指出，物体在不受外力时保持静止或匀速直线运动。",
+    ]
+    found = await embedding.Embed(pb.EmbedRequest(kind=pb.EMBED_KIND_PASSAGE, texts=passages))
+    asked = await embedding.Embed(pb.EmbedRequest(kind=pb.EMBED_KIND_QUERY, texts=["光合作用是什么"]))
+    itself, answer, unrelated = (_cosine(asked.embeddings[0], each) for each in (*asked.embeddings, *found.embeddings))
+    assert itself == pytest.approx(1.0, abs=1e-5)
+    assert answer > 0.9
+    assert answer > unrelated + 0.05
+
+
 async def test_a_question_is_not_stuck_behind_a_document(embedding: LlmServiceStub) -> None:
     chunk = "Chlorophyll in the leaves takes up red and blue light and leaves the green. " * 6
     document = asyncio.ensure_future(embedding.Embed(pb.EmbedRequest(texts=[chunk] * 128)))

@@ -18,11 +18,6 @@ CHECKED = sorted(
 
 
 @pytest.fixture(scope="module")
-def tree() -> Tree:
-    return Tree(ROOT)
-
-
-@pytest.fixture(scope="module")
 def documents(tree: Tree) -> Documents:
     return Documents(tree)
 

@@ -36,15 +36,15 @@ class Tree:
     @cached_property
     def members(self) -> dict[str, dict[str, set[str]]]:
         """What each Python file defines: by class, and under an empty name at any depth of the file."""
-        return {name: _definitions(tree) for name, tree in self._modules.items()}
+        return {name: _definitions(nodes) for name, nodes in self._modules.items()}
 
     @cached_property
     def classes(self) -> dict[str, set[str]]:
         """The members of each class, by its name; classes of one name count as one, and bases lend theirs."""
         found: dict[str, set[str]] = defaultdict(set)
         bases: dict[str, set[str]] = defaultdict(set)
-        for name, tree in self._modules.items():
-            for node in ast.walk(tree):
+        for name, nodes in self._modules.items():
+            for node in nodes:
                 if isinstance(node, ast.ClassDef):
                     found[node.name] |= self.members[name][node.name]
                     bases[node.name] |= {ast.unparse(base).rpartition(".")[2].partition("[")[0] for base in node.bases}
@@ -57,9 +57,9 @@ class Tree:
     def names(self) -> set[str]:
         """What code defines, imports or takes from a module, at any depth, and what the contract names."""
         names = {name for members in self.members.values() for name in members[""]}
-        for tree in self._modules.values():
-            names |= {alias.asname or alias.name for alias in _imports(tree)}
-            names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        for nodes in self._modules.values():
+            names |= {alias.asname or alias.name for alias in _imports(nodes)}
+            names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
         for path in self.root.glob("protos/tiku/**/*.proto"):
             names.update(_PROTO_NAME.findall(path.read_text(encoding="utf-8")))
         return names
@@ -69,9 +69,9 @@ class Tree:
         """The names in every `Points(…)` of the services and the gateway, as often as they stand there."""
         return [
             argument.value
-            for name, tree in self._modules.items()
+            for name, nodes in self._modules.items()
             if name.startswith(("services/", "gateway/"))
-            for node in ast.walk(tree)
+            for node in nodes
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Points"
             for argument in (*node.args, *(keyword.value for keyword in node.keywords))
             if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
@@ -81,8 +81,8 @@ class Tree:
     def words(self) -> set[str]:
         """Every identifier of the code, every word of its strings, and every word of the other sources."""
         words: set[str] = set()
-        for tree in self._modules.values():
-            for node in ast.walk(tree):
+        for nodes in self._modules.values():
+            for node in nodes:
                 words.update(_words(node))
         for path in map(self.root.joinpath, self.paths):
             if path.suffix in _OTHER_SOURCES and path.is_file():
@@ -99,9 +99,10 @@ class Tree:
         return [name for name in self.paths if name == path or name.endswith(f"/{path}")]
 
     @cached_property
-    def _modules(self) -> dict[str, ast.Module]:
+    def _modules(self) -> dict[str, list[ast.AST]]:
+        """The nodes of each Python file."""
         return {
-            name: ast.parse((self.root / name).read_text(encoding="utf-8"))
+            name: list(ast.walk(ast.parse((self.root / name).read_text(encoding="utf-8"))))
             for name in self.paths
             if name.endswith(".py") and not name.startswith(("protos/gen/", _HERE))
         }
@@ -118,16 +119,16 @@ def _parts(path: str) -> list[str]:
     return path.split("/")
 
 
-def _imports(tree: ast.Module) -> Iterator[ast.alias]:
-    for node in ast.walk(tree):
+def _imports(nodes: list[ast.AST]) -> Iterator[ast.alias]:
+    for node in nodes:
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield from node.names
 
 
-def _definitions(tree: ast.Module) -> dict[str, set[str]]:
+def _definitions(nodes: list[ast.AST]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
-    found[""] |= {name for node in ast.walk(tree) for name in _defined(node)}
-    for node in ast.walk(tree):
+    found[""] |= {name for node in nodes for name in _defined(node)}
+    for node in nodes:
         if isinstance(node, ast.ClassDef):
             found[node.name] |= {name for inner in ast.walk(node) if inner is not node for name in _defined(inner)}
     return found
