@@ -142,12 +142,25 @@ def ten_thousand_pages() -> bytes:
     )
 
 
-def test_a_pdf_of_ten_thousand_pages_is_refused_before_it_is_read(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def soon(tmp_path_factory: pytest.TempPathFactory) -> float:
+    """Seconds of processor time: sixty times as long as this process takes for an honest text of 264 kB."""
+    path = tmp_path_factory.mktemp("honest") / "file"
+    path.write_bytes(b"Water evaporates from the sea. Clouds form. " * 6_000)
+    took = []
+    for _ in range(3):
+        begin = time.thread_time()
+        parse(path, TEXT)
+        took.append(time.thread_time() - begin)
+    return 60 * min(took)
+
+
+def test_a_pdf_of_ten_thousand_pages_is_refused_before_it_is_read(tmp_path: Path, soon: float) -> None:
     begin = time.thread_time()
     error = refusal(ten_thousand_pages(), PDF, tmp_path)
     assert error.reason is ParseReason.TOO_MANY_PAGES
     assert error.metadata == {"limit": "2000", "found": "10000"}
-    assert time.thread_time() - begin < 2
+    assert time.thread_time() - begin < soon
 
 
 @pytest.mark.parametrize("media_type", [DOCX, PPTX])
@@ -267,20 +280,20 @@ SLOW = {
 
 
 @pytest.mark.parametrize("kind", SLOW)
-def test_what_would_be_slow_is_refused_at_once_as_such(kind: str, tmp_path: Path) -> None:
+def test_what_would_be_slow_is_refused_at_once_as_such(kind: str, tmp_path: Path, soon: float) -> None:
     media_type, data = SLOW[kind]
     begin = time.thread_time()
     error = refusal(data, media_type, tmp_path)
     assert error.reason is ParseReason.TOO_COMPLEX
     assert set(error.metadata) == {"limit", "unit"}
-    assert time.thread_time() - begin < 2
+    assert time.thread_time() - begin < soon
 
 
 @pytest.mark.parametrize("data", [b"<!--" * 60_000, b"<p " * 60_000, b"<div>\n" + b"<!-- a <" * 60_000])
-def test_markup_without_an_end_takes_linear_time(data: bytes, tmp_path: Path) -> None:
+def test_markup_without_an_end_takes_linear_time(data: bytes, tmp_path: Path, soon: float) -> None:
     begin = time.thread_time()
     assert refusal(data, MARKDOWN, tmp_path).reason in {ParseReason.NO_TEXT, ParseReason.TOO_COMPLEX}
-    assert time.thread_time() - begin < 2
+    assert time.thread_time() - begin < soon
 
 
 def test_what_many_honest_files_have_is_read(tmp_path: Path) -> None:
@@ -364,7 +377,7 @@ def test_the_service_process_loads_no_parser_library() -> None:
     assert run.stdout.strip() == "[]"
 
 
-def test_a_text_far_too_long_is_refused_unread(tmp_path: Path) -> None:
+def test_a_text_far_too_long_is_refused_unread(tmp_path: Path, soon: float) -> None:
     path = tmp_path / "sparse.txt"
     with path.open("wb") as file:
         file.write("光合作用。\n".encode() * 8000)
@@ -373,4 +386,4 @@ def test_a_text_far_too_long_is_refused_unread(tmp_path: Path) -> None:
     with pytest.raises(ParseError) as caught:
         parse(path, TEXT)
     assert caught.value.reason is ParseReason.TOO_MUCH_TEXT
-    assert time.thread_time() - begin < 1
+    assert time.thread_time() - begin < soon
