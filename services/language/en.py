@@ -28,23 +28,26 @@ from services.language.noun_phrases import NounGrammar, NounPhrases
 from services.language.outline import OutlineRules
 from services.language.patterns import Pattern, pairs, words
 
-_FUNCTION = words(
+_COUNTING = words(
+    """
+    one two three four five six seven eight nine ten hundred thousand million billion half once twice first second third
+    """
+)
+_FUNCTION = _COUNTING | words(
     """
     a an the and or but nor so yet if then else than as at by for from in into of off on onto out over per to up upon
     via with within without about above across after against along among around because before behind below beneath
-    beside besides between beyond despite down during except inside like near outside past since through throughout
-    till toward towards under until unless while whereas whether although though once i me my mine we us our ours you
-    your yours he him his she her hers it its they them their theirs this that these those who whom whose which what
-    when where why how be am is are was were been being have has had having do does did doing done can could may might
-    must shall should will would cannot not no neither either both each every any some such only own same other another
-    others one ones all most more less least many much few fewer several enough very too also just even still again
-    ever never always often sometimes usually generally typically mainly mostly largely rather quite almost nearly
-    already soon later now here there thus hence therefore however moreover furthermore instead otherwise meanwhile
-    first second third next last finally then together apart away back well not only e.g i.e etc vs namely especially
-    particularly specifically approximately roughly exactly directly indirectly simply relatively highly extremely
-    itself themselves himself herself ourselves myself yourself whatever whichever whoever someone anyone everyone
-    something anything everything nothing none two three four five six seven eight nine ten hundred thousand million
-    billion half twice
+    beside besides between beyond despite down during except inside like near outside past since through throughout till
+    toward towards under until unless while whereas whether although though i me my mine we us our ours you your yours
+    he him his she her hers it its they them their theirs this that these those who whom whose which what when where why
+    how be am is are was were been being have has had having do does did doing done can could may might must shall
+    should will would cannot not no neither either both each every any some such only own same other another others ones
+    all most more less least many much few fewer several enough very too also just even still again ever never always
+    often sometimes usually generally typically mainly mostly largely rather quite almost nearly already soon later now
+    here there thus hence therefore however moreover furthermore instead otherwise meanwhile next last finally then
+    together apart away back well not only e.g i.e etc vs namely especially particularly specifically approximately
+    roughly exactly directly indirectly simply relatively highly extremely itself themselves himself herself ourselves
+    myself yourself whatever whichever whoever someone anyone everyone something anything everything nothing none
     """
 )
 _ASKING = words("called explain kind please same tell type")
@@ -544,7 +547,7 @@ _OUTLINE = OutlineRules(
 ENGLISH = Language(
     code="en",
     script=Script.LATIN,
-    words=Words(function=_FUNCTION, asking=_ASKING, fillers=_FUNCTION, stem=_stem),
+    words=Words(function=_FUNCTION, asking=_ASKING, counting=_COUNTING, fillers=_FUNCTION, stem=_stem),
     sentences=SentenceRules(
         never_final=words(
             """

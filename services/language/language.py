@@ -36,6 +36,8 @@ class Words:
     """Words of grammar, in lower case. Two texts that share them alone have nothing in common."""
     asking: frozenset[str] = frozenset()
     """Words that only ask (`explain`, `kind`): they belong to a question and not to what it is about."""
+    counting: frozenset[str] = frozenset()
+    """Those function words that count (`two`, `third`): they tell which thing a question is about."""
     fillers: frozenset[str] = frozenset()
     """Those function words that may be dropped or added without a change of what a statement says."""
     stem: Callable[[str], str] = str

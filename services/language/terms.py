@@ -26,7 +26,7 @@ def terms(text: str, languages: Languages = LANGUAGES) -> frozenset[str]:
     found = {
         own.stem(word.replace("’", "'"))
         for word in _SPELLED.findall(folded)
-        if word not in own.function and word not in own.asking
+        if word in own.counting or (word not in own.function and word not in own.asking)
     }
     if folded.isascii():
         return frozenset(found)

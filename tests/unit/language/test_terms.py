@@ -15,6 +15,11 @@ def test_function_words_carry_nothing() -> None:
     assert terms("这是什么？") == frozenset()
 
 
+def test_words_that_count_say_which_thing_is_meant() -> None:
+    assert terms("Which was the second of them?") == terms("second")
+    assert coverage(terms("Who won the first war?"), terms("He won the second war.")) < 1.0
+
+
 def test_chinese_becomes_bigrams_cut_at_function_words() -> None:
     assert terms("光合作用的阶段") == {"光合", "合作", "作用", "阶段"}
 
