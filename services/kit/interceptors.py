@@ -248,7 +248,7 @@ class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Gener
                     entered += 1
                 return await inner(self._checked(call, request, read, requests), servicer_context)
             except Exception as raised:
-                error = raised
+                error = _named(raised, call)
             except BaseException as raised:
                 error = raised
                 raise
@@ -312,14 +312,19 @@ def _writing(generate: Behavior) -> Behavior:
     return write
 
 
+def _named(error: Exception, call: Call) -> Exception:
+    """Return the error of a method that no servicer defines as one of ours, any other as it is."""
+    # The generated base of a servicer sets this code in such a method, then raises.
+    if isinstance(error, NotImplementedError) and call.servicer_context.code() == grpc.StatusCode.UNIMPLEMENTED:
+        return errors.Unimplemented(
+            f"This version does not serve {call.method[1:]}; the README's status table says what is to come."
+        )
+    return error
+
+
 async def _abort(servicer_context: grpc.aio.ServicerContext[Any, Any], error: BaseException) -> Any:
     if isinstance(error, grpc.aio.AbortError):
         raise error
     assert isinstance(error, Exception)
-    # A method that a servicer does not define sets this code in its generated base, then raises.
-    if isinstance(error, NotImplementedError) and servicer_context.code() == grpc.StatusCode.UNIMPLEMENTED:
-        error = errors.Unimplemented(
-            "This version does not serve that call; the README's status table says what is to come."
-        )
     code, message, trailers = rpc_errors.to_status(error)
     await servicer_context.abort(code, message, trailers)

@@ -161,10 +161,12 @@ async def test_errors_keep_their_reason_and_faults_say_nothing() -> None:
         assert error.status == "INTERNAL"
 
 
-async def test_an_unserved_method_is_unimplemented() -> None:
+async def test_an_unserved_method_is_unimplemented(caplog: pytest.LogCaptureFixture) -> None:
     async with running(_app(_Llm()), "127.0.0.1:0") as server, open_channel(server.address) as channel:
         error = await _fails(llm_pb2_grpc.LlmServiceStub(channel).ListModels(llm_pb2.ListModelsRequest()))
         assert error.status == "UNIMPLEMENTED"
+        assert "tiku.llm.v1.LlmService/ListModels" in error.message
+    assert not [record for record in caplog.records if record.name == "tiku.access"], "it is no fault of ours"
 
 
 @pytest.mark.parametrize("position", [1, 2, 5, 20])
