@@ -23,11 +23,13 @@ from typing import Any
 from tests.faults.cases import CASES, Case, StackKind
 from tests.faults.checks import Finding
 from tests.faults.harness import Outcome
-from tests.faults.trial import trial
+from tests.faults.trial import missing, trial
 
-_FALLS = 3
+_FALLS = 4
 _MOST_FAULTS = 16
 """On one stack: its documents are compared after each."""
+_MOST_FAILURES = 3
+"""Stacks in a row that do not start."""
 _KINDS = ("lost", "twice", "stuck", "late")
 _FSCK = "tiku fsck"
 
@@ -73,9 +75,14 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def chosen(only: Sequence[str]) -> list[Case]:
-    """Return the cases whose names hold one of the words, all without words."""
-    return [case for case in CASES if not only or any(word in case.name for word in only)]
+async def chosen(only: Sequence[str]) -> list[Case]:
+    """Return the cases whose names hold one of the words, all without words; those that cannot be run here are told."""
+    found = [case for case in CASES if not only or any(word in case.name for word in only)]
+    lacking = {kind: await missing(kind) for kind in {case.stack for case in found}}
+    for case in found:
+        if what := lacking[case.stack]:
+            sys.stdout.write(f"SKIPPED LOUDLY: {case.name} needs {what}\n")
+    return [case for case in found if not lacking[case.stack]]
 
 
 class Results:
@@ -129,19 +136,22 @@ async def _main(arguments: argparse.Namespace) -> int:
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     results = await asyncio.to_thread(Results, arguments.results)
     done = Counter(row["case"] for row in results.rows if row["reached"])
-    wanted = chosen(arguments.only)
+    wanted = await chosen(arguments.only)
     left = [case for number in range(arguments.rounds) for case in wanted if done[case.name] <= number]
     random.Random(arguments.seed + len(results.rows)).shuffle(left)  # noqa: S311 - an order, no secret
     sys.stdout.write(f"seed {arguments.seed}, {len(left)} faults to come\n")
     clock = asyncio.get_running_loop().time
     end = clock() + arguments.minutes * 60
-    while left and clock() < end:
+    failures = 0
+    while left and clock() < end and failures < _MOST_FAILURES:
+        before = len(left)
         try:
             await _break_one_stack(left, end, results)
         except Exception:
             # A stack that does not start or stop is a finding, too.
             what = traceback.format_exc()[-1500:]
             await results.add({"case": _FSCK, "reached": True, "found": [["stuck", what]]})
+        failures = failures + 1 if len(left) == before else 0
     sys.stdout.write(table(results.rows) + "\n")
     return 1 if any(row["found"] for row in results.rows) else 0
 

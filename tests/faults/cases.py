@@ -121,7 +121,7 @@ CASES = (
     *(
         Case(process, action)
         for process in ("gateway", "docs", "retrieval", "llm", "exercises", "qdrant", "postgres")
-        for action in ("kill", "stop")
+        for action in ("kill", "stop", "slow")
     ),
     *(Case("docs-worker", action, at="docs.index.job_taken") for action in ("kill", "stop")),
     *(Case("exercises-worker", action) for action in ("kill", "stop")),

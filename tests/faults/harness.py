@@ -32,6 +32,8 @@ STALL_SECONDS = CALL_SECONDS + 1.5
 """How long a process is stopped or a link silent: longer than a deadline."""
 _CUT_SECONDS = 1.0
 _FULL_SECONDS = 3.0
+_SLOW_STOPPED_SECONDS, _SLOW_RUNNING_SECONDS = 0.08, 0.02
+"""A slow process runs for a fifth of the time."""
 _FIRE_SECONDS = 10.0
 _MOMENTS_SECONDS = (0.05, 1.0)
 """When after the load's begin a fault comes that has no failpoint as its moment."""
@@ -93,6 +95,7 @@ class Trial:
         if case.at:
             await arm(self.folder, case.at, "sleep(0)")
         pids = await self._pids(case)
+        carried = self.links[case.target].carried if case.is_link else 0
         clock = asyncio.get_running_loop().time
         async with asyncio.TaskGroup() as group:
             load = group.create_task(self.load.run())
@@ -102,15 +105,17 @@ class Trial:
                 await asyncio.sleep(self.random.uniform(*_MOMENTS_SECONDS))
                 reached = True
             if case.is_link:
-                reached = await self._break_link(case, load)
+                await self._break_link(case, load)
             elif case.target == DISK:
                 reached = await self._fill_disk(load)
             elif reached:
-                await self._hit(case, pids)
+                await self._hit(case, pids, load)
             # A hang is ended by the deadline of its call.
             lifted = None if case.action == "hang" else clock()
         if case.point or case.at:
             reached = reached or await fired(self.folder, case.point or case.at)
+        if case.is_link:
+            reached = self.links[case.target].carried > carried
         return reached, clock() if lifted is None else lifted
 
     async def _pids(self, case: Case) -> set[int]:
@@ -121,17 +126,24 @@ class Trial:
             return await workers_of(pid)
         return {pid} if case.action == "kill" or case.point else await family_of(pid)
 
-    async def _hit(self, case: Case, pids: set[int]) -> None:
+    async def _hit(self, case: Case, pids: set[int], load: asyncio.Task[None]) -> None:
         """Send the signals of a case; a failpoint has stopped or killed its process by itself."""
-        if not case.point:
-            _signal(pids, signal.SIGSTOP if case.action == "stop" else signal.SIGKILL)
-        if case.action == "stop":
+        if case.action == "kill" and not case.point:
+            _signal(pids, signal.SIGKILL)
+        elif case.action == "stop":
+            if not case.point:
+                _signal(pids, signal.SIGSTOP)
             await asyncio.sleep(STALL_SECONDS)
             _signal(pids, signal.SIGCONT)
+        elif case.action == "slow":
+            while not load.done():
+                _signal(pids, signal.SIGSTOP)
+                await asyncio.sleep(_SLOW_STOPPED_SECONDS)
+                _signal(pids, signal.SIGCONT)
+                await asyncio.sleep(_SLOW_RUNNING_SECONDS)
 
-    async def _break_link(self, case: Case, load: asyncio.Task[None]) -> bool:
+    async def _break_link(self, case: Case, load: asyncio.Task[None]) -> None:
         link = self.links[case.target]
-        carried = link.carried
         if case.action == "cut":
             link.cut()
             await asyncio.sleep(_CUT_SECONDS)
@@ -142,8 +154,6 @@ class Trial:
             link.slow()
             await asyncio.wait({load})
         link.mend()
-        await asyncio.wait({load})
-        return link.carried > carried
 
     async def _fill_disk(self, load: asyncio.Task[None]) -> bool:
         """Fill the volume, go on with the load while it is full, and make room again."""

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from services import models
 from tests.contract.docs_object_store.test_object_store import s3_server
-from tests.e2e.stack import running
+from tests.e2e.stack import EMBEDDING_MODEL, running
 from tests.fakes.tutor import Tutor
 from tests.faults.cases import StackKind
 from tests.faults.harness import Trial
 from tests.faults.links import LINKS_VARIABLE, OBJECTS_LINK, PROVIDER_LINK, Link, open_links, to_address, variable_of
 from tests.faults.volume import small_volume
 from tests.integration.upkeep import house
+from tests.shared import VERSITYGW
 
 _EMBEDDER_VARIABLES = ("TIKU_EMBED_BASE_URL", "TIKU_EMBED_MODEL")
 _LEASE_SECONDS = 5
+
+
+async def missing(kind: StackKind) -> str:
+    """Return what a kind of stack needs and this machine lacks; empty for nothing."""
+    if kind == "objects" and not await asyncio.to_thread(os.access, VERSITYGW, os.X_OK):
+        return "an S3 server: name the program versitygw in VERSITYGW"
+    if kind == "embedder" and await models.path(EMBEDDING_MODEL) is None:
+        return f"an embedding model: tiku models pull {EMBEDDING_MODEL}"
+    if kind == "disk" and os.geteuid() != 0:
+        return "the right to mount a small volume: root in a container with CAP_SYS_ADMIN has it"
+    return ""
 
 
 @asynccontextmanager
