@@ -165,7 +165,7 @@ async def print_extraction(label: str, model: Model, asked: Sequence[Asked]) -> 
             continue
         total += 1
         extracts = await extractor.extract(one.question.text, passages)
-        text = " ".join(passages[e.number - 1].text[e.span.start : e.span.end] for e in extracts)
+        text = " ".join(passages[number - 1].text[span.start : span.end] for number, span in extracts)
         held += one.question.answer in text
     print(f"{label:22} {held / max(1, total):10.3f}  of {total} questions")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import grpc
 
-from services.kit import context, errors
+from services.kit import context
 from services.kit.connection import DeferredCall, ServiceConnection
 
 _OPTIONS: tuple[tuple[str, Any], ...] = (
@@ -56,7 +56,7 @@ async def open_channel(
         ("grpc.max_send_message_length", max_message_bytes),
     ]
     if retry:
-        options.append(("grpc.service_config", _service_config(retry)))
+        options.append(("grpc.service_config", service_config(retry)))
     connection = ServiceConnection(lambda: grpc.aio.insecure_channel(target, options=options))
     try:
         yield Channel(connection, default_timeout)
@@ -64,7 +64,8 @@ async def open_channel(
         await connection.close()
 
 
-def _service_config(retry: Sequence[str]) -> str:
+def service_config(retry: Sequence[str]) -> str:
+    """Return gRPC's own configuration for a channel that retries these services and methods; "" stands for all."""
     names = []
     for name in retry:
         service, _, method = name.partition("/")
@@ -89,20 +90,6 @@ def outgoing_metadata() -> tuple[tuple[str, str], ...]:
     return tuple(metadata)
 
 
-def time_for(timeout: float) -> float:
-    """Return the seconds that an outgoing call gets: `timeout`, or less where the current request has less left.
-
-    Raises:
-        DeadlineExceeded: the request has none left.
-    """
-    left = context.remaining()
-    if left is None:
-        return timeout
-    if left <= 0:
-        raise errors.DeadlineExceeded("The time allowed for this request is spent.")
-    return min(timeout, left)
-
-
 class _Call:
     """A method of the channel, as stubs call it."""
 
@@ -124,7 +111,7 @@ class _Call:
         self._inner = self._bind()
 
     def __call__(self, *arguments: Any, timeout: float | None = None, metadata: Any = None, **options: Any) -> Any:
-        seconds = time_for(self._default_timeout if timeout is None else timeout)
+        seconds = context.time_for(self._default_timeout if timeout is None else timeout)
         metadata = (*outgoing_metadata(), *(metadata or ()))
         if self._deferred and self._connection.lost():
             return DeferredCall(self._connection, seconds, lambda left: self._begin(arguments, left, metadata, options))

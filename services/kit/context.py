@@ -11,6 +11,8 @@ import random
 import re
 from dataclasses import dataclass
 
+from services.kit import errors
+
 DEVELOPMENT_USER = "dev"
 """The owner of everything while there are no accounts."""
 
@@ -53,6 +55,20 @@ def remaining() -> float | None:
     """Return the seconds until the caller stops waiting, never below 0; None when there is no deadline."""
     deadline = _current.get().deadline
     return None if deadline is None else max(0.0, deadline - asyncio.get_running_loop().time())
+
+
+def time_for(most: float, share: float = 1.0) -> float:
+    """Return the seconds that a part of this request gets: `most`, or `share` of what is left where that is less.
+
+    Raises:
+        DeadlineExceeded: the request has none left.
+    """
+    left = remaining()
+    if left is None:
+        return most
+    if left <= 0:
+        raise errors.DeadlineExceeded("The time allowed for this request is spent.")
+    return min(most, left * share)
 
 
 def new_request_id() -> str:

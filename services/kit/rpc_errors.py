@@ -6,6 +6,8 @@ The forms are those of AIP-193 and google/rpc/error_details.proto.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -48,6 +50,15 @@ def to_status(error: Exception) -> tuple[grpc.StatusCode, str, tuple[tuple[str, 
                 break
         status.details.add().Pack(request)
     return code, error.message, ((DETAILS_KEY, status.SerializeToString()),)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise the error that another Tiku service raised in place of the gRPC error that carries it."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc_error(error) from error
 
 
 def from_rpc_error(error: grpc.RpcError) -> errors.TikuError:

@@ -547,6 +547,7 @@ _OUTLINE = OutlineRules(
 ENGLISH = Language(
     code="en",
     script=Script.LATIN,
+    space_name="latin",
     words=Words(function=_FUNCTION, asking=_ASKING, counting=_COUNTING, fillers=_FUNCTION, stem=_stem),
     sentences=SentenceRules(
         never_final=words(

@@ -343,6 +343,8 @@ class Language:
     stems: StemRules = NO_STEM_RULES
     writing: WritingRules = NO_WRITING_RULES
     outline: OutlineRules = NO_OUTLINE
+    space_name: str = ""
+    """What names of stored vector spaces call it, where that is not its code."""
 
     @property
     def spaced(self) -> bool:

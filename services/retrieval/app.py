@@ -19,9 +19,8 @@ from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
 from services.retrieval.domain.search.dense import DenseRetriever
 from services.retrieval.domain.search.hybrid import HybridRetriever
-from services.retrieval.servicer import GraphServicer, RetrievalServicer
+from services.retrieval.servicer import RetrievalServicer
 from services.retrieval.settings import RetrievalSettings
-from tiku.llm.v1 import llm_pb2_grpc
 from tiku.retrieval.v1 import graph_pb2_grpc, retrieval_pb2_grpc
 
 
@@ -35,8 +34,7 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
             timeout=settings.qdrant_timeout_seconds,
         )
     )
-    channel = await stack.enter_async_context(open_channel(settings.llm_target, retry=RETRIED))
-    llm = llm_pb2_grpc.LlmServiceStub(channel)
+    llm = await stack.enter_async_context(open_channel(settings.llm_target, retry=RETRIED))
     failpoints = Failpoints(settings.failpoints)
     embedder = failpoints.around(LlmEmbedder(llm), {"embed_query": Points("retrieval.answer.question_embedded")})
     calibrations = await asyncio.to_thread(toml.load)
@@ -73,8 +71,11 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
                 RetrievalServicer(ChunkIndexer(store, centering), dense, retriever, answerer),
                 "tiku.retrieval.v1.RetrievalService",
             ),
+            # Registered so that a caller learns which of its methods this version does not serve: all.
             Registration(
-                graph_pb2_grpc.add_GraphServiceServicer_to_server, GraphServicer(), "tiku.retrieval.v1.GraphService"
+                graph_pb2_grpc.add_GraphServiceServicer_to_server,
+                graph_pb2_grpc.GraphServiceServicer(),
+                "tiku.retrieval.v1.GraphService",
             ),
         ],
         ready=store.ping,

@@ -17,7 +17,7 @@ class RetrievalSettings(ServiceSettings):
         pattern=r"^https?://[^/:]+",
         description="Qdrant's gRPC address, http(s)://host:port; https for TLS.",
     )
-    qdrant_api_key: SecretStr | None = None
+    qdrant_api_key: SecretStr | None = Field(None, description="Key that Qdrant asks for; unset where it wants none.")
     qdrant_timeout_seconds: float = Field(30.0, gt=0, description="Most that one call to Qdrant may take.")
     rerank_base_url: str = Field("", description="Where the llm service finds its reranker; set, it turns rerank on.")
     retrieval_leg_timeout_seconds: float = Field(10.0, gt=0, description="Most that one leg of a retrieval may take.")

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from services.kit import context
-from services.kit.channels import open_channel
-from services.kit.server import running
+from services.kit.channels import Channel, open_channel
+from services.kit.server import App, Registration, running
 from services.llm.app import build
 from services.llm.settings import LlmSettings
 from tests.fakes.openai_server import ScriptedProvider
-from tiku.llm.v1.llm_pb2_grpc import LlmServiceStub
+from tiku.llm.v1.llm_pb2_grpc import LlmServiceServicer, add_LlmServiceServicer_to_server
 
 
 @contextlib.asynccontextmanager
-async def llm_service(provider: ScriptedProvider | None) -> AsyncIterator[LlmServiceStub]:
-    """A stub of an llm service that asks `provider` for everything, once a call; with None, it has no provider."""
+async def llm_service(provider: ScriptedProvider | None) -> AsyncIterator[Channel]:
+    """A channel to an llm service that asks `provider` for everything, once a call; with None, it has no provider."""
     values: dict[str, Any] = {"llm_providers": (), "embed_model_path": None, "llm_attempts": 1, "drain_seconds": 0.2}
     for kind in ("llm", "embed", "rerank"):
         values[f"{kind}_base_url"] = provider.base_url if provider else ""
@@ -26,7 +26,18 @@ async def llm_service(provider: ScriptedProvider | None) -> AsyncIterator[LlmSer
     settings = LlmSettings(**values)
     async with contextlib.AsyncExitStack() as stack:
         server = await stack.enter_async_context(running(await build(settings, stack), "127.0.0.1:0", settings))
-        yield LlmServiceStub(await stack.enter_async_context(open_channel(server.address)))
+        yield await stack.enter_async_context(open_channel(server.address))
+
+
+@contextlib.asynccontextmanager
+async def service_with(**methods: Callable[[Any, Any], Awaitable[Any]]) -> AsyncIterator[Channel]:
+    """A channel to a service that answers the named methods of LlmService as these functions do."""
+    servicer = LlmServiceServicer()
+    for name, method in methods.items():
+        setattr(servicer, name, method)
+    app = App("llm", [Registration(add_LlmServiceServicer_to_server, servicer, "tiku.llm.v1.LlmService")])
+    async with running(app, "127.0.0.1:0") as server, open_channel(server.address) as channel:
+        yield channel
 
 
 @contextlib.contextmanager

@@ -51,6 +51,19 @@ class Chunk:
         """Return the page that holds the character at `offset` of the normalized text; 0 without pages."""
         return self.page + bisect_right(self.page_starts, offset)
 
+    def source(self, start: int = 0, end: int | None = None) -> Source:
+        """Quote `text[start:end]`, offsets counted inside the chunk; the page is the one where the quote starts."""
+        quote = self.text[start:end]
+        return Source(
+            document_id=self.document_id,
+            document_name=self.document_name,
+            chunk_id=self.chunk_id,
+            page=self.page_at(self.start + start),
+            start=self.start + start,
+            end=self.start + start + len(quote),
+            quote=quote,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedChunk:
@@ -80,17 +93,3 @@ class Hit:
 def embedding_model(hits: Sequence[Hit]) -> str:
     """Return the model whose cosines the hits carry; empty when no dense leg found any of them."""
     return next((hit.embedding_model for hit in hits if hit.embedding_model), "")
-
-
-def source_of(chunk: Chunk, start: int = 0, end: int | None = None) -> Source:
-    """Quote `chunk.text[start:end]`, offsets counted inside the chunk; the page is the one where the quote starts."""
-    quote = chunk.text[start:end]
-    return Source(
-        document_id=chunk.document_id,
-        document_name=chunk.document_name,
-        chunk_id=chunk.chunk_id,
-        page=chunk.page_at(chunk.start + start),
-        start=chunk.start + start,
-        end=chunk.start + start + len(quote),
-        quote=quote,
-    )

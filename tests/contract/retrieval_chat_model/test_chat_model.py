@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
+from services.kit.channels import Channel
 from services.kit.errors import DeadlineExceeded, FailedPrecondition, TikuError, Unavailable
 from services.retrieval.adapters.clients.fake import FakeChatModel
 from services.retrieval.adapters.clients.llm import LlmChatModel
@@ -16,7 +17,6 @@ from services.retrieval.values.chat import ChatFinish, ChatMessage, ChatRequest
 from tests.fakes.llm_in_process import llm_service, time_left
 from tests.fakes.openai_server import Script, ScriptedProvider
 from tests.waiting import at_once
-from tiku.llm.v1.llm_pb2_grpc import LlmServiceStub
 
 REQUEST = ChatRequest((ChatMessage("system", "Be short."), ChatMessage("user", "水?")), "", 77)
 PIECES = ("Photo", "synthesis", " 光合", "作用", " ends", ".")
@@ -32,18 +32,18 @@ async def provider() -> AsyncIterator[ScriptedProvider]:
 
 
 @pytest.fixture
-async def stub(provider: ScriptedProvider) -> AsyncIterator[LlmServiceStub]:
-    async with llm_service(provider) as stub:
-        yield stub
+async def channel(provider: ScriptedProvider) -> AsyncIterator[Channel]:
+    async with llm_service(provider) as channel:
+        yield channel
 
 
 @pytest.fixture(params=["fake", "llm"])
-def writing(request: pytest.FixtureRequest, provider: ScriptedProvider, stub: LlmServiceStub) -> Writing:
+def writing(request: pytest.FixtureRequest, provider: ScriptedProvider, channel: Channel) -> Writing:
     def model(pieces: Sequence[str], pace: float = 0.0, *, fails: bool = False) -> ChatModel:
         if request.param == "fake":
             return FakeChatModel(pieces, delay=pace, error=Unavailable("The model is gone.") if fails else None)
         provider.answer(Script(tokens=pieces, pace=pace, cut_at=len(pieces) if fails else None))
-        return LlmChatModel(stub, 30)
+        return LlmChatModel(channel, 30)
 
     return model
 
@@ -84,31 +84,31 @@ async def test_a_model_can_be_asked_by_its_name(writing: Writing) -> None:
     assert finish.model == "scripted"
 
 
-async def test_the_request_arrives_as_it_is(provider: ScriptedProvider, stub: LlmServiceStub) -> None:
-    await written(LlmChatModel(stub, 30))
+async def test_the_request_arrives_as_it_is(provider: ScriptedProvider, channel: Channel) -> None:
+    await written(LlmChatModel(channel, 30))
     body = provider.requests[0].body
     assert body["messages"] == [{"role": "system", "content": "Be short."}, {"role": "user", "content": "水?"}]
     assert (body["temperature"], body["max_tokens"]) == (0, 77)
 
 
-async def test_an_answer_that_a_limit_cut_says_so(provider: ScriptedProvider, stub: LlmServiceStub) -> None:
+async def test_an_answer_that_a_limit_cut_says_so(provider: ScriptedProvider, channel: Channel) -> None:
     provider.answer(Script(finish_reason="length"))
-    finish = (await written(LlmChatModel(stub, 30)))[-1]
+    finish = (await written(LlmChatModel(channel, 30)))[-1]
     assert isinstance(finish, ChatFinish)
     assert finish.truncated
 
 
 async def test_without_a_model_the_reason_says_so() -> None:
-    async with llm_service(None) as stub:
+    async with llm_service(None) as channel:
         with pytest.raises(FailedPrecondition) as caught:
-            await written(LlmChatModel(stub, 30))
+            await written(LlmChatModel(channel, 30))
     assert caught.value.reason == "NO_CHAT_PROVIDER"
 
 
-async def test_a_failure_is_raised_with_its_reason(provider: ScriptedProvider, stub: LlmServiceStub) -> None:
+async def test_a_failure_is_raised_with_its_reason(provider: ScriptedProvider, channel: Channel) -> None:
     provider.answer(Script(status=503))
     with pytest.raises(Unavailable) as caught:
-        await written(LlmChatModel(stub, 30))
+        await written(LlmChatModel(channel, 30))
     assert caught.value.reason == "PROVIDER_UNAVAILABLE"
 
 
@@ -121,11 +121,11 @@ async def test_a_fakes_reader_that_leaves_stops_it() -> None:
 
 @pytest.mark.parametrize("how", ["close", "cancel"])
 async def test_leaving_reaches_the_provider_within_100_ms(
-    provider: ScriptedProvider, stub: LlmServiceStub, how: str
+    provider: ScriptedProvider, channel: Channel, how: str
 ) -> None:
     provider.answer(Script(tokens=["word "] * 1000, pace=0.005))
     reading = asyncio.Event()
-    stream = LlmChatModel(stub, 30).stream(REQUEST)
+    stream = LlmChatModel(channel, 30).stream(REQUEST)
 
     async def read() -> None:
         async with contextlib.aclosing(stream):
@@ -145,10 +145,10 @@ async def test_leaving_reaches_the_provider_within_100_ms(
 
 @pytest.mark.parametrize(("timeout", "left"), [(0.3, 30.0), (30.0, 0.3)])
 async def test_the_shorter_of_timeout_and_deadline_ends_the_answer(
-    provider: ScriptedProvider, stub: LlmServiceStub, timeout: float, left: float
+    provider: ScriptedProvider, channel: Channel, timeout: float, left: float
 ) -> None:
     provider.answer(Script(hang_at=1))
     async with at_once(10):
         with time_left(left), pytest.raises(DeadlineExceeded):
-            await written(LlmChatModel(stub, timeout))
+            await written(LlmChatModel(channel, timeout))
     await provider.departure()

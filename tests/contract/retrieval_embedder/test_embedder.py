@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Sequence
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from services.kit.errors import DeadlineExceeded, FailedPrecondition, Internal, 
 from services.retrieval.adapters.clients.fake import FakeEmbedder
 from services.retrieval.adapters.clients.llm import LlmEmbedder
 from services.retrieval.ports import Embedder
-from tests.fakes.llm_in_process import llm_service, time_left
+from tests.fakes.llm_in_process import llm_service, service_with, time_left
 from tests.fakes.openai_server import Script, ScriptedProvider
 from tests.waiting import at_once
 from tiku.llm.v1 import llm_pb2
@@ -30,8 +29,8 @@ async def provider() -> AsyncIterator[ScriptedProvider]:
 
 @pytest.fixture
 async def over_grpc(provider: ScriptedProvider) -> AsyncIterator[LlmEmbedder]:
-    async with llm_service(provider) as stub:
-        yield LlmEmbedder(stub)
+    async with llm_service(provider) as channel:
+        yield LlmEmbedder(channel)
 
 
 @pytest.fixture(params=["fake", "llm"])
@@ -90,9 +89,9 @@ async def test_a_failure_is_raised_with_its_reason(failing: Embedder) -> None:
 
 
 async def test_without_a_model_the_services_reason_comes_through() -> None:
-    async with llm_service(None) as stub:
+    async with llm_service(None) as channel:
         with pytest.raises(FailedPrecondition) as caught:
-            await LlmEmbedder(stub).embed_query("q")
+            await LlmEmbedder(channel).embed_query("q")
     assert caught.value.reason == "NO_EMBEDDER"
 
 
@@ -123,10 +122,10 @@ async def test_cancelling_reaches_the_provider_within_100_ms(
 
 
 async def test_another_number_of_vectors_than_texts_is_an_error() -> None:
-    async def embed(_: Any) -> llm_pb2.EmbedResponse:
+    async def embed(*_: Any) -> llm_pb2.EmbedResponse:
         return llm_pb2.EmbedResponse(embeddings=[llm_pb2.Embedding(values=[1.0])])
 
-    embedder = LlmEmbedder(SimpleNamespace(Embed=embed))  # type: ignore[arg-type]
-    with pytest.raises(TikuError) as caught:
-        await embedder.embed_passages(TEXTS, "")
+    async with service_with(Embed=embed) as channel:
+        with pytest.raises(TikuError) as caught:
+            await LlmEmbedder(channel).embed_passages(TEXTS, "")
     assert isinstance(caught.value, Internal)

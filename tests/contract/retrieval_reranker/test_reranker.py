@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from services.kit.errors import DeadlineExceeded, FailedPrecondition, Unavailabl
 from services.retrieval.adapters.clients.fake import FakeReranker
 from services.retrieval.adapters.clients.llm import LlmReranker
 from services.retrieval.ports import Reranker
-from tests.fakes.llm_in_process import llm_service, time_left
+from tests.fakes.llm_in_process import llm_service, service_with, time_left
 from tests.fakes.openai_server import Script, ScriptedProvider
 from tests.waiting import at_once
 from tiku.llm.v1 import llm_pb2
@@ -29,8 +28,8 @@ async def provider() -> AsyncIterator[ScriptedProvider]:
 
 @pytest.fixture
 async def over_grpc(provider: ScriptedProvider) -> AsyncIterator[LlmReranker]:
-    async with llm_service(provider) as stub:
-        yield LlmReranker(stub)
+    async with llm_service(provider) as channel:
+        yield LlmReranker(channel)
 
 
 @pytest.fixture(params=["fake", "llm"])
@@ -59,9 +58,9 @@ async def test_a_failure_is_raised_with_its_reason(provider: ScriptedProvider, o
 
 
 async def test_without_a_model_the_services_reason_comes_through() -> None:
-    async with llm_service(None) as stub:
+    async with llm_service(None) as channel:
         with pytest.raises(FailedPrecondition) as caught:
-            await LlmReranker(stub).rerank("q", TEXTS)
+            await LlmReranker(channel).rerank("q", TEXTS)
     assert caught.value.reason == "NO_RERANK_PROVIDER"
 
 
@@ -86,8 +85,8 @@ async def test_cancelling_reaches_the_provider_within_100_ms(
 
 
 async def test_a_position_outside_the_texts_is_left_out() -> None:
-    async def rerank(_: Any) -> llm_pb2.RerankResponse:
+    async def rerank(*_: Any) -> llm_pb2.RerankResponse:
         return llm_pb2.RerankResponse(results=[llm_pb2.RankedDocument(index=i, score=1.0) for i in (4, 0, -1)])
 
-    reranker = LlmReranker(SimpleNamespace(Rerank=rerank))  # type: ignore[arg-type]
-    assert await reranker.rerank("q", TEXTS) == [(0, 1.0)]
+    async with service_with(Rerank=rerank) as channel:
+        assert await LlmReranker(channel).rerank("q", TEXTS) == [(0, 1.0)]

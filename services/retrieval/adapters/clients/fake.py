@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 
 from services.common.values import TokenUsage
 from services.retrieval.values.chat import ChatFinish, ChatRequest
@@ -39,34 +40,33 @@ class FakeReranker:
         return sorted(enumerate(scores), key=lambda scored: -scored[1])
 
 
+@dataclass
 class FakeChatModel:
-    """Writes the given pieces, each after `delay` seconds, for ever when `endless`; then ends or raises."""
+    """Writes `pieces`, each after `delay` seconds, for ever when `endless`; then ends or raises `error`."""
 
-    def __init__(
-        self, pieces: Sequence[str] = (), *, error: Exception | None = None, delay: float = 0.0, endless: bool = False
-    ) -> None:
-        self.requests: list[ChatRequest] = []
-        self.closed = False
-        """Whether its last stream has ended, by itself or because its reader left."""
-        self.written = 0
-        self._pieces = pieces
-        self._error = error
-        self._delay = delay
-        self._endless = endless
+    pieces: Sequence[str] = ()
+    _: KW_ONLY
+    error: Exception | None = None
+    delay: float = 0.0
+    endless: bool = False
+    requests: list[ChatRequest] = field(default_factory=list)
+    closed: bool = False
+    """Whether its last stream has ended, by itself or because its reader left."""
+    written: int = 0
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[str | ChatFinish, None]:
         """Yield the pieces, then a finish of 10 and 5 tokens."""
         self.requests.append(request)
         try:
             while True:
-                for piece in self._pieces:
-                    await asyncio.sleep(self._delay)
+                for piece in self.pieces:
+                    await asyncio.sleep(self.delay)
                     self.written += 1
                     yield piece
-                if not self._endless:
+                if not self.endless:
                     break
-            if self._error is not None:
-                raise self._error
+            if self.error is not None:
+                raise self.error
             yield ChatFinish(TokenUsage(10, 5), request.model or "scripted", False)
         finally:
             self.closed = True

@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator, Sequence
 
 import grpc
 
+from services.common.messages import value_of
 from services.common.values import TokenUsage
 from services.kit.errors import Internal
-from services.kit.rpc_errors import from_rpc_error
+from services.kit.rpc_errors import translated
 from services.retrieval.values.chat import ChatFinish, ChatRequest
 from services.retrieval.values.chunk import QueryEmbedding
 from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
@@ -21,8 +22,8 @@ _ROLES = {"system": llm_pb2.ROLE_SYSTEM, "user": llm_pb2.ROLE_USER}
 class LlmEmbedder:
     """Embeds with `LlmService.Embed`, a question with the service's default model."""
 
-    def __init__(self, stub: llm_pb2_grpc.LlmServiceStub) -> None:
-        self._stub = stub
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = llm_pb2_grpc.LlmServiceStub(channel)
 
     async def embed_query(self, text: str) -> QueryEmbedding:
         """Embed a question; the service's answer names the model."""
@@ -37,11 +38,8 @@ class LlmEmbedder:
     async def _embed(
         self, texts: Sequence[str], kind: llm_pb2.EmbedKind.ValueType, model: str
     ) -> llm_pb2.EmbedResponse:
-        request = llm_pb2.EmbedRequest(model=model, kind=kind, texts=texts)
-        try:
-            response = await self._stub.Embed(request)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error
+        with translated():
+            response = await self._stub.Embed(llm_pb2.EmbedRequest(model=model, kind=kind, texts=texts))
         if len(response.embeddings) != len(texts):
             raise Internal("The embedding service returned another number of vectors than texts.")
         return response
@@ -50,24 +48,21 @@ class LlmEmbedder:
 class LlmReranker:
     """Reranks with `LlmService.Rerank` and the service's default model."""
 
-    def __init__(self, stub: llm_pb2_grpc.LlmServiceStub) -> None:
-        self._stub = stub
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = llm_pb2_grpc.LlmServiceStub(channel)
 
     async def rerank(self, query: str, texts: Sequence[str]) -> list[tuple[int, float]]:
         """Score texts in one call; a position outside `texts` is left out."""
-        request = llm_pb2.RerankRequest(query=query, documents=texts)
-        try:
-            response = await self._stub.Rerank(request)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error
+        with translated():
+            response = await self._stub.Rerank(llm_pb2.RerankRequest(query=query, documents=texts))
         return [(result.index, result.score) for result in response.results if 0 <= result.index < len(texts)]
 
 
 class LlmChatModel:
     """Writes with `LlmService.StreamChat`; `timeout` seconds bound a whole answer."""
 
-    def __init__(self, stub: llm_pb2_grpc.LlmServiceStub, timeout: float) -> None:
-        self._stub = stub
+    def __init__(self, channel: grpc.aio.Channel, timeout: float) -> None:
+        self._stub = llm_pb2_grpc.LlmServiceStub(channel)
         self._timeout = timeout
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[str | ChatFinish, None]:
@@ -81,17 +76,13 @@ class LlmChatModel:
             timeout=self._timeout,
         )
         try:
-            async for response in call:
-                if response.HasField("delta"):
-                    yield response.delta.text
-                elif response.HasField("finish"):
-                    yield _finish(response.finish)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error
+            with translated():
+                async for response in call:
+                    if response.HasField("delta"):
+                        yield response.delta.text
+                    elif response.HasField("finish"):
+                        end = response.finish
+                        truncated = end.finish_reason == llm_pb2.FINISH_REASON_LENGTH
+                        yield ChatFinish(value_of(TokenUsage, end.usage), end.model, truncated)
         finally:
             call.cancel()
-
-
-def _finish(finish: llm_pb2.ChatFinish) -> ChatFinish:
-    usage = TokenUsage(finish.usage.prompt_tokens, finish.usage.completion_tokens)
-    return ChatFinish(usage, finish.model, finish.finish_reason == llm_pb2.FINISH_REASON_LENGTH)

@@ -3,53 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit
 
-
-@dataclass(frozen=True, slots=True)
-class _Point:
-    owner: str
-    chunk: Chunk
-    vector: NDArray[np.float32]
+_Points = dict[tuple[str, str], tuple[Chunk, NDArray[np.float32]]]
+"""Chunks with vectors of unit length, by owner and chunk id."""
 
 
 class FakeVectorStore:
-    """Holds points by (model, dimension), then by (owner, chunk id)."""
+    """Holds points by model and dimension."""
 
     def __init__(self) -> None:
-        self._collections: dict[tuple[str, int], dict[tuple[str, str], _Point]] = {}
+        self._collections: dict[tuple[str, int], _Points] = {}
 
     async def upsert(self, model: str, owner: str, chunks: Sequence[EmbeddedChunk]) -> None:
         """Store chunks; their vectors are scaled to unit length."""
         for embedded in chunks:
             vector = np.asarray(embedded.vector, dtype=np.float32)
             points = self._collections.setdefault((model, len(vector)), {})
-            unit = vector / np.linalg.norm(vector)
-            points[owner, embedded.chunk.chunk_id] = _Point(owner, embedded.chunk, unit)
+            points[owner, embedded.chunk.chunk_id] = embedded.chunk, vector / np.linalg.norm(vector)
 
     async def delete_document(self, owner: str, document_id: str) -> None:
         """Remove a document's chunks from every collection."""
         for points in self._collections.values():
-            for key in [k for k, p in points.items() if _belongs(p, owner, (document_id,))]:
-                del points[key]
+            for chunk, _ in _points_of(points, owner, (document_id,)):
+                del points[owner, chunk.chunk_id]
 
     async def search(
         self, model: str, vector: Sequence[float], owner: str, document_ids: Sequence[str], limit: int
     ) -> list[Hit]:
         """Return the nearest chunks by exact cosine."""
-        points = self._collections.get((model, len(vector)), {})
-        found = [p for p in points.values() if _belongs(p, owner, document_ids)]
+        found = _points_of(self._collections.get((model, len(vector)), {}), owner, document_ids)
         if not found:
             return []
         query = np.asarray(vector, dtype=np.float32)
-        scores = np.stack([p.vector for p in found]) @ (query / np.linalg.norm(query))
+        scores = np.stack([unit for _, unit in found]) @ (query / np.linalg.norm(query))
         best = np.argsort(-scores, kind="stable")[:limit]
-        return [Hit(found[i].chunk, float(scores[i])) for i in best]
+        return [Hit(found[i][0], float(scores[i])) for i in best]
 
     async def count(self, owner: str, document_ids: Sequence[str]) -> list[int]:
         """Return how many chunks each document has; one under two models counts once."""
@@ -68,13 +62,13 @@ class FakeVectorStore:
         """Return at once: memory always answers."""
 
     def _chunks(self, owner: str, document_id: str) -> dict[str, Chunk]:
-        return {
-            p.chunk.chunk_id: p.chunk
-            for points in self._collections.values()
-            for p in points.values()
-            if _belongs(p, owner, (document_id,))
-        }
+        found = [_points_of(points, owner, (document_id,)) for points in self._collections.values()]
+        return {chunk.chunk_id: chunk for chunk, _ in chain(*found)}
 
 
-def _belongs(point: _Point, owner: str, document_ids: Sequence[str]) -> bool:
-    return point.owner == owner and (not document_ids or point.chunk.document_id in document_ids)
+def _points_of(points: _Points, owner: str, document_ids: Sequence[str]) -> list[tuple[Chunk, NDArray[np.float32]]]:
+    return [
+        (chunk, unit)
+        for (its_owner, _), (chunk, unit) in points.items()
+        if its_owner == owner and (not document_ids or chunk.document_id in document_ids)
+    ]

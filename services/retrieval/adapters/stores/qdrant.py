@@ -3,51 +3,53 @@
 `AsyncQdrantClient` holds the connections, the API key and TLS; the calls go through its generated stubs, because
 its own methods convert every point through pydantic models on the event loop (qdrant-client issues 615 and 1175).
 Importing the client costs about 60 MB of resident memory; the whole service takes 118 MB with it, below its limit
-of 150, so the stock client is kept.
-
-One collection holds the vectors of one model at one dimension. A point's id is derived from its owner and its
-chunk id, so that no owner can ever replace another's point, whatever ids a request carries.
+of 150, so the stock client is kept. Collections and the ids of points are those of ADR 0022.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import re
 import uuid
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NoReturn, Self, TypeVar
+from dataclasses import fields
+from functools import partial
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import grpc
 from qdrant_client import AsyncQdrantClient
 from qdrant_client import grpc as q
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
+from qdrant_client.conversions.conversion import json_to_value
 
 from services.kit import context, errors
+from services.kit.channels import service_config
+from services.kit.concurrency import gather, map_in_turns
 from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit
 
 _VECTOR = "dense"
+_INDEXED = {
+    "owner_id": q.FieldType.FieldTypeKeyword,
+    "document_id": q.FieldType.FieldTypeKeyword,
+    "ordinal": q.FieldType.FieldTypeInteger,
+}
 _POINT_NAMESPACE = uuid.UUID("6f1d5f0e-5a37-5c0b-9a55-6b1c5b1f2e4d")
 _BATCH_POINTS = 128
 _BATCH_CHARACTERS = 500_000
 """At most 2 MB of UTF-8, half of the 4 MB that a gRPC server takes by default."""
-_YIELD_EVERY = 16
-"""Points made between two turns of the loop; about 1 ms."""
 _PARALLEL_CALLS = 8
 _PAGE_POINTS = 256
 _MESSAGE_BYTES = 64 * 1024 * 1024
-
-_T = TypeVar("_T")
 
 
 class QdrantVectorStore:
     """Chunks in Qdrant; every call is bounded by `timeout` seconds or what is left of the request's deadline."""
 
-    def __init__(self, client: AsyncQdrantClient, *, timeout: float = 30.0, prefix: str = "tiku_chunks") -> None:
+    def __init__(self, client: AsyncQdrantClient, timeout: float, prefix: str) -> None:
         self._client = client
         self._timeout = timeout
         self._prefix = prefix
@@ -65,7 +67,7 @@ class QdrantVectorStore:
             raise ValueError(f"the Qdrant address must be http(s)://host:grpc_port, not {url!r}")
         client = await asyncio.to_thread(_client, parts.hostname, parts.port or 6334, parts.scheme == "https", api_key)
         try:
-            yield cls(client, timeout=timeout, prefix=prefix)
+            yield cls(client, timeout, prefix)
         finally:
             await client.close()
 
@@ -77,11 +79,8 @@ class QdrantVectorStore:
         collection = self._collection(model, dimension)
         await self._ensure(collection, dimension)
         for batch in _batches(chunks):
-            request = q.UpsertPoints(collection_name=collection, wait=True)
-            for position, embedded in enumerate(batch):
-                request.points.append(_to_point(owner, embedded))
-                if position % _YIELD_EVERY == _YIELD_EVERY - 1:
-                    await asyncio.sleep(0)
+            points = await map_in_turns(partial(_to_point, owner), batch)
+            request = q.UpsertPoints(collection_name=collection, wait=True, points=points)
             try:
                 await self._call(self._client.grpc_points.Upsert, request)
             except errors.NotFound:
@@ -93,7 +92,7 @@ class QdrantVectorStore:
     async def delete_document(self, owner: str, document_id: str) -> None:
         """Remove a document's chunks from every collection."""
         selector = q.PointsSelector(filter=_filter(owner, [document_id]))
-        for collection in await self._collections():
+        for collection in await self.collections():
             request = q.DeletePoints(collection_name=collection, wait=True, points=selector)
             await self._if_exists(self._call(self._client.grpc_points.Delete, request))
 
@@ -112,69 +111,65 @@ class QdrantVectorStore:
         response = await self._if_exists(self._call(self._client.grpc_points.Query, request))
         if response is None:
             return []
-        return [Hit(_to_chunk(point.payload), point.score) for point in response.result]
+        return [Hit(_to_chunk(point), point.score) for point in response.result]
 
     async def count(self, owner: str, document_ids: Sequence[str]) -> list[int]:
         """Return how many chunks each document has; one under two models counts once."""
-        collections = await self._collections()
+        collections = await self.collections()
 
         async def count_of(document_id: str) -> int:
-            counts = [0]
+            most = 0
             for collection in collections:
                 request = q.CountPoints(collection_name=collection, filter=_filter(owner, [document_id]), exact=True)
                 response = await self._if_exists(self._call(self._client.grpc_points.Count, request))
-                counts.append(response.result.count if response is not None else 0)
-            # A document that was embedded by two models has the same chunks twice, not twice the chunks.
-            return max(counts)
+                most = max(most, response.result.count if response is not None else 0)
+            return most
 
-        return await _gather([count_of(document_id) for document_id in document_ids])
+        return await gather(map(count_of, document_ids), _PARALLEL_CALLS)
 
     async def read(self, owner: str, positions: Mapping[str, Sequence[int]]) -> list[Chunk]:
         """Return chunks by position, in reading order."""
-        collections = await self._collections()
+        collections = await self.collections()
 
         async def read_of(document_id: str, ordinals: Sequence[int]) -> list[Chunk]:
             chunks: dict[str, Chunk] = {}
             for collection in collections:
-                async for chunk in self._scroll(collection, _filter(owner, [document_id], ordinals)):
-                    chunks.setdefault(chunk.chunk_id, chunk)
+                request = q.ScrollPoints(
+                    collection_name=collection,
+                    filter=_filter(owner, [document_id], ordinals),
+                    limit=_PAGE_POINTS,
+                    with_payload=q.WithPayloadSelector(enable=True),
+                )
+                async for points in self._pages(request):
+                    for chunk in map(_to_chunk, points):
+                        chunks.setdefault(chunk.chunk_id, chunk)
             return sorted(chunks.values(), key=lambda chunk: (chunk.ordinal, chunk.start))
 
         wanted = [read_of(document_id, ordinals) for document_id, ordinals in positions.items() if ordinals]
-        return [chunk for chunks in await _gather(wanted) for chunk in chunks]
+        return [chunk for chunks in await gather(wanted, _PARALLEL_CALLS) for chunk in chunks]
 
     async def ping(self) -> None:
         """Return when Qdrant lists its collections, which also proves the API key."""
-        await self._collections()
+        await self.collections()
 
-    async def _scroll(self, collection: str, selection: q.Filter) -> AsyncGenerator[Chunk, None]:
-        offset: q.PointId | None = None
-        while True:
-            request = q.ScrollPoints(
-                collection_name=collection,
-                filter=selection,
-                limit=_PAGE_POINTS,
-                offset=offset,
-                with_payload=q.WithPayloadSelector(enable=True),
-            )
-            response = await self._if_exists(self._call(self._client.grpc_points.Scroll, request))
-            if response is None:
-                return
-            for point in response.result:
-                yield _to_chunk(point.payload)
+    async def collections(self) -> list[str]:
+        """Return the names of the collections, one for each model and dimension."""
+        response = await self._call(self._client.grpc_collections.List, q.ListCollectionsRequest())
+        return sorted(c.name for c in response.collections if c.name.startswith(f"{self._prefix}_"))
+
+    async def _pages(self, request: q.ScrollPoints) -> AsyncGenerator[Sequence[q.RetrievedPoint], None]:
+        """Yield the points that a request finds, page by page; none where the collection is gone."""
+        while response := await self._if_exists(self._call(self._client.grpc_points.Scroll, request)):
+            yield response.result
             if not response.HasField("next_page_offset"):
                 return
-            offset = response.next_page_offset
+            request.offset.CopyFrom(response.next_page_offset)
 
     def _collection(self, model: str, dimension: int) -> str:
         # Names that differ only in what the slug drops ("a/b", "a-b") are kept apart by the digest.
         slug = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")[:48]
         digest = hashlib.blake2s(model.encode(), digest_size=4).hexdigest()
         return f"{self._prefix}_{slug}-{digest}_{dimension}"
-
-    async def _collections(self) -> list[str]:
-        response = await self._call(self._client.grpc_collections.List, q.ListCollectionsRequest())
-        return sorted(c.name for c in response.collections if c.name.startswith(f"{self._prefix}_"))
 
     async def _ensure(self, collection: str, dimension: int) -> None:
         if collection in self._known:
@@ -184,17 +179,11 @@ class QdrantVectorStore:
                 return
             if not await self._exists(collection):
                 await self._create(collection, dimension)
-            for field, kind in (
-                ("owner_id", q.FieldType.FieldTypeKeyword),
-                ("document_id", q.FieldType.FieldTypeKeyword),
-                ("ordinal", q.FieldType.FieldTypeInteger),
-            ):
-                await self._call(
-                    self._client.grpc_points.CreateFieldIndex,
-                    q.CreateFieldIndexCollection(
-                        collection_name=collection, wait=True, field_name=field, field_type=kind
-                    ),
+            for field, kind in _INDEXED.items():
+                request = q.CreateFieldIndexCollection(
+                    collection_name=collection, wait=True, field_name=field, field_type=kind
                 )
+                await self._call(self._client.grpc_points.CreateFieldIndex, request)
             self._known.add(collection)
 
     async def _create(self, collection: str, dimension: int) -> None:
@@ -217,18 +206,13 @@ class QdrantVectorStore:
         return bool(response.result.exists)
 
     async def _call(self, method: Callable[..., Awaitable[Any]], request: Any) -> Any:
-        remaining = context.remaining()
-        timeout = self._timeout if remaining is None else min(self._timeout, remaining)
-        if timeout <= 0:
-            raise errors.DeadlineExceeded("The time for this request ran out before the vector store was asked.")
+        timeout = context.time_for(self._timeout)
         try:
             return await method(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
-            _raise_translated(error)
+            raise _translated(error) from error
         except ResourceExhaustedResponse as error:
-            raise errors.ResourceExhausted(
-                "The vector store is busy.", reason="VECTOR_STORE_BUSY", retry_after=error.retry_after_s
-            ) from error
+            raise _busy(error.retry_after_s) from error
 
     async def _if_exists(self, call: Awaitable[Any]) -> Any:
         """Await a call on a collection; return None when the collection does not exist."""
@@ -239,23 +223,16 @@ class QdrantVectorStore:
 
 
 def _client(host: str, port: int, https: bool, api_key: str | None) -> AsyncQdrantClient:
-    # Every call of this store may be repeated, so the channel may retry; without a limit on the back-off a
-    # restarted server would be ignored for up to two minutes.
-    retry = {
-        "maxAttempts": 4,
-        "initialBackoff": "0.1s",
-        "maxBackoff": "1s",
-        "backoffMultiplier": 2,
-        "retryableStatusCodes": ["UNAVAILABLE"],
-    }
     options = {
         "grpc.max_receive_message_length": _MESSAGE_BYTES,
         "grpc.max_send_message_length": _MESSAGE_BYTES,
+        # Without these, a restarted server would be ignored for up to two minutes.
         "grpc.initial_reconnect_backoff_ms": 100,
         "grpc.max_reconnect_backoff_ms": 1000,
         "grpc.min_reconnect_backoff_ms": 3000,
         "grpc.dns_min_time_between_resolutions_ms": 1000,
-        "grpc.service_config": json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": retry}]}),
+        # Every call of this store may be repeated.
+        "grpc.service_config": service_config([""]),
     }
     with warnings.catch_warnings():
         # A key over plain HTTP is the operator's choice inside a private network.
@@ -272,26 +249,23 @@ def _client(host: str, port: int, https: bool, api_key: str | None) -> AsyncQdra
         )
 
 
-def _raise_translated(error: grpc.aio.AioRpcError) -> NoReturn:
+def _translated(error: grpc.aio.AioRpcError) -> errors.TikuError:
     match error.code():
         case grpc.StatusCode.NOT_FOUND:
-            raise errors.NotFound("The vector store has no such collection.") from error
+            return errors.NotFound("The vector store has no such collection.")
         case grpc.StatusCode.UNAVAILABLE:
-            raise errors.Unavailable(
-                "The vector store does not answer.", reason="VECTOR_STORE_UNAVAILABLE", retry_after=1.0
-            ) from error
+            message = "The vector store does not answer."
+            return errors.Unavailable(message, reason="VECTOR_STORE_UNAVAILABLE", retry_after=1.0)
         case grpc.StatusCode.DEADLINE_EXCEEDED:
-            raise errors.DeadlineExceeded(
-                "The vector store did not answer in time.", reason="VECTOR_STORE_TIMEOUT"
-            ) from error
-        case grpc.StatusCode.RESOURCE_EXHAUSTED if errors.DISK_FULL in (error.details() or ""):
-            raise errors.disk_full() from error
+            return errors.DeadlineExceeded("The vector store did not answer in time.", reason="VECTOR_STORE_TIMEOUT")
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
-            raise errors.ResourceExhausted(
-                "The vector store is busy.", reason="VECTOR_STORE_BUSY", retry_after=1.0
-            ) from error
+            return errors.disk_full() if errors.DISK_FULL in (error.details() or "") else _busy(1.0)
         case _:
-            raise errors.Internal("The vector store failed.", reason="VECTOR_STORE_FAILED") from error
+            return errors.Internal("The vector store failed.", reason="VECTOR_STORE_FAILED")
+
+
+def _busy(retry_after: float) -> errors.TikuError:
+    return errors.ResourceExhausted("The vector store is busy.", reason="VECTOR_STORE_BUSY", retry_after=retry_after)
 
 
 def _batches(chunks: Sequence[EmbeddedChunk]) -> Iterator[list[EmbeddedChunk]]:
@@ -308,61 +282,35 @@ def _batches(chunks: Sequence[EmbeddedChunk]) -> Iterator[list[EmbeddedChunk]]:
         yield batch
 
 
-async def _gather(calls: Sequence[Awaitable[_T]]) -> list[_T]:
-    slots = asyncio.Semaphore(_PARALLEL_CALLS)
-
-    async def run(call: Awaitable[_T]) -> _T:
-        async with slots:
-            return await call
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(run(call)) for call in calls]
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from failures
-    return [task.result() for task in tasks]
-
-
-def _keyword(key: str, values: Sequence[str]) -> q.Condition:
-    match = q.Match(keyword=values[0]) if len(values) == 1 else q.Match(keywords=q.RepeatedStrings(strings=values))
-    return q.Condition(field=q.FieldCondition(key=key, match=match))
+def matching(key: str, **values: Any) -> q.Condition:
+    """Return the condition that a field of the payload is one of these, in the terms of Qdrant's `Match`."""
+    return q.Condition(field=q.FieldCondition(key=key, match=q.Match(**values)))
 
 
 def _filter(owner: str, document_ids: Sequence[str], ordinals: Sequence[int] = ()) -> q.Filter:
-    conditions = [_keyword("owner_id", [owner])]
-    if document_ids:
-        conditions.append(_keyword("document_id", document_ids))
+    conditions = [matching("owner_id", keyword=owner)]
+    if len(document_ids) == 1:
+        conditions.append(matching("document_id", keyword=document_ids[0]))
+    elif document_ids:
+        conditions.append(matching("document_id", keywords=q.RepeatedStrings(strings=document_ids)))
     if ordinals:
-        match = q.Match(integers=q.RepeatedIntegers(integers=ordinals))
-        conditions.append(q.Condition(field=q.FieldCondition(key="ordinal", match=match)))
+        conditions.append(matching("ordinal", integers=q.RepeatedIntegers(integers=ordinals)))
     return q.Filter(must=conditions)
 
 
 def _to_point(owner: str, embedded: EmbeddedChunk) -> q.PointStruct:
     chunk = embedded.chunk
     vector = q.Vector(dense=q.DenseVector(data=embedded.vector))
-    headings = q.ListValue(values=[q.Value(string_value=heading) for heading in chunk.heading_path])
-    page_starts = q.ListValue(values=[q.Value(integer_value=offset) for offset in chunk.page_starts])
+    payload = {field.name: json_to_value(getattr(chunk, field.name)) for field in fields(chunk)}
     return q.PointStruct(
         id=q.PointId(uuid=str(uuid.uuid5(_POINT_NAMESPACE, f"{owner}\x00{chunk.chunk_id}"))),
         vectors=q.Vectors(vectors=q.NamedVectors(vectors={_VECTOR: vector})),
-        payload={
-            "owner_id": q.Value(string_value=owner),
-            "chunk_id": q.Value(string_value=chunk.chunk_id),
-            "document_id": q.Value(string_value=chunk.document_id),
-            "document_name": q.Value(string_value=chunk.document_name),
-            "ordinal": q.Value(integer_value=chunk.ordinal),
-            "text": q.Value(string_value=chunk.text),
-            "page": q.Value(integer_value=chunk.page),
-            "start": q.Value(integer_value=chunk.start),
-            "end": q.Value(integer_value=chunk.end),
-            "heading_path": q.Value(list_value=headings),
-            "page_starts": q.Value(list_value=page_starts),
-        },
+        payload={"owner_id": json_to_value(owner), **payload},
     )
 
 
-def _to_chunk(payload: Mapping[str, q.Value]) -> Chunk:
+def _to_chunk(point: q.RetrievedPoint | q.ScoredPoint) -> Chunk:
+    payload = point.payload
     return Chunk(
         chunk_id=payload["chunk_id"].string_value,
         document_id=payload["document_id"].string_value,

@@ -9,7 +9,7 @@ from typing import Any
 
 from qdrant_client import grpc as q
 
-from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
+from services.retrieval.adapters.stores.qdrant import QdrantVectorStore, matching
 
 _FIELDS = ("owner_id", "document_id", "ordinal")
 _PAGE_POINTS = 256
@@ -35,10 +35,6 @@ class PointRecord:
 class QdrantUpkeep(QdrantVectorStore):
     """The points of all owners."""
 
-    async def collections(self) -> list[str]:
-        """Return the names of the collections, one for each model and dimension."""
-        return await self._collections()
-
     def holds(self, collection: str, model: str) -> bool:
         """Return whether `collection` is one for the vectors of `model`."""
         return collection.rpartition("_")[0] == self._collection(model, 0).rpartition("_")[0]
@@ -56,16 +52,9 @@ class QdrantUpkeep(QdrantVectorStore):
             with_vectors=q.WithVectorsSelector(enable=vectors),
         )
         if document_id:
-            match = q.FieldCondition(key="document_id", match=q.Match(keyword=document_id))
-            request.filter.must.append(q.Condition(field=match))
-        while True:
-            response = await self._if_exists(self._call(self._client.grpc_points.Scroll, request))
-            if response is None:
-                return
-            yield [_record(point, vectors) for point in response.result]
-            if not response.HasField("next_page_offset"):
-                return
-            request.offset.CopyFrom(response.next_page_offset)
+            request.filter.must.append(matching("document_id", keyword=document_id))
+        async for points in self._pages(request):
+            yield [_record(point, vectors) for point in points]
 
     async def load(self, collection: str, messages: Sequence[bytes]) -> None:
         """Store points from their messages, and make the collection if it is not there."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 
 from services.common.values import TokenUsage
 from services.kit.coalesce import coalesce
@@ -19,47 +19,41 @@ from services.retrieval.domain.search.hybrid import HybridRetriever, require_tex
 from services.retrieval.ports import ChatModel
 from services.retrieval.values.answer import AnswerEvent, AnswerOutcome, AnswerSources
 from services.retrieval.values.chat import ChatFinish, ChatRequest
-from services.retrieval.values.chunk import Hit, LegQuery, source_of
+from services.retrieval.values.chunk import Hit, LegQuery
 
 _NO_MODEL = frozenset({"NO_CHAT_PROVIDER", "PROVIDER_UNAVAILABLE"})
 """Reasons of the llm service that mean that no model answers now: none is configured, or none is reached."""
 
 
+@dataclass(frozen=True, slots=True)
 class Answerer:
     """Answers from passages or says that they do not hold the answer.
 
     `context_tokens` bounds passages, question and answer together; `answer_tokens` is the answer's part.
     """
 
-    def __init__(
-        self,
-        retriever: HybridRetriever,
-        gate: RelevanceGate,
-        chat: ChatModel,
-        extractive: ExtractiveAnswerer,
-        groundedness: GroundednessCheck,
-        *,
-        context_tokens: int = 4096,
-        answer_tokens: int = 512,
-    ) -> None:
-        self._retriever = retriever
-        self._gate = gate
-        self._chat = chat
-        self._extractive = extractive
-        self._groundedness = groundedness
-        self._context_tokens = context_tokens
-        self._answer_tokens = answer_tokens
+    _retriever: HybridRetriever
+    _gate: RelevanceGate
+    _chat: ChatModel
+    _extractive: ExtractiveAnswerer
+    _groundedness: GroundednessCheck
+    _: KW_ONLY
+    context_tokens: int = 4096
+    answer_tokens: int = 512
 
     async def answer(self, query: LegQuery, model: str = "") -> AsyncGenerator[AnswerEvent, None]:
         """Yield `AnswerSources`, then deltas and citations, then `AnswerDone`; closing the generator stops the model.
 
         A citation comes right after the delta that ends with its mark. Where the model cited nothing that supports the
         answer, the sources that do are cited at its end; where none does, by terms or across languages by meaning, the
-        answer says so and ends as NOT_IN_MATERIAL. A blank question is InvalidArgument.
+        answer says so and ends as NOT_IN_MATERIAL.
+
+        Raises:
+            InvalidArgument: the question is blank.
         """
         require_text("question", query.text)
         hits = await self._relevant(query)
-        yield AnswerSources(tuple(source_of(hit.chunk) for hit in hits))
+        yield AnswerSources(tuple(hit.chunk.source() for hit in hits))
         if not hits:
             for event in not_in_material(query.text, ChatFinish(TokenUsage(), "", False)):
                 yield event
@@ -74,7 +68,7 @@ class Answerer:
         # A question about no document in particular cannot be spread; it reads the nearest passages.
         reading = replace(query, text="") if overview and query.document_ids else query
         retrieval = await self._retriever.retrieve(reading)
-        hits = fit(query.text, retrieval.hits, self._context_tokens, self._answer_tokens)
+        hits = fit(query.text, retrieval.hits, self.context_tokens, self.answer_tokens)
         return hits if overview or self._gate.passes(query.text, hits) else ()
 
     async def _write(self, draft: AnswerDraft) -> AsyncGenerator[AnswerEvent, None]:
@@ -90,13 +84,12 @@ class Answerer:
                 raise
         for event in draft.close():
             yield event
-        async with aclosing(self._conclude(draft)) as events:
-            async for event in events:
-                yield event
+        for event in await self._conclude(draft):
+            yield event
 
     async def _model_text(self, draft: AnswerDraft) -> AsyncGenerator[str, None]:
         """Yield the model's text; its finish goes to the draft."""
-        request = ChatRequest(chat_messages(draft.question, draft.passages), draft.model, self._answer_tokens)
+        request = ChatRequest(chat_messages(draft.question, draft.passages), draft.model, self.answer_tokens)
         async with aclosing(self._chat.stream(request)) as stream:
             async for item in stream:
                 if isinstance(item, ChatFinish):
@@ -104,18 +97,14 @@ class Answerer:
                 else:
                     yield item
 
-    async def _conclude(self, draft: AnswerDraft) -> AsyncGenerator[AnswerEvent, None]:
+    async def _conclude(self, draft: AnswerDraft) -> Sequence[AnswerEvent]:
         if draft.is_blank and draft.abstained:
-            end = not_in_material(draft.question, draft.finish)
-        elif draft.is_blank:
+            return not_in_material(draft.question, draft.finish)
+        if draft.is_blank:
             # Without a model, or where it says nothing, the passages themselves answer.
-            end = await self._extractive.answer(draft.question, draft.passages, draft.finish)
-        elif draft.is_abstention:
-            end = draft.end(AnswerOutcome.NOT_IN_MATERIAL)
-        else:
-            for event in draft.add_citations():
-                yield event
-            grounded = await draft.is_grounded(self._groundedness)
-            end = draft.end(AnswerOutcome.ANSWERED) if grounded else draft.end_unsupported()
-        for event in end:
-            yield event
+            return await self._extractive.answer(draft.question, draft.passages, draft.finish)
+        if draft.is_abstention:
+            return draft.end(AnswerOutcome.NOT_IN_MATERIAL)
+        citations = draft.add_citations()
+        grounded = await draft.is_grounded(self._groundedness)
+        return (*citations, *(draft.end(AnswerOutcome.ANSWERED) if grounded else draft.end_unsupported()))

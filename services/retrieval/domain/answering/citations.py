@@ -3,55 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from services.language.detection import language_of
 from services.language.sentences import Span, split_sentences
 from services.language.terms import coverage, terms
 from services.retrieval.domain.answering.marks import Mark, MarkScanner
 from services.retrieval.values.answer import AnswerDelta, Citation
-from services.retrieval.values.chunk import Chunk, source_of
+from services.retrieval.values.chunk import Chunk
 
 _TELLING_TERMS = 3
 """A statement with fewer terms says little without its question."""
-
-
-class CitablePassage:
-    """A passage with the terms of its sentences, computed when first asked."""
-
-    def __init__(self, chunk: Chunk) -> None:
-        self.chunk = chunk
-        self._spans: list[Span] = []
-        self._terms: list[frozenset[str]] = []
-
-    def support(self, statement: frozenset[str], question: frozenset[str]) -> tuple[float, Span]:
-        """Return how well this passage supports a statement, 0 to 1, and the sentence that does.
-
-        The sentence is the one that holds most of the statement's terms; between equals, it holds more of the
-        question's terms, then it is shorter. Its share of the statement's terms is the support. A statement as short
-        as "Yes" would be supported by any sentence: there, the question's terms count as the statement's.
-        """
-        if not self._spans:
-            self._spans = split_sentences(self.chunk.text) or [Span(0, len(self.chunk.text))]
-            self._terms = [terms(self.chunk.text[span.start : span.end]) for span in self._spans]
-        best = max(
-            range(len(self._spans)),
-            key=lambda i: (
-                coverage(statement, self._terms[i]),
-                coverage(question, self._terms[i]),
-                -len(self._terms[i]),
-                -i,
-            ),
-        )
-        wanted = statement if len(statement) >= _TELLING_TERMS else statement | question
-        return coverage(wanted, self._terms[best]), self._spans[best]
-
-    def quote(self, statement: frozenset[str], question: frozenset[str]) -> Span:
-        """Return the sentence that supports a statement or is nearest the question, else the whole passage."""
-        _, span = self.support(statement, question)
-        shared = terms(self.chunk.text[span.start : span.end]) & (statement | question)
-        return span if shared else Span(0, len(self.chunk.text))
-
-
 _STRONG_SUPPORT = 0.5
 """Like the two that follow, a share of a statement's terms that a source sentence holds."""
 _WEAK_SUPPORT = 0.3
@@ -61,6 +23,39 @@ _STATEMENT_WINDOW = 1000
 """Code points before a mark in which its statement is looked for."""
 
 
+class CitablePassage:
+    """A passage whose sentences may support a statement."""
+
+    def __init__(self, chunk: Chunk) -> None:
+        self.chunk = chunk
+
+    @cached_property
+    def _sentences(self) -> list[tuple[Span, frozenset[str]]]:
+        """The sentences, each with its terms; computed when first asked."""
+        spans = split_sentences(self.chunk.text) or [Span(0, len(self.chunk.text))]
+        return [(span, terms(self.chunk.text[span.start : span.end])) for span in spans]
+
+    def support(self, statement: frozenset[str], question: frozenset[str]) -> tuple[float, Span]:
+        """Return how well this passage supports a statement, 0 to 1, and the sentence that does.
+
+        The sentence is the one that holds most of the statement's terms; between equals, it holds more of the
+        question's terms, then it is shorter. Its share of the statement's terms is the support. A statement as short
+        as "Yes" would be supported by any sentence: there, the question's terms count as the statement's.
+        """
+        best, held = max(
+            self._sentences,
+            key=lambda found: (coverage(statement, found[1]), coverage(question, found[1]), -len(found[1])),
+        )
+        wanted = statement if len(statement) >= _TELLING_TERMS else statement | question
+        return coverage(wanted, held), best
+
+    def quote(self, statement: frozenset[str], question: frozenset[str]) -> Span:
+        """Return the sentence that supports a statement or is nearest the question, else the whole passage."""
+        _, span = self.support(statement, question)
+        shared = terms(self.chunk.text[span.start : span.end]) & (statement | question)
+        return span if shared else Span(0, len(self.chunk.text))
+
+
 class CitedText:
     """The text of an answer as it grows. Marks come out as "[1][2]"; numbers without a passage are dropped."""
 
@@ -68,24 +63,17 @@ class CitedText:
         self._question = question
         self._passages = [CitablePassage(chunk) for chunk in passages]
         self._scanner = MarkScanner()
-        self._parts: list[str] = []
-        self._length = 0
-        self._plain = ""
+        self.text = ""
+        """The whole answer so far."""
+        self.plain = ""
+        """The answer so far without its marks."""
+        self._events: list[AnswerDelta | Citation] = []
+        """What has been added since it was last taken; no two deltas stand side by side."""
         self._support = 0.0
         """The best support of all citations of passages in the answer's script."""
         self._crosses_scripts = False
         self.cited: list[int] = []
         """Numbers of the passages cited so far, in order, repetitions included."""
-
-    @property
-    def text(self) -> str:
-        """The whole answer so far."""
-        return "".join(self._parts)
-
-    @property
-    def plain(self) -> str:
-        """The answer so far without its marks."""
-        return self._plain
 
     @property
     def has_supported_citation(self) -> bool:
@@ -112,7 +100,7 @@ class CitedText:
         three tenths when no sentence reaches half. Where answer and sources differ in script, terms cannot tell, and
         the best passage is cited.
         """
-        if not self._passages or not self._plain.strip():
+        if not self._passages or not self.plain.strip():
             return []
         best = self._best_support()
         strong = sorted(number for number, (score, _) in best.items() if score >= _STRONG_SUPPORT)
@@ -122,23 +110,24 @@ class CitedText:
             chosen = [1]
         if not chosen:
             return []
-        events = self._write(" ")
+        self._write(" ")
         for number in chosen:
-            events += self._cite(number, best[number][1] if number in best else None)
-        return _merge(events)
+            self._cite(number, best[number][1] if number in best else None)
+        return self._take()
 
     def quote(self, number: int, span: Span) -> list[AnswerDelta | Citation]:
         """Append a sentence of passage `number` verbatim, on a line of its own, with its mark."""
         sentence = self._passages[number - 1].chunk.text[span.start : span.end]
-        events = self._write(f"\n{sentence} " if self._length else f"{sentence} ")
-        return _merge([*events, *self._cite(number, span)])
+        self._write(f"\n{sentence} " if self.text else f"{sentence} ")
+        self._cite(number, span)
+        return self._take()
 
     def _best_support(self) -> Mapping[int, tuple[float, Span]]:
         """Return, by the number of a passage, its best support of a sentence that no other passage supports better."""
         question = terms(self._question)
         best: dict[int, tuple[float, Span]] = {}
-        for span in split_sentences(self._plain):
-            statement = terms(self._plain[span.start : span.end])
+        for span in split_sentences(self.plain):
+            statement = terms(self.plain[span.start : span.end])
             supports = [passage.support(statement, question) for passage in self._passages]
             index = max(range(len(supports)), key=lambda i: (supports[i][0], -i))
             if supports[index][0] > best.get(index + 1, (0.0,))[0]:
@@ -146,29 +135,33 @@ class CitedText:
         return best
 
     def _append(self, pieces: Sequence[str | Mark]) -> list[AnswerDelta | Citation]:
-        events: list[AnswerDelta | Citation] = []
         for piece in pieces:
             if isinstance(piece, str):
-                text = piece if self._length else piece.lstrip()
-                events += self._write(text)
-                self._plain += text
-            elif self._plain.strip():
+                text = piece if self.text else piece.lstrip()
+                self._write(text)
+                self.plain += text
+            elif self.plain.strip():
                 # A mark before any statement cites nothing.
                 numbers = [number for number in piece.numbers if 1 <= number <= len(self._passages)]
                 if numbers:
-                    events += self._write(piece.space)
+                    self._write(piece.space)
                 for number in numbers:
-                    events += self._cite(number)
-        return _merge(events)
+                    self._cite(number)
+        return self._take()
 
-    def _write(self, text: str) -> list[AnswerDelta | Citation]:
-        if not text:
-            return []
-        self._parts.append(text)
-        self._length += len(text)
-        return [AnswerDelta(text)]
+    def _take(self) -> list[AnswerDelta | Citation]:
+        events, self._events = self._events, []
+        return events
 
-    def _cite(self, number: int, quote: Span | None = None) -> list[AnswerDelta | Citation]:
+    def _write(self, text: str) -> None:
+        self.text += text
+        last = self._events[-1] if self._events else None
+        if isinstance(last, AnswerDelta):
+            self._events[-1] = AnswerDelta(last.text + text)
+        elif text:
+            self._events.append(AnswerDelta(text))
+
+    def _cite(self, number: int, quote: Span | None = None) -> None:
         """Write the mark of passage `number` and make its citation of `quote`, by default the best sentence."""
         passage = self._passages[number - 1]
         statement, question = terms(self._last_statement()), terms(self._question)
@@ -179,30 +172,17 @@ class CitedText:
             # A quote that was given was judged before.
             self._support = max(self._support, support if quote is None else 1.0)
         span = quote or passage.quote(statement, question)
-        start = self._length
-        events = self._write(f"[{number}]")
+        start = len(self.text)
+        self._write(f"[{number}]")
         self.cited.append(number)
-        source = source_of(passage.chunk, span.start, span.end)
-        return [*events, Citation(number, source, start, self._length)]
+        self._events.append(Citation(number, passage.chunk.source(*span), start, len(self.text)))
 
     def _is_foreign_to(self, passage: CitablePassage) -> bool:
         # "0.04 %" is in no script of its own: it speaks the question's language.
-        spoken = self._plain if any(char.isalpha() for char in self._plain) else self._question
+        spoken = self.plain if any(char.isalpha() for char in self.plain) else self._question
         return language_of(spoken) != language_of(passage.chunk.text)
 
     def _last_statement(self) -> str:
-        tail = self._plain[-_STATEMENT_WINDOW:]
+        tail = self.plain[-_STATEMENT_WINDOW:]
         spans = split_sentences(tail)
         return tail[spans[-1].start : spans[-1].end] if spans else ""
-
-
-def _merge(events: Sequence[AnswerDelta | Citation]) -> list[AnswerDelta | Citation]:
-    """Join neighboring deltas."""
-    merged: list[AnswerDelta | Citation] = []
-    for event in events:
-        last = merged[-1] if merged else None
-        if isinstance(event, AnswerDelta) and isinstance(last, AnswerDelta):
-            merged[-1] = AnswerDelta(last.text + event.text)
-        else:
-            merged.append(event)
-    return merged

@@ -57,7 +57,7 @@ class AbstentionFilter:
 
 
 def is_abstention(answer: str) -> bool:
-    """Say whether an answer of one or two sentences says, in the model's own words, that there is none."""
+    """Return whether an answer of one or two sentences says, in the model's own words, that there is none."""
     return len(answer) <= _MOST_CODE_POINTS and _abstention().match(answer) is not None
 
 
@@ -110,7 +110,7 @@ class AnswerDraft:
         return () if self._text.has_supported_citation else self._text.cite_support()
 
     async def is_grounded(self, check: GroundednessCheck) -> bool:
-        """Say whether the sources support the text: by their terms, and across scripts by their meaning."""
+        """Return whether the sources support the text: by their terms, and across scripts by their meaning."""
         if not self._text.has_supported_citation:
             return False
         if not self._text.needs_groundedness_check:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from services.kit.errors import TikuError
 from services.language.sentences import Span, split_sentences
@@ -27,14 +26,6 @@ _CLOSE = 0.02
 """A second sentence is worth reading only when its score comes this near to the best."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExtractedSentence:
-    """A sentence of a passage; `number` is the passage's, from 1."""
-
-    number: int
-    span: Span
-
-
 class ExtractiveAnswerer:
     """Chooses sentences by cosine to the question and by shared terms; by terms alone when embedding fails."""
 
@@ -45,20 +36,20 @@ class ExtractiveAnswerer:
         """Return the chosen sentences with their citations, then the end; `finish` says which model was asked."""
         text = CitedText(question, passages)
         events: list[AnswerEvent] = []
-        for sentence in await self.extract(question, passages):
-            events += text.quote(sentence.number, sentence.span)
+        for number, span in await self.extract(question, passages):
+            events += text.quote(number, span)
         return (*events, AnswerDone(AnswerOutcome.ANSWERED, text.text, finish.usage, finish.model))
 
-    async def extract(self, question: str, passages: Sequence[Chunk]) -> list[ExtractedSentence]:
-        """Return one or two sentences, the best first; empty only when there is no passage."""
+    async def extract(self, question: str, passages: Sequence[Chunk]) -> list[tuple[int, Span]]:
+        """Return one or two sentences, the best first, each with its passage's number; none only without a passage."""
         candidates = [
-            ExtractedSentence(number, span)
+            (number, span)
             for number, chunk in enumerate(passages[:_PASSAGES], start=1)
             for span in split_sentences(chunk.text)
         ]
         if not candidates:
             return []
-        texts = [passages[c.number - 1].text[c.span.start : c.span.end] for c in candidates]
+        texts = [passages[number - 1].text[span.start : span.end] for number, span in candidates]
         asked = terms(question)
         words = [_WORDS_WEIGHT * coverage(asked, terms(text)) - _FRAGMENT * _is_fragment(text) for text in texts]
         # Embedding is what costs time here: sentences that share nothing with the question are left out first.

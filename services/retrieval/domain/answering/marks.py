@@ -60,40 +60,24 @@ class MarkScanner:
 
     def _scan(self, text: str, *, final: bool) -> list[str | Mark]:
         found: list[str | Mark] = []
-        plain = ""
-        position = 0
-        self._pending = ""
-        while position < len(text):
-            opening = _OPENING.search(text, position)
-            if opening is None:
-                rest = text[position:]
-                # Space may precede a mark that is dropped, and must then go with it.
-                kept = rest if final else rest.rstrip()
-                plain += kept
-                self._pending = rest[len(kept) :]
-                break
-            plain += text[position : opening.start()]
+        done = 0
+        # Space may precede a mark that is dropped, and must then go with it.
+        end = len(text) if final else len(text.rstrip())
+        for opening in _OPENING.finditer(text):
             window = text[opening.end() : opening.end() + _LONGEST_MARK]
             closing = _CLOSING.search(window)
             if closing is None and len(window) < _LONGEST_MARK and not final:
-                self._pending = text[opening.start() :]
+                end = opening.start()
                 break
             mark = _mark().match(window[: closing.start()]) if closing else None
-            if closing is None or mark is None:
-                plain += opening[0]
-                position = opening.end()
-                continue
-            if plain:
-                found.append(plain)
-                plain = ""
-            found.append(Mark(opening[0][:-1], tuple(_numbers(mark[1]))))
-            position = opening.end() + closing.end()
-        if plain:
-            found.append(plain)
-        return found
+            if closing and mark:
+                found += [text[done : opening.start()], Mark(opening[0][:-1], _numbers(mark[1]))]
+                done = opening.end() + closing.end()
+        self._pending = text[end:]
+        return [piece for piece in (*found, text[done:end]) if piece]
 
 
-def _numbers(mark: str) -> list[int]:
+def _numbers(mark: str) -> tuple[int, ...]:
     numbers: list[int] = []
     for part in re.split(rf"\s*(?:{_separator()})\s*", mark, flags=re.IGNORECASE):
         first, *last = (int(n) for n in re.findall(_NUMBER, part))
@@ -101,4 +85,4 @@ def _numbers(mark: str) -> list[int]:
             numbers += range(first, last[0] + 1)
         else:
             numbers += [first, *last]
-    return list(dict.fromkeys(numbers))
+    return tuple(dict.fromkeys(numbers))

@@ -1,10 +1,4 @@
-"""The relevance gate: whether the passages can hold the answer at all.
-
-Small models answer every question, so the gate decides whether to ask one, from two measures of the passages: the
-best cosine, and the best share of the question's terms that one passage holds. Which cosine is enough differs by
-language, and across languages, so thresholds are measured, not chosen: `benchmarks/quality/retrieval.py` computes
-them on one half of XQuAD and prints what they refuse and what they let through on the other half.
-"""
+"""The relevance gate: whether the passages can hold the answer at all (ADR 0013)."""
 
 from __future__ import annotations
 
@@ -20,7 +14,7 @@ from services.retrieval.values.chunk import Hit, embedding_model
 
 
 def is_overview(question: str) -> bool:
-    """Say whether a question is about the material as a whole and names nothing in it."""
+    """Return whether a question is about the material as a whole and names nothing in it."""
     without = question
     for language in LANGUAGES:
         without = language.answering.overview.sub(" ", without)
@@ -50,34 +44,30 @@ class RelevanceGate:
 
     def margin(self, question: str, hits: Sequence[Hit]) -> float:
         """Return by how much the best relevance exceeds its threshold; minus infinity without passages."""
-        asked = terms(question)
-        language = language_of(question)
+        if not hits:
+            return -math.inf
+        asked, language = terms(question), language_of(question)
         languages = [language_of(hit.chunk.text) for hit in hits]
-        covered = max(
-            (
-                coverage(asked, terms(hit.chunk.text))
-                for hit, of_hit in zip(hits, languages, strict=True)
-                if of_hit == language
-            ),
-            default=None,
-        )
+        shares = [
+            coverage(asked, terms(hit.chunk.text))
+            for hit, of_hit in zip(hits, languages, strict=True)
+            if of_hit == language
+        ]
         calibration = self._calibration(embedding_model(hits))
         if calibration is None:
-            if not hits:
-                return -math.inf
             # Across scripts terms cannot tell: the model is left to judge the passages.
-            return math.inf if covered is None else covered - _LEAST_COVERAGE
-        margins = [-math.inf]
-        for hit, of_hit in zip(hits, languages, strict=True):
-            score = hit.similarity if hit.similarity is not None else 0.0
-            if of_hit == language and covered is not None:
-                score += calibration.weight * covered
-            margins.append(score - calibration.thresholds[language, of_hit])
-        return max(margins)
+            return max(shares) - _LEAST_COVERAGE if shares else math.inf
+        return max(
+            (hit.similarity or 0.0)
+            + (calibration.weight * max(shares) if of_hit == language else 0.0)
+            - calibration.thresholds[language, of_hit]
+            for hit, of_hit in zip(hits, languages, strict=True)
+        )
 
     def _calibration(self, model: str) -> Calibration | None:
         known = self._calibrations.of(model)
         if self._threshold is None:
             return known
-        pairs = [(asking.code, told.code) for asking, told in itertools.product(LANGUAGES, LANGUAGES)]
+        codes = [language.code for language in LANGUAGES]
+        pairs = itertools.product(codes, codes)
         return Calibration(known.weight if known else 0.0, dict.fromkeys(pairs, self._threshold), {}, {})

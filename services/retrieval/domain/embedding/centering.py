@@ -15,11 +15,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from services.language.detection import ENGLISH, language_of
+from services.language.detection import LANGUAGES, language_of
 from services.retrieval.values.calibration import Calibrations, Vector
-
-_FILED_UNDER = {ENGLISH: "latin"}
-"""What a language was called when vectors were first stored: their space keeps its name."""
 
 
 class Centering:
@@ -36,7 +33,7 @@ class Centering:
         digest = hashlib.blake2s(digest_size=4)
         for means in (calibration.questions, calibration.passages):
             for language in sorted(means):
-                digest.update(_FILED_UNDER.get(language, language).encode() + means[language].tobytes())
+                digest.update((LANGUAGES.by_code(language).space_name or language).encode() + means[language].tobytes())
         # Stored collections are named after this text: another spelling would name another, empty space.
         return f"{model} centred {digest.hexdigest()}"
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.ports import Embedder, VectorStore
 from services.retrieval.values.chunk import Hit, LegQuery
 
 
+@dataclass(frozen=True, slots=True)
 class DenseRetriever:
     """Finds passages by the cosine of centered embeddings: alone for Search, as a leg among others for Retrieve."""
 
-    name = "vector"
-
-    def __init__(self, embedder: Embedder, store: VectorStore, centering: Centering) -> None:
-        self._embedder = embedder
-        self._store = store
-        self._centering = centering
+    name: ClassVar = "vector"
+    _embedder: Embedder
+    _store: VectorStore
+    _centering: Centering
 
     async def find(self, query: LegQuery) -> list[Hit]:
         """Return the nearest chunks, best first; `score` is the cosine."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 
 from services.kit import context
 from services.kit.errors import DeadlineExceeded, FieldViolation, InvalidArgument, TikuError, Unavailable
@@ -13,30 +13,32 @@ from services.retrieval.domain.search.sampling import allot, spread
 from services.retrieval.ports import Leg, Reranker, VectorStore
 from services.retrieval.values.chunk import Hit, LegQuery
 
+logger = logging.getLogger(__name__)
+
+SPREAD = "spread"
+RERANK = "rerank"
+_RRF_K = 60
+"""The constant of the paper that `fuse` names."""
+_MOST_CANDIDATES = 200
+"""Hits that a leg is asked for at most, and that are fused and reranked."""
+
 
 def require_text(field: str, text: str) -> None:
-    """Refuse a text without anything to look for as InvalidArgument; `field` is its name in the request."""
+    """Refuse a text without anything to look for; `field` is its name in the request.
+
+    Raises:
+        InvalidArgument: there is white space only.
+    """
     if not text.strip():
-        rule = "must hold more than white space"
-        raise InvalidArgument(f"{field} {rule}.", violations=[FieldViolation(field, rule)])
+        raise _refusal(field, "must hold more than white space")
 
 
-def share(fraction: float, most: float) -> float:
-    """Return `fraction` of the seconds that the request has left, at most `most`; DeadlineExceeded when none are."""
-    remaining = context.remaining()
-    if remaining is None:
-        return most
-    if remaining <= 0:
-        raise DeadlineExceeded("The time for this request ran out.")
-    return min(most, remaining * fraction)
+def _refusal(field: str, rule: str) -> InvalidArgument:
+    return InvalidArgument(f"{field} {rule}.", violations=[FieldViolation(field, rule)])
 
 
-RRF_K = 60
-"""The paper's constant; see `fuse`."""
-
-
-def fuse(rankings: Mapping[str, Sequence[Hit]], limit: int, k: int = RRF_K) -> list[Hit]:
-    """Fuse one ranking a leg into at most `limit` hits, best first, by the sum of `1 / (k + rank)`, ranks from 1.
+def fuse(rankings: Mapping[str, Sequence[Hit]], limit: int) -> list[Hit]:
+    """Fuse one ranking a leg into at most `limit` hits, best first, by the sum of `1 / (60 + rank)`, ranks from 1.
 
     Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and individual rank learning methods",
     SIGIR 2009. Equal scores are ordered by cosine and chunk id: which leg answered first must not matter.
@@ -47,7 +49,7 @@ def fuse(rankings: Mapping[str, Sequence[Hit]], limit: int, k: int = RRF_K) -> l
     for leg in sorted(rankings):
         for rank, hit in enumerate(rankings[leg], start=1):
             key = hit.chunk.chunk_id
-            scores[key] = scores.get(key, 0.0) + 1.0 / (k + rank)
+            scores[key] = scores.get(key, 0.0) + 1.0 / (_RRF_K + rank)
             legs[key] = (*legs.get(key, ()), leg)
             known = hits.get(key)
             if known is None or (known.similarity is None and hit.similarity is not None):
@@ -61,14 +63,6 @@ def fuse(rankings: Mapping[str, Sequence[Hit]], limit: int, k: int = RRF_K) -> l
     return [replace(hits[key], score=scores[key], legs=legs[key]) for key in best]
 
 
-logger = logging.getLogger(__name__)
-
-SPREAD = "spread"
-RERANK = "rerank"
-_MOST_CANDIDATES = 200
-"""Hits that a leg is asked for at most, and that are fused and reranked."""
-
-
 @dataclass(frozen=True, slots=True)
 class Retrieval:
     """What was found, by which legs, and which legs are missing from it."""
@@ -78,6 +72,7 @@ class Retrieval:
     failed_legs: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
 class HybridRetriever:
     """Asks every leg at once; a slow or broken leg costs its own hits and nothing else.
 
@@ -85,20 +80,12 @@ class HybridRetriever:
     is left when a reranker follows and 90 % otherwise, so that time remains for the answer.
     """
 
-    def __init__(
-        self,
-        legs: Sequence[Leg],
-        store: VectorStore,
-        reranker: Reranker | None = None,
-        *,
-        leg_timeout: float = 10.0,
-        rerank_timeout: float = 10.0,
-    ) -> None:
-        self._legs = tuple(legs)
-        self._store = store
-        self._reranker = reranker
-        self._leg_timeout = leg_timeout
-        self._rerank_timeout = rerank_timeout
+    _legs: Sequence[Leg]
+    _store: VectorStore
+    reranker: Reranker | None = None
+    _: KW_ONLY
+    leg_timeout: float = 10.0
+    rerank_timeout: float = 10.0
 
     async def retrieve(self, query: LegQuery) -> Retrieval:
         """Return at most `query.limit` hits, best first; in reading order when the text is blank.
@@ -111,23 +98,23 @@ class HybridRetriever:
         """
         if not query.text.strip():
             return await self._spread(query)
-        alone = len(self._legs) == 1 and self._reranker is None
+        alone = len(self._legs) == 1 and self.reranker is None
         depth = query.limit if alone else min(_MOST_CANDIDATES, query.limit * 4)
         rankings, failures = await self._ask(replace(query, limit=depth))
         failed = tuple(failures)
         if not rankings:
             raise _error_of(list(failures.values()))
         hits = fuse(rankings, depth)
-        if self._reranker is not None and hits:
+        if self.reranker is not None and hits:
             try:
-                hits = await self._rerank(self._reranker, query.text, hits)
+                hits = await self._rerank(self.reranker, query.text, hits)
             except (TikuError, TimeoutError) as error:
                 logger.warning("rerank failed, the fused order stands", extra={"error": repr(error)})
                 failed = (*failed, RERANK)
         return Retrieval(hits[: query.limit], tuple(rankings), failed)
 
     async def _ask(self, query: LegQuery) -> tuple[dict[str, list[Hit]], dict[str, Exception]]:
-        budget = share(0.9 if self._reranker is None else 0.7, self._leg_timeout)
+        budget = context.time_for(self.leg_timeout, 0.9 if self.reranker is None else 0.7)
         rankings: dict[str, list[Hit]] = {}
         failures: dict[str, Exception] = {}
 
@@ -149,16 +136,13 @@ class HybridRetriever:
         return rankings, failures
 
     async def _rerank(self, reranker: Reranker, text: str, hits: list[Hit]) -> list[Hit]:
-        async with asyncio.timeout(share(0.9, self._rerank_timeout)):
+        async with asyncio.timeout(context.time_for(self.rerank_timeout, 0.9)):
             ranked = await reranker.rerank(text, [hit.chunk.text for hit in hits])
         return [replace(hits[index], score=score) for index, score in ranked]
 
     async def _spread(self, query: LegQuery) -> Retrieval:
         if not query.document_ids:
-            raise InvalidArgument(
-                "filter.document_ids must name documents when the query is empty.",
-                violations=[FieldViolation("filter.document_ids", "must name documents when the query is empty")],
-            )
+            raise _refusal("filter.document_ids", "must name documents when the query is empty")
         counts = await self._store.count(query.owner, query.document_ids)
         shares = allot(counts, query.limit)
         positions = {

@@ -16,12 +16,10 @@ def allot(counts: Sequence[int], limit: int) -> list[int]:
     order = sorted(
         (i for i, count in enumerate(counts) if count > 0), key=lambda i: (allotted[i] > 0, allotted[i] - shares[i], i)
     )
-    left = limit - sum(allotted)
-    for i in order[:left]:
+    for i in order[: limit - sum(allotted)]:
         allotted[i] += 1
-    without_share = [i for i in order if allotted[i] == 0]
-    for i in without_share:
-        richest = max(range(len(allotted)), key=lambda j: (allotted[j], -j))
+    for i in [i for i in order if allotted[i] == 0]:
+        richest = allotted.index(max(allotted))
         if allotted[richest] <= 1:
             break
         allotted[richest] -= 1

@@ -1,0 +1,38 @@
+"""Many calls at a time, and work on many items that leaves the event loop its turns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_ITEMS_A_TURN = 16
+
+
+async def gather(calls: Iterable[Awaitable[T]], at_once: int) -> list[T]:
+    """Return the results of `calls` in their order, at most `at_once` at a time; the first error cancels the others."""
+    slots = asyncio.Semaphore(at_once)
+
+    async def run(call: Awaitable[T]) -> T:
+        async with slots:
+            return await call
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(run(call)) for call in calls]
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
+    return [task.result() for task in tasks]
+
+
+async def map_in_turns(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """Return `function` of each item, which may take some 60 µs: the loop gets a turn after every 16, about 1 ms."""
+    results: list[R] = []
+    for item in items:
+        results.append(function(item))
+        if len(results) % _ITEMS_A_TURN == 0:
+            await asyncio.sleep(0)
+    return results
