@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import importlib
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
@@ -16,24 +15,20 @@ from services.llm.adapters.embedders.local import LocalEmbedder
 from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
 from services.llm.adapters.rerankers.http import HttpReranker
+from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
-from services.llm.domain.calls import Backend, Calls, RetryPolicy
 from services.llm.domain.ledger import Ledger
-from services.llm.domain.routing import Router
-from services.llm.domain.single_model import SingleModel, no_embedder, no_reranker
+from services.llm.domain.routing import Backend, ChatRouter, RetryPolicy, Router
 from services.llm.ports import ChatProvider, Embedder, Reranker
 from services.llm.servicer import LlmServicer
 from services.llm.settings import LlmSettings, ProviderSettings, name_of
 from tiku.llm.v1.llm_pb2_grpc import add_LlmServiceServicer_to_server
 
-if TYPE_CHECKING:
-    from services.llm.adapters.providers.openai_sdk import OpenAiSdkProvider
-
 
 async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
     """Build the service; `stack` closes what this opens. It is ready once a local model is loaded."""
     ledger, failpoints = Ledger(), Failpoints(settings.failpoints)
-    calls = Calls(ledger, RetryPolicy(attempts=settings.llm_attempts))
+    retry = RetryPolicy(attempts=settings.llm_attempts)
     backends = [
         Backend(
             provider.name,
@@ -48,35 +43,29 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
     ]
     local = await _local_embedder(settings)
     servicer = LlmServicer(
-        Router(backends, calls),
-        SingleModel(await _embed_backend(settings, local, stack), calls, no_embedder),
-        SingleModel(await _rerank_backend(settings, stack), calls, no_reranker),
+        ChatRouter(backends, ledger, retry, faults.NO_CHAT),
+        Router(await _embed_backends(settings, local, stack), ledger, retry, faults.NO_EMBEDDER),
+        Router(await _rerank_backends(settings, stack), ledger, retry, faults.NO_RERANKER),
         ledger,
         settings.llm_timeout_seconds,
     )
-    background: list[Callable[[], Coroutine[Any, Any, None]]] = [local.run] if local else []
     return App(
         name="llm",
         registrations=[Registration(add_LlmServiceServicer_to_server, servicer, "tiku.llm.v1.LlmService")],
         ready=local.check if local else None,
-        background=background,
+        background=[local.run] if local else [],
     )
 
 
 async def _chat(settings: LlmSettings, provider: ProviderSettings, stack: AsyncExitStack) -> ChatProvider:
     if settings.llm_adapter == "sdk":
-        # Its import takes most of a second of disk and CPU.
-        sdk = await asyncio.to_thread(_sdk)
+        # Not at the top: the import takes most of a second, and 60 MB that only this choice needs.
+        sdk = await asyncio.to_thread(importlib.import_module, "services.llm.adapters.providers.openai_sdk")
         key, connect = provider.api_key.get_secret_value(), settings.llm_connect_timeout_seconds
-        return await stack.enter_async_context(sdk.open(provider.name, provider.base_url, key, connect))
+        opening = sdk.OpenAiSdkProvider.open(provider.name, provider.base_url, key, connect)
+        opened: ChatProvider = await stack.enter_async_context(opening)
+        return opened
     return OpenAiHttpProvider(await _client(settings, provider.name, provider.base_url, provider.api_key, stack))
-
-
-def _sdk() -> type[OpenAiSdkProvider]:
-    # Not at the top: it would cost every llm process 60 MB that only this choice needs.
-    from services.llm.adapters.providers.openai_sdk import OpenAiSdkProvider
-
-    return OpenAiSdkProvider
 
 
 async def _client(
@@ -107,26 +96,26 @@ async def _local_embedder(settings: LlmSettings) -> LocalEmbedder | None:
     return LocalEmbedder(folder, threads=settings.embed_threads)
 
 
-async def _embed_backend(
+async def _embed_backends(
     settings: LlmSettings, local: LocalEmbedder | None, stack: AsyncExitStack
-) -> Backend[Embedder] | None:
+) -> list[Backend[Embedder]]:
     url, model = settings.embed_base_url, settings.embed_model
     if url:
         # Not at the top: numpy costs every llm process 25 MB that only this choice needs.
         from services.llm.adapters.embedders.openai_http import OpenAiHttpEmbedder
 
         client = await _client(settings, name_of(url), url, settings.embed_api_key, stack)
-        return Backend(client.name, [model], OpenAiHttpEmbedder(client, model), _bulkhead(settings, client.name))
+        return [Backend(client.name, [model], OpenAiHttpEmbedder(client, model), _bulkhead(settings, client.name))]
     if local is not None:
         # The local model has a queue of its own, in which queries go first; this gate must not come before it.
         gate = _bulkhead(settings, "local", settings.max_in_flight)
-        return Backend("local", [model or local.folder.name], local, gate)
-    return None
+        return [Backend("local", [model or local.folder.name], local, gate)]
+    return []
 
 
-async def _rerank_backend(settings: LlmSettings, stack: AsyncExitStack) -> Backend[Reranker] | None:
+async def _rerank_backends(settings: LlmSettings, stack: AsyncExitStack) -> list[Backend[Reranker]]:
     url, model = settings.rerank_base_url, settings.rerank_model
     if not url:
-        return None
+        return []
     client = await _client(settings, name_of(url), url, settings.rerank_api_key, stack)
-    return Backend(client.name, [model], HttpReranker(client, model), _bulkhead(settings, client.name))
+    return [Backend(client.name, [model], HttpReranker(client, model), _bulkhead(settings, client.name))]

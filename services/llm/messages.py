@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
@@ -16,14 +17,9 @@ from services.kit.errors import FieldViolation, InvalidArgument
 from services.llm.domain.ledger import Tally
 from services.llm.domain.routing import Served
 from services.llm.values.chat import ChatFinish, ChatMessage, ChatRequest, Completion, FinishReason, OutputSchema, Role
-from services.llm.values.relevance import EmbedKind, Ranking, Vectors
+from services.llm.values.relevance import Ranking, Vectors
 from tiku.llm.v1 import llm_pb2 as pb
 
-EMBED_KINDS = {
-    pb.EMBED_KIND_UNSPECIFIED: EmbedKind.PASSAGE,
-    pb.EMBED_KIND_PASSAGE: EmbedKind.PASSAGE,
-    pb.EMBED_KIND_QUERY: EmbedKind.QUERY,
-}
 _ROLES = {pb.ROLE_SYSTEM: Role.SYSTEM, pb.ROLE_USER: Role.USER, pb.ROLE_ASSISTANT: Role.ASSISTANT}
 _REASONS = {
     FinishReason.UNKNOWN: pb.FINISH_REASON_UNSPECIFIED,
@@ -31,7 +27,7 @@ _REASONS = {
     FinishReason.LENGTH: pb.FINISH_REASON_LENGTH,
     FinishReason.CONTENT_FILTER: pb.FINISH_REASON_CONTENT_FILTER,
 }
-_SCHEMAS_KEPT = 64
+_SCALAR_OPTIONS = ("temperature", "top_p", "max_tokens", "seed")
 
 
 def chat_request(request: pb.ChatRequest | pb.StreamChatRequest) -> ChatRequest:
@@ -44,16 +40,13 @@ def chat_request(request: pb.ChatRequest | pb.StreamChatRequest) -> ChatRequest:
     return ChatRequest(
         model=request.model,
         messages=[ChatMessage(_ROLES[message.role], message.content) for message in request.messages],
-        temperature=options.temperature if options.HasField("temperature") else None,
-        top_p=options.top_p if options.HasField("top_p") else None,
-        max_tokens=options.max_tokens if options.HasField("max_tokens") else None,
         stop=list(options.stop),
-        seed=options.seed if options.HasField("seed") else None,
         output=output,
+        **{field.name: value for field, value in options.ListFields() if field.name in _SCALAR_OPTIONS},
     )
 
 
-@lru_cache(maxsize=_SCHEMAS_KEPT)
+@lru_cache(maxsize=64)
 def _schema(struct: bytes) -> Mapping[str, object]:
     """Return the schema in a serialized Struct, read-only: callers ask for the same few again and again."""
     try:
@@ -91,24 +84,23 @@ def _restored_value(value: object) -> object:
 def chat_response(completion: Completion, served: Served) -> pb.ChatResponse:
     """Return a whole answer and who gave it."""
     return pb.ChatResponse(
-        message=pb.ChatMessage(role=pb.ROLE_ASSISTANT, content=completion.text),
-        finish_reason=_REASONS[completion.reason],
-        usage=usage_message(completion.usage or TokenUsage()),
-        model=served.model,
-        provider=served.provider,
+        message=pb.ChatMessage(role=pb.ROLE_ASSISTANT, content=completion.text), **_end(completion, served)
     )
 
 
 def finish_response(finish: ChatFinish, served: Served) -> pb.StreamChatResponse:
     """Return the end of a stream and who gave it."""
-    return pb.StreamChatResponse(
-        finish=pb.ChatFinish(
-            finish_reason=_REASONS[finish.reason],
-            usage=usage_message(finish.usage or TokenUsage()),
-            model=served.model,
-            provider=served.provider,
-        )
-    )
+    return pb.StreamChatResponse(finish=pb.ChatFinish(**_end(finish, served)))
+
+
+def _end(answer: Completion | ChatFinish, served: Served) -> dict[str, Any]:
+    """Return the fields that say how an answer ended, what it cost and who gave it."""
+    return {
+        "finish_reason": _REASONS[answer.reason],
+        "usage": usage_message(answer.usage or TokenUsage()),
+        "model": served.model,
+        "provider": served.provider,
+    }
 
 
 def embed_response(vectors: Vectors, model: str) -> pb.EmbedResponse:
@@ -126,13 +118,13 @@ def embedding(row: bytes) -> pb.Embedding:
 
     Parsing them costs a copy; assigning 2,048 vectors number by number would stall the loop for tens of milliseconds.
     """
-    length = len(row)
-    head = bytearray((1 << 3 | 2,))  # Field 1, length-delimited.
-    while length > 0x7F:
-        head.append(length & 0x7F | 0x80)
-        length >>= 7
-    head.append(length)
-    return pb.Embedding.FromString(bytes(head) + row)
+    return pb.Embedding.FromString(_embedding_head(len(row)) + row)
+
+
+@lru_cache(maxsize=8)
+def _embedding_head(size: int) -> bytes:
+    """Return what precedes the numbers in an Embedding of so many bytes of them: the field and its length."""
+    return pb.Embedding(values=[0.0] * (size // 4)).SerializeToString().removesuffix(bytes(size))
 
 
 def rerank_response(ranking: Ranking, model: str) -> pb.RerankResponse:
@@ -145,16 +137,15 @@ def rerank_response(ranking: Ranking, model: str) -> pb.RerankResponse:
 
 
 def models_response(
-    chat: Sequence[Served], embedding_model: Served | None, rerank_model: Served | None
+    chat: Sequence[Served], embedding: Sequence[Served], rerank: Sequence[Served]
 ) -> pb.ListModelsResponse:
     """Return every configured model, the default of each purpose first."""
+    purposes = (pb.MODEL_PURPOSE_CHAT, pb.MODEL_PURPOSE_EMBEDDING, pb.MODEL_PURPOSE_RERANK)
     models = [
-        pb.Model(name=served.model, provider=served.provider, purpose=pb.MODEL_PURPOSE_CHAT, default=not place)
-        for place, served in enumerate(chat)
+        pb.Model(name=served.model, provider=served.provider, purpose=purpose, default=not place)
+        for purpose, serving in zip(purposes, (chat, embedding, rerank), strict=True)
+        for place, served in enumerate(serving)
     ]
-    for served, purpose in ((embedding_model, pb.MODEL_PURPOSE_EMBEDDING), (rerank_model, pb.MODEL_PURPOSE_RERANK)):
-        if served is not None:
-            models.append(pb.Model(name=served.model, provider=served.provider, purpose=purpose, default=True))
     return pb.ListModelsResponse(models=sorted(models, key=lambda model: not model.default))
 
 

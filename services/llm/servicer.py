@@ -5,47 +5,39 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
-
-import grpc
 
 from services.kit import context
 from services.kit.coalesce import coalesce
-from services.kit.errors import Unimplemented
 from services.llm import messages
 from services.llm.domain.ledger import Ledger
-from services.llm.domain.routing import Router, Served
-from services.llm.domain.single_model import SingleModel
+from services.llm.domain.routing import ChatRouter, Router, Served
 from services.llm.ports import Embedder, Reranker
 from services.llm.values.chat import ChatFinish, TextDelta
+from services.llm.values.relevance import EmbedKind
 from tiku.llm.v1 import llm_pb2 as pb
 from tiku.llm.v1.llm_pb2_grpc import LlmServiceServicer
-
-_Context = grpc.aio.ServicerContext[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class LlmServicer(LlmServiceServicer):
     """`tiku.llm.v1.LlmService`; `timeout` is for a call whose caller names no deadline, in seconds."""
 
-    router: Router
-    embedder: SingleModel[Embedder]
-    reranker: SingleModel[Reranker]
+    chat: ChatRouter
+    embedder: Router[Embedder]
+    reranker: Router[Reranker]
     ledger: Ledger
     timeout: float
 
-    async def Chat(self, request: pb.ChatRequest, context: _Context) -> pb.ChatResponse:
+    async def Chat(self, request: pb.ChatRequest, _: object) -> pb.ChatResponse:
         """Answer a conversation as a whole."""
-        completion, served = await self.router.complete(messages.chat_request(request), self._seconds_left())
+        completion, served = await self.chat.complete(messages.chat_request(request), self._seconds_left())
         return messages.chat_response(completion, served)
 
-    async def StreamChat(
-        self, request: pb.StreamChatRequest, context: _Context
-    ) -> AsyncGenerator[pb.StreamChatResponse, None]:
+    async def StreamChat(self, request: pb.StreamChatRequest, _: object) -> AsyncGenerator[pb.StreamChatResponse, None]:
         """Yield text as it is written, joined where it comes fast, then one finish."""
         ends: list[tuple[ChatFinish, Served]] = []
         async with (
-            aclosing(self.router.stream(messages.chat_request(request), self._seconds_left())) as events,
+            aclosing(self.chat.stream(messages.chat_request(request), self._seconds_left())) as events,
             aclosing(coalesce(_texts(events, ends))) as texts,
         ):
             async for text in texts:
@@ -53,34 +45,29 @@ class LlmServicer(LlmServiceServicer):
         for finish, served in ends:
             yield messages.finish_response(finish, served)
 
-    async def Embed(self, request: pb.EmbedRequest, context: _Context) -> pb.EmbedResponse:
+    async def Embed(self, request: pb.EmbedRequest, _: object) -> pb.EmbedResponse:
         """Embed texts."""
-        texts, kind = list(request.texts), messages.EMBED_KINDS[request.kind]
-        vectors, model = await self.embedder.run(
-            request.model, self._seconds_left(), lambda embedder, left: embedder.embed(texts, kind, left)
+        texts = list(request.texts)
+        kind = EmbedKind.QUERY if request.kind == pb.EMBED_KIND_QUERY else EmbedKind.PASSAGE
+        vectors, served = await self.embedder.run(
+            request.model, self._seconds_left(), lambda engine, _, left: engine.embed(texts, kind, left)
         )
-        return messages.embed_response(vectors, model)
+        return messages.embed_response(vectors, served.model)
 
-    async def Rerank(self, request: pb.RerankRequest, context: _Context) -> pb.RerankResponse:
+    async def Rerank(self, request: pb.RerankRequest, _: object) -> pb.RerankResponse:
         """Rank documents by relevance."""
         query, documents, top_n = request.query, list(request.documents), request.top_n
-        ranking, model = await self.reranker.run(
-            request.model, self._seconds_left(), lambda reranker, left: reranker.rerank(query, documents, top_n, left)
+        ranking, served = await self.reranker.run(
+            request.model, self._seconds_left(), lambda engine, _, left: engine.rerank(query, documents, top_n, left)
         )
-        return messages.rerank_response(ranking, model)
+        return messages.rerank_response(ranking, served.model)
 
-    async def ReadFile(
-        self, request_iterator: AsyncIterator[pb.ReadFileRequest], context: _Context
-    ) -> pb.ReadFileResponse:
-        """Refuse: a provider's own file extraction comes in a later version."""
-        raise Unimplemented("ReadFile is not served by this version.", reason="NOT_SERVED_YET")
-
-    async def ListModels(self, request: pb.ListModelsRequest, context: _Context) -> pb.ListModelsResponse:
+    async def ListModels(self, request: pb.ListModelsRequest, _: object) -> pb.ListModelsResponse:
         """List the configured models."""
-        return messages.models_response(self.router.served, self.embedder.served, self.reranker.served)
+        return messages.models_response(self.chat.served, self.embedder.served, self.reranker.served)
 
-    async def GetUsage(self, request: pb.GetUsageRequest, context: _Context) -> pb.GetUsageResponse:
-        """Say what was spent since this process started.
+    async def GetUsage(self, request: pb.GetUsageRequest, _: object) -> pb.GetUsageResponse:
+        """Return what was spent since this process started.
 
         A canceled stream counts the tokens of the text that came: providers report the prompt's only at the end.
         """

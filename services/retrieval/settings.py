@@ -21,9 +21,7 @@ class RetrievalSettings(ServiceSettings):
     qdrant_timeout_seconds: float = Field(30.0, gt=0, description="Most that one call to Qdrant may take.")
     rerank_base_url: str = Field("", description="Where the llm service finds its reranker; set, it turns rerank on.")
     retrieval_leg_timeout_seconds: float = Field(10.0, gt=0, description="Most that one leg of a retrieval may take.")
-    retrieval_rerank_enabled: bool = Field(
-        False, description="Rerank what the legs found; also on with TIKU_RERANK_BASE_URL."
-    )
+    retrieval_rerank_enabled: bool = Field(False, description="Rerank hits; also on with TIKU_RERANK_BASE_URL.")
     retrieval_rerank_timeout_seconds: float = Field(10.0, gt=0, description="Most that reranking may take.")
     retrieval_relevance_threshold: float | None = Field(
         None, description="Least relevance of a passage that may answer; by default the embedding model's own."

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiohttp
 import msgspec
 
 from services.kit.errors import TikuError
 from services.llm.domain import faults
+
+T = TypeVar("T")
 
 _MAX_ERROR_BYTES = 64 * 1024
 _encode = msgspec.json.Encoder().encode
@@ -46,9 +48,7 @@ class ProviderClient:
             yield cls(name, base_url.rstrip("/"), session, connector, connect_timeout)
 
     @asynccontextmanager
-    async def post(
-        self, path: str, body: Mapping[str, Any], model: str, timeout: float
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def post(self, path: str, body: Mapping[str, Any], timeout: float) -> AsyncIterator[aiohttp.ClientResponse]:
         """Post JSON and yield the response, whose status is 200; `timeout` covers the whole exchange, reading included.
 
         Leaving the block before the body's end closes the connection, which tells the provider to stop.
@@ -64,13 +64,8 @@ class ProviderClient:
                 ),
             ) as response:
                 if response.status != 200:
-                    raise faults.from_status(
-                        self.name,
-                        model,
-                        response.status,
-                        await response.content.read(_MAX_ERROR_BYTES),
-                        response.headers,
-                    )
+                    told = await response.content.read(_MAX_ERROR_BYTES)
+                    raise faults.from_status(self.name, body["model"], response.status, told, response.headers)
                 yield response
         except TikuError:
             raise
@@ -85,16 +80,21 @@ class ProviderClient:
         except (aiohttp.ClientError, OSError) as error:
             raise faults.unavailable(self.name, error) from error
 
-    async def post_for_body(
-        self, path: str, body: Mapping[str, Any], model: str, timeout: float, max_bytes: int
-    ) -> bytes:
-        """Return the whole body of a 200 response of at most `max_bytes`."""
-        async with self.post(path, body, model, timeout) as response:
-            parts: list[bytes] = []
-            size = 0
+    async def post_for(
+        self, path: str, body: Mapping[str, Any], timeout: float, decode: Callable[[bytes], T], max_bytes: int
+    ) -> T:
+        """Return what `decode` reads in the whole body of a 200 response of at most `max_bytes`."""
+        answer = bytearray()
+        async with self.post(path, body, timeout) as response:
             async for part in response.content.iter_any():
-                size += len(part)
-                if size > max_bytes:
+                answer += part
+                if len(answer) > max_bytes:
                     raise faults.bad_response(self.name, f"a body of more than {max_bytes} bytes")
-                parts.append(part)
-            return b"".join(parts)
+        return self.decoded(bytes(answer), decode)
+
+    def decoded(self, data: bytes, decode: Callable[[bytes], T]) -> T:
+        """Return what `decode` reads in a part of an answer."""
+        try:
+            return decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise faults.bad_response(self.name, error) from error

@@ -7,9 +7,9 @@ requests take turns. A batch holds texts of like length, since a model pads each
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.common.values import TokenUsage
 from services.kit.errors import ResourceExhausted, TikuError
@@ -46,13 +46,10 @@ class _Job:
     missing: int
     tokens: int = 0
 
-
-@dataclass(slots=True)
-class _Lane:
-    """Requests of one kind, in turns."""
-
-    jobs: deque[_Job] = field(default_factory=deque)
-    waiting: int = 0
+    def fail(self, error: TikuError) -> None:
+        """Raise an error in the request, unless it is over."""
+        if not self.done.done():
+            self.done.set_exception(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +74,7 @@ class Batch:
     def fail(self, error: TikuError) -> None:
         """Fail every request that has a text in this batch."""
         for job, _ in self._places:
-            if not job.done.done():
-                job.done.set_exception(error)
+            job.fail(error)
 
 
 class Batcher:
@@ -86,13 +82,15 @@ class Batcher:
 
     def __init__(self, limits: BatchLimits) -> None:
         self._limits = limits
-        self._lanes = {kind: _Lane() for kind in (EmbedKind.QUERY, EmbedKind.PASSAGE)}
+        self._jobs: dict[EmbedKind, deque[_Job]] = {EmbedKind.QUERY: deque(), EmbedKind.PASSAGE: deque()}
+        self._waiting = Counter[EmbedKind]()
+        """Texts of each kind that have no vector yet."""
         self._arrived = asyncio.Event()
 
     async def embed(self, texts: Sequence[str], kind: EmbedKind) -> Vectors:
         """Return the vectors of `texts` once all came back; canceling takes the rest out. A full queue refuses them."""
-        lane = self._lanes[kind]
-        if lane.waiting + len(texts) > self._limits.waiting_texts and lane.waiting:
+        waiting = self._waiting[kind]
+        if waiting and waiting + len(texts) > self._limits.waiting_texts:
             raise ResourceExhausted(
                 "The embedding model is busy; try again shortly.", reason="EMBEDDER_BUSY", retry_after=1.0
             )
@@ -103,19 +101,19 @@ class Batcher:
             rows=[b""] * len(texts),
             missing=len(texts),
         )
-        lane.jobs.append(job)
-        lane.waiting += len(texts)
+        self._jobs[kind].append(job)
+        self._waiting[kind] += len(texts)
         self._arrived.set()
         try:
             return await job.done
         finally:
-            lane.waiting -= len(texts)
+            self._waiting[kind] -= len(texts)
 
     async def next(self) -> Batch:
         """Return the next batch to encode, as soon as there is one."""
         while True:
-            for kind, lane in self._lanes.items():
-                if places := self._take(lane):
+            for kind, jobs in self._jobs.items():
+                if places := self._take(jobs):
                     return Batch(kind, [job.texts[position] for job, position in places], places)
             self._arrived.clear()
             await self._arrived.wait()
@@ -123,20 +121,19 @@ class Batcher:
 
     def fail_all(self, error: TikuError) -> None:
         """Fail every request in the queue."""
-        for lane in self._lanes.values():
-            for job in lane.jobs:
-                if not job.done.done():
-                    job.done.set_exception(error)
-            lane.jobs.clear()
+        for jobs in self._jobs.values():
+            for job in jobs:
+                job.fail(error)
+            jobs.clear()
 
-    def _take(self, lane: _Lane) -> list[tuple[_Job, int]]:
+    def _take(self, jobs: deque[_Job]) -> list[tuple[_Job, int]]:
         """Take texts for one batch from as many requests as fit; the first that has more goes to the back."""
         places: list[tuple[_Job, int]] = []
         longest = 0
-        while lane.jobs:
-            job = lane.jobs[0]
+        while jobs:
+            job = jobs[0]
             if job.done.done():  # Canceled or failed while it waited.
-                lane.jobs.popleft()
+                jobs.popleft()
                 continue
             while job.order:
                 longest_with = max(longest, self._cost(job.texts[job.order[0]]))
@@ -144,11 +141,11 @@ class Batcher:
                     len(places) == self._limits.batch_texts
                     or longest_with * (len(places) + 1) > self._limits.batch_bytes
                 ):
-                    lane.jobs.rotate(-1)
+                    jobs.rotate(-1)
                     return places
                 longest = longest_with
                 places.append((job, job.order.popleft()))
-            lane.jobs.popleft()
+            jobs.popleft()
         return places
 
     def _cost(self, text: str) -> int:

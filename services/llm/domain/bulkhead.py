@@ -32,16 +32,6 @@ class Bulkhead:
     @asynccontextmanager
     async def slot(self, timeout: float) -> AsyncIterator[None]:
         """Hold a slot while the block runs; refuse where the queue is full or none comes free in `timeout` seconds."""
-        await self._acquire(timeout)
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        try:
-            yield
-        finally:
-            self._semaphore.release()
-            self._typical_seconds += _SMOOTHING * (loop.time() - started - self._typical_seconds)
-
-    async def _acquire(self, timeout: float) -> None:
         if self._semaphore.locked() and self.waiting >= self._max_waiting:
             raise self._busy()
         self.waiting += 1
@@ -52,6 +42,13 @@ class Bulkhead:
             raise self._busy() from error
         finally:
             self.waiting -= 1
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        try:
+            yield
+        finally:
+            self._semaphore.release()
+            self._typical_seconds += _SMOOTHING * (loop.time() - started - self._typical_seconds)
 
     def _busy(self) -> Exception:
         """Return the refusal, with the time in which everyone who waits now should have had a turn."""

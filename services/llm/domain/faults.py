@@ -36,46 +36,45 @@ _MODEL_UNKNOWN = re.compile(rb"model_not_found|model.{0,200}(not found|not exist
 _QUICK_RETRY_SECONDS = 1.0
 
 
-def unavailable(provider: str, detail: object) -> TikuError:
-    """Say that the provider could not be reached, failed, or cut the connection; `detail` is logged only."""
-    logger.warning("provider %s unavailable: %s", provider, detail)
-    return Unavailable("The model provider is unavailable.", reason=UNAVAILABLE, metadata={"provider": provider})
+NO_CHAT = ("No chat model is configured: set TIKU_LLM_BASE_URL and TIKU_LLM_MODEL.", "NO_CHAT_PROVIDER")
+"""Like the two that follow, message and reason of a call for whose purpose no model is configured."""
+NO_EMBEDDER = ("No embedding model is configured: set TIKU_EMBED_MODEL_PATH or TIKU_EMBED_BASE_URL.", "NO_EMBEDDER")
+NO_RERANKER = ("No rerank model is configured: set TIKU_RERANK_BASE_URL and TIKU_RERANK_MODEL.", "NO_RERANK_PROVIDER")
 
 
-def bad_response(provider: str, detail: object) -> TikuError:
-    """Say that the provider's answer is not of its protocol; `detail` is logged only."""
-    logger.error("provider %s sent a response that cannot be read: %s", provider, detail)
-    return Internal(
-        "The model provider sent a response that cannot be read.",
-        reason="PROVIDER_BAD_RESPONSE",
-        metadata={"provider": provider},
-    )
+def unavailable(provider: str, detail: object = None) -> TikuError:
+    """Return that the provider could not be reached, failed, or cut the connection; `detail` is logged only."""
+    if detail is not None:
+        logger.warning("provider %s unavailable: %s", provider, detail)
+    return _of(provider, Unavailable, UNAVAILABLE, "The model provider is unavailable.")
+
+
+def bad_response(provider: str, detail: object = None) -> TikuError:
+    """Return that the provider's answer is not of its protocol; `detail` is logged only."""
+    if detail is not None:
+        logger.error("provider %s sent a response that cannot be read: %s", provider, detail)
+    message = "The model provider sent a response that cannot be read."
+    return _of(provider, Internal, "PROVIDER_BAD_RESPONSE", message)
 
 
 def timed_out(provider: str) -> TikuError:
-    """Say that the provider did not finish within the time that the request had left."""
-    return DeadlineExceeded(
-        "The model provider did not answer in time.", reason="PROVIDER_TIMEOUT", metadata={"provider": provider}
-    )
+    """Return that the provider did not finish within the time that the request had left."""
+    return _of(provider, DeadlineExceeded, "PROVIDER_TIMEOUT", "The model provider did not answer in time.")
 
 
 def too_late() -> TikuError:
-    """Say that the request's deadline passed before a provider was asked."""
+    """Return that the request's deadline passed before a provider was asked."""
     return DeadlineExceeded("The deadline passed before the model was asked.", reason="DEADLINE_PASSED")
 
 
 def busy(provider: str, retry_after: float) -> TikuError:
-    """Say that every slot is taken and the queue is full; a slot is expected in `retry_after` seconds."""
-    return ResourceExhausted(
-        "The model is busy; try again shortly.",
-        reason="PROVIDER_BUSY",
-        metadata={"provider": provider},
-        retry_after=retry_after,
-    )
+    """Return that every slot is taken and the queue is full; a slot is expected in `retry_after` seconds."""
+    message = "The model is busy; try again shortly."
+    return _of(provider, ResourceExhausted, "PROVIDER_BUSY", message, retry_after=retry_after)
 
 
 def model_not_found(model: str) -> TikuError:
-    """Say that no provider serves the model that a request names."""
+    """Return that no provider serves the model that a request names."""
     return NotFound(f"There is no model named {model!r}.", reason="MODEL_NOT_FOUND", metadata={"model": model})
 
 
@@ -88,35 +87,26 @@ def from_status(
     which says `exceed_context_size_error` where OpenAI says `context_length_exceeded`.
     """
     logger.warning("provider %s answered %d: %r", provider, status, body[:_LOGGED_BYTES])
-    metadata = {"provider": provider}
     if status in (401, 403):
-        return FailedPrecondition(
-            "The model provider refused the configured key.", reason="PROVIDER_UNAUTHENTICATED", metadata=metadata
-        )
+        message = "The model provider refused the configured key."
+        return _of(provider, FailedPrecondition, "PROVIDER_UNAUTHENTICATED", message)
     if status == 429:
-        return ResourceExhausted(
-            "The model provider's rate limit is reached.",
-            reason=RATE_LIMITED,
-            metadata=metadata,
-            retry_after=_retry_after(headers or {}),
-        )
+        message, wait = "The model provider's rate limit is reached.", _retry_after(headers or {})
+        return _of(provider, ResourceExhausted, RATE_LIMITED, message, retry_after=wait)
     if status in (404, 400) and _MODEL_UNKNOWN.search(body):
         return model_not_found(model)
-    if status in (400, 413, 422):
-        if status == 413 or _CONTEXT_TOO_LONG.search(body):
-            return InvalidArgument(
-                "The conversation is longer than the model can read.",
-                reason="CONTEXT_TOO_LONG",
-                metadata={**metadata, "model": model},
-            )
-        return InvalidArgument(
-            "The model provider rejected the request.", reason="PROVIDER_REJECTED", metadata=metadata
-        )
-    if status in (408, 409) or status >= 500:
-        return Unavailable("The model provider is unavailable.", reason=UNAVAILABLE, metadata=metadata)
-    return Internal(
-        "The model provider sent a response that cannot be read.", reason="PROVIDER_BAD_RESPONSE", metadata=metadata
-    )
+    if status == 413 or (status in (400, 422) and _CONTEXT_TOO_LONG.search(body)):
+        message = "The conversation is longer than the model can read."
+        return _of(provider, InvalidArgument, "CONTEXT_TOO_LONG", message, model=model)
+    if status in (400, 422):
+        return _of(provider, InvalidArgument, "PROVIDER_REJECTED", "The model provider rejected the request.")
+    return unavailable(provider) if status in (408, 409) or status >= 500 else bad_response(provider)
+
+
+def _of(
+    provider: str, kind: type[TikuError], reason: str, message: str, retry_after: float | None = None, **more: str
+) -> TikuError:
+    return kind(message, reason=reason, metadata={"provider": provider, **more}, retry_after=retry_after)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from enum import Enum, auto
 
 from services.common.values import TokenUsage
-
-
-class Outcome(Enum):
-    """How a call ended."""
-
-    ANSWERED = auto()
-    FAILED = auto()
-    CANCELLED = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +22,20 @@ class Tally:
     tokens: TokenUsage = field(default_factory=TokenUsage)
 
 
+@dataclass(slots=True)
+class Spent:
+    """What a call has cost so far."""
+
+    tokens: TokenUsage | None = None
+    """The provider's own count."""
+    deltas: int = 0
+    """Pieces of a stream that came, each about one token."""
+
+    def total(self) -> TokenUsage:
+        """Return the provider's own count; without one, as after a cancel, the pieces that came."""
+        return self.tokens or TokenUsage(completion_tokens=self.deltas)
+
+
 class Ledger:
     """Counts every call that reached a provider, once, when it ends."""
 
@@ -36,17 +43,25 @@ class Ledger:
         self.since = datetime.now(UTC)
         self._tallies: dict[tuple[str, str], Tally] = {}
 
-    def record(self, provider: str, model: str, outcome: Outcome, tokens: TokenUsage) -> None:
-        """Add one call that ended."""
-        before = self._tallies.get((provider, model)) or Tally(provider, model)
-        self._tallies[provider, model] = Tally(
-            provider,
-            model,
-            calls=before.calls + 1,
-            failed=before.failed + (outcome is Outcome.FAILED),
-            cancelled=before.cancelled + (outcome is Outcome.CANCELLED),
-            tokens=before.tokens + tokens,
-        )
+    @contextmanager
+    def recorded(self, provider: str, model: str) -> Iterator[Spent]:
+        """Count the call in the block however it ends."""
+        spent, failed, cancelled = Spent(), 0, 1
+        try:
+            yield spent
+            cancelled = 0
+        except Exception:
+            failed, cancelled = 1, 0
+            raise
+        finally:
+            tally = self._tallies.get((provider, model)) or Tally(provider, model)
+            self._tallies[provider, model] = replace(
+                tally,
+                calls=tally.calls + 1,
+                failed=tally.failed + failed,
+                cancelled=tally.cancelled + cancelled,
+                tokens=tally.tokens + spent.total(),
+            )
 
     def tallies(self) -> list[Tally]:
         """Return one entry a provider and model, ordered by both."""

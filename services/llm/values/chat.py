@@ -26,12 +26,9 @@ class FinishReason(StrEnum):
     CONTENT_FILTER = "content_filter"
 
     @classmethod
-    def of(cls, word: str | None) -> FinishReason:
-        """Return the reason a provider's word stands for; a word that nobody defined is UNKNOWN."""
-        try:
-            return cls(word or cls.UNKNOWN)
-        except ValueError:
-            return cls.UNKNOWN
+    def _missing_(cls, value: object) -> FinishReason:
+        """Return UNKNOWN: a provider said no word, or one that nobody defined."""
+        return cls.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

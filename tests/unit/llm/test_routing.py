@@ -12,9 +12,8 @@ from services.kit.errors import ResourceExhausted, TikuError
 from services.llm.adapters.providers.fake import FakeChatProvider, FakeTurn
 from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
-from services.llm.domain.calls import Backend, Calls, RetryPolicy
 from services.llm.domain.ledger import Ledger, Tally
-from services.llm.domain.routing import Router, Served
+from services.llm.domain.routing import Backend, ChatRouter, RetryPolicy, Served
 from services.llm.ports import ChatProvider
 from services.llm.values.chat import ChatFinish, ChatMessage, ChatRequest, Completion, FinishReason, Role, TextDelta
 from tests.waiting import at_once
@@ -32,7 +31,8 @@ class House:
             Backend(name, models, provider, Bulkhead(name, slots, max_waiting=0, max_wait_seconds=5))
             for name, (provider, models) in providers.items()
         ]
-        self.router = Router(backends, Calls(self.ledger, RetryPolicy(attempts, first_wait_seconds=0.001)))
+        retry = RetryPolicy(attempts, first_wait_seconds=0.001)
+        self.router = ChatRouter(backends, self.ledger, retry, faults.NO_CHAT)
 
     async def stream(self, model: str = "", timeout: float = 5) -> list[TextDelta | tuple[ChatFinish, Served]]:
         async with aclosing(self.router.stream(ChatRequest(model, MESSAGES), timeout)) as events:

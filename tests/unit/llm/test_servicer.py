@@ -12,12 +12,12 @@ import pytest
 
 from services.kit import context
 from services.llm.adapters.providers.fake import FakeChatProvider
+from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
-from services.llm.domain.calls import Backend, Calls, RetryPolicy
 from services.llm.domain.ledger import Ledger
-from services.llm.domain.routing import Router
-from services.llm.domain.single_model import SingleModel, no_embedder, no_reranker
+from services.llm.domain.routing import Backend, ChatRouter, RetryPolicy, Router
 from services.llm.messages import embedding
+from services.llm.ports import ChatProvider, Embedder, Reranker
 from services.llm.servicer import LlmServicer
 from services.llm.values.chat import ChatFinish, ChatRequest, TextDelta
 from tiku.llm.v1 import llm_pb2 as pb
@@ -52,12 +52,15 @@ async def test_the_timeout_is_for_callers_without_a_deadline_and_cuts_no_deadlin
     named: float | None, given: float
 ) -> None:
     provider, ledger = TimedProvider(), Ledger()
-    calls = Calls(ledger, RetryPolicy())
-    router = Router([Backend("a", ["m"], provider, Bulkhead("a", 1, max_waiting=0, max_wait_seconds=5))], calls)
+    retry = RetryPolicy()
+    bulkhead = Bulkhead("a", 1, max_waiting=0, max_wait_seconds=5)
+    backends: list[Backend[ChatProvider]] = [Backend("a", ["m"], provider, bulkhead)]
+    embedder: Router[Embedder] = Router([], ledger, retry, faults.NO_EMBEDDER)
+    reranker: Router[Reranker] = Router([], ledger, retry, faults.NO_RERANKER)
     servicer = LlmServicer(
-        router,
-        SingleModel(None, calls, no_embedder),
-        SingleModel(None, calls, no_reranker),
+        ChatRouter(backends, ledger, retry, faults.NO_CHAT),
+        embedder,
+        reranker,
         ledger,
         NO_DEADLINE_SECONDS,
     )

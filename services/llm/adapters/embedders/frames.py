@@ -32,9 +32,9 @@ class EmbedReply(msgspec.Struct, tag=True):
 
 
 class EmbedRefusal(msgspec.Struct, tag=True):
-    """The work failed in a way that leaves the worker usable; `cause` is for the log."""
+    """The work failed in a way that leaves the worker usable; `error` is for the log."""
 
-    cause: str
+    error: str
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -28,20 +28,15 @@ _TRIES = 2
 logger = logging.getLogger(__name__)
 
 
-class WorkerDiedError(Exception):
+class EmbedderDiedError(Exception):
     """The worker process ended, or fell silent and was killed."""
 
 
 class LocalEmbedder:
     """An Embedder over the model in a folder, as sentence-transformers saves it; `run` has to be running.
 
-    Args:
-        folder: a model as sentence-transformers saves it.
-        model: name that requests call it by.
-        threads: CPU threads of the model.
-        limits: of batches and of the queue in front of the model.
-        program: the worker's command, without its options.
-        budget: the account of workers that die before they answered anything.
+    `threads` are those of the model, `program` is the worker's command without its options, and `budget` the account
+    of workers that die before they answered anything.
     """
 
     def __init__(
@@ -64,7 +59,11 @@ class LocalEmbedder:
         """The worker process; None while there is none that is ready."""
 
     async def check(self) -> None:
-        """Raise `Unavailable` while no worker holds the model."""
+        """Return if a worker holds the model.
+
+        Raises:
+            Unavailable: it is loading, or was given up for a while.
+        """
         if self._given_up:
             raise _unavailable()
         if not self._ready.is_set():
@@ -101,8 +100,8 @@ class LocalEmbedder:
                             unanswered, tries = batch, tries + 1
                             await worker.answer(batch)
                             unanswered, tries, answered = None, 0, True
-                except WorkerDiedError as error:
-                    logger.error("embedding worker died", extra={"cause": str(error), "answered": answered})
+                except EmbedderDiedError as error:
+                    logger.error("embedding worker died", extra={"error": str(error), "answered": answered})
                     may_start = answered or self._budget.crash()
                     if unanswered is not None and (tries >= _TRIES or not may_start):
                         unanswered.fail(_unavailable())
@@ -115,7 +114,7 @@ class LocalEmbedder:
 
     async def _rest(self) -> None:
         """Refuse every request until the crashes are forgiven."""
-        logger.error("embedding workers are given up for a while", extra={"cause": self._budget.describe()})
+        logger.error("embedding workers are given up for a while", extra={"reason": self._budget.describe()})
         self._given_up = True
         try:
             self._batcher.fail_all(_unavailable())
@@ -131,7 +130,7 @@ class LocalEmbedder:
             await asyncio.wait((waiting, ended), return_when=asyncio.FIRST_COMPLETED)
             if waiting.done():
                 return waiting.result()
-            raise WorkerDiedError(f"exit status {ended.result()} while idle")
+            raise EmbedderDiedError(f"exit status {ended.result()} while idle")
         finally:
             waiting.cancel()
             ended.cancel()
@@ -157,7 +156,10 @@ class LocalEmbedder:
         finally:
             self.pid = None
             self._ready.clear()
-            await worker.end()
+            # It keeps nothing, and torch takes seconds to end in an orderly way.
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
 
 
 class _EmbeddingWorker:
@@ -172,8 +174,7 @@ class _EmbeddingWorker:
         try:
             reply = await ProgressWatch(self.process.pid).result_of(self._read())
         except StalledError as error:
-            self.process.kill()
-            raise WorkerDiedError(f"it stood still for {error.seconds:.0f} seconds while loading its model") from error
+            raise EmbedderDiedError(f"it stood still for {error.seconds:.0f} s while loading its model") from error
         if not isinstance(reply, EmbedReady):
             raise StartError(f"the embedding model cannot be loaded: {reply}")
         self._dimension = reply.dimension
@@ -182,34 +183,26 @@ class _EmbeddingWorker:
         """Embed one batch and hand out what came back."""
         assert self.process.stdin is not None
         try:
-            self.process.stdin.write(pack(EmbedAsk(kind=batch.kind.value, texts=batch.texts)))
-            await self.process.stdin.drain()
-        except (BrokenPipeError, ConnectionResetError) as error:
-            raise WorkerDiedError("it closed its input") from error
-        try:
             async with asyncio.timeout(_BATCH_SECONDS):
+                self.process.stdin.write(pack(EmbedAsk(kind=batch.kind.value, texts=batch.texts)))
+                await self.process.stdin.drain()
                 reply = await self._read()
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise EmbedderDiedError("it closed its input") from error
         except TimeoutError as error:
-            self.process.kill()
-            raise WorkerDiedError(f"it was silent for {_BATCH_SECONDS:g} seconds") from error
+            raise EmbedderDiedError(f"it was silent for {_BATCH_SECONDS:g} seconds") from error
         if isinstance(reply, EmbedReply):
             batch.resolve(reply.data, self._dimension, reply.tokens)
         else:
-            logger.error("embedding worker refused a batch", extra={"cause": str(reply)})
+            logger.error("embedding worker refused a batch", extra={"error": str(reply)})
             batch.fail(Internal("The embedding model failed on a text.", reason="EMBEDDING_FAILED"))
-
-    async def end(self) -> None:
-        """Kill the worker: it keeps nothing, and torch takes seconds to end in an orderly way."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
-        await self.process.wait()
 
     async def _read(self) -> object:
         assert self.process.stdout is not None
         try:
             return await read_reply(self.process.stdout)
         except asyncio.IncompleteReadError as error:
-            raise WorkerDiedError("it closed its output") from error
+            raise EmbedderDiedError("it closed its output") from error
 
 
 def _unavailable() -> TikuError:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import re
 from collections.abc import Sequence
 
@@ -15,8 +14,8 @@ import msgspec
 import numpy as np
 
 from services.common.values import TokenUsage
+from services.kit.concurrency import gather
 from services.llm.adapters.http import ProviderClient
-from services.llm.adapters.providers.wire import WireUsage
 from services.llm.domain import faults
 from services.llm.values.relevance import EmbedKind, Vectors
 
@@ -29,7 +28,7 @@ _E5 = re.compile(r"(^|[/_-])e5-(small|base|large)", re.IGNORECASE)
 
 
 class _WireEmbedding(msgspec.Struct):
-    """One vector; base64 of float32 where the server honours `encoding_format`, numbers where it does not."""
+    """One vector; base64 of float32 where the server honors `encoding_format`, numbers where it does not."""
 
     embedding: str | list[float]
     index: int
@@ -37,7 +36,7 @@ class _WireEmbedding(msgspec.Struct):
 
 class _WireEmbeddings(msgspec.Struct):
     data: list[_WireEmbedding]
-    usage: WireUsage | None = None
+    usage: TokenUsage | None = None
 
 
 _decode = msgspec.json.Decoder(_WireEmbeddings).decode
@@ -56,46 +55,32 @@ class OpenAiHttpEmbedder:
         if self._prefixed:
             texts = [f"{kind.value}: {text}" for text in texts]
         deadline = asyncio.get_running_loop().time() + timeout
-        gate = asyncio.Semaphore(_MOST_BATCHES)
 
-        async def one(part: Sequence[str]) -> tuple[np.ndarray, TokenUsage]:
-            async with gate:
-                return await self._batch(part, max(0.001, deadline - asyncio.get_running_loop().time()))
+        async def embed(start: int) -> tuple[np.ndarray, TokenUsage]:
+            left = max(0.001, deadline - asyncio.get_running_loop().time())
+            return await self._batch(texts[start : start + _BATCH_TEXTS], left)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                parts = [
-                    group.create_task(one(texts[start : start + _BATCH_TEXTS]))
-                    for start in range(0, len(texts), _BATCH_TEXTS)
-                ]
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from failures
-        rows = [part.result()[0] for part in parts]
+        batches = await gather(map(embed, range(0, len(texts), _BATCH_TEXTS)), _MOST_BATCHES)
+        rows = [matrix for matrix, _ in batches]
         if len({matrix.shape[1] for matrix in rows}) != 1:
             raise faults.bad_response(self._client.name, "embeddings of different dimensions")
-        usage = sum((part.result()[1] for part in parts), TokenUsage())
+        usage = sum((usage for _, usage in batches), TokenUsage())
         return Vectors(b"".join(matrix.tobytes() for matrix in rows), rows[0].shape[1], usage)
 
     async def _batch(self, texts: Sequence[str], timeout: float) -> tuple[np.ndarray, TokenUsage]:
-        body = await self._client.post_for_body(
-            "/embeddings",
-            {"model": self._model, "input": texts, "encoding_format": "base64"},
-            self._model,
-            timeout,
-            _MAX_BODY_BYTES,
-        )
+        body = {"model": self._model, "input": texts, "encoding_format": "base64"}
+        answer = await self._client.post_for("/embeddings", body, timeout, _decode, _MAX_BODY_BYTES)
+        ordered = sorted(answer.data, key=lambda item: item.index)
+        if [item.index for item in ordered] != list(range(len(texts))):
+            raise faults.bad_response(self._client.name, "not one embedding a text")
         try:
-            answer = _decode(body)
-            ordered = sorted(answer.data, key=lambda item: item.index)
-            if [item.index for item in ordered] != list(range(len(texts))):
-                raise faults.bad_response(self._client.name, "not one embedding a text")
             matrix = np.stack([_vector(item.embedding) for item in ordered])
-        except (msgspec.DecodeError, binascii.Error, ValueError) as error:
+        except ValueError as error:  # Of base64 as well, and of vectors that differ in length.
             raise faults.bad_response(self._client.name, error) from error
         lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
         if not matrix.shape[1] or not np.isfinite(lengths).all() or not lengths.all():
             raise faults.bad_response(self._client.name, "an embedding without direction")
-        return (matrix / lengths).astype("<f4"), answer.usage.value() if answer.usage else TokenUsage()
+        return (matrix / lengths).astype("<f4"), answer.usage or TokenUsage()
 
 
 def _vector(value: str | list[float]) -> np.ndarray:

@@ -1,7 +1,4 @@
-"""Chat through the `openai` SDK: the reference of behavior for every other adapter.
-
-Costs about ten times the CPU of `openai_http` and imports a large package, so app.py loads it only where it is chosen.
-"""
+"""Chat through the `openai` SDK: the reference of behavior for every other adapter (ADR 0015)."""
 
 from __future__ import annotations
 
@@ -14,11 +11,10 @@ from typing import Any, Self
 
 import openai
 
-from services.common.values import TokenUsage
 from services.kit.errors import TikuError
-from services.llm.adapters.providers.wire import encode_chat, error_status
+from services.llm.adapters.providers import wire
 from services.llm.domain import faults
-from services.llm.values.chat import ChatFinish, ChatRequest, Completion, FinishReason, TextDelta
+from services.llm.values.chat import ChatFinish, ChatRequest, Completion, TextDelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,32 +40,21 @@ class OpenAiSdkProvider:
     async def complete(self, prompt: ChatRequest, timeout: float) -> Completion:
         """Return one whole answer within `timeout` seconds."""
         try:
-            async with asyncio.timeout(timeout):
-                answer = await self._client.chat.completions.create(
-                    **encode_chat(prompt, stream=False), timeout=self._timeout(timeout)
-                )
+            answer = await self._create(prompt, timeout, stream=False)
         except Exception as error:
             raise self._fault(prompt.model, error) from error
-        choices = getattr(answer, "choices", None)
-        if not choices or choices[0].message is None:
-            raise faults.bad_response(self._name, "an answer without a message")
-        return Completion(
-            text=choices[0].message.content or "",
-            reason=FinishReason.of(choices[0].finish_reason),
-            usage=_usage(answer.usage),
-        )
+        return wire.completion_of(answer, self._name)
 
-    async def stream(self, prompt: ChatRequest, timeout: float) -> AsyncGenerator[TextDelta | ChatFinish, None]:
+    def stream(self, prompt: ChatRequest, timeout: float) -> AsyncGenerator[TextDelta | ChatFinish, None]:
         """Yield deltas, then one `ChatFinish`, within `timeout` seconds."""
-        reason: str | None = None
-        usage: TokenUsage | None = None
+        return wire.events_of(self._chunks(prompt, timeout), self._name)
+
+    async def _chunks(self, prompt: ChatRequest, timeout: float) -> AsyncGenerator[Any, None]:
+        """Yield each part of a streamed answer."""
         deadline = asyncio.get_running_loop().time() + timeout
         chunks: Any = None
         try:
-            async with asyncio.timeout_at(deadline):
-                chunks = await self._client.chat.completions.create(
-                    **encode_chat(prompt, stream=True), timeout=self._timeout(timeout)
-                )
+            chunks = await self._create(prompt, timeout, stream=True)
             iterator = aiter(chunks)
             while True:
                 # Around each read alone: a timeout around the yield would cancel whoever consumes.
@@ -77,26 +62,17 @@ class OpenAiSdkProvider:
                     chunk = await anext(iterator, None)
                 if chunk is None:
                     break
-                if chunk.usage is not None:
-                    usage = _usage(chunk.usage)
-                if not chunk.choices:
-                    continue
-                choice = chunk.choices[0]
-                if choice.delta is not None and choice.delta.content:
-                    yield TextDelta(choice.delta.content)
-                if choice.finish_reason is not None:
-                    reason = choice.finish_reason
-            if reason is None:
-                raise faults.unavailable(self._name, "the stream ended before the answer did")
+                yield chunk
         except Exception as error:
             raise self._fault(prompt.model, error) from error
         finally:
             if chunks is not None:
                 await chunks.close()
-        yield ChatFinish(FinishReason.of(reason), usage)
 
-    def _timeout(self, timeout: float) -> Any:
-        return openai.Timeout(timeout, connect=min(timeout, self._connect_timeout))
+    async def _create(self, prompt: ChatRequest, timeout: float, *, stream: bool) -> Any:
+        limits = openai.Timeout(timeout, connect=min(timeout, self._connect_timeout))
+        async with asyncio.timeout(timeout):
+            return await self._client.chat.completions.create(**wire.encode_chat(prompt, stream=stream), timeout=limits)
 
     def _fault(self, model: str, error: Exception) -> TikuError:
         match error:
@@ -113,10 +89,6 @@ class OpenAiSdkProvider:
             case openai.APIError() if error.body is not None:
                 # An error object inside a stream that began well.
                 body = json.dumps(error.body, default=str).encode()
-                return faults.from_status(self._name, model, error_status(error.body), body)
+                return faults.from_status(self._name, model, wire.error_status(error.body), body)
             case _:
                 return faults.bad_response(self._name, repr(error))
-
-
-def _usage(usage: Any) -> TokenUsage | None:
-    return None if usage is None else TokenUsage(usage.prompt_tokens or 0, usage.completion_tokens or 0)

@@ -5,24 +5,15 @@ Fields follow https://platform.openai.com/docs/api-reference/chat; unknown ones 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
 from services.common.values import TokenUsage
-from services.llm.values.chat import ChatRequest
-
-
-class WireUsage(msgspec.Struct):
-    """Tokens of a call as providers state them."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-    def value(self) -> TokenUsage:
-        """Return the same as a value of the domain."""
-        return TokenUsage(self.prompt_tokens, self.completion_tokens)
+from services.llm.domain import faults
+from services.llm.values.chat import ChatFinish, ChatRequest, Completion, FinishReason, TextDelta
 
 
 class WireText(msgspec.Struct):
@@ -43,7 +34,7 @@ class WireChat(msgspec.Struct):
     """A whole answer, or one event of a stream; `error` is how a stream that began well says that it failed."""
 
     choices: list[WireChoice] = []
-    usage: WireUsage | None = None
+    usage: TokenUsage | None = None
     error: Any = None
 
 
@@ -70,9 +61,41 @@ def encode_chat(prompt: ChatRequest, *, stream: bool) -> dict[str, Any]:
             "json_schema": {"name": prompt.output.name, "strict": True, "schema": dict(prompt.output.schema)},
         }
     if stream:
-        body["stream"] = True
-        body["stream_options"] = {"include_usage": True}
+        body.update(stream=True, stream_options={"include_usage": True})
     return body
+
+
+def completion_of(answer: Any, provider: str) -> Completion:
+    """Return a whole answer, a `WireChat` or the SDK's own."""
+    choices = getattr(answer, "choices", None)
+    if not choices or choices[0].message is None:
+        raise faults.bad_response(provider, "an answer without a message")
+    return Completion(choices[0].message.content or "", FinishReason(choices[0].finish_reason), _usage(answer))
+
+
+async def events_of(chats: AsyncGenerator[Any, None], provider: str) -> AsyncGenerator[TextDelta | ChatFinish, None]:
+    """Yield the text of a stream's events, then one `ChatFinish`; `chats` is closed at the end."""
+    reason: str | None = None
+    usage: TokenUsage | None = None
+    try:
+        async with aclosing(chats):
+            async for chat in chats:
+                usage = _usage(chat) or usage
+                for choice in (chat.choices or ())[:1]:
+                    if choice.delta is not None and choice.delta.content:
+                        yield TextDelta(choice.delta.content)
+                    if choice.finish_reason is not None:
+                        reason = choice.finish_reason or reason or ""
+    except (AttributeError, TypeError) as error:  # The SDK makes an object of whatever comes.
+        raise faults.bad_response(provider, error) from error
+    if reason is None:
+        raise faults.unavailable(provider, "the stream ended before the answer did")
+    yield ChatFinish(FinishReason(reason), usage)
+
+
+def _usage(chat: Any) -> TokenUsage | None:
+    usage = chat.usage
+    return None if usage is None else TokenUsage(usage.prompt_tokens or 0, usage.completion_tokens or 0)
 
 
 def error_status(error: object) -> int:

@@ -48,25 +48,15 @@ class HttpReranker:
 
     async def rerank(self, query: str, documents: Sequence[str], top_n: int, timeout: float) -> Ranking:
         """Return the best documents, best first, within `timeout` seconds."""
-        wanted = min(top_n or len(documents), len(documents))
-        body = await self._client.post_for_body(
-            "/rerank",
-            {"model": self._model, "query": query, "documents": documents, "top_n": wanted, "return_documents": False},
-            self._model,
-            timeout,
-            _MAX_BODY_BYTES,
-        )
-        try:
-            answer = _decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise faults.bad_response(self._client.name, error) from error
+        most = min(top_n or len(documents), len(documents))
+        body = {"model": self._model, "query": query, "documents": documents, "top_n": most, "return_documents": False}
+        answer = await self._client.post_for("/rerank", body, timeout, _decode, _MAX_BODY_BYTES)
         scores = {item.index: item.relevance_score for item in answer.results}
         if len(scores) != len(answer.results) or not all(
             0 <= index < len(documents) and math.isfinite(score) for index, score in scores.items()
         ):
             raise faults.bad_response(self._client.name, "a ranking of documents that were not sent")
-        best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:wanted]
-        tokens = 0
-        if answer.usage is not None:
-            tokens = answer.usage.total_tokens if answer.usage.prompt_tokens is None else answer.usage.prompt_tokens
+        best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:most]
+        usage = answer.usage or _WireUsage()
+        tokens = usage.total_tokens if usage.prompt_tokens is None else usage.prompt_tokens
         return Ranking([Ranked(index, score) for index, score in best], TokenUsage(prompt_tokens=tokens))

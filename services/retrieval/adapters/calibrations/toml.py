@@ -15,9 +15,9 @@ FOLDER = Path(__file__).parent
 CODES = tuple(language.code for language in LANGUAGES)
 
 
-def load(folder: Path = FOLDER) -> Calibrations:
-    """Read every calibration of a folder."""
-    files = sorted(folder.glob("*.toml"))
+def load() -> Calibrations:
+    """Read every calibration that ships."""
+    files = sorted(FOLDER.glob("*.toml"))
     return Calibrations({file.stem: _calibration(tomllib.loads(file.read_text("utf-8"))) for file in files})
 
 

@@ -12,34 +12,33 @@ from services.kit.errors import Internal
 from services.kit.rpc_errors import translated
 from services.retrieval.values.chat import ChatFinish, ChatRequest
 from services.retrieval.values.chunk import QueryEmbedding
-from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
+from tiku.llm.v1 import llm_pb2 as pb
+from tiku.llm.v1.llm_pb2_grpc import LlmServiceStub
 
 RETRIED = ("tiku.llm.v1.LlmService/Embed", "tiku.llm.v1.LlmService/Rerank")
 """Methods that a channel to the llm service may send again: those that change nothing when repeated."""
-_ROLES = {"system": llm_pb2.ROLE_SYSTEM, "user": llm_pb2.ROLE_USER}
+_ROLES = {"system": pb.ROLE_SYSTEM, "user": pb.ROLE_USER}
 
 
 class LlmEmbedder:
     """Embeds with `LlmService.Embed`, a question with the service's default model."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._stub = llm_pb2_grpc.LlmServiceStub(channel)
+        self._stub = LlmServiceStub(channel)
 
     async def embed_query(self, text: str) -> QueryEmbedding:
         """Embed a question; the service's answer names the model."""
-        response = await self._embed([text], llm_pb2.EMBED_KIND_QUERY, "")
+        response = await self._embed([text], pb.EMBED_KIND_QUERY, "")
         return QueryEmbedding(response.model, list(response.embeddings[0].values))
 
     async def embed_passages(self, texts: Sequence[str], model: str) -> list[Sequence[float]]:
         """Embed texts in one call."""
-        response = await self._embed(texts, llm_pb2.EMBED_KIND_PASSAGE, model)
+        response = await self._embed(texts, pb.EMBED_KIND_PASSAGE, model)
         return [list(embedding.values) for embedding in response.embeddings]
 
-    async def _embed(
-        self, texts: Sequence[str], kind: llm_pb2.EmbedKind.ValueType, model: str
-    ) -> llm_pb2.EmbedResponse:
+    async def _embed(self, texts: Sequence[str], kind: pb.EmbedKind.ValueType, model: str) -> pb.EmbedResponse:
         with translated():
-            response = await self._stub.Embed(llm_pb2.EmbedRequest(model=model, kind=kind, texts=texts))
+            response = await self._stub.Embed(pb.EmbedRequest(model=model, kind=kind, texts=texts))
         if len(response.embeddings) != len(texts):
             raise Internal("The embedding service returned another number of vectors than texts.")
         return response
@@ -49,12 +48,12 @@ class LlmReranker:
     """Reranks with `LlmService.Rerank` and the service's default model."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._stub = llm_pb2_grpc.LlmServiceStub(channel)
+        self._stub = LlmServiceStub(channel)
 
     async def rerank(self, query: str, texts: Sequence[str]) -> list[tuple[int, float]]:
         """Score texts in one call; a position outside `texts` is left out."""
         with translated():
-            response = await self._stub.Rerank(llm_pb2.RerankRequest(query=query, documents=texts))
+            response = await self._stub.Rerank(pb.RerankRequest(query=query, documents=texts))
         return [(result.index, result.score) for result in response.results if 0 <= result.index < len(texts)]
 
 
@@ -62,16 +61,16 @@ class LlmChatModel:
     """Writes with `LlmService.StreamChat`; `timeout` seconds bound a whole answer."""
 
     def __init__(self, channel: grpc.aio.Channel, timeout: float) -> None:
-        self._stub = llm_pb2_grpc.LlmServiceStub(channel)
+        self._stub = LlmServiceStub(channel)
         self._timeout = timeout
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[str | ChatFinish, None]:
         """Yield text, then the finish; closing the generator cancels the call, and with it the provider's."""
         call = self._stub.StreamChat(
-            llm_pb2.StreamChatRequest(
+            pb.StreamChatRequest(
                 model=request.model,
-                messages=[llm_pb2.ChatMessage(role=_ROLES[m.role], content=m.content) for m in request.messages],
-                options=llm_pb2.ChatOptions(temperature=0.0, max_tokens=request.max_tokens),
+                messages=[pb.ChatMessage(role=_ROLES[m.role], content=m.content) for m in request.messages],
+                options=pb.ChatOptions(temperature=0.0, max_tokens=request.max_tokens),
             ),
             timeout=self._timeout,
         )
@@ -82,7 +81,7 @@ class LlmChatModel:
                         yield response.delta.text
                     elif response.HasField("finish"):
                         end = response.finish
-                        truncated = end.finish_reason == llm_pb2.FINISH_REASON_LENGTH
+                        truncated = end.finish_reason == pb.FINISH_REASON_LENGTH
                         yield ChatFinish(value_of(TokenUsage, end.usage), end.model, truncated)
         finally:
             call.cancel()

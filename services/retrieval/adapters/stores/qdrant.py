@@ -311,6 +311,8 @@ def _to_point(owner: str, embedded: EmbeddedChunk) -> q.PointStruct:
 
 def _to_chunk(point: q.RetrievedPoint | q.ScoredPoint) -> Chunk:
     payload = point.payload
+    # Points that were stored before this field have none.
+    page_starts = payload["page_starts"].list_value.values if "page_starts" in payload else ()
     return Chunk(
         chunk_id=payload["chunk_id"].string_value,
         document_id=payload["document_id"].string_value,
@@ -321,8 +323,5 @@ def _to_chunk(point: q.RetrievedPoint | q.ScoredPoint) -> Chunk:
         start=payload["start"].integer_value,
         end=payload["end"].integer_value,
         heading_path=tuple(v.string_value for v in payload["heading_path"].list_value.values),
-        # Points that were stored before this field have none.
-        page_starts=tuple(v.integer_value for v in payload["page_starts"].list_value.values)
-        if "page_starts" in payload
-        else (),
+        page_starts=tuple(v.integer_value for v in page_starts),
     )

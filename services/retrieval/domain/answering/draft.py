@@ -43,8 +43,7 @@ class AbstentionFilter:
         text = self._pending + text
         found = _MARKER.search(text)
         if found:
-            self.abstained = True
-            self._pending = ""
+            self.abstained, self._pending = True, ""
             return text[: found.start()]
         keep = _overlap(text)
         self._pending = text[len(text) - keep :]
