@@ -12,7 +12,7 @@ from services.llm.values.relevance import EmbedKind, Ranking, Vectors
 class ChatProvider(Protocol):
     """A server that answers chats.
 
-    Both calls raise the errors of `services.llm.domain.faults` and nothing else of their own. Cancelling a call, or
+    Both calls raise the errors of `services.llm.domain.faults` and nothing else of their own. Canceling a call, or
     closing a stream, closes the provider's connection at once, so that it stops writing.
     """
 

@@ -77,7 +77,7 @@ async def test_the_whole_job(page: Page, url: str, services: FakeServices, tmp_p
     await page.run("document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))")
     assert await page.run("document.activeElement.className") == "cite"
 
-    await page.click("#tab-practise")
+    await page.click("#tab-practice")
     await page.click("#generate-button")
     await page.until("document.querySelectorAll('.question').length === 5")
     await page.until("!document.querySelector('.run .primary').hidden")
@@ -105,7 +105,7 @@ async def test_the_whole_job(page: Page, url: str, services: FakeServices, tmp_p
 async def test_stop_ends_a_run_and_keeps_its_questions(page: Page, url: str, services: FakeServices) -> None:
     services.script.pause = 0.2
     await page.show(url)
-    await page.click("#tab-practise")
+    await page.click("#tab-practice")
     await page.click("input[value=text]")
     await page.type("[name=text]", ENGLISH)
     await page.type("[name=count]", "30")
@@ -139,7 +139,7 @@ async def test_chinese_follows_the_browser_and_code_points_are_counted(page: Pag
 async def test_what_fails_is_said(page: Page, url: str, tmp_path: Path) -> None:
     await page.show(url)
     await upload(page, tmp_path / "secret.txt", "ENCRYPTED", "protected by a password")
-    await page.click("#tab-practise")
+    await page.click("#tab-practice")
     await page.click("#generate-button")
     await page.until("document.querySelector('#messages').textContent.includes('no indexed material')")
 

@@ -10,7 +10,6 @@ from typing import Any, Self, TypeVar
 import aiohttp
 import msgspec
 
-from services.kit.errors import TikuError
 from services.llm.domain import faults
 
 T = TypeVar("T")
@@ -67,8 +66,6 @@ class ProviderClient:
                     told = await response.content.read(_MAX_ERROR_BYTES)
                     raise faults.from_status(self.name, body["model"], response.status, told, response.headers)
                 yield response
-        except TikuError:
-            raise
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
             # A container that starts again has another address: the next attempt asks for it.
             self._connector.clear_dns_cache()

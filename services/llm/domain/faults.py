@@ -62,11 +62,6 @@ def timed_out(provider: str) -> TikuError:
     return _of(provider, DeadlineExceeded, "PROVIDER_TIMEOUT", "The model provider did not answer in time.")
 
 
-def too_late() -> TikuError:
-    """Return that the request's deadline passed before a provider was asked."""
-    return DeadlineExceeded("The deadline passed before the model was asked.", reason="DEADLINE_PASSED")
-
-
 def busy(provider: str, retry_after: float) -> TikuError:
     """Return that every slot is taken and the queue is full; a slot is expected in `retry_after` seconds."""
     message = "The model is busy; try again shortly."

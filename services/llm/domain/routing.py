@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import Generic, TypeVar
 
-from services.kit.errors import FailedPrecondition, TikuError
+from services.kit.errors import DeadlineExceeded, FailedPrecondition, TikuError
 from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
 from services.llm.domain.ledger import Ledger
@@ -41,10 +41,11 @@ class RetryPolicy:
     longest_wait_seconds: float = 5.0
 
     async def pause(self, attempt: int, error: TikuError, deadline: float) -> None:
-        """Wait for the attempt after number `attempt` (from 0), or raise `error` if another try is pointless.
+        """Wait for the attempt after number `attempt` (from 0).
 
-        That is after the last attempt, after an error that stays, and where the wait, by our backoff or the provider's
-        own word, is too long or would outlast the deadline.
+        Raises:
+            TikuError: `error`, where another try is pointless: after the last attempt, after an error that stays, or
+                where the wait, by our backoff or the provider's own word, is too long or would outlast the deadline.
         """
         if attempt + 1 >= self.attempts or error.reason not in faults.RETRYABLE:
             raise error
@@ -86,7 +87,12 @@ class Router(Generic[EngineT]):
     async def run(
         self, model: str, timeout: float, call: Callable[[EngineT, str, float], Awaitable[ResultT]]
     ) -> tuple[ResultT, Served]:
-        """Return the result of `call(engine, model, seconds left)` within `timeout` seconds, and who gave it."""
+        """Return the result of `call(engine, model, seconds left)` within `timeout` seconds, and who gave it.
+
+        Raises:
+            FailedPrecondition: there is no backend.
+            NotFound: no backend serves `model`.
+        """
         deadline = asyncio.get_running_loop().time() + timeout
         model, attempts = self._route(model)
         for attempt, backend in attempts:
@@ -162,5 +168,5 @@ def _time_left(deadline: float) -> float:
     """Return the seconds until an instant on the loop's clock."""
     left = deadline - asyncio.get_running_loop().time()
     if left <= 0:
-        raise faults.too_late()
+        raise DeadlineExceeded("The deadline passed before the model was asked.", reason="DEADLINE_PASSED")
     return left

@@ -49,7 +49,11 @@ def pack(message: EmbedAsk | EmbedReady | EmbedReply | EmbedRefusal) -> bytes:
 
 
 async def read_reply(reader: StreamReader) -> EmbedReady | EmbedReply | EmbedRefusal:
-    """Return the worker's next message; `asyncio.IncompleteReadError` when the worker ended."""
+    """Return the worker's next message.
+
+    Raises:
+        asyncio.IncompleteReadError: the worker ended.
+    """
     (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
     reply: EmbedReady | EmbedReply | EmbedRefusal = _decode_reply(await reader.readexactly(length))
     return reply

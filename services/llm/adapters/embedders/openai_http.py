@@ -9,6 +9,7 @@ import asyncio
 import base64
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -42,17 +43,16 @@ class _WireEmbeddings(msgspec.Struct):
 _decode = msgspec.json.Decoder(_WireEmbeddings).decode
 
 
+@dataclass(frozen=True, slots=True)
 class OpenAiHttpEmbedder:
     """An Embedder over HTTP; vectors are brought to unit length whatever the server sends."""
 
-    def __init__(self, client: ProviderClient, model: str) -> None:
-        self._client = client
-        self._model = model
-        self._prefixed = bool(_E5.search(model))
+    _client: ProviderClient
+    _model: str
 
     async def embed(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Vectors:
         """Return one vector a text, in order, within `timeout` seconds."""
-        if self._prefixed:
+        if _E5.search(self._model):
             texts = [f"{kind.value}: {text}" for text in texts]
         deadline = asyncio.get_running_loop().time() + timeout
 

@@ -76,8 +76,6 @@ class OpenAiSdkProvider:
 
     def _fault(self, model: str, error: Exception) -> TikuError:
         match error:
-            case TikuError():
-                return error
             case openai.APITimeoutError() | TimeoutError():
                 return faults.timed_out(self._name)
             case openai.APIStatusError():

@@ -146,7 +146,7 @@ class _RunStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunState.Val
     RUN_STATE_DONE: _RunState.ValueType  # 2
     """It ended well, perhaps with fewer questions than asked for."""
     RUN_STATE_CANCELLED: _RunState.ValueType  # 3
-    """It was cancelled; the questions made so far are kept."""
+    """It was canceled; the questions made so far are kept."""
     RUN_STATE_FAILED: _RunState.ValueType  # 4
     """It ended with an error."""
 
@@ -160,7 +160,7 @@ RUN_STATE_RUNNING: RunState.ValueType  # 1
 RUN_STATE_DONE: RunState.ValueType  # 2
 """It ended well, perhaps with fewer questions than asked for."""
 RUN_STATE_CANCELLED: RunState.ValueType  # 3
-"""It was cancelled; the questions made so far are kept."""
+"""It was canceled; the questions made so far are kept."""
 RUN_STATE_FAILED: RunState.ValueType  # 4
 """It ended with an error."""
 Global___RunState: _TypeAlias = RunState  # noqa: Y015
@@ -498,7 +498,7 @@ class MaterialAnalysis(_message.Message):
     generator: Global___Generator.ValueType
     """What made the analysis."""
     analyzed_length: _builtins.int
-    """Characters that were analysed, in Unicode code points."""
+    """Characters that were analyzed, in Unicode code points."""
     @_builtins.property
     def key_points(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyPoint]:
         """What it teaches, most important first."""

@@ -205,7 +205,7 @@ class ChatOptions(_message.Message):
     max_tokens: _builtins.int
     """Most tokens to write."""
     seed: _builtins.int
-    """Seed for repeatable sampling, where the provider honours one."""
+    """Seed for repeatable sampling, where the provider honors one."""
     @_builtins.property
     def stop(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Texts that end the answer."""
@@ -838,7 +838,7 @@ class ModelUsage(_message.Message):
     failed_calls: _builtins.int
     """Calls that failed."""
     cancelled_calls: _builtins.int
-    """Calls that the caller cancelled."""
+    """Calls that the caller canceled."""
     @_builtins.property
     def tokens(self) -> _source_pb2.TokenUsage:
         """Tokens of all calls."""

@@ -333,7 +333,7 @@ Global___QueryResponse: _TypeAlias = QueryResponse  # noqa: Y015
 
 @_typing.final
 class ExpandRequest(_message.Message):
-    """ExpandRequest asks for a neighbourhood."""
+    """ExpandRequest asks for a neighborhood."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -365,7 +365,7 @@ Global___ExpandRequest: _TypeAlias = ExpandRequest  # noqa: Y015
 
 @_typing.final
 class ExpandResponse(_message.Message):
-    """ExpandResponse is a neighbourhood."""
+    """ExpandResponse is a neighborhood."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -95,7 +95,7 @@ class GraphServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Expand(self, request, context):
-        """Expand walks from entities to their neighbours.
+        """Expand walks from entities to their neighbors.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

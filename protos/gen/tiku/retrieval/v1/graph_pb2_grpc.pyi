@@ -25,7 +25,7 @@ class GraphServiceStub:
     Query: _aio.UnaryUnaryMultiCallable[_graph_pb2.QueryRequest, _graph_pb2.QueryResponse]
     """Query runs read-only Cypher."""
     Expand: _aio.UnaryUnaryMultiCallable[_graph_pb2.ExpandRequest, _graph_pb2.ExpandResponse]
-    """Expand walks from entities to their neighbours."""
+    """Expand walks from entities to their neighbors."""
 
 class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
     """GraphService keeps entities and relations of the material."""
@@ -68,6 +68,6 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _graph_pb2.ExpandRequest,
         context: _aio.ServicerContext[_graph_pb2.ExpandRequest, _abc.Awaitable[_graph_pb2.ExpandResponse]],
     ) -> _abc.Awaitable[_graph_pb2.ExpandResponse]:
-        """Expand walks from entities to their neighbours."""
+        """Expand walks from entities to their neighbors."""
 
 def add_GraphServiceServicer_to_server(servicer: GraphServiceServicer, server: _aio.Server) -> None: ...

@@ -294,7 +294,7 @@ class Hit(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     LEGS_FIELD_NUMBER: _builtins.int
     score: _builtins.float
-    """How well it matches, higher is better: for Search the cosine similarity of embeddings, centred by language where the
+    """How well it matches, higher is better: for Search the cosine similarity of embeddings, centered by language where the
     embedding model's means are known; for Retrieve the fused or reranked score.
     """
     @_builtins.property
