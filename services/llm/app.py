@@ -42,7 +42,7 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
         for provider in settings.chat_providers
     ]
     local = await _local_embedder(settings)
-    servicer = LlmServicer(
+    servicer = LlmServicer(  # type: ignore[abstract]  # The base refuses ReadFile, which comes later.
         ChatRouter(backends, ledger, retry, faults.NO_CHAT),
         Router(await _embed_backends(settings, local, stack), ledger, retry, faults.NO_EMBEDDER),
         Router(await _rerank_backends(settings, stack), ledger, retry, faults.NO_RERANKER),

@@ -46,11 +46,11 @@ async def test_a_provider_that_moved_is_found_by_the_attempt_after_the_failed_on
     monkeypatch.setattr("aiohttp.connector.DefaultResolver", lambda **_: names)
     async with ProviderClient.open("provider", "http://provider.example:80/v1", "") as client:
         first, names.port = await started("first")
-        assert await client.post_for_body("/x", {}, "m", 5, 1000) == b'{"name": "first"}'
+        assert await client.post_for("/x", {"model": "m"}, 5, bytes, 1000) == b'{"name": "first"}'
         await first.cleanup()
         second, names.port = await started("second")
         with pytest.raises(Unavailable):
-            await client.post_for_body("/x", {}, "m", 5, 1000)
+            await client.post_for("/x", {"model": "m"}, 5, bytes, 1000)
         assert names.asked == 1
-        assert await client.post_for_body("/x", {}, "m", 5, 1000) == b'{"name": "second"}'
+        assert await client.post_for("/x", {"model": "m"}, 5, bytes, 1000) == b'{"name": "second"}'
         await second.cleanup()

@@ -69,5 +69,5 @@ class RelevanceGate:
         if self._threshold is None:
             return known
         codes = [language.code for language in LANGUAGES]
-        thresholds = dict.fromkeys(itertools.product(codes, repeat=2), self._threshold)
+        thresholds = dict.fromkeys(itertools.product(codes, codes), self._threshold)
         return Calibration(known.weight if known else 0.0, thresholds, {}, {})
