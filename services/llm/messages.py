@@ -11,7 +11,7 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
-from services.common.messages import usage_message
+from services.common.messages import message_of, usage_message
 from services.common.values import TokenUsage
 from services.kit.errors import FieldViolation, InvalidArgument
 from services.llm.domain.ledger import Tally
@@ -153,10 +153,9 @@ def usage_response(tallies: Iterable[Tally], since: datetime) -> pb.GetUsageResp
     """Return what each model of each provider was asked and cost since an instant."""
     response = pb.GetUsageResponse(
         usage=[
-            pb.ModelUsage(
-                provider=tally.provider,
-                model=tally.model,
-                calls=tally.calls,
+            message_of(
+                pb.ModelUsage,
+                tally,
                 failed_calls=tally.failed,
                 cancelled_calls=tally.cancelled,
                 tokens=usage_message(tally.tokens),

@@ -46,10 +46,8 @@ def answer_message(event: AnswerEvent) -> pb.AnswerResponse:
             return pb.AnswerResponse(sources=pb.AnswerSources(sources=map(source_message, sources)))
         case AnswerDelta(text):
             return pb.AnswerResponse(delta=pb.AnswerDelta(text=text))
-        case Citation(number, source, answer_start, answer_end):
-            citation = pb.Citation(
-                number=number, source=source_message(source), answer_start=answer_start, answer_end=answer_end
-            )
+        case Citation():
+            citation = message_of(pb.Citation, event, source=source_message(event.source))
             return pb.AnswerResponse(citation=citation)
         case AnswerDone(outcome, text, usage, model):
             done = pb.AnswerDone(outcome=_OUTCOMES[outcome], text=text, usage=usage_message(usage), model=model)

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 from services.common.values import TokenUsage
+from services.language.scripts import HAN
 from services.llm.values.relevance import EmbedKind, Vectors
 
 # A Han character is a word of its own; everything else is split where letters and digits end.
-_WORD = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+")
+_WORD = re.compile(rf"[{HAN}]|[^\W_{HAN}]+")
 
 
 def hashed_vector(text: str, dimension: int) -> array[float]:

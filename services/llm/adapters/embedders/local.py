@@ -22,7 +22,7 @@ from services.llm.domain.batching import Batch, Batcher, BatchLimits
 from services.llm.values.relevance import EmbedKind, Vectors
 
 _BATCH_SECONDS = 120.0
-_TRIES = 2
+_ATTEMPTS = 2
 """How often a batch is sent to a worker that dies of it before its requests fail."""
 
 logger = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class LocalEmbedder:
             StartError: the model cannot be loaded.
         """
         unanswered: Batch | None = None
-        tries = 0
+        attempts = 0
         try:
             while True:
                 answered = False
@@ -97,15 +97,15 @@ class LocalEmbedder:
                     async with self._worker() as worker:
                         while True:
                             batch = unanswered or await self._next(worker)
-                            unanswered, tries = batch, tries + 1
+                            unanswered, attempts = batch, attempts + 1
                             await worker.answer(batch)
-                            unanswered, tries, answered = None, 0, True
+                            unanswered, attempts, answered = None, 0, True
                 except EmbedderDiedError as error:
                     logger.error("embedding worker died", extra={"error": str(error), "answered": answered})
                     may_start = answered or self._budget.crash()
-                    if unanswered is not None and (tries >= _TRIES or not may_start):
+                    if unanswered is not None and (attempts >= _ATTEMPTS or not may_start):
                         unanswered.fail(_unavailable())
-                        unanswered, tries = None, 0
+                        unanswered, attempts = None, 0
                     await (asyncio.sleep(self._budget.delay()) if may_start else self._rest())
         finally:
             if unanswered is not None:

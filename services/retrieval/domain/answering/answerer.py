@@ -105,6 +105,5 @@ class Answerer:
             return await self._extractive.answer(draft.question, draft.passages, draft.finish)
         if draft.is_abstention:
             return draft.end(AnswerOutcome.NOT_IN_MATERIAL)
-        citations = draft.add_citations()
         grounded = await draft.is_grounded(self._groundedness)
-        return (*citations, *(draft.end(AnswerOutcome.ANSWERED) if grounded else draft.end_unsupported()))
+        return draft.end(AnswerOutcome.ANSWERED) if grounded else draft.end_unsupported()

@@ -101,12 +101,11 @@ class AnswerDraft:
         return self._text.feed(self._filter.feed(piece))
 
     def close(self) -> Sequence[AnswerEvent]:
-        """End the model's text with what was held back."""
-        return (*self._text.feed(self._filter.close()), *self._text.close())
-
-    def add_citations(self) -> Sequence[AnswerEvent]:
-        """Cite the sources that support the text, where the model's own citations do not."""
-        return () if self._text.has_supported_citation else self._text.cite_support()
+        """End the model's text with what was held back, and cite what supports it where its own citations do not."""
+        events = [*self._text.feed(self._filter.close()), *self._text.close()]
+        if not (self.is_blank or self.is_abstention or self._text.has_supported_citation):
+            events += self._text.cite_support()
+        return events
 
     async def is_grounded(self, check: GroundednessCheck) -> bool:
         """Return whether the sources support the text: by their terms, and across scripts by their meaning."""
