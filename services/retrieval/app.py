@@ -74,7 +74,7 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
             # Registered so that a caller learns which of its methods this version does not serve: all.
             Registration(
                 graph_pb2_grpc.add_GraphServiceServicer_to_server,
-                graph_pb2_grpc.GraphServiceServicer(),
+                graph_pb2_grpc.GraphServiceServicer(),  # type: ignore[abstract]
                 "tiku.retrieval.v1.GraphService",
             ),
         ],

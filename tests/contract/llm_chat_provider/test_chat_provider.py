@@ -89,7 +89,7 @@ def _fake_bench() -> Bench:
             FakeTurn(
                 tokens=script.tokens,
                 pace=script.pace,
-                reason=FinishReason(script.finish_reason),
+                reason=FinishReason(script.finish_reason or ""),
                 usage=TokenUsage(3, len(script.tokens)) if script.usage else None,
                 error=error,
                 error_at=at,
