@@ -9,11 +9,10 @@ from functools import cached_property
 from itertools import islice
 
 from services.language import en, zh
-from services.language.language import Language, Script, SentenceRules
-from services.language.scripts import HAN, LATIN, is_han, mostly_han
+from services.language.language import Language, Script
+from services.language.scripts import HAN_CHARACTER, LATIN, is_han, mostly_han
 
 _WORD = re.compile(f"[{LATIN}]+")
-_HAN = re.compile(f"[{HAN}]")
 _KANA = re.compile("[\u3041-\u30ff]")
 _HANGUL = re.compile("[\uac00-\ud7af]")
 _SAMPLE_CHARACTERS = 50_000
@@ -53,11 +52,6 @@ class Languages:
         return max(self._spelled, key=lambda language: sum(word in language.words.function for word in found))
 
     @cached_property
-    def sentence_rules(self) -> SentenceRules:
-        """The joined rules of all: a text's sentences are found before its language is known."""
-        return SentenceRules.joined([language.sentences for language in self.known])
-
-    @cached_property
     def _by_code(self) -> dict[str, Language]:
         return {language.code: language for language in self.known}
 
@@ -88,7 +82,7 @@ def language_of(text: str) -> str:
 
 
 def fits(text: str, language: Language | str, *, short: bool = False) -> bool:
-    """Tell whether a text may stand in a question of a language; `short` is for options, names and formulas."""
+    """Return whether a text may stand in a question of a language; `short` is for options, names and formulas."""
     han = 0 if text.isascii() else sum(map(is_han, text))
     if not as_language(language).spaced:
         return short or (han > 0 and mostly_han(text))
@@ -98,7 +92,7 @@ def fits(text: str, language: Language | str, *, short: bool = False) -> bool:
 def detect_language(text: str, languages: Languages = LANGUAGES) -> str:
     """Return the code of a document's language, by script and words of grammar; else `ja`, `ko` or `und`."""
     sample = text[:_SAMPLE_CHARACTERS]
-    han, kana, hangul = (len(script.findall(sample)) for script in (_HAN, _KANA, _HANGUL))
+    han, kana, hangul = (len(script.findall(sample)) for script in (HAN_CHARACTER, _KANA, _HANGUL))
     found = [match.group() for match in islice(_WORD.finditer(sample), _SAMPLE_WORDS)]
     if kana and kana * 10 >= han + kana:
         return "ja"

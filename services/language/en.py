@@ -16,6 +16,7 @@ from services.language.language import (
     GradingRules,
     Language,
     ListRules,
+    Readability,
     ReadingRules,
     Script,
     SentenceRules,
@@ -24,7 +25,7 @@ from services.language.language import (
     Words,
     WritingRules,
 )
-from services.language.noun_phrases import NounGrammar, NounPhrases
+from services.language.noun_phrases import NounPhrases
 from services.language.outline import OutlineRules
 from services.language.patterns import Pattern, pairs, words
 
@@ -83,7 +84,6 @@ _VERBS = words(
     transform translate transmit transport trap travel treat trigger try turn understand undergo unite use utilize vary
     view visit wait walk want warm wash waste watch wear win work write yield
     made took taken gave given went gone came became began begun broke broken brought built bought caught chose chosen
-    cut
     drew drawn drove driven ate eaten fell fallen fed felt fought found flew flown froze frozen got gotten grew grown
     heard held kept knew known laid led left lost meant met paid put ran rose risen said saw seen sold sent set shown
     sank sat spoke spoken spent spun split stood stolen struck swam taught told thought threw understood won wore wrote
@@ -154,7 +154,7 @@ def singular(word: str) -> str:
 
 
 def is_verb(word: str) -> bool:
-    """Tell whether a word in lower case is a common verb in any of its forms."""
+    """Return whether a word in lower case is a common verb in any of its forms."""
     if word in _VERBS or singular(word) in _VERBS:
         return True
     bases = [word.removesuffix(ending) for ending in ("ing", "ed", "d", "es") if word.endswith(ending)]
@@ -182,10 +182,9 @@ def _stem(word: str) -> str:
 
 
 _DEFINITION = Pattern(
-    r"^(?:An?|The)?\s?(?P<term>[A-Za-z][\w’'/-]*(?: [\w’'/-]+){0,3}?)(?: ?\([^)]*\))?,? "
-    r"(?P<verb>is defined as|are defined as|refers? to|means|is the name for|denotes?|is called|is|are) "
-    r"(?P<meaning>(?:(?:an?|the|any|one)\b .{15,}|[a-z]+(?: [a-z]+){0,3} (?:that|which|whose|in which|of"
-    r"|who)\b .{8,}))[.!]$"
+    r"^(?:An?|The)?\s?(?P<term>[A-Za-z][\w’'/-]*(?: [\w’'/-]+){0,3}?)(?: ?\([^)]*\))?,? (?P<verb>is defined as"
+    r"|are defined as|refers? to|means|is the name for|denotes?|is called|is|are) (?P<meaning>(?:(?:an?|the|any"
+    r"|one)\b .{15,}|[a-z]+(?: [a-z]+){0,3} (?:that|which|whose|in which|of|who)\b .{8,}))[.!]$"
 )
 _NO_TERM = Pattern(r"(?:most|main|best|first|only|same|next|result|reason|key|aim|goal|purpose|one)\b", re.IGNORECASE)
 _NO_MEANING = Pattern(r"(?:also|only|often|usually|very|so|capable|able|not|now|still|more|most|one|all|both)\b")
@@ -234,17 +233,13 @@ _READING = ReadingRules(
     shortest=6,
     longest=40,
     opens_badly=Pattern(
-        r"^(?:it|its|they|their|them|this|that|these|those|he|she|his|her|such|however|therefore|thus|hence|moreover|"
-        r"furthermore|also|but|and|or|so|then|for example|for instance|instead|otherwise|in addition"
-        r"|in contrast|as a result|"
-        r"consequently|similarly|likewise|meanwhile|finally|first|second|third|next|here|there|we|you|i|our"
-        r"|your|both|"
-        r"another|others?|the (?:former|latter|other|same|first|second|third|following|above|next|last|two)"
-        r"|figure|fig|table|"
-        r"see|note|one|some|conversely|nevertheless|although this|when this|if this|because this|because it"
-        r"|after this|by contrast|explain|describe|list|discuss|state|draw|define|identify|label|calculate"
-        r"|remember|think"
-        r"|look|read|write|compare|summary|tip|example)\b"
+        r"^(?:it|its|they|their|them|this|that|these|those|he|she|his|her|such|however|therefore|thus|hence|moreover"
+        r"|furthermore|also|but|and|or|so|then|for example|for instance|instead|otherwise|in addition|in contrast"
+        r"|as a result|consequently|similarly|likewise|meanwhile|finally|first|second|third|next|here|there|we|you|i"
+        r"|our|your|both|another|others?|the (?:former|latter|other|same|first|second|third|following|above|next|last"
+        r"|two)|figure|fig|table|see|note|one|some|conversely|nevertheless|although this|when this|if this"
+        r"|because this|because it|after this|by contrast|explain|describe|list|discuss|state|draw|define|identify"
+        r"|label|calculate|remember|think|look|read|write|compare|summary|tip|example)\b"
         # `In 1900, he …`: nobody is named before the pronoun.
         r"|^(?:\w+|(?:\w+ ){1,3}\w+,) (?-i:this|these|they|it|he|she)\b",
         re.IGNORECASE,
@@ -257,11 +252,10 @@ _READING = ReadingRules(
     definition=_definition,
     lists=_LISTS,
     passage_reference=Pattern(
-        r"\b(?:in|from|to|of|by|with|does) (?:the|this|that) (?:passage|text|paragraph|excerpt|material)\b"
-        r"|\b(?:in|by) this way\b|\bthis (?:sentence|statement)\b"
-        r"|\b(?:the|this) (?:passage|excerpt|paragraph)\b|\b(?:mentioned|described|stated|given|listed) above\b"
-        r"|\b(?:passage|text|paragraph|sentence)s? (?:above|below)\b|\baccording to the (?:text|passage"
-        r"|material|article)\b",
+        r"\b(?:in|from|to|of|by|with|does) (?:the|this|that) (?:passage|text|paragraph|excerpt|material)\b|\b(?:in"
+        r"|by) this way\b|\bthis (?:sentence|statement)\b|\b(?:the|this) (?:passage|excerpt|paragraph)\b"
+        r"|\b(?:mentioned|described|stated|given|listed) above\b|\b(?:passage|text|paragraph|sentence)s? (?:above"
+        r"|below)\b|\baccording to the (?:text|passage|material|article)\b",
         re.IGNORECASE,
     ),
     question_reference=Pattern(
@@ -338,22 +332,12 @@ _WORD = Pattern(r"[A-Za-z]+(?:['’-][A-Za-z]+)*")
 _VOWELS = Pattern(r"[aeiouy]+")
 
 
-class FleschKincaid:
-    """The Flesch-Kincaid grade: below 8 is for beginners, above 12 advanced.
-
-    `0.39 words/sentence + 11.8 syllables/word - 15.59` (Kincaid et al. 1975, Naval Technical Training Command report
-    8-75).
-    """
-
-    easy = 8.0
-    hard = 12.0
-
-    def difficulty(self, sentences: Sequence[str]) -> float:
-        """Return the grade; 0 for sentences without words."""
-        found = [match[0] for match in _WORD.finditer(" ".join(sentences))]
-        if not found:
-            return 0.0
-        return 0.39 * len(found) / len(sentences) + 11.8 * sum(map(_syllables, found)) / len(found) - 15.59
+def _grade(sentences: Sequence[str]) -> float:
+    """Return the Flesch-Kincaid grade (Kincaid et al. 1975); 0 for sentences without words."""
+    found = [match[0] for match in _WORD.finditer(" ".join(sentences))]
+    if not found:
+        return 0.0
+    return 0.39 * len(found) / len(sentences) + 11.8 * sum(map(_syllables, found)) / len(found) - 15.59
 
 
 def _syllables(word: str) -> int:
@@ -398,10 +382,9 @@ _CLOZE = ClozeRules(
     good_length=130,
     longest_option=170,
     hedge=Pattern(
-        r"\b(?:not|no|never|nor|without|cannot|n't|may|might|can|could|some|sometimes|often|usually"
-        r"|generally|typically|"
-        r"such as|for example|including|includes?|or|one of|mainly|mostly|especially|also|other|another|many|several|"
-        r"neither|unless|except|among|among them)\b|n't",
+        r"\b(?:not|no|never|nor|without|cannot|n't|may|might|can|could|some|sometimes|often|usually|generally"
+        r"|typically|such as|for example|including|includes?|or|one of|mainly|mostly|especially|also|other|another"
+        r"|many|several|neither|unless|except|among|among them)\b|n't",
         re.IGNORECASE,
     ),
     approximate=Pattern(
@@ -441,9 +424,8 @@ _STEMS = StemRules(
     cause=Demand(
         asks=Pattern(r"\bwhy\b|\breasons?\b|\b(?:what|which) causes?\b|\bcause of\b", re.IGNORECASE),
         gives=Pattern(
-            r"\b(?:as|due|so|thus|hence|if|when|too|led|lets?|only|why)\b"
-            r"|\b(?:because|since|therefore|owing|thanks|caus|reason|result|lead|mak|made|depend|otherwise|mean|without"
-            r"|enough|need|prevent|keep|allow|driv)\w*",
+            r"\b(?:as|due|so|thus|hence|if|when|too|led|lets?|only|why)\b|\b(?:because|since|therefore|owing|thanks"
+            r"|caus|reason|result|lead|mak|made|depend|otherwise|mean|without|enough|need|prevent|keep|allow|driv)\w*",
             re.IGNORECASE,
         ),
     ),
@@ -487,11 +469,10 @@ _WRITING = WritingRules(
         re.IGNORECASE,
     ),
     placeholder=Pattern(
-        r"^(?:(?:a|an|the|one|two|three|only|single|but) )*(?:(?:right|correct|wrong|incorrect|plausible|model) )+"
-        r"(?:but plausible )?(?:answer|option)s?(?: [a-d1-5])?(?:, .*)?\.?$"
-        r"|^(?:option|answer|distractor|choice)s?(?: [a-d1-5])?\.?$"
-        r"|\bwrong but plausible\b|^(?:a|the|one|full) (?:full )?(?:question|statement) (?:that|which|with)\b"
-        r"|\b(?:single-choice|true/false|fill-in-the-blank|short-answer) question\b",
+        r"^(?:(?:a|an|the|one|two|three|only|single|but) )*(?:(?:right|correct|wrong|incorrect|plausible"
+        r"|model) )+(?:but plausible )?(?:answer|option)s?(?: [a-d1-5])?(?:, .*)?\.?$|^(?:option|answer|distractor"
+        r"|choice)s?(?: [a-d1-5])?\.?$|\bwrong but plausible\b|^(?:a|the|one|full) (?:full )?(?:question"
+        r"|statement) (?:that|which|with)\b|\b(?:single-choice|true/false|fill-in-the-blank|short-answer) question\b",
         re.IGNORECASE,
     ),
 )
@@ -500,11 +481,10 @@ _GRADING = GradingRules(
     no_model="No model is there to grade this answer: a person must look at it.",
     unsound="No grading of this answer held up: a person must look at it.",
     to_grader=Pattern(
-        r"\b(?:grader|grading|rubric|full (?:points|marks|credit|score)|max(?:imum)? (?:points|score)"
-        r"|(?:ignore|disregard|forget)\b.{0,40}\b(?:instruction|above|previous|rubric|prompt)|system prompt"
-        r"|you are (?:a|an|now)|as an? (?:ai|language model)"
-        r"|give (?:me|this|it|the answer) .{0,20}(?:points?|marks?|score)|award"
-        r"|(?:this|the) answer is (?:correct|right|perfect))\b",
+        r"\b(?:grader|grading|rubric|full (?:points|marks|credit|score)|max(?:imum)? (?:points|score)|(?:ignore"
+        r"|disregard|forget)\b.{0,40}\b(?:instruction|above|previous|rubric|prompt)|system prompt|you are (?:a|an|now)"
+        r"|as an? (?:ai|language model)|give (?:me|this|it|the answer) .{0,20}(?:points?|marks?|score)|award|(?:this"
+        r"|the) answer is (?:correct|right|perfect))\b",
         re.IGNORECASE,
     ),
 )
@@ -574,30 +554,27 @@ ENGLISH = Language(
     reading=_READING,
     statements=_STATEMENTS,
     key_terms=NounPhrases(
-        NounGrammar(
-            function=_FUNCTION,
-            numbers=NumberRules(
-                label=Pattern(rf"(?:{_LABEL_WORDS}|[\[(（])$"),
-                before_year=Pattern(
-                    r"(?:\b(?:in|since|by|until|from|after|before|year|around|between|during)"
-                    r"|\b(?:January|February|March|April|May|June|July|August|September|October|November|December)"
-                    r"(?: \d{1,2},)?)$",
-                    re.IGNORECASE,
-                ),
+        function=_FUNCTION,
+        numbers=NumberRules(
+            label=Pattern(rf"(?:{_LABEL_WORDS}|[\[(（])$"),
+            before_year=Pattern(
+                r"(?:\b(?:in|since|by|until|from|after|before|year|around|between|during)|\b(?:January|February|March"
+                r"|April|May|June|July|August|September|October|November|December)(?: \d{1,2},)?)$",
+                re.IGNORECASE,
             ),
-            determiners=_DETERMINERS,
-            verb_cues=_VERB_CUES,
-            general=_GENERAL,
-            is_verb=is_verb,
-            verb_endings=("ed", "ing", "s"),
-            noun_endings=_NOUN_ENDINGS,
-            modifier_endings=_MODIFIER_ENDINGS,
-            other_endings=("ly", "'s", "’s"),
-            singular=singular,
-            is_plural=lambda word: word.endswith("s") and not word.endswith((*_NO_PLURALS, "ics")),
-        )
+        ),
+        determiners=_DETERMINERS,
+        verb_cues=_VERB_CUES,
+        general=_GENERAL,
+        is_verb=is_verb,
+        verb_endings=("ed", "ing", "s"),
+        noun_endings=_NOUN_ENDINGS,
+        modifier_endings=_MODIFIER_ENDINGS,
+        other_endings=("ly", "'s", "’s"),
+        singular=singular,
+        is_plural=lambda word: word.endswith("s") and not word.endswith((*_NO_PLURALS, "ics")),
     ),
-    readability=FleschKincaid(),
+    readability=Readability(_grade, easy=8.0, hard=12.0),
     cloze=_CLOZE,
     grading=_GRADING,
     answering=_ANSWERING,

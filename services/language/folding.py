@@ -59,7 +59,7 @@ _SILENT_ASCII = re.compile(r"[^0-9a-z+<=>|~]+")
 
 @lru_cache(maxsize=1 << 14)
 def is_word_char(char: str) -> bool:
-    """Tell whether a character counts when two texts are compared: a letter, mark, digit or symbol of mathematics."""
+    """Return whether a character counts when two texts are compared: a letter, mark, digit or symbol of mathematics."""
     return unicodedata.category(char)[0] in "LMN" or unicodedata.category(char) == "Sm"
 
 
@@ -88,6 +88,6 @@ def similarity(one: frozenset[str], other: frozenset[str]) -> float:
 
 
 def alike(one: frozenset[str], other: frozenset[str], least: float) -> bool:
-    """Tell whether the similarity of two sets is `least` or more; their sizes alone may tell that it is not."""
+    """Return whether the similarity of two sets is `least` or more; their sizes alone may tell that it is not."""
     fewer, more = sorted((len(one), len(other)))
     return fewer >= least * more and similarity(one, other) >= least

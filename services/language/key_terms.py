@@ -120,7 +120,7 @@ _YEAR = re.compile(r"(?:1[0-9]|20)\d\d")
 
 @dataclass(frozen=True, slots=True)
 class NumberRules:
-    """What the words beside a number make of it."""
+    """What the words beside a number make of it; without any, every number may be asked for."""
 
     label: Pattern = NEVER
     """At the end of what stands before: the number is a label (`Fig. 3`) and no term."""
@@ -141,7 +141,3 @@ class NumberRules:
             )
             spans.append((match.start(), match.end(), Category.YEAR if year else Category.NUMBER))
         return spans
-
-
-NO_NUMBER_RULES = NumberRules()
-"""Every number is a number and may be asked for."""

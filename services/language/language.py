@@ -11,10 +11,9 @@ What a model is asked with is no part: it stands in files (`prompts`). No model 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
 
 from services.language.key_terms import TermFinder
 from services.language.outline import NO_OUTLINE, OutlineRules
@@ -67,24 +66,6 @@ class SentenceRules:
     numerals: str = ""
     """Letters that number the items of a list, beside digits."""
 
-    @classmethod
-    def joined(cls, rules: Sequence[SentenceRules]) -> SentenceRules:
-        """Return rules under which each language's sentences end as under its own."""
-
-        def union(lists: Iterable[frozenset[str]]) -> frozenset[str]:
-            return frozenset().union(*lists)
-
-        return cls(
-            stops="".join(rule.stops for rule in rules),
-            calls="".join(rule.calls for rule in rules),
-            attribution=Pattern("|".join(f"(?:{rule.attribution.text})" for rule in rules)),
-            never_final=union(rule.never_final for rule in rules),
-            before_number=union(rule.before_number for rule in rules),
-            maybe_final=union(rule.maybe_final for rule in rules),
-            openers=union(rule.openers for rule in rules),
-            numerals="".join(rule.numerals for rule in rules),
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Definition:
@@ -116,10 +97,6 @@ class ListRules:
     """Whether a text between two separators is a term."""
 
 
-NO_LISTS = ListRules()
-"""No sentence lists anything."""
-
-
 @dataclass(frozen=True, slots=True)
 class ReadingRules:
     """What a sentence is to a reader who sees nothing else of the material."""
@@ -135,7 +112,7 @@ class ReadingRules:
     """Whether a whole sentence begins with a capital letter."""
     definition: Callable[[str], Definition | None] = lambda text: None
     """What a sentence defines, if it does."""
-    lists: ListRules = NO_LISTS
+    lists: ListRules = ListRules()
     passage_reference: Pattern = NEVER
     """Talk of the material, which a learner does not see."""
     question_reference: Pattern = NEVER
@@ -172,19 +149,16 @@ class StatementRules:
     """What stands before a word, with the article at its end in the form that the word asks for."""
 
 
-class Readability(Protocol):
+@dataclass(frozen=True, slots=True)
+class Readability:
     """How demanding a text is."""
 
-    @property
-    def easy(self) -> float:
-        """The difficulty below which a text is for beginners."""
-
-    @property
-    def hard(self) -> float:
-        """The difficulty above which a text is for advanced learners."""
-
-    def difficulty(self, sentences: Sequence[str]) -> float:
-        """Return the difficulty of a text that is given as its sentences."""
+    difficulty: Callable[[Sequence[str]], float]
+    """Of a text that is given as its sentences."""
+    easy: float
+    """The difficulty below which a text is for beginners."""
+    hard: float
+    """The difficulty above which a text is for advanced learners."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,10 +219,6 @@ class Demand:
     gives: Pattern = NEVER
 
 
-NO_DEMAND = Demand()
-"""Nothing asks so, and nothing answers."""
-
-
 @dataclass(frozen=True, slots=True)
 class StemRules:
     """What makes a stem a whole question. Lengths are words, or letters where no spaces stand between words."""
@@ -264,15 +234,12 @@ class StemRules:
     """Words that only ask and name nothing, where no spaces stand between words."""
     asking_words: frozenset[str] = frozenset()
     """The same where spaces do."""
-    cause: Demand = NO_DEMAND
-    purpose: Demand = NO_DEMAND
-    effect: Demand = NO_DEMAND
-    definition: Demand = NO_DEMAND
+    cause: Demand = Demand()
+    purpose: Demand = Demand()
+    effect: Demand = Demand()
+    definition: Demand = Demand()
     option_reference: Pattern = NEVER
     """An option that speaks of the other options."""
-
-
-NO_STEM_RULES = StemRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,9 +254,6 @@ class WritingRules:
     """A text that stands where one was to be made up."""
     telling_length: int = 15
     """Folded characters from which a piece of an instruction cannot stand in a question by chance."""
-
-
-NO_WRITING_RULES = WritingRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,15 +304,15 @@ class Language:
     cloze: ClozeRules
     grading: GradingRules
     answering: AnsweringRules
-    stems: StemRules = NO_STEM_RULES
-    writing: WritingRules = NO_WRITING_RULES
+    stems: StemRules = StemRules()
+    writing: WritingRules = WritingRules()
     outline: OutlineRules = NO_OUTLINE
     space_name: str = ""
     """What names of stored vector spaces call it, where that is not its code."""
 
     @property
     def spaced(self) -> bool:
-        """Tell whether spaces stand between words."""
+        """Whether spaces stand between words."""
         return self.script is not Script.HAN
 
     def length(self, text: str) -> int:

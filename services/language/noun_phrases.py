@@ -12,37 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from services.language.key_terms import NO_NUMBER_RULES, Category, NumberRules, TermSpan, spelled_rarity
+from services.language.key_terms import Category, NumberRules, TermSpan, spelled_rarity
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-'’/][A-Za-z0-9]+)*")
 _LONGEST_PHRASE = 3
-
-
-@dataclass(frozen=True, slots=True)
-class NounGrammar:
-    """What tells the nouns of a language from its other words; all words in lower case."""
-
-    function: frozenset[str]
-    numbers: NumberRules = NO_NUMBER_RULES
-    determiners: frozenset[str] = frozenset()
-    """Words that a noun follows."""
-    verb_cues: frozenset[str] = frozenset()
-    """Words that a verb follows."""
-    general: frozenset[str] = frozenset()
-    """Words too general to be asked for."""
-    is_verb: Callable[[str], bool] = lambda word: False
-    """Whether a word is a common verb in any of its forms."""
-    verb_endings: tuple[str, ...] = ()
-    """Endings that make a verb's form no noun."""
-    noun_endings: tuple[str, ...] = ()
-    """Endings of learned nouns."""
-    modifier_endings: tuple[str, ...] = ()
-    """Endings with which no phrase closes."""
-    other_endings: tuple[str, ...] = ()
-    """Endings of words that are in no phrase: adverbs, possessives."""
-    singular: Callable[[str], str] = str
-    """A word without its plural or verb ending, for looking it up."""
-    is_plural: Callable[[str], bool] = lambda word: False
 
 
 class _Token(NamedTuple):
@@ -68,18 +41,38 @@ class _Usage:
     """Uses with a capital inside a sentence, of words as they are written."""
 
 
+@dataclass(frozen=True, slots=True)
 class NounPhrases:
-    """Finds noun phrases of at most three words, names, acronyms and numbers."""
+    """Finds noun phrases of at most three words, names, acronyms and numbers, by words in lower case."""
 
-    def __init__(self, grammar: NounGrammar) -> None:
-        self._grammar = grammar
+    function: frozenset[str]
+    numbers: NumberRules
+    determiners: frozenset[str] = frozenset()
+    """Words that a noun follows."""
+    verb_cues: frozenset[str] = frozenset()
+    """Words that a verb follows."""
+    general: frozenset[str] = frozenset()
+    """Words too general to be asked for."""
+    is_verb: Callable[[str], bool] = lambda word: False
+    """Whether a word is a common verb in any of its forms."""
+    verb_endings: tuple[str, ...] = ()
+    """Endings that make a verb's form no noun."""
+    noun_endings: tuple[str, ...] = ()
+    """Endings of learned nouns."""
+    modifier_endings: tuple[str, ...] = ()
+    """Endings with which no phrase closes."""
+    other_endings: tuple[str, ...] = ()
+    """Endings of words that are in no phrase: adverbs, possessives."""
+    singular: Callable[[str], str] = str
+    """A word without its plural or verb ending, for looking it up."""
+    is_plural: Callable[[str], bool] = lambda word: False
 
     def warm(self) -> None:
         """Do nothing: the lists are there."""
 
     def rarity(self, key: str) -> float:
         """Guess by the form of a term."""
-        return spelled_rarity(key, self._grammar.noun_endings)
+        return spelled_rarity(key, self.noun_endings)
 
     def spans(self, sentences: Sequence[str]) -> list[list[TermSpan]]:
         """Read the whole material for how it uses its words, then each sentence."""
@@ -95,14 +88,14 @@ class NounPhrases:
                     usage.lower[token.plain] += 1
                 elif i:
                     usage.capital[token.text] += 1
-                if token.before in self._grammar.determiners:
+                if token.before in self.determiners:
                     usage.nouns[token.plain] += 1
-                elif token.before in self._grammar.verb_cues:
+                elif token.before in self.verb_cues:
                     usage.verbs[token.plain] += 1
         return usage
 
     def _sentence_spans(self, sentence: str, row: Sequence[_Token], usage: _Usage) -> list[TermSpan]:
-        spans = self._grammar.numbers.spans(sentence)
+        spans = self.numbers.spans(sentence)
         phrase: list[_Token] = []
         for token in row:
             joins = not phrase or sentence[phrase[-1].end : token.start] == " "
@@ -115,26 +108,26 @@ class NounPhrases:
         return sorted(spans)
 
     def _may_be_in_phrase(self, token: _Token, phrase: Sequence[_Token], usage: _Usage) -> bool:
-        grammar, plain = self._grammar, token.plain
-        if plain in grammar.function or len(plain) < 2 or plain.endswith(grammar.other_endings):
+        plain = token.plain
+        if plain in self.function or len(plain) < 2 or plain.endswith(self.other_endings):
             return False
-        if token.before in grammar.verb_cues:
+        if token.before in self.verb_cues:
             return False
         if not token.text.islower() and token.before:
             return True
-        if plain in grammar.general or grammar.singular(plain) in grammar.general:
+        if plain in self.general or self.singular(plain) in self.general:
             return False
         return self._is_used_as_noun(token, phrase, usage)
 
     def _is_used_as_noun(self, token: _Token, phrase: Sequence[_Token], usage: _Usage) -> bool:
-        grammar, plain = self._grammar, token.plain
-        if grammar.is_verb(plain):
-            named = token.before in grammar.determiners and not plain.endswith(grammar.verb_endings)
+        plain = token.plain
+        if self.is_verb(plain):
+            named = token.before in self.determiners and not plain.endswith(self.verb_endings)
             return named and usage.nouns[plain] > usage.verbs[plain]
-        base = grammar.singular(plain)
+        base = self.singular(plain)
         if phrase and base != plain and usage.verbs[base] > usage.nouns[base]:
             return False
-        return usage.verbs[plain] <= usage.nouns[plain] or plain.endswith(grammar.noun_endings)
+        return usage.verbs[plain] <= usage.nouns[plain] or plain.endswith(self.noun_endings)
 
     def _phrase_span(self, phrase: list[_Token], sentence: str, usage: _Usage) -> list[TermSpan]:
         """Return the span of a phrase, as a list; empty when it is no term."""
@@ -156,18 +149,18 @@ class NounPhrases:
             return [] if titled else [(start, end, Category.NAME)]
         if len(phrase) == 1 and start and not self._is_known_noun(phrase[0].plain, usage):
             return []
-        plural = self._grammar.is_plural(phrase[-1].text)
+        plural = self.is_plural(phrase[-1].text)
         return [(start, end, Category.PLURAL if plural else Category.CONCEPT)]
 
     def _without_modifiers(self, phrase: list[_Token], usage: _Usage) -> list[_Token]:
-        while phrase and phrase[-1].text.islower() and phrase[-1].text.endswith(self._grammar.modifier_endings):
+        while phrase and phrase[-1].text.islower() and phrase[-1].text.endswith(self.modifier_endings):
             if usage.nouns[phrase[-1].text] > 1:
                 break
             phrase = phrase[:-1]
         return phrase
 
     def _is_known_noun(self, plain: str, usage: _Usage) -> bool:
-        ends_as_noun = self._grammar.singular(plain).endswith(self._grammar.noun_endings)
+        ends_as_noun = self.singular(plain).endswith(self.noun_endings)
         return usage.nouns[plain] > 0 or usage.lower[plain] > 1 or ends_as_noun
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from services.language.key_terms import NO_NUMBER_RULES, Category, NumberRules, TermSpan, spelled_rarity
+from services.language.key_terms import Category, NumberRules, TermSpan, spelled_rarity
 from services.language.scripts import is_han
 from services.language.segmentation import Dictionary, Word
 
@@ -25,9 +25,11 @@ _RARE_BITS = 14.0
 
 
 @dataclass(frozen=True, slots=True)
-class RunRules:
-    """What the dictionary does not know of nouns."""
+class NounRuns:
+    """Finds maximal runs of nouns, Latin terms and numbers, by a dictionary and what it does not know of nouns."""
 
+    dictionary: Callable[[], Dictionary]
+    """Called when it is needed: the first call takes long."""
     verbs: frozenset[str]
     """Verbs that the dictionary also counts as nouns: they end a run of nouns instead of joining it."""
     general: frozenset[str]
@@ -36,27 +38,19 @@ class RunRules:
     """Characters that neither open nor close a term."""
     thing_endings: frozenset[str]
     """The dictionary takes many things for persons because their first character is a surname: 叶绿素."""
-    numbers: NumberRules = NO_NUMBER_RULES
+    numbers: NumberRules
     latin_noun_endings: tuple[str, ...] = ()
     """Endings of learned nouns among foreign words."""
 
-
-class NounRuns:
-    """Finds maximal runs of nouns, Latin terms and numbers; `dictionary` is asked for when it is needed."""
-
-    def __init__(self, rules: RunRules, dictionary: Callable[[], Dictionary]) -> None:
-        self._rules = rules
-        self._dictionary = dictionary
-
     def warm(self) -> None:
         """Read the dictionary."""
-        self._dictionary()
+        self.dictionary()
 
     def rarity(self, key: str) -> float:
         """Look the term up; a Latin one is judged by its form."""
         if not is_han(key[0]):
-            return spelled_rarity(key, self._rules.latin_noun_endings)
-        rarity = min(_RARE_BITS, -self._dictionary().log_probability(key)) / _RARE_BITS
+            return spelled_rarity(key, self.latin_noun_endings)
+        rarity = min(_RARE_BITS, -self.dictionary().log_probability(key)) / _RARE_BITS
         return rarity * (0.5 if len(key) < 2 else 1.0)
 
     def spans(self, sentences: Sequence[str]) -> list[list[TermSpan]]:
@@ -67,7 +61,7 @@ class NounRuns:
         return found
 
     def _sentence_spans(self, text: str) -> list[TermSpan]:
-        spans = self._rules.numbers.spans(text)
+        spans = self.numbers.spans(text)
         taken = {i for start, end, _ in spans for i in range(start, end)}
         for match in _LATIN.finditer(text):
             if not taken & set(range(*match.span())) and len(match.group()) >= 2:
@@ -79,7 +73,7 @@ class NounRuns:
 
     def _runs(self, text: str) -> Iterable[list[Word]]:
         run: list[Word] = []
-        for word in self._dictionary().cut(text):
+        for word in self.dictionary().cut(text):
             if not self._is_nounlike(word):
                 yield run
                 run = []
@@ -91,7 +85,7 @@ class NounRuns:
         yield run
 
     def _is_nounlike(self, word: Word) -> bool:
-        if word.text in self._rules.verbs:
+        if word.text in self.verbs:
             return False
         unknown = len(word.text) >= 3 and word.tag in {"x", "t"}
         return word.tag[0] == "n" or word.tag in _NOUN_TAGS or unknown
@@ -105,19 +99,19 @@ class NounRuns:
         if not run:
             return []
         start, end = run[0].start, run[-1].end
-        term, general = text[start:end], self._rules.general
+        term, general = text[start:end], self.general
         if not 2 <= len(term) <= _LONGEST_TERM or term in general or all(word.text in general for word in run):
             return []
         category = self._category(run[0]) if len(run) == 1 else Category.CONCEPT
         return [(start, end, category)] if category else []
 
     def _is_fringe(self, word: Word) -> bool:
-        return len(word.text) == 1 and word.text in self._rules.fringe
+        return len(word.text) == 1 and word.text in self.fringe
 
     def _category(self, word: Word) -> Category | None:
         """Return what a single word is; None for a saying."""
         person = word.tag in _PERSON_TAGS and 2 <= len(word.text) <= _LONGEST_PHRASE
-        if person and word.text[-1] not in self._rules.thing_endings:
+        if person and word.text[-1] not in self.thing_endings:
             return Category.PERSON
         if word.tag == "i" or (word.tag == "l" and len(word.text) > _LONGEST_PHRASE):
             return None
@@ -145,8 +139,7 @@ class NounRuns:
         return {
             term: whole
             for (term, whole), count in wider.items()
-            if count >= max(2, 0.75 * uses[term])
-            and (whole[0] if whole[1:] == term else whole[-1]) not in self._rules.fringe
+            if count >= max(2, 0.75 * uses[term]) and (whole[0] if whole[1:] == term else whole[-1]) not in self.fringe
         }
 
 

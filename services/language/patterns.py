@@ -19,11 +19,7 @@ class Pattern:
         """The compiled expression."""
         return re.compile(self.text, self.flags)
 
-    def search(self, text: str) -> re.Match[str] | None:
-        """Return the first match anywhere in a text."""
-        return self.compiled.search(text)
-
-    def search_from(self, text: str, start: int) -> re.Match[str] | None:
+    def search(self, text: str, start: int = 0) -> re.Match[str] | None:
         """Return the first match at `start` or behind it."""
         return self.compiled.search(text, start)
 

@@ -9,18 +9,21 @@ HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 LATIN = "A-Za-zÀ-ɏ"
 """Latin letters, likewise."""
 
-_HAN = re.compile(f"[{HAN}]")
+HAN_CHARACTER = re.compile(f"[{HAN}]")
+HAN_RUN = re.compile(f"[{HAN}]+")
 _ALPHABETIC_WORD = re.compile("[A-Za-zÀ-ÖØ-öø-ӿ]+")
 _SHARED_PUNCTUATION = "“”‘’…—·"
+_SPELLED = re.compile("[0-9A-Za-zÀ-ÖØ-öø-ɏ]")
+"""Letters of words with spaces between them, and digits."""
 
 
 def is_han(char: str) -> bool:
-    """Tell whether `char` is a Chinese ideograph."""
+    """Return whether `char` is a Chinese ideograph."""
     return "\u3400" <= char <= "\u9fff" or "\uf900" <= char <= "\ufaff" or "\U00020000" <= char <= "\U0003ffff"
 
 
 def is_cjk(char: str) -> bool:
-    """Tell whether `char` is of a script written without spaces between words, or of its own punctuation."""
+    """Return whether `char` is of a script written without spaces between words, or of its own punctuation."""
     code = ord(char)
     return (
         0x2E80 <= code <= 0x9FFF or 0xF900 <= code <= 0xFAFF or 0xFF00 <= code <= 0xFFEF or 0x20000 <= code <= 0x3FFFF
@@ -28,8 +31,16 @@ def is_cjk(char: str) -> bool:
 
 
 def mostly_han(text: str) -> bool:
-    """Tell whether a text has more ideographs than alphabetic words: Chinese prose with English terms stays Chinese."""
-    return not text.isascii() and len(_HAN.findall(text)) > len(_ALPHABETIC_WORD.findall(text))
+    """Return whether a text has more ideographs than alphabetic words, as Chinese prose with English terms has."""
+    return not text.isascii() and len(HAN_CHARACTER.findall(text)) > len(_ALPHABETIC_WORD.findall(text))
+
+
+def whole(text: str) -> str:
+    """Return an expression for a text that is no part of a longer word or number; ideographs need no border."""
+    first, last = (char.isascii() or _SPELLED.match(char) for char in (text[0], text[-1]))
+    before = rf"(?<!{_SPELLED.pattern})(?<!\d[.,])" if first else ""
+    after = rf"(?!{_SPELLED.pattern}|[.,]\d)" if last else ""
+    return f"{before}{re.escape(text)}{after}"
 
 
 def join_lines(before: str, after: str) -> str:

@@ -8,10 +8,11 @@ not know come out as single characters, and `key_terms` joins those that recur.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from importlib.resources import files
 from typing import NamedTuple
 
-from services.language.scripts import is_han
+from services.language.scripts import HAN_RUN, is_han
 
 _LONGEST = 8
 _RAREST = 3
@@ -32,49 +33,38 @@ class Word(NamedTuple):
 
 
 class Dictionary:
-    """Words with frequency and part of speech."""
+    """Words with frequency and part of speech, read from lines of three columns: word, frequency, tag."""
 
-    def __init__(self, entries: dict[str, tuple[int, str]]) -> None:
-        self._tags: list[str] = sorted({tag for _, tag in entries.values()})
-        index = {tag: number for number, tag in enumerate(self._tags)}
-        self._entries = {word: frequency << 8 | index[tag] for word, (frequency, tag) in entries.items()}
-        self._log_total = math.log(max(2, sum(frequency for frequency, _ in entries.values())))
+    def __init__(self, lines: Iterable[str]) -> None:
+        tags: dict[str, int] = {}
+        self._entries: dict[str, int] = {}
+        """Frequency and number of the tag, in the low byte."""
+        total = 0
+        for line in lines:
+            word, count, tag = line.split()
+            frequency = int(count)
+            total += frequency
+            if frequency >= _RAREST and len(word) <= _LONGEST and is_han(word[0]):
+                self._entries[word] = frequency << 8 | tags.setdefault(tag, len(tags))
+        self._tags = list(tags)
+        self._log_total = math.log(total)
 
     @classmethod
     def load(cls) -> Dictionary:
         """Read the dictionary that jieba ships: 5 MB, in about half a second, which is too long for an event loop."""
-        dictionary = cls({})
-        tags: dict[str, int] = {}
-        entries: dict[str, int] = {}
-        total = 0
         with files("jieba").joinpath("dict.txt").open(encoding="utf-8") as lines:
-            for line in lines:
-                word, count, tag = line.split(" ")
-                frequency = int(count)
-                total += frequency
-                if frequency >= _RAREST and len(word) <= _LONGEST and is_han(word[0]):
-                    entries[word] = frequency << 8 | tags.setdefault(tag.strip(), len(tags))
-        dictionary._tags, dictionary._entries, dictionary._log_total = list(tags), entries, math.log(total)
-        return dictionary
+            return cls(lines)
 
     def log_probability(self, word: str) -> float:
         """Return the natural log of a word's share of general language; an unknown word counts as the rarest."""
-        return math.log(max(1, self._entries.get(word, 0) >> 8)) - self._log_total
+        return self._weight(self._entries.get(word, 0))
+
+    def _weight(self, entry: int) -> float:
+        return math.log(max(1, entry >> 8)) - self._log_total
 
     def cut(self, text: str) -> list[Word]:
         """Return the words of the Chinese runs of a text, in order; what is not Chinese is left out."""
-        words: list[Word] = []
-        position = 0
-        while position < len(text):
-            if not is_han(text[position]):
-                position += 1
-                continue
-            end = position
-            while end < len(text) and is_han(text[end]):
-                end += 1
-            words.extend(self._cut_run(text, position, end))
-            position = end
-        return words
+        return [word for run in HAN_RUN.finditer(text) for word in self._cut_run(text, *run.span())]
 
     def _cut_run(self, text: str, start: int, end: int) -> list[Word]:
         entries = self._entries
@@ -85,6 +75,7 @@ class Dictionary:
                 entry = entries.get(text[i:j], 0)
                 if not entry and j > i + 1:
                     continue
+                # `_weight`, but without a call: this line is most of the work.
                 total = math.log(max(1, entry >> 8)) - self._log_total + best[j - start][0]
                 if total > score:
                     score, stop = total, j
@@ -95,6 +86,6 @@ class Dictionary:
             piece = text[start:stop]
             entry = entries.get(piece, 0)
             tag = self._tags[entry & 0xFF] if entry else "x"
-            words.append(Word(piece, start, stop, tag, math.log(max(1, entry >> 8)) - self._log_total))
+            words.append(Word(piece, start, stop, tag, self._weight(entry)))
             start = stop
         return words

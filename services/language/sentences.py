@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from services.language.detection import LANGUAGES, Languages
-from services.language.language import SentenceRules
 from services.language.scripts import is_cjk, is_han
 
 
@@ -68,26 +67,28 @@ def list_mark_end(text: str, start: int, end: int, languages: Languages = LANGUA
 
 
 class _Marks:
-    """What the rules of some languages look for."""
+    """What the rules of all languages look for: sentences are found before a text's language is known."""
 
-    def __init__(self, rules: SentenceRules) -> None:
-        ending = re.escape(rules.stops + rules.calls)
+    def __init__(self, languages: Languages) -> None:
+        rules = [language.sentences for language in languages]
+        self.stops = "".join(rule.stops for rule in rules)
+        self.calls = "".join(rule.calls for rule in rules)
+        self.never_final, self.before_number, self.maybe_final, self.openers = (
+            frozenset[str]().union(*(getattr(rule, name) for rule in rules))
+            for name in ("never_final", "before_number", "maybe_final", "openers")
+        )
+        self.attribution = re.compile("|".join(f"(?:{rule.attribution.text})" for rule in rules))
+        self.ending = self.stops + self.calls
+        self.closing = self.ending + "!?….:：;；"
         item = r"[-*•·▪●■➢✓→#>|]+|\(?\d{1,2}[.)、）]"
-        if rules.numerals:
-            item += rf"|[（(]?[{rules.numerals}]{{1,3}}[、)）.]"
-        self.rules = rules
-        self.terminator = re.compile(rf"\n+|[{ending}!?]+|…+|\.+")
+        if numerals := "".join(rule.numerals for rule in rules):
+            item += rf"|[（(]?[{numerals}]{{1,3}}[、)）.]"
+        self.terminator = re.compile(rf"\n+|[{re.escape(self.ending)}!?]+|…+|\.+")
         self.item = re.compile(rf"(?:{item})\s*")
         self.new_item = re.compile(rf"\s*(?:{item})")
-        self.attribution = rules.attribution.compiled
-        self.abbreviations = rules.never_final | rules.maybe_final
-        self.ending = frozenset(rules.stops + rules.calls)
-        self.closing = frozenset(rules.stops + rules.calls + "!?….:：;；")
 
 
-@lru_cache(maxsize=8)
-def _marks(languages: Languages) -> _Marks:
-    return _Marks(languages.sentence_rules)
+_marks = lru_cache(maxsize=8)(_Marks)
 
 
 class _Splitter:
@@ -139,11 +140,10 @@ class _Splitter:
         return border if self._mark_ends(mark, first, last, border) else None
 
     def _mark_ends(self, mark: str, first: int, last: int, border: int) -> bool:
-        """Tell whether a mark other than a full stop ends a sentence."""
-        rules = self._marks.rules
-        if mark in rules.stops:
+        """Return whether a mark other than a full stop ends a sentence."""
+        if mark in self._marks.stops:
             return True
-        if mark in rules.calls or (mark in "!?" and is_cjk(self._text[first - 1 : first] or " ")):
+        if mark in self._marks.calls or (mark in "!?" and is_cjk(self._text[first - 1 : first] or " ")):
             return border == last or not self._marks.attribution.match(self._text, border, self._end)
         return self._following(border).isspace() and (mark == "…" or not self._lowercase_follows(border))
 
@@ -164,7 +164,7 @@ class _Splitter:
         return self._word_ends(word.group(), border) if word else not self._lowercase_follows(border)
 
     def _ends_before(self, following: str, opened: int, first: int, last: int, border: int) -> bool:
-        """Tell whether a full stop without a space behind it ends a sentence: not in `3.14`, but in Chinese text."""
+        """Return whether a full stop without a space behind it ends a sentence: not in `3.14`, but in Chinese text."""
         if following in self._marks.ending or last - first > 1:
             return False
         before = self._text[first - 1] if first > opened else ""
@@ -175,8 +175,8 @@ class _Splitter:
         return border > last or (before.isalpha() and not self._is_abbreviation(opened, first))
 
     def _word_ends(self, written: str, border: int) -> bool:
-        """Tell whether a full stop between a word and a space ends a sentence."""
-        word, rules = written.lower(), self._marks.rules
+        """Return whether a full stop between a word and a space ends a sentence."""
+        word, rules = written.lower(), self._marks
         if word in rules.never_final:
             return False
         if self._lowercase_follows(border):
@@ -195,19 +195,20 @@ class _Splitter:
         return True
 
     def _is_abbreviation(self, opened: int, first: int) -> bool:
-        """Tell whether initials or a known abbreviation end before the mark, as in `J.A.霍布森`."""
+        """Return whether initials or a known abbreviation end before the mark, as in `J.A.霍布森`."""
         word = _WORD_BEFORE.search(self._text, max(opened, first - _WORD_REACH), first)
         if word is None:
             return False
-        return _INITIALS.fullmatch(word.group()) is not None or word.group().lower() in self._marks.abbreviations
+        known = self._marks.never_final | self._marks.maybe_final
+        return _INITIALS.fullmatch(word.group()) is not None or word.group().lower() in known
 
     def _lowercase_follows(self, border: int) -> bool:
-        """Tell whether the next word on the same line begins with a small letter, and is no name such as mRNA or pH."""
+        """Return whether the next word on the line begins with a small letter, and is no name such as mRNA or pH."""
         opening = _NEXT_CHARACTER.match(self._text, border, self._end)
         return opening is not None and self._text[opening.end() - 1].islower()
 
     def _line_runs_on(self, first: int, last: int) -> bool:
-        """Tell whether a line break falls inside a sentence: between small letters, or at the end of a full line."""
+        """Return whether a line break falls inside a sentence: between small letters, or at the end of a full line."""
         if last - first > 1 or last >= self._end or first == 0:
             return False
         before = self._text[first - 1]
@@ -216,7 +217,7 @@ class _Splitter:
         return self._wrapped and self._is_full_line(first, last)
 
     def _is_full_line(self, first: int, last: int) -> bool:
-        """Tell whether a line break seems to end a full line rather than a heading, an item or a sentence."""
+        """Return whether a line break seems to end a full line rather than a heading, an item or a sentence."""
         line = self._text[self._text.rfind("\n", 0, first) + 1 : first].rstrip()
         if not line or line[-1] in self._marks.closing:
             return False
@@ -227,7 +228,7 @@ class _Splitter:
         return len(line) >= _FULL_LINE and not self._text[last].isupper()
 
     def _inside_parenthesis(self, opened: int, first: int, last: int) -> bool:
-        """Tell whether the mark stands within a short parenthesis of the sentence that began at `opened`."""
+        """Return whether the mark stands within a short parenthesis of the sentence that began at `opened`."""
         text = self._text
         depth = 0
         for char in text[max(opened, first - _PAREN_REACH) : first]:

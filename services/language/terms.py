@@ -13,10 +13,9 @@ from functools import lru_cache
 from services.language.detection import LANGUAGES, Languages
 from services.language.folding import bigrams
 from services.language.language import Language
-from services.language.scripts import HAN, is_han
+from services.language.scripts import HAN, HAN_RUN, is_han
 
 _SPELLED = re.compile(r"[a-z0-9\u00df-\u024f]+(?:[.,'’][a-z0-9\u00df-\u024f]+)*")
-_HAN_RUN = re.compile(f"[{HAN}]+")
 
 
 def terms(text: str, languages: Languages = LANGUAGES) -> frozenset[str]:
@@ -30,7 +29,7 @@ def terms(text: str, languages: Languages = LANGUAGES) -> frozenset[str]:
     }
     if folded.isascii():
         return frozenset(found)
-    for run in _HAN_RUN.findall(folded):
+    for run in HAN_RUN.findall(folded):
         for segment in _function_words(languages.of(run)).split(run):
             if len(segment) == 1:
                 found.add(segment)
@@ -59,6 +58,7 @@ def _weight(found: frozenset[str]) -> float:
 
 
 _WORD = re.compile(r"[a-z0-9]+")
+_WORD_OR_IDEOGRAPH = re.compile(rf"[a-z0-9]+|[{HAN}]")
 
 
 def units(text: str, language: Language | None = None) -> set[str]:
@@ -68,5 +68,13 @@ def units(text: str, language: Language | None = None) -> set[str]:
     found = {own.stem(word) for word in _WORD.findall(plain) if word not in own.function and len(word) > 1}
     if text.isascii():
         return found
-    han = "".join(char if is_han(char) else " " for char in text)
-    return found | {pair for run in han.split() for pair in bigrams(run)}
+    return found | {pair for run in HAN_RUN.findall(text) for pair in bigrams(run)}
+
+
+def content_words(text: str) -> list[str]:
+    """Return the words of a text in order, without fillers: stems of spelled ones, ideographs one by one."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    own = LANGUAGES.spelled(plain).words
+    found = _WORD_OR_IDEOGRAPH.findall(plain)
+    kept = (word for word in found if not any(word in language.words.fillers for language in LANGUAGES))
+    return [word if is_han(word) else own.stem(word) for word in kept]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from services.language.scripts import HAN, LATIN
+from services.language.scripts import HAN_CHARACTER, LATIN
 
 _WORD = re.compile(f"[{LATIN}]+")
-_HAN = re.compile(f"[{HAN}]")
 _DIGIT = re.compile("[0-9]")
 _SPACE = re.compile(r"\s")
 
@@ -37,7 +36,7 @@ def estimate_tokens(text: str) -> float:
     letters = sum(words)
     late = sum(min(length, _LONG_WORD) - _SHORT_WORD for length in words if length > _SHORT_WORD)
     stray = sum(length - _LONG_WORD for length in words if length > _LONG_WORD)
-    han = len(_HAN.findall(text))
+    han = len(HAN_CHARACTER.findall(text))
     digits = len(_DIGIT.findall(text))
     others = len(text) - letters - han - digits - len(_SPACE.findall(text))
     return (

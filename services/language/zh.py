@@ -17,6 +17,7 @@ from services.language.language import (
     GradingRules,
     Language,
     ListRules,
+    Readability,
     ReadingRules,
     Script,
     SentenceRules,
@@ -25,7 +26,7 @@ from services.language.language import (
     Words,
     WritingRules,
 )
-from services.language.noun_runs import NounRuns, RunRules
+from services.language.noun_runs import NounRuns
 from services.language.outline import OutlineRules
 from services.language.patterns import Pattern, pairs, words
 from services.language.scripts import HAN
@@ -113,12 +114,10 @@ _READING = ReadingRules(
     shortest=10,
     longest=110,
     opens_badly=Pattern(
-        r"^(?:它|他|她|这|那|其|该|此|因此|所以|但|而|然而|不过|同时|另外|此外|例如|比如|如图|如下|由此"
-        r"|于是|可见|总之|也|并|则|前者|后者|"
-        r"首先|其次|最后|接着|然后|第[一二三四五]|上述|以上|以下|下面|我们|你|我|[^，]{1,8}，(?:他|她|它|其"
-        r"|该)|在他们|在它们|在此|在这"
-        r"|在其|与此|否则|反之|相反|换言之|换句话说|注意|图[是中示]|表[是中示]|见图|见表"
-        r"|小结|总结|一句话|提示|想一想|思考|讨论|观察|请|例[：题]|运用|说出|举例|区分|判断|解释|描述|分析"
+        r"^(?:它|他|她|这|那|其|该|此|因此|所以|但|而|然而|不过|同时|另外|此外|例如|比如|如图|如下|由此|于是|可见|总之"
+        r"|也|并|则|前者|后者|首先|其次|最后|接着|然后|第[一二三四五]|上述|以上|以下|下面|我们|你|我|[^，]{1,8}，(?:他"
+        r"|她|它|其|该)|在他们|在它们|在此|在这|在其|与此|否则|反之|相反|换言之|换句话说|注意|图[是中示]|表[是中示]"
+        r"|见图|见表|小结|总结|一句话|提示|想一想|思考|讨论|观察|请|例[：题]|运用|说出|举例|区分|判断|解释|描述|分析"
         r"|认识|了解|掌握|理解|学会|知道|比较|说明|归纳)"
     ),
     points_elsewhere=Pattern(
@@ -127,10 +126,9 @@ _READING = ReadingRules(
     definition=_definition,
     lists=_LISTS,
     passage_reference=Pattern(
-        r"(?:根据|依据|按照|结合|阅读|由|从)?(?:上文|上述|下文|文中|本文|短文|原文|文章|(?:以上|上面|给出的?"
-        r"|给定的?|所给的?)(?:的)?"
-        r"(?:材料|文本|段落|内容|资料|文字|句子)|(?:根据|依据|按照|结合|阅读)(?:材料|文本|段落|资料|课文|内容)"
-        r"|材料(?:中|里|提到|指出|说明)|段落中|文本中)"
+        r"(?:根据|依据|按照|结合|阅读|由|从)?(?:上文|上述|下文|文中|本文|短文|原文|文章|(?:以上|上面|给出的?|给定的?"
+        r"|所给的?)(?:的)?(?:材料|文本|段落|内容|资料|文字|句子)|(?:根据|依据|按照|结合|阅读)(?:材料|文本|段落|资料"
+        r"|课文|内容)|材料(?:中|里|提到|指出|说明)|段落中|文本中)"
     ),
     question_reference=Pattern(
         r"(?:这|该|此)(?:句话|句子|段话|一句|题)|原句中|题干|\bJSON ?(?:对象|字段|输出)", re.IGNORECASE
@@ -173,24 +171,17 @@ _STATEMENTS = StatementRules(
 _RARE = math.log(1 / 50_000)
 
 
-class _Difficulty:
-    """Average sentence length in words plus difficult words per hundred words.
+def _difficulty(sentences: Sequence[str]) -> float:
+    """Return the average sentence length in words plus difficult words per hundred words; 0 for none.
 
-    It is the difficulty coefficient of teaching Chinese as a foreign language (20 to 30 intermediate, above that
-    advanced); a word counts as difficult when it is rarer than one in 50,000 in jieba's frequencies, where the original
-    asks a graded word list.
+    It is the difficulty coefficient of teaching Chinese as a foreign language; a word counts as difficult when it is
+    rarer than one in 50,000 in jieba's frequencies, where the original asks a graded word list.
     """
-
-    easy = 20.0
-    hard = 30.0
-
-    def difficulty(self, sentences: Sequence[str]) -> float:
-        """Return the coefficient; 0 for sentences without words."""
-        found = [word for sentence in sentences for word in dictionary().cut(sentence)]
-        if not found:
-            return 0.0
-        difficult = sum(word.log_probability < _RARE and word.tag != "x" for word in found)
-        return len(found) / len(sentences) + 100 * difficult / len(found)
+    found = [word for sentence in sentences for word in dictionary().cut(sentence)]
+    if not found:
+        return 0.0
+    difficult = sum(word.log_probability < _RARE and word.tag != "x" for word in found)
+    return len(found) / len(sentences) + 100 * difficult / len(found)
 
 
 _CLOZE = ClozeRules(
@@ -380,23 +371,21 @@ CHINESE = Language(
     reading=_READING,
     statements=_STATEMENTS,
     key_terms=NounRuns(
-        RunRules(
-            verbs=_VERBS,
-            general=_GENERAL,
-            fringe=_FRINGE,
-            thing_endings=_THING_ENDINGS,
-            numbers=NumberRules(
-                label=Pattern(
-                    r"(?:第|图|表|式|章|节|页|[Ff]ig(?:ure|s)?\.?|[Tt]able|[Ss]ection|[Cc]hapter|[Pp]age|[Ss]tep|[Nn]o\.?"
-                    r"|[\[(（])$"
-                ),
-                after_year=Pattern(r"\s?年"),
+        dictionary=dictionary,
+        verbs=_VERBS,
+        general=_GENERAL,
+        fringe=_FRINGE,
+        thing_endings=_THING_ENDINGS,
+        numbers=NumberRules(
+            label=Pattern(
+                r"(?:第|图|表|式|章|节|页|[Ff]ig(?:ure|s)?\.?|[Tt]able|[Ss]ection|[Cc]hapter|[Pp]age|[Ss]tep|[Nn]o\.?"
+                r"|[\[(（])$"
             ),
-            latin_noun_endings=_LATIN_NOUN_ENDINGS,
+            after_year=Pattern(r"\s?年"),
         ),
-        dictionary,
+        latin_noun_endings=_LATIN_NOUN_ENDINGS,
     ),
-    readability=_Difficulty(),
+    readability=Readability(_difficulty, easy=20.0, hard=30.0),
     cloze=_CLOZE,
     grading=_GRADING,
     answering=_ANSWERING,

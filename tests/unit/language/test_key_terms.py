@@ -81,7 +81,5 @@ def test_segmentation_covers_the_chinese_runs(text: str, words: list[str]) -> No
 
 
 def test_the_most_probable_path_wins() -> None:
-    small = Dictionary(
-        {"研究": (100, "vn"), "研究生": (50, "n"), "生命": (100, "n"), "命": (1, "n"), "起源": (50, "n")}
-    )
+    small = Dictionary(["研究 100 vn", "研究生 50 n", "生命 100 n", "命 1 n", "起源 50 n"])
     assert [word.text for word in small.cut("研究生命起源")] == ["研究", "生命", "起源"]

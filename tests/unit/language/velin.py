@@ -13,6 +13,7 @@ from services.language.language import (
     GradingRules,
     Language,
     ListRules,
+    Readability,
     ReadingRules,
     Script,
     SentenceRules,
@@ -20,7 +21,7 @@ from services.language.language import (
     StemRules,
     Words,
 )
-from services.language.noun_phrases import NounGrammar, NounPhrases
+from services.language.noun_phrases import NounPhrases
 from services.language.patterns import Pattern, words
 
 _FUNCTION = words("kal vey tir sul pen rin nol mas")
@@ -33,16 +34,10 @@ def _definition(text: str) -> Definition | None:
     return Definition(match["term"], match["meaning"]) if match else None
 
 
-class _WordLength:
+def _word_length(sentences: Sequence[str]) -> float:
     """Average length of words, which says little, but in no other language's way."""
-
-    easy = 4.0
-    hard = 6.0
-
-    def difficulty(self, sentences: Sequence[str]) -> float:
-        """Return the average."""
-        found = " ".join(sentences).split()
-        return sum(map(len, found)) / len(found)
+    found = " ".join(sentences).split()
+    return sum(map(len, found)) / len(found)
 
 
 VELIN = Language(
@@ -64,15 +59,13 @@ VELIN = Language(
     ),
     statements=StatementRules(negation=Pattern(r"\bnol\b"), opposites=(("tago", "nokto"),)),
     key_terms=NounPhrases(
-        NounGrammar(
-            function=_FUNCTION | {"mey"},
-            numbers=NumberRules(after_year=Pattern(r" anos\b")),
-            determiners=words("kal tir sul pen"),
-            is_verb=_VERBS.__contains__,
-            noun_endings=("mo",),
-        )
+        function=_FUNCTION | {"mey"},
+        numbers=NumberRules(after_year=Pattern(r" anos\b")),
+        determiners=words("kal tir sul pen"),
+        is_verb=_VERBS.__contains__,
+        noun_endings=("mo",),
     ),
-    readability=_WordLength(),
+    readability=Readability(_word_length, easy=4.0, hard=6.0),
     cloze=ClozeRules(
         wording=ClozeWording(
             gap_explanation="Tota: {sentence}",

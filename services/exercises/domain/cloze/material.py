@@ -125,7 +125,7 @@ class ClozeMaterial:
         return clings is not None or before in _EXPLAINS or after in _EXPLAINS
 
     def is_approximate(self, line: ClozeLine, target: Occurrence) -> bool:
-        """Tell whether a word before a number makes it approximate or a bound."""
+        """Return whether a word before a number makes it approximate or a bound."""
         before = line.text[: target.start][-_BOUND_REACH:]
         return self.language.cloze.approximate.search(before) is not None
 
@@ -191,7 +191,7 @@ def _exchange(line: ClozeLine, target: Occurrence, new: str) -> Falsehood:
 
 
 def _stands_once(line: ClozeLine, occurrence: Occurrence) -> bool:
-    """Tell whether a term stands in its sentence once, and is no single letter."""
+    """Return whether a term stands in its sentence once, and is no single letter."""
     plain = fold(line.said(occurrence))
     if len(plain) < 2 and occurrence.term.category not in NUMERIC:
         return False

@@ -39,7 +39,7 @@ def _separator() -> re.Pattern[str]:
 
 
 def stand_in_list(items: Sequence[str], sentence: str) -> bool:
-    """Tell whether only separators or other members stand between items in a sentence, so that it says one of all."""
+    """Return whether only separators or other members stand between items in a sentence, so that it says one of all."""
     places: list[tuple[int, int]] = []
     for item in items:
         pattern = re.escape(item.strip())
@@ -64,11 +64,11 @@ def enumeration(text: str, language: Language | str) -> tuple[int, int, tuple[st
         members = [lists.article.sub("", part.strip()) for part in lists.between.split(match["list"])]
         if _are_members(members) and all(map(lists.is_member, members)):
             return match.start("list"), match.end("list"), tuple(members)
-        match = lists.closed.search_from(text, match.start() + 1)
+        match = lists.closed.search(text, match.start() + 1)
     return None
 
 
 def _are_members(members: Sequence[str]) -> bool:
-    """Tell whether a list has enough members and not too many, each of which says something and no two the same."""
+    """Return whether a list has enough members and not too many, each of which says something and no two the same."""
     fitting = _FEWEST_MEMBERS <= len(members) <= _MOST_MEMBERS and all(members)
     return fitting and len({fold(member) for member in members}) == len(members)

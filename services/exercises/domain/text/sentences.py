@@ -54,7 +54,7 @@ _PAIRS = (("(", ")"), ("（", "）"), ("“", "”"), ("《", "》"), ("[", "]")
 
 
 def stands_alone(text: str, language: Language | str) -> bool:
-    """Tell whether a sentence can be understood, and asked about, without its neighbors."""
+    """Return whether a sentence can be understood, and asked about, without its neighbors."""
     own = as_language(language)
     if not own.reading.shortest <= own.length(text) <= own.reading.longest:
         return False
@@ -75,12 +75,12 @@ def _balanced(text: str) -> bool:
 
 
 def refers_to_passage(text: str, language: Language | str) -> bool:
-    """Tell whether a text speaks of the material, which the learner does not see."""
+    """Return whether a text speaks of the material, which the learner does not see."""
     return as_language(language).reading.passage_reference.search(text) is not None
 
 
 def is_about_the_question(explanation: str, language: Language | str, material: str) -> bool:
-    """Tell whether an explanation, in words that the material has not, speaks of the material or of the question."""
+    """Return whether an explanation, in words that the material has not, speaks of the material or of the question."""
     said = material.casefold()
     # A model may speak of its task in another language than the question's.
     of_the_task = [known.reading.question_reference for known in LANGUAGES]

@@ -18,24 +18,24 @@ from services.exercises.values.question import Substitution
 from services.language.detection import LANGUAGES, as_language
 from services.language.folding import fold
 from services.language.language import Language
-from services.language.terms import units
+from services.language.scripts import whole
+from services.language.terms import content_words, units
 
 LEAST_FAITH = 0.8
 """Share of a statement's words that its source has: the rest may be wording."""
 
 _LEAST_DIFFERENCE = 0.2
 """An approximate number is moved by this share of itself."""
-_WORD = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 def is_open(sentence: str, language: Language | None = None) -> bool:
-    """Tell whether a sentence leaves room, so that it cannot be made false, in a language or any of those that ship."""
+    """Return whether a sentence leaves room and so cannot be made false, in a language or any of those that ship."""
     return any(known.statements.open.search(sentence) for known in _asked(language))
 
 
 def negates(text: str, language: Language | None = None) -> bool:
-    """Tell whether a text denies, in a language or in any of those that ship."""
+    """Return whether a text denies, in a language or in any of those that ship."""
     return any(known.statements.negation.search(text) for known in _asked(language))
 
 
@@ -49,29 +49,17 @@ def numbers(text: str) -> set[str]:
 
 
 def says_the_same(statement: str, source: str) -> bool:
-    """Tell whether a statement adds nothing to its source and drops none of its qualifiers, as far as words tell."""
+    """Return whether a statement adds nothing to its source and drops none of its qualifiers, as far as words tell."""
     return (
-        _is_retold(_words(statement), _words(source))
+        _is_retold(content_words(statement), content_words(source))
         and numbers(statement) <= numbers(source)
         and negates(statement) is negates(source)
         and _qualifiers(source) <= _qualifiers(statement)
     )
 
 
-def _words(text: str) -> list[str]:
-    """Return the words of a text in order, without fillers: stems of spelled ones, ideographs one by one."""
-    plain = unicodedata.normalize("NFKC", text).casefold()
-    stem = LANGUAGES.spelled(plain).words.stem
-    dropped = [language.words.fillers for language in LANGUAGES]
-    return [
-        stem(word) if word.isascii() else word
-        for word in _WORD.findall(plain)
-        if not any(word in fillers for fillers in dropped)
-    ]
-
-
 def _is_retold(said: list[str], source: list[str]) -> bool:
-    """Tell whether most words stand in the source too, and in the order of the source."""
+    """Return whether most words stand in the source too, and in the order of the source."""
     matcher = SequenceMatcher(None, source, said, autojunk=False)
     return bool(said) and sum(block.size for block in matcher.get_matching_blocks()) >= LEAST_FAITH * len(said)
 
@@ -81,7 +69,7 @@ def _qualifiers(text: str) -> set[str]:
 
 
 def is_verbatim(statement: str, source: str) -> bool:
-    """Tell whether a statement is its source, letter for letter but for case, spaces and punctuation."""
+    """Return whether a statement is its source, letter for letter but for case, spaces and punctuation."""
     return fold(statement) == fold(source)
 
 
@@ -89,7 +77,7 @@ def exchanged(statement: str, old: str, new: str) -> str | None:
     """Return a statement with `new` where `old` stood; None if that is not exactly one place."""
     if not fold(old) or not fold(new):
         return None
-    places = list(re.finditer(_whole(old), statement, re.IGNORECASE))
+    places = list(re.finditer(whole(old), statement, re.IGNORECASE))
     if len(places) != 1:
         return None
     start, end = places[0].span()
@@ -97,13 +85,6 @@ def exchanged(statement: str, old: str, new: str) -> str | None:
     if not start and statement[0].isupper():
         new = new[0].upper() + new[1:]
     return before + new + statement[end:]
-
-
-def _whole(text: str) -> str:
-    """Return a pattern for a text that is not part of a longer word or number."""
-    before = r"(?<![A-Za-z0-9])(?<!\d[.,])" if text[0].isascii() else ""
-    after = r"(?![A-Za-z0-9]|[.,]\d)" if text[-1].isascii() else ""
-    return f"{before}{re.escape(text)}{after}"
 
 
 def undone(statement: str, substitution: Substitution) -> str | None:
@@ -114,7 +95,7 @@ def undone(statement: str, substitution: Substitution) -> str | None:
 def contradicts(
     substitution: Substitution, statement: str, source: str, language: Language | str, *, known: bool
 ) -> bool:
-    """Tell whether the substitution makes another thing of what the source says.
+    """Return whether the substitution makes another thing of what the source says.
 
     That is another number, the opposite, or a term that is `known` to stand elsewhere in the material and is no wider,
     narrower or like name of the same; in each case something of which the source does not speak.
@@ -136,12 +117,12 @@ def contradicts(
 
 
 def _share_words(old: str, new: str, source: str) -> bool:
-    """Tell whether one folded text holds the other, or the source speaks of the new one as well."""
+    """Return whether one folded text holds the other, or the source speaks of the new one as well."""
     return new in old or old in new or new in fold(source)
 
 
 def may_be_the_same(one: str, other: str, language: Language | str) -> bool:
-    """Tell whether two terms look like names of the same, or one like a kind of the other: 固态 and 固体."""
+    """Return whether two terms look like names of the same, or one like a kind of the other: 固态 and 固体."""
     own = as_language(language)
     if numbers(one) or numbers(other):
         return fold(one) == fold(other)
@@ -149,8 +130,8 @@ def may_be_the_same(one: str, other: str, language: Language | str) -> bool:
 
 
 def mentions(text: str, term: str) -> bool:
-    """Tell whether a text uses a term, not merely as a part of a longer word."""
-    return re.search(_whole(term), text, re.IGNORECASE) is not None
+    """Return whether a text uses a term, not merely as a part of a longer word."""
+    return re.search(whole(term), text, re.IGNORECASE) is not None
 
 
 def _denials(text: str, language: Language) -> list[str]:
@@ -171,7 +152,7 @@ def _is_other_number(old: str, new: str, statement: str, language: Language) -> 
 
 
 def _same_but(old: str, number: str, new: str, other: str) -> bool:
-    """Tell whether two texts differ in their number alone: 25 °C may be 77 °F."""
+    """Return whether two texts differ in their number alone: 25 °C may be 77 °F."""
     plain = [unicodedata.normalize("NFKC", text) for text in (old, new)]
     return fold(plain[0].replace(number, "", 1)) == fold(plain[1].replace(other, "", 1))
 
@@ -183,13 +164,13 @@ def _is_other(one: str, other: str, language: Language) -> bool:
 
 
 def _is_other_run(old: str, new: str) -> bool:
-    """Tell whether two runs are two of a kind (河流水, 海洋水), and no names of the same (水汽, 水蒸气)."""
+    """Return whether two runs are two of a kind (河流水, 海洋水), and no names of the same (水汽, 水蒸气)."""
     left, right, head, tail = _difference(old, new)
     return not head and not set(left) & set(right) and (not tail or min(len(left), len(right)) >= 2)
 
 
 def _is_other_phrase(old: str, new: str, language: Language) -> bool:
-    """Tell whether two phrases are no names of the same: they may share some of their words, but not all of one."""
+    """Return whether two phrases are no names of the same: they may share some of their words, but not all of one."""
     one, other = units(old, language), units(new, language)
     if not one or not other:
         return bool(fold(old)) and one != other
@@ -203,7 +184,7 @@ def _are_opposites(one: str, other: str, language: Language) -> bool:
 
 
 def _are_opposite_runs(old: str, new: str, language: Language) -> bool:
-    """Tell whether words differ in opposites alone: 地表径流 and 地下径流, 增加 and 减少."""
+    """Return whether words differ in opposites alone: 地表径流 and 地下径流, 增加 and 减少."""
     left, right, _, _ = _difference(old, new)
     return not {frozenset((left, right)), frozenset((old, new))}.isdisjoint(_opposite_pairs(language))
 
@@ -226,7 +207,7 @@ def _shared(one: str, other: str) -> int:
 
 
 def _are_opposite_phrases(old: str, new: str, language: Language) -> bool:
-    """Tell whether phrases differ in one word and its opposite."""
+    """Return whether phrases differ in one word and its opposite."""
     one, other = old.casefold().split(), new.casefold().split()
     different = [(a, b) for a, b in zip(one, other, strict=False) if a != b]
     if len(one) != len(other) or len(different) != 1:
