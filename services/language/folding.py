@@ -8,7 +8,7 @@ import unicodedata
 from functools import lru_cache, reduce
 from itertools import islice
 
-from services.language.scripts import join_lines
+from services.language.scripts import SPELLED, is_cjk, join_lines
 
 _LINE_BREAK = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _TRAILING_SPACE = re.compile(r" +(?=\n|$)")
@@ -68,6 +68,16 @@ def fold(text: str) -> str:
     if text.isascii():
         return _SILENT_ASCII.sub("", text.lower())
     return "".join(filter(is_word_char, unicodedata.normalize("NFKC", text).casefold()))
+
+
+def says(text: str, answer: str) -> bool:
+    """Return whether a text holds an answer. Words with spaces between them must match whole; one digit is no clue."""
+    plain = fold(answer)
+    words = re.findall(r"\w+", answer.casefold())
+    if len(plain) < 2 or not words or any(map(is_cjk, plain)):
+        return len(plain) > 1 and plain in fold(text)
+    spaced = r"\W*".join(words)
+    return re.search(rf"(?<!{SPELLED}){spaced}(?!{SPELLED})", text.casefold()) is not None
 
 
 def flatten(text: str) -> str:

@@ -13,7 +13,7 @@ HAN_CHARACTER = re.compile(f"[{HAN}]")
 HAN_RUN = re.compile(f"[{HAN}]+")
 _ALPHABETIC_WORD = re.compile("[A-Za-zÀ-ÖØ-öø-ӿ]+")
 _SHARED_PUNCTUATION = "“”‘’…—·"
-_SPELLED = re.compile("[0-9A-Za-zÀ-ÖØ-öø-ɏ]")
+SPELLED = "[0-9A-Za-zÀ-ÖØ-öø-ɏ]"
 """Letters of words with spaces between them, and digits."""
 
 
@@ -37,9 +37,8 @@ def mostly_han(text: str) -> bool:
 
 def whole(text: str) -> str:
     """Return an expression for a text that is no part of a longer word or number; ideographs need no border."""
-    first, last = (char.isascii() or _SPELLED.match(char) for char in (text[0], text[-1]))
-    before = rf"(?<!{_SPELLED.pattern})(?<!\d[.,])" if first else ""
-    after = rf"(?!{_SPELLED.pattern}|[.,]\d)" if last else ""
+    before = rf"(?<!{SPELLED})(?<!\d[.,])" if text[0].isascii() or re.match(SPELLED, text[0]) else ""
+    after = rf"(?!{SPELLED}|[.,]\d)" if text[-1].isascii() or re.match(SPELLED, text[-1]) else ""
     return f"{before}{re.escape(text)}{after}"
 
 

@@ -15,6 +15,8 @@ from services.exercises.domain.text.enumerations import list_rank, stand_in_list
         (["hydrogen ions", "electrons", "oxygen"], "Enzymes split water into hydrogen ions, electrons and oxygen."),
         (["red", "blue"], "Chlorophyll absorbs red light and blue light."),
         (["Animals", "fungi"], "Animals and fungi are heterotrophs."),
+        (["DNA", "RNA", "蛋白质"], "病毒只含有DNA、RNA和蛋白质。"),
+        (["RNA", "DNA"], "核酸分为DNA和RNA两类。"),
     ],
 )
 def test_members_of_one_list_stand_together(items: list[str], sentence: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from services.exercises.domain.generation.stems import is_answered, is_vague
 from services.exercises.domain.text.quotes import locate, source_of
 from services.exercises.values.question import Passage
+from services.language.folding import says
 
 
 def vague(stem: str, quote: str, topic: str, language: str) -> bool:
@@ -88,3 +89,21 @@ def test_a_sentence_that_gives_no_cause_purpose_or_effect_does_not_answer(stem: 
 )
 def test_one_that_gives_it_does_and_other_stems_are_taken(stem: str, quote: str) -> None:
     assert is_answered(stem, quote)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "holds"),
+    [
+        ("The chloroplast's membranes", "chloroplast", True),
+        ("Chloroplasts are green.", "chloroplast", False),
+        ("a café au lait", "café", True),
+        ("two cafés", "café", False),
+        ("类囊体膜", "类囊体", True),
+        ("DNA分子", "dna", True),
+        ("if a <= b, then", "<=", True),
+        ("Which operator compares?", "<=", False),
+        ("7 of them", "7", False),
+    ],
+)
+def test_a_text_says_an_answer_as_whole_words(text: str, answer: str, holds: bool) -> None:
+    assert says(text, answer) is holds

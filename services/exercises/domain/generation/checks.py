@@ -19,7 +19,6 @@ from services.exercises.domain.generation.stems import (
     is_fragment,
     is_short_statement,
     is_vague,
-    says,
 )
 from services.exercises.domain.prompts.echoes import echoes, echoes_example
 from services.exercises.domain.text.enumerations import stand_in_list
@@ -29,7 +28,7 @@ from services.exercises.domain.text.statements import contradicts, is_verbatim, 
 from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
 from services.language.detection import LANGUAGES, fits
-from services.language.folding import bigrams, fold, similarity
+from services.language.folding import bigrams, fold, says, similarity
 from services.language.language import Language
 from services.language.terms import units
 

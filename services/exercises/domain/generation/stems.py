@@ -54,17 +54,6 @@ def _length(stem: str, language: Language) -> int:
     return len(re.findall(r"\w+", stem.replace(GAP, " "))) if language.spaced else len(fold(stem))
 
 
-def says(text: str, answer: str) -> bool:
-    """Return whether a text holds an answer. Words of Latin script must match whole; a single digit is no clue."""
-    plain = fold(answer)
-    if len(plain) < 2:
-        return False
-    if plain.isascii():
-        words = r"\W*".join(map(re.escape, re.findall(r"\w+", answer.casefold())))
-        return re.search(rf"(?<![0-9a-z]){words}(?![0-9a-z])", text.casefold()) is not None
-    return plain in fold(text)
-
-
 def is_answered(stem: str, quote: str) -> bool:
     """Return whether a sentence can give what a stem asks for: why, what for, with what effect; other stems pass."""
     return all(_gives(demand, quote) for demand in _DEMANDS if _asks_for(demand, stem))

@@ -11,6 +11,7 @@ from itertools import pairwise
 from services.language.detection import LANGUAGES, as_language
 from services.language.folding import fold
 from services.language.language import Language
+from services.language.scripts import whole
 
 _FEWEST_MEMBERS, _MOST_MEMBERS = 3, 5
 
@@ -42,10 +43,7 @@ def stand_in_list(items: Sequence[str], sentence: str) -> bool:
     """Return whether only separators or other members stand between items in a sentence, so that it says one of all."""
     places: list[tuple[int, int]] = []
     for item in items:
-        pattern = re.escape(item.strip())
-        if item[:1].isascii():
-            pattern = rf"(?<!\w){pattern}(?!\w)"
-        found = re.search(pattern, sentence, re.IGNORECASE)
+        found = re.search(whole(item.strip()), sentence, re.IGNORECASE)
         if found is None:
             return False
         places.append(found.span())
