@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import Enum
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
 from services.common.values import Source, TokenUsage
+from services.kit.time import to_timestamp
 from tiku.common.v1 import source_pb2
 
 M = TypeVar("M", bound=Message)
@@ -15,9 +19,25 @@ V = TypeVar("V")
 
 
 def message_of(kind: type[M], value: Any, /, **others: Any) -> M:
-    """Return the message of a kind: its fields are `others`, and else those of the same name of a dataclass."""
-    wanted = kind.DESCRIPTOR.fields_by_name.keys() - others.keys()
-    return kind(**{field.name: getattr(value, field.name) for field in fields(value) if field.name in wanted}, **others)
+    """Return the message of a kind: its fields are `others`, and else those of the same name of a dataclass.
+
+    A field's value is translated likewise; a member of an enumeration becomes the contract's of the same name.
+    """
+    known = kind.DESCRIPTOR.fields_by_name
+    names = [field.name for field in fields(value) if field.name in known and field.name not in others]
+    return kind(**{name: _translated(known[name], getattr(value, name)) for name in names}, **others)
+
+
+def _translated(field: Any, value: Any) -> Any:
+    match value:
+        case tuple() | list():
+            return [_translated(field, item) for item in value]
+        case Enum():
+            prefix = field.enum_type.values[0].name.removesuffix("UNSPECIFIED")
+            return field.enum_type.values_by_name[prefix + value.name].number
+        case datetime():
+            return to_timestamp(value)
+    return message_of(GetMessageClass(field.message_type), value) if is_dataclass(value) else value
 
 
 def value_of(kind: type[V], message: Message) -> V:
@@ -33,6 +53,4 @@ def source_message(source: Source) -> source_pb2.Source:
 
 def usage_message(usage: TokenUsage) -> source_pb2.TokenUsage:
     """Return a count of tokens as the contract says it."""
-    return source_pb2.TokenUsage(
-        prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens, total_tokens=usage.total_tokens
-    )
+    return message_of(source_pb2.TokenUsage, usage, total_tokens=usage.total_tokens)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+from services.common.messages import message_of
 from services.exercises import messages
 from services.exercises.domain.analysis.analyst import Analyst
 from services.exercises.domain.bank import ExerciseBank
@@ -46,13 +47,13 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
         """Say what a text teaches."""
         passages = await self._reader.text_passages(request.text)
         analysis = await self._analyst.analyze(passages, request.model)
-        return exercises_pb2.AnalyzeMaterialResponse(analysis=messages.analysis_message(analysis))
+        return exercises_pb2.AnalyzeMaterialResponse(analysis=message_of(exercises_pb2.MaterialAnalysis, analysis))
 
     async def AnalyzeFile(self, request: exercises_pb2.AnalyzeFileRequest, _: Any) -> exercises_pb2.AnalyzeFileResponse:
         """Say what an indexed document teaches."""
         passages = await self._reader.passages([request.document_id.lower()], "", _MAX_ANALYZED_PASSAGES)
         analysis = await self._analyst.analyze(passages, request.model)
-        return exercises_pb2.AnalyzeFileResponse(analysis=messages.analysis_message(analysis))
+        return exercises_pb2.AnalyzeFileResponse(analysis=message_of(exercises_pb2.MaterialAnalysis, analysis))
 
     async def GenerateExercise(
         self, request: exercises_pb2.GenerateExerciseRequest, _: Any
@@ -77,7 +78,7 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
     async def CancelRun(self, request: exercises_pb2.CancelRunRequest, _: Any) -> exercises_pb2.CancelRunResponse:
         """Stop a run."""
         state = await self._runs.cancel(context.current().user_id, request.run_id.lower())
-        return exercises_pb2.CancelRunResponse(state=messages.STATES[state])
+        return exercises_pb2.CancelRunResponse(state=exercises_pb2.RunState.Value(f"RUN_STATE_{state.name}"))
 
     async def GetExercise(self, request: exercises_pb2.GetExerciseRequest, _: Any) -> exercises_pb2.GetExerciseResponse:
         """Return an exercise."""
@@ -122,7 +123,7 @@ class ProfileServicer(profile_pb2_grpc.ProfileServiceServicer):
     async def GetProfile(self, _request: profile_pb2.GetProfileRequest, _: Any) -> profile_pb2.GetProfileResponse:
         """Return the caller's profile."""
         profile = await self._profiles.get_or_create(context.current().user_id)
-        return profile_pb2.GetProfileResponse(profile=messages.profile_message(profile))
+        return profile_pb2.GetProfileResponse(profile=message_of(profile_pb2.Profile, profile))
 
     async def UpdateProfile(
         self, request: profile_pb2.UpdateProfileRequest, _: Any
@@ -135,4 +136,4 @@ class ProfileServicer(profile_pb2_grpc.ProfileServiceServicer):
             set_fields={field.name for field, _ in given.ListFields()} & {*MUTABLE_FIELDS, *IMMUTABLE_FIELDS},
         )
         profile = await self._profiles.update(context.current().user_id, wanted)
-        return profile_pb2.UpdateProfileResponse(profile=messages.profile_message(profile))
+        return profile_pb2.UpdateProfileResponse(profile=message_of(profile_pb2.Profile, profile))

@@ -35,8 +35,12 @@ class Languages:
         return iter(self.known)
 
     def by_code(self, code: str) -> Language:
-        """Return the language of a BCP 47 code; KeyError when it is none of these."""
-        return self._by_code[code]
+        """Return the language of a BCP 47 code.
+
+        Raises:
+            KeyError: it is none of these.
+        """
+        return {language.code: language for language in self.known}[code]
 
     def of(self, text: str) -> Language:
         """Return the language that most of a text's words are in; in no known script, the first one in an alphabet."""
@@ -50,10 +54,6 @@ class Languages:
             return (self._spelled or self.known)[0]
         found = _WORD.findall(text.casefold())
         return max(self._spelled, key=lambda language: sum(word in language.words.function for word in found))
-
-    @cached_property
-    def _by_code(self) -> dict[str, Language]:
-        return {language.code: language for language in self.known}
 
     @cached_property
     def _ideographic(self) -> tuple[Language, ...]:
@@ -71,20 +71,15 @@ CHINESE = zh.CHINESE.code
 ENGLISH = en.ENGLISH.code
 
 
-def as_language(language: Language | str) -> Language:
-    """Return the language of a code that ships; a `Language` is returned as it is."""
-    return language if isinstance(language, Language) else LANGUAGES.by_code(language)
-
-
 def language_of(text: str) -> str:
     """Return `zh` or `en`: the code of the language that most of a text's words are in."""
     return LANGUAGES.of(text).code
 
 
-def fits(text: str, language: Language | str, *, short: bool = False) -> bool:
+def fits(text: str, language: Language, *, short: bool = False) -> bool:
     """Return whether a text may stand in a question of a language; `short` is for options, names and formulas."""
     han = 0 if text.isascii() else sum(map(is_han, text))
-    if not as_language(language).spaced:
+    if not language.spaced:
         return short or (han > 0 and mostly_han(text))
     return han == 0 or (not short and not mostly_han(text) and han <= len(text) * 0.1)
 

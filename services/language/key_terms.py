@@ -1,8 +1,7 @@
 """Key terms: the words that a material is about, where they stand, and what they could be taken for.
 
-A term's category says which other terms could stand in its place: a name for a name, a plural for a plural, a number
-for a number. Only whole noun phrases become terms, so that a gap never cuts one. Finding them is a language's own
-affair (`TermFinder`): `noun_phrases` and `noun_runs` are the two ways there are.
+Only whole noun phrases become terms, so that a gap never cuts one. Finding them is a language's own affair
+(`TermFinder`): `noun_phrases` and `noun_runs` are the two ways there are.
 """
 
 from __future__ import annotations

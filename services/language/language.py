@@ -1,12 +1,7 @@
 """What a language is to Tiku: a code, and what must be known of it to read and write study material.
 
-A language is one file that fills in one `Language`. It is made of parts that stand on their own, and each room takes
-the part that it needs: `words` compares texts, `sentences` finds their borders, `reading` finds what can be asked
-about, `statements` says what makes a statement false, `key_terms` finds what a material is about, `readability` says
-how demanding it is, `cloze` words questions. `stems` reads a model's questions, `writing` what a model writes beside
-them, `grading` a learner's answers, and `answering` questions about the material and the answers to them.
-
-What a model is asked with is no part: it stands in files (`prompts`). No model is asked in a language without them.
+A language is one file that fills in one `Language`, whose parts stand on their own: each room takes the part that it
+needs. What a model is asked with is no part: it stands in files (`prompts`).
 """
 
 from __future__ import annotations

@@ -1,11 +1,8 @@
-"""What a model is asked with: a folder a language, named by its code, and in it a text file a task.
+"""What a model is asked with: a folder a language, named by its code, and in it a text file a task (ADR 0037).
 
 In such a file each `# heading` begins a section. The sections `# system`, `# user` and `# assistant` are the messages
 of the conversation, in order; any other is a part, which takes the place of its name in braces. Other names in braces
 are filled in when the model is asked.
-
-A language without a folder is served as if there were no model: a model that is asked in another language would answer
-in that language.
 """
 
 from __future__ import annotations

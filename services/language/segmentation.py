@@ -1,8 +1,6 @@
-"""Chinese words: the most probable path through a dictionary.
+"""Chinese words: the most probable path through jieba's dictionary (ADR 0030).
 
-The dictionary is jieba's (349,000 words with frequency and part of speech); the method is jieba's too, without its
-hidden Markov model, whose tables and prefix index cost 120 MB where this costs 40 MB. Words that the dictionary does
-not know come out as single characters, and `key_terms` joins those that recur.
+Words that it does not know come out as single characters, and `noun_runs` joins those that recur.
 """
 
 from __future__ import annotations

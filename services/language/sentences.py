@@ -1,8 +1,4 @@
-"""Sentences of a text, with their offsets.
-
-The rules of all known languages hold at once: each has its own marks and abbreviations, and study material mixes
-languages.
-"""
+"""Sentences of a text, with their offsets. The rules of all known languages hold at once: material mixes languages."""
 
 from __future__ import annotations
 

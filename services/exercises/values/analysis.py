@@ -18,8 +18,8 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class KeySentence:
-    """A central sentence on one line, and where it stands."""
+class KeyPoint:
+    """One thing that a material teaches, on one line, and where it says so."""
 
     text: str
     source: Source
@@ -29,20 +29,12 @@ class KeySentence:
 class MaterialExtract:
     """What can be told about a material without a model."""
 
-    key_sentences: tuple[KeySentence, ...]
-    """The most central first."""
+    key_sentences: tuple[KeyPoint, ...]
+    """Central sentences, word for word, the most central first."""
     level: Level
     language: str
     carries: dict[QuestionKind, int]
     """Questions of each kind that the material can carry."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPoint:
-    """One thing that a material teaches, and where it says so."""
-
-    text: str
-    source: Source
 
 
 @dataclass(frozen=True, slots=True)

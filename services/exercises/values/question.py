@@ -60,6 +60,18 @@ class Passage:
         """Return the page of the character at `offset` of the normalized text; 0 when the source has no pages."""
         return self.page + bisect_right(self.page_starts, offset)
 
+    def source(self, start: int, end: int) -> Source:
+        """Return the source of the slice [start, end) of the passage."""
+        return Source(
+            start=self.start + start,
+            end=self.start + end,
+            quote=self.text[start:end],
+            page=self.page_at(self.start + start),
+            document_id=self.document_id,
+            document_name=self.document_name,
+            chunk_id=self.chunk_id,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class RubricPoint:

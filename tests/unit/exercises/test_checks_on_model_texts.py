@@ -15,7 +15,7 @@ from services.exercises.domain.generation.model_questions import question_prompt
 from services.exercises.domain.prompts.echoes import echoes
 from services.exercises.values.question import Draft, Generator, Passage, QuestionKind, RubricPoint, Substitution
 from services.exercises.values.refusal import Refusal, RefusedError
-from services.language.detection import as_language
+from services.language.detection import LANGUAGES
 
 ZH = Passage(
     "水循环的根本能量来自太阳辐射。淡水只占全球总水量的2.5%左右，其中三分之二以上储存在冰川和永久积雪中。"
@@ -121,7 +121,7 @@ def test_what_repeats_the_prompt_is_no_question(language: str, kind: QuestionKin
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_field_that_the_prompt_describes_counts_as_an_echo(kind: QuestionKind, language: str) -> None:
     request = question_prompt_of(kind, "", seed=1).request(
-        as_language(language), material="x", focus="", avoid="", model="", seed=1, temperature=0
+        LANGUAGES.by_code(language), material="x", focus="", avoid="", model="", seed=1, temperature=0
     )
     described = [
         line.split("：" if language == "zh" else ": ", 1)[1]
@@ -129,8 +129,8 @@ def test_every_field_that_the_prompt_describes_counts_as_an_echo(kind: QuestionK
         if line.split("：" if language == "zh" else ":")[0] in request.schema["properties"]
     ]
     assert len(described) >= len(request.schema["properties"]) - 1
-    assert all(echoes(text, language) for text in described)
-    assert all(echoes(f"  {text.upper()} ", language) for text in described)
+    assert all(echoes(text, LANGUAGES.by_code(language)) for text in described)
+    assert all(echoes(f"  {text.upper()} ", LANGUAGES.by_code(language)) for text in described)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from services.exercises.domain.text.enumerations import enumeration
 from services.exercises.domain.text.sentences import stands_alone
 from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
+from services.language.detection import LANGUAGES
 from services.language.en import ENGLISH
 from services.language.folding import fold, normalize
 from services.language.zh import CHINESE
@@ -123,7 +124,7 @@ def test_material_without_sentences_gives_nothing() -> None:
     ],
 )
 def test_a_sentence_that_needs_its_neighbours_is_not_asked_about(text: str, language: str) -> None:
-    assert not stands_alone(text, language)
+    assert not stands_alone(text, LANGUAGES.by_code(language))
 
 
 def test_definitions_are_found_and_reasons_are_not() -> None:
@@ -138,11 +139,11 @@ def test_definitions_are_found_and_reasons_are_not() -> None:
 
 
 def test_only_closed_lists_are_enumerations() -> None:
-    found = enumeration("根尖分为根冠、分生区、伸长区和成熟区四个部分。", "zh")
+    found = enumeration("根尖分为根冠、分生区、伸长区和成熟区四个部分。", CHINESE)
     assert found is not None
     assert found[2] == ("根冠", "分生区", "伸长区", "成熟区")
-    assert enumeration("细胞器有叶绿体、线粒体、核糖体等。", "zh") is None
-    english = enumeration("The tissues of a leaf are the epidermis, the mesophyll and the veins.", "en")
+    assert enumeration("细胞器有叶绿体、线粒体、核糖体等。", CHINESE) is None
+    english = enumeration("The tissues of a leaf are the epidermis, the mesophyll and the veins.", ENGLISH)
     assert english is not None
     assert english[2] == ("epidermis", "mesophyll", "veins")
-    assert enumeration("Plants such as ferns, mosses and pines need light.", "en") is None
+    assert enumeration("Plants such as ferns, mosses and pines need light.", ENGLISH) is None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from services.exercises.domain.text.enumerations import list_rank, stand_in_list
+from services.language.en import ENGLISH
+from services.language.zh import CHINESE
 
 
 @pytest.mark.parametrize(
@@ -39,9 +41,9 @@ def test_what_is_said_apart_is_no_list(items: list[str], sentence: str) -> None:
 
 
 def test_sentences_are_ranked_by_how_likely_they_list_something() -> None:
-    assert list_rank("常见的做法有透水铺装、雨水花园和人工湿地。", "zh") == 2
-    assert list_rank("流水侵蚀形成峡谷和沟壑。", "zh") == 1
-    assert list_rank("太阳辐射使水蒸发成水汽。", "zh") == 0
-    assert list_rank("Enzymes split water into hydrogen ions, electrons and oxygen.", "en") == 2
-    assert list_rank("Animals and fungi eat.", "en") == 1
-    assert list_rank("A leaf is an organ that catches light.", "en") == 0
+    assert list_rank("常见的做法有透水铺装、雨水花园和人工湿地。", CHINESE) == 2
+    assert list_rank("流水侵蚀形成峡谷和沟壑。", CHINESE) == 1
+    assert list_rank("太阳辐射使水蒸发成水汽。", CHINESE) == 0
+    assert list_rank("Enzymes split water into hydrogen ions, electrons and oxygen.", ENGLISH) == 2
+    assert list_rank("Animals and fungi eat.", ENGLISH) == 1
+    assert list_rank("A leaf is an organ that catches light.", ENGLISH) == 0

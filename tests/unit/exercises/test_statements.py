@@ -6,6 +6,7 @@ import pytest
 
 from services.exercises.domain.text.statements import contradicts, exchanged, is_open, mentions, says_the_same, undone
 from services.exercises.values.question import Substitution
+from services.language.detection import LANGUAGES
 
 MATERIAL = {
     "zh": "植物通过气孔散发水汽。水蒸气遇冷凝结。降水渗入土壤，地表径流流入海洋水。河流水很少。",
@@ -103,7 +104,7 @@ def test_an_exchange_contradicts_when_it_is_another_thing_for_sure(
     statement = exchanged(source, old, new)
     assert statement is not None
     known = mentions(MATERIAL[language], new)
-    assert contradicts(Substitution(old, new), statement, source, language, known=known) is false
+    assert contradicts(Substitution(old, new), statement, source, LANGUAGES.by_code(language), known=known) is false
 
 
 def test_a_sentence_that_leaves_room_is_open() -> None:

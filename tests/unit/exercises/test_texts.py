@@ -9,7 +9,9 @@ from services.exercises.domain.text.quotes import locate
 from services.exercises.domain.text.sentences import split
 from services.kit.errors import InvalidArgument
 from services.language.detection import fits, language_of
+from services.language.en import ENGLISH
 from services.language.folding import flatten, normalize
+from services.language.zh import CHINESE
 from tests.unit.exercises.fakes import material
 
 
@@ -77,6 +79,6 @@ def test_a_quote_is_located_whatever_its_quotation_marks() -> None:
 def test_languages() -> None:
     assert language_of("HTTP 是超文本传输协议（HyperText Transfer Protocol）的缩写。") == "zh"
     assert language_of("The word 光合作用 means photosynthesis in Chinese.") == "en"
-    assert fits("CO2", "zh", short=True)
-    assert not fits("What is it?", "zh")
-    assert not fits("叶绿素", "en", short=True)
+    assert fits("CO2", CHINESE, short=True)
+    assert not fits("What is it?", CHINESE)
+    assert not fits("叶绿素", ENGLISH, short=True)

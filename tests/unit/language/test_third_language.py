@@ -160,7 +160,7 @@ def test_its_material_is_analyzed() -> None:
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> FakeChatModel:
     """Let all three ship, and return a model that nobody asks in Velin."""
-    for name in ("known", "_by_code", "_ideographic", "_spelled"):
+    for name in ("known", "_ideographic", "_spelled"):
         monkeypatch.setitem(vars(LANGUAGES), name, getattr(THREE, name))
     return FakeChatModel(lambda request: AssertionError("asked"))
 

@@ -6,21 +6,20 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from services.common.values import Source
 from services.exercises.domain.completion import complete
 from services.exercises.domain.prompts.tasks import KEY_POINTS, QuotedPoint
-from services.exercises.domain.text.quotes import locate, source_of
+from services.exercises.domain.text.quotes import locate
 from services.exercises.ports import ChatModel, MaterialWorker
 from services.exercises.values.analysis import Analysis, KeyPoint, MaterialExtract, Suggestion
-from services.exercises.values.chat import ChatRequest
 from services.exercises.values.question import Generator, Passage
 from services.exercises.values.refusal import RefusedError
 from services.kit.errors import TikuError
-from services.language.detection import as_language, fits
+from services.language.detection import LANGUAGES, fits
 from services.language.folding import bigrams, fold, similarity
+from services.language.language import Language
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +31,7 @@ _ALIKE = 0.7
 
 
 class Analyst:
-    """Analyses material: by its own sentences, put into a model's words where one is there and its quotes hold."""
+    """Analyzes material: by its own sentences, put into a model's words where one is there and its quotes hold."""
 
     def __init__(self, worker: MaterialWorker, model: ChatModel, *, model_seconds: float) -> None:
         self._worker = worker
@@ -44,9 +43,8 @@ class Analyst:
         extract = await self._worker.extract(passages, _MOST_KEY_POINTS)
         points = await self._model_points(passages, extract, model) if extract.key_sentences else ()
         by_model = len(points) >= min(_LEAST_KEY_POINTS, len(extract.key_sentences)) and bool(points)
-        extracted = tuple(KeyPoint(sentence.text, sentence.source) for sentence in extract.key_sentences)
         return Analysis(
-            key_points=points if by_model else extracted,
+            key_points=points if by_model else extract.key_sentences,
             level=extract.level,
             language=extract.language,
             suggestions=_suggestions(extract),
@@ -58,17 +56,27 @@ class Analyst:
         self, passages: Sequence[Passage], extract: MaterialExtract, model: str
     ) -> tuple[KeyPoint, ...]:
         """Return the model's key points whose quotes stand in the material; none when it does not serve."""
+        language = LANGUAGES.by_code(extract.language)
+        sentences = [sentence.text for sentence in extract.key_sentences]
         try:
+            request = KEY_POINTS.request(
+                language,
+                sentences=json.dumps(sentences, ensure_ascii=False),
+                limits={"key_points": {"minItems": 1, "maxItems": len(sentences)}},
+                temperature=0.2,
+                model=model,
+                seed=0,
+            )
             async with asyncio.timeout(self._model_seconds):
-                completion = await complete(self._model, _request(extract, model))
+                completion = await complete(self._model, request)
             value = completion.value()
         except (TikuError, RefusedError, TimeoutError) as error:
-            logger.info("analysis without a model", extra={"why": f"{type(error).__name__}: {error}"})
+            logger.info("analysis without a model", extra={"error": f"{type(error).__name__}: {error}"})
             return ()
-        return checked_points(passages, value, extract.language)
+        return _checked_points(passages, value, language)
 
 
-def checked_points(passages: Sequence[Passage], value: dict[str, Any], language: str) -> tuple[KeyPoint, ...]:
+def _checked_points(passages: Sequence[Passage], value: dict[str, Any], language: Language) -> tuple[KeyPoint, ...]:
     """Return the key points of a model's JSON that quote the material, are in its language and repeat no other."""
     points: list[KeyPoint] = []
     shapes: list[frozenset[str]] = []
@@ -76,46 +84,26 @@ def checked_points(passages: Sequence[Passage], value: dict[str, Any], language:
         shape = bigrams(fold(written.text))
         if any(similarity(shape, other) >= _ALIKE for other in shapes) or not fits(written.text, language):
             continue
-        source = _source_of(written.quote, passages)
+        places = ((passage, locate(written.quote, passage.text)) for passage in passages)
+        source = next((passage.source(*place) for passage, place in places if place is not None), None)
         if source is not None:
             points.append(KeyPoint(written.text.strip(), source))
             shapes.append(shape)
     return tuple(points[:_MOST_KEY_POINTS])
 
 
-def _readable_points(value: dict[str, Any]) -> list[QuotedPoint]:
-    """Return the points that say something; one that is not as it was asked for costs no other."""
+def _readable_points(value: dict[str, Any]) -> Iterator[QuotedPoint]:
+    """Yield the points that say something; one that is not as it was asked for costs no other."""
     found = value.get("key_points")
-    points = []
-    for item in found if isinstance(found, list) else []:
+    for item in found if isinstance(found, list) else ():
         with contextlib.suppress(RefusedError):
-            points.append(QuotedPoint.decode(item))
-    return [point for point in points if fold(point.text)]
-
-
-def _source_of(quote: str, passages: Sequence[Passage]) -> Source | None:
-    """Return the first passage's slice that says a quote."""
-    for passage in passages:
-        place = locate(quote, passage.text)
-        if place is not None:
-            return source_of(passage, *place)
-    return None
-
-
-def _request(extract: MaterialExtract, model: str) -> ChatRequest:
-    sentences = [sentence.text for sentence in extract.key_sentences]
-    return KEY_POINTS.request(
-        as_language(extract.language),
-        sentences=json.dumps(sentences, ensure_ascii=False),
-        limits={"key_points": {"minItems": 1, "maxItems": len(sentences)}},
-        temperature=0.2,
-        model=model,
-        seed=0,
-    )
+            point = QuotedPoint.decode(item)
+            if fold(point.text):
+                yield point
 
 
 def _suggestions(extract: MaterialExtract) -> tuple[Suggestion, ...]:
-    reasons = as_language(extract.language).cloze.wording.reasons
+    reasons = LANGUAGES.by_code(extract.language).cloze.wording.reasons
     return tuple(
         Suggestion(kind, count, reasons.get(kind, ""))
         for kind, count in sorted(extract.carries.items(), key=lambda item: -item[1])

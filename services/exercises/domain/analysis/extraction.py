@@ -11,9 +11,8 @@ from collections.abc import Sequence
 
 from services.exercises.domain.cloze.cloze import Cloze
 from services.exercises.domain.cloze.material import ClozeLine
-from services.exercises.domain.text.quotes import source_of
 from services.exercises.domain.text.sentences import sentences_of
-from services.exercises.values.analysis import KeySentence, Level, MaterialExtract
+from services.exercises.values.analysis import KeyPoint, Level, MaterialExtract
 from services.exercises.values.question import Passage, QuestionKind
 from services.language.detection import LANGUAGES, Languages
 from services.language.folding import bigrams, fold, similarity
@@ -38,7 +37,7 @@ def extract(passages: Sequence[Passage], count: int, languages: Languages = LANG
     told = [sentence.text for passage in passages for sentence in sentences_of(passage, languages)]
     return MaterialExtract(
         key_sentences=tuple(
-            KeySentence(line.text, source_of(passages[line.passage], line.start, line.end))
+            KeyPoint(line.text, passages[line.passage].source(line.start, line.end))
             for line in _central(lines, count, language)
         ),
         level=level_of(

@@ -1,13 +1,4 @@
-"""Questions without a model: terms taken out of sentences of the material, correct by construction.
-
-| kind | made from | key |
-| --- | --- | --- |
-| fill in the blank | a sentence in which a key term stands once | the term |
-| single choice | the same with distractors, or a definition whose subject is asked for | the term |
-| true/false | a sentence, or one with a term or number exchanged | whether it was exchanged |
-| multiple choice | a closed enumeration and terms from elsewhere | the members |
-| multiple choice | neighboring sentences, some with a term or number exchanged | those untouched |
-| short answer | a definition, or a sentence about its subject | the sentence; its key terms are the rubric |
+"""Questions without a model: terms taken out of sentences of the material, correct by construction (ADR 0014).
 
 A sentence must stand alone: one that opens with a pronoun, points at a figure or asks a question is left out. One that
 hedges or denies is never turned into a false statement or a choice, since the exchanged one might be true as well.

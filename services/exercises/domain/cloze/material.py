@@ -6,12 +6,11 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypedDict, Unpack
 
 from services.exercises.domain.cloze.distractors import Distractors
 from services.exercises.domain.text.sentences import sentences_of, stands_alone
 from services.exercises.domain.text.statements import contradicts
-from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind, RubricPoint, Substitution
+from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind, Substitution
 from services.language.detection import Languages
 from services.language.folding import fold
 from services.language.key_terms import NUMERIC, Occurrence, index_terms
@@ -60,18 +59,6 @@ class Falsehood:
 
     statement: str
     substitution: Substitution
-
-
-class OfKind(TypedDict, total=False):
-    """The fields of a draft that only some kinds of questions have."""
-
-    options: tuple[str, ...]
-    correct: tuple[int, ...]
-    truth: bool
-    substitution: Substitution
-    blanks: tuple[tuple[str, ...], ...]
-    reference: str
-    rubric: tuple[RubricPoint, ...]
 
 
 class ClozeMaterial:
@@ -141,7 +128,7 @@ class ClozeMaterial:
         return next((o for o in line.occurrences if fold(line.said(o)) == plain), None)
 
     def falsify(self, line: ClozeLine) -> Falsehood | None:
-        """Substitution one number, or else one term, of a sentence so that it is false; None where that is not sure."""
+        """Exchange one number, or else one term, of a sentence so that it is false; None where that is not sure."""
         targets = self.targets(line)
         for target in targets:
             if target.term.category in NUMERIC and not self.is_approximate(line, target):
@@ -162,24 +149,11 @@ class ClozeMaterial:
         return next((falsehood for falsehood in made if self._is_false(line, falsehood)), None)
 
     def draft(
-        self,
-        line: ClozeLine,
-        kind: QuestionKind,
-        stem: str,
-        explanation: str,
-        until: ClozeLine | None = None,
-        **fields: Unpack[OfKind],
+        self, line: ClozeLine, kind: QuestionKind, stem: str, explanation: str, until: ClozeLine | None = None
     ) -> Draft:
-        """Return a question whose quote is a sentence, or the stretch from it to the end of `until`."""
-        return Draft(
-            kind=kind,
-            stem=stem,
-            quote=self.passages[line.passage].text[line.start : (until or line).end],
-            explanation=explanation,
-            generator=Generator.CLOZE,
-            passage=line.passage,
-            **fields,
-        )
+        """Return a question, still without its key, whose quote is a sentence, or the stretch from it to `until`."""
+        quote = self.passages[line.passage].text[line.start : (until or line).end]
+        return Draft(kind, stem, quote, explanation, Generator.CLOZE, passage=line.passage)
 
     def _is_false(self, line: ClozeLine, falsehood: Falsehood) -> bool:
         return contradicts(falsehood.substitution, falsehood.statement, line.text, self.language, known=True)

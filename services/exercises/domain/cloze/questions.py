@@ -5,93 +5,86 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from services.exercises.domain.cloze.material import ClozeLine, ClozeMaterial, Falsehood
+from services.exercises.domain.cloze.material import ClozeLine, ClozeMaterial
 from services.exercises.domain.text.enumerations import enumeration
 from services.exercises.values.question import GAP, Draft, QuestionKind, RubricPoint
 from services.language.folding import fold
 from services.language.key_terms import NUMERIC, Category, Occurrence
 from services.language.language import Definition
 
-
-def gaps(material: ClozeMaterial) -> Iterator[tuple[ClozeLine, Draft]]:
-    """Yield questions for each sentence's best term, then for its second, and so on."""
-    wording = material.language.cloze.wording
-    for rank in range(_MOST_OF_A_LINE):
-        for line in material.lines:
-            targets = material.targets(line)
-            if len(line.occurrences) < 2 or rank >= len(targets):
-                continue
-            yield (
-                line,
-                material.draft(
-                    line,
-                    QuestionKind.FILL_IN_THE_BLANK,
-                    stem=line.cut(targets[rank]),
-                    explanation=wording.gap_explanation.format(sentence=line.text),
-                    blanks=((line.said(targets[rank]),),),
-                ),
-            )
-
+LineDraft = tuple[ClozeLine, Draft]
+"""A question, and the sentence that it asks about."""
 
 OPTIONS = 4
 _FEWEST_WRONG = 2
 _MOST_OF_A_LINE = 3
+"""Terms of one sentence that are asked for."""
 
 
-def single_choices(material: ClozeMaterial) -> Iterator[tuple[ClozeLine, Draft]]:
-    """Yield questions about what is defined, then about each sentence's best term, its second, and so on."""
-    definitions = [(line, definition) for line in material.lines if (definition := material.definition(line))]
-    for line, definition in definitions:
-        draft = _definition_choice(material, line, definition)
-        if draft is not None:
-            yield line, draft
+def _targets(material: ClozeMaterial) -> Iterator[tuple[ClozeLine, Occurrence]]:
+    """Yield each sentence's best term, then each one's second, and so on; a sentence with one term gives none."""
     for rank in range(_MOST_OF_A_LINE):
         for line in material.lines:
             targets = material.targets(line)
-            draft = _gap_choice(material, line, targets[rank]) if rank < len(targets) else None
-            if draft is not None:
-                yield line, draft
+            if len(line.occurrences) > 1 and rank < len(targets):
+                yield line, targets[rank]
+
+
+def gaps(material: ClozeMaterial) -> Iterator[LineDraft]:
+    """Yield questions in which a term is to be filled in."""
+    explanation = material.language.cloze.wording.gap_explanation
+    for line, target in _targets(material):
+        draft = material.draft(
+            line, QuestionKind.FILL_IN_THE_BLANK, line.cut(target), explanation.format(sentence=line.text)
+        )
+        yield line, replace(draft, blanks=((line.said(target),),))
+
+
+def single_choices(material: ClozeMaterial) -> Iterator[LineDraft]:
+    """Yield questions about what is defined, then about terms."""
+    definitions = [(line, definition) for line in material.lines if (definition := material.definition(line))]
+    for line, definition in definitions:
+        if draft := _definition_choice(material, line, definition):
+            yield line, draft
+    for line, target in _targets(material):
+        if draft := _gap_choice(material, line, target):
+            yield line, draft
 
 
 def _definition_choice(material: ClozeMaterial, line: ClozeLine, definition: Definition) -> Draft | None:
     subject = material.occurrence_of(line, definition.term)
     if subject is None or fold(definition.term) in fold(definition.meaning):
         return None
-    wrong = material.distractors.texts(line.text, subject, OPTIONS - 1, material.rng)
     stem = material.language.cloze.wording.choose_described.format(meaning=definition.meaning)
-    return _choice(material, line, stem, definition.term, wrong)
+    return _choice(material, line, stem, definition.term, subject)
 
 
 def _gap_choice(material: ClozeMaterial, line: ClozeLine, target: Occurrence) -> Draft | None:
     numeric = target.term.category in NUMERIC
-    if len(line.occurrences) < 2 or not (line.firm or numeric) or material.is_approximate(line, target):
+    if not (line.firm or numeric) or material.is_approximate(line, target):
         return None
-    wrong = material.distractors.texts(line.text, target, OPTIONS - 1, material.rng)
     wording = material.language.cloze.wording
     stem = (wording.choose_number if numeric else wording.choose).format(gapped=line.cut(target))
-    return _choice(material, line, stem, line.said(target), wrong)
+    return _choice(material, line, stem, line.said(target), target)
 
 
-def _choice(material: ClozeMaterial, line: ClozeLine, stem: str, answer: str, wrong: Sequence[str]) -> Draft | None:
+def _choice(material: ClozeMaterial, line: ClozeLine, stem: str, answer: str, target: Occurrence) -> Draft | None:
     """Return a question with its options in random order; None where there are too few wrong ones."""
+    wrong = material.distractors.texts(line.text, target, OPTIONS - 1, material.rng)
     if len(wrong) < _FEWEST_WRONG:
         return None
     options = [answer, *wrong]
     material.rng.shuffle(options)
-    explanation = material.language.cloze.wording.choice_explanation
-    return material.draft(
-        line,
-        QuestionKind.SINGLE_CHOICE,
-        stem=stem,
-        explanation=explanation.format(answer=answer, sentence=line.text),
-        options=tuple(options),
-        correct=(options.index(answer),),
-    )
+    explanation = material.language.cloze.wording.choice_explanation.format(answer=answer, sentence=line.text)
+    draft = material.draft(line, QuestionKind.SINGLE_CHOICE, stem, explanation)
+    return replace(draft, options=tuple(options), correct=(options.index(answer),))
 
 
-def true_false(material: ClozeMaterial, used: Counter[tuple[int, int]]) -> Iterator[tuple[ClozeLine, Draft]]:
+def true_false(material: ClozeMaterial, used: Counter[tuple[int, int]]) -> Iterator[LineDraft]:
     """Yield true and false statements in turn, as far as sentences can be falsified; those in `used` come last."""
+    wording = material.language.cloze.wording
     truth = material.rng.random() < 0.5
     waiting: list[ClozeLine] = []
     for line in itertools.chain(material.lines, waiting):
@@ -99,31 +92,16 @@ def true_false(material: ClozeMaterial, used: Counter[tuple[int, int]]) -> Itera
             waiting.append(line)
             continue
         falsehood = None if truth else material.falsify(line)
-        yield line, _true(material, line) if falsehood is None else _false(material, line, falsehood)
         truth = falsehood is not None
-
-
-def _true(material: ClozeMaterial, line: ClozeLine) -> Draft:
-    return material.draft(
-        line,
-        QuestionKind.TRUE_FALSE,
-        stem=line.text,
-        explanation=material.language.cloze.wording.true_explanation.format(sentence=line.text),
-        truth=True,
-    )
-
-
-def _false(material: ClozeMaterial, line: ClozeLine, falsehood: Falsehood) -> Draft:
-    substitution = falsehood.substitution
-    explanation = material.language.cloze.wording.false_explanation
-    return material.draft(
-        line,
-        QuestionKind.TRUE_FALSE,
-        stem=falsehood.statement,
-        explanation=explanation.format(old=substitution.old, new=substitution.new, sentence=line.text),
-        truth=False,
-        substitution=substitution,
-    )
+        if falsehood is None:
+            explanation = wording.true_explanation.format(sentence=line.text)
+            draft = material.draft(line, QuestionKind.TRUE_FALSE, line.text, explanation)
+            yield line, replace(draft, truth=True)
+        else:
+            made = falsehood.substitution
+            explanation = wording.false_explanation.format(old=made.old, new=made.new, sentence=line.text)
+            draft = material.draft(line, QuestionKind.TRUE_FALSE, falsehood.statement, explanation)
+            yield line, replace(draft, truth=False, substitution=made)
 
 
 _FEWEST_STATEMENTS, _MOST_STATEMENTS = 3, 4
@@ -131,17 +109,16 @@ _LONGEST_QUOTE = 900
 """Characters from the first statement to the end of the last."""
 
 
-def multiple_choices(material: ClozeMaterial) -> Iterator[tuple[ClozeLine, Draft]]:
+def multiple_choices(material: ClozeMaterial) -> Iterator[LineDraft]:
     """Yield questions about lists, then about neighboring sentences."""
     for line in material.lines:
-        draft = _members_choice(material, line)
-        if draft is not None:
+        if draft := _members_choice(material, line):
             yield line, draft
     used: set[tuple[int, int]] = set()
     for window in _windows(material):
-        draft = None if used & {line.place for line in window} else _statements_choice(material, window)
-        if draft is not None:
-            used |= {line.place for line in window}
+        places = {line.place for line in window}
+        if not used & places and (draft := _statements_choice(material, window)):
+            used |= places
             yield window[0], draft
 
 
@@ -159,20 +136,18 @@ def _members_choice(material: ClozeMaterial, line: ClozeLine) -> Draft | None:
     options = [*members, *wrong]
     material.rng.shuffle(options)
     wording = material.language.cloze.wording
-    return material.draft(
+    draft = material.draft(
         line,
         QuestionKind.MULTIPLE_CHOICE,
-        stem=wording.choose_members.format(gapped=line.text[:start] + GAP + line.text[end:]),
-        explanation=wording.members_explanation.format(
-            members=wording.member_separator.join(members), sentence=line.text
-        ),
-        options=tuple(options),
-        correct=tuple(i for i, option in enumerate(options) if option in members),
+        wording.choose_members.format(gapped=line.text[:start] + GAP + line.text[end:]),
+        wording.members_explanation.format(members=wording.member_separator.join(members), sentence=line.text),
     )
+    correct = tuple(i for i, option in enumerate(options) if option in members)
+    return replace(draft, options=tuple(options), correct=correct)
 
 
 def _windows(material: ClozeMaterial) -> list[list[ClozeLine]]:
-    """Three or four neighboring sentences of one passage that can be options, the best first."""
+    """Return three or four neighboring sentences of one passage that can be options, the best first."""
     ordered = sorted(material.lines, key=lambda line: line.place)
     windows = []
     for i, first in enumerate(ordered):
@@ -193,41 +168,33 @@ def _statements_choice(material: ClozeMaterial, window: Sequence[ClozeLine]) -> 
     made = ((i, material.falsify(line)) for i, line in enumerate(window))
     false = [(i, falsehood) for i, falsehood in made if falsehood is not None]
     material.rng.shuffle(false)
-    false = false[: 1 if len(window) == _FEWEST_STATEMENTS else material.rng.choice((1, 2))]
-    if not false:
+    wrong = dict(false[: 1 if len(window) == _FEWEST_STATEMENTS else material.rng.choice((1, 2))])
+    if not wrong:
         return None
     order = list(range(len(window)))
     material.rng.shuffle(order)
-    wrong = dict(false)
     wording = material.language.cloze.wording
     topic = _topic(window)
-    stem = wording.choose_statements_about.format(topic=topic) if topic else wording.choose_statements
-    return material.draft(
+    exchanges = (falsehood.substitution for falsehood in wrong.values())
+    notes = wording.note_separator.join(wording.exchange_note.format(old=e.old, new=e.new) for e in exchanges)
+    draft = material.draft(
         window[0],
         QuestionKind.MULTIPLE_CHOICE,
-        stem=stem,
-        explanation=wording.statements_explanation.format(notes=_notes(material, [found for _, found in false])),
+        wording.choose_statements_about.format(topic=topic) if topic else wording.choose_statements,
+        wording.statements_explanation.format(notes=notes),
         until=window[-1],
+    )
+    return replace(
+        draft,
         options=tuple(wrong[i].statement if i in wrong else window[i].text for i in order),
         correct=tuple(position for position, i in enumerate(order) if i not in wrong),
     )
 
 
-def _notes(material: ClozeMaterial, false: Sequence[Falsehood]) -> str:
-    """Return the note that says what should stand where in the false statements."""
-    wording = material.language.cloze.wording
-    exchanges = (falsehood.substitution for falsehood in false)
-    return wording.note_separator.join(wording.exchange_note.format(old=e.old, new=e.new) for e in exchanges)
-
-
 def _topic(window: Sequence[ClozeLine]) -> str:
     """Return the term that most of some sentences speak of; empty where no two do."""
-    counts = Counter(
-        occurrence.term
-        for line in window
-        for occurrence in set(line.occurrences)
-        if occurrence.term.category not in NUMERIC
-    )
+    spoken_of = (occurrence.term for line in window for occurrence in set(line.occurrences))
+    counts = Counter(term for term in spoken_of if term.category not in NUMERIC)
     best = max(counts, key=lambda term: (counts[term], term.score, term.text), default=None)
     return best.text if best is not None and counts[best] >= 2 else ""
 
@@ -236,10 +203,10 @@ _NAMES = frozenset((Category.NAME, Category.ACRONYM, Category.PERSON, Category.P
 _FEWEST_POINTS, _MOST_POINTS = 2, 3
 
 
-def short_answers(material: ClozeMaterial) -> Iterator[tuple[ClozeLine, Draft]]:
+def short_answers(material: ClozeMaterial) -> Iterator[LineDraft]:
     """Yield questions about what is defined, then about what else is a sentence's subject."""
     wording = material.language.cloze.wording
-    later: list[tuple[ClozeLine, Draft]] = []
+    later: list[LineDraft] = []
     for line in material.lines:
         definition = material.definition(line)
         subject = definition.term if definition else _subject(material, line)
@@ -247,16 +214,14 @@ def short_answers(material: ClozeMaterial) -> Iterator[tuple[ClozeLine, Draft]]:
         if len(rubric) < _FEWEST_POINTS:
             continue
         name = _as_inside(material, line, subject)
+        stem = wording.define if definition else wording.describe
         draft = material.draft(
             line,
             QuestionKind.SHORT_ANSWER,
-            stem=wording.define.format(name=name)
-            if definition
-            else wording.describe.format(name=wording.quote_name(name)),
-            explanation=wording.answer_explanation.format(sentence=line.text),
-            reference=line.text,
-            rubric=rubric,
+            stem.format(name=name if definition else wording.quote_name(name)),
+            wording.answer_explanation.format(sentence=line.text),
         )
+        draft = replace(draft, reference=line.text, rubric=rubric)
         if definition:
             yield line, draft
         else:
@@ -287,7 +252,7 @@ def _as_inside(material: ClozeMaterial, line: ClozeLine, subject: str) -> str:
 
 
 def _rubric(material: ClozeMaterial, line: ClozeLine, subject: str) -> tuple[RubricPoint, ...]:
-    """One point for each of the three best terms that the sentence says of its subject, in its order."""
+    """Return one point for each of the three best terms that the sentence says of its subject, in its order."""
     plain = fold(subject)
     others: dict[str, Occurrence] = {}
     for occurrence in line.occurrences:

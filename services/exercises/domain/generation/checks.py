@@ -1,7 +1,6 @@
 """The checks that every question passes, whoever made it, before it is stored.
 
 The tables at the end list them by kind in the order in which they are asked, each with the reason of its refusal.
-Repeats are refused by `Accepted`: a like stem (folded character pairs, Jaccard ≥ 0.8), or the same quote and key.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from services.common.values import Source
 from services.exercises.domain.generation.stems import (
     ALIKE,
     asks,
-    is_answered,
+    can_answer,
     is_fragment,
     is_short_statement,
     is_vague,
 )
 from services.exercises.domain.prompts.echoes import echoes, echoes_example
 from services.exercises.domain.text.enumerations import stand_in_list
-from services.exercises.domain.text.quotes import locate, source_of
+from services.exercises.domain.text.quotes import locate
 from services.exercises.domain.text.sentences import is_about_the_question, refers_to_passage
 from services.exercises.domain.text.statements import contradicts, is_verbatim, mentions, numbers, says_the_same, undone
 from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind
@@ -41,7 +40,7 @@ _WHOLE_QUOTE = 0.8
 def check(draft: Draft, passage: Passage, accepted: Accepted) -> Source:
     """Take a question that passes every rule into `accepted` and return its source, or refuse it for the first rule."""
     # The source of a quote that is not found is empty, which is what its rule refuses.
-    source = source_of(passage, *(locate(draft.quote, passage.text) or (0, 0)))
+    source = passage.source(*(locate(draft.quote, passage.text) or (0, 0)))
     candidate = _Candidate(draft, passage, source, LANGUAGES.of(passage.text))
     for refusal, is_broken in _EVERY_KIND + _RULES[draft.kind]:
         if is_broken(candidate):
@@ -248,7 +247,7 @@ _WHOLE_STEM: _Rules = (
     (Refusal.STEM_IS_FRAGMENT, lambda it: is_fragment(it.stem, it.language)),
     (Refusal.STEM_COPIES_MATERIAL, _copies_material),
     (Refusal.STEM_TOO_VAGUE, lambda it: _asks_by_model(it) and is_vague(it.stem, it.source, it.passage, it.language)),
-    (Refusal.QUOTE_DOES_NOT_ANSWER, lambda it: _asks_by_model(it) and not is_answered(it.stem, it.quote)),
+    (Refusal.QUOTE_DOES_NOT_ANSWER, lambda it: _asks_by_model(it) and not can_answer(it.quote, it.stem)),
 )
 _RULES: Mapping[QuestionKind, _Rules] = MappingProxyType(
     {

@@ -20,7 +20,7 @@ from services.exercises.domain.prompts.tasks import (
 from services.exercises.domain.text.sentences import clip, is_about_the_question, split, stands_alone
 from services.exercises.domain.text.statements import exchanged, may_be_the_same, says_the_same
 from services.exercises.values.question import GAP, Draft, Generator, QuestionKind, RubricPoint, Substitution
-from services.language.detection import LANGUAGES, language_of
+from services.language.detection import LANGUAGES
 from services.language.folding import bigrams, flatten, fold, similarity
 from services.language.terms import units
 
@@ -61,7 +61,7 @@ def _single_choice(answer: SingleChoice, rng: random.Random) -> Draft:
 
 def _multiple_choice(answer: MultipleChoice, rng: random.Random) -> Draft:
     right = _distinct([_bare(text) for text in answer.correct])
-    language = language_of(answer.quote)
+    language = LANGUAGES.of(answer.quote)
     # An option that may be a right one under another name is not wrong.
     wrong = [
         text
@@ -139,7 +139,7 @@ def _bare(option: str) -> str:
 
 
 def _stands_alone(sentence: str) -> bool:
-    return stands_alone(sentence, language_of(sentence))
+    return stands_alone(sentence, LANGUAGES.of(sentence))
 
 
 def _points(texts: list[str], stem: str, reference: str) -> list[str]:

@@ -13,7 +13,7 @@ from services.exercises.domain.text.enumerations import ListRank, list_rank
 from services.exercises.domain.text.sentences import Sentence
 from services.exercises.values.generation import GenerationPlan
 from services.exercises.values.question import Passage, QuestionKind
-from services.language.detection import language_of
+from services.language.detection import LANGUAGES
 
 _SEARCHED_FOR_LISTS = 12
 """Passages that are read through for a sentence that lists something: more would hold up the event loop."""
@@ -68,7 +68,7 @@ class FocusPicker:
         likely: tuple[int, Sentence] | None = None
         for standing, number in itertools.product(_Standing, order):
             for sentence in self._fresh(number, standing):
-                match list_rank(sentence.text, language_of(sentence.text)):
+                match list_rank(sentence.text, LANGUAGES.of(sentence.text)):
                     case ListRank.SURE:
                         return self._take(number, sentence)
                     case ListRank.LIKELY if likely is None:

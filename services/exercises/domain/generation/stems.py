@@ -1,4 +1,4 @@
-"""Stems: whether one is whole, what it is about, what it asks for, and whether it says its answer.
+"""Stems: whether one is whole, what it is about, and what it asks for.
 
 What a stem is about are its words without those that only ask, and without the topic of the whole document. A question
 for a cause, a purpose or an effect wants a sentence that gives one; small models ask so about any sentence that names
@@ -15,7 +15,7 @@ from operator import attrgetter
 from services.common.values import Source
 from services.exercises.domain.text.sentences import stands_alone
 from services.exercises.values.question import GAP, Passage
-from services.language.detection import LANGUAGES, as_language
+from services.language.detection import LANGUAGES
 from services.language.folding import flatten, fold
 from services.language.language import Demand, Language, StemRules
 from services.language.scripts import is_han
@@ -29,32 +29,30 @@ _DEMANDS = (attrgetter("cause"), attrgetter("purpose"), attrgetter("effect"))
 """What a stem may ask for that not every sentence about its subject gives."""
 
 
-def is_fragment(stem: str, language: Language | str) -> bool:
+def is_fragment(stem: str, language: Language) -> bool:
     """Return whether a stem is less than a whole question, task or gapped sentence."""
-    own = as_language(language)
-    if own.stems.short_question.search(stem):
+    rules = language.stems
+    if rules.short_question.search(stem):
         return False
-    if _length(stem, own) < own.stems.shortest_question:
-        return True
-    return not (GAP in stem or asks(stem, own) or own.stems.task.search(stem))
+    whole = GAP in stem or asks(stem, language) or rules.task.search(stem)
+    return _length(stem, language) < rules.shortest_question or not whole
 
 
-def is_short_statement(stem: str, language: Language | str) -> bool:
+def is_short_statement(stem: str, language: Language) -> bool:
     """Return whether a statement is too short to say something."""
-    own = as_language(language)
-    return _length(stem, own) < own.stems.shortest_statement
+    return _length(stem, language) < language.stems.shortest_statement
 
 
-def asks(stem: str, language: Language | str) -> bool:
+def asks(stem: str, language: Language) -> bool:
     """Return whether a stem is a question."""
-    return as_language(language).stems.question.search(stem) is not None
+    return language.stems.question.search(stem) is not None
 
 
 def _length(stem: str, language: Language) -> int:
     return len(re.findall(r"\w+", stem.replace(GAP, " "))) if language.spaced else len(fold(stem))
 
 
-def is_answered(stem: str, quote: str) -> bool:
+def can_answer(quote: str, stem: str) -> bool:
     """Return whether a sentence can give what a stem asks for: why, what for, with what effect; other stems pass."""
     return all(_gives(demand, quote) for demand in _DEMANDS if _asks_for(demand, stem))
 
@@ -67,15 +65,14 @@ def _gives(demand: Callable[[StemRules], Demand], quote: str) -> bool:
     return any(demand(known.stems).gives.search(quote) for known in LANGUAGES)
 
 
-def is_vague(stem: str, source: Source, passage: Passage, language: Language | str) -> bool:
+def is_vague(stem: str, source: Source, passage: Passage, language: Language) -> bool:
     """Return whether the answering sentence holds nothing that a stem names; a definition may be asked for by name."""
-    own = as_language(language)
     said = flatten(source.quote)
-    if not stands_alone(said, own):
+    if not stands_alone(said, language):
         start = source.start - passage.start
         said = flatten(passage.text[max(0, start - _CONTEXT) : start]) + said
-    topic = _content(passage.heading_path[0], own) if passage.heading_path else set()
-    named = _content(stem, own)
+    topic = _content(passage.heading_path[0], language) if passage.heading_path else set()
+    named = _content(stem, language)
     if any(_stands_in(unit, said) for unit in named - topic):
         return False
     definition = attrgetter("definition")

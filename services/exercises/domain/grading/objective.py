@@ -1,19 +1,8 @@
 """Grading of the objective kinds: exact, the same every time.
 
-| kind | points |
-| --- | --- |
-| single choice | all when the one right option is chosen, else none |
-| multiple choice | `max(0, right chosen - wrong chosen) / right options` of the points |
-| true/false | all or none |
-| fill in the blank | an equal share for each gap that holds an accepted answer |
-| short answer | not here: `short_answers` |
-
-Multiple choice is scored as in "right minus wrong" marking, so that choosing everything is no safe way to points. In a
-gap, case, width (NFKC), spaces, punctuation and the script of numbers (三 = 3, 二十一 = 21, 两 = 2) do not count;
-words, their order and their endings do, and so do the sign and decimal point of a number.
-
-No answer, or one of spaces only, is UNANSWERED and earns nothing. Points are rounded to two decimals.
-An answer that does not fit its question is an error that names the field, and nothing is graded.
+Multiple choice is scored "right minus wrong", so that choosing everything is no safe way to points. In a gap, case,
+width (NFKC), spaces, punctuation and the script of numbers (三 = 3, 二十一 = 21, 两 = 2) do not count; words, their
+order and their endings do, and so do the sign and decimal point of a number.
 """
 
 from __future__ import annotations

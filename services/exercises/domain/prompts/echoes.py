@@ -9,7 +9,7 @@ from functools import cache
 from typing import Self
 
 from services.exercises.domain.prompts.tasks import FALSE_STATEMENT, QUESTIONS
-from services.language.detection import LANGUAGES, as_language
+from services.language.detection import LANGUAGES
 from services.language.folding import alike, bigrams, fold
 from services.language.language import Language
 
@@ -59,15 +59,15 @@ class _Instructions:
         )
 
 
-def echoes(text: str, language: Language | str) -> bool:
+def echoes(text: str, language: Language) -> bool:
     """Return whether a text of a question repeats, whole or nearly, what the prompts say about questions."""
     stripped = text.strip()
     if _PLACEHOLDER.search(stripped) or any(known.writing.placeholder.search(stripped) for known in LANGUAGES):
         return True
-    plain, own = fold(text), as_language(language)
+    plain = fold(text)
     if not plain:
         return False
-    said, telling = _Instructions.of(own), own.writing.telling_length
+    said, telling = _Instructions.of(language), language.writing.telling_length
     if plain in said.clauses:
         return True
     if len(plain) >= telling and any(plain in instruction for instruction in said.whole):
@@ -78,7 +78,7 @@ def echoes(text: str, language: Language | str) -> bool:
     return any(alike(pairs, instruction, _NEAR) for instruction in said.pairs)
 
 
-def echoes_example(stem: str, language: Language | str) -> bool:
+def echoes_example(stem: str, language: Language) -> bool:
     """Return whether a stem is that of a worked example, or nearly."""
     plain = bigrams(fold(stem))
-    return any(alike(plain, example, _NEAR) for example in _Instructions.of(as_language(language)).example_stems)
+    return any(alike(plain, example, _NEAR) for example in _Instructions.of(language).example_stems)

@@ -1,11 +1,8 @@
 """What models are asked to do, and the type of what they answer: questions, their own keys, key points, gradings.
 
-A model is asked for one question a call: small models repeat themselves in lists. The quote comes first, so that the
-question is written from it; right and wrong answers are separate fields, so that no key can be missing or double.
-
-A small model copies what it reads last. So the last message holds nothing that could pass for a question; the others
-are the same for every question of a kind, and an engine reads them once. `question.md` is the conversation that asks
-for a question of any kind; the file of a kind has the parts.
+The quote comes first, so that the question is written from it (ADR 0018). A small model copies what it reads last. So
+the last message holds nothing that could pass for a question; the others are the same for every question of a kind,
+and an engine reads them once.
 """
 
 from __future__ import annotations

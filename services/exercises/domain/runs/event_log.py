@@ -1,7 +1,6 @@
 """The event log of one run: it numbers the run's events, stores them and then delivers them, in this order.
 
-A publisher waits for none of it. Events that are published while others are being stored go into the store together,
-with the next write; so five questions that are complete at once cost one transaction and not ten.
+A publisher waits for none of it. What is published while others are being stored goes with the next write (ADR 0026).
 """
 
 from __future__ import annotations

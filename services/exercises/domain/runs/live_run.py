@@ -5,22 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from services.exercises.domain.runs.event_log import RunEventLog
 from services.exercises.ports import RunStore
-from services.exercises.values.exercise import (
-    Done,
-    Event,
-    Exercise,
-    Numbered,
-    QuestionMade,
-    QuestionRefused,
-    RunState,
-    Started,
-    Token,
-)
+from services.exercises.values import exercise as events
+from services.exercises.values.exercise import Done, Event, Exercise, Numbered, RunState, Token
 from services.exercises.values.question import Generator
 from services.kit.errors import Aborted, TikuError
 
@@ -43,9 +34,9 @@ class RunTally:
 
     def add(self, event: Event) -> None:
         """Count an event."""
-        if isinstance(event, QuestionMade):
+        if isinstance(event, events.QuestionMade):
             self._made[event.question.generator] += 1
-        elif isinstance(event, QuestionRefused):
+        elif isinstance(event, events.QuestionRefused):
             self._refused += 1
 
     def done(self, exercise_id: str, state: RunState, reason: str, message: str) -> Done:
@@ -86,27 +77,23 @@ class RunSubscription:
     """One reader's queue of a live run's events."""
 
     def __init__(self, *, lagged: bool) -> None:
-        self._queue: deque[Numbered] = deque()
-        self._arrived = asyncio.Event()
+        self._queue: asyncio.Queue[Numbered] = asyncio.Queue(_MAX_WAITING)
         self.lagged = lagged
         """Whether stored events are missing; the reader must look into the store."""
 
     def offer(self, numbered: Numbered) -> None:
         """Queue an event without ever waiting for the reader."""
-        if len(self._queue) >= _MAX_WAITING:
+        if self._queue.full():
             if isinstance(numbered.event, Token):
                 return
-            self._queue.clear()
+            while not self._queue.empty():
+                self._queue.get_nowait()
             self.lagged = True
-        self._queue.append(numbered)
-        self._arrived.set()
+        self._queue.put_nowait(numbered)
 
     async def next(self) -> Numbered:
         """Return the next event."""
-        while not self._queue:
-            self._arrived.clear()
-            await self._arrived.wait()
-        return self._queue.popleft()
+        return await self._queue.get()
 
 
 class LiveRun:
@@ -141,8 +128,8 @@ class LiveRun:
         self._log.publish(event)
         await self._log.wait_for_capacity()
 
-    async def _store_events(self, events: Sequence[Numbered]) -> None:
-        await self._store.add_events(self.run_id, events)
+    async def _store_events(self, numbered: Sequence[Numbered]) -> None:
+        await self._store.add_events(self.run_id, numbered)
 
     def _deliver(self, numbered: Numbered) -> None:
         self._delivered.add(numbered.event)
@@ -193,7 +180,7 @@ class LiveRun:
 
     async def _work(self, work: Work, max_seconds: float) -> None:
         async with asyncio.timeout(max_seconds):
-            await self.publish(Started(self.run_id, self.exercise.exercise_id))
+            await self.publish(events.Started(self.run_id, self.exercise.exercise_id))
             # A reader knows the run, so that it can be stopped, and the store is there, before a model is asked.
             await self._log.flush()
             await work(self.publish)

@@ -1,8 +1,4 @@
-"""Runs: the work that makes exercises, with numbered events that a reader can come back to.
-
-The process that started a run holds it under a lease that it renews. Every event but a token is stored before a reader
-gets it. A process that dies stops renewing; whoever looks next ends its runs as FAILED, reason INTERRUPTED.
-"""
+"""Runs: the work that makes exercises, with numbered events that a reader can come back to (ADR 0019)."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from enum import IntEnum
 from functools import cache
 from itertools import pairwise
 
-from services.language.detection import LANGUAGES, as_language
+from services.language.detection import LANGUAGES
 from services.language.folding import fold
 from services.language.language import Language
 from services.language.scripts import whole
@@ -24,9 +24,9 @@ class ListRank(IntEnum):
     SURE = 2
 
 
-def list_rank(sentence: str, language: Language | str) -> ListRank:
+def list_rank(sentence: str, language: Language) -> ListRank:
     """Return how likely a sentence holds a list."""
-    lists = as_language(language).reading.lists
+    lists = language.reading.lists
     if lists.sure.search(sentence):
         return ListRank.SURE
     return ListRank.LIKELY if lists.likely.search(sentence) else ListRank.NONE
@@ -41,32 +41,24 @@ def _separator() -> re.Pattern[str]:
 
 def stand_in_list(items: Sequence[str], sentence: str) -> bool:
     """Return whether only separators or other members stand between items in a sentence, so that it says one of all."""
-    places: list[tuple[int, int]] = []
-    for item in items:
-        found = re.search(whole(item.strip()), sentence, re.IGNORECASE)
-        if found is None:
-            return False
-        places.append(found.span())
-    places.sort()
+    found = [re.search(whole(item.strip()), sentence, re.IGNORECASE) for item in items]
+    places = sorted(place.span() for place in found if place is not None)
     between = [sentence[end:start] for (_, end), (start, _) in pairwise(places)]
-    return bool(between) and all(_separator().fullmatch(text) for text in between)
+    return None not in found and bool(between) and all(map(_separator().fullmatch, between))
 
 
-def enumeration(text: str, language: Language | str) -> tuple[int, int, tuple[str, ...]] | None:
+def enumeration(text: str, language: Language) -> tuple[int, int, tuple[str, ...]] | None:
     """Return where a closed list stands in a sentence, [start, end), and its three to five members; else None."""
-    lists = as_language(language).reading.lists
-    if lists.open.search(text):
-        return None
-    match = lists.closed.search(text)
+    lists = language.reading.lists
+    match = None if lists.open.search(text) else lists.closed.search(text)
     while match is not None:
         members = [lists.article.sub("", part.strip()) for part in lists.between.split(match["list"])]
-        if _are_members(members) and all(map(lists.is_member, members)):
+        distinct = {fold(member) for member in members}
+        if (
+            _FEWEST_MEMBERS <= len(distinct) == len(members) <= _MOST_MEMBERS
+            and all(members)
+            and all(map(lists.is_member, members))
+        ):
             return match.start("list"), match.end("list"), tuple(members)
         match = lists.closed.search(text, match.start() + 1)
     return None
-
-
-def _are_members(members: Sequence[str]) -> bool:
-    """Return whether a list has enough members and not too many, each of which says something and no two the same."""
-    fitting = _FEWEST_MEMBERS <= len(members) <= _MOST_MEMBERS and all(members)
-    return fitting and len({fold(member) for member in members}) == len(members)

@@ -1,15 +1,9 @@
-"""Finding a quote in the passage that it is said to come from.
-
-A model copies almost verbatim: it changes widths, quotation marks, spaces. So a quote is looked for by its words,
-and what is kept is the passage's own slice.
-"""
+"""Finding a quote in the passage that it is said to come from: a model changes widths, quotation marks, spaces."""
 
 from __future__ import annotations
 
 import unicodedata
 
-from services.common.values import Source
-from services.exercises.values.question import Passage
 from services.language.folding import fold, is_word_char
 
 SHORTEST_QUOTE = 4
@@ -47,16 +41,3 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
     while end > start and text[end - 1].isspace():
         end -= 1
     return start, end
-
-
-def source_of(passage: Passage, start: int, end: int) -> Source:
-    """Return the source of the slice [start, end) of a passage."""
-    return Source(
-        start=passage.start + start,
-        end=passage.start + end,
-        quote=passage.text[start:end],
-        page=passage.page_at(passage.start + start),
-        document_id=passage.document_id,
-        document_name=passage.document_name,
-        chunk_id=passage.chunk_id,
-    )

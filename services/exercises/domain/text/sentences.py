@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from services.exercises.values.question import Passage
-from services.language.detection import LANGUAGES, Languages, as_language
+from services.language.detection import LANGUAGES, Languages
 from services.language.folding import flatten
 from services.language.language import Language
 from services.language.sentences import list_mark_end, split_sentences
@@ -53,39 +53,35 @@ _NO_PROSE = re.compile(r"https?://|www\.|[=<>|\\{}?？]|:$|：$", re.IGNORECASE)
 _PAIRS = (("(", ")"), ("（", "）"), ("“", "”"), ("《", "》"), ("[", "]"), ("「", "」"))
 
 
-def stands_alone(text: str, language: Language | str) -> bool:
+def stands_alone(text: str, language: Language) -> bool:
     """Return whether a sentence can be understood, and asked about, without its neighbors."""
-    own = as_language(language)
-    if not own.reading.shortest <= own.length(text) <= own.reading.longest:
+    rules = language.reading
+    if not rules.shortest <= language.length(text) <= rules.longest or not _balanced(text):
         return False
-    if (
-        not (text[-1] in _STATEMENT_ENDS or text[-1] in own.sentences.stops)
-        or _NO_PROSE.search(text)
-        or not _balanced(text)
-    ):
+    if text[-1] not in _STATEMENT_ENDS and text[-1] not in language.sentences.stops:
         return False
     # Chinese material points at a `Figure 3` as well.
-    if any(known.reading.points_elsewhere.search(text) for known in {*LANGUAGES, own}):
+    if _NO_PROSE.search(text) or any(known.reading.points_elsewhere.search(text) for known in {*LANGUAGES, language}):
         return False
-    return (text[0].isupper() or not own.reading.capital) and not own.reading.opens_badly.search(text)
+    return (text[0].isupper() or not rules.capital) and not rules.opens_badly.search(text)
 
 
 def _balanced(text: str) -> bool:
     return all(text.count(a) == text.count(b) for a, b in _PAIRS) and text.count('"') % 2 == 0
 
 
-def refers_to_passage(text: str, language: Language | str) -> bool:
+def refers_to_passage(text: str, language: Language) -> bool:
     """Return whether a text speaks of the material, which the learner does not see."""
-    return as_language(language).reading.passage_reference.search(text) is not None
+    return language.reading.passage_reference.search(text) is not None
 
 
-def is_about_the_question(explanation: str, language: Language | str, material: str) -> bool:
+def is_about_the_question(explanation: str, language: Language, material: str) -> bool:
     """Return whether an explanation, in words that the material has not, speaks of the material or of the question."""
     said = material.casefold()
     # A model may speak of its task in another language than the question's.
     of_the_task = [known.reading.question_reference for known in LANGUAGES]
     return any(
         found[0].casefold() not in said
-        for pattern in (as_language(language).reading.passage_reference, *of_the_task)
+        for pattern in (language.reading.passage_reference, *of_the_task)
         for found in pattern.finditer(explanation)
     )

@@ -15,7 +15,7 @@ from difflib import SequenceMatcher
 from functools import cache
 
 from services.exercises.values.question import Substitution
-from services.language.detection import LANGUAGES, as_language
+from services.language.detection import LANGUAGES
 from services.language.folding import fold
 from services.language.language import Language
 from services.language.scripts import whole
@@ -92,28 +92,25 @@ def undone(statement: str, substitution: Substitution) -> str | None:
     return exchanged(statement, substitution.new, substitution.old)
 
 
-def contradicts(
-    substitution: Substitution, statement: str, source: str, language: Language | str, *, known: bool
-) -> bool:
+def contradicts(substitution: Substitution, statement: str, source: str, language: Language, *, known: bool) -> bool:
     """Return whether the substitution makes another thing of what the source says.
 
     That is another number, the opposite, or a term that is `known` to stand elsewhere in the material and is no wider,
     narrower or like name of the same; in each case something of which the source does not speak.
     """
-    own = as_language(language)
     old, new = substitution.old, substitution.new
     if numbers(old) or numbers(new):
-        return _is_other_number(old, new, statement, own)
-    if is_open(source, own):
+        return _is_other_number(old, new, statement, language)
+    if is_open(source, language):
         return False
-    if new in _denials(old, own):
-        return not negates(source, own)
+    if new in _denials(old, language):
+        return not negates(source, language)
     plain_old, plain_new = fold(old), fold(new)
     if not plain_old or not plain_new or _share_words(plain_old, plain_new, source):
         return False
-    if negates(new, own) is not negates(old, own):
+    if negates(new, language) is not negates(old, language):
         return False
-    return _are_opposites(old, new, own) or (known and _is_other(old, new, own))
+    return _are_opposites(old, new, language) or (known and _is_other(old, new, language))
 
 
 def _share_words(old: str, new: str, source: str) -> bool:
@@ -121,12 +118,11 @@ def _share_words(old: str, new: str, source: str) -> bool:
     return new in old or old in new or new in fold(source)
 
 
-def may_be_the_same(one: str, other: str, language: Language | str) -> bool:
+def may_be_the_same(one: str, other: str, language: Language) -> bool:
     """Return whether two terms look like names of the same, or one like a kind of the other: 固态 and 固体."""
-    own = as_language(language)
     if numbers(one) or numbers(other):
         return fold(one) == fold(other)
-    return not _are_opposites(one, other, own) and not _is_other(one, other, own)
+    return not _are_opposites(one, other, language) and not _is_other(one, other, language)
 
 
 def mentions(text: str, term: str) -> bool:
