@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from services.exercises.domain.text.statements import contradicts, exchanged, is_open, mentions, says_the_same, undone
+from services.exercises.domain.text.statements import (
+    contradicts,
+    exchanged,
+    is_open,
+    is_verbatim,
+    mentions,
+    says_the_same,
+    undone,
+)
 from services.exercises.values.question import Substitution
 from services.language.detection import LANGUAGES
 
@@ -112,3 +120,8 @@ def test_a_sentence_that_leaves_room_is_open() -> None:
     assert is_open("Some plants open their stomata at night.")
     assert not is_open("太阳辐射使水蒸发。")
     assert not is_open("如果没有光，反应就停止。")
+
+
+def test_a_decimal_point_is_more_than_punctuation() -> None:
+    assert is_verbatim("The Sea holds 2.5 % fresh water", "the sea holds 2.5% fresh water.")
+    assert not is_verbatim("淡水占全球总水量的25%。", "淡水占全球总水量的2.5%。")

@@ -69,8 +69,8 @@ def _qualifiers(text: str) -> set[str]:
 
 
 def is_verbatim(statement: str, source: str) -> bool:
-    """Return whether a statement is its source, letter for letter but for case, spaces and punctuation."""
-    return fold(statement) == fold(source)
+    """Return whether a statement is its source, letter for letter but for case, spaces and punctuation of words."""
+    return fold(statement) == fold(source) and numbers(statement) == numbers(source)
 
 
 def exchanged(statement: str, old: str, new: str) -> str | None:
