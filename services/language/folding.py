@@ -70,6 +70,15 @@ def fold(text: str) -> str:
     return "".join(filter(is_word_char, unicodedata.normalize("NFKC", text).casefold()))
 
 
+def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return the slice [start, end) of a text without white space at its ends."""
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end
+
+
 def says(text: str, answer: str) -> bool:
     """Return whether a text holds an answer. Words with spaces between them must match whole; one digit is no clue."""
     plain = fold(answer)

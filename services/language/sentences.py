@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from services.language.detection import LANGUAGES, Languages
+from services.language.folding import trimmed
 from services.language.scripts import is_cjk, is_han
 
 
@@ -111,13 +112,9 @@ class _Splitter:
         yield from self._trimmed(opened, self._end)
 
     def _trimmed(self, start: int, end: int) -> Iterator[Span]:
-        text = self._text
-        while start < end and text[start].isspace():
-            start += 1
-        while end > start and text[end - 1].isspace():
-            end -= 1
-        if start < end:
-            yield Span(start, end)
+        span = Span(*trimmed(self._text, start, end))
+        if span.start < span.end:
+            yield span
 
     def _border(self, opened: int, first: int, last: int) -> int | None:
         """Return where the sentence from `opened` ends because of the mark [first, last); None if it runs on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -59,7 +60,11 @@ class JsonObjectScanner:
         return self.closed
 
     def value(self) -> dict[str, Any]:
-        """Return the object, control characters in its strings included; refuse an unclosed or invalid one."""
+        """Return the object, control characters in its strings included.
+
+        Raises:
+            RefusedError: it is not closed or not valid; reason INVALID_JSON.
+        """
         if self.closed:
             try:
                 value = json.loads("".join(self._object), strict=False)
@@ -70,8 +75,8 @@ class JsonObjectScanner:
         raise RefusedError(Refusal.INVALID_JSON)
 
 
-_MAX_WAIT = 1.0
-"""Seconds to wait for the count of tokens after the object closed; a model that goes on is stopped."""
+_MAX_WAIT_SECONDS = 1.0
+"""Time to wait for the count of tokens after the object closed; a model that goes on is stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ class StructuredCompletion:
     """Zero where the model did not say it in time."""
 
     def value(self) -> dict[str, Any]:
-        """Return the object, or refuse the answer as INVALID_JSON."""
+        """Return the object; see `JsonObjectScanner.value`."""
         return self.scanner.value()
 
 
@@ -110,11 +115,9 @@ async def complete(
 
 
 async def _finish_of(pieces: AsyncIterator[str | ChatFinish]) -> ChatFinish | None:
-    try:
-        async with asyncio.timeout(_MAX_WAIT):
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_MAX_WAIT_SECONDS):
             async for piece in pieces:
                 if isinstance(piece, ChatFinish):
                     return piece
-    except TimeoutError:
-        pass
     return None

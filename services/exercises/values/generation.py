@@ -52,9 +52,6 @@ class GenerationLimits:
     """Questions that are being made at once."""
     attempts: int = 3
     """Times that the model is asked for one question."""
-    model_failures: int = 2
-    """Failed calls in a row after which a run stops asking the model; calls that ran side by side count once."""
-    temperature: float = 0.4
     question_seconds: float = 180.0
     """Time that the model gets for one question."""
     verify_keys: bool = True

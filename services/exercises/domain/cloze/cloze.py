@@ -8,15 +8,29 @@ The same material and seed give the same questions.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
-from services.exercises.domain.cloze.material import ClozeLine, ClozeMaterial
-from services.exercises.domain.cloze.questions import gaps, multiple_choices, short_answers, single_choices, true_false
+from services.exercises.domain.cloze.material import ClozeMaterial
+from services.exercises.domain.cloze.questions import (
+    LineDraft,
+    gaps,
+    multiple_choices,
+    short_answers,
+    single_choices,
+    true_false,
+)
 from services.exercises.values.question import Draft, Passage, QuestionKind
 from services.language.detection import LANGUAGES, Languages
 from services.language.folding import fold
 
 _MOST_SPARE = 200
+_MAKERS: dict[QuestionKind, Callable[[ClozeMaterial], Iterator[LineDraft]]] = {
+    QuestionKind.FILL_IN_THE_BLANK: gaps,
+    QuestionKind.SINGLE_CHOICE: single_choices,
+    QuestionKind.MULTIPLE_CHOICE: multiple_choices,
+    QuestionKind.SHORT_ANSWER: short_answers,
+}
 
 
 class Cloze:
@@ -28,7 +42,9 @@ class Cloze:
     def drafts(self, kinds: Mapping[QuestionKind, int]) -> dict[QuestionKind, list[Draft]]:
         """Return up to the wanted number of questions of each kind, best first, spread over the sentences."""
         choice = _Choice()
-        streams = {kind: self._of_kind(kind, choice.used) for kind in kinds}
+        # Which sentences were asked about decides the order of true and false ones.
+        makers = _MAKERS | {QuestionKind.TRUE_FALSE: partial(true_false, used=choice.used)}
+        streams = {kind: makers[kind](self.material) for kind in kinds}
         made: dict[QuestionKind, list[Draft]] = {kind: [] for kind in kinds}
         spare: dict[QuestionKind, list[Draft]] = {kind: [] for kind in kinds}
         open_kinds = [kind for kind, count in kinds.items() if count > 0]
@@ -43,19 +59,6 @@ class Cloze:
             drafts.extend(spare[kind][: kinds[kind] - len(drafts)])
         return made
 
-    def _of_kind(self, kind: QuestionKind, used: Counter[tuple[int, int]]) -> Iterator[tuple[ClozeLine, Draft]]:
-        match kind:
-            case QuestionKind.FILL_IN_THE_BLANK:
-                return gaps(self.material)
-            case QuestionKind.SINGLE_CHOICE:
-                return single_choices(self.material)
-            case QuestionKind.TRUE_FALSE:
-                return true_false(self.material, used)
-            case QuestionKind.MULTIPLE_CHOICE:
-                return multiple_choices(self.material)
-            case QuestionKind.SHORT_ANSWER:
-                return short_answers(self.material)
-
 
 class _Choice:
     """Which sentences and keys were asked about."""
@@ -64,7 +67,7 @@ class _Choice:
         self.used: Counter[tuple[int, int]] = Counter()
         self._keys: set[str] = set()
 
-    def next_fresh(self, stream: Iterator[tuple[ClozeLine, Draft]], spare: list[Draft]) -> Draft | None:
+    def next_fresh(self, stream: Iterator[LineDraft], spare: list[Draft]) -> Draft | None:
         """Return the next question about a sentence and a key that none asked about; repeats go to `spare`."""
         for line, draft in stream:
             key = _asked(draft)

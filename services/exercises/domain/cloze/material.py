@@ -53,12 +53,8 @@ class ClozeLine:
         return self.text[occurrence.start : occurrence.end]
 
 
-@dataclass(frozen=True, slots=True)
-class Falsehood:
-    """A sentence with one thing exchanged, so that it is false."""
-
-    statement: str
-    substitution: Substitution
+Falsehood = tuple[str, Substitution]
+"""A sentence with one thing exchanged, so that it is false, and what was exchanged."""
 
 
 class ClozeMaterial:
@@ -133,8 +129,7 @@ class ClozeMaterial:
         for target in targets:
             if target.term.category in NUMERIC and not self.is_approximate(line, target):
                 for number in self.distractors.texts(line.text, target, 3, self.rng):
-                    falsehood = _exchange(line, target, number)
-                    if self._is_false(line, falsehood):
+                    if falsehood := self._exchange(line, target, number):
                         return falsehood
         if not line.firm:
             return None
@@ -145,8 +140,7 @@ class ClozeMaterial:
             for score, text in self.distractors.terms(line.text, target, 2, self.rng)
         ]
         candidates.sort(key=lambda candidate: candidate[:2], reverse=True)
-        made = (_exchange(line, target, text) for _, text, target in candidates)
-        return next((falsehood for falsehood in made if self._is_false(line, falsehood)), None)
+        return next(filter(None, (self._exchange(line, target, text) for _, text, target in candidates)), None)
 
     def draft(
         self, line: ClozeLine, kind: QuestionKind, stem: str, explanation: str, until: ClozeLine | None = None
@@ -155,13 +149,12 @@ class ClozeMaterial:
         quote = self.passages[line.passage].text[line.start : (until or line).end]
         return Draft(kind, stem, quote, explanation, Generator.CLOZE, passage=line.passage)
 
-    def _is_false(self, line: ClozeLine, falsehood: Falsehood) -> bool:
-        return contradicts(falsehood.substitution, falsehood.statement, line.text, self.language, known=True)
-
-
-def _exchange(line: ClozeLine, target: Occurrence, new: str) -> Falsehood:
-    statement = line.text[: target.start] + new + line.text[target.end :]
-    return Falsehood(statement, Substitution(line.said(target), new))
+    def _exchange(self, line: ClozeLine, target: Occurrence, new: str) -> Falsehood | None:
+        """Return a sentence with a term exchanged; None where that does not surely make it false."""
+        statement = line.text[: target.start] + new + line.text[target.end :]
+        made = Substitution(line.said(target), new)
+        false = contradicts(made, statement, line.text, self.language, known=True)
+        return (statement, made) if false else None
 
 
 def _stands_once(line: ClozeLine, occurrence: Occurrence) -> bool:

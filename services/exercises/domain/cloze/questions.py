@@ -98,9 +98,9 @@ def true_false(material: ClozeMaterial, used: Counter[tuple[int, int]]) -> Itera
             draft = material.draft(line, QuestionKind.TRUE_FALSE, line.text, explanation)
             yield line, replace(draft, truth=True)
         else:
-            made = falsehood.substitution
+            statement, made = falsehood
             explanation = wording.false_explanation.format(old=made.old, new=made.new, sentence=line.text)
-            draft = material.draft(line, QuestionKind.TRUE_FALSE, falsehood.statement, explanation)
+            draft = material.draft(line, QuestionKind.TRUE_FALSE, statement, explanation)
             yield line, replace(draft, truth=False, substitution=made)
 
 
@@ -175,8 +175,9 @@ def _statements_choice(material: ClozeMaterial, window: Sequence[ClozeLine]) -> 
     material.rng.shuffle(order)
     wording = material.language.cloze.wording
     topic = _topic(window)
-    exchanges = (falsehood.substitution for falsehood in wrong.values())
-    notes = wording.note_separator.join(wording.exchange_note.format(old=e.old, new=e.new) for e in exchanges)
+    notes = wording.note_separator.join(
+        wording.exchange_note.format(old=made.old, new=made.new) for _, made in wrong.values()
+    )
     draft = material.draft(
         window[0],
         QuestionKind.MULTIPLE_CHOICE,
@@ -186,7 +187,7 @@ def _statements_choice(material: ClozeMaterial, window: Sequence[ClozeLine]) -> 
     )
     return replace(
         draft,
-        options=tuple(wrong[i].statement if i in wrong else window[i].text for i in order),
+        options=tuple(wrong[i][0] if i in wrong else window[i].text for i in order),
         correct=tuple(position for position, i in enumerate(order) if i not in wrong),
     )
 

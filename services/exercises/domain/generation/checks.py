@@ -1,12 +1,13 @@
 """The checks that every question passes, whoever made it, before it is stored.
 
-The tables at the end list them by kind in the order in which they are asked, each with the reason of its refusal.
+The functions at the end list them by kind in the order in which they are asked, each with the reason of its refusal.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -23,7 +24,7 @@ from services.exercises.domain.prompts.echoes import echoes, echoes_example
 from services.exercises.domain.text.enumerations import stand_in_list
 from services.exercises.domain.text.quotes import locate
 from services.exercises.domain.text.sentences import is_about_the_question, refers_to_passage
-from services.exercises.domain.text.statements import contradicts, is_verbatim, mentions, numbers, says_the_same, undone
+from services.exercises.domain.text.statements import contradicts, mentions, numbers, says_the_same, undone
 from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
 from services.language.detection import LANGUAGES, fits
@@ -38,12 +39,16 @@ _WHOLE_QUOTE = 0.8
 
 
 def check(draft: Draft, passage: Passage, accepted: Accepted) -> Source:
-    """Take a question that passes every rule into `accepted` and return its source, or refuse it for the first rule."""
+    """Take a question that passes every rule into `accepted` and return its source.
+
+    Raises:
+        RefusedError: it breaks a rule; the reason is that of the first.
+    """
     # The source of a quote that is not found is empty, which is what its rule refuses.
     source = passage.source(*(locate(draft.quote, passage.text) or (0, 0)))
     candidate = _Candidate(draft, passage, source, LANGUAGES.of(passage.text))
-    for refusal, is_broken in _EVERY_KIND + _RULES[draft.kind]:
-        if is_broken(candidate):
+    for refusal, is_broken in itertools.chain(_every_kind(candidate), _RULES[draft.kind](candidate)):
+        if is_broken:
             raise RefusedError(refusal)
     accepted.add(draft, source)
     return source
@@ -90,7 +95,7 @@ class _Candidate:
 
     @property
     def key_is_known(self) -> bool:
-        """Return whether every position of the key has an option."""
+        """Whether every position of the key has an option."""
         return {*self.draft.correct} <= {*range(len(self.draft.options))} and len(self.right) == len(self.draft.correct)
 
     @property
@@ -121,20 +126,16 @@ def _contradicts_source(candidate: _Candidate) -> bool:
     draft, quote = candidate.draft, candidate.quote
     substitution = draft.substitution
     if draft.truth:
-        return not _says_what(draft.stem, quote)
+        return not says_the_same(draft.stem, quote)
     if substitution is None or fold(draft.stem) in fold(candidate.passage.text):
         return True
     true = undone(draft.stem, substitution)
     known = not candidate.is_by_model or mentions(candidate.passage.text, substitution.new)
     return (
         true is None
-        or not _says_what(true, quote)
+        or not says_the_same(true, quote)
         or not contradicts(substitution, draft.stem, quote, candidate.language, known=known)
     )
-
-
-def _says_what(statement: str, quote: str) -> bool:
-    return is_verbatim(statement, quote) or says_the_same(statement, quote)
 
 
 def _lacks_gaps(candidate: _Candidate) -> bool:
@@ -153,116 +154,103 @@ def _copies_material(candidate: _Candidate) -> bool:
     return bool(question) and fold(candidate.stem) in fold(candidate.passage.text)
 
 
-def _asks_by_model(candidate: _Candidate) -> bool:
-    """Return whether a model wrote a question without a gap: the words around a gap say what is asked for."""
-    return candidate.is_by_model and not candidate.has_gap
+_Rules = Iterator[tuple[Refusal, bool]]
+"""Why a question is refused, and whether it is. A rule is asked only of a question that passed those before it."""
 
 
-def _speaks_of_options(option: str) -> bool:
-    return any(known.stems.option_reference.search(option) for known in LANGUAGES)
+def _every_kind(it: _Candidate) -> _Rules:
+    draft = it.draft
+    yield Refusal.EMPTY_STEM, not fold(it.stem.replace(GAP, ""))
+    yield Refusal.NO_EXPLANATION, not fold(draft.explanation)
+    yield Refusal.WRONG_LANGUAGE, not it.fits((it.stem, draft.explanation))
+    echo = any(echoes(text, it.language) for text in it.texts) or echoes_example(it.stem, it.language)
+    yield Refusal.ECHOES_INSTRUCTIONS, echo
+    yield Refusal.STEM_REFERS_TO_PASSAGE, refers_to_passage(it.stem, it.language)
+    about = is_about_the_question(draft.explanation, it.language, it.passage.text)
+    yield Refusal.EXPLANATION_REFERS_TO_PASSAGE, about
+    yield Refusal.QUOTE_NOT_IN_MATERIAL, not it.quote
 
 
-_Rules = tuple[tuple[Refusal, Callable[[_Candidate], bool]], ...]
-"""Why a question is refused, and whether it is."""
+def _options(it: _Candidate) -> _Rules:
+    speaks = any(known.stems.option_reference.search(option) for known in LANGUAGES for option in it.draft.options)
+    yield Refusal.EMPTY_OPTION, not all(it.options)
+    yield Refusal.EQUAL_OPTIONS, len({*it.options}) < len(it.options)
+    yield Refusal.OPTION_COUNT, not 3 <= len(it.options) <= 8
+    yield Refusal.OPTION_REFERS_TO_OPTIONS, speaks
+    yield Refusal.WRONG_LANGUAGE, not it.fits(it.draft.options, short=True)
 
-_EVERY_KIND: _Rules = (
-    (Refusal.EMPTY_STEM, lambda it: not fold(it.stem.replace(GAP, ""))),
-    (Refusal.NO_EXPLANATION, lambda it: not fold(it.draft.explanation)),
-    (Refusal.WRONG_LANGUAGE, lambda it: not it.fits((it.stem, it.draft.explanation))),
-    (
-        Refusal.ECHOES_INSTRUCTIONS,
-        lambda it: any(echoes(text, it.language) for text in it.texts) or echoes_example(it.stem, it.language),
-    ),
-    (Refusal.STEM_REFERS_TO_PASSAGE, lambda it: refers_to_passage(it.stem, it.language)),
-    (
-        Refusal.EXPLANATION_REFERS_TO_PASSAGE,
-        lambda it: is_about_the_question(it.draft.explanation, it.language, it.passage.text),
-    ),
-    (Refusal.QUOTE_NOT_IN_MATERIAL, lambda it: not it.quote),
-)
-_OPTIONS: _Rules = (
-    (Refusal.EMPTY_OPTION, lambda it: not all(it.options)),
-    (Refusal.EQUAL_OPTIONS, lambda it: len({*it.options}) < len(it.options)),
-    (Refusal.OPTION_COUNT, lambda it: not 3 <= len(it.options) <= 8),
-    (Refusal.OPTION_REFERS_TO_OPTIONS, lambda it: any(map(_speaks_of_options, it.draft.options))),
-    (Refusal.WRONG_LANGUAGE, lambda it: not it.fits(it.draft.options, short=True)),
-)
-_SINGLE_CHOICE: _Rules = (
-    *_OPTIONS,
-    (Refusal.NO_SINGLE_KEY, lambda it: not it.key_is_known or len(it.right) != 1),
-    (Refusal.STEM_LEAKS_ANSWER, lambda it: says(it.stem, it.right[0])),
-    (Refusal.ANSWER_NOT_IN_QUOTE, lambda it: not all(map(it.supports, it.right))),
-    (
-        Refusal.ANSWER_IS_QUOTE,
-        lambda it: it.is_by_model and len(fold(it.right[0])) >= _WHOLE_QUOTE * len(fold(it.quote)),
-    ),
-)
-_MULTIPLE_CHOICE: _Rules = (
-    *_OPTIONS,
-    (Refusal.NO_MULTIPLE_KEY, lambda it: not it.key_is_known or len(it.right) < 2 or not it.wrong),
-    (Refusal.KEY_CONTRADICTS_SOURCE, lambda it: any(says(it.quote, option) for option in it.wrong)),
-    (Refusal.STEM_LEAKS_ANSWER, lambda it: all(says(it.stem, option) for option in it.right)),
-    (Refusal.ANSWER_NOT_IN_QUOTE, lambda it: not all(map(it.supports, it.right))),
-    (Refusal.ANSWERS_NOT_LISTED, lambda it: it.is_by_model and not stand_in_list(it.right, it.quote)),
-)
-_TRUE_FALSE: _Rules = (
-    (Refusal.NO_TRUTH, lambda it: it.draft.truth is None),
-    (Refusal.STEM_IS_NO_STATEMENT, lambda it: it.has_gap or asks(it.stem, it.language)),
-    (Refusal.STEM_IS_FRAGMENT, lambda it: is_short_statement(it.stem, it.language)),
-    (Refusal.ANSWER_NOT_IN_QUOTE, lambda it: not it.rests_on_quote(it.stem)),
-    (Refusal.KEY_CONTRADICTS_SOURCE, _contradicts_source),
-)
-_GAPS: _Rules = (
-    (Refusal.GAP_COUNT, _lacks_gaps),
-    (
-        Refusal.ANSWER_NOT_IN_QUOTE,
-        lambda it: not all(fold(accepted[0]) in fold(it.quote) for accepted in it.draft.blanks),
-    ),
-    (Refusal.WRONG_LANGUAGE, lambda it: not all(it.fits(accepted, short=True) for accepted in it.draft.blanks)),
-    (
-        Refusal.STEM_LEAKS_ANSWER,
-        lambda it: any(says(it.stem, answer) for accepted in it.draft.blanks for answer in accepted),
-    ),
-)
-_SHORT_ANSWER: _Rules = (
-    (Refusal.NO_REFERENCE, lambda it: not fold(it.draft.reference)),
-    (Refusal.WRONG_LANGUAGE, lambda it: not it.fits((it.draft.reference,), short=True)),
-    (
-        Refusal.STEM_LEAKS_ANSWER,
-        lambda it: (
-            fold(it.draft.reference) in fold(it.stem)
-            or similarity(bigrams(fold(it.stem)), bigrams(fold(it.draft.reference))) >= ALIKE
-        ),
-    ),
-    (Refusal.ANSWER_NOT_IN_QUOTE, lambda it: not it.rests_on_quote(it.draft.reference)),
-    (
-        Refusal.NO_RUBRIC,
-        lambda it: (
-            not 1 <= len(it.draft.rubric) <= 6
-            or any(not fold(point.text) or point.points <= 0 for point in it.draft.rubric)
-        ),
-    ),
-)
-_WHOLE_STEM: _Rules = (
-    (Refusal.STEM_IS_FRAGMENT, lambda it: is_fragment(it.stem, it.language)),
-    (Refusal.STEM_COPIES_MATERIAL, _copies_material),
-    (Refusal.STEM_TOO_VAGUE, lambda it: _asks_by_model(it) and is_vague(it.stem, it.source, it.passage, it.language)),
-    (Refusal.QUOTE_DOES_NOT_ANSWER, lambda it: _asks_by_model(it) and not can_answer(it.quote, it.stem)),
-)
-_RULES: Mapping[QuestionKind, _Rules] = MappingProxyType(
+
+def _single_choice(it: _Candidate) -> _Rules:
+    yield from _options(it)
+    yield Refusal.NO_SINGLE_KEY, not it.key_is_known or len(it.right) != 1
+    yield Refusal.STEM_LEAKS_ANSWER, says(it.stem, it.right[0])
+    yield Refusal.ANSWER_NOT_IN_QUOTE, not all(map(it.supports, it.right))
+    is_quote = it.is_by_model and len(fold(it.right[0])) >= _WHOLE_QUOTE * len(fold(it.quote))
+    yield Refusal.ANSWER_IS_QUOTE, is_quote
+    yield from _whole_stem(it)
+
+
+def _multiple_choice(it: _Candidate) -> _Rules:
+    yield from _options(it)
+    yield Refusal.NO_MULTIPLE_KEY, not it.key_is_known or len(it.right) < 2 or not it.wrong
+    yield Refusal.KEY_CONTRADICTS_SOURCE, any(says(it.quote, option) for option in it.wrong)
+    yield Refusal.STEM_LEAKS_ANSWER, all(says(it.stem, option) for option in it.right)
+    yield Refusal.ANSWER_NOT_IN_QUOTE, not all(map(it.supports, it.right))
+    yield Refusal.ANSWERS_NOT_LISTED, it.is_by_model and not stand_in_list(it.right, it.quote)
+    yield from _whole_stem(it)
+
+
+def _true_false(it: _Candidate) -> _Rules:
+    yield Refusal.NO_TRUTH, it.draft.truth is None
+    yield Refusal.STEM_IS_NO_STATEMENT, it.has_gap or asks(it.stem, it.language)
+    yield Refusal.STEM_IS_FRAGMENT, is_short_statement(it.stem, it.language)
+    yield Refusal.ANSWER_NOT_IN_QUOTE, not it.rests_on_quote(it.stem)
+    yield Refusal.KEY_CONTRADICTS_SOURCE, _contradicts_source(it)
+
+
+def _fill_in_the_blank(it: _Candidate) -> _Rules:
+    yield Refusal.GAP_COUNT, _lacks_gaps(it)
+    blanks = it.draft.blanks
+    yield Refusal.ANSWER_NOT_IN_QUOTE, not all(fold(accepted[0]) in fold(it.quote) for accepted in blanks)
+    yield Refusal.WRONG_LANGUAGE, not all(it.fits(accepted, short=True) for accepted in blanks)
+    yield Refusal.STEM_LEAKS_ANSWER, any(says(it.stem, answer) for accepted in blanks for answer in accepted)
+    yield from _whole_stem(it)
+
+
+def _short_answer(it: _Candidate) -> _Rules:
+    stem, reference, rubric = fold(it.stem), fold(it.draft.reference), it.draft.rubric
+    yield Refusal.NO_REFERENCE, not reference
+    yield Refusal.WRONG_LANGUAGE, not it.fits((it.draft.reference,), short=True)
+    leaks = reference in stem or similarity(bigrams(stem), bigrams(reference)) >= ALIKE
+    yield Refusal.STEM_LEAKS_ANSWER, leaks
+    yield Refusal.ANSWER_NOT_IN_QUOTE, not it.rests_on_quote(it.draft.reference)
+    empty = any(not fold(point.text) or point.points <= 0 for point in rubric)
+    yield Refusal.NO_RUBRIC, empty or not 1 <= len(rubric) <= 6
+    yield from _whole_stem(it)
+
+
+def _whole_stem(it: _Candidate) -> _Rules:
+    yield Refusal.STEM_IS_FRAGMENT, is_fragment(it.stem, it.language)
+    yield Refusal.STEM_COPIES_MATERIAL, _copies_material(it)
+    if it.is_by_model and not it.has_gap:
+        # The words around a gap say what is asked for.
+        yield Refusal.STEM_TOO_VAGUE, is_vague(it.stem, it.source, it.passage, it.language)
+        yield Refusal.QUOTE_DOES_NOT_ANSWER, not can_answer(it.quote, it.stem)
+
+
+_RULES: Mapping[QuestionKind, Callable[[_Candidate], _Rules]] = MappingProxyType(
     {
-        QuestionKind.SINGLE_CHOICE: _SINGLE_CHOICE + _WHOLE_STEM,
-        QuestionKind.MULTIPLE_CHOICE: _MULTIPLE_CHOICE + _WHOLE_STEM,
-        QuestionKind.TRUE_FALSE: _TRUE_FALSE,
-        QuestionKind.FILL_IN_THE_BLANK: _GAPS + _WHOLE_STEM,
-        QuestionKind.SHORT_ANSWER: _SHORT_ANSWER + _WHOLE_STEM,
+        QuestionKind.SINGLE_CHOICE: _single_choice,
+        QuestionKind.MULTIPLE_CHOICE: _multiple_choice,
+        QuestionKind.TRUE_FALSE: _true_false,
+        QuestionKind.FILL_IN_THE_BLANK: _fill_in_the_blank,
+        QuestionKind.SHORT_ANSWER: _short_answer,
     }
 )
-"""The rules of a kind, which follow those of every kind, in their order."""
 
 
 class Accepted:
-    """The stems and keys of the questions of one exercise."""
+    """The stems and keys of the questions of one exercise, so that none repeats another."""
 
     def __init__(self) -> None:
         self._stems: list[frozenset[str]] = []

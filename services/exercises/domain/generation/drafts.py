@@ -53,20 +53,18 @@ def draft_of(answer: QuestionAnswer, *, passage: int, model: str, rng: random.Ra
 
 
 def _single_choice(answer: SingleChoice, rng: random.Random) -> Draft:
-    wrong = _distinct([_bare(text) for text in answer.distractors])
+    wrong = _distinct(answer.distractors)
     explanation = explanation_of(answer.explanation, answer.quote)
     draft = _draft(QuestionKind.SINGLE_CHOICE, answer, unlabeled(answer.stem), explanation)
     return _with_options(draft, [_bare(answer.answer)], wrong, rng)
 
 
 def _multiple_choice(answer: MultipleChoice, rng: random.Random) -> Draft:
-    right = _distinct([_bare(text) for text in answer.correct])
+    right = _distinct(answer.correct)
     language = LANGUAGES.of(answer.quote)
     # An option that may be a right one under another name is not wrong.
     wrong = [
-        text
-        for text in _distinct([_bare(text) for text in answer.wrong])
-        if not any(may_be_the_same(text, other, language) for other in right)
+        text for text in _distinct(answer.wrong) if not any(may_be_the_same(text, other, language) for other in right)
     ]
     explanation = explanation_of(answer.explanation, answer.quote)
     draft = _draft(QuestionKind.MULTIPLE_CHOICE, answer, unlabeled(answer.stem), explanation)
@@ -79,7 +77,7 @@ def _true_statement(answer: TrueStatement) -> Draft:
     stem = unlabeled(answer.stem)
     if not says_the_same(stem, answer.quote) and _stands_alone(sentence):
         stem = sentence
-    return replace(_draft(QuestionKind.TRUE_FALSE, answer, stem, why(answer.quote, None)), truth=True)
+    return replace(_draft(QuestionKind.TRUE_FALSE, answer, stem, _why(answer.quote, None)), truth=True)
 
 
 def _false_statement(answer: FalseStatement) -> Draft:
@@ -88,33 +86,34 @@ def _false_statement(answer: FalseStatement) -> Draft:
     substitution = Substitution(answer.original, answer.changed)
     false = exchanged(sentence, substitution.old, substitution.new)
     if false is None:
-        return _draft(QuestionKind.TRUE_FALSE, answer, sentence, why(answer.quote, None))
-    draft = _draft(QuestionKind.TRUE_FALSE, answer, false, why(answer.quote, substitution))
+        return _draft(QuestionKind.TRUE_FALSE, answer, sentence, _why(answer.quote, None))
+    draft = _draft(QuestionKind.TRUE_FALSE, answer, false, _why(answer.quote, substitution))
     return replace(draft, truth=False, substitution=substitution)
 
 
 def _fill_in_the_blank(answer: FillInTheBlank) -> Draft:
     key = answer.answer.rstrip("。.")
     stem, found = _with_gap(unlabeled(answer.stem), key, answer.quote)
-    explanation = explanation_of(answer.explanation, answer.quote)
-    if fold(found) != fold(key):
-        explanation = quote_as_explanation(answer.quote)
-    stem = _faithful(stem, found, answer.quote)
-    return replace(_draft(QuestionKind.FILL_IN_THE_BLANK, answer, stem, explanation), blanks=((found,),))
+    told = answer.explanation if fold(found) == fold(key) else ""
+    draft = _draft(
+        QuestionKind.FILL_IN_THE_BLANK,
+        answer,
+        _faithful(stem, found, answer.quote),
+        explanation_of(told, answer.quote),
+    )
+    return replace(draft, blanks=((found,),))
 
 
 def _short_answer(answer: ShortAnswer) -> Draft:
-    stem = unlabeled(answer.stem)
-    reference = unlabeled(answer.reference)
-    said = units(reference)
-    if len(said & units(answer.quote)) < _LEAST_OF_QUOTE * len(said):
+    stem, reference = unlabeled(answer.stem), unlabeled(answer.reference)
+    if not _shares(reference, answer.quote, _LEAST_OF_QUOTE):
         reference = flatten(answer.quote)
     rubric = tuple(RubricPoint(point, 1.0) for point in _points(answer.rubric, stem, reference))
     return replace(_draft(QuestionKind.SHORT_ANSWER, answer, stem, reference), reference=reference, rubric=rubric)
 
 
 def _draft(kind: QuestionKind, answer: QuestionAnswer, stem: str, explanation: str) -> Draft:
-    return Draft(kind=kind, stem=stem, quote=answer.quote, explanation=explanation, generator=Generator.MODEL)
+    return Draft(kind, stem, answer.quote, explanation, Generator.MODEL)
 
 
 def _with_options(draft: Draft, right: list[str], wrong: list[str], rng: random.Random) -> Draft:
@@ -128,9 +127,9 @@ def _with_options(draft: Draft, right: list[str], wrong: list[str], rng: random.
     )
 
 
-def _distinct(texts: list[str]) -> list[str]:
-    """Return the texts that say something, each once."""
-    return list({fold(text) or text: text for text in texts}.values())
+def _distinct(options: list[str]) -> list[str]:
+    """Return bare options, each once."""
+    return list({fold(text) or text: text for text in map(_bare, options)}.values())
 
 
 def _bare(option: str) -> str:
@@ -143,16 +142,20 @@ def _stands_alone(sentence: str) -> bool:
 
 
 def _points(texts: list[str], stem: str, reference: str) -> list[str]:
-    """Return the rubric points that the reference makes and that do not merely repeat the question."""
+    """Return the rubric points, each once, that the reference makes and that do not merely repeat the question."""
     asked = bigrams(fold(stem))
-    made = units(reference)
+    distinct = {fold(text): text for text in texts if fold(text)}
     return [
         text
-        for text in _distinct(texts)
-        if fold(text)
-        and similarity(bigrams(fold(text)), asked) < ALIKE
-        and len(units(text) & made) >= _LEAST_OF_REFERENCE * len(units(text))
+        for plain, text in distinct.items()
+        if similarity(bigrams(plain), asked) < ALIKE and _shares(text, reference, _LEAST_OF_REFERENCE)
     ]
+
+
+def _shares(text: str, source: str, least: float) -> bool:
+    """Return whether a source has a share of a text's words."""
+    said = units(text)
+    return len(said & units(source)) >= least * len(said)
 
 
 _ASKED_AFTERWARDS = re.compile(r"(?<=[.。!！])\s*[^.。!！?？]*[?？]\s*$")
@@ -213,8 +216,7 @@ def unlabeled(text: str) -> str:
 def explanation_of(text: str, quote: str) -> str:
     """Return what an explanation says of its subject, at most 240 characters, cut where a sentence ends.
 
-    Talk of the passage is left out. If less than half of the rest is in the words of the quote, the quote is the
-    explanation: it says why the answer is right, while small models add what is wrong.
+    Talk of the passage is left out. If less than half of the rest is in the words of the quote, the quote explains.
     """
     language = LANGUAGES.of(text)
     kept = ""
@@ -227,18 +229,13 @@ def explanation_of(text: str, quote: str) -> str:
         if len(longer) > LONGEST_EXPLANATION:
             break
         kept = longer
-    said = units(kept)
-    return kept if said and len(said & units(quote)) >= _LEAST_SHARED * len(said) else quote_as_explanation(quote)
+    # Small models add what is wrong; the quote says why the answer is right.
+    return kept if units(kept) and _shares(kept, quote, _LEAST_SHARED) else clip(quote, LONGEST_EXPLANATION)
 
 
-def quote_as_explanation(quote: str) -> str:
-    """Return a quote, cut where it is too long for an explanation."""
-    return clip(quote, LONGEST_EXPLANATION)
-
-
-def why(quote: str, substitution: Substitution | None) -> str:
+def _why(quote: str, substitution: Substitution | None) -> str:
     """Return why a statement is false, or true if nothing in it was exchanged."""
-    said = quote_as_explanation(flatten(quote))
+    said = clip(flatten(quote), LONGEST_EXPLANATION)
     wording = LANGUAGES.of(quote).cloze.wording
     if substitution is None:
         return wording.true_explanation.format(sentence=said)

@@ -6,7 +6,6 @@ import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
 from services.exercises.domain.generation.material import askable
 from services.exercises.domain.text.enumerations import ListRank, list_rank
@@ -17,6 +16,8 @@ from services.language.detection import LANGUAGES
 
 _SEARCHED_FOR_LISTS = 12
 """Passages that are read through for a sentence that lists something: more would hold up the event loop."""
+_STANDINGS = (0, 1)
+"""Places in what `askable` returns: sentences that stand alone are asked about first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +29,6 @@ class Focus:
     passage: Passage
     sentence: str
     """On one line; empty where the passage holds none to ask about."""
-
-
-class _Standing(IntEnum):
-    """How a sentence is understood; the values are its places in what `askable` returns."""
-
-    ALONE = 0
-    IN_CONTEXT = 1
 
 
 class FocusPicker:
@@ -57,16 +51,15 @@ class FocusPicker:
         order = [(first + step) % len(passages) for step in range(len(passages))]
         if kind is QuestionKind.MULTIPLE_CHOICE:
             return self._pick_list(order[:_SEARCHED_FOR_LISTS])
-        for standing, number in itertools.product(_Standing, order):
-            fresh = self._fresh(number, standing)
-            if fresh:
+        for standing, number in itertools.product(_STANDINGS, order):
+            if fresh := self._fresh(number, standing):
                 return self._take(number, self._rng.choice(fresh))
         return Focus(first, passages[first], "")
 
     def _pick_list(self, order: Sequence[int]) -> Focus | None:
         """Return the first sentence that surely lists things, else one that may."""
         likely: tuple[int, Sentence] | None = None
-        for standing, number in itertools.product(_Standing, order):
+        for standing, number in itertools.product(_STANDINGS, order):
             for sentence in self._fresh(number, standing):
                 match list_rank(sentence.text, LANGUAGES.of(sentence.text)):
                     case ListRank.SURE:
@@ -75,7 +68,7 @@ class FocusPicker:
                         likely = number, sentence
         return self._take(*likely) if likely is not None else None
 
-    def _fresh(self, number: int, standing: _Standing) -> list[Sentence]:
+    def _fresh(self, number: int, standing: int) -> list[Sentence]:
         """Return the sentences of a passage that nobody asked about."""
         if number not in self._askable:
             self._askable[number] = askable(self._plan.passages[number])

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from services.exercises.domain.generation.checks import Accepted, check
 from services.exercises.domain.generation.focus import FocusPicker
@@ -18,39 +19,37 @@ from services.exercises.values.refusal import RefusedError
 from services.kit import errors
 
 
+@dataclass(slots=True)
 class FallbackQuestions:
     """Makes the questions of one run by cloze. The drafts are made at the first need, more than the plan wants."""
 
-    def __init__(
-        self, plan: GenerationPlan, worker: MaterialWorker, accepted: Accepted, publisher: QuestionPublisher
-    ) -> None:
-        self._plan = plan
-        self._worker = worker
-        self._accepted = accepted
-        self._publisher = publisher
-        self._drafts: dict[QuestionKind, deque[Draft]] | None = None
-        self._loading = asyncio.Lock()
+    plan: GenerationPlan
+    worker: MaterialWorker
+    accepted: Accepted
+    publisher: QuestionPublisher
+    _drafts: dict[QuestionKind, deque[Draft]] | None = None
+    _loading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def make(self, kind: QuestionKind) -> None:
         """Publish the next question that passes the checks, of `kind` or else of another kind of the plan."""
         drafts = await self._fallback_drafts()
-        for candidate in (kind, *(other for other in self._plan.kinds if other is not kind)):
+        for candidate in (kind, *(other for other in self.plan.kinds if other is not kind)):
             while drafts[candidate]:
                 draft = drafts[candidate].popleft()
                 try:
-                    source = check(draft, self._plan.passages[draft.passage], self._accepted)
+                    source = check(draft, self.plan.passages[draft.passage], self.accepted)
                 except RefusedError:
                     # There are more drafts than are needed, and some repeat the model's questions.
                     continue
-                await self._publisher.add(draft, source)
+                await self.publisher.add(draft, source)
                 return
 
     async def _fallback_drafts(self) -> dict[QuestionKind, deque[Draft]]:
         async with self._loading:
             if self._drafts is None:
-                wanted = dict.fromkeys(self._plan.kinds, 2 * self._plan.count + 4)
-                drafts = await self._worker.drafts(self._plan.passages, wanted, self._plan.seed)
-                self._drafts = {kind: deque(drafts.get(kind, ())) for kind in self._plan.kinds}
+                wanted = dict.fromkeys(self.plan.kinds, 2 * self.plan.count + 4)
+                drafts = await self.worker.drafts(self.plan.passages, wanted, self.plan.seed)
+                self._drafts = {kind: deque(drafts.get(kind, ())) for kind in self.plan.kinds}
             return self._drafts
 
 
@@ -71,7 +70,7 @@ class QuestionGenerator:
         rng = random.Random(plan.seed)  # noqa: S311 - order of options, not secrets
         accepted = Accepted()
         publisher = QuestionPublisher(publish, plan.count)
-        calls = ModelCalls(self._model, in_flight=self._limits.in_flight, most_failures=self._limits.model_failures)
+        calls = ModelCalls(self._model, self._limits.in_flight)
         by_model = ModelQuestions(plan, self._limits, calls, FocusPicker(plan, rng), accepted, publisher, rng)
         by_cloze = FallbackQuestions(plan, self._worker, accepted, publisher)
 

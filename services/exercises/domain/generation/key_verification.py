@@ -91,18 +91,20 @@ def is_certain(draft: Draft, quote: str) -> bool:
         case QuestionKind.TRUE_FALSE:
             return draft.substitution is not None or is_verbatim(draft.stem, quote)
         case QuestionKind.FILL_IN_THE_BLANK:
-            filled = draft.stem.replace(GAP, draft.blanks[0][0], 1)
-            return is_verbatim(filled, quote) or says_the_same(filled, quote)
+            return says_the_same(draft.stem.replace(GAP, draft.blanks[0][0], 1), quote)
         case _:
             return False
 
 
 def _around(quote: str, text: str) -> str:
     """Return the sentences of a passage that hold the quote, with their neighbors."""
-    place = text.find(quote)
-    start, end = max(0, place - _READ_BEFORE), place + len(quote) + _READ_AFTER
-    near = [s for s in split(text, wrapped=False) if s.end > place and s.start < place + len(quote)]
-    kept = [s for s in split(text, wrapped=False) if (s.start >= start and s.end <= end) or s in near]
+    start = text.find(quote)
+    end = start + len(quote)
+    kept = [
+        s
+        for s in split(text, wrapped=False)
+        if (s.start >= start - _READ_BEFORE and s.end <= end + _READ_AFTER) or (s.end > start and s.start < end)
+    ]
     return text[kept[0].start : kept[-1].end] if kept else quote
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,8 @@ from services.exercises.values.refusal import Refusal, RefusedError
 from services.kit import errors
 from services.language.detection import LANGUAGES
 
+logger = logging.getLogger(__name__)
+
 _FALSE_SHARE = 0.5
 """Share of true/false questions that are to be false, among sentences that can be made false."""
 _READ_BEFORE = _READ_AFTER = 250
@@ -43,28 +46,6 @@ def question_prompt_of(kind: QuestionKind, focus: str, seed: int) -> Prompt[Ques
     return QUESTIONS[kind]
 
 
-def question_request(
-    prompt: Prompt[QuestionAnswer],
-    passage: str,
-    *,
-    focus: str,
-    avoid: Sequence[str],
-    model: str,
-    seed: int,
-    temperature: float,
-) -> ChatRequest:
-    """Return the request for a question about the sentence `focus`, or by choice, unlike the stems in `avoid`."""
-    return prompt.request(
-        LANGUAGES.of(passage),
-        material=_around(focus, passage),
-        focus=focus,
-        avoid=json.dumps(list(avoid), ensure_ascii=False) if avoid else "",
-        model=model,
-        seed=seed,
-        temperature=temperature,
-    )
-
-
 def answer_of(kind: QuestionKind, value: Mapping[str, Any]) -> QuestionAnswer:
     """Return the question in a model's JSON; a statement is true or false by how it is written, not by the task."""
     false = kind is QuestionKind.TRUE_FALSE and "original" in value
@@ -78,8 +59,8 @@ def _around(focus: str, passage: str) -> str:
     return passage[start : middle + len(focus) + _READ_AFTER].strip()
 
 
-logger = logging.getLogger(__name__)
-
+_MOST_FAILURES = 2
+"""Failed calls in a row after which a run stops asking the model."""
 _LASTING = (errors.FailedPrecondition, errors.NotFound, errors.InvalidArgument, errors.Unimplemented)
 """Errors that the next call would meet as well: there is no model, or the request is wrong."""
 
@@ -87,11 +68,10 @@ _LASTING = (errors.FailedPrecondition, errors.NotFound, errors.InvalidArgument, 
 class ModelCalls:
     """The calls of one run."""
 
-    def __init__(self, model: ChatModel, *, in_flight: int, most_failures: int) -> None:
+    def __init__(self, model: ChatModel, in_flight: int) -> None:
         self._model = model
         self._limit = asyncio.Semaphore(in_flight)
         self._width = in_flight
-        self._most_failures = most_failures
         self._failures = 0
         """Failed calls in a row; those that ran side by side count once."""
         self.lasting_error: errors.TikuError | None = None
@@ -108,11 +88,16 @@ class ModelCalls:
         before = self._failures
         slow = False
         try:
-            completion = await self._in_time(request, seconds, on_token)
-        except errors.TikuError as error:
+            async with asyncio.timeout(seconds):
+                completion = await complete(self._model, request, on_token)
+        except (errors.TikuError, TimeoutError) as failure:
+            slow = isinstance(failure, (errors.DeadlineExceeded, TimeoutError))
+            if isinstance(failure, errors.TikuError):
+                self._note_failure(failure, before)
+                raise
+            error = errors.DeadlineExceeded("The model took too long.", reason="MODEL_TOO_SLOW")
             self._note_failure(error, before)
-            slow = isinstance(error, errors.DeadlineExceeded)
-            raise
+            raise error from None
         else:
             self._failures = 0
             return completion
@@ -122,28 +107,19 @@ class ModelCalls:
             else:
                 self._limit.release()
 
-    async def _in_time(
-        self, request: ChatRequest, seconds: float, on_token: Callable[[str], Awaitable[None]] | None
-    ) -> StructuredCompletion:
-        try:
-            async with asyncio.timeout(seconds):
-                return await complete(self._model, request, on_token)
-        except TimeoutError:
-            raise errors.DeadlineExceeded("The model took too long.", reason="MODEL_TOO_SLOW") from None
-
     def _note_failure(self, error: errors.TikuError, before: int) -> None:
         """Remember that a call failed that began after `before` failures in a row."""
         if before == self._failures:
             self._failures += 1
-        if isinstance(error, _LASTING) or self._failures >= self._most_failures:
+        if isinstance(error, _LASTING) or self._failures >= _MOST_FAILURES:
             self.lasting_error = error
             logger.warning("the model is given up for this run", extra={"reason": error.reason})
 
 
 _SEEDS_A_SLOT = 16
 """Seeds of a run that belong to one question, one a try."""
-_WARMER = 0.2
-"""Each further try raises the temperature by this much, up to 1."""
+_TEMPERATURE, _WARMER = 0.4, 0.2
+"""Of the first try; each further try raises the temperature by this much, up to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +144,15 @@ class ModelQuestions:
                 break
             seed = self.plan.seed + slot * _SEEDS_A_SLOT + attempt
             try:
-                request = question_request(
-                    question_prompt_of(kind, focus.sentence, seed),
-                    focus.passage.text,
+                avoid = self.publisher.stems_of(focus.number)
+                request = question_prompt_of(kind, focus.sentence, seed).request(
+                    LANGUAGES.of(focus.passage.text),
+                    material=_around(focus.sentence, focus.passage.text),
                     focus=focus.sentence,
-                    avoid=self.publisher.stems_of(focus.number),
+                    avoid=json.dumps(avoid, ensure_ascii=False) if avoid else "",
                     model=self.plan.model,
                     seed=seed,
-                    temperature=min(1.0, self.limits.temperature + _WARMER * attempt),
+                    temperature=min(1.0, _TEMPERATURE + _WARMER * attempt),
                 )
                 completion = await self.calls.complete(request, self.limits.question_seconds, self.publisher.on_token)
             except errors.TikuError as error:
@@ -197,7 +174,7 @@ class ModelQuestions:
         return False
 
     async def _accept(self, draft: Draft, passage: Passage) -> Source:
-        """Return the source of a question that passes the checks and whose key the model confirms."""
+        """Return the source of a question that passes the checks and whose key is verified."""
         source = check(draft, passage, self.accepted)
         if self.limits.verify_keys and not is_certain(draft, source.quote):
             try:
@@ -208,15 +185,13 @@ class ModelQuestions:
         return source
 
     async def _verify_key(self, verification: KeyVerification) -> None:
-        """Ask the model its own question, and refuse a key that it does not confirm, or cannot because a call fails."""
+        """Ask the model its own question, and refuse a key that it answers otherwise, or not at all."""
         try:
             completion = await self.calls.complete(verification.request, self.limits.verification_seconds)
         except errors.TikuError:
             raise RefusedError(Refusal.MODEL_FAILED) from None
         await self.publisher.add_usage(completion.usage)
-        try:
-            confirmed = verification.holds(completion.value())
-        except RefusedError:
-            confirmed = False
-        if not confirmed:
-            raise RefusedError(Refusal.KEY_NOT_CONFIRMED)
+        with contextlib.suppress(RefusedError):
+            if verification.holds(completion.value()):
+                return
+        raise RefusedError(Refusal.KEY_NOT_CONFIRMED)

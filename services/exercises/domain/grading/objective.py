@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import reduce
 
 from services.exercises.values.question import Question, QuestionKind
@@ -20,7 +20,11 @@ from services.language.folding import fold
 
 
 def match_answers(questions: Sequence[Question], answers: Sequence[Answer]) -> dict[str, Answer]:
-    """Return answers by question id, or refuse all, with every field named that does not fit its question."""
+    """Return answers by question id.
+
+    Raises:
+        InvalidArgument: some do not fit their questions; every field that does not is named.
+    """
     by_id = {question.question_id: question for question in questions}
     matched: dict[str, Answer] = {}
     violations: list[FieldViolation] = []
@@ -50,35 +54,23 @@ _FIELD = {
 }
 
 
-def _misfits(path: str, question: Question, answer: Answer) -> list[FieldViolation]:
-    """Every rule that an answer breaks against its question."""
+def _misfits(path: str, question: Question, answer: Answer) -> Iterator[FieldViolation]:
+    """Yield every rule that an answer breaks against its question."""
     own = _FIELD[question.kind]
-    given = {
-        "option_keys": bool(answer.option_keys),
-        "truth": answer.truth is not None,
-        "blanks": bool(answer.blanks),
-        "text": bool(answer.text),
-    }
-    violations = [
-        FieldViolation(f"{path}.{name}", f"must not be set for a question of kind {question.kind.name}; set {own}")
-        for name, is_set in given.items()
-        if is_set and name != own
-    ]
-    keys = {option.key for option in question.options}
-    if own == "option_keys":
-        unknown = [key for key in answer.option_keys if key not in keys]
-        if unknown:
-            violations.append(FieldViolation(f"{path}.option_keys", f"must be among {', '.join(sorted(keys))}"))
-        elif len(set(answer.option_keys)) < len(answer.option_keys):
-            violations.append(FieldViolation(f"{path}.option_keys", "must not name an option twice"))
-        elif question.kind is QuestionKind.SINGLE_CHOICE and len(answer.option_keys) > 1:
-            violations.append(FieldViolation(f"{path}.option_keys", "must name one option"))
+    for name in dict.fromkeys(_FIELD.values()):
+        if name != own and getattr(answer, name) not in ((), "", None):
+            rule = f"must not be set for a question of kind {question.kind.name}; set {own}"
+            yield FieldViolation(f"{path}.{name}", rule)
+    chosen, keys = answer.option_keys, {option.key for option in question.options}
     gaps = len(question.answer_key.blanks)
-    if own == "blanks" and answer.blanks and len(answer.blanks) != gaps:
-        violations.append(
-            FieldViolation(f"{path}.blanks", f"must hold {gaps} {'entry' if gaps == 1 else 'entries'}, one a gap")
-        )
-    return violations
+    if own == "option_keys" and not keys.issuperset(chosen):
+        yield FieldViolation(f"{path}.option_keys", f"must be among {', '.join(sorted(keys))}")
+    elif own == "option_keys" and len(set(chosen)) < len(chosen):
+        yield FieldViolation(f"{path}.option_keys", "must not name an option twice")
+    elif question.kind is QuestionKind.SINGLE_CHOICE and len(chosen) > 1:
+        yield FieldViolation(f"{path}.option_keys", "must name one option")
+    elif own == "blanks" and answer.blanks and len(answer.blanks) != gaps:
+        yield FieldViolation(f"{path}.blanks", f"must hold {gaps} {'entry' if gaps == 1 else 'entries'}, one a gap")
 
 
 def grade(question: Question, answer: Answer | None) -> Grade:

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 
 from services.exercises.domain.runs.event_log import RunEventLog
 from services.exercises.ports import RunStore
@@ -14,6 +15,8 @@ from services.exercises.values import exercise as events
 from services.exercises.values.exercise import Done, Event, Exercise, Numbered, RunState, Token
 from services.exercises.values.question import Generator
 from services.kit.errors import Aborted, TikuError
+
+logger = logging.getLogger(__name__)
 
 NUMBER_GAP = 1_000_000
 """Distance from the last stored event to the one that ends an interrupted run. Tokens had numbers and were not stored;
@@ -62,8 +65,6 @@ def interrupted(exercise_id: str, stored: Sequence[Numbered]) -> Numbered:
     return Numbered((stored[-1].number if stored else 0) + NUMBER_GAP, done)
 
 
-logger = logging.getLogger(__name__)
-
 Work = Callable[[Callable[[Event], Awaitable[None]]], Awaitable[None]]
 """What a run does, given where to publish its events."""
 
@@ -101,7 +102,7 @@ class LiveRun:
 
     def __init__(self, exercise: Exercise, store: RunStore) -> None:
         self.exercise = exercise
-        self._store = store
+        self._store_events = partial(store.add_events, exercise.run_id)
         self._log = RunEventLog(self._store_events, self._deliver, self._fail)
         self._published = RunTally()
         self._delivered = RunTally()
@@ -111,11 +112,6 @@ class LiveRun:
         self._cancelled = False
         self.ended = asyncio.Event()
         """Set once the last event is delivered."""
-
-    @property
-    def run_id(self) -> str:
-        """Id of the run."""
-        return self.exercise.run_id
 
     async def publish(self, event: Event) -> None:
         """Publish an event: readers get it once it is stored, a token at once.
@@ -127,9 +123,6 @@ class LiveRun:
         self._published.add(event)
         self._log.publish(event)
         await self._log.wait_for_capacity()
-
-    async def _store_events(self, numbered: Sequence[Numbered]) -> None:
-        await self._store.add_events(self.run_id, numbered)
 
     def _deliver(self, numbered: Numbered) -> None:
         self._delivered.add(numbered.event)
@@ -180,7 +173,7 @@ class LiveRun:
 
     async def _work(self, work: Work, max_seconds: float) -> None:
         async with asyncio.timeout(max_seconds):
-            await self.publish(events.Started(self.run_id, self.exercise.exercise_id))
+            await self.publish(events.Started(self.exercise.run_id, self.exercise.exercise_id))
             # A reader knows the run, so that it can be stopped, and the store is there, before a model is asked.
             await self._log.flush()
             await work(self.publish)
@@ -203,7 +196,7 @@ class LiveRun:
             case TimeoutError():
                 return RunState.FAILED, "RUN_TOO_LONG", "The run took too long."
             case _:
-                logger.error("run failed", exc_info=error, extra={"run_id": self.run_id})
+                logger.error("run failed", exc_info=error, extra={"run_id": self.exercise.run_id})
                 return RunState.FAILED, "INTERNAL", "Something went wrong on our side."
 
     async def _finish(self, state: RunState, reason: str, message: str) -> None:
@@ -220,8 +213,8 @@ class LiveRun:
         try:
             await self._store_events([numbered])
         except Aborted:
-            logger.warning("run was ended elsewhere", extra={"run_id": self.run_id})
+            logger.warning("run was ended elsewhere", extra={"run_id": self.exercise.run_id})
         except Exception:
             # The lease runs out, and whoever looks next ends the run; its readers need not wait for that.
-            logger.exception("the end of a run could not be stored", extra={"run_id": self.run_id})
+            logger.exception("the end of a run could not be stored", extra={"run_id": self.exercise.run_id})
         self._deliver(numbered)

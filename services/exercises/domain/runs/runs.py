@@ -69,12 +69,11 @@ class Runs:
             raise ResourceExhausted(
                 f"{self._limits.max_live} runs are going on already.", reason="TOO_MANY_RUNS", retry_after=5.0
             )
-        live = LiveRun(exercise, self._store)
-        self._live[live.run_id] = live
+        live = self._live[exercise.run_id] = LiveRun(exercise, self._store)
         try:
             await self._store.create(exercise, instance=self._instance, lease_seconds=self._limits.lease_seconds)
         except BaseException:
-            del self._live[live.run_id]
+            del self._live[exercise.run_id]
             raise
         with live.subscribed() as subscription:
             self._spawn(self._run(live, work, detached=detached))
@@ -92,7 +91,7 @@ class Runs:
         try:
             await live.supervise(work, self._limits.max_seconds)
         finally:
-            del self._live[live.run_id]
+            del self._live[live.exercise.run_id]
 
     async def follow(self, owner: str, run_id: str, after: int) -> AsyncGenerator[Numbered, None]:
         """Yield a run's events with numbers above `after`, as they come, until it ends."""
@@ -113,7 +112,7 @@ class Runs:
         while True:
             if subscription.lagged:
                 subscription.lagged = False
-                for numbered in await self._store.events_after(live.run_id, last):
+                for numbered in await self._store.events_after(live.exercise.run_id, last):
                     last = numbered.number
                     yield numbered
                     if isinstance(numbered.event, Done):

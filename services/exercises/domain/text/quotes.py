@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from services.language.folding import fold, is_word_char
+from services.language.folding import fold, is_word_char, trimmed
 
 SHORTEST_QUOTE = 4
 """Characters, folded; less would be found anywhere."""
@@ -14,7 +14,7 @@ def locate(quote: str, text: str) -> tuple[int, int] | None:
     """Return the slice of `text` that says `quote`, whatever case, width, spaces and punctuation; None without one."""
     start = text.find(quote) if len(fold(quote)) >= SHORTEST_QUOTE else -1
     if start >= 0:
-        return _trim(text, start, start + len(quote))
+        return trimmed(text, start, start + len(quote))
     wanted = fold(quote)
     if len(wanted) < SHORTEST_QUOTE:
         return None
@@ -32,12 +32,4 @@ def locate(quote: str, text: str) -> tuple[int, int] | None:
     tail = quote.rstrip()[-1]
     if not is_word_char(tail) and end < len(text) and not is_word_char(text[end]) and not text[end].isspace():
         end += 1
-    return _trim(text, start, end)
-
-
-def _trim(text: str, start: int, end: int) -> tuple[int, int]:
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return start, end
+    return trimmed(text, start, end)

@@ -13,6 +13,8 @@ import unicodedata
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 from functools import cache
+from itertools import takewhile
+from operator import eq
 
 from services.exercises.values.question import Substitution
 from services.language.detection import LANGUAGES
@@ -50,7 +52,7 @@ def numbers(text: str) -> set[str]:
 
 def says_the_same(statement: str, source: str) -> bool:
     """Return whether a statement adds nothing to its source and drops none of its qualifiers, as far as words tell."""
-    return (
+    return is_verbatim(statement, source) or (
         _is_retold(content_words(statement), content_words(source))
         and numbers(statement) <= numbers(source)
         and negates(statement) is negates(source)
@@ -103,19 +105,15 @@ def contradicts(substitution: Substitution, statement: str, source: str, languag
         return _is_other_number(old, new, statement, language)
     if is_open(source, language):
         return False
-    if new in _denials(old, language):
+    if new in [denial.format(old) for denial in language.statements.denials]:
         return not negates(source, language)
     plain_old, plain_new = fold(old), fold(new)
-    if not plain_old or not plain_new or _share_words(plain_old, plain_new, source):
+    # One text may hold the other, or the source speak of the new one as well.
+    if not plain_old or plain_new in plain_old or plain_old in plain_new or plain_new in fold(source):
         return False
     if negates(new, language) is not negates(old, language):
         return False
     return _are_opposites(old, new, language) or (known and _is_other(old, new, language))
-
-
-def _share_words(old: str, new: str, source: str) -> bool:
-    """Return whether one folded text holds the other, or the source speaks of the new one as well."""
-    return new in old or old in new or new in fold(source)
 
 
 def may_be_the_same(one: str, other: str, language: Language) -> bool:
@@ -128,10 +126,6 @@ def may_be_the_same(one: str, other: str, language: Language) -> bool:
 def mentions(text: str, term: str) -> bool:
     """Return whether a text uses a term, not merely as a part of a longer word."""
     return re.search(whole(term), text, re.IGNORECASE) is not None
-
-
-def _denials(text: str, language: Language) -> list[str]:
-    return [denial.format(text) for denial in language.statements.denials]
 
 
 def _is_other_number(old: str, new: str, statement: str, language: Language) -> bool:
@@ -154,9 +148,7 @@ def _same_but(old: str, number: str, new: str, other: str) -> bool:
 
 
 def _is_other(one: str, other: str, language: Language) -> bool:
-    if language.spaced:
-        return _is_other_phrase(one, other, language)
-    return _is_other_run(fold(one), fold(other))
+    return _is_other_phrase(one, other, language) if language.spaced else _is_other_run(fold(one), fold(other))
 
 
 def _is_other_run(old: str, new: str) -> bool:
@@ -174,13 +166,10 @@ def _is_other_phrase(old: str, new: str, language: Language) -> bool:
 
 
 def _are_opposites(one: str, other: str, language: Language) -> bool:
+    """Return whether texts differ in opposites alone: 地表径流 and 地下径流, 增加 and 减少, `more` and `less light`."""
     if language.spaced:
         return _are_opposite_phrases(one, other, language)
-    return _are_opposite_runs(fold(one), fold(other), language)
-
-
-def _are_opposite_runs(old: str, new: str, language: Language) -> bool:
-    """Return whether words differ in opposites alone: 地表径流 and 地下径流, 增加 and 减少."""
+    old, new = fold(one), fold(other)
     left, right, _, _ = _difference(old, new)
     return not {frozenset((left, right)), frozenset((old, new))}.isdisjoint(_opposite_pairs(language))
 
@@ -192,14 +181,9 @@ def _opposite_pairs(language: Language) -> frozenset[frozenset[str]]:
 
 def _difference(old: str, new: str) -> tuple[str, str, int, int]:
     """Return what two texts do not share in their middle, and how much they do share at either end."""
-    head = _shared(old, new)
-    tail = _shared(old[head:][::-1], new[head:][::-1])
+    head = len([*takewhile(bool, map(eq, old, new))])
+    tail = len([*takewhile(bool, map(eq, old[head:][::-1], new[head:][::-1]))])
     return old[head : len(old) - tail], new[head : len(new) - tail], head, tail
-
-
-def _shared(one: str, other: str) -> int:
-    """Count the characters that two texts have in common at their beginning."""
-    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _are_opposite_phrases(old: str, new: str, language: Language) -> bool:

@@ -10,7 +10,8 @@ from services.exercises.values.question import Question
 from services.kit.database import Database
 
 _SELECT = (
-    "SELECT e.*, r.run_id, r.state, q.question_count, q.points FROM exercises e JOIN runs r USING (exercise_id) "
+    "SELECT e.exercise_id::text, r.run_id::text, e.owner, e.title, e.language, e.document_ids, e.create_time, "
+    "r.state AS run_state, q.question_count, q.points FROM exercises e JOIN runs r USING (exercise_id) "
     "CROSS JOIN LATERAL (SELECT count(*) AS question_count, coalesce(sum(points), 0) AS points "
     "FROM questions WHERE exercise_id = e.exercise_id) q"
 )
@@ -62,16 +63,5 @@ class PostgresExerciseStore:
 
 
 def _exercise(row: asyncpg.Record, questions: tuple[Question, ...]) -> Exercise:
-    return Exercise(
-        exercise_id=str(row["exercise_id"]),
-        run_id=str(row["run_id"]),
-        owner=row["owner"],
-        title=row["title"],
-        language=row["language"],
-        document_ids=tuple(row["document_ids"]),
-        create_time=row["create_time"],
-        run_state=RunState(row["state"]),
-        question_count=row["question_count"],
-        points=row["points"],
-        questions=questions,
-    )
+    values = {**row, "document_ids": tuple(row["document_ids"]), "run_state": RunState(row["run_state"])}
+    return Exercise(**values, questions=questions)

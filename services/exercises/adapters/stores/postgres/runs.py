@@ -104,16 +104,13 @@ class PostgresRunStore:
 
     async def get(self, owner: str, run_id: str) -> RunRow | None:
         """Read a run's row."""
-        row = await self._database.fetchrow("SELECT * FROM runs WHERE run_id = $1 AND owner = $2", run_id, owner)
-        if row is None:
-            return None
-        return RunRow(
-            run_id=str(row["run_id"]),
-            exercise_id=str(row["exercise_id"]),
-            owner=row["owner"],
-            state=RunState(row["state"]),
-            create_time=row["create_time"],
+        row = await self._database.fetchrow(
+            "SELECT run_id::text, exercise_id::text, owner, state, create_time FROM runs "
+            "WHERE run_id = $1 AND owner = $2",
+            run_id,
+            owner,
         )
+        return None if row is None else RunRow(**{**row, "state": RunState(row["state"])})
 
     async def request_cancel(self, run_id: str) -> None:
         """Set a flag that `renew_leases` reads."""
