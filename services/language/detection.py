@@ -95,10 +95,8 @@ def detect_language(text: str, languages: Languages = LANGUAGES) -> str:
         return "ko"
     if mostly_han(sample):
         return languages.of(sample).code
-    return _spelled_language(sample, found, languages) if found else "und"
-
-
-def _spelled_language(sample: str, found: list[str], languages: Languages) -> str:
+    if not found:
+        return "und"
     language = languages.spelled(sample)
     few = len(found) < _FEW_WORDS
     telling = (word.casefold() for word in found if few or len(word) >= _TELLING_LETTERS)

@@ -6,25 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 
+from services.language import language as rules
 from services.language.key_terms import NumberRules
-from services.language.language import (
-    AnsweringRules,
-    ClozeRules,
-    ClozeWording,
-    Definition,
-    Demand,
-    GradingRules,
-    Language,
-    ListRules,
-    Readability,
-    ReadingRules,
-    Script,
-    SentenceRules,
-    StatementRules,
-    StemRules,
-    Words,
-    WritingRules,
-)
 from services.language.noun_phrases import NounPhrases
 from services.language.outline import OutlineRules
 from services.language.patterns import Pattern, pairs, words
@@ -192,7 +175,7 @@ _SUPERLATIVE = Pattern(r"the (?:most|best|first|main|only|same|reason|result|lar
 """What `is` alone says of no definition."""
 
 
-def _definition(text: str) -> Definition | None:
+def _definition(text: str) -> rules.Definition | None:
     """Read `X is a …`, `X refers to …`."""
     match = _DEFINITION.match(text)
     if match is None:
@@ -202,7 +185,7 @@ def _definition(text: str) -> Definition | None:
         return None
     if match["verb"] in {"is", "are"} and _SUPERLATIVE.match(meaning):
         return None
-    return Definition(term, meaning)
+    return rules.Definition(term, meaning)
 
 
 _NO_MEMBER = Pattern(r"(?:then|also|it|they|which|that|to|by|is|are|in|on|at|from|with|into|for|as)\b")
@@ -212,7 +195,7 @@ def _is_member(text: str) -> bool:
     return not (_NO_MEMBER.match(text) or is_verb(text.split()[0].casefold()) or text.casefold().endswith("ly"))
 
 
-_LISTS = ListRules(
+_LISTS = rules.ListRules(
     sure=Pattern(r",(?: [\w-]+){1,3},? (?:and|or) ", re.IGNORECASE),
     likely=Pattern(r"\b[\w-]+ and [\w-]+", re.IGNORECASE),
     closed=Pattern(
@@ -229,7 +212,7 @@ _LISTS = ListRules(
     is_member=_is_member,
 )
 
-_READING = ReadingRules(
+_READING = rules.ReadingRules(
     shortest=6,
     longest=40,
     opens_badly=Pattern(
@@ -304,7 +287,7 @@ _OPPOSITES = """
     win/lose odd/even steep/gradual slight/sharp rare/common abundant/rare transparent/opaque
 """
 
-_STATEMENTS = StatementRules(
+_STATEMENTS = rules.StatementRules(
     negation=Pattern(r"\b(?:not|no|never|cannot|without|neither|nor)\b|n[’']t\b", re.IGNORECASE),
     qualifiers=Pattern(
         r"\b(?:sometimes|often|usually|generally|typically|mainly|mostly|largely|partly|nearly|almost|about|around"
@@ -347,8 +330,8 @@ def _syllables(word: str) -> int:
     return max(1, len(list(_VOWELS.finditer(plain))) - silent)
 
 
-_CLOZE = ClozeRules(
-    wording=ClozeWording(
+_CLOZE = rules.ClozeRules(
+    wording=rules.ClozeWording(
         gap_explanation="The sentence in full: {sentence}",
         choose="Which option best completes the statement?\n{gapped}",
         choose_number="Which number completes the statement?\n{gapped}",
@@ -395,7 +378,7 @@ _CLOZE = ClozeRules(
     clings=Pattern(r"\b(?:most|more|very|less) .$"),
 )
 
-_STEMS = StemRules(
+_STEMS = rules.StemRules(
     shortest_question=5,
     shortest_statement=4,
     short_question=Pattern(
@@ -421,7 +404,7 @@ _STEMS = StemRules(
         answer question follow correct correctly proper properly something thing way part idea topic subject does did
         """
     ),
-    cause=Demand(
+    cause=rules.Demand(
         asks=Pattern(r"\bwhy\b|\breasons?\b|\b(?:what|which) causes?\b|\bcause of\b", re.IGNORECASE),
         gives=Pattern(
             r"\b(?:as|due|so|thus|hence|if|when|too|led|lets?|only|why)\b|\b(?:because|since|therefore|owing|thanks"
@@ -429,7 +412,7 @@ _STEMS = StemRules(
             re.IGNORECASE,
         ),
     ),
-    purpose=Demand(
+    purpose=rules.Demand(
         asks=Pattern(r"\bfunctions?\b|\broles?\b|\bpurposes?\b|\bused for\b", re.IGNORECASE),
         gives=Pattern(
             r"\b(?:to|for|so|lets?|acts?|role|use[ds]?|using)\b"
@@ -439,7 +422,7 @@ _STEMS = StemRules(
             re.IGNORECASE,
         ),
     ),
-    effect=Demand(
+    effect=rules.Demand(
         asks=Pattern(r"\beffects?\b|\bimpacts?\b|\bconsequences?\b|\bsignificance\b", re.IGNORECASE),
         gives=Pattern(
             r"\b(?:so|thus|led|if|when|more|less|lets?|\w+er the)\b"
@@ -448,7 +431,7 @@ _STEMS = StemRules(
             re.IGNORECASE,
         ),
     ),
-    definition=Demand(
+    definition=rules.Demand(
         asks=Pattern(r"\b(?:what (?:is|are)|define|meant by|definition)\b", re.IGNORECASE),
         gives=Pattern(r"\b(?:is|are) (?:an?|the|any)\b|\b(?:called|means?|refers? to|known as)\b", re.IGNORECASE),
     ),
@@ -459,7 +442,7 @@ _STEMS = StemRules(
     ),
 )
 
-_WRITING = WritingRules(
+_WRITING = rules.WritingRules(
     labels="stem|question|answer|reference|explanation|true or false",
     lead=Pattern(
         r"^(?:(?:according to|as (?:stated|mentioned|described|explained) in|based on|in) (?:the|this) "
@@ -477,7 +460,7 @@ _WRITING = WritingRules(
     ),
 )
 
-_GRADING = GradingRules(
+_GRADING = rules.GradingRules(
     no_model="No model is there to grade this answer: a person must look at it.",
     unsound="No grading of this answer held up: a person must look at it.",
     to_grader=Pattern(
@@ -489,7 +472,7 @@ _GRADING = GradingRules(
     ),
 )
 
-_ANSWERING = AnsweringRules(
+_ANSWERING = rules.AnsweringRules(
     not_in_material="The material does not contain an answer to this question.",
     unsupported="(No passage of the material supports this.)",
     overview_words=(
@@ -524,12 +507,12 @@ _OUTLINE = OutlineRules(
     untitled=r"untitled|\(?anonymous\)?",
 )
 
-ENGLISH = Language(
+ENGLISH = rules.Language(
     code="en",
-    script=Script.LATIN,
+    script=rules.Script.LATIN,
     space_name="latin",
-    words=Words(function=_FUNCTION, asking=_ASKING, counting=_COUNTING, fillers=_FUNCTION, stem=_stem),
-    sentences=SentenceRules(
+    words=rules.Words(function=_FUNCTION, asking=_ASKING, counting=_COUNTING, fillers=_FUNCTION, stem=_stem),
+    sentences=rules.SentenceRules(
         never_final=words(
             """
             mr mrs ms dr prof rev hon st gen col capt lt sgt fig figs eq eqs sec ch vol vols ed eds pp cf vs viz
@@ -574,7 +557,7 @@ ENGLISH = Language(
         singular=singular,
         is_plural=lambda word: word.endswith("s") and not word.endswith((*_NO_PLURALS, "ics")),
     ),
-    readability=Readability(_grade, easy=8.0, hard=12.0),
+    readability=rules.Readability(_grade, easy=8.0, hard=12.0),
     cloze=_CLOZE,
     grading=_GRADING,
     answering=_ANSWERING,

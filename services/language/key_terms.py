@@ -94,16 +94,12 @@ def index_terms(sentences: Sequence[str], finder: TermFinder) -> TermIndex:
 
 
 def _term(key: str, shown: Counter[str], categories: Counter[Category], finder: TermFinder) -> Term:
+    """Score a term: its frequency in the material, damped, times how rare it is elsewhere."""
     category = categories.most_common(1)[0][0]
-    text = key if shown[key] else shown.most_common(1)[0][0]
-    return Term(text, category, _score(key, shown.total(), category, finder))
-
-
-def _score(key: str, count: int, category: Category, finder: TermFinder) -> float:
-    """Frequency in the material, damped, times how rare the term is elsewhere."""
-    if category in NUMERIC:
-        return 1.2 if category is Category.YEAR else 1.0
-    return (1.0 + math.log(count)) * finder.rarity(key) * (1.15 if category is Category.NAME else 1.0)
+    score = 1.2 if category is Category.YEAR else 1.0
+    if category not in NUMERIC:
+        score = (1.0 + math.log(shown.total())) * finder.rarity(key) * (1.15 if category is Category.NAME else 1.0)
+    return Term(key if shown[key] else shown.most_common(1)[0][0], category, score)
 
 
 def spelled_rarity(key: str, suffixes: tuple[str, ...]) -> float:

@@ -74,13 +74,11 @@ class NounRuns:
     def _runs(self, text: str) -> Iterable[list[Word]]:
         run: list[Word] = []
         for word in self.dictionary().cut(text):
-            if not self._is_nounlike(word):
+            joins = self._is_nounlike(word)
+            if not joins or (run and run[-1].end != word.start):
                 yield run
                 run = []
-            elif run and run[-1].end != word.start:
-                yield run
-                run = [word]
-            else:
+            if joins:
                 run.append(word)
         yield run
 

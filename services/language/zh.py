@@ -7,25 +7,8 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
+from services.language import language as rules
 from services.language.key_terms import NumberRules
-from services.language.language import (
-    AnsweringRules,
-    ClozeRules,
-    ClozeWording,
-    Definition,
-    Demand,
-    GradingRules,
-    Language,
-    ListRules,
-    Readability,
-    ReadingRules,
-    Script,
-    SentenceRules,
-    StatementRules,
-    StemRules,
-    Words,
-    WritingRules,
-)
 from services.language.noun_runs import NounRuns
 from services.language.outline import OutlineRules
 from services.language.patterns import Pattern, pairs, words
@@ -84,7 +67,7 @@ _NO_MEANING = Pattern(r"^(?:由|因|为|在|从|通过|不|否)|因为|^(?!.*的
 """A reason, a place, a judgment, or nothing that the term is a kind of: what `是` alone says of no definition."""
 
 
-def _definition(text: str) -> Definition | None:
+def _definition(text: str) -> rules.Definition | None:
     """Read `X是……的……`, `X是一种……`, `X是指……`."""
     match = _DEFINITION.match(text)
     if match is None:
@@ -92,10 +75,10 @@ def _definition(text: str) -> Definition | None:
     term, verb, meaning = match["term"].strip(), match["verb"], match["meaning"].strip()
     if _NO_TERM.search(term) or (verb == "是" and _NO_MEANING.search(meaning)):
         return None
-    return Definition(term, (verb.removeprefix("是") if verb.startswith("是一") else "") + meaning)
+    return rules.Definition(term, (verb.removeprefix("是") if verb.startswith("是一") else "") + meaning)
 
 
-_LISTS = ListRules(
+_LISTS = rules.ListRules(
     sure=Pattern(r"、"),
     likely=Pattern(r"[^，。；：、]{2,8}(?:和|与|以及)[^，。；：、]{2,8}"),
     closed=Pattern(
@@ -110,7 +93,7 @@ _LISTS = ListRules(
     is_member=lambda member: 2 <= len(member) <= 10,
 )
 
-_READING = ReadingRules(
+_READING = rules.ReadingRules(
     shortest=10,
     longest=110,
     opens_badly=Pattern(
@@ -152,7 +135,7 @@ _OPPOSITES = """
     白天/夜晚 有利/不利 直接/间接 内部/外部 开始/结束 出现/消失 聚集/分散 湿润/干旱 疏松/紧实 茂盛/稀疏
 """
 
-_STATEMENTS = StatementRules(
+_STATEMENTS = rules.StatementRules(
     negation=Pattern(r"(?<![差])不(?![断同仅但论管])|没有?|无(?!论)|非(?!常|洲)|未(?!来)"),
     qualifiers=Pattern(
         r"有时|有些|往往|通常|一般|常常|经常|大多|多数|少数|主要|部分|几乎|大约|约|左右|至少|至多|超过|不到|以上|以下|只|仅"
@@ -184,8 +167,8 @@ def _difficulty(sentences: Sequence[str]) -> float:
     return len(found) / len(sentences) + 100 * difficult / len(found)
 
 
-_CLOZE = ClozeRules(
-    wording=ClozeWording(
+_CLOZE = rules.ClozeRules(
+    wording=rules.ClozeWording(
         gap_explanation="原句：{sentence}",
         choose="下列哪一项填入横线处最恰当？\n{gapped}",
         choose_number="下列哪个数字填入横线处是正确的？\n{gapped}",
@@ -226,7 +209,7 @@ _CLOZE = ClozeRules(
     clings=Pattern(rf"[一二三四五六七八九十\d①-⑨⁰¹²³⁴-⁹₀-₉]\s*[{HAN}]$"),
 )
 
-_STEMS = StemRules(
+_STEMS = rules.StemRules(
     shortest_question=8,
     shortest_statement=6,
     short_question=Pattern(
@@ -245,23 +228,23 @@ _STEMS = StemRules(
         r"|几|如何|怎样|怎么样?|为什么|为何|请|简述|说明|解释|描述|列举|下列|关于|说法|正确|错误|多选|单选|句话|材料|我们|人们"
         r"|进行|可以|能够?|应该|不同|[的是有吗呢了在和与对中里上下这那它其之以由从把被使让及或也都]"
     ),
-    cause=Demand(
+    cause=rules.Demand(
         asks=Pattern(r"为什么|为何|原因"),
         gives=Pattern(r"因|由于|所以|使|让|导致|引起|造成|为了|才|于是|从而|以免|否则|靠|决定|取决|推动"),
     ),
-    purpose=Demand(
+    purpose=rules.Demand(
         asks=Pattern(r"作用|功能|用途"),
         gives=Pattern(
             r"使|让|把|将|能|可以|用[来于作]|为|帮助|提供|供|调|保|促|输|吸收|带|起|产生|影响|净|蓄|减|增|防|控制|维持|支撑|合成|分解"
         ),
     ),
-    effect=Demand(
+    effect=rules.Demand(
         asks=Pattern(r"影响|意义|后果"),
         gives=Pattern(
             r"使|让|导致|引起|造成|因此|因为|所以|从而|影响|会|越|改变|增|减|下降|上升|升高|降低|缩|扩|促|保证|维持|带|塑造|形成|能|变"
         ),
     ),
-    definition=Demand(
+    definition=rules.Demand(
         asks=Pattern(r"什么是|是什么[？?。]?$|含义|定义|指的?是什么|什么叫|是指什么"),
         gives=Pattern(r"是指|指的是|叫做?|称为|：|是一[种个类门项]"),
     ),
@@ -272,7 +255,7 @@ _STEMS = StemRules(
     ),
 )
 
-_WRITING = WritingRules(
+_WRITING = rules.WritingRules(
     labels=("题干|题目|问题|判断题?|单选题?|多选题?|单项选择题|多项选择题|填空题?|简答题?|答案|参考答案|解析|理由"),
     lead=Pattern(
         r"^(?:根据|依据|按照|由|从)?(?:材料|原文|上文|文中|文本|短文|文章|段落|表格|图表|表中|图中)(?:中|里)?(?:的?(?:内容|数据))?(?:明确)?"
@@ -286,7 +269,7 @@ _WRITING = WritingRules(
     telling_length=6,
 )
 
-_GRADING = GradingRules(
+_GRADING = rules.GradingRules(
     no_model="没有可用的模型评阅这道题，请人工评阅。",
     unsound="未能得到可靠的评分，请人工评阅。",
     to_grader=Pattern(
@@ -295,7 +278,7 @@ _GRADING = GradingRules(
     ),
 )
 
-_ANSWERING = AnsweringRules(
+_ANSWERING = rules.AnsweringRules(
     not_in_material="资料中没有这个问题的答案。",
     unsupported="（资料中没有支持以上内容的依据。）",
     overview=Pattern(
@@ -358,11 +341,11 @@ _OUTLINE = OutlineRules(
     untitled="无标题",
 )
 
-CHINESE = Language(
+CHINESE = rules.Language(
     code="zh",
-    script=Script.HAN,
-    words=Words(function=_FUNCTION, fillers=_FILLERS, in_digits=in_digits),
-    sentences=SentenceRules(
+    script=rules.Script.HAN,
+    words=rules.Words(function=_FUNCTION, fillers=_FILLERS, in_digits=in_digits),
+    sentences=rules.SentenceRules(
         stops="。｡",
         calls="！？",
         attribution=Pattern(r"[^。！？\n，,]{0,6}?[说道问答喊叫]"),
@@ -385,7 +368,7 @@ CHINESE = Language(
         ),
         latin_noun_endings=_LATIN_NOUN_ENDINGS,
     ),
-    readability=Readability(_difficulty, easy=20.0, hard=30.0),
+    readability=rules.Readability(_difficulty, easy=20.0, hard=30.0),
     cloze=_CLOZE,
     grading=_GRADING,
     answering=_ANSWERING,

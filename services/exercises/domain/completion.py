@@ -14,6 +14,7 @@ from services.common.values import TokenUsage
 from services.exercises.ports import ChatModel
 from services.exercises.values.chat import ChatFinish, ChatRequest
 from services.exercises.values.refusal import Refusal, RefusedError
+from services.kit.errors import DeadlineExceeded
 
 _OF_STRINGS = re.compile(r'["\\]')
 _OF_STRUCTURE = re.compile(r'["{}\[\]]')
@@ -94,30 +95,40 @@ class StructuredCompletion:
 
 
 async def complete(
-    model: ChatModel, request: ChatRequest, on_token: Callable[[str], Awaitable[None]] | None = None
+    model: ChatModel, request: ChatRequest, timeout: float, on_token: Callable[[str], Awaitable[None]] | None = None
 ) -> StructuredCompletion:
-    """Return a model's answer as far as its first JSON object, with each text handed on; cancelling stops the model."""
-    scanner = JsonObjectScanner()
-    finish: ChatFinish | None = None
-    async with model.stream(request) as pieces:
-        async for piece in pieces:
-            if isinstance(piece, ChatFinish):
-                finish = piece
-                break
-            if on_token is not None and piece:
-                await on_token(piece)
-            if scanner.feed(piece):
-                finish = await _finish_of(pieces)
-                break
+    """Return a model's answer as far as its first JSON object, with each text handed on; cancelling stops the model.
+
+    Raises:
+        TikuError: what the model raises, or DeadlineExceeded, reason MODEL_TOO_SLOW, after `timeout` seconds.
+    """
+    try:
+        async with asyncio.timeout(timeout), model.stream(request) as pieces:
+            scanner = JsonObjectScanner()
+            finish = await _read(pieces, scanner, on_token)
+    except TimeoutError:
+        raise DeadlineExceeded("The model took too long.", reason="MODEL_TOO_SLOW") from None
     if finish is None:
         return StructuredCompletion(scanner, request.model, TokenUsage())
     return StructuredCompletion(scanner, finish.model, finish.usage)
 
 
-async def _finish_of(pieces: AsyncIterator[str | ChatFinish]) -> ChatFinish | None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_MAX_WAIT_SECONDS):
-            async for piece in pieces:
-                if isinstance(piece, ChatFinish):
-                    return piece
+async def _read(
+    pieces: AsyncIterator[str | ChatFinish],
+    scanner: JsonObjectScanner,
+    on_token: Callable[[str], Awaitable[None]] | None,
+) -> ChatFinish | None:
+    """Feed the scanner until its object is closed, and return the end of the answer if it comes in time."""
+    async for piece in pieces:
+        if isinstance(piece, ChatFinish):
+            return piece
+        if on_token is not None and piece:
+            await on_token(piece)
+        if scanner.feed(piece):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_MAX_WAIT_SECONDS):
+                    async for rest in pieces:
+                        if isinstance(rest, ChatFinish):
+                            return rest
+            return None
     return None

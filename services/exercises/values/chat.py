@@ -7,21 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.common.values import TokenUsage
-
-
-@dataclass(frozen=True, slots=True)
-class ChatMessage:
-    """One message to a model; `role` is `system`, `user` or `assistant`."""
-
-    role: str
-    content: str
+from services.language.prompts import Message
 
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """What a model is asked, and the JSON Schema that its answer must match."""
 
-    messages: tuple[ChatMessage, ...]
+    messages: tuple[Message, ...]
     schema_name: str
     schema: Mapping[str, Any]
     max_tokens: int

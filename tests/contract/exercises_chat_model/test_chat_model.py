@@ -14,10 +14,11 @@ import pytest
 from services.exercises.adapters.clients.fake import FakeChatModel
 from services.exercises.adapters.clients.llm import LlmChatModel
 from services.exercises.ports import ChatModel
-from services.exercises.values.chat import ChatFinish, ChatMessage, ChatRequest
+from services.exercises.values.chat import ChatFinish, ChatRequest
 from services.kit.channels import open_channel
 from services.kit.errors import DeadlineExceeded, FailedPrecondition, NotFound
 from services.kit.server import running
+from services.language.prompts import Message
 from services.llm.app import build
 from services.llm.settings import LlmSettings
 from tests.fakes.openai_server import Script, ScriptedProvider
@@ -25,7 +26,7 @@ from tests.waiting import at_once, eventually
 
 SCHEMA = {"type": "object", "properties": {"stem": {"type": "string"}, "answer": {}}, "required": ["stem", "answer"]}
 REQUEST = ChatRequest(
-    messages=(ChatMessage("system", "You are a teacher. 你是老师。"), ChatMessage("user", "Ask.")),
+    messages=(Message("system", "You are a teacher. 你是老师。"), Message("user", "Ask.")),
     schema_name="question",
     schema=SCHEMA,
     max_tokens=77,

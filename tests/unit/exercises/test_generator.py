@@ -16,11 +16,12 @@ from services.exercises.adapters.clients.fake import FakeChatModel
 from services.exercises.adapters.workers.fake import FakeMaterialWorker
 from services.exercises.domain.generation.generator import QuestionGenerator
 from services.exercises.domain.generation.material import passages_of_text
-from services.exercises.values.chat import ChatFinish, ChatMessage, ChatRequest
+from services.exercises.values.chat import ChatFinish, ChatRequest
 from services.exercises.values.exercise import Event, QuestionMade, QuestionRefused, Token, Usage
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
 from services.exercises.values.question import Generator, GeneratorChoice, Question, QuestionKind
 from services.kit.errors import DeadlineExceeded, FailedPrecondition, Unavailable
+from services.language.prompts import Message
 from tests.unit.exercises.fakes import material, no_model
 from tests.waiting import at_once
 
@@ -170,9 +171,7 @@ async def test_a_key_that_the_model_itself_does_not_confirm_is_refused_and_leave
         return next(once, good(task)) if task.schema_name == KEY_VERIFICATION else first
 
     first = good(
-        ChatRequest(
-            (ChatMessage("user", f"Material:\n\nAsk about this sentence: {SENTENCE}"),), "single_choice", {}, 100
-        )
+        ChatRequest((Message("user", f"Material:\n\nAsk about this sentence: {SENTENCE}"),), "single_choice", {}, 100)
     )
     wanted = GenerationPlan(passages_of_text(SENTENCE), CHOICE, 1, GeneratorChoice.MODEL_ONLY)
     events = await run(wanted, FakeChatModel(doubting_once))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import logging
@@ -67,10 +66,8 @@ class Analyst:
                 model=model,
                 seed=0,
             )
-            async with asyncio.timeout(self._model_seconds):
-                completion = await complete(self._model, request)
-            value = completion.value()
-        except (TikuError, RefusedError, TimeoutError) as error:
+            value = (await complete(self._model, request, self._model_seconds)).value()
+        except (TikuError, RefusedError) as error:
             logger.info("analysis without a model", extra={"error": f"{type(error).__name__}: {error}"})
             return ()
         return _checked_points(passages, value, language)

@@ -66,17 +66,18 @@ class Distractors:
         """Return up to `count` other numbers of the same form that the material does not hold."""
         plain = number.replace(",", "")
         decimals = len(plain.partition(".")[2])
-        values = _years(float(plain)) if category is Category.YEAR else _other_values(float(plain), decimals)
+        values = _other_values(float(plain), decimals)
+        if category is Category.YEAR:
+            near = (float(plain) + sign * step for step in (7, 11, 16, 24, 35) for sign in (-1, 1))
+            values = [year for year in near if year <= _LAST_YEAR]
         rng.shuffle(values)
         found: list[str] = []
         for value in values:
             text = f"{value:,.{decimals}f}" if "," in number else f"{value:.{decimals}f}"
-            if text not in found and text != number and not self._holds_number(text):
+            known = re.search(rf"(?<!\d){re.escape(fold(text))}(?!\d)", self._material)
+            if text not in found and text != number and not known:
                 found.append(text)
         return found[:count]
-
-    def _holds_number(self, text: str) -> bool:
-        return re.search(rf"(?<!\d){re.escape(fold(text))}(?!\d)", self._material) is not None
 
     def outsiders(self, sentence: str, members: Sequence[str], count: int, rng: random.Random) -> list[str]:
         """Return up to `count` terms that stand nowhere near the members of a list: in no sentence with one of them."""
@@ -93,8 +94,7 @@ class Distractors:
                 continue
             if term.text.endswith("s") == members[0].endswith("s"):
                 scored.append((likeness + 0.3 * term.score + 0.2 * rng.random(), _in_case_of(term.text, members[-1])))
-        scored.sort(reverse=True)
-        return [text for _, text in scored[:count]]
+        return [text for _, text in sorted(scored, reverse=True)[:count]]
 
     def _contexts_of(self, sentence: str, occurrence: Occurrence) -> Iterator[str]:
         """Yield the words right before and right after an occurrence: terms that share them fit the same place."""
@@ -125,11 +125,6 @@ def _distinct(scored: Sequence[tuple[float, str]], count: int) -> list[tuple[flo
             if len(chosen) == count:
                 break
     return chosen
-
-
-def _years(value: float) -> list[float]:
-    near = (value + sign * step for step in (7, 11, 16, 24, 35) for sign in (-1, 1))
-    return [year for year in near if year <= _LAST_YEAR]
 
 
 def _other_values(value: float, decimals: int) -> list[float]:

@@ -9,7 +9,6 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from services.common.values import Source
 from services.exercises.domain.generation.stems import (
@@ -238,15 +237,13 @@ def _whole_stem(it: _Candidate) -> _Rules:
         yield Refusal.QUOTE_DOES_NOT_ANSWER, not can_answer(it.quote, it.stem)
 
 
-_RULES: Mapping[QuestionKind, Callable[[_Candidate], _Rules]] = MappingProxyType(
-    {
-        QuestionKind.SINGLE_CHOICE: _single_choice,
-        QuestionKind.MULTIPLE_CHOICE: _multiple_choice,
-        QuestionKind.TRUE_FALSE: _true_false,
-        QuestionKind.FILL_IN_THE_BLANK: _fill_in_the_blank,
-        QuestionKind.SHORT_ANSWER: _short_answer,
-    }
-)
+_RULES: Mapping[QuestionKind, Callable[[_Candidate], _Rules]] = {
+    QuestionKind.SINGLE_CHOICE: _single_choice,
+    QuestionKind.MULTIPLE_CHOICE: _multiple_choice,
+    QuestionKind.TRUE_FALSE: _true_false,
+    QuestionKind.FILL_IN_THE_BLANK: _fill_in_the_blank,
+    QuestionKind.SHORT_ANSWER: _short_answer,
+}
 
 
 class Accepted:

@@ -39,25 +39,20 @@ class KeyVerification:
         self._choices = dict(zip(string.ascii_uppercase, choices, strict=False))
         """Options or sentences by their letters."""
         options = "\n".join(f"{letter}. {text}" for letter, text in self._choices.items())
+        letters = list(self._choices)
+        limits: dict[str, Any] = {"enum": letters} if self._prompt.answer is OptionLetter else {}
+        if self._prompt.answer is OptionLetters:
+            limits = {"items": {"type": "string", "enum": letters}, "minItems": 1, "maxItems": len(letters)}
         question = texts_in(language, self._prompt.texts).parts[draft.kind.value]
         self.request = self._prompt.request(
             language,
             material=options if of_sentences else material,
             question=fill(question, {"stem": draft.stem, "options": options}),
-            limits={"answer": self._limits()},
+            limits={"answer": limits},
             temperature=0.0,
             model=model,
             seed=0,
         )
-
-    def _limits(self) -> dict[str, Any]:
-        """Return what the schema says of the answer beside its type."""
-        letters = list(self._choices)
-        if self._prompt.answer is OptionLetter:
-            return {"enum": letters}
-        if self._prompt.answer is OptionLetters:
-            return {"items": {"type": "string", "enum": letters}, "minItems": 1, "maxItems": len(letters)}
-        return {}
 
     def holds(self, value: Mapping[str, Any]) -> bool:
         """Return whether the model's answer, a JSON object, is the question's key."""

@@ -78,7 +78,7 @@ class ModelCalls:
         """Why the model is not to be asked any more."""
 
     async def complete(
-        self, request: ChatRequest, seconds: float, on_token: Callable[[str], Awaitable[None]] | None = None
+        self, request: ChatRequest, timeout: float, on_token: Callable[[str], Awaitable[None]] | None = None
     ) -> StructuredCompletion:
         """Return the model's completion within its time, in seconds from when a call is free.
 
@@ -88,19 +88,13 @@ class ModelCalls:
         before = self._failures
         slow = False
         try:
-            async with asyncio.timeout(seconds):
-                completion = await complete(self._model, request, on_token)
-        except (errors.TikuError, TimeoutError) as failure:
-            slow = isinstance(failure, (errors.DeadlineExceeded, TimeoutError))
-            if isinstance(failure, errors.TikuError):
-                self._note_failure(failure, before)
-                raise
-            error = errors.DeadlineExceeded("The model took too long.", reason="MODEL_TOO_SLOW")
-            self._note_failure(error, before)
-            raise error from None
-        else:
+            completion = await complete(self._model, request, timeout, on_token)
             self._failures = 0
             return completion
+        except errors.TikuError as error:
+            self._note_failure(error, before)
+            slow = isinstance(error, errors.DeadlineExceeded)
+            raise
         finally:
             if slow and self._width > 1:
                 self._width -= 1

@@ -67,16 +67,17 @@ class ShortAnswerGrader:
         language = LANGUAGES.of(question.stem)
         for attempt in range(_ATTEMPTS):
             try:
-                async with asyncio.timeout(self._timeout):
-                    completion = await complete(self._model, self._request(question, answer.text, language, attempt))
+                request = self._request(question, answer.text, language, attempt)
+                completion = await complete(self._model, request, self._timeout)
                 results, feedback = checked_results(question, answer.text, ShortAnswerGrade.decode(completion.value()))
             except (UnsoundGradeError, RefusedError) as unsound:
-                logger.info("grading does not hold", extra={"why": str(unsound), "question_id": question.question_id})
+                extra = {"reason": str(unsound), "question_id": question.question_id}
+                logger.info("grading does not hold", extra=extra)
                 continue
             except FailedPrecondition:
                 return make_grade(question, None, Verdict.NEEDS_REVIEW, feedback=language.grading.no_model)
-            except (TikuError, TimeoutError) as error:
-                logger.warning("grading failed", extra={"why": f"{type(error).__name__}: {error}"})
+            except TikuError as error:
+                logger.warning("grading failed", extra={"error": f"{type(error).__name__}: {error}"})
                 continue
             return _grade_of(question, results, feedback)
         return make_grade(question, None, Verdict.NEEDS_REVIEW, feedback=language.grading.unsound)
@@ -95,44 +96,41 @@ class ShortAnswerGrader:
 
 
 def checked_results(question: Question, text: str, grading: ShortAnswerGrade) -> tuple[tuple[RubricResult, ...], str]:
-    """Return a model's results, one a rubric point, and its feedback; an unsound one is an error."""
+    """Return a model's results, one a rubric point, and its feedback.
+
+    Raises:
+        UnsoundGradeError: a claim does not hold.
+    """
     rubric = question.answer_key.rubric
     if len(grading.results) != len(rubric):
         raise UnsoundGradeError("not one result a rubric point")
-    evidence = _Evidence(question, text)
-    results = (evidence.checked(point, result) for point, result in zip(rubric, grading.results, strict=True))
+    pairs = zip(rubric, grading.results, strict=True)
+    results = tuple(_checked(question, text, point, result) for point, result in pairs)
     feedback = grading.feedback.strip()
-    return tuple(results), "" if feedback in EXAMPLE_FEEDBACK else clip(feedback, _LONGEST_FEEDBACK)
+    return results, "" if feedback in EXAMPLE_FEEDBACK else clip(feedback, _LONGEST_FEEDBACK)
 
 
-class _Evidence:
-    """An answer as evidence of what its question asks for."""
+def _checked(question: Question, text: str, point: RubricPoint, result: PointGrade) -> RubricResult:
+    if not 0 <= result.points <= point.points:
+        raise UnsoundGradeError("points out of bounds")
+    words = _evidence(question, text, point, result.evidence.strip()) if result.points > 0 else ""
+    return RubricResult(point.text, round(result.points, 2), point.points, words)
 
-    def __init__(self, question: Question, text: str) -> None:
-        self._text = text
-        self._addressed = _addressed_to_grader(text)
-        self._context = f"{question.answer_key.reference}\n{question.source.quote}"
-        self._asked = units(question.stem)
 
-    def checked(self, point: RubricPoint, result: PointGrade) -> RubricResult:
-        """Return the result for a rubric point with the learner's own words as evidence."""
-        if not 0 <= result.points <= point.points:
-            raise UnsoundGradeError("points out of bounds")
-        words = self._words(result.evidence.strip(), point) if result.points > 0 else ""
-        return RubricResult(point.text, round(result.points, 2), point.points, words)
-
-    def _words(self, evidence: str, point: RubricPoint) -> str:
-        place = _place_of(evidence, self._text, self._asked)
-        if place is None:
-            raise UnsoundGradeError("evidence is not in the answer")
-        if any(start < place[1] and place[0] < end for start, end in self._addressed):
-            raise UnsoundGradeError("evidence speaks to the grader")
-        words = self._text[slice(*place)].strip()
-        wanted = units(f"{point.text}\n{self._context}")
-        # Words of the question itself prove no knowledge, unless there are no others.
-        if not units(words) & (wanted - self._asked or wanted):
-            raise UnsoundGradeError("evidence has nothing to do with the rubric")
-        return words
+def _evidence(question: Question, text: str, point: RubricPoint, told: str) -> str:
+    """Return the learner's own words that a piece of evidence is taken from."""
+    asked = units(question.stem)
+    place = _place_of(told, text, asked)
+    if place is None:
+        raise UnsoundGradeError("evidence is not in the answer")
+    if any(start < place[1] and place[0] < end for start, end in _addressed_to_grader(text)):
+        raise UnsoundGradeError("evidence speaks to the grader")
+    words = text[slice(*place)].strip()
+    wanted = units(f"{point.text}\n{question.answer_key.reference}\n{question.source.quote}")
+    # Words of the question itself prove no knowledge, unless there are no others.
+    if not units(words) & (wanted - asked or wanted):
+        raise UnsoundGradeError("evidence has nothing to do with the rubric")
+    return words
 
 
 _RETOLD = 0.6

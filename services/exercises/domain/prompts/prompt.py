@@ -9,7 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 
 import msgspec
 
-from services.exercises.values.chat import ChatMessage, ChatRequest
+from services.exercises.values.chat import ChatRequest
 from services.exercises.values.refusal import Refusal, RefusedError
 from services.language.language import Language
 from services.language.prompts import PromptTexts, load, texts_in
@@ -22,12 +22,19 @@ class StructuredAnswer(msgspec.Struct):
     def schema(cls, **limits: Mapping[str, Any]) -> dict[str, Any]:
         """Return the JSON Schema; `limits` adds keywords to properties whose bounds only the request knows."""
         schema = _schema_of(cls)
-        properties = {name: _bounded(node, limits.get(name, {})) for name, node in schema["properties"].items()}
+        properties = dict(schema["properties"])
+        for name, own in limits.items():
+            # Limits stand behind the type, and in the place of the property's own keywords.
+            properties[name] = {"type": properties[name]["type"], **own, **properties[name], **own}
         return {**schema, "properties": properties}
 
     @classmethod
     def decode(cls, value: object) -> Self:
-        """Return the answer in a JSON object, or refuse it as INVALID_JSON; further fields do not matter."""
+        """Return the answer in a JSON object; further fields do not matter.
+
+        Raises:
+            RefusedError: a field is missing or of another type; reason INVALID_JSON.
+        """
         try:
             return msgspec.convert(value, cls)
         except msgspec.ValidationError as error:
@@ -45,31 +52,16 @@ def _schema_of(answer: type[StructuredAnswer]) -> dict[str, Any]:
 
     def plain(node: dict[str, Any]) -> dict[str, Any]:
         """Return a schema as providers take it: no references, no titles, nothing optional."""
-        match node:
-            case {"$ref": name}:
-                return plain(components[name])
-            case {"type": "object", "properties": properties}:
-                return {
-                    "type": "object",
-                    "properties": {name: plain(schema) for name, schema in properties.items()},
-                    "required": list(properties),
-                    "additionalProperties": False,
-                }
-            case {"type": "array", "items": items}:
-                return {"type": "array", "items": plain(items), **_bounds(node)}
-            case _:
-                return {"type": node["type"], **_bounds(node)}
+        node = components.get(node.get("$ref", ""), node)
+        schema: dict[str, Any] = {"type": node["type"]}
+        if properties := node.get("properties"):
+            schema["properties"] = {name: plain(own) for name, own in properties.items()}
+            schema |= {"required": list(properties), "additionalProperties": False}
+        if items := node.get("items"):
+            schema["items"] = plain(items)
+        return schema | {keyword: bound for keyword, bound in node.items() if keyword.startswith(("min", "max"))}
 
     return plain({"$ref": answer.__name__})
-
-
-def _bounded(node: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a property's schema with the limits behind its type and in the place of its own keywords."""
-    return {"type": node["type"], **limits, **node, **limits}
-
-
-def _bounds(node: Mapping[str, Any]) -> dict[str, Any]:
-    return {keyword: bound for keyword, bound in node.items() if keyword.startswith(("min", "max"))}
 
 
 Answer_co = TypeVar("Answer_co", bound=StructuredAnswer, covariant=True)
@@ -103,10 +95,13 @@ class Prompt(Generic[Answer_co]):
     ) -> ChatRequest:
         """Return the request for one answer; `values` stand for names in braces, a line with an empty one is left out.
 
-        `limits` are keywords of the schema by property. Without prompts in the language: error NO_CHAT_PROVIDER.
+        `limits` are keywords of the schema by property.
+
+        Raises:
+            FailedPrecondition: there are no prompts in the language; reason NO_CHAT_PROVIDER.
         """
         return ChatRequest(
-            messages=tuple(ChatMessage(*message) for message in texts_in(language, self.texts).filled(values)),
+            messages=tuple(texts_in(language, self.texts).filled(values)),
             schema_name=self.name,
             schema=self.answer.schema(**(limits or {})),
             max_tokens=self.max_tokens,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated
 
 from services.exercises.domain.prompts.prompt import Prompt, StructuredAnswer, asked
@@ -84,15 +83,13 @@ def _prompt(kind: QuestionKind, answer: type[QuestionAnswer], text: str = "") ->
 
 
 FALSE_STATEMENT = _prompt(QuestionKind.TRUE_FALSE, FalseStatement, "false_statement")
-QUESTIONS: Mapping[QuestionKind, Prompt[QuestionAnswer]] = MappingProxyType(
-    {
-        QuestionKind.SINGLE_CHOICE: _prompt(QuestionKind.SINGLE_CHOICE, SingleChoice),
-        QuestionKind.MULTIPLE_CHOICE: _prompt(QuestionKind.MULTIPLE_CHOICE, MultipleChoice),
-        QuestionKind.TRUE_FALSE: _prompt(QuestionKind.TRUE_FALSE, TrueStatement, "true_statement"),
-        QuestionKind.FILL_IN_THE_BLANK: _prompt(QuestionKind.FILL_IN_THE_BLANK, FillInTheBlank),
-        QuestionKind.SHORT_ANSWER: _prompt(QuestionKind.SHORT_ANSWER, ShortAnswer),
-    }
-)
+QUESTIONS: Mapping[QuestionKind, Prompt[QuestionAnswer]] = {
+    QuestionKind.SINGLE_CHOICE: _prompt(QuestionKind.SINGLE_CHOICE, SingleChoice),
+    QuestionKind.MULTIPLE_CHOICE: _prompt(QuestionKind.MULTIPLE_CHOICE, MultipleChoice),
+    QuestionKind.TRUE_FALSE: _prompt(QuestionKind.TRUE_FALSE, TrueStatement, "true_statement"),
+    QuestionKind.FILL_IN_THE_BLANK: _prompt(QuestionKind.FILL_IN_THE_BLANK, FillInTheBlank),
+    QuestionKind.SHORT_ANSWER: _prompt(QuestionKind.SHORT_ANSWER, ShortAnswer),
+}
 """By kind; the one of true/false asks for a true statement."""
 
 
@@ -128,15 +125,13 @@ def _key_verification(answer: type[KeyAnswer]) -> Prompt[KeyAnswer]:
 
 
 _LETTER = _key_verification(OptionLetter)
-KEY_VERIFICATIONS: Mapping[QuestionKind, Prompt[KeyAnswer]] = MappingProxyType(
-    {
-        QuestionKind.SINGLE_CHOICE: _LETTER,
-        QuestionKind.MULTIPLE_CHOICE: _key_verification(OptionLetters),
-        QuestionKind.TRUE_FALSE: _key_verification(Truth),
-        QuestionKind.FILL_IN_THE_BLANK: _key_verification(MissingWord),
-        QuestionKind.SHORT_ANSWER: _LETTER,
-    }
-)
+KEY_VERIFICATIONS: Mapping[QuestionKind, Prompt[KeyAnswer]] = {
+    QuestionKind.SINGLE_CHOICE: _LETTER,
+    QuestionKind.MULTIPLE_CHOICE: _key_verification(OptionLetters),
+    QuestionKind.TRUE_FALSE: _key_verification(Truth),
+    QuestionKind.FILL_IN_THE_BLANK: _key_verification(MissingWord),
+    QuestionKind.SHORT_ANSWER: _LETTER,
+}
 """By kind; the part of the text that has the kind's name is its question."""
 
 
