@@ -7,7 +7,6 @@ import contextlib
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from services.common.values import TokenUsage
@@ -80,43 +79,31 @@ _MAX_WAIT_SECONDS = 1.0
 """Time to wait for the count of tokens after the object closed; a model that goes on is stopped."""
 
 
-@dataclass(frozen=True, slots=True)
-class StructuredCompletion:
-    """What a model answered to a request."""
-
-    scanner: JsonObjectScanner
-    model: str
-    usage: TokenUsage
-    """Zero where the model did not say it in time."""
-
-    def value(self) -> dict[str, Any]:
-        """Return the object; see `JsonObjectScanner.value`."""
-        return self.scanner.value()
+OnToken = Callable[[str], Awaitable[None]]
+"""Takes each text as the model writes it."""
 
 
 async def complete(
-    model: ChatModel, request: ChatRequest, timeout: float, on_token: Callable[[str], Awaitable[None]] | None = None
-) -> StructuredCompletion:
-    """Return a model's answer as far as its first JSON object, with each text handed on; cancelling stops the model.
+    model: ChatModel, request: ChatRequest, timeout: float, on_token: OnToken | None = None
+) -> tuple[JsonObjectScanner, ChatFinish]:
+    """Return a model's answer as far as its first JSON object, and what it used; cancelling stops the model.
+
+    The tokens are zero where the model did not count them in time.
 
     Raises:
         TikuError: what the model raises, or DeadlineExceeded, reason MODEL_TOO_SLOW, after `timeout` seconds.
     """
+    scanner = JsonObjectScanner()
     try:
         async with asyncio.timeout(timeout), model.stream(request) as pieces:
-            scanner = JsonObjectScanner()
             finish = await _read(pieces, scanner, on_token)
     except TimeoutError:
         raise DeadlineExceeded("The model took too long.", reason="MODEL_TOO_SLOW") from None
-    if finish is None:
-        return StructuredCompletion(scanner, request.model, TokenUsage())
-    return StructuredCompletion(scanner, finish.model, finish.usage)
+    return scanner, finish or ChatFinish(request.model, TokenUsage())
 
 
 async def _read(
-    pieces: AsyncIterator[str | ChatFinish],
-    scanner: JsonObjectScanner,
-    on_token: Callable[[str], Awaitable[None]] | None,
+    pieces: AsyncIterator[str | ChatFinish], scanner: JsonObjectScanner, on_token: OnToken | None
 ) -> ChatFinish | None:
     """Feed the scanner until its object is closed, and return the end of the answer if it comes in time."""
     async for piece in pieces:

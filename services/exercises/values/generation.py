@@ -39,10 +39,6 @@ class GenerationPlan:
     model: str = ""
     seed: int = 0
 
-    def kind_of(self, slot: int) -> QuestionKind:
-        """Return the kind of question `slot`, counted from 0."""
-        return self.kinds[slot % len(self.kinds)]
-
 
 @dataclass(frozen=True, slots=True)
 class GenerationLimits:

@@ -16,8 +16,6 @@ from services.exercises.values.chat import ChatFinish, ChatRequest
 from services.kit.rpc_errors import from_rpc_error
 from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
 
-_ROLES = {"system": llm_pb2.ROLE_SYSTEM, "user": llm_pb2.ROLE_USER, "assistant": llm_pb2.ROLE_ASSISTANT}
-
 
 class LlmChatModel:
     """A model behind LlmService.StreamChat; a call takes at most `timeout` seconds."""
@@ -63,7 +61,8 @@ def _request(request: ChatRequest) -> llm_pb2.StreamChatRequest:
     return llm_pb2.StreamChatRequest(
         model=request.model,
         messages=[
-            llm_pb2.ChatMessage(role=_ROLES[message.role], content=message.content) for message in request.messages
+            llm_pb2.ChatMessage(role=llm_pb2.Role.Value(f"ROLE_{role.upper()}"), content=content)
+            for role, content in request.messages
         ],
         options=options,
     )

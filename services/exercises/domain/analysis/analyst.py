@@ -66,7 +66,8 @@ class Analyst:
                 model=model,
                 seed=0,
             )
-            value = (await complete(self._model, request, self._model_seconds)).value()
+            written, _ = await complete(self._model, request, self._model_seconds)
+            value = written.value()
         except (TikuError, RefusedError) as error:
             logger.info("analysis without a model", extra={"error": f"{type(error).__name__}: {error}"})
             return ()

@@ -67,13 +67,12 @@ def _central(lines: Sequence[ClozeLine], count: int, language: Language) -> list
 
 
 def _overlaps(terms: Sequence[frozenset[object]], i: int) -> dict[int, float]:
-    """Shared terms over the logs of both sizes, as TextRank weighs sentences."""
-    weights = {}
-    for j, other in enumerate(terms):
-        shared = len(terms[i] & other)
-        if j != i and shared:
-            weights[j] = shared / (math.log(1 + len(terms[i])) + math.log(1 + len(other)))
-    return weights
+    """Return a sentence's shared terms over the logs of both sizes, as TextRank weighs sentences."""
+    return {
+        j: len(shared) / (math.log(1 + len(terms[i])) + math.log(1 + len(other)))
+        for j, other in enumerate(terms)
+        if j != i and (shared := terms[i] & other)
+    }
 
 
 def text_rank(edges: Sequence[dict[int, float]]) -> list[float]:

@@ -41,16 +41,30 @@ class Cloze:
 
     def drafts(self, kinds: Mapping[QuestionKind, int]) -> dict[QuestionKind, list[Draft]]:
         """Return up to the wanted number of questions of each kind, best first, spread over the sentences."""
-        choice = _Choice()
+        used: Counter[tuple[int, int]] = Counter()
+        keys: set[str] = set()
+
+        def next_fresh(stream: Iterator[LineDraft], spare: list[Draft]) -> Draft | None:
+            """Return the next question about a sentence and a key that none asked about; repeats go to `spare`."""
+            for line, draft in stream:
+                key = _asked(draft)
+                if not used[line.place] and key not in keys:
+                    used[line.place] += 1
+                    keys.update({key} - {""})
+                    return draft
+                if len(spare) < _MOST_SPARE:
+                    spare.append(draft)
+            return None
+
         # Which sentences were asked about decides the order of true and false ones.
-        makers = _MAKERS | {QuestionKind.TRUE_FALSE: partial(true_false, used=choice.used)}
+        makers = _MAKERS | {QuestionKind.TRUE_FALSE: partial(true_false, used=used)}
         streams = {kind: makers[kind](self.material) for kind in kinds}
         made: dict[QuestionKind, list[Draft]] = {kind: [] for kind in kinds}
         spare: dict[QuestionKind, list[Draft]] = {kind: [] for kind in kinds}
         open_kinds = [kind for kind, count in kinds.items() if count > 0]
         while open_kinds:
             for kind in list(open_kinds):
-                draft = choice.next_fresh(streams[kind], spare[kind])
+                draft = next_fresh(streams[kind], spare[kind])
                 if draft is not None:
                     made[kind].append(draft)
                 if draft is None or len(made[kind]) >= kinds[kind]:
@@ -58,28 +72,6 @@ class Cloze:
         for kind, drafts in made.items():
             drafts.extend(spare[kind][: kinds[kind] - len(drafts)])
         return made
-
-
-class _Choice:
-    """Which sentences and keys were asked about."""
-
-    def __init__(self) -> None:
-        self.used: Counter[tuple[int, int]] = Counter()
-        self._keys: set[str] = set()
-
-    def next_fresh(self, stream: Iterator[LineDraft], spare: list[Draft]) -> Draft | None:
-        """Return the next question about a sentence and a key that none asked about; repeats go to `spare`."""
-        for line, draft in stream:
-            key = _asked(draft)
-            if self.used[line.place] or (key and key in self._keys):
-                if len(spare) < _MOST_SPARE:
-                    spare.append(draft)
-                continue
-            self.used[line.place] += 1
-            if key:
-                self._keys.add(key)
-            return draft
-        return None
 
 
 def _asked(draft: Draft) -> str:

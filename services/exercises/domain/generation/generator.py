@@ -76,7 +76,7 @@ class QuestionGenerator:
 
         async def fill(slots: Iterator[int]) -> None:
             for slot in slots:
-                kind = plan.kind_of(slot)
+                kind = plan.kinds[slot % len(plan.kinds)]
                 made = plan.generator is not GeneratorChoice.CLOZE_ONLY and await by_model.make(slot, kind)
                 if not made and plan.generator is not GeneratorChoice.MODEL_ONLY:
                     await by_cloze.make(kind)

@@ -7,12 +7,12 @@ import contextlib
 import json
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from services.common.values import Source
-from services.exercises.domain.completion import StructuredCompletion, complete
+from services.exercises.domain.completion import JsonObjectScanner, OnToken, complete
 from services.exercises.domain.generation.checks import Accepted, check
 from services.exercises.domain.generation.drafts import draft_of
 from services.exercises.domain.generation.focus import FocusPicker
@@ -22,7 +22,7 @@ from services.exercises.domain.prompts.prompt import Prompt
 from services.exercises.domain.prompts.tasks import FALSE_STATEMENT, QUESTIONS, QuestionAnswer
 from services.exercises.domain.text.statements import is_open
 from services.exercises.ports import ChatModel
-from services.exercises.values.chat import ChatRequest
+from services.exercises.values.chat import ChatFinish, ChatRequest
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
 from services.exercises.values.question import Draft, GeneratorChoice, Passage, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
@@ -78,8 +78,8 @@ class ModelCalls:
         """Why the model is not to be asked any more."""
 
     async def complete(
-        self, request: ChatRequest, timeout: float, on_token: Callable[[str], Awaitable[None]] | None = None
-    ) -> StructuredCompletion:
+        self, request: ChatRequest, timeout: float, on_token: OnToken | None = None
+    ) -> tuple[JsonObjectScanner, ChatFinish]:
         """Return the model's completion within its time, in seconds from when a call is free.
 
         A model that is too slow is asked one question less at once from then on: two on one machine take twice as long.
@@ -148,15 +148,17 @@ class ModelQuestions:
                     seed=seed,
                     temperature=min(1.0, _TEMPERATURE + _WARMER * attempt),
                 )
-                completion = await self.calls.complete(request, self.limits.question_seconds, self.publisher.on_token)
+                written, finish = await self.calls.complete(
+                    request, self.limits.question_seconds, self.publisher.on_token
+                )
             except errors.TikuError as error:
                 if error.status != errors.FailedPrecondition.status:
                     await self.publisher.refuse(kind, Refusal.MODEL_FAILED)
                 continue
-            await self.publisher.add_usage(completion.usage)
+            await self.publisher.add_usage(finish.usage)
             try:
-                answer = answer_of(kind, completion.value())
-                draft = draft_of(answer, passage=focus.number, model=completion.model, rng=self.rng)
+                answer = answer_of(kind, written.value())
+                draft = draft_of(answer, passage=focus.number, model=finish.model, rng=self.rng)
                 source = await self._accept(draft, focus.passage)
             except RefusedError as refused:
                 await self.publisher.refuse(kind, refused.reason)
@@ -181,11 +183,11 @@ class ModelQuestions:
     async def _verify_key(self, verification: KeyVerification) -> None:
         """Ask the model its own question, and refuse a key that it answers otherwise, or not at all."""
         try:
-            completion = await self.calls.complete(verification.request, self.limits.verification_seconds)
+            written, finish = await self.calls.complete(verification.request, self.limits.verification_seconds)
         except errors.TikuError:
             raise RefusedError(Refusal.MODEL_FAILED) from None
-        await self.publisher.add_usage(completion.usage)
+        await self.publisher.add_usage(finish.usage)
         with contextlib.suppress(RefusedError):
-            if verification.holds(completion.value()):
+            if verification.holds(written.value()):
                 return
         raise RefusedError(Refusal.KEY_NOT_CONFIRMED)

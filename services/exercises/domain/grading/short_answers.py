@@ -18,14 +18,12 @@ from services.exercises.domain.prompts.tasks import EXAMPLE_FEEDBACK, SHORT_ANSW
 from services.exercises.domain.text.quotes import locate
 from services.exercises.domain.text.sentences import clip, split
 from services.exercises.ports import ChatModel
-from services.exercises.values.chat import ChatRequest
 from services.exercises.values.question import Question, RubricPoint
 from services.exercises.values.refusal import RefusedError
 from services.exercises.values.submission import Answer, Grade, RubricResult, Verdict
 from services.kit.errors import FailedPrecondition, TikuError
 from services.language.detection import LANGUAGES
 from services.language.folding import fold
-from services.language.language import Language
 from services.language.terms import units
 
 logger = logging.getLogger(__name__)
@@ -64,35 +62,30 @@ class ShortAnswerGrader:
         """Return the grade of one answer; NEEDS_REVIEW when no model is there or none of its gradings holds."""
         if answer is None or not is_answered(answer):
             return make_grade(question, 0.0, Verdict.UNANSWERED)
-        language = LANGUAGES.of(question.stem)
+        language, key = LANGUAGES.of(question.stem), question.answer_key
+        rubric = [{"point": point.text, "max_points": point.points} for point in key.rubric]
+        sheet = {"question": question.stem, "reference": key.reference, "rubric": rubric, "answer": answer.text}
         for attempt in range(_ATTEMPTS):
             try:
-                request = self._request(question, answer.text, language, attempt)
-                completion = await complete(self._model, request, self._timeout)
-                results, feedback = checked_results(question, answer.text, ShortAnswerGrade.decode(completion.value()))
+                request = SHORT_ANSWER_GRADE.request(
+                    language,
+                    answer_sheet=json.dumps(sheet, ensure_ascii=False),
+                    limits={"results": {"minItems": len(rubric), "maxItems": len(rubric)}},
+                    temperature=0.0 if attempt == 0 else 0.3,
+                    seed=attempt,
+                )
+                written, _ = await complete(self._model, request, self._timeout)
+                results, feedback = checked_results(question, answer.text, ShortAnswerGrade.decode(written.value()))
             except (UnsoundGradeError, RefusedError) as unsound:
                 extra = {"reason": str(unsound), "question_id": question.question_id}
                 logger.info("grading does not hold", extra=extra)
-                continue
             except FailedPrecondition:
                 return make_grade(question, None, Verdict.NEEDS_REVIEW, feedback=language.grading.no_model)
             except TikuError as error:
                 logger.warning("grading failed", extra={"error": f"{type(error).__name__}: {error}"})
-                continue
-            return _grade_of(question, results, feedback)
+            else:
+                return _grade_of(question, results, feedback)
         return make_grade(question, None, Verdict.NEEDS_REVIEW, feedback=language.grading.unsound)
-
-    def _request(self, question: Question, text: str, language: Language, attempt: int) -> ChatRequest:
-        key = question.answer_key
-        rubric = [{"point": point.text, "max_points": point.points} for point in key.rubric]
-        sheet = {"question": question.stem, "reference": key.reference, "rubric": rubric, "answer": text}
-        return SHORT_ANSWER_GRADE.request(
-            language,
-            answer_sheet=json.dumps(sheet, ensure_ascii=False),
-            limits={"results": {"minItems": len(rubric), "maxItems": len(rubric)}},
-            temperature=0.0 if attempt == 0 else 0.3,
-            seed=attempt,
-        )
 
 
 def checked_results(question: Question, text: str, grading: ShortAnswerGrade) -> tuple[tuple[RubricResult, ...], str]:

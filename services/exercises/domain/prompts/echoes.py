@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from functools import cache
-from typing import Self
+from typing import NamedTuple
 
 from services.exercises.domain.prompts.tasks import FALSE_STATEMENT, QUESTIONS
 from services.language.detection import LANGUAGES
@@ -23,8 +22,7 @@ _PLACEHOLDER = re.compile(r"^(?:string|null|n/a|\.{3}|…)$", re.IGNORECASE)
 """What models of any language write for a text that they should have made up."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Instructions:
+class _Instructions(NamedTuple):
     """What the prompts of a language say about questions, folded."""
 
     whole: tuple[str, ...]
@@ -34,51 +32,43 @@ class _Instructions:
     example_stems: tuple[frozenset[str], ...]
     """The stems of the worked examples in character pairs."""
 
-    @classmethod
-    @cache
-    def of(cls, language: Language) -> Self:
-        """Collect them from the texts of every kind of question; none where no model is asked in the language."""
-        said: dict[str, None] = {}
-        stems: list[str] = []
-        for prompt in (*QUESTIONS.values(), FALSE_STATEMENT):
-            if language.code not in prompt.texts:
-                continue
-            texts = prompt.texts[language.code]
-            system = texts.messages[0].content.partition("\n\n")[0]
-            said |= dict.fromkeys(_FIELD_NAME.sub("", texts.parts["fields"]).split("\n"))
-            said |= dict.fromkeys(_SENTENCE.findall(texts.parts["ask"]) + _SENTENCE.findall(system))
-            example = json.loads(texts.parts["example"])
-            stems += [example["stem"]] if "stem" in example else []
-        clauses = {fold(clause) for text in said for clause in _CLAUSE_END.split(text)}
-        whole = tuple(map(fold, said))
-        return cls(
-            whole=whole,
-            clauses=frozenset(clause for clause in clauses if len(clause) >= _SHORTEST_CLAUSE),
-            pairs=tuple(map(bigrams, whole)),
-            example_stems=tuple(bigrams(fold(stem)) for stem in stems),
-        )
+
+@cache
+def _instructions(language: Language) -> _Instructions:
+    """Collect them from the texts of every kind of question; none where no model is asked in the language."""
+    said: dict[str, None] = {}
+    stems: list[str] = []
+    asked = [prompt.texts.get(language.code) for prompt in (*QUESTIONS.values(), FALSE_STATEMENT)]
+    for texts in filter(None, asked):
+        system = texts.messages[0].content.partition("\n\n")[0]
+        said |= dict.fromkeys(_FIELD_NAME.sub("", texts.parts["fields"]).split("\n"))
+        said |= dict.fromkeys(_SENTENCE.findall(texts.parts["ask"]) + _SENTENCE.findall(system))
+        stems.append(json.loads(texts.parts["example"]).get("stem", ""))
+    whole = tuple(map(fold, said))
+    clauses = {fold(clause) for text in said for clause in _CLAUSE_END.split(text)}
+    return _Instructions(
+        whole=whole,
+        clauses=frozenset(clause for clause in clauses if len(clause) >= _SHORTEST_CLAUSE),
+        pairs=tuple(map(bigrams, whole)),
+        example_stems=tuple(bigrams(fold(stem)) for stem in stems if stem),
+    )
 
 
 def echoes(text: str, language: Language) -> bool:
     """Return whether a text of a question repeats, whole or nearly, what the prompts say about questions."""
-    stripped = text.strip()
+    stripped, plain = text.strip(), fold(text)
     if _PLACEHOLDER.search(stripped) or any(known.writing.placeholder.search(stripped) for known in LANGUAGES):
         return True
-    plain = fold(text)
-    if not plain:
-        return False
-    said, telling = _Instructions.of(language), language.writing.telling_length
-    if plain in said.clauses:
-        return True
-    if len(plain) >= telling and any(plain in instruction for instruction in said.whole):
-        return True
-    if any(len(clause) >= telling and clause in plain for clause in said.clauses):
-        return True
-    pairs = bigrams(plain)
-    return any(alike(pairs, instruction, _NEAR) for instruction in said.pairs)
+    said, telling, pairs = _instructions(language), language.writing.telling_length, bigrams(plain)
+    return bool(plain) and (
+        plain in said.clauses
+        or (len(plain) >= telling and any(plain in instruction for instruction in said.whole))
+        or any(len(clause) >= telling and clause in plain for clause in said.clauses)
+        or any(alike(pairs, instruction, _NEAR) for instruction in said.pairs)
+    )
 
 
 def echoes_example(stem: str, language: Language) -> bool:
     """Return whether a stem is that of a worked example, or nearly."""
     plain = bigrams(fold(stem))
-    return any(alike(plain, example, _NEAR) for example in _Instructions.of(language).example_stems)
+    return any(alike(plain, example, _NEAR) for example in _instructions(language).example_stems)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import msgspec
 
@@ -77,21 +77,22 @@ class PostgresRunStore:
 
     async def add_events(self, run_id: str, events: Sequence[Numbered]) -> None:
         """Insert events, with those that other runs store at the same time."""
-        if not await self._add(_Batch.of(run_id, events)):
+        if not await self._add((run_id, events)):
             raise run_ended()
 
-    async def _add_all(self, batches: Sequence[_Batch]) -> list[bool]:
+    async def _add_all(self, batches: Sequence[tuple[str, Sequence[Numbered]]]) -> list[bool]:
         """Store events of several runs in one statement; for each batch return whether its run was running."""
-        ends = [(batch.run_id, batch.end) for batch in batches if batch.end]
+        stored = [(run_id, numbered.number, numbered.event) for run_id, events in batches for numbered in events]
+        made = [(run_id, event.question) for run_id, _, event in stored if isinstance(event, QuestionMade)]
         rows = await self._database.reserve.fetch(
             _ADD_EVENTS,
-            [batch.run_id for batch in batches],
-            *_columns([row for batch in batches for row in batch.events], 4),
-            *_columns([row for batch in batches for row in batch.questions], 5),
-            *_columns(ends, 2),
+            [run_id for run_id, _ in batches],
+            *_columns([(run_id, number, type(event).__name__, _json(event)) for run_id, number, event in stored], 4),
+            *_columns([(run_id, q.question_id, q.number, q.points, _json(q)) for run_id, q in made], 5),
+            *_columns([(run_id, event.state.value) for run_id, _, event in stored if isinstance(event, Done)], 2),
         )
         running = {str(row["run_id"]) for row in rows}
-        return [batch.run_id in running for batch in batches]
+        return [run_id in running for run_id, _ in batches]
 
     async def events_after(self, run_id: str, number: int) -> list[Numbered]:
         """Read events by their numbers."""
@@ -141,27 +142,6 @@ class PostgresRunStore:
                 await self.add_events(run_id, [done])
                 expired.append(run_id)
         return expired
-
-
-class _Batch(NamedTuple):
-    """Events of one run as rows."""
-
-    run_id: str
-    events: Sequence[tuple[str, int, str, str]]
-    questions: Sequence[tuple[str, str, int, float, str]]
-    end: str
-    """The state that the run ends in; empty while it goes on."""
-
-    @classmethod
-    def of(cls, run_id: str, events: Sequence[Numbered]) -> _Batch:
-        questions = [numbered.event.question for numbered in events if isinstance(numbered.event, QuestionMade)]
-        last = events[-1].event
-        return cls(
-            run_id,
-            [(run_id, numbered.number, type(numbered.event).__name__, _json(numbered.event)) for numbered in events],
-            [(run_id, q.question_id, q.number, q.points, _json(q)) for q in questions],
-            last.state.value if isinstance(last, Done) else "",
-        )
 
 
 def _json(value: Event | Question) -> str:
