@@ -149,18 +149,15 @@ def _members_choice(material: ClozeMaterial, line: ClozeLine) -> Draft | None:
 def _windows(material: ClozeMaterial) -> list[list[ClozeLine]]:
     """Return three or four neighboring sentences of one passage that can be options, the best first."""
     ordered = sorted(material.lines, key=lambda line: line.place)
+    longest = material.language.cloze.longest_option
     windows = []
     for i, first in enumerate(ordered):
         window = [line for line in ordered[i : i + _MOST_STATEMENTS] if line.passage == first.passage]
-        if len(window) >= _FEWEST_STATEMENTS and _are_options(window, material.language.cloze.longest_option):
+        distinct = len({fold(line.text) for line in window}) == len(window) >= _FEWEST_STATEMENTS
+        near = window[-1].end - first.start <= _LONGEST_QUOTE
+        if distinct and near and all(len(line.text) <= longest for line in window):
             windows.append(window)
     return sorted(windows, key=lambda window: -sum(line.score for line in window) / len(window))
-
-
-def _are_options(window: Sequence[ClozeLine], longest: int) -> bool:
-    distinct = len({fold(line.text) for line in window}) == len(window)
-    near = window[-1].end - window[0].start <= _LONGEST_QUOTE
-    return distinct and near and all(len(line.text) <= longest for line in window)
 
 
 def _statements_choice(material: ClozeMaterial, window: Sequence[ClozeLine]) -> Draft | None:

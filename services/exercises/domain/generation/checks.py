@@ -22,7 +22,7 @@ from services.exercises.domain.generation.stems import (
 from services.exercises.domain.prompts.echoes import echoes, echoes_example
 from services.exercises.domain.text.enumerations import stand_in_list
 from services.exercises.domain.text.quotes import locate
-from services.exercises.domain.text.sentences import is_about_the_question, refers_to_passage
+from services.exercises.domain.text.sentences import is_about_the_question
 from services.exercises.domain.text.statements import contradicts, mentions, numbers, says_the_same, undone
 from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
@@ -164,7 +164,7 @@ def _every_kind(it: _Candidate) -> _Rules:
     yield Refusal.WRONG_LANGUAGE, not it.fits((it.stem, draft.explanation))
     echo = any(echoes(text, it.language) for text in it.texts) or echoes_example(it.stem, it.language)
     yield Refusal.ECHOES_INSTRUCTIONS, echo
-    yield Refusal.STEM_REFERS_TO_PASSAGE, refers_to_passage(it.stem, it.language)
+    yield Refusal.STEM_REFERS_TO_PASSAGE, bool(it.language.reading.passage_reference.search(it.stem))
     about = is_about_the_question(draft.explanation, it.language, it.passage.text)
     yield Refusal.EXPLANATION_REFERS_TO_PASSAGE, about
     yield Refusal.QUOTE_NOT_IN_MATERIAL, not it.quote

@@ -75,7 +75,7 @@ def _true_statement(answer: TrueStatement) -> Draft:
     """Return the model's own words if they say what the quote says, else the quote."""
     sentence = flatten(answer.quote)
     stem = unlabeled(answer.stem)
-    if not says_the_same(stem, answer.quote) and _stands_alone(sentence):
+    if not says_the_same(stem, answer.quote) and stands_alone(sentence, LANGUAGES.of(sentence)):
         stem = sentence
     return replace(_draft(QuestionKind.TRUE_FALSE, answer, stem, _why(answer.quote, None)), truth=True)
 
@@ -137,10 +137,6 @@ def _bare(option: str) -> str:
     return re.sub(r"^[(（]?[A-Ha-h][)）.．、:：]\s*", "", option)
 
 
-def _stands_alone(sentence: str) -> bool:
-    return stands_alone(sentence, LANGUAGES.of(sentence))
-
-
 def _points(texts: list[str], stem: str, reference: str) -> list[str]:
     """Return the rubric points, each once, that the reference makes and that do not merely repeat the question."""
     asked = bigrams(fold(stem))
@@ -190,9 +186,9 @@ def _with_gap(stem: str, answer: str, quote: str) -> tuple[str, str]:
 def _faithful(stem: str, answer: str, quote: str) -> str:
     """Return a gapped stem if it says what the quote says, else the quote with the answer cut out, if possible."""
     sentence = flatten(quote)
-    if stem.count(GAP) != 1 or says_the_same(stem.replace(GAP, answer), quote) or not _stands_alone(sentence):
+    if stem.count(GAP) != 1 or says_the_same(stem.replace(GAP, answer), quote):
         return stem
-    return exchanged(sentence, answer, GAP) or stem
+    return (exchanged(sentence, answer, GAP) if stands_alone(sentence, LANGUAGES.of(sentence)) else None) or stem
 
 
 LONGEST_EXPLANATION = 240

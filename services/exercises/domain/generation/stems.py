@@ -8,7 +8,6 @@ the thing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import cache
 from operator import attrgetter
 
@@ -17,7 +16,7 @@ from services.exercises.domain.text.sentences import stands_alone
 from services.exercises.values.question import GAP, Passage
 from services.language.detection import LANGUAGES
 from services.language.folding import flatten, fold
-from services.language.language import Demand, Language, StemRules
+from services.language.language import Language
 from services.language.scripts import is_han
 from services.language.terms import units
 
@@ -25,7 +24,7 @@ ALIKE = 0.8
 """Jaccard similarity of folded character pairs from which two stems count as one."""
 _CONTEXT = 120
 """Characters before a quote that opens with a pronoun, in which its subject is named."""
-_DEMANDS = (attrgetter("cause"), attrgetter("purpose"), attrgetter("effect"))
+_DEMANDS = ("cause", "purpose", "effect")
 """What a stem may ask for that not every sentence about its subject gives."""
 
 
@@ -54,15 +53,12 @@ def _length(stem: str, language: Language) -> int:
 
 def can_answer(quote: str, stem: str) -> bool:
     """Return whether a sentence can give what a stem asks for: why, what for, with what effect; other stems pass."""
-    return all(_gives(demand, quote) for demand in _DEMANDS if _asks_for(demand, stem))
+    return all(_shows(f"{demand}.gives", quote) for demand in _DEMANDS if _shows(f"{demand}.asks", stem))
 
 
-def _asks_for(demand: Callable[[StemRules], Demand], stem: str) -> bool:
-    return any(demand(known.stems).asks.search(stem) for known in LANGUAGES)
-
-
-def _gives(demand: Callable[[StemRules], Demand], quote: str) -> bool:
-    return any(demand(known.stems).gives.search(quote) for known in LANGUAGES)
+def _shows(pattern: str, text: str) -> bool:
+    """Return whether a text matches the pattern of this name in the rules for stems of any language."""
+    return any(attrgetter(pattern)(known.stems).search(text) for known in LANGUAGES)
 
 
 def is_vague(stem: str, source: Source, passage: Passage, language: Language) -> bool:
@@ -75,8 +71,7 @@ def is_vague(stem: str, source: Source, passage: Passage, language: Language) ->
     named = _content(stem, language)
     if any(_stands_in(unit, said) for unit in named - topic):
         return False
-    definition = attrgetter("definition")
-    defines = _asks_for(definition, stem) and _gives(definition, said)
+    defines = _shows("definition.asks", stem) and _shows("definition.gives", said)
     return not (defines and any(_stands_in(unit, said[: len(said) // 2]) for unit in named))
 
 

@@ -70,11 +70,6 @@ def _balanced(text: str) -> bool:
     return all(text.count(a) == text.count(b) for a, b in _PAIRS) and text.count('"') % 2 == 0
 
 
-def refers_to_passage(text: str, language: Language) -> bool:
-    """Return whether a text speaks of the material, which the learner does not see."""
-    return language.reading.passage_reference.search(text) is not None
-
-
 def is_about_the_question(explanation: str, language: Language, material: str) -> bool:
     """Return whether an explanation, in words that the material has not, speaks of the material or of the question."""
     said = material.casefold()

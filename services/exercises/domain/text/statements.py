@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from difflib import SequenceMatcher
 from functools import cache
 from itertools import takewhile
@@ -33,16 +32,12 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 def is_open(sentence: str, language: Language | None = None) -> bool:
     """Return whether a sentence leaves room and so cannot be made false, in a language or any of those that ship."""
-    return any(known.statements.open.search(sentence) for known in _asked(language))
+    return any(known.statements.open.search(sentence) for known in ((language,) if language else LANGUAGES))
 
 
 def negates(text: str, language: Language | None = None) -> bool:
     """Return whether a text denies, in a language or in any of those that ship."""
-    return any(known.statements.negation.search(text) for known in _asked(language))
-
-
-def _asked(language: Language | None) -> Iterable[Language]:
-    return LANGUAGES if language is None else (language,)
+    return any(known.statements.negation.search(text) for known in ((language,) if language else LANGUAGES))
 
 
 def numbers(text: str) -> set[str]:
