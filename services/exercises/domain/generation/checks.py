@@ -272,12 +272,6 @@ class Accepted:
 
 def _key_text(draft: Draft) -> str:
     """Return a question's key, the same for equal answers whatever the kind asks."""
-    match draft.kind:
-        case QuestionKind.SINGLE_CHOICE | QuestionKind.MULTIPLE_CHOICE:
-            return "|".join(sorted(fold(draft.options[index]) for index in draft.correct))
-        case QuestionKind.TRUE_FALSE:
-            return str(draft.truth)
-        case QuestionKind.FILL_IN_THE_BLANK:
-            return "|".join(fold(accepted[0]) for accepted in draft.blanks)
-        case QuestionKind.SHORT_ANSWER:
-            return fold(draft.reference)
+    options = "|".join(sorted(fold(draft.options[index]) for index in draft.correct))
+    blanks = "|".join(fold(accepted[0]) for accepted in draft.blanks)
+    return options or blanks or fold(draft.reference) or str(draft.truth)

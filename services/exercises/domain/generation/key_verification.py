@@ -82,13 +82,10 @@ class KeyVerification:
 
 def is_certain(draft: Draft, quote: str) -> bool:
     """Return whether a question's key follows from how it was made."""
-    match draft.kind:
-        case QuestionKind.TRUE_FALSE:
-            return draft.substitution is not None or is_verbatim(draft.stem, quote)
-        case QuestionKind.FILL_IN_THE_BLANK:
-            return says_the_same(draft.stem.replace(GAP, draft.blanks[0][0], 1), quote)
-        case _:
-            return False
+    if draft.kind is QuestionKind.FILL_IN_THE_BLANK:
+        return says_the_same(draft.stem.replace(GAP, draft.blanks[0][0], 1), quote)
+    changed = draft.substitution is not None
+    return draft.kind is QuestionKind.TRUE_FALSE and (changed or is_verbatim(draft.stem, quote))
 
 
 def _around(quote: str, text: str) -> str:

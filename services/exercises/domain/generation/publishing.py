@@ -62,7 +62,11 @@ class QuestionPublisher:
 
 
 def question_of(draft: Draft, source: Source, number: int) -> Question:
-    """Return the question of a draft that passed the checks."""
+    """Return the question of a draft that passed the checks.
+
+    A multiple choice is worth 2 points, a gap 1, a short answer its rubric, any other question 1.
+    """
+    rubric = sum(point.points for point in draft.rubric)
     return Question(
         question_id=new_id(),
         number=number,
@@ -80,18 +84,5 @@ def question_of(draft: Draft, source: Source, number: int) -> Question:
         source=source,
         generator=draft.generator,
         model=draft.model,
-        points=points_of(draft),
+        points=2.0 if draft.kind is QuestionKind.MULTIPLE_CHOICE else float(len(draft.blanks)) or rubric or 1.0,
     )
-
-
-def points_of(draft: Draft) -> float:
-    """Return what a question is worth: a multiple choice 2, a gap 1, a short answer its rubric, any other 1."""
-    match draft.kind:
-        case QuestionKind.MULTIPLE_CHOICE:
-            return 2.0
-        case QuestionKind.FILL_IN_THE_BLANK:
-            return float(len(draft.blanks))
-        case QuestionKind.SHORT_ANSWER:
-            return sum(point.points for point in draft.rubric)
-        case _:
-            return 1.0
