@@ -5,9 +5,10 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3,$(shell $(nam
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-WORKERS ?= logical
+# One more than there are cores: most tests wait now and then.
+WORKERS ?= $(shell expr $$(nproc) + 1)
 PYTEST := $(BIN)/python -m pytest
-PARALLEL := --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal
+PARALLEL := --numprocesses=$(WORKERS) --maxprocesses=8 --dist=loadscope --no-loadscope-reorder
 # Where tests marked `alone` are: to collect all others once more takes half a minute.
 ALONE := tests/e2e $(shell grep --recursive --files-with-matches --include='test_*.py' 'mark\.alone' tests)
 

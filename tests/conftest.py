@@ -10,7 +10,7 @@ from blockbuster import blockbuster_ctx
 
 from services.kit import heap
 
-pytest_plugins = ["tests.engines"]
+pytest_plugins = ["tests.engines", "tests.sharing"]
 
 
 def pytest_collection_finish() -> None:

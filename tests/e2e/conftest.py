@@ -20,9 +20,9 @@ UPLOAD_LIMIT_BYTES = 201 * 1024 * 1024
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder: it measures a whole stack, which needs the machine to itself."""
+    """Mark the tests of this folder that share the stack: they measure it, which needs the machine to itself."""
     for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
+        if item.path.is_relative_to(Path(__file__).parent) and "stack" in getattr(item, "fixturenames", ()):
             item.add_marker("alone")
 
 

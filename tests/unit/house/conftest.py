@@ -9,6 +9,13 @@ import pytest
 from tests.unit.house.tree import Tree
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave these tests out of coverage: they run nothing of the services, and to count it would double their time."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("no_cover")
+
+
 @pytest.fixture(scope="session")
 def tree() -> Tree:
     """What the repository holds."""

@@ -1,0 +1,40 @@
+"""How tests are dealt out to the processes that run them side by side.
+
+A process takes a whole file, so that what its tests share is started once, and a whole folder where its files share a
+stack. Files that take long come first, so that short ones fill up the end. Loaded as a plugin by `tests/conftest.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+_TOGETHER = ("tests/integration/upkeep/",)
+"""Folders whose files share a stack."""
+_LONG_FIRST = (
+    "tests/integration/upkeep/",
+    "tests/integration/embedded/",
+    "tests/e2e/",
+    "tests/integration/",
+    "tests/contract/",
+)
+
+
+class _ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc]  # It has no types.
+    """Deals out files, and folders that share a stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in _TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Replace xdist's way of dealing out by scope."""
+    return _ByWhatIsShared(config, log) if config.getoption("dist") == "loadscope" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes long first, all else in its order."""
+    items.sort(key=lambda item: next((n for n, begin in enumerate(_LONG_FIRST) if item.nodeid.startswith(begin)), 9))
