@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from services.exercises.adapters.workers.fake import FakeMaterialWorker
 from services.exercises.adapters.workers.pooled import PooledMaterialWorker, warm
@@ -18,8 +19,10 @@ from services.kit.workers import WorkerPool
 from tests.unit.exercises.fakes import material
 from tests.waiting import at_once
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-@pytest.fixture(params=["fake", "pooled"])
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["fake", "pooled"])
 async def extractor(request: pytest.FixtureRequest) -> AsyncIterator[MaterialWorker]:
     """An extractor of one kind."""
     if request.param == "fake":

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from services.exercises.adapters.workers.fake import FakeMaterialWorker
 from services.exercises.adapters.workers.pooled import PooledMaterialWorker
@@ -19,7 +20,10 @@ from tests.waiting import at_once
 LONG = "\r\n\r\n".join(f"{number}. {material('en')}\u200b" for number in range(20))
 
 
-@pytest.fixture(params=["fake", "pooled"])
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["fake", "pooled"])
 async def splitter(request: pytest.FixtureRequest) -> AsyncIterator[MaterialWorker]:
     """A splitter of one kind."""
     if request.param == "fake":
