@@ -6,6 +6,8 @@ import asyncio
 import re
 from dataclasses import dataclass
 
+from tests.waiting import loop_time
+
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 CHAT = b'{"messages":[{"role":"ROLE_USER","content":"hi"}]}'
 POST = b"POST /api/v1/chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -21,10 +23,12 @@ class Seen:
     closed: bool
     """Whether the server ended the connection within the time that was waited."""
     seconds: float
+    loop_seconds: float
+    """The same in `loop_time`."""
     text: bytes
 
 
-async def sent(url: str, *pieces: bytes, wait: float = 5.0, pause: float = 0.0, until: int = 0) -> Seen:
+async def sent(url: str, *pieces: bytes, wait: float = 60.0, pause: float = 0.0, until: int = 0) -> Seen:
     """Send pieces one after another and read until the server closes, `until` responses came, or `wait` seconds."""
     host, port = url.removeprefix("http://").rsplit(":", 1)
     began = asyncio.get_running_loop().time()
@@ -33,7 +37,7 @@ async def sent(url: str, *pieces: bytes, wait: float = 5.0, pause: float = 0.0, 
     writing = asyncio.create_task(_write(writer, pieces, pause))
     closed = False
     try:
-        async with asyncio.timeout(wait):
+        async with asyncio.timeout(wait), loop_time() as turned:
             while not until or len(_STATUS.findall(got)) < until:
                 piece = await reader.read(65536)
                 if not piece:
@@ -48,7 +52,7 @@ async def sent(url: str, *pieces: bytes, wait: float = 5.0, pause: float = 0.0, 
         writing.cancel()
         writer.transport.abort()
     seconds = asyncio.get_running_loop().time() - began
-    return Seen([int(status) for status in _STATUS.findall(got)], closed, seconds, bytes(got))
+    return Seen([int(status) for status in _STATUS.findall(got)], closed, seconds, turned(), bytes(got))
 
 
 async def _write(writer: asyncio.StreamWriter, pieces: tuple[bytes, ...], pause: float) -> None:

@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from gateway.app import running
 from tests.fakes.grpc_services import fake_services
 from tests.integration.gateway.conftest import Stack, settings_for
 from tests.integration.gateway.raw import CHAT, sent
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 JSON = {"Content-Type": "application/json"}
 FORM = "multipart/form-data; boundary=b"
@@ -37,6 +40,20 @@ async def serving(**changes: object) -> AsyncIterator[Stack]:
         aiohttp.ClientSession(f"http://127.0.0.1:{gateway.url.rpartition(':')[2]}") as http,
     ):
         yield Stack(str(http._base_url).rstrip("/"), http, services)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[Stack]:
+    """A gateway with default settings, for all tests here: none of them changes anything behind it."""
+    async with serving() as stack:
+        yield stack
+
+
+@pytest.fixture
+def stack(shared: Stack) -> Stack:
+    """That gateway, with nothing recorded."""
+    shared.script.requests.clear()
+    return shared
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ async def test_what_frames_a_body_is_bounded(stack: Stack, body: bytes, size: in
 
 async def test_chunks_of_one_byte_are_a_body(stack: Stack) -> None:
     one_by_one = b"".join(b"1\r\n%c\r\n" % byte for byte in CHAT + b" " * 40_000) + b"0\r\n\r\n"
-    assert (await sent(stack.url, CHUNKED + one_by_one, until=1, wait=10)).statuses == [200]
+    assert (await sent(stack.url, CHUNKED + one_by_one, until=1, wait=60)).statuses == [200]
 
 
 async def test_a_trailer_is_no_header(stack: Stack) -> None:
@@ -194,7 +194,8 @@ async def test_a_head_has_its_time(pieces: tuple[bytes, ...]) -> None:
         seen = await sent(stack.url, *pieces, pause=0.05)
         assert seen.closed
         assert seen.statuses == ([408] if b"".join(pieces) else [])
-        assert 0.4 < seen.seconds < 3
+        assert seen.seconds > 0.4
+        assert seen.loop_seconds < 3
 
 
 @pytest.mark.parametrize(
@@ -221,7 +222,7 @@ async def test_a_body_has_its_time(request_: tuple[bytes, ...], deadline: bytes)
         seen = await sent(stack.url, first.replace(b"\r\n", b"\r\n" + deadline, 1), *more, pause=0.04)
         assert [status for status in seen.statuses if status != 100] == [408]
         assert seen.closed
-        assert seen.seconds < 3
+        assert seen.loop_seconds < 3
         assert stack.script.finished_uploads == 0
 
 
@@ -231,7 +232,7 @@ async def test_a_body_that_nobody_reads_has_its_time_as_well() -> None:
         assert (seen.statuses, seen.closed) == ([200], True)
         seen = await sent(stack.url, POST + b"Content-Length: 99000000\r\n\r\n", *[b"{"] * 100, pause=0.04)
         assert (seen.statuses, seen.closed) == ([413], True)
-        assert seen.seconds < 4
+        assert seen.loop_seconds < 4
 
 
 async def test_an_upload_that_goes_on_is_not_cut() -> None:
@@ -261,14 +262,14 @@ async def test_a_client_that_reads_nothing_is_cut_off() -> None:
             plain.setblocking(False)
             await asyncio.get_running_loop().sock_connect(plain, (host, int(port)))
             await asyncio.get_running_loop().sock_sendall(plain, head + body)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await stack.script.was_cancelled.wait()
 
 
 async def test_half_bodies_of_one_client_hold_nobody_out() -> None:
     async with impatient(max_sending=20, max_in_flight=20, body_stall_seconds=3) as stack:
         half = POST + b"Content-Length: 90\r\n\r\n{"
-        attack = [asyncio.create_task(sent(stack.url, half, wait=8)) for _ in range(100)]
+        attack = [asyncio.create_task(sent(stack.url, half)) for _ in range(100)]
         for _ in range(15):
             response = await stack.http.post("/api/v1/chat", data=CHAT, headers=JSON)
             assert response.status == 200
