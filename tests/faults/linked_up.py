@@ -38,11 +38,11 @@ def _led(spec: ProcessSpec) -> dict[str, str]:
     for name, (process, variable, port) in told["links"].items():
         if process == spec.name:
             (Path(told["folder"]) / name).write_text(environment[variable], encoding="utf-8")
-            environment[variable] = _through(environment[variable], port)
+            environment[variable] = through(environment[variable], port)
     return environment
 
 
-def _through(address: str, port: int) -> str:
+def through(address: str, port: int) -> str:
     """Return an address with the proxy's host and port in place of its own."""
     url = urlsplit(address)
     if url.scheme == "postgresql":

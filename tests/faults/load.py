@@ -60,7 +60,7 @@ class Load:
             self._timed("upload", self._upload_raw()),
             self._timed("answer", self.answer(self._stream(Stream("answer")))),
             self._timed("generate", self.generate(self._stream(Stream("run")), detached=False)),
-            self._timed("generate", self._leave_and_come_back(self._stream(Stream("run")))),
+            self._leave_and_come_back(self._stream(Stream("run"))),
             self._timed("submit", self._submit()),
             self._timed("delete", self._delete()),
         )
@@ -139,9 +139,11 @@ class Load:
     async def _leave_and_come_back(self, stream: Stream) -> None:
         """Leave a run that goes on by itself, and read it further at once."""
         wish = self._wish(detached=True)
-        await self._read(stream, "POST", "/exercises:generate", wish, most=_EVENTS_BEFORE_LEAVING)
+        begin = self._read(stream, "POST", "/exercises:generate", wish, most=_EVENTS_BEFORE_LEAVING)
+        await self._timed("generate", begin)
         if stream.subject and not stream.ended:
-            await self._read(stream, "GET", _path_of(stream), params={"after": str(stream.last)})
+            rest = self._read(stream, "GET", _path_of(stream), params={"after": str(stream.last)})
+            await self._timed("resume", rest)
 
     async def _upload_and_watch(self, upload: Awaitable[str]) -> None:
         document = await self._timed("upload", upload)
@@ -186,6 +188,7 @@ class Load:
         document = next(one for one in self._facts.uploads if one != self._material)
         del self._facts.uploads[document]
         self._facts.texts.pop(document, None)
+        self._facts.streams[:] = [stream for stream in self._facts.streams if stream.subject != document]
         await self._rest.call("DELETE", f"/documents/{document}", headers=_HEADERS)
         self._facts.deleted.append(document)
 

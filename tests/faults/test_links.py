@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.faults.linked_up import _through
+from tests.faults.linked_up import through
 from tests.faults.links import Link, to_address
 
 _SOON = 0.2
@@ -106,4 +106,4 @@ async def test_a_slow_link_delays() -> None:
     ],
 )
 def test_an_address_is_led_through_the_proxy(address: str, led: str) -> None:
-    assert _through(address, 9) == led
+    assert through(address, 9) == led

@@ -17,6 +17,8 @@ from services.docs.values.document import Job, JobKind
 from services.kit import ids
 from services.kit.migrations import migrate
 from tests.engines import on_engine
+from tests.faults.linked_up import through
+from tests.faults.links import Link, to_address
 from tests.waiting import eventually
 
 
@@ -213,3 +215,22 @@ async def test_a_job_exists_only_if_its_transaction_commits(postgres_database: s
     async with working(queue, recorder(seen)):
         await eventually(lambda: kept in seen)
     assert seen == [kept]
+
+
+async def test_a_job_that_is_put_off_while_the_database_is_out_of_reach_comes_again(postgres_database: str) -> None:
+    await migrate(postgres_database, SCHEMA, MIGRATIONS)
+    calls = 0
+    async with Link.open(to_address(postgres_database)) as link:
+
+        async def handler(_: Job) -> None:
+            nonlocal calls
+            calls += 1
+            if calls == 1:
+                link.cut()
+                asyncio.get_running_loop().call_later(1.0, link.mend)
+                raise RetryLaterError(0.1, "the database is out of reach")
+
+        queue = CommittingQueue(through(postgres_database, link.port))
+        await queue.enqueue(job())
+        async with working(queue, handler):
+            await eventually(lambda: calls == 2)

@@ -34,6 +34,8 @@ _NAMES = DBSettings(db_schema=SCHEMA, channel=Channel(CHANNEL))
 _POLL_SECONDS = 1.0
 """No notification announces a retried job, so this bounds how late it may be; a poll costs a few short queries."""
 _RESTART_SECONDS = 1.0
+_ANSWER_SECONDS = 5.0
+_ANSWER_INTERVAL_SECONDS = 0.2
 _CONNECTIONS = 4
 """For the listener, for dequeuing, and for the heartbeats beside them."""
 
@@ -88,7 +90,7 @@ class PgQueuerJobQueue:
                         max_attempts=self.attempts,
                         initial_delay=timedelta(seconds=self.first_retry),
                     ),
-                )(partial(_run, handler, stopping))
+                )(partial(_run, handler, stopping, pool))
             running = asyncio.create_task(
                 manager.run(
                     dequeue_timeout=timedelta(seconds=_POLL_SECONDS),
@@ -117,7 +119,7 @@ def _queries(driver: Driver) -> Queries:
     )
 
 
-async def _run(handler: JobHandler, stopping: asyncio.Event, queued: QueuedJob) -> None:
+async def _run(handler: JobHandler, stopping: asyncio.Event, pool: asyncpg.Pool, queued: QueuedJob) -> None:
     """Run a job until it ends, or until the service stops, which hands it back."""
     document_id, owner, generation = json.loads(queued.payload or b"[]")
     job = Job(JobKind(queued.entrypoint), document_id, owner, generation)
@@ -125,4 +127,14 @@ async def _run(handler: JobHandler, stopping: asyncio.Event, queued: QueuedJob) 
         if not await run_unless(handler(job), stopping):
             raise RetryRequested(timedelta(0), "the service is stopping")
     except RetryLaterError as later:
+        await _until_it_answers(pool, stopping)
         raise RetryRequested(timedelta(seconds=later.delay), str(later)) from later
+
+
+async def _until_it_answers(pool: asyncpg.Pool, stopping: asyncio.Event) -> None:
+    """Wait until the database answers: pgqueuer puts a job aside whose retry it cannot write."""
+    while not stopping.is_set():
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await pool.execute("SELECT 1", timeout=_ANSWER_SECONDS)
+            return
+        await asyncio.sleep(_ANSWER_INTERVAL_SECONDS)
