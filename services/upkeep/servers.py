@@ -21,7 +21,9 @@ from services.embedded.process import ProcessFailedError, ProcessSpec, Supervise
 from services.embedded.qdrant import qdrant
 from services.exercises.adapters.stores.postgres.upkeep import ExercisesUpkeep
 from services.registry import SERVICES
+from services.retrieval.adapters.calibrations import toml
 from services.retrieval.adapters.stores.qdrant_upkeep import QdrantUpkeep
+from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.settings import RetrievalSettings
 from services.upkeep.adapters.stores.postgres import PostgresTables
 from services.upkeep.errors import UpkeepError
@@ -71,6 +73,7 @@ class Servers:
         settings = RetrievalSettings()
         key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
         async with QdrantUpkeep.open(self.qdrant_url, key, timeout=settings.qdrant_timeout_seconds) as vectors:
+            vectors.spaces = Centering(await asyncio.to_thread(toml.load))
             yield vectors
 
     @asynccontextmanager

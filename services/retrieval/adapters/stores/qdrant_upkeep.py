@@ -10,6 +10,7 @@ from typing import Any
 from qdrant_client import grpc as q
 
 from services.retrieval.adapters.stores.qdrant import QdrantVectorStore, matching
+from services.retrieval.domain.embedding.centering import Centering
 
 _FIELDS = ("owner_id", "document_id", "ordinal")
 _PAGE_POINTS = 256
@@ -35,9 +36,13 @@ class PointRecord:
 class QdrantUpkeep(QdrantVectorStore):
     """The points of all owners."""
 
+    spaces: Centering | None = None
+    """Names the spaces after which collections are called; without it, a space is called as its model."""
+
     def holds(self, collection: str, model: str) -> bool:
         """Return whether `collection` is one for the vectors of `model`."""
-        return collection.rpartition("_")[0] == self._collection(model, 0).rpartition("_")[0]
+        space = self.spaces.space(model) if self.spaces else model
+        return collection.rpartition("_")[0] == self._collection(space, 0).rpartition("_")[0]
 
     async def points(
         self, collection: str, *, document_id: str = "", vectors: bool = False
