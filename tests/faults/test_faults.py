@@ -10,14 +10,16 @@ from tests.faults.trial import trial
 pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.timeout(300)]
 
 _SHORT = (
+    "gateway.upload.answered=kill",
     "docs.upload.object_stored=kill",
-    "docs.index.job_taken=stop",
     "docs.index.vectors_stored=kill",
+    "docs.delete.vectors_deleted=kill",
+    "retrieval.answer.cited=kill",
     "llm.chat.first_token=kill",
-    "retrieval.answer.passages_found=kill",
-    "exercises.run.created=kill",
-    "exercises.submission.stored=kill",
+    "exercises.run.question_accepted=kill",
     "qdrant=kill",
+    "docs-postgres=cut",
+    "gateway-exercises=cut",
 )
 
 
