@@ -35,9 +35,9 @@ class Points(NamedTuple):
     before: str = ""
     """Reached before the call."""
     first: str = ""
-    """Reached when a stream gave its first item."""
+    """Reached when a stream gave its first item that `when` allows."""
     when: Callable[..., bool] | None = None
-    """Given the arguments, whether a call reaches points at all; None for every call."""
+    """Given the arguments of a call, or an item of a stream, whether it reaches points; None for every one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +96,13 @@ def _around_stream(method: Callable[..., Any], points: Points, reach: Callable[[
     @functools.wraps(method)
     async def stream(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
         await reach(points.before)
-        first = points.first
+        first, when = points.first, points.when
         async with aclosing(method(*args, **kwargs)) as items:
             async for item in items:
                 yield item
-                await reach(first)
-                first = ""
+                if first and (when is None or when(item)):
+                    await reach(first)
+                    first = ""
         await reach(points.after)
 
     return stream

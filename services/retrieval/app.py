@@ -21,6 +21,7 @@ from services.retrieval.domain.search.dense import DenseRetriever
 from services.retrieval.domain.search.hybrid import HybridRetriever
 from services.retrieval.servicer import RetrievalServicer
 from services.retrieval.settings import RetrievalSettings
+from services.retrieval.values.answer import Citation
 from tiku.retrieval.v1 import graph_pb2_grpc, retrieval_pb2_grpc
 
 
@@ -56,10 +57,7 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
             {"stream": Points("retrieval.answer.model_done", first="retrieval.answer.first_text")},
         ),
         ExtractiveAnswerer(embedder),
-        failpoints.around(
-            GroundednessCheck(embedder, centering, calibrations),
-            {"is_grounded": Points(before="retrieval.answer.cited")},
-        ),
+        GroundednessCheck(embedder, centering, calibrations),
         context_tokens=settings.retrieval_answer_context_tokens,
         answer_tokens=settings.retrieval_answer_max_tokens,
     )
@@ -68,7 +66,19 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
         registrations=[
             Registration(
                 retrieval_pb2_grpc.add_RetrievalServiceServicer_to_server,
-                RetrievalServicer(ChunkIndexer(store, centering), dense, retriever, answerer),
+                RetrievalServicer(
+                    ChunkIndexer(store, centering),
+                    dense,
+                    retriever,
+                    failpoints.around(
+                        answerer,
+                        {
+                            "answer": Points(
+                                first="retrieval.answer.cited", when=lambda event: isinstance(event, Citation)
+                            )
+                        },
+                    ),
+                ),
                 "tiku.retrieval.v1.RetrievalService",
             ),
             # Registered so that a caller learns which of its methods this version does not serve: all.

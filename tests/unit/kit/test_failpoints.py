@@ -66,6 +66,16 @@ async def test_a_stream_fails_after_its_first_item(tmp_path: Path) -> None:
     assert seen == [0]
 
 
+async def test_a_stream_fails_after_the_first_item_that_is_meant(tmp_path: Path) -> None:
+    await arm(tmp_path, "p.stream.one", "error(Unavailable)")
+    points = {"stream": Points(first="p.stream.one", when=lambda number: number == 1)}
+    seen = []
+    with pytest.raises(Unavailable):
+        async for number in Failpoints(tmp_path).around(_Port(), points).stream():
+            seen.append(number)
+    assert seen == [0, 1]
+
+
 async def test_a_call_hangs_or_sleeps(tmp_path: Path) -> None:
     await arm(tmp_path, "p.add.asked", "hang")
     with pytest.raises(TimeoutError):
