@@ -56,7 +56,7 @@ class Link:
         self._is_slow = False
         self.port = 0
         self.carried = 0
-        """Bytes that went through, both ways together."""
+        """Bytes that came, both ways together."""
 
     @classmethod
     @asynccontextmanager
@@ -118,11 +118,11 @@ class Link:
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while piece := await reader.read(_PIECE_BYTES):
+            self.carried += len(piece)
             if self._is_slow:
                 await asyncio.sleep(_SLOW_SECONDS + len(piece) / _SLOW_BYTES_PER_SECOND)
             await self._passes.wait()
             writer.write(piece)
-            self.carried += len(piece)
             await writer.drain()
         await self._passes.wait()
         with contextlib.suppress(OSError):
