@@ -34,7 +34,6 @@ _CUT_SECONDS = 1.0
 _FULL_SECONDS = 3.0
 _SLOW_STOPPED_SECONDS, _SLOW_RUNNING_SECONDS = 0.08, 0.02
 """A slow process runs for a fifth of the time."""
-_FIRE_SECONDS = 10.0
 _MOMENTS_SECONDS = (0.05, 1.0)
 """When after the load's begin a fault comes that has no failpoint as its moment."""
 _POLL_SECONDS = 0.02
@@ -100,10 +99,10 @@ class Trial:
         async with asyncio.TaskGroup() as group:
             load = group.create_task(self.load.run())
             if case.point or case.at:
-                reached = await self._fires(case.point or case.at, load)
+                reached = await self._fires(case.point or case.at, load) and bool(pids)
             else:
                 await asyncio.sleep(self.random.uniform(*_MOMENTS_SECONDS))
-                reached = True
+                reached = bool(pids)
             if case.is_link:
                 await self._break_link(case, load)
             elif case.target == DISK:
@@ -112,8 +111,6 @@ class Trial:
                 await self._hit(case, pids, load)
             # A hang is ended by the deadline of its call.
             lifted = None if case.action == "hang" else clock()
-        if case.point or case.at:
-            reached = reached or await fired(self.folder, case.point or case.at)
         if case.is_link:
             reached = self.links[case.target].carried > carried
         return reached, clock() if lifted is None else lifted
@@ -164,14 +161,10 @@ class Trial:
             return "DISK_FULL" in self.load.refusals
 
     async def _fires(self, point: str, load: asyncio.Task[None]) -> bool:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_FIRE_SECONDS):
-                while await asyncio.to_thread((self.folder / point).exists):
-                    if load.done():
-                        return False
-                    await asyncio.sleep(_POLL_SECONDS)
-                return True
-        return False
+        """Wait until a point is reached, as long as there is load; return whether it was, and disarm it if not."""
+        while not load.done() and await asyncio.to_thread((self.folder / point).exists):  # noqa: ASYNC110 - processes
+            await asyncio.sleep(_POLL_SECONDS)
+        return await fired(self.folder, point)
 
     async def _well_again(self, lifted: float) -> list[Finding]:
         """Wait until the gateway is ready and a new upload, answer and generation go through."""
