@@ -26,10 +26,28 @@ class CpuWait:
         """Return the seconds of waiting since the thread began."""
         if self._file is None:
             return 0.0
-        return int(os.pread(self._file, 96, 0).split()[1]) * _NANOSECOND
+        return _seconds(self._file)
 
     def close(self) -> None:
         """Close the kernel's file; the wait is 0 from then on."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def seconds_of(pid: int) -> float:
+    """Return what the first thread of a process has waited since it began; 0 where there is no such file or process."""
+    try:
+        file = os.open(f"/proc/{pid}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return 0.0
+    try:
+        return _seconds(file)
+    except OSError:  # The process has ended meanwhile.
+        return 0.0
+    finally:
+        os.close(file)
+
+
+def _seconds(file: int) -> float:
+    return int(os.pread(file, 96, 0).split()[1]) * _NANOSECOND

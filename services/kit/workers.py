@@ -20,7 +20,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver, get_context
 from typing import Any, TypeVar
 
-from services.kit import errors
+from services.kit import cpu_wait, errors
 from services.kit.priority import step_back
 
 R = TypeVar("R")
@@ -63,18 +63,18 @@ class WorkerPool:
 
         Raises:
             DeadlineExceeded: the work took more than `timeout` seconds, or `cpu_seconds` of the processor, to which a
-                process' start does not count.
+                process' start does not count. With the latter, seconds without a core do not count as the former.
             Unavailable: the process died (the kernel's memory killer, a crash in native code).
         """
         worker = await self._idle.get()
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout) as timer:
                 begin = functools.partial(asyncio.get_running_loop().run_in_executor, self._starter)
                 if not worker.ready:
                     await asyncio.wrap_future(await begin(worker.submit, _loaded, function))
                     worker.ready = True
                 future = await begin(functools.partial(worker.submit, function, *args))
-                result = await _within(cpu_seconds, worker, asyncio.wrap_future(future))
+                result = await _within(cpu_seconds, worker, asyncio.wrap_future(future), timer)
         except TimeoutError as error:
             self._replace(worker)
             raise errors.DeadlineExceeded(
@@ -146,6 +146,10 @@ class _Worker:
         except (OSError, AttributeError):
             return 0.0
 
+    def waited_seconds(self) -> float:
+        """Return how long the process was ready to run and had no core; 0 where the system does not tell."""
+        return sum(cpu_wait.seconds_of(pid) for pid in self.pids)
+
     def kill(self) -> None:
         """End the process whatever it is doing; the executor's own shutdown would wait for the work to end."""
         for pid in self.pids:
@@ -159,15 +163,21 @@ class _Worker:
             executor.shutdown(wait=False, cancel_futures=True)
 
 
-async def _within(cpu_seconds: float, worker: _Worker, work: asyncio.Future[R]) -> R:
-    """Return the result of `work`, or raise `TimeoutError` when its process has run for longer than allowed."""
+async def _within(cpu_seconds: float, worker: _Worker, work: asyncio.Future[R], timer: asyncio.Timeout) -> R:
+    """Return the result of `work`, or raise `TimeoutError` when its process has run for longer than allowed.
+
+    While the process waits for a core, the end of `timer` moves on.
+    """
     if math.isinf(cpu_seconds):
         return await work
-    limit = worker.cpu_seconds() + cpu_seconds
+    limit, waited = worker.cpu_seconds() + cpu_seconds, worker.waited_seconds()
     try:
         while not (await asyncio.wait((work,), timeout=_CPU_POLL_SECONDS))[0]:
             if worker.cpu_seconds() > limit:
                 raise TimeoutError
+            before, waited = waited, worker.waited_seconds()
+            if (end := timer.when()) is not None and not timer.expired():
+                timer.reschedule(end + max(0.0, waited - before))
         return work.result()
     finally:
         work.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -127,3 +128,11 @@ async def test_a_short_file_does_not_wait_for_one_that_is_slow(tmp_path: Path) -
         for call in waiting:
             call.cancel()
         await asyncio.wait(waiting)
+
+
+async def test_all_lanes_but_the_first_compute_behind_what_serves() -> None:
+    async with pooled() as parser:
+        first, *others = [await lane.pool.run(os.nice, 0, timeout=60) for lane in parser.lanes]
+    assert first < 19, "the tests run so far back that nothing can stand behind them"
+    assert others
+    assert all(nice > first for nice in others)

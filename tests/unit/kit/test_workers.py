@@ -10,8 +10,8 @@ import time
 import psutil
 import pytest
 
-from services.kit import errors
-from services.kit.workers import WorkerPool
+from services.kit import cpu_wait, errors
+from services.kit.workers import WorkerPool, _Worker
 
 
 def _square(number: int) -> int:
@@ -65,6 +65,25 @@ async def test_processor_time_is_what_counts(preload: tuple[str, ...]) -> None:
             with pytest.raises(errors.DeadlineExceeded):
                 await pool.run(_compute, timeout=3600, cpu_seconds=0.4)
             assert time.monotonic() - begin > 0.3
+
+
+@pytest.mark.parametrize("starved", [True, False])
+async def test_time_without_a_core_is_no_time_of_the_work(starved: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = time.monotonic if starved else lambda: 0.0
+    monkeypatch.setattr(_Worker, "waited_seconds", lambda _: waited())
+    async with WorkerPool(1) as pool:
+        await pool.run(_square, 2, timeout=30)
+        work = pool.run(_sleep, 1.5, timeout=0.8, cpu_seconds=30)
+        if starved:
+            await work
+        else:
+            with pytest.raises(errors.DeadlineExceeded):
+                await work
+
+
+async def test_a_process_tells_how_long_it_waited_for_a_core() -> None:
+    assert cpu_wait.seconds_of(os.getpid()) >= 0.0
+    assert cpu_wait.seconds_of(2**22 + 1) == 0.0
 
 
 async def test_a_forked_worker_ends_with_its_pool() -> None:

@@ -26,7 +26,6 @@ _TRIES = 2
 """A worker may die because of its machine; a second worker that dies on the same file died because of the file."""
 _SHORT_LANES = ((256 * 1024, 0.25), (4 * 1024**2, 2.0))
 """Largest file and most processor seconds of the lanes before the last: an honest file of 1 kB takes 10 ms."""
-_NICE_STEP = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +52,15 @@ class PooledParser:
     @classmethod
     @asynccontextmanager
     async def open(cls, limits: ParseLimits, chunking: ChunkSettings, *, workers: int = 1) -> AsyncIterator[Self]:
-        """Open lanes of one worker each, and a last one of `workers`; each lane stands behind the one before it."""
+        """Open lanes of one worker each, and a last one of `workers`; all but the first compute behind what serves."""
         rules = (
             *((file_bytes, seconds, 1) for file_bytes, seconds in _SHORT_LANES),
             (float("inf"), limits.seconds, workers),
         )
         async with AsyncExitStack() as stack:
-            lanes = []
-            for place, (file_bytes, seconds, count) in enumerate(rules):
-                prepare = partial(prepare_worker, limits.memory_bytes, place * _NICE_STEP)
+            lanes: list[Lane] = []
+            for file_bytes, seconds, count in rules:
+                prepare = partial(prepare_worker, limits.memory_bytes, aside=bool(lanes))
                 pool = await stack.enter_async_context(WorkerPool(count, prepare, preload=PRELOAD))
                 lanes.append(Lane(pool, file_bytes, seconds))
             yield cls(lanes, limits, chunking)

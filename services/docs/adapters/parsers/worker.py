@@ -7,7 +7,6 @@ arrives, so the service's own process never loads one.
 from __future__ import annotations
 
 import importlib
-import os
 import resource
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from services.docs.values.parsed_document import (
     ParseLimits,
     ParseReason,
 )
+from services.kit.priority import stand_aside
 
 _PARSERS = {TEXT: "text", MARKDOWN: "markdown", HTML: "html", PDF: "pdf", PPTX: "pptx", DOCX: "docx"}
 """From media type to the module whose `parse` writes a file into a builder; it raises `ParseError` and nothing else."""
@@ -38,12 +38,13 @@ PRELOAD = [f"services.docs.adapters.parsers.{name}" for name in ("pool", *_PARSE
 """What a server that forks workers imports beforehand."""
 
 
-def prepare_worker(memory_bytes: int, nice: int = 0) -> None:
-    """Bound the memory that hostile files can make a worker process take, and put it `nice` steps further back.
+def prepare_worker(memory_bytes: int, *, aside: bool = False) -> None:
+    """Bound the memory that hostile files can make a worker process take, and put it behind others where `aside`.
 
     This is the process's initializer.
     """
-    os.nice(nice)
+    if aside:
+        stand_aside()
     pages_in_use = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     in_use = pages_in_use * resource.getpagesize()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
