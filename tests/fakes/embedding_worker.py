@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from services.kit.workers import die_with_parent
@@ -20,7 +21,7 @@ from services.llm.adapters.embedders.worker import serve
 DIMENSION = 8
 
 
-def encode(ask: EmbedAsk) -> EmbedReply:
+def encode(ask: EmbedAsk, pause: Callable[[], None]) -> EmbedReply:
     """Vectors, unless a text says otherwise."""
     for text in ask.texts:
         if text == "die":
@@ -28,9 +29,12 @@ def encode(ask: EmbedAsk) -> EmbedReply:
         if text == "refuse":
             raise ValueError("told to")
         if text.startswith("sleep "):
-            time.sleep(float(text.removeprefix("sleep ")))  # noqa: TID251 - this process has no loop
+            end = time.monotonic() + float(text.removeprefix("sleep "))
+            while (left := end - time.monotonic()) > 0:
+                time.sleep(min(left, 0.01))  # noqa: TID251 - this process has no loop
+                pause()
     data = b"".join(hashed_vector(text, DIMENSION).tobytes() for text in ask.texts)
-    return EmbedReply(data=data, tokens=len(ask.texts))
+    return EmbedReply(kind=ask.kind, data=data, tokens=len(ask.texts))
 
 
 def main() -> None:

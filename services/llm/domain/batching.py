@@ -1,15 +1,15 @@
-"""Texts of many requests, put together into batches that an encoder takes one at a time.
+"""Texts of many requests, put together into batches that an encoder takes one at a time of each kind.
 
-A query goes before passages, so that a question waits for one batch at most and never for a document; among passages,
-requests take turns. A batch holds texts of like length, since a model pads each to the longest.
+Every other batch takes from the request with the fewest texts left, so that a small document does not wait for large
+ones; the others take from the oldest. A batch holds texts of like length, since a model pads each to the longest.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.common.values import TokenUsage
 from services.kit.errors import ResourceExhausted, TikuError
@@ -52,6 +52,25 @@ class _Job:
             self.done.set_exception(error)
 
 
+@dataclass(slots=True)
+class _Lane:
+    """Requests of one kind, in the order of their arrival."""
+
+    jobs: list[_Job] = field(default_factory=list)
+    waiting: int = 0
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    turns: int = 0
+
+    def next_jobs(self) -> list[_Job]:
+        """Return the requests in the order in which the next batch takes from them: every other time, smallest first.
+
+        In between it is the oldest first, so that small requests without end do not starve a large one.
+        """
+        self.turns += 1
+        self.jobs = [job for job in self.jobs if job.order and not job.done.done()]
+        return sorted(self.jobs, key=lambda job: len(job.order)) if self.turns % 2 else self.jobs
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Texts of one kind to be encoded together."""
@@ -82,15 +101,12 @@ class Batcher:
 
     def __init__(self, limits: BatchLimits) -> None:
         self._limits = limits
-        self._jobs: dict[EmbedKind, deque[_Job]] = {EmbedKind.QUERY: deque(), EmbedKind.PASSAGE: deque()}
-        self._waiting = Counter[EmbedKind]()
-        """Texts of each kind that have no vector yet."""
-        self._arrived = asyncio.Event()
+        self._lanes = {kind: _Lane() for kind in EmbedKind}
 
     async def embed(self, texts: Sequence[str], kind: EmbedKind) -> Vectors:
         """Return the vectors of `texts` once all came back; canceling takes the rest out. A full queue refuses them."""
-        waiting = self._waiting[kind]
-        if waiting and waiting + len(texts) > self._limits.waiting_texts:
+        lane = self._lanes[kind]
+        if lane.waiting + len(texts) > self._limits.waiting_texts and lane.waiting:
             raise ResourceExhausted(
                 "The embedding model is busy; try again shortly.", reason="EMBEDDER_BUSY", retry_after=1.0
             )
@@ -101,51 +117,44 @@ class Batcher:
             rows=[b""] * len(texts),
             missing=len(texts),
         )
-        self._jobs[kind].append(job)
-        self._waiting[kind] += len(texts)
-        self._arrived.set()
+        lane.jobs.append(job)
+        lane.waiting += len(texts)
+        lane.arrived.set()
         try:
             return await job.done
         finally:
-            self._waiting[kind] -= len(texts)
+            lane.waiting -= len(texts)
 
-    async def next(self) -> Batch:
-        """Return the next batch to encode, as soon as there is one."""
-        while True:
-            for kind, jobs in self._jobs.items():
-                if places := self._take(jobs):
-                    return Batch(kind, [job.texts[position] for job, position in places], places)
-            self._arrived.clear()
-            await self._arrived.wait()
+    async def next(self, kind: EmbedKind) -> Batch:
+        """Return the next batch of a kind to encode, as soon as there is one."""
+        lane = self._lanes[kind]
+        while not (places := self._take(lane)):
+            lane.arrived.clear()
+            await lane.arrived.wait()
             await asyncio.sleep(self._limits.window_seconds)
+        return Batch(kind, [job.texts[position] for job, position in places], places)
 
     def fail_all(self, error: TikuError) -> None:
         """Fail every request in the queue."""
-        for jobs in self._jobs.values():
-            for job in jobs:
+        for lane in self._lanes.values():
+            for job in lane.jobs:
                 job.fail(error)
-            jobs.clear()
+            lane.jobs.clear()
 
-    def _take(self, jobs: deque[_Job]) -> list[tuple[_Job, int]]:
-        """Take texts for one batch from as many requests as fit; the first that has more goes to the back."""
+    def _take(self, lane: _Lane) -> list[tuple[_Job, int]]:
+        """Take texts for one batch from as many requests as fit."""
         places: list[tuple[_Job, int]] = []
         longest = 0
-        while jobs:
-            job = jobs[0]
-            if job.done.done():  # Canceled or failed while it waited.
-                jobs.popleft()
-                continue
+        for job in lane.next_jobs():
             while job.order:
                 longest_with = max(longest, self._cost(job.texts[job.order[0]]))
                 if places and (
                     len(places) == self._limits.batch_texts
                     or longest_with * (len(places) + 1) > self._limits.batch_bytes
                 ):
-                    jobs.rotate(-1)
                     return places
                 longest = longest_with
                 places.append((job, job.order.popleft()))
-            jobs.popleft()
         return places
 
     def _cost(self, text: str) -> int:

@@ -36,7 +36,7 @@ async def test_vectors_come_back_in_the_order_of_the_texts_whatever_the_batches(
     task = await _embed(batcher, *texts)
     sizes = []
     while not task.done():
-        batch = await batcher.next()
+        batch = await batcher.next(PASSAGE)
         sizes.append([len(text) for text in batch.texts])
         _answer(batch)
         await asyncio.sleep(0)
@@ -48,7 +48,7 @@ async def test_vectors_come_back_in_the_order_of_the_texts_whatever_the_batches(
 
 async def test_requests_that_come_together_share_a_batch() -> None:
     batcher = Batcher(BatchLimits())
-    waiting = asyncio.create_task(batcher.next())
+    waiting = asyncio.create_task(batcher.next(PASSAGE))
     await asyncio.sleep(0)
     tasks = [await _embed(batcher, text) for text in ("one", "three", "x")]
     batch = await waiting
@@ -57,35 +57,49 @@ async def test_requests_that_come_together_share_a_batch() -> None:
     assert [_numbers(await task) for task in tasks] == [[3], [5], [1]]
 
 
-async def test_a_query_overtakes_every_passage() -> None:
+async def test_questions_and_passages_are_in_batches_of_their_own() -> None:
     batcher = Batcher(BatchLimits(batch_texts=4, window_seconds=0))
     document = await _embed(batcher, *("passage",) * 1000)
-    first = await batcher.next()
-    assert first.kind is PASSAGE
     question = await _embed(batcher, "question", kind=QUERY)
-    batch = await batcher.next()
+    batch = await batcher.next(QUERY)
     assert (batch.kind, batch.texts) == (QUERY, ["question"])
     _answer(batch)
     assert _numbers(await question) == [8]
+    assert set((await batcher.next(PASSAGE)).texts) == {"passage"}
     document.cancel()
 
 
-async def test_a_small_document_does_not_wait_for_a_large_one() -> None:
+async def test_a_small_document_waits_for_one_batch_of_large_ones_at_most() -> None:
     batcher = Batcher(BatchLimits(batch_texts=4, window_seconds=0))
-    large = await _embed(batcher, *("large!",) * 1000)
+    large = [await _embed(batcher, *(f"large {number}",) * 16) for number in range(20)]
+    await batcher.next(PASSAGE)
     small = await _embed(batcher, "small")
-    batches = [await batcher.next() for _ in range(2)]
+    batches = [await batcher.next(PASSAGE) for _ in range(2)]
     assert [text for batch in batches for text in batch.texts].count("small") == 1
     for batch in batches:
         _answer(batch)
     assert _numbers(await small) == [5]
-    large.cancel()
+    for document in large:
+        document.cancel()
+
+
+async def test_small_documents_without_end_leave_every_second_batch_to_a_large_one() -> None:
+    batcher = Batcher(BatchLimits(batch_texts=1, window_seconds=0))
+    large = await _embed(batcher, *("large",) * 5)
+    small = []
+    served: list[str] = []
+    while served.count("large") != 5:
+        small.append(await _embed(batcher, "small"))
+        served += (await batcher.next(PASSAGE)).texts
+    assert len(served) <= 10
+    for document in (large, *small):
+        document.cancel()
 
 
 async def test_a_batch_holds_no_more_than_it_may_cost() -> None:
     batcher = Batcher(BatchLimits(batch_texts=100, batch_bytes=100, text_bytes=60, window_seconds=0))
     await _embed(batcher, "x" * 1000, *("y" * 20,) * 10, *("字" * 10,) * 3)
-    batches = [await batcher.next() for _ in range(4)]
+    batches = [await batcher.next(PASSAGE) for _ in range(4)]
     assert [[min(60, len(text.encode())) for text in batch.texts] for batch in batches] == [
         [60],
         [20] * 5,
@@ -100,7 +114,7 @@ async def test_a_cancelled_request_leaves_the_line() -> None:
     gone.cancel()
     await asyncio.gather(gone, return_exceptions=True)
     kept = await _embed(batcher, *("kept",) * 10)
-    assert (await batcher.next()).texts == ["kept", "kept"]
+    assert (await batcher.next(PASSAGE)).texts == ["kept", "kept"]
     kept.cancel()
 
 
@@ -119,21 +133,22 @@ async def test_a_line_that_is_full_refuses() -> None:
 async def test_a_request_larger_than_the_line_is_served_when_it_is_alone() -> None:
     batcher = Batcher(BatchLimits(batch_texts=100, waiting_texts=10, window_seconds=0))
     task = await _embed(batcher, *("x",) * 20)
-    _answer(await batcher.next())
+    _answer(await batcher.next(PASSAGE))
     assert (await task).count == 20
 
 
 async def test_a_failed_batch_fails_those_who_are_in_it_alone() -> None:
     batcher = Batcher(BatchLimits(batch_texts=2, window_seconds=0))
     bad = await _embed(batcher, "1", "2", "3")
-    good = await _embed(batcher, "4")
-    (await batcher.next()).fail(Internal("broken"))
+    good = await _embed(batcher, "4", "4", "4", "4")
+    (await batcher.next(PASSAGE)).fail(Internal("broken"))
     with pytest.raises(Internal):
         await bad
-    batch = await batcher.next()
-    assert batch.texts == ["4"]
-    _answer(batch)
-    assert _numbers(await good) == [1]
+    for _ in range(2):
+        batch = await batcher.next(PASSAGE)
+        assert batch.texts == ["4", "4"]
+        _answer(batch)
+    assert _numbers(await good) == [1] * 4
 
 
 async def test_an_end_fails_everyone_in_line() -> None:

@@ -18,7 +18,6 @@ from services.kit.restarts import CrashBudget
 from services.llm.adapters.embedders.local import LocalEmbedder
 from services.llm.domain.batching import BatchLimits
 from services.llm.values.relevance import EmbedKind
-from tests.waiting import at_once
 
 QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
 
@@ -134,16 +133,16 @@ async def test_a_wait_ends_with_the_deadline_and_the_worker_lives_on(embedder: L
     assert embedder.pid == first
 
 
-async def test_a_question_is_answered_in_the_middle_of_a_document(tmp_path: Path) -> None:
-    embedder = _embedder(tmp_path, batch_texts=1)
-    async with _running(embedder):
-        await embedder._ready.wait()
-        document = asyncio.create_task(embedder.embed(["sleep 0.02"] * 100, PASSAGE, 30))
-        await asyncio.sleep(0.1)
-        async with at_once(0.2):
-            await embedder.embed(["a question"], QUERY, 10)
-        assert not document.done()
-        document.cancel()
+async def test_a_question_is_answered_in_the_middle_of_a_batch_of_passages(embedder: LocalEmbedder) -> None:
+    await embedder._ready.wait()
+    document = asyncio.create_task(embedder.embed(["sleep 60"], PASSAGE, 90))
+    await asyncio.sleep(0.1)
+    for _ in range(3):
+        assert (await embedder.embed(["a question"], QUERY, 30)).count == 1
+    with pytest.raises(TikuError, match="failed on a text"):
+        await embedder.embed(["refuse"], QUERY, 30)
+    assert not document.done()
+    document.cancel()
 
 
 async def test_the_end_leaves_no_process_and_no_waiter(tmp_path: Path) -> None:

@@ -25,15 +25,20 @@ class EmbedReady(msgspec.Struct, tag=True):
 
 
 class EmbedReply(msgspec.Struct, tag=True):
-    """One float32 vector a text, row after row, and the tokens that were read."""
+    """One float32 vector a text, row after row, and the tokens that were read; `kind` is that of the ask."""
 
+    kind: str
     data: bytes
     tokens: int
 
 
 class EmbedRefusal(msgspec.Struct, tag=True):
-    """The work failed in a way that leaves the worker usable; `error` is for the log."""
+    """The work failed in a way that leaves the worker usable; `error` is for the log.
 
+    `kind` is that of the ask, empty where the model cannot be loaded.
+    """
+
+    kind: str
     error: str
 
 

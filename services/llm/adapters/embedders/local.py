@@ -10,14 +10,15 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 from services.kit.errors import DeadlineExceeded, Internal, TikuError, Unavailable
 from services.kit.progress import ProgressWatch, StalledError
 from services.kit.restarts import CrashBudget
 from services.kit.start import StartError
-from services.llm.adapters.embedders.frames import EmbedAsk, EmbedReady, EmbedReply, pack, read_reply
+from services.llm.adapters.embedders.frames import EmbedAsk, EmbedReady, EmbedRefusal, EmbedReply, pack, read_reply
 from services.llm.domain.batching import Batch, Batcher, BatchLimits
 from services.llm.values.relevance import EmbedKind, Vectors
 
@@ -54,6 +55,10 @@ class LocalEmbedder:
         self._batcher = Batcher(limits or BatchLimits())
         self._budget = budget or CrashBudget()
         self._given_up = False
+        self._unanswered: dict[EmbedKind, tuple[Batch, int]] = {}
+        """The batch of each kind that a worker has, and how often one was given it."""
+        self._answered = False
+        """Whether the current worker has answered anything."""
         self._ready = asyncio.Event()
         self.pid: int | None = None
         """The worker process; None while there is none that is ready."""
@@ -88,29 +93,36 @@ class LocalEmbedder:
         Raises:
             StartError: the model cannot be loaded.
         """
-        unanswered: Batch | None = None
-        attempts = 0
         try:
             while True:
-                answered = False
+                self._answered = False
                 try:
                     async with self._worker() as worker:
-                        while True:
-                            batch = unanswered or await self._next(worker)
-                            unanswered, attempts = batch, attempts + 1
-                            await worker.answer(batch)
-                            unanswered, attempts, answered = None, 0, True
+                        await _first_to_end(worker.read_replies(), *(self._feed(worker, kind) for kind in EmbedKind))
                 except EmbedderDiedError as error:
-                    logger.error("embedding worker died", extra={"error": str(error), "answered": answered})
-                    may_start = answered or self._budget.crash()
-                    if unanswered is not None and (attempts >= _ATTEMPTS or not may_start):
-                        unanswered.fail(_unavailable())
-                        unanswered, attempts = None, 0
+                    logger.error("embedding worker died", extra={"error": str(error), "answered": self._answered})
+                    may_start = self._answered or self._budget.crash()
+                    for batch, attempts in list(self._unanswered.values()):
+                        if attempts >= _ATTEMPTS or not may_start:
+                            self._fail(batch)
                     await (asyncio.sleep(self._budget.delay()) if may_start else self._rest())
         finally:
-            if unanswered is not None:
-                unanswered.fail(_unavailable())
+            for batch, _ in list(self._unanswered.values()):
+                self._fail(batch)
             self._batcher.fail_all(_unavailable())
+
+    async def _feed(self, worker: _EmbeddingWorker, kind: EmbedKind) -> None:
+        """Give the worker one batch of a kind after another, first the one that an earlier worker left unanswered."""
+        while True:
+            batch, attempts = self._unanswered.get(kind) or (await self._batcher.next(kind), 0)
+            self._unanswered[kind] = batch, attempts + 1
+            await worker.answer(batch)
+            del self._unanswered[kind]
+            self._answered = True
+
+    def _fail(self, batch: Batch) -> None:
+        del self._unanswered[batch.kind]
+        batch.fail(_unavailable())
 
     async def _rest(self) -> None:
         """Refuse every request until the crashes are forgiven."""
@@ -121,19 +133,6 @@ class LocalEmbedder:
             await asyncio.sleep(self._budget.window_seconds)
         finally:
             self._given_up = False
-
-    async def _next(self, worker: _EmbeddingWorker) -> Batch:
-        """Return the next batch; notice a worker that dies while it is idle, too."""
-        waiting = asyncio.ensure_future(self._batcher.next())
-        ended = asyncio.ensure_future(worker.process.wait())
-        try:
-            await asyncio.wait((waiting, ended), return_when=asyncio.FIRST_COMPLETED)
-            if waiting.done():
-                return waiting.result()
-            raise EmbedderDiedError(f"exit status {ended.result()} while idle")
-        finally:
-            waiting.cancel()
-            ended.cancel()
 
     @contextlib.asynccontextmanager
     async def _worker(self) -> AsyncIterator[_EmbeddingWorker]:
@@ -168,6 +167,7 @@ class _EmbeddingWorker:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
         self._dimension = 0
+        self._replies: dict[str, asyncio.Future[EmbedReply | EmbedRefusal]] = {}
 
     async def start(self) -> None:
         """Wait until the model is loaded, as long as that makes progress."""
@@ -180,13 +180,15 @@ class _EmbeddingWorker:
         self._dimension = reply.dimension
 
     async def answer(self, batch: Batch) -> None:
-        """Embed one batch and hand out what came back."""
+        """Embed one batch and hand out what came back; there may be one of each kind at a time."""
         assert self.process.stdin is not None
+        reply_to = asyncio.get_running_loop().create_future()
+        self._replies[batch.kind.value] = reply_to
         try:
             async with asyncio.timeout(_BATCH_SECONDS):
                 self.process.stdin.write(pack(EmbedAsk(kind=batch.kind.value, texts=batch.texts)))
                 await self.process.stdin.drain()
-                reply = await self._read()
+                reply = await reply_to
         except (BrokenPipeError, ConnectionResetError) as error:
             raise EmbedderDiedError("it closed its input") from error
         except TimeoutError as error:
@@ -194,15 +196,36 @@ class _EmbeddingWorker:
         if isinstance(reply, EmbedReply):
             batch.resolve(reply.data, self._dimension, reply.tokens)
         else:
-            logger.error("embedding worker refused a batch", extra={"error": str(reply)})
+            logger.error("embedding worker refused a batch", extra={"error": reply.error})
             batch.fail(Internal("The embedding model failed on a text.", reason="EMBEDDING_FAILED"))
 
-    async def _read(self) -> object:
+    async def read_replies(self) -> None:
+        """Hand every reply to who waits for it, until the worker ends."""
+        while True:
+            reply = await self._read()
+            assert not isinstance(reply, EmbedReady)
+            waiting = self._replies.pop(reply.kind)
+            if not waiting.done():
+                waiting.set_result(reply)
+
+    async def _read(self) -> EmbedReady | EmbedReply | EmbedRefusal:
         assert self.process.stdout is not None
         try:
             return await read_reply(self.process.stdout)
         except asyncio.IncompleteReadError as error:
             raise EmbedderDiedError("it closed its output") from error
+
+
+async def _first_to_end(*work: Coroutine[Any, Any, None]) -> None:
+    """Run all of it side by side until one ends, cancel the others, and raise its error."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done.pop().result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _unavailable() -> TikuError:
