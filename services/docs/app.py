@@ -85,6 +85,8 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
             batch=settings.docs_index_batch,
             attempts=settings.docs_index_attempts,
             first_delay=settings.docs_index_retry_seconds,
+            # The others are for short jobs, and for deletions.
+            long_jobs=max(1, settings.docs_index_jobs * 3 // 5),
         ),
     )
     uploader = Uploader(

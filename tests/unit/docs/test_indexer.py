@@ -345,3 +345,39 @@ async def test_a_job_waits_for_room_without_a_count_of_its_tries(house: House, m
     full = False
     await house.indexer.run(job)
     assert (await house.document(job)).state is DocumentState.INDEXED
+
+
+async def test_a_job_that_takes_long_needs_a_seat_and_waits_in_the_queue_for_one(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embed, entered, hold = house.embedder.embed, asyncio.Event(), asyncio.Event()
+
+    async def slow(texts: Sequence[str]) -> PassageVectors:
+        entered.set()
+        await hold.wait()
+        return await embed(texts)
+
+    monkeypatch.setattr(house.embedder, "embed", slow)
+    house.settings = replace(SETTINGS, short_seconds=0.01, long_jobs=1)
+    house.indexer = house.indexer_with(house.embedder)
+    first, second = await house.upload(4), await house.upload(5)
+    seated = asyncio.ensure_future(house.indexer.run(first))
+    await entered.wait()
+    await asyncio.sleep(0.05)
+    for _ in range(SETTINGS.attempts + 2):
+        with pytest.raises(RetryLaterError, match="long"):
+            await house.indexer.run(second)
+    assert house.parser.calls == 2, "a job that is known to be long does nothing without a seat"
+    hold.set()
+    await seated
+    await house.indexer.run(second)
+    assert [(await house.document(job)).state for job in (first, second)] == [DocumentState.INDEXED] * 2
+    assert len(house.index.sent) == len(set(house.index.sent)) == 9
+
+
+async def test_short_jobs_need_no_seat(house: House) -> None:
+    house.settings = replace(SETTINGS, long_jobs=0)
+    house.indexer = house.indexer_with(house.embedder)
+    job = await house.upload(4)
+    await house.indexer.run(job)
+    assert (await house.document(job)).state is DocumentState.INDEXED
