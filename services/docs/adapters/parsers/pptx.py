@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pptx import Presentation
-from pptx.enum.shapes import MSO_SHAPE_TYPE, PP_PLACEHOLDER
+from pptx.enum.shapes import PP_PLACEHOLDER
+from pptx.exc import InvalidXmlError
 from pptx.oxml import parse_xml
+from pptx.shapes.group import GroupShape
 from pptx.slide import Slide
 
 from services.docs.adapters.parsers.archive import check_archive
@@ -64,7 +66,7 @@ def _write_slide(slide: Slide, builder: DocumentBuilder) -> None:
 def _write_shape(shape: Any, slide: Slide, builder: DocumentBuilder) -> None:
     if _placeholder(shape) in _FURNITURE:
         return
-    if shape.shape_type == MSO_SHAPE_TYPE.GROUP:
+    if isinstance(shape, GroupShape):  # `shape_type` raises for a shape without geometry.
         for child in _reading_order(list(shape.shapes)):
             _write_shape(child, slide, builder)
     elif shape.has_text_frame:
@@ -143,22 +145,43 @@ def _placeholder(shape: Any) -> Any:
 
 def _reading_order(shapes: list[Any]) -> list[Any]:
     """Order shapes top to bottom, and left to right where they stand side by side."""
-    placed = [shape for shape in shapes if shape.top is not None and shape.left is not None]
+    boxes = [(_box(shape), shape) for shape in shapes]
     # A shape without a position is drawn where the master says; it comes before the rest, in its own order.
-    ordered = [shape for shape in shapes if shape.top is None or shape.left is None]
-    row: list[Any] = []
-    for shape in sorted(placed, key=lambda shape: (shape.top, shape.left)):
-        if row and not _side_by_side(row[0], shape):
-            ordered += sorted(row, key=lambda member: member.left)
+    ordered = [shape for box, shape in boxes if box is None]
+    row: list[tuple[_Box, Any]] = []
+    for box, shape in sorted(((box, shape) for box, shape in boxes if box is not None), key=lambda placed: placed[0]):
+        if row and not _side_by_side(row[0][0], box):
+            ordered += _left_to_right(row)
             row = []
-        row.append(shape)
-    return ordered + sorted(row, key=lambda member: member.left)
+        row.append((box, shape))
+    return ordered + _left_to_right(row)
 
 
-def _side_by_side(first: Any, second: Any) -> bool:
+class _Box(NamedTuple):
+    """Where a shape stands, in English Metric Units from the slide's upper left corner."""
+
+    top: int
+    left: int
+    height: int
+
+
+def _box(shape: Any) -> _Box | None:
+    """Return the shape's box, or None when it has no position."""
+    try:
+        top, left, height = shape.top, shape.left, shape.height
+    except InvalidXmlError:  # It has no properties at all.
+        return None
+    return None if top is None or left is None else _Box(top, left, height or 0)
+
+
+def _left_to_right(row: list[tuple[_Box, Any]]) -> list[Any]:
+    return [shape for _, shape in sorted(row, key=lambda placed: placed[0].left)]
+
+
+def _side_by_side(first: _Box, second: _Box) -> bool:
     """Return whether two shapes share at least half of the lower one's height."""
     overlap = min(first.top + first.height, second.top + second.height) - max(first.top, second.top)
-    return bool(overlap * 2 > min(first.height, second.height))
+    return overlap * 2 > min(first.height, second.height)
 
 
 def _diagram_texts(shape: Any, slide: Slide) -> Iterator[str]:
