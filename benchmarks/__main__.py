@@ -7,18 +7,17 @@ import importlib
 
 import uvloop
 
-from benchmarks import comparison, harness
+from benchmarks import comparison, harness, hostile_files
 
 RATIOS = ("unary", "rest", "streaming")
+ALL = (*RATIOS, "comparison", "hostile-files")
 
 
 async def main() -> None:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"{', '.join(RATIOS)}, comparison; all when none is named"
-    )
-    names = parser.parse_args().names or [*RATIOS, "comparison"]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(ALL)}; all when none is named")
+    names = parser.parse_args().names or ALL
     if ratios := [name for name in names if name in RATIOS]:
         harness.pin_load()
         print(harness.HEADER)
@@ -30,6 +29,10 @@ async def main() -> None:
         print(f"\n{comparison.HEADER}")
         async for row in comparison.run():
             print(row.row(), flush=True)
+    if "hostile-files" in names:
+        harness.unpin_load()
+        async for line in hostile_files.run():
+            print(line, flush=True)
 
 
 if __name__ == "__main__":
