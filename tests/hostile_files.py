@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
+from collections.abc import Callable
 
 
-def drawing_itself(depth: int) -> bytes:
-    """A PDF of a few kB whose form draws another one ten times, that one yet another, and so on."""
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 4 0 R /Resources << /XObject << /F 5 0 R >> >> >>",
-        b"<< /Length 5 >>\nstream\n/F Do\nendstream",
-    ]
-    for number in range(depth):
-        inner = b" /XObject << /F %d 0 R >>" % (6 + number) if number < depth - 1 else b""
-        draw = b"/F Do " * 10
-        objects.append(
-            b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources <<%s >> /Length %d >>\nstream\n%s\nendstream"
-            % (inner, len(draw), draw)
-        )
+def _pdf_of(*objects: bytes) -> bytes:
+    """A PDF of these objects, numbered from 1; the first is its catalog."""
     data = b"%PDF-1.4\n"
     offsets = []
     for number, content in enumerate(objects, start=1):
@@ -32,6 +21,48 @@ def drawing_itself(depth: int) -> bytes:
         + b"xref\n0 %d\n0000000000 65535 f \n%strailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n"
         % (len(objects) + 1, table, len(objects) + 1, len(data))
     )
+
+
+def _page_of(resources: bytes, *objects: bytes, contents: bytes = b"4 0 R") -> bytes:
+    """A PDF of one page; the first of `objects` is number 4."""
+    return _pdf_of(
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents %s /Resources << %s >> >>"
+        % (contents, resources),
+        *objects,
+    )
+
+
+def _stream(content: bytes, entries: bytes = b"", *, deflated: int = 1) -> bytes:
+    for _ in range(deflated):
+        content = zlib.compress(content)
+    filters = b"/Filter [%s]" % (b"/FlateDecode " * deflated)
+    return b"<< %s %s /Length %d >>\nstream\n%s\nendstream" % (entries, filters, len(content), content)
+
+
+def drawing_itself(depth: int, times: int = 10) -> bytes:
+    """A PDF of a few kB whose form draws another one ten times, that one yet another, and the last one the first."""
+    form = b"/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /F %d 0 R >> >>"
+    forms = [_stream(b"/F Do " * times, form % (5 + (number + 1) % depth)) for number in range(depth)]
+    return _page_of(b"/XObject << /F 5 0 R >>", _stream(b"/F Do"), *forms)
+
+
+def unpacking(megabytes: int, *, deflated: int = 2) -> bytes:
+    """A PDF of a few kB whose page has so many megabytes of instructions."""
+    return _page_of(b"", _stream(b"0 0 m 1 1 l S \n" * (megabytes * 1_000_000 // 15), deflated=deflated))
+
+
+def repeating_its_contents(times: int) -> bytes:
+    """A PDF whose page consists of one stream of 100 kB, again and again."""
+    return _page_of(b"", _stream(b"0 0 m 1 1 l S \n" * 7_000), contents=b"[%s]" % (b"4 0 R " * times))
+
+
+def crowded_page(pieces: int) -> bytes:
+    """A PDF of one page with so many pieces of text, which nobody can tell from an honest one before it is read."""
+    text = b"".join(b"BT /F1 9 Tf %d %d Td (ab) Tj ET " % (n * 7 % 599, n * 13 % 799) for n in range(pieces))
+    font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
+    return _page_of(b"/Font << /F1 5 0 R >>", _stream(text), font)
 
 
 def _office_file(main: str, media_type: str, xml: bytes) -> bytes:
@@ -63,9 +94,11 @@ def word_file_of(body: bytes) -> bytes:
     )
 
 
-HOSTILE = {
+HOSTILE: dict[str, Callable[[], bytes]] = {
     "forms.pdf": lambda: drawing_itself(12),
-    "wider.pdf": lambda: drawing_itself(9),
+    "streams.pdf": lambda: unpacking(200),
+    "paths.pdf": lambda: unpacking(70, deflated=1),
+    "pieces.pdf": lambda: crowded_page(100_000),
     "nested.html": lambda: b"<html><body>" + b"<div>" * 100_000 + b"x",
     "crowded.html": lambda: b"<html><body><p " + b" ".join(b"a%d=1" % number for number in range(300_000)) + b">x",
     "comments.md": lambda: b"<!--" * 100_000,

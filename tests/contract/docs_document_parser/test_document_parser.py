@@ -19,7 +19,7 @@ from services.docs.ports import DocumentParser
 from services.docs.values.parsed_document import ChunkSettings, ParseError, ParseLimits, ParseReason
 from services.kit import ids
 from tests.contract.docs_format_parser.study_files import LESSONS, WRITERS
-from tests.hostile_files import drawing_itself
+from tests.hostile_files import crowded_page
 
 
 @asynccontextmanager
@@ -102,7 +102,7 @@ async def test_a_cancelled_call_leaves_a_parser_that_works(tmp_path: Path) -> No
     async with pooled() as parser:
         path = await write(TEXT, tmp_path)
         slow = tmp_path / "slow"
-        await asyncio.to_thread(slow.write_bytes, drawing_itself(12))
+        await asyncio.to_thread(slow.write_bytes, crowded_page(50_000))
         call = asyncio.ensure_future(parser.parse(slow, PDF, tmp_path))
         await asyncio.sleep(0.05)
         call.cancel()
@@ -112,10 +112,10 @@ async def test_a_cancelled_call_leaves_a_parser_that_works(tmp_path: Path) -> No
 
 
 async def test_a_short_file_does_not_wait_for_one_that_is_slow(tmp_path: Path) -> None:
-    async with pooled(ParseLimits(base_seconds=6.0)) as parser:
+    async with pooled(ParseLimits(base_seconds=1.0)) as parser:
         await check(parser, await write(TEXT, tmp_path), TEXT, tmp_path / "warm")
         slow = tmp_path / "slow"
-        await asyncio.to_thread(slow.write_bytes, drawing_itself(12))
+        await asyncio.to_thread(slow.write_bytes, crowded_page(50_000))
         waiting = [asyncio.ensure_future(parser.parse(slow, PDF, tmp_path)) for _ in range(3)]
         await asyncio.sleep(0.1)
         begin = asyncio.get_running_loop().time()

@@ -25,6 +25,7 @@ from reportlab.pdfgen.canvas import Canvas
 from services.docs.adapters.parsers.worker import parse, parse_and_chunk, prepare_worker
 from services.docs.domain.upload.sniffing import DOCX, HTML, MARKDOWN, PDF, PPTX, TEXT
 from services.docs.values.parsed_document import ParseError, ParseLimits, ParseReason
+from tests.hostile_files import drawing_itself, repeating_its_contents, unpacking, word_file_of
 
 DOCUMENT_PART = "word/document.xml"
 
@@ -276,6 +277,13 @@ SLOW = {
     "comments in text": (MARKDOWN, b"text <!-- " * 30_000),
     "code": (MARKDOWN, b"".join(b"`" * (number % 300) + b"a" for number in range(30_000))),
     "lines": (TEXT, b"1\n" * 3_000_000),
+    "forms": (PDF, drawing_itself(12)),
+    "fewer forms": (PDF, drawing_itself(9)),
+    "a form that draws itself": (PDF, drawing_itself(1)),
+    "doubly deflated": (PDF, unpacking(100)),
+    "contents again and again": (PDF, repeating_its_contents(5_000)),
+    "nested elements of Word": (DOCX, word_file_of(b"<w:p>" * 300_000)),
+    "nested tables of Word": (DOCX, word_file_of(b"<w:tbl><w:tr><w:tc>" * 2_000)),
 }
 
 
@@ -283,10 +291,31 @@ SLOW = {
 def test_what_would_be_slow_is_refused_at_once_as_such(kind: str, tmp_path: Path, soon: float) -> None:
     media_type, data = SLOW[kind]
     begin = time.thread_time()
-    error = refusal(data, media_type, tmp_path)
+    error = refusal(data, media_type, tmp_path, ParseLimits().of_size(len(data)))
     assert error.reason is ParseReason.TOO_COMPLEX
-    assert set(error.metadata) == {"limit", "unit"}
+    assert set(error.metadata) == {"limit", "unit"} or media_type == DOCX
     assert time.thread_time() - begin < soon
+
+
+def test_a_text_box_within_text_boxes_is_read_once(tmp_path: Path) -> None:
+    # Each further level once doubled the time.
+    opened, closed = b"<w:p><w:r><w:pict><w:txbxContent>", b"</w:txbxContent></w:pict></w:r></w:p>"
+    text = b"<w:p><w:r><w:t>inmost</w:t></w:r></w:p>"
+    assert text_of(word_file_of(opened * 50 + text + closed * 50), DOCX, tmp_path) == "inmost"
+
+
+def test_forms_that_honest_files_draw_are_read(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    canvas = Canvas(data)
+    canvas.beginForm("logo")
+    canvas.drawString(0, 0, "Tiku")
+    canvas.endForm()
+    for number in range(100):
+        canvas.doForm("logo")
+        canvas.drawString(72, 700, f"Photosynthesis on page {number} turns light into energy.")
+        canvas.showPage()
+    canvas.save()
+    assert "on page 99" in text_of(data.getvalue(), PDF, tmp_path)
 
 
 @pytest.mark.parametrize("data", [b"<!--" * 60_000, b"<p " * 60_000, b"<div>\n" + b"<!-- a <" * 60_000])

@@ -28,7 +28,8 @@ _CODE_STYLE = re.compile(RULES.code_style, re.IGNORECASE)
 _CONTENTS_STYLE = re.compile(rf"(?:{RULES.contents_style})(?:\s*\d| heading)", re.IGNORECASE)
 _FOOTNOTES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/footnotes"
 _BODY_LEVEL = 9
-_UNSEEN = {*map(qn, ("w:del", "w:moveFrom", "w:instrText", "w:pPr", "w:rPr", "w:txbxContent")), ALTERNATE_FALLBACK}
+_BOX = qn("w:txbxContent")
+_UNSEEN = {*map(qn, ("w:del", "w:moveFrom", "w:instrText", "w:pPr", "w:rPr")), _BOX, ALTERNATE_FALLBACK}
 """Deleted and moved text, field instructions, and text boxes, which are written after their paragraph."""
 
 
@@ -74,8 +75,10 @@ class _Writer:
         if text and not _CONTENTS_STYLE.match(name):
             kind, level, text = self._classify([paragraph, *(style.element for style in styles)], name, text)
             self._builder.add(kind, text, level)
-        for box in paragraph.iter(qn("w:txbxContent")):
-            if not any(ancestor.tag == ALTERNATE_FALLBACK for ancestor in box.iterancestors()):
+        around = _box_around(paragraph)
+        for box in paragraph.iter(_BOX):
+            # A box within a box is written with the paragraph of the latter.
+            if _box_around(box) is around and not any(above.tag == ALTERNATE_FALLBACK for above in box.iterancestors()):
                 self.write(box)
 
     def _classify(self, holders: list[Any], style: str, text: str) -> tuple[BlockKind, int, str]:
@@ -175,6 +178,10 @@ def _outline_level(holders: list[Any], style: str) -> int:
             level = int(outline.get(qn("w:val"), _BODY_LEVEL))
             return 0 if level >= _BODY_LEVEL else level + 1
     return 0
+
+
+def _box_around(element: Any) -> Any:
+    return next(element.iterancestors(_BOX), None)
 
 
 def _rows(table: Any) -> Iterator[list[str]]:

@@ -16,6 +16,7 @@ from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.markup import subscript, superscript
 from services.docs.adapters.parsers.outline import RULES
 from services.docs.adapters.parsers.pdf_layout import CELL_GAP_EMS, Cell, PrintedLine, PrintedPage, write_layout
+from services.docs.adapters.parsers.pdf_work import check_work
 from services.docs.values.parsed_document import ParseError, ParseReason
 from services.language.folding import normalize
 
@@ -43,6 +44,7 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
         "a version with text"
     )
     _check_end(path)
+    check_work(path, builder)
     with closing(_open(path)) as document:
         builder.check_pages(len(document))
         title = _PROGRAM_PREFIX.sub("", normalize(document.get_metadata_value("Title")))

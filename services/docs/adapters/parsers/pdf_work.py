@@ -1,0 +1,86 @@
+"""How much a PDF has its reader do, counted in its bytes before the library does it.
+
+The library cannot be stopped within a page, so a page that takes for ever would cost a file's whole time. What is
+packed into object streams or encrypted is not seen here; processor time and memory bound it.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections import Counter
+from collections.abc import Mapping
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import NamedTuple
+
+from services.docs.adapters.parsers.builder import DocumentBuilder
+
+_OBJECT = re.compile(rb"\b(\d{1,10})\s+\d{1,5}\s+obj\b")
+_DICTIONARY_REACH = 4096
+_NAME = rb"/([^\s/<>\[\](){}%]{1,127})"
+_REFERENCE = re.compile(_NAME + rb"\s+(\d{1,10})\s+\d{1,5}\s+R\b")
+_DRAW = re.compile(_NAME + rb"\s+Do\b")
+_CONTENTS = re.compile(rb"/Contents\s*\[([^\]]*)\]")
+_NUMBER = re.compile(rb"(\d{1,10})\s+\d{1,5}\s+R\b")
+_DEEPEST = 40
+"""Forms within each other that the library follows."""
+_MEGABYTES_EACH_SECOND = 8
+"""Simple instructions that the library reads in a second of a processor."""
+_UNIT = "bytes of drawing instructions, those of forms counted each time they are drawn"
+
+
+class _Stream(NamedTuple):
+    """A stream of instructions: its size unpacked, and how often it draws other objects."""
+
+    size: int
+    draws: Mapping[int, int]
+
+
+def check_work(path: Path, builder: DocumentBuilder) -> None:
+    """Raise TOO_COMPLEX when the file's instructions are more than its time allows to read."""
+    most = int(builder.limits.seconds * _MEGABYTES_EACH_SECOND) * 1_000_000
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        streams: dict[int, _Stream] = {}
+        left = most
+        for match in _OBJECT.finditer(data):
+            builder.check_deadline()
+            instructions, dictionary = _instructions(data, match.end(), left)
+            left -= len(instructions)
+            builder.check_complexity(most - left, most, _UNIT)
+            objects = {name: int(number) for name, number in _REFERENCE.findall(dictionary)}
+            draws = Counter(objects[name] for name in _DRAW.findall(instructions) if name in objects)
+            streams[int(match[1])] = _Stream(len(instructions), draws)
+        pages = Counter(int(number) for array in _CONTENTS.findall(data) for number in _NUMBER.findall(array))
+    builder.check_complexity(_work(streams, pages, most), most, _UNIT)
+
+
+def _instructions(data: mmap, begin: int, most: int) -> tuple[bytes, bytes]:
+    """Return an object's stream, unpacked to a little more than `most` bytes at most, and its dictionary."""
+    end = data.find(b"stream", begin, begin + _DICTIONARY_REACH)
+    dictionary = data[begin : max(begin, end)]
+    if end < 0 or b"endobj" in dictionary or re.search(rb"/Image\b", dictionary):
+        return b"", dictionary
+    stream = data[end + len(b"stream") : data.find(b"endstream", end)].lstrip(b"\r\n")
+    try:
+        for _ in range(dictionary.count(b"/FlateDecode")):
+            stream = zlib.decompressobj().decompress(stream, most + 1)
+    except zlib.error:
+        return b"", dictionary
+    return stream, dictionary
+
+
+def _work(streams: Mapping[int, _Stream], pages: Mapping[int, int], most: int) -> int:
+    """Return how many bytes are read for the costliest stream, or for those that pages list; anything above `most`."""
+    work = {number: stream.size for number, stream in streams.items()}
+    for _ in range(_DEEPEST):
+        before = work
+        work = {
+            number: min(
+                most + 1, stream.size + sum(times * before.get(inner, 0) for inner, times in stream.draws.items())
+            )
+            for number, stream in streams.items()
+        }
+        if work == before:
+            break
+    return max(max(work.values(), default=0), sum(times * work.get(number, 0) for number, times in pages.items()))
