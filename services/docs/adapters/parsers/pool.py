@@ -21,11 +21,13 @@ _GRACE_SECONDS = 1.0
 """The parser stops by itself at its limit; the pool kills the worker only where it cannot."""
 _WALL_SECONDS = 30.0
 _WALL_FACTOR = 10.0
-"""A worker that gets less than a tenth of a core, after time to start, does not compute: it hangs."""
+"""A worker that runs for less than a tenth of the time in which it waits for no core hangs."""
 _TRIES = 2
 """A worker may die because of its machine; a second worker that dies on the same file died because of the file."""
 _SHORT_LANES = ((256 * 1024, 0.25), (4 * 1024**2, 2.0))
 """Largest file and most processor seconds of the lanes before the last: an honest file of 1 kB takes 10 ms."""
+_SHORT_MEMORY_SHARE = 8
+"""What a lane before the last gets of a file's memory: three times all of it would be more than a container has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,10 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class PooledParser:
-    """Parses a file in the first lane that takes its size; one that needs longer starts again in the next lane.
+    """Parses a file in the first lane that takes its size; one that needs more starts again in the next lane.
 
     So a file waits only for files as short as itself, and for the moment in which the others show that they are not.
-    The last lane takes every file, for as long as a file of its size may take.
+    The last lane takes every file, with as much time as a file of its size may take and as much memory as any.
     """
 
     lanes: Sequence[Lane]
@@ -60,7 +62,9 @@ class PooledParser:
         async with AsyncExitStack() as stack:
             lanes: list[Lane] = []
             for file_bytes, seconds, count in rules:
-                prepare = partial(prepare_worker, limits.memory_bytes, aside=bool(lanes))
+                is_last = len(lanes) == len(_SHORT_LANES)
+                memory = limits.memory_bytes // (1 if is_last else _SHORT_MEMORY_SHARE)
+                prepare = partial(prepare_worker, memory, aside=bool(lanes))
                 pool = await stack.enter_async_context(WorkerPool(count, prepare, preload=PRELOAD))
                 lanes.append(Lane(pool, file_bytes, seconds))
             yield cls(lanes, limits, chunking)
@@ -69,35 +73,41 @@ class PooledParser:
         """Parse in the lanes that take the file, one after the other until one is long enough."""
         size = (await asyncio.to_thread(path.stat)).st_size
         limits = self.limits.of_size(size)
-        for lane in self.lanes:
+        *short, last = self.lanes
+        for lane in short:
             if size > lane.file_bytes:
                 continue
             try:
-                return await self._parse_in(lane, path, media_type, limits, folder)
-            except DeadlineExceeded:
+                return await self._parse_in(lane, lane.cpu_seconds, path, media_type, limits, folder)
+            except (DeadlineExceeded, Unavailable):
                 continue
-        raise timed_out(limits)
-
-    async def _parse_in(self, lane: Lane, path: Path, media_type: str, limits: ParseLimits, folder: Path) -> ParsedFile:
-        """Parse in a worker of the lane, and once more in another one where the first one dies."""
-        seconds = min(lane.cpu_seconds, limits.seconds) + (_GRACE_SECONDS if lane is self.lanes[-1] else 0.0)
+            except ParseError as error:
+                if error.reason is not ParseReason.OUT_OF_MEMORY:
+                    raise
         for _ in range(_TRIES):
             try:
-                return await lane.pool.run(
-                    _parse,
-                    path,
-                    media_type,
-                    limits,
-                    self.chunking,
-                    folder,
-                    cpu_seconds=seconds,
-                    timeout=_WALL_SECONDS + seconds * _WALL_FACTOR,
-                )
+                return await self._parse_in(last, limits.seconds + _GRACE_SECONDS, path, media_type, limits, folder)
+            except DeadlineExceeded as error:
+                raise timed_out(limits) from error
             except Unavailable:
                 continue
         raise ParseError(
             ParseReason.TOO_COMPLEX,
             "reading the file ended the program that reads it, as a file does that needs more memory than it may take",
+        )
+
+    async def _parse_in(
+        self, lane: Lane, seconds: float, path: Path, media_type: str, limits: ParseLimits, folder: Path
+    ) -> ParsedFile:
+        return await lane.pool.run(
+            _parse,
+            path,
+            media_type,
+            limits,
+            self.chunking,
+            folder,
+            cpu_seconds=min(seconds, limits.seconds + _GRACE_SECONDS),
+            timeout=_WALL_SECONDS + seconds * _WALL_FACTOR,
         )
 
 
