@@ -58,6 +58,11 @@ def repeating_its_contents(times: int) -> bytes:
     return _page_of(b"", _stream(b"0 0 m 1 1 l S \n" * 7_000), contents=b"[%s]" % (b"4 0 R " * times))
 
 
+def saving_its_state(times: int) -> bytes:
+    """A PDF of a few kB whose page takes 160 bytes of memory for each of so many instructions."""
+    return _page_of(b"", _stream(b"q " * times))
+
+
 def crowded_page(pieces: int) -> bytes:
     """A PDF of one page with so many pieces of text, which nobody can tell from an honest one before it is read."""
     text = b"".join(b"BT /F1 9 Tf %d %d Td (ab) Tj ET " % (n * 7 % 599, n * 13 % 799) for n in range(pieces))
