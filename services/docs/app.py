@@ -18,6 +18,7 @@ from services.docs.domain.catalog.recovery import keep_jobs_queued, recover
 from services.docs.domain.catalog.watcher import Watcher
 from services.docs.domain.indexing.dispatcher import run_job
 from services.docs.domain.indexing.indexer import DocumentIndexer, IndexingSettings
+from services.docs.domain.indexing.long_jobs import LongJobs
 from services.docs.domain.upload.uploader import Uploader
 from services.docs.ports import ObjectStore
 from services.docs.servicer import DocsServicer
@@ -85,9 +86,9 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
             batch=settings.docs_index_batch,
             attempts=settings.docs_index_attempts,
             first_delay=settings.docs_index_retry_seconds,
-            # The others are for short jobs, and for deletions.
-            long_jobs=max(1, settings.docs_index_jobs * 3 // 5),
         ),
+        # The others are for short jobs, and for deletions.
+        long_jobs=LongJobs(max(1, settings.docs_index_jobs * 3 // 5)),
     )
     uploader = Uploader(
         failpoints.around(

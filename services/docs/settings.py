@@ -45,10 +45,15 @@ class DocsSettings(DatabaseSettings):
         20.0, ge=0, description="Processor time that each megabyte of a file adds to it."
     )
     docs_parse_memory_bytes: int = Field(
-        2 * 1024**3, ge=128 * 1024**2, description="Most memory that parsing one file may take; a worker for short files has an eighth."
+        2 * 1024**3,
+        ge=128 * 1024**2,
+        description="Most memory that parsing one file may take; a worker for short files has an eighth.",
     )
     docs_index_jobs: int = Field(
-        20, ge=2, le=24, description="Jobs that this process runs at once; three fifths of them may take longer than 5 seconds."
+        20,
+        ge=2,
+        le=24,
+        description="Jobs that this process runs at once; three fifths of them may take longer than 5 seconds.",
     )
     docs_index_attempts: int = Field(8, ge=1, description="Tries without progress after which a document's job fails.")
     docs_index_retry_seconds: float = Field(

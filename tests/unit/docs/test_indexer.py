@@ -16,6 +16,7 @@ from services.docs.adapters.queue.fake import FakeJobQueue
 from services.docs.adapters.stores.fake import FakeStores
 from services.docs.domain.indexing.dispatcher import run_job
 from services.docs.domain.indexing.indexer import DocumentIndexer, IndexingSettings
+from services.docs.domain.indexing.long_jobs import LongJobs
 from services.docs.domain.objects import text_key
 from services.docs.domain.upload.uploader import Uploader
 from services.docs.ports import RetryLaterError
@@ -358,8 +359,7 @@ async def test_a_job_that_takes_long_needs_a_seat_and_waits_in_the_queue_for_one
         return await embed(texts)
 
     monkeypatch.setattr(house.embedder, "embed", slow)
-    house.settings = replace(SETTINGS, short_seconds=0.01, long_jobs=1)
-    house.indexer = house.indexer_with(house.embedder)
+    house.indexer = replace(house.indexer, long_jobs=LongJobs(seats=1, short_seconds=0.01))
     first, second = await house.upload(4), await house.upload(5)
     seated = asyncio.ensure_future(house.indexer.run(first))
     await entered.wait()
@@ -376,8 +376,7 @@ async def test_a_job_that_takes_long_needs_a_seat_and_waits_in_the_queue_for_one
 
 
 async def test_short_jobs_need_no_seat(house: House) -> None:
-    house.settings = replace(SETTINGS, long_jobs=0)
-    house.indexer = house.indexer_with(house.embedder)
+    house.indexer = replace(house.indexer, long_jobs=LongJobs(seats=0))
     job = await house.upload(4)
     await house.indexer.run(job)
     assert (await house.document(job)).state is DocumentState.INDEXED

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Mapping
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import NamedTuple
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
 
@@ -30,11 +29,8 @@ _MEGABYTES_EACH_SECOND = 8
 _UNIT = "bytes of drawing instructions, those of forms counted each time they are drawn"
 
 
-class _Stream(NamedTuple):
-    """A stream of instructions: its size unpacked, and how often it draws other objects."""
-
-    size: int
-    draws: Mapping[int, int]
+_Stream = tuple[int, Mapping[int, int]]
+"""A stream of instructions: its size unpacked, and how often it draws each other object."""
 
 
 def check_work(path: Path, builder: DocumentBuilder) -> None:
@@ -50,7 +46,7 @@ def check_work(path: Path, builder: DocumentBuilder) -> None:
             builder.check_complexity(most - left, most, _UNIT)
             objects = {name: int(number) for name, number in _REFERENCE.findall(dictionary)}
             draws = Counter(objects[name] for name in _DRAW.findall(instructions) if name in objects)
-            streams[int(match[1])] = _Stream(len(instructions), draws)
+            streams[int(match[1])] = len(instructions), draws
         pages = Counter(int(number) for array in _CONTENTS.findall(data) for number in _NUMBER.findall(array))
     builder.check_complexity(_work(streams, pages, most), most, _UNIT)
 
@@ -72,14 +68,12 @@ def _instructions(data: mmap, begin: int, most: int) -> tuple[bytes, bytes]:
 
 def _work(streams: Mapping[int, _Stream], pages: Mapping[int, int], most: int) -> int:
     """Return how many bytes are read for the costliest stream, or for those that pages list; anything above `most`."""
-    work = {number: stream.size for number, stream in streams.items()}
+    work = {number: size for number, (size, _) in streams.items()}
     for _ in range(_DEEPEST):
         before = work
         work = {
-            number: min(
-                most + 1, stream.size + sum(times * before.get(inner, 0) for inner, times in stream.draws.items())
-            )
-            for number, stream in streams.items()
+            number: min(most + 1, size + sum(times * before.get(inner, 0) for inner, times in draws.items()))
+            for number, (size, draws) in streams.items()
         }
         if work == before:
             break

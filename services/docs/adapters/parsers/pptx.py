@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pptx import Presentation
 from pptx.enum.shapes import PP_PLACEHOLDER
@@ -149,7 +149,7 @@ def _reading_order(shapes: list[Any]) -> list[Any]:
     # A shape without a position is drawn where the master says; it comes before the rest, in its own order.
     ordered = [shape for box, shape in boxes if box is None]
     row: list[tuple[_Box, Any]] = []
-    for box, shape in sorted(((box, shape) for box, shape in boxes if box is not None), key=lambda placed: placed[0]):
+    for box, shape in sorted(((box, shape) for box, shape in boxes if box), key=lambda placed: placed[0]):
         if row and not _side_by_side(row[0][0], box):
             ordered += _left_to_right(row)
             row = []
@@ -157,31 +157,27 @@ def _reading_order(shapes: list[Any]) -> list[Any]:
     return ordered + _left_to_right(row)
 
 
-class _Box(NamedTuple):
-    """Where a shape stands, in English Metric Units from the slide's upper left corner."""
-
-    top: int
-    left: int
-    height: int
+_Box = tuple[int, int, int]
+"""Top, left and height of a shape, in English Metric Units."""
 
 
 def _box(shape: Any) -> _Box | None:
-    """Return the shape's box, or None when it has no position."""
+    """Return where a shape stands, or None when it has no position."""
     try:
-        top, left, height = shape.top, shape.left, shape.height
+        box = (shape.top, shape.left, shape.height or 0)
     except InvalidXmlError:  # It has no properties at all.
         return None
-    return None if top is None or left is None else _Box(top, left, height or 0)
+    return None if None in box else box
 
 
 def _left_to_right(row: list[tuple[_Box, Any]]) -> list[Any]:
-    return [shape for _, shape in sorted(row, key=lambda placed: placed[0].left)]
+    return [shape for _, shape in sorted(row, key=lambda placed: placed[0][1])]
 
 
 def _side_by_side(first: _Box, second: _Box) -> bool:
     """Return whether two shapes share at least half of the lower one's height."""
-    overlap = min(first.top + first.height, second.top + second.height) - max(first.top, second.top)
-    return overlap * 2 > min(first.height, second.height)
+    overlap = min(first[0] + first[2], second[0] + second[2]) - max(first[0], second[0])
+    return overlap * 2 > min(first[2], second[2])
 
 
 def _diagram_texts(shape: Any, slide: Slide) -> Iterator[str]:

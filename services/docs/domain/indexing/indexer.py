@@ -61,7 +61,6 @@ class IndexingSettings:
     One call embeds `batch` chunks; up to `batches_ahead` such calls run while an earlier batch is being indexed. A job
     that makes no progress in `attempts` tries fails. It waits `first_delay` seconds before the second try, then twice
     as long each time, at most `longest_delay` seconds. Progress is reported at most every `event_interval` seconds.
-    At most `long_jobs` jobs run for more than `short_seconds`.
     """
 
     batch: int = 32
@@ -70,8 +69,6 @@ class IndexingSettings:
     first_delay: float = 1.0
     longest_delay: float = 30.0
     event_interval: float = 0.2
-    long_jobs: int = 12
-    short_seconds: float = 5.0
 
 
 class _NoLongerWantedError(Exception):
@@ -110,10 +107,7 @@ class DocumentIndexer:
     index: ChunkIndex
     settings: IndexingSettings
     large: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _LARGE_FILES))
-    long_jobs: LongJobs = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "long_jobs", LongJobs(self.settings.long_jobs))
+    long_jobs: LongJobs = field(default_factory=LongJobs)
 
     async def run(self, job: Job) -> None:
         """Do the job; a deletion of the document stops it.
@@ -121,20 +115,8 @@ class DocumentIndexer:
         Raises:
             RetryLaterError: that cannot be done for now.
         """
-        with self.long_jobs.job(job.document_id), self.feed.subscribe(job.document_id) as changes:
-            await run_unless(self._run_seated(job), changes.deleting)
-
-    async def _run_seated(self, job: Job) -> None:
-        """Do the job, with a seat for long jobs from the moment in which it is one."""
-        work = asyncio.ensure_future(self._run(job))
-        try:
-            done, _ = await asyncio.wait((work,), timeout=self.settings.short_seconds)
-            if not done:
-                self.long_jobs.take_seat(job.document_id)
-            await work
-        finally:
-            work.cancel()
-            await asyncio.wait((work,))
+        with self.feed.subscribe(job.document_id) as changes:
+            await run_unless(self.long_jobs.run(job.document_id, partial(self._run, job)), changes.deleting)
 
     async def _run(self, job: Job) -> None:
         async with self.locks.lock(f"document:{job.document_id}", wait=False) as locked:

@@ -1,9 +1,9 @@
-"""Seats for jobs that take long, fewer than a process runs at once, so that short jobs never wait for long ones."""
+"""Jobs that take long leave room for those that do not."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import Awaitable, Callable
 
 from services.docs.ports import RetryLaterError
 
@@ -14,34 +14,35 @@ _MOST_KNOWN = 10_000
 
 
 class LongJobs:
-    """Which documents have jobs that take long, and `seats` for them.
+    """Runs jobs, at most `seats` of them for longer than `short_seconds`.
 
     Nobody knows beforehand how long a job takes. One that is still running after a while must take a seat; if there is
     none it ends, and waits in the queue for one from then on.
     """
 
-    def __init__(self, seats: int) -> None:
+    def __init__(self, seats: int = 12, short_seconds: float = 5.0) -> None:
         self._seats = seats
+        self._short_seconds = short_seconds
         self._known: set[str] = set()
         self._seated: set[str] = set()
 
-    @contextmanager
-    def job(self, document_id: str) -> Iterator[None]:
-        """Count a job, with a seat from the start when it is known to be long; `RetryLaterError` when there is none."""
+    async def run(self, document_id: str, job: Callable[[], Awaitable[None]]) -> None:
+        """Run a document's job; `RetryLaterError` when it is long and has no seat."""
         if document_id in self._known:
-            self.take_seat(document_id)
+            self._take_seat(document_id)
+        work = asyncio.ensure_future(job())
         try:
-            yield
+            done, _ = await asyncio.wait((work,), timeout=self._short_seconds)
+            if not done:
+                self._take_seat(document_id)
+            await work
             self._known.discard(document_id)
         finally:
+            work.cancel()
+            await asyncio.wait((work,))
             self._seated.discard(document_id)
 
-    def take_seat(self, document_id: str) -> None:
-        """Note that a document's job is long, and give it a seat.
-
-        Raises:
-            RetryLaterError: there is none.
-        """
+    def _take_seat(self, document_id: str) -> None:
         if len(self._known) >= _MOST_KNOWN:  # Documents whose job another process took are never struck off.
             self._known.clear()
         self._known.add(document_id)
