@@ -304,6 +304,26 @@ def test_a_text_box_within_text_boxes_is_read_once(tmp_path: Path) -> None:
     assert text_of(word_file_of(opened * 50 + text + closed * 50), DOCX, tmp_path) == "inmost"
 
 
+@pytest.mark.parametrize(
+    "properties",
+    ["", "<p:spPr/>", "<p:spPr><a:xfrm><a:off x='1' y='2'/></a:xfrm></p:spPr>"],
+    ids=["none", "empty", "no size"],
+)
+def test_a_shape_without_geometry_is_read(properties: str, tmp_path: Path) -> None:
+    shape = (
+        f"<p:sp><p:nvSpPr><p:cNvPr id='7' name='x'/><p:cNvSpPr/><p:nvPr/></p:nvSpPr>{properties}<p:txBody><a:bodyPr/>"
+        "<a:p><a:r><a:t>A word</a:t></a:r></a:p></p:txBody></p:sp>"
+    )
+
+    def with_shapes(name: str, content: bytes) -> bytes:
+        end = b"</p:spTree>"
+        return content.replace(end, 2 * shape.encode() + end) if name == "ppt/slides/slide1.xml" else content
+
+    text = text_of(repacked(slides_file(), with_shapes), PPTX, tmp_path)
+    assert text.count("A word") == 2
+    assert "细胞核" in text
+
+
 def test_forms_that_honest_files_draw_are_read(tmp_path: Path) -> None:
     data = io.BytesIO()
     canvas = Canvas(data)
