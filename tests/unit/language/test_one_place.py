@@ -14,11 +14,8 @@ ROOT = Path(__file__).parents[3]
 CODES = {"zh", "en"}
 CONSTANTS = {"CHINESE", "ENGLISH"}
 HOME = ROOT / "services" / "language"
-DATA = {
-    "services/docs/adapters/parsers/fake.py",
-    "services/retrieval/domain/embedding/centering.py",
-}
-"""A document that is made up, and vectors that were stored under a language's former name."""
+DATA = {"services/docs/adapters/parsers/fake.py"}
+"""A document that is made up."""
 
 
 def modules() -> Iterator[Path]:
