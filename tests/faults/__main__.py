@@ -1,7 +1,7 @@
 """`python -m tests.faults --rounds 20`: every fault so many times, and a table.
 
 Each outcome is a line of JSON in the file of `--results`; a run that finds the file goes on where it ended. A stack
-serves a few faults and is then looked at by `tiku fsck` and replaced, because `tiku up` gives a process up that falls
+serves a few faults and is then looked at by `tiku fsck` and replaced, because `tiku up` gives a process up that crashes
 five times in ten minutes.
 """
 
@@ -25,7 +25,7 @@ from tests.faults.checks import Finding
 from tests.faults.harness import Outcome
 from tests.faults.trial import missing, trial
 
-_FALLS = 4
+_CRASHES = 4
 _MOST_FAULTS = 16
 """On one stack: its documents are compared after each."""
 _MOST_FAILURES = 3
@@ -34,18 +34,18 @@ _KINDS = ("lost", "twice", "stuck", "late")
 _FSCK = "tiku fsck"
 
 
-class Falls:
+class Crashes:
     """How often each process of one stack was killed."""
 
     def __init__(self) -> None:
         self._killed: Counter[str] = Counter()
 
     def allow(self, case: Case) -> bool:
-        """Count a case; False when its process has fallen as often as this stack bears."""
-        if not case.fells:
+        """Count a case; False when its process has crashed as often as this stack bears."""
+        if not case.is_crash:
             return True
         self._killed[case.victim] += 1
-        return self._killed[case.victim] <= _FALLS
+        return self._killed[case.victim] <= _CRASHES
 
 
 def as_row(outcome: Outcome) -> dict[str, Any]:
@@ -114,13 +114,13 @@ def _take(left: list[Case], kind: StackKind) -> Case | None:
 
 async def _break_one_stack(left: list[Case], end: float, results: Results) -> None:
     """Start a stack, take faults for it as long as it bears them, and let `tiku fsck` look at it."""
-    falls, kind, served = Falls(), left[-1].stack, 0
+    crashes, kind, served = Crashes(), left[-1].stack, 0
     async with trial(kind) as made:
         while served < _MOST_FAULTS and asyncio.get_running_loop().time() < end:
             case = _take(left, kind)
             if case is None:
                 break
-            if not falls.allow(case):
+            if not crashes.allow(case):
                 left.append(case)
                 break
             row = as_row(await made.run(case))

@@ -54,7 +54,7 @@ class Case:
         return self.target.endswith(_WORKER)
 
     @property
-    def fells(self) -> bool:
+    def is_crash(self) -> bool:
         """Whether the victim has to be started again by `tiku up`."""
         return self.action == "kill" and not self.is_worker
 

@@ -78,7 +78,7 @@ class Trial:
         stuck = await self._well_again(lifted)
         seconds = asyncio.get_running_loop().time() - lifted
         after = pids_of(await self.up.state())
-        spared = before.keys() - ({case.victim} if case.fells else set())
+        spared = before.keys() - ({case.victim} if case.is_crash else set())
         self.facts.restarted += sorted(name for name in spared if before[name] != after.get(name))
         found = [*stuck, *await self._quiet_findings()]
         return Outcome(case, reached, seconds, found)
