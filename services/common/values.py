@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,13 @@ class Source:
     document_id: str = ""
     document_name: str = ""
     chunk_id: str = ""
+
+
+class Message(NamedTuple):
+    """One message of a conversation with a model; `role` is `system`, `user` or `assistant`."""
+
+    role: str
+    content: str
 
 
 @dataclass(frozen=True, slots=True)

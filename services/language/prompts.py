@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import NamedTuple
 
+from services.common.values import Message
 from services.kit.errors import FailedPrecondition
 from services.language.detection import LANGUAGES
 from services.language.language import Language
@@ -19,13 +20,6 @@ from services.language.language import Language
 _ROLES = frozenset({"system", "user", "assistant"})
 _HEADING = re.compile(r"^# (\w+)\n", re.MULTILINE)
 _NAME = re.compile(r"\{(\w+)\}")
-
-
-class Message(NamedTuple):
-    """One message of a conversation; `role` is `system`, `user` or `assistant`."""
-
-    role: str
-    content: str
 
 
 class PromptTexts(NamedTuple):

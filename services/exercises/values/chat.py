@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.common.values import TokenUsage
-from services.language.prompts import Message
+from services.common.values import Message, TokenUsage
 
 
 @dataclass(frozen=True, slots=True)

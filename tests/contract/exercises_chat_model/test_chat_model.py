@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from services.common.values import Message
 from services.exercises.adapters.clients.fake import FakeChatModel
 from services.exercises.adapters.clients.llm import LlmChatModel
 from services.exercises.ports import ChatModel
@@ -18,7 +19,6 @@ from services.exercises.values.chat import ChatFinish, ChatRequest
 from services.kit.channels import open_channel
 from services.kit.errors import DeadlineExceeded, FailedPrecondition, NotFound
 from services.kit.server import running
-from services.language.prompts import Message
 from services.llm.app import build
 from services.llm.settings import LlmSettings
 from tests.fakes.openai_server import Script, ScriptedProvider

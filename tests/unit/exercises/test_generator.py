@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from services.common.values import Message
 from services.exercises.adapters.clients.fake import FakeChatModel
 from services.exercises.adapters.workers.fake import FakeMaterialWorker
 from services.exercises.domain.generation.generator import QuestionGenerator
@@ -21,7 +22,6 @@ from services.exercises.values.exercise import Event, QuestionMade, QuestionRefu
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
 from services.exercises.values.question import Generator, GeneratorChoice, Question, QuestionKind
 from services.kit.errors import DeadlineExceeded, FailedPrecondition, Unavailable
-from services.language.prompts import Message
 from tests.unit.exercises.fakes import material, no_model
 from tests.waiting import at_once
 
