@@ -22,7 +22,7 @@ _LONG_FIRST = (
 )
 
 
-class _ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc]  # It has no types.
+class _ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc]
     """Deals out files, and folders that share a stack."""
 
     def _split_scope(self, nodeid: str) -> str:

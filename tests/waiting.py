@@ -16,6 +16,12 @@ async def eventually(check: Callable[[], bool], within: float = 60.0) -> None:
             await asyncio.sleep(0.005)
 
 
+async def turns(count: int = 200) -> None:
+    """Gives what runs on this loop so many turns: far more than what waits for nothing outside needs to its end."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 @asynccontextmanager
 async def loop_time() -> AsyncIterator[Callable[[], float]]:
     """Gives a clock that counts the loop's own turns: seconds of short sleeps, one after the other, since the start.
@@ -23,17 +29,17 @@ async def loop_time() -> AsyncIterator[Callable[[], float]]:
     What keeps this process from a core delays each of the sleeps, as it delays what is measured, so a busy machine
     fails no test. Whoever is measured has to run on the same loop, or has to be as starved.
     """
-    turns = 0
+    passed = 0
 
     async def count() -> None:
-        nonlocal turns
+        nonlocal passed
         while True:
             await asyncio.sleep(_TURN_SECONDS)
-            turns += 1
+            passed += 1
 
     counting = asyncio.create_task(count())
     try:
-        yield lambda: turns * _TURN_SECONDS
+        yield lambda: passed * _TURN_SECONDS
     finally:
         counting.cancel()
 

@@ -28,9 +28,9 @@ _UP_SECONDS = 120.0
 _DOWN_SECONDS = 60.0
 _CALL_SECONDS = 60.0
 _JOB_SECONDS = 120.0
-# Variables of the caller's that would exchange a part of the stack under test for something else, or trace its lines:
-# tests look at how fast it is.
-_NOT_INHERITED = re.compile(r"TIKU_(?!MODELS_DIR$)|COVERAGE_")
+# Variables of the caller's that would exchange a part of the stack under test for something else. What would count its
+# lines is not inherited either: tests look at how fast it is.
+_NOT_INHERITED = re.compile(r"TIKU_(?!MODELS_DIR$)")
 
 
 class RefusedError(Exception):
@@ -198,10 +198,17 @@ class Up:
 
 
 async def command(
-    data: Path, *arguments: str, module: str = "services", **environment: str
+    data: Path, *arguments: str, module: str = "services", counted: bool = False, **environment: str
 ) -> asyncio.subprocess.Process:
-    """Starts `tiku` with arguments; its output is one stream. `module` is what Python runs."""
-    kept = {name: value for name, value in os.environ.items() if not _NOT_INHERITED.match(name)}
+    """Starts `tiku` with arguments; its output is one stream. `module` is what Python runs.
+
+    Its lines are `counted` where its speed does not matter.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not _NOT_INHERITED.match(name) and (counted or not name.startswith("COVERAGE_"))
+    }
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, *arguments),
         cwd=data.parent,
@@ -216,7 +223,7 @@ async def command(
 async def running(data: Path, *options: str, module: str = "services", **environment: str) -> AsyncIterator[Up]:
     """Brings a stack up on a data folder for the block, blockbuster in every process of it."""
     always = ("--data", str(data), "--port", "0", "--ports", "free", "--blockbuster")
-    process = await command(data, "up", *always, *options, module=module, **environment)
+    process = await command(data, "up", *always, *options, module=module, counted=False, **environment)
     assert process.stdout is not None
     said = b""
     draining: asyncio.Task[bytes] | None = None

@@ -189,13 +189,14 @@ async def test_an_error_of_the_service_keeps_its_kind_and_reason(opening: Open) 
 
 
 async def test_a_model_that_takes_too_long_is_left(opening: Open) -> None:
-    async with opening(pieces=PIECES[:1] * 500, pause=0.05, timeout=0.3) as opened:
+    async with opening(pieces=PIECES[:1] * 500, pause=0.05, timeout=1.0) as opened:
         began = time.monotonic()
-        async with at_once(2):
+        async with at_once(3):
             with pytest.raises(DeadlineExceeded):
                 await _answer(opened.model)
-        assert time.monotonic() - began > 0.2
-        await opened.stopped()
+        assert time.monotonic() - began > 0.9
+        if opened.received():  # A machine may be too busy to send it within its time.
+            await opened.stopped()
 
 
 async def test_leaving_the_context_stops_the_model_within_100_ms(opening: Open) -> None:

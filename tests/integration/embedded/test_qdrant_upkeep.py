@@ -175,7 +175,7 @@ async def test_no_call_waits_for_upkeep(folder: Path, upkeep: int) -> None:
         points, health = _points(channel), qdrant_pb2_grpc.QdrantStub(channel)  # type: ignore[no-untyped-call]
         held: list[float] = []
         assert process.pid is not None
-        starved = _Starved(process.pid)
+        starved = await asyncio.to_thread(_Starved, process.pid)
 
         async def measure(call: Awaitable[object]) -> None:
             family = await asyncio.to_thread(starved.family)

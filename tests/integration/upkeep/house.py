@@ -44,7 +44,7 @@ def up(data: Path, tutor: Tutor) -> AbstractAsyncContextManager[Up]:
 
 async def tiku(data: Path, *arguments: str, **variables: str) -> tuple[int, str]:
     """Run a command on a data folder; return its exit code and all that it printed."""
-    process = await command(data, arguments[0], "--data", str(data), *arguments[1:], **variables)
+    process = await command(data, arguments[0], "--data", str(data), *arguments[1:], counted=True, **variables)
     async with asyncio.timeout(_COMMAND_SECONDS):
         output, _ = await process.communicate()
     assert process.returncode is not None

@@ -22,7 +22,7 @@ from tests.integration.upkeep import house
 from tests.integration.upkeep.conftest import Filled
 from tests.processes import descendants, gone
 
-pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(600)]
 
 _BIG_BYTES = 200 * 1024 * 1024
 

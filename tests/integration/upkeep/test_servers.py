@@ -18,7 +18,7 @@ from tests.engines import engine
 from tests.integration.upkeep import house
 from tests.integration.upkeep.conftest import Filled
 
-pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(600)]
 
 
 async def test_servers_are_restored_checked_and_backed_up(filled: Filled, fresh: Path, postgres_database: str) -> None:

@@ -94,7 +94,7 @@ async def test_a_refused_batch_fails_alone(embedder: LocalEmbedder) -> None:
 
 async def test_workers_that_never_start_are_given_up_for_a_while_and_then_tried_again(tmp_path: Path) -> None:
     await asyncio.to_thread((tmp_path / "deaths").write_text, "3")
-    embedder = _embedder(tmp_path, budget=CrashBudget(3, window_seconds=3.0))
+    embedder = _embedder(tmp_path, budget=CrashBudget(3, window_seconds=3.0, clock=lambda: 0.0))
     async with _running(embedder) as task:
         for seconds in (20, 0.5):  # One that waits fails with the third death, and one that comes then fails at once.
             with pytest.raises(TikuError) as caught:

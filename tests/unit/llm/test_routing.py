@@ -16,7 +16,7 @@ from services.llm.domain.ledger import Ledger, Tally
 from services.llm.domain.routing import Backend, ChatRouter, RetryPolicy, Served
 from services.llm.ports import ChatProvider
 from services.llm.values.chat import ChatFinish, ChatMessage, ChatRequest, Completion, FinishReason, Role, TextDelta
-from tests.waiting import at_once
+from tests.waiting import at_once, turns
 
 MESSAGES = (ChatMessage(Role.USER, "Why?"),)
 DOWN = faults.unavailable("a", "down")
@@ -171,7 +171,7 @@ async def test_a_cancelled_stream_counts_the_tokens_that_came(position: int) -> 
     provider = FakeChatProvider(FakeTurn(hang_at=position))
     house = House(a=(provider, ["m"]))
     task = asyncio.create_task(house.stream())
-    await asyncio.sleep(0.01)
+    await turns()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -190,7 +190,7 @@ async def test_cancelling_while_waiting_for_the_next_try_ends_at_once() -> None:
     provider = FakeChatProvider(FakeTurn(error=faults.from_status("a", "m", 429, b"", {"retry-after": "4"})))
     house = House(a=(provider, ["m"]))
     task = asyncio.create_task(house.complete(timeout=60))
-    await asyncio.sleep(0.01)
+    await turns()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
