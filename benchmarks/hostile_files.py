@@ -8,9 +8,7 @@ the machines are noisy.
 from __future__ import annotations
 
 import asyncio
-import heapq
 import itertools
-import operator
 import re
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -36,6 +34,9 @@ _SETTLE_SECONDS = 3.0
 _NO_PROVIDER = {"TIKU_LLM_BASE_URL": "http://127.0.0.1:9/v1", "TIKU_LLM_MODEL": "none", "TIKU_LLM_API_KEY": "none"}
 _MODULE = re.compile(r"-m\s+(\S+)(?:\s+(?!-)(\S+))?|multiprocessing\.(forkserver|spawn)|(postgres)")
 
+_Cores = defaultdict[str, float]
+"""Cores that were busy, by kind of process."""
+
 
 @dataclass(slots=True)
 class Waits:
@@ -60,7 +61,7 @@ async def run(*, rounds: int = 2) -> AsyncIterator[str]:
         for once in kinds.values():
             await once()
         waits = [Waits(name) for name in kinds]
-        cores = defaultdict[str, float](float), defaultdict[str, float](float)
+        cores: tuple[_Cores, _Cores] = (defaultdict(float), defaultdict(float))
         for _ in range(rounds):
             async with _cores(cores[0], rounds):
                 for wait, once in zip(waits, kinds.values(), strict=True):
@@ -72,7 +73,7 @@ async def run(*, rounds: int = 2) -> AsyncIterator[str]:
     for wait in waits:
         yield wait.row()
     yield f"\n{CORES_HEADER}"
-    for name, used in heapq.nlargest(8, cores[1].items(), key=operator.itemgetter(1)):
+    for name, used in sorted(cores[1].items(), key=lambda item: item[1], reverse=True)[:8]:
         yield f"| {name} | {cores[0][name]:.2f} | {used:.2f} |"
     yield f"\nFiles that were answered meanwhile: {dict(users.ends)}"
 
@@ -82,6 +83,8 @@ class _Users:
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
         self._http = http
+        # Made beforehand: it takes seconds, and the load must not be busy with anything but the calls.
+        self._hostile = {name: make() for name, make in HOSTILE.items()}
         self._numbers = itertools.count()
         self._made: list[str] = []
         self.ends: Counter[str] = Counter()
@@ -121,7 +124,7 @@ class _Users:
     async def _keep_uploading(self, name: str) -> None:
         while True:
             try:
-                self.ends[f"{name} {await self._upload(name, HOSTILE[name]() + b' ' * next(self._numbers))}"] += 1
+                self.ends[f"{name} {await self._upload(name, self._hostile[name] + b' ' * next(self._numbers))}"] += 1
             except aiohttp.ClientResponseError as error:
                 self.ends[f"{name} {error.status}"] += 1
             await asyncio.sleep(_AGAIN_SECONDS)
@@ -172,13 +175,13 @@ def _shown(seconds: tuple[float, float]) -> str:
 
 
 @asynccontextmanager
-async def _cores(used: defaultdict[str, float], rounds: int) -> AsyncIterator[None]:
+async def _cores(used: _Cores, rounds: int) -> AsyncIterator[None]:
     """Add to `used` how many cores each kind of process below this one kept busy, a share of it in each round.
 
-    What a process used after the last look is lost with it, so there is a look four times a second.
+    What a process used after the last look is lost with it, so there is a look every second.
     """
     seen: dict[int, tuple[str, float]] = {}
-    total = defaultdict[str, float](float)
+    total: _Cores = defaultdict(float)
     clock = asyncio.get_running_loop().time
     begin = clock()
 
@@ -189,7 +192,7 @@ async def _cores(used: defaultdict[str, float], rounds: int) -> AsyncIterator[No
 
     async def watch() -> None:
         while True:
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(1.0)
             await look(False)
 
     await look(True)
