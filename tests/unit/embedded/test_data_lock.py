@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import fcntl
 import os
+import pwd
 from pathlib import Path
 
 import pytest
 
-from services.embedded.data_lock import DataFolderInUseError, data_lock
+from services.embedded.data_lock import DataFolderError, DataFolderInUseError, data_lock
 
 
 async def test_a_second_holder_learns_who_the_first_is(tmp_path: Path) -> None:
@@ -35,3 +38,61 @@ async def test_what_a_dead_holder_left_is_no_obstacle(tmp_path: Path) -> None:
 async def test_two_folders_are_held_side_by_side(tmp_path: Path) -> None:
     async with data_lock(tmp_path / "a"), data_lock(tmp_path / "b"):
         pass
+
+
+async def test_a_holder_that_says_nothing_of_itself_is_another_process(tmp_path: Path) -> None:
+    lock = await asyncio.to_thread((tmp_path / "lock").open, "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(DataFolderInUseError, match="in use by another process; stop that"):
+            async with data_lock(tmp_path):
+                pytest.fail("held twice")
+    finally:
+        lock.close()
+
+
+@pytest.mark.parametrize("part", ["run", "logs", "objects", "qdrant", "postgres"])
+async def test_a_part_that_is_no_folder_is_named(tmp_path: Path, part: str) -> None:
+    await asyncio.to_thread((tmp_path / part).write_text, "a file")
+    with pytest.raises(DataFolderError, match=rf"{tmp_path / part} is not a folder: move it away"):
+        async with data_lock(tmp_path):
+            pytest.fail("taken")
+    await asyncio.to_thread((tmp_path / part).unlink)
+    async with data_lock(tmp_path):  # Nobody holds it: the one that was refused let go.
+        pass
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EROFS, "its file system is read-only: mount it for writing"),
+        (errno.ENOSPC, "its disk is full: make room"),
+        (errno.EDQUOT, "its disk is full: make room"),
+        (errno.EIO, "Input/output error: see to it"),
+    ],
+)
+async def test_what_the_file_system_refuses_is_said_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("services.embedded.data_lock.fcntl.flock", refuse)
+    with pytest.raises(DataFolderError) as caught:
+        async with data_lock(tmp_path):
+            pytest.fail("taken")
+    assert str(caught.value) == (
+        f"the data folder {tmp_path} cannot be used: {words}, or choose another folder with --data"
+    )
+
+
+async def test_a_folder_of_another_account_is_named_with_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("services.embedded.data_lock.fcntl.flock", refuse)
+    monkeypatch.setattr("services.embedded.data_lock.os.geteuid", lambda: 54321)
+    owner = pwd.getpwuid(os.getuid()).pw_name
+    with pytest.raises(DataFolderError, match=rf"{tmp_path} belongs to {owner} and not to user 54321: start Tiku as"):
+        async with data_lock(tmp_path):
+            pytest.fail("taken")
