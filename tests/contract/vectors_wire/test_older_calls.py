@@ -65,7 +65,7 @@ def _id(number: int) -> pb.PointId:
     return pb.PointId(num=number)
 
 
-def _hits(response: Any) -> list[tuple[int, float]]:
+def _hits(response: Any) -> list[tuple[int, Any]]:
     return [(hit.id.num, pytest.approx(hit.score, abs=1e-5)) for hit in response.result]
 
 
@@ -181,7 +181,8 @@ async def test_a_discovery_without_an_example_is_refused(client: AsyncQdrantClie
 
 
 async def test_groups_of_a_search_and_of_a_recommendation(client: AsyncQdrantClient, collection: str) -> None:
-    points, shape = client.grpc_points, {"group_by": "parent", "group_size": 2, "limit": 2}
+    points = client.grpc_points
+    shape: dict[str, Any] = {"group_by": "parent", "group_size": 2, "limit": 2}
     older = await points.SearchGroups(
         pb.SearchPointGroups(collection_name=collection, vector=[1.0, 0.0], vector_name="dense", **shape)
     )
