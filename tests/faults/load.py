@@ -76,7 +76,9 @@ class Load:
         except _FAILURES as error:
             return repr(error)
         ends = [stream.events[-1][1] if stream.events else "nothing" for stream in (document, answer, run)]
-        return "" if ends == ["indexed", "done", "done"] else f"streams ended with {ends}"
+        if ends != ["indexed", "done", "done"]:
+            return f"streams ended with {ends}"
+        return "" if "citation" in [name for _, name in answer.events] else "an answer without a citation"
 
     async def read_on(self) -> None:
         """Read the streams of runs and documents further that have not ended."""
@@ -86,8 +88,9 @@ class Load:
                     await self._read(stream, "GET", _path_of(stream), params={"after": str(stream.last)})
 
     async def answer(self, stream: Stream) -> None:
-        """Ask a question."""
-        await self._read(stream, "POST", "/answer", {"question": "How did paper making spread westward?"})
+        """Ask a question that the material answers."""
+        asked = {"question": "How did paper making spread westward?", "filter": {"document_ids": [self._material]}}
+        await self._read(stream, "POST", "/answer", asked)
 
     async def generate(self, stream: Stream, *, detached: bool) -> None:
         """Have an exercise made."""
