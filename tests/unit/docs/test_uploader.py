@@ -10,11 +10,12 @@ import pytest
 
 from services.docs.adapters.objects.fake import FakeObjectStore
 from services.docs.adapters.queue.fake import FakeJobQueue
-from services.docs.adapters.stores.fake import FakeStores
+from services.docs.adapters.stores.fake import FakeDeletionStore, FakeDocumentStore, FakeStores
 from services.docs.domain.upload.naming import checked_name
 from services.docs.domain.upload.uploader import Uploader
 from services.docs.values.document import Document, DocumentKind, DocumentState
 from services.kit.errors import InvalidArgument, Unavailable
+from tests.waiting import eventually
 
 LIMIT = 100_000
 
@@ -167,6 +168,32 @@ async def test_a_fault_after_the_bytes_arrived_marks_the_row(house: House, monke
     assert await house.keys() == []
     assert list(await house.stores.documents.unconfirmed()) == []
     assert list(await house.stores.documents.list("alice", None, None, 10)) == []
+
+
+@pytest.mark.parametrize("step", ["add", "confirm"])
+async def test_a_row_is_marked_once_the_database_is_back(
+    house: House, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    done, mark = getattr(FakeDocumentStore, step), FakeDeletionStore.mark_failed_upload
+    tries = 0
+
+    async def do_and_fail(*arguments: object, **options: object) -> None:
+        await done(*arguments, **options)
+        raise Unavailable("The connection is lost.")
+
+    async def fail_once(store: FakeDeletionStore, document_id: str) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise Unavailable("The connection is lost.")
+        await mark(store, document_id)
+
+    monkeypatch.setattr("services.docs.domain.upload.uploader._RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(FakeDocumentStore, step, do_and_fail)
+    monkeypatch.setattr(FakeDeletionStore, "mark_failed_upload", fail_once)
+    with pytest.raises(Unavailable):
+        await house.upload(b"text")
+    await eventually(lambda: [row.state for row in house.stores.documents.rows.values()] == ["DELETING"])
 
 
 async def test_equal_content_is_stored_once(house: House) -> None:

@@ -20,6 +20,9 @@ from services.kit.errors import FieldViolation, InvalidArgument, TikuError
 
 _HASH_IN_THREAD_BYTES = 128 * 1024
 """hashlib releases the GIL, so a large part is worth a thread; a small one costs less than the switch."""
+_MARK_SECONDS = 1.0
+"""Time for which a failed upload's answer waits until its row is marked."""
+_RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Uploader:
     locks: Locks
     objects: ObjectStore
     max_bytes: int
+    marking: set[asyncio.Task[None]] = field(default_factory=set)
+    """What marks rows of failed uploads."""
 
     async def upload(
         self, owner: str, name: str, kind: DocumentKind, chunks: AsyncIterator[bytes], *, parse: bool
@@ -67,13 +72,26 @@ class Uploader:
     async def _store(self, document: Document, temporary: str, *, parse: bool) -> Document:
         # The hidden row comes first: whatever happens from here on, the object can be found and removed.
         async with self.locks.lock(f"object:{document.sha256}"):
-            await self.documents.add(document)
             try:
+                await self.documents.add(document)
                 await self.objects.move(temporary, object_key(document.sha256))
                 return await self.documents.confirm(document.document_id, parse=parse)
             except BaseException:
-                await asyncio.shield(self.deletions.mark_failed_upload(document.document_id))
+                marking = asyncio.create_task(self._mark_failed(document.document_id))
+                self.marking.add(marking)
+                marking.add_done_callback(self.marking.discard)
+                await asyncio.wait({marking}, timeout=_MARK_SECONDS)
                 raise
+
+    async def _mark_failed(self, document_id: str) -> None:
+        """Mark the row of a failed upload, however long the database is away; a start of the service does it, too."""
+        while True:
+            try:
+                await self.deletions.mark_failed_upload(document_id)
+            except TikuError:
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return
 
     async def _discard(self, temporary: str) -> None:
         with suppress(TikuError):
