@@ -37,6 +37,7 @@ _SLOW_STOPPED_SECONDS, _SLOW_RUNNING_SECONDS = 0.08, 0.02
 _MOMENTS_SECONDS = (0.05, 1.0)
 """When after the load's begin a fault comes that has no failpoint as its moment."""
 _POLL_SECONDS = 0.02
+_NOTICE_TRIES, _NOTICE_SECONDS = 50, 0.1
 
 
 @dataclass(slots=True)
@@ -73,11 +74,11 @@ class Trial:
         self.facts.streams.clear()
         self.facts.restarted.clear()
         self.load.stall_seconds = STALL_SECONDS if (case.victim, case.action) == ("gateway", "stop") else 0.0
-        before = pids_of(await self.up.state())
+        before = await self._all_pids()
         reached, lifted = await self._inject(case)
         stuck = await self._well_again(lifted)
         seconds = asyncio.get_running_loop().time() - lifted
-        after = pids_of(await self.up.state())
+        after = await self._all_pids()
         spared = before.keys() - ({case.victim} if case.is_crash else set())
         self.facts.restarted += sorted(name for name in spared if before[name] != after.get(name))
         found = [*stuck, *await self._quiet_findings()]
@@ -115,10 +116,19 @@ class Trial:
             reached = self.links[case.target].carried > carried
         return reached, clock() if lifted is None else lifted
 
+    async def _all_pids(self) -> dict[str, int]:
+        """Return the processes, once `tiku up` has noticed that all of them run; else those that do."""
+        for _ in range(_NOTICE_TRIES):
+            found = pids_of(state := await self.up.state())
+            if len(found) == len(state["services"] | state["engines"]):
+                break
+            await asyncio.sleep(_NOTICE_SECONDS)
+        return found
+
     async def _pids(self, case: Case) -> set[int]:
         if not case.victim:
             return set()
-        pid = pids_of(await self.up.state())[case.victim]
+        pid = (await self._all_pids())[case.victim]
         if case.is_worker:
             return await workers_of(pid)
         return {pid} if case.action == "kill" or case.point else await family_of(pid)
