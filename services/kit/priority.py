@@ -14,7 +14,6 @@ from pathlib import Path
 NICE = 5
 """Gives a third of the share of a process that serves (sched(7)), where the kernel compares all processes by nice. Less
 would be unfair to those who wait for the work (docs/adr/0023)."""
-_ASIDE = 10
 _SESSION_TRIES = 10
 _SESSION_PAUSE_SECONDS = 0.1
 
@@ -34,13 +33,13 @@ def step_back() -> None:
 def stand_aside() -> None:
     """Put this process, which has stepped back, behind others that have: nobody may have to wait for its work.
 
-    It gets about a tenth of what another process gets of the same core, whether the kernel compares sessions or
+    It gets about a third of what another one gets of the same core, whether the kernel compares sessions or
     processes.
     """
-    os.nice(_ASIDE)
+    os.nice(NICE)
     for _ in range(_SESSION_TRIES):
         try:
-            Path("/proc/self/autogroup").write_text(str(_ASIDE), encoding="ascii")
+            Path("/proc/self/autogroup").write_text(str(NICE), encoding="ascii")
         except BlockingIOError:  # The kernel takes ten such changes a second.
             time.sleep(_SESSION_PAUSE_SECONDS)  # noqa: TID251
         except OSError:  # It does not schedule by session.

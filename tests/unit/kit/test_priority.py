@@ -33,14 +33,14 @@ def test_what_leads_a_session_steps_back_too() -> None:
 
 
 def _standing_aside() -> tuple[int, int]:
-    """Niceness of this process and of its session; the latter 10 where the kernel does not schedule by session."""
+    """Niceness of this process and of its session; the latter `NICE` where the kernel does not schedule by session."""
     stand_aside()
     session = Path("/proc/self/autogroup")
-    return os.nice(0), int(session.read_text().split()[-1]) if session.exists() else 10
+    return os.nice(0), int(session.read_text().split()[-1]) if session.exists() else NICE
 
 
 async def test_what_stands_aside_is_behind_other_workers_in_its_session_and_with_it() -> None:
     async with WorkerPool(1) as pool:
         nice, session = await pool.run(_standing_aside, timeout=30)
-    assert nice == min(19, os.nice(0) + NICE + 10)
-    assert session == 10
+    assert nice == min(19, os.nice(0) + 2 * NICE)
+    assert session == NICE

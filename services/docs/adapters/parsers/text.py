@@ -24,8 +24,10 @@ _WIDEST_WRAP = 132
 
 def parse(path: Path, builder: DocumentBuilder) -> None:
     """Write the blocks of the text without markup at `path`; it has no pages."""
+    source = read_text(path, builder)
+    builder.check_complexity(max(source.count("\n"), source.count("\r")), builder.limits.lines, "lines")
     # Normalizing first may lose indents, which mean nothing to this parser.
-    source = normalize(read_text(path, builder).expandtabs(4))
+    source = normalize(source.expandtabs(4))
     builder.check_complexity(source.count("\n"), builder.limits.lines, "lines")
     for paragraph in _PARAGRAPH_GAP.split(source):
         _write([line.strip() for line in paragraph.split("\n")], builder)
