@@ -28,6 +28,7 @@ REASONS = {
 MORE_THAN_JOBS = 25
 
 
+@pytest.mark.xfail(reason="not held on a machine whose cores are all busy (docs/adr/0046)", strict=False)
 async def test_more_slow_files_than_jobs_run_at_once_hold_up_no_short_one(rest: Rest) -> None:
     page = crowded_page(60_000)
     slow = [await rest.upload(f"{number}.pdf", page + b" " * number) for number in range(MORE_THAN_JOBS)]
