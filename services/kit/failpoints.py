@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 import os
 import re
 import signal
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import aclosing, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
@@ -49,7 +48,7 @@ class Failpoints:
     def around(self, port: _Port, methods: Mapping[str, Points]) -> _Port:
         """Return `port` with points around its methods; `port` itself where there are no points.
 
-        The methods are coroutine functions or asynchronous generator functions.
+        The methods return a coroutine or an asynchronous generator.
         """
         return port if self.folder is None else cast(_Port, _Around(port, methods, self.reach))
 
@@ -71,41 +70,44 @@ class _Around:
     def __init__(self, port: object, methods: Mapping[str, Points], reach: Callable[[str], Any]) -> None:
         self._port = port
         for name, points in methods.items():
-            method = getattr(port, name)
-            wrap = _around_stream if inspect.isasyncgenfunction(method) else _around_call
-            setattr(self, name, wrap(method, points, reach))
+            setattr(self, name, _wrapped(getattr(port, name), points, reach))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._port, name)
 
 
-def _around_call(method: Callable[..., Any], points: Points, reach: Callable[[str], Any]) -> Callable[..., Any]:
+def _wrapped(method: Callable[..., Any], points: Points, reach: Callable[[str], Any]) -> Callable[..., Any]:
     @functools.wraps(method)
-    async def call(*args: Any, **kwargs: Any) -> Any:
-        if points.when is not None and not points.when(*args, **kwargs):
-            return await method(*args, **kwargs)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        # What is made does nothing before it is awaited or read.
+        made = method(*args, **kwargs)
+        if isinstance(made, AsyncGenerator):
+            return _stream(made, points, reach)
+        return _call(made, points, reach) if points.when is None or points.when(*args, **kwargs) else made
+
+    return wrapped
+
+
+async def _call(made: Coroutine[Any, Any, Any], points: Points, reach: Callable[[str], Any]) -> Any:
+    with closing(made):
         await reach(points.before)
-        result = await method(*args, **kwargs)
-        await reach(points.after)
-        return result
-
-    return call
+        result = await made
+    await reach(points.after)
+    return result
 
 
-def _around_stream(method: Callable[..., Any], points: Points, reach: Callable[[str], Any]) -> Callable[..., Any]:
-    @functools.wraps(method)
-    async def stream(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
+async def _stream(
+    made: AsyncGenerator[Any, None], points: Points, reach: Callable[[str], Any]
+) -> AsyncGenerator[Any, None]:
+    first, when = points.first, points.when
+    async with aclosing(made):
         await reach(points.before)
-        first, when = points.first, points.when
-        async with aclosing(method(*args, **kwargs)) as items:
-            async for item in items:
-                yield item
-                if first and (when is None or when(item)):
-                    await reach(first)
-                    first = ""
-        await reach(points.after)
-
-    return stream
+        async for item in made:
+            yield item
+            if first and (when is None or when(item)):
+                await reach(first)
+                first = ""
+    await reach(points.after)
 
 
 def _claim(armed: Path) -> str | None:

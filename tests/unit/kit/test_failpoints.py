@@ -66,6 +66,18 @@ async def test_a_stream_fails_after_its_first_item(tmp_path: Path) -> None:
     assert seen == [0]
 
 
+async def test_a_stream_that_a_plain_function_returns_has_points_too(tmp_path: Path) -> None:
+    class Handing(_Port):
+        def stream(self) -> AsyncIterator[int]:
+            return super().stream()
+
+    port = Failpoints(tmp_path).around(Handing(), {"stream": Points(first="p.stream.one")})
+    assert [number async for number in port.stream()] == [0, 1, 2]
+    await arm(tmp_path, "p.stream.one", "error(Unavailable)")
+    with pytest.raises(Unavailable):
+        assert [number async for number in port.stream()] == []
+
+
 async def test_a_stream_fails_after_the_first_item_that_is_meant(tmp_path: Path) -> None:
     await arm(tmp_path, "p.stream.one", "error(Unavailable)")
     points = {"stream": Points(first="p.stream.one", when=lambda number: number == 1)}
