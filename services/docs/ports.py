@@ -201,8 +201,12 @@ class JobQueue(Protocol):
 class DocumentParser(Protocol):
     """Turns a file into text and chunks."""
 
-    async def parse(self, path: Path, media_type: str, folder: Path) -> ParsedFile:
+    async def parse(
+        self, path: Path, media_type: str, folder: Path, on_long: Callable[[], None] | None = None
+    ) -> ParsedFile:
         """Parse the file at `path` and write its text and chunks into `folder`.
+
+        `on_long` is called, once or more, when the file turns out to take long; what it raises ends the parsing.
 
         Raises:
             ParseError: the file cannot be taken in.

@@ -6,11 +6,13 @@ import asyncio
 import uuid
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 
 from services.docs.adapters.parsers.pool import Lane, PooledParser
 from services.docs.domain.indexing.parsed_files import chunk_parts, text_parts, write_parsed_file
+from services.docs.ports import RetryLaterError
 from services.docs.values.parsed_document import (
     ChunkSettings,
     ParsedChunk,
@@ -110,6 +112,28 @@ async def test_a_file_goes_on_in_the_next_lane_that_takes_its_size(tmp_path: Pat
     lanes = [Lane(cast(WorkerPool, pool), size, 1.0) for pool, size in ((short, 10), (small, 3), (last, 10))]
     await PooledParser(lanes, ParseLimits(), ChunkSettings()).parse(await written(tmp_path), "text/plain", tmp_path)
     assert [len(pool.timeouts) for pool in (short, small, last)] == [1, 0, 1]
+
+
+async def test_a_file_that_the_first_lane_does_not_end_is_long(tmp_path: Path) -> None:
+    for outcomes, times in (((), 0), ((DeadlineExceeded("late"),), 1)):
+        on_long = Mock()
+        lanes = [Lane(cast(WorkerPool, pool), 10, 1.0) for pool in (Pool(*outcomes), Pool())]
+        parser = PooledParser(lanes, ParseLimits(), ChunkSettings())
+        await parser.parse(await written(tmp_path), "text/plain", tmp_path, on_long)
+        assert on_long.call_count == times
+
+
+async def test_a_long_file_without_a_seat_is_parsed_no_further(tmp_path: Path) -> None:
+    def no_seat() -> None:
+        raise RetryLaterError(1.0, "as many long jobs run as may")
+
+    pools = Pool(DeadlineExceeded("late")), Pool()
+    lanes = [Lane(cast(WorkerPool, pool), 10, 1.0) for pool in pools]
+    with pytest.raises(RetryLaterError):
+        await PooledParser(lanes, ParseLimits(), ChunkSettings()).parse(
+            await written(tmp_path), "text/plain", tmp_path, no_seat
+        )
+    assert [len(pool.timeouts) for pool in pools] == [1, 0]
 
 
 def test_time_grows_with_the_size_up_to_the_limit() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from services.docs.domain.indexing.parsed_files import write_parsed_file
@@ -20,8 +21,10 @@ from services.docs.values.parsed_document import (
 class FakeDocumentParser:
     """Takes every line of a UTF-8 file for a chunk, and the file for one page."""
 
-    async def parse(self, path: Path, media_type: str, folder: Path) -> ParsedFile:
-        """Parse the file in a thread, whatever its media type."""
+    async def parse(
+        self, path: Path, media_type: str, folder: Path, on_long: Callable[[], None] | None = None
+    ) -> ParsedFile:
+        """Parse the file in a thread, whatever its media type; no file is long."""
         text = await asyncio.to_thread(path.read_text, encoding="utf-8")
         chunks: list[ParsedChunk] = []
         start = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -69,16 +69,31 @@ class PooledParser:
                 lanes.append(Lane(pool, file_bytes, seconds))
             yield cls(lanes, limits, chunking)
 
-    async def parse(self, path: Path, media_type: str, folder: Path) -> ParsedFile:
-        """Parse in the lanes that take the file, one after the other until one is long enough."""
+    async def parse(
+        self, path: Path, media_type: str, folder: Path, on_long: Callable[[], None] | None = None
+    ) -> ParsedFile:
+        """Parse in the lanes that take the file, one after the other; a file that the first does not end is long."""
         size = (await asyncio.to_thread(path.stat)).st_size
         limits = self.limits.of_size(size)
-        *short, last = self.lanes
+        *short, last = (lane for lane in self.lanes if size <= lane.file_bytes)
+
+        async def parse_in(lane: Lane, seconds: float) -> ParsedFile:
+            if on_long is not None and lane is not self.lanes[0]:
+                on_long()
+            return await lane.pool.run(
+                _parse,
+                path,
+                media_type,
+                limits,
+                self.chunking,
+                folder,
+                cpu_seconds=min(seconds, limits.seconds + _GRACE_SECONDS),
+                timeout=_WALL_SECONDS + seconds * _WALL_FACTOR,
+            )
+
         for lane in short:
-            if size > lane.file_bytes:
-                continue
             try:
-                return await self._parse_in(lane, lane.cpu_seconds, path, media_type, limits, folder)
+                return await parse_in(lane, lane.cpu_seconds)
             except (DeadlineExceeded, Unavailable):
                 continue
             except ParseError as error:
@@ -86,7 +101,7 @@ class PooledParser:
                     raise
         for _ in range(_TRIES):
             try:
-                return await self._parse_in(last, limits.seconds + _GRACE_SECONDS, path, media_type, limits, folder)
+                return await parse_in(last, limits.seconds + _GRACE_SECONDS)
             except DeadlineExceeded as error:
                 raise timed_out(limits) from error
             except Unavailable:
@@ -94,20 +109,6 @@ class PooledParser:
         raise ParseError(
             ParseReason.TOO_COMPLEX,
             "reading the file ended the program that reads it, as a file does that needs more memory than it may take",
-        )
-
-    async def _parse_in(
-        self, lane: Lane, seconds: float, path: Path, media_type: str, limits: ParseLimits, folder: Path
-    ) -> ParsedFile:
-        return await lane.pool.run(
-            _parse,
-            path,
-            media_type,
-            limits,
-            self.chunking,
-            folder,
-            cpu_seconds=min(seconds, limits.seconds + _GRACE_SECONDS),
-            timeout=_WALL_SECONDS + seconds * _WALL_FACTOR,
         )
 
 

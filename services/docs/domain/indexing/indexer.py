@@ -7,7 +7,7 @@ import errno
 import logging
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -60,7 +60,8 @@ class IndexingSettings:
 
     One call embeds `batch` chunks; up to `batches_ahead` such calls run while an earlier batch is being indexed. A job
     that makes no progress in `attempts` tries fails. It waits `first_delay` seconds before the second try, then twice
-    as long each time, at most `longest_delay` seconds. Progress is reported at most every `event_interval` seconds.
+    as long each time, at most `longest_delay` seconds. Progress is reported at most every `event_interval` seconds. A
+    job with more than `short_chunks` left to embed is long.
     """
 
     batch: int = 32
@@ -69,6 +70,7 @@ class IndexingSettings:
     first_delay: float = 1.0
     longest_delay: float = 30.0
     event_interval: float = 0.2
+    short_chunks: int = 64
 
 
 class _NoLongerWantedError(Exception):
@@ -116,32 +118,38 @@ class DocumentIndexer:
             RetryLaterError: that cannot be done for now.
         """
         with self.feed.subscribe(job.document_id) as changes:
-            await run_unless(self.long_jobs.run(job.document_id, partial(self._run, job)), changes.deleting)
+            await run_unless(self._run(job), changes.deleting)
 
     async def _run(self, job: Job) -> None:
         async with self.locks.lock(f"document:{job.document_id}", wait=False) as locked:
             if not locked:  # Another worker has it, even if the queue takes that worker for dead.
                 raise RetryLaterError(_BUSY_SECONDS, "another worker has this document")
-            try:
-                earlier = await self.jobs.begin(job)
-            except ResourceExhausted as error:
-                # A disk without room is no fault of the document: the job waits, and no attempt is counted.
-                raise RetryLaterError(error.retry_after or _NO_ROOM_SECONDS, error.reason) from error
-            if earlier is None:
-                return
-            try:
-                await self._index_document(job, earlier)
-            except _NoLongerWantedError:
-                return
-            except ParseError as error:
-                await self.jobs.fail(job, Failure(error.reason.value, error.message))
-            except TikuError as error:
-                await self._after_error(job, earlier, error)
-            except Exception as error:
-                logger.exception("an index job failed", extra={"document_id": job.document_id})
-                # A job works in a folder of temporary files, whose volume may be full.
-                full = isinstance(error, OSError) and error.errno in _NO_ROOM
-                await self._after_error(job, earlier, disk_full() if full else None)
+            with self.long_jobs.job(job.document_id) as on_long:
+                try:
+                    earlier = await self.jobs.begin(job)
+                except ResourceExhausted as error:
+                    # A disk without room is no fault of the document: the job waits, and no attempt is counted.
+                    raise RetryLaterError(error.retry_after or _NO_ROOM_SECONDS, error.reason) from error
+                if earlier is not None:
+                    await self._do(job, earlier, on_long)
+
+    async def _do(self, job: Job, earlier: IndexingProgress, on_long: Callable[[], None]) -> None:
+        """Do what is left of the job, and store how it ends."""
+        try:
+            await self._index_document(job, earlier, on_long)
+        except _NoLongerWantedError:
+            return
+        except RetryLaterError:
+            raise
+        except ParseError as error:
+            await self.jobs.fail(job, Failure(error.reason.value, error.message))
+        except TikuError as error:
+            await self._after_error(job, earlier, error)
+        except Exception as error:
+            logger.exception("an index job failed", extra={"document_id": job.document_id})
+            # A job works in a folder of temporary files, whose volume may be full.
+            full = isinstance(error, OSError) and error.errno in _NO_ROOM
+            await self._after_error(job, earlier, disk_full() if full else None)
 
     async def _after_error(self, job: Job, earlier: IndexingProgress, error: TikuError | None) -> None:
         settings = self.settings
@@ -153,7 +161,7 @@ class DocumentIndexer:
         failure = Failure(error.reason, error.message) if error else _UNEXPECTED_ERROR
         await self.jobs.fail(job, failure)
 
-    async def _index_document(self, job: Job, earlier: IndexingProgress) -> None:
+    async def _index_document(self, job: Job, earlier: IndexingProgress, on_long: Callable[[], None]) -> None:
         if earlier.attempts > self.settings.attempts:
             # The worker died each time without an error: the cause is the file, or the memory that it needs.
             failure = Failure("JOB_ABANDONED", "Working on the document ended the worker each time it was tried.")
@@ -162,18 +170,22 @@ class DocumentIndexer:
         throttle = ProgressThrottle(self.settings.event_interval)
         total = earlier.chunk_total
         if total is None:
-            total = await self._parse(job, earlier.document, throttle)
+            total = await self._parse(job, earlier.document, throttle, on_long)
+        if total - earlier.indexed > self.settings.short_chunks:
+            on_long()
         await self._index_chunks(job, earlier, total, throttle)
         _check_wanted(await self.jobs.finish(job))
 
-    async def _parse(self, job: Job, document: Document, throttle: ProgressThrottle) -> int:
+    async def _parse(
+        self, job: Job, document: Document, throttle: ProgressThrottle, on_long: Callable[[], None]
+    ) -> int:
         """Parse the file, store its text and chunks, and return the number of chunks."""
         await self._report(job, throttle, StageProgress(IndexingStage.PARSING))
         async with self.large if document.size_bytes > _LARGE_BYTES else nullcontext():
             folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="tiku-docs-"))
             try:
                 await self._download(object_key(document.sha256), folder / "file")
-                parsed = await self.parser.parse(folder / "file", document.media_type, folder)
+                parsed = await self.parser.parse(folder / "file", document.media_type, folder, on_long)
                 await self.objects.put(text_key(document.document_id), text_parts(parsed))
                 pages, chunks = max(1, parsed.page_count), parsed.chunk_count
                 events = [

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 
 from services.docs.ports import RetryLaterError
 
@@ -14,32 +15,31 @@ _MOST_KNOWN = 10_000
 
 
 class LongJobs:
-    """Runs jobs, at most `seats` of them for longer than `short_seconds`.
+    """Lets at most `seats` jobs be long at once.
 
-    Nobody knows beforehand how long a job takes. One that is still running after a while must take a seat; if there is
-    none it ends, and waits in the queue for one from then on.
+    Nobody knows beforehand which job is. One that turns out to be long must take a seat; if there is none it ends, and
+    waits in the queue for one from then on. A job is long by its own work: one that only waits for others is not.
     """
 
-    def __init__(self, seats: int = 12, short_seconds: float = 5.0) -> None:
+    def __init__(self, seats: int = 12) -> None:
         self._seats = seats
-        self._short_seconds = short_seconds
         self._known: set[str] = set()
         self._seated: set[str] = set()
 
-    async def run(self, document_id: str, job: Callable[[], Awaitable[None]]) -> None:
-        """Run a document's job; `RetryLaterError` when it is long and has no seat."""
+    @contextmanager
+    def job(self, document_id: str) -> Iterator[Callable[[], None]]:
+        """Give a document's job the function that it calls when it turns out to be long.
+
+        Raises:
+            RetryLaterError: the job is long and there is no seat; raised by the function as well.
+        """
+        take_seat = partial(self._take_seat, document_id)
         if document_id in self._known:
-            self._take_seat(document_id)
-        work = asyncio.ensure_future(job())
+            take_seat()
         try:
-            done, _ = await asyncio.wait((work,), timeout=self._short_seconds)
-            if not done:
-                self._take_seat(document_id)
-            await work
+            yield take_seat
             self._known.discard(document_id)
         finally:
-            work.cancel()
-            await asyncio.wait((work,))
             self._seated.discard(document_id)
 
     def _take_seat(self, document_id: str) -> None:
