@@ -81,6 +81,8 @@ def drop_privileges(uid: int, gid: int, search: bool) -> None:
 def end_with_parent(parent: int, signal_number: int) -> None:
     """Ask the kernel for `signal_number` when `parent` dies; end at once if it is gone already.
 
+    `services.kit.workers` has the one for Python processes: this file may import nothing of ours.
+
     Raises:
         OSError: the kernel refuses.
     """

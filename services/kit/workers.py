@@ -192,14 +192,14 @@ def _start(parent: int | None, initializer: Callable[[], None] | None) -> None:
         # The fork server ends when nobody holds the other end of this pipe, and it gives each worker a copy of its own.
         os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]  # noqa: SLF001
         parent = os.getppid()
-    die_with_parent(parent)
+    end_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
     step_back()
     if initializer is not None:
         initializer()
 
 
-def die_with_parent(parent: int, number: int = signal.SIGKILL) -> None:
+def end_with_parent(parent: int, number: int = signal.SIGKILL) -> None:
     """Ask Linux to send this process signal `number` when `parent` ends; on another system do nothing."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from services.kit.workers import die_with_parent
+from services.kit.workers import end_with_parent
 from services.llm.adapters.embedders.fake import hashed_vector
 from services.llm.adapters.embedders.frames import EmbedAsk, EmbedReady, EmbedReply, pack
 from services.llm.adapters.embedders.worker import serve
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--threads")
     options = parser.parse_args()
-    die_with_parent(options.parent)
+    end_with_parent(options.parent)
     deaths: Path = options.model / "deaths"
     if deaths.exists() and (left := int(deaths.read_text())):
         deaths.write_text(str(left - 1))

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.embedded.qdrant_server.links import WorkerLink
-from services.kit.workers import die_with_parent
+from services.kit.workers import end_with_parent
 
 _LOCK_FILE = "workers.lock"
 _MESSAGE_BYTES = 64 * 1024
@@ -115,7 +115,7 @@ class _Template:
         self._lock: int | None = None
 
     def serve(self, parent: int) -> None:
-        die_with_parent(parent)
+        end_with_parent(parent)
         # The server ends its workers itself, in order.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -149,7 +149,7 @@ class _Template:
             self._connection.send(json.dumps({"pid": pid}).encode())
             return
         self._connection.close()
-        die_with_parent(parent)
+        end_with_parent(parent)
         _run(lambda: self._main(socket.socket(fileno=descriptor), folder))
 
     def _take_lock(self) -> None:

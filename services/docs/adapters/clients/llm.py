@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import grpc
 
 from services.docs.values.document import PassageVectors
-from services.kit.rpc_errors import from_rpc_error
+from services.kit.rpc_errors import translated
 from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
 
 RETRIED = ("tiku.llm.v1.LlmService/Embed",)
@@ -25,8 +25,6 @@ class LlmEmbedder:
     async def embed(self, texts: Sequence[str]) -> PassageVectors:
         """Send the texts in one call."""
         request = llm_pb2.EmbedRequest(model=self._model, kind=llm_pb2.EMBED_KIND_PASSAGE, texts=texts)
-        try:
+        with translated():
             response = await self._stub.Embed(request, timeout=self._timeout)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error
         return PassageVectors([embedding.values for embedding in response.embeddings], response.model)

@@ -8,7 +8,7 @@ import grpc
 
 from services.common.messages import message_of
 from services.docs.values.document import Document, PassageVectors, StoredChunk
-from services.kit.rpc_errors import from_rpc_error
+from services.kit.rpc_errors import translated
 from tiku.retrieval.v1 import retrieval_pb2, retrieval_pb2_grpc
 
 RETRIED = ("tiku.retrieval.v1.RetrievalService/IndexChunks", "tiku.retrieval.v1.RetrievalService/DeleteDocument")
@@ -36,15 +36,11 @@ class RetrievalIndex:
                 heading_path=chunk.heading_path[:_MOST_HEADINGS],
             )
             request.chunks.add(chunk=message, vector=vector)
-        try:
+        with translated():
             await self._stub.IndexChunks(request, timeout=self._timeout)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error
 
     async def delete(self, document_id: str) -> None:
         """Ask for the deletion."""
         request = retrieval_pb2.DeleteDocumentRequest(document_id=document_id)
-        try:
+        with translated():
             await self._stub.DeleteDocument(request, timeout=self._timeout)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error

@@ -13,7 +13,7 @@ from google.protobuf import json_format
 
 from services.common.values import TokenUsage
 from services.exercises.values.chat import ChatFinish, ChatRequest
-from services.kit.rpc_errors import from_rpc_error
+from services.kit.rpc_errors import translated
 from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
 
 
@@ -35,7 +35,7 @@ class LlmChatModel:
 
 
 async def _read(call: Any) -> AsyncGenerator[str | ChatFinish, None]:
-    try:
+    with translated():
         async for response in call:
             if response.HasField("delta"):
                 yield response.delta.text
@@ -46,8 +46,6 @@ async def _read(call: Any) -> AsyncGenerator[str | ChatFinish, None]:
                     usage=TokenUsage(finish.usage.prompt_tokens, finish.usage.completion_tokens),
                     truncated=finish.finish_reason == llm_pb2.FINISH_REASON_LENGTH,
                 )
-    except grpc.aio.AioRpcError as error:
-        raise from_rpc_error(error) from error
 
 
 def _request(request: ChatRequest) -> llm_pb2.StreamChatRequest:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import grpc
 
 from services.exercises.values.question import Passage
-from services.kit.rpc_errors import from_rpc_error
+from services.kit.rpc_errors import translated
 from tiku.retrieval.v1 import retrieval_pb2, retrieval_pb2_grpc
 
 RETRIED = ("tiku.retrieval.v1.RetrievalService/Retrieve",)
@@ -26,10 +26,8 @@ class RetrievalPassageSource:
         request = retrieval_pb2.RetrieveRequest(
             query=topic, filter=retrieval_pb2.Filter(document_ids=document_ids), limit=limit
         )
-        try:
+        with translated():
             response = await self._stub.Retrieve(request, timeout=self._timeout)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error
         return [
             Passage(
                 text=hit.chunk.text,

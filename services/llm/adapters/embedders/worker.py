@@ -19,7 +19,7 @@ from threading import Thread
 from typing import BinaryIO
 
 from services.kit.priority import step_back
-from services.kit.workers import die_with_parent
+from services.kit.workers import end_with_parent
 from services.llm.adapters.embedders.frames import EmbedAsk, EmbedReady, EmbedRefusal, EmbedReply, pack, read_ask
 
 Encode = Callable[[EmbedAsk, Callable[[], None]], EmbedReply]
@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--threads", type=int, required=True)
     options = parser.parse_args()
-    die_with_parent(options.parent)
+    end_with_parent(options.parent)
     step_back()  # Before torch starts its threads, which inherit it.
     # Libraries print; what they print must not land among the frames.
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as outgoing:
