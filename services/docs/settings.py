@@ -33,7 +33,7 @@ class DocsSettings(DatabaseSettings):
     docs_embedding_model: str = Field("", description="Model that embeds chunks; empty for the llm service's default.")
     docs_max_upload_bytes: int = Field(512 * 1024**2, ge=1, description="Largest file that is taken in.")
     docs_parse_workers: int = Field(
-        1, ge=1, description="Processes that parse large and slow files; short ones have one, and middling ones one."
+        1, ge=1, description="Processes that parse large and slow files; short ones have two, and middling ones one."
     )
     docs_parse_seconds: float = Field(
         120.0, gt=0, description="Most processor time that parsing one file may take, whatever its size."

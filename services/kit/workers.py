@@ -26,7 +26,8 @@ from services.kit.priority import step_back
 R = TypeVar("R")
 
 _PR_SET_PDEATHSIG = 1
-_CPU_POLL_SECONDS = 0.05
+_LEAST_POLL_SECONDS = 0.01
+_MOST_POLL_SECONDS = 0.05
 _CPU_CLOCK = 2
 """The kind of clock in the ids that Linux gives the clocks of processes: all that a process and its threads ran."""
 
@@ -172,7 +173,7 @@ async def _within(cpu_seconds: float, worker: _Worker, work: asyncio.Future[R], 
         return await work
     limit, waited = worker.cpu_seconds() + cpu_seconds, worker.waited_seconds()
     try:
-        while not (await asyncio.wait((work,), timeout=_CPU_POLL_SECONDS))[0]:
+        while not (await asyncio.wait((work,), timeout=_poll_seconds(limit - worker.cpu_seconds())))[0]:
             if worker.cpu_seconds() > limit:
                 raise TimeoutError
             before, waited = waited, worker.waited_seconds()
@@ -181,6 +182,11 @@ async def _within(cpu_seconds: float, worker: _Worker, work: asyncio.Future[R], 
         return work.result()
     finally:
         work.cancel()
+
+
+def _poll_seconds(left: float) -> float:
+    """Return when to look again at work that may run for `left` seconds more."""
+    return min(max(left, _LEAST_POLL_SECONDS), _MOST_POLL_SECONDS)
 
 
 def _loaded(_: Callable[..., object]) -> None:

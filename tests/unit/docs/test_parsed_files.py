@@ -77,7 +77,7 @@ class Pool:
 
 
 def parser(pool: Pool) -> PooledParser:
-    return PooledParser([Lane(cast(WorkerPool, pool), 10**6, 2.0)], ParseLimits(seconds=2.0), ChunkSettings())
+    return PooledParser([Lane(cast(WorkerPool, pool), 10**6, 2.0, 2.0)], ParseLimits(seconds=2.0), ChunkSettings())
 
 
 async def written(folder: Path) -> Path:
@@ -107,9 +107,14 @@ async def test_a_file_that_takes_too_long(tmp_path: Path) -> None:
     assert caught.value.metadata == {"limit_seconds": "2"}
 
 
+def test_the_time_of_a_lane_grows_with_the_file() -> None:
+    lane = Lane(cast(WorkerPool, Pool()), file_bytes=1000, least_seconds=1.0, most_seconds=3.0)
+    assert [lane.cpu_seconds(size) for size in (0, 500, 1000)] == [1.0, 2.0, 3.0]
+
+
 async def test_a_file_goes_on_in_the_next_lane_that_takes_its_size(tmp_path: Path) -> None:
     short, small, last = Pool(DeadlineExceeded("late")), Pool(), Pool()
-    lanes = [Lane(cast(WorkerPool, pool), size, 1.0) for pool, size in ((short, 10), (small, 3), (last, 10))]
+    lanes = [Lane(cast(WorkerPool, pool), size, 1.0, 1.0) for pool, size in ((short, 10), (small, 3), (last, 10))]
     await PooledParser(lanes, ParseLimits(), ChunkSettings()).parse(await written(tmp_path), "text/plain", tmp_path)
     assert [len(pool.timeouts) for pool in (short, small, last)] == [1, 0, 1]
 
@@ -117,7 +122,7 @@ async def test_a_file_goes_on_in_the_next_lane_that_takes_its_size(tmp_path: Pat
 async def test_a_file_that_the_first_lane_does_not_end_is_long(tmp_path: Path) -> None:
     for outcomes, times in (((), 0), ((DeadlineExceeded("late"),), 1)):
         on_long = Mock()
-        lanes = [Lane(cast(WorkerPool, pool), 10, 1.0) for pool in (Pool(*outcomes), Pool())]
+        lanes = [Lane(cast(WorkerPool, pool), 10, 1.0, 1.0) for pool in (Pool(*outcomes), Pool())]
         parser = PooledParser(lanes, ParseLimits(), ChunkSettings())
         await parser.parse(await written(tmp_path), "text/plain", tmp_path, on_long)
         assert on_long.call_count == times
@@ -128,7 +133,7 @@ async def test_a_long_file_without_a_seat_is_parsed_no_further(tmp_path: Path) -
         raise RetryLaterError(1.0, "as many long jobs run as may")
 
     pools = Pool(DeadlineExceeded("late")), Pool()
-    lanes = [Lane(cast(WorkerPool, pool), 10, 1.0) for pool in pools]
+    lanes = [Lane(cast(WorkerPool, pool), 10, 1.0, 1.0) for pool in pools]
     with pytest.raises(RetryLaterError):
         await PooledParser(lanes, ParseLimits(), ChunkSettings()).parse(
             await written(tmp_path), "text/plain", tmp_path, no_seat

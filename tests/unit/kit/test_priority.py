@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from services.kit.priority import NICE, stand_aside, step_back
+from services.kit.priority import NICE, NICE_ASIDE, stand_aside, step_back
 from services.kit.workers import WorkerPool
 
 
@@ -32,15 +32,18 @@ def test_what_leads_a_session_steps_back_too() -> None:
     assert int(done.stdout) == min(19, os.nice(0) + NICE)
 
 
-def _standing_aside() -> tuple[int, int]:
-    """Niceness of this process and of its session; the latter `NICE` where the kernel does not schedule by session."""
+def _standing_aside() -> tuple[int, int, set[int]]:
+    """Niceness of this process and of its session, and its cores; the second is `NICE_ASIDE` without such sessions."""
     stand_aside()
     session = Path("/proc/self/autogroup")
-    return os.nice(0), int(session.read_text().split()[-1]) if session.exists() else NICE
+    of_session = int(session.read_text().split()[-1]) if session.exists() else NICE_ASIDE
+    return os.nice(0), of_session, os.sched_getaffinity(0)
 
 
 async def test_what_stands_aside_is_behind_other_workers_in_its_session_and_with_it() -> None:
     async with WorkerPool(1) as pool:
-        nice, session = await pool.run(_standing_aside, timeout=30)
-    assert nice == min(19, os.nice(0) + 2 * NICE)
-    assert session == NICE
+        nice, session, cores = await pool.run(_standing_aside, timeout=30)
+    assert nice == min(19, os.nice(0) + NICE + NICE_ASIDE)
+    assert session == NICE_ASIDE
+    own = os.sched_getaffinity(0)
+    assert cores == own - {min(own)} or len(own) == 1

@@ -18,7 +18,8 @@ _STALL_SECONDS = 1.0
 _WORK_SECONDS = 2.5 * _STALL_SECONDS
 
 _WORKS_IN_SLICES = f"""
-import pathlib, sys, time
+import os, pathlib, sys, time
+parent = os.getppid()
 end = time.monotonic() + {_WORK_SECONDS}
 while time.monotonic() < end:
     slice_end = time.process_time() + 0.02
@@ -26,7 +27,8 @@ while time.monotonic() < end:
         pass
     time.sleep(0.05)
 pathlib.Path(sys.argv[1]).touch()
-time.sleep(600)
+while os.getppid() == parent:
+    time.sleep(0.1)
 """
 _CHILD_WORKS = """
 import subprocess, sys, time

@@ -24,19 +24,27 @@ _WALL_FACTOR = 10.0
 """A worker that runs for less than a tenth of the time in which it waits for no core hangs."""
 _TRIES = 2
 """A worker may die because of its machine; a second worker that dies on the same file died because of the file."""
-_SHORT_LANES = ((256 * 1024, 0.25), (4 * 1024**2, 2.0))
-"""Largest file and most processor seconds of the lanes before the last: an honest file of 1 kB takes 10 ms."""
+_SHORT_LANES = ((256 * 1024, 0.03, 0.1, 2), (4 * 1024**2, 1.0, 2.0, 1))
+"""Of the lanes before the last: the largest file, the processor seconds that an empty and that file may take, workers.
+
+An honest file of 1 kB takes 10 ms. Two workers, since one that is killed is back only after as long as it may take.
+"""
 _SHORT_MEMORY_SHARE = 8
 """What a lane before the last gets of a file's memory: three times all of it would be more than a container has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Workers for files of at most `file_bytes`, each for at most `cpu_seconds`."""
+    """Workers for files of at most `file_bytes`, which take from `least_seconds` to `most_seconds` by their size."""
 
     pool: WorkerPool
     file_bytes: float
-    cpu_seconds: float
+    least_seconds: float
+    most_seconds: float
+
+    def cpu_seconds(self, file_bytes: int) -> float:
+        """Return how long a file of this size may take of a processor."""
+        return self.least_seconds + (self.most_seconds - self.least_seconds) * file_bytes / self.file_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +62,19 @@ class PooledParser:
     @classmethod
     @asynccontextmanager
     async def open(cls, limits: ParseLimits, chunking: ChunkSettings, *, workers: int = 1) -> AsyncIterator[Self]:
-        """Open lanes of one worker each, and a last one of `workers`; all but the first compute behind what serves."""
+        """Open the short lanes, and a last one of `workers`; all but the first compute behind what serves."""
         rules = (
-            *((file_bytes, seconds, 1) for file_bytes, seconds in _SHORT_LANES),
-            (float("inf"), limits.seconds, workers),
+            *_SHORT_LANES,
+            (float("inf"), limits.seconds, limits.seconds, workers),
         )
         async with AsyncExitStack() as stack:
             lanes: list[Lane] = []
-            for file_bytes, seconds, count in rules:
+            for file_bytes, least_seconds, most_seconds, count in rules:
                 is_last = len(lanes) == len(_SHORT_LANES)
                 memory = limits.memory_bytes // (1 if is_last else _SHORT_MEMORY_SHARE)
                 prepare = partial(prepare_worker, memory, aside=bool(lanes))
                 pool = await stack.enter_async_context(WorkerPool(count, prepare, preload=PRELOAD))
-                lanes.append(Lane(pool, file_bytes, seconds))
+                lanes.append(Lane(pool, file_bytes, least_seconds, most_seconds))
             yield cls(lanes, limits, chunking)
 
     async def parse(
@@ -93,7 +101,7 @@ class PooledParser:
 
         for lane in short:
             try:
-                return await parse_in(lane, lane.cpu_seconds)
+                return await parse_in(lane, lane.cpu_seconds(size))
             except (DeadlineExceeded, Unavailable):
                 continue
             except ParseError as error:
