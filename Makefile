@@ -12,7 +12,7 @@ PARALLEL := --numprocesses=$(WORKERS) --maxprocesses=8 --dist=loadscope --no-loa
 # Where tests marked `alone` are: to collect all others once more takes half a minute.
 ALONE := tests/e2e $(shell grep --recursive --files-with-matches --include='test_*.py' 'mark\.alone' tests)
 
-.PHONY: install demo test test-fast models check lint types imports protos-check lock-check protos lock format hooks \
+.PHONY: install demo test test-fast coverage models check lint types imports protos-check lock-check protos lock format hooks \
 	bench clean
 
 $(STAMP): requirements-dev.lock requirements.lock pyproject.toml
@@ -27,16 +27,21 @@ demo: install  ## The main job on two real documents, live on the terminal; Ctrl
 	$(BIN)/tiku demo $(ARGS)
 
 # Without its files of bytecode, pytest would compile every test anew in every process.
-test test-fast: export PYTHONDONTWRITEBYTECODE :=
+test test-fast coverage: export PYTHONDONTWRITEBYTECODE :=
 
-# Tests marked `alone` run after the others, in one process. The lines that both runs reach count together.
-test: install models  ## All tests against the embedded engines, and what they cover; ARGS=path runs a part of them.
+# Tests marked `alone` run after the others, in one process.
+test: install models  ## All tests against the embedded engines; ARGS=path runs a part of them.
 ifdef ARGS
 	$(PYTEST) $(ARGS)
 else
+	$(PYTEST) $(PARALLEL) -m "not alone"
+	$(PYTEST) -m alone $(ALONE)
+endif
+
+# The lines that both runs reach count together. Apart from `make test`, since to count them costs half as much again.
+coverage: install models  ## All tests, and whether they reach as many lines as they have to.
 	$(PYTEST) $(PARALLEL) -m "not alone" --cov --cov-report= --cov-fail-under=0
 	$(PYTEST) -m alone --cov --cov-append $(ALONE)
-endif
 
 test-fast: install  ## Unit and contract tests on fakes alone: the inner loop.
 	$(PYTEST) $(PARALLEL) -q -m "not engine and not alone" tests/unit tests/contract $(ARGS)
