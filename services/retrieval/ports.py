@@ -10,6 +10,18 @@ from typing import Protocol
 
 from services.retrieval.values.chat import ChatFinish, ChatRequest
 from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit, LegQuery, QueryEmbedding
+from services.retrieval.values.graph import (
+    ChunkPlace,
+    Contribution,
+    GraphState,
+    Link,
+    NamedEntity,
+    Neighbor,
+    Occurrence,
+    StatedRelation,
+    Statement,
+    Table,
+)
 
 
 class VectorStore(Protocol):
@@ -77,3 +89,67 @@ class ChatModel(Protocol):
         Raises:
             FailedPrecondition: no model is configured (reason NO_CHAT_PROVIDER).
         """
+
+
+class GraphStore(Protocol):
+    """Mentions and what sentences say of them, kept apart by owner.
+
+    No owner ever sees or removes what belongs to another. An entity is there as long as a mention is. What a call
+    confirmed, the next call finds; a call that fails left nothing, or whole chunks.
+    A store that does not answer is Unavailable; one that answers too late, DeadlineExceeded.
+    """
+
+    async def add(self, owner: str, contribution: Contribution) -> None:
+        """Store what chunks add; what is there already stays as it is."""
+
+    async def delete_document(self, owner: str, document_id: str) -> None:
+        """Remove all that a document added; decisions stay. A document that is not there is no error."""
+
+    async def state(self, owner: str) -> GraphState:
+        """Return which engine this is, and what the owner has in it."""
+
+    async def entities(self, owner: str, entity_ids: Sequence[str], mentions: int) -> list[NamedEntity]:
+        """Return those of the entities that are there, in their order, each with its first `mentions` mentions."""
+
+    async def frequent(self, owner: str, document_ids: Sequence[str], limit: int) -> list[str]:
+        """Return the ids of the entities that documents mention most, best first; no `document_ids` means all."""
+
+    async def neighbors(
+        self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], degree: int, sources: int
+    ) -> list[Neighbor]:
+        """Return, for each entity, at most `degree` that share most sentences with it, each with `sources` of them."""
+
+    async def relations(
+        self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], limit: int, sources: int
+    ) -> list[StatedRelation]:
+        """Return relations that start at an entity, or lead to it: at most `limit` for each, with `sources` each."""
+
+    async def links(self, owner: str, entity_ids: Sequence[str]) -> list[Link]:
+        """Return what ties these entities to others, or keeps them apart: alias statements by pair, and decisions."""
+
+    async def decide(self, owner: str, link: Link) -> None:
+        """Record a decision; it replaces one about the same two entities."""
+
+    async def undo(self, owner: str, decision_id: str) -> None:
+        """Remove a decision; one that is not there is no error."""
+
+    async def occurrences(
+        self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], limit: int
+    ) -> list[Occurrence]:
+        """Return the chunks that mention an entity, at most `limit` for each, those that mention it most first."""
+
+    async def entities_of(self, owner: str, chunk_ids: Sequence[str], limit: int) -> list[Occurrence]:
+        """Return the entities that a chunk mentions, at most `limit` for each, the most mentioned there first."""
+
+    async def chunks(self, owner: str, document_id: str) -> list[ChunkPlace]:
+        """Return the chunks of a document that were added as a whole, in reading order."""
+
+    async def query(self, owner: str, statement: Statement, limit: int) -> Table:
+        """Run a statement that `domain.graph.cypher` made for this owner, and return at most `limit` rows.
+
+        Raises:
+            InvalidArgument: the engine does not understand it.
+        """
+
+    async def ping(self) -> None:
+        """Return when the store answers."""

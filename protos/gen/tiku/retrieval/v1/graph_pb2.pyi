@@ -7,8 +7,10 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from tiku.common.v1 import source_pb2 as _source_pb2
+from tiku.retrieval.v1 import retrieval_pb2 as _retrieval_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -21,8 +23,56 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class Mention(_message.Message):
+    """Mention is a place in a document that names a thing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MENTION_ID_FIELD_NUMBER: _builtins.int
+    SURFACE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    QUOTE_FIELD_NUMBER: _builtins.int
+    ENTITY_ID_FIELD_NUMBER: _builtins.int
+    mention_id: _builtins.str
+    """Id, a function of the chunk, the offsets and the kind; may be empty in a request."""
+    surface: _builtins.str
+    """The name as it stands there: the slice [start, end) of the document's normalized text."""
+    kind: _builtins.str
+    """What it is: term, person, place, event, law, process, quantity, work, …; empty when not known. A hint, not a key."""
+    start: _builtins.int
+    """First character of the name in the normalized text, in Unicode code points."""
+    end: _builtins.int
+    """Character after the last one."""
+    entity_id: _builtins.str
+    """Entity that it belongs to; ignored in a request."""
+    @_builtins.property
+    def quote(self) -> _source_pb2.Source:
+        """The sentence that holds it."""
+
+    def __init__(
+        self,
+        *,
+        mention_id: _builtins.str = ...,
+        surface: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        start: _builtins.int = ...,
+        end: _builtins.int = ...,
+        quote: _source_pb2.Source | None = ...,
+        entity_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["quote", b"quote"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "entity_id", b"entity_id", "kind", b"kind", "mention_id", b"mention_id", "quote", b"quote", "start", b"start", "surface", b"surface"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Mention: _TypeAlias = Mention  # noqa: Y015
+
+@_typing.final
 class Entity(_message.Message):
-    """Entity is a thing that the material speaks of."""
+    """Entity is a thing that the material speaks of. All but its id are functions of its mentions."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -31,17 +81,30 @@ class Entity(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     SOURCES_FIELD_NUMBER: _builtins.int
+    ALIASES_FIELD_NUMBER: _builtins.int
+    MENTION_COUNT_FIELD_NUMBER: _builtins.int
+    MENTIONS_FIELD_NUMBER: _builtins.int
     entity_id: _builtins.str
-    """Stable id; the same name and kind of the same owner always get the same one."""
+    """Stable id: a function of the owner and of the folded name."""
     name: _builtins.str
-    """Name as the material writes it."""
+    """The name that most mentions use."""
     kind: _builtins.str
-    """What it is: person, place, concept, …"""
+    """The kind that most mentions have."""
     description: _builtins.str
-    """One sentence about it."""
+    """A sentence of the material about it, verbatim."""
+    mention_count: _builtins.int
+    """How often it is mentioned."""
     @_builtins.property
     def sources(self) -> _containers.RepeatedCompositeFieldContainer[_source_pb2.Source]:
-        """Where it is mentioned."""
+        """Sentences that mention it, the first ones in reading order."""
+
+    @_builtins.property
+    def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Its other names, the most frequent first."""
+
+    @_builtins.property
+    def mentions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Mention]:
+        """Its mentions, the first ones in reading order."""
 
     def __init__(
         self,
@@ -51,10 +114,13 @@ class Entity(_message.Message):
         kind: _builtins.str = ...,
         description: _builtins.str = ...,
         sources: _abc.Iterable[_source_pb2.Source] | None = ...,
+        aliases: _abc.Iterable[_builtins.str] | None = ...,
+        mention_count: _builtins.int = ...,
+        mentions: _abc.Iterable[Global___Mention] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "entity_id", b"entity_id", "kind", b"kind", "name", b"name", "sources", b"sources"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "description", b"description", "entity_id", b"entity_id", "kind", b"kind", "mention_count", b"mention_count", "mentions", b"mentions", "name", b"name", "sources", b"sources"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -70,15 +136,18 @@ class Relation(_message.Message):
     TO_ENTITY_ID_FIELD_NUMBER: _builtins.int
     PREDICATE_FIELD_NUMBER: _builtins.int
     SOURCES_FIELD_NUMBER: _builtins.int
+    SENTENCE_COUNT_FIELD_NUMBER: _builtins.int
     from_entity_id: _builtins.str
     """Id of the entity that it starts from."""
     to_entity_id: _builtins.str
     """Id of the entity that it leads to."""
     predicate: _builtins.str
-    """What it says, such as "produces"."""
+    """What it says, such as "produces"; empty when the two only stand in one sentence."""
+    sentence_count: _builtins.int
+    """How many sentences state it."""
     @_builtins.property
     def sources(self) -> _containers.RepeatedCompositeFieldContainer[_source_pb2.Source]:
-        """Where it is stated."""
+        """Where it is stated, the first ones in reading order."""
 
     def __init__(
         self,
@@ -87,14 +156,83 @@ class Relation(_message.Message):
         to_entity_id: _builtins.str = ...,
         predicate: _builtins.str = ...,
         sources: _abc.Iterable[_source_pb2.Source] | None = ...,
+        sentence_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_entity_id", b"from_entity_id", "predicate", b"predicate", "sources", b"sources", "to_entity_id", b"to_entity_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_entity_id", b"from_entity_id", "predicate", b"predicate", "sentence_count", b"sentence_count", "sources", b"sources", "to_entity_id", b"to_entity_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Relation: _TypeAlias = Relation  # noqa: Y015
+
+@_typing.final
+class RelationMention(_message.Message):
+    """RelationMention is a sentence that states a relation between two mentions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_INDEX_FIELD_NUMBER: _builtins.int
+    TO_INDEX_FIELD_NUMBER: _builtins.int
+    PREDICATE_FIELD_NUMBER: _builtins.int
+    QUOTE_FIELD_NUMBER: _builtins.int
+    from_index: _builtins.int
+    """Position in `mentions` of the one that it starts from."""
+    to_index: _builtins.int
+    """Position in `mentions` of the one that it leads to."""
+    predicate: _builtins.str
+    """What it says, such as "produces"."""
+    @_builtins.property
+    def quote(self) -> _source_pb2.Source:
+        """The sentence that states it."""
+
+    def __init__(
+        self,
+        *,
+        from_index: _builtins.int = ...,
+        to_index: _builtins.int = ...,
+        predicate: _builtins.str = ...,
+        quote: _source_pb2.Source | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["quote", b"quote"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_index", b"from_index", "predicate", b"predicate", "quote", b"quote", "to_index", b"to_index"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RelationMention: _TypeAlias = RelationMention  # noqa: Y015
+
+@_typing.final
+class AliasStatement(_message.Message):
+    """AliasStatement is a sentence that says of two mentions that they name one thing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_INDEX_FIELD_NUMBER: _builtins.int
+    SECOND_INDEX_FIELD_NUMBER: _builtins.int
+    QUOTE_FIELD_NUMBER: _builtins.int
+    first_index: _builtins.int
+    """Position in `mentions` of the one."""
+    second_index: _builtins.int
+    """Position in `mentions` of the other."""
+    @_builtins.property
+    def quote(self) -> _source_pb2.Source:
+        """The words that say so."""
+
+    def __init__(
+        self,
+        *,
+        first_index: _builtins.int = ...,
+        second_index: _builtins.int = ...,
+        quote: _source_pb2.Source | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["quote", b"quote"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_index", b"first_index", "quote", b"quote", "second_index", b"second_index"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AliasStatement: _TypeAlias = AliasStatement  # noqa: Y015
 
 @_typing.final
 class ProbeRequest(_message.Message):
@@ -102,12 +240,17 @@ class ProbeRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    TRY_MODELS_FIELD_NUMBER: _builtins.int
+    try_models: _builtins.bool
+    """Whether to try with a tiny text which models can extract; costs tokens."""
     def __init__(
         self,
+        *,
+        try_models: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["try_models", b"try_models"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -123,14 +266,34 @@ class ProbeResponse(_message.Message):
     ENGINE_FIELD_NUMBER: _builtins.int
     ENTITY_COUNT_FIELD_NUMBER: _builtins.int
     RELATION_COUNT_FIELD_NUMBER: _builtins.int
+    ENGINE_VERSION_FIELD_NUMBER: _builtins.int
+    MENTION_COUNT_FIELD_NUMBER: _builtins.int
+    ALIAS_COUNT_FIELD_NUMBER: _builtins.int
+    CHUNK_COUNT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
     available: _builtins.bool
     """Whether a graph engine is configured and answers."""
     engine: _builtins.str
-    """Name and version of the engine."""
+    """Name of the engine; empty when none answers."""
     entity_count: _builtins.int
     """Entities that the caller owns."""
     relation_count: _builtins.int
-    """Relations that the caller owns."""
+    """Relations that sentences of the caller's documents state."""
+    engine_version: _builtins.str
+    """Version of the engine."""
+    mention_count: _builtins.int
+    """Mentions that the caller owns."""
+    alias_count: _builtins.int
+    """Alias statements that the caller owns."""
+    chunk_count: _builtins.int
+    """Chunks of the caller's that were added."""
+    reason: _builtins.str
+    """Why no engine is available; empty when one is."""
+    @_builtins.property
+    def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelProbe]:
+        """What was tried, when the request asked for it."""
+
     def __init__(
         self,
         *,
@@ -138,18 +301,64 @@ class ProbeResponse(_message.Message):
         engine: _builtins.str = ...,
         entity_count: _builtins.int = ...,
         relation_count: _builtins.int = ...,
+        engine_version: _builtins.str = ...,
+        mention_count: _builtins.int = ...,
+        alias_count: _builtins.int = ...,
+        chunk_count: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        models: _abc.Iterable[Global___ModelProbe] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "engine", b"engine", "entity_count", b"entity_count", "relation_count", b"relation_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias_count", b"alias_count", "available", b"available", "chunk_count", b"chunk_count", "engine", b"engine", "engine_version", b"engine_version", "entity_count", b"entity_count", "mention_count", b"mention_count", "models", b"models", "reason", b"reason", "relation_count", b"relation_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProbeResponse: _TypeAlias = ProbeResponse  # noqa: Y015
 
 @_typing.final
+class ModelProbe(_message.Message):
+    """ModelProbe says whether a model can extract."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    CAN_EXTRACT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    LATENCY_MS_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """The model."""
+    can_extract: _builtins.bool
+    """Whether it found mentions in a tiny text, each with a quote that stands there."""
+    reason: _builtins.str
+    """Why not; empty when it can."""
+    latency_ms: _builtins.int
+    """How long it took."""
+    @_builtins.property
+    def usage(self) -> _source_pb2.TokenUsage:
+        """What it cost."""
+
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        can_extract: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        latency_ms: _builtins.int = ...,
+        usage: _source_pb2.TokenUsage | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["can_extract", b"can_extract", "latency_ms", b"latency_ms", "model", b"model", "reason", b"reason", "usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelProbe: _TypeAlias = ModelProbe  # noqa: Y015
+
+@_typing.final
 class ExtractRequest(_message.Message):
-    """ExtractRequest asks for the entities and relations in a text."""
+    """ExtractRequest asks for the mentions and relations in a text."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -158,7 +367,7 @@ class ExtractRequest(_message.Message):
     text: _builtins.str
     """The text."""
     model: _builtins.str
-    """Model to use; empty for the default model."""
+    """Model to use; empty to ask the first providers in parallel."""
     def __init__(
         self,
         *,
@@ -175,65 +384,131 @@ Global___ExtractRequest: _TypeAlias = ExtractRequest  # noqa: Y015
 
 @_typing.final
 class ExtractResponse(_message.Message):
-    """ExtractResponse holds what was found."""
+    """ExtractResponse holds what was found. Quotes are slices of the text, with offsets in code points."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ENTITIES_FIELD_NUMBER: _builtins.int
+    MENTIONS_FIELD_NUMBER: _builtins.int
     RELATIONS_FIELD_NUMBER: _builtins.int
+    ALIASES_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Model whose answer this is."""
     @_builtins.property
-    def entities(self) -> _containers.RepeatedCompositeFieldContainer[Global___Entity]:
-        """Entities."""
+    def mentions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Mention]:
+        """Mentions."""
 
     @_builtins.property
-    def relations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Relation]:
+    def relations(self) -> _containers.RepeatedCompositeFieldContainer[Global___RelationMention]:
         """Relations between them."""
 
     @_builtins.property
+    def aliases(self) -> _containers.RepeatedCompositeFieldContainer[Global___AliasStatement]:
+        """Aliases that the text itself states."""
+
+    @_builtins.property
     def usage(self) -> _source_pb2.TokenUsage:
-        """What it cost."""
+        """What it cost, canceled calls included."""
 
     def __init__(
         self,
         *,
-        entities: _abc.Iterable[Global___Entity] | None = ...,
-        relations: _abc.Iterable[Global___Relation] | None = ...,
+        mentions: _abc.Iterable[Global___Mention] | None = ...,
+        relations: _abc.Iterable[Global___RelationMention] | None = ...,
+        aliases: _abc.Iterable[Global___AliasStatement] | None = ...,
         usage: _source_pb2.TokenUsage | None = ...,
+        model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entities", b"entities", "relations", b"relations", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "mentions", b"mentions", "model", b"model", "relations", b"relations", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExtractResponse: _TypeAlias = ExtractResponse  # noqa: Y015
 
 @_typing.final
-class UpsertRequest(_message.Message):
-    """UpsertRequest stores entities and relations."""
+class AddChunksRequest(_message.Message):
+    """AddChunksRequest adds chunks to the graph."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ENTITIES_FIELD_NUMBER: _builtins.int
-    RELATIONS_FIELD_NUMBER: _builtins.int
+    CHUNKS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def entities(self) -> _containers.RepeatedCompositeFieldContainer[Global___Entity]:
-        """Entities."""
-
-    @_builtins.property
-    def relations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Relation]:
-        """Relations between stored entities or those of this request."""
+    def chunks(self) -> _containers.RepeatedCompositeFieldContainer[_retrieval_pb2.Chunk]:
+        """The chunks."""
 
     def __init__(
         self,
         *,
-        entities: _abc.Iterable[Global___Entity] | None = ...,
-        relations: _abc.Iterable[Global___Relation] | None = ...,
+        chunks: _abc.Iterable[_retrieval_pb2.Chunk] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entities", b"entities", "relations", b"relations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunks", b"chunks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddChunksRequest: _TypeAlias = AddChunksRequest  # noqa: Y015
+
+@_typing.final
+class AddChunksResponse(_message.Message):
+    """AddChunksResponse confirms what was stored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHUNK_COUNT_FIELD_NUMBER: _builtins.int
+    MENTION_COUNT_FIELD_NUMBER: _builtins.int
+    chunk_count: _builtins.int
+    """Chunks that are part of the graph now."""
+    mention_count: _builtins.int
+    """Mentions in them."""
+    def __init__(
+        self,
+        *,
+        chunk_count: _builtins.int = ...,
+        mention_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_count", b"chunk_count", "mention_count", b"mention_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddChunksResponse: _TypeAlias = AddChunksResponse  # noqa: Y015
+
+@_typing.final
+class UpsertRequest(_message.Message):
+    """UpsertRequest stores mentions, relations and aliases."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MENTIONS_FIELD_NUMBER: _builtins.int
+    RELATIONS_FIELD_NUMBER: _builtins.int
+    ALIASES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def mentions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Mention]:
+        """Mentions."""
+
+    @_builtins.property
+    def relations(self) -> _containers.RepeatedCompositeFieldContainer[Global___RelationMention]:
+        """Relations between mentions of this request."""
+
+    @_builtins.property
+    def aliases(self) -> _containers.RepeatedCompositeFieldContainer[Global___AliasStatement]:
+        """Aliases between mentions of this request."""
+
+    def __init__(
+        self,
+        *,
+        mentions: _abc.Iterable[Global___Mention] | None = ...,
+        relations: _abc.Iterable[Global___RelationMention] | None = ...,
+        aliases: _abc.Iterable[Global___AliasStatement] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "mentions", b"mentions", "relations", b"relations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -245,21 +520,25 @@ class UpsertResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ENTITY_COUNT_FIELD_NUMBER: _builtins.int
-    RELATION_COUNT_FIELD_NUMBER: _builtins.int
-    entity_count: _builtins.int
-    """Entities that are stored now."""
-    relation_count: _builtins.int
-    """Relations that are stored now."""
+    MENTION_IDS_FIELD_NUMBER: _builtins.int
+    ENTITY_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def mention_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the mentions, in the request's order."""
+
+    @_builtins.property
+    def entity_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the entities that the mentions belong to, in the same order."""
+
     def __init__(
         self,
         *,
-        entity_count: _builtins.int = ...,
-        relation_count: _builtins.int = ...,
+        mention_ids: _abc.Iterable[_builtins.str] | None = ...,
+        entity_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entity_count", b"entity_count", "relation_count", b"relation_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entity_ids", b"entity_ids", "mention_ids", b"mention_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -275,7 +554,7 @@ class QueryRequest(_message.Message):
     PARAMETERS_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     cypher: _builtins.str
-    """The statement; one that writes is refused."""
+    """The statement. One that writes, or that is not of the part of Cypher which Tiku reads, is refused."""
     limit: _builtins.int
     """Most rows to return; 0 for 100."""
     @_builtins.property
@@ -307,7 +586,7 @@ class QueryResponse(_message.Message):
     ROWS_FIELD_NUMBER: _builtins.int
     TRUNCATED_FIELD_NUMBER: _builtins.int
     truncated: _builtins.bool
-    """Whether the limit cut the rows."""
+    """Whether the limit of rows, or that of their size, cut them."""
     @_builtins.property
     def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Column names."""
@@ -340,6 +619,7 @@ class ExpandRequest(_message.Message):
     ENTITY_IDS_FIELD_NUMBER: _builtins.int
     DEPTH_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_IDS_FIELD_NUMBER: _builtins.int
     depth: _builtins.int
     """Most steps to walk; 0 for 1."""
     limit: _builtins.int
@@ -348,16 +628,21 @@ class ExpandRequest(_message.Message):
     def entity_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Entities to start from."""
 
+    @_builtins.property
+    def document_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only what these documents say; empty for all that the caller owns."""
+
     def __init__(
         self,
         *,
         entity_ids: _abc.Iterable[_builtins.str] | None = ...,
         depth: _builtins.int = ...,
         limit: _builtins.int = ...,
+        document_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["depth", b"depth", "entity_ids", b"entity_ids", "limit", b"limit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["depth", b"depth", "document_ids", b"document_ids", "entity_ids", b"entity_ids", "limit", b"limit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -371,6 +656,9 @@ class ExpandResponse(_message.Message):
 
     ENTITIES_FIELD_NUMBER: _builtins.int
     RELATIONS_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
+    truncated: _builtins.bool
+    """Whether a limit of entities, of neighbors or of relations left some out."""
     @_builtins.property
     def entities(self) -> _containers.RepeatedCompositeFieldContainer[Global___Entity]:
         """Entities that were reached, the nearest first."""
@@ -384,11 +672,265 @@ class ExpandResponse(_message.Message):
         *,
         entities: _abc.Iterable[Global___Entity] | None = ...,
         relations: _abc.Iterable[Global___Relation] | None = ...,
+        truncated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entities", b"entities", "relations", b"relations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entities", b"entities", "relations", b"relations", "truncated", b"truncated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExpandResponse: _TypeAlias = ExpandResponse  # noqa: Y015
+
+@_typing.final
+class FindEntitiesRequest(_message.Message):
+    """FindEntitiesRequest asks for entities by name."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_IDS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The name, in any spelling; empty for the entities that are mentioned most."""
+    limit: _builtins.int
+    """Most entities to return; 0 for 10."""
+    @_builtins.property
+    def document_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only entities that these documents mention; empty for all that the caller owns."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        limit: _builtins.int = ...,
+        document_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_ids", b"document_ids", "limit", b"limit", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindEntitiesRequest: _TypeAlias = FindEntitiesRequest  # noqa: Y015
+
+@_typing.final
+class FindEntitiesResponse(_message.Message):
+    """FindEntitiesResponse lists what was found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTITIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def entities(self) -> _containers.RepeatedCompositeFieldContainer[Global___Entity]:
+        """The most mentioned first."""
+
+    def __init__(
+        self,
+        *,
+        entities: _abc.Iterable[Global___Entity] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entities", b"entities"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindEntitiesResponse: _TypeAlias = FindEntitiesResponse  # noqa: Y015
+
+@_typing.final
+class ExplainRequest(_message.Message):
+    """ExplainRequest names an entity."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTITY_ID_FIELD_NUMBER: _builtins.int
+    entity_id: _builtins.str
+    """The entity."""
+    def __init__(
+        self,
+        *,
+        entity_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entity_id", b"entity_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainRequest: _TypeAlias = ExplainRequest  # noqa: Y015
+
+@_typing.final
+class ExplainResponse(_message.Message):
+    """ExplainResponse says why names are one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTITY_FIELD_NUMBER: _builtins.int
+    LINKS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def entity(self) -> Global___Entity:
+        """The entity."""
+
+    @_builtins.property
+    def links(self) -> _containers.RepeatedCompositeFieldContainer[Global___Link]:
+        """What ties its names, and what keeps others apart from it."""
+
+    def __init__(
+        self,
+        *,
+        entity: Global___Entity | None = ...,
+        links: _abc.Iterable[Global___Link] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["entity", b"entity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entity", b"entity", "links", b"links"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainResponse: _TypeAlias = ExplainResponse  # noqa: Y015
+
+@_typing.final
+class Link(_message.Message):
+    """Link ties two names, or keeps them apart."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_ENTITY_ID_FIELD_NUMBER: _builtins.int
+    SECOND_ENTITY_ID_FIELD_NUMBER: _builtins.int
+    FIRST_NAME_FIELD_NUMBER: _builtins.int
+    SECOND_NAME_FIELD_NUMBER: _builtins.int
+    SAME_FIELD_NUMBER: _builtins.int
+    SOURCES_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    DECIDE_TIME_FIELD_NUMBER: _builtins.int
+    first_entity_id: _builtins.str
+    """Entity of the one name alone."""
+    second_entity_id: _builtins.str
+    """Entity of the other name alone."""
+    first_name: _builtins.str
+    """The one name."""
+    second_name: _builtins.str
+    """The other name."""
+    same: _builtins.bool
+    """Whether the two are one."""
+    decision_id: _builtins.str
+    """The decision, when it is one that somebody made; Undo takes it."""
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedCompositeFieldContainer[_source_pb2.Source]:
+        """Sentences that say so; empty for a decision."""
+
+    @_builtins.property
+    def decide_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was made."""
+
+    def __init__(
+        self,
+        *,
+        first_entity_id: _builtins.str = ...,
+        second_entity_id: _builtins.str = ...,
+        first_name: _builtins.str = ...,
+        second_name: _builtins.str = ...,
+        same: _builtins.bool = ...,
+        sources: _abc.Iterable[_source_pb2.Source] | None = ...,
+        decision_id: _builtins.str = ...,
+        decide_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decide_time", b"decide_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decide_time", b"decide_time", "decision_id", b"decision_id", "first_entity_id", b"first_entity_id", "first_name", b"first_name", "same", b"same", "second_entity_id", b"second_entity_id", "second_name", b"second_name", "sources", b"sources"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Link: _TypeAlias = Link  # noqa: Y015
+
+@_typing.final
+class DecideRequest(_message.Message):
+    """DecideRequest records a decision; a later one about the same two entities replaces an earlier one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_ENTITY_ID_FIELD_NUMBER: _builtins.int
+    SECOND_ENTITY_ID_FIELD_NUMBER: _builtins.int
+    SAME_FIELD_NUMBER: _builtins.int
+    first_entity_id: _builtins.str
+    """The one entity."""
+    second_entity_id: _builtins.str
+    """The other entity."""
+    same: _builtins.bool
+    """Whether the two are one."""
+    def __init__(
+        self,
+        *,
+        first_entity_id: _builtins.str = ...,
+        second_entity_id: _builtins.str = ...,
+        same: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_entity_id", b"first_entity_id", "same", b"same", "second_entity_id", b"second_entity_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecideRequest: _TypeAlias = DecideRequest  # noqa: Y015
+
+@_typing.final
+class DecideResponse(_message.Message):
+    """DecideResponse confirms a decision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """Id of the decision; a function of the two entities."""
+    def __init__(
+        self,
+        *,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecideResponse: _TypeAlias = DecideResponse  # noqa: Y015
+
+@_typing.final
+class UndoRequest(_message.Message):
+    """UndoRequest names a decision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """The decision."""
+    def __init__(
+        self,
+        *,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndoRequest: _TypeAlias = UndoRequest  # noqa: Y015
+
+@_typing.final
+class UndoResponse(_message.Message):
+    """UndoResponse confirms that the decision is gone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndoResponse: _TypeAlias = UndoResponse  # noqa: Y015

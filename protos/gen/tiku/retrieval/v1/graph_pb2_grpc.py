@@ -26,7 +26,10 @@ if _version_not_supported:
 
 
 class GraphServiceStub:
-    """GraphService keeps entities and relations of the material.
+    """GraphService keeps what the material speaks of, and who says so.
+
+    Its unit is the mention: a place in a document that names a thing. Entities, and all that is said of them, are
+    functions of mentions, so a document that is deleted takes along what it said and nothing else.
     """
 
     def __init__(self, channel):
@@ -45,6 +48,11 @@ class GraphServiceStub:
                 request_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExtractRequest.SerializeToString,
                 response_deserializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExtractResponse.FromString,
                 _registered_method=True)
+        self.AddChunks = channel.unary_unary(
+                '/tiku.retrieval.v1.GraphService/AddChunks',
+                request_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.AddChunksRequest.SerializeToString,
+                response_deserializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.AddChunksResponse.FromString,
+                _registered_method=True)
         self.Upsert = channel.unary_unary(
                 '/tiku.retrieval.v1.GraphService/Upsert',
                 request_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.UpsertRequest.SerializeToString,
@@ -60,35 +68,66 @@ class GraphServiceStub:
                 request_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExpandRequest.SerializeToString,
                 response_deserializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExpandResponse.FromString,
                 _registered_method=True)
+        self.FindEntities = channel.unary_unary(
+                '/tiku.retrieval.v1.GraphService/FindEntities',
+                request_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.FindEntitiesRequest.SerializeToString,
+                response_deserializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.FindEntitiesResponse.FromString,
+                _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/tiku.retrieval.v1.GraphService/Explain',
+                request_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExplainResponse.FromString,
+                _registered_method=True)
+        self.Decide = channel.unary_unary(
+                '/tiku.retrieval.v1.GraphService/Decide',
+                request_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.DecideRequest.SerializeToString,
+                response_deserializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.DecideResponse.FromString,
+                _registered_method=True)
+        self.Undo = channel.unary_unary(
+                '/tiku.retrieval.v1.GraphService/Undo',
+                request_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.UndoRequest.SerializeToString,
+                response_deserializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.UndoResponse.FromString,
+                _registered_method=True)
 
 
 class GraphServiceServicer:
-    """GraphService keeps entities and relations of the material.
+    """GraphService keeps what the material speaks of, and who says so.
+
+    Its unit is the mention: a place in a document that names a thing. Entities, and all that is said of them, are
+    functions of mentions, so a document that is deleted takes along what it said and nothing else.
     """
 
     def Probe(self, request, context):
-        """Probe says whether a graph engine answers and what it holds.
+        """Probe says whether a graph engine answers, what it holds, and which models can extract.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Extract(self, request, context):
-        """Extract finds entities and relations in a text with a model; nothing is stored.
+        """Extract finds mentions and relations in a text with a model; nothing is stored.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddChunks(self, request, context):
+        """AddChunks finds mentions in chunks without a model and stores them. Repeating a call changes nothing: a chunk is
+        known by its id. RetrievalService.DeleteDocument removes what a document added.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Upsert(self, request, context):
-        """Upsert stores entities and relations. Repeating a call changes nothing.
+        """Upsert stores mentions, and relations and aliases that tie them. Repeating a call changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Query(self, request, context):
-        """Query runs read-only Cypher.
+        """Query runs read-only Cypher over what the caller owns.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,6 +135,34 @@ class GraphServiceServicer:
 
     def Expand(self, request, context):
         """Expand walks from entities to their neighbors.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindEntities(self, request, context):
+        """FindEntities finds the entities that a name may mean; an ambiguous name finds several.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Explain(self, request, context):
+        """Explain says which names an entity has, and why they are one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Decide(self, request, context):
+        """Decide records that two entities are one, or that they are not, whatever the material says. It can be undone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Undo(self, request, context):
+        """Undo removes a decision. Undoing what is not there succeeds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -114,6 +181,11 @@ def add_GraphServiceServicer_to_server(servicer, server):
                     request_deserializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExtractRequest.FromString,
                     response_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExtractResponse.SerializeToString,
             ),
+            'AddChunks': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddChunks,
+                    request_deserializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.AddChunksRequest.FromString,
+                    response_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.AddChunksResponse.SerializeToString,
+            ),
             'Upsert': grpc.unary_unary_rpc_method_handler(
                     servicer.Upsert,
                     request_deserializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.UpsertRequest.FromString,
@@ -129,6 +201,26 @@ def add_GraphServiceServicer_to_server(servicer, server):
                     request_deserializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExpandRequest.FromString,
                     response_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExpandResponse.SerializeToString,
             ),
+            'FindEntities': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindEntities,
+                    request_deserializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.FindEntitiesRequest.FromString,
+                    response_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.FindEntitiesResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExplainRequest.FromString,
+                    response_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExplainResponse.SerializeToString,
+            ),
+            'Decide': grpc.unary_unary_rpc_method_handler(
+                    servicer.Decide,
+                    request_deserializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.DecideRequest.FromString,
+                    response_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.DecideResponse.SerializeToString,
+            ),
+            'Undo': grpc.unary_unary_rpc_method_handler(
+                    servicer.Undo,
+                    request_deserializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.UndoRequest.FromString,
+                    response_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.UndoResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'tiku.retrieval.v1.GraphService', rpc_method_handlers)
@@ -138,7 +230,10 @@ def add_GraphServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class GraphService:
-    """GraphService keeps entities and relations of the material.
+    """GraphService keeps what the material speaks of, and who says so.
+
+    Its unit is the mention: a place in a document that names a thing. Entities, and all that is said of them, are
+    functions of mentions, so a document that is deleted takes along what it said and nothing else.
     """
 
     @staticmethod
@@ -185,6 +280,33 @@ class GraphService:
             '/tiku.retrieval.v1.GraphService/Extract',
             tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExtractRequest.SerializeToString,
             tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExtractResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddChunks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tiku.retrieval.v1.GraphService/AddChunks',
+            tiku_dot_retrieval_dot_v1_dot_graph__pb2.AddChunksRequest.SerializeToString,
+            tiku_dot_retrieval_dot_v1_dot_graph__pb2.AddChunksResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -266,6 +388,114 @@ class GraphService:
             '/tiku.retrieval.v1.GraphService/Expand',
             tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExpandRequest.SerializeToString,
             tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExpandResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindEntities(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tiku.retrieval.v1.GraphService/FindEntities',
+            tiku_dot_retrieval_dot_v1_dot_graph__pb2.FindEntitiesRequest.SerializeToString,
+            tiku_dot_retrieval_dot_v1_dot_graph__pb2.FindEntitiesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tiku.retrieval.v1.GraphService/Explain',
+            tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExplainRequest.SerializeToString,
+            tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Decide(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tiku.retrieval.v1.GraphService/Decide',
+            tiku_dot_retrieval_dot_v1_dot_graph__pb2.DecideRequest.SerializeToString,
+            tiku_dot_retrieval_dot_v1_dot_graph__pb2.DecideResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Undo(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tiku.retrieval.v1.GraphService/Undo',
+            tiku_dot_retrieval_dot_v1_dot_graph__pb2.UndoRequest.SerializeToString,
+            tiku_dot_retrieval_dot_v1_dot_graph__pb2.UndoResponse.FromString,
             options,
             channel_credentials,
             insecure,

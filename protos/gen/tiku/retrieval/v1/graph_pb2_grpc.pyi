@@ -13,22 +13,42 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class GraphServiceStub:
-    """GraphService keeps entities and relations of the material."""
+    """GraphService keeps what the material speaks of, and who says so.
+
+    Its unit is the mention: a place in a document that names a thing. Entities, and all that is said of them, are
+    functions of mentions, so a document that is deleted takes along what it said and nothing else.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Probe: _aio.UnaryUnaryMultiCallable[_graph_pb2.ProbeRequest, _graph_pb2.ProbeResponse]
-    """Probe says whether a graph engine answers and what it holds."""
+    """Probe says whether a graph engine answers, what it holds, and which models can extract."""
     Extract: _aio.UnaryUnaryMultiCallable[_graph_pb2.ExtractRequest, _graph_pb2.ExtractResponse]
-    """Extract finds entities and relations in a text with a model; nothing is stored."""
+    """Extract finds mentions and relations in a text with a model; nothing is stored."""
+    AddChunks: _aio.UnaryUnaryMultiCallable[_graph_pb2.AddChunksRequest, _graph_pb2.AddChunksResponse]
+    """AddChunks finds mentions in chunks without a model and stores them. Repeating a call changes nothing: a chunk is
+    known by its id. RetrievalService.DeleteDocument removes what a document added.
+    """
     Upsert: _aio.UnaryUnaryMultiCallable[_graph_pb2.UpsertRequest, _graph_pb2.UpsertResponse]
-    """Upsert stores entities and relations. Repeating a call changes nothing."""
+    """Upsert stores mentions, and relations and aliases that tie them. Repeating a call changes nothing."""
     Query: _aio.UnaryUnaryMultiCallable[_graph_pb2.QueryRequest, _graph_pb2.QueryResponse]
-    """Query runs read-only Cypher."""
+    """Query runs read-only Cypher over what the caller owns."""
     Expand: _aio.UnaryUnaryMultiCallable[_graph_pb2.ExpandRequest, _graph_pb2.ExpandResponse]
     """Expand walks from entities to their neighbors."""
+    FindEntities: _aio.UnaryUnaryMultiCallable[_graph_pb2.FindEntitiesRequest, _graph_pb2.FindEntitiesResponse]
+    """FindEntities finds the entities that a name may mean; an ambiguous name finds several."""
+    Explain: _aio.UnaryUnaryMultiCallable[_graph_pb2.ExplainRequest, _graph_pb2.ExplainResponse]
+    """Explain says which names an entity has, and why they are one."""
+    Decide: _aio.UnaryUnaryMultiCallable[_graph_pb2.DecideRequest, _graph_pb2.DecideResponse]
+    """Decide records that two entities are one, or that they are not, whatever the material says. It can be undone."""
+    Undo: _aio.UnaryUnaryMultiCallable[_graph_pb2.UndoRequest, _graph_pb2.UndoResponse]
+    """Undo removes a decision. Undoing what is not there succeeds."""
 
 class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
-    """GraphService keeps entities and relations of the material."""
+    """GraphService keeps what the material speaks of, and who says so.
+
+    Its unit is the mention: a place in a document that names a thing. Entities, and all that is said of them, are
+    functions of mentions, so a document that is deleted takes along what it said and nothing else.
+    """
 
     @_abc_1.abstractmethod
     def Probe(
@@ -36,7 +56,7 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _graph_pb2.ProbeRequest,
         context: _aio.ServicerContext[_graph_pb2.ProbeRequest, _abc.Awaitable[_graph_pb2.ProbeResponse]],
     ) -> _abc.Awaitable[_graph_pb2.ProbeResponse]:
-        """Probe says whether a graph engine answers and what it holds."""
+        """Probe says whether a graph engine answers, what it holds, and which models can extract."""
 
     @_abc_1.abstractmethod
     def Extract(
@@ -44,7 +64,17 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _graph_pb2.ExtractRequest,
         context: _aio.ServicerContext[_graph_pb2.ExtractRequest, _abc.Awaitable[_graph_pb2.ExtractResponse]],
     ) -> _abc.Awaitable[_graph_pb2.ExtractResponse]:
-        """Extract finds entities and relations in a text with a model; nothing is stored."""
+        """Extract finds mentions and relations in a text with a model; nothing is stored."""
+
+    @_abc_1.abstractmethod
+    def AddChunks(
+        self,
+        request: _graph_pb2.AddChunksRequest,
+        context: _aio.ServicerContext[_graph_pb2.AddChunksRequest, _abc.Awaitable[_graph_pb2.AddChunksResponse]],
+    ) -> _abc.Awaitable[_graph_pb2.AddChunksResponse]:
+        """AddChunks finds mentions in chunks without a model and stores them. Repeating a call changes nothing: a chunk is
+        known by its id. RetrievalService.DeleteDocument removes what a document added.
+        """
 
     @_abc_1.abstractmethod
     def Upsert(
@@ -52,7 +82,7 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _graph_pb2.UpsertRequest,
         context: _aio.ServicerContext[_graph_pb2.UpsertRequest, _abc.Awaitable[_graph_pb2.UpsertResponse]],
     ) -> _abc.Awaitable[_graph_pb2.UpsertResponse]:
-        """Upsert stores entities and relations. Repeating a call changes nothing."""
+        """Upsert stores mentions, and relations and aliases that tie them. Repeating a call changes nothing."""
 
     @_abc_1.abstractmethod
     def Query(
@@ -60,7 +90,7 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _graph_pb2.QueryRequest,
         context: _aio.ServicerContext[_graph_pb2.QueryRequest, _abc.Awaitable[_graph_pb2.QueryResponse]],
     ) -> _abc.Awaitable[_graph_pb2.QueryResponse]:
-        """Query runs read-only Cypher."""
+        """Query runs read-only Cypher over what the caller owns."""
 
     @_abc_1.abstractmethod
     def Expand(
@@ -69,5 +99,37 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_graph_pb2.ExpandRequest, _abc.Awaitable[_graph_pb2.ExpandResponse]],
     ) -> _abc.Awaitable[_graph_pb2.ExpandResponse]:
         """Expand walks from entities to their neighbors."""
+
+    @_abc_1.abstractmethod
+    def FindEntities(
+        self,
+        request: _graph_pb2.FindEntitiesRequest,
+        context: _aio.ServicerContext[_graph_pb2.FindEntitiesRequest, _abc.Awaitable[_graph_pb2.FindEntitiesResponse]],
+    ) -> _abc.Awaitable[_graph_pb2.FindEntitiesResponse]:
+        """FindEntities finds the entities that a name may mean; an ambiguous name finds several."""
+
+    @_abc_1.abstractmethod
+    def Explain(
+        self,
+        request: _graph_pb2.ExplainRequest,
+        context: _aio.ServicerContext[_graph_pb2.ExplainRequest, _abc.Awaitable[_graph_pb2.ExplainResponse]],
+    ) -> _abc.Awaitable[_graph_pb2.ExplainResponse]:
+        """Explain says which names an entity has, and why they are one."""
+
+    @_abc_1.abstractmethod
+    def Decide(
+        self,
+        request: _graph_pb2.DecideRequest,
+        context: _aio.ServicerContext[_graph_pb2.DecideRequest, _abc.Awaitable[_graph_pb2.DecideResponse]],
+    ) -> _abc.Awaitable[_graph_pb2.DecideResponse]:
+        """Decide records that two entities are one, or that they are not, whatever the material says. It can be undone."""
+
+    @_abc_1.abstractmethod
+    def Undo(
+        self,
+        request: _graph_pb2.UndoRequest,
+        context: _aio.ServicerContext[_graph_pb2.UndoRequest, _abc.Awaitable[_graph_pb2.UndoResponse]],
+    ) -> _abc.Awaitable[_graph_pb2.UndoResponse]:
+        """Undo removes a decision. Undoing what is not there succeeds."""
 
 def add_GraphServiceServicer_to_server(servicer: GraphServiceServicer, server: _aio.Server) -> None: ...
