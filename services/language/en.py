@@ -507,6 +507,221 @@ _OUTLINE = OutlineRules(
     untitled=r"untitled|\(?anonymous\)?",
 )
 
+_IRREGULAR = dict(
+    pairs(
+        """
+        analyses/analysis axes/axis bacteria/bacterium bases/basis biases/bias buses/bus calves/calf children/child
+        crises/crisis criteria/criterion curricula/curriculum diagnoses/diagnosis feet/foot foci/focus formulae/formula
+        fungi/fungus gases/gas geese/goose genera/genus halves/half hypotheses/hypothesis indices/index knives/knife
+        larvae/larva leaves/leaf lenses/lens lives/life loaves/loaf matrices/matrix men/man mice/mouse
+        mitochondria/mitochondrion moduli/modulus nebulae/nebula nuclei/nucleus oases/oasis ova/ovum
+        phenomena/phenomenon quanta/quantum radii/radius scarves/scarf shelves/shelf spectra/spectrum
+        sporangia/sporangium statuses/status stimuli/stimulus stomata/stoma strata/stratum syntheses/synthesis
+        teeth/tooth theses/thesis thieves/thief vertebrae/vertebra vertices/vertex viruses/virus wives/wife
+        wolves/wolf women/woman
+        """
+    )
+)
+_NO_PLURAL_NAMES = words(
+    "always news series species means lens gas bus bias atlas canvas chaos cosmos diabetes herpes rabies mathematics"
+)
+_SPELLINGS = dict(
+    pairs(
+        """
+        aeroplane/airplane aluminium/aluminum anaemia/anemia analogue/analog analyse/analyze armour/armor
+        behaviour/behavior catalogue/catalog centre/center cheque/check colour/color defence/defense dialogue/dialog
+        diarrhoea/diarrhea endeavour/endeavor favour/favor fibre/fiber flavour/flavor foetus/fetus grey/gray
+        haemoglobin/hemoglobin harbour/harbor honour/honor humour/humor labour/labor licence/license litre/liter
+        metre/meter mould/mold neighbour/neighbor odour/odor oestrogen/estrogen offence/offense paediatric/pediatric
+        parlour/parlor plough/plow programme/program rumour/rumor savour/savor sceptic/skeptic splendour/splendor
+        sulphate/sulfate sulphur/sulfur theatre/theater tumour/tumor tyre/tire vapour/vapor vigour/vigor
+        """
+    )
+)
+_LAST_WORD = Pattern(r"[A-Za-z]+$")
+_NAME_TITLE = Pattern(
+    r"^(?:(?:Dr|Prof|Professor|Mr|Mrs|Ms|Miss|Sir|Dame|Lord|Lady|St|Rev|Capt|Gen|Col|Lt|President|King|Queen|Pope"
+    r"|Emperor|Saint)\.? )+(?=[A-Z]\S* ?)"
+)
+_ROYAL = Pattern(r"^(?:King|Queen|Pope|Emperor|Saint|St|Lord|Lady|Dame|President)\b")
+_NAME_ARTICLE = Pattern(r"^(?:the|an?) (?=\S)", re.IGNORECASE)
+_POSSESSIVE = Pattern(r"(?<=s)[’'](?=\s|$)|[’']s(?=\s|$)")
+_IZATION = Pattern(r"(?<=[a-z]{3})is(?=(?:ations?|ed|ing|er|ers)\b)")
+
+
+def _fold_name(name: str) -> str:
+    """Return a name without article, title, possessive and plural, in American spelling."""
+    if not _LATIN_LETTER.search(name):
+        return name
+    plain = _NAME_ARTICLE.sub("", name)
+    if not _ROYAL.match(plain):
+        plain = _NAME_TITLE.sub("", plain)
+    plain = _IZATION.sub(
+        "iz", _POSSESSIVE.sub("s", plain) if plain.endswith(("s'", "s’")) else _POSSESSIVE.sub("", plain)
+    )
+    plain = _WORD.compiled.sub(lambda match: _spelled(match[0]), plain)
+    last = _LAST_WORD.search(plain)
+    # A single word with a capital may be Jones or Wales.
+    if last is None or (last.start() == 0 and plain[0].isupper()):
+        return plain
+    return plain[: last.start()] + _number_free(last[0])
+
+
+_LATIN_LETTER = Pattern(r"[A-Za-z]")
+
+
+def _spelled(word: str) -> str:
+    """Return a word in American spelling."""
+    low = word.lower()
+    if american := _SPELLINGS.get(low):
+        return american
+    base = low.removesuffix("s")
+    return _SPELLINGS[base] + "s" if base in _SPELLINGS else word
+
+
+def _number_free(word: str) -> str:
+    """Return a noun in the singular; what may be one already stays."""
+    low = word.lower()
+    if len(low) < 4 or low in _NO_PLURAL_NAMES or low.endswith(("ics", *_NO_PLURALS)) or word.isupper():
+        return word
+    return _IRREGULAR.get(low) or singular(low)
+
+
+_NAME_WORD = Pattern(r"[A-Za-z][\w’'-]*\+?")
+_LONGEST_NAME = 5
+
+
+def _name_at_end(text: str, known: int | None) -> int | None:
+    """Return where the last words begin that are neither grammar nor verbs and between which spaces alone stand."""
+    if known is not None:
+        return known
+    start = len(text)
+    for match in reversed(list(_NAME_WORD.finditer(text))[-_LONGEST_NAME:]):
+        word = match[0].lower()
+        if text[match.end() : start].strip(" ") or word in _FUNCTION or (is_verb(word) and not word.endswith("ing")):
+            break
+        start = match.start()
+    return start
+
+
+def _name_at_start(text: str) -> int:
+    """Return where the first words end that are neither grammar nor verbs and between which spaces alone stand."""
+    end = 0
+    for match in list(_NAME_WORD.finditer(text))[:_LONGEST_NAME]:
+        word = match[0].lower()
+        if text[end : match.start()].strip(" ") or word in _FUNCTION or (is_verb(word) and word.endswith(("s", "ed"))):
+            break
+        end = match.end()
+    return end
+
+
+_CAPITAL = "[A-ZÀ-ÖØ-ÞĀĂĄĆČĎĐĒĘĚĞĪİŁŃŇŌŐŘŚŞŠŤŪŮŰŹŻŽƠƯ]"
+_CAPITAL_WORD = rf"(?:{_CAPITAL}[\w’-]*\w|[A-Z]\.(?:[A-Z]\.)*|[A-Z]\d*)"
+_HEAD_OF = (
+    "(?:University|Universities|Institute|College|School|Academy|Bank|House|Houses|Court|Church|Board|Department|Bureau"
+    "|Ministry|Office|Council|Society|Museum|Association|Organi[sz]ation|Union|League|Convention|Congress|Parliament"
+    "|Battle|Siege|Treaty|Peace|Act|Edict|Declaration|Bay|Gulf|Isle|Cape|City|Town|Port|Republic|Kingdom|Duke|Duchess"
+    "|Earl|King|Queen|Prince|Princess|Bishop|Archbishop|Elector|Lord|Secretary|Minister|President|Director|Statue|Tower"
+    "|Sea|Lake|Mount|Valley|Law|Laws|Theory|Origin|Book|Code|Principle|Rights|Bill|Hall|Order|Synod|Faculty|State)"
+)
+_NAME_PART = rf"(?:{_HEAD_OF} of (?:the )?)?{_CAPITAL_WORD}"
+_MONTHS = (
+    "(?:January|February|March|April|May|June|July|August|September|October|November|December"
+    "|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)"
+)
+_NAMING = rules.NamingRules(
+    fold=_fold_name,
+    proper=Pattern(
+        rf"(?<![\w.])(?P<name>(?:(?:Dr|Prof|Mr|Mrs|Ms|St)\. )?{_NAME_PART}"
+        rf"(?:(?: (?:de|du|van|von|der|la|del|di|bin|ibn|for|&))* {_NAME_PART}"
+        rf"|-[A-Z]\w+)*(?: \d{{1,3}}(?=[,.;:)]|$| (?:is|was|has|had|were|are|in|and|or|by|of|at)\b))?)"
+        r"|(?<!\w)(?P<numbered>[A-Za-z]\w{2,} (?:[A-Z]|\d{1,2}|[IVX]{1,4})(?= |[,.;:)]|$)(?= [a-z]|[,.;:)]|$)"
+        r"(?! (?:and|or|percent|per|of|to|years?|days?|months?|times|people|million|billion|thousand)\b))"
+    ),
+    person=Pattern(
+        r"^(?:Dr|Prof|Mr|Mrs|Ms|Sir|Lady|Professor)\b\.? [A-Z]"
+        r"|^(?:Albert|Alan|Alexander|Alfred|Andrew|Anna|Anthony|Arthur|Barack|Benjamin|Charles|Christopher|Claude|David"
+        r"|Edward|Elizabeth|Ernest|Francis|Franklin|Frederick|Friedrich|Galileo|Georg|George|Hans|Harry|Henry|Herbert"
+        r"|Isaac|Jack|Jacques|James|Jane|Jean|Joan|Johann|John|Joseph|Josh|Karl|Katherine|Kevin|Leonardo|Louis|Ludwig"
+        r"|Luke|Margaret|Maria|Marie|Mark|Martin|Mary|Max|Melvin|Michael|Napoleon|Neil|Nicolas|Niels|Nikola|Oliver|Paul"
+        r"|Peter|Philip|Pierre|Ralph|Richard|Robert|Ronald|Rosalind|Sam|Samuel|Simon|Stephen|Steve|Susan|Theodore|Thomas"
+        r"|Tim|Victoria|Vincent|Walter|William|Wolfgang) (?:[A-Z]\. ?)*[A-Z][a-z]+(?: [A-Z][a-z]+)?$"
+    ),
+    kinds=(
+        (
+            "organization",
+            Pattern(
+                r"(?:\b(?:University|Institute|College|School|Academy|Company|Corporation|Inc|Ltd|Council|Committee|Party"
+                r"|Bank|Association|Organi[sz]ation|Agency|Ministry|Department|Commission|Parliament|Congress|Senate"
+                r"|Court|Church|Union|League|Club|Society|Foundation|Museum|Library|Hospital|Orchestra|Army|Navy"
+                r"|Government)s?$)"
+                r"|^(?:University|Institute|Ministry|Department|Bank|Board|House|Court|Church|Union|League) of\b"
+            ),
+        ),
+        (
+            "place",
+            Pattern(
+                r"(?:\b(?:River|Lake|Ocean|Sea|Mountains?|Islands?|City|County|Valley|Desert|Street|Avenue|Park|Bay"
+                r"|Peninsula|Kingdom|Republic|Empire|States|Province|Canal|Bridge|Palace|Square|Airport|Stadium"
+                r"|Rainforest|Basin|Forest|Coast|Town|Village|Castle|Cathedral)$)|^(?:Mount|Lake|River|Republic of"
+                r"|City of|Kingdom of|Gulf of|Bay of|Isle of)\b"
+            ),
+        ),
+        (
+            "event",
+            Pattern(
+                r"\b(?:War|Wars|Battle|Revolution|Rebellion|Crisis|Olympics|Games|Festival|Conference|Congress of \w+"
+                r"|Championship|Cup|Bowl|Massacre|Uprising|Reformation|Renaissance|Crusade|World War)(?: \w{1,6})?$"
+                r"|^(?:Battle|Siege|Treaty|Council|Peace|War|Act) of\b"
+            ),
+        ),
+        (
+            "law",
+            Pattern(
+                r"(?:\b(?:laws?|theorem|principle|equation|formula|effect|theory|rule|hypothesis|Law|Theorem|Principle|Act"
+                r"|Equation|Theory)(?: of [\w ]+)?$)"
+            ),
+        ),
+        (
+            "process",
+            Pattern(
+                r"(?:(?:\b(?:cycle|reactions?|process|transport chain|Cycle)|synthesis|lysis|osmosis|mitosis|meiosis"
+                r"|fusion|fission|\b(?:evapor|transpir|condens|precipit|respir|ferment|oxid|germin|pollin|erosion|evolution)"
+                r"(?:ation)?)$)"
+            ),
+        ),
+    ),
+    quantity=(
+        r"(?:percent|degrees?|(?:kilo|centi|milli|nano|micro)?met(?:er|re)s?|(?:kilo|milli)?grams?|inch(?:es)?|feet|miles?"
+        r"|acres?|hectares?|tons?|tonnes?|pounds?|lit(?:er|re)s?|hours?|minutes?|seconds?|years?|days?|months?|weeks?"
+        r"|(?:million|billion|thousand)(?: \w+)?|people|dollars)\b"
+    ),
+    date=(
+        rf"(?:\b{_MONTHS} \d{{1,2}}(?:, \d{{4}})?\b|\b(?:\d{{1,2}} )?{_MONTHS} \d{{4}}\b"
+        r"|(?<![\w.,/–-])(?:(?:1[0-9]|20)\d\ds?|[1-9]\d0s)(?![\w–/-]|[.,]\d)|\b\d{1,2}(?:st|nd|rd|th) century\b)"
+    ),
+    lead=(
+        r"(?:(?:also|commonly|formerly|originally|better|sometimes|often|now)(?: more)? )?"
+        r"(?:known as|called|named|termed|referred to as|spelled|written)(?: variously)?"
+        r"|(?:Portuguese|Spanish|French|German|Dutch|Italian|Russian|Chinese|Japanese|Korean|Latin|Greek|Arabic|Hindi"
+        r"|Hebrew|Mongolian|Persian|Polish|Sanskrit|Swedish|Turkish|Vietnamese)(?= ?:)"
+        r"|abbreviated(?: as| to)?|abbr\.?|hereafter|hereinafter|in short|for short|short for|or simply|plural|singular"
+        r"|pl\.|a\.?k\.?a\.?|n[ée]e|born|i\.e\.,?|aka"
+    ),
+    between=(
+        r"(?:,? (?:also|commonly|formerly|better|sometimes|often|popularly|alternatively|otherwise)(?: also)? (?:known"
+        r" as|called|named|termed|referred to as)|,? (?:abbreviated|shortened)(?: as| to)?|,? short for| stands for"
+        r"|,? a\.?k\.?a\.?) (?:the |an? )?"
+    ),
+    no_name=(
+        r"(?:Fig|Table|See|e\.g\.|for example|for instance|such as|like|including|see|cf\.|fig|table|in|on|at|by|with"
+        r"|from|about|around|approximately|ca\.|c\.|circa|which|who|where|when|and|but|not|to|as|if|right|left|above|below)\b"
+    ),
+    longest_name=8,
+    at_end=_name_at_end,
+    at_start=_name_at_start,
+)
+
 ENGLISH = rules.Language(
     code="en",
     script=rules.Script.LATIN,
@@ -564,4 +779,5 @@ ENGLISH = rules.Language(
     stems=_STEMS,
     writing=_WRITING,
     outline=_OUTLINE,
+    naming=_NAMING,
 )

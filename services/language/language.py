@@ -283,6 +283,41 @@ class AnsweringRules:
     """What may stand between two numbers of a mark, as an expression."""
 
 
+@dataclass(frozen=True, slots=True)
+class NamingRules:
+    """How things are named, and how a text says that two names are of one thing.
+
+    Expressions are joined with other languages', because material mixes languages; `kinds` are tried in their order.
+    """
+
+    fold: Callable[[str], str] = str
+    """A name without what makes no other thing of it: an article, a title, the plural, a way of spelling."""
+    proper: Pattern = NEVER
+    """A name that its letters or marks show to be one."""
+    person: Pattern = NEVER
+    """A proper name that is surely a person's."""
+    kinds: tuple[tuple[str, Pattern], ...] = ()
+    """A kind of thing, and the names that are of it."""
+    quantity: str = "(?!)"
+    """A unit behind a number, as an expression."""
+    date: str = "(?!)"
+    """A day, a year or a century, as an expression."""
+    lead: str = "(?!)"
+    """What introduces another name inside brackets, as an expression."""
+    between: str = "(?!)"
+    """What stands between two names of one thing outside brackets, as an expression."""
+    no_name: str = "(?!)"
+    """The beginning of brackets that give no other name: examples, figures, units; an expression."""
+    longest_name: int = 12
+    """Length of a name, by `Language.length`."""
+    clause: Pattern = NEVER
+    """What stands in no name, such as a verb."""
+    at_end: Callable[[str, int | None], int | None] = lambda text, known: known
+    """Where the name begins with which a text ends; `known` is where a shorter one does, if any."""
+    at_start: Callable[[str], int] = lambda text: 0
+    """Where the name ends with which a text begins."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Language:
     """One language. There is one object of each, so that `is` compares them."""
@@ -302,6 +337,7 @@ class Language:
     stems: StemRules = StemRules()
     writing: WritingRules = WritingRules()
     outline: OutlineRules = NO_OUTLINE
+    naming: NamingRules = NamingRules()
     space_name: str = ""
     """What names of stored vector spaces call it, where that is not its code."""
 

@@ -13,7 +13,7 @@ from services.language.noun_runs import NounRuns
 from services.language.outline import OutlineRules
 from services.language.patterns import Pattern, pairs, words
 from services.language.scripts import HAN
-from services.language.segmentation import Dictionary
+from services.language.segmentation import Dictionary, Word
 
 
 @cache
@@ -341,6 +341,149 @@ _OUTLINE = OutlineRules(
     untitled="无标题",
 )
 
+_TRANSCRIBED = (
+    "阿埃艾爱安昂奥澳巴拜班邦保鲍贝本比彼毕别宾波博伯勃布查察楚茨达大戴丹道德登邓狄迪蒂丁东杜顿多厄恩尔法凡范菲费芬丰冯佛弗福夫盖"
+    "甘高戈格葛根古圭哈海汉豪赫黑亨洪胡华怀霍基吉加嘉贾杰金京卡凯坎康考柯科克肯孔库夸奎昆拉莱赖兰朗劳勒雷蕾黎里理利莉丽连列林琳龙娄"
+    "卢鲁路伦罗洛马玛麦曼芒毛梅门蒙米密明缪摩莫默姆木穆纳娜乃南内尼妮涅宁纽农诺欧帕潘庞佩彭皮平珀普奇齐恰钱乔切琼丘让热仁日荣茹瑞"
+    "若撒萨塞赛桑森莎沙山尚绍舍申生圣施史士舒朔斯丝松苏索塔台太泰坦汤唐陶特腾提廷图托瓦万旺威韦维温文翁沃乌吾西希锡席夏香肖谢辛欣"
+    "休修雪逊雅亚延扬耶叶伊依易因英雍尤约泽扎詹赞张珍芝朱祖佐"
+)
+_SURNAMES = (
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗高郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾"
+    "夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤屠竺鲁茅钱华"
+)
+_NAME_END = Pattern(rf"^([{_SURNAMES}][{HAN}]{{1,2}})(?:先生|女士|教授|院士|博士|同志|老师|主席|总统|将军|元帅|总理)$")
+_ERA = Pattern(r"^公元(?=前?\d)")
+_COUNTED = Pattern(rf"第([{''.join(_DIGITS)}十百千]+)|([{''.join(_DIGITS)}十百]+)(?=世纪|年代|年|月|日|号|型|级)")
+
+
+def _fold_name(name: str) -> str:
+    """Return a name without a person's title, with what counts in it in digits: 第二次 is 第2次, and never 第一次."""
+    plain = _NAME_END.compiled.sub(r"\1", name)
+    plain = _ERA.sub("", plain)
+    return _COUNTED.compiled.sub(lambda match: in_digits(match[0]), plain)
+
+
+_NO_NAME_TAGS = ("p", "c", "u", "d", "r", "y", "e", "o", "f")
+"""Beginnings of tags of words of grammar: they are in no name."""
+_DOTS = ("·", "•", "・")
+_WHOLE_NAMES = frozenset(("nt", "nz", "ns", "nr", "nrt"))
+_LONGEST_NAME = 10
+_CLAUSE = Pattern(rf"[{HAN}A-Za-z0-9·・-]+$")
+_CLAUSE_BEGINNING = Pattern(rf"^[{HAN}A-Za-z0-9·・-]+")
+
+
+def _is_whole_name(word: Word) -> bool:
+    return len(word.text) > 3 and word.tag in _WHOLE_NAMES
+
+
+def _counts(word: Word, before: str) -> bool:
+    """Return whether a word is a measure, behind which a name begins: 三名, but not 168号."""
+    return word.tag == "q" and not before.isdigit()
+
+
+def _is_no_name(word: Word) -> bool:
+    return word.text in _VERBS or word.text in _FUNCTION or word.tag.startswith(_NO_NAME_TAGS)
+
+
+def _name_at_end(text: str, known: int | None) -> int | None:
+    """Return where the last words begin that may be in a name; a verb opens one only where it opens its clause.
+
+    Rather too long than too short: 选举委员会 as a name for 委员会 would join all committees. Names that the dictionary
+    has are whole.
+    """
+    clause = _CLAUSE.search(text[-24:])
+    if clause is None:
+        return known
+    begin, start = len(text) - len(clause[0]), len(text)
+    for word in reversed(dictionary().cut(clause[0])):
+        at = begin + word.start
+        if (
+            word.end == len(clause[0])
+            and len(word.text) > 3
+            and word.tag in _WHOLE_NAMES
+            and text[at - 1 : at] not in _DOTS
+        ):
+            return at
+        if _is_no_name(word) or len(text) - at > _LONGEST_NAME or _counts(word, text[at - 1 : at]):
+            break
+        if word.tag != "v" or word.start == 0:
+            start = at
+    return min(start, len(text) if known is None else known)
+
+
+def _name_at_start(text: str) -> int:
+    """Return where the first words end that may be in a name."""
+    clause = _CLAUSE_BEGINNING.search(text[:24])
+    if clause is None:
+        return 0
+    end = 0
+    for word in dictionary().cut(clause[0]):
+        if _is_no_name(word) or word.end > _LONGEST_NAME or (word.tag == "v" and end):
+            break
+        end = word.end
+    return end
+
+
+_OTHER_NAME = (
+    r"(?:以下|下文)?(?:常|通常|一般|俗|统|合)?(?:简称|又称|亦称|也称|或称|俗称|旧称|古称|史称|全称|别称|通称|别名|又名|亦名|原名|本名|学名|俗名"
+    r"|也叫|又叫|也作|又作|缩写|简写|译名|英文名?称?|英语|拉丁文|拉丁语|德语|法语|俄语|希腊语|日语|化学式|分子式|符号)"
+)
+_NAMING = rules.NamingRules(
+    fold=_fold_name,
+    proper=Pattern(
+        rf"《(?P<work>[^《》\n]{{1,40}})》|(?P<name>[{_TRANSCRIBED}]{{1,6}}(?:[·•・‧∙][{_TRANSCRIBED}]{{1,7}}){{1,4}})"
+        rf"|(?P<numbered>[{HAN}]{{1,3}}[素粒系型][A-Za-zⅠ-Ⅻα-ω][₀-₉0-9]{{0,2}}(?![A-Za-z0-9]))"
+    ),
+    person=Pattern(rf"^[{HAN}]+[·•・‧∙]|^[{_SURNAMES}][{HAN}]{{1,2}}(?:先生|女士|教授|院士|博士)$"),
+    kinds=(
+        (
+            "organization",
+            Pattern(
+                r"[^\s](?:大学|学院|公司|集团|组织|协会|学会|委员会|研究所|研究院|科学院|银行|法院|议会|国会|政府|联盟|联合会|基金会|医院|博物馆"
+                r"|图书馆|出版社|电视台|俱乐部|乐团|军队|警察局|教会|队|部队|党)$"
+            ),
+        ),
+        (
+            "event",
+            Pattern(
+                r"[^\s](?:战争|大战|之战|战役|革命|运动会|起义|事件|会议|奥运会|世界杯|危机|政变|变法|维新|条约|文艺复兴)$"
+            ),
+        ),
+        ("law", Pattern(r"[^\s](?:定律|定理|公式|方程|原理|效应|法则|学说|定则|宪法)$")),
+        (
+            "process",
+            Pattern(r"[^\s](?:作用|过程|反应|循环|分裂|合成|分解|聚变|裂变)$|^(?:蒸发|蒸腾|凝结|降水|渗透|扩散)$"),
+        ),
+        (
+            "place",
+            Pattern(
+                r"[^\s](?:国|省|市|县|州|河|江|湖|海|洋|山脉|岛|群岛|半岛|平原|高原|盆地|沙漠|镇|村|寺|海峡|运河|流域|大陆|洲|共和国|王国|帝国)$"
+            ),
+        ),
+    ),
+    quantity=(
+        r"(?:[多余几]?[万亿千百]*(?:个|摄氏度|度|米|千米|公里|厘米|毫米|纳米|克|千克|公斤|吨|升|毫升|平方米|平方公里|平方千米|立方米|亩|公顷"
+        r"|小时|分钟|秒|年|天|人|元|美元|倍|次))(?![级])"
+    ),
+    date=(
+        r"(?:(?:公元)?前?\d{1,4}年(?:\d{1,2}月(?:\d{1,2}日)?)?|\d{1,2}月\d{1,2}日"
+        r"|(?:\d{1,2}|[一二三四五六七八九十]{1,3})世纪(?:[一二三四五六七八九\d]0?年代)?)"
+    ),
+    lead=rf"(?:[{HAN}]{{1,4}}语(?=[：:]))|"
+    + _OTHER_NAME
+    + r"(?:缩写|简称|名|全称)?(?:为|是|叫|作|做|名为)?|即|又即|号|亦即",
+    between=(
+        rf"[，,]?\s?(?:{_OTHER_NAME}(?:缩写|简称|名|全称)?(?:为|是|叫|作|做)?|也就是)\s?(?=[^，。；])"
+        r"|[，,](?:即|号)(?=[^，。；]{2,8}[，。；])"
+    ),
+    no_name=r"(?:如|例如|比如|诸如|包括|包含|见|参见|图|表|单位|约|大约|不|含|指|以(?!下)|由|在|从|当|共|占|其中|比|与|和|或者|今|注)",
+    longest_name=14,
+    clause=Pattern(r"的|是|了|[和与及或]|[指有在由]\S"),
+    at_end=_name_at_end,
+    at_start=_name_at_start,
+)
+
 CHINESE = rules.Language(
     code="zh",
     script=rules.Script.HAN,
@@ -375,4 +518,5 @@ CHINESE = rules.Language(
     stems=_STEMS,
     writing=_WRITING,
     outline=_OUTLINE,
+    naming=_NAMING,
 )

@@ -91,6 +91,18 @@ class ChatModel(Protocol):
         """
 
 
+class MentionFinder(Protocol):
+    """Finds what passages add to the graph, without a model."""
+
+    async def find(self, chunks: Sequence[Chunk]) -> Contribution:
+        """Return the names of passages and what their sentences say of them; best with many of one document.
+
+        Raises:
+            DeadlineExceeded: it took too long.
+            Unavailable: the process that reads them died.
+        """
+
+
 class GraphStore(Protocol):
     """Mentions and what sentences say of them, kept apart by owner.
 

@@ -1,0 +1,1 @@
+"""Reading passages for the graph: in worker processes, and in this process."""

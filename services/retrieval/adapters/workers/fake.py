@@ -1,0 +1,18 @@
+"""Finding mentions in this process: for tests, and for trying the service without worker processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from services.retrieval.domain.graph.mentions import find_mentions
+from services.retrieval.values.chunk import Chunk
+from services.retrieval.values.graph import Contribution
+
+
+class FakeMentionFinder:
+    """Finds mentions in a thread."""
+
+    async def find(self, chunks: Sequence[Chunk]) -> Contribution:
+        """Read the chunks together."""
+        return await asyncio.to_thread(find_mentions, chunks)
