@@ -1,6 +1,7 @@
 """Session-scoped fixtures of real engines: one PostgreSQL and one Qdrant for each process that runs tests.
 
-A variable exchanges an engine for a server that runs elsewhere: `TIKU_TEST_POSTGRES_DSN`, `TIKU_TEST_QDRANT_URL`.
+A variable exchanges an engine for a server that runs elsewhere: `TIKU_TEST_POSTGRES_DSN`, `TIKU_TEST_QDRANT_URL`,
+`TIKU_TEST_NEO4J_URL`. Neo4j is none of Tiku's engines; without a server, tests take the one of `tests/shared.py`.
 Loaded as a plugin by `tests/conftest.py`. The fixtures give addresses, so tests connect on loops of their own.
 
 Every test on a real engine has the mark `engine`, and `make test-fast` leaves those out. A test that names an engine's
@@ -12,10 +13,12 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -24,12 +27,14 @@ import pytest
 import pytest_asyncio
 from _pytest.mark import ParameterSet
 
-from services.embedded.network import free_port
+from services.embedded.arcadedb import arcadedb
+from services.embedded.network import bolt_probe, free_port, free_ports
 from services.embedded.postgres import postgres
 from services.embedded.process import ProcessSpec, SupervisedProcess
 from services.embedded.qdrant import qdrant
+from tests.shared import NEO4J
 
-_ENGINES = {"postgres_dsn", "postgres_database", "qdrant_url"}
+_ENGINES = {"postgres_dsn", "postgres_database", "qdrant_url", "arcadedb_server", "neo4j_server"}
 
 
 def on_engine(adapter: str) -> ParameterSet:
@@ -114,3 +119,45 @@ async def qdrant_url(engines_folder: Path, pytestconfig: pytest.Config) -> Async
     server = qdrant(engines_folder / "qdrant", free_port(), engines_folder / "qdrant.log")
     async with engine(server.spec):
         yield server.url
+
+
+@dataclass(frozen=True, slots=True)
+class BoltServer:
+    """A graph engine that tests share, and how to enter it; use owners of your own."""
+
+    url: str
+    user: str = ""
+    password: str = ""
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def arcadedb_server(engines_folder: Path, pytestconfig: pytest.Config) -> AsyncIterator[BoltServer]:
+    """The embedded ArcadeDB."""
+    _refuse_unmarked(pytestconfig)
+    server = await asyncio.to_thread(
+        arcadedb, engines_folder / "arcadedb", *free_ports(2), engines_folder / "arcadedb.log"
+    )
+    async with engine(server.spec):
+        yield BoltServer(server.url, server.user, server.password)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def neo4j_server(engines_folder: Path, pytestconfig: pytest.Config) -> AsyncIterator[BoltServer]:
+    """A Neo4j server: that of `TIKU_TEST_NEO4J_URL`, without a password, or one that is at hand."""
+    _refuse_unmarked(pytestconfig)
+    if given := os.environ.get("TIKU_TEST_NEO4J_URL"):
+        yield BoltServer(given)
+        return
+    if not await asyncio.to_thread(lambda: NEO4J.exists() and shutil.which("java")):
+        pytest.skip(f"no Neo4j: set TIKU_TEST_NEO4J_URL, or NEO4J to a start script (not {NEO4J}), with Java in PATH")
+    port = free_port()
+    spec = ProcessSpec(
+        name="neo4j",
+        command=[str(NEO4J), str(engines_folder / "neo4j"), str(port)],
+        log_file=engines_folder / "neo4j.log",
+        probe=bolt_probe("127.0.0.1", port),
+        environment={"NEO4J_HEAP": "512m"},
+        stop_signal=signal.SIGKILL,
+    )
+    async with engine(spec):
+        yield BoltServer(f"bolt://127.0.0.1:{port}")

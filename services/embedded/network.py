@@ -89,3 +89,24 @@ def http_probe(host: str, port: int, path: str) -> Callable[[], Awaitable[None]]
             raise RuntimeError(f"http://{host}:{port}{path} answered {status}")
 
     return probe
+
+
+_BOLT_HELLO = bytes.fromhex("6060b01700000404000000040000000000000000")
+"""The preamble of Bolt, and versions that the client would speak: 4.4, 4.0."""
+
+
+def bolt_probe(host: str, port: int) -> Callable[[], Awaitable[None]]:
+    """Return a probe that raises unless a server agrees on a version of Bolt."""
+
+    async def probe() -> None:
+        async with asyncio.timeout(_PROBE_SECONDS):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(_BOLT_HELLO)
+                version = await reader.readexactly(4)
+            finally:
+                writer.close()
+        if not any(version):
+            raise RuntimeError(f"{host}:{port} speaks no Bolt that Tiku knows")
+
+    return probe

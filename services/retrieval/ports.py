@@ -108,7 +108,8 @@ class GraphStore(Protocol):
 
     No owner ever sees or removes what belongs to another. An entity is there as long as a mention is. What a call
     confirmed, the next call finds; a call that fails left nothing, or whole chunks.
-    A store that does not answer is Unavailable; one that answers too late, DeadlineExceeded.
+    A store that does not answer is Unavailable; one that answers too late, DeadlineExceeded. A change that others
+    came in the way of too often is Aborted.
     """
 
     async def add(self, owner: str, contribution: Contribution) -> None:

@@ -103,12 +103,21 @@ class GraphState:
 
 @dataclass(frozen=True, slots=True)
 class NamedEntity:
-    """What the store holds of one key: how often it is mentioned, and its first mentions in reading order."""
+    """What the store holds of one key: its first mentions in reading order, and how often it has each surface and kind.
+
+    `surfaces` and `kinds` count all its mentions, the most frequent first.
+    """
 
     entity_id: str
     key: str
-    mention_count: int
+    surfaces: tuple[tuple[str, int], ...]
+    kinds: tuple[tuple[str, int], ...]
     mentions: tuple[Mention, ...]
+
+    @property
+    def mention_count(self) -> int:
+        """How often it is mentioned."""
+        return sum(count for _, count in self.surfaces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +194,14 @@ class Neighborhood:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Cypher that is safe to run for one owner, with its parameters."""
+    """Cypher that is safe to run for one owner, whom it calls `$owner`, with its other parameters.
+
+    `names` are those of its columns as the caller wrote them, by the names that they have in `text`.
+    """
 
     text: str
     parameters: Mapping[str, Any]
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

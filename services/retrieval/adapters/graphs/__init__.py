@@ -1,0 +1,3 @@
+"""Where the knowledge graph is kept: an engine that speaks Bolt, or memory."""
+
+from __future__ import annotations

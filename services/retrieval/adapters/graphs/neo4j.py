@@ -1,0 +1,440 @@
+"""A graph store behind Bolt: Neo4j, or ArcadeDB in its place (ADR 0049).
+
+    (:Chunk)                                    a chunk that was added as a whole
+    (:Sentence)-[:MENTIONS]->(:Entity)          a mention: where it stands, its surface, its kind
+    (:Entity)<-[:FROM]-(:Relation)-[:TO]->(:Entity)
+    (:Entity)<-[:FIRST]-(:Alias)-[:SECOND]->(:Entity)
+    (:Decision)                                 somebody's word that two entities are one, or are not
+
+All nodes but entities and decisions carry the document that they came with, and are deleted by it. An entity is there
+as long as a mention leads to it. Every node carries its owner, and an edge ties two nodes of one owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any, Self, TypeVar
+
+from neo4j import (
+    AsyncDriver,
+    AsyncGraphDatabase,
+    AsyncManagedTransaction,
+    AsyncSession,
+    NotificationMinimumSeverity,
+    unit_of_work,
+)
+from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError, TransientError
+
+from services.kit import context, errors
+from services.retrieval.adapters.graphs import statements
+from services.retrieval.adapters.graphs.engines import Engine, engine_of
+from services.retrieval.adapters.graphs.rows import (
+    Rows,
+    chunk_node,
+    named_entities,
+    parts_of,
+    plain,
+    rows_of,
+    size_of,
+    source_of,
+)
+from services.retrieval.values.graph import (
+    ChunkPlace,
+    Contribution,
+    GraphState,
+    Link,
+    NamedEntity,
+    Neighbor,
+    Occurrence,
+    StatedRelation,
+    Statement,
+    Table,
+    decision_id,
+)
+
+T = TypeVar("T")
+_Work = Callable[[AsyncManagedTransaction], Awaitable[T]]
+
+_BATCH_SENTENCES = 500
+"""Sentences that one transaction deletes: what it holds in memory does not grow with a document."""
+_WALKED_SENTENCES = 1000
+"""Sentences of one entity through which its neighbors are looked for."""
+_LINKS = 2000
+"""Alias statements that are read at once."""
+_ATTEMPTS = 8
+_CONNECTIONS = 2
+"""Attempts after a connection broke: those that are kept break when the engine starts anew."""
+_FIRST_PAUSE_SECONDS = 0.01
+_CONFLICTS = frozenset(
+    {
+        # Another transaction removed an entity between two statements of this one, or gave it a mention.
+        "Neo.ClientError.Statement.EntityNotFound",
+        "Neo.ClientError.Schema.ConstraintValidationFailed",
+    }
+)
+_LARGEST_TABLE_BYTES = 2 * 1024 * 1024
+
+logger = logging.getLogger(__name__)
+
+
+class Neo4jGraphStore:
+    """A graph behind Bolt; every call is bounded by `timeout` seconds or what is left of the request's deadline."""
+
+    def __init__(self, driver: AsyncDriver, database: str, timeout: float) -> None:
+        self._driver = driver
+        self._database = database
+        self._timeout = timeout
+        self._engine: Engine | None = None
+        self._writers = asyncio.Semaphore(1)
+        self._opening = asyncio.Lock()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, url: str, user: str = "", password: str = "", *, database: str = "neo4j", timeout: float = 10.0
+    ) -> AsyncGenerator[Self, None]:
+        """Open a store on `bolt://host:port`; nothing is sent yet. Without a `user`, none is named to the engine."""
+        driver = AsyncGraphDatabase.driver(
+            url,
+            auth=(user, password) if user else None,
+            connection_timeout=min(timeout, 3.0),
+            connection_acquisition_timeout=timeout,
+            # Its own pauses begin at a second; those of `_call` at ten milliseconds.
+            max_transaction_retry_time=0,
+            max_connection_pool_size=32,
+            notifications_min_severity=NotificationMinimumSeverity.OFF,
+            telemetry_disabled=True,
+            user_agent="tiku",
+        )
+        try:
+            yield cls(driver, database, timeout)
+        finally:
+            await driver.close()
+
+    async def add(self, owner: str, contribution: Contribution) -> None:
+        """Store what chunks add, some whole chunks a transaction."""
+        for part in parts_of(contribution):
+            rows = await asyncio.to_thread(rows_of, owner, part)
+            await self._write(lambda tx, rows=rows: _add(tx, owner, rows))  # type: ignore[misc]
+
+    async def delete_document(self, owner: str, document_id: str) -> None:
+        """Remove a document's nodes, some hundred a transaction, and the entities that lose their last mention."""
+        while await self._write(lambda tx: _delete(tx, owner, document_id)):
+            pass
+
+    async def state(self, owner: str) -> GraphState:
+        """Return the engine and the owner's counts."""
+
+        async def count(tx: AsyncManagedTransaction) -> list[int]:
+            return [(await _rows_of(tx, text, owner=owner))[0]["n"] for text in statements.COUNTS]
+
+        entities, mentions, relations, aliases, chunks = await self._read(count)
+        engine = await self._ready()
+        return GraphState(engine.name, engine.version, entities, mentions, relations, aliases, chunks)
+
+    async def entities(self, owner: str, entity_ids: Sequence[str], mentions: int) -> list[NamedEntity]:
+        """Return entities with counts of their surfaces and kinds."""
+
+        async def read(tx: AsyncManagedTransaction) -> list[NamedEntity]:
+            counted = await _rows_of(tx, statements.SURFACES, ids=list(entity_ids), owner=owner)
+            first = await _rows_of(tx, statements.FIRST_MENTIONS, ids=list(entity_ids), owner=owner, most=mentions)
+            return named_entities(entity_ids, counted, first)
+
+        return await self._read(read)
+
+    async def frequent(self, owner: str, document_ids: Sequence[str], limit: int) -> list[str]:
+        """Return the ids of the most mentioned entities."""
+        text = statements.FREQUENT_IN if document_ids else statements.FREQUENT
+        rows = await self._read_rows(text, owner=owner, documents=list(document_ids), limit=limit)
+        return [row["id"] for row in rows]
+
+    async def neighbors(
+        self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], degree: int, sources: int
+    ) -> list[Neighbor]:
+        """Return entities that share sentences; a bounded number of sentences of each entity is walked."""
+        rows = await self._read_rows(
+            statements.NEIGHBORS,
+            ids=list(entity_ids),
+            owner=owner,
+            documents=list(document_ids),
+            walked=_WALKED_SENTENCES,
+            degree=degree,
+            most=sources,
+        )
+        return [
+            Neighbor(row["id"], found["id"], found["n"], tuple(map(source_of, found["sources"])))
+            for row in rows
+            for found in row["found"]
+        ]
+
+    async def relations(
+        self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], limit: int, sources: int
+    ) -> list[StatedRelation]:
+        """Return relations of entities, by both ends and predicate."""
+        rows = await self._read_rows(
+            statements.RELATIONS,
+            ids=list(entity_ids),
+            owner=owner,
+            documents=list(document_ids),
+            limit=limit * max(1, len(entity_ids)),
+            most=sources,
+        )
+        return [
+            StatedRelation(row["a"], row["b"], row["predicate"], row["n"], tuple(map(source_of, row["sources"])))
+            for row in rows
+        ]
+
+    async def links(self, owner: str, entity_ids: Sequence[str]) -> list[Link]:
+        """Return alias statements by pair, and decisions."""
+        ids = list(entity_ids)
+
+        async def read(tx: AsyncManagedTransaction) -> list[Link]:
+            stated = await _rows_of(tx, statements.ALIASES, ids=ids, owner=owner, limit=_LINKS)
+            decided = await _rows_of(tx, statements.DECISIONS, ids=ids, owner=owner)
+            return [
+                Link(row["a"], row["b"], row["first"], row["second"], True, tuple(map(source_of, row["sources"])))
+                for row in stated
+            ] + [
+                Link(
+                    row["first_id"],
+                    row["second_id"],
+                    row["first_key"],
+                    row["second_key"],
+                    row["same"],
+                    decided=datetime.fromtimestamp(row["decided"] / 1000, UTC),
+                )
+                for row in decided
+            ]
+
+        return await self._read(read)
+
+    async def decide(self, owner: str, link: Link) -> None:
+        """Record a decision under an id that the pair has."""
+        when = link.decided or datetime.now(UTC)
+        await self._write_rows(
+            statements.DECIDE,
+            id=decision_id(owner, link.first_entity_id, link.second_entity_id),
+            owner=owner,
+            first_id=link.first_entity_id,
+            second_id=link.second_entity_id,
+            first_key=link.first_key,
+            second_key=link.second_key,
+            same=link.same,
+            decided=int(when.timestamp() * 1000),
+        )
+
+    async def undo(self, owner: str, decision_id: str) -> None:
+        """Remove a decision."""
+        await self._write_rows(statements.UNDO, owner=owner, id=decision_id)
+
+    async def occurrences(
+        self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], limit: int
+    ) -> list[Occurrence]:
+        """Return chunks by entity."""
+        rows = await self._read_rows(
+            statements.OCCURRENCES, ids=list(entity_ids), owner=owner, documents=list(document_ids), limit=limit
+        )
+        return [
+            Occurrence(
+                row["id"],
+                ChunkPlace(found["chunk_id"], found["document_id"], found["ordinal"]),
+                found["n"],
+            )
+            for row in rows
+            for found in row["found"]
+        ]
+
+    async def entities_of(self, owner: str, chunk_ids: Sequence[str], limit: int) -> list[Occurrence]:
+        """Return entities by chunk."""
+        ids = [chunk_node(owner, chunk_id) for chunk_id in chunk_ids]
+        rows = await self._read_rows(statements.ENTITIES_OF, ids=ids, owner=owner, limit=limit)
+        return [
+            Occurrence(found["id"], ChunkPlace(row["chunk_id"], row["document_id"], row["ordinal"]), found["n"])
+            for row in rows
+            for found in row["found"]
+        ]
+
+    async def chunks(self, owner: str, document_id: str) -> list[ChunkPlace]:
+        """Return a document's chunks by ordinal."""
+        rows = await self._read_rows(statements.CHUNKS, owner=owner, document=document_id)
+        return [ChunkPlace(row["chunk_id"], document_id, row["ordinal"]) for row in rows]
+
+    async def query(self, owner: str, statement: Statement, limit: int) -> Table:
+        """Run a statement; rows are fetched up to the limit, and what is left is dropped on the engine's side."""
+
+        async def run(tx: AsyncManagedTransaction) -> Table:
+            result = await tx.run(statement.text, {**statement.parameters, "owner": owner})
+            columns = tuple(statement.names.get(key, key) for key in result)
+            rows: list[Sequence[Any]] = []
+            size = 0
+            async for record in result:
+                row = [plain(value) for value in record.values()]
+                size += sum(map(size_of, row))
+                if len(rows) == limit or size > _LARGEST_TABLE_BYTES:
+                    return Table(columns, tuple(rows), truncated=True)
+                rows.append(row)
+            return Table(columns, tuple(rows), truncated=False)
+
+        try:
+            return await self._read(run)
+        except _StatementError as error:
+            raise errors.InvalidArgument(
+                "The statement cannot be run: the engine does not understand it, or a value is of the wrong type.",
+                reason="CYPHER_INVALID",
+            ) from error.__cause__
+
+    async def ping(self) -> None:
+        """Return when the engine answers, its schema made."""
+        await self._read_rows("RETURN 1 AS n")
+
+    async def _read_rows(self, text: str, **parameters: Any) -> list[Mapping[str, Any]]:
+        return await self._read(lambda tx: _rows_of(tx, text, **parameters))
+
+    async def _write_rows(self, text: str, **parameters: Any) -> list[Mapping[str, Any]]:
+        return await self._write(lambda tx: _rows_of(tx, text, **parameters))
+
+    async def _read(self, work: _Work[T]) -> T:
+        return await self._call("execute_read", work)
+
+    async def _write(self, work: _Work[T]) -> T:
+        return await self._call("execute_write", work)
+
+    async def _call(self, method: str, work: _Work[T]) -> T:
+        """Run a transaction; one that another came in the way of, or whose connection broke, is run again."""
+        limit = context.time_for(self._timeout, share=0.9)
+        attempts = iter(range(_ATTEMPTS))
+        try:
+            async with asyncio.timeout(limit):
+                while True:
+                    try:
+                        return await self._attempt(method, work, limit)
+                    except (DriverError, Neo4jError, OSError) as error:
+                        attempt = next(attempts, None)
+                        if attempt is None or not _may_pass(error, attempt):
+                            raise _translated(error) from error
+                        await asyncio.sleep(_FIRST_PAUSE_SECONDS * 2**attempt * (0.5 + random.random()))  # noqa: S311
+        except TimeoutError as error:
+            raise errors.DeadlineExceeded("The graph did not answer in time.", reason="GRAPH_TIMEOUT") from error
+
+    async def _attempt(self, method: str, work: _Work[T], limit: float) -> T:
+        await self._ready()
+        async with contextlib.AsyncExitStack() as stack:
+            if method == "execute_write":
+                await stack.enter_async_context(self._writers)
+            session = await stack.enter_async_context(self._driver.session(database=self._database))
+            return await getattr(session, method)(unit_of_work(timeout=limit)(work))  # type: ignore[no-any-return]
+
+    async def _ready(self) -> Engine:
+        """Return the engine; at the first call, bring its schema up to date."""
+        if self._engine is not None:
+            return self._engine
+        async with self._opening:
+            if self._engine is None:
+                info = await self._driver.get_server_info()
+                engine = engine_of(info.agent)
+                async with self._driver.session(database=self._database) as session:
+                    await _migrate(session, engine)
+                self._writers = asyncio.Semaphore(engine.writers)
+                self._engine = engine
+        return self._engine
+
+
+class _StatementError(errors.InvalidArgument):
+    """The engine does not understand a statement."""
+
+
+def _may_pass(error: Exception, attempt: int) -> bool:
+    """Return whether a transaction that failed so may succeed when it is run again; all of them may be run twice."""
+    if isinstance(error, Neo4jError):
+        return error.code in _CONFLICTS or isinstance(error, TransientError)
+    return attempt < _CONNECTIONS
+
+
+def _translated(error: Exception) -> errors.TikuError:
+    code = error.code if isinstance(error, Neo4jError) else None
+    match error:
+        case AuthError():
+            logger.error("the graph engine refuses the account", extra={"error": str(error)})
+            return errors.Unavailable("The graph engine refuses Tiku's account.", reason="GRAPH_UNAVAILABLE")
+        case Neo4jError() if code in _CONFLICTS or isinstance(error, TransientError):
+            return errors.Aborted("Another change of the graph came first.", reason="GRAPH_CONFLICT", retry_after=1.0)
+        case ClientError() if code is not None and ".Transaction." in code:
+            return errors.DeadlineExceeded("The graph did not answer in time.", reason="GRAPH_TIMEOUT")
+        case ClientError():
+            return _StatementError("The statement cannot be run.", reason="CYPHER_INVALID")
+        case DriverError() | OSError():
+            return errors.Unavailable("The graph does not answer.", reason="GRAPH_UNAVAILABLE", retry_after=1.0)
+    return errors.Internal("The graph failed.", reason="GRAPH_FAILED")
+
+
+async def _migrate(session: AsyncSession, engine: Engine) -> None:
+    """Make what the schema lacks; every statement may run again, so two processes may do this at once.
+
+    Raises:
+        FailedPrecondition: a newer version of Tiku made the schema.
+    """
+    found = await (await session.run(statements.SCHEMA_VERSION)).value("version")
+    version = found[0] if found else 0
+    known = len(statements.MIGRATIONS)
+    if version > known:
+        raise errors.FailedPrecondition(
+            f"The graph has version {version} of the schema, and this Tiku knows {known}: start a newer one.",
+            reason="GRAPH_SCHEMA_NEWER",
+        )
+    if version == known:
+        return
+    for text in (statements.SCHEMA_CONSTRAINT, *chain.from_iterable(statements.MIGRATIONS[version:])):
+        await (await session.run(text)).consume()
+    if engine.await_indexes:
+        await (await session.run(engine.await_indexes)).consume()
+    await (await session.run(statements.SET_SCHEMA_VERSION, version=known)).consume()
+    logger.info("the graph's schema is up to date", extra={"engine": engine.name, "version": known})
+
+
+async def _rows_of(tx: AsyncManagedTransaction, text: str, **parameters: Any) -> list[Mapping[str, Any]]:
+    return await (await tx.run(text, parameters)).data()
+
+
+async def _run(tx: AsyncManagedTransaction, text: str, **parameters: Any) -> None:
+    await (await tx.run(text, parameters)).consume()
+
+
+async def _add(tx: AsyncManagedTransaction, owner: str, rows: Rows) -> None:
+    # Entities first and in the order of their ids, as a deletion locks them.
+    await _run(tx, statements.MERGE_ENTITIES, rows=rows.entities, owner=owner)
+    await _run(tx, statements.MERGE_SENTENCES, rows=rows.sentences)
+    for known, create, wanted in (
+        (statements.KNOWN_MENTIONS, statements.CREATE_MENTIONS, rows.mentions),
+        (statements.KNOWN_RELATIONS, statements.CREATE_RELATIONS, rows.relations),
+        (statements.KNOWN_ALIASES, statements.CREATE_ALIASES, rows.aliases),
+    ):
+        if not wanted:
+            continue
+        ids = [row["id"] for row in (rows.sentences if wanted is rows.mentions else wanted)]
+        there = {row["id"] for row in await _rows_of(tx, known, ids=ids)}
+        if fresh := [row for row in wanted if row["id"] not in there]:
+            await _run(tx, create, rows=fresh)
+    if rows.chunks:
+        await _run(tx, statements.MERGE_CHUNKS, rows=rows.chunks)
+
+
+async def _delete(tx: AsyncManagedTransaction, owner: str, document_id: str) -> bool:
+    """Delete some sentences of a document, or, once it has none, what else it has; return whether there is more."""
+    of = {"owner": owner, "document": document_id}
+    sentences = [row["id"] for row in await _rows_of(tx, statements.SOME_SENTENCES, **of, limit=_BATCH_SENTENCES)]
+    last = len(sentences) < _BATCH_SENTENCES
+    entities = [row["id"] for row in await _rows_of(tx, statements.MENTIONED_BY, ids=sentences)]
+    await _run(tx, statements.LOCK_ENTITIES, ids=entities, owner=owner)
+    # Relations and aliases hold entities, so they go before the first of them may.
+    for text in statements.DELETE_OTHERS:
+        await _run(tx, text, **of)
+    await _run(tx, statements.DELETE_SENTENCES, ids=sentences)
+    await _run(tx, statements.DELETE_UNMENTIONED, ids=entities)
+    return not last

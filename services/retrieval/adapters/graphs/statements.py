@@ -1,0 +1,205 @@
+"""The Cypher that the graph store runs, in the part of the language that Neo4j and ArcadeDB share."""
+
+from __future__ import annotations
+
+MIGRATIONS = (
+    (
+        "CREATE CONSTRAINT tiku_entity_id IF NOT EXISTS FOR (n:Entity) REQUIRE n.id IS UNIQUE",
+        "CREATE CONSTRAINT tiku_sentence_id IF NOT EXISTS FOR (n:Sentence) REQUIRE n.id IS UNIQUE",
+        "CREATE CONSTRAINT tiku_chunk_id IF NOT EXISTS FOR (n:Chunk) REQUIRE n.id IS UNIQUE",
+        "CREATE CONSTRAINT tiku_relation_id IF NOT EXISTS FOR (n:Relation) REQUIRE n.id IS UNIQUE",
+        "CREATE CONSTRAINT tiku_alias_id IF NOT EXISTS FOR (n:Alias) REQUIRE n.id IS UNIQUE",
+        "CREATE CONSTRAINT tiku_decision_id IF NOT EXISTS FOR (n:Decision) REQUIRE n.id IS UNIQUE",
+        "CREATE INDEX tiku_entity_owner IF NOT EXISTS FOR (n:Entity) ON (n.owner_id)",
+        "CREATE INDEX tiku_sentence_chunk IF NOT EXISTS FOR (n:Sentence) ON (n.chunk_node)",
+        "CREATE INDEX tiku_decision_owner IF NOT EXISTS FOR (n:Decision) ON (n.owner_id)",
+        *(
+            f"CREATE INDEX tiku_{label.lower()}_{field} IF NOT EXISTS FOR (n:{label}) ON (n.{field}_id)"
+            for label in ("Sentence", "Chunk", "Relation", "Alias")
+            for field in ("owner", "document")
+        ),
+    ),
+)
+"""What each version of the schema adds; a new one is appended, and none that has landed is edited."""
+
+SCHEMA_CONSTRAINT = "CREATE CONSTRAINT tiku_schema_name IF NOT EXISTS FOR (n:TikuSchema) REQUIRE n.name IS UNIQUE"
+SCHEMA_VERSION = "MATCH (n:TikuSchema {name: 'graph'}) RETURN n.version AS version"
+SET_SCHEMA_VERSION = "MERGE (n:TikuSchema {name: 'graph'}) SET n.version = $version"
+
+# An entity is written even where it is there already: that locks it, so that a deletion waits, or is tried again.
+MERGE_ENTITIES = """
+UNWIND $rows AS row
+MERGE (e:Entity {id: row.id})
+SET e.owner_id = $owner, e.key = row.key
+"""
+MERGE_SENTENCES = """
+UNWIND $rows AS row
+MERGE (n:Sentence {id: row.id})
+SET n += row.props
+"""
+MERGE_CHUNKS = """
+UNWIND $rows AS row
+MERGE (n:Chunk {id: row.id})
+SET n += row.props
+"""
+KNOWN_MENTIONS = """
+UNWIND $ids AS id
+MATCH (s:Sentence {id: id})-[m:MENTIONS]->()
+RETURN m.id AS id
+"""
+CREATE_MENTIONS = """
+UNWIND $rows AS row
+MATCH (s:Sentence {id: row.sentence})
+MATCH (e:Entity {id: row.entity})
+CREATE (s)-[:MENTIONS {id: row.id, start: row.start, end: row.end, surface: row.surface, kind: row.kind}]->(e)
+"""
+KNOWN_RELATIONS = "UNWIND $ids AS id MATCH (n:Relation {id: id}) RETURN n.id AS id"
+CREATE_RELATIONS = """
+UNWIND $rows AS row
+MATCH (a:Entity {id: row.from})
+MATCH (b:Entity {id: row.to})
+CREATE (n:Relation {id: row.id})
+SET n += row.props
+CREATE (n)-[:FROM]->(a)
+CREATE (n)-[:TO]->(b)
+"""
+KNOWN_ALIASES = "UNWIND $ids AS id MATCH (n:Alias {id: id}) RETURN n.id AS id"
+CREATE_ALIASES = """
+UNWIND $rows AS row
+MATCH (a:Entity {id: row.from})
+MATCH (b:Entity {id: row.to})
+CREATE (n:Alias {id: row.id})
+SET n += row.props
+CREATE (n)-[:FIRST]->(a)
+CREATE (n)-[:SECOND]->(b)
+"""
+
+SOME_SENTENCES = """
+MATCH (s:Sentence {document_id: $document}) WHERE s.owner_id = $owner
+RETURN s.id AS id LIMIT $limit
+"""
+MENTIONED_BY = """
+UNWIND $ids AS id
+MATCH (s:Sentence {id: id})-[:MENTIONS]->(e:Entity)
+RETURN DISTINCT e.id AS id ORDER BY id
+"""
+LOCK_ENTITIES = """
+UNWIND $ids AS id
+MATCH (e:Entity {id: id})
+SET e.owner_id = $owner
+"""
+DELETE_SENTENCES = """
+UNWIND $ids AS id
+MATCH (s:Sentence {id: id})
+DETACH DELETE s
+"""
+DELETE_UNMENTIONED = """
+UNWIND $ids AS id
+MATCH (e:Entity {id: id}) WHERE NOT EXISTS { MATCH (e)<-[:MENTIONS]-() }
+DELETE e
+"""
+DELETE_OTHERS = tuple(
+    f"MATCH (n:{label} {{document_id: $document}}) WHERE n.owner_id = $owner DETACH DELETE n"
+    for label in ("Relation", "Alias", "Chunk")
+)
+
+COUNTS = (
+    "MATCH (n:Entity {owner_id: $owner}) RETURN count(n) AS n",
+    "MATCH (n:Sentence {owner_id: $owner})-[m:MENTIONS]->() RETURN count(m) AS n",
+    *(f"MATCH (n:{label} {{owner_id: $owner}}) RETURN count(n) AS n" for label in ("Relation", "Alias", "Chunk")),
+)
+SURFACES = """
+UNWIND $ids AS id
+MATCH (e:Entity {id: id})<-[m:MENTIONS]-() WHERE e.owner_id = $owner
+RETURN id, e.key AS key, m.surface AS surface, m.kind AS kind, count(m) AS n
+"""
+_SENTENCE = """{text: s.text, start: s.start, end: s.end, page: s.page, document_id: s.document_id,
+  document_name: s.document_name, chunk_id: s.chunk_id}"""
+FIRST_MENTIONS = f"""
+UNWIND $ids AS id
+MATCH (e:Entity {{id: id}})<-[m:MENTIONS]-(s:Sentence) WHERE e.owner_id = $owner
+WITH id, m, s ORDER BY s.document_id, m.start, m.end, m.kind
+WITH id, collect({{start: m.start, end: m.end, surface: m.surface, kind: m.kind, sentence: {_SENTENCE}}}) AS all
+RETURN id, all[0..$most] AS mentions
+"""
+FREQUENT = """
+MATCH (e:Entity {owner_id: $owner})<-[m:MENTIONS]-()
+WITH e.id AS id, count(m) AS n
+RETURN id, n ORDER BY n DESC, id LIMIT $limit
+"""
+FREQUENT_IN = """
+UNWIND $documents AS document
+MATCH (s:Sentence {document_id: document})-[m:MENTIONS]->(e:Entity) WHERE s.owner_id = $owner
+WITH e.id AS id, count(m) AS n
+RETURN id, n ORDER BY n DESC, id LIMIT $limit
+"""
+NEIGHBORS = f"""
+UNWIND $ids AS id
+MATCH (e:Entity {{id: id}}) WHERE e.owner_id = $owner
+CALL {{
+  WITH e
+  MATCH (e)<-[:MENTIONS]-(s:Sentence)
+  WHERE size($documents) = 0 OR s.document_id IN $documents
+  WITH DISTINCT s LIMIT $walked
+  MATCH (s)-[:MENTIONS]->(o:Entity)
+  WITH DISTINCT s, o ORDER BY s.document_id, s.start
+  WITH o.id AS other, count(s) AS n, collect({_SENTENCE}) AS sources
+  RETURN other, n, sources
+}}
+WITH id, other, n, sources WHERE other <> id
+WITH id, other, n, sources ORDER BY n DESC, other
+WITH id, collect({{id: other, n: n, sources: sources[0..$most]}}) AS found
+RETURN id, found[0..$degree] AS found
+"""
+RELATIONS = f"""
+UNWIND $ids AS id
+MATCH (e:Entity {{id: id}})<-[:FROM|TO]-(s:Relation)
+WHERE e.owner_id = $owner AND (size($documents) = 0 OR s.document_id IN $documents)
+WITH DISTINCT s
+MATCH (a:Entity)<-[:FROM]-(s)-[:TO]->(b:Entity)
+WITH a.id AS a, b.id AS b, s ORDER BY s.document_id, s.start
+WITH a, b, s.predicate AS predicate, count(s) AS n, collect({_SENTENCE}) AS sources
+RETURN a, b, predicate, n, sources[0..$most] AS sources ORDER BY n DESC, a, b, predicate LIMIT $limit
+"""
+ALIASES = f"""
+UNWIND $ids AS id
+MATCH (e:Entity {{id: id}})<-[:FIRST|SECOND]-(s:Alias) WHERE e.owner_id = $owner
+WITH DISTINCT s LIMIT $limit
+MATCH (a:Entity)<-[:FIRST]-(s)-[:SECOND]->(b:Entity)
+WITH a, b, s ORDER BY s.document_id, s.start
+WITH a.id AS a, b.id AS b, a.key AS first, b.key AS second, collect({_SENTENCE}) AS sources
+RETURN a, b, first, second, sources ORDER BY a, b
+"""
+DECISIONS = """
+MATCH (d:Decision {owner_id: $owner}) WHERE d.first_id IN $ids OR d.second_id IN $ids
+RETURN d.first_id AS first_id, d.second_id AS second_id, d.first_key AS first_key, d.second_key AS second_key,
+  d.same AS same, d.decided AS decided ORDER BY d.id
+"""
+DECIDE = """
+MERGE (d:Decision {id: $id})
+SET d.owner_id = $owner, d.first_id = $first_id, d.second_id = $second_id, d.first_key = $first_key,
+  d.second_key = $second_key, d.same = $same, d.decided = $decided
+"""
+UNDO = "MATCH (d:Decision {id: $id}) WHERE d.owner_id = $owner DELETE d"
+OCCURRENCES = """
+UNWIND $ids AS id
+MATCH (e:Entity {id: id})<-[:MENTIONS]-(s:Sentence)
+WHERE e.owner_id = $owner AND (size($documents) = 0 OR s.document_id IN $documents)
+WITH id, s.chunk_node AS chunk, count(DISTINCT s) AS n
+MATCH (c:Chunk {id: chunk})
+WITH id, c, n ORDER BY n DESC, c.document_id, c.ordinal
+WITH id, collect({chunk_id: c.chunk_id, document_id: c.document_id, ordinal: c.ordinal, n: n}) AS found
+RETURN id, found[0..$limit] AS found
+"""
+ENTITIES_OF = """
+UNWIND $ids AS id
+MATCH (c:Chunk {id: id}) WHERE c.owner_id = $owner
+MATCH (s:Sentence {chunk_node: id})-[:MENTIONS]->(e:Entity)
+WITH c, e.id AS entity, count(DISTINCT s) AS n ORDER BY n DESC, entity
+WITH c, collect({id: entity, n: n}) AS found
+RETURN c.chunk_id AS chunk_id, c.document_id AS document_id, c.ordinal AS ordinal, found[0..$limit] AS found
+"""
+CHUNKS = """
+MATCH (c:Chunk {document_id: $document}) WHERE c.owner_id = $owner
+RETURN c.chunk_id AS chunk_id, c.ordinal AS ordinal ORDER BY ordinal
+"""
