@@ -70,11 +70,6 @@ def fold(text: str) -> str:
     return "".join(filter(is_word_char, unicodedata.normalize("NFKC", text).casefold()))
 
 
-def simplified(text: str) -> str:
-    """Return a text with its traditional Chinese characters in their simplified forms."""
-    return text
-
-
 def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     """Return the slice [start, end) of a text without white space at its ends."""
     while start < end and text[start].isspace():

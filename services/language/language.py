@@ -36,6 +36,8 @@ class Words:
     """Those function words that may be dropped or added without a change of what a statement says."""
     stem: Callable[[str], str] = str
     """The stem of a word in lower case."""
+    one_spelling: Callable[[str], str] = str
+    """A text in which what the language writes in two ways is written in one, such as traditional characters."""
     in_digits: Callable[[str], str] = str
     """A text with the numbers that it writes in the language's own numerals in digits instead."""
 

@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from services.language.detection import LANGUAGES, Languages
-from services.language.folding import is_word_char, simplified
+from services.language.folding import is_word_char
 from services.language.key_terms import NUMERIC, Category, TermSpan
 from services.language.language import Language
 from services.language.scripts import HAN, HAN_CHARACTER, SPELLED, is_han
@@ -65,7 +65,7 @@ def name_key(name: str, *, common: bool = False, languages: Languages = LANGUAGE
     difference; digits, signs and the capitals of an acronym do. `common` is for a noun with a capital that only its
     place in the sentence gives it.
     """
-    plain = simplified(unicodedata.normalize("NFKC", name)).strip()
+    plain = _in_one_spelling(unicodedata.normalize("NFKC", name), languages).strip()
     if _DOTTED.fullmatch(plain):
         plain = plain.replace(".", "").upper()
     if _ACRONYM.fullmatch(plain) and not common:
@@ -78,6 +78,15 @@ def name_key(name: str, *, common: bool = False, languages: Languages = LANGUAGE
         value = 10 * len(roman[1]) + _ROMAN_UNITS[roman[2]]
         plain = plain[: roman.start()] + (str(value) if value else "")
     return _folded(_without_accents(plain).casefold())
+
+
+def _in_one_spelling(text: str, languages: Languages) -> str:
+    """Return a text in which characters that differ by custom alone are equal, each in its place."""
+    for language in languages:
+        plain = language.words.one_spelling(text)
+        # Offsets into the one have to be offsets into the other.
+        text = plain if len(plain) == len(text) else text
+    return text
 
 
 def _without_accents(text: str) -> str:
@@ -112,6 +121,7 @@ class Naming:
     def spans(self, sentences: Sequence[str]) -> list[list[NameSpan]]:
         """Return the names of each sentence of a material, in order and disjoint: work for a worker process."""
         found: list[list[NameSpan]] = [[] for _ in sentences]
+        sentences = [_in_one_spelling(sentence, self.languages) for sentence in sentences]
         by_language: dict[str, list[int]] = {}
         for number, sentence in enumerate(sentences):
             by_language.setdefault(self.languages.of(sentence).code, []).append(number)
@@ -177,6 +187,7 @@ class Naming:
 
     def stated(self, text: str, spans: Sequence[NameSpan]) -> list[StatedName]:
         """Return which names a sentence says to be of one thing; `spans` are its names."""
+        text = _in_one_spelling(text, self.languages)
         found = [*self._in_brackets(text, spans), *self._in_words(text, spans)]
         keys = [(name_key(text[slice(*one.name)]), name_key(text[slice(*one.other)])) for one in found]
         return [one for one, (name, other) in zip(found, keys, strict=True) if name and other and name != other]

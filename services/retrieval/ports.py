@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
-from services.retrieval.values.chat import ChatFinish, ChatRequest
+from services.retrieval.values.chat import ChatFinish, ChatRequest, ServedModel
 from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit, LegQuery, QueryEmbedding
 from services.retrieval.values.graph import (
     ChunkPlace,
@@ -91,6 +91,13 @@ class ChatModel(Protocol):
         """
 
 
+class ModelDirectory(Protocol):
+    """Says which language models there are."""
+
+    async def chat_models(self) -> list[ServedModel]:
+        """Return every model that may be asked, the default first; none where no provider is configured."""
+
+
 class MentionFinder(Protocol):
     """Finds what passages add to the graph, without a model."""
 
@@ -101,6 +108,9 @@ class MentionFinder(Protocol):
             DeadlineExceeded: it took too long.
             Unavailable: the process that reads them died.
         """
+
+    async def located(self, answer: Mapping[str, object], text: str) -> Contribution:
+        """Return what of a model's answer, a JSON object, stands in a text; the errors are those of `find`."""
 
 
 class GraphStore(Protocol):

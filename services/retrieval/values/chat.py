@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from services.common.values import TokenUsage
 
@@ -18,11 +19,24 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """What a chat model is asked; `model` is empty for the default one."""
+    """What a chat model is asked; `model` is empty for the default one.
+
+    With a `schema_name`, the answer is JSON that matches `schema`, a JSON Schema.
+    """
 
     messages: Sequence[ChatMessage]
     model: str
     max_tokens: int
+    schema_name: str = ""
+    schema: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model that may be asked, and who serves it."""
+
+    name: str
+    provider: str
 
 
 @dataclass(frozen=True, slots=True)

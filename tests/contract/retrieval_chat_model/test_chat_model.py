@@ -91,6 +91,13 @@ async def test_the_request_arrives_as_it_is(provider: ScriptedProvider, channel:
     assert (body["temperature"], body["max_tokens"]) == (0, 77)
 
 
+async def test_a_schema_arrives_as_it_is(provider: ScriptedProvider, channel: Channel) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}}
+    await written(LlmChatModel(channel, 30), ChatRequest(REQUEST.messages, "", 5, "letters", schema))
+    sent = provider.requests[0].body["response_format"]["json_schema"]
+    assert (sent["name"], sent["schema"]) == ("letters", schema)
+
+
 async def test_an_answer_that_a_limit_cut_says_so(provider: ScriptedProvider, channel: Channel) -> None:
     provider.answer(Script(finish_reason="length"))
     finish = (await written(LlmChatModel(channel, 30)))[-1]

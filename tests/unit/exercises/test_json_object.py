@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from services.exercises.domain.completion import JsonObjectScanner
+from services.exercises.domain.completion import WrittenObject
 from services.exercises.values.refusal import Refusal, RefusedError
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 100])
 def test_reading_stops_where_the_object_closes(size: int) -> None:
     text = '```json\n{"a": "}{\\"]", "b": [1, {"c": "\\\\"}]}   \n\n{"a": 2}'
-    scanner = JsonObjectScanner()
+    scanner = WrittenObject()
     fed = 0
     for start in range(0, len(text), size):
         fed = start + size
@@ -23,7 +23,7 @@ def test_reading_stops_where_the_object_closes(size: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "no object", '{"a": "cut', '{"a": 1', "{a: 1}", "[1]"])
 def test_what_is_no_object_is_invalid(text: str) -> None:
-    scanner = JsonObjectScanner()
+    scanner = WrittenObject()
     scanner.feed(text)
     with pytest.raises(RefusedError) as refused:
         scanner.value()

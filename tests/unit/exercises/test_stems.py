@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from services.exercises.domain.generation.stems import can_answer, is_vague
-from services.exercises.domain.text.quotes import locate
 from services.exercises.values.question import Passage
 from services.language.detection import LANGUAGES
 from services.language.folding import says
+from services.language.quotes import locate
 
 
 def vague(stem: str, quote: str, topic: str, language: str) -> bool:

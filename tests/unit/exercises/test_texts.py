@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from services.exercises.domain.generation.material import passages_of_text
-from services.exercises.domain.text.quotes import locate
 from services.exercises.domain.text.sentences import split
 from services.kit.errors import InvalidArgument
 from services.language.detection import fits, language_of
 from services.language.en import ENGLISH
 from services.language.folding import flatten, normalize
+from services.language.quotes import locate
 from services.language.zh import CHINESE
 from tests.unit.exercises.fakes import material
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from services.exercises.domain.completion import complete
 from services.exercises.domain.prompts.tasks import KEY_POINTS, QuotedPoint
-from services.exercises.domain.text.quotes import locate
 from services.exercises.ports import ChatModel, MaterialWorker
 from services.exercises.values.analysis import Analysis, KeyPoint, MaterialExtract, Suggestion
 from services.exercises.values.question import Generator, Passage
@@ -19,6 +18,7 @@ from services.kit.errors import TikuError
 from services.language.detection import LANGUAGES, fits
 from services.language.folding import bigrams, fold, similarity
 from services.language.language import Language
+from services.language.quotes import locate
 
 logger = logging.getLogger(__name__)
 

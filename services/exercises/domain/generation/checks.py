@@ -21,7 +21,6 @@ from services.exercises.domain.generation.stems import (
 )
 from services.exercises.domain.prompts.echoes import echoes, echoes_example
 from services.exercises.domain.text.enumerations import stand_in_list
-from services.exercises.domain.text.quotes import locate
 from services.exercises.domain.text.sentences import is_about_the_question
 from services.exercises.domain.text.statements import contradicts, mentions, numbers, says_the_same, undone
 from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind
@@ -29,6 +28,7 @@ from services.exercises.values.refusal import Refusal, RefusedError
 from services.language.detection import LANGUAGES, fits
 from services.language.folding import bigrams, fold, says, similarity
 from services.language.language import Language
+from services.language.quotes import locate
 from services.language.terms import units
 
 _LEAST_SUPPORT = 0.25

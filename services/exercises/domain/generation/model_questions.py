@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.common.values import Source
-from services.exercises.domain.completion import JsonObjectScanner, OnToken, complete
+from services.exercises.domain.completion import OnToken, WrittenObject, complete
 from services.exercises.domain.generation.checks import Accepted, check
 from services.exercises.domain.generation.drafts import draft_of
 from services.exercises.domain.generation.focus import FocusPicker
@@ -79,7 +79,7 @@ class ModelCalls:
 
     async def complete(
         self, request: ChatRequest, timeout: float, on_token: OnToken | None = None
-    ) -> tuple[JsonObjectScanner, ChatFinish]:
+    ) -> tuple[WrittenObject, ChatFinish]:
         """Return the model's completion within its time, in seconds from when a call is free.
 
         A model that is too slow is asked one question less at once from then on: two on one machine take twice as long.

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from services.exercises.domain.completion import complete
 from services.exercises.domain.grading.objective import is_answered, make_grade
 from services.exercises.domain.prompts.tasks import EXAMPLE_FEEDBACK, SHORT_ANSWER_GRADE, PointGrade, ShortAnswerGrade
-from services.exercises.domain.text.quotes import locate
 from services.exercises.domain.text.sentences import clip, split
 from services.exercises.ports import ChatModel
 from services.exercises.values.question import Question, RubricPoint
@@ -24,6 +23,7 @@ from services.exercises.values.submission import Answer, Grade, RubricResult, Ve
 from services.kit.errors import FailedPrecondition, TikuError
 from services.language.detection import LANGUAGES
 from services.language.folding import fold
+from services.language.quotes import locate
 from services.language.terms import units
 
 logger = logging.getLogger(__name__)

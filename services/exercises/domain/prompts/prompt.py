@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Generic, Self, TypeVar
 
 import msgspec
 
 from services.exercises.values.chat import ChatRequest
 from services.exercises.values.refusal import Refusal, RefusedError
+from services.kit.json_answers import schema_of
 from services.language.language import Language
 from services.language.prompts import PromptTexts, load, texts_in
 
@@ -21,7 +21,7 @@ class StructuredAnswer(msgspec.Struct):
     @classmethod
     def schema(cls, **limits: Mapping[str, Any]) -> dict[str, Any]:
         """Return the JSON Schema; `limits` adds keywords to properties whose bounds only the request knows."""
-        schema = _schema_of(cls)
+        schema = schema_of(cls)
         properties = dict(schema["properties"])
         for name, own in limits.items():
             # Limits stand behind the type, and in the place of the property's own keywords.
@@ -39,29 +39,6 @@ class StructuredAnswer(msgspec.Struct):
             return msgspec.convert(value, cls)
         except msgspec.ValidationError as error:
             raise RefusedError(Refusal.INVALID_JSON) from error
-
-
-def asked(**keywords: int) -> msgspec.Meta:
-    """Return a bound that a model is asked to keep and that decoding does not enforce: the checks say better why."""
-    return msgspec.Meta(extra_json_schema=keywords)
-
-
-@cache
-def _schema_of(answer: type[StructuredAnswer]) -> dict[str, Any]:
-    _, components = msgspec.json.schema_components((answer,), ref_template="{name}")
-
-    def plain(node: dict[str, Any]) -> dict[str, Any]:
-        """Return a schema as providers take it: no references, no titles, nothing optional."""
-        node = components.get(node.get("$ref", ""), node)
-        schema: dict[str, Any] = {"type": node["type"]}
-        if properties := node.get("properties"):
-            schema["properties"] = {name: plain(own) for name, own in properties.items()}
-            schema |= {"required": list(properties), "additionalProperties": False}
-        if items := node.get("items"):
-            schema["items"] = plain(items)
-        return schema | {keyword: bound for keyword, bound in node.items() if keyword.startswith(("min", "max"))}
-
-    return plain({"$ref": answer.__name__})
 
 
 Answer_co = TypeVar("Answer_co", bound=StructuredAnswer, covariant=True)

@@ -11,8 +11,9 @@ import json
 from collections.abc import Mapping
 from typing import Annotated
 
-from services.exercises.domain.prompts.prompt import Prompt, StructuredAnswer, asked
+from services.exercises.domain.prompts.prompt import Prompt, StructuredAnswer
 from services.exercises.values.question import QuestionKind
+from services.kit.json_answers import asked
 
 
 class QuestionAnswer(StructuredAnswer):

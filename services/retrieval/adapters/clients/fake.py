@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 
 from services.common.values import TokenUsage
-from services.retrieval.values.chat import ChatFinish, ChatRequest
+from services.retrieval.values.chat import ChatFinish, ChatRequest, ServedModel
 from services.retrieval.values.chunk import QueryEmbedding
 
 
@@ -70,6 +70,20 @@ class FakeChatModel:
             yield ChatFinish(TokenUsage(10, 5), request.model or "scripted", False)
         finally:
             self.closed = True
+
+
+@dataclass(frozen=True)
+class FakeModelDirectory:
+    """Knows the models that it is made with. With an error, raises it."""
+
+    models: Sequence[ServedModel] = ()
+    error: Exception | None = None
+
+    async def chat_models(self) -> list[ServedModel]:
+        """Return the models."""
+        if self.error is not None:
+            raise self.error
+        return list(self.models)
 
 
 def _letters(text: str) -> list[float]:

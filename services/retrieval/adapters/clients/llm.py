@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from functools import lru_cache
 
 import grpc
+import msgspec
+from google.protobuf import json_format
 
 from services.common.messages import value_of
 from services.common.values import TokenUsage
 from services.kit.errors import Internal
 from services.kit.rpc_errors import translated
-from services.retrieval.values.chat import ChatFinish, ChatRequest
+from services.retrieval.values.chat import ChatFinish, ChatRequest, ServedModel
 from services.retrieval.values.chunk import QueryEmbedding
 from tiku.llm.v1 import llm_pb2 as pb
 from tiku.llm.v1.llm_pb2_grpc import LlmServiceStub
 
-RETRIED = ("tiku.llm.v1.LlmService/Embed", "tiku.llm.v1.LlmService/Rerank")
+RETRIED = tuple(f"tiku.llm.v1.LlmService/{method}" for method in ("Embed", "Rerank", "ListModels"))
 """Methods that a channel to the llm service may send again: those that change nothing when repeated."""
 _ROLES = {"system": pb.ROLE_SYSTEM, "user": pb.ROLE_USER}
 
@@ -70,7 +73,9 @@ class LlmChatModel:
             pb.StreamChatRequest(
                 model=request.model,
                 messages=[pb.ChatMessage(role=_ROLES[m.role], content=m.content) for m in request.messages],
-                options=pb.ChatOptions(temperature=0.0, max_tokens=request.max_tokens),
+                options=pb.ChatOptions(
+                    temperature=0.0, max_tokens=request.max_tokens, structured_output=_output_of(request)
+                ),
             ),
             timeout=self._timeout,
         )
@@ -85,3 +90,34 @@ class LlmChatModel:
                         yield ChatFinish(value_of(TokenUsage, end.usage), end.model, truncated)
         finally:
             call.cancel()
+
+
+class LlmModelDirectory:
+    """Lists with `LlmService.ListModels`."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = LlmServiceStub(channel)
+
+    async def chat_models(self) -> list[ServedModel]:
+        """Return what the service lists for chat."""
+        with translated():
+            response = await self._stub.ListModels(pb.ListModelsRequest())
+        return [
+            ServedModel(model.name, model.provider)
+            for model in response.models
+            if model.purpose == pb.MODEL_PURPOSE_CHAT
+        ]
+
+
+def _output_of(request: ChatRequest) -> pb.StructuredOutput | None:
+    if not request.schema_name:
+        return None
+    return _output(request.schema_name, msgspec.json.encode(request.schema))
+
+
+@lru_cache(maxsize=16)
+def _output(name: str, schema: bytes) -> pb.StructuredOutput:
+    """Return a schema as the contract says it; there are few, and each takes a while to build."""
+    output = pb.StructuredOutput(name=name)
+    json_format.Parse(schema, output.json_schema)
+    return output

@@ -1,10 +1,11 @@
-"""Finding mentions in this process: for tests, and for trying the service without worker processes."""
+"""Finding and checking mentions in this process: for tests, and for trying the service without worker processes."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from services.retrieval.domain.graph.located import located
 from services.retrieval.domain.graph.mentions import find_mentions
 from services.retrieval.values.chunk import Chunk
 from services.retrieval.values.graph import Contribution
@@ -16,3 +17,7 @@ class FakeMentionFinder:
     async def find(self, chunks: Sequence[Chunk]) -> Contribution:
         """Read the chunks together."""
         return await asyncio.to_thread(find_mentions, chunks)
+
+    async def located(self, answer: Mapping[str, object], text: str) -> Contribution:
+        """Check the answer in a thread."""
+        return await asyncio.to_thread(located, answer, text)

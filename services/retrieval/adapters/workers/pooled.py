@@ -1,11 +1,12 @@
-"""Finding mentions in worker processes."""
+"""Finding and checking mentions in worker processes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from services.kit.workers import WorkerPool
 from services.language.detection import LANGUAGES
+from services.retrieval.domain.graph.located import located
 from services.retrieval.domain.graph.mentions import find_mentions
 from services.retrieval.values.chunk import Chunk
 from services.retrieval.values.graph import Contribution
@@ -27,3 +28,7 @@ class PooledMentionFinder:
     async def find(self, chunks: Sequence[Chunk]) -> Contribution:
         """Read the chunks together, in one worker."""
         return await self._pool.run(find_mentions, tuple(chunks), timeout=self._timeout)
+
+    async def located(self, answer: Mapping[str, object], text: str) -> Contribution:
+        """Check the answer in a worker."""
+        return await self._pool.run(located, dict(answer), text, timeout=self._timeout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from services.language.folding import fold, is_word_char, trimmed
 
@@ -18,14 +19,8 @@ def locate(quote: str, text: str) -> tuple[int, int] | None:
     wanted = fold(quote)
     if len(wanted) < SHORTEST_QUOTE:
         return None
-    folded: list[str] = []
-    origin: list[int] = []
-    for index, char in enumerate(text):
-        for plain in unicodedata.normalize("NFKC", char).casefold():
-            if is_word_char(plain):
-                folded.append(plain)
-                origin.append(index)
-    found = "".join(folded).find(wanted)
+    folded, origin = _folded(text)
+    found = folded.find(wanted)
     if found < 0:
         return None
     start, end = origin[found], origin[found + len(wanted) - 1] + 1
@@ -33,3 +28,16 @@ def locate(quote: str, text: str) -> tuple[int, int] | None:
     if not is_word_char(tail) and end < len(text) and not is_word_char(text[end]) and not text[end].isspace():
         end += 1
     return trimmed(text, start, end)
+
+
+@lru_cache(maxsize=4)
+def _folded(text: str) -> tuple[str, list[int]]:
+    """Return the characters of a text that count when texts are compared, and the place of each in the text."""
+    folded: list[str] = []
+    origin: list[int] = []
+    for index, char in enumerate(text):
+        for plain in unicodedata.normalize("NFKC", char).casefold():
+            if is_word_char(plain):
+                folded.append(plain)
+                origin.append(index)
+    return "".join(folded), origin

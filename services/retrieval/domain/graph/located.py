@@ -1,0 +1,95 @@
+"""What of a model's answer stands in the text: names and relations whose quotes are found there, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from services.common.values import Source
+from services.language.names import KINDS, TERM, name_key
+from services.language.quotes import locate
+from services.language.sentences import Span, split_sentences
+from services.retrieval.domain.graph.mentions import find_mentions
+from services.retrieval.domain.prompts.extraction import WrittenGraph
+from services.retrieval.values.chunk import Chunk
+from services.retrieval.values.graph import AliasStatement, Contribution, Mention, RelationMention
+
+_LONGEST_NAME = 120
+_LONGEST_PREDICATE = 128
+
+
+def located(answer: Mapping[str, object], text: str) -> Contribution:
+    """Return the mentions and relations of an answer, as slices of the text, with the aliases that the text states.
+
+    A name must stand in its quote, and the quote in the text. A relation must be between two such names, and its quote
+    in the text. Its ends are mentioned in its quote where their names stand there. This is work for a worker process.
+
+    Raises:
+        ValueError: the answer names entities, and none of them stands in the text.
+    """
+    written = WrittenGraph.decode(answer)
+    sentences = split_sentences(text)
+    mentions: dict[tuple[int, int], Mention] = {}
+    by_key: dict[str, Mention] = {}
+    for entity in written.entities:
+        place = locate(entity.quote, text)
+        mention = _mention(entity.name, entity.kind, text, place, sentences) if place else None
+        if mention is not None:
+            mentions.setdefault((mention.start, mention.end), mention)
+            by_key.setdefault(mention.key, mentions[mention.start, mention.end])
+    relations: dict[tuple[str, str, str], RelationMention] = {}
+    for relation in written.relations:
+        place = locate(relation.quote, text)
+        subject, object_ = by_key.get(name_key(relation.subject)), by_key.get(name_key(relation.object))
+        predicate = " ".join(relation.predicate.split())[:_LONGEST_PREDICATE]
+        if place is None or subject is None or object_ is None or subject.key == object_.key or not predicate:
+            continue
+        ends = [_mention(end.surface, end.kind, text, place, sentences) or end for end in (subject, object_)]
+        for end in ends:
+            mentions.setdefault((end.start, end.end), end)
+        first, second = (mentions[end.start, end.end] for end in ends)
+        relations.setdefault(
+            (first.key, predicate, second.key), RelationMention(first, second, predicate, _source(text, *place))
+        )
+    if answer.get("entities") and not mentions:
+        raise ValueError("none of its quotes stands in the text")
+    aliases = _aliases(text, mentions)
+    return Contribution(tuple(mentions.values()), tuple(relations.values()), aliases)
+
+
+def score(found: Contribution) -> int:
+    """Return how much of an answer stands in the text: its located quotes, times its relations and one."""
+    return (len(found.mentions) + len(found.relations)) * (1 + len(found.relations))
+
+
+def _mention(name: str, kind: str, text: str, place: tuple[int, int], sentences: Sequence[Span]) -> Mention | None:
+    """Return where a name stands in a quote; None where it does not."""
+    wanted = name.strip()
+    start = text.find(wanted, *place)
+    if start < 0:
+        start = text[place[0] : place[1]].casefold().find(wanted.casefold())
+        start = start + place[0] if start >= 0 else -1
+    end = start + len(wanted)
+    key = name_key(text[start:end]) if start >= 0 and end <= place[1] else ""
+    if not wanted or not key or len(wanted) > _LONGEST_NAME:
+        return None
+    quote = next((span for span in sentences if span.start <= start < span.end), Span(*place))
+    plain = kind.strip().casefold()
+    known = plain if plain in KINDS else TERM
+    return Mention(start, end, text[start:end], key, known, _source(text, quote.start, max(quote.end, end)))
+
+
+def _aliases(text: str, mentions: dict[tuple[int, int], Mention]) -> tuple[AliasStatement, ...]:
+    """Return the aliases that the text states by its own words, and add their mentions."""
+    chunk = Chunk("", "", "", 0, text, 0, 0, len(text))
+    stated = find_mentions([chunk]).aliases
+    found = []
+    for alias in stated:
+        first, second = (
+            mentions.setdefault((mention.start, mention.end), mention) for mention in (alias.first, alias.second)
+        )
+        found.append(AliasStatement(first, second, alias.quote))
+    return tuple(found)
+
+
+def _source(text: str, start: int, end: int) -> Source:
+    return Source(start, end, text[start:end])
