@@ -134,8 +134,9 @@ class BoltServer:
 async def arcadedb_server(engines_folder: Path, pytestconfig: pytest.Config) -> AsyncIterator[BoltServer]:
     """The embedded ArcadeDB."""
     _refuse_unmarked(pytestconfig)
+    port, http_port = free_ports(2)
     server = await asyncio.to_thread(
-        arcadedb, engines_folder / "arcadedb", *free_ports(2), engines_folder / "arcadedb.log"
+        arcadedb, engines_folder / "arcadedb", port, http_port, engines_folder / "arcadedb.log"
     )
     async with engine(server.spec):
         yield BoltServer(server.url, server.user, server.password)

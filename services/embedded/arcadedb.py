@@ -14,8 +14,15 @@ USER = "root"
 DATABASE = "neo4j"
 _HEAP_MB = 256
 _PAGES_MB = 64
-_STATEMENT_SECONDS = 30
+_STATEMENT_SECONDS = 10
 """Seconds after which the engine ends a statement, even where whoever sent it has gone."""
+_LOGGING = """handlers = java.util.logging.ConsoleHandler
+.level = WARNING
+com.arcadedb.level = INFO
+java.util.logging.ConsoleHandler.formatter = java.util.logging.SimpleFormatter
+java.util.logging.SimpleFormatter.format = %1$tF %1$tT %4$s %5$s%6$s%n
+"""
+"""By default ArcadeDB also keeps files in `log/` of its working folder."""
 _JAVA = (
     f"-Xmx{_HEAP_MB}m",
     # One collector thread and the quick compiler alone: 145 MB after a start in 3 s, instead of 140 MB in 5 s with both
@@ -62,7 +69,7 @@ def arcadedb(data: Path, port: int, http_port: int, log_file: Path) -> ArcadeDB:
         raise ArcadeDBNotFoundError("the wheel arcadedb-embedded is not installed: pip install arcadedb-embedded")
     home = Path(wheel.submodule_search_locations[0])
     data = data.absolute()
-    password_file = data / "password"
+    password_file, logging_file = data / "password", data / "logging.properties"
     settings = {
         "server.rootPath": data,
         "server.rootPasswordPath": password_file,
@@ -83,6 +90,7 @@ def arcadedb(data: Path, port: int, http_port: int, log_file: Path) -> ArcadeDB:
         command=[
             str(home / "jre" / "bin" / "java"),
             *_JAVA,
+            f"-Djava.util.logging.config.file={logging_file}",
             *(f"-Darcadedb.{name}={value}" for name, value in settings.items()),
             *("-cp", f"{home / 'jars'}/*", "com.arcadedb.server.ArcadeDBServer"),
         ],
@@ -92,12 +100,13 @@ def arcadedb(data: Path, port: int, http_port: int, log_file: Path) -> ArcadeDB:
         hint=f"if {data} is damaged, move it away and parse the documents again",
         stop_timeout=30.0,
     )
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    logging_file.write_text(_LOGGING, encoding="utf-8")
     return ArcadeDB(spec, f"bolt://{LOOPBACK}:{port}", USER, _password(password_file), DATABASE)
 
 
 def _password(file: Path) -> str:
     """Return the password that the server was first started with; make one before that."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not file.exists():
         fresh = file.with_suffix(".writing")
         fresh.touch(mode=0o600)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 LOCK_FILE = "lock"
-_PARTS = ("run", "logs", "objects", "qdrant", "postgres")
+_PARTS = ("run", "logs", "objects", "qdrant", "postgres", "arcadedb")
 
 
 class DataFolderError(RuntimeError):

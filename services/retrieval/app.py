@@ -8,18 +8,23 @@ from contextlib import AsyncExitStack
 from services.kit.channels import open_channel
 from services.kit.failpoints import Failpoints, Points
 from services.kit.server import App, Registration
+from services.kit.workers import WorkerPool
 from services.retrieval.adapters.calibrations import toml
 from services.retrieval.adapters.clients.llm import RETRIED, LlmChatModel, LlmEmbedder, LlmReranker
+from services.retrieval.adapters.graphs.neo4j import Neo4jGraphStore
 from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
+from services.retrieval.adapters.workers import pooled
 from services.retrieval.domain.answering.answerer import Answerer
 from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
 from services.retrieval.domain.answering.groundedness import GroundednessCheck
 from services.retrieval.domain.answering.relevance_gate import RelevanceGate
 from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
+from services.retrieval.domain.graph.builder import GraphBuilder
+from services.retrieval.domain.graph.explorer import GraphExplorer
 from services.retrieval.domain.search.dense import DenseRetriever
 from services.retrieval.domain.search.hybrid import HybridRetriever
-from services.retrieval.servicer import RetrievalServicer
+from services.retrieval.servicer import GraphServicer, RetrievalServicer
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.values.answer import Citation
 from tiku.retrieval.v1 import graph_pb2_grpc, retrieval_pb2_grpc
@@ -61,6 +66,12 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
         context_tokens=settings.retrieval_answer_context_tokens,
         answer_tokens=settings.retrieval_answer_max_tokens,
     )
+    graph = await _open_graph(settings, stack)
+    builder = None
+    if graph is not None:
+        pool = await stack.enter_async_context(WorkerPool(1, pooled.warm))
+        finder = pooled.PooledMentionFinder(pool, settings.retrieval_graph_timeout_seconds)
+        builder = GraphBuilder(graph, finder)
     return App(
         name="retrieval",
         registrations=[
@@ -78,15 +89,30 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
                             )
                         },
                     ),
+                    builder,
                 ),
                 "tiku.retrieval.v1.RetrievalService",
             ),
-            # Registered so that a caller learns which of its methods this version does not serve: all.
             Registration(
                 graph_pb2_grpc.add_GraphServiceServicer_to_server,
-                graph_pb2_grpc.GraphServiceServicer(),  # type: ignore[abstract]
+                GraphServicer(builder, GraphExplorer(graph) if graph is not None else None),
                 "tiku.retrieval.v1.GraphService",
             ),
         ],
         ready=store.ping,
+    )
+
+
+async def _open_graph(settings: RetrievalSettings, stack: AsyncExitStack) -> Neo4jGraphStore | None:
+    """Open the graph's store; None where no engine is named. The service is ready without an engine that answers."""
+    if not settings.neo4j_url:
+        return None
+    return await stack.enter_async_context(
+        Neo4jGraphStore.open(
+            settings.neo4j_url,
+            settings.neo4j_user,
+            settings.neo4j_password.get_secret_value(),
+            database=settings.neo4j_database,
+            timeout=settings.neo4j_timeout_seconds,
+        )
     )

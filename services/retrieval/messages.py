@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict, SerializeToJsonError
+from google.protobuf.struct_pb2 import ListValue, Struct
 
 from services.common.messages import message_of, source_message, usage_message, value_of
+from services.common.values import Source
 from services.kit import context
 from services.kit.concurrency import map_in_turns
+from services.kit.errors import FieldViolation, InvalidArgument
+from services.kit.time import to_timestamp
+from services.language.names import name_key
 from services.retrieval.values.answer import (
     AnswerDelta,
     AnswerDone,
@@ -16,6 +24,21 @@ from services.retrieval.values.answer import (
     Citation,
 )
 from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit, LegQuery
+from services.retrieval.values.graph import (
+    AliasStatement,
+    Contribution,
+    Entity,
+    GraphState,
+    Link,
+    Mention,
+    Neighborhood,
+    RelationMention,
+    Table,
+    decision_id,
+    entity_id,
+)
+from tiku.common.v1 import source_pb2
+from tiku.retrieval.v1 import graph_pb2
 from tiku.retrieval.v1 import retrieval_pb2 as pb
 
 _OUTCOMES = {
@@ -52,3 +75,127 @@ def answer_message(event: AnswerEvent) -> pb.AnswerResponse:
         case AnswerDone(outcome, text, usage, model):
             done = pb.AnswerDone(outcome=_OUTCOMES[outcome], text=text, usage=usage_message(usage), model=model)
             return pb.AnswerResponse(done=done)
+
+
+async def graph_chunks(messages: Iterable[pb.Chunk]) -> list[Chunk]:
+    """Return chunks; the loop gets its turns meanwhile."""
+    return await map_in_turns(lambda message: value_of(Chunk, message), messages)
+
+
+async def contribution(request: graph_pb2.UpsertRequest) -> Contribution:
+    """Return what a request adds to the graph; the loop gets its turns meanwhile.
+
+    Raises:
+        InvalidArgument: a relation or an alias names a mention that the request does not have.
+    """
+    mentions = await map_in_turns(_mention, request.mentions)
+
+    def at(index: int, field: str) -> Mention:
+        if index >= len(mentions):
+            rule = f"is {index}, and the request has {len(mentions)} mentions"
+            raise InvalidArgument(f"{field} {rule}.", violations=[FieldViolation(field, rule)])
+        return mentions[index]
+
+    return Contribution(
+        mentions=tuple(mentions),
+        relations=tuple(
+            RelationMention(
+                at(relation.from_index, f"relations[{number}].from_index"),
+                at(relation.to_index, f"relations[{number}].to_index"),
+                relation.predicate,
+                _source(relation.quote),
+            )
+            for number, relation in enumerate(request.relations)
+        ),
+        aliases=tuple(
+            AliasStatement(
+                at(alias.first_index, f"aliases[{number}].first_index"),
+                at(alias.second_index, f"aliases[{number}].second_index"),
+                _source(alias.quote),
+            )
+            for number, alias in enumerate(request.aliases)
+        ),
+    )
+
+
+def _mention(message: graph_pb2.Mention) -> Mention:
+    return Mention(
+        start=message.start,
+        end=message.end,
+        surface=message.surface,
+        key=name_key(message.surface),
+        kind=message.kind,
+        quote=_source(message.quote),
+    )
+
+
+def _source(message: source_pb2.Source) -> Source:
+    return value_of(Source, message)
+
+
+def upserted(owner: str, added: Contribution) -> graph_pb2.UpsertResponse:
+    """Return the ids of what was added."""
+    return graph_pb2.UpsertResponse(
+        mention_ids=[mention.mention_id for mention in added.mentions],
+        entity_ids=[entity_id(owner, mention.key) for mention in added.mentions],
+    )
+
+
+def state_message(state: GraphState) -> graph_pb2.ProbeResponse:
+    """Return what an engine holds."""
+    return message_of(graph_pb2.ProbeResponse, state, available=True, engine_version=state.version)
+
+
+def entity_message(entity: Entity) -> graph_pb2.Entity:
+    """Return an entity with its mentions, and the sentences of these."""
+    quotes = dict.fromkeys(mention.quote for mention in entity.mentions)
+    return message_of(
+        graph_pb2.Entity,
+        entity,
+        sources=map(source_message, quotes),
+        mentions=[
+            message_of(graph_pb2.Mention, mention, mention_id=mention.mention_id, entity_id=entity.entity_id)
+            for mention in entity.mentions
+        ],
+    )
+
+
+def neighborhood_message(found: Neighborhood) -> graph_pb2.ExpandResponse:
+    """Return entities and relations."""
+    return graph_pb2.ExpandResponse(
+        entities=map(entity_message, found.entities),
+        relations=[message_of(graph_pb2.Relation, relation) for relation in found.relations],
+        truncated=found.truncated,
+    )
+
+
+def link_message(owner: str, link: Link) -> graph_pb2.Link:
+    """Return what ties two names or keeps them apart."""
+    message = message_of(graph_pb2.Link, link, first_name=link.first_key, second_name=link.second_key)
+    if link.decided is not None:
+        message.decision_id = decision_id(owner, link.first_entity_id, link.second_entity_id)
+        message.decide_time.CopyFrom(to_timestamp(link.decided))
+    return message
+
+
+def parameters(message: Struct) -> dict[str, Any]:
+    """Return a statement's parameters.
+
+    Raises:
+        InvalidArgument: a number is none.
+    """
+    try:
+        return MessageToDict(message)
+    except SerializeToJsonError as error:
+        rule = "numbers have to be finite"
+        raise InvalidArgument(f"parameters: {rule}.", violations=[FieldViolation("parameters", rule)]) from error
+
+
+def table_message(table: Table) -> graph_pb2.QueryResponse:
+    """Return rows."""
+    response = graph_pb2.QueryResponse(columns=table.columns, truncated=table.truncated)
+    for row in table.rows:
+        values = ListValue()
+        values.extend(row)
+        response.rows.append(values)
+    return response

@@ -5,18 +5,29 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from services.kit import context
+from services.kit.errors import FailedPrecondition, TikuError, Unimplemented
 from services.retrieval import messages
 from services.retrieval.domain.answering.answerer import Answerer
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
+from services.retrieval.domain.graph.builder import GraphBuilder
+from services.retrieval.domain.graph.explorer import GraphExplorer
 from services.retrieval.domain.search.hybrid import HybridRetriever, require_text
 from services.retrieval.ports import Leg
+from tiku.retrieval.v1 import graph_pb2 as graph
 from tiku.retrieval.v1 import retrieval_pb2 as pb
+from tiku.retrieval.v1.graph_pb2_grpc import GraphServiceServicer
 from tiku.retrieval.v1.retrieval_pb2_grpc import RetrievalServiceServicer
+
+T = TypeVar("T")
 
 _DEFAULT_HITS = 10
 _DEFAULT_ANSWER_PASSAGES = 5
+_DEFAULT_ROWS = 100
+_DEFAULT_REACHED = 50
+_GRAPH_OFF = "No graph is kept: TIKU_NEO4J_URL names no engine."
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +38,7 @@ class RetrievalServicer(RetrievalServiceServicer):
     _dense: Leg
     _retriever: HybridRetriever
     _answerer: Answerer
+    _graph: GraphBuilder | None = None
 
     async def IndexChunks(self, request: pb.IndexChunksRequest, _: object) -> pb.IndexChunksResponse:
         """Store chunks with their vectors."""
@@ -35,7 +47,9 @@ class RetrievalServicer(RetrievalServiceServicer):
         return pb.IndexChunksResponse(indexed_count=count)
 
     async def DeleteDocument(self, request: pb.DeleteDocumentRequest, _: object) -> pb.DeleteDocumentResponse:
-        """Remove a document's chunks."""
+        """Remove a document's chunks, and what they added to the graph."""
+        if self._graph is not None:
+            await self._graph.delete_document(context.current().user_id, request.document_id)
         await self._indexer.delete_document(context.current().user_id, request.document_id)
         return pb.DeleteDocumentResponse()
 
@@ -59,3 +73,96 @@ class RetrievalServicer(RetrievalServiceServicer):
         async with contextlib.aclosing(self._answerer.answer(query, request.model)) as events:
             async for event in events:
                 yield messages.answer_message(event)
+
+
+@dataclass(frozen=True, slots=True)
+class GraphServicer(GraphServiceServicer):
+    """`tiku.retrieval.v1.GraphService`; the request's user owns the graph. Without an engine there is none."""
+
+    _builder: GraphBuilder | None
+    _explorer: GraphExplorer | None
+
+    async def Probe(self, request: graph.ProbeRequest, _: object) -> graph.ProbeResponse:
+        """Say whether an engine answers, and what it holds."""
+        if self._explorer is None:
+            return graph.ProbeResponse(reason=_GRAPH_OFF)
+        try:
+            return messages.state_message(await self._explorer.state(context.current().user_id))
+        except TikuError as error:
+            return graph.ProbeResponse(reason=error.message)
+
+    async def Extract(self, request: graph.ExtractRequest, _: object) -> graph.ExtractResponse:
+        """Refuse: no model is asked yet."""
+        raise Unimplemented("Extract is not served yet.")
+
+    async def AddChunks(self, request: graph.AddChunksRequest, _: object) -> graph.AddChunksResponse:
+        """Add what is found in chunks."""
+        builder = _on(self._builder)
+        chunks = await messages.graph_chunks(request.chunks)
+        count = await builder.add_chunks(context.current().user_id, chunks)
+        return graph.AddChunksResponse(chunk_count=len(chunks), mention_count=count)
+
+    async def Upsert(self, request: graph.UpsertRequest, _: object) -> graph.UpsertResponse:
+        """Store mentions and what ties them."""
+        builder = _on(self._builder)
+        owner = context.current().user_id
+        added = await messages.contribution(request)
+        await builder.upsert(owner, added)
+        return messages.upserted(owner, added)
+
+    async def Query(self, request: graph.QueryRequest, _: object) -> graph.QueryResponse:
+        """Run Cypher that reads."""
+        explorer = _on(self._explorer)
+        parameters = messages.parameters(request.parameters)
+        limit = request.limit or _DEFAULT_ROWS
+        found = await explorer.query(context.current().user_id, request.cypher, parameters, limit)
+        return messages.table_message(found)
+
+    async def Expand(self, request: graph.ExpandRequest, _: object) -> graph.ExpandResponse:
+        """Walk from entities to their neighbors."""
+        found = await _on(self._explorer).expand(
+            context.current().user_id,
+            request.entity_ids,
+            request.document_ids,
+            request.depth or 1,
+            request.limit or _DEFAULT_REACHED,
+        )
+        return messages.neighborhood_message(found)
+
+    async def FindEntities(self, request: graph.FindEntitiesRequest, _: object) -> graph.FindEntitiesResponse:
+        """Find entities by name."""
+        found = await _on(self._explorer).find(
+            context.current().user_id, request.name, request.document_ids, request.limit or _DEFAULT_HITS
+        )
+        return graph.FindEntitiesResponse(entities=map(messages.entity_message, found))
+
+    async def Explain(self, request: graph.ExplainRequest, _: object) -> graph.ExplainResponse:
+        """Say why names are one."""
+        owner = context.current().user_id
+        entity, links = await _on(self._explorer).explain(owner, request.entity_id)
+        return graph.ExplainResponse(
+            entity=messages.entity_message(entity), links=[messages.link_message(owner, link) for link in links]
+        )
+
+    async def Decide(self, request: graph.DecideRequest, _: object) -> graph.DecideResponse:
+        """Record that two entities are one, or are not."""
+        made = await _on(self._explorer).decide(
+            context.current().user_id, request.first_entity_id, request.second_entity_id, request.same
+        )
+        return graph.DecideResponse(decision_id=made)
+
+    async def Undo(self, request: graph.UndoRequest, _: object) -> graph.UndoResponse:
+        """Remove a decision."""
+        await _on(self._explorer).undo(context.current().user_id, request.decision_id)
+        return graph.UndoResponse()
+
+
+def _on(part: T | None) -> T:
+    """Return a part of the graph.
+
+    Raises:
+        FailedPrecondition: no graph is kept (reason GRAPH_OFF).
+    """
+    if part is None:
+        raise FailedPrecondition(_GRAPH_OFF, reason="GRAPH_OFF")
+    return part

@@ -19,8 +19,22 @@ class RetrievalSettings(ServiceSettings):
     )
     qdrant_api_key: SecretStr | None = Field(None, description="Key that Qdrant asks for; unset where it wants none.")
     qdrant_timeout_seconds: float = Field(30.0, gt=0, description="Most that one call to Qdrant may take.")
+    neo4j_url: str = Field(
+        "",
+        pattern=r"^((bolt|neo4j)(\+s|\+ssc)?://[^/]+)?$",
+        description="Address of the graph engine, bolt://host:port; empty for no graph.",
+    )
+    neo4j_user: str = Field("", description="Account at the graph engine; empty where it wants none.")
+    neo4j_password: SecretStr = Field(SecretStr(""), description="Password of that account.")
+    neo4j_database: str = Field("neo4j", description="Database at the graph engine that holds the graph.")
+    neo4j_timeout_seconds: float = Field(
+        20.0, gt=0, description="Most that one call to the graph engine may take, its start included."
+    )
     rerank_base_url: str = Field("", description="Where the llm service finds its reranker; set, it turns rerank on.")
     retrieval_leg_timeout_seconds: float = Field(10.0, gt=0, description="Most that one leg of a retrieval may take.")
+    retrieval_graph_timeout_seconds: float = Field(
+        120.0, gt=0, description="Most that finding the names of one batch of chunks may take."
+    )
     retrieval_rerank_enabled: bool = Field(False, description="Rerank hits; also on with TIKU_RERANK_BASE_URL.")
     retrieval_rerank_timeout_seconds: float = Field(10.0, gt=0, description="Most that reranking may take.")
     retrieval_relevance_threshold: float | None = Field(

@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from services import models
+from services.embedded.arcadedb import ArcadeDBNotFoundError, arcadedb
 from services.embedded.data_lock import data_lock
 from services.embedded.llama import SLOTS, llama
 from services.embedded.network import LOOPBACK, free_ports, grpc_probe, http_probe, is_free
+from services.embedded.on_demand import start_on_demand
 from services.embedded.postgres import PostgresNotFoundError, PostgresRefusedError, postgres
 from services.embedded.process import ProcessFailedError, ProcessSpec, State, SupervisedProcess
 from services.embedded.python import module_command, module_environment
@@ -29,6 +31,7 @@ from services.embedded.qdrant import qdrant
 from services.kit.migrations import MigrationError, migrate
 from services.kit.progress import STALL_SECONDS, reported_wait
 from services.registry import (
+    ARCADEDB,
     GATEWAY,
     GATEWAY_LISTEN_VARIABLE,
     GATEWAY_STACK_VARIABLE,
@@ -54,10 +57,17 @@ _SERVING = b"\x08\x01"
 """The bytes of a `grpc.health.v1.HealthCheckResponse` whose status is SERVING."""
 _MB = 1024 * 1024
 _STATE_RETRY_SECONDS = 5.0
-_REFUSALS = (ProcessFailedError, PostgresNotFoundError, PostgresRefusedError, MigrationError, OSError)
+_REFUSALS = (
+    ProcessFailedError,
+    PostgresNotFoundError,
+    ArcadeDBNotFoundError,
+    PostgresRefusedError,
+    MigrationError,
+    OSError,
+)
 """What a start may fail with, each with a message for the person at the terminal."""
-_ENGINE_PORTS = 3
-"""Ports that engines need: the vector store's own and that of its metrics, and the chat model's."""
+_ENGINE_PORTS = 5
+"""Ports that engines need: the vector store's own and that of its metrics, the chat model's, and the graph's two."""
 _SERVICE_STOP_SECONDS = 15.0
 """Longer than a service's `drain_seconds`, so that a drain is not cut short."""
 
@@ -91,7 +101,8 @@ class StackOptions:
     """What to start, and where.
 
     `port` is that of the gateway, 0 for a free one; `ports` says whether services listen on their default ports or on
-    free ones. `chat_model` is the name of a local model. Without one, only cloze questions are generated.
+    free ones. `chat_model` is the name of a local model. Without one, only cloze questions are generated. With `graph`,
+    the graph's engine starts when it is first asked for.
     """
 
     data: Path
@@ -100,6 +111,7 @@ class StackOptions:
     ports: Ports = "default"
     chat_model: str | None = CHAT_MODEL
     embedding_model: str = EMBEDDING_MODEL
+    graph: bool = True
     blockbuster: bool = False
 
 
@@ -160,7 +172,10 @@ async def running_stack(options: StackOptions, observer: Observer) -> AsyncItera
                     raise
                 raise StackError(str(_first(failed))) from None
             await launch.save_state(state_file, stack)
-            chores = [asyncio.create_task(launch.keep_state(state_file, stack)), asyncio.create_task(launch.disk.run())]
+            chores = [
+                asyncio.create_task(chore)
+                for chore in (launch.keep_state(state_file, stack), launch.disk.run(), launch.start_graph())
+            ]
             try:
                 yield stack
             finally:
@@ -198,6 +213,7 @@ class _Launch:
         self._addresses: dict[str, str] = {}
         self._metrics: dict[str, str] = {}
         self._engine_ports: list[int] = []
+        self._graph: ProcessSpec | None = None
         self._processes: dict[str, SupervisedProcess] = {}
         self._states: dict[str, State] = {}
         self._changed = asyncio.Event()
@@ -231,11 +247,17 @@ class _Launch:
 
     async def stop(self) -> None:
         """Stop what runs: the gateway, then the services before those that they call, then the engines."""
-        for tier in ((GATEWAY,), ("exercises", "docs"), ("retrieval",), ("llm",), (LLAMA, QDRANT, POSTGRES)):
+        engines = (LLAMA, QDRANT, POSTGRES, ARCADEDB)
+        for tier in ((GATEWAY,), ("exercises", "docs"), ("retrieval",), ("llm",), engines):
             async with asyncio.TaskGroup() as group:
                 for name in tier:
                     if name in self._processes:
                         group.create_task(self._processes[name].stop())
+
+    async def start_graph(self) -> None:
+        """Start the graph's engine when somebody first connects to it."""
+        if (spec := self._graph) is not None:
+            await start_on_demand(self._engine_ports[3], lambda: self._start(spec))
 
     async def keep_state(self, file: Path, stack: Stack) -> None:
         """Write the state whenever it changes, until canceled; one that cannot be written is tried again."""
@@ -271,7 +293,7 @@ class _Launch:
             "metrics": {name: f"http://{page}/metrics" for name, page in self._metrics.items()},
             "environment": {
                 name: self._environment[name]
-                for name in ("TIKU_POSTGRES_DSN", "TIKU_QDRANT_URL", "TIKU_LLM_BASE_URL")
+                for name in ("TIKU_POSTGRES_DSN", "TIKU_QDRANT_URL", "TIKU_LLM_BASE_URL", "TIKU_NEO4J_URL")
                 if name in self._environment
             },
             "logs": str(self._data / "logs"),
@@ -324,6 +346,7 @@ class _Launch:
             vectors = qdrant(data / "qdrant", port, self._log(QDRANT), self._metrics[QDRANT])
             engines[QDRANT] = vectors.spec
             environment["TIKU_QDRANT_URL"] = vectors.url
+        await self._describe_graph()
         if self._options.chat_model is None:
             # Empty values mean no provider, whatever the caller's environment says.
             environment["TIKU_LLM_BASE_URL"] = ""
@@ -339,6 +362,28 @@ class _Launch:
             folder = await _model(name, "or set TIKU_EMBED_BASE_URL to a server's address")
             environment["TIKU_EMBED_MODEL_PATH"] = str(folder)
         return engines
+
+    async def _describe_graph(self) -> None:
+        """Say where the graph is: nowhere, at a server that a variable names, or at an engine that starts on demand."""
+        environment = self._environment
+        if not self._options.graph:
+            environment["TIKU_NEO4J_URL"] = ""
+        elif os.environ.get("TIKU_NEO4J_URL") is None:
+            port, http_port = self._engine_ports[3:5]
+            try:
+                graph = await asyncio.to_thread(arcadedb, self._data / "arcadedb", port, http_port, self._log(ARCADEDB))
+            except ArcadeDBNotFoundError as error:
+                # There is no wheel for a system with an older C library.
+                logger.warning("no graph is kept: %s", error)
+                environment["TIKU_NEO4J_URL"] = ""
+                return
+            self._graph = graph.spec
+            environment |= {
+                "TIKU_NEO4J_URL": graph.url,
+                "TIKU_NEO4J_USER": graph.user,
+                "TIKU_NEO4J_PASSWORD": graph.password,
+                "TIKU_NEO4J_DATABASE": graph.database,
+            }
 
     async def _start_engine(self, name: str, spec: ProcessSpec | None, ready: asyncio.Event) -> None:
         if spec is not None:

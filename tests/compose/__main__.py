@@ -181,6 +181,7 @@ async def main(arguments: argparse.Namespace) -> int:
     environment = {
         "TIKU_PORT": str(port),
         "TIKU_POSTGRES_PASSWORD": secrets.token_hex(16),
+        "TIKU_NEO4J_PASSWORD": secrets.token_hex(16),
         "TIKU_S3_SECRET_ACCESS_KEY": secrets.token_hex(16),
         **(local_model.ENVIRONMENT if arguments.local_model else SCRIPTED),
     }

@@ -68,6 +68,6 @@ async def test_every_service_answers(
 
 
 async def test_what_comes_later_says_so(stack: Up) -> None:
-    code, said = await _grpcurl(stack, "retrieval", "tiku.retrieval.v1.GraphService/Probe", data={})
+    code, said = await _grpcurl(stack, "retrieval", "tiku.retrieval.v1.GraphService/Extract", data={"text": "x"})
     assert code != 0
     assert "Unimplemented" in said

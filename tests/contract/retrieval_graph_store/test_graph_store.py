@@ -250,10 +250,9 @@ async def test_what_reads_is_run_and_shows_nothing_of_another_owner(store: Graph
         table = await store.query(owner, rewrite(text, GIVEN), 100)
         assert theirs not in str(table.rows), text
         assert other not in str(table.rows), text
-        assert (await store.query(f"{owner} nobody", rewrite(text, GIVEN), 100)).rows in (
-            (),
-            *[((value,),) for value in (0, 1)],
-        ) or "count" in text, text
+        nothing = await store.query(f"{owner} nobody", rewrite(text, GIVEN), 100)
+        assert mine not in str(nothing.rows), text
+        assert "MATCH" not in text or len(nothing.rows) <= 1, text
     # Everything that can be reached from one owner's nodes is this owner's.
     far = await store.query(owner, rewrite("MATCH (a:Entity)-[*1..4]-(b) RETURN DISTINCT b.document_id AS d", {}), 100)
     assert {row[0] for row in far.rows} == {mine, None}

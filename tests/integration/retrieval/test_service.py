@@ -23,7 +23,7 @@ from services.retrieval.settings import RetrievalSettings
 from tests.integration.retrieval.conftest import Bench
 from tests.waiting import at_once
 from tiku.llm.v1 import llm_pb2
-from tiku.retrieval.v1 import graph_pb2, retrieval_pb2
+from tiku.retrieval.v1 import retrieval_pb2
 
 TEXTS = [
     "Photosynthesis needs light and chlorophyll. It happens in the chloroplast. Plants make sugar this way.",
@@ -243,20 +243,6 @@ async def test_a_blank_question_is_refused(bench: Bench, question: str) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await ask(bench, user(), question)
     assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-
-
-@pytest.mark.parametrize("method", ["Probe", "Extract", "Upsert", "Query", "Expand"])
-async def test_the_graph_says_by_name_that_it_is_not_served(bench: Bench, method: str) -> None:
-    requests: dict[str, dict[str, Any]] = {
-        "Extract": {"text": "x"},
-        "Query": {"cypher": "x"},
-        "Expand": {"entity_ids": ["x"]},
-    }
-    request = getattr(graph_pb2, f"{method}Request")(**requests.get(method, {}))
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await getattr(bench.graph, method)(request)
-    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert method in (raised.value.details() or "")
 
 
 async def test_it_is_serving_while_qdrant_answers_and_not_without(bench: Bench) -> None:

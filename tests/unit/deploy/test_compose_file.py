@@ -17,7 +17,11 @@ from tests.unit.deploy.deployments import COMPOSE, SETTINGS, compose, variables
 SERVICES: dict[str, Any] = compose()["services"]
 OURS = sorted(name for name, service in SERVICES.items() if service["image"].startswith("tiku"))
 THEIRS = sorted(SERVICES.keys() - OURS)
-SET = {"TIKU_POSTGRES_PASSWORD": "of-postgres", "TIKU_S3_SECRET_ACCESS_KEY": "of-s3"}
+SET = {
+    "TIKU_POSTGRES_PASSWORD": "of-postgres",
+    "TIKU_NEO4J_PASSWORD": "of-neo4j",
+    "TIKU_S3_SECRET_ACCESS_KEY": "of-s3",
+}
 SECRET = re.compile(r"PASSWORD|SECRET|API_KEY|ROOT_SECRET|DSN")
 
 
@@ -78,7 +82,7 @@ def test_a_container_can_do_no_more_than_it_needs(name: str) -> None:
 
 @pytest.mark.parametrize("name", THEIRS)
 def test_an_image_of_others_is_pinned(name: str) -> None:
-    assert re.fullmatch(r"[a-z/]+:v?\d+(\.\d+\.\d+)?(-bookworm)?", SERVICES[name]["image"])
+    assert re.fullmatch(r"[a-z0-9/]+:v?\d+(\.\d+\.\d+)?(-bookworm)?", SERVICES[name]["image"])
 
 
 def test_what_is_kept_lies_in_named_volumes() -> None:

@@ -19,7 +19,7 @@ import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, count
 from typing import Any, Self, TypeVar
 
 from neo4j import (
@@ -72,6 +72,7 @@ _ATTEMPTS = 8
 _CONNECTIONS = 2
 """Attempts after a connection broke: those that are kept break when the engine starts anew."""
 _FIRST_PAUSE_SECONDS = 0.01
+_LONGEST_PAUSE_SECONDS = 0.25
 _CONFLICTS = frozenset(
     {
         # Another transaction removed an entity between two statements of this one, or gave it a mention.
@@ -132,10 +133,10 @@ class Neo4jGraphStore:
     async def state(self, owner: str) -> GraphState:
         """Return the engine and the owner's counts."""
 
-        async def count(tx: AsyncManagedTransaction) -> list[int]:
+        async def counts(tx: AsyncManagedTransaction) -> list[int]:
             return [(await _rows_of(tx, text, owner=owner))[0]["n"] for text in statements.COUNTS]
 
-        entities, mentions, relations, aliases, chunks = await self._read(count)
+        entities, mentions, relations, aliases, chunks = await self._read(counts)
         engine = await self._ready()
         return GraphState(engine.name, engine.version, entities, mentions, relations, aliases, chunks)
 
@@ -271,7 +272,8 @@ class Neo4jGraphStore:
 
         async def run(tx: AsyncManagedTransaction) -> Table:
             result = await tx.run(statement.text, {**statement.parameters, "owner": owner})
-            columns = tuple(statement.names.get(key, key) for key in result)
+            keys = result.keys()
+            columns = tuple(statement.names.get(key, key) for key in keys)
             rows: list[Sequence[Any]] = []
             size = 0
             async for record in result:
@@ -309,19 +311,30 @@ class Neo4jGraphStore:
     async def _call(self, method: str, work: _Work[T]) -> T:
         """Run a transaction; one that another came in the way of, or whose connection broke, is run again."""
         limit = context.time_for(self._timeout, share=0.9)
-        attempts = iter(range(_ATTEMPTS))
         try:
             async with asyncio.timeout(limit):
-                while True:
+                for attempt in count():
                     try:
                         return await self._attempt(method, work, limit)
-                    except (DriverError, Neo4jError, OSError) as error:
-                        attempt = next(attempts, None)
-                        if attempt is None or not _may_pass(error, attempt):
+                    except (DriverError, Neo4jError, OSError, _OvertakenError) as error:
+                        if not self._may_pass(error, attempt):
                             raise _translated(error) from error
-                        await asyncio.sleep(_FIRST_PAUSE_SECONDS * 2**attempt * (0.5 + random.random()))  # noqa: S311
+                    pause = min(_FIRST_PAUSE_SECONDS * 2**attempt, _LONGEST_PAUSE_SECONDS)
+                    await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311
         except TimeoutError as error:
+            if self._engine is None:
+                raise _unavailable() from error
             raise errors.DeadlineExceeded("The graph did not answer in time.", reason="GRAPH_TIMEOUT") from error
+        raise AssertionError("unreachable")
+
+    def _may_pass(self, error: Exception, attempt: int) -> bool:
+        """Return whether a transaction that failed so may succeed when it is run again; all may be run twice.
+
+        An engine that has not answered yet may be starting because of this call.
+        """
+        if _is_conflict(error):
+            return attempt < _ATTEMPTS
+        return not isinstance(error, Neo4jError) and (self._engine is None or attempt < _CONNECTIONS)
 
     async def _attempt(self, method: str, work: _Work[T], limit: float) -> T:
         await self._ready()
@@ -346,31 +359,37 @@ class Neo4jGraphStore:
         return self._engine
 
 
+class _OvertakenError(Exception):
+    """A deletion took an entity away after a transaction had written it: Neo4j goes on without a word."""
+
+
 class _StatementError(errors.InvalidArgument):
     """The engine does not understand a statement."""
 
 
-def _may_pass(error: Exception, attempt: int) -> bool:
-    """Return whether a transaction that failed so may succeed when it is run again; all of them may be run twice."""
-    if isinstance(error, Neo4jError):
-        return error.code in _CONFLICTS or isinstance(error, TransientError)
-    return attempt < _CONNECTIONS
+def _is_conflict(error: Exception) -> bool:
+    return isinstance(error, TransientError | _OvertakenError) or (
+        isinstance(error, Neo4jError) and error.code in _CONFLICTS
+    )
+
+
+def _unavailable() -> errors.Unavailable:
+    return errors.Unavailable("The graph does not answer.", reason="GRAPH_UNAVAILABLE", retry_after=1.0)
 
 
 def _translated(error: Exception) -> errors.TikuError:
-    code = error.code if isinstance(error, Neo4jError) else None
+    if _is_conflict(error):
+        return errors.Aborted("Another change of the graph came first.", reason="GRAPH_CONFLICT", retry_after=1.0)
     match error:
         case AuthError():
             logger.error("the graph engine refuses the account", extra={"error": str(error)})
             return errors.Unavailable("The graph engine refuses Tiku's account.", reason="GRAPH_UNAVAILABLE")
-        case Neo4jError() if code in _CONFLICTS or isinstance(error, TransientError):
-            return errors.Aborted("Another change of the graph came first.", reason="GRAPH_CONFLICT", retry_after=1.0)
-        case ClientError() if code is not None and ".Transaction." in code:
+        case ClientError() if ".Transaction." in (error.code or ""):
             return errors.DeadlineExceeded("The graph did not answer in time.", reason="GRAPH_TIMEOUT")
         case ClientError():
             return _StatementError("The statement cannot be run.", reason="CYPHER_INVALID")
         case DriverError() | OSError():
-            return errors.Unavailable("The graph does not answer.", reason="GRAPH_UNAVAILABLE", retry_after=1.0)
+            return _unavailable()
     return errors.Internal("The graph failed.", reason="GRAPH_FAILED")
 
 
@@ -399,7 +418,8 @@ async def _migrate(session: AsyncSession, engine: Engine) -> None:
 
 
 async def _rows_of(tx: AsyncManagedTransaction, text: str, **parameters: Any) -> list[Mapping[str, Any]]:
-    return await (await tx.run(text, parameters)).data()
+    result = await tx.run(text, parameters)
+    return list(await result.data())
 
 
 async def _run(tx: AsyncManagedTransaction, text: str, **parameters: Any) -> None:
@@ -420,7 +440,9 @@ async def _add(tx: AsyncManagedTransaction, owner: str, rows: Rows) -> None:
         ids = [row["id"] for row in (rows.sentences if wanted is rows.mentions else wanted)]
         there = {row["id"] for row in await _rows_of(tx, known, ids=ids)}
         if fresh := [row for row in wanted if row["id"] not in there]:
-            await _run(tx, create, rows=fresh)
+            made = (await _rows_of(tx, create, rows=fresh))[0]["n"]
+            if made != len(fresh):
+                raise _OvertakenError(f"{len(fresh) - made} of {len(fresh)} rows found no entity")
     if rows.chunks:
         await _run(tx, statements.MERGE_CHUNKS, rows=rows.chunks)
 

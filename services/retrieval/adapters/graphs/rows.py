@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from neo4j.graph import Node, Path, Relationship
 
 from services.common.values import Source
-from services.retrieval.values.graph import Contribution, Mention, NamedEntity, entity_id
+from services.retrieval.values.graph import (
+    AliasStatement,
+    Contribution,
+    Mention,
+    NamedEntity,
+    RelationMention,
+    entity_id,
+)
 
 OWNER_PROPERTY = "owner_id"
 _NAMESPACE = uuid.UUID("5f9b3c52-0a55-5b3e-9f43-0c8f5a0f6d27")
@@ -38,7 +46,7 @@ def parts_of(contribution: Contribution) -> Iterator[Contribution]:
     for place in contribution.chunks:
         by_chunk[place.chunk_id][3].append(place)
     for index, items in enumerate((contribution.mentions, contribution.relations, contribution.aliases)):
-        for item in items:
+        for item in cast("tuple[Mention | RelationMention | AliasStatement, ...]", items):
             by_chunk[item.quote.chunk_id][index].append(item)
     gathered: tuple[list[Any], ...] = ([], [], [], [])
     for lists in by_chunk.values():
@@ -59,10 +67,8 @@ def chunk_node(owner: str, chunk_id: str) -> str:
 def rows_of(owner: str, part: Contribution) -> Rows:
     """Return what to write for a part of a contribution."""
     named = [*part.mentions]
-    for tie in part.relations:
-        named += (tie.subject, tie.object)
-    for tie in part.aliases:
-        named += (tie.first, tie.second)
+    named += [mention for tie in part.relations for mention in (tie.subject, tie.object)]
+    named += [mention for tie in part.aliases for mention in (tie.first, tie.second)]
     entities = {entity_id(owner, mention.key): mention.key for mention in named}
     sentences = {_sentence_id(owner, mention.quote): mention.quote for mention in named}
     # The key is part of a mention's identity here, so that no entity is written to which no mention leads.
@@ -207,6 +213,8 @@ def plain(value: Any) -> Any:
             return [plain(item) for item in value]
         case dict():
             return {str(key): plain(item) for key, item in value.items()}
+        case float() if not math.isfinite(value):
+            return None  # JSON has no word for it.
         case None | bool() | int() | float() | str():
             return value
     return str(value)

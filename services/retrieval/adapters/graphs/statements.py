@@ -52,6 +52,7 @@ UNWIND $rows AS row
 MATCH (s:Sentence {id: row.sentence})
 MATCH (e:Entity {id: row.entity})
 CREATE (s)-[:MENTIONS {id: row.id, start: row.start, end: row.end, surface: row.surface, kind: row.kind}]->(e)
+RETURN count(*) AS n
 """
 KNOWN_RELATIONS = "UNWIND $ids AS id MATCH (n:Relation {id: id}) RETURN n.id AS id"
 CREATE_RELATIONS = """
@@ -62,6 +63,7 @@ CREATE (n:Relation {id: row.id})
 SET n += row.props
 CREATE (n)-[:FROM]->(a)
 CREATE (n)-[:TO]->(b)
+RETURN count(*) AS n
 """
 KNOWN_ALIASES = "UNWIND $ids AS id MATCH (n:Alias {id: id}) RETURN n.id AS id"
 CREATE_ALIASES = """
@@ -72,6 +74,7 @@ CREATE (n:Alias {id: row.id})
 SET n += row.props
 CREATE (n)-[:FIRST]->(a)
 CREATE (n)-[:SECOND]->(b)
+RETURN count(*) AS n
 """
 
 SOME_SENTENCES = """

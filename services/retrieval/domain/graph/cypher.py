@@ -29,7 +29,7 @@ _FUNCTIONS = {
         *("count", "collect", "sum", "avg", "min", "max"),
         *("size", "length", "nodes", "relationships", "labels", "type", "keys", "startNode", "endNode"),
         *("coalesce", "head", "last", "tail", "reverse", "toLower", "toUpper", "trim", "left", "right", "substring"),
-        *("split", "toString", "toInteger", "toFloat", "abs", "ceil", "floor", "round", "sign", "sqrt", "exists"),
+        *("split", "toString", "toInteger", "toFloat", "abs", "ceil", "floor", "round", "sign", "sqrt"),
     )
 }
 _LIST_PREDICATES = frozenset({"ALL", "ANY", "NONE", "SINGLE"})
@@ -140,7 +140,7 @@ class _Reader:
             depth += token.says("(") - token.says(")")
             if depth == 0:
                 return ahead
-        return self.fail("a bracket does not close")
+        raise refuse("a bracket does not close.")
 
     def fail(self, rule: str) -> Any:
         token = self.next
