@@ -382,7 +382,13 @@ def _counts(word: Word, before: str) -> bool:
     return word.tag == "q" and not before.isdigit()
 
 
+_WITHIN_NAMES = frozenset("间内外上下")
+"""Words of place that stand in names: 海陆间循环."""
+
+
 def _is_no_name(word: Word) -> bool:
+    if word.text in _WITHIN_NAMES:
+        return False
     return word.text in _VERBS or word.text in _FUNCTION or word.tag.startswith(_NO_NAME_TAGS)
 
 

@@ -118,6 +118,7 @@ def test_a_name_or_quote_that_does_not_stand_in_the_text_is_refused(entity: Enti
         ("Chloroplasts", "hold", "mitochondria", "Chloroplasts hold chlorophyll."),
         ("Chloroplasts", "hold", "chlorophyll", "Chloroplasts make chlorophyll."),
         ("Chloroplasts", " ", "chlorophyll", "Chloroplasts hold chlorophyll."),
+        ("Chloroplasts", "absorb", "chlorophyll", "Chlorophyll absorbs light."),
         ("Chloroplasts", "are", "chloroplasts", "Chloroplasts hold chlorophyll."),
     ],
 )

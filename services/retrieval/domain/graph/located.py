@@ -20,8 +20,8 @@ _LONGEST_PREDICATE = 128
 def located(answer: Mapping[str, object], text: str) -> Contribution:
     """Return the mentions and relations of an answer, as slices of the text, with the aliases that the text states.
 
-    A name must stand in its quote, and the quote in the text. A relation must be between two such names, and its quote
-    in the text. Its ends are mentioned in its quote where their names stand there. This is work for a worker process.
+    A name must stand in its quote, and the quote in the text. A relation must be between two such names, and both must
+    stand in its quote: a small model likes to relate what two sentences speak of. This is work for a worker process.
 
     Raises:
         ValueError: the answer names entities, and none of them stands in the text.
@@ -43,10 +43,10 @@ def located(answer: Mapping[str, object], text: str) -> Contribution:
         predicate = " ".join(relation.predicate.split())[:_LONGEST_PREDICATE]
         if place is None or subject is None or object_ is None or subject.key == object_.key or not predicate:
             continue
-        ends = [_mention(end.surface, end.kind, text, place, sentences) or end for end in (subject, object_)]
-        for end in ends:
-            mentions.setdefault((end.start, end.end), end)
-        first, second = (mentions[end.start, end.end] for end in ends)
+        one, other = (_mention(end.surface, end.kind, text, place, sentences) for end in (subject, object_))
+        if one is None or other is None:
+            continue
+        first, second = (mentions.setdefault((end.start, end.end), end) for end in (one, other))
         relations.setdefault(
             (first.key, predicate, second.key), RelationMention(first, second, predicate, _source(text, *place))
         )
