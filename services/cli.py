@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from services.client.commands import ask, generate, ingest
+from services.client.commands import ask, generate, graph, ingest
 from services.demo.command import demo
 from services.embedded.data_lock import DataFolderError
 from services.embedded.postgres import PostgresNotFoundError
@@ -163,6 +163,7 @@ app.add_typer(models_app, name="models")
 app.command()(ingest)
 app.command()(ask)
 app.command()(generate)
+app.command()(graph)
 app.command()(backup)
 app.command()(restore)
 app.command()(fsck)

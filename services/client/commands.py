@@ -1,4 +1,4 @@
-"""The commands `tiku ingest`, `tiku ask` and `tiku generate`: the public API on a terminal.
+"""The commands `tiku ingest`, `ask`, `generate` and `graph`: the public API on a terminal.
 
 Exit codes: 0 it is done; 1 the server refused or failed, or the material does not hold the answer; 2 wrong usage;
 130 Ctrl-C stopped it.
@@ -19,7 +19,15 @@ from rich.console import Console
 
 from services.client.errors import ClientError
 from services.client.rest import TikuClient
-from services.client.views import IngestFailedError, ingest_bars, ingest_file, show_answer, show_run
+from services.client.views import (
+    IngestFailedError,
+    ingest_bars,
+    ingest_file,
+    show_answer,
+    show_entities,
+    show_entity,
+    show_run,
+)
 from services.client.words import DOCUMENT_KINDS, KIND_NAMES
 from tiku.docs.v1 import docs_pb2
 from tiku.exercises.v1 import exercises_pb2
@@ -156,6 +164,30 @@ def generate(
             soft_wrap=True,
         )
         return 0 if done.question_count else 1
+
+    _run(server, work)
+
+
+def graph(
+    name: Annotated[str, typer.Argument(help="A name, in any spelling; without one, the most mentioned.")] = "",
+    documents: Documents = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="Most entities or neighbors to show.")] = 20,
+    server: Server = None,
+) -> None:
+    """Show what the material speaks of: entities, their neighbors with a sentence each, and why names are one."""
+
+    async def work(client: TikuClient, console: Console) -> int:
+        found = await client.entities(name, documents or [], limit)
+        out = Console(highlight=False)
+        if not found:
+            _complain(console, f"nothing is named {name}" if name else "the graph is empty")
+            return 1
+        if not name:
+            show_entities(out, found)
+        for entity in found if name else ():
+            around = await client.expand(entity.entity_id, documents or [], limit + 1)
+            show_entity(out, entity, around, (await client.explain(entity.entity_id)).links)
+        return 0
 
     _run(server, work)
 

@@ -22,7 +22,7 @@ from services.client.errors import ApiError, ClientError, StreamCutShortError, U
 from services.kit.sse import Event, EventDecoder
 from tiku.docs.v1 import docs_pb2
 from tiku.exercises.v1 import exercises_pb2
-from tiku.retrieval.v1 import retrieval_pb2
+from tiku.retrieval.v1 import graph_pb2, retrieval_pb2
 
 M = TypeVar("M", bound=Message)
 
@@ -136,6 +136,20 @@ class TikuClient:
         """Yield a run's events: progress, the model's text, each question once it is complete, the end."""
         body = json_format.MessageToDict(request, preserving_proto_field_name=True)
         return self._stream(exercises_pb2.RunEvent, "POST", "/exercises:generate", "the run", json=body)
+
+    async def entities(self, name: str, document_ids: Sequence[str], limit: int) -> Sequence[graph_pb2.Entity]:
+        """Return the entities that a name may mean; without a name, the most mentioned."""
+        body = {"name": name, "document_ids": list(document_ids), "limit": limit}
+        return (await self._call("POST", "/graph:findEntities", graph_pb2.FindEntitiesResponse, json=body)).entities
+
+    async def expand(self, entity_id: str, document_ids: Sequence[str], limit: int) -> graph_pb2.ExpandResponse:
+        """Return what lies around an entity, itself first."""
+        body = {"entity_ids": [entity_id], "document_ids": list(document_ids), "limit": limit}
+        return await self._call("POST", "/graph:expand", graph_pb2.ExpandResponse, json=body)
+
+    async def explain(self, entity_id: str) -> graph_pb2.ExplainResponse:
+        """Return why an entity's names are one."""
+        return await self._call("POST", "/graph:explain", graph_pb2.ExplainResponse, json={"entity_id": entity_id})
 
     async def exercise(self, exercise_id: str, *, include_answers: bool = False) -> exercises_pb2.Exercise:
         """Return an exercise; its keys and explanations only with `include_answers`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from rich.text import Text
 
 from services.client.rest import TikuClient
@@ -18,7 +19,7 @@ from services.client.words import KIND_WORDS, STAGE_WORDS, key_in_words
 from tiku.common.v1 import source_pb2
 from tiku.docs.v1 import docs_pb2
 from tiku.exercises.v1 import exercises_pb2
-from tiku.retrieval.v1 import retrieval_pb2
+from tiku.retrieval.v1 import graph_pb2, retrieval_pb2
 
 TAIL_CHARACTERS = 44
 QUOTE_CHARACTERS = 220
@@ -188,3 +189,40 @@ async def show_run(console: Console, events: AsyncIterator[exercises_pb2.RunEven
                 case "done":
                     generated.done = event.done
     return generated
+
+
+def show_entities(console: Console, entities: Iterable[graph_pb2.Entity]) -> None:
+    """Show entities as a table."""
+    table = Table("name", "kind", "mentions", "other names", box=None, pad_edge=False)
+    for entity in entities:
+        others = Text(", ".join(entity.aliases), overflow="ellipsis", no_wrap=True)
+        table.add_row(Text(entity.name), Text(entity.kind), str(entity.mention_count), others)
+    console.print(table)
+
+
+def show_entity(
+    console: Console,
+    entity: graph_pb2.Entity,
+    around: graph_pb2.ExpandResponse,
+    links: Iterable[graph_pb2.Link],
+) -> None:
+    """Show an entity, what it stands beside, each with a sentence, and what ties its names or keeps them apart."""
+    console.print(
+        Text(entity.name, style="bold"), Text(f"{entity.kind} · {entity.mention_count} mentions", style="dim")
+    )
+    if entity.description:
+        console.print(Text(f"  {entity.description}"))
+    names = {found.entity_id: found.name for found in around.entities}
+    for relation in around.relations:
+        ends = [relation.from_entity_id, relation.to_entity_id]
+        if entity.entity_id in ends:
+            line = f"  {names[ends[0]]} {relation.predicate or '–'} {names[ends[1]]} ({relation.sentence_count})"
+            console.print(Text(line), Text(_first_quote(relation.sources), style="dim"))
+    for link in links:
+        sign, why = "=" if link.same else "≠", _first_quote(link.sources)
+        line = f"  {link.first_name} {sign} {link.second_name}"
+        console.print(Text(line), Text(why or f"decided ({link.decision_id})", style="dim"))
+
+
+def _first_quote(sources: Sequence[source_pb2.Source]) -> str:
+    return f"“{sources[0].quote}” {sources[0].document_name}" if sources else ""

@@ -10,7 +10,7 @@ from services.kit.failpoints import Failpoints, Points
 from services.kit.server import App, Registration
 from services.kit.workers import WorkerPool
 from services.retrieval.adapters.calibrations import toml
-from services.retrieval.adapters.clients.llm import RETRIED, LlmChatModel, LlmEmbedder, LlmReranker
+from services.retrieval.adapters.clients.llm import RETRIED, LlmChatModel, LlmEmbedder, LlmModelDirectory, LlmReranker
 from services.retrieval.adapters.graphs.neo4j import Neo4jGraphStore
 from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
 from services.retrieval.adapters.workers import pooled
@@ -22,6 +22,7 @@ from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
 from services.retrieval.domain.graph.builder import GraphBuilder
 from services.retrieval.domain.graph.explorer import GraphExplorer
+from services.retrieval.domain.graph.extraction import ExtractionProbe, Extractor
 from services.retrieval.domain.search.dense import DenseRetriever
 from services.retrieval.domain.search.hybrid import HybridRetriever
 from services.retrieval.servicer import GraphServicer, RetrievalServicer
@@ -67,11 +68,10 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
         answer_tokens=settings.retrieval_answer_max_tokens,
     )
     graph = await _open_graph(settings, stack)
-    builder = None
-    if graph is not None:
-        pool = await stack.enter_async_context(WorkerPool(1, pooled.warm))
-        finder = pooled.PooledMentionFinder(pool, settings.retrieval_graph_timeout_seconds)
-        builder = GraphBuilder(graph, finder)
+    pool = await stack.enter_async_context(WorkerPool(1, pooled.warm))
+    finder = pooled.PooledMentionFinder(pool, settings.retrieval_graph_timeout_seconds)
+    builder = GraphBuilder(graph, finder) if graph is not None else None
+    extractor = Extractor(LlmChatModel(llm, settings.retrieval_answer_timeout_seconds), LlmModelDirectory(llm), finder)
     return App(
         name="retrieval",
         registrations=[
@@ -95,7 +95,12 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
             ),
             Registration(
                 graph_pb2_grpc.add_GraphServiceServicer_to_server,
-                GraphServicer(builder, GraphExplorer(graph) if graph is not None else None),
+                GraphServicer(
+                    builder,
+                    GraphExplorer(graph) if graph is not None else None,
+                    extractor,
+                    ExtractionProbe(extractor),
+                ),
                 "tiku.retrieval.v1.GraphService",
             ),
         ],

@@ -24,6 +24,7 @@ from services.retrieval.values.answer import (
     Citation,
 )
 from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit, LegQuery
+from services.retrieval.values.extraction import Extraction, ModelProbe
 from services.retrieval.values.graph import (
     AliasStatement,
     Contribution,
@@ -176,6 +177,30 @@ def link_message(owner: str, link: Link) -> graph_pb2.Link:
         message.decision_id = decision_id(owner, link.first_entity_id, link.second_entity_id)
         message.decide_time.CopyFrom(to_timestamp(link.decided))
     return message
+
+
+def extraction_message(extraction: Extraction) -> graph_pb2.ExtractResponse:
+    """Return what was found in a text; it has entities only once it is stored."""
+    found = extraction.found
+    at = {mention: index for index, mention in enumerate(found.mentions)}
+    return graph_pb2.ExtractResponse(
+        mentions=[message_of(graph_pb2.Mention, mention, mention_id=mention.mention_id) for mention in found.mentions],
+        relations=[
+            message_of(graph_pb2.RelationMention, one, from_index=at[one.subject], to_index=at[one.object])
+            for one in found.relations
+        ],
+        aliases=[
+            message_of(graph_pb2.AliasStatement, one, first_index=at[one.first], second_index=at[one.second])
+            for one in found.aliases
+        ],
+        usage=usage_message(extraction.usage),
+        model=extraction.model,
+    )
+
+
+def model_probe_message(probe: ModelProbe) -> graph_pb2.ModelProbe:
+    """Return whether a model can extract."""
+    return message_of(graph_pb2.ModelProbe, probe, usage=usage_message(probe.usage))
 
 
 def parameters(message: Struct) -> dict[str, Any]:

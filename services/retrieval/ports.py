@@ -138,9 +138,14 @@ class GraphStore(Protocol):
         """Return the ids of the entities that documents mention most, best first; no `document_ids` means all."""
 
     async def neighbors(
-        self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], degree: int, sources: int
+        self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], degree: int
     ) -> list[Neighbor]:
-        """Return, for each entity, at most `degree` that share most sentences with it, each with `sources` of them."""
+        """Return, for each entity, at most `degree` that share most sentences with it."""
+
+    async def meetings(
+        self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], limit: int, sources: int
+    ) -> list[StatedRelation]:
+        """Return the pairs among entities that share most sentences, the lesser id first, each with `sources`."""
 
     async def relations(
         self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], limit: int, sources: int

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from services.kit import context
-from services.kit.errors import FailedPrecondition, TikuError, Unimplemented
+from services.kit.errors import FailedPrecondition, TikuError
 from services.retrieval import messages
 from services.retrieval.domain.answering.answerer import Answerer
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
 from services.retrieval.domain.graph.builder import GraphBuilder
 from services.retrieval.domain.graph.explorer import GraphExplorer
+from services.retrieval.domain.graph.extraction import ExtractionProbe, Extractor
 from services.retrieval.domain.search.hybrid import HybridRetriever, require_text
 from services.retrieval.ports import Leg
 from tiku.retrieval.v1 import graph_pb2 as graph
@@ -81,19 +82,24 @@ class GraphServicer(GraphServiceServicer):
 
     _builder: GraphBuilder | None
     _explorer: GraphExplorer | None
+    _extractor: Extractor
+    _extraction_probe: ExtractionProbe
 
     async def Probe(self, request: graph.ProbeRequest, _: object) -> graph.ProbeResponse:
-        """Say whether an engine answers, and what it holds."""
-        if self._explorer is None:
-            return graph.ProbeResponse(reason=_GRAPH_OFF)
-        try:
-            return messages.state_message(await self._explorer.state(context.current().user_id))
-        except TikuError as error:
-            return graph.ProbeResponse(reason=error.message)
+        """Say whether an engine answers, what it holds, and which models can extract."""
+        models = await self._extraction_probe.probe() if request.try_models else ()
+        response = graph.ProbeResponse(reason=_GRAPH_OFF)
+        if self._explorer is not None:
+            try:
+                response = messages.state_message(await self._explorer.state(context.current().user_id))
+            except TikuError as error:
+                response.reason = error.message
+        response.models.extend(map(messages.model_probe_message, models))
+        return response
 
     async def Extract(self, request: graph.ExtractRequest, _: object) -> graph.ExtractResponse:
-        """Refuse: no model is asked yet."""
-        raise Unimplemented("Extract is not served yet.")
+        """Find mentions in a text with models."""
+        return messages.extraction_message(await self._extractor.extract(request.text, request.model))
 
     async def AddChunks(self, request: graph.AddChunksRequest, _: object) -> graph.AddChunksResponse:
         """Add what is found in chunks."""

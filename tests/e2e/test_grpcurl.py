@@ -67,7 +67,9 @@ async def test_every_service_answers(
     assert expected in said
 
 
-async def test_what_comes_later_says_so(stack: Up) -> None:
-    code, said = await _grpcurl(stack, "retrieval", "tiku.retrieval.v1.GraphService/Extract", data={"text": "x"})
+async def test_what_is_refused_says_why(stack: Up) -> None:
+    data = {"cypher": "MATCH (n) DETACH DELETE n"}
+    code, said = await _grpcurl(stack, "retrieval", "tiku.retrieval.v1.GraphService/Query", data=data)
     assert code != 0
-    assert "Unimplemented" in said
+    assert "InvalidArgument" in said
+    assert "is refused" in said

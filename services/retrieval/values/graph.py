@@ -138,17 +138,16 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Neighbor:
-    """Two entities that stand in the same sentences; `sources` are the first of them in reading order."""
+    """Two entities that stand in the same sentences."""
 
     entity_id: str
     neighbor_id: str
     sentence_count: int
-    sources: tuple[Source, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class StatedRelation:
-    """A relation between two entities, and the first sentences that state it; no predicate where they only meet."""
+    """A relation between two entities, and some sentences that state it; no predicate where they only meet."""
 
     from_entity_id: str
     to_entity_id: str

@@ -25,6 +25,7 @@ from services.retrieval.values.graph import (
     Link,
     Mention,
     RelationMention,
+    StatedRelation,
     decision_id,
     entity_id,
 )
@@ -94,14 +95,19 @@ async def contents(store: GraphStore, owner: str, documents: list[str]) -> dict[
         "entities": await store.entities(owner, all_ids, 5),
         "frequent": await store.frequent(owner, (), 20),
         "frequent in": await store.frequent(owner, documents[:1], 20),
-        "neighbors": sort(await store.neighbors(owner, all_ids, (), 20, 2)),
-        "neighbors in": sort(await store.neighbors(owner, all_ids[:3], documents[:1], 20, 2)),
+        "neighbors": sort(await store.neighbors(owner, all_ids, (), 20)),
+        "neighbors in": sort(await store.neighbors(owner, all_ids[:3], documents[:1], 20)),
+        "meetings": [in_order(pair) for pair in await store.meetings(owner, all_ids, (), 50, 100)],
         "relations": sort(await store.relations(owner, all_ids, (), 50, 2)),
         "links": sort(await store.links(owner, all_ids)),
         "occurrences": sort(await store.occurrences(owner, all_ids, (), 50)),
         "entities of": sort(await store.entities_of(owner, [place.chunk_id for place in chunks], 50)),
         "chunks": chunks,
     }
+
+
+def in_order(relation: StatedRelation) -> StatedRelation:
+    return replace(relation, sources=tuple(sorted(relation.sources, key=lambda s: (s.document_id, s.start))))
 
 
 def sort(values: list[Any]) -> list[Any]:
@@ -154,7 +160,8 @@ async def test_owners_do_not_share_even_the_same_document(store: GraphStore, own
     await store.delete_document(other, shared)
     assert await contents(store, owner, [shared]) == mine
     assert await store.entities(other, ids(owner), 5) == []
-    assert await store.neighbors(other, ids(owner), (), 5, 1) == []
+    assert await store.neighbors(other, ids(owner), (), 5) == []
+    assert await store.meetings(other, ids(owner), (), 5, 1) == []
     assert await store.occurrences(other, ids(owner), (), 5) == []
     assert await store.links(other, ids(owner)) == []
 
@@ -180,9 +187,9 @@ async def test_caps_hold(store: GraphStore, owner: str) -> None:
     for ordinal in range(4):
         await store.add(owner, contribution(only, ordinal))
     by_entity: dict[str, int] = {}
-    for neighbor in await store.neighbors(owner, ids(owner), (), 2, 1):
+    for neighbor in await store.neighbors(owner, ids(owner), (), 2):
         by_entity[neighbor.entity_id] = by_entity.get(neighbor.entity_id, 0) + 1
-        assert len(neighbor.sources) == 1
+    assert [len(pair.sources) for pair in await store.meetings(owner, ids(owner), (), 2, 1)] == [1, 1]
     assert max(by_entity.values()) == 2
     assert len(await store.frequent(owner, (), 3)) == 3
     assert all(len(entity.mentions) == 1 for entity in await store.entities(owner, ids(owner), 1))

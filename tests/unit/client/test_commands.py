@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from services.client.commands import ask, generate, ingest
+from services.client.commands import ask, generate, graph, ingest
 from tests.unit.client.conftest import Gateway, MakeProblem, event
 
 ID = "0198c0de-0000-7000-8000-000000000001"
@@ -33,7 +33,7 @@ def invoke(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     monkeypatch.setenv("TIKU_SERVER", gateway.address)
     monkeypatch.setenv("COLUMNS", "100")
     app = typer.Typer()
-    for command in (ingest, ask, generate):
+    for command in (ingest, ask, generate, graph):
         app.command()(command)
 
     async def run(*arguments: str) -> Result:
@@ -158,3 +158,54 @@ async def test_no_server_is_one_readable_line(invoke: Invoke, unused_tcp_port: i
     assert result.exit_code == 1
     assert "nothing answers at http://127.0.0.1" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+WATER = {
+    "entity_id": "e1",
+    "name": "水",
+    "kind": "term",
+    "aliases": ["water"],
+    "mention_count": "3",
+    "description": "水是液体。",
+}
+
+
+async def test_graph_lists_what_is_mentioned_most(invoke: Invoke, gateway: Gateway) -> None:
+    gateway.will_answer({"entities": [WATER]})
+    result = await invoke("graph", "--document", ID, "--limit", "5")
+    assert result.exit_code == 0
+    assert "水" in result.output
+    assert "water" in result.output
+    assert gateway.asked[0].json == {"name": "", "document_ids": [ID], "limit": 5}
+
+
+async def test_graph_shows_neighbors_with_sentences_and_why_names_are_one(invoke: Invoke, gateway: Gateway) -> None:
+    source = {"quote": "水（water）由 [氢] 组成。", "document_name": "化学.pdf"}
+    gateway.will_answer({"entities": [WATER]})
+    gateway.will_answer(
+        {
+            "entities": [WATER, {"entity_id": "e2", "name": "氢"}, {"entity_id": "e3", "name": "氧"}],
+            "relations": [
+                {"from_entity_id": "e1", "to_entity_id": "e2", "sentence_count": "2", "sources": [source]},
+                {"from_entity_id": "e2", "to_entity_id": "e3", "sentence_count": "1", "sources": [source]},
+            ],
+        }
+    )
+    links = [
+        {"first_name": "水", "second_name": "water", "same": True, "sources": [source]},
+        {"first_name": "水", "second_name": "冰", "same": False, "decision_id": "d1"},
+    ]
+    gateway.will_answer({"entity": WATER, "links": links})
+    result = await invoke("graph", "water")
+    assert result.exit_code == 0
+    assert "水 – 氢 (2)" in result.output
+    assert "氧" not in result.output
+    assert "水 = water" in result.output
+    assert "水（water）由 [氢] 组成。" in result.output
+    assert "水 ≠ 冰 decided (d1)" in result.output
+
+
+async def test_graph_says_that_a_name_is_not_there(invoke: Invoke, gateway: Gateway) -> None:
+    gateway.will_answer({"entities": []})
+    result = await invoke("graph", "nobody")
+    assert result.exit_code == 1

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import combinations
 
 from services.common.values import Source
 from services.kit.errors import InvalidArgument
@@ -101,19 +102,36 @@ class FakeGraphStore:
         return [id_ for id_, _ in counts[:limit]]
 
     async def neighbors(
-        self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], degree: int, sources: int
+        self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], degree: int
     ) -> list[Neighbor]:
         """Return entities by the sentences that they share with another."""
-        of = self._by_entity(owner)
-        found = []
+        quotes = self._quotes(owner, document_ids)
+        found: list[Neighbor] = []
         for id_ in dict.fromkeys(entity_ids):
-            mine = {m.quote for m in of.get(id_, ()) if _is_in(m.quote, document_ids)}
-            shared = {
-                other: _in_order({m.quote for m in mentions} & mine) for other, mentions in of.items() if other != id_
-            }
-            most = sorted((pair for pair in shared.items() if pair[1]), key=lambda pair: (-len(pair[1]), pair[0]))
-            found += [Neighbor(id_, other, len(quotes), tuple(quotes[:sources])) for other, quotes in most[:degree]]
+            shared = {other: len(quotes[other] & quotes.get(id_, set())) for other in quotes if other != id_}
+            most = sorted((pair for pair in shared.items() if pair[1]), key=lambda pair: (-pair[1], pair[0]))
+            found += [Neighbor(id_, other, count) for other, count in most[:degree]]
         return found
+
+    async def meetings(
+        self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], limit: int, sources: int
+    ) -> list[StatedRelation]:
+        """Return pairs, with their first sentences in reading order."""
+        quotes = self._quotes(owner, document_ids)
+        pairs = {
+            (one, other): quotes[one] & quotes[other]
+            for one, other in combinations(sorted(quotes.keys() & set(entity_ids)), 2)
+        }
+        most = sorted((pair for pair in pairs.items() if pair[1]), key=lambda pair: (-len(pair[1]), pair[0]))
+        return [
+            StatedRelation(*ends, "", len(shared), tuple(_in_order(shared)[:sources])) for ends, shared in most[:limit]
+        ]
+
+    def _quotes(self, owner: str, document_ids: Sequence[str]) -> dict[str, set[Source]]:
+        return {
+            id_: {m.quote for m in mentions if _is_in(m.quote, document_ids)}
+            for id_, mentions in self._by_entity(owner).items()
+        }
 
     async def relations(
         self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], limit: int, sources: int

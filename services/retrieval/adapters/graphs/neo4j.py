@@ -66,6 +66,8 @@ _BATCH_SENTENCES = 500
 """Sentences that one transaction deletes: what it holds in memory does not grow with a document."""
 _WALKED_SENTENCES = 1000
 """Sentences of one entity through which its neighbors are looked for."""
+_WALKED_ALTOGETHER = 20_000
+"""Sentences of all entities among which pairs are looked for, where these are not too many."""
 _LINKS = 2000
 """Alias statements that are read at once."""
 _ATTEMPTS = 8
@@ -157,7 +159,7 @@ class Neo4jGraphStore:
         return [row["id"] for row in rows]
 
     async def neighbors(
-        self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], degree: int, sources: int
+        self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], degree: int
     ) -> list[Neighbor]:
         """Return entities that share sentences; a bounded number of sentences of each entity is walked."""
         rows = await self._read_rows(
@@ -167,13 +169,33 @@ class Neo4jGraphStore:
             documents=list(document_ids),
             walked=_WALKED_SENTENCES,
             degree=degree,
-            most=sources,
         )
-        return [
-            Neighbor(row["id"], found["id"], found["n"], tuple(map(source_of, found["sources"])))
-            for row in rows
-            for found in row["found"]
-        ]
+        return [Neighbor(row["id"], found["id"], found["n"]) for row in rows for found in row["found"]]
+
+    async def meetings(
+        self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], limit: int, sources: int
+    ) -> list[StatedRelation]:
+        """Return pairs; the more entities there are, the fewer sentences of each are walked."""
+
+        async def read(tx: AsyncManagedTransaction) -> list[StatedRelation]:
+            rows = await _rows_of(
+                tx,
+                statements.MEETINGS,
+                ids=list(entity_ids),
+                owner=owner,
+                documents=list(document_ids),
+                walked=max(_WALKED_SENTENCES // 20, _WALKED_ALTOGETHER // max(1, len(entity_ids))),
+                limit=limit,
+                most=sources,
+            )
+            ids = list({id_ for row in rows for id_ in row["some"]})
+            texts = {row["id"]: source_of(row) for row in await _rows_of(tx, statements.SENTENCES, ids=ids)}
+            return [
+                StatedRelation(row["id"], row["other"], "", row["n"], tuple(texts[id_] for id_ in row["some"]))
+                for row in rows
+            ]
+
+        return await self._read(read)
 
     async def relations(
         self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], limit: int, sources: int
@@ -332,8 +354,8 @@ class Neo4jGraphStore:
 
         An engine that has not answered yet may be starting because of this call.
         """
-        if _is_conflict(error):
-            return attempt < _ATTEMPTS
+        if _is_conflict(error) or _is_opening(error):
+            return attempt < _ATTEMPTS or (self._engine is None and _is_opening(error))
         return not isinstance(error, Neo4jError) and (self._engine is None or attempt < _CONNECTIONS)
 
     async def _attempt(self, method: str, work: _Work[T], limit: float) -> T:
@@ -367,10 +389,17 @@ class _StatementError(errors.InvalidArgument):
     """The engine does not understand a statement."""
 
 
+def _is_opening(error: Exception) -> bool:
+    """Return whether the engine listens already, and its database is not there yet."""
+    return isinstance(error, Neo4jError) and error.code == "Neo.TransientError.Database.DatabaseUnavailable"
+
+
 def _is_conflict(error: Exception) -> bool:
-    return isinstance(error, TransientError | _OvertakenError) or (
-        isinstance(error, Neo4jError) and error.code in _CONFLICTS
-    )
+    if _is_opening(error):
+        return False
+    if isinstance(error, Neo4jError):
+        return isinstance(error, TransientError) or error.code in _CONFLICTS
+    return isinstance(error, _OvertakenError)
 
 
 def _unavailable() -> errors.Unavailable:
@@ -388,7 +417,7 @@ def _translated(error: Exception) -> errors.TikuError:
             return errors.DeadlineExceeded("The graph did not answer in time.", reason="GRAPH_TIMEOUT")
         case ClientError():
             return _StatementError("The statement cannot be run.", reason="CYPHER_INVALID")
-        case DriverError() | OSError():
+        case DriverError() | OSError() | TransientError():
             return _unavailable()
     return errors.Internal("The graph failed.", reason="GRAPH_FAILED")
 

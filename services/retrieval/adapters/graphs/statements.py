@@ -116,8 +116,8 @@ UNWIND $ids AS id
 MATCH (e:Entity {id: id})<-[m:MENTIONS]-() WHERE e.owner_id = $owner
 RETURN id, e.key AS key, m.surface AS surface, m.kind AS kind, count(m) AS n
 """
-_SENTENCE = """{text: s.text, start: s.start, end: s.end, page: s.page, document_id: s.document_id,
-  document_name: s.document_name, chunk_id: s.chunk_id}"""
+_SENTENCE_PROPERTIES = ("text", "start", "end", "page", "document_id", "document_name", "chunk_id")
+_SENTENCE = f"{{{', '.join(f'{name}: s.{name}' for name in _SENTENCE_PROPERTIES)}}}"
 FIRST_MENTIONS = f"""
 UNWIND $ids AS id
 MATCH (e:Entity {{id: id}})<-[m:MENTIONS]-(s:Sentence) WHERE e.owner_id = $owner
@@ -136,23 +136,39 @@ MATCH (s:Sentence {document_id: document})-[m:MENTIONS]->(e:Entity) WHERE s.owne
 WITH e.id AS id, count(m) AS n
 RETURN id, n ORDER BY n DESC, id LIMIT $limit
 """
-NEIGHBORS = f"""
+NEIGHBORS = """
 UNWIND $ids AS id
-MATCH (e:Entity {{id: id}}) WHERE e.owner_id = $owner
-CALL {{
+MATCH (e:Entity {id: id}) WHERE e.owner_id = $owner
+CALL {
   WITH e
   MATCH (e)<-[:MENTIONS]-(s:Sentence)
   WHERE size($documents) = 0 OR s.document_id IN $documents
-  WITH DISTINCT s LIMIT $walked
-  MATCH (s)-[:MENTIONS]->(o:Entity)
-  WITH DISTINCT s, o ORDER BY s.document_id, s.start
-  WITH o.id AS other, count(s) AS n, collect({_SENTENCE}) AS sources
-  RETURN other, n, sources
-}}
-WITH id, other, n, sources WHERE other <> id
-WITH id, other, n, sources ORDER BY n DESC, other
-WITH id, collect({{id: other, n: n, sources: sources[0..$most]}}) AS found
-RETURN id, found[0..$degree] AS found
+  WITH DISTINCT e, s LIMIT $walked
+  MATCH (s)-[:MENTIONS]->(o:Entity) WHERE o.id <> e.id
+  WITH o, count(DISTINCT s) AS n
+  WITH o.id AS other, n ORDER BY n DESC, other LIMIT $degree
+  RETURN collect({id: other, n: n}) AS found
+}
+RETURN id, found
+"""
+MEETINGS = """
+UNWIND $ids AS id
+MATCH (e:Entity {id: id}) WHERE e.owner_id = $owner
+CALL {
+  WITH e
+  MATCH (e)<-[:MENTIONS]-(s:Sentence)
+  WHERE size($documents) = 0 OR s.document_id IN $documents
+  WITH DISTINCT e, s LIMIT $walked
+  MATCH (s)-[:MENTIONS]->(o:Entity) WHERE o.id > e.id AND o.id IN $ids
+  WITH o, collect(DISTINCT s.id) AS found
+  RETURN o.id AS other, size(found) AS n, found[0..$most] AS some
+}
+RETURN id, other, n, some ORDER BY n DESC, id, other LIMIT $limit
+"""
+SENTENCES = f"""
+UNWIND $ids AS id
+MATCH (s:Sentence {{id: id}})
+RETURN id, {", ".join(f"s.{name} AS {name}" for name in _SENTENCE_PROPERTIES)}
 """
 RELATIONS = f"""
 UNWIND $ids AS id

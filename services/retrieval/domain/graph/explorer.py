@@ -33,6 +33,8 @@ _DEGREE = 100
 """Neighbors of one entity that a step reaches."""
 _RELATIONS = 100
 """Relations of one entity that are read."""
+_MEETINGS = 1000
+"""Pairs of entities that stand in one sentence, among those that were reached."""
 _NAME_ROUNDS = 4
 _MOST_NAMES = 2000
 """Steps from name to name, and names, among which those of one thing are looked for."""
@@ -117,7 +119,7 @@ class GraphExplorer:
         for _ in range(depth):
             if not step:
                 break
-            neighbors = await self._store.neighbors(owner, step, document_ids, _DEGREE, _SOURCES)
+            neighbors = await self._store.neighbors(owner, step, document_ids, _DEGREE)
             counts: Counter[str] = Counter()
             for neighbor in neighbors:
                 counts[neighbor.neighbor_id] += neighbor.sentence_count
@@ -127,11 +129,7 @@ class GraphExplorer:
             step = walk.reach([resolution.members(id_) for id_ in near])
         ids = list(walk.group_of)
         stated = await self._store.relations(owner, ids, document_ids, _RELATIONS, _SOURCES)
-        met = [
-            StatedRelation(near.entity_id, near.neighbor_id, "", near.sentence_count, near.sources)
-            for near in await self._store.neighbors(owner, ids, document_ids, _DEGREE, _SOURCES)
-            if near.entity_id < near.neighbor_id
-        ]
+        met = await self._store.meetings(owner, ids, document_ids, _MEETINGS, _SOURCES)
         entities = await self._entities(owner, walk.groups)
         return Neighborhood(tuple(entities), _between(entities, [*stated, *met]), walk.truncated)
 
