@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.shared import SHARED, VERSITYGW
+from tests.shared import NEO4J, SHARED, VERSITYGW
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -120,6 +120,9 @@ async def build_images(engine: Engine, tell: Callable[[str], None]) -> None:
         for file in (HERE / "Dockerfile.s3", s3_server()):
             await asyncio.to_thread(shutil.copy, file, context)
         await build("tiku-test-s3:latest", "-f", str(Path(context) / "Dockerfile.s3"), context)
+    with tempfile.TemporaryDirectory() as context:
+        await asyncio.to_thread(shutil.copytree, neo4j_server(), Path(context) / "neo4j")
+        await build("tiku-test-neo4j:latest", "-f", str(HERE / "Dockerfile.neo4j"), context)
 
 
 def s3_server() -> Path:
@@ -129,6 +132,13 @@ def s3_server() -> Path:
     if found := shutil.which("versitygw"):
         return Path(found)
     raise CommandFailedError("versitygw is not here: name it in VERSITYGW")
+
+
+def neo4j_server() -> Path:
+    """The folder of a Neo4j server with the script that starts it."""
+    if NEO4J.is_file():
+        return NEO4J.parent
+    raise CommandFailedError("no Neo4j is here: name its start script in NEO4J")
 
 
 async def bring_model(engine: Engine, name: str) -> bool:

@@ -120,15 +120,18 @@ _SENTENCE_PROPERTIES = ("text", "start", "end", "page", "document_id", "document
 _SENTENCE = f"{{{', '.join(f'{name}: s.{name}' for name in _SENTENCE_PROPERTIES)}}}"
 FIRST_MENTIONS = f"""
 UNWIND $ids AS id
-MATCH (e:Entity {{id: id}})<-[m:MENTIONS]-(s:Sentence) WHERE e.owner_id = $owner
-WITH id, m, s ORDER BY s.document_id, m.start, m.end, m.kind
-WITH id, collect({{start: m.start, end: m.end, surface: m.surface, kind: m.kind, sentence: {_SENTENCE}}}) AS all
-RETURN id, all[0..$most] AS mentions
+MATCH (e:Entity {{id: id}}) WHERE e.owner_id = $owner
+CALL {{
+  WITH e
+  MATCH (e)<-[m:MENTIONS]-(s:Sentence)
+  WITH m, s ORDER BY s.document_id, m.start, m.end, m.kind LIMIT $most
+  RETURN collect({{start: m.start, end: m.end, surface: m.surface, kind: m.kind, sentence: {_SENTENCE}}}) AS mentions
+}}
+RETURN id, mentions
 """
 FREQUENT = """
-MATCH (e:Entity {owner_id: $owner})<-[m:MENTIONS]-()
-WITH e.id AS id, count(m) AS n
-RETURN id, n ORDER BY n DESC, id LIMIT $limit
+MATCH (e:Entity {owner_id: $owner})
+RETURN e.id AS id, COUNT { (e)<-[:MENTIONS]-() } AS n ORDER BY n DESC, id LIMIT $limit
 """
 FREQUENT_IN = """
 UNWIND $documents AS document
@@ -202,13 +205,17 @@ SET d.owner_id = $owner, d.first_id = $first_id, d.second_id = $second_id, d.fir
 UNDO = "MATCH (d:Decision {id: $id}) WHERE d.owner_id = $owner DELETE d"
 OCCURRENCES = """
 UNWIND $ids AS id
-MATCH (e:Entity {id: id})<-[:MENTIONS]-(s:Sentence)
-WHERE e.owner_id = $owner AND (size($documents) = 0 OR s.document_id IN $documents)
-WITH id, s.chunk_node AS chunk, count(DISTINCT s) AS n
-MATCH (c:Chunk {id: chunk})
-WITH id, c, n ORDER BY n DESC, c.document_id, c.ordinal
-WITH id, collect({chunk_id: c.chunk_id, document_id: c.document_id, ordinal: c.ordinal, n: n}) AS found
-RETURN id, found[0..$limit] AS found
+MATCH (e:Entity {id: id}) WHERE e.owner_id = $owner
+CALL {
+  WITH e
+  MATCH (e)<-[:MENTIONS]-(s:Sentence)
+  WHERE size($documents) = 0 OR s.document_id IN $documents
+  WITH s.chunk_node AS chunk, count(DISTINCT s) AS n ORDER BY n DESC, chunk LIMIT $limit
+  MATCH (c:Chunk {id: chunk})
+  WITH c, n ORDER BY n DESC, c.document_id, c.ordinal
+  RETURN collect({chunk_id: c.chunk_id, document_id: c.document_id, ordinal: c.ordinal, n: n}) AS found
+}
+RETURN id, found
 """
 ENTITIES_OF = """
 UNWIND $ids AS id
