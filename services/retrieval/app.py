@@ -10,7 +10,13 @@ from services.kit.failpoints import Failpoints, Points
 from services.kit.server import App, Registration
 from services.kit.workers import WorkerPool
 from services.retrieval.adapters.calibrations import toml
-from services.retrieval.adapters.clients.llm import RETRIED, LlmChatModel, LlmEmbedder, LlmModelDirectory, LlmReranker
+from services.retrieval.adapters.clients.llm import (
+    RETRIED,
+    LlmChatModel,
+    LlmEmbedder,
+    LlmModelDirectory,
+    LlmReranker,
+)
 from services.retrieval.adapters.graphs.neo4j import Neo4jGraphStore
 from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
 from services.retrieval.adapters.workers import pooled
@@ -68,10 +74,18 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
         answer_tokens=settings.retrieval_answer_max_tokens,
     )
     graph = await _open_graph(settings, stack)
+    # Its process starts with the first text.
     pool = await stack.enter_async_context(WorkerPool(1, pooled.warm))
     finder = pooled.PooledMentionFinder(pool, settings.retrieval_graph_timeout_seconds)
     builder = GraphBuilder(graph, finder) if graph is not None else None
-    extractor = Extractor(LlmChatModel(llm, settings.retrieval_answer_timeout_seconds), LlmModelDirectory(llm), finder)
+    extractor = Extractor(
+        LlmChatModel(llm, settings.retrieval_extraction_timeout_seconds),
+        LlmModelDirectory(llm),
+        finder,
+        timeout_seconds=settings.retrieval_extraction_timeout_seconds,
+        grace_seconds=settings.retrieval_extraction_grace_seconds,
+        max_tokens=settings.retrieval_extraction_max_tokens,
+    )
     return App(
         name="retrieval",
         registrations=[
@@ -96,10 +110,10 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
             Registration(
                 graph_pb2_grpc.add_GraphServiceServicer_to_server,
                 GraphServicer(
-                    builder,
-                    GraphExplorer(graph) if graph is not None else None,
                     extractor,
                     ExtractionProbe(extractor),
+                    builder,
+                    GraphExplorer(graph) if graph is not None else None,
                 ),
                 "tiku.retrieval.v1.GraphService",
             ),

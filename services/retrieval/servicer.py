@@ -80,25 +80,29 @@ class RetrievalServicer(RetrievalServiceServicer):
 class GraphServicer(GraphServiceServicer):
     """`tiku.retrieval.v1.GraphService`; the request's user owns the graph. Without an engine there is none."""
 
+    _extractor: Extractor
+    _probe: ExtractionProbe
     _builder: GraphBuilder | None
     _explorer: GraphExplorer | None
-    _extractor: Extractor
-    _extraction_probe: ExtractionProbe
 
     async def Probe(self, request: graph.ProbeRequest, _: object) -> graph.ProbeResponse:
         """Say whether an engine answers, what it holds, and which models can extract."""
-        models = await self._extraction_probe.probe() if request.try_models else ()
-        response = graph.ProbeResponse(reason=_GRAPH_OFF)
-        if self._explorer is not None:
-            try:
-                response = messages.state_message(await self._explorer.state(context.current().user_id))
-            except TikuError as error:
-                response.reason = error.message
-        response.models.extend(map(messages.model_probe_message, models))
+        response = await self._state()
+        if request.try_models:
+            response.models.extend(map(messages.model_probe_message, await self._probe.probe()))
         return response
 
+    async def _state(self) -> graph.ProbeResponse:
+        if self._explorer is None:
+            return graph.ProbeResponse(reason=_GRAPH_OFF)
+        try:
+            return messages.state_message(await self._explorer.state(context.current().user_id))
+        except TikuError as error:
+            return graph.ProbeResponse(reason=error.message)
+
     async def Extract(self, request: graph.ExtractRequest, _: object) -> graph.ExtractResponse:
-        """Find mentions in a text with models."""
+        """Ask models what a text speaks of."""
+        require_text("text", request.text)
         return messages.extraction_message(await self._extractor.extract(request.text, request.model))
 
     async def AddChunks(self, request: graph.AddChunksRequest, _: object) -> graph.AddChunksResponse:

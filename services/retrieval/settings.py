@@ -35,6 +35,13 @@ class RetrievalSettings(ServiceSettings):
     retrieval_graph_timeout_seconds: float = Field(
         120.0, gt=0, description="Most that finding the names of one batch of chunks may take."
     )
+    retrieval_extraction_timeout_seconds: float = Field(
+        120.0, gt=0, description="Most that one model's extraction from a text may take."
+    )
+    retrieval_extraction_grace_seconds: float = Field(
+        2.0, ge=0, description="How long the first valid extraction waits for a better one of another provider."
+    )
+    retrieval_extraction_max_tokens: int = Field(2000, ge=64, description="Most tokens of an extraction.")
     retrieval_rerank_enabled: bool = Field(False, description="Rerank hits; also on with TIKU_RERANK_BASE_URL.")
     retrieval_rerank_timeout_seconds: float = Field(10.0, gt=0, description="Most that reranking may take.")
     retrieval_relevance_threshold: float | None = Field(

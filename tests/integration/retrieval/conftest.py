@@ -66,9 +66,12 @@ class ScriptedLlm(llm_pb2_grpc.LlmServiceServicer):
     async def Chat(self, request: Any, context: Any) -> Any:  # noqa: N802
         raise InvalidArgument("not used")
 
+    async def ListModels(self, request: Any, context: Any) -> Any:  # noqa: N802
+        served = llm_pb2.Model(name="scripted", provider="test", purpose=llm_pb2.MODEL_PURPOSE_CHAT)
+        return llm_pb2.ListModelsResponse(models=[served] if self.tokens else [])
+
     Rerank: Any = Chat
     ReadFile: Any = Chat
-    ListModels: Any = Chat
     GetUsage: Any = Chat
 
 

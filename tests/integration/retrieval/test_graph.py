@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -179,3 +180,57 @@ async def test_without_an_engine_probe_says_why(bench: Bench) -> None:
     probe = await bench.graph.Probe(g.ProbeRequest())
     assert not probe.available
     assert "TIKU_NEO4J_URL" in probe.reason
+
+
+EXTRACTION = {
+    "entities": [
+        {"name": "叶绿体", "kind": "term", "quote": "在叶绿体中进行"},
+        {"name": "光合作用", "kind": "process", "quote": "光合作用（photosynthesis）在叶绿体中进行"},
+        {"name": "线粒体", "kind": "term", "quote": "线粒体进行呼吸"},
+    ],
+    "relations": [
+        {
+            "subject": "光合作用",
+            "predicate": "发生于",
+            "object": "叶绿体",
+            "quote": "光合作用（photosynthesis）在叶绿体中进行",
+        }
+    ],
+}
+
+
+async def test_models_extract_what_stands_in_a_text_and_it_can_be_stored(bench: Bench, client: Client) -> None:
+    bench.llm.tokens = [json.dumps(EXTRACTION, ensure_ascii=False)]
+    found = await bench.graph.Extract(g.ExtractRequest(text=TEXTS[0]))
+    assert {mention.surface for mention in found.mentions} == {"叶绿体", "光合作用", "photosynthesis"}
+    for mention in found.mentions:
+        assert TEXTS[0][mention.start : mention.end] == mention.surface
+    (relation,) = found.relations
+    ends = [found.mentions[index].surface for index in (relation.from_index, relation.to_index)]
+    assert (*ends, relation.predicate) == ("光合作用", "叶绿体", "发生于")
+    assert len(found.aliases) == 1
+    assert (found.model, found.usage.total_tokens) == ("scripted", 10)
+    document, chunk = str(uuid.uuid4()), str(uuid.uuid4())
+    said: list[Any] = [*found.mentions, *found.relations, *found.aliases]
+    for quoted in said:
+        quoted.quote.document_id, quoted.quote.chunk_id = document, chunk
+    stored = await client.call(
+        "Upsert",
+        g.UpsertRequest(mentions=found.mentions, relations=found.relations, aliases=found.aliases),
+    )
+    assert len(set(stored.entity_ids)) == 3
+
+
+async def test_without_a_model_extract_and_probe_say_so(bench: Bench) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await bench.graph.Extract(g.ExtractRequest(text=TEXTS[0]))
+    assert raised.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert not (await bench.graph.Probe(g.ProbeRequest(try_models=True))).models
+
+
+async def test_a_probe_tries_models_where_it_is_asked_to(bench: Bench) -> None:
+    bench.llm.tokens = ["no object"]
+    assert not (await bench.graph.Probe(g.ProbeRequest())).models
+    (model,) = (await bench.graph.Probe(g.ProbeRequest(try_models=True))).models
+    assert (model.model, model.can_extract) == ("scripted", False)
+    assert "no JSON object" in model.reason
