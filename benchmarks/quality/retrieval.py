@@ -39,7 +39,7 @@ from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
 from services.retrieval.domain.search.dense import DenseRetriever
 from services.retrieval.values.calibration import Calibration, Calibrations
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit, LegQuery
+from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk, Hit, LegQuery
 
 PAIRS = (("en", "en"), ("zh", "zh"), ("zh", "en"), ("en", "zh"))
 PASSAGES = 5  # what Answer reads by default
@@ -86,7 +86,7 @@ async def ask(
         Asked(
             question,
             articles[question.paragraph],
-            await leg.find(LegQuery(question.text, "bench", (), len(texts))),
+            await leg.find(LegQuery(question.text, "bench", EVERYWHERE, len(texts))),
         )
         for question in questions
     ]

@@ -34,7 +34,7 @@ from services.language.scripts import HAN_RUN
 from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.domain.graph.leg import GraphRetriever
 from services.retrieval.domain.graph.mentions import find_mentions
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk, LegQuery
+from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk, LegQuery
 from services.retrieval.values.graph import ChunkPlace, Contribution, Link, NamedEntity, Occurrence, entity_id
 
 QUESTIONS = Path(__file__).parent / "sets" / "two_passages.tsv"
@@ -221,7 +221,7 @@ async def ask(library: Library, model: Model) -> list[Asked]:
     questions = model.embed("query: ", [question.text for question in library.questions])
     asked = []
     for question, vector in zip(library.questions, questions, strict=True):
-        hits = await leg.find(LegQuery(question.text, OWNER, (), _CANDIDATES))
+        hits = await leg.find(LegQuery(question.text, OWNER, EVERYWHERE, _CANDIDATES))
         dense = list(map(int, np.argsort(-(matrix @ vector), kind="stable")))
         ranked = {"vector": dense, "words": words.rank(question.text), "graph": [hit.chunk.ordinal for hit in hits]}
         asked.append(Asked(question, ranked))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 
@@ -18,6 +19,13 @@ class Source:
     document_id: str = ""
     document_name: str = ""
     chunk_id: str = ""
+
+
+class DocumentKind(StrEnum):
+    """What a document is to its owner."""
+
+    MATERIAL = "MATERIAL"
+    DOCUMENT = "DOCUMENT"
 
 
 class Message(NamedTuple):

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from services.common.messages import message_of
+from services.common.values import DocumentKind
 from services.docs.domain.catalog.catalog import Download
-from services.docs.values.document import (
-    Document,
-    DocumentEvent,
-    DocumentKind,
-    Failure,
-    IndexingCompleted,
-    StageProgress,
-)
+from services.docs.values.document import Document, DocumentEvent, Failure, IndexingCompleted, StageProgress
 from services.kit.time import to_timestamp
 from tiku.docs.v1 import docs_pb2
 

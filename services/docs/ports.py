@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from services.common.values import DocumentKind
 from services.docs.values.document import (
     Document,
     DocumentEvent,
-    DocumentKind,
     Failure,
     IndexingProgress,
     Job,

@@ -7,12 +7,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from services.common.messages import message_of
+from services.common.values import DocumentKind
 from services.docs import messages
 from services.docs.domain.catalog.catalog import DocumentCatalog
 from services.docs.domain.catalog.deletion import Deleter
 from services.docs.domain.catalog.watcher import Watcher
 from services.docs.domain.upload.uploader import Uploader
-from services.docs.values.document import DocumentKind
 from services.kit.context import current
 from services.kit.errors import FieldViolation, InvalidArgument
 from tiku.docs.v1 import docs_pb2, docs_pb2_grpc

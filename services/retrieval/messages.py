@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict, SerializeToJsonError
 from google.protobuf.struct_pb2 import ListValue, Struct
 
 from services.common.messages import message_of, source_message, usage_message, value_of
-from services.common.values import Source
+from services.common.values import DocumentKind, Source
 from services.kit import context
 from services.kit.concurrency import map_in_turns
 from services.kit.errors import FieldViolation, InvalidArgument
@@ -23,7 +24,7 @@ from services.retrieval.values.answer import (
     AnswerSources,
     Citation,
 )
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit, LegQuery
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Filter, Hit, LegQuery, LegReport
 from services.retrieval.values.extraction import Extraction, ModelProbe
 from services.retrieval.values.graph import (
     AliasStatement,
@@ -39,6 +40,7 @@ from services.retrieval.values.graph import (
     entity_id,
 )
 from tiku.common.v1 import source_pb2
+from tiku.docs.v1 import docs_pb2
 from tiku.retrieval.v1 import graph_pb2
 from tiku.retrieval.v1 import retrieval_pb2 as pb
 
@@ -48,26 +50,46 @@ _OUTCOMES = {
 }
 
 
+_KINDS = {
+    docs_pb2.DOCUMENT_KIND_UNSPECIFIED: DocumentKind.MATERIAL,
+    docs_pb2.DOCUMENT_KIND_MATERIAL: DocumentKind.MATERIAL,
+    docs_pb2.DOCUMENT_KIND_DOCUMENT: DocumentKind.DOCUMENT,
+}
+
+
 def leg_query(text: str, where: pb.Filter, limit: int) -> LegQuery:
     """Return a query for chunks of the current request's user."""
-    return LegQuery(text, context.current().user_id, tuple(where.document_ids), limit)
+    kinds = tuple(_KINDS[kind] for kind in where.kinds)
+    wanted = Filter(tuple(where.document_ids), kinds, where.min_page, where.max_page)
+    return LegQuery(text, context.current().user_id, wanted, limit)
 
 
 async def embedded_chunks(messages: Iterable[pb.IndexedChunk]) -> list[EmbeddedChunk]:
     """Return chunks with their vectors; the loop gets its turns meanwhile."""
-    return await map_in_turns(lambda message: EmbeddedChunk(value_of(Chunk, message.chunk), message.vector), messages)
+    return await map_in_turns(_embedded_chunk, messages)
+
+
+def _embedded_chunk(message: pb.IndexedChunk) -> EmbeddedChunk:
+    chunk = value_of(Chunk, message.chunk)
+    return EmbeddedChunk(replace(chunk, document_kind=_KINDS[message.chunk.document_kind]), message.vector)
 
 
 def hits_message(hits: Sequence[Hit]) -> list[pb.Hit]:
     """Return hits as messages, in their order."""
-    return [pb.Hit(chunk=message_of(pb.Chunk, hit.chunk), score=hit.score, legs=hit.legs) for hit in hits]
+    return [message_of(pb.Hit, hit) for hit in hits]
+
+
+def report_messages(legs: Iterable[LegReport]) -> list[pb.LegReport]:
+    """Return how legs went as messages, in their order."""
+    return [message_of(pb.LegReport, leg) for leg in legs]
 
 
 def answer_message(event: AnswerEvent) -> pb.AnswerResponse:
     """Return an event of an answer as the message that the stream carries."""
     match event:
-        case AnswerSources(sources):
-            return pb.AnswerResponse(sources=pb.AnswerSources(sources=map(source_message, sources)))
+        case AnswerSources(sources, legs):
+            found = pb.AnswerSources(sources=map(source_message, sources), legs=report_messages(legs))
+            return pb.AnswerResponse(sources=found)
         case AnswerDelta(text):
             return pb.AnswerResponse(delta=pb.AnswerDelta(text=text))
         case Citation():

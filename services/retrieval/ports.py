@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
 from services.retrieval.values.chat import ChatFinish, ChatRequest, ServedModel
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit, LegQuery, QueryEmbedding
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Filter, Hit, LegQuery, QueryEmbedding
 from services.retrieval.values.graph import (
     ChunkPlace,
     Contribution,
@@ -37,13 +37,14 @@ class VectorStore(Protocol):
     async def delete_document(self, owner: str, document_id: str) -> None:
         """Remove a document's chunks under every model; a document that is not there is no error."""
 
-    async def search(
-        self, model: str, vector: Sequence[float], owner: str, document_ids: Sequence[str], limit: int
-    ) -> list[Hit]:
-        """Return the nearest chunks by cosine, best first; no `document_ids` means all that the owner has."""
+    async def search(self, model: str, vector: Sequence[float], owner: str, where: Filter, limit: int) -> list[Hit]:
+        """Return the nearest chunks by cosine, best first."""
 
-    async def count(self, owner: str, document_ids: Sequence[str]) -> list[int]:
-        """Return how many chunks each of the documents has; 0 for one that is not there."""
+    async def extents(self, owner: str, where: Filter) -> list[range]:
+        """Return the ordinals of the chunks of each document of `where` that it admits, in the documents' order.
+
+        Pages go up with ordinals, so they have no gap; the range is empty for a document that is not there.
+        """
 
     async def read(self, owner: str, positions: Mapping[str, Sequence[int]]) -> list[Chunk]:
         """Return chunks by document id and ordinals, in reading order; positions that are not there are left out."""
@@ -70,14 +71,14 @@ class Reranker(Protocol):
 
 
 class Leg(Protocol):
-    """One way to find passages; legs run in parallel, and their hits are fused by rank."""
+    """One way to find passages; legs run in parallel, and their hits are fused."""
 
     @property
     def name(self) -> str:
         """The name that hits and responses carry, such as "vector"."""
 
     async def find(self, query: LegQuery) -> list[Hit]:
-        """Return at most `query.limit` hits, best first."""
+        """Return at most `query.limit` hits, best first, of chunks that `query.where` admits."""
 
 
 class ChatModel(Protocol):

@@ -15,6 +15,7 @@ from services.retrieval.domain.embedding.indexer import ChunkIndexer
 from services.retrieval.domain.graph.builder import GraphBuilder
 from services.retrieval.domain.graph.explorer import GraphExplorer
 from services.retrieval.domain.graph.extraction import ExtractionProbe, Extractor
+from services.retrieval.domain.search.fusion import attributed
 from services.retrieval.domain.search.hybrid import HybridRetriever, require_text
 from services.retrieval.ports import Leg
 from tiku.retrieval.v1 import graph_pb2 as graph
@@ -58,15 +59,14 @@ class RetrievalServicer(RetrievalServiceServicer):
         """Find the nearest chunks."""
         require_text("query", request.query)
         query = messages.leg_query(request.query, request.filter, request.limit or _DEFAULT_HITS)
-        return pb.SearchResponse(hits=messages.hits_message(await self._dense.find(query)))
+        hits = attributed(self._dense.name, await self._dense.find(query))
+        return pb.SearchResponse(hits=messages.hits_message(hits))
 
     async def Retrieve(self, request: pb.RetrieveRequest, _: object) -> pb.RetrieveResponse:
         """Find passages to read."""
         query = messages.leg_query(request.query, request.filter, request.limit or _DEFAULT_HITS)
         found = await self._retriever.retrieve(query)
-        return pb.RetrieveResponse(
-            hits=messages.hits_message(found.hits), legs=found.legs, failed_legs=found.failed_legs
-        )
+        return pb.RetrieveResponse(hits=messages.hits_message(found.hits), legs=messages.report_messages(found.legs))
 
     async def Answer(self, request: pb.AnswerRequest, _: object) -> AsyncIterator[pb.AnswerResponse]:
         """Write a cited answer."""

@@ -7,14 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from services.common.values import DocumentKind
 from services.docs.values.parsed_document import ParsedChunk
-
-
-class DocumentKind(StrEnum):
-    """What a document is to its owner."""
-
-    MATERIAL = "MATERIAL"
-    DOCUMENT = "DOCUMENT"
 
 
 class DocumentState(StrEnum):

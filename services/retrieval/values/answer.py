@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from services.common.values import Source, TokenUsage
+from services.retrieval.values.chunk import LegReport
 
 
 class AnswerOutcome(Enum):
@@ -17,9 +18,10 @@ class AnswerOutcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AnswerSources:
-    """The passages that the answer may cite, number 1 first; always the first event."""
+    """The passages that the answer may cite, number 1 first, and how the legs went; always the first event."""
 
     sources: tuple[Source, ...]
+    legs: tuple[LegReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

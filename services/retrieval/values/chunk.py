@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.common.values import Source
+from services.common.values import DocumentKind, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,39 @@ class QueryEmbedding:
 
 
 @dataclass(frozen=True, slots=True)
+class Filter:
+    """Which chunks of an owner a search is for: what is empty or 0 narrows nothing.
+
+    A chunk is in the range of pages when it begins on `max_page` or before and reaches `min_page`; one without pages
+    is in no range.
+    """
+
+    document_ids: tuple[str, ...] = ()
+    kinds: tuple[DocumentKind, ...] = ()
+    min_page: int = 0
+    max_page: int = 0
+
+    def admits(self, chunk: Chunk) -> bool:
+        """Return whether a chunk is among those that the search is for."""
+        return (
+            (not self.document_ids or chunk.document_id in self.document_ids)
+            and (not self.kinds or chunk.document_kind in self.kinds)
+            and chunk.last_page >= self.min_page
+            and (not self.max_page or 1 <= chunk.page <= self.max_page)
+        )
+
+
+EVERYWHERE = Filter()
+"""The filter that narrows nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class LegQuery:
-    """What a leg is asked: the text, whose chunks, in which documents (none: all), and how many hits."""
+    """What a leg is asked: the text, whose chunks, which of them, and how many hits."""
 
     text: str
     owner: str
-    document_ids: tuple[str, ...]
+    where: Filter
     limit: int
 
 
@@ -46,6 +73,12 @@ class Chunk:
     end: int
     heading_path: tuple[str, ...] = ()
     page_starts: tuple[int, ...] = ()
+    document_kind: DocumentKind = DocumentKind.MATERIAL
+
+    @property
+    def last_page(self) -> int:
+        """The page on which the passage ends; 0 without pages."""
+        return self.page + len(self.page_starts)
 
     def page_at(self, offset: int) -> int:
         """Return the page that holds the character at `offset` of the normalized text; 0 without pages."""
@@ -74,10 +107,30 @@ class EmbeddedChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class LegHit:
+    """How one leg found a chunk: the chunk's rank among all that the leg found, from 1, and the leg's own score."""
+
+    leg: str
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class LegReport:
+    """How a leg went: what it found, how long it took, and why it failed, if it did (a stable reason)."""
+
+    leg: str
+    hit_count: int
+    elapsed_ms: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A chunk that was found.
 
-    `score` orders the hits of one list and means what the list says (cosine, fused rank, rerank score).
+    `score` orders the hits of one list and means what the list says (cosine, fused rank, rerank score). `legs` says
+    how each leg found it, by the leg's name; a leg itself leaves it empty.
     `similarity` keeps the cosine to the question through fusion and rerank, because the relevance gate
     needs an absolute measure; it is None when no dense leg found the chunk. `embedding_model` says which
     model it is a cosine of: the figures of two models do not compare.
@@ -85,7 +138,7 @@ class Hit:
 
     chunk: Chunk
     score: float
-    legs: tuple[str, ...] = ()
+    legs: tuple[LegHit, ...] = ()
     similarity: float | None = None
     embedding_model: str = ""
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from services.common.values import DocumentKind
 from services.docs.adapters.clients.fake import FakeChunkIndex
 from services.docs.adapters.clients.retrieval import RETRIED, RetrievalIndex
 from services.docs.ports import ChunkIndex
-from services.docs.values.document import Document, DocumentKind, PassageVectors, StoredChunk
+from services.docs.values.document import Document, PassageVectors, StoredChunk
 from services.kit import context, ids
 from services.kit.channels import Channel, open_channel
 from services.kit.errors import DeadlineExceeded, InvalidArgument, TikuError, Unavailable

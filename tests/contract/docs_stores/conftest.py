@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from services.common.values import DocumentKind
 from services.docs.adapters.queue.fake import FakeJobQueue
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue
 from services.docs.adapters.stores.fake import FakeStores
@@ -23,13 +24,7 @@ from services.docs.ports import (
     IndexingJobs,
     Locks,
 )
-from services.docs.values.document import (
-    Document,
-    DocumentKind,
-    Job,
-    JobKind,
-    StoredChunk,
-)
+from services.docs.values.document import Document, Job, JobKind, StoredChunk
 from services.docs.values.parsed_document import ParsedFile
 from services.kit import ids
 from services.kit.migrations import migrate

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from services.docs.values.document import DocumentKind, ListPosition
+from services.common.values import DocumentKind
+from services.docs.values.document import ListPosition
 from tests.contract.docs_stores.conftest import ALICE, BOB, Stores, document, kept
 
 

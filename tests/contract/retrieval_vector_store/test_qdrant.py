@@ -11,7 +11,7 @@ from qdrant_client import AsyncQdrantClient
 from services.kit import context
 from services.kit.errors import DeadlineExceeded, Unavailable
 from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk
+from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk
 from tests.waiting import at_once
 
 
@@ -29,7 +29,7 @@ async def test_two_processes_may_create_the_same_collection_at_once(qdrant_url: 
         async with asyncio.TaskGroup() as group:
             for store in (one, two):
                 group.create_task(store.upsert("m", "alice", [embedded()]))
-        assert len(await one.search("m", [1.0, 0.0], "alice", (), 10)) == 2
+        assert len(await one.search("m", [1.0, 0.0], "alice", EVERYWHERE, 10)) == 2
 
 
 async def test_a_collection_dropped_behind_its_back_is_made_again(qdrant_url: str) -> None:
@@ -44,9 +44,9 @@ async def test_a_collection_dropped_behind_its_back_is_made_again(qdrant_url: st
             if collection.name.startswith(prefix):
                 await other.delete_collection(collection.name)
         await other.close()
-        assert await store.search("m", [1.0, 0.0], "alice", (), 10) == []
+        assert await store.search("m", [1.0, 0.0], "alice", EVERYWHERE, 10) == []
         await store.upsert("m", "alice", [embedded()])
-        assert len(await store.search("m", [1.0, 0.0], "alice", (), 10)) == 1
+        assert len(await store.search("m", [1.0, 0.0], "alice", EVERYWHERE, 10)) == 1
 
 
 async def test_an_absent_server_is_unavailable_not_a_driver_error() -> None:

@@ -11,10 +11,11 @@ from dataclasses import replace
 
 import pytest
 
+from services.common.values import DocumentKind
 from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
 from services.retrieval.ports import VectorStore
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk
+from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk, Filter
 from tests.engines import on_engine
 
 MODEL = "multilingual-e5-small"
@@ -39,6 +40,7 @@ def chunk(document_id: str, ordinal: int, text: str = "水是 blue 🙂.") -> Ch
         end=start + len(text),
         heading_path=("第一章", "Colour"),
         page_starts=(start + 1, start + 3)[: ordinal % 3],
+        document_kind=DocumentKind.DOCUMENT if ordinal % 2 else DocumentKind.MATERIAL,
     )
 
 
@@ -75,14 +77,18 @@ async def store(address: str) -> AsyncIterator[VectorStore]:
 async def found(
     store: VectorStore, owner: str, degrees: float = 0, documents: Sequence[str] = (), limit: int = 10
 ) -> list[int]:
-    hits = await store.search(MODEL, direction(degrees), owner, documents, limit)
+    hits = await store.search(MODEL, direction(degrees), owner, Filter(tuple(documents)), limit)
     return [hit.chunk.ordinal for hit in hits]
+
+
+async def count(store: VectorStore, owner: str, documents: Sequence[str]) -> list[int]:
+    return [len(extent) for extent in await store.extents(owner, Filter(tuple(documents)))]
 
 
 async def test_nearest_come_first_with_their_cosine(store: VectorStore) -> None:
     doc = document()
     await store.upsert(MODEL, ALICE, [embedded(doc, i, 30.0 * i) for i in range(4)])
-    hits = await store.search(MODEL, direction(10), ALICE, (), 3)
+    hits = await store.search(MODEL, direction(10), ALICE, EVERYWHERE, 3)
     assert [hit.chunk.ordinal for hit in hits] == [0, 1, 2]
     expected = [math.cos(math.radians(angle)) for angle in (10, 20, 50)]
     assert [hit.score for hit in hits] == pytest.approx(expected, abs=1e-5)
@@ -91,7 +97,7 @@ async def test_nearest_come_first_with_their_cosine(store: VectorStore) -> None:
 async def test_a_vectors_length_does_not_matter(store: VectorStore) -> None:
     doc = document()
     await store.upsert(MODEL, ALICE, [EmbeddedChunk(chunk(doc, 0), [7.0, 0.0, 0.0, 0.0]), embedded(doc, 1, 60)])
-    hits = await store.search(MODEL, [3.0, 0.0, 0.0, 0.0], ALICE, (), 1)
+    hits = await store.search(MODEL, [3.0, 0.0, 0.0, 0.0], ALICE, EVERYWHERE, 1)
     assert hits[0].chunk.ordinal == 0
     assert hits[0].score == pytest.approx(1.0, abs=1e-5)
 
@@ -99,7 +105,7 @@ async def test_a_vectors_length_does_not_matter(store: VectorStore) -> None:
 async def test_a_chunk_comes_back_as_it_was(store: VectorStore) -> None:
     stored = chunk(document(), 3, "空格 \n tabs\t and “quotes” 𝛼")
     await store.upsert(MODEL, ALICE, [EmbeddedChunk(stored, direction(0))])
-    hits = await store.search(MODEL, direction(0), ALICE, (), 1)
+    hits = await store.search(MODEL, direction(0), ALICE, EVERYWHERE, 1)
     assert hits[0].chunk == stored
     assert await store.read(ALICE, {stored.document_id: [3]}) == [stored]
 
@@ -116,10 +122,10 @@ async def test_repeating_an_upsert_changes_nothing_and_a_new_text_replaces(store
     chunks = [embedded(doc, i, 10 * i) for i in range(3)]
     await store.upsert(MODEL, ALICE, chunks)
     await store.upsert(MODEL, ALICE, chunks)
-    assert await store.count(ALICE, [doc]) == [3]
+    assert await count(store, ALICE, [doc]) == [3]
     changed = replace(chunks[1].chunk, text="new", end=103)
     await store.upsert(MODEL, ALICE, [EmbeddedChunk(changed, direction(10))])
-    assert await store.count(ALICE, [doc]) == [3]
+    assert await count(store, ALICE, [doc]) == [3]
     assert await store.read(ALICE, {doc: [1]}) == [changed]
 
 
@@ -133,12 +139,42 @@ async def test_documents_narrow_a_search(store: VectorStore) -> None:
     assert await found(store, ALICE, documents=[document()]) == []
 
 
+@pytest.mark.parametrize(
+    ("where", "ordinals"),
+    [
+        (Filter(kinds=(DocumentKind.DOCUMENT,)), [1, 3, 5]),
+        (Filter(kinds=(DocumentKind.MATERIAL, DocumentKind.DOCUMENT)), [0, 1, 2, 3, 4, 5]),
+        (Filter(min_page=4), [2, 4, 5]),
+        (Filter(min_page=5), [5]),
+        (Filter(min_page=3), [2, 4, 5]),
+        (Filter(max_page=2), [0, 1, 2, 3]),
+        (Filter(min_page=3, max_page=3), [2, 4, 5]),
+        (Filter(kinds=(DocumentKind.MATERIAL,), min_page=3), [2, 4]),
+        (Filter(min_page=9), []),
+    ],
+)
+async def test_kinds_and_pages_narrow_a_search(store: VectorStore, where: Filter, ordinals: list[int]) -> None:
+    doc = document()
+    await store.upsert(MODEL, ALICE, [embedded(doc, i, i) for i in range(6)])
+    hits = await store.search(MODEL, direction(0), ALICE, where, 10)
+    assert [hit.chunk.ordinal for hit in hits] == ordinals
+    [extent] = await store.extents(ALICE, replace(where, document_ids=(doc,)))
+    assert extent == (range(ordinals[0], ordinals[-1] + 1) if ordinals else range(0))
+
+
+async def test_a_passage_without_pages_is_in_no_range_of_pages(store: VectorStore) -> None:
+    doc = document()
+    await store.upsert(MODEL, ALICE, [EmbeddedChunk(replace(chunk(doc, 0), page=0, page_starts=()), direction(0))])
+    for where in (Filter(min_page=1), Filter(max_page=9)):
+        assert await store.search(MODEL, direction(0), ALICE, where, 10) == []
+
+
 async def test_another_owner_finds_counts_reads_and_removes_nothing(store: VectorStore) -> None:
     doc = document()
     await store.upsert(MODEL, ALICE, [embedded(doc, 0, 0)])
     assert await found(store, BOB) == []
     assert await found(store, BOB, documents=[doc]) == []
-    assert await store.count(BOB, [doc]) == [0]
+    assert await count(store, BOB, [doc]) == [0]
     assert await store.read(BOB, {doc: [0]}) == []
     await store.delete_document(BOB, doc)
     assert await found(store, ALICE, documents=[doc]) == [0]
@@ -160,8 +196,8 @@ async def test_delete_removes_one_document_under_every_model(store: VectorStore)
     await store.upsert("other/model", ALICE, [EmbeddedChunk(chunk(gone, 0), direction(0, 8))])
     await store.delete_document(ALICE, gone)
     assert await found(store, ALICE) == [1]
-    assert await store.search("other/model", direction(0, 8), ALICE, (), 5) == []
-    assert await store.count(ALICE, [gone, kept]) == [0, 1]
+    assert await store.search("other/model", direction(0, 8), ALICE, EVERYWHERE, 5) == []
+    assert await count(store, ALICE, [gone, kept]) == [0, 1]
     await store.delete_document(ALICE, gone)
 
 
@@ -171,13 +207,13 @@ async def test_models_never_mix(store: VectorStore) -> None:
     await store.upsert("a-b", ALICE, [embedded(doc, 1, 0)])
     await store.upsert("a/b", ALICE, [EmbeddedChunk(chunk(doc, 2), direction(0, 8))])
     for model, dimension, ordinal in (("a/b", 4, 0), ("a-b", 4, 1), ("a/b", 8, 2)):
-        hits = await store.search(model, direction(0, dimension), ALICE, (), 5)
+        hits = await store.search(model, direction(0, dimension), ALICE, EVERYWHERE, 5)
         assert [hit.chunk.ordinal for hit in hits] == [ordinal]
 
 
 async def test_a_model_without_chunks_finds_nothing(store: VectorStore) -> None:
-    assert await store.search("never-used", direction(0), ALICE, (), 5) == []
-    assert await store.count(ALICE, [document()]) == [0]
+    assert await store.search("never-used", direction(0), ALICE, EVERYWHERE, 5) == []
+    assert await count(store, ALICE, [document()]) == [0]
     assert await store.read(ALICE, {document(): [0, 1]}) == []
     await store.delete_document(ALICE, document())
 
@@ -194,7 +230,7 @@ async def test_a_chunk_under_two_models_is_counted_and_read_once(store: VectorSt
     doc = document()
     await store.upsert(MODEL, ALICE, [embedded(doc, 0, 0), embedded(doc, 1, 5)])
     await store.upsert("other", ALICE, [EmbeddedChunk(chunk(doc, i), direction(0, 8)) for i in (0, 1)])
-    assert await store.count(ALICE, [doc]) == [2]
+    assert await count(store, ALICE, [doc]) == [2]
     assert [c.ordinal for c in await store.read(ALICE, {doc: [0, 1]})] == [0, 1]
 
 
@@ -203,16 +239,16 @@ async def test_first_upserts_at_once_do_not_collide(store: VectorStore) -> None:
     async with asyncio.TaskGroup() as group:
         for doc in docs:
             group.create_task(store.upsert(MODEL, ALICE, [embedded(doc, 0, 0)]))
-    assert await store.count(ALICE, docs) == [1] * 8
+    assert await count(store, ALICE, docs) == [1] * 8
 
 
 async def test_a_large_document_is_stored_whole(store: VectorStore) -> None:
     doc = document()
     await store.upsert(MODEL, ALICE, [EmbeddedChunk(chunk(doc, i, "字" * 3000), direction(i / 10)) for i in range(600)])
-    assert await store.count(ALICE, [doc]) == [600]
+    assert await count(store, ALICE, [doc]) == [600]
     chunks = await store.read(ALICE, {doc: range(600)})
     assert [c.ordinal for c in chunks] == list(range(600))
-    assert len(await store.search(MODEL, direction(0), ALICE, [doc], 200)) == 200
+    assert len(await store.search(MODEL, direction(0), ALICE, Filter((doc,)), 200)) == 200
 
 
 async def test_it_answers_a_ping(store: VectorStore) -> None:

@@ -22,6 +22,7 @@ from services.retrieval.app import build
 from services.retrieval.settings import RetrievalSettings
 from tests.integration.retrieval.conftest import Bench
 from tests.waiting import at_once
+from tiku.docs.v1 import docs_pb2
 from tiku.llm.v1 import llm_pb2
 from tiku.retrieval.v1 import retrieval_pb2
 
@@ -54,6 +55,7 @@ def chunk_of(document: str, ordinal: int, text: str, start: int) -> retrieval_pb
         end=start + len(text),
         heading_path=["Biology"],
         page_starts=[start + stop.end() for stop in re.finditer(r"\. ", text)],
+        document_kind=docs_pb2.DOCUMENT_KIND_MATERIAL,
     )
 
 
@@ -84,7 +86,7 @@ async def test_what_was_indexed_is_found_with_everything_that_was_said_of_it(ben
     best = response.hits[0]
     assert best.chunk == chunk_of(document, 2, TEXTS[2], len(TEXTS[0]) + len(TEXTS[1]) + 2)
     assert best.score == pytest.approx(1.0, abs=1e-5)
-    assert list(best.legs) == ["vector"]
+    assert list(best.legs) == [retrieval_pb2.LegHit(leg="vector", rank=1, score=best.score)]
     assert bench.llm.kinds == [llm_pb2.EMBED_KIND_QUERY]
     assert bench.llm.users == [owner]
 
@@ -113,14 +115,14 @@ async def test_retrieve_fuses_and_an_empty_query_reads_in_order(bench: Bench) ->
         retrieval_pb2.RetrieveRequest(query="energy from sugar respiration"), metadata=metadata(owner)
     )
     assert found.hits[0].chunk.ordinal == 1
-    assert (list(found.legs), list(found.failed_legs)) == (["vector"], [])
+    assert [(report.leg, report.hit_count, report.reason) for report in found.legs] == [("vector", 3, "")]
     asked = len(bench.llm.kinds)
     spread = await bench.retrieval.Retrieve(
         retrieval_pb2.RetrieveRequest(filter=retrieval_pb2.Filter(document_ids=[document]), limit=2),
         metadata=metadata(owner),
     )
     assert [hit.chunk.ordinal for hit in spread.hits] == [0, 2]
-    assert list(spread.legs) == ["spread"]
+    assert [report.leg for report in spread.legs] == ["spread"]
     assert len(bench.llm.kinds) == asked
 
 
@@ -227,6 +229,18 @@ def _indexed(**changes: Any) -> retrieval_pb2.IndexChunksRequest:
             "Search",
             retrieval_pb2.SearchRequest(query="q", filter=retrieval_pb2.Filter(document_ids=["x"])),
             "filter.document_ids[0]",
+        ),
+        (
+            "Search",
+            retrieval_pb2.SearchRequest(query="q", filter=retrieval_pb2.Filter(min_page=5, max_page=4)),
+            "filter",
+        ),
+        (
+            "Search",
+            retrieval_pb2.SearchRequest(
+                query="q", filter=retrieval_pb2.Filter(kinds=[docs_pb2.DOCUMENT_KIND_UNSPECIFIED])
+            ),
+            "filter.kinds[0]",
         ),
         ("Retrieve", retrieval_pb2.RetrieveRequest(), "filter.document_ids"),
     ],

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from services.common.values import DocumentKind
 from services.docs.adapters.objects.fake import FakeObjectStore
 from services.docs.adapters.queue.fake import FakeJobQueue
 from services.docs.adapters.stores.fake import FakeStores
 from services.docs.domain.catalog.catalog import MOST_TEXT_CHARS, DocumentCatalog
 from services.docs.domain.objects import object_key, text_key
-from services.docs.values.document import Document, DocumentKind, Job, JobKind, StoredChunk
+from services.docs.values.document import Document, Job, JobKind, StoredChunk
 from services.docs.values.parsed_document import ParsedFile
 from services.kit import ids
 from services.kit.errors import FailedPrecondition, InvalidArgument, NotFound, OutOfRange

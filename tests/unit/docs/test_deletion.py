@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from services.common.values import DocumentKind
 from services.docs.adapters.clients.fake import FakeChunkIndex, FakeEmbedder
 from services.docs.adapters.objects.fake import FakeObjectStore
 from services.docs.adapters.queue.fake import FakeJobQueue
@@ -16,7 +17,7 @@ from services.docs.domain.catalog.recovery import keep_jobs_queued, recover
 from services.docs.domain.objects import text_key
 from services.docs.domain.upload.uploader import Uploader
 from services.docs.ports import RetryLaterError
-from services.docs.values.document import Document, DocumentKind, Job, JobKind, StoredChunk
+from services.docs.values.document import Document, Job, JobKind, StoredChunk
 from services.kit import ids
 from services.kit.errors import NotFound, Unavailable, disk_full
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from services.common.values import DocumentKind
 from services.docs.adapters.clients.fake import FakeChunkIndex, FakeEmbedder
 from services.docs.adapters.objects.fake import FakeObjectStore
 from services.docs.adapters.parsers.fake import FakeDocumentParser
@@ -22,7 +23,6 @@ from services.docs.domain.upload.uploader import Uploader
 from services.docs.ports import RetryLaterError
 from services.docs.values.document import (
     Document,
-    DocumentKind,
     DocumentState,
     Failure,
     IndexingCompleted,

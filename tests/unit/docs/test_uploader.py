@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from services.common.values import DocumentKind
 from services.docs.adapters.objects.fake import FakeObjectStore
 from services.docs.adapters.queue.fake import FakeJobQueue
 from services.docs.adapters.stores.fake import FakeDeletionStore, FakeDocumentStore, FakeStores
 from services.docs.domain.upload.naming import checked_name
 from services.docs.domain.upload.uploader import Uploader
-from services.docs.values.document import Document, DocumentKind, DocumentState
+from services.docs.values.document import Document, DocumentState
 from services.kit.errors import InvalidArgument, Unavailable
 from tests.waiting import eventually
 

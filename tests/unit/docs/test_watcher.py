@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from services.common.values import DocumentKind
 from services.docs.adapters.objects.fake import FakeObjectStore
 from services.docs.adapters.queue.fake import FakeJobQueue
 from services.docs.adapters.stores.fake import FakeStores
@@ -16,7 +17,6 @@ from services.docs.domain.indexing.indexer import ProgressThrottle
 from services.docs.values.document import (
     Document,
     DocumentEvent,
-    DocumentKind,
     DocumentState,
     Failure,
     IndexingCompleted,

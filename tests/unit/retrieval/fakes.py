@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 
 from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.values.calibration import Calibration, Calibrations
-from services.retrieval.values.chunk import Chunk, Hit, LegQuery
+from services.retrieval.values.chunk import EVERYWHERE, Chunk, Filter, Hit, LegQuery
 
 DOCUMENT = "00000000-0000-7000-8000-000000000001"
 MODEL = "multilingual-e5-small"
@@ -29,11 +30,11 @@ def chunk(text: str, ordinal: int = 0, document_id: str = DOCUMENT, start: int |
 
 
 def hit(text: str, ordinal: int = 0, score: float = 0.6) -> Hit:
-    return Hit(chunk(text, ordinal), score, ("vector",), score, MODEL)
+    return Hit(chunk(text, ordinal), score, similarity=score, embedding_model=MODEL)
 
 
-def query(text: str, limit: int = 5, documents: tuple[str, ...] = ()) -> LegQuery:
-    return LegQuery(text, "alice", documents, limit)
+def query(text: str, limit: int = 5, documents: tuple[str, ...] = (), where: Filter = EVERYWHERE) -> LegQuery:
+    return LegQuery(text, "alice", replace(where, document_ids=documents), limit)
 
 
 class FakeLeg:
@@ -58,5 +59,5 @@ class FakeLeg:
             raise
         if self._error is not None:
             raise self._error
-        found = [h for h in self._hits if not query.document_ids or h.chunk.document_id in query.document_ids]
+        found = [h for h in self._hits if query.where.admits(h.chunk)]
         return found[: query.limit]

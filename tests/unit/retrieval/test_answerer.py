@@ -77,7 +77,9 @@ async def test_an_irrelevant_question_asks_no_model_and_shows_no_source() -> Non
     chat = FakeChatModel(["Lima [1]."])
     events, done = await ask(chat, "Who won the election in Peru?", [hit("Water is wet.", score=0.3)])
     assert done.outcome is AnswerOutcome.NOT_IN_MATERIAL
-    assert events[0] == AnswerSources(())
+    assert isinstance(events[0], AnswerSources)
+    assert events[0].sources == ()
+    assert [report.leg for report in events[0].legs] == ["vector"]
     assert done.model == ""
     assert chat.requests == []
 

@@ -8,7 +8,7 @@ import pytest
 from services.kit.errors import InvalidArgument
 from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
-from services.retrieval.values.chunk import EmbeddedChunk
+from services.retrieval.values.chunk import EmbeddedChunk, Filter
 from tests.unit.retrieval.fakes import DOCUMENT, PLAIN, chunk
 
 GOOD = EmbeddedChunk(chunk("水 is 🙂", 0), [1.0, 0.0])
@@ -38,7 +38,7 @@ async def test_one_bad_chunk_is_named_and_nothing_is_written(bad: EmbeddedChunk,
         await ChunkIndexer(store, PLAIN).index("m", "alice", [GOOD, bad])
     assert [violation.field for violation in raised.value.violations] == [field]
     assert field in raised.value.message
-    assert await store.count("alice", [DOCUMENT]) == [0]
+    assert await store.extents("alice", Filter((DOCUMENT,))) == [range(0)]
 
 
 async def test_good_chunks_are_counted_and_stored() -> None:
@@ -47,9 +47,9 @@ async def test_good_chunks_are_counted_and_stored() -> None:
     over_pages = replace(chunk("text", 129), page_starts=(129_001, 129_003, 129_003))
     chunks.append(EmbeddedChunk(over_pages, [1.0, 0.0]))
     assert await ChunkIndexer(store, PLAIN).index("m", "alice", chunks) == 130
-    assert await store.count("alice", [DOCUMENT]) == [130]
+    assert await store.extents("alice", Filter((DOCUMENT,))) == [range(130)]
     await ChunkIndexer(store, PLAIN).delete_document("alice", DOCUMENT)
-    assert await store.count("alice", [DOCUMENT]) == [0]
+    assert await store.extents("alice", Filter((DOCUMENT,))) == [range(0)]
 
 
 async def test_violations_are_bounded() -> None:

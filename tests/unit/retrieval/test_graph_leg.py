@@ -10,7 +10,7 @@ from services.retrieval.adapters.graphs.fake import FakeGraphStore
 from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.domain.graph.leg import GraphRetriever, candidate_names, rank_chunks
 from services.retrieval.domain.graph.mentions import find_mentions
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk, LegQuery
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Filter, LegQuery
 from services.retrieval.values.graph import ChunkPlace, Occurrence
 
 ENGLISH = (
@@ -38,7 +38,7 @@ async def leg_over(texts: Sequence[str]) -> GraphRetriever:
 
 
 def query(text: str, owner: str = "alice", documents: tuple[str, ...] = (), limit: int = 10) -> LegQuery:
-    return LegQuery(text, owner, documents, limit)
+    return LegQuery(text, owner, Filter(documents), limit)
 
 
 async def found(leg: GraphRetriever, asked: LegQuery) -> list[str]:

@@ -10,7 +10,7 @@ from services.kit.errors import DeadlineExceeded, InvalidArgument, TikuError, Un
 from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.domain.search.hybrid import HybridRetriever
 from services.retrieval.ports import Leg, Reranker
-from services.retrieval.values.chunk import EmbeddedChunk, Hit, LegQuery
+from services.retrieval.values.chunk import EmbeddedChunk, Filter, Hit, LegQuery
 from tests.unit.retrieval.fakes import FakeLeg, chunk, hit, query
 
 OTHER = "00000000-0000-7000-8000-000000000002"
@@ -44,21 +44,28 @@ async def test_legs_run_at_the_same_time() -> None:
 
     legs = [WaitingLeg(name, [hit(name, i)]) for i, name in enumerate("abc")]
     found = await retriever(*legs, leg_timeout=10).retrieve(query("q"))
-    assert sorted(found.legs) == ["a", "b", "c"]
+    assert [report.leg for report in found.legs] == ["a", "b", "c"]
     assert len(found.hits) == 3
 
 
-@pytest.mark.parametrize("broken", [Unavailable("down"), ValueError("a bug")])
-async def test_a_broken_leg_costs_its_passages_only(broken: Exception) -> None:
+@pytest.mark.parametrize(
+    ("broken", "reason"), [(Unavailable("down", reason="DOWN"), "DOWN"), (ValueError("a bug"), "LEG_FAILED")]
+)
+async def test_a_broken_leg_costs_its_passages_only(broken: Exception, reason: str) -> None:
     found = await retriever(FakeLeg("good", [hit("a")]), FakeLeg("bad", error=broken)).retrieve(query("q"))
     assert [h.chunk.text for h in found.hits] == ["a"]
-    assert (found.legs, found.failed_legs) == (("good",), ("bad",))
+    assert [(report.leg, report.hit_count, report.reason) for report in found.legs] == [
+        ("good", 1, ""),
+        ("bad", 0, reason),
+    ]
 
 
 async def test_a_slow_leg_is_cancelled_and_reported() -> None:
     slow = FakeLeg("slow", [hit("b", 1)], delay=30)
     found = await retriever(FakeLeg("fast", [hit("a")]), slow, leg_timeout=0.05).retrieve(query("q"))
-    assert found.failed_legs == ("slow",)
+    fast, late = found.legs
+    assert (fast.reason, late.reason) == ("", "LEG_TIMEOUT")
+    assert fast.elapsed_ms < late.elapsed_ms
     assert slow.cancelled
 
 
@@ -122,7 +129,7 @@ async def test_without_rerank_the_fused_order_stands(reranker: Reranker) -> None
     leg = FakeLeg("v", [hit(str(i), i) for i in range(5)])
     found = await retriever(leg, reranker=reranker).retrieve(query("q", limit=2))
     assert [h.chunk.text for h in found.hits] == ["0", "1"]
-    assert found.failed_legs == ("rerank",)
+    assert [(report.leg, bool(report.reason)) for report in found.legs] == [("v", False), ("rerank", True)]
 
 
 async def test_a_blank_query_reads_the_documents_evenly_in_order() -> None:
@@ -138,8 +145,16 @@ async def test_a_blank_query_reads_the_documents_evenly_in_order() -> None:
         (chunk("x").document_id, 15),
         (chunk("x").document_id, 25),
     ]
-    assert found.legs == ("spread",)
+    assert [(report.leg, report.hit_count) for report in found.legs] == [("spread", 4)]
     assert leg.queries == []
+
+
+async def test_a_blank_query_reads_the_pages_asked_for() -> None:
+    store = FakeVectorStore()
+    await store.upsert("m", "alice", [EmbeddedChunk(chunk(f"t{i}", i), [1.0]) for i in range(30)])
+    where = Filter(min_page=11, max_page=20)
+    found = await HybridRetriever([], store).retrieve(query("", 2, (chunk("x").document_id,), where))
+    assert [hit.chunk.page for hit in found.hits] == [13, 18]
 
 
 async def test_a_blank_query_needs_documents() -> None:
@@ -150,5 +165,5 @@ async def test_a_blank_query_needs_documents() -> None:
 
 async def test_nothing_found_is_no_error() -> None:
     found = await retriever(FakeLeg("v"), reranker=Reverse()).retrieve(query("q"))
-    nothing: list[Hit] = []
-    assert (found.hits, found.legs) == (nothing, ("v",))
+    assert not found.hits
+    assert [(report.leg, report.hit_count, report.reason) for report in found.legs] == [("v", 0, "")]

@@ -9,6 +9,7 @@ import grpc
 from services.common.messages import message_of
 from services.docs.values.document import Document, PassageVectors, StoredChunk
 from services.kit.rpc_errors import translated
+from tiku.docs.v1 import docs_pb2
 from tiku.retrieval.v1 import retrieval_pb2, retrieval_pb2_grpc
 
 RETRIED = ("tiku.retrieval.v1.RetrievalService/IndexChunks", "tiku.retrieval.v1.RetrievalService/DeleteDocument")
@@ -33,6 +34,7 @@ class RetrievalIndex:
                 chunk,
                 document_id=document.document_id,
                 document_name=document.name,
+                document_kind=docs_pb2.DocumentKind.Value(f"DOCUMENT_KIND_{document.kind}"),
                 heading_path=chunk.heading_path[:_MOST_HEADINGS],
             )
             request.chunks.add(chunk=message, vector=vector)

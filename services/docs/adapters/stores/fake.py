@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from services.common.values import DocumentKind
 from services.docs.adapters.queue.fake import FakeJobQueue
 from services.docs.adapters.stores.subscriptions import Subscriptions
 from services.docs.values.document import (
     Document,
     DocumentEvent,
-    DocumentKind,
     DocumentState,
     EventPayload,
     Failure,

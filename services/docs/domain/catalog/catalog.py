@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from services.common.values import DocumentKind
 from services.docs.domain.objects import TEXT_ENCODING, TEXT_WIDTH, object_key, text_key
 from services.docs.ports import DocumentStore, ObjectStore
-from services.docs.values.document import Document, DocumentKind, ListPosition, StoredChunk
+from services.docs.values.document import Document, ListPosition, StoredChunk
 from services.kit import ids
 from services.kit.errors import DataLoss, FailedPrecondition, FieldViolation, InvalidArgument, NotFound, OutOfRange
 from services.kit.paging import decode_cursor, encode_cursor, foreign_token

@@ -9,11 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from services.common.values import DocumentKind
 from services.docs.domain.objects import UPLOADS, object_key
 from services.docs.domain.upload.naming import checked_name
 from services.docs.domain.upload.sniffing import HEAD_BYTES, SUPPORTED, admitted_media_type, sniff
 from services.docs.ports import DeletionStore, DocumentStore, Locks, ObjectStore
-from services.docs.values.document import Document, DocumentKind
+from services.docs.values.document import Document
 from services.docs.values.parsed_document import ParseError, ParseReason
 from services.kit import ids
 from services.kit.errors import FieldViolation, InvalidArgument, TikuError

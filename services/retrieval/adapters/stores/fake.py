@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Filter, Hit
 
 _Points = dict[tuple[str, str], tuple[Chunk, NDArray[np.float32]]]
 """Chunks with vectors of unit length, by owner and chunk id."""
@@ -30,14 +31,12 @@ class FakeVectorStore:
     async def delete_document(self, owner: str, document_id: str) -> None:
         """Remove a document's chunks from every collection."""
         for points in self._collections.values():
-            for chunk, _ in _points_of(points, owner, (document_id,)):
+            for chunk, _ in _points_of(points, owner, Filter((document_id,))):
                 del points[owner, chunk.chunk_id]
 
-    async def search(
-        self, model: str, vector: Sequence[float], owner: str, document_ids: Sequence[str], limit: int
-    ) -> list[Hit]:
+    async def search(self, model: str, vector: Sequence[float], owner: str, where: Filter, limit: int) -> list[Hit]:
         """Return the nearest chunks by exact cosine."""
-        found = _points_of(self._collections.get((model, len(vector)), {}), owner, document_ids)
+        found = _points_of(self._collections.get((model, len(vector)), {}), owner, where)
         if not found:
             return []
         query = np.asarray(vector, dtype=np.float32)
@@ -45,30 +44,32 @@ class FakeVectorStore:
         best = np.argsort(-scores, kind="stable")[:limit]
         return [Hit(found[i][0], float(scores[i])) for i in best]
 
-    async def count(self, owner: str, document_ids: Sequence[str]) -> list[int]:
-        """Return how many chunks each document has; one under two models counts once."""
-        return [len(self._chunks(owner, document_id)) for document_id in document_ids]
+    async def extents(self, owner: str, where: Filter) -> list[range]:
+        """Return the ordinals of what is admitted, from the least to the greatest."""
+        ordinals = (
+            [chunk.ordinal for chunk in self._chunks(owner, replace(where, document_ids=(document_id,))).values()]
+            for document_id in where.document_ids
+        )
+        return [range(min(found), max(found) + 1) if found else range(0) for found in ordinals]
 
     async def read(self, owner: str, positions: Mapping[str, Sequence[int]]) -> list[Chunk]:
         """Return chunks by position, in reading order."""
         found: list[Chunk] = []
         for document_id, ordinals in positions.items():
             wanted = set(ordinals)
-            chunks = [c for c in self._chunks(owner, document_id).values() if c.ordinal in wanted]
+            chunks = [c for c in self._chunks(owner, Filter((document_id,))).values() if c.ordinal in wanted]
             found += sorted(chunks, key=lambda c: (c.ordinal, c.start))
         return found
 
     async def ping(self) -> None:
         """Return at once: memory always answers."""
 
-    def _chunks(self, owner: str, document_id: str) -> dict[str, Chunk]:
-        found = [_points_of(points, owner, (document_id,)) for points in self._collections.values()]
+    def _chunks(self, owner: str, where: Filter) -> dict[str, Chunk]:
+        found = [_points_of(points, owner, where) for points in self._collections.values()]
         return {chunk.chunk_id: chunk for chunk, _ in chain(*found)}
 
 
-def _points_of(points: _Points, owner: str, document_ids: Sequence[str]) -> list[tuple[Chunk, NDArray[np.float32]]]:
+def _points_of(points: _Points, owner: str, where: Filter) -> list[tuple[Chunk, NDArray[np.float32]]]:
     return [
-        (chunk, unit)
-        for (its_owner, _), (chunk, unit) in points.items()
-        if its_owner == owner and (not document_ids or chunk.document_id in document_ids)
+        (chunk, unit) for (its_owner, _), (chunk, unit) in points.items() if its_owner == owner and where.admits(chunk)
     ]

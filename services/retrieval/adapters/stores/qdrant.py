@@ -15,7 +15,7 @@ import uuid
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -26,16 +26,20 @@ from qdrant_client import grpc as q
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.conversions.conversion import json_to_value
 
+from services.common.values import DocumentKind
 from services.kit import context, errors
 from services.kit.channels import service_config
 from services.kit.concurrency import gather, map_in_turns
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Hit
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Filter, Hit
 
 _VECTOR = "dense"
 _INDEXED = {
     "owner_id": q.FieldType.FieldTypeKeyword,
     "document_id": q.FieldType.FieldTypeKeyword,
     "ordinal": q.FieldType.FieldTypeInteger,
+    "document_kind": q.FieldType.FieldTypeKeyword,
+    "page": q.FieldType.FieldTypeInteger,
+    "last_page": q.FieldType.FieldTypeInteger,
 }
 _POINT_NAMESPACE = uuid.UUID("6f1d5f0e-5a37-5c0b-9a55-6b1c5b1f2e4d")
 _BATCH_POINTS = 128
@@ -91,20 +95,18 @@ class QdrantVectorStore:
 
     async def delete_document(self, owner: str, document_id: str) -> None:
         """Remove a document's chunks from every collection."""
-        selector = q.PointsSelector(filter=_filter(owner, [document_id]))
+        selector = q.PointsSelector(filter=_filter(owner, Filter((document_id,))))
         for collection in await self.collections():
             request = q.DeletePoints(collection_name=collection, wait=True, points=selector)
             await self._if_exists(self._call(self._client.grpc_points.Delete, request))
 
-    async def search(
-        self, model: str, vector: Sequence[float], owner: str, document_ids: Sequence[str], limit: int
-    ) -> list[Hit]:
+    async def search(self, model: str, vector: Sequence[float], owner: str, where: Filter, limit: int) -> list[Hit]:
         """Return the nearest chunks; a model under which nothing was stored finds nothing."""
         request = q.QueryPoints(
             collection_name=self._collection(model, len(vector)),
             query=q.Query(nearest=q.VectorInput(dense=q.DenseVector(data=vector))),
             using=_VECTOR,
-            filter=_filter(owner, document_ids),
+            filter=_filter(owner, where),
             limit=limit,
             with_payload=q.WithPayloadSelector(enable=True),
         )
@@ -113,19 +115,29 @@ class QdrantVectorStore:
             return []
         return [Hit(_to_chunk(point), point.score) for point in response.result]
 
-    async def count(self, owner: str, document_ids: Sequence[str]) -> list[int]:
-        """Return how many chunks each document has; one under two models counts once."""
+    async def extents(self, owner: str, where: Filter) -> list[range]:
+        """Return the ordinals of what is admitted, from the least to the greatest under any model."""
         collections = await self.collections()
 
-        async def count_of(document_id: str) -> int:
-            most = 0
-            for collection in collections:
-                request = q.CountPoints(collection_name=collection, filter=_filter(owner, [document_id]), exact=True)
-                response = await self._if_exists(self._call(self._client.grpc_points.Count, request))
-                most = max(most, response.result.count if response is not None else 0)
-            return most
+        async def end_of(collection: str, document_id: str, direction: q.Direction.ValueType) -> int | None:
+            request = q.ScrollPoints(
+                collection_name=collection,
+                filter=_filter(owner, replace(where, document_ids=(document_id,))),
+                limit=1,
+                order_by=q.OrderBy(key="ordinal", direction=direction),
+                with_payload=q.WithPayloadSelector(include=q.PayloadIncludeSelector(fields=["ordinal"])),
+            )
+            response = await self._if_exists(self._call(self._client.grpc_points.Scroll, request))
+            found = response.result if response is not None else ()
+            return found[0].payload["ordinal"].integer_value if found else None
 
-        return await gather(map(count_of, document_ids), _PARALLEL_CALLS)
+        async def extent_of(document_id: str) -> range:
+            first = [await end_of(collection, document_id, q.Direction.Asc) for collection in collections]
+            last = [await end_of(collection, document_id, q.Direction.Desc) for collection in collections]
+            found = [end for end in (*first, *last) if end is not None]
+            return range(min(found), max(found) + 1) if found else range(0)
+
+        return await gather(map(extent_of, where.document_ids), _PARALLEL_CALLS)
 
     async def read(self, owner: str, positions: Mapping[str, Sequence[int]]) -> list[Chunk]:
         """Return chunks by position, in reading order."""
@@ -136,7 +148,7 @@ class QdrantVectorStore:
             for collection in collections:
                 request = q.ScrollPoints(
                     collection_name=collection,
-                    filter=_filter(owner, [document_id], ordinals),
+                    filter=_filter(owner, Filter((document_id,)), ordinals),
                     limit=_PAGE_POINTS,
                     with_payload=q.WithPayloadSelector(enable=True),
                 )
@@ -287,15 +299,25 @@ def matching(key: str, **values: Any) -> q.Condition:
     return q.Condition(field=q.FieldCondition(key=key, match=q.Match(**values)))
 
 
-def _filter(owner: str, document_ids: Sequence[str], ordinals: Sequence[int] = ()) -> q.Filter:
+def _filter(owner: str, where: Filter, ordinals: Sequence[int] = ()) -> q.Filter:
     conditions = [matching("owner_id", keyword=owner)]
-    if len(document_ids) == 1:
-        conditions.append(matching("document_id", keyword=document_ids[0]))
-    elif document_ids:
-        conditions.append(matching("document_id", keywords=q.RepeatedStrings(strings=document_ids)))
+    if len(where.document_ids) == 1:
+        conditions.append(matching("document_id", keyword=where.document_ids[0]))
+    elif where.document_ids:
+        conditions.append(matching("document_id", keywords=q.RepeatedStrings(strings=where.document_ids)))
+    if where.kinds:
+        conditions.append(matching("document_kind", keywords=q.RepeatedStrings(strings=where.kinds)))
+    if where.min_page:
+        conditions.append(_within("last_page", gte=where.min_page))
+    if where.max_page:
+        conditions.append(_within("page", gte=1, lte=where.max_page))
     if ordinals:
         conditions.append(matching("ordinal", integers=q.RepeatedIntegers(integers=ordinals)))
     return q.Filter(must=conditions)
+
+
+def _within(key: str, **bounds: float) -> q.Condition:
+    return q.Condition(field=q.FieldCondition(key=key, range=q.Range(**bounds)))
 
 
 def _to_point(owner: str, embedded: EmbeddedChunk) -> q.PointStruct:
@@ -305,14 +327,15 @@ def _to_point(owner: str, embedded: EmbeddedChunk) -> q.PointStruct:
     return q.PointStruct(
         id=q.PointId(uuid=str(uuid.uuid5(_POINT_NAMESPACE, f"{owner}\x00{chunk.chunk_id}"))),
         vectors=q.Vectors(vectors=q.NamedVectors(vectors={_VECTOR: vector})),
-        payload={"owner_id": json_to_value(owner), **payload},
+        payload={"owner_id": json_to_value(owner), "last_page": json_to_value(chunk.last_page), **payload},
     )
 
 
 def _to_chunk(point: q.RetrievedPoint | q.ScoredPoint) -> Chunk:
     payload = point.payload
-    # Points that were stored before this field have none.
+    # Points that were stored before these fields have none.
     page_starts = payload["page_starts"].list_value.values if "page_starts" in payload else ()
+    kind = payload["document_kind"].string_value if "document_kind" in payload else DocumentKind.MATERIAL
     return Chunk(
         chunk_id=payload["chunk_id"].string_value,
         document_id=payload["document_id"].string_value,
@@ -324,4 +347,5 @@ def _to_chunk(point: q.RetrievedPoint | q.ScoredPoint) -> Chunk:
         end=payload["end"].integer_value,
         heading_path=tuple(v.string_value for v in payload["heading_path"].list_value.values),
         page_starts=tuple(v.integer_value for v in page_starts),
+        document_kind=DocumentKind(kind),
     )

@@ -19,7 +19,7 @@ from services.retrieval.domain.search.hybrid import HybridRetriever, require_tex
 from services.retrieval.ports import ChatModel
 from services.retrieval.values.answer import AnswerEvent, AnswerOutcome, AnswerSources
 from services.retrieval.values.chat import ChatFinish, ChatRequest
-from services.retrieval.values.chunk import Hit, LegQuery
+from services.retrieval.values.chunk import Hit, LegQuery, LegReport
 
 _NO_MODEL = frozenset({"NO_CHAT_PROVIDER", "PROVIDER_UNAVAILABLE"})
 """Reasons of the llm service that mean that no model answers now: none is configured, or none is reached."""
@@ -52,8 +52,8 @@ class Answerer:
             InvalidArgument: the question is blank.
         """
         require_text("question", query.text)
-        hits = await self._relevant(query)
-        yield AnswerSources(tuple(hit.chunk.source() for hit in hits))
+        hits, legs = await self._relevant(query)
+        yield AnswerSources(tuple(hit.chunk.source() for hit in hits), legs)
         if not hits:
             for event in not_in_material(query.text, ChatFinish(TokenUsage(), "", False)):
                 yield event
@@ -62,14 +62,14 @@ class Answerer:
             async for event in events:
                 yield event
 
-    async def _relevant(self, query: LegQuery) -> Sequence[Hit]:
-        """Return the passages to answer from, best first; none when they cannot hold the answer."""
+    async def _relevant(self, query: LegQuery) -> tuple[Sequence[Hit], tuple[LegReport, ...]]:
+        """Return the passages to answer from, best first, and how the legs went; none that cannot hold the answer."""
         overview = is_overview(query.text)
         # A question about no document in particular cannot be spread; it reads the nearest passages.
-        reading = replace(query, text="") if overview and query.document_ids else query
+        reading = replace(query, text="") if overview and query.where.document_ids else query
         retrieval = await self._retriever.retrieve(reading)
         hits = fit(query.text, retrieval.hits, self.context_tokens, self.answer_tokens)
-        return hits if overview or self._gate.passes(query.text, hits) else ()
+        return hits if overview or self._gate.passes(query.text, hits) else (), retrieval.legs
 
     async def _write(self, draft: AnswerDraft) -> AsyncGenerator[AnswerEvent, None]:
         try:

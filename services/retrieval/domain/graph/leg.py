@@ -57,16 +57,17 @@ class GraphRetriever:
         names = await self.names(query.owner, query.text)
         if not names:
             return []
-        first = await self._graph.occurrences(query.owner, names, query.document_ids, _CHUNKS_A_NAME)
+        first = await self._graph.occurrences(query.owner, names, query.where.document_ids, _CHUNKS_A_NAME)
         places = list(dict.fromkeys(found.chunk.chunk_id for found in first))[:_FIRST_CHUNKS]
         beside = await self._graph.entities_of(query.owner, places, _NAMES_A_CHUNK)
         others = [id_ for id_ in dict.fromkeys(found.entity_id for found in beside) if id_ not in names][:_MOST_NAMES]
-        second = await self._graph.occurrences(query.owner, others, query.document_ids, _CHUNKS_A_NAME)
+        second = await self._graph.occurrences(query.owner, others, query.where.document_ids, _CHUNKS_A_NAME)
         ranked = rank_chunks([*first, *second], names)[: query.limit]
         positions: defaultdict[str, list[int]] = defaultdict(list)
         for place, _ in ranked:
             positions[place.document_id].append(place.ordinal)
-        chunks = {chunk.chunk_id: chunk for chunk in await self._chunks.read(query.owner, positions)}
+        read = await self._chunks.read(query.owner, positions)
+        chunks = {chunk.chunk_id: chunk for chunk in read if query.where.admits(chunk)}
         return [Hit(chunks[place.chunk_id], score) for place, score in ranked if place.chunk_id in chunks]
 
     async def names(self, owner: str, text: str) -> list[str]:

@@ -25,5 +25,5 @@ class DenseRetriever:
         model = embedding.model
         vector = self._centering.question(model, query.text, embedding.vector)
         space = self._centering.space(model)
-        hits = await self._store.search(space, vector, query.owner, query.document_ids, query.limit)
-        return [Hit(hit.chunk, hit.score, (self.name,), hit.score, model) for hit in hits]
+        hits = await self._store.search(space, vector, query.owner, query.where, query.limit)
+        return [Hit(hit.chunk, hit.score, similarity=hit.score, embedding_model=model) for hit in hits]

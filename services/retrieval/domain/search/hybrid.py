@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Awaitable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 
 from services.kit import context
 from services.kit.errors import DeadlineExceeded, FieldViolation, InvalidArgument, TikuError, Unavailable
+from services.retrieval.domain.search.fusion import fuse
 from services.retrieval.domain.search.sampling import allot, spread
 from services.retrieval.ports import Leg, Reranker, VectorStore
-from services.retrieval.values.chunk import Hit, LegQuery
+from services.retrieval.values.chunk import Hit, LegHit, LegQuery, LegReport
 
 logger = logging.getLogger(__name__)
 
 SPREAD = "spread"
 RERANK = "rerank"
-_RRF_K = 60
-"""The constant of the paper that `fuse` names."""
 _MOST_CANDIDATES = 200
 """Hits that a leg is asked for at most, and that are fused and reranked."""
 
@@ -37,39 +37,21 @@ def _refusal(field: str, rule: str) -> InvalidArgument:
     return InvalidArgument(f"{field} {rule}.", violations=[FieldViolation(field, rule)])
 
 
-def fuse(rankings: Mapping[str, Sequence[Hit]], limit: int) -> list[Hit]:
-    """Fuse one ranking a leg into at most `limit` hits, best first, by the sum of `1 / (60 + rank)`, ranks from 1.
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """What was found, and how each leg went, in the order in which they were configured."""
 
-    Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and individual rank learning methods",
-    SIGIR 2009. Equal scores are ordered by cosine and chunk id: which leg answered first must not matter.
-    """
-    scores: dict[str, float] = {}
-    hits: dict[str, Hit] = {}
-    legs: dict[str, tuple[str, ...]] = {}
-    for leg in sorted(rankings):
-        for rank, hit in enumerate(rankings[leg], start=1):
-            key = hit.chunk.chunk_id
-            scores[key] = scores.get(key, 0.0) + 1.0 / (_RRF_K + rank)
-            legs[key] = (*legs.get(key, ()), leg)
-            known = hits.get(key)
-            if known is None or (known.similarity is None and hit.similarity is not None):
-                hits[key] = hit
-
-    def order(key: str) -> tuple[float, float, str]:
-        similarity = hits[key].similarity
-        return (-scores[key], -(similarity if similarity is not None else -1.0), key)
-
-    best = sorted(hits, key=order)[:limit]
-    return [replace(hits[key], score=scores[key], legs=legs[key]) for key in best]
+    hits: list[Hit]
+    legs: tuple[LegReport, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Retrieval:
-    """What was found, by which legs, and which legs are missing from it."""
+class _Run:
+    """One leg's part in a retrieval: what it found, or the error that ended it."""
 
-    hits: list[Hit]
-    legs: tuple[str, ...]
-    failed_legs: tuple[str, ...] = ()
+    report: LegReport
+    hits: Sequence[Hit] = ()
+    error: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,57 +82,71 @@ class HybridRetriever:
             return await self._spread(query)
         alone = len(self._legs) == 1 and self.reranker is None
         depth = query.limit if alone else min(_MOST_CANDIDATES, query.limit * 4)
-        rankings, failures = await self._ask(replace(query, limit=depth))
-        failed = tuple(failures)
-        if not rankings:
-            raise _error_of(list(failures.values()))
-        hits = fuse(rankings, depth)
+        runs = await self._ask(replace(query, limit=depth))
+        failures = [run.error for run in runs if run.error is not None]
+        if len(failures) == len(runs):
+            raise _error_of(failures)
+        reports = [run.report for run in runs]
+        hits = fuse({run.report.leg: run.hits for run in runs if run.error is None}, depth)
         if self.reranker is not None and hits:
-            try:
-                hits = await self._rerank(self.reranker, query.text, hits)
-            except (TikuError, TimeoutError) as error:
-                logger.warning("rerank failed, the fused order stands", extra={"error": repr(error)})
-                failed = (*failed, RERANK)
-        return Retrieval(hits[: query.limit], tuple(rankings), failed)
+            reranking = await _run(RERANK, self._rerank(self.reranker, query.text, hits))
+            reports.append(reranking.report)
+            if reranking.error is None:
+                hits = list(reranking.hits)
+        return Retrieval(hits[: query.limit], tuple(reports))
 
-    async def _ask(self, query: LegQuery) -> tuple[dict[str, list[Hit]], dict[str, Exception]]:
+    async def _ask(self, query: LegQuery) -> list[_Run]:
         budget = context.time_for(self.leg_timeout, 0.9 if self.reranker is None else 0.7)
-        rankings: dict[str, list[Hit]] = {}
-        failures: dict[str, Exception] = {}
-
-        async def run(leg: Leg) -> None:
-            try:
-                async with asyncio.timeout(budget):
-                    rankings[leg.name] = await leg.find(query)
-            except Exception as error:
-                # Any fault of one leg costs its passages, not the request; cancellation passes through.
-                failures[leg.name] = error
-                known = isinstance(error, TikuError | TimeoutError)
-                logger.warning(
-                    "leg failed", extra={"leg": leg.name, "error": repr(error)}, exc_info=None if known else error
-                )
-
         async with asyncio.TaskGroup() as group:
-            for leg in self._legs:
-                group.create_task(run(leg))
-        return rankings, failures
+            tasks = [group.create_task(_run(leg.name, _within(budget, leg.find(query)))) for leg in self._legs]
+        return [task.result() for task in tasks]
 
-    async def _rerank(self, reranker: Reranker, text: str, hits: list[Hit]) -> list[Hit]:
+    async def _rerank(self, reranker: Reranker, text: str, hits: Sequence[Hit]) -> list[Hit]:
         async with asyncio.timeout(context.time_for(self.rerank_timeout, 0.9)):
             ranked = await reranker.rerank(text, [hit.chunk.text for hit in hits])
         return [replace(hits[index], score=score) for index, score in ranked]
 
     async def _spread(self, query: LegQuery) -> Retrieval:
-        if not query.document_ids:
+        documents = query.where.document_ids
+        if not documents:
             raise _refusal("filter.document_ids", "must name documents when the query is empty")
-        counts = await self._store.count(query.owner, query.document_ids)
-        shares = allot(counts, query.limit)
+        started = time.perf_counter()
+        extents = await self._store.extents(query.owner, query.where)
+        shares = allot([len(extent) for extent in extents], query.limit)
         positions = {
-            document_id: spread(count, wanted)
-            for document_id, count, wanted in zip(query.document_ids, counts, shares, strict=True)
+            document_id: [extent[i] for i in spread(len(extent), wanted)]
+            for document_id, extent, wanted in zip(documents, extents, shares, strict=True)
         }
-        chunks = await self._store.read(query.owner, positions)
-        return Retrieval([Hit(chunk, 0.0, (SPREAD,)) for chunk in chunks[: query.limit]], (SPREAD,))
+        chunks = (await self._store.read(query.owner, positions))[: query.limit]
+        hits = [Hit(chunk, 0.0, (LegHit(SPREAD, rank, 0.0),)) for rank, chunk in enumerate(chunks, start=1)]
+        return Retrieval(hits, (LegReport(SPREAD, len(hits), _elapsed_ms(started)),))
+
+
+async def _within(seconds: float, work: Awaitable[list[Hit]]) -> list[Hit]:
+    async with asyncio.timeout(seconds):
+        return await work
+
+
+async def _run(leg: str, work: Awaitable[list[Hit]]) -> _Run:
+    """Await what a leg finds; any fault of it costs its passages, not the request. Cancellation passes through."""
+    started = time.perf_counter()
+    try:
+        hits = await work
+    except Exception as error:
+        known = isinstance(error, TikuError | TimeoutError)
+        logger.warning("leg failed", extra={"leg": leg, "error": repr(error)}, exc_info=None if known else error)
+        return _Run(LegReport(leg, 0, _elapsed_ms(started), _reason_of(error)), error=error)
+    return _Run(LegReport(leg, len(hits), _elapsed_ms(started)), hits)
+
+
+def _reason_of(error: Exception) -> str:
+    if isinstance(error, TikuError):
+        return error.reason
+    return "LEG_TIMEOUT" if isinstance(error, TimeoutError) else "LEG_FAILED"
+
+
+def _elapsed_ms(started: float) -> float:
+    return (time.perf_counter() - started) * 1e3
 
 
 def _error_of(failures: Sequence[Exception]) -> Exception:

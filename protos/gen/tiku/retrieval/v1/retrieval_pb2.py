@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from tiku.common.v1 import source_pb2 as tiku_dot_common_dot_v1_dot_source__pb2
+from tiku.docs.v1 import docs_pb2 as tiku_dot_docs_dot_v1_dot_docs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tiku/retrieval/v1/retrieval.proto\x12\x11tiku.retrieval.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1btiku/common/v1/source.proto\"\xa3\x02\n\x05\x43hunk\x12\x1a\n\x08\x63hunk_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0b\x64ocument_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1f\n\rdocument_name\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x18\n\x07ordinal\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x19\n\x04text\x18\x05 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01(\x80\x80\x04\x12\x15\n\x04page\x18\x06 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x16\n\x05start\x18\x07 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x14\n\x03\x65nd\x18\x08 \x01(\x05\x42\x07\xbaH\x04\x1a\x02 \x00\x12\x1e\n\x0cheading_path\x18\t \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12$\n\x0bpage_starts\x18\n \x03(\x05\x42\x0f\xbaH\x0c\x92\x01\t\x10\x80 \"\x04\x1a\x02 \x00\"\\\n\x0cIndexedChunk\x12/\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x18.tiku.retrieval.v1.ChunkB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\x06vector\x18\x02 \x03(\x02\x42\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80@\"w\n\x12IndexChunksRequest\x12#\n\x0f\x65mbedding_model\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12<\n\x06\x63hunks\x18\x02 \x03(\x0b\x32\x1f.tiku.retrieval.v1.IndexedChunkB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x08\",\n\x13IndexChunksResponse\x12\x15\n\rindexed_count\x18\x01 \x01(\x05\"6\n\x15\x44\x65leteDocumentRequest\x12\x1d\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x18\n\x16\x44\x65leteDocumentResponse\"2\n\x06\x46ilter\x12(\n\x0c\x64ocument_ids\x18\x01 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x10\x80\x02\x18\x01\"\x05r\x03\xb0\x01\x01\"q\n\rSearchRequest\x12\x1a\n\x05query\x18\x01 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01(\x80\x80\x04\x12)\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x19.tiku.retrieval.v1.Filter\x12\x19\n\x05limit\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\"K\n\x03Hit\x12\'\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x18.tiku.retrieval.v1.Chunk\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x0c\n\x04legs\x18\x03 \x03(\t\"6\n\x0eSearchResponse\x12$\n\x04hits\x18\x01 \x03(\x0b\x32\x16.tiku.retrieval.v1.Hit\"q\n\x0fRetrieveRequest\x12\x18\n\x05query\x18\x01 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04\x12)\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x19.tiku.retrieval.v1.Filter\x12\x19\n\x05limit\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\"[\n\x10RetrieveResponse\x12$\n\x04hits\x18\x01 \x03(\x0b\x32\x16.tiku.retrieval.v1.Hit\x12\x0c\n\x04legs\x18\x02 \x03(\t\x12\x13\n\x0b\x66\x61iled_legs\x18\x03 \x03(\t\"\x8c\x01\n\rAnswerRequest\x12\x1d\n\x08question\x18\x01 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01(\x80\x80\x01\x12)\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x19.tiku.retrieval.v1.Filter\x12\x18\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x14(\x00\x12\x17\n\x05model\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"\xdf\x01\n\x0e\x41nswerResponse\x12\x33\n\x07sources\x18\x01 \x01(\x0b\x32 .tiku.retrieval.v1.AnswerSourcesH\x00\x12/\n\x05\x64\x65lta\x18\x02 \x01(\x0b\x32\x1e.tiku.retrieval.v1.AnswerDeltaH\x00\x12/\n\x08\x63itation\x18\x03 \x01(\x0b\x32\x1b.tiku.retrieval.v1.CitationH\x00\x12-\n\x04\x64one\x18\x04 \x01(\x0b\x32\x1d.tiku.retrieval.v1.AnswerDoneH\x00\x42\x07\n\x05\x65vent\"8\n\rAnswerSources\x12\'\n\x07sources\x18\x01 \x03(\x0b\x32\x16.tiku.common.v1.Source\"\x1b\n\x0b\x41nswerDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"l\n\x08\x43itation\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12&\n\x06source\x18\x02 \x01(\x0b\x32\x16.tiku.common.v1.Source\x12\x14\n\x0c\x61nswer_start\x18\x03 \x01(\x05\x12\x12\n\nanswer_end\x18\x04 \x01(\x05\"\x87\x01\n\nAnswerDone\x12\x31\n\x07outcome\x18\x01 \x01(\x0e\x32 .tiku.retrieval.v1.AnswerOutcome\x12\x0c\n\x04text\x18\x02 \x01(\t\x12)\n\x05usage\x18\x03 \x01(\x0b\x32\x1a.tiku.common.v1.TokenUsage\x12\r\n\x05model\x18\x04 \x01(\t*p\n\rAnswerOutcome\x12\x1e\n\x1a\x41NSWER_OUTCOME_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41NSWER_OUTCOME_ANSWERED\x10\x01\x12\"\n\x1e\x41NSWER_OUTCOME_NOT_IN_MATERIAL\x10\x02\x32\xf1\x04\n\x10RetrievalService\x12}\n\x0bIndexChunks\x12%.tiku.retrieval.v1.IndexChunksRequest\x1a&.tiku.retrieval.v1.IndexChunksResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/chunks:index:\x01*\x12\x95\x01\n\x0e\x44\x65leteDocument\x12(.tiku.retrieval.v1.DeleteDocumentRequest\x1a).tiku.retrieval.v1.DeleteDocumentResponse\".\x82\xd3\xe4\x93\x02(*&/api/v1/chunks/documents/{document_id}\x12h\n\x06Search\x12 .tiku.retrieval.v1.SearchRequest\x1a!.tiku.retrieval.v1.SearchResponse\"\x19\x82\xd3\xe4\x93\x02\x13\"\x0e/api/v1/search:\x01*\x12p\n\x08Retrieve\x12\".tiku.retrieval.v1.RetrieveRequest\x1a#.tiku.retrieval.v1.RetrieveResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\"\x10/api/v1/retrieve:\x01*\x12j\n\x06\x41nswer\x12 .tiku.retrieval.v1.AnswerRequest\x1a!.tiku.retrieval.v1.AnswerResponse\"\x19\x82\xd3\xe4\x93\x02\x13\"\x0e/api/v1/answer:\x01*0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tiku/retrieval/v1/retrieval.proto\x12\x11tiku.retrieval.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1btiku/common/v1/source.proto\x1a\x17tiku/docs/v1/docs.proto\"\xe0\x02\n\x05\x43hunk\x12\x1a\n\x08\x63hunk_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0b\x64ocument_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1f\n\rdocument_name\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x18\n\x07ordinal\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x19\n\x04text\x18\x05 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01(\x80\x80\x04\x12\x15\n\x04page\x18\x06 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x16\n\x05start\x18\x07 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x14\n\x03\x65nd\x18\x08 \x01(\x05\x42\x07\xbaH\x04\x1a\x02 \x00\x12\x1e\n\x0cheading_path\x18\t \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12$\n\x0bpage_starts\x18\n \x03(\x05\x42\x0f\xbaH\x0c\x92\x01\t\x10\x80 \"\x04\x1a\x02 \x00\x12;\n\rdocument_kind\x18\x0b \x01(\x0e\x32\x1a.tiku.docs.v1.DocumentKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\"\\\n\x0cIndexedChunk\x12/\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x18.tiku.retrieval.v1.ChunkB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\x06vector\x18\x02 \x03(\x02\x42\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80@\"w\n\x12IndexChunksRequest\x12#\n\x0f\x65mbedding_model\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12<\n\x06\x63hunks\x18\x02 \x03(\x0b\x32\x1f.tiku.retrieval.v1.IndexedChunkB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x08\",\n\x13IndexChunksResponse\x12\x15\n\rindexed_count\x18\x01 \x01(\x05\"6\n\x15\x44\x65leteDocumentRequest\x12\x1d\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x18\n\x16\x44\x65leteDocumentResponse\"\x97\x02\n\x06\x46ilter\x12(\n\x0c\x64ocument_ids\x18\x01 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x10\x80\x02\x18\x01\"\x05r\x03\xb0\x01\x01\x12<\n\x05kinds\x18\x02 \x03(\x0e\x32\x1a.tiku.docs.v1.DocumentKindB\x11\xbaH\x0e\x92\x01\x0b\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x19\n\x08min_page\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x19\n\x08max_page\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00:o\xbaHl\x1aj\n\x0c\x66ilter.pages\x12$max_page must not be before min_page\x1a\x34this.max_page == 0 || this.min_page <= this.max_page\"q\n\rSearchRequest\x12\x1a\n\x05query\x18\x01 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01(\x80\x80\x04\x12)\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x19.tiku.retrieval.v1.Filter\x12\x19\n\x05limit\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\"2\n\x06LegHit\x12\x0b\n\x03leg\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\"f\n\x03Hit\x12\'\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x18.tiku.retrieval.v1.Chunk\x12\r\n\x05score\x18\x02 \x01(\x01\x12\'\n\x04legs\x18\x03 \x03(\x0b\x32\x19.tiku.retrieval.v1.LegHit\"O\n\tLegReport\x12\x0b\n\x03leg\x18\x01 \x01(\t\x12\x11\n\thit_count\x18\x02 \x01(\x05\x12\x12\n\nelapsed_ms\x18\x03 \x01(\x01\x12\x0e\n\x06reason\x18\x04 \x01(\t\"6\n\x0eSearchResponse\x12$\n\x04hits\x18\x01 \x03(\x0b\x32\x16.tiku.retrieval.v1.Hit\"q\n\x0fRetrieveRequest\x12\x18\n\x05query\x18\x01 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04\x12)\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x19.tiku.retrieval.v1.Filter\x12\x19\n\x05limit\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\"d\n\x10RetrieveResponse\x12$\n\x04hits\x18\x01 \x03(\x0b\x32\x16.tiku.retrieval.v1.Hit\x12*\n\x04legs\x18\x02 \x03(\x0b\x32\x1c.tiku.retrieval.v1.LegReport\"\x8c\x01\n\rAnswerRequest\x12\x1d\n\x08question\x18\x01 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01(\x80\x80\x01\x12)\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x19.tiku.retrieval.v1.Filter\x12\x18\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x14(\x00\x12\x17\n\x05model\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"\xdf\x01\n\x0e\x41nswerResponse\x12\x33\n\x07sources\x18\x01 \x01(\x0b\x32 .tiku.retrieval.v1.AnswerSourcesH\x00\x12/\n\x05\x64\x65lta\x18\x02 \x01(\x0b\x32\x1e.tiku.retrieval.v1.AnswerDeltaH\x00\x12/\n\x08\x63itation\x18\x03 \x01(\x0b\x32\x1b.tiku.retrieval.v1.CitationH\x00\x12-\n\x04\x64one\x18\x04 \x01(\x0b\x32\x1d.tiku.retrieval.v1.AnswerDoneH\x00\x42\x07\n\x05\x65vent\"d\n\rAnswerSources\x12\'\n\x07sources\x18\x01 \x03(\x0b\x32\x16.tiku.common.v1.Source\x12*\n\x04legs\x18\x02 \x03(\x0b\x32\x1c.tiku.retrieval.v1.LegReport\"\x1b\n\x0b\x41nswerDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"l\n\x08\x43itation\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12&\n\x06source\x18\x02 \x01(\x0b\x32\x16.tiku.common.v1.Source\x12\x14\n\x0c\x61nswer_start\x18\x03 \x01(\x05\x12\x12\n\nanswer_end\x18\x04 \x01(\x05\"\x87\x01\n\nAnswerDone\x12\x31\n\x07outcome\x18\x01 \x01(\x0e\x32 .tiku.retrieval.v1.AnswerOutcome\x12\x0c\n\x04text\x18\x02 \x01(\t\x12)\n\x05usage\x18\x03 \x01(\x0b\x32\x1a.tiku.common.v1.TokenUsage\x12\r\n\x05model\x18\x04 \x01(\t*p\n\rAnswerOutcome\x12\x1e\n\x1a\x41NSWER_OUTCOME_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41NSWER_OUTCOME_ANSWERED\x10\x01\x12\"\n\x1e\x41NSWER_OUTCOME_NOT_IN_MATERIAL\x10\x02\x32\xf1\x04\n\x10RetrievalService\x12}\n\x0bIndexChunks\x12%.tiku.retrieval.v1.IndexChunksRequest\x1a&.tiku.retrieval.v1.IndexChunksResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/chunks:index:\x01*\x12\x95\x01\n\x0e\x44\x65leteDocument\x12(.tiku.retrieval.v1.DeleteDocumentRequest\x1a).tiku.retrieval.v1.DeleteDocumentResponse\".\x82\xd3\xe4\x93\x02(*&/api/v1/chunks/documents/{document_id}\x12h\n\x06Search\x12 .tiku.retrieval.v1.SearchRequest\x1a!.tiku.retrieval.v1.SearchResponse\"\x19\x82\xd3\xe4\x93\x02\x13\"\x0e/api/v1/search:\x01*\x12p\n\x08Retrieve\x12\".tiku.retrieval.v1.RetrieveRequest\x1a#.tiku.retrieval.v1.RetrieveResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\"\x10/api/v1/retrieve:\x01*\x12j\n\x06\x41nswer\x12 .tiku.retrieval.v1.AnswerRequest\x1a!.tiku.retrieval.v1.AnswerResponse\"\x19\x82\xd3\xe4\x93\x02\x13\"\x0e/api/v1/answer:\x01*0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,6 +55,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHUNK'].fields_by_name['heading_path']._serialized_options = b'\272H\005\222\001\002\020\020'
   _globals['_CHUNK'].fields_by_name['page_starts']._loaded_options = None
   _globals['_CHUNK'].fields_by_name['page_starts']._serialized_options = b'\272H\014\222\001\t\020\200 \"\004\032\002 \000'
+  _globals['_CHUNK'].fields_by_name['document_kind']._loaded_options = None
+  _globals['_CHUNK'].fields_by_name['document_kind']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_INDEXEDCHUNK'].fields_by_name['chunk']._loaded_options = None
   _globals['_INDEXEDCHUNK'].fields_by_name['chunk']._serialized_options = b'\272H\003\310\001\001'
   _globals['_INDEXEDCHUNK'].fields_by_name['vector']._loaded_options = None
@@ -66,6 +69,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETEDOCUMENTREQUEST'].fields_by_name['document_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_FILTER'].fields_by_name['document_ids']._loaded_options = None
   _globals['_FILTER'].fields_by_name['document_ids']._serialized_options = b'\272H\017\222\001\014\020\200\002\030\001\"\005r\003\260\001\001'
+  _globals['_FILTER'].fields_by_name['kinds']._loaded_options = None
+  _globals['_FILTER'].fields_by_name['kinds']._serialized_options = b'\272H\016\222\001\013\030\001\"\007\202\001\004\020\001 \000'
+  _globals['_FILTER'].fields_by_name['min_page']._loaded_options = None
+  _globals['_FILTER'].fields_by_name['min_page']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_FILTER'].fields_by_name['max_page']._loaded_options = None
+  _globals['_FILTER'].fields_by_name['max_page']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_FILTER']._loaded_options = None
+  _globals['_FILTER']._serialized_options = b'\272Hl\032j\n\014filter.pages\022$max_page must not be before min_page\0324this.max_page == 0 || this.min_page <= this.max_page'
   _globals['_SEARCHREQUEST'].fields_by_name['query']._loaded_options = None
   _globals['_SEARCHREQUEST'].fields_by_name['query']._serialized_options = b'\272H\010r\006\020\001(\200\200\004'
   _globals['_SEARCHREQUEST'].fields_by_name['limit']._loaded_options = None
@@ -90,44 +101,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RETRIEVALSERVICE'].methods_by_name['Retrieve']._serialized_options = b'\202\323\344\223\002\025\"\020/api/v1/retrieve:\001*'
   _globals['_RETRIEVALSERVICE'].methods_by_name['Answer']._loaded_options = None
   _globals['_RETRIEVALSERVICE'].methods_by_name['Answer']._serialized_options = b'\202\323\344\223\002\023\"\016/api/v1/answer:\001*'
-  _globals['_ANSWEROUTCOME']._serialized_start=1993
-  _globals['_ANSWEROUTCOME']._serialized_end=2105
-  _globals['_CHUNK']._serialized_start=145
-  _globals['_CHUNK']._serialized_end=436
-  _globals['_INDEXEDCHUNK']._serialized_start=438
-  _globals['_INDEXEDCHUNK']._serialized_end=530
-  _globals['_INDEXCHUNKSREQUEST']._serialized_start=532
-  _globals['_INDEXCHUNKSREQUEST']._serialized_end=651
-  _globals['_INDEXCHUNKSRESPONSE']._serialized_start=653
-  _globals['_INDEXCHUNKSRESPONSE']._serialized_end=697
-  _globals['_DELETEDOCUMENTREQUEST']._serialized_start=699
-  _globals['_DELETEDOCUMENTREQUEST']._serialized_end=753
-  _globals['_DELETEDOCUMENTRESPONSE']._serialized_start=755
-  _globals['_DELETEDOCUMENTRESPONSE']._serialized_end=779
-  _globals['_FILTER']._serialized_start=781
-  _globals['_FILTER']._serialized_end=831
-  _globals['_SEARCHREQUEST']._serialized_start=833
-  _globals['_SEARCHREQUEST']._serialized_end=946
-  _globals['_HIT']._serialized_start=948
-  _globals['_HIT']._serialized_end=1023
-  _globals['_SEARCHRESPONSE']._serialized_start=1025
-  _globals['_SEARCHRESPONSE']._serialized_end=1079
-  _globals['_RETRIEVEREQUEST']._serialized_start=1081
-  _globals['_RETRIEVEREQUEST']._serialized_end=1194
-  _globals['_RETRIEVERESPONSE']._serialized_start=1196
-  _globals['_RETRIEVERESPONSE']._serialized_end=1287
-  _globals['_ANSWERREQUEST']._serialized_start=1290
-  _globals['_ANSWERREQUEST']._serialized_end=1430
-  _globals['_ANSWERRESPONSE']._serialized_start=1433
-  _globals['_ANSWERRESPONSE']._serialized_end=1656
-  _globals['_ANSWERSOURCES']._serialized_start=1658
-  _globals['_ANSWERSOURCES']._serialized_end=1714
-  _globals['_ANSWERDELTA']._serialized_start=1716
-  _globals['_ANSWERDELTA']._serialized_end=1743
-  _globals['_CITATION']._serialized_start=1745
-  _globals['_CITATION']._serialized_end=1853
-  _globals['_ANSWERDONE']._serialized_start=1856
-  _globals['_ANSWERDONE']._serialized_end=1991
-  _globals['_RETRIEVALSERVICE']._serialized_start=2108
-  _globals['_RETRIEVALSERVICE']._serialized_end=2733
+  _globals['_ANSWEROUTCOME']._serialized_start=2522
+  _globals['_ANSWEROUTCOME']._serialized_end=2634
+  _globals['_CHUNK']._serialized_start=170
+  _globals['_CHUNK']._serialized_end=522
+  _globals['_INDEXEDCHUNK']._serialized_start=524
+  _globals['_INDEXEDCHUNK']._serialized_end=616
+  _globals['_INDEXCHUNKSREQUEST']._serialized_start=618
+  _globals['_INDEXCHUNKSREQUEST']._serialized_end=737
+  _globals['_INDEXCHUNKSRESPONSE']._serialized_start=739
+  _globals['_INDEXCHUNKSRESPONSE']._serialized_end=783
+  _globals['_DELETEDOCUMENTREQUEST']._serialized_start=785
+  _globals['_DELETEDOCUMENTREQUEST']._serialized_end=839
+  _globals['_DELETEDOCUMENTRESPONSE']._serialized_start=841
+  _globals['_DELETEDOCUMENTRESPONSE']._serialized_end=865
+  _globals['_FILTER']._serialized_start=868
+  _globals['_FILTER']._serialized_end=1147
+  _globals['_SEARCHREQUEST']._serialized_start=1149
+  _globals['_SEARCHREQUEST']._serialized_end=1262
+  _globals['_LEGHIT']._serialized_start=1264
+  _globals['_LEGHIT']._serialized_end=1314
+  _globals['_HIT']._serialized_start=1316
+  _globals['_HIT']._serialized_end=1418
+  _globals['_LEGREPORT']._serialized_start=1420
+  _globals['_LEGREPORT']._serialized_end=1499
+  _globals['_SEARCHRESPONSE']._serialized_start=1501
+  _globals['_SEARCHRESPONSE']._serialized_end=1555
+  _globals['_RETRIEVEREQUEST']._serialized_start=1557
+  _globals['_RETRIEVEREQUEST']._serialized_end=1670
+  _globals['_RETRIEVERESPONSE']._serialized_start=1672
+  _globals['_RETRIEVERESPONSE']._serialized_end=1772
+  _globals['_ANSWERREQUEST']._serialized_start=1775
+  _globals['_ANSWERREQUEST']._serialized_end=1915
+  _globals['_ANSWERRESPONSE']._serialized_start=1918
+  _globals['_ANSWERRESPONSE']._serialized_end=2141
+  _globals['_ANSWERSOURCES']._serialized_start=2143
+  _globals['_ANSWERSOURCES']._serialized_end=2243
+  _globals['_ANSWERDELTA']._serialized_start=2245
+  _globals['_ANSWERDELTA']._serialized_end=2272
+  _globals['_CITATION']._serialized_start=2274
+  _globals['_CITATION']._serialized_end=2382
+  _globals['_ANSWERDONE']._serialized_start=2385
+  _globals['_ANSWERDONE']._serialized_end=2520
+  _globals['_RETRIEVALSERVICE']._serialized_start=2637
+  _globals['_RETRIEVALSERVICE']._serialized_end=3262
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from tiku.common.v1 import source_pb2 as _source_pb2
+from tiku.docs.v1 import docs_pb2 as _docs_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -60,6 +61,7 @@ class Chunk(_message.Message):
     END_FIELD_NUMBER: _builtins.int
     HEADING_PATH_FIELD_NUMBER: _builtins.int
     PAGE_STARTS_FIELD_NUMBER: _builtins.int
+    DOCUMENT_KIND_FIELD_NUMBER: _builtins.int
     chunk_id: _builtins.str
     """Id of the chunk, a UUID that the same passage of the same document always gets."""
     document_id: _builtins.str
@@ -76,6 +78,8 @@ class Chunk(_message.Message):
     """First character in the normalized text, in Unicode code points."""
     end: _builtins.int
     """Character after the last one, in Unicode code points."""
+    document_kind: _docs_pb2.DocumentKind.ValueType
+    """What the document is to its owner; unspecified is stored as material."""
     @_builtins.property
     def heading_path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Headings above the passage, outermost first."""
@@ -100,10 +104,11 @@ class Chunk(_message.Message):
         end: _builtins.int = ...,
         heading_path: _abc.Iterable[_builtins.str] | None = ...,
         page_starts: _abc.Iterable[_builtins.int] | None = ...,
+        document_kind: _docs_pb2.DocumentKind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_id", b"chunk_id", "document_id", b"document_id", "document_name", b"document_name", "end", b"end", "heading_path", b"heading_path", "ordinal", b"ordinal", "page", b"page", "page_starts", b"page_starts", "start", b"start", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_id", b"chunk_id", "document_id", b"document_id", "document_kind", b"document_kind", "document_name", b"document_name", "end", b"end", "heading_path", b"heading_path", "ordinal", b"ordinal", "page", b"page", "page_starts", b"page_starts", "start", b"start", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -230,23 +235,37 @@ Global___DeleteDocumentResponse: _TypeAlias = DeleteDocumentResponse  # noqa: Y0
 
 @_typing.final
 class Filter(_message.Message):
-    """Filter narrows a search."""
+    """Filter narrows a search. What is not set narrows nothing."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DOCUMENT_IDS_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    MIN_PAGE_FIELD_NUMBER: _builtins.int
+    MAX_PAGE_FIELD_NUMBER: _builtins.int
+    min_page: _builtins.int
+    """Only passages that reach this page or a later one; 0 for no bound. A passage without pages is in no range of pages."""
+    max_page: _builtins.int
+    """Only passages that begin on this page or an earlier one; 0 for no bound."""
     @_builtins.property
     def document_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only these documents; empty for all that the caller owns."""
+
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_docs_pb2.DocumentKind.ValueType]:
+        """Only documents of these kinds; empty for all."""
 
     def __init__(
         self,
         *,
         document_ids: _abc.Iterable[_builtins.str] | None = ...,
+        kinds: _abc.Iterable[_docs_pb2.DocumentKind.ValueType] | None = ...,
+        min_page: _builtins.int = ...,
+        max_page: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_ids", b"document_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_ids", b"document_ids", "kinds", b"kinds", "max_page", b"max_page", "min_page", b"min_page"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -285,6 +304,36 @@ class SearchRequest(_message.Message):
 Global___SearchRequest: _TypeAlias = SearchRequest  # noqa: Y015
 
 @_typing.final
+class LegHit(_message.Message):
+    """LegHit says how one leg of a search found a chunk."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEG_FIELD_NUMBER: _builtins.int
+    RANK_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    leg: _builtins.str
+    """The leg: "vector", "words" or "graph"; "spread" where the query was empty."""
+    rank: _builtins.int
+    """Place among all that the leg found, from 1."""
+    score: _builtins.float
+    """The leg's own score, higher is better; scores of two legs do not compare."""
+    def __init__(
+        self,
+        *,
+        leg: _builtins.str = ...,
+        rank: _builtins.int = ...,
+        score: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leg", b"leg", "rank", b"rank", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LegHit: _TypeAlias = LegHit  # noqa: Y015
+
+@_typing.final
 class Hit(_message.Message):
     """Hit is a chunk that was found."""
 
@@ -302,15 +351,15 @@ class Hit(_message.Message):
         """The passage."""
 
     @_builtins.property
-    def legs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Legs that found it, such as "vector" or "graph"."""
+    def legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___LegHit]:
+        """How each leg that found it did so, by the name of the leg."""
 
     def __init__(
         self,
         *,
         chunk: Global___Chunk | None = ...,
         score: _builtins.float = ...,
-        legs: _abc.Iterable[_builtins.str] | None = ...,
+        legs: _abc.Iterable[Global___LegHit] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -319,6 +368,42 @@ class Hit(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Hit: _TypeAlias = Hit  # noqa: Y015
+
+@_typing.final
+class LegReport(_message.Message):
+    """LegReport says how one leg of a search went."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEG_FIELD_NUMBER: _builtins.int
+    HIT_COUNT_FIELD_NUMBER: _builtins.int
+    ELAPSED_MS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    leg: _builtins.str
+    """The leg: "vector", "words" or "graph"; "spread" where the query was empty, "rerank" for reranking."""
+    hit_count: _builtins.int
+    """Passages that it found."""
+    elapsed_ms: _builtins.float
+    """How long it took, in milliseconds."""
+    reason: _builtins.str
+    """Stable reason why it failed or was not waited for, such as LEG_TIMEOUT; empty where it answered. What a failed leg
+    would have found is missing; where reranking failed, the fused order stands.
+    """
+    def __init__(
+        self,
+        *,
+        leg: _builtins.str = ...,
+        hit_count: _builtins.int = ...,
+        elapsed_ms: _builtins.float = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["elapsed_ms", b"elapsed_ms", "hit_count", b"hit_count", "leg", b"leg", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LegReport: _TypeAlias = LegReport  # noqa: Y015
 
 @_typing.final
 class SearchResponse(_message.Message):
@@ -384,29 +469,23 @@ class RetrieveResponse(_message.Message):
 
     HITS_FIELD_NUMBER: _builtins.int
     LEGS_FIELD_NUMBER: _builtins.int
-    FAILED_LEGS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hits(self) -> _containers.RepeatedCompositeFieldContainer[Global___Hit]:
         """Best first; in reading order when the query was empty."""
 
     @_builtins.property
-    def legs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Legs that were asked and answered."""
-
-    @_builtins.property
-    def failed_legs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Legs that failed or ran out of time; their passages are missing."""
+    def legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___LegReport]:
+        """How each leg that was asked went."""
 
     def __init__(
         self,
         *,
         hits: _abc.Iterable[Global___Hit] | None = ...,
-        legs: _abc.Iterable[_builtins.str] | None = ...,
-        failed_legs: _abc.Iterable[_builtins.str] | None = ...,
+        legs: _abc.Iterable[Global___LegReport] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed_legs", b"failed_legs", "hits", b"hits", "legs", b"legs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hits", b"hits", "legs", b"legs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -499,18 +578,24 @@ class AnswerSources(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SOURCES_FIELD_NUMBER: _builtins.int
+    LEGS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def sources(self) -> _containers.RepeatedCompositeFieldContainer[_source_pb2.Source]:
         """Sources in the order of their numbers: the first is [1]."""
+
+    @_builtins.property
+    def legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___LegReport]:
+        """How each leg that looked for them went."""
 
     def __init__(
         self,
         *,
         sources: _abc.Iterable[_source_pb2.Source] | None = ...,
+        legs: _abc.Iterable[Global___LegReport] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["sources", b"sources"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["legs", b"legs", "sources", b"sources"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -88,7 +88,7 @@ class RetrievalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Retrieve(self, request, context):
-        """Retrieve finds passages through every leg that is configured (vectors, graph), fuses them by rank and reranks.
+        """Retrieve asks every leg that is configured (vectors, words, graph) at once, fuses what they find and reranks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -8,6 +8,7 @@ from operator import attrgetter
 
 import asyncpg
 
+from services.common.values import DocumentKind
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue
 from services.docs.adapters.stores.postgres.rows import (
     SELECT_VISIBLE,
@@ -20,7 +21,6 @@ from services.docs.adapters.stores.postgres.rows import (
 from services.docs.values.document import (
     Document,
     DocumentEvent,
-    DocumentKind,
     DocumentState,
     IndexingStage,
     Job,

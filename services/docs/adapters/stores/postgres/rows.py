@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import asyncpg
 
+from services.common.values import DocumentKind
 from services.docs.values.document import (
     Document,
     DocumentEvent,
-    DocumentKind,
     DocumentState,
     EventPayload,
     Failure,
