@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from services.language import language as rules
@@ -12,7 +12,7 @@ from services.language.key_terms import NumberRules
 from services.language.noun_runs import NounRuns
 from services.language.outline import OutlineRules
 from services.language.patterns import Pattern, pairs, words
-from services.language.scripts import HAN
+from services.language.scripts import HAN, HAN_CHARACTER
 from services.language.segmentation import Dictionary, Word
 
 
@@ -20,6 +20,20 @@ from services.language.segmentation import Dictionary, Word
 def dictionary() -> Dictionary:
     """Return the dictionary of this process. The first call reads it, which is work for a worker process."""
     return Dictionary.load()
+
+
+@cache
+def _converter() -> Callable[[str], str]:
+    """Return OpenCC's conversion from traditional to simplified characters, phrase by phrase."""
+    # Its dictionaries take a few milliseconds to read: only who converts pays for that.
+    from opencc import OpenCC
+
+    convert: Callable[[str], str] = OpenCC("t2s").convert
+    return convert
+
+
+def _simplified(text: str) -> str:
+    return _converter()(text) if HAN_CHARACTER.search(text) else text
 
 
 _FILLERS = words("的 了 是 在 和 与")
@@ -493,7 +507,7 @@ _NAMING = rules.NamingRules(
 CHINESE = rules.Language(
     code="zh",
     script=rules.Script.HAN,
-    words=rules.Words(function=_FUNCTION, fillers=_FILLERS, in_digits=in_digits),
+    words=rules.Words(function=_FUNCTION, fillers=_FILLERS, in_digits=in_digits, one_spelling=_simplified),
     sentences=rules.SentenceRules(
         stops="。｡",
         calls="！？",

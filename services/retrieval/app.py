@@ -9,6 +9,7 @@ from services.kit.channels import open_channel
 from services.kit.failpoints import Failpoints, Points
 from services.kit.server import App, Registration
 from services.kit.workers import WorkerPool
+from services.language.search_terms import search_terms
 from services.retrieval.adapters.calibrations import toml
 from services.retrieval.adapters.clients.llm import (
     RETRIED,
@@ -18,7 +19,7 @@ from services.retrieval.adapters.clients.llm import (
     LlmReranker,
 )
 from services.retrieval.adapters.graphs.neo4j import Neo4jGraphStore
-from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
+from services.retrieval.adapters.stores.qdrant_completion import CompletingVectorStore
 from services.retrieval.adapters.workers import pooled
 from services.retrieval.domain.answering.answerer import Answerer
 from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
@@ -31,6 +32,8 @@ from services.retrieval.domain.graph.explorer import GraphExplorer
 from services.retrieval.domain.graph.extraction import ExtractionProbe, Extractor
 from services.retrieval.domain.search.dense import DenseRetriever
 from services.retrieval.domain.search.hybrid import HybridRetriever
+from services.retrieval.domain.search.words import WordsRetriever
+from services.retrieval.ports import VectorStore
 from services.retrieval.servicer import GraphServicer, RetrievalServicer
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.values.answer import Citation
@@ -41,7 +44,7 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
     """Build the service; `stack` closes what it opens. The service is ready while the vector store answers."""
     key = settings.qdrant_api_key
     store = await stack.enter_async_context(
-        QdrantVectorStore.open(
+        CompletingVectorStore.open(
             settings.qdrant_url,
             key.get_secret_value() if key is not None else None,
             timeout=settings.qdrant_timeout_seconds,
@@ -51,11 +54,13 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
     failpoints = Failpoints(settings.failpoints)
     embedder = failpoints.around(LlmEmbedder(llm), {"embed_query": Points("retrieval.answer.question_embedded")})
     calibrations = await asyncio.to_thread(toml.load)
+    # Reads the dictionaries that the first Chinese text needs.
+    await asyncio.to_thread(search_terms, "詞")
     centering = Centering(calibrations)
-    searched = failpoints.around(store, {"search": Points("retrieval.answer.passages_found")})
+    searched: VectorStore = failpoints.around(store, {"search": Points("retrieval.answer.passages_found")})
     dense = DenseRetriever(embedder, searched, centering)
     retriever = HybridRetriever(
-        [dense],
+        [dense, WordsRetriever(store)],
         store,
         LlmReranker(llm) if settings.retrieval_rerank_enabled or settings.rerank_base_url else None,
         leg_timeout=settings.retrieval_leg_timeout_seconds,
@@ -119,6 +124,7 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
             ),
         ],
         ready=store.ping,
+        background=[store.keep_complete],
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
 from services.retrieval.values.chat import ChatFinish, ChatRequest, ServedModel
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Filter, Hit, LegQuery, QueryEmbedding
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Filter, Hit, LegQuery, QueryEmbedding, SparseVector
 from services.retrieval.values.graph import (
     ChunkPlace,
     Contribution,
@@ -39,6 +39,13 @@ class VectorStore(Protocol):
 
     async def search(self, model: str, vector: Sequence[float], owner: str, where: Filter, limit: int) -> list[Hit]:
         """Return the nearest chunks by cosine, best first."""
+
+    async def search_words(self, words: SparseVector, owner: str, where: Filter, limit: int) -> list[Hit]:
+        """Return the chunks of any model with the largest products of word vectors and `words`, best first.
+
+        A term's weight in `words` is multiplied by its inverse document frequency, `ln(1 + (N - n + 0.5) / (n + 0.5))`
+        where `n` of `N` chunks hold it. A chunk that shares no term is not found.
+        """
 
     async def extents(self, owner: str, where: Filter) -> list[range]:
         """Return the ordinals of the chunks of each document of `where` that it admits, in the documents' order.

@@ -10,10 +10,10 @@ from typing import Any
 import qdrant_edge as edge
 from qdrant_client import grpc as pb
 
-from services.embedded.qdrant_server.images import CollectionFolder, take_over_log
+from services.embedded.qdrant_server.images import CollectionFolder, take_over_log, write_atomically
 from services.embedded.qdrant_server.oplog import LogReader, LogWriter, Record
 from services.embedded.qdrant_server.rpcs import WRITES, parse
-from services.embedded.qdrant_server.schema import VectorSchema, configuration
+from services.embedded.qdrant_server.schema import VectorSchema, configuration, with_vector
 from services.embedded.qdrant_server.writes import Change, changes
 
 logger = logging.getLogger(__name__)
@@ -59,8 +59,10 @@ class Collection:
     def _replay(self, record: Record) -> Generator[None, None, None]:
         self.log_bytes += len(record.request)
         try:
-            prepared = yield from changes(record.rpc, self.schema, parse(WRITES[record.rpc], record.request))
+            message = parse(WRITES[record.rpc], record.request)
+            prepared = yield from changes(record.rpc, self.schema, message)
             yield from self._apply(prepared)
+            self._describe(record.rpc, message)
         except Exception:
             # It failed when it was written too, and its caller was told so: replaying it does the same again.
             logger.debug("record %d failed again", record.number, exc_info=True)
@@ -68,7 +70,23 @@ class Collection:
     def take_over(self) -> None:
         """Become the process that appends to the log. What it holds must have been applied."""
         self.log = LogWriter(self.folder.path, self.next_number)
-        self.description = pb.CreateCollection.FromString(self.folder.description.read_bytes())
+        written = self.folder.description.read_bytes()
+        vectors = self.description.sparse_vectors_config.map
+        self.description = pb.CreateCollection.FromString(written)
+        for name, params in vectors.items():
+            # The log knows of a vector before the description does.
+            self.description.sparse_vectors_config.map[name].CopyFrom(params)
+        if self.description != pb.CreateCollection.FromString(written):
+            self._keep_description()
+
+    def _describe(self, rpc: str, message: Any) -> None:
+        """Take into the description what a write that was applied has added to it."""
+        if rpc == "CreateVectorName":
+            self.description = with_vector(self.description, message)
+            self.schema = VectorSchema.of(self.description)
+
+    def _keep_description(self) -> None:
+        write_atomically(self.folder.description, self.description.SerializeToString())
 
     def write(self, rpc: str, message: Any, request: bytes) -> Generator[None, None, int]:
         """Apply a write and return its number; once it is in the log it survives the end of this process.
@@ -82,6 +100,9 @@ class Collection:
         number = self.log.append(rpc, request)
         self.log_bytes += len(request)
         yield from self._apply(prepared)
+        if rpc == "CreateVectorName":
+            self._describe(rpc, message)
+            self._keep_description()
         return number
 
     def _apply(self, prepared: list[Change]) -> Generator[None, None, None]:

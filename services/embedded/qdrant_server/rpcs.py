@@ -43,6 +43,7 @@ WRITES: Mapping[str, type[Message]] = {
     "CreateFieldIndex": pb.CreateFieldIndexCollection,
     "DeleteFieldIndex": pb.DeleteFieldIndexCollection,
     "UpdateBatch": pb.UpdateBatchPoints,
+    "CreateVectorName": pb.CreateVectorNameRequest,
 }
 """RPCs that change points, and what each takes."""
 

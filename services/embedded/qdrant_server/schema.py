@@ -108,6 +108,17 @@ def with_changes(message: pb.CreateCollection, change: pb.UpdateCollection) -> p
     return changed
 
 
+def with_vector(message: pb.CreateCollection, added: pb.CreateVectorNameRequest) -> pb.CreateCollection:
+    """Return the description of a collection with one more sparse vector; one that it has already stays as it is."""
+    changed = pb.CreateCollection()
+    changed.CopyFrom(message)
+    if added.vector_name not in changed.sparse_vectors_config.map:
+        params = changed.sparse_vectors_config.map[added.vector_name]
+        if added.sparse_config.HasField("modifier"):
+            params.modifier = added.sparse_config.modifier
+    return changed
+
+
 def upkeep_configuration(message: pb.CreateCollection) -> edge.EdgeConfig:
     """Return a collection's configuration for the time of an upkeep, with defaults for what its creator left open."""
     asked = pb.CreateCollection()

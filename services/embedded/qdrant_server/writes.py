@@ -125,6 +125,17 @@ def _one(operation: edge.UpdateOperation) -> Changes:
     return [Change(operation)]
 
 
+def _create_vector(schema: VectorSchema, message: pb.CreateVectorNameRequest) -> Changes:
+    yield
+    if not message.HasField("sparse_config"):
+        raise not_served("CreateVectorNameRequest without sparse_config")
+    serve_only(message.sparse_config, ("modifier",))
+    if not message.vector_name or message.vector_name in schema.dimensions:
+        raise wrong_input(f"vector_name: {message.vector_name!r} is empty or the name of a dense vector")
+    modifier = edge.Modifier.Idf if message.sparse_config.modifier == pb.Modifier.Idf else None
+    return [Change(edge.UpdateOperation.create_sparse_vector(message.vector_name, modifier))]
+
+
 def _batch(schema: VectorSchema, message: pb.UpdateBatchPoints) -> Changes:
     changes: list[Change] = []
     for item in message.operations:
@@ -177,6 +188,7 @@ WRITES: Mapping[str, Write] = {
         ("field_name",), lambda _, asked: _one(edge.UpdateOperation.delete_field_index(asked.field_name))
     ),
     "UpdateBatch": Write(("operations",), _batch),
+    "CreateVectorName": Write(("vector_name", "sparse_config"), _create_vector),
 }
 
 

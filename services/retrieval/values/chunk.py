@@ -99,11 +99,20 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class SparseVector:
+    """Weights of terms by the terms' ids, which are unsigned numbers of 32 bits; every other weight is 0."""
+
+    indices: Sequence[int] = ()
+    values: Sequence[float] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class EmbeddedChunk:
-    """A chunk with its embedding as a passage, one float a dimension."""
+    """A chunk with its embedding as a passage, one float a dimension, and the vector of its words."""
 
     chunk: Chunk
     vector: Sequence[float]
+    words: SparseVector = SparseVector()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 
 import pytest
-from qdrant_client import AsyncQdrantClient
+from qdrant_client import AsyncQdrantClient, models
+from qdrant_client import grpc as q
 
 from services.kit import context
 from services.kit.errors import DeadlineExceeded, Unavailable
 from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
-from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk
+from services.retrieval.adapters.stores.qdrant_completion import CompletingVectorStore
+from services.retrieval.domain.search.bm25 import question_vector
+from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk, Filter
 from tests.waiting import at_once
 
 
@@ -47,6 +51,78 @@ async def test_a_collection_dropped_behind_its_back_is_made_again(qdrant_url: st
         assert await store.search("m", [1.0, 0.0], "alice", EVERYWHERE, 10) == []
         await store.upsert("m", "alice", [embedded()])
         assert len(await store.search("m", [1.0, 0.0], "alice", EVERYWHERE, 10)) == 1
+
+
+def old_point(number: int, document: str, text: str) -> models.PointStruct:
+    """A chunk as it was stored before there were words."""
+    payload = {
+        "owner_id": "alice",
+        "chunk_id": str(uuid.UUID(int=number)),
+        "document_id": document,
+        "document_name": "d",
+        "ordinal": number,
+        "text": text,
+        "page": 2,
+        "start": 10 * number,
+        "end": 10 * number + len(text),
+        "heading_path": [],
+        "page_starts": [10 * number + 1],
+    }
+    return models.PointStruct(id=number, vector={"dense": [1.0, 0.0]}, payload=payload)
+
+
+class Interrupted(Exception):  # noqa: N818 - it stands for the end of the process
+    """The process ends here."""
+
+
+class DyingStore(CompletingVectorStore):
+    """A store whose process ends in the middle of a page, when some chunks of it have their words."""
+
+    pages = 0
+
+    async def _complete(self, collection: str, points: Sequence[q.RetrievedPoint]) -> None:
+        self.pages += 1
+        if self.pages > 1:
+            await super()._complete(collection, points[:10])
+            raise Interrupted
+        await super()._complete(collection, points)
+
+
+async def test_chunks_from_before_words_get_theirs_even_if_it_is_cut_short(qdrant_url: str) -> None:
+    prefix, model = f"test_{uuid.uuid4().hex}", "m"
+    document, gone = str(uuid.uuid4()), str(uuid.uuid4())
+    async with CompletingVectorStore.open(qdrant_url, prefix=prefix) as store:
+        collection = store._collection(model, 2)
+        port = int(qdrant_url.rpartition(":")[2])
+        old = await asyncio.to_thread(
+            AsyncQdrantClient, host="127.0.0.1", grpc_port=port, prefer_grpc=True, check_compatibility=False
+        )
+        await old.create_collection(
+            collection, vectors_config={"dense": models.VectorParams(size=2, distance=models.Distance.COSINE)}
+        )
+        points = [old_point(i, document if i % 2 else gone, f"water number{i} 水") for i in range(200)]
+        await old.upsert(collection, points)
+        await old.close()
+        water = question_vector("water")
+        assert await store.search_words(water, "alice", EVERYWHERE, 200) == []
+
+        async with DyingStore.open(qdrant_url, prefix=prefix) as dying:
+            with pytest.raises(Interrupted):
+                await dying.complete()
+        assert len(await store.search_words(water, "alice", EVERYWHERE, 200)) == 74
+
+        # While the rest is done, documents go and come.
+        async with asyncio.TaskGroup() as group:
+            completing = group.create_task(store.complete())
+            group.create_task(store.delete_document("alice", gone))
+            group.create_task(store.upsert(model, "alice", [embedded()]))
+        assert completing.result() <= 126
+        hits = await store.search_words(water, "alice", Filter(min_page=3), 200)
+        assert sorted(hit.chunk.ordinal for hit in hits) == list(range(1, 200, 2))
+        (hit,) = await store.search_words(question_vector("number199"), "alice", EVERYWHERE, 10)
+        assert hit.chunk.text == "water number199 水"
+        assert len(await store.search(model, [1.0, 0.0], "alice", Filter((document,)), 200)) == 100
+        assert await store.complete() <= 1
 
 
 async def test_an_absent_server_is_unavailable_not_a_driver_error() -> None:

@@ -14,6 +14,7 @@ import pytest
 from services.common.values import DocumentKind
 from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
+from services.retrieval.domain.search.bm25 import passage_vector, question_vector
 from services.retrieval.ports import VectorStore
 from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk, Filter
 from tests.engines import on_engine
@@ -199,6 +200,66 @@ async def test_delete_removes_one_document_under_every_model(store: VectorStore)
     assert await store.search("other/model", direction(0, 8), ALICE, EVERYWHERE, 5) == []
     assert await count(store, ALICE, [gone, kept]) == [0, 1]
     await store.delete_document(ALICE, gone)
+
+
+def worded(document_id: str, ordinal: int, text: str) -> EmbeddedChunk:
+    return EmbeddedChunk(chunk(document_id, ordinal, text), direction(ordinal), passage_vector(text))
+
+
+async def by_words(store: VectorStore, text: str, where: Filter = EVERYWHERE, limit: int = 10) -> list[int]:
+    hits = await store.search_words(question_vector(text), ALICE, where, limit)
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    return [hit.chunk.ordinal for hit in hits]
+
+
+async def test_words_find_the_chunks_that_hold_them_the_rare_ones_first(store: VectorStore) -> None:
+    doc = document()
+    texts = ["the cell wall", "the cell and its nucleus", "the wall of a house", "水是生命之源", "no word in common"]
+    await store.upsert(MODEL, ALICE, [worded(doc, i, text) for i, text in enumerate(texts)])
+    assert await by_words(store, "cell nucleus the") == [1, 0, 2]
+    assert await by_words(store, "生命") == [3]
+    assert await by_words(store, "wall", limit=1) == [0]
+    assert await by_words(store, "photosynthesis") == []
+
+
+async def test_the_weight_of_a_word_is_its_frequency_in_the_passage_times_its_rarity(store: VectorStore) -> None:
+    doc = document()
+    texts = ["cell cell", "cell wall", "wall", "house"]
+    await store.upsert(MODEL, ALICE, [worded(doc, i, text) for i, text in enumerate(texts)])
+    found = {
+        hit.chunk.ordinal: hit.score
+        for hit in await store.search_words(question_vector("house cell"), ALICE, EVERYWHERE, 10)
+    }
+    rarity = {"house": math.log(1 + 3.5 / 1.5), "cell": math.log(1 + 2.5 / 2.5)}
+    for ordinal, word in ((0, "cell"), (1, "cell"), (3, "house")):
+        vector = passage_vector(texts[ordinal])
+        weight = dict(zip(vector.indices, vector.values, strict=True))[question_vector(word).indices[0]]
+        assert found[ordinal] == pytest.approx(weight * rarity[word], rel=1e-4)
+
+
+async def test_words_are_looked_for_where_the_filter_says(store: VectorStore) -> None:
+    doc, other = document(), document()
+    await store.upsert(MODEL, ALICE, [worded(doc, i, "cell") for i in range(4)])
+    await store.upsert(MODEL, ALICE, [worded(other, 4, "cell")])
+    await store.upsert(MODEL, BOB, [worded(doc, 5, "cell")])
+    assert await by_words(store, "cell", Filter((other,))) == [4]
+    assert sorted(await by_words(store, "cell", Filter(kinds=(DocumentKind.DOCUMENT,)))) == [1, 3]
+    assert sorted(await by_words(store, "cell", Filter(min_page=3))) == [2, 4]
+
+
+async def test_words_are_found_under_every_model_and_once(store: VectorStore) -> None:
+    doc = document()
+    await store.upsert(MODEL, ALICE, [worded(doc, 0, "cell wall"), worded(doc, 1, "cell")])
+    old = [replace(worded(doc, i, "cell wall"), vector=direction(0, 8)) for i in (0, 2)]
+    await store.upsert("other/model", ALICE, old)
+    assert sorted(await by_words(store, "cell wall")) == [0, 1, 2]
+
+
+async def test_a_chunk_without_words_is_stored_and_found_by_its_vector(store: VectorStore) -> None:
+    doc = document()
+    await store.upsert(MODEL, ALICE, [worded(doc, 0, "…"), worded(doc, 1, "cell")])
+    assert await found(store, ALICE) == [0, 1]
+    assert await by_words(store, "cell") == [1]
 
 
 async def test_models_never_mix(store: VectorStore) -> None:

@@ -130,6 +130,42 @@ async def test_what_was_not_indexed_before_a_stop_is_indexed_after_it(folder: Pa
         assert len(await _stored(_points(channel))) == 600
 
 
+async def test_a_vector_that_was_added_later_is_there_after_a_kill_and_in_a_new_image(folder: Path) -> None:
+    lazy, eager = _server(folder, 1_000_000), _server(folder, 500)
+    dice = random.Random(4)  # noqa: S311 - repeatable on purpose
+    words = pb.SparseVector(indices=[7], values=[1.0])
+    asked = pb.QueryPoints(collection_name=_NAME, limit=5, using="words")
+    asked.query.nearest.sparse.CopyFrom(words)
+
+    async def found(channel: grpc.aio.Channel) -> list[int]:
+        return [hit.id.num for hit in (await _points(channel).Query(asked)).result]
+
+    async with engine(lazy.spec) as process, _channel(lazy) as channel:
+        await _create(channel)
+        await _points(channel).Upsert(_upsert(dice, range(600), 1))
+        added = pb.CreateVectorNameRequest(collection_name=_NAME, wait=True, vector_name="words")
+        added.sparse_config.modifier = pb.Modifier.Idf
+        for _ in range(2):
+            await _points(channel).CreateVectorName(added)
+        update = pb.UpdatePointVectors(collection_name=_NAME, wait=True)
+        point = update.points.add()
+        point.id.num = 5
+        point.vectors.vectors.vectors["words"].sparse.CopyFrom(words)
+        await _points(channel).UpdateVectors(update)
+        assert await found(channel) == [5]
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+    async with engine(eager.spec), _channel(eager) as channel:
+        assert await found(channel) == [5]
+        await _until(lambda images: len(images) == 1 and images[0] > 0, folder)
+        assert await found(channel) == [5]
+    async with engine(eager.spec), _channel(eager) as channel:
+        assert await found(channel) == [5]
+        collections = collections_service_pb2_grpc.CollectionsStub(channel)  # type: ignore[no-untyped-call]
+        info = await collections.Get(pb.GetCollectionInfoRequest(collection_name=_NAME))
+        assert info.result.config.params.sparse_vectors_config.map["words"].modifier == pb.Modifier.Idf
+
+
 _LARGE, _WIDE = 20_000, 384
 
 

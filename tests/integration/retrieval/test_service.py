@@ -115,7 +115,11 @@ async def test_retrieve_fuses_and_an_empty_query_reads_in_order(bench: Bench) ->
         retrieval_pb2.RetrieveRequest(query="energy from sugar respiration"), metadata=metadata(owner)
     )
     assert found.hits[0].chunk.ordinal == 1
-    assert [(report.leg, report.hit_count, report.reason) for report in found.legs] == [("vector", 3, "")]
+    assert [(report.leg, report.hit_count, report.reason) for report in found.legs] == [
+        ("vector", 3, ""),
+        ("words", 2, ""),
+    ]
+    assert [(leg.leg, leg.rank) for leg in found.hits[0].legs] == [("vector", 1), ("words", 1)]
     asked = len(bench.llm.kinds)
     spread = await bench.retrieval.Retrieve(
         retrieval_pb2.RetrieveRequest(filter=retrieval_pb2.Filter(document_ids=[document]), limit=2),
@@ -203,8 +207,21 @@ async def test_a_deadline_holds_through_the_hops(bench: Bench) -> None:
 async def test_a_failing_embedder_is_reported_as_what_it_is(bench: Bench) -> None:
     bench.llm.embed_broken = True
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await bench.retrieval.Retrieve(retrieval_pb2.RetrieveRequest(query="q"), metadata=metadata(user()))
+        await bench.retrieval.Search(retrieval_pb2.SearchRequest(query="q"), metadata=metadata(user()))
     assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_without_an_embedder_words_find_what_they_can(bench: Bench) -> None:
+    owner = user()
+    await index(bench, owner)
+    bench.llm.embed_broken = True
+    found = await bench.retrieval.Retrieve(
+        retrieval_pb2.RetrieveRequest(query="energy from sugar respiration"), metadata=metadata(owner)
+    )
+    assert found.hits[0].chunk.ordinal == 1
+    vector, words = found.legs
+    assert (vector.hit_count, words.hit_count, words.reason) == (0, 2, "")
+    assert vector.reason
 
 
 def _indexed(**changes: Any) -> retrieval_pb2.IndexChunksRequest:

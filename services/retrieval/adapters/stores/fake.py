@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -9,10 +11,12 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Filter, Hit
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Filter, Hit, SparseVector
 
-_Points = dict[tuple[str, str], tuple[Chunk, NDArray[np.float32]]]
-"""Chunks with vectors of unit length, by owner and chunk id."""
+_Point = tuple[Chunk, NDArray[np.float32], dict[int, float]]
+"""A chunk with its vector, of unit length, and the weights of its words."""
+_Points = dict[tuple[str, str], _Point]
+"""Points by owner and chunk id."""
 
 
 class FakeVectorStore:
@@ -26,12 +30,13 @@ class FakeVectorStore:
         for embedded in chunks:
             vector = np.asarray(embedded.vector, dtype=np.float32)
             points = self._collections.setdefault((model, len(vector)), {})
-            points[owner, embedded.chunk.chunk_id] = embedded.chunk, vector / np.linalg.norm(vector)
+            words = dict(zip(embedded.words.indices, embedded.words.values, strict=True))
+            points[owner, embedded.chunk.chunk_id] = embedded.chunk, vector / np.linalg.norm(vector), words
 
     async def delete_document(self, owner: str, document_id: str) -> None:
         """Remove a document's chunks from every collection."""
         for points in self._collections.values():
-            for chunk, _ in _points_of(points, owner, Filter((document_id,))):
+            for chunk, _, _ in _points_of(points, owner, Filter((document_id,))):
                 del points[owner, chunk.chunk_id]
 
     async def search(self, model: str, vector: Sequence[float], owner: str, where: Filter, limit: int) -> list[Hit]:
@@ -40,9 +45,24 @@ class FakeVectorStore:
         if not found:
             return []
         query = np.asarray(vector, dtype=np.float32)
-        scores = np.stack([unit for _, unit in found]) @ (query / np.linalg.norm(query))
+        scores = np.stack([unit for _, unit, _ in found]) @ (query / np.linalg.norm(query))
         best = np.argsort(-scores, kind="stable")[:limit]
         return [Hit(found[i][0], float(scores[i])) for i in best]
+
+    async def search_words(self, words: SparseVector, owner: str, where: Filter, limit: int) -> list[Hit]:
+        """Return the chunks of all collections, each weighed by the frequencies of its own collection."""
+        best: dict[str, Hit] = {}
+        for points in self._collections.values():
+            frequencies = Counter(chain.from_iterable(terms for _, _, terms in points.values()))
+            weights = {
+                term: weight * math.log(1 + (len(points) - frequencies[term] + 0.5) / (frequencies[term] + 0.5))
+                for term, weight in zip(words.indices, words.values, strict=True)
+            }
+            for chunk, _, terms in _points_of(points, owner, where):
+                score = sum(weights[term] * terms[term] for term in weights.keys() & terms.keys())
+                if score > 0 and (chunk.chunk_id not in best or score > best[chunk.chunk_id].score):
+                    best[chunk.chunk_id] = Hit(chunk, score)
+        return sorted(best.values(), key=lambda hit: (-hit.score, hit.chunk.chunk_id))[:limit]
 
     async def extents(self, owner: str, where: Filter) -> list[range]:
         """Return the ordinals of what is admitted, from the least to the greatest."""
@@ -66,10 +86,8 @@ class FakeVectorStore:
 
     def _chunks(self, owner: str, where: Filter) -> dict[str, Chunk]:
         found = [_points_of(points, owner, where) for points in self._collections.values()]
-        return {chunk.chunk_id: chunk for chunk, _ in chain(*found)}
+        return {chunk.chunk_id: chunk for chunk, _, _ in chain(*found)}
 
 
-def _points_of(points: _Points, owner: str, where: Filter) -> list[tuple[Chunk, NDArray[np.float32]]]:
-    return [
-        (chunk, unit) for (its_owner, _), (chunk, unit) in points.items() if its_owner == owner and where.admits(chunk)
-    ]
+def _points_of(points: _Points, owner: str, where: Filter) -> list[_Point]:
+    return [point for (its_owner, _), point in points.items() if its_owner == owner and where.admits(point[0])]

@@ -30,9 +30,11 @@ from services.common.values import DocumentKind
 from services.kit import context, errors
 from services.kit.channels import service_config
 from services.kit.concurrency import gather, map_in_turns
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Filter, Hit
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Filter, Hit, SparseVector
 
 _VECTOR = "dense"
+WORDS = "words"
+"""The vector of a chunk's words."""
 _INDEXED = {
     "owner_id": q.FieldType.FieldTypeKeyword,
     "document_id": q.FieldType.FieldTypeKeyword,
@@ -58,6 +60,7 @@ class QdrantVectorStore:
         self._timeout = timeout
         self._prefix = prefix
         self._known: set[str] = set()
+        self._with_words: set[str] = set()
         self._creating = asyncio.Lock()
 
     @classmethod
@@ -90,6 +93,7 @@ class QdrantVectorStore:
             except errors.NotFound:
                 # Somebody else dropped the collection, for instance by a restore: make it again, once.
                 self._known.discard(collection)
+                self._with_words.discard(collection)
                 await self._ensure(collection, dimension)
                 await self._call(self._client.grpc_points.Upsert, request)
 
@@ -113,7 +117,31 @@ class QdrantVectorStore:
         response = await self._if_exists(self._call(self._client.grpc_points.Query, request))
         if response is None:
             return []
-        return [Hit(_to_chunk(point), point.score) for point in response.result]
+        return [Hit(to_chunk(point), point.score) for point in response.result]
+
+    async def search_words(self, words: SparseVector, owner: str, where: Filter, limit: int) -> list[Hit]:
+        """Return the chunks of all collections, each weighed by the frequencies of its own collection."""
+
+        async def search_in(collection: str) -> list[Hit]:
+            if not await self.has_words(collection):
+                return []
+            request = q.QueryPoints(
+                collection_name=collection,
+                query=q.Query(nearest=q.VectorInput(sparse=sparse_message(words))),
+                using=WORDS,
+                filter=_filter(owner, where),
+                limit=limit,
+                with_payload=q.WithPayloadSelector(enable=True),
+            )
+            response = await self._if_exists(self._call(self._client.grpc_points.Query, request))
+            return [Hit(to_chunk(point), point.score) for point in response.result] if response is not None else []
+
+        found = await gather(map(search_in, await self.collections()), _PARALLEL_CALLS)
+        best: dict[str, Hit] = {}
+        for hit in sorted((hit for hits in found for hit in hits), key=lambda hit: (-hit.score, hit.chunk.chunk_id)):
+            # A chunk that is stored under two models counts once, with its better score.
+            best.setdefault(hit.chunk.chunk_id, hit)
+        return list(best.values())[:limit]
 
     async def extents(self, owner: str, where: Filter) -> list[range]:
         """Return the ordinals of what is admitted, from the least to the greatest under any model."""
@@ -153,7 +181,7 @@ class QdrantVectorStore:
                     with_payload=q.WithPayloadSelector(enable=True),
                 )
                 async for points in self._pages(request):
-                    for chunk in map(_to_chunk, points):
+                    for chunk in map(to_chunk, points):
                         chunks.setdefault(chunk.chunk_id, chunk)
             return sorted(chunks.values(), key=lambda chunk: (chunk.ordinal, chunk.start))
 
@@ -191,6 +219,7 @@ class QdrantVectorStore:
                 return
             if not await self._exists(collection):
                 await self._create(collection, dimension)
+            await self.add_words(collection)
             for field, kind in _INDEXED.items():
                 request = q.CreateFieldIndexCollection(
                     collection_name=collection, wait=True, field_name=field, field_type=kind
@@ -203,6 +232,7 @@ class QdrantVectorStore:
         request = q.CreateCollection(
             collection_name=collection,
             vectors_config=q.VectorsConfig(params_map=q.VectorParamsMap(map={_VECTOR: params})),
+            sparse_vectors_config=q.SparseVectorConfig(map={WORDS: q.SparseVectorParams(modifier=q.Modifier.Idf)}),
         )
         try:
             await self._call(self._client.grpc_collections.Create, request)
@@ -210,6 +240,31 @@ class QdrantVectorStore:
             # Servers of different versions refuse a second create with different statuses: what counts is
             # whether another process has made it in the meantime.
             if not await self._exists(collection):
+                raise
+
+    async def has_words(self, collection: str) -> bool:
+        """Return whether the chunks of a collection can have words; one from before there were words has no room."""
+        if collection not in self._with_words:
+            request = q.GetCollectionInfoRequest(collection_name=collection)
+            response = await self._if_exists(self._call(self._client.grpc_collections.Get, request))
+            if response is None or WORDS not in response.result.config.params.sparse_vectors_config.map:
+                return False
+            self._with_words.add(collection)
+        return True
+
+    async def add_words(self, collection: str) -> None:
+        """Make room for words in a collection that has none; what is stored stays as it is."""
+        if await self.has_words(collection):
+            return
+        config = q.SparseVectorCreationConfig(modifier=q.Modifier.Idf)
+        request = q.CreateVectorNameRequest(
+            collection_name=collection, wait=True, vector_name=WORDS, sparse_config=config
+        )
+        try:
+            await self._call(self._client.grpc_points.CreateVectorName, request)
+        except errors.TikuError:
+            # As in `_create`: what counts is whether it is there now.
+            if not await self.has_words(collection):
                 raise
 
     async def _exists(self, collection: str) -> bool:
@@ -322,16 +377,25 @@ def _within(key: str, **bounds: float) -> q.Condition:
 
 def _to_point(owner: str, embedded: EmbeddedChunk) -> q.PointStruct:
     chunk = embedded.chunk
-    vector = q.Vector(dense=q.DenseVector(data=embedded.vector))
+    vectors = {
+        _VECTOR: q.Vector(dense=q.DenseVector(data=embedded.vector)),
+        WORDS: q.Vector(sparse=sparse_message(embedded.words)),
+    }
     payload = {field.name: json_to_value(getattr(chunk, field.name)) for field in fields(chunk)}
     return q.PointStruct(
         id=q.PointId(uuid=str(uuid.uuid5(_POINT_NAMESPACE, f"{owner}\x00{chunk.chunk_id}"))),
-        vectors=q.Vectors(vectors=q.NamedVectors(vectors={_VECTOR: vector})),
+        vectors=q.Vectors(vectors=q.NamedVectors(vectors=vectors)),
         payload={"owner_id": json_to_value(owner), "last_page": json_to_value(chunk.last_page), **payload},
     )
 
 
-def _to_chunk(point: q.RetrievedPoint | q.ScoredPoint) -> Chunk:
+def sparse_message(vector: SparseVector) -> q.SparseVector:
+    """Return a sparse vector as Qdrant's message."""
+    return q.SparseVector(indices=vector.indices, values=vector.values)
+
+
+def to_chunk(point: q.RetrievedPoint | q.ScoredPoint) -> Chunk:
+    """Return the chunk that a point holds."""
     payload = point.payload
     # Points that were stored before these fields have none.
     page_starts = payload["page_starts"].list_value.values if "page_starts" in payload else ()

@@ -95,15 +95,18 @@ def _record(point: q.RetrievedPoint, whole: bool) -> PointRecord:
 def _message(point: q.RetrievedPoint) -> bytes:
     """Return a point that was read as the message of one to be written."""
     read: Any = point.vectors.vectors.vectors
-    # Servers before 1.16 fill the older field `data`.
-    vectors = {
-        name: q.Vector(dense=q.DenseVector(data=vector.dense.data if vector.HasField("dense") else vector.data))
-        for name, vector in read.items()
-    }
+    vectors = {name: _vector(vector) for name, vector in read.items()}
     written = q.PointStruct(id=point.id, vectors=q.Vectors(vectors=q.NamedVectors(vectors=vectors)))
     for key, value in point.payload.items():
         written.payload[key].CopyFrom(value)
     return written.SerializeToString()
+
+
+def _vector(read: q.VectorOutput) -> q.Vector:
+    if read.HasField("sparse"):
+        return q.Vector(sparse=read.sparse)
+    # Servers before 1.16 fill the older field `data`.
+    return q.Vector(dense=q.DenseVector(data=read.dense.data if read.HasField("dense") else read.data))
 
 
 def _point_id(text: str) -> q.PointId:
