@@ -1,35 +1,21 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
 from services.retrieval.domain.search.fusion import attributed, fuse
-from services.retrieval.values.chunk import LegHit
+from services.retrieval.values.chunk import Hit, LegHit
 from tests.unit.retrieval.fakes import hit
 
 
-def test_scores_are_sums_of_reciprocal_ranks() -> None:
-    a, b, c = (hit(text, i) for i, text in enumerate("abc"))
-    fused = fuse({"vector": [a, b], "graph": [b, c]}, 10)
-    assert [h.chunk.text for h in fused] == ["b", "a", "c"]
-    assert fused[0].score == pytest.approx(1 / 62 + 1 / 61)
-    assert fused[1].score == pytest.approx(1 / 61)
-    assert fused[0].legs == (LegHit("graph", 1, b.score), LegHit("vector", 2, b.score))
-    assert fused[2].legs == (LegHit("graph", 2, c.score),)
+def by_words(text: str, ordinal: int, score: float) -> Hit:
+    return Hit(hit(text, ordinal).chunk, score)
 
 
-def test_the_cosine_survives_whichever_leg_comes_first() -> None:
-    vector = hit("a", score=0.87)
-    graph = type(vector)(vector.chunk, 5.0)
-    for rankings in ({"graph": [graph], "vector": [vector]}, {"vector": [vector], "graph": [graph]}):
-        assert fuse(rankings, 1)[0].similarity == 0.87
-
-
-def test_order_of_legs_and_ties_do_not_change_the_result() -> None:
-    lists = {"x": [hit("a", 0), hit("b", 1)], "y": [hit("b", 1), hit("a", 0)], "z": [hit("c", 2)]}
-    results = [[h.chunk.chunk_id for h in fuse(dict(order), 10)] for order in itertools.permutations(lists.items())]
-    assert all(result == results[0] for result in results)
+def order(question: str, **rankings: list[Hit]) -> list[str]:
+    return [found.chunk.text for found in fuse(question, rankings, 10)]
 
 
 def test_a_leg_alone_says_its_rank_and_score() -> None:
@@ -37,6 +23,59 @@ def test_a_leg_alone_says_its_rank_and_score() -> None:
     assert [h.legs for h in found] == [(LegHit("words", 1, 7.5),), (LegHit("words", 2, 2.5),)]
 
 
+def test_words_decide_between_passages_that_lie_alike() -> None:
+    vector = [hit("a", 0, 0.50), hit("b", 1, 0.48), hit("c", 2, 0.10)]
+    words = [by_words("b", 1, 9.0), by_words("c", 2, 6.0), by_words("d", 3, 3.0)]
+    assert order("q", vector=vector, words=words) == ["b", "a", "c", "d"]
+    assert order("q", vector=vector) == ["a", "b", "c"]
+
+
+def test_a_hit_says_which_legs_found_it() -> None:
+    vector = [hit("a", 0, 0.5), hit("c", 2, 0.1)]
+    (found, *_) = fuse("q", {"vector": vector, "words": [by_words("x", 1, 9), by_words("a", 0, 8)]}, 5)
+    assert found.chunk.text == "a"
+    assert found.legs == (LegHit("vector", 1, 0.5), LegHit("words", 2, 8))
+    assert found.similarity == 0.5
+
+
+def test_the_words_of_a_language_do_not_put_it_before_another() -> None:
+    vector = [hit("水在一百摄氏度沸腾。", 0, 0.40), hit("Water is wet.", 1, 0.20), hit("Water is cold.", 2, 0.15)]
+    words = [by_words("Water is cold.", 2, 9.0), by_words("Water is wet.", 1, 1.0)]
+    found = fuse("At what temperature does water boil?", {"vector": vector, "words": words}, 10)
+    assert [h.chunk.text for h in found] == ["水在一百摄氏度沸腾。", "Water is cold.", "Water is wet."]
+    assert [h.score for h in found] == [0.40, 0.20, 0.15]
+
+
+def test_across_languages_words_count_little() -> None:
+    vector = [hit("光合作用。", 0, 0.40), hit("DNA的结构。", 1, 0.38), hit("水。", 2, 0.30)]
+    near, far = [by_words("DNA的结构。", 1, 5.0)], [by_words("水。", 2, 5.0)]
+    assert order("What is DNA?", vector=vector, words=near)[0] == "DNA的结构。"
+    assert order("What is H2O?", vector=vector, words=far)[0] == "光合作用。"
+
+
+def test_without_vectors_the_other_legs_decide() -> None:
+    words = [by_words("a", 0, 9.0), by_words("水", 1, 6.0)]
+    assert order("q", words=words) == ["a", "水"]
+    assert order("q", words=words, graph=[by_words("水", 1, 0.7)]) == ["a", "水"]
+
+
+@pytest.mark.parametrize("score", [0.0, -3.0])
+def test_a_leg_whose_best_score_is_nothing_adds_nothing(score: float) -> None:
+    assert order("q", vector=[hit("a", 0, 0.5)], graph=[by_words("b", 1, score)]) == ["a", "b"]
+
+
+def test_order_of_legs_and_ties_do_not_change_the_result() -> None:
+    lists = {
+        "x": [by_words("a", 0, 1), by_words("b", 1, 1)],
+        "y": [by_words("b", 1, 1), by_words("a", 0, 1)],
+        "vector": [hit("c", 2, 0.5), replace(hit("d", 3), similarity=0.5)],
+    }
+    results = [
+        [h.chunk.chunk_id for h in fuse("q", dict(mixed), 10)] for mixed in itertools.permutations(lists.items())
+    ]
+    assert all(result == results[0] for result in results)
+
+
 def test_limit_and_nothing() -> None:
-    assert len(fuse({"x": [hit(str(i), i) for i in range(9)]}, 4)) == 4
-    assert fuse({"x": []}, 4) == []
+    assert len(fuse("q", {"x": [hit(str(i), i) for i in range(9)]}, 4)) == 4
+    assert fuse("q", {"x": []}, 4) == []

@@ -118,7 +118,7 @@ async def test_cancelling_cancels_every_leg() -> None:
 async def test_rerank_decides_the_order_among_more_candidates_than_asked() -> None:
     leg = FakeLeg("v", [hit(str(i), i) for i in range(20)])
     found = await retriever(leg, reranker=Reverse()).retrieve(query("q", limit=3))
-    assert leg.queries[0].limit == 12
+    assert leg.queries[0].limit == 40
     assert [h.chunk.text for h in found.hits] == ["11", "10", "9"]
     assert found.hits[0].score == 11.0
     assert found.hits[0].similarity == 0.6

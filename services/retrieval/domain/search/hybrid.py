@@ -1,4 +1,4 @@
-"""Passages to read: legs in parallel, fused by rank, reranked; or an even spread when there is no question."""
+"""Passages to read: legs in parallel, fused, reranked; or an even spread when there is no question."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ logger = logging.getLogger(__name__)
 SPREAD = "spread"
 RERANK = "rerank"
 _MOST_CANDIDATES = 200
-"""Hits that a leg is asked for at most, and that are fused and reranked."""
+"""Hits that a leg is asked for at most."""
+_LEAST_CANDIDATES = 40
+"""Hits that each of several legs is asked for at least: what one finds first, another may find late."""
 
 
 def require_text(field: str, text: str) -> None:
@@ -81,13 +83,14 @@ class HybridRetriever:
         if not query.text.strip():
             return await self._spread(query)
         alone = len(self._legs) == 1 and self.reranker is None
-        depth = query.limit if alone else min(_MOST_CANDIDATES, query.limit * 4)
+        depth = query.limit if alone else min(_MOST_CANDIDATES, max(_LEAST_CANDIDATES, query.limit * 4))
         runs = await self._ask(replace(query, limit=depth))
         failures = [run.error for run in runs if run.error is not None]
         if len(failures) == len(runs):
             raise _error_of(failures)
         reports = [run.report for run in runs]
-        hits = fuse({run.report.leg: run.hits for run in runs if run.error is None}, depth)
+        rankings = {run.report.leg: run.hits for run in runs if run.error is None}
+        hits = fuse(query.text, rankings, query.limit if self.reranker is None else query.limit * 4)
         if self.reranker is not None and hits:
             reranking = await _run(RERANK, self._rerank(self.reranker, query.text, hits))
             reports.append(reranking.report)
