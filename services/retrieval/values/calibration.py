@@ -12,13 +12,30 @@ Vector = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What decides where a question has many candidates in its own language; every figure is in cosines (ADR 0048).
+
+    The sum is the best cosine plus weights times: the `coverage` of the question's terms, the `lead` of the best cosine
+    over the second one, the `words_lead` of the best hit by words over the sixth to fortieth, as a share of its score,
+    and the `agreement` of both legs on the first hit. `threshold` is the least sum that passes.
+    """
+
+    coverage: float
+    lead: float
+    words_lead: float
+    agreement: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """The figures of one embedding model.
 
     `questions` and `passages` are the mean vectors of texts in a language, and may be empty. Relevance is
     `cosine + weight * coverage` where question and passage share a language; across languages terms do not match, so
     it is the cosine alone. `thresholds` maps (question's language, passage's language) to the least relevance that
-    passes. `support` is the least cosine, across languages, of a statement and a sentence that says the same.
+    passes; `evidence` replaces all of this where a language has many candidates. `support` is the least cosine, across
+    languages, of a statement and a sentence that says the same.
     """
 
     weight: float
@@ -26,6 +43,7 @@ class Calibration:
     questions: Mapping[str, Vector]
     passages: Mapping[str, Vector]
     support: float | None = None
+    evidence: Evidence | None = None
 
 
 class Calibrations:

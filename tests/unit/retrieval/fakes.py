@@ -19,7 +19,8 @@ THRESHOLDS: dict[tuple[str, str], float] = {
     ("zh", "en"): 0.2,
     ("en", "zh"): 0.2,
 }
-GATED = Calibrations({MODEL: Calibration(0.4, THRESHOLDS, {}, {}, support=0.5)})
+CALIBRATION = Calibration(0.4, THRESHOLDS, {}, {}, support=0.5)
+GATED = Calibrations({MODEL: CALIBRATION})
 PLAIN = Centering(Calibrations({}))
 
 

@@ -46,11 +46,11 @@ def test_the_words_of_a_language_do_not_put_it_before_another() -> None:
     assert [h.score for h in found] == [0.40, 0.20, 0.15]
 
 
-def test_across_languages_words_count_little() -> None:
+def test_across_languages_words_count_for_nothing_and_other_legs_do() -> None:
     vector = [hit("光合作用。", 0, 0.40), hit("DNA的结构。", 1, 0.38), hit("水。", 2, 0.30)]
-    near, far = [by_words("DNA的结构。", 1, 5.0)], [by_words("水。", 2, 5.0)]
-    assert order("What is DNA?", vector=vector, words=near)[0] == "DNA的结构。"
-    assert order("What is H2O?", vector=vector, words=far)[0] == "光合作用。"
+    found = [by_words("DNA的结构。", 1, 5.0)]
+    assert order("What is DNA?", vector=vector, words=found)[0] == "光合作用。"
+    assert order("What is DNA?", vector=vector, graph=found)[0] == "DNA的结构。"
 
 
 def test_without_vectors_the_other_legs_decide() -> None:

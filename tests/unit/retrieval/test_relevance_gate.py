@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from services.retrieval.domain.answering.relevance_gate import RelevanceGate
-from services.retrieval.values.calibration import Calibrations
-from tests.unit.retrieval.fakes import GATED, hit
+from services.retrieval.values.calibration import Calibrations, Evidence
+from services.retrieval.values.chunk import Hit, LegHit
+from tests.unit.retrieval.fakes import CALIBRATION, GATED, MODEL, hit
 
 GATE = RelevanceGate(GATED)
 PASSAGE = "Water boils at 100 degrees Celsius at sea level."
@@ -68,3 +69,52 @@ def test_an_operators_threshold_holds_within_a_language_and_across() -> None:
 def test_a_hit_of_another_leg_without_cosine_is_judged_by_words() -> None:
     graph = replace(hit(PASSAGE), similarity=None, embedding_model="")
     assert GATE.passes(WATER, [graph])
+
+
+MANY = Calibrations({MODEL: replace(CALIBRATION, evidence=Evidence(1.5, 1.6, 0.9, 0.2, threshold=2.0))})
+
+
+def found(text: str, ordinal: int, cosine: float, words: float) -> Hit:
+    return replace(hit(text, ordinal, cosine), legs=(LegHit("words", 1, words),) if words else ())
+
+
+def strangers(cosine: float, words: float, count: int = 20) -> list[Hit]:
+    """Passages about other things, of which the best are as near as this."""
+    return [found("The kettle whistles loudly.", i + 1, cosine - i / 200, words - i / 10) for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("best", "others", "passes"),
+    [
+        # It stands out, by its vector and by its words.
+        (found(PASSAGE, 0, 0.60, 30), strangers(0.25, 9), True),
+        # As near and as full of the question's words as before, but so are many others.
+        (found(PASSAGE, 0, 0.35, 10), strangers(0.34, 9.5), False),
+        # What words find best, vectors do not.
+        (found("The kettle whistles loudly.", 0, 0.30, 0), strangers(0.29, 9), False),
+    ],
+)
+def test_among_many_the_best_must_stand_out(best: Hit, others: list[Hit], passes: bool) -> None:
+    assert RelevanceGate(MANY).passes(WATER, [best, *others[:4]], [best, *others]) is passes
+
+
+def test_among_few_there_is_nothing_to_stand_out_from() -> None:
+    best, others = found(PASSAGE, 0, 0.35, 10), strangers(0.34, 9.5, 5)
+    assert RelevanceGate(MANY).passes(WATER, [best], [best, *others])
+    assert RelevanceGate(MANY).passes(WATER, [best])
+
+
+def test_without_words_from_a_leg_the_thresholds_decide() -> None:
+    best, others = found(PASSAGE, 0, 0.35, 0), strangers(0.34, 0)
+    assert RelevanceGate(MANY).passes(WATER, [best], [best, *others])
+
+
+def test_candidates_in_another_language_do_not_count() -> None:
+    best = found(PASSAGE, 0, 0.35, 10)
+    others = [replace(one, chunk=replace(one.chunk, text="水壶大声鸣叫。")) for one in strangers(0.34, 9.5)]
+    assert RelevanceGate(MANY).passes(WATER, [best], [best, *others])
+
+
+def test_an_operators_threshold_holds_among_many_too() -> None:
+    best, others = found(PASSAGE, 0, 0.60, 30), strangers(0.25, 9)
+    assert not RelevanceGate(MANY, 1.5).passes(WATER, [best], [best, *others])

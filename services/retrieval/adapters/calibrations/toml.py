@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from services.language.detection import LANGUAGES
-from services.retrieval.values.calibration import Calibration, Calibrations, Vector
+from services.retrieval.values.calibration import Calibration, Calibrations, Evidence, Vector
 
 FOLDER = Path(__file__).parent
 CODES = tuple(language.code for language in LANGUAGES)
@@ -29,6 +29,7 @@ def _calibration(data: dict[str, Any]) -> Calibration:
         questions=_means(data, "questions"),
         passages=_means(data, "passages"),
         support=data["support"],
+        evidence=Evidence(**data["evidence"]),
     )
 
 

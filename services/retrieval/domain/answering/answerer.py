@@ -69,7 +69,7 @@ class Answerer:
         reading = replace(query, text="") if overview and query.where.document_ids else query
         retrieval = await self._retriever.retrieve(reading)
         hits = fit(query.text, retrieval.hits, self.context_tokens, self.answer_tokens)
-        return hits if overview or self._gate.passes(query.text, hits) else (), retrieval.legs
+        return hits if overview or self._gate.passes(query.text, hits, retrieval.candidates) else (), retrieval.legs
 
     async def _write(self, draft: AnswerDraft) -> AsyncGenerator[AnswerEvent, None]:
         try:

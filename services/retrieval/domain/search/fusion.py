@@ -10,11 +10,11 @@ from services.language.detection import language_of
 from services.retrieval.values.chunk import Hit, LegHit
 
 _WEIGHTS = {"words": 0.3}
-"""What the best hit of a leg adds to a cosine, within the question's language."""
+"""What the best hit of a leg adds to a cosine."""
 _OTHER_WEIGHT = 0.1
 """The same of a leg that is not named above."""
-_ACROSS = 0.1
-"""The part of it that counts for passages in another language, which share names and numbers alone with a question."""
+_WITHIN_A_LANGUAGE = frozenset({"words"})
+"""Legs that add nothing to passages in another language than the question's."""
 
 
 def attributed(leg: str, hits: Sequence[Hit]) -> list[Hit]:
@@ -44,7 +44,8 @@ def fuse(question: str, rankings: Mapping[str, Sequence[Hit]], limit: int) -> li
         by_language[language_of(hit.chunk.text)].append(hit)
     fused: list[Hit] = []
     for language, hits in by_language.items():
-        ordered = _best(_scored(hits, others, least, 1.0 if language == asked else _ACROSS), len(hits))
+        telling = others if language == asked else [leg for leg in others if leg not in _WITHIN_A_LANGUAGE]
+        ordered = _best(_scored(hits, telling, least), len(hits))
         held = sorted((_cosine(hit, least) for hit in hits), reverse=True)
         fused += [replace(hit, score=cosine) for hit, cosine in zip(ordered, held, strict=True)]
     return sorted(fused, key=lambda hit: -hit.score)[:limit]
@@ -64,13 +65,13 @@ def _merged(rankings: Mapping[str, Sequence[Hit]]) -> list[Hit]:
     return list(merged.values())
 
 
-def _scored(hits: Sequence[Hit], legs: Sequence[str], least: float, share: float = 1.0) -> list[Hit]:
-    """Return hits with their cosine plus what `legs` add, of which `share` counts."""
+def _scored(hits: Sequence[Hit], legs: Sequence[str], least: float) -> list[Hit]:
+    """Return hits with their cosine plus what `legs` add."""
     best = {leg: max((its.score for hit in hits for its in hit.legs if its.leg == leg), default=0.0) for leg in legs}
 
     def added(hit: Hit) -> float:
         return sum(
-            _WEIGHTS.get(leg.leg, _OTHER_WEIGHT) * share * leg.score / best[leg.leg]
+            _WEIGHTS.get(leg.leg, _OTHER_WEIGHT) * leg.score / best[leg.leg]
             for leg in hit.legs
             if best.get(leg.leg, 0.0) > 0
         )

@@ -41,10 +41,14 @@ def _refusal(field: str, rule: str) -> InvalidArgument:
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """What was found, and how each leg went, in the order in which they were configured."""
+    """What was found, and how each leg went, in the order in which they were configured.
+
+    `candidates` is all that the legs found, best first: the hits are the first of them, unless they were reranked.
+    """
 
     hits: list[Hit]
     legs: tuple[LegReport, ...]
+    candidates: Sequence[Hit] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +94,15 @@ class HybridRetriever:
             raise _error_of(failures)
         reports = [run.report for run in runs]
         rankings = {run.report.leg: run.hits for run in runs if run.error is None}
-        hits = fuse(query.text, rankings, query.limit if self.reranker is None else query.limit * 4)
+        candidates = fuse(query.text, rankings, len(self._legs) * depth)
+        hits = candidates[:depth]
         if self.reranker is not None and hits:
+            hits = hits[: query.limit * 4]
             reranking = await _run(RERANK, self._rerank(self.reranker, query.text, hits))
             reports.append(reranking.report)
             if reranking.error is None:
                 hits = list(reranking.hits)
-        return Retrieval(hits[: query.limit], tuple(reports))
+        return Retrieval(hits[: query.limit], tuple(reports), candidates)
 
     async def _ask(self, query: LegQuery) -> list[_Run]:
         budget = context.time_for(self.leg_timeout, 0.9 if self.reranker is None else 0.7)
