@@ -17,6 +17,7 @@ from services.client.commands import ask, generate, graph, ingest
 from services.demo.command import demo
 from services.embedded.data_lock import DataFolderError
 from services.embedded.postgres import PostgresNotFoundError
+from services.evaluation.command import app as evaluation_app
 from services.kit.migrations import MigrationError
 from services.kit.migrations import migrate as apply_migrations
 from services.models import ModelError
@@ -160,6 +161,7 @@ def _print_error(console: Console, error: object) -> None:
 
 app.command()(demo)
 app.add_typer(models_app, name="models")
+app.add_typer(evaluation_app, name="eval")
 app.command()(ingest)
 app.command()(ask)
 app.command()(generate)

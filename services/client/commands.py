@@ -64,7 +64,7 @@ def ingest(
     async def work(client: TikuClient, console: Console) -> int:
         return await _ingest_all(client, console, files, DOCUMENT_KINDS[kind])
 
-    _run(server, work)
+    with_client(server, work)
 
 
 async def _ingest_all(
@@ -108,7 +108,7 @@ def ask(
             answered = await show_answer(Console(highlight=False), events)
         return 0 if answered.outcome == retrieval_pb2.ANSWER_OUTCOME_ANSWERED else 1
 
-    _run(server, work)
+    with_client(server, work)
 
 
 def generate(
@@ -165,7 +165,7 @@ def generate(
         )
         return 0 if done.question_count else 1
 
-    _run(server, work)
+    with_client(server, work)
 
 
 def graph(
@@ -200,7 +200,7 @@ def _read_text(path: Path) -> str:
         raise ClientError(f"{path} is not UTF-8 text (byte {error.start}); upload it with `tiku ingest`") from error
 
 
-def _run(server: str | None, work: Callable[[TikuClient, Console], Awaitable[int]]) -> None:
+def with_client(server: str | None, work: Callable[[TikuClient, Console], Awaitable[int]]) -> None:
     """Run a command's work with a client, and end with its exit code."""
     console = Console(stderr=True, highlight=False)
 

@@ -22,6 +22,7 @@ from services.client.errors import ApiError, ClientError, StreamCutShortError, U
 from services.kit.sse import Event, EventDecoder
 from tiku.docs.v1 import docs_pb2
 from tiku.exercises.v1 import exercises_pb2
+from tiku.llm.v1 import llm_pb2
 from tiku.retrieval.v1 import graph_pb2, retrieval_pb2
 
 M = TypeVar("M", bound=Message)
@@ -124,6 +125,26 @@ class TikuClient:
                 if broken > RESUMES:
                     raise
                 await asyncio.sleep(self._resume_pause_seconds * 2 ** (broken - 1))
+
+    async def embed(self, texts: Sequence[str], kind: llm_pb2.EmbedKind.ValueType) -> llm_pb2.EmbedResponse:
+        """Return a vector for each text."""
+        body = {"texts": list(texts), "kind": llm_pb2.EmbedKind.Name(kind)}
+        return await self._call("POST", "/embed", llm_pb2.EmbedResponse, seconds=GRADING_SECONDS, json=body)
+
+    async def index_chunks(self, request: retrieval_pb2.IndexChunksRequest) -> None:
+        """Store chunks with their vectors."""
+        body = json_format.MessageToDict(request, preserving_proto_field_name=True)
+        await self._call("POST", "/chunks:index", retrieval_pb2.IndexChunksResponse, json=body)
+
+    async def delete_chunks(self, document_id: str) -> None:
+        """Remove the chunks of a document that was stored as chunks alone."""
+        path = f"/chunks/documents/{quote(document_id, safe='')}"
+        await self._call("DELETE", path, retrieval_pb2.DeleteDocumentResponse)
+
+    async def retrieve(self, query: str, document_ids: Sequence[str], limit: int) -> retrieval_pb2.RetrieveResponse:
+        """Return passages of documents, and how each leg found them."""
+        body = {"query": query, "filter": {"document_ids": list(document_ids)}, "limit": limit}
+        return await self._call("POST", "/retrieve", retrieval_pb2.RetrieveResponse, json=body)
 
     def answer(
         self, question: str, document_ids: Sequence[str] = ()

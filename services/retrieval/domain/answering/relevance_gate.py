@@ -87,7 +87,9 @@ _RIVALS = slice(5, 40)
 
 def _many(candidates: Sequence[Hit]) -> bool:
     """Return whether a language has so many candidates, by cosine and by words, that they tell of one another."""
-    return sum(hit.similarity is not None for hit in candidates) >= _MANY and any(_words_score(hit) > 0 for hit in candidates)
+    return sum(hit.similarity is not None for hit in candidates) >= _MANY and any(
+        _words_score(hit) > 0 for hit in candidates
+    )
 
 
 def _rivalry(candidates: Sequence[Hit], evidence: Evidence) -> float:

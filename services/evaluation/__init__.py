@@ -1,0 +1,1 @@
+"""`tiku eval`: how well passages are found, measured on question sets through the public API."""
