@@ -65,7 +65,7 @@ class RetrievalServicer(RetrievalServiceServicer):
     async def Retrieve(self, request: pb.RetrieveRequest, _: object) -> pb.RetrieveResponse:
         """Find passages to read."""
         query = messages.leg_query(request.query, request.filter, request.limit or _DEFAULT_HITS)
-        found = await self._retriever.retrieve(query)
+        found = await self._retriever.retrieve(query, request.diversity)
         return pb.RetrieveResponse(hits=messages.hits_message(found.hits), legs=messages.report_messages(found.legs))
 
     async def Answer(self, request: pb.AnswerRequest, _: object) -> AsyncIterator[pb.AnswerResponse]:

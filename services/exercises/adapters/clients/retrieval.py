@@ -13,6 +13,9 @@ from tiku.retrieval.v1 import retrieval_pb2, retrieval_pb2_grpc
 RETRIED = ("tiku.retrieval.v1.RetrievalService/Retrieve",)
 """Calls that gRPC may repeat by itself when the service is unavailable: a second one changes nothing."""
 
+_DIVERSITY = 0.3
+"""Two passages that say the same make the same questions."""
+
 
 class RetrievalPassageSource:
     """Passages from RetrievalService.Retrieve; a call takes at most `timeout` seconds."""
@@ -24,7 +27,10 @@ class RetrievalPassageSource:
     async def passages(self, document_ids: Sequence[str], topic: str, limit: int) -> list[Passage]:
         """Ask for the chunks of documents and return them as passages."""
         request = retrieval_pb2.RetrieveRequest(
-            query=topic, filter=retrieval_pb2.Filter(document_ids=document_ids), limit=limit
+            query=topic,
+            filter=retrieval_pb2.Filter(document_ids=document_ids),
+            limit=limit,
+            diversity=_DIVERSITY,
         )
         with translated():
             response = await self._stub.Retrieve(request, timeout=self._timeout)

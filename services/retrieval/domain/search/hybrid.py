@@ -10,6 +10,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 
 from services.kit import context
 from services.kit.errors import DeadlineExceeded, FieldViolation, InvalidArgument, TikuError, Unavailable
+from services.retrieval.domain.search.diversity import diversified
 from services.retrieval.domain.search.fusion import fuse
 from services.retrieval.domain.search.sampling import allot, spread
 from services.retrieval.ports import Leg, Reranker, VectorStore
@@ -21,6 +22,8 @@ SPREAD = "spread"
 RERANK = "rerank"
 _MOST_CANDIDATES = 200
 """Hits that a leg is asked for at most."""
+_DIVERSIFIED = 3
+"""Times as many hits as are asked for, among which those that differ are looked for."""
 _LEAST_CANDIDATES = 40
 """Hits that each of several legs is asked for at least: what one finds first, another may find late."""
 
@@ -75,8 +78,10 @@ class HybridRetriever:
     leg_timeout: float = 10.0
     rerank_timeout: float = 10.0
 
-    async def retrieve(self, query: LegQuery) -> Retrieval:
+    async def retrieve(self, query: LegQuery, diversity: float = 0.0) -> Retrieval:
         """Return at most `query.limit` hits, best first; in reading order when the text is blank.
+
+        With `diversity`, up to 1, a hit that says what one before it says comes later, or not at all.
 
         Raises:
             InvalidArgument: both text and documents are missing.
@@ -86,7 +91,7 @@ class HybridRetriever:
         """
         if not query.text.strip():
             return await self._spread(query)
-        alone = len(self._legs) == 1 and self.reranker is None
+        alone = len(self._legs) == 1 and self.reranker is None and not diversity
         depth = query.limit if alone else min(_MOST_CANDIDATES, max(_LEAST_CANDIDATES, query.limit * 4))
         runs = await self._ask(replace(query, limit=depth))
         failures = [run.error for run in runs if run.error is not None]
@@ -102,6 +107,8 @@ class HybridRetriever:
             reports.append(reranking.report)
             if reranking.error is None:
                 hits = list(reranking.hits)
+        if diversity:
+            hits = await diversified(hits[: query.limit * _DIVERSIFIED], diversity, query.limit)
         return Retrieval(hits[: query.limit], tuple(reports), candidates)
 
     async def _ask(self, query: LegQuery) -> list[_Run]:

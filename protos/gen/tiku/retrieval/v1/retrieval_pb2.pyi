@@ -438,10 +438,15 @@ class RetrieveRequest(_message.Message):
     QUERY_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    DIVERSITY_FIELD_NUMBER: _builtins.int
     query: _builtins.str
     """The question or topic; empty for an even spread over the documents in reading order."""
     limit: _builtins.int
     """Most passages to return; 0 for 10."""
+    diversity: _builtins.float
+    """How much it counts that a passage says what one before it says, from 0 (nothing) to 1 (as much as its relevance);
+    for passages of which each is to be of use.
+    """
     @_builtins.property
     def filter(self) -> Global___Filter:
         """Where to look; needs documents when the query is empty."""
@@ -452,10 +457,11 @@ class RetrieveRequest(_message.Message):
         query: _builtins.str = ...,
         filter: Global___Filter | None = ...,
         limit: _builtins.int = ...,
+        diversity: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "limit", b"limit", "query", b"query"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["diversity", b"diversity", "filter", b"filter", "limit", b"limit", "query", b"query"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
