@@ -7,10 +7,10 @@ import importlib
 
 import uvloop
 
-from benchmarks import comparison, harness, hostile_files
+from benchmarks import comparison, harness, hostile_files, legs
 
 RATIOS = ("unary", "rest", "streaming")
-ALL = (*RATIOS, "comparison", "hostile-files")
+ALL = (*RATIOS, "legs", "comparison", "hostile-files")
 
 
 async def main() -> None:
@@ -24,6 +24,11 @@ async def main() -> None:
         for name in ratios:
             for found in await importlib.import_module(f"benchmarks.{name}").run():
                 print(found.row(), flush=True)
+    if "legs" in names:
+        harness.unpin_load()
+        print(f"\n{legs.HEADER}")
+        async for line in legs.run():
+            print(line, flush=True)
     if "comparison" in names:
         harness.unpin_load()
         print(f"\n{comparison.HEADER}")

@@ -26,6 +26,9 @@ from services.models import ModelError
 from services.stack.launch import StackError, StackOptions, running_stack
 from services.stack.view import StackView, pull_missing_models
 
+_COLUMNS = 110
+"""Width of the tables where no terminal has one."""
+
 app = typer.Typer(no_args_is_help=True, help="Measure how well Tiku does, on sets of questions.")
 
 
@@ -67,6 +70,8 @@ def retrieval(
             sizes = [*(size for size in SIZES if size < passages), passages]
             refused = [await evaluation.refusals(size, refusals) for size in sizes] if refusals else []
         shown = Console(highlight=False)
+        if not shown.is_terminal:
+            shown = Console(highlight=False, width=_COLUMNS)
         shown.print(f"{len(asked)} questions, {len(found.passages)} passages")
         shown.print(_quality(asked, rankings))
         if refused:

@@ -54,7 +54,7 @@ def test_across_languages_words_count_for_nothing_and_other_legs_do() -> None:
 
 
 def test_without_vectors_the_other_legs_decide() -> None:
-    words = [by_words("a", 0, 9.0), by_words("水", 1, 6.0)]
+    words = [by_words("a", 0, 9.0), by_words("水", 1, 5.0)]
     assert order("q", words=words) == ["a", "水"]
     assert order("q", words=words, graph=[by_words("水", 1, 0.7)]) == ["a", "水"]
 

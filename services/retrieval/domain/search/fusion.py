@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from services.language.detection import language_of
-from services.retrieval.values.chunk import Hit, LegHit
+from services.retrieval.values.chunk import Chunk, Hit, LegHit
 
 _WEIGHTS = {"words": 0.3}
 """What the best hit of a leg adds to a cosine."""
@@ -32,57 +32,65 @@ def fuse(question: str, rankings: Mapping[str, Sequence[Hit]], limit: int) -> li
 
     Equal scores are ordered by the best rank, then by chunk id: which leg answered first must not matter.
     """
-    found = _merged(rankings)
-    cosines = [hit.similarity for hit in found if hit.similarity is not None]
-    least = min(cosines, default=0.0)
     others = [leg for leg, hits in rankings.items() if all(hit.similarity is None for hit in hits)]
-    if not cosines:
-        return _best(_scored(found, others, 0.0), limit)
-    asked = language_of(question)
-    by_language: dict[str, list[Hit]] = defaultdict(list)
-    for hit in found:
-        by_language[language_of(hit.chunk.text)].append(hit)
-    fused: list[Hit] = []
-    for language, hits in by_language.items():
+    found = _merged(rankings)
+    known = [one.cosine for one in found if one.cosine is not None]
+    if not known:
+        return [one.hit(score) for score, one in _ordered(found, others, 0.0)[:limit]]
+    # One that the dense leg did not find is no nearer than the farthest that it did.
+    least, asked = min(known), language_of(question)
+    by_language: dict[str, list[_Found]] = defaultdict(list)
+    for one in found:
+        by_language[language_of(one.chunk.text)].append(one)
+    fused: list[tuple[float, _Found]] = []
+    for language, its in by_language.items():
         telling = others if language == asked else [leg for leg in others if leg not in _WITHIN_A_LANGUAGE]
-        ordered = _best(_scored(hits, telling, least), len(hits))
-        held = sorted((_cosine(hit, least) for hit in hits), reverse=True)
-        fused += [replace(hit, score=cosine) for hit, cosine in zip(ordered, held, strict=True)]
-    return sorted(fused, key=lambda hit: -hit.score)[:limit]
+        cosines = sorted((least if one.cosine is None else one.cosine for one in its), reverse=True)
+        fused += zip(cosines, (one for _, one in _ordered(its, telling, least)), strict=True)
+    fused.sort(key=lambda scored: -scored[0])
+    return [one.hit(score) for score, one in fused[:limit]]
 
 
-def _merged(rankings: Mapping[str, Sequence[Hit]]) -> list[Hit]:
-    """Return each chunk once, with the legs that found it and the cosine that one of them knows."""
-    merged: dict[str, Hit] = {}
+@dataclass(slots=True)
+class _Found:
+    """A chunk with the legs that found it, and the cosine and the model of the one that knows them."""
+
+    chunk: Chunk
+    legs: list[LegHit] = field(default_factory=list)
+    cosine: float | None = None
+    model: str = ""
+
+    def hit(self, score: float) -> Hit:
+        return Hit(self.chunk, score, tuple(self.legs), self.cosine, self.model)
+
+
+def _merged(rankings: Mapping[str, Sequence[Hit]]) -> list[_Found]:
+    """Return each chunk once."""
+    merged: dict[str, _Found] = {}
     for leg in sorted(rankings):
-        for hit in attributed(leg, rankings[leg]):
-            known = merged.get(hit.chunk.chunk_id)
-            if known is None:
-                merged[hit.chunk.chunk_id] = hit
-                continue
-            better = hit if known.similarity is None else known
-            merged[hit.chunk.chunk_id] = replace(better, legs=(*known.legs, *hit.legs))
+        for rank, hit in enumerate(rankings[leg], start=1):
+            one = merged.get(hit.chunk.chunk_id)
+            if one is None:
+                one = merged[hit.chunk.chunk_id] = _Found(hit.chunk)
+            one.legs.append(LegHit(leg, rank, hit.score))
+            if one.cosine is None and hit.similarity is not None:
+                one.cosine, one.model = hit.similarity, hit.embedding_model
     return list(merged.values())
 
 
-def _scored(hits: Sequence[Hit], legs: Sequence[str], least: float) -> list[Hit]:
-    """Return hits with their cosine plus what `legs` add."""
-    best = {leg: max((its.score for hit in hits for its in hit.legs if its.leg == leg), default=0.0) for leg in legs}
+def _ordered(found: Sequence[_Found], legs: Sequence[str], least: float) -> list[tuple[float, _Found]]:
+    """Return chunks by their cosine, at least `least`, plus what `legs` add, the highest first."""
+    best = dict.fromkeys(legs, 0.0)
+    for one in found:
+        for leg in one.legs:
+            if leg.leg in best:
+                best[leg.leg] = max(best[leg.leg], leg.score)
+    shares = {leg: _WEIGHTS.get(leg, _OTHER_WEIGHT) / highest for leg, highest in best.items() if highest > 0}
 
-    def added(hit: Hit) -> float:
-        return sum(
-            _WEIGHTS.get(leg.leg, _OTHER_WEIGHT) * leg.score / best[leg.leg]
-            for leg in hit.legs
-            if best.get(leg.leg, 0.0) > 0
-        )
+    def score(one: _Found) -> float:
+        added = sum(shares[leg.leg] * leg.score for leg in one.legs if leg.leg in shares)
+        return (least if one.cosine is None else one.cosine) + added
 
-    return [replace(hit, score=_cosine(hit, least) + added(hit)) for hit in hits]
-
-
-def _cosine(hit: Hit, least: float) -> float:
-    """Return a hit's cosine; one that the dense leg did not find is no nearer than the farthest that it did."""
-    return hit.similarity if hit.similarity is not None else least
-
-
-def _best(hits: Sequence[Hit], limit: int) -> list[Hit]:
-    return sorted(hits, key=lambda hit: (-hit.score, min(leg.rank for leg in hit.legs), hit.chunk.chunk_id))[:limit]
+    scored = [(score(one), one) for one in found]
+    scored.sort(key=lambda pair: (-pair[0], min(leg.rank for leg in pair[1].legs), pair[1].chunk.chunk_id))
+    return scored
