@@ -189,7 +189,7 @@ def graph(
             show_entity(out, entity, around, (await client.explain(entity.entity_id)).links)
         return 0
 
-    run(server, work)
+    with_client(server, work)
 
 
 def _read_text(path: Path) -> str:
