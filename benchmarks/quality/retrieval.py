@@ -22,7 +22,7 @@ import random
 import sys
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -239,7 +239,10 @@ async def fit(model: Model, half: Mapping[str, xquad.Corpus]) -> Calibration:
         for stating, material in (("zh", "en"), ("en", "zh"))
     ]
     support = round(float(np.quantile(np.concatenate(translated), UNBACKED)), 3)
-    return Calibration(WEIGHT, thresholds, questions, passages, support)
+    shipped = toml.load().of(MODEL)
+    # Fitted on more than this set (ADR 0048), so it stays.
+    evidence = shipped.evidence if shipped is not None else None
+    return Calibration(WEIGHT, thresholds, questions, passages, support, evidence)
 
 
 def written(calibration: Calibration) -> str:
@@ -253,6 +256,9 @@ def written(calibration: Calibration) -> str:
     for asking in xquad.LANGUAGES:
         lines += ["", f"[thresholds.{asking}] # of questions in this language, by the passage's"]
         lines += [f"{material} = {calibration.thresholds[asking, material]}" for material in xquad.LANGUAGES]
+    if calibration.evidence is not None:
+        lines += ["", "[evidence] # of many candidates in the question's language (docs/adr/0048)"]
+        lines += [f"{name} = {figure}" for name, figure in asdict(calibration.evidence).items()]
     for kind, means in (("questions", calibration.questions), ("passages", calibration.passages)):
         lines += ["", f"[means.{kind}]"]
         for language, mean in means.items():

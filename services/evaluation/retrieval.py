@@ -77,9 +77,8 @@ class Evaluation:
         kept = set(draw.sample(range(len(self._set.passages)), size))
         there = [question for question in self._set.questions if question.relevant.keys() <= kept]
         gone = [question for question in self._set.questions if not question.relevant.keys() & kept]
-        if not gone:  # The library is the whole set: the passages of some questions are left out.
-            absent = draw.sample(self._set.questions, min(len(self._set.questions) // 4, most))
-            kept -= {passage for question in absent for passage in question.relevant}
+        if not gone:  # The library is the whole set: a tenth of it is left out.
+            kept -= set(draw.sample(sorted(kept), max(1, size // 10)))
             there = [question for question in self._set.questions if question.relevant.keys() <= kept]
             gone = [question for question in self._set.questions if not question.relevant.keys() & kept]
         asked = [draw.sample(questions, min(most, len(questions))) for questions in (there, gone)]

@@ -130,6 +130,19 @@ async def test_retrieve_fuses_and_an_empty_query_reads_in_order(bench: Bench) ->
     assert len(bench.llm.kinds) == asked
 
 
+async def test_passages_that_say_the_same_give_way_to_others(bench: Bench) -> None:
+    owner = user()
+    await index(bench, owner, [TEXTS[1], TEXTS[1], TEXTS[0]])
+    query = "energy from sugar respiration"
+
+    async def found(diversity: float) -> set[str]:
+        request = retrieval_pb2.RetrieveRequest(query=query, limit=2, diversity=diversity)
+        return {hit.chunk.text for hit in (await bench.retrieval.Retrieve(request, metadata=metadata(owner))).hits}
+
+    assert await found(0.0) == {TEXTS[1]}
+    assert await found(0.8) == {TEXTS[0], TEXTS[1]}
+
+
 async def test_an_answer_is_cited_with_slices_of_the_normalized_text(bench: Bench) -> None:
     owner = user()
     document, normalized = await index(bench, owner)
