@@ -17,6 +17,7 @@ from services.docs.domain.catalog.deletion import Deleter
 from services.docs.domain.catalog.recovery import keep_jobs_queued, recover
 from services.docs.domain.catalog.watcher import Watcher
 from services.docs.domain.indexing.dispatcher import run_job
+from services.docs.domain.indexing.graph import GraphIndexer, GraphJobSettings
 from services.docs.domain.indexing.indexer import DocumentIndexer, IndexingSettings
 from services.docs.domain.indexing.long_jobs import LongJobs
 from services.docs.domain.upload.uploader import Uploader
@@ -90,6 +91,14 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
         # The others are for short jobs, and for deletions.
         long_jobs=LongJobs(max(1, settings.docs_index_jobs * 3 // 5)),
     )
+    grapher = GraphIndexer(
+        failpoints.around(stores.graph_jobs, {"advance": Points("docs.graph.progress_stored")}),
+        stores.documents,
+        feed,
+        stores.locks,
+        failpoints.around(retrieval.RetrievalGraph(to_retrieval), {"add": Points("docs.graph.chunks_added")}),
+        GraphJobSettings(first_delay=settings.docs_index_retry_seconds),
+    )
     uploader = Uploader(
         failpoints.around(
             stores.documents,
@@ -99,8 +108,9 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
         stores.locks,
         failpoints.around(objects, {"put": Points("docs.upload.object_stored")}),
         max_bytes=settings.docs_max_upload_bytes,
+        graph=settings.docs_graph_enabled,
     )
-    catalog = DocumentCatalog(stores.documents, objects)
+    catalog = DocumentCatalog(stores.documents, objects, settings.docs_graph_enabled)
     deleter = Deleter(
         failpoints.around(
             stores.deletions, {"mark": Points("docs.delete.marked"), "remove": Points("docs.delete.row_removed")}
@@ -111,7 +121,7 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
     )
     watcher = Watcher(stores.documents, feed, catalog)
     await recover(stores.documents, stores.deletions, stores.locks, objects)
-    handlers = {JobKind.INDEX: indexer.run, JobKind.DELETE: deleter.run}
+    handlers = {JobKind.INDEX: indexer.run, JobKind.GRAPH: grapher.run, JobKind.DELETE: deleter.run}
     return App(
         name="docs",
         registrations=[

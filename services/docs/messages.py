@@ -5,7 +5,14 @@ from __future__ import annotations
 from services.common.messages import message_of
 from services.common.values import DocumentKind
 from services.docs.domain.catalog.catalog import Download
-from services.docs.values.document import Document, DocumentEvent, Failure, IndexingCompleted, StageProgress
+from services.docs.values.document import (
+    Document,
+    DocumentEvent,
+    Failure,
+    GraphFailed,
+    IndexingCompleted,
+    StageProgress,
+)
 from services.kit.time import to_timestamp
 from tiku.docs.v1 import docs_pb2
 
@@ -24,10 +31,15 @@ def document_message(document: Document) -> docs_pb2.Document:
         document,
         kind=docs_pb2.DocumentKind.Value(f"DOCUMENT_KIND_{document.kind}"),
         state=docs_pb2.DocumentState.Value(f"DOCUMENT_STATE_{document.state}"),
-        failure=message_of(docs_pb2.Failure, document.failure) if document.failure else None,
+        failure=_failure_message(document.failure),
+        graph_failure=_failure_message(document.graph_failure),
         create_time=to_timestamp(document.create_time),
         update_time=to_timestamp(document.update_time),
     )
+
+
+def _failure_message(failure: Failure | None) -> docs_pb2.Failure | None:
+    return message_of(docs_pb2.Failure, failure) if failure else None
 
 
 def download_message(download: Download) -> docs_pb2.DownloadDescription:
@@ -51,4 +63,6 @@ def event_message(event: DocumentEvent, document: Document) -> docs_pb2.WatchDoc
             response.indexed.document.CopyFrom(document_message(document))
         case Failure() as failure:
             response.failed.CopyFrom(message_of(docs_pb2.Failure, failure))
+        case GraphFailed(failure):
+            response.graph_failed.CopyFrom(message_of(docs_pb2.Failure, failure))
     return response

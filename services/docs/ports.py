@@ -14,6 +14,7 @@ from services.docs.values.document import (
     Document,
     DocumentEvent,
     Failure,
+    GraphProgress,
     IndexingProgress,
     Job,
     ListPosition,
@@ -96,8 +97,8 @@ class DocumentStore(Protocol):
     async def add(self, document: Document) -> None:
         """Store a row that nobody sees until it is confirmed."""
 
-    async def confirm(self, document_id: str, *, parse: bool) -> Document:
-        """Make an added row visible and, with `parse`, queue its index job."""
+    async def confirm(self, document_id: str, *, parse: bool, graph: bool = False) -> Document:
+        """Make an added row visible and, with `parse`, queue its index job, with `graph` to be followed by another."""
 
     async def unconfirmed(self) -> Sequence[tuple[str, Document]]:
         """Return the rows that were never confirmed, each with the instance that added it."""
@@ -119,11 +120,15 @@ class DocumentStore(Protocol):
     async def last_event(self, document_id: str) -> int | None:
         """Return the number of the latest event, 0 before any; None when there is no such document (any more)."""
 
-    async def request_indexing(self, document_id: str, owner: str) -> Document | None:
-        """Queue an index job unless one is queued, runs or has succeeded; None when there is no such document."""
+    async def request_indexing(self, document_id: str, owner: str, *, graph: bool = False) -> Document | None:
+        """Queue an index job unless one is queued, runs or has succeeded; None when there is no such document.
+
+        With `graph`, so is a graph job, which begins when the document is indexed. A row that had one gets another with
+        each new index job.
+        """
 
     async def requeue_lost(self) -> int:
-        """Queue every job, index and deletion, that should be queued and is not; return how many rows were checked."""
+        """Queue every job, of any kind, that should be queued and is not; return how many rows were checked."""
 
 
 class IndexingJobs(Protocol):
@@ -148,10 +153,26 @@ class IndexingJobs(Protocol):
         """Record that the first `indexed` chunks are in the index, with vectors of `model`."""
 
     async def finish(self, job: Job) -> bool:
-        """End a job whose document is indexed, with its event."""
+        """End a job whose document is indexed, with its event, and queue the graph job where one is wanted."""
 
     async def fail(self, job: Job, failure: Failure) -> bool:
         """End a job with an error, with its event."""
+
+
+class GraphJobs(Protocol):
+    """What workers record of graph jobs. False, or None, means that the job is no longer wanted."""
+
+    async def begin(self, job: Job) -> GraphProgress | None:
+        """Begin a queued job, or resume it after a worker was lost."""
+
+    async def advance(self, job: Job, added: int, event: StageProgress | None) -> bool:
+        """Record that the first `added` chunks are in the graph."""
+
+    async def finish(self, job: Job, progress: StageProgress) -> bool:
+        """End a job whose document is in the graph, with the event of its last progress."""
+
+    async def fail(self, job: Job, failure: Failure) -> bool:
+        """End a job with an error, with its event; the document stays indexed."""
 
 
 class DeletionStore(Protocol):
@@ -228,3 +249,14 @@ class ChunkIndex(Protocol):
 
     async def delete(self, document_id: str) -> None:
         """Remove every chunk of a document; do nothing where there is none."""
+
+
+class KnowledgeGraph(Protocol):
+    """A graph of what documents speak of. `ChunkIndex.delete` removes a document from it, too."""
+
+    async def add(self, document: Document, chunks: Sequence[StoredChunk]) -> None:
+        """Add what chunks speak of; adding them again changes nothing.
+
+        Raises:
+            FailedPrecondition: no graph is kept (reason GRAPH_OFF).
+        """

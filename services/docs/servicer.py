@@ -89,15 +89,16 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
         return message_of(docs_pb2.GetDocumentTextResponse, found)
 
     async def ParseDocument(self, request: docs_pb2.ParseDocumentRequest, _: object) -> docs_pb2.ParseDocumentResponse:
-        """Queue a document's index job."""
-        document = await self.catalog.parse(request.document_id, current().user_id)
+        """Queue a document's index job, its graph job, or both."""
+        document = await self.catalog.parse(request.document_id, current().user_id, graph=request.graph)
         return docs_pb2.ParseDocumentResponse(document=messages.document_message(document))
 
     async def WatchDocument(
         self, request: docs_pb2.WatchDocumentRequest, _: object
     ) -> AsyncIterator[docs_pb2.WatchDocumentResponse]:
         """Yield the events of a document's job until it ends."""
-        async with aclosing(self.watcher.watch(request.document_id, current().user_id, request.after)) as events:
+        watched = self.watcher.watch(request.document_id, current().user_id, request.after, graph=request.graph)
+        async with aclosing(watched) as events:
             async for event, document in events:
                 yield messages.event_message(event, document)
 

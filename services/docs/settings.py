@@ -60,6 +60,9 @@ class DocsSettings(DatabaseSettings):
         1.0, gt=0, description="Wait before the second try; each further wait is twice as long, up to 30 seconds."
     )
     docs_index_batch: int = Field(16, ge=1, le=1024, description="Chunks embedded and indexed in one call.")
+    docs_graph_enabled: bool = Field(
+        False, description="Whether every document is added to the knowledge graph; off, those for which it is asked."
+    )
     docs_job_heartbeat_seconds: float = Field(
         15.0, gt=0, description="Silence after which a worker counts as dead and its job goes to another."
     )

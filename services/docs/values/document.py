@@ -22,12 +22,22 @@ class DocumentState(StrEnum):
 
 
 class IndexingStage(StrEnum):
-    """A step of the job; parsing is counted in pages, chunking and indexing in chunks."""
+    """A step of the job; parsing is counted in pages, the later ones in chunks. GRAPH is that of the graph job."""
 
     QUEUED = "QUEUED"
     PARSING = "PARSING"
     CHUNKING = "CHUNKING"
     INDEXING = "INDEXING"
+    GRAPH = "GRAPH"
+
+
+class GraphState(StrEnum):
+    """How much of a document is in the knowledge graph; UNSPECIFIED is nothing, and nobody asked for it."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    QUEUED = "QUEUED"
+    BUILT = "BUILT"
+    FAILED = "FAILED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,9 @@ class Document:
     chunk_count: int = 0
     language: str = ""
     title: str = ""
+    graph_state: GraphState = GraphState.UNSPECIFIED
+    graph_chunk_count: int = 0
+    graph_failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +102,14 @@ class IndexingCompleted:
     """The job indexed the whole document."""
 
 
-EventPayload = StageProgress | IndexingCompleted | Failure
+@dataclass(frozen=True, slots=True)
+class GraphFailed:
+    """The graph job ended with an error; the document is indexed all the same."""
+
+    failure: Failure
+
+
+EventPayload = StageProgress | IndexingCompleted | Failure | GraphFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +125,7 @@ class JobKind(StrEnum):
     """The durable jobs of this service."""
 
     INDEX = "index"
+    GRAPH = "graph"
     DELETE = "delete"
 
 
@@ -112,7 +133,8 @@ class JobKind(StrEnum):
 class Job:
     """A durable job on a document; it calls other services in the name of `owner`.
 
-    `generation` numbers the index jobs of one document, so that an old job can tell that a newer one replaced it.
+    `generation` numbers the index jobs of one document, so that an old job can tell that a newer one replaced it. The
+    graph job that follows an index job has its number.
     """
 
     kind: JobKind
@@ -135,6 +157,18 @@ class IndexingProgress:
     chunk_total: int | None
     indexed: int
     embedding_model: str
+
+
+@dataclass(frozen=True, slots=True)
+class GraphProgress:
+    """What earlier workers got done of a graph job: the first `added` of the document's chunks are in the graph.
+
+    `attempts` counts the workers that began since the last progress, this one included.
+    """
+
+    document: Document
+    attempts: int
+    added: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from services.docs.ports import (
     ChangeFeed,
     DeletionStore,
     DocumentStore,
+    GraphJobs,
     IndexingJobs,
     Locks,
 )
@@ -49,6 +50,7 @@ class Stores:
 
     documents: DocumentStore
     jobs: IndexingJobs
+    graph_jobs: GraphJobs
     deletions: DeletionStore
     locks: Locks
     feed: ChangeFeed
@@ -59,6 +61,7 @@ class Stores:
         return cls(
             parts.documents,
             parts.jobs,
+            parts.graph_jobs,
             parts.deletions,
             parts.locks,
             feed,
@@ -121,15 +124,15 @@ def document(owner: str = ALICE, minutes: int = 0, kind: DocumentKind = Document
     )
 
 
-async def kept(stores: Stores, wanted: Document | None = None, *, parse: bool = False) -> Document:
+async def kept(stores: Stores, wanted: Document | None = None, *, parse: bool = False, graph: bool = False) -> Document:
     wanted = wanted or document()
     await stores.documents.add(wanted)
-    return await stores.documents.confirm(wanted.document_id, parse=parse)
+    return await stores.documents.confirm(wanted.document_id, parse=parse, graph=graph)
 
 
-async def processing(stores: Stores) -> tuple[Document, Job]:
+async def processing(stores: Stores, *, graph: bool = False) -> tuple[Document, Job]:
     """A document whose first job was taken up."""
-    stored = await kept(stores, parse=True)
+    stored = await kept(stores, parse=True, graph=graph)
     job = Job(JobKind.INDEX, stored.document_id, stored.owner, 1)
     assert await stores.jobs.begin(job)
     return stored, job

@@ -19,6 +19,7 @@ from services.docs.values.document import (
     DocumentEvent,
     DocumentState,
     Failure,
+    GraphFailed,
     IndexingCompleted,
     IndexingStage,
     Job,
@@ -54,9 +55,9 @@ class House:
         for each in done:
             await self.stores.jobs.report(self.job, StageProgress(IndexingStage.INDEXING, each, 9))
 
-    def watch(self, after: int = 0) -> asyncio.Task[list[tuple[DocumentEvent, Document]]]:
+    def watch(self, after: int = 0, *, graph: bool = False) -> asyncio.Task[list[tuple[DocumentEvent, Document]]]:
         async def follow() -> list[tuple[DocumentEvent, Document]]:
-            return [pair async for pair in self.watcher.watch(self.job.document_id, "alice", after)]
+            return [pair async for pair in self.watcher.watch(self.job.document_id, "alice", after, graph=graph)]
 
         return asyncio.ensure_future(follow())
 
@@ -191,3 +192,29 @@ async def test_between_them_one_in_each_interval() -> None:
         admitted += throttle.admit(StageProgress(IndexingStage.INDEXING, done, 100))
         await asyncio.sleep(0.005)
     assert 3 <= admitted <= 6
+
+
+async def test_the_graph_job_is_followed_by_those_alone_who_ask_for_it(house: House) -> None:
+    await house.begin()
+    await house.stores.documents.request_indexing(house.job.document_id, "alice", graph=True)
+    short, long = house.watch(), house.watch(graph=True)
+    await asyncio.sleep(0.01)
+    await house.stores.jobs.finish(house.job)
+    assert (await seen(short))[-1][0].payload == IndexingCompleted()
+    await house.stores.graph_jobs.advance(house.job, 1, StageProgress(IndexingStage.GRAPH, 1, 2))
+    await asyncio.sleep(0.01)
+    assert not long.done()
+    failure = Failure("UNAVAILABLE", "down")
+    await house.stores.graph_jobs.fail(house.job, failure)
+    followed = [StageProgress(IndexingStage.GRAPH, 1, 2), GraphFailed(failure)]
+    assert [event.payload for event, _ in (await seen(long))[-3:]] == [IndexingCompleted(), *followed]
+    assert (await seen(house.watch()))[-1][0].payload == IndexingCompleted()
+    assert [event.payload for event, _ in await seen(house.watch(2, graph=True))] == followed
+    assert await seen(house.watch(4)) == await seen(house.watch(4, graph=True)) == []
+
+
+async def test_who_asks_for_a_graph_that_nobody_wanted_is_not_kept_waiting(house: House) -> None:
+    await house.begin()
+    await house.stores.jobs.finish(house.job)
+    for after in (0, 2):
+        await seen(house.watch(after, graph=True))

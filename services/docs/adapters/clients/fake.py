@@ -1,4 +1,4 @@
-"""An embedder and an index in memory, for tests and for running without the other services."""
+"""An embedder, an index and a graph in memory, for tests and for running without the other services."""
 
 from __future__ import annotations
 
@@ -37,3 +37,14 @@ class FakeChunkIndex:
         gone = [chunk_id for chunk_id, entry in self.chunks.items() if entry[0] == document_id]
         for chunk_id in gone:
             del self.chunks[chunk_id]
+
+
+class FakeKnowledgeGraph:
+    """Chunks by id, each with its document's id."""
+
+    def __init__(self) -> None:
+        self.chunks: dict[str, str] = {}
+
+    async def add(self, document: Document, chunks: Sequence[StoredChunk]) -> None:
+        """Store the ids of chunks in a dictionary."""
+        self.chunks.update((chunk.chunk_id, document.document_id) for chunk in chunks)

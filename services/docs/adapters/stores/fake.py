@@ -18,6 +18,9 @@ from services.docs.values.document import (
     DocumentState,
     EventPayload,
     Failure,
+    GraphFailed,
+    GraphProgress,
+    GraphState,
     IndexingCompleted,
     IndexingProgress,
     IndexingStage,
@@ -76,6 +79,10 @@ class _Row:
     def visible(self) -> bool:
         return self.state not in ("STORING", "DELETING")
 
+    @property
+    def wants_graph(self) -> bool:
+        return self.state == DocumentState.INDEXED and self.document.graph_state is GraphState.QUEUED
+
     def value(self) -> Document:
         state = DocumentState(self.state) if self.visible else DocumentState.UPLOADED
         return replace(self.document, state=state, chunk_count=self.indexed)
@@ -86,10 +93,20 @@ class _Row:
         failure = payload if isinstance(payload, Failure) else None
         self.document = replace(self.document, update_time=now, failure=failure)
 
+    def set_graph(self, state: GraphState, added: int, failure: Failure | None = None) -> None:
+        self.document = replace(
+            self.document,
+            graph_state=state,
+            graph_chunk_count=added,
+            graph_failure=failure,
+            update_time=datetime.now(UTC),
+        )
+
     def job(self) -> Job:
         if self.state == "DELETING":
             return Job(JobKind.DELETE, self.document.document_id, self.document.owner)
-        return Job(JobKind.INDEX, self.document.document_id, self.document.owner, self.generation)
+        kind = JobKind.GRAPH if self.state == DocumentState.INDEXED else JobKind.INDEX
+        return Job(kind, self.document.document_id, self.document.owner, self.generation)
 
 
 @dataclass(slots=True)
@@ -106,8 +123,10 @@ class FakeDocumentStore:
         row = self.rows.get(document_id)
         return row if row is not None and row.visible and row.document.owner == owner else None
 
-    async def _queue_index_job(self, row: _Row) -> Document:
+    async def _queue_index_job(self, row: _Row, graph: bool) -> Document:
         row.state, row.generation, row.attempts = DocumentState.QUEUED, row.generation + 1, 0
+        if graph or row.document.graph_state is not GraphState.UNSPECIFIED:
+            row.set_graph(GraphState.QUEUED, 0)
         row.append_event(StageProgress(IndexingStage.QUEUED))
         await self.queue.enqueue(row.job())
         self.feed.publish(row.document.document_id)
@@ -117,11 +136,11 @@ class FakeDocumentStore:
         """Store a row in the hidden state STORING."""
         self.rows[document.document_id] = _Row(document, self.instance, "STORING")
 
-    async def confirm(self, document_id: str, *, parse: bool) -> Document:
+    async def confirm(self, document_id: str, *, parse: bool, graph: bool = False) -> Document:
         """Move a row to UPLOADED."""
         row = self.rows[document_id]
         row.state = DocumentState.UPLOADED
-        return await self._queue_index_job(row) if parse else row.value()
+        return await self._queue_index_job(row, graph) if parse else row.value()
 
     async def unconfirmed(self) -> Sequence[tuple[str, Document]]:
         """Return the rows in STORING."""
@@ -162,18 +181,24 @@ class FakeDocumentStore:
         row = self.rows.get(document_id)
         return len(row.events) if row is not None and row.visible else None
 
-    async def request_indexing(self, document_id: str, owner: str) -> Document | None:
+    async def request_indexing(self, document_id: str, owner: str, *, graph: bool = False) -> Document | None:
         """Queue a job where the row is UPLOADED or FAILED."""
         row = self.visible(document_id, owner)
         if row is None:
             return None
-        again = row.state in (DocumentState.UPLOADED, DocumentState.FAILED)
-        return await self._queue_index_job(row) if again else row.value()
+        if row.state in (DocumentState.UPLOADED, DocumentState.FAILED):
+            return await self._queue_index_job(row, graph)
+        if graph and row.document.graph_state not in (GraphState.QUEUED, GraphState.BUILT):
+            row.set_graph(GraphState.QUEUED, row.document.graph_chunk_count)
+            if row.state == DocumentState.INDEXED:
+                row.attempts = 0
+                await self.queue.enqueue(row.job())
+        return row.value()
 
     async def requeue_lost(self) -> int:
         """Enqueue the job of every row that waits for one."""
         waiting = (DocumentState.QUEUED, DocumentState.PROCESSING, "DELETING")
-        rows = [row for row in self.rows.values() if row.state in waiting]
+        rows = [row for row in self.rows.values() if row.state in waiting or row.wants_graph]
         for row in rows:
             await self.queue.enqueue(row.job())
         return len(rows)
@@ -234,8 +259,12 @@ class FakeIndexingJobs:
         return True
 
     async def finish(self, job: Job) -> bool:
-        """Move the row to INDEXED."""
-        return self._append_event(job, IndexingCompleted(), DocumentState.INDEXED)
+        """Move the row to INDEXED and enqueue the graph job."""
+        finished = self._append_event(job, IndexingCompleted(), DocumentState.INDEXED)
+        row = self.documents.rows.get(job.document_id)
+        if finished and row is not None and row.wants_graph:
+            await self.documents.queue.enqueue(row.job())
+        return finished
 
     async def fail(self, job: Job, failure: Failure) -> bool:
         """Move the row to FAILED."""
@@ -253,6 +282,50 @@ class FakeIndexingJobs:
         row.state = state
         row.append_event(payload)
         self.documents.feed.publish(job.document_id)
+        return True
+
+
+@dataclass(slots=True)
+class FakeGraphJobs:
+    """Records in the rows of indexed documents."""
+
+    documents: FakeDocumentStore
+
+    async def begin(self, job: Job) -> GraphProgress | None:
+        """Count the attempt."""
+        row = self._wanted(job)
+        if row is None:
+            return None
+        row.attempts += 1
+        return GraphProgress(row.value(), row.attempts, row.document.graph_chunk_count)
+
+    async def advance(self, job: Job, added: int, event: StageProgress | None) -> bool:
+        """Change the row and append the event."""
+        return self._set(job, GraphState.QUEUED, added, event)
+
+    async def finish(self, job: Job, progress: StageProgress) -> bool:
+        """Move the graph's state to BUILT."""
+        return self._set(job, GraphState.BUILT, progress.done, progress)
+
+    async def fail(self, job: Job, failure: Failure) -> bool:
+        """Move the graph's state to FAILED."""
+        row = self._wanted(job)
+        added = row.document.graph_chunk_count if row else 0
+        return self._set(job, GraphState.FAILED, added, GraphFailed(failure))
+
+    def _wanted(self, job: Job) -> _Row | None:
+        row = self.documents.rows.get(job.document_id)
+        return row if row is not None and row.generation == job.generation and row.wants_graph else None
+
+    def _set(self, job: Job, state: GraphState, added: int, event: EventPayload | None) -> bool:
+        row = self._wanted(job)
+        if row is None:
+            return False
+        row.set_graph(state, added, event.failure if isinstance(event, GraphFailed) else None)
+        row.attempts = 0
+        if event is not None:
+            row.append_event(event)
+            self.documents.feed.publish(job.document_id)
         return True
 
 
@@ -304,4 +377,5 @@ class FakeStores:
         self.documents = FakeDocumentStore(queue, self.locks.instance)
         self.feed = self.documents.feed
         self.jobs = FakeIndexingJobs(self.documents)
+        self.graph_jobs = FakeGraphJobs(self.documents)
         self.deletions = FakeDeletionStore(self.documents, deletion_delay_seconds)

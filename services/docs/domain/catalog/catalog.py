@@ -57,6 +57,8 @@ class DocumentCatalog:
 
     documents: DocumentStore
     objects: ObjectStore
+    graph: bool = False
+    """Whether every document is added to the knowledge graph."""
 
     async def get(self, document_id: str, owner: str) -> Document:
         """Return the document's row."""
@@ -76,9 +78,12 @@ class DocumentCatalog:
             token = encode_cursor({"t": last.create_time.isoformat(), "d": last.document_id})
         return Page(documents[:limit], token)
 
-    async def parse(self, document_id: str, owner: str) -> Document:
-        """Queue the document's job; nothing changes when it is queued, runs, or has succeeded."""
-        document = await self.documents.request_indexing(checked_id(document_id), owner)
+    async def parse(self, document_id: str, owner: str, *, graph: bool = False) -> Document:
+        """Queue the document's job; nothing changes when it is queued, runs, or has succeeded.
+
+        With `graph`, and where every document is added to the knowledge graph, the job that does so is queued likewise.
+        """
+        document = await self.documents.request_indexing(checked_id(document_id), owner, graph=graph or self.graph)
         if document is None:
             raise unknown_document(document_id)
         return document

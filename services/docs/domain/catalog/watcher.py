@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from services.docs.domain.catalog.catalog import DocumentCatalog, unknown_document
 from services.docs.ports import ChangeFeed, DocumentStore
-from services.docs.values.document import Document, DocumentEvent, Failure, IndexingCompleted
+from services.docs.values.document import (
+    Document,
+    DocumentEvent,
+    Failure,
+    GraphFailed,
+    GraphState,
+    IndexingCompleted,
+    IndexingStage,
+    StageProgress,
+)
 
 _EVENTS_A_PAGE = 200
 
@@ -21,12 +30,13 @@ class Watcher:
     catalog: DocumentCatalog
 
     async def watch(
-        self, document_id: str, owner: str, after: int
+        self, document_id: str, owner: str, after: int, *, graph: bool = False
     ) -> AsyncGenerator[tuple[DocumentEvent, Document], None]:
         """Yield the events after number `after` in order, each with the document as it is now.
 
-        The stream ends with the event that ended the document's latest job, and with NotFound when the document is
-        deleted. A document without a job is waited for.
+        The stream ends with the event that ended the document's latest index job, and with NotFound when the document
+        is deleted. With `graph` it goes on to the end of the graph job that follows, whose events are left out without.
+        A document without a job is waited for.
         """
         document = await self.catalog.get(document_id, owner)
         document_id = document.document_id
@@ -41,13 +51,32 @@ class Watcher:
                         after = event.number
                         if _is_end(event):
                             document = await self.catalog.get(document_id, owner)
-                        yield event, document
-                    if _is_end(events[-1]) and await self.documents.last_event(document_id) == after:
+                        if graph or not _is_of_graph(event):
+                            yield event, document
+                    if await self._is_over(document_id, owner, events[-1], graph):
                         return
-                if last and after >= last and any(map(_is_end, await self.documents.events(document_id, last - 1, 1))):
-                    return
+                if last and after >= last:
+                    found = await self.documents.events(document_id, last - 1, 1)
+                    if found and await self._is_over(document_id, owner, found[0], graph):
+                        return
                 await changes.changed.wait()
+
+    async def _is_over(self, document_id: str, owner: str, event: DocumentEvent, graph: bool) -> bool:
+        """Return whether an event is the latest one and ended all that is waited for."""
+        if not (_is_end(event) or _is_of_graph(event)):
+            return False
+        if graph and (await self.catalog.get(document_id, owner)).graph_state is GraphState.QUEUED:
+            return isinstance(event.payload, Failure)
+        return await self.documents.last_event(document_id) == event.number
 
 
 def _is_end(event: DocumentEvent) -> bool:
     return isinstance(event.payload, IndexingCompleted | Failure)
+
+
+def _is_of_graph(event: DocumentEvent) -> bool:
+    """Return whether the event is of a graph job, which begins when the document is indexed."""
+    match event.payload:
+        case StageProgress(IndexingStage.GRAPH) | GraphFailed():
+            return True
+    return False

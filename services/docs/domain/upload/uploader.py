@@ -35,6 +35,8 @@ class Uploader:
     locks: Locks
     objects: ObjectStore
     max_bytes: int
+    graph: bool = False
+    """Whether every document is added to the knowledge graph."""
     marking: set[asyncio.Task[None]] = field(default_factory=set)
     """What marks rows of failed uploads."""
 
@@ -76,7 +78,7 @@ class Uploader:
             try:
                 await self.documents.add(document)
                 await self.objects.move(temporary, object_key(document.sha256))
-                return await self.documents.confirm(document.document_id, parse=parse)
+                return await self.documents.confirm(document.document_id, parse=parse, graph=self.graph)
             except BaseException:
                 marking = asyncio.create_task(self._mark_failed(document.document_id))
                 self.marking.add(marking)

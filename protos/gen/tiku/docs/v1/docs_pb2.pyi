@@ -96,6 +96,8 @@ class _StageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Stage.ValueType
     """Cutting the text into chunks; counted in chunks."""
     STAGE_INDEXING: _Stage.ValueType  # 4
     """Embedding and indexing; counted in chunks."""
+    STAGE_GRAPH: _Stage.ValueType  # 5
+    """Adding what the text names to the knowledge graph; counted in chunks. The document is indexed by then."""
 
 class Stage(_Stage, metaclass=_StageEnumTypeWrapper):
     """Stage is a step of the job."""
@@ -110,7 +112,37 @@ STAGE_CHUNKING: Stage.ValueType  # 3
 """Cutting the text into chunks; counted in chunks."""
 STAGE_INDEXING: Stage.ValueType  # 4
 """Embedding and indexing; counted in chunks."""
+STAGE_GRAPH: Stage.ValueType  # 5
+"""Adding what the text names to the knowledge graph; counted in chunks. The document is indexed by then."""
 Global___Stage: _TypeAlias = Stage  # noqa: Y015
+
+class _GraphState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GraphStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GraphState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GRAPH_STATE_UNSPECIFIED: _GraphState.ValueType  # 0
+    """Nothing, and nobody asked for it."""
+    GRAPH_STATE_QUEUED: _GraphState.ValueType  # 1
+    """A job waits until the document is indexed, or for a worker, or is at it."""
+    GRAPH_STATE_BUILT: _GraphState.ValueType  # 2
+    """All of it."""
+    GRAPH_STATE_FAILED: _GraphState.ValueType  # 3
+    """The job ended with an error, which the document names."""
+
+class GraphState(_GraphState, metaclass=_GraphStateEnumTypeWrapper):
+    """GraphState says how much of a document is in the knowledge graph."""
+
+GRAPH_STATE_UNSPECIFIED: GraphState.ValueType  # 0
+"""Nothing, and nobody asked for it."""
+GRAPH_STATE_QUEUED: GraphState.ValueType  # 1
+"""A job waits until the document is indexed, or for a worker, or is at it."""
+GRAPH_STATE_BUILT: GraphState.ValueType  # 2
+"""All of it."""
+GRAPH_STATE_FAILED: GraphState.ValueType  # 3
+"""The job ended with an error, which the document names."""
+Global___GraphState: _TypeAlias = GraphState  # noqa: Y015
 
 @_typing.final
 class Failure(_message.Message):
@@ -159,6 +191,9 @@ class Document(_message.Message):
     TITLE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    GRAPH_STATE_FIELD_NUMBER: _builtins.int
+    GRAPH_CHUNK_COUNT_FIELD_NUMBER: _builtins.int
+    GRAPH_FAILURE_FIELD_NUMBER: _builtins.int
     document_id: _builtins.str
     """Id of the document."""
     name: _builtins.str
@@ -183,6 +218,10 @@ class Document(_message.Message):
     """Main language as a BCP 47 tag, such as "zh" or "en"; empty when not parsed."""
     title: _builtins.str
     """Title found in the file; empty when none was."""
+    graph_state: Global___GraphState.ValueType
+    """How much of it is in the knowledge graph."""
+    graph_chunk_count: _builtins.int
+    """Chunks that were added to the knowledge graph."""
     @_builtins.property
     def failure(self) -> Global___Failure:
         """Why it failed; set when the state is FAILED."""
@@ -194,6 +233,10 @@ class Document(_message.Message):
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When its row last changed."""
+
+    @_builtins.property
+    def graph_failure(self) -> Global___Failure:
+        """Why its graph is not whole; set when the graph's state is FAILED."""
 
     def __init__(
         self,
@@ -213,10 +256,13 @@ class Document(_message.Message):
         title: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        graph_state: Global___GraphState.ValueType = ...,
+        graph_chunk_count: _builtins.int = ...,
+        graph_failure: Global___Failure | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "failure", b"failure", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "failure", b"failure", "graph_failure", b"graph_failure", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_count", b"chunk_count", "create_time", b"create_time", "document_id", b"document_id", "failure", b"failure", "kind", b"kind", "language", b"language", "media_type", b"media_type", "name", b"name", "page_count", b"page_count", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "text_length", b"text_length", "title", b"title", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_count", b"chunk_count", "create_time", b"create_time", "document_id", b"document_id", "failure", b"failure", "graph_chunk_count", b"graph_chunk_count", "graph_failure", b"graph_failure", "graph_state", b"graph_state", "kind", b"kind", "language", b"language", "media_type", b"media_type", "name", b"name", "page_count", b"page_count", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "text_length", b"text_length", "title", b"title", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -622,16 +668,20 @@ class ParseDocumentRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    GRAPH_FIELD_NUMBER: _builtins.int
     document_id: _builtins.str
     """The document."""
+    graph: _builtins.bool
+    """Whether to add the document to the knowledge graph, even where that is not done with every document."""
     def __init__(
         self,
         *,
         document_id: _builtins.str = ...,
+        graph: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_id", b"document_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_id", b"document_id", "graph", b"graph"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -669,19 +719,23 @@ class WatchDocumentRequest(_message.Message):
 
     DOCUMENT_ID_FIELD_NUMBER: _builtins.int
     AFTER_FIELD_NUMBER: _builtins.int
+    GRAPH_FIELD_NUMBER: _builtins.int
     document_id: _builtins.str
     """The document."""
     after: _builtins.int
     """Number of the last event seen; 0 for all."""
+    graph: _builtins.bool
+    """Whether to go on to the end of the job that builds the graph, where there is one; its events are left out without."""
     def __init__(
         self,
         *,
         document_id: _builtins.str = ...,
         after: _builtins.int = ...,
+        graph: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "document_id", b"document_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "document_id", b"document_id", "graph", b"graph"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -698,6 +752,7 @@ class WatchDocumentResponse(_message.Message):
     PROGRESS_FIELD_NUMBER: _builtins.int
     INDEXED_FIELD_NUMBER: _builtins.int
     FAILED_FIELD_NUMBER: _builtins.int
+    GRAPH_FAILED_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Number of the event, from 1, without gaps within a document."""
     @_builtins.property
@@ -716,6 +771,10 @@ class WatchDocumentResponse(_message.Message):
     def failed(self) -> Global___Failure:
         """The job ended with an error."""
 
+    @_builtins.property
+    def graph_failed(self) -> Global___Failure:
+        """The job that builds the graph ended with an error; the document is indexed all the same."""
+
     def __init__(
         self,
         *,
@@ -724,12 +783,13 @@ class WatchDocumentResponse(_message.Message):
         progress: Global___DocumentProgress | None = ...,
         indexed: Global___DocumentIndexed | None = ...,
         failed: Global___Failure | None = ...,
+        graph_failed: Global___Failure | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "failed", b"failed", "indexed", b"indexed", "progress", b"progress", "time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "failed", b"failed", "graph_failed", b"graph_failed", "indexed", b"indexed", "progress", b"progress", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "failed", b"failed", "indexed", b"indexed", "number", b"number", "progress", b"progress", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "failed", b"failed", "graph_failed", b"graph_failed", "indexed", b"indexed", "number", b"number", "progress", b"progress", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "indexed", "failed"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "indexed", "failed", "graph_failed"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

@@ -130,8 +130,8 @@ class DocsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ParseDocument(self, request, context):
-        """ParseDocument queues the durable job that parses, chunks, embeds and indexes.
-        Asking again while a job runs, or when the document is indexed, changes nothing.
+        """ParseDocument queues the durable job that parses, chunks, embeds and indexes, and where a graph is wanted the one
+        that follows it. Asking again while a job runs, or when it has ended well, changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -31,8 +31,8 @@ class DocsServiceStub:
     GetDocumentText: _aio.UnaryUnaryMultiCallable[_docs_pb2.GetDocumentTextRequest, _docs_pb2.GetDocumentTextResponse]
     """GetDocumentText returns a slice of the normalized text, to which every source's offsets point."""
     ParseDocument: _aio.UnaryUnaryMultiCallable[_docs_pb2.ParseDocumentRequest, _docs_pb2.ParseDocumentResponse]
-    """ParseDocument queues the durable job that parses, chunks, embeds and indexes.
-    Asking again while a job runs, or when the document is indexed, changes nothing.
+    """ParseDocument queues the durable job that parses, chunks, embeds and indexes, and where a graph is wanted the one
+    that follows it. Asking again while a job runs, or when it has ended well, changes nothing.
     """
     WatchDocument: _aio.UnaryStreamMultiCallable[_docs_pb2.WatchDocumentRequest, _docs_pb2.WatchDocumentResponse]
     """WatchDocument streams the job's numbered events, from the one after `after`, until the job ends."""
@@ -98,8 +98,8 @@ class DocsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _docs_pb2.ParseDocumentRequest,
         context: _aio.ServicerContext[_docs_pb2.ParseDocumentRequest, _abc.Awaitable[_docs_pb2.ParseDocumentResponse]],
     ) -> _abc.Awaitable[_docs_pb2.ParseDocumentResponse]:
-        """ParseDocument queues the durable job that parses, chunks, embeds and indexes.
-        Asking again while a job runs, or when the document is indexed, changes nothing.
+        """ParseDocument queues the durable job that parses, chunks, embeds and indexes, and where a graph is wanted the one
+        that follows it. Asking again while a job runs, or when it has ended well, changes nothing.
         """
 
     @_abc_1.abstractmethod

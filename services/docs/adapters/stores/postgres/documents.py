@@ -22,6 +22,7 @@ from services.docs.values.document import (
     Document,
     DocumentEvent,
     DocumentState,
+    GraphState,
     IndexingStage,
     Job,
     JobKind,
@@ -59,14 +60,14 @@ class PostgresDocumentStore:
             self.instance,
         )
 
-    async def confirm(self, document_id: str, *, parse: bool) -> Document:
+    async def confirm(self, document_id: str, *, parse: bool, graph: bool = False) -> Document:
         """Move a row from STORING to UPLOADED and queue its job, in one transaction."""
         async with self.database.acquire() as connection, connection.transaction():
             await connection.execute(
                 "UPDATE documents SET state = 'UPLOADED' WHERE document_id = $1 AND state = 'STORING'", document_id
             )
             if parse:
-                await queue_index_job(connection, self.queue, document_id)
+                await queue_index_job(connection, self.queue, document_id, graph=graph)
             (row,) = await connection.fetch("SELECT * FROM documents WHERE document_id = $1", document_id)
             return document_from_row(row)
 
@@ -128,15 +129,32 @@ class PostgresDocumentStore:
         )
         return number
 
-    async def request_indexing(self, document_id: str, owner: str) -> Document | None:
+    async def request_indexing(self, document_id: str, owner: str, *, graph: bool = False) -> Document | None:
         """Lock the row first, so that two requests queue one job."""
         async with self.database.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(f"{SELECT_VISIBLE} FOR UPDATE", document_id, owner)
             if row is None:
                 return None
             if row["state"] in (DocumentState.UPLOADED, DocumentState.FAILED):
-                row = await queue_index_job(connection, self.queue, document_id)
+                row = await queue_index_job(connection, self.queue, document_id, graph=graph)
+            elif graph and row["graph_state"] not in (GraphState.QUEUED, GraphState.BUILT):
+                row = await self._request_graph(connection, document_id)
             return document_from_row(row)
+
+    async def _request_graph(self, connection: Connection, document_id: str) -> asyncpg.Record:
+        """Queue the graph job of an indexed document; the end of its index job does that for one in work."""
+        row = await connection.fetchrow(
+            """
+            UPDATE documents SET graph_state = 'QUEUED', graph_failure_reason = NULL, graph_failure_message = NULL,
+                attempts = CASE WHEN state = 'INDEXED' THEN 0 ELSE attempts END, update_time = now()
+            WHERE document_id = $1 RETURNING *
+            """,
+            document_id,
+        )
+        assert row is not None
+        if row["state"] == DocumentState.INDEXED:
+            await self.queue.enqueue_in(connection, Job(JobKind.GRAPH, document_id, row["owner"], row["generation"]))
+        return row
 
     async def requeue_lost(self) -> int:
         """Enqueue the job of every row that waits for one; the queue skips those that it has."""
@@ -144,25 +162,35 @@ class PostgresDocumentStore:
             rows = await connection.fetch(
                 """
                 SELECT document_id, owner, generation, state FROM documents
-                WHERE state IN ('QUEUED', 'PROCESSING', 'DELETING') FOR SHARE
+                WHERE state IN ('QUEUED', 'PROCESSING', 'DELETING') OR (state = 'INDEXED' AND graph_state = 'QUEUED')
+                FOR SHARE
                 """
             )
             for row in rows:
                 kind, generation = JobKind.INDEX, row["generation"]
                 if row["state"] == "DELETING":
                     kind, generation = JobKind.DELETE, 0
+                elif row["state"] == DocumentState.INDEXED:
+                    kind = JobKind.GRAPH
                 await self.queue.enqueue_in(connection, Job(kind, str(row["document_id"]), row["owner"], generation))
             return len(rows)
 
 
-async def queue_index_job(connection: Connection, queue: PgQueuerJobQueue, document_id: str) -> asyncpg.Record:
+async def queue_index_job(
+    connection: Connection, queue: PgQueuerJobQueue, document_id: str, *, graph: bool = False
+) -> asyncpg.Record:
     """Move a row to QUEUED with its event, queue its job within the transaction of `connection`, and return the row."""
     row = await append_event(
         connection,
         StageProgress(IndexingStage.QUEUED),
-        "state = 'QUEUED', generation = generation + 1, attempts = 0, failure_reason = NULL, failure_message = NULL",
+        """
+        state = 'QUEUED', generation = generation + 1, attempts = 0, failure_reason = NULL, failure_message = NULL,
+        graphed = 0, graph_failure_reason = NULL, graph_failure_message = NULL,
+        graph_state = CASE WHEN $2 THEN 'QUEUED' WHEN graph_state = 'UNSPECIFIED' THEN graph_state ELSE 'QUEUED' END
+        """,
         "document_id = $1",
         document_id,
+        graph,
     )
     assert row is not None
     await queue.enqueue_in(connection, Job(JobKind.INDEX, document_id, row["owner"], row["generation"]))

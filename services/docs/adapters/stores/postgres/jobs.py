@@ -6,14 +6,21 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
+import asyncpg
+
+from services.docs.adapters.queue.pgq import PgQueuerJobQueue
 from services.docs.adapters.stores.postgres.rows import append_event, document_from_row
 from services.docs.values.document import (
     DocumentState,
     EventPayload,
     Failure,
+    GraphFailed,
+    GraphProgress,
+    GraphState,
     IndexingCompleted,
     IndexingProgress,
     Job,
+    JobKind,
     StageProgress,
     StoredChunk,
 )
@@ -23,6 +30,7 @@ from services.kit.database import Connection, Database
 _COLUMNS = ("document_id", "chunk_id", "ordinal", "body", "page", "starts_at", "ends_at", "heading_path", "page_starts")
 _chunk_values = attrgetter("chunk_id", "ordinal", "text", "page", "start", "end", "heading_path", "page_starts")
 _WANTED = "document_id = $1 AND generation = $2 AND state = 'PROCESSING'"
+_GRAPH_WANTED = "document_id = $1 AND generation = $2 AND state = 'INDEXED' AND graph_state = 'QUEUED'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,7 @@ class PostgresIndexingJobs:
     """
 
     database: Database
+    queue: PgQueuerJobQueue
 
     async def begin(self, job: Job) -> IndexingProgress | None:
         """Move a row to PROCESSING and count the attempt."""
@@ -53,7 +62,7 @@ class PostgresIndexingJobs:
 
     async def report(self, job: Job, progress: StageProgress) -> bool:
         """Store an event in one statement."""
-        return await _append_event(self.database.reserve, job, progress)
+        return await _append_event(self.database.reserve, job, progress) is not None
 
     async def save_parsed(
         self,
@@ -85,12 +94,58 @@ class PostgresIndexingJobs:
             return advanced
 
     async def finish(self, job: Job) -> bool:
-        """Move the row to INDEXED."""
-        return await _append_event(self.database.reserve, job, IndexingCompleted(), state=DocumentState.INDEXED)
+        """Move the row to INDEXED and queue the graph job, in one transaction."""
+        async with self.database.reserve.acquire() as connection, connection.transaction():
+            row = await _append_event(connection, job, IndexingCompleted(), state=DocumentState.INDEXED)
+            if row is not None and row["graph_state"] == GraphState.QUEUED:
+                await self.queue.enqueue_in(connection, Job(JobKind.GRAPH, job.document_id, job.owner, job.generation))
+            return row is not None
 
     async def fail(self, job: Job, failure: Failure) -> bool:
         """Move the row to FAILED, with reason and message."""
-        return await _append_event(self.database.reserve, job, failure, state=DocumentState.FAILED)
+        return await _append_event(self.database.reserve, job, failure, state=DocumentState.FAILED) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresGraphJobs:
+    """Writes rows and events of indexed documents, as long as their rows still want the job."""
+
+    database: Database
+
+    async def begin(self, job: Job) -> GraphProgress | None:
+        """Count the attempt."""
+        row = await self.database.fetchrow(
+            f"UPDATE documents SET attempts = attempts + 1, update_time = now() WHERE {_GRAPH_WANTED} RETURNING *",
+            job.document_id,
+            job.generation,
+        )
+        return GraphProgress(document_from_row(row), row["attempts"], row["graphed"]) if row else None
+
+    async def advance(self, job: Job, added: int, event: StageProgress | None) -> bool:
+        """Write the count and the event in one statement."""
+        change = "graphed = $3, attempts = 0"
+        if event is not None:
+            return await self._append_event(job, event, change, added)
+        row = await self.database.fetchrow(
+            f"UPDATE documents SET {change}, update_time = now() WHERE {_GRAPH_WANTED} RETURNING document_id",
+            job.document_id,
+            job.generation,
+            added,
+        )
+        return row is not None
+
+    async def finish(self, job: Job, progress: StageProgress) -> bool:
+        """Move the graph's state to BUILT."""
+        return await self._append_event(job, progress, "graph_state = 'BUILT', graphed = $3", progress.done)
+
+    async def fail(self, job: Job, failure: Failure) -> bool:
+        """Move the graph's state to FAILED, with reason and message."""
+        change = "graph_state = 'FAILED', graph_failure_reason = $3, graph_failure_message = $4"
+        return await self._append_event(job, GraphFailed(failure), change, failure.reason, failure.message)
+
+    async def _append_event(self, job: Job, payload: EventPayload, change: str, *values: object) -> bool:
+        ids = (job.document_id, job.generation)
+        return await append_event(self.database.reserve, payload, change, _GRAPH_WANTED, *ids, *values) is not None
 
 
 async def _update(connection: Connection, job: Job, columns: str, *values: object) -> bool:
@@ -106,10 +161,10 @@ async def _update(connection: Connection, job: Job, columns: str, *values: objec
 
 async def _append_event(
     database: Database | Connection, job: Job, payload: EventPayload, *, state: DocumentState = DocumentState.PROCESSING
-) -> bool:
-    """Store an event of a job that is still wanted, and move its row to `state`."""
+) -> asyncpg.Record | None:
+    """Store an event of a job that is still wanted, move its row to `state`, and return the row."""
     failure = payload if isinstance(payload, Failure) else None
-    row = await append_event(
+    return await append_event(
         database,
         payload,
         "state = $3, failure_reason = $4, failure_message = $5",
@@ -120,4 +175,3 @@ async def _append_event(
         failure and failure.reason,
         failure and failure.message,
     )
-    return row is not None

@@ -15,6 +15,8 @@ from services.docs.values.document import (
     DocumentState,
     EventPayload,
     Failure,
+    GraphFailed,
+    GraphState,
     IndexingCompleted,
     IndexingStage,
     StageProgress,
@@ -47,13 +49,20 @@ def document_from_row(row: asyncpg.Record) -> Document:
         create_time=row["create_time"].astimezone(UTC),
         update_time=row["update_time"].astimezone(UTC),
         state=DocumentState.UPLOADED if hidden else DocumentState(row["state"]),
-        failure=Failure(row["failure_reason"], row["failure_message"]) if row["failure_reason"] else None,
+        failure=_failure(row["failure_reason"], row["failure_message"]),
         page_count=row["page_count"],
         text_length=row["text_length"],
         chunk_count=row["indexed"],
         language=row["language"],
         title=row["title"],
+        graph_state=GraphState(row["graph_state"]),
+        graph_chunk_count=row["graphed"],
+        graph_failure=_failure(row["graph_failure_reason"], row["graph_failure_message"]),
     )
+
+
+def _failure(reason: str | None, message: str) -> Failure | None:
+    return Failure(reason, message) if reason else None
 
 
 def chunk_from_row(row: asyncpg.Record) -> StoredChunk:
@@ -108,6 +117,8 @@ def _encode_payload(payload: EventPayload) -> str:
             value = {"indexed": True}
         case Failure(reason, message):
             value = {"reason": reason, "message": message[:_LONGEST_MESSAGE]}
+        case GraphFailed(Failure(reason, message)):
+            value = {"reason": reason, "message": message[:_LONGEST_MESSAGE], "graph": True}
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -116,5 +127,6 @@ def _decode_payload(text: str) -> EventPayload:
     if "stage" in value:
         return StageProgress(IndexingStage(value["stage"]), value["done"], value["total"])
     if "reason" in value:
-        return Failure(value["reason"], value["message"])
+        failure = Failure(value["reason"], value["message"])
+        return GraphFailed(failure) if value.get("graph") else failure
     return IndexingCompleted()

@@ -11,7 +11,7 @@ from typing import Self
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue
 from services.docs.adapters.stores.postgres.deletion import PostgresDeletionStore
 from services.docs.adapters.stores.postgres.documents import PostgresDocumentStore
-from services.docs.adapters.stores.postgres.jobs import PostgresIndexingJobs
+from services.docs.adapters.stores.postgres.jobs import PostgresGraphJobs, PostgresIndexingJobs
 from services.docs.adapters.stores.postgres.locks import PostgresLocks
 from services.docs.adapters.stores.postgres.schema import SCHEMA
 from services.kit.database import Database, open_pool
@@ -26,6 +26,7 @@ class PostgresStores:
 
     documents: PostgresDocumentStore
     jobs: PostgresIndexingJobs
+    graph_jobs: PostgresGraphJobs
     deletions: PostgresDeletionStore
     locks: PostgresLocks
     database: Database
@@ -45,7 +46,8 @@ class PostgresStores:
             database = Database(pool, reserve)
             yield cls(
                 documents=PostgresDocumentStore(database, queue, locks.instance),
-                jobs=PostgresIndexingJobs(database),
+                jobs=PostgresIndexingJobs(database, queue),
+                graph_jobs=PostgresGraphJobs(database),
                 deletions=PostgresDeletionStore(database, queue, deletion_delay_seconds),
                 locks=locks,
                 database=database,
