@@ -55,6 +55,14 @@ Port = Annotated[int, typer.Option(min=0, max=65535, help="Port of the gateway; 
 Ports = Annotated[PortsChoice, typer.Option(help="Ports of the services: 50051 to 50054, or free ones.")]
 Model = Annotated[str, typer.Option(help="Local chat model; `tiku models list` shows them.")]
 NoModel = Annotated[bool, typer.Option("--no-model", help="No chat model: questions are clozes made from the text.")]
+Graph = Annotated[
+    bool,
+    typer.Option(
+        "--graph",
+        envvar="TIKU_DOCS_GRAPH_ENABLED",
+        help="Add every document to the knowledge graph; its engine starts with the first.",
+    ),
+]
 Blockbuster = Annotated[bool, typer.Option("--blockbuster", help="Raise wherever a service blocks its event loop.")]
 
 
@@ -66,6 +74,7 @@ def up(
     ports: Ports = PortsChoice.DEFAULT,
     model: Model = CHAT_MODEL,
     no_model: NoModel = False,
+    graph: Graph = False,
     blockbuster: Blockbuster = False,
 ) -> None:
     """Run everything on this machine: engines, services, gateway. Ctrl-C stops it; the data stays."""
@@ -75,6 +84,7 @@ def up(
         port=port,
         ports=ports.value,
         chat_model=None if no_model else model,
+        graph=graph,
         blockbuster=blockbuster,
     )
     raise typer.Exit(asyncio.run(_up(options, Console(stderr=True))))

@@ -97,6 +97,9 @@ async def _ingest_all(
 def ask(
     question: Annotated[str, typer.Argument(help="A question about the material.")],
     documents: Documents = None,
+    legs: Annotated[
+        bool, typer.Option("--legs", help="Show what each way of searching found, and how long it took.")
+    ] = False,
     server: Server = None,
 ) -> None:
     """Ask about your documents; the answer streams in and cites its sources."""
@@ -105,7 +108,7 @@ def ask(
 
     async def work(client: TikuClient, console: Console) -> int:
         async with aclosing(client.answer(question, documents or [])) as events:
-            answered = await show_answer(Console(highlight=False), events)
+            answered = await show_answer(Console(highlight=False), events, legs=legs)
         return 0 if answered.outcome == retrieval_pb2.ANSWER_OUTCOME_ANSWERED else 1
 
     with_client(server, work)

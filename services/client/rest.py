@@ -39,7 +39,7 @@ GRACE_SECONDS: Final = 5.0
 """The server knows the deadline; its error for a missed one arrives within this time."""
 PIECE_BYTES: Final = 256 * 1024
 MAX_EVENT_BYTES: Final = 64 * 1024 * 1024
-LAST_EVENTS: Final = frozenset({"done", "indexed", "failed"})
+LAST_EVENTS: Final = frozenset({"done", "indexed", "failed", "graph_built", "graph_failed"})
 RESUMES: Final = 5
 """How often in a row a broken stream is resumed without a new event."""
 
@@ -103,16 +103,24 @@ class TikuClient:
         params = {"start": str(start), "end": str(end)}
         return (await self._call("GET", path, docs_pb2.GetDocumentTextResponse, params=params)).text
 
-    async def watch(self, document_id: str) -> AsyncGenerator[docs_pb2.WatchDocumentResponse, None]:
-        """Yield each event of the document's job once, until it ends.
+    async def watch(
+        self, document_id: str, *, graph: bool = False
+    ) -> AsyncGenerator[docs_pb2.WatchDocumentResponse, None]:
+        """Yield each event of the document's job once, until it ends, and with `graph` of the one on its graph.
 
         A broken stream is resumed behind the last event, a few times without a new one.
         """
         path = f"/documents/{quote(document_id, safe='')}/events"
         after, broken = 0, 0
         while True:
+            params = {"after": str(after), "graph": "true" if graph else "false"}
             events = self._stream(
-                docs_pb2.WatchDocumentResponse, "GET", path, "the document's progress", params={"after": str(after)}
+                docs_pb2.WatchDocumentResponse,
+                "GET",
+                path,
+                "the document's progress",
+                go_on=lambda event: graph and event.indexed.document.graph_state == docs_pb2.GRAPH_STATE_QUEUED,
+                params=params,
             )
             try:
                 async with aclosing(events):
@@ -158,6 +166,10 @@ class TikuClient:
         body = json_format.MessageToDict(request, preserving_proto_field_name=True)
         return self._stream(exercises_pb2.RunEvent, "POST", "/exercises:generate", "the run", json=body)
 
+    async def graph_state(self) -> graph_pb2.ProbeResponse:
+        """Return whether there is a graph, and what it holds."""
+        return await self._call("POST", "/graph:probe", graph_pb2.ProbeResponse, json={})
+
     async def entities(self, name: str, document_ids: Sequence[str], limit: int) -> Sequence[graph_pb2.Entity]:
         """Return the entities that a name may mean; without a name, the most mentioned."""
         body = {"name": name, "document_ids": list(document_ids), "limit": limit}
@@ -194,16 +206,26 @@ class TikuClient:
         return json_format.ParseDict(members, answer(), ignore_unknown_fields=True)
 
     async def _stream(
-        self, answer: type[M], method: str, path: str, what: str, **request: Any
+        self,
+        answer: type[M],
+        method: str,
+        path: str,
+        what: str,
+        *,
+        go_on: Callable[[M], bool] = lambda _: False,
+        **request: Any,
     ) -> AsyncGenerator[M, None]:
-        """Yield the messages of a stream up to one of `LAST_EVENTS`; `what` is the stream in the error without one."""
+        """Yield the messages of a stream up to one of `LAST_EVENTS`; `what` is the stream in the error without one.
+
+        `go_on` says that an event is not the last one, in spite of its name.
+        """
         numbered = "number" in answer.DESCRIPTOR.fields_by_name
         async with aclosing(self._events(method, path, **request)) as events:
             async for event in events:
                 message = answer(**({"number": int(event.id or 0)} if numbered else {}))
                 if _fill_choice(message, event):
                     yield message
-                    if event.name in LAST_EVENTS:
+                    if event.name in LAST_EVENTS and not go_on(message):
                         return
         raise StreamCutShortError(what)
 

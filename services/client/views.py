@@ -89,13 +89,17 @@ def _show_stage(bars: Progress, task: TaskID, progress: docs_pb2.DocumentProgres
     bars.update(task, completed=progress.done, total=total, stage=f"{words}{counted}")
 
 
-async def show_answer(console: Console, events: AsyncIterator[retrieval_pb2.AnswerResponse]) -> Answered:
-    """Print an answer as it is written, then the sources that it cites."""
+async def show_answer(
+    console: Console, events: AsyncIterator[retrieval_pb2.AnswerResponse], *, legs: bool = False
+) -> Answered:
+    """Print an answer as it is written, then the sources that it cites, and with `legs` how each leg went."""
     answered = Answered()
+    reports: Sequence[retrieval_pb2.LegReport] = ()
     with console.status("looking for passages …") as status:
         async for event in events:
             match event.WhichOneof("event"):
                 case "sources":
+                    reports = event.sources.legs
                     status.update("writing the answer …")
                 case "delta":
                     status.stop()
@@ -114,6 +118,9 @@ async def show_answer(console: Console, events: AsyncIterator[retrieval_pb2.Answ
         cited.setdefault(citation.number, citation.source)
     for number, source in sorted(cited.items()):
         console.print(source_line(source, f"[{number}] "))
+    for report in reports if legs else ():
+        found = f"failed: {report.reason}" if report.reason else f"found {report.hit_count} passages"
+        console.print(Text(f"{report.leg:>8}  {found} in {report.elapsed_ms:.0f} ms", style="dim"))
     return answered
 
 

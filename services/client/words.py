@@ -27,6 +27,7 @@ STAGE_WORDS: Final = {
     docs_pb2.STAGE_PARSING: "reading",
     docs_pb2.STAGE_CHUNKING: "cutting into passages",
     docs_pb2.STAGE_INDEXING: "indexing",
+    docs_pb2.STAGE_GRAPH: "adding to the graph",
 }
 VERDICT_WORDS: Final = {
     exercises_pb2.VERDICT_CORRECT: "correct",

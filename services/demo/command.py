@@ -35,12 +35,16 @@ def demo(
     model: Annotated[str, typer.Option(help="Local chat model; `tiku models list` shows them.")] = CHAT_MODEL,
     no_model: Annotated[bool, typer.Option("--no-model", help="No chat model: cloze questions only.")] = False,
 ) -> None:
-    """See all of it: upload two documents, get a cited answer and five cited questions from each, have answers graded.
+    """See all of it: upload two documents, get a cited answer, a graph and five cited questions from each, and grades.
 
     It brings everything up first, as `tiku up` does, and stays up afterwards until Ctrl-C.
     """
     options = StackOptions(
-        data=data, port=port, ports="free" if free_ports else "default", chat_model=None if no_model else model
+        data=data,
+        port=port,
+        ports="free" if free_ports else "default",
+        chat_model=None if no_model else model,
+        graph=True,
     )
     try:
         code = asyncio.run(_demo(options, leave=leave, console=Console(highlight=False)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ from rich.table import Table
 
 from services.client.errors import ClientError
 from services.client.rest import TikuClient
-from services.client.views import IngestFailedError, ingest_bars, ingest_file, show_answer, show_run
+from services.client.views import IngestFailedError, ingest_bars, ingest_file, show_answer, show_entity, show_run
 from services.client.words import KIND_WORDS, VERDICT_WORDS, answer_in_words, key_in_words
 from services.demo.answers import NoKeyError, Planned, faults, plan
 from tiku.common.v1 import source_pb2
@@ -29,6 +29,7 @@ from tiku.retrieval.v1 import retrieval_pb2
 
 FOLDER: Final = Path(__file__).with_name("documents")
 QUESTIONS_EACH: Final = 5
+NEIGHBORS: Final = 8
 ANSWER_COLUMNS: Final = 16
 """The width of an answer in the table of grades; the panels above it show the whole answer."""
 CITING_MARK: Final = re.compile(r"\[\d+\]")
@@ -40,11 +41,15 @@ class DemoDocument:
 
     file: Path
     question: str
+    name: str
+    """What it is about, for the graph."""
 
 
 DOCUMENTS: Final = (
-    DemoDocument(FOLDER / "photosynthesis.pdf", "Which enzyme fixes carbon dioxide in the Calvin cycle?"),
-    DemoDocument(FOLDER / "water-cycle.pptx", "水循环的根本能量来自哪里？"),
+    DemoDocument(
+        FOLDER / "photosynthesis.pdf", "Which enzyme fixes carbon dioxide in the Calvin cycle?", "Calvin cycle"
+    ),
+    DemoDocument(FOLDER / "water-cycle.pptx", "水循环的根本能量来自哪里？", "水循环"),
 )
 
 
@@ -99,11 +104,12 @@ async def _play(client: TikuClient, console: Console, report: Report, shipped: D
     console.print(Rule(f"[bold]{name}[/]"))
     async with report.step(console, f"{name}: upload, parse, embed, index"):
         document = await _ingest(client, console, shipped)
-    try:
+    # Nothing builds on these two.
+    with suppress(StepFailedError, ClientError):
+        await _show_graph(client, console, report, shipped, document.document_id)
+    with suppress(StepFailedError):
         async with report.step(console, f"{name}: ask “{shipped.question}”"):
             await _ask(client, console, shipped.question, document.document_id)
-    except StepFailedError:
-        pass  # The questions do not build on the answer.
     async with report.step(console, f"{name}: generate {QUESTIONS_EACH} cited questions"):
         exercise_id = await _generate(client, console, document.document_id, with_model)
     async with report.step(console, f"{name}: every quote is a slice of the document's text"):
@@ -129,9 +135,31 @@ async def _ingest(client: TikuClient, console: Console, shipped: DemoDocument) -
     return document
 
 
+async def _show_graph(
+    client: TikuClient, console: Console, report: Report, shipped: DemoDocument, document_id: str
+) -> None:
+    """Follow the document into the graph, and show what one name stands beside; do nothing where no graph is kept."""
+    state = await client.graph_state()
+    if not state.available:
+        console.print(state.reason, style="dim", markup=False, soft_wrap=True)
+        return
+    async with report.step(console, f"{shipped.file.name}: the graph around “{shipped.name}”"):
+        with console.status("adding the document to the graph …"):
+            async for event in client.watch(document_id, graph=True):
+                if event.WhichOneof("event") == "graph_failed":
+                    raise StepFailedError(f"{event.graph_failed.message} [{event.graph_failed.reason}]")
+        found = await client.entities(shipped.name, [document_id], 1)
+        if not found:
+            raise StepFailedError(f"the graph does not know {shipped.name}")
+        around = await client.expand(found[0].entity_id, [document_id], NEIGHBORS + 1)
+        show_entity(console, found[0], around, (await client.explain(found[0].entity_id)).links)
+        if not around.relations:
+            raise StepFailedError(f"{shipped.name} stands beside nothing")
+
+
 async def _ask(client: TikuClient, console: Console, question: str, document_id: str) -> None:
     async with aclosing(client.answer(question, [document_id])) as events:
-        answered = await show_answer(console, events)
+        answered = await show_answer(console, events, legs=True)
     words = CITING_MARK.sub("", answered.text)
     if answered.outcome != retrieval_pb2.ANSWER_OUTCOME_ANSWERED or not words.strip():
         raise StepFailedError(f"the document holds the answer, yet none was given: {answered.text.strip()!r}")

@@ -92,11 +92,11 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
         long_jobs=LongJobs(max(1, settings.docs_index_jobs * 3 // 5)),
     )
     grapher = GraphIndexer(
-        failpoints.around(stores.graph_jobs, {"advance": Points("docs.graph.progress_stored")}),
+        stores.graph_jobs,
         stores.documents,
         feed,
         stores.locks,
-        failpoints.around(retrieval.RetrievalGraph(to_retrieval), {"add": Points("docs.graph.chunks_added")}),
+        retrieval.RetrievalGraph(to_retrieval),
         GraphJobSettings(first_delay=settings.docs_index_retry_seconds),
     )
     uploader = Uploader(

@@ -9,6 +9,7 @@ from services.docs.values.document import (
     Document,
     DocumentEvent,
     Failure,
+    GraphBuilt,
     GraphFailed,
     IndexingCompleted,
     StageProgress,
@@ -63,6 +64,8 @@ def event_message(event: DocumentEvent, document: Document) -> docs_pb2.WatchDoc
             response.indexed.document.CopyFrom(document_message(document))
         case Failure() as failure:
             response.failed.CopyFrom(message_of(docs_pb2.Failure, failure))
+        case GraphBuilt():
+            response.graph_built.document.CopyFrom(document_message(document))
         case GraphFailed(failure):
             response.graph_failed.CopyFrom(message_of(docs_pb2.Failure, failure))
     return response

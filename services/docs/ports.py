@@ -168,8 +168,8 @@ class GraphJobs(Protocol):
     async def advance(self, job: Job, added: int, event: StageProgress | None) -> bool:
         """Record that the first `added` chunks are in the graph."""
 
-    async def finish(self, job: Job, progress: StageProgress) -> bool:
-        """End a job whose document is in the graph, with the event of its last progress."""
+    async def finish(self, job: Job, added: int) -> bool:
+        """End a job whose document, of `added` chunks, is in the graph, with its event."""
 
     async def fail(self, job: Job, failure: Failure) -> bool:
         """End a job with an error, with its event; the document stays indexed."""

@@ -105,6 +105,11 @@ def arcadedb(data: Path, port: int, http_port: int, log_file: Path) -> ArcadeDB:
     return ArcadeDB(spec, f"bolt://{LOOPBACK}:{port}", USER, _password(password_file), DATABASE)
 
 
+def holds_graph(data: Path) -> bool:
+    """Return whether a server was ever started on `data`."""
+    return (data / "databases").exists()
+
+
 def _password(file: Path) -> str:
     """Return the password that the server was first started with; make one before that."""
     if not file.exists():

@@ -50,9 +50,10 @@ class RetrievalServicer(RetrievalServiceServicer):
 
     async def DeleteDocument(self, request: pb.DeleteDocumentRequest, _: object) -> pb.DeleteDocumentResponse:
         """Remove a document's chunks, and what they added to the graph."""
+        await self._indexer.delete_document(context.current().user_id, request.document_id)
+        # Last: an engine that is away must not keep the document findable.
         if self._graph is not None:
             await self._graph.delete_document(context.current().user_id, request.document_id)
-        await self._indexer.delete_document(context.current().user_id, request.document_id)
         return pb.DeleteDocumentResponse()
 
     async def Search(self, request: pb.SearchRequest, _: object) -> pb.SearchResponse:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from services import models
-from services.embedded.arcadedb import ArcadeDBNotFoundError, arcadedb
+from services.embedded.arcadedb import ArcadeDBNotFoundError, arcadedb, holds_graph
 from services.embedded.data_lock import data_lock
 from services.embedded.llama import SLOTS, llama
 from services.embedded.network import LOOPBACK, free_ports, grpc_probe, http_probe, is_free
@@ -102,7 +102,7 @@ class StackOptions:
 
     `port` is that of the gateway, 0 for a free one; `ports` says whether services listen on their default ports or on
     free ones. `chat_model` is the name of a local model. Without one, only cloze questions are generated. With `graph`,
-    the graph's engine starts when it is first asked for.
+    every document is added to the knowledge graph, whose engine starts when it is first asked for.
     """
 
     data: Path
@@ -111,7 +111,7 @@ class StackOptions:
     ports: Ports = "default"
     chat_model: str | None = CHAT_MODEL
     embedding_model: str = EMBEDDING_MODEL
-    graph: bool = True
+    graph: bool = False
     blockbuster: bool = False
 
 
@@ -364,14 +364,21 @@ class _Launch:
         return engines
 
     async def _describe_graph(self) -> None:
-        """Say where the graph is: nowhere, at a server that a variable names, or at an engine that starts on demand."""
-        environment = self._environment
-        if not self._options.graph:
+        """Say where the graph is: nowhere, at a server that a variable names, or at an engine that starts on demand.
+
+        A data folder that holds a graph keeps its engine: what a document added must go with it.
+        """
+        environment, folder = self._environment, self._data / "arcadedb"
+        if self._options.graph:
+            environment["TIKU_DOCS_GRAPH_ENABLED"] = os.environ.get("TIKU_DOCS_GRAPH_ENABLED", "true")
+        if os.environ.get("TIKU_NEO4J_URL") is not None:
+            return
+        if not self._options.graph and not await asyncio.to_thread(holds_graph, folder):
             environment["TIKU_NEO4J_URL"] = ""
-        elif os.environ.get("TIKU_NEO4J_URL") is None:
+        else:
             port, http_port = self._engine_ports[3:5]
             try:
-                graph = await asyncio.to_thread(arcadedb, self._data / "arcadedb", port, http_port, self._log(ARCADEDB))
+                graph = await asyncio.to_thread(arcadedb, folder, port, http_port, self._log(ARCADEDB))
             except ArcadeDBNotFoundError as error:
                 # There is no wheel for a system with an older C library.
                 logger.warning("no graph is kept: %s", error)

@@ -17,7 +17,7 @@ from typing import TypeVar
 import msgspec
 
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue
-from services.docs.adapters.stores.postgres.upkeep import index_again, kept_documents
+from services.docs.adapters.stores.postgres.upkeep import build_graphs_again, index_again, kept_documents
 from services.docs.domain.objects import OBJECTS, TEXTS
 from services.docs.ports import ObjectStore
 from services.kit.migrations import migration_digest, read_migrations
@@ -213,6 +213,7 @@ class _Restore:
         self._steps.step("bringing the database up to date")
         await self._tables.bring_up_to_date(files)
         await index_again(self._tables.connection, queue, manifest.index_again)
+        await build_graphs_again(self._tables.connection)
 
     async def _put(self, member: Member, rows: Mapping[str, TableRows]) -> None:
         folder, _, key = member.name.partition("/")

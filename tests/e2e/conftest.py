@@ -46,7 +46,9 @@ async def stack(stack_folder: Path, shared_tutor: Tutor) -> AsyncIterator[Up]:
     """The stack that tests share. Its data only grows: a test looks at what it made itself."""
     if await models.path(EMBEDDING_MODEL) is None:
         pytest.skip(f"NO EMBEDDING MODEL, the stack is not tested: tiku models pull {EMBEDDING_MODEL}")
-    async with running(stack_folder / "data", **environment(shared_tutor)) as up:
+    # Graphs are built when a test asks for one: most tests measure what has nothing to do with them.
+    variables = {**environment(shared_tutor), "TIKU_DOCS_GRAPH_ENABLED": "false"}
+    async with running(stack_folder / "data", "--graph", **variables) as up:
         yield up
 
 

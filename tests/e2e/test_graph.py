@@ -1,4 +1,4 @@
-"""The knowledge graph through REST, on the engine that `tiku up` starts when it is first asked for."""
+"""The knowledge graph through REST, on the engine that `tiku up --graph` starts when it is first asked for."""
 
 from __future__ import annotations
 
@@ -53,3 +53,34 @@ async def test_each_call_walks_to_the_engine_and_back_and_a_deletion_leaves_noth
 
     await stack.rest.call("DELETE", f"/chunks/documents/{document_id}")
     assert await call(stack.rest, "probe") == before
+
+
+async def test_a_document_goes_into_the_graph_behind_its_vectors_and_leaves_it_with_them(stack: Up) -> None:
+    rest = stack.rest
+    before = await call(rest, "probe")
+    built: dict[str, str] = {}
+    for file, text, name in (
+        ("note.md", TEXT, "chloroplast"),
+        ("笔记.md", "光合作用在叶绿体中进行。叶绿体含有叶绿素，叶绿素吸收光能。", "叶绿素"),
+    ):
+        document = await rest.indexed(file, text.encode())
+        assert document["graph_state"] == "GRAPH_STATE_UNSPECIFIED", "this stack builds graphs when asked"
+        document_id = document["document_id"]
+        asked = (await rest.call("POST", f"/documents/{document_id}:parse", {"graph": True}))["document"]
+        assert (asked["state"], asked["graph_state"]) == ("DOCUMENT_STATE_INDEXED", "GRAPH_STATE_QUEUED")
+        (*_, indexed, last) = await rest.watch(document_id, params={"graph": "true"})
+        assert (indexed.name, last.name) == ("indexed", "graph_built")
+        assert (await rest.watch(document_id))[-1].name == "indexed"
+        shown = last.data["document"]
+        assert (shown["graph_state"], shown["graph_chunk_count"]) == ("GRAPH_STATE_BUILT", document["chunk_count"])
+        built[name] = document_id
+    for name, document_id in built.items():
+        (entity,) = (await call(rest, "findEntities", name=name, document_ids=[document_id]))["entities"]
+        around = await call(rest, "expand", entity_ids=[entity["entity_id"]], document_ids=[document_id])
+        assert around["relations"], name
+        cypher = "MATCH (e:Entity {key: $name})<-[m:MENTIONS]-(s) RETURN count(s) AS times"
+        assert (await call(rest, "query", cypher=cypher, parameters={"name": name}))["rows"][0][0] >= 1
+    for document_id in built.values():
+        await rest.call("DELETE", f"/documents/{document_id}")
+    after = await call(rest, "probe")
+    assert after == before

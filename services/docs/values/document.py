@@ -103,13 +103,18 @@ class IndexingCompleted:
 
 
 @dataclass(frozen=True, slots=True)
+class GraphBuilt:
+    """The graph job added the whole document."""
+
+
+@dataclass(frozen=True, slots=True)
 class GraphFailed:
     """The graph job ended with an error; the document is indexed all the same."""
 
     failure: Failure
 
 
-EventPayload = StageProgress | IndexingCompleted | Failure | GraphFailed
+EventPayload = StageProgress | IndexingCompleted | Failure | GraphBuilt | GraphFailed
 
 
 @dataclass(frozen=True, slots=True)

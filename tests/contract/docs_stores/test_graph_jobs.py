@@ -8,6 +8,7 @@ from services.docs.values.document import (
     Document,
     DocumentState,
     Failure,
+    GraphBuilt,
     GraphFailed,
     GraphState,
     IndexingCompleted,
@@ -76,12 +77,12 @@ async def test_progress_is_kept_with_its_events_and_counts_the_tries_anew(stores
     begun = await stores.graph_jobs.begin(job)
     assert begun is not None
     assert (begun.attempts, begun.added) == (1, 2)
-    assert await stores.graph_jobs.finish(job, StageProgress(IndexingStage.GRAPH, 3, 3))
+    assert await stores.graph_jobs.finish(job, 3)
     assert graph_of(await row(stores, stored)) == (GraphState.BUILT, 3, None)
     assert (await events(stores, stored.document_id))[-3:] == [
         IndexingCompleted(),
         StageProgress(IndexingStage.GRAPH, 2, 3),
-        StageProgress(IndexingStage.GRAPH, 3, 3),
+        GraphBuilt(),
     ]
     assert await stores.graph_jobs.begin(job) is None
 
@@ -116,7 +117,7 @@ async def test_a_graph_is_asked_for_before_during_and_after_indexing(stores: Sto
         assert asked is not None
         assert (asked.state, asked.graph_state) == (DocumentState.INDEXED, GraphState.QUEUED)
     assert job in await stores.queued(3)
-    await stores.graph_jobs.finish(job, StageProgress(IndexingStage.GRAPH, 3, 3))
+    await stores.graph_jobs.finish(job, 3)
     asked = await stores.documents.request_indexing(done.document_id, ALICE, graph=True)
     assert asked is not None
     assert asked.graph_state is GraphState.BUILT
@@ -137,6 +138,6 @@ async def test_a_graph_job_that_is_no_longer_wanted_changes_nothing(stores: Stor
         assert await stores.graph_jobs.begin(late) is None
         assert not await stores.graph_jobs.advance(late, 1, StageProgress(IndexingStage.GRAPH, 1, 3))
         assert not await stores.graph_jobs.advance(late, 1, None)
-        assert not await stores.graph_jobs.finish(late, StageProgress(IndexingStage.GRAPH, 3, 3))
+        assert not await stores.graph_jobs.finish(late, 3)
         assert not await stores.graph_jobs.fail(late, DOWN)
     assert await events(stores, stored.document_id) == before

@@ -31,6 +31,8 @@ class Gateway:
     cite_nothing: bool = False
     answer_with_a_bare_mark: bool = False
     fail_parse_of: str = ""
+    graph_available: bool = True
+    graph_fails: bool = False
     documents: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     generators: list[str] = field(default_factory=list)
@@ -44,6 +46,10 @@ class Gateway:
                 web.get("/api/v1/documents/{id}/events", self.watch),
                 web.get("/api/v1/documents/{id}/text", self.text),
                 web.post("/api/v1/answer", self.answer),
+                web.post("/api/v1/graph:probe", self.probe),
+                web.post("/api/v1/graph:findEntities", self.entities),
+                web.post("/api/v1/graph:expand", self.expand),
+                web.post("/api/v1/graph:explain", self.explain),
                 web.post("/api/v1/exercises:generate", self.generate),
                 web.get("/api/v1/exercises/{id}", self.exercise),
                 web.post("/api/v1/exercises/{id}:submit", self.submit),
@@ -61,8 +67,27 @@ class Gateway:
         if self.documents[int(document_id) - 1] == self.fail_parse_of:
             return await stream(request, ("failed", {"reason": "MALFORMED_FILE", "message": "It is damaged."}))
         document = {"document_id": document_id, "state": "DOCUMENT_STATE_INDEXED", "chunk_count": 3}
+        document["graph_state"] = "GRAPH_STATE_QUEUED"
         progress = {"stage": "STAGE_PARSING", "done": "1", "total": "7"}
-        return await stream(request, ("progress", progress), ("indexed", {"document": document}))
+        failure = {"reason": "UNAVAILABLE", "message": "The engine is down."}
+        end = ("graph_failed", failure) if self.graph_fails else ("graph_built", {"document": document})
+        graph = [end] if request.query["graph"] == "true" else []
+        return await stream(request, ("progress", progress), ("indexed", {"document": document}), *graph)
+
+    async def probe(self, _: web.Request) -> web.Response:
+        return web.json_response({"available": self.graph_available, "reason": "No graph is kept."})
+
+    async def entities(self, request: web.Request) -> web.Response:
+        name = (await request.json())["name"]
+        return web.json_response({"entities": [{"entity_id": "e1", "name": name, "mention_count": "3"}]})
+
+    async def expand(self, request: web.Request) -> web.Response:
+        entities = [{"entity_id": "e1", "name": "light"}, {"entity_id": "e2", "name": "sugar"}]
+        relation = {"from_entity_id": "e1", "to_entity_id": "e2", "sources": [self.source("1", 0, 22)]}
+        return web.json_response({"entities": entities, "relations": [relation]})
+
+    async def explain(self, _: web.Request) -> web.Response:
+        return web.json_response({})
 
     async def text(self, request: web.Request) -> web.Response:
         return web.json_response({"text": TEXT[int(request.query["start"]) : int(request.query["end"])]})
@@ -74,7 +99,9 @@ class Gateway:
         citations = [] if self.cite_nothing else [("citation", cited)]
         text = "[1]" if self.answer_with_a_bare_mark else "Light [1]."
         done = {"outcome": "ANSWER_OUTCOME_ANSWERED", "text": text}
-        return await stream(request, ("sources", {}), ("delta", {"text": text}), *citations, ("done", done))
+        late = {"leg": "graph", "elapsed_ms": 5000.0, "reason": "LEG_TIMEOUT"}
+        sources = {"legs": [{"leg": "vector", "hit_count": 5, "elapsed_ms": 12.4}, late]}
+        return await stream(request, ("sources", sources), ("delta", {"text": text}), *citations, ("done", done))
 
     async def generate(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -153,11 +180,22 @@ async def play(client: TikuClient, *, with_model: bool = True) -> tuple[Report, 
 async def test_a_demo_in_which_every_step_holds(client: TikuClient, gateway: Gateway) -> None:
     report, screen = await play(client)
     assert report.failed == {}
-    assert len(report.passed) == 10
+    assert len(report.passed) == 12
     assert gateway.asked == [document.question for document in DOCUMENTS]
     assert gateway.bytes_received == SIZES
     assert "Statement 5 [is it?]" in screen
     assert "incorrect" in screen
+    assert "vector  found 5 passages in 12 ms" in screen
+    assert "graph  failed: LEG_TIMEOUT in 5000 ms" in screen
+    assert "light – sugar" in screen
+
+
+async def test_where_no_graph_is_kept_the_demo_says_so_and_goes_on(client: TikuClient, gateway: Gateway) -> None:
+    gateway.graph_available = False
+    report, screen = await play(client)
+    assert report.failed == {}
+    assert len(report.passed) == 10
+    assert "No graph is kept." in screen
 
 
 async def test_without_a_model_only_clozes_are_asked_for(client: TikuClient, gateway: Gateway) -> None:
@@ -172,6 +210,7 @@ async def test_without_a_model_only_clozes_are_asked_for(client: TikuClient, gat
         ("lie_in_quote", "every quote", "question 4 quotes 'Plants eat stones.'"),
         ("miss_a_question", "generate 5", "4 questions came where 5"),
         ("grade_all_correct", "grade", "question 3: VERDICT_CORRECT where VERDICT_INCORRECT"),
+        ("graph_fails", "graph around", "The engine is down. [UNAVAILABLE]"),
         ("cite_nothing", "ask", "cites nothing"),
         ("answer_with_a_bare_mark", "ask", "none was given: '[1]'"),
     ],
@@ -192,4 +231,4 @@ async def test_a_document_that_fails_does_not_stop_the_other(client: TikuClient,
     gateway.fail_parse_of = "photosynthesis.pdf"
     report, _ = await play(client)
     assert list(report.failed.values()) == ["photosynthesis.pdf: It is damaged. [MALFORMED_FILE]"]
-    assert len(report.passed) == 5
+    assert len(report.passed) == 6

@@ -18,6 +18,7 @@ from services.docs.values.document import (
     DocumentState,
     EventPayload,
     Failure,
+    GraphBuilt,
     GraphFailed,
     GraphProgress,
     GraphState,
@@ -303,9 +304,9 @@ class FakeGraphJobs:
         """Change the row and append the event."""
         return self._set(job, GraphState.QUEUED, added, event)
 
-    async def finish(self, job: Job, progress: StageProgress) -> bool:
+    async def finish(self, job: Job, added: int) -> bool:
         """Move the graph's state to BUILT."""
-        return self._set(job, GraphState.BUILT, progress.done, progress)
+        return self._set(job, GraphState.BUILT, added, GraphBuilt())
 
     async def fail(self, job: Job, failure: Failure) -> bool:
         """Move the graph's state to FAILED."""

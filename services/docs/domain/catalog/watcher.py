@@ -11,6 +11,7 @@ from services.docs.values.document import (
     Document,
     DocumentEvent,
     Failure,
+    GraphBuilt,
     GraphFailed,
     GraphState,
     IndexingCompleted,
@@ -49,7 +50,7 @@ class Watcher:
                 while events := await self.documents.events(document_id, after, _EVENTS_A_PAGE):
                     for event in events:
                         after = event.number
-                        if _is_end(event):
+                        if _is_end(event) or isinstance(event.payload, GraphBuilt):
                             document = await self.catalog.get(document_id, owner)
                         if graph or not _is_of_graph(event):
                             yield event, document
@@ -77,6 +78,6 @@ def _is_end(event: DocumentEvent) -> bool:
 def _is_of_graph(event: DocumentEvent) -> bool:
     """Return whether the event is of a graph job, which begins when the document is indexed."""
     match event.payload:
-        case StageProgress(IndexingStage.GRAPH) | GraphFailed():
+        case StageProgress(IndexingStage.GRAPH) | GraphBuilt() | GraphFailed():
             return True
     return False

@@ -114,4 +114,4 @@ class GraphIndexer:
                 job, added, progress if throttle.admit(progress) else None
             ):
                 return
-        await self.jobs.finish(job, StageProgress(IndexingStage.GRAPH, added, total))
+        await self.jobs.finish(job, added)

@@ -753,6 +753,7 @@ class WatchDocumentResponse(_message.Message):
     INDEXED_FIELD_NUMBER: _builtins.int
     FAILED_FIELD_NUMBER: _builtins.int
     GRAPH_FAILED_FIELD_NUMBER: _builtins.int
+    GRAPH_BUILT_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Number of the event, from 1, without gaps within a document."""
     @_builtins.property
@@ -775,6 +776,10 @@ class WatchDocumentResponse(_message.Message):
     def graph_failed(self) -> Global___Failure:
         """The job that builds the graph ended with an error; the document is indexed all the same."""
 
+    @_builtins.property
+    def graph_built(self) -> Global___DocumentGraphBuilt:
+        """The job that builds the graph ended well."""
+
     def __init__(
         self,
         *,
@@ -784,12 +789,13 @@ class WatchDocumentResponse(_message.Message):
         indexed: Global___DocumentIndexed | None = ...,
         failed: Global___Failure | None = ...,
         graph_failed: Global___Failure | None = ...,
+        graph_built: Global___DocumentGraphBuilt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "failed", b"failed", "graph_failed", b"graph_failed", "indexed", b"indexed", "progress", b"progress", "time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "failed", b"failed", "graph_built", b"graph_built", "graph_failed", b"graph_failed", "indexed", b"indexed", "progress", b"progress", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "failed", b"failed", "graph_failed", b"graph_failed", "indexed", b"indexed", "number", b"number", "progress", b"progress", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "failed", b"failed", "graph_built", b"graph_built", "graph_failed", b"graph_failed", "indexed", b"indexed", "number", b"number", "progress", b"progress", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "indexed", "failed", "graph_failed"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "indexed", "failed", "graph_failed", "graph_built"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -848,6 +854,30 @@ class DocumentIndexed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DocumentIndexed: _TypeAlias = DocumentIndexed  # noqa: Y015
+
+@_typing.final
+class DocumentGraphBuilt(_message.Message):
+    """DocumentGraphBuilt ends the job that builds the graph well."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def document(self) -> Global___Document:
+        """The document as it is now."""
+
+    def __init__(
+        self,
+        *,
+        document: Global___Document | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentGraphBuilt: _TypeAlias = DocumentGraphBuilt  # noqa: Y015
 
 @_typing.final
 class ListChunksRequest(_message.Message):

@@ -14,6 +14,7 @@ from services.docs.values.document import (
     DocumentState,
     EventPayload,
     Failure,
+    GraphBuilt,
     GraphFailed,
     GraphProgress,
     GraphState,
@@ -134,9 +135,9 @@ class PostgresGraphJobs:
         )
         return row is not None
 
-    async def finish(self, job: Job, progress: StageProgress) -> bool:
+    async def finish(self, job: Job, added: int) -> bool:
         """Move the graph's state to BUILT."""
-        return await self._append_event(job, progress, "graph_state = 'BUILT', graphed = $3", progress.done)
+        return await self._append_event(job, GraphBuilt(), "graph_state = 'BUILT', graphed = $3", added)
 
     async def fail(self, job: Job, failure: Failure) -> bool:
         """Move the graph's state to FAILED, with reason and message."""

@@ -15,6 +15,7 @@ from services.docs.values.document import (
     DocumentState,
     EventPayload,
     Failure,
+    GraphBuilt,
     GraphFailed,
     GraphState,
     IndexingCompleted,
@@ -115,6 +116,8 @@ def _encode_payload(payload: EventPayload) -> str:
             value: dict[str, Any] = {"stage": stage.value, "done": done, "total": total}
         case IndexingCompleted():
             value = {"indexed": True}
+        case GraphBuilt():
+            value = {"graph": True}
         case Failure(reason, message):
             value = {"reason": reason, "message": message[:_LONGEST_MESSAGE]}
         case GraphFailed(Failure(reason, message)):
@@ -129,4 +132,4 @@ def _decode_payload(text: str) -> EventPayload:
     if "reason" in value:
         failure = Failure(value["reason"], value["message"])
         return GraphFailed(failure) if value.get("graph") else failure
-    return IndexingCompleted()
+    return GraphBuilt() if value.get("graph") else IndexingCompleted()

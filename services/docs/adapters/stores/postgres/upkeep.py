@@ -25,8 +25,10 @@ _KEPT = (
     f"embedding_model FROM {SCHEMA}.documents WHERE {VISIBLE}"
 )
 _IN_WORK = "('QUEUED', 'PROCESSING', 'DELETING')"
+_GRAPH_IN_WORK = "(d.state = 'INDEXED' AND d.graph_state = 'QUEUED')"
 _JOB_KEY = (
     "CASE WHEN d.state = 'DELETING' THEN 'delete:' || d.document_id || ':0' "
+    "WHEN d.state = 'INDEXED' THEN 'graph:' || d.document_id || ':' || d.generation "
     "ELSE 'index:' || d.document_id || ':' || d.generation END"
 )
 
@@ -78,6 +80,14 @@ async def index_again(connection: Connection, queue: PgQueuerJobQueue, document_
     for document_id in document_ids:
         await connection.execute(f"UPDATE {SCHEMA}.documents SET indexed = 0 WHERE document_id = $1", document_id)
         await queue_index_job(connection, queue, document_id)
+
+
+async def build_graphs_again(connection: Connection) -> None:
+    """Have every document whose graph was wanted added again, within a transaction; a start queues the jobs."""
+    await connection.execute(
+        f"UPDATE {SCHEMA}.documents SET graph_state = 'QUEUED', graphed = 0, graph_failure_reason = NULL, "
+        "graph_failure_message = NULL WHERE graph_state <> 'UNSPECIFIED'"
+    )
 
 
 class DocsUpkeep:
@@ -155,8 +165,9 @@ class DocsUpkeep:
     async def lost_jobs(self) -> list[str]:
         """Return the documents that wait for a job that the queue does not have."""
         rows = await self.stores.database.fetch(
-            f"SELECT d.document_id::text FROM {SCHEMA}.documents d WHERE d.state IN {_IN_WORK} AND NOT EXISTS "
-            f"(SELECT FROM {SCHEMA}.pgqueuer q WHERE q.status IN ('queued', 'picked') AND q.dedupe_key = {_JOB_KEY})"
+            f"SELECT d.document_id::text FROM {SCHEMA}.documents d WHERE (d.state IN {_IN_WORK} OR {_GRAPH_IN_WORK}) "
+            f"AND NOT EXISTS (SELECT FROM {SCHEMA}.pgqueuer q WHERE q.status IN ('queued', 'picked') "
+            f"AND q.dedupe_key = {_JOB_KEY})"
         )
         return [row[0] for row in rows]
 
