@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 
 from services.common.values import DocumentKind
+from services.language.search_terms import search_terms
 from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
 from services.retrieval.domain.search.bm25 import passage_vector, question_vector
@@ -210,6 +211,12 @@ async def by_words(store: VectorStore, text: str, where: Filter = EVERYWHERE, li
     hits = await store.search_words(question_vector(text), ALICE, where, limit)
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
     return [hit.chunk.ordinal for hit in hits]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _dictionaries() -> None:
+    """Load what folds traditional characters, as the service does at its start: it reads files."""
+    search_terms("词")
 
 
 async def test_words_find_the_chunks_that_hold_them_the_rare_ones_first(store: VectorStore) -> None:

@@ -210,11 +210,11 @@ async def test_leaving_cancels_the_models_stream_within_100_ms(bench: Bench) -> 
 
 async def test_a_deadline_holds_through_the_hops(bench: Bench) -> None:
     bench.llm.embed_delay = 5.0
-    async with at_once(0.6):
+    async with at_once(2.0):
         with pytest.raises(grpc.aio.AioRpcError) as raised:
-            await bench.retrieval.Search(retrieval_pb2.SearchRequest(query="q"), timeout=0.3, metadata=metadata(user()))
+            await bench.retrieval.Search(retrieval_pb2.SearchRequest(query="q"), timeout=1.0, metadata=metadata(user()))
     assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert 0 < bench.llm.time_left[0] <= 0.3
+    assert 0 < bench.llm.time_left[0] <= 1.0
 
 
 async def test_a_failing_embedder_is_reported_as_what_it_is(bench: Bench) -> None:
