@@ -192,6 +192,14 @@ def neighborhood_message(found: Neighborhood) -> graph_pb2.ExpandResponse:
     )
 
 
+def survey_message(found: Neighborhood, present: bool) -> graph_pb2.SurveyResponse:
+    """Return entities and relations, and whether there was anything to look at."""
+    around = neighborhood_message(found)
+    return graph_pb2.SurveyResponse(
+        entities=around.entities, relations=around.relations, truncated=around.truncated, present=present
+    )
+
+
 def link_message(owner: str, link: Link) -> graph_pb2.Link:
     """Return what ties two names or keeps them apart."""
     message = message_of(graph_pb2.Link, link, first_name=link.first_key, second_name=link.second_key)

@@ -139,8 +139,13 @@ class GraphStore(Protocol):
     async def state(self, owner: str) -> GraphState:
         """Return which engine this is, and what the owner has in it."""
 
-    async def entities(self, owner: str, entity_ids: Sequence[str], mentions: int) -> list[NamedEntity]:
-        """Return those of the entities that are there, in their order, each with its first `mentions` mentions."""
+    async def entities(
+        self, owner: str, entity_ids: Sequence[str], mentions: int, document_ids: Sequence[str] = ()
+    ) -> list[NamedEntity]:
+        """Return those of the entities that documents mention, in their order, each with its first `mentions` there.
+
+        No `document_ids` means all; counts are of the same documents.
+        """
 
     async def frequent(self, owner: str, document_ids: Sequence[str], limit: int) -> list[str]:
         """Return the ids of the entities that documents mention most, best first; no `document_ids` means all."""

@@ -29,6 +29,7 @@ _DEFAULT_HITS = 10
 _DEFAULT_ANSWER_PASSAGES = 5
 _DEFAULT_ROWS = 100
 _DEFAULT_REACHED = 50
+_DEFAULT_SURVEYED = 60
 _GRAPH_OFF = "No graph is kept: TIKU_NEO4J_URL names no engine."
 
 
@@ -139,6 +140,15 @@ class GraphServicer(GraphServiceServicer):
             request.limit or _DEFAULT_REACHED,
         )
         return messages.neighborhood_message(found)
+
+    async def Survey(self, request: graph.SurveyRequest, _: object) -> graph.SurveyResponse:
+        """Show what documents or chunks speak of most, and how it is connected."""
+        explorer = _on(self._explorer)
+        owner = context.current().user_id
+        limit = request.limit or _DEFAULT_SURVEYED
+        found = await explorer.survey(owner, request.document_ids, request.chunk_ids, limit)
+        present = bool(found.entities) or await explorer.holds(owner, request.document_ids)
+        return messages.survey_message(found, present)
 
     async def FindEntities(self, request: graph.FindEntitiesRequest, _: object) -> graph.FindEntitiesResponse:
         """Find entities by name."""

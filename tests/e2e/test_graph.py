@@ -39,6 +39,9 @@ async def test_each_call_walks_to_the_engine_and_back_and_a_deletion_leaves_noth
     assert {"chloroplast", "glucose"} <= {found["name"] for found in around["entities"]}
     (made,) = (r for r in around["relations"] if r["predicate"] == "makes")
     assert (made["from_entity_id"], made["to_entity_id"], made["sources"][0]["quote"]) == (*ids, TEXT)
+    survey = await call(stack.rest, "survey", document_ids=[document_id])
+    assert survey["present"]
+    assert {"chloroplast", "glucose"} <= {found["name"] for found in survey["entities"]}
     explained = await call(stack.rest, "explain", entity_id=entity["entity_id"])
     assert explained["links"][0]["sources"][0]["document_id"] == document_id
     decided = await call(stack.rest, "decide", first_entity_id=ids[0], second_entity_id=ids[1], same=True)

@@ -93,6 +93,7 @@ async def contents(store: GraphStore, owner: str, documents: list[str]) -> dict[
     return {
         "state": replace(state, engine="", version=""),
         "entities": await store.entities(owner, all_ids, 5),
+        "entities in": await store.entities(owner, all_ids, 5, documents[:1]),
         "frequent": await store.frequent(owner, (), 20),
         "frequent in": await store.frequent(owner, documents[:1], 20),
         "neighbors": sort(await store.neighbors(owner, all_ids, (), 20)),

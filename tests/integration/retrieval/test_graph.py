@@ -95,6 +95,14 @@ async def test_a_document_goes_in_is_walked_asked_and_leaves_nothing(client: Cli
     assert around.entities[0].entity_id == found.entity_id
     assert len(around.entities) > 1
     assert all(source.document_id == document_id for relation in around.relations for source in relation.sources)
+    survey = await client.call("Survey", g.SurveyRequest(document_ids=[document_id]))
+    assert survey.present
+    assert {found.entity_id, *(one.entity_id for one in around.entities)} <= {one.entity_id for one in survey.entities}
+    first = chunks(document_id)[0].chunk_id
+    passage = await client.call("Survey", g.SurveyRequest(document_ids=[document_id], chunk_ids=[first], limit=2))
+    assert len(passage.entities) == 2
+    elsewhere = await client.call("Survey", g.SurveyRequest(document_ids=[str(uuid.uuid4())]))
+    assert (len(elsewhere.entities), elsewhere.present) == (0, False)
 
     request = g.QueryRequest(cypher="MATCH (e:Entity)<-[m:MENTIONS]-(s) RETURN m.surface AS 名, s.text LIMIT 1")
     table = await client.call("Query", request)
@@ -158,7 +166,7 @@ async def test_what_is_wrong_is_named(client: Client, request_: Any, field: str)
 
 
 @pytest.mark.parametrize(
-    "method", ["AddChunks", "Upsert", "Query", "Expand", "FindEntities", "Explain", "Decide", "Undo"]
+    "method", ["AddChunks", "Upsert", "Query", "Expand", "Survey", "FindEntities", "Explain", "Decide", "Undo"]
 )
 async def test_without_an_engine_each_call_says_that_there_is_no_graph(bench: Bench, method: str) -> None:
     id_ = str(uuid.uuid4())

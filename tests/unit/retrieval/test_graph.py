@@ -117,6 +117,35 @@ async def test_names_that_the_text_says_are_one_are_walked_as_one(graph: Graph) 
     assert {relation.from_entity_id, relation.to_entity_id} == {entity.entity_id for entity in found.entities}
 
 
+async def test_a_survey_counts_quotes_and_connects_within_its_documents(graph: Graph) -> None:
+    first = await graph.say("水 (water) boils", "水", "water", alias=True)
+    await graph.say("water makes steam", "water", "steam", document=first, predicate="makes")
+    second = await graph.say("water and ice and snow", "water", "ice", "snow")
+    found = await graph.explorer.survey(ME, [first], (), 60)
+    assert [(entity.name, entity.mention_count) for entity in found.entities] == [("water", 3), ("steam", 1)]
+    assert {mention.quote.document_id for entity in found.entities for mention in entity.mentions} == {first}
+    assert sorted(relation.predicate for relation in found.relations) == ["", "makes"]
+    assert not found.truncated
+    everything = await graph.explorer.survey(ME, (), (), 3)
+    assert [entity.mention_count for entity in everything.entities] == [4, 1, 1]
+    assert everything.truncated
+    assert (await graph.explorer.survey(ME, [second], (), 60)).entities[0].aliases == ()
+    assert (await graph.explorer.survey("bob", [first], (), 60)).entities == ()
+
+
+async def test_a_survey_of_chunks_has_what_they_mention(graph: Graph) -> None:
+    near = chunk("The chloroplast holds chlorophyll. The chloroplast is green.")
+    far = chunk("The mitochondrion releases energy. The chloroplast stores energy.", 1, near.document_id)
+    assert not await graph.explorer.holds(ME, [near.document_id])
+    assert not await graph.explorer.holds(ME, ())
+    await graph.builder.add_chunks(ME, [near, far])
+    assert await graph.explorer.holds(ME, [str(uuid.uuid4()), near.document_id])
+    assert await graph.explorer.holds(ME, ())
+    names = {entity.name for entity in (await graph.explorer.survey(ME, (), [near.chunk_id], 60)).entities}
+    assert "chloroplast" in names
+    assert "mitochondrion" not in names
+
+
 async def test_a_decision_outweighs_the_text_and_is_undone(graph: Graph) -> None:
     await graph.say("Mercury (quicksilver) flows", "Mercury", "quicksilver", alias=True)
     first, second = id_of("Mercury"), id_of("quicksilver")

@@ -79,9 +79,11 @@ class FakeGraphStore:
             chunk_count=len(graph.chunks),
         )
 
-    async def entities(self, owner: str, entity_ids: Sequence[str], mentions: int) -> list[NamedEntity]:
+    async def entities(
+        self, owner: str, entity_ids: Sequence[str], mentions: int, document_ids: Sequence[str] = ()
+    ) -> list[NamedEntity]:
         """Return entities by their mentions."""
-        of = self._by_entity(owner)
+        of = self._by_entity(owner, document_ids)
         return [
             NamedEntity(
                 entity_id=id_,
@@ -211,10 +213,11 @@ class FakeGraphStore:
     async def ping(self) -> None:
         """Return at once: memory always answers."""
 
-    def _by_entity(self, owner: str) -> dict[str, list[Mention]]:
+    def _by_entity(self, owner: str, document_ids: Sequence[str] = ()) -> dict[str, list[Mention]]:
         found: defaultdict[str, list[Mention]] = defaultdict(list)
         for m in sorted(self._graphs[owner].mentions, key=lambda m: (m.quote.document_id, m.start, m.end, m.kind)):
-            found[entity_id(owner, m.key)].append(m)
+            if _is_in(m.quote, document_ids):
+                found[entity_id(owner, m.key)].append(m)
         return dict(found)
 
 

@@ -142,12 +142,15 @@ class Neo4jGraphStore:
         engine = await self._ready()
         return GraphState(engine.name, engine.version, entities, mentions, relations, aliases, chunks)
 
-    async def entities(self, owner: str, entity_ids: Sequence[str], mentions: int) -> list[NamedEntity]:
+    async def entities(
+        self, owner: str, entity_ids: Sequence[str], mentions: int, document_ids: Sequence[str] = ()
+    ) -> list[NamedEntity]:
         """Return entities with counts of their surfaces and kinds."""
 
         async def read(tx: AsyncManagedTransaction) -> list[NamedEntity]:
-            counted = await _rows_of(tx, statements.SURFACES, ids=list(entity_ids), owner=owner)
-            first = await _rows_of(tx, statements.FIRST_MENTIONS, ids=list(entity_ids), owner=owner, most=mentions)
+            which = {"ids": list(entity_ids), "owner": owner, "documents": list(document_ids)}
+            counted = await _rows_of(tx, statements.SURFACES, **which)
+            first = await _rows_of(tx, statements.FIRST_MENTIONS, **which, most=mentions)
             return named_entities(entity_ids, counted, first)
 
         return await self._read(read)

@@ -113,7 +113,8 @@ COUNTS = (
 )
 SURFACES = """
 UNWIND $ids AS id
-MATCH (e:Entity {id: id})<-[m:MENTIONS]-() WHERE e.owner_id = $owner
+MATCH (e:Entity {id: id})<-[m:MENTIONS]-(s)
+WHERE e.owner_id = $owner AND (size($documents) = 0 OR s.document_id IN $documents)
 RETURN id, e.key AS key, m.surface AS surface, m.kind AS kind, count(m) AS n
 """
 _SENTENCE_PROPERTIES = ("text", "start", "end", "page", "document_id", "document_name", "chunk_id")
@@ -124,6 +125,7 @@ MATCH (e:Entity {{id: id}}) WHERE e.owner_id = $owner
 CALL {{
   WITH e
   MATCH (e)<-[m:MENTIONS]-(s:Sentence)
+  WHERE size($documents) = 0 OR s.document_id IN $documents
   WITH m, s ORDER BY s.document_id, m.start, m.end, m.kind LIMIT $most
   RETURN collect({{start: m.start, end: m.end, surface: m.surface, kind: m.kind, sentence: {_SENTENCE}}}) AS mentions
 }}

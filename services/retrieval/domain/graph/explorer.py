@@ -68,8 +68,7 @@ class GraphExplorer:
             named = sorted(entity_id(owner, key) for key in keys)
             resolution = await self._resolution(owner, named)
             ids = [*named, *sorted(id_ for one in named for id_ in resolution.ambiguous.get(one, ()))]
-        found = await self._entities(owner, [resolution.members(id_) for id_ in ids])
-        return sorted(found, key=lambda entity: (-entity.mention_count, entity.entity_id))[:limit]
+        return (await self._most_mentioned(owner, ids, resolution, document_ids))[:limit]
 
     async def explain(self, owner: str, id_: str) -> tuple[Entity, list[Link]]:
         """Return an entity, and what ties its names or keeps others apart from it.
@@ -128,10 +127,53 @@ class GraphExplorer:
             resolution = await self._resolution(owner, near)
             step = walk.reach([resolution.members(id_) for id_ in near])
         ids = list(walk.group_of)
+        entities = await self._entities(owner, walk.groups, document_ids)
+        return Neighborhood(tuple(entities), await self._said(owner, entities, ids, document_ids), walk.truncated)
+
+    async def survey(
+        self, owner: str, document_ids: Sequence[str], chunk_ids: Sequence[str], limit: int
+    ) -> Neighborhood:
+        """Return the entities that documents, or some chunks, mention most, the most mentioned first.
+
+        Documents bound what is counted, quoted and said of them; chunks only which entities there are.
+        """
+        if chunk_ids:
+            counts: Counter[str] = Counter()
+            for occurrence in await self._store.entities_of(owner, chunk_ids, limit):
+                counts[occurrence.entity_id] += occurrence.sentence_count
+            ids = sorted(counts, key=lambda id_: (-counts[id_], id_))[: 2 * limit]
+        else:
+            ids = await self._store.frequent(owner, document_ids, 2 * limit)
+        found = await self._most_mentioned(owner, ids, await self._resolution(owner, ids), document_ids)
+        entities = found[:limit]
+        members = [member for entity in entities for member in entity.members]
+        said = await self._said(owner, entities, members, document_ids)
+        return Neighborhood(tuple(entities), said, len(found) > limit)
+
+    async def holds(self, owner: str, document_ids: Sequence[str]) -> bool:
+        """Return whether a chunk of any of these documents, or else of any at all, was added as a whole."""
+        if not document_ids:
+            return (await self._store.state(owner)).chunk_count > 0
+        for document_id in document_ids:
+            if await self._store.chunks(owner, document_id):
+                return True
+        return False
+
+    async def _most_mentioned(
+        self, owner: str, ids: Iterable[str], resolution: Resolution, document_ids: Sequence[str]
+    ) -> list[Entity]:
+        found = await self._entities(owner, [resolution.members(id_) for id_ in ids], document_ids)
+        return sorted(found, key=lambda entity: (-entity.mention_count, entity.entity_id))
+
+    async def _said(
+        self, owner: str, entities: Sequence[Entity], ids: Sequence[str], document_ids: Sequence[str]
+    ) -> tuple[StatedRelation, ...]:
+        """Return what is said of entities in common; `ids` are those of all their names."""
+        if not ids:
+            return ()
         stated = await self._store.relations(owner, ids, document_ids, _RELATIONS, _SOURCES)
         met = await self._store.meetings(owner, ids, document_ids, _MEETINGS, _SOURCES)
-        entities = await self._entities(owner, walk.groups)
-        return Neighborhood(tuple(entities), _between(entities, [*stated, *met]), walk.truncated)
+        return _between(entities, [*stated, *met])
 
     async def _resolution(self, owner: str, ids: Sequence[str]) -> Resolution:
         """Return which names are one, among those that anything ties to some, over some steps."""
@@ -149,11 +191,13 @@ class GraphExplorer:
             step = sorted(ends - known)
         return resolve(links.values())
 
-    async def _entities(self, owner: str, groups: Iterable[frozenset[str]]) -> list[Entity]:
+    async def _entities(
+        self, owner: str, groups: Iterable[frozenset[str]], document_ids: Sequence[str] = ()
+    ) -> list[Entity]:
         """Return the entities of groups of ids, in their order, each once; those of which nothing is there are none."""
         distinct = list(dict.fromkeys(groups))
         ids = [id_ for group in distinct for id_ in sorted(group)]
-        named = {entity.entity_id: entity for entity in await self._store.entities(owner, ids, _MENTIONS)}
+        named = {entity.entity_id: entity for entity in await self._store.entities(owner, ids, _MENTIONS, document_ids)}
         merged = ([named[id_] for id_ in sorted(group) if id_ in named] for group in distinct)
         return [entity_of(members) for members in merged if members]
 

@@ -630,7 +630,7 @@ class ExpandRequest(_message.Message):
 
     @_builtins.property
     def document_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only what these documents say; empty for all that the caller owns."""
+        """Only what these documents say, counts and mentions too; empty for all that the caller owns."""
 
     def __init__(
         self,
@@ -683,6 +683,78 @@ class ExpandResponse(_message.Message):
 Global___ExpandResponse: _TypeAlias = ExpandResponse  # noqa: Y015
 
 @_typing.final
+class SurveyRequest(_message.Message):
+    """SurveyRequest asks what documents or chunks speak of."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_IDS_FIELD_NUMBER: _builtins.int
+    CHUNK_IDS_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    limit: _builtins.int
+    """Most entities to return; 0 for 60."""
+    @_builtins.property
+    def document_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only what these documents say, counts and mentions too; empty for all that the caller owns."""
+
+    @_builtins.property
+    def chunk_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only entities that these chunks mention, wherever they are connected; empty for those that are mentioned most."""
+
+    def __init__(
+        self,
+        *,
+        document_ids: _abc.Iterable[_builtins.str] | None = ...,
+        chunk_ids: _abc.Iterable[_builtins.str] | None = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_ids", b"chunk_ids", "document_ids", b"document_ids", "limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SurveyRequest: _TypeAlias = SurveyRequest  # noqa: Y015
+
+@_typing.final
+class SurveyResponse(_message.Message):
+    """SurveyResponse is a part of the graph."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTITIES_FIELD_NUMBER: _builtins.int
+    RELATIONS_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
+    PRESENT_FIELD_NUMBER: _builtins.int
+    truncated: _builtins.bool
+    """Whether the limit of entities left some out."""
+    present: _builtins.bool
+    """Whether the graph holds any of these documents, with names or without."""
+    @_builtins.property
+    def entities(self) -> _containers.RepeatedCompositeFieldContainer[Global___Entity]:
+        """Entities, the most mentioned first."""
+
+    @_builtins.property
+    def relations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Relation]:
+        """Relations among them, the most stated first."""
+
+    def __init__(
+        self,
+        *,
+        entities: _abc.Iterable[Global___Entity] | None = ...,
+        relations: _abc.Iterable[Global___Relation] | None = ...,
+        truncated: _builtins.bool = ...,
+        present: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entities", b"entities", "present", b"present", "relations", b"relations", "truncated", b"truncated"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SurveyResponse: _TypeAlias = SurveyResponse  # noqa: Y015
+
+@_typing.final
 class FindEntitiesRequest(_message.Message):
     """FindEntitiesRequest asks for entities by name."""
 
@@ -697,7 +769,7 @@ class FindEntitiesRequest(_message.Message):
     """Most entities to return; 0 for 10."""
     @_builtins.property
     def document_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only entities that these documents mention; empty for all that the caller owns."""
+        """Only entities that these documents mention, with their mentions there; empty for all that the caller owns."""
 
     def __init__(
         self,

@@ -68,6 +68,11 @@ class GraphServiceStub:
                 request_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExpandRequest.SerializeToString,
                 response_deserializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExpandResponse.FromString,
                 _registered_method=True)
+        self.Survey = channel.unary_unary(
+                '/tiku.retrieval.v1.GraphService/Survey',
+                request_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.SurveyRequest.SerializeToString,
+                response_deserializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.SurveyResponse.FromString,
+                _registered_method=True)
         self.FindEntities = channel.unary_unary(
                 '/tiku.retrieval.v1.GraphService/FindEntities',
                 request_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.FindEntitiesRequest.SerializeToString,
@@ -140,6 +145,13 @@ class GraphServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Survey(self, request, context):
+        """Survey shows what documents or chunks speak of most, and how it is connected: what a picture of them needs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def FindEntities(self, request, context):
         """FindEntities finds the entities that a name may mean; an ambiguous name finds several.
         """
@@ -200,6 +212,11 @@ def add_GraphServiceServicer_to_server(servicer, server):
                     servicer.Expand,
                     request_deserializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExpandRequest.FromString,
                     response_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExpandResponse.SerializeToString,
+            ),
+            'Survey': grpc.unary_unary_rpc_method_handler(
+                    servicer.Survey,
+                    request_deserializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.SurveyRequest.FromString,
+                    response_serializer=tiku_dot_retrieval_dot_v1_dot_graph__pb2.SurveyResponse.SerializeToString,
             ),
             'FindEntities': grpc.unary_unary_rpc_method_handler(
                     servicer.FindEntities,
@@ -388,6 +405,33 @@ class GraphService:
             '/tiku.retrieval.v1.GraphService/Expand',
             tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExpandRequest.SerializeToString,
             tiku_dot_retrieval_dot_v1_dot_graph__pb2.ExpandResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Survey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tiku.retrieval.v1.GraphService/Survey',
+            tiku_dot_retrieval_dot_v1_dot_graph__pb2.SurveyRequest.SerializeToString,
+            tiku_dot_retrieval_dot_v1_dot_graph__pb2.SurveyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -34,6 +34,8 @@ class GraphServiceStub:
     """Query runs read-only Cypher over what the caller owns."""
     Expand: _aio.UnaryUnaryMultiCallable[_graph_pb2.ExpandRequest, _graph_pb2.ExpandResponse]
     """Expand walks from entities to their neighbors."""
+    Survey: _aio.UnaryUnaryMultiCallable[_graph_pb2.SurveyRequest, _graph_pb2.SurveyResponse]
+    """Survey shows what documents or chunks speak of most, and how it is connected: what a picture of them needs."""
     FindEntities: _aio.UnaryUnaryMultiCallable[_graph_pb2.FindEntitiesRequest, _graph_pb2.FindEntitiesResponse]
     """FindEntities finds the entities that a name may mean; an ambiguous name finds several."""
     Explain: _aio.UnaryUnaryMultiCallable[_graph_pb2.ExplainRequest, _graph_pb2.ExplainResponse]
@@ -99,6 +101,14 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_graph_pb2.ExpandRequest, _abc.Awaitable[_graph_pb2.ExpandResponse]],
     ) -> _abc.Awaitable[_graph_pb2.ExpandResponse]:
         """Expand walks from entities to their neighbors."""
+
+    @_abc_1.abstractmethod
+    def Survey(
+        self,
+        request: _graph_pb2.SurveyRequest,
+        context: _aio.ServicerContext[_graph_pb2.SurveyRequest, _abc.Awaitable[_graph_pb2.SurveyResponse]],
+    ) -> _abc.Awaitable[_graph_pb2.SurveyResponse]:
+        """Survey shows what documents or chunks speak of most, and how it is connected: what a picture of them needs."""
 
     @_abc_1.abstractmethod
     def FindEntities(
