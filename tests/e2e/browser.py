@@ -106,6 +106,11 @@ class Page:
         await self.until(f"document.querySelector({selector!r})")
         await self.run(f"document.querySelector({selector!r}).click()")
 
+    async def press(self, x: float, y: float) -> None:
+        """Presses the left button of the mouse at a place of the window."""
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            await self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
     async def type(self, selector: str, text: str) -> None:
         """Puts text into a field."""
         quoted = orjson.dumps(text).decode()

@@ -6,12 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from gateway.app import running
 from gateway.settings import GatewaySettings
+from services.kit.context import DEVELOPMENT_USER
+from services.kit.errors import Unavailable
+from services.retrieval.adapters.graphs.neo4j import Neo4jGraphStore
+from services.retrieval.domain.graph.mentions import find_mentions
+from services.retrieval.values.chunk import Chunk
 from tests.e2e.browser import CHROMIUM, Page, chromium
-from tests.fakes.grpc_services import FakeServices, fake_services
+from tests.engines import BoltServer
+from tests.fakes.grpc_services import FakeServices, chunk_id_of, fake_services
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="NO CHROMIUM: the page is not tested; install the package `chromium` to test it"
@@ -22,14 +29,33 @@ ENGLISH = (
     "Roots take up water from the soil. Chlorophyll absorbs mostly red and blue light. "
     "The light reactions release oxygen. The Calvin cycle fixes carbon dioxide into sugars."
 )
+GRAPHIC = (
+    f"{ENGLISH} The chloroplast holds chlorophyll. Photosynthesis happens in the chloroplast. "
+    "Melvin Calvin studied photosynthesis at the University of California."
+)
+# Middle of a line in the window, and what it ties.
+LONGEST_LINE = """(() => {
+  const { cy } = document.querySelector("#graph-picture")._cyreg;
+  const box = cy.container().getBoundingClientRect();
+  const between = (one, other) => Math.hypot(one.x - other.x, one.y - other.y);
+  const line = cy.edges().max((edge) => between(edge.source().position(), edge.target().position())).ele;
+  const { x, y } = line.renderedMidpoint();
+  return { x: box.x + x, y: box.y + y, name: `${line.source().data("name")} – ${line.target().data("name")}` };
+})()"""
 CHINESE = (
     "𠮷光合作用把光能变成化学能。叶绿体是进行光合作用的场所。光反应在类囊体薄膜上进行。"
     "暗反应在叶绿体基质中进行。二氧化碳被固定并还原成糖类。"
 )
 
 
+@pytest.fixture(scope="module")
+def dictionaries() -> None:
+    """Words of both languages, which are read before a loop runs: meanwhile a service would answer nobody."""
+    find_mentions([Chunk("c", "d", "n", 0, ENGLISH + CHINESE, 0, 0, len(ENGLISH + CHINESE))])
+
+
 @pytest.fixture
-async def services() -> AsyncIterator[FakeServices]:
+async def services(dictionaries: None) -> AsyncIterator[FakeServices]:
     """The services behind the gateway."""
     async with fake_services() as services:
         services.script.pause = 0.01
@@ -155,6 +181,97 @@ async def test_material_cannot_become_markup(page: Page, url: str, tmp_path: Pat
     await page.until("document.querySelector('.answer:not(.writing) .cite')")
     assert await page.run("document.querySelectorAll('main img, main script, main b, main i').length") == 0
     assert await page.run("document.title") == "Tiku 题库"
+
+
+async def add_to_graph(services: FakeServices, url: str) -> str:
+    """Adds the newest document to the graph; returns its id."""
+    stored = list(services.docs.stored.values())[-1]
+    id_ = stored.document.document_id
+    chunk = {"chunk_id": chunk_id_of(id_), "document_id": id_, "document_name": stored.document.name, "page": 2}
+    body = {"chunks": [{**chunk, "text": stored.text, "end": len(stored.text)}]}
+    async with aiohttp.ClientSession() as http, http.post(f"{url}/api/v1/graph:addChunks", json=body) as answer:
+        assert answer.status == 200, await answer.text()
+    return id_
+
+
+async def test_the_graph_of_a_document_on_its_engine(
+    page: Page, url: str, services: FakeServices, tmp_path: Path, arcadedb_server: BoltServer
+) -> None:
+    async with Neo4jGraphStore.open(
+        arcadedb_server.url, arcadedb_server.user, arcadedb_server.password, timeout=60
+    ) as services.graph.store:
+        await page.show(url)
+        await upload(page, tmp_path / "leaf <b>.txt", GRAPHIC, "Ready")
+        document_id = await add_to_graph(services, url)
+        await page.click(".documents .to-graph")
+        await page.until("!document.querySelector('#graph-body').hidden")
+        await page.until("document.querySelector('#graph-note').textContent.includes('connections')", seconds=30)
+        assert await page.text("#graph-title") == "Graph of leaf <b>.txt"
+        assert "chloroplast" in await page.text("#graph-entities")
+
+        # A click on a line opens its sentences, and these the source.
+        await page.run("document.querySelector('#graph-picture').scrollIntoView({ block: 'center' })")
+        line = await page.run(LONGEST_LINE)
+        await page.press(line["x"], line["y"])
+        await page.until("document.querySelector('#graph-detail blockquote')")
+        assert await page.text("#graph-detail h4") == line["name"]
+        quote = (await page.text("#graph-detail blockquote")).split("\n")[0]
+        assert quote in GRAPHIC
+        assert "leaf <b>.txt · page 2" in await page.text("#graph-detail .where")
+        await page.click("#graph-detail .where")
+        await page.until("document.querySelector('.source .context').textContent.includes('Calvin')")
+        assert await page.text(".source mark") == quote
+        await page.click("#source-close")
+
+        # The lists do the same from the keyboard, and lead back.
+        await page.run("document.querySelector('#graph-entities .open').click()")
+        assert await page.run("document.activeElement.id") == "graph-chosen"
+        assert "mentioned" in await page.text("#graph-detail")
+        await page.run(
+            "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }))"
+        )
+        assert await page.run("document.activeElement.className") == "open"
+        await services.graph.store.delete_document(DEVELOPMENT_USER, document_id)
+
+
+async def test_the_graph_of_an_answer_has_what_its_passages_mention(
+    page: Page, url: str, services: FakeServices, tmp_path: Path
+) -> None:
+    await page.show(url, language="zh-CN", width=390, height=844, dark=True)
+    await upload(page, tmp_path / "第三章.txt", CHINESE, "可以使用")
+    await add_to_graph(services, url)
+    await page.type("#question", "光反应在哪里进行？")
+    await page.click("#ask-button")
+    await page.click(".answer .to-graph")
+    await page.until("!document.querySelector('#graph-body').hidden")
+    assert await page.text("#graph-title") == "图谱：“光反应在哪里进行？”的回答"
+    assert "叶绿体" in await page.text("#graph-entities")
+    assert "术语" in await page.text("#graph-legend")
+    assert await page.run("document.documentElement.scrollWidth <= innerWidth")
+    await page.click("#graph-pairs .open")
+    quote, where = (await page.text("#graph-detail blockquote")).split("\n")
+    assert (quote in CHINESE, where) == (True, "第三章.txt · 第 2 页")
+
+
+async def test_where_there_is_no_graph_the_page_says_why(
+    page: Page, url: str, services: FakeServices, tmp_path: Path
+) -> None:
+    async def says(text: str) -> None:
+        await page.click(".documents .to-graph")
+        await page.until(f"document.querySelector('#graph-note').textContent.includes({text!r})")
+        assert await page.run("document.querySelector('#graph-body').hidden")
+
+    await page.show(url)
+    await upload(page, tmp_path / "a.txt", "And so it was, as it had been.", "Ready")
+    await says("not in the graph yet")
+    await add_to_graph(services, url)
+    await says("found no names")
+    services.graph.fault = Unavailable("The graph does not answer.", reason="GRAPH_UNAVAILABLE")
+    await says("does not answer at the moment")
+    services.graph.fault, services.graph.store = None, None
+    await says("No graph is kept here")
+    # The browser notes each refusal by itself.
+    page.errors[:] = [error for error in page.errors if "the server responded with a status of" not in error]
 
 
 async def test_the_reference_is_a_plain_page(page: Page, url: str) -> None:

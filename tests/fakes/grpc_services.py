@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,12 @@ from services.kit import context, errors
 from services.kit.ids import new_id
 from services.kit.server import App, Registration, running
 from services.kit.settings import ServiceSettings
+from services.retrieval.adapters.graphs.fake import FakeGraphStore
+from services.retrieval.adapters.workers.fake import FakeMentionFinder
+from services.retrieval.domain.graph.builder import GraphBuilder
+from services.retrieval.domain.graph.explorer import GraphExplorer
+from services.retrieval.ports import GraphStore
+from services.retrieval.servicer import GraphServicer
 from tiku.common.v1 import source_pb2
 from tiku.docs.v1 import docs_pb2, docs_pb2_grpc
 from tiku.exercises.v1 import exercises_pb2, exercises_pb2_grpc, profile_pb2, profile_pb2_grpc
@@ -332,6 +339,7 @@ class FakeRetrieval(retrieval_pb2_grpc.RetrievalServiceServicer):
                     source_pb2.Source(
                         document_id=stored.document.document_id,
                         document_name=stored.document.name,
+                        chunk_id=chunk_id_of(stored.document.document_id),
                         page=1 + start // 300,
                         start=start,
                         end=end,
@@ -384,6 +392,34 @@ class FakeRetrieval(retrieval_pb2_grpc.RetrievalServiceServicer):
     async def Search(self, request: Any, context: Any) -> retrieval_pb2.SearchResponse:
         self._script.saw(request)
         return retrieval_pb2.SearchResponse()
+
+
+class FakeGraph(graph_pb2_grpc.GraphServiceServicer):
+    """The real servicer, on a store in memory or on one that a test gives it."""
+
+    def __init__(self) -> None:
+        self.store: GraphStore | None = FakeGraphStore()
+        """None where no graph is kept."""
+        self.fault: Exception | None = None
+        """Raised by the next calls."""
+
+    def _servicer(self) -> GraphServicer:
+        if self.fault is not None:
+            raise self.fault
+        extractor: Any = None
+        if self.store is None:
+            return GraphServicer(extractor, extractor, None, None)
+        builder = GraphBuilder(self.store, FakeMentionFinder())
+        return GraphServicer(extractor, extractor, builder, GraphExplorer(self.store))
+
+    async def AddChunks(self, request: Any, context: Any) -> Any:
+        return await self._servicer().AddChunks(request, context)
+
+    async def Upsert(self, request: Any, context: Any) -> Any:
+        return await self._servicer().Upsert(request, context)
+
+    async def Survey(self, request: Any, context: Any) -> Any:
+        return await self._servicer().Survey(request, context)
 
 
 class FakeExercises(exercises_pb2_grpc.ExercisesServiceServicer):
@@ -540,6 +576,11 @@ class FakeProfile(profile_pb2_grpc.ProfileServiceServicer):
         return profile_pb2.UpdateProfileResponse(profile=request.profile)
 
 
+def chunk_id_of(document_id: str) -> str:
+    """The id of the one chunk that FakeRetrieval knows of a document."""
+    return str(uuid.uuid5(uuid.UUID(document_id), "0"))
+
+
 def sentences(text: str) -> list[tuple[str, int, int]]:
     """Sentences with their offsets."""
     found = []
@@ -638,6 +679,7 @@ class FakeServices:
 
     script: Script
     docs: FakeDocs
+    graph: FakeGraph
     exercises: FakeExercises
     targets: dict[str, str]
 
@@ -647,6 +689,7 @@ async def fake_services(script: Script | None = None) -> AsyncIterator[FakeServi
     """Serves the four services on free ports; each is SERVING when the block begins."""
     script = script or Script()
     docs = FakeDocs(script)
+    graph = FakeGraph()
     exercises = FakeExercises(script, docs)
     apps = {
         "llm": [Registration(llm_pb2_grpc.add_LlmServiceServicer_to_server, FakeLlm(script), "tiku.llm.v1.LlmService")],
@@ -659,7 +702,7 @@ async def fake_services(script: Script | None = None) -> AsyncIterator[FakeServi
             ),
             Registration(
                 graph_pb2_grpc.add_GraphServiceServicer_to_server,
-                graph_pb2_grpc.GraphServiceServicer(),
+                graph,
                 "tiku.retrieval.v1.GraphService",
             ),
         ],
@@ -683,4 +726,4 @@ async def fake_services(script: Script | None = None) -> AsyncIterator[FakeServi
             server = await stack.enter_async_context(running(App(name, registrations), "127.0.0.1:0", settings))
             targets[name] = server.address
         await asyncio.sleep(0.02)
-        yield FakeServices(script, docs, exercises, targets)
+        yield FakeServices(script, docs, graph, exercises, targets)

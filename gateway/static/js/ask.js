@@ -3,7 +3,7 @@ import { events } from "./api.js";
 import { byId, el, say } from "./dom.js";
 import { opensSource } from "./source.js";
 
-export function startAsking(documents) {
+export function startAsking(documents, showGraph) {
   const form = byId("ask-form");
   const button = byId("ask-button");
   let running = null;
@@ -20,14 +20,14 @@ export function startAsking(documents) {
     if (!question) return;
     running = new AbortController();
     say(button, "stop");
-    await ask(question, documents.selection(), running.signal);
+    await ask(question, documents.selection(), running.signal, showGraph);
     running = null;
     say(button, "ask_button");
   });
 }
 
-async function ask(question, documentIds, signal) {
-  const answer = new Answer(question);
+async function ask(question, documentIds, signal, showGraph) {
+  const answer = new Answer(question, showGraph);
   byId("answers").prepend(answer.node);
   const body = { question, filter: { document_ids: documentIds } };
   try {
@@ -45,8 +45,11 @@ class Answer {
   #cited = new Map(); // Place of a citing mark → the sentence that supports it.
   #drawing = false;
   #drawn = [];
+  #showGraph;
 
-  constructor(question) {
+  constructor(question, showGraph) {
+    this.question = question;
+    this.#showGraph = showGraph;
     this.body = el("p", { class: "text", "aria-live": "polite" });
     this.foot = el("p", { class: "foot" }, el("span", { i18n: "looking" }));
     this.node = el("article", { class: "answer writing" }, el("p", { class: "asked" }, question), this.body, this.foot);
@@ -72,7 +75,18 @@ class Answer {
     this.foot.replaceChildren(
       ...(model ? [el("span", {}, model)] : []),
       ...(tokens ? [el("span", { i18n: "usage", vars: { tokens } })] : []),
+      ...this.#graphButton(),
     );
+  }
+
+  /** What the cited passages speak of; nothing where none is cited. */
+  #graphButton() {
+    const cited = [...this.#cited.values()].filter((source) => source.chunk_id);
+    if (!cited.length) return [];
+    const each = (name) => [...new Set(cited.map((source) => source[name]))];
+    const title = { key: "graph_of_answer", vars: { question: this.question } };
+    const show = () => this.#showGraph(title, each("document_id"), each("chunk_id"));
+    return [el("button", { type: "button", class: "quiet to-graph", i18n: "graph", on: { click: show } })];
   }
 
   end(note) {

@@ -10,6 +10,7 @@ export class Documents {
   #list;
   #empty;
   #rows = new Map();
+  onGraph = () => {};
 
   constructor(list, empty) {
     this.#list = list;
@@ -74,6 +75,7 @@ export class Documents {
     const row = { ...this.#node(found.name), id: found.document_id, indexed: false, watching: new AbortController() };
     row.box.addEventListener("change", () => this.#changed());
     row.removal.addEventListener("click", () => this.#remove(row, found.name));
+    row.graph.addEventListener("click", () => this.onGraph(row.id, found.name));
     this.#rows.set(row.id, row);
     if (last) this.#list.append(row.item);
     else this.#list.prepend(row.item);
@@ -84,18 +86,21 @@ export class Documents {
   #node(name) {
     const box = el("input", { type: "checkbox", "data-i18n-label": "select" });
     const removal = el("button", { type: "button", class: "remove", "data-i18n-label": "remove" }, "×");
-    for (const node of [box, removal]) {
+    const graph = el("button", { type: "button", class: "to-graph", i18n: "graph", hidden: true, "data-i18n-label": "graph_of" });
+    for (const node of [box, removal, graph]) {
       node.dataset.i18nVars = JSON.stringify({ name });
       node.setAttribute("aria-label", t(node.dataset.i18nLabel, { name }));
     }
     const state = el("span", { class: "state" });
     const bar = el("progress", { hidden: true, "aria-label": name });
-    return { box, removal, state, bar, item: el("li", {}, box, el("span", { class: "name" }, name), removal, state, bar) };
+    const item = el("li", {}, box, el("span", { class: "name" }, name), removal, state, graph, bar);
+    return { box, removal, state, graph, bar, item };
   }
 
   #show(row, found) {
     row.indexed = found.state === `${STATE}INDEXED`;
     row.box.disabled = !row.indexed;
+    row.graph.hidden = !row.indexed;
     row.item.classList.toggle("failed", found.state === `${STATE}FAILED`);
     if (!BUSY.includes(found.state)) row.bar.hidden = true;
     const count = found.page_count > 0 ? { key: "pages", vars: { count: found.page_count } } : { key: "passages", vars: { count: found.chunk_count } };
@@ -139,6 +144,6 @@ export class Documents {
     this.#empty.hidden = this.#list.children.length > 0;
     const selected = this.selection().length;
     const key = selected ? "scope_some" : this.indexed().length ? "scope_all" : "scope_none";
-    for (const id of ["ask-scope", "generate-scope"]) say(byId(id), key, { count: selected });
+    for (const id of ["ask-scope", "generate-scope", "graph-scope"]) say(byId(id), key, { count: selected });
   }
 }

@@ -2,17 +2,25 @@ import { startAsking } from "./ask.js";
 import { byId } from "./dom.js";
 import { Documents } from "./documents.js";
 import { startExercises } from "./exercises.js";
+import { GraphPanel } from "./graph.js";
 import { startHealth } from "./health.js";
 import { toggleLanguage, translate } from "./i18n.js";
 import { startSourcePanel } from "./source.js";
 import { startUploads } from "./upload.js";
 
 const documents = new Documents(byId("documents"), byId("no-documents"));
+const graph = new GraphPanel(documents);
+const chooseTab = startTabs();
+const showGraph = (...wanted) => {
+  chooseTab(byId("tab-graph"));
+  byId("tab-graph").focus();
+  graph.show(...wanted);
+};
+documents.onGraph = (id, name) => showGraph({ key: "graph_of", vars: { name } }, [id]);
 startUploads(documents);
-startAsking(documents);
+startAsking(documents, showGraph);
 startExercises(documents);
 startSourcePanel();
-startTabs();
 startHealth();
 byId("language").dataset.i18n = "other_language";
 byId("language").addEventListener("click", toggleLanguage);
@@ -38,4 +46,5 @@ function startTabs() {
       next.focus();
     });
   });
+  return choose;
 }

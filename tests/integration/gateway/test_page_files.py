@@ -15,6 +15,7 @@ from tests.integration.gateway.conftest import Stack
         ("/", "text/html; charset=utf-8"),
         ("/static/app.css", "text/css; charset=utf-8"),
         ("/static/js/main.js", "text/javascript; charset=utf-8"),
+        ("/static/vendor/cytoscape/cytoscape.esm.min.mjs", "text/javascript; charset=utf-8"),
         ("/static/icon.svg", "image/svg+xml"),
     ],
 )
