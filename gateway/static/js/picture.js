@@ -44,6 +44,7 @@ export async function draw(container, entities, pairs, { onNode, onPair }) {
     // The page scrolls with the wheel; the picture has buttons.
     userZoomingEnabled: false,
   });
+  graph.nodes().forEach((node) => node.data("laid", { ...node.position() }));
   fill(graph);
   graph.on("zoom", () => label(graph));
   graph.on("tap", "node", (event) => onNode(event.target.id()));
@@ -90,11 +91,11 @@ function fill(graph) {
   const nodes = graph.nodes();
   const [width, height] = [graph.width() - 2 * BESIDE, graph.height() - ABOVE - BELOW];
   if (width <= 0 || height <= 0) return;
-  const box = boxOf(nodes);
-  if (box.w > 0 && box.h > 0) {
-    const stretch = width / height / (box.w / box.h);
-    graph.batch(() => nodes.positions((node) => ({ x: node.position("x") * stretch, y: node.position("y") })));
-  }
+  graph.batch(() => nodes.positions((node) => ({ ...node.data("laid") })));
+  const laid = boxOf(nodes);
+  // A few names may lie in a row, which has to stay one.
+  const stretch = Math.min(2, Math.max(0.6, (width / height) * (laid.h / Math.max(laid.w, 1))));
+  graph.batch(() => nodes.positions((node) => ({ x: node.data("laid").x * stretch, y: node.data("laid").y })));
   const { w, h, x, y } = boxOf(nodes);
   const zoom = Math.min(1.6, width / Math.max(w, 1), height / Math.max(h, 1));
   graph.viewport({ zoom, pan: { x: graph.width() / 2 - zoom * x, y: (graph.height() + ABOVE - BELOW) / 2 - zoom * y } });
