@@ -16,11 +16,11 @@ from services.docs.app import build
 from services.docs.settings import DocsSettings
 from services.kit.channels import open_channel
 from services.kit.context import current
-from services.kit.errors import TikuError, Unavailable
+from services.kit.errors import FailedPrecondition, TikuError, Unavailable
 from services.kit.server import App, Registration, running
 from tiku.docs.v1 import docs_pb2, docs_pb2_grpc
 from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
-from tiku.retrieval.v1 import retrieval_pb2, retrieval_pb2_grpc
+from tiku.retrieval.v1 import graph_pb2, graph_pb2_grpc, retrieval_pb2, retrieval_pb2_grpc
 
 
 class StandInLlm(llm_pb2_grpc.LlmServiceServicer):
@@ -79,12 +79,31 @@ class StandInRetrieval(retrieval_pb2_grpc.RetrievalServiceServicer):
         return retrieval_pb2.DeleteDocumentResponse()
 
 
+class StandInGraph(graph_pb2_grpc.GraphServiceServicer):
+    """Keeps the ids of chunks and counts calls; there is no graph while it is `off`."""
+
+    def __init__(self) -> None:
+        self.chunks: set[str] = set()
+        self.calls = 0
+        self.off = False
+
+    async def AddChunks(  # noqa: N802
+        self, request: graph_pb2.AddChunksRequest, context: Any
+    ) -> graph_pb2.AddChunksResponse:
+        self.calls += 1
+        if self.off:
+            raise FailedPrecondition("No graph is kept.", reason="GRAPH_OFF")
+        self.chunks.update(chunk.chunk_id for chunk in request.chunks)
+        return graph_pb2.AddChunksResponse(chunk_count=len(request.chunks))
+
+
 @dataclass
 class Neighbors:
     """The stand-ins and where they listen."""
 
     llm: StandInLlm = field(default_factory=StandInLlm)
     retrieval: StandInRetrieval = field(default_factory=StandInRetrieval)
+    graph: StandInGraph = field(default_factory=StandInGraph)
     address: str = ""
 
 
@@ -100,6 +119,9 @@ async def neighbors() -> AsyncIterator[Neighbors]:
                 retrieval_pb2_grpc.add_RetrievalServiceServicer_to_server,
                 both.retrieval,
                 "tiku.retrieval.v1.RetrievalService",
+            ),
+            Registration(
+                graph_pb2_grpc.add_GraphServiceServicer_to_server, both.graph, "tiku.retrieval.v1.GraphService"
             ),
         ],
     )

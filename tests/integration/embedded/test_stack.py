@@ -31,6 +31,7 @@ async def test_it_serves_refuses_a_second_one_and_ends_cleanly(folder: Path) -> 
         )
         assert set(state["services"]) == {"llm", "retrieval", "docs", "exercises", "gateway"}
         assert set(state["engines"]) == {"postgres", "qdrant"}
+        assert state["environment"]["TIKU_NEO4J_URL"] == "", "nobody asked for a graph"
         second = await tiku(folder, "up", "--data", "data", "--port", "0", "--ports", "free", "--no-model")
         output, _ = await second.communicate()
         assert second.returncode == 1
