@@ -33,7 +33,7 @@ from services.docs.values.document import (
     StageProgress,
     StoredChunk,
 )
-from services.kit.errors import FailedPrecondition, TikuError, Unavailable
+from services.kit.errors import FailedPrecondition, TikuError, Unavailable, disk_full
 
 SETTINGS = GraphJobSettings(batch=3, attempts=3, first_delay=1.0, longest_delay=8.0, event_interval=0.0)
 OFF = FailedPrecondition("No graph is kept.", reason="GRAPH_OFF")
@@ -214,6 +214,21 @@ async def test_a_graph_that_fails_for_good_is_given_up_and_says_why(
     assert len(house.graph.calls) == tries
     await house.grapher.run(job)
     assert len(house.graph.calls) == tries, "a late job does nothing"
+
+
+async def test_a_job_waits_for_room_without_a_count_of_its_tries(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = await house.indexed()
+
+    async def refused(_: object, job: Job) -> None:
+        raise disk_full()
+
+    with monkeypatch.context() as full:
+        full.setattr(type(house.stores.graph_jobs), "begin", refused)
+        for _ in range(SETTINGS.attempts + 2):
+            with pytest.raises(RetryLaterError, match="DISK_FULL"):
+                await house.grapher.run(job)
+    await house.grapher.run(job)
+    assert (await house.document(job)).graph_state is GraphState.BUILT
 
 
 async def test_a_slow_graph_holds_up_neither_the_index_nor_a_seat_that_it_does_not_need(house: House) -> None:

@@ -9,35 +9,28 @@ from functools import partial
 from services.docs.domain.concurrency import run_to_end, run_unless
 from services.docs.domain.indexing.indexer import ProgressThrottle
 from services.docs.domain.indexing.long_jobs import LongJobs
+from services.docs.domain.indexing.retries import BUSY_SECONDS, RetrySettings
 from services.docs.ports import ChangeFeed, DocumentStore, GraphJobs, KnowledgeGraph, Locks, RetryLaterError
 from services.docs.values.document import Failure, GraphProgress, IndexingStage, Job, StageProgress
-from services.kit.errors import DeadlineExceeded, ResourceExhausted, TikuError, Unavailable
+from services.kit.errors import TikuError
 
-_BUSY_SECONDS = 2.0
 _SEATS = 4
 """Graph jobs that run at once: the service that reads the texts has one process for it, and questions come first."""
-_TRANSIENT = (Unavailable, ResourceExhausted, DeadlineExceeded)
-_UNEXPECTED_ERROR = Failure(
-    "INTERNAL", "Something went wrong on our side; the log has the details under this document's id."
-)
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class GraphJobSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphJobSettings(RetrySettings):
     """Sizes and times of a graph job.
 
-    One call adds `batch` chunks. A job that makes no progress in `attempts` tries fails: with the default delays that
-    is after more than an hour, so that an engine may be away for a while. It waits `first_delay` seconds before the
-    second try, then twice as long each time, at most `longest_delay` seconds. Progress is reported at most every
-    `event_interval` seconds.
+    One call adds `batch` chunks. With the default delays a job fails after more than an hour, so that an engine may be
+    away for a while. Progress is reported at most every `event_interval` seconds.
     """
 
-    batch: int = 16
     attempts: int = 16
-    first_delay: float = 1.0
     longest_delay: float = 600.0
+    batch: int = 16
     event_interval: float = 0.2
 
 
@@ -65,10 +58,14 @@ class GraphIndexer:
     async def _run(self, job: Job) -> None:
         async with self.locks.lock(f"document:{job.document_id}", wait=False) as locked:
             if not locked:
-                raise RetryLaterError(_BUSY_SECONDS, "another worker has this document")
+                raise RetryLaterError(BUSY_SECONDS, "another worker has this document")
             with self.running.job(job.document_id) as take_seat:
                 take_seat()
-                progress = await self.jobs.begin(job)
+                try:
+                    progress = await self.jobs.begin(job)
+                except TikuError as error:
+                    # A database that does not answer, or whose disk has no room, is no fault of the graph.
+                    raise RetryLaterError(error.retry_after or BUSY_SECONDS, error.reason) from error
                 if progress is not None:
                     await self._do(job, progress)
 
@@ -77,19 +74,12 @@ class GraphIndexer:
         try:
             await self._add_chunks(job, earlier)
         except TikuError as error:
-            await self._after_error(job, earlier, error)
+            await self._fail(job, self.settings.failure(error, earlier.attempts))
         except Exception:
             logger.exception("a graph job failed", extra={"document_id": job.document_id})
-            await self._after_error(job, earlier, None)
+            await self._fail(job, self.settings.failure(None, earlier.attempts))
 
-    async def _after_error(self, job: Job, earlier: GraphProgress, error: TikuError | None) -> None:
-        settings = self.settings
-        transient = error is None or isinstance(error, _TRANSIENT)
-        if transient and earlier.attempts < settings.attempts:
-            delay = min(settings.first_delay * 2 ** (earlier.attempts - 1), settings.longest_delay)
-            reason = error.reason if error else "an unexpected error"
-            raise RetryLaterError(max(delay, (error and error.retry_after) or 0.0), reason)
-        failure = Failure(error.reason, error.message) if error else _UNEXPECTED_ERROR
+    async def _fail(self, job: Job, failure: Failure) -> None:
         logger.warning(
             "a document has no whole graph", extra={"document_id": job.document_id, "reason": failure.reason}
         )
@@ -100,7 +90,7 @@ class GraphIndexer:
             failure = Failure(
                 "JOB_ABANDONED", "Working on the document's graph ended the worker each time it was tried."
             )
-            await self.jobs.fail(job, failure)
+            await self._fail(job, failure)
             return
         throttle = ProgressThrottle(self.settings.event_interval)
         document, added = earlier.document, earlier.added

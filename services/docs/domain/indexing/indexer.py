@@ -16,6 +16,7 @@ from pathlib import Path
 from services.docs.domain.concurrency import lookahead, run_to_end, run_unless
 from services.docs.domain.indexing.long_jobs import LongJobs
 from services.docs.domain.indexing.parsed_files import chunk_parts, text_parts
+from services.docs.domain.indexing.retries import BUSY_SECONDS, RetrySettings
 from services.docs.domain.objects import object_key, text_key
 from services.docs.ports import (
     ChangeFeed,
@@ -39,36 +40,27 @@ from services.docs.values.document import (
     StoredChunk,
 )
 from services.docs.values.parsed_document import ParseError
-from services.kit.errors import DeadlineExceeded, InvalidArgument, ResourceExhausted, TikuError, Unavailable, disk_full
+from services.kit.errors import InvalidArgument, ResourceExhausted, TikuError, Unavailable, disk_full
 
 _LARGE_BYTES, _LARGE_FILES = 4 * 1024**2, 2
 """So many files of more than so many bytes lie in the temporary folder at once."""
-_BUSY_SECONDS = 2.0
 _NO_ROOM_SECONDS = 5.0
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-_TRANSIENT = (Unavailable, ResourceExhausted, DeadlineExceeded)
-_UNEXPECTED_ERROR = Failure(
-    "INTERNAL", "Something went wrong on our side; the log has the details under this document's id."
-)
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class IndexingSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexingSettings(RetrySettings):
     """Sizes and times of an index job.
 
-    One call embeds `batch` chunks; up to `batches_ahead` such calls run while an earlier batch is being indexed. A job
-    that makes no progress in `attempts` tries fails. It waits `first_delay` seconds before the second try, then twice
-    as long each time, at most `longest_delay` seconds. Progress is reported at most every `event_interval` seconds. A
-    job with more than `short_chunks` left to embed is long.
+    One call embeds `batch` chunks; up to `batches_ahead` such calls run while an earlier batch is being indexed.
+    Progress is reported at most every `event_interval` seconds. A job with more than `short_chunks` left to embed is
+    long.
     """
 
     batch: int = 32
     batches_ahead: int = 2
-    attempts: int = 8
-    first_delay: float = 1.0
-    longest_delay: float = 30.0
     event_interval: float = 0.2
     short_chunks: int = 64
 
@@ -123,7 +115,7 @@ class DocumentIndexer:
     async def _run(self, job: Job) -> None:
         async with self.locks.lock(f"document:{job.document_id}", wait=False) as locked:
             if not locked:  # Another worker has it, even if the queue takes that worker for dead.
-                raise RetryLaterError(_BUSY_SECONDS, "another worker has this document")
+                raise RetryLaterError(BUSY_SECONDS, "another worker has this document")
             with self.long_jobs.job(job.document_id) as on_long:
                 try:
                     earlier = await self.jobs.begin(job)
@@ -144,22 +136,12 @@ class DocumentIndexer:
         except ParseError as error:
             await self.jobs.fail(job, Failure(error.reason.value, error.message))
         except TikuError as error:
-            await self._after_error(job, earlier, error)
+            await self.jobs.fail(job, self.settings.failure(error, earlier.attempts))
         except Exception as error:
             logger.exception("an index job failed", extra={"document_id": job.document_id})
             # A job works in a folder of temporary files, whose volume may be full.
             full = isinstance(error, OSError) and error.errno in _NO_ROOM
-            await self._after_error(job, earlier, disk_full() if full else None)
-
-    async def _after_error(self, job: Job, earlier: IndexingProgress, error: TikuError | None) -> None:
-        settings = self.settings
-        transient = error is None or isinstance(error, _TRANSIENT)
-        if transient and earlier.attempts < settings.attempts:
-            delay = min(settings.first_delay * 2 ** (earlier.attempts - 1), settings.longest_delay)
-            reason = error.reason if error else "an unexpected error"
-            raise RetryLaterError(max(delay, (error and error.retry_after) or 0.0), reason)
-        failure = Failure(error.reason, error.message) if error else _UNEXPECTED_ERROR
-        await self.jobs.fail(job, failure)
+            await self.jobs.fail(job, self.settings.failure(disk_full() if full else None, earlier.attempts))
 
     async def _index_document(self, job: Job, earlier: IndexingProgress, on_long: Callable[[], None]) -> None:
         if earlier.attempts > self.settings.attempts:
