@@ -66,8 +66,10 @@ class Watcher:
         """Return whether an event is the latest one and ended all that is waited for."""
         if not (_is_end(event) or _is_of_graph(event)):
             return False
-        if graph and (await self.catalog.get(document_id, owner)).graph_state is GraphState.QUEUED:
-            return isinstance(event.payload, Failure)
+        if graph and not isinstance(event.payload, Failure):
+            document = await self.catalog.get(document_id, owner)
+            if document.graph_state is GraphState.QUEUED:
+                return False
         return await self.documents.last_event(document_id) == event.number
 
 
