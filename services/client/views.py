@@ -129,6 +129,8 @@ def source_line(source: source_pb2.Source, mark: str = "") -> Text:
     where = source.document_name or "the text"
     if source.page:
         where += f", p. {source.page}"
+    if source.HasField("origin"):
+        where = ", ".join(filter(None, (source.document_name, source.origin.knowledge_base)))
     quote = " ".join(source.quote.split())
     if len(quote) > QUOTE_CHARACTERS:
         quote = quote[:QUOTE_CHARACTERS] + " …"

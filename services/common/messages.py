@@ -41,9 +41,13 @@ def _translated(field: Any, value: Any) -> Any:
 
 
 def value_of(kind: type[V], message: Message) -> V:
-    """Return the value of a kind, a dataclass, whose fields are those of a message; repeated ones become tuples."""
-    found = {field.name: getattr(message, field.name) for field in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: x if isinstance(x, str | int | float) else tuple(x) for name, x in found.items()})
+    """Return the value of a kind, a dataclass, whose fields are those of a message; repeated ones become tuples.
+
+    What the message does not have, and what is a message itself, keeps its default.
+    """
+    found = {field.name: getattr(message, field.name, None) for field in fields(kind)}  # type: ignore[arg-type]
+    given = {name: x for name, x in found.items() if x is not None and not isinstance(x, Message)}
+    return kind(**{name: x if isinstance(x, str | int | float) else tuple(x) for name, x in given.items()})
 
 
 def source_message(source: Source) -> source_pb2.Source:

@@ -8,8 +8,21 @@ from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a passage is from that Tiku does not store."""
+
+    knowledge_base: str
+    """Name of the outside knowledge base."""
+    document_id: str = ""
+    """The document's id there; empty where it told none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """A verbatim quote and its place: `quote` is the slice `[start, end)` of a document's normalized text."""
+    """A verbatim quote and its place: `quote` is the slice `[start, end)` of a document's normalized text.
+
+    With an `origin`, it is the slice of the passage itself, and there is no `document_id`.
+    """
 
     start: int
     end: int
@@ -19,6 +32,7 @@ class Source:
     document_id: str = ""
     document_name: str = ""
     chunk_id: str = ""
+    origin: Origin | None = None
 
 
 class DocumentKind(StrEnum):

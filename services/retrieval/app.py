@@ -19,6 +19,7 @@ from services.retrieval.adapters.clients.llm import (
     LlmReranker,
 )
 from services.retrieval.adapters.graphs.neo4j import Neo4jGraphStore
+from services.retrieval.adapters.knowledge_bases.bailian import BailianClient, BailianKey, BailianKnowledgeBase
 from services.retrieval.adapters.stores.qdrant_completion import CompletingVectorStore
 from services.retrieval.adapters.workers import pooled
 from services.retrieval.domain.answering.answerer import Answerer
@@ -30,10 +31,12 @@ from services.retrieval.domain.embedding.indexer import ChunkIndexer
 from services.retrieval.domain.graph.builder import GraphBuilder
 from services.retrieval.domain.graph.explorer import GraphExplorer
 from services.retrieval.domain.graph.extraction import ExtractionProbe, Extractor
+from services.retrieval.domain.graph.leg import GraphRetriever
 from services.retrieval.domain.search.dense import DenseRetriever
 from services.retrieval.domain.search.hybrid import HybridRetriever
+from services.retrieval.domain.search.outside import OutsideRetriever
 from services.retrieval.domain.search.words import WordsRetriever
-from services.retrieval.ports import VectorStore
+from services.retrieval.ports import KnowledgeBase, Leg, VectorStore
 from services.retrieval.servicer import GraphServicer, RetrievalServicer
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.values.answer import Citation
@@ -59,12 +62,17 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
     centering = Centering(calibrations)
     searched: VectorStore = failpoints.around(store, {"search": Points("retrieval.answer.passages_found")})
     dense = DenseRetriever(embedder, searched, centering)
+    graph = await _open_graph(settings, stack)
+    legs: list[Leg] = [dense, WordsRetriever(store)]
+    if graph is not None and settings.retrieval_graph_leg_enabled:
+        legs.append(GraphRetriever(graph, store))
     retriever = HybridRetriever(
-        [dense, WordsRetriever(store)],
+        legs,
         store,
         LlmReranker(llm) if settings.retrieval_rerank_enabled or settings.rerank_base_url else None,
         leg_timeout=settings.retrieval_leg_timeout_seconds,
         rerank_timeout=settings.retrieval_rerank_timeout_seconds,
+        outside=[OutsideRetriever(base, embedder, centering) for base in await _open_knowledge_bases(settings, stack)],
     )
     answerer = Answerer(
         retriever,
@@ -78,7 +86,6 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
         context_tokens=settings.retrieval_answer_context_tokens,
         answer_tokens=settings.retrieval_answer_max_tokens,
     )
-    graph = await _open_graph(settings, stack)
     # Its process starts with the first text.
     pool = await stack.enter_async_context(WorkerPool(1, pooled.warm))
     finder = pooled.PooledMentionFinder(pool, settings.retrieval_graph_timeout_seconds)
@@ -141,3 +148,28 @@ async def _open_graph(settings: RetrievalSettings, stack: AsyncExitStack) -> Neo
             timeout=settings.neo4j_timeout_seconds,
         )
     )
+
+
+async def _open_knowledge_bases(settings: RetrievalSettings, stack: AsyncExitStack) -> list[KnowledgeBase]:
+    """Open what is configured; the service is ready without one that answers."""
+    if not settings.bailian_indexes:
+        return []
+    key = BailianKey(
+        settings.bailian_workspace_id,
+        settings.bailian_access_key_id,
+        settings.bailian_access_key_secret.get_secret_value(),
+    )
+    client = await stack.enter_async_context(
+        BailianClient.open(settings.bailian_endpoint, key, timeout=settings.bailian_timeout_seconds)
+    )
+    return [
+        BailianKnowledgeBase(
+            client,
+            name,
+            index_id,
+            top_k=settings.bailian_top_k,
+            rerank=settings.bailian_rerank_enabled,
+            min_score=settings.bailian_rerank_min_score,
+        )
+        for name, index_id in settings.bailian_indexes.items()
+    ]

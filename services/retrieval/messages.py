@@ -10,7 +10,7 @@ from google.protobuf.json_format import MessageToDict, SerializeToJsonError
 from google.protobuf.struct_pb2 import ListValue, Struct
 
 from services.common.messages import message_of, source_message, usage_message, value_of
-from services.common.values import DocumentKind, Source
+from services.common.values import DocumentKind, Origin, Source
 from services.kit import context
 from services.kit.concurrency import map_in_turns
 from services.kit.errors import FieldViolation, InvalidArgument
@@ -76,7 +76,11 @@ def _embedded_chunk(message: pb.IndexedChunk) -> EmbeddedChunk:
 
 def hits_message(hits: Sequence[Hit]) -> list[pb.Hit]:
     """Return hits as messages, in their order."""
-    return [message_of(pb.Hit, hit) for hit in hits]
+    return [message_of(pb.Hit, hit, origin=_origin(hit.chunk.origin)) for hit in hits]
+
+
+def _origin(origin: Origin | None) -> source_pb2.Origin | None:
+    return message_of(source_pb2.Origin, origin) if origin is not None else None
 
 
 def report_messages(legs: Iterable[LegReport]) -> list[pb.LegReport]:

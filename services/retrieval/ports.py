@@ -9,7 +9,16 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
 from services.retrieval.values.chat import ChatFinish, ChatRequest, ServedModel
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Filter, Hit, LegQuery, QueryEmbedding, SparseVector
+from services.retrieval.values.chunk import (
+    Chunk,
+    EmbeddedChunk,
+    Filter,
+    Hit,
+    LegQuery,
+    OutsidePassage,
+    QueryEmbedding,
+    SparseVector,
+)
 from services.retrieval.values.graph import (
     ChunkPlace,
     Contribution,
@@ -86,6 +95,26 @@ class Leg(Protocol):
 
     async def find(self, query: LegQuery) -> list[Hit]:
         """Return at most `query.limit` hits, best first, of chunks that `query.where` admits."""
+
+
+class KnowledgeBase(Protocol):
+    """Passages that an outside system keeps, and that it finds by itself. They belong to no owner: everybody may ask.
+
+    One that does not answer is Unavailable; one that answers too late, DeadlineExceeded; one whose answer cannot be
+    read, Internal.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name that its passages are cited by."""
+
+    async def search(self, question: str, limit: int) -> list[OutsidePassage]:
+        """Return at most `limit` passages, best first.
+
+        Raises:
+            ResourceExhausted: it wants fewer questions; `retry_after` says for how long.
+            FailedPrecondition: it refuses what is configured, such as a key.
+        """
 
 
 class ChatModel(Protocol):

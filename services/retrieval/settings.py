@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from services.kit.settings import ServiceSettings
+
+_Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
 
 
 class RetrievalSettings(ServiceSettings):
     """Settings of the retrieval service; the variable of a field is `TIKU_` and its name in capitals."""
+
+    # Compose files pass variables that nobody set as empty texts, which are neither numbers nor JSON.
+    model_config = SettingsConfigDict(env_ignore_empty=True)
 
     listen: str = Field("127.0.0.1:50052", description="Address to serve on, host:port.")
     llm_target: str = Field("127.0.0.1:50051", description="Address of the llm service.")
@@ -30,8 +38,33 @@ class RetrievalSettings(ServiceSettings):
     neo4j_timeout_seconds: float = Field(
         20.0, gt=0, description="Most that one call to the graph engine may take, its start included."
     )
+    bailian_workspace_id: str = Field(
+        "", description="Workspace of Alibaba Cloud Model Studio whose knowledge bases are asked as well."
+    )
+    bailian_indexes: dict[_Name, _Name] = Field(
+        {}, description="Those knowledge bases: a JSON object of the name that each is cited by, and its id."
+    )
+    bailian_access_key_id: str = Field("", description="Access key of an account that may retrieve there.")
+    bailian_access_key_secret: SecretStr = Field(SecretStr(""), description="Secret of that access key.")
+    bailian_endpoint: str = Field(
+        "https://bailian.cn-beijing.aliyuncs.com",
+        pattern=r"^(https://[^/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)/?$",
+        description="Address of the workspace's region; https, unless it is on this machine.",
+    )
+    bailian_timeout_seconds: float = Field(8.0, gt=0, description="Most that one call to a knowledge base may take.")
+    bailian_top_k: int = Field(5, ge=1, le=20, description="Most passages that one knowledge base gives.")
+    bailian_rerank_enabled: bool = Field(True, description="Whether the knowledge base reranks what it found.")
+    bailian_rerank_min_score: float | None = Field(
+        None,
+        ge=0.01,
+        le=1,
+        description="Least score of a reranked passage; by default the knowledge base's own.",
+    )
     rerank_base_url: str = Field("", description="Where the llm service finds its reranker; set, it turns rerank on.")
     retrieval_leg_timeout_seconds: float = Field(10.0, gt=0, description="Most that one leg of a retrieval may take.")
+    retrieval_graph_leg_enabled: bool = Field(
+        False, description="Search the graph as well; it found too little more to be on by default (docs/quality.md)."
+    )
     retrieval_graph_timeout_seconds: float = Field(
         120.0, gt=0, description="Most that finding the names of one batch of chunks may take."
     )
@@ -52,3 +85,17 @@ class RetrievalSettings(ServiceSettings):
     )
     retrieval_answer_max_tokens: int = Field(512, ge=16, description="Most tokens of an answer.")
     retrieval_answer_timeout_seconds: float = Field(300.0, gt=0, description="Most that writing an answer may take.")
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        bailian = {
+            "TIKU_BAILIAN_WORKSPACE_ID": self.bailian_workspace_id,
+            "TIKU_BAILIAN_INDEXES": self.bailian_indexes,
+            "TIKU_BAILIAN_ACCESS_KEY_ID": self.bailian_access_key_id,
+            "TIKU_BAILIAN_ACCESS_KEY_SECRET": self.bailian_access_key_secret.get_secret_value(),
+        }
+        given = [name for name, value in bailian.items() if value]
+        missing = [name for name, value in bailian.items() if not value]
+        if given and missing:
+            raise ValueError(f"{given[0]} needs {', '.join(missing)} beside it")
+        return self

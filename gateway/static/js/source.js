@@ -41,8 +41,10 @@ async function open(button, source) {
   shown = button;
   button.classList.add("shown");
   const where = el("p", { class: "where" });
+  const outside = source.origin?.knowledge_base;
   if (source.document_name) where.append(el("strong", {}, source.document_name));
-  else where.append(el("strong", { i18n: "pasted" }));
+  else if (!outside) where.append(el("strong", { i18n: "pasted" }));
+  if (outside) where.append(el("span", {}, outside));
   if (source.page) where.append(el("span", { i18n: "page", vars: { page: source.page } }));
   const context = el("p", { class: "context" }, el("mark", {}, source.quote));
   byId("source-body").replaceChildren(where, context);

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.common.values import DocumentKind, Source
+from services.common.values import DocumentKind, Origin, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ class Chunk:
     `ordinal` is its position among the document's chunks from 0; `page` is the page on which it starts,
     from 1, or 0 when the source has no pages. `page_starts` are the offsets in the normalized text at which the
     pages after it begin within the passage, in order.
+    A passage with an `origin` is stored elsewhere: it has no `document_id`, and its offsets count from its own start.
     """
 
     chunk_id: str
@@ -74,6 +75,7 @@ class Chunk:
     heading_path: tuple[str, ...] = ()
     page_starts: tuple[int, ...] = ()
     document_kind: DocumentKind = DocumentKind.MATERIAL
+    origin: Origin | None = None
 
     @property
     def last_page(self) -> int:
@@ -95,7 +97,22 @@ class Chunk:
             start=self.start + start,
             end=self.start + start + len(quote),
             quote=quote,
+            origin=self.origin,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class OutsidePassage:
+    """A passage that an outside knowledge base found; `score` is from 0 to 1, higher is better.
+
+    `document_id` is the document's id there; what the knowledge base did not tell is empty.
+    """
+
+    text: str
+    score: float
+    document_id: str = ""
+    document_name: str = ""
+    heading: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def test_across_languages_words_count_for_nothing_and_other_legs_do() -> None:
 
 
 def test_without_vectors_the_other_legs_decide() -> None:
-    words = [by_words("a", 0, 9.0), by_words("水", 1, 5.0)]
+    words = [by_words("a", 0, 9.0), by_words("水", 1, 2.0)]
     assert order("q", words=words) == ["a", "水"]
     assert order("q", words=words, graph=[by_words("水", 1, 0.7)]) == ["a", "水"]
 
@@ -79,3 +79,17 @@ def test_order_of_legs_and_ties_do_not_change_the_result() -> None:
 def test_limit_and_nothing() -> None:
     assert len(fuse("q", {"x": [hit(str(i), i) for i in range(9)]}, 4)) == 4
     assert fuse("q", {"x": []}, 4) == []
+
+
+def test_an_outside_score_stands_for_words_beside_its_cosine() -> None:
+    near, far = hit("b", 1, 0.6), hit("c", 2, 0.1)
+    outside = [replace(near, score=0.9), replace(far, score=0.3)]
+    assert order("q", vector=[hit("a", 0, 0.5)], **{"outside:x": outside}) == ["b", "a", "c"]
+    strangers = [replace(far, score=0.9)]
+    words = [by_words("a", 0, 9.0)]
+    assert order("q", vector=[hit("a", 0, 0.5)], words=words, **{"outside:x": strangers}) == ["a", "c"]
+
+
+def test_outside_passages_without_a_cosine_are_ranked_by_their_own_score() -> None:
+    outside = [by_words("b", 1, 0.8), by_words("c", 2, 0.2)]
+    assert order("q", words=[by_words("a", 0, 3.0), by_words("d", 3, 1.0)], **{"outside:x": outside}) == list("abdc")

@@ -57,14 +57,16 @@ class RelevanceGate:
         if calibration is None:
             # Across scripts terms cannot tell: the model is left to judge the passages.
             return max(shares) - _LEAST_COVERAGE if shares else math.inf
-        rivals = [hit for hit in candidates if language_of(hit.chunk.text) == language]
+        stored = [hit for hit in candidates if hit.chunk.origin is None]
+        rivals = [hit for hit in stored if language_of(hit.chunk.text) == language]
         evidence = calibration.evidence if shares and _many(rivals) else None
 
         def relevance(hit: Hit, of_hit: str) -> float:
             cosine = hit.similarity or 0.0
             if of_hit != language:
                 return cosine - calibration.thresholds[language, of_hit]
-            if evidence is None:
+            # How passages stored here stand out tells nothing of one from elsewhere.
+            if evidence is None or hit.chunk.origin is not None:
                 return cosine + calibration.weight * max(shares) - calibration.thresholds[language, of_hit]
             return cosine + evidence.coverage * max(shares) + _rivalry(rivals, evidence) - evidence.threshold
 

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field, replace
 from services.language.detection import language_of
 from services.retrieval.values.chunk import Chunk, Hit, LegHit
 
-_WEIGHTS = {"words": 0.3}
-"""What the best hit of a leg adds to a cosine."""
+_WEIGHTS = {"words": 0.3, "graph": 0.2, "outside": 0.3}
+"""What the best hit of a leg adds to a cosine; a leg's kind stands before a colon.
+
+Passages of outside knowledge bases are in no index of words here, so their own score stands for it.
+"""
 _OTHER_WEIGHT = 0.1
 """The same of a leg that is not named above."""
 _WITHIN_A_LANGUAGE = frozenset({"words"})
@@ -32,7 +35,7 @@ def fuse(question: str, rankings: Mapping[str, Sequence[Hit]], limit: int) -> li
 
     Equal scores are ordered by the best rank, then by chunk id: which leg answered first must not matter.
     """
-    others = [leg for leg, hits in rankings.items() if all(hit.similarity is None for hit in hits)]
+    others = [leg for leg, hits in rankings.items() if any(hit.score != hit.similarity for hit in hits)]
     found = _merged(rankings)
     known = [one.cosine for one in found if one.cosine is not None]
     if not known:
@@ -85,7 +88,7 @@ def _ordered(found: Sequence[_Found], legs: Sequence[str], least: float) -> list
         for leg in one.legs:
             if leg.leg in best:
                 best[leg.leg] = max(best[leg.leg], leg.score)
-    shares = {leg: _WEIGHTS.get(leg, _OTHER_WEIGHT) / highest for leg, highest in best.items() if highest > 0}
+    shares = {leg: _weight(leg) / highest for leg, highest in best.items() if highest > 0}
 
     def score(one: _Found) -> float:
         added = sum(shares[leg.leg] * leg.score for leg in one.legs if leg.leg in shares)
@@ -94,3 +97,7 @@ def _ordered(found: Sequence[_Found], legs: Sequence[str], least: float) -> list
     scored = [(score(one), one) for one in found]
     scored.sort(key=lambda pair: (-pair[0], min(leg.rank for leg in pair[1].legs), pair[1].chunk.chunk_id))
     return scored
+
+
+def _weight(leg: str) -> float:
+    return _WEIGHTS.get(leg.partition(":")[0], _OTHER_WEIGHT)

@@ -14,7 +14,7 @@ from services.retrieval.domain.search.diversity import diversified
 from services.retrieval.domain.search.fusion import fuse
 from services.retrieval.domain.search.sampling import allot, spread
 from services.retrieval.ports import Leg, Reranker, VectorStore
-from services.retrieval.values.chunk import Hit, LegHit, LegQuery, LegReport
+from services.retrieval.values.chunk import EVERYWHERE, Hit, LegHit, LegQuery, LegReport
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +69,8 @@ class HybridRetriever:
 
     `leg_timeout` and `rerank_timeout` are seconds. With a deadline on the request, the legs get at most 70 % of what
     is left when a reranker follows and 90 % otherwise, so that time remains for the answer.
+
+    `outside` are legs whose passages belong to no document: they are asked only where nothing narrows the search.
     """
 
     _legs: Sequence[Leg]
@@ -77,6 +79,7 @@ class HybridRetriever:
     _: KW_ONLY
     leg_timeout: float = 10.0
     rerank_timeout: float = 10.0
+    outside: Sequence[Leg] = ()
 
     async def retrieve(self, query: LegQuery, diversity: float = 0.0) -> Retrieval:
         """Return at most `query.limit` hits, best first; in reading order when the text is blank.
@@ -91,15 +94,16 @@ class HybridRetriever:
         """
         if not query.text.strip():
             return await self._spread(query)
-        alone = len(self._legs) == 1 and self.reranker is None and not diversity
+        legs = [*self._legs, *(self.outside if query.where == EVERYWHERE else ())]
+        alone = len(legs) == 1 and self.reranker is None and not diversity
         depth = query.limit if alone else min(_MOST_CANDIDATES, max(_LEAST_CANDIDATES, query.limit * 4))
-        runs = await self._ask(replace(query, limit=depth))
+        runs = await self._ask(legs, replace(query, limit=depth))
         failures = [run.error for run in runs if run.error is not None]
         if len(failures) == len(runs):
             raise _error_of(failures)
         reports = [run.report for run in runs]
         rankings = {run.report.leg: run.hits for run in runs if run.error is None}
-        candidates = fuse(query.text, rankings, len(self._legs) * depth)
+        candidates = fuse(query.text, rankings, len(legs) * depth)
         hits = candidates[:depth]
         if self.reranker is not None and hits:
             hits = hits[: query.limit * 4]
@@ -111,10 +115,10 @@ class HybridRetriever:
             hits = await diversified(hits[: query.limit * _DIVERSIFIED], diversity, query.limit)
         return Retrieval(hits[: query.limit], tuple(reports), candidates)
 
-    async def _ask(self, query: LegQuery) -> list[_Run]:
+    async def _ask(self, legs: Sequence[Leg], query: LegQuery) -> list[_Run]:
         budget = context.time_for(self.leg_timeout, 0.9 if self.reranker is None else 0.7)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_run(leg.name, _within(budget, leg.find(query)))) for leg in self._legs]
+            tasks = [group.create_task(_run(leg.name, _within(budget, leg.find(query)))) for leg in legs]
         return [task.result() for task in tasks]
 
     async def _rerank(self, reranker: Reranker, text: str, hits: Sequence[Hit]) -> list[Hit]:

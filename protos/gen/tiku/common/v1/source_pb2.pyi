@@ -20,7 +20,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 class Source(_message.Message):
     """Source ties a statement to the passage that it came from.
 
-    The quote always equals the slice [start, end) of the document's stored normalized text.
+    The quote always equals the slice [start, end) of the document's stored normalized text. With an origin, of which
+    nothing is stored, it equals the slice of the passage that was found there.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -32,12 +33,15 @@ class Source(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     QUOTE_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     document_id: _builtins.str
-    """Document that holds the passage; empty when the text came with the request itself."""
+    """Document that holds the passage; empty when the text came with the request itself, and with an origin."""
     document_name: _builtins.str
     """Name of the document as its owner gave it."""
     chunk_id: _builtins.str
-    """Chunk that was retrieved; empty when the text came with the request itself."""
+    """Chunk that was retrieved; empty when the text came with the request itself. With an origin, an id that the same
+    passage always gets, and under which nothing is stored.
+    """
     page: _builtins.int
     """Page or slide on which the quote starts, from 1; 0 when the source has no pages."""
     start: _builtins.int
@@ -46,6 +50,10 @@ class Source(_message.Message):
     """Character after the last one of the quote, in Unicode code points."""
     quote: _builtins.str
     """The quoted text, verbatim."""
+    @_builtins.property
+    def origin(self) -> Global___Origin:
+        """Where the passage is from, when it is no document's of the caller; unset otherwise."""
+
     def __init__(
         self,
         *,
@@ -56,14 +64,41 @@ class Source(_message.Message):
         start: _builtins.int = ...,
         end: _builtins.int = ...,
         quote: _builtins.str = ...,
+        origin: Global___Origin | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_id", b"chunk_id", "document_id", b"document_id", "document_name", b"document_name", "end", b"end", "page", b"page", "quote", b"quote", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_id", b"chunk_id", "document_id", b"document_id", "document_name", b"document_name", "end", b"end", "origin", b"origin", "page", b"page", "quote", b"quote", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Source: _TypeAlias = Source  # noqa: Y015
+
+@_typing.final
+class Origin(_message.Message):
+    """Origin says where a passage is from that Tiku does not store."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KNOWLEDGE_BASE_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    knowledge_base: _builtins.str
+    """Name of the outside knowledge base."""
+    document_id: _builtins.str
+    """Id of the document there; empty where it told none."""
+    def __init__(
+        self,
+        *,
+        knowledge_base: _builtins.str = ...,
+        document_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_id", b"document_id", "knowledge_base", b"knowledge_base"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Origin: _TypeAlias = Origin  # noqa: Y015
 
 @_typing.final
 class TokenUsage(_message.Message):

@@ -313,7 +313,9 @@ class LegHit(_message.Message):
     RANK_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     leg: _builtins.str
-    """The leg: "vector", "words" or "graph"; "spread" where the query was empty."""
+    """The leg: "vector", "words", "graph", or "outside:" and the name of a knowledge base; "spread" where the query was
+    empty.
+    """
     rank: _builtins.int
     """Place among all that the leg found, from 1."""
     score: _builtins.float
@@ -342,17 +344,24 @@ class Hit(_message.Message):
     CHUNK_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     LEGS_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     score: _builtins.float
     """How well it matches, higher is better: for Search the cosine similarity of embeddings, centered by language where the
     embedding model's means are known; for Retrieve the fused or reranked score.
     """
     @_builtins.property
     def chunk(self) -> Global___Chunk:
-        """The passage."""
+        """The passage. With an origin, its document_id is empty, nothing is stored under its chunk_id, and its offsets count
+        from its own start.
+        """
 
     @_builtins.property
     def legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___LegHit]:
         """How each leg that found it did so, by the name of the leg."""
+
+    @_builtins.property
+    def origin(self) -> _source_pb2.Origin:
+        """Where the passage is from, when it is no document's of the caller; unset otherwise."""
 
     def __init__(
         self,
@@ -360,10 +369,11 @@ class Hit(_message.Message):
         chunk: Global___Chunk | None = ...,
         score: _builtins.float = ...,
         legs: _abc.Iterable[Global___LegHit] | None = ...,
+        origin: _source_pb2.Origin | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "origin", b"origin"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "legs", b"legs", "score", b"score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "legs", b"legs", "origin", b"origin", "score", b"score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -380,7 +390,9 @@ class LegReport(_message.Message):
     ELAPSED_MS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     leg: _builtins.str
-    """The leg: "vector", "words" or "graph"; "spread" where the query was empty, "rerank" for reranking."""
+    """The leg: "vector", "words", "graph", or "outside:" and the name of a knowledge base; "spread" where the query was
+    empty, "rerank" for reranking.
+    """
     hit_count: _builtins.int
     """Passages that it found."""
     elapsed_ms: _builtins.float

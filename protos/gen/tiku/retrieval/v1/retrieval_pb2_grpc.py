@@ -88,7 +88,8 @@ class RetrievalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Retrieve(self, request, context):
-        """Retrieve asks every leg that is configured (vectors, words, graph) at once, fuses what they find and reranks.
+        """Retrieve asks every leg that is configured (vectors, words, graph, outside knowledge bases) at once, fuses
+        what they find and reranks. Outside knowledge bases are asked only where nothing narrows the search.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -23,7 +23,9 @@ class RetrievalServiceStub:
     Search: _aio.UnaryUnaryMultiCallable[_retrieval_pb2.SearchRequest, _retrieval_pb2.SearchResponse]
     """Search finds the chunks whose vectors are nearest to the query's."""
     Retrieve: _aio.UnaryUnaryMultiCallable[_retrieval_pb2.RetrieveRequest, _retrieval_pb2.RetrieveResponse]
-    """Retrieve asks every leg that is configured (vectors, words, graph) at once, fuses what they find and reranks."""
+    """Retrieve asks every leg that is configured (vectors, words, graph, outside knowledge bases) at once, fuses
+    what they find and reranks. Outside knowledge bases are asked only where nothing narrows the search.
+    """
     Answer: _aio.UnaryStreamMultiCallable[_retrieval_pb2.AnswerRequest, _retrieval_pb2.AnswerResponse]
     """Answer writes a cited answer as a stream: sources, text, citations, done.
     Below the relevance threshold it says that the material does not hold the answer.
@@ -62,7 +64,9 @@ class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _retrieval_pb2.RetrieveRequest,
         context: _aio.ServicerContext[_retrieval_pb2.RetrieveRequest, _abc.Awaitable[_retrieval_pb2.RetrieveResponse]],
     ) -> _abc.Awaitable[_retrieval_pb2.RetrieveResponse]:
-        """Retrieve asks every leg that is configured (vectors, words, graph) at once, fuses what they find and reranks."""
+        """Retrieve asks every leg that is configured (vectors, words, graph, outside knowledge bases) at once, fuses
+        what they find and reranks. Outside knowledge bases are asked only where nothing narrows the search.
+        """
 
     @_abc_1.abstractmethod
     def Answer(
