@@ -39,6 +39,15 @@ class Client:
     async def call(self, method: str, request: Any) -> Any:
         return await getattr(self._graph, method)(request, metadata=(("x-tiku-user", self.user),), timeout=60)
 
+    async def index(self, found: list[retrieval_pb2.Chunk]) -> None:
+        indexed = [retrieval_pb2.IndexedChunk(chunk=chunk, vector=[1.0, 0.0]) for chunk in found]
+        request = retrieval_pb2.IndexChunksRequest(embedding_model="hashing", chunks=indexed)
+        await self._retrieval.IndexChunks(request, metadata=(("x-tiku-user", self.user),), timeout=60)
+
+    async def retrieve(self, question: str) -> retrieval_pb2.RetrieveResponse:
+        request = retrieval_pb2.RetrieveRequest(query=question)
+        return await self._retrieval.Retrieve(request, metadata=(("x-tiku-user", self.user),), timeout=60)
+
     async def delete(self, document_id: str) -> None:
         request = retrieval_pb2.DeleteDocumentRequest(document_id=document_id)
         await self._retrieval.DeleteDocument(request, metadata=(("x-tiku-user", self.user),), timeout=60)
@@ -53,6 +62,7 @@ async def client(bench: Bench, qdrant_url: str, arcadedb_server: BoltServer) -> 
         neo4j_url=arcadedb_server.url,
         neo4j_user=arcadedb_server.user,
         neo4j_password=SecretStr(arcadedb_server.password),
+        retrieval_graph_leg_enabled=True,
     )
     async with AsyncExitStack() as stack:
         app = await build(settings, stack)
@@ -74,6 +84,22 @@ def chunks(document_id: str) -> list[retrieval_pb2.Chunk]:
         )
         for ordinal, text in enumerate(TEXTS)
     ]
+
+
+async def test_the_graph_is_a_leg_where_it_is_enabled(client: Client) -> None:
+    found = chunks(str(uuid.uuid4()))
+    await client.index(found)
+    await client.call("AddChunks", g.AddChunksRequest(chunks=found))
+    response = await client.retrieve("What does photosynthesis make?")
+    # No llm service is here, so the vectors are missing and the report says so.
+    assert [(leg.leg, bool(leg.reason)) for leg in response.legs] == [
+        ("vector", True),
+        ("words", False),
+        ("graph", False),
+    ]
+    assert {leg.leg for hit in response.hits for leg in hit.legs} == {"words", "graph"}
+    await client.delete(found[0].document_id)
+    assert not (await client.retrieve("What does photosynthesis make?")).hits
 
 
 async def test_a_document_goes_in_is_walked_asked_and_leaves_nothing(client: Client) -> None:
