@@ -47,7 +47,7 @@ class DemoDocument:
 
 DOCUMENTS: Final = (
     DemoDocument(
-        FOLDER / "photosynthesis.pdf", "Which enzyme fixes carbon dioxide in the Calvin cycle?", "Calvin cycle"
+        FOLDER / "photosynthesis.pdf", "Which enzyme fixes carbon dioxide in the Calvin cycle?", "chloroplast"
     ),
     DemoDocument(FOLDER / "water-cycle.pptx", "水循环的根本能量来自哪里？", "水循环"),
 )
