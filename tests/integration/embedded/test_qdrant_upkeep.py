@@ -202,6 +202,7 @@ class _Starved:
         return nanoseconds * 1e-9
 
 
+@pytest.mark.alone  # Beside other tests, calls wait for the disk as well, which no process is told.
 @pytest.mark.parametrize("upkeep", [pytest.param(1_000_000, id="without"), pytest.param(5_000, id="with")])
 async def test_no_call_waits_for_upkeep(folder: Path, upkeep: int) -> None:
     server, dice = _server(folder, upkeep), random.Random(3)  # noqa: S311 - repeatable on purpose
