@@ -226,8 +226,10 @@ async def _initialize(programs: Path, data: Path, log_file: Path, account: Accou
     try:
         output, _ = await ProgressWatch(process.pid, log_file).result_of(process.communicate())
     except BaseException as error:
+        # With what it has started, which holds the pipe too: one that is still open when the loop ends complains.
         with contextlib.suppress(ProcessLookupError):
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.communicate()
         if isinstance(error, StalledError):
             raise ProcessFailedError("postgres", f"initdb stood still for {error.seconds:.0f} s", log_file) from None
         raise

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import asyncpg
@@ -158,3 +160,29 @@ async def test_extensions_tiku_may_use_are_there(folder: Path) -> None:
     server = await _server(folder)
     async with engine(server.spec):
         await _execute(server.dsn, "CREATE EXTENSION pg_trgm", "CREATE EXTENSION unaccent")
+
+
+_GIVEN_UP = """
+import asyncio, sys
+from pathlib import Path
+from services.embedded.postgres import postgres
+
+async def main():
+    folder = Path(sys.argv[1])
+    server = await asyncio.to_thread(postgres, folder / "pg", folder / "run", folder / "pg.log")
+    making = asyncio.create_task(server.spec.prepare())
+    while not any(folder.glob("pg.initializing/global/*")):
+        await asyncio.sleep(0.01)
+    making.cancel()
+    await asyncio.wait((making,))
+    print("canceled" if making.cancelled() else "made")
+
+asyncio.run(main())
+"""
+
+
+async def test_a_cluster_that_is_given_up_while_it_is_made_leaves_no_pipe_open(folder: Path) -> None:
+    # One that is open when the loop ends puts a traceback after the one line that says why nothing started.
+    arguments = (sys.executable, "-X", "dev", "-c", _GIVEN_UP, str(folder))
+    done = await asyncio.to_thread(subprocess.run, arguments, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("canceled\n", "")
