@@ -18,7 +18,6 @@ from services.retrieval.adapters.clients.llm import (
     LlmModelDirectory,
     LlmReranker,
 )
-from services.retrieval.adapters.graphs.neo4j import Neo4jGraphStore
 from services.retrieval.adapters.knowledge_bases.bailian import BailianClient, BailianKey, BailianKnowledgeBase
 from services.retrieval.adapters.stores.qdrant_completion import CompletingVectorStore
 from services.retrieval.adapters.workers import pooled
@@ -36,7 +35,7 @@ from services.retrieval.domain.search.dense import DenseRetriever
 from services.retrieval.domain.search.hybrid import HybridRetriever
 from services.retrieval.domain.search.outside import OutsideRetriever
 from services.retrieval.domain.search.words import WordsRetriever
-from services.retrieval.ports import KnowledgeBase, Leg, VectorStore
+from services.retrieval.ports import GraphStore, KnowledgeBase, Leg, VectorStore
 from services.retrieval.servicer import GraphServicer, RetrievalServicer
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.values.answer import Citation
@@ -135,10 +134,13 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
     )
 
 
-async def _open_graph(settings: RetrievalSettings, stack: AsyncExitStack) -> Neo4jGraphStore | None:
+async def _open_graph(settings: RetrievalSettings, stack: AsyncExitStack) -> GraphStore | None:
     """Open the graph's store; None where no engine is named. The service is ready without an engine that answers."""
     if not settings.neo4j_url:
         return None
+    # Here, not at the top: the driver takes 31 MB, which nobody pays where no graph is wanted.
+    from services.retrieval.adapters.graphs.neo4j import Neo4jGraphStore
+
     return await stack.enter_async_context(
         Neo4jGraphStore.open(
             settings.neo4j_url,

@@ -274,7 +274,7 @@ BAD_CALLS = [
     ),
     BadCall("no messages", "POST", "/chat", {"messages": []}, 400, "messages"),
     BadCall("language", "PATCH", "/profile", {"language": "no language!"}, 400, "profile.language"),
-    BadCall("graph", "POST", "/graph:probe", {}, 501),
+    BadCall("cypher that writes", "POST", "/graph:query", {"cypher": "MATCH (n) DETACH DELETE n"}, 400, "cypher"),
 ]
 
 
