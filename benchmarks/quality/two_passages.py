@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import math
+import itertools
 import os
-import re
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -29,11 +29,12 @@ from services.docs.adapters.parsers.worker import parse
 from services.docs.domain.indexing.chunking import chunk
 from services.docs.domain.upload.sniffing import PDF, PPTX
 from services.language.detection import LANGUAGES
-from services.language.folding import bigrams
-from services.language.scripts import HAN_RUN
 from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.domain.graph.leg import GraphRetriever
 from services.retrieval.domain.graph.mentions import find_mentions
+from services.retrieval.domain.search.bm25 import passage_vector
+from services.retrieval.domain.search.words import WordsRetriever
+from services.retrieval.ports import GraphStore
 from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk, LegQuery
 from services.retrieval.values.graph import ChunkPlace, Contribution, Link, NamedEntity, Occurrence, entity_id
 
@@ -100,40 +101,8 @@ def load(language: str, folder: Path) -> Library:
     return Library(texts, documents, questions)
 
 
-class Words:
-    """BM25 over stems of spelled words, and ideographs with their pairs."""
-
-    def __init__(self, texts: Sequence[str]) -> None:
-        counts = [Counter(_words(text)) for text in texts]
-        lengths = np.array([one.total() for one in counts])
-        self._norm = 1.2 * (0.25 + 0.75 * lengths / lengths.mean())
-        self._places: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-        for place, one in enumerate(counts):
-            for word, count in one.items():
-                self._places[word].append((place, count))
-
-    def rank(self, question: str) -> Ranking:
-        """Return all passages, best first."""
-        scores = np.zeros(len(self._norm))
-        for word in set(_words(question)):
-            found = self._places.get(word, [])
-            idf = math.log(1 + (len(scores) - len(found) + 0.5) / (len(found) + 0.5))
-            for place, count in found:
-                scores[place] += idf * count * 2.2 / (count + self._norm[place])
-        return list(map(int, np.argsort(-scores, kind="stable")))
-
-
-def _words(text: str) -> list[str]:
-    plain = text.casefold()
-    stem = LANGUAGES.by_code("en").words.stem
-    found = [stem(word) for word in re.findall(r"[a-z0-9]+", plain)]
-    for run in HAN_RUN.findall(plain):
-        found += [*run, *(bigrams(run) if len(run) > 1 else ())]
-    return found
-
-
 class Graph:
-    """What the graph leg asks a store for, from mentions in memory."""
+    """What the graph leg asks a store for, from mentions in memory; `FakeGraphStore` reads all of them at each call."""
 
     def __init__(self, contributions: Iterable[Contribution]) -> None:
         self._links: list[Link] = []
@@ -207,7 +176,10 @@ async def ask(library: Library, model: Model) -> list[Asked]:
     ]
     vectors = model.embed("passage: ", library.texts)
     store = FakeVectorStore()
-    embedded = [EmbeddedChunk(one, vector.tolist()) for one, vector in zip(chunks, vectors, strict=True)]
+    embedded = [
+        EmbeddedChunk(one, vector.tolist(), passage_vector(one.text))
+        for one, vector in zip(chunks, vectors, strict=True)
+    ]
     await store.upsert(MODEL, OWNER, embedded)
     by_document: defaultdict[str, list[Chunk]] = defaultdict(list)
     for one in chunks:
@@ -217,14 +189,15 @@ async def ask(library: Library, model: Model) -> list[Asked]:
     began = time.process_time()
     graph = Graph([find_mentions(of_one) for of_one in by_document.values()])
     print(f"{len(chunks) / (time.process_time() - began):.0f} chunks a second of a core were read for the graph")
-    leg, words, matrix = GraphRetriever(graph, store), Words(library.texts), np.stack(vectors)  # type: ignore[arg-type]
+    legs = (WordsRetriever(store), GraphRetriever(cast(GraphStore, graph), store))
+    matrix = np.stack(vectors)
     questions = model.embed("query: ", [question.text for question in library.questions])
     asked = []
     for question, vector in zip(library.questions, questions, strict=True):
-        hits = await leg.find(LegQuery(question.text, OWNER, EVERYWHERE, _CANDIDATES))
+        query = LegQuery(question.text, OWNER, EVERYWHERE, _CANDIDATES)
+        ranked = {leg.name: [hit.chunk.ordinal for hit in await leg.find(query)] for leg in legs}
         dense = list(map(int, np.argsort(-(matrix @ vector), kind="stable")))
-        ranked = {"vector": dense, "words": words.rank(question.text), "graph": [hit.chunk.ordinal for hit in hits]}
-        asked.append(Asked(question, ranked))
+        asked.append(Asked(question, {**ranked, "vector": dense}))
     return asked
 
 
@@ -238,14 +211,9 @@ def report(language: str, asked: Sequence[Asked]) -> None:
         "vector + words": fused,
         **{f"vector + words + {weight} graph": {**fused, "graph": weight} for weight in WEIGHTS},
     }
-    selections: list[tuple[str, Callable[[Asked], bool]]] = [
-        (f"{half}, {kind}", lambda one, half=half, kind=kind: one.question.half == half and one.question.kind in kind)  # type: ignore[misc]
-        for half in HALVES
-        for kind in (*KINDS, "told or bridge")
-    ]
-    for name, select in selections:
-        chosen = [one for one in asked if select(one)]
-        print(f"\n{language}, {name}: {len(chosen)} questions")
+    for half, kind in itertools.product(HALVES, (*KINDS, "told or bridge")):
+        chosen = [one for one in asked if one.question.half == half and one.question.kind in kind]
+        print(f"\n{language}, {half}, {kind}: {len(chosen)} questions")
         for label, weights in rows.items():
             shares = (np.mean([one.finds(weights, depth) for one in chosen]) for depth in DEPTHS)
             figures = "  ".join(f"@{depth} {share:.3f}" for depth, share in zip(DEPTHS, shares, strict=True))
