@@ -211,6 +211,9 @@ class GraphStore(Protocol):
     async def entities_of(self, owner: str, chunk_ids: Sequence[str], limit: int) -> list[Occurrence]:
         """Return the entities that a chunk mentions, at most `limit` for each, the most mentioned there first."""
 
+    async def added(self, owner: str, chunk_ids: Sequence[str]) -> set[str]:
+        """Return which of these chunks were added as a whole."""
+
     async def chunks(self, owner: str, document_id: str) -> list[ChunkPlace]:
         """Return the chunks of a document that were added as a whole, in reading order."""
 

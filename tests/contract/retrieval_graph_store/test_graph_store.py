@@ -134,6 +134,18 @@ async def test_what_is_added_is_found_and_adding_it_again_changes_nothing(store:
     assert await contents(store, owner, documents) == await expected(owner, documents, parts)
 
 
+async def test_chunks_that_were_added_are_known_to_their_owner_alone(store: GraphStore, owner: str) -> None:
+    doc = document()
+    part = contribution(doc, 0)
+    await store.add(owner, part)
+    (place,) = part.chunks
+    assert await store.added(owner, [place.chunk_id, str(uuid.uuid4())]) == {place.chunk_id}
+    assert await store.added(owner, []) == set()
+    assert await store.added(f"{owner} too", [place.chunk_id]) == set()
+    await store.delete_document(owner, doc)
+    assert await store.added(owner, [place.chunk_id]) == set()
+
+
 async def test_a_deletion_leaves_the_graph_as_it_was_before_the_document(store: GraphStore, owner: str) -> None:
     kept, gone = document(), document()
     await store.add(owner, contribution(kept, 0))

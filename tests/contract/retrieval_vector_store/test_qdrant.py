@@ -71,7 +71,7 @@ def old_point(number: int, document: str, text: str) -> models.PointStruct:
     return models.PointStruct(id=number, vector={"dense": [1.0, 0.0]}, payload=payload)
 
 
-class Interrupted(Exception):  # noqa: N818 - it stands for the end of the process
+class EndOfProcessError(Exception):
     """The process ends here."""
 
 
@@ -84,7 +84,7 @@ class DyingStore(CompletingVectorStore):
         self.pages += 1
         if self.pages > 1:
             await super()._complete(collection, points[:10])
-            raise Interrupted
+            raise EndOfProcessError
         await super()._complete(collection, points)
 
 
@@ -107,7 +107,7 @@ async def test_chunks_from_before_words_get_theirs_even_if_it_is_cut_short(qdran
         assert await store.search_words(water, "alice", EVERYWHERE, 200) == []
 
         async with DyingStore.open(qdrant_url, prefix=prefix) as dying:
-            with pytest.raises(Interrupted):
+            with pytest.raises(EndOfProcessError):
                 await dying.complete()
         assert len(await store.search_words(water, "alice", EVERYWHERE, 200)) == 74
 

@@ -201,6 +201,10 @@ class FakeGraphStore:
             found += [Occurrence(id_, place, count) for id_, count in counts[:limit]]
         return found
 
+    async def added(self, owner: str, chunk_ids: Sequence[str]) -> set[str]:
+        """Return those of the ids that are known."""
+        return self._graphs[owner].chunks.keys() & set(chunk_ids)
+
     async def chunks(self, owner: str, document_id: str) -> list[ChunkPlace]:
         """Return a document's chunks by ordinal."""
         places = [place for place in self._graphs[owner].chunks.values() if place.document_id == document_id]

@@ -19,6 +19,7 @@ import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain, count
 from typing import Any, Self, TypeVar
 
@@ -125,11 +126,11 @@ class Neo4jGraphStore:
         """Store what chunks add, some whole chunks a transaction."""
         for part in parts_of(contribution):
             rows = await asyncio.to_thread(rows_of, owner, part)
-            await self._write(lambda tx, rows=rows: _add(tx, owner, rows))  # type: ignore[misc]
+            await self._write(partial(_add, owner=owner, rows=rows))
 
     async def delete_document(self, owner: str, document_id: str) -> None:
         """Remove a document's nodes, some hundred a transaction, and the entities that lose their last mention."""
-        while await self._write(lambda tx: _delete(tx, owner, document_id)):
+        while await self._write(partial(_delete, owner=owner, document_id=document_id)):
             pass
 
     async def state(self, owner: str) -> GraphState:
@@ -287,6 +288,11 @@ class Neo4jGraphStore:
             for found in row["found"]
         ]
 
+    async def added(self, owner: str, chunk_ids: Sequence[str]) -> set[str]:
+        """Return the ids that have a node."""
+        ids = [chunk_node(owner, chunk_id) for chunk_id in chunk_ids]
+        return {row["chunk_id"] for row in await self._read_rows(statements.ADDED, ids=ids)}
+
     async def chunks(self, owner: str, document_id: str) -> list[ChunkPlace]:
         """Return a document's chunks by ordinal."""
         rows = await self._read_rows(statements.CHUNKS, owner=owner, document=document_id)
@@ -328,19 +334,19 @@ class Neo4jGraphStore:
         return await self._write(lambda tx: _rows_of(tx, text, **parameters))
 
     async def _read(self, work: _Work[T]) -> T:
-        return await self._call("execute_read", work)
+        return await self._call(work, writes=False)
 
     async def _write(self, work: _Work[T]) -> T:
-        return await self._call("execute_write", work)
+        return await self._call(work, writes=True)
 
-    async def _call(self, method: str, work: _Work[T]) -> T:
+    async def _call(self, work: _Work[T], *, writes: bool) -> T:
         """Run a transaction; one that another came in the way of, or whose connection broke, is run again."""
         limit = context.time_for(self._timeout, share=0.9)
         try:
             async with asyncio.timeout(limit):
                 for attempt in count():
                     try:
-                        return await self._attempt(method, work, limit)
+                        return await self._attempt(unit_of_work(timeout=limit)(work), writes=writes)
                     except (DriverError, Neo4jError, OSError, _OvertakenError) as error:
                         if not self._may_pass(error, attempt):
                             raise _translated(error) from error
@@ -361,13 +367,13 @@ class Neo4jGraphStore:
             return attempt < _ATTEMPTS or (self._engine is None and _is_opening(error))
         return not isinstance(error, Neo4jError) and (self._engine is None or attempt < _CONNECTIONS)
 
-    async def _attempt(self, method: str, work: _Work[T], limit: float) -> T:
+    async def _attempt(self, work: _Work[T], *, writes: bool) -> T:
         await self._ready()
         async with contextlib.AsyncExitStack() as stack:
-            if method == "execute_write":
+            if writes:
                 await stack.enter_async_context(self._writers)
             session = await stack.enter_async_context(self._driver.session(database=self._database))
-            return await getattr(session, method)(unit_of_work(timeout=limit)(work))  # type: ignore[no-any-return]
+            return await (session.execute_write(work) if writes else session.execute_read(work))
 
     async def _ready(self) -> Engine:
         """Return the engine; at the first call, bring its schema up to date."""

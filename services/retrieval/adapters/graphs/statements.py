@@ -227,6 +227,7 @@ WITH c, e.id AS entity, count(DISTINCT s) AS n ORDER BY n DESC, entity
 WITH c, collect({id: entity, n: n}) AS found
 RETURN c.chunk_id AS chunk_id, c.document_id AS document_id, c.ordinal AS ordinal, found[0..$limit] AS found
 """
+ADDED = "UNWIND $ids AS id MATCH (c:Chunk {id: id}) RETURN c.chunk_id AS chunk_id"
 CHUNKS = """
 MATCH (c:Chunk {document_id: $document}) WHERE c.owner_id = $owner
 RETURN c.chunk_id AS chunk_id, c.ordinal AS ordinal ORDER BY ordinal

@@ -25,9 +25,7 @@ class GraphBuilder:
 
     async def add_chunks(self, owner: str, chunks: Sequence[Chunk]) -> int:
         """Add what is found in chunks, and return how many mentions that is; chunks that were added are not read."""
-        known: set[str] = set()
-        for document_id in {chunk.document_id for chunk in chunks}:
-            known |= {place.chunk_id for place in await self._store.chunks(owner, document_id)}
+        known = await self._store.added(owner, [chunk.chunk_id for chunk in chunks])
         fresh = [chunk for chunk in chunks if chunk.chunk_id not in known]
         if not fresh:
             return 0

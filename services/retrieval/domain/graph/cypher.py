@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from services.kit.errors import FieldViolation, InvalidArgument
 from services.retrieval.domain.graph.cypher_tokens import Token, refuse, tokenize
@@ -142,7 +142,7 @@ class _Reader:
                 return ahead
         raise refuse("a bracket does not close.")
 
-    def fail(self, rule: str) -> Any:
+    def fail(self, rule: str) -> NoReturn:
         token = self.next
         where = "at its end" if token.kind == "end" else f"at character {token.start}, {token.text[:40]!r}"
         raise refuse(f"{rule} {where}.")
@@ -268,7 +268,7 @@ class _Writer(_Reader):
         if not isinstance(value, int) or not 0 <= value <= _MOST_ROWS:
             self._at -= 1
             self.fail(f"a whole number up to {_MOST_ROWS} is expected")
-        return int(value)  # type: ignore[arg-type]
+        return int(value)
 
     # Patterns.
 
@@ -352,7 +352,7 @@ class _Writer(_Reader):
             least, longest = least if least is not None else 1, self._hops()
         if longest is None or least is None or longest > _MOST_HOPS or least > longest:
             self.fail(f"a path needs a length of at most {_MOST_HOPS}, such as *1..{_MOST_HOPS},")
-        return least, longest  # type: ignore[return-value]
+        return least, longest
 
     def _hops(self) -> int | None:
         if self.next.kind != "number":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.kit.errors import InvalidArgument, NotFound
@@ -252,9 +252,7 @@ def _between(entities: Iterable[Entity], relations: Iterable[StatedRelation]) ->
 
 def _as_taken(link: Link, bond: bool) -> Link:
     """Return a link as the resolution took it: one that ties no names is shown as keeping them apart."""
-    return Link(
-        link.first_entity_id, link.second_entity_id, link.first_key, link.second_key, bond, link.sources, link.decided
-    )
+    return replace(link, same=bond)
 
 
 def entity_of(members: Sequence[NamedEntity]) -> Entity:

@@ -79,10 +79,10 @@ class GraphRetriever:
         ids = {one.key: entity_id(owner, one.key) for one in candidates}
         known = {entity.entity_id for entity in await self._graph.entities(owner, list(ids.values()), 0)}
         found = [ids[one.key] for one in _longest(one for one in candidates if ids[one.key] in known)]
-        resolution = resolve(await self._graph.links(owner, found)) if found else None
-        return list(
-            dict.fromkeys(id_ for one in found for id_ in sorted(resolution.members(one) if resolution else ()))
-        )
+        if not found:
+            return []
+        resolution = resolve(await self._graph.links(owner, found))
+        return list(dict.fromkeys(id_ for one in found for id_ in sorted(resolution.members(one))))
 
 
 async def candidate_names(text: str) -> list[_Candidate]:
