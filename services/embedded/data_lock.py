@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from services.kit.disk_room import NO_ROOM
+
 LOCK_FILE = "lock"
 _PARTS = ("run", "logs", "objects", "qdrant", "postgres", "arcadedb")
 
@@ -56,8 +58,7 @@ def _acquire(data: Path) -> TextIO:
         program = Path(sys.argv[0]).name.replace("__main__.py", "tiku")
         command = " ".join([program, *sys.argv[1:]])
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        json.dump({"pid": os.getpid(), "command": command, "since": since}, file)
-        file.flush()
+        _describe_holder(file, {"pid": os.getpid(), "command": command, "since": since})
     except BlockingIOError:
         file.seek(0)
         holder = _describe(file.read())
@@ -69,6 +70,15 @@ def _acquire(data: Path) -> TextIO:
         file.close()
         raise
     return file
+
+
+def _describe_holder(file: TextIO, holder: dict[str, object]) -> None:
+    try:
+        os.write(file.fileno(), json.dumps(holder).encode())
+    except OSError as error:
+        # The lock is held all the same: what only reads goes on without room.
+        if error.errno not in NO_ROOM:
+            raise
 
 
 def _describe(content: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
-import errno
 import json
 import os
 import re
@@ -22,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from services.kit.disk_room import NO_ROOM
 from services.kit.progress import STALL_SECONDS, ProgressWatch, StalledError, reported_wait
 from services.kit.restarts import CrashBudget
 
@@ -37,7 +37,6 @@ LOG_LIMIT_BYTES = 16 * 1024 * 1024
 """Size from which a log is set aside under the name with `.1`; there is at most one of that name."""
 _TAIL_BYTES = 4000
 _LONGEST_REASON = 300
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _GRAVE = re.compile(r"\b(?:FATAL|PANIC): +(.+)(?:\n.*\bDETAIL: +(.+))?")
 """What PostgreSQL says before it ends; other lines follow."""
 
@@ -398,7 +397,7 @@ def _open_log(log_file: Path) -> tuple[BinaryIO, int]:
         bound_log(log_file)
         log = log_file.open("ab")
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if error.errno not in NO_ROOM:
             raise
         return Path(os.devnull).open("ab"), 0
     return log, log.tell()

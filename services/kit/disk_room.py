@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
 
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""The errors of a file system that is full, or full for this account."""
 _CACHE_SECONDS = 1.0
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import qdrant_edge as edge
@@ -15,6 +17,7 @@ from services.embedded.qdrant_server.oplog import LogReader, LogWriter, Record
 from services.embedded.qdrant_server.rpcs import WRITES, parse
 from services.embedded.qdrant_server.schema import VectorSchema, configuration, with_vector
 from services.embedded.qdrant_server.writes import Change, changes
+from services.kit.disk_room import NO_ROOM
 
 logger = logging.getLogger(__name__)
 
@@ -22,13 +25,17 @@ logger = logging.getLogger(__name__)
 class Collection:
     """An open collection. It follows the log, and takes writes itself once it has `take_over`."""
 
-    def __init__(self, folder: CollectionFolder) -> None:
-        """Make a working copy of the newest image and load it; the log is not read yet."""
+    def __init__(self, folder: CollectionFolder, aside: Path | None = None) -> None:
+        """Make a working copy of the newest image and load it; the log is not read yet.
+
+        `aside` is a folder on another volume, in which the copy is made because the disk has no room for it.
+        """
         self.folder = folder
         self.description = pb.CreateCollection.FromString(folder.description.read_bytes())
         self.schema = VectorSchema.of(self.description)
         self.image, image = folder.newest_image()
-        self.copy = folder.working_copy(image)
+        self.aside = aside
+        self.copy = folder.working_copy(image, aside)
         self.shard = edge.EdgeShard.load(str(self.copy))
         # What earlier versions left may never have been indexed.
         self.changed_points = self.shard.info().points_count if self.image == 0 else 0
@@ -77,7 +84,12 @@ class Collection:
             # The log knows of a vector before the description does.
             self.description.sparse_vectors_config.map[name].CopyFrom(params)
         if self.description != pb.CreateCollection.FromString(written):
-            self._keep_description()
+            try:
+                self._keep_description()
+            except OSError as error:
+                # The log, which has it too, stays until there is room for an image.
+                if self.aside is None or error.errno not in NO_ROOM:
+                    raise
 
     def _describe(self, rpc: str, message: Any) -> None:
         """Take into the description what a write that was applied has added to it."""
@@ -116,6 +128,8 @@ class Collection:
         if self.log is not None:
             self.log.sync()
             self.log.close()
+        if self.aside is not None:
+            shutil.rmtree(self.aside, ignore_errors=True)
 
 
 def create(folder: CollectionFolder, message: pb.CreateCollection) -> None:

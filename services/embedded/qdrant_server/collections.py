@@ -45,8 +45,10 @@ class Collections:
             host = self._hosts[description.collection_name] = Host(path, description, self._forks, self._upkeep_points)
             try:
                 await host.start()
-            except (QdrantError, OSError):
-                logger.exception("collection %r cannot be loaded; it is tried again", description.collection_name)
+            except (QdrantError, OSError) as error:
+                logger.error(
+                    "collection %r cannot be loaded; it is tried again: %s", description.collection_name, error
+                )
                 host.start_later()
 
     def _found(self) -> list[tuple[Path, pb.CreateCollection]]:
@@ -137,10 +139,12 @@ class Collections:
         while True:
             await asyncio.sleep(_CHECK_SECONDS)
             for name, host in list(self._hosts.items()):
-                if not host.upkeep_due or time.monotonic() < failed.get(name, 0):
+                if time.monotonic() < failed.get(name, 0):
                     continue
                 started = time.monotonic()
                 try:
+                    if not await host.upkeep_due():
+                        continue
                     cpu = await host.upkeep()
                     seconds = time.monotonic() - started
                     logger.info("upkeep", extra={"collection": name, "seconds": seconds, "cpu_seconds": cpu})

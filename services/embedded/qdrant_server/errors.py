@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from collections.abc import Iterable
 
 import grpc
 from google.protobuf.message import Message
+
+from services.kit.disk_room import NO_ROOM
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +33,7 @@ _WRONG_INPUT = (
     "Conversion between",
 )
 """How the messages begin with which Edge (segment::OperationError) says that the request is wrong."""
+_NO_ROOM_TEXT = os.strerror(errno.ENOSPC)
 _NOT_FOUND = ("No point with id", "Not found")
 
 
@@ -82,6 +87,8 @@ def serve_only(message: Message, fields: Iterable[str]) -> None:
 def from_edge(error: Exception) -> QdrantError:
     """Translate what Edge raised: a plain `Exception` with the engine's message, or a `ValueError`."""
     text = str(error)
+    if (isinstance(error, OSError) and error.errno in NO_ROOM) or _NO_ROOM_TEXT in text:
+        return disk_full()
     if text.startswith(_NOT_FOUND):
         return not_found(text.removeprefix("Not found: "))
     if isinstance(error, (ValueError, TypeError, OverflowError)) or text.startswith(_WRONG_INPUT):

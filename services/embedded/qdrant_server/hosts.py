@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +30,8 @@ _MAX_WAITING = 1024
 """Calls that wait for one collection; further ones are refused."""
 _READS_SENT, _WRITES_SENT = 8, 2
 """Calls that a worker has at a time. The others wait here, where one that is canceled is dropped."""
-_RESTART_SECONDS = 1.0
+_RESTART_SECONDS, _LONGEST_RESTART_SECONDS = 1.0, 16.0
+"""The wait before a collection is loaded again, which doubles with every failure."""
 UPKEEP_POINTS = 5_000
 _UPKEEP_SHARE = 0.2
 """Upkeep is due when so many points, and this share of all that there are, have changed."""
@@ -70,6 +70,8 @@ class Host:
         self._life: asyncio.Task[None] | None = None
         self._upkeep: asyncio.Task[float] | None = None
         self.points = self.changed = self.log_bytes = 0
+        self.aside = False
+        """Whether the working copy lies on another volume, for lack of room: writes are refused until there is some."""
         self._written_at = time.monotonic()
         self._slower = 0.0
         self._refusal: QdrantError | None = None
@@ -124,6 +126,7 @@ class Host:
     def _note(self, progress: bytes) -> None:
         found = json.loads(progress)
         self.points, self.changed, self.log_bytes = found["points"], found["changed"], found["log_bytes"]
+        self.aside = found["aside"]
 
     async def update(self, change: pb.UpdateCollection) -> None:
         """Change the collection's settings; the next upkeep applies them to what is stored.
@@ -148,11 +151,11 @@ class Host:
         """Go on trying to serve the collection, in the background."""
         self._life = asyncio.create_task(self._live())
 
-    async def _load(self, link: WorkerLink) -> None:
+    async def _load(self, link: WorkerLink, where: bytes = b"") -> None:
         try:
             # First of all: what an ended worker left takes room.
             await link.control("tidy")
-            await link.control("load")
+            await link.control("load", where)
             answer = await link.call(FrameKind.CONTROL, [b"take over"])
         except BaseException as error:
             self._refusal = error if isinstance(error, QdrantError) and _is_exhausted(error) else None
@@ -162,6 +165,9 @@ class Host:
         self._note(answer[1])
         self._link = link
         self._serving.set()
+        if self.aside:
+            name = self.description.collection_name
+            logger.warning("DISK_FULL: collection %r is read from another volume; writes wait for room", name)
 
     async def _live(self) -> None:
         """Start a worker again whenever the one that serves has ended."""
@@ -182,19 +188,30 @@ class Host:
             await self._start_again()
 
     async def _start_again(self) -> None:
+        wait, where = _RESTART_SECONDS, b""
         while True:
             try:
-                await self._load(await self._forks.spawn(self.folder.path))
+                await self._load(await self._forks.spawn(self.folder.path), where)
                 return
-            except (QdrantError, OSError):
-                logger.exception("collection %r cannot be loaded; it is tried again", self.description.collection_name)
-                await asyncio.sleep(_RESTART_SECONDS)
+            except (QdrantError, OSError) as error:
+                # On a disk that others fill up meanwhile, Edge ends with SIGBUS.
+                where = b"" if where or not isinstance(error, WorkerLostError) else b"aside"
+                name = self.description.collection_name
+                logger.error("collection %r cannot be loaded; it is tried again in %d s: %s", name, wait, error)
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, _LONGEST_RESTART_SECONDS)
 
-    @property
-    def upkeep_due(self) -> bool:
-        """Whether enough has changed since the newest image to make another."""
+    async def upkeep_due(self) -> bool:
+        """Return whether enough has changed since the newest image to make another, or there is room again.
+
+        Raises:
+            WorkerLostError: the worker ended before it could tell.
+        """
         if not self._serving.is_set() or (self._upkeep is not None and not self._upkeep.done()):
             return False
+        if self.aside:
+            assert self._link is not None
+            return bool(await self._link.control("fits"))
         if self._lateness() >= 1 or self.log_bytes >= _UPKEEP_LOG_BYTES:
             return True
         return (
@@ -210,6 +227,8 @@ class Host:
 
     async def upkeep(self) -> float:
         """Make a new image, go over to it, and return the seconds of CPU that it took.
+
+        A collection that was read from another volume comes back with the image that it has.
 
         Raises:
             QdrantError: it failed; the collection is served as before.
@@ -228,22 +247,25 @@ class Host:
             raise
 
     async def _build_and_switch(self) -> float:
-        builder = await self._forks.spawn(self.folder.path)
-        try:
-            if not await builder.control("room"):
-                raise QdrantError(grpc.StatusCode.RESOURCE_EXHAUSTED, "DISK_FULL: no room for a new image")
-            cpu = float(await builder.control("build", str(self._nice()).encode()))
-        finally:
-            await builder.kill()
+        cpu = 0.0 if self.aside else await self._build()
         fresh = await self._forks.spawn(self.folder.path)
         try:
-            await fresh.control("load")
+            await fresh.control("load", b"here")
             await self._hand_over(fresh)
             return cpu + float(await fresh.control("cpu"))
         except BaseException:
             if self._link is not fresh:
                 await fresh.kill()
             raise
+
+    async def _build(self) -> float:
+        builder = await self._forks.spawn(self.folder.path)
+        try:
+            if not await builder.control("room"):
+                raise QdrantError(grpc.StatusCode.RESOURCE_EXHAUSTED, "DISK_FULL: no room for a new image")
+            return float(await builder.control("build", str(self._nice()).encode()))
+        finally:
+            await builder.kill()
 
     async def _hand_over(self, fresh: WorkerLink) -> None:
         try:
@@ -298,7 +320,7 @@ class Host:
         """Delete the collection."""
         await asyncio.to_thread(self.folder.description.unlink)
         await self.stop()
-        await asyncio.to_thread(shutil.rmtree, self.folder.path, ignore_errors=True)
+        await asyncio.to_thread(self.folder.remove)
 
 
 def _is_exhausted(error: QdrantError) -> bool:

@@ -7,6 +7,8 @@
 - `work-…`: the shard that a process works on, made from an image; worth nothing once that process has ended.
 - `making-…`: an image or a working copy that is not complete yet.
 
+Where the disk has no room for a working copy, it lies on another volume (`spare_room`).
+
 A working copy shares with its image the files that Edge never writes to, through hard links: the vectors, the graphs
 and the inverted indexes of segments that take no more points. Everything else is copied.
 """
@@ -23,6 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from services.embedded.qdrant_server.oplog import log_files
+from services.embedded.qdrant_server.spare_room import give_spare_room_back
 
 DESCRIPTION = "collection.pb"
 _IMAGE, _MAKING, _WORK, _OLD_SHARD = "image-", "making-", "work-", "shard"
@@ -66,8 +69,11 @@ class CollectionFolder:
         _sync(self.path)
         return image
 
-    def working_copy(self, image: Path) -> Path:
-        """Return the folder of a new working copy of an image."""
+    def working_copy(self, image: Path, aside: Path | None = None) -> Path:
+        """Return the folder of a new working copy of an image; it is made in `aside` if that is given."""
+        if aside is not None:
+            copy_shard(image, aside / _WORK, aside=True)
+            return aside / _WORK
         made = self.unfinished()
         copy_shard(image, made)
         return made.rename(self.path / f"{_WORK}{uuid.uuid4().hex}")
@@ -80,8 +86,14 @@ class CollectionFolder:
             scrap = path.name.startswith((_MAKING, _WORK)) and path != keep
             if old_image or scrap or (path.name == _OLD_SHARD and newest):
                 shutil.rmtree(path, ignore_errors=True)
+        give_spare_room_back(self.path, keep)
         if newest:
             self._remove_old_logs(newest[0][0])
+
+    def remove(self) -> None:
+        """Remove the folder, and what lies elsewhere."""
+        give_spare_room_back(self.path)
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def _remove_old_logs(self, needed: int) -> None:
         files = [(first, path) for first, path in log_files(self.path) if path.stat().st_size]
@@ -105,21 +117,21 @@ def take_over_log(shard: Path) -> None:
     shutil.rmtree(shard / "wal", ignore_errors=True)
 
 
-def copy_shard(source: Path, target: Path) -> None:
-    """Copy a closed shard; what Edge never writes to is linked."""
+def copy_shard(source: Path, target: Path, aside: bool = False) -> None:
+    """Copy a closed shard; what Edge never writes to is linked. With `aside`, the copy may be on another volume."""
     target.mkdir()
     # Edge expects empty folders too.
     for path in sorted(source.rglob("*")):
         if path.is_dir():
             (target / path.relative_to(source)).mkdir()
         else:
-            _place(path, target / path.relative_to(source), link=_is_shared(source, path))
+            _place(path, target / path.relative_to(source), link=_is_shared(source, path), aside=aside)
 
 
-def bytes_to_copy(source: Path) -> int:
+def bytes_to_copy(source: Path, aside: bool = False) -> int:
     """Return how many bytes of disk a copy of a closed shard takes."""
-    linked = sum(_blocks(file) for file in _files(source) if _is_shared(source, file))
-    return bytes_on_disk(source) - linked
+    linked = [file for file in _files(source) if _is_shared(source, file) and not (aside and _is_page(file))]
+    return bytes_on_disk(source) - sum(_blocks(file) for file in linked)
 
 
 def bytes_on_disk(folder: Path) -> int:
@@ -137,16 +149,23 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _is_shared(shard: Path, file: Path) -> bool:
     """Return whether Edge never writes to a file of a shard: `segments/ID/…`."""
-    if file.name not in _UNCHANGING and not file.name.startswith(_UNCHANGING_PREFIX):
+    if file.name not in _UNCHANGING and not _is_page(file):
         return False
     return (shard / Path(*file.relative_to(shard).parts[:2]) / _SEALED).exists()
 
 
-def _place(source: Path, target: Path, link: bool) -> None:
-    if link:
+def _is_page(file: Path) -> bool:
+    return file.name.startswith(_UNCHANGING_PREFIX)
+
+
+def _place(source: Path, target: Path, link: bool, aside: bool) -> None:
+    if link and not aside:
         with contextlib.suppress(OSError):  # A file system without links, or too many of them.
             os.link(source, target)
             return
+    elif link and not _is_page(source):  # Edge does not count a symbolic link as a page.
+        target.symlink_to(source.absolute())
+        return
     _copy_sparse(source, target)
 
 

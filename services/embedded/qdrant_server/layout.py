@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 
 from services.embedded.qdrant_server.images import write_atomically
+from services.kit.disk_room import NO_ROOM
 
 LAYOUT = 1
 """The layout that this server writes. It is raised by a change that an older server would misread."""
 _FILE = "layout"
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class LayoutError(RuntimeError):
@@ -39,5 +38,5 @@ def check_layout(data: Path) -> None:
             write_atomically(file, f"{LAYOUT}\n".encode())
         except OSError as error:
             # A start on a full disk must go on: it reads.
-            if error.errno not in _NO_ROOM:
+            if error.errno not in NO_ROOM:
                 raise

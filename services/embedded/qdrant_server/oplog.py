@@ -87,11 +87,12 @@ class LogWriter:
     """Appends to a log. Only one process may hold a writer of a collection."""
 
     def __init__(self, folder: Path, next_number: int) -> None:
-        """Begin a new file, whose first record will have `next_number`; what such a file held was never confirmed."""
-        self._descriptor = os.open(
-            folder / f"{_PREFIX}{next_number:016d}", os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o644
-        )
-        os.ftruncate(self._descriptor, 0)
+        """Begin a new file, whose first record will have `next_number`; what such a file held was never confirmed.
+
+        It is made when there is something to add, for a full disk may have no room for it.
+        """
+        self._file = folder / f"{_PREFIX}{next_number:016d}"
+        self._descriptor: int | None = None
         self._next = next_number
         self._size = 0
         self._synced = 0
@@ -107,6 +108,9 @@ class LogWriter:
         Raises:
             OSError: the file system did not take it; the log is as it was before.
         """
+        if self._descriptor is None:
+            self._descriptor = os.open(self._file, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            os.ftruncate(self._descriptor, 0)
         content = Record(self._next, rpc, request).encode()
         try:
             written = os.write(self._descriptor, content)
@@ -122,10 +126,11 @@ class LogWriter:
     def sync(self) -> None:
         """Have the disk hold what was added, so that it survives a power failure too."""
         size = self._size
-        if size != self._synced:
+        if self._descriptor is not None and size != self._synced:
             os.fdatasync(self._descriptor)
             self._synced = size
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._descriptor)
+        if self._descriptor is not None:
+            os.close(self._descriptor)

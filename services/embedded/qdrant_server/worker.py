@@ -32,6 +32,7 @@ from services.embedded.qdrant_server.lookups import Lookups, NeedsPointsError
 from services.embedded.qdrant_server.oplog import log_files
 from services.embedded.qdrant_server.reads import READS, info
 from services.embedded.qdrant_server.schema import upkeep_configuration, with_changes
+from services.embedded.qdrant_server.spare_room import take_spare_room
 from services.kit.disk_room import DiskRoom
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,10 @@ RESERVE_BYTES = 64 * 1024 * 1024
 """Free room that writes leave alone. Edge maps files with holes, and touching one on a full disk is SIGBUS."""
 _ROOM_FACTOR = 3
 """What a write takes at most: the log, and vectors and payload in the shard."""
+_REPLAY_FACTOR = 1.5
+"""How much of the log's size a working copy grows when the log is applied to it."""
+_NEW_BYTES = 4 * 1024 * 1024
+"""What a collection without points takes: an image and a working copy."""
 _DELETIONS = frozenset({"Delete", "DeletePayload", "ClearPayload", "DeleteVectors"})
 
 Job = Generator[None, None, None]
@@ -70,6 +75,7 @@ class Worker:
             "take over": self._take_over,
             "tidy": self._tidy,
             "room": self._has_room,
+            "fits": self._fits,
             "build": self._build,
             "cpu": self._cpu,
         }
@@ -131,7 +137,12 @@ class Worker:
         found = self._collection
         if found is None:
             return b"{}"
-        counts = {"points": found.points(), "changed": found.changed_points, "log_bytes": found.log_bytes}
+        counts = {
+            "points": found.points(),
+            "changed": found.changed_points,
+            "log_bytes": found.log_bytes,
+            "aside": found.aside is not None,
+        }
         return json.dumps(counts).encode()
 
     @property
@@ -151,11 +162,7 @@ class Worker:
         started = time.perf_counter()
         rpc, body = frame.parts[0].decode(), frame.parts[1]
         request = rpcs.parse(rpcs.WRITES[rpc], body)
-        needed = _ROOM_FACTOR * len(body)
-        # A deletion makes room, so it may write in the upper half of the reserve.
-        lent = RESERVE_BYTES // 2 if rpc in _DELETIONS else 0
-        if not self._room.check(needed) and self._room.available() + lent < needed:
-            raise disk_full()
+        self._check_room(rpc, _ROOM_FACTOR * len(body))
         try:
             number = yield from self._served.write(rpc, request, body)
         except OSError as error:
@@ -165,6 +172,14 @@ class Worker:
         if rpc == "UpdateBatch":
             return _timed(pb.UpdateBatchResponse(result=[result] * len(request.operations)), started)
         return _timed(pb.PointsOperationResponse(result=result), started)
+
+    def _check_room(self, rpc: str, needed: int) -> None:
+        deletes = rpc in _DELETIONS
+        if self._served.aside is not None and not deletes:
+            raise disk_full()
+        # A deletion makes room, so it may write in the upper half of the reserve.
+        if not self._room.check(needed) and self._room.available() + deletes * RESERVE_BYTES // 2 < needed:
+            raise disk_full()
 
     def _control(self, frame: Frame) -> Generator[None, None, bytes]:
         return (yield from self._controls[frame.parts[0].decode()](*frame.parts[1:]))
@@ -176,6 +191,8 @@ class Worker:
     def _create(self, description: bytes) -> Generator[None, None, bytes]:
         yield
         message = pb.CreateCollection.FromString(description)
+        if not self._room.check(_NEW_BYTES):
+            raise disk_full()
         collections.create(self._folder, message)
         images.write_atomically(self._folder.description, description)
         return b""
@@ -187,13 +204,27 @@ class Worker:
         self._served.description = updated
         return b""
 
-    def _load(self) -> Generator[None, None, bytes]:
+    def _load(self, where: bytes = b"") -> Generator[None, None, bytes]:
+        """Open the collection: `here`, `aside` on another volume from which it only reads, or wherever there is room.
+
+        The reserve is for this: without a working copy nothing can be read.
+        """
         yield
         collections.take_over_old_shard(self._folder)
-        if self._room.available() + RESERVE_BYTES < self._needed():
+        fits = self._room.available() + RESERVE_BYTES >= self._needed()
+        if fits and where != b"aside":
+            self._collection = Collection(self._folder)
+            return b""
+        spare = None if where == b"here" else take_spare_room(self._folder.path, self._needed(aside=True))
+        if spare is None:
             raise disk_full()
-        self._collection = Collection(self._folder)
+        self._collection = Collection(self._folder, spare)
         return b""
+
+    def _fits(self) -> Generator[None, None, bytes]:
+        """Answer `yes` if there is room again for a working copy, without the reserve."""
+        yield
+        return b"yes" if self._room.available() >= self._needed() else b""
 
     def _catch_up(self, gently: bytes = b"") -> Generator[None, None, bytes]:
         """Apply what is new in the log, and return how many records; with `gently`, for half of the time only.
@@ -228,7 +259,7 @@ class Worker:
     def _build(self, nice: bytes) -> Generator[None, None, bytes]:
         """Make a new image of all that is in the log by now: indexed, without deleted points, closed."""
         step_far_back(int(nice))
-        yield from self._load()
+        yield from self._load(b"here")
         yield from self._catch_up()
         built, self._collection = self._served, None
         number = built.next_number
@@ -252,11 +283,11 @@ class Worker:
         needed = 2 * images.bytes_on_disk(image) + 2 * self._needed()
         return b"yes" if self._room.available() >= needed else b""
 
-    def _needed(self) -> int:
+    def _needed(self, aside: bool = False) -> int:
         """Return about how many bytes a working copy takes when the log has been applied to it."""
         _, image = self._folder.newest_image()
         log = sum(path.stat().st_size for _, path in log_files(self._folder.path))
-        return images.bytes_to_copy(image) + _ROOM_FACTOR * log
+        return images.bytes_to_copy(image, aside) + int(_REPLAY_FACTOR * log)
 
     def _sync(self) -> None:
         while not self._stopped.wait(_SYNC_SECONDS):

@@ -86,6 +86,19 @@ async def test_what_the_file_system_refuses_is_said_with_what_to_do(
     )
 
 
+async def test_a_lock_is_held_where_there_is_no_room_to_say_by_whom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("services.embedded.data_lock.os.write", refuse)
+    async with data_lock(tmp_path):
+        with pytest.raises(DataFolderInUseError, match="in use by another process"):
+            async with data_lock(tmp_path):
+                pytest.fail("held twice")
+
+
 async def test_a_folder_of_another_account_is_named_with_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))

@@ -56,10 +56,17 @@ def test_a_record_that_is_not_whole_is_cut_off(tmp_path: Path, damage: str) -> N
     assert _read(tmp_path) == [(0, "Upsert", b"kept"), (1, "Upsert", b"later")]
 
 
+def test_a_log_takes_no_room_before_its_first_record(tmp_path: Path) -> None:
+    writer = LogWriter(tmp_path, 3)
+    writer.sync()
+    writer.close()
+    assert log_files(tmp_path) == []
+
+
 def test_a_file_whose_writer_did_not_come_to_write_is_no_end(tmp_path: Path) -> None:
     writer = LogWriter(tmp_path, 0)
     writer.append("Upsert", b"0")
-    LogWriter(tmp_path, 1).close()
+    (tmp_path / "log-0000000000000001").touch()
     writer.append("Upsert", b"1")
     LogWriter(tmp_path, 2).append("Upsert", b"2")
     assert [number for number, _, _ in _read(tmp_path)] == [0, 1, 2]
@@ -116,14 +123,22 @@ def _digests(folder: Path) -> dict[Path, str]:
     }
 
 
-def test_no_write_to_a_working_copy_changes_its_image(indexed: CollectionFolder) -> None:
+@pytest.mark.parametrize("aside", [False, True])
+def test_no_write_to_a_working_copy_changes_its_image(indexed: CollectionFolder, tmp_path: Path, aside: bool) -> None:
     dice = random.Random(2)  # noqa: S311 - repeatable on purpose
     _, image = indexed.newest_image()
     before = _digests(image)
     assert bytes_to_copy(image) < bytes_on_disk(image) / 2
-    copy = indexed.working_copy(image)
-    shared = [path for path in copy.rglob("*") if path.is_file() and path.stat().st_nlink > 1]
-    assert {path.name for path in shared} >= {"matrix.dat", "links_compressed.bin", "inverted_index.dat", "page_0.dat"}
+    copy = indexed.working_copy(image, tmp_path if aside else None)
+    shared = {
+        path.name for path in copy.rglob("*") if path.is_file() and (path.is_symlink() or path.stat().st_nlink > 1)
+    }
+    assert shared >= {"matrix.dat", "links_compressed.bin", "inverted_index.dat"}
+    # On another volume pages are copied: Edge does not count a symbolic link as one.
+    assert ("page_0.dat" in shared) is not aside
+    assert bytes_to_copy(image, aside) == bytes_on_disk(copy) - sum(
+        file.stat().st_blocks * 512 for file in copy.rglob("*") if file.name in shared
+    )
     shard = edge.EdgeShard.load(str(copy))
     for operation in _operations(dice):
         shard.update(operation)
