@@ -179,14 +179,20 @@ def vectors_message(value: Any) -> pb.VectorsOutput | None:
     return pb.VectorsOutput(vector=vector_message(value))
 
 
-def scored_point_message(found: edge.ScoredPoint, vectors: bool) -> pb.ScoredPoint:
-    """Return the message of a point that a query found; Edge may give vectors that nobody asked for (MMR)."""
+def scored_point_message(found: edge.ScoredPoint, vectors: bool | list[str]) -> pb.ScoredPoint:
+    """Return the message of a point that a query found, with all, none or those named of its vectors.
+
+    Edge may give more: MMR gives the vector that it searched as well.
+    """
+    stored: Any = found.vector if vectors else None
+    if isinstance(vectors, list) and isinstance(stored, dict):
+        stored = {name: value for name, value in stored.items() if name in vectors}
     return pb.ScoredPoint(
         id=point_id_message(found.id),
         payload=payload_message(found.payload),
         score=found.score,
         version=found.version,
-        vectors=vectors_message(found.vector) if vectors else None,
+        vectors=vectors_message(stored),
         order_value=order_value_message(found.order_value),
     )
 

@@ -105,7 +105,7 @@ def _count(collection: Collection, request: pb.CountPoints, _: Lookups) -> Slice
 
 def _found(points: Hits, request: Any) -> Generator[None, None, list[pb.ScoredPoint]]:
     messages: list[pb.ScoredPoint] = []
-    vectors = bool(with_vectors(request.with_vectors))
+    vectors = with_vectors(request.with_vectors)
     for start in range(0, len(points), _SLICE):
         messages += [scored_point_message(item, vectors) for item in points[start : start + _SLICE]]
         if start + _SLICE < len(points):

@@ -29,6 +29,20 @@ async def collection(client: AsyncQdrantClient) -> AsyncIterator[str]:
     await client.delete_collection(name)
 
 
+@pytest_asyncio.fixture
+async def named(client: AsyncQdrantClient) -> AsyncIterator[str]:
+    """A collection of one point with three named vectors, one of them sparse."""
+    name = f"wire-{uuid.uuid4().hex}"
+    dense = models.VectorParams(size=2, distance=models.Distance.DOT)
+    await client.create_collection(
+        name, vectors_config={"d": dense, "e": dense}, sparse_vectors_config={"s": models.SparseVectorParams()}
+    )
+    words = models.SparseVector(indices=[1], values=[1.0])
+    await client.upsert(name, [models.PointStruct(id=1, vector={"d": [1.0, 2.0], "e": [3.0, 4.0], "s": words})])
+    yield name
+    await client.delete_collection(name)
+
+
 async def _status(call: Awaitable[Any]) -> tuple[grpc.StatusCode, str]:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
@@ -264,6 +278,20 @@ async def test_diversity_carries_vectors_only_when_asked(client: AsyncQdrantClie
     assert all(point.vector is None for point in bare)
     full = (await client.query_points(collection, query=query, with_vectors=True)).points
     assert all(point.vector is not None for point in full)
+
+
+@pytest.mark.parametrize("selector", [["e"], ["s"], ["d", "s"], [], True, False])
+async def test_diversity_carries_the_vectors_that_any_query_does(
+    client: AsyncQdrantClient, named: str, selector: bool | list[str]
+) -> None:
+    plain, diverse = [
+        (await client.query_points(named, query=query, using="d", limit=1, with_vectors=selector)).points[0].vector
+        for query in ([1.0, 0.0], models.NearestQuery(nearest=[1.0, 0.0], mmr=models.Mmr(diversity=0.0)))
+    ]
+    assert plain == diverse
+    if selector and isinstance(selector, list):
+        assert isinstance(plain, dict)
+        assert set(plain) == set(selector)
 
 
 async def test_a_collection_of_sparse_vectors_describes_itself(client: AsyncQdrantClient) -> None:
