@@ -11,6 +11,7 @@ from qdrant_client import grpc as pb
 
 from services.embedded.qdrant_server.errors import QdrantError, not_found, wrong_input
 from services.embedded.qdrant_server.images import write_atomically
+from services.embedded.qdrant_server.layout import damaged
 
 
 class Aliases:
@@ -21,9 +22,17 @@ class Aliases:
         self._collections: dict[str, str] = {}
 
     def load(self) -> None:
-        """Read the file if there is one."""
+        """Read the file if there is one.
+
+        Raises:
+            LayoutError: it is damaged.
+        """
         if self._file.exists():
-            self._collections = json.loads(self._file.read_bytes())
+            try:
+                found = json.loads(self._file.read_bytes())
+                self._collections = {str(alias): str(name) for alias, name in found.items()}
+            except (ValueError, AttributeError) as error:
+                raise damaged(self._file) from error
 
     def resolve(self, name: str) -> str:
         """Return the collection that a name stands for; a name that is no alias stands for itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import shutil
 import time
 import uuid
@@ -11,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import grpc
+from google.protobuf.message import DecodeError
 from qdrant_client import grpc as pb
 
 from services.embedded.qdrant_server.aliases import Aliases
@@ -18,11 +20,14 @@ from services.embedded.qdrant_server.errors import QdrantError, not_found, wrong
 from services.embedded.qdrant_server.forks import Forks
 from services.embedded.qdrant_server.hosts import Host
 from services.embedded.qdrant_server.images import DESCRIPTION
+from services.embedded.qdrant_server.layout import damaged
 
 logger = logging.getLogger(__name__)
 
 _NAME_LIMIT = 255
 _FORBIDDEN_IN_NAMES = '<>:"/\\|?*\0'
+_OWN_NAME = re.compile("[0-9a-f]{32}")
+"""The name of a collection's folder."""
 _CHECK_SECONDS = 0.5
 _RETRY_SECONDS = 15.0
 """How long upkeep of a collection waits after it failed."""
@@ -40,7 +45,11 @@ class Collections:
         self._creating: dict[str, asyncio.Task[None]] = {}
 
     async def load(self) -> None:
-        """Start every collection, and remove what an interrupted creation or deletion left."""
+        """Start every collection, and remove what an interrupted creation or deletion left.
+
+        Raises:
+            LayoutError: the description of a collection or the file of the aliases is damaged.
+        """
         for path, description in await asyncio.to_thread(self._found):
             host = self._hosts[description.collection_name] = Host(path, description, self._forks, self._upkeep_points)
             try:
@@ -57,8 +66,8 @@ class Collections:
         found = []
         for path in sorted(path for path in self._folder.iterdir() if path.is_dir()):
             if (path / DESCRIPTION).exists():
-                found.append((path, pb.CreateCollection.FromString((path / DESCRIPTION).read_bytes())))
-            else:
+                found.append((path, _described(path / DESCRIPTION)))
+            elif _OWN_NAME.fullmatch(path.name):  # What others may have put there is not ours to remove.
                 shutil.rmtree(path, ignore_errors=True)
         return found
 
@@ -158,6 +167,13 @@ class Collections:
             for host in self._hosts.values():
                 group.create_task(host.stop())
         self._hosts.clear()
+
+
+def _described(file: Path) -> pb.CreateCollection:
+    try:
+        return pb.CreateCollection.FromString(file.read_bytes())
+    except DecodeError as error:
+        raise damaged(file) from error
 
 
 def _check_name(name: str) -> None:

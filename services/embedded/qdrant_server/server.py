@@ -22,12 +22,17 @@ _MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 logger = logging.getLogger(__name__)
 
 
+class ListenError(RuntimeError):
+    """An address cannot be listened on; the message says which."""
+
+
 async def serve(data: Path, host: str, port: int, forks: Forks, lag: LoopLagMonitor, upkeep_points: int) -> None:
     """Serve the collections in `data` until SIGTERM or SIGINT.
 
     Raises:
-        DataFolderInUseError: another server holds the folder.
-        LayoutError: it comes from a newer version of Tiku.
+        DataFolderError: the folder cannot be used, or another server holds it.
+        LayoutError: this server cannot read what is in it.
+        ListenError: the port is taken, or the address is none of this machine's.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -46,7 +51,10 @@ async def serve(data: Path, host: str, port: int, forks: Forks, lag: LoopLagMoni
             ]
         )
         server.add_generic_rpc_handlers(handlers(collections))
-        bound = server.add_insecure_port(f"{host}:{port}")
+        try:
+            bound = server.add_insecure_port(f"{host}:{port}")
+        except RuntimeError as error:
+            raise ListenError(f"cannot listen on {host}:{port}: it is in use, or no address of this machine") from error
         await server.start()
         logger.info("serving %s on %s:%d", data, host, bound)
         try:

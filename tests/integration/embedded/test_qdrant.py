@@ -6,16 +6,20 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import time
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client import grpc as grpc_messages
 from qdrant_client.conversions.conversion import RestToGrpc
 
 from services.embedded.network import free_port
 from services.embedded.process import State, SupervisedProcess
+from services.embedded.python import module_command, module_environment
 from services.embedded.qdrant import Qdrant, qdrant
 from tests.engines import engine
 
@@ -80,11 +84,14 @@ async def test_answered_writes_survive_a_kill(folder: Path) -> None:
 
 async def test_a_half_made_collection_is_cleared_away(folder: Path) -> None:
     server = _server(folder)
-    half = folder / "qdrant" / "collections" / "half" / "shard"
-    await asyncio.to_thread(half.mkdir, parents=True)
+    half = folder / "qdrant" / "collections" / uuid.uuid4().hex / "shard"
+    strange = folder / "qdrant" / "collections" / "of another program"
+    for made in (half, strange):
+        await asyncio.to_thread(made.mkdir, parents=True)
     async with engine(server.spec), _client(server) as client:
         assert (await client.get_collections()).collections == []
     assert not await asyncio.to_thread(half.exists)
+    assert await asyncio.to_thread(strange.exists)
 
 
 async def test_the_process_is_light(folder: Path) -> None:
@@ -110,6 +117,51 @@ async def test_a_second_server_on_a_folder_is_refused_in_plain_words(folder: Pat
         assert process.returncode == 1
         assert "is in use by process" in errors.decode()
         assert "Traceback" not in errors.decode()
+
+
+@pytest.fixture
+def damaged(folder: Path) -> Path:
+    """A damaged file of a data folder's, and a file where a data folder is wanted."""
+    (folder / "file").write_text("x")
+    made = folder / "damaged" / "collections" / "aliases.json"
+    made.parent.mkdir(parents=True)
+    made.write_text("x")
+    return made
+
+
+async def test_a_start_that_is_refused_is_a_line(folder: Path, damaged: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        found = await asyncio.gather(
+            _refusal(folder / "file"),
+            _refusal(folder / "file" / "below"),
+            _refusal(folder / "damaged"),
+            _refusal(folder / "a", "--port", port),
+            _refusal(folder / "b", "--metrics", f"127.0.0.1:{port}"),
+        )
+    hint = f"cannot be used: {folder}/file is not a folder: move it away, or choose another folder with --data"
+    assert found[0] == f"the data folder {folder}/file {hint}"
+    assert found[1] == f"the data folder {folder}/file/below {hint}"
+    assert found[2].startswith(f"{damaged} is damaged: ")
+    assert found[3] == f"cannot listen on 127.0.0.1:{port}: it is in use, or no address of this machine"
+    assert found[4].startswith(f"cannot listen on 127.0.0.1:{port} for the Prometheus page: ")
+
+
+async def _refusal(data: Path, *options: str) -> str:
+    """Start a server that refuses to serve, and return what it says."""
+    process = await asyncio.create_subprocess_exec(
+        *module_command("services.embedded.qdrant_server", "--data", str(data), "--port", "0", *options),
+        env={**os.environ, **module_environment()},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await process.communicate()
+    assert process.returncode == 1
+    # gRPC has a line of its own where it cannot listen.
+    lines = [line for line in errors.decode().splitlines() if "add_port.cc" not in line]
+    assert len(lines) == 1
+    return lines[0]
 
 
 async def test_long_calls_keep_nobody_waiting(folder: Path) -> None:

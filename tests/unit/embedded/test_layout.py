@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.embedded.qdrant_server import layout
+from services.embedded.qdrant_server.aliases import Aliases
 from services.embedded.qdrant_server.layout import LayoutError, check_layout
 
 
@@ -45,6 +46,26 @@ def test_a_newer_layout_is_refused_in_a_line_and_kept(tmp_path: Path) -> None:
     ):
         check_layout(tmp_path)
     assert (tmp_path / "layout").read_text() == "2\n"
+
+
+@pytest.mark.parametrize("name", ["raft_state.json", "meta.json"])
+def test_the_folder_of_another_program_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(LayoutError, match=f"as {name} in it shows: choose another folder"):
+        check_layout(tmp_path)
+    assert not (tmp_path / "layout").exists()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "x", "\xff"])
+def test_a_damaged_file_is_named(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "aliases.json"
+    file.write_text(content, encoding="latin-1")
+    with pytest.raises(LayoutError, match=f"{file} is damaged"):
+        Aliases(file).load()
+    file.write_text('{"other": "notes"}')
+    aliases = Aliases(file)
+    aliases.load()
+    assert aliases.resolve("other") == "notes"
 
 
 def test_a_full_disk_is_no_reason_not_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
