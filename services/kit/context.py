@@ -15,6 +15,8 @@ from services.kit import errors
 
 DEVELOPMENT_USER = "dev"
 """The owner of everything while there are no accounts."""
+USER_RULE = "must be 1 to 128 printable ASCII characters without spaces"
+"""What the name of a user, in a header or in metadata, has to be; no other is taken for somebody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class RequestContext:
 
 _ids = random.Random()  # noqa: S311
 """Makes ids, which are no secrets. os.urandom would release the GIL for each one to gRPC's polling thread."""
+_USER = re.compile(r"[\x21-\x7e]{1,128}")
 _TRACEPARENT = re.compile(r"[^-]*-(?!0{32})([0-9a-f]{32})-[^-]*-")
 _NOBODY = RequestContext()
 _current: contextvars.ContextVar[RequestContext] = contextvars.ContextVar("tiku_request", default=_NOBODY)
@@ -69,6 +72,11 @@ def time_for(most: float, share: float = 1.0) -> float:
     if left <= 0:
         raise errors.DeadlineExceeded("The time allowed for this request is spent.")
     return min(most, left * share)
+
+
+def is_user(name: str) -> bool:
+    """Return whether a name follows `USER_RULE`."""
+    return _USER.fullmatch(name) is not None
 
 
 def new_request_id() -> str:

@@ -57,8 +57,13 @@ class RequestIds(Stage):
     """Takes the ids, the user and the deadline of a request from its metadata, and makes them the task's context."""
 
     def enter(self, call: Call) -> None:
-        """Set the context; a request id and a trace id that the caller did not send are new."""
-        request_id = traceparent = user_id = ""
+        """Set the context; a request id and a trace id that the caller did not send are new.
+
+        Raises:
+            InvalidArgument: the user is no name that a header can hold.
+        """
+        request_id = traceparent = ""
+        user_id = context.DEVELOPMENT_USER
         for key, value in call.servicer_context.invocation_metadata() or ():
             if key == "x-request-id":
                 request_id = str(value)
@@ -66,12 +71,18 @@ class RequestIds(Stage):
                 traceparent = str(value)
             elif key == "x-tiku-user":
                 user_id = str(value)
+        if not context.is_user(user_id):
+            raise errors.InvalidArgument(
+                f"x-tiku-user {context.USER_RULE}.",
+                reason="INVALID_USER",
+                violations=[errors.FieldViolation("x-tiku-user", context.USER_RULE)],
+            )
         call.time_left = left = call.servicer_context.time_remaining()
         context.enter(
             context.RequestContext(
                 request_id or context.new_request_id(),
                 (traceparent and context.trace_id_of(traceparent)) or context.new_trace_id(),
-                user_id or context.DEVELOPMENT_USER,
+                user_id,
                 None if left is None else asyncio.get_running_loop().time() + left,
             )
         )

@@ -227,6 +227,16 @@ async def test_the_user_header_is_trusted_only_when_asked_for() -> None:
     ):
         await http.get("/api/v1/profile", headers={"X-Tiku-User": "li"})
         assert services.script.contexts[-1].user_id == "li"
+        asked = len(services.script.contexts)
+        for name in ("", "李", "a b", "x" * 129):
+            response = await http.get("/api/v1/profile", headers={"X-Tiku-User": name})
+            problem = await response.json(content_type=None)
+            assert response.status == 400
+            assert problem["errors"][0]["field"] == "X-Tiku-User"
+            assert "printable ASCII" in problem["errors"][0]["message"]
+        assert len(services.script.contexts) == asked
+        await http.get("/api/v1/profile")
+        assert services.script.contexts[-1].user_id == "dev"
 
 
 async def test_the_deadline_reaches_the_service(stack: Stack) -> None:

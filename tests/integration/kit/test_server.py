@@ -93,6 +93,19 @@ async def test_ids_user_and_deadline_cross_the_hop() -> None:
         assert 4 < float(left) < 5.1  # gRPC rounds what is left up to hundredths of a second on the wire.
 
 
+@pytest.mark.parametrize("name", ["", "a b", " li", "x" * 129])
+async def test_a_user_that_is_no_name_is_refused(name: str) -> None:
+    async with running(_app(_Llm()), "127.0.0.1:0") as server, grpc.aio.insecure_channel(server.address) as channel:
+        stub = llm_pb2_grpc.LlmServiceStub(channel)
+        request = llm_pb2.ChatRequest(messages=_ASK)
+        error = await _fails(stub.Chat(request, metadata=(("x-tiku-user", name),)))
+        assert isinstance(error, errors.InvalidArgument)
+        assert (error.reason, error.violations[0].field) == ("INVALID_USER", "x-tiku-user")
+        assert "printable ASCII" in error.message
+        answer = await stub.Chat(request, metadata=(("x-tiku-user", "li@example.org"),))
+        assert answer.message.content.split("|")[2] == "li@example.org"
+
+
 async def test_a_spent_deadline_sends_nothing() -> None:
     llm = _Llm()
     async with running(_app(llm), "127.0.0.1:0") as server, open_channel(server.address) as channel:
