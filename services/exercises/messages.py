@@ -23,7 +23,7 @@ def generation_request(request: exercises_pb2.GenerateExerciseRequest) -> Genera
     kinds = map(exercises_pb2.QuestionKind.Name, request.kinds)
     return GenerationRequest(
         text=request.text,
-        document_ids=tuple(document_id.lower() for document_id in request.documents.document_ids),
+        document_ids=tuple(request.documents.document_ids),
         topic=request.documents.topic,
         kinds=tuple(QuestionKind[kind.removeprefix("QUESTION_KIND_")] for kind in kinds),
         count=request.count,
@@ -76,7 +76,7 @@ def event_message(numbered: Numbered, *, include_answers: bool) -> exercises_pb2
 def answer_value(answer: exercises_pb2.Answer) -> Answer:
     """Return a learner's answer."""
     return Answer(
-        question_id=answer.question_id.lower(),
+        question_id=answer.question_id,
         option_keys=tuple(answer.option_keys),
         truth=answer.truth if answer.HasField("truth") else None,
         blanks=tuple(answer.blanks),

@@ -51,7 +51,7 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
 
     async def AnalyzeFile(self, request: exercises_pb2.AnalyzeFileRequest, _: Any) -> exercises_pb2.AnalyzeFileResponse:
         """Say what an indexed document teaches."""
-        passages = await self._reader.passages([request.document_id.lower()], "", _MAX_ANALYZED_PASSAGES)
+        passages = await self._reader.passages([request.document_id], "", _MAX_ANALYZED_PASSAGES)
         analysis = await self._analyst.analyze(passages, request.model)
         return exercises_pb2.AnalyzeFileResponse(analysis=message_of(exercises_pb2.MaterialAnalysis, analysis))
 
@@ -70,19 +70,19 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
     ) -> AsyncIterator[exercises_pb2.ResumeRunResponse]:
         """Stream the rest of a run."""
         owner = context.current().user_id
-        async with aclosing(self._runs.follow(owner, request.run_id.lower(), request.after)) as run:
+        async with aclosing(self._runs.follow(owner, request.run_id, request.after)) as run:
             async for numbered in run:
                 event = messages.event_message(numbered, include_answers=request.include_answers)
                 yield exercises_pb2.ResumeRunResponse(event=event)
 
     async def CancelRun(self, request: exercises_pb2.CancelRunRequest, _: Any) -> exercises_pb2.CancelRunResponse:
         """Stop a run."""
-        state = await self._runs.cancel(context.current().user_id, request.run_id.lower())
+        state = await self._runs.cancel(context.current().user_id, request.run_id)
         return exercises_pb2.CancelRunResponse(state=exercises_pb2.RunState.Value(f"RUN_STATE_{state.name}"))
 
     async def GetExercise(self, request: exercises_pb2.GetExerciseRequest, _: Any) -> exercises_pb2.GetExerciseResponse:
         """Return an exercise."""
-        exercise = await self._bank.get(context.current().user_id, request.exercise_id.lower())
+        exercise = await self._bank.get(context.current().user_id, request.exercise_id)
         return exercises_pb2.GetExerciseResponse(
             exercise=messages.exercise_message(exercise, include_answers=request.include_answers)
         )
@@ -101,7 +101,7 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
         self, request: exercises_pb2.SubmitExerciseRequest, _: Any
     ) -> exercises_pb2.SubmitExerciseResponse:
         """Grade answers."""
-        exercise = await self._bank.get(context.current().user_id, request.exercise_id.lower())
+        exercise = await self._bank.get(context.current().user_id, request.exercise_id)
         answers = [messages.answer_value(answer) for answer in request.answers]
         submission = await self._submissions.submit(exercise, answers)
         return exercises_pb2.SubmitExerciseResponse(submission=messages.submission_message(submission))
@@ -110,7 +110,7 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
         self, request: exercises_pb2.DeleteExerciseRequest, _: Any
     ) -> exercises_pb2.DeleteExerciseResponse:
         """Remove an exercise."""
-        await self._bank.delete(context.current().user_id, request.exercise_id.lower())
+        await self._bank.delete(context.current().user_id, request.exercise_id)
         return exercises_pb2.DeleteExerciseResponse()
 
 

@@ -21,6 +21,7 @@ import protovalidate
 from google.protobuf.message import DecodeError, Message
 
 from services.kit import context, errors, rpc_errors
+from services.kit.canonical_ids import CanonicalIds
 from services.kit.rpc_metrics import RpcMetrics
 
 _SLOW_SECONDS = 5.0
@@ -147,6 +148,17 @@ class Deadlines(Stage):
             raise errors.DeadlineExceeded("The time allowed for this request was spent before it began.")
 
 
+class Canonicalization(Stage):
+    """Writes the UUIDs of every request message as they are stored, before the rules that compare them."""
+
+    def __init__(self) -> None:
+        self._ids = CanonicalIds()
+
+    def request(self, call: Call, message: Message) -> None:
+        """Write UUIDs in small letters."""
+        self._ids.canonicalize(message)
+
+
 class Validation(Stage):
     """Checks every request message by the field rules in its proto (protovalidate)."""
 
@@ -189,6 +201,7 @@ def default_stages(calls: RpcMetrics, *, max_in_flight: int, log_all: bool) -> l
         Observation(calls, log_all=log_all),
         Admission(calls, max_in_flight),
         Deadlines(),
+        Canonicalization(),
         Validation(),
     ]
 

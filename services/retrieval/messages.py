@@ -157,7 +157,9 @@ def _mention(message: graph_pb2.Mention) -> Mention:
 
 
 def _source(message: source_pb2.Source) -> Source:
-    return value_of(Source, message)
+    """Return a quote; its ids are no fields that a rule calls UUIDs, since a quote from outside has none."""
+    source = value_of(Source, message)
+    return replace(source, document_id=source.document_id.lower(), chunk_id=source.chunk_id.lower())
 
 
 def upserted(owner: str, added: Contribution) -> graph_pb2.UpsertResponse:

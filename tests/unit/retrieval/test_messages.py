@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 
 from services.retrieval import messages
-from tiku.retrieval.v1 import retrieval_pb2
+from tiku.common.v1 import source_pb2
+from tiku.retrieval.v1 import graph_pb2, retrieval_pb2
 
 
 async def test_a_large_batch_leaves_the_loop_its_turns() -> None:
@@ -23,3 +25,11 @@ async def test_a_large_batch_leaves_the_loop_its_turns() -> None:
     counting.cancel()
     assert [embedded.chunk.ordinal for embedded in chunks] == list(range(1024))
     assert turns >= 1024 / 32
+
+
+async def test_ids_of_a_quote_in_capitals_mean_the_same() -> None:
+    document, chunk = str(uuid.uuid4()), str(uuid.uuid4())
+    quote = source_pb2.Source(document_id=document.upper(), chunk_id=chunk.upper(), end=5, quote="Water")
+    request = graph_pb2.UpsertRequest(mentions=[graph_pb2.Mention(surface="Water", end=5, quote=quote)])
+    found = (await messages.contribution(request)).mentions[0].quote
+    assert (found.document_id, found.chunk_id) == (document, chunk)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from services.common.values import Source
 from services.kit.errors import FieldViolation, InvalidArgument
+from services.kit.ids import is_id
 from services.retrieval.ports import GraphStore, MentionFinder
 from services.retrieval.values.chunk import Chunk
 from services.retrieval.values.graph import Contribution, Mention
@@ -81,13 +81,6 @@ def _wrong_quote(quote: Source) -> str:
         return f"needs a quote of at most {LONGEST_QUOTE} characters"
     if quote.start < 0 or quote.end - quote.start != len(quote.quote):
         return "has a quote that is not as long as its slice [start, end)"
-    if not (_is_uuid(quote.document_id) and _is_uuid(quote.chunk_id)):
+    if not (is_id(quote.document_id) and is_id(quote.chunk_id)):
         return "needs a quote with the UUIDs of its document and its chunk"
     return "" if len(quote.document_name) <= 255 and quote.page >= 0 else "has a document name or a page out of range"
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text.lower()
-    except ValueError:
-        return False
