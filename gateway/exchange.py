@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import orjson
@@ -192,8 +193,7 @@ class Exchange:
                 raise _too_large(limit)
             if not more:
                 return bytes(collected)
-            if self._sending is not None:
-                self._sending.keep(len(body))
+            self.keep(len(body))
             body, more = await self.next_body()
 
     async def next_body(self) -> tuple[bytes, bool]:
@@ -216,6 +216,31 @@ class Exchange:
         if not more:
             self.stop_sending()
         return event.get("body", b""), more
+
+    def keep(self, size: int) -> None:
+        """Count bytes of a body that are kept until more of it comes.
+
+        Raises:
+            ProblemError: 429 or 503, too many bytes wait already.
+        """
+        if self._sending is not None:
+            self._sending.keep(size)
+
+    @contextlib.contextmanager
+    def uploading(self) -> Iterator[None]:
+        """Hold a place at a service for as long as the block sends it a file.
+
+        Raises:
+            ProblemError: 429 or 503, too many files are being sent on.
+        """
+        uploads = self._intake.uploads
+        uploads.hold(self.client)
+        try:
+            if problem := uploads.refusal(self.client):
+                raise problem
+            yield
+        finally:
+            uploads.release(self.client)
 
     def stop_sending(self) -> None:
         """Expect no more of the body."""

@@ -23,6 +23,8 @@ class Intake:
         share = settings.max_client_share
         self.requests = Bound("requests are being served", settings.max_in_flight, share)
         self.senders = Bound("requests are still being sent", settings.max_sending, share)
+        self.uploads = Bound("files are being sent on to a service", settings.max_uploads, share)
+        """Calls that hold a service while a body is still coming: the service has places for others, too."""
         self.pending_bytes = Bound("bytes wait for the rest of their bodies", 32 * settings.max_json_bytes, share)
         """Bytes of bodies that are kept until their ends come."""
         self.stall_seconds = settings.body_stall_seconds

@@ -44,11 +44,14 @@ class GatewaySettings(BaseSettings):
     max_sending: int = Field(
         1000, ge=1, description="Requests at once whose bodies have been coming for longer than a second."
     )
+    max_uploads: int = Field(
+        800, ge=1, description="Files sent on to a service at once; fewer than the service's own TIKU_MAX_IN_FLIGHT."
+    )
     max_connections: int = Field(
         8000, ge=1, description="Connections open at once; fewer where the process may not open as many files."
     )
     max_client_share: float = Field(
-        0.75, gt=0, le=1, description="Part of each of these three that one client address may hold; 1 for all of it."
+        0.75, gt=0, le=1, description="Part of each of these four that one client address may hold; 1 for all of it."
     )
     max_head_bytes: int = Field(
         64 * 1024, ge=8 * 1024, description="Largest request line with its headers; more is answered 431."

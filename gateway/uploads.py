@@ -80,13 +80,20 @@ class UploadHandler:
         exchange.set_deadline(self._time_for(exchange))
         async with aclosing(self._items(exchange)) as items:
             description = await self._described(exchange, items)
+            async with aclosing(_pieces(exchange, items)) as pieces:
+                raw = await self._upload(exchange, description, pieces)
+        await exchange.respond(200, await self._to_json.encode_async(raw))
+
+    async def _upload(self, exchange: Exchange, description: bytes, pieces: AsyncIterator[bytes]) -> bytes:
+        # Nothing of the service is taken before there is something for it: most files are whole by then.
+        first = await anext(pieces, b"")
+        with exchange.uploading():
             await self._connected()
             call = self._method(timeout=exchange.time_left())
             try:
-                raw = await self._stream(exchange, call, description, items)
+                return await self._stream(exchange, call, description, first, pieces)
             finally:
                 call.cancel()
-        await exchange.respond(200, await self._to_json.encode_async(raw))
 
     def _time_for(self, exchange: Exchange) -> float:
         """Return the seconds for an upload whose client names none: it is not cut while it keeps the least rate."""
@@ -142,21 +149,16 @@ class UploadHandler:
         exchange: Exchange,
         call: aio.StreamUnaryCall[bytes, bytes],
         description: bytes,
-        items: AsyncIterator[FormItem],
+        first: bytes,
+        pieces: AsyncIterator[bytes],
     ) -> bytes:
         """Write everything, each message as soon as the service takes it; return the response."""
         try:
             await send(call, description)
-            pieces = bytearray()
-            async for item in items:
-                if not isinstance(item, bytes):
-                    raise _after_the_file(item)
-                pieces += item
-                if len(pieces) >= PIECE_BYTES:
-                    await self._write(call, bytes(pieces))
-                    pieces.clear()
-            if pieces:
-                await self._write(call, bytes(pieces))
+            if first:
+                await self._write(call, first)
+            async for piece in pieces:
+                await self._write(call, piece)
             await call.done_writing()
         except (EndedEarlyError, aio.InternalError, grpc.RpcError):
             # The service ended the call before the file's end; its response says why.
@@ -166,6 +168,24 @@ class UploadHandler:
 
     async def _write(self, call: aio.StreamUnaryCall[bytes, bytes], piece: bytes) -> None:
         await send(call, self._operation.request(**{self._chunk.name: piece}).SerializeToString())
+
+
+async def _pieces(exchange: Exchange, items: AsyncIterator[FormItem]) -> AsyncGenerator[bytes, None]:
+    """Yield the file in messages; the first one counts as bytes that wait, because it has no call yet."""
+    gathered = bytearray()
+    yielded = False
+    async for item in items:
+        if not isinstance(item, bytes):
+            raise _after_the_file(item)
+        gathered += item
+        if not yielded:
+            exchange.keep(len(item))
+        if len(gathered) >= PIECE_BYTES:
+            yield bytes(gathered)
+            yielded = True
+            gathered.clear()
+    if gathered:
+        yield bytes(gathered)
 
 
 def _after_the_file(item: FormItem) -> ProblemError:

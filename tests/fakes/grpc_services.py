@@ -685,7 +685,7 @@ class FakeServices:
 
 
 @contextlib.asynccontextmanager
-async def fake_services(script: Script | None = None) -> AsyncIterator[FakeServices]:
+async def fake_services(script: Script | None = None, *, max_in_flight: int = 5000) -> AsyncIterator[FakeServices]:
     """Serves the four services on free ports; each is SERVING when the block begins."""
     script = script or Script()
     docs = FakeDocs(script)
@@ -719,7 +719,7 @@ async def fake_services(script: Script | None = None) -> AsyncIterator[FakeServi
             ),
         ],
     }
-    settings = ServiceSettings(drain_seconds=0, max_in_flight=5000)
+    settings = ServiceSettings(drain_seconds=0, max_in_flight=max_in_flight)
     async with contextlib.AsyncExitStack() as stack:
         targets = {}
         for name, registrations in apps.items():

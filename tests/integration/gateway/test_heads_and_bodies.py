@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from gateway.app import running
+from gateway.uploads import PIECE_BYTES
 from tests.fakes.grpc_services import fake_services
 from tests.integration.gateway.conftest import Stack, settings_for
 from tests.integration.gateway.raw import CHAT, HEAD, POST, Seen, pieces_of, sent
@@ -23,14 +24,15 @@ CHUNK = b"%x\r\n%s\r\n" % (len(CHAT), CHAT)
 UPLOAD = b"POST /api/v1/documents?name=a HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
 FORM = UPLOAD.replace(b"application/octet-stream", b"multipart/form-data; boundary=b")
 JSON = {"Content-Type": "application/json"}
+FILE = {"Content-Type": "application/octet-stream"}
 
 
 @contextlib.asynccontextmanager
-async def impatient(**changes: object) -> AsyncIterator[Stack]:
-    """A gateway that waits for half a second where others wait for ten."""
+async def impatient(service_calls: int = 5000, **changes: object) -> AsyncIterator[Stack]:
+    """A gateway that waits for half a second where others wait for ten, over services that serve so many calls."""
     waits = {"head_timeout_seconds": 0.5, "body_stall_seconds": 0.5, "send_stall_seconds": 0.5}
     async with (
-        fake_services() as services,
+        fake_services(max_in_flight=service_calls) as services,
         running(settings_for(services, **{**waits, **changes})) as gateway,
         aiohttp.ClientSession(gateway.url) as http,
     ):
@@ -281,6 +283,47 @@ async def test_half_bodies_of_one_client_hold_nobody_out() -> None:
         refused = next(one for one in seen if one.statuses == [429])
         assert b"retry-after: 1" in refused.text
         assert b"application/problem+json" in refused.text
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        UPLOAD + b"Content-Length: 90\r\n\r\n",
+        UPLOAD + b"Content-Length: 90\r\n\r\nthe beginning",
+        FORM + b"Content-Length: 900\r\n\r\n--b\r\n"
+        b'Content-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nthe beginning',
+    ],
+    ids=["no byte", "some bytes", "a form"],
+)
+async def test_half_uploads_of_one_client_hold_no_service(half: bytes) -> None:
+    async with impatient(service_calls=20, max_in_flight=20, body_stall_seconds=3) as stack:
+        attack = [asyncio.create_task(sent(stack.url, half)) for _ in range(100)]
+        for _ in range(15):
+            listed, stored = await asyncio.gather(
+                stack.http.get("/api/v1/documents"),
+                stack.http.post("/api/v1/documents?name=b", data=b"x", headers=FILE),
+            )
+            assert (listed.status, stored.status) == (200, 200)
+            await asyncio.sleep(0.01)
+        for task in attack:
+            task.cancel()
+        await asyncio.gather(*attack, return_exceptions=True)
+
+
+async def test_uploads_of_one_client_leave_room_at_the_service() -> None:
+    async with impatient(max_uploads=8, body_stall_seconds=60) as stack:
+        large = UPLOAD + b"Content-Length: 900000\r\n\r\n" + b"x" * PIECE_BYTES
+        holding = [asyncio.create_task(sent(stack.url, large)) for _ in range(6)]
+        await eventually(lambda: len(stack.script.requests) == 6)
+        response = await stack.http.post("/api/v1/documents?name=b", data=b"x", headers=FILE)
+        assert (response.status, (await response.json(content_type=None))["reason"]) == (429, "TOO_MANY_AT_ONCE")
+        assert (await stack.http.get("/api/v1/documents")).status == 200
+        connector = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
+        async with aiohttp.ClientSession(stack.url, connector=connector) as other:
+            assert (await other.post("/api/v1/documents?name=b", data=b"x", headers=FILE)).status == 200
+        for task in holding:
+            task.cancel()
+        await asyncio.gather(*holding, return_exceptions=True)
 
 
 async def test_one_client_cannot_hold_every_request() -> None:
