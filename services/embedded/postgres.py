@@ -51,6 +51,12 @@ _SETTINGS = {
 }
 """A small server for one machine. fsync and full_page_writes stay on, so committed data survives kill -9 and a power
 loss."""
+_SWITCH_NAME = "tiku-writes.conf"
+_INCLUDE = f"include_if_exists = '{_SWITCH_NAME}'"
+_SETTING = "default_transaction_read_only"
+_WRITES = {True: f"{_SETTING} = off\n".encode(), False: f"{_SETTING} = on \n".encode()}
+"""Both have one length: a file is overwritten in its own blocks, so it can be switched where no byte is left."""
+_SWITCH_TIMEOUT_SECONDS = 5.0
 _DAMAGED = (
     asyncpg.DataCorruptedError,
     asyncpg.IndexCorruptedError,
@@ -70,10 +76,27 @@ class PostgresRefusedError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """A PostgreSQL server to be run: its process, and the DSN that its clients use."""
+    """A PostgreSQL server to be run: its process, the DSN that its clients use, and the file that stops writes."""
 
     spec: ProcessSpec
     dsn: str
+    switch: Path
+
+    async def take_writes(self, on: bool) -> None:
+        """Let transactions write or not, by default; it takes no room, and holds for later starts, too.
+
+        PostgreSQL's `default_transaction_read_only` is the switch, as at providers of hosted databases: every client
+        obeys it, and a session that has to write nevertheless sets it to off for itself.
+
+        Raises:
+            OSError, asyncpg.PostgresError, asyncpg.InterfaceError: the server cannot be told now.
+        """
+        await asyncio.to_thread(_overwrite, self.switch, _WRITES[on], self.spec.account)
+        connection = await asyncpg.connect(self.dsn, timeout=_SWITCH_TIMEOUT_SECONDS)
+        try:
+            await connection.execute("SELECT pg_reload_conf()", timeout=_SWITCH_TIMEOUT_SECONDS)
+        finally:
+            await connection.close(timeout=_SWITCH_TIMEOUT_SECONDS)
 
 
 def wheel_binaries() -> Path:
@@ -139,7 +162,7 @@ def postgres(data: Path, run: Path, log_file: Path, binaries: Path | None = None
         hint=f"if {data} is damaged, restore it from a copy, or move it away to begin with an empty database",
         stop_timeout=15.0,
     )
-    return Postgres(spec, dsn)
+    return Postgres(spec, dsn, data / _SWITCH_NAME)
 
 
 def socket_folder(run: Path) -> Path:
@@ -187,6 +210,7 @@ async def _prepare(programs: Path, data: Path, sockets: Path, log_file: Path, ac
     await asyncio.to_thread(_own_folder, sockets, account)
     if not await asyncio.to_thread(_has_cluster, data):
         await _initialize(programs, data, log_file, account)
+    await asyncio.to_thread(_add_switch, data, account)
     await _wait_for_leftovers(data, sockets, log_file)
 
 
@@ -244,6 +268,43 @@ async def _initialize(programs: Path, data: Path, log_file: Path, account: Accou
     await asyncio.to_thread(_move_into_place, fresh, data)
 
 
+def _add_switch(data: Path, account: Account | None) -> None:
+    """Let the settings of a cluster include the switch, which stays as it is where there is one."""
+    settings, switch = data / "postgresql.conf", data / _SWITCH_NAME
+    if not switch.exists():
+        _overwrite(switch, _WRITES[True], account)
+    lines = settings.read_text(encoding="utf-8").splitlines()
+    if _INCLUDE in lines:
+        return
+    # An earlier version switched by ALTER SYSTEM, whose file comes after all others.
+    said = data / "postgresql.auto.conf"
+    _replace(said, [line for line in said.read_text(encoding="utf-8").splitlines() if _SETTING not in line], account)
+    _replace(settings, [*lines, _INCLUDE], account)
+
+
+def _replace(file: Path, lines: list[str], account: Account | None) -> None:
+    fresh = file.with_suffix(".writing")
+    fresh.touch(mode=0o600)
+    fresh.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    _give(fresh, account)
+    fresh.replace(file)
+
+
+def _overwrite(file: Path, content: bytes, account: Account | None) -> None:
+    """Write over what is in a file, without emptying it first."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        os.pwrite(descriptor, content, 0)
+    finally:
+        os.close(descriptor)
+    _give(file, account)
+
+
+def _give(path: Path, account: Account | None) -> None:
+    if account is not None:
+        os.chown(path, account.uid, account.gid)
+
+
 def _append(log_file: Path, lines: list[str]) -> None:
     with contextlib.suppress(OSError):
         log_file.parent.mkdir(parents=True, exist_ok=True)
@@ -296,5 +357,4 @@ def _processes_in(folder: Path) -> list[int]:
 def _own_folder(folder: Path, account: Account | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
-    if account is not None:
-        os.chown(folder, account.uid, account.gid)
+    _give(folder, account)

@@ -339,7 +339,7 @@ class _Launch:
             database = await asyncio.to_thread(postgres, data / "postgres", data / "run", self._log(POSTGRES))
             engines[POSTGRES] = database.spec
             environment["TIKU_POSTGRES_DSN"] = database.dsn
-            self.disk = DiskWatch(data, database.dsn, self._show_disk)
+            self.disk = DiskWatch(data, database, self._show_disk)
         if not os.environ.get("TIKU_QDRANT_URL"):
             port, page = self._engine_ports[:2]
             self._metrics[QDRANT] = f"{LOOPBACK}:{page}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import asyncpg
 
+from services.embedded.postgres import Postgres
 from services.embedded.process import bound_log
 from services.kit.disk_room import DiskRoom
 
@@ -22,18 +24,12 @@ _FULL_BYTES = RESERVE_BYTES + 4 * 1024 * 1024
 """Room below which the disk is full: before a store refuses, so that nobody is refused on a disk that is ok."""
 _REGAINED_BYTES = 8 * 1024 * 1024
 """Further room with which it is no longer full, so that the state does not flicker."""
-_INTERVAL_SECONDS = 0.5
+_INTERVAL_SECONDS = 0.1
+"""Time in which what others write can surprise the database: until the next look, its writes fail half-way."""
+_CANCEL_INTERVAL_SECONDS = 0.5
 _LOG_INTERVAL_SECONDS = 5.0
 _CONNECT_SECONDS = 5.0
 
-_READ_ONLY = (
-    "ALTER SYSTEM SET default_transaction_read_only = on",
-    "SELECT pg_reload_conf()",
-)
-_WRITABLE = (
-    "ALTER SYSTEM RESET default_transaction_read_only",
-    "SELECT pg_reload_conf()",
-)
 _CANCEL_WRITERS = (
     "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' "
     "AND backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND application_name NOT LIKE '%-reserve'"
@@ -49,26 +45,24 @@ def free_bytes(data: Path) -> int:
 
 def _folders(data: Path) -> Iterable[Path]:
     yield data
-    yield from (folder for name in ("postgres", "objects", "qdrant") if (folder := data / name).is_dir())
+    yield from (folder for name in ("postgres", "objects", "qdrant", "arcadedb") if (folder := data / name).is_dir())
 
 
 class DiskWatch:
     """Watches the volume of a data folder, and lets the embedded PostgreSQL refuse writes while it is nearly full.
 
-    PostgreSQL's `default_transaction_read_only` is the switch, as at providers of hosted databases: every client obeys
-    it, and a session that has to write in the reserve (a deletion, the end of a job) sets it to off for itself.
-
     Args:
         data: the data folder.
-        dsn: the embedded PostgreSQL; None for none.
+        database: the embedded PostgreSQL; None for none.
         report: takes whether the disk is nearly full, and its free bytes, at every change.
     """
 
-    def __init__(self, data: Path, dsn: str | None, report: Callable[[bool, int], None]) -> None:
+    def __init__(self, data: Path, database: Postgres | None, report: Callable[[bool, int], None]) -> None:
         self._data = data
-        self._dsn = dsn
+        self._database = database
         self._report = report
         self._switched: bool | None = None
+        self._cancel_due = float("-inf")
         self.full = False
         """Whether writes are refused."""
 
@@ -94,26 +88,28 @@ class DiskWatch:
         if full != self.full:
             self.full = full
             self._report(full, free)
-        if self._dsn is None:
-            return
-        if full != self._switched and await self._execute(*(_READ_ONLY if full else _WRITABLE)):
-            self._switched = full
-        if free < RESERVE_BYTES // 2:
-            # A transaction that began before the switch may be large.
-            await self._execute(_CANCEL_WRITERS)
+        if self._database is not None:
+            await self._hold(self._database, full, free)
 
-    async def _execute(self, *statements: str) -> bool:
-        """Execute statements; return false where the database cannot now, since the next look tries again."""
-        try:
-            connection = await asyncpg.connect(self._dsn, timeout=_CONNECT_SECONDS)
-            try:
-                for statement in statements:
-                    await connection.execute(statement, timeout=_CONNECT_SECONDS)
-            finally:
-                await connection.close(timeout=_CONNECT_SECONDS)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            return False
-        return True
+    async def _hold(self, database: Postgres, full: bool, free: int) -> None:
+        """Let the database take writes or not; where it cannot be told now, the next look tries again."""
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            if full != self._switched:
+                await database.take_writes(not full)
+                self._switched = full
+            now = asyncio.get_running_loop().time()
+            if free < RESERVE_BYTES // 2 and now >= self._cancel_due:
+                # A transaction that began before the switch may be large.
+                self._cancel_due = now + _CANCEL_INTERVAL_SECONDS
+                await _cancel_writers(database.dsn)
+
+
+async def _cancel_writers(dsn: str) -> None:
+    connection = await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS)
+    try:
+        await connection.execute(_CANCEL_WRITERS, timeout=_CONNECT_SECONDS)
+    finally:
+        await connection.close(timeout=_CONNECT_SECONDS)
 
 
 def _bound_logs(folder: Path) -> None:

@@ -121,6 +121,8 @@ async def reached(data: Path, *, alone: bool) -> AsyncIterator[Servers]:
         if not dsn:
             database = await asyncio.to_thread(postgres, data / "postgres", data / "run", data / "logs/postgres.log")
             await _start(stack, database.spec)
+            # A stack that was killed on a full disk left it refusing writes.
+            await database.take_writes(True)
             dsn = database.dsn
         if not url:
             vectors = qdrant(data / "qdrant", await asyncio.to_thread(free_port), data / "logs/qdrant.log")

@@ -20,14 +20,14 @@ class NoVolumeError(Exception):
 
 
 @asynccontextmanager
-async def small_volume(folder: Path) -> AsyncIterator[None]:
+async def small_volume(folder: Path, megabytes: int = _SIZE_MB) -> AsyncIterator[None]:
     """Mount a volume of its own on `folder` for the block.
 
     Raises:
         NoVolumeError: only root in a container with CAP_SYS_ADMIN can.
     """
     await asyncio.to_thread(folder.mkdir)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={_SIZE_MB}m", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
     done = await asyncio.to_thread(subprocess.run, command, check=False, capture_output=True)
     if done.returncode:
         raise NoVolumeError(done.stderr.decode().strip())
@@ -38,14 +38,14 @@ async def small_volume(folder: Path) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def filled(folder: Path) -> AsyncIterator[None]:
-    """Fill the volume of `folder` for the block."""
+async def filled(folder: Path, left_bytes: int = _LEFT_MB * _MB) -> AsyncIterator[None]:
+    """Fill the volume of `folder` for the block, but for `left_bytes`."""
     filler = folder / "filler"
 
     def fill() -> None:
         volume = os.statvfs(folder)
         with filler.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, volume.f_bavail * volume.f_frsize - _LEFT_MB * _MB)
+            os.posix_fallocate(file.fileno(), 0, volume.f_bavail * volume.f_frsize - left_bytes)
 
     await asyncio.to_thread(fill)
     try:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from services.embedded.postgres import postgres
+from services.embedded.postgres import Postgres, postgres
 from services.kit.database import Database, open_pool
 from services.kit.errors import ResourceExhausted, Unavailable
 from services.kit.migrations import migrate
 from services.registry import SERVICES
 from services.stack.volume import RESERVE_BYTES, DiskWatch
 from tests.engines import engine
+from tests.faults.volume import NoVolumeError, filled, small_volume
 
 _MB = 1024 * 1024
 
@@ -28,11 +30,11 @@ pytestmark = pytest.mark.engine
 class Disk:
     """A disk whose free room the test says."""
 
-    def __init__(self, data: Path, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, data: Path, database: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
         self.free = 1000 * _MB
         self.reports: list[tuple[bool, int]] = []
         monkeypatch.setattr("services.stack.volume.free_bytes", lambda _data: self.free)
-        self.watch = DiskWatch(data, dsn, lambda full, free: self.reports.append((full, free)))
+        self.watch = DiskWatch(data, database, lambda full, free: self.reports.append((full, free)))
 
     async def has(self, megabytes: int) -> None:
         """Lets the watch see so much room."""
@@ -52,7 +54,7 @@ async def _database(dsn: str) -> AsyncIterator[Database]:
 
 async def test_writes_stop_below_the_reserve_and_go_on_above_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = await asyncio.to_thread(postgres, folder / "postgres", folder / "run", folder / "logs" / "postgres.log")
-    disk = Disk(folder, server.dsn, monkeypatch)
+    disk = Disk(folder, server, monkeypatch)
     async with engine(server.spec) as process, _database(server.dsn) as database:
         await disk.has(1000)
         await database.execute("CREATE TABLE things AS SELECT generate_series(1, 3) AS n")
@@ -95,9 +97,9 @@ async def test_a_stack_that_starts_with_room_takes_back_what_a_killed_one_had_sw
 ) -> None:
     server = await asyncio.to_thread(postgres, folder / "postgres", folder / "run", folder / "logs" / "postgres.log")
     async with engine(server.spec):
-        await Disk(folder, server.dsn, monkeypatch).has(10)
+        await Disk(folder, server, monkeypatch).has(10)
     async with engine(server.spec), _database(server.dsn) as database:
-        await Disk(folder, server.dsn, monkeypatch).has(1000)
+        await Disk(folder, server, monkeypatch).has(1000)
         await database.execute("CREATE TABLE things (n int)")
 
 
@@ -105,7 +107,7 @@ async def test_a_large_transaction_is_canceled_before_it_takes_the_last_room(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = await asyncio.to_thread(postgres, folder / "postgres", folder / "run", folder / "logs" / "postgres.log")
-    disk = Disk(folder, server.dsn, monkeypatch)
+    disk = Disk(folder, server, monkeypatch)
     async with engine(server.spec), _database(server.dsn) as database:
         await database.execute("CREATE TABLE things (n int)")
         writing = asyncio.create_task(
@@ -128,7 +130,7 @@ async def test_a_database_that_is_away_is_switched_when_it_is_back(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = await asyncio.to_thread(postgres, folder / "postgres", folder / "run", folder / "logs" / "postgres.log")
-    disk = Disk(folder, server.dsn, monkeypatch)
+    disk = Disk(folder, server, monkeypatch)
     await disk.has(10)
     assert disk.watch.full
     async with engine(server.spec):
@@ -136,3 +138,44 @@ async def test_a_database_that_is_away_is_switched_when_it_is_back(
         connection = await asyncpg.connect(server.dsn)
         assert await connection.fetchval("SHOW default_transaction_read_only") == "on"
         await connection.close()
+
+
+async def test_writes_stop_where_no_byte_is_left(folder: Path) -> None:
+    data = folder / "data"
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(small_volume(data, 160))
+        except NoVolumeError as error:
+            pytest.skip(f"SKIPPED LOUDLY: nothing can be mounted here: {error}")
+        server = await asyncio.to_thread(postgres, data / "postgres", folder / "run", folder / "postgres.log")
+        await stack.enter_async_context(engine(server.spec))
+        database = await stack.enter_async_context(_database(server.dsn))
+        watch = DiskWatch(data, server, lambda _full, _free: None)
+        # There is room in the pages of the table, so that the disk alone would not stop the writes to come.
+        await database.execute("CREATE TABLE things AS SELECT generate_series(1, 3) AS n")
+        async with filled(data, left_bytes=0):
+            await watch.check()
+            assert watch.full
+            await _refuses(database)
+            assert await database.fetchval("SELECT count(*) FROM things") == 3
+            assert await database.reserve.execute("DELETE FROM things WHERE n = 3") == "DELETE 1"
+        await watch.check()
+        assert not watch.full
+        await _takes(database)
+
+
+async def _refuses(database: Database) -> None:
+    """Wait until writes are refused: PostgreSQL reads its settings again in its own time."""
+    with pytest.raises(ResourceExhausted):
+        while True:
+            await database.execute("INSERT INTO things VALUES (4)")
+            await asyncio.sleep(0.01)
+
+
+async def _takes(database: Database) -> None:
+    """Wait until writes are taken again."""
+    while True:
+        with contextlib.suppress(ResourceExhausted):
+            await database.execute("INSERT INTO things VALUES (4)")
+            return
+        await asyncio.sleep(0.01)
