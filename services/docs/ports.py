@@ -156,7 +156,7 @@ class IndexingJobs(Protocol):
         """End a job whose document is indexed, with its event, and queue the graph job where one is wanted."""
 
     async def fail(self, job: Job, failure: Failure) -> bool:
-        """End a job with an error, with its event."""
+        """End a job with an error, with its event; a graph job that was to follow has failed with the same."""
 
 
 class GraphJobs(Protocol):

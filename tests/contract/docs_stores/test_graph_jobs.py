@@ -123,6 +123,24 @@ async def test_a_graph_is_asked_for_before_during_and_after_indexing(stores: Sto
     assert asked.graph_state is GraphState.BUILT
 
 
+async def test_a_document_that_cannot_be_indexed_gets_no_graph(stores: Stores) -> None:
+    stored, job = await processing(stores, graph=True)
+    broken = Failure("CORRUPT_FILE", "The file is damaged.")
+    assert await stores.jobs.fail(job, broken)
+    failed = await row(stores, stored)
+    assert (failed.state, failed.failure, graph_of(failed)) == (
+        DocumentState.FAILED,
+        broken,
+        (GraphState.FAILED, 0, broken),
+    )
+    asked = await stores.documents.request_indexing(stored.document_id, ALICE)
+    assert asked is not None
+    assert (asked.state, graph_of(asked)) == (DocumentState.QUEUED, (GraphState.QUEUED, 0, None))
+    other, job = await processing(stores)
+    await stores.jobs.fail(job, broken)
+    assert graph_of(await row(stores, other)) == (GraphState.UNSPECIFIED, 0, None)
+
+
 async def test_lost_graph_jobs_are_queued_again(stores: Stores) -> None:
     _, job = await indexed(stores, graph=True)
     await stores.queued(2)

@@ -268,8 +268,11 @@ class FakeIndexingJobs:
         return finished
 
     async def fail(self, job: Job, failure: Failure) -> bool:
-        """Move the row to FAILED."""
-        return self._append_event(job, failure, DocumentState.FAILED)
+        """Move the row to FAILED, and a graph that waited for it."""
+        failed = self._append_event(job, failure, DocumentState.FAILED)
+        if failed and (row := self.documents.rows[job.document_id]).document.graph_state is GraphState.QUEUED:
+            row.set_graph(GraphState.FAILED, 0, failure)
+        return failed
 
     def _wanted(self, job: Job) -> _Row | None:
         row = self.documents.rows.get(job.document_id)

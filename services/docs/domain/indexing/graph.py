@@ -10,6 +10,7 @@ from services.docs.domain.concurrency import run_to_end, run_unless
 from services.docs.domain.indexing.indexer import ProgressThrottle
 from services.docs.domain.indexing.long_jobs import LongJobs
 from services.docs.domain.indexing.retries import BUSY_SECONDS, RetrySettings
+from services.docs.domain.lock_names import document_lock
 from services.docs.ports import ChangeFeed, DocumentStore, GraphJobs, KnowledgeGraph, Locks, RetryLaterError
 from services.docs.values.document import Failure, GraphProgress, IndexingStage, Job, StageProgress
 from services.kit.errors import TikuError
@@ -56,7 +57,7 @@ class GraphIndexer:
             await run_unless(self._run(job), changes.deleting)
 
     async def _run(self, job: Job) -> None:
-        async with self.locks.lock(f"document:{job.document_id}", wait=False) as locked:
+        async with self.locks.lock(document_lock(job.document_id), wait=False) as locked:
             if not locked:
                 raise RetryLaterError(BUSY_SECONDS, "another worker has this document")
             with self.running.job(job.document_id) as take_seat:

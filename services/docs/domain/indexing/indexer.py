@@ -17,6 +17,7 @@ from services.docs.domain.concurrency import lookahead, run_to_end, run_unless
 from services.docs.domain.indexing.long_jobs import LongJobs
 from services.docs.domain.indexing.parsed_files import chunk_parts, text_parts
 from services.docs.domain.indexing.retries import BUSY_SECONDS, RetrySettings
+from services.docs.domain.lock_names import document_lock
 from services.docs.domain.objects import object_key, text_key
 from services.docs.ports import (
     ChangeFeed,
@@ -113,7 +114,7 @@ class DocumentIndexer:
             await run_unless(self._run(job), changes.deleting)
 
     async def _run(self, job: Job) -> None:
-        async with self.locks.lock(f"document:{job.document_id}", wait=False) as locked:
+        async with self.locks.lock(document_lock(job.document_id), wait=False) as locked:
             if not locked:  # Another worker has it, even if the queue takes that worker for dead.
                 raise RetryLaterError(BUSY_SECONDS, "another worker has this document")
             with self.long_jobs.job(job.document_id) as on_long:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from services.common.values import DocumentKind
+from services.docs.domain.lock_names import file_lock
 from services.docs.domain.objects import UPLOADS, object_key
 from services.docs.domain.upload.naming import checked_name
 from services.docs.domain.upload.sniffing import HEAD_BYTES, SUPPORTED, admitted_media_type, sniff
@@ -74,7 +75,7 @@ class Uploader:
 
     async def _store(self, document: Document, temporary: str, *, parse: bool) -> Document:
         # The hidden row comes first: whatever happens from here on, the object can be found and removed.
-        async with self.locks.lock(f"object:{document.sha256}"):
+        async with self.locks.lock(file_lock(document.sha256)):
             try:
                 await self.documents.add(document)
                 await self.objects.move(temporary, object_key(document.sha256))

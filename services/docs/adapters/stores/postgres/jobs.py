@@ -32,6 +32,11 @@ _COLUMNS = ("document_id", "chunk_id", "ordinal", "body", "page", "starts_at", "
 _chunk_values = attrgetter("chunk_id", "ordinal", "text", "page", "start", "end", "heading_path", "page_starts")
 _WANTED = "document_id = $1 AND generation = $2 AND state = 'PROCESSING'"
 _GRAPH_WANTED = "document_id = $1 AND generation = $2 AND state = 'INDEXED' AND graph_state = 'QUEUED'"
+_NO_GRAPH_FOLLOWS = """
+    graph_state = CASE graph_state WHEN 'QUEUED' THEN 'FAILED' ELSE graph_state END,
+    graph_failure_reason = CASE graph_state WHEN 'QUEUED' THEN $4 ELSE graph_failure_reason END,
+    graph_failure_message = CASE graph_state WHEN 'QUEUED' THEN $5 ELSE graph_failure_message END
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,7 @@ class PostgresIndexingJobs:
             return row is not None
 
     async def fail(self, job: Job, failure: Failure) -> bool:
-        """Move the row to FAILED, with reason and message."""
+        """Move the row to FAILED, and the graph that was to follow, with reason and message."""
         return await _append_event(self.database.reserve, job, failure, state=DocumentState.FAILED) is not None
 
 
@@ -165,10 +170,11 @@ async def _append_event(
 ) -> asyncpg.Record | None:
     """Store an event of a job that is still wanted, move its row to `state`, and return the row."""
     failure = payload if isinstance(payload, Failure) else None
+    change = "state = $3, failure_reason = $4, failure_message = $5"
     return await append_event(
         database,
         payload,
-        "state = $3, failure_reason = $4, failure_message = $5",
+        f"{change}, {_NO_GRAPH_FOLLOWS}" if failure else change,
         _WANTED,
         job.document_id,
         job.generation,

@@ -17,6 +17,7 @@ from services.docs.adapters.stores.postgres.schema import SCHEMA
 from services.docs.adapters.stores.postgres.stores import PostgresStores
 from services.docs.domain.catalog.deletion import REMOVALS
 from services.docs.domain.catalog.recovery import instance_of, is_dead
+from services.docs.domain.lock_names import document_lock, file_lock
 from services.docs.domain.objects import TEXT_WIDTH, object_key, text_key
 from services.kit.database import Connection
 
@@ -142,7 +143,7 @@ class DocsUpkeep:
     @asynccontextmanager
     async def object_locked(self, sha256: str) -> AsyncIterator[bool]:
         """Hold the lock under which a file comes and goes; the block gets whether any row, hidden or not, has it."""
-        async with self.stores.locks.lock(f"object:{sha256}"):
+        async with self.stores.locks.lock(file_lock(sha256)):
             yield await self.stores.database.fetchval(
                 f"SELECT EXISTS (SELECT FROM {SCHEMA}.documents WHERE sha256 = $1)", sha256
             )
@@ -150,7 +151,7 @@ class DocsUpkeep:
     @asynccontextmanager
     async def document_locked(self, document_id: str) -> AsyncIterator[bool]:
         """Hold the lock under which a document is worked on; False, at once, where a worker has it."""
-        async with self.stores.locks.lock(f"document:{document_id}", wait=False) as held:
+        async with self.stores.locks.lock(document_lock(document_id), wait=False) as held:
             yield held
 
     async def dead_upload(self, key: str) -> bool:
