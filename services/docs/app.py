@@ -136,6 +136,7 @@ async def build(settings: DocsSettings, stack: AsyncExitStack) -> App:
             feed.run,
             partial(queue.work, partial(run_job, handlers)),
             partial(keep_jobs_queued, stores.documents),
+            deleter.keep_removing,
         ],
     )
 

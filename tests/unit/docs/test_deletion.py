@@ -27,8 +27,10 @@ class Index(FakeChunkIndex):
 
     down = False
     full = False
+    asked = 0
 
     async def delete(self, document_id: str) -> None:
+        self.asked += 1
         if self.full:
             raise disk_full()
         if self.down:
@@ -106,6 +108,23 @@ async def test_with_the_index_away_the_document_is_hidden_and_the_job_finishes(h
     assert await house.keys() == []
     assert house.index.chunks == {}
     await house.deleter.run(job)
+
+
+async def test_with_the_index_back_all_that_waited_is_finished_at_once(house: House) -> None:
+    stored = [await house.document(f"words {n}".encode()) for n in range(20)]
+    house.index.down = True
+    for one in stored:
+        await house.deleter.delete(one.document_id, "alice")
+    house.index.asked = 0
+    for _ in range(3):
+        await house.deleter.remove_unfinished()
+    assert house.index.asked == 3
+    house.index.down = False
+    await house.deleter.remove_unfinished()
+    await house.deleter.remove_unfinished()
+    assert house.index.asked == 3 + len(stored)
+    assert house.index.chunks == {}
+    assert await house.keys() == []
 
 
 async def test_the_later_job_removes_vectors_that_arrived_after_the_deletion(house: House) -> None:
