@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Chinese ideographs, as the inside of a regular expression's character class."""
@@ -12,6 +13,7 @@ LATIN = "A-Za-zÀ-ɏ"
 HAN_CHARACTER = re.compile(f"[{HAN}]")
 HAN_RUN = re.compile(f"[{HAN}]+")
 _ALPHABETIC_WORD = re.compile("[A-Za-zÀ-ÖØ-öø-ӿ]+")
+_KNOWN_LETTER = re.compile(f"[{HAN}{LATIN}]")
 _SHARED_PUNCTUATION = "“”‘’…—·"
 SPELLED = "[0-9A-Za-zÀ-ÖØ-öø-ɏ]"
 """Letters of words with spaces between them, and digits."""
@@ -33,6 +35,18 @@ def is_cjk(char: str) -> bool:
 def mostly_han(text: str) -> bool:
     """Return whether a text has more ideographs than alphabetic words, as Chinese prose with English terms has."""
     return not text.isascii() and len(HAN_CHARACTER.findall(text)) > len(_ALPHABETIC_WORD.findall(text))
+
+
+def says_something(text: str) -> bool:
+    """Return whether a text has a letter, a digit, or a symbol that no keyboard's row of signs has, such as "∑"."""
+    return any(char.isalnum() or (not char.isascii() and unicodedata.category(char)[0] == "S") for char in text)
+
+
+def in_known_script(text: str) -> bool:
+    """Return whether most letters of a text are Latin ones or ideographs; a text without letters is in any script."""
+    if text.isascii():
+        return True
+    return 2 * len(_KNOWN_LETTER.findall(text)) >= sum(map(str.isalpha, text))
 
 
 def whole(text: str) -> str:

@@ -282,7 +282,7 @@ async def test_bad_input_is_named_by_its_field(bench: Bench, method: str, reques
     assert [violation.field for violation in from_rpc_error(raised.value).violations] == [field]
 
 
-@pytest.mark.parametrize("question", ["", "  "])
+@pytest.mark.parametrize("question", ["", "  ", "???"])
 async def test_a_blank_question_is_refused(bench: Bench, question: str) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await ask(bench, user(), question)

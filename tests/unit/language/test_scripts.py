@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.language.scripts import is_cjk, is_han, join_lines, mostly_han
+from services.language.scripts import in_known_script, is_cjk, is_han, join_lines, mostly_han, says_something
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,23 @@ def test_what_is_not(char: str) -> None:
 )
 def test_an_ideograph_weighs_as_much_as_a_word(text: str, chinese: bool) -> None:
     assert mostly_han(text) is chinese
+
+
+@pytest.mark.parametrize("text", ["a?", "7", "水？", "ก?", "∑?", "🌱"])
+def test_a_letter_a_digit_or_a_symbol_says_something(text: str) -> None:
+    assert says_something(text)
+
+
+@pytest.mark.parametrize("text", ["", " \t", "???", "。，！", "<~> $^`|", "¿?"])
+def test_punctuation_says_nothing(text: str) -> None:
+    assert not says_something(text)
+
+
+@pytest.mark.parametrize("text", ["water", "水", "1984?", "Où?", "ATP คือ", "…"])
+def test_scripts_of_known_languages(text: str) -> None:
+    assert in_known_script(text)
+
+
+@pytest.mark.parametrize("text", ["การสังเคราะห์ด้วยแสง", "Что такое вода?", "광합성", "คือ a"])
+def test_other_scripts(text: str) -> None:
+    assert not in_known_script(text)

@@ -280,9 +280,10 @@ async def test_the_first_text_is_passed_on_at_once() -> None:
     await events.aclose()
 
 
-async def test_a_blank_question_is_refused() -> None:
+@pytest.mark.parametrize("question", ["  ", "???", "。。。", "?!… —"])
+async def test_a_question_that_says_nothing_is_refused(question: str) -> None:
     with pytest.raises(InvalidArgument) as raised:
-        async for _ in answerer(FakeChatModel([])).answer(query("  ")):
+        async for _ in answerer(FakeChatModel([])).answer(query(question)):
             pass
     assert raised.value.violations[0].field == "question"
 

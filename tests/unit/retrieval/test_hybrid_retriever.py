@@ -163,6 +163,13 @@ async def test_a_blank_query_needs_documents() -> None:
     assert raised.value.violations[0].field == "filter.document_ids"
 
 
+async def test_a_query_of_punctuation_is_refused_with_documents_and_without() -> None:
+    for documents in ((), (chunk("x").document_id,)):
+        with pytest.raises(InvalidArgument) as raised:
+            await retriever(FakeLeg("v")).retrieve(query("?!", 2, documents))
+        assert raised.value.violations[0].field == "query"
+
+
 async def test_nothing_found_is_no_error() -> None:
     found = await retriever(FakeLeg("v"), reranker=Reverse()).retrieve(query("q"))
     assert not found.hits

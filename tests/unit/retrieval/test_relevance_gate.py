@@ -52,6 +52,18 @@ def test_a_model_without_calibration_is_judged_by_words_alone() -> None:
     assert GATE.passes("水的沸点是多少？", [unknown])
 
 
+@pytest.mark.parametrize("count", [0, 20], ids=["few", "many"])
+def test_in_a_script_that_nobody_measured_only_passages_in_such_a_script_count(count: int) -> None:
+    question = "การสังเคราะห์ด้วยแสงคืออะไร"
+    others = strangers(0.34, 9.5, count)
+    for text in (PASSAGE, "光合作用需要光照和叶绿素。"):
+        best = found(text, 0, 0.9, 0)
+        assert not RelevanceGate(MANY).passes(question, [best, *others[:4]], [best, *others])
+        assert not RelevanceGate(Calibrations({})).passes(question, [best, *others[:4]], [best, *others])
+    thai = found("การสังเคราะห์ด้วยแสงคือกระบวนการของพืช", 0, 0.9, 0)
+    assert RelevanceGate(MANY).passes(question, [thai, *others[:4]], [thai, *others])
+
+
 def test_an_operators_threshold_replaces_the_measured_one() -> None:
     unknown = replace(hit(PASSAGE, score=0.45), embedding_model="text-embedding-9")
     assert RelevanceGate(Calibrations({}), 0.4).passes("Who won?", [unknown])

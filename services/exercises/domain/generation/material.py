@@ -11,6 +11,7 @@ from services.exercises.values.question import Passage
 from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgument
 from services.language.detection import LANGUAGES
 from services.language.folding import fold, normalize
+from services.language.scripts import says_something
 
 PASSAGE_CHARACTERS = 800
 """Length at which a text's passage is full: about what a chunk of a document holds."""
@@ -94,8 +95,12 @@ class MaterialReader:
         """Return at most `limit` passages of documents about a topic, or with an empty topic spread evenly.
 
         Raises:
+            InvalidArgument: the topic is punctuation only.
             FailedPrecondition: there are none.
         """
+        if topic.strip() and not says_something(topic):
+            rule = "must hold more than punctuation"
+            raise InvalidArgument(f"The topic {rule}.", violations=[FieldViolation("documents.topic", rule)])
         found = await self._source.passages(document_ids, topic.strip(), limit)
         passages = tuple(passage for passage in found if fold(passage.text))
         if not passages:

@@ -49,7 +49,7 @@ class Answerer:
         answer says so and ends as NOT_IN_MATERIAL.
 
         Raises:
-            InvalidArgument: the question is blank.
+            InvalidArgument: the question is blank, or punctuation only.
         """
         require_text("question", query.text)
         hits, legs = await self._relevant(query)

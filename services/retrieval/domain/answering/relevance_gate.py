@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from services.language.detection import LANGUAGES, language_of
+from services.language.scripts import in_known_script
 from services.language.terms import coverage, terms
 from services.retrieval.values.calibration import Calibration, Calibrations, Evidence
 from services.retrieval.values.chunk import Hit, embedding_model
@@ -43,7 +44,13 @@ class RelevanceGate:
         return self.margin(question, hits, candidates) >= 0
 
     def margin(self, question: str, hits: Sequence[Hit], candidates: Sequence[Hit] = ()) -> float:
-        """Return by how much the best relevance exceeds its threshold; minus infinity without passages."""
+        """Return by how much the best relevance exceeds its threshold; minus infinity without passages.
+
+        A question in a script of no known language has no words to look for, and how near its vector is to passages in
+        another script was never measured: only passages in such a script count.
+        """
+        if not in_known_script(question):
+            hits, candidates = _strange(hits), _strange(candidates)
         if not hits:
             return -math.inf
         asked, language = terms(question), language_of(question)
@@ -79,6 +86,11 @@ class RelevanceGate:
         codes = [language.code for language in LANGUAGES]
         thresholds = dict.fromkeys(itertools.product(codes, codes), self._threshold)
         return Calibration(known.weight if known else 0.0, thresholds, {}, {})
+
+
+def _strange(hits: Sequence[Hit]) -> list[Hit]:
+    """Return the hits in a script of no known language."""
+    return [hit for hit in hits if not in_known_script(hit.chunk.text)]
 
 
 _MANY = 10

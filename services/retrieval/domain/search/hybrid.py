@@ -10,6 +10,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 
 from services.kit import context
 from services.kit.errors import DeadlineExceeded, FieldViolation, InvalidArgument, TikuError, Unavailable
+from services.language.scripts import says_something
 from services.retrieval.domain.search.diversity import diversified
 from services.retrieval.domain.search.fusion import fuse
 from services.retrieval.domain.search.sampling import allot, spread
@@ -32,10 +33,10 @@ def require_text(field: str, text: str) -> None:
     """Refuse a text without anything to look for; `field` is its name in the request.
 
     Raises:
-        InvalidArgument: there is white space only.
+        InvalidArgument: there is white space and punctuation only.
     """
-    if not text.strip():
-        raise _refusal(field, "must hold more than white space")
+    if not says_something(text):
+        raise _refusal(field, "must hold more than white space and punctuation")
 
 
 def _refusal(field: str, rule: str) -> InvalidArgument:
@@ -87,13 +88,14 @@ class HybridRetriever:
         With `diversity`, up to 1, a hit that says what one before it says comes later, or not at all.
 
         Raises:
-            InvalidArgument: both text and documents are missing.
+            InvalidArgument: both text and documents are missing, or the text is punctuation only.
             DeadlineExceeded: no leg answered in time.
             TikuError: the only leg failed; the error is its own.
             Unavailable: every one of several legs failed.
         """
         if not query.text.strip():
             return await self._spread(query)
+        require_text("query", query.text)
         legs = [*self._legs, *(self.outside if query.where == EVERYWHERE else ())]
         alone = len(legs) == 1 and self.reranker is None and not diversity
         depth = query.limit if alone else min(_MOST_CANDIDATES, max(_LEAST_CANDIDATES, query.limit * 4))
