@@ -6,6 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from services.kit.channels import open_channel
+from services.kit.disk_room import DiskRoom
 from services.kit.failpoints import Failpoints, Points
 from services.kit.server import App, Registration
 from services.kit.workers import WorkerPool
@@ -141,6 +142,7 @@ async def _open_graph(settings: RetrievalSettings, stack: AsyncExitStack) -> Gra
     # Here, not at the top: the driver takes 31 MB, which nobody pays where no graph is wanted.
     from services.retrieval.adapters.graphs.neo4j import Neo4jGraphStore
 
+    path = settings.neo4j_disk_path
     return await stack.enter_async_context(
         Neo4jGraphStore.open(
             settings.neo4j_url,
@@ -148,6 +150,7 @@ async def _open_graph(settings: RetrievalSettings, stack: AsyncExitStack) -> Gra
             settings.neo4j_password.get_secret_value(),
             database=settings.neo4j_database,
             timeout=settings.neo4j_timeout_seconds,
+            room=DiskRoom(path, settings.neo4j_disk_reserve_bytes) if path is not None else None,
         )
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic import DirectoryPath, Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.kit.settings import ServiceSettings
@@ -37,6 +37,12 @@ class RetrievalSettings(ServiceSettings):
     neo4j_database: str = Field("neo4j", description="Database at the graph engine that holds the graph.")
     neo4j_timeout_seconds: float = Field(
         20.0, gt=0, description="Most that one call to the graph engine may take, its start included."
+    )
+    neo4j_disk_path: DirectoryPath | None = Field(
+        None, description="Folder on this machine where the engine keeps the graph; unset for an engine elsewhere."
+    )
+    neo4j_disk_reserve_bytes: int = Field(
+        64 * 1024**2, ge=0, description="Room that the graph leaves alone on the volume of that folder."
     )
     bailian_workspace_id: str = Field(
         "", description="Workspace of Alibaba Cloud Model Studio whose knowledge bases are asked as well."

@@ -390,6 +390,7 @@ class _Launch:
                 "TIKU_NEO4J_USER": graph.user,
                 "TIKU_NEO4J_PASSWORD": graph.password,
                 "TIKU_NEO4J_DATABASE": graph.database,
+                "TIKU_NEO4J_DISK_PATH": str(folder),
             }
 
     async def _start_engine(self, name: str, spec: ProcessSpec | None, ready: asyncio.Event) -> None:

@@ -34,6 +34,7 @@ from neo4j import (
 from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError, TransientError
 
 from services.kit import context, errors
+from services.kit.disk_room import DiskRoom
 from services.retrieval.adapters.graphs import statements
 from services.retrieval.adapters.graphs.engines import Engine, engine_of
 from services.retrieval.adapters.graphs.rows import (
@@ -83,18 +84,24 @@ _CONFLICTS = frozenset(
         "Neo.ClientError.Schema.ConstraintValidationFailed",
     }
 )
+_LARGEST_PART_BYTES = 1024 * 1024
+"""Room that one transaction is taken to need."""
 _LARGEST_TABLE_BYTES = 2 * 1024 * 1024
 
 logger = logging.getLogger(__name__)
 
 
 class Neo4jGraphStore:
-    """A graph behind Bolt; every call is bounded by `timeout` seconds or what is left of the request's deadline."""
+    """A graph behind Bolt; every call is bounded by `timeout` seconds or what is left of the request's deadline.
 
-    def __init__(self, driver: AsyncDriver, database: str, timeout: float) -> None:
+    Where the engine keeps the graph on this machine, `room` is that of its volume: neither engine looks for itself.
+    """
+
+    def __init__(self, driver: AsyncDriver, database: str, timeout: float, room: DiskRoom | None = None) -> None:
         self._driver = driver
         self._database = database
         self._timeout = timeout
+        self._room = room
         self._engine: Engine | None = None
         self._writers = asyncio.Semaphore(1)
         self._opening = asyncio.Lock()
@@ -102,7 +109,14 @@ class Neo4jGraphStore:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, url: str, user: str = "", password: str = "", *, database: str = "neo4j", timeout: float = 10.0
+        cls,
+        url: str,
+        user: str = "",
+        password: str = "",
+        *,
+        database: str = "neo4j",
+        timeout: float = 10.0,
+        room: DiskRoom | None = None,
     ) -> AsyncGenerator[Self, None]:
         """Open a store on `bolt://host:port`; nothing is sent yet. Without a `user`, none is named to the engine."""
         driver = AsyncGraphDatabase.driver(
@@ -118,13 +132,14 @@ class Neo4jGraphStore:
             user_agent="tiku",
         )
         try:
-            yield cls(driver, database, timeout)
+            yield cls(driver, database, timeout, room)
         finally:
             await driver.close()
 
     async def add(self, owner: str, contribution: Contribution) -> None:
         """Store what chunks add, some whole chunks a transaction."""
         for part in parts_of(contribution):
+            await self._check_room()
             rows = await asyncio.to_thread(rows_of, owner, part)
             await self._write(partial(_add, owner=owner, rows=rows))
 
@@ -244,6 +259,7 @@ class Neo4jGraphStore:
 
     async def decide(self, owner: str, link: Link) -> None:
         """Record a decision under an id that the pair has."""
+        await self._check_room()
         when = link.decided or datetime.now(UTC)
         await self._write_rows(
             statements.DECIDE,
@@ -326,6 +342,15 @@ class Neo4jGraphStore:
     async def ping(self) -> None:
         """Return when the engine answers, its schema made."""
         await self._read_rows("RETURN 1 AS n")
+
+    async def _check_room(self) -> None:
+        """Check that the graph may grow.
+
+        Raises:
+            ResourceExhausted: the disk is nearly full; reason DISK_FULL.
+        """
+        if self._room is not None and not await asyncio.to_thread(self._room.check, _LARGEST_PART_BYTES):
+            raise errors.disk_full()
 
     async def _read_rows(self, text: str, **parameters: Any) -> list[Mapping[str, Any]]:
         return await self._read(lambda tx: _rows_of(tx, text, **parameters))
