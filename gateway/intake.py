@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from starlette.types import Message, Receive
 
@@ -29,6 +30,38 @@ class Intake:
         """Bytes of bodies that are kept until their ends come."""
         self.stall_seconds = settings.body_stall_seconds
         self.bytes_per_second = settings.min_body_bytes_per_second
+        self._settled: dict[str, dict[Sending, None]] = {}
+        """Who counts in `senders`, by client, the one that has been silent longest first."""
+
+    def settle(self, sending: Sending, client: str) -> None:
+        """Count a sender; at a limit, the one that has been silent longest is refused.
+
+        It is one of the same client where that holds its share, else one of the client that holds most.
+        """
+        self.senders.hold(client)
+        self._settled.setdefault(client, {})[sending] = None
+        if problem := self.senders.refusal(client):
+            crowd = client if problem.status == 429 else self.senders.largest()
+            silent = next(iter(self._settled[crowd]))
+            self.unsettle(silent, crowd)
+            silent.refuse(problem)
+
+    def progressed(self, sending: Sending, client: str) -> None:
+        """Note that bytes came from a sender that counts."""
+        settled = self._settled.get(client, {})
+        if sending in settled:
+            del settled[sending]
+            settled[sending] = None
+
+    def unsettle(self, sending: Sending, client: str) -> None:
+        """Stop counting a sender; one that was refused counts no more already."""
+        settled = self._settled.get(client, {})
+        if sending not in settled:
+            return
+        del settled[sending]
+        self.senders.release(client)
+        if not settled:
+            del self._settled[client]
 
 
 class Sending:
@@ -38,7 +71,7 @@ class Sending:
     to that much. Only time in which we wait for the client counts: a slow service behind us is not the client's fault.
     """
 
-    __slots__ = ("_began", "_client", "_clock", "_credit", "_intake", "_kept", "_settled")
+    __slots__ = ("_began", "_client", "_clock", "_credit", "_intake", "_kept", "_refusal", "_settled", "_waiting")
 
     def __init__(self, intake: Intake, client: str) -> None:
         self._intake = intake
@@ -48,6 +81,8 @@ class Sending:
         self._credit = intake.stall_seconds
         self._settled = False
         self._kept = 0
+        self._refusal: ProblemError | None = None
+        self._waiting: asyncio.Timeout | None = None
         intake.requests.release(client)
 
     async def receive(self, receive: Receive, deadline: float) -> Message:
@@ -61,16 +96,28 @@ class Sending:
             wait = min(self._credit, deadline - now)
             if not self._settled:
                 wait = min(wait, self._unsettled_seconds(now))
+            if self._refusal is not None:
+                raise self._refusal
             try:
-                async with asyncio.timeout(wait):
+                async with asyncio.timeout(wait) as self._waiting:
                     event = await receive()
             except TimeoutError:
                 self._credit -= self._clock() - now
                 self._refuse_late(deadline)
                 continue
+            if self._settled:
+                self._intake.progressed(self, self._client)
             earned = len(event.get("body", b"")) / self._intake.bytes_per_second
             self._credit = min(self._intake.stall_seconds, self._credit - (self._clock() - now) + earned)
             return event
+
+    def refuse(self, problem: ProblemError) -> None:
+        """End the sender, if it waits for a byte now, or when it does."""
+        problem.headers = (*problem.headers, _CLOSE)
+        self._refusal = problem
+        if self._waiting is not None and not self._waiting.expired():
+            with contextlib.suppress(RuntimeError):  # It has got its bytes, and waits no more.
+                self._waiting.reschedule(self._clock())
 
     def keep(self, size: int) -> None:
         """Count bytes that are kept until the body's end.
@@ -86,7 +133,7 @@ class Sending:
     def finish(self) -> None:
         """Count the request as being served again."""
         if self._settled:
-            self._intake.senders.release(self._client)
+            self._intake.unsettle(self, self._client)
         if self._kept:
             self._intake.pending_bytes.release(self._client, self._kept)
         self._intake.requests.hold(self._client)
@@ -97,13 +144,12 @@ class Sending:
         if left > 0:
             return left
         self._settled = True
-        self._intake.senders.hold(self._client)
-        if problem := self._intake.senders.refusal(self._client):
-            problem.headers = (*problem.headers, _CLOSE)
-            raise problem
+        self._intake.settle(self, self._client)
         return self._credit
 
     def _refuse_late(self, deadline: float) -> None:
+        if self._refusal is not None:
+            raise self._refusal
         if self._clock() >= deadline:
             raise _late("The body did not come within the time allowed for this request.")
         if self._credit <= 0:

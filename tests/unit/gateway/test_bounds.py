@@ -113,6 +113,39 @@ async def test_much_at_once_buys_no_long_halt() -> None:
         await asyncio.wait_for(sending.receive(_Client(60, 1), math.inf), 5)
 
 
+async def test_at_its_limit_a_client_loses_the_sender_that_is_silent_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.intake._SETTLED_SECONDS", 0.01)
+    intake = Intake(GatewaySettings(max_sending=4, body_stall_seconds=60))
+
+    async def receive(client: _Client, pieces: int) -> None:
+        intake.requests.hold("a")
+        sending = Sending(intake, "a")
+        try:
+            for _ in range(pieces):
+                await sending.receive(client, math.inf)
+        finally:
+            sending.finish()
+
+    honest = asyncio.create_task(receive(_Client(0.02, 1000), 40))
+    silent = []
+    for _ in range(6):
+        silent.append(asyncio.create_task(receive(_Client(60, 1), 1)))
+        await asyncio.sleep(0.05)
+    await honest
+    refused = silent[:4]
+    for task in refused:
+        with pytest.raises(ProblemError) as caught:
+            await task
+        assert (caught.value.status, caught.value.reason) == (429, "TOO_MANY_AT_ONCE")
+    assert not any(task.done() for task in silent[4:])
+    for task in silent[4:]:
+        task.cancel()
+    await asyncio.gather(*silent[4:], return_exceptions=True)
+    assert intake.senders.held == 0
+    intake.requests.hold("b")
+    assert intake.senders.refusal("b") is None
+
+
 async def test_bytes_that_wait_are_bounded() -> None:
     intake = Intake(GatewaySettings(max_json_bytes=1024))
     for client in ("a", "b"):
