@@ -195,12 +195,14 @@ class Neighborhood:
 class Statement:
     """Cypher that is safe to run for one owner, whom it calls `$owner`, with its other parameters.
 
-    `names` are those of its columns as the caller wrote them, by the names that they have in `text`.
+    `names` are those of its columns as the caller wrote them, by the names that they have in `text`; `columns` are
+    the caller's in order.
     """
 
     text: str
     parameters: Mapping[str, Any]
     names: Mapping[str, str]
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+
+def _nested(count: int, made: str, values: str) -> str:
+    """Return list comprehensions in one another, each making `made` of the elements of the one within it."""
+    return f"[x IN {_nested(count - 1, made, values)} | {made}]" if count else values
+
+
 WRITES = [
     "CREATE (n:Entity {id: 'x'}) RETURN n",
     "MATCH (n) DELETE n",
@@ -118,18 +124,51 @@ UNBOUNDED = [
     "MATCH (n) WHERE 'aaaaaaaaaaaaaaaaaaaa!' =~ $x RETURN n",
     "MATCH (n) RETURN n LIMIT 99999999",
     "MATCH (n) RETURN n LIMIT -1",
+    "MATCH (n) RETURN n LIMIT true",
+    "MATCH (n) RETURN n LIMIT 1.0",
+    "MATCH (n) RETURN n LIMIT $yes",
     "MATCH (n) RETURN n SKIP 1 + 1",
     "MATCH (n) RETURN n LIMIT toInteger('1' + '000000')",
     "WITH 'x' AS s " + "WITH s + s + s + s AS s " * 6 + "RETURN s",
     "WITH [1] AS l " + "WITH [l, l, l, l, l, l] AS l " * 8 + "RETURN l",
     "MATCH (n) WITH collect(n) AS l RETURN [x IN l | l]",
     "RETURN [x IN $x | $x]",
+    f"RETURN {_nested(26, 'x + x', '[1]')}",
+    f"RETURN {_nested(26, '[x, x]', '[1]')}",
+    f"RETURN {_nested(26, '{a: x, b: x}', '[1]')}",
+    f"RETURN {_nested(5, 'x + x + x', '$x')}",
+    f"RETURN {_nested(8, '[x.a, [x]]', '[1]')}",
+    f"MATCH (n) WHERE size({_nested(9, 'x + x', '[n.text]')}) > 1 RETURN n",
+    f"MATCH (n) RETURN n ORDER BY {_nested(9, '[x, x]', '[n.text]')}",
+    f"RETURN all(x IN {_nested(9, '[x, x]', '$x')} WHERE x = 1)",
+    f"MATCH (n) WHERE EXISTS {{ (n) WHERE {_nested(9, '[x, x]', '$x')} = [] }} RETURN n",
+    f"MATCH (n {{key: {_nested(9, '[x, x]', '$x')}}}) RETURN n",
+    f"UNWIND {_nested(9, '[x, x]', '$x')} AS n RETURN n",
+    f"RETURN CASE WHEN {_nested(9, '[x, x]', '$x')} = [] THEN 1 END",
+    f"RETURN $x[size({_nested(9, '[x, x]', '$x')})]",
+    f"RETURN [x IN $x | [y IN [x, x, x, x, x, x, x, x] | {[1] * 10}]]",
+    f"RETURN [x IN $x | '{'y' * 500}']",
+    f"RETURN [x IN $x | {[True] * 100}]".lower().replace("return", "RETURN").replace(" in ", " IN "),
+    f"RETURN [x IN $x | [{', '.join(['[]'] * 100)}]]",
+    f"RETURN [x IN $x | [{', '.join(['x = 1'] * 100)}]]",
+    "RETURN [x IN $x | [y IN x | x]]",
+    "RETURN [x IN $x | [x IN [1] | x] + " + " + ".join(["x"] * 70) + "]",
+    "RETURN " + " + ".join(["$x"] * 100),
+    "MATCH (n) WITH collect(n.text) AS l RETURN " + " + ".join(["l"] * 40),
+    "MATCH (n) WITH collect(n.text) AS l RETURN [x IN l WHERE x IN l]",
+    "MATCH (n) WITH collect(n.text) AS l RETURN [x IN $x WHERE any(y IN l WHERE x = y)]",
+    "RETURN any(x IN $x WHERE any(y IN $many WHERE any(z IN $many WHERE x = y + z)))",
+    "RETURN [x IN $x WHERE x IN $many OR x IN $many" + " OR x IN $many" * 10 + "]",
     "RETURN " + "(" * 500 + "1" + ")" * 500,
     "RETURN " + "[" * 500 + "]" * 500,
     "RETURN " + "NOT " * 3000 + "true AND " * 2000 + "true",
     "MATCH " + ", ".join(f"(n{i} {{id: 'x'}})" for i in range(40)) + " RETURN 1",
     "MATCH (n) " + "WITH n " * 100 + "RETURN n",
     "RETURN 1" + "0" * 400,
+    "RETURN 1" + "0" * 5000,
+    "RETURN 9223372036854775808",
+    "MATCH (n) RETURN n LIMIT 1" + "0" * 5000,
+    "MATCH (a)-[*1..1" + "0" * 5000 + "]-(b) RETURN a",
     "RETURN 1e999",
 ]
 MALFORMED = [
@@ -140,6 +179,8 @@ MALFORMED = [
         "RETURN [1, 2",
         "RETURN {a 1}",
         "RETURN 'x\\q'",
+        "RETURN '\\ud800'",
+        "RETURN '\\ude42\\ud83d'",
         "RETURN 12abc",
         "RETURN size(",
         "RETURN (",
@@ -171,5 +212,9 @@ READS = [
     "MATCH (e:Entity) RETURN DISTINCT toUpper(left(e.key, 1)) AS first ORDER BY first",
     "MATCH (e:Entity) RETURN {name: e.key, twice: [e.key, e.key]} AS both, -1 + 2 * 3 % 4",
     "MATCH (s:Sentence)-[m:MENTIONS {kind: 'term'}]->(e) RETURN type(m), labels(e), m.start // the kind is a hint",
+    "MATCH p = (a)--(b) RETURN [n IN nodes(p) WHERE any(l IN labels(n) WHERE l IN ['Entity', 'Alias']) | n.key + '!']",
+    "MATCH (e:Entity) WITH collect({name: e.key, size: size(e.key)}) AS l UNWIND l AS one RETURN one.name, one.size",
+    "MATCH (e:Entity) WHERE e.key IN [" + ", ".join(f"'{i}'" for i in range(300)) + "] RETURN count(e)",
+    "MATCH (e:Entity) WHERE " + " OR ".join(f"e.key + '' = '{i}'" for i in range(100)) + " RETURN count(e)",
     "MATCH (e:Entity) WITH * RETURN e.key, any(x IN [1, 2] WHERE x = 1), 'it\\'s \\u6c34'",
 ]

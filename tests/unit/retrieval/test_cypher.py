@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from random import Random
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from tests.unit.retrieval.cypher_statements import (
 @pytest.mark.parametrize("text", [*WRITES, *CALLS, *DISGUISES, *OWNERS, *UNBOUNDED, *MALFORMED])
 def test_what_is_not_read_is_refused_and_the_message_says_why(text: str) -> None:
     with pytest.raises(InvalidArgument) as raised:
-        rewrite(text, {"x": ["a"]})
+        rewrite(text, {"x": ["a"], "many": ["b"] * 2000, "yes": True})
     assert raised.value.reason == "CYPHER_REFUSED"
     assert raised.value.violations[0].field == "cypher"
 
@@ -51,10 +52,13 @@ def assert_safe(text: str) -> None:
 
 
 def test_strings_become_parameters_and_names_are_given_back() -> None:
-    statement = rewrite("MATCH (节点 {key: '\\u0027; DROP'}) RETURN 节点.key, 5.0, $n AS n", {"n": 3.0, "more": 1})
+    text = "MATCH (节点 {key: '\\u0027; DROP\\ud83d\\ude42'}) RETURN 节点.key, 5.0, $n AS n"
+    statement = rewrite(text, {"n": 3.0, "more": 1})
     assert statement.text == "MATCH (v0 {key: $p0, owner_id: $owner}) RETURN v0.key AS c0, $p1 AS c1, $p2 AS v1"
-    assert statement.parameters == {"p0": "'; DROP", "p1": 5.0, "p2": 3}
+    assert statement.parameters == {"p0": "'; DROP🙂", "p1": 5.0, "p2": 3}
     assert [statement.names[name] for name in ("v0", "c0", "c1", "v1")] == ["节点", "节点.key", "5.0", "n"]
+    assert statement.columns == ("节点.key", "5.0", "n")
+    assert rewrite("MATCH (a)--(b) WITH a, b AS c RETURN *, 1 UNION RETURN 2", {}).columns == ("a", "c", "1")
 
 
 @pytest.mark.parametrize(
@@ -91,3 +95,69 @@ def test_a_read_that_is_broken_is_refused_or_safe(text: str, data: st.DataObject
     except InvalidArgument:
         return
     assert_safe(statement.text)
+
+
+@given(st.text(max_size=60), st.text(max_size=20))
+@settings(max_examples=150, deadline=None)
+def test_whatever_comes_in_is_refused_or_safe(text: str, string: str) -> None:
+    for whole in (text, f"RETURN {text}", f"MATCH (n {{key: '{string}'}}) RETURN n.{text} LIMIT {text}"):
+        try:
+            statement = rewrite(whole, {})
+        except InvalidArgument:
+            continue
+        assert_safe(statement.text)
+        assert str(statement.parameters).encode()
+
+
+_GIVEN = ["a", "b", "c"]
+_MOST_ITEMS = 64 * (len(_GIVEN) + 1)
+"""How large a value may become that is made of a list of three."""
+
+
+def _random(seed: float) -> Random:
+    return Random(seed)  # noqa: S311
+
+
+def _size(value: Any) -> int:
+    return 1 + sum(map(_size, value)) if isinstance(value, list) else 1
+
+
+def _made(draw: Random, depth: int, names: dict[str, Any]) -> tuple[str, Any]:
+    """Return an expression of lists, and its value; None once that is too large."""
+    kind = draw.choice(("name", "list", "sum", *["walk"] * 6)) if depth else "name"
+    if kind == "name":
+        name = draw.choice(list(names))
+        return name, names[name]
+    if kind == "walk":
+        values, value = _made(draw, depth - 1, names)
+        name = draw.choice("xyz")
+        seed = draw.random()
+        made = [_made(_random(seed), min(depth - 1, 2), {name: one}) for one in value or [[]]]
+        kept = [one for _, one in made]
+        return f"[{name} IN {values} | {made[0][0]}]", None if value is None else _bounded(kept if value else [])
+    parts = [_made(draw, depth - 1, names) for _ in range(draw.randint(1, 4))]
+    values = [value for _, value in parts]
+    if kind == "list":
+        return f"[{', '.join(text for text, _ in parts)}]", _bounded(values)
+    together = (
+        None if None in values else [item for one in values for item in (one if isinstance(one, list) else [one])]
+    )
+    return " + ".join(f"[] + {text}" for text, _ in parts), _bounded(together)
+
+
+def _bounded(value: Any) -> Any:
+    too_large = value is None or None in value or _size(value) > 2 * _MOST_ITEMS
+    return None if too_large else value
+
+
+def test_no_value_grows_beyond_what_it_is_made_of_times_a_factor() -> None:
+    taken = 0
+    for seed in range(300):
+        text, value = _made(_random(seed), 9, {"$l": _GIVEN})
+        try:
+            rewrite(f"RETURN {text}", {"l": _GIVEN})
+        except InvalidArgument:
+            continue
+        taken += 1
+        assert value is not None, text
+    assert taken > 50

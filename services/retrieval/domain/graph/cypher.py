@@ -11,7 +11,8 @@ As an edge ties nodes of one owner alone, a path that starts at an owner's node 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from services.kit.errors import FieldViolation, InvalidArgument
@@ -41,8 +42,12 @@ _MOST_NODES = 16
 _MOST_CLAUSES = 16
 _MOST_UNWINDS = 2
 _MOST_NESTING = 30
-_MOST_GROWTH = 256
-"""How often the values of one clause may be repeated in those of later ones."""
+_MOST_GROWTH = 64
+"""How often a stored value, or one that was given, may be repeated in one that is made of it."""
+_COLLECTED = 4
+"""How often a collected list counts: it may be as long as the engine's budget admits."""
+_MOST_SEARCHED = 4096
+"""Given values among which the elements of a list may be looked for: the engine looks at no clock meanwhile."""
 _MOST_ROWS = 10_000
 _MOST_PARAMETERS = 64
 _LARGEST_PARAMETERS = 65_536
@@ -85,6 +90,15 @@ def _whole(value: Any) -> Any:
             return {key: _whole(item) for key, item in value.items()}
         case list() | tuple():
             return [_whole(item) for item in value]
+    return value
+
+
+def _number(text: str) -> int | float:
+    """Return a literal's value, as far as 64 bits hold it."""
+    # Python refuses to read thousands of digits.
+    value = int(text) if text.isdecimal() and len(text) < 20 else float(text)
+    if not (math.isfinite(value) and (isinstance(value, float) != text.isdecimal()) and abs(value) < 2**63):
+        raise refuse("a number is too large.")
     return value
 
 
@@ -161,18 +175,27 @@ class _Writer(_Reader):
         self._matched = False
         self._used = 0
         self._growth = 1
+        self._weights: dict[str, int] = {}
+        self._times = 0
+        self._element = ""
+        self._alone = ""
+        self._seen: set[str] = set()
+        self._searched = 1
         self._nesting = 0
         self._counts: dict[str, int] = {}
+        self._shown: list[str] = []
+        """The columns of the last clause that names some, as the caller wrote them."""
 
     def statement(self) -> Statement:
         branches = [self._branch()]
+        columns = tuple(self._shown)
         while self.accept("UNION"):
             branches.append(f"UNION{' ALL' if self.accept('ALL') else ''} {self._branch()}")
         self.accept(";")
         if self.next.kind != "end":
             self._refuse_clause()
         names = {new: old for old, new in (*self._variables.items(), *self._columns.items())}
-        return Statement(" ".join(branches), self._parameters, names)
+        return Statement(" ".join(branches), self._parameters, names, columns)
 
     # Clauses.
 
@@ -222,9 +245,11 @@ class _Writer(_Reader):
         distinct = "DISTINCT " if self.accept("DISTINCT") else ""
         items: list[tuple[str, int]] = []
         bound: set[str] = set()
+        self._shown = []
         everything = bool(self.accept("*"))
         if everything:
             items.append(("*", 1))
+            self._shown += (name for name in self._variables if name in self._bound)
         while (not items) or self.accept(","):
             items.append(self._item(named, bound))
         self._bound = bound | (self._bound if everything else set())
@@ -248,8 +273,10 @@ class _Writer(_Reader):
         elif named:
             return self.fail("AS and a name are expected"), 0  # fail() raises
         else:
+            self._shown.append(source)
             return f"{value} AS {self._columns.setdefault(source, f'c{len(self._columns)}')}", used
         bound.add(alias)
+        self._shown.append(alias)
         return f"{value} AS {self._variable(alias)}", used
 
     def _sort_keys(self) -> str:
@@ -261,13 +288,15 @@ class _Writer(_Reader):
         return ", ".join(keys)
 
     def _row_count(self) -> int:
-        token = self.take()
-        value = int(token.text) if token.kind == "number" and token.text.isdecimal() and len(token.text) < 10 else None
+        token = self.next
+        value: Any = None
+        if token.kind == "number":
+            value = _number(token.text)
         if token.kind == "parameter":
             value = _whole(self._given.get(token.text))
-        if not isinstance(value, int) or not 0 <= value <= _MOST_ROWS:
-            self._at -= 1
+        if type(value) is not int or not 0 <= value <= _MOST_ROWS:
             self.fail(f"a whole number up to {_MOST_ROWS} is expected")
+        self.take()
         return int(value)
 
     # Patterns.
@@ -379,6 +408,7 @@ class _Writer(_Reader):
     def _pairs(self) -> dict[str, str]:
         """Read a map in braces."""
         self.expect("{")
+        self._used += self._times
         pairs: dict[str, str] = {}
         while not self.accept("}"):
             if pairs:
@@ -398,10 +428,19 @@ class _Writer(_Reader):
     # Expressions.
 
     def _measured(self) -> tuple[str, int]:
-        """Read an expression; return it, and how many values it is made of."""
+        """Read an expression; return it, and how often it may repeat what it is made of.
+
+        A variable and a parameter count once, an element of a list as often as its list: the elements of one list are
+        as large together as the list. Literals are no larger than the statement, so they count only where they are
+        repeated for each element. A truth value counts once, whatever it is made of.
+        """
         before = self._used
         text = self._expression()
         return text, self._used - before
+
+    def _check_growth(self, before: int) -> None:
+        if self._growth * (self._used - before) > _MOST_GROWTH:
+            self.fail("values are put together too often")
 
     def _grown(self, items: Sequence[tuple[str, int]]) -> list[str]:
         """Return the items of a clause; refuse those whose values could double from clause to clause."""
@@ -430,11 +469,16 @@ class _Writer(_Reader):
         negations = 0
         while self.accept("NOT"):
             negations += 1
+        before = self._used
         text = self._sum()
+        self._check_growth(before)
         if self.next.says("=~"):
             self.fail("regular expressions are not run: use CONTAINS, STARTS WITH or ENDS WITH")
         if operator := self.accept("=", "<>", "<", "<=", ">", ">=", "IN", "CONTAINS", "STARTS", "ENDS", "IS"):
+            between = self._used
             text = f"({text} {self._right_side(operator)})"
+            self._check_growth(between)
+            self._used = before + max(1, self._times)
         return f"(NOT {text})" if negations % 2 else text
 
     def _right_side(self, operator: str) -> str:
@@ -445,7 +489,9 @@ class _Writer(_Reader):
         if operator in ("STARTS", "ENDS"):
             self.expect("WITH")
             operator += " WITH"
-        text = f"{operator} {self._sum()}"
+        searched = self._searched
+        text = f"{operator} {self._searched_list(self._sum) if operator == 'IN' else self._sum()}"
+        self._searched = searched
         if self.next.says("=", "<>", "<", "<=", ">", ">="):
             self.fail("comparisons are joined by AND")
         return text
@@ -505,24 +551,26 @@ class _Writer(_Reader):
         return str(self.fail("a value is expected"))
 
     def _value(self, token: Token) -> str:
-        self._used += 1
         match token.kind:
             case "number":
-                value: Any = int(token.text) if token.text.isdecimal() else float(token.text)
-                if not (abs(value) < 2**63 and math.isfinite(value)):
-                    raise refuse("a number is too large.")
+                value: Any = _number(token.text)
             case "string":
                 value = token.text
             case _:
                 if token.text not in self._given:
                     raise refuse(f"the parameter ${token.text} has no value.")
                 value = _whole(self._given[token.text])
+        if token.kind == "parameter":
+            self._use(f"${token.text}", 1)
+        else:
+            self._used += self._times * max(1, _size(value))
         name = f"p{len(self._parameters)}"
         self._parameters[name] = value
         return f"${name}"
 
     def _word(self) -> str:
         if word := self.accept("TRUE", "FALSE", "NULL"):
+            self._used += self._times
             return word.lower()
         if self.accept("CASE"):
             return self._case()
@@ -532,12 +580,19 @@ class _Writer(_Reader):
             return self._call()
         if self.next.says(*_CLAUSES):
             self.fail("a value is expected")
-        self._used += 1
         name = self.name("a name")
         if name not in self._variables:
             self._at -= 1
             self.fail("nothing has the name")
+        self._use(name, self._weights.get(name, 1))
         return self._variable(name)
+
+    def _use(self, name: str, weight: int) -> None:
+        if self._alone not in ("", name):
+            self._at -= 1
+            self.fail(f"what a list is made of may hold {self._alone} alone")
+        self._used += weight
+        self._seen.add(name)
 
     def _case(self) -> str:
         text = "CASE"
@@ -554,10 +609,7 @@ class _Writer(_Reader):
 
     def _call(self) -> str:
         if word := self.accept(*_LIST_PREDICATES):
-            self.expect("(")
-            text = f"{word.lower()}({self._element()} WHERE {self._condition()})"
-            self.expect(")")
-            return text
+            return f"{word.lower()}({self._predicate()})"
         name = self.name("a function")
         if name.lower() not in _FUNCTIONS or not name.isascii():
             self._at -= 1
@@ -566,27 +618,68 @@ class _Writer(_Reader):
         if name.lower() == "count" and self.accept("*"):
             self.expect(")")
             return "count(*)"
+        before = self._used
         distinct = "DISTINCT " if self.accept("DISTINCT") else ""
         arguments: list[str] = []
         while not self.accept(")"):
             if arguments:
                 self.expect(",")
             arguments.append(self._expression())
+        if name.lower() == "collect":
+            self._used = before + _COLLECTED * max(1, self._used - before)
         return f"{_FUNCTIONS[name.lower()]}({distinct}{', '.join(arguments)})"
 
-    def _element(self) -> str:
-        """Read `x IN list`; x is known from here on."""
+    def _predicate(self) -> str:
+        """Read `(x IN list WHERE …)`, which is true or false."""
+        before = self._used
+        self.expect("(")
+        with self._walk() as text:
+            self.expect("WHERE")
+            text = f"{text} WHERE {self._condition()}"
+        self.expect(")")
+        self._used = before + max(1, self._times)
+        return text
+
+    @contextmanager
+    def _walk(self) -> Generator[str]:
+        """Read `x IN list` and give it; within the block x is known, and weighs as much as its list."""
         name = self.name("a name")
         self.expect("IN")
-        values = self._expression()
-        return f"{self._variable(name)} IN {values}"
+        before = self._used
+        outer = self._element, self._searched, self._weights.get(name, 1)
+        values = self._searched_list(self._expression)
+        weight, self._used = max(1, self._used - before), before
+        self._element, self._weights[name] = name, weight
+        yield f"{self._variable(name)} IN {values}"
+        self._element, self._searched, self._weights[name] = outer
+
+    def _searched_list(self, read: Callable[[], str]) -> str:
+        """Read a list that is gone through; one that is for each element of another has to be small."""
+        seen, self._seen, start = self._seen, set(), self._at
+        text = read()
+        if self._element:
+            given = {name for name in self._seen if name.startswith("$")}
+            if self._seen - given - {self._element}:
+                self.fail(f"a list that is searched for each {self._element} may hold it and given values alone")
+            self._searched *= self._at - start + sum(_size(self._given[name[1:]]) for name in given)
+            self._count(
+                "values that are searched for each element of a list",
+                _MOST_SEARCHED,
+                self._searched * self._weights[self._element],
+            )
+        self._seen |= seen
+        return text
 
     def _condition(self) -> str:
-        self.expect("WHERE")
-        return self._expression()
+        """Read what chooses elements of a list; nothing of it is kept."""
+        before, alone, self._alone = self._used, self._alone, ""
+        text = self._expression()
+        self._used, self._alone = before, alone
+        return text
 
     def _subquery(self, word: str) -> str:
         self.expect("{")
+        self._used += self._times
         self.accept("MATCH")
         text = self._path()
         text = f"{word} {{ MATCH {text}{self._where()} }}"
@@ -600,6 +693,7 @@ class _Writer(_Reader):
         if after[0] == "<":
             after.pop(0)
         if after[0] == "-" and after[1] in ("-", "["):
+            self._used += self._times
             return f"EXISTS {{ MATCH {self._tied()} }}"
         self.expect("(")
         text = self._expression()
@@ -610,6 +704,7 @@ class _Writer(_Reader):
         self.expect("[")
         if self.next.kind == "word" and self.ahead(1).says("IN"):
             return self._comprehension()
+        self._used += self._times
         items: list[str] = []
         while not self.accept("]"):
             if items:
@@ -619,17 +714,18 @@ class _Writer(_Reader):
 
     def _comprehension(self) -> str:
         """Read `[x IN list WHERE … | …]`; what it makes of x may hold x alone, or a list could grow by its square."""
+        before = self._used
         name = self.next.text
-        text = self._element()
-        if self.accept("WHERE"):
-            text += f" WHERE {self._expression()}"
-        if self.accept("|"):
-            start = self.position()
-            text += f" | {self._expression()}"
-            made_of = self._tokens[start : self._at]
-            others = [t for t in made_of if t.kind == "parameter" or (t.text in self._variables and t.text != name)]
-            if others:
-                self.fail(f"what a list is made of may hold {name} alone")
+        with self._walk() as text:
+            made = self._weights[name]
+            if self.accept("WHERE"):
+                text += f" WHERE {self._condition()}"
+            if self.accept("|"):
+                alone, times = self._alone, self._times
+                self._alone, self._times = name, made
+                text += f" | {self._expression()}"
+                self._alone, self._times, made = alone, times, self._used - before
+        self._used = before + made
         self.expect("]")
         return f"[{text}]"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.kit.errors import FieldViolation, InvalidArgument
@@ -16,7 +17,7 @@ _TOKEN = re.compile(
     |(?P<sign><>|<=|>=|=~|\.\.|[()\[\]{},:;.|*+\-/%^=<>])""",
     re.VERBOSE | re.DOTALL,
 )
-_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_ESCAPE = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|\\.", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "\\": "\\", "'": "'", '"': '"', "`": "`"}
 _MOST_TOKENS = 4000
 
@@ -77,12 +78,20 @@ def _content(kind: str, text: str) -> str:
 
 
 def _unescaped(found: re.Match[str]) -> str:
-    what = found[1]
-    if len(what) == 5:
-        return chr(int(what[1:], 16))
-    if what not in _ESCAPED:
-        raise refuse(f"a string holds \\{what}, which is no escape.")
-    return _ESCAPED[what]
+    what = found[0]
+    if len(what) > 2:
+        return _characters(what.split("\\u")[1:])
+    if what[1] not in _ESCAPED:
+        raise refuse(f"a string holds {what}, which is no escape.")
+    return _ESCAPED[what[1]]
+
+
+def _characters(units: Sequence[str]) -> str:
+    """Return the text of UTF-16 units in hexadecimal digits; a character beyond the first 65,536 has two."""
+    try:
+        return b"".join(bytes.fromhex(unit) for unit in units).decode("utf-16-be")
+    except UnicodeDecodeError:
+        raise refuse("a string holds half of a character, \\ud800 to \\udfff without its other half.") from None
 
 
 def _why_none(text: str, at: int) -> str:
