@@ -150,7 +150,7 @@ def _mention(message: graph_pb2.Mention) -> Mention:
         start=message.start,
         end=message.end,
         surface=message.surface,
-        key=name_key(message.surface),
+        key=name_key(message.surface, common=message.common),
         kind=message.kind,
         quote=_source(message.quote),
     )
@@ -183,10 +183,21 @@ def entity_message(entity: Entity) -> graph_pb2.Entity:
         entity,
         sources=map(source_message, quotes),
         mentions=[
-            message_of(graph_pb2.Mention, mention, mention_id=mention.mention_id, entity_id=entity.entity_id)
+            message_of(
+                graph_pb2.Mention,
+                mention,
+                mention_id=mention.mention_id,
+                entity_id=entity.entity_id,
+                common=_is_common(mention),
+            )
             for mention in entity.mentions
         ],
     )
+
+
+def _is_common(mention: Mention) -> bool:
+    """Return whether a mention is of the entity of a common noun, although it has a capital."""
+    return mention.key != name_key(mention.surface)
 
 
 def neighborhood_message(found: Neighborhood) -> graph_pb2.ExpandResponse:
@@ -220,7 +231,10 @@ def extraction_message(extraction: Extraction) -> graph_pb2.ExtractResponse:
     found = extraction.found
     at = {mention: index for index, mention in enumerate(found.mentions)}
     return graph_pb2.ExtractResponse(
-        mentions=[message_of(graph_pb2.Mention, mention, mention_id=mention.mention_id) for mention in found.mentions],
+        mentions=[
+            message_of(graph_pb2.Mention, mention, mention_id=mention.mention_id, common=_is_common(mention))
+            for mention in found.mentions
+        ],
         relations=[
             message_of(graph_pb2.RelationMention, one, from_index=at[one.subject], to_index=at[one.object])
             for one in found.relations

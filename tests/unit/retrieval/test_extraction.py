@@ -18,8 +18,10 @@ from services.retrieval.adapters.clients.fake import FakeChatModel, FakeModelDir
 from services.retrieval.adapters.workers.fake import FakeMentionFinder
 from services.retrieval.domain.graph.extraction import ExtractionProbe, Extractor
 from services.retrieval.domain.graph.located import located, score
+from services.retrieval.domain.graph.mentions import find_mentions
 from services.retrieval.domain.prompts.extraction import SCHEMA_NAME, probe_text, request_for
 from services.retrieval.values.chat import ChatFinish, ChatRequest, ServedModel
+from services.retrieval.values.chunk import Chunk
 from services.retrieval.values.graph import Contribution
 from tests.waiting import eventually
 
@@ -56,6 +58,18 @@ GOOD_CHINESE = answer(
     [("叶绿体", "含有", "叶绿素", "叶绿体含有叶绿素。")],
 )
 FAIR = answer([("light", "term", "Chlorophyll absorbs light.")])
+
+
+def test_what_a_model_finds_has_the_key_that_it_has_without_a_model() -> None:
+    text = "Chloroplasts hold chlorophyll. It is said that chloroplasts are green, as Wales is."
+    names = [(name, "term", text) for name in ("Chloroplasts", "chlorophyll", "Wales")]
+    written = answer(names, [("chloroplast", "hold", "chlorophyll", "Chloroplasts hold chlorophyll.")])
+    found = located(written, text)
+    read = find_mentions([Chunk("c", "d", "names", 0, text, 0, 0, len(text))])
+    without = {mention.start: mention.key for mention in read.mentions}
+    assert [mention.key for mention in found.mentions] == [without[mention.start] for mention in found.mentions]
+    assert {mention.key for mention in found.mentions} == {"chloroplast", "chlorophyll", "wales"}
+    assert len(found.relations) == 1
 
 
 @pytest.mark.parametrize(

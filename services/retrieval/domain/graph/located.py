@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from services.common.values import Source
 from services.language.names import KINDS, TERM, name_key
@@ -27,23 +27,26 @@ def located(answer: Mapping[str, object], text: str) -> Contribution:
         ValueError: the answer names entities, and none of them stands in the text.
     """
     written = WrittenGraph.decode(answer)
-    sentences = split_sentences(text)
+    place_of = _Places(text)
     mentions: dict[tuple[int, int], Mention] = {}
     by_key: dict[str, Mention] = {}
     for entity in written.entities:
         place = locate(entity.quote, text)
-        mention = _mention(entity.name, entity.kind, text, place, sentences) if place else None
+        mention = place_of.mention(entity.name, entity.kind, place) if place else None
         if mention is not None:
             mentions.setdefault((mention.start, mention.end), mention)
             by_key.setdefault(mention.key, mentions[mention.start, mention.end])
     relations: dict[tuple[str, str, str], RelationMention] = {}
     for relation in written.relations:
         place = locate(relation.quote, text)
-        subject, object_ = by_key.get(name_key(relation.subject)), by_key.get(name_key(relation.object))
+        subject, object_ = (
+            by_key.get(name_key(name)) or by_key.get(name_key(name, common=True))
+            for name in (relation.subject, relation.object)
+        )
         predicate = " ".join(relation.predicate.split())[:_LONGEST_PREDICATE]
         if place is None or subject is None or object_ is None or subject.key == object_.key or not predicate:
             continue
-        one, other = (_mention(end.surface, end.kind, text, place, sentences) for end in (subject, object_))
+        one, other = (place_of.mention(end.surface, end.kind, place) for end in (subject, object_))
         if one is None or other is None:
             continue
         first, second = (mentions.setdefault((end.start, end.end), end) for end in (one, other))
@@ -52,7 +55,7 @@ def located(answer: Mapping[str, object], text: str) -> Contribution:
         )
     if answer.get("entities") and not mentions:
         raise ValueError("none of its quotes stands in the text")
-    aliases = _aliases(text, mentions)
+    aliases = place_of.aliases(mentions)
     return Contribution(tuple(mentions.values()), tuple(relations.values()), aliases)
 
 
@@ -61,34 +64,40 @@ def score(found: Contribution) -> int:
     return (len(found.mentions) + len(found.relations)) * (1 + len(found.relations))
 
 
-def _mention(name: str, kind: str, text: str, place: tuple[int, int], sentences: Sequence[Span]) -> Mention | None:
-    """Return where a name stands in a quote; None where it does not."""
-    wanted = name.strip()
-    start = text.find(wanted, *place)
-    if start < 0:
-        start = text[place[0] : place[1]].casefold().find(wanted.casefold())
-        start = start + place[0] if start >= 0 else -1
-    end = start + len(wanted)
-    key = name_key(text[start:end]) if start >= 0 and end <= place[1] else ""
-    if not wanted or not key or len(wanted) > _LONGEST_NAME:
-        return None
-    quote = next((span for span in sentences if span.start <= start < span.end), Span(*place))
-    plain = kind.strip().casefold()
-    known = plain if plain in KINDS else TERM
-    return Mention(start, end, text[start:end], key, known, _source(text, quote.start, max(quote.end, end)))
+class _Places:
+    """Where names stand in a text, and what the text itself says of them without a model."""
 
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._sentences = split_sentences(text)
+        self._read = find_mentions([Chunk("", "", "", 0, text, 0, 0, len(text))])
+        self._keys = {(mention.start, mention.end): mention.key for mention in self._read.mentions}
 
-def _aliases(text: str, mentions: dict[tuple[int, int], Mention]) -> tuple[AliasStatement, ...]:
-    """Return the aliases that the text states by its own words, and add their mentions."""
-    chunk = Chunk("", "", "", 0, text, 0, 0, len(text))
-    stated = find_mentions([chunk]).aliases
-    found = []
-    for alias in stated:
-        first, second = (
-            mentions.setdefault((mention.start, mention.end), mention) for mention in (alias.first, alias.second)
-        )
-        found.append(AliasStatement(first, second, alias.quote))
-    return tuple(found)
+    def mention(self, name: str, kind: str, place: tuple[int, int]) -> Mention | None:
+        """Return where a name stands in a quote, with the key that it has without a model; None where it does not."""
+        wanted, text = name.strip(), self._text
+        start = text.find(wanted, *place)
+        if start < 0:
+            start = text[place[0] : place[1]].casefold().find(wanted.casefold())
+            start = start + place[0] if start >= 0 else -1
+        end = start + len(wanted)
+        key = self._keys.get((start, end)) or name_key(text[start:end]) if start >= 0 and end <= place[1] else ""
+        if not wanted or not key or len(wanted) > _LONGEST_NAME:
+            return None
+        quote = next((span for span in self._sentences if span.start <= start < span.end), Span(*place))
+        plain = kind.strip().casefold()
+        known = plain if plain in KINDS else TERM
+        return Mention(start, end, text[start:end], key, known, _source(text, quote.start, max(quote.end, end)))
+
+    def aliases(self, mentions: dict[tuple[int, int], Mention]) -> tuple[AliasStatement, ...]:
+        """Return the aliases that the text states by its own words, and add their mentions."""
+        found = []
+        for alias in self._read.aliases:
+            first, second = (
+                mentions.setdefault((mention.start, mention.end), mention) for mention in (alias.first, alias.second)
+            )
+            found.append(AliasStatement(first, second, alias.quote))
+        return tuple(found)
 
 
 def _source(text: str, start: int, end: int) -> Source:

@@ -35,6 +35,7 @@ class Mention(_message.Message):
     END_FIELD_NUMBER: _builtins.int
     QUOTE_FIELD_NUMBER: _builtins.int
     ENTITY_ID_FIELD_NUMBER: _builtins.int
+    COMMON_FIELD_NUMBER: _builtins.int
     mention_id: _builtins.str
     """Id, a function of the chunk, the offsets and the kind; may be empty in a request."""
     surface: _builtins.str
@@ -47,6 +48,10 @@ class Mention(_message.Message):
     """Character after the last one."""
     entity_id: _builtins.str
     """Entity that it belongs to; ignored in a request."""
+    common: _builtins.bool
+    """Whether it is a common noun that has a capital by its place alone: "Cells" at the beginning of a sentence is the
+    entity of "cell", and "Wales" is not that of "wale". Extract says so, and what it says can be sent as it is.
+    """
     @_builtins.property
     def quote(self) -> _source_pb2.Source:
         """The sentence that holds it."""
@@ -61,10 +66,11 @@ class Mention(_message.Message):
         end: _builtins.int = ...,
         quote: _source_pb2.Source | None = ...,
         entity_id: _builtins.str = ...,
+        common: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["quote", b"quote"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "entity_id", b"entity_id", "kind", b"kind", "mention_id", b"mention_id", "quote", b"quote", "start", b"start", "surface", b"surface"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["common", b"common", "end", b"end", "entity_id", b"entity_id", "kind", b"kind", "mention_id", b"mention_id", "quote", b"quote", "start", b"start", "surface", b"surface"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
