@@ -10,6 +10,8 @@ from typing import Any
 
 from services.common.values import Source
 
+MOST_COLLECTED = 1000
+"""Values that a caller's statement may collect in one list."""
 _NAMESPACE = uuid.UUID("0b9a5c0e-7a0d-5a44-9d3e-5f2f6c1b8a11")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from services.common.values import Source
-from services.kit.errors import InvalidArgument
+from services.kit.errors import InvalidArgument, ResourceExhausted
 from services.retrieval.adapters.graphs.fake import FakeGraphStore
 from services.retrieval.adapters.graphs.neo4j import Neo4jGraphStore
 from services.retrieval.domain.graph.cypher import rewrite
@@ -26,6 +26,7 @@ from services.retrieval.values.graph import (
     Mention,
     RelationMention,
     StatedRelation,
+    Table,
     decision_id,
     entity_id,
 )
@@ -296,3 +297,24 @@ async def test_rows_are_what_the_statement_says_up_to_the_limit(store: GraphStor
     assert "owner_id" not in cut.rows[0][0]
     with pytest.raises(InvalidArgument):
         await store.query(owner, rewrite("MATCH (e:Entity) RETURN substring(1, 'x', 'y')", {}), 2)
+    nothing = rewrite("MATCH (e:Entity {key: 'none'}) RETURN e.key AS 名, e, collect(e) AS l", {})
+    assert await store.query(owner, nothing, 2) == Table(("名", "e", "l"), (), truncated=False)
+
+
+TOO_MUCH = [
+    "UNWIND $many AS a RETURN size(collect(a))",
+    "UNWIND $some AS a UNWIND $some AS b WITH $text + toString(a) + toString(b) AS x RETURN x ORDER BY x",
+    "UNWIND $some AS a UNWIND $some AS b RETURN collect($text + toString(a) + toString(b))",
+]
+
+
+@pytest.mark.parametrize("text", TOO_MUCH)
+async def test_what_asks_for_too_much_is_refused_and_the_engine_serves_on(
+    store: GraphStore, owner: str, text: str
+) -> None:
+    if isinstance(store, FakeGraphStore):
+        pytest.skip("memory speaks no Cypher: the engines run this")
+    given = {"many": list(range(2000)), "some": list(range(300)), "text": "x" * 8000}
+    with pytest.raises((InvalidArgument, ResourceExhausted)):
+        await store.query(owner, rewrite(text, given), 10)
+    await store.ping()

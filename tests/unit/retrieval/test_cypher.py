@@ -129,19 +129,16 @@ def _made(draw: Random, depth: int, names: dict[str, Any]) -> tuple[str, Any]:
         name = draw.choice(list(names))
         return name, names[name]
     if kind == "walk":
-        values, value = _made(draw, depth - 1, names)
-        name = draw.choice("xyz")
-        seed = draw.random()
-        made = [_made(_random(seed), min(depth - 1, 2), {name: one}) for one in value or [[]]]
-        kept = [one for _, one in made]
-        return f"[{name} IN {values} | {made[0][0]}]", None if value is None else _bounded(kept if value else [])
+        text, values = _made(draw, depth - 1, names)
+        name, seed = draw.choice("xyz"), draw.random()
+        made = [_made(_random(seed), min(depth - 1, 2), {name: one}) for one in values or [[]]]
+        kept = None if values is None else [one for _, one in made] if values else []
+        return f"[{name} IN {text} | {made[0][0]}]", _bounded(kept)
     parts = [_made(draw, depth - 1, names) for _ in range(draw.randint(1, 4))]
-    values = [value for _, value in parts]
+    found = [value for _, value in parts]
     if kind == "list":
-        return f"[{', '.join(text for text, _ in parts)}]", _bounded(values)
-    together = (
-        None if None in values else [item for one in values for item in (one if isinstance(one, list) else [one])]
-    )
+        return f"[{', '.join(text for text, _ in parts)}]", _bounded(found)
+    together = None if None in found else [item for one in found for item in (one if isinstance(one, list) else [one])]
     return " + ".join(f"[] + {text}" for text, _ in parts), _bounded(together)
 
 

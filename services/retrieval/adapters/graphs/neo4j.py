@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -37,6 +38,7 @@ from services.kit import context, errors
 from services.kit.disk_room import DiskRoom
 from services.retrieval.adapters.graphs import statements
 from services.retrieval.adapters.graphs.engines import Engine, engine_of
+from services.retrieval.adapters.graphs.pulse import Pulse, StandsStillError
 from services.retrieval.adapters.graphs.rows import (
     Rows,
     chunk_node,
@@ -48,6 +50,7 @@ from services.retrieval.adapters.graphs.rows import (
     source_of,
 )
 from services.retrieval.values.graph import (
+    MOST_COLLECTED,
     ChunkPlace,
     Contribution,
     GraphState,
@@ -73,6 +76,7 @@ _WALKED_ALTOGETHER = 20_000
 _LINKS = 2000
 """Alias statements that are read at once."""
 _ATTEMPTS = 8
+_POOL = 32
 _CONNECTIONS = 2
 """Attempts after a connection broke: those that are kept break when the engine starts anew."""
 _FIRST_PAUSE_SECONDS = 0.01
@@ -87,6 +91,9 @@ _CONFLICTS = frozenset(
 _LARGEST_PART_BYTES = 1024 * 1024
 """Room that one transaction is taken to need."""
 _LARGEST_TABLE_BYTES = 2 * 1024 * 1024
+_ROWS, _QUERY_ROWS = 1000, 20
+"""Rows that the engine sends at once: those of the store's own statements, and of a caller's, which may be large."""
+_TOO_LARGE = re.compile(r"heap|memory", re.IGNORECASE)
 
 logger = logging.getLogger(__name__)
 
@@ -94,13 +101,17 @@ logger = logging.getLogger(__name__)
 class Neo4jGraphStore:
     """A graph behind Bolt; every call is bounded by `timeout` seconds or what is left of the request's deadline.
 
-    Where the engine keeps the graph on this machine, `room` is that of its volume: neither engine looks for itself.
+    `pulse` asks whether the engine still answers, beside calls that take long. Where the engine keeps the graph on this
+    machine, `room` is that of its volume: neither engine looks for itself.
     """
 
-    def __init__(self, driver: AsyncDriver, database: str, timeout: float, room: DiskRoom | None = None) -> None:
+    def __init__(
+        self, driver: AsyncDriver, database: str, timeout: float, pulse: Pulse, room: DiskRoom | None = None
+    ) -> None:
         self._driver = driver
         self._database = database
         self._timeout = timeout
+        self._pulse = pulse
         self._room = room
         self._engine: Engine | None = None
         self._writers = asyncio.Semaphore(1)
@@ -119,22 +130,24 @@ class Neo4jGraphStore:
         room: DiskRoom | None = None,
     ) -> AsyncGenerator[Self, None]:
         """Open a store on `bolt://host:port`; nothing is sent yet. Without a `user`, none is named to the engine."""
-        driver = AsyncGraphDatabase.driver(
-            url,
-            auth=(user, password) if user else None,
-            connection_timeout=min(timeout, 3.0),
-            connection_acquisition_timeout=timeout,
-            # Its own pauses begin at a second; those of `_call` at ten milliseconds.
-            max_transaction_retry_time=0,
-            max_connection_pool_size=32,
-            notifications_min_severity=NotificationMinimumSeverity.OFF,
-            telemetry_disabled=True,
-            user_agent="tiku",
-        )
-        try:
-            yield cls(driver, database, timeout, room)
-        finally:
-            await driver.close()
+
+        def driver(connections: int) -> AsyncDriver:
+            return AsyncGraphDatabase.driver(
+                url,
+                auth=(user, password) if user else None,
+                connection_timeout=min(timeout, 3.0),
+                connection_acquisition_timeout=timeout,
+                # Its own pauses begin at a second; those of `_call` at ten milliseconds.
+                max_transaction_retry_time=0,
+                max_connection_pool_size=connections,
+                notifications_min_severity=NotificationMinimumSeverity.OFF,
+                telemetry_disabled=True,
+                user_agent="tiku",
+            )
+
+        # Who asks whether the engine answers waits for no connection that another call holds.
+        async with driver(_POOL) as calls, driver(1) as single, Pulse.open(single.get_server_info) as pulse:
+            yield cls(calls, database, timeout, pulse, room)
 
     async def add(self, owner: str, contribution: Contribution) -> None:
         """Store what chunks add, some whole chunks a transaction."""
@@ -243,17 +256,7 @@ class Neo4jGraphStore:
             return [
                 Link(row["a"], row["b"], row["first"], row["second"], True, tuple(map(source_of, row["sources"])))
                 for row in stated
-            ] + [
-                Link(
-                    row["first_id"],
-                    row["second_id"],
-                    row["first_key"],
-                    row["second_key"],
-                    row["same"],
-                    decided=datetime.fromtimestamp(row["decided"] / 1000, UTC),
-                )
-                for row in decided
-            ]
+            ] + [decided_link(row) for row in decided]
 
         return await self._read(read)
 
@@ -320,23 +323,31 @@ class Neo4jGraphStore:
         async def run(tx: AsyncManagedTransaction) -> Table:
             result = await tx.run(statement.text, {**statement.parameters, "owner": owner})
             keys = result.keys()
-            columns = tuple(statement.names.get(key, key) for key in keys)
+            # ArcadeDB names no columns where there are no rows.
+            columns = tuple(statement.names.get(key, key) for key in keys) or statement.columns
             rows: list[Sequence[Any]] = []
             size = 0
             async for record in result:
-                row = [plain(value) for value in record.values()]
-                size += sum(map(size_of, row))
+                # Large rows are taken apart in turns with what else runs on this loop.
+                row, bytes_ = await asyncio.to_thread(_row_of, record.values())
+                size += bytes_
                 if len(rows) == limit or size > _LARGEST_TABLE_BYTES:
                     return Table(columns, tuple(rows), truncated=True)
                 rows.append(row)
             return Table(columns, tuple(rows), truncated=False)
 
         try:
-            return await self._read(run)
+            return await self._call(run, writes=False, fetch_size=_QUERY_ROWS)
         except _StatementError as error:
             raise errors.InvalidArgument(
-                "The statement cannot be run: the engine does not understand it, or a value is of the wrong type.",
+                "The statement cannot be run: the engine does not understand it, a value is of the wrong type, or more "
+                f"than {MOST_COLLECTED} values are collected in a list.",
                 reason="CYPHER_INVALID",
+            ) from error.__cause__
+        except _EngineError as error:
+            logger.warning("the graph engine fails at a statement", extra={"error": str(error.__cause__)})
+            raise errors.InvalidArgument(
+                "The statement cannot be run: the engine fails at it.", reason="CYPHER_INVALID"
             ) from error.__cause__
 
     async def ping(self) -> None:
@@ -364,40 +375,39 @@ class Neo4jGraphStore:
     async def _write(self, work: _Work[T]) -> T:
         return await self._call(work, writes=True)
 
-    async def _call(self, work: _Work[T], *, writes: bool) -> T:
+    async def _call(self, work: _Work[T], *, writes: bool, fetch_size: int = _ROWS) -> T:
         """Run a transaction; one that another came in the way of, or whose connection broke, is run again."""
         limit = context.time_for(self._timeout, share=0.9)
         try:
-            async with asyncio.timeout(limit):
+            # One that has not answered yet may be starting because of this call.
+            async with self._pulse.watched(limit) if self._engine else asyncio.timeout(limit):
                 for attempt in count():
                     try:
-                        return await self._attempt(unit_of_work(timeout=limit)(work), writes=writes)
+                        return await self._attempt(unit_of_work(timeout=limit)(work), writes, fetch_size)
                     except (DriverError, Neo4jError, OSError, _OvertakenError) as error:
                         if not self._may_pass(error, attempt):
                             raise _translated(error) from error
                     pause = min(_FIRST_PAUSE_SECONDS * 2**attempt, _LONGEST_PAUSE_SECONDS)
                     await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311
         except TimeoutError as error:
-            if self._engine is None:
+            if self._engine is None or isinstance(error, StandsStillError):
                 raise _unavailable() from error
             raise errors.DeadlineExceeded("The graph did not answer in time.", reason="GRAPH_TIMEOUT") from error
         raise AssertionError("unreachable")
 
     def _may_pass(self, error: Exception, attempt: int) -> bool:
-        """Return whether a transaction that failed so may succeed when it is run again; all may be run twice.
-
-        An engine that has not answered yet may be starting because of this call.
-        """
+        """Return whether a transaction that failed so may succeed when it is run again; all may be run twice."""
         if _is_conflict(error) or _is_opening(error):
             return attempt < _ATTEMPTS or (self._engine is None and _is_opening(error))
         return not isinstance(error, Neo4jError) and (self._engine is None or attempt < _CONNECTIONS)
 
-    async def _attempt(self, work: _Work[T], *, writes: bool) -> T:
+    async def _attempt(self, work: _Work[T], writes: bool, fetch_size: int) -> T:
         await self._ready()
         async with contextlib.AsyncExitStack() as stack:
             if writes:
                 await stack.enter_async_context(self._writers)
-            session = await stack.enter_async_context(self._driver.session(database=self._database))
+            opened = self._driver.session(database=self._database, fetch_size=fetch_size)
+            session = await stack.enter_async_context(opened)
             return await (session.execute_write(work) if writes else session.execute_read(work))
 
     async def _ready(self) -> Engine:
@@ -415,6 +425,18 @@ class Neo4jGraphStore:
         return self._engine
 
 
+def _row_of(values: Sequence[Any]) -> tuple[list[Any], int]:
+    """Return the values of a row as the caller gets them, and their size."""
+    row = [plain(value) for value in values]
+    return row, sum(map(size_of, row))
+
+
+def decided_link(row: Mapping[str, Any]) -> Link:
+    """Return a decision that was read."""
+    decided = datetime.fromtimestamp(row["decided"] / 1000, UTC)
+    return Link(row["first_id"], row["second_id"], row["first_key"], row["second_key"], row["same"], decided=decided)
+
+
 class _OvertakenError(Exception):
     """A deletion took an entity away after a transaction had written it: Neo4j goes on without a word."""
 
@@ -423,13 +445,25 @@ class _StatementError(errors.InvalidArgument):
     """The engine does not understand a statement."""
 
 
+class _EngineError(errors.Internal):
+    """The engine failed at a statement for another reason than any that is known."""
+
+
 def _is_opening(error: Exception) -> bool:
     """Return whether the engine listens already, and its database is not there yet."""
     return isinstance(error, Neo4jError) and error.code == "Neo.TransientError.Database.DatabaseUnavailable"
 
 
+def _is_too_large(error: Exception) -> bool:
+    """Return whether a statement needs more memory than the engine gives to one, or to all together."""
+    if not isinstance(error, Neo4jError):
+        return False
+    # ArcadeDB has no code for it.
+    return "Memory" in (error.code or "") or _TOO_LARGE.search(error.message or "") is not None
+
+
 def _is_conflict(error: Exception) -> bool:
-    if _is_opening(error):
+    if _is_opening(error) or _is_too_large(error):
         return False
     if isinstance(error, Neo4jError):
         return isinstance(error, TransientError) or error.code in _CONFLICTS
@@ -443,6 +477,11 @@ def _unavailable() -> errors.Unavailable:
 def _translated(error: Exception) -> errors.TikuError:
     if _is_conflict(error):
         return errors.Aborted("Another change of the graph came first.", reason="GRAPH_CONFLICT", retry_after=1.0)
+    if _is_too_large(error):
+        return errors.ResourceExhausted(
+            "The statement needs more memory than the graph engine gives to one: ask for less at once.",
+            reason="GRAPH_MEMORY",
+        )
     match error:
         case AuthError():
             logger.error("the graph engine refuses the account", extra={"error": str(error)})
@@ -453,7 +492,7 @@ def _translated(error: Exception) -> errors.TikuError:
             return _StatementError("The statement cannot be run.", reason="CYPHER_INVALID")
         case DriverError() | OSError() | TransientError():
             return _unavailable()
-    return errors.Internal("The graph failed.", reason="GRAPH_FAILED")
+    return _EngineError("The graph failed.", reason="GRAPH_FAILED")
 
 
 async def _migrate(session: AsyncSession, engine: Engine) -> None:

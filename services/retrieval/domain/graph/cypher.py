@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from services.kit.errors import FieldViolation, InvalidArgument
 from services.retrieval.domain.graph.cypher_tokens import Token, refuse, tokenize
-from services.retrieval.values.graph import Statement
+from services.retrieval.values.graph import MOST_COLLECTED, Statement
 
 LABELS = ("Entity", "Sentence", "Chunk", "Relation", "Alias", "Decision")
 TYPES = ("MENTIONS", "FROM", "TO", "FIRST", "SECOND")
@@ -44,13 +44,15 @@ _MOST_UNWINDS = 2
 _MOST_NESTING = 30
 _MOST_GROWTH = 64
 """How often a stored value, or one that was given, may be repeated in one that is made of it."""
-_COLLECTED = 4
-"""How often a collected list counts: it may be as long as the engine's budget admits."""
+_MOST_REPEATED = 128
+"""How often they may be repeated in all values of a row."""
+_COLLECTED = 16
+"""How often a collected list counts: it may be long."""
 _MOST_SEARCHED = 4096
 """Given values among which the elements of a list may be looked for: the engine looks at no clock meanwhile."""
 _MOST_ROWS = 10_000
 _MOST_PARAMETERS = 64
-_LARGEST_PARAMETERS = 65_536
+_LARGEST_PARAMETERS = 16_384
 """Characters and items of all parameters."""
 
 
@@ -253,6 +255,8 @@ class _Writer(_Reader):
         while (not items) or self.accept(","):
             items.append(self._item(named, bound))
         self._bound = bound | (self._bound if everything else set())
+        if self._growth * sum(used for _, used in items) > _MOST_REPEATED:
+            self.fail("a row has too many values")
         text = f"{distinct}{', '.join(self._grown(items))}"
         if self.accept("ORDER"):
             self.expect("BY")
@@ -625,9 +629,12 @@ class _Writer(_Reader):
             if arguments:
                 self.expect(",")
             arguments.append(self._expression())
+        values = f"({distinct}{', '.join(arguments)})"
         if name.lower() == "collect":
             self._used = before + _COLLECTED * max(1, self._used - before)
-        return f"{_FUNCTIONS[name.lower()]}({distinct}{', '.join(arguments)})"
+            # More is an error, a division by zero.
+            return f"(CASE WHEN count{values} > {MOST_COLLECTED} THEN [1 / 0] ELSE collect{values} END)"
+        return f"{_FUNCTIONS[name.lower()]}{values}"
 
     def _predicate(self) -> str:
         """Read `(x IN list WHERE …)`, which is true or false."""
