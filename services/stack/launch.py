@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from services import models
-from services.embedded.arcadedb import ArcadeDBNotFoundError, arcadedb, holds_graph
+from services.embedded.arcadedb import ArcadeDB, ArcadeDBNotFoundError, arcadedb, holds_graph, record_classes
 from services.embedded.data_lock import data_lock
 from services.embedded.llama import SLOTS, llama
 from services.embedded.network import LOOPBACK, free_ports, grpc_probe, http_probe, is_free
@@ -213,7 +213,7 @@ class _Launch:
         self._addresses: dict[str, str] = {}
         self._metrics: dict[str, str] = {}
         self._engine_ports: list[int] = []
-        self._graph: ProcessSpec | None = None
+        self._graph: ArcadeDB | None = None
         self._processes: dict[str, SupervisedProcess] = {}
         self._states: dict[str, State] = {}
         self._changed = asyncio.Event()
@@ -255,9 +255,11 @@ class _Launch:
                         group.create_task(self._processes[name].stop())
 
     async def start_graph(self) -> None:
-        """Start the graph's engine when somebody first connects to it."""
-        if (spec := self._graph) is not None:
-            await start_on_demand(self._engine_ports[3], lambda: self._start(spec))
+        """Start the graph's engine when somebody first connects to it; make its later starts quick meanwhile."""
+        if (graph := self._graph) is not None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(start_on_demand(self._engine_ports[3], lambda: self._start(graph.spec)))
+                group.create_task(_record_classes(graph))
 
     async def keep_state(self, file: Path, stack: Stack) -> None:
         """Write the state whenever it changes, until canceled; one that cannot be written is tried again."""
@@ -384,7 +386,7 @@ class _Launch:
                 logger.warning("no graph is kept: %s", error)
                 environment["TIKU_NEO4J_URL"] = ""
                 return
-            self._graph = graph.spec
+            self._graph = graph
             environment |= {
                 "TIKU_NEO4J_URL": graph.url,
                 "TIKU_NEO4J_USER": graph.user,
@@ -527,3 +529,11 @@ def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
     while isinstance(inner, BaseExceptionGroup):
         inner = inner.exceptions[0]
     return inner
+
+
+async def _record_classes(graph: ArcadeDB) -> None:
+    """Make the later starts of a graph engine quick, where that is possible."""
+    try:
+        await record_classes(graph)
+    except (ProcessFailedError, OSError) as error:
+        logger.info("the graph's engine will not start faster: %s", error)

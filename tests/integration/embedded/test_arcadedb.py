@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from services.embedded.arcadedb import ArcadeDB, arcadedb
+from services.embedded.arcadedb import ArcadeDB, arcadedb, record_classes
 from services.embedded.network import free_ports, is_free
 from services.embedded.on_demand import start_on_demand
 from services.embedded.process import ProcessFailedError, State, SupervisedProcess
@@ -92,11 +92,30 @@ async def test_one_that_stands_still_is_late_before_the_caller_gives_up_and_goes
             with pytest.raises((DeadlineExceeded, Unavailable)):
                 await store.state("alice")
             assert context.remaining() != 0
-        finally:
+            # Without a deadline it is not waited for as long as for a start.
             context.leave(token)
+            for outcome in await asyncio.gather(
+                store.ping(), store.delete_document("alice", document()), return_exceptions=True
+            ):
+                assert isinstance(outcome, Unavailable)
+        finally:
             os.kill(process.pid or 0, signal.SIGCONT)
         await store.ping()
         assert process.state is State.READY
+
+
+async def test_a_start_maps_the_classes_that_were_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    server = await asyncio.to_thread(_server, tmp_path)
+    await record_classes(server)
+    (file,) = await asyncio.to_thread(lambda: list((tmp_path / ".cache" / "tiku" / "arcadedb").iterdir()))
+    written = await asyncio.to_thread(file.stat)
+    await record_classes(server)
+    assert await asyncio.to_thread(file.stat) == written
+    async with engine(server.spec) as process, _store(server) as store:
+        await store.ping()
+        maps = await asyncio.to_thread(lambda: psutil.Process(process.pid).memory_maps())
+        assert str(file) in {one.path for one in maps}
 
 
 async def test_a_start_that_fails_leaves_the_port_to_the_next_try(tmp_path: Path) -> None:
