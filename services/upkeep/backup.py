@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,12 +22,16 @@ from services.docs.adapters.stores.postgres.upkeep import KeptDocument, kept_doc
 from services.docs.ports import ObjectStore
 from services.kit.errors import NotFound
 from services.retrieval.adapters.stores.qdrant_upkeep import PointRecord, QdrantUpkeep
+from services.retrieval.values.graph import Link
 from services.upkeep.adapters.stores.postgres import PostgresTables
 from services.upkeep.archive import PART_BYTES, ArchiveWriter
-from services.upkeep.contents import ABOUT, FORMAT, MANIFEST, About, Manifest
+from services.upkeep.contents import ABOUT, DECISIONS, FORMAT, MANIFEST, About, Decision, Manifest
 from services.upkeep.errors import UpkeepError
 from services.upkeep.progress import Steps
 from services.upkeep.servers import SCHEMAS, Servers
+
+if TYPE_CHECKING:
+    from services.retrieval.adapters.graphs.neo4j_upkeep import Neo4jGraphUpkeep
 
 LENGTH_BYTES = 4
 """Each point stands behind its length, an unsigned number of so many bytes, little endian."""
@@ -49,13 +54,14 @@ async def back_up(
         objects = await stack.enter_async_context(servers.open_objects())
         points = await stack.enter_async_context(servers.open_vectors())
         docs = await stack.enter_async_context(servers.open_docs())
+        graph = await stack.enter_async_context(servers.open_graph())
         steps.step("waiting for removals to end")
         if not await stack.enter_async_context(docs.removals_held()):
             raise UpkeepError("another backup of this stack runs")
         writer = await asyncio.to_thread(ArchiveWriter, file)
         # Shielded: the file must be gone before whoever canceled this looks.
         stack.push_async_callback(lambda: asyncio.shield(asyncio.to_thread(writer.discard)))
-        return await _Backup(writer, steps, allow_missing).run(tables, objects, points if vectors else None)
+        return await _Backup(writer, steps, allow_missing).run(tables, objects, points if vectors else None, graph)
 
 
 async def _check(tables: PostgresTables) -> None:
@@ -74,10 +80,14 @@ class _Backup:
         self._allow_missing = allow_missing
         self._rows: dict[str, int] = {}
         self._missing: dict[str, str] = {}
-        self._objects = self._object_bytes = self._texts = self._points = 0
+        self._objects = self._object_bytes = self._texts = self._points = self._decisions = 0
 
     async def run(
-        self, tables: PostgresTables, objects: ObjectStore, vectors: QdrantUpkeep | None
+        self,
+        tables: PostgresTables,
+        objects: ObjectStore,
+        vectors: QdrantUpkeep | None,
+        graph: Neo4jGraphUpkeep | None,
     ) -> tuple[Manifest, int]:
         async with tables.snapshot():
             documents = await kept_documents(tables.connection)
@@ -85,6 +95,8 @@ class _Backup:
         await self._write_objects(objects, documents)
         await self._write_texts(objects, documents)
         counts = await self._write_points(vectors, documents) if vectors else Counter()
+        if graph is not None:
+            await self._write_decisions(graph)
         manifest = Manifest(
             rows=self._rows,
             objects=self._objects,
@@ -92,6 +104,7 @@ class _Backup:
             texts=self._texts,
             points=self._points,
             missing=sorted(self._missing),
+            decisions=self._decisions,
             index_again=[d.document_id for d in documents if counts[d.document_id] < d.indexed],
         )
         self._steps.step("writing to the disk")
@@ -200,6 +213,15 @@ class _Backup:
             await asyncio.to_thread(self._writer.end)
         return counts
 
+    async def _write_decisions(self, graph: Neo4jGraphUpkeep) -> None:
+        self._steps.step("decisions of the graph")
+        await asyncio.to_thread(self._writer.begin, DECISIONS)
+        async for page in graph.decisions():
+            lines = b"".join(msgspec.json.encode(_decision(owner, link)) + b"\n" for owner, link in page)
+            await asyncio.to_thread(self._writer.write, lines)
+            self._decisions += len(page)
+        await asyncio.to_thread(self._writer.end)
+
     async def _add(self, name: str, data: bytes) -> None:
         await asyncio.to_thread(self._writer.add, name, data)
 
@@ -207,6 +229,18 @@ class _Backup:
 def belongs(point: PointRecord, document: KeptDocument | None) -> bool:
     """Return whether a point is a chunk that the row of its document counts as indexed."""
     return document is not None and point.owner == document.owner and 0 <= point.ordinal < document.indexed
+
+
+def _decision(owner: str, link: Link) -> Decision:
+    return Decision(
+        owner,
+        link.first_entity_id,
+        link.second_entity_id,
+        link.first_key,
+        link.second_key,
+        link.same,
+        link.decided or datetime.now(UTC),
+    )
 
 
 def _framed(message: bytes) -> bytes:

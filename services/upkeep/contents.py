@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Final
 
 import msgspec
 
-FORMAT: Final = 1
-"""The version of the format; a reader refuses a later one."""
+FORMAT: Final = 2
+"""The version of the format; a reader refuses a later one. The second has `graph/decisions.gz`."""
 ABOUT: Final = "about.json"
 MANIFEST: Final = "manifest.json"
 SUMS: Final = "SHA256SUMS"
+DECISIONS: Final = "graph/decisions.gz"
 
 _MEMBER = re.compile(
     r"rows/[a-z_]+\.[a-z_0-9]+\.gz|objects/[0-9a-f]{64}|texts/[0-9a-f-]{36}\.gz|vectors/[A-Za-z0-9_-]{1,200}\.gz"
-    rf"|{re.escape(ABOUT)}|{re.escape(MANIFEST)}|{re.escape(SUMS)}"
+    rf"|{re.escape(DECISIONS)}|{re.escape(ABOUT)}|{re.escape(MANIFEST)}|{re.escape(SUMS)}"
 )
 
 
@@ -58,7 +60,7 @@ class Manifest(msgspec.Struct, frozen=True):
     """What is in the backup, and what is not.
 
     `rows` counts by table. `missing` are the documents whose file or text was gone or damaged. `index_again` are those
-    that have fewer points in the backup than chunks in the index.
+    that have fewer points in the backup than chunks in the index. `decisions` are those about names of the graph.
     """
 
     rows: dict[str, int]
@@ -68,6 +70,19 @@ class Manifest(msgspec.Struct, frozen=True):
     points: int
     missing: list[str]
     index_again: list[str]
+    decisions: int = 0
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What somebody decided about two entities of the graph: a line of `graph/decisions.gz`."""
+
+    owner: str
+    first_id: str
+    second_id: str
+    first_key: str
+    second_key: str
+    same: bool
+    decided: datetime
 
 
 def is_member(name: str) -> bool:

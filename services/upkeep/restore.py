@@ -22,10 +22,22 @@ from services.docs.domain.objects import OBJECTS, TEXTS
 from services.docs.ports import ObjectStore
 from services.kit.migrations import migration_digest, read_migrations
 from services.retrieval.adapters.stores.qdrant_upkeep import QdrantUpkeep
+from services.retrieval.values.graph import Link
 from services.upkeep.adapters.stores.postgres import PostgresTables
 from services.upkeep.archive import ArchiveReader, Member
 from services.upkeep.backup import LENGTH_BYTES, belongs
-from services.upkeep.contents import ABOUT, FORMAT, MANIFEST, SUMS, About, Manifest, TableRows, Version
+from services.upkeep.contents import (
+    ABOUT,
+    DECISIONS,
+    FORMAT,
+    MANIFEST,
+    SUMS,
+    About,
+    Decision,
+    Manifest,
+    TableRows,
+    Version,
+)
 from services.upkeep.errors import UpkeepError
 from services.upkeep.progress import Steps
 from services.upkeep.servers import SCHEMAS, Servers
@@ -147,7 +159,7 @@ async def restore(servers: Servers, backup: VerifiedBackup, name: str, steps: St
         vectors = await stack.enter_async_context(servers.open_vectors())
         dirty = cut_off = await tables.unfinished_restore() is not None
         if not cut_off:
-            found = await _what_is_there(tables, objects, vectors)
+            found = await _what_is_there(tables, objects, vectors, servers)
             if found and not replace:
                 raise UpkeepError(f"the stack is not empty ({found}): --replace removes all of that first")
             dirty = bool(found)
@@ -161,10 +173,11 @@ async def restore(servers: Servers, backup: VerifiedBackup, name: str, steps: St
             await work.put_everything(PgQueuerJobQueue(servers.dsn))
         if dirty:
             await work.remove_what_was_there()
+        await work.put_decisions(servers)
         await tables.end_restore()
 
 
-async def _what_is_there(tables: PostgresTables, objects: ObjectStore, vectors: QdrantUpkeep) -> str:
+async def _what_is_there(tables: PostgresTables, objects: ObjectStore, vectors: QdrantUpkeep, servers: Servers) -> str:
     found = [f"{count} {name}" for name, count in (await tables.row_counts()).items()]
     for folder in (OBJECTS, TEXTS):
         async for _ in objects.list(folder):
@@ -175,6 +188,9 @@ async def _what_is_there(tables: PostgresTables, objects: ObjectStore, vectors: 
             if page:
                 found.append(f"points in {collection}")
             break
+    async with servers.open_graph() as graph:
+        if graph is not None:
+            found += [f"{count} {label} in the graph" for label, count in (await graph.counts()).items()]
     return ", ".join(found)
 
 
@@ -194,6 +210,7 @@ class _Restore:
         self._objects = objects
         self._vectors = vectors
         self._steps = steps
+        self._decisions: list[Decision] = []
 
     async def put_everything(self, queue: PgQueuerJobQueue) -> None:
         """Store everything, within the transaction of the tables' connection."""
@@ -229,6 +246,9 @@ class _Restore:
             await self._objects.put(name, self._content(member))
         elif folder == "vectors":
             await self._put_points(key.removesuffix(".gz"), member)
+        elif member.name == DECISIONS:
+            lines = b"".join([part async for part in self._content(member)]).splitlines()
+            self._decisions = [msgspec.json.decode(line, type=Decision) for line in lines]
 
     async def _content(self, member: Member) -> AsyncIterator[bytes]:
         async for part in _threaded(self._backup.reader.content(member)):
@@ -241,6 +261,24 @@ class _Restore:
             messages = _unframed(buffer)
             for at in range(0, len(messages), _POINTS):
                 await self._vectors.load(collection, messages[at : at + _POINTS])
+
+    async def put_decisions(self, servers: Servers) -> None:
+        """Empty the graph, which is built again from the documents, and store what was decided about its names.
+
+        Raises:
+            UpkeepError: there are decisions, and no graph is kept here.
+        """
+        self._steps.step("decisions of the graph")
+        async with servers.open_graph(make=bool(self._decisions), fresh=True) as graph:
+            if graph is None and self._decisions:
+                raise UpkeepError(
+                    f"the backup has {len(self._decisions)} decisions about names of the graph, and no graph is kept "
+                    "here: install the wheel arcadedb-embedded or set TIKU_NEO4J_URL, and restore again"
+                )
+            for one in self._decisions:
+                link = Link(one.first_id, one.second_id, one.first_key, one.second_key, one.same, decided=one.decided)
+                assert graph is not None
+                await graph.decide(one.owner, link)
 
     async def remove_what_was_there(self) -> None:
         """Remove what is not of the backup."""

@@ -9,13 +9,15 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from services.docs.adapters.objects.obstore import FolderObjectStore, S3ObjectStore
 from services.docs.adapters.stores.postgres.upkeep import DocsUpkeep
 from services.docs.ports import ObjectStore
 from services.docs.settings import DocsSettings
+from services.embedded import arcadedb
 from services.embedded.data_lock import DataFolderInUseError, data_lock
-from services.embedded.network import free_port
+from services.embedded.network import free_port, free_ports
 from services.embedded.postgres import postgres
 from services.embedded.process import ProcessFailedError, ProcessSpec, SupervisedProcess
 from services.embedded.qdrant import qdrant
@@ -28,21 +30,31 @@ from services.retrieval.settings import RetrievalSettings
 from services.upkeep.adapters.stores.postgres import PostgresTables
 from services.upkeep.errors import UpkeepError
 
+if TYPE_CHECKING:
+    from services.retrieval.adapters.graphs.neo4j_upkeep import Neo4jGraphUpkeep
+
 SCHEMAS = {service.schema: service.migrations for service in SERVICES.values() if service.schema}
 """The folder of the migrations of each schema."""
 _DSN_VARIABLE = "TIKU_POSTGRES_DSN"
 _QDRANT_VARIABLE = "TIKU_QDRANT_URL"
 _BUCKET_VARIABLE = "TIKU_S3_BUCKET"
 _OBJECTS_VARIABLE = "TIKU_DOCS_OBJECTS_PATH"
+_GRAPH_VARIABLE = "TIKU_NEO4J_URL"
 
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where the stores of a stack are. `objects` is the folder of the files; None if they are in a bucket."""
+    """Where the stores of a stack are. `objects` is the folder of the files; None if they are in a bucket.
+
+    `graph` is the folder of the embedded graph, and `graph_url` where its engine runs, empty if it does not; without a
+    folder, the variables say where the graph is.
+    """
 
     dsn: str
     qdrant_url: str
     objects: Path | None
+    graph: Path | None = None
+    graph_url: str = ""
 
     @asynccontextmanager
     async def tables(self) -> AsyncIterator[PostgresTables]:
@@ -77,6 +89,64 @@ class Servers:
             yield vectors
 
     @asynccontextmanager
+    async def open_graph(self, *, make: bool = False, fresh: bool = False) -> AsyncIterator[Neo4jGraphUpkeep | None]:
+        """Connect to the graph; None where there is none.
+
+        An embedded engine that does not run is started for the block. With `make` there is a graph from now on, if the
+        engine's wheel is installed. With `fresh` it is empty.
+
+        Raises:
+            UpkeepError: there is a graph, and no engine to read it.
+        """
+        settings = RetrievalSettings()
+        timeout = settings.neo4j_timeout_seconds
+        async with AsyncExitStack() as stack:
+            if self.graph is None:
+                account = settings.neo4j_user, settings.neo4j_password.get_secret_value()
+                address = (settings.neo4j_url, *account, settings.neo4j_database) if settings.neo4j_url else None
+            else:
+                address = await self._embedded_graph(self.graph, stack, make, fresh)
+            if address is None:
+                yield None
+                return
+            # Here, not at the top: the driver takes 31 MB, which nobody pays where there is no graph.
+            from services.retrieval.adapters.graphs.neo4j_upkeep import Neo4jGraphUpkeep
+
+            url, user, password, database = address
+            opened = Neo4jGraphUpkeep.open(url, user, password, database=database, timeout=timeout)
+            graph = await stack.enter_async_context(opened)
+            if fresh:
+                await graph.clear()
+            yield graph
+
+    async def _embedded_graph(
+        self, folder: Path, stack: AsyncExitStack, make: bool, fresh: bool
+    ) -> tuple[str, str, str, str] | None:
+        if self.graph_url:
+            return (
+                self.graph_url,
+                arcadedb.USER,
+                await asyncio.to_thread(arcadedb.password_of, folder),
+                arcadedb.DATABASE,
+            )
+        there = await asyncio.to_thread(arcadedb.holds_graph, folder)
+        if there and fresh:
+            # Sooner done than by the engine, which need not start then.
+            await asyncio.to_thread(arcadedb.forget_graph, folder)
+        if not make and (fresh or not there):
+            return None
+        port, http_port = await asyncio.to_thread(free_ports, 2)
+        log_file = folder.parent / "logs/arcadedb.log"
+        try:
+            server = await asyncio.to_thread(arcadedb.arcadedb, folder, port, http_port, log_file)
+        except arcadedb.ArcadeDBNotFoundError as error:
+            if there:
+                raise UpkeepError(f"{folder} holds a graph, and {error}") from None
+            return None
+        await _start(stack, server.spec)
+        return server.url, server.user, server.password, server.database
+
+    @asynccontextmanager
     async def open_docs(self) -> AsyncIterator[DocsUpkeep]:
         """Connect to the tables of documents."""
         async with DocsUpkeep.open(self.dsn) as docs:
@@ -104,6 +174,7 @@ async def reached(data: Path, *, alone: bool) -> AsyncIterator[Servers]:
     bucket = os.environ.get(_BUCKET_VARIABLE, "")
     named = os.environ.get(_OBJECTS_VARIABLE) if dsn else None
     folder = None if bucket else Path(named) if named else data / "objects"
+    graph = data / "arcadedb" if os.environ.get(_GRAPH_VARIABLE) is None else None
     if dsn and url and (bucket or named):
         yield Servers(dsn, url, folder)
         return
@@ -116,7 +187,14 @@ async def reached(data: Path, *, alone: bool) -> AsyncIterator[Servers]:
             running = None if alone else await asyncio.to_thread(_running, data)
             if running is None:
                 raise
-            yield Servers(dsn or running[_DSN_VARIABLE], url or running[_QDRANT_VARIABLE], folder)
+            graph_url = running.get(_GRAPH_VARIABLE, "")
+            yield Servers(
+                dsn or running[_DSN_VARIABLE],
+                url or running[_QDRANT_VARIABLE],
+                folder,
+                graph if graph_url else None,
+                graph_url,
+            )
             return
         if not dsn:
             database = await asyncio.to_thread(postgres, data / "postgres", data / "run", data / "logs/postgres.log")
@@ -128,7 +206,7 @@ async def reached(data: Path, *, alone: bool) -> AsyncIterator[Servers]:
             vectors = qdrant(data / "qdrant", await asyncio.to_thread(free_port), data / "logs/qdrant.log")
             await _start(stack, vectors.spec)
             url = vectors.url
-        yield Servers(dsn, url, folder)
+        yield Servers(dsn, url, folder, graph)
 
 
 async def _start(stack: AsyncExitStack, spec: ProcessSpec) -> None:

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from services.upkeep.archive import PART_BYTES, ArchiveReader, ArchiveWriter, Member
-from services.upkeep.contents import ABOUT, MANIFEST, SUMS, About, Manifest, TableRows
+from services.upkeep.contents import ABOUT, FORMAT, MANIFEST, SUMS, About, Manifest, TableRows
 from services.upkeep.errors import UpkeepError
 from services.upkeep.restore import verified
 
@@ -115,10 +115,10 @@ def test_a_member_that_was_exchanged_with_its_line_is_still_not_its_name(tmp_pat
 
 
 def test_a_newer_backup_is_refused_in_one_line(tmp_path: Path) -> None:
-    later = msgspec.structs.replace(_ABOUT, format=2, tiku="9.0.0")
+    later = msgspec.structs.replace(_ABOUT, format=FORMAT + 1, tiku="9.0.0")
     assert "made by Tiku 9.0.0, which is newer" in _refusal(_written(tmp_path / "a.tar", later))
     other = ArchiveWriter(tmp_path / "c.tar")
-    other.add(ABOUT, b'{"format": 3, "tiku": "9.1.0", "what": "nobody knows"}')
+    other.add(ABOUT, b'{"format": 9, "tiku": "9.1.0", "what": "nobody knows"}')
     other.finish()
     assert "made by Tiku 9.1.0, which is newer" in _refusal(tmp_path / "c.tar")
     unknown = msgspec.structs.replace(_ABOUT, migrations={"docs": {"0099_later.sql": _DIGEST}})

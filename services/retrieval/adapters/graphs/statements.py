@@ -111,6 +111,9 @@ COUNTS = (
     "MATCH (n:Sentence {owner_id: $owner})-[m:MENTIONS]->() RETURN count(m) AS n",
     *(f"MATCH (n:{label} {{owner_id: $owner}}) RETURN count(n) AS n" for label in ("Relation", "Alias", "Chunk")),
 )
+_LABELS = ("Sentence", "Relation", "Alias", "Chunk", "Decision", "Entity")
+ALL_COUNTS = {label: f"MATCH (n:{label}) RETURN count(n) AS n" for label in _LABELS}
+CLEAR = tuple(f"MATCH (n:{label}) WITH n LIMIT $limit DETACH DELETE n RETURN count(*) AS n" for label in _LABELS)
 SURFACES = """
 UNWIND $ids AS id
 MATCH (e:Entity {id: id})<-[m:MENTIONS]-(s)
@@ -194,10 +197,16 @@ WITH a, b, s ORDER BY s.document_id, s.start
 WITH a.id AS a, b.id AS b, a.key AS first, b.key AS second, collect({_SENTENCE}) AS sources
 RETURN a, b, first, second, sources ORDER BY a, b
 """
-DECISIONS = """
-MATCH (d:Decision {owner_id: $owner}) WHERE d.first_id IN $ids OR d.second_id IN $ids
-RETURN d.first_id AS first_id, d.second_id AS second_id, d.first_key AS first_key, d.second_key AS second_key,
-  d.same AS same, d.decided AS decided ORDER BY d.id
+_DECISION = ", ".join(
+    f"d.{name} AS {name}" for name in ("first_id", "second_id", "first_key", "second_key", "same", "decided")
+)
+DECISIONS = f"""
+MATCH (d:Decision {{owner_id: $owner}}) WHERE d.first_id IN $ids OR d.second_id IN $ids
+RETURN {_DECISION} ORDER BY d.id
+"""
+ALL_DECISIONS = f"""
+MATCH (d:Decision) WHERE d.id > $after
+RETURN d.id AS id, d.owner_id AS owner, {_DECISION} ORDER BY d.id LIMIT $limit
 """
 DECIDE = """
 MERGE (d:Decision {id: $id})
