@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.stack import RefusedError, Rest, Up
+from tests.fakes.tutor import MODEL, Tutor
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="session")]
 
@@ -56,6 +57,56 @@ async def test_each_call_walks_to_the_engine_and_back_and_a_deletion_leaves_noth
 
     await stack.rest.call("DELETE", f"/chunks/documents/{document_id}")
     assert await call(stack.rest, "probe") == before
+
+
+async def test_chunks_of_a_caller_are_indexed_searched_and_retrieved(stack: Up) -> None:
+    rest = stack.rest
+    document_id = str(uuid.uuid4())
+    texts = [TEXT, "The mitochondrion sets energy free. It is said to be the power plant of the cell."]
+    embedded = await rest.call("POST", "/embed", {"kind": "EMBED_KIND_PASSAGE", "texts": texts})
+    chunks = [
+        {
+            "chunk": {
+                "chunk_id": str(uuid.uuid4()),
+                "document_id": document_id,
+                "document_name": "n.md",
+                "ordinal": ordinal,
+                "text": text,
+                "end": len(text),
+            },
+            "vector": one["values"],
+        }
+        for ordinal, (text, one) in enumerate(zip(texts, embedded["embeddings"], strict=True))
+    ]
+    indexed = await rest.call("POST", "/chunks:index", {"embedding_model": embedded["model"], "chunks": chunks})
+    assert int(indexed["indexed_count"]) == 2
+    asked = {"query": "What does the chloroplast hold?", "filter": {"document_ids": [document_id]}}
+    found = await rest.call("POST", "/search", asked)
+    assert [hit["chunk"]["text"] for hit in found["hits"]] == texts
+    retrieved = await rest.call("POST", "/retrieve", asked)
+    assert retrieved["hits"][0]["chunk"]["text"] == TEXT
+    assert {leg["leg"] for leg in retrieved["legs"]} >= {"vector", "words"}
+    assert not any(leg.get("reason") for leg in retrieved["legs"])
+    await rest.call("DELETE", f"/chunks/documents/{document_id}")
+    assert not (await rest.call("POST", "/search", asked))["hits"]
+
+
+async def test_a_model_extracts_what_can_be_stored_as_it_is(stack: Up, tutor: Tutor) -> None:
+    found = await call(stack.rest, "extract", text=TEXT)
+    assert {mention["surface"] for mention in found["mentions"]} >= {"Photosynthesis", "chloroplast", "光合作用"}
+    for mention in found["mentions"]:
+        assert TEXT[mention["start"] : mention["end"]] == mention["surface"]
+    (relation, *_) = found["relations"]
+    assert relation["predicate"] == "with"
+    assert (found["model"], len(found["aliases"]), len(tutor.requests)) == (MODEL, 1, 1)
+    document_id, chunk_id = str(uuid.uuid4()), str(uuid.uuid4())
+    said = {kind: found[kind] for kind in ("mentions", "relations", "aliases")}
+    for quoted in (one for of_kind in said.values() for one in of_kind):
+        quoted["quote"] |= {"document_id": document_id, "chunk_id": chunk_id}
+    ids = (await call(stack.rest, "upsert", **said))["entity_ids"]
+    around = await call(stack.rest, "expand", entity_ids=ids[:1])
+    assert {found["name"].lower() for found in around["entities"]} >= {"photosynthesis", "chloroplast"}
+    await stack.rest.call("DELETE", f"/chunks/documents/{document_id}")
 
 
 async def test_a_document_goes_into_the_graph_behind_its_vectors_and_leaves_it_with_them(stack: Up) -> None:

@@ -1,8 +1,8 @@
 """A scripted provider that does what Tiku asks of a model, from the passages in the prompt and nothing else.
 
-It writes valid questions of every kind, answers with citations, grades short answers, and chats; in Chinese and in
-English, token by token. `misbehave` makes its next questions wrong in a chosen way, and everything that the provider
-below it records (requests, departures) is there to be looked at.
+It writes valid questions of every kind, answers with citations, grades short answers, extracts terms, and chats; in
+Chinese and in English, token by token. `misbehave` makes its next questions wrong in a chosen way, and everything that
+the provider below it records (requests, departures) is there to be looked at.
 
     async with Tutor() as tutor:
         tutor.misbehave(Fault.BAD_QUOTE)
@@ -109,6 +109,8 @@ class Tutor(ScriptedProvider):
             return self._say(json.dumps({"answer": self._confirm(user)}, ensure_ascii=False))
         if name == "short_answer_grade":
             return self._say(json.dumps(_grade(json.loads(user), invent=self.bad_grades), ensure_ascii=False))
+        if name == "extraction":
+            return self._say(json.dumps(_extract(user), ensure_ascii=False))
         if "NOT_IN_MATERIAL" in system:
             return self._say(_answer(user))
         return Script(tokens=CHAT_TOKENS, pace=self.pace, latency=self.latency)
@@ -317,6 +319,18 @@ def _answer(user: str) -> str:
                 closing = "。" if _HAN.search(sentence) else "."
                 best, share = f"{sentence.rstrip('。.')} [{number}]{closing}", said
     return best if share >= _ENOUGH else "NOT_IN_MATERIAL"
+
+
+def _extract(user: str) -> dict[str, Any]:
+    """Each sentence's two longest terms, and that the first goes with the second."""
+    text = user.partition("<<<")[2].partition(">>>")[0].strip()
+    found: dict[str, list[dict[str, str]]] = {"entities": [], "relations": []}
+    for quote in _sentences(text):
+        names = _terms(quote, chinese=not _WORD.search(quote))[:2]
+        found["entities"] += ({"name": name, "kind": "term", "quote": quote} for name in names)
+        if len(names) == 2:
+            found["relations"].append({"subject": names[0], "predicate": "with", "object": names[1], "quote": quote})
+    return found
 
 
 _PLAIN = frozenset(
