@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -135,12 +135,18 @@ class Naming:
     def _sentence_spans(self, text: str, terms: Sequence[TermSpan], language: Language) -> list[NameSpan]:
         spans: list[NameSpan] = []
         taken: set[int] = set()
-        for span in (*self._figures(text), *self._proper(text, language), *self._terms(text, terms)):
+        longer = {start: end for start, end, category in terms if category is Category.NAME}
+        proper = [span for span in self._proper(text, language) if not self._is_fragment(text, span, longer)]
+        for span in (*self._figures(text), *proper, *self._terms(text, terms)):
             place = range(span.start, span.end)
             if span.start < span.end and taken.isdisjoint(place):
                 spans.append(span)
                 taken.update(place)
         return sorted(spans)
+
+    def _is_fragment(self, text: str, span: NameSpan, longer: Mapping[int, int]) -> bool:
+        """Return whether a word with a capital is the beginning of a longer name, as in `Calvin cycle`."""
+        return span.kind != WORK and " " not in text[span.start : span.end] and longer.get(span.start, 0) > span.end
 
     def _figures(self, text: str) -> Iterator[NameSpan]:
         for kind, pattern in ((DATE, self._dates), (QUANTITY, self._quantities)):
@@ -163,8 +169,9 @@ class Naming:
         while not kind and (word := _FIRST_WORD.match(text, start, end)) and word[1].casefold() in known.words.function:
             start = word.end()
         name = text[start:end]
-        alone = start == 0 and " " not in name and not is_han(name[:1] or " ") and not is_acronym(name)
-        if name and not alone and not self._labels.search(name):
+        single = " " not in name and not is_han(name[:1] or " ") and not is_acronym(name)
+        of_grammar = single and name.casefold() in known.words.function
+        if name and not of_grammar and not (single and _OPENS.search(text[:start])) and not self._labels.search(name):
             yield NameSpan(start, end, kind or self.kind_of(name))
 
     def _terms(self, text: str, terms: Sequence[TermSpan]) -> Iterator[NameSpan]:
@@ -307,6 +314,8 @@ class Naming:
         )
 
 
+_OPENS = re.compile(r"(?:^|[.:!?。：！？]\s*)\W*$")
+"""What stands before a word that has its capital by its place: a mark of a list, a bracket, what ends a sentence."""
 _FIRST_WORD = re.compile(r"([\w’'-]+)\s+")
 _BRACKETS = re.compile(r"\s?[（(](?P<inside>[^（）()]{1,120})[）)]")
 _PART = re.compile(r"[^\s，,；;、：][^，,；;]*(?<!\s)")

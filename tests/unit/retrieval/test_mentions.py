@@ -97,3 +97,22 @@ def test_what_one_sentence_adds_is_bounded() -> None:
     crowded = "、".join(f"第{i}种叶绿素{chr(0x4E00 + 7 * i)}酶" for i in range(100)) + "。"
     assert len(read(crowded).mentions) <= 32
     assert not read("Chloroplast " * 200).mentions
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "none"),
+    [
+        ("The Calvin cycle fixes carbon. Melvin Calvin found it.", {"Calvin cycle", "Melvin Calvin"}, {"Calvin"}),
+        ("Then Calvin slept. It was Calvin who won.", {"Calvin"}, set()),
+        ("He read **The** Bible. If you read The, you may stop.", {"Bible"}, {"The"}),
+        ("- On: it says that much. (He is old.) It asks: “Whether” it is?", set(), {"On", "He", "Whether"}),
+        ("The German language is old. There are German cars in Norman times.", {"German language"}, set()),
+        ("Wall Street is long.", {"Wall Street"}, {"Wall", "Street"}),
+    ],
+)
+def test_the_longest_name_is_taken_and_a_capital_by_place_makes_none(
+    text: str, names: set[str], none: set[str]
+) -> None:
+    found = {mention.surface for mention in read(text).mentions}
+    assert names <= found
+    assert not none & found
