@@ -217,7 +217,7 @@ READS = [
     "MATCH (s:Sentence)-[m:MENTIONS {kind: 'term'}]->(e) RETURN type(m), labels(e), m.start // the kind is a hint",
     "MATCH p = (a)--(b) RETURN [n IN nodes(p) WHERE any(l IN labels(n) WHERE l IN ['Entity', 'Alias']) | n.key + '!']",
     "MATCH (e:Entity) WITH collect({name: e.key, size: size(e.key)}) AS l UNWIND l AS one RETURN one.name, one.size",
-    "MATCH (e:Entity) WHERE e.key IN [" + ", ".join(f"'{i}'" for i in range(300)) + "] RETURN count(e)",
-    "MATCH (e:Entity) WHERE " + " OR ".join(f"e.key + '' = '{i}'" for i in range(100)) + " RETURN count(e)",
+    "MATCH (e:Entity) WHERE e.key IN [" + ", ".join(f"'{i}'" for i in range(70)) + "] RETURN count(e)",
+    "MATCH (e:Entity) WHERE " + " OR ".join(f"e.key + '' = '{i}'" for i in range(70)) + " RETURN count(e)",
     "MATCH (e:Entity) WITH * RETURN e.key, any(x IN [1, 2] WHERE x = 1), 'it\\'s \\u6c34'",
 ]

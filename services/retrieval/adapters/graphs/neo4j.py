@@ -93,7 +93,7 @@ _LARGEST_PART_BYTES = 1024 * 1024
 _LARGEST_TABLE_BYTES = 2 * 1024 * 1024
 _ROWS, _QUERY_ROWS = 1000, 20
 """Rows that the engine sends at once: those of the store's own statements, and of a caller's, which may be large."""
-_TOO_LARGE = re.compile(r"heap|memory", re.IGNORECASE)
+_TOO_LARGE = re.compile(r"in-heap|heap budget|queryMaxHeap")
 
 logger = logging.getLogger(__name__)
 
