@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from services.embedded.arcadedb import holds_graph
 from services.retrieval.adapters.graphs.neo4j_upkeep import Neo4jGraphUpkeep, OwnedDecision
 from services.retrieval.values.graph import Link, decision_id, entity_id
+from services.upkeep.servers import Servers
 from tests.contract.retrieval_graph_store.test_graph_store import contribution, document
 from tests.engines import BoltServer
 from tests.integration.upkeep import house
@@ -50,3 +53,20 @@ async def test_decisions_come_back_and_nothing_else_of_the_graph(
         found = [one async for page in graph.decisions() for one in page]
         assert sorted(found, key=lambda one: one.owner) == made
         assert await graph.counts() == {"Decision": 2}
+
+
+async def test_an_engine_of_a_stack_that_does_not_run_is_started_and_its_graph_is_forgotten(tmp_path: Path) -> None:
+    folder = tmp_path / "arcadedb"
+    servers = Servers("", "", None, folder)
+    async with servers.open_graph() as none:
+        assert none is None
+    owner, link = decision("ann", "水", "water", True)
+    async with servers.open_graph(make=True) as graph:
+        assert graph is not None
+        await graph.decide(owner, link)
+    async with servers.open_graph() as graph:
+        assert graph is not None
+        assert [page async for page in graph.decisions()] == [[OwnedDecision(owner, link)]]
+    async with servers.open_graph(fresh=True) as none:
+        assert none is None
+    assert await asyncio.to_thread(lambda: holds_graph(folder) and not list((folder / "databases").iterdir()))
