@@ -8,12 +8,15 @@ import hashlib
 import importlib.util
 import secrets
 import shutil
+import signal
 import tempfile
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from services.embedded.network import LOOPBACK, bolt_ask, bolt_probe, free_ports
-from services.embedded.process import ProcessSpec, SupervisedProcess
+from services.embedded.process import ProcessSpec, SupervisedProcess, guarded
 
 USER = "root"
 DATABASE = "neo4j"
@@ -21,6 +24,7 @@ _HEAP_MB = 256
 _PAGES_MB = 64
 _CLASSES = "-XX:AOTCache="
 _ASKED_SECONDS = 30.0
+_LEFT_SECONDS = 3600.0
 _NO_DATABASE = b"DatabaseUnavailable"
 _STATEMENTS = (
     "CREATE CONSTRAINT entity_id IF NOT EXISTS FOR (n:Entity) REQUIRE n.id IS UNIQUE",
@@ -133,7 +137,12 @@ def classes_file(home: Path) -> Path:
     """
     modified = (home / "jre" / "lib" / "modules").stat().st_mtime_ns
     key = hashlib.sha256(f"{home} {modified}".encode()).hexdigest()[:16]
-    return Path.home() / ".cache" / "tiku" / "arcadedb" / f"{key}.aot"
+    try:
+        home = Path.home()
+    except RuntimeError:
+        # Whoever runs this is no user of this machine, as in some containers.
+        home = Path(tempfile.gettempdir())
+    return home / ".cache" / "tiku" / "arcadedb" / f"{key}.aot"
 
 
 async def record_classes(server: ArcadeDB) -> None:
@@ -146,14 +155,12 @@ async def record_classes(server: ArcadeDB) -> None:
     file = next(Path(word.removeprefix(_CLASSES)) for word in server.spec.command if word.startswith(_CLASSES))
     if await asyncio.to_thread(file.exists):
         return
-    await asyncio.to_thread(file.parent.mkdir, parents=True, exist_ok=True)
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=file.parent))
+    folder = await asyncio.to_thread(_folder_in, file.parent)
     try:
         port, http_port = await asyncio.to_thread(free_ports, 2)
         other = await asyncio.to_thread(arcadedb, folder / "data", port, http_port, folder / "log")
-        fresh = folder / "classes.aot"
-        command = [f"-XX:AOTCacheOutput={fresh}" if word.startswith(_CLASSES) else word for word in other.spec.command]
-        process = SupervisedProcess(replace(other.spec, command=["nice", "-n", "19", *command]))
+        fresh, seen = folder / "classes.aot", f"-XX:AOTConfiguration={folder / 'classes'}"
+        process = SupervisedProcess(replace(other.spec, command=_other(other, "-XX:AOTMode=record", seen)))
         await process.start()
         try:
             with contextlib.suppress(OSError, TimeoutError):
@@ -162,9 +169,40 @@ async def record_classes(server: ArcadeDB) -> None:
         finally:
             # It writes while it stops.
             await process.stop()
+        # In a process of its own, and not in one that the first one starts and waits for: that takes 520 MB.
+        await _done(_other(other, "-XX:AOTMode=create", seen, f"{_CLASSES}{fresh}"))
         await asyncio.to_thread(fresh.replace, file)
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _folder_in(parent: Path) -> Path:
+    """Return a fresh folder, and remove those of processes that were killed."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob("tmp*"):
+        if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(dir=parent))
+
+
+def _other(server: ArcadeDB, *options: str) -> list[str]:
+    """Return the command of a server with other options than those of a file of classes, at the lowest priority."""
+    java, *words = server.spec.command
+    return ["nice", "-n", "19", java, *options, *(word for word in words if not word.startswith(_CLASSES))]
+
+
+async def _done(command: Sequence[str]) -> None:
+    """Run a command to its end, whatever that is."""
+    nothing = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(
+        *guarded(command, signal.SIGKILL), stdin=nothing, stdout=nothing, stderr=nothing
+    )
+    try:
+        await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def _ask(server: ArcadeDB, port: int) -> None:

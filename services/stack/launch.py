@@ -535,5 +535,6 @@ async def _record_classes(graph: ArcadeDB) -> None:
     """Make the later starts of a graph engine quick, where that is possible."""
     try:
         await record_classes(graph)
-    except (ProcessFailedError, OSError) as error:
+    except Exception as error:
+        # Whatever it is, the engine starts without.
         logger.info("the graph's engine will not start faster: %s", error)
