@@ -70,7 +70,7 @@ async def run() -> AsyncIterator[str]:
 
     async def in_turn() -> None:
         found = {leg.name: await leg.find(query) for leg in legs}
-        hits = fuse(query.text, found, 40)
+        hits = fuse(query.text, found)[:40]
         await StubReranker().rerank(query.text, [hit.chunk.text for hit in hits])
 
     times: dict[str, list[float]] = {"legs at once": [], "one after another": []}

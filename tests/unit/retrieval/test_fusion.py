@@ -15,7 +15,7 @@ def by_words(text: str, ordinal: int, score: float) -> Hit:
 
 
 def order(question: str, **rankings: list[Hit]) -> list[str]:
-    return [found.chunk.text for found in fuse(question, rankings, 10)]
+    return [found.chunk.text for found in fuse(question, rankings)[:10]]
 
 
 def test_a_leg_alone_says_its_rank_and_score() -> None:
@@ -32,7 +32,7 @@ def test_words_decide_between_passages_that_lie_alike() -> None:
 
 def test_a_hit_says_which_legs_found_it() -> None:
     vector = [hit("a", 0, 0.5), hit("c", 2, 0.1)]
-    (found, *_) = fuse("q", {"vector": vector, "words": [by_words("x", 1, 9), by_words("a", 0, 8)]}, 5)
+    (found, *_) = fuse("q", {"vector": vector, "words": [by_words("x", 1, 9), by_words("a", 0, 8)]})
     assert found.chunk.text == "a"
     assert found.legs == (LegHit("vector", 1, 0.5), LegHit("words", 2, 8))
     assert found.similarity == 0.5
@@ -41,7 +41,7 @@ def test_a_hit_says_which_legs_found_it() -> None:
 def test_the_words_of_a_language_do_not_put_it_before_another() -> None:
     vector = [hit("水在一百摄氏度沸腾。", 0, 0.40), hit("Water is wet.", 1, 0.20), hit("Water is cold.", 2, 0.15)]
     words = [by_words("Water is cold.", 2, 9.0), by_words("Water is wet.", 1, 1.0)]
-    found = fuse("At what temperature does water boil?", {"vector": vector, "words": words}, 10)
+    found = fuse("At what temperature does water boil?", {"vector": vector, "words": words})
     assert [h.chunk.text for h in found] == ["水在一百摄氏度沸腾。", "Water is cold.", "Water is wet."]
     assert [h.score for h in found] == [0.40, 0.20, 0.15]
 
@@ -70,15 +70,16 @@ def test_order_of_legs_and_ties_do_not_change_the_result() -> None:
         "y": [by_words("b", 1, 1), by_words("a", 0, 1)],
         "vector": [hit("c", 2, 0.5), replace(hit("d", 3), similarity=0.5)],
     }
-    results = [
-        [h.chunk.chunk_id for h in fuse("q", dict(mixed), 10)] for mixed in itertools.permutations(lists.items())
-    ]
+    results = [[h.chunk.chunk_id for h in fuse("q", dict(mixed))] for mixed in itertools.permutations(lists.items())]
     assert all(result == results[0] for result in results)
 
 
-def test_limit_and_nothing() -> None:
-    assert len(fuse("q", {"x": [hit(str(i), i) for i in range(9)]}, 4)) == 4
-    assert fuse("q", {"x": []}, 4) == []
+def test_hits_are_had_one_by_one_or_as_a_part() -> None:
+    fused = fuse("q", {"x": [hit(str(i), i, 0.9 - i / 10) for i in range(9)]})
+    assert len(fused) == 9
+    assert fused[1:3] == [fused[1], fused[2]] == list(fused)[1:3]
+    assert [one.chunk.text for one in fused[:2]] == ["0", "1"]
+    assert list(fuse("q", {"x": []})) == []
 
 
 def test_an_outside_score_stands_for_words_beside_its_cosine() -> None:

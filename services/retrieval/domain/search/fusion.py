@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import starmap
+from typing import overload
 
 from services.language.detection import language_of
 from services.retrieval.values.chunk import Chunk, Hit, LegHit
@@ -25,8 +27,30 @@ def attributed(leg: str, hits: Sequence[Hit]) -> list[Hit]:
     return [replace(hit, legs=(LegHit(leg, rank, hit.score),)) for rank, hit in enumerate(hits, start=1)]
 
 
-def fuse(question: str, rankings: Mapping[str, Sequence[Hit]], limit: int) -> list[Hit]:
-    """Fuse one ranking a leg into at most `limit` hits, best first (ADR 0047).
+class Fused(Sequence[Hit]):
+    """Hits of which each is made when somebody looks at it: few of those that the legs found are ever shown."""
+
+    def __init__(self, scored: Sequence[tuple[float, _Found]]) -> None:
+        self._scored = scored
+
+    def __len__(self) -> int:
+        return len(self._scored)
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Hit]: ...
+
+    def __getitem__(self, index: int | slice) -> Hit | list[Hit]:
+        if isinstance(index, slice):
+            return [one.hit(score) for score, one in self._scored[index]]
+        score, one = self._scored[index]
+        return one.hit(score)
+
+
+def fuse(question: str, rankings: Mapping[str, Sequence[Hit]]) -> Fused:
+    """Fuse one ranking a leg into one list of hits, best first (ADR 0047).
 
     Among passages of one language the order is that of the cosine plus what the other legs add: a leg's score as a
     share of its best one there, times the leg's weight. The passages in that order then take the cosines of their
@@ -39,7 +63,7 @@ def fuse(question: str, rankings: Mapping[str, Sequence[Hit]], limit: int) -> li
     found = _merged(rankings)
     known = [one.cosine for one in found if one.cosine is not None]
     if not known:
-        return [one.hit(score) for score, one in _ordered(found, others, 0.0)[:limit]]
+        return Fused(_ordered(found, others, 0.0))
     # One that the dense leg did not find is no nearer than the farthest that it did.
     least, asked = min(known), language_of(question)
     by_language: dict[str, list[_Found]] = defaultdict(list)
@@ -51,7 +75,7 @@ def fuse(question: str, rankings: Mapping[str, Sequence[Hit]], limit: int) -> li
         cosines = sorted((least if one.cosine is None else one.cosine for one in its), reverse=True)
         fused += zip(cosines, (one for _, one in _ordered(its, telling, least)), strict=True)
     fused.sort(key=lambda scored: -scored[0])
-    return [one.hit(score) for score, one in fused[:limit]]
+    return Fused(fused)
 
 
 @dataclass(slots=True)
@@ -59,12 +83,15 @@ class _Found:
     """A chunk with the legs that found it, and the cosine and the model of the one that knows them."""
 
     chunk: Chunk
-    legs: list[LegHit] = field(default_factory=list)
+    rank: int
+    """Its best one."""
+    legs: list[tuple[str, int, float]] = field(default_factory=list)
+    """What a `LegHit` holds: only of the chunks that are given back one is made."""
     cosine: float | None = None
     model: str = ""
 
     def hit(self, score: float) -> Hit:
-        return Hit(self.chunk, score, tuple(self.legs), self.cosine, self.model)
+        return Hit(self.chunk, score, tuple(starmap(LegHit, self.legs)), self.cosine, self.model)
 
 
 def _merged(rankings: Mapping[str, Sequence[Hit]]) -> list[_Found]:
@@ -74,8 +101,10 @@ def _merged(rankings: Mapping[str, Sequence[Hit]]) -> list[_Found]:
         for rank, hit in enumerate(rankings[leg], start=1):
             one = merged.get(hit.chunk.chunk_id)
             if one is None:
-                one = merged[hit.chunk.chunk_id] = _Found(hit.chunk)
-            one.legs.append(LegHit(leg, rank, hit.score))
+                one = merged[hit.chunk.chunk_id] = _Found(hit.chunk, rank)
+            elif rank < one.rank:
+                one.rank = rank
+            one.legs.append((leg, rank, hit.score))
             if one.cosine is None and hit.similarity is not None:
                 one.cosine, one.model = hit.similarity, hit.embedding_model
     return list(merged.values())
@@ -85,17 +114,18 @@ def _ordered(found: Sequence[_Found], legs: Sequence[str], least: float) -> list
     """Return chunks by their cosine, at least `least`, plus what `legs` add, the highest first."""
     best = dict.fromkeys(legs, 0.0)
     for one in found:
-        for leg in one.legs:
-            if leg.leg in best:
-                best[leg.leg] = max(best[leg.leg], leg.score)
+        for leg, _, score in one.legs:
+            if leg in best and score > best[leg]:
+                best[leg] = score
     shares = {leg: _weight(leg) / highest for leg, highest in best.items() if highest > 0}
-
-    def score(one: _Found) -> float:
-        added = sum(shares[leg.leg] * leg.score for leg in one.legs if leg.leg in shares)
-        return (least if one.cosine is None else one.cosine) + added
-
-    scored = [(score(one), one) for one in found]
-    scored.sort(key=lambda pair: (-pair[0], min(leg.rank for leg in pair[1].legs), pair[1].chunk.chunk_id))
+    scored = []
+    for one in found:
+        total = least if one.cosine is None else one.cosine
+        for leg, _, score in one.legs:
+            if leg in shares:
+                total += shares[leg] * score
+        scored.append((total, one))
+    scored.sort(key=lambda pair: (-pair[0], pair[1].rank, pair[1].chunk.chunk_id))
     return scored
 
 

@@ -25,6 +25,8 @@ _MOST_CANDIDATES = 200
 """Hits that a leg is asked for at most."""
 _DIVERSIFIED = 3
 """Times as many hits as are asked for, among which those that differ are looked for."""
+_RERANKED = 4
+"""Times as many hits as are asked for, which a reranker reads."""
 _LEAST_CANDIDATES = 40
 """Hits that each of several legs is asked for at least: what one finds first, another may find late."""
 
@@ -105,17 +107,18 @@ class HybridRetriever:
             raise _error_of(failures)
         reports = [run.report for run in runs]
         rankings = {run.report.leg: run.hits for run in runs if run.error is None}
-        candidates = fuse(query.text, rankings, len(legs) * depth)
-        hits = candidates[:depth]
+        candidates = fuse(query.text, rankings)
+        wanted = min(depth, query.limit * (_DIVERSIFIED if diversity else 1))
+        hits = candidates[:wanted]
         if self.reranker is not None and hits:
-            hits = hits[: query.limit * 4]
-            reranking = await _run(RERANK, self._rerank(self.reranker, query.text, hits))
+            reranked = candidates[: min(depth, query.limit * _RERANKED)]
+            reranking = await _run(RERANK, self._rerank(self.reranker, query.text, reranked, wanted))
             reports.append(reranking.report)
             if reranking.error is None:
                 hits = list(reranking.hits)
         if diversity:
-            hits = await diversified(hits[: query.limit * _DIVERSIFIED], diversity, query.limit)
-        return Retrieval(hits[: query.limit], tuple(reports), candidates)
+            hits = await diversified(hits, diversity, query.limit)
+        return Retrieval(hits, tuple(reports), candidates)
 
     async def _ask(self, legs: Sequence[Leg], query: LegQuery) -> list[_Run]:
         budget = context.time_for(self.leg_timeout, 0.9 if self.reranker is None else 0.7)
@@ -123,10 +126,10 @@ class HybridRetriever:
             tasks = [group.create_task(_run(leg.name, _within(budget, leg.find(query)))) for leg in legs]
         return [task.result() for task in tasks]
 
-    async def _rerank(self, reranker: Reranker, text: str, hits: Sequence[Hit]) -> list[Hit]:
+    async def _rerank(self, reranker: Reranker, text: str, hits: Sequence[Hit], wanted: int) -> list[Hit]:
         async with asyncio.timeout(context.time_for(self.rerank_timeout, 0.9)):
             ranked = await reranker.rerank(text, [hit.chunk.text for hit in hits])
-        return [replace(hits[index], score=score) for index, score in ranked]
+        return [replace(hits[index], score=score) for index, score in ranked[:wanted]]
 
     async def _spread(self, query: LegQuery) -> Retrieval:
         documents = query.where.document_ids
