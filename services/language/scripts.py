@@ -34,7 +34,8 @@ def is_cjk(char: str) -> bool:
 
 def mostly_han(text: str) -> bool:
     """Return whether a text has more ideographs than alphabetic words, as Chinese prose with English terms has."""
-    return not text.isascii() and len(HAN_CHARACTER.findall(text)) > len(_ALPHABETIC_WORD.findall(text))
+    # Runs are a third as many as characters, and counting is what takes long.
+    return not text.isascii() and sum(map(len, HAN_RUN.findall(text))) > len(_ALPHABETIC_WORD.findall(text))
 
 
 def says_something(text: str) -> bool:
