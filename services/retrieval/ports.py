@@ -65,6 +65,9 @@ class VectorStore(Protocol):
     async def read(self, owner: str, positions: Mapping[str, Sequence[int]]) -> list[Chunk]:
         """Return chunks by document id and ordinals, in reading order; positions that are not there are left out."""
 
+    async def get(self, owner: str, chunk_ids: Sequence[str]) -> list[Chunk]:
+        """Return chunks by their ids, in the order of these; those that are not there are left out."""
+
     async def ping(self) -> None:
         """Return when the store answers."""
 
@@ -175,6 +178,9 @@ class GraphStore(Protocol):
 
         No `document_ids` means all; counts are of the same documents.
         """
+
+    async def known(self, owner: str, entity_ids: Sequence[str]) -> set[str]:
+        """Return those of the entities that are mentioned anywhere."""
 
     async def frequent(self, owner: str, document_ids: Sequence[str], limit: int) -> list[str]:
         """Return the ids of the entities that documents mention most, best first; no `document_ids` means all."""

@@ -95,6 +95,7 @@ async def contents(store: GraphStore, owner: str, documents: list[str]) -> dict[
         "state": replace(state, engine="", version=""),
         "entities": await store.entities(owner, all_ids, 5),
         "entities in": await store.entities(owner, all_ids, 5, documents[:1]),
+        "known": await store.known(owner, [*all_ids, entity_id(owner, "nobody")]),
         "frequent": await store.frequent(owner, (), 20),
         "frequent in": await store.frequent(owner, documents[:1], 20),
         "neighbors": sort(await store.neighbors(owner, all_ids, (), 20)),

@@ -294,6 +294,18 @@ async def test_read_gives_documents_as_asked_and_chunks_in_reading_order(store: 
     assert [(c.document_id, c.ordinal) for c in chunks] == [(second, 0), (second, 1), (first, 2), (first, 4)]
 
 
+async def test_chunks_are_got_by_id_in_the_order_asked_for(store: VectorStore) -> None:
+    assert await store.get(ALICE, [chunk(document(), 0).chunk_id]) == []
+    doc = document()
+    await store.upsert(MODEL, ALICE, [embedded(doc, i, 7 * i) for i in range(3)])
+    await store.upsert("other", ALICE, [EmbeddedChunk(chunk(doc, i), direction(0, 8)) for i in (2, 3)])
+    await store.upsert(MODEL, BOB, [embedded(doc, 4, 0)])
+    wanted = [chunk(doc, i) for i in (3, 0, 2)]
+    ids = [one.chunk_id for one in (*wanted, chunk(doc, 0), chunk(doc, 4), chunk(doc, 9))]
+    assert await store.get(ALICE, ids) == wanted
+    assert await store.get(ALICE, []) == []
+
+
 async def test_a_chunk_under_two_models_is_counted_and_read_once(store: VectorStore) -> None:
     doc = document()
     await store.upsert(MODEL, ALICE, [embedded(doc, 0, 0), embedded(doc, 1, 5)])

@@ -96,6 +96,10 @@ class FakeGraphStore:
             if id_ in of
         ]
 
+    async def known(self, owner: str, entity_ids: Sequence[str]) -> set[str]:
+        """Return entities with mentions."""
+        return self._by_entity(owner).keys() & set(entity_ids)
+
     async def frequent(self, owner: str, document_ids: Sequence[str], limit: int) -> list[str]:
         """Return ids by how many mentions lead to them."""
         counts = _counted(

@@ -184,6 +184,11 @@ class Neo4jGraphStore:
 
         return await self._read(read)
 
+    async def known(self, owner: str, entity_ids: Sequence[str]) -> set[str]:
+        """Return the ids that have a node, which is there as long as a mention is."""
+        rows = await self._read_rows(statements.KNOWN, ids=list(entity_ids), owner=owner)
+        return {row["id"] for row in rows}
+
     async def frequent(self, owner: str, document_ids: Sequence[str], limit: int) -> list[str]:
         """Return the ids of the most mentioned entities."""
         text = statements.FREQUENT_IN if document_ids else statements.FREQUENT

@@ -134,6 +134,7 @@ CALL {{
 }}
 RETURN id, mentions
 """
+KNOWN = "UNWIND $ids AS id MATCH (e:Entity {id: id}) WHERE e.owner_id = $owner RETURN id"
 FREQUENT = """
 MATCH (e:Entity {owner_id: $owner})
 RETURN e.id AS id, COUNT { (e)<-[:MENTIONS]-() } AS n ORDER BY n DESC, id LIMIT $limit

@@ -11,7 +11,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Filter, Hit, SparseVector
+from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk, Filter, Hit, SparseVector
 
 _Point = tuple[Chunk, NDArray[np.float32], dict[int, float]]
 """A chunk with its vector, of unit length, and the weights of its words."""
@@ -80,6 +80,11 @@ class FakeVectorStore:
             chunks = [c for c in self._chunks(owner, Filter((document_id,))).values() if c.ordinal in wanted]
             found += sorted(chunks, key=lambda c: (c.ordinal, c.start))
         return found
+
+    async def get(self, owner: str, chunk_ids: Sequence[str]) -> list[Chunk]:
+        """Return chunks by id."""
+        chunks = self._chunks(owner, EVERYWHERE)
+        return [chunks[id_] for id_ in dict.fromkeys(chunk_ids) if id_ in chunks]
 
     async def ping(self) -> None:
         """Return at once: memory always answers."""

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import re
+import time
 import uuid
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -49,6 +51,8 @@ _BATCH_CHARACTERS = 500_000
 """At most 2 MB of UTF-8, half of the 4 MB that a gRPC server takes by default."""
 _PARALLEL_CALLS = 8
 _PAGE_POINTS = 256
+_LISTED_SECONDS = 1.0
+"""Seconds for which a list of the collections serves searches."""
 _MESSAGE_BYTES = 64 * 1024 * 1024
 
 
@@ -62,6 +66,8 @@ class QdrantVectorStore:
         self._known: set[str] = set()
         self._with_words: set[str] = set()
         self._creating = asyncio.Lock()
+        self._listed: list[str] = []
+        self._listed_at = -math.inf
 
     @classmethod
     @asynccontextmanager
@@ -136,7 +142,7 @@ class QdrantVectorStore:
             response = await self._if_exists(self._call(self._client.grpc_points.Query, request))
             return [Hit(to_chunk(point), point.score) for point in response.result] if response is not None else []
 
-        found = await gather(map(search_in, await self.collections()), _PARALLEL_CALLS)
+        found = await gather(map(search_in, await self._searched()), _PARALLEL_CALLS)
         best: dict[str, Hit] = {}
         for hit in sorted((hit for hits in found for hit in hits), key=lambda hit: (-hit.score, hit.chunk.chunk_id)):
             # A chunk that is stored under two models counts once, with its better score.
@@ -145,7 +151,7 @@ class QdrantVectorStore:
 
     async def extents(self, owner: str, where: Filter) -> list[range]:
         """Return the ordinals of what is admitted, from the least to the greatest under any model."""
-        collections = await self.collections()
+        collections = await self._searched()
 
         async def end_of(collection: str, document_id: str, direction: q.Direction.ValueType) -> int | None:
             request = q.ScrollPoints(
@@ -169,7 +175,7 @@ class QdrantVectorStore:
 
     async def read(self, owner: str, positions: Mapping[str, Sequence[int]]) -> list[Chunk]:
         """Return chunks by position, in reading order."""
-        collections = await self.collections()
+        collections = await self._searched()
 
         async def read_of(document_id: str, ordinals: Sequence[int]) -> list[Chunk]:
             chunks: dict[str, Chunk] = {}
@@ -188,6 +194,22 @@ class QdrantVectorStore:
         wanted = [read_of(document_id, ordinals) for document_id, ordinals in positions.items() if ordinals]
         return [chunk for chunks in await gather(wanted, _PARALLEL_CALLS) for chunk in chunks]
 
+    async def get(self, owner: str, chunk_ids: Sequence[str]) -> list[Chunk]:
+        """Return chunks by id, which their points' ids follow from: one call for each collection."""
+        ids = [_point_id(owner, chunk_id) for chunk_id in dict.fromkeys(chunk_ids)]
+        chunks: dict[str, Chunk] = {}
+
+        async def get_from(collection: str) -> None:
+            request = q.GetPoints(collection_name=collection, ids=ids, with_payload=q.WithPayloadSelector(enable=True))
+            response = await self._if_exists(self._call(self._client.grpc_points.Get, request))
+            for point in response.result if response is not None else ():
+                chunk = to_chunk(point)
+                chunks.setdefault(chunk.chunk_id, chunk)
+
+        if ids:
+            await gather(map(get_from, await self._searched()), _PARALLEL_CALLS)
+        return [chunks[id_] for id_ in dict.fromkeys(chunk_ids) if id_ in chunks]
+
     async def ping(self) -> None:
         """Return when Qdrant lists its collections, which also proves the API key."""
         await self.collections()
@@ -196,6 +218,20 @@ class QdrantVectorStore:
         """Return the names of the collections, one for each model and dimension."""
         response = await self._call(self._client.grpc_collections.List, q.ListCollectionsRequest())
         return sorted(c.name for c in response.collections if c.name.startswith(f"{self._prefix}_"))
+
+    async def _searched(self) -> list[str]:
+        """Return the names of the collections, as they were a second ago at most: a search need not wait for them.
+
+        One that this store makes is among them at once. One that is gone is answered like one without chunks.
+        """
+        asked, known = time.monotonic(), len(self._known)
+        if asked - self._listed_at <= _LISTED_SECONDS:
+            return self._listed
+        listed = await self.collections()
+        # One that was made meanwhile may be missing.
+        if len(self._known) == known:
+            self._listed, self._listed_at = listed, asked
+        return listed
 
     async def _pages(self, request: q.ScrollPoints) -> AsyncGenerator[Sequence[q.RetrievedPoint], None]:
         """Yield the points that a request finds, page by page; none where the collection is gone."""
@@ -226,6 +262,7 @@ class QdrantVectorStore:
                 )
                 await self._call(self._client.grpc_points.CreateFieldIndex, request)
             self._known.add(collection)
+            self._listed_at = -math.inf
 
     async def _create(self, collection: str, dimension: int) -> None:
         params = q.VectorParams(size=dimension, distance=q.Distance.Cosine)
@@ -383,10 +420,14 @@ def _to_point(owner: str, embedded: EmbeddedChunk) -> q.PointStruct:
     }
     payload = {field.name: json_to_value(getattr(chunk, field.name)) for field in fields(chunk)}
     return q.PointStruct(
-        id=q.PointId(uuid=str(uuid.uuid5(_POINT_NAMESPACE, f"{owner}\x00{chunk.chunk_id}"))),
+        id=_point_id(owner, chunk.chunk_id),
         vectors=q.Vectors(vectors=q.NamedVectors(vectors=vectors)),
         payload={"owner_id": json_to_value(owner), "last_page": json_to_value(chunk.last_page), **payload},
     )
+
+
+def _point_id(owner: str, chunk_id: str) -> q.PointId:
+    return q.PointId(uuid=str(uuid.uuid5(_POINT_NAMESPACE, f"{owner}\x00{chunk_id}")))
 
 
 def sparse_message(vector: SparseVector) -> q.SparseVector:

@@ -63,10 +63,7 @@ class GraphRetriever:
         others = [id_ for id_ in dict.fromkeys(found.entity_id for found in beside) if id_ not in names][:_MOST_NAMES]
         second = await self._graph.occurrences(query.owner, others, query.where.document_ids, _CHUNKS_A_NAME)
         ranked = rank_chunks([*first, *second], names)[: query.limit]
-        positions: defaultdict[str, list[int]] = defaultdict(list)
-        for place, _ in ranked:
-            positions[place.document_id].append(place.ordinal)
-        read = await self._chunks.read(query.owner, positions)
+        read = await self._chunks.get(query.owner, [place.chunk_id for place, _ in ranked])
         chunks = {chunk.chunk_id: chunk for chunk in read if query.where.admits(chunk)}
         return [Hit(chunks[place.chunk_id], score) for place, score in ranked if place.chunk_id in chunks]
 
@@ -77,7 +74,7 @@ class GraphRetriever:
         """
         candidates = await candidate_names(text)
         ids = {one.key: entity_id(owner, one.key) for one in candidates}
-        known = {entity.entity_id for entity in await self._graph.entities(owner, list(ids.values()), 0)}
+        known = await self._graph.known(owner, list(ids.values()))
         found = [ids[one.key] for one in _longest(one for one in candidates if ids[one.key] in known)]
         if not found:
             return []
