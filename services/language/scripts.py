@@ -34,8 +34,11 @@ def is_cjk(char: str) -> bool:
 
 def mostly_han(text: str) -> bool:
     """Return whether a text has more ideographs than alphabetic words, as Chinese prose with English terms has."""
-    # Runs are a third as many as characters, and counting is what takes long.
-    return not text.isascii() and sum(map(len, HAN_RUN.findall(text))) > len(_ALPHABETIC_WORD.findall(text))
+    if text.isascii():
+        return False
+    # Runs are a third as many as characters, and to list them is what takes long.
+    han = sum(map(len, HAN_RUN.findall(text)))
+    return han > 0 and han > len(_ALPHABETIC_WORD.findall(text))
 
 
 def says_something(text: str) -> bool:
