@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Any, TypeVar
 
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
@@ -23,12 +25,23 @@ def message_of(kind: type[M], value: Any, /, **others: Any) -> M:
 
     A field's value is translated likewise; a member of an enumeration becomes the contract's of the same name.
     """
+    given = {
+        name: getattr(value, name) if plain else _translated(field, getattr(value, name))
+        for name, field, plain in _shared_fields(kind, type(value))
+        if name not in others
+    }
+    return kind(**given, **others)
+
+
+@lru_cache(maxsize=256)
+def _shared_fields(kind: type[Message], values: type) -> tuple[tuple[str, FieldDescriptor, bool], ...]:
+    """Return the fields that a message and a dataclass share; a plain one's values are the message's as they are."""
     known = kind.DESCRIPTOR.fields_by_name
-    names = [field.name for field in fields(value) if field.name in known and field.name not in others]
-    return kind(**{name: _translated(known[name], getattr(value, name)) for name in names}, **others)
+    shared = [known[field.name] for field in fields(values) if field.name in known]
+    return tuple((field.name, field, not (field.message_type or field.enum_type)) for field in shared)
 
 
-def _translated(field: Any, value: Any) -> Any:
+def _translated(field: FieldDescriptor, value: Any) -> Any:
     match value:
         case tuple() | list():
             return [_translated(field, item) for item in value]
