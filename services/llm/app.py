@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
@@ -14,38 +16,38 @@ from services.kit.server import App, Registration
 from services.llm.adapters.embedders.local import LocalEmbedder
 from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
+from services.llm.adapters.providers_file import ProvidersFile
 from services.llm.adapters.rerankers.http import HttpReranker
 from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
+from services.llm.domain.capacity import Capacity
 from services.llm.domain.ledger import Ledger
-from services.llm.domain.routing import Backend, ChatRouter, RetryPolicy, Router
+from services.llm.domain.rate_window import RateWindow
+from services.llm.domain.roster import Roster
+from services.llm.domain.routing import ChatRouter, FixedTable, RetryPolicy, Router
+from services.llm.domain.targets import Backend, RoutingTable, routing_table
 from services.llm.ports import ChatProvider, Embedder, Reranker
 from services.llm.servicer import LlmServicer
-from services.llm.settings import LlmSettings, ProviderSettings, name_of
+from services.llm.settings import LlmSettings, name_of
+from services.llm.values.providers import Model, Provider, Providers
 from tiku.llm.v1.llm_pb2_grpc import add_LlmServiceServicer_to_server
+
+EngineT = TypeVar("EngineT")
+Background = Callable[[], Coroutine[Any, Any, None]]
 
 
 async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
     """Build the service; `stack` closes what this opens. It is ready once a local model is loaded."""
-    ledger, failpoints = Ledger(), Failpoints(settings.failpoints)
-    retry = RetryPolicy(attempts=settings.llm_attempts)
-    backends = [
-        Backend(
-            provider.name,
-            provider.models,
-            failpoints.around(
-                await _chat(settings, provider, stack),
-                {"stream": Points("llm.chat.last_token", before="llm.chat.asked", first="llm.chat.first_token")},
-            ),
-            _bulkhead(settings, provider.name, provider.max_concurrent),
-        )
-        for provider in settings.chat_providers
-    ]
+    ledger, retry = Ledger(), RetryPolicy(attempts=settings.llm_attempts)
+    roster = await stack.enter_async_context(
+        Roster.open(lambda provider: _chat(settings, provider), lambda provider: _capacity(settings, provider))
+    )
+    background = await _providers(settings, roster)
     local = await _local_embedder(settings)
     servicer = LlmServicer(  # type: ignore[abstract]  # The base refuses ReadFile, which comes later.
-        ChatRouter(backends, ledger, retry, faults.NO_CHAT),
-        Router(await _embed_backends(settings, local, stack), ledger, retry, faults.NO_EMBEDDER),
-        Router(await _rerank_backends(settings, stack), ledger, retry, faults.NO_RERANKER),
+        ChatRouter(roster, ledger, retry, faults.NO_CHAT),
+        Router(FixedTable(await _embedders(settings, local, stack)), ledger, retry, faults.NO_EMBEDDER),
+        Router(FixedTable(await _rerankers(settings, stack)), ledger, retry, faults.NO_RERANKER),
         ledger,
         settings.llm_timeout_seconds,
     )
@@ -53,35 +55,55 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
         name="llm",
         registrations=[Registration(add_LlmServiceServicer_to_server, servicer, "tiku.llm.v1.LlmService")],
         ready=local.check if local else None,
-        background=[local.run] if local else [],
+        background=[*background, *([local.run] if local else [])],
     )
 
 
-async def _chat(settings: LlmSettings, provider: ProviderSettings, stack: AsyncExitStack) -> ChatProvider:
-    if settings.llm_adapter == "sdk":
-        # Not at the top: the import takes most of a second, and 60 MB that only this choice needs.
-        sdk = await asyncio.to_thread(importlib.import_module, "services.llm.adapters.providers.openai_sdk")
-        key, connect = provider.api_key.get_secret_value(), settings.llm_connect_timeout_seconds
-        opening = sdk.OpenAiSdkProvider.open(provider.name, provider.base_url, key, connect)
-        opened: ChatProvider = await stack.enter_async_context(opening)
-        return opened
-    return OpenAiHttpProvider(await _client(settings, provider.name, provider.base_url, provider.api_key, stack))
+async def _providers(settings: LlmSettings, roster: Roster) -> list[Background]:
+    """Fill the roster; return the work that keeps it as the file says."""
+    path, first = settings.llm_providers_file, settings.chat_providers
+    if path is None:
+        await roster.replace(Providers(providers=first))
+        return []
+    file = ProvidersFile(path, first)
+    await roster.replace(await file.read())
+    return [lambda: file.watch(roster.replace, settings.llm_providers_poll_seconds)]
 
 
-async def _client(
-    settings: LlmSettings, name: str, base_url: str, key: SecretStr, stack: AsyncExitStack
-) -> ProviderClient:
-    connect = settings.llm_connect_timeout_seconds
-    return await stack.enter_async_context(ProviderClient.open(name, base_url, key.get_secret_value(), connect))
+@asynccontextmanager
+async def _chat(settings: LlmSettings, provider: Provider) -> AsyncIterator[ChatProvider]:
+    """Open the chat of a provider, with the failpoints of the tests around it."""
+    key, connect = provider.api_key.get_secret_value(), provider.connect_timeout_seconds
+    async with AsyncExitStack() as stack:
+        chat: ChatProvider
+        if settings.llm_adapter == "sdk":
+            # Not at the top: the import takes most of a second, and 60 MB that only this choice needs.
+            sdk = await asyncio.to_thread(importlib.import_module, "services.llm.adapters.providers.openai_sdk")
+            opening = sdk.OpenAiSdkProvider.open(provider.name, provider.base_url, key, connect)
+            chat = await stack.enter_async_context(opening)
+        else:
+            opening = ProviderClient.open(provider.name, provider.base_url, key, connect)
+            chat = OpenAiHttpProvider(await stack.enter_async_context(opening))
+        points = Points("llm.chat.last_token", before="llm.chat.asked", first="llm.chat.first_token")
+        yield Failpoints(settings.failpoints).around(chat, {"stream": points})
 
 
-def _bulkhead(settings: LlmSettings, name: str, slots: int | None = None) -> Bulkhead:
-    return Bulkhead(
+def _capacity(settings: LlmSettings, provider: Provider) -> Capacity:
+    """Return what a provider can take, by its own limits and those of the settings."""
+    name, requests, tokens = provider.name, provider.requests_per_minute, provider.tokens_per_minute
+    bulkhead = Bulkhead(
         name,
-        slots or settings.llm_max_concurrent,
+        provider.max_in_flight or settings.llm_max_concurrent,
         max_waiting=settings.llm_max_waiting,
         max_wait_seconds=settings.llm_max_wait_seconds,
     )
+    window = RateWindow(name, requests=requests, tokens=tokens) if requests or tokens else None
+    return Capacity(bulkhead, window, settings.llm_max_wait_seconds)
+
+
+async def _client(settings: LlmSettings, provider: Provider, stack: AsyncExitStack) -> ProviderClient:
+    key, connect = provider.api_key.get_secret_value(), settings.llm_connect_timeout_seconds
+    return await stack.enter_async_context(ProviderClient.open(provider.name, provider.base_url, key, connect))
 
 
 async def _local_embedder(settings: LlmSettings) -> LocalEmbedder | None:
@@ -96,26 +118,37 @@ async def _local_embedder(settings: LlmSettings) -> LocalEmbedder | None:
     return LocalEmbedder(folder, threads=settings.embed_threads)
 
 
-async def _embed_backends(
+async def _embedders(
     settings: LlmSettings, local: LocalEmbedder | None, stack: AsyncExitStack
-) -> list[Backend[Embedder]]:
+) -> RoutingTable[Embedder]:
     url, model = settings.embed_base_url, settings.embed_model
     if url:
         # Not at the top: numpy costs every llm process 25 MB that only this choice needs.
         from services.llm.adapters.embedders.openai_http import OpenAiHttpEmbedder
 
-        client = await _client(settings, name_of(url), url, settings.embed_api_key, stack)
-        return [Backend(client.name, [model], OpenAiHttpEmbedder(client, model), _bulkhead(settings, client.name))]
+        provider = _single(url, settings.embed_api_key, model)
+        return _table(settings, provider, OpenAiHttpEmbedder(await _client(settings, provider, stack), model))
     if local is not None:
-        # The local model has a queue of its own, in which queries go first; this gate must not come before it.
-        gate = _bulkhead(settings, "local", settings.max_in_flight)
-        return [Backend("local", [model or local.folder.name], local, gate)]
-    return []
+        # The local model has a queue of its own, in which queries go first; its gate must not come before it.
+        name, slots = model or local.folder.name, settings.max_in_flight
+        provider = Provider(name="local", base_url="http://localhost", models=(Model(name=name),), max_in_flight=slots)
+        return _table(settings, provider, local)
+    return RoutingTable()
 
 
-async def _rerank_backends(settings: LlmSettings, stack: AsyncExitStack) -> list[Backend[Reranker]]:
+async def _rerankers(settings: LlmSettings, stack: AsyncExitStack) -> RoutingTable[Reranker]:
     url, model = settings.rerank_base_url, settings.rerank_model
     if not url:
-        return []
-    client = await _client(settings, name_of(url), url, settings.rerank_api_key, stack)
-    return [Backend(client.name, [model], HttpReranker(client, model), _bulkhead(settings, client.name))]
+        return RoutingTable()
+    provider = _single(url, settings.rerank_api_key, model)
+    return _table(settings, provider, HttpReranker(await _client(settings, provider, stack), model))
+
+
+def _single(base_url: str, key: SecretStr, model: str) -> Provider:
+    return Provider(name=name_of(base_url), base_url=base_url, api_key=key, models=(Model(name=model),))
+
+
+def _table(settings: LlmSettings, provider: Provider, engine: EngineT) -> RoutingTable[EngineT]:
+    """Return the table of the only provider of its purpose."""
+    backend = Backend(provider, engine, _capacity(settings, provider))
+    return routing_table(Providers(providers=(provider,)), [backend])

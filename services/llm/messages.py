@@ -15,7 +15,7 @@ from services.common.messages import message_of, usage_message
 from services.common.values import TokenUsage
 from services.kit.errors import FieldViolation, InvalidArgument
 from services.llm.domain.ledger import Tally
-from services.llm.domain.routing import Served
+from services.llm.domain.targets import Served
 from services.llm.values.chat import ChatFinish, ChatMessage, ChatRequest, Completion, FinishReason, OutputSchema, Role
 from services.llm.values.relevance import Ranking, Vectors
 from tiku.llm.v1 import llm_pb2 as pb

@@ -10,7 +10,8 @@ from services.kit import context
 from services.kit.coalesce import coalesce
 from services.llm import messages
 from services.llm.domain.ledger import Ledger
-from services.llm.domain.routing import ChatRouter, Router, Served
+from services.llm.domain.routing import ChatRouter, Router
+from services.llm.domain.targets import Served
 from services.llm.ports import Embedder, Reranker
 from services.llm.values.chat import ChatFinish, TextDelta
 from services.llm.values.relevance import EmbedKind

@@ -4,43 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.kit.settings import ServiceSettings
-
-
-def _address(value: str) -> str:
-    parts = urlsplit(value)
-    if value and (parts.scheme not in ("http", "https") or not parts.hostname):
-        raise ValueError("must be an address such as https://api.openai.com/v1")
-    return value
-
-
-BaseUrl = Annotated[str, AfterValidator(_address)]
+from services.llm.values.providers import BaseUrl, Model, Provider
 
 
 def name_of(base_url: str) -> str:
     """Return a name for a provider that has none: `local` on this machine, its host otherwise."""
     host = urlsplit(base_url).hostname or ""
     return "local" if host in ("localhost", "127.0.0.1", "::1") else host
-
-
-class ProviderSettings(BaseModel):
-    """One chat provider of TIKU_LLM_PROVIDERS."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(min_length=1, description="What errors, logs and ListModels call it.")
-    base_url: BaseUrl = Field(min_length=1, description="Its address, such as https://api.openai.com/v1.")
-    api_key: SecretStr = Field(SecretStr(""), description="Its key; empty for a server that asks for none.")
-    models: list[Annotated[str, Field(min_length=1)]] = Field(
-        min_length=1, description="The models that it serves, by the names that it gives them."
-    )
-    max_concurrent: int | None = Field(None, ge=1, description="TIKU_LLM_MAX_CONCURRENT where not set.")
 
 
 class LlmSettings(ServiceSettings):
@@ -52,7 +29,12 @@ class LlmSettings(ServiceSettings):
     llm_base_url: BaseUrl = Field("", description="Address of the default chat provider; empty for none.")
     llm_api_key: SecretStr = Field(SecretStr(""), description="Its key; empty for a server that asks for none.")
     llm_model: str = Field("", description="Its model, the default of every chat.")
-    llm_providers: tuple[ProviderSettings, ...] = Field((), description="More chat providers, as a JSON list.")
+    llm_providers_file: Path | None = Field(
+        None,
+        description="TOML file of more chat providers and how they are routed to; docs/providers.md has its fields.",
+    )
+    llm_providers_poll_seconds: float = Field(2.0, gt=0, description="Time between looks at whether it changed.")
+    llm_providers: str = Field("", description="Must not be set: TIKU_LLM_PROVIDERS_FILE took its place.")
     llm_adapter: Literal["http", "sdk"] = Field("http", description="Tiku's own adapter, or the openai SDK.")
     llm_max_concurrent: int = Field(512, ge=1, description="Calls that a provider gets at once; 4 suits a local one.")
     llm_max_waiting: int = Field(512, ge=0, description="Calls that may wait for a slot; one more is refused.")
@@ -71,6 +53,16 @@ class LlmSettings(ServiceSettings):
     rerank_api_key: SecretStr = Field(SecretStr(""), description="Its key; empty for a server that asks for none.")
     rerank_model: str = Field("", description="The model to ask it for.")
 
+    @field_validator("llm_providers")
+    @classmethod
+    def _the_list_is_a_file_now(cls, value: str) -> str:
+        if value:
+            raise ValueError(
+                "is not read any more; describe providers in a TOML file and name it in TIKU_LLM_PROVIDERS_FILE "
+                "(docs/providers.md)"
+            )
+        return value
+
     @model_validator(mode="after")
     def _models_are_named(self) -> Self:
         for kind in ("llm", "embed", "rerank"):
@@ -79,10 +71,16 @@ class LlmSettings(ServiceSettings):
         return self
 
     @property
-    def chat_providers(self) -> list[ProviderSettings]:
-        """Every chat provider, the default first."""
+    def chat_providers(self) -> tuple[Provider, ...]:
+        """The chat provider that the environment describes, if it does; it comes before those of the file."""
         if not self.llm_base_url:
-            return list(self.llm_providers)
-        url, models = self.llm_base_url, [self.llm_model]
-        first = ProviderSettings(name=name_of(url), base_url=url, api_key=self.llm_api_key, models=models)
-        return [first, *self.llm_providers]
+            return ()
+        return (
+            Provider(
+                name=name_of(self.llm_base_url),
+                base_url=self.llm_base_url,
+                api_key=self.llm_api_key,
+                models=(Model(name=self.llm_model),),
+                connect_timeout_seconds=self.llm_connect_timeout_seconds,
+            ),
+        )

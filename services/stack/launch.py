@@ -117,7 +117,7 @@ class StackOptions:
 
 def local_chat_model(options: StackOptions) -> str | None:
     """Return the name of the chat model to run on this machine; None without one, or if a variable names a server."""
-    server = os.environ.get("TIKU_LLM_BASE_URL") or os.environ.get("TIKU_LLM_PROVIDERS")
+    server = os.environ.get("TIKU_LLM_BASE_URL") or os.environ.get("TIKU_LLM_PROVIDERS_FILE")
     return None if server else options.chat_model
 
 
@@ -352,7 +352,7 @@ class _Launch:
         if self._options.chat_model is None:
             # Empty values mean no provider, whatever the caller's environment says.
             environment["TIKU_LLM_BASE_URL"] = ""
-            environment["TIKU_LLM_PROVIDERS"] = "[]"
+            environment["TIKU_LLM_PROVIDERS_FILE"] = ""
         elif name := local_chat_model(self._options):
             weights = await _model(name, "tiku up --no-model generates cloze questions without one")
             chat = llama(weights, name, self._engine_ports[2], self._log(LLAMA))

@@ -19,7 +19,8 @@ from tiku.llm.v1.llm_pb2_grpc import LlmServiceServicer, add_LlmServiceServicer_
 @contextlib.asynccontextmanager
 async def llm_service(provider: ScriptedProvider | None) -> AsyncIterator[Channel]:
     """A channel to an llm service that asks `provider` for everything, once a call; with None, it has no provider."""
-    values: dict[str, Any] = {"llm_providers": (), "embed_model_path": None, "llm_attempts": 1, "drain_seconds": 0.2}
+    values: dict[str, Any] = {"llm_providers_file": None, "embed_model_path": None, "llm_attempts": 1}
+    values["drain_seconds"] = 0.2
     for kind in ("llm", "embed", "rerank"):
         values[f"{kind}_base_url"] = provider.base_url if provider else ""
         values[f"{kind}_model"] = "scripted" if provider else ""

@@ -29,6 +29,10 @@ class Bulkhead:
         """The calls that wait now."""
         self._typical_seconds = 1.0
 
+    def wait_seconds(self) -> float:
+        """Return how long a call that came now would probably wait for a slot."""
+        return self._turn_seconds() if self._semaphore.locked() else 0.0
+
     @asynccontextmanager
     async def slot(self, timeout: float) -> AsyncIterator[None]:
         """Hold a slot while the block runs; refuse where the queue is full or none comes free in `timeout` seconds."""
@@ -52,4 +56,7 @@ class Bulkhead:
 
     def _busy(self) -> Exception:
         """Return the refusal, with the time in which everyone who waits now should have had a turn."""
-        return faults.busy(self._provider, max(0.1, self._typical_seconds * (self.waiting + 1) / self._slots))
+        return faults.busy(self._provider, max(0.1, self._turn_seconds()))
+
+    def _turn_seconds(self) -> float:
+        return self._typical_seconds * (self.waiting + 1) / self._slots

@@ -5,31 +5,22 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import cycle
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from services.kit.errors import DeadlineExceeded, FailedPrecondition, TikuError
 from services.llm.domain import faults
-from services.llm.domain.bulkhead import Bulkhead
 from services.llm.domain.ledger import Ledger
+from services.llm.domain.read_watch import ReadWatch
+from services.llm.domain.targets import RoutingTable, Served, Target
 from services.llm.ports import ChatProvider
 from services.llm.values.chat import ChatFinish, ChatRequest, Completion, TextDelta
 from services.llm.values.relevance import Ranking, Vectors
 
 EngineT = TypeVar("EngineT")
 ResultT = TypeVar("ResultT", Completion, Vectors, Ranking)
-
-
-@dataclass(frozen=True, slots=True)
-class Backend(Generic[EngineT]):
-    """One configured provider: who it is, what it serves, what talks to it, and its gate."""
-
-    name: str
-    models: Sequence[str]
-    engine: EngineT
-    bulkhead: Bulkhead
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,65 +49,89 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """A model's name as requests use it, and a provider that serves it."""
+class FixedTable(Generic[EngineT]):
+    """A table that is never replaced."""
 
-    model: str
-    provider: str
+    table: RoutingTable[EngineT]
+
+    @contextmanager
+    def held(self) -> Iterator[RoutingTable[EngineT]]:
+        """Hold the table for a call."""
+        yield self.table
+
+
+class Tables(Protocol[EngineT]):
+    """Where the table of now is; `services.llm.domain.roster.Roster` is one that is replaced."""
+
+    @property
+    def table(self) -> RoutingTable[EngineT]:
+        """The table of now, to be looked at."""
+
+    def held(self) -> AbstractContextManager[RoutingTable[EngineT]]:
+        """Hold the table for a call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Router(Generic[EngineT]):
-    """Makes calls of one purpose, such as embedding, to the backends that serve their model.
+    """Makes calls of one purpose, such as embedding, to the providers that serve their model.
 
-    A fault that may pass (`faults.RETRYABLE`) is tried again within the deadline, on the next backend that serves the
-    same model where there is one. The first model of the first backend serves calls that name none; `_missing` are
-    message and reason of the refusal where there is no backend.
+    A fault that may pass (`faults.RETRYABLE`) is tried again within the deadline, on the next target of the same name
+    where there is one. `_missing` are message and reason of the refusal where there is no provider.
     """
 
-    _backends: Sequence[Backend[EngineT]]
+    _tables: Tables[EngineT]
     _ledger: Ledger
     _retry: RetryPolicy
     _missing: tuple[str, str]
 
     @property
-    def served(self) -> list[Served]:
-        """Every model with each provider that serves it, the default first."""
-        return [Served(model, backend.name) for backend in self._backends for model in backend.models]
+    def served(self) -> Sequence[Served]:
+        """Every name with each provider that serves it, the default first."""
+        return self._tables.table.served
 
     async def run(
-        self, model: str, timeout: float, call: Callable[[EngineT, str, float], Awaitable[ResultT]]
+        self, model: str, timeout: float, call: Callable[[EngineT, str, float], Awaitable[ResultT]], tokens: int = 0
     ) -> tuple[ResultT, Served]:
         """Return the result of `call(engine, model, seconds left)` within `timeout` seconds, and who gave it.
 
+        `tokens` are about how many the call takes.
+
         Raises:
-            FailedPrecondition: there is no backend.
-            NotFound: no backend serves `model`.
+            FailedPrecondition: there is no provider.
+            NotFound: nobody serves `model`.
         """
         deadline = asyncio.get_running_loop().time() + timeout
-        model, attempts = self._route(model)
-        for attempt, backend in attempts:
-            try:
-                async with backend.bulkhead.slot(_time_left(deadline)):
-                    left = _time_left(deadline)
-                    with self._ledger.recorded(backend.name, model) as spent:
-                        result = await call(backend.engine, model, left)
-                        spent.tokens = result.usage
-                return result, Served(model, backend.name)
-            except TikuError as error:
-                await self._retry.pause(attempt, error, deadline)
+        with self._tables.held() as table:
+            for attempt, target in self._attempts(table, model):
+                try:
+                    return await self._asked(target, call, deadline, tokens), target.served
+                except TikuError as error:
+                    await self._retry.pause(attempt, error, deadline)
         raise AssertionError("attempts have no end")
 
-    def _route(self, model: str) -> tuple[str, Iterator[tuple[int, Backend[EngineT]]]]:
-        """Return the name of the model that serves a call, and the numbers of its attempts with their backends."""
-        if not self._backends:
+    async def _asked(
+        self,
+        target: Target[EngineT],
+        call: Callable[[EngineT, str, float], Awaitable[ResultT]],
+        deadline: float,
+        tokens: int,
+    ) -> ResultT:
+        backend, served = target.backend, target.served
+        async with backend.capacity.admitted(_time_left(deadline), tokens) as settle:
+            left = min(_time_left(deadline), backend.provider.total_timeout_seconds)
+            with self._ledger.recorded(served.provider, served.model) as spent:
+                result = await call(backend.engine, served.model, left)
+                spent.tokens = result.usage
+            if spent.tokens is not None:
+                settle(spent.tokens.total_tokens)
+            return result
+
+    def _attempts(self, table: RoutingTable[EngineT], model: str) -> Iterator[tuple[int, Target[EngineT]]]:
+        """Return the numbers of a call's attempts with their targets."""
+        if not table.served:
             message, reason = self._missing
             raise FailedPrecondition(message, reason=reason)
-        model = model or self._backends[0].models[0]
-        backends = [backend for backend in self._backends if model in backend.models]
-        if not backends:
-            raise faults.model_not_found(model)
-        return model, enumerate(cycle(backends))
+        return enumerate(cycle(table.path(model).targets))
 
 
 class ChatRouter(Router[ChatProvider]):
@@ -128,7 +143,10 @@ class ChatRouter(Router[ChatProvider]):
     async def complete(self, prompt: ChatRequest, timeout: float) -> tuple[Completion, Served]:
         """Return one whole answer within `timeout` seconds, and which provider gave it."""
         return await self.run(
-            prompt.model, timeout, lambda provider, model, left: provider.complete(replace(prompt, model=model), left)
+            prompt.model,
+            timeout,
+            lambda provider, model, left: provider.complete(replace(prompt, model=model), left),
+            _tokens_of(prompt),
         )
 
     async def stream(
@@ -139,29 +157,57 @@ class ChatRouter(Router[ChatProvider]):
         A finish without the provider's own usage carries what was counted here.
         """
         deadline = asyncio.get_running_loop().time() + timeout
-        model, attempts = self._route(prompt.model)
-        for attempt, backend in attempts:
-            began = False
-            try:
-                async with (
-                    backend.bulkhead.slot(_time_left(deadline)),
-                    aclosing(backend.engine.stream(replace(prompt, model=model), _time_left(deadline))) as events,
-                ):
-                    with self._ledger.recorded(backend.name, model) as spent:
+        with self._tables.held() as table:
+            for attempt, target in self._attempts(table, prompt.model):
+                began = False
+                try:
+                    async with aclosing(self._events(target, prompt, deadline)) as events:
                         async for event in events:
                             began = True
-                            if isinstance(event, TextDelta):
-                                spent.deltas += 1
-                                yield event
-                            else:
-                                spent.tokens = event.usage
-                                finish = ChatFinish(event.reason, spent.total())
-                yield finish, Served(model, backend.name)
-                return
-            except TikuError as error:
-                if began:
-                    raise
-                await self._retry.pause(attempt, error, deadline)
+                            yield event if isinstance(event, TextDelta) else (event, target.served)
+                    return
+                except TikuError as error:
+                    if began:
+                        raise
+                    await self._retry.pause(attempt, error, deadline)
+
+    async def _events(
+        self, target: Target[ChatProvider], prompt: ChatRequest, deadline: float
+    ) -> AsyncGenerator[TextDelta | ChatFinish, None]:
+        """Yield what one target answers, within its own limits of time."""
+        provider, loop = target.backend.provider, asyncio.get_running_loop()
+        finish: ChatFinish | None = None
+        async with target.backend.capacity.admitted(_time_left(deadline), _tokens_of(prompt)) as settle:
+            left = min(_time_left(deadline), provider.total_timeout_seconds)
+            ends = loop.time() + left
+            stream = target.backend.engine.stream(replace(prompt, model=target.model.name), left)
+            async with aclosing(stream):
+                with (
+                    ReadWatch(provider.name) as watch,
+                    self._ledger.recorded(provider.name, target.model.name) as spent,
+                ):
+                    due = loop.time() + provider.first_token_timeout_seconds
+                    while (event := await watch.read(stream, min(ends, due))) is not None:
+                        if isinstance(event, TextDelta):
+                            spent.deltas += 1
+                            yield event
+                        else:
+                            spent.tokens = event.usage
+                            finish = ChatFinish(event.reason, spent.total())
+                        due = loop.time() + provider.between_tokens_timeout_seconds
+                    if finish is None:
+                        raise faults.unavailable(provider.name, "the stream ended before the answer did")
+            if spent.tokens is not None:
+                settle(spent.tokens.total_tokens)
+        yield finish
+
+
+def _tokens_of(prompt: ChatRequest) -> int:
+    """Return about how many tokens a call may take: a quarter of the prompt's UTF-8, and all that it may write.
+
+    Four letters of English are about a token, and so are four thirds of a Chinese character's three bytes.
+    """
+    return sum(len(message.content.encode()) for message in prompt.messages) // 4 + (prompt.max_tokens or 0)
 
 
 def _time_left(deadline: float) -> float:

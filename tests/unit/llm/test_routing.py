@@ -12,10 +12,13 @@ from services.kit.errors import ResourceExhausted, TikuError
 from services.llm.adapters.providers.fake import FakeChatProvider, FakeTurn
 from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
+from services.llm.domain.capacity import Capacity
 from services.llm.domain.ledger import Ledger, Tally
-from services.llm.domain.routing import Backend, ChatRouter, RetryPolicy, Served
+from services.llm.domain.routing import ChatRouter, FixedTable, RetryPolicy
+from services.llm.domain.targets import Backend, Served, routing_table
 from services.llm.ports import ChatProvider
 from services.llm.values.chat import ChatFinish, ChatMessage, ChatRequest, Completion, FinishReason, Role, TextDelta
+from services.llm.values.providers import Model, Provider, Providers
 from tests.waiting import at_once, turns
 
 MESSAGES = (ChatMessage(Role.USER, "Why?"),)
@@ -28,11 +31,17 @@ class House:
     def __init__(self, slots: int = 8, attempts: int = 3, **providers: tuple[FakeChatProvider, list[str]]) -> None:
         self.ledger = Ledger()
         backends: list[Backend[ChatProvider]] = [
-            Backend(name, models, provider, Bulkhead(name, slots, max_waiting=0, max_wait_seconds=5))
+            Backend(
+                Provider(name=name, base_url="http://x", models=tuple(Model(name=model) for model in models)),
+                provider,
+                Capacity(Bulkhead(name, slots, max_waiting=0, max_wait_seconds=5)),
+            )
             for name, (provider, models) in providers.items()
         ]
+        configured = Providers(providers=tuple(backend.provider for backend in backends))
+        tables = FixedTable(routing_table(configured, backends))
         retry = RetryPolicy(attempts, first_wait_seconds=0.001)
-        self.router = ChatRouter(backends, self.ledger, retry, faults.NO_CHAT)
+        self.router = ChatRouter(tables, self.ledger, retry, faults.NO_CHAT)
 
     async def stream(self, model: str = "", timeout: float = 5) -> list[TextDelta | tuple[ChatFinish, Served]]:
         async with aclosing(self.router.stream(ChatRequest(model, MESSAGES), timeout)) as events:

@@ -14,12 +14,15 @@ from services.kit import context
 from services.llm.adapters.providers.fake import FakeChatProvider
 from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
+from services.llm.domain.capacity import Capacity
 from services.llm.domain.ledger import Ledger
-from services.llm.domain.routing import Backend, ChatRouter, RetryPolicy, Router
+from services.llm.domain.routing import ChatRouter, FixedTable, RetryPolicy, Router
+from services.llm.domain.targets import Backend, RoutingTable, routing_table
 from services.llm.messages import embedding
 from services.llm.ports import ChatProvider, Embedder, Reranker
 from services.llm.servicer import LlmServicer
 from services.llm.values.chat import ChatFinish, ChatRequest, TextDelta
+from services.llm.values.providers import Model, Provider, Providers
 from tiku.llm.v1 import llm_pb2 as pb
 
 ASK = [pb.ChatMessage(role=pb.ROLE_USER, content="What is it?")]
@@ -54,11 +57,13 @@ async def test_the_timeout_is_for_callers_without_a_deadline_and_cuts_no_deadlin
     provider, ledger = TimedProvider(), Ledger()
     retry = RetryPolicy()
     bulkhead = Bulkhead("a", 1, max_waiting=0, max_wait_seconds=5)
-    backends: list[Backend[ChatProvider]] = [Backend("a", ["m"], provider, bulkhead)]
-    embedder: Router[Embedder] = Router([], ledger, retry, faults.NO_EMBEDDER)
-    reranker: Router[Reranker] = Router([], ledger, retry, faults.NO_RERANKER)
+    configured = Provider(name="a", base_url="http://x", models=(Model(name="m"),))
+    backends: list[Backend[ChatProvider]] = [Backend(configured, provider, Capacity(bulkhead))]
+    table = FixedTable(routing_table(Providers(providers=(configured,)), backends))
+    embedder: Router[Embedder] = Router(FixedTable(RoutingTable()), ledger, retry, faults.NO_EMBEDDER)
+    reranker: Router[Reranker] = Router(FixedTable(RoutingTable()), ledger, retry, faults.NO_RERANKER)
     servicer = LlmServicer(
-        ChatRouter(backends, ledger, retry, faults.NO_CHAT),
+        ChatRouter(table, ledger, retry, faults.NO_CHAT),
         embedder,
         reranker,
         ledger,

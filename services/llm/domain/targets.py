@@ -1,0 +1,91 @@
+"""Who serves a name: the models of providers, in the order in which they are preferred."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from services.llm.domain import faults
+from services.llm.domain.capacity import Capacity
+from services.llm.values.providers import Model, Provider, Providers, Strategy
+
+EngineT = TypeVar("EngineT")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model's name, and a provider that serves it."""
+
+    model: str
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backend(Generic[EngineT]):
+    """One configured provider: who it is and what it serves, what talks to it, and its gate."""
+
+    provider: Provider
+    engine: EngineT
+    capacity: Capacity
+
+
+@dataclass(frozen=True, slots=True)
+class Target(Generic[EngineT]):
+    """One model of one provider."""
+
+    backend: Backend[EngineT]
+    model: Model
+
+    @property
+    def served(self) -> Served:
+        """What answers, ledger and metrics call it."""
+        return Served(self.model.name, self.backend.provider.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Path(Generic[EngineT]):
+    """The targets of a name, the preferred first, and how they take part."""
+
+    targets: Sequence[Target[EngineT]]
+    strategy: Strategy = Strategy.FALLBACK
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingTable(Generic[EngineT]):
+    """Every name that requests may use, with its path; a replaced configuration is another table."""
+
+    paths: Mapping[str, Path[EngineT]] = field(default_factory=dict)
+    served: Sequence[Served] = ()
+    """Every name with each provider that serves it, the default first."""
+
+    def path(self, name: str) -> Path[EngineT]:
+        """Return the path of a name, or of the default for an empty one, which must exist.
+
+        Raises:
+            NotFound: nobody serves the name.
+        """
+        name = name or self.served[0].model
+        if name not in self.paths:
+            raise faults.model_not_found(name)
+        return self.paths[name]
+
+
+def routing_table(configured: Providers, backends: Sequence[Backend[EngineT]]) -> RoutingTable[EngineT]:
+    """Return the table of a configuration, whose providers `backends` are, in the same order."""
+    by_name: dict[str, list[Target[EngineT]]] = {}
+    by_place: dict[str, Target[EngineT]] = {}
+    served = []
+    for backend in backends:
+        for model in backend.provider.models:
+            target = Target(backend, model)
+            by_place[f"{backend.provider.name}/{model.name}"] = target
+            for name in model.names:
+                by_name.setdefault(name, []).append(target)
+                served.append(Served(name, backend.provider.name))
+    paths = {name: Path(targets) for name, targets in by_name.items()}
+    for route in configured.routes:
+        targets = [by_place[place] for place in route.targets] or by_name[route.alias]
+        served += [Served(route.alias, target.backend.provider.name) for target in targets]
+        paths[route.alias] = Path(targets, route.strategy)
+    return RoutingTable(paths, list(dict.fromkeys(served)))
