@@ -24,8 +24,9 @@ from services.llm.domain.capacity import Capacity
 from services.llm.domain.ledger import Ledger
 from services.llm.domain.rate_window import RateWindow
 from services.llm.domain.roster import Roster
-from services.llm.domain.routing import ChatRouter, FixedTable, RetryPolicy, Router
+from services.llm.domain.routing import ChatRouter, FixedTable, Router
 from services.llm.domain.targets import Backend, RoutingTable, routing_table
+from services.llm.domain.tries import RetryPolicy
 from services.llm.ports import ChatProvider, Embedder, Reranker
 from services.llm.servicer import LlmServicer
 from services.llm.settings import LlmSettings, name_of

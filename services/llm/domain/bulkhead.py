@@ -25,9 +25,14 @@ class Bulkhead:
         self._max_waiting = max_waiting
         self._max_wait_seconds = max_wait_seconds
         self._semaphore = asyncio.Semaphore(slots)
+        self._free = slots
         self.waiting = 0
         """The calls that wait now."""
         self._typical_seconds = 1.0
+
+    def has_spare(self) -> bool:
+        """Return whether one more call would leave a tenth of the slots free, at least one."""
+        return self._free > max(1, self._slots // 10)
 
     def wait_seconds(self) -> float:
         """Return how long a call that came now would probably wait for a slot."""
@@ -48,9 +53,11 @@ class Bulkhead:
             self.waiting -= 1
         loop = asyncio.get_running_loop()
         started = loop.time()
+        self._free -= 1
         try:
             yield
         finally:
+            self._free += 1
             self._semaphore.release()
             self._typical_seconds += _SMOOTHING * (loop.time() - started - self._typical_seconds)
 

@@ -28,6 +28,10 @@ class Capacity:
         window = self.window.wait_seconds(tokens) if self.window else 0.0
         return max(window, self.bulkhead.wait_seconds())
 
+    def has_spare(self, tokens: int) -> bool:
+        """Return whether a call of so many tokens would keep nobody waiting, neither now nor right after it."""
+        return self.bulkhead.has_spare() and (self.window is None or not self.window.wait_seconds(2 * tokens))
+
     @asynccontextmanager
     async def admitted(self, timeout: float, tokens: int) -> AsyncIterator[Callable[[int], None]]:
         """Admit a call of about so many tokens within `timeout` seconds, for as long as the block runs.

@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from services.kit.errors import (
     DeadlineExceeded,
@@ -24,9 +26,20 @@ logger = logging.getLogger(__name__)
 
 UNAVAILABLE = "PROVIDER_UNAVAILABLE"
 RATE_LIMITED = "PROVIDER_RATE_LIMITED"
+TIMEOUT = "PROVIDER_TIMEOUT"
+BUSY = "PROVIDER_BUSY"
+BAD_RESPONSE = "PROVIDER_BAD_RESPONSE"
+UNAUTHENTICATED = "PROVIDER_UNAUTHENTICATED"
+MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
+REJECTED = "PROVIDER_REJECTED"
+CONTEXT_TOO_LONG = "CONTEXT_TOO_LONG"
 
 RETRYABLE = frozenset({UNAVAILABLE, RATE_LIMITED})
 """Reasons after which the same call may well succeed."""
+BLAMED = frozenset({UNAVAILABLE, TIMEOUT, BAD_RESPONSE, UNAUTHENTICATED, MODEL_NOT_FOUND})
+"""Reasons that the provider is at fault, whatever it was asked."""
+REFUSALS = frozenset({REJECTED, CONTEXT_TOO_LONG})
+"""Reasons that may lie in the request."""
 
 _LOGGED_BYTES = 2000
 _CONTEXT_TOO_LONG = re.compile(
@@ -42,11 +55,12 @@ NO_EMBEDDER = ("No embedding model is configured: set TIKU_EMBED_MODEL_PATH or T
 NO_RERANKER = ("No rerank model is configured: set TIKU_RERANK_BASE_URL and TIKU_RERANK_MODEL.", "NO_RERANK_PROVIDER")
 
 
-def unavailable(provider: str, detail: object = None) -> TikuError:
+def unavailable(provider: str, detail: object = None, retry_after: float | None = None) -> TikuError:
     """Return that the provider could not be reached, failed, or cut the connection; `detail` is logged only."""
     if detail is not None:
         logger.warning("provider %s unavailable: %s", provider, detail)
-    return _of(provider, Unavailable, UNAVAILABLE, "The model provider is unavailable.")
+    message = "The model provider is unavailable."
+    return _of(provider, Unavailable, UNAVAILABLE, message, retry_after=retry_after)
 
 
 def bad_response(provider: str, detail: object = None) -> TikuError:
@@ -54,23 +68,23 @@ def bad_response(provider: str, detail: object = None) -> TikuError:
     if detail is not None:
         logger.error("provider %s sent a response that cannot be read: %s", provider, detail)
     message = "The model provider sent a response that cannot be read."
-    return _of(provider, Internal, "PROVIDER_BAD_RESPONSE", message)
+    return _of(provider, Internal, BAD_RESPONSE, message)
 
 
 def timed_out(provider: str) -> TikuError:
     """Return that the provider did not finish within the time that the request had left."""
-    return _of(provider, DeadlineExceeded, "PROVIDER_TIMEOUT", "The model provider did not answer in time.")
+    return _of(provider, DeadlineExceeded, TIMEOUT, "The model provider did not answer in time.")
 
 
 def busy(provider: str, retry_after: float) -> TikuError:
     """Return that every slot is taken and the queue is full; a slot is expected in `retry_after` seconds."""
     message = "The model is busy; try again shortly."
-    return _of(provider, ResourceExhausted, "PROVIDER_BUSY", message, retry_after=retry_after)
+    return _of(provider, ResourceExhausted, BUSY, message, retry_after=retry_after)
 
 
 def model_not_found(model: str) -> TikuError:
     """Return that no provider serves the model that a request names."""
-    return NotFound(f"There is no model named {model!r}.", reason="MODEL_NOT_FOUND", metadata={"model": model})
+    return NotFound(f"There is no model named {model!r}.", reason=MODEL_NOT_FOUND, metadata={"model": model})
 
 
 def from_status(
@@ -84,18 +98,27 @@ def from_status(
     logger.warning("provider %s answered %d: %r", provider, status, body[:_LOGGED_BYTES])
     if status in (401, 403):
         message = "The model provider refused the configured key."
-        return _of(provider, FailedPrecondition, "PROVIDER_UNAUTHENTICATED", message)
+        return _of(provider, FailedPrecondition, UNAUTHENTICATED, message)
     if status == 429:
-        message, wait = "The model provider's rate limit is reached.", _retry_after(headers or {})
+        message, wait = "The model provider's rate limit is reached.", _retry_after(headers) or _QUICK_RETRY_SECONDS
         return _of(provider, ResourceExhausted, RATE_LIMITED, message, retry_after=wait)
     if status in (404, 400) and _MODEL_UNKNOWN.search(body):
         return model_not_found(model)
     if status == 413 or (status in (400, 422) and _CONTEXT_TOO_LONG.search(body)):
         message = "The conversation is longer than the model can read."
-        return _of(provider, InvalidArgument, "CONTEXT_TOO_LONG", message, model=model)
+        return _of(provider, InvalidArgument, CONTEXT_TOO_LONG, message, model=model)
     if status in (400, 422):
-        return _of(provider, InvalidArgument, "PROVIDER_REJECTED", "The model provider rejected the request.")
-    return unavailable(provider) if status in (408, 409) or status >= 500 else bad_response(provider)
+        return _of(provider, InvalidArgument, REJECTED, "The model provider rejected the request.")
+    if status in (408, 409) or status >= 500:
+        return unavailable(provider, retry_after=_retry_after(headers))
+    return bad_response(provider)
+
+
+def again(error: TikuError | None, provider: str, retry_after: float) -> TikuError:
+    """Return the error of a provider that is left alone, for a call that did not reach it."""
+    if error is None:
+        return unavailable(provider, retry_after=retry_after)
+    return type(error)(error.message, reason=error.reason, metadata=error.metadata, retry_after=retry_after)
 
 
 def _of(
@@ -104,10 +127,17 @@ def _of(
     return kind(message, reason=reason, metadata={"provider": provider, **more}, retry_after=retry_after)
 
 
-def _retry_after(headers: Mapping[str, str]) -> float:
-    """Return the seconds that a provider asks for; an HTTP date is read as a short wait."""
+def _retry_after(headers: Mapping[str, str] | None) -> float | None:
+    """Return the seconds that a provider asks for, as a number or as an HTTP date; None where it does not.
+
+    https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+    """
+    asked = (headers or {}).get("retry-after", "")
     try:
-        seconds = float(headers.get("retry-after", ""))
+        seconds = float(asked)
     except ValueError:
-        return _QUICK_RETRY_SECONDS
-    return seconds if 0 <= seconds < float("inf") else _QUICK_RETRY_SECONDS
+        try:
+            seconds = max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
+        except (ValueError, TypeError):
+            return None
+    return seconds if 0 <= seconds < float("inf") else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from services.llm.domain.capacity import Capacity
+from services.llm.domain.health import Health
 from services.llm.domain.targets import Backend, RoutingTable, routing_table
 from services.llm.ports import ChatProvider
 from services.llm.values.providers import Provider, Providers
@@ -27,6 +28,7 @@ class _Live:
     engine: ChatProvider
     capacity: Capacity
     resources: AsyncExitStack
+    health: dict[str, Health] = field(default_factory=dict)
     tables: int = 0
 
 
@@ -109,7 +111,7 @@ class Roster:
             if _limits(provider) != _limits(live.provider):
                 live.capacity = self._capacity_of(provider)
             live.provider = provider
-        backends = [Backend(live.provider, live.engine, live.capacity) for live in lives]
+        backends = [Backend(live.provider, live.engine, live.capacity, live.health) for live in lives]
         before, self._now = self._now, _Generation(routing_table(configured, backends), lives)
         if not before.calls:
             self._release(before)

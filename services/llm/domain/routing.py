@@ -3,49 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, aclosing, contextmanager
 from dataclasses import dataclass, replace
-from itertools import cycle
+from math import inf
 from typing import Generic, Protocol, TypeVar
 
 from services.kit.errors import DeadlineExceeded, FailedPrecondition, TikuError
 from services.llm.domain import faults
+from services.llm.domain.allowance import Allowance
 from services.llm.domain.ledger import Ledger
 from services.llm.domain.read_watch import ReadWatch
-from services.llm.domain.targets import RoutingTable, Served, Target
+from services.llm.domain.simultaneous import Begin, Discard, hedged, raced
+from services.llm.domain.targets import Path, RoutingTable, Served, Target
+from services.llm.domain.tries import RetryPolicy, Tries, VainAttempts
+from services.llm.domain.validity import is_valid
 from services.llm.ports import ChatProvider
 from services.llm.values.chat import ChatFinish, ChatRequest, Completion, TextDelta
+from services.llm.values.providers import Strategy
 from services.llm.values.relevance import Ranking, Vectors
 
 EngineT = TypeVar("EngineT")
 ResultT = TypeVar("ResultT", Completion, Vectors, Ranking)
+StartT = TypeVar("StartT")
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How often a call is tried, and the waits between: they double, and each is drawn from its upper half."""
-
-    attempts: int = 3
-    first_wait_seconds: float = 0.2
-    longest_wait_seconds: float = 5.0
-
-    async def pause(self, attempt: int, error: TikuError, deadline: float) -> None:
-        """Wait for the attempt after number `attempt` (from 0).
-
-        Raises:
-            TikuError: `error`, where another try is pointless: after the last attempt, after an error that stays, or
-                where the wait, by our backoff or the provider's own word, is too long or would outlast the deadline.
-        """
-        if attempt + 1 >= self.attempts or error.reason not in faults.RETRYABLE:
-            raise error
-        backoff = min(self.longest_wait_seconds, self.first_wait_seconds * 2**attempt)
-        spread = backoff * random.uniform(0.5, 1.0)  # noqa: S311 - it spreads load and guards nothing
-        wait = max(spread, error.retry_after or 0.0)
-        if wait > self.longest_wait_seconds or asyncio.get_running_loop().time() + wait >= deadline:
-            raise error
-        await asyncio.sleep(wait)
+_AT_ONCE = 3
+"""Targets that a race asks."""
+_HEDGED_SHARE = 0.05
+_HEDGES_SAVED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +57,21 @@ class Tables(Protocol[EngineT]):
         """Hold the table for a call."""
 
 
-@dataclass(frozen=True, slots=True)
 class Router(Generic[EngineT]):
-    """Makes calls of one purpose, such as embedding, to the providers that serve their model.
+    """Makes calls of one purpose, such as embedding, to the targets that serve their model.
 
-    A fault that may pass (`faults.RETRYABLE`) is tried again within the deadline, on the next target of the same name
-    where there is one. `_missing` are message and reason of the refusal where there is no provider.
+    A target that fails is followed by the next one of the same name, and then by those whose fault may pass, all
+    within one deadline (`services.llm.domain.tries`). `missing` are message and reason of the refusal where there is no
+    provider.
     """
 
-    _tables: Tables[EngineT]
-    _ledger: Ledger
-    _retry: RetryPolicy
-    _missing: tuple[str, str]
+    def __init__(self, tables: Tables[EngineT], ledger: Ledger, retry: RetryPolicy, missing: tuple[str, str]) -> None:
+        self._tables = tables
+        self._ledger = ledger
+        self._retry = retry
+        self._missing = missing
+        self._vain = VainAttempts()
+        self._hedges = Allowance(_HEDGED_SHARE, _HEDGES_SAVED, begin=0)
 
     @property
     def served(self) -> Sequence[Served]:
@@ -100,38 +89,69 @@ class Router(Generic[EngineT]):
             FailedPrecondition: there is no provider.
             NotFound: nobody serves `model`.
         """
-        deadline = asyncio.get_running_loop().time() + timeout
         with self._tables.held() as table:
-            for attempt, target in self._attempts(table, model):
-                try:
-                    return await self._asked(target, call, deadline, tokens), target.served
-                except TikuError as error:
-                    await self._retry.pause(attempt, error, deadline)
-        raise AssertionError("attempts have no end")
+            way = self._way(table, model, timeout, tokens)
+            target, result = await self._obtained(
+                way, lambda target: self._asked(target, call, way), _nothing, lambda target: target.health.whole.p95
+            )
+            return result, target.served
 
     async def _asked(
-        self,
-        target: Target[EngineT],
-        call: Callable[[EngineT, str, float], Awaitable[ResultT]],
-        deadline: float,
-        tokens: int,
+        self, target: Target[EngineT], call: Callable[[EngineT, str, float], Awaitable[ResultT]], way: _Way[EngineT]
     ) -> ResultT:
+        """Return what one target answers as a whole."""
         backend, served = target.backend, target.served
-        async with backend.capacity.admitted(_time_left(deadline), tokens) as settle:
-            left = min(_time_left(deadline), backend.provider.total_timeout_seconds)
-            with self._ledger.recorded(served.provider, served.model) as spent:
+        async with backend.capacity.admitted(_time_left(way.deadline), way.tokens) as settle:
+            left = min(_time_left(way.deadline), backend.provider.total_timeout_seconds)
+            with (
+                target.health.judged(target.health.whole, way.deadline) as verdict,
+                self._ledger.recorded(served.provider, served.model) as spent,
+            ):
                 result = await call(backend.engine, served.model, left)
                 spent.tokens = result.usage
+                verdict.answer()
             if spent.tokens is not None:
                 settle(spent.tokens.total_tokens)
             return result
 
-    def _attempts(self, table: RoutingTable[EngineT], model: str) -> Iterator[tuple[int, Target[EngineT]]]:
-        """Return the numbers of a call's attempts with their targets."""
+    async def _obtained(
+        self,
+        way: _Way[EngineT],
+        begin: Begin[StartT],
+        discard: Discard[StartT],
+        patience: Callable[[Target[EngineT]], float | None],
+        valid: Callable[[StartT], bool] = lambda _: True,
+    ) -> tuple[Target[EngineT], StartT]:
+        """Return what the first target gives that does not fail, by the strategy of the path."""
+        tries, path = way.tries, way.path
+        if path.strategy is Strategy.HEDGED:
+            self._hedges.earn()
+        while True:
+            target = await tries.next()
+            obtained: tuple[Target[EngineT], StartT] | None = None
+            if path.strategy is Strategy.RACE and tries.at_once(1):
+                grace = path.grace_seconds
+                obtained = await raced(tries, begin, discard, valid, most=_AT_ONCE, grace_seconds=grace)
+            elif path.strategy is Strategy.HEDGED:
+                wait = patience(target)
+                obtained = await hedged(tries, target, begin, discard, patience=wait, allowance=self._hedges)
+            else:
+                tries.asked(target)
+                try:
+                    return target, await begin(target)
+                except TikuError as error:
+                    tries.failed(target, error)
+            if obtained is not None:
+                return obtained
+
+    def _way(self, table: RoutingTable[EngineT], model: str, timeout: float, tokens: int) -> _Way[EngineT]:
+        """Return how a call goes that names `model` and has `timeout` seconds."""
         if not table.served:
             message, reason = self._missing
             raise FailedPrecondition(message, reason=reason)
-        return enumerate(cycle(table.path(model).targets))
+        path, deadline = table.path(model), asyncio.get_running_loop().time() + timeout
+        _time_left(deadline)
+        return _Way(path, Tries(path.targets, self._retry, self._vain, tokens, deadline), tokens, deadline)
 
 
 class ChatRouter(Router[ChatProvider]):
@@ -142,64 +162,117 @@ class ChatRouter(Router[ChatProvider]):
 
     async def complete(self, prompt: ChatRequest, timeout: float) -> tuple[Completion, Served]:
         """Return one whole answer within `timeout` seconds, and which provider gave it."""
-        return await self.run(
-            prompt.model,
-            timeout,
-            lambda provider, model, left: provider.complete(replace(prompt, model=model), left),
-            _tokens_of(prompt),
-        )
+        with self._tables.held() as table:
+            way = self._way(table, prompt.model, timeout, _tokens_of(prompt))
+            target, completion = await self._completed(way, prompt)
+            return completion, target.served
 
-    async def stream(
-        self, prompt: ChatRequest, timeout: float
-    ) -> AsyncGenerator[TextDelta | tuple[ChatFinish, Served], None]:
+    async def stream(self, prompt: ChatRequest, timeout: float) -> AsyncGenerator[_Event, None]:
         """Yield deltas, then one `ChatFinish` with who answered, within `timeout` seconds.
 
-        A finish without the provider's own usage carries what was counted here.
+        A finish without the provider's own usage carries what was counted here. The answer of a race comes as one
+        delta, when it is chosen.
         """
-        deadline = asyncio.get_running_loop().time() + timeout
         with self._tables.held() as table:
-            for attempt, target in self._attempts(table, prompt.model):
-                began = False
-                try:
-                    async with aclosing(self._events(target, prompt, deadline)) as events:
-                        async for event in events:
-                            began = True
-                            yield event if isinstance(event, TextDelta) else (event, target.served)
-                    return
-                except TikuError as error:
-                    if began:
-                        raise
-                    await self._retry.pause(attempt, error, deadline)
+            way = self._way(table, prompt.model, timeout, _tokens_of(prompt))
+            if way.path.strategy is Strategy.RACE:
+                target, completion = await self._completed(way, prompt)
+                if completion.text:
+                    yield TextDelta(completion.text)
+                yield ChatFinish(completion.reason, completion.usage), target.served
+                return
+            _, (event, events) = await self._obtained(
+                way,
+                lambda target: _begun(self._events(target, prompt, way)),
+                _closed,
+                lambda target: target.health.first_token.p95,
+            )
+            async with aclosing(events):
+                yield event
+                async for event in events:
+                    yield event
+
+    async def _completed(self, way: _Way[ChatProvider], prompt: ChatRequest) -> tuple[Target[ChatProvider], Completion]:
+        def call(provider: ChatProvider, model: str, left: float) -> Awaitable[Completion]:
+            return provider.complete(replace(prompt, model=model), left)
+
+        return await self._obtained(
+            way,
+            lambda target: self._asked(target, call, way),
+            _nothing,
+            lambda target: target.health.whole.p95,
+            lambda completion: is_valid(completion, prompt),
+        )
 
     async def _events(
-        self, target: Target[ChatProvider], prompt: ChatRequest, deadline: float
-    ) -> AsyncGenerator[TextDelta | ChatFinish, None]:
-        """Yield what one target answers, within its own limits of time."""
-        provider, loop = target.backend.provider, asyncio.get_running_loop()
-        finish: ChatFinish | None = None
-        async with target.backend.capacity.admitted(_time_left(deadline), _tokens_of(prompt)) as settle:
-            left = min(_time_left(deadline), provider.total_timeout_seconds)
+        self, target: Target[ChatProvider], prompt: ChatRequest, way: _Way[ChatProvider]
+    ) -> AsyncGenerator[_Event, None]:
+        """Yield what one target answers, within its own limits of time, and with who it is at the end."""
+        provider, health, loop = target.backend.provider, target.health, asyncio.get_running_loop()
+        between, finish = provider.between_tokens_timeout_seconds, None
+        async with target.backend.capacity.admitted(_time_left(way.deadline), way.tokens) as settle:
+            left = min(_time_left(way.deadline), provider.total_timeout_seconds)
             ends = loop.time() + left
             stream = target.backend.engine.stream(replace(prompt, model=target.model.name), left)
             async with aclosing(stream):
                 with (
-                    ReadWatch(provider.name) as watch,
+                    health.judged(health.first_token, way.deadline) as verdict,
                     self._ledger.recorded(provider.name, target.model.name) as spent,
+                    ReadWatch(provider.name) as watch,
                 ):
-                    due = loop.time() + provider.first_token_timeout_seconds
-                    while (event := await watch.read(stream, min(ends, due))) is not None:
+                    watch.here()
+                    watch.start(min(ends, loop.time() + provider.first_token_timeout_seconds))
+                    async for event in stream:
+                        watch.stop()
                         if isinstance(event, TextDelta):
                             spent.deltas += 1
-                            yield event
+                            if not verdict.answered:
+                                verdict.answer()
+                                yield event
+                                watch.here()  # Who hedges reads the first event in a task of its own.
+                            else:
+                                yield event
                         else:
                             spent.tokens = event.usage
                             finish = ChatFinish(event.reason, spent.total())
-                        due = loop.time() + provider.between_tokens_timeout_seconds
+                        watch.start(ends if between == inf else min(ends, loop.time() + between))
+                    watch.stop()
                     if finish is None:
                         raise faults.unavailable(provider.name, "the stream ended before the answer did")
             if spent.tokens is not None:
                 settle(spent.tokens.total_tokens)
-        yield finish
+        yield finish, target.served
+
+
+@dataclass(frozen=True, slots=True)
+class _Way(Generic[EngineT]):
+    """How one call goes: the targets of its model, which of them were tried, and the time of all of it."""
+
+    path: Path[EngineT]
+    tries: Tries[EngineT]
+    tokens: int
+    deadline: float
+
+
+_Event = TextDelta | tuple[ChatFinish, Served]
+_Begun = tuple[_Event, AsyncGenerator[_Event, None]]
+
+
+async def _begun(events: AsyncGenerator[_Event, None]) -> _Begun:
+    """Return the first event of a stream, and the stream behind it."""
+    try:
+        return await anext(events), events
+    except BaseException:
+        await events.aclose()
+        raise
+
+
+async def _closed(begun: _Begun) -> None:
+    await begun[1].aclose()
+
+
+async def _nothing(_: object) -> None:
+    """Do nothing: a whole answer holds no connection."""
 
 
 def _tokens_of(prompt: ChatRequest) -> int:

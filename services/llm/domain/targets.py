@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from services.llm.domain import faults
 from services.llm.domain.capacity import Capacity
+from services.llm.domain.health import Health
 from services.llm.values.providers import Model, Provider, Providers, Strategy
 
 EngineT = TypeVar("EngineT")
@@ -28,14 +29,17 @@ class Backend(Generic[EngineT]):
     provider: Provider
     engine: EngineT
     capacity: Capacity
+    health: MutableMapping[str, Health] = field(default_factory=dict)
+    """By the provider's names of its models."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Target(Generic[EngineT]):
     """One model of one provider."""
 
     backend: Backend[EngineT]
     model: Model
+    health: Health
 
     @property
     def served(self) -> Served:
@@ -49,6 +53,8 @@ class Path(Generic[EngineT]):
 
     targets: Sequence[Target[EngineT]]
     strategy: Strategy = Strategy.FALLBACK
+    grace_seconds: float = 0.0
+    """In a race, how long the first valid answer waits for that of a preferred target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +84,9 @@ def routing_table(configured: Providers, backends: Sequence[Backend[EngineT]]) -
     served = []
     for backend in backends:
         for model in backend.provider.models:
-            target = Target(backend, model)
-            by_place[f"{backend.provider.name}/{model.name}"] = target
+            place = f"{backend.provider.name}/{model.name}"
+            target = Target(backend, model, backend.health.setdefault(model.name, Health(place)))
+            by_place[place] = target
             for name in model.names:
                 by_name.setdefault(name, []).append(target)
                 served.append(Served(name, backend.provider.name))
@@ -87,5 +94,5 @@ def routing_table(configured: Providers, backends: Sequence[Backend[EngineT]]) -
     for route in configured.routes:
         targets = [by_place[place] for place in route.targets] or by_name[route.alias]
         served += [Served(route.alias, target.backend.provider.name) for target in targets]
-        paths[route.alias] = Path(targets, route.strategy)
+        paths[route.alias] = Path(targets, route.strategy, route.grace_seconds)
     return RoutingTable(paths, list(dict.fromkeys(served)))

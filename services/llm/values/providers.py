@@ -98,6 +98,10 @@ class Strategy(StrEnum):
 
     FALLBACK = "fallback"
     """One is asked, and the next where it fails."""
+    HEDGED = "hedged"
+    """As fallback; and another is asked as well once the first is slower than it nearly always is."""
+    RACE = "race"
+    """Three are asked at once, and the best valid answer is taken."""
 
 
 class Route(_Table):
@@ -107,6 +111,8 @@ class Route(_Table):
     strategy: Strategy = Strategy.FALLBACK
     targets: tuple[Name, ...] = ()
     """`PROVIDER/MODEL`, the preferred first; empty for every model of this name or alias, in the order of the file."""
+    grace_seconds: Annotated[float, Field(ge=0)] = 1.0
+    """In a race, how long the first valid answer waits for that of a preferred target."""
 
 
 class Providers(_Table):

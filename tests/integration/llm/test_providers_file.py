@@ -15,6 +15,7 @@ from services.llm.adapters.providers_file import ProvidersFileError
 from services.llm.app import build
 from services.llm.settings import LlmSettings
 from tests.fakes.openai_server import Script, ScriptedProvider
+from tests.waiting import at_once
 from tiku.llm.v1 import llm_pb2 as pb
 from tiku.llm.v1.llm_pb2_grpc import LlmServiceStub
 
@@ -89,6 +90,28 @@ async def test_a_provider_is_given_no_more_time_than_its_own(tmp_path: Path, lim
                 async for _ in stub.StreamChat(pb.StreamChatRequest(messages=ASK)):
                     pass
             await one.departure()
+
+
+@pytest.mark.parametrize("hedged", [False, True])
+async def test_a_caller_that_leaves_closes_every_provider_that_was_asked(tmp_path: Path, hedged: bool) -> None:
+    path = tmp_path / "providers.toml"
+    route = '[[routes]]\nalias = "best"\nstrategy = "hedged"\n'
+    async with ScriptedProvider() as one, ScriptedProvider() as two:
+        await asyncio.to_thread(path.write_text, _entry("one", one) + _entry("two", two) + route)
+        async with _service(path) as stub:
+            for _ in range(40 if hedged else 0):  # Until times are known, and two hedges are saved.
+                await stub.Chat(pb.ChatRequest(model="best", messages=ASK))
+            one.answer(Script(hang_at=0))
+            two.answer(Script(hang_at=0))
+            call = asyncio.ensure_future(stub.Chat(pb.ChatRequest(model="best", messages=ASK)))
+            await (two if hedged else one).received(1)
+            await asyncio.sleep(0.02)
+            async with at_once():
+                call.cancel()
+                await one.departure()
+                if hedged:
+                    await two.departure()
+            assert (one.active, two.active) == (0, 0)
 
 
 async def test_a_wrong_file_stops_the_start_and_says_why(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
 from services.llm.domain.capacity import Capacity
 from services.llm.domain.ledger import Ledger
-from services.llm.domain.routing import ChatRouter, FixedTable, RetryPolicy, Router
+from services.llm.domain.routing import ChatRouter, FixedTable, Router
 from services.llm.domain.targets import Backend, RoutingTable, routing_table
+from services.llm.domain.tries import RetryPolicy
 from services.llm.messages import embedding
 from services.llm.ports import ChatProvider, Embedder, Reranker
 from services.llm.servicer import LlmServicer
