@@ -7,10 +7,17 @@ import importlib
 
 import uvloop
 
-from benchmarks import comparison, harness, hostile_files, legs
+from benchmarks import comparison, harness, hostile_files, legs, provider_faults
 
 RATIOS = ("unary", "rest", "streaming")
-ALL = (*RATIOS, "legs", "comparison", "hostile-files")
+TABLES = {
+    "legs": legs,
+    "comparison": comparison,
+    "hostile-files": hostile_files,
+    "provider-faults": provider_faults,
+}
+"""Benchmarks with tables of their own."""
+ALL = (*RATIOS, *TABLES)
 
 
 async def main() -> None:
@@ -24,20 +31,12 @@ async def main() -> None:
         for name in ratios:
             for found in await importlib.import_module(f"benchmarks.{name}").run():
                 print(found.row(), flush=True)
-    if "legs" in names:
-        harness.unpin_load()
-        print(f"\n{legs.HEADER}")
-        async for line in legs.run():
-            print(line, flush=True)
-    if "comparison" in names:
-        harness.unpin_load()
-        print(f"\n{comparison.HEADER}")
-        async for row in comparison.run():
-            print(row.row(), flush=True)
-    if "hostile-files" in names:
-        harness.unpin_load()
-        async for line in hostile_files.run():
-            print(line, flush=True)
+    for name, benchmark in TABLES.items():
+        if name in names:
+            harness.unpin_load()
+            print()
+            async for row in benchmark.run():
+                print(row, flush=True)
 
 
 if __name__ == "__main__":

@@ -94,8 +94,9 @@ async def _whole(provider: dict[str, str]) -> AsyncIterator[str]:
         yield url
 
 
-async def run(*, rounds: int = 1, seconds: float = 10.0) -> AsyncIterator[Row]:
-    """300 ms and 1 s, each at 50, 200 and 500 concurrent clients, for both jobs; each cell `seconds` or two waves."""
+async def run(*, rounds: int = 1, seconds: float = 10.0) -> AsyncIterator[str]:
+    """Yield a table: 300 ms and 1 s, each at 50, 200 and 500 clients, for both jobs; `seconds` or two waves a cell."""
+    yield HEADER
     for job, tiku, asked, asked_synchronous in (
         ("chat", _chat, CHAT, CHAT),
         ("5 questions", _whole, GENERATE, GENERATE_SYNCHRONOUS),
@@ -116,4 +117,4 @@ async def run(*, rounds: int = 1, seconds: float = 10.0) -> AsyncIterator[Row]:
                             if measured.failures:
                                 raise RuntimeError(f"{measured.failures} of {measured.requests} failed at {url}")
                             seen[side].append(measured)
-                    yield Row(job, latency, concurrency, *seen)
+                    yield Row(job, latency, concurrency, *seen).row()

@@ -60,7 +60,8 @@ class StubReranker:
 
 
 async def run() -> AsyncIterator[str]:
-    """Yield a row a way: all legs at once, and one after another."""
+    """Yield a table with a row a way: all legs at once, and one after another."""
+    yield HEADER
     legs = [StubLeg(name, seconds, _hits(10 * i, name == "vector")) for i, (name, seconds) in enumerate(DELAYS.items())]
     query = LegQuery("What does a leg do?", "alice", EVERYWHERE, 10)
     retriever = HybridRetriever(legs, FakeVectorStore(), StubReranker())

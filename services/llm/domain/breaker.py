@@ -19,7 +19,7 @@ class Breaker:
     """
 
     def __init__(
-        self, name: str, *, failures: int = 8, first_seconds: float = 1.0, longest_seconds: float = 30.0
+        self, name: str, *, failures: int = 8, first_seconds: float = 1.0, longest_seconds: float = 10.0
     ) -> None:
         self._name = name
         self._limit = failures

@@ -70,7 +70,7 @@ class Health:
             self.breaker.succeeded()
 
     def _blame(self, error: TikuError, *, probe: bool, late: bool) -> None:
-        if error.retry_after is not None:
+        if error.retry_after is not None and error.reason in faults.RETRYABLE:
             self.breaker.hold(error, error.retry_after)
         if error.reason == faults.RATE_LIMITED or (error.reason == faults.TIMEOUT and late):
             # It says nothing about the provider that a caller has little time.

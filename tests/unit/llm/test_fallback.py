@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.kit.errors import TikuError
+from services.kit.errors import TikuError, Unavailable
 from services.llm.adapters.providers.fake import FakeChatProvider, FakeTurn
 from services.llm.domain import faults
 from services.llm.values.chat import ChatFinish, ChatRequest, Completion, TextDelta
@@ -159,6 +159,15 @@ async def test_a_caller_with_little_time_says_nothing_about_a_provider() -> None
             await house.complete("m", timeout=0.003)
         assert caught.value.status == "DEADLINE_EXCEEDED"
     assert house.health("a").breaker.wait_seconds() == 0
+
+
+@pytest.mark.parametrize(("reason", "held"), [("PROVIDER_UNAVAILABLE", True), ("EMBEDDER_BUSY", False)])
+async def test_who_asks_for_time_is_left_alone_and_whose_queue_is_full_is_not(reason: str, held: bool) -> None:
+    busy = FakeTurn(error=Unavailable("Not now.", reason=reason, retry_after=60))
+    house = RoutedChats(a=(FakeChatProvider(busy), ["m"]))
+    with pytest.raises(Unavailable):
+        await house.complete("m")
+    assert (house.health("a").breaker.wait_seconds() > 0) is held
 
 
 async def test_requests_that_are_refused_do_not_use_up_what_outages_may_cost() -> None:
