@@ -42,9 +42,11 @@ class Models:
         )
 
     async def _models(self, exchange: Exchange) -> list[dict[str, Any]]:
+        """Return each name once, with the first provider that serves it."""
         exchange.set_deadline(self._settings.unary_timeout_seconds)
         call = self._list_models(llm_pb2.ListModelsRequest().SerializeToString(), timeout=exchange.time_left())
         response = llm_pb2.ListModelsResponse.FromString(await exchange.result_of(call))
-        return [
-            {"id": model.name, "object": "model", "created": 0, "owned_by": model.provider} for model in response.models
-        ]
+        owners: dict[str, str] = {}
+        for model in response.models:
+            owners.setdefault(model.name, model.provider)
+        return [{"id": name, "object": "model", "created": 0, "owned_by": owner} for name, owner in owners.items()]

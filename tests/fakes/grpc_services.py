@@ -309,6 +309,7 @@ class FakeLlm(llm_pb2_grpc.LlmServiceServicer):
         return llm_pb2.ListModelsResponse(
             models=[
                 llm_pb2.Model(name="fake-1", provider="fake", purpose=llm_pb2.MODEL_PURPOSE_CHAT, default=True),
+                llm_pb2.Model(name="fake-1", provider="another", purpose=llm_pb2.MODEL_PURPOSE_CHAT),
                 llm_pb2.Model(name="org/fake-embedder", provider="fake", purpose=llm_pb2.MODEL_PURPOSE_EMBEDDING),
             ]
         )

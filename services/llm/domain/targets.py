@@ -90,7 +90,9 @@ def routing_table(configured: Providers, backends: Sequence[Backend[EngineT]]) -
             for name in model.names:
                 by_name.setdefault(name, []).append(target)
                 served.append(Served(name, backend.provider.name))
-    paths = {name: Path(targets) for name, targets in by_name.items()}
+    # One model of one provider can be asked for as well.
+    paths = {place: Path([target]) for place, target in by_place.items()}
+    paths |= {name: Path(targets) for name, targets in by_name.items()}
     for route in configured.routes:
         targets = [by_place[place] for place in route.targets] or by_name[route.alias]
         served += [Served(route.alias, target.backend.provider.name) for target in targets]

@@ -212,5 +212,6 @@ async def test_models(client: AsyncOpenAI) -> None:
     models = [model.id async for model in client.models.list()]
     assert models == ["fake-1", "org/fake-embedder"]
     assert (await client.models.retrieve("org/fake-embedder")).owned_by == "fake"
+    assert (await client.models.retrieve("fake-1")).owned_by == "fake"
     with pytest.raises(openai.NotFoundError):
         await client.models.retrieve("nothing")

@@ -103,13 +103,14 @@ async def test_aliases_and_routes_lead_to_the_models_of_several_providers() -> N
         await roster.replace(configured)
         ways = {
             name: [(target.served.provider, target.served.model) for target in roster.table.path(name).targets]
-            for name in ("", "large", "best", "careful")
+            for name in ("", "large", "best", "careful", "far/x")
         }
     assert ways == {
         "": [("far", "large")],
         "large": [("far", "large")],
         "best": [("far", "large"), ("near", "small")],
         "careful": [("near", "small"), ("far", "x")],
+        "far/x": [("far", "x")],
     }
     assert [(served.model, served.provider) for served in roster.table.served] == [
         ("large", "far"),
