@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -91,6 +92,36 @@ async def test_a_replacement_that_fails_changes_nothing() -> None:
             await roster.replace(_configured("b", "c"))
         assert roster.table is before
         assert house.open == ["a@http://x"]
+
+
+async def test_no_call_meets_a_closed_provider_while_they_are_replaced_again_and_again() -> None:
+    closed: set[ChatProvider] = set()
+
+    @asynccontextmanager
+    async def opened(provider: Provider) -> AsyncIterator[ChatProvider]:
+        yield (engine := FakeChatProvider(name=provider.name))
+        closed.add(engine)
+
+    async with Roster.open(opened, _capacity) as roster:
+        await roster.replace(_configured("a"))
+        done = 0
+
+        async def call() -> None:
+            nonlocal done
+            with roster.held() as table:
+                (target,) = table.path("m").targets
+                for _ in range(done % 7):
+                    await asyncio.sleep(0)
+                    assert target.backend.engine not in closed
+            done += 1
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(50):
+                for _ in range(10):
+                    group.create_task(call())
+                await roster.replace(_configured("a", address=f"http://{number}"))
+        await turns()
+        assert (done, len(closed)) == (500, 50)
 
 
 async def test_aliases_and_routes_lead_to_the_models_of_several_providers() -> None:
