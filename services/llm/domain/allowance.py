@@ -6,12 +6,14 @@ from __future__ import annotations
 class Allowance:
     """Grows by `share` with each call up to `most`, and shrinks by one with each extra.
 
-    It may go below nothing, since extras can be under way when it is spent; then it has to be earned again first.
+    It may go below nothing, since extras can be under way when it is spent, down to `debt`; then it has to be earned
+    again first.
     """
 
-    def __init__(self, share: float, most: float, *, begin: float | None = None) -> None:
+    def __init__(self, share: float, most: float, *, begin: float | None = None, debt: float = 0.0) -> None:
         self._share = share
         self._most = most
+        self._least = -debt
         self._balance = most if begin is None else begin
 
     def earn(self) -> None:
@@ -25,4 +27,4 @@ class Allowance:
 
     def spend(self, count: int = 1) -> None:
         """Count extras."""
-        self._balance -= count
+        self._balance = max(self._least, self._balance - count)

@@ -41,16 +41,10 @@ class Bulkhead:
     @asynccontextmanager
     async def slot(self, timeout: float) -> AsyncIterator[None]:
         """Hold a slot while the block runs; refuse where the queue is full or none comes free in `timeout` seconds."""
-        if self._semaphore.locked() and self.waiting >= self._max_waiting:
-            raise self._busy()
-        self.waiting += 1
-        try:
-            async with asyncio.timeout(min(timeout, self._max_wait_seconds)):
-                await self._semaphore.acquire()
-        except TimeoutError as error:
-            raise self._busy() from error
-        finally:
-            self.waiting -= 1
+        if self._semaphore.locked():
+            await self._turn(timeout)
+        else:
+            await self._semaphore.acquire()  # At once.
         loop = asyncio.get_running_loop()
         started = loop.time()
         self._free -= 1
@@ -60,6 +54,19 @@ class Bulkhead:
             self._free += 1
             self._semaphore.release()
             self._typical_seconds += _SMOOTHING * (loop.time() - started - self._typical_seconds)
+
+    async def _turn(self, timeout: float) -> None:
+        """Wait in the queue for a slot and take it."""
+        if self.waiting >= self._max_waiting:
+            raise self._busy()
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(min(timeout, self._max_wait_seconds)):
+                await self._semaphore.acquire()
+        except TimeoutError as error:
+            raise self._busy() from error
+        finally:
+            self.waiting -= 1
 
     def _busy(self) -> Exception:
         """Return the refusal, with the time in which everyone who waits now should have had a turn."""

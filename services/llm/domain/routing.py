@@ -194,7 +194,7 @@ class ChatRouter(Router[ChatProvider]):
 
     async def _completed(self, way: _Way[ChatProvider], prompt: ChatRequest) -> tuple[Target[ChatProvider], Completion]:
         def call(provider: ChatProvider, model: str, left: float) -> Awaitable[Completion]:
-            return provider.complete(replace(prompt, model=model), left)
+            return provider.complete(_for(prompt, model), left)
 
         return await self._obtained(
             way,
@@ -213,7 +213,7 @@ class ChatRouter(Router[ChatProvider]):
         async with target.backend.capacity.admitted(_time_left(way.deadline), way.tokens) as settle:
             left = min(_time_left(way.deadline), provider.total_timeout_seconds)
             ends = loop.time() + left
-            stream = target.backend.engine.stream(replace(prompt, model=target.model.name), left)
+            stream = target.backend.engine.stream(_for(prompt, target.model.name), left)
             async with aclosing(stream):
                 with (
                     health.judged(health.first_token, way.deadline) as verdict,
@@ -273,6 +273,10 @@ async def _closed(begun: _Begun) -> None:
 
 async def _nothing(_: object) -> None:
     """Do nothing: a whole answer holds no connection."""
+
+
+def _for(prompt: ChatRequest, model: str) -> ChatRequest:
+    return prompt if prompt.model == model else replace(prompt, model=model)
 
 
 def _tokens_of(prompt: ChatRequest) -> int:

@@ -17,6 +17,10 @@ EngineT = TypeVar("EngineT")
 
 _VAIN_SHARE = 0.08
 _VAIN_SAVED = 10
+_FAULTS_OWED = 50
+"""What an outage leaves to be earned again is soon earned: breakers hold the load down besides."""
+_REFUSALS_OWED = 1000
+"""Nothing else holds these down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,6 @@ class RetryPolicy:
         return longest * random.uniform(0.5, 1.0)  # noqa: S311 - it spreads load and guards nothing
 
 
-def _bounded() -> Allowance:
-    return Allowance(_VAIN_SHARE, _VAIN_SAVED)
-
-
 @dataclass(frozen=True, slots=True)
 class VainAttempts:
     """Bounds what calls ask beyond their first attempt and in vain, to less than a tenth of the calls.
@@ -48,8 +48,8 @@ class VainAttempts:
     providers refuse are counted apart: whoever sends them takes nothing from those that meet a provider's fault.
     """
 
-    faults: Allowance = field(default_factory=_bounded)
-    refusals: Allowance = field(default_factory=_bounded)
+    faults: Allowance = field(default_factory=lambda: Allowance(_VAIN_SHARE, _VAIN_SAVED, debt=_FAULTS_OWED))
+    refusals: Allowance = field(default_factory=lambda: Allowance(_VAIN_SHARE, _VAIN_SAVED, debt=_REFUSALS_OWED))
 
     def earn(self) -> None:
         """Count one call."""
