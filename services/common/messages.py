@@ -8,7 +8,6 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
@@ -27,21 +26,21 @@ def message_of(kind: type[M], value: Any, /, **others: Any) -> M:
     """
     given = {
         name: getattr(value, name) if plain else _translated(field, getattr(value, name))
-        for name, field, plain in _shared_fields(kind, type(value))
+        for name, field, plain in _shared_fields(kind, type(value))  # type: ignore[arg-type]  # Classes are hashable.
         if name not in others
     }
     return kind(**given, **others)
 
 
 @lru_cache(maxsize=256)
-def _shared_fields(kind: type[Message], values: type) -> tuple[tuple[str, FieldDescriptor, bool], ...]:
+def _shared_fields(kind: Any, values: Any) -> tuple[tuple[str, Any, bool], ...]:
     """Return the fields that a message and a dataclass share; a plain one's values are the message's as they are."""
     known = kind.DESCRIPTOR.fields_by_name
     shared = [known[field.name] for field in fields(values) if field.name in known]
     return tuple((field.name, field, not (field.message_type or field.enum_type)) for field in shared)
 
 
-def _translated(field: FieldDescriptor, value: Any) -> Any:
+def _translated(field: Any, value: Any) -> Any:
     match value:
         case tuple() | list():
             return [_translated(field, item) for item in value]

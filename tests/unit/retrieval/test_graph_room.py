@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from services.common.values import Source
 from services.kit.disk_room import DiskRoom
 from services.kit.errors import ResourceExhausted
 from services.retrieval.adapters.graphs.neo4j import Neo4jGraphStore
+from services.retrieval.adapters.graphs.pulse import Pulse
 from services.retrieval.values.graph import Contribution, Link, Mention
 
 
@@ -27,7 +29,8 @@ class Driver:
 
 
 def store(path: Path, reserve_bytes: int) -> Neo4jGraphStore:
-    return Neo4jGraphStore(cast(AsyncDriver, Driver()), "neo4j", 5.0, DiskRoom(path, reserve_bytes))
+    room = DiskRoom(path, reserve_bytes)
+    return Neo4jGraphStore(cast(AsyncDriver, Driver()), "neo4j", 5.0, Pulse(asyncio.Event().wait), room)
 
 
 def added() -> Contribution:
