@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from services.kit.errors import TikuError
 from services.llm.domain.allowance import Allowance
 from services.llm.domain.targets import Target
-from services.llm.domain.tries import Tries
 
 EngineT = TypeVar("EngineT")
 StartT = TypeVar("StartT")
@@ -21,21 +20,37 @@ Discard = Callable[[StartT], Awaitable[None]]
 """Ends an answer that has begun and that nobody wants."""
 
 
+class Candidates(Protocol[EngineT]):
+    """The targets of one call, as `services.llm.domain.tries.Tries` counts them."""
+
+    def spare(self) -> Target[EngineT] | None:
+        """Return a target that has room for a call that is not needed yet, if there is one."""
+
+    def at_once(self, most: int) -> list[Target[EngineT]]:
+        """Return targets that may be asked now."""
+
+    def asked(self, target: Target[Any]) -> None:
+        """Count that a target is being asked."""
+
+    def failed(self, target: Target[Any], error: TikuError) -> None:
+        """Count that a target failed; raise `error` where it leaves no time to ask another."""
+
+
 class _Asked(Generic[StartT]):
     """Targets that are being asked, in the order in which they were."""
 
-    def __init__(self, tries: Tries[Any], begin: Begin[StartT]) -> None:
-        self._tries = tries
+    def __init__(self, candidates: Candidates[Any], begin: Begin[StartT]) -> None:
+        self._candidates = candidates
         self._begin = begin
         self.tasks: dict[asyncio.Task[StartT], Target[Any]] = {}
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, tries: Tries[Any], begin: Begin[StartT], discard: Discard[StartT]
+        cls, candidates: Candidates[Any], begin: Begin[StartT], discard: Discard[StartT]
     ) -> AsyncIterator[_Asked[StartT]]:
         """Ask within the block; at its end, what was not taken is canceled, and its providers' connections closed."""
-        asked = cls(tries, begin)
+        asked = cls(candidates, begin)
         try:
             yield asked
         finally:
@@ -46,7 +61,7 @@ class _Asked(Generic[StartT]):
                     await discard(result)
 
     def ask(self, target: Target[Any]) -> None:
-        self._tries.asked(target)
+        self._candidates.asked(target)
         self.tasks[asyncio.ensure_future(self._begin(target))] = target
 
     async def wait(self, seconds: float | None) -> None:
@@ -55,7 +70,7 @@ class _Asked(Generic[StartT]):
         await asyncio.wait(running, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
 
     def drop_failed(self) -> None:
-        """Tell `Tries` of those that failed, and forget them."""
+        """Count those that failed, and forget them."""
         for task in [task for task in self.tasks if task.done()]:
             error = task.exception()
             if error is None:
@@ -63,11 +78,11 @@ class _Asked(Generic[StartT]):
             target = self.tasks.pop(task)
             if not isinstance(error, TikuError):
                 raise error
-            self._tries.failed(target, error)
+            self._candidates.failed(target, error)
 
 
 async def hedged(
-    tries: Tries[EngineT],
+    candidates: Candidates[EngineT],
     first: Target[EngineT],
     begin: Begin[StartT],
     discard: Discard[StartT],
@@ -77,15 +92,15 @@ async def hedged(
 ) -> tuple[Target[EngineT], StartT] | None:
     """Ask `first`, and another target as well once `patience` seconds passed; return the first to begin, and how.
 
-    None means that all that were asked failed, which `tries` knows. A target that fails before the patience is over is
-    no reason to hedge: the next one is asked because of the failure.
+    None means that all that were asked failed, which `candidates` knows. A target that fails before the patience is
+    over is no reason to hedge: the next one is asked because of the failure.
     """
-    async with _Asked.open(tries, begin, discard) as asked:
+    async with _Asked.open(candidates, begin, discard) as asked:
         asked.ask(first)
         if patience is not None:
             await asked.wait(patience)
             under_way = not any(task.done() for task in asked.tasks)
-            if under_way and allowance.left and (second := tries.spare()) is not None:
+            if under_way and allowance.left and (second := candidates.spare()) is not None:
                 allowance.spend()
                 asked.ask(second)
         while asked.tasks:
@@ -100,7 +115,7 @@ async def hedged(
 
 
 async def raced(
-    tries: Tries[EngineT],
+    candidates: Candidates[EngineT],
     begin: Begin[StartT],
     discard: Discard[StartT],
     valid: Callable[[StartT], bool],
@@ -114,8 +129,8 @@ async def raced(
     first of those that came; None means that all failed.
     """
     loop = asyncio.get_running_loop()
-    async with _Asked.open(tries, begin, discard) as asked:
-        for target in tries.at_once(most):
+    async with _Asked.open(candidates, begin, discard) as asked:
+        for target in candidates.at_once(most):
             asked.ask(target)
         ends: float | None = None
         while asked.tasks:

@@ -197,15 +197,15 @@ async def test_a_clients_deadline_holds_at_the_provider(
 async def test_a_fault_keeps_its_reason_and_loses_the_providers_words(
     stub: LlmServiceStub, provider: ScriptedProvider
 ) -> None:
-    provider.answer(Script(status=429, headers={"Retry-After": "30"}), Script(status=401))
+    provider.answer(Script(status=401), Script(status=429, headers={"Retry-After": "30"}))
+    refused = await _refused(stub.StreamChat(pb.StreamChatRequest(messages=ASK)))
+    assert (refused.status, refused.reason) == ("FAILED_PRECONDITION", "PROVIDER_UNAUTHENTICATED")
     limited = await _refused(stub.Chat(pb.ChatRequest(messages=ASK)))
     assert (limited.status, limited.reason, limited.retry_after) == (
         "RESOURCE_EXHAUSTED",
         "PROVIDER_RATE_LIMITED",
         30.0,
     )
-    refused = await _refused(stub.StreamChat(pb.StreamChatRequest(messages=ASK)))
-    assert (refused.status, refused.reason) == ("FAILED_PRECONDITION", "PROVIDER_UNAUTHENTICATED")
     assert "secret" not in limited.message + refused.message
 
 
