@@ -6,6 +6,7 @@ import logging
 import shutil
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ class Collection:
         self.log_bytes += len(record.request)
         try:
             message = parse(WRITES[record.rpc], record.request)
-            prepared = yield from changes(record.rpc, self.schema, message)
+            prepared = yield from changes(record.rpc, replace(self.schema, limited=False), message)
             yield from self._apply(prepared)
             self._describe(record.rpc, message)
         except Exception:

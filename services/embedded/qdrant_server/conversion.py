@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -10,14 +11,18 @@ from typing import Any
 import qdrant_edge as edge
 from qdrant_client import grpc as pb
 
-from services.embedded.qdrant_server.errors import not_served, serve_only, wrong_input
+from services.embedded.qdrant_server.errors import QdrantError, not_served, serve_only, wrong_input
 
 DenseVector = list[float]
 AnyVector = DenseVector | list[DenseVector] | edge.SparseVector
 PointId = int | uuid.UUID | str
 
 MAX_PAYLOAD_BYTES = 1024 * 1024
-"""Of one point, as protobuf."""
+"""Of one point, as protobuf, keys included."""
+MAX_PAYLOAD_VALUES = 20_000
+"""Of one point: numbers, texts, lists and so on, each counted. Edge takes up to 6 µs for one."""
+MAX_LENGTH = math.sqrt(3.4028234663852886e38) / 2
+"""Of a vector. Two vectors of this length are as far apart as squares in 32 bits can tell."""
 _SCALARS = {bool: "bool_value", int: "integer_value", float: "double_value", str: "string_value"}
 """The field of a `Value` that holds a value of each type."""
 
@@ -40,28 +45,50 @@ def point_id_message(value: Any) -> pb.PointId:
     return pb.PointId(num=value) if isinstance(value, int) else pb.PointId(uuid=str(value))
 
 
-def payload(fields: Mapping[str, pb.Value]) -> dict[str, Any]:
+def payload(fields: Mapping[str, pb.Value], limited: bool = True) -> dict[str, Any]:
     """Return a payload as JSON values.
 
     Raises:
-        QdrantError: it is too large. Edge takes a payload in one go, and everybody waits meanwhile.
+        QdrantError: it is `limited` and too large. Edge takes a payload in one go, and everybody waits meanwhile.
     """
-    size = sum(value.ByteSize() for value in fields.values())
-    if size > MAX_PAYLOAD_BYTES:
-        raise wrong_input(f"payload: has {size} bytes; at most {MAX_PAYLOAD_BYTES} are served")
-    return {key: json_value(value) for key, value in fields.items()}
+    if limited:
+        if len(fields) > MAX_PAYLOAD_VALUES:
+            raise _too_many_values()
+        size = sum(len(key) + value.ByteSize() for key, value in fields.items())
+        if size > MAX_PAYLOAD_BYTES:
+            raise wrong_input(f"payload: has {size} bytes; at most {MAX_PAYLOAD_BYTES} are served")
+    reader = _JsonReader(MAX_PAYLOAD_VALUES if limited else sys.maxsize)
+    return {key: reader.read(value) for key, value in fields.items()}
 
 
 def json_value(message: pb.Value) -> Any:
     """Return a JSON value as Python's."""
-    kind = message.WhichOneof("kind")
-    if kind is None or kind == "null_value":
-        return None
-    if kind == "list_value":
-        return [json_value(item) for item in message.list_value.values]
-    if kind == "struct_value":
-        return {key: json_value(item) for key, item in message.struct_value.fields.items()}
-    return getattr(message, kind)
+    return _JsonReader(MAX_PAYLOAD_VALUES).read(message)
+
+
+class _JsonReader:
+    """Reads so many JSON values and no more."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+
+    def read(self, message: pb.Value) -> Any:
+        """Return a value as Python's."""
+        self._left -= 1
+        if self._left < 0:
+            raise _too_many_values()
+        kind = message.WhichOneof("kind")
+        if kind is None or kind == "null_value":
+            return None
+        if kind == "list_value":
+            return [self.read(item) for item in message.list_value.values]
+        if kind == "struct_value":
+            return {key: self.read(item) for key, item in message.struct_value.fields.items()}
+        return getattr(message, kind)
+
+
+def _too_many_values() -> QdrantError:
+    return wrong_input(f"payload: has too many values; at most {MAX_PAYLOAD_VALUES} are served")
 
 
 def payload_message(values: Mapping[str, Any] | None) -> dict[str, pb.Value]:
@@ -129,15 +156,20 @@ def multi_vector(message: pb.MultiDenseVector) -> list[DenseVector]:
 def finite(field: str, value: AnyVector) -> AnyVector:
     """Return a vector as it is.
 
+    A Qdrant server takes vectors whose squares overflow, and stores zeros for them (Cosine) or never finds them again
+    (Euclid).
+
     Raises:
-        QdrantError: it holds NaN or an infinite value, with which nothing is found; the message names `field`.
+        QdrantError: it is such a vector, or holds NaN or an infinite value; the message names `field`.
     """
     rows: Any = [value.values] if isinstance(value, edge.SparseVector) else [value]
     if isinstance(value, list) and value and isinstance(value[0], list):
         rows = value
-    # A sum of 32-bit values fits, and one that is not finite makes the sum so.
-    if not all(math.isfinite(sum(row)) for row in rows):
-        raise wrong_input(f"{field}: must hold finite numbers only, not NaN or infinity")
+    for row in rows:
+        if not math.hypot(*row) <= MAX_LENGTH:  # NaN is no less than anything.
+            if all(map(math.isfinite, row)):
+                raise wrong_input(f"{field}: must have a length of at most {MAX_LENGTH:.3g}: squares overflow 32 bits")
+            raise wrong_input(f"{field}: must hold finite numbers only, not NaN or infinity")
     return value
 
 
@@ -151,12 +183,15 @@ def vectors(message: pb.Vectors) -> dict[str, AnyVector]:
     return {}
 
 
-def point(message: pb.PointStruct, check: Callable[[Mapping[str, AnyVector]], None]) -> edge.Point:
+def point(
+    message: pb.PointStruct, check: Callable[[PointId, Mapping[str, AnyVector]], None], limited: bool = True
+) -> edge.Point:
     """Return a point to be stored; `check` raises for vectors that the collection cannot hold."""
     serve_only(message, ("id", "payload", "vectors"))
     given = vectors(message.vectors) if message.HasField("vectors") else {}
-    check(given)
-    return edge.Point(point_id(message.id), given, payload(message.payload))
+    identity = point_id(message.id)
+    check(identity, given)
+    return edge.Point(identity, given, payload(message.payload, limited))
 
 
 def vector_message(value: Any) -> pb.VectorOutput:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import qdrant_edge as edge
@@ -17,6 +17,28 @@ def formula(message: pb.Formula) -> edge.Formula:
     """Return a formula that scores points anew."""
     defaults = {name: json_value(value) for name, value in message.defaults.items()}
     return edge.Formula(expression(message.expression), defaults)
+
+
+def values_wanted(message: pb.QueryPoints | pb.PrefetchQuery) -> list[str] | None:
+    """Return the payload fields that the formulas of a query need and give no default for; None without a formula."""
+    found: list[str] | None = None
+    if message.query.WhichOneof("variant") == "formula":
+        asked = message.query.formula
+        found = [name for name in _fields(asked.expression) if name not in asked.defaults and name[:1] != "$"]
+    for item in message.prefetch:
+        if (below := values_wanted(item)) is not None:
+            found = [*(found or []), *below]
+    return found
+
+
+def _fields(message: Any) -> Iterator[str]:
+    """Yield the names of the values in an expression."""
+    for field, value in message.ListFields():
+        if field.name in ("variable", "datetime_key") or (field.name == "to" and isinstance(message, pb.GeoDistance)):
+            yield value
+        elif field.message_type and field.name != "condition":
+            for item in value if field.is_repeated else [value]:
+                yield from _fields(item)
 
 
 def expression(message: pb.Expression) -> edge.Expression:

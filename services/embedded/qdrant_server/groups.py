@@ -19,7 +19,7 @@ from services.embedded.qdrant_server.conversion import (
 )
 from services.embedded.qdrant_server.errors import serve_only, wrong_input
 from services.embedded.qdrant_server.lookups import Lookups
-from services.embedded.qdrant_server.queries import query_request
+from services.embedded.qdrant_server.queries import run_query
 
 GroupKey = int | str
 _LIMIT, _SIZE = 10, 3
@@ -91,7 +91,7 @@ def _query(
     query.with_payload.include.fields.append(message.group_by)
     for prefetch in query.prefetch:
         prefetch.limit = max(prefetch.limit, limit)
-    return collection.shard.query(query_request(query, lookups))
+    return run_query(collection.shard, query, lookups)
 
 
 def _of_group(message: pb.QueryPointGroups, key: GroupKey, size: int) -> pb.QueryPointGroups:

@@ -16,6 +16,7 @@ from services.embedded.qdrant_server.conversion import (
 )
 from services.embedded.qdrant_server.errors import serve_only, wrong_input
 from services.embedded.qdrant_server.filters import excluding, filter_, optional_filter
+from services.embedded.qdrant_server.formulas import values_wanted
 from services.embedded.qdrant_server.scoring import VectorLookup, limit, scoring
 
 _QUERY_FIELDS = [
@@ -34,6 +35,7 @@ _QUERY_FIELDS = [
     "lookup_from",
     "timeout",
 ]
+_CANCELLED = "process cancelled by service"
 _PREFETCH_FIELDS = ["prefetch", "query", "using", "filter", "params", "score_threshold", "limit", "lookup_from"]
 _SEARCH_FIELDS = [
     "collection_name",
@@ -50,6 +52,26 @@ _SEARCH_FIELDS = [
     "timeout",
     "sparse_indices",
 ]
+
+
+def run_query(shard: edge.EdgeShard, message: pb.QueryPoints, lookup: VectorLookup) -> list[edge.ScoredPoint]:
+    """Return what a query finds.
+
+    Raises:
+        QdrantError: the query is wrong, or asks for something that is not served.
+    """
+    request = query_request(message, lookup)
+    try:
+        return shard.query(request)
+    except Exception as error:
+        wanted = values_wanted(message) if _CANCELLED in str(error) else None
+        if wanted is None:
+            raise
+        # A Qdrant server names the field, or the expression; of Edge one learns only that it gave up.
+        needs = (
+            f"a value of the right type for {', '.join(dict.fromkeys(wanted))} in its payload or in the defaults, and "
+        )
+        raise wrong_input(f"formula: needs for every point {needs if wanted else ''}a finite score") from error
 
 
 def query_request(message: pb.QueryPoints, lookup: VectorLookup) -> edge.QueryRequest:

@@ -30,14 +30,14 @@ from services.embedded.qdrant_server.older import (
     recommend_query,
     search_groups_query,
 )
-from services.embedded.qdrant_server.queries import query_request, search_request
+from services.embedded.qdrant_server.queries import run_query, search_request
 from services.embedded.qdrant_server.scoring import order_by
 
 _READ = ("collection_name", "read_consistency", "timeout")
 _SCROLL_LIMIT = 10
 _FACET_LIMIT = 10
-_SLICE = 128
-"""Points that are fetched or translated in one go."""
+_SLICE, _SLICE_BYTES = 128, 64 * 1024
+"""Points that are fetched or translated in one go; no more are translated once they have so many bytes."""
 
 Slices = Generator[None, None, Any]
 Read = Callable[[Collection, Any, Lookups], Slices]
@@ -55,7 +55,7 @@ def _get(collection: Collection, request: pb.GetPoints, _: Lookups) -> Slices:
             with_payload(request.with_payload, default=False),
             with_vectors(request.with_vectors),
         )
-        response.result.extend(retrieved_point_message(record) for record in records)
+        response.result.extend((yield from _translated(records, retrieved_point_message)))
         yield
     return response
 
@@ -86,7 +86,7 @@ def _scroll(collection: Collection, request: pb.ScrollPoints, _: Lookups) -> Sli
                 order_by=ordered,
             )
         )
-        response.result.extend(retrieved_point_message(record) for record in records)
+        response.result.extend((yield from _translated(records, retrieved_point_message)))
         left -= page
         if following is None:
             return response
@@ -103,18 +103,25 @@ def _count(collection: Collection, request: pb.CountPoints, _: Lookups) -> Slice
     return pb.CountResponse(result=pb.CountResult(count=count))
 
 
-def _found(points: Hits, request: Any) -> Generator[None, None, list[pb.ScoredPoint]]:
-    messages: list[pb.ScoredPoint] = []
-    vectors = with_vectors(request.with_vectors)
-    for start in range(0, len(points), _SLICE):
-        messages += [scored_point_message(item, vectors) for item in points[start : start + _SLICE]]
-        if start + _SLICE < len(points):
+def _translated(points: list[Any], translate: Callable[[Any], Any]) -> Generator[None, None, list[Any]]:
+    messages: list[Any] = []
+    size = 0
+    for number, item in enumerate(points, 1):
+        messages.append(translate(item))
+        size += messages[-1].ByteSize()
+        if number % _SLICE == 0 or size >= _SLICE_BYTES:
+            size = 0
             yield
     return messages
 
 
+def _found(points: Hits, request: Any) -> Generator[None, None, list[pb.ScoredPoint]]:
+    vectors = with_vectors(request.with_vectors)
+    return _translated(points, lambda item: scored_point_message(item, vectors))
+
+
 def _query(collection: Collection, request: pb.QueryPoints, lookups: Lookups) -> Hits:
-    return collection.shard.query(query_request(request, lookups))
+    return run_query(collection.shard, request, lookups)
 
 
 def _search(collection: Collection, request: pb.SearchPoints, _: Lookups) -> Hits:

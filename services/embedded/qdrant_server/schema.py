@@ -9,7 +9,7 @@ from typing import Any
 import qdrant_edge as edge
 from qdrant_client import grpc as pb
 
-from services.embedded.qdrant_server.conversion import AnyVector, finite
+from services.embedded.qdrant_server.conversion import AnyVector, PointId, finite
 from services.embedded.qdrant_server.errors import not_served, serve_only, wrong_input
 from services.embedded.qdrant_server.quantization import quantization
 
@@ -48,6 +48,8 @@ _DENSE_FIELDS = (
     "multivector_config",
 )
 _MAX_DIMENSION = 65536
+_MAX_HALF = 65504
+"""The largest number of 16 bits; what is larger would be stored as infinity."""
 
 _UPKEEP_HNSW = {"max_indexing_threads": 1}
 """One core is left to those who wait for answers."""
@@ -200,6 +202,10 @@ class VectorSchema:
     dimensions: Mapping[str, int]
     multi: frozenset[str]
     sparse: frozenset[str]
+    half: frozenset[str]
+    """Dense vectors whose numbers are stored in 16 bits as they come, which cosine's are not."""
+    limited: bool = True
+    """Whether what this server does not take is refused. What is in the log was taken, if by an earlier version."""
 
     @classmethod
     def of(cls, message: pb.CreateCollection) -> VectorSchema:
@@ -209,10 +215,15 @@ class VectorSchema:
             dimensions={name: params.size for name, params in dense.items()},
             multi=frozenset(name for name, params in dense.items() if params.HasField("multivector_config")),
             sparse=frozenset(message.sparse_vectors_config.map),
+            half=frozenset(
+                name
+                for name, params in dense.items()
+                if params.datatype == pb.Datatype.Float16 and params.distance != pb.Distance.Cosine
+            ),
         )
 
-    def check(self, vectors: Mapping[str, AnyVector]) -> None:
-        """Refuse vectors that the collection cannot hold.
+    def check(self, identity: PointId, vectors: Mapping[str, AnyVector]) -> None:
+        """Refuse vectors of a point that the collection cannot hold.
 
         Edge finds a wrong vector only when it reaches it, and keeps what came before. So the whole request is checked
         first, and it is stored as a whole or not at all.
@@ -221,7 +232,11 @@ class VectorSchema:
             QdrantError: a name is unknown, or a vector has another form or dimension.
         """
         for name, value in vectors.items():
-            finite(f"vectors.{name}" if name else "vector", value)
+            field = f"point {identity}: {f'vectors.{name}' if name else 'vector'}"
+            if self.limited:
+                finite(field, value)
+                if name in self.half:
+                    _fits_half(field, value)
             if name in self.sparse:
                 if not isinstance(value, edge.SparseVector):
                     raise wrong_input(f"Conversion between dense and sparse vectors failed: {name}")
@@ -241,3 +256,9 @@ class VectorSchema:
         for size in {len(row) for row in value if isinstance(row, list)} if several else {len(value)}:
             if size != self.dimensions[name]:
                 raise wrong_input(f"Vector dimension error: expected dim: {self.dimensions[name]}, got {size}")
+
+
+def _fits_half(field: str, value: Any) -> None:
+    rows = value if value and isinstance(value[0], list) else [value]
+    if any(abs(number) > _MAX_HALF for row in rows for number in row):
+        raise wrong_input(f"{field}: must hold numbers of at most {_MAX_HALF}, as it is stored in 16 bits")

@@ -6,7 +6,7 @@ the operations. It has checked the whole request by then: a request is applied a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +26,11 @@ _UPDATE_MODES = {
 }
 
 
-_SLICE = 32
-"""Points that are translated in one go, about 3 ms at 384 dimensions."""
-_CHUNK = 128
-"""Points of one operation of Edge, which holds the GIL for about 100 µs a point."""
+_SLICE, _SLICE_BYTES = 32, 64 * 1024
+"""What is translated in one go: at most so many points, about 3 ms at 384 dimensions, and not much more than so many
+bytes."""
+_CHUNK, _CHUNK_BYTES = 128, 256 * 1024
+"""The same for one operation of Edge, which holds the GIL for about 100 µs a point."""
 _WRITE = ("collection_name", "wait", "ordering", "timeout")
 
 
@@ -46,26 +47,25 @@ Changes = Generator[None, None, list[Change]]
 
 def upsert(schema: VectorSchema, message: Any) -> Changes:
     """Store points."""
-    points: list[edge.Point] = []
-    for start in range(0, len(message.points), _SLICE):
-        points += [point(item, schema.check) for item in message.points[start : start + _SLICE]]
-        yield
     mode = _UPDATE_MODES[message.update_mode] if message.HasField("update_mode") else None
     condition = optional_filter(message, "update_filter")
-    return [Change(edge.UpdateOperation.upsert_points(chunk, condition, mode), len(chunk)) for chunk in _chunks(points)]
+    return _chunked(
+        message.points,
+        lambda item: point(item, schema.check, schema.limited),
+        lambda chunk: edge.UpdateOperation.upsert_points(chunk, condition, mode),
+    )
 
 
 def update_vectors(schema: VectorSchema, message: Any) -> Changes:
     """Replace the named vectors of points."""
-    changed: list[edge.PointVectors] = []
-    for item in message.points:
-        given = vectors(item.vectors)
-        schema.check(given)
-        changed.append(edge.PointVectors(point_id(item.id), given))
-        if len(changed) % _SLICE == 0:
-            yield
     condition = optional_filter(message, "update_filter")
-    return [Change(edge.UpdateOperation.update_vectors(chunk, condition), len(chunk)) for chunk in _chunks(changed)]
+
+    def changed(item: Any) -> edge.PointVectors:
+        given, identity = vectors(item.vectors), point_id(item.id)
+        schema.check(identity, given)
+        return edge.PointVectors(identity, given)
+
+    return _chunked(message.points, changed, lambda chunk: edge.UpdateOperation.update_vectors(chunk, condition))
 
 
 def _selected(
@@ -77,15 +77,32 @@ def _selected(
     yield
     kind = selector.WhichOneof("points_selector_one_of")
     if kind == "points":
-        ids = [point_id(item) for item in selector.points.ids]
-        return [Change(by_ids(chunk, *arguments), len(chunk)) for chunk in _chunks(ids)]
+        return (yield from _chunked(selector.points.ids, point_id, lambda chunk: by_ids(chunk, *arguments)))
     if kind == "filter":
         return [Change(by_filter(filter_(selector.filter), *arguments))]
     raise wrong_input("PointsSelector: neither points nor filter is set")
 
 
-def _chunks(items: list[Any]) -> list[list[Any]]:
-    return [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)] or [items]
+def _chunked(
+    items: Sequence[Any], translate: Callable[[Any], Any], operation: Callable[[list[Any]], edge.UpdateOperation]
+) -> Changes:
+    """Return operations on the translated items, each on some of them."""
+    changes: list[Change] = []
+    chunk: list[Any] = []
+    sliced = size = 0
+    for number, item in enumerate(items, 1):
+        chunk.append(translate(item))
+        size += item.ByteSize()
+        if len(chunk) >= _CHUNK or size >= _CHUNK_BYTES:
+            changes.append(Change(operation(chunk), len(chunk)))
+            chunk, size = [], 0
+        sliced += item.ByteSize()
+        if number % _SLICE == 0 or sliced >= _SLICE_BYTES:
+            sliced = 0
+            yield
+    if chunk or not changes:
+        changes.append(Change(operation(chunk), len(chunk)))
+    return changes
 
 
 def _delete(selector: pb.PointsSelector) -> Changes:
@@ -97,14 +114,14 @@ def _delete_vectors(message: Any) -> Changes:
     return _selected(message.points_selector, by_ids, by_filter, list(message.vectors.names))
 
 
-def _set_payload(message: Any) -> Changes:
+def _set_payload(schema: VectorSchema, message: Any) -> Changes:
     by_ids, by_filter = edge.UpdateOperation.set_payload, edge.UpdateOperation.set_payload_by_filter
-    return _selected(message.points_selector, by_ids, by_filter, *_payload_and_key(message))
+    return _selected(message.points_selector, by_ids, by_filter, *_payload_and_key(schema, message))
 
 
-def _overwrite_payload(message: Any) -> Changes:
+def _overwrite_payload(schema: VectorSchema, message: Any) -> Changes:
     by_ids, by_filter = edge.UpdateOperation.overwrite_payload, edge.UpdateOperation.overwrite_payload_by_filter
-    return _selected(message.points_selector, by_ids, by_filter, *_payload_and_key(message))
+    return _selected(message.points_selector, by_ids, by_filter, *_payload_and_key(schema, message))
 
 
 def _delete_payload(message: Any) -> Changes:
@@ -116,8 +133,8 @@ def _clear_payload(selector: pb.PointsSelector) -> Changes:
     return _selected(selector, edge.UpdateOperation.clear_payload, edge.UpdateOperation.clear_payload_by_filter)
 
 
-def _payload_and_key(message: Any) -> tuple[dict[str, Any], str | None]:
-    return payload(message.payload), message.key if message.HasField("key") else None
+def _payload_and_key(schema: VectorSchema, message: Any) -> tuple[dict[str, Any], str | None]:
+    return payload(message.payload, schema.limited), message.key if message.HasField("key") else None
 
 
 def _one(operation: edge.UpdateOperation) -> Changes:
@@ -151,8 +168,8 @@ def _batch(schema: VectorSchema, message: pb.UpdateBatchPoints) -> Changes:
 
 _OPERATIONS: Mapping[str, Callable[[VectorSchema, Any], Changes]] = {
     "upsert": upsert,
-    "set_payload": lambda _, asked: _set_payload(asked),
-    "overwrite_payload": lambda _, asked: _overwrite_payload(asked),
+    "set_payload": _set_payload,
+    "overwrite_payload": _overwrite_payload,
     "delete_payload": lambda _, asked: _delete_payload(asked),
     "clear_payload": lambda _, asked: _clear_payload(asked.points),
     "clear_payload_deprecated": lambda _, asked: _clear_payload(asked),
@@ -177,8 +194,8 @@ WRITES: Mapping[str, Write] = {
     "Delete": Write(("points",), lambda _, asked: _delete(asked.points)),
     "UpdateVectors": Write(("points", "update_filter"), update_vectors),
     "DeleteVectors": Write(("points_selector", "vectors"), lambda _, asked: _delete_vectors(asked)),
-    "SetPayload": Write(("payload", "points_selector", "key"), lambda _, asked: _set_payload(asked)),
-    "OverwritePayload": Write(("payload", "points_selector", "key"), lambda _, asked: _overwrite_payload(asked)),
+    "SetPayload": Write(("payload", "points_selector", "key"), _set_payload),
+    "OverwritePayload": Write(("payload", "points_selector", "key"), _overwrite_payload),
     "DeletePayload": Write(("keys", "points_selector"), lambda _, asked: _delete_payload(asked)),
     "ClearPayload": Write(("points",), lambda _, asked: _clear_payload(asked.points)),
     "CreateFieldIndex": Write(

@@ -316,6 +316,42 @@ async def test_a_vector_that_is_no_number_is_refused(client: AsyncQdrantClient, 
     assert await client.retrieve(collection, ids=[80]) == []
 
 
+@pytest.mark.parametrize("using", ["d", "e", "s"])
+async def test_a_vector_whose_squares_overflow_is_refused(
+    client: AsyncQdrantClient, named: str, using: str, request: Any
+) -> None:
+    if request.node.callspec.params["target"] == "server":
+        pytest.skip("a Qdrant server takes it, and does not find it again")
+    long: Any = models.SparseVector(indices=[1], values=[1e20]) if using == "s" else [1e20, 1.0]
+    code, details = await _status(client.upsert(named, points=[models.PointStruct(id=80, vector={using: long})]))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert f"point 80: vectors.{using}: must have a length of at most" in details
+    code, details = await _status(client.query_points(named, query=long, using=using))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "query: must have a length of at most" in details
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        (models.SumExpression(sum=["even", models.MultExpression(mult=["$score", "absent"])]), "absent"),
+        (models.GeoDistance(geo_distance=models.GeoDistanceParams(origin=models.GeoPoint(lon=1, lat=1), to="n")), "n"),
+        (models.DatetimeKeyExpression(datetime_key="n"), "n"),
+        (models.LnExpression(ln=-1.0), "finite"),
+        (models.DivExpression(div=models.DivParams(left=1.0, right=0.0)), "finite"),
+    ],
+)
+async def test_a_formula_that_has_no_value_for_a_point_is_wrong_input(
+    client: AsyncQdrantClient, collection: str, formula: Any, words: str
+) -> None:
+    prefetch = models.Prefetch(query=[1.0, 1.0], limit=5)
+    query = models.FormulaQuery(formula=formula, defaults={"even": 1})
+    code, details = await _status(client.query_points(collection, prefetch=prefetch, query=query))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert words in details
+    assert "even" not in details
+
+
 async def test_a_payload_that_would_keep_others_waiting_is_refused(client: AsyncQdrantClient, collection: str) -> None:
     large = models.PointStruct(id=81, vector=[1.0, 1.0], payload={"numbers": list(range(200_000))})
     code, details = await _status(client.upsert(collection, points=[large]))
