@@ -119,9 +119,13 @@ class Collection:
         return number
 
     def _apply(self, prepared: list[Change]) -> Generator[None, None, None]:
-        for change in prepared:
+        # Each operation is freed on its own: to free those of 200,000 points at once takes 0.1 s.
+        prepared.reverse()
+        while prepared:
+            change = prepared.pop()
             self.shard.update(change.operation)
             self.changed_points += change.points
+            del change
             yield
 
     def close(self) -> None:
