@@ -21,6 +21,7 @@ from tests.e2e.stack import RefusedError, Rest, Up
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="session")]
 
 NOBODY = "01890000-0000-7000-8000-000000000000"
+LETTERED = "0189abcd-0000-7000-8000-000000000000"
 PROBLEM = "application/problem+json"
 
 
@@ -256,6 +257,24 @@ BAD_CALLS = [
     BadCall("limit", "POST", SEARCH, {"query": "light", "limit": 201}, 400, "limit"),
     BadCall("no question", "POST", ANSWER, {}, 400, "question"),
     BadCall("blank question", "POST", ANSWER, {"question": "  \n"}, 400, "question"),
+    BadCall("question of punctuation", "POST", ANSWER, {"question": "?!"}, 400, "question"),
+    BadCall("query of punctuation", "POST", SEARCH, {"query": "。。。"}, 400, "query"),
+    BadCall(
+        "topic of punctuation",
+        "POST",
+        GENERATE,
+        {"documents": {"document_ids": [NOBODY], "topic": "???"}},
+        400,
+        "documents.topic",
+    ),
+    BadCall(
+        "an id twice, once in capitals",
+        "POST",
+        ANSWER,
+        {"question": "x", "filter": {"document_ids": [LETTERED, LETTERED.upper()]}},
+        400,
+        "filter.document_ids",
+    ),
     BadCall("nothing to ask about", "POST", GENERATE, {"count": 3}, 400, "material"),
     BadCall(
         "two materials", "POST", GENERATE, {"text": "x", "documents": {"document_ids": [NOBODY]}}, 400, "documents"

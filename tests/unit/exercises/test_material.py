@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from services.exercises.domain.generation.material import askable
+from services.exercises.adapters.clients.fake import FakePassageSource
+from services.exercises.adapters.workers.fake import FakeMaterialWorker
+from services.exercises.domain.generation.material import MaterialReader, askable
 from services.exercises.values.question import Passage
+from services.kit.errors import InvalidArgument
 
 
 def texts(text: str, *heading_path: str) -> tuple[list[str], list[str]]:
@@ -64,3 +67,10 @@ def test_questions_tasks_captions_and_headings_are_not_asked_about(text: str) ->
 def test_other_headings_are_material(heading: str) -> None:
     told = "The splitting of water in the thylakoids is called photolysis."
     assert texts(told, heading) == ([told], [])
+
+
+@pytest.mark.parametrize("topic", ["?", " …! "])
+async def test_a_topic_of_punctuation_is_refused(topic: str) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        await MaterialReader(FakePassageSource({}), FakeMaterialWorker()).passages(["d"], topic, 3)
+    assert raised.value.violations[0].field == "documents.topic"
