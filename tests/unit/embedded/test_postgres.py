@@ -44,3 +44,19 @@ def test_missing_binaries_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(postgres.PostgresNotFoundError, match="TIKU_POSTGRES_DSN"):
         postgres.wheel_binaries()
+
+
+def test_a_cluster_from_before_gets_the_switch_once_and_loses_the_old_one(tmp_path: Path) -> None:
+    settings, said = tmp_path / "postgresql.conf", tmp_path / "postgresql.auto.conf"
+    settings.write_text("max_connections = 100\n", encoding="utf-8")
+    said.write_text("work_mem = '8MB'\ndefault_transaction_read_only = 'on'\n", encoding="utf-8")
+    for _ in range(2):
+        postgres._add_switch(tmp_path, None)
+    assert settings.read_text(encoding="utf-8") == "max_connections = 100\ninclude_if_exists = 'tiku-writes.conf'\n"
+    assert said.read_text(encoding="utf-8") == "work_mem = '8MB'\n"
+    switch = tmp_path / "tiku-writes.conf"
+    assert switch.read_text(encoding="utf-8") == "default_transaction_read_only = off\n"
+    postgres._overwrite(switch, postgres._WRITES[False], None)
+    postgres._add_switch(tmp_path, None)
+    assert switch.read_text(encoding="utf-8") == "default_transaction_read_only = on \n"
+    assert settings.stat().st_mode & 0o777 == said.stat().st_mode & 0o777 == 0o600
