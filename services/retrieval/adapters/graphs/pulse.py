@@ -14,8 +14,8 @@ from typing import Any, Self
 
 _INTERVAL_SECONDS = 1.0
 """How long a call may take before somebody asks."""
-_PATIENCE_SECONDS = 3.0
-"""How long an engine may take to say that it is there: longer than a collection of its garbage."""
+_PATIENCE_SECONDS = 4.0
+"""How long an engine may take to say that it is there, also on a busy machine."""
 
 logger = logging.getLogger(__name__)
 
