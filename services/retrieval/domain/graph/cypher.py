@@ -42,6 +42,7 @@ _MOST_NODES = 16
 _MOST_CLAUSES = 16
 _MOST_UNWINDS = 2
 _MOST_NESTING = 30
+_MOST_TERMS = 100
 _MOST_GROWTH = 64
 """How often a stored value, or one that was given, may be repeated in one that is made of it."""
 _MOST_REPEATED = 128
@@ -464,9 +465,17 @@ class _Writer(_Reader):
     def _infix(self, level: int) -> str:
         if level == len(_OPERATORS):
             return self._comparison()
-        text = self._infix(level + 1)
-        while self.accept(_OPERATORS[level]):
-            text = f"({text} {_OPERATORS[level]} {self._infix(level + 1)})"
+        return self._chain_of((_OPERATORS[level],), lambda: self._infix(level + 1))
+
+    def _chain_of(self, operators: Sequence[str], term: Callable[[], str]) -> str:
+        """Read terms between operators; a planner takes long for many, which it nests."""
+        text = term()
+        terms = 1
+        while operator := self.accept(*operators):
+            terms += 1
+            if terms > _MOST_TERMS:
+                self.fail(f"more than {_MOST_TERMS} terms are put together")
+            text = f"({text} {operator} {term()})"
         return text
 
     def _comparison(self) -> str:
@@ -501,16 +510,10 @@ class _Writer(_Reader):
         return text
 
     def _sum(self) -> str:
-        text = self._product()
-        while operator := self.accept("+", "-"):
-            text = f"({text} {operator} {self._product()})"
-        return text
+        return self._chain_of(("+", "-"), self._product)
 
     def _product(self) -> str:
-        text = self._sign()
-        while operator := self.accept("*", "/", "%", "^"):
-            text = f"({text} {operator} {self._sign()})"
-        return text
+        return self._chain_of(("*", "/", "%", "^"), self._sign)
 
     def _sign(self) -> str:
         minus = False
