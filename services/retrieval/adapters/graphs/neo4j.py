@@ -91,6 +91,8 @@ _CONFLICTS = frozenset(
 _LARGEST_PART_BYTES = 1024 * 1024
 """Room that one transaction is taken to need."""
 _LARGEST_TABLE_BYTES = 2 * 1024 * 1024
+_QUERIES = 4
+"""Statements of callers that run at once: each may take a core for as long as the engine lets it."""
 _ROWS, _QUERY_ROWS = 1000, 20
 """Rows that the engine sends at once: those of the store's own statements, and of a caller's, which may be large."""
 _TOO_LARGE = re.compile(r"in-heap|heap budget|queryMaxHeap")
@@ -115,6 +117,7 @@ class Neo4jGraphStore:
         self._room = room
         self._engine: Engine | None = None
         self._writers = asyncio.Semaphore(1)
+        self._queries = asyncio.Semaphore(_QUERIES)
         self._opening = asyncio.Lock()
 
     @classmethod
@@ -342,7 +345,7 @@ class Neo4jGraphStore:
             return Table(columns, tuple(rows), truncated=False)
 
         try:
-            return await self._call(run, writes=False, fetch_size=_QUERY_ROWS)
+            return await self._call(run, writes=False, asked=True)
         except _StatementError as error:
             raise errors.InvalidArgument(
                 "The statement cannot be run: the engine does not understand it, a value is of the wrong type, or more "
@@ -380,15 +383,18 @@ class Neo4jGraphStore:
     async def _write(self, work: _Work[T]) -> T:
         return await self._call(work, writes=True)
 
-    async def _call(self, work: _Work[T], *, writes: bool, fetch_size: int = _ROWS) -> T:
-        """Run a transaction; one that another came in the way of, or whose connection broke, is run again."""
+    async def _call(self, work: _Work[T], *, writes: bool, asked: bool = False) -> T:
+        """Run a transaction; one that another came in the way of, or whose connection broke, is run again.
+
+        A caller `asked` for its statement.
+        """
         limit = context.time_for(self._timeout, share=0.9)
         try:
             # One that has not answered yet may be starting because of this call.
             async with self._pulse.watched(limit) if self._engine else asyncio.timeout(limit):
                 for attempt in count():
                     try:
-                        return await self._attempt(unit_of_work(timeout=limit)(work), writes, fetch_size)
+                        return await self._attempt(unit_of_work(timeout=limit)(work), writes, asked)
                     except (DriverError, Neo4jError, OSError, _OvertakenError) as error:
                         if not self._may_pass(error, attempt):
                             raise _translated(error) from error
@@ -406,12 +412,12 @@ class Neo4jGraphStore:
             return attempt < _ATTEMPTS or (self._engine is None and _is_opening(error))
         return not isinstance(error, Neo4jError) and (self._engine is None or attempt < _CONNECTIONS)
 
-    async def _attempt(self, work: _Work[T], writes: bool, fetch_size: int) -> T:
+    async def _attempt(self, work: _Work[T], writes: bool, asked: bool) -> T:
         await self._ready()
         async with contextlib.AsyncExitStack() as stack:
-            if writes:
-                await stack.enter_async_context(self._writers)
-            opened = self._driver.session(database=self._database, fetch_size=fetch_size)
+            if writes or asked:
+                await stack.enter_async_context(self._writers if writes else self._queries)
+            opened = self._driver.session(database=self._database, fetch_size=_QUERY_ROWS if asked else _ROWS)
             session = await stack.enter_async_context(opened)
             return await (session.execute_write(work) if writes else session.execute_read(work))
 

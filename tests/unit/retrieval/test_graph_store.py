@@ -1,0 +1,56 @@
+"""What the graph store asks of its engine, whatever that is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from neo4j import AsyncDriver
+
+from services.retrieval.adapters.graphs.engines import engine_of
+from services.retrieval.adapters.graphs.neo4j import Neo4jGraphStore
+from services.retrieval.adapters.graphs.pulse import Pulse
+from services.retrieval.domain.graph.cypher import rewrite
+from services.retrieval.values.graph import Table
+from tests.waiting import turns
+
+
+class Engine:
+    """A driver whose transactions last until they are let go."""
+
+    def __init__(self) -> None:
+        self.running = 0
+        self.let_go = asyncio.Event()
+
+    def session(self, **_: Any) -> Engine:
+        return self
+
+    async def __aenter__(self) -> Engine:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def execute_read(self, _: Callable[[Any], Awaitable[Any]]) -> Any:
+        self.running += 1
+        await self.let_go.wait()
+        return Table((), (), truncated=False)
+
+    async def answer(self) -> None:
+        pass
+
+
+async def test_few_statements_of_callers_run_at_once_and_none_holds_up_the_rest() -> None:
+    engine = Engine()
+    store = Neo4jGraphStore(cast("AsyncDriver", engine), "neo4j", 60.0, Pulse(engine.answer))
+    store._engine = engine_of("Neo4j/5.26.0")
+    asked = [asyncio.create_task(store.query("alice", rewrite("RETURN 1", {}), 1)) for _ in range(20)]
+    await turns()
+    assert engine.running == 4
+    own = asyncio.create_task(store.ping())
+    await turns()
+    assert engine.running == 5
+    engine.let_go.set()
+    await asyncio.gather(own, *asked)
+    assert engine.running == 21
