@@ -19,7 +19,6 @@ from services.retrieval.adapters.clients.llm import (
     LlmModelDirectory,
     LlmReranker,
 )
-from services.retrieval.adapters.knowledge_bases.bailian import BailianClient, BailianKey, BailianKnowledgeBase
 from services.retrieval.adapters.stores.qdrant_completion import CompletingVectorStore
 from services.retrieval.adapters.workers import pooled
 from services.retrieval.domain.answering.answerer import Answerer
@@ -159,6 +158,9 @@ async def _open_knowledge_bases(settings: RetrievalSettings, stack: AsyncExitSta
     """Open what is configured; the service is ready without one that answers."""
     if not settings.bailian_indexes:
         return []
+    # Here, not at the top: an HTTP client is slow to load, and nothing else here needs one.
+    from services.retrieval.adapters.knowledge_bases.bailian import BailianClient, BailianKey, BailianKnowledgeBase
+
     key = BailianKey(
         settings.bailian_workspace_id,
         settings.bailian_access_key_id,

@@ -11,7 +11,7 @@ import socket
 import sys
 from pathlib import Path
 
-from services.embedded.qdrant_server.lean import without_client_library
+from services.kit.qdrant_messages import without_client_library
 
 # Before the imports below, which would load all of the client library.
 without_client_library()

@@ -12,11 +12,18 @@ from qdrant_client import grpc as q
 
 from services.kit import context
 from services.kit.errors import DeadlineExceeded, Unavailable
+from services.language.search_terms import search_terms
 from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
 from services.retrieval.adapters.stores.qdrant_completion import CompletingVectorStore
 from services.retrieval.domain.search.bm25 import question_vector
 from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk, Filter
 from tests.waiting import at_once
+
+
+@pytest.fixture(autouse=True, scope="module")
+def dictionary() -> None:
+    """Read the dictionary of Chinese spellings, as the service does before it serves."""
+    search_terms("詞")
 
 
 def embedded(ordinal: int = 0) -> EmbeddedChunk:

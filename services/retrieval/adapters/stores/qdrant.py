@@ -1,9 +1,8 @@
 """A vector store in Qdrant, over its gRPC API.
 
-`AsyncQdrantClient` holds the connections, the API key and TLS; the calls go through its generated stubs, because
-its own methods convert every point through pydantic models on the event loop (qdrant-client issues 615 and 1175).
-Importing the client costs about 60 MB of resident memory; the whole service takes 118 MB with it, below its limit
-of 150, so the stock client is kept. Collections and the ids of points are those of ADR 0022.
+The calls go through Qdrant's generated stubs. Its client converts every point through pydantic models on the event
+loop (qdrant-client issues 615 and 1175), and takes a second and 60 MB to import. Collections and the ids of points are
+those of ADR 0022.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import math
 import re
 import time
 import uuid
-import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields, replace
@@ -23,10 +21,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import grpc
-from qdrant_client import AsyncQdrantClient
 from qdrant_client import grpc as q
-from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
-from qdrant_client.conversions.conversion import json_to_value
 
 from services.common.values import DocumentKind
 from services.kit import context, errors
@@ -59,8 +54,10 @@ _MESSAGE_BYTES = 64 * 1024 * 1024
 class QdrantVectorStore:
     """Chunks in Qdrant; every call is bounded by `timeout` seconds or what is left of the request's deadline."""
 
-    def __init__(self, client: AsyncQdrantClient, timeout: float, prefix: str) -> None:
-        self._client = client
+    def __init__(self, channel: grpc.aio.Channel, api_key: str | None, timeout: float, prefix: str) -> None:
+        self._points = q.PointsStub(channel)  # type: ignore[no-untyped-call]  # Generated without types.
+        self._collections = q.CollectionsStub(channel)  # type: ignore[no-untyped-call]
+        self._metadata = (("api-key", api_key),) if api_key else ()
         self._timeout = timeout
         self._prefix = prefix
         self._known: set[str] = set()
@@ -78,11 +75,8 @@ class QdrantVectorStore:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"the Qdrant address must be http(s)://host:grpc_port, not {url!r}")
-        client = await asyncio.to_thread(_client, parts.hostname, parts.port or 6334, parts.scheme == "https", api_key)
-        try:
-            yield cls(client, timeout, prefix)
-        finally:
-            await client.close()
+        async with _channel(f"{parts.hostname}:{parts.port or 6334}", secure=parts.scheme == "https") as channel:
+            yield cls(channel, api_key, timeout, prefix)
 
     async def upsert(self, model: str, owner: str, chunks: Sequence[EmbeddedChunk]) -> None:
         """Store chunks in bounded batches; each is confirmed as searchable before the next is sent."""
@@ -95,20 +89,20 @@ class QdrantVectorStore:
             points = await map_in_turns(partial(_to_point, owner), batch)
             request = q.UpsertPoints(collection_name=collection, wait=True, points=points)
             try:
-                await self._call(self._client.grpc_points.Upsert, request)
+                await self._call(self._points.Upsert, request)
             except errors.NotFound:
                 # Somebody else dropped the collection, for instance by a restore: make it again, once.
                 self._known.discard(collection)
                 self._with_words.discard(collection)
                 await self._ensure(collection, dimension)
-                await self._call(self._client.grpc_points.Upsert, request)
+                await self._call(self._points.Upsert, request)
 
     async def delete_document(self, owner: str, document_id: str) -> None:
         """Remove a document's chunks from every collection."""
         selector = q.PointsSelector(filter=_filter(owner, Filter((document_id,))))
         for collection in await self.collections():
             request = q.DeletePoints(collection_name=collection, wait=True, points=selector)
-            await self._if_exists(self._call(self._client.grpc_points.Delete, request))
+            await self._if_exists(self._call(self._points.Delete, request))
 
     async def search(self, model: str, vector: Sequence[float], owner: str, where: Filter, limit: int) -> list[Hit]:
         """Return the nearest chunks; a model under which nothing was stored finds nothing."""
@@ -120,7 +114,7 @@ class QdrantVectorStore:
             limit=limit,
             with_payload=q.WithPayloadSelector(enable=True),
         )
-        response = await self._if_exists(self._call(self._client.grpc_points.Query, request))
+        response = await self._if_exists(self._call(self._points.Query, request))
         if response is None:
             return []
         return [Hit(to_chunk(point), point.score) for point in response.result]
@@ -139,7 +133,7 @@ class QdrantVectorStore:
                 limit=limit,
                 with_payload=q.WithPayloadSelector(enable=True),
             )
-            response = await self._if_exists(self._call(self._client.grpc_points.Query, request))
+            response = await self._if_exists(self._call(self._points.Query, request))
             return [Hit(to_chunk(point), point.score) for point in response.result] if response is not None else []
 
         found = await gather(map(search_in, await self._searched()), _PARALLEL_CALLS)
@@ -161,7 +155,7 @@ class QdrantVectorStore:
                 order_by=q.OrderBy(key="ordinal", direction=direction),
                 with_payload=q.WithPayloadSelector(include=q.PayloadIncludeSelector(fields=["ordinal"])),
             )
-            response = await self._if_exists(self._call(self._client.grpc_points.Scroll, request))
+            response = await self._if_exists(self._call(self._points.Scroll, request))
             found = response.result if response is not None else ()
             return found[0].payload["ordinal"].integer_value if found else None
 
@@ -216,7 +210,7 @@ class QdrantVectorStore:
 
     async def collections(self) -> list[str]:
         """Return the names of the collections, one for each model and dimension."""
-        response = await self._call(self._client.grpc_collections.List, q.ListCollectionsRequest())
+        response = await self._call(self._collections.List, q.ListCollectionsRequest())
         return sorted(c.name for c in response.collections if c.name.startswith(f"{self._prefix}_"))
 
     async def _searched(self) -> list[str]:
@@ -235,7 +229,7 @@ class QdrantVectorStore:
 
     async def _pages(self, request: q.ScrollPoints) -> AsyncGenerator[Sequence[q.RetrievedPoint], None]:
         """Yield the points that a request finds, page by page; none where the collection is gone."""
-        while response := await self._if_exists(self._call(self._client.grpc_points.Scroll, request)):
+        while response := await self._if_exists(self._call(self._points.Scroll, request)):
             yield response.result
             if not response.HasField("next_page_offset"):
                 return
@@ -260,7 +254,7 @@ class QdrantVectorStore:
                 request = q.CreateFieldIndexCollection(
                     collection_name=collection, wait=True, field_name=field, field_type=kind
                 )
-                await self._call(self._client.grpc_points.CreateFieldIndex, request)
+                await self._call(self._points.CreateFieldIndex, request)
             self._known.add(collection)
             self._listed_at = -math.inf
 
@@ -272,7 +266,7 @@ class QdrantVectorStore:
             sparse_vectors_config=q.SparseVectorConfig(map={WORDS: q.SparseVectorParams(modifier=q.Modifier.Idf)}),
         )
         try:
-            await self._call(self._client.grpc_collections.Create, request)
+            await self._call(self._collections.Create, request)
         except errors.TikuError:
             # Servers of different versions refuse a second create with different statuses: what counts is
             # whether another process has made it in the meantime.
@@ -283,7 +277,7 @@ class QdrantVectorStore:
         """Return whether the chunks of a collection can have words; one from before there were words has no room."""
         if collection not in self._with_words:
             request = q.GetCollectionInfoRequest(collection_name=collection)
-            response = await self._if_exists(self._call(self._client.grpc_collections.Get, request))
+            response = await self._if_exists(self._call(self._collections.Get, request))
             if response is None or WORDS not in response.result.config.params.sparse_vectors_config.map:
                 return False
             self._with_words.add(collection)
@@ -298,7 +292,7 @@ class QdrantVectorStore:
             collection_name=collection, wait=True, vector_name=WORDS, sparse_config=config
         )
         try:
-            await self._call(self._client.grpc_points.CreateVectorName, request)
+            await self._call(self._points.CreateVectorName, request)
         except errors.TikuError:
             # As in `_create`: what counts is whether it is there now.
             if not await self.has_words(collection):
@@ -306,17 +300,15 @@ class QdrantVectorStore:
 
     async def _exists(self, collection: str) -> bool:
         request = q.CollectionExistsRequest(collection_name=collection)
-        response = await self._call(self._client.grpc_collections.CollectionExists, request)
+        response = await self._call(self._collections.CollectionExists, request)
         return bool(response.result.exists)
 
     async def _call(self, method: Callable[..., Awaitable[Any]], request: Any) -> Any:
         timeout = context.time_for(self._timeout)
         try:
-            return await method(request, timeout=timeout)
+            return await method(request, timeout=timeout, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:
             raise _translated(error) from error
-        except ResourceExhaustedResponse as error:
-            raise _busy(error.retry_after_s) from error
 
     async def _if_exists(self, call: Awaitable[Any]) -> Any:
         """Await a call on a collection; return None when the collection does not exist."""
@@ -326,31 +318,21 @@ class QdrantVectorStore:
             return None
 
 
-def _client(host: str, port: int, https: bool, api_key: str | None) -> AsyncQdrantClient:
-    options = {
-        "grpc.max_receive_message_length": _MESSAGE_BYTES,
-        "grpc.max_send_message_length": _MESSAGE_BYTES,
+def _channel(target: str, *, secure: bool) -> grpc.aio.Channel:
+    options = [
+        ("grpc.max_receive_message_length", _MESSAGE_BYTES),
+        ("grpc.max_send_message_length", _MESSAGE_BYTES),
         # Without these, a restarted server would be ignored for up to two minutes.
-        "grpc.initial_reconnect_backoff_ms": 100,
-        "grpc.max_reconnect_backoff_ms": 1000,
-        "grpc.min_reconnect_backoff_ms": 3000,
-        "grpc.dns_min_time_between_resolutions_ms": 1000,
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 1000),
+        ("grpc.min_reconnect_backoff_ms", 3000),
+        ("grpc.dns_min_time_between_resolutions_ms", 1000),
         # Every call of this store may be repeated.
-        "grpc.service_config": service_config([""]),
-    }
-    with warnings.catch_warnings():
-        # A key over plain HTTP is the operator's choice inside a private network.
-        warnings.filterwarnings("ignore", message="Api key is used with an insecure connection")
-        return AsyncQdrantClient(
-            host=host,
-            grpc_port=port,
-            https=https,
-            api_key=api_key,
-            prefer_grpc=True,
-            check_compatibility=False,
-            pool_size=1,
-            grpc_options=options,
-        )
+        ("grpc.service_config", service_config([""])),
+    ]
+    if secure:
+        return grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(), options)
+    return grpc.aio.insecure_channel(target, options)
 
 
 def _translated(error: grpc.aio.AioRpcError) -> errors.TikuError:
@@ -363,13 +345,16 @@ def _translated(error: grpc.aio.AioRpcError) -> errors.TikuError:
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return errors.DeadlineExceeded("The vector store did not answer in time.", reason="VECTOR_STORE_TIMEOUT")
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
-            return errors.disk_full() if errors.DISK_FULL in (error.details() or "") else _busy(1.0)
+            return errors.disk_full() if errors.DISK_FULL in (error.details() or "") else _busy(error)
         case _:
             return errors.Internal("The vector store failed.", reason="VECTOR_STORE_FAILED")
 
 
-def _busy(retry_after: float) -> errors.TikuError:
-    return errors.ResourceExhausted("The vector store is busy.", reason="VECTOR_STORE_BUSY", retry_after=retry_after)
+def _busy(error: grpc.aio.AioRpcError) -> errors.TikuError:
+    metadata: Any = error.trailing_metadata()
+    asked = next((str(value) for key, value in metadata or () if key == "retry-after"), "")
+    seconds = float(asked) if asked.isdecimal() else 1.0
+    return errors.ResourceExhausted("The vector store is busy.", reason="VECTOR_STORE_BUSY", retry_after=seconds)
 
 
 def _batches(chunks: Sequence[EmbeddedChunk]) -> Iterator[list[EmbeddedChunk]]:
@@ -418,16 +403,27 @@ def _to_point(owner: str, embedded: EmbeddedChunk) -> q.PointStruct:
         _VECTOR: q.Vector(dense=q.DenseVector(data=embedded.vector)),
         WORDS: q.Vector(sparse=sparse_message(embedded.words)),
     }
-    payload = {field.name: json_to_value(getattr(chunk, field.name)) for field in fields(chunk)}
+    payload = {field.name: to_value(getattr(chunk, field.name)) for field in fields(chunk)}
     return q.PointStruct(
         id=_point_id(owner, chunk.chunk_id),
         vectors=q.Vectors(vectors=q.NamedVectors(vectors=vectors)),
-        payload={"owner_id": json_to_value(owner), "last_page": json_to_value(chunk.last_page), **payload},
+        payload={"owner_id": to_value(owner), "last_page": to_value(chunk.last_page), **payload},
     )
 
 
 def _point_id(owner: str, chunk_id: str) -> q.PointId:
     return q.PointId(uuid=str(uuid.uuid5(_POINT_NAMESPACE, f"{owner}\x00{chunk_id}")))
+
+
+def to_value(value: str | int | Sequence[str | int] | None) -> q.Value:
+    """Return a field of a payload as Qdrant's message."""
+    if value is None:
+        return q.Value(null_value=q.NULL_VALUE)
+    if isinstance(value, str):
+        return q.Value(string_value=value)
+    if isinstance(value, int):
+        return q.Value(integer_value=value)
+    return q.Value(list_value=q.ListValue(values=[to_value(item) for item in value]))
 
 
 def sparse_message(vector: SparseVector) -> q.SparseVector:

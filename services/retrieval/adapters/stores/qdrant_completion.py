@@ -8,11 +8,10 @@ import time
 from collections.abc import Sequence
 
 from qdrant_client import grpc as q
-from qdrant_client.conversions.conversion import json_to_value
 
 from services.kit.concurrency import map_in_turns
 from services.kit.errors import NotFound, TikuError
-from services.retrieval.adapters.stores.qdrant import WORDS, QdrantVectorStore, sparse_message, to_chunk
+from services.retrieval.adapters.stores.qdrant import WORDS, QdrantVectorStore, sparse_message, to_chunk, to_value
 from services.retrieval.domain.search.bm25 import passage_vector
 
 logger = logging.getLogger(__name__)
@@ -73,13 +72,13 @@ class CompletingVectorStore(QdrantVectorStore):
 
     async def _update(self, collection: str, operations: Sequence[q.PointsUpdateOperation]) -> None:
         request = q.UpdateBatchPoints(collection_name=collection, wait=True, operations=operations)
-        await self._call(self._client.grpc_points.UpdateBatch, request)
+        await self._call(self._points.UpdateBatch, request)
 
 
 def _operations(point: q.RetrievedPoint) -> list[q.PointsUpdateOperation]:
     """Return what completes a point. Its words come last: a point that has them is complete."""
     chunk = to_chunk(point)
-    payload = {"last_page": json_to_value(chunk.last_page), "document_kind": json_to_value(chunk.document_kind)}
+    payload = {"last_page": to_value(chunk.last_page), "document_kind": to_value(chunk.document_kind)}
     selector = q.PointsSelector(points=q.PointsIdsList(ids=[point.id]))
     vector = q.Vector(sparse=sparse_message(passage_vector(chunk.text)))
     words = q.PointVectors(id=point.id, vectors=q.Vectors(vectors=q.NamedVectors(vectors={WORDS: vector})))

@@ -67,18 +67,18 @@ class QdrantUpkeep(QdrantVectorStore):
         request, size = q.UpsertPoints(collection_name=collection, wait=True), 0
         for message in messages:
             if size and size + len(message) > _BATCH_BYTES:
-                await self._call(self._client.grpc_points.Upsert, request)
+                await self._call(self._points.Upsert, request)
                 request, size = q.UpsertPoints(collection_name=collection, wait=True), 0
             request.points.append(q.PointStruct.FromString(message))
             size += len(message)
         if size:
-            await self._call(self._client.grpc_points.Upsert, request)
+            await self._call(self._points.Upsert, request)
 
     async def delete_points(self, collection: str, point_ids: Sequence[str]) -> None:
         """Remove points by their ids."""
         ids = q.PointsIdsList(ids=[_point_id(point_id) for point_id in point_ids])
         request = q.DeletePoints(collection_name=collection, wait=True, points=q.PointsSelector(points=ids))
-        await self._if_exists(self._call(self._client.grpc_points.Delete, request))
+        await self._if_exists(self._call(self._points.Delete, request))
 
 
 def _record(point: q.RetrievedPoint, whole: bool) -> PointRecord:
