@@ -1,35 +1,69 @@
-"""The `tiku` command; the commands of other rooms are added at the end of this file."""
+"""The `tiku` command.
+
+A command of another room is imported when it is asked for: what one command needs, the others do not wait for.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
-import signal
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, NoReturn
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
 
-from services.client.commands import ask, generate, graph, ingest
-from services.demo.command import demo
-from services.embedded.data_lock import DataFolderError
-from services.embedded.postgres import PostgresNotFoundError
-from services.evaluation.command import app as evaluation_app
-from services.kit.migrations import MigrationError
-from services.kit.migrations import migrate as apply_migrations
-from services.models import ModelError
-from services.models.cli import app as models_app
 from services.registry import GATEWAY, GATEWAY_LISTEN_VARIABLE, LISTEN_VARIABLE, SERVICES
-from services.serve import serve as serve_service
-from services.stack.launch import CHAT_MODEL, StackError, StackOptions, running_stack
-from services.stack.view import StackView, pull_missing_models
-from services.upkeep.cli import backup, fsck, restore
+
+_ROOMS: Final[Mapping[str, str]] = {
+    "up": "services.stack.command:up",
+    "demo": "services.demo.command:demo",
+    "models": "services.models.cli:app",
+    "eval": "services.evaluation.command:app",
+    "ingest": "services.client.commands:ingest",
+    "ask": "services.client.commands:ask",
+    "generate": "services.client.commands:generate",
+    "graph": "services.client.commands:graph",
+    "backup": "services.upkeep.cli:backup",
+    "restore": "services.upkeep.cli:restore",
+    "fsck": "services.upkeep.cli:fsck",
+}
+"""Commands of other rooms, as import strings: a function, or a `typer.Typer` with commands of its own."""
+
+
+class _OnDemand(TyperGroup):
+    """The commands of this file and of other rooms."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands."""
+        return [*_ROOMS, *(name for name in super().list_commands(ctx) if name not in _ROOMS)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command, imported now if it is of another room."""
+        if cmd_name not in self.commands:
+            # What may be a slip is compared with the names of all.
+            for name in [cmd_name] if cmd_name in _ROOMS else _ROOMS:
+                self.commands[name] = self._of_room(name)
+        return super().get_command(ctx, cmd_name)
+
+    def _of_room(self, name: str) -> Any:
+        module, _, member = _ROOMS[name].partition(":")
+        found = getattr(importlib.import_module(module), member)
+        group = typer.Typer(rich_markup_mode=self.rich_markup_mode)
+        group.callback()(lambda: None)
+        if isinstance(found, typer.Typer):
+            group.add_typer(found, name=name)
+        else:
+            group.command(name)(found)
+        return typer.main.get_group(group).commands[name]
+
 
 app = typer.Typer(
     name="tiku",
+    cls=_OnDemand,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -38,88 +72,6 @@ app = typer.Typer(
     "a variable such as TIKU_POSTGRES_DSN, TIKU_QDRANT_URL or TIKU_LLM_BASE_URL replaces an engine by a server "
     "that runs elsewhere.",
 )
-
-
-class PortsChoice(StrEnum):
-    """Which ports services listen on."""
-
-    DEFAULT = "default"
-    FREE = "free"
-
-
-Data = Annotated[
-    Path, typer.Option(envvar="TIKU_DATA_DIR", help="Folder of all data and logs; made if it is not there.")
-]
-Host = Annotated[str, typer.Option(help="Address the gateway listens on; 0.0.0.0 opens it to the network.")]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="Port of the gateway; 0 takes a free one.")]
-Ports = Annotated[PortsChoice, typer.Option(help="Ports of the services: 50051 to 50054, or free ones.")]
-Model = Annotated[str, typer.Option(help="Local chat model; `tiku models list` shows them.")]
-NoModel = Annotated[bool, typer.Option("--no-model", help="No chat model: questions are clozes made from the text.")]
-Graph = Annotated[
-    bool,
-    typer.Option(
-        "--graph",
-        envvar="TIKU_DOCS_GRAPH_ENABLED",
-        help="Add every document to the knowledge graph; its engine starts with the first.",
-    ),
-]
-Blockbuster = Annotated[bool, typer.Option("--blockbuster", help="Raise wherever a service blocks its event loop.")]
-
-
-@app.command()
-def up(
-    data: Data = Path(".tiku"),
-    host: Host = "127.0.0.1",
-    port: Port = 8080,
-    ports: Ports = PortsChoice.DEFAULT,
-    model: Model = CHAT_MODEL,
-    no_model: NoModel = False,
-    graph: Graph = False,
-    blockbuster: Blockbuster = False,
-) -> None:
-    """Run everything on this machine: engines, services, gateway. Ctrl-C stops it; the data stays."""
-    options = StackOptions(
-        data=data,
-        host=host,
-        port=port,
-        ports=ports.value,
-        chat_model=None if no_model else model,
-        graph=graph,
-        blockbuster=blockbuster,
-    )
-    raise typer.Exit(asyncio.run(_up(options, Console(stderr=True))))
-
-
-async def _up(options: StackOptions, console: Console) -> int:
-    task = asyncio.current_task()
-    assert task is not None
-    received: list[signal.Signals] = []
-
-    def stop(number: signal.Signals) -> None:
-        # The first signal cancels; further ones would interrupt the orderly end.
-        if not received:
-            task.cancel()
-        received.append(number)
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop, number)
-    view = StackView(console)
-    try:
-        await pull_missing_models(options, console)
-        with view:
-            async with running_stack(options, view) as stack:
-                view.ready(stack.gateway, options.data)
-                # Whatever crashes, the rest serves on until a signal comes.
-                await asyncio.Event().wait()
-    except asyncio.CancelledError:
-        if not received:
-            raise
-        return 0
-    except (StackError, DataFolderError, PostgresNotFoundError, ModelError) as error:
-        _print_error(console, error)
-        return 1
-    return 0
 
 
 @app.command()
@@ -132,6 +84,8 @@ def serve(
         raise typer.BadParameter(f"no service {name!r}: one of {', '.join([*SERVICES, GATEWAY])}", param_hint="NAME")
     if listen:
         os.environ[GATEWAY_LISTEN_VARIABLE if name == GATEWAY else LISTEN_VARIABLE] = listen
+    from services.serve import serve as serve_service
+
     raise typer.Exit(serve_service(name))
 
 
@@ -140,6 +94,9 @@ def migrate(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME…]", help="Services; all without names.")] = None,
 ) -> None:
     """Bring the database at TIKU_POSTGRES_DSN up to date. `tiku up` does so itself."""
+    from services.kit.migrations import MigrationError
+    from services.kit.migrations import migrate as apply_migrations
+
     dsn = os.environ.get("TIKU_POSTGRES_DSN")
     if not dsn:
         _refuse("TIKU_POSTGRES_DSN is not set; the embedded database is migrated by `tiku up`")
@@ -160,22 +117,6 @@ def migrate(
 
 
 def _refuse(message: object) -> NoReturn:
-    _print_error(Console(stderr=True), message)
-    raise typer.Exit(1)
-
-
-def _print_error(console: Console, error: object) -> None:
     # Escaped: a path or a message may hold what rich takes for markup.
-    console.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-
-
-app.command()(demo)
-app.add_typer(models_app, name="models")
-app.add_typer(evaluation_app, name="eval")
-app.command()(ingest)
-app.command()(ask)
-app.command()(generate)
-app.command()(graph)
-app.command()(backup)
-app.command()(restore)
-app.command()(fsck)
+    Console(stderr=True).print(f"[red]error:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
+    raise typer.Exit(1)

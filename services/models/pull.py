@@ -15,7 +15,6 @@ from typing import Final
 from services.models.errors import ConversionFailedError, NoSourceDeliveredError, SourceFailedError
 from services.models.manifest import ModelManifest, load_manifest
 from services.models.ports import WeightsSource
-from services.models.sources.hub import HubFile, HubSettings
 from services.models.sources.local import LocalSource
 from services.models.sources.packages import PackageParts
 from services.models.store import ModelStore, exclusive, verify
@@ -103,6 +102,9 @@ async def pull(
 
 
 def _sources(model: Model, local: Path | None) -> list[WeightsSource]:
+    # Whoever only asks where a model lies does not wait for an HTTP client.
+    from services.models.sources.hub import HubFile, HubSettings
+
     if local is not None:
         return [LocalSource(local, model.name)]
     sources: list[WeightsSource] = []

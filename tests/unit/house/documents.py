@@ -168,5 +168,5 @@ class Documents:
 
     @cached_property
     def _commands(self) -> set[str]:
-        command = typer.main.get_command(app)
-        return set(getattr(command, "commands", {}))
+        command = typer.main.get_group(app)
+        return set(command.list_commands(typer.Context(command)))
