@@ -114,7 +114,7 @@ class _Backup:
     async def _write_rows(self, tables: PostgresTables) -> None:
         about = About(
             format=FORMAT,
-            tiku=version("tiku"),
+            tiku=await asyncio.to_thread(version, "tiku"),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             tables=await tables.tables(),
             migrations=await tables.migrations(),

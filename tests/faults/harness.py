@@ -86,7 +86,8 @@ class Trial:
 
     async def fsck(self) -> list[Finding]:
         """Return what `tiku fsck` finds."""
-        return findings(Facts(fsck=await house.fsck(self.up.data, **self.variables)))
+        _, output = await house.tiku(self.up.data, "fsck", "--json", **self.variables)
+        return findings(Facts(fsck=house.summary(output)))
 
     async def _inject(self, case: Case) -> tuple[bool, float]:
         """Break and mend something under load; return whether that was reached, and when it was mended."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -53,8 +54,7 @@ async def filled(upkeep_folder: Path, provider: Tutor) -> Filled:
         ids = await house.fill(up.rest)
         dsn = (await up.state())["environment"]["TIKU_POSTGRES_DSN"]
         rows, answers = await house.rows(dsn), await house.answers(up.rest)
-        code, output = await house.tiku(data, "backup", str(backup))
-        assert code == 0, output
+        await house.backup(data, backup)
     return Filled(data, backup, ids, rows, await house.objects(data), answers)
 
 
@@ -69,8 +69,11 @@ def fresh(upkeep_folder: Path, tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def copied(filled: Filled, fresh: Path) -> Path:
     """A copy of the filled stack's folder, to be broken."""
-    shutil.copytree(filled.data, fresh, symlinks=True, copy_function=shutil.copy2)
-    shutil.rmtree(fresh / "run", ignore_errors=True)
-    for path in [fresh / "postgres", *(fresh / "postgres").rglob("*")]:
-        shutil.chown(path, (filled.data / "postgres").stat().st_uid, (filled.data / "postgres").stat().st_gid)
-    return fresh
+    return copy_of(filled.data, fresh)
+
+
+def copy_of(data: Path, folder: Path) -> Path:
+    """Copy the data folder of a stopped stack, with its owners."""
+    subprocess.run(["cp", "-a", str(data), str(folder)], check=True)
+    shutil.rmtree(folder / "run", ignore_errors=True)
+    return folder

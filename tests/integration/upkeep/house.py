@@ -5,15 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import io
 import json
 import os
-from collections.abc import AsyncIterator
+import uuid
 from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+from rich.console import Console
 
+from services.upkeep.backup import back_up
+from services.upkeep.check import check
+from services.upkeep.contents import Manifest
+from services.upkeep.progress import shown
+from services.upkeep.restore import restore as restore_backup
+from services.upkeep.restore import verified
+from services.upkeep.servers import reached
 from tests.e2e import material
 from tests.e2e.stack import Event, Rest, Up, command, running
 from tests.fakes.tutor import MODEL, Tutor
@@ -51,14 +61,33 @@ async def tiku(data: Path, *arguments: str, **variables: str) -> tuple[int, str]
     return process.returncode, output.decode()
 
 
-async def fsck(data: Path, *options: str, **variables: str) -> dict[str, Any]:
-    """Return what `tiku fsck` finds, by kind."""
-    code, output = await tiku(data, "fsck", "--json", *options, **variables)
-    begin, end = output.find("{"), output.rfind("}")
-    assert begin >= 0, output
-    found: dict[str, Any] = json.loads(output[begin : end + 1])
-    assert code == (1 if found else 0), output
+def summary(output: str) -> dict[str, Any]:
+    """Return the JSON that a command printed among its steps."""
+    found: dict[str, Any] = json.loads(output[output.find("{") : output.rfind("}") + 1])
     return found
+
+
+async def backup(data: Path, file: Path, *, vectors: bool = True) -> Manifest:
+    """Back a stack up as `tiku backup` does, in this process: the command loads its libraries for a second."""
+    with shown(Console(file=io.StringIO())) as steps:
+        async with reached(data, alone=False) as servers:
+            manifest, _ = await back_up(servers, file, steps, vectors=vectors)
+    return manifest
+
+
+async def restore(data: Path, file: Path, *, replace: bool = False) -> None:
+    """Restore a backup as `tiku restore` does, in this process."""
+    with shown(Console(file=io.StringIO())) as steps:
+        async with verified(file, steps) as found, reached(data, alone=True) as servers:
+            await restore_backup(servers, found, file.name, steps, replace=replace)
+
+
+async def fsck(data: Path, *, deep: bool = False, repair: bool = False) -> dict[str, dict[str, Any]]:
+    """Return what `tiku fsck` finds, by kind; in this process."""
+    with shown(Console(file=io.StringIO())) as steps:
+        async with reached(data, alone=False) as servers:
+            found = await check(servers, steps, deep=deep, repair=repair)
+    return {kind.name: asdict(of_kind) for kind, of_kind in found.items()}
 
 
 async def fill(rest: Rest) -> dict[str, str]:
@@ -143,15 +172,31 @@ async def all_files(rest: Rest, ids: list[str]) -> list[str]:
     return digests
 
 
-async def big_document(rest: Rest, size: int) -> str:
-    """Store a file of `size` random bytes that is not parsed; return the document's id."""
+async def big_document(data: Path, size: int) -> None:
+    """Store a file of `size` random bytes, as the upload of a document that is not parsed leaves it."""
+    files = data / "objects" / "objects"
+    digest = await asyncio.to_thread(_random_file, files, size)
+    async with reached(data, alone=True) as servers:
+        sql = await asyncpg.connect(servers.dsn)
+        await sql.execute(
+            "INSERT INTO docs.documents (document_id, owner, name, kind, media_type, size_bytes, sha256, state, "
+            "create_time, update_time, instance) SELECT $1, owner, 'big.bin', 'DOCUMENT', 'application/octet-stream', "
+            "$2, $3, 'UPLOADED', now(), now(), instance FROM docs.documents LIMIT 1",
+            *(str(uuid.uuid4()), size, digest),
+        )
+        await sql.close()
 
-    async def parts() -> AsyncIterator[bytes]:
+
+def _random_file(folder: Path, size: int) -> str:
+    """Write random bytes into a file that is named after their SHA-256, and return that."""
+    digest = hashlib.sha256()
+    with (folder / "new").open("wb") as file:
         for _ in range(size // _PART_BYTES):
-            yield await asyncio.to_thread(os.urandom, _PART_BYTES)
-
-    stored = await rest.upload("big.bin", parts(), kind="DOCUMENT_KIND_DOCUMENT", parse=False, seconds=120)
-    return str(stored["document_id"])
+            part = os.urandom(_PART_BYTES)
+            digest.update(part)
+            file.write(part)
+    (folder / "new").rename(folder / digest.hexdigest())
+    return digest.hexdigest()
 
 
 async def appears(path: Path, at_least: int) -> None:

@@ -32,13 +32,13 @@ async def test_each_planted_disagreement_is_found_and_mended(filled: Filled, cop
     silk, plates, pdf = (filled.ids[name] for name in ("silk-road.md", "板块构造.txt", "photosynthesis.pdf"))
     stored = copied / "objects"
     async with house.up(copied, provider) as up:
-        assert await house.fsck(copied, "--deep") == {}
+        assert await house.fsck(copied, deep=True) == {}
         sql, url = await _addresses(up)
         try:
             await _plant_objects(stored, plates)
             await _plant_rows(sql, pdf)
             await _plant_points(url, silk, pdf)
-            found = await house.fsck(copied, "--deep")
+            found = await house.fsck(copied, deep=True)
             expected = {
                 "UPLOAD_STRAY": 1,
                 "ROW_STRAY": 1,
@@ -55,7 +55,7 @@ async def test_each_planted_disagreement_is_found_and_mended(filled: Filled, cop
             assert plates in found["TEXT_MISSING"]["examples"][0]
             assert pdf in found["CHUNKS_MISSING"]["examples"][0]
             assert silk in found["POINTS_MISSING"]["examples"][0]
-            mended = await house.fsck(copied, "--deep", "--repair")
+            mended = await house.fsck(copied, deep=True, repair=True)
             assert {kind: of_kind["mended"] for kind, of_kind in mended.items()} == expected
             for document_id in (silk, plates, pdf):
                 assert (await up.rest.watch(document_id))[-1].name == "indexed"
@@ -70,7 +70,7 @@ async def test_each_planted_disagreement_is_found_and_mended(filled: Filled, cop
 async def _settled(data: Path) -> None:
     """Wait until a row whose upload nobody finished is gone, too."""
     for _ in range(30):
-        if not (found := await house.fsck(data, "--deep")):
+        if not (found := await house.fsck(data, deep=True)):
             break
         await asyncio.sleep(1)
     assert found == {}
@@ -137,7 +137,7 @@ async def _a_lost_job(sql: asyncpg.Connection, data: Path, document_id: str) -> 
             break
         await _settled(data)
     assert found["JOB_LOST"]["examples"] == [document_id]
-    await house.fsck(data, "--repair")
+    await house.fsck(data, repair=True)
     await _settled(data)
 
 
@@ -158,11 +158,11 @@ async def test_a_generation_that_no_process_runs_is_ended(copied: Path) -> None:
             exercise,
         )
         await sql.close()
-    assert (await house.fsck(copied, "--repair"))["RUN_ABANDONED"]["mended"] == 1
+    assert (await house.fsck(copied, repair=True))["RUN_ABANDONED"]["mended"] == 1
     assert await house.fsck(copied) == {}
 
 
-async def test_what_only_a_person_can_mend_is_reported(filled: Filled, copied: Path, provider: Tutor) -> None:
+async def test_what_only_a_person_can_mend_is_reported(filled: Filled, copied: Path) -> None:
     files = copied / "objects" / "objects"
     names = sorted(name.partition("/")[2] for name in filled.objects if name.startswith("objects/"))
 
@@ -173,21 +173,21 @@ async def test_what_only_a_person_can_mend_is_reported(filled: Filled, copied: P
         (files / names[1]).write_bytes(content)
 
     await asyncio.to_thread(damage)
-    async with house.up(copied, provider) as up:
-        sql, _ = await _addresses(up)
+    async with reached(copied, alone=True) as servers:
+        sql = await asyncpg.connect(servers.dsn)
         changed = await sql.execute(
             "UPDATE exercises.questions SET body = jsonb_set(body, '{source,quote}', '\"never written\"') "
             "WHERE question_id = (SELECT min(question_id::text)::uuid FROM exercises.questions)"
         )
         await sql.close()
         assert changed == "UPDATE 1"
-    for options in (("--deep",), ("--deep", "--repair")):
-        found = await house.fsck(copied, *options)
-        assert {kind: (f["count"], f["mended"]) for kind, f in found.items()} == {
-            "FILE_MISSING": (1, 0),
-            "FILE_DAMAGED": (1, 0),
-            "QUOTE_WRONG": (1, 0),
-        }
+    expected = {"FILE_MISSING": (1, 0), "FILE_DAMAGED": (1, 0), "QUOTE_WRONG": (1, 0)}
+    found = await house.fsck(copied, deep=True)
+    assert {kind: (f["count"], f["mended"]) for kind, f in found.items()} == expected
+    code, output = await house.tiku(copied, "fsck", "--json", "--deep", "--repair")
+    assert code == 1
+    told = house.summary(output)
+    assert {kind: (f["count"], f["mended"]) for kind, f in told.items()} == expected
     code, output = await house.tiku(copied, "fsck")
     assert code == 1
     assert "document without its file" in output

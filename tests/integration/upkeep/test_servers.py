@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from pathlib import Path
 
@@ -43,7 +42,7 @@ async def test_servers_are_restored_checked_and_backed_up(filled: Filled, fresh:
         assert (code, output.splitlines()[-1]) == (0, "nothing is wrong")
         code, output = await house.tiku(fresh, "backup", str(place / "again.tar"), "--json", **variables)
         assert code == 0, output
-        again = json.loads(output[output.find("{") : output.rfind("}") + 1])
+        again = house.summary(output)
         assert again["points"] == sum(len(rows) for name, rows in filled.rows.items() if name == "docs.chunks")
         assert again["objects"] == len(filled.ids)
         assert again["index_again"] == again["missing"] == []
