@@ -195,7 +195,7 @@ class QdrantVectorStore:
 
         async def get_from(collection: str) -> None:
             request = q.GetPoints(collection_name=collection, ids=ids, with_payload=q.WithPayloadSelector(enable=True))
-            response = await self._if_exists(self._call(self._client.grpc_points.Get, request))
+            response = await self._if_exists(self._call(self._points.Get, request))
             for point in response.result if response is not None else ():
                 chunk = to_chunk(point)
                 chunks.setdefault(chunk.chunk_id, chunk)
