@@ -141,7 +141,15 @@ class Gateway:
         exchange = Exchange(scope, receive, send, self._intake, trust_user_header=self._settings.trust_user_header)
         self._in_flight += 1
         self._intake.requests.hold(exchange.client)
-        token = context.enter(context.RequestContext(exchange.request_id, exchange.traceparent[3:35], exchange.user))
+        token = context.enter(
+            context.RequestContext(
+                exchange.request_id,
+                exchange.traceparent[3:35],
+                exchange.user,
+                key=exchange.key,
+                organization=exchange.organization,
+            )
+        )
         name = "none"
         try:
             route, variables = self._find(exchange)
@@ -162,8 +170,8 @@ class Gateway:
         """Return the route of a request and the variables in its path.
 
         Raises:
-            ProblemError: 404, 405, 400 or 421 for a wrong host, 400 for a wrong user, 403 for a page of another site,
-                or 429 or 503 when too many requests are in flight.
+            ProblemError: 404, 405, 400 or 421 for a wrong host, 400 for a caller's name that is none, 403 for a page of
+                another site, or 429 or 503 when too many requests are in flight.
         """
         self._hosts.check(exchange.headers, exchange.scope["headers"], exchange.scope["http_version"])
         match = self._routes.find(exchange.path)
@@ -173,7 +181,7 @@ class Gateway:
         route = match.handlers.get(verb) or (match.handlers.get("GET") if verb == "HEAD" else None)
         if route is None:
             return _without_handler(verb, match.handlers), {}
-        exchange.check_user()
+        exchange.check_caller()
         refuse_foreign_page(exchange, self._settings.cors_origins, self._hosts)
         problem = self._intake.requests.refusal(exchange.client)
         if problem is not None and exchange.path not in _PROBES:

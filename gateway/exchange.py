@@ -79,7 +79,9 @@ class Exchange:
         "client",
         "gone",
         "headers",
+        "key",
         "method",
+        "organization",
         "path",
         "query",
         "request_id",
@@ -113,8 +115,10 @@ class Exchange:
         given = self.headers.get(b"x-request-id", b"")
         self.request_id = given.decode() if _REQUEST_ID.fullmatch(given) else new_id()
         self.traceparent = self._continued_trace()
-        user = self.headers.get(b"x-tiku-user") if trust_user_header else None
-        self.user = context.DEVELOPMENT_USER if user is None else user.decode("latin-1")
+        trusted = self.headers if trust_user_header else {}
+        self.user = trusted.get(b"x-tiku-user", context.DEVELOPMENT_USER.encode()).decode("latin-1")
+        self.key = trusted.get(b"x-tiku-key", b"").decode("latin-1")
+        self.organization = trusted.get(b"x-tiku-organization", b"").decode("latin-1")
 
     def _continued_trace(self) -> str:
         """Return the header of the caller's trace under a span of our own, or of a new trace (W3C Trace Context)."""
@@ -123,14 +127,17 @@ class Exchange:
             return context.traceparent(context.new_trace_id())
         return f"00-{found[1].decode()}-{secrets.token_hex(8)}-01"
 
-    def check_user(self) -> None:
-        """Check the name of the user.
+    def check_caller(self) -> None:
+        """Check the names of the user, the key and the organization; the latter two need not be there.
 
         Raises:
-            ProblemError: 400, the header X-Tiku-User holds no name. Nobody else's name stands in for it.
+            ProblemError: 400, a header holds no name. Nobody else's name stands in for it.
         """
         if not context.is_user(self.user):
             raise invalid("The user is not understood.", FieldViolation("X-Tiku-User", context.USER_RULE))
+        for header, name in (("X-Tiku-Key", self.key), ("X-Tiku-Organization", self.organization)):
+            if name and not context.is_user(name):
+                raise invalid("The caller is not understood.", FieldViolation(header, context.USER_RULE))
 
     def set_deadline(self, default: float) -> None:
         """Give the request the seconds that the client names in X-Request-Timeout, or `default`, from its start.

@@ -66,7 +66,15 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
     {
         service.name: service
         for service in (
-            Service("llm", "services.llm.app", "services.llm.settings:LlmSettings", 50051, "TIKU_LLM_TARGET"),
+            Service(
+                "llm",
+                "services.llm.app",
+                "services.llm.settings:LlmSettings",
+                50051,
+                "TIKU_LLM_TARGET",
+                needs=frozenset({POSTGRES}),
+                schema="llm",
+            ),
             Service(
                 "retrieval",
                 "services.retrieval.app",

@@ -81,9 +81,13 @@ def service_config(retry: Sequence[str]) -> str:
 
 
 def outgoing_metadata() -> tuple[tuple[str, str], ...]:
-    """Return the current request's ids and user as the next hop expects them."""
+    """Return the current request's ids, and whose it is, as the next hop expects them."""
     request = context.current()
     metadata = [("x-tiku-user", request.user_id)]
+    if request.key:
+        metadata.append(("x-tiku-key", request.key))
+    if request.organization:
+        metadata.append(("x-tiku-organization", request.organization))
     if request.request_id:
         metadata.append(("x-request-id", request.request_id))
         metadata.append(("traceparent", context.traceparent(request.trace_id)))

@@ -16,7 +16,7 @@ from services.kit import errors
 DEVELOPMENT_USER = "dev"
 """The owner of everything while there are no accounts."""
 USER_RULE = "must be 1 to 128 printable ASCII characters without spaces"
-"""What the name of a user, in a header or in metadata, has to be; no other is taken for somebody else's."""
+"""What the name of a user, of a key or of an organization has to be; no other is taken for somebody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,9 @@ class RequestContext:
     user_id: str = DEVELOPMENT_USER
     deadline: float | None = None
     """Instant on the running loop's clock at which the caller stops waiting; None for never."""
+    key: str = ""
+    """Name of the key that the caller showed; empty for none."""
+    organization: str = ""
 
 
 _ids = random.Random()  # noqa: S311

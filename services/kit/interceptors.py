@@ -61,9 +61,9 @@ class RequestIds(Stage):
         """Set the context; a request id and a trace id that the caller did not send are new.
 
         Raises:
-            InvalidArgument: the user is no name that a header can hold.
+            InvalidArgument: the user, the key or the organization is no name that a header can hold.
         """
-        request_id = traceparent = ""
+        request_id = traceparent = key_name = organization = ""
         user_id = context.DEVELOPMENT_USER
         for key, value in call.servicer_context.invocation_metadata() or ():
             if key == "x-request-id":
@@ -72,12 +72,21 @@ class RequestIds(Stage):
                 traceparent = str(value)
             elif key == "x-tiku-user":
                 user_id = str(value)
-        if not context.is_user(user_id):
-            raise errors.InvalidArgument(
-                f"x-tiku-user {context.USER_RULE}.",
-                reason="INVALID_USER",
-                violations=[errors.FieldViolation("x-tiku-user", context.USER_RULE)],
-            )
+            elif key == "x-tiku-key":
+                key_name = str(value)
+            elif key == "x-tiku-organization":
+                organization = str(value)
+        for name, value in (
+            ("x-tiku-user", user_id),
+            ("x-tiku-key", key_name or context.DEVELOPMENT_USER),
+            ("x-tiku-organization", organization or context.DEVELOPMENT_USER),
+        ):
+            if not context.is_user(value):
+                raise errors.InvalidArgument(
+                    f"{name} {context.USER_RULE}.",
+                    reason="INVALID_USER",
+                    violations=[errors.FieldViolation(name, context.USER_RULE)],
+                )
         call.time_left = left = call.servicer_context.time_remaining()
         context.enter(
             context.RequestContext(
@@ -85,6 +94,8 @@ class RequestIds(Stage):
                 (traceparent and context.trace_id_of(traceparent)) or context.new_trace_id(),
                 user_id,
                 None if left is None else asyncio.get_running_loop().time() + left,
+                key_name,
+                organization,
             )
         )
 

@@ -6,11 +6,13 @@ import asyncio
 import importlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
+from services.kit import context
 from services.kit.failpoints import Failpoints, Points
 from services.kit.server import App, Registration
 from services.llm.adapters.embedders.local import LocalEmbedder
@@ -18,6 +20,7 @@ from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
 from services.llm.adapters.providers_file import ProvidersFile
 from services.llm.adapters.rerankers.http import HttpReranker
+from services.llm.adapters.stores.memory import MemorySpendingStore
 from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
 from services.llm.domain.capacity import Capacity
@@ -27,10 +30,12 @@ from services.llm.domain.roster import Roster
 from services.llm.domain.routing import ChatRouter, FixedTable, Router
 from services.llm.domain.targets import Backend, RoutingTable, routing_table
 from services.llm.domain.tries import RetryPolicy
-from services.llm.ports import ChatProvider, Embedder, Reranker
+from services.llm.ports import ChatProvider, Embedder, Reranker, SpendingStore
 from services.llm.servicer import LlmServicer
-from services.llm.settings import LlmSettings, name_of
+from services.llm.settings import LOCAL, LlmSettings, name_of
+from services.llm.values.prices import FREE, Price
 from services.llm.values.providers import Model, Provider, Providers
+from services.llm.values.spending import Caller
 from tiku.llm.v1.llm_pb2_grpc import add_LlmServiceServicer_to_server
 
 EngineT = TypeVar("EngineT")
@@ -39,11 +44,12 @@ Background = Callable[[], Coroutine[Any, Any, None]]
 
 async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
     """Build the service; `stack` closes what this opens. It is ready once a local model is loaded."""
-    ledger, retry = Ledger(), RetryPolicy(attempts=settings.llm_attempts)
+    retry = RetryPolicy(attempts=settings.llm_attempts)
     roster = await stack.enter_async_context(
         Roster.open(lambda provider: _chat(settings, provider), lambda provider: _capacity(settings, provider))
     )
     background = await _providers(settings, roster)
+    ledger = Ledger(await _spending(settings, stack), lambda: roster.configured.budgets, _caller)
     local = await _local_embedder(settings)
     servicer = LlmServicer(  # type: ignore[abstract]  # The base refuses ReadFile, which comes later.
         ChatRouter(roster, ledger, retry, faults.NO_CHAT),
@@ -51,12 +57,13 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
         Router(FixedTable(await _rerankers(settings, stack)), ledger, retry, faults.NO_RERANKER),
         ledger,
         settings.llm_timeout_seconds,
+        lambda: roster.configured.currency,
     )
     return App(
         name="llm",
         registrations=[Registration(add_LlmServiceServicer_to_server, servicer, "tiku.llm.v1.LlmService")],
         ready=local.check if local else None,
-        background=[*background, *([local.run] if local else [])],
+        background=[*background, ledger.run, *([local.run] if local else [])],
     )
 
 
@@ -66,9 +73,50 @@ async def _providers(settings: LlmSettings, roster: Roster) -> list[Background]:
     if path is None:
         await roster.replace(Providers(providers=first))
         return []
-    file = ProvidersFile(path, first)
+    file = ProvidersFile(path, first, partial(_budgets_can_hold, settings))
     await roster.replace(await file.read())
     return [lambda: file.watch(roster.replace, settings.llm_providers_poll_seconds)]
+
+
+def _budgets_can_hold(settings: LlmSettings, providers: Providers) -> None:
+    """Refuse budgets that this installation cannot keep.
+
+    Raises:
+        ValueError: there is no database, or the price of a model is not known that the file does not describe.
+    """
+    if not providers.budgets:
+        return
+    if settings.postgres_dsn is None:
+        raise ValueError("budgets: need a database; set TIKU_POSTGRES_DSN")
+    for kind in ("embed", "rerank"):
+        if getattr(settings, f"{kind}_base_url") and getattr(settings, f"{kind}_price_nanos_per_token") is None:
+            raise ValueError(f"budgets: need TIKU_{kind.upper()}_PRICE_NANOS_PER_TOKEN")
+
+
+async def _spending(settings: LlmSettings, stack: AsyncExitStack) -> SpendingStore:
+    """Open the database where there is one; without, spending is counted in memory."""
+    if settings.postgres_dsn is None:
+        return MemorySpendingStore()
+    # Not at the top: who has no database does without its driver.
+    from services.kit.migrations import MAX_WAIT_SECONDS, migrate
+    from services.llm.adapters.stores.postgres.schema import MIGRATIONS, SCHEMA
+    from services.llm.adapters.stores.postgres.spending import PostgresSpendingStore
+
+    dsn = settings.postgres_dsn.get_secret_value()
+    if settings.migrate:
+        await migrate(dsn, SCHEMA, MIGRATIONS, max_wait=MAX_WAIT_SECONDS)
+    opening = PostgresSpendingStore.open(
+        dsn,
+        connections=settings.llm_postgres_connections,
+        statement_timeout_seconds=settings.llm_statement_timeout_seconds,
+    )
+    return await stack.enter_async_context(opening)
+
+
+def _caller() -> Caller:
+    """Return on whose behalf this task works."""
+    request = context.current()
+    return Caller(request.user_id, request.key, request.organization)
 
 
 @asynccontextmanager
@@ -127,12 +175,13 @@ async def _embedders(
         # Not at the top: numpy costs every llm process 25 MB that only this choice needs.
         from services.llm.adapters.embedders.openai_http import OpenAiHttpEmbedder
 
-        provider = _single(url, settings.embed_api_key, model)
+        price = settings.embed_price_nanos_per_token
+        provider = _single(url, settings.embed_api_key, model, price)
         return _table(settings, provider, OpenAiHttpEmbedder(await _client(settings, provider, stack), model))
     if local is not None:
         # The local model has a queue of its own, in which queries go first; its gate must not come before it.
-        name, slots = model or local.folder.name, settings.max_in_flight
-        provider = Provider(name="local", base_url="http://localhost", models=(Model(name=name),), max_in_flight=slots)
+        served, slots = Model(name=model or local.folder.name, price=FREE), settings.max_in_flight
+        provider = Provider(name=LOCAL, base_url="http://localhost", models=(served,), max_in_flight=slots)
         return _table(settings, provider, local)
     return RoutingTable()
 
@@ -141,12 +190,14 @@ async def _rerankers(settings: LlmSettings, stack: AsyncExitStack) -> RoutingTab
     url, model = settings.rerank_base_url, settings.rerank_model
     if not url:
         return RoutingTable()
-    provider = _single(url, settings.rerank_api_key, model)
+    provider = _single(url, settings.rerank_api_key, model, settings.rerank_price_nanos_per_token)
     return _table(settings, provider, HttpReranker(await _client(settings, provider, stack), model))
 
 
-def _single(base_url: str, key: SecretStr, model: str) -> Provider:
-    return Provider(name=name_of(base_url), base_url=base_url, api_key=key, models=(Model(name=model),))
+def _single(base_url: str, key: SecretStr, model: str, nanos_per_token: int | None) -> Provider:
+    price = None if nanos_per_token is None else Price.of_reading(nanos_per_token)
+    served = Model(name=model, price=price)
+    return Provider(name=name_of(base_url), base_url=base_url, api_key=key, models=(served,))
 
 
 def _table(settings: LlmSettings, provider: Provider, engine: EngineT) -> RoutingTable[EngineT]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -14,10 +14,11 @@ from google.protobuf.struct_pb2 import Struct
 from services.common.messages import message_of, usage_message
 from services.common.values import TokenUsage
 from services.kit.errors import FieldViolation, InvalidArgument
-from services.llm.domain.ledger import Tally
 from services.llm.domain.targets import Served
+from services.llm.domain.usage import Dimension, Group
 from services.llm.values.chat import ChatFinish, ChatMessage, ChatRequest, Completion, FinishReason, OutputSchema, Role
 from services.llm.values.relevance import Ranking, Vectors
+from services.llm.values.spending import Spending
 from tiku.llm.v1 import llm_pb2 as pb
 
 _ROLES = {pb.ROLE_SYSTEM: Role.SYSTEM, pb.ROLE_USER: Role.USER, pb.ROLE_ASSISTANT: Role.ASSISTANT}
@@ -26,6 +27,12 @@ _REASONS = {
     FinishReason.STOP: pb.FINISH_REASON_STOP,
     FinishReason.LENGTH: pb.FINISH_REASON_LENGTH,
     FinishReason.CONTENT_FILTER: pb.FINISH_REASON_CONTENT_FILTER,
+}
+_DIMENSIONS = {
+    pb.USAGE_DIMENSION_DAY: Dimension.DAY,
+    pb.USAGE_DIMENSION_USER: Dimension.USER,
+    pb.USAGE_DIMENSION_KEY: Dimension.KEY,
+    pb.USAGE_DIMENSION_ORGANIZATION: Dimension.ORGANIZATION,
 }
 _SCALAR_OPTIONS = ("temperature", "top_p", "max_tokens", "seed")
 
@@ -149,19 +156,42 @@ def models_response(
     return pb.ListModelsResponse(models=sorted(models, key=lambda model: not model.default))
 
 
-def usage_response(tallies: Iterable[Tally], since: datetime) -> pb.GetUsageResponse:
-    """Return what each model of each provider was asked and cost since an instant."""
+def usage_request(request: pb.GetUsageRequest, today: date) -> tuple[date, date, list[Dimension]]:
+    """Return the first day, the last day, and what to tell apart.
+
+    Raises:
+        InvalidArgument: a day is none.
+    """
+    first = _day("first_day", request.first_day) or date.min
+    last = _day("last_day", request.last_day) or today
+    return first, last, [_DIMENSIONS[dimension] for dimension in request.group_by]
+
+
+def _day(field: str, text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        rule = "must be a day such as 2026-11-29"
+        raise InvalidArgument(f"{field} {rule}.", violations=[FieldViolation(field, rule)]) from error
+
+
+def usage_response(groups: Iterable[tuple[Group, Spending]], since: datetime, currency: str) -> pb.GetUsageResponse:
+    """Return what was spent since an instant."""
     response = pb.GetUsageResponse(
         usage=[
             message_of(
                 pb.ModelUsage,
-                tally,
-                failed_calls=tally.failed,
-                cancelled_calls=tally.cancelled,
-                tokens=usage_message(tally.tokens),
+                spent,
+                **{field: getattr(group, field) for field in ("provider", "model", "user", "key", "organization")},
+                day=group.day.isoformat() if group.day else "",
+                failed_calls=spent.failed,
+                cancelled_calls=spent.cancelled,
+                estimated_calls=spent.estimated,
+                tokens=usage_message(spent.tokens),
             )
-            for tally in tallies
-        ]
+            for group, spent in groups
+        ],
+        currency=currency,
     )
     response.since.FromDatetime(since)
     return response

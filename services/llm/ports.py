@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import date, datetime
 from typing import Protocol
 
 from services.llm.values.chat import ChatFinish, ChatRequest, Completion, TextDelta
 from services.llm.values.relevance import EmbedKind, Ranking, Vectors
+from services.llm.values.spending import Account, Balance, Charge, Exhausted, Limit, Line, Reserved, Spending
 
 
 class ChatProvider(Protocol):
@@ -41,3 +43,31 @@ class Reranker(Protocol):
 
     async def rerank(self, query: str, documents: Sequence[str], top_n: int, timeout: float) -> Ranking:
         """Return the `top_n` best documents (all for 0), best first, within `timeout` seconds."""
+
+
+class SpendingStore(Protocol):
+    """Keeps what was spent, for every process that serves the same callers.
+
+    Raises `Unavailable` while it cannot be reached.
+    """
+
+    began: datetime | None
+    """Since when it counts; None for one that outlives its service."""
+
+    async def reserve(
+        self, call_id: str, limits: Sequence[Limit], least_nanos: int, most_nanos: int, seconds: float
+    ) -> Reserved | Exhausted:
+        """Set aside money for a call in the accounts of all `limits`, which are at least one, or in none.
+
+        It is `most_nanos`, or what the account with the least left has where that is less, but not below
+        `least_nanos`. After `seconds`, money of a call that nobody ended is free again.
+        """
+
+    async def write(self, batch_id: str, spending: Mapping[Line, Spending], charges: Sequence[Charge]) -> None:
+        """Add what calls came to, and end those for which money was reserved; a batch counts once, however often."""
+
+    async def spending(self, first: date, last: date) -> Mapping[Line, Spending]:
+        """Return what was spent from day `first` to day `last`."""
+
+    async def balances(self, accounts: Sequence[Account]) -> Sequence[Balance]:
+        """Return what each account has come to, in their order."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from services.kit import context
 from services.kit.coalesce import coalesce
 from services.llm import messages
 from services.llm.domain.ledger import Ledger
+from services.llm.domain.need import need_of_texts
 from services.llm.domain.routing import ChatRouter, Router
 from services.llm.domain.targets import Served
+from services.llm.domain.usage import grouped
 from services.llm.ports import Embedder, Reranker
 from services.llm.values.chat import ChatFinish, TextDelta
 from services.llm.values.relevance import EmbedKind
@@ -28,6 +31,8 @@ class LlmServicer(LlmServiceServicer):
     reranker: Router[Reranker]
     ledger: Ledger
     timeout: float
+    currency: Callable[[], str] = lambda: "USD"
+    """The currency of what the ledger says."""
 
     async def Chat(self, request: pb.ChatRequest, _: object) -> pb.ChatResponse:
         """Answer a conversation as a whole."""
@@ -51,7 +56,10 @@ class LlmServicer(LlmServiceServicer):
         texts = list(request.texts)
         kind = EmbedKind.QUERY if request.kind == pb.EMBED_KIND_QUERY else EmbedKind.PASSAGE
         vectors, served = await self.embedder.run(
-            request.model, self._seconds_left(), lambda engine, _, left: engine.embed(texts, kind, left)
+            request.model,
+            self._seconds_left(),
+            need_of_texts(texts),
+            lambda engine, asked: engine.embed(texts, kind, asked.timeout),
         )
         return messages.embed_response(vectors, served.model)
 
@@ -59,7 +67,10 @@ class LlmServicer(LlmServiceServicer):
         """Rank documents by relevance."""
         query, documents, top_n = request.query, list(request.documents), request.top_n
         ranking, served = await self.reranker.run(
-            request.model, self._seconds_left(), lambda engine, _, left: engine.rerank(query, documents, top_n, left)
+            request.model,
+            self._seconds_left(),
+            need_of_texts(f"{query}{document}" for document in documents),
+            lambda engine, asked: engine.rerank(query, documents, top_n, asked.timeout),
         )
         return messages.rerank_response(ranking, served.model)
 
@@ -68,11 +79,14 @@ class LlmServicer(LlmServiceServicer):
         return messages.models_response(self.chat.served, self.embedder.served, self.reranker.served)
 
     async def GetUsage(self, request: pb.GetUsageRequest, _: object) -> pb.GetUsageResponse:
-        """Return what was spent since this process started.
+        """Return what was spent, by what the request asks to tell apart.
 
-        A canceled stream counts the tokens of the text that came: providers report the prompt's only at the end.
+        A canceled stream counts the text that came and an estimate of the prompt: providers say what they counted
+        only at the end.
         """
-        return messages.usage_response(self.ledger.tallies(), self.ledger.since)
+        first, last, by = messages.usage_request(request, datetime.now(UTC).date())
+        spending, since = await self.ledger.spending(first, last)
+        return messages.usage_response(grouped(spending, by), since, self.currency())
 
     def _seconds_left(self) -> float:
         """Return the seconds that the current call may take."""

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.kit.settings import ServiceSettings
+from services.llm.values.prices import FREE
 from services.llm.values.providers import BaseUrl, Model, Provider
+
+LOCAL: Final = "local"
+"""Name of what runs on this machine."""
 
 
 def name_of(base_url: str) -> str:
     """Return a name for a provider that has none: `local` on this machine, its host otherwise."""
     host = urlsplit(base_url).hostname or ""
-    return "local" if host in ("localhost", "127.0.0.1", "::1") else host
+    return LOCAL if host in ("localhost", "127.0.0.1", "::1") else host
 
 
 class LlmSettings(ServiceSettings):
@@ -47,11 +51,24 @@ class LlmSettings(ServiceSettings):
     embed_api_key: SecretStr = Field(SecretStr(""), description="Its key; empty for a server that asks for none.")
     embed_model: str = Field("", description="Remote: the model to ask for. Local: its name, else the folder's.")
     embed_model_path: Path | None = Field(None, description="Folder of a local sentence-transformers model.")
+    embed_price_nanos_per_token: int | None = Field(
+        None, ge=0, description="Remote: what a token costs, in billionths; budgets of the providers file need it."
+    )
     embed_threads: int = Field(min(4, os.cpu_count() or 1), ge=1, description="CPU threads of a local model.")
 
     rerank_base_url: BaseUrl = Field("", description="Address of a rerank server; empty for none.")
     rerank_api_key: SecretStr = Field(SecretStr(""), description="Its key; empty for a server that asks for none.")
     rerank_model: str = Field("", description="The model to ask it for.")
+    rerank_price_nanos_per_token: int | None = Field(
+        None, ge=0, description="What a token costs, in billionths; budgets of the providers file need it."
+    )
+
+    postgres_dsn: SecretStr | None = Field(
+        None, description="The PostgreSQL database of usage and budgets; unset, usage is counted in memory."
+    )
+    migrate: bool = Field(True, description="Whether to bring the schema up to date before serving.")
+    llm_postgres_connections: int = Field(4, ge=1, description="Most connections to the database.")
+    llm_statement_timeout_seconds: float = Field(5.0, gt=0, description="Longest that a statement may run.")
 
     @field_validator("llm_providers")
     @classmethod
@@ -80,7 +97,7 @@ class LlmSettings(ServiceSettings):
                 name=name_of(self.llm_base_url),
                 base_url=self.llm_base_url,
                 api_key=self.llm_api_key,
-                models=(Model(name=self.llm_model),),
+                models=(Model(name=self.llm_model, price=FREE if name_of(self.llm_base_url) == LOCAL else None),),
                 connect_timeout_seconds=self.llm_connect_timeout_seconds,
             ),
         )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextlib import aclosing
+from datetime import date
 from typing import Any
 
 from services.llm.adapters.providers.fake import FakeChatProvider
+from services.llm.adapters.stores.memory import MemorySpendingStore
 from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
 from services.llm.domain.capacity import Capacity
@@ -19,6 +21,7 @@ from services.llm.domain.tries import RetryPolicy
 from services.llm.ports import ChatProvider
 from services.llm.values.chat import ChatFinish, ChatMessage, ChatRequest, Completion, Role, TextDelta
 from services.llm.values.providers import Model, Provider, Providers, Route, Strategy
+from services.llm.values.spending import Spending
 
 MESSAGES = (ChatMessage(Role.USER, "Why?"),)
 
@@ -49,7 +52,7 @@ class RoutedChats:
         more: Mapping[str, tuple[FakeChatProvider, list[str]]] | None = None,
         **providers: tuple[FakeChatProvider, list[str]],
     ) -> None:
-        self.ledger = Ledger()
+        self.ledger = Ledger(MemorySpendingStore())
         self.backends: list[Backend[ChatProvider]] = []
         for name, (engine, models) in {**providers, **(more or {})}.items():
             fields = limits if limits and name not in unlimited else {}
@@ -71,6 +74,14 @@ class RoutedChats:
     def health(self, provider: str, model: str = "m") -> Health:
         """What is known of a model of a provider."""
         return next(one for one in self.backends if one.provider.name == provider).health[model]
+
+    async def spent(self) -> dict[str, Spending]:
+        """What each provider's calls came to."""
+        spending, _ = await self.ledger.spending(date.min, date.max)
+        spent: dict[str, Spending] = {}
+        for line, came_to in spending.items():
+            spent[line.provider] = spent.get(line.provider, Spending()) + came_to
+        return spent
 
     async def stream(self, model: str = "", timeout: float = 5) -> list[TextDelta | tuple[ChatFinish, Served]]:
         """Every event of a stream."""

@@ -51,12 +51,25 @@ class _File(Providers):
     def _routes_lead_somewhere(self) -> _File:
         return self  # A route may name a provider of the environment.
 
+    @model_validator(mode="after")
+    def _budgets_can_hold(self) -> _File:
+        return self
+
 
 class ProvidersFile:
-    """Reads the file at `path`; `first` are the providers that the environment describes, which come before it."""
+    """Reads the file at `path`.
 
-    def __init__(self, path: Path, first: Sequence[Provider] = ()) -> None:
+    Args:
+        path: where it is.
+        first: the providers that the environment describes, which come before its own.
+        check: raises ValueError for what the file may not say in this installation.
+    """
+
+    def __init__(
+        self, path: Path, first: Sequence[Provider] = (), check: Callable[[Providers], None] = lambda _: None
+    ) -> None:
         self._path = path
+        self._check = check
         self._first = tuple(first)
         self._read: tuple[Path, ...] = (path,)
         self._stamp: Stamp = ()
@@ -114,7 +127,10 @@ class ProvidersFile:
                 self._stamp += _stamps(key_files)
                 entries = [_with_key(entry, index, folder) for index, entry in enumerate(file.providers)]
                 # Anew, so that the rules hold for both together.
-                return Providers(currency=file.currency, providers=(*self._first, *entries), routes=file.routes)
+                providers = file.model_copy(update={"providers": (*self._first, *entries)})
+                read = Providers(**{field: getattr(providers, field) for field in Providers.model_fields})
+                self._check(read)
+                return read
 
     @contextmanager
     def _named(self) -> Iterator[None]:

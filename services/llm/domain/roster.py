@@ -53,6 +53,8 @@ class Roster:
         self._capacity_of = capacity_of
         self._replacing = asyncio.Lock()
         self._now = _Generation()
+        self.configured = Providers()
+        """What the table of now was made of."""
         self._lives: list[_Live] = []
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -112,6 +114,7 @@ class Roster:
                 live.capacity = self._capacity_of(provider)
             live.provider = provider
         backends = [Backend(live.provider, live.engine, live.capacity, live.health) for live in lives]
+        self.configured = configured
         before, self._now = self._now, _Generation(routing_table(configured, backends), lives)
         if not before.calls:
             self._release(before)

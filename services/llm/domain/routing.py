@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Generic, Protocol, TypeVar
 
+from services.common.values import TokenUsage
 from services.kit.errors import DeadlineExceeded, FailedPrecondition, TikuError
 from services.llm.domain import faults
 from services.llm.domain.allowance import Allowance
 from services.llm.domain.ledger import Ledger
+from services.llm.domain.need import Need, need_of_chat
 from services.llm.domain.read_watch import ReadWatch
 from services.llm.domain.simultaneous import Begin, Discard, hedged, raced
 from services.llm.domain.targets import Path, RoutingTable, Served, Target
@@ -32,6 +34,15 @@ _AT_ONCE = 3
 """Targets that a race asks."""
 _HEDGED_SHARE = 0.05
 _HEDGES_SAVED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a provider is asked for: one of its models, in so many seconds, for an answer of so many tokens."""
+
+    model: str
+    timeout: float
+    max_output_tokens: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,35 +90,34 @@ class Router(Generic[EngineT]):
         return self._tables.table.served
 
     async def run(
-        self, model: str, timeout: float, call: Callable[[EngineT, str, float], Awaitable[ResultT]], tokens: int = 0
+        self, model: str, timeout: float, need: Need, call: Callable[[EngineT, Asked], Awaitable[ResultT]]
     ) -> tuple[ResultT, Served]:
-        """Return the result of `call(engine, model, seconds left)` within `timeout` seconds, and who gave it.
-
-        `tokens` are about how many the call takes.
+        """Return the result of `call` within `timeout` seconds, and who gave it.
 
         Raises:
             FailedPrecondition: there is no provider.
             NotFound: nobody serves `model`.
+            ResourceExhausted: a budget does not allow the call, or nobody has room for it.
         """
         with self._tables.held() as table:
-            way = self._way(table, model, timeout, tokens)
+            way = self._way(table, model, timeout, need)
             target, result = await self._obtained(
                 way, lambda target: self._asked(target, call, way), _nothing, lambda target: target.health.whole.p95
             )
             return result, target.served
 
     async def _asked(
-        self, target: Target[EngineT], call: Callable[[EngineT, str, float], Awaitable[ResultT]], way: _Way[EngineT]
+        self, target: Target[EngineT], call: Callable[[EngineT, Asked], Awaitable[ResultT]], way: _Way[EngineT]
     ) -> ResultT:
         """Return what one target answers as a whole."""
-        backend, served = target.backend, target.served
-        async with backend.capacity.admitted(_time_left(way.deadline), way.tokens) as settle:
+        backend = target.backend
+        async with (
+            backend.capacity.admitted(_time_left(way.deadline), way.need.tokens) as settle,
+            self._ledger.call(target.offer, way.need, _time_left(way.deadline)) as spent,
+        ):
             left = min(_time_left(way.deadline), backend.provider.total_timeout_seconds)
-            with (
-                target.health.judged(target.health.whole, way.deadline) as verdict,
-                self._ledger.recorded(served.provider, served.model) as spent,
-            ):
-                result = await call(backend.engine, served.model, left)
+            with target.health.judged(target.health.whole, way.deadline) as verdict:
+                result = await call(backend.engine, Asked(target.model.name, left, spent.max_output_tokens))
                 spent.tokens = result.usage
                 verdict.answer()
             if spent.tokens is not None:
@@ -144,14 +154,14 @@ class Router(Generic[EngineT]):
             if obtained is not None:
                 return obtained
 
-    def _way(self, table: RoutingTable[EngineT], model: str, timeout: float, tokens: int) -> _Way[EngineT]:
+    def _way(self, table: RoutingTable[EngineT], model: str, timeout: float, need: Need) -> _Way[EngineT]:
         """Return how a call goes that names `model` and has `timeout` seconds."""
         if not table.served:
             message, reason = self._missing
             raise FailedPrecondition(message, reason=reason)
         path, deadline = table.path(model), asyncio.get_running_loop().time() + timeout
         _time_left(deadline)
-        return _Way(path, Tries(path.targets, self._retry, self._vain, tokens, deadline), tokens, deadline)
+        return _Way(path, Tries(path.targets, self._retry, self._vain, need.tokens, deadline), need, deadline)
 
 
 class ChatRouter(Router[ChatProvider]):
@@ -163,7 +173,7 @@ class ChatRouter(Router[ChatProvider]):
     async def complete(self, prompt: ChatRequest, timeout: float) -> tuple[Completion, Served]:
         """Return one whole answer within `timeout` seconds, and which provider gave it."""
         with self._tables.held() as table:
-            way = self._way(table, prompt.model, timeout, _tokens_of(prompt))
+            way = self._way(table, prompt.model, timeout, need_of_chat(prompt))
             target, completion = await self._completed(way, prompt)
             return completion, target.served
 
@@ -174,7 +184,7 @@ class ChatRouter(Router[ChatProvider]):
         delta, when it is chosen.
         """
         with self._tables.held() as table:
-            way = self._way(table, prompt.model, timeout, _tokens_of(prompt))
+            way = self._way(table, prompt.model, timeout, need_of_chat(prompt))
             if way.path.strategy is Strategy.RACE:
                 target, completion = await self._completed(way, prompt)
                 if completion.text:
@@ -193,8 +203,8 @@ class ChatRouter(Router[ChatProvider]):
                     yield event
 
     async def _completed(self, way: _Way[ChatProvider], prompt: ChatRequest) -> tuple[Target[ChatProvider], Completion]:
-        def call(provider: ChatProvider, model: str, left: float) -> Awaitable[Completion]:
-            return provider.complete(_for(prompt, model), left)
+        def call(provider: ChatProvider, asked: Asked) -> Awaitable[Completion]:
+            return provider.complete(_for(prompt, asked), asked.timeout)
 
         return await self._obtained(
             way,
@@ -210,14 +220,16 @@ class ChatRouter(Router[ChatProvider]):
         """Yield what one target answers, within its own limits of time, and with who it is at the end."""
         provider, health, loop = target.backend.provider, target.health, asyncio.get_running_loop()
         between, finish = provider.between_tokens_timeout_seconds, None
-        async with target.backend.capacity.admitted(_time_left(way.deadline), way.tokens) as settle:
+        async with (
+            target.backend.capacity.admitted(_time_left(way.deadline), way.need.tokens) as settle,
+            self._ledger.call(target.offer, way.need, _time_left(way.deadline)) as spent,
+        ):
             left = min(_time_left(way.deadline), provider.total_timeout_seconds)
             ends = loop.time() + left
-            stream = target.backend.engine.stream(_for(prompt, target.model.name), left)
-            async with aclosing(stream):
+            asked = Asked(target.model.name, left, spent.max_output_tokens)
+            async with aclosing(target.backend.engine.stream(_for(prompt, asked), left)) as stream:
                 with (
                     health.judged(health.first_token, way.deadline) as verdict,
-                    self._ledger.recorded(provider.name, target.model.name) as spent,
                     ReadWatch(provider.name) as watch,
                 ):
                     watch.here()
@@ -234,7 +246,7 @@ class ChatRouter(Router[ChatProvider]):
                                 yield event
                         else:
                             spent.tokens = event.usage
-                            finish = ChatFinish(event.reason, spent.total())
+                            finish = ChatFinish(event.reason, event.usage or TokenUsage(0, spent.deltas))
                         watch.start(ends if between == inf else min(ends, loop.time() + between))
                     watch.stop()
                     if finish is None:
@@ -250,7 +262,7 @@ class _Way(Generic[EngineT]):
 
     path: Path[EngineT]
     tries: Tries[EngineT]
-    tokens: int
+    need: Need
     deadline: float
 
 
@@ -275,16 +287,8 @@ async def _nothing(_: object) -> None:
     """Do nothing: a whole answer holds no connection."""
 
 
-def _for(prompt: ChatRequest, model: str) -> ChatRequest:
-    return prompt if prompt.model == model else replace(prompt, model=model)
-
-
-def _tokens_of(prompt: ChatRequest) -> int:
-    """Return about how many tokens a call may take: a quarter of the prompt's UTF-8, and all that it may write.
-
-    Four letters of English are about a token, and so are four thirds of a Chinese character's three bytes.
-    """
-    return sum(len(message.content.encode()) for message in prompt.messages) // 4 + (prompt.max_tokens or 0)
+def _for(prompt: ChatRequest, asked: Asked) -> ChatRequest:
+    return replace(prompt, model=asked.model, max_tokens=asked.max_output_tokens)
 
 
 def _time_left(deadline: float) -> float:

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from services.llm.domain import faults
 from services.llm.domain.capacity import Capacity
 from services.llm.domain.health import Health
+from services.llm.values.prices import Offer
 from services.llm.values.providers import Model, Provider, Providers, Strategy
 
 EngineT = TypeVar("EngineT")
@@ -40,6 +41,11 @@ class Target(Generic[EngineT]):
     backend: Backend[EngineT]
     model: Model
     health: Health
+
+    @property
+    def offer(self) -> Offer:
+        """What the ledger knows of it."""
+        return Offer(self.backend.provider.name, self.model.name, self.model.price)
 
     @property
     def served(self) -> Served:

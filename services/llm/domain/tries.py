@@ -138,7 +138,7 @@ class Tries(Generic[EngineT]):
         """
         del self._tried[target]
         self._tried[target] = error
-        if error.reason == faults.BUSY:
+        if error.reason in faults.UNASKED:
             self._rounds -= 1  # It was not asked.
         if asyncio.get_running_loop().time() >= self._deadline:
             self._settle()

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from services.llm.values.prices import Price
+from services.llm.values.spending import Budget
 
 _PRICE_FIELDS = ("input_nanos_per_token", "cached_input_nanos_per_token", "output_nanos_per_token")
 
@@ -122,6 +123,17 @@ class Providers(_Table):
     """ISO 4217 code of all prices."""
     providers: tuple[Provider, ...] = ()
     routes: tuple[Route, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    """What may be spent; they need a database, and a price for every model."""
+
+    @model_validator(mode="after")
+    def _budgets_can_hold(self) -> Self:
+        _refuse_twice("budgets", (f"{b.scope} {b.name or 'each'}, {b.period}" for b in self.budgets))
+        for provider in self.providers if self.budgets else ():
+            for model in provider.models:
+                if model.price is None:
+                    raise ValueError(f"budgets: {provider.name}/{model.name} needs a price")
+        return self
 
     @model_validator(mode="after")
     def _routes_lead_somewhere(self) -> Self:

@@ -208,7 +208,8 @@ async def test_statuses_become_http(
 async def test_ids_and_user_travel(stack: Stack) -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     response = await stack.http.get(
-        "/api/v1/profile", headers={"X-Request-ID": "mine-1", "traceparent": trace, "X-Tiku-User": "mallory"}
+        "/api/v1/profile",
+        headers={"X-Request-ID": "mine-1", "traceparent": trace, "X-Tiku-User": "mallory", "X-Tiku-Key": "k"},
     )
     seen = stack.script.contexts[-1]
     assert (seen.request_id, seen.trace_id, seen.user_id) == ("mine-1", trace[3:35], "dev")
@@ -234,9 +235,16 @@ async def test_the_user_header_is_trusted_only_when_asked_for() -> None:
             assert response.status == 400
             assert problem["errors"][0]["field"] == "X-Tiku-User"
             assert "printable ASCII" in problem["errors"][0]["message"]
+        for header in ("X-Tiku-Key", "X-Tiku-Organization"):
+            response = await http.get("/api/v1/profile", headers={header: "a b"})
+            assert response.status == 400
+            assert (await response.json(content_type=None))["errors"][0]["field"] == header
         assert len(services.script.contexts) == asked
         await http.get("/api/v1/profile")
         assert services.script.contexts[-1].user_id == "dev"
+        await http.get("/api/v1/profile", headers={"X-Tiku-Key": "bot", "X-Tiku-Organization": "school"})
+        last = services.script.contexts[-1]
+        assert (last.user_id, last.key, last.organization) == ("dev", "bot", "school")
 
 
 async def test_the_deadline_reaches_the_service(stack: Stack) -> None:

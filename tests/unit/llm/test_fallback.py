@@ -66,8 +66,8 @@ async def test_a_provider_that_hangs_has_failed(call: Call) -> None:
         await call(house)
     assert bad.calls == 8
     assert house.health("bad").breaker.wait_seconds() > 0
-    (tally,) = (tally for tally in house.ledger.tallies() if tally.provider == "bad")
-    assert (tally.calls, tally.failed, tally.cancelled) == (8, 8, 0)
+    spent = (await house.spent())["bad"]
+    assert (spent.calls, spent.failed, spent.cancelled) == (8, 8, 0)
 
 
 async def test_after_the_first_token_a_provider_that_hangs_leads_nowhere() -> None:

@@ -12,9 +12,9 @@ from services.common.values import TokenUsage
 from services.kit.errors import TikuError
 from services.llm.adapters.providers.fake import FakeChatProvider, FakeTurn
 from services.llm.domain import faults
-from services.llm.domain.ledger import Tally
 from services.llm.values.chat import ChatRequest, TextDelta
 from services.llm.values.providers import Strategy
+from services.llm.values.spending import Spending
 from tests.fakes.routed_chats import MESSAGES, RoutedChats
 from tests.waiting import at_once, turns
 
@@ -51,9 +51,9 @@ async def test_a_slow_first_one_is_overtaken_closed_and_counted(call: str) -> No
     async with at_once(0.5):
         assert await _answer(house, call) == "b"
     assert (a.active, a.cancelled_at) == (0, [0])
-    tallies = {tally.provider: tally for tally in house.ledger.tallies()}
-    assert tallies["a"] == Tally("a", "m", calls=1, cancelled=1)
-    assert (tallies["b"].calls, tallies["b"].cancelled) == (1, 0)
+    spent = await house.spent()
+    assert spent["a"] == Spending(calls=1, cancelled=1, estimated=1, tokens=TokenUsage(1, 0))
+    assert (spent["b"].calls, spent["b"].cancelled) == (1, 0)
 
 
 @pytest.mark.parametrize("call", CALLS)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from services.llm.adapters.providers_file import ProvidersFile, ProvidersFileError
-from services.llm.values.prices import Price
+from services.llm.values.prices import FREE, Price
 from services.llm.values.providers import Model, Provider, Providers
+from services.llm.values.spending import Budget, Period, Scope
 from tests.waiting import eventually
 
 WHOLE = """
@@ -48,7 +49,9 @@ strategy = "fallback"
 targets = ["near/small", "far/large"]
 """
 ONE = '[[providers]]\nname = "a"\nbase_url = "http://a/v1"\n'
-FIRST = Provider(name="local", base_url="http://localhost:1/v1", models=(Model(name="tiny"),))
+PRICED = ONE + 'models = [{ name = "m", price = { input_nanos_per_token = 1, output_nanos_per_token = 2 } }]\n'
+BUDGET = '[[budgets]]\nscope = "user"\nperiod = "day"\nlimit_nanos = 5\n'
+FIRST = Provider(name="local", base_url="http://localhost:1/v1", models=(Model(name="tiny", price=FREE),))
 
 
 @pytest.fixture
@@ -84,6 +87,19 @@ async def test_everything_that_it_may_say(path: Path) -> None:
 async def test_an_empty_file_leaves_the_providers_of_the_environment(path: Path) -> None:
     await _write(path, "# none yet\n")
     assert await ProvidersFile(path, [FIRST]).read() == Providers(providers=(FIRST,))
+
+
+async def test_budgets_stand_beside_the_providers_and_what_cannot_hold_them_refuses(path: Path) -> None:
+    await _write(path, PRICED + BUDGET)
+
+    def refuse(providers: Providers) -> None:
+        assert providers.budgets
+        raise ValueError("budgets: need a database")
+
+    read = await ProvidersFile(path).read()
+    assert read.budgets == (Budget(scope=Scope.USER, period=Period.DAY, limit_nanos=5),)
+    with pytest.raises(ProvidersFileError, match="budgets: need a database"):
+        await ProvidersFile(path, check=refuse).read()
 
 
 async def test_a_route_may_lead_to_a_provider_of_the_environment(path: Path) -> None:
@@ -127,6 +143,15 @@ async def test_a_route_may_lead_to_a_provider_of_the_environment(path: Path) -> 
             "price: has no field 'input'",
         ),
         ('[[routes]]\nalias = "x"', "routes: x: needs targets"),
+        (ONE + 'models = ["m"]\n' + BUDGET, "budgets: a/m needs a price"),
+        (PRICED + BUDGET * 2, "budgets: 'user each, day' must stand there only once"),
+        (PRICED + BUDGET.replace("day", "week"), r"budgets\[0\].period: Input should be 'day'"),
+        (PRICED + BUDGET.replace("user", "team"), r"budgets\[0\].scope: Input should be 'all'"),
+        (PRICED + BUDGET.replace("5", "-1"), r"budgets\[0\].limit_nanos: Input should be greater than or equal to 0"),
+        (
+            PRICED + BUDGET.replace("user", "all") + 'name = "x"',
+            r"budgets\[0\] \(x\): name: a budget of all calls has none",
+        ),
         ('[[routes]]\nalias = "x"\ntargets = ["a/m"]', "routes: x: targets: no provider serves 'a/m'"),
         ('[[routes]]\nalias = "x"\nstrategy = "luck"\ntargets = ["local/tiny"]', r"routes\[0\].strategy: Input should"),
     ],

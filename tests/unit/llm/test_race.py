@@ -41,7 +41,7 @@ async def test_the_preferred_one_is_waited_for_no_longer_than_the_grace() -> Non
     async with at_once(0.5):
         assert (await house.complete("m"))[1].provider == "b"
     assert [provider.active for provider in providers] == [0, 0, 0]
-    assert {tally.provider: tally.cancelled for tally in house.ledger.tallies()} == {"a": 1, "b": 0, "c": 1}
+    assert {name: spent.cancelled for name, spent in (await house.spent()).items()} == {"a": 1, "b": 0, "c": 1}
 
 
 async def test_nobody_waits_for_those_that_come_after() -> None:

@@ -11,9 +11,9 @@ from services.common.values import TokenUsage
 from services.kit.errors import ResourceExhausted, TikuError
 from services.llm.adapters.providers.fake import FakeChatProvider, FakeTurn
 from services.llm.domain import faults
-from services.llm.domain.ledger import Tally
 from services.llm.domain.targets import Served
 from services.llm.values.chat import ChatFinish, ChatRequest, FinishReason, TextDelta
+from services.llm.values.spending import Spending
 from tests.fakes.routed_chats import MESSAGES, RoutedChats
 from tests.waiting import at_once, turns
 
@@ -40,7 +40,7 @@ async def test_a_model_that_nobody_serves_is_not_found() -> None:
         with pytest.raises(TikuError) as caught:
             await call("huge")
         assert (caught.value.reason, caught.value.status) == ("MODEL_NOT_FOUND", "NOT_FOUND")
-    assert house.ledger.tallies() == []
+    assert await house.spent() == {}
 
 
 async def test_nothing_configured_says_what_to_set() -> None:
@@ -55,7 +55,7 @@ async def test_a_passing_fault_is_tried_again() -> None:
     house = RoutedChats(a=(provider, ["m"]))
     completion, _ = await house.complete()
     assert completion.text == "Hello, world!"
-    assert house.ledger.tallies() == [Tally("a", "m", calls=3, failed=2, tokens=TokenUsage(5, 4))]
+    assert await house.spent() == {"a": Spending(calls=3, failed=2, tokens=TokenUsage(5, 4))}
 
 
 async def test_a_passing_fault_before_the_first_token_of_a_stream_is_tried_again() -> None:
@@ -73,7 +73,7 @@ async def test_after_the_first_token_nothing_is_tried_again() -> None:
         await house.stream()
     assert caught.value is DOWN
     assert len(provider.prompts) == 1
-    assert house.ledger.tallies() == [Tally("a", "m", calls=1, failed=1, tokens=TokenUsage(0, 1))]
+    assert await house.spent() == {"a": Spending(calls=1, failed=1, estimated=1, tokens=TokenUsage(1, 1))}
 
 
 async def test_tries_are_bounded_and_the_last_error_is_told() -> None:
@@ -137,7 +137,7 @@ async def test_a_deadline_that_is_past_starts_no_call() -> None:
                 await call(timeout=timeout)
             assert caught.value.status == "DEADLINE_EXCEEDED"
     assert provider.prompts == []
-    assert house.ledger.tallies() == []
+    assert await house.spent() == {}
 
 
 async def test_a_full_provider_refuses_and_a_stream_gives_its_slot_back() -> None:
@@ -162,14 +162,14 @@ async def test_a_cancelled_stream_counts_the_tokens_that_came(position: int) -> 
     with pytest.raises(asyncio.CancelledError):
         await task
     assert provider.cancelled_at == [position]
-    assert house.ledger.tallies() == [Tally("a", "m", calls=1, cancelled=1, tokens=TokenUsage(0, position))]
+    assert await house.spent() == {"a": Spending(calls=1, cancelled=1, estimated=1, tokens=TokenUsage(1, position))}
 
 
 async def test_a_stream_without_usage_is_counted_by_what_came() -> None:
     house = RoutedChats(a=(FakeChatProvider(FakeTurn(), FakeTurn(usage=TokenUsage(7, 9))), ["m"]))
     await house.stream()
     await house.stream()
-    assert house.ledger.tallies() == [Tally("a", "m", calls=2, tokens=TokenUsage(7, 13))]
+    assert await house.spent() == {"a": Spending(calls=2, estimated=1, tokens=TokenUsage(8, 13))}
 
 
 async def test_cancelling_while_waiting_for_the_next_try_ends_at_once() -> None:

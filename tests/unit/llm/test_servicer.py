@@ -12,6 +12,7 @@ import pytest
 
 from services.kit import context
 from services.llm.adapters.providers.fake import FakeChatProvider
+from services.llm.adapters.stores.memory import MemorySpendingStore
 from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
 from services.llm.domain.capacity import Capacity
@@ -55,7 +56,7 @@ def test_an_embedding_from_bytes_is_the_embedding_of_its_numbers(dimension: int)
 async def test_the_timeout_is_for_callers_without_a_deadline_and_cuts_no_deadline(
     named: float | None, given: float
 ) -> None:
-    provider, ledger = TimedProvider(), Ledger()
+    provider, ledger = TimedProvider(), Ledger(MemorySpendingStore())
     retry = RetryPolicy()
     bulkhead = Bulkhead("a", 1, max_waiting=0, max_wait_seconds=5)
     configured = Provider(name="a", base_url="http://x", models=(Model(name="m"),))

@@ -30,11 +30,25 @@ class WireChoice(msgspec.Struct):
     finish_reason: str | None = None
 
 
+class WirePromptDetails(msgspec.Struct):
+    """What is known of a prompt's tokens."""
+
+    cached_tokens: int | None = None
+
+
+class WireUsage(msgspec.Struct):
+    """What a provider counted."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: WirePromptDetails | None = None
+
+
 class WireChat(msgspec.Struct):
     """A whole answer, or one event of a stream; `error` is how a stream that began well says that it failed."""
 
     choices: list[WireChoice] = []
-    usage: TokenUsage | None = None
+    usage: WireUsage | None = None
     error: Any = None
 
 
@@ -95,7 +109,11 @@ async def events_of(chats: AsyncGenerator[Any, None], provider: str) -> AsyncGen
 
 def _usage(chat: Any) -> TokenUsage | None:
     usage = chat.usage
-    return None if usage is None else TokenUsage(usage.prompt_tokens or 0, usage.completion_tokens or 0)
+    if usage is None:
+        return None
+    read, details = usage.prompt_tokens or 0, getattr(usage, "prompt_tokens_details", None)
+    cached = (details and details.cached_tokens) or 0
+    return TokenUsage(read, usage.completion_tokens or 0, min(read, cached))
 
 
 def error_status(error: object) -> int:

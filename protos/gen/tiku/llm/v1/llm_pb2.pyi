@@ -132,6 +132,38 @@ MODEL_PURPOSE_RERANK: ModelPurpose.ValueType  # 3
 """Rerank."""
 Global___ModelPurpose: _TypeAlias = ModelPurpose  # noqa: Y015
 
+class _UsageDimension:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _UsageDimensionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_UsageDimension.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    USAGE_DIMENSION_UNSPECIFIED: _UsageDimension.ValueType  # 0
+    """Not said; refused."""
+    USAGE_DIMENSION_DAY: _UsageDimension.ValueType  # 1
+    """The day in UTC on which a call ended."""
+    USAGE_DIMENSION_USER: _UsageDimension.ValueType  # 2
+    """The user."""
+    USAGE_DIMENSION_KEY: _UsageDimension.ValueType  # 3
+    """The name of the caller's key."""
+    USAGE_DIMENSION_ORGANIZATION: _UsageDimension.ValueType  # 4
+    """The organization."""
+
+class UsageDimension(_UsageDimension, metaclass=_UsageDimensionEnumTypeWrapper):
+    """UsageDimension is something that spending is told apart by, besides provider and model."""
+
+USAGE_DIMENSION_UNSPECIFIED: UsageDimension.ValueType  # 0
+"""Not said; refused."""
+USAGE_DIMENSION_DAY: UsageDimension.ValueType  # 1
+"""The day in UTC on which a call ended."""
+USAGE_DIMENSION_USER: UsageDimension.ValueType  # 2
+"""The user."""
+USAGE_DIMENSION_KEY: UsageDimension.ValueType  # 3
+"""The name of the caller's key."""
+USAGE_DIMENSION_ORGANIZATION: UsageDimension.ValueType  # 4
+"""The organization."""
+Global___UsageDimension: _TypeAlias = UsageDimension  # noqa: Y015
+
 @_typing.final
 class ChatMessage(_message.Message):
     """ChatMessage is one turn of a conversation."""
@@ -806,12 +838,27 @@ class GetUsageRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    FIRST_DAY_FIELD_NUMBER: _builtins.int
+    LAST_DAY_FIELD_NUMBER: _builtins.int
+    GROUP_BY_FIELD_NUMBER: _builtins.int
+    first_day: _builtins.str
+    """First day in UTC, such as 2026-11-29; empty for the first of which anything is kept."""
+    last_day: _builtins.str
+    """Last day in UTC; empty for today."""
+    @_builtins.property
+    def group_by(self) -> _containers.RepeatedScalarFieldContainer[Global___UsageDimension.ValueType]:
+        """What to tell apart besides provider and model."""
+
     def __init__(
         self,
+        *,
+        first_day: _builtins.str = ...,
+        last_day: _builtins.str = ...,
+        group_by: _abc.Iterable[Global___UsageDimension.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_day", b"first_day", "group_by", b"group_by", "last_day", b"last_day"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -829,16 +876,34 @@ class ModelUsage(_message.Message):
     FAILED_CALLS_FIELD_NUMBER: _builtins.int
     CANCELLED_CALLS_FIELD_NUMBER: _builtins.int
     TOKENS_FIELD_NUMBER: _builtins.int
+    COST_NANOS_FIELD_NUMBER: _builtins.int
+    ESTIMATED_CALLS_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
     """Provider that served."""
     model: _builtins.str
     """Model that served."""
     calls: _builtins.int
-    """Calls that ended, well or not."""
+    """Calls that ended, well or not. A call that was tried again counts twice."""
     failed_calls: _builtins.int
     """Calls that failed."""
     cancelled_calls: _builtins.int
     """Calls that the caller canceled."""
+    cost_nanos: _builtins.int
+    """What they cost in billionths of the currency, by the prices of the providers file; 0 where it says none."""
+    estimated_calls: _builtins.int
+    """Calls whose provider did not say what it counted, as after a cancel, so that their tokens are an estimate."""
+    day: _builtins.str
+    """The day, such as 2026-11-29; empty where days are not told apart. The same holds for what follows."""
+    user: _builtins.str
+    """The user."""
+    key: _builtins.str
+    """The name of the caller's key."""
+    organization: _builtins.str
+    """The organization."""
     @_builtins.property
     def tokens(self) -> _source_pb2.TokenUsage:
         """Tokens of all calls."""
@@ -852,10 +917,16 @@ class ModelUsage(_message.Message):
         failed_calls: _builtins.int = ...,
         cancelled_calls: _builtins.int = ...,
         tokens: _source_pb2.TokenUsage | None = ...,
+        cost_nanos: _builtins.int = ...,
+        estimated_calls: _builtins.int = ...,
+        day: _builtins.str = ...,
+        user: _builtins.str = ...,
+        key: _builtins.str = ...,
+        organization: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["tokens", b"tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "cancelled_calls", b"cancelled_calls", "failed_calls", b"failed_calls", "model", b"model", "provider", b"provider", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "cancelled_calls", b"cancelled_calls", "cost_nanos", b"cost_nanos", "day", b"day", "estimated_calls", b"estimated_calls", "failed_calls", b"failed_calls", "key", b"key", "model", b"model", "organization", b"organization", "provider", b"provider", "tokens", b"tokens", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -869,23 +940,29 @@ class GetUsageResponse(_message.Message):
 
     SINCE_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    currency: _builtins.str
+    """The currency of all costs, as the providers file names it."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
-        """When counting began."""
+        """Since when the first of these calls were counted: the beginning of the first day, or the start of a service that
+        counts in its memory, without a database.
+        """
 
     @_builtins.property
     def usage(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelUsage]:
-        """One entry a provider and model."""
+        """One entry for each provider, model and what was told apart, the last day first."""
 
     def __init__(
         self,
         *,
         since: _timestamp_pb2.Timestamp | None = ...,
         usage: _abc.Iterable[Global___ModelUsage] | None = ...,
+        currency: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "since", b"since", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

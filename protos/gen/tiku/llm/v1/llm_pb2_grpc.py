@@ -120,7 +120,7 @@ class LlmServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetUsage(self, request, context):
-        """GetUsage reports what was spent since this process started, by provider and model.
+        """GetUsage reports what calls to providers came to: by provider and model, and by what the request asks for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -33,7 +33,7 @@ class LlmServiceStub:
     ListModels: _aio.UnaryUnaryMultiCallable[_llm_pb2.ListModelsRequest, _llm_pb2.ListModelsResponse]
     """ListModels names every model that a request may ask for."""
     GetUsage: _aio.UnaryUnaryMultiCallable[_llm_pb2.GetUsageRequest, _llm_pb2.GetUsageResponse]
-    """GetUsage reports what was spent since this process started, by provider and model."""
+    """GetUsage reports what calls to providers came to: by provider and model, and by what the request asks for."""
 
 class LlmServiceServicer(metaclass=_abc_1.ABCMeta):
     """LlmService answers with text, vectors and scores."""
@@ -94,6 +94,6 @@ class LlmServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _llm_pb2.GetUsageRequest,
         context: _aio.ServicerContext[_llm_pb2.GetUsageRequest, _abc.Awaitable[_llm_pb2.GetUsageResponse]],
     ) -> _abc.Awaitable[_llm_pb2.GetUsageResponse]:
-        """GetUsage reports what was spent since this process started, by provider and model."""
+        """GetUsage reports what calls to providers came to: by provider and model, and by what the request asks for."""
 
 def add_LlmServiceServicer_to_server(servicer: LlmServiceServicer, server: _aio.Server) -> None: ...

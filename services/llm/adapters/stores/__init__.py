@@ -1,0 +1,1 @@
+"""Where spending is kept."""
