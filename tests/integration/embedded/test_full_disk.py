@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,19 +26,25 @@ _RESERVE_MB = 64
 _SECONDS = 60.0
 _TEXT = "Water evaporates from the sea. Clouds form when the vapor cools. Rain returns the water to the land. " * 20
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="module")]
 
 
-@pytest_asyncio.fixture
-async def small_disk(folder: Path) -> AsyncIterator[Path]:
-    """A folder whose `data` is a volume of its own."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def up() -> AsyncIterator[Up]:
+    """A stack whose `data` is a volume of its own, with room again after each test.
+
+    Tests that fill the last byte come first: PostgreSQL gives back room of what it has written before.
+    """
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="tiku-"))
     data = folder / "data"
     await asyncio.to_thread(data.mkdir)
     command = ["mount", "-t", "tmpfs", "-o", f"size={_SIZE_MB}m", "tmpfs", str(data)]
     if os.geteuid() or (await asyncio.to_thread(subprocess.run, command, check=False, capture_output=True)).returncode:
         pytest.skip("SKIPPED LOUDLY: nothing can be mounted here; as root in a container with CAP_SYS_ADMIN it can")
-    yield folder
+    async with running_up(folder) as up:
+        yield up
     await asyncio.to_thread(subprocess.run, ["umount", "-l", str(data)], check=True)
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 class Api:
@@ -104,9 +112,38 @@ async def _stored(api: Api) -> set[str]:
     return {document["document_id"] for document in json.loads(body)["documents"]}
 
 
-async def test_uploads_fill_the_disk_up_to_the_reserve_and_go_on_when_there_is_room(small_disk: Path) -> None:
-    data = small_disk / "data"
-    async with running_up(small_disk) as up, _api(up) as api:
+async def test_a_disk_that_others_fill_to_the_last_byte_ends_nothing(up: Up) -> None:
+    data = up.state_file.parents[1]
+    said = len(up.lines)
+    async with _api(up) as api:
+        status, kept = await api.upload("kept.txt", b"kept " * 1000)
+        assert status == 200, kept
+        # With room in the pages of its tables, PostgreSQL itself would take small writes on a disk without any.
+        for _ in range(10):
+            await api.generate()
+        filler = await _fill(data, 0)
+        await _disk(api.gateway, "full")
+        # While there is no byte left: uploads, generations and logs.
+        for _ in range(10):
+            statuses = await asyncio.gather(
+                *(api.upload("no.txt", b"x" * _MB) for _ in range(4)), *(api.generate() for _ in range(4))
+            )
+            assert {status for status, _ in statuses} == {507}, statuses
+            assert (await api.call("PATCH", "/profile", {"goal": "x"}))[0] == 507
+            await asyncio.sleep(0.3)
+        await _everything_reads(api, kept["document"]["document_id"])
+        assert not [line for line in up.lines[said:] if "restarting" in line or "down: " in line]
+        await asyncio.to_thread(filler.unlink)
+        await _disk(api.gateway, "ok")
+        await asyncio.sleep(1.5)
+        assert (await api.upload("again.txt", b"again"))[0] == 200
+        assert (await api.generate())[0] == 200
+
+
+async def test_uploads_fill_the_disk_up_to_the_reserve_and_go_on_when_there_is_room(up: Up) -> None:
+    data = up.state_file.parents[1]
+    async with _api(up) as api:
+        earlier = await _stored(api)
         status, kept = await api.upload("kept.txt", b"kept " * 1000)
         assert status == 200, kept
         kept_id = kept["document"]["document_id"]
@@ -128,7 +165,7 @@ async def test_uploads_fill_the_disk_up_to_the_reserve_and_go_on_when_there_is_r
         assert await asyncio.to_thread(_free, data) > (_RESERVE_MB - 12) * _MB
 
         # Nothing half-written: every object belongs to a document, and none is left of what was refused.
-        assert len(await _stored(api)) == stored + 1
+        assert len(await _stored(api) - earlier) == stored + 1
         assert await asyncio.to_thread(lambda: list((data / "objects" / "uploads").glob("*"))) == []
 
         await _fill(data, 40)
@@ -152,7 +189,7 @@ async def test_uploads_fill_the_disk_up_to_the_reserve_and_go_on_when_there_is_r
         await _everything_reads(api, kept_id)
 
         # A deletion makes room, and is taken.
-        one = next(iter(await _stored(api) - {kept_id}))
+        one = next(iter(await _stored(api) - earlier - {kept_id}))
         before = await asyncio.to_thread(_free, data)
         assert (await api.call("DELETE", f"/documents/{one}"))[0] == 200
         assert await asyncio.to_thread(_free, data) > before + 6 * _MB
@@ -195,30 +232,3 @@ async def _everything_reads(api: Api, document_id: str) -> None:
     ):
         status, body = await api.call("GET", path)
         assert status == 200, (path, body)
-
-
-async def test_a_disk_that_others_fill_to_the_last_byte_ends_nothing(small_disk: Path) -> None:
-    data = small_disk / "data"
-    async with running_up(small_disk) as up, _api(up) as api:
-        status, kept = await api.upload("kept.txt", b"kept " * 1000)
-        assert status == 200, kept
-        # With room in the pages of its tables, PostgreSQL itself would take small writes on a disk without any.
-        for _ in range(10):
-            await api.generate()
-        filler = await _fill(data, 0)
-        await _disk(api.gateway, "full")
-        # While there is no byte left: uploads, generations and logs.
-        for _ in range(10):
-            statuses = await asyncio.gather(
-                *(api.upload("no.txt", b"x" * _MB) for _ in range(4)), *(api.generate() for _ in range(4))
-            )
-            assert {status for status, _ in statuses} == {507}, statuses
-            assert (await api.call("PATCH", "/profile", {"goal": "x"}))[0] == 507
-            await asyncio.sleep(0.3)
-        await _everything_reads(api, kept["document"]["document_id"])
-        assert not [line for line in up.lines if "restarting" in line or "down: " in line]
-        await asyncio.to_thread(filler.unlink)
-        await _disk(api.gateway, "ok")
-        await asyncio.sleep(1.5)
-        assert (await api.upload("again.txt", b"again"))[0] == 200
-        assert (await api.generate())[0] == 200

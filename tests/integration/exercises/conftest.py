@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import grpc
-import pytest
+import pytest_asyncio
 
+from services.exercises.adapters.workers.pooled import warm
 from services.exercises.app import build
 from services.exercises.domain.generation.material import passages_of_text
 from services.exercises.settings import ExercisesSettings
 from services.kit import context, server
 from services.kit.errors import FailedPrecondition
 from services.kit.server import App, Registration
+from services.kit.workers import WorkerPool
 from tests.unit.exercises.fakes import material
 from tiku.exercises.v1 import exercises_pb2_grpc, profile_pb2_grpc
 from tiku.llm.v1 import llm_pb2, llm_pb2_grpc
@@ -135,7 +138,15 @@ async def serving(dsn: str, llm: FakeLlm, **settings: Any) -> AsyncIterator[Serv
         )
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
+async def shared_workers() -> AsyncIterator[None]:
+    """One pool of workers for all services of a module: a process of it takes a second to load its dictionaries."""
+    async with WorkerPool(1, warm) as pool:
+        with patch("services.exercises.app.WorkerPool", lambda *_: nullcontext(pool)):
+            yield
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def service(postgres_database: str) -> AsyncIterator[Service]:
     """The service without a model."""
     async with serving(postgres_database, FakeLlm()) as opened:

@@ -21,6 +21,8 @@ from tests.waiting import at_once
 from tiku.exercises.v1 import exercises_pb2 as pb
 from tiku.exercises.v1 import profile_pb2
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 FROM_DOCUMENT = pb.DocumentSelection(document_ids=[DOCUMENT])
 AS_BOB = (("x-tiku-user", "bob"),)
 

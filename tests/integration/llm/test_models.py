@@ -20,7 +20,7 @@ import pytest_asyncio
 from google.protobuf.struct_pb2 import Struct
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from services.embedded.llama import llama
+from services.embedded.llama import Llama, llama
 from services.embedded.network import free_port
 from services.kit.channels import open_channel
 from services.kit.rpc_errors import from_rpc_error
@@ -106,7 +106,7 @@ async def test_a_question_is_nearer_to_the_passage_that_answers_it(embedding: Ll
 
 async def test_a_question_is_not_stuck_behind_a_document(embedding: LlmServiceStub) -> None:
     chunk = "Chlorophyll in the leaves takes up red and blue light and leaves the green. " * 6
-    document = asyncio.ensure_future(embedding.Embed(pb.EmbedRequest(texts=[chunk] * 128)))
+    document = asyncio.ensure_future(embedding.Embed(pb.EmbedRequest(texts=[chunk] * 64)))
     await asyncio.sleep(0.3)
     started = time.monotonic()
     await embedding.Embed(pb.EmbedRequest(kind=pb.EMBED_KIND_QUERY, texts=["What takes up light?"]))
@@ -116,18 +116,19 @@ async def test_a_question_is_not_stuck_behind_a_document(embedding: LlmServiceSt
     assert waited < (time.monotonic() - started) / 3  # It waits for one batch of the document's.
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["http", "sdk"])
-async def chat(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[tuple[LlmServiceStub, str]]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def small_model(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Llama]:
     weights = await _weights("smollm2-135m-instruct-q4_1")
-    log = tmp_path_factory.mktemp("llama") / "llama.log"
-    server = llama(weights, "smol", free_port(), log)
-    async with (
-        engine(server.spec),
-        _service(llm_base_url=server.base_url, llm_model=server.model, llm_adapter=request.param) as channel,
-    ):
-        yield LlmServiceStub(channel), server.base_url
+    server = llama(weights, "smol", free_port(), tmp_path_factory.mktemp("llama") / "llama.log")
+    async with engine(server.spec):
+        yield server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["http", "sdk"])
+async def chat(request: pytest.FixtureRequest, small_model: Llama) -> AsyncIterator[tuple[LlmServiceStub, str]]:
+    named = {"llm_base_url": small_model.base_url, "llm_model": small_model.model}
+    async with _service(**named, llm_adapter=request.param) as channel:
+        yield LlmServiceStub(channel), small_model.base_url
 
 
 def _ask(text: str, **options: Any) -> dict[str, Any]:
