@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,8 +22,14 @@ import pytest_asyncio
 
 from services.embedded.network import free_port
 from services.embedded.postgres import postgres
+from services.embedded.process import State
+from services.kit.migrations import migrate
+from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk
+from services.stack.launch import StackError, StackOptions, running_stack
+from services.upkeep.servers import SCHEMAS, reached
 from tests.engines import engine
-from tests.integration.embedded.stack_command import running_up, tiku
+from tests.integration.embedded.stack_command import NO_EMBEDDER, tiku
 
 _SECONDS = 60.0
 _STRANGER = ("setpriv", "--reuid=54321", "--regid=54321", "--clear-groups")
@@ -74,26 +81,16 @@ async def _refused_up(folder: Path, *arguments: str, data: str = "data", **optio
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def filled() -> AsyncIterator[Path]:
     """A data folder as a stack that was stopped leaves it, with one vector collection."""
-    folder = Path(tempfile.mkdtemp(prefix="tiku-"))
-    async with running_up(folder) as up:
-        url = (await up.state())["environment"]["TIKU_QDRANT_URL"]
-        await asyncio.to_thread(_make_collection, url)
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="tiku-"))
+    async with reached(folder / "data", alone=True) as servers:
+        for schema, migrations in SCHEMAS.items():
+            await migrate(servers.dsn, schema, migrations)
+        async with QdrantVectorStore.open(servers.qdrant_url) as vectors:
+            chunk = Chunk(str(uuid.uuid4()), str(uuid.uuid4()), "name", 0, "text", 0, 0, 4)
+            await vectors.upsert("some", "owner", [EmbeddedChunk(chunk, [1.0, 0.0])])
+    await asyncio.to_thread((folder / "data" / "objects").mkdir)
     yield folder / "data"
     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-
-def _make_collection(url: str) -> None:
-    from qdrant_client import QdrantClient, models
-
-    client = QdrantClient(
-        host="127.0.0.1", grpc_port=int(url.rpartition(":")[2]), prefer_grpc=True, check_compatibility=False
-    )
-    size = models.VectorParams(size=4, distance=models.Distance.COSINE)
-    client.create_collection("some", vectors_config={"dense": size})
-    client.upsert(
-        "some", [models.PointStruct(id=n, vector={"dense": [1.0, 0, 0, float(n)]}, payload={}) for n in range(50)]
-    )
-    client.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -141,6 +138,23 @@ def _only(data: Path, pattern: str) -> Path:
         pytest.param(
             _write("postgres/PG_VERSION", b"what?\n"), ["PG_VERSION", "valid data", "restore"], id="pg-version-garbage"
         ),
+        pytest.param(
+            _write("qdrant/collections/*/collection.pb", b"\xff" * 40),
+            ["data/qdrant", "restore"],
+            id="vectors-garbage",
+        ),
+    ],
+)
+async def test_what_is_damaged_is_named(copy: Path, spoil: Callable[[Path], None], words: Sequence[str]) -> None:
+    await asyncio.to_thread(spoil, copy)
+    line = await _refused_up(copy.parent)
+    for word in words:
+        assert word in line
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
         pytest.param(_remove("postgres/PG_VERSION"), ["PG_VERSION is missing", "restore"], id="pg-version-missing"),
         pytest.param(_write("postgres/PG_VERSION", b"15\n"), ["version 15", "incompatible"], id="older-postgres"),
         pytest.param(_write("postgres/PG_VERSION", b"99\n"), ["version 99", "incompatible"], id="newer-postgres"),
@@ -154,30 +168,54 @@ def _only(data: Path, pattern: str) -> Path:
         pytest.param(_cut("postgres/base/5/1259", 100), ["damaged", "restore"], id="pg-table-cut"),
         pytest.param(_cut("postgres/base/5/1259", 0), ["damaged", "restore"], id="pg-table-emptied"),
         pytest.param(
-            _write("qdrant/collections/*/collection.pb", b"\xff" * 40),
-            ["data/qdrant", "restore"],
-            id="vectors-garbage",
-        ),
-        pytest.param(
             _write("qdrant/layout", b"2\n"), ["data/qdrant comes from a newer version of Tiku"], id="newer-vectors"
         ),
         pytest.param(_write("qdrant/layout", b"\xff"), ["qdrant/layout does not hold"], id="vectors-layout-garbage"),
     ],
 )
-async def test_what_is_damaged_is_named(copy: Path, spoil: Callable[[Path], None], words: Sequence[str]) -> None:
+async def test_what_is_damaged_in_an_engines_folder_is_named(
+    copy: Path, spoil: Callable[[Path], None], words: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     await asyncio.to_thread(spoil, copy)
-    line = await _refused_up(copy.parent)
+    line = await _refused_engine(copy, monkeypatch)
     for word in words:
         assert word in line
 
 
-async def test_a_database_of_a_newer_version_of_tiku_is_refused(copy: Path) -> None:
+class _Nobody:
+    """Who is told nothing."""
+
+    def show(self, name: str, state: State, why: str = "") -> None:
+        pass
+
+    def show_wait(self, name: str, what: str, seconds: float) -> None:
+        pass
+
+    def show_disk(self, full: bool, free_bytes: int) -> None:
+        pass
+
+
+async def _refused_engine(data: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Start the stack's engines in this process, beside services that do nothing; return the line that refuses."""
+    monkeypatch.setattr("services.stack.launch.module_command", lambda *_: ["sleep", "600"])
+    for name, value in NO_EMBEDDER.items():
+        monkeypatch.setenv(name, value)
+    options = StackOptions(data=data, port=0, ports="free", chat_model=None)
+    with pytest.raises(StackError) as refused:
+        async with running_stack(options, _Nobody()):
+            pytest.fail("it started")
+    line = str(refused.value)
+    assert "\n" not in line
+    return line
+
+
+async def test_a_database_of_a_newer_version_of_tiku_is_refused(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = await asyncio.to_thread(postgres, copy / "postgres", copy / "run", copy / "pg.log")
     async with engine(server.spec):
         connection = await asyncpg.connect(server.dsn)
         await connection.execute("INSERT INTO exercises.migrations (name, sha256) VALUES ('0999_later.sql', 'x')")
         await connection.close()
-    line = await _refused_up(copy.parent)
+    line = await _refused_engine(copy, monkeypatch)
     assert "comes from a newer version of Tiku" in line
     assert "exercises/0999_later.sql" in line
 
