@@ -1,7 +1,8 @@
 """How tests are dealt out to the processes that run them side by side.
 
-A process takes a whole file, so that what its tests share is started once, and a whole folder where its files share a
-stack. Files that take long come first, so that short ones fill up the end. Loaded as a plugin by `tests/conftest.py`.
+A process takes a whole file, so that what its tests share is started once, and several files where they share a stack
+or an engine that takes long to start. Files that take long come first, so that short ones fill up the end. Loaded as a
+plugin by `tests/conftest.py`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,13 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-_TOGETHER = ("tests/integration/upkeep/",)
-"""Folders whose files share a stack."""
+_TOGETHER = {
+    "tests/integration/upkeep/": "a stack",
+    "tests/contract/retrieval_graph_store/": "graph engines",
+    "tests/integration/retrieval/test_graph.py": "graph engines",
+    "tests/e2e/test_page.py": "graph engines",
+}
+"""Folders and files, and what they share with others."""
 _LONG_FIRST = (
     "tests/integration/upkeep/",
     "tests/integration/embedded/",
@@ -23,10 +29,11 @@ _LONG_FIRST = (
 
 
 class _ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc]
-    """Deals out files, and folders that share a stack."""
+    """Deals out files, and those together that share more."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in _TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
+        shared = (what for begin, what in _TOGETHER.items() if nodeid.startswith(begin))
+        return next(shared, nodeid.partition("::")[0])
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-from services import models
 from tests.e2e import material
-from tests.e2e.conftest import environment
-from tests.e2e.stack import EMBEDDING_MODEL, Rest, Up, command, points, running
+from tests.e2e.stack import Rest, Up, command, points, running
 from tests.fakes.tutor import Tutor
+from tests.integration.upkeep import house
 
-pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 
 def _long_text() -> bytes:
@@ -24,7 +23,7 @@ def _long_text() -> bytes:
         f"Section {number}. In the year {1000 + number} a caravan of {number + 7} camels left the well {number}. "
         f"It carried {number * 3 + 1} bales of silk, and the journey took {number % 90 + 20} days. "
         f"The merchant of house {number} paid {number * 11 + 5} coins as toll before the gate opened."
-        for number in range(80)
+        for number in range(160)
     ]
     return "\n\n".join(paragraphs).encode()
 
@@ -57,12 +56,10 @@ async def _file(rest: Rest, document_id: str) -> bytes:
 
 
 async def test_everything_survives_a_kill_and_the_job_goes_on(stack_folder: Path, tutor: Tutor) -> None:
-    if await models.path(EMBEDDING_MODEL) is None:
-        pytest.skip(f"NO EMBEDDING MODEL, survival is not tested: tiku models pull {EMBEDDING_MODEL}")
     data = stack_folder / "survival"
     text = _long_text()
     # Small batches, so that there is a middle to be killed in.
-    settings = {**environment(tutor), "TIKU_DOCS_INDEX_BATCH": "4"}
+    settings = {**house.environment(tutor), "TIKU_DOCS_INDEX_BATCH": "4"}
     async with running(data, **settings) as up:
         rest = up.rest
         document_id = (await rest.indexed("silk-road.md", material.MARKDOWN.encode()))["document_id"]

@@ -1,4 +1,4 @@
-"""A sentence-transformers model of random weights, made in seconds: `python -m tests.fakes.tiny_embedder FOLDER`.
+"""A sentence-transformers model of random weights, written without torch, which takes seconds to load.
 
 Its vectors mean nothing, but everything around them is real: tokenizer, limit of 64 tokens, prompts, padding. It does
 not normalize, so that a test sees who does.
@@ -6,41 +6,101 @@ not normalize, so that a test sees who does.
 
 from __future__ import annotations
 
-import sys
+import json
 from pathlib import Path
+from typing import Any
 
-import torch
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-from transformers import BertConfig, BertModel, BertTokenizerFast
+import numpy as np
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,:;!?-'光合作用题库知识"
+_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+_PIECES = [*_SPECIAL, *_CHARACTERS, *(f"##{c}" for c in _CHARACTERS)]
+_HIDDEN, _INTERMEDIATE, _LAYERS, _TOKENS = 32, 64, 2, 64
+
+_FILES: dict[str, Any] = {
+    "modules.json": [
+        {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+    ],
+    "config_sentence_transformers.json": {"prompts": {"query": "query: ", "passage": "passage: "}},
+    "sentence_bert_config.json": {"max_seq_length": _TOKENS, "do_lower_case": False},
+    "1_Pooling/config.json": {"word_embedding_dimension": _HIDDEN, "pooling_mode_mean_tokens": True},
+    "config.json": {
+        "architectures": ["BertModel"],
+        "model_type": "bert",
+        "vocab_size": len(_PIECES),
+        "hidden_size": _HIDDEN,
+        "num_hidden_layers": _LAYERS,
+        "num_attention_heads": 2,
+        "intermediate_size": _INTERMEDIATE,
+        "max_position_embeddings": _TOKENS,
+        "pad_token_id": 0,
+    },
+    "tokenizer_config.json": {
+        "tokenizer_class": "BertTokenizer",
+        "model_max_length": _TOKENS,
+        **{f"{piece[1:4].lower()}_token": piece for piece in ("[PAD]", "[UNK]", "[CLS]", "[SEP]")},
+        "mask_token": "[MASK]",
+    },
+}
 
 
 def build(folder: Path) -> None:
-    """Writes the model into `folder`."""
-    base = folder.with_name(folder.name + "-base")
-    base.mkdir(parents=True)
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *_CHARACTERS, *(f"##{c}" for c in _CHARACTERS)]
-    (base / "vocab.txt").write_text("\n".join(pieces), encoding="utf-8")
-    BertTokenizerFast(vocab={piece: index for index, piece in enumerate(pieces)}).save_pretrained(base)
-    torch.manual_seed(7)
-    config = BertConfig(
-        vocab_size=len(pieces),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=64,
-    )
-    BertModel(config).save_pretrained(base)
-    transformer = Transformer(str(base), max_seq_length=64)
-    SentenceTransformer(
-        modules=[transformer, Pooling(transformer.get_embedding_dimension())],
-        prompts={"query": "query: ", "passage": "passage: "},
-        device="cpu",
-    ).save(str(folder))
+    """Write the model into `folder`."""
+    (folder / "1_Pooling").mkdir(parents=True)
+    for name, content in _FILES.items():
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+    _tokenizer().save(str(folder / "tokenizer.json"))
+    (folder / "model.safetensors").write_bytes(_safetensors(_weights()))
 
 
-if __name__ == "__main__":
-    build(Path(sys.argv[1]))
+def _tokenizer() -> Tokenizer:
+    vocabulary = {piece: number for number, piece in enumerate(_PIECES)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.add_special_tokens(_SPECIAL)
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", vocabulary["[SEP]"]), ("[CLS]", vocabulary["[CLS]"]))
+    tokenizer.decoder = decoders.WordPiece()
+    return tokenizer
+
+
+def _weights() -> dict[str, np.ndarray]:
+    """Return the tensors of a BERT by their names."""
+    dice = np.random.default_rng(7)
+    weights: dict[str, np.ndarray] = {}
+
+    def linear(name: str, rows: int, columns: int) -> None:
+        weights[f"{name}.weight"] = dice.normal(0, 0.02, (rows, columns))
+        weights[f"{name}.bias"] = np.zeros(rows)
+
+    def norm(name: str) -> None:
+        weights[f"{name}.weight"] = np.ones(_HIDDEN)
+        weights[f"{name}.bias"] = np.zeros(_HIDDEN)
+
+    for name, rows in (("word", len(_PIECES)), ("position", _TOKENS), ("token_type", 2)):
+        weights[f"embeddings.{name}_embeddings.weight"] = dice.normal(0, 0.02, (rows, _HIDDEN))
+    norm("embeddings.LayerNorm")
+    for number in range(_LAYERS):
+        layer = f"encoder.layer.{number}"
+        for part in ("self.query", "self.key", "self.value", "output.dense"):
+            linear(f"{layer}.attention.{part}", _HIDDEN, _HIDDEN)
+        norm(f"{layer}.attention.output.LayerNorm")
+        linear(f"{layer}.intermediate.dense", _INTERMEDIATE, _HIDDEN)
+        linear(f"{layer}.output.dense", _HIDDEN, _INTERMEDIATE)
+        norm(f"{layer}.output.LayerNorm")
+    linear("pooler.dense", _HIDDEN, _HIDDEN)
+    return weights
+
+
+def _safetensors(weights: dict[str, np.ndarray]) -> bytes:
+    """Return tensors in the format of safetensors: the length of the header, the header as JSON, the numbers."""
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    data = b""
+    for name, tensor in weights.items():
+        raw = tensor.astype("<f4").tobytes()
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    head = json.dumps(header).encode()
+    return len(head).to_bytes(8, "little") + head + data

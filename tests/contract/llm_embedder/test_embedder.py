@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import struct
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -21,6 +20,7 @@ from services.llm.adapters.http import ProviderClient
 from services.llm.ports import Embedder
 from services.llm.values.relevance import EmbedKind, Vectors
 from tests.engines import on_engine
+from tests.fakes import tiny_embedder
 from tests.fakes.openai_server import Script, ScriptedProvider
 
 QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
@@ -37,7 +37,7 @@ async def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
             yield FakeEmbedder(32)
         elif request.param == "local":
             folder = tmp_path_factory.mktemp("models") / "tiny"
-            await _build(folder)
+            await asyncio.to_thread(tiny_embedder.build, folder)
             local = LocalEmbedder(folder, threads=1)
             running = asyncio.create_task(local.run())
             await asyncio.wait_for(local._ready.wait(), 60)
@@ -49,12 +49,6 @@ async def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
             await stack.enter_async_context(server)
             client = await stack.enter_async_context(ProviderClient.open("scripted", server.base_url, "sk-test"))
             yield OpenAiHttpEmbedder(client, "scripted")
-
-
-async def _build(folder: Path) -> None:
-    """Makes the model in a process of its own: torch stays out of this one."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.fakes.tiny_embedder", str(folder))
-    assert await process.wait() == 0
 
 
 def _rows(vectors: Vectors) -> list[tuple[float, ...]]:

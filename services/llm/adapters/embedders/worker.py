@@ -14,6 +14,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import BinaryIO
@@ -31,6 +32,8 @@ _WARM_UP = EmbedAsk(kind="passage", texts=["A short text to warm up with.", "热
 
 def load(folder: str, threads: int) -> tuple[Encode, int]:
     """Return the model in `folder` as a function from texts to unit vectors, and its dimension."""
+    if not any((Path(folder) / name).is_file() for name in ("modules.json", "config.json")):
+        raise FileNotFoundError(f"{folder} holds no model")
     # Here, not at the top: only this process may pay their seconds and their hundreds of megabytes, and the
     # parent's death has to be arranged before they begin.
     import torch
