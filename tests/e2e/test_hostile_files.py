@@ -17,14 +17,11 @@ pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="session"), pyte
 
 REASONS = {
     "forms.pdf": "TOO_COMPLEX",
-    "streams.pdf": "TOO_COMPLEX",
     "nested.html": "TOO_COMPLEX",
-    "crowded.html": "TOO_COMPLEX",
     "comments.md": "NO_TEXT",
-    "brackets.md": "TOO_COMPLEX",
-    "lines.txt": "TOO_COMPLEX",
     "deep.docx": "TOO_COMPLEX",
 }
+"""One of each format; `tests/unit/docs/test_parsers_hostile.py` has the others."""
 MORE_THAN_JOBS = 25
 
 

@@ -1,4 +1,7 @@
-"""The short form: faults of each kind, once each, on one stack. `python -m tests.faults` is the long one."""
+"""The short form: faults of each kind, once each, on one stack. `python -m tests.faults` is the long one.
+
+Workers that are killed while they index or delete are in `tests/integration/docs/test_processes.py` too.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,6 @@ pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.timeout(300)]
 _SHORT = (
     "gateway.upload.answered=kill",
     "docs.upload.object_stored=kill",
-    "docs.index.vectors_stored=kill",
-    "docs.delete.vectors_deleted=kill",
     "retrieval.answer.cited=kill",
     "llm.chat.first_token=kill",
     "exercises.run.question_accepted=kill",

@@ -6,12 +6,13 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 
+import grpc
 import pytest
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client import grpc as q
 
 from services.kit import context
-from services.kit.errors import DeadlineExceeded, Unavailable
+from services.kit.errors import DeadlineExceeded, ResourceExhausted, Unavailable
 from services.language.search_terms import search_terms
 from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
 from services.retrieval.adapters.stores.qdrant_completion import CompletingVectorStore
@@ -156,3 +157,32 @@ async def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="http"):
         async with QdrantVectorStore.open(url):
             pass
+
+
+class BusyCollections(q.CollectionsServicer):
+    """A server that is busy, and says for how long where it knows."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.seconds: str | None = None
+
+    async def List(self, _: q.ListCollectionsRequest, call: grpc.aio.ServicerContext) -> None:  # type: ignore[type-arg]  # noqa: N802
+        """See Qdrant's API."""
+        self.keys += [str(value) for key, value in call.invocation_metadata() or () if key == "api-key"]
+        when = (("retry-after", self.seconds),) if self.seconds else ()
+        await call.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "busy", when)
+
+
+async def test_the_key_goes_with_each_call_and_a_busy_server_says_when_to_come_back() -> None:
+    collections, server = BusyCollections(), grpc.aio.server()
+    q.add_CollectionsServicer_to_server(collections, server)  # type: ignore[no-untyped-call]
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with QdrantVectorStore.open(f"http://127.0.0.1:{port}", "secret") as store:
+        for seconds, waits in ((None, 1.0), ("7", 7.0), ("soon", 1.0)):
+            collections.seconds = seconds
+            with pytest.raises(ResourceExhausted) as refused:
+                await store.ping()
+            assert (refused.value.reason, refused.value.retry_after) == ("VECTOR_STORE_BUSY", waits)
+    await server.stop(None)
+    assert collections.keys == ["secret"] * 3

@@ -147,16 +147,16 @@ async def test_a_client_that_leaves_stops_the_rpc_at_once(stack: Stack, position
 
 
 async def test_an_unpaced_stream_does_not_hold_up_others(stack: Stack) -> None:
-    stack.script.tokens = ["x" * 40] * 4000
+    stack.script.tokens = ["x" * 40] * 2000
     streams = [asyncio.create_task(_drain(stack)) for _ in range(3)]
     await asyncio.sleep(0.1)
     answered = 0
     while not all(stream.done() for stream in streams):
         assert (await stack.http.get("/healthz")).status == 200
         answered += 1
-    assert [await stream for stream in streams] == [4001] * 3
+    assert [await stream for stream in streams] == [2001] * 3
     # Services, gateway and client share one loop here: were a stream never to yield, next to none would be answered.
-    assert answered > 20
+    assert answered > 10
 
 
 async def _drain(stack: Stack) -> int:

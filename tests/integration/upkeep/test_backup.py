@@ -241,11 +241,12 @@ async def _broken_off(process: asyncio.subprocess.Process, number: signal.Signal
 async def test_a_restore_that_is_broken_off_begins_anew(
     big: Path, big_backup: Path, fresh: Path, provider: Tutor
 ) -> None:
-    for number in (signal.SIGKILL, signal.SIGINT):
+    others = (("up", "--port", "0", "--ports", "free"), ("backup", str(fresh.with_name("c.tar"))), ("fsck",))
+    for number, commands in ((signal.SIGKILL, others[-1:]), (signal.SIGINT, others)):
         process = await command(fresh, "restore", "--data", str(fresh), str(big_backup))
         await house.appears(fresh / "objects", _BIG_BYTES // 4)
         assert "Traceback" not in await _broken_off(process, number)
-        for refused in (("up", "--port", "0", "--ports", "free"), ("backup", str(fresh.with_name("c.tar"))), ("fsck",)):
+        for refused in commands:
             code, output = await house.tiku(fresh, *refused, **house.environment(provider))
             assert code == 1, output
             assert "a restore of b.tar was cut off" in output
