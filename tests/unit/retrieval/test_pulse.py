@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
 from services.retrieval.adapters.graphs.pulse import Pulse, StandsStillError
-from tests.waiting import eventually
+from tests.waiting import eventually, turns
 
 
 class Engine:
@@ -42,6 +43,24 @@ async def test_calls_end_when_the_engine_stands_still_and_go_on_when_it_answers_
         async with pulse.watched(60.0):
             engine.stands_still = True
             await asyncio.Event().wait()
+
+
+async def test_a_loop_that_was_held_up_finds_the_answer_that_came_meanwhile() -> None:
+    asked = asyncio.Event()
+    answer = asyncio.Event()
+
+    async def ask() -> None:
+        asked.set()
+        await answer.wait()
+
+    pulse = Pulse(ask, 0.001, 0.04)
+    async with pulse.watched(60.0):
+        await asked.wait()
+        asyncio.get_running_loop().call_soon(answer.set)
+        until = time.monotonic() + 0.05
+        while time.monotonic() < until:
+            pass
+        await turns()
 
 
 async def test_a_call_that_takes_long_while_the_engine_answers_has_its_own_limit() -> None:

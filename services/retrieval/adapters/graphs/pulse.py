@@ -17,6 +17,8 @@ _INTERVAL_SECONDS = 1.0
 _PATIENCE_SECONDS = 4.0
 """How long an engine may take to say that it is there, also on a busy machine."""
 
+_LOOKS = 8
+
 logger = logging.getLogger(__name__)
 
 
@@ -79,15 +81,25 @@ class Pulse:
             await asyncio.sleep(self._interval_seconds)
             if not self._calls:
                 return
-            try:
-                async with asyncio.timeout(self._patience_seconds):
-                    await self._ask()
-            except TimeoutError:
+            if not await self._is_answered():
                 logger.warning("the graph engine stands still", extra={"calls": len(self._calls)})
                 self._give_up()
-            except Exception as error:
-                # A connection that broke ends the calls on it by itself.
-                logger.info("the graph engine was asked in vain", extra={"error": str(error)})
+
+    async def _is_answered(self) -> bool:
+        """Return whether the engine says anything in time; a connection that broke ends the calls on it by itself."""
+        asking = asyncio.ensure_future(self._ask())
+        try:
+            # Look by look: where this loop itself was held up, the answer is there at the next one.
+            for _ in range(_LOOKS):
+                await asyncio.wait([asking], timeout=self._patience_seconds / _LOOKS)
+                if asking.done():
+                    return True
+            return False
+        finally:
+            asking.cancel()
+            for error in await asyncio.gather(asking, return_exceptions=True):
+                if isinstance(error, Exception):
+                    logger.info("the graph engine was asked in vain", extra={"error": str(error)})
 
     def _give_up(self) -> None:
         now = asyncio.get_running_loop().time()
