@@ -53,7 +53,7 @@ class VectorStore(Protocol):
         """Return the chunks of any model with the largest products of word vectors and `words`, best first.
 
         A term's weight in `words` is multiplied by its inverse document frequency, `ln(1 + (N - n + 0.5) / (n + 0.5))`
-        where `n` of `N` chunks hold it. A chunk that shares no term is not found.
+        where `n` of the owner's `N` chunks under its model hold it. A chunk that shares no term is not found.
         """
 
     async def extents(self, owner: str, where: Filter) -> list[range]:

@@ -244,6 +244,22 @@ async def test_the_weight_of_a_word_is_its_frequency_in_the_passage_times_its_ra
         assert found[ordinal] == pytest.approx(weight * rarity[word], rel=1e-4)
 
 
+async def test_what_others_store_changes_no_weight(store: VectorStore) -> None:
+    doc, other = document(), document()
+    await store.upsert(MODEL, ALICE, [worded(doc, i, text) for i, text in enumerate(("cell wall", "cell", "house"))])
+
+    async def scores() -> list[tuple[int, float]]:
+        hits = await store.search_words(question_vector("cell wall house"), ALICE, Filter((doc,)), 10)
+        return [(hit.chunk.ordinal, round(hit.score, 4)) for hit in hits]
+
+    alone = await scores()
+    await store.upsert(MODEL, BOB, [worded(other, i, "wall house") for i in range(9)])
+    assert await scores() == alone
+    # The owner's own do count, also those that the filter leaves out.
+    await store.upsert(MODEL, ALICE, [worded(other, i, "wall house") for i in range(9)])
+    assert await scores() != alone
+
+
 async def test_words_are_looked_for_where_the_filter_says(store: VectorStore) -> None:
     doc, other = document(), document()
     await store.upsert(MODEL, ALICE, [worded(doc, i, "cell") for i in range(4)])

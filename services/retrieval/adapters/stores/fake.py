@@ -50,12 +50,13 @@ class FakeVectorStore:
         return [Hit(found[i][0], float(scores[i])) for i in best]
 
     async def search_words(self, words: SparseVector, owner: str, where: Filter, limit: int) -> list[Hit]:
-        """Return the chunks of all collections, each weighed by the frequencies of its own collection."""
+        """Return the chunks of all collections, each weighed by the frequencies of the owner's chunks in its own."""
         best: dict[str, Hit] = {}
         for points in self._collections.values():
-            frequencies = Counter(chain.from_iterable(terms for _, _, terms in points.values()))
+            corpus = _points_of(points, owner, EVERYWHERE)
+            frequencies = Counter(chain.from_iterable(terms for _, _, terms in corpus))
             weights = {
-                term: weight * math.log(1 + (len(points) - frequencies[term] + 0.5) / (frequencies[term] + 0.5))
+                term: weight * math.log(1 + (len(corpus) - frequencies[term] + 0.5) / (frequencies[term] + 0.5))
                 for term, weight in zip(words.indices, words.values, strict=True)
             }
             for chunk, _, terms in _points_of(points, owner, where):

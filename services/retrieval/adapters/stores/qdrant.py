@@ -27,7 +27,7 @@ from services.common.values import DocumentKind
 from services.kit import context, errors
 from services.kit.channels import service_config
 from services.kit.concurrency import gather, map_in_turns
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Filter, Hit, SparseVector
+from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk, Filter, Hit, SparseVector
 
 _VECTOR = "dense"
 WORDS = "words"
@@ -120,7 +120,11 @@ class QdrantVectorStore:
         return [Hit(to_chunk(point), point.score) for point in response.result]
 
     async def search_words(self, words: SparseVector, owner: str, where: Filter, limit: int) -> list[Hit]:
-        """Return the chunks of all collections, each weighed by the frequencies of its own collection."""
+        """Return the chunks of all collections, each weighed by the frequencies of the owner's chunks in its own.
+
+        A server before 1.19 counts the chunks of every owner.
+        """
+        of_owner = q.SearchParams(idf=q.IdfParams(corpus=_filter(owner, EVERYWHERE)))
 
         async def search_in(collection: str) -> list[Hit]:
             if not await self.has_words(collection):
@@ -130,6 +134,7 @@ class QdrantVectorStore:
                 query=q.Query(nearest=q.VectorInput(sparse=sparse_message(words))),
                 using=WORDS,
                 filter=_filter(owner, where),
+                params=of_owner,
                 limit=limit,
                 with_payload=q.WithPayloadSelector(enable=True),
             )
