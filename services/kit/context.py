@@ -19,7 +19,7 @@ USER_RULE = "must be 1 to 128 printable ASCII characters without spaces"
 """What the name of a user, of a key or of an organization has to be; no other is taken for somebody else's."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class RequestContext:
     """One request as every hop knows it."""
 

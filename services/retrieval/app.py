@@ -27,6 +27,7 @@ from services.retrieval.domain.answering.groundedness import GroundednessCheck
 from services.retrieval.domain.answering.relevance_gate import RelevanceGate
 from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
+from services.retrieval.domain.embedding.once import OncePerRequest
 from services.retrieval.domain.graph.builder import GraphBuilder
 from services.retrieval.domain.graph.explorer import GraphExplorer
 from services.retrieval.domain.graph.extraction import ExtractionProbe, Extractor
@@ -54,7 +55,9 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
     )
     llm = await stack.enter_async_context(open_channel(settings.llm_target, retry=RETRIED))
     failpoints = Failpoints(settings.failpoints)
-    embedder = failpoints.around(LlmEmbedder(llm), {"embed_query": Points("retrieval.answer.question_embedded")})
+    embedder = OncePerRequest(
+        failpoints.around(LlmEmbedder(llm), {"embed_query": Points("retrieval.answer.question_embedded")})
+    )
     calibrations = await asyncio.to_thread(toml.load)
     # Reads the dictionaries that the first Chinese text needs.
     await asyncio.to_thread(search_terms, "詞")
