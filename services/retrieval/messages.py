@@ -24,7 +24,7 @@ from services.retrieval.values.answer import (
     AnswerSources,
     Citation,
 )
-from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Filter, Hit, LegQuery, LegReport
+from services.retrieval.values.chunk import Chunk, EmbeddedChunk, Filter, Hit, JoinedChunk, LegQuery, LegReport
 from services.retrieval.values.extraction import Extraction, ModelProbe
 from services.retrieval.values.graph import (
     AliasStatement,
@@ -76,7 +76,11 @@ def _embedded_chunk(message: pb.IndexedChunk) -> EmbeddedChunk:
 
 def hits_message(hits: Sequence[Hit]) -> list[pb.Hit]:
     """Return hits as messages, in their order."""
-    return [message_of(pb.Hit, hit, origin=_origin(hit.chunk.origin)) for hit in hits]
+    return [message_of(pb.Hit, hit, origin=_origin(hit.chunk.origin), chunk_ids=_parts_of(hit.chunk)) for hit in hits]
+
+
+def _parts_of(chunk: Chunk) -> list[str]:
+    return [part.chunk_id for part in chunk.parts] if isinstance(chunk, JoinedChunk) else []
 
 
 def _origin(origin: Origin | None) -> source_pb2.Origin | None:

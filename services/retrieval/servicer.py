@@ -17,6 +17,7 @@ from services.retrieval.domain.graph.explorer import GraphExplorer
 from services.retrieval.domain.graph.extraction import ExtractionProbe, Extractor
 from services.retrieval.domain.search.fusion import attributed
 from services.retrieval.domain.search.hybrid import HybridRetriever, require_text
+from services.retrieval.domain.search.neighbors import joined
 from services.retrieval.ports import Leg
 from tiku.retrieval.v1 import graph_pb2 as graph
 from tiku.retrieval.v1 import retrieval_pb2 as pb
@@ -68,7 +69,8 @@ class RetrievalServicer(RetrievalServiceServicer):
         """Find passages to read."""
         query = messages.leg_query(request.query, request.filter, request.limit or _DEFAULT_HITS)
         found = await self._retriever.retrieve(query, request.diversity)
-        return pb.RetrieveResponse(hits=messages.hits_message(found.hits), legs=messages.report_messages(found.legs))
+        hits = joined(found.hits) if request.join_neighbors else found.hits
+        return pb.RetrieveResponse(hits=messages.hits_message(hits), legs=messages.report_messages(found.legs))
 
     async def Answer(self, request: pb.AnswerRequest, _: object) -> AsyncIterator[pb.AnswerResponse]:
         """Write a cited answer."""

@@ -75,7 +75,8 @@ class ParsedChunk:
 
     `ordinal` counts from 0 in reading order. `page` is the page of its first character, 0 without pages.
     `heading_path` holds the headings above it, outermost first. `page_starts` are the offsets in the document's text
-    at which the pages after `page` begin within the chunk, in order.
+    at which the pages after `page` begin within the chunk, in order. `gap` is the white space between it and the next
+    one; empty where there is none, or more than anything is joined over.
     """
 
     ordinal: int
@@ -85,6 +86,7 @@ class ParsedChunk:
     page: int
     heading_path: tuple[str, ...]
     page_starts: tuple[int, ...] = ()
+    gap: str = ""
 
 
 @dataclass(frozen=True, slots=True)

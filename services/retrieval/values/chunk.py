@@ -60,7 +60,8 @@ class Chunk:
 
     `ordinal` is its position among the document's chunks from 0; `page` is the page on which it starts,
     from 1, or 0 when the source has no pages. `page_starts` are the offsets in the normalized text at which the
-    pages after it begin within the passage, in order.
+    pages after it begin within the passage, in order. `gap` is the white space between it and the next passage; empty
+    where there is none, or where it is not known.
     A passage with an `origin` is stored elsewhere: it has no `document_id`, and its offsets count from its own start.
     """
 
@@ -76,6 +77,7 @@ class Chunk:
     page_starts: tuple[int, ...] = ()
     document_kind: DocumentKind = DocumentKind.MATERIAL
     origin: Origin | None = None
+    gap: str = ""
 
     @property
     def last_page(self) -> int:
@@ -92,13 +94,31 @@ class Chunk:
         return Source(
             document_id=self.document_id,
             document_name=self.document_name,
-            chunk_id=self.chunk_id,
+            chunk_id=self._id_at(self.start + start),
             page=self.page_at(self.start + start),
             start=self.start + start,
             end=self.start + start + len(quote),
             quote=quote,
             origin=self.origin,
         )
+
+    def _id_at(self, offset: int) -> str:
+        """Return the id of the chunk that holds the character at `offset` of the normalized text."""
+        return self.chunk_id
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedChunk(Chunk):
+    """Neighboring chunks of a document as one passage; a quote of it names the one in which it starts.
+
+    `parts` are the chunks, in reading order. Ordinal, page and id are those of the first.
+    """
+
+    parts: tuple[Chunk, ...] = ()
+
+    def _id_at(self, offset: int) -> str:
+        """Return the id of the last part that starts at `offset` or before."""
+        return next((part.chunk_id for part in reversed(self.parts) if part.start <= offset), self.chunk_id)
 
 
 @dataclass(frozen=True, slots=True)

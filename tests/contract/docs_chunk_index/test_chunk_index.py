@@ -151,12 +151,12 @@ async def test_a_deletion_removes_one_documents_chunks(index: Index) -> None:
 
 
 async def test_the_service_gets_every_field_of_a_chunk(service: Retrieval, channel: Channel) -> None:
-    owner, chunk = document(), replace(passages(1)[0], heading_path=tuple(f"h{n}" for n in range(40)))
+    owner, chunk = document(), replace(passages(1)[0], heading_path=tuple(f"h{n}" for n in range(40)), gap="\n\n")
     await RetrievalIndex(channel).index(owner, [chunk], embeddings(1))
     sent = service.stored[chunk.chunk_id][0].chunk
     assert (sent.document_id, sent.document_name) == (owner.document_id, owner.name)
     assert (sent.ordinal, sent.text, sent.page, sent.start, sent.end) == (0, chunk.text, 1, 0, 6)
-    assert list(sent.page_starts) == [2]
+    assert (list(sent.page_starts), sent.gap) == ([2], "\n\n")
     assert list(sent.heading_path) == [f"h{n}" for n in range(16)], "the contract allows 16 headings"
 
 

@@ -43,6 +43,7 @@ def chunk(document_id: str, ordinal: int, text: str = "水是 blue 🙂.") -> Ch
         heading_path=("第一章", "Colour"),
         page_starts=(start + 1, start + 3)[: ordinal % 3],
         document_kind=DocumentKind.DOCUMENT if ordinal % 2 else DocumentKind.MATERIAL,
+        gap="\n\n\u3000" if ordinal % 2 else "",
     )
 
 

@@ -53,6 +53,8 @@ def check(parsed: ParsedDocument, chunks: list[ParsedChunk], settings: ChunkSett
     for before, after in pairwise(chunks):
         assert before.end < after.end
         assert before.end <= after.start
+        assert before.gap == (parsed.text[before.end : after.start] if after.start - before.end <= 64 else "")
+    assert not chunks or chunks[-1].gap == ""
 
 
 def last_page(parsed: ParsedDocument, piece: ParsedChunk) -> int:

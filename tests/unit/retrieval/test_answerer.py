@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -71,6 +72,24 @@ async def test_a_cited_answer() -> None:
     assert isinstance(sources, AnswerSources)
     assert [source.quote for source in sources.sources] == [h.chunk.text for h in HITS]
     assert chat.closed
+
+
+async def test_neighbors_are_one_source_and_are_cited_where_they_stand() -> None:
+    boiling, melting = (h.chunk for h in HITS)
+    text = f"{boiling.text}\n{melting.text}"
+    first = replace(boiling, start=100, end=100 + len(boiling.text), gap="\n")
+    second = replace(melting, start=first.end + 1, end=100 + len(text))
+    hits = [replace(h, chunk=c) for h, c in zip(reversed(HITS), (second, first), strict=True)]
+    events, done = await ask(
+        FakeChatModel(["Water boils at 100 degrees Celsius [1]. Ice melts at zero [1]."]), hits=hits
+    )
+    sources = events[0]
+    assert isinstance(sources, AnswerSources)
+    assert [(s.quote, s.start, s.chunk_id) for s in sources.sources] == [(text, 100, first.chunk_id)]
+    assert done.outcome is AnswerOutcome.ANSWERED
+    cited = [event.source for event in events if isinstance(event, Citation)]
+    assert [source.chunk_id for source in cited] == [first.chunk_id, second.chunk_id]
+    assert all(source.quote == text[source.start - 100 : source.end - 100] for source in cited)
 
 
 async def test_an_irrelevant_question_asks_no_model_and_shows_no_source() -> None:

@@ -22,6 +22,9 @@ _SMALLEST_UNIT_TOKENS = 12.0
 _MOST_UNITS = 96
 """No chunk holds more units than this: a document of one-letter lines must not make the search quadratic."""
 
+_LONGEST_GAP = 64
+"""Characters of white space over which neighbors may be joined again."""
+
 _COST_TINY = 1.0
 _COST_ORPHANED_HEADING = 4.0
 _WHOLE = frozenset({BlockKind.TABLE, BlockKind.CODE})
@@ -68,6 +71,7 @@ def chunk(parsed: ParsedDocument, settings: ChunkSettings | None = None) -> list
     for first, last in _cheapest_grouping(units, settings):
         group = units[first:last]
         start, end = group[0].start, group[-1].end
+        following = units[last].start if last < len(units) else end
         chunks.append(
             ParsedChunk(
                 ordinal=len(chunks),
@@ -78,6 +82,7 @@ def chunk(parsed: ParsedDocument, settings: ChunkSettings | None = None) -> list
                 # The headings above the chunk's first text, or its own when it holds headings only.
                 heading_path=next((unit.path for unit in group if unit.kind is not BlockKind.HEADING), group[-1].path),
                 page_starts=parsed.page_starts_within(start, end),
+                gap=parsed.text[end:following] if following - end <= _LONGEST_GAP else "",
             )
         )
     return chunks

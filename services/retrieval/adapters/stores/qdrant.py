@@ -442,6 +442,7 @@ def to_chunk(point: q.RetrievedPoint | q.ScoredPoint) -> Chunk:
     # Points that were stored before these fields have none.
     page_starts = payload["page_starts"].list_value.values if "page_starts" in payload else ()
     kind = payload["document_kind"].string_value if "document_kind" in payload else DocumentKind.MATERIAL
+    gap = payload["gap"].string_value if "gap" in payload else ""
     return Chunk(
         chunk_id=payload["chunk_id"].string_value,
         document_id=payload["document_id"].string_value,
@@ -454,4 +455,5 @@ def to_chunk(point: q.RetrievedPoint | q.ScoredPoint) -> Chunk:
         heading_path=tuple(v.string_value for v in payload["heading_path"].list_value.values),
         page_starts=tuple(v.integer_value for v in page_starts),
         document_kind=DocumentKind(kind),
+        gap=gap,
     )

@@ -16,6 +16,7 @@ from services.retrieval.domain.answering.groundedness import GroundednessCheck
 from services.retrieval.domain.answering.relevance_gate import RelevanceGate, is_overview
 from services.retrieval.domain.prompts.answer import chat_messages
 from services.retrieval.domain.search.hybrid import HybridRetriever, require_text
+from services.retrieval.domain.search.neighbors import joined
 from services.retrieval.ports import ChatModel
 from services.retrieval.values.answer import AnswerEvent, AnswerOutcome, AnswerSources
 from services.retrieval.values.chat import ChatFinish, ChatRequest
@@ -69,7 +70,10 @@ class Answerer:
         reading = replace(query, text="") if overview and query.where.document_ids else query
         retrieval = await self._retriever.retrieve(reading)
         hits = fit(query.text, retrieval.hits, self.context_tokens, self.answer_tokens)
-        return hits if overview or self._gate.passes(query.text, hits, retrieval.candidates) else (), retrieval.legs
+        if not overview and not self._gate.passes(query.text, hits, retrieval.candidates):
+            return (), retrieval.legs
+        # Only now: what the gate compares was calibrated on single chunks.
+        return fit(query.text, joined(retrieval.hits), self.context_tokens, self.answer_tokens), retrieval.legs
 
     async def _write(self, draft: AnswerDraft) -> AsyncGenerator[AnswerEvent, None]:
         try:

@@ -28,7 +28,7 @@ from tiku.common.v1 import source_pb2 as tiku_dot_common_dot_v1_dot_source__pb2
 from tiku.docs.v1 import docs_pb2 as tiku_dot_docs_dot_v1_dot_docs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tiku/retrieval/v1/retrieval.proto\x12\x11tiku.retrieval.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1btiku/common/v1/source.proto\x1a\x17tiku/docs/v1/docs.proto\"\xe0\x02\n\x05\x43hunk\x12\x1a\n\x08\x63hunk_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0b\x64ocument_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1f\n\rdocument_name\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x18\n\x07ordinal\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x19\n\x04text\x18\x05 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01(\x80\x80\x04\x12\x15\n\x04page\x18\x06 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x16\n\x05start\x18\x07 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x14\n\x03\x65nd\x18\x08 \x01(\x05\x42\x07\xbaH\x04\x1a\x02 \x00\x12\x1e\n\x0cheading_path\x18\t \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12$\n\x0bpage_starts\x18\n \x03(\x05\x42\x0f\xbaH\x0c\x92\x01\t\x10\x80 \"\x04\x1a\x02 \x00\x12;\n\rdocument_kind\x18\x0b \x01(\x0e\x32\x1a.tiku.docs.v1.DocumentKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\"\\\n\x0cIndexedChunk\x12/\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x18.tiku.retrieval.v1.ChunkB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\x06vector\x18\x02 \x03(\x02\x42\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80@\"w\n\x12IndexChunksRequest\x12#\n\x0f\x65mbedding_model\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12<\n\x06\x63hunks\x18\x02 \x03(\x0b\x32\x1f.tiku.retrieval.v1.IndexedChunkB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x08\",\n\x13IndexChunksResponse\x12\x15\n\rindexed_count\x18\x01 \x01(\x05\"6\n\x15\x44\x65leteDocumentRequest\x12\x1d\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x18\n\x16\x44\x65leteDocumentResponse\"\x97\x02\n\x06\x46ilter\x12(\n\x0c\x64ocument_ids\x18\x01 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x10\x80\x02\x18\x01\"\x05r\x03\xb0\x01\x01\x12<\n\x05kinds\x18\x02 \x03(\x0e\x32\x1a.tiku.docs.v1.DocumentKindB\x11\xbaH\x0e\x92\x01\x0b\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x19\n\x08min_page\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x19\n\x08max_page\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00:o\xbaHl\x1aj\n\x0c\x66ilter.pages\x12$max_page must not be before min_page\x1a\x34this.max_page == 0 || this.min_page <= this.max_page\"q\n\rSearchRequest\x12\x1a\n\x05query\x18\x01 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01(\x80\x80\x04\x12)\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x19.tiku.retrieval.v1.Filter\x12\x19\n\x05limit\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\"2\n\x06LegHit\x12\x0b\n\x03leg\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\"\x8e\x01\n\x03Hit\x12\'\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x18.tiku.retrieval.v1.Chunk\x12\r\n\x05score\x18\x02 \x01(\x01\x12\'\n\x04legs\x18\x03 \x03(\x0b\x32\x19.tiku.retrieval.v1.LegHit\x12&\n\x06origin\x18\x04 \x01(\x0b\x32\x16.tiku.common.v1.Origin\"O\n\tLegReport\x12\x0b\n\x03leg\x18\x01 \x01(\t\x12\x11\n\thit_count\x18\x02 \x01(\x05\x12\x12\n\nelapsed_ms\x18\x03 \x01(\x01\x12\x0e\n\x06reason\x18\x04 \x01(\t\"6\n\x0eSearchResponse\x12$\n\x04hits\x18\x01 \x03(\x0b\x32\x16.tiku.retrieval.v1.Hit\"\x9d\x01\n\x0fRetrieveRequest\x12\x18\n\x05query\x18\x01 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04\x12)\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x19.tiku.retrieval.v1.Filter\x12\x19\n\x05limit\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12*\n\tdiversity\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00\"d\n\x10RetrieveResponse\x12$\n\x04hits\x18\x01 \x03(\x0b\x32\x16.tiku.retrieval.v1.Hit\x12*\n\x04legs\x18\x02 \x03(\x0b\x32\x1c.tiku.retrieval.v1.LegReport\"\x8c\x01\n\rAnswerRequest\x12\x1d\n\x08question\x18\x01 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01(\x80\x80\x01\x12)\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x19.tiku.retrieval.v1.Filter\x12\x18\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x14(\x00\x12\x17\n\x05model\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"\xdf\x01\n\x0e\x41nswerResponse\x12\x33\n\x07sources\x18\x01 \x01(\x0b\x32 .tiku.retrieval.v1.AnswerSourcesH\x00\x12/\n\x05\x64\x65lta\x18\x02 \x01(\x0b\x32\x1e.tiku.retrieval.v1.AnswerDeltaH\x00\x12/\n\x08\x63itation\x18\x03 \x01(\x0b\x32\x1b.tiku.retrieval.v1.CitationH\x00\x12-\n\x04\x64one\x18\x04 \x01(\x0b\x32\x1d.tiku.retrieval.v1.AnswerDoneH\x00\x42\x07\n\x05\x65vent\"d\n\rAnswerSources\x12\'\n\x07sources\x18\x01 \x03(\x0b\x32\x16.tiku.common.v1.Source\x12*\n\x04legs\x18\x02 \x03(\x0b\x32\x1c.tiku.retrieval.v1.LegReport\"\x1b\n\x0b\x41nswerDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"l\n\x08\x43itation\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12&\n\x06source\x18\x02 \x01(\x0b\x32\x16.tiku.common.v1.Source\x12\x14\n\x0c\x61nswer_start\x18\x03 \x01(\x05\x12\x12\n\nanswer_end\x18\x04 \x01(\x05\"\x87\x01\n\nAnswerDone\x12\x31\n\x07outcome\x18\x01 \x01(\x0e\x32 .tiku.retrieval.v1.AnswerOutcome\x12\x0c\n\x04text\x18\x02 \x01(\t\x12)\n\x05usage\x18\x03 \x01(\x0b\x32\x1a.tiku.common.v1.TokenUsage\x12\r\n\x05model\x18\x04 \x01(\t*p\n\rAnswerOutcome\x12\x1e\n\x1a\x41NSWER_OUTCOME_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41NSWER_OUTCOME_ANSWERED\x10\x01\x12\"\n\x1e\x41NSWER_OUTCOME_NOT_IN_MATERIAL\x10\x02\x32\xf1\x04\n\x10RetrievalService\x12}\n\x0bIndexChunks\x12%.tiku.retrieval.v1.IndexChunksRequest\x1a&.tiku.retrieval.v1.IndexChunksResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/chunks:index:\x01*\x12\x95\x01\n\x0e\x44\x65leteDocument\x12(.tiku.retrieval.v1.DeleteDocumentRequest\x1a).tiku.retrieval.v1.DeleteDocumentResponse\".\x82\xd3\xe4\x93\x02(*&/api/v1/chunks/documents/{document_id}\x12h\n\x06Search\x12 .tiku.retrieval.v1.SearchRequest\x1a!.tiku.retrieval.v1.SearchResponse\"\x19\x82\xd3\xe4\x93\x02\x13\"\x0e/api/v1/search:\x01*\x12p\n\x08Retrieve\x12\".tiku.retrieval.v1.RetrieveRequest\x1a#.tiku.retrieval.v1.RetrieveResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\"\x10/api/v1/retrieve:\x01*\x12j\n\x06\x41nswer\x12 .tiku.retrieval.v1.AnswerRequest\x1a!.tiku.retrieval.v1.AnswerResponse\"\x19\x82\xd3\xe4\x93\x02\x13\"\x0e/api/v1/answer:\x01*0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tiku/retrieval/v1/retrieval.proto\x12\x11tiku.retrieval.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1btiku/common/v1/source.proto\x1a\x17tiku/docs/v1/docs.proto\"\xf6\x02\n\x05\x43hunk\x12\x1a\n\x08\x63hunk_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0b\x64ocument_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1f\n\rdocument_name\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x18\n\x07ordinal\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x19\n\x04text\x18\x05 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01(\x80\x80\x04\x12\x15\n\x04page\x18\x06 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x16\n\x05start\x18\x07 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x14\n\x03\x65nd\x18\x08 \x01(\x05\x42\x07\xbaH\x04\x1a\x02 \x00\x12\x1e\n\x0cheading_path\x18\t \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12$\n\x0bpage_starts\x18\n \x03(\x05\x42\x0f\xbaH\x0c\x92\x01\t\x10\x80 \"\x04\x1a\x02 \x00\x12;\n\rdocument_kind\x18\x0b \x01(\x0e\x32\x1a.tiku.docs.v1.DocumentKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x14\n\x03gap\x18\x0c \x01(\tB\x07\xbaH\x04r\x02\x18@\"\\\n\x0cIndexedChunk\x12/\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x18.tiku.retrieval.v1.ChunkB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\x06vector\x18\x02 \x03(\x02\x42\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80@\"w\n\x12IndexChunksRequest\x12#\n\x0f\x65mbedding_model\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12<\n\x06\x63hunks\x18\x02 \x03(\x0b\x32\x1f.tiku.retrieval.v1.IndexedChunkB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x08\",\n\x13IndexChunksResponse\x12\x15\n\rindexed_count\x18\x01 \x01(\x05\"6\n\x15\x44\x65leteDocumentRequest\x12\x1d\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x18\n\x16\x44\x65leteDocumentResponse\"\x97\x02\n\x06\x46ilter\x12(\n\x0c\x64ocument_ids\x18\x01 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x10\x80\x02\x18\x01\"\x05r\x03\xb0\x01\x01\x12<\n\x05kinds\x18\x02 \x03(\x0e\x32\x1a.tiku.docs.v1.DocumentKindB\x11\xbaH\x0e\x92\x01\x0b\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x19\n\x08min_page\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x19\n\x08max_page\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00:o\xbaHl\x1aj\n\x0c\x66ilter.pages\x12$max_page must not be before min_page\x1a\x34this.max_page == 0 || this.min_page <= this.max_page\"q\n\rSearchRequest\x12\x1a\n\x05query\x18\x01 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01(\x80\x80\x04\x12)\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x19.tiku.retrieval.v1.Filter\x12\x19\n\x05limit\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\"2\n\x06LegHit\x12\x0b\n\x03leg\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\"\xa1\x01\n\x03Hit\x12\'\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x18.tiku.retrieval.v1.Chunk\x12\r\n\x05score\x18\x02 \x01(\x01\x12\'\n\x04legs\x18\x03 \x03(\x0b\x32\x19.tiku.retrieval.v1.LegHit\x12&\n\x06origin\x18\x04 \x01(\x0b\x32\x16.tiku.common.v1.Origin\x12\x11\n\tchunk_ids\x18\x05 \x03(\t\"O\n\tLegReport\x12\x0b\n\x03leg\x18\x01 \x01(\t\x12\x11\n\thit_count\x18\x02 \x01(\x05\x12\x12\n\nelapsed_ms\x18\x03 \x01(\x01\x12\x0e\n\x06reason\x18\x04 \x01(\t\"6\n\x0eSearchResponse\x12$\n\x04hits\x18\x01 \x03(\x0b\x32\x16.tiku.retrieval.v1.Hit\"\xb5\x01\n\x0fRetrieveRequest\x12\x18\n\x05query\x18\x01 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04\x12)\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x19.tiku.retrieval.v1.Filter\x12\x19\n\x05limit\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12*\n\tdiversity\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00\x12\x16\n\x0ejoin_neighbors\x18\x05 \x01(\x08\"d\n\x10RetrieveResponse\x12$\n\x04hits\x18\x01 \x03(\x0b\x32\x16.tiku.retrieval.v1.Hit\x12*\n\x04legs\x18\x02 \x03(\x0b\x32\x1c.tiku.retrieval.v1.LegReport\"\x8c\x01\n\rAnswerRequest\x12\x1d\n\x08question\x18\x01 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01(\x80\x80\x01\x12)\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x19.tiku.retrieval.v1.Filter\x12\x18\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x14(\x00\x12\x17\n\x05model\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"\xdf\x01\n\x0e\x41nswerResponse\x12\x33\n\x07sources\x18\x01 \x01(\x0b\x32 .tiku.retrieval.v1.AnswerSourcesH\x00\x12/\n\x05\x64\x65lta\x18\x02 \x01(\x0b\x32\x1e.tiku.retrieval.v1.AnswerDeltaH\x00\x12/\n\x08\x63itation\x18\x03 \x01(\x0b\x32\x1b.tiku.retrieval.v1.CitationH\x00\x12-\n\x04\x64one\x18\x04 \x01(\x0b\x32\x1d.tiku.retrieval.v1.AnswerDoneH\x00\x42\x07\n\x05\x65vent\"d\n\rAnswerSources\x12\'\n\x07sources\x18\x01 \x03(\x0b\x32\x16.tiku.common.v1.Source\x12*\n\x04legs\x18\x02 \x03(\x0b\x32\x1c.tiku.retrieval.v1.LegReport\"\x1b\n\x0b\x41nswerDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"l\n\x08\x43itation\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12&\n\x06source\x18\x02 \x01(\x0b\x32\x16.tiku.common.v1.Source\x12\x14\n\x0c\x61nswer_start\x18\x03 \x01(\x05\x12\x12\n\nanswer_end\x18\x04 \x01(\x05\"\x87\x01\n\nAnswerDone\x12\x31\n\x07outcome\x18\x01 \x01(\x0e\x32 .tiku.retrieval.v1.AnswerOutcome\x12\x0c\n\x04text\x18\x02 \x01(\t\x12)\n\x05usage\x18\x03 \x01(\x0b\x32\x1a.tiku.common.v1.TokenUsage\x12\r\n\x05model\x18\x04 \x01(\t*p\n\rAnswerOutcome\x12\x1e\n\x1a\x41NSWER_OUTCOME_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41NSWER_OUTCOME_ANSWERED\x10\x01\x12\"\n\x1e\x41NSWER_OUTCOME_NOT_IN_MATERIAL\x10\x02\x32\xf1\x04\n\x10RetrievalService\x12}\n\x0bIndexChunks\x12%.tiku.retrieval.v1.IndexChunksRequest\x1a&.tiku.retrieval.v1.IndexChunksResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/chunks:index:\x01*\x12\x95\x01\n\x0e\x44\x65leteDocument\x12(.tiku.retrieval.v1.DeleteDocumentRequest\x1a).tiku.retrieval.v1.DeleteDocumentResponse\".\x82\xd3\xe4\x93\x02(*&/api/v1/chunks/documents/{document_id}\x12h\n\x06Search\x12 .tiku.retrieval.v1.SearchRequest\x1a!.tiku.retrieval.v1.SearchResponse\"\x19\x82\xd3\xe4\x93\x02\x13\"\x0e/api/v1/search:\x01*\x12p\n\x08Retrieve\x12\".tiku.retrieval.v1.RetrieveRequest\x1a#.tiku.retrieval.v1.RetrieveResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\"\x10/api/v1/retrieve:\x01*\x12j\n\x06\x41nswer\x12 .tiku.retrieval.v1.AnswerRequest\x1a!.tiku.retrieval.v1.AnswerResponse\"\x19\x82\xd3\xe4\x93\x02\x13\"\x0e/api/v1/answer:\x01*0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -57,6 +57,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHUNK'].fields_by_name['page_starts']._serialized_options = b'\272H\014\222\001\t\020\200 \"\004\032\002 \000'
   _globals['_CHUNK'].fields_by_name['document_kind']._loaded_options = None
   _globals['_CHUNK'].fields_by_name['document_kind']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_CHUNK'].fields_by_name['gap']._loaded_options = None
+  _globals['_CHUNK'].fields_by_name['gap']._serialized_options = b'\272H\004r\002\030@'
   _globals['_INDEXEDCHUNK'].fields_by_name['chunk']._loaded_options = None
   _globals['_INDEXEDCHUNK'].fields_by_name['chunk']._serialized_options = b'\272H\003\310\001\001'
   _globals['_INDEXEDCHUNK'].fields_by_name['vector']._loaded_options = None
@@ -103,48 +105,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RETRIEVALSERVICE'].methods_by_name['Retrieve']._serialized_options = b'\202\323\344\223\002\025\"\020/api/v1/retrieve:\001*'
   _globals['_RETRIEVALSERVICE'].methods_by_name['Answer']._loaded_options = None
   _globals['_RETRIEVALSERVICE'].methods_by_name['Answer']._serialized_options = b'\202\323\344\223\002\023\"\016/api/v1/answer:\001*'
-  _globals['_ANSWEROUTCOME']._serialized_start=2608
-  _globals['_ANSWEROUTCOME']._serialized_end=2720
+  _globals['_ANSWEROUTCOME']._serialized_start=2673
+  _globals['_ANSWEROUTCOME']._serialized_end=2785
   _globals['_CHUNK']._serialized_start=170
-  _globals['_CHUNK']._serialized_end=522
-  _globals['_INDEXEDCHUNK']._serialized_start=524
-  _globals['_INDEXEDCHUNK']._serialized_end=616
-  _globals['_INDEXCHUNKSREQUEST']._serialized_start=618
-  _globals['_INDEXCHUNKSREQUEST']._serialized_end=737
-  _globals['_INDEXCHUNKSRESPONSE']._serialized_start=739
-  _globals['_INDEXCHUNKSRESPONSE']._serialized_end=783
-  _globals['_DELETEDOCUMENTREQUEST']._serialized_start=785
-  _globals['_DELETEDOCUMENTREQUEST']._serialized_end=839
-  _globals['_DELETEDOCUMENTRESPONSE']._serialized_start=841
-  _globals['_DELETEDOCUMENTRESPONSE']._serialized_end=865
-  _globals['_FILTER']._serialized_start=868
-  _globals['_FILTER']._serialized_end=1147
-  _globals['_SEARCHREQUEST']._serialized_start=1149
-  _globals['_SEARCHREQUEST']._serialized_end=1262
-  _globals['_LEGHIT']._serialized_start=1264
-  _globals['_LEGHIT']._serialized_end=1314
-  _globals['_HIT']._serialized_start=1317
-  _globals['_HIT']._serialized_end=1459
-  _globals['_LEGREPORT']._serialized_start=1461
-  _globals['_LEGREPORT']._serialized_end=1540
-  _globals['_SEARCHRESPONSE']._serialized_start=1542
-  _globals['_SEARCHRESPONSE']._serialized_end=1596
-  _globals['_RETRIEVEREQUEST']._serialized_start=1599
-  _globals['_RETRIEVEREQUEST']._serialized_end=1756
-  _globals['_RETRIEVERESPONSE']._serialized_start=1758
-  _globals['_RETRIEVERESPONSE']._serialized_end=1858
-  _globals['_ANSWERREQUEST']._serialized_start=1861
-  _globals['_ANSWERREQUEST']._serialized_end=2001
-  _globals['_ANSWERRESPONSE']._serialized_start=2004
-  _globals['_ANSWERRESPONSE']._serialized_end=2227
-  _globals['_ANSWERSOURCES']._serialized_start=2229
-  _globals['_ANSWERSOURCES']._serialized_end=2329
-  _globals['_ANSWERDELTA']._serialized_start=2331
-  _globals['_ANSWERDELTA']._serialized_end=2358
-  _globals['_CITATION']._serialized_start=2360
-  _globals['_CITATION']._serialized_end=2468
-  _globals['_ANSWERDONE']._serialized_start=2471
-  _globals['_ANSWERDONE']._serialized_end=2606
-  _globals['_RETRIEVALSERVICE']._serialized_start=2723
-  _globals['_RETRIEVALSERVICE']._serialized_end=3348
+  _globals['_CHUNK']._serialized_end=544
+  _globals['_INDEXEDCHUNK']._serialized_start=546
+  _globals['_INDEXEDCHUNK']._serialized_end=638
+  _globals['_INDEXCHUNKSREQUEST']._serialized_start=640
+  _globals['_INDEXCHUNKSREQUEST']._serialized_end=759
+  _globals['_INDEXCHUNKSRESPONSE']._serialized_start=761
+  _globals['_INDEXCHUNKSRESPONSE']._serialized_end=805
+  _globals['_DELETEDOCUMENTREQUEST']._serialized_start=807
+  _globals['_DELETEDOCUMENTREQUEST']._serialized_end=861
+  _globals['_DELETEDOCUMENTRESPONSE']._serialized_start=863
+  _globals['_DELETEDOCUMENTRESPONSE']._serialized_end=887
+  _globals['_FILTER']._serialized_start=890
+  _globals['_FILTER']._serialized_end=1169
+  _globals['_SEARCHREQUEST']._serialized_start=1171
+  _globals['_SEARCHREQUEST']._serialized_end=1284
+  _globals['_LEGHIT']._serialized_start=1286
+  _globals['_LEGHIT']._serialized_end=1336
+  _globals['_HIT']._serialized_start=1339
+  _globals['_HIT']._serialized_end=1500
+  _globals['_LEGREPORT']._serialized_start=1502
+  _globals['_LEGREPORT']._serialized_end=1581
+  _globals['_SEARCHRESPONSE']._serialized_start=1583
+  _globals['_SEARCHRESPONSE']._serialized_end=1637
+  _globals['_RETRIEVEREQUEST']._serialized_start=1640
+  _globals['_RETRIEVEREQUEST']._serialized_end=1821
+  _globals['_RETRIEVERESPONSE']._serialized_start=1823
+  _globals['_RETRIEVERESPONSE']._serialized_end=1923
+  _globals['_ANSWERREQUEST']._serialized_start=1926
+  _globals['_ANSWERREQUEST']._serialized_end=2066
+  _globals['_ANSWERRESPONSE']._serialized_start=2069
+  _globals['_ANSWERRESPONSE']._serialized_end=2292
+  _globals['_ANSWERSOURCES']._serialized_start=2294
+  _globals['_ANSWERSOURCES']._serialized_end=2394
+  _globals['_ANSWERDELTA']._serialized_start=2396
+  _globals['_ANSWERDELTA']._serialized_end=2423
+  _globals['_CITATION']._serialized_start=2425
+  _globals['_CITATION']._serialized_end=2533
+  _globals['_ANSWERDONE']._serialized_start=2536
+  _globals['_ANSWERDONE']._serialized_end=2671
+  _globals['_RETRIEVALSERVICE']._serialized_start=2788
+  _globals['_RETRIEVALSERVICE']._serialized_end=3413
 # @@protoc_insertion_point(module_scope)

@@ -62,6 +62,7 @@ class Chunk(_message.Message):
     HEADING_PATH_FIELD_NUMBER: _builtins.int
     PAGE_STARTS_FIELD_NUMBER: _builtins.int
     DOCUMENT_KIND_FIELD_NUMBER: _builtins.int
+    GAP_FIELD_NUMBER: _builtins.int
     chunk_id: _builtins.str
     """Id of the chunk, a UUID that the same passage of the same document always gets."""
     document_id: _builtins.str
@@ -80,6 +81,10 @@ class Chunk(_message.Message):
     """Character after the last one, in Unicode code points."""
     document_kind: _docs_pb2.DocumentKind.ValueType
     """What the document is to its owner; unspecified is stored as material."""
+    gap: _builtins.str
+    """White space between the passage and the next one in the normalized text, by which both can be joined into one slice
+    of it; empty where there is none, or where it is not known.
+    """
     @_builtins.property
     def heading_path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Headings above the passage, outermost first."""
@@ -105,10 +110,11 @@ class Chunk(_message.Message):
         heading_path: _abc.Iterable[_builtins.str] | None = ...,
         page_starts: _abc.Iterable[_builtins.int] | None = ...,
         document_kind: _docs_pb2.DocumentKind.ValueType = ...,
+        gap: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_id", b"chunk_id", "document_id", b"document_id", "document_kind", b"document_kind", "document_name", b"document_name", "end", b"end", "heading_path", b"heading_path", "ordinal", b"ordinal", "page", b"page", "page_starts", b"page_starts", "start", b"start", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_id", b"chunk_id", "document_id", b"document_id", "document_kind", b"document_kind", "document_name", b"document_name", "end", b"end", "gap", b"gap", "heading_path", b"heading_path", "ordinal", b"ordinal", "page", b"page", "page_starts", b"page_starts", "start", b"start", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -314,7 +320,7 @@ class LegHit(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     leg: _builtins.str
     """The leg: "vector", "words", "graph", or "outside:" and the name of a knowledge base; "spread" where the query was
-    empty.
+    empty; "fused" for the place before reranking.
     """
     rank: _builtins.int
     """Place among all that the leg found, from 1."""
@@ -345,6 +351,7 @@ class Hit(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     LEGS_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    CHUNK_IDS_FIELD_NUMBER: _builtins.int
     score: _builtins.float
     """How well it matches, higher is better: for Search the cosine similarity of embeddings, centered by language where the
     embedding model's means are known; for Retrieve the fused or reranked score.
@@ -363,6 +370,13 @@ class Hit(_message.Message):
     def origin(self) -> _source_pb2.Origin:
         """Where the passage is from, when it is no document's of the caller; unset otherwise."""
 
+    @_builtins.property
+    def chunk_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The chunks that were joined into the passage, in reading order; empty where it is one chunk. The passage has the id,
+        the ordinal and the page of the first of them, the headings that are above all of them, the score of the best, and
+        the best rank of each leg.
+        """
+
     def __init__(
         self,
         *,
@@ -370,10 +384,11 @@ class Hit(_message.Message):
         score: _builtins.float = ...,
         legs: _abc.Iterable[Global___LegHit] | None = ...,
         origin: _source_pb2.Origin | None = ...,
+        chunk_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "origin", b"origin"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "legs", b"legs", "origin", b"origin", "score", b"score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "chunk_ids", b"chunk_ids", "legs", b"legs", "origin", b"origin", "score", b"score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -451,6 +466,7 @@ class RetrieveRequest(_message.Message):
     FILTER_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     DIVERSITY_FIELD_NUMBER: _builtins.int
+    JOIN_NEIGHBORS_FIELD_NUMBER: _builtins.int
     query: _builtins.str
     """The question or topic; empty for an even spread over the documents in reading order."""
     limit: _builtins.int
@@ -458,6 +474,10 @@ class RetrieveRequest(_message.Message):
     diversity: _builtins.float
     """How much it counts that a passage says what one before it says, from 0 (nothing) to 1 (as much as its relevance);
     for passages of which each is to be of use.
+    """
+    join_neighbors: _builtins.bool
+    """Whether hits of one document that touch or overlap come as one passage, at the place of the best of them; then there
+    may be fewer passages than hits were found.
     """
     @_builtins.property
     def filter(self) -> Global___Filter:
@@ -470,10 +490,11 @@ class RetrieveRequest(_message.Message):
         filter: Global___Filter | None = ...,
         limit: _builtins.int = ...,
         diversity: _builtins.float = ...,
+        join_neighbors: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["diversity", b"diversity", "filter", b"filter", "limit", b"limit", "query", b"query"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["diversity", b"diversity", "filter", b"filter", "join_neighbors", b"join_neighbors", "limit", b"limit", "query", b"query"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -599,7 +620,7 @@ class AnswerSources(_message.Message):
     LEGS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def sources(self) -> _containers.RepeatedCompositeFieldContainer[_source_pb2.Source]:
-        """Sources in the order of their numbers: the first is [1]."""
+        """Sources in the order of their numbers: the first is [1]. Neighboring chunks are one source."""
 
     @_builtins.property
     def legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___LegReport]:

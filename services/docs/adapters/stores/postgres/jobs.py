@@ -28,8 +28,19 @@ from services.docs.values.document import (
 from services.docs.values.parsed_document import ParsedFile
 from services.kit.database import Connection, Database
 
-_COLUMNS = ("document_id", "chunk_id", "ordinal", "body", "page", "starts_at", "ends_at", "heading_path", "page_starts")
-_chunk_values = attrgetter("chunk_id", "ordinal", "text", "page", "start", "end", "heading_path", "page_starts")
+_COLUMNS = (
+    "document_id",
+    "chunk_id",
+    "ordinal",
+    "body",
+    "page",
+    "starts_at",
+    "ends_at",
+    "heading_path",
+    "page_starts",
+    "gap",
+)
+_chunk_values = attrgetter("chunk_id", "ordinal", "text", "page", "start", "end", "heading_path", "page_starts", "gap")
 _WANTED = "document_id = $1 AND generation = $2 AND state = 'PROCESSING'"
 _GRAPH_WANTED = "document_id = $1 AND generation = $2 AND state = 'INDEXED' AND graph_state = 'QUEUED'"
 _NO_GRAPH_FOLLOWS = """

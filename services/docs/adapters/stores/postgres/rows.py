@@ -77,6 +77,7 @@ def chunk_from_row(row: asyncpg.Record) -> StoredChunk:
         end=row["ends_at"],
         heading_path=tuple(row["heading_path"]),
         page_starts=tuple(row["page_starts"]),
+        gap=row["gap"],
     )
 
 
