@@ -2,7 +2,7 @@
 
 The questions are ours (`sets/two_passages.tsv`), the passages those of XQuAD and the demo, in one library a language.
 What counts is that both passages of a question are among the first k. Odd questions of a kind chose the weight of the
-leg, even ones are held out. Legs are fused by reciprocal rank.
+leg, even ones are held out. Legs and their fusion are the product's; only the stores are in memory.
 
     python -m benchmarks.quality.two_passages [--data FOLDER] [--model FOLDER] [--cache FILE]
 """
@@ -29,13 +29,17 @@ from services.docs.adapters.parsers.worker import parse
 from services.docs.domain.indexing.chunking import chunk
 from services.docs.domain.upload.sniffing import PDF, PPTX
 from services.language.detection import LANGUAGES
+from services.retrieval.adapters.calibrations import toml
 from services.retrieval.adapters.stores.fake import FakeVectorStore
+from services.retrieval.domain.embedding.centering import Centering
+from services.retrieval.domain.embedding.indexer import ChunkIndexer
 from services.retrieval.domain.graph.leg import GraphRetriever
 from services.retrieval.domain.graph.mentions import find_mentions
-from services.retrieval.domain.search.bm25 import passage_vector
+from services.retrieval.domain.search.dense import DenseRetriever
+from services.retrieval.domain.search.fusion import WEIGHTS, LegWeight, fuse
 from services.retrieval.domain.search.words import WordsRetriever
 from services.retrieval.ports import GraphStore
-from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk, LegQuery
+from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk, Hit, LegQuery
 from services.retrieval.values.graph import ChunkPlace, Contribution, Link, NamedEntity, Occurrence, entity_id
 
 QUESTIONS = Path(__file__).parent / "sets" / "two_passages.tsv"
@@ -47,12 +51,10 @@ DOCUMENTS = Path(__file__).parents[2] / "services" / "demo" / "documents"
 HALVES = ("chosen", "held")
 KINDS = ("told", "bridge")
 DEPTHS = (5, 10)
-WEIGHTS = (0.2, 0.5, 1.0)
+GRAPH_WEIGHTS = (0.05, 0.1, 0.2, 0.3)
+"""What the best hit of the graph adds to a cosine; one of the words that stands alone adds 0.8."""
 OWNER = "bench"
-_RRF_K = 60
 _CANDIDATES = 40
-
-Ranking = Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,26 +148,18 @@ class Graph:
         ]
 
 
-def fuse(rankings: Iterable[tuple[Ranking, float]]) -> Ranking:
-    """Fuse rankings by weighted reciprocal rank."""
-    scores: defaultdict[int, float] = defaultdict(float)
-    for ranking, weight in rankings:
-        for rank, place in enumerate(ranking[:_CANDIDATES], start=1):
-            scores[place] += weight / (_RRF_K + rank)
-    return sorted(scores, key=lambda place: -scores[place])
-
-
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, and what each leg ranks."""
+    """A question, and what each leg finds."""
 
     question: Question
-    legs: Mapping[str, Ranking]
+    legs: Mapping[str, Sequence[Hit]]
 
-    def finds(self, weights: Mapping[str, float], depth: int) -> bool:
+    def finds(self, legs: Sequence[str], graph_weight: float, depth: int) -> bool:
         """Return whether both passages are among the first `depth` of the legs fused."""
-        first = fuse((self.legs[leg], weight) for leg, weight in weights.items())[:depth]
-        return set(self.question.passages) <= set(first)
+        rankings = {leg: self.legs[leg] for leg in legs}
+        first = fuse(self.question.text, rankings, {**WEIGHTS, "graph": LegWeight(graph_weight, 0.0)})[:depth]
+        return set(self.question.passages) <= {hit.chunk.ordinal for hit in first}
 
 
 async def ask(library: Library, model: Model) -> list[Asked]:
@@ -175,12 +169,9 @@ async def ask(library: Library, model: Model) -> list[Asked]:
         for place, (text, document) in enumerate(zip(library.texts, library.documents, strict=True))
     ]
     vectors = model.embed("passage: ", library.texts)
-    store = FakeVectorStore()
-    embedded = [
-        EmbeddedChunk(one, vector.tolist(), passage_vector(one.text))
-        for one, vector in zip(chunks, vectors, strict=True)
-    ]
-    await store.upsert(MODEL, OWNER, embedded)
+    store, centering = FakeVectorStore(), Centering(toml.load())
+    embedded = [EmbeddedChunk(one, vector.tolist()) for one, vector in zip(chunks, vectors, strict=True)]
+    await ChunkIndexer(store, centering).index(MODEL, OWNER, embedded)
     by_document: defaultdict[str, list[Chunk]] = defaultdict(list)
     for one in chunks:
         by_document[one.document_id].append(one)
@@ -189,33 +180,34 @@ async def ask(library: Library, model: Model) -> list[Asked]:
     began = time.process_time()
     graph = Graph([find_mentions(of_one) for of_one in by_document.values()])
     print(f"{len(chunks) / (time.process_time() - began):.0f} chunks a second of a core were read for the graph")
-    legs = (WordsRetriever(store), GraphRetriever(cast(GraphStore, graph), store))
-    matrix = np.stack(vectors)
-    questions = model.embed("query: ", [question.text for question in library.questions])
+    legs = (
+        DenseRetriever(model, store, centering),
+        WordsRetriever(store),
+        GraphRetriever(cast(GraphStore, graph), store),
+    )
+    model.embed("query: ", [question.text for question in library.questions])
     asked = []
-    for question, vector in zip(library.questions, questions, strict=True):
+    for question in library.questions:
         query = LegQuery(question.text, OWNER, EVERYWHERE, _CANDIDATES)
-        ranked = {leg.name: [hit.chunk.ordinal for hit in await leg.find(query)] for leg in legs}
-        dense = list(map(int, np.argsort(-(matrix @ vector), kind="stable")))
-        asked.append(Asked(question, {**ranked, "vector": dense}))
+        asked.append(Asked(question, {leg.name: await leg.find(query) for leg in legs}))
     return asked
 
 
 def report(language: str, asked: Sequence[Asked]) -> None:
     """Print the share of questions whose two passages are both found."""
-    fused = {"vector": 1.0, "words": 1.0}
-    rows: dict[str, Mapping[str, float]] = {
-        "vector": {"vector": 1.0},
-        "words": {"words": 1.0},
-        "graph": {"graph": 1.0},
-        "vector + words": fused,
-        **{f"vector + words + {weight} graph": {**fused, "graph": weight} for weight in WEIGHTS},
+    fused = ("vector", "words")
+    rows: dict[str, tuple[Sequence[str], float]] = {
+        "vector": (("vector",), 0.0),
+        "words": (("words",), 0.0),
+        "graph": (("graph",), 1.0),
+        "vector + words": (fused, 0.0),
+        **{f"vector + words + {weight} graph": ((*fused, "graph"), weight) for weight in GRAPH_WEIGHTS},
     }
     for half, kind in itertools.product(HALVES, (*KINDS, "told or bridge")):
         chosen = [one for one in asked if one.question.half == half and one.question.kind in kind]
         print(f"\n{language}, {half}, {kind}: {len(chosen)} questions")
-        for label, weights in rows.items():
-            shares = (np.mean([one.finds(weights, depth) for one in chosen]) for depth in DEPTHS)
+        for label, (legs, graph_weight) in rows.items():
+            shares = (np.mean([one.finds(legs, graph_weight, depth) for one in chosen]) for depth in DEPTHS)
             figures = "  ".join(f"@{depth} {share:.3f}" for depth, share in zip(DEPTHS, shares, strict=True))
             print(f"  {label:30} {figures}")
 

@@ -46,8 +46,16 @@ def test_the_words_of_a_language_do_not_put_it_before_another() -> None:
     assert [h.score for h in found] == [0.40, 0.20, 0.15]
 
 
-def test_across_languages_words_count_for_nothing_and_other_legs_do() -> None:
-    vector = [hit("光合作用。", 0, 0.40), hit("DNA的结构。", 1, 0.38), hit("水。", 2, 0.30)]
+def test_words_that_stand_in_many_passages_decide_nothing() -> None:
+    vector = [hit("a", 0, 0.50), hit("b", 1, 0.40)]
+    alone = [by_words("b", 1, 9.0), *(by_words(f"c{i}", i, 1.0) for i in range(2, 30))]
+    common = [by_words("b", 1, 9.0), *(by_words(f"c{i}", i, 8.0) for i in range(2, 30))]
+    assert order("q", vector=vector, words=alone)[0] == "b"
+    assert order("q", vector=vector, words=common)[0] == "a"
+
+
+def test_across_languages_words_count_for_little_and_other_legs_as_ever() -> None:
+    vector = [hit("光合作用。", 0, 0.40), hit("DNA的结构。", 1, 0.34), hit("水。", 2, 0.30)]
     found = [by_words("DNA的结构。", 1, 5.0)]
     assert order("What is DNA?", vector=vector, words=found)[0] == "光合作用。"
     assert order("What is DNA?", vector=vector, graph=found)[0] == "DNA的结构。"

@@ -6,20 +6,37 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import starmap
+from statistics import fmean
 from typing import overload
 
 from services.language.detection import language_of
 from services.retrieval.values.chunk import Chunk, Hit, LegHit
 
-_WEIGHTS = {"words": 0.3, "graph": 0.2, "outside": 0.3}
-"""What the best hit of a leg adds to a cosine; a leg's kind stands before a colon.
 
-Passages of outside knowledge bases are in no index of words here, so their own score stands for it.
-"""
-_OTHER_WEIGHT = 0.1
-"""The same of a leg that is not named above."""
-_WITHIN_A_LANGUAGE = frozenset({"words"})
-"""Legs that add nothing to passages in another language than the question's."""
+@dataclass(frozen=True, slots=True)
+class LegWeight:
+    """What the best hit of a leg adds to a cosine: `within` the question's language, and `across` to another one.
+
+    Where it `stands_out`, the weight is that of a hit that stands alone: it shrinks with the square of the hit's lead
+    over those that follow. A question whose words stand in many passages is thus left to the cosines (ADR 0055).
+    """
+
+    within: float
+    across: float
+    stands_out: bool = False
+
+
+WEIGHTS: Mapping[str, LegWeight] = {
+    "words": LegWeight(0.8, 0.05, stands_out=True),
+    "graph": LegWeight(0.2, 0.2),
+    # They are in no index of words here, so their own score stands for it.
+    "outside": LegWeight(0.3, 0.3),
+}
+"""The weights of legs by kind, which stands before a colon in a leg's name."""
+_OTHER_WEIGHT = LegWeight(0.1, 0.1)
+"""That of a leg that is not named above."""
+_FOLLOWERS = slice(5, 40)
+"""Ranks of a leg that its best hit is compared with: those before may tell of the same thing."""
 
 
 def attributed(leg: str, hits: Sequence[Hit]) -> list[Hit]:
@@ -49,8 +66,8 @@ class Fused(Sequence[Hit]):
         return one.hit(score)
 
 
-def fuse(question: str, rankings: Mapping[str, Sequence[Hit]]) -> Fused:
-    """Fuse one ranking a leg into one list of hits, best first (ADR 0047).
+def fuse(question: str, rankings: Mapping[str, Sequence[Hit]], weights: Mapping[str, LegWeight] = WEIGHTS) -> Fused:
+    """Fuse one ranking a leg into one list of hits, best first (ADR 0047 and 0055).
 
     Among passages of one language the order is that of the cosine plus what the other legs add: a leg's score as a
     share of its best one there, times the leg's weight. The passages in that order then take the cosines of their
@@ -63,7 +80,7 @@ def fuse(question: str, rankings: Mapping[str, Sequence[Hit]]) -> Fused:
     found = _merged(rankings)
     known = [one.cosine for one in found if one.cosine is not None]
     if not known:
-        return Fused(_ordered(found, others, 0.0))
+        return Fused(_ordered(found, _shares(found, others, weights, within=True), 0.0))
     # One that the dense leg did not find is no nearer than the farthest that it did.
     least, asked = min(known), language_of(question)
     by_language: dict[str, list[_Found]] = defaultdict(list)
@@ -71,9 +88,9 @@ def fuse(question: str, rankings: Mapping[str, Sequence[Hit]]) -> Fused:
         by_language[language_of(one.chunk.text)].append(one)
     fused: list[tuple[float, _Found]] = []
     for language, its in by_language.items():
-        telling = others if language == asked else [leg for leg in others if leg not in _WITHIN_A_LANGUAGE]
         cosines = sorted((least if one.cosine is None else one.cosine for one in its), reverse=True)
-        fused += zip(cosines, (one for _, one in _ordered(its, telling, least)), strict=True)
+        ordered = _ordered(its, _shares(its, others, weights, within=language == asked), least)
+        fused += zip(cosines, (one for _, one in ordered), strict=True)
     fused.sort(key=lambda scored: -scored[0])
     return Fused(fused)
 
@@ -110,14 +127,29 @@ def _merged(rankings: Mapping[str, Sequence[Hit]]) -> list[_Found]:
     return list(merged.values())
 
 
-def _ordered(found: Sequence[_Found], legs: Sequence[str], least: float) -> list[tuple[float, _Found]]:
-    """Return chunks by their cosine, at least `least`, plus what `legs` add, the highest first."""
-    best = dict.fromkeys(legs, 0.0)
-    for one in found:
-        for leg, _, score in one.legs:
-            if leg in best and score > best[leg]:
-                best[leg] = score
-    shares = {leg: _weight(leg) / highest for leg, highest in best.items() if highest > 0}
+def _shares(
+    found: Sequence[_Found], legs: Sequence[str], weights: Mapping[str, LegWeight], *, within: bool
+) -> Mapping[str, float]:
+    """Return by what a leg's scores are multiplied, so that its best one adds the weight of the leg's kind."""
+    shares: dict[str, float] = {}
+    for leg in legs:
+        scores = sorted((score for one in found for name, _, score in one.legs if name == leg), reverse=True)
+        if not scores or scores[0] <= 0:
+            continue
+        kind = weights.get(leg.partition(":")[0], _OTHER_WEIGHT)
+        lead = _lead(scores) if kind.stands_out else 1.0
+        shares[leg] = (kind.within if within else kind.across) * lead**2 / scores[0]
+    return shares
+
+
+def _lead(scores: Sequence[float]) -> float:
+    """Return how far the first of scores is ahead of those that follow, as a share of it, from 0 to 1."""
+    followers = scores[_FOLLOWERS] or scores[1:]
+    return 1 - fmean(followers) / scores[0] if followers else 1.0
+
+
+def _ordered(found: Sequence[_Found], shares: Mapping[str, float], least: float) -> list[tuple[float, _Found]]:
+    """Return chunks by their cosine, at least `least`, plus what other legs add, the highest first."""
     scored = []
     for one in found:
         total = least if one.cosine is None else one.cosine
@@ -127,7 +159,3 @@ def _ordered(found: Sequence[_Found], legs: Sequence[str], least: float) -> list
         scored.append((total, one))
     scored.sort(key=lambda pair: (-pair[0], pair[1].rank, pair[1].chunk.chunk_id))
     return scored
-
-
-def _weight(leg: str) -> float:
-    return _WEIGHTS.get(leg.partition(":")[0], _OTHER_WEIGHT)
