@@ -142,14 +142,25 @@ def _note(found: Rankings, response: pb.RetrieveResponse) -> None:
     by_leg: dict[str, list[tuple[int, int]]] = {report.leg: [] for report in response.legs if report.leg != "rerank"}
     for hit in response.hits:
         for leg in hit.legs:
-            by_leg[leg.leg].append((leg.rank, hit.chunk.ordinal))
+            if leg.leg in by_leg:
+                by_leg[leg.leg].append((leg.rank, hit.chunk.ordinal))
+    in_order = [hit.chunk.ordinal for hit in response.hits]
+    if any(report.leg == "rerank" for report in response.legs):
+        found.ranked["reranked"].append(in_order)
+        # A hit that was not reranked, or none where reranking failed, keeps its place.
+        places = {hit.chunk.ordinal: _place(hit, rank) for rank, hit in enumerate(response.hits, start=1)}
+        in_order = sorted(places, key=places.__getitem__)
+    found.ranked[FUSED].append(in_order)
     for name, ranked in by_leg.items():
         found.ranked[name].append([position for _, position in sorted(ranked)])
-    reranked = any(report.leg == "rerank" and not report.reason for report in response.legs)
-    found.ranked["reranked" if reranked else FUSED].append([hit.chunk.ordinal for hit in response.hits])
     for report in response.legs:
         found.elapsed_ms[report.leg].append(report.elapsed_ms)
         found.failed[report.leg] += bool(report.reason)
+
+
+def _place(hit: pb.Hit, rank: int) -> int:
+    """Return the place of a hit before it was reranked."""
+    return next((leg.rank for leg in hit.legs if leg.leg == FUSED), rank)
 
 
 def _share(flags: Sequence[bool]) -> float:

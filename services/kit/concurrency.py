@@ -17,8 +17,12 @@ async def gather(calls: Iterable[Awaitable[T]], at_once: int) -> list[T]:
     slots = asyncio.Semaphore(at_once)
 
     async def run(call: Awaitable[T]) -> T:
-        async with slots:
-            return await call
+        try:
+            async with slots:
+                return await call
+        finally:
+            if asyncio.iscoroutine(call):
+                call.close()  # One that was canceled while it waited for a slot was never begun.
 
     try:
         async with asyncio.TaskGroup() as group:

@@ -20,6 +20,7 @@ from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
 from services.llm.adapters.providers_file import ProvidersFile
 from services.llm.adapters.rerankers.http import HttpReranker
+from services.llm.adapters.rerankers.yes_no import YesNoReranker
 from services.llm.adapters.stores.memory import MemorySpendingStore
 from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
@@ -187,11 +188,15 @@ async def _embedders(
 
 
 async def _rerankers(settings: LlmSettings, stack: AsyncExitStack) -> RoutingTable[Reranker]:
-    url, model = settings.rerank_base_url, settings.rerank_model
-    if not url:
+    url, model, judged = settings.rerank_base_url, settings.rerank_model, settings.rerank_adapter == "yes_no"
+    if url:
+        provider = _single(url, settings.rerank_api_key, model, settings.rerank_price_nanos_per_token)
+    elif judged and settings.chat_providers:
+        provider = settings.chat_providers[0]
+    else:
         return RoutingTable()
-    provider = _single(url, settings.rerank_api_key, model, settings.rerank_price_nanos_per_token)
-    return _table(settings, provider, HttpReranker(await _client(settings, provider, stack), model))
+    client, name = await _client(settings, provider, stack), provider.models[0].name
+    return _table(settings, provider, YesNoReranker(client, name) if judged else HttpReranker(client, name))
 
 
 def _single(base_url: str, key: SecretStr, model: str, nanos_per_token: int | None) -> Provider:

@@ -59,6 +59,11 @@ class LlmSettings(ServiceSettings):
     rerank_base_url: BaseUrl = Field("", description="Address of a rerank server; empty for none.")
     rerank_api_key: SecretStr = Field(SecretStr(""), description="Its key; empty for a server that asks for none.")
     rerank_model: str = Field("", description="The model to ask it for.")
+    rerank_adapter: Literal["http", "yes_no"] = Field(
+        "http",
+        description="What reranks: a server of `/rerank`, or a chat model by how likely it says yes, the default one"
+        " where TIKU_RERANK_BASE_URL names none.",
+    )
     rerank_price_nanos_per_token: int | None = Field(
         None, ge=0, description="What a token costs, in billionths; budgets of the providers file need it."
     )

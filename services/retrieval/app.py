@@ -74,6 +74,7 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
         LlmReranker(llm) if settings.retrieval_rerank_enabled or settings.rerank_base_url else None,
         leg_timeout=settings.retrieval_leg_timeout_seconds,
         rerank_timeout=settings.retrieval_rerank_timeout_seconds,
+        rerank_candidates=settings.retrieval_rerank_candidates,
         outside=[OutsideRetriever(base, embedder, centering) for base in await _open_knowledge_bases(settings, stack)],
     )
     answerer = Answerer(

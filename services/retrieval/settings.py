@@ -82,6 +82,12 @@ class RetrievalSettings(ServiceSettings):
     )
     retrieval_extraction_max_tokens: int = Field(2000, ge=64, description="Most tokens of an extraction.")
     retrieval_rerank_enabled: bool = Field(False, description="Rerank hits; also on with TIKU_RERANK_BASE_URL.")
+    retrieval_rerank_candidates: int | None = Field(
+        None,
+        ge=1,
+        le=200,
+        description="Most hits that are reranked, the others follow; by default four times as many as are asked for.",
+    )
     retrieval_rerank_timeout_seconds: float = Field(10.0, gt=0, description="Most that reranking may take.")
     retrieval_relevance_threshold: float | None = Field(
         None, description="Least relevance of a passage that may answer; by default the embedding model's own."

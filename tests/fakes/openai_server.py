@@ -17,6 +17,7 @@ import argparse
 import asyncio
 import base64
 import json
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -198,7 +199,7 @@ class ScriptedProvider:
             await asyncio.Event().wait()
         if script.body is not None:
             return web.Response(body=script.body, content_type="application/json")
-        answer = {
+        answer: dict[str, Any] = {
             "id": "chatcmpl-scripted",
             "object": "chat.completion",
             "created": 0,
@@ -211,6 +212,8 @@ class ScriptedProvider:
                 }
             ],
         }
+        if body.get("logprobs"):
+            answer["choices"][0]["logprobs"] = {"content": [{"top_logprobs": _verdict(body)}]}
         if script.usage:
             answer["usage"] = _usage(body, len(script.tokens))
         return web.json_response(answer)
@@ -322,6 +325,15 @@ def _failure(script: Script) -> web.Response:
         error = {"message": script.message, "type": "scripted", "code": script.code}
         body = json.dumps({"error": error}).encode()
     return web.Response(status=script.status, headers=script.headers, body=body, content_type="application/json")
+
+
+def _verdict(body: Any) -> list[dict[str, Any]]:
+    """How likely "yes" and "no" are: the share of the question's words that the passage before it has."""
+    passage, _, question = body["messages"][-1]["content"].partition("Question: ")
+    words = set(question.partition("\n")[0].lower().split())
+    share = min(0.99, max(0.01, len(words & set(passage.lower().split())) / max(1, len(words))))
+    likely = {"Yes": share * 0.9, " yes": share * 0.1, "no": 1 - share, "maybe": 1e-9}
+    return [{"token": token, "logprob": math.log(p), "bytes": None} for token, p in likely.items()]
 
 
 def _usage(body: Any, tokens: int) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What every Reranker does: the adapter over HTTP and the fake."""
+"""What every Reranker does: the adapters over HTTP and the fake."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from services.kit.errors import TikuError
 from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.rerankers.fake import FakeReranker
 from services.llm.adapters.rerankers.http import HttpReranker
+from services.llm.adapters.rerankers.yes_no import YesNoReranker
 from services.llm.ports import Reranker
 from tests.fakes.openai_server import Script, ScriptedProvider
 
@@ -22,9 +23,20 @@ async def scripted() -> AsyncIterator[tuple[ScriptedProvider, HttpReranker]]:
         yield server, HttpReranker(client, "ranker")
 
 
-@pytest.fixture(params=["http", "fake"])
-def reranker(request: pytest.FixtureRequest, scripted: tuple[ScriptedProvider, HttpReranker]) -> Reranker:
-    return FakeReranker() if request.param == "fake" else scripted[1]
+@pytest.fixture
+async def judging() -> AsyncIterator[tuple[ScriptedProvider, YesNoReranker]]:
+    async with ScriptedProvider() as server, ProviderClient.open("scripted", server.base_url, "") as client:
+        yield server, YesNoReranker(client, "judge")
+
+
+@pytest.fixture(params=["http", "yes_no", "fake"])
+def reranker(
+    request: pytest.FixtureRequest,
+    scripted: tuple[ScriptedProvider, HttpReranker],
+    judging: tuple[ScriptedProvider, YesNoReranker],
+) -> Reranker:
+    rerankers: dict[str, Reranker] = {"http": scripted[1], "yes_no": judging[1], "fake": FakeReranker()}
+    return rerankers[request.param]
 
 
 async def test_the_best_comes_first(reranker: Reranker) -> None:
@@ -78,3 +90,44 @@ async def test_a_refused_key_is_said(scripted: tuple[ScriptedProvider, HttpReran
     with pytest.raises(TikuError) as caught:
         await reranker.rerank("q", ["a"], 0, 5)
     assert caught.value.reason == "PROVIDER_UNAUTHENTICATED"
+
+
+async def test_a_chat_model_is_asked_of_each_document_alone(judging: tuple[ScriptedProvider, YesNoReranker]) -> None:
+    server, reranker = judging
+    ranking = await reranker.rerank("what is {green}?", ["a {passage}", "b"], 0, 5)
+    first, second = (request.body for request in server.requests)
+    assert (first["model"], first["max_tokens"], first["logprobs"], first["top_logprobs"]) == ("judge", 1, True, 20)
+    # The document comes first: a server that keeps prefixes reads it once for many questions.
+    task = first["messages"][-1]["content"]
+    assert task.index("a {passage}") < task.index("what is {green}?")
+    assert "a {passage}" not in second["messages"][-1]["content"]
+    assert all(0 < item.score < 1 for item in ranking.results)
+    assert (ranking.usage.prompt_tokens > 0, ranking.usage.completion_tokens) == (True, 8)
+    assert server.most_active <= 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b'{"choices": []}',
+        b'{"choices": [{"logprobs": null}]}',
+        b'{"choices": [{"logprobs": {"content": [{"top_logprobs": [{"token": "maybe", "logprob": -0.1}]}]}}]}',
+    ],
+)
+async def test_a_model_that_tells_no_probabilities_is_a_bad_response(
+    judging: tuple[ScriptedProvider, YesNoReranker], body: bytes
+) -> None:
+    server, reranker = judging
+    server.answer(Script(body=body))
+    with pytest.raises(TikuError) as caught:
+        await reranker.rerank("q", ["a"], 0, 5)
+    assert caught.value.reason == "PROVIDER_BAD_RESPONSE"
+
+
+async def test_the_time_is_that_of_all_documents_together(judging: tuple[ScriptedProvider, YesNoReranker]) -> None:
+    server, reranker = judging
+    server.answer(*[Script(latency=0.15)] * 6)
+    with pytest.raises(TikuError) as caught:
+        await reranker.rerank("q", ["a"] * 6, 0, 0.2)
+    assert caught.value.reason == "PROVIDER_TIMEOUT"

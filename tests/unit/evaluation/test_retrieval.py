@@ -24,6 +24,7 @@ class FakeStack:
         self.embedded: list[str] = []
         self.sizes: list[int] = []
         self.broken = False
+        self.reranks = False
 
     async def embed(self, texts: Sequence[str], kind: llm_pb2.EmbedKind.ValueType) -> llm_pb2.EmbedResponse:
         assert kind == llm_pb2.EMBED_KIND_PASSAGE
@@ -50,6 +51,11 @@ class FakeStack:
             for rank, ordinal in enumerate((wanted, wanted + 1), start=1)
         ]
         reports = [pb.LegReport(leg="vector", elapsed_ms=5), pb.LegReport(leg="words", elapsed_ms=2, reason="LATE")]
+        if self.reranks:  # The two change places; a third was not reranked.
+            for rank, hit in enumerate(hits, start=1):
+                hit.legs.add(leg="fused", rank=rank)
+            hits = [*reversed(hits), pb.Hit(chunk=pb.Chunk(ordinal=wanted + 2))]
+            reports.append(pb.LegReport(leg="rerank", elapsed_ms=7))
         return pb.RetrieveResponse(hits=hits, legs=reports)
 
     async def answer(self, question: str, document_ids: Sequence[str]) -> AsyncGenerator[pb.AnswerResponse, None]:
@@ -75,6 +81,19 @@ async def test_each_leg_has_its_own_ranking_of_each_question() -> None:
     assert found.elapsed_ms == {"vector": [5, 5, 5], "words": [2, 2, 2]}
     assert found.failed == {"vector": 0, "words": 3}
     assert stack.sizes == [40]
+
+
+async def test_the_order_before_and_after_reranking_are_both_told() -> None:
+    stack = FakeStack()
+    stack.reranks = True
+    found = await evaluation(stack).rankings(QUESTIONS[:2])
+    assert found.ranked == {
+        "vector": [[1], [2]],
+        "words": [[0, 1], [1, 2]],
+        "fused": [[0, 1, 2], [1, 2, 3]],
+        "reranked": [[1, 0, 2], [2, 1, 3]],
+    }
+    assert found.elapsed_ms["rerank"] == [7, 7]
 
 
 @pytest.mark.parametrize("size", [10, 40])

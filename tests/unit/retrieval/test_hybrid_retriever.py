@@ -10,7 +10,7 @@ from services.kit.errors import DeadlineExceeded, InvalidArgument, TikuError, Un
 from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.domain.search.hybrid import HybridRetriever
 from services.retrieval.ports import Leg, Reranker
-from services.retrieval.values.chunk import EmbeddedChunk, Filter, Hit, LegQuery
+from services.retrieval.values.chunk import EmbeddedChunk, Filter, Hit, LegHit, LegQuery
 from tests.unit.retrieval.fakes import FakeLeg, chunk, hit, query
 
 OTHER = "00000000-0000-7000-8000-000000000002"
@@ -122,6 +122,16 @@ async def test_rerank_decides_the_order_among_more_candidates_than_asked() -> No
     assert [h.chunk.text for h in found.hits] == ["11", "10", "9"]
     assert found.hits[0].score == 11.0
     assert found.hits[0].similarity == 0.6
+    assert found.hits[0].legs == (LegHit("v", 12, 0.6), LegHit("fused", 12, 0.6)), "the place before is told"
+
+
+async def test_what_is_not_reranked_follows_in_its_order_with_no_higher_score() -> None:
+    leg = FakeLeg("v", [hit(str(i), i, 0.9 - i / 10) for i in range(6)])
+    few = HybridRetriever([leg], FakeVectorStore(), Reverse(), rerank_candidates=3)
+    found = await few.retrieve(query("q", limit=5))
+    assert [h.chunk.text for h in found.hits] == ["2", "1", "0", "3", "4"]
+    scores = [h.score for h in found.hits]
+    assert scores == sorted(scores, reverse=True)
 
 
 @pytest.mark.parametrize("reranker", [Reverse(Unavailable("down")), Reverse(delay=30)])

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 SPREAD = "spread"
 RERANK = "rerank"
+FUSED = "fused"
 _MOST_CANDIDATES = 200
 """Hits that a leg is asked for at most."""
 _DIVERSIFIED = 3
@@ -71,7 +72,8 @@ class HybridRetriever:
     """Asks every leg at once; a slow or broken leg costs its own hits and nothing else.
 
     `leg_timeout` and `rerank_timeout` are seconds. With a deadline on the request, the legs get at most 70 % of what
-    is left when a reranker follows and 90 % otherwise, so that time remains for the answer.
+    is left when a reranker follows and 90 % otherwise, so that time remains for the answer. The first
+    `rerank_candidates` hits are reranked, by default four times as many as are asked for, and the others follow them.
 
     `outside` are legs whose passages belong to no document: they are asked only where nothing narrows the search.
     """
@@ -82,6 +84,7 @@ class HybridRetriever:
     _: KW_ONLY
     leg_timeout: float = 10.0
     rerank_timeout: float = 10.0
+    rerank_candidates: int | None = None
     outside: Sequence[Leg] = ()
 
     async def retrieve(self, query: LegQuery, diversity: float = 0.0) -> Retrieval:
@@ -111,11 +114,11 @@ class HybridRetriever:
         wanted = min(depth, query.limit * (_DIVERSIFIED if diversity else 1))
         hits = candidates[:wanted]
         if self.reranker is not None and hits:
-            reranked = candidates[: min(depth, query.limit * _RERANKED)]
-            reranking = await _run(RERANK, self._rerank(self.reranker, query.text, reranked, wanted))
+            count = min(depth, self.rerank_candidates or query.limit * _RERANKED)
+            reranking = await _run(RERANK, self._rerank(self.reranker, query.text, candidates[:count], wanted))
             reports.append(reranking.report)
             if reranking.error is None:
-                hits = list(reranking.hits)
+                hits = _followed(reranking.hits, candidates[count:wanted])
         if diversity:
             hits = await diversified(hits, diversity, query.limit)
         return Retrieval(hits, tuple(reports), candidates)
@@ -129,7 +132,7 @@ class HybridRetriever:
     async def _rerank(self, reranker: Reranker, text: str, hits: Sequence[Hit], wanted: int) -> list[Hit]:
         async with asyncio.timeout(context.time_for(self.rerank_timeout, 0.9)):
             ranked = await reranker.rerank(text, [hit.chunk.text for hit in hits])
-        return [replace(hits[index], score=score) for index, score in ranked[:wanted]]
+        return [_reranked(hits[index], index + 1, score) for index, score in ranked[:wanted]]
 
     async def _spread(self, query: LegQuery) -> Retrieval:
         documents = query.where.document_ids
@@ -145,6 +148,17 @@ class HybridRetriever:
         chunks = (await self._store.read(query.owner, positions))[: query.limit]
         hits = [Hit(chunk, 0.0, (LegHit(SPREAD, rank, 0.0),)) for rank, chunk in enumerate(chunks, start=1)]
         return Retrieval(hits, (LegReport(SPREAD, len(hits), _elapsed_ms(started)),))
+
+
+def _reranked(hit: Hit, rank: int, score: float) -> Hit:
+    """Return a hit with the reranker's score; `rank` is its place, from 1, before."""
+    return replace(hit, score=score, legs=(*hit.legs, LegHit(FUSED, rank, hit.score)))
+
+
+def _followed(reranked: Sequence[Hit], others: Sequence[Hit]) -> list[Hit]:
+    """Return reranked hits before those that no reranker saw, whose scores are lowered to the last of the first."""
+    least = reranked[-1].score if reranked else 0.0
+    return [*reranked, *(replace(hit, score=min(hit.score, least)) for hit in others)]
 
 
 async def _within(seconds: float, work: Awaitable[list[Hit]]) -> list[Hit]:
