@@ -148,6 +148,7 @@ def passages(count: int) -> list[StoredChunk]:
             1 + ordinal,
             ("章", "Section"),
             (ordinal + 1, ordinal + 2)[: ordinal % 3],
+            "\n\n"[: ordinal % 3],
             chunk_id=ids.new_id(),
         )
         for ordinal in range(count)

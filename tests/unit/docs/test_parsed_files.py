@@ -34,7 +34,10 @@ def parsed() -> ParsedDocument:
 
 
 def chunks(count: int) -> list[ParsedChunk]:
-    return [ParsedChunk(n, n, n + 5, TEXT[n : n + 5], n + 1, ("第一章", "a\nb"), (n + 2, n + 4)) for n in range(count)]
+    return [
+        ParsedChunk(n, n, n + 5, TEXT[n : n + 5], n + 1, ("第一章", "a\nb"), (n + 2, n + 4), "\n\n")
+        for n in range(count)
+    ]
 
 
 async def test_text_and_chunks_come_back_as_they_were(tmp_path: Path) -> None:
