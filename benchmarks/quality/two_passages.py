@@ -40,7 +40,7 @@ from services.retrieval.domain.search.fusion import WEIGHTS, LegWeight, fuse
 from services.retrieval.domain.search.words import WordsRetriever
 from services.retrieval.ports import GraphStore
 from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk, Hit, LegQuery
-from services.retrieval.values.graph import ChunkPlace, Contribution, Link, NamedEntity, Occurrence, entity_id
+from services.retrieval.values.graph import ChunkPlace, Contribution, Link, Occurrence, entity_id
 
 QUESTIONS = Path(__file__).parent / "sets" / "two_passages.tsv"
 DEMO = {
@@ -122,21 +122,25 @@ class Graph:
                 ends = entity_id(OWNER, first), entity_id(OWNER, second)
                 self._links.append(Link(*ends, first, second, sources=(alias.quote,)))
 
-    async def entities(self, _: str, entity_ids: Sequence[str], __: int) -> list[NamedEntity]:
+    async def known(self, _: str, entity_ids: Sequence[str]) -> set[str]:
         """Return the entities that are there."""
-        return [NamedEntity(id_, "", (), (), ()) for id_ in entity_ids if id_ in self._by_entity]
+        return {id_ for id_ in entity_ids if id_ in self._by_entity}
 
     async def links(self, _: str, entity_ids: Sequence[str]) -> list[Link]:
         """Return the links of entities."""
         wanted = set(entity_ids)
         return [link for link in self._links if {link.first_entity_id, link.second_entity_id} & wanted]
 
-    async def occurrences(self, _: str, entity_ids: Sequence[str], __: object, limit: int) -> list[Occurrence]:
+    async def occurrences(
+        self, _: str, entity_ids: Sequence[str], __: object, limit: int, *, sentences: int, common: bool = True
+    ) -> list[Occurrence]:
         """Return where entities are."""
+        found = {id_: self._by_entity.get(id_, Counter[ChunkPlace]()) for id_ in entity_ids}
         return [
             Occurrence(id_, place, count)
-            for id_ in entity_ids
-            for place, count in self._by_entity.get(id_, Counter[ChunkPlace]()).most_common(limit)
+            for id_, counts in found.items()
+            if common or counts.total() <= sentences
+            for place, count in counts.most_common(limit)
         ]
 
     async def entities_of(self, _: str, chunk_ids: Sequence[str], limit: int) -> list[Occurrence]:

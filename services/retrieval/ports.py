@@ -210,9 +210,19 @@ class GraphStore(Protocol):
         """Remove a decision; one that is not there is no error."""
 
     async def occurrences(
-        self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], limit: int
+        self,
+        owner: str,
+        entity_ids: Sequence[str],
+        document_ids: Sequence[str],
+        limit: int,
+        *,
+        sentences: int,
+        common: bool = True,
     ) -> list[Occurrence]:
-        """Return the chunks that mention an entity, at most `limit` for each, those that mention it most first."""
+        """Return the chunks that mention an entity, at most `limit` for each, those that mention it most first.
+
+        Of each entity, some `sentences` are looked at. One that stands in more is left out unless `common`.
+        """
 
     async def entities_of(self, owner: str, chunk_ids: Sequence[str], limit: int) -> list[Occurrence]:
         """Return the entities that a chunk mentions, at most `limit` for each, the most mentioned there first."""

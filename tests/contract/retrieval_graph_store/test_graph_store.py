@@ -103,7 +103,8 @@ async def contents(store: GraphStore, owner: str, documents: list[str]) -> dict[
         "meetings": [in_order(pair) for pair in await store.meetings(owner, all_ids, (), 50, 100)],
         "relations": sort(await store.relations(owner, all_ids, (), 50, 2)),
         "links": sort(await store.links(owner, all_ids)),
-        "occurrences": sort(await store.occurrences(owner, all_ids, (), 50)),
+        "occurrences": sort(await store.occurrences(owner, all_ids, (), 50, sentences=1000)),
+        "rare": sort(await store.occurrences(owner, all_ids, (), 50, sentences=3, common=False)),
         "entities of": sort(await store.entities_of(owner, [place.chunk_id for place in chunks], 50)),
         "chunks": chunks,
     }
@@ -177,7 +178,7 @@ async def test_owners_do_not_share_even_the_same_document(store: GraphStore, own
     assert await store.entities(other, ids(owner), 5) == []
     assert await store.neighbors(other, ids(owner), (), 5) == []
     assert await store.meetings(other, ids(owner), (), 5, 1) == []
-    assert await store.occurrences(other, ids(owner), (), 5) == []
+    assert await store.occurrences(other, ids(owner), (), 5, sentences=5) == []
     assert await store.links(other, ids(owner)) == []
 
 
@@ -208,6 +209,9 @@ async def test_caps_hold(store: GraphStore, owner: str) -> None:
     assert max(by_entity.values()) == 2
     assert len(await store.frequent(owner, (), 3)) == 3
     assert all(len(entity.mentions) == 1 for entity in await store.entities(owner, ids(owner), 1))
+    looked_at = await store.occurrences(owner, ids(owner), (), 9, sentences=1)
+    assert {(found.entity_id, found.sentence_count) for found in looked_at} == {(id_, 1) for id_ in by_entity}
+    assert len(looked_at) == len(by_entity)
     assert len(await store.entities_of(owner, [(await store.chunks(owner, only))[0].chunk_id], 1)) == 1
 
 

@@ -175,14 +175,23 @@ class FakeGraphStore:
         self._graphs[owner].decisions.pop(decision_id, None)
 
     async def occurrences(
-        self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], limit: int
+        self,
+        owner: str,
+        entity_ids: Sequence[str],
+        document_ids: Sequence[str],
+        limit: int,
+        *,
+        sentences: int,
+        common: bool = True,
     ) -> list[Occurrence]:
-        """Return chunks by entity."""
+        """Return chunks by entity, from its first sentences."""
         of = self._by_entity(owner)
         found: list[Occurrence] = []
         for id_ in dict.fromkeys(entity_ids):
-            quotes = {m.quote for m in of.get(id_, ()) if _is_in(m.quote, document_ids)}
-            counts = Counter(quote.chunk_id for quote in quotes)
+            quotes = list(dict.fromkeys(m.quote for m in of.get(id_, ()) if _is_in(m.quote, document_ids)))
+            if len(quotes) > sentences and not common:
+                continue
+            counts = Counter(quote.chunk_id for quote in quotes[:sentences])
             places = [
                 Occurrence(id_, place, counts[place.chunk_id])
                 for place in self._graphs[owner].chunks.values()

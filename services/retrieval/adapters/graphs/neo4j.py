@@ -289,20 +289,29 @@ class Neo4jGraphStore:
         await self._write_rows(statements.UNDO, owner=owner, id=decision_id)
 
     async def occurrences(
-        self, owner: str, entity_ids: Sequence[str], document_ids: Sequence[str], limit: int
+        self,
+        owner: str,
+        entity_ids: Sequence[str],
+        document_ids: Sequence[str],
+        limit: int,
+        *,
+        sentences: int,
+        common: bool = True,
     ) -> list[Occurrence]:
-        """Return chunks by entity."""
+        """Return chunks by entity; what it costs is bounded by `sentences`, not by how many there are."""
         rows = await self._read_rows(
-            statements.OCCURRENCES, ids=list(entity_ids), owner=owner, documents=list(document_ids), limit=limit
+            statements.OCCURRENCES,
+            ids=list(entity_ids),
+            owner=owner,
+            documents=list(document_ids),
+            limit=limit,
+            walked=sentences,
+            seen=sentences if common else sentences + 1,
         )
         return [
-            Occurrence(
-                row["id"],
-                ChunkPlace(found["chunk_id"], found["document_id"], found["ordinal"]),
-                found["n"],
-            )
+            Occurrence(row["id"], ChunkPlace(chunk_id, document_id, ordinal), n)
             for row in rows
-            for found in row["found"]
+            for chunk_id, document_id, ordinal, n in row["found"]
         ]
 
     async def entities_of(self, owner: str, chunk_ids: Sequence[str], limit: int) -> list[Occurrence]:
@@ -310,9 +319,9 @@ class Neo4jGraphStore:
         ids = [chunk_node(owner, chunk_id) for chunk_id in chunk_ids]
         rows = await self._read_rows(statements.ENTITIES_OF, ids=ids, owner=owner, limit=limit)
         return [
-            Occurrence(found["id"], ChunkPlace(row["chunk_id"], row["document_id"], row["ordinal"]), found["n"])
+            Occurrence(id_, ChunkPlace(row["chunk_id"], row["document_id"], row["ordinal"]), n)
             for row in rows
-            for found in row["found"]
+            for id_, n in row["found"]
         ]
 
     async def added(self, owner: str, chunk_ids: Sequence[str]) -> set[str]:

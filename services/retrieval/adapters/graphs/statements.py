@@ -222,10 +222,14 @@ CALL {
   WITH e
   MATCH (e)<-[:MENTIONS]-(s:Sentence)
   WHERE size($documents) = 0 OR s.document_id IN $documents
-  WITH s.chunk_node AS chunk, count(DISTINCT s) AS n ORDER BY n DESC, chunk LIMIT $limit
+  WITH DISTINCT s LIMIT $seen
+  WITH collect(s.chunk_node) AS chunks
+  WITH chunks WHERE size(chunks) <= $walked
+  UNWIND chunks AS chunk
+  WITH chunk, count(*) AS n ORDER BY n DESC, chunk LIMIT $limit
   MATCH (c:Chunk {id: chunk})
   WITH c, n ORDER BY n DESC, c.document_id, c.ordinal
-  RETURN collect({chunk_id: c.chunk_id, document_id: c.document_id, ordinal: c.ordinal, n: n}) AS found
+  RETURN collect([c.chunk_id, c.document_id, c.ordinal, n]) AS found
 }
 RETURN id, found
 """
@@ -234,7 +238,7 @@ UNWIND $ids AS id
 MATCH (c:Chunk {id: id}) WHERE c.owner_id = $owner
 MATCH (s:Sentence {chunk_node: id})-[:MENTIONS]->(e:Entity)
 WITH c, e.id AS entity, count(DISTINCT s) AS n ORDER BY n DESC, entity
-WITH c, collect({id: entity, n: n}) AS found
+WITH c, collect([entity, n]) AS found
 RETURN c.chunk_id AS chunk_id, c.document_id AS document_id, c.ordinal AS ordinal, found[0..$limit] AS found
 """
 ADDED = "UNWIND $ids AS id MATCH (c:Chunk {id: id}) RETURN c.chunk_id AS chunk_id"

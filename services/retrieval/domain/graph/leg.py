@@ -28,6 +28,9 @@ _LONGEST_RUN, _MOST_WORDS = 12, 6
 """Characters of a name without spaces, and words of one with."""
 _SPELLED = re.compile(r"[^\W\d_][\w’'+#-]*|\d+(?:\.\d+)*")
 _CHUNKS_A_NAME = 32
+"""Passages of a name that are followed; to a name in more sentences than this, no other name leads."""
+_SENTENCES_A_NAME = 256
+"""Sentences of a name of the question that are looked at: one that stands in thousands tells little."""
 _FIRST_CHUNKS = 64
 """Passages that hold a name of the question and whose other names are followed."""
 _NAMES_A_CHUNK = 24
@@ -57,11 +60,14 @@ class GraphRetriever:
         names = await self.names(query.owner, query.text)
         if not names:
             return []
-        first = await self._graph.occurrences(query.owner, names, query.where.document_ids, _CHUNKS_A_NAME)
+        within = query.where.document_ids
+        first = await self._graph.occurrences(query.owner, names, within, _CHUNKS_A_NAME, sentences=_SENTENCES_A_NAME)
         places = list(dict.fromkeys(found.chunk.chunk_id for found in first))[:_FIRST_CHUNKS]
         beside = await self._graph.entities_of(query.owner, places, _NAMES_A_CHUNK)
         others = [id_ for id_ in dict.fromkeys(found.entity_id for found in beside) if id_ not in names][:_MOST_NAMES]
-        second = await self._graph.occurrences(query.owner, others, query.where.document_ids, _CHUNKS_A_NAME)
+        second = await self._graph.occurrences(
+            query.owner, others, within, _CHUNKS_A_NAME, sentences=_CHUNKS_A_NAME, common=False
+        )
         ranked = rank_chunks([*first, *second], names)[: query.limit]
         read = await self._chunks.get(query.owner, [place.chunk_id for place, _ in ranked])
         chunks = {chunk.chunk_id: chunk for chunk in read if query.where.admits(chunk)}
