@@ -18,7 +18,7 @@ class LegWeight:
     """What the best hit of a leg adds to a cosine: `within` the question's language, and `across` to another one.
 
     Where it `stands_out`, the weight is that of a hit that stands alone: it shrinks with the square of the hit's lead
-    over those that follow. A question whose words stand in many passages is thus left to the cosines (ADR 0055).
+    over those that follow. A question whose words stand in many passages is thus left to the cosines (ADR 0058).
     """
 
     within: float
@@ -65,9 +65,13 @@ class Fused(Sequence[Hit]):
         score, one = self._scored[index]
         return one.hit(score)
 
+    def texts(self, count: int) -> list[str]:
+        """Return the texts of the first ones."""
+        return [one.chunk.text for _, one in self._scored[:count]]
+
 
 def fuse(question: str, rankings: Mapping[str, Sequence[Hit]], weights: Mapping[str, LegWeight] = WEIGHTS) -> Fused:
-    """Fuse one ranking a leg into one list of hits, best first (ADR 0047 and 0055).
+    """Fuse one ranking a leg into one list of hits, best first (ADR 0047 and 0058).
 
     Among passages of one language the order is that of the cosine plus what the other legs add: a leg's score as a
     share of its best one there, times the leg's weight. The passages in that order then take the cosines of their

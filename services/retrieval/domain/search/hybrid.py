@@ -12,7 +12,7 @@ from services.kit import context
 from services.kit.errors import DeadlineExceeded, FieldViolation, InvalidArgument, TikuError, Unavailable
 from services.language.scripts import says_something
 from services.retrieval.domain.search.diversity import diversified
-from services.retrieval.domain.search.fusion import fuse
+from services.retrieval.domain.search.fusion import Fused, fuse
 from services.retrieval.domain.search.sampling import allot, spread
 from services.retrieval.ports import Leg, Reranker, VectorStore
 from services.retrieval.values.chunk import EVERYWHERE, Hit, LegHit, LegQuery, LegReport
@@ -53,7 +53,7 @@ class Retrieval:
     `candidates` is all that the legs found, best first: the hits are the first of them, unless they were reranked.
     """
 
-    hits: list[Hit]
+    hits: Sequence[Hit]
     legs: tuple[LegReport, ...]
     candidates: Sequence[Hit] = ()
 
@@ -112,13 +112,15 @@ class HybridRetriever:
         rankings = {run.report.leg: run.hits for run in runs if run.error is None}
         candidates = fuse(query.text, rankings)
         wanted = min(depth, query.limit * (_DIVERSIFIED if diversity else 1))
-        hits = candidates[:wanted]
-        if self.reranker is not None and hits:
-            count = min(depth, self.rerank_candidates or query.limit * _RERANKED)
-            reranking = await _run(RERANK, self._rerank(self.reranker, query.text, candidates[:count], wanted))
+        hits: Sequence[Hit] | None = None
+        if self.reranker is not None and candidates:
+            read = min(depth, self.rerank_candidates or query.limit * _RERANKED)
+            reranking = await _run(RERANK, self._rerank(self.reranker, query.text, candidates, read, wanted))
             reports.append(reranking.report)
             if reranking.error is None:
-                hits = _followed(reranking.hits, candidates[count:wanted])
+                hits = _followed(reranking.hits, candidates[read:wanted])
+        if hits is None:
+            hits = candidates[:wanted]
         if diversity:
             hits = await diversified(hits, diversity, query.limit)
         return Retrieval(hits, tuple(reports), candidates)
@@ -129,10 +131,11 @@ class HybridRetriever:
             tasks = [group.create_task(_run(leg.name, _within(budget, leg.find(query)))) for leg in legs]
         return [task.result() for task in tasks]
 
-    async def _rerank(self, reranker: Reranker, text: str, hits: Sequence[Hit], wanted: int) -> list[Hit]:
+    async def _rerank(self, reranker: Reranker, text: str, candidates: Fused, read: int, wanted: int) -> list[Hit]:
+        """Return the best `wanted` of the first `read` candidates."""
         async with asyncio.timeout(context.time_for(self.rerank_timeout, 0.9)):
-            ranked = await reranker.rerank(text, [hit.chunk.text for hit in hits])
-        return [_reranked(hits[index], index + 1, score) for index, score in ranked[:wanted]]
+            ranked = await reranker.rerank(text, candidates.texts(read))
+        return [_reranked(candidates[index], index + 1, score) for index, score in ranked[:wanted]]
 
     async def _spread(self, query: LegQuery) -> Retrieval:
         documents = query.where.document_ids
