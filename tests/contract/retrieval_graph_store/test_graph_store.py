@@ -208,10 +208,12 @@ async def test_caps_hold(store: GraphStore, owner: str) -> None:
     assert [len(pair.sources) for pair in await store.meetings(owner, ids(owner), (), 2, 1)] == [1, 1]
     assert max(by_entity.values()) == 2
     assert len(await store.frequent(owner, (), 3)) == 3
-    assert all(len(entity.mentions) == 1 for entity in await store.entities(owner, ids(owner), 1))
+    entities = await store.entities(owner, ids(owner), 1)
+    assert all(len(entity.mentions) == 1 for entity in entities)
     looked_at = await store.occurrences(owner, ids(owner), (), 9, sentences=1)
-    assert {(found.entity_id, found.sentence_count) for found in looked_at} == {(id_, 1) for id_ in by_entity}
-    assert len(looked_at) == len(by_entity)
+    named = {(entity.entity_id, 1) for entity in entities}
+    assert {(found.entity_id, found.sentence_count) for found in looked_at} == named
+    assert len(looked_at) == len(named)
     assert len(await store.entities_of(owner, [(await store.chunks(owner, only))[0].chunk_id], 1)) == 1
 
 

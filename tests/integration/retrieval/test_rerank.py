@@ -43,7 +43,7 @@ class Path:
 async def path(request: pytest.FixtureRequest, qdrant_url: str) -> AsyncIterator[Path]:
     async with contextlib.AsyncExitStack() as stack:
         provider = await stack.enter_async_context(ScriptedProvider())
-        values: dict[str, Any] = {"llm_providers": (), "embed_model_path": None, "llm_attempts": 1}
+        values: dict[str, Any] = {"llm_providers_file": None, "embed_model_path": None, "llm_attempts": 1}
         for kind in ("llm", "embed", "rerank"):
             values |= {f"{kind}_base_url": provider.base_url, f"{kind}_model": kind}
         if request.param == "yes_no":  # The default chat model judges where no server of its own does.
