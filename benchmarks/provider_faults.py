@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ _LEAVE_TOKENS = 200
 _NOBODY = "http://127.0.0.1:9/v1"
 _FAULTS: tuple[dict[str, Any], ...] = (
     *({"status": status} for status in (400, 401, 402, 403, 404, 408, 413, 422, 500, 502, 503, 529)),
-    {"status": 429, "headers": {"Retry-After": "0.2"}},
+    {"status": 429, "headers": {"Retry-After": "0.02"}},
     {"latency": 60.0},
     {"hang_at": 0},
     {"cut_at": 0},
@@ -61,10 +61,16 @@ def _well(body: Any) -> Script:
     return Script(tokens=_text(_asked(body)))
 
 
-def _badly(body: Any) -> Script:
-    # Which fault it is spreads load over all of them and guards nothing.
-    fault = random.choice(_FAULTS)
-    return Script(**{"tokens": _text(_asked(body)), **fault})
+@dataclass(slots=True, eq=False)
+class _Bad:
+    """Does something wrong every second time, so that no breaker keeps its faults from the callers."""
+
+    asked: int = 0
+
+    def __call__(self, body: Any) -> Script:
+        self.asked += 1
+        fault = {} if self.asked % 2 else _FAULTS[self.asked // 2 % len(_FAULTS)]
+        return Script(**{"tokens": _text(_asked(body)), **fault})
 
 
 @asynccontextmanager
@@ -86,7 +92,7 @@ async def _before(
         providers = [await stack.enter_async_context(ScriptedProvider(respond)) for respond in responds]
         entries = [more]
         for number, (provider, respond) in enumerate(zip(providers, responds, strict=True)):
-            limits = _LIMITS if respond is _badly else ""
+            limits = _LIMITS if isinstance(respond, _Bad) else ""
             entries.append(
                 f'[[providers]]\nname = "p{number}"\nbase_url = "{provider.base_url}"\nmodels = ["m"]\n{limits}'
             )
@@ -143,14 +149,17 @@ async def run(*, calls: int = CALLS, leavers: int = LEAVERS) -> AsyncIterator[st
 
 async def _rows(adapter: str, calls: int, leavers: int) -> AsyncIterator[str]:
     gone = f'[[providers]]\nname = "gone"\nbase_url = "{_NOBODY}"\nmodels = ["m"]\n'
-    async with _before(adapter, _badly, _badly, _well, more=gone) as (stub, _):
+    bad = (_Bad(), _Bad())
+    async with _before(adapter, *bad, _well, more=gone) as (stub, _):
         callers = _Callers(stub)
         await callers.call(calls, _DEADLINE_SECONDS)
         answered = callers.ends["answered"] / calls
         others = {end: count for end, count in callers.ends.items() if end not in ("answered", "wrong text")}
-        yield f"| {adapter}: one of four healthy, answered | {answered:.2%} of {calls} {others or ''} | ≥ 99.9 % |"
+        faults = sum(one.asked // 2 for one in bad)
+        seen = f"{answered:.2%} of {calls}, {faults} faults {others or ''}"
+        yield f"| {adapter}: one of four healthy, answered | {seen} | ≥ 99.9 % |"
         yield f"| {adapter}: texts mixed, doubled or of another call | {callers.ends['wrong text']} | 0 |"
-    async with _before(adapter, _badly, _badly, more=gone) as (stub, providers):
+    async with _before(adapter, _Bad(), _Bad(), more=gone) as (stub, providers):
         callers = _Callers(stub)
         await callers.call(calls // 10, _SHORT_SECONDS)
         late = f"{callers.latest * 1000:.0f} ms"
