@@ -21,6 +21,7 @@ _TOGETHER = {
 """Folders and files, and what they share with others."""
 _LONG_FIRST = (
     "tests/integration/upkeep/",
+    "tests/faults/",
     "tests/integration/embedded/",
     "tests/e2e/",
     "tests/integration/",

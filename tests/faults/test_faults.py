@@ -10,7 +10,10 @@ import pytest
 from tests.faults.cases import CASES
 from tests.faults.trial import trial
 
-pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+
+_TRIES = 3
+"""Beside other tests, a fault may come when its load is over."""
 
 _SHORT = (
     "gateway.upload.answered=kill",
@@ -28,7 +31,10 @@ async def test_nothing_is_lost_twice_stuck_or_late() -> None:
     cases = {case.name: case for case in CASES}
     async with trial() as made:
         for name in _SHORT:
-            outcome = await made.run(cases[name])
+            for _ in range(_TRIES):
+                outcome = await made.run(cases[name])
+                assert outcome.found == [], name
+                if outcome.reached:
+                    break
             assert outcome.reached, name
-            assert outcome.found == [], name
         assert await made.fsck() == []

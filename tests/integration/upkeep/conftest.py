@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from tests.e2e.stack import Up
 from tests.fakes.tutor import Tutor
 from tests.integration.upkeep import house
 
@@ -56,6 +57,15 @@ async def filled(upkeep_folder: Path, provider: Tutor) -> Filled:
         rows, answers = await house.rows(dsn), await house.answers(up.rest)
         await house.backup(data, backup)
     return Filled(data, backup, ids, rows, await house.objects(data), answers)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def restored(filled: Filled, upkeep_folder: Path, provider: Tutor) -> AsyncIterator[Up]:
+    """A running stack that came back from the backup; `test_fsck.py` breaks it and mends it, after all others."""
+    data = upkeep_folder / "restored"
+    await house.restore(data, filled.backup)
+    async with house.up(data, provider) as up:
+        yield up
 
 
 @pytest.fixture

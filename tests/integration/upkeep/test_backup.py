@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e import material
-from tests.e2e.stack import RefusedError, Rest, command
+from tests.e2e.stack import RefusedError, Rest, Up, command
 from tests.fakes.tutor import Tutor
 from tests.integration.upkeep import house
 from tests.integration.upkeep.conftest import Filled, copy_of
@@ -29,31 +29,27 @@ _BIG_BYTES = 128 * 1024 * 1024
 """More than twice of what a command may take more for a large file than for small ones."""
 
 
-async def test_all_comes_back_on_another_machine(filled: Filled, fresh: Path, provider: Tutor) -> None:
-    await house.restore(fresh, filled.backup)
-    assert await house.objects(fresh) == filled.objects
-    async with house.up(fresh, provider) as up:
-        dsn = (await up.state())["environment"]["TIKU_POSTGRES_DSN"]
-        assert await house.rows(dsn) == filled.rows
-        asked = len(provider.requests)
-        assert await house.answers(up.rest) == filled.answers
-        embedded = [text for r in provider.requests[asked:] if "embeddings" in r.path for text in r.body["input"]]
-        assert len(embedded) <= 2 * len(house.SEARCHES), "no passage is embedded anew"
-        assert await house.fsck(fresh, deep=True) == {}
-        code, output = await house.tiku(fresh, "restore", str(filled.backup))
-        assert code == 1
-        assert f"in use by process {up.process.pid}" in output
-    await _is_refused_because_it_is_not_empty(fresh, filled)
+async def test_all_comes_back_on_another_machine(filled: Filled, restored: Up, provider: Tutor) -> None:
+    assert await house.objects(restored.data) == filled.objects
+    dsn = (await restored.state())["environment"]["TIKU_POSTGRES_DSN"]
+    assert await house.rows(dsn) == filled.rows
+    asked = len(provider.requests)
+    assert await house.answers(restored.rest) == filled.answers
+    embedded = [text for r in provider.requests[asked:] if "embeddings" in r.path for text in r.body["input"]]
+    assert len(embedded) <= 2 * len(house.SEARCHES), "no passage is embedded anew"
+    assert await house.fsck(restored.data, deep=True) == {}
+    code, output = await house.tiku(restored.data, "restore", str(filled.backup))
+    assert code == 1
+    assert f"in use by process {restored.process.pid}" in output
 
 
-async def _is_refused_because_it_is_not_empty(data: Path, filled: Filled) -> None:
-    before = await house.objects(data)
-    code, output = await house.tiku(data, "restore", str(filled.backup))
+async def test_a_stack_that_is_not_empty_is_not_restored(filled: Filled) -> None:
+    code, output = await house.tiku(filled.data, "restore", str(filled.backup))
     assert code == 1
     assert "the stack is not empty" in output
     assert "3 documents" in output
     assert "--replace" in output
-    assert await house.objects(data) == before
+    assert await house.objects(filled.data) == filled.objects
 
 
 async def test_a_backup_without_vectors_is_embedded_anew(filled: Filled, fresh: Path, provider: Tutor) -> None:

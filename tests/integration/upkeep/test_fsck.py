@@ -14,7 +14,6 @@ import pytest
 from services.retrieval.adapters.stores.qdrant_upkeep import QdrantUpkeep
 from services.upkeep.servers import reached
 from tests.e2e.stack import Up
-from tests.fakes.tutor import Tutor
 from tests.integration.upkeep import house
 from tests.integration.upkeep.conftest import Filled
 
@@ -28,43 +27,42 @@ async def _addresses(up: Up) -> tuple[asyncpg.Connection, str]:
     return await asyncpg.connect(variables["TIKU_POSTGRES_DSN"]), variables["TIKU_QDRANT_URL"]
 
 
-async def test_each_planted_disagreement_is_found_and_mended(filled: Filled, copied: Path, provider: Tutor) -> None:
+async def test_each_planted_disagreement_is_found_and_mended(filled: Filled, restored: Up) -> None:
     silk, plates, pdf = (filled.ids[name] for name in ("silk-road.md", "板块构造.txt", "photosynthesis.pdf"))
-    stored = copied / "objects"
-    async with house.up(copied, provider) as up:
-        assert await house.fsck(copied, deep=True) == {}
-        sql, url = await _addresses(up)
-        try:
-            await _plant_objects(stored, plates)
-            await _plant_rows(sql, pdf)
-            await _plant_points(url, silk, pdf)
-            found = await house.fsck(copied, deep=True)
-            expected = {
-                "UPLOAD_STRAY": 1,
-                "ROW_STRAY": 1,
-                "FILE_STRAY": 1,
-                "TEXT_STRAY": 1,
-                "TEXT_MISSING": 1,
-                "CHUNKS_MISSING": 1,
-                "POINT_STRAY": 1,
-                "POINT_FOREIGN": 1,
-                "POINT_SURPLUS": 1,
-                "POINTS_MISSING": 1,
-            }
-            assert {kind: of_kind["count"] for kind, of_kind in found.items()} == expected
-            assert plates in found["TEXT_MISSING"]["examples"][0]
-            assert pdf in found["CHUNKS_MISSING"]["examples"][0]
-            assert silk in found["POINTS_MISSING"]["examples"][0]
-            mended = await house.fsck(copied, deep=True, repair=True)
-            assert {kind: of_kind["mended"] for kind, of_kind in mended.items()} == expected
-            for document_id in (silk, plates, pdf):
-                assert (await up.rest.watch(document_id))[-1].name == "indexed"
-            await _settled(copied)
-            assert await house.answers(up.rest) == filled.answers
-            assert await house.objects(copied) == filled.objects
-            await _a_lost_job(sql, copied, silk)
-        finally:
-            await sql.close()
+    data = restored.data
+    assert await house.fsck(data, deep=True) == {}
+    sql, url = await _addresses(restored)
+    try:
+        await _plant_objects(data / "objects", plates)
+        await _plant_rows(sql, pdf)
+        await _plant_points(url, silk, pdf)
+        found = await house.fsck(data, deep=True)
+        expected = {
+            "UPLOAD_STRAY": 1,
+            "ROW_STRAY": 1,
+            "FILE_STRAY": 1,
+            "TEXT_STRAY": 1,
+            "TEXT_MISSING": 1,
+            "CHUNKS_MISSING": 1,
+            "POINT_STRAY": 1,
+            "POINT_FOREIGN": 1,
+            "POINT_SURPLUS": 1,
+            "POINTS_MISSING": 1,
+        }
+        assert {kind: of_kind["count"] for kind, of_kind in found.items()} == expected
+        assert plates in found["TEXT_MISSING"]["examples"][0]
+        assert pdf in found["CHUNKS_MISSING"]["examples"][0]
+        assert silk in found["POINTS_MISSING"]["examples"][0]
+        mended = await house.fsck(data, deep=True, repair=True)
+        assert {kind: of_kind["mended"] for kind, of_kind in mended.items()} == expected
+        for document_id in (silk, plates, pdf):
+            assert (await restored.rest.watch(document_id))[-1].name == "indexed"
+        await _settled(data)
+        assert await house.answers(restored.rest) == filled.answers
+        assert await house.objects(data) == filled.objects
+        await _a_lost_job(sql, data, silk)
+    finally:
+        await sql.close()
 
 
 async def _settled(data: Path) -> None:
