@@ -438,16 +438,6 @@ async def test_a_service_whose_server_is_away_keeps_trying_and_says_so_once(
         assert warnings
 
 
-@pytest.mark.parametrize(
-    "arguments", [("up", "--port", "many"), ("serve", "nobody"), ("migrate", "llm"), ("nothing",), ("up", "--nothing")]
-)
-async def test_wrong_usage_is_told_with_code_2(folder: Path, arguments: Sequence[str]) -> None:
-    environment = {"TIKU_POSTGRES_DSN": "postgresql://127.0.0.1:1/x"}
-    code, output = await _run(folder, *arguments, environment=environment)
-    assert code == 2, output
-    assert "Traceback" not in output
-
-
 async def test_migrating_a_database_that_is_away_is_refused_in_a_line(folder: Path) -> None:
     code, output = await _run(
         folder, "migrate", environment={"TIKU_POSTGRES_DSN": "postgresql://me:secret@127.0.0.1:1/x"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,32 @@ def test_migrate_refuses_a_service_without_a_database(monkeypatch: pytest.Monkey
     code, output = _run("migrate", "llm")
     assert code == 2
     assert "docs, exercises" in output
+
+
+@pytest.mark.parametrize("arguments", [("up", "--port", "many"), ("up", "--nothing"), ("nothing",)])
+def test_wrong_usage_is_told_with_code_2(arguments: Sequence[str]) -> None:
+    code, output = _run(*arguments)
+    assert code == 2
+    assert "Traceback" not in output
+    assert "Error" in output
+
+
+def test_a_slip_is_compared_with_the_commands_of_all_rooms() -> None:
+    assert "Did you mean 'backup'?" in _run("bakup")[1]
+
+
+@pytest.mark.parametrize("command", ["backup", "ask"])
+def test_a_command_loads_no_other_commands_libraries(command: str) -> None:
+    """`tiku` loads what one command needs: a client of the API needs no database, and an engine no HTTP client."""
+    show = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom services.cli import app\n"
+        f"assert CliRunner().invoke(app, [{command!r}, '--help']).exit_code == 0\n"
+        "print(*sorted({'aiohttp', 'qdrant_client', 'pgqueuer', 'torch', 'protovalidate'} & set(sys.modules)))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", show], env={**os.environ, **module_environment()}, capture_output=True, check=True
+    )
+    assert ran.stdout.decode().split() == (["aiohttp"] if command == "ask" else [])
 
 
 def test_a_port_in_use_is_named_with_the_way_out(tmp_path: Path) -> None:
