@@ -20,7 +20,7 @@ from services.client.errors import ClientError
 from services.client.rest import TikuClient
 from services.embedded.postgres import PostgresNotFoundError
 from services.evaluation.measures import ndcg, quantile, recall, reciprocal_rank
-from services.evaluation.retrieval import FUSED, SIZES, Evaluation, Rankings, Refusals
+from services.evaluation.retrieval import FUSED, Evaluation, Rankings, Refusals
 from services.evaluation.sets import Half, NotASetError, Question, read_set
 from services.models import ModelError
 from services.stack.launch import StackError, StackOptions, running_stack
@@ -43,6 +43,10 @@ def retrieval(
     questions: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Ask this file's questions, matched by id.")
     ] = None,
+    strangers: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, help="A set whose passages make libraries larger, for refusal; repeatable."),
+    ] = None,
     half: Annotated[Half, typer.Option(help="Half of the articles: figures were chosen on one, and hold on both.")] = (
         Half.ALL
     ),
@@ -56,7 +60,7 @@ def retrieval(
     Passages are stored as documents of its own in the running stack, and removed at the end.
     """
     try:
-        found = read_set(path, half, questions)
+        found = read_set(path, half, questions, strangers or ())
     except NotASetError as error:
         raise typer.BadParameter(str(error), param_hint="SET") from None
 
@@ -66,9 +70,7 @@ def retrieval(
         with console.status("embedding …") as status:
             evaluation = Evaluation(client, found, lambda what, n, total: status.update(f"{what} {n}/{total} …"))
             rankings = await evaluation.rankings(asked)
-            passages = min(SIZES[-1], len(found.passages))
-            sizes = [*(size for size in SIZES if size < passages), passages]
-            refused = [await evaluation.refusals(size, refusals) for size in sizes] if refusals else []
+            refused = [await evaluation.refusals(size, refusals) for size in evaluation.sizes] if refusals else []
         shown = Console(highlight=False)
         if not shown.is_terminal:
             shown = Console(highlight=False, width=_COLUMNS)

@@ -53,6 +53,7 @@ class Evaluation:
     def __init__(self, client: TikuClient, asked: QuestionSet, on_step: OnStep) -> None:
         self._client = client
         self._set = asked
+        self._passages = [*asked.passages, *asked.strangers]
         self._on_step = on_step
         self._vectors: dict[int, Sequence[float]] = {}
         self._model = ""
@@ -71,16 +72,19 @@ class Evaluation:
                 _note(found, response)
         return found
 
+    @property
+    def sizes(self) -> list[int]:
+        """The sizes of libraries that the set's passages are enough for."""
+        own, others = len(self._set.passages), len(self._set.strangers)
+        most = min(SIZES[-1], own // 2 + others if others else own)
+        return [*(size for size in SIZES if size < most), most]
+
     async def refusals(self, size: int, most: int) -> Refusals:
-        """Ask questions of `size` passages, half of which have their passage among them."""
+        """Ask questions of `size` passages, of some of which the passage is among them, and of some not."""
         draw = random.Random(size)  # noqa: S311 - repeatable on purpose
-        kept = set(draw.sample(range(len(self._set.passages)), size))
+        kept = self._drawn(size, draw)
         there = [question for question in self._set.questions if question.relevant.keys() <= kept]
         gone = [question for question in self._set.questions if not question.relevant.keys() & kept]
-        if not gone:  # The library is the whole set: a tenth of it is left out.
-            kept -= set(draw.sample(sorted(kept), max(1, size // 10)))
-            there = [question for question in self._set.questions if question.relevant.keys() <= kept]
-            gone = [question for question in self._set.questions if not question.relevant.keys() & kept]
         asked = [draw.sample(questions, min(most, len(questions))) for questions in (there, gone)]
         done, total = count(1), sum(map(len, asked))
         async with self.library(sorted(kept)) as document_id:
@@ -92,6 +96,16 @@ class Evaluation:
 
             answerable, unanswerable = [await gather(map(is_refused, questions), _AT_ONCE) for questions in asked]
         return Refusals(len(kept), _share(answerable), _share(unanswerable), len(unanswerable))
+
+    def _drawn(self, size: int, draw: random.Random) -> set[int]:
+        """Draw a library, by positions; of the set's own passages some are always left out.
+
+        Among strangers they are at most half, so that of a small set enough questions are left that have no passage.
+        """
+        own, others = len(self._set.passages), len(self._set.strangers)
+        of_set = min(size, own // 2 if others else own - max(1, own // 10))
+        rest = size - of_set if others else 0
+        return {*draw.sample(range(own), of_set), *draw.sample(range(own, own + others), rest)}
 
     async def _is_refused(self, question: Question, document_id: str) -> bool:
         """Return whether a question gets no answer, or one that cites nothing."""
@@ -118,13 +132,13 @@ class Evaluation:
     async def _store(self, document_id: str, positions: Sequence[int]) -> None:
         new = [position for position in positions if position not in self._vectors]
         if new:
-            texts = [self._set.passages[position] for position in new]
+            texts = [self._passages[position] for position in new]
             embedded = await self._client.embed(texts, llm_pb2.EMBED_KIND_PASSAGE)
             self._model = embedded.model
             self._vectors.update(zip(new, (list(one.values) for one in embedded.embeddings), strict=True))
         request = pb.IndexChunksRequest(embedding_model=self._model)
         for position in positions:
-            text = self._set.passages[position]
+            text = self._passages[position]
             chunk = pb.Chunk(
                 chunk_id=str(uuid.uuid5(uuid.UUID(document_id), str(position))),
                 document_id=document_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -31,33 +31,43 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class QuestionSet:
-    """Passages and the questions that they answer."""
+    """Passages, the questions that they answer, and passages of other sets that make a library larger."""
 
     passages: Sequence[str]
     questions: Sequence[Question]
+    strangers: Sequence[str] = ()
 
 
 class NotASetError(ValueError):
     """The path holds no question set; the message says what was expected."""
 
 
-def read_set(path: Path, half: Half = Half.ALL, questions: Path | None = None) -> QuestionSet:
+def read_set(
+    path: Path, half: Half = Half.ALL, questions: Path | None = None, strangers: Sequence[Path] = ()
+) -> QuestionSet:
     """Read a SQuAD-shaped file or a BEIR folder; this blocks.
 
     `questions` is another SQuAD-shaped file whose questions are asked in place of the set's, matched by their ids, such
     as XQuAD in another language. Half of a set are half of its articles, with all of the passages that they hold; a
-    BEIR folder has no articles, so half of its questions are taken and all passages stay.
+    BEIR folder has no articles, so half of its questions are taken and all passages stay. `strangers` are sets of which
+    the passages alone are read.
 
     Raises:
-        NotASetError: it is neither, or holds no question.
+        NotASetError: one of them is neither, or the first holds no question.
     """
-    try:
-        found = _beir(path, half) if path.is_dir() else _squad(path, half, questions)
-    except (OSError, KeyError, TypeError, IndexError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise NotASetError(f"{path} is neither SQuAD-shaped JSON nor a BEIR folder: {error!r}") from error
+    found = _read(path, half, questions)
     if not found.questions:
         raise NotASetError(f"{path} holds no question")
-    return found
+    own = set(found.passages)
+    others = (passage for other in strangers for passage in _read(other, Half.ALL, None).passages)
+    return replace(found, strangers=[text for text in dict.fromkeys(others) if text not in own])
+
+
+def _read(path: Path, half: Half, questions: Path | None) -> QuestionSet:
+    try:
+        return _beir(path, half) if path.is_dir() else _squad(path, half, questions)
+    except (OSError, KeyError, TypeError, IndexError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise NotASetError(f"{path} is neither SQuAD-shaped JSON nor a BEIR folder: {error!r}") from error
 
 
 def _taken(position: int, half: Half) -> bool:

@@ -106,6 +106,16 @@ async def test_a_question_is_gone_when_its_passage_is(size: int) -> None:
     assert refused.passages == (10 if size == 10 else 36)
 
 
+async def test_strangers_make_a_library_larger() -> None:
+    stack = FakeStack()
+    strangers = [f"stranger {i}" for i in range(100)]
+    subject = Evaluation(cast(TikuClient, stack), QuestionSet(PASSAGES, QUESTIONS, strangers), lambda *_: None)
+    assert subject.sizes == [10, 100, 120]
+    refused = [await subject.refusals(size, 8) for size in subject.sizes]
+    assert [one.passages for one in refused] == stack.sizes == [10, 100, 120]
+    assert {(one.answerable, one.unanswerable, one.questions) for one in refused} == {(0.0, 1.0, 8)}
+
+
 async def test_no_passage_is_embedded_twice() -> None:
     stack = FakeStack()
     subject = evaluation(stack)

@@ -45,6 +45,12 @@ def test_questions_of_another_language_are_matched_by_id(tmp_path: Path) -> None
     assert [question.text for question in found.questions] == ["zh 甲? 1", "zh 甲? 2"]
 
 
+def test_strangers_are_passages_of_other_sets(tmp_path: Path) -> None:
+    path, other = squad(tmp_path / "set.json", ["a", "b"]), squad(tmp_path / "other.json", ["b", "c"], ["d"])
+    found = read_set(path, Half.CHOSEN, strangers=[other, path])
+    assert (list(found.passages), list(found.strangers)) == (["a", "b"], ["c", "d"])
+
+
 def beir(folder: Path) -> Path:
     (folder / "qrels").mkdir()
     corpus = [{"_id": "p1", "title": "T", "text": "one"}, {"_id": "p2", "title": "", "text": "two"}]
