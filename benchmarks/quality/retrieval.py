@@ -22,7 +22,7 @@ import random
 import sys
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -240,9 +240,9 @@ async def fit(model: Model, half: Mapping[str, xquad.Corpus]) -> Calibration:
     ]
     support = round(float(np.quantile(np.concatenate(translated), UNBACKED)), 3)
     shipped = toml.load().of(MODEL)
-    # Fitted on more than this set (ADR 0048), so it stays.
-    evidence = shipped.evidence if shipped is not None else None
-    return Calibration(WEIGHT, thresholds, questions, passages, support, evidence)
+    # Fitted on more than this set (ADR 0057), so they stay.
+    within, across = (shipped.within, shipped.across) if shipped is not None else (None, None)
+    return Calibration(WEIGHT, thresholds, questions, passages, support, within, across)
 
 
 def written(calibration: Calibration) -> str:
@@ -256,9 +256,12 @@ def written(calibration: Calibration) -> str:
     for asking in xquad.LANGUAGES:
         lines += ["", f"[thresholds.{asking}] # of questions in this language, by the passage's"]
         lines += [f"{material} = {calibration.thresholds[asking, material]}" for material in xquad.LANGUAGES]
-    if calibration.evidence is not None:
-        lines += ["", "[evidence] # of many candidates in the question's language (docs/adr/0048)"]
-        lines += [f"{name} = {figure}" for name, figure in asdict(calibration.evidence).items()]
+    notes = {"within": "the question's language (docs/adr/0057)", "across": "another language"}
+    for (name, note), evidence in zip(notes.items(), (calibration.within, calibration.across), strict=True):
+        if evidence is not None:
+            lines += ["", f"[evidence.{name}] # of many candidates in {note}"]
+            lines += [f"{signal} = {weight}" for signal, weight in evidence.weights.items()]
+            lines.append(f"threshold = {evidence.threshold}")
     for kind, means in (("questions", calibration.questions), ("passages", calibration.passages)):
         lines += ["", f"[means.{kind}]"]
         for language, mean in means.items():

@@ -35,6 +35,8 @@ class QuestionSet:
 
     passages: Sequence[str]
     questions: Sequence[Question]
+    articles: Sequence[int]
+    """The position of the article that each passage is of, in the whole set; a BEIR passage is an article."""
     strangers: Sequence[str] = ()
 
 
@@ -77,17 +79,19 @@ def _taken(position: int, half: Half) -> bool:
 def _squad(path: Path, half: Half, questions: Path | None) -> QuestionSet:
     other = {qa["id"]: qa["question"] for _, paragraph in _paragraphs(questions) for qa in paragraph["qas"]}
     passages: list[str] = []
+    articles: list[int] = []
     asked: list[Question] = []
     for article, paragraph in _paragraphs(path):
         if not _taken(article, half):
             continue
         relevant = {len(passages): 1.0}
         passages.append(paragraph["context"])
+        articles.append(article)
         for qa in paragraph["qas"]:
             text = other.get(qa["id"]) if questions else qa["question"]
             if text and not qa.get("is_impossible"):
                 asked.append(Question(text, relevant))
-    return QuestionSet(passages, asked)
+    return QuestionSet(passages, asked, articles)
 
 
 def _paragraphs(path: Path | None) -> list[tuple[int, Mapping[str, Any]]]:
@@ -110,7 +114,8 @@ def _beir(folder: Path, half: Half) -> QuestionSet:
             if float(score) > 0 and passage in positions:
                 relevant.setdefault(query, {})[positions[passage]] = float(score)
     asked = [Question(texts[query], found) for query, found in relevant.items() if query in texts]
-    return QuestionSet(passages, [question for i, question in enumerate(asked) if _taken(i, half)])
+    taken = [question for i, question in enumerate(asked) if _taken(i, half)]
+    return QuestionSet(passages, taken, range(len(passages)))
 
 
 def _lines(path: Path) -> list[Any]:

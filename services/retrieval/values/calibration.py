@@ -13,18 +13,17 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What decides where a question has many candidates in its own language; every figure is in cosines (ADR 0048).
+    """What decides among many candidates (ADR 0057): `weights` of signals by their names, and the least sum to pass.
 
-    The sum is the best cosine plus weights times: the `coverage` of the question's terms, the `lead` of the best cosine
-    over the second one, the `words_lead` of the best hit by words over the sixth to fortieth, as a share of its score,
-    and the `agreement` of both legs on the first hit. `threshold` is the least sum that passes.
+    The names are those of `domain.answering.evidence.signals`; a signal without a weight does not count.
     """
 
-    coverage: float
-    lead: float
-    words_lead: float
-    agreement: float
+    weights: Mapping[str, float]
     threshold: float
+
+    def margin(self, signals: Mapping[str, float]) -> float:
+        """Return by how much the weighed sum of signals exceeds the threshold, as a logarithm of odds."""
+        return sum(weight * signals[name] for name, weight in self.weights.items()) - self.threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +33,8 @@ class Calibration:
     `questions` and `passages` are the mean vectors of texts in a language, and may be empty. Relevance is
     `cosine + weight * coverage` where question and passage share a language; across languages terms do not match, so
     it is the cosine alone. `thresholds` maps (question's language, passage's language) to the least relevance that
-    passes; `evidence` replaces all of this where a language has many candidates. `support` is the least cosine, across
-    languages, of a statement and a sentence that says the same.
+    passes; `within` and `across` replace this where a language has many candidates. `support` is the least cosine,
+    across languages, of a statement and a sentence that says the same.
     """
 
     weight: float
@@ -43,7 +42,8 @@ class Calibration:
     questions: Mapping[str, Vector]
     passages: Mapping[str, Vector]
     support: float | None = None
-    evidence: Evidence | None = None
+    within: Evidence | None = None
+    across: Evidence | None = None
 
 
 class Calibrations:

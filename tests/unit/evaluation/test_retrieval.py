@@ -67,7 +67,7 @@ class FakeStack:
 
 
 def evaluation(stack: FakeStack) -> Evaluation:
-    return Evaluation(cast(TikuClient, stack), QuestionSet(PASSAGES, QUESTIONS), lambda *_: None)
+    return Evaluation(cast(TikuClient, stack), QuestionSet(PASSAGES, QUESTIONS, range(40)), lambda *_: None)
 
 
 async def test_each_leg_has_its_own_ranking_of_each_question() -> None:
@@ -109,7 +109,9 @@ async def test_a_question_is_gone_when_its_passage_is(size: int) -> None:
 async def test_strangers_make_a_library_larger() -> None:
     stack = FakeStack()
     strangers = [f"stranger {i}" for i in range(100)]
-    subject = Evaluation(cast(TikuClient, stack), QuestionSet(PASSAGES, QUESTIONS, strangers), lambda *_: None)
+    subject = Evaluation(
+        cast(TikuClient, stack), QuestionSet(PASSAGES, QUESTIONS, range(40), strangers), lambda *_: None
+    )
     assert subject.sizes == [10, 100, 120]
     refused = [await subject.refusals(size, 8) for size in subject.sizes]
     assert [one.passages for one in refused] == stack.sizes == [10, 100, 120]

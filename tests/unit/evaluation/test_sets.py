@@ -30,7 +30,7 @@ def test_squad_halves_share_no_article(tmp_path: Path) -> None:
     assert list(read_set(path).passages) == ["a", "b", "c", "d"]
     assert list(read_set(path, Half.CHOSEN).passages) == ["a", "b", "d"]
     held = read_set(path, Half.HELD)
-    assert list(held.passages) == ["c"]
+    assert (list(held.passages), list(held.articles)) == (["c"], [1])
     assert [(question.text, question.relevant) for question in held.questions] == [
         ("en c? 1", {0: 1.0}),
         ("en c? 2", {0: 1.0}),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.language.search_terms import folded, search_terms
+from services.language.search_terms import folded, held, search_terms
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,21 @@ def test_words_are_stems_pairs_and_symbols(text: str, words: dict[str, int]) -> 
 
 def test_single_characters_are_counted_where_no_spaces_stand() -> None:
     assert search_terms("水的水 water").characters == {"水": 2, "的": 1}
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("Which cells need sunlight?", "Every cell needs water; sun light is another matter."),
+        ("光合作用需要什么？", "臺灣的植物靠光合作用，不需要 water。"),
+        ("用DNA测序的人有 12 个", "DNA 測序在 2012 年，12 個人。ab"),
+        ("ab 한국어 🙂", "a b 한국 국어 🙂🙂 abc"),
+        ("dying skies, studies", "They die in the sky and study."),
+    ],
+)
+def test_what_a_text_holds_of_a_question_is_what_their_terms_share(question: str, text: str) -> None:
+    wanted = search_terms(question).words
+    assert held(wanted, text) == wanted.keys() & search_terms(text).words.keys()
 
 
 @pytest.mark.parametrize("text", ["", " \n", "…、。!?", "\u200b"])

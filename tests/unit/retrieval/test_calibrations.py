@@ -22,6 +22,11 @@ def test_the_default_models_calibration_ships_whole() -> None:
     # A translation lies nearer than an answer to its question.
     assert known.support is not None
     assert max(across) < known.support < 1
+    for evidence in (known.within, known.across):
+        assert evidence is not None
+        # All that is measured speaks for a passage, and no signal alone is enough.
+        assert all(weight > 0 for weight in evidence.weights.values())
+        assert 0 < evidence.threshold < sum(evidence.weights.values())
 
 
 def test_a_model_that_nothing_is_known_of_has_no_calibration() -> None:

@@ -83,7 +83,9 @@ def test_a_hit_of_another_leg_without_cosine_is_judged_by_words() -> None:
     assert GATE.passes(WATER, [graph])
 
 
-MANY = Calibrations({MODEL: replace(CALIBRATION, evidence=Evidence(1.5, 1.6, 0.9, 0.2, threshold=2.0))})
+WITHIN = Evidence({"cosine": 1.0, "lead": 1.6, "words_lead": 0.9, "rare": 1.5}, threshold=1.5)
+ACROSS = Evidence({"cosine": 1.0, "lead": 2.0}, threshold=0.6)
+MANY = Calibrations({MODEL: replace(CALIBRATION, within=WITHIN, across=ACROSS)})
 
 
 def found(text: str, ordinal: int, cosine: float, words: float) -> Hit:
@@ -125,6 +127,12 @@ def test_candidates_in_another_language_do_not_count() -> None:
     best = found(PASSAGE, 0, 0.35, 10)
     others = [replace(one, chunk=replace(one.chunk, text="水壶大声鸣叫。")) for one in strangers(0.34, 9.5)]
     assert RelevanceGate(MANY).passes(WATER, [best], [best, *others])
+
+
+@pytest.mark.parametrize(("cosine", "others", "passes"), [(0.40, 0.25, True), (0.40, 0.39, False)])
+def test_among_many_in_another_language_the_nearest_must_be_ahead(cosine: float, others: float, passes: bool) -> None:
+    best, rest = hit(PASSAGE, 0, cosine), strangers(others, 0)
+    assert RelevanceGate(MANY).passes("水的沸点是多少？", [best], [best, *rest]) is passes
 
 
 def test_an_operators_threshold_holds_among_many_too() -> None:

@@ -29,8 +29,14 @@ def _calibration(data: dict[str, Any]) -> Calibration:
         questions=_means(data, "questions"),
         passages=_means(data, "passages"),
         support=data["support"],
-        evidence=Evidence(**data["evidence"]),
+        within=_evidence(data, "within"),
+        across=_evidence(data, "across"),
     )
+
+
+def _evidence(data: dict[str, Any], kind: Literal["within", "across"]) -> Evidence:
+    figures = data["evidence"][kind]
+    return Evidence({name: figure for name, figure in figures.items() if name != "threshold"}, figures["threshold"])
 
 
 def _means(data: dict[str, Any], kind: Literal["questions", "passages"]) -> dict[str, Vector]:

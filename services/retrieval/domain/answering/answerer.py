@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import KW_ONLY, dataclass, replace
@@ -70,7 +71,8 @@ class Answerer:
         reading = replace(query, text="") if overview and query.where.document_ids else query
         retrieval = await self._retriever.retrieve(reading)
         hits = fit(query.text, retrieval.hits, self.context_tokens, self.answer_tokens)
-        if not overview and not self._gate.passes(query.text, hits, retrieval.candidates):
+        # Tens of passages are read for their words, which takes the loop's time for other requests.
+        if not overview and not await asyncio.to_thread(self._gate.passes, query.text, hits, retrieval.candidates):
             return (), retrieval.legs
         # Only now: what the gate compares was calibrated on single chunks.
         return fit(query.text, joined(retrieval.hits), self.context_tokens, self.answer_tokens), retrieval.legs

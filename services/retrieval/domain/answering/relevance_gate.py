@@ -1,4 +1,4 @@
-"""The relevance gate: whether the passages can hold the answer at all (ADR 0013 and 0048)."""
+"""The relevance gate: whether the passages can hold the answer at all (ADR 0013 and 0057)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from functools import cache
 from services.language.detection import LANGUAGES, language_of
 from services.language.scripts import in_known_script
 from services.language.terms import coverage, terms
-from services.retrieval.values.calibration import Calibration, Calibrations, Evidence
+from services.retrieval.domain.answering.evidence import signals
+from services.retrieval.values.calibration import Calibration, Calibrations
 from services.retrieval.values.chunk import Hit, embedding_model
 
 
@@ -53,31 +54,19 @@ class RelevanceGate:
             hits, candidates = _strange(hits), _strange(candidates)
         if not hits:
             return -math.inf
-        asked, language = terms(question), language_of(question)
-        languages = [language_of(hit.chunk.text) for hit in hits]
-        shares = [
-            coverage(asked, terms(hit.chunk.text))
-            for hit, of_hit in zip(hits, languages, strict=True)
-            if of_hit == language
-        ]
+        language, languages = language_of(question), [language_of(hit.chunk.text) for hit in hits]
         calibration = self._calibration(embedding_model(hits))
         if calibration is None:
+            asked, same = terms(question), zip(hits, languages, strict=True)
+            shares = [coverage(asked, terms(hit.chunk.text)) for hit, of_hit in same if of_hit == language]
             # Across scripts terms cannot tell: the model is left to judge the passages.
             return max(shares) - _LEAST_COVERAGE if shares else math.inf
-        stored = [hit for hit in candidates if hit.chunk.origin is None]
-        rivals = [hit for hit in stored if language_of(hit.chunk.text) == language]
-        evidence = calibration.evidence if shares and _many(rivals) else None
-
-        def relevance(hit: Hit, of_hit: str) -> float:
-            cosine = hit.similarity or 0.0
-            if of_hit != language:
-                return cosine - calibration.thresholds[language, of_hit]
-            # How passages stored here stand out tells nothing of one from elsewhere.
-            if evidence is None or hit.chunk.origin is not None:
-                return cosine + calibration.weight * max(shares) - calibration.thresholds[language, of_hit]
-            return cosine + evidence.coverage * max(shares) + _rivalry(rivals, evidence) - evidence.threshold
-
-        return max(relevance(hit, of_hit) for hit, of_hit in zip(hits, languages, strict=True))
+        margins = []
+        for code in set(languages):
+            its = [hit for hit, of_hit in zip(hits, languages, strict=True) if of_hit == code]
+            rivals = [hit for hit in candidates if language_of(hit.chunk.text) == code]
+            margins.append(_margin(question, (language, code), its, rivals, calibration))
+        return max(margins)
 
     def _calibration(self, model: str) -> Calibration | None:
         known = self._calibrations.of(model)
@@ -93,33 +82,26 @@ def _strange(hits: Sequence[Hit]) -> list[Hit]:
     return [hit for hit in hits if not in_known_script(hit.chunk.text)]
 
 
-_MANY = 10
-"""Candidates from which on it tells something how far the best is ahead of the others."""
-_RIVALS = slice(5, 40)
-"""Hits by words that the best is compared with: those that come next may tell of the same thing."""
+def _margin(
+    question: str, pair: tuple[str, str], hits: Sequence[Hit], candidates: Sequence[Hit], calibration: Calibration
+) -> float:
+    """Return the margin of the passages of one language; `pair` is the question's language and theirs."""
+    # How passages stored here stand out tells nothing of one from elsewhere.
+    stored, rivals = ([hit for hit in found if hit.chunk.origin is None] for found in (hits, candidates))
+    across = pair[0] != pair[1]
+    evidence = calibration.across if across else calibration.within
+    found = signals(question, stored[0], rivals, across=across) if stored and evidence else None
+    if evidence is None or found is None:
+        return _plain_margin(question, pair, hits, calibration)
+    elsewhere = [hit for hit in hits if hit.chunk.origin is not None]
+    return max(evidence.margin(found), _plain_margin(question, pair, elsewhere, calibration))
 
 
-def _many(candidates: Sequence[Hit]) -> bool:
-    """Return whether a language has so many candidates, by cosine and by words, that they tell of one another."""
-    return sum(hit.similarity is not None for hit in candidates) >= _MANY and any(
-        _words_score(hit) > 0 for hit in candidates
-    )
-
-
-def _rivalry(candidates: Sequence[Hit], evidence: Evidence) -> float:
-    """Return what the lead of the best candidates adds to a cosine: the best of strangers are close together."""
-    cosines = sorted((hit.similarity for hit in candidates if hit.similarity is not None), reverse=True)
-    by_words = sorted(map(_words_score, candidates), reverse=True)
-    rest = by_words[_RIVALS] or by_words[1:]
-    nearest = max(candidates, key=lambda hit: hit.similarity or -1.0)
-    agreed = _words_score(nearest) == by_words[0]
-    return (
-        evidence.lead * (cosines[0] - cosines[1])
-        + evidence.words_lead * (1 - sum(rest) / len(rest) / by_words[0])
-        + evidence.agreement * agreed
-    )
-
-
-def _words_score(hit: Hit) -> float:
-    """Return a hit's score by words; 0 where words did not find it."""
-    return next((leg.score for leg in hit.legs if leg.leg == "words"), 0.0)
+def _plain_margin(question: str, pair: tuple[str, str], hits: Sequence[Hit], calibration: Calibration) -> float:
+    """Return the margin of what is asked of few passages: the best cosine, and the best share of terms (ADR 0025)."""
+    if not hits:
+        return -math.inf
+    asked = terms(question) if pair[0] == pair[1] else frozenset()
+    shared = max(coverage(asked, terms(hit.chunk.text)) for hit in hits) if asked else 0.0
+    cosine = max(hit.similarity or 0.0 for hit in hits)
+    return cosine + calibration.weight * shared - calibration.thresholds[pair]
