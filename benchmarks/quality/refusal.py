@@ -9,7 +9,7 @@ strangers' included: half of the time at random, half of the time document by do
 
 The tables are of every question of `--held` sets, and of articles at odd positions elsewhere. `--fit` chooses the
 weights of signals from articles at even positions by logistic regression, and the thresholds at which so many
-answerable questions are refused as may be, and prints both as the calibration's TOML (ADR 0057).
+answerable questions are refused as may be, and prints both as the calibration's TOML (ADR 0059).
 """
 
 from __future__ import annotations

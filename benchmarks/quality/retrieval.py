@@ -240,7 +240,7 @@ async def fit(model: Model, half: Mapping[str, xquad.Corpus]) -> Calibration:
     ]
     support = round(float(np.quantile(np.concatenate(translated), UNBACKED)), 3)
     shipped = toml.load().of(MODEL)
-    # Fitted on more than this set (ADR 0057), so they stay.
+    # Fitted on more than this set (ADR 0059), so they stay.
     within, across = (shipped.within, shipped.across) if shipped is not None else (None, None)
     return Calibration(WEIGHT, thresholds, questions, passages, support, within, across)
 
@@ -256,7 +256,7 @@ def written(calibration: Calibration) -> str:
     for asking in xquad.LANGUAGES:
         lines += ["", f"[thresholds.{asking}] # of questions in this language, by the passage's"]
         lines += [f"{material} = {calibration.thresholds[asking, material]}" for material in xquad.LANGUAGES]
-    notes = {"within": "the question's language (docs/adr/0057)", "across": "another language"}
+    notes = {"within": "the question's language (docs/adr/0059)", "across": "another language"}
     for (name, note), evidence in zip(notes.items(), (calibration.within, calibration.across), strict=True):
         if evidence is not None:
             lines += ["", f"[evidence.{name}] # of many candidates in {note}"]

@@ -13,7 +13,7 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What decides among many candidates (ADR 0057): `weights` of signals by their names, and the least sum to pass.
+    """What decides among many candidates (ADR 0059): `weights` of signals by their names, and the least sum to pass.
 
     The names are those of `domain.answering.evidence.signals`; a signal without a weight does not count.
     """

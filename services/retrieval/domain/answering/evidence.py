@@ -1,7 +1,7 @@
 """What speaks for the first of many passages: that it stands out, and that it holds what is rare in the question.
 
 The best of many strangers is near, too, and the more there are the nearer it is. What a signal says therefore is
-relative to the other candidates (ADR 0057).
+relative to the other candidates (ADR 0059).
 """
 
 from __future__ import annotations

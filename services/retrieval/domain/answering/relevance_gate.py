@@ -1,4 +1,4 @@
-"""The relevance gate: whether the passages can hold the answer at all (ADR 0013 and 0057)."""
+"""The relevance gate: whether the passages can hold the answer at all (ADR 0013 and 0059)."""
 
 from __future__ import annotations
 
