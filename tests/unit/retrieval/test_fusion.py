@@ -58,7 +58,7 @@ def test_across_languages_words_count_for_little_and_other_legs_as_ever() -> Non
     vector = [hit("光合作用。", 0, 0.40), hit("DNA的结构。", 1, 0.34), hit("水。", 2, 0.30)]
     found = [by_words("DNA的结构。", 1, 5.0)]
     assert order("What is DNA?", vector=vector, words=found)[0] == "光合作用。"
-    assert order("What is DNA?", vector=vector, graph=found)[0] == "DNA的结构。"
+    assert order("What is DNA?", vector=vector, outside=found)[0] == "DNA的结构。"
 
 
 def test_without_vectors_the_other_legs_decide() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -53,10 +52,10 @@ class FakeVectorStore:
         """Return the chunks of all collections, each weighed by the frequencies of the owner's chunks in its own."""
         best: dict[str, Hit] = {}
         for points in self._collections.values():
-            corpus = _points_of(points, owner, EVERYWHERE)
-            frequencies = Counter(chain.from_iterable(terms for _, _, terms in corpus))
+            corpus = [terms for _, _, terms in _points_of(points, owner, EVERYWHERE)]
+            holding = {term: sum(term in terms for terms in corpus) for term in words.indices}
             weights = {
-                term: weight * math.log(1 + (len(corpus) - frequencies[term] + 0.5) / (frequencies[term] + 0.5))
+                term: weight * math.log(1 + (len(corpus) - holding[term] + 0.5) / (holding[term] + 0.5))
                 for term, weight in zip(words.indices, words.values, strict=True)
             }
             for chunk, _, terms in _points_of(points, owner, where):
