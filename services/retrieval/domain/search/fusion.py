@@ -17,18 +17,19 @@ from services.retrieval.values.chunk import Chunk, Hit, LegHit
 class LegWeight:
     """What the best hit of a leg adds to a cosine: `within` the question's language, and `across` to another one.
 
-    Where it `stands_out`, the weight is that of a hit that stands alone: it shrinks with the square of the hit's lead
-    over those that follow. A question whose words stand in many passages is thus left to the cosines (ADR 0058).
+    To that comes what one adds that stands alone, by the cube of its lead over those that follow. So a question whose
+    words stand in many passages is left to the cosines (ADR 0058).
     """
 
     within: float
     across: float
-    stands_out: bool = False
+    alone_within: float = 0.0
+    alone_across: float = 0.0
 
 
 WEIGHTS: Mapping[str, LegWeight] = {
-    "words": LegWeight(0.8, 0.05, stands_out=True),
-    "graph": LegWeight(0.2, 0.2),
+    "words": LegWeight(0.05, 0.0, alone_within=1.0, alone_across=0.05),
+    "graph": LegWeight(0.05, 0.05),
     # They are in no index of words here, so their own score stands for it.
     "outside": LegWeight(0.3, 0.3),
 }
@@ -135,14 +136,18 @@ def _shares(
     found: Sequence[_Found], legs: Sequence[str], weights: Mapping[str, LegWeight], *, within: bool
 ) -> Mapping[str, float]:
     """Return by what a leg's scores are multiplied, so that its best one adds the weight of the leg's kind."""
+    scores: dict[str, list[float]] = {leg: [] for leg in legs}
+    for one in found:
+        for leg, _, score in one.legs:
+            if leg in scores:
+                scores[leg].append(score)
     shares: dict[str, float] = {}
-    for leg in legs:
-        scores = sorted((score for one in found for name, _, score in one.legs if name == leg), reverse=True)
-        if not scores or scores[0] <= 0:
-            continue
-        kind = weights.get(leg.partition(":")[0], _OTHER_WEIGHT)
-        lead = _lead(scores) if kind.stands_out else 1.0
-        shares[leg] = (kind.within if within else kind.across) * lead**2 / scores[0]
+    for leg, its in scores.items():
+        its.sort(reverse=True)
+        if its and its[0] > 0:
+            kind = weights.get(leg.partition(":")[0], _OTHER_WEIGHT)
+            always, alone = (kind.within, kind.alone_within) if within else (kind.across, kind.alone_across)
+            shares[leg] = (always + alone * _lead(its) ** 3) / its[0]
     return shares
 
 
