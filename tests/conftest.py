@@ -9,6 +9,7 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 from services.kit import heap
+from services.language.search_terms import search_terms
 
 pytest_plugins = ["tests.engines", "tests.sharing"]
 
@@ -34,3 +35,9 @@ def grpc_stays_up() -> Iterator[None]:
     grpc.aio.init_grpc_aio()  # type: ignore[attr-defined]  # Not in the stubs.
     yield
     grpc.aio.shutdown_grpc_aio()  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def dictionaries() -> None:
+    """Reads the dictionaries that the first Chinese text needs, as the retrieval service does before it serves."""
+    search_terms("詞")
