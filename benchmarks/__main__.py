@@ -7,7 +7,7 @@ import importlib
 
 import uvloop
 
-from benchmarks import comparison, harness, hostile_files, legs, provider_faults
+from benchmarks import comparison, harness, hostile_files, legs, provider_faults, retrieval_scale
 
 RATIOS = ("unary", "rest", "streaming")
 TABLES = {
@@ -18,13 +18,18 @@ TABLES = {
 }
 """Benchmarks with tables of their own."""
 ALL = (*RATIOS, *TABLES)
+LONG = "retrieval-scale"
+"""Runs only where it is named."""
 
 
 async def main() -> None:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(ALL)}; all when none is named")
-    names = parser.parse_args().names or ALL
+    every = f"{', '.join((*ALL, LONG))}; all but the last when none is named"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=every)
+    retrieval_scale.add_options(parser)
+    options = parser.parse_args()
+    names = options.names or ALL
     if ratios := [name for name in names if name in RATIOS]:
         harness.pin_load()
         print(harness.HEADER)
@@ -37,6 +42,10 @@ async def main() -> None:
             print()
             async for row in benchmark.run():
                 print(row, flush=True)
+    if LONG in names:
+        harness.unpin_load()
+        async for row in retrieval_scale.run(options):
+            print(row, flush=True)
 
 
 if __name__ == "__main__":
