@@ -41,6 +41,7 @@ _INDEXED = {
     "last_page": q.FieldType.FieldTypeInteger,
 }
 _POINT_NAMESPACE = uuid.UUID("6f1d5f0e-5a37-5c0b-9a55-6b1c5b1f2e4d")
+_KINDS = {kind.value: kind for kind in DocumentKind}
 _BATCH_POINTS = 128
 _BATCH_CHARACTERS = 500_000
 """At most 2 MB of UTF-8, half of the 4 MB that a gRPC server takes by default."""
@@ -443,6 +444,7 @@ def to_chunk(point: q.RetrievedPoint | q.ScoredPoint) -> Chunk:
     page_starts = payload["page_starts"].list_value.values if "page_starts" in payload else ()
     kind = payload["document_kind"].string_value if "document_kind" in payload else DocumentKind.MATERIAL
     gap = payload["gap"].string_value if "gap" in payload else ""
+    headings = payload["heading_path"].list_value.values
     return Chunk(
         chunk_id=payload["chunk_id"].string_value,
         document_id=payload["document_id"].string_value,
@@ -452,8 +454,9 @@ def to_chunk(point: q.RetrievedPoint | q.ScoredPoint) -> Chunk:
         page=payload["page"].integer_value,
         start=payload["start"].integer_value,
         end=payload["end"].integer_value,
-        heading_path=tuple(v.string_value for v in payload["heading_path"].list_value.values),
-        page_starts=tuple(v.integer_value for v in page_starts),
-        document_kind=DocumentKind(kind),
+        # Most have none, and a generator costs more than the question whether there are any.
+        heading_path=tuple([v.string_value for v in headings]) if headings else (),
+        page_starts=tuple([v.integer_value for v in page_starts]) if page_starts else (),
+        document_kind=_KINDS[kind],
         gap=gap,
     )
