@@ -281,7 +281,7 @@ class Bench:
         try:
             await answer
         except (grpc.aio.AioRpcError, Neo4jError, DriverError) as error:
-            print(f"failed: {error!r}", file=sys.stderr)
+            print(f"failed: {type(error).__name__} {error}", file=sys.stderr)
             side.failed += 1
         else:
             side.seconds.append(time.perf_counter() - started)

@@ -66,7 +66,7 @@ def leg_query(text: str, where: pb.Filter, limit: int) -> LegQuery:
 
 async def embedded_chunks(messages: Iterable[pb.IndexedChunk]) -> list[EmbeddedChunk]:
     """Return chunks with their vectors; the loop gets its turns meanwhile."""
-    return await map_in_turns(_embedded_chunk, messages)
+    return await map_in_turns(_embedded_chunk, messages, aside=True)
 
 
 def _embedded_chunk(message: pb.IndexedChunk) -> EmbeddedChunk:

@@ -217,6 +217,21 @@ async def test_caps_hold(store: GraphStore, owner: str) -> None:
     assert len(await store.entities_of(owner, [(await store.chunks(owner, only))[0].chunk_id], 1)) == 1
 
 
+async def test_many_rows_are_stored_whole(store: GraphStore, owner: str) -> None:
+    doc = document()
+    parts = [contribution(doc, ordinal) for ordinal in range(60)]
+    fields = ("mentions", "relations", "aliases", "chunks")
+    whole = Contribution(*(tuple(item for part in parts for item in getattr(part, field)) for field in fields))
+    assert len(whole.mentions) > 400
+    await store.add(owner, whole)
+    fake = FakeGraphStore()
+    await fake.add(owner, whole)
+    state = await store.state(owner)
+    assert state == replace(await fake.state(owner), engine=state.engine, version=state.version)
+    assert await store.entities(owner, ids(owner), 5) == await fake.entities(owner, ids(owner), 5)
+    assert await store.chunks(owner, doc) == await fake.chunks(owner, doc)
+
+
 @pytest.mark.parametrize("seed", range(2))
 async def test_writes_in_any_order_and_at_once_end_as_one_after_another_would(
     store: GraphStore, owner: str, seed: int

@@ -87,7 +87,7 @@ class QdrantVectorStore:
         collection = self._collection(model, dimension)
         await self._ensure(collection, dimension)
         for batch in _batches(chunks):
-            points = await map_in_turns(partial(_to_point, owner), batch)
+            points = await map_in_turns(partial(_to_point, owner), batch, aside=True)
             request = q.UpsertPoints(collection_name=collection, wait=True, points=points)
             try:
                 await self._call(self._points.Upsert, request)

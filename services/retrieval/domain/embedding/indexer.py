@@ -39,7 +39,7 @@ class ChunkIndexer:
             return EmbeddedChunk(embedded.chunk, vector, passage_vector(embedded.chunk.text))
 
         await self._store.upsert(
-            self._centering.space(model), owner, await map_in_turns(complete, chunks, _CHUNKS_A_TURN)
+            self._centering.space(model), owner, await map_in_turns(complete, chunks, _CHUNKS_A_TURN, aside=True)
         )
         return len(chunks)
 
@@ -58,7 +58,7 @@ async def _check(chunks: Sequence[EmbeddedChunk]) -> None:
         seen.add(embedded.chunk.chunk_id)
         return violations
 
-    found = chain.from_iterable(await map_in_turns(check, enumerate(chunks)))
+    found = chain.from_iterable(await map_in_turns(check, enumerate(chunks), aside=True))
     violations = list(islice(found, _MOST_VIOLATIONS))
     if not chunks:
         violations.append(FieldViolation("chunks", "must hold at least one chunk"))
