@@ -35,8 +35,8 @@ from services.retrieval.values.chunk import EVERYWHERE, LegQuery
 DEPTH = 40
 """Hits that each leg is asked for when ten are wanted."""
 _READS = frozenset({"Query", "QueryBatch", "Scroll", "Get"})
-_CONNECTIONS = 32
-"""Connections to the graph engine, as many as the product has."""
+_CONNECTIONS = 6
+"""Connections to the graph engine: it refuses what is more than some that wait."""
 
 Send = Callable[[], Awaitable[Any]]
 

@@ -54,3 +54,16 @@ async def test_few_statements_of_callers_run_at_once_and_none_holds_up_the_rest(
     engine.let_go.set()
     await asyncio.gather(own, *asked)
     assert engine.running == 21
+
+
+async def test_reads_wait_here_for_an_engine_that_refuses_those_that_it_cannot_run() -> None:
+    engine = Engine()
+    store = Neo4jGraphStore(cast("AsyncDriver", engine), "neo4j", 60.0, Pulse(engine.answer))
+    store._engine = arcadedb = engine_of("Neo4j/5.26.0 compatible (ArcadeDB 26.10.2)")
+    store._readers = asyncio.Semaphore(arcadedb.readers)
+    reads = [asyncio.create_task(store.ping()) for _ in range(20)]
+    await turns()
+    assert engine.running == arcadedb.readers == 6
+    engine.let_go.set()
+    await asyncio.gather(*reads)
+    assert engine.running == 20

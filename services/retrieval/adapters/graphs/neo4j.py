@@ -120,6 +120,7 @@ class Neo4jGraphStore:
         self._room = room
         self._engine: Engine | None = None
         self._writers = asyncio.Semaphore(1)
+        self._readers = asyncio.Semaphore(1)
         self._queries = asyncio.Semaphore(_QUERIES)
         self._opening = asyncio.Lock()
 
@@ -427,8 +428,8 @@ class Neo4jGraphStore:
     async def _attempt(self, work: _Work[T], writes: bool, asked: bool) -> T:
         await self._ready()
         async with contextlib.AsyncExitStack() as stack:
-            if writes or asked:
-                await stack.enter_async_context(self._writers if writes else self._queries)
+            slots = self._writers if writes else self._queries if asked else self._readers
+            await stack.enter_async_context(slots)
             opened = self._driver.session(database=self._database, fetch_size=_QUERY_ROWS if asked else _ROWS)
             session = await stack.enter_async_context(opened)
             return await (session.execute_write(work) if writes else session.execute_read(work))
@@ -444,6 +445,7 @@ class Neo4jGraphStore:
                 async with self._driver.session(database=self._database) as session:
                     await _migrate(session, engine)
                 self._writers = asyncio.Semaphore(engine.writers)
+                self._readers = asyncio.Semaphore(engine.readers)
                 self._engine = engine
         return self._engine
 
