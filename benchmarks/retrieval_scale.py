@@ -249,7 +249,7 @@ class Bench:
         requests = [pb.RetrieveRequest(query=question, limit=HITS).SerializeToString() for question in questions]
         answers: list[bytes] = []
         async with grpc.aio.insecure_channel(self._services[legs]) as channel:
-            retrieve = channel.unary_unary(_METHOD)
+            retrieve = channel.unary_unary(_METHOD, None, None)
 
             async def call(number: int) -> None:
                 answers.append(await retrieve(requests[number % len(requests)], timeout=60))

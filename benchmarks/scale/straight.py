@@ -120,7 +120,7 @@ class Straight:
     async def ask(self, text: str, parameters: dict[str, Any]) -> None:
         """Send a statement to the graph engine and take its rows."""
         async with self._driver.session(database="neo4j") as session:
-            await (await session.run(text, parameters)).data()  # type: ignore[arg-type]
+            await (await session.run(text, parameters)).data()
 
 
 async def send_all(legs: Sequence[Steps]) -> None:
@@ -151,7 +151,7 @@ class _NotedStore(QdrantVectorStore):
     """A vector store whose reads are noted."""
 
     def note(self, straight: Straight) -> None:
-        self._points = _NotedStub(self._points, straight)
+        self._points = _NotedStub(self._points, straight)  # type: ignore[assignment]  # It has the methods of the stub.
 
 
 class _NotedGraph(Neo4jGraphStore):

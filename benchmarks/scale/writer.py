@@ -34,7 +34,7 @@ class Writer:
 
     async def close(self) -> None:
         """Close the channel."""
-        await self._channel.close()
+        await self._channel.close(None)
 
     async def index(self, passages: Sequence[Passage]) -> None:
         """Store vectors."""
@@ -55,7 +55,7 @@ class Writer:
 
 
 async def store(
-    part: str, call: Callable[[Sequence[Passage]], Awaitable[None]], batches: list[Sequence[Passage]]
+    part: str, call: Callable[[Sequence[Passage]], Awaitable[None]], batches: Sequence[Sequence[Passage]]
 ) -> None:
     """Store batches, a few at a time; print the number of passages of each as it is stored."""
     left = iter(batches)
