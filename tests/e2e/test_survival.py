@@ -59,7 +59,7 @@ async def test_everything_survives_a_kill_and_the_job_goes_on(stack_folder: Path
     data = stack_folder / "survival"
     text = _long_text()
     # Small batches, so that there is a middle to be killed in.
-    settings = {**house.environment(tutor), "TIKU_DOCS_INDEX_BATCH": "4"}
+    settings = {**house.environment(tutor), "TIKU_DOCS_INDEX_BATCH": "1"}
     async with running(data, **settings) as up:
         rest = up.rest
         document_id = (await rest.indexed("silk-road.md", material.MARKDOWN.encode()))["document_id"]
