@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 
 import grpc
 import orjson
-from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 
 from gateway.exchange import Exchange
 from gateway.openai_api import parameters as p
-from gateway.openai_api.errors import error_body, refused, unsupported
-from gateway.problems import ProblemError, from_error
+from gateway.openai_api.chat_messages import messages_of
+from gateway.openai_api.chat_options import options_of
+from gateway.openai_api.errors import error_body, refused
+from gateway.openai_api.structs import members_of
+from gateway.problems import from_error
 from gateway.settings import GatewaySettings
 from gateway.sse import relay
 from gateway.upstream import Upstream
@@ -25,51 +27,10 @@ from tiku.llm.v1 import llm_pb2
 
 Request = TypeVar("Request", llm_pb2.ChatRequest, llm_pb2.StreamChatRequest)
 
-_KNOWN = frozenset(
-    {
-        "model",
-        "messages",
-        "stream",
-        "stream_options",
-        "temperature",
-        "top_p",
-        "max_tokens",
-        "max_completion_tokens",
-        "stop",
-        "seed",
-        "response_format",
-    }
-)
-_NEUTRAL: Mapping[str, Any] = {
-    "n": 1,
-    "tools": [],
-    "tool_choice": "none",
-    "parallel_tool_calls": True,
-    "functions": [],
-    "function_call": "none",
-    "logprobs": False,
-    "top_logprobs": 0,
-    "logit_bias": {},
-    "presence_penalty": 0,
-    "frequency_penalty": 0,
-    "modalities": ["text"],
-    "audio": None,
-    "prediction": None,
-    "reasoning_effort": "none",
-    "verbosity": "medium",
-    "web_search_options": None,
-}
-"""Parameters that are not served, with the value that asks for nothing."""
-
-_ROLES = {
-    "system": llm_pb2.ROLE_SYSTEM,
-    "developer": llm_pb2.ROLE_SYSTEM,
-    "user": llm_pb2.ROLE_USER,
-    "assistant": llm_pb2.ROLE_ASSISTANT,
-}
 _FINISH_REASONS = {
     llm_pb2.FINISH_REASON_LENGTH: "length",
     llm_pb2.FINISH_REASON_CONTENT_FILTER: "content_filter",
+    llm_pb2.FINISH_REASON_TOOL_CALLS: "tool_calls",
 }
 _END = b"data: [DONE]\n\n"
 
@@ -86,11 +47,10 @@ class ChatCompletions:
         """Answer one request."""
         exchange.set_deadline(self._settings.unary_timeout_seconds)
         parameters = await p.read_parameters(exchange, self._settings.max_json_bytes)
-        p.check_known(parameters, _KNOWN, _NEUTRAL)
         fields: dict[str, Any] = {
             "model": p.text(parameters, "model", ""),
-            "messages": _messages(parameters),
-            "options": _options(parameters),
+            "messages": messages_of(parameters),
+            "options": options_of(parameters),
         }
         usage_wanted = _usage_wanted(parameters)
         if p.truth(parameters, "stream"):
@@ -104,14 +64,17 @@ class ChatCompletions:
             timeout=exchange.time_left(),
         )
         response = llm_pb2.ChatResponse.FromString(await exchange.result_of(call))
-        message = {"role": "assistant", "content": response.message.content, "refusal": None}
-        finish_reason = _FINISH_REASONS.get(response.finish_reason, "stop")
+        first = llm_pb2.ChatChoice(
+            message=response.message,
+            finish_reason=response.finish_reason,
+            logprobs=response.logprobs if response.HasField("logprobs") else None,
+        )
         body = {
             "id": f"chatcmpl-{new_id()}",
             "object": "chat.completion",
             "created": int(time.time()),
             "model": response.model,
-            "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason}],
+            "choices": [_whole_choice(choice) for choice in (first, *response.more_choices)],
             "usage": usage(response.usage),
         }
         await exchange.respond(200, orjson.dumps(body))
@@ -144,22 +107,34 @@ class _Chunks:
             "model": model,
         }
         self._usage_wanted = usage_wanted
-        self._first = True
+        self._begun: set[int] = set()
 
     def encode(self, raw: bytes) -> bytes:
-        """Return one event as one chunk; the finish as one or two."""
+        """Return one event as one chunk; the finish as one or more."""
         event = llm_pb2.StreamChatResponse.FromString(raw)
-        delta: dict[str, str] = {}
-        if self._first:
-            delta["role"], delta["content"] = "assistant", ""
-            self._first = False
         if event.WhichOneof("event") != "finish":
-            delta["content"] = event.delta.text
-            return self._chunk([_choice(delta, None)])
+            piece = event.delta
+            delta = self._begin(piece.index)
+            if len(piece.ListFields()) == bool(piece.text):
+                delta["content"] = piece.text
+                return self._chunk([_choice(piece.index, delta, None)])
+            delta |= _delta(piece)
+            return self._chunk([_choice(piece.index, delta, None, _logprobs(piece))])
         if event.finish.model:
             self._envelope["model"] = event.finish.model
-        closing = self._chunk([_choice(delta, _FINISH_REASONS.get(event.finish.finish_reason, "stop"))])
+        reasons = (event.finish.finish_reason, *event.finish.more_finish_reasons)
+        closing = b"".join(
+            self._chunk([_choice(index, self._begin(index), _FINISH_REASONS.get(reason, "stop"))])
+            for index, reason in enumerate(reasons)
+        )
         return closing + self._chunk([], usage(event.finish.usage)) if self._usage_wanted else closing
+
+    def _begin(self, index: int) -> dict[str, Any]:
+        """Return what a delta begins with: the first of each answer says who speaks."""
+        if index in self._begun:
+            return {}
+        self._begun.add(index)
+        return {"role": "assistant", "content": ""}
 
     def _chunk(self, choices: list[dict[str, Any]], counted: dict[str, Any] | None = None) -> bytes:
         chunk: dict[str, Any] = {**self._envelope, "choices": choices}
@@ -177,96 +152,78 @@ def usage(counted: source_pb2.TokenUsage) -> dict[str, Any]:
     }
 
 
-def _choice(delta: dict[str, str], finish_reason: str | None) -> dict[str, Any]:
-    return {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+def _choice(
+    index: int, delta: dict[str, Any], finish_reason: str | None, logprobs: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    return {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
+
+
+def _delta(piece: llm_pb2.ChatDelta) -> dict[str, Any]:
+    """Return a piece that is more than text."""
+    delta: dict[str, Any] = members_of(piece.extra) if piece.HasField("extra") else {}
+    texts = {"content": piece.text, "reasoning_content": piece.reasoning, "refusal": piece.refusal}
+    delta |= {name: text for name, text in texts.items() if text}
+    if piece.HasField("tool_calls"):
+        delta["tool_calls"] = [_call_delta(call) for call in piece.tool_calls.pieces]
+    return delta
+
+
+def _call_delta(call: llm_pb2.ToolCallDelta) -> dict[str, Any]:
+    kind, argument = ("custom", "input") if call.custom else ("function", "arguments")
+    begun = {"id": call.id, "type": kind} if call.id else {}
+    named = {"name": call.name} if call.name else {}
+    extra = members_of(call.extra) if call.HasField("extra") else {}
+    return {"index": call.index, **begun, kind: {**named, argument: call.arguments}, **extra}
+
+
+def _whole_choice(choice: llm_pb2.ChatChoice) -> dict[str, Any]:
+    return {
+        "index": choice.index,
+        "message": _message(choice.message),
+        "logprobs": _logprobs(choice),
+        "finish_reason": _FINISH_REASONS.get(choice.finish_reason, "stop"),
+    }
+
+
+def _message(answer: llm_pb2.ChatMessage) -> dict[str, Any]:
+    message: dict[str, Any] = members_of(answer.extra) if answer.HasField("extra") else {}
+    silent = not answer.content and (answer.tool_calls or answer.refusal)
+    message |= {"role": "assistant", "content": None if silent else answer.content, "refusal": answer.refusal or None}
+    if answer.reasoning:
+        message["reasoning_content"] = answer.reasoning
+    if answer.tool_calls:
+        message["tool_calls"] = [_call(call) for call in answer.tool_calls]
+    return message
+
+
+def _call(call: llm_pb2.ToolCall) -> dict[str, Any]:
+    kind, argument = ("custom", "input") if call.custom else ("function", "arguments")
+    extra = members_of(call.extra) if call.HasField("extra") else {}
+    return {"id": call.id, "type": kind, kind: {"name": call.name, argument: call.arguments}, **extra}
+
+
+def _logprobs(answer: llm_pb2.ChatChoice | llm_pb2.ChatDelta) -> dict[str, Any] | None:
+    if not answer.HasField("logprobs"):
+        return None
+    lists = {"content": answer.logprobs.content, "refusal": answer.logprobs.refusal}
+    return {
+        name: [_likelihood(token) | {"top_logprobs": [_likelihood(other) for other in token.top]} for token in tokens]
+        if tokens
+        else None
+        for name, tokens in lists.items()
+    }
+
+
+def _likelihood(token: llm_pb2.TokenLogprob | llm_pb2.TokenAlternative) -> dict[str, Any]:
+    return {
+        "token": token.token,
+        "logprob": token.logprob,
+        "bytes": list(token.utf8) if token.HasField("utf8") else None,
+    }
 
 
 def _error_event(exchange: Exchange, error: grpc.RpcError) -> bytes:
     return b"data: " + orjson.dumps(error_body(from_error(from_rpc_error(error)))) + b"\n\n" + _END
-
-
-def _messages(parameters: Mapping[str, Any]) -> list[llm_pb2.ChatMessage]:
-    given = parameters.get("messages")
-    if given is None:
-        raise refused("messages", "is required", code="missing_required_parameter")
-    if not isinstance(given, list) or not given:
-        raise refused("messages", "must be a list of at least one message")
-    return [_message(item, f"messages[{index}]") for index, item in enumerate(given)]
-
-
-def _message(item: Any, path: str) -> llm_pb2.ChatMessage:
-    if not isinstance(item, dict):
-        raise refused(path, "must be an object", code="invalid_type")
-    for name in ("tool_calls", "function_call", "audio", "tool_call_id"):
-        if item.get(name):
-            raise unsupported(f"{path}.{name}")
-    role = item.get("role")
-    if role not in _ROLES:
-        raise refused(f"{path}.role", "must be system, developer, user or assistant")
-    content = item.get("content")
-    if content is None and role == "assistant":
-        content = ""
-    return llm_pb2.ChatMessage(role=_ROLES[role], content=_content(content, f"{path}.content"))
-
-
-def _content(content: Any, path: str) -> str:
-    """Return the text of a message; text parts are joined by line feeds."""
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list) or not content:
-        raise refused(path, "must be a string or a list of text parts", code="invalid_type")
-    pieces = []
-    for index, part in enumerate(content):
-        kind = part.get("type") if isinstance(part, dict) else None
-        if kind != "text":
-            raise unsupported(f"{path}[{index}].type", "must be text; images, audio and files are not supported here")
-        if not isinstance(part.get("text"), str):
-            raise refused(f"{path}[{index}].text", "must be a string", code="invalid_type")
-        pieces.append(part["text"])
-    return "\n".join(pieces)
-
-
-def _options(parameters: Mapping[str, Any]) -> llm_pb2.ChatOptions:
-    options = llm_pb2.ChatOptions()
-    if (temperature := p.number(parameters, "temperature")) is not None:
-        options.temperature = temperature
-    if (top_p := p.number(parameters, "top_p")) is not None:
-        options.top_p = top_p
-    tokens = p.whole_number(parameters, "max_completion_tokens", 1, 131_072)
-    tokens = tokens or p.whole_number(parameters, "max_tokens", 1, 131_072)
-    if tokens is not None:
-        options.max_tokens = tokens
-    if (seed := p.whole_number(parameters, "seed", -(2**63), 2**63 - 1)) is not None:
-        options.seed = seed
-    if "stop" in parameters:
-        options.stop.extend(p.texts(parameters, "stop", single=True))
-    _structure(options, parameters.get("response_format"))
-    return options
-
-
-def _structure(options: llm_pb2.ChatOptions, wanted: Any) -> None:
-    if wanted is None:
-        return
-    kind = wanted.get("type") if isinstance(wanted, dict) else None
-    if kind == "text":
-        return
-    if kind == "json_object":
-        options.structured_output.name = "object"
-        options.structured_output.json_schema["type"] = "object"
-        return
-    if kind != "json_schema":
-        raise refused("response_format.type", "must be text, json_object or json_schema")
-    described = wanted.get("json_schema")
-    schema = described.get("schema") if isinstance(described, dict) else None
-    if not isinstance(described, dict) or not isinstance(schema, dict):
-        raise refused("response_format.json_schema", "must hold a name and a schema")
-    if not isinstance(described.get("name"), str):
-        raise refused("response_format.json_schema.name", "must be a string")
-    options.structured_output.name = described["name"]
-    try:
-        json_format.ParseDict(schema, options.structured_output.json_schema)
-    except json_format.ParseError:
-        raise _too_deep() from None
 
 
 def _request(kind: type[Request], fields: dict[str, Any]) -> Request:
@@ -274,11 +231,7 @@ def _request(kind: type[Request], fields: dict[str, Any]) -> Request:
     try:
         return kind(**fields)
     except DecodeError:
-        raise _too_deep() from None
-
-
-def _too_deep() -> ProblemError:
-    return refused("response_format.json_schema.schema", "is nested too deeply")
+        raise refused("response_format.json_schema.schema", "is nested too deeply") from None
 
 
 def _usage_wanted(parameters: Mapping[str, Any]) -> bool:

@@ -19,7 +19,8 @@ from gateway.transcoding import LARGE_BYTES
 from gateway.upstream import Upstream
 from tiku.llm.v1 import llm_pb2
 
-_KNOWN = frozenset({"model", "input", "encoding_format", "input_type"})
+_KNOWN = frozenset({"model", "input", "encoding_format", "input_type", "dimensions"})
+_MOST_TOKEN = 2**31 - 1
 _KINDS = {
     "query": llm_pb2.EMBED_KIND_QUERY,
     "passage": llm_pb2.EMBED_KIND_PASSAGE,
@@ -40,7 +41,7 @@ class Embeddings:
         """Answer one request."""
         exchange.set_deadline(self._settings.unary_timeout_seconds)
         parameters = await p.read_parameters(exchange, self._settings.max_json_bytes)
-        p.check_known(parameters, _KNOWN, {"dimensions": None})
+        p.check_known(parameters, _KNOWN, {})
         encoding = parameters.get("encoding_format", "float")
         if encoding not in ("float", "base64"):
             raise refused("encoding_format", "must be float or base64")
@@ -50,8 +51,10 @@ class Embeddings:
         request = llm_pb2.EmbedRequest(
             model=p.text(parameters, "model", ""),
             kind=_KINDS[kind] if kind else llm_pb2.EMBED_KIND_UNSPECIFIED,
-            texts=p.texts(parameters, "input", single=True),
         )
+        _set_input(request, parameters)
+        if (dimensions := p.whole_number(parameters, "dimensions", 1, 65_536)) is not None:
+            request.dimensions = dimensions
         call = self._embed(
             request.SerializeToString(),
             timeout=exchange.time_left(),
@@ -63,6 +66,26 @@ class Embeddings:
         else:
             body = _body(raw, as_base64)
         await exchange.respond(200, body)
+
+
+def _set_input(request: llm_pb2.EmbedRequest, parameters: Mapping[str, Any]) -> None:
+    """Set what to embed: a text, a list of texts, the tokens of one, or a list of such lists."""
+    given = parameters.get("input")
+    if not isinstance(given, list) or not given or isinstance(given[0], str):
+        request.texts.extend(p.texts(parameters, "input", single=True))
+        return
+    lists = {"input": given} if isinstance(given[0], int) else {f"input[{i}]": item for i, item in enumerate(given)}
+    for path, tokens in lists.items():
+        request.tokens.add(ids=_tokens(tokens, path))
+
+
+def _tokens(given: Any, path: str) -> list[int]:
+    if not isinstance(given, list) or not given:
+        raise refused(path, "must be a string or a list of tokens", code="invalid_type")
+    for index, token in enumerate(given):
+        if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token <= _MOST_TOKEN:
+            raise refused(f"{path}[{index}]", "must be the number of a token", code="invalid_type")
+    return given
 
 
 def _body(raw: bytes, as_base64: bool) -> bytes:

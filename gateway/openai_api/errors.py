@@ -50,4 +50,7 @@ def _parameter(field: str) -> str:
     name = field.removeprefix("options.")
     if name.startswith("structured_output"):
         return "response_format"
-    return "input" + name.removeprefix("texts") if name.startswith("texts") else name
+    for ours in ("texts", "tokens"):
+        if name.startswith(ours):
+            return "input" + name.removeprefix(ours)
+    return name.removeprefix("extra.").replace(".parts[", ".content[")

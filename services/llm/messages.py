@@ -8,7 +8,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.struct_pb2 import Struct
 
 from services.common.messages import message_of, usage_message
@@ -16,17 +16,35 @@ from services.common.values import TokenUsage
 from services.kit.errors import FieldViolation, InvalidArgument
 from services.llm.domain.targets import Served
 from services.llm.domain.usage import Dimension, Group
-from services.llm.values.chat import ChatFinish, ChatMessage, ChatRequest, Completion, FinishReason, OutputSchema, Role
+from services.llm.values.chat import (
+    ChatDelta,
+    ChatFinish,
+    ChatMessage,
+    ChatRequest,
+    Completion,
+    FinishReason,
+    OutputSchema,
+    Role,
+    TextDelta,
+    ToolCall,
+)
 from services.llm.values.relevance import Ranking, Vectors
 from services.llm.values.spending import Spending
 from tiku.llm.v1 import llm_pb2 as pb
 
-_ROLES = {pb.ROLE_SYSTEM: Role.SYSTEM, pb.ROLE_USER: Role.USER, pb.ROLE_ASSISTANT: Role.ASSISTANT}
+_ROLES = {
+    pb.ROLE_SYSTEM: Role.SYSTEM,
+    pb.ROLE_USER: Role.USER,
+    pb.ROLE_ASSISTANT: Role.ASSISTANT,
+    pb.ROLE_TOOL: Role.TOOL,
+    pb.ROLE_DEVELOPER: Role.DEVELOPER,
+}
 _REASONS = {
     FinishReason.UNKNOWN: pb.FINISH_REASON_UNSPECIFIED,
     FinishReason.STOP: pb.FINISH_REASON_STOP,
     FinishReason.LENGTH: pb.FINISH_REASON_LENGTH,
     FinishReason.CONTENT_FILTER: pb.FINISH_REASON_CONTENT_FILTER,
+    FinishReason.TOOL_CALLS: pb.FINISH_REASON_TOOL_CALLS,
 }
 _DIMENSIONS = {
     pb.USAGE_DIMENSION_DAY: Dimension.DAY,
@@ -34,7 +52,20 @@ _DIMENSIONS = {
     pb.USAGE_DIMENSION_KEY: Dimension.KEY,
     pb.USAGE_DIMENSION_ORGANIZATION: Dimension.ORGANIZATION,
 }
-_SCALAR_OPTIONS = ("temperature", "top_p", "max_tokens", "seed")
+_OWN_OPTIONS = ("temperature", "top_p", "max_tokens", "seed", "n", "json_object")
+"""Options that a request to a model has by the same name."""
+_PASSED_OPTIONS = (
+    "presence_penalty",
+    "frequency_penalty",
+    "logprobs",
+    "top_logprobs",
+    "parallel_tool_calls",
+    "reasoning_effort",
+)
+"""Options that are passed on by the same name."""
+_MODES = {pb.TOOL_CHOICE_MODE_NONE: "none", pb.TOOL_CHOICE_MODE_AUTO: "auto", pb.TOOL_CHOICE_MODE_REQUIRED: "required"}
+_LEAST_LOGPROB = -9999.0
+"""What OpenAI's API says of a token that cannot be."""
 
 
 def chat_request(request: pb.ChatRequest | pb.StreamChatRequest) -> ChatRequest:
@@ -43,24 +74,122 @@ def chat_request(request: pb.ChatRequest | pb.StreamChatRequest) -> ChatRequest:
     output = None
     if options.HasField("structured_output"):
         wanted = options.structured_output
-        output = OutputSchema(wanted.name, _schema(wanted.json_schema.SerializeToString(deterministic=True)))
+        strict = wanted.strict if wanted.HasField("strict") else True
+        schema = _dict(wanted.json_schema, "options.structured_output.json_schema")
+        output = OutputSchema(wanted.name, schema, strict, wanted.description)
+    given = {field.name: value for field, value in options.ListFields()}
     return ChatRequest(
         model=request.model,
-        messages=[ChatMessage(_ROLES[message.role], message.content) for message in request.messages],
+        messages=[_message(message, index) for index, message in enumerate(request.messages)],
         stop=list(options.stop),
         output=output,
-        **{field.name: value for field, value in options.ListFields() if field.name in _SCALAR_OPTIONS},
+        tools=[_tool(tool, index) for index, tool in enumerate(options.tools)],
+        more=_more(options, given),
+        **{name: given[name] for name in _OWN_OPTIONS if name in given},
     )
 
 
-@lru_cache(maxsize=64)
-def _schema(struct: bytes) -> Mapping[str, object]:
-    """Return the schema in a serialized Struct, read-only: callers ask for the same few again and again."""
+def _more(options: pb.ChatOptions, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the options that are passed on in OpenAI's form."""
+    more = {name: given[name] for name in _PASSED_OPTIONS if name in given}
+    if options.logit_bias:
+        more["logit_bias"] = {item.token: _restored_value(item.bias) for item in options.logit_bias}
+    if options.HasField("tool_choice"):
+        more["tool_choice"] = _tool_choice(options.tool_choice)
+    if options.HasField("extra"):
+        more.update(_dict(options.extra, "options.extra"))
+    return more
+
+
+def _tool_choice(choice: pb.ToolChoice) -> object:
+    match choice.WhichOneof("choice"):
+        case "function":
+            return {"type": "function", "function": {"name": choice.function}}
+        case "other":
+            return _dict(choice.other, "options.tool_choice.other")
+    return _MODES.get(choice.mode, "auto")
+
+
+def _tool(tool: pb.ToolDefinition, index: int) -> Mapping[str, Any]:
+    path = f"options.tools[{index}]"
+    if tool.WhichOneof("tool") == "other":
+        return _dict(tool.other, f"{path}.other")
+    function = tool.function
+    described: dict[str, Any] = {"name": function.name}
+    if function.description:
+        described["description"] = function.description
+    if function.HasField("parameters"):
+        described["parameters"] = _dict(function.parameters, f"{path}.function.parameters")
+    if function.HasField("strict"):
+        described["strict"] = function.strict
+    if function.HasField("extra"):
+        described |= _dict(function.extra, f"{path}.function.extra")
+    return {"type": "function", "function": described}
+
+
+def _message(message: pb.ChatMessage, index: int) -> ChatMessage:
+    role, content = _ROLES[message.role], message.content
+    if len(message.ListFields()) == 1 + bool(content):
+        return ChatMessage(role, content)
+    path = f"messages[{index}]"
+    return ChatMessage(
+        role,
+        content,
+        parts=[_part(part, f"{path}.parts[{place}]") for place, part in enumerate(message.parts)],
+        tool_calls=[
+            ToolCall(
+                call.id, call.name, call.arguments, call.custom, place, _extra(call, f"{path}.tool_calls[{place}]")
+            )
+            for place, call in enumerate(message.tool_calls)
+        ],
+        tool_call_id=message.tool_call_id,
+        name=message.name,
+        refusal=message.refusal,
+        reasoning=message.reasoning,
+        extra=_extra(message, path) or {},
+    )
+
+
+def _part(part: pb.ContentPart, path: str) -> Mapping[str, Any]:
+    """Return a part in OpenAI's form."""
+    extra = _extra(part, path) or {}
+    match part.WhichOneof("part"):
+        case "text":
+            return {"type": "text", "text": part.text, **extra}
+        case "image":
+            return {"type": "image_url", "image_url": _members(part.image), **extra}
+        case "audio":
+            return {"type": "input_audio", "input_audio": _members(part.audio), **extra}
+        case "file":
+            return {"type": "file", "file": _members(part.file), **extra}
+    return {**_dict(part.other, f"{path}.other"), **extra}
+
+
+def _members(message: Any) -> dict[str, Any]:
+    return {field.name: value for field, value in message.ListFields()}
+
+
+def _extra(message: Any, path: str) -> Mapping[str, Any] | None:
+    return _dict(message.extra, f"{path}.extra") if message.HasField("extra") else None
+
+
+def _dict(struct: Struct, path: str) -> dict[str, Any]:
+    """Return what a Struct holds, whose place in the request is `path`.
+
+    Raises:
+        InvalidArgument: it holds a number that JSON has no word for.
+    """
     try:
-        return MappingProxyType(restored(MessageToDict(Struct.FromString(struct))))
+        return dict(_schema(struct.SerializeToString(deterministic=True)))
     except ValueError as error:  # JSON has no NaN and no infinity; a Struct has.
-        field, rule = "options.structured_output.json_schema", "must hold finite numbers only"
-        raise InvalidArgument(f"{field} {rule}.", violations=[FieldViolation(field, rule)]) from error
+        rule = "must hold finite numbers only"
+        raise InvalidArgument(f"{path} {rule}.", violations=[FieldViolation(path, rule)]) from error
+
+
+@lru_cache(maxsize=256)
+def _schema(struct: bytes) -> Mapping[str, Any]:
+    """Return what a serialized Struct holds, read-only: callers send the same few schemas again and again."""
+    return MappingProxyType(restored(MessageToDict(Struct.FromString(struct))))
 
 
 def restored(schema: Mapping[str, object]) -> dict[str, object]:
@@ -91,13 +220,105 @@ def _restored_value(value: object) -> object:
 def chat_response(completion: Completion, served: Served) -> pb.ChatResponse:
     """Return a whole answer and who gave it."""
     return pb.ChatResponse(
-        message=pb.ChatMessage(role=pb.ROLE_ASSISTANT, content=completion.text), **_end(completion, served)
+        message=_answer(completion),
+        logprobs=_logprobs(completion.logprobs),
+        more_choices=[
+            pb.ChatChoice(
+                index=index,
+                message=_answer(other),
+                finish_reason=_REASONS[other.reason],
+                logprobs=_logprobs(other.logprobs),
+            )
+            for index, other in enumerate(completion.others, 1)
+        ],
+        **_end(completion, served),
+    )
+
+
+def _answer(completion: Completion) -> pb.ChatMessage:
+    return pb.ChatMessage(
+        role=pb.ROLE_ASSISTANT,
+        content=completion.text,
+        reasoning=completion.reasoning,
+        refusal=completion.refusal,
+        tool_calls=[
+            pb.ToolCall(
+                id=call.id, name=call.name, arguments=call.arguments, custom=call.custom, extra=_struct(call.extra)
+            )
+            for call in completion.tool_calls
+        ],
+        extra=_struct(completion.extra),
+    )
+
+
+def delta_response(delta: TextDelta) -> pb.StreamChatResponse:
+    """Return a piece of an answer."""
+    if not isinstance(delta, ChatDelta):
+        return pb.StreamChatResponse(delta=pb.ChatDelta(text=delta.text))
+    pieces = [
+        pb.ToolCallDelta(
+            index=call.index,
+            id=call.id,
+            name=call.name,
+            arguments=call.arguments,
+            custom=call.custom,
+            extra=_struct(call.extra),
+        )
+        for call in delta.tool_calls
+    ]
+    return pb.StreamChatResponse(
+        delta=pb.ChatDelta(
+            text=delta.text,
+            index=delta.index or None,
+            reasoning=delta.reasoning or None,
+            refusal=delta.refusal or None,
+            tool_calls=pb.ToolCallDeltas(pieces=pieces) if pieces else None,
+            logprobs=_logprobs(delta.logprobs),
+            extra=_struct(delta.extra),
+        )
     )
 
 
 def finish_response(finish: ChatFinish, served: Served) -> pb.StreamChatResponse:
     """Return the end of a stream and who gave it."""
-    return pb.StreamChatResponse(finish=pb.ChatFinish(**_end(finish, served)))
+    more = [_REASONS[reason] for reason in finish.more_reasons]
+    return pb.StreamChatResponse(finish=pb.ChatFinish(more_finish_reasons=more, **_end(finish, served)))
+
+
+def _struct(members: Mapping[str, Any] | None) -> Struct | None:
+    """Return what a provider sent beside the answer; None for nothing, or where a Struct cannot hold it."""
+    if not members:
+        return None
+    try:
+        return ParseDict(dict(members), Struct())
+    except ParseError:
+        return None
+
+
+def _logprobs(given: Mapping[str, Any] | None) -> pb.Logprobs | None:
+    if given is None:
+        return None
+    return pb.Logprobs(**{name: [_token(token) for token in _objects(tokens)] for name, tokens in given.items()})
+
+
+def _token(given: Mapping[str, Any]) -> pb.TokenLogprob:
+    top = [pb.TokenAlternative(**_likelihood(other)) for other in _objects(given.get("top_logprobs"))]
+    return pb.TokenLogprob(top=top, **_likelihood(given))
+
+
+def _likelihood(given: Mapping[str, Any]) -> dict[str, Any]:
+    logprob, utf8 = given.get("logprob"), given.get("bytes")
+    known = isinstance(logprob, int | float) and logprob > _LEAST_LOGPROB
+    whole = isinstance(utf8, list) and all(isinstance(byte, int) and 0 <= byte < 256 for byte in utf8)
+    return {
+        "token": str(given.get("token") or ""),
+        "logprob": logprob if known else _LEAST_LOGPROB,
+        "utf8": bytes(utf8) if isinstance(utf8, list) and whole else None,
+    }
+
+
+def _objects(given: Any) -> list[Mapping[str, Any]]:
+    return [item for item in given if isinstance(item, dict)] if isinstance(given, list) else []
 
 
 def _end(answer: Completion | ChatFinish, served: Served) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from services.llm.values.chat import ChatFinish, ChatRequest, Completion, TextDelta
-from services.llm.values.relevance import EmbedKind, Ranking, Vectors
+from services.llm.values.relevance import EmbedInput, EmbedKind, Ranking, Vectors
 from services.llm.values.spending import Account, Balance, Charge, Exhausted, Limit, Line, Reserved, Spending
 
 
@@ -31,10 +31,16 @@ class ChatProvider(Protocol):
 class Embedder(Protocol):
     """Turns texts into vectors of one model."""
 
-    async def embed(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Vectors:
+    async def embed(
+        self, texts: Sequence[EmbedInput], kind: EmbedKind, timeout: float, dimensions: int | None = None
+    ) -> Vectors:
         """Return one vector a text, in the order of the texts, within `timeout` seconds.
 
-        A text that is longer than the model reads is cut at the model's limit.
+        A text that is longer than the model reads is cut at the model's limit. `dimensions` is how many components a
+        vector should have, None for as many as the model gives.
+
+        Raises:
+            InvalidArgument: the model takes no tokens, or gives other dimensions only.
         """
 
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from services.kit import context
-from services.kit.coalesce import coalesce
+from services.kit.coalesce import gathered
 from services.llm import messages
 from services.llm.domain.ledger import Ledger
-from services.llm.domain.need import need_of_texts
+from services.llm.domain.need import need_of_inputs, need_of_texts
 from services.llm.domain.routing import ChatRouter, Router
 from services.llm.domain.targets import Served
 from services.llm.domain.usage import grouped
 from services.llm.ports import Embedder, Reranker
-from services.llm.values.chat import ChatFinish, TextDelta
-from services.llm.values.relevance import EmbedKind
+from services.llm.values.chat import ChatDelta, ChatFinish, TextDelta
+from services.llm.values.relevance import EmbedInput, EmbedKind
 from tiku.llm.v1 import llm_pb2 as pb
 from tiku.llm.v1.llm_pb2_grpc import LlmServiceServicer
 
@@ -44,22 +44,24 @@ class LlmServicer(LlmServiceServicer):
         ends: list[tuple[ChatFinish, Served]] = []
         async with (
             aclosing(self.chat.stream(messages.chat_request(request), self._seconds_left())) as events,
-            aclosing(coalesce(_texts(events, ends))) as texts,
+            aclosing(gathered(_deltas(events, ends), _size)) as groups,
         ):
-            async for text in texts:
-                yield pb.StreamChatResponse(delta=pb.ChatDelta(text=text))
+            async for deltas in groups:
+                for delta in _joined(deltas):
+                    yield messages.delta_response(delta)
         for finish, served in ends:
             yield messages.finish_response(finish, served)
 
     async def Embed(self, request: pb.EmbedRequest, _: object) -> pb.EmbedResponse:
         """Embed texts."""
-        texts = list(request.texts)
+        texts: list[EmbedInput] = [*request.texts, *(list(tokens.ids) for tokens in request.tokens)]
+        dimensions = request.dimensions if request.HasField("dimensions") else None
         kind = EmbedKind.QUERY if request.kind == pb.EMBED_KIND_QUERY else EmbedKind.PASSAGE
         vectors, served = await self.embedder.run(
             request.model,
             self._seconds_left(),
-            need_of_texts(texts),
-            lambda engine, asked: engine.embed(texts, kind, asked.timeout),
+            need_of_inputs(texts),
+            lambda engine, asked: engine.embed(texts, kind, asked.timeout, dimensions),
         )
         return messages.embed_response(vectors, served.model)
 
@@ -94,12 +96,31 @@ class LlmServicer(LlmServiceServicer):
         return self.timeout if left is None else left
 
 
-async def _texts(
+async def _deltas(
     events: AsyncIterator[TextDelta | tuple[ChatFinish, Served]], ends: list[tuple[ChatFinish, Served]]
-) -> AsyncGenerator[str, None]:
-    """Yield the text of each delta; the finish goes into `ends`, since only texts can be joined."""
+) -> AsyncGenerator[TextDelta, None]:
+    """Yield each delta; the finish goes into `ends`, since it is not to wait for others."""
     async for event in events:
         if isinstance(event, TextDelta):
-            yield event.text
+            yield event
         else:
             ends.append(event)
+
+
+def _size(delta: TextDelta) -> int:
+    return len(delta.text) or isinstance(delta, ChatDelta)
+
+
+def _joined(deltas: list[TextDelta]) -> Iterator[TextDelta]:
+    """Yield deltas in their order, with neighbors joined that are text alone."""
+    texts: list[str] = []
+    for delta in deltas:
+        if not isinstance(delta, ChatDelta):
+            texts.append(delta.text)
+            continue
+        if texts:
+            yield TextDelta("".join(texts))
+            texts.clear()
+        yield delta
+    if texts:
+        yield TextDelta("".join(texts))

@@ -14,7 +14,8 @@ from services.llm.domain import faults
 
 T = TypeVar("T")
 
-_MAX_ERROR_BYTES = 64 * 1024
+MAX_ERROR_BYTES = 64 * 1024
+"""As much is read of what a provider says of a failure."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -52,6 +53,17 @@ class ProviderClient:
 
         Leaving the block before the body's end closes the connection, which tells the provider to stop.
         """
+        async with self.exchange(path, body, timeout) as response:
+            if response.status != 200:
+                told = await response.content.read(MAX_ERROR_BYTES)
+                raise faults.from_status(self.name, body["model"], response.status, told, response.headers)
+            yield response
+
+    @asynccontextmanager
+    async def exchange(
+        self, path: str, body: Mapping[str, Any], timeout: float
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Do as `post` does, and yield the response whatever its status is."""
         try:
             async with self._session.post(
                 self._base_url + path,
@@ -62,9 +74,6 @@ class ProviderClient:
                     total=timeout, sock_connect=min(timeout, self._connect_timeout), ceil_threshold=float("inf")
                 ),
             ) as response:
-                if response.status != 200:
-                    told = await response.content.read(_MAX_ERROR_BYTES)
-                    raise faults.from_status(self.name, body["model"], response.status, told, response.headers)
                 yield response
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
             # A container that starts again has another address: the next attempt asks for it.

@@ -32,23 +32,48 @@ BUDGET_EXHAUSTED = "BUDGET_EXHAUSTED"
 MODEL_WITHOUT_PRICE = "MODEL_WITHOUT_PRICE"
 BAD_RESPONSE = "PROVIDER_BAD_RESPONSE"
 UNAUTHENTICATED = "PROVIDER_UNAUTHENTICATED"
+FORBIDDEN = "PROVIDER_FORBIDDEN"
+OUT_OF_CREDIT = "PROVIDER_OUT_OF_CREDIT"
 MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
 REJECTED = "PROVIDER_REJECTED"
 CONTEXT_TOO_LONG = "CONTEXT_TOO_LONG"
+CONTENT_FILTERED = "CONTENT_FILTERED"
 
 RETRYABLE = frozenset({UNAVAILABLE, RATE_LIMITED})
 """Reasons after which the same call may well succeed."""
-BLAMED = frozenset({UNAVAILABLE, TIMEOUT, BAD_RESPONSE, UNAUTHENTICATED, MODEL_NOT_FOUND})
+BLAMED = frozenset({UNAVAILABLE, TIMEOUT, BAD_RESPONSE, UNAUTHENTICATED, FORBIDDEN, OUT_OF_CREDIT, MODEL_NOT_FOUND})
 """Reasons that the provider is at fault, whatever it was asked."""
 UNASKED = frozenset({BUSY, BUDGET_EXHAUSTED, MODEL_WITHOUT_PRICE})
 """Reasons for which a target was never asked."""
-REFUSALS = frozenset({REJECTED, CONTEXT_TOO_LONG})
+REFUSALS = frozenset({REJECTED, CONTEXT_TOO_LONG, CONTENT_FILTERED})
 """Reasons that may lie in the request."""
 
 _LOGGED_BYTES = 2000
-_CONTEXT_TOO_LONG = re.compile(
-    rb"context_length_exceeded|exceed_context_size|context (length|size|window)|maximum context", re.IGNORECASE
+CONTEXT_WORDS = re.compile(
+    rb"context_length_exceeded|exceed_context_size|context (length|size|window)|maximum context|prompt is too long"
+    rb"|input is too long|(input|prompt).{0,40}too (long|large)|range of input length",
+    re.IGNORECASE,
 )
+"""How providers say that a conversation is too long for a model."""
+_NO_CREDIT = re.compile(
+    rb"insufficient[_ ](quota|balance|credit|funds)|exceeded your current quota|billing|credit balance|out of credit"
+    rb"|arrear|overdue|good standing|FreeTierOnly|payment required|\\u4f59\\u989d\\u4e0d\\u8db3|"
+    + "余额不足|欠费".encode(),
+    re.IGNORECASE,
+)
+_FILTERED = re.compile(
+    rb"content_filter|content[_ ]policy|ResponsibleAIPolicy|data_inspection|content[_ ]moderation|flagged"
+    rb"|inappropriate content|sensitive content",
+    re.IGNORECASE,
+)
+_KEY_REFUSED = re.compile(
+    rb"api[_ ]key.{0,40}(not valid|invalid|incorrect|expired)|invalid[_ ]api[_ ]key", re.IGNORECASE
+)
+_WAIT_IN_WORDS = re.compile(
+    rb"(?:try again in|retry after|retryDelay\W{1,6}) ?(\d+(?:\.\d+)?) ?(ms|s|m|seconds?)?\b", re.IGNORECASE
+)
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+_LONGEST_WAIT_SECONDS = 86_400.0
 _MODEL_UNKNOWN = re.compile(rb"model_not_found|model.{0,200}(not found|not exist|unknown)", re.IGNORECASE | re.DOTALL)
 _QUICK_RETRY_SECONDS = 1.0
 
@@ -100,22 +125,47 @@ def from_status(
     which says `exceed_context_size_error` where OpenAI says `context_length_exceeded`.
     """
     logger.warning("provider %s answered %d: %r", provider, status, body[:_LOGGED_BYTES])
-    if status in (401, 403):
-        message = "The model provider refused the configured key."
-        return _of(provider, FailedPrecondition, UNAUTHENTICATED, message)
+    if status == 402 or (status in (400, 403, 429) and _NO_CREDIT.search(body)):
+        message = "The account at the model provider has no credit or quota left."
+        return _of(provider, FailedPrecondition, OUT_OF_CREDIT, message)
     if status == 429:
-        message, wait = "The model provider's rate limit is reached.", _retry_after(headers) or _QUICK_RETRY_SECONDS
+        message, wait = "The model provider's rate limit is reached.", _wait(headers, body) or _QUICK_RETRY_SECONDS
         return _of(provider, ResourceExhausted, RATE_LIMITED, message, retry_after=wait)
+    if status in (401, 403, 451):
+        return _refused(provider, model, status, body)
     if status in (404, 400) and _MODEL_UNKNOWN.search(body):
         return model_not_found(model)
-    if status == 413 or (status in (400, 422) and _CONTEXT_TOO_LONG.search(body)):
+    if status == 413 or (status in (400, 422) and CONTEXT_WORDS.search(body)):
         message = "The conversation is longer than the model can read."
         return _of(provider, InvalidArgument, CONTEXT_TOO_LONG, message, model=model)
     if status in (400, 422):
-        return _of(provider, InvalidArgument, REJECTED, "The model provider rejected the request.")
-    if status in (408, 409) or status >= 500:
-        return unavailable(provider, retry_after=_retry_after(headers))
+        return _rejected(provider, body)
+    if status in (408, 409, 425, 498, 499) or status >= 500:
+        return unavailable(provider, retry_after=_wait(headers, b""))
     return bad_response(provider)
+
+
+def _refused(provider: str, model: str, status: int, body: bytes) -> TikuError:
+    """Return why a provider does not serve whoever holds the configured key."""
+    if status == 401 or _KEY_REFUSED.search(body):
+        return _of(provider, FailedPrecondition, UNAUTHENTICATED, "The model provider refused the configured key.")
+    if _FILTERED.search(body):
+        return _filtered(provider)
+    message = "The model provider does not allow this to the configured key."
+    return _of(provider, FailedPrecondition, FORBIDDEN, message, model=model)
+
+
+def _rejected(provider: str, body: bytes) -> TikuError:
+    """Return why a provider did not take a request."""
+    if _KEY_REFUSED.search(body):
+        return _of(provider, FailedPrecondition, UNAUTHENTICATED, "The model provider refused the configured key.")
+    if _FILTERED.search(body):
+        return _filtered(provider)
+    return _of(provider, InvalidArgument, REJECTED, "The model provider rejected the request.")
+
+
+def _filtered(provider: str) -> TikuError:
+    return _of(provider, InvalidArgument, CONTENT_FILTERED, "The model provider's filter refused the request.")
 
 
 def again(error: TikuError | None, provider: str, retry_after: float) -> TikuError:
@@ -131,17 +181,48 @@ def _of(
     return kind(message, reason=reason, metadata={"provider": provider, **more}, retry_after=retry_after)
 
 
-def _retry_after(headers: Mapping[str, str] | None) -> float | None:
-    """Return the seconds that a provider asks for, as a number or as an HTTP date; None where it does not.
+def _wait(headers: Mapping[str, str] | None, body: bytes) -> float | None:
+    """Return the seconds that a provider asks for: in a header of one kind or another, or in words; None for none.
 
     https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
     """
-    asked = (headers or {}).get("retry-after", "")
+    given = headers or {}
+    waits = (
+        _seconds(given.get("retry-after-ms", ""), 0.001),
+        _seconds(given.get("retry-after", "")),
+        _until(given.get("retry-after", "")),
+        _duration(given.get("retry-after", "")),
+        _in_words(body),
+        *(_duration(given.get(f"x-ratelimit-reset-{what}", "")) for what in ("requests", "tokens")),
+    )
+    return next((wait for wait in waits if wait is not None and 0 <= wait <= _LONGEST_WAIT_SECONDS), None)
+
+
+def _seconds(text: str, unit: float = 1.0) -> float | None:
     try:
-        seconds = float(asked)
+        return float(text) * unit
     except ValueError:
-        try:
-            seconds = max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
-        except (ValueError, TypeError):
-            return None
-    return seconds if 0 <= seconds < float("inf") else None
+        return None
+
+
+def _until(text: str) -> float | None:
+    """Return the seconds until an HTTP date."""
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _duration(text: str) -> float | None:
+    """Return the seconds of a text such as 6m0s, 1.5s or 20ms."""
+    found = _DURATION.fullmatch(text.strip())
+    if not text.strip() or found is None:
+        return None
+    return sum(float(part or 0) * unit for part, unit in zip(found.groups(), (3600, 60, 1, 0.001), strict=True))
+
+
+def _in_words(body: bytes) -> float | None:
+    found = _WAIT_IN_WORDS.search(body)
+    if found is None:
+        return None
+    return float(found[1]) * {b"ms": 0.001, b"m": 60.0}.get((found[2] or b"s").lower(), 1.0)

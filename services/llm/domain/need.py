@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import orjson
-
 from services.llm.values.chat import ChatRequest
+from services.llm.values.relevance import EmbedInput
 
 _BYTES_PER_TOKEN = 4
 """Four letters of English are about a token, and so are four thirds of a Chinese character's three bytes."""
@@ -34,11 +33,9 @@ class Need:
 
 def need_of_chat(prompt: ChatRequest) -> Need:
     """Return what a conversation and its answer can come to."""
-    size = sum(len(message.content.encode()) for message in prompt.messages)
-    if prompt.output is not None:
-        size += len(orjson.dumps(prompt.output.schema, default=dict))
+    size = prompt.size_bytes()
     around = _MOST_TOKENS_AROUND_A_MESSAGE * (len(prompt.messages) + 1)
-    return Need(size + around, size // _BYTES_PER_TOKEN, prompt.max_tokens)
+    return Need(size + around, size // _BYTES_PER_TOKEN, prompt.max_tokens and prompt.max_tokens * prompt.n)
 
 
 def need_of_texts(texts: Iterable[str]) -> Need:
@@ -46,3 +43,16 @@ def need_of_texts(texts: Iterable[str]) -> Need:
     sizes = [len(text.encode()) for text in texts]
     around = _MOST_TOKENS_AROUND_A_MESSAGE * len(sizes)
     return Need(sum(sizes) + around, sum(sizes) // _BYTES_PER_TOKEN)
+
+
+def need_of_inputs(inputs: Iterable[EmbedInput]) -> Need:
+    """Return what inputs come to that are embedded, some of which may be tokens already."""
+    texts: list[str] = []
+    tokens = 0
+    for item in inputs:
+        if isinstance(item, str):
+            texts.append(item)
+        else:
+            tokens += len(item)
+    need = need_of_texts(texts)
+    return Need(need.most_input_tokens + tokens, need.input_tokens + tokens)

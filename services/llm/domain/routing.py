@@ -187,9 +187,9 @@ class ChatRouter(Router[ChatProvider]):
             way = self._way(table, prompt.model, timeout, need_of_chat(prompt))
             if way.path.strategy is Strategy.RACE:
                 target, completion = await self._completed(way, prompt)
-                if completion.text:
-                    yield TextDelta(completion.text)
-                yield ChatFinish(completion.reason, completion.usage), target.served
+                for delta in completion.deltas():
+                    yield delta
+                yield completion.finish(), target.served
                 return
             _, (event, events) = await self._obtained(
                 way,
@@ -246,7 +246,7 @@ class ChatRouter(Router[ChatProvider]):
                                 yield event
                         else:
                             spent.tokens = event.usage
-                            finish = ChatFinish(event.reason, event.usage or TokenUsage(0, spent.deltas))
+                            finish = replace(event, usage=event.usage or TokenUsage(0, spent.deltas))
                         watch.start(ends if between == inf else min(ends, loop.time() + between))
                     watch.stop()
                     if finish is None:
@@ -288,7 +288,9 @@ async def _nothing(_: object) -> None:
 
 
 def _for(prompt: ChatRequest, asked: Asked) -> ChatRequest:
-    return replace(prompt, model=asked.model, max_tokens=asked.max_output_tokens)
+    """Return what a target is asked; what a call may write is shared by the answers that it asks for."""
+    most = asked.max_output_tokens
+    return replace(prompt, model=asked.model, max_tokens=None if most is None else max(1, most // prompt.n))
 
 
 def _time_left(deadline: float) -> float:

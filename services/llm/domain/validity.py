@@ -6,15 +6,20 @@ import json
 
 from services.llm.values.chat import ChatRequest, Completion, FinishReason
 
-_WHOLE = (FinishReason.STOP, FinishReason.UNKNOWN)
+_WHOLE = (FinishReason.STOP, FinishReason.UNKNOWN, FinishReason.TOOL_CALLS)
 
 
 def is_valid(completion: Completion, prompt: ChatRequest) -> bool:
-    """Return whether an answer is whole, says something, and is a JSON object where a schema was given."""
-    if completion.reason not in _WHOLE or not completion.text.strip():
+    """Return whether an answer is whole, and of use.
+
+    It calls tools or says something, and is a JSON object where one was asked for.
+    """
+    if completion.reason not in _WHOLE or completion.refusal:
         return False
-    if prompt.output is None:
+    if completion.tool_calls:
         return True
+    if prompt.output is None and not prompt.json_object:
+        return bool(completion.text.strip())
     try:
         return isinstance(json.loads(completion.text), dict)
     except ValueError:

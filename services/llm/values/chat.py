@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from services.common.values import TokenUsage
 
@@ -15,6 +16,8 @@ class Role(StrEnum):
     SYSTEM = "system"
     USER = "user"
     ASSISTANT = "assistant"
+    TOOL = "tool"
+    DEVELOPER = "developer"
 
 
 class FinishReason(StrEnum):
@@ -24,11 +27,30 @@ class FinishReason(StrEnum):
     STOP = "stop"
     LENGTH = "length"
     CONTENT_FILTER = "content_filter"
+    TOOL_CALLS = "tool_calls"
 
     @classmethod
     def _missing_(cls, value: object) -> FinishReason:
         """Return UNKNOWN: a provider said no word, or one that nobody defined."""
         return cls.UNKNOWN
+
+
+_PICTURE_TOKENS = 8192
+"""No model that is known makes more of a picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool that a model wants to be run, or a piece of that: `index` is then the call's place in its message."""
+
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+    """As the model wrote them: JSON for a function, any text for a custom tool."""
+    custom: bool = False
+    index: int = 0
+    extra: Mapping[str, Any] | None = None
+    """Members beside these, as the provider sends them and wants them back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +59,15 @@ class ChatMessage:
 
     role: Role
     content: str
+    parts: Sequence[Mapping[str, Any]] = ()
+    """What takes the place of `content` where it is more than text, in OpenAI's form."""
+    tool_calls: Sequence[ToolCall] = ()
+    tool_call_id: str = ""
+    name: str = ""
+    refusal: str = ""
+    reasoning: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Members beside these, as the provider takes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +76,8 @@ class OutputSchema:
 
     name: str
     schema: Mapping[str, object]
+    strict: bool = True
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +92,23 @@ class ChatRequest:
     stop: Sequence[str] = ()
     seed: int | None = None
     output: OutputSchema | None = None
+    json_object: bool = False
+    """Whether the answer is a JSON object, of no schema."""
+    n: int = 1
+    """How many answers are wanted."""
+    tools: Sequence[Mapping[str, Any]] = ()
+    """Tools that the model may call, in OpenAI's form."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters beside these, by OpenAI's names or the provider's own and in their form."""
+
+    def size_bytes(self) -> int:
+        """Return the bytes of all that a model reads, and no fewer than the tokens that it makes of them.
+
+        That holds for a picture of usual size, and not for a file that the provider has.
+        """
+        size = sum(len(message.content.encode()) + _size_of_rest(message) for message in self.messages)
+        schema = () if self.output is None else (self.output.schema,)
+        return size + sum(len(str(described)) for described in (*self.tools, *schema))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +118,58 @@ class Completion:
     text: str
     reason: FinishReason
     usage: TokenUsage | None
+    reasoning: str = ""
+    refusal: str = ""
+    tool_calls: Sequence[ToolCall] = ()
+    logprobs: Mapping[str, Any] | None = None
+    """How likely its tokens were, in OpenAI's form."""
+    extra: Mapping[str, Any] | None = None
+    """Members of the message beside these, as the provider sent them."""
+    others: Sequence[Completion] = ()
+    """The answers after the first, where several were asked for; their usage is in that of the first."""
+
+    def deltas(self) -> list[TextDelta]:
+        """Return the pieces of a stream that give this answer."""
+        if self.text and self == Completion(self.text, self.reason, self.usage):
+            return [TextDelta(self.text)]
+        pieces = [
+            ChatDelta(
+                one.text,
+                index=index,
+                reasoning=one.reasoning,
+                refusal=one.refusal,
+                tool_calls=one.tool_calls,
+                logprobs=one.logprobs,
+                extra=one.extra,
+            )
+            for index, one in enumerate((self, *self.others))
+        ]
+        return [piece for piece in pieces if piece != ChatDelta("", index=piece.index)]
+
+    def finish(self) -> ChatFinish:
+        """Return the end of a stream that gives this answer."""
+        return ChatFinish(self.reason, self.usage, tuple(other.reason for other in self.others))
 
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """The next piece of an answer; never empty."""
+    """The next piece of an answer: text of the first one, and nothing else unless it is a `ChatDelta`."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatDelta(TextDelta):
+    """A piece of an answer that is not only text of the first one; never wholly empty."""
+
+    index: int = 0
+    """Which answer it belongs to."""
+    reasoning: str = ""
+    refusal: str = ""
+    tool_calls: Sequence[ToolCall] = ()
+    """Pieces of tool calls; id and name stand in the first piece of each."""
+    logprobs: Mapping[str, Any] | None = None
+    extra: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +178,19 @@ class ChatFinish:
 
     reason: FinishReason
     usage: TokenUsage | None
+    more_reasons: Sequence[FinishReason] = ()
+    """Why the model stopped in the answers after the first."""
+
+
+def _size_of_rest(message: ChatMessage) -> int:
+    if not (message.parts or message.tool_calls or message.reasoning):
+        return 0
+    calls = sum(len((call.name + call.arguments).encode()) for call in message.tool_calls)
+    return sum(map(_size_of_part, message.parts)) + calls + len(message.reasoning.encode())
+
+
+def _size_of_part(part: Mapping[str, Any]) -> int:
+    if part.get("type") == "image_url":
+        return _PICTURE_TOKENS
+    size = len(str(part).encode())
+    return size if part.get("type") == "text" else max(size, _PICTURE_TOKENS)

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from services.common.values import TokenUsage
 
+EmbedInput = str | Sequence[int]
+"""A text to embed, or its tokens in the model's own vocabulary."""
+
 
 class EmbedKind(StrEnum):
     """What a text is for; asymmetric models embed the two differently."""

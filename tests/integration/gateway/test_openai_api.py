@@ -49,7 +49,7 @@ async def test_a_whole_answer(stack: Stack, client: AsyncOpenAI) -> None:
         response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}},
     )
     request = stack.script.requests[-1]
-    assert [m.role for m in request.messages] == [1, 2, 3, 2]
+    assert [m.role for m in request.messages] == [5, 2, 3, 2]
     assert request.messages[1].content == "a\nb"
     options = request.options
     assert (options.temperature, options.top_p, options.max_tokens, options.seed) == (0.2, 0.9, 64, 11)
@@ -111,18 +111,29 @@ async def test_errors_arrive_as_the_clients_own(stack: Stack, client: AsyncOpenA
 @pytest.mark.parametrize(
     ("change", "param", "code"),
     [
-        ({"tools": [{"type": "function"}]}, "tools", "unsupported_parameter"),
-        ({"n": 2}, "n", "unsupported_parameter"),
-        ({"logprobs": True}, "logprobs", "unsupported_parameter"),
-        ({"presence_penalty": 1}, "presence_penalty", "unsupported_parameter"),
-        ({"colour": "red"}, "colour", "unknown_parameter"),
+        ({"tools": [{"type": "function"}]}, "tools[0].function", "invalid_type"),
+        ({"tools": [{"type": "function", "function": {}}]}, "tools[0].function.name", "invalid_value"),
+        ({"tools": {}}, "tools", "invalid_type"),
+        ({"tool_choice": 1}, "tool_choice", "invalid_type"),
+        ({"functions": [{"name": "f"}]}, "functions", "unsupported_parameter"),
+        ({"n": 0}, "n", "invalid_value"),
+        ({"n": 500}, "n", "invalid_value"),
+        ({"logprobs": 3}, "logprobs", "invalid_type"),
+        ({"logit_bias": {"7": "x"}}, "logit_bias", "invalid_type"),
+        ({"presence_penalty": 3}, "presence_penalty", "invalid_field"),
         ({"messages": None}, "messages", "missing_required_parameter"),
         ({"messages": []}, "messages", "invalid_value"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role", "invalid_value"),
+        ({"messages": [{"role": "function", "content": "x"}]}, "messages[0].role", "invalid_value"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content", "invalid_type"),
+        (
+            {"messages": [{"role": "assistant", "tool_calls": [{"id": "1"}]}]},
+            "messages[0].tool_calls[0].function",
+            "invalid_type",
+        ),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
-            "messages[0].content[0].type",
-            "unsupported_parameter",
+            "messages[0].content[0].image_url",
+            "invalid_value",
         ),
         ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content", "invalid_type"),
         ({"messages": ["hi"]}, "messages[0]", "invalid_type"),
@@ -132,7 +143,7 @@ async def test_errors_arrive_as_the_clients_own(stack: Stack, client: AsyncOpenA
         ({"stream": "yes"}, "stream", "invalid_type"),
         ({"stream_options": {}}, "stream_options", "invalid_value"),
         ({"stop": 5}, "stop", "invalid_value"),
-        ({"response_format": {"type": "xml"}}, "response_format.type", "invalid_value"),
+        ({"response_format": {"type": None}}, "response_format.type", "invalid_value"),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema", "invalid_value"),
         (
             {"response_format": {"type": "json_schema", "json_schema": {"name": "a b", "schema": {}}}},
@@ -178,10 +189,12 @@ async def test_embeddings(stack: Stack, client: AsyncOpenAI) -> None:
     [
         ({}, "input"),
         ({"input": []}, "input"),
-        ({"input": [1, 2]}, "input[0]"),
+        ({"input": [1, "2"]}, "input[1]"),
+        ({"input": [[1], []]}, "input[1]"),
+        ({"input": [[1], [-1]]}, "input[1][0]"),
         ({"input": "a", "encoding_format": "hex"}, "encoding_format"),
         ({"input": "a", "input_type": "poem"}, "input_type"),
-        ({"input": "a", "dimensions": 5}, "dimensions"),
+        ({"input": "a", "dimensions": 0}, "dimensions"),
         ({"input": ["ok", ""]}, "input[1]"),
     ],
 )

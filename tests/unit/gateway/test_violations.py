@@ -67,7 +67,7 @@ def test_the_explanation_agrees_with_json_format(target: tuple[Any, str], value:
         (
             {"messages": [{"role": "BOSS"}]},
             "messages[0].role",
-            "must be one of ROLE_UNSPECIFIED, ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT",
+            "must be one of ROLE_UNSPECIFIED, ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT, ROLE_TOOL, ROLE_DEVELOPER",
         ),
         ({"messages": [None]}, "messages[0]", "must be an object, not null"),
         (

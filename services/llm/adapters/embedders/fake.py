@@ -13,7 +13,8 @@ from hashlib import blake2b
 
 from services.common.values import TokenUsage
 from services.language.scripts import HAN
-from services.llm.values.relevance import EmbedKind, Vectors
+from services.llm.domain.embed_inputs import only_texts, with_dimensions
+from services.llm.values.relevance import EmbedInput, EmbedKind, Vectors
 
 # A Han character is a word of its own; everything else is split where letters and digits end.
 _WORD = re.compile(rf"[{HAN}]|[^\W_{HAN}]+")
@@ -37,8 +38,12 @@ class FakeEmbedder:
     def __init__(self, dimension: int) -> None:
         self._dimension = dimension
 
-    async def embed(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Vectors:
+    async def embed(
+        self, texts: Sequence[EmbedInput], kind: EmbedKind, timeout: float, dimensions: int | None = None
+    ) -> Vectors:
         """Return one vector a text, in order; a word counts as a token."""
+        texts = only_texts(texts)
         data = b"".join(hashed_vector(text, self._dimension).tobytes() for text in texts)
         words = sum(len(_WORD.findall(text)) for text in texts)
-        return Vectors(data, self._dimension, TokenUsage(prompt_tokens=words))
+        vectors = Vectors(data, self._dimension, TokenUsage(prompt_tokens=words))
+        return with_dimensions(vectors, dimensions)

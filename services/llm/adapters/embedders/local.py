@@ -20,7 +20,8 @@ from services.kit.restarts import CrashBudget
 from services.kit.start import StartError
 from services.llm.adapters.embedders.frames import EmbedAsk, EmbedReady, EmbedRefusal, EmbedReply, pack, read_reply
 from services.llm.domain.batching import Batch, Batcher, BatchLimits
-from services.llm.values.relevance import EmbedKind, Vectors
+from services.llm.domain.embed_inputs import only_texts, with_dimensions
+from services.llm.values.relevance import EmbedInput, EmbedKind, Vectors
 
 _BATCH_SECONDS = 120.0
 _ATTEMPTS = 2
@@ -74,15 +75,18 @@ class LocalEmbedder:
         if not self._ready.is_set():
             raise Unavailable("The embedding model is loading.", reason="EMBEDDER_LOADING")
 
-    async def embed(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Vectors:
+    async def embed(
+        self, texts: Sequence[EmbedInput], kind: EmbedKind, timeout: float, dimensions: int | None = None
+    ) -> Vectors:
         """Return one vector a text. A request that comes before the model is loaded waits for it."""
         if self._given_up:
             raise _unavailable()
         try:
             async with asyncio.timeout(timeout):
-                return await self._batcher.embed(texts, kind)
+                vectors = await self._batcher.embed(only_texts(texts), kind)
         except TimeoutError as error:
             raise DeadlineExceeded("The embedding model did not answer in time.", reason="EMBEDDER_TIMEOUT") from error
+        return with_dimensions(vectors, dimensions)
 
     async def run(self) -> None:
         """Keep a worker running and feed it until canceled.

@@ -10,6 +10,7 @@ import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,7 +19,7 @@ from services.common.values import TokenUsage
 from services.kit.concurrency import gather
 from services.llm.adapters.http import ProviderClient
 from services.llm.domain import faults
-from services.llm.values.relevance import EmbedKind, Vectors
+from services.llm.values.relevance import EmbedInput, EmbedKind, Vectors
 
 _BATCH_TEXTS = 64
 _MOST_BATCHES = 4
@@ -50,15 +51,17 @@ class OpenAiHttpEmbedder:
     _client: ProviderClient
     _model: str
 
-    async def embed(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Vectors:
-        """Return one vector a text, in order, within `timeout` seconds."""
+    async def embed(
+        self, texts: Sequence[EmbedInput], kind: EmbedKind, timeout: float, dimensions: int | None = None
+    ) -> Vectors:
+        """Return one vector a text, in order, within `timeout` seconds; the server decides on tokens and dimensions."""
         if _E5.search(self._model):
-            texts = [f"{kind.value}: {text}" for text in texts]
+            texts = [f"{kind.value}: {text}" if isinstance(text, str) else text for text in texts]
         deadline = asyncio.get_running_loop().time() + timeout
 
         async def embed(start: int) -> tuple[np.ndarray, TokenUsage]:
             left = max(0.001, deadline - asyncio.get_running_loop().time())
-            return await self._batch(texts[start : start + _BATCH_TEXTS], left)
+            return await self._batch(texts[start : start + _BATCH_TEXTS], left, dimensions)
 
         batches = await gather(map(embed, range(0, len(texts), _BATCH_TEXTS)), _MOST_BATCHES)
         rows = [matrix for matrix, _ in batches]
@@ -67,8 +70,12 @@ class OpenAiHttpEmbedder:
         usage = sum((usage for _, usage in batches), TokenUsage())
         return Vectors(b"".join(matrix.tobytes() for matrix in rows), rows[0].shape[1], usage)
 
-    async def _batch(self, texts: Sequence[str], timeout: float) -> tuple[np.ndarray, TokenUsage]:
-        body = {"model": self._model, "input": texts, "encoding_format": "base64"}
+    async def _batch(
+        self, texts: Sequence[EmbedInput], timeout: float, dimensions: int | None
+    ) -> tuple[np.ndarray, TokenUsage]:
+        body: dict[str, Any] = {"model": self._model, "input": texts, "encoding_format": "base64"}
+        if dimensions is not None:
+            body["dimensions"] = dimensions
         answer = await self._client.post_for("/embeddings", body, timeout, _decode, _MAX_BODY_BYTES)
         ordered = sorted(answer.data, key=lambda item: item.index)
         if [item.index for item in ordered] != list(range(len(texts))):

@@ -1,122 +1,138 @@
-"""OpenAI's chat wire: what is sent and the parts of what comes back that Tiku reads.
+"""OpenAI's chat wire: what is sent, and the parts of what comes back that Tiku reads.
 
-Fields follow https://platform.openai.com/docs/api-reference/chat; unknown ones are skipped, not an error.
+Fields follow https://platform.openai.com/docs/api-reference/chat; unknown ones are skipped, not an error. What
+providers fill in otherwise has no type here, and is read with care in `services.llm.adapters.providers.answers`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+import json
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from services.common.values import TokenUsage
-from services.llm.domain import faults
-from services.llm.values.chat import ChatFinish, ChatRequest, Completion, FinishReason, TextDelta
+from services.llm.values.chat import ChatMessage, ChatRequest, OutputSchema, Role, ToolCall
 
 
-class WireText(msgspec.Struct):
+class WireMessage(msgspec.Struct):
     """A message or the delta of one; content is null while a model thinks, refuses or calls tools."""
 
-    content: str | None = None
+    content: Any = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    refusal: Any = None
+    tool_calls: Any = None
+    function_call: Any = None
+    annotations: Any = None
+    audio: Any = None
+    reasoning_details: Any = None
+    images: Any = None
 
 
 class WireChoice(msgspec.Struct):
-    """One alternative answer; Tiku asks for one."""
+    """One of the answers."""
 
-    message: WireText | None = None
-    delta: WireText | None = None
-    finish_reason: str | None = None
-
-
-class WirePromptDetails(msgspec.Struct):
-    """What is known of a prompt's tokens."""
-
-    cached_tokens: int | None = None
-
-
-class WireUsage(msgspec.Struct):
-    """What a provider counted."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: WirePromptDetails | None = None
-
-
-class WireChat(msgspec.Struct):
-    """A whole answer, or one event of a stream; `error` is how a stream that began well says that it failed."""
-
-    choices: list[WireChoice] = []
-    usage: WireUsage | None = None
+    index: Any = 0
+    message: WireMessage | None = None
+    delta: WireMessage | None = None
+    text: Any = None
+    finish_reason: Any = None
+    logprobs: Any = None
+    usage: Any = None
     error: Any = None
 
 
-decode_chat = msgspec.json.Decoder(WireChat).decode
+class WireChat(msgspec.Struct):
+    """A whole answer, or one event of a stream.
+
+    `error`, and `message` and its like where there are no choices, are how an answer that began well says that it
+    failed. Tokens are counted in `usage`, or else where some provider does it.
+    """
+
+    choices: list[WireChoice] | None = None
+    usage: Any = None
+    error: Any = None
+    x_groq: Any = None
+    timings: Any = None
+    prompt_eval_count: Any = None
+    eval_count: Any = None
+    object: Any = None
+    message: Any = None
+    detail: Any = None
+    code: Any = None
+    base_resp: Any = None
+
+
+_decode = msgspec.json.Decoder(WireChat).decode
+_HALF_CHARACTER = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+"""The escape of half a surrogate pair: a character that a provider cut in two."""
+
+
+def decode_chat(data: bytes) -> WireChat:
+    """Return what a provider sent; what JSON has no word for, such as NaN or half a character, is let pass.
+
+    Raises:
+        ValueError: it is no JSON, or something other than a chat.
+    """
+    try:
+        return _decode(data)
+    except msgspec.DecodeError:
+        loose = json.loads(_HALF_CHARACTER.sub(r"\\ufffd", data.decode()))
+        return msgspec.convert(loose, WireChat, strict=False)
+
+
+_OWN = {"model", "messages", "n", "max_tokens", "max_completion_tokens", "stream", "stream_options"}
+"""Parameters that what a call may cost depends on, or how its answer is read: no further parameter sets them."""
 
 
 def encode_chat(prompt: ChatRequest, *, stream: bool) -> dict[str, Any]:
     """Return the request body; the provider decides what the request does not set."""
-    body: dict[str, Any] = {
-        "model": prompt.model,
-        "messages": [{"role": message.role.value, "content": message.content} for message in prompt.messages],
-    }
+    body: dict[str, Any] = {"model": prompt.model, "messages": [_message(message) for message in prompt.messages]}
     options: Mapping[str, Any] = {
         "temperature": prompt.temperature,
         "top_p": prompt.top_p,
         "max_tokens": prompt.max_tokens,
         "seed": prompt.seed,
         "stop": list(prompt.stop) or None,
+        "n": prompt.n if prompt.n > 1 else None,
+        "tools": list(prompt.tools) or None,
+        "response_format": {"type": "json_object"} if prompt.json_object else None,
     }
     body.update({name: value for name, value in options.items() if value is not None})
     if prompt.output is not None:
-        body["response_format"] = {
-            "type": "json_schema",
-            "json_schema": {"name": prompt.output.name, "strict": True, "schema": dict(prompt.output.schema)},
-        }
+        body["response_format"] = {"type": "json_schema", "json_schema": _schema(prompt.output)}
+    body = {**{name: value for name, value in prompt.more.items() if name not in _OWN}, **body}
     if stream:
         body.update(stream=True, stream_options={"include_usage": True})
     return body
 
 
-def completion_of(answer: Any, provider: str) -> Completion:
-    """Return a whole answer, a `WireChat` or the SDK's own."""
-    choices = getattr(answer, "choices", None)
-    if not choices or choices[0].message is None:
-        raise faults.bad_response(provider, "an answer without a message")
-    return Completion(choices[0].message.content or "", FinishReason(choices[0].finish_reason), _usage(answer))
+def _schema(output: OutputSchema) -> dict[str, Any]:
+    described = {"description": output.description} if output.description else {}
+    return {"name": output.name, **described, "strict": output.strict, "schema": dict(output.schema)}
 
 
-async def events_of(chats: AsyncGenerator[Any, None], provider: str) -> AsyncGenerator[TextDelta | ChatFinish, None]:
-    """Yield the text of a stream's events, then one `ChatFinish`; `chats` is closed at the end."""
-    reason: str | None = None
-    usage: TokenUsage | None = None
-    try:
-        async with aclosing(chats):
-            async for chat in chats:
-                usage = _usage(chat) or usage
-                for choice in (chat.choices or ())[:1]:
-                    if choice.delta is not None and choice.delta.content:
-                        yield TextDelta(choice.delta.content)
-                    if choice.finish_reason is not None:
-                        reason = choice.finish_reason or reason or ""
-    except (AttributeError, TypeError) as error:  # The SDK makes an object of whatever comes.
-        raise faults.bad_response(provider, error) from error
-    if reason is None:
-        raise faults.unavailable(provider, "the stream ended before the answer did")
-    yield ChatFinish(FinishReason(reason), usage)
+def _message(message: ChatMessage) -> dict[str, Any]:
+    content: Any = list(message.parts) or message.content
+    if not content and message.role is Role.ASSISTANT and (message.tool_calls or message.refusal):
+        content = None
+    encoded: dict[str, Any] = {"role": message.role.value, "content": content}
+    if message.tool_calls:
+        encoded["tool_calls"] = [tool_call(call) for call in message.tool_calls]
+    texts = {
+        "tool_call_id": message.tool_call_id,
+        "name": message.name,
+        "refusal": message.refusal,
+        "reasoning_content": message.reasoning,
+    }
+    return {**message.extra, **encoded, **{name: text for name, text in texts.items() if text}}
 
 
-def _usage(chat: Any) -> TokenUsage | None:
-    usage = chat.usage
-    if usage is None:
-        return None
-    read, details = usage.prompt_tokens or 0, getattr(usage, "prompt_tokens_details", None)
-    cached = (details and details.cached_tokens) or 0
-    return TokenUsage(read, usage.completion_tokens or 0, min(read, cached))
-
-
-def error_status(error: object) -> int:
-    """Return the HTTP status that an `error` object inside a stream names; 500 when it names none."""
-    code = error.get("code") if isinstance(error, dict) else None
-    return code if isinstance(code, int) and 400 <= code < 600 else 500
+def tool_call(call: ToolCall) -> dict[str, Any]:
+    """Return a tool call in OpenAI's form."""
+    kind, argument = ("custom", "input") if call.custom else ("function", "arguments")
+    return {"id": call.id, "type": kind, kind: {"name": call.name, argument: call.arguments}, **(call.extra or {})}

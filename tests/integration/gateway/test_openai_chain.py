@@ -1,0 +1,284 @@
+"""OpenAI's client against gateway, llm service and a provider that plays answers: what goes in and what comes out."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from array import array
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import openai
+import pytest
+import pytest_asyncio
+from openai import AsyncOpenAI
+
+from gateway.app import running as running_gateway
+from gateway.settings import GatewaySettings
+from services.kit.server import running
+from services.llm.app import build
+from services.llm.settings import LlmSettings
+from tests.fakes.raw_provider import Play, RawProvider, dumped, sse, whole
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ASK: list[Any] = [{"role": "user", "content": "hi"}]
+NOWHERE = "127.0.0.1:9"
+WEATHER: Any = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "Says it.",
+        "parameters": {
+            "type": "object",
+            "properties": {"in": {"type": "string", "minLength": 1}, "a": {"type": "integer"}},
+            "required": ["in"],
+        },
+        "strict": True,
+    },
+}
+
+
+@dataclass
+class Chain:
+    """The whole way of a request."""
+
+    provider: RawProvider
+    client: AsyncOpenAI
+    url: str
+
+    @property
+    def asked(self) -> Any:
+        """What the provider was asked last."""
+        return self.provider.bodies[-1]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chain() -> AsyncIterator[Chain]:
+    """One chain for all tests."""
+    async with AsyncExitStack() as stack:
+        provider = await stack.enter_async_context(RawProvider())
+        urls = {f"{kind}_base_url": provider.base_url for kind in ("llm", "embed")}
+        values: dict[str, Any] = {**urls, "llm_model": "m", "embed_model": "e", "llm_attempts": 1, "drain_seconds": 0.2}
+        settings = LlmSettings(llm_providers_file=None, embed_model_path=None, rerank_base_url="", **values)
+        llm = await stack.enter_async_context(running(await build(settings, stack), "127.0.0.1:0", settings))
+        targets: dict[str, Any] = {f"{name}_target": NOWHERE for name in ("docs", "retrieval", "exercises")}
+        gateway = await stack.enter_async_context(
+            running_gateway(GatewaySettings(listen="127.0.0.1:0", drain_seconds=1, llm_target=llm.address, **targets))
+        )
+        # Making it reads certificates from disk.
+        client = await asyncio.to_thread(
+            lambda: AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="none", max_retries=0, timeout=30)
+        )
+        yield Chain(provider, await stack.enter_async_context(client), gateway.url)
+
+
+def answer(message: dict[str, Any], finish: str = "stop", **more: Any) -> Play:
+    """Return a whole answer."""
+    return whole({"choices": [{"index": 0, "message": message, "finish_reason": finish, **more}]})
+
+
+def piece(delta: dict[str, Any], finish: str | None = None, index: int = 0, **more: Any) -> dict[str, Any]:
+    """Return an event of a stream."""
+    return {"choices": [{"index": index, "delta": delta, "finish_reason": finish, **more}]}
+
+
+async def test_parameters_go_through_as_they_are(chain: Chain) -> None:
+    chain.provider.plays.append(answer({"content": "Hi"}))
+    given: dict[str, Any] = {
+        "tools": [WEATHER, {"type": "web_search", "max_uses": 3}],
+        "tool_choice": {"type": "function", "function": {"name": "weather"}},
+        "parallel_tool_calls": False,
+        "logprobs": True,
+        "top_logprobs": 2,
+        "presence_penalty": 0.5,
+        "frequency_penalty": -1.0,
+        "logit_bias": {"50256": -100},
+        "reasoning_effort": "low",
+        "seed": 7,
+        "stop": ["a", "b"],
+        "user": "someone",
+        "verbosity": "low",
+        "modalities": ["text"],
+    }
+    own = {"top_k": 40, "chat_template_kwargs": {"enable_thinking": False}, "min_p": 0.05}
+    await chain.client.chat.completions.create(
+        model="m", messages=ASK, max_completion_tokens=200_000, extra_body=own, **given
+    )
+    assert chain.asked == {"model": "m", "messages": ASK, "max_tokens": 200_000, **given, **own}
+
+
+@pytest.mark.parametrize("choice", ["none", "auto", "required", "any"])
+async def test_words_for_the_choice_of_tools(chain: Chain, choice: Any) -> None:
+    chain.provider.plays.append(answer({"content": "Hi"}))
+    await chain.client.chat.completions.create(model="m", messages=ASK, tools=[WEATHER], tool_choice=choice)
+    assert chain.asked["tool_choice"] == choice
+
+
+async def test_messages_go_through_as_they_are(chain: Chain) -> None:
+    messages: list[Any] = [
+        {"role": "developer", "content": "Be brief."},
+        {"role": "system", "content": "Be kind."},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "What is it?", "cache_control": {"type": "ephemeral"}},
+                {"type": "image_url", "image_url": {"url": "https://x.example/a.png", "detail": "low"}},
+                {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+                {"type": "file", "file": {"file_id": "file-1"}},
+                {"type": "video_url", "video_url": {"url": "https://x.example/a.mp4", "fps": 2}},
+            ],
+            "name": "ann",
+        },
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {
+                    "id": "c1",
+                    "type": "function",
+                    "function": {"name": "weather", "arguments": '{"in": "北京"}'},
+                    "extra_content": {"google": {"thought_signature": "s"}},
+                }
+            ],
+        },
+        {"role": "tool", "content": "sunny", "tool_call_id": "c1"},
+    ]
+    chain.provider.plays.append(answer({"content": "Hi"}))
+    await chain.client.chat.completions.create(model="m", messages=messages)
+    assert chain.asked["messages"] == messages
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({"type": "json_object"}, {"type": "json_object"}),
+        ({"type": "grammar", "grammar": "x ::= 1"}, {"type": "grammar", "grammar": "x ::= 1"}),
+        (
+            {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}, "description": "An x."}},
+            {
+                "type": "json_schema",
+                "json_schema": {"name": "x", "description": "An x.", "strict": False, "schema": {"type": "object"}},
+            },
+        ),
+    ],
+)
+async def test_forms_of_the_answer(chain: Chain, given: Any, sent: Any) -> None:
+    chain.provider.plays.append(answer({"content": "{}"}))
+    await chain.client.chat.completions.create(model="m", messages=ASK, response_format=given)
+    assert chain.asked["response_format"] == sent
+
+
+@pytest.mark.parametrize("stop", ["", [], ["", ""]])
+async def test_an_empty_stop_is_none(chain: Chain, stop: Any) -> None:
+    chain.provider.plays.append(answer({"content": "Hi"}))
+    await chain.client.chat.completions.create(model="m", messages=ASK, stop=stop)
+    assert "stop" not in chain.asked
+
+
+async def test_tools_are_called_and_answered(chain: Chain) -> None:
+    calls = [
+        {"id": "1", "type": "function", "function": {"name": "weather", "arguments": '{"in": "a"}'}},
+        {"id": "2", "type": "function", "function": {"name": "weather", "arguments": '{"in": "b"}'}},
+    ]
+    chain.provider.plays.append(answer({"content": None, "tool_calls": calls}, "tool_calls"))
+    first = await chain.client.chat.completions.create(model="m", messages=ASK, tools=[WEATHER])
+    choice = first.choices[0]
+    assert (choice.finish_reason, choice.message.content) == ("tool_calls", None)
+    assert choice.message.tool_calls is not None
+    assert [call.to_dict() for call in choice.message.tool_calls] == calls
+    results = [{"role": "tool", "tool_call_id": call["id"], "content": "sunny"} for call in calls]
+    chain.provider.plays.append(answer({"content": "Sunny."}))
+    # As agents do: the message goes back as it came.
+    again: Any = [*ASK, choice.message.model_dump(), *results]
+    second = await chain.client.chat.completions.create(model="m", messages=again, tools=[WEATHER])
+    assert second.choices[0].message.content == "Sunny."
+    assert chain.asked["messages"] == [*ASK, {"role": "assistant", "content": None, "tool_calls": calls}, *results]
+
+
+async def test_tool_calls_are_streamed_whole_and_in_order(chain: Chain) -> None:
+    events: list[object] = [piece({"role": "assistant", "content": ""}), piece({"content": "Let me see."})]
+    for index, name in enumerate(("weather", "news")):
+        events.append(piece({"tool_calls": [{"index": index, "id": f"c{index}", "function": {"name": name}}]}))
+    for letter in '{"in": "北京"}':
+        events.extend(piece({"tool_calls": [{"index": i, "function": {"arguments": letter}}]}) for i in (0, 1))
+    chain.provider.plays.append(sse(*events, piece({}, "tool_calls")))
+    async with chain.client.chat.completions.stream(model="m", messages=ASK) as stream:
+        completion = await stream.get_final_completion()
+    choice = completion.choices[0]
+    assert (choice.message.content, choice.finish_reason) == ("Let me see.", "tool_calls")
+    assert choice.message.tool_calls is not None
+    assert [(call.id, call.function.name, call.function.arguments) for call in choice.message.tool_calls] == [
+        ("c0", "weather", '{"in": "北京"}'),
+        ("c1", "news", '{"in": "北京"}'),
+    ]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_several_answers_with_log_probabilities(chain: Chain, streamed: bool) -> None:
+    token: dict[str, Any] = {"token": "A", "logprob": -0.5, "bytes": [65]}
+    likely = {"content": [{**token, "top_logprobs": [token]}], "refusal": None}
+    if streamed:
+        events = (piece({"content": letter}, index=i, logprobs=likely) for i, letter in enumerate("AB"))
+        chain.provider.plays.append(sse(*events, piece({}, "tool_calls", 1), piece({}, "stop")))
+        async with chain.client.chat.completions.stream(model="m", messages=ASK, n=2, logprobs=True) as stream:
+            completion: Any = await stream.get_final_completion()
+    else:
+        choices = [
+            {"index": i, "message": {"content": letter}, "finish_reason": reason, "logprobs": likely}
+            for i, (letter, reason) in enumerate((("A", "stop"), ("B", "tool_calls")))
+        ]
+        chain.provider.plays.append(whole({"choices": choices}))
+        completion = await chain.client.chat.completions.create(model="m", messages=ASK, n=2, logprobs=True)
+    assert chain.asked["n"] == 2
+    assert [(one.index, one.message.content, one.finish_reason) for one in completion.choices] == [
+        (0, "A", "stop"),
+        (1, "B", "tool_calls"),
+    ]
+    assert completion.choices[1].logprobs.content[0].top_logprobs[0].bytes == [65]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_reasoning_and_refusals_stand_apart(chain: Chain, streamed: bool) -> None:
+    thought = {"content": "<think>hm</think>Hi", "annotations": [{"type": "url_citation", "n": 1}]}
+    if streamed:
+        chain.provider.plays.append(sse(piece(thought), piece({}, "stop")))
+        chunks = await chain.client.chat.completions.create(model="m", messages=ASK, stream=True)
+        deltas = [chunk.choices[0].delta.to_dict() async for chunk in chunks]
+        told: dict[str, Any] = {key: value for delta in deltas for key, value in delta.items() if value}
+    else:
+        chain.provider.plays.append(answer(thought))
+        told = (await chain.client.chat.completions.create(model="m", messages=ASK)).choices[0].message.to_dict()
+    assert (told["content"], told["reasoning_content"]) == ("Hi", "hm")
+    assert told["annotations"] == thought["annotations"]
+    chain.provider.plays.append(answer({"content": None, "refusal": "No."}))
+    message = (await chain.client.chat.completions.create(model="m", messages=ASK)).choices[0].message
+    assert (message.content, message.refusal) == (None, "No.")
+
+
+async def test_errors_of_providers_say_what_happened(chain: Chain) -> None:
+    chain.provider.plays.append(Play(status=402, pieces=[b'{"error": {"message": "Insufficient Balance"}}']))
+    with pytest.raises(openai.BadRequestError) as caught:
+        await chain.client.chat.completions.create(model="m", messages=ASK)
+    assert caught.value.code == "provider_out_of_credit"
+
+
+@pytest.mark.parametrize("given", ["a", ["a", "b"], [5, 6, 7], [[5, 6], [7]]])
+async def test_embeddings_of_texts_and_of_tokens(chain: Chain, given: Any) -> None:
+    count = 1 if given in ("a", [5, 6, 7]) else 2
+    vector = base64.b64encode(array("f", (0.6, 0.8)).tobytes()).decode()
+    data = [{"index": index, "embedding": vector} for index in range(count)]
+    chain.provider.plays.append(whole({"data": data, "usage": {"prompt_tokens": 3}}))
+    got = await chain.client.embeddings.create(model="e", input=given, dimensions=2)
+    assert [item.embedding for item in got.data] == [pytest.approx([0.6, 0.8])] * count
+    sent = given if isinstance(given, list) and not isinstance(given[0], int) else [given]
+    assert (chain.asked["input"], chain.asked["dimensions"]) == (sent, 2)
+
+
+async def test_a_body_of_the_providers_own_words_reaches_nobody(chain: Chain) -> None:
+    chain.provider.plays.append(Play(status=400, pieces=[dumped({"error": {"message": "secret sk-1", "param": "x"}})]))
+    with pytest.raises(openai.BadRequestError) as caught:
+        await chain.client.chat.completions.create(model="m", messages=ASK)
+    assert "secret" not in str(caught.value)
