@@ -31,3 +31,5 @@ class ChatFinish:
     usage: TokenUsage
     truncated: bool = False
     """Whether the token limit cut the answer."""
+    refused: bool = False
+    """Whether the model declined, or a filter withheld what it wrote."""

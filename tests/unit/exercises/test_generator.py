@@ -206,6 +206,21 @@ async def test_a_confirmation_that_fails_is_none() -> None:
     assert [q.generator for q in questions(events)] == [Generator.CLOZE] * 2
 
 
+@pytest.mark.parametrize(
+    ("truncated", "refused", "reason"),
+    [
+        (True, False, "MODEL_CUT"),
+        (False, True, "MODEL_REFUSED"),
+        (True, True, "MODEL_REFUSED"),
+        (False, False, "INVALID_JSON"),
+    ],
+)
+async def test_how_a_model_failed_is_said(truncated: bool, refused: bool, reason: str) -> None:
+    model = FakeChatModel(lambda _: '{"quote": "', truncated=truncated, refused=refused)
+    events = await run(plan(1, kinds=CHOICE), model)
+    assert set(reasons(events)) == {reason}
+
+
 async def test_keys_are_not_confirmed_where_that_is_switched_off() -> None:
     model = FakeChatModel(doubting)
     events = await run(plan(3, kinds=CHOICE), model, limits=GenerationLimits(verify_keys=False))

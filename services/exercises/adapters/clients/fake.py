@@ -21,13 +21,21 @@ class FakeChatModel:
     """Answers what a function of the task says, in pieces of `piece` characters, each after `pause` seconds."""
 
     def __init__(
-        self, script: Script, *, piece: int = 7, pause: float = 0.0, timeout: float = 60.0, truncated: bool = False
+        self,
+        script: Script,
+        *,
+        piece: int = 7,
+        pause: float = 0.0,
+        timeout: float = 60.0,
+        truncated: bool = False,
+        refused: bool = False,
     ) -> None:
         self._script = script
         self._piece = piece
         self._pause = pause
         self._timeout = timeout
         self._truncated = truncated
+        self._refused = refused
         self.tasks: list[ChatRequest] = []
         self.open = 0
         self.opened = asyncio.Event()
@@ -54,7 +62,7 @@ class FakeChatModel:
                 await _sleep(self._pause, deadline)
                 yield text[start : start + self._piece]
             finished = True
-            yield ChatFinish("scripted-1", TokenUsage(100, 20), self._truncated)
+            yield ChatFinish("scripted-1", TokenUsage(100, 20), self._truncated, self._refused)
 
         try:
             yield pieces()

@@ -35,9 +35,11 @@ class LlmChatModel:
 
 
 async def _read(call: Any) -> AsyncGenerator[str | ChatFinish, None]:
+    refused = False
     with translated():
         async for response in call:
             if response.HasField("delta"):
+                refused = refused or response.delta.HasField("refusal")
                 yield response.delta.text
             elif response.HasField("finish"):
                 finish = response.finish
@@ -45,6 +47,7 @@ async def _read(call: Any) -> AsyncGenerator[str | ChatFinish, None]:
                     model=finish.model,
                     usage=TokenUsage(finish.usage.prompt_tokens, finish.usage.completion_tokens),
                     truncated=finish.finish_reason == llm_pb2.FINISH_REASON_LENGTH,
+                    refused=refused or finish.finish_reason == llm_pb2.FINISH_REASON_CONTENT_FILTER,
                 )
 
 

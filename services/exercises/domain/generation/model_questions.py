@@ -52,6 +52,15 @@ def answer_of(kind: QuestionKind, value: Mapping[str, Any]) -> QuestionAnswer:
     return (FALSE_STATEMENT if false else QUESTIONS[kind]).answer.decode(value)
 
 
+def _reason(reason: Refusal, finish: ChatFinish) -> Refusal:
+    """Return why a question is refused; that a model did not finish, or declined, says more than what it left."""
+    if reason is not Refusal.INVALID_JSON:
+        return reason
+    if finish.refused:
+        return Refusal.MODEL_REFUSED
+    return Refusal.MODEL_CUT if finish.truncated else reason
+
+
 def _around(focus: str, passage: str) -> str:
     """Return the part of a passage around `focus`; its beginning if the focus is not found letter for letter."""
     middle = max(0, passage.find(focus))
@@ -161,7 +170,7 @@ class ModelQuestions:
                 draft = draft_of(answer, passage=focus.number, model=finish.model, rng=self.rng)
                 source = await self._accept(draft, focus.passage)
             except RefusedError as refused:
-                await self.publisher.refuse(kind, refused.reason)
+                await self.publisher.refuse(kind, _reason(refused.reason, finish))
                 continue
             await self.publisher.add(draft, source)
             return True
