@@ -44,7 +44,7 @@ from services.registry import (
     Service,
 )
 from services.stack.readiness import NotReadyError, Readiness
-from services.stack.volume import FIRST_START_BYTES, RESERVE_BYTES, START_BYTES, DiskWatch, free_bytes
+from services.stack.volume import FIRST_START_BYTES, RESERVE_BYTES, START_BYTES, DiskWatch, drop_ballast, free_bytes
 
 CHAT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 EMBEDDING_MODEL = "multilingual-e5-small"
@@ -195,7 +195,9 @@ def _check_room(data: Path) -> None:
     """
     first = not (data / "postgres" / "PG_VERSION").exists()
     needed = RESERVE_BYTES + FIRST_START_BYTES if first else START_BYTES
-    if (free := free_bytes(data)) < needed:
+    if (free := free_bytes(data)) < needed and drop_ballast(data):
+        free = free_bytes(data)
+    if free < needed:
         raise StackError(
             f"the disk of {data} has {free // _MB} MB left, and {'a first start' if first else 'a start'} needs "
             f"{needed // _MB} MB: make room, or choose another folder with --data"
@@ -479,6 +481,10 @@ class _Launch:
     def _show_disk(self, full: bool, free: int) -> None:
         self._observer.show_disk(full, free)
         self._changed.set()
+        if not full:
+            # What was given up may have needed the room.
+            for process in self._processes.values():
+                process.retry()
 
     def _wait_reporter(self, name: str, what: str) -> Callable[[float], None]:
         return lambda seconds: self._observer.show_wait(name, what, seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -24,6 +25,11 @@ _FULL_BYTES = RESERVE_BYTES + 4 * 1024 * 1024
 """Room below which the disk is full: before a store refuses, so that nobody is refused on a disk that is ok."""
 _REGAINED_BYTES = 8 * 1024 * 1024
 """Further room with which it is no longer full, so that the state does not flicker."""
+BALLAST_BYTES = 40 * 1024 * 1024
+"""Room that a file holds while there is enough, and gives up when others have taken the rest: without a byte PostgreSQL
+cannot end a checkpoint, and no process can start."""
+_BALLAST_NEEDED_BYTES = START_BYTES
+"""Room below which the file is given up."""
 _INTERVAL_SECONDS = 0.1
 """Time in which what others write can surprise the database: until the next look, its writes fail half-way."""
 _CANCEL_INTERVAL_SECONDS = 0.5
@@ -46,6 +52,34 @@ def free_bytes(data: Path) -> int:
 def _folders(data: Path) -> Iterable[Path]:
     yield data
     yield from (folder for name in ("postgres", "objects", "qdrant", "arcadedb") if (folder := data / name).is_dir())
+
+
+def drop_ballast(data: Path) -> bool:
+    """Give up the room that was held; return whether there was any. It blocks."""
+    try:
+        _ballast(data).unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _hold_ballast(data: Path, free: int) -> None:
+    """Hold room where enough is left beside it; give it up where too little is. It blocks."""
+    if free < _BALLAST_NEEDED_BYTES:
+        if drop_ballast(data):
+            logger.warning("%d MB that were held for this are given up: the disk has no room", BALLAST_BYTES >> 20)
+    elif free >= _FULL_BYTES + 2 * _REGAINED_BYTES + BALLAST_BYTES and not (ballast := _ballast(data)).exists():
+        try:
+            ballast.parent.mkdir(parents=True, exist_ok=True)
+            with ballast.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, BALLAST_BYTES)
+        except OSError as error:
+            logger.warning("no room can be held: %s", error)
+            ballast.unlink(missing_ok=True)
+
+
+def _ballast(data: Path) -> Path:
+    return data / "run" / "ballast"
 
 
 class DiskWatch:
@@ -80,7 +114,7 @@ class DiskWatch:
     async def check(self) -> None:
         """Look at the disk once and switch what has to be switched."""
         try:
-            free = await asyncio.to_thread(free_bytes, self._data)
+            free = await asyncio.to_thread(self._look)
         except OSError as error:
             logger.warning("the disk cannot be looked at: %s", error)
             return
@@ -90,6 +124,11 @@ class DiskWatch:
             self._report(full, free)
         if self._database is not None:
             await self._hold(self._database, full, free)
+
+    def _look(self) -> int:
+        free = free_bytes(self._data)
+        _hold_ballast(self._data, free)
+        return free
 
     async def _hold(self, database: Postgres, full: bool, free: int) -> None:
         """Let the database take writes or not; where it cannot be told now, the next look tries again."""

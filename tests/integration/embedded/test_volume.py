@@ -18,7 +18,7 @@ from services.kit.database import Database, open_pool
 from services.kit.errors import ResourceExhausted, Unavailable
 from services.kit.migrations import migrate
 from services.registry import SERVICES
-from services.stack.volume import RESERVE_BYTES, DiskWatch
+from services.stack.volume import BALLAST_BYTES, RESERVE_BYTES, DiskWatch, drop_ballast
 from tests.engines import engine
 from tests.faults.volume import NoVolumeError, filled, small_volume
 
@@ -50,6 +50,29 @@ async def _database(dsn: str) -> AsyncIterator[Database]:
         open_pool(dsn, application_name="tiku-tests", max_size=1, reserve=True) as reserve,
     ):
         yield Database(pool, reserve)
+
+
+async def test_room_is_held_and_given_up_when_there_is_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = 1000 * _MB
+    monkeypatch.setattr("services.stack.volume.free_bytes", lambda _data: free)
+    watch = DiskWatch(tmp_path, None, lambda _full, _free: None)
+    ballast = tmp_path / "run" / "ballast"
+
+    async def held_with(megabytes: int) -> int:
+        nonlocal free
+        free = megabytes * _MB
+        await watch.check()
+        return await asyncio.to_thread(lambda: ballast.stat().st_blocks * 512 if ballast.exists() else 0)
+
+    assert await held_with(1000) == BALLAST_BYTES
+    assert await held_with(30) == BALLAST_BYTES
+    assert await held_with(10) == 0
+    assert await held_with(80) == 0
+    assert await held_with(1000) == BALLAST_BYTES
+    assert await asyncio.to_thread(drop_ballast, tmp_path)
+    assert not await asyncio.to_thread(drop_ballast, tmp_path)
 
 
 async def test_writes_stop_below_the_reserve_and_go_on_above_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
