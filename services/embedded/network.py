@@ -47,7 +47,8 @@ def grpc_probe(target: str, method: str, accept: Callable[[bytes], bool]) -> Cal
     """
 
     async def probe() -> None:
-        async with grpc.aio.insecure_channel(target) as channel:
+        # Connections of its own: what others of this process failed to connect to waits longer and longer.
+        async with grpc.aio.insecure_channel(target, [("grpc.use_local_subchannel_pool", 1)]) as channel:
             try:
                 answer = await channel.unary_unary(method, None, None)(b"", timeout=_PROBE_SECONDS)
             except grpc.aio.AioRpcError as error:

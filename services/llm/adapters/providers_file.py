@@ -20,6 +20,8 @@ from services.llm.values.providers import Provider, Providers
 logger = logging.getLogger(__name__)
 
 _MAX_BYTES = 1 << 20
+_SETTLED_SECONDS = 0.1
+"""A file that did not change for so long is whole."""
 Stamp = tuple[tuple[int, int, int], ...]
 """Inode, size and time of change of each file that a reading depends on."""
 
@@ -94,7 +96,17 @@ class ProvidersFile:
                         await hangup.wait()
                 if hangup.is_set() or await asyncio.to_thread(self._stamp_now) != self._stamp:
                     hangup.clear()
+                    await self._written()
                     await self._apply(apply)
+
+    async def _written(self) -> None:
+        """Wait until nobody writes the file any more: half of one may be a file of fewer providers."""
+        stamp = await asyncio.to_thread(self._stamp_now)
+        while True:
+            await asyncio.sleep(_SETTLED_SECONDS)
+            before, stamp = stamp, await asyncio.to_thread(self._stamp_now)
+            if stamp == before:
+                return
 
     async def _apply(self, apply: Callable[[Providers], Awaitable[None]]) -> None:
         try:

@@ -28,7 +28,8 @@ async def test_a_body_becomes_a_request_and_defaults_are_printed(stack: Stack) -
     request = stack.script.requests[-1]
     assert request.messages[0].content == "你好"
     assert (request.options.max_tokens, request.options.seed) == (5, 7)
-    assert body["message"] == {"role": "ROLE_ASSISTANT", "content": "Hello, world!"}
+    assert (body["message"]["role"], body["message"]["content"]) == ("ROLE_ASSISTANT", "Hello, world!")
+    assert (body["message"]["refusal"], body["message"]["tool_calls"]) == ("", [])
     assert body["finish_reason"] == "FINISH_REASON_STOP"
     listed = await (await stack.http.get("/api/v1/documents")).json()
     assert listed == {"documents": [], "next_page_token": ""}

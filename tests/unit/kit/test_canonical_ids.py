@@ -26,6 +26,9 @@ _NO_UUIDS = {
     "tiku.retrieval.v1.Mention.mention_id",
     "tiku.retrieval.v1.Mention.entity_id",
     "tiku.exercises.v1.Profile.user_id",
+    # Providers and models name files and calls as they like.
+    "tiku.llm.v1.FilePart.file_id",
+    "tiku.llm.v1.ChatMessage.tool_call_id",
 }
 
 
