@@ -144,8 +144,12 @@ class Ledger:
                 except TikuError as error:
                     logger.warning("spending is not written yet", extra={"error": str(error)})
                     await asyncio.sleep(_RETRY_SECONDS)
+                    self._has_waiting.set()
         finally:
-            await self._write()
+            try:
+                await self._write()
+            except TikuError as error:
+                logger.error("the last spending is lost", extra={"error": str(error)})
 
     async def _reserved(
         self, call_id: str, limits: Sequence[Limit], offer: Offer, need: Need, timeout: float

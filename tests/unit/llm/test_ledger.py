@@ -169,6 +169,21 @@ async def test_ends_are_written_once_when_the_store_is_back() -> None:
     assert (await house.spent()).calls == 3
 
 
+async def test_what_could_not_be_written_is_tried_again_without_another_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.llm.domain.ledger._GATHER_SECONDS", 0.001)
+    monkeypatch.setattr("services.llm.domain.ledger._RETRY_SECONDS", 0.001)
+    house = House(store=Failing())
+    writer = asyncio.create_task(house.ledger.run())
+    async with house.ledger.call(OFFER, NEED, 9) as spent:
+        spent.tokens = TokenUsage(1, 1)
+    async with asyncio.timeout(10):
+        while not await house.store.spending(NOW.date(), NOW.date()):  # noqa: ASYNC110 - the store tells nobody
+            await asyncio.sleep(0.001)
+    writer.cancel()
+    await asyncio.gather(writer, return_exceptions=True)
+    assert (await house.spent()).calls == 1
+
+
 async def test_a_service_that_ends_writes_what_is_left() -> None:
     house = House()
     writer = asyncio.create_task(house.ledger.run())
