@@ -34,7 +34,8 @@ class Service:
 
     `app` is the module whose `build(settings, stack)` composes it, and `settings` the class of its settings, both as
     import strings. `needs` are the engines without which it cannot start. What it merely calls may come later, and is
-    part of its health. `schema` is its schema in PostgreSQL, empty for none.
+    part of its health. `schema` is its schema in PostgreSQL, empty for none; it is `schema_optional` where the service
+    can do without a database.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Service:
     target_variable: str
     needs: frozenset[str] = frozenset()
     schema: str = ""
+    schema_optional: bool = False
 
     def load(self) -> tuple[ServiceSettings, Build[Any]]:
         """Return the service's settings, read from the environment, and its composition root.
@@ -74,6 +76,7 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
                 "TIKU_LLM_TARGET",
                 needs=frozenset({POSTGRES}),
                 schema="llm",
+                schema_optional=True,
             ),
             Service(
                 "retrieval",

@@ -28,7 +28,7 @@ from services.upkeep.archive import PART_BYTES, ArchiveWriter
 from services.upkeep.contents import ABOUT, DECISIONS, FORMAT, MANIFEST, About, Decision, Manifest
 from services.upkeep.errors import UpkeepError
 from services.upkeep.progress import Steps
-from services.upkeep.servers import SCHEMAS, Servers
+from services.upkeep.servers import NEEDED_SCHEMAS, Servers
 
 if TYPE_CHECKING:
     from services.retrieval.adapters.graphs.neo4j_upkeep import Neo4jGraphUpkeep
@@ -67,7 +67,7 @@ async def back_up(
 async def _check(tables: PostgresTables) -> None:
     if unfinished := await tables.unfinished_restore():
         raise UpkeepError(f"a restore of {unfinished} was cut off: run `tiku restore` again first")
-    if missing := set(SCHEMAS) - set(await tables.migrations()):
+    if missing := NEEDED_SCHEMAS - set(await tables.migrations()):
         raise UpkeepError(f"there is nothing to back up: the database has no schema {min(missing)}")
 
 

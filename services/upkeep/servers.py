@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 SCHEMAS = {service.schema: service.migrations for service in SERVICES.values() if service.schema}
 """The folder of the migrations of each schema."""
+NEEDED_SCHEMAS = frozenset(
+    service.schema for service in SERVICES.values() if service.schema and not service.schema_optional
+)
+"""Those that every database of a stack has."""
 _DSN_VARIABLE = "TIKU_POSTGRES_DSN"
 _QDRANT_VARIABLE = "TIKU_QDRANT_URL"
 _BUCKET_VARIABLE = "TIKU_S3_BUCKET"
