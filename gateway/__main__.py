@@ -14,6 +14,7 @@ from gateway.app import serve
 from gateway.settings import GatewaySettings
 from services.kit import heap, logs
 from services.kit.process import no_blocking_calls
+from services.kit.start import StartError
 
 
 def main() -> int:
@@ -21,8 +22,8 @@ def main() -> int:
     try:
         settings = GatewaySettings()
     except ValidationError as error:
-        for fault in error.errors():
-            sys.stderr.write(f"{_variable(str(fault['loc'][0]))}: {fault['msg']}\n")
+        faults = "; ".join(f"{_variable(str(fault['loc'][0]))}: {fault['msg']}" for fault in error.errors())
+        sys.stderr.write(f"gateway cannot serve: {faults}\n")
         return 2
     with (
         logs.configured("gateway", settings.log_level),
@@ -33,8 +34,8 @@ def main() -> int:
         _allow_many_files()
         try:
             runner.run(serve(settings))
-        except (OSError, ValueError) as error:
-            sys.stderr.write(f"The gateway cannot listen on {settings.listen}: {error}\n")
+        except (OSError, StartError) as error:
+            sys.stderr.write(f"gateway cannot serve: {error}\n")
             return 1
     return 0
 

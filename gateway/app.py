@@ -30,13 +30,14 @@ from gateway.openai_api.errors import respond_error as respond_openai_error
 from gateway.problems import ProblemError, from_error, unexpected
 from gateway.protocol import Guard, GuardedProtocol
 from gateway.routes import RouteTable
-from gateway.settings import GatewaySettings, host_and_port
+from gateway.settings import GatewaySettings
 from gateway.sse import EventsHandler
 from gateway.static_files import PageFiles
 from gateway.unary import UnaryHandler
 from gateway.uploads import UploadHandler
 from gateway.upstream import Upstream
 from services.kit import context
+from services.kit.addresses import bound, host_and_port, with_port
 from services.kit.errors import TikuError
 from services.kit.failpoints import Failpoints, Points
 from services.kit.loop_lag import LoopLagMonitor
@@ -261,10 +262,11 @@ async def running(settings: GatewaySettings) -> AsyncIterator[RunningGateway]:
     """Serve until the block ends, then drain.
 
     Raises:
-        OSError: the address is in use or not one of this machine.
+        services.kit.addresses.ListenError: the address is in use or not one of this machine.
     """
     host, port = host_and_port(settings.listen)
-    listener = await asyncio.to_thread(_listen, host, port)
+    listener = await asyncio.to_thread(bound, host, port)
+    listener.setblocking(False)
     guard = Guard(settings)
     async with Gateway.open(settings) as gateway, guard.watching():
         server = _Server(
@@ -285,8 +287,7 @@ async def running(settings: GatewaySettings) -> AsyncIterator[RunningGateway]:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             await server.serving.wait()
-            address = listener.getsockname()
-            yield RunningGateway(f"http://{host if ':' not in host else f'[{host}]'}:{address[1]}", serving)
+            yield RunningGateway(f"http://{with_port(host, listener.getsockname()[1])}", serving)
         finally:
             gateway.draining = True
             server.should_exit = True
@@ -317,16 +318,3 @@ async def serve(settings: GatewaySettings) -> None:
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.setblocking(False)
-    except OSError:
-        listener.close()
-        raise
-    return listener

@@ -107,15 +107,3 @@ class GatewaySettings(BaseSettings):
             "docs": self.docs_target,
             "exercises": self.exercises_target,
         }
-
-
-def host_and_port(address: str) -> tuple[str, int]:
-    """Split `host:port`; an IPv6 host stands in brackets.
-
-    Raises:
-        ValueError: the address has another form.
-    """
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise ValueError(f"{address!r} is not host:port")
-    return host.removeprefix("[").removesuffix("]"), int(port)

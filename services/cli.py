@@ -8,14 +8,17 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer._click import exceptions as usage  # Its own copy of click; the rest of typer passes on only some.
 from typer.core import TyperGroup
 
+from services.embedded.data_lock import DataFolderError
 from services.registry import GATEWAY, GATEWAY_LISTEN_VARIABLE, LISTEN_VARIABLE, SERVICES
 
 _ROOMS: Final[Mapping[str, str]] = {
@@ -48,6 +51,23 @@ class _OnDemand(TyperGroup):
             for name in [cmd_name] if cmd_name in _ROOMS else _ROOMS:
                 self.commands[name] = self._of_room(name)
         return super().get_command(ctx, cmd_name)
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run a command and end the program; what cannot be run is refused in one line."""
+        run: Callable[..., Any] = super().main
+        try:
+            sys.exit(run(*args, **{**options, "standalone_mode": False}) or 0)
+        except usage.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except usage.UsageError as error:
+            path = error.ctx.command_path if error.ctx is not None else "tiku"
+            message = " ".join(error.format_message().split()).rstrip(".")
+            _refuse(f"{message}; {path} --help shows what is taken", error.exit_code)
+        except DataFolderError as error:
+            _refuse(error)
+        except typer.Abort:
+            _refuse("stopped")
 
     def _of_room(self, name: str) -> Any:
         module, _, member = _ROOMS[name].partition(":")
@@ -116,7 +136,7 @@ def migrate(
     asyncio.run(run())
 
 
-def _refuse(message: object) -> NoReturn:
+def _refuse(message: object, code: int = 1) -> NoReturn:
     # Escaped: a path or a message may hold what rich takes for markup.
     Console(stderr=True).print(f"[red]error:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
-    raise typer.Exit(1)
+    sys.exit(code)

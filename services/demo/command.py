@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from services.client.rest import TikuClient
 from services.demo.script import Report, run
-from services.embedded.data_lock import DataFolderError
+from services.embedded.data_lock import DataFolderError, data_folder
 from services.embedded.postgres import PostgresNotFoundError
 from services.models import ModelError
 from services.stack.launch import CHAT_MODEL, Stack, StackError, StackOptions, running_stack
@@ -28,7 +28,13 @@ def demo(
         bool, typer.Option("--exit", help="End after the last step; the exit code is 0 only if every step passed.")
     ] = False,
     data: Annotated[
-        Path, typer.Option(envvar="TIKU_DATA_DIR", help="Folder of all data and logs; made if it is not there.")
+        Path,
+        typer.Option(
+            parser=data_folder,
+            metavar="PATH",
+            envvar="TIKU_DATA_DIR",
+            help="Folder of all data and logs; made if it is not there.",
+        ),
     ] = Path(".tiku"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the gateway; 0 takes a free one.")] = 8080,
     free_ports: Annotated[bool, typer.Option("--free-ports", help="Services listen on free ports.")] = False,

@@ -19,6 +19,12 @@ from services.kit.disk_room import NO_ROOM
 
 LOCK_FILE = "lock"
 _PARTS = ("run", "logs", "objects", "qdrant", "postgres", "arcadedb")
+_OTHERS = {
+    "raft_state.json": "a Qdrant server",
+    "meta.json": "the local mode of Qdrant's client library",
+    "PG_VERSION": "PostgreSQL",
+}
+"""Files by which the folders of other programs are known."""
 
 
 class DataFolderError(RuntimeError):
@@ -29,13 +35,27 @@ class DataFolderInUseError(DataFolderError):
     """Another process holds the data folder."""
 
 
+def data_folder(text: str | Path) -> Path:
+    """Return the folder that an option or a variable names, with `~` as the home of an account.
+
+    Raises:
+        DataFolderError: it names none.
+    """
+    if not str(text).strip():
+        raise DataFolderError(f"--data {str(text)!r} names no folder; the current one is --data ./")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise DataFolderError(f"--data {str(text)!r} names no folder: {error}") from error
+
+
 @asynccontextmanager
 async def data_lock(data: Path) -> AsyncIterator[None]:
     """Hold the folder `data` for the block, and make it if it is not there.
 
     Raises:
         DataFolderInUseError: another process holds it; the message names its pid, command and start.
-        DataFolderError: it is a file, cannot be made, or cannot be written by this account.
+        DataFolderError: it is a file, belongs to another program, cannot be made, or cannot be written by this account.
     """
     try:
         file = await asyncio.to_thread(_acquire, data)
@@ -49,6 +69,11 @@ async def data_lock(data: Path) -> AsyncIterator[None]:
 
 
 def _acquire(data: Path) -> TextIO:
+    for name, program in _OTHERS.items():
+        if (data / name).exists():
+            raise DataFolderError(
+                f"the data folder {data} belongs to {program}, as {name} in it shows: choose another with --data"
+            )
     data.mkdir(parents=True, exist_ok=True)
     # The file stays when the lock is released: if it were removed, two processes could lock two files of this name.
     file = (data / LOCK_FILE).open("a+", encoding="utf-8")
@@ -108,33 +133,39 @@ def _check_parts(data: Path) -> None:
 
 def _refusal(folder: Path, error: OSError) -> DataFolderError:
     """Return what an error of the file system means for a folder of the stack's."""
-    existing = next((path for path in (folder, *folder.parents) if os.path.exists(path)), folder)  # noqa: PTH110 - pathlib raises where it may not look
+    # pathlib raises where it may not look.
+    existing = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), folder)
     match error.errno:
+        case _ if existing.is_symlink() and not os.path.exists(existing):  # noqa: PTH110
+            why = f"{existing} is a link to {os.readlink(existing)}, which is not there: make that, or remove the link"  # noqa: PTH115
         case errno.EEXIST | errno.ENOTDIR:
             why = f"{existing} is not a folder: move it away"
-        case errno.EACCES | errno.EPERM:
-            why = (
-                f"{existing} belongs to {_owner(existing)} and not to {_name_of(os.geteuid())}: start Tiku as its owner"
-            )
+        case errno.EACCES | errno.EPERM if _owner(existing) != os.geteuid():
+            owner, account = _name_of(_owner(existing)), _name_of(os.geteuid())
+            why = f"{existing} belongs to {owner} and not to {account}: start Tiku as its owner"
         case errno.EROFS:
             why = "its file system is read-only: mount it for writing"
         case errno.ENOSPC | errno.EDQUOT:
             why = "its disk is full: make room"
         case _:
-            why = f"{error.strerror or error}: see to it"
+            said = error.strerror or error
+            why = (
+                f"it cannot be made in {existing} ({said})"
+                if existing != folder
+                else f"{error.filename or folder} cannot be used ({said})"
+            )
     return DataFolderError(f"the data folder {folder} cannot be used: {why}, or choose another folder with --data")
 
 
-def _owner(path: Path) -> str:
+def _owner(path: Path) -> int | None:
     try:
-        uid = path.stat().st_uid
+        return path.stat().st_uid
     except OSError:
-        return "another account"
-    return _name_of(uid)
+        return None
 
 
-def _name_of(uid: int) -> str:
+def _name_of(uid: int | None) -> str:
     try:
-        return pwd.getpwuid(uid).pw_name
+        return "another account" if uid is None else pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"user {uid}"

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import xllamacpp
 
+from services.embedded.options import Options
+from services.kit import addresses
 from services.kit.priority import step_back
 
 _PROMPT_CACHE_MIB = 64
@@ -52,7 +54,7 @@ def parameters(options: argparse.Namespace) -> xllamacpp.CommonParams:
 
 def main() -> None:
     """Parse the command line and serve."""
-    parser = argparse.ArgumentParser(prog="python -m services.embedded.llama_server", description=__doc__)
+    parser = Options(prog="python -m services.embedded.llama_server", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="the weights, a GGUF file")
     parser.add_argument("--alias", required=True, help="the name that clients ask for")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
@@ -72,10 +74,17 @@ def main() -> None:
     options = parser.parse_args()
     if not options.model.is_file():
         parser.error(f"--model: {options.model} is no file")
+    try:
+        addresses.check(addresses.with_port(options.host, options.port))
+    except addresses.ListenError as error:
+        sys.exit(str(error))
     # Both before llama.cpp starts its threads: they inherit the priority, and the signals must reach `sigwait` alone.
     step_back()
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
-    server = xllamacpp.Server(parameters(options))
+    try:
+        server = xllamacpp.Server(parameters(options))
+    except RuntimeError as error:
+        sys.exit(f"{options.model} cannot be served, it may be damaged: {error}")
     sys.stderr.write(f"serving {options.alias} on {server.listening_address}\n")
     signal.sigwait(_STOP_SIGNALS)
     sys.stderr.write("stopped\n")

@@ -4,40 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import grpc
+
+from services.kit.addresses import bound, with_port
 
 LOOPBACK = "127.0.0.1"
 _PROBE_SECONDS = 2.0
 
 
 def free_ports(count: int, host: str = LOOPBACK) -> list[int]:
-    """Return `count` different TCP ports that nothing listens on at the moment."""
+    """Return `count` different TCP ports that nothing listens on at the moment.
+
+    Raises:
+        services.kit.addresses.ListenError: the host is none of this machine's.
+    """
     with contextlib.ExitStack() as listeners:
-        ports = []
-        for _ in range(count):
-            listener = listeners.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-            listener.bind((host, 0))
-            ports.append(int(listener.getsockname()[1]))
-        return ports
+        return [int(listeners.enter_context(bound(host, 0)).getsockname()[1]) for _ in range(count)]
 
 
 def free_port(host: str = LOOPBACK) -> int:
     """Return a TCP port that nothing listens on at the moment."""
     return free_ports(1, host)[0]
-
-
-def is_free(host: str, port: int) -> bool:
-    """Return whether a server could listen on `host:port` now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError:
-            return False
-        return True
 
 
 def grpc_probe(target: str, method: str, accept: Callable[[bytes], bool]) -> Callable[[], Awaitable[None]]:
@@ -70,7 +59,7 @@ async def http_get(host: str, port: int, path: str) -> tuple[int, bytes]:
     async with asyncio.timeout(_PROBE_SECONDS):
         reader, writer = await asyncio.open_connection(host, port)
         try:
-            writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: {with_port(host, port)}\r\nConnection: close\r\n\r\n".encode())
             answer = await reader.read(-1)
         finally:
             writer.close()
@@ -78,7 +67,7 @@ async def http_get(host: str, port: int, path: str) -> tuple[int, bytes]:
     match head.split(maxsplit=2):
         case [_, status, *_] if status.isdigit():
             return int(status), body
-    raise RuntimeError(f"http://{host}:{port}{path} answered {head[:100]!r}")
+    raise RuntimeError(f"http://{with_port(host, port)}{path} answered {head[:100]!r}")
 
 
 def http_probe(host: str, port: int, path: str) -> Callable[[], Awaitable[None]]:
@@ -87,7 +76,7 @@ def http_probe(host: str, port: int, path: str) -> Callable[[], Awaitable[None]]
     async def probe() -> None:
         status, _ = await http_get(host, port, path)
         if status != 200:
-            raise RuntimeError(f"http://{host}:{port}{path} answered {status}")
+            raise RuntimeError(f"http://{with_port(host, port)}{path} answered {status}")
 
     return probe
 

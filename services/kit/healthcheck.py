@@ -10,12 +10,9 @@ import asyncio
 import os
 import sys
 
+from services.kit.addresses import host_and_port, reachable, with_port
+
 _TIMEOUT_SECONDS = 4.0
-
-
-def _reachable(listen: str) -> str:
-    host, _, port = listen.rpartition(":")
-    return f"127.0.0.1:{port}" if host in ("0.0.0.0", "[::]", "") else listen
 
 
 async def grpc_serves(listen: str) -> bool:
@@ -23,7 +20,7 @@ async def grpc_serves(listen: str) -> bool:
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-    async with grpc.aio.insecure_channel(_reachable(listen)) as channel:
+    async with grpc.aio.insecure_channel(_target(listen)) as channel:
         try:
             health = health_pb2_grpc.HealthStub(channel)
             answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=_TIMEOUT_SECONDS)
@@ -34,16 +31,23 @@ async def grpc_serves(listen: str) -> bool:
 
 async def http_serves(listen: str) -> bool:
     """Return whether the gateway that listens on host:port answers /healthz with 200."""
-    host, _, port = _reachable(listen).rpartition(":")
+    host, port = host_and_port(listen)
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
-            reader, writer = await asyncio.open_connection(host, int(port))
+            reader, writer = await asyncio.open_connection(reachable(host), port)
             writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
             status = await reader.readline()
             writer.close()
     except (OSError, TimeoutError):
         return False
     return status.split()[1:2] == [b"200"]
+
+
+def _target(listen: str) -> str:
+    if listen.startswith("unix:"):
+        return listen
+    host, port = host_and_port(listen)
+    return with_port(reachable(host), port)
 
 
 def main() -> int:

@@ -13,6 +13,8 @@ from prometheus_client import (
 )
 from prometheus_client.registry import Collector
 
+from services.kit import addresses
+
 
 def process_registry(*collectors: Collector) -> CollectorRegistry:
     """Return a registry of `collectors` and of the process's own memory, garbage collection and version of Python."""
@@ -23,9 +25,14 @@ def process_registry(*collectors: Collector) -> CollectorRegistry:
 
 
 def export_metrics(listen: str, *collectors: Collector) -> Callable[[], None]:
-    """Serve the page at `listen` (host:port) from a thread of its own; the result stops it."""
-    host, _, port = listen.rpartition(":")
-    server, thread = start_http_server(int(port), host or "127.0.0.1", process_registry(*collectors))
+    """Serve the page at `listen` (host:port) from a thread of its own; the result stops it.
+
+    Raises:
+        services.kit.addresses.ListenError: the address is in use or not one of this machine.
+    """
+    host, port = addresses.host_and_port(listen)
+    addresses.bound(host, port).close()
+    server, thread = start_http_server(port, host, process_registry(*collectors))
 
     def stop() -> None:
         server.shutdown()

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import uvloop
 
-from services.kit import heap, logs, server
+from services.kit import addresses, heap, logs, server
 from services.kit.loop_lag import LoopLagMonitor
 from services.kit.metrics_page import export_metrics
 from services.kit.rpc_metrics import RpcMetrics
@@ -36,6 +36,8 @@ async def serve(settings: SettingsT, build: Build[SettingsT]) -> None:
     async with AsyncExitStack() as process:
         if settings.blockbuster:
             process.enter_context(no_blocking_calls())
+        # Before the app is built, which may wait for a database.
+        await asyncio.to_thread(addresses.check, settings.listen)
         calls, lag = RpcMetrics(), LoopLagMonitor()
         if settings.metrics_listen:
             stop_metrics = await asyncio.to_thread(export_metrics, settings.metrics_listen, calls, lag)

@@ -15,6 +15,7 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 from grpc_reflection.v1alpha.reflection_pb2_grpc import add_ServerReflectionServicer_to_server
 
+from services.kit import addresses
 from services.kit.interceptors import StagedHandlers, default_stages
 from services.kit.loop_lag import LoopLagMonitor
 from services.kit.rpc_metrics import RpcMetrics
@@ -80,8 +81,9 @@ async def running(
     are then canceled. Background tasks are canceled last, since calls in flight may need them.
 
     Raises:
-        OSError: the address is in use or not one of this machine.
+        services.kit.addresses.ListenError: the address is in use or not one of this machine.
     """
+    await asyncio.to_thread(addresses.check, listen)
     settings = settings or ServiceSettings()
     calls, lag = calls or RpcMetrics(), lag or LoopLagMonitor()
     stages = default_stages(calls, max_in_flight=settings.max_in_flight, log_all=settings.access_log == "all")
@@ -113,7 +115,7 @@ async def running(
     try:
         port = server.add_insecure_port(listen)
     except RuntimeError as error:
-        raise OSError(f"{app.name}: cannot listen on {listen}: the address is in use or not ours") from error
+        raise addresses.ListenError(f"cannot listen on {listen}: gRPC says {error}") from error
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     tasks = [
         asyncio.create_task(work(), name=f"{app.name}:{getattr(work, '__qualname__', 'background')}")

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from services.embedded.data_lock import DataFolderError
+from services.embedded.data_lock import DataFolderError, data_folder
 from services.embedded.postgres import PostgresNotFoundError
 from services.models import ModelError
 from services.stack.launch import CHAT_MODEL, StackError, StackOptions, running_stack
@@ -27,7 +27,13 @@ class PortsChoice(StrEnum):
 
 
 Data = Annotated[
-    Path, typer.Option(envvar="TIKU_DATA_DIR", help="Folder of all data and logs; made if it is not there.")
+    Path,
+    typer.Option(
+        parser=data_folder,
+        metavar="PATH",
+        envvar="TIKU_DATA_DIR",
+        help="Folder of all data and logs; made if it is not there.",
+    ),
 ]
 Host = Annotated[str, typer.Option(help="Address the gateway listens on; 0.0.0.0 opens it to the network.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port of the gateway; 0 takes a free one.")]

@@ -22,14 +22,16 @@ from services import models
 from services.embedded.arcadedb import ArcadeDB, ArcadeDBNotFoundError, arcadedb, holds_graph, record_classes
 from services.embedded.data_lock import data_lock
 from services.embedded.llama import SLOTS, llama
-from services.embedded.network import LOOPBACK, free_ports, grpc_probe, http_probe, is_free
+from services.embedded.network import LOOPBACK, free_ports, grpc_probe, http_probe
 from services.embedded.on_demand import start_on_demand
 from services.embedded.postgres import PostgresNotFoundError, PostgresRefusedError, postgres
 from services.embedded.process import ProcessFailedError, ProcessSpec, State, SupervisedProcess
 from services.embedded.python import module_command, module_environment
 from services.embedded.qdrant import qdrant
-from services.kit.migrations import MigrationError, migrate
+from services.kit.addresses import ListenError, bound, host_and_port, reachable, with_port
+from services.kit.migrations import migrate
 from services.kit.progress import STALL_SECONDS, reported_wait
+from services.kit.start import StartError
 from services.registry import (
     ARCADEDB,
     GATEWAY,
@@ -62,7 +64,7 @@ _REFUSALS = (
     PostgresNotFoundError,
     ArcadeDBNotFoundError,
     PostgresRefusedError,
-    MigrationError,
+    StartError,
     OSError,
 )
 """What a start may fail with, each with a message for the person at the terminal."""
@@ -226,7 +228,7 @@ class _Launch:
         options = self._options
         ports = await asyncio.to_thread(self._choose_ports)
         self._addresses = {name: f"{LOOPBACK}:{ports[name]}" for name in SERVICES}
-        gateway = f"{options.host}:{ports[GATEWAY]}"
+        gateway = with_port(options.host, ports[GATEWAY])
         self._addresses[GATEWAY] = gateway
         for service in SERVICES.values():
             self._environment[service.target_variable] = self._addresses[service.name]
@@ -242,7 +244,7 @@ class _Launch:
             for service in SERVICES.values():
                 group.create_task(self._start_service(service, [ready[need] for need in service.needs]))
             group.create_task(self._start(self._gateway_spec(gateway)))
-        stack = Stack(f"http://{_reachable(options.host)}:{ports[GATEWAY]}", self._processes)
+        stack = Stack(f"http://{with_port(reachable(options.host), ports[GATEWAY])}", self._processes)
         await self._wait_ready(stack, ports[GATEWAY])
         self._changed.clear()
         return stack
@@ -318,21 +320,19 @@ class _Launch:
         gateway, *free = free_ports(count, options.host if options.port == 0 else LOOPBACK)
         self._engine_ports = [free.pop() for _ in range(_ENGINE_PORTS)]
         ports = {GATEWAY: options.port or gateway}
-        if not is_free(options.host, ports[GATEWAY]):
-            raise StackError(
-                f"port {ports[GATEWAY]} on {options.host} is in use: choose another for the gateway with --port, "
-                "or any free one with --port 0"
-            )
+        _check_address(
+            options.host, ports[GATEWAY], "choose another for the gateway with --port, or any free one with --port 0"
+        )
         # Each process has a metrics page of its own, so a variable of the caller must not name one for all.
         self._metrics = {name: f"{LOOPBACK}:{free.pop()}" for name in SERVICES}
-        self._metrics[GATEWAY] = f"{options.host}:{ports[GATEWAY]}"
+        self._metrics[GATEWAY] = with_port(options.host, ports[GATEWAY])
         for service, port in zip(SERVICES.values(), free, strict=True):
             ports[service.name] = port if options.ports == "free" else service.port
-            if not is_free(LOOPBACK, ports[service.name]):
-                raise StackError(
-                    f"port {ports[service.name]} on {LOOPBACK}, the {service.name} service's, is in use: "
-                    "let services take free ports with --ports free"
-                )
+            _check_address(
+                LOOPBACK,
+                ports[service.name],
+                f"the {service.name} service needs it; let services take free ports with --ports free",
+            )
         return ports
 
     async def _engines(self) -> Mapping[str, ProcessSpec]:
@@ -446,12 +446,12 @@ class _Launch:
         return any(self._states.get(name) in down for name in (POSTGRES, QDRANT, LLAMA))
 
     def _gateway_spec(self, listen: str) -> ProcessSpec:
-        host, _, port = listen.rpartition(":")
+        host, port = host_and_port(listen)
         return ProcessSpec(
             name=GATEWAY,
             command=module_command("services.serve", GATEWAY),
             log_file=self._log(GATEWAY),
-            probe=http_probe(_reachable(host), int(port), "/healthz"),
+            probe=http_probe(reachable(host), port, "/healthz"),
             environment={
                 **self._environment,
                 GATEWAY_LISTEN_VARIABLE: listen,
@@ -497,7 +497,7 @@ class _Launch:
             StackError: a service is not ready, and nothing makes progress any more.
         """
         self._observer.show("ready", State.STARTING)
-        readiness = Readiness(_reachable(self._options.host), port, self._processes, self._data / "logs")
+        readiness = Readiness(reachable(self._options.host), port, self._processes, self._data / "logs")
         waiting = asyncio.create_task(readiness.wait(functools.partial(self._observer.show_wait, "ready")))
         failing = asyncio.create_task(stack.wait_failed())
         try:
@@ -525,9 +525,16 @@ async def _model(name: str, otherwise: str) -> Path:
     return found
 
 
-def _reachable(host: str) -> str:
-    """Return the address at which a server that listens on `host` is reached from this machine."""
-    return LOOPBACK if host in ("0.0.0.0", "::") else host
+def _check_address(host: str, port: int, otherwise: str) -> None:
+    """Check that a server can listen there.
+
+    Raises:
+        StackError: it cannot; `otherwise` says what to do.
+    """
+    try:
+        bound(host, port).close()
+    except ListenError as error:
+        raise StackError(f"{error}: {otherwise}") from None
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> BaseException:

@@ -24,7 +24,7 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
-from services.embedded.data_lock import DataFolderInUseError
+from services.embedded.data_lock import DataFolderInUseError, data_folder
 from services.embedded.postgres import PostgresNotFoundError
 from services.kit.errors import TikuError
 from services.upkeep.errors import UpkeepError
@@ -32,7 +32,10 @@ from services.upkeep.progress import Steps, shown
 
 _STOPPED = 130
 
-Data = Annotated[Path, typer.Option(envvar="TIKU_DATA_DIR", help="Folder of the data of `tiku up`.")]
+Data = Annotated[
+    Path,
+    typer.Option(parser=data_folder, metavar="PATH", envvar="TIKU_DATA_DIR", help="Folder of the data of `tiku up`."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")]
 
 

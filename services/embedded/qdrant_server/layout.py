@@ -12,10 +12,6 @@ LAYOUT = 1
 _FILE = "layout"
 
 
-_OTHERS = {"raft_state.json": "a Qdrant server", "meta.json": "the local mode of Qdrant's client library"}
-"""Files by which the folders of other programs are known."""
-
-
 class LayoutError(RuntimeError):
     """The data folder is not one that this server can read; the message says what to do."""
 
@@ -31,11 +27,8 @@ def check_layout(data: Path) -> None:
     A folder without a number is of layout 1: it is new, or older than the numbers.
 
     Raises:
-        LayoutError: the folder comes from a newer version of Tiku or another program, or its number cannot be read.
+        LayoutError: the folder comes from a newer version of Tiku, or its number cannot be read.
     """
-    for name, program in _OTHERS.items():
-        if (data / name).exists():
-            raise LayoutError(f"{data} belongs to {program}, as {name} in it shows: choose another folder")
     file = data / _FILE
     text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else "1"
     if not text.strip().isdecimal():

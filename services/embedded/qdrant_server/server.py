@@ -14,6 +14,7 @@ from services.embedded.qdrant_server.collections import Collections
 from services.embedded.qdrant_server.forks import Forks
 from services.embedded.qdrant_server.layout import check_layout
 from services.embedded.qdrant_server.service import handlers
+from services.kit import addresses
 from services.kit.loop_lag import LoopLagMonitor
 
 _DRAIN_SECONDS = 3.0
@@ -22,18 +23,15 @@ _MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 logger = logging.getLogger(__name__)
 
 
-class ListenError(RuntimeError):
-    """An address cannot be listened on; the message says which."""
-
-
-async def serve(data: Path, host: str, port: int, forks: Forks, lag: LoopLagMonitor, upkeep_points: int) -> None:
+async def serve(data: Path, listen: str, forks: Forks, lag: LoopLagMonitor, upkeep_points: int) -> None:
     """Serve the collections in `data` until SIGTERM or SIGINT.
 
     Raises:
         DataFolderError: the folder cannot be used, or another server holds it.
         LayoutError: this server cannot read what is in it.
-        ListenError: the port is taken, or the address is none of this machine's.
+        services.kit.addresses.ListenError: the port is taken, or the address is none of this machine's.
     """
+    await asyncio.to_thread(addresses.check, listen)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -52,11 +50,11 @@ async def serve(data: Path, host: str, port: int, forks: Forks, lag: LoopLagMoni
         )
         server.add_generic_rpc_handlers(handlers(collections))
         try:
-            bound = server.add_insecure_port(f"{host}:{port}")
+            bound = server.add_insecure_port(listen)
         except RuntimeError as error:
-            raise ListenError(f"cannot listen on {host}:{port}: it is in use, or no address of this machine") from error
+            raise addresses.ListenError(f"cannot listen on {listen}: gRPC says {error}") from error
         await server.start()
-        logger.info("serving %s on %s:%d", data, host, bound)
+        logger.info("serving %s on %s", data, addresses.with_port(addresses.host_and_port(listen)[0], bound))
         try:
             async with asyncio.TaskGroup() as group:
                 chores = [group.create_task(chore) for chore in (collections.keep_up(), lag.run(), forks.failed())]

@@ -13,10 +13,11 @@ import psutil
 import pytest
 
 from services.embedded.arcadedb import ArcadeDB, arcadedb, record_classes
-from services.embedded.network import free_ports, is_free
+from services.embedded.network import free_ports
 from services.embedded.on_demand import start_on_demand
 from services.embedded.process import ProcessFailedError, State, SupervisedProcess
 from services.kit import context
+from services.kit.addresses import ListenError, bound
 from services.kit.errors import DeadlineExceeded, Unavailable
 from services.retrieval.adapters.graphs.neo4j import Neo4jGraphStore
 from services.retrieval.values.graph import Contribution, entity_id
@@ -116,6 +117,14 @@ async def test_a_start_maps_the_classes_that_were_recorded(tmp_path: Path, monke
         assert str(file) in {one.path for one in maps}
 
 
+def _is_taken(port: int) -> bool:
+    try:
+        bound("127.0.0.1", port).close()
+    except ListenError:
+        return True
+    return False
+
+
 async def test_a_start_that_fails_leaves_the_port_to_the_next_try(tmp_path: Path) -> None:
     (port,) = free_ports(1)
 
@@ -124,7 +133,7 @@ async def test_a_start_that_fails_leaves_the_port_to_the_next_try(tmp_path: Path
 
     waiting = asyncio.create_task(start_on_demand(port, fail))
 
-    await eventually(lambda: not is_free("127.0.0.1", port))
+    await eventually(lambda: _is_taken(port))
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.close()
     assert not waiting.done()

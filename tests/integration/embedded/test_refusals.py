@@ -313,7 +313,7 @@ def taken() -> Iterator[int]:
 
 
 async def test_a_port_in_use(folder: Path, taken: int) -> None:
-    assert f"port {taken} on 127.0.0.1 is in use: choose another" in await _refused_up(folder, "--port", str(taken))
+    assert f"127.0.0.1:{taken}: the port is in use: choose another" in await _refused_up(folder, "--port", str(taken))
 
 
 async def test_a_folder_of_failpoints_that_is_not_there(folder: Path) -> None:

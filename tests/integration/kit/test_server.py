@@ -12,6 +12,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.kit import context, errors, rpc_errors
+from services.kit.addresses import ListenError
 from services.kit.channels import open_channel
 from services.kit.server import App, Registration, running
 from services.kit.settings import ServiceSettings
@@ -267,7 +268,7 @@ async def test_a_failed_background_task_ends_the_server() -> None:
 
 async def test_a_taken_port_is_heard_of() -> None:
     async with running(_app(_Llm()), "127.0.0.1:0") as server:
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(ListenError, match="in use"):
             async with running(_app(_Llm()), server.address):
                 pass
 

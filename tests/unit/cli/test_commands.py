@@ -58,7 +58,13 @@ def test_wrong_usage_is_told_with_code_2(arguments: Sequence[str]) -> None:
     code, output = _run(*arguments)
     assert code == 2
     assert "Traceback" not in output
-    assert "Error" in output
+    assert output.startswith("error: ")
+    assert "--help shows what is taken" in output
+
+
+@pytest.mark.parametrize("command", ["up", "demo", "fsck"])
+def test_a_data_folder_without_a_name_is_refused_in_a_line(command: str) -> None:
+    assert _run(command, "--data", "") == (1, "error: --data '' names no folder; the current one is --data ./")
 
 
 def test_a_slip_is_compared_with_the_commands_of_all_rooms() -> None:
@@ -88,7 +94,7 @@ def test_a_port_in_use_is_named_with_the_way_out(tmp_path: Path) -> None:
         port = listener.getsockname()[1]
         code, output = _run("up", "--data", str(tmp_path), "--port", str(port), "--ports", "free", "--no-model")
     assert code == 1
-    assert f"port {port} on 127.0.0.1 is in use" in output
+    assert f"127.0.0.1:{port}: the port is in use: choose another" in output
     assert "--port 0" in output
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from services.embedded.data_lock import DataFolderError, DataFolderInUseError, data_lock
+from services.embedded.data_lock import DataFolderError, DataFolderInUseError, data_folder, data_lock
 
 
 async def test_a_second_holder_learns_who_the_first_is(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ async def test_a_part_that_is_no_folder_is_named(tmp_path: Path, part: str) -> N
         (errno.EROFS, "its file system is read-only: mount it for writing"),
         (errno.ENOSPC, "its disk is full: make room"),
         (errno.EDQUOT, "its disk is full: make room"),
-        (errno.EIO, "Input/output error: see to it"),
+        (errno.EIO, "{data} cannot be used (Input/output error)"),
     ],
 )
 async def test_what_the_file_system_refuses_is_said_with_what_to_do(
@@ -81,8 +81,9 @@ async def test_what_the_file_system_refuses_is_said_with_what_to_do(
     with pytest.raises(DataFolderError) as caught:
         async with data_lock(tmp_path):
             pytest.fail("taken")
+    why = words.replace("{data}", str(tmp_path))
     assert str(caught.value) == (
-        f"the data folder {tmp_path} cannot be used: {words}, or choose another folder with --data"
+        f"the data folder {tmp_path} cannot be used: {why}, or choose another folder with --data"
     )
 
 
@@ -109,3 +110,57 @@ async def test_a_folder_of_another_account_is_named_with_both(tmp_path: Path, mo
     with pytest.raises(DataFolderError, match=rf"{tmp_path} belongs to {owner} and not to user 54321: start Tiku as"):
         async with data_lock(tmp_path):
             pytest.fail("taken")
+
+
+async def _refused(data: Path) -> str:
+    with pytest.raises(DataFolderError) as caught:
+        async with data_lock(data):
+            pytest.fail("taken")
+    return str(caught.value)
+
+
+async def test_a_link_to_nothing_is_named(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    await asyncio.to_thread(link.symlink_to, tmp_path / "gone")
+    for data in (link, link / "below"):
+        assert f"{link} is a link to {tmp_path / 'gone'}, which is not there" in await _refused(data)
+    await asyncio.to_thread(link.unlink)
+    await asyncio.to_thread(link.symlink_to, tmp_path)
+    async with data_lock(link / "new"):
+        pass
+
+
+@pytest.mark.parametrize("error", [errno.EPERM, errno.ENOENT])
+async def test_a_folder_that_its_owner_may_not_write_cannot_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise OSError(error, os.strerror(error), str(self))
+
+    monkeypatch.setattr("services.embedded.data_lock.Path.mkdir", refuse)
+    assert f": it cannot be made in {tmp_path} ({os.strerror(error)}), or" in await _refused(tmp_path / "a" / "b")
+
+
+async def test_a_file_in_the_folder_that_may_not_be_opened_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr("services.embedded.data_lock.Path.open", refuse)
+    assert f": {tmp_path / 'lock'} cannot be used (Permission denied), or" in await _refused(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["raft_state.json", "meta.json", "PG_VERSION"])
+async def test_a_folder_of_another_program_is_left_alone(tmp_path: Path, name: str) -> None:
+    await asyncio.to_thread((tmp_path / name).write_text, "{}")
+    assert f"as {name} in it shows: choose another" in await _refused(tmp_path)
+    assert await asyncio.to_thread(os.listdir, tmp_path) == [name]
+
+
+def test_a_folder_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/of/me")
+    assert [data_folder(text) for text in ("a", "./", "~/a")] == [Path("a"), Path(), Path("/home/of/me/a")]
+    for text in ("", "  ", "~nobody-has-this-name/a"):
+        with pytest.raises(DataFolderError, match=f"--data '{text}' names no folder"):
+            data_folder(text)

@@ -48,14 +48,6 @@ def test_a_newer_layout_is_refused_in_a_line_and_kept(tmp_path: Path) -> None:
     assert (tmp_path / "layout").read_text() == "2\n"
 
 
-@pytest.mark.parametrize("name", ["raft_state.json", "meta.json"])
-def test_the_folder_of_another_program_is_refused(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text("{}")
-    with pytest.raises(LayoutError, match=f"as {name} in it shows: choose another folder"):
-        check_layout(tmp_path)
-    assert not (tmp_path / "layout").exists()
-
-
 @pytest.mark.parametrize("content", ["", "[]", "x", "\xff"])
 def test_a_damaged_file_is_named(tmp_path: Path, content: str) -> None:
     file = tmp_path / "aliases.json"
