@@ -57,6 +57,7 @@ _SETTING = "default_transaction_read_only"
 _WRITES = {True: f"{_SETTING} = off\n".encode(), False: f"{_SETTING} = on \n".encode()}
 """Both have one length: a file is overwritten in its own blocks, so it can be switched where no byte is left."""
 _SWITCH_TIMEOUT_SECONDS = 5.0
+_SWITCH_INTERVAL_SECONDS = 0.01
 _DAMAGED = (
     asyncpg.DataCorruptedError,
     asyncpg.IndexCorruptedError,
@@ -83,7 +84,7 @@ class Postgres:
     switch: Path
 
     async def take_writes(self, on: bool) -> None:
-        """Let transactions write or not, by default; it takes no room, and holds for later starts, too.
+        """Let transactions write or not, by default, from when this returns; it takes no room and outlives the server.
 
         PostgreSQL's `default_transaction_read_only` is the switch, as at providers of hosted databases: every client
         obeys it, and a session that has to write nevertheless sets it to off for itself.
@@ -94,7 +95,11 @@ class Postgres:
         await asyncio.to_thread(_overwrite, self.switch, _WRITES[on], self.spec.account)
         connection = await asyncpg.connect(self.dsn, timeout=_SWITCH_TIMEOUT_SECONDS)
         try:
-            await connection.execute("SELECT pg_reload_conf()", timeout=_SWITCH_TIMEOUT_SECONDS)
+            async with asyncio.timeout(_SWITCH_TIMEOUT_SECONDS):
+                await connection.execute("SELECT pg_reload_conf()")
+                # The server reads its settings again in its own time, and tells all sessions at once.
+                while (await connection.fetchval(f"SHOW {_SETTING}") == "off") != on:  # noqa: ASYNC110
+                    await asyncio.sleep(_SWITCH_INTERVAL_SECONDS)
         finally:
             await connection.close(timeout=_SWITCH_TIMEOUT_SECONDS)
 

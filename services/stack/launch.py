@@ -221,7 +221,7 @@ class _Launch:
         self._processes: dict[str, SupervisedProcess] = {}
         self._states: dict[str, State] = {}
         self._changed = asyncio.Event()
-        self.disk = DiskWatch(data, None, self._show_disk)
+        self.disk = DiskWatch(data, None, self._show_disk, self._retry_all)
 
     async def run(self) -> Stack:
         """Start everything, and return once the gateway reaches all services."""
@@ -339,17 +339,19 @@ class _Launch:
         """Return the engines that no variable replaces by a server, and add all addresses to the environment."""
         engines: dict[str, ProcessSpec] = {}
         data, environment = self._data, self._environment
+        database, stores = None, []
         if not os.environ.get("TIKU_POSTGRES_DSN"):
             database = await asyncio.to_thread(postgres, data / "postgres", data / "run", self._log(POSTGRES))
             engines[POSTGRES] = database.spec
             environment["TIKU_POSTGRES_DSN"] = database.dsn
-            self.disk = DiskWatch(data, database, self._show_disk)
         if not os.environ.get("TIKU_QDRANT_URL"):
             port, page = self._engine_ports[:2]
             self._metrics[QDRANT] = f"{LOOPBACK}:{page}"
             vectors = qdrant(data / "qdrant", port, self._log(QDRANT), self._metrics[QDRANT])
             engines[QDRANT] = vectors.spec
             environment["TIKU_QDRANT_URL"] = vectors.url
+            stores.append(vectors.has_room)
+        self.disk = DiskWatch(data, database, self._show_disk, self._retry_all, stores)
         await self._describe_graph()
         if self._options.chat_model is None:
             # Empty values mean no provider, whatever the caller's environment says.
@@ -481,10 +483,11 @@ class _Launch:
     def _show_disk(self, full: bool, free: int) -> None:
         self._observer.show_disk(full, free)
         self._changed.set()
-        if not full:
-            # What was given up may have needed the room.
-            for process in self._processes.values():
-                process.retry()
+
+    def _retry_all(self) -> None:
+        """Start again what was given up: it may have needed the room that there is now."""
+        for process in self._processes.values():
+            process.retry()
 
     def _wait_reporter(self, name: str, what: str) -> Callable[[float], None]:
         return lambda seconds: self._observer.show_wait(name, what, seconds)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -30,6 +30,10 @@ BALLAST_BYTES = 40 * 1024 * 1024
 cannot end a checkpoint, and no process can start."""
 _BALLAST_NEEDED_BYTES = START_BYTES
 """Room below which the file is given up."""
+_SETTLE_SECONDS = 1.0
+"""How old the stores' own looks at the disk may be (`services.kit.disk_room`)."""
+_LONGEST_SETTLE_SECONDS = 15.0
+"""For a store that does not take writes for so long although there is room, the disk is not the reason."""
 _INTERVAL_SECONDS = 0.1
 """Time in which what others write can surprise the database: until the next look, its writes fail half-way."""
 _CANCEL_INTERVAL_SECONDS = 0.5
@@ -88,17 +92,30 @@ class DiskWatch:
     Args:
         data: the data folder.
         database: the embedded PostgreSQL; None for none.
-        report: takes whether the disk is nearly full, and its free bytes, at every change.
+        report: takes whether writes are refused, and the disk's free bytes, at every change. It is told that they are
+            before they are, and that they are not once every store takes them.
+        regained: called when there is room again, before the stores take writes.
+        stores: raise while another store has not noticed yet that there is room.
     """
 
-    def __init__(self, data: Path, database: Postgres | None, report: Callable[[bool, int], None]) -> None:
+    def __init__(
+        self,
+        data: Path,
+        database: Postgres | None,
+        report: Callable[[bool, int], None],
+        regained: Callable[[], None] = lambda: None,
+        stores: Sequence[Callable[[], Awaitable[None]]] = (),
+    ) -> None:
         self._data = data
         self._database = database
         self._report = report
+        self._regained = regained
+        self._stores = stores
         self._switched: bool | None = None
+        self._room_since: float | None = None
         self._cancel_due = float("-inf")
         self.full = False
-        """Whether writes are refused."""
+        """Whether writes are refused somewhere."""
 
     async def run(self) -> None:
         """Watch until canceled."""
@@ -119,11 +136,32 @@ class DiskWatch:
             logger.warning("the disk cannot be looked at: %s", error)
             return
         full = free < _FULL_BYTES + (_REGAINED_BYTES if self.full else 0)
+        if full:
+            self._room_since = None
+            self._say(True, free)
+        elif self.full and self._room_since is None:
+            self._room_since = asyncio.get_running_loop().time()
+            self._regained()
+        if self._database is not None:
+            await self._hold(self._database, full, free)
+        if self._room_since is not None and await self._is_settled(self._room_since):
+            self._room_since = None
+            self._say(False, free)
+
+    def _say(self, full: bool, free: int) -> None:
         if full != self.full:
             self.full = full
             self._report(full, free)
-        if self._database is not None:
-            await self._hold(self._database, full, free)
+
+    async def _is_settled(self, since: float) -> bool:
+        """Return whether all stores take writes again, as far as the disk goes."""
+        waited = asyncio.get_running_loop().time() - since
+        if waited >= _LONGEST_SETTLE_SECONDS:
+            return True
+        if waited < _SETTLE_SECONDS or (self._database is not None and self._switched is not False):
+            return False
+        answers = await asyncio.gather(*(store() for store in self._stores), return_exceptions=True)
+        return not any(isinstance(answer, Exception) for answer in answers)
 
     def _look(self) -> int:
         free = free_bytes(self._data)

@@ -142,6 +142,10 @@ class Collections:
         await asyncio.shield(asyncio.create_task(found.remove()))
         return True
 
+    def waiting_for_room(self) -> int:
+        """Return how many collections take no writes because the disk was full."""
+        return sum(host.waits_for_room for host in self._hosts.values())
+
     async def keep_up(self) -> None:
         """Make new images of collections that have changed enough, one after another, until canceled."""
         failed: dict[str, float] = {}

@@ -72,6 +72,11 @@ def disk_full() -> QdrantError:
     )
 
 
+def is_exhausted(error: QdrantError) -> bool:
+    """Return whether room of some kind was missing, which may come back by itself."""
+    return error.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
 def serve_only(message: Message, fields: Iterable[str]) -> None:
     """Refuse a message that sets a field outside `fields`.
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import grpc
 from qdrant_client import grpc as pb
 
-from services.embedded.qdrant_server.errors import QdrantError
+from services.embedded.qdrant_server.errors import QdrantError, is_exhausted
 from services.embedded.qdrant_server.forks import Forks
 from services.embedded.qdrant_server.frames import FrameKind
 from services.embedded.qdrant_server.images import CollectionFolder
@@ -75,6 +75,11 @@ class Host:
         self._written_at = time.monotonic()
         self._slower = 0.0
         self._refusal: QdrantError | None = None
+
+    @property
+    def waits_for_room(self) -> bool:
+        """Whether it takes no writes, or cannot be loaded, because the disk was full."""
+        return self.aside or self._refusal is not None
 
     async def call(self, kind: FrameKind, parts: Sequence[bytes]) -> bytes:
         """Return a worker's answer to a call.
@@ -158,7 +163,7 @@ class Host:
             await link.control("load", where)
             answer = await link.call(FrameKind.CONTROL, [b"take over"])
         except BaseException as error:
-            self._refusal = error if isinstance(error, QdrantError) and _is_exhausted(error) else None
+            self._refusal = error if isinstance(error, QdrantError) and is_exhausted(error) else None
             await link.kill()
             raise
         self._refusal = None
@@ -195,11 +200,12 @@ class Host:
                 return
             except (QdrantError, OSError) as error:
                 # On a disk that others fill up meanwhile, Edge ends with SIGBUS.
-                where = b"" if where or not isinstance(error, WorkerLostError) else b"aside"
+                full = not isinstance(error, QdrantError) or is_exhausted(error)
+                where = b"" if where or not (full or isinstance(error, WorkerLostError)) else b"aside"
                 name = self.description.collection_name
                 logger.error("collection %r cannot be loaded; it is tried again in %d s: %s", name, wait, error)
                 await asyncio.sleep(wait)
-                wait = min(2 * wait, _LONGEST_RESTART_SECONDS)
+                wait = _RESTART_SECONDS if full else min(2 * wait, _LONGEST_RESTART_SECONDS)
 
     async def upkeep_due(self) -> bool:
         """Return whether enough has changed since the newest image to make another, or there is room again.
@@ -321,7 +327,3 @@ class Host:
         await asyncio.to_thread(self.folder.description.unlink)
         await self.stop()
         await asyncio.to_thread(self.folder.remove)
-
-
-def _is_exhausted(error: QdrantError) -> bool:
-    return error.code is grpc.StatusCode.RESOURCE_EXHAUSTED

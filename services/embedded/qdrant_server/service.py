@@ -29,7 +29,7 @@ _MAX_LOOKUPS = 256
 def handlers(collections: Collections) -> list[grpc.GenericRpcHandler[bytes, bytes]]:
     """Return the handlers of all services; an RPC that is not served is refused by its name."""
     served: Mapping[ServiceDescriptor, Mapping[str, Handler]] = {
-        qdrant_pb2.DESCRIPTOR.services_by_name["Qdrant"]: {"HealthCheck": _health},
+        qdrant_pb2.DESCRIPTOR.services_by_name["Qdrant"]: {"HealthCheck": functools.partial(_health, collections)},
         collections_service_pb2.DESCRIPTOR.services_by_name["Collections"]: CollectionsService(collections).handlers(),
         points_service_pb2.DESCRIPTOR.services_by_name["Points"]: PointsService(collections).handlers(),
         snapshots_service_pb2.DESCRIPTOR.services_by_name["Snapshots"]: {},
@@ -66,9 +66,11 @@ def _answered(handler: Handler) -> Callable[[bytes, Any], Awaitable[bytes]]:
     return answer
 
 
-async def _health(_request: bytes) -> bytes:
-    """Name the server and the version of the API that it speaks."""
+async def _health(collections: Collections, _request: bytes) -> bytes:
+    """Name the server and the version of the API that it speaks, and say when collections wait for room."""
     title = f"qdrant-edge {version('qdrant-edge-py')}, embedded in Tiku"
+    if waiting := collections.waiting_for_room():
+        title += f"; DISK_FULL: {waiting} collections take no writes"
     return _bytes(pb.HealthCheckReply(title=title, version=version("qdrant-client")))
 
 

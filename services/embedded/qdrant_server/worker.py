@@ -26,7 +26,7 @@ from qdrant_client import grpc as pb
 from services.embedded.qdrant_server import collection as collections
 from services.embedded.qdrant_server import images, rpcs
 from services.embedded.qdrant_server.collection import Collection
-from services.embedded.qdrant_server.errors import QdrantError, disk_full, from_edge
+from services.embedded.qdrant_server.errors import QdrantError, disk_full, from_edge, is_exhausted
 from services.embedded.qdrant_server.frames import Decoder, Frame, FrameKind, encode
 from services.embedded.qdrant_server.lookups import Lookups, NeedsPointsError
 from services.embedded.qdrant_server.oplog import log_files
@@ -213,8 +213,15 @@ class Worker:
         collections.take_over_old_shard(self._folder)
         fits = self._room.available() + RESERVE_BYTES >= self._needed()
         if fits and where != b"aside":
-            self._collection = Collection(self._folder)
-            return b""
+            try:
+                self._collection = Collection(self._folder)
+            except Exception as error:
+                # Edge writes a little more than it is given.
+                if where == b"here" or not is_exhausted(from_edge(error)):
+                    raise
+                self._folder.remove_leftovers()
+            else:
+                return b""
         spare = None if where == b"here" else take_spare_room(self._folder.path, self._needed(aside=True))
         if spare is None:
             raise disk_full()

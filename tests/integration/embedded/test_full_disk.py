@@ -135,7 +135,6 @@ async def test_a_disk_that_others_fill_to_the_last_byte_ends_nothing(up: Up) -> 
         assert not [line for line in up.lines[said:] if "restarting" in line or "down: " in line]
         await asyncio.to_thread(filler.unlink)
         await _disk(api.gateway, "ok")
-        await asyncio.sleep(1.5)
         assert (await api.upload("again.txt", b"again"))[0] == 200
         assert (await api.generate())[0] == 200
 

@@ -163,6 +163,7 @@ async def test_reads_go_on_after_crashes_on_a_full_disk(volume: Path, folder: Pa
     ):
         points = points_service_pb2_grpc.PointsStub(channel)  # type: ignore[no-untyped-call]
         await _create(channel)
+        await _create(channel, "new")
         stored = await _store_until_full(points, dice)
         query = pb.QueryPoints(collection_name=_NAME, limit=5)
         query.query.nearest.dense.data.extend([1.0] * _DIMENSION)
@@ -170,6 +171,8 @@ async def test_reads_go_on_after_crashes_on_a_full_disk(volume: Path, folder: Pa
         async def reads_go_on() -> None:
             counted = await points.Count(pb.CountPoints(collection_name=_NAME), wait_for_ready=True)
             assert counted.result.count == stored
+            counted = await points.Count(pb.CountPoints(collection_name="new"), wait_for_ready=True)
+            assert counted.result.count == 0
             assert len((await points.Query(query)).result) == 5
 
         # The guard alone calls the disk full; then it is, and what the killed worker had is taken by others.
