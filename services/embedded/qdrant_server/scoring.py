@@ -26,6 +26,9 @@ DEFAULT_LIMIT = 10
 """The default of Qdrant's Query API."""
 DEFAULT_MMR_DIVERSITY = 0.5
 """The default of Qdrant's Query API."""
+MAX_MMR_CANDIDATES, MAX_MMR_PAIRS = 4_096, 400_000
+"""Edge compares all candidates with one another, and those that it takes with all others: this is a quarter of a
+second. A Qdrant server takes 16,384 candidates."""
 
 VectorLookup = Callable[[str | None, PointId, str], AnyVector | None]
 """Takes a collection (None for the one that is queried), a point's id and a vector's name; returns the stored vector,
@@ -126,6 +129,11 @@ def _mmr(message: AnyQuery, resolver: Resolver) -> Any:
     if not 0 <= diversity <= 1:
         raise wrong_input("mmr.diversity: must be between 0 and 1")
     candidates = asked.mmr.candidates_limit if asked.mmr.HasField("candidates_limit") else limit(message)
+    taken = limit(message) + (message.offset if isinstance(message, pb.QueryPoints) else 0)
+    if candidates > MAX_MMR_CANDIDATES or candidates * min(taken, candidates) > MAX_MMR_PAIRS:
+        raise wrong_input(
+            f"mmr.candidates_limit: must be at most {MAX_MMR_CANDIDATES}, and times the limit at most {MAX_MMR_PAIRS}"
+        )
     target = resolver.vector(asked.nearest)
     if isinstance(target, edge.SparseVector):
         raise not_served("Query.nearest_with_mmr with a sparse vector")

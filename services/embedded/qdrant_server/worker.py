@@ -33,6 +33,7 @@ from services.embedded.qdrant_server.oplog import log_files
 from services.embedded.qdrant_server.reads import READS, info
 from services.embedded.qdrant_server.schema import upkeep_configuration, with_changes
 from services.embedded.qdrant_server.spare_room import take_spare_room
+from services.embedded.qdrant_server.wire import check_payloads
 from services.kit.disk_room import DiskRoom
 
 logger = logging.getLogger(__name__)
@@ -161,6 +162,7 @@ class Worker:
     def _write(self, frame: Frame) -> Generator[None, None, bytes]:
         started = time.perf_counter()
         rpc, body = frame.parts[0].decode(), frame.parts[1]
+        yield from check_payloads(rpcs.WRITES[rpc], body)
         request = rpcs.parse(rpcs.WRITES[rpc], body)
         self._check_room(rpc, _ROOM_FACTOR * len(body))
         try:
