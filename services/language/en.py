@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 
 from services.language import language as rules
+from services.language.en_values import in_notation
 from services.language.key_terms import NumberRules
 from services.language.noun_phrases import NounPhrases
 from services.language.outline import OutlineRules
@@ -780,4 +781,5 @@ ENGLISH = rules.Language(
     writing=_WRITING,
     outline=_OUTLINE,
     naming=_NAMING,
+    values=rules.ValueRules(in_notation),
 )

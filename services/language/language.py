@@ -38,8 +38,22 @@ class Words:
     """The stem of a word in lower case."""
     one_spelling: Callable[[str], str] = str
     """A text in which what the language writes in two ways is written in one, such as traditional characters."""
-    in_digits: Callable[[str], str] = str
-    """A text with the numbers that it writes in the language's own numerals in digits instead."""
+
+
+def _as_it_is(text: str) -> tuple[str, ...]:
+    return (text,)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRules:
+    """How a language writes values: numbers, units, dates, times."""
+
+    in_notation: Callable[[str], Sequence[str]] = _as_it_is
+    """A text with its values in the notation that all languages share, once for each way to read it.
+
+    That is digits, symbols of units, `1/2`, `12.5%`, `3th` for what is third, `10~20`, `2:1`, `>5`, `1949-10-01`,
+    `--10-01` without a year, `1949-10`, `1949 CE`, `221 BCE`, `15:30`. Only what stands at a number changes.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +354,7 @@ class Language:
     writing: WritingRules = WritingRules()
     outline: OutlineRules = NO_OUTLINE
     naming: NamingRules = NamingRules()
+    values: ValueRules = ValueRules()
     space_name: str = ""
     """What names of stored vector spaces call it, where that is not its code."""
 

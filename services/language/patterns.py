@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 
@@ -43,6 +43,17 @@ class Pattern:
 NEVER = Pattern("(?!)")
 """Matches nowhere: the pattern of what a language does not have."""
 QUESTION_MARK = Pattern(r"\?")
+
+
+Rewrites = Sequence[tuple[Pattern, str | Callable[[re.Match[str]], str]]]
+"""Patterns, and what stands for their matches instead."""
+
+
+def rewrite(text: str, rewrites: Rewrites) -> str:
+    """Return a text after each replacement, in their order."""
+    for pattern, replacement in rewrites:
+        text = pattern.compiled.sub(replacement, text)
+    return text
 
 
 def pairs(text: str) -> tuple[tuple[str, str], ...]:

@@ -14,6 +14,7 @@ from services.language.outline import OutlineRules
 from services.language.patterns import Pattern, pairs, words
 from services.language.scripts import HAN, HAN_CHARACTER
 from services.language.segmentation import Dictionary, Word
+from services.language.zh_values import NUMERAL_DIGITS, in_digits, in_notation
 
 
 @cache
@@ -307,35 +308,6 @@ _ANSWERING = rules.AnsweringRules(
     conjunction="和",
 )
 
-_DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
-_UNITS = {"十": 10, "百": 100, "千": 1000}
-_MYRIADS = {"万": 10**4, "亿": 10**8}
-_NUMBER = Pattern(f"[{''.join(_DIGITS)}{''.join(_UNITS)}{''.join(_MYRIADS)}]+")
-
-
-def in_digits(text: str) -> str:
-    """Return a text with its Chinese numerals in digits: by place value (二十一) or digit by digit (二〇二四)."""
-    return _NUMBER.compiled.sub(lambda match: _number(match[0]), text)
-
-
-def _number(text: str) -> str:
-    """Return a number in digits; what is no number as it is."""
-    if all(char in _DIGITS for char in text):
-        return "".join(str(_DIGITS[char]) for char in text)
-    total = section = digit = 0
-    for char in text:
-        if char in _DIGITS:
-            digit = _DIGITS[char]
-        elif char in _UNITS:
-            section += (digit or (1 if char == "十" and section == 0 else 0)) * _UNITS[char]
-            digit = 0
-        else:
-            total = (total + section + digit) * _MYRIADS[char]
-            section = digit = 0
-    value = total + section + digit
-    return str(value) if value else text
-
-
 _ORDINAL = r"第\s*[0-9一二三四五六七八九十百零〇两]+\s*"
 _OUTLINE = OutlineRules(
     chapter=rf"{_ORDINAL}(?:[编編篇部卷](?:\s|$|[：:、])|章|讲|课|課|单元|單元)",
@@ -368,7 +340,7 @@ _SURNAMES = (
 )
 _NAME_END = Pattern(rf"^([{_SURNAMES}][{HAN}]{{1,2}})(?:先生|女士|教授|院士|博士|同志|老师|主席|总统|将军|元帅|总理)$")
 _ERA = Pattern(r"^公元(?=前?\d)")
-_COUNTED = Pattern(rf"第([{''.join(_DIGITS)}十百千]+)|([{''.join(_DIGITS)}十百]+)(?=世纪|年代|年|月|日|号|型|级)")
+_COUNTED = Pattern(rf"第([{NUMERAL_DIGITS}十百千]+)|([{NUMERAL_DIGITS}十百]+)(?=世纪|年代|年|月|日|号|型|级)")
 
 
 def _fold_name(name: str) -> str:
@@ -507,7 +479,7 @@ _NAMING = rules.NamingRules(
 CHINESE = rules.Language(
     code="zh",
     script=rules.Script.HAN,
-    words=rules.Words(function=_FUNCTION, fillers=_FILLERS, in_digits=in_digits, one_spelling=_simplified),
+    words=rules.Words(function=_FUNCTION, fillers=_FILLERS, one_spelling=_simplified),
     sentences=rules.SentenceRules(
         stops="。｡",
         calls="！？",
@@ -539,4 +511,5 @@ CHINESE = rules.Language(
     writing=_WRITING,
     outline=_OUTLINE,
     naming=_NAMING,
+    values=rules.ValueRules(in_notation),
 )

@@ -11,7 +11,7 @@ from services.exercises.domain.grading.objective import accepts, grade, match_an
 from services.exercises.values.question import AnswerKey, Generator, Option, Question, QuestionKind
 from services.exercises.values.submission import Answer, Verdict
 from services.kit.errors import InvalidArgument
-from services.language.zh import in_digits
+from services.language.zh_values import in_digits
 
 
 def question(kind: QuestionKind, key: AnswerKey, points: float = 1.0, number: int = 1) -> Question:

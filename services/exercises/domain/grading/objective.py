@@ -1,22 +1,18 @@
 """Grading of the objective kinds: exact, the same every time.
 
-Multiple choice is scored "right minus wrong", so that choosing everything is no safe way to points. In a gap, case,
-width (NFKC), spaces, punctuation and the script of numbers (三 = 3, 二十一 = 21, 两 = 2) do not count; words, their
-order and their endings do, and so do the sign and decimal point of a number.
+Multiple choice is scored "right minus wrong", so that choosing everything is no safe way to points. In a gap, the value
+counts and not how it is written (`services.language.values`): case, width, spaces and punctuation of words do not;
+words, their order and their endings do, and so do a number's sign and decimal point, its unit, and symbols.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterator, Sequence
-from functools import reduce
 
 from services.exercises.values.question import Question, QuestionKind
 from services.exercises.values.submission import Answer, Grade, RubricResult, Verdict
 from services.kit.errors import FieldViolation, InvalidArgument
-from services.language.detection import LANGUAGES
-from services.language.folding import fold
+from services.language.values import same_value
 
 
 def match_answers(questions: Sequence[Question], answers: Sequence[Answer]) -> dict[str, Answer]:
@@ -135,16 +131,4 @@ def _share(question: Question, answer: Answer) -> float:
 
 def accepts(accepted: Sequence[str], text: str) -> bool:
     """Return whether what was filled into a gap is one of its accepted answers."""
-    given = _comparable(text)
-    return bool(given) and any(given == _comparable(answer) for answer in accepted)
-
-
-def _comparable(text: str) -> str:
-    plain = unicodedata.normalize("NFKC", text)
-    plain = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", plain)
-    number = re.fullmatch(r"\s*([-−]?\d*\.?\d+)\s*[。.,，]?\s*", plain)
-    if number is not None:
-        # A sign and a decimal point are no punctuation.
-        return number.group(1).replace("−", "-")
-    digits = reduce(lambda told, language: language.words.in_digits(told), LANGUAGES, plain)
-    return fold(digits) or plain.strip()
+    return any(same_value(answer, text) for answer in accepted)

@@ -1,0 +1,283 @@
+"""How English writes values: numbers in words, units, dates, times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+from services.language.patterns import Pattern, Rewrites, pairs, rewrite
+
+
+def _numbers(text: str) -> dict[str, int]:
+    return {word: int(value) for word, value in pairs(text)}
+
+
+_SMALL_NUMBERS = _numbers(
+    """
+    zero/0 one/1 two/2 three/3 four/4 five/5 six/6 seven/7 eight/8 nine/9 ten/10 eleven/11 twelve/12 thirteen/13
+    fourteen/14 fifteen/15 sixteen/16 seventeen/17 eighteen/18 nineteen/19
+    """
+)
+_TENS = _numbers("twenty/20 thirty/30 forty/40 fifty/50 sixty/60 seventy/70 eighty/80 ninety/90")
+_MAGNITUDES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_CARDINALS = _SMALL_NUMBERS | _TENS | {"hundred": 100} | _MAGNITUDES
+_ORDINALS = dict(pairs("first/one second/two third/three fifth/five eighth/eight ninth/nine twelfth/twelve"))
+_ORDINALS |= {f"{word[:-1]}ieth": word for word in _TENS}
+_ORDINALS |= {f"{word}th": word for word in _CARDINALS if word not in {*_ORDINALS.values()}}
+
+
+def _any_of(names: Iterable[str]) -> str:
+    """Return an expression for any of some words, the longest first."""
+    return "|".join(sorted(map(re.escape, names), key=lambda word: (-len(word), word)))
+
+
+_CARDINAL, _ORDINAL = _any_of(_CARDINALS), _any_of(_ORDINALS)
+_JOINED = r"(?:\s+and\s+|\s+|-)"
+_IN_WORDS = Pattern(
+    rf"\b(?:(an?)\s+(?=hundred\b|thousand\b|[mbtr]+illion\b))?({_CARDINAL})((?:{_JOINED}(?:{_CARDINAL})\b)*)"
+    rf"(?:({_JOINED})({_ORDINAL}))?\b",
+    re.IGNORECASE,
+)
+
+
+def _in_digits(found: re.Match[str]) -> str:
+    """Return a number in words in digits; what is no number as it is."""
+    parts = ["one"] if found[1] else []
+    parts += [part.casefold() for part in re.split(_JOINED, found[2] + found[3])]
+    ordinal = _ORDINALS.get((found[5] or "").casefold())
+    if ordinal and (value := _value_of([*parts, ordinal])) is not None:
+        return f"{value}th"
+    value = _value_of(parts)
+    return found[0] if value is None else f"{value}{found[4] or ''}{found[5] or ''}"
+
+
+def _value_of(parts: Sequence[str]) -> int | None:
+    """Return the value of a number in words; None for words that make no one number, such as `one two`."""
+    total, section, room, magnitude = 0, 0, 100, 10**15
+    for word in parts:
+        value = _CARDINALS[word]
+        if value >= 1000:
+            if not section or value >= magnitude:
+                return None
+            total, section, room, magnitude = total + section * value, 0, 100, value
+        elif value == 100:
+            if not 0 < section < 100:
+                return None
+            section, room = section * 100, 100
+        elif value >= room or (value == 0 and len(parts) > 1):
+            return None
+        else:
+            section, room = section + value, 10 if word in _TENS else 0
+    return total + section
+
+
+_DIGIT_WORD = _any_of([*_SMALL_NUMBERS][:10])
+_DECIMAL = Pattern(
+    rf"\b((?:{_CARDINAL})(?:{_JOINED}(?:{_CARDINAL})\b)*|\d+)\s+point((?:\s+(?:{_DIGIT_WORD})\b)+)", re.IGNORECASE
+)
+
+
+def _decimal(found: re.Match[str]) -> str:
+    digits = "".join(str(_SMALL_NUMBERS[word.casefold()]) for word in found[2].split())
+    return f"{_IN_WORDS.compiled.sub(_in_digits, found[1])}.{digits}"
+
+
+_PARTS = {word: _CARDINALS[number] for word, number in _ORDINALS.items() if _CARDINALS[number] > 2}
+_PARTS |= {"half": 2, "quarter": 4, "halve": 2}
+_FRACTION = Pattern(
+    rf"\b(an?|{_any_of(_SMALL_NUMBERS)}|\d+)[\s-]+({_any_of(_PARTS)})(s?)\b(?!\s+(?:century|[a-z]*-?year))",
+    re.IGNORECASE,
+)
+
+
+def _fraction(found: re.Match[str]) -> str:
+    count = found[1].casefold()
+    one = count in {"a", "an", "one", "1"}
+    if one is bool(found[3]):
+        # `two third` is no fraction.
+        return found[0]
+    return f"{1 if one else _SMALL_NUMBERS.get(count, count)}/{_PARTS[found[2].casefold()]}"
+
+
+_UNIT_PREFIXES = pairs("pico/p nano/n micro/μ milli/m centi/c deci/d hecto/h kilo/k mega/M giga/G tera/T")
+_PREFIXED_UNITS = dict(
+    pairs(
+        """
+        meter/m metre/m gram/g gramme/g liter/L litre/L second/s ampere/A amp/A kelvin/K mole/mol newton/N pascal/Pa
+        joule/J watt/W volt/V coulomb/C ohm/Ω farad/F henry/H tesla/T weber/Wb hertz/Hz calorie/cal byte/B bit/bit
+        electronvolt/eV becquerel/Bq sievert/Sv gray/Gy bar/bar dalton/Da
+        """
+    )
+)
+_OTHER_UNITS = dict(
+    pairs(
+        """
+        kilo/kg ton/t tonne/t minute/min hour/h day/d week/wk month/mo year/yr mile/mi foot/ft inch/in yard/yd pound/lb
+        ounce/oz gallon/gal hectare/ha micron/μm atmosphere/atm decibel/dB degree/° radian/rad candela/cd lumen/lm
+        dollar/$ euro/€ light-year/ly nautical-mile/nmi astronomical-unit/AU kilowatt-hour/kWh us-dollar/$
+        """
+    )
+)
+_UNITS_WITHOUT_PLURAL = dict(
+    pairs(
+        """
+        feet/ft inches/in celsius/°C centigrade/°C fahrenheit/°F degree-celsius/°C degrees-celsius/°C
+        degree-centigrade/°C degrees-centigrade/°C degrees-c/°C deg-c/°C degree-fahrenheit/°F degrees-fahrenheit/°F
+        degrees-f/°F °-celsius/°C °-fahrenheit/°F horsepower/hp lux/lx yuan/¥ renminbi/¥ yen/JPY pounds-sterling/£
+        """
+    )
+)
+
+
+@cache
+def _unit_symbols() -> dict[str, str]:
+    """Return the symbols of units by their names in small letters, with hyphens for spaces."""
+    prefixed = {
+        prefix + name: sign + symbol
+        for prefix, sign in (("", ""), *_UNIT_PREFIXES)
+        for name, symbol in _PREFIXED_UNITS.items()
+    }
+    names = prefixed | _OTHER_UNITS
+    return names | {f"{name}s": symbol for name, symbol in names.items()} | _UNITS_WITHOUT_PLURAL
+
+
+_PER = r"\s*(?:\bper\b|[/·*])\s*"
+_UNIT_WORDS = Pattern(r"(?:(square|cubic)\s+)?(.+?)(?:\s+(squared|cubed))?", re.IGNORECASE)
+_POWERS = {"square": "^2", "squared": "^2", "cubic": "^3", "cubed": "^3"}
+
+
+@cache
+def _unit_expressions() -> re.Pattern[str]:
+    """Compile units in a row, of which some have names: meters per second squared, km per hour."""
+    name = _any_of(_unit_symbols()).replace(r"\-", r"[\s-]*")
+    symbol = r"[A-Za-zμ°]{1,4}(?=\s+per\b)|(?<=per )[A-Za-zμ]{1,4}"
+    unit = rf"(?:(?:square|cubic)\s+)?(?:{name}|{symbol})(?:\s+(?:squared|cubed))?\b"
+    return re.compile(rf"{unit}(?:{_PER}{unit})*", re.IGNORECASE)
+
+
+def _in_symbols(units: str) -> str:
+    """Return an expression of units in symbols."""
+    kept = ""
+    for place, part in enumerate(re.split(rf"({_PER})", units, flags=re.IGNORECASE)):
+        if place % 2:
+            kept += "*" if part.strip() in {"·", "*"} else "/"
+        elif (found := _UNIT_WORDS.compiled.fullmatch(part)) is not None:
+            name = re.sub(r"[\s-]+", "-", found[2])
+            power = (found[1] or found[3] or "").casefold()
+            kept += _unit_symbols().get(name.casefold(), found[2]) + _POWERS.get(power, "")
+    return kept
+
+
+_AT_NUMBER = Pattern(r"(?<=[\d%])[\s-]*(?=[A-Za-zμ°])")
+
+
+def _with_symbols(text: str) -> str:
+    """Return a text with the names of units behind numbers, or of a unit alone, as symbols."""
+    expression = _unit_expressions()
+    if expression.fullmatch(text):
+        return _in_symbols(text)
+    kept, at = [], 0
+    for place in _AT_NUMBER.finditer(text):
+        found = expression.match(text, place.end()) if place.end() >= at else None
+        if found is not None:
+            kept += [text[at : place.start()], " ", _in_symbols(found[0])]
+            at = found.end()
+    return "".join(kept) + text[at:]
+
+
+_MONTH_NUMBERS = _numbers(
+    """
+    january/1 jan/1 february/2 feb/2 march/3 mar/3 april/4 apr/4 may/5 june/6 jun/6 july/7 jul/7 august/8 aug/8
+    september/9 sept/9 sep/9 october/10 oct/10 november/11 nov/11 december/12 dec/12
+    """
+)
+_MONTH = rf"(?P<month>{_any_of(_MONTH_NUMBERS)})\b\.?"
+_DAY = r"(?P<day>\d{1,2})(?:th)?"
+
+
+def _date(found: re.Match[str]) -> str:
+    """Return a date as ISO 8601 writes it."""
+    parts = found.groupdict()
+    day, year = parts.get("day"), parts.get("year")
+    return f"{year or '-'}-{_MONTH_NUMBERS[parts['month'].casefold()]:02}" + (f"-{int(day):02}" if day else "")
+
+
+def _clock(found: re.Match[str]) -> str:
+    """Return a time of day in 24 hours."""
+    hour, minute = int(found[1]), int(found[2] or 0)
+    if found[3]:
+        hour = hour % 12 + (12 if found[3] in "pP" else 0) if hour <= 12 else hour
+    return f"{hour:02}:{minute:02}"
+
+
+_DATED: Rewrites = tuple(
+    (Pattern(expression, re.IGNORECASE), _date)
+    for expression in (
+        rf"\b{_MONTH}\s*{_DAY}\s*,?\s+(?:of\s+)?(?P<year>\d{{4}})\b",
+        rf"\b{_DAY}\s*(?:of\s+|-)?{_MONTH}[\s,-]*(?:of\s+)?(?P<year>\d{{4}})\b",
+        rf"\b{_MONTH}[\s,]+(?:of\s+)?(?P<year>\d{{4}})\b",
+        rf"\b{_MONTH}\s*{_DAY}(?![\d.:])",
+        rf"\b{_DAY}\s*(?:of\s+)?{_MONTH}",
+        rf"^{_MONTH}$",
+    )
+)
+_ERA = r"(?:B\.?\s?C\.?(?:\s?E\.?)?)"
+_COMMON_ERA = r"(?:A\.?\s?D\.?|C\.?\s?E\.?)"
+_NUMBER = r"\d[\d,]*(?:\.\d+)?"
+_REWRITES: Rewrites = (
+    (Pattern(r"\bhalf\s+an?\s+(?=[a-z])", re.IGNORECASE), "0.5 "),
+    (Pattern(r"^half$", re.IGNORECASE), "1/2"),
+    (Pattern(r"\ba\s+dozen\b", re.IGNORECASE), "12"),
+    (_FRACTION, _fraction),
+    (_DECIMAL, _decimal),
+    (_IN_WORDS, _in_digits),
+    (
+        Pattern(rf"(?<![\d.])({_NUMBER})\s*(hundred|thousand|million|billion|trillion)\b", re.IGNORECASE),
+        lambda found: f"{found[1].replace(',', '')}e{len(str(_CARDINALS[found[2].casefold()])) - 1}",
+    ),
+    (Pattern(r"(?<=\d)\s+and\s+(?=\d+/\d)", re.IGNORECASE), " "),
+    (Pattern(r"\b(?:minus|negative)\s+(?=[\d.])", re.IGNORECASE), "-"),
+    (Pattern(r"(?<=\d)\s*(?:per\s?cent|percent|pct\b)", re.IGNORECASE), "%"),
+    (Pattern(r"(?<=\d)(?:st|nd|rd|th)\b", re.IGNORECASE), "th"),
+    (
+        Pattern(rf"(?<!per\s)(?<![\d%]\s)(?<![\d%]-)\b({_ORDINAL})\b", re.IGNORECASE),
+        lambda found: f"{_CARDINALS[_ORDINALS[found[1].casefold()]]}th",
+    ),
+    (Pattern(r"^the\s+(?=-?\d)", re.IGNORECASE), ""),
+    (
+        Pattern(
+            r"^(?:on|in)\s+(?=(?:the\s+)?(?:year\s+)?(?:\d{4}$|[a-z]+\.?\s+\d|\d+(?:th)?\s+(?:of\s+)?[a-z]+,?\s+\d))",
+            re.IGNORECASE,
+        ),
+        "",
+    ),
+    *_DATED,
+    (Pattern(r"^(?:the\s+)?year\s+(\d{1,4})$", re.IGNORECASE), r"\1 CE"),
+    (Pattern(rf"(?<![\w.])(\d{{1,4}})\s*{_ERA}(?!\w)"), r"\1 BCE"),
+    (Pattern(rf"(?<![\w.])(\d{{1,4}})\s*{_COMMON_ERA}(?!\w)"), r"\1 CE"),
+    (Pattern(rf"(?<!\w){_COMMON_ERA}\s*(\d{{1,4}})(?!\w)"), r"\1 CE"),
+    (Pattern(r"(?<![\d.:])(\d{1,2})(?::(\d{2}))?\s*([ap])\.?\s?m\b\.?", re.IGNORECASE), _clock),
+    (Pattern(r"(?<![\d.:])(\d{1,2})()\s+o[’'′]?clock()", re.IGNORECASE), _clock),
+)
+_BOUNDS = (
+    ("≥", r"(?:greater|larger|more) than or equal to|at least|not? less than"),
+    ("≤", r"(?:less|smaller|fewer) than or equal to|at most|not? more than"),
+    (">", r"(?:greater|larger|more|higher) than|over|above"),
+    ("<", r"(?:less|smaller|fewer|lower) than|below|under"),
+)
+_BETWEEN_NUMBERS: Rewrites = (
+    (Pattern(r"^between\s+(-?[\d.,]+\S*(?:\s\S+)?)\s+and\s+(?=-?[\d.])", re.IGNORECASE), r"\1~"),
+    (Pattern(r"^(?:from\s+)?(-?[\d.,]+\S*(?:\s\S+)?)\s+(?:to|through)\s+(?=-?[\d.])", re.IGNORECASE), r"\1~"),
+    (Pattern(r"(?<=\d)\s*-to-\s*(?=\d)", re.IGNORECASE), ":"),
+    *((Pattern(rf"^(?:{words})\s+(?=[-\d.])", re.IGNORECASE), sign) for sign, words in _BOUNDS),
+)
+_SPELLED = Pattern("[A-Za-z]")
+
+
+def in_notation(text: str) -> tuple[str, ...]:
+    """Return a text with its values in the notation of all languages; `second` is 2nd as well as s."""
+    if not _SPELLED.search(text):
+        return (text,)
+    rewritten = rewrite(_with_symbols(rewrite(text, _REWRITES)), _BETWEEN_NUMBERS)
+    return (rewritten, _with_symbols(text)) if text.casefold() in _unit_symbols() else (rewritten,)

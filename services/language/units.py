@@ -1,0 +1,207 @@
+"""Units of measure by their symbols: what a unit expression such as `kg·m/s²` is, and of which dimension.
+
+The symbols are those of the SI brochure (9th edition) and of what else is in everyday use. Names in words are in the
+languages' files, which bring them to these symbols.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+_PREFIXES = {
+    "p": -12, "n": -9, "μ": -6, "u": -6, "m": -3, "c": -2, "d": -1, "h": 2, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15
+}  # fmt: skip
+
+_TABLE = """
+    m=m p n μ u m c d k
+    g=kg/1000 p n μ u m k
+    s=s p n μ u m
+    A=A n μ u m k
+    K=K m k
+    mol=mol n μ u m k
+    cd=cd
+    t=kg*1000 k M G
+    min=s*60
+    h=s*3600
+    d=s*86400
+    wk=s*604800
+    mo=mo
+    yr=mo*12
+    L=m^3/1000 n μ u m c d h
+    ha=m^2*10000
+    mu=m^2*2000/3
+    Hz=s^-1 k M G T
+    N=kg,m,s^-2 μ u m k M
+    Pa=kg,m^-1,s^-2 h k M G
+    J=kg,m^2,s^-2 m k M G
+    W=kg,m^2,s^-3 μ u m k M G T
+    V=kg,m^2,s^-3,A^-1 μ u m k M
+    C=A,s n μ u m
+    Ω=kg,m^2,s^-3,A^-2 m k M
+    S=kg^-1,m^-2,s^3,A^2 μ u m
+    F=kg^-1,m^-2,s^4,A^2 p n μ u m
+    H=kg,m^2,s^-2,A^-2 μ u m
+    T=kg,s^-2,A^-1 μ u m
+    Wb=kg,m^2,s^-2,A^-1 m
+    lm=lm
+    lx=lm,m^-2 k
+    Bq=decay,s^-1 k M G T
+    Gy=m^2,s^-2 m μ u
+    Sv=sievert μ u m
+    eV=kg,m^2,s^-2*1602176634/10000000000000000000000000000 m k M G
+    cal=kg,m^2,s^-2*4184/1000 k
+    Wh=kg,m^2,s^-2*3600 k M G T
+    Ah=A,s*3600 m
+    bar=kg,m^-1,s^-2*100000 m k
+    atm=kg,m^-1,s^-2*101325
+    mmHg=kg,m^-1,s^-2*133322387415/1000000000
+    °=degree
+    rad=rad m
+    ′=prime
+    ″=doubleprime
+    °C=celsius
+    °F=fahrenheit
+    jin=kg/2
+    li=m*500
+    mi=m*1609344/1000
+    nmi=m*1852
+    ft=m*3048/10000
+    in=m*254/10000
+    yd=m*9144/10000
+    lb=kg*45359237/100000000
+    oz=kg*28349523125/1000000000000
+    gal=m^3*3785411784/1000000000000
+    ly=m*9460730472580800
+    AU=m*149597870700
+    Da=Da k M
+    bit=bit k M G T
+    B=bit*8 k M G T P
+    dB=dB
+    hp=hp
+    rpm=s^-1/60
+    ppm=ppm
+    ppb=ppb
+    ¥=yuan
+    $=dollar
+    €=euro
+    £=pound
+    JPY=yen
+    CE=CE
+    BCE=BCE
+"""
+"""Symbol, its dimension and its size in that, and the prefixes that it takes."""
+
+_OTHER_SYMBOLS = {
+    "l": "L", "sec": "s", "hr": "h", "hrs": "h", "ohm": "Ω", "deg": "°", "cc": "cm^3", "mph": "mi/h",
+    "kph": "km/h", "kmh": "km/h", "bps": "bit/s", "Kbps": "kbit/s", "Mbps": "Mbit/s", "Gbps": "Gbit/s", "KB": "kB",
+    "RMB": "¥", "CNY": "¥", "USD": "$", "US$": "$", "EUR": "€", "GBP": "£", "wks": "wk", "mos": "mo",
+    "yrs": "yr", "y": "yr", "mins": "min", "secs": "s", "lbs": "lb", "AD": "CE", "BC": "BCE", "degC": "°C",
+    "degF": "°F", "M": "mol/L", "mM": "mmol/L",
+}  # fmt: skip
+_TEMPERATURES = {"celsius": (Fraction(1), Fraction(5463, 20)), "fahrenheit": (Fraction(5, 9), Fraction(229835, 900))}
+"""Kelvins a degree, and the kelvins of zero degrees."""
+
+_Powers = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit: the symbols that it is written with, and what it is in units of the SI."""
+
+    symbols: _Powers
+    dimension: _Powers
+    size: Fraction
+
+    def in_si(self, value: Fraction) -> tuple[Fraction, _Powers]:
+        """Return a value of this unit in units of the SI, and which these are."""
+        if len(self.dimension) == 1 and self.dimension[0] in {(name, 1) for name in _TEMPERATURES}:
+            size, zero = _TEMPERATURES[self.dimension[0][0]]
+            return value * size + zero, (("K", 1),)
+        return value * self.size, self.dimension
+
+
+def _powers(pairs: list[tuple[str, int]]) -> _Powers:
+    total: dict[str, int] = {}
+    for name, power in pairs:
+        total[name] = total.get(name, 0) + power
+    return tuple(sorted((name, power) for name, power in total.items() if power))
+
+
+def _entry(line: str) -> tuple[str, Unit, list[str]]:
+    symbol, _, rest = line.partition("=")
+    definition, *prefixes = rest.split()
+    dimension, *factors = re.split(r"(?=[*/])", definition)
+    size = Fraction(1)
+    for factor in factors:
+        size = size * int(factor[1:]) if factor[0] == "*" else size / int(factor[1:])
+    bases = [(name, int(power or 1)) for name, _, power in (base.partition("^") for base in dimension.split(","))]
+    return symbol, Unit(((symbol, 1),), _powers(bases), size), prefixes
+
+
+@lru_cache(maxsize=1)
+def _units() -> dict[str, Unit]:
+    """Return each unit, with every prefix that it takes, by its symbol."""
+    known: dict[str, Unit] = {}
+    for line in filter(None, map(str.strip, _TABLE.splitlines())):
+        symbol, unit, prefixes = _entry(line)
+        known[symbol] = unit
+        for prefix in prefixes:
+            # `um` is how a keyboard writes μm.
+            written = f"{prefix.replace('u', 'μ')}{symbol}"
+            size = unit.size * Fraction(10) ** _PREFIXES[prefix]
+            known[f"{prefix}{symbol}"] = Unit(((written, 1),), unit.dimension, size)
+    others = {symbol: _product(meaning, known) for symbol, meaning in _OTHER_SYMBOLS.items()}
+    return known | {symbol: unit for symbol, unit in others.items() if unit is not None}
+
+
+@lru_cache(maxsize=1)
+def _units_without_case() -> dict[str, Unit]:
+    """Return the units that can be told by their symbols in small letters: `kg`, but neither `mw` nor `m`."""
+    found: dict[str, set[Unit]] = {}
+    for symbol, unit in _units().items():
+        if len(symbol) > 1:
+            found.setdefault(symbol.casefold(), set()).add(unit)
+    return {symbol: units.pop() for symbol, units in found.items() if len(units) == 1} | _units()
+
+
+_LONGEST = 48
+"""Characters of an expression."""
+_FACTOR = re.compile(r"([*/]?)([^\W\d_]*[^\W\d_$][$]?|[°′″$€£¥][CF]?)(?:\^?\(?([+-]?\d{1,2})\)?)?(?=[*/]|$)")
+_DIVISOR = re.compile(r"/\(([^()]*)\)")
+
+
+def _product(text: str, known: Mapping[str, Unit]) -> Unit | None:
+    """Return the unit that `*` and `/` make of known ones."""
+    symbols: list[tuple[str, int]] = []
+    dimension: list[tuple[str, int]] = []
+    size = Fraction(1)
+    at = 0
+    while at < len(text):
+        factor = _FACTOR.match(text, at)
+        unit = (known.get(factor[2]) or known.get(factor[2].casefold())) if factor else None
+        if factor is None or unit is None or bool(at) is not bool(factor[1]):
+            return None
+        power = int(factor[3] or 1) * (-1 if factor[1] == "/" else 1)
+        symbols += [(name, count * power) for name, count in unit.symbols]
+        dimension += [(name, count * power) for name, count in unit.dimension]
+        size *= unit.size**power
+        at = factor.end()
+    return Unit(_powers(symbols), _powers(dimension), size) if symbols else None
+
+
+@lru_cache(maxsize=1 << 10)
+def read_unit(text: str, *, any_case: bool = True) -> Unit | None:
+    """Return the unit that an expression of symbols is, such as `kg`, `m/s^2`, `J/(kg*K)`; None where it is none.
+
+    With `any_case`, `KG` is kg, as no other unit is written so.
+    """
+    if len(text) > _LONGEST:
+        return None
+    plain = re.sub(r"\s*([*/])\s*", r"\1", re.sub("[·×]", "*", text.strip()))
+    plain = re.sub(r"\s+", "*", plain)
+    plain = _DIVISOR.sub(lambda divisor: "/" + divisor[1].replace("*", "/"), plain)
+    return _product(plain, _units_without_case() if any_case else _units())
