@@ -166,6 +166,9 @@ def generate(
             f"{done.rejected_count} were refused by the checks. Exercise {done.exercise_id}",
             soft_wrap=True,
         )
+        if done.model_reason:
+            told = f"why the model did not make them all: {done.model_message} [{done.model_reason}]"
+            console.print(told, soft_wrap=True, markup=False)
         return 0 if done.question_count else 1
 
     with_client(server, work)

@@ -36,6 +36,8 @@ class Answered:
     text: str = ""
     outcome: int = retrieval_pb2.ANSWER_OUTCOME_UNSPECIFIED
     citations: list[retrieval_pb2.Citation] = field(default_factory=list)
+    failure: str = ""
+    """How the model failed, in a sentence; empty where it did not."""
 
 
 def ingest_bars(console: Console) -> Progress:
@@ -107,10 +109,25 @@ async def show_answer(
                     console.print(Text(event.delta.text), end="", soft_wrap=True)
                 case "citation":
                     answered.citations.append(event.citation)
+                case "restarted":
+                    answered = Answered()
+                    console.print(Text("\n(That was what the model thought. Its answer:)", "dim"))
                 case "done":
                     answered.outcome = event.done.outcome
                     answered.text = event.done.text or answered.text
+                    answered.failure = event.done.model_message
     console.print()
+    _show_end(console, answered)
+    for report in reports if legs else ():
+        found = f"failed: {report.reason}" if report.reason else f"found {report.hit_count} passages"
+        console.print(Text(f"{report.leg:>8}  {found} in {report.elapsed_ms:.0f} ms", style="dim"))
+    return answered
+
+
+def _show_end(console: Console, answered: Answered) -> None:
+    """Print how an answer ended, and the sources that it cites."""
+    if answered.failure:
+        console.print(Text(answered.failure, "yellow"))
     if answered.outcome == retrieval_pb2.ANSWER_OUTCOME_NOT_IN_MATERIAL:
         console.print("[yellow]The material does not hold the answer.[/]")
     cited: dict[int, source_pb2.Source] = {}
@@ -118,10 +135,6 @@ async def show_answer(
         cited.setdefault(citation.number, citation.source)
     for number, source in sorted(cited.items()):
         console.print(source_line(source, f"[{number}] "))
-    for report in reports if legs else ():
-        found = f"failed: {report.reason}" if report.reason else f"found {report.hit_count} passages"
-        console.print(Text(f"{report.leg:>8}  {found} in {report.elapsed_ms:.0f} ms", style="dim"))
-    return answered
 
 
 def source_line(source: source_pb2.Source, mark: str = "") -> Text:
@@ -195,6 +208,8 @@ async def show_run(console: Console, events: AsyncIterator[exercises_pb2.RunEven
                 case "rejected":
                     tail = ""
                     bars.update(task, description=f"one was refused: {event.rejected.reason}")
+                case "model_given_up":
+                    console.print(Text(f"The model is not asked any more: {event.model_given_up.message}", "yellow"))
                 case "done":
                     generated.done = event.done
     return generated

@@ -66,6 +66,8 @@ def event_message(numbered: Numbered, *, include_answers: bool) -> exercises_pb2
             message.question.question.CopyFrom(_question_message(question, include_answers=include_answers))
         case events.QuestionRefused() as refused:
             message.rejected.CopyFrom(message_of(exercises_pb2.QuestionRejected, refused))
+        case events.ModelGivenUp() as given_up:
+            message.model_given_up.CopyFrom(message_of(exercises_pb2.ModelGivenUp, given_up))
         case events.Usage(prompt_tokens, completion_tokens):
             message.usage.usage.CopyFrom(usage_message(TokenUsage(prompt_tokens, completion_tokens)))
         case events.Done() as done:

@@ -464,6 +464,7 @@ _WRITING = rules.WritingRules(
 _GRADING = rules.GradingRules(
     no_model="No model is there to grade this answer: a person must look at it.",
     unsound="No grading of this answer held up: a person must look at it.",
+    failed="The model failed to grade this answer, so a person must look at it. What happened: {how}.",
     to_grader=Pattern(
         r"\b(?:grader|grading|rubric|full (?:points|marks|credit|score)|max(?:imum)? (?:points|score)|(?:ignore"
         r"|disregard|forget)\b.{0,40}\b(?:instruction|above|previous|rubric|prompt)|system prompt|you are (?:a|an|now)"

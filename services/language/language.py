@@ -274,7 +274,19 @@ class GradingRules:
     no_model: str
     unsound: str
     """No grading of a model held up."""
+    failed: str = "{how}"
+    """The model failed; `{how}` stands for how."""
+    failures: Mapping[str, str] = field(default_factory=dict)
+    """How it failed, by the reason; a reason that is missing here is told in the words of its error."""
     to_grader: Pattern = NEVER
+
+    def feedback_on(self, reason: str, message: str) -> str:
+        """Return what a learner is told when a model failed for a reason, "" where its gradings did not hold up."""
+        if reason == "NO_CHAT_PROVIDER":
+            return self.no_model
+        if not reason:
+            return self.unsound
+        return self.failed.format(how=self.failures.get(reason, message).rstrip(".。"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -287,6 +287,28 @@ _WRITING = rules.WritingRules(
 _GRADING = rules.GradingRules(
     no_model="没有可用的模型评阅这道题，请人工评阅。",
     unsound="未能得到可靠的评分，请人工评阅。",
+    failed="模型未能评阅这道题，请人工评阅。原因：{how}。",
+    failures={
+        "PROVIDER_UNAUTHENTICATED": "模型服务商拒绝了所配置的密钥",
+        "PROVIDER_FORBIDDEN": "模型服务商不允许该密钥进行此操作",
+        "PROVIDER_OUT_OF_CREDIT": "模型服务商的账户余额或额度已用完",
+        "PROVIDER_RATE_LIMITED": "已达到模型服务商的速率限制",
+        "PROVIDER_UNAVAILABLE": "模型服务商无法访问",
+        "PROVIDER_TIMEOUT": "模型服务商未及时回答",
+        "PROVIDER_BUSY": "模型正忙",
+        "PROVIDER_REJECTED": "模型服务商拒绝了请求",
+        "PROVIDER_BAD_RESPONSE": "模型服务商的回答无法读取",
+        "BUDGET_EXHAUSTED": "预算已用完",
+        "MODEL_NOT_FOUND": "没有这个模型",
+        "MODEL_TOO_SLOW": "模型用时过长",
+        "CONTENT_FILTERED": "模型服务商的过滤器拒绝了请求",
+        "CONTEXT_TOO_LONG": "内容超出模型可读的长度",
+        "MODEL_REFUSED": "模型拒绝回答，或其回答被过滤",
+        "MODEL_CUT": "模型的回答因长度限制被截断",
+        "MODEL_ONLY_THOUGHT": "模型只作了思考，没有给出回答",
+        "MODEL_WROTE_NOTHING": "模型没有写出任何内容",
+        "INVALID_JSON": "模型的回答无法读取",
+    },
     to_grader=Pattern(
         r"满分|给分|打分|评分|判分|得分点|阅卷|(?:忽略|无视|忘记|不要理会).{0,20}(?:指令|提示|要求|标准|规则|以上|上面|之前)|系统提示"
         r"|你是一(?:个|位|名)|(?:本|该|这个?|此)(?:答案|回答)(?:是|完全)?(?:正确|对的?)|请给"

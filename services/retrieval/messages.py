@@ -20,7 +20,7 @@ from services.retrieval.values.answer import (
     AnswerDelta,
     AnswerDone,
     AnswerEvent,
-    AnswerOutcome,
+    AnswerRestarted,
     AnswerSources,
     Citation,
 )
@@ -43,12 +43,6 @@ from tiku.common.v1 import source_pb2
 from tiku.docs.v1 import docs_pb2
 from tiku.retrieval.v1 import graph_pb2
 from tiku.retrieval.v1 import retrieval_pb2 as pb
-
-_OUTCOMES = {
-    AnswerOutcome.ANSWERED: pb.ANSWER_OUTCOME_ANSWERED,
-    AnswerOutcome.NOT_IN_MATERIAL: pb.ANSWER_OUTCOME_NOT_IN_MATERIAL,
-}
-
 
 _KINDS = {
     docs_pb2.DOCUMENT_KIND_UNSPECIFIED: DocumentKind.MATERIAL,
@@ -103,9 +97,10 @@ def answer_message(event: AnswerEvent) -> pb.AnswerResponse:
         case Citation():
             citation = message_of(pb.Citation, event, source=source_message(event.source))
             return pb.AnswerResponse(citation=citation)
-        case AnswerDone(outcome, text, usage, model):
-            done = pb.AnswerDone(outcome=_OUTCOMES[outcome], text=text, usage=usage_message(usage), model=model)
-            return pb.AnswerResponse(done=done)
+        case AnswerRestarted():
+            return pb.AnswerResponse(restarted=pb.AnswerRestarted())
+        case AnswerDone():
+            return pb.AnswerResponse(done=message_of(pb.AnswerDone, event, usage=usage_message(event.usage)))
 
 
 async def graph_chunks(messages: Iterable[pb.Chunk]) -> list[Chunk]:

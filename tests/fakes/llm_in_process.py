@@ -31,7 +31,7 @@ async def llm_service(provider: ScriptedProvider | None) -> AsyncIterator[Channe
 
 
 @contextlib.asynccontextmanager
-async def service_with(**methods: Callable[[Any, Any], Awaitable[Any]]) -> AsyncIterator[Channel]:
+async def service_with(**methods: Callable[[Any, Any], Awaitable[Any] | AsyncIterator[Any]]) -> AsyncIterator[Channel]:
     """A channel to a service that answers the named methods of LlmService as these functions do."""
     servicer = LlmServiceServicer()
     for name, method in methods.items():

@@ -1,6 +1,7 @@
 // Questions about the material: answers stream in with their citations.
 import { events } from "./api.js";
 import { byId, el, say } from "./dom.js";
+import { failure } from "./i18n.js";
 import { opensSource } from "./source.js";
 
 export function startAsking(documents, showGraph) {
@@ -61,11 +62,15 @@ class Answer {
       if (!this.#text) this.foot.replaceChildren();
       this.#text += data.text;
     } else if (name === "citation") this.#cited.set(data.answer_start, data.source);
+    else if (name === "restarted") {
+      this.#text = "";
+      this.#cited.clear();
+    }
     else if (name === "done") this.#done(data);
     this.#draw();
   }
 
-  #done({ outcome, text, usage, model }) {
+  #done({ outcome, text, usage, model, model_reason: reason, model_message: message }) {
     this.#text = text || this.#text;
     if (outcome === "ANSWER_OUTCOME_NOT_IN_MATERIAL") {
       this.body.before(el("p", { class: "absent", i18n: "not_in_material" }));
@@ -73,6 +78,7 @@ class Answer {
     }
     const tokens = Number(usage?.total_tokens ?? 0);
     this.foot.replaceChildren(
+      ...(reason ? [el("span", { class: "absent", i18n: "answer_failed", vars: { message: failure(reason, message) } })] : []),
       ...(model ? [el("span", {}, model)] : []),
       ...(tokens ? [el("span", { i18n: "usage", vars: { tokens } })] : []),
       ...this.#graphButton(),

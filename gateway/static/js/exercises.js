@@ -1,7 +1,7 @@
 // Making questions as a live stream, handing answers in, and earlier exercises.
 import { events, get, post, remove } from "./api.js";
 import { byId, el, say, tell } from "./dom.js";
-import { t } from "./i18n.js";
+import { failure, t } from "./i18n.js";
 import { KINDS, QuestionCard } from "./questions.js";
 
 export function startExercises(documents) {
@@ -76,6 +76,7 @@ class Sheet {
     this.bar = el("progress", {});
     this.stage = el("p", { class: "stage", role: "status", i18n: "starting" });
     this.stop = el("button", { type: "button", class: "plain", i18n: "stop", on: { click: () => this.onStop() } });
+    this.blame = el("p", { class: "absent", role: "status", hidden: true });
     this.list = el("ol", { class: "questions" });
     this.answered = el("span", { class: "hint" });
     this.submit = el("button", { type: "button", class: "primary", i18n: "submit", hidden: true, on: { click: () => this.#submit() } });
@@ -83,7 +84,7 @@ class Sheet {
     this.score = el("div", { class: "score", role: "status" });
     this.node = el("section", { class: "run" },
       el("div", { class: "row" }, el("div", {}, this.title, this.stage), this.stop),
-      this.bar, this.score, this.list,
+      this.bar, this.blame, this.score, this.list,
       el("div", { class: "row" }, this.answered, this.again, this.submit));
   }
 
@@ -91,7 +92,14 @@ class Sheet {
     if (name === "started") this.#exerciseId = data.exercise_id;
     else if (name === "progress") this.#progress(data);
     else if (name === "question") this.#add(data.question);
+    else if (name === "model_given_up") this.#blame(data);
     else if (name === "done") this.#done(data);
+  }
+
+  /** Why the model did not make every question; nothing where it did. */
+  #blame({ reason, message }) {
+    this.blame.hidden = !reason;
+    if (reason) say(this.blame, "model_failed", { message: failure(reason, message) });
   }
 
   /** A stored exercise, opened again. */
@@ -99,6 +107,7 @@ class Sheet {
     this.#exerciseId = exercise.exercise_id;
     this.title.textContent = exercise.title;
     say(this.stage, "questions_count", { count: exercise.question_count });
+    this.#blame({ reason: exercise.model_reason, message: exercise.model_message });
     exercise.questions.forEach((question) => this.#add(question));
     this.#finish();
   }
@@ -122,7 +131,8 @@ class Sheet {
     this.#count();
   }
 
-  #done({ state, question_count: count, model_count: model, cloze_count: cloze, rejected_count: rejected, message }) {
+  #done({ state, question_count: count, model_count: model, cloze_count: cloze, rejected_count: rejected, message, model_reason, model_message }) {
+    this.#blame({ reason: model_reason, message: model_message });
     if (state === "RUN_STATE_CANCELLED") say(this.stage, "run_cancelled", { count });
     else if (state === "RUN_STATE_FAILED") say(this.stage, "run_failed", { message });
     else say(this.stage, "run_done", { count, model, cloze, rejected });

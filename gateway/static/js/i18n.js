@@ -52,6 +52,19 @@ const TEXTS = {
     graph_together: "Together in {count} sentences",
     entity_term: "Term", entity_person: "Person", entity_place: "Place", entity_organization: "Organization", entity_event: "Event",
     entity_date: "Date", entity_quantity: "Quantity", entity_work: "Work", entity_law: "Law", entity_process: "Process", entity_other: "Other",
+    model_failed: "Why the model did not make them all: {message}.", answer_failed: "The model: {message}.",
+    why_PROVIDER_UNAUTHENTICATED: "the provider refused the configured key",
+    why_PROVIDER_FORBIDDEN: "the provider does not allow this to the configured key",
+    why_PROVIDER_OUT_OF_CREDIT: "the account at the provider has no credit or quota left",
+    why_PROVIDER_RATE_LIMITED: "the provider’s rate limit is reached", why_PROVIDER_UNAVAILABLE: "the provider is not reached",
+    why_PROVIDER_TIMEOUT: "the provider did not answer in time", why_PROVIDER_BUSY: "the model is busy",
+    why_PROVIDER_REJECTED: "the provider rejected the request", why_PROVIDER_BAD_RESPONSE: "the provider’s response cannot be read",
+    why_BUDGET_EXHAUSTED: "the budget is spent", why_MODEL_NOT_FOUND: "there is no such model", why_MODEL_TOO_SLOW: "it took too long",
+    why_CONTENT_FILTERED: "the provider’s filter refused the request", why_CONTEXT_TOO_LONG: "the conversation is longer than it can read",
+    why_MODEL_REFUSED: "it declined, or a filter withheld what it wrote", why_MODEL_CUT: "the token limit cut what it wrote",
+    why_MODEL_ONLY_THOUGHT: "it thought and then wrote no answer", why_MODEL_WROTE_NOTHING: "it wrote nothing",
+    why_INVALID_JSON: "what it wrote cannot be read", why_NO_CHAT_PROVIDER: "no model is configured",
+    why_MODEL_QUESTIONS_REFUSED: "what it wrote did not pass the checks",
   },
   zh: {
     tagline: "把学习材料变成练习", skip: "跳到工作区", other_language: "English",
@@ -103,6 +116,13 @@ const TEXTS = {
     graph_together: "同在 {count} 句中",
     entity_term: "术语", entity_person: "人物", entity_place: "地点", entity_organization: "机构", entity_event: "事件",
     entity_date: "日期", entity_quantity: "数量", entity_work: "作品", entity_law: "定律", entity_process: "过程", entity_other: "其他",
+    model_failed: "未全部由模型出题：{message}。", answer_failed: "模型：{message}。",
+    why_PROVIDER_UNAUTHENTICATED: "模型服务商拒绝了所配置的密钥", why_PROVIDER_FORBIDDEN: "模型服务商不允许该密钥进行此操作", why_PROVIDER_OUT_OF_CREDIT: "模型服务商的账户余额或额度已用完",
+    why_PROVIDER_RATE_LIMITED: "已达到模型服务商的速率限制", why_PROVIDER_UNAVAILABLE: "模型服务商无法访问", why_PROVIDER_TIMEOUT: "模型服务商未及时回答", why_PROVIDER_BUSY: "模型正忙",
+    why_PROVIDER_REJECTED: "模型服务商拒绝了请求", why_PROVIDER_BAD_RESPONSE: "模型服务商的回答无法读取", why_BUDGET_EXHAUSTED: "预算已用完", why_MODEL_NOT_FOUND: "没有这个模型",
+    why_MODEL_TOO_SLOW: "模型用时过长", why_CONTENT_FILTERED: "模型服务商的过滤器拒绝了请求", why_CONTEXT_TOO_LONG: "内容超出模型可读的长度", why_MODEL_REFUSED: "模型拒绝回答，或其回答被过滤",
+    why_MODEL_CUT: "模型的回答因长度限制被截断", why_MODEL_ONLY_THOUGHT: "模型只作了思考，没有给出回答", why_MODEL_WROTE_NOTHING: "模型没有写出任何内容", why_INVALID_JSON: "模型的回答无法读取",
+    why_NO_CHAT_PROVIDER: "没有配置模型", why_MODEL_QUESTIONS_REFUSED: "模型写的题未通过检查",
   },
 };
 
@@ -124,6 +144,9 @@ export function t(key, vars = {}) {
     return typeof value === "object" ? t(value.key, value.vars) : value;
   });
 }
+
+/** How a model failed, as a variable of a text; a reason without a translation is told in the words of its error. */
+export const failure = (reason, message) => (`why_${reason}` in TEXTS.en ? { key: `why_${reason}` } : message.replace(/\.$/, ""));
 
 /** Puts every translated text on the page into the reader's language. */
 export function translate() {

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+from services.common.model_failures import failure_of
 from services.common.values import TokenUsage
 from services.exercises.ports import ChatModel
 from services.exercises.values.chat import ChatFinish, ChatRequest
@@ -18,16 +19,32 @@ from services.kit.json_answers import JsonObjectScanner
 class WrittenObject(JsonObjectScanner):
     """The object that a model writes."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = False
+        """Whether the model wrote anything."""
+        self.finish = ChatFinish("", TokenUsage())
+        """How the model ended."""
+
+    def feed(self, text: str) -> bool:
+        """Take the next piece, and return whether the object is closed."""
+        self.written = self.written or bool(text.strip())
+        return super().feed(text)
+
     def value(self) -> dict[str, Any]:
         """Return the object.
 
         Raises:
-            RefusedError: it is not closed or not valid; reason INVALID_JSON.
+            RefusedError: it is not closed or not valid; how the model ended says why, else the reason is INVALID_JSON.
         """
         try:
             return super().value()
         except ValueError as error:
-            raise RefusedError(Refusal.INVALID_JSON) from error
+            end = self.finish
+            failure = failure_of(
+                refused=end.refused, truncated=end.truncated, thought=end.thought, written=self.written
+            )
+            raise RefusedError(Refusal(failure.reason)) from error
 
 
 _MAX_WAIT_SECONDS = 1.0
@@ -54,7 +71,8 @@ async def complete(
             finish = await _read(pieces, scanner, on_token)
     except TimeoutError:
         raise DeadlineExceeded("The model took too long.", reason="MODEL_TOO_SLOW") from None
-    return scanner, finish or ChatFinish(request.model, TokenUsage())
+    scanner.finish = finish or ChatFinish(request.model, TokenUsage())
+    return scanner, scanner.finish
 
 
 async def _read(

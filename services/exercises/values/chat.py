@@ -33,3 +33,5 @@ class ChatFinish:
     """Whether the token limit cut the answer."""
     refused: bool = False
     """Whether the model declined, or a filter withheld what it wrote."""
+    thought: bool = False
+    """Whether the model thought, beside what it wrote."""

@@ -73,6 +73,17 @@ class QuestionRefused:
 
     kind: QuestionKind
     reason: str
+    model_reason: str = ""
+    """Where the model failed, the reason of its error."""
+    model_message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelGivenUp:
+    """The model is not asked any more in this run."""
+
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +106,12 @@ class Done:
     rejected_count: int = 0
     reason: str = ""
     message: str = ""
+    model_reason: str = ""
+    """Why the model did not make every question; empty where it did, or was not asked."""
+    model_message: str = ""
 
 
-Event = Started | Progress | Token | QuestionMade | QuestionRefused | Usage | Done
+Event = Started | Progress | Token | QuestionMade | QuestionRefused | ModelGivenUp | Usage | Done
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +137,9 @@ class Exercise:
     question_count: int = 0
     points: float = 0.0
     questions: tuple[Question, ...] = field(default=())
+    model_reason: str = ""
+    """As in the `Done` of its run; empty before that."""
+    model_message: str = ""
 
 
 @dataclass(frozen=True, slots=True)

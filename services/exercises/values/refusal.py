@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from services.common.model_failures import NONE, ModelFailure
+
 
 class Refusal(StrEnum):
     """Why a question was refused; stable, part of the contract."""
@@ -42,11 +44,17 @@ class Refusal(StrEnum):
     MODEL_FAILED = "MODEL_FAILED"
     MODEL_CUT = "MODEL_CUT"
     MODEL_REFUSED = "MODEL_REFUSED"
+    MODEL_ONLY_THOUGHT = "MODEL_ONLY_THOUGHT"
+    MODEL_WROTE_NOTHING = "MODEL_WROTE_NOTHING"
 
 
 class RefusedError(Exception):
-    """A question, or what a model wrote, does not pass; `reason` says why."""
+    """A question, or what a model wrote, does not pass; `reason` says why.
 
-    def __init__(self, reason: Refusal) -> None:
+    `failure` is the error because of which the model wrote nothing, if there was one.
+    """
+
+    def __init__(self, reason: Refusal, failure: ModelFailure = NONE) -> None:
         super().__init__(reason.value)
         self.reason = reason
+        self.failure = failure

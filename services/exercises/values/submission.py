@@ -54,6 +54,9 @@ class Grade:
     source: Source
     feedback: str = ""
     rubric_results: tuple[RubricResult, ...] = ()
+    model_reason: str = ""
+    """Where a person must look because the model failed, the reason of that."""
+    model_message: str = ""
 
 
 @dataclass(frozen=True, slots=True)

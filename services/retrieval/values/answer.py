@@ -42,13 +42,21 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerRestarted:
+    """What came so far was no answer: it is to be dropped with its citations."""
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerDone:
-    """The end; `text` is all deltas joined, `model` is empty when none was asked."""
+    """The end; `text` is all deltas since the answer began joined, `model` is empty when none was asked."""
 
     outcome: AnswerOutcome
     text: str
     usage: TokenUsage
     model: str
+    model_reason: str = ""
+    """How the model failed, if it did: why the sources had to answer, or why the answer is not whole."""
+    model_message: str = ""
 
 
-AnswerEvent = AnswerSources | AnswerDelta | Citation | AnswerDone
+AnswerEvent = AnswerSources | AnswerDelta | Citation | AnswerRestarted | AnswerDone

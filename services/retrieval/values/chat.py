@@ -46,3 +46,7 @@ class ChatFinish:
     usage: TokenUsage
     model: str
     truncated: bool
+    refused: bool = False
+    """Whether the model declined, or a filter withheld what it wrote."""
+    thought: bool = False
+    """Whether the model thought, beside what it wrote."""

@@ -21,8 +21,10 @@ from services.kit.errors import DeadlineExceeded, FailedPrecondition, NotFound
 from services.kit.server import running
 from services.llm.app import build
 from services.llm.settings import LlmSettings
+from tests.fakes.llm_in_process import service_with
 from tests.fakes.openai_server import Script, ScriptedProvider
 from tests.waiting import at_once, eventually
+from tiku.llm.v1 import llm_pb2
 
 SCHEMA = {"type": "object", "properties": {"stem": {"type": "string"}, "answer": {}}, "required": ["stem", "answer"]}
 REQUEST = ChatRequest(
@@ -217,3 +219,26 @@ async def test_cancelling_the_reader_stops_the_model_within_100_ms(opening: Open
             with pytest.raises(asyncio.CancelledError):
                 await reading
             await opened.stopped()
+
+
+ENDS = [
+    ((llm_pb2.ChatDelta(reasoning="Hm."), llm_pb2.FINISH_REASON_STOP), (False, True)),
+    ((llm_pb2.ChatDelta(refusal="No."), llm_pb2.FINISH_REASON_STOP), (True, False)),
+    ((llm_pb2.ChatDelta(text="x"), llm_pb2.FINISH_REASON_CONTENT_FILTER), (True, False)),
+    ((llm_pb2.ChatDelta(text="x"), llm_pb2.FINISH_REASON_STOP), (False, False)),
+]
+
+
+@pytest.mark.parametrize(("said", "expected"), ENDS, ids=["thought", "declined", "filtered", "well"])
+async def test_what_is_no_text_is_not_written_and_is_known_at_the_end(
+    said: tuple[llm_pb2.ChatDelta, llm_pb2.FinishReason.ValueType], expected: tuple[bool, bool]
+) -> None:
+    async def stream(_request: Any, _context: Any) -> AsyncIterator[llm_pb2.StreamChatResponse]:
+        yield llm_pb2.StreamChatResponse(delta=said[0])
+        yield llm_pb2.StreamChatResponse(finish=llm_pb2.ChatFinish(finish_reason=said[1], model="m"))
+
+    async with service_with(StreamChat=stream) as channel:
+        *texts, finish = await _answer(LlmChatModel(channel, timeout=10))
+    assert "".join(text for text in texts if isinstance(text, str)) == said[0].text
+    assert isinstance(finish, ChatFinish)
+    assert (finish.refused, finish.thought) == expected

@@ -11,6 +11,7 @@ from services.exercises.ports import ExerciseStore, RunStore
 from services.exercises.values.exercise import (
     Done,
     Event,
+    ModelGivenUp,
     Numbered,
     Progress,
     QuestionMade,
@@ -34,11 +35,24 @@ async def test_every_event_comes_back_as_it_was(runs: RunStore) -> None:
         QuestionRefused(QuestionKind.TRUE_FALSE, "NO_TRUTH"),
         Usage(10, 20),
     ]
-    events.append(Done(RunState.DONE, made.exercise_id, 0, 0, 0, 1, "R", "M"))
+    events.append(ModelGivenUp("PROVIDER_FORBIDDEN", "No."))
+    events.append(Done(RunState.DONE, made.exercise_id, 0, 0, 0, 1, "R", "M", "PROVIDER_FORBIDDEN", "No."))
     numbered = [Numbered(number * 10, event) for number, event in enumerate(events, 1)]
     await runs.add_events(made.run_id, numbered[:2])
     await runs.add_events(made.run_id, numbered[2:])
     assert await runs.events_after(made.run_id, 10) == numbered[1:]
+
+
+async def test_an_exercise_says_how_the_model_of_its_run_failed(exercises: ExerciseStore, runs: RunStore) -> None:
+    made, other = await begun(runs), await begun(runs)
+    done = Done(RunState.DONE, made.exercise_id, model_reason="MODEL_CUT", model_message="It was cut.")
+    await runs.add_events(made.run_id, [Numbered(1, ModelGivenUp("R", "M")), Numbered(2, done)])
+    stored = await exercises.get("ann", made.exercise_id)
+    running = await exercises.get("ann", other.exercise_id)
+    assert stored is not None
+    assert running is not None
+    assert (stored.model_reason, stored.model_message) == ("MODEL_CUT", "It was cut.")
+    assert (running.model_reason, running.model_message) == ("", "")
 
 
 async def test_a_run_ends_once_and_takes_nothing_after(exercises: ExerciseStore, runs: RunStore) -> None:

@@ -113,6 +113,34 @@ async def test_generate_prints_each_question_with_key_and_source(invoke: Invoke,
     assert gateway.asked[0].json["kinds"] == ["QUESTION_KIND_SINGLE_CHOICE", "QUESTION_KIND_TRUE_FALSE"]
 
 
+async def test_generate_tells_how_the_model_failed(invoke: Invoke, gateway: Gateway) -> None:
+    why = {"reason": "PROVIDER_OUT_OF_CREDIT", "message": "The account has no credit left."}
+    done = {"state": "RUN_STATE_DONE", "question_count": 1, "cloze_count": 1, "model_reason": why["reason"]}
+    gateway.will_stream(
+        event("model_given_up", why, 1),
+        event("question", {"question": QUESTION}, 2),
+        event("done", {**done, "model_message": why["message"]}, 3),
+    )
+    result = await invoke("generate", "--document", ID)
+    assert result.exit_code == 0, result.output
+    assert "The account has no credit left. [PROVIDER_OUT_OF_CREDIT]" in result.stderr
+    assert "not asked any more: The account has no credit left." in result.stdout
+
+
+async def test_ask_tells_how_the_model_failed_and_drops_what_it_thought(invoke: Invoke, gateway: Gateway) -> None:
+    done = {"outcome": "ANSWER_OUTCOME_ANSWERED", "text": "Light [1]", "model_reason": "MODEL_CUT"}
+    gateway.will_stream(
+        event("sources", {}),
+        event("delta", {"text": "Hm"}),
+        event("restarted", {}),
+        event("delta", {"text": "Light [1]"}),
+        event("done", {**done, "model_message": "It was cut."}),
+    )
+    result = await invoke("ask", "What?")
+    assert result.exit_code == 0, result.output
+    assert "It was cut." in result.stdout
+
+
 async def test_generate_reports_a_failed_run(invoke: Invoke, gateway: Gateway, tmp_path: Path) -> None:
     file = tmp_path / "text.txt"
     await asyncio.to_thread(file.write_bytes, "\ufeff水循环".encode())

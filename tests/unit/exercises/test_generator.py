@@ -17,11 +17,28 @@ from services.exercises.adapters.clients.fake import FakeChatModel
 from services.exercises.adapters.workers.fake import FakeMaterialWorker
 from services.exercises.domain.generation.generator import QuestionGenerator
 from services.exercises.domain.generation.material import passages_of_text
+from services.exercises.domain.runs.live_run import RunTally
 from services.exercises.values.chat import ChatFinish, ChatRequest
-from services.exercises.values.exercise import Event, QuestionMade, QuestionRefused, Token, Usage
+from services.exercises.values.exercise import (
+    Event,
+    ModelGivenUp,
+    QuestionMade,
+    QuestionRefused,
+    RunState,
+    Token,
+    Usage,
+)
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
 from services.exercises.values.question import Generator, GeneratorChoice, Question, QuestionKind
-from services.kit.errors import DeadlineExceeded, FailedPrecondition, Unavailable
+from services.kit.errors import (
+    DeadlineExceeded,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    ResourceExhausted,
+    TikuError,
+    Unavailable,
+)
 from tests.unit.exercises.fakes import material, no_model
 from tests.waiting import at_once
 
@@ -219,6 +236,42 @@ async def test_how_a_model_failed_is_said(truncated: bool, refused: bool, reason
     model = FakeChatModel(lambda _: '{"quote": "', truncated=truncated, refused=refused)
     events = await run(plan(1, kinds=CHOICE), model)
     assert set(reasons(events)) == {reason}
+
+
+FAILURES = (
+    FailedPrecondition("The key is refused.", reason="PROVIDER_UNAUTHENTICATED"),
+    FailedPrecondition("The key may not do this.", reason="PROVIDER_FORBIDDEN"),
+    FailedPrecondition("No credit is left.", reason="PROVIDER_OUT_OF_CREDIT"),
+    ResourceExhausted("The rate limit is reached.", reason="PROVIDER_RATE_LIMITED"),
+    NotFound("There is no such model.", reason="MODEL_NOT_FOUND"),
+    Unavailable("The provider is away.", reason="PROVIDER_UNAVAILABLE"),
+    no_model(),
+)
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=[error.reason for error in FAILURES])
+async def test_a_model_that_is_given_up_is_told_once_with_its_reason(error: TikuError) -> None:
+    events = await run(plan(4), FakeChatModel(lambda _: error))
+    assert [event for event in events if isinstance(event, ModelGivenUp)] == [ModelGivenUp(error.reason, error.message)]
+    tally = RunTally()
+    for event in events:
+        tally.add(event)
+    done = tally.done("e", RunState.DONE, "", "")
+    assert (done.model_reason, done.model_message) == (error.reason, error.message)
+    assert (done.model_count, done.cloze_count) == (0, 4)
+    refused = [event for event in events if isinstance(event, QuestionRefused)]
+    assert all((r.reason, r.model_reason) == ("MODEL_FAILED", error.reason) for r in refused)
+
+
+async def test_a_filter_that_one_passage_met_does_not_cost_the_others_the_model() -> None:
+    def filtered_once(task: ChatRequest) -> dict[str, Any] | Exception:
+        return next(errors, good(task))
+
+    errors = iter([InvalidArgument("The filter refused.", reason="CONTENT_FILTERED")])
+    events = await run(plan(4), FakeChatModel(filtered_once), limits=GenerationLimits(in_flight=1))
+    assert reasons(events).count("MODEL_REFUSED") == 1
+    assert {q.generator for q in questions(events)} == {Generator.MODEL}
+    assert not any(isinstance(event, ModelGivenUp) for event in events)
 
 
 async def test_keys_are_not_confirmed_where_that_is_switched_off() -> None:

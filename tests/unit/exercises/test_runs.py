@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
@@ -11,7 +12,20 @@ import pytest
 from services.common.values import Source
 from services.exercises.adapters.stores.fake import FakeDatabase, FakeExerciseStore, FakeRunStore
 from services.exercises.domain.runs.runs import RunLimits, Runs
-from services.exercises.values.exercise import Done, Event, Exercise, Numbered, QuestionMade, RunState, Started, Token
+from services.exercises.values.exercise import (
+    Done,
+    Event,
+    Exercise,
+    ModelGivenUp,
+    Numbered,
+    Progress,
+    QuestionMade,
+    QuestionRefused,
+    RunPhase,
+    RunState,
+    Started,
+    Token,
+)
 from services.exercises.values.question import AnswerKey, Generator, Question, QuestionKind
 from services.kit.errors import NotFound, ResourceExhausted, Unavailable
 from services.kit.ids import new_id
@@ -266,6 +280,59 @@ async def test_a_run_without_questions_failed(runs: Runs) -> None:
     last = [numbered async for numbered in runs.start(exercise(), nothing, detached=False)][-1].event
     assert isinstance(last, Done)
     assert (last.state, last.reason) == (RunState.FAILED, "NO_QUESTIONS")
+
+
+REFUSED = QuestionRefused(QuestionKind.TRUE_FALSE, "MODEL_REFUSED")
+CUT = QuestionRefused(QuestionKind.TRUE_FALSE, "MODEL_CUT")
+VAGUE = QuestionRefused(QuestionKind.TRUE_FALSE, "STEM_TOO_VAGUE")
+SLOW = QuestionRefused(QuestionKind.TRUE_FALSE, "MODEL_FAILED", "MODEL_TOO_SLOW", "It took too long.")
+GIVEN_UP = ModelGivenUp("PROVIDER_OUT_OF_CREDIT", "No credit is left.")
+
+
+@pytest.mark.parametrize(
+    ("refusals", "reason"),
+    [
+        ([REFUSED, REFUSED, CUT], "MODEL_REFUSED"),
+        ([CUT, VAGUE, CUT], "MODEL_CUT"),
+        ([VAGUE, VAGUE, REFUSED], "MODEL_QUESTIONS_REFUSED"),
+        ([SLOW, SLOW], "MODEL_TOO_SLOW"),
+        ([SLOW, GIVEN_UP], "PROVIDER_OUT_OF_CREDIT"),
+        ([], ""),
+    ],
+)
+async def test_a_run_says_why_the_model_did_not_make_every_question(
+    runs: Runs, exercises: FakeExerciseStore, refusals: list[Event], reason: str
+) -> None:
+    async def work(publish: Publish) -> None:
+        await publish(Progress(RunPhase.GENERATING, 0, 1))
+        for event in [*refusals, *made]:
+            await publish(event)
+
+    made = [QuestionMade(question(1))]
+    kept = exercise()
+    last = [numbered async for numbered in runs.start(kept, work, detached=False)][-1].event
+    assert isinstance(last, Done)
+    assert (last.state, last.reason, last.model_reason) == (RunState.DONE, "", reason)
+    assert bool(last.model_message) is bool(reason)
+    stored = await exercises.get("ann", kept.exercise_id)
+    assert stored is not None
+    assert (stored.model_reason, stored.model_message) == (last.model_reason, last.model_message)
+    made = []
+    last = [numbered async for numbered in runs.start(exercise(), work, detached=False)][-1].event
+    assert isinstance(last, Done)
+    assert (last.state, last.reason) == (RunState.FAILED, reason or "NO_QUESTIONS")
+    assert last.model_message in last.message
+
+
+async def test_a_model_that_made_all_questions_in_the_end_did_not_fail(runs: Runs) -> None:
+    async def work(publish: Publish) -> None:
+        await publish(Progress(RunPhase.GENERATING, 0, 1))
+        await publish(REFUSED)
+        await publish(QuestionMade(dataclasses.replace(question(1), generator=Generator.MODEL)))
+
+    last = [numbered async for numbered in runs.start(exercise(), work, detached=False)][-1].event
+    assert isinstance(last, Done)
+    assert (last.model_reason, last.rejected_count) == ("", 1)
 
 
 async def test_a_run_whose_process_died_is_interrupted_when_next_read(store: FakeRunStore) -> None:

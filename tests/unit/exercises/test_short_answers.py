@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from services.exercises.domain.grading.short_answers import ShortAnswerGrader
 from services.exercises.values.chat import ChatRequest
 from services.exercises.values.question import AnswerKey, Generator, Question, QuestionKind, RubricPoint
 from services.exercises.values.submission import Answer, Verdict
-from services.kit.errors import Unavailable
+from services.kit.errors import FailedPrecondition, NotFound, ResourceExhausted, Unavailable
 from tests.unit.exercises.fakes import no_model
 
 QUESTION = Question(
@@ -77,6 +78,48 @@ async def test_an_unsound_grading_is_asked_for_again_and_then_left_to_a_person(a
     assert len(model.tasks) == 2
     again, _ = grader(answer, graded(("takes up light", 1), ("in the thylakoids", 1)))
     assert (await again.grade(QUESTION, Answer("q", text=TEXT))).verdict is Verdict.CORRECT
+
+
+FAILURES = {
+    "PROVIDER_UNAUTHENTICATED": FailedPrecondition("The key is refused.", reason="PROVIDER_UNAUTHENTICATED"),
+    "PROVIDER_OUT_OF_CREDIT": FailedPrecondition("No credit is left.", reason="PROVIDER_OUT_OF_CREDIT"),
+    "PROVIDER_RATE_LIMITED": ResourceExhausted("The rate limit is reached.", reason="PROVIDER_RATE_LIMITED"),
+    "MODEL_NOT_FOUND": NotFound("There is no model.", reason="MODEL_NOT_FOUND"),
+    "PROVIDER_UNAVAILABLE": Unavailable("The provider is away.", reason="PROVIDER_UNAVAILABLE"),
+}
+
+
+@pytest.mark.parametrize("reason", FAILURES)
+async def test_a_provider_that_fails_is_named_and_is_not_taken_for_no_model(reason: str) -> None:
+    error = FAILURES[reason]
+    subject, model = grader(error)
+    result = await subject.grade(QUESTION, Answer("q", text=TEXT))
+    assert (result.verdict, result.points) == (Verdict.NEEDS_REVIEW, None)
+    assert (result.model_reason, result.model_message) == (reason, error.message)
+    assert error.message.rstrip(".") in result.feedback
+    assert "No model is there" not in result.feedback
+    assert len(model.tasks) == (1 if isinstance(error, FailedPrecondition) else 2)
+    chinese = replace(QUESTION, stem="叶绿素有什么作用？")
+    assert "模型未能评阅" in (await subject.grade(chinese, Answer("q", text=TEXT))).feedback
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"truncated": True}, "MODEL_CUT"),
+        ({"refused": True}, "MODEL_REFUSED"),
+        ({"thought": True}, "MODEL_ONLY_THOUGHT"),
+        ({}, "MODEL_WROTE_NOTHING"),
+    ],
+)
+async def test_a_model_that_writes_no_grading_is_told_apart_from_one_whose_grading_does_not_hold(
+    options: dict[str, bool], reason: str
+) -> None:
+    subject = ShortAnswerGrader(FakeChatModel(lambda _: "", **options), 120)
+    result = await subject.grade(QUESTION, Answer("q", text=TEXT))
+    assert (result.verdict, result.model_reason) == (Verdict.NEEDS_REVIEW, reason)
+    unsound, _ = grader(graded(("It", 1), ("", 0)))
+    assert not (await unsound.grade(QUESTION, Answer("q", text=TEXT))).model_reason
 
 
 @pytest.mark.parametrize(

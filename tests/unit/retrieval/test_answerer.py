@@ -147,6 +147,34 @@ async def test_a_refusal_in_the_models_own_words_counts_as_one() -> None:
     assert done.outcome is AnswerOutcome.NOT_IN_MATERIAL
 
 
+@pytest.mark.parametrize(
+    ("chat", "reason"),
+    [
+        (FakeChatModel([], error=NO_CHAT), "NO_CHAT_PROVIDER"),
+        (FakeChatModel([], error=NOT_REACHED), "PROVIDER_UNAVAILABLE"),
+        (FakeChatModel([], refused=True), "MODEL_REFUSED"),
+        (FakeChatModel([" "], thought=True), "MODEL_ONLY_THOUGHT"),
+        (FakeChatModel([], truncated=True, thought=True), "MODEL_CUT"),
+        (FakeChatModel([]), "MODEL_WROTE_NOTHING"),
+    ],
+)
+async def test_where_the_sources_answer_in_place_of_a_model_the_end_says_why(chat: FakeChatModel, reason: str) -> None:
+    _, done = await ask(chat)
+    assert done.outcome is AnswerOutcome.ANSWERED
+    assert done.model_reason == reason
+    assert done.model_message.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"), [({"truncated": True}, "MODEL_CUT"), ({"refused": True}, "MODEL_REFUSED")]
+)
+async def test_an_answer_that_is_not_whole_says_so(options: dict[str, bool], reason: str) -> None:
+    _, done = await ask(FakeChatModel(["Water boils at 100 degrees Celsius [1], and at"], **options))  # type: ignore[arg-type]
+    assert (done.outcome, done.model_reason) == (AnswerOutcome.ANSWERED, reason)
+    _, whole = await ask(FakeChatModel(["Water boils at 100 degrees Celsius [1]."], thought=True))
+    assert not whole.model_reason
+
+
 async def test_a_marker_after_a_cited_statement_is_dropped() -> None:
     events, done = await ask(FakeChatModel(["Water boils at 100 degrees [1].", " NOT_IN_MATERIAL"]))
     assert done.outcome is AnswerOutcome.ANSWERED

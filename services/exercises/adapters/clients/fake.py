@@ -29,6 +29,7 @@ class FakeChatModel:
         timeout: float = 60.0,
         truncated: bool = False,
         refused: bool = False,
+        thought: bool = False,
     ) -> None:
         self._script = script
         self._piece = piece
@@ -36,6 +37,7 @@ class FakeChatModel:
         self._timeout = timeout
         self._truncated = truncated
         self._refused = refused
+        self._thought = thought
         self.tasks: list[ChatRequest] = []
         self.open = 0
         self.opened = asyncio.Event()
@@ -62,7 +64,7 @@ class FakeChatModel:
                 await _sleep(self._pause, deadline)
                 yield text[start : start + self._piece]
             finished = True
-            yield ChatFinish("scripted-1", TokenUsage(100, 20), self._truncated, self._refused)
+            yield ChatFinish("scripted-1", TokenUsage(100, 20), self._truncated, self._refused, self._thought)
 
         try:
             yield pieces()

@@ -35,11 +35,12 @@ class LlmChatModel:
 
 
 async def _read(call: Any) -> AsyncGenerator[str | ChatFinish, None]:
-    refused = False
+    refused = thought = False
     with translated():
         async for response in call:
             if response.HasField("delta"):
                 refused = refused or response.delta.HasField("refusal")
+                thought = thought or response.delta.HasField("reasoning")
                 yield response.delta.text
             elif response.HasField("finish"):
                 finish = response.finish
@@ -48,6 +49,7 @@ async def _read(call: Any) -> AsyncGenerator[str | ChatFinish, None]:
                     usage=TokenUsage(finish.usage.prompt_tokens, finish.usage.completion_tokens),
                     truncated=finish.finish_reason == llm_pb2.FINISH_REASON_LENGTH,
                     refused=refused or finish.finish_reason == llm_pb2.FINISH_REASON_CONTENT_FILTER,
+                    thought=thought,
                 )
 
 

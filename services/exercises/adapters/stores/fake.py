@@ -76,12 +76,15 @@ class FakeExerciseStore:
         run = self._database.runs[exercise.run_id]
         made = [event.question for event in run.events.values() if isinstance(event, QuestionMade)]
         questions = tuple(sorted(made, key=lambda question: question.number))
+        done = next((event for event in run.events.values() if isinstance(event, Done)), None)
         return dataclasses.replace(
             exercise,
             run_state=run.row.state,
             question_count=len(questions),
             points=sum(question.points for question in questions),
             questions=questions,
+            model_reason=done.model_reason if done else "",
+            model_message=done.model_message if done else "",
         )
 
 

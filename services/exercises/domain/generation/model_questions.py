@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from services.common.model_failures import ModelFailure
 from services.common.values import Source
 from services.exercises.domain.completion import OnToken, WrittenObject, complete
 from services.exercises.domain.generation.checks import Accepted, check
@@ -52,15 +53,6 @@ def answer_of(kind: QuestionKind, value: Mapping[str, Any]) -> QuestionAnswer:
     return (FALSE_STATEMENT if false else QUESTIONS[kind]).answer.decode(value)
 
 
-def _reason(reason: Refusal, finish: ChatFinish) -> Refusal:
-    """Return why a question is refused; that a model did not finish, or declined, says more than what it left."""
-    if reason is not Refusal.INVALID_JSON:
-        return reason
-    if finish.refused:
-        return Refusal.MODEL_REFUSED
-    return Refusal.MODEL_CUT if finish.truncated else reason
-
-
 def _around(focus: str, passage: str) -> str:
     """Return the part of a passage around `focus`; its beginning if the focus is not found letter for letter."""
     middle = max(0, passage.find(focus))
@@ -72,6 +64,14 @@ _MOST_FAILURES = 2
 """Failed calls in a row after which a run stops asking the model."""
 _LASTING = (errors.FailedPrecondition, errors.NotFound, errors.InvalidArgument, errors.Unimplemented)
 """Errors that the next call would meet as well: there is no model, or the request is wrong."""
+_OF_ONE_REQUEST = frozenset({"CONTENT_FILTERED", "CONTEXT_TOO_LONG"})
+"""Reasons among them that lie in the passage that was asked about."""
+
+
+def _refusal_of(error: errors.TikuError) -> tuple[Refusal, ModelFailure]:
+    """Return why there is no question after a call that failed."""
+    refusal = Refusal.MODEL_REFUSED if error.reason == "CONTENT_FILTERED" else Refusal.MODEL_FAILED
+    return refusal, ModelFailure(error.reason, error.message)
 
 
 class ModelCalls:
@@ -112,6 +112,8 @@ class ModelCalls:
 
     def _note_failure(self, error: errors.TikuError, before: int) -> None:
         """Remember that a call failed that began after `before` failures in a row."""
+        if error.reason in _OF_ONE_REQUEST:
+            return
         if before == self._failures:
             self._failures += 1
         if isinstance(error, _LASTING) or self._failures >= _MOST_FAILURES:
@@ -162,7 +164,7 @@ class ModelQuestions:
                 )
             except errors.TikuError as error:
                 if error.status != errors.FailedPrecondition.status:
-                    await self.publisher.refuse(kind, Refusal.MODEL_FAILED)
+                    await self.publisher.refuse(kind, *_refusal_of(error))
                 continue
             await self.publisher.add_usage(finish.usage)
             try:
@@ -170,12 +172,14 @@ class ModelQuestions:
                 draft = draft_of(answer, passage=focus.number, model=finish.model, rng=self.rng)
                 source = await self._accept(draft, focus.passage)
             except RefusedError as refused:
-                await self.publisher.refuse(kind, _reason(refused.reason, finish))
+                await self.publisher.refuse(kind, refused.reason, refused.failure)
                 continue
             await self.publisher.add(draft, source)
             return True
-        if self.calls.lasting_error is not None and self.plan.generator is GeneratorChoice.MODEL_ONLY:
-            raise self.calls.lasting_error
+        if (lasting := self.calls.lasting_error) is not None:
+            await self.publisher.give_up(ModelFailure(lasting.reason, lasting.message))
+            if self.plan.generator is GeneratorChoice.MODEL_ONLY:
+                raise lasting
         return False
 
     async def _accept(self, draft: Draft, passage: Passage) -> Source:
@@ -193,8 +197,8 @@ class ModelQuestions:
         """Ask the model its own question, and refuse a key that it answers otherwise, or not at all."""
         try:
             written, finish = await self.calls.complete(verification.request, self.limits.verification_seconds)
-        except errors.TikuError:
-            raise RefusedError(Refusal.MODEL_FAILED) from None
+        except errors.TikuError as error:
+            raise RefusedError(*_refusal_of(error)) from None
         await self.publisher.add_usage(finish.usage)
         with contextlib.suppress(RefusedError):
             if verification.holds(written.value()):

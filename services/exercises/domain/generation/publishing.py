@@ -6,8 +6,18 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from services.common.model_failures import NONE, ModelFailure
 from services.common.values import Source, TokenUsage
-from services.exercises.values.exercise import Event, Progress, QuestionMade, QuestionRefused, RunPhase, Token, Usage
+from services.exercises.values.exercise import (
+    Event,
+    ModelGivenUp,
+    Progress,
+    QuestionMade,
+    QuestionRefused,
+    RunPhase,
+    Token,
+    Usage,
+)
 from services.exercises.values.question import AnswerKey, Draft, Option, Question, QuestionKind
 from services.exercises.values.refusal import Refusal
 from services.kit.ids import new_id
@@ -29,6 +39,7 @@ class QuestionPublisher:
         self._usage = TokenUsage()
         self._stems: dict[int, deque[str]] = {}
         self._adding = asyncio.Lock()
+        self._given_up = False
 
     async def begin(self) -> None:
         """Publish that no question is made yet."""
@@ -47,9 +58,15 @@ class QuestionPublisher:
         """Return the stems of the latest questions about a passage, given by its position."""
         return tuple(self._stems.get(passage, ()))
 
-    async def refuse(self, kind: QuestionKind, reason: Refusal) -> None:
-        """Publish that a question was refused."""
-        await self._publish(QuestionRefused(kind, reason.value))
+    async def refuse(self, kind: QuestionKind, reason: Refusal, failure: ModelFailure = NONE) -> None:
+        """Publish that a question was refused; `failure` is the model's error, if that was why."""
+        await self._publish(QuestionRefused(kind, reason.value, failure.reason, failure.message))
+
+    async def give_up(self, failure: ModelFailure) -> None:
+        """Publish, once, that the model is not asked any more."""
+        if not self._given_up:
+            self._given_up = True
+            await self._publish(ModelGivenUp(failure.reason, failure.message))
 
     async def on_token(self, text: str) -> None:
         """Publish a text as the model writes it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from services.common.model_failures import NONE, ModelFailure
 from services.exercises.values.question import Question, QuestionKind
 from services.exercises.values.submission import Answer, Grade, RubricResult, Verdict
 from services.kit.errors import FieldViolation, InvalidArgument
@@ -96,8 +97,9 @@ def make_grade(
     *,
     feedback: str = "",
     rubric_results: tuple[RubricResult, ...] = (),
+    failure: ModelFailure = NONE,
 ) -> Grade:
-    """Return a grade that carries what its question teaches."""
+    """Return a grade that carries what its question teaches; `failure` is how the model failed to grade."""
     return Grade(
         question_id=question.question_id,
         verdict=verdict,
@@ -108,6 +110,8 @@ def make_grade(
         source=question.source,
         feedback=feedback,
         rubric_results=rubric_results,
+        model_reason=failure.reason,
+        model_message=failure.message,
     )
 
 

@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Sequence
 
+from services.common.model_failures import NONE, WRITTEN, ModelFailure
 from services.exercises.domain.completion import complete
 from services.exercises.domain.grading.objective import is_answered, make_grade
 from services.exercises.domain.prompts.tasks import EXAMPLE_FEEDBACK, SHORT_ANSWER_GRADE, PointGrade, ShortAnswerGrade
@@ -59,12 +60,13 @@ class ShortAnswerGrader:
         return [task.result() for task in graded]
 
     async def grade(self, question: Question, answer: Answer | None) -> Grade:
-        """Return the grade of one answer; NEEDS_REVIEW when no model is there or none of its gradings holds."""
+        """Return the grade of one answer; NEEDS_REVIEW, and why, when the model fails or none of its gradings holds."""
         if answer is None or not is_answered(answer):
             return make_grade(question, 0.0, Verdict.UNANSWERED)
         language, key = LANGUAGES.of(question.stem), question.answer_key
         rubric = [{"point": point.text, "max_points": point.points} for point in key.rubric]
         sheet = {"question": question.stem, "reference": key.reference, "rubric": rubric, "answer": answer.text}
+        failure = NONE
         for attempt in range(_ATTEMPTS):
             try:
                 request = SHORT_ANSWER_GRADE.request(
@@ -79,13 +81,16 @@ class ShortAnswerGrader:
             except (UnsoundGradeError, RefusedError) as unsound:
                 extra = {"reason": str(unsound), "question_id": question.question_id}
                 logger.info("grading does not hold", extra=extra)
-            except FailedPrecondition:
-                return make_grade(question, None, Verdict.NEEDS_REVIEW, feedback=language.grading.no_model)
+                failure = WRITTEN.get(str(unsound), NONE)
             except TikuError as error:
                 logger.warning("grading failed", extra={"error": f"{type(error).__name__}: {error}"})
+                failure = ModelFailure(error.reason, error.message)
+                if isinstance(error, FailedPrecondition):
+                    break
             else:
                 return _grade_of(question, results, feedback)
-        return make_grade(question, None, Verdict.NEEDS_REVIEW, feedback=language.grading.unsound)
+        told = language.grading.feedback_on(failure.reason, failure.message)
+        return make_grade(question, None, Verdict.NEEDS_REVIEW, feedback=told, failure=failure)
 
 
 def checked_results(question: Question, text: str, grading: ShortAnswerGrade) -> tuple[tuple[RubricResult, ...], str]:

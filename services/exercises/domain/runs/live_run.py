@@ -9,11 +9,13 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 
+from services.common.model_failures import NONE, WRITTEN, ModelFailure
 from services.exercises.domain.runs.event_log import RunEventLog
 from services.exercises.ports import RunStore
 from services.exercises.values import exercise as events
 from services.exercises.values.exercise import Done, Event, Exercise, Numbered, RunState, Token
 from services.exercises.values.question import Generator
+from services.exercises.values.refusal import Refusal
 from services.kit.errors import Aborted, TikuError
 
 logger = logging.getLogger(__name__)
@@ -28,7 +30,11 @@ class RunTally:
 
     def __init__(self) -> None:
         self._made: Counter[Generator] = Counter()
-        self._refused = 0
+        self._wanted = 0
+        self._refused: Counter[str] = Counter()
+        self._failed = NONE
+        """The latest error of a call to the model."""
+        self._given_up = NONE
 
     @property
     def question_count(self) -> int:
@@ -37,22 +43,41 @@ class RunTally:
 
     def add(self, event: Event) -> None:
         """Count an event."""
-        if isinstance(event, events.QuestionMade):
-            self._made[event.question.generator] += 1
-        elif isinstance(event, events.QuestionRefused):
-            self._refused += 1
+        match event:
+            case events.QuestionMade():
+                self._made[event.question.generator] += 1
+            case events.QuestionRefused():
+                self._refused[event.reason] += 1
+                self._failed = ModelFailure(event.model_reason, event.model_message) or self._failed
+            case events.ModelGivenUp():
+                self._given_up = ModelFailure(event.reason, event.message)
+            case events.Progress(events.RunPhase.GENERATING):
+                self._wanted = event.total
+
+    def model_failure(self) -> ModelFailure:
+        """Return why the model did not make every question that was wanted; none where it did, or was not asked."""
+        if self._given_up or not self._refused or self._made[Generator.MODEL] >= self._wanted:
+            return self._given_up
+        (reason, _), *_ = self._refused.most_common(1)
+        if reason == Refusal.MODEL_FAILED:
+            return self._failed or ModelFailure(reason, "The model failed.")
+        message = f"What the model wrote did not pass the checks, most often for {reason}."
+        return WRITTEN.get(reason) or ModelFailure("MODEL_QUESTIONS_REFUSED", message)
 
     def done(self, exercise_id: str, state: RunState, reason: str, message: str) -> Done:
         """Return the last event of a run that ends in `state`."""
+        failure = self._given_up if state is RunState.CANCELLED else self.model_failure()
         return Done(
             state=state,
             exercise_id=exercise_id,
             question_count=self.question_count,
             model_count=self._made[Generator.MODEL],
             cloze_count=self._made[Generator.CLOZE],
-            rejected_count=self._refused,
+            rejected_count=self._refused.total(),
             reason=reason,
             message=message,
+            model_reason=failure.reason,
+            model_message=failure.message,
         )
 
 
@@ -185,9 +210,11 @@ class LiveRun:
         error = task.exception()
         if error is not None:
             return self._failure(error)
-        if not self._published.question_count:
-            return RunState.FAILED, "NO_QUESTIONS", "The material gave no question of the wanted kinds."
-        return RunState.DONE, "", ""
+        if self._published.question_count:
+            return RunState.DONE, "", ""
+        if failure := self._published.model_failure():
+            return RunState.FAILED, failure.reason, f"No question was made. {failure.message}"
+        return RunState.FAILED, "NO_QUESTIONS", "The material gave no question of the wanted kinds."
 
     def _failure(self, error: BaseException) -> tuple[RunState, str, str]:
         match error:

@@ -49,6 +49,9 @@ class FakeChatModel:
     error: Exception | None = None
     delay: float = 0.0
     endless: bool = False
+    truncated: bool = False
+    refused: bool = False
+    thought: bool = False
     requests: list[ChatRequest] = field(default_factory=list)
     closed: bool = False
     """Whether its last stream has ended, by itself or because its reader left."""
@@ -67,7 +70,7 @@ class FakeChatModel:
                     break
             if self.error is not None:
                 raise self.error
-            yield ChatFinish(TokenUsage(10, 5), request.model or "scripted", False)
+            yield ChatFinish(TokenUsage(10, 5), request.model or "scripted", self.truncated, self.refused, self.thought)
         finally:
             self.closed = True
 

@@ -79,15 +79,23 @@ class LlmChatModel:
             ),
             timeout=self._timeout,
         )
+        refused = thought = False
         try:
             with translated():
                 async for response in call:
                     if response.HasField("delta"):
+                        refused = refused or response.delta.HasField("refusal")
+                        thought = thought or response.delta.HasField("reasoning")
                         yield response.delta.text
                     elif response.HasField("finish"):
                         end = response.finish
-                        truncated = end.finish_reason == pb.FINISH_REASON_LENGTH
-                        yield ChatFinish(value_of(TokenUsage, end.usage), end.model, truncated)
+                        yield ChatFinish(
+                            value_of(TokenUsage, end.usage),
+                            end.model,
+                            truncated=end.finish_reason == pb.FINISH_REASON_LENGTH,
+                            refused=refused or end.finish_reason == pb.FINISH_REASON_CONTENT_FILTER,
+                            thought=thought,
+                        )
         finally:
             call.cancel()
 

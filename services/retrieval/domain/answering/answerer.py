@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import KW_ONLY, dataclass, replace
 
+from services.common.model_failures import ModelFailure
 from services.common.values import TokenUsage
 from services.kit.coalesce import coalesce
 from services.kit.errors import FailedPrecondition, Unavailable
@@ -88,6 +89,7 @@ class Answerer:
         except (FailedPrecondition, Unavailable) as error:
             if error.reason not in _NO_MODEL or draft.model or not draft.is_blank:
                 raise
+            draft.error = ModelFailure(error.reason, error.message)
         for event in draft.close():
             yield event
         for event in await self._conclude(draft):
@@ -108,7 +110,7 @@ class Answerer:
             return not_in_material(draft.question, draft.finish)
         if draft.is_blank:
             # Without a model, or where it says nothing, the passages themselves answer.
-            return await self._extractive.answer(draft.question, draft.passages, draft.finish)
+            return await self._extractive.answer(draft.question, draft.passages, draft.finish, draft.failure)
         if draft.is_abstention:
             return draft.end(AnswerOutcome.NOT_IN_MATERIAL)
         grounded = await draft.is_grounded(self._groundedness)

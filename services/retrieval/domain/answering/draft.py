@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
+from services.common.model_failures import NONE, ModelFailure, failure_of
 from services.common.values import TokenUsage
 from services.language.detection import LANGUAGES
 from services.retrieval.domain.answering.citations import CitedText
@@ -80,11 +81,21 @@ class AnswerDraft:
         self._filter = AbstentionFilter()
         self.finish = ChatFinish(TokenUsage(), model, False)
         """How the model ended; before that, nothing spent and the model that was asked for."""
+        self.error = NONE
+        """Why no model was reached."""
 
     @property
     def abstained(self) -> bool:
         """Whether the model wrote the marker, after which nothing that it writes counts."""
         return self._filter.abstained
+
+    @property
+    def failure(self) -> ModelFailure:
+        """How the model failed: it was not reached, its answer is not whole, or there is none."""
+        refused, truncated = self.finish.refused, self.finish.truncated
+        if self.error or not (refused or truncated or (self.is_blank and not self.abstained)):
+            return self.error
+        return failure_of(refused=refused, truncated=truncated, thought=self.finish.thought, written=False)
 
     @property
     def is_blank(self) -> bool:
@@ -124,7 +135,9 @@ class AnswerDraft:
 
     def end(self, outcome: AnswerOutcome) -> Sequence[AnswerEvent]:
         """End the answer with what has been written."""
-        return (AnswerDone(outcome, self._text.text, self.finish.usage, self.finish.model),)
+        failure = self.failure
+        end = self.finish
+        return (AnswerDone(outcome, self._text.text, end.usage, end.model, failure.reason, failure.message),)
 
 
 def not_in_material(question: str, finish: ChatFinish) -> Sequence[AnswerEvent]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from services.common.model_failures import NONE, ModelFailure
 from services.kit.errors import TikuError
 from services.language.sentences import Span, split_sentences
 from services.language.terms import coverage, terms
@@ -32,13 +33,18 @@ class ExtractiveAnswerer:
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
 
-    async def answer(self, question: str, passages: Sequence[Chunk], finish: ChatFinish) -> Sequence[AnswerEvent]:
-        """Return the chosen sentences with their citations, then the end; `finish` says which model was asked."""
+    async def answer(
+        self, question: str, passages: Sequence[Chunk], finish: ChatFinish, failure: ModelFailure = NONE
+    ) -> Sequence[AnswerEvent]:
+        """Return the chosen sentences with their citations, then the end; a model was asked and failed as is said."""
         text = CitedText(question, passages)
         events: list[AnswerEvent] = []
         for number, span in await self.extract(question, passages):
             events += text.quote(number, span)
-        return (*events, AnswerDone(AnswerOutcome.ANSWERED, text.text, finish.usage, finish.model))
+        done = AnswerDone(
+            AnswerOutcome.ANSWERED, text.text, finish.usage, finish.model, failure.reason, failure.message
+        )
+        return (*events, done)
 
     async def extract(self, question: str, passages: Sequence[Chunk]) -> list[tuple[int, Span]]:
         """Return one or two sentences, the best first, each with its passage's number; none only without a passage."""

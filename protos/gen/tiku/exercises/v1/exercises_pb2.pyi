@@ -431,6 +431,8 @@ class Exercise(_message.Message):
     POINTS_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     RUN_STATE_FIELD_NUMBER: _builtins.int
+    MODEL_REASON_FIELD_NUMBER: _builtins.int
+    MODEL_MESSAGE_FIELD_NUMBER: _builtins.int
     exercise_id: _builtins.str
     """Id of the exercise."""
     run_id: _builtins.str
@@ -445,6 +447,10 @@ class Exercise(_message.Message):
     """Sum of the questions' points."""
     run_state: Global___RunState.ValueType
     """How the run that made it stands."""
+    model_reason: _builtins.str
+    """Why a model did not make every question, as RunDone says it; empty where it did or was not asked."""
+    model_message: _builtins.str
+    """The same in a sentence."""
     @_builtins.property
     def document_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Documents that it was made from."""
@@ -470,10 +476,12 @@ class Exercise(_message.Message):
         points: _builtins.float = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         run_state: Global___RunState.ValueType = ...,
+        model_reason: _builtins.str = ...,
+        model_message: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "document_ids", b"document_ids", "exercise_id", b"exercise_id", "language", b"language", "points", b"points", "question_count", b"question_count", "questions", b"questions", "run_id", b"run_id", "run_state", b"run_state", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "document_ids", b"document_ids", "exercise_id", b"exercise_id", "language", b"language", "model_message", b"model_message", "model_reason", b"model_reason", "points", b"points", "question_count", b"question_count", "questions", b"questions", "run_id", b"run_id", "run_state", b"run_state", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -785,6 +793,7 @@ class RunEvent(_message.Message):
     REJECTED_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
+    MODEL_GIVEN_UP_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Number of the event, from 1, rising."""
     @_builtins.property
@@ -815,6 +824,10 @@ class RunEvent(_message.Message):
     def done(self) -> Global___RunDone:
         """The end; always the last event."""
 
+    @_builtins.property
+    def model_given_up(self) -> Global___ModelGivenUp:
+        """The model is not asked any more in this run."""
+
     def __init__(
         self,
         *,
@@ -826,12 +839,13 @@ class RunEvent(_message.Message):
         rejected: Global___QuestionRejected | None = ...,
         usage: Global___RunUsage | None = ...,
         done: Global___RunDone | None = ...,
+        model_given_up: Global___ModelGivenUp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "event", b"event", "progress", b"progress", "question", b"question", "rejected", b"rejected", "started", b"started", "token", b"token", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "event", b"event", "model_given_up", b"model_given_up", "progress", b"progress", "question", b"question", "rejected", b"rejected", "started", b"started", "token", b"token", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "event", b"event", "number", b"number", "progress", b"progress", "question", b"question", "rejected", b"rejected", "started", b"started", "token", b"token", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "event", b"event", "model_given_up", b"model_given_up", "number", b"number", "progress", b"progress", "question", b"question", "rejected", b"rejected", "started", b"started", "token", b"token", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["started", "progress", "token", "question", "rejected", "usage", "done"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["started", "progress", "token", "question", "rejected", "usage", "done", "model_given_up"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -947,23 +961,61 @@ class QuestionRejected(_message.Message):
 
     KIND_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    MODEL_REASON_FIELD_NUMBER: _builtins.int
+    MODEL_MESSAGE_FIELD_NUMBER: _builtins.int
     kind: Global___QuestionKind.ValueType
     """Kind that was being made."""
     reason: _builtins.str
     """Stable reason, such as QUOTE_NOT_IN_MATERIAL, DUPLICATE_STEM, EQUAL_OPTIONS or INVALID_JSON."""
+    model_reason: _builtins.str
+    """Where the reason is MODEL_FAILED, the stable reason of the error, such as PROVIDER_RATE_LIMITED."""
+    model_message: _builtins.str
+    """The same in a sentence."""
     def __init__(
         self,
         *,
         kind: Global___QuestionKind.ValueType = ...,
         reason: _builtins.str = ...,
+        model_reason: _builtins.str = ...,
+        model_message: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "model_message", b"model_message", "model_reason", b"model_reason", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QuestionRejected: _TypeAlias = QuestionRejected  # noqa: Y015
+
+@_typing.final
+class ModelGivenUp(_message.Message):
+    """ModelGivenUp says why the model is not asked any more in a run. Unless the run is the model's only, cloze makes the
+    questions that are left.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Stable reason, such as NO_CHAT_PROVIDER, PROVIDER_UNAUTHENTICATED, PROVIDER_OUT_OF_CREDIT, PROVIDER_RATE_LIMITED,
+    MODEL_NOT_FOUND or PROVIDER_UNAVAILABLE.
+    """
+    message: _builtins.str
+    """The reason in a sentence."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelGivenUp: _TypeAlias = ModelGivenUp  # noqa: Y015
 
 @_typing.final
 class RunUsage(_message.Message):
@@ -1003,6 +1055,8 @@ class RunDone(_message.Message):
     REJECTED_COUNT_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    MODEL_REASON_FIELD_NUMBER: _builtins.int
+    MODEL_MESSAGE_FIELD_NUMBER: _builtins.int
     state: Global___RunState.ValueType
     """How it ended."""
     exercise_id: _builtins.str
@@ -1016,9 +1070,16 @@ class RunDone(_message.Message):
     rejected_count: _builtins.int
     """Questions refused by the checks."""
     reason: _builtins.str
-    """Stable reason of a failure; empty when none."""
+    """Stable reason of a failure; empty when none. NO_QUESTIONS where the material gave none."""
     message: _builtins.str
     """The reason in a sentence."""
+    model_reason: _builtins.str
+    """Why the model did not make every question, though the run did not fail of it: the reason for which it was given up,
+    or how it failed most often (MODEL_REFUSED, MODEL_CUT, MODEL_ONLY_THOUGHT, MODEL_WROTE_NOTHING, INVALID_JSON), or
+    MODEL_QUESTIONS_REFUSED where what it wrote did not pass the checks. Empty where it made all, or was not asked.
+    """
+    model_message: _builtins.str
+    """The same in a sentence."""
     def __init__(
         self,
         *,
@@ -1030,10 +1091,12 @@ class RunDone(_message.Message):
         rejected_count: _builtins.int = ...,
         reason: _builtins.str = ...,
         message: _builtins.str = ...,
+        model_reason: _builtins.str = ...,
+        model_message: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cloze_count", b"cloze_count", "exercise_id", b"exercise_id", "message", b"message", "model_count", b"model_count", "question_count", b"question_count", "reason", b"reason", "rejected_count", b"rejected_count", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cloze_count", b"cloze_count", "exercise_id", b"exercise_id", "message", b"message", "model_count", b"model_count", "model_message", b"model_message", "model_reason", b"model_reason", "question_count", b"question_count", "reason", b"reason", "rejected_count", b"rejected_count", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1386,6 +1449,8 @@ class Grade(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     FEEDBACK_FIELD_NUMBER: _builtins.int
     RUBRIC_RESULTS_FIELD_NUMBER: _builtins.int
+    MODEL_REASON_FIELD_NUMBER: _builtins.int
+    MODEL_MESSAGE_FIELD_NUMBER: _builtins.int
     question_id: _builtins.str
     """The question."""
     verdict: Global___Verdict.ValueType
@@ -1398,6 +1463,10 @@ class Grade(_message.Message):
     """Why the key is right."""
     feedback: _builtins.str
     """What to tell the learner."""
+    model_reason: _builtins.str
+    """Where a person must look because the model failed: the stable reason, such as PROVIDER_UNAUTHENTICATED."""
+    model_message: _builtins.str
+    """The same in a sentence."""
     @_builtins.property
     def answer_key(self) -> Global___AnswerKey:
         """What a right answer is."""
@@ -1422,10 +1491,12 @@ class Grade(_message.Message):
         source: _source_pb2.Source | None = ...,
         feedback: _builtins.str = ...,
         rubric_results: _abc.Iterable[Global___RubricResult] | None = ...,
+        model_reason: _builtins.str = ...,
+        model_message: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_points", b"_points", "answer_key", b"answer_key", "points", b"points", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_points", b"_points", "answer_key", b"answer_key", "explanation", b"explanation", "feedback", b"feedback", "max_points", b"max_points", "points", b"points", "question_id", b"question_id", "rubric_results", b"rubric_results", "source", b"source", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_points", b"_points", "answer_key", b"answer_key", "explanation", b"explanation", "feedback", b"feedback", "max_points", b"max_points", "model_message", b"model_message", "model_reason", b"model_reason", "points", b"points", "question_id", b"question_id", "rubric_results", b"rubric_results", "source", b"source", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__points: _TypeAlias = _typing.Literal["points"]  # noqa: Y015
     _WhichOneofArgType__points: _TypeAlias = _typing.Literal["_points", b"_points"]  # noqa: Y015

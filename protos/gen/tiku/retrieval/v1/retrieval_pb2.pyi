@@ -576,6 +576,7 @@ class AnswerResponse(_message.Message):
     DELTA_FIELD_NUMBER: _builtins.int
     CITATION_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
+    RESTARTED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def sources(self) -> Global___AnswerSources:
         """The passages that the answer may cite; always the first event."""
@@ -592,6 +593,10 @@ class AnswerResponse(_message.Message):
     def done(self) -> Global___AnswerDone:
         """The end; always the last event."""
 
+    @_builtins.property
+    def restarted(self) -> Global___AnswerRestarted:
+        """What came so far was no answer, and is to be dropped with its citations; the answer begins anew."""
+
     def __init__(
         self,
         *,
@@ -599,16 +604,34 @@ class AnswerResponse(_message.Message):
         delta: Global___AnswerDelta | None = ...,
         citation: Global___Citation | None = ...,
         done: Global___AnswerDone | None = ...,
+        restarted: Global___AnswerRestarted | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "delta", b"delta", "done", b"done", "event", b"event", "sources", b"sources"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "delta", b"delta", "done", b"done", "event", b"event", "restarted", b"restarted", "sources", b"sources"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "delta", b"delta", "done", b"done", "event", b"event", "sources", b"sources"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "delta", b"delta", "done", b"done", "event", b"event", "restarted", b"restarted", "sources", b"sources"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["sources", "delta", "citation", "done"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["sources", "delta", "citation", "done", "restarted"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
 Global___AnswerResponse: _TypeAlias = AnswerResponse  # noqa: Y015
+
+@_typing.final
+class AnswerRestarted(_message.Message):
+    """AnswerRestarted takes back the text so far: it turned out to be what the model thought."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerRestarted: _TypeAlias = AnswerRestarted  # noqa: Y015
 
 @_typing.final
 class AnswerSources(_message.Message):
@@ -708,12 +731,20 @@ class AnswerDone(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
+    MODEL_REASON_FIELD_NUMBER: _builtins.int
+    MODEL_MESSAGE_FIELD_NUMBER: _builtins.int
     outcome: Global___AnswerOutcome.ValueType
     """How it ended."""
     text: _builtins.str
     """The whole answer."""
     model: _builtins.str
     """Model that answered; empty when none was asked."""
+    model_reason: _builtins.str
+    """How the model failed, if it did: why the sources themselves had to answer (NO_CHAT_PROVIDER, PROVIDER_UNAVAILABLE,
+    MODEL_REFUSED, MODEL_ONLY_THOUGHT, MODEL_WROTE_NOTHING), or why the answer is not whole (MODEL_CUT, MODEL_REFUSED).
+    """
+    model_message: _builtins.str
+    """The same in a sentence."""
     @_builtins.property
     def usage(self) -> _source_pb2.TokenUsage:
         """What it cost."""
@@ -725,10 +756,12 @@ class AnswerDone(_message.Message):
         text: _builtins.str = ...,
         usage: _source_pb2.TokenUsage | None = ...,
         model: _builtins.str = ...,
+        model_reason: _builtins.str = ...,
+        model_message: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "outcome", b"outcome", "text", b"text", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "model_message", b"model_message", "model_reason", b"model_reason", "outcome", b"outcome", "text", b"text", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

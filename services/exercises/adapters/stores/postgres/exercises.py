@@ -11,9 +11,13 @@ from services.kit.database import Database
 
 _SELECT = (
     "SELECT e.exercise_id::text, r.run_id::text, e.owner, e.title, e.language, e.document_ids, e.create_time, "
-    "r.state AS run_state, q.question_count, q.points FROM exercises e JOIN runs r USING (exercise_id) "
+    "r.state AS run_state, q.question_count, q.points, coalesce(d.body->>'model_reason', '') AS model_reason, "
+    "coalesce(d.body->>'model_message', '') AS model_message FROM exercises e JOIN runs r USING (exercise_id) "
     "CROSS JOIN LATERAL (SELECT count(*) AS question_count, coalesce(sum(points), 0) AS points "
-    "FROM questions WHERE exercise_id = e.exercise_id) q"
+    "FROM questions WHERE exercise_id = e.exercise_id) q "
+    # Of its events only the last, Done, has these fields, and those of older runs lack them.
+    "LEFT JOIN LATERAL (SELECT body FROM run_events WHERE run_id = r.run_id AND name = 'Done' "
+    "ORDER BY number DESC LIMIT 1) d ON true"
 )
 
 
