@@ -52,8 +52,12 @@ class ToJson:
         return await asyncio.to_thread(self, raw) if len(raw) > LARGE_BYTES else self(raw)
 
 
+_HALF = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
+"""An escape in JSON; as its group, that of one half of a surrogate pair without the other."""
+
+
 def parse_json(body: bytes) -> Any:
-    """Return the value in a JSON text.
+    """Return the value in a JSON text. Half of a character, as a browser cuts one off, is left out.
 
     Raises:
         ProblemError: 400 MALFORMED_JSON with the place of the first fault.
@@ -61,6 +65,9 @@ def parse_json(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        whole = _HALF.sub(lambda escape: b"" if escape[1] else escape[0], body)
+        if whole != body:
+            return parse_json(whole)
         raise ProblemError(
             400,
             "MALFORMED_JSON",

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from services.common.values import Source, TokenUsage
+from services.kit.texts import clean
 from services.kit.time import to_timestamp
 from tiku.common.v1 import source_pb2
 
@@ -50,6 +51,20 @@ def _translated(field: Any, value: Any) -> Any:
         case datetime():
             return to_timestamp(value)
     return message_of(GetMessageClass(field.message_type), value) if is_dataclass(value) else value
+
+
+def cleaned(message: M) -> M:
+    """Return a request whose texts can be stored, at every depth: cleaned once, where it comes in."""
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_STRING:
+            if field.is_repeated:
+                value[:] = [clean(text) for text in value]
+            else:
+                setattr(message, field.name, clean(value))
+        elif field.type == field.TYPE_MESSAGE:
+            for part in value if field.is_repeated else (value,):
+                cleaned(part)
+    return message
 
 
 def value_of(kind: type[V], message: Message) -> V:

@@ -15,6 +15,7 @@ from services.docs.domain.catalog.watcher import Watcher
 from services.docs.domain.upload.uploader import Uploader
 from services.kit.context import current
 from services.kit.errors import FieldViolation, InvalidArgument
+from services.kit.texts import clean
 from tiku.docs.v1 import docs_pb2, docs_pb2_grpc
 
 _DOWNLOAD_BYTES = 256 * 1024
@@ -37,7 +38,7 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
         description = await _description(requests)
         document = await self.uploader.upload(
             current().user_id,
-            description.name,
+            clean(description.name),
             messages.kind_value(description.kind) or DocumentKind.MATERIAL,
             _bytes(requests),
             parse=description.parse,

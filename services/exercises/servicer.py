@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-from services.common.messages import message_of
+from services.common.messages import cleaned, message_of
 from services.exercises import messages
 from services.exercises.domain.analysis.analyst import Analyst
 from services.exercises.domain.bank import ExerciseBank
@@ -59,7 +59,7 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
         self, request: exercises_pb2.GenerateExerciseRequest, _: Any
     ) -> AsyncIterator[exercises_pb2.GenerateExerciseResponse]:
         """Make questions and stream the run."""
-        wanted = messages.generation_request(request)
+        wanted = messages.generation_request(cleaned(request))
         async with aclosing(self._maker.make(context.current().user_id, wanted)) as run:
             async for numbered in run:
                 event = messages.event_message(numbered, include_answers=request.include_answers)
@@ -102,7 +102,7 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
     ) -> exercises_pb2.SubmitExerciseResponse:
         """Grade answers."""
         exercise = await self._bank.get(context.current().user_id, request.exercise_id)
-        answers = [messages.answer_value(answer) for answer in request.answers]
+        answers = [messages.answer_value(cleaned(answer)) for answer in request.answers]
         submission = await self._submissions.submit(exercise, answers)
         return exercises_pb2.SubmitExerciseResponse(submission=messages.submission_message(submission))
 
@@ -129,7 +129,7 @@ class ProfileServicer(profile_pb2_grpc.ProfileServiceServicer):
         self, request: profile_pb2.UpdateProfileRequest, _: Any
     ) -> profile_pb2.UpdateProfileResponse:
         """Change the caller's profile."""
-        given = request.profile
+        given = cleaned(request.profile)
         wanted = changes(
             values={name: getattr(given, name) for name in MUTABLE_FIELDS},
             mask=list(request.update_mask.paths),

@@ -1,4 +1,4 @@
-"""What a model answers as JSON: its schema from a type, and the object cut out of what it writes."""
+"""What a model answers as JSON: its schema from a type, and the object cut out of what it writes (ADR 0068)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,23 @@ from functools import cache
 from typing import Any
 
 import msgspec
+from json_repair import repair_json
+
+from services.kit.texts import clean
 
 _OF_STRINGS = re.compile(r'["\\]')
 _OF_STRUCTURE = re.compile(r'["{}\[\]]')
 """The characters of JSON that its objects' ends depend on, within its strings and outside of them."""
+
+
+_MOST_CHARACTERS = 65_536
+"""An object of more is none: the longest that is asked for has a tenth of it."""
+_MOST_LEVELS = 32
+"""Objects and lists inside each other."""
+_MOST_REPAIRED = 8_192
+"""Characters of an object that is repaired: repair takes up to 5 ms for each thousand, on the loop."""
+_ENDED = re.compile(r"[\"”\]}\de](?:\s|`)*\Z")
+"""The end of an object that lacks brackets alone; one that a limit cut ends anywhere."""
 
 
 class JsonObjectScanner:
@@ -22,14 +35,15 @@ class JsonObjectScanner:
         self._depth = 0
         self._in_string = False
         self._escaped = False
+        self._hopeless = False
         self.closed = False
         self.length = 0
         """Characters of the object so far."""
 
     def feed(self, text: str) -> bool:
-        """Take the next piece, and return whether the object is closed."""
-        if self.closed or not text:
-            return self.closed
+        """Take the next piece, and return whether nothing more is needed: the object is closed, or past its bounds."""
+        if self.closed or self._hopeless or not text:
+            return self.closed or self._hopeless
         start = 0 if self._depth else text.find("{")
         if start < 0:
             return False
@@ -47,6 +61,7 @@ class JsonObjectScanner:
                     position += 1
                 case "{" | "[":
                     self._depth += 1
+                    self._hopeless = self._hopeless or self._depth > _MOST_LEVELS
                 case _:
                     self._depth -= 1
                     if self._depth == 0:
@@ -54,23 +69,87 @@ class JsonObjectScanner:
                         break
         self._object.append(text[start:end])
         self.length += end - start
-        return self.closed
+        self._hopeless = self._hopeless or self.length > _MOST_CHARACTERS
+        return self.closed or self._hopeless
 
     def value(self) -> dict[str, Any]:
-        """Return the object, control characters in its strings included.
+        """Return the object, repaired where it has to be and as it can be stored.
+
+        An object that was not closed counts if brackets alone are missing at its end.
 
         Raises:
-            ValueError: it is not closed or not valid.
+            ValueError: there is none, or it cannot be repaired within bounds.
         """
-        if not self.closed:
-            raise ValueError("the object is not closed")
+        text = _with_backslashes("".join(self._object))
+        if self._hopeless or not (self.closed or _ENDED.search(text)):
+            raise ValueError("the object is not closed, or past its bounds")
         try:
-            value = json.loads("".join(self._object), strict=False)
-        except RecursionError:
-            value = None
+            value = json.loads(text, strict=False)
+        except ValueError:
+            value = _repaired(text)
         if not isinstance(value, dict):
             raise ValueError("that is no object")
-        return value
+        return {clean(name): _cleaned(item) for name, item in value.items()}
+
+
+def _repaired(text: str) -> object:
+    """Return what an object with mistakes says: a comma too much, a quote inside a string, a bracket too few."""
+    if len(text) > _MOST_REPAIRED:
+        raise ValueError("the object is too long to be repaired")
+    try:
+        return repair_json(text, return_objects=True, skip_json_loads=True)
+    except RecursionError as error:
+        raise ValueError("the object has too many levels") from error
+
+
+def _cleaned(value: Any) -> Any:
+    match value:
+        case str():
+            return clean(value)
+        case list():
+            return [_cleaned(item) for item in value]
+        case dict():
+            return {clean(name): _cleaned(item) for name, item in value.items()}
+    return value
+
+
+_HEX = "[0-9a-fA-F]"
+_PAIR = rf"u[dD][89abAB]{_HEX}{{2}}\\u[dD][c-fC-F]{_HEX}{{2}}"
+_ESCAPE = re.compile(rf"\\(?:[\"\\]|(?P<pair>{_PAIR})|u{_HEX}{{4}}|(?P<word>[A-Za-z]+)|(?P<sign>.))", re.DOTALL)
+_LIKE_ESCAPES = """
+    nabla natural ncong ne nearrow neg neq newline nexists ngeq ngtr nleftarrow nleq nless nmid nolimits nonumber not
+    notin nparallel nprec nrightarrow nsim nsubseteq nsucc nsupseteq nu nwarrow
+    raisebox rangle rbrace rbrack rceil real ref rfloor rho right rightarrow rightarrows rightharpoonup
+    rightleftharpoons rm root rparen rtimes rvert
+    tan tanh tau tbinom text textbf textcolor textit textrm textsf textstyle texttt textup textnormal tfrac therefore
+    theta thickapprox thicksim tilde times tiny to top triangle triangledown triangleleft triangleright
+    twoheadrightarrow
+"""
+_COMMANDS = frozenset(_LIKE_ESCAPES.split())
+"""Of TeX, LaTeX and amsmath, those that begin like an escape for a line feed, a carriage return or a tab."""
+
+
+def _with_backslashes(text: str) -> str:
+    r"""Return JSON in which a backslash that begins a command of LaTeX, or no escape, is written twice.
+
+    `\frac` with one backslash is a form feed and "rac" to JSON. A form feed or a backspace before a letter is never
+    meant; a line feed, a carriage return or a tab is, unless the letters make a command.
+    """
+    return _ESCAPE.sub(_written_twice, text) if "\\" in text else text
+
+
+def _written_twice(escape: re.Match[str]) -> str:
+    word, sign = escape["word"], escape["sign"]
+    if sign in {"'", "/"}:
+        return str(sign)
+    if escape["pair"]:
+        # Who repairs does not join the halves.
+        return str(json.loads(f'"{escape[0]}"'))
+    if word is None and sign is None:
+        return escape[0]
+    meant = word is not None and word[0] in "nrt" and word not in _COMMANDS
+    alone = word is not None and len(word) == 1 and word in "bfnrt"
+    return escape[0] if meant or alone else "\\" + escape[0]
 
 
 def asked(**keywords: int | list[str]) -> msgspec.Meta:

@@ -459,6 +459,13 @@ _WRITING = rules.WritingRules(
         r"|statement) (?:that|which|with)\b|\b(?:single-choice|true/false|fill-in-the-blank|short-answer) question\b",
         re.IGNORECASE,
     ),
+    declines=Pattern(
+        r"(?:(?:I['’]?m|I am|we['’]?re|we are) )?(?:very |really |so )?(?:sorry|afraid)\b"
+        r"|(?:unfortunately|regrettably|apologies|as an ai\b)[^.]{0,80}\b(?:not|n['’]t|unable)\b|my apologies\b"
+        r"|(?:I|we) (?:can(?:not|['’]t| not)|could(?: not|n['’]t)|will not|won['’]t|am unable|['’]m unable|are unable"
+        r"|must decline|decline|do not feel|don['’]t feel)\b",
+        re.IGNORECASE,
+    ),
 )
 
 _GRADING = rules.GradingRules(

@@ -263,6 +263,8 @@ class WritingRules:
     """Openings of sentences that say where something is said."""
     placeholder: Pattern = NEVER
     """A text that stands where one was to be made up."""
+    declines: Pattern = NEVER
+    """How a text begins in which a model says that it will not do what it was asked."""
     telling_length: int = 15
     """Folded characters from which a piece of an instruction cannot stand in a question by chance."""
 

@@ -95,6 +95,19 @@ async def test_from_documents_to_grades_without_a_model(service: Service) -> Non
     assert empty.points == 0
 
 
+async def test_what_no_store_takes_is_cleaned_where_it_comes_in(service: Service) -> None:
+    events = await generate(service, text=material("en"), title="\0Bio\x07logy", count=2, kinds=[4])
+    exercise_id = events[-1].done.exercise_id
+    exercise = (await service.exercises.GetExercise(pb.GetExerciseRequest(exercise_id=exercise_id))).exercise
+    assert exercise.title == "Biology"
+    answers = [pb.Answer(question_id=q.question_id, blanks=["\0\u202e\x1b"]) for q in made(events)]
+    request = pb.SubmitExerciseRequest(exercise_id=exercise_id, answers=answers)
+    assert (await service.exercises.SubmitExercise(request)).submission.grades
+    profile = profile_pb2.Profile(goal="a\0b")
+    changed = await service.profiles.UpdateProfile(profile_pb2.UpdateProfileRequest(profile=profile))
+    assert changed.profile.goal == "ab"
+
+
 async def test_text_is_normalized_and_sources_point_into_it(service: Service) -> None:
     raw = material("en").replace("\n", "\r\n") + "\u200b"
     events = await generate(service, text=raw, count=5, include_answers=True)

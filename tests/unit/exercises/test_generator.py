@@ -15,6 +15,8 @@ import pytest
 from services.common.values import Message
 from services.exercises.adapters.clients.fake import FakeChatModel
 from services.exercises.adapters.workers.fake import FakeMaterialWorker
+from services.exercises.domain.generation import model_questions
+from services.exercises.domain.generation.drafts import draft_of
 from services.exercises.domain.generation.generator import QuestionGenerator
 from services.exercises.domain.generation.material import passages_of_text
 from services.exercises.domain.runs.live_run import RunTally
@@ -307,11 +309,68 @@ async def test_a_model_that_repeats_itself_is_refused() -> None:
     assert [q.generator for q in questions(events)] == [Generator.MODEL, Generator.CLOZE, Generator.CLOZE]
 
 
-@pytest.mark.parametrize("answer", ['{"quote": "cut at the', "{}", "Sorry, I cannot."])
-async def test_output_that_is_no_question_is_invalid_json(answer: str) -> None:
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ('{"quote": "cut at the', "INVALID_JSON"),
+        ("{}", "INVALID_JSON"),
+        ("A question about plants.", "INVALID_JSON"),
+        ("Sorry, I cannot.", "MODEL_REFUSED"),
+        ("I can't help with that request.", "MODEL_REFUSED"),
+        ("抱歉，我无法完成这个请求。", "MODEL_REFUSED"),
+        ("<think>What could I ask? {", "MODEL_ONLY_THOUGHT"),
+        ("<think>Hm.</think>\n", "MODEL_ONLY_THOUGHT"),
+        ("", "MODEL_WROTE_NOTHING"),
+    ],
+)
+async def test_output_that_is_no_question_is_told_by_what_it_is(answer: str, reason: str) -> None:
     events = await run(plan(1), FakeChatModel(lambda _: answer))
-    assert reasons(events) == ["INVALID_JSON"] * 3
+    assert reasons(events) == [reason] * 3
     assert len(questions(events)) == 1
+
+
+WRAPPINGS = [
+    '<think>I need {"quote": "x"} first.</think>%s',
+    "<thinking>{}</thinking>\n```json\n%s\n```",
+    'First I draft {"quote": "x", "stem": "y"} and look at it. ' + "Is it sound? " * 9 + "</think>%s",
+    '<|channel|>analysis<|message|>{"a": 1}<|end|><|start|>assistant<|channel|>final<|message|>%s<|return|>',
+    '[THINK]{"a": 1}[/THINK]%s',
+]
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+@pytest.mark.parametrize("piece", [1, 3, 1000])
+async def test_what_a_model_thinks_is_neither_read_nor_told(wrapping: str, piece: int) -> None:
+    def thinking(task: ChatRequest) -> str:
+        return wrapping.replace("%s", json.dumps(good(task)))
+
+    events = await run(plan(2), FakeChatModel(thinking, piece=piece))
+    assert {q.generator for q in questions(events)} == {Generator.MODEL}
+    assert not reasons(events)
+    told = "".join(event.text for event in events if isinstance(event, Token))
+    assert "think" not in told.casefold().replace("i think", "")
+    assert "channel" not in told
+
+
+async def test_one_object_that_breaks_the_code_that_reads_it_costs_one_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken_once(*args: Any, **values: Any) -> Any:
+        return (next(errors, None) and 1 / 0) or draft_of(*args, **values)
+
+    errors = iter([True])
+    monkeypatch.setattr(model_questions, "draft_of", broken_once)
+    events = await run(plan(2, kinds=CHOICE), FakeChatModel(good), limits=GenerationLimits(in_flight=1))
+    assert reasons(events) == ["INVALID_JSON"]
+    assert {q.generator for q in questions(events)} == {Generator.MODEL}
+
+
+async def test_texts_are_stored_without_what_no_store_takes() -> None:
+    def dirty(task: ChatRequest) -> str:
+        return json.dumps(good(task)).replace('"stem": "', '"stem": "\\u0000\\ud83d\\u0007')
+
+    events = await run(plan(3, kinds=CHOICE), FakeChatModel(dirty))
+    made = questions(events)
+    assert {q.generator for q in made} == {Generator.MODEL}
+    assert all(q.stem.startswith("What") for q in made)
 
 
 async def test_a_model_that_keeps_failing_is_not_asked_for_the_rest_of_the_run() -> None:

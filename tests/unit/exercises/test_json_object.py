@@ -23,7 +23,9 @@ def test_reading_stops_where_the_object_closes(size: int) -> None:
     assert fed < len(text) + size
 
 
-@pytest.mark.parametrize("text", ["no object", '{"a": "cut', '{"a": 1', "{a: 1}", "[1]"])
+@pytest.mark.parametrize(
+    "text", ["no object", '{"a": "cut', '{"a": ["x", "Hyd', '{"a": ', "[1]", '{"a":' * 40 + "1" + "}" * 40]
+)
 def test_what_is_no_object_is_invalid(text: str) -> None:
     scanner = WrittenObject()
     scanner.feed(text)

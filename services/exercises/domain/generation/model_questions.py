@@ -174,6 +174,11 @@ class ModelQuestions:
             except RefusedError as refused:
                 await self.publisher.refuse(kind, refused.reason, refused.failure)
                 continue
+            except Exception:
+                # Whatever one object does to the code that reads it, it costs one try and not the run.
+                logger.exception("a question could not be read", extra={"model": finish.model})
+                await self.publisher.refuse(kind, Refusal.INVALID_JSON)
+                continue
             await self.publisher.add(draft, source)
             return True
         if (lasting := self.calls.lasting_error) is not None:
