@@ -19,6 +19,7 @@ from services.llm.adapters.embedders.local import LocalEmbedder
 from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
 from services.llm.adapters.providers_file import ProvidersFile
+from services.llm.adapters.rerankers.dialects import dialect_of
 from services.llm.adapters.rerankers.http import HttpReranker
 from services.llm.adapters.rerankers.yes_no import YesNoReranker
 from services.llm.adapters.stores.memory import MemorySpendingStore
@@ -196,7 +197,9 @@ async def _rerankers(settings: LlmSettings, stack: AsyncExitStack) -> RoutingTab
     else:
         return RoutingTable()
     client, name = await _client(settings, provider, stack), provider.models[0].name
-    return _table(settings, provider, YesNoReranker(client, name) if judged else HttpReranker(client, name))
+    if judged:
+        return _table(settings, provider, YesNoReranker(client, name))
+    return _table(settings, provider, HttpReranker(client, name, settings.rerank_dialect or dialect_of(url)))
 
 
 def _single(base_url: str, key: SecretStr, model: str, nanos_per_token: int | None) -> Provider:

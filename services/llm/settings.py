@@ -13,6 +13,7 @@ from pydantic_settings import SettingsConfigDict
 from services.kit.settings import ServiceSettings
 from services.llm.values.prices import FREE
 from services.llm.values.providers import BaseUrl, Model, Provider
+from services.llm.values.relevance import RerankDialect
 
 LOCAL: Final = "local"
 """Name of what runs on this machine."""
@@ -63,6 +64,9 @@ class LlmSettings(ServiceSettings):
         "http",
         description="What reranks: a server of `/rerank`, or a chat model by how likely it says yes, the default one"
         " where TIKU_RERANK_BASE_URL names none.",
+    )
+    rerank_dialect: RerankDialect | None = Field(
+        None, description="What its server of `/rerank` speaks; unset, its address tells, and else it is Jina's."
     )
     rerank_price_nanos_per_token: int | None = Field(
         None, ge=0, description="What a token costs, in billionths; budgets of the providers file need it."

@@ -150,7 +150,8 @@ class ScriptedProvider:
         app = web.Application(client_max_size=64 << 20)
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_post("/v1/embeddings", self._embeddings)
-        app.router.add_post("/v1/rerank", self._rerank)
+        for path in ("/rerank", "/reranks", "/services/rerank/text-rerank/text-rerank"):
+            app.router.add_post("/v1" + path, self._rerank)
         app.router.add_get("/v1/models", self._list_models)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.2, access_log=None)
         await self._runner.setup()
@@ -284,20 +285,21 @@ class ScriptedProvider:
             await self._delayed(request, script)
             if script.status != 200 or script.body is not None:
                 return _failure(script)
-        words = set(body["query"].lower().split())
+        asked = {**body, **body.get("input", {}), **body.get("parameters", {})}
+        words = set(asked["query"].lower().split())
         scored = [
             (len(words & set(document.lower().split())) / max(1, len(words)), index)
-            for index, document in enumerate(body["documents"])
+            for index, document in enumerate(asked.get("texts") or asked["documents"])
         ]
         scored.sort(key=lambda pair: (-pair[0], pair[1]))
+        if "texts" in asked:
+            return web.json_response([{"index": index, "score": score} for score, index in scored])
         results = [{"index": index, "relevance_score": score} for score, index in scored]
-        return web.json_response(
-            {
-                "model": body["model"],
-                "results": results[: body.get("top_n") or len(results)],
-                "usage": {"total_tokens": 7},
-            }
-        )
+        answer = {"results": results[: asked.get("top_n") or len(results)]}
+        if "input" in body:
+            return web.json_response({"output": answer, "usage": {"total_tokens": 7}})
+        counts = {"usage": {"total_tokens": 7}, "meta": {"tokens": {"input_tokens": 7}}}
+        return web.json_response({"model": body["model"], **answer, **counts})
 
     async def _delayed(self, request: web.Request, script: Script) -> None:
         try:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from services.common.values import TokenUsage
 
 EmbedInput = str | Sequence[int]
 """A text to embed, or its tokens in the model's own vocabulary."""
+
+
+RerankDialect = Literal["cohere", "jina", "tei", "dashscope", "dashscope-compatible"]
+"""How a server of `/rerank` is asked, and answers."""
 
 
 class EmbedKind(StrEnum):

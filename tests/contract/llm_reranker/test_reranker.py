@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from services.kit.errors import TikuError
 from services.llm.adapters.http import ProviderClient
+from services.llm.adapters.rerankers.dialects import WIRES, dialect_of
 from services.llm.adapters.rerankers.fake import FakeReranker
 from services.llm.adapters.rerankers.http import HttpReranker
 from services.llm.adapters.rerankers.yes_no import YesNoReranker
 from services.llm.ports import Reranker
+from services.llm.values.relevance import RerankDialect
 from tests.fakes.openai_server import Script, ScriptedProvider
 
 DOCUMENTS = ["nothing of it", "green plants eat light", "plants", "light plants grow"]
@@ -29,14 +32,15 @@ async def judging() -> AsyncIterator[tuple[ScriptedProvider, YesNoReranker]]:
         yield server, YesNoReranker(client, "judge")
 
 
-@pytest.fixture(params=["http", "yes_no", "fake"])
+@pytest.fixture(params=[*WIRES, "yes_no", "fake"])
 def reranker(
     request: pytest.FixtureRequest,
     scripted: tuple[ScriptedProvider, HttpReranker],
     judging: tuple[ScriptedProvider, YesNoReranker],
 ) -> Reranker:
-    rerankers: dict[str, Reranker] = {"http": scripted[1], "yes_no": judging[1], "fake": FakeReranker()}
-    return rerankers[request.param]
+    if request.param in WIRES:
+        return replace(scripted[1], _dialect=request.param)
+    return judging[1] if request.param == "yes_no" else FakeReranker()
 
 
 async def test_the_best_comes_first(reranker: Reranker) -> None:
@@ -51,17 +55,63 @@ async def test_no_more_than_asked_for(reranker: Reranker, top_n: int, count: int
     assert len((await reranker.rerank("plants", DOCUMENTS, top_n, 5)).results) == count
 
 
-async def test_what_goes_over_the_wire(scripted: tuple[ScriptedProvider, HttpReranker]) -> None:
+FLAT = {"model": "ranker", "query": "q", "documents": ["a", "b"], "top_n": 2}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "path", "body", "tokens"),
+    [
+        ("cohere", "/v1/rerank", FLAT, 7),
+        ("jina", "/v1/rerank", {**FLAT, "return_documents": False}, 7),
+        ("tei", "/v1/rerank", {"model": "ranker", "query": "q", "texts": ["a", "b"], "truncate": True}, 0),
+        ("dashscope-compatible", "/v1/reranks", FLAT, 7),
+        (
+            "dashscope",
+            "/v1/services/rerank/text-rerank/text-rerank",
+            {
+                "model": "ranker",
+                "input": {"query": "q", "documents": ["a", "b"]},
+                "parameters": {"top_n": 2, "return_documents": False},
+            },
+            7,
+        ),
+    ],
+)
+async def test_what_goes_over_the_wire(
+    scripted: tuple[ScriptedProvider, HttpReranker],
+    dialect: RerankDialect,
+    path: str,
+    body: dict[str, object],
+    tokens: int,
+) -> None:
     server, reranker = scripted
-    ranking = await reranker.rerank("q", ["a", "b"], 0, 5)
-    assert server.requests[0].body == {
-        "model": "ranker",
-        "query": "q",
-        "documents": ["a", "b"],
-        "top_n": 2,
-        "return_documents": False,
-    }
-    assert ranking.usage.prompt_tokens == 7
+    ranking = await replace(reranker, _dialect=dialect).rerank("q", ["a", "b"], 0, 5)
+    assert (server.requests[0].path, server.requests[0].body) == (path, body)
+    assert ranking.usage.prompt_tokens == tokens
+
+
+@pytest.mark.parametrize(
+    ("url", "dialect"),
+    [
+        ("https://api.cohere.com/v2", "cohere"),
+        ("https://api.jina.ai/v1", "jina"),
+        ("https://dashscope-intl.aliyuncs.com/api/v1", "dashscope"),
+        ("https://dashscope.aliyuncs.com/compatible-api/v1", "dashscope-compatible"),
+        ("http://127.0.0.1:8080/v1", "jina"),
+    ],
+)
+def test_a_host_tells_its_dialect(url: str, dialect: RerankDialect) -> None:
+    assert dialect_of(url) == dialect
+
+
+async def test_a_server_that_takes_few_documents_is_asked_several_times(
+    scripted: tuple[ScriptedProvider, HttpReranker],
+) -> None:
+    server, reranker = scripted
+    documents = [*["nothing"] * 40, "plants", *["nothing"] * 40, "green plants"]
+    ranking = await replace(reranker, _dialect="tei").rerank("green plants", documents, 2, 5)
+    assert [item.index for item in ranking.results] == [81, 40]
+    assert sorted(len(request.body["texts"]) for request in server.requests) == [18, 32, 32]
 
 
 @pytest.mark.parametrize(
