@@ -25,6 +25,7 @@ _ROOMS: Final[Mapping[str, str]] = {
     "up": "services.stack.command:up",
     "demo": "services.demo.command:demo",
     "models": "services.models.cli:app",
+    "llm": "services.llm.adapters.litellm.command:app",
     "eval": "services.evaluation.command:app",
     "ingest": "services.client.commands:ingest",
     "ask": "services.client.commands:ask",
