@@ -18,8 +18,8 @@ from pptx.opc.packuri import PackURI
 from pptx.oxml import parse_xml as parse_drawing
 from pptx.util import Inches
 
+from services.docs.adapters.parsers.formulas import math_text
 from services.docs.adapters.parsers.markup import subscript, superscript, table_text
-from services.docs.adapters.parsers.office import math_text
 from services.docs.adapters.parsers.worker import parse
 from services.docs.domain.upload.sniffing import DOCX, PPTX
 from services.docs.values.parsed_document import BlockKind, ParsedDocument
@@ -110,7 +110,7 @@ def test_merged_cells_and_notes(tmp_path: Path) -> None:
     slide.notes_slide.notes_text_frame.text = "提醒学生。\n第二点。"
     presentation.save(str(tmp_path / "a"))
     assert blocks(parse(tmp_path / "a", PPTX)) == [
-        (BlockKind.TABLE, 0, "合并\n甲 | 乙"),
+        (BlockKind.TABLE, 0, "合并 |\n甲 | 乙"),
         (BlockKind.NOTE, 0, "提醒学生。"),
         (BlockKind.NOTE, 0, "第二点。"),
     ]
@@ -143,6 +143,7 @@ def test_diagrams_charts_and_captions(tmp_path: Path) -> None:
     presentation.save(str(tmp_path / "a"))
     assert blocks(parse(tmp_path / "a", PPTX)) == [
         (BlockKind.CAPTION, 0, "植物的数量"),
+        (BlockKind.TABLE, 0, "| 数量\n甲 | 1"),
         (BlockKind.CAPTION, 0, "图1 数量的比较"),
         (BlockKind.LIST_ITEM, 1, "蒸发"),
         (BlockKind.LIST_ITEM, 1, "降水"),
@@ -202,7 +203,7 @@ def test_word_structure(tmp_path: Path) -> None:
         (BlockKind.LIST_ITEM, 1, "1. 质量"),
         (BlockKind.LIST_ITEM, 1, "2. 速度"),
         (BlockKind.CAPTION, 0, "图1 受力"),
-        (BlockKind.TABLE, 0, "a | b inner\nmerged"),
+        (BlockKind.TABLE, 0, "a | b inner\nmerged |"),
         (BlockKind.HEADING, 3, "Level two"),
     ]
     assert parsed.title == "牛顿定律"

@@ -1,4 +1,4 @@
-"""The zip archive of an Office file, checked before any library unpacks it.
+"""The zip archive of an Office file, whose sizes are checked as its directory claims them, and while it is read.
 
 Nothing is ever written to disk and names are only compared, so a name such as `../../etc/passwd` is harmless, and an
 archive within the archive is never opened.
@@ -10,7 +10,10 @@ import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Self
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.values.parsed_document import ParseError, ParseLimits, ParseReason
@@ -24,36 +27,83 @@ _LOCAL_HEADER_BYTES = 30
 _RATIO_MATTERS_BYTES = 4 * 1024**2
 """Below this size any ratio is harmless; real parts of repetitive XML compress a hundredfold."""
 _BLOCK_BYTES = 256 * 1024
-_XML_SUFFIXES = (".xml", ".rels", ".vml")
 _ENTITY_MARK = re.compile(rb"<\0?!\0?(?:D\0?O\0?C\0?T\0?Y\0?P\0?E|E\0?N\0?T\0?I\0?T\0?Y)", re.IGNORECASE)
 _MARK_BYTES = 20
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
-def check_archive(path: Path, builder: DocumentBuilder, main_folder: str) -> None:
-    """Refuse an archive that is damaged, encrypted, a bomb, or holds XML with a document type or entities.
+class Archive:
+    """The entries of a zip archive by name; whoever reads one gets what a bomb or an entity would be refused for."""
 
-    `main_folder` is where the format keeps its main part (`word`, `ppt`). All sizes are checked twice: as the directory
-    claims, and while every XML part is read.
-    """
-    limits = builder.limits
-    _check_directory_size(path, limits)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            _check_claims(entries, limits)
-            if not any(entry.filename.startswith(f"{main_folder}/") for entry in entries):
-                raise ParseError(
-                    ParseReason.MEDIA_TYPE_MISMATCH, f"the archive has no {main_folder}/ folder, as its format wants"
-                )
-            marks = 0
-            for entry in entries:
-                if entry.filename.lower().endswith(_XML_SUFFIXES):
-                    builder.check_deadline()
-                    marks += _check_xml_part(archive, entry)
-                    builder.check_complexity(marks, limits.xml_marks, "XML tags")
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error) as error:
-        raise ParseError(ParseReason.CORRUPT_FILE, "the file's zip archive is damaged") from error
+    def __init__(self, file: zipfile.ZipFile, builder: DocumentBuilder) -> None:
+        self._file = file
+        self._builder = builder
+        self._entries = {entry.filename.lower(): entry for entry in file.infolist()}
+        self._marks = 0
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path, builder: DocumentBuilder) -> Iterator[Self]:
+        """Open an archive whose directory claims nothing that would be too much.
+
+        Raises:
+            ParseError: it is damaged, encrypted or a bomb; so is one that turns out to be while it is read.
+        """
+        _check_directory_size(path, builder.limits)
+        try:
+            with zipfile.ZipFile(path) as file:
+                _check_claims(file.infolist(), builder.limits)
+                yield cls(file, builder)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error) as error:
+            raise ParseError(ParseReason.CORRUPT_FILE, "the file's zip archive is damaged") from error
+
+    def __contains__(self, name: str) -> bool:
+        """Return whether there is an entry of this name, whatever its case, as in Office files."""
+        return name.lower() in self._entries
+
+    def read_xml(self, name: str) -> bytes | None:
+        """Return an entry's XML, None where there is no entry."""
+        if name not in self:
+            return None
+        with self.open_xml(name) as part:
+            return b"".join(iter(lambda: part.read(_BLOCK_BYTES), b""))
+
+    @contextmanager
+    def open_xml(self, name: str) -> Iterator[CheckedXml]:
+        """Open an entry of XML, to read it block by block."""
+        entry = self._entries[name.lower()]
+        with self._file.open(entry) as part:
+            yield CheckedXml(part, entry.file_size, self._count)
+
+    def _count(self, marks: int) -> None:
+        self._builder.check_deadline()
+        self._marks += marks
+        self._builder.check_complexity(self._marks, self._builder.limits.xml_marks, "XML tags")
+
+
+class CheckedXml:
+    """Bytes of XML that are refused where they are more than was claimed, or declare a document type or entities."""
+
+    def __init__(self, part: IO[bytes], claimed_bytes: int, count: Callable[[int], None]) -> None:
+        self._part = part
+        self._left = claimed_bytes
+        self._count = count
+        self._before = b""
+
+    def read(self, size: int = _BLOCK_BYTES) -> bytes:
+        """Return the next bytes, none at the end."""
+        block = self._part.read(size)
+        self._left -= len(block)
+        if self._left < 0:
+            raise _bomb("a part of it is larger than its directory says")
+        if _ENTITY_MARK.search(self._before + block):
+            raise ParseError(
+                ParseReason.XML_ENTITY,
+                "the file's XML declares a document type or entities, which Office files never do",
+            )
+        self._before = (self._before + block)[-_MARK_BYTES:]
+        self._count(block.count(b"<"))
+        return block
 
 
 def _check_directory_size(path: Path, limits: ParseLimits) -> None:
@@ -90,25 +140,6 @@ def _check_claims(entries: list[zipfile.ZipInfo], limits: ParseLimits) -> None:
         if entry.header_offset < end:
             raise _bomb("its entries overlap")
         end = entry.header_offset + _LOCAL_HEADER_BYTES + len(entry.orig_filename) + entry.compress_size
-
-
-def _check_xml_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> int:
-    """Read one part and return how many `<` it has."""
-    seen = marks = 0
-    before = b""
-    with archive.open(entry) as part:
-        for block in iter(lambda: part.read(_BLOCK_BYTES), b""):
-            seen += len(block)
-            if seen > entry.file_size:
-                raise _bomb("a part of it is larger than its directory says")
-            if _ENTITY_MARK.search(before + block):
-                raise ParseError(
-                    ParseReason.XML_ENTITY,
-                    "the file's XML declares a document type or entities, which Office files never do",
-                )
-            before = block[-_MARK_BYTES:]
-            marks += block.count(b"<")
-    return marks
 
 
 def _bomb(what: str) -> ParseError:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from services.docs.adapters.parsers.markup import table_line
 from services.docs.values.parsed_document import Block, BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
 from services.language.detection import detect_language
 from services.language.folding import normalize
 from services.language.scripts import join_lines
+from services.language.tokens import estimate_tokens
 
 _TITLE_CHARS = 200
 _DEEPEST_HEADING = 6
+_TABLE_TOKENS = 200.0
+"""A table of more is cut; a part of so many is one chunk by the sizes that a chunk has by default."""
+_LAID_OUT = frozenset({BlockKind.CODE, BlockKind.TABLE})
 _SPACES = re.compile(r"[ \t\u00a0\u3000]{2,}")
 
 
@@ -88,8 +93,8 @@ class DocumentBuilder:
     def add_across_pages(self, kind: BlockKind, parts: Sequence[str], level: int = 0) -> None:
         """Append one block whose parts stand on consecutive pages; each part after the first opens a page."""
         self.check_deadline()
-        # Runs of spaces are layout, except in code, where they are indentation.
-        cleaned = [normalize(part if kind is BlockKind.CODE else _SPACES.sub(" ", part)) for part in parts]
+        # Runs of spaces are layout, except where they are indentation or an empty cell.
+        cleaned = [normalize(part if kind in _LAID_OUT else _SPACES.sub(" ", part)) for part in parts]
         text = cleaned[0]
         breaks: list[int] = []
         for part in cleaned[1:]:
@@ -111,6 +116,23 @@ class DocumentBuilder:
         self._page_starts.extend(min(start + offset, end) for offset in breaks)
         self._parts += (separator, text)
         self._length = end
+
+    def add_table(self, rows: Iterable[Sequence[str]], header_rows: int = 1) -> None:
+        """Append a table; a long one becomes several, each with the header, so that every chunk says what is in it."""
+        lines = [line for line in map(table_line, rows) if line.strip(" |")]
+        header, body = lines[:header_rows], lines[header_rows:]
+        header_tokens = sum(map(estimate_tokens, header))
+        if header_tokens > _TABLE_TOKENS / 2:
+            header, body, header_tokens = [], lines, 0.0
+        part, tokens = list(header), header_tokens
+        for line in body:
+            line_tokens = estimate_tokens(line)
+            if tokens + line_tokens > _TABLE_TOKENS and len(part) > len(header):
+                self.add(BlockKind.TABLE, "\n".join(part))
+                part, tokens = list(header), header_tokens
+            part.append(line)
+            tokens += line_tokens
+        self.add(BlockKind.TABLE, "\n".join(part))
 
     def _open_pages(self, start: int) -> None:
         self._page_starts += [start] * self._pages_to_open

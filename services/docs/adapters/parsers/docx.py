@@ -1,22 +1,21 @@
-"""Word: headings, paragraphs, lists, tables, captions and footnotes in the order of the document."""
+"""Word: headings, paragraphs, lists, tables, captions and notes in the order of the document, as Word shows them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import docx
-from docx.document import Document
-from docx.oxml import parse_xml
-from docx.oxml.ns import qn
-
-from services.docs.adapters.parsers.archive import check_archive
 from services.docs.adapters.parsers.builder import DocumentBuilder
-from services.docs.adapters.parsers.markup import subscript, superscript, table_text
-from services.docs.adapters.parsers.office import ALTERNATE_FALLBACK, FORMULA, math_text, office_faults
+from services.docs.adapters.parsers.drawings import DRAWN, write_drawn
+from services.docs.adapters.parsers.formulas import FORMULA, eq_field_text, math_text
+from services.docs.adapters.parsers.markup import subscript, superscript
 from services.docs.adapters.parsers.outline import RULES, without_bullet
+from services.docs.adapters.parsers.package import Package, unwrap
+from services.docs.adapters.parsers.symbols import in_font, symbol
+from services.docs.adapters.parsers.word_styles import Numbering, Styles, W, is_on, number, numbered, value
 from services.docs.values.parsed_document import BlockKind
 from services.language.folding import normalize
 
@@ -26,146 +25,343 @@ _CAPTION_STYLE = re.compile(RULES.caption_style, re.IGNORECASE)
 _LIST_STYLE = re.compile(RULES.list_style, re.IGNORECASE)
 _CODE_STYLE = re.compile(RULES.code_style, re.IGNORECASE)
 _CONTENTS_STYLE = re.compile(rf"(?:{RULES.contents_style})(?:\s*\d| heading)", re.IGNORECASE)
-_FOOTNOTES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/footnotes"
 _BODY_LEVEL = 9
-_BOX = qn("w:txbxContent")
-_UNSEEN = {*map(qn, ("w:del", "w:moveFrom", "w:instrText", "w:pPr", "w:rPr")), _BOX, ALTERNATE_FALLBACK}
-"""Deleted and moved text, field instructions, and text boxes, which are written after their paragraph."""
+_MOST_COLUMNS = 63
+"""Word has no more."""
+_P, _R, _TABLE, _BOX = f"{W}p", f"{W}r", f"{W}tbl", f"{W}txbxContent"
+_GONE = (f"{W}del", f"{W}moveFrom")
+_WRAPPERS = (f"{W}ins", f"{W}moveTo", f"{W}customXml", f"{W}smartTag")
+_FIELD_SYMBOL = re.compile(r"\s*SYMBOL\s+(0x[0-9a-f]+|\d+)(?:.*\\f\s*\"?([^\"\\]+))?", re.IGNORECASE)
+_EQUATION = re.compile(r"\s*EQ\b", re.IGNORECASE)
+_NOTES = {"footnoteReference": ("footnotes", "footnote"), "endnoteReference": ("endnotes", "endnote")}
 
 
 def parse(path: Path, builder: DocumentBuilder) -> None:
     """Write the blocks of a Word file; it has no pages, because only the printed document has page breaks."""
-    check_archive(path, builder, "word")
-    with office_faults():
-        document = docx.Document(str(path))
-        if document.core_properties.title != "Word Document":
-            builder.title = document.core_properties.title or ""
-        writer = _Writer(document, builder)
-        writer.write(document.element.body)
-        writer.write_footnotes()
+    with Package.open(path, builder, f"{W}document") as (package, main, document):
+        _keep_visible(document)
+        writer = _Writer(package, main, builder)
+        for body in document.findall(f"{W}body"):
+            writer.write(body)
+        writer.write_other_notes()
+
+
+def _keep_visible(root: Any) -> None:
+    """Drop what tracked changes delete, and tables of contents; keep what wrappers hold in their place."""
+    for gone in list(root.iter(*_GONE)):
+        # In properties the same names mark a paragraph or a row as deleted.
+        if gone.getparent().tag not in {f"{W}rPr", f"{W}trPr"}:
+            gone.getparent().remove(gone)
+    for wrapper in list(root.iter(*_WRAPPERS)):
+        if wrapper.getparent().tag not in {f"{W}rPr", f"{W}trPr"}:
+            unwrap(wrapper, wrapper)
+    for control in list(root.iter(f"{W}sdt")):
+        properties = control.find(f"{W}sdtPr")
+        is_contents = value(properties, f".//{W}docPartGallery") == "Table of Contents"
+        unwrap(control, None if is_contents else control.find(f"{W}sdtContent"))
 
 
 class _Writer:
-    def __init__(self, document: Document, builder: DocumentBuilder) -> None:
-        self._document = document
+    def __init__(self, package: Package, main: str, builder: DocumentBuilder) -> None:
+        self._package = package
         self._builder = builder
-        self._styles = {style.style_id: style for style in document.styles}
-        self._numbering = _Numbering(document)
+        self._relations = package.relations(main)
+        parts = {relation.kind: relation.target for relation in self._relations.values()}
+        self._styles = Styles(package.part(parts.get("styles", "")))
+        self._numbering = Numbering(package.part(parts.get("numbering", "")), self._styles)
+        self._parts = parts
+        self._notes: dict[str, dict[str, str]] = {}
+        """The texts of each kind of notes by their ids, once one is referred to."""
         self._below_title = 0
+        self._before = ""
+        """Text of paragraphs whose ends were deleted, which goes on in the next one."""
 
     def write(self, parent: Any) -> None:
         for child in parent:
-            if child.tag == qn("w:p"):
+            if child.tag == _P:
                 self._write_paragraph(child)
-            elif child.tag == qn("w:tbl"):
-                self._builder.add(BlockKind.TABLE, table_text(_rows(child)))
-            elif child.tag == qn("w:sdt"):
-                gallery = child.find(f".//{qn('w:docPartGallery')}")
-                content = child.find(qn("w:sdtContent"))
-                is_contents = gallery is not None and gallery.get(qn("w:val")) == "Table of Contents"
-                if content is not None and not is_contents:
-                    self.write(content)
-            elif child.tag in {qn("w:ins"), qn("w:moveTo"), qn("w:customXml"), qn("w:smartTag")}:
-                self.write(child)
+            elif child.tag == _TABLE:
+                self._write_table(child)
+            elif child.tag in {FORMULA, f"{FORMULA}Para"}:
+                self._builder.add(BlockKind.PARAGRAPH, math_text(child))
 
     def _write_paragraph(self, paragraph: Any) -> None:
-        text = normalize("".join(_runs(paragraph)))
-        styles = self._style_chain(paragraph)
-        name = (styles[0].name or "") if styles else ""
-        if text and not _CONTENTS_STYLE.match(name):
-            kind, level, text = self._classify([paragraph, *(style.element for style in styles)], name, text)
-            self._builder.add(kind, text, level)
+        inline = self._inline(paragraph)
+        properties = paragraph.find(f"{W}pPr")
+        style_id = value(properties, f"{W}pStyle")
+        chain = self._styles.chain(style_id)
+        text = normalize(self._before + inline.text)
+        self._before = ""
+        if properties is not None and properties.find(f"{W}rPr/{W}del") is not None:
+            self._before = text
+        else:
+            holders = [paragraph, *chain]
+            item = None if _is_on(properties, f"{W}rPr/{W}vanish") else self._numbering.item(holders)
+            if text and not _CONTENTS_STYLE.match(self._styles.name(style_id)):
+                self._builder.add(*self._classify(holders, self._styles.name(style_id), text, item))
+        self._write_notes(inline)
         around = _box_around(paragraph)
-        for box in paragraph.iter(_BOX):
+        for drawn in paragraph.iter(_BOX, *DRAWN):
             # A box within a box is written with the paragraph of the latter.
-            if _box_around(box) is around and not any(above.tag == ALTERNATE_FALLBACK for above in box.iterancestors()):
-                self.write(box)
+            if _box_around(drawn) is not around:
+                continue
+            if drawn.tag == _BOX:
+                self.write(drawn)
+            else:
+                write_drawn(drawn, self._package, self._relations, self._builder)
 
-    def _classify(self, holders: list[Any], style: str, text: str) -> tuple[BlockKind, int, str]:
-        """Return kind, level and text of a block; `holders` of its properties are the paragraph, then its styles."""
+    def _classify(
+        self, holders: list[Any], style: str, text: str, item: tuple[int, str] | None
+    ) -> tuple[BlockKind, str, int]:
+        """Return kind, text and level of a block; `holders` of its properties are the paragraph, then its styles."""
+        depth, number_text = item or (0, "")
         if _TITLE_STYLE.fullmatch(style):
             self._builder.title = self._builder.title or text
             self._below_title = 1
-            return BlockKind.HEADING, 1, " ".join(text.split())
+            return BlockKind.HEADING, numbered(number_text, " ".join(text.split())), 1
         if level := _outline_level(holders, style):
-            return BlockKind.HEADING, level + self._below_title, " ".join(text.split())
+            return BlockKind.HEADING, numbered(number_text, " ".join(text.split())), level + self._below_title
         if _CAPTION_STYLE.fullmatch(style):
-            return BlockKind.CAPTION, 0, text
+            return BlockKind.CAPTION, numbered(number_text, text), 0
         if _CODE_STYLE.search(style):
-            return BlockKind.CODE, 0, text
-        if item := self._numbering.item(holders):
-            depth, number = item
-            return BlockKind.LIST_ITEM, depth, number + without_bullet(text)
+            return BlockKind.CODE, text, 0
+        if item:
+            return BlockKind.LIST_ITEM, numbered(number_text, without_bullet(text)), depth
         if _LIST_STYLE.match(style):
-            return BlockKind.LIST_ITEM, 1, without_bullet(text)
-        return BlockKind.PARAGRAPH, 0, text
+            return BlockKind.LIST_ITEM, without_bullet(text), 1
+        return BlockKind.PARAGRAPH, text, 0
 
-    def _style_chain(self, paragraph: Any) -> list[Any]:
-        """Return the paragraph's style and those it is based on, nearest first; a circle of styles ends the list."""
-        chain: list[Any] = []
-        style = self._styles.get(paragraph.style)
-        while style is not None and all(style.style_id != known.style_id for known in chain):
-            chain.append(style)
-            style = style.base_style
-        return chain
+    def _inline(self, paragraph: Any) -> _Inline:
+        style_id = value(paragraph, f"{W}pPr/{W}pStyle") if self._styles.hides else ""
+        inline = _Inline(self._styles, hidden=bool(style_id and self._styles.is_hidden(style_id)))
+        inline.read(paragraph)
+        return inline
 
-    def write_footnotes(self) -> None:
-        for relation in self._document.part.rels.values():
-            if relation.reltype == _FOOTNOTES and not relation.is_external:
-                for note in parse_xml(relation.target_part.blob).iter(qn("w:footnote")):
-                    # Notes with a type are the separator lines.
-                    if note.get(qn("w:type")) is None:
-                        text = "\n".join("".join(_runs(paragraph)) for paragraph in note.iter(qn("w:p")))
-                        self._builder.add(BlockKind.NOTE, text)
+    def _write_notes(self, inline: _Inline) -> None:
+        """Write the notes to which a text refers behind it, where they mean something."""
+        for kind, note_id in inline.notes:
+            self._builder.add(BlockKind.NOTE, self._notes_of(kind).pop(note_id, ""))
+
+    def write_other_notes(self) -> None:
+        """Write the notes to which no text refers."""
+        for kind in _NOTES:
+            for text in self._notes_of(kind).values():
+                self._builder.add(BlockKind.NOTE, text)
+
+    def _notes_of(self, kind: str) -> dict[str, str]:
+        if kind not in self._notes:
+            part, tag = _NOTES[kind]
+            root = self._package.part(self._parts.get(part, ""))
+            if root is not None:
+                _keep_visible(root)
+            # Notes with a type are the separator lines.
+            self._notes[kind] = {
+                note.get(f"{W}id", ""): self._cell_text(note, "\n")[0]
+                for note in (root.iter(W + tag) if root is not None else ())
+                if note.get(f"{W}type", "normal") == "normal"
+            }
+        return self._notes[kind]
+
+    def _write_table(self, table: Any) -> None:
+        rows = [row for row in table.findall(f"{W}tr") if row.find(f"{W}trPr/{W}del") is None]
+        cells = [row.findall(f"{W}tc") for row in rows]
+        if all(len(row) < 2 for row in cells):  # A frame around text rather than a table.
+            for row in cells:
+                for cell in row:
+                    self.write(cell)
+            return
+        inlines: list[_Inline] = []
+        headers = 0
+        while headers < len(rows) and _is_on(rows[headers], f"{W}trPr/{W}tblHeader"):
+            headers += 1
+        self._builder.add_table([self._row(row, inlines) for row in rows], max(1, headers))
+        for inline in inlines:
+            self._write_notes(inline)
+        for drawn in table.iter(*DRAWN):
+            write_drawn(drawn, self._package, self._relations, self._builder)
+
+    def _row(self, row: Any, inlines: list[_Inline]) -> list[str]:
+        """Return a text for each column of the table's grid; a table within a cell is read as that cell's text."""
+        cells = [""] * min(number(value(row, f"{W}trPr/{W}gridBefore")), _MOST_COLUMNS)
+        for cell in row.findall(f"{W}tc"):
+            properties = cell.find(f"{W}tcPr")
+            merged = False
+            for name in ("vMerge", "hMerge"):
+                merge = None if properties is None else properties.find(W + name)
+                merged = merged or (merge is not None and merge.get(f"{W}val", "continue") == "continue")
+            text, found = ("", []) if merged else self._cell_text(cell, " ")
+            inlines += found
+            span = number(value(properties, f"{W}gridSpan"), 1)
+            cells += [text, *[""] * (min(span, _MOST_COLUMNS) - 1)]
+        return cells
+
+    def _cell_text(self, cell: Any, separator: str) -> tuple[str, list[_Inline]]:
+        texts, inlines = [], []
+        for paragraph in cell.iter(_P):
+            inline = self._inline(paragraph)
+            inlines.append(inline)
+            style_id = value(paragraph, f"{W}pPr/{W}pStyle")
+            item = self._numbering.item([paragraph, *self._styles.chain(style_id)])
+            texts.append(numbered(item[1] if item else "", inline.text.strip()))
+        return separator.join(filter(None, texts)), inlines
 
 
-class _Numbering:
-    """Counts list numbers as Word does, as far as plain decimal lists go."""
+@dataclass(slots=True)
+class _Field:
+    """A field that is open: what it says until its result begins."""
 
-    def __init__(self, document: Document) -> None:
-        self._levels: dict[tuple[str, int], tuple[str, int]] = {}
-        """From a list and a depth to the format of its numbers and the first of them."""
-        self._counters: dict[tuple[str, int], int] = {}
-        for relation in document.part.rels.values():
-            if relation.reltype.endswith("/numbering") and not relation.is_external:
-                self._load(relation.target_part.element)
+    instruction: list[str] = field(default_factory=list)
+    in_result: bool = False
+    checked: bool | None = None
+    """Whether a box is ticked that is no text, None for other fields."""
 
-    def _load(self, numbering: Any) -> None:
-        abstract = {
-            definition.get(qn("w:abstractNumId")): definition for definition in numbering.iter(qn("w:abstractNum"))
-        }
-        for num in numbering.iter(qn("w:num")):
-            reference = num.find(qn("w:abstractNumId"))
-            definition = abstract.get(reference.get(qn("w:val"))) if reference is not None else None
-            for level in definition.iter(qn("w:lvl")) if definition is not None else ():
-                key = (num.get(qn("w:numId"), ""), int(level.get(qn("w:ilvl"), 0)))
-                form, start = level.find(qn("w:numFmt")), level.find(qn("w:start"))
-                self._levels[key] = (
-                    form.get(qn("w:val"), "") if form is not None else "",
-                    int(start.get(qn("w:val"), 1)) if start is not None else 1,
-                )
 
-    def item(self, holders: list[Any]) -> tuple[int, str] | None:
-        """Return depth from 1 and the number's text (`3. `, empty for a bullet) of a list item; None for other text."""
-        for holder in holders:
-            properties = holder.find(f"{qn('w:pPr')}/{qn('w:numPr')}")
-            if properties is None:
-                continue
-            number, level = properties.find(qn("w:numId")), properties.find(qn("w:ilvl"))
-            if number is None or number.get(qn("w:val")) == "0":
-                return None
-            depth = int(level.get(qn("w:val"), 0)) if level is not None else 0
-            return depth + 1, self._next_number(number.get(qn("w:val"), ""), depth)
-        return None
+class _Inline:
+    """Collects the visible text of a paragraph: runs, links, breaks, symbols, formulas, results of fields."""
 
-    def _next_number(self, number_id: str, depth: int) -> str:
-        key = (number_id, depth)
-        form, first = self._levels.get(key, ("", 1))
-        self._counters[key] = self._counters.get(key, first - 1) + 1
-        for deeper in [known for known in self._counters if known[0] == number_id and known[1] > depth]:
-            del self._counters[deeper]
-        counted = form in {"decimal", "chineseCounting", "japaneseCounting", "decimalZero"}
-        return f"{self._counters[key]}. " if counted else ""
+    def __init__(self, styles: Styles, *, hidden: bool) -> None:
+        self._styles = styles
+        self._hidden = hidden
+        """Whether text is hidden that does not say otherwise."""
+        self._parts: list[str] = []
+        self._fields: list[_Field] = []
+        self.notes: list[tuple[str, str]] = []
+        """Kind and id of each note that the text refers to."""
+
+    @property
+    def text(self) -> str:
+        """The text as far as it was read."""
+        return "".join(self._parts)
+
+    def read(self, parent: Any) -> None:
+        """Read all within an element; libxml2's limit of depth bounds the recursion."""
+        for element in parent:
+            read = _READERS.get(element.tag, _Inline.read)
+            read(self, element)
+
+    def put(self, text: str) -> None:
+        """Add text to the innermost field that still says what it is, else to the paragraph."""
+        open_field = next((known for known in reversed(self._fields) if not known.in_result), None)
+        (self._parts if open_field is None else open_field.instruction).append(text)
+
+    def run(self, run: Any) -> None:
+        """Read a run, if it is visible."""
+        properties = run.find(f"{W}rPr")
+        if self._is_hidden(properties):
+            for mark in run.findall(f"{W}fldChar"):
+                self.field(mark)
+            return
+        position = value(properties, f"{W}vertAlign")
+        raise_text: Callable[[str], str] = str
+        if position in {"superscript", "subscript"}:
+            raise_text = superscript if position == "superscript" else subscript
+        fonts = None if properties is None else properties.find(f"{W}rFonts")
+        font = "" if fonts is None else fonts.get(f"{W}ascii", "")
+        for element in run:
+            tag = element.tag
+            if tag == f"{W}t":
+                self.put(raise_text(in_font(element.text or "", font)))
+            elif tag == f"{W}sym":
+                self.put(raise_text(_symbol(element)))
+            elif tag == f"{W}instrText":
+                if self._fields:
+                    self.put(raise_text(element.text or ""))
+            else:
+                _READERS.get(tag, _Inline.read)(self, element)
+
+    def _is_hidden(self, properties: Any) -> bool:
+        if properties is not None:
+            vanish = properties.find(f"{W}vanish")
+            if vanish is not None:
+                return is_on(vanish)
+            style = value(properties, f"{W}rStyle") if self._styles.hides else ""
+            by_style = self._styles.is_hidden(style) if style else None
+            if by_style is not None:
+                return by_style
+        return self._hidden
+
+    def field(self, mark: Any) -> None:
+        """Take in the begin, the middle or the end of a field."""
+        kind = mark.get(f"{W}fldCharType")
+        if kind == "begin":
+            box = mark.find(f"{W}ffData/{W}checkBox")
+            state = (
+                None if box is None else next(iter([*box.findall(f"{W}checked"), *box.findall(f"{W}default")]), None)
+            )
+            self._fields.append(_Field(checked=None if box is None else state is not None and is_on(state)))
+        elif kind == "separate" and self._fields:
+            self._fields[-1].in_result = True
+        elif kind == "end" and self._fields:
+            ended = self._fields.pop()
+            if ended.checked is not None:
+                self.put("☑" if ended.checked else "☐")
+            self.put(_drawn_field("".join(ended.instruction)))
+
+    def simple_field(self, element: Any) -> None:
+        """Read a field that is written as one element."""
+        self.put(_drawn_field(element.get(f"{W}instr", "")))
+        self.read(element)
+
+    def ruby(self, ruby: Any) -> None:
+        """Read the words alone, without the reading above them."""
+        for base in ruby.findall(f"{W}rubyBase"):
+            self.read(base)
+
+    def formula(self, formula: Any) -> None:
+        """Read a formula."""
+        self.put(math_text(formula))
+
+    def note(self, reference: Any) -> None:
+        """Take in a reference to a note."""
+        self.notes.append((reference.tag.removeprefix(W), reference.get(f"{W}id", "")))
+
+
+_Reader = Callable[[_Inline, Any], None]
+
+
+def _writing(text: str) -> _Reader:
+    return lambda inline, _: inline.put(text)
+
+
+def _skip(inline: _Inline, element: Any) -> None:
+    """Read nothing: properties, and boxes and drawings, which follow their paragraph."""
+
+
+_READERS: dict[Any, _Reader] = {
+    **dict.fromkeys((f"{W}pPr", f"{W}rPr", f"{W}delText", f"{W}delInstrText", _BOX, *DRAWN), _skip),
+    f"{W}instrText": _skip,
+    **dict.fromkeys((f"{W}tab", f"{W}ptab"), _writing(" ")),
+    **dict.fromkeys((f"{W}br", f"{W}cr"), _writing("\n")),
+    **dict.fromkeys((FORMULA, f"{FORMULA}Para"), _Inline.formula),
+    **dict.fromkeys((f"{W}{name}" for name in _NOTES), _Inline.note),
+    f"{W}noBreakHyphen": _writing("-"),
+    f"{W}t": lambda inline, element: inline.put(element.text or ""),
+    _R: _Inline.run,
+    f"{W}fldChar": _Inline.field,
+    f"{W}fldSimple": _Inline.simple_field,
+    f"{W}ruby": _Inline.ruby,
+}
+
+
+def _symbol(element: Any) -> str:
+    try:
+        return symbol(element.get(f"{W}font", ""), int(element.get(f"{W}char", ""), 16))
+    except ValueError:
+        return ""
+
+
+def _drawn_field(instruction: str) -> str:
+    """Return what Word draws for a field without a stored result: an equation or a symbol."""
+    if _EQUATION.match(instruction):
+        return eq_field_text(instruction)
+    if found := _FIELD_SYMBOL.match(instruction):
+        return symbol(found[2] or "", int(found[1], 0))
+    return ""
+
+
+def _is_on(parent: Any, path: str) -> bool:
+    found = None if parent is None else parent.find(path)
+    return found is not None and is_on(found)
 
 
 def _outline_level(holders: list[Any], style: str) -> int:
@@ -173,51 +369,11 @@ def _outline_level(holders: list[Any], style: str) -> int:
     if named := _HEADING_STYLE.match(style):
         return int(named.group(1))
     for holder in holders:
-        outline = holder.find(f"{qn('w:pPr')}/{qn('w:outlineLvl')}")
-        if outline is not None:
-            level = int(outline.get(qn("w:val"), _BODY_LEVEL))
+        if outline := value(holder, f"{W}pPr/{W}outlineLvl"):
+            level = number(outline, _BODY_LEVEL)
             return 0 if level >= _BODY_LEVEL else level + 1
     return 0
 
 
 def _box_around(element: Any) -> Any:
     return next(element.iterancestors(_BOX), None)
-
-
-def _rows(table: Any) -> Iterator[list[str]]:
-    """Yield the table's own rows; a table within a cell is read as that cell's text."""
-    for row in table.findall(qn("w:tr")):
-        cells = []
-        for cell in row.findall(qn("w:tc")):
-            merge = cell.find(f"{qn('w:tcPr')}/{qn('w:vMerge')}")
-            continued = merge is not None and merge.get(qn("w:val"), "continue") == "continue"
-            paragraphs = ("".join(_runs(paragraph)) for paragraph in cell.iter(qn("w:p")))
-            cells.append("" if continued else " ".join(paragraphs))
-        yield cells
-
-
-def _runs(parent: Any) -> Iterator[str]:
-    """Yield the visible texts of a paragraph: runs, links, insertions, breaks, formulas."""
-    for element in parent:
-        tag = element.tag
-        if tag in _UNSEEN:
-            continue
-        if tag == qn("w:t"):
-            yield element.text or ""
-        elif tag in {qn("w:tab"), qn("w:ptab")}:
-            yield " "
-        elif tag in {qn("w:br"), qn("w:cr")}:
-            yield "\n"
-        elif tag == qn("w:noBreakHyphen"):
-            yield "-"
-        elif tag == FORMULA:
-            yield math_text(element)
-        elif tag == qn("w:r"):
-            align = element.find(f"{qn('w:rPr')}/{qn('w:vertAlign')}")
-            text = "".join(_runs(element))
-            position = align.get(qn("w:val")) if align is not None else ""
-            yield (
-                superscript(text) if position == "superscript" else subscript(text) if position == "subscript" else text
-            )
-        elif isinstance(tag, str):
-            yield from _runs(element)

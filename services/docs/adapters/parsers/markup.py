@@ -10,8 +10,12 @@ _SUBSCRIPTS = str.maketrans("0123456789+-−=()aeoxhklmnpst", "₀₁₂₃₄�
 
 def table_text(rows: Iterable[Sequence[str]]) -> str:
     """Write rows as lines with bars between cells; line breaks within a cell become spaces, empty rows vanish."""
-    lines = (" | ".join(" ".join(cell.split()) for cell in row) for row in rows)
-    return "\n".join(line.rstrip() for line in lines if line.strip(" |"))
+    return "\n".join(line for line in map(table_line, rows) if line.strip(" |"))
+
+
+def table_line(row: Sequence[str]) -> str:
+    """Write one row of a table."""
+    return " | ".join(" ".join(cell.split()) for cell in row).rstrip()
 
 
 def superscript(text: str) -> str:

@@ -1,191 +1,270 @@
-"""PowerPoint: slides as pages, with titles as headings, bullets, tables, diagrams and speaker notes."""
+"""PowerPoint: slides as pages, with titles as headings, bullets, tables, diagrams, charts and speaker notes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from pptx import Presentation
-from pptx.enum.shapes import PP_PLACEHOLDER
-from pptx.exc import InvalidXmlError
-from pptx.oxml import parse_xml
-from pptx.shapes.group import GroupShape
-from pptx.slide import Slide
-
-from services.docs.adapters.parsers.archive import check_archive
 from services.docs.adapters.parsers.builder import DocumentBuilder
-from services.docs.adapters.parsers.markup import subscript, superscript, table_text
-from services.docs.adapters.parsers.office import ALTERNATE_FALLBACK, FORMULA, math_text, office_faults
+from services.docs.adapters.parsers.drawings import DRAWN, PARAGRAPH, paragraph_text, write_drawn
 from services.docs.adapters.parsers.outline import is_caption, without_bullet
+from services.docs.adapters.parsers.package import RELATION_ID, Package, Relation
+from services.docs.adapters.parsers.placing import Box, in_reading_order
 from services.docs.values.parsed_document import BlockKind
-from services.language.folding import normalize
+from services.language.numerals import joined_number, write_number
 from services.language.scripts import join_lines
 
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
-_PARAGRAPH = f"{_A}p"
-_DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
-_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
-
-_TITLES = frozenset({PP_PLACEHOLDER.TITLE, PP_PLACEHOLDER.CENTER_TITLE, PP_PLACEHOLDER.VERTICAL_TITLE})
-_FURNITURE = frozenset({PP_PLACEHOLDER.DATE, PP_PLACEHOLDER.FOOTER, PP_PLACEHOLDER.HEADER, PP_PLACEHOLDER.SLIDE_NUMBER})
-_BULLETED = frozenset({PP_PLACEHOLDER.BODY, PP_PLACEHOLDER.OBJECT, PP_PLACEHOLDER.VERTICAL_BODY})
+_P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
+_TITLES = frozenset({"title", "ctrTitle"})
+_FURNITURE = frozenset({"dt", "ftr", "hdr", "sldNum"})
+_BULLETED = frozenset({"", "obj", "body"})
+"""Placeholders whose paragraphs have bullets where nothing says otherwise; one without a type is an object."""
 _BULLETS = frozenset({"buChar", "buAutoNum", "buBlip", "buNone"})
 _PART_LAYOUTS = frozenset({"title", "secHead"})
 """Layouts whose title opens a part of the talk rather than one slide."""
+_ALIKE = {"ctrTitle": "title", "subTitle": "body", "": "body", "obj": "body"}
+"""Placeholders that take their place from one of another type of the master."""
+_DEEPEST_LEVEL = 8
+_AUTO_FORMS = {
+    "alphaLc": "lowerLetter", "alphaUc": "upperLetter", "arabic": "decimal", "romanLc": "lowerRoman",
+    "romanUc": "upperRoman", "circleNum": "decimalEnclosedCircle", "ea1Chs": "chineseCounting",
+    "ea1Cht": "taiwaneseCounting", "ea1Jpn": "japaneseCounting", "arabicDb": "decimalFullWidth",
+    "thaiAlpha": "thaiLetters", "thaiNum": "thaiNumbers", "hindiNum": "hindiNumbers", "hebrew2": "hebrew2",
+}  # fmt: skip
 
 
 def parse(path: Path, builder: DocumentBuilder) -> None:
     """Write every slide as a page, hidden ones included; notes come after their slide."""
-    check_archive(path, builder, "ppt")
-    with office_faults():
-        presentation = Presentation(str(path))
-        if presentation.core_properties.title != "PowerPoint Presentation":
-            builder.title = presentation.core_properties.title or ""
-        builder.check_pages(len(presentation.slides), "slides")
-        for slide in presentation.slides:
+    with Package.open(path, builder, f"{_P}presentation") as (package, main, presentation):
+        relations = package.relations(main)
+        slides = [relations.get(slide.get(RELATION_ID, "")) for slide in presentation.iter(f"{_P}sldId")]
+        builder.check_pages(len(slides), "slides")
+        layouts: dict[str, _Layout] = {}
+        for relation in slides:
             builder.begin_page()
-            _write_slide(slide, builder)
+            slide = package.part(relation.target) if relation else None
+            if relation is not None and slide is not None:
+                own = package.relations(relation.target)
+                layout = _layout(package, _target(own, "slideLayout"), layouts)
+                _SlideWriter(package, own, layout, builder).write(slide)
 
 
-def _write_slide(slide: Slide, builder: DocumentBuilder) -> None:
-    shapes = list(slide.shapes)
-    title = next((shape for shape in shapes if _placeholder(shape) in _TITLES and _visible_text(shape)), None)
-    if title is not None:
-        level = 1 if slide.slide_layout.element.get("type") in _PART_LAYOUTS else 2
-        text = reduce(join_lines, (line.strip() for line in _visible_text(title).split("\n")))
-        builder.add(BlockKind.HEADING, text, level)
-    for shape in _reading_order([shape for shape in shapes if shape is not title]):
-        _write_shape(shape, slide, builder)
-    notes = slide.notes_slide.notes_placeholder if slide.has_notes_slide else None
-    for paragraph in notes.element.iter(_PARAGRAPH) if notes is not None else ():
-        builder.add(BlockKind.NOTE, _paragraph_text(paragraph))
+@dataclass(frozen=True, slots=True)
+class _Placeholder:
+    """What a layout or master says of the shapes that fill it."""
+
+    box: Box | None
+    bullets: dict[int, str]
+    """How paragraphs of a level begin."""
 
 
-def _write_shape(shape: Any, slide: Slide, builder: DocumentBuilder) -> None:
-    if _placeholder(shape) in _FURNITURE:
-        return
-    if isinstance(shape, GroupShape):  # `shape_type` raises for a shape without geometry.
-        for child in _reading_order(list(shape.shapes)):
-            _write_shape(child, slide, builder)
-    elif shape.has_text_frame:
-        _write_text(shape, builder)
-    elif getattr(shape, "has_table", False):
-        rows = [[cell.text_frame.text for cell in row.cells if not cell.is_spanned] for row in shape.table.rows]
-        builder.add(BlockKind.TABLE, table_text(rows))
-    elif getattr(shape, "has_chart", False):
-        if shape.chart.has_title and shape.chart.chart_title.has_text_frame:
-            builder.add(BlockKind.CAPTION, shape.chart.chart_title.text_frame.text)
-    else:
-        for text in _diagram_texts(shape, slide):
-            builder.add(BlockKind.LIST_ITEM, text, 1)
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    kind: str = ""
+    by_index: dict[str, _Placeholder] = field(default_factory=dict)
+    by_type: dict[str, _Placeholder] = field(default_factory=dict)
+
+    def placeholders(self, index: str, kind: str) -> Iterator[_Placeholder]:
+        """Yield what the layout says of a placeholder, the nearest first."""
+        for known, key in ((self.by_index, index), (self.by_type, kind), (self.by_type, _ALIKE.get(kind, kind))):
+            if key in known:
+                yield known[key]
 
 
-def _write_text(shape: Any, builder: DocumentBuilder) -> None:
-    bulleted_by_default = _placeholder(shape) in _BULLETED
-    numbers: dict[int, int] = {}
-    for paragraph in shape.element.iter(_PARAGRAPH):
-        text = _paragraph_text(paragraph)
-        if not text:
-            continue
-        level, bullet = _list_level_and_bullet(paragraph)
-        for deeper in [known for known in numbers if known > level]:
-            del numbers[deeper]
-        if bullet == "buAutoNum":
-            numbers[level] = numbers.get(level, 0) + 1
-            text = f"{numbers[level]}. {text}"
+def _layout(package: Package, name: str, known: dict[str, _Layout]) -> _Layout:
+    """Return what a layout and its master say of placeholders."""
+    if name not in known:
+        root = package.part(name)
+        if root is None:
+            return _Layout()
+        layout = _Layout(root.get("type", ""))
+        master = package.part(package.related(name, "slideMaster"))
+        for part, by_index in ((root, layout.by_index), (master, {})):
+            for shape in part.iter(f"{_P}sp") if part is not None else ():
+                if (placeholder := _placeholder(shape)) is not None:
+                    rules = _Placeholder(_box(shape), _list_bullets(shape))
+                    by_index.setdefault(placeholder.get("idx", ""), rules)
+                    layout.by_type.setdefault(placeholder.get("type", ""), rules)
+        known[name] = layout
+    return known[name]
+
+
+def _target(relations: dict[str, Relation], kind: str) -> str:
+    return next((relation.target for relation in relations.values() if relation.kind == kind), "")
+
+
+class _SlideWriter:
+    def __init__(
+        self, package: Package, relations: dict[str, Relation], layout: _Layout, builder: DocumentBuilder
+    ) -> None:
+        self._package = package
+        self._relations = relations
+        self._layout = layout
+        self._builder = builder
+
+    def write(self, slide: Any) -> None:
+        tree = slide.find(f"{_P}cSld/{_P}spTree")
+        shapes = [] if tree is None else _shapes(tree)
+        title = next((shape for shape in shapes if _kind(shape) in _TITLES and _visible_text(shape)), None)
+        if title is not None:
+            level = 1 if self._layout.kind in _PART_LAYOUTS else 2
+            text = reduce(join_lines, (line.strip() for line in _visible_text(title).split("\n")))
+            self._builder.add(BlockKind.HEADING, text, level)
+        self._write_all([shape for shape in shapes if shape is not title])
+        notes = self._package.part(_target(self._relations, "notesSlide"))
+        for shape in notes.iter(f"{_P}sp") if notes is not None else ():
+            if _kind(shape) == "body":
+                for paragraph in shape.iter(PARAGRAPH):
+                    self._builder.add(BlockKind.NOTE, paragraph_text(paragraph))
+
+    def _write_all(self, shapes: list[Any]) -> None:
+        for shape in in_reading_order([(self._place(shape), shape) for shape in shapes]):
+            self._write_shape(shape)
+
+    def _write_shape(self, shape: Any) -> None:
+        table = shape.find(f"{_A}graphic/{_A}graphicData/{_A}tbl")
+        if shape.tag == f"{_P}grpSp":
+            self._write_all(_shapes(shape))
+        elif table is not None:
+            self._builder.add_table(_rows(table))
+        elif shape.tag == f"{_P}graphicFrame":
+            for drawn in shape.iter(*DRAWN):
+                write_drawn(drawn, self._package, self._relations, self._builder)
         else:
-            numbers.pop(level, None)
-        if bullet in {"buChar", "buAutoNum", "buBlip"} or (not bullet and bulleted_by_default):
-            builder.add(BlockKind.LIST_ITEM, without_bullet(text), level + 1)
-        else:
-            builder.add(BlockKind.CAPTION if is_caption(text) else BlockKind.PARAGRAPH, text)
+            self._write_text(shape)
+
+    def _write_text(self, shape: Any) -> None:
+        placeholder = _placeholder(shape)
+        bulleted_by_default = placeholder is not None and placeholder.get("type", "") in _BULLETED
+        own = _list_bullets(shape)
+        counters: dict[int, tuple[str, int]] = {}
+        for paragraph in shape.iter(PARAGRAPH):
+            text = paragraph_text(paragraph)
+            if not text:
+                continue
+            properties = paragraph.find(f"{_A}pPr")
+            level = _level(properties)
+            bullet, mark = _bullet(properties)
+            bullet = bullet or own.get(level, "") or self._inherited(placeholder, level)
+            for deeper in [known for known in counters if known > level]:
+                del counters[deeper]
+            number = _count(counters, level, mark) if bullet == "buAutoNum" else ""
+            if not number:
+                counters.pop(level, None)
+            if bullet in {"buChar", "buAutoNum", "buBlip"} or (not bullet and bulleted_by_default):
+                self._builder.add(BlockKind.LIST_ITEM, joined_number(number, without_bullet(text)), level + 1)
+            else:
+                self._builder.add(BlockKind.CAPTION if is_caption(text) else BlockKind.PARAGRAPH, text)
+
+    def _inherited(self, placeholder: Any, level: int) -> str:
+        """Return how the layout begins a placeholder's paragraphs of a level, empty where it does not say."""
+        if placeholder is None:
+            return ""
+        known = self._layout.placeholders(placeholder.get("idx", ""), placeholder.get("type", ""))
+        return next((rules.bullets[level] for rules in known if level in rules.bullets), "")
+
+    def _place(self, shape: Any) -> Box | None:
+        """Return where a shape stands, by itself or by its layout; None where nothing says."""
+        own = _box(shape)
+        placeholder = _placeholder(shape)
+        if own is not None or placeholder is None:
+            return own
+        known = self._layout.placeholders(placeholder.get("idx", ""), placeholder.get("type", ""))
+        return next((rules.box for rules in known if rules.box is not None), None)
 
 
-def _list_level_and_bullet(paragraph: Any) -> tuple[int, str]:
-    """Return the level, and how the paragraph itself sets its bullet: `buChar`, `buNone` …; empty for inherited."""
-    properties = paragraph.find(f"{_A}pPr")
-    if properties is None:
-        return 0, ""
-    names = (str(child.tag).removeprefix(_A) for child in properties)
-    return int(properties.get("lvl", 0)), next((name for name in names if name in _BULLETS), "")
+def _shapes(parent: Any) -> list[Any]:
+    """Return the shapes that hold text, as far as they are shown; what only decorates would disturb the order."""
+    return [
+        shape
+        for shape in parent.iterchildren(f"{_P}sp", f"{_P}grpSp", f"{_P}graphicFrame", f"{_P}cxnSp")
+        if not _is_hidden(shape)
+        and _kind(shape) not in _FURNITURE
+        and next(shape.iter(PARAGRAPH, *DRAWN), None) is not None
+    ]
 
 
-def _paragraph_text(paragraph: Any) -> str:
-    return normalize("".join(_runs(paragraph)))
-
-
-def _runs(parent: Any) -> Iterator[str]:
-    """Yield the texts of runs, fields, breaks and formulas, whatever wraps them."""
-    for element in parent:
-        tag = element.tag
-        if tag in {f"{_A}r", f"{_A}fld"}:
-            text = element.findtext(f"{_A}t") or ""
-            properties = element.find(f"{_A}rPr")
-            baseline = int(properties.get("baseline", "0").rstrip("%")) if properties is not None else 0
-            yield superscript(text) if baseline > 0 else subscript(text) if baseline < 0 else text
-        elif tag == f"{_A}br":
-            yield "\n"
-        elif tag == FORMULA:
-            yield math_text(element)
-        elif isinstance(tag, str) and tag != ALTERNATE_FALLBACK:
-            yield from _runs(element)
-
-
-def _visible_text(shape: Any) -> str:
-    if not shape.has_text_frame:
-        return ""
-    return "\n".join(filter(None, (_paragraph_text(paragraph) for paragraph in shape.element.iter(_PARAGRAPH))))
+def _is_hidden(shape: Any) -> bool:
+    named = next(shape.iter(f"{_P}cNvPr"), None)
+    return named is not None and named.get("hidden") in {"1", "true"}
 
 
 def _placeholder(shape: Any) -> Any:
-    return shape.placeholder_format.type if shape.is_placeholder else None
+    return None if shape.tag == f"{_P}grpSp" else next(shape.iter(f"{_P}ph"), None)
 
 
-def _reading_order(shapes: list[Any]) -> list[Any]:
-    """Order shapes top to bottom, and left to right where they stand side by side."""
-    boxes = [(_box(shape), shape) for shape in shapes]
-    # A shape without a position is drawn where the master says; it comes before the rest, in its own order.
-    ordered = [shape for box, shape in boxes if box is None]
-    row: list[tuple[_Box, Any]] = []
-    for box, shape in sorted(((box, shape) for box, shape in boxes if box), key=lambda placed: placed[0]):
-        if row and not _side_by_side(row[0][0], box):
-            ordered += _left_to_right(row)
-            row = []
-        row.append((box, shape))
-    return ordered + _left_to_right(row)
+def _kind(shape: Any) -> str:
+    """Return the type of the placeholder that a shape fills, empty for other shapes."""
+    placeholder = _placeholder(shape)
+    return "" if placeholder is None else placeholder.get("type", "")
 
 
-_Box = tuple[int, int, int]
-"""Top, left and height of a shape, in English Metric Units."""
+def _box(shape: Any) -> Box | None:
+    for properties in ("spPr", "grpSpPr", "xfrm"):
+        found = shape.find(_P + properties)
+        transform = found if properties == "xfrm" or found is None else found.find(f"{_A}xfrm")
+        if transform is None:
+            continue
+        offset, extent = transform.find(f"{_A}off"), transform.find(f"{_A}ext")
+        if offset is None:
+            continue
+        try:
+            left, top = int(offset.get("x", "")), int(offset.get("y", ""))
+            width, height = (0, 0) if extent is None else (int(extent.get("cx", "")), int(extent.get("cy", "")))
+        except ValueError:
+            continue
+        return Box(left, top, left + width, top + height)
+    return None
 
 
-def _box(shape: Any) -> _Box | None:
-    """Return where a shape stands, or None when it has no position."""
-    try:
-        box = (shape.top, shape.left, shape.height or 0)
-    except InvalidXmlError:  # It has no properties at all.
-        return None
-    return None if None in box else box
+def _list_bullets(shape: Any) -> dict[int, str]:
+    """Return how a shape's own list style begins paragraphs of each level."""
+    style = shape.find(f"{_P}txBody/{_A}lstStyle")
+    levels = [] if style is None else [(level, style.find(f"{_A}lvl{level + 1}pPr")) for level in range(9)]
+    return {level: found for level, properties in levels if (found := _bullet(properties)[0])}
 
 
-def _left_to_right(row: list[tuple[_Box, Any]]) -> list[Any]:
-    return [shape for _, shape in sorted(row, key=lambda placed: placed[0][1])]
+def _bullet(properties: Any) -> tuple[str, Any]:
+    """Return how properties begin a paragraph, such as `buChar` or `buNone`, and the element; empty for inherited."""
+    for child in properties if properties is not None else ():
+        name = str(child.tag).removeprefix(_A)
+        if name in _BULLETS:
+            return name, child
+    return "", None
 
 
-def _side_by_side(first: _Box, second: _Box) -> bool:
-    """Return whether two shapes share at least half of the lower one's height."""
-    overlap = min(first[0] + first[2], second[0] + second[2]) - max(first[0], second[0])
-    return overlap * 2 > min(first[2], second[2])
+def _level(properties: Any) -> int:
+    level = "" if properties is None else properties.get("lvl", "")
+    return min(int(level), _DEEPEST_LEVEL) if level.isdecimal() else 0
 
 
-def _diagram_texts(shape: Any, slide: Slide) -> Iterator[str]:
-    """Yield the texts of a SmartArt diagram's points, in the order of its data."""
-    for ids in shape.element.iter(f"{_DIAGRAM}relIds"):
-        data = slide.part.related_part(ids.get(f"{_RELATION}dm")).blob
-        for point in parse_xml(data).iter(f"{_DIAGRAM}pt"):
-            if point.get("type", "node") == "node":
-                text = normalize("\n".join("".join(_runs(paragraph)) for paragraph in point.iter(_PARAGRAPH)))
-                if text:
-                    yield text
+def _count(counters: dict[int, tuple[str, int]], level: int, mark: Any) -> str:
+    """Return the next number of a list that PowerPoint numbers; another form starts another list."""
+    form = "" if mark is None else mark.get("type", "")
+    start = "1" if mark is None else mark.get("startAt", "1")
+    before = counters.get(level, ("", 0))
+    count = before[1] + 1 if before[0] == form + start else int(start) if start.isdecimal() else 1
+    counters[level] = (form + start, count)
+    name = next((known for known in sorted(_AUTO_FORMS, key=len, reverse=True) if form.startswith(known)), "arabic")
+    number = write_number(count, _AUTO_FORMS[name])
+    if form.endswith("ParenBoth"):
+        return f"({number})"
+    plain = form.endswith("Plain") or name == "circleNum"
+    return number + ("" if plain else ")" if form.endswith("ParenR") else "-" if form.endswith("Minus") else ".")
+
+
+def _visible_text(shape: Any) -> str:
+    return "\n".join(filter(None, map(paragraph_text, shape.iter(PARAGRAPH))))
+
+
+def _rows(table: Any) -> Iterator[list[str]]:
+    """Yield rows; of merged cells the first has the text, and all others are empty."""
+    for row in table.findall(f"{_A}tr"):
+        yield [
+            "" if {cell.get("hMerge"), cell.get("vMerge")} & {"1", "true"} else _visible_text(cell)
+            for cell in row.findall(f"{_A}tc")
+        ]

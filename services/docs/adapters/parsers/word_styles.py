@@ -1,0 +1,199 @@
+"""Word's styles and automatic numbers, as far as they change what is read."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.language.numerals import joined_number, write_number
+
+W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+VAL = f"{W}val"
+_DEEPEST = 9
+_PLACE = re.compile(r"%([1-9])")
+_SHARED_NUMBERING_LINKS = 20
+
+
+def value(parent: Any, path: str, default: str = "") -> str:
+    """Return the value of the element at `path`, `default` where there is none."""
+    found = None if parent is None else parent.find(path)
+    return default if found is None else str(found.get(VAL, default))
+
+
+def number(text: str, default: int = 0) -> int:
+    """Return a whole number, `default` where the text is none."""
+    try:
+        return int(text)
+    except ValueError:
+        return default
+
+
+def is_on(element: Any) -> bool:
+    """Return whether an element that switches something on is not written to switch it off."""
+    return element.get(VAL, "1") not in {"0", "false", "off"}
+
+
+class Styles:
+    """The styles of a document by their ids."""
+
+    def __init__(self, root: Any) -> None:
+        self._styles = {} if root is None else {style.get(f"{W}styleId"): style for style in root.iter(f"{W}style")}
+        self._names = {key: value(style, f"{W}name") for key, style in self._styles.items()}
+        hiding = {key for key, style in self._styles.items() if style.find(f"{W}rPr/{W}vanish") is not None}
+        self.hides = bool(hiding)
+        """Whether any style hides text."""
+
+    def chain(self, style_id: str) -> list[Any]:
+        """Return a style and those it is based on, nearest first; a circle of styles ends the list."""
+        chain: list[Any] = []
+        while (style := self._styles.get(style_id)) is not None and style not in chain:
+            chain.append(style)
+            style_id = value(style, f"{W}basedOn")
+        return chain
+
+    def name(self, style_id: str) -> str:
+        """Return a style's name, empty where there is no such style."""
+        return self._names.get(style_id, "")
+
+    def is_hidden(self, style_id: str) -> bool | None:
+        """Return whether text in a style is hidden, None where the style does not say."""
+        for style in self.chain(style_id):
+            vanish = style.find(f"{W}rPr/{W}vanish")
+            if vanish is not None:
+                return is_on(vanish)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    form: str = "none"
+    first: int = 1
+    text: str = ""
+    legal: bool = False
+    """Whether all numbers in it are in digits."""
+    restarts_after: int = -1
+    """The level whose items start it again; -1 for any above it, -2 for none."""
+    tight: bool = False
+    """Whether nothing stands between number and text."""
+
+
+class Numbering:
+    """Counts list numbers as Word does."""
+
+    def __init__(self, root: Any, styles: Styles) -> None:
+        self._lists: dict[str, str] = {}
+        """From a list to its definition, which counts for all of its lists."""
+        self._levels: dict[str, dict[int, _Level]] = {}
+        """The levels of each list."""
+        self._starts: dict[str, dict[int, int]] = {}
+        """What a list starts again with, when it is used for the first time."""
+        self._styled: dict[tuple[str, str], int] = {}
+        """From a list and a style to the level that the style has in it."""
+        self._counters: dict[str, dict[int, int]] = defaultdict(dict)
+        self._used: set[tuple[str, int]] = set()
+        if root is not None:
+            self._load(root, styles)
+
+    def _load(self, root: Any, styles: Styles) -> None:
+        definitions = {found.get(f"{W}abstractNumId"): found for found in root.iter(f"{W}abstractNum")}
+        numbers = {found.get(f"{W}numId"): found for found in root.iter(f"{W}num")}
+        for list_id, found in numbers.items():
+            definition = _definition(found, definitions, numbers, styles)
+            if definition is None:
+                continue
+            self._lists[list_id] = definition.get(f"{W}abstractNumId")
+            levels, starts = self._levels.setdefault(list_id, {}), self._starts.setdefault(list_id, {})
+            overrides = found.findall(f"{W}lvlOverride")
+            for level in [
+                *definition.findall(f"{W}lvl"),
+                *(lvl for over in overrides for lvl in over.findall(f"{W}lvl")),
+            ]:
+                depth = number(level.get(f"{W}ilvl", ""))
+                levels[depth] = _level(level)
+                if style := value(level, f"{W}pStyle"):
+                    self._styled[list_id, style] = depth
+            for over in overrides:
+                if start := value(over, f"{W}startOverride"):
+                    starts[number(over.get(f"{W}ilvl", ""))] = number(start, 1)
+
+    def item(self, holders: Sequence[Any]) -> tuple[int, str] | None:
+        """Return depth from 1 and the number's text (`1.2`, empty for a bullet) of a list item; None for other text.
+
+        `holders` of numbering properties are the paragraph, then its styles. Counts on.
+        """
+        list_id = depth = style = ""
+        for holder in holders:
+            properties = holder.find(f"{W}pPr/{W}numPr")
+            if properties is None:
+                continue
+            depth = depth or value(properties, f"{W}ilvl")
+            if not list_id and (list_id := value(properties, f"{W}numId")):
+                style = holder.get(f"{W}styleId", "")
+        if list_id in {"", "0"}:
+            return None
+        # A style that is linked to a level has it, whatever the style itself says.
+        own = self._styled.get((list_id, style)) if style else None
+        level = min(number(depth) if own is None else own, _DEEPEST - 1)
+        return level + 1, self._next(list_id, level)
+
+    def _next(self, list_id: str, depth: int) -> str:
+        levels = self._levels.get(list_id, {})
+        counters = self._counters[self._lists.get(list_id, list_id)]
+        if (list_id, depth) not in self._used:
+            self._used.add((list_id, depth))
+            if depth in self._starts.get(list_id, {}):
+                counters[depth] = self._starts[list_id][depth] - 1
+        own = levels.get(depth, _Level())
+        counters[depth] = counters.get(depth, own.first - 1) + 1
+        for deeper in [known for known in counters if known > depth]:
+            after = levels.get(deeper, _Level()).restarts_after
+            if after == -1 or depth <= after:
+                del counters[deeper]
+        if own.form == "bullet":
+            return ""
+
+        def written(place: re.Match[str]) -> str:
+            above = int(place[1]) - 1
+            level = levels.get(above, _Level())
+            count = counters.get(above, level.first)
+            return write_number(count, "decimal" if own.legal and level.form != "none" else level.form)
+
+        text = _PLACE.sub(written, own.text).strip()
+        return text + "\0" if own.tight and text else text
+
+
+def numbered(number_text: str, text: str) -> str:
+    """Put an automatic number before its text."""
+    return joined_number(number_text.removesuffix("\0"), text, tight=number_text.endswith("\0"))
+
+
+def _definition(found: Any, definitions: dict[str, Any], numbers: dict[str, Any], styles: Styles) -> Any:
+    """Return a list's definition; one that names a style for lists has that of the style's list."""
+    for _ in range(_SHARED_NUMBERING_LINKS):
+        definition = definitions.get(value(found, f"{W}abstractNumId"))
+        link = value(definition, f"{W}numStyleLink")
+        if not link:
+            return definition
+        chain = styles.chain(link)
+        found = numbers.get(value(chain[0], f"{W}pPr/{W}numPr/{W}numId")) if chain else None
+    return None
+
+
+def _level(level: Any) -> _Level:
+    form: Any = next(level.iter(f"{W}numFmt"), None)
+    name = "" if form is None else form.get(VAL, "")
+    if name == "custom":
+        name = "decimalZero" if form.get(f"{W}format", "").startswith("0") else "decimal"
+    legal = level.find(f"{W}isLgl")
+    restart = value(level, f"{W}lvlRestart")
+    return _Level(
+        form=name or "decimal",
+        first=number(value(level, f"{W}start"), 1),
+        text=value(level, f"{W}lvlText"),
+        legal=legal is not None and is_on(legal),
+        restarts_after=-1 if not restart else number(restart) - 1 if number(restart) else -2,
+        tight=value(level, f"{W}suff") == "nothing",
+    )
