@@ -33,9 +33,13 @@ _CHUNK_FRAME_BYTES = 16
 """Bytes of a chunk beside its data that do not count against the limit: its size in hexadecimal and two line ends."""
 
 _MAX_PIPELINED = 16
-_LINGER_SECONDS = 2.0
-_LINGER_BYTES = 1024 * 1024
-"""How much more, and how long, a refused client is listened to, so that it reads why it was refused."""
+_IGNORED_BYTES = 1024 * 1024
+"""How much more is taken on a connection that is to end after what it still serves."""
+_LINGER_SECONDS, _LONGEST_LINGER_SECONDS = 2.0, 30.0
+_LINGER_BYTES, _LINGER_BYTES_PER_SECOND = 1024 * 1024 * 1024, 64 * 1024
+"""How long, how much and how fast a client whose answer is complete may go on sending. Many clients read an answer only
+once all is sent, and one whose connection ends before that does not learn why it was refused. nginx lingers like this
+(`lingering_time`); here such a connection also makes room for others."""
 
 _MAX_SWEEP_SECONDS = 1.0
 _SWEEP_PAUSE = 256
@@ -69,8 +73,10 @@ class GuardedProtocol(HttpToolsProtocol):
         self._fault: ProblemError | None = None
         self._deaf = False
         """Whether what comes is thrown away."""
-        self._ended = False
-        """Whether nothing more is sent."""
+        self._ended_at: float | None = None
+        """Since when nothing more is sent."""
+        self._thrown_away = 0
+        """Bytes that came after the answer was complete."""
         self._watched = _Watched(self.loop.time())
 
     @property
@@ -85,8 +91,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     @property
     def waits(self) -> bool:
-        """Whether no request is being read or served."""
-        return not self._in_body and (self.cycle is None or self.cycle.response_complete)
+        """Whether no request is being served, or read to be served."""
+        return self._ended_at is not None or self.cycle is None or bool(self.cycle.response_complete)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a client in, or refuse it when too many are connected."""
@@ -159,6 +165,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._unframed -= size
         self._body_bytes += size
         super().on_body(body)
+        if self.cycle.response_complete:
+            self._throw_away(size)
 
     def on_chunk_header(self) -> None:
         """Allow for the frame of one chunk."""
@@ -173,7 +181,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with the next request. No timer is set here for an idle connection: `sweep` ends it."""
         self.server_state.total_requests += 1
-        if self._ended or self.transport.is_closing():
+        if self._ended_at is not None or self.transport.is_closing():
             return
         self.flow.resume_reading()
         if self.pipeline:
@@ -197,7 +205,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def end(self) -> None:
         """Close the connection; a client that is still sending is listened to a little longer, so that it reads why."""
-        self._deaf = self._ended = True
+        self._deaf = True
+        self._ended_at = self.loop.time()
         self.flow.resume_reading()
         if self._in_body and self.transport.can_write_eof() and not self.transport.is_closing():
             self.transport.write_eof()
@@ -231,7 +240,11 @@ class GuardedProtocol(HttpToolsProtocol):
         silent = now - watched.since
         match state[0]:
             case "refused" if silent > _LINGER_SECONDS:
-                self.transport.abort()
+                lingered = now - (self._ended_at or now)
+                sent = self._received - watched.received
+                if lingered > _LONGEST_LINGER_SECONDS or sent < _LINGER_BYTES_PER_SECOND * silent:
+                    self.transport.abort()
+                watched.since, watched.received = now, self._received
             case "connected" if silent > guard.head_timeout_seconds:
                 self.transport.close()
             case "idle" if silent > guard.keep_alive_seconds:
@@ -251,7 +264,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _state(self) -> tuple[str, int]:
         """Return what is awaited from the client, with the number of heads that came before."""
-        if self._ended:
+        if self._ended_at is not None:
             return "refused", self._heads
         if self.cycle is not None and not self.cycle.response_complete:
             return "busy", self._heads
@@ -303,7 +316,7 @@ class GuardedProtocol(HttpToolsProtocol):
             )
 
     def _say(self, problem: ProblemError) -> None:
-        self._ended = True
+        self._ended_at = self.loop.time()
         self.transport.write(_response(problem))
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -318,7 +331,14 @@ class GuardedProtocol(HttpToolsProtocol):
     def _discard(self, size: int) -> None:
         self._received += size
         self._unframed += size
-        if self._unframed > self._max_head_bytes + _LINGER_BYTES:
+        if self._ended_at is not None:
+            self._throw_away(size)
+        elif self._unframed > self._max_head_bytes + _IGNORED_BYTES:
+            self.transport.abort()
+
+    def _throw_away(self, size: int) -> None:
+        self._thrown_away += size
+        if self._thrown_away > _LINGER_BYTES:
             self.transport.abort()
 
 

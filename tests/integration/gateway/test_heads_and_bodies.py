@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import socket
 import time
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -367,3 +369,42 @@ async def test_a_trusted_proxy_speaks_for_its_clients() -> None:
         other = {"X-Forwarded-For": "203.0.113.6"}
         assert (await stack.http.get("/api/v1/models", headers=other)).status == 200
         await ended(holding)
+
+
+@pytest.mark.parametrize("size", [9_000_000, 40_000_000])
+async def test_a_client_that_reads_only_after_all_was_sent_learns_why_it_was_refused(size: int) -> None:
+    async with impatient(body_stall_seconds=5) as stack:
+        request = urllib.request.Request(  # noqa: S310 - of this test's own server
+            f"{stack.url}/api/v1/chat", data=b" " * size, headers={"Content-Type": "application/json"}
+        )
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            await asyncio.to_thread(urllib.request.urlopen, request)
+        assert refused.value.code == 413
+        assert b"BODY_TOO_LARGE" in await asyncio.to_thread(refused.value.read)
+
+
+async def test_a_refused_client_may_not_send_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = POST + b"Connection: close\r\nContent-Length: 99000000\r\n\r\n"
+    kept = POST + b"Content-Length: 99000000\r\n\r\n"
+    async with impatient(body_stall_seconds=5) as stack:
+        slow = await sent(stack.url, refused, *[b"x"] * 200, pause=0.05)
+        assert (slow.statuses, slow.closed) == ([413], True)
+        assert slow.loop_seconds < 6
+        monkeypatch.setattr("gateway.protocol._LINGER_BYTES", 2_000_000)
+        for head in (refused, kept):
+            large = await sent(stack.url, head, *[b"x" * 100_000] * 200, pause=0.001)
+            assert (large.statuses, large.closed) == ([413], True)
+            assert large.loop_seconds < 2
+
+
+async def test_who_only_sends_what_nobody_reads_makes_room_for_others() -> None:
+    async with impatient(max_connections=4, max_client_share=1, body_stall_seconds=30) as stack:
+        kept = POST + b"Content-Length: 99000000\r\n\r\n"
+        attack = [asyncio.create_task(sent(stack.url, kept, *[b"x" * 1000] * 100, pause=0.05)) for _ in range(4)]
+        for _ in range(5):
+            await asyncio.sleep(0.1)
+            seen = await sent(stack.url, HEAD + b"Connection: close\r\n\r\n")
+            assert seen.statuses == [200]
+        for task in attack:
+            task.cancel()
+        await asyncio.wait(attack)
