@@ -16,7 +16,7 @@ from qdrant_client import grpc as pb
 from services.embedded.qdrant_server.images import CollectionFolder, take_over_log, write_atomically
 from services.embedded.qdrant_server.oplog import LogReader, LogWriter, Record
 from services.embedded.qdrant_server.rpcs import WRITES, parse
-from services.embedded.qdrant_server.schema import VectorSchema, configuration, with_vector
+from services.embedded.qdrant_server.schema import VectorSchema, configuration, dense_params, with_vector
 from services.embedded.qdrant_server.writes import Change, changes
 from services.kit.disk_room import NO_ROOM
 
@@ -79,11 +79,14 @@ class Collection:
         """Become the process that appends to the log. What it holds must have been applied."""
         self.log = LogWriter(self.folder.path, self.next_number)
         written = self.folder.description.read_bytes()
-        vectors = self.description.sparse_vectors_config.map
+        known = self.description
         self.description = pb.CreateCollection.FromString(written)
-        for name, params in vectors.items():
-            # The log knows of a vector before the description does.
-            self.description.sparse_vectors_config.map[name].CopyFrom(params)
+        # The log knows of a vector before the description does.
+        for name, sparse in known.sparse_vectors_config.map.items():
+            self.description.sparse_vectors_config.map[name].CopyFrom(sparse)
+        for name, dense in dense_params(known).items():
+            if name:
+                self.description.vectors_config.params_map.map[name].CopyFrom(dense)
         if self.description != pb.CreateCollection.FromString(written):
             try:
                 self._keep_description()

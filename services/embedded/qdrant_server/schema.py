@@ -82,7 +82,7 @@ def configuration(message: pb.CreateCollection) -> edge.EdgeConfig:
     if message.HasField("quantization_config"):
         options["quantization_config"] = quantization(message.quantization_config)
     return edge.EdgeConfig(
-        vectors={name: _dense(name, params) for name, params in dense_params(message).items()},
+        vectors={name: dense(name, params) for name, params in dense_params(message).items()},
         sparse_vectors={name: _sparse(params) for name, params in message.sparse_vectors_config.map.items()},
         **options,
     )
@@ -111,14 +111,23 @@ def with_changes(message: pb.CreateCollection, change: pb.UpdateCollection) -> p
 
 
 def with_vector(message: pb.CreateCollection, added: pb.CreateVectorNameRequest) -> pb.CreateCollection:
-    """Return the description of a collection with one more sparse vector; one that it has already stays as it is."""
+    """Return the description of a collection with one more vector; one that it has already stays as it is."""
     changed = pb.CreateCollection()
     changed.CopyFrom(message)
-    if added.vector_name not in changed.sparse_vectors_config.map:
+    if added.HasField("dense_config"):
+        if added.vector_name not in dense_params(message):
+            vectors = changed.vectors_config.params_map.map
+            vectors[added.vector_name].CopyFrom(added_params(added.dense_config))
+    elif added.vector_name not in changed.sparse_vectors_config.map:
         params = changed.sparse_vectors_config.map[added.vector_name]
         if added.sparse_config.HasField("modifier"):
             params.modifier = added.sparse_config.modifier
     return changed
+
+
+def added_params(message: pb.DenseVectorCreationConfig) -> pb.VectorParams:
+    """Return the parameters of a dense vector that is added."""
+    return pb.VectorParams(**{field.name: value for field, value in message.ListFields()})
 
 
 def upkeep_configuration(message: pb.CreateCollection) -> edge.EdgeConfig:
@@ -163,7 +172,12 @@ def _optimizers(message: pb.OptimizersConfigDiff) -> edge.EdgeOptimizersConfig:
     return edge.EdgeOptimizersConfig(**{field.name: value for field, value in message.ListFields()})
 
 
-def _dense(name: str, message: pb.VectorParams) -> edge.EdgeVectorParams:
+def dense(name: str, message: pb.VectorParams) -> edge.EdgeVectorParams:
+    """Return Edge's parameters of a dense vector.
+
+    Raises:
+        QdrantError: INVALID_ARGUMENT or UNIMPLEMENTED for parameters that Qdrant or Edge refuses.
+    """
     serve_only(message, _DENSE_FIELDS)
     if not 1 <= message.size <= _MAX_DIMENSION:
         raise wrong_input(f"vectors_config{f'.{name}' if name else ''}.size: must be 1 to {_MAX_DIMENSION}")

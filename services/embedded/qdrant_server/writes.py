@@ -17,7 +17,7 @@ from services.embedded.qdrant_server.conversion import payload, point, point_id,
 from services.embedded.qdrant_server.errors import not_served, serve_only, wrong_input
 from services.embedded.qdrant_server.filters import filter_, optional_filter
 from services.embedded.qdrant_server.indexes import create_index
-from services.embedded.qdrant_server.schema import VectorSchema
+from services.embedded.qdrant_server.schema import VectorSchema, added_params, dense
 
 _UPDATE_MODES = {
     pb.UpdateMode.Upsert: edge.UpdateMode.Upsert,
@@ -144,13 +144,25 @@ def _one(operation: edge.UpdateOperation) -> Changes:
 
 def _create_vector(schema: VectorSchema, message: pb.CreateVectorNameRequest) -> Changes:
     yield
-    if not message.HasField("sparse_config"):
-        raise not_served("CreateVectorNameRequest without sparse_config")
-    serve_only(message.sparse_config, ("modifier",))
-    if not message.vector_name or message.vector_name in schema.dimensions:
-        raise wrong_input(f"vector_name: {message.vector_name!r} is empty or the name of a dense vector")
-    modifier = edge.Modifier.Idf if message.sparse_config.modifier == pb.Modifier.Idf else None
-    return [Change(edge.UpdateOperation.create_sparse_vector(message.vector_name, modifier))]
+    kind, name = message.WhichOneof("vector_config"), message.vector_name
+    if kind is None:
+        raise wrong_input("CreateVectorNameRequest: neither dense_config nor sparse_config is set")
+    if not name or name in (schema.dimensions if kind == "sparse_config" else schema.sparse):
+        raise wrong_input(f"vector_name: {name!r} is empty or the name of a vector of another kind")
+    if kind == "sparse_config":
+        serve_only(message.sparse_config, ("modifier",))
+        modifier = edge.Modifier.Idf if message.sparse_config.modifier == pb.Modifier.Idf else None
+        return [Change(edge.UpdateOperation.create_sparse_vector(name, modifier))]
+    if "" in schema.dimensions:
+        raise not_served("CreateVectorNameRequest.dense_config beside a vector without a name")
+    made = dense(name, added_params(message.dense_config))
+    return [
+        Change(
+            edge.UpdateOperation.create_dense_vector(
+                name, made.size, made.distance, made.multivector_config, made.datatype
+            )
+        )
+    ]
 
 
 def _batch(schema: VectorSchema, message: pb.UpdateBatchPoints) -> Changes:
@@ -205,7 +217,7 @@ WRITES: Mapping[str, Write] = {
         ("field_name",), lambda _, asked: _one(edge.UpdateOperation.delete_field_index(asked.field_name))
     ),
     "UpdateBatch": Write(("operations",), _batch),
-    "CreateVectorName": Write(("vector_name", "sparse_config"), _create_vector),
+    "CreateVectorName": Write(("vector_name", "sparse_config", "dense_config"), _create_vector),
 }
 
 

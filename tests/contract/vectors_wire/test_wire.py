@@ -391,3 +391,29 @@ async def test_bytes_that_are_no_message_are_refused(target: tuple[str, int], co
                 await channel.unary_unary(method, None, None)(b"\xff\xff\xff")
             assert raised.value.code() in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.INTERNAL)
     assert collection
+
+
+def _added(size: int) -> models.DenseVectorNameConfig:
+    return models.DenseVectorNameConfig(dense=models.DenseVectorConfig(size=size, distance=models.Distance.DOT))
+
+
+async def test_dense_vectors_are_added_later(client: AsyncQdrantClient, named: str) -> None:
+    for _ in range(2):
+        await client.create_vector_name(named, "later", _added(3))
+    vector = [0.0, 1.0, 0.0]
+    await client.update_vectors(named, [models.PointVectors(id=1, vector={"later": vector})])
+    (point,) = await client.retrieve(named, [1], with_vectors=["d", "later"])
+    assert point.vector == {"d": [1.0, 2.0], "later": vector}
+    hits = (await client.query_points(named, query=vector, using="later")).points
+    assert [(hit.id, hit.score) for hit in hits] == [(1, 1.0)]
+    params = (await client.get_collection(named)).config.params.vectors
+    assert isinstance(params, dict)
+    assert (params["later"].size, params["later"].distance) == (3, models.Distance.DOT)
+    for call in (
+        client.update_vectors(named, [models.PointVectors(id=1, vector={"later": [0.0, 1.0]})]),
+        client.create_vector_name(named, "later", _added(4)),
+        client.create_vector_name(named, "s", _added(3)),
+        client.create_vector_name(named, "wide", _added(100_000)),
+    ):
+        code, details = await _status(call)
+        assert code is grpc.StatusCode.INVALID_ARGUMENT, details

@@ -160,3 +160,23 @@ def test_what_an_earlier_version_took_is_there_after_a_restart(tmp_path: Path) -
     (record,) = loaded.shard.retrieve([7], True, True)
     assert record.payload is not None
     assert len(record.payload["list"]) == MAX_PAYLOAD_VALUES
+
+
+def test_a_vector_that_was_added_is_known_after_a_kill_before_the_description_was_written(tmp_path: Path) -> None:
+    folder = CollectionFolder(tmp_path)
+    collections.create(folder, _description())
+    folder.description.write_bytes(_description().SerializeToString())
+    log = LogWriter(tmp_path, 0)
+    added = pb.CreateVectorNameRequest(collection_name="notes", vector_name="later")
+    added.dense_config.size, added.dense_config.distance = 3, pb.Distance.Dot
+    log.append("CreateVectorName", added.SerializeToString())
+    log.append("Upsert", _upsert({"later": _dense(1.0, 2.0, 3.0)}).SerializeToString())
+    loaded = Collection(folder)
+    for _ in loaded.catch_up():
+        pass
+    loaded.take_over()
+    (record,) = loaded.shard.retrieve([7], True, True)
+    assert record.vector == {"later": [1.0, 2.0, 3.0]}
+    kept = pb.CreateCollection.FromString(folder.description.read_bytes())
+    assert kept.vectors_config.params_map.map["later"].size == 3
+    assert kept.sparse_vectors_config == _description().sparse_vectors_config
