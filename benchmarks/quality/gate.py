@@ -183,7 +183,12 @@ def of_options(kind: str, item: Item, rng: random.Random) -> Faulty:
 def equal_options(item: Item, rng: random.Random) -> Faulty:
     """Return one with two options of one value."""
     one, other = rng.choice(wordings.EQUAL_OPTIONS[item.language])
-    return single(item, half_of(f"{one} = {other}"), distractors=[one, item.distractors[0], other])
+    return single(
+        item,
+        half_of(f"{one} = {other}"),
+        lambda draft: {one, other} <= {*draft.options},
+        distractors=[one, item.distractors[0], other],
+    )
 
 
 def listed(name: str, field: str, item: Item, rng: random.Random) -> Faulty:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 
+from services.language import en_references
 from services.language import language as rules
 from services.language.en_values import in_notation
 from services.language.key_terms import NumberRules
@@ -235,13 +236,8 @@ _READING = rules.ReadingRules(
     capital=True,
     definition=_definition,
     lists=_LISTS,
-    passage_reference=Pattern(
-        r"\b(?:in|from|to|of|by|with|does) (?:the|this|that) (?:passage|text|paragraph|excerpt|material)\b|\b(?:in"
-        r"|by) this way\b|\bthis (?:sentence|statement)\b|\b(?:the|this) (?:passage|excerpt|paragraph)\b"
-        r"|\b(?:mentioned|described|stated|given|listed) above\b|\b(?:passage|text|paragraph|sentence)s? (?:above"
-        r"|below)\b|\baccording to the (?:text|passage|material|article)\b",
-        re.IGNORECASE,
-    ),
+    passage_reference=en_references.PASSAGE_REFERENCE,
+    thing_references=en_references.THING_REFERENCES,
     question_reference=Pattern(
         r"\b(?:this|the(?: (?:quoted|given|above))?) (?:sentence|statement|quote|text|question) (?:[a-z]+ly )?"
         r"(?:supports?|says|states|shows|confirms|proves|explains|describes|indicates|mentions|provides|highlights"
@@ -436,11 +432,8 @@ _STEMS = rules.StemRules(
         asks=Pattern(r"\b(?:what (?:is|are)|define|meant by|definition)\b", re.IGNORECASE),
         gives=Pattern(r"\b(?:is|are) (?:an?|the|any)\b|\b(?:called|means?|refers? to|known as)\b", re.IGNORECASE),
     ),
-    option_reference=Pattern(
-        r"\b(?:all|none|both|any|neither|either)(?: of)? (?:the )?(?:above|these|options|answers|following)\b"
-        r"|\bboth [a-d] and [a-d]\b",
-        re.IGNORECASE,
-    ),
+    before_option=Pattern(r"^(?:(?:in|at|on|during) )?(?:(?:the|an?) )?(?=\S)", re.IGNORECASE),
+    option_reference=en_references.OPTION_REFERENCE,
 )
 
 _WRITING = rules.WritingRules(
@@ -456,7 +449,9 @@ _WRITING = rules.WritingRules(
         r"^(?:(?:a|an|the|one|two|three|only|single|but) )*(?:(?:right|correct|wrong|incorrect|plausible"
         r"|model) )+(?:but plausible )?(?:answer|option)s?(?: [a-d1-5])?(?:, .*)?\.?$|^(?:option|answer|distractor"
         r"|choice)s?(?: [a-d1-5])?\.?$|\bwrong but plausible\b|^(?:a|the|one|full) (?:full )?(?:question"
-        r"|statement) (?:that|which|with)\b|\b(?:single-choice|true/false|fill-in-the-blank|short-answer) question\b",
+        r"|statement) (?:that|which|with)\b|\b(?:single-choice|true/false|fill-in-the-blank|short-answer) question\b"
+        r"|^(?:one more )?wrong answer$|^\W*(?:insert|add|your|place)?\W*(?:option|answer|distractor|choice)"
+        r"(?: here)?\W*$|^\W*(?:tbd|todo|x{2,}|placeholder|lorem ipsum.*)\W*$",
         re.IGNORECASE,
     ),
     declines=Pattern(

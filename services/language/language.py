@@ -126,6 +126,8 @@ class ReadingRules:
     lists: ListRules = ListRules()
     passage_reference: Pattern = NEVER
     """Talk of the material, which a learner does not see."""
+    thing_references: tuple[Pattern, ...] = ()
+    """Talk of a thing, the group `thing`, that is the material or a part of it, unless the material speaks of one."""
     question_reference: Pattern = NEVER
     """Talk of how a question was made."""
     fewest_characters: int = 20
@@ -249,8 +251,10 @@ class StemRules:
     purpose: Demand = Demand()
     effect: Demand = Demand()
     definition: Demand = Demand()
+    before_option: Pattern = NEVER
+    """What opens an option and changes nothing of what it says."""
     option_reference: Pattern = NEVER
-    """An option that speaks of the other options."""
+    """An option that speaks of the other options, or that only says that nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from services.language import language as rules
+from services.language import zh_references
 from services.language.key_terms import NumberRules
 from services.language.noun_runs import NounRuns
 from services.language.outline import OutlineRules
@@ -123,11 +124,8 @@ _READING = rules.ReadingRules(
     ),
     definition=_definition,
     lists=_LISTS,
-    passage_reference=Pattern(
-        r"(?:根据|依据|按照|结合|阅读|由|从)?(?:上文|上述|下文|文中|本文|短文|原文|文章|(?:以上|上面|给出的?|给定的?"
-        r"|所给的?)(?:的)?(?:材料|文本|段落|内容|资料|文字|句子)|(?:根据|依据|按照|结合|阅读)(?:材料|文本|段落|资料"
-        r"|课文|内容)|材料(?:中|里|提到|指出|说明)|段落中|文本中)"
-    ),
+    passage_reference=zh_references.PASSAGE_REFERENCE,
+    thing_references=zh_references.THING_REFERENCES,
     question_reference=Pattern(
         r"(?:这|该|此)(?:句话|句子|段话|一句|题)|原句中|题干|\bJSON ?(?:对象|字段|输出)", re.IGNORECASE
     ),
@@ -263,11 +261,7 @@ _STEMS = rules.StemRules(
         asks=Pattern(r"什么是|是什么[？?。]?$|含义|定义|指的?是什么|什么叫|是指什么"),
         gives=Pattern(r"是指|指的是|叫做?|称为|：|是一[种个类门项]"),
     ),
-    option_reference=Pattern(
-        r"以上(?:都|全|皆|均|选项|所有|答案|各项|说法)|以上.{0,2}(?:是|对|错|不)|上述(?:都|全|皆|均|选项|各项)"
-        r"|(?:全部|都)(?:正确|错误|不对)$|[A-D]和[A-D]",
-        re.IGNORECASE,
-    ),
+    option_reference=zh_references.OPTION_REFERENCE,
 )
 
 _WRITING = rules.WritingRules(
@@ -278,6 +272,7 @@ _WRITING = rules.WritingRules(
     ),
     placeholder=Pattern(
         r"题干|问句|陈述句|(?:不含|不出现)答案|^(?:唯一)?(?:正确|错误|参考)的?(?:答案|选项)\s*[A-D一二三四五1-5]?[。.]?$"
+        r"|^\W*(?:另一个)?(?:错误|正确)?的?(?:答案|选项|干扰项)\W*$|^\W*(?:(?:此处|请)填写.*|待补充|待定|略)\W*$"
         r"|^[一两二三四几][到个].{0,12}(?:答案|选项)[。.]?$|^(?:干扰项|选项|答案|要点|理由|题目|解析)\s*[A-D一二三四五1-5]?[。.]?$",
         re.IGNORECASE,
     ),

@@ -9,6 +9,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations, starmap
 
 from services.common.values import Source
 from services.exercises.domain.generation.stems import (
@@ -21,7 +22,7 @@ from services.exercises.domain.generation.stems import (
 )
 from services.exercises.domain.prompts.echoes import echoes, echoes_example
 from services.exercises.domain.text.enumerations import stand_in_list
-from services.exercises.domain.text.sentences import is_about_the_question
+from services.exercises.domain.text.sentences import is_about_the_question, refers_to_material
 from services.exercises.domain.text.statements import contradicts, mentions, numbers, says_the_same, undone
 from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
@@ -30,6 +31,7 @@ from services.language.folding import bigrams, fold, says, similarity
 from services.language.language import Language
 from services.language.quotes import locate
 from services.language.terms import units
+from services.language.values import same_value
 
 _LEAST_SUPPORT = 0.25
 """Least share of the words of a statement or reference answer that its quote has: the rest may be wording."""
@@ -114,6 +116,17 @@ class _Candidate:
         said = units(answer)
         return numbers(answer) <= numbers(self.quote) and (not said or bool(said & units(self.quote)))
 
+    def speaks_of_options(self, option: str) -> bool:
+        """Return whether an option is about the others, or says that nothing is known; words of the quote are not."""
+        return any(known.stems.option_reference.search(option) for known in LANGUAGES) and not says(self.quote, option)
+
+    def say_the_same(self, one: str, other: str) -> bool:
+        """Return whether two options are one: the same value, or the same name in another form."""
+        return same_value(one, other, convert=True) or self._name(one) == self._name(other)
+
+    def _name(self, option: str) -> str:
+        return fold(self.language.naming.fold(self.language.stems.before_option.sub("", option.strip())))
+
     def rests_on_quote(self, text: str) -> bool:
         """Return whether enough of a text's words are the quote's."""
         said = units(text)
@@ -164,18 +177,18 @@ def _every_kind(it: _Candidate) -> _Rules:
     yield Refusal.WRONG_LANGUAGE, not it.fits((it.stem, draft.explanation))
     echo = any(echoes(text, it.language) for text in it.texts) or echoes_example(it.stem, it.language)
     yield Refusal.ECHOES_INSTRUCTIONS, echo
-    yield Refusal.STEM_REFERS_TO_PASSAGE, bool(it.language.reading.passage_reference.search(it.stem))
+    yield Refusal.STEM_REFERS_TO_PASSAGE, refers_to_material(it.stem, it.language, it.passage.text)
     about = is_about_the_question(draft.explanation, it.language, it.passage.text)
     yield Refusal.EXPLANATION_REFERS_TO_PASSAGE, about
     yield Refusal.QUOTE_NOT_IN_MATERIAL, not it.quote
 
 
 def _options(it: _Candidate) -> _Rules:
-    speaks = any(known.stems.option_reference.search(option) for known in LANGUAGES for option in it.draft.options)
     yield Refusal.EMPTY_OPTION, not all(it.options)
     yield Refusal.EQUAL_OPTIONS, len({*it.options}) < len(it.options)
     yield Refusal.OPTION_COUNT, not 3 <= len(it.options) <= 8
-    yield Refusal.OPTION_REFERS_TO_OPTIONS, speaks
+    yield Refusal.OPTION_REFERS_TO_OPTIONS, any(map(it.speaks_of_options, it.draft.options))
+    yield Refusal.EQUAL_OPTIONS, any(starmap(it.say_the_same, combinations(it.draft.options, 2)))
     yield Refusal.WRONG_LANGUAGE, not it.fits(it.draft.options, short=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import unicodedata
 from dataclasses import replace
 from functools import cache
 
@@ -53,19 +54,17 @@ def draft_of(answer: QuestionAnswer, *, passage: int, model: str, rng: random.Ra
 
 
 def _single_choice(answer: SingleChoice, rng: random.Random) -> Draft:
-    wrong = _distinct(answer.distractors)
+    (right,), wrong = _bare([answer.answer], answer.distractors)
     explanation = explanation_of(answer.explanation, answer.quote)
     draft = _draft(QuestionKind.SINGLE_CHOICE, answer, unlabeled(answer.stem), explanation)
-    return _with_options(draft, [_bare(answer.answer)], wrong, rng)
+    return _with_options(draft, [right], _distinct(wrong), rng)
 
 
 def _multiple_choice(answer: MultipleChoice, rng: random.Random) -> Draft:
-    right = _distinct(answer.correct)
+    right, wrong = map(_distinct, _bare(answer.correct, answer.wrong))
     language = LANGUAGES.of(answer.quote)
     # An option that may be a right one under another name is not wrong.
-    wrong = [
-        text for text in _distinct(answer.wrong) if not any(may_be_the_same(text, other, language) for other in right)
-    ]
+    wrong = [text for text in wrong if not any(may_be_the_same(text, other, language) for other in right)]
     explanation = explanation_of(answer.explanation, answer.quote)
     draft = _draft(QuestionKind.MULTIPLE_CHOICE, answer, unlabeled(answer.stem), explanation)
     return _with_options(draft, right, wrong, rng)
@@ -128,13 +127,39 @@ def _with_options(draft: Draft, right: list[str], wrong: list[str], rng: random.
 
 
 def _distinct(options: list[str]) -> list[str]:
-    """Return bare options, each once."""
-    return list({fold(text) or text: text for text in map(_bare, options)}.values())
+    """Return options, each once."""
+    return list({fold(text) or text: text for text in options}.values())
 
 
-def _bare(option: str) -> str:
-    """Return an option without the letter that some models write before it."""
-    return re.sub(r"^[(（]?[A-Ha-h][)）.．、:：]\s*", "", option)
+_LETTER = re.compile(
+    r"^\s*[(（【\[]?(?P<letter>[A-Ha-hＡ-Ｈ]|[1-8]|[①-⑧])(?P<mark>[)）】\].．、:：]|(?<=[①-⑧]))\s*(?=\S)"
+)
+_CLOSED = frozenset(")）】]、")
+"""Marks that stand behind the letter of an option, and behind no initial: E. coli, B. Franklin."""
+
+
+def _bare(right: list[str], wrong: list[str]) -> tuple[list[str], list[str]]:
+    """Return right and wrong options without the letters or numbers that some models write before them.
+
+    A letter with a full stop or a colon is one if all options have theirs, from the first of the alphabet on, or if
+    another option has one with a bracket.
+    """
+    options = [*right, *wrong]
+    found = [_LETTER.match(option) for option in options]
+    letters = [unicodedata.normalize("NFKC", letter["letter"]).upper() for letter in found if letter]
+    first = ("ABCDEFGH", "12345678")[letters[0].isdigit() if letters else 0]
+    in_order = len(letters) == len(options) > 1 and sorted(letters) == list(first[: len(options)])
+    cuts = in_order or any(letter and _is_label(option, letter) for option, letter in zip(options, found, strict=True))
+    bare = [
+        option[letter.end() :] if letter and cuts else option for option, letter in zip(options, found, strict=True)
+    ]
+    return bare[: len(right)], bare[len(right) :]
+
+
+def _is_label(option: str, letter: re.Match[str]) -> bool:
+    """Return whether what opens an option is a label whatever the others have; "(a) and (b)" speaks of others."""
+    speaks = any(known.stems.option_reference.search(option) for known in LANGUAGES)
+    return letter["mark"] in _CLOSED and letter["letter"].isalpha() and not speaks
 
 
 def _points(texts: list[str], stem: str, reference: str) -> list[str]:

@@ -18,7 +18,7 @@ _SHORTEST_CLAUSE = 4
 _SENTENCE = re.compile(r"[^。.]+[。.]")
 _CLAUSE_END = re.compile(r"[，。；：,.;:]\s*")
 _FIELD_NAME = re.compile(r"^\w+(?:：|: )", re.MULTILINE)
-_PLACEHOLDER = re.compile(r"^(?:string|null|n/a|\.{3}|…)$", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"^\W?(?:string|null|undefined|nan|n/?a|\.{3,}|…+|[?？]{2,}|_+)\W?$", re.IGNORECASE)
 """What models of any language write for a text that they should have made up."""
 
 

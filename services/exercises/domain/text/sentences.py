@@ -70,6 +70,20 @@ def _balanced(text: str) -> bool:
     return all(text.count(a) == text.count(b) for a, b in _PAIRS) and text.count('"') % 2 == 0
 
 
+def refers_to_material(text: str, language: Language, material: str) -> bool:
+    """Return whether a text speaks of the material, of a part or of its author, which a learner does not see.
+
+    What may be any text or author is the material's own unless the material speaks of one.
+    """
+    reading = language.reading
+    if reading.passage_reference.search(text):
+        return True
+    said = material.casefold()
+    return any(
+        found["thing"].casefold() not in said for things in reading.thing_references for found in things.finditer(text)
+    )
+
+
 def is_about_the_question(explanation: str, language: Language, material: str) -> bool:
     """Return whether an explanation, in words that the material has not, speaks of the material or of the question."""
     said = material.casefold()
@@ -77,6 +91,6 @@ def is_about_the_question(explanation: str, language: Language, material: str) -
     of_the_task = [known.reading.question_reference for known in LANGUAGES]
     return any(
         found[0].casefold() not in said
-        for pattern in (language.reading.passage_reference, *of_the_task)
+        for pattern in (language.reading.passage_reference, *language.reading.thing_references, *of_the_task)
         for found in pattern.finditer(explanation)
     )

@@ -1,0 +1,133 @@
+"""How English speaks of what a learner does not see: the material, its parts and its author, or the other options.
+
+The rules are of form. A definite noun that nothing tells apart ("the text", "this chapter") is the material's; "the
+text of the Magna Carta" is a thing of its own. An option is one about others if it is made of quantifiers, pointers and
+letters alone.
+"""
+
+from __future__ import annotations
+
+import re
+
+from services.language.patterns import Pattern
+
+_TEXT = (
+    r"(?:passage|text|paragraph|excerpt|extract|snippet|material|document|article|reading|handout|selection|context"
+    r"|source|note|slide|transcript|information|figure|diagram|table|graph|chart|picture|image|photo|photograph"
+    r"|illustration|drawing|map|equation|chapter|section|unit|lesson|lecture|module|course|class|introduction"
+    r"|conclusion|preface|appendix|sentence|line|page|story|essay|report|book|textbook|case study)(?:e?s)?"
+)
+_THING = (
+    r"document|article|report|source|context|material|text|reading|story|essay|book|textbook|table|chart|map|picture"
+    r"|image|photo|photograph|illustration|drawing|graph|equation|chapter|section|lesson|lecture|module|introduction"
+    r"|conclusion|preface|appendix|selection|transcript"
+)
+_TELLER = (
+    r"(?:author|writer|narrator|speaker|lecturer|instructor|teacher|editor|reporter|presenter|interviewer|columnist)s?"
+)
+_WHICH = (
+    r"first|second|third|fourth|fifth|last|final|next|previous|preceding|following|above|given|provided|supplied|quoted"
+    r"|attached|accompanying|present|current|whole|entire|short|opening|closing|introductory|original|study|reading"
+    r"|source|lecture|class|input|reference|course"
+)
+_THIS = rf"(?:the|this|that|these|those|our|your|today['’]s) (?:(?:{_WHICH}) )*"
+_ALONE = (
+    r"\b(?!['’]s\b)(?! (?:of|by|that|which|who|whose|whom|where|to|for|titled|called|named|entitled|signed|between"
+    r"|[a-z]+ed by)\b)"
+)
+"""Behind a noun: nothing tells which one is meant."""
+_TOLD = (
+    r"(?:mentioned|described|stated|given|listed|discussed|noted|shown|introduced|explained|presented|named|cited|quoted"
+    r"|outlined|covered|defined|illustrated|said|seen|indicated|told|depicted|treated)"
+)
+_SAYS = (
+    r"(?:say|said|tell|told|think|argue|claim|mention|describe|suggest|imply|implies|believe|mean|state|explain|make"
+    r"|making|refer|discuss|introduce|compare|conclude|emphasize|emphasise|put|show|represent|deal|give|list|present"
+    r"|provide|cover|indicate|support|confirm|note|highlight)(?:e?[sd])?"
+)
+_BY = (
+    r"(?:according to|based on|as per|per|with reference to|referr?ing to|refer to|having read|after reading|reading"
+    r"|looking at|look at|considering|consider|using|see|given)"
+)
+_REFERENCES = (
+    # A frame: `according to the …`, `in the …,`, `as shown in …`.
+    rf"\b{_BY} {_THIS}{_TEXT}{_ALONE}",
+    (
+        rf"(?:^|[,.(;:] ?)(?:in|from|on|under|throughout) {_THIS}{_TEXT}(?: (?:above|below|provided|given))?{_ALONE}"
+        r"(?: ?[,:?.]|$)"
+    ),
+    rf"\bas [a-z ]{{0,12}}{_TOLD} (?:in|by|on|at) {_THIS}{_TEXT}{_ALONE}",
+    rf"\b(?:{_TOLD}|learn|learned|learnt|read|studied) (?:[\w’'-]+ ){{0,5}}(?:in|by|on|from) {_THIS}{_TEXT}{_ALONE}",
+    rf"\b{_THIS}{_TEXT} (?:[a-z]+ly )?{_SAYS}\b",
+    r"\b(?:in|from|of|to|by|with) (?:the|this|that) (?:passage|paragraph|excerpt|extract|snippet|handout)s?" + _ALONE,
+    r"\b(?:the|this) (?:passage|excerpt|paragraph)\b",
+    r"\b(?:this|the (?:given|provided|above|following|quoted|preceding)) (?:sentence|statement|text|article|document"
+    r"|chapter|section|lesson|unit|lecture|course|module|material|figure|diagram|table|graph|chart|picture|image"
+    r"|information|reading|selection|slide|page|line|map|equation|illustration|class)s?" + _ALONE,
+    rf"\b(?:in|of|on|from|by|see) {_THIS}(?:figure|diagram|slide|page|sentence|line|illustration|equation)s?" + _ALONE,
+    rf"\b(?:passage|{_THING}|paragraph|sentence|figure|diagram|information|table)s? (?:above|below|provided)\b",
+    r"\b(?:we|you|today['’]s) (?:learn|learned|class|lesson|lecture|reading)\b",
+    # A number: `Figure 2`, `Section 2.1`.
+    (
+        r"\b(?:figure|fig\.?|table|diagram|chart|graph|exhibit|box|equation|eq\.|slide|page|line|plate|panel)s? \(?"
+        r"(?:\d+|(?-i:[A-Z])\b|[ivx]+\b)(?! of\b)"
+    ),
+    # Who tells it.
+    rf"\b(?:according to|in the (?:view|opinion|eyes|words) of) {_THIS}{_TELLER}{_ALONE}",
+    (
+        rf"\b{_THIS}(?:text['’]s )?{_TELLER}(?:['’]s?)? (?:[a-z]+ly )?"
+        rf"(?:{_SAYS}|view|opinion|attitude|purpose|tone|point|aim)\b"
+    ),
+    # What was told before.
+    rf"\b{_TOLD} (?:above|below|earlier|before|previously|here(?!:)|later on)\b",
+    rf"\b(?:above|previously|earlier|before|afore|already)[ -]?{_TOLD}\b|\baforesaid\b|\bforegoing\b",
+    (
+        r"(?:^|[,.;] ?)as (?:(?:has|have|had|was|were|is|we|you|been|already|just|it|can be) )*"
+        rf"(?:{_TOLD}|saw|read|learned|learnt|know)(?: (?:already|so far|just now))?(?: ?[,?.]|$)"
+    ),
+    (
+        r"(?:^|[,.;] ?)in what follows\b|\b(?:we|you) (?:have )?(?:just|already|earlier) (?:read|seen|saw|learned|learnt"
+        r"|studied|discussed)\b|\brecall what (?:was|has been|we)\b|\b(?:by|in) this way\b"
+    ),
+)
+PASSAGE_REFERENCE = Pattern("|".join(_REFERENCES), re.IGNORECASE)
+_PART = r"(?:chapter|section|unit|lesson|lecture|module|appendix|paragraph|part) \(?\d[\d.]*(?<!\.)(?! of\b)"
+THING_REFERENCES = (
+    Pattern(rf"\b{_THIS}(?P<thing>{_THING}|{_TELLER}){_ALONE}", re.IGNORECASE),
+    Pattern(
+        rf"(?:\b(?:in|as|see|from|on|per|by|to)\b[^,.?]{{0,30}} |^|[,.;] )(?P<thing>{_PART})",
+        re.IGNORECASE,
+    ),
+)
+
+_QUANTIFIER = (
+    r"(?:all|both|any|none|neither|either|each|every(?: one)?|everything|some|most|only|two|three|four|the|no|one|more"
+    r"|than|not|except|but|just|of|and|or|first|second|third|fourth|last|other)"
+)
+_POINTER = (
+    r"(?:above|below|following|these|those|them|others|rest|options?|answers?|choices?|listed|mentioned|stated|given"
+    r"|aforementioned|items?|statements?)"
+)
+_LETTER = r"\(?(?:[a-h]|[1-8]|[ivx]{1,4})\)?"
+_LETTERS = rf"{_LETTER}(?:(?:, ?(?:and |or )?| and | or | nor | ?[&+/] ?){_LETTER})+"
+_JUDGED = r"(?:(?:is|are|were|was) )?(?:all )?(?:correct|true|right|false|wrong|incorrect|apply|applies|possible|valid)"
+_OF_OPTIONS = (
+    rf"(?:{_QUANTIFIER} )*{_POINTER}(?: (?:{_POINTER}|{_QUANTIFIER}|{_JUDGED}))*"
+    rf"|(?:all|both|none|neither|everything|each|any|either)(?: (?:{_QUANTIFIER}|{_JUDGED}))*"
+    rf"|(?:(?:options?|answers?|choices?|statements?|both|either|neither|only|none|but|just) )*(?:{_LETTERS})"
+    rf"(?: (?:only|both|{_JUDGED}))*|(?:(?:options?|answers?|choices?|only|none but|just) ){_LETTER}|{_LETTER} only"
+)
+_OF_NOTHING_KNOWN = (
+    r"(?:(?:it|this|that|the answer) (?:is |was )?)?(?:not|un|never)[ -]?(?:sure|certain|known|clear|determined"
+    r"|specified|stated|mentioned|given|provided|told|said|applicable|available)(?: here| above| yet)?"
+    r"|(?:(?:I|we|you) )?(?:do not|don['’]?t|cannot|can not|can['’]?t|could not)"
+    r" (?:know|say|tell|be (?:determined|known|said|told|inferred|answered))(?: \w+){0,4}"
+    r"|(?:there is |there['’]s )?(?:no|not an?|no single) (?:(?:correct|right|such|valid|true|possible|suitable) )*"
+    r"(?:answer|option|choice|information)s?(?: (?:(?:is|was) )?(?:given|right|correct|here|available|provided|listed"
+    r"|above|true))*"
+    r"|(?:not enough|insufficient) (?:information|data|evidence)(?: \w+){0,3}|it (?:all )?depends(?: on .{0,20})?"
+    r"|impossible to (?:say|tell|know|determine)"
+    rf"|(?:the|this) (?:{_THING}|passage|paragraph) (?:does not|doesn['’]t|did not|never) (?:say|tell|mention|state"
+    r"|specify)s?(?: \w+){0,3}"
+)
+OPTION_REFERENCE = Pattern(rf"^\W*(?:{_OF_OPTIONS}|{_OF_NOTHING_KNOWN})\W*$", re.IGNORECASE)
