@@ -16,7 +16,7 @@ from gateway.openai_api.chat_messages import messages_of
 from gateway.openai_api.chat_options import options_of
 from gateway.openai_api.errors import error_body, refused
 from gateway.openai_api.structs import members_of
-from gateway.problems import from_error
+from gateway.problems import ProblemError, from_error
 from gateway.settings import GatewaySettings
 from gateway.sse import relay
 from gateway.upstream import Upstream
@@ -120,6 +120,9 @@ class _Chunks:
                 return self._chunk([_choice(piece.index, delta, None)])
             delta |= _delta(piece)
             return self._chunk([_choice(piece.index, delta, None, _logprobs(piece))])
+        check = event.finish.schema_check
+        if check.broken_rules:
+            return b"data: " + orjson.dumps(error_body(_broken(check))) + b"\n\n"
         if event.finish.model:
             self._envelope["model"] = event.finish.model
         reasons = (event.finish.finish_reason, *event.finish.more_finish_reasons)
@@ -224,6 +227,13 @@ def _likelihood(token: llm_pb2.TokenLogprob | llm_pb2.TokenAlternative) -> dict[
 
 def _error_event(exchange: Exchange, error: grpc.RpcError) -> bytes:
     return b"data: " + orjson.dumps(error_body(from_error(from_rpc_error(error)))) + b"\n\n" + _END
+
+
+def _broken(check: llm_pb2.SchemaCheck) -> ProblemError:
+    """Return the failure of a stream whose text does not match the schema."""
+    rule = check.broken_rules[0]
+    detail = f"The model's answer does not match the schema: {rule}."
+    return ProblemError(400, "SCHEMA_NOT_MATCHED", detail, metadata={"rule": rule})
 
 
 def _request(kind: type[Request], fields: dict[str, Any]) -> Request:

@@ -36,6 +36,7 @@ def error_body(problem: ProblemError) -> dict[str, Any]:
             "type": kind,
             "param": _parameter(problem.errors[0].field) if problem.errors else None,
             "code": problem.reason.lower(),
+            **({"metadata": problem.metadata} if problem.metadata else {}),
         }
     }
 

@@ -25,6 +25,7 @@ from services.llm.values.chat import (
     FinishReason,
     OutputSchema,
     Role,
+    SchemaCheck,
     TextDelta,
     ToolCall,
 )
@@ -328,7 +329,15 @@ def _end(answer: Completion | ChatFinish, served: Served) -> dict[str, Any]:
         "usage": usage_message(answer.usage or TokenUsage()),
         "model": served.model,
         "provider": served.provider,
+        "schema_check": _check(answer.check),
     }
+
+
+def _check(check: SchemaCheck | None) -> pb.SchemaCheck | None:
+    if check is None:
+        return None
+    rules = check.broken_rules
+    return pb.SchemaCheck(matches=not rules, broken_rules=rules, repaired=check.repaired)
 
 
 def embed_response(vectors: Vectors, model: str) -> pb.EmbedResponse:

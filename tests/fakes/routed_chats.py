@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 from datetime import date
 from typing import Any
 
-from services.llm.adapters.providers.fake import FakeChatProvider
 from services.llm.adapters.stores.memory import MemorySpendingStore
 from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
@@ -20,8 +19,9 @@ from services.llm.domain.targets import Backend, Served, routing_table
 from services.llm.domain.tries import RetryPolicy
 from services.llm.ports import ChatProvider
 from services.llm.values.chat import ChatFinish, ChatMessage, ChatRequest, Completion, Role, TextDelta
+from services.llm.values.prices import Price
 from services.llm.values.providers import Model, Provider, Providers, Route, Strategy
-from services.llm.values.spending import Spending
+from services.llm.values.spending import Budget, Spending
 
 MESSAGES = (ChatMessage(Role.USER, "Why?"),)
 
@@ -34,6 +34,7 @@ class RoutedChats:
         waiting: calls that may wait for one.
         limits: further fields of each provider that is not among `unlimited`.
         strategy: how the model `m` is served.
+        price: what a token of any model costs.
         more: providers whose names are made.
         providers: each provider with the models that it serves.
     """
@@ -49,14 +50,16 @@ class RoutedChats:
         strategy: Strategy = Strategy.FALLBACK,
         grace: float = 1.0,
         longest_wait: float = 5.0,
-        more: Mapping[str, tuple[FakeChatProvider, list[str]]] | None = None,
-        **providers: tuple[FakeChatProvider, list[str]],
+        price: Price | None = None,
+        budgets: Sequence[Budget] = (),
+        more: Mapping[str, tuple[ChatProvider, list[str]]] | None = None,
+        **providers: tuple[ChatProvider, list[str]],
     ) -> None:
-        self.ledger = Ledger(MemorySpendingStore())
+        self.ledger = Ledger(MemorySpendingStore(), lambda: budgets)
         self.backends: list[Backend[ChatProvider]] = []
         for name, (engine, models) in {**providers, **(more or {})}.items():
             fields = limits if limits and name not in unlimited else {}
-            served = tuple(Model(name=model) for model in models)
+            served = tuple(Model(name=model, price=price) for model in models)
             provider = Provider(name=name, base_url="http://x", models=served, **fields)
             window = None
             if provider.requests_per_minute or provider.tokens_per_minute:

@@ -17,6 +17,7 @@ from services.llm.domain.ledger import Ledger
 from services.llm.domain.need import Need, need_of_chat
 from services.llm.domain.read_watch import ReadWatch
 from services.llm.domain.simultaneous import Begin, Discard, hedged, raced
+from services.llm.domain.structured import answers as structured
 from services.llm.domain.targets import Path, RoutingTable, Served, Target
 from services.llm.domain.tries import RetryPolicy, Tries, VainAttempts
 from services.llm.domain.validity import is_valid
@@ -32,6 +33,8 @@ StartT = TypeVar("StartT")
 
 _AT_ONCE = 3
 """Targets that a race asks."""
+_REPAIR_SHARE = 0.9
+"""Of the time that is left, what asking a model again may take."""
 _HEDGED_SHARE = 0.05
 _HEDGES_SAVED = 10
 
@@ -144,7 +147,7 @@ class Router(Generic[EngineT]):
                 obtained = await raced(tries, begin, discard, valid, most=_AT_ONCE, grace_seconds=grace)
             elif path.strategy is Strategy.HEDGED:
                 wait = patience(target)
-                obtained = await hedged(tries, target, begin, discard, patience=wait, allowance=self._hedges)
+                obtained = await hedged(tries, target, begin, discard, valid, patience=wait, allowance=self._hedges)
             else:
                 tries.asked(target)
                 try:
@@ -168,21 +171,39 @@ class ChatRouter(Router[ChatProvider]):
     """Answers prompts, whole or as a stream.
 
     After the first token, a fault is the caller's: text that was read cannot be taken back.
+
+    A whole answer that has to match a schema and does not is asked for once more, of the model that gave it, while
+    there is time. A stream passes on what comes, and its finish says whether it matches.
     """
 
     async def complete(self, prompt: ChatRequest, timeout: float) -> tuple[Completion, Served]:
-        """Return one whole answer within `timeout` seconds, and which provider gave it."""
+        """Return one whole answer within `timeout` seconds, and which provider gave it.
+
+        Raises:
+            InvalidArgument: the schema is none that an answer can be held against.
+            FailedPrecondition: the answer does not match it; reason SCHEMA_NOT_MATCHED.
+        """
+        await structured.require_usable(prompt)
         with self._tables.held() as table:
             way = self._way(table, prompt.model, timeout, need_of_chat(prompt))
             target, completion = await self._completed(way, prompt)
             return completion, target.served
 
-    async def stream(self, prompt: ChatRequest, timeout: float) -> AsyncGenerator[_Event, None]:
+    def stream(self, prompt: ChatRequest, timeout: float) -> AsyncGenerator[_Event, None]:
         """Yield deltas, then one `ChatFinish` with who answered, within `timeout` seconds.
 
         A finish without the provider's own usage carries what was counted here. The answer of a race comes as one
         delta, when it is chosen.
+
+        Raises:
+            InvalidArgument: the schema is none that an answer can be held against.
+            FailedPrecondition: the answer of a race does not match it; reason SCHEMA_NOT_MATCHED.
         """
+        events = self._streamed(prompt, timeout)
+        return structured.stream_checked(events, prompt) if structured.has_to_match(prompt) else events
+
+    async def _streamed(self, prompt: ChatRequest, timeout: float) -> AsyncGenerator[_Event, None]:
+        await structured.require_usable(prompt)
         with self._tables.held() as table:
             way = self._way(table, prompt.model, timeout, need_of_chat(prompt))
             if way.path.strategy is Strategy.RACE:
@@ -203,16 +224,60 @@ class ChatRouter(Router[ChatProvider]):
                     yield event
 
     async def _completed(self, way: _Way[ChatProvider], prompt: ChatRequest) -> tuple[Target[ChatProvider], Completion]:
-        def call(provider: ChatProvider, asked: Asked) -> Awaitable[Completion]:
-            return provider.complete(_for(prompt, asked), asked.timeout)
+        """Return the first answer that is valid, by the strategy of the path, also where a model has to be asked twice.
 
-        return await self._obtained(
+        Raises:
+            FailedPrecondition: it does not match its schema.
+        """
+        began = asyncio.get_running_loop().time()
+        target, completion = await self._obtained(
             way,
-            lambda target: self._asked(target, call, way),
+            lambda target: self._answer(target, prompt, way),
             _nothing,
             lambda target: target.health.whole.p95,
             lambda completion: is_valid(completion, prompt),
         )
+        if structured.broken_rules(completion):
+            completion = await self._repaired(target, prompt, completion, way, began)
+        return target, completion
+
+    async def _answer(self, target: Target[ChatProvider], prompt: ChatRequest, way: _Way[ChatProvider]) -> Completion:
+        def call(provider: ChatProvider, asked: Asked) -> Awaitable[Completion]:
+            return provider.complete(_for(prompt, asked), asked.timeout)
+
+        return await structured.checked(await self._asked(target, call, way), prompt)
+
+    async def _repaired(
+        self,
+        target: Target[ChatProvider],
+        prompt: ChatRequest,
+        wrong: Completion,
+        way: _Way[ChatProvider],
+        began: float,
+    ) -> Completion:
+        """Return the answer that a model gives when it is told what was wrong with its first one.
+
+        Raises:
+            FailedPrecondition: that does not match either, or there is no time or money for another call.
+        """
+        now, provider = asyncio.get_running_loop().time(), target.served.provider
+        if prompt.n > 1:
+            raise structured.does_not_match(wrong, provider, "SEVERAL_ANSWERS")
+        if way.deadline - now < now - began:
+            raise structured.does_not_match(wrong, provider, "DEADLINE_NEAR")
+        again = structured.repair_prompt(prompt, wrong)
+        # The rest is for saying so where that fails.
+        second = replace(way, need=need_of_chat(again), deadline=now + _REPAIR_SHARE * (way.deadline - now))
+        try:
+            answer = await self._answer(target, again, second)
+        except TikuError as error:
+            raise structured.does_not_match(wrong, provider, error.reason) from error
+        answer = structured.repaired(wrong, answer)
+        if answer.check is None:
+            raise structured.does_not_match(wrong, provider, answer.reason.upper())
+        if answer.check.broken_rules:
+            raise structured.does_not_match(answer, provider)
+        return answer
 
     async def _events(
         self, target: Target[ChatProvider], prompt: ChatRequest, way: _Way[ChatProvider]

@@ -86,14 +86,16 @@ async def hedged(
     first: Target[EngineT],
     begin: Begin[StartT],
     discard: Discard[StartT],
+    valid: Callable[[StartT], bool],
     *,
     patience: float | None,
     allowance: Allowance,
 ) -> tuple[Target[EngineT], StartT] | None:
     """Ask `first`, and another target as well once `patience` seconds passed; return the first to begin, and how.
 
-    None means that all that were asked failed, which `candidates` knows. A target that fails before the patience is
-    over is no reason to hedge: the next one is asked because of the failure.
+    One that is not valid waits for the other, and is taken where that is no better. None means that all that were
+    asked failed, which `candidates` knows. A target that fails before the patience is over is no reason to hedge: the
+    next one is asked because of the failure.
     """
     async with _Asked.open(candidates, begin, discard) as asked:
         asked.ask(first)
@@ -104,13 +106,13 @@ async def hedged(
                 allowance.spend()
                 asked.ask(second)
         while asked.tasks:
-            if not any(task.done() for task in asked.tasks):
-                await asked.wait(None)
             asked.drop_failed()
-            for task, target in asked.tasks.items():
-                if task.done():
-                    del asked.tasks[task]
-                    return target, task.result()
+            done = [task for task in asked.tasks if task.done()]
+            chosen = _best(asked.tasks, valid) or (done[0] if done and len(done) == len(asked.tasks) else None)
+            if chosen is not None:
+                return asked.tasks.pop(chosen), chosen.result()
+            if asked.tasks:
+                await asked.wait(None)
     return None
 
 

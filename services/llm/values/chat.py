@@ -77,6 +77,7 @@ class OutputSchema:
     name: str
     schema: Mapping[str, object]
     strict: bool = True
+    """Whether the answer has to match; otherwise the schema only says what is wished for."""
     description: str = ""
 
 
@@ -112,6 +113,16 @@ class ChatRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class SchemaCheck:
+    """Whether an answer matches the schema that it was asked for."""
+
+    broken_rules: Sequence[str] = ()
+    """What it breaks, each with its place; empty where it matches."""
+    repaired: bool = False
+    """Whether the model was asked a second time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """One whole answer; usage is None when the provider did not report it."""
 
@@ -127,10 +138,12 @@ class Completion:
     """Members of the message beside these, as the provider sent them."""
     others: Sequence[Completion] = ()
     """The answers after the first, where several were asked for; their usage is in that of the first."""
+    check: SchemaCheck | None = None
+    """For all answers together; None where there was no schema to be held to, or no whole answer to hold."""
 
     def deltas(self) -> list[TextDelta]:
         """Return the pieces of a stream that give this answer."""
-        if self.text and self == Completion(self.text, self.reason, self.usage):
+        if self.text and self == Completion(self.text, self.reason, self.usage, check=self.check):
             return [TextDelta(self.text)]
         pieces = [
             ChatDelta(
@@ -148,7 +161,7 @@ class Completion:
 
     def finish(self) -> ChatFinish:
         """Return the end of a stream that gives this answer."""
-        return ChatFinish(self.reason, self.usage, tuple(other.reason for other in self.others))
+        return ChatFinish(self.reason, self.usage, tuple(other.reason for other in self.others), self.check)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +193,8 @@ class ChatFinish:
     usage: TokenUsage | None
     more_reasons: Sequence[FinishReason] = ()
     """Why the model stopped in the answers after the first."""
+    check: SchemaCheck | None = None
+    """As in `Completion`."""
 
 
 def _size_of_rest(message: ChatMessage) -> int:

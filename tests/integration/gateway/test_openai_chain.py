@@ -13,7 +13,7 @@ from typing import Any
 import openai
 import pytest
 import pytest_asyncio
-from openai import AsyncOpenAI
+from openai import APIError, AsyncOpenAI, BadRequestError
 
 from gateway.app import running as running_gateway
 from gateway.settings import GatewaySettings
@@ -256,6 +256,43 @@ async def test_reasoning_and_refusals_stand_apart(chain: Chain, streamed: bool) 
     chain.provider.plays.append(answer({"content": None, "refusal": "No."}))
     message = (await chain.client.chat.completions.create(model="m", messages=ASK)).choices[0].message
     assert (message.content, message.refusal) == (None, "No.")
+
+
+THING: Any = {
+    "type": "json_schema",
+    "json_schema": {"name": "thing", "strict": True, "schema": {"type": "object", "required": ["a"]}},
+}
+
+
+async def test_an_answer_that_has_to_match_does_or_is_an_error(chain: Chain) -> None:
+    async def ask() -> str | None:
+        made = await chain.client.chat.completions.create(model="m", messages=ASK, response_format=THING)
+        return made.choices[0].message.content
+
+    chain.provider.plays.extend([answer({"content": "Here: {}"}), answer({"content": '```json\n{"a": 1}\n```'})])
+    assert await ask() == '{"a": 1}'
+    chain.provider.plays.extend([answer({"content": "[]"}), answer({"content": "no"})])
+    with pytest.raises(BadRequestError) as caught:
+        await ask()
+    body: Any = caught.value.body
+    assert (caught.value.code, body["metadata"]["text"]) == ("schema_not_matched", "no")
+    chain.provider.plays.append(answer({"content": '{"a'}, "length"))
+    assert await ask() == '{"a'
+
+
+async def test_a_stream_that_has_to_match_ends_well_or_with_an_error(chain: Chain) -> None:
+    async def ask() -> str:
+        made = await chain.client.chat.completions.create(model="m", messages=ASK, response_format=THING, stream=True)
+        texts = []
+        async for chunk in made:
+            texts.append(chunk.choices[0].delta.content or "")
+        return "".join(texts)
+
+    chain.provider.plays.append(sse(piece({"content": '{"a": '}), piece({"content": "1}"}, "stop")))
+    assert await ask() == '{"a": 1}'
+    chain.provider.plays.append(sse(piece({"content": "{"}), piece({"content": "}"}, "stop")))
+    with pytest.raises(APIError, match="'a' is a required property"):
+        await ask()
 
 
 async def test_errors_of_providers_say_what_happened(chain: Chain) -> None:

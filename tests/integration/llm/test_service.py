@@ -99,7 +99,9 @@ async def test_options_reach_the_provider(stub: LlmServiceStub, provider: Script
         seed=0,
         structured_output=pb.StructuredOutput(name="answer", json_schema=schema),
     )
-    await stub.Chat(pb.ChatRequest(messages=ASK, options=options))
+    provider.answer(Script(tokens=['{"b": 1, ', '"a": 2}']))
+    answer = await stub.Chat(pb.ChatRequest(messages=ASK, options=options))
+    assert answer.schema_check == pb.SchemaCheck(matches=True)
     await stub.Chat(pb.ChatRequest(messages=ASK))
     full, plain = (request.body for request in provider.requests)
     assert (full["temperature"], full["top_p"], full["max_tokens"], full["stop"], full["seed"]) == (

@@ -620,7 +620,11 @@ Global___ChatMessage: _TypeAlias = ChatMessage  # noqa: Y015
 
 @_typing.final
 class StructuredOutput(_message.Message):
-    """StructuredOutput constrains an answer to JSON that matches a schema."""
+    """StructuredOutput constrains an answer to JSON that matches a schema. An answer that has to match is held against it:
+    a whole one that does not is asked for once more, and is then refused with the reason SCHEMA_NOT_MATCHED; a stream
+    passes on what comes, and its finish says whether it matches. Answers that are cut, refused or withheld, or that call
+    tools, are told as what they are.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -636,7 +640,9 @@ class StructuredOutput(_message.Message):
     """What the answer is for, told to the model."""
     @_builtins.property
     def json_schema(self) -> _struct_pb2.Struct:
-        """JSON Schema of the answer."""
+        """JSON Schema 2020-12 of the answer, of at most 128 KiB. Where the answer has to match, references lead to places
+        within it, and expressions have neither lookaround nor backreferences.
+        """
 
     def __init__(
         self,
@@ -924,6 +930,38 @@ class Logprobs(_message.Message):
 Global___Logprobs: _TypeAlias = Logprobs  # noqa: Y015
 
 @_typing.final
+class SchemaCheck(_message.Message):
+    """SchemaCheck says whether an answer matches the schema that it was asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MATCHES_FIELD_NUMBER: _builtins.int
+    BROKEN_RULES_FIELD_NUMBER: _builtins.int
+    REPAIRED_FIELD_NUMBER: _builtins.int
+    matches: _builtins.bool
+    """Whether it does."""
+    repaired: _builtins.bool
+    """Whether the model was asked a second time."""
+    @_builtins.property
+    def broken_rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it breaks, each with its place, such as `$.level breaks enum: ["easy", "hard"]`; the first few."""
+
+    def __init__(
+        self,
+        *,
+        matches: _builtins.bool = ...,
+        broken_rules: _abc.Iterable[_builtins.str] | None = ...,
+        repaired: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["broken_rules", b"broken_rules", "matches", b"matches", "repaired", b"repaired"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SchemaCheck: _TypeAlias = SchemaCheck  # noqa: Y015
+
+@_typing.final
 class ChatChoice(_message.Message):
     """ChatChoice is one of several answers."""
 
@@ -1008,6 +1046,7 @@ class ChatResponse(_message.Message):
     PROVIDER_FIELD_NUMBER: _builtins.int
     LOGPROBS_FIELD_NUMBER: _builtins.int
     MORE_CHOICES_FIELD_NUMBER: _builtins.int
+    SCHEMA_CHECK_FIELD_NUMBER: _builtins.int
     finish_reason: Global___FinishReason.ValueType
     """Why the model stopped."""
     model: _builtins.str
@@ -1030,6 +1069,10 @@ class ChatResponse(_message.Message):
     def more_choices(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChatChoice]:
         """The answers after the first, where several were asked for."""
 
+    @_builtins.property
+    def schema_check(self) -> Global___SchemaCheck:
+        """Set where the answers had to match a schema and were whole."""
+
     def __init__(
         self,
         *,
@@ -1040,10 +1083,11 @@ class ChatResponse(_message.Message):
         provider: _builtins.str = ...,
         logprobs: Global___Logprobs | None = ...,
         more_choices: _abc.Iterable[Global___ChatChoice] | None = ...,
+        schema_check: Global___SchemaCheck | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["logprobs", b"logprobs", "message", b"message", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["logprobs", b"logprobs", "message", b"message", "schema_check", b"schema_check", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "logprobs", b"logprobs", "message", b"message", "model", b"model", "more_choices", b"more_choices", "provider", b"provider", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "logprobs", b"logprobs", "message", b"message", "model", b"model", "more_choices", b"more_choices", "provider", b"provider", "schema_check", b"schema_check", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1189,6 +1233,7 @@ class ChatFinish(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     PROVIDER_FIELD_NUMBER: _builtins.int
     MORE_FINISH_REASONS_FIELD_NUMBER: _builtins.int
+    SCHEMA_CHECK_FIELD_NUMBER: _builtins.int
     finish_reason: Global___FinishReason.ValueType
     """Why the model stopped."""
     model: _builtins.str
@@ -1203,6 +1248,10 @@ class ChatFinish(_message.Message):
     def more_finish_reasons(self) -> _containers.RepeatedScalarFieldContainer[Global___FinishReason.ValueType]:
         """Why the model stopped in the answers after the first, where several were asked for."""
 
+    @_builtins.property
+    def schema_check(self) -> Global___SchemaCheck:
+        """Set where the answers had to match a schema and were whole."""
+
     def __init__(
         self,
         *,
@@ -1211,10 +1260,11 @@ class ChatFinish(_message.Message):
         model: _builtins.str = ...,
         provider: _builtins.str = ...,
         more_finish_reasons: _abc.Iterable[Global___FinishReason.ValueType] | None = ...,
+        schema_check: Global___SchemaCheck | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["schema_check", b"schema_check", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "model", b"model", "more_finish_reasons", b"more_finish_reasons", "provider", b"provider", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "model", b"model", "more_finish_reasons", b"more_finish_reasons", "provider", b"provider", "schema_check", b"schema_check", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

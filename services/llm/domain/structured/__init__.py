@@ -1,0 +1,1 @@
+"""Answers in JSON that have to match a schema."""

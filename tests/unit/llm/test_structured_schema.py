@@ -1,0 +1,112 @@
+"""Schemas and answers that are made to take for ever."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.llm.domain.structured.schema import Schema, UnusableSchemaError
+
+TOO_LONG = ["takes too long to be checked against the schema"]
+
+
+def _nested(depth: int) -> dict[str, Any]:
+    value: Any = 1
+    for _ in range(depth):
+        value = {"a": value}
+    return {"a": value}
+
+
+def _doubled(times: int) -> dict[str, Any]:
+    parts: dict[str, Any] = {f"d{i}": {"allOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(times)}
+    return {"$defs": {**parts, f"d{times}": {}}, "$ref": "#/$defs/d0"}
+
+
+BOTH = {"properties": {"a": {"$ref": "#"}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"allOf": [BOTH, BOTH]}, _nested(60)),
+        ({"anyOf": [{**BOTH, "required": ["b"]}, {**BOTH, "required": ["c"]}]}, _nested(60)),
+        (_doubled(40), 1),
+        (_doubled(200), 1),
+        ({"$ref": "#"}, 1),
+        ({"items": {"enum": list(range(1000))}}, [999] * 1000),
+        ({"patternProperties": {f"^{n}": {} for n in range(500)}}, {str(n): n for n in range(1000)}),
+    ],
+    ids=["and", "or", "doubled", "a chain", "itself", "a long list", "many expressions"],
+)
+def test_a_check_takes_a_bounded_number_of_steps(
+    schema: dict[str, Any], value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.llm.domain.structured.schema._MAX_STEPS", 2000)
+    assert Schema.of(schema).broken_rules(value) == TOO_LONG
+
+
+def test_an_expression_that_python_would_never_be_done_with() -> None:
+    text = "a" * 100_000 + "b"
+    assert Schema.of({"pattern": "^(a+)+$"}).broken_rules(text) == ['$ breaks pattern: "^(a+)+$"']
+    by_name = Schema.of({"patternProperties": {"^(a+)+$": {}}, "additionalProperties": False})
+    assert by_name.broken_rules({text: 1})[0].startswith("$: must not have 'aaa")
+
+
+@pytest.mark.parametrize(
+    ("schema", "rule"),
+    [
+        ({"$ref": "https://example.org/x"}, "$.$ref must lead to a place within the schema, such as #/$defs/name"),
+        ({"properties": {"a": {"$ref": "file:///x"}}}, "$.properties.a.$ref must lead to a place within the schema"),
+        ({"$ref": "#/$defs/no"}, "refers to '/$defs/no', which is not there"),
+        ({"$ref": "#/examples/0", "examples": [{"pattern": "("}]}, "$.$ref must lead to a schema"),
+        ({"$ref": 1}, "$.$ref must lead to a place within the schema"),
+        ({"type": "objct"}, "$.type breaks anyOf of JSON Schema 2020-12"),
+        ({"items": {"pattern": "(?=a)b"}}, "$.items: the expression '(?=a)b' is not checked here"),
+        ({"pattern": "a{1000}{1000}"}, "$: the expression 'a{1000}{1000}' is not checked here"),
+        ({"unevaluatedProperties": False}, "$.unevaluatedProperties is not checked here"),
+        ({"not": {"$schema": "http://json-schema.org/draft-07/schema#"}}, "$.not.$schema is not checked here"),
+        ({"description": "x" * 140_000}, "must have at most 131072 bytes"),
+        ({"properties": {"a": [1]}}, "$.properties.a breaks type of JSON Schema 2020-12"),
+    ],
+)
+def test_a_schema_that_is_refused(schema: dict[str, Any], rule: str) -> None:
+    with pytest.raises(UnusableSchemaError) as caught:
+        Schema.of(schema)
+    assert str(caught.value).startswith(rule)
+
+
+def test_a_schema_that_is_nested_too_deeply() -> None:
+    schema: dict[str, Any] = {}
+    for _ in range(70):
+        schema = {"items": schema}
+    with pytest.raises(UnusableSchemaError, match="deeper than 64"):
+        Schema.of(schema)
+
+
+def test_properties_may_be_named_like_keywords() -> None:
+    names = {name: {"type": "integer"} for name in ("$ref", "pattern", "$schema", "unevaluatedItems", "allOf")}
+    schema = Schema.of({"$schema": "http://json-schema.org/draft-07/schema#", "properties": names})
+    assert schema.broken_rules(dict.fromkeys(names, 1)) == []
+    assert schema.broken_rules({"pattern": "x"}) == ['$.pattern breaks type: "integer"']
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "rules"),
+    [
+        ({"uniqueItems": True}, [1, True, [1], [True], "1", {"a": 1}, {"a": True}], []),
+        ({"uniqueItems": True}, [1, 1.0], ["$ breaks uniqueItems: true"]),
+        ({"pattern": r"^\d+$"}, "１２", [r'$ breaks pattern: "^\\d+$"']),
+        ({"pattern": r"^[\w-]+$"}, "a_1-b", []),
+        ({"pattern": r"^\\d$"}, r"\d", []),
+        ({"pattern": "^a$"}, "a\n", ['$ breaks pattern: "^a$"']),
+        ({"additionalProperties": {"type": "string"}}, {"a": 1}, ['$.a breaks type: "string"']),
+        ({"patternProperties": {"^x": {"type": "string"}}, "additionalProperties": False}, {"x": "1"}, []),
+        ({"properties": {"a": False}}, {"a": 1}, ["$ holds what the schema does not allow"]),
+        ({"anyOf": [{"type": "string"}, {"minimum": 3}]}, 2, ['$ breaks anyOf: [{"type": "string"}, {"minimum": 3}]']),
+        ({"anyOf": [{"type": "string"}, {"properties": {"a": {"minimum": 3}}}]}, {"a": 2}, ["$.a breaks minimum: 3"]),
+        ({"items": {"type": "string"}}, list(range(20)), [f'$[{n}] breaks type: "string"' for n in range(8)]),
+    ],
+)
+def test_what_is_held_against_a_schema(schema: dict[str, Any], value: Any, rules: list[str]) -> None:
+    assert Schema.of(schema).broken_rules(value) == rules
