@@ -86,8 +86,8 @@ _REFERENCES = (
         rf"(?:{_TOLD}|saw|read|learned|learnt|know)(?: (?:already|so far|just now))?(?: ?[,?.]|$)"
     ),
     (
-        r"(?:^|[,.;] ?)in what follows\b|\b(?:we|you) (?:have )?(?:just|already|earlier) (?:read|seen|saw|learned|learnt"
-        r"|studied|discussed)\b|\brecall what (?:was|has been|we)\b|\b(?:by|in) this way\b"
+        r"(?:^|[,.;] ?)in what follows\b|\b(?:we|you) (?:have )?(?:just|already|earlier) (?:read|seen|saw|learned"
+        r"|learnt|studied|discussed)\b|\brecall what (?:was|has been|we)\b|\b(?:by|in) this way\b"
     ),
 )
 PASSAGE_REFERENCE = Pattern("|".join(_REFERENCES), re.IGNORECASE)
