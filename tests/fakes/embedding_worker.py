@@ -15,15 +15,16 @@ from pathlib import Path
 
 from services.kit.workers import end_with_parent
 from services.llm.adapters.embedders.fake import hashed_vector
-from services.llm.adapters.embedders.frames import EmbedAsk, EmbedReady, EmbedReply, pack
-from services.llm.adapters.embedders.worker import serve
+from services.llm.adapters.local.frames import Ask, Ready, Reply, pack
+from services.llm.adapters.local.worker import serve
 
 DIMENSION = 8
 
 
-def encode(ask: EmbedAsk, pause: Callable[[], None]) -> EmbedReply:
+def encode(ask: Ask, pause: Callable[[], None]) -> Reply:
     """Vectors, unless a text says otherwise."""
-    for text in ask.texts:
+    texts = [text for text in ask.texts if isinstance(text, str)]
+    for text in texts:
         if text == "die":
             os._exit(3)
         if text == "refuse":
@@ -33,8 +34,8 @@ def encode(ask: EmbedAsk, pause: Callable[[], None]) -> EmbedReply:
             while (left := end - time.monotonic()) > 0:
                 time.sleep(min(left, 0.01))  # noqa: TID251 - this process has no loop
                 pause()
-    data = b"".join(hashed_vector(text, DIMENSION).tobytes() for text in ask.texts)
-    return EmbedReply(kind=ask.kind, data=data, tokens=len(ask.texts))
+    data = b"".join(hashed_vector(text, DIMENSION).tobytes() for text in texts)
+    return Reply(kind=ask.kind, data=data, tokens=len(ask.texts))
 
 
 def main() -> None:
@@ -42,14 +43,15 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--threads")
+    for option in ("--backend", "--task", "--threads"):
+        parser.add_argument(option)
     options = parser.parse_args()
     end_with_parent(options.parent)
     deaths: Path = options.model / "deaths"
     if deaths.exists() and (left := int(deaths.read_text())):
         deaths.write_text(str(left - 1))
         os._exit(4)
-    sys.stdout.buffer.write(pack(EmbedReady(DIMENSION)))
+    sys.stdout.buffer.write(pack(Ready(DIMENSION)))
     sys.stdout.buffer.flush()
     serve(encode, sys.stdin.buffer, sys.stdout.buffer)
 

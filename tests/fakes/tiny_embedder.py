@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
+from services.models.int8 import quantize
+
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,:;!?-'光合作用题库知识"
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 _PIECES = [*_SPECIAL, *_CHARACTERS, *(f"##{c}" for c in _CHARACTERS)]
@@ -46,6 +48,23 @@ _FILES: dict[str, Any] = {
 }
 
 
+def build_cross_encoder(folder: Path) -> None:
+    """Write a cross-encoder of random weights into `folder`."""
+    folder.mkdir(parents=True)
+    labels = {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
+    config = _FILES["config.json"] | {"architectures": ["BertForSequenceClassification"], **labels}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    (folder / "tokenizer_config.json").write_text(json.dumps(_FILES["tokenizer_config.json"]), encoding="utf-8")
+    _tokenizer().save(str(folder / "tokenizer.json"))
+    weights = {f"bert.{name}": tensor for name, tensor in _weights().items()}
+    for name, tensor in weights.items():
+        if "attention" in name and tensor.ndim == 2:
+            tensor *= 20  # So much that the first token's state depends on the others.
+    head = {"classifier.weight": np.linspace(-4, 4, _HIDDEN)[None, :], "classifier.bias": np.zeros(1)}
+    (folder / "model.safetensors").write_bytes(_safetensors(weights | head))
+    quantize(folder)
+
+
 def build(folder: Path) -> None:
     """Write the model into `folder`."""
     (folder / "1_Pooling").mkdir(parents=True)
@@ -53,6 +72,7 @@ def build(folder: Path) -> None:
         (folder / name).write_text(json.dumps(content), encoding="utf-8")
     _tokenizer().save(str(folder / "tokenizer.json"))
     (folder / "model.safetensors").write_bytes(_safetensors(_weights()))
+    quantize(folder)
 
 
 def _tokenizer() -> Tokenizer:

@@ -13,7 +13,11 @@ from dataclasses import dataclass, field
 
 from services.common.values import TokenUsage
 from services.kit.errors import ResourceExhausted, TikuError
+from services.llm.values.local import Task
 from services.llm.values.relevance import EmbedKind, Vectors
+
+Text = str | tuple[str, str]
+"""What an encoder reads: a text, or two together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +34,13 @@ class BatchLimits:
     """What the longest text costs: the model reads no further than its own limit."""
     waiting_texts: int = 16_384
     """Texts of each kind that may wait; a request that would exceed it is refused."""
-    window_seconds: float = 0.003
-    """How long an idle encoder waits for more texts after the first."""
 
 
 @dataclass(eq=False, slots=True)
 class _Job:
     """One request's texts on their way."""
 
-    texts: Sequence[str]
+    texts: Sequence[Text]
     done: asyncio.Future[Vectors]
     order: deque[int]
     """Positions of texts that are in no batch yet, longest first."""
@@ -76,7 +78,7 @@ class Batch:
     """Texts of one kind to be encoded together."""
 
     kind: EmbedKind
-    texts: list[str]
+    texts: list[Text]
     _places: list[tuple[_Job, int]]
 
     def resolve(self, data: bytes, dimension: int, tokens: int) -> None:
@@ -99,21 +101,24 @@ class Batch:
 class Batcher:
     """The queue in front of one encoder."""
 
-    def __init__(self, limits: BatchLimits) -> None:
+    def __init__(self, limits: BatchLimits, task: Task = Task.EMBED) -> None:
         self._limits = limits
+        self._task = task
         self._lanes = {kind: _Lane() for kind in EmbedKind}
 
-    async def embed(self, texts: Sequence[str], kind: EmbedKind) -> Vectors:
+    async def embed(self, texts: Sequence[Text], kind: EmbedKind) -> Vectors:
         """Return the vectors of `texts` once all came back; canceling takes the rest out. A full queue refuses them."""
         lane = self._lanes[kind]
         if lane.waiting + len(texts) > self._limits.waiting_texts and lane.waiting:
             raise ResourceExhausted(
-                "The embedding model is busy; try again shortly.", reason="EMBEDDER_BUSY", retry_after=1.0
+                f"The {self._task.model} is busy; try again shortly.",
+                reason=f"{self._task.engine}_BUSY",
+                retry_after=1.0,
             )
         job = _Job(
             texts=texts,
             done=asyncio.get_running_loop().create_future(),
-            order=deque(sorted(range(len(texts)), key=lambda index: len(texts[index]), reverse=True)),
+            order=deque(sorted(range(len(texts)), key=lambda index: _length(texts[index]), reverse=True)),
             rows=[b""] * len(texts),
             missing=len(texts),
         )
@@ -131,7 +136,6 @@ class Batcher:
         while not (places := self._take(lane)):
             lane.arrived.clear()
             await lane.arrived.wait()
-            await asyncio.sleep(self._limits.window_seconds)
         return Batch(kind, [job.texts[position] for job, position in places], places)
 
     def fail_all(self, error: TikuError) -> None:
@@ -157,6 +161,11 @@ class Batcher:
                 places.append((job, job.order.popleft()))
         return places
 
-    def _cost(self, text: str) -> int:
+    def _cost(self, text: Text) -> int:
         # Exact for ASCII and for Han characters, without encoding the text.
-        return min(self._limits.text_bytes, len(text) * (1 if text.isascii() else 3))
+        parts = (text,) if isinstance(text, str) else text
+        return min(self._limits.text_bytes, sum(len(part) * (1 if part.isascii() else 3) for part in parts))
+
+
+def _length(text: Text) -> int:
+    return len(text) if isinstance(text, str) else len(text[0]) + len(text[1])

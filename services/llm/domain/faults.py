@@ -82,7 +82,7 @@ _QUICK_RETRY_SECONDS = 1.0
 NO_CHAT = ("No chat model is configured: set TIKU_LLM_BASE_URL and TIKU_LLM_MODEL.", "NO_CHAT_PROVIDER")
 """Like the two that follow, message and reason of a call for whose purpose no model is configured."""
 NO_EMBEDDER = ("No embedding model is configured: set TIKU_EMBED_MODEL_PATH or TIKU_EMBED_BASE_URL.", "NO_EMBEDDER")
-NO_RERANKER = ("No rerank model is configured: set TIKU_RERANK_BASE_URL and TIKU_RERANK_MODEL.", "NO_RERANK_PROVIDER")
+NO_RERANKER = ("No reranker is configured: set TIKU_RERANK_MODEL_PATH or TIKU_RERANK_BASE_URL.", "NO_RERANK_PROVIDER")
 
 
 def unavailable(provider: str, detail: object = None, retry_after: float | None = None) -> TikuError:

@@ -6,7 +6,7 @@ import asyncio
 import math
 import struct
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,9 @@ from services.llm.adapters.embedders.fake import FakeEmbedder
 from services.llm.adapters.embedders.local import LocalEmbedder
 from services.llm.adapters.embedders.openai_http import OpenAiHttpEmbedder
 from services.llm.adapters.http import ProviderClient
+from services.llm.adapters.local.process import LocalModel
 from services.llm.ports import Embedder
+from services.llm.values.local import Backend, Task
 from services.llm.values.relevance import EmbedKind, Vectors
 from tests.engines import on_engine
 from tests.fakes import tiny_embedder
@@ -27,7 +29,7 @@ QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ADAPTERS = ["hashing", "http", "http-floats", on_engine("local")]
+ADAPTERS = ["hashing", "http", "http-floats", on_engine("onnx"), on_engine("torch")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=ADAPTERS)
@@ -35,20 +37,27 @@ async def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
     async with AsyncExitStack() as stack:
         if request.param == "hashing":
             yield FakeEmbedder(32)
-        elif request.param == "local":
+        elif request.param in list(Backend):
             folder = tmp_path_factory.mktemp("models") / "tiny"
             await asyncio.to_thread(tiny_embedder.build, folder)
-            local = LocalEmbedder(folder, threads=1)
-            running = asyncio.create_task(local.run())
-            await asyncio.wait_for(local._ready.wait(), 60)
-            yield local
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            yield LocalEmbedder(await stack.enter_async_context(_running(folder, Backend(request.param))))
         else:
             server = ScriptedProvider(float_embeddings=request.param == "http-floats")
             await stack.enter_async_context(server)
             client = await stack.enter_async_context(ProviderClient.open("scripted", server.base_url, "sk-test"))
             yield OpenAiHttpEmbedder(client, "scripted")
+
+
+@asynccontextmanager
+async def _running(folder: Path, backend: Backend) -> AsyncIterator[LocalModel]:
+    model = LocalModel(folder, backend, Task.EMBED, threads=1)
+    running = asyncio.create_task(model.run())
+    try:
+        await asyncio.wait_for(model._ready.wait(), 60)
+        yield model
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 def _rows(vectors: Vectors) -> list[tuple[float, ...]]:
@@ -98,7 +107,7 @@ async def test_a_cancelled_request_harms_nobody(embedder: Embedder) -> None:
     assert (await embedder.embed(["kept"], PASSAGE, 30)).count == 1
 
 
-@pytest.mark.parametrize("embedder", [on_engine("local")], indirect=True)
+@pytest.mark.parametrize("embedder", [on_engine("onnx"), on_engine("torch")], indirect=True)
 async def test_a_model_with_prompts_tells_queries_from_passages(embedder: Embedder) -> None:
     (query,) = _rows(await embedder.embed(["light"], QUERY, 30))
     (passage,) = _rows(await embedder.embed(["light"], PASSAGE, 30))
@@ -106,9 +115,24 @@ async def test_a_model_with_prompts_tells_queries_from_passages(embedder: Embedd
 
 
 @pytest.mark.engine
-async def test_a_folder_that_is_no_model_ends_the_service(tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", Backend)
+async def test_a_folder_that_is_no_model_ends_the_service(tmp_path: Path, backend: Backend) -> None:
     with pytest.raises(RuntimeError, match="the embedding model cannot be loaded"):
-        await asyncio.wait_for(LocalEmbedder(tmp_path, threads=1).run(), 60)
+        await asyncio.wait_for(LocalModel(tmp_path, backend, Task.EMBED, threads=1).run(), 60)
+
+
+@pytest.mark.engine
+async def test_both_backends_give_the_vectors_of_one_model(tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    await asyncio.to_thread(tiny_embedder.build, folder)
+    texts = ["light", "光合作用", "a longer text, with words " * 20, ""]
+    answers = []
+    for backend in Backend:
+        async with _running(folder, backend) as model:
+            answers.append(await model.encode(texts, PASSAGE, 60))
+    exact, quantized = (_rows(vectors) for vectors in answers)
+    assert min(map(_cosine, exact, quantized)) > 0.99
+    assert answers[0].usage == answers[1].usage
 
 
 @pytest_asyncio.fixture(loop_scope="module")

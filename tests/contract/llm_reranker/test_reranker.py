@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from services.kit.errors import TikuError
 from services.llm.adapters.http import ProviderClient
+from services.llm.adapters.local.process import LocalModel
 from services.llm.adapters.rerankers.dialects import WIRES, dialect_of
 from services.llm.adapters.rerankers.fake import FakeReranker
 from services.llm.adapters.rerankers.http import HttpReranker
+from services.llm.adapters.rerankers.local import LocalReranker
 from services.llm.adapters.rerankers.yes_no import YesNoReranker
 from services.llm.ports import Reranker
+from services.llm.values.local import Backend, Task
 from services.llm.values.relevance import RerankDialect
+from tests.fakes import tiny_embedder
 from tests.fakes.openai_server import Script, ScriptedProvider
 
 DOCUMENTS = ["nothing of it", "green plants eat light", "plants", "light plants grow"]
@@ -181,3 +188,34 @@ async def test_the_time_is_that_of_all_documents_together(judging: tuple[Scripte
     with pytest.raises(TikuError) as caught:
         await reranker.rerank("q", ["a"] * 6, 0, 0.2)
     assert caught.value.reason == "PROVIDER_TIMEOUT"
+
+
+PAIRS = ["green plants eat light", "the stock market fell", "光合作用", "", "light " * 200]
+
+
+@asynccontextmanager
+async def _local(folder: Path, backend: Backend) -> AsyncIterator[LocalReranker]:
+    model = LocalModel(folder, backend, Task.RERANK, threads=1)
+    running = asyncio.create_task(model.run())
+    try:
+        yield LocalReranker(model)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.engine
+async def test_a_local_cross_encoder_gives_the_same_scores_on_both_backends(tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    await asyncio.to_thread(tiny_embedder.build_cross_encoder, folder)
+    scores = []
+    for backend in Backend:
+        async with _local(folder, backend) as reranker:
+            whole = await reranker.rerank("what do plants eat?", PAIRS, 0, 90)
+            best = await reranker.rerank("what do plants eat?", PAIRS, 2, 90)
+        assert [item.index for item in best.results] == [item.index for item in whole.results[:2]]
+        assert whole.usage.prompt_tokens > 64
+        scores.append([score for _, score in sorted((item.index, item.score) for item in whole.results)])
+    assert all(0 < score < 1 for score in scores[0])
+    assert max(scores[1]) - min(scores[1]) > 0.02
+    assert scores[0] == pytest.approx(scores[1], abs=0.02)

@@ -18,6 +18,7 @@ from services.kit.channels import open_channel
 from services.kit.errors import TikuError
 from services.kit.rpc_errors import from_rpc_error
 from services.kit.server import running
+from services.kit.start import StartError
 from services.llm.app import build
 from services.llm.settings import LlmSettings
 from tests.fakes.openai_server import Script, ScriptedProvider
@@ -306,7 +307,7 @@ async def test_a_service_without_providers_says_what_is_missing() -> None:
 
 
 async def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=f"TIKU_EMBED_MODEL_PATH: {tmp_path} holds no"):
+    with pytest.raises(StartError, match=f"TIKU_EMBED_MODEL_PATH: {tmp_path} holds no"):
         async with _service(embed_model_path=tmp_path):
             pytest.fail("started without a model")
 

@@ -9,7 +9,7 @@ import pytest
 
 from services.common.values import TokenUsage
 from services.kit.errors import Internal, ResourceExhausted
-from services.llm.domain.batching import Batch, Batcher, BatchLimits
+from services.llm.domain.batching import Batch, Batcher, BatchLimits, Text
 from services.llm.values.relevance import EmbedKind, Vectors
 
 QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
@@ -31,7 +31,7 @@ async def _embed(batcher: Batcher, *texts: str, kind: EmbedKind = PASSAGE) -> as
 
 
 async def test_vectors_come_back_in_the_order_of_the_texts_whatever_the_batches() -> None:
-    batcher = Batcher(BatchLimits(batch_texts=2, window_seconds=0))
+    batcher = Batcher(BatchLimits(batch_texts=2))
     texts = ["ccc", "a", "eeeee", "bb", "dddd"]
     task = await _embed(batcher, *texts)
     sizes = []
@@ -46,19 +46,22 @@ async def test_vectors_come_back_in_the_order_of_the_texts_whatever_the_batches(
     assert vectors.usage == TokenUsage(prompt_tokens=5 + 5 + 3)
 
 
-async def test_requests_that_come_together_share_a_batch() -> None:
+async def test_requests_that_come_while_the_encoder_works_share_the_next_batch() -> None:
     batcher = Batcher(BatchLimits())
     waiting = asyncio.create_task(batcher.next(PASSAGE))
     await asyncio.sleep(0)
+    first = await _embed(batcher, "first")
+    _answer(await waiting)
+    assert _numbers(await first) == [5]
     tasks = [await _embed(batcher, text) for text in ("one", "three", "x")]
-    batch = await waiting
+    batch = await batcher.next(PASSAGE)
     assert sorted(batch.texts) == ["one", "three", "x"]
     _answer(batch)
     assert [_numbers(await task) for task in tasks] == [[3], [5], [1]]
 
 
 async def test_questions_and_passages_are_in_batches_of_their_own() -> None:
-    batcher = Batcher(BatchLimits(batch_texts=4, window_seconds=0))
+    batcher = Batcher(BatchLimits(batch_texts=4))
     document = await _embed(batcher, *("passage",) * 1000)
     question = await _embed(batcher, "question", kind=QUERY)
     batch = await batcher.next(QUERY)
@@ -70,7 +73,7 @@ async def test_questions_and_passages_are_in_batches_of_their_own() -> None:
 
 
 async def test_a_small_document_waits_for_one_batch_of_large_ones_at_most() -> None:
-    batcher = Batcher(BatchLimits(batch_texts=4, window_seconds=0))
+    batcher = Batcher(BatchLimits(batch_texts=4))
     large = [await _embed(batcher, *(f"large {number}",) * 16) for number in range(20)]
     await batcher.next(PASSAGE)
     small = await _embed(batcher, "small")
@@ -84,10 +87,10 @@ async def test_a_small_document_waits_for_one_batch_of_large_ones_at_most() -> N
 
 
 async def test_small_documents_without_end_leave_every_second_batch_to_a_large_one() -> None:
-    batcher = Batcher(BatchLimits(batch_texts=1, window_seconds=0))
+    batcher = Batcher(BatchLimits(batch_texts=1))
     large = await _embed(batcher, *("large",) * 5)
     small = []
-    served: list[str] = []
+    served: list[Text] = []
     while served.count("large") != 5:
         small.append(await _embed(batcher, "small"))
         served += (await batcher.next(PASSAGE)).texts
@@ -97,10 +100,10 @@ async def test_small_documents_without_end_leave_every_second_batch_to_a_large_o
 
 
 async def test_a_batch_holds_no_more_than_it_may_cost() -> None:
-    batcher = Batcher(BatchLimits(batch_texts=100, batch_bytes=100, text_bytes=60, window_seconds=0))
+    batcher = Batcher(BatchLimits(batch_texts=100, batch_bytes=100, text_bytes=60))
     await _embed(batcher, "x" * 1000, *("y" * 20,) * 10, *("字" * 10,) * 3)
     batches = [await batcher.next(PASSAGE) for _ in range(4)]
-    assert [[min(60, len(text.encode())) for text in batch.texts] for batch in batches] == [
+    assert [[min(60, len(str(text).encode())) for text in batch.texts] for batch in batches] == [
         [60],
         [20] * 5,
         [20] * 5,
@@ -109,7 +112,7 @@ async def test_a_batch_holds_no_more_than_it_may_cost() -> None:
 
 
 async def test_a_cancelled_request_leaves_the_line() -> None:
-    batcher = Batcher(BatchLimits(batch_texts=2, waiting_texts=10, window_seconds=0))
+    batcher = Batcher(BatchLimits(batch_texts=2, waiting_texts=10))
     gone = await _embed(batcher, *("gone",) * 10)
     gone.cancel()
     await asyncio.gather(gone, return_exceptions=True)
@@ -131,14 +134,14 @@ async def test_a_line_that_is_full_refuses() -> None:
 
 
 async def test_a_request_larger_than_the_line_is_served_when_it_is_alone() -> None:
-    batcher = Batcher(BatchLimits(batch_texts=100, waiting_texts=10, window_seconds=0))
+    batcher = Batcher(BatchLimits(batch_texts=100, waiting_texts=10))
     task = await _embed(batcher, *("x",) * 20)
     _answer(await batcher.next(PASSAGE))
     assert (await task).count == 20
 
 
 async def test_a_failed_batch_fails_those_who_are_in_it_alone() -> None:
-    batcher = Batcher(BatchLimits(batch_texts=2, window_seconds=0))
+    batcher = Batcher(BatchLimits(batch_texts=2))
     bad = await _embed(batcher, "1", "2", "3")
     good = await _embed(batcher, "4", "4", "4", "4")
     (await batcher.next(PASSAGE)).fail(Internal("broken"))

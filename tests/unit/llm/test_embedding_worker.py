@@ -6,17 +6,17 @@ import asyncio
 import io
 from collections.abc import Callable
 
-from services.llm.adapters.embedders.frames import EmbedAsk, EmbedRefusal, EmbedReply, pack, read_reply
-from services.llm.adapters.embedders.worker import serve
+from services.llm.adapters.local.frames import Ask, Refusal, Reply, pack, read_reply
+from services.llm.adapters.local.worker import serve
 
 
-def _encode(ask: EmbedAsk, _: Callable[[], None]) -> EmbedReply:
+def _encode(ask: Ask, _: Callable[[], None]) -> Reply:
     if "bad" in ask.texts:
         raise ValueError("no such token")
-    return EmbedReply(kind=ask.kind, data=" ".join(ask.texts).encode(), tokens=len(ask.texts))
+    return Reply(kind=ask.kind, data=" ".join(map(str, ask.texts)).encode(), tokens=len(ask.texts))
 
 
-async def _served(*asks: EmbedAsk) -> list[object]:
+async def _served(*asks: Ask) -> list[object]:
     outgoing = io.BytesIO()
     serve(_encode, io.BytesIO(b"".join(map(pack, asks))), outgoing)
     reader = asyncio.StreamReader()
@@ -29,16 +29,16 @@ async def _served(*asks: EmbedAsk) -> list[object]:
 
 
 async def test_each_batch_gets_its_reply_until_the_input_ends() -> None:
-    asks = [EmbedAsk(kind="passage", texts=["a", "b"]), EmbedAsk(kind="query", texts=["c"])]
+    asks = [Ask(kind="passage", texts=["a", "b"]), Ask(kind="query", texts=["c"])]
     assert await _served(*asks) == [
-        EmbedReply(kind="passage", data=b"a b", tokens=2),
-        EmbedReply(kind="query", data=b"c", tokens=1),
+        Reply(kind="passage", data=b"a b", tokens=2),
+        Reply(kind="query", data=b"c", tokens=1),
     ]
 
 
 async def test_a_batch_that_fails_is_refused_and_the_next_one_served() -> None:
-    asks = [EmbedAsk(kind="passage", texts=["bad"]), EmbedAsk(kind="passage", texts=["good"])]
+    asks = [Ask(kind="passage", texts=["bad"]), Ask(kind="passage", texts=["good"])]
     assert await _served(*asks) == [
-        EmbedRefusal(kind="passage", error="ValueError: no such token"),
-        EmbedReply(kind="passage", data=b"good", tokens=1),
+        Refusal(kind="passage", error="ValueError: no such token"),
+        Reply(kind="passage", data=b"good", tokens=1),
     ]

@@ -15,25 +15,28 @@ import pytest
 
 from services.kit.errors import TikuError
 from services.kit.restarts import CrashBudget
-from services.llm.adapters.embedders.local import LocalEmbedder
+from services.llm.adapters.local.process import LocalModel
 from services.llm.domain.batching import BatchLimits
+from services.llm.values.local import Backend, Task
 from services.llm.values.relevance import EmbedKind
 
 QUERY, PASSAGE = EmbedKind.QUERY, EmbedKind.PASSAGE
 
 
-def _embedder(folder: Path, budget: CrashBudget | None = None, **limits: int) -> LocalEmbedder:
-    return LocalEmbedder(
+def _embedder(folder: Path, budget: CrashBudget | None = None, **limits: int) -> LocalModel:
+    return LocalModel(
         folder,
+        Backend.ONNX,
+        Task.EMBED,
         threads=1,
-        limits=BatchLimits(window_seconds=0, **limits),
+        limits=BatchLimits(**limits),
         program=(sys.executable, "-m", "tests.fakes.embedding_worker"),
         budget=budget,
     )
 
 
 @asynccontextmanager
-async def _running(embedder: LocalEmbedder) -> AsyncIterator[asyncio.Task[None]]:
+async def _running(embedder: LocalModel) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(embedder.run())
     try:
         yield task
@@ -43,7 +46,7 @@ async def _running(embedder: LocalEmbedder) -> AsyncIterator[asyncio.Task[None]]
 
 
 @pytest.fixture
-async def embedder(tmp_path: Path) -> AsyncIterator[LocalEmbedder]:
+async def embedder(tmp_path: Path) -> AsyncIterator[LocalModel]:
     embedder = _embedder(tmp_path)
     async with _running(embedder):
         yield embedder
@@ -56,39 +59,39 @@ def _alive(pid: int) -> bool:
         return False
 
 
-async def test_a_request_may_come_before_the_model(embedder: LocalEmbedder) -> None:
+async def test_a_request_may_come_before_the_model(embedder: LocalModel) -> None:
     assert embedder.pid is None
-    assert (await embedder.embed(["early"], QUERY, 10)).count == 1
+    assert (await embedder.encode(["early"], QUERY, 10)).count == 1
     assert embedder.pid is not None
 
 
 @pytest.mark.parametrize("busy", [False, True])
-async def test_a_killed_worker_is_replaced_and_its_batch_sent_again(embedder: LocalEmbedder, busy: bool) -> None:
+async def test_a_killed_worker_is_replaced_and_its_batch_sent_again(embedder: LocalModel, busy: bool) -> None:
     await embedder._ready.wait()
     first = embedder.pid
     assert first is not None
-    pending = asyncio.create_task(embedder.embed(["sleep 0.2"], PASSAGE, 10)) if busy else None
+    pending = asyncio.create_task(embedder.encode(["sleep 0.2"], PASSAGE, 10)) if busy else None
     await asyncio.sleep(0.05)
     os.kill(first, signal.SIGKILL)
-    assert (await embedder.embed(["after"], QUERY, 10)).count == 1
+    assert (await embedder.encode(["after"], QUERY, 10)).count == 1
     if pending is not None:
         assert (await pending).count == 1
     assert embedder.pid not in (None, first)
 
 
-async def test_what_kills_a_worker_twice_fails_and_the_next_is_served(embedder: LocalEmbedder) -> None:
+async def test_what_kills_a_worker_twice_fails_and_the_next_is_served(embedder: LocalModel) -> None:
     with pytest.raises(TikuError) as caught:
-        await embedder.embed(["die"], PASSAGE, 20)
+        await embedder.encode(["die"], PASSAGE, 20)
     assert (caught.value.reason, caught.value.status) == ("EMBEDDER_UNAVAILABLE", "UNAVAILABLE")
-    assert (await embedder.embed(["next"], PASSAGE, 20)).count == 1
+    assert (await embedder.encode(["next"], PASSAGE, 20)).count == 1
 
 
-async def test_a_refused_batch_fails_alone(embedder: LocalEmbedder) -> None:
+async def test_a_refused_batch_fails_alone(embedder: LocalModel) -> None:
     with pytest.raises(TikuError) as caught:
-        await embedder.embed(["refuse"], PASSAGE, 10)
-    assert (caught.value.reason, caught.value.message) == ("EMBEDDING_FAILED", "The embedding model failed on a text.")
+        await embedder.encode(["refuse"], PASSAGE, 10)
+    assert (caught.value.reason, caught.value.message) == ("EMBEDDER_FAILED", "The embedding model failed on a text.")
     first = embedder.pid
-    await embedder.embed(["next"], PASSAGE, 10)
+    await embedder.encode(["next"], PASSAGE, 10)
     assert embedder.pid == first
 
 
@@ -98,13 +101,13 @@ async def test_workers_that_never_start_are_given_up_for_a_while_and_then_tried_
     async with _running(embedder) as task:
         for seconds in (20, 0.5):  # One that waits fails with the third death, and one that comes then fails at once.
             with pytest.raises(TikuError) as caught:
-                await embedder.embed(["x"], QUERY, seconds)
+                await embedder.encode(["x"], QUERY, seconds)
             assert caught.value.reason == "EMBEDDER_UNAVAILABLE"
         with pytest.raises(TikuError, match="unavailable"):
             await embedder.check()
         async with asyncio.timeout(20):
             await embedder._ready.wait()
-        assert (await embedder.embed(["x"], QUERY, 20)).count == 1
+        assert (await embedder.encode(["x"], QUERY, 20)).count == 1
         assert not task.done()
 
 
@@ -112,7 +115,7 @@ async def test_workers_that_answer_before_they_die_are_replaced_without_end(tmp_
     embedder = _embedder(tmp_path, budget=CrashBudget(2, window_seconds=600.0))
     async with _running(embedder):
         for _ in range(4):
-            assert (await embedder.embed(["x"], QUERY, 20)).count == 1
+            assert (await embedder.encode(["x"], QUERY, 20)).count == 1
             os.kill(embedder.pid or 0, signal.SIGKILL)
 
 
@@ -120,27 +123,27 @@ async def test_a_worker_that_starts_at_the_second_try_serves(tmp_path: Path) -> 
     await asyncio.to_thread((tmp_path / "deaths").write_text, "1")
     embedder = _embedder(tmp_path)
     async with _running(embedder):
-        assert (await embedder.embed(["x"], QUERY, 20)).count == 1
+        assert (await embedder.encode(["x"], QUERY, 20)).count == 1
 
 
-async def test_a_wait_ends_with_the_deadline_and_the_worker_lives_on(embedder: LocalEmbedder) -> None:
+async def test_a_wait_ends_with_the_deadline_and_the_worker_lives_on(embedder: LocalModel) -> None:
     await embedder._ready.wait()
     first = embedder.pid
     with pytest.raises(TikuError) as caught:
-        await embedder.embed(["sleep 0.3"], PASSAGE, 0.05)
+        await embedder.encode(["sleep 0.3"], PASSAGE, 0.05)
     assert (caught.value.reason, caught.value.status) == ("EMBEDDER_TIMEOUT", "DEADLINE_EXCEEDED")
-    assert (await embedder.embed(["next"], PASSAGE, 10)).count == 1
+    assert (await embedder.encode(["next"], PASSAGE, 10)).count == 1
     assert embedder.pid == first
 
 
-async def test_a_question_is_answered_in_the_middle_of_a_batch_of_passages(embedder: LocalEmbedder) -> None:
+async def test_a_question_is_answered_in_the_middle_of_a_batch_of_passages(embedder: LocalModel) -> None:
     await embedder._ready.wait()
-    document = asyncio.create_task(embedder.embed(["sleep 60"], PASSAGE, 90))
+    document = asyncio.create_task(embedder.encode(["sleep 60"], PASSAGE, 90))
     await asyncio.sleep(0.1)
     for _ in range(3):
-        assert (await embedder.embed(["a question"], QUERY, 30)).count == 1
+        assert (await embedder.encode(["a question"], QUERY, 30)).count == 1
     with pytest.raises(TikuError, match="failed on a text"):
-        await embedder.embed(["refuse"], QUERY, 30)
+        await embedder.encode(["refuse"], QUERY, 30)
     assert not document.done()
     document.cancel()
 
@@ -151,7 +154,7 @@ async def test_the_end_leaves_no_process_and_no_waiter(tmp_path: Path) -> None:
         await embedder._ready.wait()
         pid = embedder.pid
         assert pid is not None
-        waiting = asyncio.create_task(embedder.embed(["sleep 60"], PASSAGE, 90))
+        waiting = asyncio.create_task(embedder.encode(["sleep 60"], PASSAGE, 90))
         await asyncio.sleep(0.05)
     assert not await asyncio.to_thread(_alive, pid)
     with pytest.raises(TikuError) as caught:
@@ -164,10 +167,11 @@ async def test_a_killed_parent_takes_the_worker_along(tmp_path: Path) -> None:
     program = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
-        "from services.llm.adapters.embedders.local import LocalEmbedder\n"
+        "from services.llm.adapters.local.process import LocalModel\n"
+        "from services.llm.values.local import Backend, Task\n"
         "async def main():\n"
         "    worker = (sys.executable, '-m', 'tests.fakes.embedding_worker')\n"
-        "    embedder = LocalEmbedder(Path(sys.argv[1]), threads=1, program=worker)\n"
+        "    embedder = LocalModel(Path(sys.argv[1]), Backend.ONNX, Task.EMBED, threads=1, program=worker)\n"
         "    task = asyncio.create_task(embedder.run())\n"
         "    await embedder._ready.wait()\n"
         "    print(embedder.pid, flush=True)\n"

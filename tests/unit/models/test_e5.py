@@ -107,7 +107,7 @@ def test_the_same_source_gives_the_same_bytes(source: Path, tmp_path: Path) -> N
     for name in ("one", "two"):
         convert(source, tmp_path / name)
     files = [p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*") if p.is_file()]
-    assert len(files) == 9
+    assert len(files) == 10
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 

@@ -1,4 +1,4 @@
-"""What the embedding service and its worker process say to each other: length-prefixed MessagePack on two pipes."""
+"""What the service and the process of a local model say to each other: length-prefixed MessagePack on two pipes."""
 
 from __future__ import annotations
 
@@ -8,31 +8,34 @@ from typing import BinaryIO
 
 import msgspec
 
+from services.llm.domain.batching import Text
+
 _LENGTH = struct.Struct("<I")
 
 
-class EmbedAsk(msgspec.Struct, tag=True):
-    """Texts to embed, for the kind of prompt that the model puts in front."""
+class Ask(msgspec.Struct, tag=True):
+    """Texts to encode, for the kind of prompt that the model puts in front."""
 
     kind: str
-    texts: list[str]
+    texts: list[Text]
 
 
-class EmbedReady(msgspec.Struct, tag=True):
+class Ready(msgspec.Struct, tag=True):
     """The model is loaded and warm."""
 
     dimension: int
+    """How many numbers a text gets."""
 
 
-class EmbedReply(msgspec.Struct, tag=True):
-    """One float32 vector a text, row after row, and the tokens that were read; `kind` is that of the ask."""
+class Reply(msgspec.Struct, tag=True):
+    """A float32 row for each text, one after another, and the tokens that were read; `kind` is that of the ask."""
 
     kind: str
     data: bytes
     tokens: int
 
 
-class EmbedRefusal(msgspec.Struct, tag=True):
+class Refusal(msgspec.Struct, tag=True):
     """The work failed in a way that leaves the worker usable; `error` is for the log.
 
     `kind` is that of the ask, empty where the model cannot be loaded.
@@ -43,28 +46,28 @@ class EmbedRefusal(msgspec.Struct, tag=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_ask = msgspec.msgpack.Decoder(EmbedAsk).decode
-_decode_reply = msgspec.msgpack.Decoder(EmbedReady | EmbedReply | EmbedRefusal).decode
+_decode_ask = msgspec.msgpack.Decoder(Ask).decode
+_decode_reply = msgspec.msgpack.Decoder(Ready | Reply | Refusal).decode
 
 
-def pack(message: EmbedAsk | EmbedReady | EmbedReply | EmbedRefusal) -> bytes:
+def pack(message: Ask | Ready | Reply | Refusal) -> bytes:
     """Return a message as it goes over the pipe."""
     body = _encode(message)
     return _LENGTH.pack(len(body)) + body
 
 
-async def read_reply(reader: StreamReader) -> EmbedReady | EmbedReply | EmbedRefusal:
+async def read_reply(reader: StreamReader) -> Ready | Reply | Refusal:
     """Return the worker's next message.
 
     Raises:
         asyncio.IncompleteReadError: the worker ended.
     """
     (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
-    reply: EmbedReady | EmbedReply | EmbedRefusal = _decode_reply(await reader.readexactly(length))
+    reply: Ready | Reply | Refusal = _decode_reply(await reader.readexactly(length))
     return reply
 
 
-def read_ask(pipe: BinaryIO) -> EmbedAsk | None:
+def read_ask(pipe: BinaryIO) -> Ask | None:
     """Return the service's next message; None when the service closed the pipe."""
     head = pipe.read(_LENGTH.size)
     if len(head) < _LENGTH.size:

@@ -1,0 +1,1 @@
+"""Models in folders of this machine, each in a process of its own."""
