@@ -36,6 +36,7 @@ from services.llm.domain.roster import Roster
 from services.llm.domain.routing import ChatRouter, FixedTable, Router
 from services.llm.domain.targets import Backend, RoutingTable, routing_table
 from services.llm.domain.tries import RetryPolicy
+from services.llm.domain.vector_cache import VectorCache
 from services.llm.ports import ChatProvider, Embedder, Reranker, SpendingStore
 from services.llm.servicer import LlmServicer
 from services.llm.settings import LOCAL, LlmSettings, name_of
@@ -189,9 +190,13 @@ async def _embedders(settings: LlmSettings, local: LocalModel | None, stack: Asy
 
         price = settings.embed_price_nanos_per_token
         provider = _single(url, settings.embed_api_key, model, price)
-        return _table(settings, provider, OpenAiHttpEmbedder(await _client(settings, provider, stack), model))
+        remote = OpenAiHttpEmbedder(await _client(settings, provider, stack), model)
+        return _table(settings, provider, VectorCache(remote, model, settings.embed_cache_bytes))
     if local is not None:
-        return _table(settings, _own(settings, model or local.folder.name), LocalEmbedder(local))
+        own = _own(settings, model or local.folder.name)
+        # Vectors of both backends are near enough to be stored together, but not equal.
+        name = f"{own.models[0].name}\0{local.backend}"
+        return _table(settings, own, VectorCache(LocalEmbedder(local), name, settings.embed_cache_bytes))
     return RoutingTable()
 
 

@@ -53,6 +53,9 @@ class LlmSettings(ServiceSettings):
     embed_api_key: SecretStr = Field(SecretStr(""), description="Its key; empty for a server that asks for none.")
     embed_model: str = Field("", description="Remote: the model to ask for. Local: its name, else the folder's.")
     embed_model_path: Path | None = Field(None, description="Folder of a local sentence-transformers model.")
+    embed_cache_bytes: int = Field(
+        16 << 20, ge=0, description="Vectors that are kept for texts that come again: 10,000 of 384 numbers in 16 MiB."
+    )
     embed_backend: Backend | None = Field(
         None,
         description="What runs a local model: `onnx`, or `torch` (sentence-transformers, `tiku[torch]`); unset, ONNX"
