@@ -7,12 +7,13 @@ import importlib
 
 import uvloop
 
-from benchmarks import comparison, harness, hostile_files, legs, provider_faults, retrieval_scale
+from benchmarks import comparison, embedding, harness, hostile_files, legs, provider_faults, retrieval_scale
 
 RATIOS = ("unary", "rest", "streaming")
 TABLES = {
     "legs": legs,
     "comparison": comparison,
+    "embedding": embedding,
     "hostile-files": hostile_files,
     "provider-faults": provider_faults,
 }

@@ -11,20 +11,20 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from services.llm.adapters.local.frames import Ask
+from services.llm.adapters.local.worker import load
+from services.llm.values.local import Backend, Task
 from services.retrieval.values.chunk import QueryEmbedding
 
 MODEL = "multilingual-e5-small"
+_BATCH_TEXTS = 8
 
 
 class Model:
     """Embeds every text once; with a cache file, once for all runs. A ``ports.Embedder``."""
 
-    def __init__(self, folder: Path, cache: Path | None = None) -> None:
-        import torch
-        from sentence_transformers import SentenceTransformer
-
-        torch.set_num_threads(1)
-        self._model = SentenceTransformer(str(folder), device="cpu")
+    def __init__(self, folder: Path, cache: Path | None = None, backend: Backend = Backend.ONNX) -> None:
+        self._encode, self._dimension = load(folder, backend, Task.EMBED, 1)
         self._cache = cache
         self._known: dict[str, NDArray[np.float32]] = {}
         if cache is not None and cache.is_file():
@@ -40,10 +40,12 @@ class Model:
 
     def embed(self, prefix: str, texts: Sequence[str]) -> list[NDArray[np.float32]]:
         """Return one unit vector a text."""
-        new = sorted({prefix + text for text in texts} - self._known.keys(), key=len)
-        if new:
-            vectors = self._model.encode(new, batch_size=16, normalize_embeddings=True, show_progress_bar=False)
-            self._known.update(zip(new, vectors, strict=True))
+        new = sorted({text for text in texts if prefix + text not in self._known}, key=len)
+        for start in range(0, len(new), _BATCH_TEXTS):
+            batch = new[start : start + _BATCH_TEXTS]
+            reply = self._encode(Ask(kind=prefix.removesuffix(": "), texts=[*batch]), lambda: None)
+            rows = np.frombuffer(reply.data, "<f4").reshape(-1, self._dimension)
+            self._known.update(zip([prefix + text for text in batch], rows, strict=True))
         return [self._known[prefix + text] for text in texts]
 
     async def embed_query(self, text: str) -> QueryEmbedding:
