@@ -413,7 +413,8 @@ _STEMS = rules.StemRules(
         asks=Pattern(r"\bfunctions?\b|\broles?\b|\bpurposes?\b|\bused for\b", re.IGNORECASE),
         gives=Pattern(
             r"\b(?:to|for|so|lets?|acts?|role|use[ds]?|using)\b"
-            r"|\b(?:help|allow|enabl|serv|function|work|mak|made|produc|carr|transport|mov|absorb|catch|captur|collect|stor"
+            r"|\b(?:help|allow|enabl|serv|function|work|mak|made|produc|carr|transport|mov|absorb|catch|captur"
+            r"|collect|stor"
             r"|control|regulat|protect|releas|split|reflect|fix|join|provid|keep|hold|giv|turn|convert|driv|power|reduc"
             r"|rais|pass|pump|bring|suppl|support|prevent|clos|open|build|break)\w*",
             re.IGNORECASE,
@@ -423,7 +424,8 @@ _STEMS = rules.StemRules(
         asks=Pattern(r"\beffects?\b|\bimpacts?\b|\bconsequences?\b|\bsignificance\b", re.IGNORECASE),
         gives=Pattern(
             r"\b(?:so|thus|led|if|when|more|less|lets?|\w+er the)\b"
-            r"|\b(?:therefore|because|caus|mak|made|lead|result|affect|chang|increas|decreas|rais|lower|reduc|slow|rise|fall"
+            r"|\b(?:therefore|because|caus|mak|made|lead|result|affect|chang|increas|decreas|rais|lower|reduc|slow"
+            r"|rise|fall"
             r"|grow|mean|without|keep|allow|releas|becom|stop|turn|form|produc|warm|cool|help|prevent|enabl)\w*",
             re.IGNORECASE,
         ),
@@ -479,19 +481,48 @@ _GRADING = rules.GradingRules(
 _ANSWERING = rules.AnsweringRules(
     not_in_material="The material does not contain an answer to this question.",
     unsupported="(No passage of the material supports this.)",
+    contradicted=" (the source says otherwise)",
+    deliberation=(
+        "okay",
+        "ok,",
+        "ok ",
+        "alright",
+        "hmm",
+        "let me ",
+        "let's ",
+        "first, i ",
+        "first, let",
+        "so, the user",
+        "so the user",
+        "so, i ",
+        "so i ",
+        "the user",
+        "the question",
+        "we need",
+        "we have",
+        "i need",
+        "i should",
+        "i'll",
+        "i have to",
+        "looking at",
+        "to answer",
+        "now,",
+        "wait,",
+    ),
+    passive=Pattern(r"\b(?:was|were|is|are|been|being)\b[^,.;]{0,40}\bby\b", re.IGNORECASE),
     overview_words=(
         "document text material chapter file paper book lecture slide presentation section page course notes content "
         "summarize summary overview outline main key central point idea topic theme subject aim purpose cover discuss "
         "describe present deal say give get make list write short brief sentence word whole entire everything"
     ),
-    apology="sorry|unfortunately",
-    abstention=(
-        r"(?:the|these|this|none of the|no)\s+(?:given\s+|provided\s+)?(?:passages?|materials?|texts?|sources?"
-        r"|contexts?)\b.{0,40}(?:\bnot\b|\bno\b|n't).{0,20}\b(?:contain|mention|provide|specif|state|say|include|answer"
-        r"|information|discuss)"
-        r"|(?:I|we)\s+(?:can\s?not|can't|could not|do not|don't)\b.{0,30}\b(?:answer|find|know|determine)"
+    apology=(
+        r"(?:(?:i['’]?m|i am|we are) )?(?:very |so )?(?:sorry|afraid)(?:,? but)?|unfortunately|regrettably|however"
+        r"|(?:based on|according to|from|in|looking at|having read|given) [^,.]{3,60}(?=,)|(?:the question"
+        r"|you) asks? [^.]{0,120}(?=\.)"
+        r"|as far as i can (?:see|tell)"
     ),
-    passage="passages?|sources?",
+    abstention=en_references.ABSTENTION,
+    passage="passages?|sources?|documents?|docs?|refs?|references?|citations?|excerpts?|texts?",
     conjunction="and",
 )
 
@@ -648,14 +679,16 @@ _NAMING = rules.NamingRules(
         r"|Edward|Elizabeth|Ernest|Francis|Franklin|Frederick|Friedrich|Galileo|Georg|George|Hans|Harry|Henry|Herbert"
         r"|Isaac|Jack|Jacques|James|Jane|Jean|Joan|Johann|John|Joseph|Josh|Karl|Katherine|Kevin|Leonardo|Louis|Ludwig"
         r"|Luke|Margaret|Maria|Marie|Mark|Martin|Mary|Max|Melvin|Michael|Napoleon|Neil|Nicolas|Niels|Nikola|Oliver|Paul"
-        r"|Peter|Philip|Pierre|Ralph|Richard|Robert|Ronald|Rosalind|Sam|Samuel|Simon|Stephen|Steve|Susan|Theodore|Thomas"
+        r"|Peter|Philip|Pierre|Ralph|Richard|Robert|Ronald|Rosalind|Sam|Samuel|Simon|Stephen|Steve|Susan|Theodore"
+        r"|Thomas"
         r"|Tim|Victoria|Vincent|Walter|William|Wolfgang) (?:[A-Z]\. ?)*[A-Z][a-z]+(?: [A-Z][a-z]+)?$"
     ),
     kinds=(
         (
             "organization",
             Pattern(
-                r"(?:\b(?:University|Institute|College|School|Academy|Company|Corporation|Inc|Ltd|Council|Committee|Party"
+                r"(?:\b(?:University|Institute|College|School|Academy|Company|Corporation|Inc|Ltd|Council|Committee"
+                r"|Party"
                 r"|Bank|Association|Organi[sz]ation|Agency|Ministry|Department|Commission|Parliament|Congress|Senate"
                 r"|Court|Church|Union|League|Club|Society|Foundation|Museum|Library|Hospital|Orchestra|Army|Navy"
                 r"|Government)s?$)"
@@ -682,7 +715,8 @@ _NAMING = rules.NamingRules(
         (
             "law",
             Pattern(
-                r"(?:\b(?:laws?|theorem|principle|equation|formula|effect|theory|rule|hypothesis|Law|Theorem|Principle|Act"
+                r"(?:\b(?:laws?|theorem|principle|equation|formula|effect|theory|rule|hypothesis|Law|Theorem"
+                r"|Principle|Act"
                 r"|Equation|Theory)(?: of [\w ]+)?$)"
             ),
         ),
@@ -690,13 +724,15 @@ _NAMING = rules.NamingRules(
             "process",
             Pattern(
                 r"(?:(?:\b(?:cycle|reactions?|process|transport chain|Cycle)|synthesis|lysis|osmosis|mitosis|meiosis"
-                r"|fusion|fission|\b(?:evapor|transpir|condens|precipit|respir|ferment|oxid|germin|pollin|erosion|evolution)"
+                r"|fusion|fission|\b(?:evapor|transpir|condens|precipit|respir|ferment|oxid|germin|pollin|erosion"
+                r"|evolution)"
                 r"(?:ation)?)$)"
             ),
         ),
     ),
     quantity=(
-        r"(?:percent|degrees?|(?:kilo|centi|milli|nano|micro)?met(?:er|re)s?|(?:kilo|milli)?grams?|inch(?:es)?|feet|miles?"
+        r"(?:percent|degrees?|(?:kilo|centi|milli|nano|micro)?met(?:er|re)s?|(?:kilo|milli)?grams?|inch(?:es)?|feet"
+        r"|miles?"
         r"|acres?|hectares?|tons?|tonnes?|pounds?|lit(?:er|re)s?|hours?|minutes?|seconds?|years?|days?|months?|weeks?"
         r"|(?:million|billion|thousand)(?: \w+)?|people|dollars)\b"
     ),
@@ -719,7 +755,8 @@ _NAMING = rules.NamingRules(
     ),
     no_name=(
         r"(?:Fig|Table|See|e\.g\.|for example|for instance|such as|like|including|see|cf\.|fig|table|in|on|at|by|with"
-        r"|from|about|around|approximately|ca\.|c\.|circa|which|who|where|when|and|but|not|to|as|if|right|left|above|below)\b"
+        r"|from|about|around|approximately|ca\.|c\.|circa|which|who|where|when|and|but|not|to|as|if|right|left|above"
+        r"|below)\b"
     ),
     longest_name=8,
     at_end=_name_at_end,

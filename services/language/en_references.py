@@ -37,7 +37,8 @@ _ALONE = (
 )
 """Behind a noun: nothing tells which one is meant."""
 _TOLD = (
-    r"(?:mentioned|described|stated|given|listed|discussed|noted|shown|introduced|explained|presented|named|cited|quoted"
+    r"(?:mentioned|described|stated|given|listed|discussed|noted|shown|introduced|explained|presented|named|cited"
+    r"|quoted"
     r"|outlined|covered|defined|illustrated|said|seen|indicated|told|depicted|treated)"
 )
 _SAYS = (
@@ -131,3 +132,79 @@ _OF_NOTHING_KNOWN = (
     r"|specify)s?(?: \w+){0,3}"
 )
 OPTION_REFERENCE = Pattern(rf"^\W*(?:{_OF_OPTIONS}|{_OF_NOTHING_KNOWN})\W*$", re.IGNORECASE)
+
+_MATERIAL = (
+    r"(?:(?:the|these|this|those|any of the|none of the|no|your|provided|given|available) )+(?:(?:given|provided"
+    r"|available"
+    r"|supplied|above|retrieved|following|numbered|cited|quoted|relevant) )*(?:passage|material|text|source|context"
+    r"|document|excerpt|article|content|paragraph|information|snippet|extract|reference|search result)s?"
+)
+_NOT = r"(?:\bnot\b|n['’]t\b|\bno\b|\bnothing\b|\bnever\b|\bwithout\b|\bnor\b|\bnone\b)"
+_TELLS = (
+    r"(?:contain|mention|provid|specif|stat(?:e|ed|es|ing)\b|sa(?:y|id)|tell|told|includ|answer|information|discuss"
+    r"|address|cover|giv|describ|indicat|explain|refer|offer|clarif|detail|reveal|defin|list|nam(?:e|ed|es)\b|hold"
+    r"|ha(?:ve|s)\b"
+    r"|speak|touch|cite|disclose|note)"
+)
+_MATTER = (
+    r"(?:this|that|it|such|these|the (?:question|topic|subject|matter|issue|answer)|how|what|when|who|where|why|which"
+    r"|whether)"
+)
+_MISSING = r"(?:information|mention|answer|details?|data|references?|indication|statements?)"
+_BE = r"(?:is|are|was|were|has been|have been|can be|could be)"
+_ABSTENTIONS = (
+    # The material does not tell, or is silent.
+    rf"(?:(?:none|neither) of )?{_MATERIAL}[^.]{{0,40}}?{_NOT}[^.]{{0,30}}?\b{_TELLS}",
+    rf"(?:none|neither) of {_MATERIAL}[^.]{{0,30}}?\b{_TELLS}",
+    (
+        rf"{_MATERIAL}[^.]{{0,20}}(?:\bsays? nothing|\b(?:is|are|remains?) silent|\blacks?\b|\bfails? to"
+        r"|\bmakes? no mention|\bomits?\b)"
+    ),
+    # There is nothing, in the material or about this.
+    (
+        rf"there(?: is| are| was| were|['’]s| does)[^.]{{0,12}}{_NOT}[^.]{{0,80}}?\b(?:in|within|from|by"
+        rf"|among) {_MATERIAL}"
+    ),
+    (
+        rf"there(?: is| are| was| were|['’]s)(?: not| n['’]t)? (?:no|not enough|insufficient|any|nothing)\b"
+        rf" (?:[\w-]+ ){{0,2}}"
+        rf"{_MISSING}\b(?: (?:about|on|of|regarding|concerning|for|as to|to) {_MATTER}\b"
+        r"|(?: (?:here|given|available|provided|found))?\W*$)"
+    ),
+    rf"nothing (?:in|within) {_MATERIAL}",
+    r"nothing (?:[\w-]+ ){0,2}(?:is|was|has been)? ?(?:said|stated|mentioned|told|written|given|provided|found)\b",
+    (
+        rf"(?:no|not enough|insufficient) (?:[\w-]+ ){{0,2}}(?:{_MISSING}|passages?|sources?)\b(?: (?:about|on|of"
+        r"|regarding"
+        rf"|concerning|for|as to|to|that)\b[^.]{{0,80}}| {_BE} (?:\w+ )?(?:given|provided|found|available|mentioned"
+        rf"|included"
+        r"|present|contained|there)\b| (?:answers?|mentions?|addresses|says?|describes?|discusses|covers?|gives?)\b)"
+    ),
+    # It is not told. `This` needs no place, another subject does.
+    (
+        rf"{_MATTER}(?: (?:information|detail|point|question))? (?:is|are|was|were|has|can)"
+        r"(?:not| not|n['’]t| never)(?: been| be)?"
+        rf" (?:[a-z]+ly )?(?:{_TELLS}|found|available|known|determined|inferred|in )"
+    ),
+    rf"{_MATTER} (?:does|do|did)(?: not|n['’]t) (?:mention|say|tell|state|specify|discuss|address)\b",
+    (
+        rf"[^.]{{2,80}} (?:is|are|was|were|has|have|does|do|can)(?: not|n['’]t| never|not)(?: been| be)?"
+        rf" (?:[a-z]+ly )?(?:{_TELLS}|found|available|given|appear)\w*[^.]{{0,20}}? (?:in|by|from|within|among)"
+        rf" {_MATERIAL}"
+    ),
+    # Who answers does not know.
+    (
+        r"(?:I|we) (?:can ?not|can['’]t|could not|couldn['’]t|do not|don['’]t|did not|didn['’]t"
+        r"|(?:am|are|was) (?:not able|unable)"
+        r" to)[^.]{0,30}?\b(?:answer|find|know|determine|tell|say|see|locate|infer|have)\b"
+    ),
+    (
+        r"(?:it is |this is |that is )?(?:not (?:possible|clear)|impossible|unclear|unknown)[^.]{0,30}"
+        r"\b(?:from|based on|to (?:say|tell|answer|determine))\b"
+    ),
+    r"not (?:mentioned|stated|specified|given|provided|found|addressed|discussed|answered|covered|in (?:the|this))\b",
+    r"(?:the|your|this) question (?:can ?not|can['’]t|could not|is not)[^.]{0,20}answer",
+)
+ABSTENTION = "|".join(_ABSTENTIONS)
+"""How an answer begins that says that the material says nothing: of the material, or of `this`. That a treaty does not
+mention something may well be an answer."""

@@ -303,6 +303,8 @@ class AnsweringRules:
     """What the reader is told when the passages do not hold the answer."""
     unsupported: str
     """What the reader is told after an answer that no passage supports."""
+    contradicted: str = ""
+    """What the reader is told behind a statement that its source contradicts."""
     overview: Pattern = NEVER
     """Words of a question about the material as a whole, where no spaces stand between words."""
     overview_words: str = ""
@@ -311,6 +313,10 @@ class AnsweringRules:
     """What may stand before an abstention, as an expression."""
     abstention: str = "(?!)"
     """How a model says in its own words that there is no answer, as an expression."""
+    deliberation: tuple[str, ...] = ()
+    """How a text begins that a model thinks, in lower case."""
+    passive: Pattern = NEVER
+    """What turns who acts and what is acted on around."""
     passage: str = "(?!)"
     """What a citation mark may call a passage, as an expression."""
     conjunction: str = "(?!)"

@@ -19,6 +19,7 @@ from services.retrieval.values.answer import (
     AnswerDone,
     AnswerEvent,
     AnswerOutcome,
+    AnswerRestarted,
     AnswerSources,
     Citation,
 )
@@ -173,6 +174,62 @@ async def test_an_answer_that_is_not_whole_says_so(options: dict[str, bool], rea
     assert (done.outcome, done.model_reason) == (AnswerOutcome.ANSWERED, reason)
     _, whole = await ask(FakeChatModel(["Water boils at 100 degrees Celsius [1]."], thought=True))
     assert not whole.model_reason
+
+
+BOILING = "Water boils at 100 degrees Celsius [1]."
+THINKING = [
+    f"<think>Passage [1] says so: NOT_IN_MATERIAL?</think>{BOILING}",
+    f"<thinking>hm [2]</thinking>\n\n{BOILING}",
+    f"Okay, the user asks when water boils. Passage [1] tells.\n</think>\n\n{BOILING}",
+    f"嗯，用户问水的沸点[1]。</think>{BOILING}",
+    f"<|channel|>analysis<|message|>[1]<|end|><|start|>assistant<|channel|>final<|message|>{BOILING}",
+]
+
+
+@pytest.mark.parametrize("text", THINKING)
+@pytest.mark.parametrize("size", [1, 4, 1000])
+async def test_what_a_model_thinks_is_neither_shown_nor_cited(text: str, size: int) -> None:
+    events, done = await ask(FakeChatModel([text[i : i + size] for i in range(0, len(text), size)]))
+    assert done.text == BOILING
+    assert len(quotes(events)) == 1
+    assert not any(isinstance(event, AnswerRestarted) for event in events)
+
+
+async def test_thoughts_that_were_shown_are_taken_back() -> None:
+    chat = FakeChatModel(["Water boils at 90 degrees [1]. Or does it?", "</think>", BOILING])
+    events = [event async for event in answerer(chat).answer(query(QUESTION))]
+    place = next(i for i, event in enumerate(events) if isinstance(event, AnswerRestarted))
+    done = events[-1]
+    assert isinstance(done, AnswerDone)
+    assert done.text == "".join(event.text for event in events[place:] if isinstance(event, AnswerDelta)) == BOILING
+    assert [c.answer_start for c in events[place:] if isinstance(c, Citation)] == [BOILING.index("[1]")]
+
+
+async def test_only_thoughts_are_no_answer() -> None:
+    _, done = await ask(FakeChatModel(["<think>Water boils [1]."]))
+    assert done.model_reason == "MODEL_ONLY_THOUGHT"
+    assert "boils at a temperature of 100" in done.text
+
+
+async def test_a_text_that_begins_like_thoughts_is_shown_in_the_end() -> None:
+    _, done = await ask(FakeChatModel(["Looking at ", "water, it boils at 100 degrees Celsius [1]."]))
+    assert done.text == "Looking at water, it boils at 100 degrees Celsius [1]."
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("Water boils at 90 degrees [1].", "Water boils at 90 degrees [1] (the source says otherwise)."),
+        ("Water boils at 90 degrees.", "Water boils at 90 degrees. [1] (the source says otherwise)"),
+        ("Water never boils at a temperature of 100 degrees Celsius [1].",
+         "Water never boils at a temperature of 100 degrees Celsius [1] (the source says otherwise)."),
+        ("Water boils at 100 degrees [1]. Ice melts at 5 degrees [2].",
+         "Water boils at 100 degrees [1]. Ice melts at 5 degrees [2] (the source says otherwise)."),
+    ],
+)  # fmt: skip
+async def test_what_its_source_contradicts_is_marked(written: str, shown: str) -> None:
+    _, done = await ask(FakeChatModel([written]))
+    assert (done.outcome, done.text) == (AnswerOutcome.ANSWERED, shown)
 
 
 async def test_a_marker_after_a_cited_statement_is_dropped() -> None:

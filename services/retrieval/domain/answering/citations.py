@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from services.language.detection import language_of
+from services.language.detection import LANGUAGES, language_of
 from services.language.sentences import Span, split_sentences
 from services.language.terms import coverage, terms
+from services.retrieval.domain.answering.faithfulness import contradicts
 from services.retrieval.domain.answering.marks import Mark, MarkScanner
 from services.retrieval.values.answer import AnswerDelta, Citation
 from services.retrieval.values.chunk import Chunk
@@ -113,6 +114,7 @@ class CitedText:
         self._write(" ")
         for number in chosen:
             self._cite(number, best[number][1] if number in best else None)
+        self._note_contradiction(chosen)
         return self._take()
 
     def quote(self, number: int, span: Span) -> list[AnswerDelta | Citation]:
@@ -142,12 +144,30 @@ class CitedText:
                 self.plain += text
             elif self.plain.strip():
                 # A mark before any statement cites nothing.
-                numbers = [number for number in piece.numbers if 1 <= number <= len(self._passages)]
-                if numbers:
-                    self._write(piece.space)
-                for number in numbers:
-                    self._cite(number)
+                self._cite_mark(piece)
+            elif piece.text:
+                self._write(piece.text.lstrip())
+                self.plain += piece.text.lstrip()
         return self._take()
+
+    def _cite_mark(self, mark: Mark) -> None:
+        numbers = [number for number in mark.numbers if 1 <= number <= len(self._passages)]
+        if not numbers:
+            self._write(mark.text)
+            self.plain += mark.text
+            return
+        self._write(mark.space)
+        for number in numbers:
+            self._cite(number)
+        self._note_contradiction(numbers)
+
+    def _note_contradiction(self, numbers: Sequence[int]) -> None:
+        """Tell the reader if the last statement says otherwise than each of the passages that it cites."""
+        statement, known = self._last_statement(), (*(p.chunk.text for p in self._passages), self._question)
+        passages = [self._passages[number - 1] for number in numbers]
+        quotes = [p.chunk.text[slice(*p.quote(terms(statement), terms(self._question)))] for p in passages]
+        if all(contradicts(statement, quote, known) for quote in quotes):
+            self._write(LANGUAGES.of(statement).answering.contradicted)
 
     def _take(self) -> list[AnswerDelta | Citation]:
         events, self._events = self._events, []

@@ -8,11 +8,13 @@ from functools import cache
 
 from services.common.model_failures import NONE, ModelFailure, failure_of
 from services.common.values import TokenUsage
+from services.kit.texts import clean
+from services.kit.thinking import ThinkingFilter, Written
 from services.language.detection import LANGUAGES
 from services.retrieval.domain.answering.citations import CitedText
 from services.retrieval.domain.answering.groundedness import GroundednessCheck
 from services.retrieval.domain.prompts.answer import ABSTENTION_MARKER
-from services.retrieval.values.answer import AnswerDelta, AnswerDone, AnswerEvent, AnswerOutcome
+from services.retrieval.values.answer import AnswerDelta, AnswerDone, AnswerEvent, AnswerOutcome, AnswerRestarted
 from services.retrieval.values.chat import ChatFinish
 from services.retrieval.values.chunk import Hit, embedding_model
 
@@ -67,6 +69,32 @@ def _overlap(text: str) -> int:
     return next((n for n in range(len(folded), 0, -1) if ABSTENTION_MARKER.startswith(folded[-n:])), 0)
 
 
+def _may_deliberate(opening: str) -> bool:
+    """Return whether a text begins, or may yet begin, as models do that think before they answer."""
+    known = (phrase for language in LANGUAGES for phrase in language.answering.deliberation)
+    return any(phrase.startswith(opening) or opening.startswith(phrase) for phrase in known)
+
+
+class OpeningFilter:
+    """Holds back a text that begins as thoughts do, until a mark that ends them comes or the text ends."""
+
+    def __init__(self) -> None:
+        self._held: str | None = ""
+
+    def feed(self, text: str) -> str:
+        """Return what may be shown."""
+        if self._held is None:
+            return text
+        self._held += text
+        opening = self._held.lstrip(' \n*#"“').casefold().replace("’", "'")
+        return "" if _may_deliberate(opening) else self.close()
+
+    def close(self) -> str:
+        """Return what was held back: no mark came."""
+        held, self._held = self._held or "", None
+        return held
+
+
 class AnswerDraft:
     """One answer from the first piece of its text to its end; each step returns the events that it adds."""
 
@@ -77,12 +105,17 @@ class AnswerDraft:
         self.model = model
         """The model that was asked for; empty for the default one."""
         self._embedding_model = embedding_model(hits)
-        self._text = CitedText(question, self.passages)
-        self._filter = AbstentionFilter()
+        self._thinking = ThinkingFilter()
+        self._begin()
         self.finish = ChatFinish(TokenUsage(), model, False)
         """How the model ended; before that, nothing spent and the model that was asked for."""
         self.error = NONE
         """Why no model was reached."""
+
+    def _begin(self) -> None:
+        self._text = CitedText(self.question, self.passages)
+        self._filter = AbstentionFilter()
+        self._opening = OpeningFilter()
 
     @property
     def abstained(self) -> bool:
@@ -95,7 +128,8 @@ class AnswerDraft:
         refused, truncated = self.finish.refused, self.finish.truncated
         if self.error or not (refused or truncated or (self.is_blank and not self.abstained)):
             return self.error
-        return failure_of(refused=refused, truncated=truncated, thought=self.finish.thought, written=False)
+        thought = self.finish.thought or self._thinking.thought
+        return failure_of(refused=refused, truncated=truncated, thought=thought, written=False)
 
     @property
     def is_blank(self) -> bool:
@@ -109,11 +143,23 @@ class AnswerDraft:
 
     def write(self, piece: str) -> Sequence[AnswerEvent]:
         """Append a piece of the model's stream; what may become a mark or the marker is held back."""
-        return self._text.feed(self._filter.feed(piece))
+        return self._take(self._thinking.feed(clean(piece)))
+
+    def _take(self, written: Written) -> Sequence[AnswerEvent]:
+        """Append what is no thought; where it turns out that all before was one, begin anew."""
+        events: list[AnswerEvent] = []
+        if written.anew:
+            if self._text.text:
+                events.append(AnswerRestarted())
+            self._begin()
+        events += self._text.feed(self._filter.feed(self._opening.feed(written.text)))
+        return events
 
     def close(self) -> Sequence[AnswerEvent]:
         """End the model's text with what was held back, and cite what supports it where its own citations do not."""
-        events = [*self._text.feed(self._filter.close()), *self._text.close()]
+        events = [*self._take(self._thinking.close())]
+        held = self._filter.feed(self._opening.close()) + self._filter.close()
+        events += [*self._text.feed(held), *self._text.close()]
         if not (self.is_blank or self.is_abstention or self._text.has_supported_citation):
             events += self._text.cite_support()
         return events

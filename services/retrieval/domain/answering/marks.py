@@ -9,12 +9,27 @@ from functools import cache
 from services.language.detection import LANGUAGES
 
 _NUMBER = r"\d{1,3}"
-_OPENING = re.compile(r"\s*[\[【［]")
-_CLOSING = re.compile(r"[\]】］]")
+_OPENING = re.compile(r"\s*(?:(?P<bracket>[\[【［〔]{1,2})|(?P<round>[(（])|(?P<raised>[⁰¹²³⁴-⁹]{1,3}))")
+_CLOSING = {"bracket": re.compile(r"[\]】］〕]{1,2}"), "round": re.compile(r"[)）]")}
+_MAY_GO_ON = re.compile(r"[⁰¹²³⁴-⁹\]】］〕]\Z")
+"""The end of a text to which the next character may belong."""
 _LONGEST_MARK = 32
 """Most code points between the brackets of a mark."""
 _LONGEST_RANGE = 20
 """Most passages that a range such as "[1-3]" may name."""
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+_AFTER_ROUND = re.compile(r" ?(?:[.,;:!?。，；：！？、\n(（\[【［〔]|$)| (?:and|but|while|whereas|or|which)\b")
+"""What follows a mark in round brackets: the end of a clause, or another mark."""
+_BEFORE_ROUND = re.compile(r"(?:[a-zà-ɏ]{3}|[\w’'-]+ |[\u4e00-\u9fff”\"’」》%℃°\]])\Z")
+"""What precedes one: a word with a space behind it or a long one, an ideograph, a quote, a unit."""
+_NO_STATEMENT = re.compile(
+    r"(?:\d|\b(?:eqs?|equations?|fig(?:ure)?s?|tables?|steps?|examples?|sections?|reactions?|formula|cases?|types?|parts?|no"
+    r"|number|chapter|theorem|lemma)\.?|[式图表例步骤程应条型类节章])\s*\Z",
+    re.IGNORECASE,
+)
+"""What precedes the number of an equation, a figure or a list, and a figure of its own."""
+_POWERED = re.compile(r"(?:(?<![a-zà-ɏ])[A-Za-zÀ-ɏ]{1,2}|mol|rad|[\d米克秒升])\Z")
+"""A symbol or a unit before a raised number, which is its power."""
 
 
 @cache
@@ -24,13 +39,15 @@ def _separator() -> str:
 
 @cache
 def _mark() -> re.Pattern[str]:
-    """Compile what stands between the brackets of a mark.
+    """Compile what stands between the brackets of a mark; a name of what is cited makes it one in any brackets.
 
-    Asked for "[1]", models write "[1]", "[1, 2]", "[1-3]", "【1】", "[Passage 1]" or "[来源 1]".
+    Asked for "[1]", models write "[1]", "[^1]", "[1, 2]", "[1-3]", "【1】", "【1†source】", "[ID:1]", "[Passage 1]".
     """
-    names = "|".join(language.answering.passage for language in LANGUAGES)
-    numbers = rf"{_NUMBER}(?:\s*(?:[–-]|{_separator()})\s*{_NUMBER})*"
-    return re.compile(rf"^(?:{names})?\s*#?\s*({numbers})$", re.IGNORECASE)
+    names = "|".join(("ID", *(language.answering.passage for language in LANGUAGES)))
+    numbers = rf"{_NUMBER}(?:\s*(?:[–~-]|{_separator()})\s*\^?{_NUMBER})*"
+    return re.compile(
+        rf"^\s*(?P<name>(?:{names})\s*[:：.]?)?\s*[#^]?\s*(?P<numbers>{numbers})\s*(?:†[^†]{{0,24}})?$", re.IGNORECASE
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +56,8 @@ class Mark:
 
     space: str
     numbers: tuple[int, ...]
+    text: str = ""
+    """What it is where no passage has its numbers: in round brackets or raised, a text of its own."""
 
 
 class MarkScanner:
@@ -49,6 +68,8 @@ class MarkScanner:
 
     def __init__(self) -> None:
         self._pending = ""
+        self._before = ""
+        """The end of the text before what is pending."""
 
     def feed(self, text: str) -> list[str | Mark]:
         """Return the text and the marks that are certain so far."""
@@ -64,17 +85,64 @@ class MarkScanner:
         # Space may precede a mark that is dropped, and must then go with it.
         end = len(text) if final else len(text.rstrip())
         for opening in _OPENING.finditer(text):
-            window = text[opening.end() : opening.end() + _LONGEST_MARK]
-            closing = _CLOSING.search(window)
-            if closing is None and len(window) < _LONGEST_MARK and not final:
+            if opening.start() < done:
+                continue
+            # A mark may follow a mark.
+            before = "]" if done and done == opening.start() else (self._before + text[: opening.start()])[-24:]
+            closed = self._closed(text, opening, final=final)
+            if closed is None:
                 end = opening.start()
                 break
-            mark = _mark().match(window[: closing.start()]) if closing else None
-            if closing and mark:
-                found += [text[done : opening.start()], Mark(opening[0][:-1], _numbers(mark[1]))]
-                done = opening.end() + closing.end()
+            mark = _read(text, opening, closed, before) if closed else None
+            if mark is not None:
+                found += [text[done : opening.start()], mark]
+                done = closed
+        end = max(end, done)
         self._pending = text[end:]
+        self._before = "]" if done and done == end else (self._before + text[:end])[-24:]
         return [piece for piece in (*found, text[done:end]) if piece]
+
+    def _closed(self, text: str, opening: re.Match[str], *, final: bool) -> int | None:
+        """Return where what may be a mark ends: 0 if it is none, None while that is not known."""
+        kind = opening.lastgroup or ""
+        if kind == "raised":
+            return opening.end() if final or opening.end() < len(text) else None
+        window = text[opening.end() : opening.end() + _LONGEST_MARK]
+        closing = _CLOSING[kind].search(window)
+        if closing is None:
+            return None if len(window) < _LONGEST_MARK and not final else 0
+        closed = opening.end() + closing.end()
+        rest = text[closed:]
+        # What follows tells whether round brackets hold a mark, and how many square ones close.
+        undecided = not rest.lstrip(" ") if kind == "round" else not rest and len(opening[kind]) > len(closing[0])
+        if undecided and not final and _mark().match(window[: closing.start()]):
+            return None
+        return closed
+
+
+def _read(text: str, opening: re.Match[str], closed: int, before: str) -> Mark | None:
+    """Return the mark between an opening and where it closes; None if that is no mark."""
+    kind = opening.lastgroup or ""
+    whole = text[opening.start() : closed]
+    space = whole[: len(whole) - len(whole.lstrip())]
+    if kind == "raised":
+        if _POWERED.search(before) or not before.strip() or space:
+            return None
+        return Mark("", (int(opening["raised"].translate(_RAISED)),), whole)
+    inside = whole.strip().lstrip("[【［〔(（").rstrip("]】］〕)）")
+    found = _mark().match(inside)
+    if found is None:
+        return None
+    certain = kind == "bracket" or bool(found["name"])
+    if not certain and not _ends_statement(text, closed, before + space):
+        return None
+    return Mark(space, _numbers(found["numbers"]), "" if certain else whole)
+
+
+def _ends_statement(text: str, closed: int, before: str) -> bool:
+    """Return whether a number in round brackets stands as a mark does: behind a statement."""
+    rest = text[closed:]
+    return bool(_BEFORE_ROUND.search(before) and _AFTER_ROUND.match(rest)) and not _NO_STATEMENT.search(before)
 
 
 def _numbers(mark: str) -> tuple[int, ...]:

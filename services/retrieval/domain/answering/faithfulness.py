@@ -1,0 +1,143 @@
+"""Whether a statement says otherwise than the sentence that it cites: another figure, another name, yes for no.
+
+Words tell no more than that. A figure contradicts when no passage has it and the cited sentence has another of its
+kind; names do when the same two stand the other way round; a denial when the same words stand without it. What is only
+worded differently passes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from services.language.detection import LANGUAGES
+from services.language.scripts import HAN
+from services.language.terms import coverage, terms
+
+_LONGEST = 400
+"""Code points of a statement or a sentence that is compared."""
+_SAME_MATTER = 0.6
+"""Share of a clause's terms, without figures, that the other clause has when both are of one matter."""
+_ROUGH = 0.1
+"""Share by which a figure may be off that is said to be approximate."""
+_FIGURE = re.compile(
+    r"(?<![A-Za-z0-9.])(?P<number>-?\d+(?:[.,]\d+)*(?:e\d+)?(?:[-/:~]\d+(?:\.\d+)?)*)(?P<kind>%|th\b|(?:\s?(?:BCE|CE)\b)"
+    rf"|\s?(?:°[A-Za-z]*|[A-Za-zµ]+|[{HAN}]))?"
+)
+_DATE = re.compile(r"\d{3,4}-\d\d(?:-\d\d)?")
+_CLAUSE = re.compile(r"[,，;；:：。.!！?？]\s*(?!\d)")
+
+
+class Figure(NamedTuple):
+    """A number in one notation for all languages, and what it counts."""
+
+    number: str
+    kind: str
+
+
+def figures(text: str) -> set[Figure]:
+    """Return the figures of a text."""
+    plain = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text[:_LONGEST])
+    for language in LANGUAGES:
+        plain = next(iter(language.values.in_notation(language.words.one_spelling(plain))), plain)
+    told = [Figure(found["number"], _kind(found["kind"] or "", found["number"])) for found in _FIGURE.finditer(plain)]
+    # A day tells its month and its year as well.
+    dates = [figure.number.split("-") for figure in told if figure.kind == "date"]
+    return {*told, *(Figure(d[0], "year") for d in dates), *(Figure("-".join(d[:2]), "date") for d in dates)}
+
+
+def _kind(unit: str, number: str) -> str:
+    plain = unit.strip().casefold()
+    if _DATE.fullmatch(number):
+        return "date"
+    if plain in {"ce", "bce"} or (re.fullmatch(r"1\d{3}|20\d\d", number) and plain in {"", "年"}):
+        return "year"
+    stem = LANGUAGES.spelled(plain).words.stem(plain) if plain.isascii() else plain
+    return "°" if stem.startswith("°") or plain in {"degree", "degrees", "度"} else stem
+
+
+def contradicts(statement: str, quote: str, known: Sequence[str]) -> bool:
+    """Return whether a statement contradicts the sentence that it cites; `known` are all passages and the question."""
+    said, source = statement[:_LONGEST], quote[:_LONGEST]
+    return _denies(said, source) or _swaps(said, source) or _miscounts(said, source, known)
+
+
+def _miscounts(statement: str, quote: str, known: Sequence[str]) -> bool:
+    stated, sourced = figures(statement), figures(quote)
+    if not stated - sourced or not sourced:
+        return False
+    told = {figure.number for text in known for piece in _pieces(text) for figure in figures(piece)}
+    others = sourced - stated
+    rough = any(language.statements.roughly.search(statement) for language in LANGUAGES)
+    return any(
+        figure.kind == other.kind and not (rough and _near(figure.number, other.number))
+        for figure in stated - sourced
+        if figure.number not in told
+        for other in others
+    )
+
+
+def _pieces(text: str) -> list[str]:
+    return [text[start : start + _LONGEST] for start in range(0, len(text), _LONGEST - 40)]
+
+
+def _near(one: str, other: str) -> bool:
+    try:
+        first, second = float(one), float(other)
+    except ValueError:
+        return False
+    return abs(first - second) <= _ROUGH * max(abs(first), abs(second))
+
+
+def _denies(statement: str, quote: str) -> bool:
+    """Return whether one of two clauses of the same words denies what the other says."""
+    for said in _clauses(statement):
+        of_said = terms(_affirmed(said))
+        best = max(_clauses(quote), key=lambda clause: coverage(of_said, terms(clause)), default="")
+        of_best = terms(_affirmed(best))
+        alike = min(coverage(of_said, of_best), coverage(of_best, of_said))
+        if len(of_said) > 1 and alike >= _SAME_MATTER and _negations(said) % 2 != _negations(best) % 2:
+            return True
+    return False
+
+
+def _clauses(text: str) -> list[str]:
+    return [clause for clause in _CLAUSE.split(text) if clause.strip()] or [text]
+
+
+def _negations(text: str) -> int:
+    language = LANGUAGES.of(text)
+    return len(list(language.statements.negation.finditer(text)))
+
+
+def _affirmed(text: str) -> str:
+    return LANGUAGES.of(text).statements.negation.sub(" ", text)
+
+
+def _swaps(statement: str, quote: str) -> bool:
+    """Return whether two names have changed places, and nothing else is different."""
+    language = LANGUAGES.of(quote)
+    if len(language.answering.passive.split(statement)) != len(language.answering.passive.split(quote)):
+        return False
+    names = [name for name in _names(quote) if name in statement]
+    for first, second in ((a, b) for i, a in enumerate(names) for b in names[i + 1 :]):
+        if first in second or second in first:
+            continue
+        if statement.find(second) < statement.find(first) and quote.find(first) < quote.find(second):
+            between = terms(_between(quote, first, second)), terms(_between(statement, second, first))
+            if between[0] and between[0] == between[1]:
+                return True
+    return False
+
+
+def _between(text: str, first: str, second: str) -> str:
+    return text[text.find(first) + len(first) : text.find(second)]
+
+
+def _names(text: str) -> list[str]:
+    """Return what may be names, in order: with a capital, or runs of ideographs that two sentences may share."""
+    if any(map(str.isascii, text)) and LANGUAGES.of(text).spaced:
+        return [found[0] for found in re.finditer(r"[A-ZÀ-Þ][\w’-]+(?: [A-ZÀ-Þ][\w’-]+)*", text)]
+    runs = re.findall(rf"[{HAN}]+", text)
+    return [run[start : start + 2] for run in runs for start in range(len(run) - 1)]

@@ -1,0 +1,69 @@
+"""A statement that says otherwise than the sentence it cites is seen, and one that only says it otherwise is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.retrieval.domain.answering.faithfulness import contradicts
+
+BOILS = "It boils at 100 degrees Celsius at sea level."
+PARIS = "The treaty was signed on 10 February 1763 in Paris."
+HIRED = "Edison hired Tesla in 1884."
+ZHANG = "汉武帝于公元前138年派张骞出使西域。"
+FOREST = "Forests cover 20% of the land."
+
+CONTRADICTED = [
+    ("Water boils at 90 degrees Celsius.", BOILS),
+    ("It does not boil at 100 degrees Celsius at sea level.", BOILS),
+    ("The treaty was signed in 1764.", PARIS),
+    ("The treaty was signed on 11 February 1763.", PARIS),
+    ("Tesla hired Edison in 1884.", HIRED),
+    ("Edison hired Tesla in 1885.", HIRED),
+    ("张骞于公元前139年出使西域", ZHANG),
+    ("张骞在公元前一百三十九年出使西域。", ZHANG),
+    ("25 percent of the land is forest.", FOREST),
+    ("Twelve people died in the fire.", "6 people died in the fire."),
+    ("Plants never absorb green light.", "Plants absorb green light."),
+    ("Plants absorb green light.", "Plants do not absorb green light."),
+    ("The castle was built in the 19th century.", "The castle was built in the 18th century."),
+    ("甲国战胜了乙国。", "乙国战胜了甲国。"),
+    ("植物细胞没有叶绿体。", "植物细胞有叶绿体。"),
+    ("叶绿体不是光合作用的场所。", "叶绿体是光合作用的场所。"),
+    ("全市人口为五万。", "全市人口为3万。"),
+    ("水在90摄氏度沸腾。", "水在100摄氏度沸腾。"),
+]
+FAITHFUL = [
+    ("Water boils at 100 degrees Celsius.", BOILS),
+    ("At sea level, it boils at 100 °C.", BOILS),
+    ("The treaty was signed in February 1763.", PARIS),
+    ("It was signed in 1763.", PARIS),
+    ("Tesla was hired by Edison in 1884.", HIRED),
+    ("张骞于公元前138年出使西域", ZHANG),
+    ("公元前一三八年，张骞出使西域。", ZHANG),
+    ("20 percent of the land is forest.", FOREST),
+    ("Six people died.", "6 people died in the fire."),
+    ("About 5,000 people lived there.", "In 1990, 4,987 people lived there."),
+    ("The bridge is open.", "The bridge is open, not closed."),
+    ("The war lasted six years.", "The war lasted from 1914 to 1920."),
+    ("The first of the three towers is 80 m high.", "The towers are 80 m, 70 m and 60 m high."),
+    ("Einstein refined what Newton had found.", "Newton found gravity, and Einstein refined it."),
+    ("全市人口约三万。", "全市人口为30125人。"),
+    ("光合作用需要光照。", "光合作用需要光照和叶绿素，不需要土壤。"),
+    ("中国面积约960万平方公里。", "中国面积约960万平方千米。"),
+]
+
+
+@pytest.mark.parametrize(("statement", "quote"), CONTRADICTED)
+def test_another_figure_name_or_denial_contradicts(statement: str, quote: str) -> None:
+    assert contradicts(statement, quote, [quote, "a question"])
+
+
+@pytest.mark.parametrize(("statement", "quote"), FAITHFUL)
+def test_other_words_for_the_same_do_not(statement: str, quote: str) -> None:
+    assert not contradicts(statement, quote, [quote, "a question"])
+
+
+def test_a_figure_of_another_passage_or_of_the_question_is_none_that_the_source_contradicts() -> None:
+    statement = "In 1990, water boiled at 95 degrees Celsius."
+    assert contradicts(statement, BOILS, [BOILS])
+    assert not contradicts(statement, BOILS, [BOILS, "On the peak, it boils at 95 degrees Celsius.", "In 1990?"])
