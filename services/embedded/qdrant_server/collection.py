@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,24 @@ from typing import Any
 import qdrant_edge as edge
 from qdrant_client import grpc as pb
 
-from services.embedded.qdrant_server.images import CollectionFolder, take_over_log, write_atomically
+from services.embedded.qdrant_server.images import IMAGE_DESCRIPTION, CollectionFolder, take_over_log, write_atomically
 from services.embedded.qdrant_server.oplog import LogReader, LogWriter, Record
 from services.embedded.qdrant_server.rpcs import WRITES, parse
-from services.embedded.qdrant_server.schema import VectorSchema, configuration, dense_params, with_vector
+from services.embedded.qdrant_server.schema import (
+    VectorSchema,
+    configuration,
+    with_vector,
+    with_vectors_of,
+    without_vector,
+)
 from services.embedded.qdrant_server.writes import Change, changes
 from services.kit.disk_room import NO_ROOM
+
+_DESCRIBED: Mapping[str, Callable[[pb.CreateCollection, Any], pb.CreateCollection]] = {
+    "CreateVectorName": with_vector,
+    "DeleteVectorName": without_vector,
+}
+"""Writes that change what a collection is, and how."""
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +46,13 @@ class Collection:
         """
         self.folder = folder
         self.description = pb.CreateCollection.FromString(folder.description.read_bytes())
-        self.schema = VectorSchema.of(self.description)
         self.image, image = folder.newest_image()
+        self._of_image = image / IMAGE_DESCRIPTION
+        if self._of_image.exists():
+            then = pb.CreateCollection.FromString(self._of_image.read_bytes())
+            self.description = with_vectors_of(self.description, then)
+        self._loaded = self.description
+        self.schema = VectorSchema.of(self.description)
         self.aside = aside
         self.copy = folder.working_copy(image, aside)
         self.shard = edge.EdgeShard.load(str(self.copy))
@@ -79,14 +97,8 @@ class Collection:
         """Become the process that appends to the log. What it holds must have been applied."""
         self.log = LogWriter(self.folder.path, self.next_number)
         written = self.folder.description.read_bytes()
-        known = self.description
-        self.description = pb.CreateCollection.FromString(written)
-        # The log knows of a vector before the description does.
-        for name, sparse in known.sparse_vectors_config.map.items():
-            self.description.sparse_vectors_config.map[name].CopyFrom(sparse)
-        for name, dense in dense_params(known).items():
-            if name:
-                self.description.vectors_config.params_map.map[name].CopyFrom(dense)
+        # The log knows of a vector before the description does, and others may have changed the rest meanwhile.
+        self.description = with_vectors_of(pb.CreateCollection.FromString(written), self.description)
         if self.description != pb.CreateCollection.FromString(written):
             try:
                 self._keep_description()
@@ -96,10 +108,16 @@ class Collection:
                     raise
 
     def _describe(self, rpc: str, message: Any) -> None:
-        """Take into the description what a write that was applied has added to it."""
-        if rpc == "CreateVectorName":
-            self.description = with_vector(self.description, message)
+        """Take into the description what a write that was applied has changed in it."""
+        if rpc in _DESCRIBED:
+            self.description = _DESCRIBED[rpc](self.description, message)
             self.schema = VectorSchema.of(self.description)
+
+    def _describe_image(self) -> None:
+        """Keep the vectors of an image of an earlier version, whose log has come without a deleted vector so far."""
+        with contextlib.suppress(FileNotFoundError):  # There is a newer image, which has them.
+            if not self._of_image.exists():
+                write_atomically(self._of_image, self._loaded.SerializeToString())
 
     def _keep_description(self) -> None:
         write_atomically(self.folder.description, self.description.SerializeToString())
@@ -113,10 +131,12 @@ class Collection:
         """
         assert self.log is not None
         prepared = yield from changes(rpc, self.schema, message)
+        if rpc == "DeleteVectorName":
+            self._describe_image()
         number = self.log.append(rpc, request)
         self.log_bytes += len(request)
         yield from self._apply(prepared)
-        if rpc == "CreateVectorName":
+        if rpc in _DESCRIBED:
             self._describe(rpc, message)
             self._keep_description()
         return number
@@ -152,6 +172,7 @@ def create(folder: CollectionFolder, message: pb.CreateCollection) -> None:
     shard = edge.EdgeShard.create(str(made), config)
     shard.flush()
     shard.close()
+    (made / IMAGE_DESCRIPTION).write_bytes(message.SerializeToString())
     folder.publish_image(made, 0)
 
 

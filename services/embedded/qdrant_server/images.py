@@ -2,7 +2,8 @@
 
 - `collection.pb`: the message that created it, with later changes. It is written last and removed first: with it the
   collection exists.
-- `image-N`: a shard that was closed in order and that nobody changes; it holds the writes of all records below N.
+- `image-N`: a shard that was closed in order and that nobody changes; it holds the writes of all records below N. Its
+  `description.pb` has the vectors that there were then, by which the records from N on are read.
 - `log-N`: the records from N on (`oplog`).
 - `work-…`: the shard that a process works on, made from an image; worth nothing once that process has ended.
 - `making-…`: an image or a working copy that is not complete yet.
@@ -27,7 +28,7 @@ from pathlib import Path
 from services.embedded.qdrant_server.oplog import log_files
 from services.embedded.qdrant_server.spare_room import give_spare_room_back
 
-DESCRIPTION = "collection.pb"
+DESCRIPTION, IMAGE_DESCRIPTION = "collection.pb", "description.pb"
 _IMAGE, _MAKING, _WORK, _OLD_SHARD = "image-", "making-", "work-", "shard"
 _SEALED = "id_tracker.mappings"
 """A file that only a segment has that takes no more points."""

@@ -44,6 +44,7 @@ WRITES: Mapping[str, type[Message]] = {
     "DeleteFieldIndex": pb.DeleteFieldIndexCollection,
     "UpdateBatch": pb.UpdateBatchPoints,
     "CreateVectorName": pb.CreateVectorNameRequest,
+    "DeleteVectorName": pb.DeleteVectorNameRequest,
 }
 """RPCs that change points, and what each takes."""
 

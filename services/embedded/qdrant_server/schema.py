@@ -125,6 +125,27 @@ def with_vector(message: pb.CreateCollection, added: pb.CreateVectorNameRequest)
     return changed
 
 
+def without_vector(message: pb.CreateCollection, removed: pb.DeleteVectorNameRequest) -> pb.CreateCollection:
+    """Return the description of a collection without a vector."""
+    changed = pb.CreateCollection()
+    changed.CopyFrom(message)
+    for vectors in (changed.sparse_vectors_config.map, changed.vectors_config.params_map.map):
+        if removed.vector_name in vectors:
+            del vectors[removed.vector_name]
+    return changed
+
+
+def with_vectors_of(message: pb.CreateCollection, other: pb.CreateCollection) -> pb.CreateCollection:
+    """Return the description of a collection with the vectors of another description."""
+    changed = pb.CreateCollection()
+    changed.CopyFrom(message)
+    for field in ("vectors_config", "sparse_vectors_config"):
+        changed.ClearField(field)
+        if other.HasField(field):
+            getattr(changed, field).CopyFrom(getattr(other, field))
+    return changed
+
+
 def added_params(message: pb.DenseVectorCreationConfig) -> pb.VectorParams:
     """Return the parameters of a dense vector that is added."""
     return pb.VectorParams(**{field.name: value for field, value in message.ListFields()})

@@ -49,7 +49,7 @@ _REPLAY_FACTOR = 1.5
 """How much of the log's size a working copy grows when the log is applied to it."""
 _NEW_BYTES = 4 * 1024 * 1024
 """What a collection without points takes: an image and a working copy."""
-_DELETIONS = frozenset({"Delete", "DeletePayload", "ClearPayload", "DeleteVectors"})
+_DELETIONS = frozenset({"Delete", "DeletePayload", "ClearPayload", "DeleteVectors", "DeleteVectorName"})
 
 Job = Generator[None, None, None]
 
@@ -278,6 +278,7 @@ class Worker:
         shard.optimize()
         shard.flush()
         shard.close()
+        (built.copy / images.IMAGE_DESCRIPTION).write_bytes(built.description.SerializeToString())
         self._folder.publish_image(built.copy, number)
         return str(time.process_time()).encode()
 

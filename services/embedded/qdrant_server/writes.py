@@ -165,6 +165,16 @@ def _create_vector(schema: VectorSchema, message: pb.CreateVectorNameRequest) ->
     ]
 
 
+def _delete_vector(schema: VectorSchema, message: pb.DeleteVectorNameRequest) -> Changes:
+    yield
+    name = message.vector_name
+    if not name:
+        raise wrong_input("vector_name: must not be empty")
+    if not {*schema.dimensions, *schema.sparse} - {name}:
+        raise not_served("DeleteVectorNameRequest of the last vector")
+    return [Change(edge.UpdateOperation.delete_vector_name(name))]
+
+
 def _batch(schema: VectorSchema, message: pb.UpdateBatchPoints) -> Changes:
     changes: list[Change] = []
     for item in message.operations:
@@ -218,6 +228,7 @@ WRITES: Mapping[str, Write] = {
     ),
     "UpdateBatch": Write(("operations",), _batch),
     "CreateVectorName": Write(("vector_name", "sparse_config", "dense_config"), _create_vector),
+    "DeleteVectorName": Write(("vector_name",), _delete_vector),
 }
 
 

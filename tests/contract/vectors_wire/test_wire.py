@@ -397,7 +397,7 @@ def _added(size: int) -> models.DenseVectorNameConfig:
     return models.DenseVectorNameConfig(dense=models.DenseVectorConfig(size=size, distance=models.Distance.DOT))
 
 
-async def test_dense_vectors_are_added_later(client: AsyncQdrantClient, named: str) -> None:
+async def test_dense_vectors_are_added_and_removed(client: AsyncQdrantClient, named: str) -> None:
     for _ in range(2):
         await client.create_vector_name(named, "later", _added(3))
     vector = [0.0, 1.0, 0.0]
@@ -417,3 +417,8 @@ async def test_dense_vectors_are_added_later(client: AsyncQdrantClient, named: s
     ):
         code, details = await _status(call)
         assert code is grpc.StatusCode.INVALID_ARGUMENT, details
+    await client.delete_vector_name(named, "later")
+    code, _ = await _status(client.query_points(named, query=vector, using="later"))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    (point,) = await client.retrieve(named, [1], with_vectors=["d", "e"])
+    assert point.vector == {"d": [1.0, 2.0], "e": [3.0, 4.0]}

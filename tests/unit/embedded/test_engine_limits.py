@@ -13,7 +13,7 @@ from services.embedded.qdrant_server import writes
 from services.embedded.qdrant_server.collection import Collection
 from services.embedded.qdrant_server.conversion import MAX_LENGTH, MAX_PAYLOAD_VALUES, finite, payload
 from services.embedded.qdrant_server.errors import QdrantError
-from services.embedded.qdrant_server.images import CollectionFolder
+from services.embedded.qdrant_server.images import IMAGE_DESCRIPTION, CollectionFolder
 from services.embedded.qdrant_server.oplog import LogWriter
 from services.embedded.qdrant_server.schema import VectorSchema
 from services.embedded.qdrant_server.writes import Change
@@ -149,9 +149,7 @@ def test_an_empty_request_is_an_operation_on_nothing() -> None:
 
 
 def test_what_an_earlier_version_took_is_there_after_a_restart(tmp_path: Path) -> None:
-    folder = CollectionFolder(tmp_path)
-    collections.create(folder, _description())
-    folder.description.write_bytes(_description().SerializeToString())
+    folder = _made(tmp_path)
     request = _upsert({"dot": _dense(1e20, 1.0)}, list=_values(MAX_PAYLOAD_VALUES))
     LogWriter(tmp_path, 0).append("Upsert", request.SerializeToString())
     loaded = Collection(folder)
@@ -163,20 +161,73 @@ def test_what_an_earlier_version_took_is_there_after_a_restart(tmp_path: Path) -
 
 
 def test_a_vector_that_was_added_is_known_after_a_kill_before_the_description_was_written(tmp_path: Path) -> None:
-    folder = CollectionFolder(tmp_path)
-    collections.create(folder, _description())
-    folder.description.write_bytes(_description().SerializeToString())
+    folder = _made(tmp_path)
     log = LogWriter(tmp_path, 0)
     added = pb.CreateVectorNameRequest(collection_name="notes", vector_name="later")
     added.dense_config.size, added.dense_config.distance = 3, pb.Distance.Dot
     log.append("CreateVectorName", added.SerializeToString())
     log.append("Upsert", _upsert({"later": _dense(1.0, 2.0, 3.0)}).SerializeToString())
-    loaded = Collection(folder)
-    for _ in loaded.catch_up():
-        pass
-    loaded.take_over()
+    loaded = _opened(folder)
     (record,) = loaded.shard.retrieve([7], True, True)
     assert record.vector == {"later": [1.0, 2.0, 3.0]}
     kept = pb.CreateCollection.FromString(folder.description.read_bytes())
     assert kept.vectors_config.params_map.map["later"].size == 3
     assert kept.sparse_vectors_config == _description().sparse_vectors_config
+
+
+def _made(tmp_path: Path) -> CollectionFolder:
+    folder = CollectionFolder(tmp_path)
+    collections.create(folder, _description())
+    folder.description.write_bytes(_description().SerializeToString())
+    return folder
+
+
+def _opened(folder: CollectionFolder) -> Collection:
+    """A collection as a worker has it that takes over."""
+    loaded = Collection(folder)
+    for _ in loaded.catch_up():
+        pass
+    loaded.take_over()
+    return loaded
+
+
+def _write(collection: Collection, rpc: str, message: Any) -> None:
+    for _ in collection.write(rpc, message, message.SerializeToString()):
+        pass
+
+
+@pytest.mark.parametrize("earlier", [False, True], ids=["", "an image of an earlier version"])
+def test_the_log_is_read_by_the_vectors_of_its_time(tmp_path: Path, earlier: bool) -> None:
+    folder = _made(tmp_path)
+    if earlier:
+        (folder.newest_image()[1] / IMAGE_DESCRIPTION).unlink()
+    serving = _opened(folder)
+    _write(serving, "Upsert", _upsert({"dot": _dense(1.0, 2.0), "euclid": _dense(3.0, 4.0)}))
+    for name in ("dot", "sparse", "unknown"):
+        _write(serving, "DeleteVectorName", pb.DeleteVectorNameRequest(vector_name=name))
+    with pytest.raises(QdrantError, match="Not existing vector name error: dot"):
+        _write(serving, "Upsert", _upsert({"dot": _dense(1.0, 2.0)}))
+    added = pb.CreateVectorNameRequest(vector_name="dot")
+    added.dense_config.size, added.dense_config.distance = 3, pb.Distance.Dot
+    _write(serving, "CreateVectorName", added)
+    point = _upsert({"dot": _dense(1.0, 2.0, 3.0)})
+    point.points[0].id.num = 8
+    _write(serving, "Upsert", point)
+    # A kill: what serves next has the image, and reads the log.
+    again = _opened(folder)
+    found = {record.id: record.vector for record in again.shard.retrieve([7, 8], True, True)}
+    assert found == {7: {"euclid": [3.0, 4.0]}, 8: {"dot": [1.0, 2.0, 3.0]}}
+    kept = pb.CreateCollection.FromString(folder.description.read_bytes())
+    assert kept == again.description == serving.description
+    assert kept.vectors_config.params_map.map["dot"].size == 3
+    assert not kept.sparse_vectors_config.map
+
+
+def test_the_last_vector_stays(tmp_path: Path) -> None:
+    description = pb.CreateCollection(collection_name="notes")
+    description.sparse_vectors_config.map["only"].SetInParent()
+    folder = CollectionFolder(tmp_path)
+    collections.create(folder, description)
+    folder.description.write_bytes(description.SerializeToString())
+    with pytest.raises(QdrantError, match="DeleteVectorNameRequest of the last vector"):
+        _write(_opened(folder), "DeleteVectorName", pb.DeleteVectorNameRequest(vector_name="only"))
