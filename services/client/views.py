@@ -189,7 +189,6 @@ async def show_run(console: Console, events: AsyncIterator[exercises_pb2.RunEven
         TextColumn("[dim]{task.description}[/]"),
         TimeElapsedColumn(),
     )
-    tail = ""
     with Progress(*columns, console=console, transient=True) as bars:
         task = bars.add_task("starting", total=count)
         async for event in events:
@@ -198,15 +197,14 @@ async def show_run(console: Console, events: AsyncIterator[exercises_pb2.RunEven
                     generated.exercise_id = event.started.exercise_id
                 case "progress" if event.progress.phase == exercises_pb2.RUN_PHASE_READING:
                     bars.update(task, description=f"read {event.progress.done} of {event.progress.total} passages")
-                case "token":
-                    tail = (tail + " ".join(event.token.text.splitlines()))[-TAIL_CHARACTERS:]
-                    bars.update(task, description=escape(tail))
+                case "writing" if event.writing.stem:
+                    stem = " ".join(event.writing.stem.split())[-TAIL_CHARACTERS:]
+                    bars.update(task, description=escape(stem))
                 case "question":
                     generated.questions.append(event.question.question)
                     bars.update(task, completed=len(generated.questions))
                     console.print(question_panel(event.question.question))
                 case "rejected":
-                    tail = ""
                     bars.update(task, description=f"one was refused: {event.rejected.reason}")
                 case "model_given_up":
                     console.print(Text(f"The model is not asked any more: {event.model_given_up.message}", "yellow"))

@@ -93,6 +93,7 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
             question_seconds=settings.exercises_question_timeout_seconds,
             verify_keys=settings.exercises_verify_keys,
             verification_seconds=settings.exercises_verification_timeout_seconds,
+            cloze_after_seconds=settings.exercises_cloze_after_seconds,
         ),
     )
     grader = ShortAnswerGrader(model, settings.exercises_grading_timeout_seconds)

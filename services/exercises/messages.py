@@ -62,8 +62,11 @@ def event_message(numbered: Numbered, *, include_answers: bool) -> exercises_pb2
             message.progress.CopyFrom(message_of(exercises_pb2.RunProgress, progress))
         case events.Token(text):
             message.token.text = text
-        case events.QuestionMade(question):
+        case events.QuestionProgress() as writing:
+            message.writing.CopyFrom(message_of(exercises_pb2.QuestionProgress, writing))
+        case events.QuestionMade(question, draft):
             message.question.question.CopyFrom(_question_message(question, include_answers=include_answers))
+            message.question.draft = draft
         case events.QuestionRefused() as refused:
             message.rejected.CopyFrom(message_of(exercises_pb2.QuestionRejected, refused))
         case events.ModelGivenUp() as given_up:

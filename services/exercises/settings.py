@@ -28,6 +28,9 @@ class ExercisesSettings(DatabaseSettings):
     exercises_question_timeout_seconds: float = Field(
         180.0, gt=0, description="Time limit of the model for one question."
     )
+    exercises_cloze_after_seconds: float = Field(
+        5.0, ge=0, description="Time without a question after which cloze makes one, while the model writes others."
+    )
     exercises_grading_timeout_seconds: float = Field(
         120.0, gt=0, description="Time limit of the model for one short answer."
     )

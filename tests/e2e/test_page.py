@@ -136,9 +136,13 @@ async def test_stop_ends_a_run_and_keeps_its_questions(page: Page, url: str, ser
     await page.type("[name=text]", ENGLISH)
     await page.type("[name=count]", "30")
     await page.click("#generate-button")
-    await page.until("document.querySelectorAll('.question').length === 2")
+    await page.until(
+        "document.querySelectorAll('.question').length === 2 && document.querySelector('.draft .stem')?.textContent"
+    )
+    assert "the model is writing" in await page.text(".draft .made")
     await page.click(".run .plain")
     await page.until("document.querySelector('.run .stage').textContent.startsWith('Stopped')")
+    assert not await page.run("document.querySelector('.draft')")
     await services.script.was_cancelled.wait()
     assert services.script.cancelled == ["GenerateExercise"]
     assert any(type(request).__name__ == "CancelRunRequest" for request in services.script.requests)

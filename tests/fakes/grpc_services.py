@@ -470,16 +470,16 @@ class FakeExercises(exercises_pb2_grpc.ExercisesServiceServicer):
             yield event(progress=exercises_pb2.RunProgress(phase=exercises_pb2.RUN_PHASE_READING, done=8, total=8))
             pool = [(i, n, s) for i, n, text in material for s in sentences(text)]
             for number in range(1, count + 1):
-                for piece in ('{"stem": ', '"…', '", "options"'):
+                kind = kinds[(number - 1) % len(kinds)]
+                question = make_question(number, kind, pool, language)
+                for piece, stem in (('{"stem": ', ""), ('"…', question.stem[:9]), ('", "options"', question.stem)):
                     yield event(token=exercises_pb2.RunToken(text=piece))
+                    yield event(writing=exercises_pb2.QuestionProgress(draft=number, kind=kind, stem=stem))
                     await asyncio.sleep(self._script.pause)
                 if number == 2:
                     yield event(
-                        rejected=exercises_pb2.QuestionRejected(
-                            kind=kinds[(number - 1) % len(kinds)], reason="DUPLICATE_STEM"
-                        )
+                        rejected=exercises_pb2.QuestionRejected(kind=kind, reason="DUPLICATE_STEM", draft=number)
                     )
-                question = make_question(number, kinds[(number - 1) % len(kinds)], pool, language)
                 exercise.questions.append(question)
                 exercise.question_count = number
                 exercise.points += question.points
@@ -487,7 +487,7 @@ class FakeExercises(exercises_pb2_grpc.ExercisesServiceServicer):
                 shown.CopyFrom(question)
                 if not request.include_answers:
                     hide_answers(shown)
-                yield event(question=exercises_pb2.QuestionCompleted(question=shown))
+                yield event(question=exercises_pb2.QuestionCompleted(question=shown, draft=number))
                 yield event(
                     progress=exercises_pb2.RunProgress(
                         phase=exercises_pb2.RUN_PHASE_GENERATING, done=number, total=count

@@ -2,7 +2,7 @@
 import { events, get, post, remove } from "./api.js";
 import { byId, el, say, tell } from "./dom.js";
 import { failure, t } from "./i18n.js";
-import { KINDS, QuestionCard } from "./questions.js";
+import { draftCard, KINDS, QuestionCard } from "./questions.js";
 
 export function startExercises(documents) {
   const form = byId("generate-form");
@@ -68,6 +68,7 @@ async function generate(body) {
 /** An exercise on the page: the progress of its making, its questions, its grades. */
 class Sheet {
   #cards = new Map();
+  #drafts = new Map();
   #exerciseId = null;
   onStop = () => {};
 
@@ -78,21 +79,26 @@ class Sheet {
     this.stop = el("button", { type: "button", class: "plain", i18n: "stop", on: { click: () => this.onStop() } });
     this.blame = el("p", { class: "absent", role: "status", hidden: true });
     this.list = el("ol", { class: "questions" });
+    this.writing = el("ul", { class: "questions" });
     this.answered = el("span", { class: "hint" });
     this.submit = el("button", { type: "button", class: "primary", i18n: "submit", hidden: true, on: { click: () => this.#submit() } });
     this.again = el("button", { type: "button", class: "plain", i18n: "try_again", hidden: true, on: { click: () => this.#again() } });
     this.score = el("div", { class: "score", role: "status" });
     this.node = el("section", { class: "run" },
       el("div", { class: "row" }, el("div", {}, this.title, this.stage), this.stop),
-      this.bar, this.blame, this.score, this.list,
+      this.bar, this.blame, this.score, this.list, this.writing,
       el("div", { class: "row" }, this.answered, this.again, this.submit));
   }
 
   take(name, data) {
     if (name === "started") this.#exerciseId = data.exercise_id;
     else if (name === "progress") this.#progress(data);
-    else if (name === "question") this.#add(data.question);
-    else if (name === "model_given_up") this.#blame(data);
+    else if (name === "writing") this.#write(data);
+    else if (name === "rejected") this.#drop(data.draft);
+    else if (name === "question") {
+      this.#drop(data.draft);
+      this.#add(data.question);
+    } else if (name === "model_given_up") this.#blame(data);
     else if (name === "done") this.#done(data);
   }
 
@@ -124,6 +130,21 @@ class Sheet {
     say(this.stage, phase.replace("RUN_PHASE_", "phase_").toLowerCase(), { done, total });
   }
 
+  /** A question that the model is writing; the checks may yet refuse it. */
+  #write({ draft, kind, stem }) {
+    if (!this.#drafts.has(draft)) {
+      const card = draftCard(kind);
+      this.#drafts.set(draft, card);
+      this.writing.append(card.node);
+    }
+    this.#drafts.get(draft).stem.textContent = stem;
+  }
+
+  #drop(draft) {
+    this.#drafts.get(draft)?.node.remove();
+    this.#drafts.delete(draft);
+  }
+
   #add(question) {
     const card = new QuestionCard(question, () => this.#count());
     this.#cards.set(question.question_id, card);
@@ -140,6 +161,7 @@ class Sheet {
   }
 
   #finish() {
+    [...this.#drafts.keys()].forEach((draft) => this.#drop(draft));
     this.stop.hidden = true;
     this.bar.hidden = true;
     this.submit.hidden = this.#cards.size === 0;

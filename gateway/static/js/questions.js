@@ -7,6 +7,15 @@ export const KINDS = ["SINGLE_CHOICE", "MULTIPLE_CHOICE", "TRUE_FALSE", "FILL_IN
 
 const GAP = /_{3,}/;
 
+/** A question while it is written: its kind, and the text so far. */
+export function draftCard(kind) {
+  const stem = el("p", { class: "stem" });
+  const meta = el("div", { class: "meta" },
+    el("span", { i18n: kind.replace("QUESTION_KIND_", "kind_").toLowerCase() }),
+    el("span", { class: "made", i18n: "being_written" }));
+  return { stem, node: el("li", { class: "draft", "aria-busy": "true" }, meta, stem) };
+}
+
 export class QuestionCard {
   #question;
   #inputs = [];

@@ -1,4 +1,4 @@
-"""Exercises, the runs that make them, and the runs' events. All events but tokens are stored."""
+"""Exercises, the runs that make them, and the runs' events. All events but `Passing` ones are stored."""
 
 from __future__ import annotations
 
@@ -61,10 +61,21 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionProgress:
+    """A question that a model is writing; never stored. `draft` counts from 1 within a run."""
+
+    draft: int
+    kind: QuestionKind
+    stem: str = ""
+    """As far as it is written."""
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionMade:
-    """A question is complete and stored."""
+    """A question is complete and stored. `draft` is 0 where no model wrote it."""
 
     question: Question
+    draft: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,7 @@ class QuestionRefused:
     model_reason: str = ""
     """Where the model failed, the reason of its error."""
     model_message: str = ""
+    draft: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +123,9 @@ class Done:
     model_message: str = ""
 
 
-Event = Started | Progress | Token | QuestionMade | QuestionRefused | ModelGivenUp | Usage | Done
+Passing = Token | QuestionProgress
+"""What only those hear who follow the run at the time."""
+Event = Started | Progress | Passing | QuestionMade | QuestionRefused | ModelGivenUp | Usage | Done
 
 
 @dataclass(frozen=True, slots=True)

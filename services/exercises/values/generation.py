@@ -33,11 +33,14 @@ class GenerationPlan:
 
     passages: tuple[Passage, ...]
     kinds: tuple[QuestionKind, ...]
-    """Question `slot` is of kind `kinds[slot % len(kinds)]`."""
     count: int
     generator: GeneratorChoice
     model: str = ""
     seed: int = 0
+
+    def kind_of(self, slot: int) -> QuestionKind:
+        """Return the kind of question `slot`, counted from 0: the kinds in turn."""
+        return self.kinds[slot % len(self.kinds)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +57,5 @@ class GenerationLimits:
     """Whether the model answers its own questions, to verify their keys."""
     verification_seconds: float = 60.0
     """Time that the model gets for one of those answers."""
+    cloze_after_seconds: float = 5.0
+    """Time without a question after which cloze makes one, where both may serve."""

@@ -101,7 +101,7 @@ async def test_ask_says_so_when_the_material_does_not_hold_the_answer(invoke: In
 async def test_generate_prints_each_question_with_key_and_source(invoke: Invoke, gateway: Gateway) -> None:
     gateway.will_stream(
         event("started", {"run_id": "r", "exercise_id": "e"}, 1),
-        event("token", {"text": '{"stem": [not markup]'}, 2),
+        event("writing", {"draft": 1, "kind": "QUESTION_KIND_SINGLE_CHOICE", "stem": "[not markup] What"}, 2),
         event("question", {"question": QUESTION}, 3),
         event("done", {"state": "RUN_STATE_DONE", "exercise_id": "e", "question_count": 1, "model_count": 1}, 4),
     )

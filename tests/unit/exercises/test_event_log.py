@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from services.exercises.domain.runs.event_log import RunEventLog
-from services.exercises.values.exercise import Event, Numbered, QuestionRefused, Token, Usage
+from services.exercises.values.exercise import Event, Numbered, Passing, QuestionProgress, QuestionRefused, Token, Usage
 from services.exercises.values.question import QuestionKind
 from services.kit.errors import Unavailable
 
@@ -33,7 +33,7 @@ class Wire:
 
     def _deliver(self, numbered: Numbered) -> None:
         kept = [kept for group in self.stored for kept in group]
-        assert isinstance(numbered.event, Token) or numbered in kept
+        assert isinstance(numbered.event, Passing) or numbered in kept
         self.delivered.append(numbered)
 
     def publish(self, *events: Event) -> None:
@@ -76,6 +76,20 @@ async def test_the_first_token_is_delivered_at_once_and_those_of_the_next_moment
     wire.publish(Token("d"))
     assert wire.events()[-1] == Token("d")
     assert wire.stored == []
+
+
+async def test_of_a_question_that_grows_within_a_moment_only_the_last_state_is_told(wire: Wire) -> None:
+    def grown(draft: int, stem: str) -> QuestionProgress:
+        return QuestionProgress(draft, QuestionKind.SHORT_ANSWER, stem)
+
+    wire.publish(Token("a"), Token("b"), grown(1, "W"), grown(2, "H"), Token("c"), grown(1, "Why"))
+    assert wire.events() == [Token("a")]
+    await asyncio.sleep(0.07)
+    assert wire.events() == [Token("a"), Token("bc"), grown(1, "Why"), grown(2, "H")]
+    wire.publish(grown(2, "How"), REFUSED, grown(2, "How so"))
+    await wire.log.flush()
+    assert wire.events()[-3:] == [grown(2, "How"), REFUSED, grown(2, "How so")]
+    assert [len(group) for group in wire.stored] == [1]
 
 
 async def test_a_token_that_is_held_comes_before_what_follows_it(wire: Wire) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from services.common.values import Message
-from services.exercises.adapters.clients.fake import FakeChatModel
+from services.exercises.adapters.clients.fake import FakeChatModel, Script
 from services.exercises.adapters.workers.fake import FakeMaterialWorker
 from services.exercises.domain.generation import model_questions
 from services.exercises.domain.generation.drafts import draft_of
@@ -25,6 +25,7 @@ from services.exercises.values.exercise import (
     Event,
     ModelGivenUp,
     QuestionMade,
+    QuestionProgress,
     QuestionRefused,
     RunState,
     Token,
@@ -149,6 +150,62 @@ async def test_a_sound_model_makes_every_question_and_its_tokens_are_heard() -> 
     assert (usage[-1].prompt_tokens, usage[-1].completion_tokens) == (100 * len(usage), 20 * len(usage))
     assert model.most_open == 2
     assert model.open == 0
+
+
+async def test_a_question_is_seen_as_it_is_written_and_nothing_of_its_key() -> None:
+    stem = 'What is “\U0001d11e” or a \\ or "x"?'
+
+    def written(task: ChatRequest) -> dict[str, Any]:
+        return (
+            good(task) | {"stem": 'What is “\U0001d11e” or a \\ or "x"?'}
+            if task.schema_name != KEY_VERIFICATION
+            else good(task)
+        )
+
+    events = await run(plan(1, kinds=(QuestionKind.SINGLE_CHOICE,)), FakeChatModel(written))
+    seen = [event for event in events if isinstance(event, QuestionProgress) and event.draft == 1]
+    assert seen[0].stem == ""
+    assert seen[-1].stem == stem
+    assert all(seen[-1].stem.startswith(event.stem) for event in seen)
+    assert len(seen) > 2
+    over = [e.draft for e in events if isinstance(e, QuestionMade | QuestionRefused) and e.draft]
+    assert sorted(over) == sorted({e.draft for e in events if isinstance(e, QuestionProgress)})
+
+
+class SlowModel(FakeChatModel):
+    """A model that writes nothing before `free` is set."""
+
+    def __init__(self, script: Script) -> None:
+        super().__init__(script)
+        self.free = asyncio.Event()
+
+    @asynccontextmanager
+    async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[str | ChatFinish]]:
+        await self.free.wait()
+        async with super().stream(request) as pieces:
+            yield pieces
+
+
+@pytest.mark.parametrize("choice", [GeneratorChoice.MODEL_THEN_CLOZE, GeneratorChoice.MODEL_ONLY])
+async def test_while_the_model_reads_cloze_makes_the_first_question_where_it_may(choice: GeneratorChoice) -> None:
+    cloze_may = choice is GeneratorChoice.MODEL_THEN_CLOZE
+    model = SlowModel(good)
+    events: list[Event] = []
+
+    async def publish(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, QuestionMade):
+            model.free.set()
+
+    if not cloze_may:
+        model.free.set()
+    generator = QuestionGenerator(model, FakeMaterialWorker(), GenerationLimits(cloze_after_seconds=0))
+    await generator.generate(plan(5, choice), publish)
+    made = questions(events)
+    assert [q.generator for q in made] == [Generator.CLOZE] * cloze_may + [Generator.MODEL] * (5 - cloze_may)
+    assert sorted(q.kind for q in made) == sorted(QuestionKind)
+    if cloze_may:
+        assert made[0].kind is QuestionKind.FILL_IN_THE_BLANK
 
 
 async def test_without_a_model_cloze_serves_and_the_model_is_asked_once_a_worker() -> None:

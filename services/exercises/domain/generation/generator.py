@@ -1,11 +1,11 @@
-"""Generating the questions of a plan: with the model, and by cloze where the model fails."""
+"""Generating the questions of a plan: with the model, and by cloze where the model fails or is slow to begin."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from services.exercises.domain.generation.checks import Accepted, check
@@ -17,6 +17,15 @@ from services.exercises.values.generation import GenerationLimits, GenerationPla
 from services.exercises.values.question import Draft, GeneratorChoice, QuestionKind
 from services.exercises.values.refusal import RefusedError
 from services.kit import errors
+
+_OPENING = (
+    QuestionKind.MULTIPLE_CHOICE,
+    QuestionKind.FILL_IN_THE_BLANK,
+    QuestionKind.TRUE_FALSE,
+    QuestionKind.SINGLE_CHOICE,
+    QuestionKind.SHORT_ANSWER,
+)
+"""Which kind cloze makes while the model reads: those first that small models do worst beside it."""
 
 
 @dataclass(slots=True)
@@ -30,8 +39,11 @@ class FallbackQuestions:
     _drafts: dict[QuestionKind, deque[Draft]] | None = None
     _loading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def make(self, kind: QuestionKind) -> None:
-        """Publish the next question that passes the checks, of `kind` or else of another kind of the plan."""
+    async def make(self, kind: QuestionKind) -> bool:
+        """Publish the next question that passes the checks, of `kind` or else of another kind of the plan.
+
+        Return False when there is none.
+        """
         drafts = await self._fallback_drafts()
         for candidate in (kind, *(other for other in self.plan.kinds if other is not kind)):
             while drafts[candidate]:
@@ -42,7 +54,8 @@ class FallbackQuestions:
                     # There are more drafts than are needed, and some repeat the model's questions.
                     continue
                 await self.publisher.add(draft, source)
-                return
+                return True
+        return False
 
     async def _fallback_drafts(self) -> dict[QuestionKind, deque[Draft]]:
         async with self._loading:
@@ -51,6 +64,43 @@ class FallbackQuestions:
                 drafts = await self.worker.drafts(self.plan.passages, wanted, self.plan.seed)
                 self._drafts = {kind: deque(drafts.get(kind, ())) for kind in self.plan.kinds}
             return self._drafts
+
+
+@dataclass(slots=True)
+class RunSlots:
+    """The questions that one run is to make, by their slots; those that work at it share it."""
+
+    plan: GenerationPlan
+    by_model: ModelQuestions
+    by_cloze: FallbackQuestions
+    _free: deque[int] = field(init=False)
+    _one_done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._free = deque(range(self.plan.count))
+
+    async def fill(self) -> None:
+        """Make a question in one free slot after the other."""
+        while self._free:
+            await self._make(self._free.popleft())
+
+    async def open_by_cloze(self, after_seconds: float) -> None:
+        """Have cloze make a question of a free slot if no slot is done in time; a model has to read first."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(after_seconds):
+                await self._one_done.wait()
+        if self._free and not self._one_done.is_set():
+            slot = min(self._free, key=lambda slot: _OPENING.index(self.plan.kind_of(slot)))
+            self._free.remove(slot)
+            if not await self.by_cloze.make(self.plan.kind_of(slot)):
+                await self._make(slot)
+
+    async def _make(self, slot: int) -> None:
+        kind = self.plan.kind_of(slot)
+        made = self.plan.generator is not GeneratorChoice.CLOZE_ONLY and await self.by_model.make(slot, kind)
+        if not made and self.plan.generator is not GeneratorChoice.MODEL_ONLY:
+            await self.by_cloze.make(kind)
+        self._one_done.set()
 
 
 class QuestionGenerator:
@@ -72,21 +122,14 @@ class QuestionGenerator:
         publisher = QuestionPublisher(publish, plan.count)
         calls = ModelCalls(self._model, self._limits.in_flight)
         by_model = ModelQuestions(plan, self._limits, calls, FocusPicker(plan, rng), accepted, publisher, rng)
-        by_cloze = FallbackQuestions(plan, self._worker, accepted, publisher)
-
-        async def fill(slots: Iterator[int]) -> None:
-            for slot in slots:
-                kind = plan.kinds[slot % len(plan.kinds)]
-                made = plan.generator is not GeneratorChoice.CLOZE_ONLY and await by_model.make(slot, kind)
-                if not made and plan.generator is not GeneratorChoice.MODEL_ONLY:
-                    await by_cloze.make(kind)
-
+        slots = RunSlots(plan, by_model, FallbackQuestions(plan, self._worker, accepted, publisher))
         await publisher.begin()
-        slots = iter(range(plan.count))
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(self._limits.in_flight, plan.count)):
-                    group.create_task(fill(slots))
+                    group.create_task(slots.fill())
+                if plan.generator is GeneratorChoice.MODEL_THEN_CLOZE:
+                    group.create_task(slots.open_by_cloze(self._limits.cloze_after_seconds))
         except ExceptionGroup as failures:
             # Not `except*`: before Python 3.11.4, what that raises comes out in a group again.
             failed, others = failures.split(errors.TikuError)

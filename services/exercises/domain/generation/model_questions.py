@@ -148,6 +148,7 @@ class ModelQuestions:
             if focus is None:
                 break
             seed = self.plan.seed + slot * _SEEDS_A_SLOT + attempt
+            writing = self.publisher.new_draft(kind)
             try:
                 avoid = self.publisher.stems_of(focus.number)
                 request = question_prompt_of(kind, focus.sentence, seed).request(
@@ -159,12 +160,10 @@ class ModelQuestions:
                     seed=seed,
                     temperature=min(1.0, _TEMPERATURE + _WARMER * attempt),
                 )
-                written, finish = await self.calls.complete(
-                    request, self.limits.question_seconds, self.publisher.on_token
-                )
+                written, finish = await self.calls.complete(request, self.limits.question_seconds, writing.on_token)
             except errors.TikuError as error:
-                if error.status != errors.FailedPrecondition.status:
-                    await self.publisher.refuse(kind, *_refusal_of(error))
+                if writing.begun or error.status != errors.FailedPrecondition.status:
+                    await self.publisher.refuse(kind, writing.number, *_refusal_of(error))
                 continue
             await self.publisher.add_usage(finish.usage)
             try:
@@ -172,14 +171,14 @@ class ModelQuestions:
                 draft = draft_of(answer, passage=focus.number, model=finish.model, rng=self.rng)
                 source = await self._accept(draft, focus.passage)
             except RefusedError as refused:
-                await self.publisher.refuse(kind, refused.reason, refused.failure)
+                await self.publisher.refuse(kind, writing.number, refused.reason, refused.failure)
                 continue
             except Exception:
                 # Whatever one object does to the code that reads it, it costs one try and not the run.
                 logger.exception("a question could not be read", extra={"model": finish.model})
-                await self.publisher.refuse(kind, Refusal.INVALID_JSON)
+                await self.publisher.refuse(kind, writing.number, Refusal.INVALID_JSON)
                 continue
-            await self.publisher.add(draft, source)
+            await self.publisher.add(draft, source, writing.number)
             return True
         if (lasting := self.calls.lasting_error) is not None:
             await self.publisher.give_up(ModelFailure(lasting.reason, lasting.message))

@@ -1,8 +1,10 @@
-"""Publishing what a run makes: questions with their numbers, refusals, tokens, and what the model consumed."""
+"""Publishing what a run makes: questions as they are written and made, refusals, and what the model consumed."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable
 
@@ -13,6 +15,7 @@ from services.exercises.values.exercise import (
     ModelGivenUp,
     Progress,
     QuestionMade,
+    QuestionProgress,
     QuestionRefused,
     RunPhase,
     Token,
@@ -29,6 +32,44 @@ _STEMS_TO_AVOID = 4
 """Number of latest questions about a passage that the model is told not to repeat."""
 
 
+_STEM = re.compile(r'"stem"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
+"""The stem in the beginning of a model's JSON, as far as it is written."""
+
+
+class WrittenDraft:
+    """A question that a model writes, published as its text grows: the stem alone, since the rest tells the key."""
+
+    def __init__(self, publish: Publish, number: int, kind: QuestionKind) -> None:
+        self._publish = publish
+        self._kind = kind
+        self._text = ""
+        self._stem: str | None = None
+        self.number = number
+
+    @property
+    def begun(self) -> bool:
+        """Whether the model has written anything."""
+        return self._stem is not None
+
+    async def on_token(self, text: str) -> None:
+        """Publish a text as the model writes it."""
+        await self._publish(Token(text))
+        self._text += text
+        stem = self._read_stem()
+        if stem != self._stem:
+            self._stem = stem
+            await self._publish(QuestionProgress(self.number, self._kind, stem))
+
+    def _read_stem(self) -> str:
+        found = _STEM.search(self._text)
+        try:
+            stem = json.loads(f'"{found[1]}"', strict=False) if found else ""
+            stem.encode()
+        except ValueError:  # An escape is half written.
+            return self._stem or ""
+        return str(stem)
+
+
 class QuestionPublisher:
     """The questions of one run, published one after the other."""
 
@@ -36,6 +77,7 @@ class QuestionPublisher:
         self._publish = publish
         self._count = count
         self._made = 0
+        self._drafts = 0
         self._usage = TokenUsage()
         self._stems: dict[int, deque[str]] = {}
         self._adding = asyncio.Lock()
@@ -45,11 +87,16 @@ class QuestionPublisher:
         """Publish that no question is made yet."""
         await self._publish(Progress(RunPhase.GENERATING, 0, self._count))
 
-    async def add(self, draft: Draft, source: Source) -> None:
+    def new_draft(self, kind: QuestionKind) -> WrittenDraft:
+        """Return a draft with the next number, for a model to write."""
+        self._drafts += 1
+        return WrittenDraft(self._publish, self._drafts, kind)
+
+    async def add(self, draft: Draft, source: Source, draft_number: int = 0) -> None:
         """Publish a question that passed the checks, with the next number, and how far the run is."""
         async with self._adding:
             number = self._made + 1
-            await self._publish(QuestionMade(question_of(draft, source, number)))
+            await self._publish(QuestionMade(question_of(draft, source, number), draft_number))
             self._made = number
             self._stems.setdefault(draft.passage, deque(maxlen=_STEMS_TO_AVOID)).append(draft.stem)
             await self._publish(Progress(RunPhase.GENERATING, number, self._count))
@@ -58,19 +105,17 @@ class QuestionPublisher:
         """Return the stems of the latest questions about a passage, given by its position."""
         return tuple(self._stems.get(passage, ()))
 
-    async def refuse(self, kind: QuestionKind, reason: Refusal, failure: ModelFailure = NONE) -> None:
+    async def refuse(
+        self, kind: QuestionKind, draft_number: int, reason: Refusal, failure: ModelFailure = NONE
+    ) -> None:
         """Publish that a question was refused; `failure` is the model's error, if that was why."""
-        await self._publish(QuestionRefused(kind, reason.value, failure.reason, failure.message))
+        await self._publish(QuestionRefused(kind, reason.value, failure.reason, failure.message, draft_number))
 
     async def give_up(self, failure: ModelFailure) -> None:
         """Publish, once, that the model is not asked any more."""
         if not self._given_up:
             self._given_up = True
             await self._publish(ModelGivenUp(failure.reason, failure.message))
-
-    async def on_token(self, text: str) -> None:
-        """Publish a text as the model writes it."""
-        await self._publish(Token(text))
 
     async def add_usage(self, usage: TokenUsage) -> None:
         """Publish what the model has consumed in the run, with a call's tokens added."""

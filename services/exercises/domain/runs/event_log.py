@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from services.exercises.values.exercise import Event, Numbered, Token
+from services.exercises.values.exercise import Event, Numbered, Passing, QuestionProgress, Token
 
-_TOKEN_WINDOW_SECONDS = 0.05
-"""Time within which tokens become one event; the first one, and each after a pause, is delivered at once. Several
-models write into one run, and a reader follows no more than twenty updates a second."""
+_PASSING_WINDOW_SECONDS = 0.05
+"""Time within which tokens become one event, and what is written of a question too; the first one, and each after a
+pause, is delivered at once. Several models write into one run, and a reader follows no more than twenty updates a
+second."""
 _MAX_WAITING = 64
 """Events that may wait to be stored before a publisher is asked to wait."""
 
@@ -21,7 +22,7 @@ Deliver = Callable[[Numbered], None]
 
 
 class RunEventLog:
-    """Stores events, all but tokens, then delivers them; when storing fails, `fail` is called and the rest is lost."""
+    """Stores events but `Passing` ones, then delivers them; when storing fails, `fail` is called, the rest is lost."""
 
     def __init__(self, store: Store, deliver: Deliver, fail: Callable[[Exception], None]) -> None:
         self._store = store
@@ -31,21 +32,36 @@ class RunEventLog:
         self._waiting: list[Event] = []
         self._storing: asyncio.Task[None] | None = None
         self._clock = asyncio.get_running_loop().time
-        self._token_delivered_at = -_TOKEN_WINDOW_SECONDS
+        self._passing_delivered_at = -_PASSING_WINDOW_SECONDS
         self._timer: asyncio.TimerHandle | None = None
 
     def publish(self, event: Event) -> None:
         """Take the next event."""
-        if isinstance(event, Token) and self._waiting and isinstance(last := self._waiting[-1], Token):
-            self._waiting[-1] = Token(last.text + event.text)
+        if isinstance(event, Passing) and self._join(event):
             return
         self._waiting.append(event)
         if self._storing is not None:
             return
-        if isinstance(event, Token):
-            self._schedule_token()
+        if isinstance(event, Passing):
+            self._schedule_passing()
         else:
             self._storing = asyncio.create_task(self._store_waiting())
+
+    def _join(self, event: Passing) -> bool:
+        """Return whether the event became one with an earlier one that waits behind all that are to be stored."""
+        for place in range(len(self._waiting) - 1, -1, -1):
+            match self._waiting[place], event:
+                case Token(before), Token(text):
+                    self._waiting[place] = Token(before + text)
+                    return True
+                case QuestionProgress(before), QuestionProgress(draft) if before == draft:
+                    self._waiting[place] = event
+                    return True
+                case Token() | QuestionProgress(), _:
+                    continue
+                case _:
+                    return False
+        return False
 
     async def wait_for_capacity(self) -> None:
         """Wait while too many events wait to be stored."""
@@ -69,9 +85,9 @@ class RunEventLog:
         if self._storing is not None:
             self._storing.cancel()
 
-    def _schedule_token(self) -> None:
-        """Deliver the token that waits now, or when the window that an earlier one opened ends."""
-        wait = self._token_delivered_at + _TOKEN_WINDOW_SECONDS - self._clock()
+    def _schedule_passing(self) -> None:
+        """Deliver what waits now, or when the window that an earlier one opened ends."""
+        wait = self._passing_delivered_at + _PASSING_WINDOW_SECONDS - self._clock()
         if wait <= 0:
             self._deliver_waiting()
         elif self._timer is None:
@@ -92,7 +108,7 @@ class RunEventLog:
             while self._waiting:
                 self._stop_timer()
                 events = self._take()
-                if stored := [numbered for numbered in events if not isinstance(numbered.event, Token)]:
+                if stored := [numbered for numbered in events if not isinstance(numbered.event, Passing)]:
                     await self._store(stored)
                 self._deliver_all(events)
         except Exception as error:
@@ -110,6 +126,6 @@ class RunEventLog:
 
     def _deliver_all(self, events: Sequence[Numbered]) -> None:
         for numbered in events:
-            if isinstance(numbered.event, Token):
-                self._token_delivered_at = self._clock()
+            if isinstance(numbered.event, Passing):
+                self._passing_delivered_at = self._clock()
             self._deliver(numbered)

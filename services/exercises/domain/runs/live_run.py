@@ -13,7 +13,7 @@ from services.common.model_failures import NONE, WRITTEN, ModelFailure
 from services.exercises.domain.runs.event_log import RunEventLog
 from services.exercises.ports import RunStore
 from services.exercises.values import exercise as events
-from services.exercises.values.exercise import Done, Event, Exercise, Numbered, RunState, Token
+from services.exercises.values.exercise import Done, Event, Exercise, Numbered, Passing, RunState
 from services.exercises.values.question import Generator
 from services.exercises.values.refusal import Refusal
 from services.kit.errors import Aborted, TikuError
@@ -94,7 +94,7 @@ Work = Callable[[Callable[[Event], Awaitable[None]]], Awaitable[None]]
 """What a run does, given where to publish its events."""
 
 _MAX_WAITING = 512
-"""Events that wait for one reader; a slower one loses tokens first, and reads the rest from the store."""
+"""Events that wait for one reader; a slower one loses passing events first, and reads the rest from the store."""
 _SHUTDOWN_SECONDS = 2.0
 """Time to store how a run ended when the process is asked to stop."""
 
@@ -110,7 +110,7 @@ class RunSubscription:
     def offer(self, numbered: Numbered) -> None:
         """Queue an event without ever waiting for the reader."""
         if self._queue.full():
-            if isinstance(numbered.event, Token):
+            if isinstance(numbered.event, Passing):
                 return
             while not self._queue.empty():
                 self._queue.get_nowait()
@@ -139,7 +139,7 @@ class LiveRun:
         """Set once the last event is delivered."""
 
     async def publish(self, event: Event) -> None:
-        """Publish an event: readers get it once it is stored, a token at once.
+        """Publish an event: readers get it once it is stored, a passing one at once.
 
         This waits only while many events are on their way. An event that cannot be stored ends the run.
         """

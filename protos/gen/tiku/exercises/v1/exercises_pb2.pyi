@@ -116,7 +116,7 @@ class _GeneratorChoice:
 class _GeneratorChoiceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GeneratorChoice.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     GENERATOR_CHOICE_UNSPECIFIED: _GeneratorChoice.ValueType  # 0
-    """The model, then cloze for what it does not deliver."""
+    """The model, and cloze for what it does not deliver; where the model's first question takes long, cloze makes one."""
     GENERATOR_CHOICE_MODEL_ONLY: _GeneratorChoice.ValueType  # 1
     """The model only."""
     GENERATOR_CHOICE_CLOZE_ONLY: _GeneratorChoice.ValueType  # 2
@@ -126,7 +126,7 @@ class GeneratorChoice(_GeneratorChoice, metaclass=_GeneratorChoiceEnumTypeWrappe
     """GeneratorChoice says which generators may serve."""
 
 GENERATOR_CHOICE_UNSPECIFIED: GeneratorChoice.ValueType  # 0
-"""The model, then cloze for what it does not deliver."""
+"""The model, and cloze for what it does not deliver; where the model's first question takes long, cloze makes one."""
 GENERATOR_CHOICE_MODEL_ONLY: GeneratorChoice.ValueType  # 1
 """The model only."""
 GENERATOR_CHOICE_CLOZE_ONLY: GeneratorChoice.ValueType  # 2
@@ -794,6 +794,7 @@ class RunEvent(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
     MODEL_GIVEN_UP_FIELD_NUMBER: _builtins.int
+    WRITING_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Number of the event, from 1, rising."""
     @_builtins.property
@@ -828,6 +829,10 @@ class RunEvent(_message.Message):
     def model_given_up(self) -> Global___ModelGivenUp:
         """The model is not asked any more in this run."""
 
+    @_builtins.property
+    def writing(self) -> Global___QuestionProgress:
+        """A model wrote more of a question."""
+
     def __init__(
         self,
         *,
@@ -840,12 +845,13 @@ class RunEvent(_message.Message):
         usage: Global___RunUsage | None = ...,
         done: Global___RunDone | None = ...,
         model_given_up: Global___ModelGivenUp | None = ...,
+        writing: Global___QuestionProgress | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "event", b"event", "model_given_up", b"model_given_up", "progress", b"progress", "question", b"question", "rejected", b"rejected", "started", b"started", "token", b"token", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "event", b"event", "model_given_up", b"model_given_up", "progress", b"progress", "question", b"question", "rejected", b"rejected", "started", b"started", "token", b"token", "usage", b"usage", "writing", b"writing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "event", b"event", "model_given_up", b"model_given_up", "number", b"number", "progress", b"progress", "question", b"question", "rejected", b"rejected", "started", b"started", "token", b"token", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "event", b"event", "model_given_up", b"model_given_up", "number", b"number", "progress", b"progress", "question", b"question", "rejected", b"rejected", "started", b"started", "token", b"token", "usage", b"usage", "writing", b"writing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["started", "progress", "token", "question", "rejected", "usage", "done", "model_given_up"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["started", "progress", "token", "question", "rejected", "usage", "done", "model_given_up", "writing"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -930,12 +936,45 @@ class RunToken(_message.Message):
 Global___RunToken: _TypeAlias = RunToken  # noqa: Y015
 
 @_typing.final
+class QuestionProgress(_message.Message):
+    """QuestionProgress is a question that a model is writing. The checks may yet refuse it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRAFT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    STEM_FIELD_NUMBER: _builtins.int
+    draft: _builtins.int
+    """Number of the draft within the run, from 1. It is over once the question is complete or refused, or the run done."""
+    kind: Global___QuestionKind.ValueType
+    """Kind that is being made."""
+    stem: _builtins.str
+    """What is asked, as far as it is written; it takes the place of what came before. Empty while the model still reads."""
+    def __init__(
+        self,
+        *,
+        draft: _builtins.int = ...,
+        kind: Global___QuestionKind.ValueType = ...,
+        stem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draft", b"draft", "kind", b"kind", "stem", b"stem"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuestionProgress: _TypeAlias = QuestionProgress  # noqa: Y015
+
+@_typing.final
 class QuestionCompleted(_message.Message):
     """QuestionCompleted is a question that passed every check."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     QUESTION_FIELD_NUMBER: _builtins.int
+    DRAFT_FIELD_NUMBER: _builtins.int
+    draft: _builtins.int
+    """The draft that it was; 0 where no model wrote it."""
     @_builtins.property
     def question(self) -> Global___Question:
         """The question."""
@@ -944,10 +983,11 @@ class QuestionCompleted(_message.Message):
         self,
         *,
         question: Global___Question | None = ...,
+        draft: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draft", b"draft", "question", b"question"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -963,6 +1003,7 @@ class QuestionRejected(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     MODEL_REASON_FIELD_NUMBER: _builtins.int
     MODEL_MESSAGE_FIELD_NUMBER: _builtins.int
+    DRAFT_FIELD_NUMBER: _builtins.int
     kind: Global___QuestionKind.ValueType
     """Kind that was being made."""
     reason: _builtins.str
@@ -971,6 +1012,8 @@ class QuestionRejected(_message.Message):
     """Where the reason is MODEL_FAILED, the stable reason of the error, such as PROVIDER_RATE_LIMITED."""
     model_message: _builtins.str
     """The same in a sentence."""
+    draft: _builtins.int
+    """The draft that it was."""
     def __init__(
         self,
         *,
@@ -978,10 +1021,11 @@ class QuestionRejected(_message.Message):
         reason: _builtins.str = ...,
         model_reason: _builtins.str = ...,
         model_message: _builtins.str = ...,
+        draft: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "model_message", b"model_message", "model_reason", b"model_reason", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draft", b"draft", "kind", b"kind", "model_message", b"model_message", "model_reason", b"model_reason", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -101,7 +101,8 @@ class ExercisesServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GenerateExercise(self, request, context):
-        """GenerateExercise makes questions and streams the run: progress, tokens, each question as it completes, done.
+        """GenerateExercise makes questions and streams the run: progress, tokens, each question as it is written and as it
+        completes, done.
         The run ends with its stream unless it was asked to be detached.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -110,7 +111,7 @@ class ExercisesServiceServicer:
 
     def ResumeRun(self, request, context):
         """ResumeRun streams a run's events after the last one seen, until the run ends.
-        Tokens of a run that has ended are not kept.
+        Tokens and unfinished questions are not kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -21,12 +21,13 @@ class ExercisesServiceStub:
     AnalyzeFile: _aio.UnaryUnaryMultiCallable[_exercises_pb2.AnalyzeFileRequest, _exercises_pb2.AnalyzeFileResponse]
     """AnalyzeFile says the same of an indexed document."""
     GenerateExercise: _aio.UnaryStreamMultiCallable[_exercises_pb2.GenerateExerciseRequest, _exercises_pb2.GenerateExerciseResponse]
-    """GenerateExercise makes questions and streams the run: progress, tokens, each question as it completes, done.
+    """GenerateExercise makes questions and streams the run: progress, tokens, each question as it is written and as it
+    completes, done.
     The run ends with its stream unless it was asked to be detached.
     """
     ResumeRun: _aio.UnaryStreamMultiCallable[_exercises_pb2.ResumeRunRequest, _exercises_pb2.ResumeRunResponse]
     """ResumeRun streams a run's events after the last one seen, until the run ends.
-    Tokens of a run that has ended are not kept.
+    Tokens and unfinished questions are not kept.
     """
     CancelRun: _aio.UnaryUnaryMultiCallable[_exercises_pb2.CancelRunRequest, _exercises_pb2.CancelRunResponse]
     """CancelRun stops a run; the questions made so far are kept."""
@@ -64,7 +65,8 @@ class ExercisesServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _exercises_pb2.GenerateExerciseRequest,
         context: _aio.ServicerContext[_exercises_pb2.GenerateExerciseRequest, _abc.AsyncIterator[_exercises_pb2.GenerateExerciseResponse]],
     ) -> _abc.AsyncIterator[_exercises_pb2.GenerateExerciseResponse]:
-        """GenerateExercise makes questions and streams the run: progress, tokens, each question as it completes, done.
+        """GenerateExercise makes questions and streams the run: progress, tokens, each question as it is written and as it
+        completes, done.
         The run ends with its stream unless it was asked to be detached.
         """
 
@@ -75,7 +77,7 @@ class ExercisesServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_exercises_pb2.ResumeRunRequest, _abc.AsyncIterator[_exercises_pb2.ResumeRunResponse]],
     ) -> _abc.AsyncIterator[_exercises_pb2.ResumeRunResponse]:
         """ResumeRun streams a run's events after the last one seen, until the run ends.
-        Tokens of a run that has ended are not kept.
+        Tokens and unfinished questions are not kept.
         """
 
     @_abc_1.abstractmethod
