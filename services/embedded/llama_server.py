@@ -11,15 +11,25 @@ import signal
 import sys
 from pathlib import Path
 
+# Read by OpenMP when llama.cpp is loaded. Its threads wait for one another hundreds of times a token, by default in
+# busy loops of milliseconds. On shared cores these take the time that the late thread needs: beside much other work two
+# spinning threads wrote 0.1 tokens/s, two that sleep 1.3, and one alone 1.7 (benchmarks/local_engine.py).
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import xllamacpp
 
 from services.embedded.options import Options
 from services.kit import addresses
+from services.kit.memory import available_memory
 from services.kit.priority import step_back
 
-_PROMPT_CACHE_MIB = 64
-"""Memory for the prompts of finished calls: one that begins in the same way need not be read again. By default
-llama.cpp may take 8 GiB."""
+_PROMPT_CACHE_MIB = 256
+"""Memory for the prompts of finished calls: one that begins in the same way need not be read again. A prompt of 500
+tokens takes 14 MiB of it, and there is one for every kind of question and language. By default llama.cpp may take
+8 GiB."""
+_ROOM_FOR_CONTEXT_BYTES = 1024**3
+"""Available memory beside the weights below which the context is kept in 8 bits: a quarter of a GiB instead of half of
+one, but reading takes half as long again, and writing a quarter."""
 _STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 
@@ -37,8 +47,8 @@ def parameters(options: argparse.Namespace) -> xllamacpp.CommonParams:
     params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
     params.cont_batching = True
     params.cache_ram_mib = _PROMPT_CACHE_MIB
-    params.cache_type_k = xllamacpp.ggml_type.GGML_TYPE_Q8_0
-    params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_Q8_0
+    if available_memory() < options.model.stat().st_size + _ROOM_FOR_CONTEXT_BYTES:
+        params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_Q8_0
     params.cpuparams.n_threads = options.threads
     params.cpuparams_batch.n_threads = options.threads
     # Each call that waits for a slot holds a thread.
@@ -66,10 +76,8 @@ def main() -> None:
     parser.add_argument(
         "--threads",
         type=int,
-        # llama.cpp's threads wait for one another in busy loops, so one that shares its core with a service stalls all.
-        # On two shared cores a question took 13-95 s with one thread and over 200 s with two.
-        default=max(1, len(os.sched_getaffinity(0)) - 1),
-        help="CPU threads (default: all cores but one)",
+        default=len(os.sched_getaffinity(0)),
+        help="CPU threads (default: one a core)",
     )
     options = parser.parse_args()
     if not options.model.is_file():

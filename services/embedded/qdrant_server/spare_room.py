@@ -14,6 +14,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from services.kit.memory import available_memory
+
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of a random name is made in it, for this account alone
 _MARGIN_BYTES = 32 * 1024 * 1024
 """What a copy leaves of the other volume. Edge maps files with holes, and touching one without room is SIGBUS."""
@@ -54,15 +56,4 @@ def _prefix(owner: Path) -> str:
 def _room(volume: Path) -> int:
     found = os.statvfs(volume)
     room = found.f_bavail * found.f_frsize
-    return min(room, int(_MEMORY_SHARE * _available_memory())) if volume == _MEMORY else room
-
-
-def _available_memory() -> int:
-    """Return how many bytes of memory are free for programs: on the machine, and in its container."""
-    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    available = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 0)
-    with contextlib.suppress(OSError, ValueError):  # No control groups of version 2, or no limit.
-        group = Path("/sys/fs/cgroup")
-        limit, used = (int((group / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
-        available = min(available, limit - used)
-    return available
+    return min(room, int(_MEMORY_SHARE * available_memory())) if volume == _MEMORY else room

@@ -8,6 +8,7 @@ import pytest
 
 from services.embedded.qdrant_server import spare_room
 from services.embedded.qdrant_server.spare_room import give_spare_room_back, take_spare_room
+from services.kit.memory import available_memory
 
 
 @pytest.fixture
@@ -57,4 +58,4 @@ def test_only_other_volumes_are_asked_and_memory_by_what_is_free(tmp_path: Path)
     assert all(volume.stat().st_dev != here for volume in spare_room._volumes(tmp_path))
     memory = spare_room._MEMORY
     if memory.is_dir():
-        assert 0 <= spare_room._room(memory) <= spare_room._available_memory()
+        assert 0 <= spare_room._room(memory) <= available_memory()
