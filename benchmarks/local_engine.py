@@ -2,8 +2,8 @@
 
 `python -m benchmarks.local_engine [--rounds 3] [--busy CORES] [VARIANT…]` starts one server a variant and asks them in
 turn, in one run: a question of each kind with its JSON Schema, as Tiku asks it. `--busy` keeps cores busy meanwhile.
-Variants: `shipped`, and what differs from it: `one-thread`, `spinning`, `8-bit` (the cache), `as-before` (all three of
-what came before: one thread, an 8-bit cache), `lookup` (words of the prompt as drafts), `no-flash`.
+Variants: `shipped`, and what differs from it: `one-thread`, `spinning`, `8-bit` (the cache), `no-lookup` (no words of
+the prompt as drafts), `as-before` (one thread, 8 bits and no lookup), `no-flash`.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ def _eight_bits(params: Any) -> None:
 def _as_before(params: Any) -> None:
     _one_thread(params)
     _eight_bits(params)
+    _no_lookup(params)
 
 
-def _lookup(params: Any) -> None:
+def _no_lookup(params: Any) -> None:
     import xllamacpp
 
-    params.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
-    params.speculative.ngram_simple.size_n, params.speculative.ngram_simple.size_m = 4, 12
+    params.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NONE]
 
 
 def _no_flash(params: Any) -> None:
@@ -74,7 +74,7 @@ VARIANTS: Final[dict[str, Callable[[Any], None]]] = {
     "one-thread": _one_thread,
     "8-bit": _eight_bits,
     "spinning": _as_shipped,
-    "lookup": _lookup,
+    "no-lookup": _no_lookup,
     "no-flash": _no_flash,
 }
 _ENVIRONMENT: Final = {"spinning": {"GOMP_SPINCOUNT": "300000"}}

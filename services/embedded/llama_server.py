@@ -30,6 +30,10 @@ tokens takes 14 MiB of it, and there is one for every kind of question and langu
 _ROOM_FOR_CONTEXT_BYTES = 1024**3
 """Available memory beside the weights below which the context is kept in 8 bits: a quarter of a GiB instead of half of
 one, but reading takes half as long again, and writing a quarter."""
+_LOOKED_UP, _DRAFTED = 3, 6
+"""The last tokens are looked for in what was read and written, and the tokens that followed there are checked as one
+batch: a quote is a copy of the material. Of a question's 121 tokens, 66 were read off so, for 31 % less processor time
+of writing; with 4 and 12 it were 61 for 10 % less, as more drafts were vain."""
 _STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 
@@ -49,6 +53,8 @@ def parameters(options: argparse.Namespace) -> xllamacpp.CommonParams:
     params.cache_ram_mib = _PROMPT_CACHE_MIB
     if available_memory() < options.model.stat().st_size + _ROOM_FOR_CONTEXT_BYTES:
         params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_Q8_0
+    params.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
+    params.speculative.ngram_simple.size_n, params.speculative.ngram_simple.size_m = _LOOKED_UP, _DRAFTED
     params.cpuparams.n_threads = options.threads
     params.cpuparams_batch.n_threads = options.threads
     # Each call that waits for a slot holds a thread.

@@ -46,6 +46,8 @@ from tests.unit.exercises.fakes import material, no_model
 from tests.waiting import at_once
 
 KEY_VERIFICATION = "key_verification"
+CERTAIN = (QuestionKind.TRUE_FALSE, QuestionKind.FILL_IN_THE_BLANK)
+"""Kinds whose keys need no second call, and whose stems are never too vague."""
 SENTENCE = "Plants take up water and minerals from the soil through their roots."
 
 
@@ -205,7 +207,7 @@ async def test_while_the_model_reads_cloze_makes_the_first_question_where_it_may
     assert [q.generator for q in made] == [Generator.CLOZE] * cloze_may + [Generator.MODEL] * (5 - cloze_may)
     assert sorted(q.kind for q in made) == sorted(QuestionKind)
     if cloze_may:
-        assert made[0].kind is QuestionKind.FILL_IN_THE_BLANK
+        assert made[0].kind is QuestionKind.MULTIPLE_CHOICE
 
 
 async def test_without_a_model_cloze_serves_and_the_model_is_asked_once_a_worker() -> None:
@@ -451,7 +453,7 @@ async def test_a_timeout_that_hits_questions_side_by_side_counts_once_and_the_mo
                     raise DeadlineExceeded("late", reason="PROVIDER_TIMEOUT")
                 yield pieces
 
-    events = await run(plan(6), LateTwice(good))
+    events = await run(plan(6, kinds=(QuestionKind.FILL_IN_THE_BLANK,)), LateTwice(good))
     assert reasons(events) == ["MODEL_FAILED"] * 2
     assert {q.generator for q in questions(events)} == {Generator.MODEL}
     assert len(questions(events)) == 6
@@ -465,7 +467,8 @@ async def test_a_model_that_fails_now_and_then_keeps_being_asked() -> None:
         calls += 1
         return Unavailable("away") if calls % 3 == 0 else good(task)
 
-    events = await run(plan(8), FakeChatModel(every_third_fails), limits=GenerationLimits(in_flight=1))
+    wanted = plan(8, kinds=CERTAIN)
+    events = await run(wanted, FakeChatModel(every_third_fails), limits=GenerationLimits(in_flight=1))
     assert {q.generator for q in questions(events)} == {Generator.MODEL}
 
 

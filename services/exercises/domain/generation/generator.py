@@ -18,14 +18,15 @@ from services.exercises.values.question import Draft, GeneratorChoice, QuestionK
 from services.exercises.values.refusal import RefusedError
 from services.kit import errors
 
-_OPENING = (
-    QuestionKind.MULTIPLE_CHOICE,
-    QuestionKind.FILL_IN_THE_BLANK,
-    QuestionKind.TRUE_FALSE,
+_MODEL_FIRST = (
     QuestionKind.SINGLE_CHOICE,
     QuestionKind.SHORT_ANSWER,
+    QuestionKind.TRUE_FALSE,
+    QuestionKind.FILL_IN_THE_BLANK,
+    QuestionKind.MULTIPLE_CHOICE,
 )
-"""Which kind cloze makes while the model reads: those first that small models do worst beside it."""
+"""The model begins with what cloze is worst at; cloze, where it opens a run, takes what the model is worst at: when
+asked for several right options, a small one repeats them among the wrong, and is refused."""
 
 
 @dataclass(slots=True)
@@ -77,7 +78,10 @@ class RunSlots:
     _one_done: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self._free = deque(range(self.plan.count))
+        turn = len(self.plan.kinds)
+        self._free = deque(
+            sorted(range(self.plan.count), key=lambda i: (i // turn, _MODEL_FIRST.index(self.plan.kind_of(i))))
+        )
 
     async def fill(self) -> None:
         """Make a question in one free slot after the other."""
@@ -90,8 +94,7 @@ class RunSlots:
             async with asyncio.timeout(after_seconds):
                 await self._one_done.wait()
         if self._free and not self._one_done.is_set():
-            slot = min(self._free, key=lambda slot: _OPENING.index(self.plan.kind_of(slot)))
-            self._free.remove(slot)
+            slot = self._free.pop()
             if not await self.by_cloze.make(self.plan.kind_of(slot)):
                 await self._make(slot)
 
