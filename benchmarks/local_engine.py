@@ -29,6 +29,7 @@ from services.exercises.domain.prompts.tasks import QUESTIONS
 from services.language.detection import LANGUAGES
 from services.stack.launch import CHAT_MODEL
 
+_MOST_WRITTEN_TOKENS = 150
 _TICKS = os.sysconf("SC_CLK_TCK")
 _HEADER = (
     "| variant | read tokens/s | written tokens/s | CPU s a question | seconds a question | drafted | accepted |\n"
@@ -163,7 +164,7 @@ def bodies(rounds: int) -> list[dict[str, Any]]:
             found.append(
                 {
                     "messages": [{"role": role, "content": content} for role, content in request.messages],
-                    "max_tokens": request.max_tokens,
+                    "max_tokens": _MOST_WRITTEN_TOKENS,
                     "temperature": 0,
                     "response_format": {
                         "type": "json_schema",
