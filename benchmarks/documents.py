@@ -21,7 +21,7 @@ from typing import Any
 import aiohttp
 
 from services.docs.adapters.parsers.worker import parse_and_chunk
-from services.docs.domain.upload.sniffing import HEAD_BYTES, admitted_media_type
+from services.docs.domain.upload.sniffing import HEAD_BYTES, TAIL_BYTES, admitted_media_type
 from services.docs.values.parsed_document import BlockKind, ParseError
 from tests.shared import SHARED
 
@@ -92,7 +92,7 @@ def read_here(path: Path) -> Reading:
     """Read a file with the parsers of this checkout, as an upload by its name would be."""
     data = path.read_bytes()
     try:
-        parsed, chunks = parse_and_chunk(path, admitted_media_type(data[:HEAD_BYTES], path.name))
+        parsed, chunks = parse_and_chunk(path, admitted_media_type(data[:HEAD_BYTES], path.name, data[-TAIL_BYTES:]))
     except ParseError as error:
         return _refused(f"{error.reason}: {error.message}")
     headings = [parsed.text[block.start : block.end] for block in parsed.blocks if block.kind is BlockKind.HEADING]

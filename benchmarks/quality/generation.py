@@ -28,7 +28,7 @@ from typing import Any
 from services.common.values import TokenUsage
 from services.demo.script import DOCUMENTS
 from services.docs.adapters.parsers.worker import parse_and_chunk
-from services.docs.domain.upload.sniffing import PDF, PPTX, TEXT
+from services.docs.domain.upload.media_types import PDF, PPTX, TEXT
 from services.exercises.domain.generation.generator import QuestionGenerator
 from services.exercises.ports import MaterialWorker
 from services.exercises.values.chat import ChatFinish, ChatRequest

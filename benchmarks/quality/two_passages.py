@@ -27,7 +27,7 @@ from benchmarks.quality import xquad
 from benchmarks.quality.embedding import MODEL, Model
 from services.docs.adapters.parsers.worker import parse
 from services.docs.domain.indexing.chunking import chunk
-from services.docs.domain.upload.sniffing import PDF, PPTX
+from services.docs.domain.upload.media_types import PDF, PPTX
 from services.language.detection import LANGUAGES
 from services.retrieval.adapters.calibrations import toml
 from services.retrieval.adapters.stores.fake import FakeVectorStore

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,22 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Table
 
-from services.docs.domain.upload.sniffing import DOCX, HTML, MARKDOWN, PDF, PPTX, TEXT
+from services.docs.domain.upload.media_types import (
+    CSV,
+    DOCX,
+    EPUB,
+    HTML,
+    MARKDOWN,
+    NOTEBOOK,
+    ODP,
+    ODS,
+    ODT,
+    PDF,
+    PPTX,
+    RTF,
+    TEXT,
+    XLSX,
+)
 
 CHINESE_FONT = "STSong-Light"
 
@@ -184,6 +201,162 @@ def write_docx(lesson: Lesson, path: Path) -> None:
     document.save(str(path))
 
 
+def packed(path: Path, parts: dict[str, str], media_type: str = "") -> None:
+    """Write a zip archive, which says its media type as OpenDocument and EPUB do."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        if media_type:
+            archive.writestr("mimetype", media_type, zipfile.ZIP_STORED)
+        for name, content in parts.items():
+            archive.writestr(name, content)
+
+
+def open_document(body: str) -> str:
+    """The content of an OpenDocument file."""
+    names = {"office": "office", "text": "text", "table": "table", "draw": "drawing", "presentation": "presentation"}
+    spaces = " ".join(f'xmlns:{key}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for key, name in names.items())
+    svg = 'xmlns:svg="urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0"'
+    return f"<office:document-content {spaces} {svg}><office:body>{body}</office:body></office:document-content>"
+
+
+def open_document_items(items: tuple[str, ...]) -> str:
+    """A list of an OpenDocument file."""
+    return f"<text:list>{''.join(f'<text:list-item><text:p>{i}</text:p></text:list-item>' for i in items)}</text:list>"
+
+
+def open_document_table(rows: tuple[tuple[str, ...], ...], name: str = "Table") -> str:
+    """A table of an OpenDocument file."""
+    cells = ("".join(f"<table:table-cell><text:p>{cell}</text:p></table:table-cell>" for cell in row) for row in rows)
+    return (
+        f'<table:table table:name="{name}">'
+        f"{''.join(f'<table:table-row>{row}</table:table-row>' for row in cells)}</table:table>"
+    )
+
+
+def write_odt(lesson: Lesson, path: Path) -> None:
+    """A title, headings, paragraphs, lists and a table."""
+    body = [f'<text:p text:style-name="Title">{lesson.title}</text:p>']
+    for section in lesson.sections:
+        body.append(f'<text:h text:outline-level="2">{section.heading}</text:h>')
+        body += [f"<text:p>{paragraph}</text:p>" for paragraph in section.paragraphs]
+        body.append(open_document_items(section.items))
+    body.append(open_document_table(lesson.table))
+    packed(path, {"content.xml": open_document(f"<office:text>{''.join(body)}</office:text>")}, ODT)
+
+
+def write_odp(lesson: Lesson, path: Path) -> None:
+    """A title slide, one slide a section with bullets and notes, and a slide with the table."""
+
+    def slide(title: str, body: str = "", notes: tuple[str, ...] = ()) -> str:
+        box = f"<draw:text-box><text:p>{title}</text:p></draw:text-box>"
+        heading = f'<draw:frame presentation:class="title">{box}</draw:frame>'
+        spoken = "".join(f"<text:p>{paragraph}</text:p>" for paragraph in notes)
+        return (
+            f"<draw:page>{heading if title else ''}{body}<presentation:notes>{spoken}</presentation:notes></draw:page>"
+        )
+
+    slides = [slide(lesson.title)]
+    for section in lesson.sections:
+        frame = f"<draw:frame><draw:text-box>{open_document_items(section.items)}</draw:text-box></draw:frame>"
+        slides.append(slide(section.heading, frame, section.paragraphs))
+    slides.append(slide("", f"<draw:frame>{open_document_table(lesson.table)}</draw:frame>"))
+    packed(path, {"content.xml": open_document(f"<office:presentation>{''.join(slides)}</office:presentation>")}, ODP)
+
+
+def write_rtf(lesson: Lesson, path: Path) -> None:
+    """A title and headings by style, paragraphs, bullets as they stand in the file, and a table."""
+
+    def escaped(text: str) -> str:
+        return "".join(char if char.isascii() else f"\\u{ord(char)}?" for char in text)
+
+    lines = [r"{\rtf1\ansi{\stylesheet{\s1 heading 1;}{\s2 heading 2;}{\s3 Title;}}"]
+    lines.append(rf"\pard\s3 {escaped(lesson.title)}\par")
+    for section in lesson.sections:
+        lines.append(rf"\pard\s2 {escaped(section.heading)}\par")
+        lines += [rf"\pard {escaped(paragraph)}\par" for paragraph in section.paragraphs]
+        lines += [rf"\pard{{\listtext\'b7\tab}}{escaped(item)}\par" for item in section.items]
+    for row in lesson.table:
+        lines.append(r"\trowd" + "".join(rf"\pard\intbl {escaped(cell)}\cell" for cell in row) + r"\row")
+    path.write_text("\n".join([*lines, r"\pard}"]), encoding="ascii")
+
+
+def write_epub(lesson: Lesson, path: Path) -> None:
+    """A chapter a section, and one with the table; the first has the title."""
+    chapters = []
+    for number, section in enumerate(lesson.sections):
+        title = "" if number else f"<h1>{lesson.title}</h1>"
+        paragraphs = "".join(f"<p>{paragraph}</p>" for paragraph in section.paragraphs)
+        items = "".join(f"<li>{item}</li>" for item in section.items)
+        chapters.append(f"{title}<h2>{section.heading}</h2>{paragraphs}<ul>{items}</ul>")
+    rows = ("".join(f"<td>{cell}</td>" for cell in row) for row in lesson.table)
+    chapters.append(f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>")
+    container = '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
+    container += '<rootfile full-path="book/book.opf"/></rootfiles></container>'
+    items = "".join(
+        f'<item id="c{n}" href="c{n}.xhtml" media-type="application/xhtml+xml"/>' for n in range(len(chapters))
+    )
+    spine = "".join(f'<itemref idref="c{n}"/>' for n in range(len(chapters)))
+    title = f'<dc:title xmlns:dc="http://purl.org/dc/elements/1.1/">{lesson.title}</dc:title>'
+    parts = {
+        f"book/c{n}.xhtml": f"<html><head><title>x</title></head><body>{chapter}</body></html>"
+        for n, chapter in enumerate(chapters)
+    }
+    packed(
+        path,
+        {
+            "META-INF/container.xml": container,
+            "book/book.opf": f'<package xmlns="http://www.idpf.org/2007/opf">{title}<manifest>{items}</manifest>'
+            f"<spine>{spine}</spine></package>",
+            **parts,
+        },
+        EPUB,
+    )
+
+
+def write_notebook(lesson: Lesson, path: Path) -> None:
+    """A cell of Markdown."""
+    write_markdown(lesson, path)
+    cell = {"cell_type": "markdown", "source": path.read_text(encoding="utf-8").splitlines(keepends=True)}
+    path.write_text(json.dumps({"cells": [cell], "nbformat": 4}), encoding="utf-8")
+
+
+def write_csv(lesson: Lesson, path: Path) -> None:
+    """The table alone."""
+    path.write_text("\n".join(",".join(row) for row in lesson.table), encoding="utf-8")
+
+
+def write_xlsx(lesson: Lesson, path: Path) -> None:
+    """The table alone, in a sheet that has the lesson's title."""
+    relations = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    sheets = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+
+    def related(kind: str, target: str) -> str:
+        return (
+            f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" Type="{relations}/{kind}" '
+            f'Target="{target}"/></Relationships>'
+        )
+
+    rows = ("".join(f'<c t="inlineStr"><is><t>{cell}</t></is></c>' for cell in row) for row in lesson.table)
+    body = "".join(f"<row>{row}</row>" for row in rows)
+    packed(
+        path,
+        {
+            "[Content_Types].xml": f'<Types xmlns="{package}/content-types"/>',
+            "_rels/.rels": related("officeDocument", "xl/workbook.xml"),
+            "xl/workbook.xml": f'<workbook xmlns="{sheets}" xmlns:r="{relations}"><sheets><sheet '
+            f'name="{lesson.title}" sheetId="1" r:id="r1"/></sheets></workbook>',
+            "xl/_rels/workbook.xml.rels": related("worksheet", "worksheets/sheet1.xml"),
+            "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{sheets}"><sheetData>{body}</sheetData></worksheet>',
+        },
+    )
+
+
+def write_ods(lesson: Lesson, path: Path) -> None:
+    """The table alone, in a sheet that has the lesson's title."""
+    table = open_document_table(lesson.table, lesson.title)
+    packed(path, {"content.xml": open_document(f"<office:spreadsheet>{table}</office:spreadsheet>")}, ODS)
+
+
 WRITERS: dict[str, Callable[[Lesson, Path], None]] = {
     TEXT: write_text,
     MARKDOWN: write_markdown,
@@ -191,4 +364,14 @@ WRITERS: dict[str, Callable[[Lesson, Path], None]] = {
     PDF: write_pdf,
     PPTX: write_pptx,
     DOCX: write_docx,
+    XLSX: write_xlsx,
+    CSV: write_csv,
+    ODT: write_odt,
+    ODP: write_odp,
+    ODS: write_ods,
+    RTF: write_rtf,
+    EPUB: write_epub,
+    NOTEBOOK: write_notebook,
 }
+SHEETS = frozenset({XLSX, CSV, ODS})
+"""Formats that hold tables alone."""

@@ -23,7 +23,7 @@ from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 
 from services.docs.adapters.parsers.worker import parse, parse_and_chunk, prepare_worker
-from services.docs.domain.upload.sniffing import DOCX, HTML, MARKDOWN, PDF, PPTX, TEXT
+from services.docs.domain.upload.media_types import DOCX, HTML, MARKDOWN, PDF, PPTX, TEXT
 from services.docs.values.parsed_document import ParseError, ParseLimits, ParseReason
 from tests.hostile_files import drawing_itself, repeating_its_contents, unpacking, word_file_of
 

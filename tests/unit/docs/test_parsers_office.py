@@ -21,7 +21,7 @@ from pptx.util import Inches
 from services.docs.adapters.parsers.formulas import math_text
 from services.docs.adapters.parsers.markup import subscript, superscript, table_text
 from services.docs.adapters.parsers.worker import parse
-from services.docs.domain.upload.sniffing import DOCX, PPTX
+from services.docs.domain.upload.media_types import DOCX, PPTX
 from services.docs.values.parsed_document import BlockKind, ParsedDocument
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'

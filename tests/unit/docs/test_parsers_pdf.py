@@ -13,7 +13,7 @@ from reportlab.pdfgen.canvas import Canvas
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.pdf_layout import Cell, PrintedLine, PrintedPage, write_layout
 from services.docs.adapters.parsers.worker import parse
-from services.docs.domain.upload.sniffing import PDF
+from services.docs.domain.upload.media_types import PDF
 from services.docs.values.parsed_document import BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
 
 FULL = 500.0

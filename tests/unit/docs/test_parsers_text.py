@@ -10,7 +10,7 @@ import pytest
 from services.docs.adapters.parsers.encoding import decode
 from services.docs.adapters.parsers.outline import heading_level, is_list_item, without_bullet
 from services.docs.adapters.parsers.worker import parse
-from services.docs.domain.upload.sniffing import HTML, MARKDOWN, TEXT
+from services.docs.domain.upload.media_types import HTML, MARKDOWN, TEXT
 from services.docs.values.parsed_document import BlockKind, ParsedDocument, ParseError, ParseReason
 
 

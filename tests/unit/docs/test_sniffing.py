@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import io
 import zipfile
 
@@ -7,23 +8,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.docs.domain.upload.sniffing import (
+from services.docs.adapters.parsers.worker import PARSERS
+from services.docs.domain.upload.media_types import (
     BINARY,
+    CSV,
+    DOC,
     DOCX,
     EMPTY,
+    EPUB,
     HTML,
+    KEYNOTE,
     MARKDOWN,
+    NOTEBOOK,
+    ODP,
     OLE,
+    PAGES,
     PDF,
+    PPT,
     PPTX,
+    RTF,
+    SUFFIXES,
     SUPPORTED,
     TEXT,
     XLSX,
     ZIP,
-    admitted_media_type,
-    check_content,
-    sniff,
 )
+from services.docs.domain.upload.sniffing import HEAD_BYTES, TAIL_BYTES, admitted_media_type, check_content, sniff
 from services.docs.values.parsed_document import ParseError, ParseReason
 
 OLE_HEAD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
@@ -69,7 +79,14 @@ def archive(*names: str) -> bytes:
         (archive("[Content_Types].xml", "docProps/core.xml"), "a.pptx", PPTX),
         (archive("photos/one.jpg"), "a.docx", ZIP),
         (archive(), "a.zip", ZIP),
-        (OLE_HEAD, "a.doc", OLE),
+        (OLE_HEAD, "a", OLE),
+        (OLE_HEAD, "a.doc", DOC),
+        (OLE_HEAD + "PowerPoint Document".encode("utf-16-le"), "a.doc", PPT),
+        (archive("Index/Document.iwa", "Metadata/Properties.plist"), "lesson.key", KEYNOTE),
+        (archive("Index/Document.iwa"), "lesson.zip", PAGES),
+        (archive("mimetype", "META-INF/container.xml"), "", EPUB),
+        (archive("Configurations2/a.xml", "content.xml", "META-INF/manifest.xml"), "a.odp", ODP),
+        (archive("xl\\workbook.xml"), "", XLSX),
         (PNG_HEAD, "a.pdf", "image/png"),
         (b"\xff\xd8\xff\xe0", "", "image/jpeg"),
         (b"RIFF\x00\x00\x00\x00WAVE", "", "audio/wav"),
@@ -98,7 +115,9 @@ def test_sniff_answers_for_any_bytes(head: bytes, name: str) -> None:
         (b"%PDF-1.4", "a.txt", ParseReason.MEDIA_TYPE_MISMATCH),
         (b"<!doctype html>", "slides.pptx", ParseReason.MEDIA_TYPE_MISMATCH),
         (archive("word/document.xml"), "a.pptx", ParseReason.MEDIA_TYPE_MISMATCH),
-        (archive("xl/workbook.xml"), "a.xlsx", ParseReason.UNSUPPORTED_MEDIA_TYPE),
+        (archive("Index/Document.iwa"), "a.pages", ParseReason.UNSUPPORTED_MEDIA_TYPE),
+        (archive("xl/workbook.xml"), "a.docx", ParseReason.MEDIA_TYPE_MISMATCH),
+        (b"{not json", "a.pdf", ParseReason.MEDIA_TYPE_MISMATCH),
         (archive("a.txt"), "a.zip", ParseReason.UNSUPPORTED_MEDIA_TYPE),
         (OLE_HEAD, "a.docx", ParseReason.ENCRYPTED_FILE),
         (OLE_HEAD, "a.doc", ParseReason.UNSUPPORTED_MEDIA_TYPE),
@@ -120,7 +139,10 @@ def test_refused_uploads(head: bytes, name: str, reason: ParseReason) -> None:
         (b"%PDF-1.4", "讲义", PDF),
         (b"# Title", "notes.md", MARKDOWN),
         (b"<html>", "page.txt", HTML),
-        (b"a,b\n1,2", "table.csv", TEXT),
+        (b"a,b\n1,2", "table.csv", CSV),
+        (b"{\\rtf1 x}", "from an old program.doc", RTF),
+        (b'{"cells": []}', "lesson.ipynb", NOTEBOOK),
+        (b"no notebook", "lesson.ipynb", TEXT),
         (archive("ppt/presentation.xml"), "a.pptx", PPTX),
         (archive("[Content_Types].xml", "docProps/thumbnail.jpeg"), "its main part lies further on.docx", DOCX),
         (b'<?xml version="1.0"?> is the first line of an XML file.', "lesson.txt", TEXT),
@@ -130,3 +152,64 @@ def test_admitted_uploads(head: bytes, name: str, media_type: str) -> None:
     assert admitted_media_type(head, name) == media_type
     assert media_type in SUPPORTED
     check_content(head, media_type)
+
+
+@pytest.mark.parametrize(
+    ("main", "media_type"),
+    [
+        ("vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml", DOCX),
+        ("vnd.ms-word.template.macroEnabledTemplate.main+xml", DOCX),
+        ("vnd.openxmlformats-officedocument.presentationml.slideshow.main+xml", PPTX),
+        ("vnd.ms-powerpoint.slideshow.macroEnabled.main+xml", PPTX),
+        ("vnd.ms-excel.sheet.macroEnabled.main+xml", XLSX),
+    ],
+)
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_the_list_of_content_types_tells_the_main_part(main: str, media_type: str, method: int) -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", method) as file:
+        file.writestr("[Content_Types].xml", f'<Override PartName="/d.xml" ContentType="application/{main}"/>')
+        file.writestr("docProps/thumbnail.jpeg", bytes(range(256)) * 1000)
+        file.writestr("d.xml", "x")
+    assert sniff(data.getvalue()[:HEAD_BYTES]) == media_type
+
+
+@pytest.mark.parametrize(("folder", "media_type"), [("word", DOCX), ("ppt", PPTX), ("xl", XLSX)])
+def test_an_archive_is_told_by_its_directory_where_its_head_is_a_picture(folder: str, media_type: str) -> None:
+    data = archive("docProps/thumbnail.jpeg", f"{folder}/main.xml")
+    head, tail = data[:40], data[-TAIL_BYTES:]
+    assert sniff(head, "a", tail) == media_type
+    assert admitted_media_type(head, "a", tail) == media_type
+    check_content(head, media_type, tail)
+
+
+def test_an_archive_within_an_archive_tells_nothing() -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as file:
+        file.writestr("photos/a.docx", archive("word/document.xml"))
+    assert sniff(data.getvalue(), "a.zip") == ZIP
+
+
+def test_every_name_that_is_taken_has_a_parser() -> None:
+    assert set(PARSERS) == set(SUPPORTED) == set(SUFFIXES)
+    for name in PARSERS.values():
+        assert callable(importlib.import_module(f"services.docs.adapters.parsers.{name}").parse)
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "word"),
+    [
+        (archive("Index/Document.iwa"), "a.pages", "Pages document"),
+        (archive("Index/Document.iwa"), "a.numbers", "Numbers spreadsheet"),
+        (PNG_HEAD, "board.png", "picture"),
+        (b"ID3", "song.mp3", "sound recording"),
+        (archive("a.txt"), "all.zip", "zip archive"),
+        (b"Rar!\x1a\x07", "all.rar", "archive"),
+        (OLE_HEAD, "old.xls", "Excel workbook of before 2007"),
+    ],
+)
+def test_a_refusal_names_the_format_and_what_to_do(head: bytes, name: str, word: str) -> None:
+    with pytest.raises(ParseError) as caught:
+        admitted_media_type(head, name)
+    assert word in caught.value.message
+    assert caught.value.metadata["format"].isupper()

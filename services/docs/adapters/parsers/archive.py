@@ -38,7 +38,7 @@ class Archive:
     def __init__(self, file: zipfile.ZipFile, builder: DocumentBuilder) -> None:
         self._file = file
         self._builder = builder
-        self._entries = {entry.filename.lower(): entry for entry in file.infolist()}
+        self._entries = {entry.filename.replace("\\", "/").lower(): entry for entry in file.infolist()}
         self._marks = 0
 
     @classmethod
@@ -63,17 +63,24 @@ class Archive:
 
     def read_xml(self, name: str) -> bytes | None:
         """Return an entry's XML, None where there is no entry."""
+        return self._read(name, entities=False)
+
+    def read(self, name: str) -> bytes | None:
+        """Return an entry whose reader expands no entities, None where there is no entry."""
+        return self._read(name, entities=True)
+
+    def _read(self, name: str, *, entities: bool) -> bytes | None:
         if name not in self:
             return None
-        with self.open_xml(name) as part:
+        with self.open_part(name, entities=entities) as part:
             return b"".join(iter(lambda: part.read(_BLOCK_BYTES), b""))
 
     @contextmanager
-    def open_xml(self, name: str) -> Iterator[CheckedXml]:
-        """Open an entry of XML, to read it block by block."""
+    def open_part(self, name: str, *, entities: bool = False) -> Iterator[CheckedPart]:
+        """Open an entry to read it block by block; its XML may declare `entities` only where they are harmless."""
         entry = self._entries[name.lower()]
         with self._file.open(entry) as part:
-            yield CheckedXml(part, entry.file_size, self._count)
+            yield CheckedPart(part, entry.file_size, self._count, entities)
 
     def _count(self, marks: int) -> None:
         self._builder.check_deadline()
@@ -81,11 +88,12 @@ class Archive:
         self._builder.check_complexity(self._marks, self._builder.limits.xml_marks, "XML tags")
 
 
-class CheckedXml:
-    """Bytes of XML that are refused where they are more than was claimed, or declare a document type or entities."""
+class CheckedPart:
+    """An entry that is refused where it is more than was claimed, or declares a document type or entities in XML."""
 
-    def __init__(self, part: IO[bytes], claimed_bytes: int, count: Callable[[int], None]) -> None:
+    def __init__(self, part: IO[bytes], claimed_bytes: int, count: Callable[[int], None], entities: bool) -> None:
         self._part = part
+        self._entities = entities
         self._left = claimed_bytes
         self._count = count
         self._before = b""
@@ -96,7 +104,7 @@ class CheckedXml:
         self._left -= len(block)
         if self._left < 0:
             raise _bomb("a part of it is larger than its directory says")
-        if _ENTITY_MARK.search(self._before + block):
+        if not self._entities and _ENTITY_MARK.search(self._before + block):
             raise ParseError(
                 ParseReason.XML_ENTITY,
                 "the file's XML declares a document type or entities, which Office files never do",

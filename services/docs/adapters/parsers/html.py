@@ -47,7 +47,11 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
     """Write headings, paragraphs, lists, tables, code and captions in document order; HTML has no pages."""
     data = read_bytes(path, builder)
     charset = _CHARSET.search(data, 0, _CHARSET_REACH)
-    source = decode(data, charset.group(1).decode("ascii") if charset else "")
+    write_html(decode(data, charset.group(1).decode("ascii") if charset else ""), builder)
+
+
+def write_html(source: str, builder: DocumentBuilder) -> None:
+    """Write the blocks of a page, whose title becomes that of the document."""
     _check_markup(source, builder)
     tree = LexborHTMLParser(source)
     title = tree.css_first("title")

@@ -28,7 +28,11 @@ _DISPLAY_OR_INLINE_MATH = re.compile(r"\$\$.+?\$\$|\$(?=\S)[^$\n]+?(?<=\S)\$(?!\
 
 def parse(path: Path, builder: DocumentBuilder) -> None:
     """Write the blocks of the CommonMark at `path`, with tables and formulas in dollar signs; it has no pages."""
-    source = read_text(path, builder)
+    write_markdown(read_text(path, builder), builder)
+
+
+def write_markdown(source: str, builder: DocumentBuilder) -> None:
+    """Write the blocks of a text in Markdown."""
     front_matter = _FRONT_MATTER.match(source)
     if front_matter:
         title = _FRONT_MATTER_TITLE.search(front_matter.group(1))

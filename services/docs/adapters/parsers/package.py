@@ -82,7 +82,7 @@ class Package:
     @contextmanager
     def stream(self, name: str) -> Iterator[Any]:
         """Open a part to read it in blocks."""
-        with self._archive.open_xml(name) as part:
+        with self._archive.open_part(name) as part:
             yield part
 
     def relations(self, name: str) -> dict[str, Relation]:

@@ -12,16 +12,23 @@ from pathlib import Path
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.domain.indexing.chunking import chunk
-from services.docs.domain.upload.sniffing import (
+from services.docs.domain.upload.media_types import (
+    CSV,
     DOCX,
-    HEAD_BYTES,
+    EPUB,
     HTML,
     MARKDOWN,
+    NOTEBOOK,
+    ODP,
+    ODS,
+    ODT,
     PDF,
     PPTX,
+    RTF,
     TEXT,
-    check_content,
+    XLSX,
 )
+from services.docs.domain.upload.sniffing import HEAD_BYTES, TAIL_BYTES, check_content
 from services.docs.values.parsed_document import (
     ChunkSettings,
     ParsedChunk,
@@ -32,9 +39,24 @@ from services.docs.values.parsed_document import (
 )
 from services.kit.priority import stand_aside
 
-_PARSERS = {TEXT: "text", MARKDOWN: "markdown", HTML: "html", PDF: "pdf", PPTX: "pptx", DOCX: "docx"}
+PARSERS = {
+    TEXT: "text",
+    MARKDOWN: "markdown",
+    HTML: "html",
+    PDF: "pdf",
+    PPTX: "pptx",
+    DOCX: "docx",
+    XLSX: "xlsx",
+    CSV: "csv_table",
+    ODT: "odf",
+    ODP: "odf",
+    ODS: "odf",
+    RTF: "rtf",
+    EPUB: "epub",
+    NOTEBOOK: "notebook",
+}
 """From media type to the module whose `parse` writes a file into a builder; it raises `ParseError` and nothing else."""
-PRELOAD = [f"services.docs.adapters.parsers.{name}" for name in ("pool", *_PARSERS.values())]
+PRELOAD = [f"services.docs.adapters.parsers.{name}" for name in ("pool", *dict.fromkeys(PARSERS.values()))]
 """What a server that forks workers imports beforehand."""
 
 
@@ -71,8 +93,10 @@ def parse(path: Path, media_type: str, limits: ParseLimits | None = None) -> Par
             {"limit": str(limits.file_bytes), "found": str(size)},
         )
     with path.open("rb") as file:
-        check_content(file.read(HEAD_BYTES), media_type)
-    module = importlib.import_module(f"services.docs.adapters.parsers.{_PARSERS[media_type]}")
+        head = file.read(HEAD_BYTES)
+        file.seek(max(0, size - TAIL_BYTES))
+        check_content(head, media_type, file.read())
+    module = importlib.import_module(f"services.docs.adapters.parsers.{PARSERS[media_type]}")
     builder = DocumentBuilder(limits)
     try:
         module.parse(path, builder)

@@ -6,27 +6,35 @@ import codecs
 import re
 from pathlib import PurePath
 
+from services.docs.domain.upload.archives import sniff_archive, sniff_compound
+from services.docs.domain.upload.media_types import (
+    ALSO_NAMED,
+    BINARY,
+    BY_SUFFIX,
+    DOCX,
+    EMPTY,
+    HTML,
+    MARKDOWN,
+    NOTEBOOK,
+    OLE,
+    PDF,
+    PPTX,
+    RTF,
+    SUFFIXES,
+    SUPPORTED,
+    TEXT,
+    TEXT_FAMILY,
+    XLSX,
+    ZIP,
+    refused_format,
+)
 from services.docs.values.parsed_document import ParseError, ParseReason
 
 HEAD_BYTES = 64 * 1024
 """Bytes of a file that `sniff` should get, or the whole file where that is smaller."""
 
-TEXT = "text/plain"
-MARKDOWN = "text/markdown"
-HTML = "text/html"
-PDF = "application/pdf"
-DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-ZIP = "application/zip"
-OLE = "application/x-ole-storage"
-"""A compound file: an Office file from before 2007, or a newer one under a password."""
-EMPTY = "application/x-empty"
-BINARY = "application/octet-stream"
-
-SUPPORTED = (TEXT, MARKDOWN, HTML, PDF, DOCX, PPTX)
-TEXT_FAMILY = frozenset({TEXT, MARKDOWN, HTML})
-_OFFICE = frozenset({DOCX, PPTX, XLSX})
+TAIL_BYTES = 256 * 1024
+"""Bytes of the end of an archive that `sniff` should get, since its directory stands there."""
 
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -39,7 +47,7 @@ _MAGIC = (
     (b"Rar!\x1a\x07", "application/vnd.rar"),
     (b"BZh", "application/x-bzip2"),
     (b"\xfd7zXZ\0", "application/x-xz"),
-    (b"{\\rtf", "application/rtf"),
+    (b"{\\rtf", RTF),
     (b"ID3", "audio/mpeg"),
     (b"OggS", "audio/ogg"),
     (b"\x7fELF", "application/x-executable"),
@@ -48,11 +56,8 @@ _MAGIC = (
     (b"SQLite format 3\0", "application/vnd.sqlite3"),
 )
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_PACKAGES = frozenset({DOCX, PPTX, XLSX})
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
-_OFFICE_FOLDER = re.compile(rb"PK\x03\x04.{26}(word|ppt|xl)/", re.DOTALL)
-"""A local file header is 30 bytes, then the name; the folder of the main part tells the format."""
-_OFFICE_FOLDERS = {b"word": DOCX, b"ppt": PPTX, b"xl": XLSX}
-_OPEN_DOCUMENT = re.compile(rb"PK\x03\x04.{26}mimetype(application/[a-z0-9.+-]+)", re.DOTALL)
 _PDF_REACH = 1024
 
 _HTML_START = re.compile(
@@ -63,19 +68,6 @@ _XML_START = re.compile(r"\s*<\?xml\b")
 _MARKDOWN_HEADING = re.compile(r"^#{1,6} \S", re.MULTILINE)
 _MARKDOWN_MARK = re.compile(r"^(?:```|[-*] \S|\|.*\|$|> \S)|\*\*\S.*?\S\*\*|\[[^\]\n]+\]\([^)\s]+\)", re.MULTILINE)
 
-_BY_SUFFIX = {
-    ".txt": TEXT,
-    ".text": TEXT,
-    ".md": MARKDOWN,
-    ".markdown": MARKDOWN,
-    ".html": HTML,
-    ".htm": HTML,
-    ".xhtml": HTML,
-    ".pdf": PDF,
-    ".docx": DOCX,
-    ".pptx": PPTX,
-    ".xlsx": XLSX,
-}
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -87,22 +79,21 @@ BYTE_ORDER_MARKS = (
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
-def sniff(head: bytes, name: str = "") -> str:
+def sniff(head: bytes, name: str = "", tail: bytes = b"") -> str:
     """Return the media type of a file that begins with `head` (ideally `HEAD_BYTES`) and is called `name`.
 
     Unknown binary content is `application/octet-stream`, no content at all `application/x-empty`. The name decides only
-    between plain text, Markdown and HTML without a document type, and for an Office archive whose main part lies
-    beyond `head`.
+    between formats that are text, and for an archive whose directory is not within `head` and `tail`, its last bytes.
     """
     if not head:
         return EMPTY
     suffix = PurePath(name).suffix.lower()
-    if head.startswith(b"PK\x03\x04"):
-        return _sniff_archive(head, suffix)
+    if is_archive(head):
+        return sniff_archive(head, suffix, tail or head)
     if head.startswith((b"PK\x05\x06", b"PK\x07\x08")):
         return ZIP
     if head.startswith(_OLE_MAGIC):
-        return OLE
+        return sniff_compound(head, suffix, tail or head)
     if known := _sniff_other(head):
         return known
     if head.lstrip(b"\xef\xbb\xbf\0 \t\r\n").startswith(b"%PDF-"):
@@ -113,24 +104,32 @@ def sniff(head: bytes, name: str = "") -> str:
     return _sniff_text(text, suffix)
 
 
-def admitted_media_type(head: bytes, name: str) -> str:
+def is_archive(head: bytes) -> bool:
+    """Return whether a file that begins with `head` is a zip archive, of which also the end should be looked at."""
+    return head.startswith(b"PK\x03\x04")
+
+
+def admitted_media_type(head: bytes, name: str, tail: bytes = b"") -> str:
     """Return the media type of an upload that can be parsed; one of `SUPPORTED`.
 
     Raises:
         ParseError: EMPTY_FILE, ENCRYPTED_FILE or UNSUPPORTED_MEDIA_TYPE, or MEDIA_TYPE_MISMATCH when the name promises
             another format than the content has.
     """
-    found = sniff(head, name)
+    found = sniff(head, name, tail)
     if found == EMPTY:
         raise ParseError(ParseReason.EMPTY_FILE, "the file is empty")
     suffix = PurePath(name).suffix.lower()
-    _check_promise(head, found, _BY_SUFFIX.get(suffix, ""), f"its name ends in {suffix}")
+    promised = BY_SUFFIX.get(suffix, "")
+    # Programs store some formats under the names of others; the content counts.
+    promised = found if found in ALSO_NAMED.get(promised, ()) else promised
+    _check_promise(head, found, promised, f"its name ends in {suffix}", tail)
     if found not in SUPPORTED:
         raise _unsupported(found)
     return found
 
 
-def check_content(head: bytes, media_type: str) -> None:
+def check_content(head: bytes, media_type: str, tail: bytes = b"") -> None:
     """Check that content that begins with `head` is of `media_type`.
 
     Raises:
@@ -138,34 +137,30 @@ def check_content(head: bytes, media_type: str) -> None:
     """
     if media_type not in SUPPORTED:
         raise _unsupported(media_type)
-    suffix = next(suffix for suffix, known in _BY_SUFFIX.items() if known == media_type)
-    found = sniff(head, f"file{suffix}")
+    found = sniff(head, f"file{SUFFIXES[media_type][0]}", tail)
     if found != EMPTY:
-        _check_promise(head, found, media_type, f"it was stored as {media_type}")
+        _check_promise(head, found, media_type, f"it was stored as {media_type}", tail)
 
 
 def _unsupported(media_type: str) -> ParseError:
     """Return the error for a media type that no parser reads."""
+    word, name, remedy = refused_format(media_type)
     return ParseError(
         ParseReason.UNSUPPORTED_MEDIA_TYPE,
-        f"files of type {media_type} cannot be read: send text, Markdown, HTML, PDF, PPTX or DOCX",
-        {"media_type": media_type},
+        f"the file is {name}, which cannot be read: {remedy}",
+        {"media_type": media_type, "format": word},
     )
 
 
-def _check_promise(head: bytes, found: str, promised: str, claim: str) -> None:
-    if found == OLE and (promised in _OFFICE or _ENCRYPTED_PACKAGE in head):
+def _check_promise(head: bytes, found: str, promised: str, claim: str, tail: bytes) -> None:
+    if head.startswith(_OLE_MAGIC) and (
+        promised in _PACKAGES or _ENCRYPTED_PACKAGE in head or _ENCRYPTED_PACKAGE in tail
+    ):
         raise ParseError(
             ParseReason.ENCRYPTED_FILE,
             "the Office file is protected by a password: remove it and upload the file again",
         )
-    if found == OLE:
-        raise ParseError(
-            ParseReason.UNSUPPORTED_MEDIA_TYPE,
-            "Office files of before 2007 (.doc, .ppt, .xls) cannot be read: save the file as DOCX, PPTX or PDF",
-            {"media_type": OLE},
-        )
-    if promised and promised != found and not {promised, found} <= TEXT_FAMILY:
+    if promised and promised != found and found != OLE and not {promised, found} <= TEXT_FAMILY:
         raise ParseError(
             ParseReason.MEDIA_TYPE_MISMATCH,
             f"the file's content is {found} although {claim}",
@@ -182,15 +177,6 @@ def _sniff_other(head: bytes) -> str:
     return next((media_type for magic, media_type in _MAGIC if head.startswith(magic)), "")
 
 
-def _sniff_archive(head: bytes, suffix: str) -> str:
-    if open_document := _OPEN_DOCUMENT.match(head):
-        return open_document.group(1).decode("ascii")
-    if folder := _OFFICE_FOLDER.search(head):
-        return _OFFICE_FOLDERS[folder.group(1)]
-    named = _BY_SUFFIX.get(suffix, "")
-    return named if named in _OFFICE and b"[Content_Types].xml" in head else ZIP
-
-
 def _as_text(head: bytes) -> str | None:
     """Decode the head well enough to look at its first words; None when it is no text."""
     for mark, encoding in BYTE_ORDER_MARKS:
@@ -205,7 +191,9 @@ def _as_text(head: bytes) -> str | None:
 def _sniff_text(text: str, suffix: str) -> str:
     if _HTML_START.match(text):
         return HTML
-    named = _BY_SUFFIX.get(suffix, "")
+    named = BY_SUFFIX.get(suffix, "")
+    if named == NOTEBOOK:
+        return NOTEBOOK if text.lstrip().startswith("{") else TEXT
     if named in TEXT_FAMILY:
         return named
     if _XML_START.match(text):

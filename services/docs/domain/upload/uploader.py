@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from services.common.values import DocumentKind
 from services.docs.domain.lock_names import file_lock
 from services.docs.domain.objects import UPLOADS, object_key
+from services.docs.domain.upload.media_types import SUPPORTED, ZIP
 from services.docs.domain.upload.naming import checked_name
-from services.docs.domain.upload.sniffing import HEAD_BYTES, SUPPORTED, admitted_media_type, sniff
+from services.docs.domain.upload.sniffing import HEAD_BYTES, TAIL_BYTES, admitted_media_type, is_archive, sniff
 from services.docs.ports import DeletionStore, DocumentStore, Locks, ObjectStore
 from services.docs.values.document import Document
 from services.docs.values.parsed_document import ParseError, ParseReason
@@ -111,6 +112,8 @@ class _Intake:
     must_parse: bool
     hash: hashlib._Hash = field(default_factory=hashlib.sha256)
     head: bytearray = field(default_factory=bytearray)
+    tail: bytearray = field(default_factory=bytearray)
+    """The last bytes of an archive."""
     size: int = 0
     media_type: str = ""
 
@@ -130,22 +133,32 @@ class _Intake:
                 await asyncio.to_thread(self.hash.update, chunk)
             else:
                 self.hash.update(chunk)
-            if not self.media_type:
-                self.head += chunk[: HEAD_BYTES - len(self.head)]
-                if len(self.head) >= HEAD_BYTES:
-                    await self._sniff()
+            await self._look(chunk)
             yield chunk
         if not self.size:
             raise _refused(ParseReason.EMPTY_FILE, "the file is empty")
         if not self.media_type:
             await self._sniff()
 
+    async def _look(self, chunk: bytes) -> None:
+        """Sniff the first bytes as soon as they are there; only the end may tell what an archive holds."""
+        if self.media_type:
+            return
+        self.head += chunk[: HEAD_BYTES - len(self.head)]
+        archive = is_archive(bytes(self.head[:4]))
+        if archive:
+            self.tail += chunk[-TAIL_BYTES:]
+            del self.tail[:-TAIL_BYTES]
+        if len(self.head) >= HEAD_BYTES and (not archive or sniff(bytes(self.head)) != ZIP):
+            await self._sniff()
+
     async def _sniff(self) -> None:
-        head = bytes(self.head)
+        head, tail = bytes(self.head), bytes(self.tail)
         self.head.clear()
+        self.tail.clear()
         try:
             self.media_type = await asyncio.to_thread(
-                admitted_media_type if self.must_parse else sniff, head, self.name
+                admitted_media_type if self.must_parse else sniff, head, self.name, tail
             )
         except ParseError as error:
             metadata = {**error.metadata, "supported": ", ".join(SUPPORTED)}
