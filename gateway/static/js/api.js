@@ -7,6 +7,7 @@ export class Problem extends Error {
     super([details.detail ?? details.title ?? "error", ...fields].join(" — "));
     this.reason = details.reason;
     this.status = details.status;
+    this.metadata = details.metadata ?? {};
   }
 }
 

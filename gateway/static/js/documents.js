@@ -65,7 +65,9 @@ export class Documents {
         node.bar.hidden = true;
         node.removal.hidden = false;
         node.removal.addEventListener("click", () => node.item.remove());
-        say(node.state, "state_failed", { message: error.message });
+        const format = error.reason === "UNSUPPORTED_MEDIA_TYPE" && error.metadata.format;
+        const message = format ? { key: `unread_${format.toLowerCase()}` } : error.message;
+        say(node.state, "state_failed", { message });
       },
     };
   }
