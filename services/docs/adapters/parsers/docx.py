@@ -90,11 +90,11 @@ class _Writer:
         properties = paragraph.find(f"{W}pPr")
         style_id = value(properties, f"{W}pStyle")
         chain = self._styles.chain(style_id)
-        text = normalize(self._before + inline.text)
-        self._before = ""
+        written, self._before = self._before + inline.text, ""
         if properties is not None and properties.find(f"{W}rPr/{W}del") is not None:
-            self._before = text
+            self._before = written
         else:
+            text = normalize(written)
             holders = [paragraph, *chain]
             item = None if _is_on(properties, f"{W}rPr/{W}vanish") else self._numbering.item(holders)
             if text and not _CONTENTS_STYLE.match(self._styles.name(style_id)):

@@ -65,12 +65,19 @@ class _Placeholder:
 @dataclass(frozen=True, slots=True)
 class _Layout:
     kind: str = ""
-    by_index: dict[str, _Placeholder] = field(default_factory=dict)
-    by_type: dict[str, _Placeholder] = field(default_factory=dict)
+    own: dict[str, _Placeholder] = field(default_factory=dict)
+    """Its placeholders by their index, or by their type where they have none."""
+    of_master: dict[str, _Placeholder] = field(default_factory=dict)
+    """The master's by their type."""
 
-    def placeholders(self, index: str, kind: str) -> Iterator[_Placeholder]:
-        """Yield what the layout says of a placeholder, the nearest first."""
-        for known, key in ((self.by_index, index), (self.by_type, kind), (self.by_type, _ALIKE.get(kind, kind))):
+    def placeholders(self, placeholder: Any) -> Iterator[_Placeholder]:
+        """Yield what layout and master say of a placeholder, the nearest first."""
+        kind = placeholder.get("type", "")
+        for known, key in (
+            (self.own, placeholder.get("idx") or kind),
+            (self.of_master, kind),
+            (self.of_master, _ALIKE.get(kind, kind)),
+        ):
             if key in known:
                 yield known[key]
 
@@ -83,12 +90,12 @@ def _layout(package: Package, name: str, known: dict[str, _Layout]) -> _Layout:
             return _Layout()
         layout = _Layout(root.get("type", ""))
         master = package.part(package.related(name, "slideMaster"))
-        for part, by_index in ((root, layout.by_index), (master, {})):
+        for part, rules in ((root, layout.own), (master, layout.of_master)):
             for shape in part.iter(f"{_P}sp") if part is not None else ():
                 if (placeholder := _placeholder(shape)) is not None:
-                    rules = _Placeholder(_box(shape), _list_bullets(shape))
-                    by_index.setdefault(placeholder.get("idx", ""), rules)
-                    layout.by_type.setdefault(placeholder.get("type", ""), rules)
+                    index = placeholder.get("idx") if part is root else ""
+                    key = index or placeholder.get("type", "")
+                    rules.setdefault(key, _Placeholder(_box(shape), _list_bullets(shape)))
         known[name] = layout
     return known[name]
 
@@ -164,7 +171,7 @@ class _SlideWriter:
         """Return how the layout begins a placeholder's paragraphs of a level, empty where it does not say."""
         if placeholder is None:
             return ""
-        known = self._layout.placeholders(placeholder.get("idx", ""), placeholder.get("type", ""))
+        known = self._layout.placeholders(placeholder)
         return next((rules.bullets[level] for rules in known if level in rules.bullets), "")
 
     def _place(self, shape: Any) -> Box | None:
@@ -173,7 +180,7 @@ class _SlideWriter:
         placeholder = _placeholder(shape)
         if own is not None or placeholder is None:
             return own
-        known = self._layout.placeholders(placeholder.get("idx", ""), placeholder.get("type", ""))
+        known = self._layout.placeholders(placeholder)
         return next((rules.box for rules in known if rules.box is not None), None)
 
 

@@ -1,0 +1,181 @@
+"""Excel, CSV, OpenDocument, RTF, EPUB and notebooks: what is particular to each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from services.docs.adapters.parsers.cell_formats import shown_number
+from services.docs.adapters.parsers.worker import parse
+from services.docs.domain.upload.media_types import CSV, NOTEBOOK, ODP, ODS, ODT, RTF, XLSX
+from services.docs.values.parsed_document import BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
+from tests.contract.docs_format_parser.study_files import open_document, packed
+from tests.unit.docs.office_files import SPACES, text_of, workbook
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "expected"),
+    [
+        ("45356", "yyyy-mm-dd", "2024-03-05"),
+        ("45356.604166667", "m/d/yy h:mm", "2024-03-05 14:30"),
+        ("0.5", "h:mm", "12:00"),
+        ("0.256", "0.0%", "25.6%"),
+        ("84.33333333", "0.00", "84.33"),
+        ("0.30000000000000004", "General", "0.3"),
+        ("3", "0.00", "3"),
+        ("1736", '#,##0 "mm"', "1736"),
+        ("12", "[Red]0", "12"),
+        ("text", "0.00", "text"),
+        ("1e300", "yyyy", "1e+300"),
+    ],
+)
+def test_numbers_as_they_are_shown(value: str, code: str, expected: str) -> None:
+    assert shown_number(value, code) == expected
+
+
+def test_sheets_are_pages_with_their_tables(tmp_path: Path) -> None:
+    runs = "<x:r><x:t>Wa</x:t></x:r><x:r><x:t>ter</x:t></x:r><x:rPh><x:t>READING</x:t></x:rPh>"
+    shared = f"<x:sst {SPACES}><x:si>{runs}</x:si></x:sst>"
+    title = '<x:row r="1"><x:c r="A1" t="inlineStr"><x:is><x:t>Table 1</x:t></x:is></x:c></x:row>'
+    row = '<x:row r="2"><x:c r="A2" t="s"><x:v>0</x:v></x:c><x:c r="XFD2"><x:v>100</x:v></x:c></x:row>'
+    other = '<x:row r="900000"><x:c r="B1" t="b"><x:v>1</x:v></x:c><x:c t="str"><x:v>f</x:v></x:c></x:row>'
+    parsed = workbook(tmp_path, {"One": title + row + other, "Two": row}, sharedStrings=shared)
+    assert parsed.text.split("\n\n") == ["One", "Table 1", "Water | 100", "TRUE | f", "Two", "Water | 100"]
+    assert parsed.page_count == 2
+
+
+def test_a_sheet_of_many_rows_repeats_its_header(tmp_path: Path) -> None:
+    def row(*cells: str) -> str:
+        return "<x:row>" + "".join(f'<x:c t="str"><x:v>{cell}</x:v></x:c>' for cell in cells) + "</x:row>"
+
+    rows = "".join(row(f"pupil {n}", str(n)) for n in range(300))
+    parsed = workbook(tmp_path, {"Marks": row("Name", "Mark") + rows})
+    tables = [text_of(parsed, block) for block in parsed.blocks if block.kind is BlockKind.TABLE]
+    assert len(tables) > 3
+    assert all(table.startswith("Name | Mark\n") for table in tables)
+
+
+def test_millions_of_cells_are_refused(tmp_path: Path) -> None:
+    rows = "<x:row>" + '<x:c t="n"><x:v>1</x:v></x:c>' * 20_000 + "</x:row>"
+    workbook(tmp_path, {"A": rows})
+    with pytest.raises(ParseError) as caught:
+        parse(tmp_path / "a.xlsx", XLSX, ParseLimits(xml_marks=50_000))
+    assert caught.value.reason is ParseReason.TOO_COMPLEX
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"a,b\n1,2\n", "a | b\n1 | 2"),
+        (b'name;mark\n"Li; Ming";"1\n2"\n', "name | mark\nLi; Ming | 1 2"),
+        (b"a\tb, c\n1\t2\n", "a | b, c\n1 | 2"),
+        ("姓名,分数\n李,9\n".encode("gb18030"), "姓名 | 分数\n李 | 9"),
+        (b"a,b\n\n1,\n", "a | b\n1 |"),
+        (b"only lines\nof text\n", "only lines\nof text"),
+    ],
+)
+def test_separated_values(data: bytes, expected: str, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(data)
+    assert parse(tmp_path / "a", CSV).text == expected
+
+
+def odf(tmp_path: Path, media_type: str, body: str, styles: str = "") -> ParsedDocument:
+    spaces = open_document("").partition("<office:document-content ")[2].partition(">")[0]
+    style = 'xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0"'
+    packed(
+        tmp_path / "a",
+        {
+            "content.xml": open_document(body),
+            "styles.xml": f"<office:document-styles {spaces} {style}>{styles}</office:document-styles>",
+        },
+        media_type,
+    )
+    return parse(tmp_path / "a", media_type)
+
+
+def test_opendocument_lists_notes_and_formulas(tmp_path: Path) -> None:
+    levels = "".join(
+        f'<text:list-level-style-number text:level="{n}" style:num-format="{form}" style:num-suffix="." '
+        f'text:display-levels="{n}"/>'
+        for n, form in ((1, "1"), (2, "a"))
+    )
+    styles = f'<text:list-style style:name="L">{levels}</text:list-style>'
+    inner = "<text:list><text:list-item><text:p>b</text:p></text:list-item></text:list>"
+    math = '<math xmlns="http://www.w3.org/1998/Math/MathML"><msup><mi>x</mi><mn>2</mn></msup></math>'
+    note = "<text:note-citation>1</text:note-citation><text:note-body><text:p>why</text:p></text:note-body>"
+    frame = f"<draw:frame><draw:object>{math}</draw:object></draw:frame>"
+    body = (
+        "<office:text><text:tracked-changes><text:p>GONE</text:p></text:tracked-changes>"
+        f'<text:list text:style-name="L"><text:list-item><text:p>a</text:p>{inner}</text:list-item></text:list>'
+        f"<text:p>is<text:s/>{frame}<text:note>{note}</text:note>\n  so</text:p></office:text>"
+    )
+    assert odf(tmp_path, ODT, body, styles).text.split("\n") == ["1. a", "1.a. b", "", "is x^2 so", "", "why"]
+
+
+def test_opendocument_tables_that_repeat_without_end(tmp_path: Path) -> None:
+    cell = "<table:table-cell {}><text:p>{}</text:p></table:table-cell>"
+    row = f"<table:table-row>{cell.format('', 'a')}{cell.format('', 'b')}</table:table-row>"
+    blank = cell.format('table:number-columns-repeated="16384"', "")
+    empty = f'<table:table-row table:number-rows-repeated="1048576">{blank}</table:table-row>'
+    body = f'<office:spreadsheet><table:table table:name="S">{row}{empty}</table:table></office:spreadsheet>'
+    assert odf(tmp_path, ODS, body).text == "S\n\na | b"
+
+
+def test_opendocument_slides_are_read_by_their_places(tmp_path: Path) -> None:
+    def frame(text: str, x: int, y: int) -> str:
+        place = f'svg:x="{x}cm" svg:y="{y}cm" svg:width="8cm" svg:height="2cm"'
+        return f"<draw:frame {place}><draw:text-box><text:p>{text}</text:p></draw:text-box></draw:frame>"
+
+    body = (
+        f"<office:presentation><draw:page>{frame('low', 0, 9)}{frame('right', 10, 1)}{frame('left', 0, 1)}</draw:page>"
+    )
+    assert odf(tmp_path, ODP, body + "</office:presentation>").text.split() == ["left", "right", "low"]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (r"{\rtf1\ansi\ansicpg936 \'b9\'e2\'ba\'cf\par}", "光合"),
+        (r"{\rtf1{\fonttbl{\f0\fcharset134 SimSun;}}\f0\'cb\'ae \par}", "水"),
+        (r"{\rtf1\uc1 \u27700?\u-10179?x\par}", "水"),
+        (r"{\rtf1 x{\super 2} H{\sub 2}O\par}", "x² H₂O"),
+        (r"{\rtf1 seen{\v hidden}{\*\unknown no}{\field{\*\fldinst HYPERLINK}{\fldrslt link}}\par}", "seenlink"),
+        (r"{\rtf1 one{\footnote two}\par three\par}", "one\n\ntwo\n\nthree"),
+        (r"{\rtf1\trowd\intbl a\cell b\cell\row\pard text\par}", "a | b\n\ntext"),
+        (r"{\rtf1{\pntext\f1\'B7\tab}item\par{\listtext 2.\tab}second\par}", "item\n2. second"),
+        (r"{\rtf1{\*\shpinst{\shptxt boxed\par}}\par}", "boxed"),
+        (r"{\rtf1 {\pict\bin3 }}}}after\par}", "after"),
+    ],
+)
+def test_rtf(source: str, expected: str, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(source, encoding="ascii")
+    assert expected in parse(tmp_path / "a", RTF).text
+
+
+def test_rtf_of_groups_within_each_other_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(r"{\rtf1 " + "{" * 100_000, encoding="ascii")
+    with pytest.raises(ParseError) as caught:
+        parse(tmp_path / "a", RTF)
+    assert caught.value.reason is ParseReason.TOO_COMPLEX
+
+
+@pytest.mark.parametrize("source", ["[1]", "{", '{"cells": 3}', '{"cells": [{"cell_type": 1}]}'])
+def test_what_is_no_notebook_is_refused_in_words(source: str, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(source, encoding="utf-8")
+    with pytest.raises(ParseError) as caught:
+        parse(tmp_path / "a", NOTEBOOK)
+    assert caught.value.reason in {ParseReason.CORRUPT_FILE, ParseReason.NO_TEXT}
+
+
+def test_a_notebook_with_code_and_what_it_wrote(tmp_path: Path) -> None:
+    cells = [
+        {"cell_type": "markdown", "source": ["# Sums\n", "Adds."]},
+        {"cell_type": "code", "source": "1 + 1", "outputs": [{"data": {"text/plain": ["2"]}}, {"text": "done\n"}]},
+    ]
+    (tmp_path / "a").write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    parsed = parse(tmp_path / "a", NOTEBOOK)
+    assert [(block.kind.value, text_of(parsed, block)) for block in parsed.blocks] == [
+        ("HEADING", "Sums"), ("PARAGRAPH", "Adds."), ("CODE", "1 + 1"), ("CODE", "2"), ("CODE", "done"),
+    ]  # fmt: skip
