@@ -22,15 +22,12 @@ Text = str | tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """How large batches and queues may grow.
-
-    Cost is counted in bytes of UTF-8, of which a token takes four to five in Chinese and English alike.
-    """
+    """How large batches and queues may grow; tokens are estimated."""
 
     batch_texts: int = 16
-    batch_bytes: int = 2048
-    """Most bytes of a batch of more than one text: 0.15 s of e5-small on two idle cores; more is hardly faster."""
-    text_bytes: int = 2560
+    batch_tokens: int = 512
+    """Most tokens of a batch of more than one text: 0.1 s of e5-small on an idle core; more is hardly faster."""
+    text_tokens: int = 512
     """What the longest text costs: the model reads no further than its own limit."""
     waiting_texts: int = 16_384
     """Texts of each kind that may wait; a request that would exceed it is refused."""
@@ -80,9 +77,11 @@ class Batch:
     kind: EmbedKind
     texts: list[Text]
     _places: list[tuple[_Job, int]]
+    _batcher: Batcher
 
     def resolve(self, data: bytes, dimension: int, tokens: int) -> None:
         """Hand out the vectors: float32 rows in the order of `texts`; `tokens` were read for all of them."""
+        self._batcher.learn(self.texts, tokens)
         width = 4 * dimension
         share, rest = divmod(tokens, len(self.texts))
         for place, (job, position) in enumerate(self._places):
@@ -105,6 +104,8 @@ class Batcher:
         self._limits = limits
         self._task = task
         self._lanes = {kind: _Lane() for kind in EmbedKind}
+        self._bytes_per_token = 4.0
+        """How many bytes of UTF-8 this model's tokens have in the texts that come: four to five for most."""
 
     async def embed(self, texts: Sequence[Text], kind: EmbedKind) -> Vectors:
         """Return the vectors of `texts` once all came back; canceling takes the rest out. A full queue refuses them."""
@@ -136,7 +137,13 @@ class Batcher:
         while not (places := self._take(lane)):
             lane.arrived.clear()
             await lane.arrived.wait()
-        return Batch(kind, [job.texts[position] for job, position in places], places)
+        return Batch(kind, [job.texts[position] for job, position in places], places, self)
+
+    def learn(self, texts: Sequence[Text], tokens: int) -> None:
+        """Correct the estimate by what was read of a batch, a tenth of the way at a time."""
+        estimated = sum(map(self._cost, texts))
+        right = self._bytes_per_token * estimated / max(1, tokens)
+        self._bytes_per_token += 0.1 * (min(max(right, 1.0), 16.0) - self._bytes_per_token)
 
     def fail_all(self, error: TikuError) -> None:
         """Fail every request in the queue."""
@@ -148,23 +155,25 @@ class Batcher:
     def _take(self, lane: _Lane) -> list[tuple[_Job, int]]:
         """Take texts for one batch from as many requests as fit."""
         places: list[tuple[_Job, int]] = []
-        longest = 0
+        longest = 0.0
         for job in lane.next_jobs():
             while job.order:
                 longest_with = max(longest, self._cost(job.texts[job.order[0]]))
                 if places and (
                     len(places) == self._limits.batch_texts
-                    or longest_with * (len(places) + 1) > self._limits.batch_bytes
+                    or longest_with * (len(places) + 1) > self._limits.batch_tokens
                 ):
                     return places
                 longest = longest_with
                 places.append((job, job.order.popleft()))
         return places
 
-    def _cost(self, text: Text) -> int:
-        # Exact for ASCII and for Han characters, without encoding the text.
+    def _cost(self, text: Text) -> float:
+        """Return about how many tokens a text has."""
+        # The bytes are exact for ASCII and for Han characters, without encoding the text.
         parts = (text,) if isinstance(text, str) else text
-        return min(self._limits.text_bytes, sum(len(part) * (1 if part.isascii() else 3) for part in parts))
+        size = sum(len(part) * (1 if part.isascii() else 3) for part in parts)
+        return min(self._limits.text_tokens, size / self._bytes_per_token)
 
 
 def _length(text: Text) -> int:

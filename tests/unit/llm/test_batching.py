@@ -100,7 +100,7 @@ async def test_small_documents_without_end_leave_every_second_batch_to_a_large_o
 
 
 async def test_a_batch_holds_no_more_than_it_may_cost() -> None:
-    batcher = Batcher(BatchLimits(batch_texts=100, batch_bytes=100, text_bytes=60))
+    batcher = Batcher(BatchLimits(batch_texts=100, batch_tokens=25, text_tokens=15))
     await _embed(batcher, "x" * 1000, *("y" * 20,) * 10, *("字" * 10,) * 3)
     batches = [await batcher.next(PASSAGE) for _ in range(4)]
     assert [[min(60, len(str(text).encode())) for text in batch.texts] for batch in batches] == [
@@ -109,6 +109,19 @@ async def test_a_batch_holds_no_more_than_it_may_cost() -> None:
         [20] * 5,
         [30] * 3,
     ]
+
+
+async def test_what_a_token_is_follows_from_what_the_model_reads() -> None:
+    batcher = Batcher(BatchLimits(batch_texts=100, batch_tokens=25))
+    task = await _embed(batcher, *("y" * 20,) * 400)
+    sizes = []
+    while not task.done():
+        batch = await batcher.next(PASSAGE)
+        sizes.append(len(batch.texts))
+        # Two bytes a token, where four are expected at first.
+        batch.resolve(bytes(4 * len(batch.texts)), 1, 10 * len(batch.texts))
+        await asyncio.sleep(0)
+    assert (sizes[0], sizes[-1]) == (5, 2)
 
 
 async def test_a_cancelled_request_leaves_the_line() -> None:
