@@ -164,15 +164,17 @@ async def running_stack(options: StackOptions, observer: Observer) -> AsyncItera
         state_file = data / "run" / STATE_FILE
         try:
             try:
+                # A stack that was killed has left its own.
+                await asyncio.to_thread(state_file.unlink, missing_ok=True)
                 stack = await launch.run()
             except _REFUSALS as failure:
-                raise StackError(str(failure)) from None
+                raise StackError(_words_of(failure)) from None
             except ExceptionGroup as failures:
                 # Not `except*`: before Python 3.11.4 an error that is raised there comes in a group again.
                 failed, others = failures.split(_REFUSALS)
                 if failed is None or others is not None:
                     raise
-                raise StackError(str(_first(failed))) from None
+                raise StackError(_words_of(_first(failed))) from None
             await launch.save_state(state_file, stack)
             chores = [
                 asyncio.create_task(chore)
@@ -185,7 +187,8 @@ async def running_stack(options: StackOptions, observer: Observer) -> AsyncItera
                     chore.cancel()
                 await asyncio.wait(chores)
         finally:
-            await asyncio.to_thread(state_file.unlink, missing_ok=True)
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(state_file.unlink, missing_ok=True)
             await launch.stop()
 
 
@@ -538,6 +541,13 @@ def _check_address(host: str, port: int, otherwise: str) -> None:
         bound(host, port).close()
     except ListenError as error:
         raise StackError(f"{error}: {otherwise}") from None
+
+
+def _words_of(failure: BaseException) -> str:
+    """Return why a start failed, in one line."""
+    if isinstance(failure, OSError) and failure.filename is not None and failure.strerror:
+        return f"{failure.filename} cannot be used ({failure.strerror}): move it away, or see to it"
+    return str(failure)
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> BaseException:

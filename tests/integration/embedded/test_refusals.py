@@ -123,6 +123,14 @@ def _file_instead(name: str) -> Callable[[Path], None]:
     return spoil
 
 
+def _folder_instead(name: str) -> Callable[[Path], None]:
+    def spoil(data: Path) -> None:
+        (data / name).unlink(missing_ok=True)
+        (data / name).mkdir(parents=True)
+
+    return spoil
+
+
 def _only(data: Path, pattern: str) -> Path:
     return sorted(data.glob(pattern))[0]
 
@@ -171,6 +179,8 @@ async def test_what_is_damaged_is_named(copy: Path, spoil: Callable[[Path], None
             _write("qdrant/layout", b"2\n"), ["data/qdrant comes from a newer version of Tiku"], id="newer-vectors"
         ),
         pytest.param(_write("qdrant/layout", b"\xff"), ["qdrant/layout does not hold"], id="vectors-layout-garbage"),
+        pytest.param(_folder_instead("logs/qdrant.log"), ["logs/qdrant.log cannot be used", "directory"], id="log"),
+        pytest.param(_folder_instead("run/stack.json"), ["run/stack.json cannot be used", "directory"], id="state"),
     ],
 )
 async def test_what_is_damaged_in_an_engines_folder_is_named(
