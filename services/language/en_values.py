@@ -44,7 +44,7 @@ _IN_WORDS = Pattern(
 def _in_digits(found: re.Match[str]) -> str:
     """Return a number in words in digits; what is no number as it is."""
     parts = ["one"] if found[1] else []
-    parts += [part.casefold() for part in re.split(_JOINED, found[2] + found[3])]
+    parts += re.split(_JOINED, (found[2] + found[3]).casefold())
     ordinal = _ORDINALS.get((found[5] or "").casefold())
     if ordinal and (value := _value_of([*parts, ordinal])) is not None:
         return f"{value}th"
@@ -143,17 +143,18 @@ def _unit_symbols() -> dict[str, str]:
 
 
 _PER = r"\s*(?:\bper\b|[/·*])\s*"
-_UNIT_WORDS = Pattern(r"(?:(square|cubic)\s+)?(.+?)(?:\s+(squared|cubed))?", re.IGNORECASE)
-_POWERS = {"square": "^2", "squared": "^2", "cubic": "^3", "cubed": "^3"}
+_UNIT_WORDS = Pattern(r"(?:(square|cubic|sq|cu)\.?\s+)?(.+?)(?:\s+(squared|cubed))?", re.IGNORECASE)
+_POWERS = dict(pairs("square/^2 squared/^2 sq/^2 cubic/^3 cubed/^3 cu/^3"))
 
 
 @cache
 def _unit_expressions() -> re.Pattern[str]:
     """Compile units in a row, of which some have names: meters per second squared, km per hour."""
     name = _any_of(_unit_symbols()).replace(r"\-", r"[\s-]*")
-    symbol = r"[A-Za-zμ°]{1,4}(?=\s+per\b)|(?<=per )[A-Za-zμ]{1,4}"
-    unit = rf"(?:(?:square|cubic)\s+)?(?:{name}|{symbol})(?:\s+(?:squared|cubed))?\b"
-    return re.compile(rf"{unit}(?:{_PER}{unit})*", re.IGNORECASE)
+    symbol = r"(?!per\b)[A-Za-zμ°]{1,4}(?=\s+per\b)|(?<=per )[A-Za-zμ]{1,4}"
+    symbol = rf"{symbol}|(?<=sq )[A-Za-z]{{1,2}}|(?<=cu )[A-Za-z]{{1,2}}"
+    unit = rf"(?:(?:square|cubic|sq|cu)\.?\s+)?(?:{name}|{symbol})(?:\s+(?:squared|cubed))?\b"
+    return re.compile(rf"(?>{unit}(?:{_PER}{unit})*)", re.IGNORECASE)
 
 
 def _in_symbols(units: str) -> str:
@@ -225,6 +226,14 @@ _DATED: Rewrites = tuple(
 _ERA = r"(?:B\.?\s?C\.?(?:\s?E\.?)?)"
 _COMMON_ERA = r"(?:A\.?\s?D\.?|C\.?\s?E\.?)"
 _NUMBER = r"\d[\d,]*(?:\.\d+)?"
+_GREEK = dict(
+    pairs(
+        """
+        alpha/α beta/β gamma/γ delta/δ epsilon/ε zeta/ζ eta/η theta/θ kappa/κ lambda/λ mu/μ nu/ν xi/ξ pi/π rho/ρ sigma/σ
+        tau/τ phi/φ chi/χ psi/ψ omega/ω
+        """
+    )
+)
 _REWRITES: Rewrites = (
     (Pattern(r"\bhalf\s+an?\s+(?=[a-z])", re.IGNORECASE), "0.5 "),
     (Pattern(r"^half$", re.IGNORECASE), "1/2"),
@@ -241,10 +250,12 @@ _REWRITES: Rewrites = (
     (Pattern(r"(?<=\d)\s*(?:per\s?cent|percent|pct\b)", re.IGNORECASE), "%"),
     (Pattern(r"(?<=\d)(?:st|nd|rd|th)\b", re.IGNORECASE), "th"),
     (
-        Pattern(rf"(?<!per\s)(?<![\d%]\s)(?<![\d%]-)\b({_ORDINAL})\b", re.IGNORECASE),
+        Pattern(rf"(?<!per\s)(?<!square\s)(?<![\d%]\s)(?<![\d%]-)\b({_ORDINAL})\b", re.IGNORECASE),
         lambda found: f"{_CARDINALS[_ORDINALS[found[1].casefold()]]}th",
     ),
-    (Pattern(r"^the\s+(?=-?\d)", re.IGNORECASE), ""),
+    (Pattern(r"^the\s+(?=\S)", re.IGNORECASE), ""),
+    (Pattern(r"\bsquare\s+root\s+of\s+", re.IGNORECASE), "√"),
+    (Pattern(rf"\b({_any_of(_GREEK)})\b", re.IGNORECASE), lambda found: _GREEK[found[1].casefold()]),
     (
         Pattern(
             r"^(?:on|in)\s+(?=(?:the\s+)?(?:year\s+)?(?:\d{4}$|[a-z]+\.?\s+\d|\d+(?:th)?\s+(?:of\s+)?[a-z]+,?\s+\d))",
@@ -266,18 +277,28 @@ _BOUNDS = (
     (">", r"(?:greater|larger|more|higher) than|over|above"),
     ("<", r"(?:less|smaller|fewer|lower) than|below|under"),
 )
+_TIMES = "(?:yr|mo|wk|d|h|min|s)"
 _BETWEEN_NUMBERS: Rewrites = (
     (Pattern(r"^between\s+(-?[\d.,]+\S*(?:\s\S+)?)\s+and\s+(?=-?[\d.])", re.IGNORECASE), r"\1~"),
     (Pattern(r"^(?:from\s+)?(-?[\d.,]+\S*(?:\s\S+)?)\s+(?:to|through)\s+(?=-?[\d.])", re.IGNORECASE), r"\1~"),
     (Pattern(r"(?<=\d)\s*-to-\s*(?=\d)", re.IGNORECASE), ":"),
+    (Pattern(rf"(?<=\d)\s({_TIMES})\s+and\s+(?=\d+\s{_TIMES}\b)"), r" \1 "),
+    (Pattern(r"^plus\s+or\s+minus\s+(?=\d)", re.IGNORECASE), "±"),
     *((Pattern(rf"^(?:{words})\s+(?=[-\d.])", re.IGNORECASE), sign) for sign, words in _BOUNDS),
 )
+_RATIO: Rewrites = ((Pattern(r"(?<=\d)\s+to\s+(?=\d+$)"), ":"),)
 _SPELLED = Pattern("[A-Za-z]")
 
 
 def in_notation(text: str) -> tuple[str, ...]:
-    """Return a text with its values in the notation of all languages; `second` is 2nd as well as s."""
+    """Return a text with its values in the notation of all languages.
+
+    `second` is 2nd as well as s, and `2 to 1` a range as well as a ratio.
+    """
     if not _SPELLED.search(text):
         return (text,)
-    rewritten = rewrite(_with_symbols(rewrite(text, _REWRITES)), _BETWEEN_NUMBERS)
-    return (rewritten, _with_symbols(text)) if text.casefold() in _unit_symbols() else (rewritten,)
+    in_digits = _with_symbols(rewrite(text, _REWRITES))
+    ways = [rewrite(rewritten, _BETWEEN_NUMBERS) for rewritten in (in_digits, rewrite(in_digits, _RATIO))]
+    if text.casefold() in _unit_symbols():
+        ways.append(_with_symbols(text))
+    return tuple(dict.fromkeys(ways))

@@ -54,8 +54,6 @@ _TABLE = """
     Sv=sievert μ u m
     eV=kg,m^2,s^-2*1602176634/10000000000000000000000000000 m k M G
     cal=kg,m^2,s^-2*4184/1000 k
-    Wh=kg,m^2,s^-2*3600 k M G T
-    Ah=A,s*3600 m
     bar=kg,m^-1,s^-2*100000 m k
     atm=kg,m^-1,s^-2*101325
     mmHg=kg,m^-1,s^-2*133322387415/1000000000
@@ -100,7 +98,8 @@ _OTHER_SYMBOLS = {
     "kph": "km/h", "kmh": "km/h", "bps": "bit/s", "Kbps": "kbit/s", "Mbps": "Mbit/s", "Gbps": "Gbit/s", "KB": "kB",
     "RMB": "¥", "CNY": "¥", "USD": "$", "US$": "$", "EUR": "€", "GBP": "£", "wks": "wk", "mos": "mo",
     "yrs": "yr", "y": "yr", "mins": "min", "secs": "s", "lbs": "lb", "AD": "CE", "BC": "BCE", "degC": "°C",
-    "degF": "°F", "M": "mol/L", "mM": "mmol/L",
+    "degF": "°F", "Wh": "W*h", "kWh": "kW*h", "MWh": "MW*h", "GWh": "GW*h", "TWh": "TW*h", "Ah": "A*h",
+    "mAh": "mA*h", "Nm": "N*m", "M": "mol/L", "mM": "mmol/L",
 }  # fmt: skip
 _TEMPERATURES = {"celsius": (Fraction(1), Fraction(5463, 20)), "fahrenheit": (Fraction(5, 9), Fraction(229835, 900))}
 """Kelvins a degree, and the kelvins of zero degrees."""

@@ -22,7 +22,7 @@ from services.language.folding import fold
 from services.language.patterns import words
 from services.language.units import Unit, read_unit
 
-_LONGEST = 200
+_LONGEST = 160
 """Characters beyond which a text holds no value to compare, and is compared as text."""
 
 Token = str | tuple[str, ...] | Fraction
@@ -64,7 +64,7 @@ def _read(text: str, languages: Languages) -> _Reading:
     plain = _plain(text)
     for language in languages:
         plain = language.words.one_spelling(plain)
-    ways = {plain}
+    ways = {plain, _ROMAN.sub(_roman, plain)}
     for language in languages:
         ways = {told for way in ways for told in language.values.in_notation(way)}
     ways = {_bare(way) for way in ways}
@@ -118,6 +118,8 @@ _WRITTEN = (
     (re.compile(r"(?<=\d)\s?''|(?<=\d)\s?\""), "″"),
     (re.compile(r"(?<=\d)\s?'(?!\d{3}(?:\D|$))"), "′"),
     (re.compile(r"\^\(([\w+-]+)\)"), r"^\1"),
+    (re.compile(r"\\?\bsqrt(?=[({])"), "√"),
+    (re.compile(r"√[({](\w+)[)}]"), r"√\1"),
 )
 
 
@@ -139,6 +141,15 @@ def _plain(text: str) -> str:
     for pattern, written in _WRITTEN:
         plain = pattern.sub(written, plain)
     return plain
+
+
+_ROMAN = re.compile(r"(?<![\w-])(?=[IVX]{2})(X{0,3})(IX|IV|V?I{0,3})(?![\w-])")
+"""A Roman numeral up to 39. One letter may be a name: chromosome X."""
+_ROMAN_ONES = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
+
+
+def _roman(found: re.Match[str]) -> str:
+    return str(10 * len(found[1]) + _ROMAN_ONES.index(found[2]))
 
 
 def _bare(text: str) -> str:
@@ -240,7 +251,7 @@ def _minus(value: Token) -> Token:
 # --- Quantities -------------------------------------------------------------------------------------------------------
 
 _SIGNS = re.compile(r"\s*([<>≤≥≠≈~:,;±])\s*")
-_CURRENCY = re.compile(r"(?:US|CN)?[$¥€£]\s*(?=[\d.])")
+_CURRENCY = re.compile(r"(?:(?:US|CN)?[$¥€£]|USD|CNY|RMB|EUR|GBP|JPY)\s*(?=[\d.])")
 _POWER = r"(?:\^\(?[+-]?\d{1,2}\)?|\d(?![\d.]))"
 _UNIT = re.compile(
     rf"\s*([^\W\d_]+\$?{_POWER}?|[°′″$€£¥][^\W\d_]?{_POWER}?)"
@@ -383,7 +394,7 @@ _ELEMENT = (
     "|N[abdehiop]?|O[gs]?|P[abdmortu]?|R[abefghnu]|S[bcegimnr]?|T[abcehilms]|U|V|W|Xe|Yb?|Z[nr]"
 )
 _ELEMENTS = re.compile(rf"(?:{_ELEMENT})+")
-_CHEMICAL = re.compile(r"[A-Za-z0-9()·+→⇌=^.-]+")
+_CHEMICAL = re.compile(r"[A-Za-z0-9()·+→⇌=^-]+")
 _GENOTYPE = re.compile(r"(?:([A-Za-z])\1){1,8}", re.IGNORECASE)
 _ALGEBRA = re.compile(r"[A-Za-zΑ-Ωα-ω0-9().,·+→=^√÷×*/<>≤≥≠≈±∑∫∞!′|-]+")
 _WELL_FORMED = re.compile(r".*[\w)!′∞|]")
@@ -475,7 +486,9 @@ def _counts(char: str, text: str, at: int) -> bool:
     if char == "-":
         return _is_operator(before, after)
     if char == "/":
-        return not (_ends_in_word(before) and _begins_with_word(after))
+        return not (_ends_in_word(before.rstrip()) and _begins_with_word(after.lstrip()))
+    if char == ".":
+        return not before.strip() and after[:1].isalpha()
     if char == ":":
         return before[-1:].isdigit() and after[:1].isdigit()
     if char in "*×":

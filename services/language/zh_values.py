@@ -148,7 +148,7 @@ def _unit_expressions() -> re.Pattern[str]:
     """Compile units in a row, of which some have names: 米/秒, 千克每立方米, km/小时."""
     name = "|".join(sorted(map(re.escape, _unit_symbols()), key=lambda word: (-len(word), word)))
     unit = rf"(?:{name}|[A-Za-zμΩ°]+)(?:\^?-?\d|平方)?"
-    return re.compile(rf"{unit}(?:\s*(?:[/·*]|每(?:[2二]次方|平方)?)\s*{unit})*")
+    return re.compile(rf"{unit}(?:\s*(?:[/·*]|每(?:[2二]次方|平方)?)\s*(?:{unit}|时))*")
 
 
 _SQUARED = Pattern(rf"每(?:[2二]次方|平方)([{HAN}A-Za-z]+)")
@@ -158,7 +158,8 @@ _HAN_RUN = Pattern(f"[{HAN}]+")
 
 def _in_symbols(units: str) -> str:
     """Return an expression of units in symbols."""
-    names = _unit_symbols()
+    # 时 is a time of day, except behind another unit.
+    names = _unit_symbols() | {"时": "h"}
     plain = units if units in names else _POWER_WORD.sub("^2", _SQUARED.sub(r"/\1^2", units))
     for word in sorted(set(_HAN_RUN.compiled.findall(plain.replace("每", "/"))), key=len, reverse=True):
         plain = plain.replace(word, names.get(word, word)) if word in names else plain
@@ -192,10 +193,14 @@ _UNIT_AT_DIGIT: Rewrites = (
 _UNIT_AT_NUMERAL: Rewrites = ((Pattern(_PREFIXED), "\ue003"), (Pattern("百(?=帕)"), "\ue004"))
 _BEFORE_NUMERALS: Rewrites = (
     (Pattern("百分之百"), "100%"),
-    (Pattern("百分之"), "\ue000"),
-    (Pattern("千分之"), "\ue001"),
-    (Pattern("万分之"), "\ue002"),
-    (Pattern(rf"(?:零下|负)\s*(?=[{HAN}\d\ue000-\ue002])"), "-"),
+    (Pattern(rf"(?<!{_A_NUMERAL})百分之"), "\ue000"),
+    (Pattern(rf"(?<!{_A_NUMERAL})千分之"), "\ue001"),
+    (Pattern(rf"(?<!{_A_NUMERAL})万分之"), "\ue002"),
+    (Pattern(r"(摄氏|华氏)(零下)?([^度]{1,12})(?=度)"), r"\2\3\1"),
+    (Pattern(r"零下([^度氏]{1,12})度"), r"零下\1摄氏度"),
+    (Pattern("正负"), "±"),
+    (Pattern("根号下?"), "√"),
+    (Pattern(rf"(?:零下|负)\s*(?=[{HAN}\d.\ue000-\ue002])"), "-"),
     (Pattern(rf"(?<={_A_NUMERAL})个半"), "点五个"),
     (Pattern(r"^[一1]?半$|(?<![点个])半个?(?=小时|钟头|年|天|米|公里|公斤|斤|[千毫]?克|升|吨|世纪|径$)"), "0.5"),
 )
@@ -207,7 +212,7 @@ _NUMERALS: Rewrites = (
     (_NUMERAL, lambda found: _numeral(found[0])),
 )
 _CALENDAR: Rewrites = (
-    (Pattern(r"公元前\s*(\d+)年?"), r"\1 BCE"),
+    (Pattern(r"公元前\s*(\d+)年?|^前\s*(\d+)年"), r"\1\2 BCE"),
     (Pattern(r"(?:公元|西元)\s*(\d+)年(?!\d+月)"), r"\1 CE"),
     (Pattern(r"(?<!\d)(\d{1,2})世纪(\d0)年代"), lambda found: f"{int(found[1]) - 1}{found[2]}s"),
     (Pattern(r"(?<!\d)(\d{3}0)年代"), r"\1s"),
@@ -240,6 +245,8 @@ def _clock(found: re.Match[str]) -> str:
 
 _AFTER_NUMERALS: Rewrites = (
     (Pattern(rf"({_NUMBER})\s*又\s*(\d+)分之(\d+)"), r"\1 \3/\2"),
+    (Pattern(r"(?<=\d)\s*又\s*(?=\d+/\d)"), " "),
+    (Pattern(r"(?<=[时分钟])零(?=\d)"), ""),
     (Pattern(rf"({_NUMBER})分之({_NUMBER})"), r"\2/\1"),
     (Pattern(rf"\ue000\s*({_NUMBER})"), r"\1%"),
     (Pattern(rf"\ue001\s*({_NUMBER})"), r"\1‰"),
@@ -251,10 +258,13 @@ _AFTER_NUMERALS: Rewrites = (
     (Pattern(r"(?<!\d)(\d+)(小时|年|天|米|公里|公斤|斤|千克|克|吨|升)半"), r"\1.5\2"),
     (Pattern(r"(?<=\d)\s*个(?!月)"), ""),
 )
+_POINTS = dict(pairs("东/E 西/W 南/S 北/N"))
 _BETWEEN_NUMBERS: Rewrites = (
-    (Pattern(r"^(?:从|由|自|介于)?\s*(\S*\d\S*?\s*\S*?)\s*(?:至|到)\s*(?=-?[\d.])"), r"\1~"),
-    (Pattern(r"^(?:介于|在)?\s*(\S*\d\S*?\s*\S*?)\s*[和与]\s*(-?[\d.]+.*?)之间$"), r"\1~\2"),
+    (Pattern(r"^(?:介于|在)?\s*(-?[\d.][^和与之]{0,30}?)\s*[和与]\s*(-?[\d.][^和与之]{0,30})之间$"), r"\1~\2"),
+    (Pattern(r"(?<=[0-9A-Za-z%°′″$¥€])\s*[至到]\s*(?=-?[\d.])"), "~"),
+    (Pattern(r"^(?:从|由|自|介于)\s*(?=-?[\d.][^~]{0,30}~)"), ""),
     (Pattern("(?<=[0-9A-Za-z%°])之间$"), ""),
+    (Pattern(r"^([东西南北])[经纬]\s*(\d.*)$"), lambda found: f"{found[2]}{_POINTS[found[1]]}"),
     (Pattern(r"(?<=\d)\s*比\s*(?=\d)"), ":"),
     (Pattern(r"^(?:大于或?等于|不小于|不少于|不低于|至少)\s*(?=-?[\d.])"), "≥"),
     (Pattern(r"^(?:小于或?等于|不大于|不多于|不超过|不高于|至多|最多)\s*(?=-?[\d.])"), "≤"),
