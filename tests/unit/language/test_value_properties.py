@@ -13,6 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from services.language.values import same_value
+from tests.unit.language.hostile_values import HOSTILE
 
 FEW = settings(max_examples=100, deadline=None)
 
@@ -300,67 +301,6 @@ WILD = st.text(
 def test_no_text_is_an_error_and_order_does_not_matter(one: str, other: str) -> None:
     assert same_value(one, other) is same_value(other, one)
     assert same_value(one, other, convert=True) is same_value(other, one, convert=True)
-
-
-HOSTILE = [
-    "一" + "亿" * 600,
-    "一" * 1024,
-    "1" * 1024,
-    "9" * 10_000,
-    "1e" + "9" * 1000,
-    "10^10^10",
-    "10^" + "9" * 190,
-    "9" * 6 + "^999",
-    "1e999999",
-    "1" * 99 + "/" + "3" * 99,
-    "1/" * 90 + "1",
-    "(" * 200,
-    "^" * 200,
-    "1 " * 100,
-    "1," * 100,
-    "1.1" * 60,
-    "一点" * 100,
-    "百分之" * 60,
-    "m/" * 90 + "m",
-    "3 " + "m^99*" * 9 + "m",
-    "\x00" * 50,
-    "\ud800\udfff3",
-    "3\u202e5",
-    "e\u0301" * 90,
-    "\u0301" * 200,
-    "two hundred " * 16,
-    "one and " * 25,
-    "January " * 25,
-    "½" * 200,
-    "①" * 200,
-    "H2O" * 66,
-    "Aa" * 100,
-    "0" * 200,
-    "-" * 200,
-    "１" * 200,
-    "第" * 200,
-    "1/0",
-    "0^-5",
-    "0/0",
-    "1e-999999",
-    "$" * 200,
-    "√" * 200,
-    "\ue000\ue001\ue0025",
-    "per " * 25,
-    "meters per " * 9,
-    "两个半" * 33,
-    "一点一" * 33,
-    "介于1和" * 25,
-    "1 to " * 20,
-    "5米每" * 33,
-    "1:1:" * 25,
-    "1/1/" * 25,
-    "1 1/1 " * 16,
-    "1,111" * 20,
-    "from 1" + " " * 90 + "x",
-    "x^(" * 33,
-    "\\frac{" * 16,
-]
 
 
 def test_hostile_texts_are_compared_within_their_bounds() -> None:
