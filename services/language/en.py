@@ -465,15 +465,28 @@ _WRITING = rules.WritingRules(
     ),
 )
 
+_COMMANDED = r"^\W*|[,;:–—-]\s*|\b(?:please|now|just|and|then|you (?:must|should|have to|need to|are to|will))\s+"
+"""What stands before a verb that commands."""
 _GRADING = rules.GradingRules(
     no_model="No model is there to grade this answer: a person must look at it.",
     unsound="No grading of this answer held up: a person must look at it.",
     failed="The model failed to grade this answer, so a person must look at it. What happened: {how}.",
+    # Who grades is spoken to in the imperative, in the second person, or by name; a text about grading does neither.
     to_grader=Pattern(
-        r"\b(?:grader|grading|rubric|full (?:points|marks|credit|score)|max(?:imum)? (?:points|score)|(?:ignore"
-        r"|disregard|forget)\b.{0,40}\b(?:instruction|above|previous|rubric|prompt)|system prompt|you are (?:a|an|now)"
-        r"|as an? (?:ai|language model)|give (?:me|this|it|the answer) .{0,20}(?:points?|marks?|score)|award|(?:this"
-        r"|the) answer is (?:correct|right|perfect))\b",
+        rf"(?:{_COMMANDED})(?:give|award|assign|grant|allow|mark|grade|score|rate|accept|count)\s+"
+        r"(?:me|us|this|it|my|the (?:answer|student|learner|response)|full|max\w*|all|\d+|one|two|three)\b.{0,40}"
+        r"\b(?:points?|marks?|credits?|scores?|grades?|correct|right|perfect)\b"
+        rf"|(?:{_COMMANDED})(?:ignore|disregard|forget|override|skip|reveal|print)\b.{{0,40}}"
+        r"\b(?:instructions?|prompts?|rubric|grading|criteria|guidelines|(?:everything|all|what) (?:is |was )?"
+        r"(?:above|before))\b"
+        r"|\byou are (?:now )?(?:an? |the )?(?:\w+ )?"
+        r"(?:ai|assistant|grader|examiner|language model|chatbot|teacher)\b"
+        r"|\bas (?:the|an?) (?:grader|examiner|marker|ai|language model)\b,? (?:you|give|award|mark|please)"
+        r"|\b(?:this|my|the) (?:answer|response|submission) (?:deserves|merits|is worth"
+        r"|(?:should|must) (?:get|receive|earn"
+        r"|be (?:given|awarded|graded|marked|scored|accepted)))\b"
+        r"|\b(?:dear|hello|hi|note to|attention|message to)(?: the)? (?:grader|examiner|marker|ai|model)\b"
+        r"|^(?:system|assistant|developer|grader)\s*:|\bfull (?:points|marks|credit|score),? please\b",
         re.IGNORECASE,
     ),
 )
