@@ -139,6 +139,11 @@ class TikuClient:
         body = {"texts": list(texts), "kind": llm_pb2.EmbedKind.Name(kind)}
         return await self._call("POST", "/embed", llm_pb2.EmbedResponse, seconds=GRADING_SECONDS, json=body)
 
+    async def chat(self, request: llm_pb2.ChatRequest, seconds: float) -> llm_pb2.ChatResponse:
+        """Return a model's whole answer."""
+        body = json_format.MessageToDict(request, preserving_proto_field_name=True)
+        return await self._call("POST", "/chat", llm_pb2.ChatResponse, seconds=seconds, json=body)
+
     async def index_chunks(self, request: retrieval_pb2.IndexChunksRequest) -> None:
         """Store chunks with their vectors."""
         body = json_format.MessageToDict(request, preserving_proto_field_name=True)

@@ -19,11 +19,12 @@ from services.client.commands import Server, with_client
 from services.client.errors import ClientError
 from services.client.rest import TikuClient
 from services.embedded.postgres import PostgresNotFoundError
+from services.evaluation.grading import RestChatModel, measure, read_answers
 from services.evaluation.measures import ndcg, quantile, recall, reciprocal_rank
 from services.evaluation.retrieval import FUSED, Evaluation, Rankings, Refusals
 from services.evaluation.sets import Half, NotASetError, Question, read_set
 from services.models import ModelError
-from services.stack.launch import StackError, StackOptions, running_stack
+from services.stack.launch import CHAT_MODEL, StackError, StackOptions, running_stack
 from services.stack.view import StackView, pull_missing_models
 
 _COLUMNS = 110
@@ -85,11 +86,44 @@ def retrieval(
     with_client(server, work)
 
 
-async def _on_own_stack(work: Callable[[TikuClient, Console], Awaitable[int]]) -> int:
+@app.command()
+def grading(
+    path: Annotated[
+        Path, typer.Argument(metavar="SET", exists=True, file_okay=False, help="A folder of SemEval-2013 Task 7.")
+    ],
+    most: Annotated[int, typer.Option("--limit", min=1, help="Most answers that are graded, drawn from all.")] = 100,
+    seed: Annotated[int, typer.Option(help="Draws the answers.")] = 0,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds that the model has for one try.")] = 120.0,
+    start: Annotated[bool, typer.Option("--start", help="Start a stack of its own, with the local model.")] = False,
+    server: Server = None,
+) -> None:
+    """Show how well grades of short answers agree with those of people, and how many answers are left to a person."""
+    try:
+        found = read_answers(path)
+    except NotASetError as error:
+        raise typer.BadParameter(str(error), param_hint="SET") from None
+    drawn = random.Random(seed).sample(found, min(most, len(found)))  # noqa: S311 - repeatable on purpose
+
+    async def work(client: TikuClient, console: Console) -> int:
+        with console.status("grading …") as status:
+            model = RestChatModel(client, timeout)
+            told = await measure(model, drawn, timeout, lambda n, total: status.update(f"grading {n}/{total} …"))
+        shown = Table("model", "answers", "left to a person", "agreement", "kappa", "macro-F1", "macro-F1 of all")
+        figures = (told.reviewed / told.answers, told.agreement, told.kappa, told.macro_f1, told.macro_f1_of_all)
+        shown.add_row(told.model or "none", str(told.answers), *(f"{figure:.3f}" for figure in figures))
+        Console(highlight=False, width=_COLUMNS).print(shown)
+        return 0
+
+    if start:
+        raise typer.Exit(asyncio.run(_on_own_stack(work, chat_model=CHAT_MODEL)))
+    with_client(server, work)
+
+
+async def _on_own_stack(work: Callable[[TikuClient, Console], Awaitable[int]], *, chat_model: str | None = None) -> int:
     """Return the exit code of the work on a stack that is started for it, on a folder that is removed afterwards."""
     console = Console(stderr=True, highlight=False)
     folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="tiku-eval-")
-    options = StackOptions(data=Path(folder.name), port=0, ports="free", chat_model=None)
+    options = StackOptions(data=Path(folder.name), port=0, ports="free", chat_model=chat_model)
     try:
         await pull_missing_models(options, console)
         view = StackView(console)

@@ -27,7 +27,7 @@ class LlmChatModel:
     @asynccontextmanager
     async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[str | ChatFinish]]:
         """Open a call, which the end of the block cancels."""
-        call = self._stub.StreamChat(_request(request), timeout=self._timeout)
+        call = self._stub.StreamChat(stream_request(request), timeout=self._timeout)
         try:
             yield _read(call)
         finally:
@@ -53,7 +53,8 @@ async def _read(call: Any) -> AsyncGenerator[str | ChatFinish, None]:
                 )
 
 
-def _request(request: ChatRequest) -> llm_pb2.StreamChatRequest:
+def stream_request(request: ChatRequest) -> llm_pb2.StreamChatRequest:
+    """Return a request as the contract says it."""
     options = llm_pb2.ChatOptions(
         temperature=request.temperature,
         max_tokens=request.max_tokens,
