@@ -223,7 +223,7 @@ UNITS = [
 @FEW
 @given(st.integers(0, 9999), st.sampled_from(UNITS), st.sampled_from(UNITS), st.integers(0, 2), st.integers(0, 2))
 def test_a_quantity(n: int, unit: tuple[str, ...], another: tuple[str, ...], one: int, other: int) -> None:
-    writers = [str, zh, en]
+    writers: list[Callable[[int], str]] = [str, zh, en]
     texts = [f"{writers[way](n)}{' ' * (way != 1)}{unit[way]}" for way in (one, other)]
     assert same_value(*texts), texts
     assert not same_value(texts[0], str(n))
