@@ -359,17 +359,17 @@ def test_parts_of_too_many_elements(tmp_path: Path) -> None:
     assert refusal(word_file(), DOCX, tmp_path, limits).reason is ParseReason.TOO_COMPLEX
 
 
-def test_an_archive_of_something_else(tmp_path: Path) -> None:
-    spreadsheet = repacked(
+def test_a_word_file_without_its_text(tmp_path: Path) -> None:
+    emptied = repacked(
         word_file(), lambda name, content: None if name.startswith("word/") else content, **{"xl/a.xml": b"<x/>"}
     )
-    assert refusal(spreadsheet, DOCX, tmp_path).reason is ParseReason.MEDIA_TYPE_MISMATCH
+    assert refusal(emptied, DOCX, tmp_path).reason is ParseReason.CORRUPT_FILE
 
 
 def test_unknown_media_type(tmp_path: Path) -> None:
     error = refusal(b"\x89PNG\r\n\x1a\n", "image/png", tmp_path)
     assert error.reason is ParseReason.UNSUPPORTED_MEDIA_TYPE
-    assert error.metadata == {"media_type": "image/png"}
+    assert error.metadata == {"media_type": "image/png", "format": "IMAGE"}
 
 
 SEEDS = {
