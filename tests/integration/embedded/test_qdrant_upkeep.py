@@ -130,7 +130,7 @@ async def test_what_was_not_indexed_before_a_stop_is_indexed_after_it(folder: Pa
         assert len(await _stored(_points(channel))) == 600
 
 
-async def test_a_vector_that_was_added_later_is_there_after_a_kill_and_in_a_new_image(folder: Path) -> None:
+async def test_vectors_that_come_and_go_do_so_after_a_kill_and_in_a_new_image(folder: Path) -> None:
     lazy, eager = _server(folder, 1_000_000), _server(folder, 500)
     dice = random.Random(4)  # noqa: S311 - repeatable on purpose
     words = pb.SparseVector(indices=[7], values=[1.0])
@@ -164,6 +164,15 @@ async def test_a_vector_that_was_added_later_is_there_after_a_kill_and_in_a_new_
         collections = collections_service_pb2_grpc.CollectionsStub(channel)  # type: ignore[no-untyped-call]
         info = await collections.Get(pb.GetCollectionInfoRequest(collection_name=_NAME))
         assert info.result.config.params.sparse_vectors_config.map["words"].modifier == pb.Modifier.Idf
+        # And one that was deleted is not.
+        before = await _images(folder)
+        await _points(channel).DeleteVectorName(pb.DeleteVectorNameRequest(collection_name=_NAME, vector_name="words"))
+        await _points(channel).Upsert(_upsert(dice, range(600, 1_200), 2))
+        await _until(lambda images: len(images) == 1 and images > before, folder)
+    async with engine(lazy.spec), _channel(lazy) as channel:
+        with pytest.raises(grpc.aio.AioRpcError, match="Not existing vector name"):
+            await found(channel)
+        assert len(await _stored(_points(channel))) == 1_200
 
 
 _LARGE, _WIDE = 20_000, 384
