@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import importlib
 import io
+import re
 import zipfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -30,8 +32,10 @@ from services.docs.domain.upload.media_types import (
     SUFFIXES,
     SUPPORTED,
     TEXT,
+    UNREAD_SUFFIXES,
     XLSX,
     ZIP,
+    refused_format,
 )
 from services.docs.domain.upload.sniffing import HEAD_BYTES, TAIL_BYTES, admitted_media_type, check_content, sniff
 from services.docs.values.parsed_document import ParseError, ParseReason
@@ -188,6 +192,21 @@ def test_an_archive_within_an_archive_tells_nothing() -> None:
     with zipfile.ZipFile(data, "w") as file:
         file.writestr("photos/a.docx", archive("word/document.xml"))
     assert sniff(data.getvalue(), "a.zip") == ZIP
+
+
+def test_the_page_offers_what_is_read() -> None:
+    page = (Path(__file__).parents[3] / "gateway" / "static" / "index.html").read_text(encoding="utf-8")
+    offered = re.search(r'accept="([^"]*)"', page)
+    assert offered
+    assert offered[1].split(",") == [suffix for suffixes in SUFFIXES.values() for suffix in suffixes]
+
+
+def test_every_refusal_has_its_words_on_the_page() -> None:
+    texts = (Path(__file__).parents[3] / "gateway" / "static" / "js" / "i18n.js").read_text(encoding="utf-8")
+    unread = {*UNREAD_SUFFIXES.values(), "image/png", "audio/mpeg", "video/mp4", "application/gzip", ZIP, OLE, BINARY}
+    unread |= {"application/xml", "application/postscript", "application/vnd.sqlite3", "application/x-executable"}
+    for word in {refused_format(media_type)[0] for media_type in unread}:
+        assert texts.count(f"    unread_{word.lower()}: ") == 2
 
 
 def test_every_name_that_is_taken_has_a_parser() -> None:

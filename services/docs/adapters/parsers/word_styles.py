@@ -15,6 +15,7 @@ VAL = f"{W}val"
 _DEEPEST = 9
 _PLACE = re.compile(r"%([1-9])")
 _SHARED_NUMBERING_LINKS = 20
+_LONGEST_CHAIN = 20
 
 
 def value(parent: Any, path: str, default: str = "") -> str:
@@ -47,9 +48,9 @@ class Styles:
         """Whether any style hides text."""
 
     def chain(self, style_id: str) -> list[Any]:
-        """Return a style and those it is based on, nearest first; a circle of styles ends the list."""
+        """Return a style and those it is based on, nearest first; a circle of styles ends after some turns."""
         chain: list[Any] = []
-        while (style := self._styles.get(style_id)) is not None and style not in chain:
+        while len(chain) < _LONGEST_CHAIN and (style := self._styles.get(style_id)) is not None:
             chain.append(style)
             style_id = value(style, f"{W}basedOn")
         return chain
