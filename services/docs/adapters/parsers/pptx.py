@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import reduce
@@ -29,6 +30,7 @@ _PART_LAYOUTS = frozenset({"title", "secHead"})
 _ALIKE = {"ctrTitle": "title", "subTitle": "body", "": "body", "obj": "body"}
 """Placeholders that take their place from one of another type of the master."""
 _DEEPEST_LEVEL = 8
+_LEVEL = re.compile(rf"{re.escape(_A)}lvl([1-9])pPr")
 _AUTO_FORMS = {
     "alphaLc": "lowerLetter", "alphaUc": "upperLetter", "arabic": "decimal", "romanLc": "lowerRoman",
     "romanUc": "upperRoman", "circleNum": "decimalEnclosedCircle", "ea1Chs": "chineseCounting",
@@ -85,19 +87,21 @@ class _Layout:
 def _layout(package: Package, name: str, known: dict[str, _Layout]) -> _Layout:
     """Return what a layout and its master say of placeholders."""
     if name not in known:
-        root = package.part(name)
-        if root is None:
-            return _Layout()
-        layout = _Layout(root.get("type", ""))
-        master = package.part(package.related(name, "slideMaster"))
-        for part, rules in ((root, layout.own), (master, layout.of_master)):
-            for shape in part.iter(f"{_P}sp") if part is not None else ():
-                if (placeholder := _placeholder(shape)) is not None:
-                    index = placeholder.get("idx") if part is root else ""
-                    key = index or placeholder.get("type", "")
-                    rules.setdefault(key, _Placeholder(_box(shape), _list_bullets(shape)))
-        known[name] = layout
+        root, master = package.part(name), package.related(name, "slideMaster")
+        if master not in known:
+            known[master] = _Layout(of_master=_rules(package.part(master), by_index=False))
+        kind = "" if root is None else root.get("type", "")
+        known[name] = _Layout(kind, _rules(root, by_index=True), known[master].of_master)
     return known[name]
+
+
+def _rules(part: Any, *, by_index: bool) -> dict[str, _Placeholder]:
+    rules: dict[str, _Placeholder] = {}
+    for shape in part.iter(f"{_P}sp") if part is not None else ():
+        if (placeholder := _placeholder(shape)) is not None:
+            key = (placeholder.get("idx") if by_index else "") or placeholder.get("type", "")
+            rules.setdefault(key, _Placeholder(_box(shape), _list_bullets(shape)))
+    return rules
 
 
 def _target(relations: dict[str, Relation], kind: str) -> str:
@@ -231,8 +235,12 @@ def _box(shape: Any) -> Box | None:
 def _list_bullets(shape: Any) -> dict[int, str]:
     """Return how a shape's own list style begins paragraphs of each level."""
     style = shape.find(f"{_P}txBody/{_A}lstStyle")
-    levels = [] if style is None else [(level, style.find(f"{_A}lvl{level + 1}pPr")) for level in range(9)]
-    return {level: found for level, properties in levels if (found := _bullet(properties)[0])}
+    bullets = {}
+    for properties in style if style is not None else ():
+        level = _LEVEL.fullmatch(str(properties.tag))
+        if level and (found := _bullet(properties)[0]):
+            bullets[int(level[1]) - 1] = found
+    return bullets
 
 
 def _bullet(properties: Any) -> tuple[str, Any]:
