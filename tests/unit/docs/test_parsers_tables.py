@@ -65,6 +65,15 @@ def test_millions_of_cells_are_refused(tmp_path: Path) -> None:
     assert caught.value.reason is ParseReason.TOO_COMPLEX
 
 
+def test_a_sheet_whose_cells_are_far_apart_is_refused_before_its_rows_are_filled(tmp_path: Path) -> None:
+    letters = [f"{a}{b}" for a in "ABCDEFGHIJKLMNOPQRST" for b in "ABCDEFGHIJKLMNOPQRST"]
+    rows = "".join(f'<x:row><x:c r="{letter}1"><x:v>1</x:v></x:c></x:row>' for letter in letters)
+    workbook(tmp_path, {"A": rows})
+    with pytest.raises(ParseError) as caught:
+        parse(tmp_path / "a.xlsx", XLSX, ParseLimits(chars=100_000))
+    assert caught.value.reason is ParseReason.TOO_MUCH_TEXT
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [

@@ -21,6 +21,7 @@ def write_sheet(name: str, rows: Iterable[Row | None], builder: DocumentBuilder)
             table = table[1:]
         # Only columns that are used stand in the text, as a cell may stand far from all others.
         columns = sorted({column for row in table for column in row})
+        builder.check_chars(len(table) * len(columns))
         builder.add_table([row.get(column, "") for column in columns] for row in table)
 
 
