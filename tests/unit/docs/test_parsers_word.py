@@ -200,6 +200,17 @@ def test_headings_are_numbered_by_their_styles(tmp_path: Path) -> None:
     assert {block.kind for block in parsed.blocks} == {BlockKind.HEADING}
 
 
+def test_a_heading_may_have_its_list_from_the_style_that_it_is_based_on(tmp_path: Path) -> None:
+    rules = numbering(
+        level(0, "decimal", "%1", '<w:pStyle w:val="H1"/>'), level(1, "decimal", "%1.%2", '<w:pStyle w:val="H2"/>')
+    )
+    listed = '<w:pPr><w:numPr><w:numId w:val="1"/></w:numPr></w:pPr>'
+    styles = f'<w:style w:styleId="H1"><w:name w:val="heading 1"/>{listed}</w:style>'
+    styles += '<w:style w:styleId="H2"><w:name w:val="heading 2"/><w:basedOn w:val="H1"/></w:style>'
+    body = paragraph("a", '<w:pStyle w:val="H1"/>') + paragraph("b", '<w:pStyle w:val="H2"/>')
+    assert word(tmp_path, body, numbering=rules, styles=styles).text == "1 a\n\n1.1 b"
+
+
 def test_a_list_takes_its_levels_from_a_style_of_lists(tmp_path: Path) -> None:
     rules = numbering(level(0, "decimalEnclosedCircle", "%1"), number_id=1)
     rules += '<w:abstractNum w:abstractNumId="2"><w:numStyleLink w:val="L"/></w:abstractNum>'

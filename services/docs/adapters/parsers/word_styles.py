@@ -125,19 +125,16 @@ class Numbering:
 
         `holders` of numbering properties are the paragraph, then its styles. Counts on.
         """
-        list_id = depth = style = ""
-        for holder in holders:
-            properties = holder.find(f"{W}pPr/{W}numPr")
-            if properties is None:
-                continue
-            depth = depth or value(properties, f"{W}ilvl")
-            if not list_id and (list_id := value(properties, f"{W}numId")):
-                style = holder.get(f"{W}styleId", "")
-        if list_id in {"", "0"}:
+        properties = [holder.find(f"{W}pPr/{W}numPr") for holder in holders]
+        list_id = next(filter(None, (value(found, f"{W}numId") for found in properties)), "0")
+        if list_id == "0":
             return None
-        # A style that is linked to a level has it, whatever the style itself says.
-        own = self._styled.get((list_id, style)) if style else None
-        level = min(number(depth) if own is None else own, _DEEPEST - 1)
+        depths = [value(found, f"{W}ilvl") for found in properties]
+        # Of styles, one that a level names has that level, whatever the style itself says.
+        linked = (self._styled.get((list_id, holder.get(f"{W}styleId", ""))) for holder in holders[1:])
+        by_style = next((level for level in linked if level is not None), None)
+        said = number(next(filter(None, depths), ""))
+        level = min(said if depths[0] or by_style is None else by_style, _DEEPEST - 1)
         return level + 1, self._next(list_id, level)
 
     def _next(self, list_id: str, depth: int) -> str:
