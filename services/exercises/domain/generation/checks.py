@@ -28,6 +28,7 @@ from services.exercises.values.question import GAP, Draft, Generator, Passage, Q
 from services.exercises.values.refusal import Refusal, RefusedError
 from services.language.detection import LANGUAGES, fits
 from services.language.folding import bigrams, fold, says, similarity
+from services.language.foreign import is_foreign
 from services.language.language import Language
 from services.language.quotes import locate
 from services.language.terms import units
@@ -109,7 +110,11 @@ class _Candidate:
 
     def fits(self, texts: Sequence[str], *, short: bool = False) -> bool:
         """Return whether texts are in the passage's language."""
-        return all(fits(text, self.language, short=short) for text in texts)
+        return all(
+            fits(text, self.language, short=short)
+            and not is_foreign(text, self.language, self.passage.text, question=asks(text, self.language))
+            for text in texts
+        )
 
     def supports(self, answer: str) -> bool:
         """Return whether the quote has to do with an answer: it has all its numbers and at least one of its words."""
