@@ -23,7 +23,14 @@ from services.exercises.domain.generation.stems import (
 from services.exercises.domain.prompts.echoes import echoes, echoes_example
 from services.exercises.domain.text.enumerations import stand_in_list
 from services.exercises.domain.text.sentences import is_about_the_question, refers_to_material
-from services.exercises.domain.text.statements import contradicts, mentions, numbers, says_the_same, undone
+from services.exercises.domain.text.statements import (
+    contradicts,
+    exchanges_nothing,
+    mentions,
+    numbers,
+    says_the_same,
+    undone,
+)
 from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
 from services.language.detection import LANGUAGES, fits
@@ -143,7 +150,7 @@ def _contradicts_source(candidate: _Candidate) -> bool:
     draft, quote = candidate.draft, candidate.quote
     substitution = draft.substitution
     if draft.truth:
-        return not says_the_same(draft.stem, quote)
+        return not exchanges_nothing(draft.stem, quote)
     if substitution is None or fold(draft.stem) in fold(candidate.passage.text):
         return True
     true = undone(draft.stem, substitution)

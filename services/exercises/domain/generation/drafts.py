@@ -19,7 +19,7 @@ from services.exercises.domain.prompts.tasks import (
     TrueStatement,
 )
 from services.exercises.domain.text.sentences import clip, is_about_the_question, split, stands_alone
-from services.exercises.domain.text.statements import exchanged, may_be_the_same, says_the_same
+from services.exercises.domain.text.statements import exchanged, exchanges_nothing, may_be_the_same, says_the_same
 from services.exercises.values.question import GAP, Draft, Generator, QuestionKind, RubricPoint, Substitution
 from services.language.detection import LANGUAGES
 from services.language.folding import bigrams, flatten, fold, similarity
@@ -74,7 +74,7 @@ def _true_statement(answer: TrueStatement) -> Draft:
     """Return the model's own words if they say what the quote says, else the quote."""
     sentence = flatten(answer.quote)
     stem = unlabeled(answer.stem)
-    if not says_the_same(stem, answer.quote) and stands_alone(sentence, LANGUAGES.of(sentence)):
+    if not exchanges_nothing(stem, answer.quote) and stands_alone(sentence, LANGUAGES.of(sentence)):
         stem = sentence
     return replace(_draft(QuestionKind.TRUE_FALSE, answer, stem, _why(answer.quote, None)), truth=True)
 
@@ -229,9 +229,17 @@ def _label() -> re.Pattern[str]:
     return re.compile(rf"^(?:{labels})\s*(?:\d+\s*)?[:：]\s*", re.IGNORECASE)
 
 
+_MARKUP = re.compile(
+    r"</?(?:b|i|u|em|strong|p|br|span|div|s|sub|sup|q|(?:\w+:)?think(?:ing)?|thought|reasoning)\s*/?>|<\|[^|>]{1,24}\|>"
+    r"|\[/?INST\]|\*\*|`{3,}(?:\w+\n)?|^\s*#{1,6}\s+|\ufffd|&(?:quot|amp|lt|gt|nbsp|#\d+);|(?<=[?？.。])\s*\[\d\]\s*$"
+)
+_THOUGHTS = re.compile(r"<((?:\w+:)?think(?:ing)?|thought|reasoning)>.*?</\1>", re.DOTALL)
+
+
 def unlabeled(text: str) -> str:
-    """Return a text without the name of its field that some models write before it."""
-    return _label().sub("", text)
+    """Return a text without markup, thoughts, and the name of its field that some models write around it."""
+    plain = _MARKUP.sub("", _THOUGHTS.sub("", text)).strip()
+    return _label().sub("", plain) or plain
 
 
 def explanation_of(text: str, quote: str) -> str:

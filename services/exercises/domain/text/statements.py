@@ -55,6 +55,15 @@ def says_the_same(statement: str, source: str) -> bool:
     )
 
 
+def exchanges_nothing(statement: str, source: str) -> bool:
+    """Return whether a statement says what its source says, and no word where the source has another.
+
+    One other name or thing makes a statement false; a word that is added may only say what a pronoun did.
+    """
+    told = SequenceMatcher(None, content_words(source), content_words(statement), autojunk=False).get_opcodes()
+    return says_the_same(statement, source) and not any(kind == "replace" for kind, *_ in told)
+
+
 def _is_retold(said: list[str], source: list[str]) -> bool:
     """Return whether most words stand in the source too, and in the order of the source."""
     matcher = SequenceMatcher(None, source, said, autojunk=False)
