@@ -434,6 +434,11 @@ _STEMS = rules.StemRules(
         asks=Pattern(r"\b(?:what (?:is|are)|define|meant by|definition)\b", re.IGNORECASE),
         gives=Pattern(r"\b(?:is|are) (?:an?|the|any)\b|\b(?:called|means?|refers? to|known as)\b", re.IGNORECASE),
     ),
+    unfinished=Pattern(
+        r"^(?:what|which|who|whom|whose|when|where|why|how|is|are|was|were|do|does|did|can|could|has|have|had)\b"
+        r"[^?]*[^?.!:;…)\]\"”’_\s]\s*$",
+        re.IGNORECASE,
+    ),
     before_option=Pattern(r"^(?:(?:in|at|on|during) )?(?:(?:the|an?) )?(?=\S)", re.IGNORECASE),
     option_reference=en_references.OPTION_REFERENCE,
 )

@@ -14,8 +14,8 @@ from services.language.language import Language
 from services.language.patterns import words
 from services.language.scripts import HAN, LATIN
 
-_OTHER_LETTER = re.compile(rf"[^\W\d_{HAN}{LATIN}Ḁ-ỿªµº]")
-"""A letter of a script that neither Chinese nor English has."""
+_OTHER_LETTERS = re.compile(rf"[^\W\d_{HAN}{LATIN}Ḁ-ỿªµº]+")
+"""Letters of a script that neither Chinese nor English has."""
 _SYMBOL = re.compile(r"(?<![Α-ώ])[Α-ώ]{1,2}(?![Α-ώ])")
 """Greek letters of a formula."""
 _WORD = re.compile(rf"[{LATIN}]+(?:['’][{LATIN}]+)*")
@@ -25,7 +25,7 @@ _TELLING = 3
 """Letters of a word of grammar that tells its language: shorter ones are words of several."""
 _OTHERS = words(
     """
-    le la les des une du est dans qui que quoi quel quelle quels pour avec sur pourquoi combien au aux et sont cette
+    le la les de où se des une du est dans qui que quoi quel quelle quels pour avec sur pourquoi combien au aux et sont cette
     der die das und ist wie warum wer welche welcher welches wurde werden für mit von zu den dem ein eine nicht wann
     wo zum el los las una es por cuál cuáles quién qué cómo cuándo del para fue según con su más il lo gli che chi
     perché della nel quale quando dove sono nella di è o os uma qual quem foi na no nos quais são em seu het een van
@@ -45,7 +45,7 @@ def is_foreign(text: str, language: Language, known: str = "", *, question: bool
     """
     if text.strip() in known:
         return False
-    if len(_OTHER_LETTER.findall(_SYMBOL.sub("", text))) > 1:
+    if sum(len(run) for run in _OTHER_LETTERS.findall(_SYMBOL.sub("", text)) if run not in known) > 1:
         return True
     found = _WORD.findall(_NAMED.sub(" ", text))
     plain = [word for word in found[1:] if word[0].islower()]
@@ -54,10 +54,12 @@ def is_foreign(text: str, language: Language, known: str = "", *, question: bool
     others = sum(word in _OTHERS and word not in own for word in plain)
     ours = sum(len(word) >= _TELLING and word in own for word in plain)
     if not language.spaced:
-        return others + sum(word in _grammar(other) for other in LANGUAGES for word in plain) >= 2
+        english = sum(len(word) >= _TELLING and any(word in _grammar(one) for one in LANGUAGES) for word in plain)
+        return english >= 2 or others + english >= _TELLING
     if others >= 2 and others > ours:
         return True
-    return question and not ours and len(plain) >= _TELLING and plain[-1] not in own
+    asks = question and language.stems.asking_words
+    return bool(asks) and not ours and len(plain) >= _TELLING and plain[-1] not in own
 
 
 @lru_cache(maxsize=8)

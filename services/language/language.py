@@ -243,6 +243,8 @@ class StemRules:
     question: Pattern = QUESTION_MARK
     task: Pattern = NEVER
     """What tells a learner to do something."""
+    unfinished: Pattern = NEVER
+    """A question without its end."""
     asking: Pattern = NEVER
     """Words that only ask and name nothing, where no spaces stand between words."""
     asking_words: frozenset[str] = frozenset()

@@ -111,7 +111,7 @@ def test_a_repeated_stem_is_refused_whatever_its_case_and_punctuation() -> None:
     accepted = Accepted()
     check(SINGLE, EN, accepted)
     with pytest.raises(RefusedError) as refused:
-        check(dataclasses.replace(SINGLE, stem="which pigment absorbs RED light"), EN, accepted)
+        check(dataclasses.replace(SINGLE, stem="which pigment absorbs RED light ?"), EN, accepted)
     assert refused.value.reason is Refusal.DUPLICATE_STEM
 
 
@@ -162,3 +162,137 @@ def test_a_source_names_the_page_on_which_its_quote_starts() -> None:
     begins = ZH.start + ZH.text.index("叶绿素")
     assert check(draft, dataclasses.replace(ZH, page_starts=(begins, begins + 1)), Accepted()).page == 4
     assert check(draft, dataclasses.replace(ZH, page_starts=(begins + 1,)), Accepted()).page == 3
+
+
+STEMS_THAT_REFER = [
+    "According to the document, which pigment absorbs red light?",
+    "Based on the excerpt, which pigment absorbs red light?",
+    "In the given article, which pigment absorbs red light?",
+    "Which pigment absorbs red light in Figure 2?",
+    "As the diagram shows, which pigment absorbs red light?",
+    "In this chapter, which pigment absorbs red light?",
+    "Which pigment absorbs red light, as described in Section 2.1?",
+    "Which pigment does the author say absorbs red light?",
+    "In the writer's opinion, which pigment absorbs red light?",
+    "As mentioned above, which pigment absorbs red light?",
+    "Which of the aforementioned pigments absorbs red light?",
+    "Which pigment did we discuss earlier in this lecture?",
+]
+CHINESE_STEMS_THAT_REFER = [
+    "如图所示，叶绿素吸收什么光？",
+    "由上表可知，叶绿素吸收什么光？",
+    "本节介绍的叶绿素吸收什么光？",
+    "第二章中，叶绿素吸收什么光？",
+    "作者认为叶绿素吸收什么光？",
+    "在笔者看来，叶绿素吸收什么光？",
+    "下列材料中，叶绿素吸收什么光？",
+    "如前所述，叶绿素吸收什么光？",
+    "资料指出，叶绿素吸收什么光？",
+    "前面提到的叶绿素吸收什么光？",
+]
+STEMS_OF_THEIR_OWN = [
+    "Who is the author of the treaty of red light?",
+    "Which document of the kingdom names red light?",
+    "According to Newton, which pigment absorbs red light?",
+    "Which chapter of the Bible speaks of red light?",
+    "Which figure of speech names red light?",
+]
+CHINESE = dataclasses.replace(
+    SINGLE,
+    quote="叶绿素吸收红光和蓝紫光。",
+    explanation="叶绿素吸收红光。",
+    options=("绿光", "红光和蓝紫光", "黄光"),
+)
+
+
+def refused(draft: Draft, passage: Passage) -> str:
+    """The reason of the refusal, "" for none."""
+    try:
+        check(draft, passage, Accepted())
+    except RefusedError as error:
+        return error.reason.value
+    return ""
+
+
+@pytest.mark.parametrize("stem", STEMS_THAT_REFER)
+def test_a_stem_that_speaks_of_what_the_learner_does_not_see_is_refused(stem: str) -> None:
+    assert refused(dataclasses.replace(SINGLE, stem=stem), EN) == "STEM_REFERS_TO_PASSAGE"
+
+
+@pytest.mark.parametrize("stem", CHINESE_STEMS_THAT_REFER)
+def test_a_chinese_stem_that_speaks_of_what_the_learner_does_not_see_is_refused(stem: str) -> None:
+    assert refused(dataclasses.replace(CHINESE, stem=stem), ZH) == "STEM_REFERS_TO_PASSAGE"
+
+
+@pytest.mark.parametrize("stem", STEMS_OF_THEIR_OWN)
+def test_a_document_or_an_author_may_be_what_is_asked_about(stem: str) -> None:
+    assert refused(dataclasses.replace(SINGLE, stem=stem), EN) != "STEM_REFERS_TO_PASSAGE"
+
+
+def test_what_the_material_speaks_of_itself_is_no_reference() -> None:
+    passage = dataclasses.replace(EN, text=EN.text + " The editor of the journal wrote to the author.")
+    draft = dataclasses.replace(SINGLE, stem="Which pigment, red of light, did the author study?")
+    assert refused(draft, EN) == "STEM_REFERS_TO_PASSAGE"
+    assert refused(draft, passage) != "STEM_REFERS_TO_PASSAGE"
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "All of these", "Everything mentioned", "A and C", "Both of the first two", "None of these", "Not sure",
+        "All answers are right", "Only B", "It depends", "No correct answer", "Neither A nor B", "Every option",
+        "全部都是", "以上皆是", "都不对", "不确定", "A和C", "仅A和B", "前两项", "没有正确答案", "无法判断", "所有选项",
+    ],
+)  # fmt: skip
+def test_an_option_that_is_made_of_words_about_options_is_refused(option: str) -> None:
+    draft = dataclasses.replace(SINGLE, options=("Carotene", "Chlorophyll", "Xanthophyll", option))
+    assert refused(draft, EN) == "OPTION_REFERS_TO_OPTIONS"
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["Vitamin A", "The Allies", "Two pigments", "Bothrops", "Nonesuch", "Group B", "a first pigment", "Given name"],
+)
+def test_an_option_that_only_holds_such_words_is_none(option: str) -> None:
+    draft = dataclasses.replace(SINGLE, options=("Carotene", "Chlorophyll", "Xanthophyll", option))
+    assert refused(draft, EN) == ""
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("100 °C", "100.0 °C"), ("100 °C", "100 degrees Celsius"), ("5 km", "5,000 m"), ("the Nile", "Nile"),
+        ("colour", "color"), ("twelve", "12"), ("50%", "50 percent"), ("in Rome", "Rome"),
+    ],
+)  # fmt: skip
+def test_options_of_one_value_are_equal(one: str, other: str) -> None:
+    draft = dataclasses.replace(SINGLE, options=(one, "Chlorophyll", "Xanthophyll", other))
+    assert refused(draft, EN) == "EQUAL_OPTIONS"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("100摄氏度", "一百摄氏度"), ("3万", "30000"), ("葉綠體", "叶绿体"), ("5千米", "5公里")]
+)
+def test_chinese_options_of_one_value_are_equal(one: str, other: str) -> None:
+    draft = dataclasses.replace(CHINESE, stem="叶绿素吸收什么颜色的光？", options=(one, "红光和蓝紫光", other))
+    assert refused(draft, ZH) == "EQUAL_OPTIONS"
+
+
+@pytest.mark.parametrize("other", ["100 °F", "35 kg", "-100 °C", "C++"])
+def test_options_that_differ_a_little_are_two(other: str) -> None:
+    draft = dataclasses.replace(SINGLE, options=("100 °C", "Chlorophyll", "C", "3.5 kg", other))
+    assert refused(draft, EN) == ""
+
+
+@pytest.mark.parametrize(
+    ("stem", "reason"),
+    [
+        ("Quel pigment absorbe la lumière rouge ?", "WRONG_LANGUAGE"),
+        ("赤い光を吸収する色素はどれですか？", "WRONG_LANGUAGE"),
+        ('{"stem": "Which pigment absorbs red light?"}', "STEM_HAS_MARKUP"),
+        ("Which pigment absorbs red light? A. x B. y C. z", "STEM_HAS_MARKUP"),
+        ("Which pigment absorbs red", "STEM_IS_FRAGMENT"),
+    ],
+)
+def test_a_stem_in_another_language_or_that_is_no_text_is_refused(stem: str, reason: str) -> None:
+    assert refused(dataclasses.replace(SINGLE, stem=stem), EN) == reason

@@ -180,3 +180,29 @@ def test_a_wrong_option_that_is_written_twice_is_one() -> None:
     assert sorted(made.options) == sorted(["更新快", "更新慢。", "更新相同"])
     same = draft(QuestionKind.SINGLE_CHOICE, answer="更新快", distractors=["更新快", "更新慢", "更新相同"])
     assert len(same.options) == 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "distractors", "options"),
+    [
+        (
+            "E. coli",
+            ["C. elegans", "A. thaliana", "B. subtilis"],
+            {"E. coli", "C. elegans", "A. thaliana", "B. subtilis"},
+        ),
+        ("B. Franklin", ["Lincoln", "Adams", "Jay"], {"B. Franklin", "Lincoln", "Adams", "Jay"}),
+        ("A.D. 300", ["A.D. 400", "300 B.C.", "400 B.C."], {"A.D. 300", "A.D. 400", "300 B.C.", "400 B.C."}),
+        ("B. y", ["A. x", "C. z", "D. w"], {"x", "y", "z", "w"}),
+        ("b: y", ["a: x", "c: z", "d: w"], {"x", "y", "z", "w"}),
+        ("2. y", ["1. x", "3. z", "4. w"], {"x", "y", "z", "w"}),
+        ("A) x", ["y", "z", "w"], {"x", "y", "z", "w"}),
+        ("（B）y", ["（A）x", "（C）z", "（D）w"], {"x", "y", "z", "w"}),
+        ("A、氧气", ["氮气", "氢气", "氦气"], {"氧气", "氮气", "氢气", "氦气"}),
+        ("①x", ["②y", "③z", "④w"], {"x", "y", "z", "w"}),
+        ("1.5 m", ["2.5 m", "3.5 m", "4.5 m"], {"1.5 m", "2.5 m", "3.5 m", "4.5 m"}),
+    ],
+)
+def test_letters_before_options_are_cut_and_initials_stay(
+    answer: str, distractors: list[str], options: set[str]
+) -> None:
+    assert {*draft(QuestionKind.SINGLE_CHOICE, answer=answer, distractors=distractors).options} == options

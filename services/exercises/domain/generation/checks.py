@@ -47,6 +47,16 @@ _WHOLE_QUOTE = 0.8
 """An answer of this share of its quote's length is the whole sentence, and so answers nothing in particular."""
 
 
+_MOST_OPTIONS = 8
+_MARKUP = re.compile(
+    r"[\"'“”]\s*:\s*[\"'“”\[{]|\{\s*[\"'“”]|[\"”]\s*,\s*[\"“]|<\|"
+    r"|(?:\(?A[.)、）:：] ?.+?\(?B[.)、）:：] ?.+?\(?C[.)、）:：])"
+    r"|(?<=[?？.。])\s*(?:Answer|Key|答案|正确答案)\s*[:：]",
+    re.DOTALL,
+)
+"""JSON, marks of a chat template, options or an answer in a stem."""
+
+
 def check(draft: Draft, passage: Passage, accepted: Accepted) -> Source:
     """Take a question that passes every rule into `accepted` and return its source.
 
@@ -134,7 +144,10 @@ class _Candidate:
 
     def say_the_same(self, one: str, other: str) -> bool:
         """Return whether two options are one: the same value, or the same name in another form."""
-        return same_value(one, other, convert=True) or self._name(one) == self._name(other)
+        if same_value(one, other, convert=True):
+            return True
+        # In a number, signs and points count.
+        return not numbers(one + other) and self._name(one) == self._name(other)
 
     def _name(self, option: str) -> str:
         return fold(self.language.naming.fold(self.language.stems.before_option.sub("", option.strip())))
@@ -189,6 +202,7 @@ def _every_kind(it: _Candidate) -> _Rules:
     yield Refusal.WRONG_LANGUAGE, not it.fits((it.stem, draft.explanation))
     echo = any(echoes(text, it.language) for text in it.texts) or echoes_example(it.stem, it.language)
     yield Refusal.ECHOES_INSTRUCTIONS, echo
+    yield Refusal.STEM_HAS_MARKUP, _MARKUP.search(it.stem) is not None
     yield Refusal.STEM_REFERS_TO_PASSAGE, refers_to_material(it.stem, it.language, it.passage.text)
     about = is_about_the_question(draft.explanation, it.language, it.passage.text)
     yield Refusal.EXPLANATION_REFERS_TO_PASSAGE, about
@@ -197,10 +211,9 @@ def _every_kind(it: _Candidate) -> _Rules:
 
 def _options(it: _Candidate) -> _Rules:
     yield Refusal.EMPTY_OPTION, not all(it.options)
-    yield Refusal.EQUAL_OPTIONS, len({*it.options}) < len(it.options)
-    yield Refusal.OPTION_COUNT, not 3 <= len(it.options) <= 8
+    yield Refusal.EQUAL_OPTIONS, any(starmap(it.say_the_same, combinations(it.draft.options[:_MOST_OPTIONS], 2)))
+    yield Refusal.OPTION_COUNT, not 3 <= len(it.options) <= _MOST_OPTIONS
     yield Refusal.OPTION_REFERS_TO_OPTIONS, any(map(it.speaks_of_options, it.draft.options))
-    yield Refusal.EQUAL_OPTIONS, any(starmap(it.say_the_same, combinations(it.draft.options, 2)))
     yield Refusal.WRONG_LANGUAGE, not it.fits(it.draft.options, short=True)
 
 

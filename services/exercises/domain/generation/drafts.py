@@ -128,11 +128,12 @@ def _with_options(draft: Draft, right: list[str], wrong: list[str], rng: random.
 
 def _distinct(options: list[str]) -> list[str]:
     """Return options, each once."""
-    return list({fold(text) or text: text for text in options}.values())
+    # In a number, signs and points count.
+    return list({(not re.search(r"\d", text) and fold(text)) or text.strip(): text for text in options}.values())
 
 
 _LETTER = re.compile(
-    r"^\s*[(（【\[]?(?P<letter>[A-Ha-hＡ-Ｈ]|[1-8]|[①-⑧])(?P<mark>[)）】\].．、:：]|(?<=[①-⑧]))\s*(?=\S)"
+    r"^\s*[(（【\[]?(?P<letter>[A-Ha-hＡ-Ｈ]|[1-8]|[①-⑧])(?P<mark>[)）】\].．、:：]|(?<=[①-⑧]))(?!\d)\s*(?=\S)"
 )
 _CLOSED = frozenset(")）】]、")
 """Marks that stand behind the letter of an option, and behind no initial: E. coli, B. Franklin."""
@@ -231,7 +232,7 @@ def _label() -> re.Pattern[str]:
 
 _MARKUP = re.compile(
     r"</?(?:b|i|u|em|strong|p|br|span|div|s|sub|sup|q|(?:\w+:)?think(?:ing)?|thought|reasoning)\s*/?>|<\|[^|>]{1,24}\|>"
-    r"|\[/?INST\]|\*\*|`{3,}(?:\w+\n)?|^\s*#{1,6}\s+|\ufffd|&(?:quot|amp|lt|gt|nbsp|#\d+);|(?<=[?？.。])\s*\[\d\]\s*$"
+    r"|\[/?INST\]|\*\*|`{3,}(?:\w+\n)?|^\s*#{1,6}\s+(?:\w{1,12}\n)?|\ufffd|&(?:quot|amp|lt|gt|nbsp|#\d+);|(?<=[?？.。])\s*\[\d\]\s*$"
 )
 _THOUGHTS = re.compile(r"<((?:\w+:)?think(?:ing)?|thought|reasoning)>.*?</\1>", re.DOTALL)
 

@@ -33,6 +33,8 @@ def is_fragment(stem: str, language: Language) -> bool:
     rules = language.stems
     if rules.short_question.search(stem):
         return False
+    if rules.unfinished.search(stem) and GAP not in stem:
+        return True
     whole = GAP in stem or asks(stem, language) or rules.task.search(stem)
     return _length(stem, language) < rules.shortest_question or not whole
 
