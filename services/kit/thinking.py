@@ -28,6 +28,10 @@ _MAY_BECOME_MARK = re.compile(
 """The end of a text that more text may make a mark of."""
 
 
+_SIGN = re.compile("[<`◁\\[]")
+"""What every mark begins with."""
+
+
 class Written(NamedTuple):
     """What is certain to be of an answer. `anew`: all that came before was thought, and this begins the answer."""
 
@@ -46,6 +50,8 @@ class ThinkingFilter:
 
     def feed(self, text: str) -> Written:
         """Take the next piece; what may become a mark is held back."""
+        if not self._pending and _SIGN.search(text) is None:
+            return Written("" if self._thinking else text)
         text = self._pending + text
         held = _MAY_BECOME_MARK.search(text)
         end = held.start() if held else len(text)

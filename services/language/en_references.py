@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from services.language.patterns import Pattern
+from services.language.patterns import Pattern, WordPattern, words
 
 _TEXT = (
     r"(?:passage|text|paragraph|excerpt|extract|snippet|material|document|article|reading|handout|selection|context"
@@ -91,7 +91,19 @@ _REFERENCES = (
         r"|learnt|studied|discussed)\b|\brecall what (?:was|has been|we)\b|\b(?:by|in) this way\b"
     ),
 )
-PASSAGE_REFERENCE = Pattern("|".join(_REFERENCES), re.IGNORECASE)
+_NEEDS = frozenset(
+    form
+    for word in re.findall(r"[a-z]{3,}", f"{_TEXT} {_TELLER} {_TOLD}".replace("(?:e?s)?", "").replace("\\b", ""))
+    for form in (word, f"{word}s", f"{word}es")
+) | words(
+    """
+    stories essays aforementioned abovementioned aforesaid foregoing learn learned learnt class read seen saw studied
+    know reading follows recall way fig figs eq exhibit box boxes plate panel panels part today above below earlier
+    previously lecture lesson
+    """
+)
+"""Words of which every reference has at least one."""
+PASSAGE_REFERENCE = WordPattern("|".join(_REFERENCES), re.IGNORECASE, _NEEDS)
 _PART = r"(?:chapter|section|unit|lesson|lecture|module|appendix|paragraph|part) \(?\d[\d.]*(?<!\.)(?! of\b)"
 THING_REFERENCES = (
     Pattern(rf"\b{_THIS}(?P<thing>{_THING}|{_TELLER}){_ALONE}", re.IGNORECASE),

@@ -108,5 +108,5 @@ def similarity(one: frozenset[str], other: frozenset[str]) -> float:
 
 def alike(one: frozenset[str], other: frozenset[str], least: float) -> bool:
     """Return whether the similarity of two sets is `least` or more; their sizes alone may tell that it is not."""
-    fewer, more = sorted((len(one), len(other)))
-    return fewer >= least * more and similarity(one, other) >= least
+    left, right = len(one), len(other)
+    return left >= least * right and right >= least * left and similarity(one, other) >= least

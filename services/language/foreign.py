@@ -25,14 +25,14 @@ _TELLING = 3
 """Letters of a word of grammar that tells its language: shorter ones are words of several."""
 _OTHERS = words(
     """
-    le la les de où se des une du est dans qui que quoi quel quelle quels pour avec sur pourquoi combien au aux et sont cette
-    der die das und ist wie warum wer welche welcher welches wurde werden für mit von zu den dem ein eine nicht wann
-    wo zum el los las una es por cuál cuáles quién qué cómo cuándo del para fue según con su más il lo gli che chi
-    perché della nel quale quando dove sono nella di è o os uma qual quem foi na no nos quais são em seu het een van
-    wat wanneer waarom werd en op voor zijn är och vad vem som den det på hvad hvem er til jest jaka jaki jakie kto
-    dlaczego w i na się co kdo byl jak proč care cine este și în pentru nedir ve bir için kim neden mikä kuka ja
-    miksi on ki mi volt miért egy hogyan apa yang siapa mengapa dan di adalah là gì của và những các không ai khi
-    nào
+    le la les de où se des une du est dans qui que quoi quel quelle quels pour avec sur pourquoi combien au aux et
+    sont cette der die das und ist wie warum wer welche welcher welches wurde werden für mit von zu den dem ein eine
+    nicht wann wo zum el los las una es por cuál cuáles quién qué cómo cuándo del para fue según con su más il lo
+    gli che chi perché della nel quale quando dove sono nella di è o os uma qual quem foi na no nos quais são em seu
+    het een van wat wanneer waarom werd en op voor zijn är och vad vem som den det på hvad hvem er til jest jaka
+    jaki jakie kto dlaczego w i na się co kdo byl jak proč care cine este și în pentru nedir ve bir için kim neden
+    mikä kuka ja miksi on ki mi volt miért egy hogyan apa yang siapa mengapa dan di adalah là gì của và những các
+    không ai khi nào
     """
 )
 """Frequent words of grammar of languages that are written like English; some are English words as well."""

@@ -40,6 +40,26 @@ class Pattern:
         return self.compiled.split(text)
 
 
+class WordPattern(Pattern):
+    """A long expression that can match only where one of some words stands; a text without them is not searched."""
+
+    def __init__(self, text: str, flags: re.RegexFlag, needs: frozenset[str]) -> None:
+        super().__init__(text, flags)
+        self._needs = needs
+
+    def search(self, text: str, start: int = 0) -> re.Match[str] | None:
+        """Return the first match at `start` or behind it."""
+        return super().search(text, start) if self._may_match(text) else None
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        """Yield each match, from the left, without overlap."""
+        return super().finditer(text) if self._may_match(text) else iter(())
+
+    def _may_match(self, text: str) -> bool:
+        return not self._needs.isdisjoint(_ASCII_WORD.findall(text.lower()))
+
+
+_ASCII_WORD = re.compile(r"[a-z]+")
 NEVER = Pattern("(?!)")
 """Matches nowhere: the pattern of what a language does not have."""
 QUESTION_MARK = Pattern(r"\?")

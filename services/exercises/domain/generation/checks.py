@@ -142,20 +142,28 @@ class _Candidate:
         """Return whether an option is about the others, or says that nothing is known; words of the quote are not."""
         return any(known.stems.option_reference.search(option) for known in LANGUAGES) and not says(self.quote, option)
 
-    def say_the_same(self, one: str, other: str) -> bool:
-        """Return whether two options are one: the same value, or the same name in another form."""
-        if same_value(one, other, convert=True):
-            return True
+    @property
+    def has_equal_options(self) -> bool:
+        """Whether two options are one: the same value, or the same name in another form."""
+        options = self.draft.options[:_MOST_OPTIONS]
         # In a number, signs and points count.
-        return not numbers(one + other) and self._name(one) == self._name(other)
+        names = [self._name(option) for option in options if not numbers(option)]
+        return len({*names}) < len(names) or any(starmap(_are_one_value, combinations(options, 2)))
 
     def _name(self, option: str) -> str:
-        return fold(self.language.naming.fold(self.language.stems.before_option.sub("", option.strip())))
+        bare = self.language.stems.before_option.sub("", option.strip())
+        return fold(self.language.naming.fold(bare)) or bare
 
     def rests_on_quote(self, text: str) -> bool:
         """Return whether enough of a text's words are the quote's."""
         said = units(text)
         return len(said & units(self.quote)) >= _LEAST_SUPPORT * len(said)
+
+
+def _are_one_value(one: str, other: str) -> bool:
+    """Return whether two options are one value; plain words are compared as names."""
+    plain = (one + other).isascii() and not numbers(one + other)
+    return not plain and same_value(one, other, convert=True)
 
 
 def _contradicts_source(candidate: _Candidate) -> bool:
@@ -211,7 +219,7 @@ def _every_kind(it: _Candidate) -> _Rules:
 
 def _options(it: _Candidate) -> _Rules:
     yield Refusal.EMPTY_OPTION, not all(it.options)
-    yield Refusal.EQUAL_OPTIONS, any(starmap(it.say_the_same, combinations(it.draft.options[:_MOST_OPTIONS], 2)))
+    yield Refusal.EQUAL_OPTIONS, it.has_equal_options
     yield Refusal.OPTION_COUNT, not 3 <= len(it.options) <= _MOST_OPTIONS
     yield Refusal.OPTION_REFERS_TO_OPTIONS, any(map(it.speaks_of_options, it.draft.options))
     yield Refusal.WRONG_LANGUAGE, not it.fits(it.draft.options, short=True)

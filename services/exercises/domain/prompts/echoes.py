@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from services.exercises.domain.prompts.tasks import FALSE_STATEMENT, QUESTIONS
@@ -32,6 +32,10 @@ class _Instructions(NamedTuple):
     example_stems: tuple[frozenset[str], ...]
     """The stems of the worked examples in character pairs."""
 
+    def near(self, size: int) -> list[frozenset[str]]:
+        """Return the instructions of so nearly this many pairs that a text of as many may be one."""
+        return [pairs for pairs in self.pairs if _NEAR * size <= len(pairs) <= size / _NEAR]
+
 
 @cache
 def _instructions(language: Language) -> _Instructions:
@@ -54,6 +58,7 @@ def _instructions(language: Language) -> _Instructions:
     )
 
 
+@lru_cache(maxsize=256)
 def echoes(text: str, language: Language) -> bool:
     """Return whether a text of a question repeats, whole or nearly, what the prompts say about questions."""
     stripped, plain = text.strip(), fold(text)
@@ -64,7 +69,7 @@ def echoes(text: str, language: Language) -> bool:
         plain in said.clauses
         or (len(plain) >= telling and any(plain in instruction for instruction in said.whole))
         or any(len(clause) >= telling and clause in plain for clause in said.clauses)
-        or any(alike(pairs, instruction, _NEAR) for instruction in said.pairs)
+        or any(alike(pairs, instruction, _NEAR) for instruction in said.near(len(pairs)))
     )
 
 
