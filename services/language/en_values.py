@@ -255,7 +255,10 @@ _REWRITES: Rewrites = (
     ),
     (Pattern(r"^the\s+(?=\S)", re.IGNORECASE), ""),
     (Pattern(r"\bsquare\s+root\s+of\s+", re.IGNORECASE), "√"),
-    (Pattern(rf"\b({_any_of(_GREEK)})\b", re.IGNORECASE), lambda found: _GREEK[found[1].casefold()]),
+    (
+        Pattern(rf"(?<![A-Za-z])({_any_of(_GREEK)})(?![A-Za-z])", re.IGNORECASE),
+        lambda found: _GREEK[found[1].casefold()],
+    ),
     (
         Pattern(
             r"^(?:on|in)\s+(?=(?:the\s+)?(?:year\s+)?(?:\d{4}$|[a-z]+\.?\s+\d|\d+(?:th)?\s+(?:of\s+)?[a-z]+,?\s+\d))",
@@ -283,6 +286,7 @@ _BETWEEN_NUMBERS: Rewrites = (
     (Pattern(r"^(?:from\s+)?(-?[\d.,]+\S*(?:\s\S+)?)\s+(?:to|through)\s+(?=-?[\d.])", re.IGNORECASE), r"\1~"),
     (Pattern(r"(?<=\d)\s*-to-\s*(?=\d)", re.IGNORECASE), ":"),
     (Pattern(rf"(?<=\d)\s({_TIMES})\s+and\s+(?=\d+\s{_TIMES}\b)"), r" \1 "),
+    (Pattern(r"(?<=\d)\s+and\s+(?=\d+$)"), ","),
     (Pattern(r"^plus\s+or\s+minus\s+(?=\d)", re.IGNORECASE), "±"),
     *((Pattern(rf"^(?:{words})\s+(?=[-\d.])", re.IGNORECASE), sign) for sign, words in _BOUNDS),
 )

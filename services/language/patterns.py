@@ -76,9 +76,9 @@ def rewrite(text: str, rewrites: Rewrites) -> str:
     return text
 
 
-def pairs(text: str) -> tuple[tuple[str, str], ...]:
-    """Return the pairs of a list that is written with spaces between them and a slash in each."""
-    return tuple((one, other) for one, _, other in (pair.partition("/") for pair in text.split()))
+def pairs(text: str, between: str = "/") -> tuple[tuple[str, str], ...]:
+    """Return the pairs of a list that is written with spaces between them and a sign in each, a slash as a rule."""
+    return tuple((one, other) for one, _, other in (pair.partition(between) for pair in text.split()))
 
 
 def words(text: str) -> frozenset[str]:

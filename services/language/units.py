@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from services.language.patterns import pairs
+
 _PREFIXES = {
     "p": -12, "n": -9, "μ": -6, "u": -6, "m": -3, "c": -2, "d": -1, "h": 2, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15
 }  # fmt: skip
@@ -93,14 +95,17 @@ _TABLE = """
 """
 """Symbol, its dimension and its size in that, and the prefixes that it takes."""
 
-_OTHER_SYMBOLS = {
-    "l": "L", "sec": "s", "hr": "h", "hrs": "h", "ohm": "Ω", "deg": "°", "cc": "cm^3", "mph": "mi/h",
-    "kph": "km/h", "kmh": "km/h", "bps": "bit/s", "Kbps": "kbit/s", "Mbps": "Mbit/s", "Gbps": "Gbit/s", "KB": "kB",
-    "RMB": "¥", "CNY": "¥", "USD": "$", "US$": "$", "EUR": "€", "GBP": "£", "wks": "wk", "mos": "mo",
-    "yrs": "yr", "y": "yr", "mins": "min", "secs": "s", "lbs": "lb", "AD": "CE", "BC": "BCE", "degC": "°C",
-    "degF": "°F", "Wh": "W*h", "kWh": "kW*h", "MWh": "MW*h", "GWh": "GW*h", "TWh": "TW*h", "Ah": "A*h",
-    "mAh": "mA*h", "Nm": "N*m", "M": "mol/L", "mM": "mmol/L",
-}  # fmt: skip
+_OTHER_SYMBOLS = dict(
+    pairs(
+        """
+        l:L sec:s secs:s mins:min hr:h hrs:h wks:wk mos:mo y:yr yrs:yr lbs:lb ohm:Ω kohm:kΩ deg:°
+        degC:°C degF:°F cc:cm^3 mph:mi/h kph:km/h kmh:km/h bps:bit/s Kbps:kbit/s Mbps:Mbit/s
+        Gbps:Gbit/s kb:kbit Mb:Mbit Gb:Gbit Tb:Tbit KB:kB RMB:¥ CNY:¥ USD:$ US$:$ EUR:€ GBP:£ AD:CE
+        BC:BCE M:mol/L mM:mmol/L Wh:W*h kWh:kW*h MWh:MW*h GWh:GW*h TWh:TW*h Ah:A*h mAh:mA*h Nm:N*m
+        """,
+        ":",
+    )
+)
 _TEMPERATURES = {"celsius": (Fraction(1), Fraction(5463, 20)), "fahrenheit": (Fraction(5, 9), Fraction(229835, 900))}
 """Kelvins a degree, and the kelvins of zero degrees."""
 

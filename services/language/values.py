@@ -22,7 +22,7 @@ from services.language.folding import fold
 from services.language.patterns import words
 from services.language.units import Unit, read_unit
 
-_LONGEST = 160
+_LONGEST = 200
 """Characters beyond which a text holds no value to compare, and is compared as text."""
 
 Token = str | tuple[str, ...] | Fraction
@@ -70,7 +70,8 @@ def _read(text: str, languages: Languages) -> _Reading:
     ways = {_bare(way) for way in ways}
     found = [quantity for way in sorted(ways) for quantity in _quantities(way)]
     formula = _formula(_bare(plain))
-    texts = frozenset(filter(None, map(_text_tokens, ways)))
+    # A name with numerals in it is a name as well: 一二·九运动.
+    texts = frozenset(filter(None, map(_text_tokens, {*ways, _bare(plain)})))
     return _Reading(
         frozenset(quantity for quantity, _ in found), frozenset(in_si for _, in_si in found), formula, texts
     )
@@ -107,7 +108,7 @@ _WRITTEN = (
     (re.compile(r"<="), "≤"),
     (re.compile(r"!=|=/="), "≠"),
     (re.compile(r"-+>|=>"), "→"),
-    (re.compile(r"\\times\b"), "×"),
+    (re.compile(r"\\times\b|(?<=\d)\s*[*x]\s*(?=\d)"), "×"),
     (re.compile(r"\\cdot\b"), "·"),
     (re.compile(r"\\frac\{([^{}]*)\}\{([^{}]*)\}"), r"\1/\2"),
     (re.compile(r"\^\{([^{}]*)\}"), r"^(\1)"),
@@ -416,6 +417,7 @@ def _formula(text: str) -> tuple[Token, ...] | None:
     if not (_is_chemical(plain) or _is_algebra(plain) or _GENOTYPE.fullmatch(plain)):
         return None
     plain = _SILENT_PRODUCT.sub("", plain).replace("*", "·").replace("×", "·")
+    plain = re.sub(r"(?<!\d)\.(?=\d)", "0.", plain)
     plain = re.sub(r"√\((\w)\)", r"√\1", plain)
     return tuple(re.sub(r"(?<![\d.])\d+\.\d+", lambda number: number[0].rstrip("0").rstrip("."), plain))
 

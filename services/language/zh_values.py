@@ -226,11 +226,10 @@ _CALENDAR: Rewrites = (
         lambda found: f"--{int(found[1]):02}-{int(found[2]):02}",
     ),
     (Pattern(r"^(\d{1,2})月份?$"), lambda found: f"--{int(found[1]):02}"),
-    (Pattern(r"(?<!\d)(\d{4})年(?!级)"), r"\1 CE"),
 )
 _LATE = ("下午", "晚上", "傍晚", "夜里")
 _CLOCK = Pattern(
-    r"(上午|早上|早晨|清晨|凌晨|中午|下午|晚上|傍晚|夜里)?\s*(?<![\d.])(\d{1,2})(?:点钟?|时(?=\s*\d{1,2}分))"
+    r"(上午|早上|早晨|清晨|凌晨|中午|下午|晚上|傍晚|夜里)?\s*(?<![\d.])(\d{1,2})(?(1)(?:点钟?|时)|(?:点钟?|时(?=\s*\d{1,2}分)))"
     r"\s*(?:(半|整|[13]刻)|(\d{1,2})\s*(?:分(?!之)|$))?"
 )
 
@@ -266,6 +265,7 @@ _BETWEEN_NUMBERS: Rewrites = (
     (Pattern("(?<=[0-9A-Za-z%°])之间$"), ""),
     (Pattern(r"^([东西南北])[经纬]\s*(\d.*)$"), lambda found: f"{found[2]}{_POINTS[found[1]]}"),
     (Pattern(r"(?<=\d)\s*比\s*(?=\d)"), ":"),
+    (Pattern(r"(?<=\d)\s*和\s*(?=\d)"), ","),
     (Pattern(r"^(?:大于或?等于|不小于|不少于|不低于|至少)\s*(?=-?[\d.])"), "≥"),
     (Pattern(r"^(?:小于或?等于|不大于|不多于|不超过|不高于|至多|最多)\s*(?=-?[\d.])"), "≤"),
     (Pattern(r"^(?:大于|多于|高于|超过)\s*(?=-?[\d.])"), ">"),
@@ -274,17 +274,25 @@ _BETWEEN_NUMBERS: Rewrites = (
 
 
 def in_notation(text: str) -> tuple[str, ...]:
-    """Return a text with its values in the notation of all languages; 三千克 is 3 kg as well as 3000 g."""
+    """Return a text with its values in the notation of all languages.
+
+    三千克 is 3 kg as well as 3000 g, 1949年 is a year as well as so many, and 37度 is 37° or 37 °C.
+    """
     if not _WRITTEN.search(text):
         return (text,)
-    ways = (rewrite(text, _UNIT_AT_DIGIT), rewrite(text, _UNIT_AT_NUMERAL))
-    return tuple(dict.fromkeys(map(_rewritten, ways)))
+    ways = [_in_digits(text, units) for units in (_UNIT_AT_DIGIT, _UNIT_AT_NUMERAL)]
+    ways += [rewrite(way, other) for other in _OTHER_READINGS for way in tuple(ways)]
+    return tuple(dict.fromkeys(rewrite(_with_symbols(way), _BETWEEN_NUMBERS) for way in ways))
 
 
+_OTHER_READINGS: Sequence[Rewrites] = (
+    ((Pattern(r"(?<!\d)(\d{3,4})年(?!级)"), r"\1 CE"),),
+    ((Pattern(r"(?<=\d)度$"), "摄氏度"),),
+)
 _WRITTEN = Pattern(f"[{HAN}〇]")
 
 
-def _rewritten(text: str) -> str:
-    text = rewrite(rewrite(text, _BEFORE_NUMERALS), _NUMERALS)
-    text = _with_symbols(rewrite(text, _AFTER_NUMERALS).replace("\ue003", "千").replace("\ue004", "百"))
-    return rewrite(text, _BETWEEN_NUMBERS)
+def _in_digits(text: str, units: Rewrites) -> str:
+    for rewrites in (units, _BEFORE_NUMERALS, _NUMERALS, _AFTER_NUMERALS):
+        text = rewrite(text, rewrites)
+    return text.replace("\ue003", "千").replace("\ue004", "百")

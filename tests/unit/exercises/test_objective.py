@@ -92,6 +92,42 @@ def test_what_counts_as_the_same_word(key: str, given: str, right: bool) -> None
 
 
 @pytest.mark.parametrize(
+    ("key", "following", "given", "right"),
+    [
+        ("100", " °C at sea level.", "100 °C", True),
+        ("100", "摄氏度。", "一百摄氏度", True),
+        ("12.5", "% of it", "12.5%", True),
+        ("206", "块骨头", "206块", True),
+        ("35", " kg", "35 kg", True),
+        ("35", " kg", "3.5 kg", False),
+        ("35", " kg", "35 g", False),
+        ("3", ".5 kg", "3.5 kg", False),
+        ("1", "0 m", "10 m", False),
+        ("35", "", "35 kg", False),
+    ],
+)
+def test_what_follows_a_gap_may_be_repeated(key: str, following: str, given: str, right: bool) -> None:
+    assert accepts((key,), given, following) is right
+    stem = f"____{following} and ____"
+    twice = dataclasses.replace(BLANKS, stem=stem, answer_key=AnswerKey(blanks=((key,), ("3",))))
+    assert grade(twice, Answer("q1", blanks=(given, "three"))).points == (2.0 if right else 1.0)
+
+
+@pytest.mark.parametrize(
+    ("keys", "given", "right"),
+    [
+        (("1 km",), "1000 m", False),
+        (("1 km", "1000 m"), "100000 cm", True),
+        (("1 km", "1公里"), "1000 m", False),
+        (("2小时", "120分钟"), "7200 s", True),
+        (("1 km", "1000 m"), "100 m", False),
+    ],
+)
+def test_units_are_converted_where_the_key_has_two(keys: tuple[str, ...], given: str, right: bool) -> None:
+    assert accepts(keys, given) is right
+
+
+@pytest.mark.parametrize(
     ("text", "digits"),
     [("十", "10"), ("二十一", "21"), ("三百", "300"), ("一千零一", "1001"), ("两万三千", "23000"), ("亿", "亿")],
 )

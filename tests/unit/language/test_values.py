@@ -163,8 +163,8 @@ def test_another_value_is_another(one: str, other: str) -> None:
     assert not same_value(other, one)
 
 
-@pytest.mark.parametrize("name", ["zh", "en"])
-def test_the_pairs_that_were_written_before_the_rules(name: str) -> None:
+@pytest.mark.parametrize("name", ["zh", "en", "zh2", "en2"])
+def test_the_pairs_that_were_written_before_they_were_tried(name: str) -> None:
     """Each line has whether the two are the same, and the two."""
     lines = (Path(__file__).parent / "values" / f"{name}.tsv").read_text(encoding="utf-8").splitlines()
     wrong = []
@@ -173,7 +173,7 @@ def test_the_pairs_that_were_written_before_the_rules(name: str) -> None:
         if {same_value(one, other), same_value(other, one)} != {sign == "="}:
             wrong.append(line)
     assert not wrong
-    assert len(lines) > 200
+    assert len(lines) > 130
 
 
 @pytest.mark.parametrize("text", ["", " ", "？", "。", "\u200b", "…", "()"])

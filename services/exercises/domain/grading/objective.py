@@ -7,10 +7,12 @@ words, their order and their endings do, and so do a number's sign and decimal p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 from services.common.model_failures import NONE, ModelFailure
-from services.exercises.values.question import Question, QuestionKind
+from services.exercises.values.question import GAP, Question, QuestionKind
 from services.exercises.values.submission import Answer, Grade, RubricResult, Verdict
 from services.kit.errors import FieldViolation, InvalidArgument
 from services.language.values import same_value
@@ -127,12 +129,33 @@ def _share(question: Question, answer: Answer) -> float:
         case QuestionKind.TRUE_FALSE:
             return float(answer.truth is key.truth)
         case QuestionKind.FILL_IN_THE_BLANK:
-            filled = zip(answer.blanks, key.blanks, strict=True)
-            return sum(accepts(accepted, text) for text, accepted in filled) / len(key.blanks)
+            # A stem that somebody else stored may have gaps of another form.
+            following = [*question.stem.split(GAP)[1:], *("" for _ in key.blanks)]
+            filled = zip(answer.blanks, key.blanks, following, strict=False)
+            return sum(accepts(accepted, text, after) for text, accepted, after in filled) / len(key.blanks)
         case QuestionKind.SHORT_ANSWER:
             raise ValueError("short answers are graded against their rubric")
 
 
-def accepts(accepted: Sequence[str], text: str) -> bool:
-    """Return whether what was filled into a gap is one of its accepted answers."""
-    return any(same_value(answer, text) for answer in accepted)
+_FOLLOWING_CHARACTERS = 12
+
+
+def accepts(accepted: Sequence[str], text: str, following: str = "") -> bool:
+    """Return whether what was filled into a gap is one of its accepted answers.
+
+    A unit is converted where the accepted answers name one quantity in two units. What follows the gap may be repeated:
+    `100 °C` in front of °C.
+    """
+    convert = any(_needs_conversion(*pair) for pair in combinations(accepted, 2))
+    if any(same_value(answer, text, convert=convert) for answer in accepted):
+        return True
+    repeated = following[:_FOLLOWING_CHARACTERS] if _UNIT_FOLLOWS.match(following) else ""
+    ends = range(1, len(repeated) + 1)
+    return any(same_value(f"{answer}{repeated[:end]}", text) for answer in accepted for end in ends)
+
+
+_UNIT_FOLLOWS = re.compile(r"\s*[^\W\d_%°]|\s*[%‰°]")
+
+
+def _needs_conversion(one: str, other: str) -> bool:
+    return not same_value(one, other) and same_value(one, other, convert=True)
