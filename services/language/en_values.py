@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 from services.language.patterns import Pattern, Rewrites, pairs, rewrite
@@ -294,15 +294,16 @@ _RATIO: Rewrites = ((Pattern(r"(?<=\d)\s+to\s+(?=\d+$)"), ":"),)
 _SPELLED = Pattern("[A-Za-z]")
 
 
-def in_notation(text: str) -> tuple[str, ...]:
-    """Return a text with its values in the notation of all languages.
+def in_notation(text: str) -> Iterator[str]:
+    """Yield a text with its values in the notation of all languages, the likeliest reading first.
 
     `second` is 2nd as well as s, and `2 to 1` a range as well as a ratio.
     """
     if not _SPELLED.search(text):
-        return (text,)
+        yield text
+        return
     in_digits = _with_symbols(rewrite(text, _REWRITES))
-    ways = [rewrite(rewritten, _BETWEEN_NUMBERS) for rewritten in (in_digits, rewrite(in_digits, _RATIO))]
+    yield rewrite(in_digits, _BETWEEN_NUMBERS)
+    yield rewrite(rewrite(in_digits, _RATIO), _BETWEEN_NUMBERS)
     if text.casefold() in _unit_symbols():
-        ways.append(_with_symbols(text))
-    return tuple(dict.fromkeys(ways))
+        yield _with_symbols(text)

@@ -6,7 +6,7 @@ needs. What a model is asked with is no part: it stands in files (`prompts`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -48,8 +48,8 @@ def _as_it_is(text: str) -> tuple[str, ...]:
 class ValueRules:
     """How a language writes values: numbers, units, dates, times."""
 
-    in_notation: Callable[[str], Sequence[str]] = _as_it_is
-    """A text with its values in the notation that all languages share, once for each way to read it.
+    in_notation: Callable[[str], Iterable[str]] = _as_it_is
+    """A text with its values in the notation that all languages share, once for each way to read it; likeliest first.
 
     That is digits, symbols of units, `1/2`, `12.5%`, `3th` for what is third, `10~20`, `2:1`, `>5`, `1949-10-01`,
     `--10-01` without a year, `1949-10`, `1949 CE`, `221 BCE`, `15:30`. Only what stands at a number changes.

@@ -7,7 +7,7 @@ it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import cache
 
@@ -273,22 +273,28 @@ _BETWEEN_NUMBERS: Rewrites = (
 )
 
 
-def in_notation(text: str) -> tuple[str, ...]:
-    """Return a text with its values in the notation of all languages.
+_YEAR: Rewrites = ((Pattern(r"(?<!\d)(\d{4})年(?!级)"), r"\1 CE"),)
+_OTHER_READINGS: Sequence[Rewrites] = (
+    (),
+    ((Pattern(r"(?<!\d)(\d{3})年(?!级)"), r"\1 CE"),),
+    ((Pattern(r"(?<=\d)度$"), "摄氏度"),),
+)
+
+
+def in_notation(text: str) -> Iterator[str]:
+    """Yield a text with its values in the notation of all languages, the likeliest reading first.
 
     三千克 is 3 kg as well as 3000 g, 1949年 is a year as well as so many, and 37度 is 37° or 37 °C.
     """
     if not _WRITTEN.search(text):
-        return (text,)
-    ways = [_in_digits(text, units) for units in (_UNIT_AT_DIGIT, _UNIT_AT_NUMERAL)]
-    ways += [rewrite(way, other) for other in _OTHER_READINGS for way in tuple(ways)]
-    return tuple(dict.fromkeys(rewrite(_with_symbols(way), _BETWEEN_NUMBERS) for way in ways))
+        yield text
+        return
+    for units in (_UNIT_AT_DIGIT, _UNIT_AT_NUMERAL):
+        in_digits = _in_digits(text, units)
+        for reading in (_YEAR, *_OTHER_READINGS):
+            yield rewrite(_with_symbols(rewrite(in_digits, reading)), _BETWEEN_NUMBERS)
 
 
-_OTHER_READINGS: Sequence[Rewrites] = (
-    ((Pattern(r"(?<!\d)(\d{3,4})年(?!级)"), r"\1 CE"),),
-    ((Pattern(r"(?<=\d)度$"), "摄氏度"),),
-)
 _WRITTEN = Pattern(f"[{HAN}〇]")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.language import en_values, zh_values
 from services.language.values import same_value
 
 SAME = """
@@ -201,3 +202,19 @@ def test_what_says_nothing_says_no_value(text: str) -> None:
 def test_units_are_converted_where_that_is_asked_for(one: str, other: str, same: bool) -> None:
     assert same_value(one, other, convert=True) is same
     assert not same_value(one, other)
+
+
+@pytest.mark.parametrize(
+    ("text", "likeliest"),
+    [
+        ("1911年", "1911 CE"),
+        ("三千米", "3000 m"),
+        ("37度", "37 °"),
+        ("公元前139年出使", "139 BCE出使"),
+        ("second", "2th"),
+        ("10 to 20", "10~20"),
+    ],
+)
+def test_the_likeliest_reading_comes_first(text: str, likeliest: str) -> None:
+    read = zh_values.in_notation if text[-1] > "~" else en_values.in_notation
+    assert next(iter(read(text))) == likeliest
