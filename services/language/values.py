@@ -20,6 +20,7 @@ from functools import lru_cache
 from services.language.detection import LANGUAGES, Languages
 from services.language.folding import fold
 from services.language.patterns import words
+from services.language.scripts import HAN_CHARACTER, is_han
 from services.language.units import Unit, read_unit
 
 _LONGEST = 200
@@ -38,7 +39,10 @@ class _Reading:
     in_si: frozenset[tuple[Token, ...]]
     """The same in units of the SI."""
     formula: tuple[Token, ...] | None
+    words: tuple[Token, ...]
+    """Its words, numbers and signs as they stand."""
     text: frozenset[tuple[Token, ...]]
+    """The same with its values in one notation as well."""
 
 
 def same_value(one: str, other: str, *, convert: bool = False, languages: Languages = LANGUAGES) -> bool:
@@ -47,6 +51,9 @@ def same_value(one: str, other: str, *, convert: bool = False, languages: Langua
     With `convert`, 1 km is 1000 m.
     """
     first, second = _read(one, languages), _read(other, languages)
+    if _is_word(one, other) or _is_word(other, one):
+        numbers = {quantity for quantity in first.quantities & second.quantities if isinstance(quantity[0], Fraction)}
+        return bool(numbers) or (bool(first.words) and first.words == second.words)
     if first.quantities and second.quantities:
         if convert:
             return bool(first.in_si & second.in_si)
@@ -56,11 +63,17 @@ def same_value(one: str, other: str, *, convert: bool = False, languages: Langua
     return bool(first.text & second.text)
 
 
+def _is_word(one: str, other: str) -> bool:
+    """Return whether a text is one ideograph and the other has some: 牛 is N, but 天 (heaven) is not 日 (sun)."""
+    return len(one.strip()) == 1 and is_han(one.strip()) and HAN_CHARACTER.search(other) is not None
+
+
 @lru_cache(maxsize=1 << 12)
 def _read(text: str, languages: Languages) -> _Reading:
     if len(text) > _LONGEST:
         folded = fold(text)
-        return _Reading(frozenset(), frozenset(), None, frozenset({(folded,)} if folded else ()))
+        whole = (folded,) if folded else ()
+        return _Reading(frozenset(), frozenset(), None, whole, frozenset(filter(None, [whole])))
     plain = _plain(text)
     for language in languages:
         plain = language.words.one_spelling(plain)
@@ -71,9 +84,10 @@ def _read(text: str, languages: Languages) -> _Reading:
     found = [quantity for way in sorted(ways) for quantity in _quantities(way)]
     formula = _formula(_bare(plain))
     # A name with numerals in it is a name as well: 一二·九运动.
-    texts = frozenset(filter(None, map(_text_tokens, {*ways, _bare(plain)})))
+    words = _text_tokens(_bare(plain))
+    texts = frozenset(filter(None, (words, *map(_text_tokens, ways))))
     return _Reading(
-        frozenset(quantity for quantity, _ in found), frozenset(in_si for _, in_si in found), formula, texts
+        frozenset(quantity for quantity, _ in found), frozenset(in_si for _, in_si in found), formula, words, texts
     )
 
 
@@ -411,6 +425,8 @@ _SILENT_PRODUCT = re.compile(r"(?<=[\w)])[·×*](?=[A-Za-zΑ-Ωα-ω(√])")
 
 def _formula(text: str) -> tuple[Token, ...] | None:
     """Return the letters, numbers and signs of a formula; None for a text that is none."""
+    if _INTERVAL.fullmatch(text):
+        return tuple(_with_short_decimals(text.replace(" ", "")))
     plain = text.translate(str.maketrans("[]{}", "()()")).replace(" ", "")
     plain = _MASS_NUMBER.sub(r"\1", _CHARGE.sub(r"\1", plain))
     plain = _LETTERS.sub(lambda run: "π" if run[0] == "pi" else _NAMED.get(run[0].casefold(), run[0]), plain)
@@ -419,7 +435,15 @@ def _formula(text: str) -> tuple[Token, ...] | None:
     plain = _SILENT_PRODUCT.sub("", plain).replace("*", "·").replace("×", "·")
     plain = re.sub(r"(?<!\d)\.(?=\d)", "0.", plain)
     plain = re.sub(r"√\((\w)\)", r"√\1", plain)
-    return tuple(re.sub(r"(?<![\d.])\d+\.\d+", lambda number: number[0].rstrip("0").rstrip("."), plain))
+    return tuple(_with_short_decimals(plain))
+
+
+_INTERVAL = re.compile(r"[\[({][^,\[\](){}]{1,20}(?:,[^,\[\](){}]{1,20})+[\])}]")
+"""An interval, a point or a set, whose brackets count."""
+
+
+def _with_short_decimals(text: str) -> str:
+    return re.sub(r"(?<![\d.])\d+\.\d+", lambda number: number[0].rstrip("0").rstrip("."), text)
 
 
 def _is_chemical(text: str) -> bool:
