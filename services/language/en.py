@@ -547,6 +547,8 @@ _ANSWERING = rules.AnsweringRules(
 _OUTLINE = OutlineRules(
     chapter=r"(?:Part|PART|Book|BOOK|Chapter|CHAPTER|Unit|UNIT|Lesson|LESSON|Lecture|Module)\s+[0-9IVXLC]+\b",
     section=r"(?:Section|SECTION|Appendix|APPENDIX)\s+[0-9A-Z][0-9.]*\b",
+    # Titles of sections begin with a capital.
+    measured=r"\s*(?!pH\b|i[A-Z])[a-zμ°%‰Ω]|\s*(?:[VWNJKCFT]|[kMGT](?:[BWJNV]|Hz|Pa|bps)|Hz|Pa|U\.?S\.?)\b",
     alone="Abstract|Introduction|Summary|Conclusions?|References|Bibliography|Exercises|Further reading",
     caption=r"(?:Figure|Fig\.|Table|Chart)\s*\d+(?:[-.–]\d+)*(?:[.:：]|\s|$)",
     before_page=r"page|p\.|slide",

@@ -19,6 +19,8 @@ class OutlineRules:
     """The beginning of a section's heading."""
     subsection: str = "(?!)"
     """The beginning of a heading below that."""
+    measured: str = "(?!)"
+    """What after a number such as 2.5 makes it a quantity and not the number of a section."""
     alone: str = "(?!)"
     """Words that head a section without a number."""
     caption: str = "(?!)"

@@ -34,7 +34,8 @@ def _converter() -> Callable[[str], str]:
     return convert
 
 
-def _simplified(text: str) -> str:
+def simplified(text: str) -> str:
+    """Return a text in simplified characters."""
     return _converter()(text) if HAN_CHARACTER.search(text) else text
 
 
@@ -372,6 +373,10 @@ _OUTLINE = OutlineRules(
     chapter=rf"{_ORDINAL}(?:[编編篇部卷](?:\s|$|[：:、])|章|讲|课|課|单元|單元)",
     section=rf"{_ORDINAL}[节節]|附录|[一二三四五六七八九十]{{1,3}}、",
     subsection=r"[（(][一二三四五六七八九十]{1,3}[)）]",
+    measured=(
+        r"\s*(?:千克|公斤|毫克|厘米|毫米|千米|公里|纳米|微米|毫升|分钟|小时|摄氏度|平方|立方|[万亿千百]|[亿万]?元|[个倍]|"
+        r"(?:大)?约[为是]?|[是为即](?!什么|何|[^，。]{0,4}$)|等于|左右|以[上下]|[至到]\s*\d)|(?:克|米|升|秒|吨|[伏安瓦赫帕牛焦度岁年天])"
+    ),
     alone="摘要|引言|前言|绪论|小结|本章小结|总结|结论|参考文献|习题|思考题|练习",
     caption=r"(?:图|圖|表|插图)\s*\d+(?:[-.–]\d+)*(?![\d章节页])",
     before_page="第",
@@ -543,7 +548,7 @@ _NAMING = rules.NamingRules(
 CHINESE = rules.Language(
     code="zh",
     script=rules.Script.HAN,
-    words=rules.Words(function=_FUNCTION, fillers=_FILLERS, one_spelling=_simplified),
+    words=rules.Words(function=_FUNCTION, fillers=_FILLERS, one_spelling=simplified),
     sentences=rules.SentenceRules(
         stops="。｡",
         calls="！？",

@@ -419,7 +419,7 @@ def test_errors_cross_processes_whole(tmp_path: Path) -> None:
 def test_the_service_process_loads_no_parser_library() -> None:
     code = (
         "import sys, services.docs.adapters.parsers.worker, services.docs.domain.upload.sniffing\n"
-        "heavy = {'pypdfium2', 'pptx', 'docx', 'lxml', 'selectolax', 'markdown_it', 'charset_normalizer'}\n"
+        "heavy = {'pypdfium2', 'pptx', 'docx', 'lxml', 'selectolax', 'markdown_it'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

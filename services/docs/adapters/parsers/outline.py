@@ -11,7 +11,7 @@ from services.language.scripts import is_cjk
 RULES = OutlineRules.joined(language.outline for language in LANGUAGES)
 _HEADINGS = (
     (re.compile(RULES.chapter), 1),
-    (re.compile(rf"{RULES.section}|\d{{1,2}}\.\d{{1,2}}\.?\s*[^\d\s.、%]"), 2),
+    (re.compile(rf"{RULES.section}|\d{{1,2}}\.\d{{1,2}}(?!{RULES.measured})\.?\s*[^\d\s.、%℃°]"), 2),
     (re.compile(rf"{RULES.subsection}|\d{{1,2}}\.\d{{1,2}}\.\d{{1,2}}\.?\s*[^\d\s.、]"), 3),
 )
 _ALONE = re.compile(rf"(?:{RULES.alone})[：:]?")

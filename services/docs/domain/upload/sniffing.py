@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from pathlib import PurePath
 
@@ -28,6 +27,7 @@ from services.docs.domain.upload.media_types import (
     ZIP,
     refused_format,
 )
+from services.docs.domain.upload.text_bytes import as_text
 from services.docs.values.parsed_document import ParseError, ParseReason
 
 HEAD_BYTES = 64 * 1024
@@ -59,6 +59,7 @@ _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _PACKAGES = frozenset({DOCX, PPTX, XLSX})
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _PDF_REACH = 1024
+_TAR_MAGIC_AT = 257
 
 _HTML_START = re.compile(
     r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|article|main)\b",
@@ -67,16 +68,6 @@ _HTML_START = re.compile(
 _XML_START = re.compile(r"\s*<\?xml\b")
 _MARKDOWN_HEADING = re.compile(r"^#{1,6} \S", re.MULTILINE)
 _MARKDOWN_MARK = re.compile(r"^(?:```|[-*] \S|\|.*\|$|> \S)|\*\*\S.*?\S\*\*|\[[^\]\n]+\]\([^)\s]+\)", re.MULTILINE)
-
-BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-    (codecs.BOM_UTF8, "utf-8"),
-)
-"""The four-byte marks come first: the little-endian UTF-32 mark begins with the UTF-16 one."""
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
 def sniff(head: bytes, name: str = "", tail: bytes = b"") -> str:
@@ -98,9 +89,11 @@ def sniff(head: bytes, name: str = "", tail: bytes = b"") -> str:
         return known
     if head.lstrip(b"\xef\xbb\xbf\0 \t\r\n").startswith(b"%PDF-"):
         return PDF
-    text = _as_text(head)
+    text = as_text(head)
+    if (text is None or b"\0" in head) and b"%PDF-" in head[:_PDF_REACH]:
+        return PDF
     if text is None:
-        return PDF if b"%PDF-" in head[:_PDF_REACH] else BINARY
+        return BINARY
     return _sniff_text(text, suffix)
 
 
@@ -174,18 +167,9 @@ def _sniff_other(head: bytes) -> str:
         return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(head[8:12], "video/x-msvideo")
     if head[4:8] == b"ftyp":
         return "video/mp4"
+    if head[_TAR_MAGIC_AT:].startswith(b"ustar"):
+        return "application/x-tar"
     return next((media_type for magic, media_type in _MAGIC if head.startswith(magic)), "")
-
-
-def _as_text(head: bytes) -> str | None:
-    """Decode the head well enough to look at its first words; None when it is no text."""
-    for mark, encoding in BYTE_ORDER_MARKS:
-        if head.startswith(mark):
-            return head[len(mark) :].decode(encoding, errors="replace")
-    controls = len(_CONTROL.findall(head))
-    if b"\0" in head or controls > len(head) // 100:
-        return None
-    return head.decode("utf-8", errors="replace")
 
 
 def _sniff_text(text: str, suffix: str) -> str:

@@ -1,0 +1,68 @@
+"""Texts in older encodings: read where they read as language, refused where they could be read in two ways."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.docs.adapters.parsers.encoding import decode
+from services.docs.domain.upload.media_types import BINARY, TEXT
+from services.docs.domain.upload.sniffing import sniff
+from services.docs.values.parsed_document import ParseError, ParseReason
+
+CHINESE = "光合作用是绿色植物利用光能，把二氧化碳和水合成有机物的过程。\n"
+TRADITIONAL = "牛頓第一運動定律：物體在沒有外力作用的時候，總保持靜止或勻速直線運動。\n"
+WORDS = "蝴蝶 butterfly\n蜻蜓 dragonfly\n蚂蚁 ant\n"
+TYPOGRAPHIC = "“Newton’s second law” – what is the force on a body that falls? It is 9.8 N per kilogram…\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (CHINESE, "gb18030"),
+        (WORDS, "gbk"),
+        ("苹果 apple\n香蕉 banana\n", "gbk"),
+        (TRADITIONAL, "big5"),
+        ("蝴蝶 butterfly\n螞蟻 ant\n學校 school\n", "big5"),
+        (TYPOGRAPHIC, "cp1252"),
+        ("The café of the school is open from eight to ten, and the water there is 20 °C warm.\n" * 2, "cp1252"),
+        (CHINESE, "utf-16-le"),
+        (TYPOGRAPHIC, "utf-16-be"),
+        (WORDS, "utf-16-le"),
+    ],
+)
+def test_read_as_what_they_say(text: str, encoding: str) -> None:
+    assert decode(text.encode(encoding)) == text
+    assert sniff(text.encode(encoding), "notes.txt") == TEXT
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("대한민국은 동아시아에 위치한 나라이다. 수도는 서울이다.\n", "euc_kr"),
+        ("학교\n사과\n포도\n", "euc_kr"),
+        ("植物は光合成によって酸素を作る。\n", "euc_jp"),
+        ("学校 酸素 植物\n", "euc_jp"),
+        ("日本は東アジアに位置する島国である。\n", "shift_jis"),
+        ("Вода кипит при ста градусах.\n", "cp1251"),
+        ("Вода кипит при ста градусах.\n", "koi8_r"),
+        ("Zażółć gęślą jaźń, rośliny wytwarzają tlen.\n", "cp1250"),
+        ("L'eau bout à cent degrés, où l'élève étudie.\n", "cp1252"),
+        ("It is the café of the school that we have.\n".replace("é", "’"), "mac_roman"),
+    ],
+)
+def test_refused_rather_than_silently_wrong(text: str, encoding: str) -> None:
+    with pytest.raises(ParseError) as caught:
+        decode(text.encode(encoding))
+    assert caught.value.reason is ParseReason.INVALID_ENCODING
+    assert "UTF-8" in caught.value.message
+
+
+@pytest.mark.parametrize("data", [b"Iron\0\0 rusts in damp air.\n", b"Iron rusts in damp air.\n" + bytes(100)])
+def test_null_bytes_are_dropped(data: bytes) -> None:
+    assert sniff(data, "notes.txt") == TEXT
+    assert decode(data) == "Iron rusts in damp air.\n"
+
+
+@pytest.mark.parametrize("data", [bytes(range(256)) * 4, b"\0\1\2\3" * 50, b"a\0\0\0" * 50])
+def test_what_is_no_text(data: bytes) -> None:
+    assert sniff(data, "notes.txt") == BINARY
