@@ -225,3 +225,66 @@ def test_only_white_space(media_type: str, tmp_path: Path) -> None:
 )
 def test_hostile_nesting_ends_in_time(source: str, media_type: str, tmp_path: Path) -> None:
     assert parse_bytes(source, media_type, tmp_path).text
+
+
+def markdown_blocks(source: str, tmp_path: Path) -> list[tuple[BlockKind, str]]:
+    return [(kind, text) for kind, _, text in blocks(parse_bytes(source, MARKDOWN, tmp_path))]
+
+
+def test_notes_stand_behind_the_text_that_refers_to_them(tmp_path: Path) -> None:
+    source = (
+        "Plants[^a] need light^[Not at night.].\n\n[^a]: Most of *them*.\n\n[^b]: Nobody refers to this.\n\n## Next\n"
+    )
+    assert markdown_blocks(source, tmp_path) == [
+        (BlockKind.PARAGRAPH, "Plants need light."),
+        (BlockKind.NOTE, "Most of them."),
+        (BlockKind.NOTE, "Not at night."),
+        (BlockKind.HEADING, "Next"),
+        (BlockKind.NOTE, "Nobody refers to this."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "formula"),
+    [
+        ("$$\nx\n=\ny\n$$\n", "x\n=\ny"),
+        ("$$\n- a\n- b\n$$\n", "- a\n- b"),
+        ("\\[\nE = mc^2\n\\]\n", "E = mc^2"),
+        ("\\begin{align}\na &= b\n\\end{align}\n", "\\begin{align}\na &= b\n\\end{align}"),
+        ("So \\(y_1 * y_2*\\) holds.\n", "So $y_1 * y_2*$ holds."),
+    ],
+)
+def test_formulas_in_markdown(source: str, formula: str, tmp_path: Path) -> None:
+    assert markdown_blocks(source, tmp_path) == [(BlockKind.PARAGRAPH, formula)]
+
+
+def test_html_within_markdown(tmp_path: Path) -> None:
+    source = (
+        "<table>\n<tr><th>Acid</th>\n\n<th>Formula</th></tr>\n\n<tr><td>Nitric</td><td>HNO<sub>3</sub></td></tr>\n</table>\n"
+        "\n"
+        "After.\n\n<h2 align='center'>Bases</h2>\n\n<details><summary>More</summary>\n\n"
+        "**Bold** &amp; plain.\n\n</details>\n"
+    )
+    assert markdown_blocks(source, tmp_path) == [
+        (BlockKind.TABLE, "Acid | Formula\nNitric | HNO₃"),
+        (BlockKind.PARAGRAPH, "After."),
+        (BlockKind.HEADING, "Bases"),
+        (BlockKind.PARAGRAPH, "More"),
+        (BlockKind.PARAGRAPH, "Bold & plain."),
+    ]
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["---\r\ntitle: Clouds\r\ntags: [a]\r\n---\r\n", "---\ntitle: 'Clouds'\n...\n", '+++\ntitle = "Clouds"\n+++\n'],
+)
+def test_front_matter(head: str, tmp_path: Path) -> None:
+    parsed = parse_bytes(f"{head}\nDrops of water.\n", MARKDOWN, tmp_path)
+    assert (parsed.title, parsed.text) == ("Clouds", "Drops of water.")
+
+
+def test_a_long_table_repeats_its_header(tmp_path: Path) -> None:
+    rows = "".join(f"| E{n} | {n}.5 | an element with the number {n} |\n" for n in range(200))
+    tables = markdown_blocks(f"| Symbol | Mass | Meaning |\n|---|---|---|\n{rows}", tmp_path)
+    assert len(tables) > 1
+    assert all(text.startswith("Symbol | Mass | Meaning\nE") for _, text in tables)

@@ -61,6 +61,14 @@ def write_html(source: str, builder: DocumentBuilder) -> None:
         _Writer(builder, whole_page=root.tag == "body").write(root)
 
 
+def write_fragment(source: str, builder: DocumentBuilder) -> None:
+    """Write the blocks of a piece of HTML within another text."""
+    _check_markup(source, builder)
+    body = LexborHTMLParser(source).body
+    if body is not None:
+        _Writer(builder, whole_page=False).write(body)
+
+
 def _check_markup(source: str, builder: DocumentBuilder) -> None:
     """Refuse what the HTML library takes quadratic time for: deep nesting, and elements of many attributes."""
     limits = builder.limits

@@ -1,26 +1,30 @@
-"""Markdown as a reader sees it, with headings, lists, tables and code as blocks."""
+"""Markdown as a reader sees it, with headings, lists, tables, formulas, code and notes as blocks."""
 
 from __future__ import annotations
 
 import re
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
+from mdit_py_plugins.amsmath import amsmath_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from mdit_py_plugins.footnote import footnote_plugin
+from mdit_py_plugins.texmath import texmath_plugin
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.encoding import read_text
-from services.docs.adapters.parsers.markup import table_text
+from services.docs.adapters.parsers.html import write_fragment
 from services.docs.values.parsed_document import BlockKind
 from services.language.scripts import join_lines
 
-_FRONT_MATTER = re.compile(r"\A---\n(.*?)\n(?:---|\.\.\.)\n", re.DOTALL)
-_FRONT_MATTER_TITLE = re.compile(r"^title:\s*(['\"]?)(.+?)\1\s*$", re.MULTILINE)
-_HTML_TAG = re.compile(r"<!--(?:.*?-->|.*\Z)|<[A-Za-z/!?][^>]*(?:>|\Z)", re.DOTALL)
-"""What is not closed goes on to the end, as in a browser; it would take quadratic time to try each `<` in vain."""
+_FRONT_MATTER = re.compile(r"\A(?:---\n(.*?)\n(?:---|\.\.\.)|\+\+\+\n(.*?)\n\+\+\+)[ \t]*\n", re.DOTALL)
+_FRONT_MATTER_TITLE = re.compile(r"^title\s*[:=]\s*(['\"]?)(.+?)\1\s*$", re.MULTILINE)
+_TABLE_TAG = re.compile(r"<(/?)table\b", re.IGNORECASE)
 _DELIMITER = re.compile(r"[\[\]<*_`!&$~]")
 _LINE_BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _DISPLAY_OR_INLINE_MATH = re.compile(r"\$\$.+?\$\$|\$(?=\S)[^$\n]+?(?<=\S)\$(?!\d)", re.DOTALL)
@@ -33,15 +37,38 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
 
 def write_markdown(source: str, builder: DocumentBuilder) -> None:
     """Write the blocks of a text in Markdown."""
+    source = source.replace("\r\n", "\n")
     front_matter = _FRONT_MATTER.match(source)
     if front_matter:
-        title = _FRONT_MATTER_TITLE.search(front_matter.group(1))
+        title = _FRONT_MATTER_TITLE.search(front_matter.group(1) or front_matter.group(2))
         builder.title = title.group(2) if title else ""
         source = source[front_matter.end() :]
     markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    markdown.use(footnote_plugin).use(dollarmath_plugin).use(texmath_plugin, delimiters="brackets").use(amsmath_plugin)
+    # Notes stay where they are written, and formulas in dollars are taken by `_math`.
+    markdown.disable(["footnote_tail", "math_inline"])
     markdown.inline.ruler.before("escape", "math", _math)
     markdown.core.ruler.after("block", "complexity", partial(_check_inline, builder))
-    _Writer(builder).write(markdown.parse(source))
+    environment: dict[str, Any] = {}
+    tokens = markdown.parse(source, environment)
+    _Writer(builder, source.split("\n"), _notes(tokens, environment)).write(tokens)
+
+
+def _notes(tokens: list[Token], environment: dict[str, Any]) -> dict[str, str]:
+    """Return the texts of footnotes by their labels, and of those within a text by their numbers."""
+    notes: dict[str, list[str]] = {}
+    open_notes: list[list[str]] = []
+    for token in tokens:
+        if token.type == "footnote_reference_open":
+            open_notes.append(notes.setdefault(token.meta["label"], []))
+        elif token.type == "footnote_reference_close":
+            open_notes.pop()
+        elif token.type == "inline" and open_notes:
+            open_notes[-1].append(inline_text(token))
+    inline = environment.get("footnotes", {}).get("list", {})
+    return {label: " ".join(texts) for label, texts in notes.items()} | {
+        str(number): note["content"] for number, note in inline.items() if "content" in note
+    }
 
 
 def _check_inline(builder: DocumentBuilder, state: StateCore) -> None:
@@ -55,32 +82,60 @@ def _check_inline(builder: DocumentBuilder, state: StateCore) -> None:
 class _Writer:
     """Turns tokens into blocks."""
 
-    def __init__(self, builder: DocumentBuilder) -> None:
+    def __init__(self, builder: DocumentBuilder, lines: list[str], notes: dict[str, str]) -> None:
         self._builder = builder
+        self._lines = lines
+        self._notes = notes
+        """Those that no text has referred to yet."""
         self._lists: list[int | None] = []
         """The next number of each open list, None for bullets."""
         self._marker = ""
         self._rows: list[list[str]] = []
         """The rows of the open table."""
+        self._written_lines = 0
+        """Lines of the source that a table in HTML has taken."""
+        self._note_depth = 0
 
     def write(self, tokens: list[Token]) -> None:
         for before, token in zip([None, *tokens], tokens, strict=False):
+            self._note_depth += {"footnote_reference_open": 1, "footnote_reference_close": -1}.get(token.type, 0)
+            begun = token.map is not None and token.map[0] < self._written_lines
+            if begun or self._note_depth:
+                continue
             if token.type == "inline" and before is not None:
-                self._write_inline(inline_text(token), before)
+                self._write_inline(token, before)
             elif token.type in {"fence", "code_block"}:
                 self._builder.add(BlockKind.CODE, token.content.expandtabs(4))
             elif token.type == "html_block":
-                text = _HTML_TAG.sub("", _LINE_BREAK_TAG.sub("\n", token.content))
-                self._builder.add(BlockKind.PARAGRAPH, text)
+                self._write_html(token)
+            elif token.type in {"math_block", "math_block_eqno", "math_block_label", "amsmath"}:
+                self._builder.add(BlockKind.PARAGRAPH, token.content.strip("\n"))
             else:
                 self._write_structure(token)
+        for text in self._notes.values():
+            self._builder.add(BlockKind.NOTE, text)
+
+    def _write_html(self, token: Token) -> None:
+        """Write a block in HTML; to Markdown it ends at an empty line, but a table does not."""
+        first, end = token.map or [0, 0]
+        text = token.content
+        open_tables = _open_tables(text)
+        while open_tables > 0 and end < len(self._lines):
+            text += f"{self._lines[end]}\n"
+            open_tables += _open_tables(self._lines[end])
+            end += 1
+        if open_tables > 0:
+            text = token.content
+        elif end > first:
+            self._written_lines = end
+        write_fragment(text, self._builder)
 
     def _write_structure(self, token: Token) -> None:
         match token.type:
             case "tr_open":
                 self._rows.append([])
             case "table_close":
-                self._builder.add(BlockKind.TABLE, table_text(self._rows))
+                self._builder.add_table(self._rows)
                 self._rows.clear()
             case "bullet_list_open":
                 self._lists.append(None)
@@ -93,7 +148,8 @@ class _Writer:
                 self._marker = "" if number is None else f"{number}. "
                 self._lists[-1] = None if number is None else number + 1
 
-    def _write_inline(self, text: str, before: Token) -> None:
+    def _write_inline(self, token: Token, before: Token) -> None:
+        text = inline_text(token)
         if self._rows:
             self._rows[-1].append(text)
         elif before.type == "heading_open":
@@ -103,6 +159,16 @@ class _Writer:
             self._marker = ""
         else:
             self._builder.add(BlockKind.PARAGRAPH, text)
+        for child in token.children or ():
+            if child.type == "footnote_ref":
+                label = child.meta.get("label")
+                note = self._notes.pop(str(child.meta["id"]) if label is None else label, "")
+                self._builder.add(BlockKind.NOTE, note)
+
+
+def _open_tables(text: str) -> int:
+    """Return how many more tables begin in a text than end."""
+    return sum(-1 if closing else 1 for closing in _TABLE_TAG.findall(text))
 
 
 def inline_text(token: Token) -> str:
@@ -113,6 +179,8 @@ def inline_text(token: Token) -> str:
         match child.type:
             case "text" | "code_inline" | "math":
                 piece = child.content
+            case "math_inline" | "math_single" | "math_inline_double":
+                piece = f"${child.content.strip()}$"
             case "image":
                 piece = inline_text(child)
             case "hardbreak":
