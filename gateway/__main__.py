@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from gateway.app import serve
 from gateway.settings import GatewaySettings
-from services.kit import heap, logs
+from services.kit import heap, logs, tracing
 from services.kit.process import no_blocking_calls
 from services.kit.start import StartError
 
@@ -27,6 +27,7 @@ def main() -> int:
         return 2
     with (
         logs.configured("gateway", settings.log_level),
+        tracing.exported("gateway"),
         no_blocking_calls() if settings.blockbuster else contextlib.nullcontext(),
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):

@@ -36,7 +36,7 @@ from gateway.static_files import PageFiles
 from gateway.unary import UnaryHandler
 from gateway.uploads import UploadHandler
 from gateway.upstream import Upstream
-from services.kit import context
+from services.kit import context, tracing
 from services.kit.addresses import bound, host_and_port, with_port
 from services.kit.errors import TikuError
 from services.kit.failpoints import Failpoints, Points
@@ -69,6 +69,8 @@ class Route:
 
     name: str
     handler: Handler
+    template: str = ""
+    """Its path, with variables in braces."""
 
 
 class Gateway:
@@ -132,7 +134,7 @@ class Gateway:
         return pointed
 
     def _add(self, verb: str, template: str, name: str, handler: Handler) -> None:
-        self._routes.add(verb, template, Route(name, handler))
+        self._routes.add(verb, template, Route(name, handler, template))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request as ASGI defines it; refuse a WebSocket."""
@@ -140,6 +142,16 @@ class Gateway:
             await send({"type": "websocket.close", "code": 1003, "reason": "no WebSocket here"})
             return
         exchange = Exchange(scope, receive, send, self._intake, trust_user_header=self._settings.trust_user_header)
+        if tracing.on() and exchange.path not in _PROBES:
+            with _span_of(exchange) as span:
+                # What the response and the next hop are told.
+                exchange.traceparent = span.traceparent
+                await self._serve(exchange, span)
+        else:
+            await self._serve(exchange)
+
+    async def _serve(self, exchange: Exchange, span: tracing.Span | None = None) -> None:
+        """Answer a request, and count it."""
         self._in_flight += 1
         self._intake.requests.hold(exchange.client)
         token = context.enter(
@@ -151,7 +163,7 @@ class Gateway:
                 organization=exchange.organization,
             )
         )
-        name = "none"
+        name, route = "none", None
         try:
             route, variables = self._find(exchange)
             name = route.name
@@ -165,6 +177,8 @@ class Gateway:
             exchange.stop_sending()
             self._intake.requests.release(exchange.client)
             self._in_flight -= 1
+            if span is not None:
+                _name(span, exchange, route)
             self._metrics.record(name, exchange.status, asyncio.get_running_loop().time() - exchange.began)
 
     def _find(self, exchange: Exchange) -> tuple[Route, Mapping[str, str]]:
@@ -200,6 +214,23 @@ class Gateway:
             await respond_openai_error(exchange, problem)
         else:
             await exchange.respond_problem(problem)
+
+
+def _span_of(exchange: Exchange) -> tracing.Span:
+    """Begin the span of a request, below that of its client."""
+    attributes = {"http.request.method": exchange.method, "url.path": exchange.path, "url.scheme": "http"}
+    parent = exchange.headers.get(b"traceparent", b"").decode("latin-1")
+    return tracing.span(exchange.method, "SERVER", attributes, parent)
+
+
+def _name(span: tracing.Span, exchange: Exchange, route: Route | None) -> None:
+    """Say of a request that ended what it asked for and how it was answered."""
+    if route is not None and route.template:
+        span.rename(f"{exchange.method} {route.template}")
+        span.set("http.route", route.template)
+    span.set("http.response.status_code", exchange.status)
+    if exchange.status >= 500:
+        span.set("error.type", str(exchange.status))
 
 
 def _without_handler(verb: str, handlers: Mapping[str, Route]) -> Route:

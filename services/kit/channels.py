@@ -6,6 +6,7 @@ at the cost of one Python call.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 
 import grpc
 
-from services.kit import context
+from services.kit import context, tracing
 from services.kit.connection import DeferredCall, ServiceConnection
 
 _OPTIONS: tuple[tuple[str, Any], ...] = (
@@ -90,7 +91,8 @@ def outgoing_metadata() -> tuple[tuple[str, str], ...]:
         metadata.append(("x-tiku-organization", request.organization))
     if request.request_id:
         metadata.append(("x-request-id", request.request_id))
-        metadata.append(("traceparent", context.traceparent(request.trace_id)))
+    if header := tracing.traceparent():
+        metadata.append(("traceparent", header))
     return tuple(metadata)
 
 
@@ -128,7 +130,41 @@ class _Call:
         if self._generation != self._connection.generation:
             self._inner = self._bind()
             self._generation = self._connection.generation
+        if tracing.on():
+            return self._traced(arguments, timeout, metadata, options)
         return self._inner(*arguments, timeout=timeout, metadata=metadata, **options)
+
+    def _traced(self, arguments: Any, timeout: float, metadata: Any, options: Any) -> Any:
+        """Begin a call with a span of its own, which ends when the call does."""
+        service, _, method = self._arguments[0].removeprefix("/").rpartition("/")
+        attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
+        span = tracing.span(f"{service}/{method}", "CLIENT", attributes)
+        metadata = [(name, value) for name, value in metadata if name != "traceparent"]
+        metadata.append(("traceparent", span.traceparent))
+        call = self._inner(*arguments, timeout=timeout, metadata=metadata, **options)
+        call.add_done_callback(lambda call: _ending.add(asyncio.ensure_future(_end(span, call))))
+        return call
+
+
+_ending: set[asyncio.Future[None]] = set()
+"""Ends of spans under way, so that none is collected."""
+
+
+async def _end(span: tracing.Span, call: Any) -> None:
+    """End the span of a call that is done with the status that it ended in."""
+    code = await call.code()
+    span.set("rpc.grpc.status_code", code.value[0])
+    if code is grpc.StatusCode.OK:
+        span.end()
+    elif code is grpc.StatusCode.CANCELLED:
+        span.end(asyncio.CancelledError())
+    else:
+        span.end(RpcFailedError(code.name))
+    _ending.difference_update([one for one in _ending if one.done()])
+
+
+class RpcFailedError(Exception):
+    """A call ended in another status than OK; its text is the status."""
 
 
 class Channel(grpc.aio.Channel):

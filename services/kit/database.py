@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 
+from services.kit import tracing
 from services.kit.errors import DataLoss, Unavailable, disk_full
 
 if TYPE_CHECKING:
@@ -106,6 +107,17 @@ def losses_translated() -> Iterator[None]:
         raise DataLoss("The database can no longer read what it stored.", reason="DATABASE_DAMAGED") from error
 
 
+def _span(statement: str) -> tracing.Span:
+    """Begin the span of a statement, or of several."""
+    if not tracing.on():
+        return tracing.span("")
+    operation = statement.split(None, 1)[0].upper() if statement else "SESSION"
+    attributes = {"db.system.name": "postgresql", "db.operation.name": operation}
+    return tracing.span(
+        f"postgresql {operation}", "CLIENT", {**attributes, **({"db.query.text": statement} if statement else {})}
+    )
+
+
 class Database:
     """The statements of a store, over a pool; each raises what `losses_translated` does.
 
@@ -120,31 +132,31 @@ class Database:
         """The same database for statements that may write while the disk is nearly full; see `open_pool`."""
 
     @contextlib.asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Connection]:
+    async def acquire(self, statement: str = "") -> AsyncIterator[Connection]:
         """Take a connection for several statements or a transaction.
 
-        The block holds SQL and nothing else: every OSError in it becomes `Unavailable`.
+        The block holds SQL and nothing else: every OSError in it becomes `Unavailable`. Its span shows `statement`.
         """
-        with losses_translated():
+        with _span(statement), losses_translated():
             async with self._pool.acquire() as connection:
                 yield connection
 
     async def fetch(self, query: str, *values: object) -> list[asyncpg.Record]:
         """Return every row."""
-        async with self.acquire() as connection:
+        async with self.acquire(query) as connection:
             return await connection.fetch(query, *values)
 
     async def fetchrow(self, query: str, *values: object) -> asyncpg.Record | None:
         """Return the first row, or None."""
-        async with self.acquire() as connection:
+        async with self.acquire(query) as connection:
             return await connection.fetchrow(query, *values)
 
     async def fetchval(self, query: str, *values: object) -> Any:
         """Return the first column of the first row, or None."""
-        async with self.acquire() as connection:
+        async with self.acquire(query) as connection:
             return await connection.fetchval(query, *values)
 
     async def execute(self, query: str, *values: object) -> str:
         """Return the command's tag, such as `DELETE 1`."""
-        async with self.acquire() as connection:
+        async with self.acquire(query) as connection:
             return await connection.execute(query, *values)

@@ -13,19 +13,21 @@ import inspect
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
 import protovalidate
 from google.protobuf.message import DecodeError, Message
 
-from services.kit import context, errors, rpc_errors
+from services.kit import context, errors, rpc_errors, tracing
 from services.kit.canonical_ids import CanonicalIds
 from services.kit.rpc_metrics import RpcMetrics
 
 _SLOW_SECONDS = 5.0
 _CANCELLATION_SECONDS = 0.010
+_SERVER_FAULTS = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"})
+"""The statuses of which OpenTelemetry says that a server is at fault."""
 
 logger = logging.getLogger("tiku.access")
 
@@ -39,6 +41,9 @@ class Call:
     started: float = 0.0
     time_left: float | None = None
     """Seconds from the start of the call until the caller stops waiting; None for never."""
+    traceparent: str = ""
+    """The caller's span; empty for none."""
+    span: tracing.Span | None = None
 
 
 class Stage:
@@ -87,6 +92,7 @@ class RequestIds(Stage):
                     reason="INVALID_USER",
                     violations=[errors.FieldViolation(name, context.USER_RULE)],
                 )
+        call.traceparent = traceparent
         call.time_left = left = call.servicer_context.time_remaining()
         context.enter(
             context.RequestContext(
@@ -124,6 +130,27 @@ class Observation(Stage):
                 status,
                 extra={"method": call.method, "status": status, "seconds": round(seconds, 4)},
             )
+
+
+class Tracing(Stage):
+    """Records every call as a span below the caller's, which is the current one while the call is served."""
+
+    def enter(self, call: Call) -> None:
+        """Begin the span; where the caller named no trace, the request gets that of the span."""
+        service, _, method = call.method[1:].rpartition("/")
+        attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
+        call.span = tracing.span(call.method[1:], "SERVER", attributes, call.traceparent)
+        call.span.__enter__()
+        if not call.traceparent:
+            context.enter(replace(context.current(), trace_id=call.span.traceparent[3:35]))
+
+    def leave(self, call: Call, error: BaseException | None) -> None:
+        """End the span; what the caller did wrong is no error of this service."""
+        status = "OK" if error is None else _status_name(error)
+        assert call.span is not None
+        call.span.set("rpc.grpc.status_code", grpc.StatusCode[status].value[0])
+        refused = isinstance(error, errors.TikuError) and status not in _SERVER_FAULTS
+        call.span.__exit__(None, None if refused else error, None)
 
 
 class Admission(Stage):
@@ -209,6 +236,7 @@ def default_stages(calls: RpcMetrics, *, max_in_flight: int, log_all: bool) -> l
     """Build the stages of every Tiku server, outermost first; `calls` counts what they see."""
     return [
         RequestIds(),
+        *([Tracing()] if tracing.on() else []),
         Observation(calls, log_all=log_all),
         Admission(calls, max_in_flight),
         Deadlines(),

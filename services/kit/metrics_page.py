@@ -24,7 +24,7 @@ def process_registry(*collectors: Collector) -> CollectorRegistry:
     return registry
 
 
-def export_metrics(listen: str, *collectors: Collector) -> Callable[[], None]:
+def export_metrics(listen: str, registry: CollectorRegistry) -> Callable[[], None]:
     """Serve the page at `listen` (host:port) from a thread of its own; the result stops it.
 
     Raises:
@@ -32,7 +32,7 @@ def export_metrics(listen: str, *collectors: Collector) -> Callable[[], None]:
     """
     host, port = addresses.host_and_port(listen)
     addresses.bound(host, port).close()
-    server, thread = start_http_server(port, host, process_registry(*collectors))
+    server, thread = start_http_server(port, host, registry)
 
     def stop() -> None:
         server.shutdown()

@@ -12,9 +12,9 @@ from typing import TypeVar
 
 import uvloop
 
-from services.kit import addresses, heap, logs, server
+from services.kit import addresses, heap, logs, server, tracing
 from services.kit.loop_lag import LoopLagMonitor
-from services.kit.metrics_page import export_metrics
+from services.kit.metrics_page import export_metrics, process_registry
 from services.kit.rpc_metrics import RpcMetrics
 from services.kit.settings import ServiceSettings
 
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 def run(name: str, settings: SettingsT, build: Build[SettingsT]) -> None:
     """Serve the app that `build` makes until SIGTERM or SIGINT; raise whatever else ends it."""
-    with logs.configured(name, settings.log_level):
+    with logs.configured(name, settings.log_level), tracing.exported(name):
         heap.settle()
         uvloop.run(serve(settings, build))
 
@@ -39,8 +39,9 @@ async def serve(settings: SettingsT, build: Build[SettingsT]) -> None:
         # Before the app is built, which may wait for a database.
         await asyncio.to_thread(addresses.check, settings.listen)
         calls, lag = RpcMetrics(), LoopLagMonitor()
+        registry = process_registry(calls, lag)
         if settings.metrics_listen:
-            stop_metrics = await asyncio.to_thread(export_metrics, settings.metrics_listen, calls, lag)
+            stop_metrics = await asyncio.to_thread(export_metrics, settings.metrics_listen, registry)
             process.push_async_callback(asyncio.to_thread, stop_metrics)
         stopped = asyncio.Event()
         task = asyncio.current_task()
@@ -62,6 +63,8 @@ async def serve(settings: SettingsT, build: Build[SettingsT]) -> None:
                 task.uncancel()
                 logger.info("stopped before it served")
                 return
+            for collector in app.collectors:
+                registry.register(collector)
             _on_signals(stopped.set)
             running = await stack.enter_async_context(
                 server.running(app, settings.listen, settings, calls=calls, lag=lag)

@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 from grpc_reflection.v1alpha.reflection_pb2_grpc import add_ServerReflectionServicer_to_server
+from prometheus_client.registry import Collector
 
 from services.kit import addresses
 from services.kit.interceptors import StagedHandlers, default_stages
@@ -46,6 +47,8 @@ class App:
     registrations: Sequence[Registration]
     ready: Callable[[], Awaitable[None]] | None = None
     """Raises while something that the service needs does not answer; called every few seconds."""
+    collectors: Sequence[Collector] = ()
+    """What its metrics page has besides the calls and the loop."""
     background: Sequence[Callable[[], Coroutine[Any, Any, None]]] = field(default=())
     """Work that runs as long as the server; its crash ends the server."""
 

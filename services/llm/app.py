@@ -20,6 +20,7 @@ from services.llm.adapters.embedders.local import LocalEmbedder
 from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.local.folders import ModelFolder
 from services.llm.adapters.local.process import LocalModel
+from services.llm.adapters.model_metrics import ModelMetrics
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
 from services.llm.adapters.providers_file import ProvidersFile
 from services.llm.adapters.rerankers.dialects import dialect_of
@@ -63,8 +64,8 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
     local = [model for model in (embedder, reranker) if model is not None]
     servicer = LlmServicer(  # type: ignore[abstract]  # The base refuses ReadFile, which comes later.
         ChatRouter(roster, ledger, retry, faults.NO_CHAT),
-        Router(FixedTable(await _embedders(settings, embedder, stack)), ledger, retry, faults.NO_EMBEDDER),
-        Router(FixedTable(await _rerankers(settings, reranker, stack)), ledger, retry, faults.NO_RERANKER),
+        Router(FixedTable(await _embedders(settings, embedder, stack)), ledger, retry, faults.NO_EMBEDDER, "embeddings"),
+        Router(FixedTable(await _rerankers(settings, reranker, stack)), ledger, retry, faults.NO_RERANKER, "rerank"),
         ledger,
         settings.llm_timeout_seconds,
         lambda: roster.configured.currency,
@@ -73,6 +74,7 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
         name="llm",
         registrations=[Registration(add_LlmServiceServicer_to_server, servicer, "tiku.llm.v1.LlmService")],
         ready=partial(_all_loaded, local) if local else None,
+        collectors=[ModelMetrics(ledger.measures)],
         background=[*background, ledger.run, *(model.run for model in local)],
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -146,6 +146,8 @@ class Job:
     document_id: str
     owner: str
     generation: int = 0
+    traceparent: str = field(default="", compare=False)
+    """The work that caused it (W3C Trace Context)."""
 
 
 @dataclass(frozen=True, slots=True)

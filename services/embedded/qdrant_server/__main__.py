@@ -24,7 +24,7 @@ from services.embedded.qdrant_server.server import serve  # noqa: E402
 from services.embedded.qdrant_server.worker import Worker  # noqa: E402
 from services.kit import addresses, heap, logs  # noqa: E402
 from services.kit.loop_lag import LoopLagMonitor  # noqa: E402
-from services.kit.metrics_page import export_metrics  # noqa: E402
+from services.kit.metrics_page import export_metrics, process_registry  # noqa: E402
 from services.kit.start import StartError  # noqa: E402
 
 
@@ -57,7 +57,7 @@ def main() -> None:
     with logs.configured("qdrant"):
         try:
             if options.metrics:
-                export_metrics(options.metrics, lag)
+                export_metrics(options.metrics, process_registry(lag))
             heap.settle()
             asyncio.run(serve(data, listen, forks, lag, options.upkeep_points))
         except (DataFolderError, LayoutError, StartError) as error:

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 import aiohttp
 import msgspec
 
+from services.kit import tracing
 from services.llm.domain import faults
 
 T = TypeVar("T")
@@ -68,6 +69,7 @@ class ProviderClient:
             async with self._session.post(
                 self._base_url + path,
                 data=_encode(body),
+                headers={"traceparent": tracing.traceparent()} if tracing.on() else None,
                 # A redirect would carry the key to whoever the answer names.
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(

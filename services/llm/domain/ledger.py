@@ -14,11 +14,14 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
+from time import monotonic
 
 from services.common.values import TokenUsage
+from services.kit import tracing
 from services.kit.errors import DeadlineExceeded, FailedPrecondition, ResourceExhausted, TikuError
 from services.llm.domain import faults
 from services.llm.domain.budgets import limits_of, seconds_until_renewed
+from services.llm.domain.measures import Measures, ModelMeasures
 from services.llm.domain.need import Need
 from services.llm.ports import SpendingStore
 from services.llm.values.prices import Offer
@@ -48,6 +51,17 @@ class Spent:
     """The provider's own count."""
     deltas: int = 0
     """Pieces of a stream that came, each about one token."""
+    measures: ModelMeasures = field(default_factory=ModelMeasures)
+    clock: Callable[[], float] = monotonic
+    last: float = 0.0
+    """When the call was sent, or the last piece of it came."""
+
+    def delta(self) -> None:
+        """Count a piece of a stream."""
+        now = self.clock()
+        (self.measures.between_tokens if self.deltas else self.measures.first_token).add(now - self.last)
+        self.last = now
+        self.deltas += 1
 
 
 @dataclass(slots=True)
@@ -83,14 +97,18 @@ class Ledger:
         self._budgets = budgets
         self._caller = caller
         self._now = now
+        self.measures: Measures = {}
+        """How fast models answered, and what their calls used and cost."""
         self._waiting = _Waiting()
         self._batch = _Waiting()
         self._has_waiting = asyncio.Event()
         self._writing = asyncio.Lock()
 
     @asynccontextmanager
-    async def call(self, offer: Offer, need: Need, timeout: float) -> AsyncIterator[Spent]:
+    async def call(self, offer: Offer, need: Need, timeout: float, operation: str = "chat") -> AsyncIterator[Spent]:
         """Set aside what the call in the block may cost at most, and count what it came to however it ends.
+
+        `operation` is what OpenTelemetry's conventions call it.
 
         Raises:
             ResourceExhausted: a budget does not allow the call; reason BUDGET_EXHAUSTED.
@@ -109,15 +127,23 @@ class Ledger:
             # The store may have set the money aside all the same.
             self._end(_Waiting(charges=[Charge(call_id, accounts, 0)]))
             raise
+        spent.measures = self.measures.setdefault((offer.provider, offer.model), ModelMeasures())
+        began = spent.last = spent.clock()
         try:
-            yield spent
-            cancelled = False
-        except Exception as error:
-            failed, cancelled = error, False
-            raise
+            with tracing.span(f"{operation} {offer.model}", "CLIENT", _attributes(operation, offer)) as span:
+                try:
+                    yield spent
+                    cancelled = False
+                except Exception as error:
+                    failed, cancelled = error, False
+                    raise
+                finally:
+                    tokens = _tokens(spent, need, failed)
+                    cost = offer.price.cost_nanos(*_counts(tokens)) if offer.price else 0
+                    span.set("gen_ai.usage.input_tokens", tokens.prompt_tokens)
+                    span.set("gen_ai.usage.output_tokens", tokens.completion_tokens)
         finally:
-            tokens = _tokens(spent, need, failed)
-            cost = offer.price.cost_nanos(*_counts(tokens)) if offer.price else 0
+            spent.measures.ended(spent.clock() - began, tokens, cost, failed=failed is not None, canceled=cancelled)
             line = Line(self._now().date(), caller, offer.provider, offer.model)
             estimated = spent.tokens is None and tokens.total_tokens > 0
             spending = Spending(1, int(failed is not None), int(cancelled), int(estimated), tokens, cost)
@@ -193,6 +219,17 @@ class Ledger:
                     self._has_waiting.clear()
                 await self._store.write(self._batch.batch_id, self._batch.spending, self._batch.charges)
                 self._batch = _Waiting()
+
+
+def _attributes(operation: str, offer: Offer) -> dict[str, tracing.Value]:
+    """Return the attributes of a call's span."""
+    if not tracing.on():
+        return {}
+    return {
+        "gen_ai.operation.name": operation,
+        "gen_ai.provider.name": offer.provider,
+        "gen_ai.request.model": offer.model,
+    }
 
 
 def _tokens(spent: Spent, need: Need, error: Exception | None) -> TokenUsage:

@@ -76,14 +76,22 @@ class Router(Generic[EngineT]):
 
     A target that fails is followed by the next one of the same name, and then by those whose fault may pass, all
     within one deadline (`services.llm.domain.tries`). `missing` are message and reason of the refusal where there is no
-    provider.
+    provider, and `operation` is what spans call the purpose.
     """
 
-    def __init__(self, tables: Tables[EngineT], ledger: Ledger, retry: RetryPolicy, missing: tuple[str, str]) -> None:
+    def __init__(
+        self,
+        tables: Tables[EngineT],
+        ledger: Ledger,
+        retry: RetryPolicy,
+        missing: tuple[str, str],
+        operation: str = "chat",
+    ) -> None:
         self._tables = tables
         self._ledger = ledger
         self._retry = retry
         self._missing = missing
+        self._operation = operation
         self._vain = VainAttempts()
         self._hedges = Allowance(_HEDGED_SHARE, _HEDGES_SAVED, begin=0)
 
@@ -116,7 +124,7 @@ class Router(Generic[EngineT]):
         backend = target.backend
         async with (
             backend.capacity.admitted(_time_left(way.deadline), way.need.tokens) as settle,
-            self._ledger.call(target.offer, way.need, _time_left(way.deadline)) as spent,
+            self._ledger.call(target.offer, way.need, _time_left(way.deadline), self._operation) as spent,
         ):
             left = min(_time_left(way.deadline), backend.provider.total_timeout_seconds)
             with target.health.judged(target.health.whole, way.deadline) as verdict:
@@ -287,7 +295,7 @@ class ChatRouter(Router[ChatProvider]):
         between, finish = provider.between_tokens_timeout_seconds, None
         async with (
             target.backend.capacity.admitted(_time_left(way.deadline), way.need.tokens) as settle,
-            self._ledger.call(target.offer, way.need, _time_left(way.deadline)) as spent,
+            self._ledger.call(target.offer, way.need, _time_left(way.deadline), self._operation) as spent,
         ):
             left = min(_time_left(way.deadline), provider.total_timeout_seconds)
             ends = loop.time() + left
@@ -302,7 +310,7 @@ class ChatRouter(Router[ChatProvider]):
                     async for event in stream:
                         watch.stop()
                         if isinstance(event, TextDelta):
-                            spent.deltas += 1
+                            spent.delta()
                             if not verdict.answered:
                                 verdict.answer()
                                 yield event

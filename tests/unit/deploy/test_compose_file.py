@@ -111,4 +111,5 @@ def test_a_stop_waits_for_the_drain(name: str) -> None:
 def test_every_variable_is_one_that_is_read(name: str) -> None:
     # Each service is told where all others are.
     known = variables(SETTINGS[name]) | {f"TIKU_{other.upper()}_TARGET" for other in SETTINGS} | {"TIKU_LISTEN"}
+    known.add("OTEL_EXPORTER_OTLP_ENDPOINT")  # The SDK reads it.
     assert SERVICES[name]["environment"].keys() <= known

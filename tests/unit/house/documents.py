@@ -30,7 +30,7 @@ _SYMBOL = re.compile(r"(_*[A-Za-z]\w*(?:\.\w+)*)(?:\([^)]*\))?")
 _CLASS = re.compile(r"[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*")
 _SUFFIX = re.compile(r"\.(py|md|proto|sql|toml|ya?ml|json|lock|js|html|png|txt)$")
 _NO_PATH = re.compile(r"[/~$]|\.\.|\.(tiku|venv|env)\b|[a-z]+:")
-_FOREIGN = ("PIP_", "UV_")
+_FOREIGN = ("PIP_", "UV_", "OTEL_")
 """Prefixes of the variables of tools."""
 _STORED = {"uploads/"}
 """Names of what Tiku stores, which look like paths of the repository."""

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from services.docs.domain.concurrency import run_to_end
 from services.docs.domain.objects import missing_object
+from services.kit import tracing
 from services.kit.disk_room import DiskRoom
 from services.kit.errors import NotFound, Unavailable, disk_full
 from services.kit.start import StartError
@@ -55,9 +56,9 @@ class _ObstoreObjectStore:
         writer = obstore.open_writer_async(self._store, key, buffer_size=self._part_bytes, max_concurrency=1)
         try:
             async for chunk in chunks:
-                with _answering(key):
+                with _answering(key, "write"):
                     await writer.write(chunk)
-            with _answering(key):
+            with _answering(key, "close"):
                 await writer.close()
         except BaseException:
             # An abandoned multipart upload leaves its parts on the server: complete it, then delete the object.
@@ -75,12 +76,12 @@ class _ObstoreObjectStore:
         if await self.size(target) is not None:
             await self.delete(source)
             return
-        with _answering(source):
+        with _answering(source, "rename"):
             await obstore.rename_async(self._store, source, target, overwrite=True)
 
     async def size(self, key: str) -> int | None:
         """Ask for the metadata of an object."""
-        with suppress(NotFound), _answering(key):
+        with suppress(NotFound), _answering(key, "head"):
             return (await obstore.head_async(self._store, key))["size"]
         return None
 
@@ -92,19 +93,19 @@ class _ObstoreObjectStore:
         end = size if end is None else min(end, size)
         while start < end:
             length = min(_READ_BYTES, end - start)
-            with _answering(key):
+            with _answering(key, "get"):
                 part = await obstore.get_range_async(self._store, key, start=start, length=length)
             yield part.to_bytes()
             start += length
 
     async def delete(self, key: str) -> None:
         """Delete an object, if it exists."""
-        with suppress(NotFound), _answering(key):
+        with suppress(NotFound), _answering(key, "delete"):
             await obstore.delete_async(self._store, key)
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
         """Yield the keys of complete objects."""
-        with _answering(prefix):
+        with _answering(prefix, "list"):
             async for batch in obstore.list(self._store, prefix):
                 for meta in batch:
                     yield meta["path"]
@@ -198,10 +199,11 @@ class S3ObjectStore(_ObstoreObjectStore):
 
 
 @contextmanager
-def _answering(key: str) -> Iterator[None]:
+def _answering(key: str, operation: str) -> Iterator[None]:
     """Turn the library's errors into `NotFound` for a missing object, and `Unavailable`."""
     try:
-        yield
+        with tracing.span(f"objects {operation}", "CLIENT", {"tiku.object.key": key}):
+            yield
     except FileNotFoundError as error:
         raise missing_object(key) from error
     except (BaseError, OSError) as error:

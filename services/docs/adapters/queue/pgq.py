@@ -26,6 +26,7 @@ from services.docs.adapters.stores.postgres.schema import SCHEMA
 from services.docs.domain.concurrency import run_unless
 from services.docs.ports import JobHandler, RetryLaterError
 from services.docs.values.document import Job, JobKind
+from services.kit import tracing
 from services.kit.database import Connection, open_pool
 
 CHANNEL = "docs_jobs"
@@ -65,6 +66,7 @@ class PgQueuerJobQueue:
             execute_after=timedelta(seconds=delay),
             dedupe_key=f"{job.kind}:{job.document_id}:{job.generation}",
             on_conflict="skip",
+            headers={"traceparent": header} if (header := tracing.traceparent()) else None,
         )
 
     async def work(self, handler: JobHandler) -> None:
@@ -122,7 +124,8 @@ def _queries(driver: Driver) -> Queries:
 async def _run(handler: JobHandler, stopping: asyncio.Event, pool: asyncpg.Pool, queued: QueuedJob) -> None:
     """Run a job until it ends, or until the service stops, which hands it back."""
     document_id, owner, generation = json.loads(queued.payload or b"[]")
-    job = Job(JobKind(queued.entrypoint), document_id, owner, generation)
+    traceparent = str((queued.headers or {}).get("traceparent", ""))
+    job = Job(JobKind(queued.entrypoint), document_id, owner, generation, traceparent)
     try:
         if not await run_unless(handler(job), stopping):
             raise RetryRequested(timedelta(0), "the service is stopping")

@@ -41,6 +41,7 @@ from services.docs.values.document import (
     StoredChunk,
 )
 from services.docs.values.parsed_document import ParseError
+from services.kit import tracing
 from services.kit.errors import InvalidArgument, ResourceExhausted, TikuError, Unavailable, disk_full
 
 _LARGE_BYTES, _LARGE_FILES = 4 * 1024**2, 2
@@ -153,10 +154,12 @@ class DocumentIndexer:
         throttle = ProgressThrottle(self.settings.event_interval)
         total = earlier.chunk_total
         if total is None:
-            total = await self._parse(job, earlier.document, throttle, on_long)
+            with tracing.span("parse", attributes={"tiku.media_type": earlier.document.media_type}):
+                total = await self._parse(job, earlier.document, throttle, on_long)
         if total - earlier.indexed > self.settings.short_chunks:
             on_long()
-        await self._index_chunks(job, earlier, total, throttle)
+        with tracing.span("index", attributes={"tiku.chunks": total - earlier.indexed}):
+            await self._index_chunks(job, earlier, total, throttle)
         _check_wanted(await self.jobs.finish(job))
 
     async def _parse(

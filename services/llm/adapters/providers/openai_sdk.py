@@ -10,6 +10,7 @@ from typing import Any, Self
 import httpx2
 import openai
 
+from services.kit import tracing
 from services.llm.adapters.providers.answers import FailedAnswerError
 from services.llm.adapters.providers.openai_chat import OpenAiChat
 from services.llm.domain import faults
@@ -48,7 +49,11 @@ class OpenAiSdkProvider(OpenAiChat):
         model, messages, rest = body["model"], body["messages"], {**body}
         del rest["model"], rest["messages"]
         asked = self._client.chat.completions.with_streaming_response.create(
-            model=model, messages=messages, extra_body=rest, timeout=limits
+            model=model,
+            messages=messages,
+            extra_body=rest,
+            extra_headers={"traceparent": tracing.traceparent()} if tracing.on() else None,
+            timeout=limits,
         )
         try:
             async with asyncio.timeout_at(deadline):

@@ -34,7 +34,7 @@ from neo4j import (
 )
 from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError, TransientError
 
-from services.kit import context, errors
+from services.kit import context, errors, tracing
 from services.kit.disk_room import DiskRoom
 from services.retrieval.adapters.graphs import statements
 from services.retrieval.adapters.graphs.engines import Engine, engine_of
@@ -402,6 +402,12 @@ class Neo4jGraphStore:
         A caller `asked` for its statement.
         """
         limit = context.time_for(self._timeout, share=0.9)
+        operation = "write" if writes else "read"
+        with tracing.span(f"graph {operation}", "CLIENT", {"db.system.name": "neo4j", "db.operation.name": operation}):
+            return await self._run_again(work, limit, writes, asked)
+
+    async def _run_again(self, work: _Work[T], limit: float, writes: bool, asked: bool) -> T:
+        """Run a transaction until it is neither overtaken nor broken off, for `limit` seconds at most."""
         try:
             # One that has not answered yet may be starting because of this call.
             async with self._pulse.watched(limit) if self._engine else asyncio.timeout(limit):

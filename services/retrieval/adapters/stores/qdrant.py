@@ -24,7 +24,7 @@ import grpc
 from qdrant_client import grpc as q
 
 from services.common.values import DocumentKind
-from services.kit import context, errors
+from services.kit import context, errors, tracing
 from services.kit.channels import service_config
 from services.kit.concurrency import gather, map_in_turns
 from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk, Filter, Hit, SparseVector
@@ -312,7 +312,8 @@ class QdrantVectorStore:
     async def _call(self, method: Callable[..., Awaitable[Any]], request: Any) -> Any:
         timeout = context.time_for(self._timeout)
         try:
-            return await method(request, timeout=timeout, metadata=self._metadata)
+            with _span(request):
+                return await method(request, timeout=timeout, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:
             raise _translated(error) from error
 
@@ -322,6 +323,17 @@ class QdrantVectorStore:
             return await call
         except errors.NotFound:
             return None
+
+
+def _span(request: Any) -> tracing.Span:
+    """Begin the span of a call."""
+    if not tracing.on():
+        return tracing.span("")
+    operation = request.DESCRIPTOR.name
+    attributes = {"db.system.name": "qdrant", "db.operation.name": operation}
+    if collection := getattr(request, "collection_name", ""):
+        attributes["db.collection.name"] = collection
+    return tracing.span(f"qdrant {operation}", "CLIENT", attributes)
 
 
 def _channel(target: str, *, secure: bool) -> grpc.aio.Channel:
