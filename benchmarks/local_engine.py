@@ -84,9 +84,7 @@ _ENVIRONMENT: Final = {"spinning": {"GOMP_SPINCOUNT": "300000"}}
 
 def serve(variant: str, model: Path, port: int) -> None:
     """Serve the model as a variant, until this process is ended."""
-    import xllamacpp
-
-    from services.embedded import llama_server  # Before what it loads: OpenMP reads its settings then.
+    from services.embedded import llama_server
 
     options = argparse.Namespace(
         model=model,
@@ -99,6 +97,9 @@ def serve(variant: str, model: Path, port: int) -> None:
     )
     params = llama_server.parameters(options)
     VARIANTS[variant](params)
+
+    import xllamacpp  # Only now: OpenMP reads at its first import what the server's module says.
+
     server = xllamacpp.Server(params)
     sys.stdout.write(f"{server.listening_address}\n")
     sys.stdout.flush()
