@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from services.client.commands import Server, with_client
 from services.client.errors import ClientError
@@ -108,7 +108,15 @@ def grading(
         with console.status("grading …") as status:
             model = RestChatModel(client, timeout)
             told = await measure(model, drawn, timeout, lambda n, total: status.update(f"grading {n}/{total} …"))
-        shown = Table("model", "answers", "left to a person", "agreement", "kappa", "macro-F1", "macro-F1 of all")
+        shown = Table(
+            Column("model", overflow="fold"),
+            "answers",
+            "left to a person",
+            "agreement",
+            "kappa",
+            "macro-F1",
+            "macro-F1 of all",
+        )
         figures = (told.reviewed / told.answers, told.agreement, told.kappa, told.macro_f1, told.macro_f1_of_all)
         shown.add_row(told.model or "none", str(told.answers), *(f"{figure:.3f}" for figure in figures))
         Console(highlight=False, width=_COLUMNS).print(shown)
