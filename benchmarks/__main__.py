@@ -7,7 +7,16 @@ import importlib
 
 import uvloop
 
-from benchmarks import comparison, embedding, harness, hostile_files, legs, provider_faults, retrieval_scale
+from benchmarks import (
+    comparison,
+    embedding,
+    harness,
+    hostile_files,
+    legs,
+    llm_gateways,
+    provider_faults,
+    retrieval_scale,
+)
 
 RATIOS = ("unary", "rest", "streaming")
 TABLES = {
@@ -15,6 +24,7 @@ TABLES = {
     "comparison": comparison,
     "embedding": embedding,
     "hostile-files": hostile_files,
+    "llm-gateways": llm_gateways,
     "provider-faults": provider_faults,
 }
 """Benchmarks with tables of their own."""

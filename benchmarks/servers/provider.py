@@ -1,10 +1,10 @@
 """An OpenAI-compatible provider of a stated latency, on a bare asyncio protocol so that it takes little of the machine.
 
-`python -m benchmarks.servers.provider --latency 0.3 [--tokens 40] [--pace 0]` prints its base URL and serves. A whole
-answer comes after the latency; a stream's first token comes after the latency, the others `pace` seconds apart
-(0: as fast as they are taken, each in a write of its own). A request for JSON gets one fill-in-the-blank question about
-the sentence that it names, streamed in pieces of 40 characters. It understands no more of HTTP than its clients here
-send: POST with a Content-Length over kept-alive connections.
+`python -m benchmarks.servers.provider --latency 0.3 [--tokens 40] [--pace 0] [--tail 0]` prints its base URL, serves. A
+whole answer comes after the latency; a stream's first token comes after the latency, the others `pace` seconds apart
+(0: as fast as they are taken, each in a write of its own). Every twentieth answer is `tail` seconds later. A request
+for JSON gets one fill-in-the-blank question about the sentence that it names, streamed in pieces of 40 characters. It
+understands no more of HTTP than its clients here send: POST with a Content-Length over kept-alive connections.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import cycle
 from typing import Any, cast
 
 import orjson
@@ -41,8 +42,9 @@ def question(prompt: str) -> str:
 class Connection(asyncio.Protocol):
     """One client: a request, its answer, the next request."""
 
-    def __init__(self, latency: float, tokens: int, pace: float) -> None:
+    def __init__(self, latency: float, tokens: int, pace: float, late: Callable[[], float]) -> None:
         self._latency = latency
+        self._late = late
         self._tokens = ["token "] * tokens
         self._pace = pace
         self._loop = asyncio.get_running_loop()
@@ -68,12 +70,13 @@ class Connection(asyncio.Protocol):
         if head < 0:
             return
         lines = bytes(self._received[:head]).lower().split(b"\r\n")
-        length = next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
+        length = next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), 0)
         if len(self._received) < head + 4 + length:
             return
-        asked = orjson.loads(self._received[head + 4 : head + 4 + length])
+        # LiteLLM asks for the list of models when it starts; any answer will do.
+        asked = orjson.loads(self._received[head + 4 : head + 4 + length] or b"{}")
         del self._received[: head + 4 + length]
-        self._later = self._loop.call_later(self._latency, self._answer, asked)
+        self._later = self._loop.call_later(self._latency + self._late(), self._answer, asked)
 
     def pause_writing(self) -> None:
         """Stop writing until the peer reads."""
@@ -135,10 +138,15 @@ def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-async def serve(latency: float, tokens: int, pace: float) -> None:
+async def serve(latency: float, tokens: int, pace: float, tail: float) -> None:
     """Serve on a free port until terminated; prints the base URL once it does."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(latency, tokens, pace), "127.0.0.1", 0, backlog=2048)
+    delays = cycle([tail, *[0.0] * 19])
+
+    def connection() -> Connection:
+        return Connection(latency, tokens, pace, lambda: next(delays))
+
+    server = await loop.create_server(connection, "127.0.0.1", 0, backlog=2048)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
     await server.serve_forever()
 
@@ -149,8 +157,9 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.3)
     parser.add_argument("--tokens", type=int, default=40)
     parser.add_argument("--pace", type=float, default=0.0)
+    parser.add_argument("--tail", type=float, default=0.0)
     asked = parser.parse_args()
-    uvloop.run(serve(asked.latency, asked.tokens, asked.pace))
+    uvloop.run(serve(asked.latency, asked.tokens, asked.pace, asked.tail))
 
 
 if __name__ == "__main__":

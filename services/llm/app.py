@@ -62,10 +62,12 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
     embedder = await _local_model(settings, Task.EMBED, settings.embed_model_path, settings.embed_base_url)
     reranker = await _local_model(settings, Task.RERANK, settings.rerank_model_path, settings.rerank_base_url)
     local = [model for model in (embedder, reranker) if model is not None]
+    embedders = FixedTable(await _embedders(settings, embedder, stack))
+    rerankers = FixedTable(await _rerankers(settings, reranker, stack))
     servicer = LlmServicer(  # type: ignore[abstract]  # The base refuses ReadFile, which comes later.
         ChatRouter(roster, ledger, retry, faults.NO_CHAT),
-        Router(FixedTable(await _embedders(settings, embedder, stack)), ledger, retry, faults.NO_EMBEDDER, "embeddings"),
-        Router(FixedTable(await _rerankers(settings, reranker, stack)), ledger, retry, faults.NO_RERANKER, "rerank"),
+        Router(embedders, ledger, retry, faults.NO_EMBEDDER, "embeddings"),
+        Router(rerankers, ledger, retry, faults.NO_RERANKER, "rerank"),
         ledger,
         settings.llm_timeout_seconds,
         lambda: roster.configured.currency,
