@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
+from services.exercises.adapters.clients.files import LlmFileReadingModel
 from services.exercises.adapters.clients.llm import LlmChatModel
 from services.exercises.adapters.clients.retrieval import RETRIED, RetrievalPassageSource
 from services.exercises.adapters.stores.postgres.schema import MIGRATIONS, SCHEMA
@@ -50,6 +51,7 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
     await asyncio.to_thread(same_value, "詞", "词")
     llm = await stack.enter_async_context(open_channel(settings.llm_target))
     retrieval = await stack.enter_async_context(open_channel(settings.retrieval_target, retry=RETRIED))
+    docs = await stack.enter_async_context(open_channel(settings.docs_target))
     processes = await stack.enter_async_context(WorkerPool(1, warm))
     worker = PooledMaterialWorker(processes, settings.exercises_worker_timeout_seconds)
     model = LlmChatModel(
@@ -97,7 +99,9 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
         ),
     )
     grader = ShortAnswerGrader(model, settings.exercises_grading_timeout_seconds)
-    analyst = Analyst(worker, model, model_seconds=settings.exercises_analysis_timeout_seconds)
+    analyst = Analyst(
+        worker, model, LlmFileReadingModel(llm, docs), model_seconds=settings.exercises_analysis_timeout_seconds
+    )
     submissions = Submissions(
         failpoints.around(stores.submissions, {"add": Points("exercises.submission.stored")}), grader
     )

@@ -28,6 +28,20 @@ class ChatModel(Protocol):
         """
 
 
+class FileReadingModel(Protocol):
+    """Language models whose provider reads the file of a document itself."""
+
+    async def reads_files(self, model: str) -> bool:
+        """Return whether a model does; an empty name is the default model."""
+
+    async def ask(self, document_id: str, request: ChatRequest, timeout: float) -> str:
+        """Return what a model writes about the file of one of the caller's documents.
+
+        Raises:
+            TikuError: what the model's service or that of documents raises.
+        """
+
+
 class PassageSource(Protocol):
     """Where the passages of indexed documents are read."""
 

@@ -52,8 +52,12 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
     async def AnalyzeFile(self, request: exercises_pb2.AnalyzeFileRequest, _: Any) -> exercises_pb2.AnalyzeFileResponse:
         """Say what an indexed document teaches."""
         passages = await self._reader.passages([request.document_id], "", _MAX_ANALYZED_PASSAGES)
-        analysis = await self._analyst.analyze(passages, request.model)
-        return exercises_pb2.AnalyzeFileResponse(analysis=message_of(exercises_pb2.MaterialAnalysis, analysis))
+        analysis = await self._analyst.analyze(passages, request.model, request.document_id)
+        by_provider = analysis.read_by_provider
+        return exercises_pb2.AnalyzeFileResponse(
+            analysis=message_of(exercises_pb2.MaterialAnalysis, analysis),
+            read_by=exercises_pb2.FILE_READER_PROVIDER if by_provider else exercises_pb2.FILE_READER_TIKU,
+        )
 
     async def GenerateExercise(
         self, request: exercises_pb2.GenerateExerciseRequest, _: Any

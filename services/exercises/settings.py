@@ -12,6 +12,7 @@ class ExercisesSettings(DatabaseSettings):
 
     listen: str = Field("127.0.0.1:50054", description="Address to serve on, host:port.")
     llm_target: str = Field("127.0.0.1:50051", description="Address of the llm service.")
+    docs_target: str = Field("127.0.0.1:50053", description="Address of the docs service, for files that models read.")
     retrieval_target: str = Field("127.0.0.1:50052", description="Address of the retrieval service.")
     exercises_postgres_connections: int = Field(8, ge=1, description="Most connections to PostgreSQL.")
     exercises_statement_timeout_seconds: float = Field(10.0, gt=0, description="Time limit of an SQL statement.")

@@ -17,6 +17,7 @@ from services.kit.failpoints import Failpoints, Points
 from services.kit.server import App, Registration
 from services.kit.start import StartError
 from services.llm.adapters.embedders.local import LocalEmbedder
+from services.llm.adapters.files.http import HttpFileShelf
 from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.local.folders import ModelFolder
 from services.llm.adapters.local.process import LocalModel
@@ -31,6 +32,7 @@ from services.llm.adapters.stores.memory import MemorySpendingStore
 from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
 from services.llm.domain.capacity import Capacity
+from services.llm.domain.file_reading import FileReader
 from services.llm.domain.ledger import Ledger
 from services.llm.domain.rate_window import RateWindow
 from services.llm.domain.roster import Roster
@@ -64,11 +66,16 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
     local = [model for model in (embedder, reranker) if model is not None]
     embedders = FixedTable(await _embedders(settings, embedder, stack))
     rerankers = FixedTable(await _rerankers(settings, reranker, stack))
-    servicer = LlmServicer(  # type: ignore[abstract]  # The base refuses ReadFile, which comes later.
-        ChatRouter(roster, ledger, retry, faults.NO_CHAT),
+    chat = ChatRouter(roster, ledger, retry, faults.NO_CHAT)
+    reader = await stack.enter_async_context(
+        FileReader.open(chat.complete, roster, lambda: roster.configured.providers, HttpFileShelf.open)
+    )
+    servicer = LlmServicer(
+        chat,
         Router(embedders, ledger, retry, faults.NO_EMBEDDER, "embeddings"),
         Router(rerankers, ledger, retry, faults.NO_RERANKER, "rerank"),
         ledger,
+        reader,
         settings.llm_timeout_seconds,
         lambda: roster.configured.currency,
     )
@@ -77,7 +84,7 @@ async def build(settings: LlmSettings, stack: AsyncExitStack) -> App:
         registrations=[Registration(add_LlmServiceServicer_to_server, servicer, "tiku.llm.v1.LlmService")],
         ready=partial(_all_loaded, local) if local else None,
         collectors=[ModelMetrics(ledger.measures)],
-        background=[*background, ledger.run, *(model.run for model in local)],
+        background=[*background, ledger.run, reader.run, *(model.run for model in local)],
     )
 
 

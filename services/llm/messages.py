@@ -29,6 +29,7 @@ from services.llm.values.chat import (
     TextDelta,
     ToolCall,
 )
+from services.llm.values.files import FileQuestion
 from services.llm.values.relevance import Ranking, Vectors
 from services.llm.values.spending import Spending
 from tiku.llm.v1 import llm_pb2 as pb
@@ -340,6 +341,17 @@ def _check(check: SchemaCheck | None) -> pb.SchemaCheck | None:
     return pb.SchemaCheck(matches=not rules, broken_rules=rules, repaired=check.repaired)
 
 
+def file_question(description: pb.ReadFileDescription) -> FileQuestion:
+    """Return what is asked about a file."""
+    chat = chat_request(pb.ChatRequest(model=description.model, options=description.options))
+    return FileQuestion(description.name, description.question, description.size_bytes, chat)
+
+
+def file_response(completion: Completion, served: Served) -> pb.ReadFileResponse:
+    """Return the answer about a file, and who read it."""
+    return pb.ReadFileResponse(text=completion.text, **_end(completion, served))
+
+
 def embed_response(vectors: Vectors, model: str) -> pb.EmbedResponse:
     """Return one embedding a text, in order."""
     return pb.EmbedResponse(
@@ -379,7 +391,13 @@ def models_response(
     """Return every configured model, the default of each purpose first."""
     purposes = (pb.MODEL_PURPOSE_CHAT, pb.MODEL_PURPOSE_EMBEDDING, pb.MODEL_PURPOSE_RERANK)
     models = [
-        pb.Model(name=served.model, provider=served.provider, purpose=purpose, default=not place)
+        pb.Model(
+            name=served.model,
+            provider=served.provider,
+            purpose=purpose,
+            default=not place,
+            reads_files=served.reads_files,
+        )
         for purpose, serving in zip(purposes, (chat, embedding, rerank), strict=True)
         for place, served in enumerate(serving)
     ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
-from services.llm.values.chat import ChatFinish, ChatRequest, Completion, TextDelta
+from services.llm.values.chat import ChatFinish, ChatMessage, ChatRequest, Completion, TextDelta
+from services.llm.values.files import ShelvedFile
 from services.llm.values.relevance import EmbedInput, EmbedKind, Ranking, Vectors
 from services.llm.values.spending import Account, Balance, Charge, Exhausted, Limit, Line, Reserved, Spending
 
@@ -26,6 +27,32 @@ class ChatProvider(Protocol):
 
         A consumer that stops early has to close the generator (`contextlib.aclosing`).
         """
+
+
+class FileShelf(Protocol):
+    """The files that a provider keeps for whoever holds the key.
+
+    Every call takes at most `timeout` seconds, and raises the errors of `services.llm.domain.faults`.
+    """
+
+    @property
+    def max_bytes(self) -> int:
+        """The most that a file may have."""
+
+    async def upload(self, name: str, pieces: AsyncIterator[bytes], size_bytes: int, timeout: float) -> ShelvedFile:
+        """Send a file of so many bytes, 0 for not known; the name is ASCII. What `pieces` raises is raised."""
+
+    async def look(self, file_id: str, timeout: float) -> ShelvedFile:
+        """Return how a file stands."""
+
+    async def messages(self, file: ShelvedFile, name: str, question: str, timeout: float) -> Sequence[ChatMessage]:
+        """Return the conversation that asks about a file, which its owner calls `name`."""
+
+    async def delete(self, file_id: str, timeout: float) -> None:
+        """Remove a file, if it is there."""
+
+    async def files(self, timeout: float) -> Sequence[ShelvedFile]:
+        """Return every file that is there, also those of others."""
 
 
 class Embedder(Protocol):

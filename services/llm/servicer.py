@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 
 from services.kit import context
 from services.kit.coalesce import gathered
+from services.kit.errors import FieldViolation, InvalidArgument
 from services.llm import messages
+from services.llm.domain.file_reading import FileReader
 from services.llm.domain.ledger import Ledger
 from services.llm.domain.need import need_of_inputs, need_of_texts
 from services.llm.domain.routing import ChatRouter, Router
@@ -30,6 +32,7 @@ class LlmServicer(LlmServiceServicer):
     embedder: Router[Embedder]
     reranker: Router[Reranker]
     ledger: Ledger
+    reader: FileReader
     timeout: float
     currency: Callable[[], str] = lambda: "USD"
     """The currency of what the ledger says."""
@@ -76,6 +79,16 @@ class LlmServicer(LlmServiceServicer):
         )
         return messages.rerank_response(ranking, served.model)
 
+    async def ReadFile(self, request_iterator: AsyncIterator[pb.ReadFileRequest], _: object) -> pb.ReadFileResponse:
+        """Ask about a file that arrives as a stream, behind its description."""
+        requests = aiter(request_iterator)
+        first = await anext(requests, None)
+        if first is None or first.WhichOneof("payload") != "description":
+            raise _misplaced("must be the first message")
+        question = messages.file_question(first.description)
+        completion, served = await self.reader.read(question, _bytes(requests), self._seconds_left())
+        return messages.file_response(completion, served)
+
     async def ListModels(self, request: pb.ListModelsRequest, _: object) -> pb.ListModelsResponse:
         """List the configured models."""
         return messages.models_response(self.chat.served, self.embedder.served, self.reranker.served)
@@ -105,6 +118,18 @@ async def _deltas(
             yield event
         else:
             ends.append(event)
+
+
+async def _bytes(requests: AsyncIterator[pb.ReadFileRequest]) -> AsyncGenerator[bytes, None]:
+    async for request in requests:
+        if request.WhichOneof("payload") != "chunk":
+            raise _misplaced("must be sent once, before the bytes")
+        yield request.chunk
+
+
+def _misplaced(rule: str) -> InvalidArgument:
+    violations = [FieldViolation("description", rule)]
+    return InvalidArgument(f"description {rule}.", reason="MISPLACED_DESCRIPTION", violations=violations)
 
 
 def _size(delta: TextDelta) -> int:

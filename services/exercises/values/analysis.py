@@ -57,3 +57,5 @@ class Analysis:
     generator: Generator
     analyzed_length: int
     """Characters that were analyzed, in code points."""
+    read_by_provider: bool = False
+    """Whether the key points are from a file that the model's provider read, and not from the passages alone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
@@ -65,11 +65,26 @@ class ProviderClient:
         self, path: str, body: Mapping[str, Any], timeout: float
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Do as `post` does, and yield the response whatever its status is."""
+        async with self.request("POST", path, timeout, data=_encode(body)) as response:
+            yield response
+
+    @asynccontextmanager
+    async def request(
+        self,
+        method: str,
+        path: str,
+        timeout: float,
+        *,
+        data: bytes | AsyncIterable[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send anything and yield the response whatever its status is; else as `post`."""
         try:
-            async with self._session.post(
+            async with self._session.request(
+                method,
                 self._base_url + path,
-                data=_encode(body),
-                headers={"traceparent": tracing.traceparent()} if tracing.on() else None,
+                data=data,
+                headers={**(headers or {}), **({"traceparent": tracing.traceparent()} if tracing.on() else {})},
                 # A redirect would carry the key to whoever the answer names.
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(

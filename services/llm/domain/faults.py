@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from services.kit.errors import (
     DeadlineExceeded,
     FailedPrecondition,
+    FieldViolation,
     Internal,
     InvalidArgument,
     NotFound,
@@ -39,6 +40,8 @@ REJECTED = "PROVIDER_REJECTED"
 CONTEXT_TOO_LONG = "CONTEXT_TOO_LONG"
 CONTENT_FILTERED = "CONTENT_FILTERED"
 SCHEMA_NOT_MATCHED = "SCHEMA_NOT_MATCHED"
+FILE_TOO_LARGE = "FILE_TOO_LARGE"
+FILE_UNREADABLE = "FILE_UNREADABLE"
 
 RETRYABLE = frozenset({UNAVAILABLE, RATE_LIMITED})
 """Reasons after which the same call may well succeed."""
@@ -80,8 +83,10 @@ _QUICK_RETRY_SECONDS = 1.0
 
 
 NO_CHAT = ("No chat model is configured: set TIKU_LLM_BASE_URL and TIKU_LLM_MODEL.", "NO_CHAT_PROVIDER")
-"""Like the two that follow, message and reason of a call for whose purpose no model is configured."""
+"""Like those that follow, message and reason of a call for whose purpose no model is configured."""
 NO_EMBEDDER = ("No embedding model is configured: set TIKU_EMBED_MODEL_PATH or TIKU_EMBED_BASE_URL.", "NO_EMBEDDER")
+NO_FILE_READER = ("No model reads files: set reads_files for one in TIKU_LLM_PROVIDERS_FILE.", "MODEL_READS_NO_FILES")
+"""Also of a request that names a model that does not."""
 NO_RERANKER = ("No reranker is configured: set TIKU_RERANK_MODEL_PATH or TIKU_RERANK_BASE_URL.", "NO_RERANK_PROVIDER")
 
 
@@ -115,6 +120,20 @@ def busy(provider: str, retry_after: float) -> TikuError:
 def model_not_found(model: str) -> TikuError:
     """Return that no provider serves the model that a request names."""
     return NotFound(f"There is no model named {model!r}.", reason=MODEL_NOT_FOUND, metadata={"model": model})
+
+
+def file_too_large(max_bytes: int) -> TikuError:
+    """Return that a file is larger than its provider takes."""
+    return InvalidArgument(
+        f"The file must have at most {max_bytes} bytes for this model.",
+        reason=FILE_TOO_LARGE,
+        violations=[FieldViolation("chunk", f"must have at most {max_bytes} bytes in all")],
+    )
+
+
+def file_unreadable(provider: str) -> TikuError:
+    """Return that a provider could not read a file."""
+    return _of(provider, FailedPrecondition, FILE_UNREADABLE, "The model provider could not read the file.")
 
 
 def from_status(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, aclosing, contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from services.common.values import TokenUsage
 from services.kit.errors import DeadlineExceeded, FailedPrecondition, TikuError
@@ -18,7 +18,7 @@ from services.llm.domain.need import Need, need_of_chat
 from services.llm.domain.read_watch import ReadWatch
 from services.llm.domain.simultaneous import Begin, Discard, hedged, raced
 from services.llm.domain.structured import answers as structured
-from services.llm.domain.targets import Path, RoutingTable, Served, Target
+from services.llm.domain.targets import Path, RoutingTable, Served, Tables, Target
 from services.llm.domain.tries import RetryPolicy, Tries, VainAttempts
 from services.llm.domain.validity import is_valid
 from services.llm.ports import ChatProvider
@@ -58,17 +58,6 @@ class FixedTable(Generic[EngineT]):
     def held(self) -> Iterator[RoutingTable[EngineT]]:
         """Hold the table for a call."""
         yield self.table
-
-
-class Tables(Protocol[EngineT]):
-    """Where the table of now is; `services.llm.domain.roster.Roster` is one that is replaced."""
-
-    @property
-    def table(self) -> RoutingTable[EngineT]:
-        """The table of now, to be looked at."""
-
-    def held(self) -> AbstractContextManager[RoutingTable[EngineT]]:
-        """Hold the table for a call."""
 
 
 class Router(Generic[EngineT]):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from services.llm.domain import faults
 from services.llm.domain.capacity import Capacity
@@ -21,6 +22,7 @@ class Served:
 
     model: str
     provider: str
+    reads_files: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,17 @@ class RoutingTable(Generic[EngineT]):
         return self.paths[name]
 
 
+class Tables(Protocol[EngineT]):
+    """Where the table of now is; `services.llm.domain.roster.Roster` is one that is replaced."""
+
+    @property
+    def table(self) -> RoutingTable[EngineT]:
+        """The table of now, to be looked at."""
+
+    def held(self) -> AbstractContextManager[RoutingTable[EngineT]]:
+        """Hold the table for a call."""
+
+
 def routing_table(configured: Providers, backends: Sequence[Backend[EngineT]]) -> RoutingTable[EngineT]:
     """Return the table of a configuration, whose providers `backends` are, in the same order."""
     by_name: dict[str, list[Target[EngineT]]] = {}
@@ -95,12 +108,12 @@ def routing_table(configured: Providers, backends: Sequence[Backend[EngineT]]) -
             by_place[place] = target
             for name in model.names:
                 by_name.setdefault(name, []).append(target)
-                served.append(Served(name, backend.provider.name))
+                served.append(Served(name, backend.provider.name, model.reads_files))
     # One model of one provider can be asked for as well.
     paths = {place: Path([target]) for place, target in by_place.items()}
     paths |= {name: Path(targets) for name, targets in by_name.items()}
     for route in configured.routes:
         targets = [by_place[place] for place in route.targets] or by_name[route.alias]
-        served += [Served(route.alias, target.backend.provider.name) for target in targets]
+        served += [Served(route.alias, target.backend.provider.name, target.model.reads_files) for target in targets]
         paths[route.alias] = Path(targets, route.strategy, route.grace_seconds)
     return RoutingTable(paths, list(dict.fromkeys(served)))

@@ -101,13 +101,17 @@ class ChatRequest:
     """Tools that the model may call, in OpenAI's form."""
     more: Mapping[str, Any] = field(default_factory=dict)
     """Parameters beside these, by OpenAI's names or the provider's own and in their form."""
+    file_bytes: int = 0
+    """Size of a file that the provider has and that the messages refer to."""
 
     def size_bytes(self) -> int:
         """Return the bytes of all that a model reads, and no fewer than the tokens that it makes of them.
 
-        That holds for a picture of usual size, and not for a file that the provider has.
+        That holds for a picture of usual size. A file that the provider has may hold more text than it has bytes.
         """
-        size = sum(len(message.content.encode()) + _size_of_rest(message) for message in self.messages)
+        size = self.file_bytes + sum(
+            len(message.content.encode()) + _size_of_rest(message) for message in self.messages
+        )
         schema = () if self.output is None else (self.output.schema,)
         return size + sum(len(str(described)) for described in (*self.tools, *schema))
 

@@ -59,6 +59,8 @@ class Model(_Table):
     """Further names that requests may use; models of several providers may share one."""
     price: Annotated[Price, BeforeValidator(_price)] | None = None
     """What it costs; None where that is not known."""
+    reads_files: bool = False
+    """Whether its provider keeps files that it reads itself."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -312,17 +312,6 @@ async def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
             pytest.fail("started without a model")
 
 
-async def test_read_file_is_not_served_yet() -> None:
-    async with _service() as stub:
-        description = pb.ReadFileDescription(name="a.pdf", question="What?")
-
-        async def messages() -> AsyncIterator[pb.ReadFileRequest]:
-            yield pb.ReadFileRequest(description=description)
-
-        error = await _refused(stub.ReadFile(messages()))
-        assert error.status == "UNIMPLEMENTED"
-
-
 async def test_a_full_provider_refuses_with_a_time_to_come_back(provider: ScriptedProvider) -> None:
     async with _service(
         llm_base_url=provider.base_url, llm_model="scripted", llm_max_concurrent=2, llm_max_waiting=1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.exercises.adapters.clients.fake import FakeChatModel
+from services.exercises.adapters.clients.fake import FakeChatModel, FakeFileReadingModel
 from services.exercises.adapters.workers.fake import FakeMaterialWorker
 from services.exercises.domain.analysis.analyst import Analyst
 from services.exercises.domain.analysis.extraction import extract, level_of, text_rank
@@ -15,6 +15,7 @@ from services.exercises.domain.generation.material import passages_of_text
 from services.exercises.values.analysis import Level
 from services.exercises.values.chat import ChatRequest
 from services.exercises.values.question import Generator, QuestionKind
+from services.kit.errors import Unavailable
 from services.language.en import ENGLISH
 from services.language.zh import CHINESE
 from tests.unit.exercises.fakes import material, no_model
@@ -30,9 +31,9 @@ def summary(task: ChatRequest) -> dict[str, Any]:
 @pytest.mark.parametrize("language", ["zh", "en"])
 async def test_without_a_model_key_points_are_sentences_of_the_material(language: str) -> None:
     passages = passages_of_text(material(language))
-    analysis = await Analyst(FakeMaterialWorker(), FakeChatModel(lambda _: no_model()), model_seconds=5).analyze(
-        passages, ""
-    )
+    analysis = await Analyst(
+        FakeMaterialWorker(), FakeChatModel(lambda _: no_model()), FakeFileReadingModel(), model_seconds=5
+    ).analyze(passages, "")
     assert analysis.generator is Generator.CLOZE
     assert analysis.language == language
     assert len(analysis.key_points) == 6
@@ -43,7 +44,7 @@ async def test_without_a_model_key_points_are_sentences_of_the_material(language
 
 
 async def test_a_models_words_are_used_where_its_quotes_hold() -> None:
-    analyst = Analyst(FakeMaterialWorker(), FakeChatModel(summary), model_seconds=5)
+    analyst = Analyst(FakeMaterialWorker(), FakeChatModel(summary), FakeFileReadingModel(), model_seconds=5)
     analysis = await analyst.analyze(passages_of_text(material("en")), "")
     assert analysis.generator is Generator.MODEL
     assert all(point.text.startswith("Know this") for point in analysis.key_points)
@@ -61,7 +62,7 @@ async def test_a_models_words_are_used_where_its_quotes_hold() -> None:
     ],
 )
 async def test_what_does_not_hold_gives_way_to_the_sentences(answer: Any) -> None:
-    analyst = Analyst(FakeMaterialWorker(), FakeChatModel(lambda _: answer), model_seconds=5)
+    analyst = Analyst(FakeMaterialWorker(), FakeChatModel(lambda _: answer), FakeFileReadingModel(), model_seconds=5)
     analysis = await analyst.analyze(passages_of_text(material("en")), "")
     assert analysis.generator is Generator.CLOZE
     assert len(analysis.key_points) == 6
@@ -69,7 +70,9 @@ async def test_what_does_not_hold_gives_way_to_the_sentences(answer: Any) -> Non
 
 async def test_a_text_of_a_few_words_has_no_key_points_and_asks_no_model() -> None:
     model = FakeChatModel(summary)
-    analysis = await Analyst(FakeMaterialWorker(), model, model_seconds=5).analyze(passages_of_text("Hello there"), "")
+    analysis = await Analyst(FakeMaterialWorker(), model, FakeFileReadingModel(), model_seconds=5).analyze(
+        passages_of_text("Hello there"), ""
+    )
     assert (analysis.key_points, analysis.suggestions) == ((), ())
     assert not model.tasks
 
@@ -93,3 +96,42 @@ def test_levels_follow_the_measures() -> None:
     assert level_of(easy, ENGLISH) is Level.BEGINNER
     assert level_of(hard, ENGLISH) is Level.ADVANCED
     assert level_of(["我有一只猫。", "猫在家里。"], CHINESE) is Level.BEGINNER
+
+
+def _points_of(text: str) -> list[dict[str, str]]:
+    """Three key points that quote a material, and one that does not."""
+    quotes = [sentence.strip() + "." for sentence in text.split(".")[1:4]]
+    points = [{"quote": quote, "text": f"Know this of {quote[:40]}"} for quote in quotes]
+    return [{"quote": "It is not there.", "text": "Forget this."}, *points]
+
+
+async def test_a_file_is_read_by_the_provider_of_a_model_that_can() -> None:
+    text, model = material("en"), FakeChatModel(summary)
+    files = FakeFileReadingModel({"key_points": _points_of(text)})
+    analysis = await Analyst(FakeMaterialWorker(), model, files, model_seconds=5).analyze(
+        passages_of_text(text), "long", "document"
+    )
+    assert (analysis.read_by_provider, analysis.generator, len(analysis.key_points)) == (True, Generator.MODEL, 3)
+    assert all(text[point.source.start : point.source.end] == point.source.quote for point in analysis.key_points)
+    assert not model.tasks
+    ((document, request),) = files.asked
+    assert (document, request.model, request.schema_name) == ("document", "long", "key_points_of_file")
+
+
+@pytest.mark.parametrize(
+    "answer", [None, "no json", {"key_points": []}, {"key_points": [{"quote": "x", "text": "y"}]}, Unavailable("away")]
+)
+async def test_what_a_provider_cannot_read_was_read_here(answer: Any) -> None:
+    files, passages = FakeFileReadingModel(answer), passages_of_text(material("en"))
+    analyst = Analyst(FakeMaterialWorker(), FakeChatModel(summary), files, model_seconds=5)
+    analysis = await analyst.analyze(passages, "", "document")
+    assert (analysis.read_by_provider, analysis.generator) == (False, Generator.MODEL)
+    assert len(files.asked) == (answer is not None)
+
+
+async def test_a_text_is_no_file() -> None:
+    files = FakeFileReadingModel({"key_points": []})
+    await Analyst(FakeMaterialWorker(), FakeChatModel(summary), files, model_seconds=5).analyze(
+        passages_of_text(material("en")), ""
+    )
+    assert files.asked == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.common.values import Source, TokenUsage
-from services.exercises.adapters.clients.fake import FakeChatModel
+from services.exercises.adapters.clients.fake import FakeChatModel, FakeFileReadingModel
 from services.exercises.adapters.workers.fake import FakeMaterialWorker
 from services.exercises.domain.analysis.analyst import Analyst
 from services.exercises.domain.analysis.extraction import extract
@@ -187,7 +187,9 @@ async def test_without_prompts_a_person_grades_its_short_answers(model: FakeChat
 
 
 async def test_without_prompts_its_analysis_is_its_own_sentences(model: FakeChatModel) -> None:
-    analysis = await Analyst(FakeMaterialWorker(), model, model_seconds=1.0).analyze(PASSAGES, "")
+    analysis = await Analyst(FakeMaterialWorker(), model, FakeFileReadingModel(), model_seconds=1.0).analyze(
+        PASSAGES, ""
+    )
     assert (analysis.language, analysis.generator) == ("x-velin", Generator.CLOZE)
 
 

@@ -11,11 +11,13 @@ import grpc
 import pytest
 
 from services.kit import context
+from services.llm.adapters.files.http import HttpFileShelf
 from services.llm.adapters.providers.fake import FakeChatProvider
 from services.llm.adapters.stores.memory import MemorySpendingStore
 from services.llm.domain import faults
 from services.llm.domain.bulkhead import Bulkhead
 from services.llm.domain.capacity import Capacity
+from services.llm.domain.file_reading import FileReader
 from services.llm.domain.ledger import Ledger
 from services.llm.domain.routing import ChatRouter, FixedTable, Router
 from services.llm.domain.targets import Backend, RoutingTable, routing_table
@@ -64,11 +66,13 @@ async def test_the_timeout_is_for_callers_without_a_deadline_and_cuts_no_deadlin
     table = FixedTable(routing_table(Providers(providers=(configured,)), backends))
     embedder: Router[Embedder] = Router(FixedTable(RoutingTable()), ledger, retry, faults.NO_EMBEDDER)
     reranker: Router[Reranker] = Router(FixedTable(RoutingTable()), ledger, retry, faults.NO_RERANKER)
+    chat = ChatRouter(table, ledger, retry, faults.NO_CHAT)
     servicer = LlmServicer(
-        ChatRouter(table, ledger, retry, faults.NO_CHAT),
+        chat,
         embedder,
         reranker,
         ledger,
+        FileReader(chat.complete, table, tuple, HttpFileShelf.open),
         NO_DEADLINE_SECONDS,
     )
     deadline = None if named is None else asyncio.get_running_loop().time() + named

@@ -98,3 +98,22 @@ async def _sleep(seconds: float, deadline: float) -> None:
             await asyncio.sleep(seconds)
     except TimeoutError as error:
         raise DeadlineExceeded("The time allowed for this request is spent.") from error
+
+
+class FakeFileReadingModel:
+    """Reads every file where it has an answer, which may be an error; the default one reads none."""
+
+    def __init__(self, answer: str | Mapping[str, Any] | Exception | None = None) -> None:
+        self.answer = answer
+        self.asked: list[tuple[str, ChatRequest]] = []
+
+    async def reads_files(self, model: str) -> bool:
+        """Return whether there is an answer."""
+        return self.answer is not None
+
+    async def ask(self, document_id: str, request: ChatRequest, timeout: float) -> str:
+        """Return the answer."""
+        self.asked.append((document_id, request))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer if isinstance(self.answer, str) else json.dumps(self.answer, ensure_ascii=False)

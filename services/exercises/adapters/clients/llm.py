@@ -53,8 +53,8 @@ async def _read(call: Any) -> AsyncGenerator[str | ChatFinish, None]:
                 )
 
 
-def stream_request(request: ChatRequest) -> llm_pb2.StreamChatRequest:
-    """Return a request as the contract says it."""
+def options_of(request: ChatRequest) -> llm_pb2.ChatOptions:
+    """Return how a request is to be answered."""
     options = llm_pb2.ChatOptions(
         temperature=request.temperature,
         max_tokens=request.max_tokens,
@@ -62,13 +62,18 @@ def stream_request(request: ChatRequest) -> llm_pb2.StreamChatRequest:
     )
     if request.seed is not None:
         options.seed = request.seed
+    return options
+
+
+def stream_request(request: ChatRequest) -> llm_pb2.StreamChatRequest:
+    """Return a request as the contract says it."""
     return llm_pb2.StreamChatRequest(
         model=request.model,
         messages=[
             llm_pb2.ChatMessage(role=llm_pb2.Role.Value(f"ROLE_{role.upper()}"), content=content)
             for role, content in request.messages
         ],
-        options=options,
+        options=options_of(request),
     )
 
 

@@ -8,9 +8,9 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from services.exercises.domain.completion import complete
-from services.exercises.domain.prompts.tasks import KEY_POINTS, QuotedPoint
-from services.exercises.ports import ChatModel, MaterialWorker
+from services.exercises.domain.completion import WrittenObject, complete
+from services.exercises.domain.prompts.tasks import KEY_POINTS, KEY_POINTS_OF_FILE, QuotedPoint
+from services.exercises.ports import ChatModel, FileReadingModel, MaterialWorker
 from services.exercises.values.analysis import Analysis, KeyPoint, MaterialExtract, Suggestion
 from services.exercises.values.question import Generator, Passage
 from services.exercises.values.refusal import RefusedError
@@ -32,16 +32,28 @@ _ALIKE = 0.7
 class Analyst:
     """Analyzes material: by its own sentences, put into a model's words where one is there and its quotes hold."""
 
-    def __init__(self, worker: MaterialWorker, model: ChatModel, *, model_seconds: float) -> None:
+    def __init__(
+        self, worker: MaterialWorker, model: ChatModel, files: FileReadingModel, *, model_seconds: float
+    ) -> None:
         self._worker = worker
         self._model = model
+        self._files = files
         self._model_seconds = model_seconds
 
-    async def analyze(self, passages: Sequence[Passage], model: str) -> Analysis:
-        """Return the analysis of a material; the model's failures cost its words, never the analysis."""
+    async def analyze(self, passages: Sequence[Passage], model: str, document_id: str = "") -> Analysis:
+        """Return the analysis of a material; the model's failures cost its words, never the analysis.
+
+        Of a document, whose passages these are, the model's provider reads the file where it can.
+        """
         extract = await self._worker.extract(passages, _MOST_KEY_POINTS)
-        points = await self._model_points(passages, extract, model) if extract.key_sentences else ()
-        by_model = len(points) >= min(_LEAST_KEY_POINTS, len(extract.key_sentences)) and bool(points)
+        least = max(1, min(_LEAST_KEY_POINTS, len(extract.key_sentences)))
+        points: tuple[KeyPoint, ...] = ()
+        if extract.key_sentences and document_id:
+            points = await self._points_of_file(passages, extract, model, document_id)
+        by_provider = len(points) >= least
+        if extract.key_sentences and not by_provider:
+            points = await self._model_points(passages, extract, model)
+        by_model = len(points) >= least
         return Analysis(
             key_points=points if by_model else extract.key_sentences,
             level=extract.level,
@@ -49,7 +61,27 @@ class Analyst:
             suggestions=_suggestions(extract),
             generator=Generator.MODEL if by_model else Generator.CLOZE,
             analyzed_length=sum(len(passage.text) for passage in passages),
+            read_by_provider=by_provider,
         )
+
+    async def _points_of_file(
+        self, passages: Sequence[Passage], extract: MaterialExtract, model: str, document_id: str
+    ) -> tuple[KeyPoint, ...]:
+        """Return the key points that a model finds in a file which its provider reads; none where that fails."""
+        language, limits = LANGUAGES.by_code(extract.language), {"key_points": {"minItems": 1}}
+        try:
+            if not await self._files.reads_files(model):
+                return ()
+            request = KEY_POINTS_OF_FILE.request(
+                language, count=str(_MOST_KEY_POINTS), limits=limits, temperature=0.2, model=model, seed=0
+            )
+            written = WrittenObject()
+            written.feed(await self._files.ask(document_id, request, self._model_seconds))
+            value = written.value()
+        except (TikuError, RefusedError) as error:
+            logger.info("the file is read here", extra={"error": f"{type(error).__name__}: {error}"})
+            return ()
+        return _checked_points(passages, value, language)
 
     async def _model_points(
         self, passages: Sequence[Passage], extract: MaterialExtract, model: str

@@ -150,6 +150,7 @@ class KeyPoints(StructuredAnswer):
 
 
 KEY_POINTS = Prompt.load("key_points", KeyPoints, 1200)
+KEY_POINTS_OF_FILE = Prompt.load("key_points_of_file", KeyPoints, 1200)
 
 
 class PointGrade(StructuredAnswer):

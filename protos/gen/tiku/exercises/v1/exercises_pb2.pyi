@@ -109,6 +109,30 @@ LEVEL_ADVANCED: Level.ValueType  # 3
 """The subject's own language is assumed."""
 Global___Level: _TypeAlias = Level  # noqa: Y015
 
+class _FileReader:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FileReaderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FileReader.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FILE_READER_UNSPECIFIED: _FileReader.ValueType  # 0
+    """Not known."""
+    FILE_READER_TIKU: _FileReader.ValueType  # 1
+    """Tiku's own parser, when the document was indexed."""
+    FILE_READER_PROVIDER: _FileReader.ValueType  # 2
+    """The model's provider."""
+
+class FileReader(_FileReader, metaclass=_FileReaderEnumTypeWrapper):
+    """FileReader says who read a file."""
+
+FILE_READER_UNSPECIFIED: FileReader.ValueType  # 0
+"""Not known."""
+FILE_READER_TIKU: FileReader.ValueType  # 1
+"""Tiku's own parser, when the document was indexed."""
+FILE_READER_PROVIDER: FileReader.ValueType  # 2
+"""The model's provider."""
+Global___FileReader: _TypeAlias = FileReader  # noqa: Y015
+
 class _GeneratorChoice:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -674,6 +698,9 @@ class AnalyzeFileResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ANALYSIS_FIELD_NUMBER: _builtins.int
+    READ_BY_FIELD_NUMBER: _builtins.int
+    read_by: Global___FileReader.ValueType
+    """Who read the file for the key points."""
     @_builtins.property
     def analysis(self) -> Global___MaterialAnalysis:
         """The analysis."""
@@ -682,10 +709,11 @@ class AnalyzeFileResponse(_message.Message):
         self,
         *,
         analysis: Global___MaterialAnalysis | None = ...,
+        read_by: Global___FileReader.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "read_by", b"read_by"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -94,7 +94,8 @@ class ExercisesServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AnalyzeFile(self, request, context):
-        """AnalyzeFile says the same of an indexed document.
+        """AnalyzeFile says the same of an indexed document. Where the model's provider reads files, it gets the document's own
+        file, pictures and tables included; each quote has to stand in the text that was indexed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -19,7 +19,9 @@ class ExercisesServiceStub:
     AnalyzeMaterial: _aio.UnaryUnaryMultiCallable[_exercises_pb2.AnalyzeMaterialRequest, _exercises_pb2.AnalyzeMaterialResponse]
     """AnalyzeMaterial says what a text teaches and what can be asked about it."""
     AnalyzeFile: _aio.UnaryUnaryMultiCallable[_exercises_pb2.AnalyzeFileRequest, _exercises_pb2.AnalyzeFileResponse]
-    """AnalyzeFile says the same of an indexed document."""
+    """AnalyzeFile says the same of an indexed document. Where the model's provider reads files, it gets the document's own
+    file, pictures and tables included; each quote has to stand in the text that was indexed.
+    """
     GenerateExercise: _aio.UnaryStreamMultiCallable[_exercises_pb2.GenerateExerciseRequest, _exercises_pb2.GenerateExerciseResponse]
     """GenerateExercise makes questions and streams the run: progress, tokens, each question as it is written and as it
     completes, done.
@@ -57,7 +59,9 @@ class ExercisesServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _exercises_pb2.AnalyzeFileRequest,
         context: _aio.ServicerContext[_exercises_pb2.AnalyzeFileRequest, _abc.Awaitable[_exercises_pb2.AnalyzeFileResponse]],
     ) -> _abc.Awaitable[_exercises_pb2.AnalyzeFileResponse]:
-        """AnalyzeFile says the same of an indexed document."""
+        """AnalyzeFile says the same of an indexed document. Where the model's provider reads files, it gets the document's own
+        file, pictures and tables included; each quote has to stand in the text that was indexed.
+        """
 
     @_abc_1.abstractmethod
     def GenerateExercise(

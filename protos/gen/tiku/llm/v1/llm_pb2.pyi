@@ -1535,22 +1535,32 @@ class ReadFileDescription(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     QUESTION_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """Model to use; empty for the default model."""
+    """Model to use, one that reads files; empty for the first one that does."""
     name: _builtins.str
     """File name with its extension."""
     question: _builtins.str
     """The question."""
+    size_bytes: _builtins.int
+    """Bytes of the file, which some providers want to know beforehand; 0 where that is not known."""
+    @_builtins.property
+    def options(self) -> Global___ChatOptions:
+        """How to answer."""
+
     def __init__(
         self,
         *,
         model: _builtins.str = ...,
         name: _builtins.str = ...,
         question: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+        options: Global___ChatOptions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "name", b"name", "question", b"question"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "name", b"name", "options", b"options", "question", b"question", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1564,21 +1574,39 @@ class ReadFileResponse(_message.Message):
 
     TEXT_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
+    FINISH_REASON_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    SCHEMA_CHECK_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The answer."""
+    finish_reason: Global___FinishReason.ValueType
+    """Why the model stopped."""
+    model: _builtins.str
+    """Model that answered."""
+    provider: _builtins.str
+    """Provider that read the file."""
     @_builtins.property
     def usage(self) -> _source_pb2.TokenUsage:
         """What it cost."""
+
+    @_builtins.property
+    def schema_check(self) -> Global___SchemaCheck:
+        """Set where the answer had to match a schema and was whole."""
 
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
         usage: _source_pb2.TokenUsage | None = ...,
+        finish_reason: Global___FinishReason.ValueType = ...,
+        model: _builtins.str = ...,
+        provider: _builtins.str = ...,
+        schema_check: Global___SchemaCheck | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["schema_check", b"schema_check", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["text", b"text", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "model", b"model", "provider", b"provider", "schema_check", b"schema_check", "text", b"text", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1594,6 +1622,7 @@ class Model(_message.Message):
     PROVIDER_FIELD_NUMBER: _builtins.int
     PURPOSE_FIELD_NUMBER: _builtins.int
     DEFAULT_FIELD_NUMBER: _builtins.int
+    READS_FILES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name to put into a request."""
     provider: _builtins.str
@@ -1602,6 +1631,8 @@ class Model(_message.Message):
     """What it is for."""
     default: _builtins.bool
     """Whether a request that names no model gets this one."""
+    reads_files: _builtins.bool
+    """Whether ReadFile may name it."""
     def __init__(
         self,
         *,
@@ -1609,10 +1640,11 @@ class Model(_message.Message):
         provider: _builtins.str = ...,
         purpose: Global___ModelPurpose.ValueType = ...,
         default: _builtins.bool = ...,
+        reads_files: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["default", b"default", "name", b"name", "provider", b"provider", "purpose", b"purpose"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["default", b"default", "name", b"name", "provider", b"provider", "purpose", b"purpose", "reads_files", b"reads_files"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

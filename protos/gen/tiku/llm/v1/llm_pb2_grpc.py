@@ -105,8 +105,8 @@ class LlmServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReadFile(self, request_iterator, context):
-        """ReadFile asks a question about a file through the provider's own file extraction:
-        upload, refer, ask, delete. The first message describes, the following ones carry the bytes.
+        """ReadFile asks a question about a file that the provider reads itself: it gets the file, is asked, and has to delete
+        it, whatever happens. The first message describes, the following ones carry the bytes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -27,8 +27,8 @@ class LlmServiceStub:
     Rerank: _aio.UnaryUnaryMultiCallable[_llm_pb2.RerankRequest, _llm_pb2.RerankResponse]
     """Rerank scores documents against a query, best first."""
     ReadFile: _aio.StreamUnaryMultiCallable[_llm_pb2.ReadFileRequest, _llm_pb2.ReadFileResponse]
-    """ReadFile asks a question about a file through the provider's own file extraction:
-    upload, refer, ask, delete. The first message describes, the following ones carry the bytes.
+    """ReadFile asks a question about a file that the provider reads itself: it gets the file, is asked, and has to delete
+    it, whatever happens. The first message describes, the following ones carry the bytes.
     """
     ListModels: _aio.UnaryUnaryMultiCallable[_llm_pb2.ListModelsRequest, _llm_pb2.ListModelsResponse]
     """ListModels names every model that a request may ask for."""
@@ -76,8 +76,8 @@ class LlmServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _abc.AsyncIterator[_llm_pb2.ReadFileRequest],
         context: _aio.ServicerContext[_abc.AsyncIterator[_llm_pb2.ReadFileRequest], _abc.Awaitable[_llm_pb2.ReadFileResponse]],
     ) -> _abc.Awaitable[_llm_pb2.ReadFileResponse]:
-        """ReadFile asks a question about a file through the provider's own file extraction:
-        upload, refer, ask, delete. The first message describes, the following ones carry the bytes.
+        """ReadFile asks a question about a file that the provider reads itself: it gets the file, is asked, and has to delete
+        it, whatever happens. The first message describes, the following ones carry the bytes.
         """
 
     @_abc_1.abstractmethod
