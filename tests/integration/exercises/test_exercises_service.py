@@ -270,8 +270,9 @@ async def test_analysis_quotes_the_material(service: Service, language: str) -> 
 
 
 async def test_a_document_is_analysed_through_retrieval(service: Service) -> None:
-    analysis = (await service.exercises.AnalyzeFile(pb.AnalyzeFileRequest(document_id=DOCUMENT))).analysis
-    assert all(point.source.document_name == "生物.pdf" for point in analysis.key_points)
+    response = await service.exercises.AnalyzeFile(pb.AnalyzeFileRequest(document_id=DOCUMENT))
+    assert all(point.source.document_name == "生物.pdf" for point in response.analysis.key_points)
+    assert response.read_by == pb.FILE_READER_TIKU
     error = await refusal(service.exercises.AnalyzeFile(pb.AnalyzeFileRequest(document_id=str(uuid.uuid4()))))
     assert error.reason == "NO_PASSAGES"
 

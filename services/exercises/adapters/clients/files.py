@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -33,39 +34,38 @@ class LlmFileReadingModel:
         download = self._docs.DownloadDocument(
             docs_pb2.DownloadDocumentRequest(document_id=document_id), timeout=timeout
         )
-        failed: list[Exception] = []
+        # Written to, as a call that is given an iterator tells an error of that only as canceled.
+        call: Any = self._llm.ReadFile(timeout=timeout)  # type: ignore[call-arg]  # The stubs want the iterator.
         try:
-            call = self._llm.ReadFile(_requests(download, request, failed), timeout=timeout)
             with translated():
-                try:
-                    response = await call
-                except grpc.aio.AioRpcError as error:
-                    # A download that failed is why the call did, which is told only as canceled.
-                    raise (failed[0] if failed else error) from None
-                finally:
-                    call.cancel()
-            return str(response.text)
+                await _send(call, download, request)
+                return str((await call).text)
         finally:
+            call.cancel()
             download.cancel()
 
 
-async def _requests(
-    download: Any, request: ChatRequest, failed: list[Exception]
-) -> AsyncIterator[llm_pb2.ReadFileRequest]:
-    try:
-        async for response in download:
-            if response.WhichOneof("payload") == "chunk":
-                yield llm_pb2.ReadFileRequest(chunk=response.chunk)
-                continue
-            yield llm_pb2.ReadFileRequest(
-                description=llm_pb2.ReadFileDescription(
-                    model=request.model,
-                    name=response.description.name,
-                    question="\n\n".join(message.content for message in request.messages),
-                    size_bytes=response.description.length_bytes,
-                    options=options_of(request),
-                )
-            )
-    except grpc.aio.AioRpcError as error:
-        failed.append(error)
-        raise
+async def _send(call: Any, download: Any, request: ChatRequest) -> None:
+    """Send what comes of a download, as long as the call wants it."""
+    async for response in download:
+        message = _message(response, request)
+        with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
+            await call.write(message)
+            continue
+        return  # The call has ended; its response says why.
+    with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
+        await call.done_writing()
+
+
+def _message(response: docs_pb2.DownloadDocumentResponse, request: ChatRequest) -> llm_pb2.ReadFileRequest:
+    if response.WhichOneof("payload") == "chunk":
+        return llm_pb2.ReadFileRequest(chunk=response.chunk)
+    return llm_pb2.ReadFileRequest(
+        description=llm_pb2.ReadFileDescription(
+            model=request.model,
+            name=response.description.name,
+            question="\n\n".join(message.content for message in request.messages),
+            size_bytes=response.description.length_bytes,
+            options=options_of(request),
+        )
+    )
