@@ -56,7 +56,7 @@ def zipped(name: str) -> bytes:
         ("../../etc/passwd", b"root", "INVALID_NAME", "description.name"),
         ("..", b"root", "INVALID_NAME", "description.name"),
         ("a\\b.txt", b"root", "INVALID_NAME", "description.name"),
-        ("a\0b.txt", b"root", "INVALID_NAME", "description.name"),
+        ("\0..", b"root", "INVALID_NAME", "description.name"),
         ("a\nb.txt", b"root", "INVALID_NAME", "description.name"),
         ("x" * 256, b"root", "INVALID_FIELD", "description.name"),
     ],

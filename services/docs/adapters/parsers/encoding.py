@@ -6,15 +6,12 @@ What could be read in two ways is refused: a text that is silently wrong is wors
 from __future__ import annotations
 
 import codecs
-import re
 from pathlib import Path
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.domain.upload.text_bytes import BYTE_ORDER_MARKS, unmarked_utf16
 from services.docs.values.parsed_document import ParseError, ParseReason
-from services.language.en import ENGLISH
-from services.language.scripts import LATIN
-from services.language.zh import dictionary, simplified
+from services.language.legibility import LEAST_LIKELY, likelihood, reads_as_spelled
 
 _CHINESE = ("gb18030", "big5")
 _WESTERN = "cp1252"
@@ -22,24 +19,8 @@ _LEGACY_FAMILIES = ("gb", "big5", "cp125", "iso8859", "shift_jis", "euc_", "koi8
 _MOST_BYTES_PER_CHAR = 4
 _SAMPLE_BYTES = 64 * 1024
 
-_LEAST_LIKELY = -8.0
-"""Least mean log-probability of a character in words of Chinese. Prose has -4.4 to -6.5, lists of words -4.5 to -8.7.
-
-Chinese in the other encoding has -9.7 and less, Korean, Japanese and Russian read as Chinese -8.4 and less.
-"""
 _LEAST_LEAD = 1.5
-_UNREADABLE = -14.0
-"""What a character counts that Chinese texts do not hold."""
-_ACCOMPANYING = frozenset("，。、；：？！“”‘’（）《》〈〉—…·　「」『』【】％℃°×÷±①②③④⑤⑥⑦⑧⑨⑩→")
-
-_TYPOGRAPHIC = frozenset("‚„…†‡ˆ‰‹‘’“”•–—™›\xa0¢£¤¥¦§©«¬­®°±¶·»¼½¾¹²³´¨¸×÷€")
-"""Signs of cp1252 that stand between English words."""
-_LETTERS = re.compile(f"[{LATIN}]+")
-_DAMAGED_WORD = re.compile(r"[^\W\d_a-zA-Z]{2}|[a-z][À-ÖØ-Þ]|[a-zA-Z][¢£¤¥¦§©«¬®±¶»¼½¾÷€†‡‰][a-zA-Z]")
-"""What a word of an English text does not hold: two such letters in a row, a capital or a sign in the middle."""
-_MOST_ACCENTED = 0.02
-_LEAST_ENGLISH = 0.13
-"""Least share of words of grammar in an English text."""
+"""By how much more likely one encoding must be than the other."""
 
 
 def read_bytes(path: Path, builder: DocumentBuilder) -> bytes:
@@ -106,13 +87,13 @@ def _legacy_encoding(data: bytes) -> str:
     sample = data[begin : begin + _SAMPLE_BYTES]
     if begin + _SAMPLE_BYTES < len(data):
         sample = sample[: sample.rfind(b"\n") + 1 or None]
-    likely = {encoding: _likelihood(text) for encoding in _CHINESE if (text := _decoded(sample, encoding)) is not None}
+    likely = {encoding: likelihood(text) for encoding in _CHINESE if (text := _decoded(sample, encoding)) is not None}
     best = max(likely, key=lambda encoding: likely[encoding], default="")
     others = [value for encoding, value in likely.items() if encoding != best]
-    if best and likely[best] >= _LEAST_LIKELY and all(likely[best] - value >= _LEAST_LEAD for value in others):
+    if best and likely[best] >= LEAST_LIKELY and all(likely[best] - value >= _LEAST_LEAD for value in others):
         return best
     western = _decoded(sample, _WESTERN)
-    return _WESTERN if western is not None and _reads_as_english(western) else ""
+    return _WESTERN if western is not None and reads_as_spelled(western) else ""
 
 
 def _decoded(sample: bytes, encoding: str) -> str | None:
@@ -120,34 +101,6 @@ def _decoded(sample: bytes, encoding: str) -> str | None:
         return sample.decode(encoding)
     except UnicodeDecodeError:
         return None
-
-
-def _likelihood(text: str) -> float:
-    """Return the mean log-probability of the characters that are not ASCII, as those of words of Chinese."""
-    text = simplified(text)
-    words = dictionary().cut(text)
-    count = sum(len(word.text) for word in words)
-    total = sum(word.log_probability for word in words)
-    strange = (
-        sum(not char.isascii() and char not in _ACCOMPANYING and not "！" <= char <= "～" for char in text) - count
-    )
-    return (total + strange * _UNREADABLE) / (count + strange) if count + strange > 0 else _UNREADABLE
-
-
-def _reads_as_english(text: str) -> bool:
-    """Return whether a text is English, with signs and single accented letters where English texts have them.
-
-    Those signs are the same in all of Windows' encodings of alphabets.
-    """
-    words = _LETTERS.findall(text.casefold())
-    accented = sum(char.isalpha() and not char.isascii() for char in text)
-    others = [char for char in text if not char.isascii() and not char.isalpha()]
-    return (
-        _DAMAGED_WORD.search(text) is None
-        and _TYPOGRAPHIC.issuperset(others)
-        and accented <= _MOST_ACCENTED * sum(map(len, words))
-        and sum(word in ENGLISH.words.function for word in words) >= _LEAST_ENGLISH * len(words)
-    )
 
 
 def _invalid(encoding: str, offset: int) -> ParseError:

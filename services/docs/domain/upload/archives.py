@@ -58,6 +58,7 @@ _FOLDERS = (
 )
 _IWORK = frozenset({PAGES, KEYNOTE, NUMBERS})
 _OPEN_DOCUMENT = frozenset({ODT, ODP, ODS})
+_ARCHIVES = frozenset({DOCX, PPTX, XLSX, EPUB}) | _OPEN_DOCUMENT
 _STREAMS = (("WordDocument", DOC), ("PowerPoint Document", PPT), ("Workbook", XLS), ("__substg1.0", OUTLOOK))
 """The streams of compound files that tell their program."""
 
@@ -79,6 +80,9 @@ def sniff_archive(head: bytes, suffix: str, tail: bytes) -> str:
         if any(name.startswith(folder) for name in names):
             return media_type
     named = BY_SUFFIX.get(suffix, "")
+    if not any(names):
+        # Torn: its reader says that it is damaged.
+        return named if named in _ARCHIVES else ZIP
     if {b"META-INF/manifest.xml", b"content.xml"} <= names:
         return named if named in _OPEN_DOCUMENT else ODT
     if b"Index.zip" in names or any(name.startswith(b"Index/") and name.endswith(b".iwa") for name in names):

@@ -47,7 +47,10 @@ class ModelFolder:
         """
         marker = "modules.json" if task is Task.EMBED else "config.json"
         if not (self.path / marker).is_file():
-            raise StartError(f"{self.path} holds no sentence-transformers model ({marker} is missing)")
+            raise StartError(
+                f"{self.path} holds no sentence-transformers model ({marker} is missing); "
+                "`tiku models pull` brings the default one of embeddings"
+            )
         if task is Task.RERANK and not self._is_cross_encoder:
             raise StartError(f"{self.path} holds no cross-encoder (config.json names no …ForSequenceClassification)")
         obstacle = self.obstacle(task)
