@@ -6,18 +6,20 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.encoding import decode, read_bytes
-from services.docs.adapters.parsers.markup import subscript, superscript, table_text
+from services.docs.adapters.parsers.formulas import mathml_text
+from services.docs.adapters.parsers.markup import subscript, superscript
 from services.docs.values.parsed_document import BlockKind
 from services.language.scripts import is_cjk
 
 _INVISIBLE = frozenset(
     {"script", "style", "noscript", "template", "svg", "canvas", "iframe", "object", "audio", "video", "head"}
-    | {"button", "input", "select", "textarea", "dialog", "nav", "footer", "menu", "rp", "rt"}
+    | {"button", "input", "select", "textarea", "dialog", "nav", "footer", "menu", "rp", "rt", "rtc"}
 )
 _FURNITURE_ROLES = frozenset({"navigation", "banner", "contentinfo", "search", "menu", "toolbar"})
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
@@ -27,6 +29,14 @@ _BLOCKS = frozenset(
     | {"table", "tbody", "thead", "tfoot"}
 )
 _FLUSHING = _BLOCKS | _HEADINGS | {"ul", "ol", "li", "figcaption", "pre"}
+_LINES_OF_CODE = _FLUSHING - {"td", "th"}
+_SPECIAL = frozenset({"sup", "sub", "br", "math", "script"})
+_TEX = 'annotation[encoding="application/x-tex"]'
+_DRAWN_TEX = ".MathJax, .MathJax_Display, .MathJax_Preview, .MathJax_SVG, .MathJax_CHTML, .MathJax_SVG_Display"
+"""What MathJax puts beside the script that holds a formula's source."""
+_DISPLAY_STYLE = re.compile(r"\{\\displaystyle\s+(.*)\}", re.DOTALL)
+_MOST_COLUMNS = 63
+_DEEPEST_FORMULA = 100
 _BLOCKS_IN_CELLS = ":is(td, th) :is(table, ul, ol, h1, h2, h3, h4, h5, h6, pre)"
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE)
 _CHARSET_REACH = 4096
@@ -56,6 +66,9 @@ def write_html(source: str, builder: DocumentBuilder) -> None:
     tree = LexborHTMLParser(source)
     title = tree.css_first("title")
     builder.title = title.text(deep=True) if title is not None else ""
+    if tree.css_first("script[type^='math/tex']") is not None:
+        for drawn in tree.css(_DRAWN_TEX):
+            drawn.decompose()
     root = _content_root(tree)
     if root is not None:
         _Writer(builder, whole_page=root.tag == "body").write(root)
@@ -123,7 +136,10 @@ class _Writer:
         """Take in the start of `node`; return whether its children follow one by one."""
         tag = node.tag or ""
         if tag == "-text":
-            self._inline.append(_collapse(node.text(deep=False)))
+            self._inline.append(node.text(deep=False))
+            return False
+        if tag in _SPECIAL:
+            self._add_special(node, tag)
             return False
         if tag.startswith("-") or self._is_furniture(node, tag):
             return False
@@ -134,15 +150,22 @@ class _Writer:
         elif tag in {"figcaption", "caption"}:
             self._builder.add(BlockKind.CAPTION, _inline_text(node))
         elif tag == "pre":
-            self._builder.add(BlockKind.CODE, node.text(deep=True).expandtabs(4))
+            self._builder.add(BlockKind.CODE, _code(node).expandtabs(4))
         elif tag == "table" and node.css_first(_BLOCKS_IN_CELLS) is None:
             self._write_table(node)
-        elif tag in {"sup", "sub", "br", "math"}:
-            self._inline.append(_special(node, tag))
         else:
             self._open(node, tag)
             return True
         return False
+
+    def _add_special(self, node: LexborNode, tag: str) -> None:
+        text = _special(node, tag)
+        if text.startswith("$$"):
+            self._flush()
+            self._inline.append(text)
+            self._flush()
+        else:
+            self._inline.append(text)
 
     def _open(self, node: LexborNode, tag: str) -> None:
         if tag in {"ul", "ol"}:
@@ -154,14 +177,20 @@ class _Writer:
             if number is not None:
                 self._lists[-1] = number + 1
             self._items.append("" if number is None else f"{number}. ")
+        elif tag in {"dt", "dd"}:
+            # A term and what it means stand one line apart.
+            self._lists += [None] * (1 + (tag == "dd"))
+            self._items.append("")
 
     def _leave(self, node: LexborNode) -> None:
         if node.tag in _FLUSHING:
             self._flush()
         if node.tag in {"ul", "ol"}:
             self._lists.pop()
-        elif node.tag == "li":
+        elif node.tag in {"li", "dt", "dd"}:
             self._items.pop()
+            if node.tag != "li":
+                del self._lists[-1 - (node.tag == "dd") :]
 
     def _is_furniture(self, node: LexborNode, tag: str) -> bool:
         attributes = node.attributes
@@ -185,8 +214,58 @@ class _Writer:
         caption = table.css_first("caption")
         if caption is not None:
             self._builder.add(BlockKind.CAPTION, _inline_text(caption))
-        rows = [[_inline_text(cell) for cell in row.css("th, td")] for row in table.css("tr")]
-        self._builder.add(BlockKind.TABLE, table_text(rows))
+        rows = table.css("tr")
+        self._builder.add_table(_grid(rows), _header_rows(rows))
+
+
+def _grid(rows: list[LexborNode]) -> Iterator[list[str]]:
+    """Return a text for each column of each row: a cell over several has its text in the first of them."""
+    reaching: dict[int, int] = {}  # by column: how many more rows a cell above it reaches
+    for number, row in enumerate(rows):
+        cells: list[str] = []
+        for cell in row.css("th, td"):
+            while reaching.get(len(cells), 0) > 0:
+                cells.append("")
+            width, height = _span(cell, "colspan"), _span(cell, "rowspan", len(rows) - number)
+            # One row is counted off below.
+            columns = range(len(cells), min(len(cells) + width, _MOST_COLUMNS))
+            reaching |= dict.fromkeys(columns, height)
+            cells += [_inline_text(cell), *[""] * (len(columns) - 1)]
+        reaching = {column: rest - 1 for column, rest in reaching.items() if rest > 1}
+        yield cells
+
+
+def _span(cell: LexborNode, name: str, rest: int = 1) -> int:
+    """Return over how many columns or rows a cell stands; 0 is all that follow."""
+    value = (cell.attributes.get(name) or "").strip()
+    return (int(value[:6]) or rest) if value.isdecimal() else 1
+
+
+def _header_rows(rows: list[LexborNode]) -> int:
+    count = 0
+    for row in rows:
+        if row.parent is None or (row.parent.tag != "thead" and row.css_first("td") is not None):
+            break
+        count += 1
+    return max(1, count)
+
+
+def _code(node: LexborNode) -> str:
+    """Return preformatted text: a break is a new line, and so is an element that stands on lines of its own."""
+    pieces: list[str] = []
+    stack = list(reversed(list(node.iter(include_text=True))))
+    while stack:
+        child = stack.pop()
+        tag = child.tag or ""
+        if tag == "-text":
+            pieces.append(child.text(deep=False))
+        elif tag == "br":
+            pieces.append("\n")
+        elif not tag.startswith("-") and tag not in _INVISIBLE:
+            if tag in _LINES_OF_CODE and pieces and not pieces[-1].endswith("\n"):
+                pieces.append("\n")
+            stack.extend(reversed(list(child.iter(include_text=True))))
+    return "".join(pieces)
 
 
 def _inline_text(node: LexborNode) -> str:
@@ -199,8 +278,8 @@ def _inline_pieces(node: LexborNode) -> Iterator[str]:
         child = stack.pop()
         tag = child.tag or ""
         if tag == "-text":
-            yield _collapse(child.text(deep=False))
-        elif tag in {"sup", "sub", "br", "math"}:
+            yield child.text(deep=False)
+        elif tag in _SPECIAL:
             yield _special(child, tag)
         elif not tag.startswith("-") and tag not in _INVISIBLE:
             if tag in _BLOCKS:
@@ -212,13 +291,46 @@ def _special(node: LexborNode, tag: str) -> str:
     """Return the text of an element whose look carries meaning: an exponent, index, line break or formula."""
     if tag == "br":
         return _FORCED_BREAK
-    text = node.text(deep=True).strip()
+    if tag == "script":
+        return _script(node)
     if tag == "math":
-        return node.attributes.get("alttext") or " ".join(text.split())
+        return _formula(node)
+    text = _inline_text(node)
     if tag == "sub":
         return subscript(text)
     # `[1]` as a superscript is a reference mark, not part of the sentence.
     return "" if text.startswith("[") else superscript(text)
+
+
+def _script(node: LexborNode) -> str:
+    """Return the formula that a script for MathJax holds; a program is no text."""
+    kind, _, mode = (node.attributes.get("type") or "").partition(";")
+    if kind.strip() == "math/tex":
+        return _tex(node.text(deep=True), "display" in mode)
+    return f"`{node.text(deep=True).strip()}`" if kind.strip() == "math/asciimath" else ""
+
+
+def _tex(source: str, display: bool) -> str:
+    source = source.strip()
+    styled = _DISPLAY_STYLE.fullmatch(source)
+    source = " ".join((styled[1] if styled else source).split())
+    return "" if not source else f"$${source}$$" if display else f"${source}$"
+
+
+def _formula(node: LexborNode) -> str:
+    source = node.css_first(_TEX)
+    if source is not None:
+        return _tex(source.text(deep=True), node.attributes.get("display") == "block")
+    return node.attributes.get("alttext") or mathml_text(_element(node, _DEEPEST_FORMULA))
+
+
+def _element(node: LexborNode, depth: int) -> ElementTree.Element:
+    """Return MathML as the tree that formulas are written from; what is nested too deeply is one text."""
+    element = ElementTree.Element(node.tag if depth else "mtext")
+    children = list(node.iter(include_text=False)) if depth else []
+    element.text = "" if children else node.text(deep=True)
+    element.extend(_element(child, depth - 1) for child in children)
+    return element
 
 
 def _collapse(text: str) -> str:
@@ -233,4 +345,4 @@ def _collapse(text: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    return _AROUND_BREAK.sub(_FORCED_BREAK, re.sub(" {2,}", " ", text)).strip(f" {_FORCED_BREAK}")
+    return _AROUND_BREAK.sub(_FORCED_BREAK, _collapse(text)).strip(f" {_FORCED_BREAK}")

@@ -1,0 +1,133 @@
+"""HTML: formulas, code, tables and lists as teachers' pages hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from services.docs.adapters.parsers.worker import parse
+from services.docs.domain.upload.media_types import HTML
+from services.docs.values.parsed_document import BlockKind, ParsedDocument
+
+Reader = Callable[[str], ParsedDocument]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Reader:
+    def parsed(body: str) -> ParsedDocument:
+        path = tmp_path / "file"
+        path.write_text(f"<!DOCTYPE html><html><body>{body}</body></html>", encoding="utf-8")
+        return parse(path, HTML)
+
+    return parsed
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("<p>Energy <script type='math/tex'>E=mc^2</script> is mass.</p>", "Energy $E=mc^2$ is mass."),
+        (
+            "<p>So<script type='math/tex; mode=display'>\\int_0^1 x\n dx</script>holds.</p>",
+            "So\n\n$$\\int_0^1 x dx$$\n\nholds.",
+        ),
+        (
+            (
+                "<p>Root <span class=MathJax_Preview>[x]</span><span class=MathJax>2</span>"
+                "<script type='math/tex'>\\sqrt 2</script><script>x()</script>.</p>"
+            ),
+            "Root $\\sqrt 2$.",
+        ),
+        (
+            (
+                "<p>Half <span class=katex><span class=katex-mathml><math><semantics><mfrac><mn>1</mn><mn>2</mn></mfrac>"
+                "<annotation encoding='application/x-tex'>\\frac{1}{2}</annotation></semantics></math></span>"
+                "<span class=katex-html aria-hidden=true>12</span></span> left.</p>"
+            ),
+            "Half $\\frac{1}{2}$ left.",
+        ),
+        (
+            (
+                "<p><math display=block><semantics><mi>x</mi><annotation encoding='application/x-tex'>"
+                "{\\displaystyle x}</annotation></semantics></math></p>"
+            ),
+            "$$x$$",
+        ),
+        ("<p>Area <math alttext='a \\cdot b'><mi>a</mi><mi>b</mi></math>.</p>", "Area a \\cdot b."),
+        (
+            "<p>Sum <math><mfrac><mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow><mn>2</mn></mfrac></math>.</p>",
+            "Sum (a+b)/2.",
+        ),
+        ("<p>" + "<math>" + "<mrow>" * 500 + "<mi>deep</mi>" + "</mrow>" * 500 + "</math></p>", "deep"),
+    ],
+)
+def test_formulas(source: str, text: str, read: Reader) -> None:
+    assert read(source).text == text
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("<pre>a = 1<br/>b = 2<br>\nc</pre>", "a = 1\nb = 2\n\nc"),
+        ("<pre><code><span>for</span> i <span>in</span> x:<br>    <b>p</b>(i)</code></pre>", "for i in x:\n    p(i)"),
+        ("<pre><div>one</div><div>  two <i>x</i></div></pre>", "one\n  two x"),
+        ("<pre><button>Copy</button>x\n\ty</pre>", "x\n    y"),
+    ],
+)
+def test_code_keeps_its_lines(source: str, text: str, read: Reader) -> None:
+    parsed = read(source)
+    assert parsed.text == text
+    assert parsed.blocks[0].kind is BlockKind.CODE
+
+
+@pytest.mark.parametrize(
+    ("rows", "text"),
+    [
+        (
+            (
+                "<tr><th>Day<th>Hour<th>Room<tr><td rowspan=3>Mon<td>8<td>A<tr><td>9<td>B<tr><td>10<td>C"
+                "<tr><td>Tue<td>8<td>D"
+            ),
+            "Day | Hour | Room\nMon | 8 | A\n | 9 | B\n | 10 | C\nTue | 8 | D",
+        ),
+        ("<tr><th>a<th>b<th>c<tr><td colspan=2>1<td>3", "a | b | c\n1 |  | 3"),
+        (
+            "<tr><td>a<td rowspan=2 colspan=2>b<td>c<tr><td>d<td>e<tr><td>f<td>g<td>h<td>i",
+            "a | b |  | c\nd |  |  | e\nf | g | h | i",
+        ),
+        (
+            "<tr><td rowspan=1000000>a<td>b<tr><td colspan=1000000>c<tr><td rowspan=0>d<tr><td>e",
+            f"a | b\n | c{' | ' * 61}".rstrip() + "\n | d\n |  | e",
+        ),
+        ("<tr><td rowspan=x>a<td colspan=-1>b<tr><td>c<td>d", "a | b\nc | d"),
+    ],
+)
+def test_cells_over_several_rows_or_columns_keep_the_grid(rows: str, text: str, read: Reader) -> None:
+    assert read(f"<table>{rows}</table>").text == text
+
+
+def test_each_part_of_a_long_table_has_its_header(read: Reader) -> None:
+    rows = "".join(f"<tr><td>{number}<td>The element of number {number}" for number in range(100))
+    header = "<thead><tr><td colspan=2>Elements<tr><td>Z<td>What</thead>"
+    parsed = read(f"<table>{header}<tbody>{rows}</table>")
+    assert len(parsed.blocks) > 2
+    assert all(parsed.text[part.start :].startswith("Elements |\nZ | What\n") for part in parsed.blocks)
+
+
+def test_ruby_lists_of_terms_and_details(read: Reader) -> None:
+    parsed = read(
+        "<p><ruby>春<rp>(</rp><rt>chūn</rt><rp>)</rp></ruby>\n<ruby>天<rt>tiān</rt></ruby>来了。</p>"
+        "<dl><dt>Osmosis<dd>Water moves through a membrane.<dt>Diffusion<dd><p>Particles spread.</p></dl>"
+        "<details><summary>Solution</summary><p>42 apples</p></details>"
+    )
+    blocks = [(block.kind, block.level, parsed.text[block.start : block.end]) for block in parsed.blocks]
+    assert blocks == [
+        (BlockKind.PARAGRAPH, 0, "春天来了。"),
+        (BlockKind.LIST_ITEM, 1, "Osmosis"),
+        (BlockKind.LIST_ITEM, 2, "Water moves through a membrane."),
+        (BlockKind.LIST_ITEM, 1, "Diffusion"),
+        (BlockKind.LIST_ITEM, 2, "Particles spread."),
+        (BlockKind.PARAGRAPH, 0, "Solution"),
+        (BlockKind.PARAGRAPH, 0, "42 apples"),
+    ]
