@@ -41,7 +41,7 @@ def read(tmp_path: Path) -> Reader:
         ),
         (
             (
-                "<p>Half <span class=katex><span class=katex-mathml><math><semantics><mfrac><mn>1</mn><mn>2</mn></mfrac>"
+                "<p>Half <span class=katex><span class=katex-mathml><math><semantics><mn>0.5</mn>"
                 "<annotation encoding='application/x-tex'>\\frac{1}{2}</annotation></semantics></math></span>"
                 "<span class=katex-html aria-hidden=true>12</span></span> left.</p>"
             ),
@@ -131,3 +131,72 @@ def test_ruby_lists_of_terms_and_details(read: Reader) -> None:
         (BlockKind.PARAGRAPH, 0, "Solution"),
         (BlockKind.PARAGRAPH, 0, "42 apples"),
     ]
+
+
+LESSON = "<h2>Rocks</h2><p>Granite is formed where magma cools slowly deep below the ground, over many years.</p>"
+LESSON_TEXT = "Rocks\n\nGranite is formed where magma cools slowly deep below the ground, over many years."
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "{}<article><h4>More</h4><p>Win a bicycle.</p></article>",
+        "<div class=latest><article><a href=x><h3>Fees</h3></a><p>Pay soon.</p></article></div><div>{}</div>",
+        "<main>{}<article><p>Our next excursion</p></article></main>",
+    ],
+)
+def test_a_teaser_is_not_the_content(around: str, read: Reader) -> None:
+    assert LESSON_TEXT in read(around.format(LESSON)).text
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "<div>Member of a group</div><article>{}</article>",
+        "<div>News</div><div role=main>{}</div><p>Printed on paper</p>",
+        "<main><p>Menu</p><article>{}</article></main><article>Next</article>",
+        "{}<ul><li><a>Home</a><li><a>Forum</a><li><a>Contact us</a></ul>",
+        "<div class='left-sidebar'><p>Born in Ulm</p></div>{}<div id=comments><p>I like rocks</p></div>",
+        "<header><p>City school</p></header>{}<footer>2024</footer><aside>Buy rocks</aside>",
+        "{}<div class='cookie-consent'>We use cookies.</div><div role=complementary>Weather</div>",
+        "<div class='page with-sidebar'><div class=share-buttons>Tweet</div>{}</div>",
+    ],
+)
+def test_what_is_around_the_content_is_passed_over(around: str, read: Reader) -> None:
+    assert read(around.format(LESSON)).text == LESSON_TEXT
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<div class=title><h1>About rocks</h1></div><article>{}</article>",
+        "<header><a>Home</a><h1>About rocks</h1></header><div role=main>{}</div><footer><h1>Imprint</h1></footer>",
+        "<nav><h1>Menu</h1></nav><h1>About rocks</h1><main><article>{}</article></main>",
+        "<h1>School</h1><main><h1>About rocks</h1>{}</main>",
+    ],
+)
+def test_the_heading_before_the_content_is_kept(page: str, read: Reader) -> None:
+    parsed = read(page.format(LESSON))
+    assert parsed.text == f"About rocks\n\n{LESSON_TEXT}"
+    assert parsed.blocks[0].kind is BlockKind.HEADING
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<ol><li>See <a>Granite</a> in the book of stones.<li>Then <a>Basalt</a>.<li>And <a>Chalk</a>.</ol>",
+        "<div class=footnotes><p>1. So says the museum.</p></div>",
+        "<p>Read <a>the first lesson</a> and <a>the second</a> before you go on with <a>the third</a>.</p>",
+        "<h3><a>Basalt</a></h3>",
+    ],
+)
+def test_links_in_sentences_and_notes_are_content(source: str, read: Reader) -> None:
+    parsed = read(LESSON + source)
+    assert len(parsed.text) > len(LESSON_TEXT)
+
+
+@pytest.mark.parametrize(
+    "body", ["<div class=menu><p>Rocks</p></div>", "<ul><li><a>One</a><li><a>Two</a><li><a>Three</a></ul>"]
+)
+def test_a_page_of_nothing_else_is_read(body: str, read: Reader) -> None:
+    assert read(body).text

@@ -13,15 +13,11 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.encoding import decode, read_bytes
 from services.docs.adapters.parsers.formulas import mathml_text
+from services.docs.adapters.parsers.html_content import INVISIBLE, Content, find_content, is_hidden
 from services.docs.adapters.parsers.markup import subscript, superscript
 from services.docs.values.parsed_document import BlockKind
 from services.language.scripts import is_cjk
 
-_INVISIBLE = frozenset(
-    {"script", "style", "noscript", "template", "svg", "canvas", "iframe", "object", "audio", "video", "head"}
-    | {"button", "input", "select", "textarea", "dialog", "nav", "footer", "menu", "rp", "rt", "rtc"}
-)
-_FURNITURE_ROLES = frozenset({"navigation", "banner", "contentinfo", "search", "menu", "toolbar"})
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _BLOCKS = frozenset(
     {"p", "div", "section", "article", "main", "body", "html", "header", "aside", "figure", "blockquote", "form"}
@@ -66,12 +62,9 @@ def write_html(source: str, builder: DocumentBuilder) -> None:
     tree = LexborHTMLParser(source)
     title = tree.css_first("title")
     builder.title = title.text(deep=True) if title is not None else ""
-    if tree.css_first("script[type^='math/tex']") is not None:
-        for drawn in tree.css(_DRAWN_TEX):
-            drawn.decompose()
-    root = _content_root(tree)
-    if root is not None:
-        _Writer(builder, whole_page=root.tag == "body").write(root)
+    content = find_content(tree, builder)
+    if content is not None:
+        _Writer(builder, content).write()
 
 
 def write_fragment(source: str, builder: DocumentBuilder) -> None:
@@ -79,7 +72,7 @@ def write_fragment(source: str, builder: DocumentBuilder) -> None:
     _check_markup(source, builder)
     body = LexborHTMLParser(source).body
     if body is not None:
-        _Writer(builder, whole_page=False).write(body)
+        _Writer(builder, Content(body)).write()
 
 
 def _check_markup(source: str, builder: DocumentBuilder) -> None:
@@ -99,29 +92,22 @@ def _check_markup(source: str, builder: DocumentBuilder) -> None:
         builder.check_complexity(depth, limits.depth, "elements within each other")
 
 
-def _content_root(tree: LexborHTMLParser) -> LexborNode | None:
-    """Return the page's main part when it names exactly one, else its body."""
-    for selector in ("main, [role=main]", "article"):
-        found = tree.css(selector)
-        if len(found) == 1:
-            return found[0]
-    return tree.body
-
-
 class _Writer:
     """Walks the tree without recursion, so that deep nesting costs no stack, and collects inline text."""
 
-    def __init__(self, builder: DocumentBuilder, whole_page: bool) -> None:
+    def __init__(self, builder: DocumentBuilder, content: Content) -> None:
         self._builder = builder
-        self._whole_page = whole_page
+        self._content = content
         self._inline: list[str] = []
         self._lists: list[int | None] = []
         """The next number of each open list, None for bullets."""
         self._items: list[str] = []
         """The marker of each open item, empty once it is written."""
 
-    def write(self, root: LexborNode) -> None:
-        stack: list[tuple[LexborNode, bool]] = [(root, False)]
+    def write(self) -> None:
+        for heading in self._content.headings:
+            self._enter(heading)
+        stack: list[tuple[LexborNode, bool]] = [(self._content.root, False)]
         while stack:
             self._builder.check_deadline()
             node, leaving = stack.pop()
@@ -141,7 +127,7 @@ class _Writer:
         if tag in _SPECIAL:
             self._add_special(node, tag)
             return False
-        if tag.startswith("-") or self._is_furniture(node, tag):
+        if tag.startswith("-") or self._is_passed_over(node, tag):
             return False
         if tag in _FLUSHING:
             self._flush()
@@ -192,12 +178,8 @@ class _Writer:
             if node.tag != "li":
                 del self._lists[-1 - (node.tag == "dd") :]
 
-    def _is_furniture(self, node: LexborNode, tag: str) -> bool:
-        attributes = node.attributes
-        if tag in _INVISIBLE or "hidden" in attributes or attributes.get("aria-hidden") == "true":
-            return True
-        header = tag == "header" and node.css_first("h1, h2, h3") is None
-        return attributes.get("role") in _FURNITURE_ROLES or (self._whole_page and (header or tag == "aside"))
+    def _is_passed_over(self, node: LexborNode, tag: str) -> bool:
+        return tag in INVISIBLE or node.mem_id in self._content.passed_over or is_hidden(node.attributes)
 
     def _flush(self) -> None:
         text = _tidy("".join(self._inline))
@@ -261,7 +243,7 @@ def _code(node: LexborNode) -> str:
             pieces.append(child.text(deep=False))
         elif tag == "br":
             pieces.append("\n")
-        elif not tag.startswith("-") and tag not in _INVISIBLE:
+        elif not tag.startswith("-") and tag not in INVISIBLE:
             if tag in _LINES_OF_CODE and pieces and not pieces[-1].endswith("\n"):
                 pieces.append("\n")
             stack.extend(reversed(list(child.iter(include_text=True))))
@@ -281,7 +263,7 @@ def _inline_pieces(node: LexborNode) -> Iterator[str]:
             yield child.text(deep=False)
         elif tag in _SPECIAL:
             yield _special(child, tag)
-        elif not tag.startswith("-") and tag not in _INVISIBLE:
+        elif not tag.startswith("-") and tag not in INVISIBLE:
             if tag in _BLOCKS:
                 yield _FORCED_BREAK
             stack.extend(reversed(list(child.iter(include_text=True))))
@@ -326,7 +308,7 @@ def _formula(node: LexborNode) -> str:
 
 def _element(node: LexborNode, depth: int) -> ElementTree.Element:
     """Return MathML as the tree that formulas are written from; what is nested too deeply is one text."""
-    element = ElementTree.Element(node.tag if depth else "mtext")
+    element = ElementTree.Element((depth and node.tag) or "mtext")
     children = list(node.iter(include_text=False)) if depth else []
     element.text = "" if children else node.text(deep=True)
     element.extend(_element(child, depth - 1) for child in children)

@@ -1,0 +1,161 @@
+"""Where the content of a web page is: what to read of it, and what is only navigation, advertisement and the like."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from services.docs.adapters.parsers.builder import DocumentBuilder
+
+INVISIBLE = frozenset(
+    {"script", "style", "noscript", "template", "svg", "canvas", "iframe", "object", "audio", "video", "head"}
+    | {"button", "input", "select", "textarea", "dialog", "nav", "footer", "menu", "rp", "rt", "rtc"}
+)
+_FURNITURE_ROLES = frozenset(
+    {"navigation", "banner", "contentinfo", "search", "menu", "menubar", "toolbar", "complementary", "dialog"}
+)
+_FURNITURE_WORDS = re.compile(
+    r"(?<![a-z])(?:nav|navi|navbar|navigation|subnav|menu|submenu|sidebar|side-bar|footer|colophon|copyright|masthead"
+    r"|share|sharing|shares|sharebar|sharedaddy|social|socials|addtoany|comments?|commentlist|respond|disqus|replies"
+    r"|related|recommended|recommendations?|teasers?|promo|widgets?|widget-area|cookies?|cookie-?\w*|consent|gdpr|popup"
+    r"|modal|overlay|breadcrumbs?|pagination|pager|paging|skip-link|newsletter|subscribe|subscription|signup|login"
+    r"|advert|adverts|advertisement|ads|sponsored|banner|toolbar|topbar|linenos?|line-numbers|gutter|print-only)(?![a-z])"
+)
+_NEVER_FURNITURE = frozenset({"html", "body", "main", "article", "h1", "h2", "h3", "h4", "h5", "h6"})
+_LINK_GROUPS = frozenset({"ul", "ol", "div", "section", "table", "p", "aside", "dl", "header"})
+_TRUSTED_SHARES = {"main": 0.25, "article": 0.5}
+"""Of a page's text outside links, what a part has to hold to be its content: a teaser is an article, too."""
+_FORMULA_SOURCE = "script[type^='math/tex']"
+_DRAWN_FORMULA = re.compile(r"(?<![a-z])mathjax(?:_preview|_display|_svg\w*|_chtml)?(?![a-z_])")
+"""What MathJax puts beside the script that holds a formula's source."""
+
+
+@dataclass(slots=True)
+class Content:
+    """What of a page is read: the headings that stand before its main part, that part, and what to pass over there."""
+
+    root: LexborNode
+    headings: list[LexborNode] = field(default_factory=list)
+    passed_over: set[int] = field(default_factory=set)
+    """The identities of elements that are no content."""
+
+
+@dataclass(slots=True)
+class _Element:
+    node: LexborNode
+    tag: str
+    parent: int
+    in_link: bool
+    suspect: bool
+    chars: int = 0
+    """Of visible text."""
+    linked: int = 0
+    """Of `chars`, those of links."""
+    links: int = 0
+
+
+def find_content(tree: LexborHTMLParser, builder: DocumentBuilder) -> Content | None:
+    """Return what of a page is read, or None where it has no body."""
+    body = tree.body
+    if body is None:
+        return None
+    content = Content(body)
+    elements = _survey(body, content, builder)
+    _pass_over_furniture(elements, content)
+    if not elements[0].chars:
+        return Content(body)
+    _choose_root(elements, content)
+    return content
+
+
+def _survey(body: LexborNode, content: Content, builder: DocumentBuilder) -> list[_Element]:
+    """Return every visible element, parents first, with the lengths of its text and of that in links."""
+    drawn = body.css_first(_FORMULA_SOURCE) is not None
+    elements: list[_Element] = []
+    stack: list[tuple[LexborNode, int]] = [(body, -1)]
+    while stack:
+        node, parent = stack.pop()
+        tag = node.tag or ""
+        if tag == "-text":
+            chars = len(node.text(deep=False).strip())
+            above = elements[parent]
+            above.chars += chars
+            above.linked += chars * above.in_link
+            continue
+        if tag.startswith("-") or tag in INVISIBLE:
+            continue
+        builder.check_deadline()
+        attributes = node.attributes
+        words = f"{attributes.get('class') or ''} {attributes.get('id') or ''}".lower()
+        if is_hidden(attributes) or (drawn and _DRAWN_FORMULA.search(words)):
+            content.passed_over.add(node.mem_id)
+            continue
+        in_link = tag == "a" or (parent >= 0 and elements[parent].in_link)
+        suspect = attributes.get("role") in _FURNITURE_ROLES or bool(_FURNITURE_WORDS.search(words))
+        suspect = suspect or (tag == "header" and node.css_first("h1, h2, h3") is None)
+        elements.append(_Element(node, tag, parent, in_link, suspect and tag not in _NEVER_FURNITURE))
+        elements[-1].links = tag == "a"
+        position = len(elements) - 1
+        stack.extend((child, position) for child in reversed(list(node.iter(include_text=True))))
+    for element in reversed(elements[1:]):
+        above = elements[element.parent]
+        above.chars += element.chars
+        above.linked += element.linked
+        above.links += element.links
+    return elements
+
+
+def is_hidden(attributes: dict[str, str | None]) -> bool:
+    """Return whether an element is not shown."""
+    return "hidden" in attributes or attributes.get("aria-hidden") == "true"
+
+
+def _pass_over_furniture(elements: list[_Element], content: Content) -> None:
+    """Note what a role, a class or its links say is no content, and take its text out of what holds it."""
+    whole = max(elements[0].chars - elements[0].linked, 1)
+    gone = bytearray(len(elements))
+    for position, element in enumerate(elements):
+        if element.parent >= 0 and gone[element.parent]:
+            gone[position] = True
+            element.chars = element.linked = 0
+        elif _is_furniture(element, whole):
+            gone[position] = True
+            content.passed_over.add(element.node.mem_id)
+            above = element.parent
+            while above >= 0:
+                elements[above].chars -= element.chars
+                elements[above].linked -= element.linked
+                above = elements[above].parent
+            element.chars = element.linked = 0
+
+
+def _is_furniture(element: _Element, whole: int) -> bool:
+    own = element.chars - element.linked
+    if element.suspect or element.tag == "aside":
+        return own * 2 < whole
+    if element.tag in _LINK_GROUPS and element.links >= 3:
+        return element.linked > 0.75 * element.chars and element.chars < 80 * element.links
+    return False
+
+
+def _choose_root(elements: list[_Element], content: Content) -> None:
+    """Take the innermost of the parts that pages name as their content, where it holds most of the text.
+
+    A page's heading often stands before that part.
+    """
+    whole = elements[0].chars - elements[0].linked
+    root = elements[0]
+    headings: list[LexborNode] = []
+    for element in elements:
+        name = "main" if element.node.attributes.get("role") == "main" else element.tag
+        share = _TRUSTED_SHARES.get(name)
+        if share and element.chars and element.chars - element.linked >= share * whole:
+            root = element
+            content.headings = list(headings)
+        elif element.tag == "h1" and element.chars:
+            headings.append(element.node)
+    content.root = root.node
+    if root.node.css_first("h1") is not None:
+        content.headings.clear()
