@@ -17,7 +17,7 @@ _FURNITURE_ROLES = frozenset(
     {"navigation", "banner", "contentinfo", "search", "menu", "menubar", "toolbar", "complementary", "dialog"}
 )
 _FURNITURE_WORDS = re.compile(
-    r"(?<![a-z])(?:nav|navi|navbar|navigation|subnav|menu|submenu|sidebar|side-bar|footer|colophon|copyright|masthead"
+    r"(?<![a-z])(?<!--)(?:nav|navi|navbar|navigation|subnav|menu|submenu|sidebar|side-bar|footer|colophon|copyright|masthead"
     r"|share|sharing|shares|sharebar|sharedaddy|social|socials|addtoany|comments?|commentlist|respond|disqus|replies"
     r"|related|recommended|recommendations?|teasers?|promo|widgets?|widget-area|cookies?|cookie-?\w*|consent|gdpr|popup"
     r"|modal|overlay|breadcrumbs?|pagination|pager|paging|skip-link|newsletter|subscribe|subscription|signup|login"
@@ -25,6 +25,9 @@ _FURNITURE_WORDS = re.compile(
 )
 _NEVER_FURNITURE = frozenset({"html", "body", "main", "article", "h1", "h2", "h3", "h4", "h5", "h6"})
 _LINK_GROUPS = frozenset({"ul", "ol", "div", "section", "table", "p", "aside", "dl", "header"})
+_SUSPECT_SHARE = 0.5
+"""What holds as much of a page's text outside links is content whatever its class says."""
+_LINKS_OF_A_GROUP = 3
 _TRUSTED_SHARES = {"main": 0.25, "article": 0.5}
 """Of a page's text outside links, what a part has to hold to be its content: a teaser is an article, too."""
 _FORMULA_SOURCE = "script[type^='math/tex']"
@@ -54,6 +57,8 @@ class _Element:
     linked: int = 0
     """Of `chars`, those of links."""
     links: int = 0
+    chars_gone: int = 0
+    linked_gone: int = 0
 
 
 def find_content(tree: LexborHTMLParser, builder: DocumentBuilder) -> Content | None:
@@ -94,7 +99,7 @@ def _survey(body: LexborNode, content: Content, builder: DocumentBuilder) -> lis
             continue
         in_link = tag == "a" or (parent >= 0 and elements[parent].in_link)
         suspect = attributes.get("role") in _FURNITURE_ROLES or bool(_FURNITURE_WORDS.search(words))
-        suspect = suspect or (tag == "header" and node.css_first("h1, h2, h3") is None)
+        suspect = suspect or tag == "aside" or (tag == "header" and node.css_first("h1, h2, h3") is None)
         elements.append(_Element(node, tag, parent, in_link, suspect and tag not in _NEVER_FURNITURE))
         elements[-1].links = tag == "a"
         position = len(elements) - 1
@@ -113,30 +118,34 @@ def is_hidden(attributes: dict[str, str | None]) -> bool:
 
 
 def _pass_over_furniture(elements: list[_Element], content: Content) -> None:
-    """Note what a role, a class or its links say is no content, and take its text out of what holds it."""
-    whole = max(elements[0].chars - elements[0].linked, 1)
+    """Note what a role, a class or its links say is no content, and count its text out of what holds it."""
+    whole = elements[0].chars - elements[0].linked
     gone = bytearray(len(elements))
-    for position, element in enumerate(elements):
-        if element.parent >= 0 and gone[element.parent]:
+    for position, element in enumerate(elements[1:], start=1):
+        if gone[element.parent]:
             gone[position] = True
-            element.chars = element.linked = 0
         elif _is_furniture(element, whole):
             gone[position] = True
             content.passed_over.add(element.node.mem_id)
-            above = element.parent
-            while above >= 0:
-                elements[above].chars -= element.chars
-                elements[above].linked -= element.linked
-                above = elements[above].parent
-            element.chars = element.linked = 0
+    for position in range(len(elements) - 1, 0, -1):
+        element = elements[position]
+        if gone[position]:
+            element.chars_gone, element.linked_gone = element.chars, element.linked
+        above = elements[element.parent]
+        above.chars_gone += element.chars_gone
+        above.linked_gone += element.linked_gone
+    for element in elements:
+        element.chars -= element.chars_gone
+        element.linked -= element.linked_gone
 
 
 def _is_furniture(element: _Element, whole: int) -> bool:
-    own = element.chars - element.linked
-    if element.suspect or element.tag == "aside":
-        return own * 2 < whole
-    if element.tag in _LINK_GROUPS and element.links >= 3:
-        return element.linked > 0.75 * element.chars and element.chars < 80 * element.links
+    unlinked = element.chars - element.linked
+    if element.suspect:
+        return unlinked < _SUSPECT_SHARE * whole and element.node.css_first("h1") is None
+    if element.tag in _LINK_GROUPS and element.links >= _LINKS_OF_A_GROUP:
+        of_links = element.linked > 0.75 * element.chars and element.chars < 80 * element.links
+        return of_links and unlinked < 0.2 * whole
     return False
 
 
