@@ -559,6 +559,16 @@ _OUTLINE = OutlineRules(
     list_style="list (?:bullet|number|paragraph .)",
     code_style="code|preformatted",
     contents_style="toc",
+    contents=r"(?:table of )?contents",
+    compound=(
+        r"(?:well|ill)-(?!ness|ing|being)[a-z]{3,}|self-(?!ish|less|hood)[a-z]{3,}|half-(?!way|tone|back)[a-z]{3,}"
+        r"|(?:long|short|high|low|old|open|wide|full|hard|fast|slow|warm|cold|near|deep|never)-(?!e[nr]|light|jack)"
+        r"[a-z]{2,}(?:ed|ing|wn|ght)|so-called|best-known|(?:long|short|full|real|part|high|low)-(?:term|time|scale|level|range|speed"
+        r"|quality|pressure|energy|frequency|temperature|resolution|distance|school)"
+        r"|(?:one|two|three|four|five|six|seven|eight|nine|ten|first|second|third)-"
+        r"(?:way|third|thirds|half|quarters?|fifths?|sided|step|dimensional|part|year|day|hand|order|class|degree|person)"
+        r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty-(?:one|two|three|four|five|six|seven|eight|nine)"
+    ),
     untitled=r"untitled|\(?anonymous\)?",
 )
 

@@ -37,6 +37,10 @@ class OutlineRules:
     list_style: str = "(?!)"
     code_style: str = "(?!)"
     contents_style: str = "(?!)"
+    contents: str = "(?!)"
+    """The heading of a table of contents, in any case of letters."""
+    compound: str = "(?!)"
+    """Words in small letters that keep their hyphen though a line ends at it."""
     untitled: str = "(?!)"
     """The title that a program gives a document without one, in any case of letters."""
 

@@ -388,6 +388,7 @@ _OUTLINE = OutlineRules(
     list_style="列表|列出段落",
     code_style="代码",
     contents_style="目录",
+    contents=r"目\s*[录錄次]",
     untitled="无标题",
 )
 

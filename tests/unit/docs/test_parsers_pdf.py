@@ -234,6 +234,72 @@ def test_tables_of_contents_go() -> None:
     assert laid_out([*(line(text, 750 - 14 * index) for index, text in enumerate(entries)), *BODY]) == laid_out(BODY)
 
 
+@pytest.mark.parametrize("heading", ["Contents", "目 录", "Table of Contents"])
+def test_contents_go_under_their_heading_and_go_on_over_the_page(heading: str) -> None:
+    titles = ["Mountains", "Rivers", "Seas", "Deserts"]
+    entries = [line(f"{title} ........ {3 + 4 * number}", 700 - 14 * number) for number, title in enumerate(titles)]
+    parsed = laid_out([line(heading, 730, right=150), *entries], [line("Index ........ 40", 700)], BODY)
+    assert "...." not in parsed.text
+
+
+def test_contents_go_that_name_headings_of_the_document() -> None:
+    titles = ["Mountains", "Rivers", "Seas"]
+    entries = [line(f"{title} ........ {number}", 700 - 14 * number) for number, title in enumerate(titles, start=2)]
+    chapters = [[line(title, 760, size=16, right=200), *BODY] for title in titles]
+    assert "...." not in laid_out(entries, *chapters).text
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("Tea ........ 4", "Milk ........ 6", "Juice ........ 9"),
+        ("第一项 铅笔………… 8", "第二项 尺子………… 3", "第三项 本子………… 5"),
+        ("2，4，6，8……50", "The next number after 12 is ……14"),
+    ],
+    ids=["rising prices", "falling prices", "rows of numbers"],
+)
+def test_leaders_before_what_is_no_page_stay(texts: tuple[str, ...]) -> None:
+    parsed = laid_out([*(line(text, 750 - 14 * index, right=200) for index, text in enumerate(texts)), *BODY])
+    assert all(text in parsed.text for text in texts)
+
+
+def test_lines_at_a_slides_foot_are_content_unless_they_are_small() -> None:
+    pages = [
+        PrintedPage(
+            number,
+            540.0,
+            [
+                line(f"Case {number}: zinc in acid", 420, size=18, right=300),
+                line("Answer: a salt forms", 40, size=18, right=300),
+                line("Chemistry club", 15, size=9, right=160),
+            ],
+            720.0,
+        )
+        for number in (1, 2, 3, 4)
+    ]
+    builder = DocumentBuilder(ParseLimits())
+    write_layout(pages, builder)
+    text = builder.finish().text
+    assert text.count("Answer: a salt forms") == 4
+    assert "club" not in text
+
+
+@pytest.mark.parametrize(
+    ("upper", "lower", "expected"),
+    [
+        ("a long-", "lasting effect", "a long-lasting effect"),
+        ("it was self-", "evident", "it was self-evident"),
+        ("about twenty-", "five pupils", "about twenty-five pupils"),
+        ("the light was high-", "lighted", "the light was highlighted"),
+        ("a rope was short-", "ened", "a rope was shortened"),
+        ("the ill-", "ness of the king", "the illness of the king"),
+        ("salt-free and salt, then salt-", "rich food", "salt-free and salt, then salt-rich food"),
+    ],
+)
+def test_hyphens_at_a_lines_end(upper: str, lower: str, expected: str) -> None:
+    assert laid_out([line(upper, 700), line(lower, 686, right=200)]).text == expected
+
+
 def test_headers_that_count_pages_go_though_their_words_change() -> None:
     words = enumerate(["Cells", "Light", "Force"], start=1)
     pages = [[line(f"Chapter {number}: {word} {number + 4}", 810, size=9), *BODY] for number, word in words]
@@ -320,6 +386,43 @@ def test_exponents_and_indices(tmp_path: Path) -> None:
         canvas.drawText(text)
     canvas.save()
     assert parse(path, PDF).text == "Water is H₂O, area in m².\n\nF1 is a key."
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        (((72, 0, 11, "It is 6 x 10"), (135, 5, 6, "23"), (150, 0, 11, "particles.")), "It is 6 x 10²³ particles."),
+        (((72, 0, 11, "The size is 10"), (141, 5, 6, "-9"), (149, 0, 11, "m.")), "The size is 10⁻⁹ m."),
+        (((72, 0, 11, "In 2024 12 people came."),), "In 2024 12 people came."),
+    ],
+)
+def test_exponents_of_numbers(
+    tmp_path: Path, pieces: tuple[tuple[float, float, float, str], ...], expected: str
+) -> None:
+    path = tmp_path / "a.pdf"
+    canvas = Canvas(str(path), pagesize=A4)
+    for x, rise, size, text in pieces:
+        canvas.setFont("Helvetica", size)
+        canvas.drawString(x, 700 + rise, text)
+    canvas.save()
+    assert parse(path, PDF).text == expected
+
+
+@pytest.mark.parametrize("tail", [b"\0" * 6000, b"\r\n--boundary--\r\n" * 400])
+def test_bytes_behind_the_end_do_no_harm(tmp_path: Path, tail: bytes) -> None:
+    path = tmp_path / "a.pdf"
+    draw(path, (72, 700, "Iron rusts in damp air."))
+    path.write_bytes(path.read_bytes() + tail)
+    assert parse(path, PDF).text == "Iron rusts in damp air."
+
+
+def test_an_edition_without_its_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    draw(path, (72, 700, "Iron rusts in damp air."))
+    path.write_bytes(path.read_bytes() + b"3 0 obj\n<< /Type /Page >>\nendobj\n")
+    with pytest.raises(ParseError) as caught:
+        parse(path, PDF)
+    assert caught.value.reason is ParseReason.TRUNCATED_FILE
 
 
 def test_sizes_come_from_the_matrix_too(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ _CAPTION = re.compile(RULES.caption)
 _MAX_CHARS = 80
 _MAX_CHARS_CJK = 40
 _SENTENCE_END = "。！？!?；;，,、：:"
-_LEADER = re.compile(r"(?:(?:[.．·]\s?){4,}|…{2,}|\s{3,})\s*(?:\d{1,4}|[ivxlc]+)\s*$")
+_LEADER = re.compile(r"(?:(?:[.．·]\s?){4,}|…{2,}|\s{3,})\s*(?:(\d{1,4})|[ivxlc]+)\s*$")
+_CONTENTS = re.compile(RULES.contents, re.IGNORECASE)
 
 
 def heading_level(line: str) -> int:
@@ -63,8 +64,24 @@ def is_list_mark(text: str) -> bool:
 
 
 def is_contents_entry(line: str) -> bool:
-    """Return whether `line` is one of a table of contents: a title, dots, a page number."""
+    """Return whether `line` may be one of a table of contents: a title, dots, a page number."""
     return _LEADER.search(line) is not None
+
+
+def contents_title(entry: str) -> str:
+    """Return the title of an entry in a table of contents."""
+    return _LEADER.sub("", entry).strip()
+
+
+def contents_page(entry: str) -> int:
+    """Return the page of an entry in a table of contents, 0 for one in Roman figures."""
+    found = _LEADER.search(entry)
+    return int(found.group(1) or 0) if found else 0
+
+
+def is_contents_heading(line: str) -> bool:
+    """Return whether `line` heads a table of contents."""
+    return _CONTENTS.fullmatch(line.strip()) is not None
 
 
 def without_bullet(text: str) -> str:

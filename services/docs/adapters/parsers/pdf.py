@@ -6,6 +6,7 @@ import ctypes
 import math
 import re
 from contextlib import closing
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,13 +22,18 @@ from services.docs.values.parsed_document import ParseError, ParseReason
 from services.language.folding import normalize
 
 _END_MARK = b"%%EOF"
-_END_REACH = 4096
+_OBJECT = re.compile(rb"\b\d{1,10}\s+\d{1,5}\s+obj\b")
 _LINE = re.compile("[^\r\n\ufffe]+\ufffe?")
 """Pdfium ends a line with CR and LF; for a hyphen at a line's end it writes U+FFFE without them."""
 _UPRIGHT_TOLERANCE = math.radians(4)
 _BOLD = re.compile(r"bold|black|heavy|semibold|simhei|heiti|黑体", re.IGNORECASE)
 _MONOSPACED = re.compile(r"courier|mono|consol|menlo|cmtt|typewriter|inconsolata|fixed", re.IGNORECASE)
-_SCRIPT = re.compile(r"(?<=[A-Za-zα-ωΑ-Ω)\]]) ?(?P<number>[0-9]*[+\-−]|[+\-−]?[0-9]{1,3})(?![0-9])")
+_SCRIPT = re.compile(
+    r"(?<=[A-Za-zα-ωΑ-Ω)\]]) ?(?P<number>[0-9]*[+\-−]|[+\-−]?[0-9]{1,3})(?![0-9])"
+    r"|(?<=[0-9])(?: (?P<apart>[+\-−]?[0-9]{1,3})|(?P<signed>[+\-−][0-9]{1,3}))(?![0-9/⁄])"
+    r"|(?<![0-9])(?P<digits>[0-9]{2,6})(?![0-9/⁄])"
+)
+"""What may be an exponent, a charge or an index: after a letter, after a number, or the end of a row of digits."""
 _SPACE_AT_CJK_PUNCTUATION = re.compile("(?<=[，。；：！？、（《〈「『【]) +| +(?=[，。；：！？、）》〉」』】])")
 """Full-width punctuation holds its own space; where fonts change beside it, pdfium adds another one."""
 _SCRIPT_SIZE = 0.85
@@ -60,10 +66,14 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
 
 
 def _check_end(path: Path) -> None:
-    """Refuse a file that was cut off: pdfium would repair it and show only some of its pages."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _END_REACH))
-        if _END_MARK not in file.read():
+    """Refuse a file that was cut off: pdfium would repair it and show only some of its pages.
+
+    Bytes behind the end, as mail programs and disks append them, do no harm. Objects behind the last end belong to an
+    edition of the file (or, in one made for the web, to the pages after the first) whose own end is missing.
+    """
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        end = data.rfind(_END_MARK)
+        if end < 0 or _OBJECT.search(data, end):
             raise ParseError(ParseReason.TRUNCATED_FILE, "the PDF's end is missing: upload it again")
 
 
@@ -81,7 +91,7 @@ def _open(path: Path) -> Any:
 def _read_page(document: Any, number: int) -> PrintedPage:
     try:
         with closing(document[number]) as page, closing(page.get_textpage()) as text_page:
-            return PrintedPage(number + 1, page.get_height(), _lines(text_page))
+            return PrintedPage(number + 1, page.get_height(), _lines(text_page), page.get_width())
     except pypdfium2.PdfiumError as error:
         raise ParseError(
             ParseReason.CORRUPT_FILE, f"page {number + 1} of the PDF is damaged", {"page": str(number + 1)}
@@ -154,17 +164,25 @@ class _Script(NamedTuple):
 def _scripts(text_page: Any, text: str, offset: int, size: float) -> list[_Script]:
     """Find exponents, charges and indices: numbers after a letter, smaller than it and off its baseline."""
     found: list[_Script] = []
+    largest = size * _SCRIPT_SIZE
     for match in _SCRIPT.finditer(text):
-        base, number = offset + match.start() - 1, offset + match.start("number")
-        if _size(text_page, number) > size * _SCRIPT_SIZE:
+        start, begin, end = match.start(), match.start(match.lastgroup or 0), match.end()
+        if _size(text_page, offset + end - 1) > largest:
+            continue
+        if match.lastgroup == "digits":
+            while begin < end and _size(text_page, offset + begin) > largest:
+                begin += 1
+            start = begin
+        base, number = offset + start - 1, offset + begin
+        if start == match.start("digits") or _size(text_page, number) > largest:
             continue
         height = _baseline(text_page, number) - _baseline(text_page, base)
         raised = height > 0.1 * size
         if not raised and height > -0.02 * size:
             continue
-        after = match.end()
+        after, script = end, text[begin:end]
         is_made_up = text[after : after + 1] == " " and pdfium.FPDFText_IsGenerated(text_page, offset + after) == 1
-        shown = superscript(match["number"]) if raised else subscript(match["number"])
+        shown = superscript(script) if raised else subscript(script)
         if (
             is_made_up
             and text_page.get_charbox(offset + after + 1, loose=True)[0]
@@ -172,7 +190,7 @@ def _scripts(text_page: Any, text: str, offset: int, size: float) -> list[_Scrip
             < 0.2 * size
         ):
             after += 1
-        found.append(_Script(match.start(), after, shown))
+        found.append(_Script(start, after, shown))
     return found
 
 

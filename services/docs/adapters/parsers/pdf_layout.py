@@ -17,10 +17,13 @@ from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.markup import table_text
 from services.docs.adapters.parsers.outline import (
     RULES,
+    contents_page,
+    contents_title,
     heading_level,
     is_bulleted,
     is_caption,
     is_contents_entry,
+    is_contents_heading,
     is_list_item,
     is_list_mark,
     without_bullet,
@@ -31,6 +34,10 @@ from services.language.scripts import LATIN, is_cjk, join_lines
 _MARGIN = 0.12
 """Running headers, footers and page numbers stand in this part of the page at its top and bottom."""
 _REPEATED_ON_PAGES = 3
+_CONTENTS_ENTRIES = 3
+"""How many entries make a table of contents."""
+_SLIDE_FURNITURE_RATIO = 0.9
+"""Slides repeat lines at their foot that are content (a result, a question), but not in small print."""
 _POSITION_TOLERANCE = 3.0
 _DIGITS = re.compile(r"\d+|\b[ivxlc]+\b")
 _OUTER_NUMBER = re.compile(r"^\d{1,4}(?=\s)|(?<=\s)\d{1,4}$")
@@ -53,6 +60,7 @@ _LONGEST_LABEL = 50
 _SENTENCE_END = '。！？.!?：:；;”"』」…'
 _HYPHEN_END = re.compile(f"([{LATIN}]+)-$")
 _OWN_HYPHEN = re.compile(f"[{LATIN}0-9]-$")
+_COMPOUND = re.compile(RULES.compound)
 _WORD_START = re.compile(f"[{LATIN}]+")
 _WORDS = re.compile(f"[{LATIN}]+(?:-[{LATIN}]+)*")
 
@@ -115,11 +123,17 @@ class PrintedLine:
 
 @dataclass(frozen=True, slots=True)
 class PrintedPage:
-    """A page: its 1-based number, its height in points, its lines in reading order."""
+    """A page: its 1-based number, its height in points, its lines in reading order, its width where it is known."""
 
     number: int
     height: float
     lines: list[PrintedLine]
+    width: float = 0.0
+
+    @property
+    def is_slide(self) -> bool:
+        """Return whether the page is wider than high."""
+        return self.width > self.height
 
 
 @dataclass(slots=True)
@@ -180,8 +194,9 @@ def _write(draft: _Draft, builder: DocumentBuilder, words: _Vocabulary) -> None:
 def _without_furniture(pages: list[PrintedPage]) -> list[PrintedPage]:
     """Return the pages without running headers and footers and without page numbers.
 
-    Furniture stands at the page's edge, apart from the text and no larger than it; a header's words, numbers aside,
-    come back at the same place on at least three pages, or count the pages. The lines of a table of contents go too.
+    Furniture stands at the page's edge, apart from the text and no larger than it, on a slide smaller; a header's
+    words, numbers aside, come back at the same place on at least three pages, or count the pages. The lines of a table
+    of contents go too.
     """
     body_size = _body_size(line for page in pages for line in page.lines)
     edges = [_edge_lines(page, body_size) for page in pages]
@@ -196,9 +211,37 @@ def _without_furniture(pages: list[PrintedPage]) -> list[PrintedPage]:
     cleaned = []
     for page, lines in zip(pages, edges, strict=True):
         removed = {id(line) for line in lines if is_furniture(line, page)}
-        kept = [line for line in page.lines if id(line) not in removed and not is_contents_entry(line.text)]
+        cleaned.append(replace(page, lines=[line for line in page.lines if id(line) not in removed]))
+    return _without_contents(cleaned)
+
+
+def _without_contents(pages: list[PrintedPage]) -> list[PrintedPage]:
+    """Return the pages without the entries of a table of contents.
+
+    Dots before a number also lead to prices and continue a row of numbers. The entries of contents are several, their
+    pages rise, and they stand under a heading that says so, after a page of contents, are numbered as chapters and
+    sections are, or name headings of the document.
+    """
+    entries = [[line.text for line in page.lines if is_contents_entry(line.text)] for page in pages]
+    if not any(entries):
+        return pages
+    texts = {line.text for page in pages for line in page.lines}
+    cleaned, goes_on = [], False
+    for page, found in zip(pages, entries, strict=True):
+        headed = goes_on or any(is_contents_heading(line.text) for line in page.lines)
+        titles = [contents_title(entry) for entry in found]
+        named = sum(title in texts or heading_level(title) > 0 for title in titles)
+        several = len(found) >= (1 if goes_on else _CONTENTS_ENTRIES)
+        goes_on = several and (headed or 2 * named >= len(found)) and _rise([contents_page(entry) for entry in found])
+        kept = [line for line in page.lines if not (goes_on and is_contents_entry(line.text))]
         cleaned.append(replace(page, lines=kept))
     return cleaned
+
+
+def _rise(numbers: list[int]) -> bool:
+    """Return whether page numbers go up, but for one in ten; Roman ones (0) count by themselves."""
+    arabic = [number for number in numbers if number]
+    return 10 * sum(later < earlier for earlier, later in pairwise(arabic)) <= len(arabic)
 
 
 def _offsets(page: PrintedPage, lines: Iterable[PrintedLine]) -> set[int]:
@@ -214,7 +257,7 @@ def _edge_lines(page: PrintedPage, body_size: float) -> list[PrintedLine]:
     top = _edge_stacks(heights, page.height * _MARGIN, body_size)
     upwards = downwards[::-1]
     bottom = _edge_stacks([(line.bottom, line.top) for line in upwards], page.height * _MARGIN, body_size)
-    small = body_size * _HEADING_RATIO
+    small = body_size * (_SLIDE_FURNITURE_RATIO if page.is_slide else _HEADING_RATIO)
     return [line for line in (*downwards[:top], *upwards[:bottom]) if line.size <= small]
 
 
@@ -423,6 +466,7 @@ class _Vocabulary:
 
     def __init__(self, lines: list[PrintedLine]) -> None:
         self._words = {word.lower() for line in lines for word in _WORDS.findall(line.text.rstrip("-"))}
+        self._first_parts = {word.split("-", 1)[0] for word in self._words if "-" in word}
 
     def joined(self, lines: list[str]) -> str:
         """Join lines to running text, and mend divided words."""
@@ -445,7 +489,9 @@ class _Vocabulary:
             return before + after if glued else join_lines(before, after)
         whole = (end.group(1) + start.group()).lower()
         hyphenated = f"{end.group(1)}-{start.group()}".lower()
-        if hyphenated in self._words and whole not in self._words:
+        word = end.group(1).lower()
+        compound = _COMPOUND.fullmatch(hyphenated) or (word in self._words and word in self._first_parts)
+        if whole not in self._words and (hyphenated in self._words or compound):
             return before + after
         return before[:-1] + after
 
