@@ -214,6 +214,60 @@ def test_two_columns_in_content_order() -> None:
     assert len(parsed.blocks) == 2
 
 
+def test_two_columns_under_a_wide_title_and_over_a_wide_note() -> None:
+    words = ["the first snow falls late in the year and", "stays until the end of March in the hills,"]
+    left = [line(words[number % 2], 700 - 14 * number, right=275 - 3 * number) for number in range(4)]
+    right = [line(words[number % 2], 700 - 14 * number, left=310, right=490) for number in range(4)]
+    title = line("A wide line of authors and schools that goes across both of the columns", 740)
+    note = line("A wide note that goes across both of the columns as well", 600)
+    assert [text[:6] for _, text in blocks(laid_out([title, *left, *right, note]))] == [
+        "A wide",
+        "the fi",
+        "the fi",
+        "A wide",
+    ]
+
+
+def beside(bottom: float, *cells: tuple[str, float, float]) -> PrintedLine:
+    parts = tuple(Cell(*cell) for cell in cells)
+    text = " ".join(cell.text for cell in parts)
+    return PrintedLine(text, parts[0].left, parts[-1].right, bottom, bottom + 10, 10.0, cells=parts)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("a river takes its water from hills and", "the moon has no air and no weather so"),
+        ("河流从高山上流下来带走泥沙", "月球上没有空气也没有水和风"),
+    ],
+)
+def test_columns_written_row_by_row(left: str, right: str) -> None:
+    rows = [beside(700 - 14 * number, (left, 72, 270), (right, 300, 500)) for number in range(5)]
+    texts = [text for _, text in blocks(laid_out([line("A heading across both columns", 730), *rows]))]
+    assert [text[:2] for text in texts[1:]] == [left[:2], right[:2]]
+
+
+def test_a_table_with_long_cells_is_no_pair_of_columns() -> None:
+    rows = [
+        beside(700 - 14 * number, (f"Sentence {number} about a river.", 72, 270), ("Another about the sea.", 300, 500))
+        for number in range(5)
+    ]
+    assert [kind for kind, _ in blocks(laid_out(rows))] == [BlockKind.TABLE]
+
+
+def test_text_beside_a_picture_is_one_paragraph_and_short_labels_are_not() -> None:
+    beside_picture = [
+        line(f"the hens of farm {number} lay an egg and", 700 - 14 * number, right=240) for number in range(4)
+    ]
+    below = [
+        line(f"row {number} goes on and on below the picture to the margin", 644 - 14 * number) for number in range(2)
+    ]
+    labels = [line(text, 560 - 14 * number, right=110) for number, text in enumerate(["nucleus", "wall", "membrane"])]
+    texts = [text for _, text in blocks(laid_out([*beside_picture, *below, *labels]))]
+    assert len(texts) == 4
+    assert texts[1:] == ["nucleus", "wall", "membrane"]
+
+
 def test_lettering_of_a_figure_is_one_caption() -> None:
     labels = [line(text, y, left=200, right=260, size=8) for text, y in (("outer membrane", 430), ("stroma", 380))]
     parsed = laid_out([*BODY, *labels, line("Figure 2. A chloroplast.", 350, right=200, size=9)])
@@ -351,6 +405,47 @@ def test_slanted_watermarks_are_not_read(tmp_path: Path) -> None:
     with pytest.raises(ParseError) as caught:
         parse(path, PDF)
     assert caught.value.reason is ParseReason.NO_TEXT
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+@pytest.mark.parametrize("is_page_turned", [False, True])
+def test_turned_text_is_read_as_if_it_stood_upright(tmp_path: Path, turn: int, is_page_turned: bool) -> None:
+    path = tmp_path / "a.pdf"
+    canvas = Canvas(str(path), pagesize=A4)
+    canvas.setFont("Helvetica", 11)
+    if is_page_turned:
+        canvas.setPageRotation(turn)
+    else:
+        canvas.drawString(40, 800, "The figures of the year are printed on this page in the other direction.")
+    canvas.translate(300, 420)
+    canvas.rotate(turn)
+    for x, y, text in (
+        (-200, 100, "Clouds are made of drops that are"),
+        (-200, 86, "far too small to fall."),
+        (-200, 20, "River"),
+        (0, 20, "Length"),
+        (-200, 4, "Nile"),
+        (0, 4, "6650 km"),
+    ):
+        canvas.drawString(x, y, text)
+    canvas.save()
+    parsed = parse(path, PDF)
+    assert parsed.text.endswith(
+        "Clouds are made of drops that are far too small to fall.\n\nRiver | Length\nNile | 6650 km"
+    )
+    assert parsed.text.startswith("Clouds" if is_page_turned else "The figures")
+
+
+def test_what_stands_sideways_on_every_page_goes(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    canvas = Canvas(str(path), pagesize=A4)
+    for number in range(3):
+        canvas.drawString(72, 700, f"Text of page {number}.")
+        canvas.rotate(90)
+        canvas.drawString(200, -30, "Downloaded from a library")
+        canvas.showPage()
+    canvas.save()
+    assert "Downloaded" not in parse(path, PDF).text
 
 
 def test_a_page_of_drawings_says_that_there_is_no_ocr(tmp_path: Path) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import ctypes
 import math
 import re
+from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import closing
+from itertools import groupby, pairwise
 from mmap import ACCESS_READ, mmap
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +29,7 @@ _END_MARK = b"%%EOF"
 _OBJECT = re.compile(rb"\b\d{1,10}\s+\d{1,5}\s+obj\b")
 _LINE = re.compile("[^\r\n\ufffe]+\ufffe?")
 """Pdfium ends a line with CR and LF; for a hyphen at a line's end it writes U+FFFE without them."""
+_QUARTER = math.tau / 4
 _UPRIGHT_TOLERANCE = math.radians(4)
 _BOLD = re.compile(r"bold|black|heavy|semibold|simhei|heiti|黑体", re.IGNORECASE)
 _MONOSPACED = re.compile(r"courier|mono|consol|menlo|cmtt|typewriter|inconsolata|fixed", re.IGNORECASE)
@@ -60,7 +65,7 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
         for number in range(len(document)):
             builder.check_deadline()
             pages.append(_read_page(document, number))
-            chars += sum(len(line.text) for line in pages[-1].lines)
+            chars += sum(len(line.text) for line in pages[-1].all_lines)
             builder.check_chars(chars)
     write_layout(pages, builder)
 
@@ -91,23 +96,140 @@ def _open(path: Path) -> Any:
 def _read_page(document: Any, number: int) -> PrintedPage:
     try:
         with closing(document[number]) as page, closing(page.get_textpage()) as text_page:
-            return PrintedPage(number + 1, page.get_height(), _lines(text_page), page.get_width())
+            width, height = page.get_size()
+            rotation = page.get_rotation()
+            extent = (height, width) if rotation in {90, 270} else (width, height)
+            (turn, lines), *others = _parts(text_page, extent, -rotation // 90 % 4)
+            width, height = extent if turn % 2 == 0 else extent[::-1]
+            return PrintedPage(number + 1, height, lines, width, tuple(part for _, part in others))
     except pypdfium2.PdfiumError as error:
         raise ParseError(
             ParseReason.CORRUPT_FILE, f"page {number + 1} of the PDF is damaged", {"page": str(number + 1)}
         ) from error
 
 
-def _lines(text_page: Any) -> list[PrintedLine]:
-    """Return the page's lines in the order of its content, with the parts of one row of a table joined."""
+def _parts(text_page: Any, extent: tuple[float, float], shown: int) -> list[tuple[int, list[PrintedLine]]]:
+    """Return the page's lines by the quarter turns of their text, each laid out upright; those of turn `shown` first.
+
+    The first part may be empty, when the page is.
+    """
+    text = _text(text_page)
+    turned: defaultdict[int, list[int]] = defaultdict(list)
+    parts = {0: _lines(text_page, text, turned)}
+    parts |= {turn: _turned_lines(text_page, text, indices, turn, extent) for turn, indices in turned.items()}
+    return sorted(parts.items(), key=lambda part: (not part[1], part[0] != shown, part[0]))
+
+
+def _lines(text_page: Any, text: str, turned: defaultdict[int, list[int]]) -> list[PrintedLine]:
+    """Return the upright lines in the order of the content, with the parts of one row of a table joined.
+
+    The characters of other lines are put into `turned`.
+    """
     lines: list[PrintedLine] = []
-    for match in _LINE.finditer(_text(text_page)):
-        line = _line(text_page, match.group(), match.start())
-        if line is not None and lines and lines[-1].is_left_of(line):
-            lines[-1] = lines[-1].beside(line)
-        elif line is not None:
-            lines.append(line)
+    for match in _LINE.finditer(text):
+        for raw, offset in _upright(text_page, match.group(), match.start(), turned):
+            line = _line(text_page, raw, offset)
+            if line is not None and lines and lines[-1].is_left_of(line):
+                lines[-1] = lines[-1].beside(line)
+            elif line is not None:
+                lines.append(line)
     return lines
+
+
+def _upright(text_page: Any, raw: str, offset: int, turned: defaultdict[int, list[int]]) -> Iterator[tuple[str, int]]:
+    """Yield a line's upright parts with their offsets; pdfium puts text of all directions into one line."""
+    begin = len(raw) - len(raw.lstrip())
+    end = len(raw.rstrip("\ufffe ")) - 1
+    if begin > end:
+        return
+    if _turn(text_page, offset + begin) == 0 == _turn(text_page, offset + end):
+        yield raw, offset
+        return
+    turn: int | None = 0
+    turns = []
+    for index, char in enumerate(raw):
+        turn = turn if char.isspace() or char == "\ufffe" else _turn(text_page, offset + index)
+        turns.append((turn, index))
+    for direction, group in groupby(turns, key=itemgetter(0)):
+        indices = [index for _, index in group]
+        if direction == 0:
+            yield raw[indices[0] : indices[-1] + 1], offset + indices[0]
+        elif direction is not None:
+            turned[direction] += (offset + index for index in indices)
+
+
+def _turn(text_page: Any, index: int) -> int | None:
+    """Return the quarter turns of a character, None when it runs at an angle, as a watermark does."""
+    angle = pdfium.FPDFText_GetCharAngle(text_page, index) % math.tau
+    quarters = round(angle / _QUARTER)
+    return quarters % 4 if abs(angle - quarters * _QUARTER) <= _UPRIGHT_TOLERANCE else None
+
+
+class _Glyph(NamedTuple):
+    """A character of turned text where it would stand upright."""
+
+    char: str
+    left: float
+    right: float
+    baseline: float
+    size: float
+    offset: int
+
+
+def _turned_lines(
+    text_page: Any, text: str, indices: list[int], turn: int, extent: tuple[float, float]
+) -> list[PrintedLine]:
+    """Return the lines of turned characters from top to bottom, as they would be on the turned page."""
+    glyphs = [_glyph(text_page, text[index], index, turn, extent) for index in indices if not text[index].isspace()]
+    rows: list[list[_Glyph]] = []
+    for glyph in sorted(glyphs, key=lambda glyph: -glyph.baseline):
+        if not rows or rows[-1][0].baseline - glyph.baseline > 0.5 * glyph.size:
+            rows.append([])
+        rows[-1].append(glyph)
+    return [_turned_line(text_page, sorted(row, key=lambda glyph: glyph.left)) for row in rows]
+
+
+def _glyph(text_page: Any, char: str, index: int, turn: int, extent: tuple[float, float]) -> _Glyph:
+    width, height = extent
+    left, bottom, right, top = text_page.get_charbox(index)
+    x, y = _origin(text_page, index)
+    if turn == 3:
+        left, right, baseline = bottom, top, width - x
+    elif turn == 1:
+        left, right, baseline = height - top, height - bottom, x
+    else:
+        left, right, baseline = width - right, width - left, height - y
+    return _Glyph("-" if char in "\ufffe\x02" else char, left, right, baseline, _size(text_page, index), index)
+
+
+def _turned_line(text_page: Any, glyphs: list[_Glyph]) -> PrintedLine:
+    """Return one line of characters that stand in a row."""
+    size = max(glyph.size for glyph in glyphs)
+    cells: list[list[_Glyph]] = [glyphs[:1]]
+    for before, glyph in pairwise(glyphs):
+        if glyph.left - before.right > size * CELL_GAP_EMS:
+            cells.append([])
+        cells[-1].append(glyph)
+    shown = tuple(Cell(_spaced(cell, size), cell[0].left, cell[-1].right) for cell in cells)
+    font, forced_bold = _font(text_page, glyphs[len(glyphs) // 2].offset)
+    baseline = glyphs[0].baseline
+    return PrintedLine(
+        text=" ".join(cell.text for cell in shown),
+        left=glyphs[0].left,
+        right=glyphs[-1].right,
+        bottom=baseline - 0.2 * size,
+        top=baseline + 0.8 * size,
+        size=size,
+        bold=forced_bold or _BOLD.search(font) is not None,
+        monospaced=_MONOSPACED.search(font) is not None,
+    ).with_cells(shown)
+
+
+def _spaced(glyphs: list[_Glyph], size: float) -> str:
+    """Return the text of characters in a row, with spaces where they are apart."""
+    spaces = (" " if after.left - glyph.right > 0.2 * size else "" for glyph, after in pairwise(glyphs))
+    text = "".join(glyph.char + space for glyph, space in zip(glyphs, (*spaces, ""), strict=True))
+    return _SPACE_AT_CJK_PUNCTUATION.sub("", normalize(text))
 
 
 def _text(text_page: Any) -> str:
@@ -121,15 +243,12 @@ def _text(text_page: Any) -> str:
 
 
 def _line(text_page: Any, raw: str, offset: int) -> PrintedLine | None:
-    """Return one line, or None when it shows nothing or runs at an angle, as a watermark does."""
+    """Return one line, or None when it shows nothing."""
     hyphenated = raw.endswith("\ufffe")
     text = raw.rstrip("\ufffe ")
     begin = offset + len(text) - len(text.lstrip())
     end = offset + len(text) - 1
     if begin > end:
-        return None
-    angle = pdfium.FPDFText_GetCharAngle(text_page, begin) % math.tau
-    if min(angle, math.tau - angle) > _UPRIGHT_TOLERANCE:
         return None
     # Samples within the line, because its first characters may be a list's mark or a drop cap of another size,
     # and the largest of them, because indices and exponents are smaller.
@@ -224,9 +343,13 @@ def _cells(text_page: Any, text: str, offset: int, line: PrintedLine, scripts: l
 
 
 def _baseline(text_page: Any, index: int) -> float:
+    return _origin(text_page, index)[1]
+
+
+def _origin(text_page: Any, index: int) -> tuple[float, float]:
     x, y = ctypes.c_double(), ctypes.c_double()
     pdfium.FPDFText_GetCharOrigin(text_page, index, x, y)
-    return y.value
+    return x.value, y.value
 
 
 def _size(text_page: Any, index: int) -> float:

@@ -51,6 +51,10 @@ CELL_GAP_EMS = 1.0
 _ALIGNMENT = 3.0
 _GAP = 1.3
 _USUAL_LEADING = 1.4
+_ROWS_OF_COLUMNS = 4
+"""How many rows show that columns of text stand side by side."""
+_NARROWEST_COLUMN = 10.0
+"""The width of a column of running text, in ems."""
 _HEADING_RATIO = 1.12
 _NUMBERED = re.compile(r"[（(]?\d{1,3}(?:\.\d{1,3})*[.)）、]?\s*[^\d\s]")
 _LONGEST_HEADING = 120
@@ -123,12 +127,21 @@ class PrintedLine:
 
 @dataclass(frozen=True, slots=True)
 class PrintedPage:
-    """A page: its 1-based number, its height in points, its lines in reading order, its width where it is known."""
+    """A page: its 1-based number, its height in points, its lines in reading order, its width where it is known.
+
+    `asides` holds the lines of text that runs in other directions, as if the page were turned.
+    """
 
     number: int
     height: float
     lines: list[PrintedLine]
     width: float = 0.0
+    asides: tuple[list[PrintedLine], ...] = ()
+
+    @property
+    def all_lines(self) -> list[PrintedLine]:
+        """Return the lines of all directions."""
+        return [line for part in (self.lines, *self.asides) for line in part]
 
     @property
     def is_slide(self) -> bool:
@@ -150,7 +163,7 @@ class _Draft:
 def write_layout(pages: list[PrintedPage], builder: DocumentBuilder) -> None:
     """Write the pages' blocks into `builder`, opening a page for each."""
     pages = _without_furniture(pages)
-    lines = [line for page in pages for line in page.lines]
+    lines = [line for page in pages for line in page.all_lines]
     styles, words = _Styles(lines), _Vocabulary(lines)
     pending: list[_Draft] = []
     for page in pages:
@@ -208,10 +221,13 @@ def _without_furniture(pages: list[PrintedPage]) -> list[PrintedPage]:
         counted = any(offsets[offset] >= _REPEATED_ON_PAGES for offset in _offsets(page, [line]))
         return repeated or counted or _PAGE_NUMBER.fullmatch(line.text) is not None
 
+    sideways = Counter(text for page in pages for text in {line.text for part in page.asides for line in part})
     cleaned = []
     for page, lines in zip(pages, edges, strict=True):
         removed = {id(line) for line in lines if is_furniture(line, page)}
-        cleaned.append(replace(page, lines=[line for line in page.lines if id(line) not in removed]))
+        kept = [line for line in page.lines if id(line) not in removed]
+        asides = ([line for line in part if sideways[line.text] < _REPEATED_ON_PAGES] for part in page.asides)
+        cleaned.append(replace(page, lines=kept, asides=tuple(filter(None, asides))))
     return _without_contents(cleaned)
 
 
@@ -322,7 +338,8 @@ class _Styles:
 
 def _drafts(page: PrintedPage, styles: _Styles) -> Iterator[_Draft]:
     """Yield the page's blocks column by column; all the lettering of a figure is one block."""
-    drafts = chain.from_iterable(_column_drafts(column, styles) for column in _columns(page.lines))
+    columns = chain.from_iterable(_columns(part) for part in (page.lines, *page.asides))
+    drafts = chain.from_iterable(_column_drafts(column, styles) for column in columns)
     for is_label, group in groupby(drafts, key=lambda draft: draft.is_label):
         if is_label:
             yield _Draft(BlockKind.CAPTION, [line for draft in group for line in draft.lines], is_label=True)
@@ -331,20 +348,94 @@ def _drafts(page: PrintedPage, styles: _Styles) -> Iterator[_Draft]:
 
 
 def _columns(lines: list[PrintedLine]) -> list[list[PrintedLine]]:
-    """Group lines that go down the page; a jump upwards opens the next column."""
+    """Group lines that go down the page; a jump upwards opens the next column, and wide lines are by themselves."""
     columns: list[list[PrintedLine]] = []
-    for line in lines:
+    for line in _by_column(lines):
         if not columns or line.bottom > columns[-1][-1].top:
             columns.append([])
         columns[-1].append(line)
+    for left, right in pairwise(tuple(columns)):
+        _take_wide_lines_out(columns, left, right)
     return columns
 
 
+def _take_wide_lines_out(columns: list[list[PrintedLine]], left: list[PrintedLine], right: list[PrintedLine]) -> None:
+    """Part off the lines above or below two columns that go across both: a title, a note."""
+    edge = min(line.left for line in left)
+    beside = [line.left for line in right if line.left > edge + _NARROWEST_COLUMN * line.size]
+    if not beside:
+        return
+    gutter, top = min(beside), max(line.top for line in right)
+    wide = [
+        at
+        for at, line in enumerate(left)
+        if not line.cells and line.right > gutter + line.size and line.bottom > top - line.size
+    ]
+    below = [at for at, line in enumerate(right) if line.left < gutter - line.size]
+    for column, at in ((right, below[0] if below else 0), (left, wide[-1] + 1 if wide else 0)):
+        if 0 < at < len(column):
+            place = next(place for place, other in enumerate(columns) if other is column)
+            columns.insert(place + 1, column[at:])
+            del column[at:]
+
+
+def _by_column(lines: list[PrintedLine]) -> list[PrintedLine]:
+    """Return the lines column by column where columns of running text were written row by row.
+
+    The white gutters between them are the same on many rows, and the text goes on from row to row within a column,
+    which it does not in a table.
+    """
+    rows = [line for line in lines if line.cells]
+    places = Counter(tuple(round(cell.left / _ALIGNMENT) for cell in line.cells[1:]) for line in rows)
+    place, times = places.most_common(1)[0] if places else ((), 0)
+    if times < _ROWS_OF_COLUMNS:
+        return lines
+    edges = [edge * _ALIGNMENT for edge in place]
+    parts = [_at_gutters(line, edges) for line in lines]
+    columns = [[part[at] for part in parts if part and at in part] for at in range(len(edges) + 1)]
+    if not all(map(_is_running_text, columns)):
+        return lines
+    ordered: list[PrintedLine] = []
+    for is_parted, group in groupby(zip(lines, parts, strict=True), key=lambda pair: pair[1] is not None):
+        section = list(group)
+        if is_parted:
+            ordered += (part[at] for at in range(len(columns)) for _, part in section if part and at in part)
+        else:
+            ordered += (line for line, _ in section)
+    return ordered
+
+
+def _at_gutters(line: PrintedLine, edges: list[float]) -> dict[int, PrintedLine] | None:
+    """Return a line's parts by column; None for a line that goes across a gutter."""
+    found: dict[int, PrintedLine] = {}
+    for cell in line.cells or (Cell(line.text, line.left, line.right),):
+        column = sum(edge <= cell.left + _ALIGNMENT for edge in edges)
+        if column < len(edges) and cell.right > edges[column]:
+            return None
+        before = found.get(column)
+        text, left = (f"{before.text} {cell.text}", before.left) if before else (cell.text, cell.left)
+        found[column] = replace(line, text=text, left=left, right=cell.right, cells=())
+    return found
+
+
+def _is_running_text(column: list[PrintedLine]) -> bool:
+    """Return whether lines are as wide as a column of text, and most of them go on in the next one."""
+    widths = [line.right - line.left for line in column]
+    if len(column) < _ROWS_OF_COLUMNS or sum(widths) < _NARROWEST_COLUMN * sum(line.size for line in column):
+        return False
+    return 2 * sum(_reads_on(upper, lower) for upper, lower in pairwise(column)) >= len(column) - 1
+
+
+def _reads_on(upper: PrintedLine, lower: PrintedLine) -> bool:
+    """Return whether a sentence may go on from one line to the next by how they end and begin."""
+    return upper.text[-1] not in _SENTENCE_END and (lower.text[0].islower() or is_cjk(lower.text[0]))
+
+
 def _column_drafts(lines: list[PrintedLine], styles: _Styles) -> list[_Draft]:
-    margin = max(line.right for line in [line for line in lines if not line.cells] or lines)
     leadings = _leadings(lines)
+    margins = _margins(lines, leadings)
     drafts: list[_Draft] = []
-    for previous, line, following in zip([None, *lines], lines, [*lines[1:], None], strict=False):
+    for previous, line, following, margin in zip([None, *lines], lines, [*lines[1:], None], margins, strict=False):
         leading = leadings.get(line.size, _USUAL_LEADING * line.size)
         gap_above, gap_below = not _is_next(previous, line, leading), not _is_next(line, following, leading)
         ends_short = line.right < margin - 2 * line.size
@@ -357,6 +448,32 @@ def _column_drafts(lines: list[PrintedLine], styles: _Styles) -> list[_Draft]:
         else:
             drafts.append(fresh)
     return drafts
+
+
+def _margins(lines: list[PrintedLine], leadings: dict[float, float]) -> list[float]:
+    """Return the right margin at each line: the column's, or a nearer one that a picture at its side leaves.
+
+    A nearer one is that of three lines as wide as a column, in the midst of a sentence.
+    """
+    column = max(line.right for line in [line for line in lines if not line.cells] or lines)
+    margins = [column] * len(lines)
+    follows = [False] + [
+        upper.size == lower.size
+        and not (upper.cells or lower.cells)
+        and _is_next(upper, lower, leadings.get(lower.size, _USUAL_LEADING * lower.size))
+        and abs(upper.left - lower.left) <= _DEEPEST_INDENT * lower.size
+        for upper, lower in pairwise(lines)
+    ]
+    for at in range(1, len(lines)):
+        if not follows[at] or not _reads_on(lines[at - 1], lines[at]):
+            continue
+        for first in range(max(0, at - 2), min(at, len(lines) - 2)):
+            near = lines[first : first + 3]
+            right = max(line.right for line in near)
+            wide = right - min(line.left for line in near) >= _NARROWEST_COLUMN * lines[at].size
+            if wide and follows[first + 1] and follows[first + 2]:
+                margins[at] = min(margins[at], right)
+    return margins
 
 
 def _is_next(upper: PrintedLine | None, lower: PrintedLine | None, leading: float) -> bool:
@@ -456,7 +573,7 @@ def _continues(pending: _Draft, first: _Draft, page: PrintedPage) -> bool:
         return False
     if pending.kind is BlockKind.LIST_ITEM and line.left < pending.lines[0].left - 0.5 * line.size:
         return False
-    column = _columns(page.lines)[0]
+    column = next(column for part in (page.lines, *page.asides) for column in _columns(part))
     indented = line.left > min(other.left for other in column) + 0.8 * line.size
     return line.text[0].islower() or not indented or pending.kind is BlockKind.LIST_ITEM
 
