@@ -436,6 +436,28 @@ def test_turned_text_is_read_as_if_it_stood_upright(tmp_path: Path, turn: int, i
     assert parsed.text.startswith("Clouds" if is_page_turned else "The figures")
 
 
+def test_what_is_filled_into_a_form(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    canvas = Canvas(str(path), pagesize=A4)
+    canvas.drawString(72, 700, "School:")
+    canvas.drawString(72, 670, "Day:")
+    canvas.drawString(72, 640, "I eat lunch there:")
+    canvas.drawString(72, 610, "Thank you.")
+    form = canvas.acroForm
+    form.textfield(name="school", value="Hill School", x=200, y=695, width=200, height=18)
+    form.choice(name="day", value="Friday", options=["Monday", "Friday"], x=200, y=665, width=90, height=18)
+    form.checkbox(name="yes", checked=True, x=200, y=636, size=14)
+    form.checkbox(name="no", checked=False, x=240, y=636, size=14)
+    form.textfield(name="secret", value="hidden", fieldFlags="password", x=200, y=560, width=200, height=18)
+    canvas.save()
+    assert parse(path, PDF).text.split("\n\n") == [
+        "School: Hill School",
+        "Day: Friday",
+        "I eat lunch there: ☒",
+        "Thank you.",
+    ]
+
+
 def test_what_stands_sideways_on_every_page_goes(tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     canvas = Canvas(str(path), pagesize=A4)

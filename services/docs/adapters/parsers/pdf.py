@@ -7,7 +7,8 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from itertools import groupby, pairwise
 from mmap import ACCESS_READ, mmap
 from operator import itemgetter
@@ -42,6 +43,11 @@ _SCRIPT = re.compile(
 _SPACE_AT_CJK_PUNCTUATION = re.compile("(?<=[，。；：！？、（《〈「『【]) +| +(?=[，。；：！？、）》〉」』】])")
 """Full-width punctuation holds its own space; where fonts change beside it, pdfium adds another one."""
 _SCRIPT_SIZE = 0.85
+_FIELD_SIZE = 12.0
+"""The size, in points, in which the text of a form's field is taken to be set where its box is high enough."""
+_MOST_FIELDS = 2000
+"""Fields of a page that are read."""
+_PASSWORD_FIELD = 1 << 13
 _FORCE_BOLD = 1 << 18
 _FONT_NAME_BYTES = 256
 _JUNK_TITLE = re.compile(rf"{RULES.untitled}|.*\.(?:docx?|pptx?|pdf|tex|indd|qxd|dvi)", re.IGNORECASE)
@@ -57,6 +63,7 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
     _check_end(path)
     check_work(path, builder)
     with closing(_open(path)) as document:
+        _init_forms(document)
         builder.check_pages(len(document))
         title = _PROGRAM_PREFIX.sub("", normalize(document.get_metadata_value("Title")))
         builder.title = "" if _JUNK_TITLE.fullmatch(title) else title
@@ -93,6 +100,12 @@ def _open(path: Path) -> Any:
         raise ParseError(ParseReason.CORRUPT_FILE, "the PDF is damaged and cannot be opened") from error
 
 
+def _init_forms(document: Any) -> None:
+    """Make the values of a form's fields readable; a form too damaged for that is read without them."""
+    with suppress(pypdfium2.PdfiumError):
+        document.init_forms()
+
+
 def _read_page(document: Any, number: int) -> PrintedPage:
     try:
         with closing(document[number]) as page, closing(page.get_textpage()) as text_page:
@@ -100,6 +113,8 @@ def _read_page(document: Any, number: int) -> PrintedPage:
             rotation = page.get_rotation()
             extent = (height, width) if rotation in {90, 270} else (width, height)
             (turn, lines), *others = _parts(text_page, extent, -rotation // 90 % 4)
+            if document.formenv and turn == 0:
+                lines = _with_fields(lines, _fields(page, document.formenv))
             width, height = extent if turn % 2 == 0 else extent[::-1]
             return PrintedPage(number + 1, height, lines, width, tuple(part for _, part in others))
     except pypdfium2.PdfiumError as error:
@@ -270,6 +285,67 @@ def _line(text_page: Any, raw: str, offset: int) -> PrintedLine | None:
     if not line.text:
         return None
     return line.with_cells(_cells(text_page, text, offset, line, scripts)) if " " in line.text else line
+
+
+def _fields(page: Any, form: Any) -> list[PrintedLine]:
+    """Return what is filled into the fields of a form on the page, each at its place."""
+    found = []
+    for index in range(min(pdfium.FPDFPage_GetAnnotCount(page), _MOST_FIELDS)):
+        annotation = pdfium.FPDFPage_GetAnnot(page, index)
+        if not annotation:
+            continue
+        text = _field_text(form, annotation)
+        box = pdfium.FS_RECTF()
+        if text and pdfium.FPDFAnnot_GetRect(annotation, box):
+            height = box.top - box.bottom
+            size = min(height, _FIELD_SIZE)
+            # A field's text stands in its middle when it has one line, else at its top.
+            bottom = (box.top + box.bottom - size) / 2 if height < 2 * _FIELD_SIZE else box.top - 1.2 * size
+            found.append(PrintedLine(text, box.left, max(box.right, box.left + size), bottom, bottom + size, size))
+        pdfium.FPDFPage_CloseAnnot(annotation)
+    return found
+
+
+def _field_text(form: Any, annotation: Any) -> str:
+    """Return what a person wrote into a field, chose in it or ticked; empty for every other annotation."""
+    kind = pdfium.FPDFAnnot_GetFormFieldType(form, annotation)
+    if kind in {pdfium.FPDF_FORMFIELD_CHECKBOX, pdfium.FPDF_FORMFIELD_RADIOBUTTON}:
+        return "☒" if pdfium.FPDFAnnot_IsChecked(form, annotation) else ""
+    if kind not in {pdfium.FPDF_FORMFIELD_TEXTFIELD, pdfium.FPDF_FORMFIELD_COMBOBOX, pdfium.FPDF_FORMFIELD_LISTBOX}:
+        return ""
+    if pdfium.FPDFAnnot_GetFormFieldFlags(form, annotation) & _PASSWORD_FIELD:
+        return ""
+    length = pdfium.FPDFAnnot_GetFormFieldValue(form, annotation, None, 0)
+    value = ctypes.create_string_buffer(length)
+    pdfium.FPDFAnnot_GetFormFieldValue(form, annotation, ctypes.cast(value, ctypes.POINTER(pdfium.FPDF_WCHAR)), length)
+    return " ".join(normalize(value.raw.decode("utf-16-le", "replace").rstrip("\0")).split())
+
+
+def _with_fields(lines: list[PrintedLine], fields: list[PrintedLine]) -> list[PrintedLine]:
+    """Return lines with fields put beside what stands in their row, else above the first line below them."""
+    lines = list(lines)
+    for field in fields:
+        middle = (field.top + field.bottom) / 2
+        row = [at for at, line in enumerate(lines) if line.bottom <= middle <= line.top and line.left <= field.left]
+        if row:
+            at = row[-1]
+            lines[at] = _filled(lines[at], field)
+        else:
+            below = (at for at, line in enumerate(lines) if line.top < middle)
+            lines.insert(next(below, len(lines)), field)
+    return lines
+
+
+def _filled(line: PrintedLine, field: PrintedLine) -> PrintedLine:
+    """Return a line with a field's text behind what is printed before the field."""
+    cells = line.cells or (Cell(line.text, line.left, line.right),)
+    before = sum(cell.left <= field.left for cell in cells)
+    last = cells[before - 1]
+    filled = Cell(f"{last.text} {field.text}", last.left, max(last.right, field.right))
+    cells = (*cells[: before - 1], filled, *cells[before:])
+    return replace(
+        line, text=" ".join(cell.text for cell in cells), right=max(line.right, field.right), cells=()
+    ).with_cells(cells)
 
 
 class _Script(NamedTuple):

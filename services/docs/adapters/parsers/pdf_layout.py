@@ -467,7 +467,7 @@ def _margins(lines: list[PrintedLine], leadings: dict[float, float]) -> list[flo
     for at in range(1, len(lines)):
         if not follows[at] or not _reads_on(lines[at - 1], lines[at]):
             continue
-        for first in range(max(0, at - 2), min(at, len(lines) - 2)):
+        for first in range(max(0, at - 3), min(at, len(lines) - 2)):
             near = lines[first : first + 3]
             right = max(line.right for line in near)
             wide = right - min(line.left for line in near) >= _NARROWEST_COLUMN * lines[at].size
