@@ -255,6 +255,46 @@ def test_a_table_with_long_cells_is_no_pair_of_columns() -> None:
     assert [kind for kind, _ in blocks(laid_out(rows))] == [BlockKind.TABLE]
 
 
+def test_a_table_written_column_by_column() -> None:
+    columns = [(72, ("Tree", "Oak", "Pine")), (200, ("Height", "30 m", "40 m")), (320, ("Leaves", "broad", "needles"))]
+    cells = [
+        line(text, 400 - 16 * number, left=left, right=left + 40)
+        for left, texts in columns
+        for number, text in enumerate(texts)
+    ]
+    parsed = laid_out([*BODY, *cells, line("Trees lose their leaves in the autumn or never", 320)])
+    assert blocks(parsed)[1:] == [
+        (BlockKind.TABLE, "Tree | Height | Leaves\nOak | 30 m | broad\nPine | 40 m | needles"),
+        (BlockKind.PARAGRAPH, "Trees lose their leaves in the autumn or never"),
+    ]
+
+
+def test_lists_side_by_side_are_no_table() -> None:
+    cells = [
+        line(f"{first + number}. word", 400 - 16 * number, left=left, right=left + 40)
+        for left, first in ((72, 1), (200, 4))
+        for number in range(3)
+    ]
+    assert BlockKind.TABLE not in {kind for kind, _ in blocks(laid_out([*BODY, *cells]))}
+
+
+@pytest.mark.parametrize("by_cell", [False, True])
+def test_cells_of_several_lines(by_cell: bool) -> None:
+    first, second = row(400, ("Word", 72), ("Meaning", 150), ("Example", 300)), []
+    for number, name in enumerate(("tide", "dune")):
+        top = 376 - 40 * number
+        lower = [line("of the sea", top - 12, left=150, right=220), line("at noon", top - 12, left=300, right=360)]
+        if by_cell:
+            start = row(top, (name, 72), ("moves because", 150))
+            second += [start, lower[0], line("it comes", top, left=300, right=350), lower[1]]
+        else:
+            second += [row(top, (name, 72), ("moves because", 150), ("it comes", 300)), lower[0].beside(lower[1])]
+    text = "moves because of the sea | it comes at noon"
+    assert blocks(laid_out([first, *second])) == [
+        (BlockKind.TABLE, f"Word | Meaning | Example\ntide | {text}\ndune | {text}")
+    ]
+
+
 def test_text_beside_a_picture_is_one_paragraph_and_short_labels_are_not() -> None:
     beside_picture = [
         line(f"the hens of farm {number} lay an egg and", 700 - 14 * number, right=240) for number in range(4)

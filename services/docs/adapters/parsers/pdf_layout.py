@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from itertools import chain, groupby, pairwise
+from itertools import chain, groupby, islice, pairwise
 from typing import NamedTuple
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
@@ -53,6 +53,8 @@ _GAP = 1.3
 _USUAL_LEADING = 1.4
 _ROWS_OF_COLUMNS = 4
 """How many rows show that columns of text stand side by side."""
+_LEAST_ROWS = 3
+"""How many rows show that columns are a table's."""
 _NARROWEST_COLUMN = 10.0
 """The width of a column of running text, in ems."""
 _HEADING_RATIO = 1.12
@@ -350,10 +352,11 @@ def _drafts(page: PrintedPage, styles: _Styles) -> Iterator[_Draft]:
 def _columns(lines: list[PrintedLine]) -> list[list[PrintedLine]]:
     """Group lines that go down the page; a jump upwards opens the next column, and wide lines are by themselves."""
     columns: list[list[PrintedLine]] = []
-    for line in _by_column(lines):
+    for line in _with_whole_cells(_by_column(lines)):
         if not columns or line.bottom > columns[-1][-1].top:
             columns.append([])
         columns[-1].append(line)
+    columns = _with_tables_by_column(columns)
     for left, right in pairwise(tuple(columns)):
         _take_wide_lines_out(columns, left, right)
     return columns
@@ -393,7 +396,7 @@ def _by_column(lines: list[PrintedLine]) -> list[PrintedLine]:
     edges = [edge * _ALIGNMENT for edge in place]
     parts = [_at_gutters(line, edges) for line in lines]
     columns = [[part[at] for part in parts if part and at in part] for at in range(len(edges) + 1)]
-    if not all(map(_is_running_text, columns)):
+    if not all(len(column) >= _ROWS_OF_COLUMNS and _is_running_text(column) for column in columns):
         return lines
     ordered: list[PrintedLine] = []
     for is_parted, group in groupby(zip(lines, parts, strict=True), key=lambda pair: pair[1] is not None):
@@ -418,10 +421,104 @@ def _at_gutters(line: PrintedLine, edges: list[float]) -> dict[int, PrintedLine]
     return found
 
 
+def _with_whole_cells(lines: list[PrintedLine]) -> list[PrintedLine]:
+    """Return the lines with those rows of tables whole whose cells have several lines each."""
+    whole: list[PrintedLine] = []
+    at = 0
+    while at < len(lines):
+        table = _lines_of_table(lines, at) if lines[at].cells else [lines[at]]
+        whole += _whole_rows(table)
+        at += len(table)
+    return whole
+
+
+def _lines_of_table(lines: list[PrintedLine], first: int) -> list[PrintedLine]:
+    """Return the lines from a table's first row on whose parts begin where that row's cells begin."""
+    head = lines[first]
+    edges = [cell.left for cell in head.cells]
+    table = [head]
+    for line in islice(lines, first + 1, None):
+        if line.bottom >= head.bottom or line.size > head.size * _HEADING_RATIO or not _fits(line, edges):
+            break
+        table.append(line)
+    while len(table) > 1 and not table[-1].cells and table[-1].left < edges[1] - _ALIGNMENT:
+        table.pop()
+    return table
+
+
+def _fits(line: PrintedLine, edges: list[float]) -> bool:
+    parts = _at_gutters(line, edges[1:])
+    return parts is not None and all(abs(part.left - edges[at]) <= _ALIGNMENT for at, part in parts.items())
+
+
+def _whole_rows(table: list[PrintedLine]) -> list[PrintedLine]:
+    """Return a table's rows; a line without a first cell, close below another one, goes on with that one's cells."""
+    edges = [cell.left for cell in table[0].cells]
+    if sum(bool(line.cells) for line in table) < 2 or all(line.left <= edges[0] + _ALIGNMENT for line in table):
+        return table
+    parts = [(at, part) for line in table for at, part in (_at_gutters(line, edges[1:]) or {}).items()]
+    baselines: list[list[tuple[int, PrintedLine]]] = []
+    for at, part in sorted(parts, key=lambda part: -part[1].bottom):
+        if not baselines or baselines[-1][0][1].bottom - part.bottom >= 0.35 * part.size:
+            baselines.append([])
+        baselines[-1].append((at, part))
+    rows: list[dict[int, list[PrintedLine]]] = []
+    for above, cells in zip([None, *baselines], baselines, strict=False):
+        near = above is not None and above[0][1].bottom - cells[0][1].bottom <= _USUAL_LEADING * cells[0][1].size
+        if not near or not all(at for at, _ in cells):
+            rows.append({})
+        for at, part in cells:
+            rows[-1].setdefault(at, []).append(part)
+    return [_row(row, edges) for row in rows]
+
+
+def _row(parts: dict[int, list[PrintedLine]], edges: list[float]) -> PrintedLine:
+    """Return a row of a table made of the lines of its cells by column."""
+    cells = tuple(
+        Cell(
+            reduce(join_lines, (part.text for part in parts.get(at, ())), ""),
+            edge,
+            max((part.right for part in parts.get(at, ())), default=edge),
+        )
+        for at, edge in enumerate(edges)
+    )
+    text = " ".join(cell.text for cell in cells if cell.text)
+    first = next(iter(parts.values()))[0]
+    return replace(first, text=text, left=edges[0], right=max(cell.right for cell in cells), cells=cells)
+
+
+def _with_tables_by_column(columns: list[list[PrintedLine]]) -> list[list[PrintedLine]]:
+    """Return the columns with those joined to rows that are a table whose cells were written column by column."""
+    joined: list[list[PrintedLine]] = []
+    for column in columns:
+        rows = _rows_beside(joined[-1], column) if joined else None
+        if rows:
+            joined[-1] = rows
+        else:
+            joined.append(column)
+    return joined
+
+
+def _rows_beside(left: list[PrintedLine], right: list[PrintedLine]) -> list[PrintedLine] | None:
+    """Return `left` with `right` as another cell of each of its last lines; None when that is no table."""
+    start = next((at for at, line in enumerate(left) if line.is_left_of(right[0])), len(left))
+    rows = left[start:]
+    cells, rest = right[: len(rows)], right[len(rows) :]
+    if not _LEAST_ROWS <= len(rows) == len(cells) or _is_running_text(cells):
+        return None
+    if not rows[0].cells and _is_running_text(rows):
+        return None
+    if not all(row.is_left_of(cell) and row.size == cell.size for row, cell in zip(rows, cells, strict=True)):
+        return None
+    if any(is_list_item(cell.text) for cell in cells):
+        return None
+    return [*left[:start], *(row.beside(cell) for row, cell in zip(rows, cells, strict=True)), *rest]
+
+
 def _is_running_text(column: list[PrintedLine]) -> bool:
     """Return whether lines are as wide as a column of text, and most of them go on in the next one."""
     widths = [line.right - line.left for line in column]
-    if len(column) < _ROWS_OF_COLUMNS or sum(widths) < _NARROWEST_COLUMN * sum(line.size for line in column):
+    if sum(widths) < _NARROWEST_COLUMN * sum(line.size for line in column):
         return False
     return 2 * sum(_reads_on(upper, lower) for upper, lower in pairwise(column)) >= len(column) - 1
 
