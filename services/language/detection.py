@@ -84,6 +84,11 @@ def fits(text: str, language: Language, *, short: bool = False) -> bool:
     return han == 0 or (not short and not mostly_han(text) and han <= len(text) * 0.1)
 
 
+def is_served(text: str, languages: Languages = LANGUAGES) -> bool:
+    """Return whether most of a text is in one of the languages in which questions are made without a model."""
+    return detect_language(text, languages) in {language.code for language in languages}
+
+
 def detect_language(text: str, languages: Languages = LANGUAGES) -> str:
     """Return the code of a document's language, by script and words of grammar; else `ja`, `ko` or `und`."""
     sample = text[:_SAMPLE_CHARACTERS]

@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from services.language import en_references
 from services.language import language as rules
 from services.language.en_values import in_notation
-from services.language.key_terms import NumberRules
+from services.language.key_terms import Category, NumberRules
 from services.language.noun_phrases import NounPhrases
 from services.language.outline import OutlineRules
 from services.language.patterns import Pattern, pairs, words
@@ -221,12 +221,24 @@ _READING = rules.ReadingRules(
         r"^(?:it|its|they|their|them|this|that|these|those|he|she|his|her|such|however|therefore|thus|hence|moreover"
         r"|furthermore|also|but|and|or|so|then|for example|for instance|instead|otherwise|in addition|in contrast"
         r"|as a result|consequently|similarly|likewise|meanwhile|finally|first|second|third|next|here|there|we|you|i"
+        r"|since (?:then|that)|by (?:then|this|that)|until then|at (?:this|that|the same) (?:time|point)|at the time"
+        r"|later|afterwards?|after that|soon after|before that|despite (?:this|that|these)|because of (?:this|that)"
+        r"|in (?:this|that|these|those|the (?:former|latter))|during (?:this|that|these)|to (?:this|that) (?:day|end)"
+        r"|as such|in turn|on the other hand|in fact|indeed|nonetheless|still|yet|subsequently|accordingly|overall"
+        r"|further|additionally|eventually|the (?:two|three|four|former|latter|result|reason|idea|term)"
+        r"|among (?:these|those|them)|of (?:these|those|them)|unlike (?:this|these|them)|all (?:of )?(?:these|this)"
         r"|our|your|both|another|others?|the (?:former|latter|other|same|first|second|third|following|above|next|last"
         r"|two)|figure|fig|table|see|note|one|some|conversely|nevertheless|although this|when this|if this"
         r"|because this|because it|after this|by contrast|explain|describe|list|discuss|state|draw|define|identify"
         r"|label|calculate|remember|think|look|read|write|compare|summary|tip|example)\b"
         # `In 1900, he …`: nobody is named before the pronoun.
         r"|^(?:\w+|(?:\w+ ){1,3}\w+,) (?-i:this|these|they|it|he|she)\b",
+        re.IGNORECASE,
+    ),
+    pointer=Pattern(
+        r"\b(?:this|these|such(?! as\b)|that same|the (?:former|latter|aforementioned|said)"
+        r"|those(?! (?:who|whom|that|which|of|in|with|from|on|at|not|already)\b)"
+        r")(?: (?P<thing>[^\W\d_]+))?",
         re.IGNORECASE,
     ),
     points_elsewhere=Pattern(
@@ -327,7 +339,42 @@ def _syllables(word: str) -> int:
     return max(1, len(list(_VOWELS.finditer(plain))) - silent)
 
 
+_ENDINGS_OF_SORTS = ("ology", "graphy", "metry", "ase", "gen", "ine", "ide", "ium", "sphere", "sis", "ism", "tion")
+
+
+def _sort(term: str, category: Category) -> str:
+    """Return a name's kind, and a noun's learned ending: names of persons and places stand in for none but theirs."""
+    if category in {Category.CONCEPT, Category.PLURAL}:
+        last = term.split()[-1].casefold()
+        last = singular(last) if category is Category.PLURAL else last
+        ending = next((ending for ending in _ENDINGS_OF_SORTS if last.endswith(ending)), "")
+        return ending and f"{category}:{ending}"
+    if category is not Category.NAME:
+        return "" if category is Category.ACRONYM else category.value
+    if _NAMING.person.search(term):
+        return "person"
+    kind = next((kind for kind, pattern in _NAMING.kinds if pattern.search(term)), "")
+    return kind or ("people" if _PEOPLE.search(term) else "")
+
+
+_NEXT_WORD = Pattern(r"^ (?:(?:of (?:the )?)?[A-Z]|\w\b|(?P<word>[a-z]+))|^(?:st|nd|rd|th|s)\b|^[-–%]")
+
+
+def _is_part(text: str, start: int, end: int) -> bool:
+    """Return whether the words behind a term belong to it: a noun, the rest of a name, a letter that names it."""
+    found = _NEXT_WORD.match(text[end:])
+    if found is None or text[start].isdigit():
+        return found is not None and not found[0].startswith(" ")
+    word = found["word"]
+    return word is None or not (word in _FUNCTION or is_verb(word) or word.endswith(("ed", "ly", "ing")))
+
+
+_PEOPLE = Pattern(r"(?:ans?|ish|ese|ic|is[tm]s?)$")
+"""How names of peoples, languages and faiths end."""
+
 _CLOZE = rules.ClozeRules(
+    sort=_sort,
+    is_part=_is_part,
     wording=rules.ClozeWording(
         gap_explanation="The sentence in full: {sentence}",
         choose="Which option best completes the statement?\n{gapped}",
@@ -347,7 +394,7 @@ _CLOZE = rules.ClozeRules(
         define="Explain in a sentence or two: what is meant by “{name}”?",
         describe="In a sentence or two, what can be said about {name}?",
         answer_explanation="For reference: {sentence}",
-        rubric_point="Says what it has to do with “{term}”",
+        rubric_point="Tells of “{term}”",
         reasons={
             "single_choice": "sentences with key terms that have others of their kind as distractors",
             "multiple_choice": "lists, or neighbouring statements to tell apart",
@@ -372,6 +419,8 @@ _CLOZE = rules.ClozeRules(
         re.IGNORECASE,
     ),
     pronoun=Pattern(r"\b(?:this|these|those|they|them|he|she)\b", re.IGNORECASE),
+    before_place=words("in at near across around outside inside into towards toward"),
+    listed=Pattern(r"(?:\b(?:and|or|nor)|,)\s+(?:(?:an?|the) )?$", re.IGNORECASE),
     clings=Pattern(r"\b(?:most|more|very|less) .$"),
 )
 

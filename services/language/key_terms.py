@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from services.language.patterns import NEVER, Pattern
+from services.language.scripts import SPELLED
 
 
 class Category(StrEnum):
@@ -108,7 +109,8 @@ def spelled_rarity(key: str, suffixes: tuple[str, ...]) -> float:
 
 
 _NUMBER = re.compile(
-    r"(?<![\w.,/-])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\w.,]*\d)|(?<![\w.,/–-])\d+(?:\.\d+)?(?![\d:/–-]|[.,]\d|[A-Za-z])"
+    r"(?<![\w.,/-])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\w.,]*\d)"
+    rf"|(?<!{SPELLED})(?<![_.,/–-])\d+(?:\.\d+)?(?![\d:/–-]|[.,]\d|{SPELLED})"
 )
 _YEAR = re.compile(r"(?:1[0-9]|20)\d\d")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from services.language.key_terms import TermFinder
+from services.language.key_terms import Category, TermFinder
 from services.language.outline import NO_OUTLINE, OutlineRules
 from services.language.patterns import NEVER, QUESTION_MARK, Pattern
 
@@ -117,6 +117,8 @@ class ReadingRules:
     """Lengths of a sentence that is asked about, by `Language.length`."""
     opens_badly: Pattern = NEVER
     """A sentence that leans on the one before, or tells its reader to do something."""
+    pointer: Pattern = NEVER
+    """A word that points at the group `thing`, which must have been named before it in the same sentence."""
     points_elsewhere: Pattern = NEVER
     """A sentence that speaks of a figure, a table or another place of the material."""
     capital: bool = False
@@ -220,6 +222,14 @@ class ClozeRules:
     """At the end of what stands before a number: it is approximate or a bound."""
     pronoun: Pattern = NEVER
     """A word that may speak of another sentence."""
+    sort: Callable[[str, Category], str] = lambda term, category: category.value
+    """What sort of thing a term names, empty where it does not tell: wrong options are of the right one's sort."""
+    before_place: frozenset[str] = frozenset()
+    """Words that stand before names of places, in lower case."""
+    listed: Pattern = NEVER
+    """At the end of what stands before a term: it is one of several, so that another may fit as well."""
+    is_part: Callable[[str, int, int], bool] = lambda text, start, end: False
+    """Whether a term that stands at [start, end) of a sentence is only a part of a longer one."""
     clings: Pattern = NEVER
     """Matches, in a sentence cut behind a term's first character, where what stands before belongs to the term."""
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from services.language.key_terms import Category, NumberRules, TermSpan, spelled_rarity
+from services.language.scripts import SPELLED
 
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-'’/][A-Za-z0-9]+)*")
+_WORD = re.compile(rf"(?!\d){SPELLED}+(?:[-'’/]{SPELLED}+)*")
 _LONGEST_PHRASE = 3
 
 
@@ -147,7 +148,8 @@ class NounPhrases:
             # A single word that is written small as well has its capital in titles and companies' names only.
             titled = len(phrase) == 1 and usage.lower[phrase[0].plain]
             return [] if titled else [(start, end, Category.NAME)]
-        if len(phrase) == 1 and start and not self._is_known_noun(phrase[0].plain, usage):
+        # Whether the first word of a sentence is a name, nothing tells but its use elsewhere.
+        if len(phrase) == 1 and not self._is_known_noun(phrase[0].plain, usage):
             return []
         plural = self.is_plural(phrase[-1].text)
         return [(start, end, Category.PLURAL if plural else Category.CONCEPT)]

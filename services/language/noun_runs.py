@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from services.language.key_terms import Category, NumberRules, TermSpan, spelled_rarity
-from services.language.scripts import is_han
+from services.language.scripts import SPELLED, is_han
 from services.language.segmentation import Dictionary, Word
 
-_LATIN = re.compile(r"[A-Za-z][A-Za-z0-9+#]*(?:[-/.][A-Za-z0-9+]+)*(?: [A-Z][A-Za-z0-9]+)*")
+_LATIN = re.compile(
+    rf"(?<!{SPELLED})(?!\d){SPELLED}(?:{SPELLED}|[+#])*(?:[-/.](?:{SPELLED}|\+)+)*(?: (?=[A-ZÀ-Þ]){SPELLED}+)*"
+)
 _NOUN_TAGS = frozenset(("vn", "an", "l", "j", "g", "i", "b", "k"))
 """Beside all that begin with n: verbs and adjectives used as nouns, idioms, morphemes, distinguishing words."""
 _PERSON_TAGS = frozenset(("nr", "nrt", "nrfg"))

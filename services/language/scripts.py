@@ -15,8 +15,8 @@ HAN_RUN = re.compile(f"[{HAN}]+")
 _ALPHABETIC_WORD = re.compile("[A-Za-zÀ-ÖØ-öø-ӿ]+")
 _KNOWN_LETTER = re.compile(f"[{HAN}{LATIN}]")
 _SHARED_PUNCTUATION = "“”‘’…—·"
-SPELLED = "[0-9A-Za-zÀ-ÖØ-öø-ɏ]"
-"""Letters of words with spaces between them, and digits."""
+SPELLED = rf"[^\W_{HAN}\u3040-\u30ff]"
+"""Letters of words with spaces between them, in any script, and digits."""
 
 
 def is_han(char: str) -> bool:

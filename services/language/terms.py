@@ -13,7 +13,7 @@ from functools import lru_cache
 from services.language.detection import LANGUAGES, Languages
 from services.language.folding import bigrams
 from services.language.language import Language
-from services.language.scripts import HAN, HAN_RUN, is_han
+from services.language.scripts import HAN, HAN_RUN, SPELLED, is_han
 
 _SPELLED = re.compile(r"[a-z0-9\u00df-\u024f]+(?:[.,'’][a-z0-9\u00df-\u024f]+)*")
 
@@ -57,8 +57,8 @@ def _weight(found: frozenset[str]) -> float:
     return len(found) - len(han) + 0.5 * len(set().union(*han))
 
 
-_WORD = re.compile(r"[a-z0-9]+")
-_WORD_OR_IDEOGRAPH = re.compile(rf"[a-z0-9]+|[{HAN}]")
+_WORD = re.compile(f"{SPELLED}+")
+_WORD_OR_IDEOGRAPH = re.compile(f"{SPELLED}+|[{HAN}]")
 
 
 def units(text: str, language: Language | None = None) -> set[str]:

@@ -9,7 +9,7 @@ from functools import cache
 
 from services.language import language as rules
 from services.language import zh_references
-from services.language.key_terms import NumberRules
+from services.language.key_terms import Category, NumberRules
 from services.language.noun_runs import NounRuns
 from services.language.outline import OutlineRules
 from services.language.patterns import Pattern, pairs, words
@@ -117,11 +117,17 @@ _READING = rules.ReadingRules(
         r"^(?:它|他|她|这|那|其|该|此|因此|所以|但|而|然而|不过|同时|另外|此外|例如|比如|如图|如下|由此|于是|可见|总之"
         r"|也|并|则|前者|后者|首先|其次|最后|接着|然后|第[一二三四五]|上述|以上|以下|下面|我们|你|我|[^，]{1,8}，(?:他"
         r"|她|它|其|该)|在他们|在它们|在此|在这|在其|与此|否则|反之|相反|换言之|换句话说|注意|图[是中示]|表[是中示]"
+        r"|当时|届时|后来|随后|之后|尔后|从此|自此|至此|为此|除此|对此|据此|在当时|到那时|与此|同样|类似|相比之下|事实上"
+        r"|实际上|结果|最终|尽管如此|虽然如此|即便如此|从那|自那|到了?那|直到那|在那"
         r"|见图|见表|小结|总结|一句话|提示|想一想|思考|讨论|观察|请|例[：题]|运用|说出|举例|区分|判断|解释|描述|分析"
         r"|认识|了解|掌握|理解|学会|知道|比较|说明|归纳)"
     ),
+    pointer=Pattern(
+        rf"(?:这些|那些|这[一两]?[种个次项位类场片座支段批份]|那[一两]?[种个次项位类场片座支段批份]|(?<!应)该"
+        rf"|(?<![因如彼从在与为对据至])此(?![后前时外类起]))(?P<thing>[{HAN}]{{1,2}})?"
+    ),
     points_elsewhere=Pattern(
-        r"如图|见图|下图|上图|图\s?\d|表\s?\d|下表|上表|本章|本节|本课|上一节|下一节|这一章|上文|下文|如下|前面|后面"
+        r"如图|上述|前述|见图|下图|上图|图\s?\d|表\s?\d|下表|上表|本章|本节|本课|上一节|下一节|这一章|上文|下文|如下|前面|后面"
         r"|以下几"
     ),
     definition=_definition,
@@ -186,6 +192,36 @@ def _difficulty(sentences: Sequence[str]) -> float:
     return len(found) / len(sentences) + 100 * difficult / len(found)
 
 
+def _sort(term: str, category: Category) -> str:
+    """Return a name's kind, else what a term is a kind of: its last character; a verb's object names nothing."""
+    cut = dictionary().cut(term)
+    if category is Category.CONCEPT and cut and cut[0].tag.startswith(("v", "a", "d")) and cut[0].tag != "vn":
+        return ""
+    if _NAMING.person.search(term):
+        return Category.PERSON.value
+    kind = next((kind for kind, pattern in _NAMING.kinds if pattern.search(term)), "")
+    if category is Category.ACRONYM:
+        return ""
+    return kind or (f"{category}:{term[-1]}" if category is Category.CONCEPT else category.value)
+
+
+_COUNTED_TIME = Pattern(r"^\s*(?:世纪|年代)|^[-–—~%]")
+
+
+def _is_part(text: str, start: int, end: int) -> bool:
+    """Return whether the words beside a term belong to it, or it ends in a verb: 由市长管理."""
+    if text[start].isdigit():
+        return _COUNTED_TIME.search(text[end:]) is not None
+    words = dictionary().cut(text)
+    inside = [word for word in words if start < word.end and word.start < end]
+    if not inside:
+        return False
+    if inside[0].start < start or inside[-1].end > end or inside[-1].tag.startswith(("v", "a", "d")):
+        return True
+    beside = [word for word in words if word.end == start or word.start == end]
+    return any(word.tag.startswith(("n", "x")) or word.text in _TRANSCRIBED for word in beside)
+
+
 _CLOZE = rules.ClozeRules(
     wording=rules.ClozeWording(
         gap_explanation="原句：{sentence}",
@@ -224,6 +260,9 @@ _CLOZE = rules.ClozeRules(
     ),
     approximate=Pattern(r"(?:约|大约|至少|超过|不到|近|多达|至多|最多|少于|多于|大于|小于)\s*$"),
     pronoun=Pattern(r"他们|它们|她们|这些|那些|此时|这时|当时"),
+    sort=_sort,
+    is_part=_is_part,
+    listed=Pattern(r"[、和与及或跟同]\s*$"),
     # A count before a term is part of it more often than not: 三碳化合物.
     clings=Pattern(rf"[一二三四五六七八九十\d①-⑨⁰¹²³⁴-⁹₀-₉]\s*[{HAN}]$"),
 )

@@ -14,6 +14,12 @@ class Refusal(StrEnum):
     QUOTE_NOT_IN_MATERIAL = "QUOTE_NOT_IN_MATERIAL"
     DUPLICATE_STEM = "DUPLICATE_STEM"
     DUPLICATE_KEY = "DUPLICATE_KEY"
+    ANSWER_IN_ANOTHER = "ANSWER_IN_ANOTHER"
+    """Another question of the exercise holds its answer, or it holds another's."""
+    KIND_NOT_OFFERED = "KIND_NOT_OFFERED"
+    """Without a model, the material gives no further question of a kind."""
+    LANGUAGE_NOT_SERVED = "LANGUAGE_NOT_SERVED"
+    """Without a model, no question is made in the material's language."""
     WRONG_LANGUAGE = "WRONG_LANGUAGE"
     EMPTY_STEM = "EMPTY_STEM"
     ECHOES_INSTRUCTIONS = "ECHOES_INSTRUCTIONS"
@@ -47,6 +53,10 @@ class Refusal(StrEnum):
     MODEL_REFUSED = "MODEL_REFUSED"
     MODEL_ONLY_THOUGHT = "MODEL_ONLY_THOUGHT"
     MODEL_WROTE_NOTHING = "MODEL_WROTE_NOTHING"
+
+
+CLOZE_NOTICES = frozenset((Refusal.KIND_NOT_OFFERED, Refusal.LANGUAGE_NOT_SERVED))
+"""What a run is told of questions without a model; no question was refused for it."""
 
 
 class RefusedError(Exception):

@@ -14,9 +14,9 @@ from services.language.language import Language
 from services.language.scripts import is_han
 
 _MOST_CONSIDERED = 400
-_LAST_YEAR = 2035
 _LISTED = (Category.CONCEPT, Category.PLURAL, Category.NAME, Category.PLACE, Category.PERSON)
 """Categories of terms that stand in lists."""
+_YEARLIKE = re.compile(r"1\d{3}|20\d\d")
 _WORD = re.compile(r"[\w']+")
 
 
@@ -28,12 +28,21 @@ class Distractors:
     """
 
     def __init__(self, sentences: Sequence[str], index: TermIndex, language: Language) -> None:
+        self._language = language
         self._grammar = language.statements
         self._material = fold("\n".join(sentences))
         self._candidates: dict[Category, list[Term]] = defaultdict(list)
         for term in index.terms:
             if len(self._candidates[term.category]) < _MOST_CONSIDERED:
                 self._candidates[term.category].append(term)
+        self._before: dict[str, list[str]] = defaultdict(list)
+        for sentence, occurrences in zip(sentences, index.occurrences, strict=True):
+            for occurrence in occurrences:
+                words = _WORD.findall(sentence[max(0, occurrence.start - 20) : occurrence.start].casefold())
+                self._before[fold(occurrence.term.text)].append(words[-1] if words else "")
+        self._sorts = {term.text: self._sort_of(term.text, term.category) for term in index.terms}
+        years = [float(term.text) for term in index.terms if term.category is Category.YEAR]
+        self._last_year = max(years, default=0.0)
         self._contexts: dict[str, set[str]] = defaultdict(set)
         for sentence, occurrences in zip(sentences, index.occurrences, strict=True):
             for occurrence in occurrences:
@@ -49,10 +58,12 @@ class Distractors:
         """Return the same for a target that is no number, each with how plausible it is; all fit an article before."""
         wanted = sentence[target.start : target.end]
         plain, folded, before = fold(wanted), fold(sentence), sentence[1 : target.start]
-        context = self._contexts[plain]
+        context, sort = self._contexts[plain], self._sorts[target.term.text]
         scored: list[tuple[float, str]] = []
         for term in self._candidates[target.term.category]:
             other = fold(term.text)
+            if not sort or self._sorts[term.text] != sort:
+                continue
             if other in folded or other in plain or plain in other or self._contexts[other] & context:
                 continue
             if self._grammar.fit_article(before, term.text) != before:
@@ -67,9 +78,9 @@ class Distractors:
         plain = number.replace(",", "")
         decimals = len(plain.partition(".")[2])
         values = _other_values(float(plain), decimals)
-        if category is Category.YEAR:
-            near = (float(plain) + sign * step for step in (7, 11, 16, 24, 35) for sign in (-1, 1))
-            values = [year for year in near if year <= _LAST_YEAR]
+        if category is Category.YEAR or (_YEARLIKE.fullmatch(number) and float(plain) <= self._last_year):
+            near = (float(plain) + sign * step for step in (3, 5, 8, 12, 17) for sign in (-1, 1))
+            values = [year for year in near if year <= self._last_year]
         rng.shuffle(values)
         found: list[str] = []
         for value in values:
@@ -84,17 +95,27 @@ class Distractors:
         folded = [fold(name) for name in members]
         tails = {_tail(name) for name in members}
         everywhere = fold(sentence)
+        sorts = {self._sort_of(name, category) for name in members for category in _LISTED} - {""}
         scored = []
         for term in itertools.chain.from_iterable(self._candidates[category] for category in _LISTED):
             other = fold(term.text)
             if other in everywhere or any(other in name or name in other for name in folded):
                 continue
             likeness = max(_likeness(name, term.text) for name in members)
-            if likeness <= 0 or _tail(term.text) in tails:
+            if likeness <= 0 or _tail(term.text) in tails or self._sorts[term.text] not in sorts:
                 continue
             if term.text.endswith("s") == members[0].endswith("s"):
                 scored.append((likeness + 0.3 * term.score + 0.2 * rng.random(), _in_case_of(term.text, members[-1])))
         return [text for _, text in sorted(scored, reverse=True)[:count]]
+
+    def _sort_of(self, text: str, category: Category) -> str:
+        """Return what sort of thing a term names, as its language or its place tells; empty where neither does."""
+        sort = self._language.cloze.sort(text, category)
+        if not sort and category is Category.NAME:
+            # What mostly stands behind `in` is a place or the like.
+            said = [word in self._language.cloze.before_place for word in self._before[fold(text)]]
+            return "placed" if 2 * sum(said) > len(said) else ""
+        return sort
 
     def _contexts_of(self, sentence: str, occurrence: Occurrence) -> Iterator[str]:
         """Yield the words right before and right after an occurrence: terms that share them fit the same place."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,13 +12,15 @@ from services.exercises.domain.cloze.distractors import Distractors
 from services.exercises.domain.text.sentences import sentences_of, stands_alone
 from services.exercises.domain.text.statements import contradicts
 from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind, Substitution
-from services.language.detection import Languages
+from services.language.detection import Languages, detect_language
 from services.language.folding import fold
 from services.language.key_terms import NUMERIC, Occurrence, index_terms
 from services.language.language import Definition, Language
-from services.language.scripts import is_han
+from services.language.scripts import is_han, whole
 
 _MOST_SENTENCES = 600
+_TOLD_SHARE = 0.1
+"""Greatest share of the sentences that hold a term which is asked for."""
 _NO_HEADING_ENDS = frozenset('。.！!?？;；:：…)）”"，,')
 """What closes a line that is no heading."""
 _EXPLAINS = frozenset("(（·•/")
@@ -68,7 +71,7 @@ class ClozeMaterial:
             (number, sentence)
             for number, passage in enumerate(passages)
             for sentence in sentences_of(passage, languages)
-            if languages.of(sentence.text) is self.language and not self._is_heading(sentence.text)
+            if detect_language(sentence.text, languages) == self.language.code and not self._is_heading(sentence.text)
         ]
         texts = [sentence.text for _, sentence in found]
         index = index_terms(texts, self.language.key_terms)
@@ -79,6 +82,9 @@ class ClozeMaterial:
             if key not in lines and stands_alone(text, self.language):
                 score, firm = self._weight(text, occurrences), not self.language.cloze.hedge.search(text)
                 lines[key] = ClozeLine(number, sentence.start, sentence.end, text, occurrences, score, firm)
+        self._told = Counter(
+            text for occurrences in index.occurrences for text in {fold(found.term.text) for found in occurrences}
+        )
         self.lines: list[ClozeLine] = sorted(lines.values(), key=lambda line: -line.score)[:_MOST_SENTENCES]
 
     def _is_heading(self, text: str) -> bool:
@@ -98,9 +104,17 @@ class ClozeMaterial:
         targets = [
             occurrence
             for occurrence in line.occurrences
-            if _stands_once(line, occurrence) and not self._is_explained(line.text, occurrence)
+            if _stands_once(line, occurrence)
+            and not self._is_explained(line.text, occurrence)
+            and not self.language.cloze.listed.search(line.text[: occurrence.start])
+            and not self.language.cloze.is_part(line.text, occurrence.start, occurrence.end)
+            and self._is_told_rarely(occurrence)
         ]
         return sorted(targets, key=lambda occurrence: -occurrence.term.score)
+
+    def _is_told_rarely(self, occurrence: Occurrence) -> bool:
+        """Return whether few sentences hold a term: what the material is about answers half of its other questions."""
+        return self._told[fold(occurrence.term.text)] <= max(2, len(self.lines) * _TOLD_SHARE)
 
     def _is_explained(self, text: str, occurrence: Occurrence) -> bool:
         before, after = text[: occurrence.start].rstrip()[-1:], text[occurrence.end :].lstrip()[:1]
@@ -166,5 +180,4 @@ def _stands_once(line: ClozeLine, occurrence: Occurrence) -> bool:
         return True
     if is_han(plain[0]):
         return False
-    word = re.escape(line.said(occurrence))
-    return len(re.findall(rf"(?<!\w){word}(?!\w)", line.text, re.IGNORECASE)) == 1
+    return len(re.findall(whole(line.said(occurrence)), line.text, re.IGNORECASE)) == 1

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -83,15 +82,21 @@ def _choice(material: ClozeMaterial, line: ClozeLine, stem: str, answer: str, ta
 
 
 def true_false(material: ClozeMaterial, used: Counter[tuple[int, int]]) -> Iterator[LineDraft]:
-    """Yield true and false statements in turn, as far as sentences can be falsified; those in `used` come last."""
+    """Yield true and false statements in turn while sentences can be falsified; those in `used` come last."""
     wording = material.language.cloze.wording
     truth = material.rng.random() < 0.5
-    waiting: list[ClozeLine] = []
-    for line in itertools.chain(material.lines, waiting):
-        if used[line.place] and line not in waiting:
-            waiting.append(line)
-            continue
-        falsehood = None if truth else material.falsify(line)
+    firm: deque[ClozeLine] = deque()
+    left = _unused_first(material.lines, used)
+    while True:
+        falsehood = None
+        if truth and firm:
+            line = firm.popleft()
+        else:
+            while (found := next(left, None)) and not truth and (falsehood := material.falsify(found)) is None:
+                firm.append(found)
+            if found is None and not firm:
+                return
+            line = found or firm.popleft()
         truth = falsehood is not None
         if falsehood is None:
             explanation = wording.true_explanation.format(sentence=line.text)
@@ -102,6 +107,17 @@ def true_false(material: ClozeMaterial, used: Counter[tuple[int, int]]) -> Itera
             explanation = wording.false_explanation.format(old=made.old, new=made.new, sentence=line.text)
             draft = material.draft(line, QuestionKind.TRUE_FALSE, statement, explanation)
             yield line, replace(draft, truth=False, substitution=made)
+
+
+def _unused_first(lines: Sequence[ClozeLine], used: Counter[tuple[int, int]]) -> Iterator[ClozeLine]:
+    """Yield sentences, those about which a question is made by then behind the others."""
+    waiting: list[ClozeLine] = []
+    for line in lines:
+        if used[line.place]:
+            waiting.append(line)
+        else:
+            yield line
+    yield from waiting
 
 
 _FEWEST_STATEMENTS, _MOST_STATEMENTS = 3, 4
@@ -202,48 +218,29 @@ _FEWEST_POINTS, _MOST_POINTS = 2, 3
 
 
 def short_answers(material: ClozeMaterial) -> Iterator[LineDraft]:
-    """Yield questions about what is defined, then about what else is a sentence's subject."""
+    """Yield questions about what the material defines; of another subject no sentence alone says what to tell."""
     wording = material.language.cloze.wording
-    later: list[LineDraft] = []
     for line in material.lines:
         definition = material.definition(line)
-        subject = definition.term if definition else _subject(material, line)
-        rubric = _rubric(material, line, subject) if subject else ()
-        if len(rubric) < _FEWEST_POINTS:
+        rubric = _rubric(material, line, definition.term) if definition else ()
+        if definition is None or len(rubric) < _FEWEST_POINTS:
             continue
-        name = _as_inside(material, line, subject)
-        stem = wording.define if definition else wording.describe
         draft = material.draft(
             line,
             QuestionKind.SHORT_ANSWER,
-            stem.format(name=name if definition else wording.quote_name(name)),
+            wording.define.format(name=_as_inside(material, line, definition.term)),
             wording.answer_explanation.format(sentence=line.text),
         )
-        draft = replace(draft, reference=line.text, rubric=rubric)
-        if definition:
-            yield line, draft
-        else:
-            later.append((line, draft))
-    yield from later
-
-
-def _subject(material: ClozeMaterial, line: ClozeLine) -> str:
-    """Return the term with which a sentence opens, when it opens with one."""
-    articles = material.language.statements.articles
-    for occurrence in line.occurrences[:1]:
-        lead = line.text[: occurrence.start].casefold().strip()
-        if occurrence.term.category not in NUMERIC and (not lead or lead in articles):
-            return line.said(occurrence)
-    return ""
+        yield line, replace(draft, reference=line.text, rubric=rubric)
 
 
 def _as_inside(material: ClozeMaterial, line: ClozeLine, subject: str) -> str:
-    """Write a sentence's subject as it stands inside a sentence: only names and acronyms keep their capital."""
+    """Write a sentence's subject as the material writes it inside sentences; a name with its article."""
     occurrence = material.occurrence_of(line, subject)
     if occurrence is None:
         return subject
     if occurrence.term.category not in _NAMES:
-        return subject[:1].lower() + subject[1:]
+        return subject if occurrence.term.text[:1].isupper() else subject[:1].lower() + subject[1:]
     article = material.language.statements.definite_article
     lead = line.text[: occurrence.start].casefold()
     return f"{article} {subject}" if article and lead == f"{article} " else subject

@@ -292,28 +292,76 @@ _RULES: Mapping[QuestionKind, Callable[[_Candidate], _Rules]] = {
 }
 
 
+_TERM_KINDS = frozenset((QuestionKind.SINGLE_CHOICE, QuestionKind.FILL_IN_THE_BLANK))
+"""Kinds whose answer is a term; the answer of any other is what its source says."""
+_LEAST_PART = 4
+"""Folded letters of an answer that gives itself away inside a longer word: `tower` in `towers`."""
+
+
 class Accepted:
-    """The stems and keys of the questions of one exercise, so that none repeats another."""
+    """The questions of one exercise, so that none repeats another or gives another's answer away."""
 
     def __init__(self) -> None:
         self._stems: list[frozenset[str]] = []
         self._keys: set[tuple[str, str]] = set()
+        self._taken: list[tuple[Draft, Source]] = []
+
+    @property
+    def rarer_truth(self) -> bool | None:
+        """The truth that fewer statements have; None where both have as many."""
+        truths = [draft.truth for draft, _ in self._taken if draft.truth is not None]
+        return None if 2 * sum(truths) == len(truths) else 2 * sum(truths) < len(truths)
 
     def add(self, draft: Draft, source: Source) -> None:
-        """Take a question in, or refuse it as DUPLICATE_STEM or DUPLICATE_KEY."""
+        """Take a question in.
+
+        Raises:
+            RefusedError: it is another's DUPLICATE_STEM or DUPLICATE_KEY, or gives an ANSWER_IN_ANOTHER.
+        """
         stem = bigrams(fold(draft.stem))
         if any(similarity(stem, other) >= ALIKE for other in self._stems):
             raise RefusedError(Refusal.DUPLICATE_STEM)
         key = (fold(source.quote), _key_text(draft))
         if key in self._keys:
             raise RefusedError(Refusal.DUPLICATE_KEY)
+        if any(_gives_away((draft, source), other) for other in self._taken):
+            raise RefusedError(Refusal.ANSWER_IN_ANOTHER)
         self._stems.append(stem)
         self._keys.add(key)
+        self._taken.append((draft, source))
 
     def forget(self, draft: Draft, source: Source) -> None:
         """Take out a question that was taken in and is refused after all."""
         self._stems.remove(bigrams(fold(draft.stem)))
         self._keys.remove((fold(source.quote), _key_text(draft)))
+        self._taken.remove((draft, source))
+
+
+def _gives_away(one: tuple[Draft, Source], other: tuple[Draft, Source]) -> bool:
+    """Return whether one of two questions shows what answers the other."""
+    (draft, source), (second, second_source) = one, other
+    if not {draft.kind, second.kind} <= _TERM_KINDS and draft.passage == second.passage:
+        quotes = fold(source.quote), fold(second_source.quote)
+        if quotes[0] in quotes[1] or quotes[1] in quotes[0]:
+            return True
+    return holds_answer(draft, second) or holds_answer(second, draft)
+
+
+def holds_answer(shown: Draft, asked: Draft) -> bool:
+    """Return whether what a learner reads of one question holds an answer of another."""
+    texts = (shown.stem, *shown.options)
+    return any(_holds(text, answer) for answer in _answers(asked) for text in texts)
+
+
+def _answers(draft: Draft) -> list[str]:
+    keys = [draft.options[index] for index in draft.correct]
+    return [*keys, *(answer for accepted in draft.blanks for answer in accepted), *filter(None, [draft.reference])]
+
+
+def _holds(text: str, answer: str) -> bool:
+    plain = fold(answer)
+    part = len(plain) >= _LEAST_PART and not any(map(str.isdigit, plain)) and plain in fold(text)
+    return part or says(text, answer)
 
 
 def _key_text(draft: Draft) -> str:

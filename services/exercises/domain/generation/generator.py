@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from services.exercises.domain.generation.checks import Accepted, check
@@ -15,8 +16,9 @@ from services.exercises.domain.generation.publishing import Publish, QuestionPub
 from services.exercises.ports import ChatModel, MaterialWorker
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
 from services.exercises.values.question import Draft, GeneratorChoice, QuestionKind
-from services.exercises.values.refusal import RefusedError
+from services.exercises.values.refusal import Refusal, RefusedError
 from services.kit import errors
+from services.language.detection import is_served
 
 _MODEL_FIRST = (
     QuestionKind.SINGLE_CHOICE,
@@ -27,6 +29,8 @@ _MODEL_FIRST = (
 )
 """The model begins with what cloze is worst at; cloze, where it opens a run, takes what the model is worst at: when
 asked for several right options, a small one repeats them among the wrong, and is refused."""
+_SPARE_FACTOR, _SPARE = 4, 20
+"""Drafts for each question that is wanted, and beyond: most are refused because they share what is asked."""
 
 
 @dataclass(slots=True)
@@ -37,7 +41,9 @@ class FallbackQuestions:
     worker: MaterialWorker
     accepted: Accepted
     publisher: QuestionPublisher
-    _drafts: dict[QuestionKind, deque[Draft]] | None = None
+    _drafts: dict[QuestionKind, list[Draft]] | None = None
+    _told: set[tuple[Refusal, QuestionKind | None]] = field(default_factory=set)
+    """What the run was told that cloze does not make."""
     _loading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def make(self, kind: QuestionKind) -> bool:
@@ -48,7 +54,7 @@ class FallbackQuestions:
         drafts = await self._fallback_drafts()
         for candidate in (kind, *(other for other in self.plan.kinds if other is not kind)):
             while drafts[candidate]:
-                draft = drafts[candidate].popleft()
+                draft = drafts[candidate].pop(self._next(drafts[candidate]))
                 try:
                     source = check(draft, self.plan.passages[draft.passage], self.accepted)
                 except RefusedError:
@@ -56,14 +62,28 @@ class FallbackQuestions:
                     continue
                 await self.publisher.add(draft, source)
                 return True
+            await self._tell(candidate)
         return False
 
-    async def _fallback_drafts(self) -> dict[QuestionKind, deque[Draft]]:
+    def _next(self, drafts: Sequence[Draft]) -> int:
+        """Return the position of the first draft, or of the first that brings true and false into balance."""
+        rarer = self.accepted.rarer_truth
+        return next((at for at, draft in enumerate(drafts) if draft.truth is None or draft.truth is rarer), 0)
+
+    async def _tell(self, kind: QuestionKind) -> None:
+        """Publish, once, that the material gives no further question of a kind, or none in its language."""
+        served = is_served("\n".join(passage.text for passage in self.plan.passages))
+        notice = (Refusal.KIND_NOT_OFFERED, kind) if served else (Refusal.LANGUAGE_NOT_SERVED, None)
+        if notice not in self._told:
+            self._told.add(notice)
+            await self.publisher.refuse(kind, 0, notice[0])
+
+    async def _fallback_drafts(self) -> dict[QuestionKind, list[Draft]]:
         async with self._loading:
             if self._drafts is None:
-                wanted = dict.fromkeys(self.plan.kinds, 2 * self.plan.count + 4)
+                wanted = dict.fromkeys(self.plan.kinds, _SPARE_FACTOR * self.plan.count + _SPARE)
                 drafts = await self.worker.drafts(self.plan.passages, wanted, self.plan.seed)
-                self._drafts = {kind: deque(drafts.get(kind, ())) for kind in self.plan.kinds}
+                self._drafts = {kind: list(drafts.get(kind, ())) for kind in self.plan.kinds}
             return self._drafts
 
 

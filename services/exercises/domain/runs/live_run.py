@@ -15,8 +15,9 @@ from services.exercises.ports import RunStore
 from services.exercises.values import exercise as events
 from services.exercises.values.exercise import Done, Event, Exercise, Numbered, Passing, RunState
 from services.exercises.values.question import Generator
-from services.exercises.values.refusal import Refusal
+from services.exercises.values.refusal import CLOZE_NOTICES, Refusal
 from services.kit.errors import Aborted, TikuError
+from services.language.detection import LANGUAGES
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ class RunTally:
         self._failed = NONE
         """The latest error of a call to the model."""
         self._given_up = NONE
+        self.language_is_served = True
+        """Whether questions without a model were not refused for the material's language."""
 
     @property
     def question_count(self) -> int:
@@ -46,9 +49,11 @@ class RunTally:
         match event:
             case events.QuestionMade():
                 self._made[event.question.generator] += 1
-            case events.QuestionRefused():
+            case events.QuestionRefused() if event.reason not in CLOZE_NOTICES:
                 self._refused[event.reason] += 1
                 self._failed = ModelFailure(event.model_reason, event.model_message) or self._failed
+            case events.QuestionRefused():
+                self.language_is_served &= event.reason != Refusal.LANGUAGE_NOT_SERVED
             case events.ModelGivenUp():
                 self._given_up = ModelFailure(event.reason, event.message)
             case events.Progress(events.RunPhase.GENERATING):
@@ -214,6 +219,10 @@ class LiveRun:
             return RunState.DONE, "", ""
         if failure := self._published.model_failure():
             return RunState.FAILED, failure.reason, f"No question was made. {failure.message}"
+        if not self._published.language_is_served:
+            codes = ", ".join(sorted(language.code for language in LANGUAGES))
+            message = f"Without a model, questions are made from material in these languages only: {codes}."
+            return RunState.FAILED, Refusal.LANGUAGE_NOT_SERVED.value, message
         return RunState.FAILED, "NO_QUESTIONS", "The material gave no question of the wanted kinds."
 
     def _failure(self, error: BaseException) -> tuple[RunState, str, str]:

@@ -10,6 +10,7 @@ from services.language.detection import LANGUAGES, Languages
 from services.language.folding import flatten
 from services.language.language import Language
 from services.language.sentences import list_mark_end, split_sentences
+from services.language.terms import content_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,19 @@ def stands_alone(text: str, language: Language) -> bool:
     # Chinese material points at a `Figure 3` as well.
     if _NO_PROSE.search(text) or any(known.reading.points_elsewhere.search(text) for known in {*LANGUAGES, language}):
         return False
-    return (text[0].isupper() or not rules.capital) and not rules.opens_badly.search(text)
+    if rules.opens_badly.search(text) or _dangles(text, language):
+        return False
+    return text[0].isupper() or not rules.capital
+
+
+def _dangles(text: str, language: Language) -> bool:
+    """Return whether a word points at a thing that the sentence has not named before: `these devices`."""
+    for found in language.reading.pointer.finditer(text):
+        named = content_words(text[: found.start()]) if language.spaced else text[: found.start()]
+        thing = content_words(found["thing"] or "") if language.spaced else [found["thing"] or ""]
+        if not any(thing) or any(word not in named for word in thing):
+            return True
+    return False
 
 
 def _balanced(text: str) -> bool:
