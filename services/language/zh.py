@@ -262,7 +262,7 @@ _CLOZE = rules.ClozeRules(
     pronoun=Pattern(r"他们|它们|她们|这些|那些|此时|这时|当时"),
     sort=_sort,
     is_part=_is_part,
-    listed=Pattern(r"[、和与及或跟同]\s*$"),
+    listed=Pattern(rf"(?:[、和与及或跟同]|[{HAN}]\s)\s*$"),
     # A count before a term is part of it more often than not: 三碳化合物.
     clings=Pattern(rf"[一二三四五六七八九十\d①-⑨⁰¹²³⁴-⁹₀-₉]\s*[{HAN}]$"),
 )

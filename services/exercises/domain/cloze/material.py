@@ -106,11 +106,15 @@ class ClozeMaterial:
             for occurrence in line.occurrences
             if _stands_once(line, occurrence)
             and not self._is_explained(line.text, occurrence)
-            and not self.language.cloze.listed.search(line.text[: occurrence.start])
+            and not self._is_listed(line.text, occurrence)
             and not self.language.cloze.is_part(line.text, occurrence.start, occurrence.end)
             and self._is_told_rarely(occurrence)
         ]
         return sorted(targets, key=lambda occurrence: -occurrence.term.score)
+
+    def _is_listed(self, text: str, occurrence: Occurrence) -> bool:
+        before = text[: occurrence.start]
+        return occurrence.term.category not in NUMERIC and self.language.cloze.listed.search(before) is not None
 
     def _is_told_rarely(self, occurrence: Occurrence) -> bool:
         """Return whether few sentences hold a term: what the material is about answers half of its other questions."""
