@@ -30,7 +30,7 @@ from services.language.folding import fold, normalize
 
 _CUT = re.compile(rf"[^\W\d_\u3400-\u9fff]{GAP}|{GAP}[^\W\d_\u3400-\u9fff]")
 _DANGLING = re.compile(
-    r"^(?:since then|then|this|these|those|it|he|she|they|such|later|at that|此后|此外|该|这|那|其|他|她|它|当时|后来)"
+    r"^(?:(?:since then|then|this|these|those|it|he|she|they|such|later|at that)\b|此后|此外|该|这|那|其|他|她|它|当时)"
     r"|\b(?:this|these) \w+|这些|那些|(?<!应)该",
     re.IGNORECASE,
 )
@@ -67,12 +67,13 @@ def faults(made: Sequence[Question]) -> Counter[str]:
     for question in made:
         others = [other for other in made if other is not question]
         shown = [text for other in others for text in (other.stem, *(option.text for option in other.options))]
-        found["answer in another"] += any(
+        leaks = any(
             re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text, re.IGNORECASE)
             or (len(fold(answer)) > 1 and not answer.isascii() and fold(answer) in fold(text))
             for answer in answers(question)
             for text in shown
         )
+        found["answer in another"] += leaks
         found["cut word"] += _CUT.search(question.stem) is not None
         found["dangling"] += any(
             _DANGLING.search(text) for text in (question.stem, *(o.text for o in question.options))

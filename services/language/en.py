@@ -313,7 +313,8 @@ _STATEMENTS = rules.StatementRules(
     bound=Pattern(
         r"(?:over|above|below|under|at least|up to|more than|less than|between|from|to|and|[-–—~～])\s*$", re.IGNORECASE
     ),
-    denials=("not {}", "never {}"),
+    deniable=Pattern(r"(?<=[^\W\d_] )(?:is|are|was|were)\b(?! (?:to|being|still|only|able|at least)\b)"),
+    denials=("not {}", "never {}", "{} not"),
     opposites=pairs(_OPPOSITES),
     articles=words("the a an"),
     definite_article="the",

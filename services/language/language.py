@@ -153,6 +153,8 @@ class StatementRules:
     """Beside a number: it is approximate."""
     bound: Pattern = NEVER
     """At the end of what stands before a number: another one may hold as well."""
+    deniable: Pattern = NEVER
+    """A verb that the last of `denials` denies where it stands, in a sentence that says one thing."""
     denials: tuple[str, ...] = ()
     """How a word is denied; `{}` stands for the word."""
     opposites: tuple[tuple[str, str], ...] = ()

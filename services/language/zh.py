@@ -172,7 +172,8 @@ _STATEMENTS = rules.StatementRules(
     ),
     roughly=Pattern(r"约|左右|上下|近"),
     bound=Pattern(r"(?:至少|超过|不到|多达|至多|最多|少于|多于|大于|小于|高于|低于|到|至|[-–—~～])\s*$", re.IGNORECASE),
-    denials=("不{}", "没有{}"),
+    deniable=Pattern(r"(?<![但于可总还就都也只正要若便凡或像老算即如国不])是(?![否非])"),
+    denials=("没有{}", "不{}"),
     opposites=pairs(_OPPOSITES),
 )
 

@@ -158,7 +158,20 @@ class ClozeMaterial:
             for score, text in self.distractors.terms(line.text, target, 2, self.rng)
         ]
         candidates.sort(key=lambda candidate: candidate[:2], reverse=True)
-        return next(filter(None, (self._exchange(line, target, text) for _, text, target in candidates)), None)
+        exchanged = (self._exchange(line, target, text) for _, text, target in candidates)
+        return next(filter(None, exchanged), None) or self._deny(line)
+
+    def _deny(self, line: ClozeLine) -> Falsehood | None:
+        """Deny the verb of a sentence that has one to deny."""
+        rules = self.language.statements
+        verbs = [*rules.deniable.finditer(line.text)]
+        if len(verbs) != 1:
+            return None
+        (verb,) = verbs
+        made = Substitution(verb[0], rules.denials[-1].format(verb[0]))
+        statement = line.text[: verb.start()] + made.new + line.text[verb.end() :]
+        false = contradicts(made, statement, line.text, self.language, known=True)
+        return (statement, made) if false else None
 
     def draft(
         self, line: ClozeLine, kind: QuestionKind, stem: str, explanation: str, until: ClozeLine | None = None

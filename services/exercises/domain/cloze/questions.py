@@ -26,7 +26,8 @@ def _targets(material: ClozeMaterial) -> Iterator[tuple[ClozeLine, Occurrence]]:
     """Yield each sentence's best term, then each one's second, and so on; a sentence with one term gives none."""
     for rank in range(_MOST_OF_A_LINE):
         for line in material.lines:
-            targets = material.targets(line)
+            # One digit or letter stands in too many other questions.
+            targets = [target for target in material.targets(line) if len(fold(line.said(target))) > 1]
             if len(line.occurrences) > 1 and rank < len(targets):
                 yield line, targets[rank]
 

@@ -307,10 +307,9 @@ class Accepted:
         self._taken: list[tuple[Draft, Source]] = []
 
     @property
-    def rarer_truth(self) -> bool | None:
-        """The truth that fewer statements have; None where both have as many."""
-        truths = [draft.truth for draft, _ in self._taken if draft.truth is not None]
-        return None if 2 * sum(truths) == len(truths) else 2 * sum(truths) < len(truths)
+    def true_surplus(self) -> int:
+        """How many more statements are true than false; below zero, how many fewer."""
+        return sum(1 if draft.truth else -1 for draft, _ in self._taken if draft.truth is not None)
 
     def add(self, draft: Draft, source: Source) -> None:
         """Take a question in.

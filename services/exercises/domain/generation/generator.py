@@ -53,8 +53,8 @@ class FallbackQuestions:
         """
         drafts = await self._fallback_drafts()
         for candidate in (kind, *(other for other in self.plan.kinds if other is not kind)):
-            while drafts[candidate]:
-                draft = drafts[candidate].pop(self._next(drafts[candidate]))
+            while (at := self._next(drafts[candidate])) is not None:
+                draft = drafts[candidate].pop(at)
                 try:
                     source = check(draft, self.plan.passages[draft.passage], self.accepted)
                 except RefusedError:
@@ -65,10 +65,13 @@ class FallbackQuestions:
             await self._tell(candidate)
         return False
 
-    def _next(self, drafts: Sequence[Draft]) -> int:
-        """Return the position of the first draft, or of the first that brings true and false into balance."""
-        rarer = self.accepted.rarer_truth
-        return next((at for at, draft in enumerate(drafts) if draft.truth is None or draft.truth is rarer), 0)
+    def _next(self, drafts: Sequence[Draft]) -> int | None:
+        """Return the position of the first draft that keeps true and false in balance; None when there is none."""
+        surplus = self.accepted.true_surplus
+        return next(
+            (at for at, draft in enumerate(drafts) if not surplus or draft.truth in {None, surplus < 0}),
+            None,
+        )
 
     async def _tell(self, kind: QuestionKind) -> None:
         """Publish, once, that the material gives no further question of a kind, or none in its language."""
