@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import uuid_utils
+
 from services.common.values import Source
+from services.kit.ids import name_id
 
 MOST_COLLECTED = 1000
 """Values that a caller's statement may collect in one list."""
-_NAMESPACE = uuid.UUID("0b9a5c0e-7a0d-5a44-9d3e-5f2f6c1b8a11")
+_NAMESPACE = uuid_utils.UUID("0b9a5c0e-7a0d-5a44-9d3e-5f2f6c1b8a11")
 
 
 def entity_id(owner: str, key: str) -> str:
     """Return the id of the entity that an owner's mentions of a key belong to."""
-    return str(uuid.uuid5(_NAMESPACE, f"entity\x00{owner}\x00{key}"))
+    return name_id(_NAMESPACE, "entity", owner, key)
 
 
 def decision_id(owner: str, first_entity_id: str, second_entity_id: str) -> str:
     """Return the id of a decision about two entities, in any order."""
-    pair = "\x00".join(sorted((first_entity_id, second_entity_id)))
-    return str(uuid.uuid5(_NAMESPACE, f"decision\x00{owner}\x00{pair}"))
+    return name_id(_NAMESPACE, "decision", owner, *sorted((first_entity_id, second_entity_id)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Mention:
     @property
     def mention_id(self) -> str:
         """The id: a function of the chunk, the offsets and the kind."""
-        return str(uuid.uuid5(_NAMESPACE, f"{self.quote.chunk_id}\x00{self.start}\x00{self.end}\x00{self.kind}"))
+        return name_id(_NAMESPACE, self.quote.chunk_id, str(self.start), str(self.end), self.kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, cast
 
+import uuid_utils
 from neo4j.graph import Node, Path, Relationship
 
 from services.common.values import Source
+from services.kit.ids import name_id
 from services.retrieval.values.graph import (
     AliasStatement,
     Contribution,
@@ -22,7 +24,7 @@ from services.retrieval.values.graph import (
 )
 
 OWNER_PROPERTY = "owner_id"
-_NAMESPACE = uuid.UUID("5f9b3c52-0a55-5b3e-9f43-0c8f5a0f6d27")
+_NAMESPACE = uuid_utils.UUID("5f9b3c52-0a55-5b3e-9f43-0c8f5a0f6d27")
 _BATCH_MENTIONS = 1000
 
 Row = dict[str, Any]
@@ -61,7 +63,7 @@ def parts_of(contribution: Contribution) -> Iterator[Contribution]:
 
 def chunk_node(owner: str, chunk_id: str) -> str:
     """Return the id of an owner's chunk in the graph: two owners may give one chunk id."""
-    return _id(owner, chunk_id)
+    return name_id(_NAMESPACE, owner, chunk_id)
 
 
 def rows_of(owner: str, part: Contribution) -> Rows:
@@ -69,20 +71,26 @@ def rows_of(owner: str, part: Contribution) -> Rows:
     named = [*part.mentions]
     named += [mention for tie in part.relations for mention in (tie.subject, tie.object)]
     named += [mention for tie in part.aliases for mention in (tie.first, tie.second)]
-    entities = {entity_id(owner, mention.key): mention.key for mention in named}
-    sentences = {_sentence_id(owner, mention.quote): mention.quote for mention in named}
+    entity_of = {key: entity_id(owner, key) for key in {mention.key for mention in named}}
+    # A name stands in many sentences, and a sentence holds many names: their ids are made once.
+    quotes = {_place(mention.quote): mention.quote for mention in named}
+    sentence_of = {place: name_id(_NAMESPACE, owner, "sentence", *place) for place in quotes}
     # The key is part of a mention's identity here, so that no entity is written to which no mention leads.
     mentions = {
-        (_sentence_id(owner, mention.quote), _id(mention.mention_id, mention.key)): mention for mention in named
+        (sentence_of[_place(mention.quote)], name_id(_NAMESPACE, mention.mention_id, mention.key)): mention
+        for mention in named
     }
     return Rows(
-        entities=[{"id": id_, "key": key} for id_, key in sorted(entities.items())],
-        sentences=[{"id": id_, "props": _quoted(owner, quote)} for id_, quote in sorted(sentences.items())],
+        entities=[{"id": id_, "key": key} for key, id_ in sorted(entity_of.items(), key=itemgetter(1))],
+        sentences=[
+            {"id": id_, "props": _quoted(owner, quotes[place])}
+            for place, id_ in sorted(sentence_of.items(), key=itemgetter(1))
+        ],
         mentions=[
             {
                 "id": id_,
                 "sentence": sentence,
-                "entity": entity_id(owner, mention.key),
+                "entity": entity_of[mention.key],
                 "start": mention.start,
                 "end": mention.end,
                 "surface": mention.surface,
@@ -114,7 +122,8 @@ def rows_of(owner: str, part: Contribution) -> Rows:
 def _ties(owner: str, ties: Sequence[tuple[Mention, Mention, Source, str]], what: str) -> list[Row]:
     rows: dict[str, Row] = {}
     for one, other, quote, predicate in ties:
-        id_ = _id(owner, what, one.mention_id, other.mention_id, predicate, str(quote.start), str(quote.end))
+        ends_of = (one.mention_id, other.mention_id, predicate, str(quote.start), str(quote.end))
+        id_ = name_id(_NAMESPACE, owner, what, *ends_of)
         props = {**_quoted(owner, quote), "from_mention": one.mention_id, "to_mention": other.mention_id}
         if what == "relation":
             props["predicate"] = predicate
@@ -123,12 +132,8 @@ def _ties(owner: str, ties: Sequence[tuple[Mention, Mention, Source, str]], what
     return list(rows.values())
 
 
-def _id(*parts: str) -> str:
-    return str(uuid.uuid5(_NAMESPACE, "\x00".join(parts)))
-
-
-def _sentence_id(owner: str, quote: Source) -> str:
-    return _id(owner, "sentence", quote.chunk_id, str(quote.start), str(quote.end))
+def _place(quote: Source) -> tuple[str, str, str]:
+    return quote.chunk_id, str(quote.start), str(quote.end)
 
 
 def _quoted(owner: str, quote: Source) -> Row:
