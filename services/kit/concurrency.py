@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _ITEMS_A_TURN = 16
+_next_aside = 0.0
+"""When work aside may have its next turn: all of it together leaves the loop to others half of the time."""
 
 
 async def gather(calls: Iterable[Awaitable[T]], at_once: int) -> list[T]:
@@ -39,12 +42,28 @@ async def map_in_turns(
     """Return `function` of each item; the loop gets a turn after every `a_turn`, by default 16 that take 60 µs each.
 
     `aside`, it gets as long as those items took: what others wait for takes many turns, and each of them would wait.
+    This holds for all such work of the process together, however many calls do it at once.
     """
     results: list[R] = []
-    began = time.perf_counter()
-    for item in items:
-        results.append(function(item))
-        if len(results) % a_turn == 0:
-            await asyncio.sleep(time.perf_counter() - began if aside else 0)
-            began = time.perf_counter()
+    left = iter(items)
+    while some := list(islice(left, a_turn)):
+        if aside:
+            await _turn_aside()
+        began = time.perf_counter()
+        results += map(function, some)
+        if aside:
+            _give_way(time.perf_counter() - began)
+        elif len(some) == a_turn:
+            await asyncio.sleep(0)
     return results
+
+
+async def _turn_aside() -> None:
+    """Return when nothing else that was done aside is owed a pause."""
+    while (pause := _next_aside - time.perf_counter()) > 0:  # noqa: ASYNC110  # No event tells the time.
+        await asyncio.sleep(pause)
+
+
+def _give_way(seconds: float) -> None:
+    global _next_aside
+    _next_aside = time.perf_counter() + seconds
