@@ -17,6 +17,7 @@ import contextlib
 import logging
 import random
 import re
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -43,6 +44,7 @@ from services.retrieval.adapters.graphs.rows import (
     Row,
     Rows,
     chunk_node,
+    most_common,
     named_entities,
     parts_of,
     plain,
@@ -302,30 +304,44 @@ class Neo4jGraphStore:
         sentences: int,
         common: bool = True,
     ) -> list[Occurrence]:
-        """Return chunks by entity; what it costs is bounded by `sentences`, not by how many there are."""
-        rows = await self._read_rows(
-            statements.OCCURRENCES,
-            ids=list(entity_ids),
-            owner=owner,
-            documents=list(document_ids),
-            limit=limit,
-            walked=sentences,
-            seen=sentences if common else sentences + 1,
-        )
-        return [
-            Occurrence(row["id"], ChunkPlace(chunk_id, document_id, ordinal), n)
-            for row in rows
-            for chunk_id, document_id, ordinal, n in row["found"]
-        ]
+        """Return chunks by entity; what it costs is bounded by `sentences`, not by how many there are.
+
+        What is counted here and not by ArcadeDB costs it a third less.
+        """
+
+        async def read(tx: AsyncManagedTransaction) -> list[Occurrence]:
+            rows = await _rows_of(
+                tx,
+                statements.OCCURRENCES,
+                ids=list(entity_ids),
+                owner=owner,
+                documents=list(document_ids),
+                walked=sentences,
+                seen=sentences if common else sentences + 1,
+            )
+            counted = {row["id"]: most_common(Counter(row["chunks"]))[:limit] for row in rows}
+            nodes = list({node for counts in counted.values() for node, _ in counts})
+            places = {
+                row["id"]: ChunkPlace(row["chunk_id"], row["document_id"], row["ordinal"])
+                for row in await _rows_of(tx, statements.PLACES, ids=nodes)
+            }
+            return [
+                Occurrence(id_, places[node], n)
+                for id_, counts in counted.items()
+                for node, n in counts
+                if node in places
+            ]
+
+        return await self._read(read)
 
     async def entities_of(self, owner: str, chunk_ids: Sequence[str], limit: int) -> list[Occurrence]:
         """Return entities by chunk."""
         ids = [chunk_node(owner, chunk_id) for chunk_id in chunk_ids]
-        rows = await self._read_rows(statements.ENTITIES_OF, ids=ids, owner=owner, limit=limit)
+        rows = await self._read_rows(statements.ENTITIES_OF, ids=ids, owner=owner)
         return [
             Occurrence(id_, ChunkPlace(row["chunk_id"], row["document_id"], row["ordinal"]), n)
             for row in rows
-            for id_, n in row["found"]
+            for id_, n in _sentence_counts(row["sentences"], row["entities"])[:limit]
         ]
 
     async def added(self, owner: str, chunk_ids: Sequence[str]) -> set[str]:
@@ -460,6 +476,11 @@ def _row_of(values: Sequence[Any]) -> tuple[list[Any], int]:
     """Return the values of a row as the caller gets them, and their size."""
     row = [plain(value) for value in values]
     return row, sum(map(size_of, row))
+
+
+def _sentence_counts(sentences: Sequence[str], entities: Sequence[str]) -> Sequence[tuple[str, int]]:
+    """Return in how many sentences entities are mentioned, from the two ends of each mention."""
+    return most_common(Counter(entity for _, entity in set(zip(sentences, entities, strict=True))))
 
 
 def decided_link(row: Mapping[str, Any]) -> Link:

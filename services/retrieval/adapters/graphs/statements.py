@@ -223,23 +223,22 @@ CALL {
   MATCH (e)<-[:MENTIONS]-(s:Sentence)
   WHERE size($documents) = 0 OR s.document_id IN $documents
   WITH DISTINCT s LIMIT $seen
-  WITH collect(s.chunk_node) AS chunks
-  WITH chunks WHERE size(chunks) <= $walked
-  UNWIND chunks AS chunk
-  WITH chunk, count(*) AS n ORDER BY n DESC, chunk LIMIT $limit
-  MATCH (c:Chunk {id: chunk})
-  WITH c, n ORDER BY n DESC, c.document_id, c.ordinal
-  RETURN collect([c.chunk_id, c.document_id, c.ordinal, n]) AS found
+  RETURN collect(s.chunk_node) AS chunks
 }
-RETURN id, found
+WITH id, chunks WHERE size(chunks) <= $walked
+RETURN id, chunks
+"""
+PLACES = """
+UNWIND $ids AS id
+MATCH (c:Chunk {id: id})
+RETURN id, c.chunk_id AS chunk_id, c.document_id AS document_id, c.ordinal AS ordinal
 """
 ENTITIES_OF = """
 UNWIND $ids AS id
 MATCH (c:Chunk {id: id}) WHERE c.owner_id = $owner
 MATCH (s:Sentence {chunk_node: id})-[:MENTIONS]->(e:Entity)
-WITH c, e.id AS entity, count(DISTINCT s) AS n ORDER BY n DESC, entity
-WITH c, collect([entity, n]) AS found
-RETURN c.chunk_id AS chunk_id, c.document_id AS document_id, c.ordinal AS ordinal, found[0..$limit] AS found
+RETURN c.chunk_id AS chunk_id, c.document_id AS document_id, c.ordinal AS ordinal,
+  collect(s.id) AS sentences, collect(e.id) AS entities
 """
 ADDED = "UNWIND $ids AS id MATCH (c:Chunk {id: id}) RETURN c.chunk_id AS chunk_id"
 CHUNKS = """
