@@ -222,6 +222,7 @@ _READING = rules.ReadingRules(
         r"|furthermore|also|but|and|or|so|then|for example|for instance|instead|otherwise|in addition|in contrast"
         r"|as a result|consequently|similarly|likewise|meanwhile|finally|first|second|third|next|here|there|we|you|i"
         r"|since (?:then|that)|by (?:then|this|that)|until then|at (?:this|that|the same) (?:time|point)|at the time"
+        r"|(?:\w+ ){1,3}(?:later|earlier|afterwards)"
         r"|later|afterwards?|after that|soon after|before that|despite (?:this|that|these)|because of (?:this|that)"
         r"|in (?:this|that|these|those|the (?:former|latter))|during (?:this|that|these)|to (?:this|that) (?:day|end)"
         r"|as such|in turn|on the other hand|in fact|indeed|nonetheless|still|yet|subsequently|accordingly|overall"

@@ -74,6 +74,7 @@ def test_a_part_of_a_number_or_a_short_word_gives_nothing_away() -> None:
         "By then the empire had lost all of its provinces in the south.",
         "The council decided that this reform would take place in the spring.",
         "Engineers of the company improved these machines in the following decade.",
+        "Twelve years later, the ferry was replaced by a bridge of steel and stone.",
         "After that, the river was used by ships from the northern towns.",
         "此后，该港口逐渐发展成为全国最大的港口。",
         "工程师在二十世纪改进了这些机器的结构和外形。",

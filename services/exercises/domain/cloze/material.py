@@ -17,6 +17,7 @@ from services.language.folding import fold
 from services.language.key_terms import NUMERIC, Occurrence, index_terms
 from services.language.language import Definition, Language
 from services.language.scripts import is_han, whole
+from services.language.terms import units
 
 _MOST_SENTENCES = 600
 _TOLD_SHARE = 0.1
@@ -107,6 +108,7 @@ class ClozeMaterial:
             if _stands_once(line, occurrence)
             and not self._is_explained(line.text, occurrence)
             and not self._is_listed(line.text, occurrence)
+            and not _is_half_told(line, occurrence)
             and not self.language.cloze.is_part(line.text, occurrence.start, occurrence.end)
             and self._is_told_rarely(occurrence)
         ]
@@ -186,6 +188,13 @@ class ClozeMaterial:
         made = Substitution(line.said(target), new)
         false = contradicts(made, statement, line.text, self.language, known=True)
         return (statement, made) if false else None
+
+
+def _is_half_told(line: ClozeLine, occurrence: Occurrence) -> bool:
+    """Return whether the rest of a sentence holds a word of a term: `Luther` tells of `Martin Luther`."""
+    rest = units(line.text[: occurrence.start] + " " + line.text[occurrence.end :])
+    said = line.said(occurrence)
+    return not is_han(said[0]) and not rest.isdisjoint(units(said))
 
 
 def _stands_once(line: ClozeLine, occurrence: Occurrence) -> bool:
