@@ -21,14 +21,18 @@ _FURNITURE_WORDS = re.compile(
     r"|share|sharing|shares|sharebar|sharedaddy|social|socials|addtoany|comments?|commentlist|respond|disqus|replies"
     r"|related|recommended|recommendations?|teasers?|promo|widgets?|widget-area|cookies?|cookie-?\w*|consent|gdpr|popup"
     r"|modal|overlay|breadcrumbs?|pagination|pager|paging|skip-link|newsletter|subscribe|subscription|signup|login"
-    r"|advert|adverts|advertisement|ads|sponsored|banner|toolbar|topbar|linenos?|line-numbers|gutter|print-only)(?![a-z])"
+    r"|advert|adverts|advertisement|ads|sponsored|banner|toolbar|topbar|linenos?|line-numbers|gutter|print-only"
+    r"|post-?meta\w*|entry-meta|article-meta|backlink|license-area|(?:post|page|prev|next)-?nav\w*|author-(?:box|bio|info)"
+    r"|relatednews|related-?\w+|newsletter-?\w+|sidebar-?\w+|teaser-?\w+|comments?-?\w+)(?![a-z])"
 )
-_NEVER_FURNITURE = frozenset({"html", "body", "main", "article", "h1", "h2", "h3", "h4", "h5", "h6"})
+_NEVER_FURNITURE = frozenset({"html", "body", "main", "article", "p", "h1", "h2", "h3", "h4", "h5", "h6"})
 _LINK_GROUPS = frozenset({"ul", "ol", "div", "section", "table", "p", "aside", "dl", "header"})
-_SUSPECT_SHARE = 0.5
+_SUSPECT_SHARE = 0.4
 """What holds as much of a page's text outside links is content whatever its class says."""
 _LINKS_OF_A_GROUP = 3
-_TRUSTED_SHARES = {"main": 0.25, "article": 0.5}
+_MOST_BESIDE_LINKS = 300
+"""What holds more characters outside its links is no list of links."""
+_TRUSTED_SHARES = {"main": 0.3, "article": 0.7}
 """Of a page's text outside links, what a part has to hold to be its content: a teaser is an article, too."""
 _FORMULA_SOURCE = "script[type^='math/tex']"
 _DRAWN_FORMULA = re.compile(r"(?<![a-z])mathjax(?:_preview|_display|_svg\w*|_chtml)?(?![a-z_])")
@@ -145,7 +149,7 @@ def _is_furniture(element: _Element, whole: int) -> bool:
         return unlinked < _SUSPECT_SHARE * whole and element.node.css_first("h1") is None
     if element.tag in _LINK_GROUPS and element.links >= _LINKS_OF_A_GROUP:
         of_links = element.linked > 0.75 * element.chars and element.chars < 80 * element.links
-        return of_links and unlinked < 0.2 * whole
+        return of_links and unlinked < _MOST_BESIDE_LINKS and unlinked < 0.2 * whole
     return False
 
 
