@@ -5,6 +5,7 @@ Coordinates are points from the page's lower left corner, so a line further down
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -53,6 +54,10 @@ _GAP = 1.3
 _USUAL_LEADING = 1.4
 _ROWS_OF_COLUMNS = 4
 """How many rows show that columns of text stand side by side."""
+_RAGGED = 6.0
+"""How unevenly, in ems, lines of running text end."""
+_ROW_STEP = 1.1
+"""How much farther apart the rows of a table are than the lines within its cells."""
 _LEAST_ROWS = 3
 """How many rows show that columns are a table's."""
 _NARROWEST_COLUMN = 10.0
@@ -250,16 +255,21 @@ def _without_contents(pages: list[PrintedPage]) -> list[PrintedPage]:
         titles = [contents_title(entry) for entry in found]
         named = sum(title in texts or heading_level(title) > 0 for title in titles)
         several = len(found) >= (1 if goes_on else _CONTENTS_ENTRIES)
-        goes_on = several and (headed or 2 * named >= len(found)) and _rise([contents_page(entry) for entry in found])
+        goes_on = (
+            several and (headed or 2 * named >= len(found)) and _rise([contents_page(entry) for entry in found], headed)
+        )
         kept = [line for line in page.lines if not (goes_on and is_contents_entry(line.text))]
         cleaned.append(replace(page, lines=kept))
     return cleaned
 
 
-def _rise(numbers: list[int]) -> bool:
-    """Return whether page numbers go up, but for one in ten; Roman ones (0) count by themselves."""
+def _rise(numbers: list[int], headed: bool) -> bool:
+    """Return whether page numbers go up, but for one in ten; Roman ones (0) count by themselves.
+
+    Under a heading, lists of figures and of tables may follow, each with pages of its own.
+    """
     arabic = [number for number in numbers if number]
-    return 10 * sum(later < earlier for earlier, later in pairwise(arabic)) <= len(arabic)
+    return 10 * sum(later < earlier for earlier, later in pairwise(arabic)) <= len(arabic) + (20 if headed else 0)
 
 
 def _offsets(page: PrintedPage, lines: Iterable[PrintedLine]) -> set[int]:
@@ -366,7 +376,7 @@ def _take_wide_lines_out(columns: list[list[PrintedLine]], left: list[PrintedLin
     """Part off the lines above or below two columns that go across both: a title, a note."""
     edge = min(line.left for line in left)
     beside = [line.left for line in right if line.left > edge + _NARROWEST_COLUMN * line.size]
-    if not beside:
+    if len(beside) < _LEAST_ROWS:
         return
     gutter, top = min(beside), max(line.top for line in right)
     wide = [
@@ -376,7 +386,7 @@ def _take_wide_lines_out(columns: list[list[PrintedLine]], left: list[PrintedLin
     ]
     below = [at for at, line in enumerate(right) if line.left < gutter - line.size]
     for column, at in ((right, below[0] if below else 0), (left, wide[-1] + 1 if wide else 0)):
-        if 0 < at < len(column):
+        if 0 < at < len(column) and (column is right or len(column) - at >= _LEAST_ROWS):
             place = next(place for place, other in enumerate(columns) if other is column)
             columns.insert(place + 1, column[at:])
             del column[at:]
@@ -462,14 +472,19 @@ def _whole_rows(table: list[PrintedLine]) -> list[PrintedLine]:
         if not baselines or baselines[-1][0][1].bottom - part.bottom >= 0.35 * part.size:
             baselines.append([])
         baselines[-1].append((at, part))
-    rows: list[dict[int, list[PrintedLine]]] = []
-    for above, cells in zip([None, *baselines], baselines, strict=False):
-        near = above is not None and above[0][1].bottom - cells[0][1].bottom <= _USUAL_LEADING * cells[0][1].size
-        if not near or not all(at for at, _ in cells):
+    rows: list[dict[int, list[PrintedLine]]] = [{}]
+    within, between = [0.0], [math.inf]
+    for above, cells in zip(baselines[:1] + baselines, baselines, strict=False):
+        step = above[0][1].bottom - cells[0][1].bottom
+        goes_on = all(at for at, _ in cells)
+        (within if goes_on else between).append(step or (0.0 if goes_on else math.inf))
+        if not goes_on and rows[0]:
             rows.append({})
         for at, part in cells:
             rows[-1].setdefault(at, []).append(part)
-    return [_row(row, edges) for row in rows]
+    # Else it is no table, but text under a number, or its empty cells are meant.
+    is_plain = max(within) <= _USUAL_LEADING * table[0].size and max(within) * _ROW_STEP < min(between)
+    return [_row(row, edges) for row in rows] if is_plain else table
 
 
 def _row(parts: dict[int, list[PrintedLine]], edges: list[float]) -> PrintedLine:
@@ -568,7 +583,8 @@ def _margins(lines: list[PrintedLine], leadings: dict[float, float]) -> list[flo
             near = lines[first : first + 3]
             right = max(line.right for line in near)
             wide = right - min(line.left for line in near) >= _NARROWEST_COLUMN * lines[at].size
-            if wide and follows[first + 1] and follows[first + 2]:
+            even = right - min(line.right for line in near) <= _RAGGED * lines[at].size
+            if wide and even and follows[first + 1] and follows[first + 2]:
                 margins[at] = min(margins[at], right)
     return margins
 
