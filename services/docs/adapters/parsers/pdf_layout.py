@@ -484,7 +484,7 @@ def _whole_rows(table: list[PrintedLine]) -> list[PrintedLine]:
             rows[-1].setdefault(at, []).append(part)
     # Else it is no table, but text under a number, or its empty cells are meant.
     is_plain = max(within) <= _USUAL_LEADING * table[0].size and max(within) * _ROW_STEP < min(between)
-    return [_row(row, edges) for row in rows] if is_plain else table
+    return [_row(row, edges) for row in rows] if is_plain and len(rows) > 1 else table
 
 
 def _row(parts: dict[int, list[PrintedLine]], edges: list[float]) -> PrintedLine:
@@ -519,7 +519,7 @@ def _rows_beside(left: list[PrintedLine], right: list[PrintedLine]) -> list[Prin
     start = next((at for at, line in enumerate(left) if line.is_left_of(right[0])), len(left))
     rows = left[start:]
     cells, rest = right[: len(rows)], right[len(rows) :]
-    if not _LEAST_ROWS <= len(rows) == len(cells) or _is_running_text(cells):
+    if not _LEAST_ROWS <= len(rows) == len(cells) or _is_running_text(cells) or _is_narrow_text(cells):
         return None
     if not rows[0].cells and _is_running_text(rows):
         return None
@@ -536,6 +536,14 @@ def _is_running_text(column: list[PrintedLine]) -> bool:
     if sum(widths) < _NARROWEST_COLUMN * sum(line.size for line in column):
         return False
     return 2 * sum(_reads_on(upper, lower) for upper, lower in pairwise(column)) >= len(column) - 1
+
+
+def _is_narrow_text(cells: list[PrintedLine]) -> bool:
+    """Return whether the lines of a narrow column stand as close as those of a paragraph, and go on as its do."""
+    return any(
+        _reads_on(upper, lower) and upper.bottom - lower.bottom <= _USUAL_LEADING * lower.size
+        for upper, lower in pairwise(cells)
+    )
 
 
 def _reads_on(upper: PrintedLine, lower: PrintedLine) -> bool:
