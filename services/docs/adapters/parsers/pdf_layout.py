@@ -367,17 +367,20 @@ def _columns(lines: list[PrintedLine]) -> list[list[PrintedLine]]:
             columns.append([])
         columns[-1].append(line)
     columns = _with_tables_by_column(columns)
-    for left, right in pairwise(tuple(columns)):
-        _take_wide_lines_out(columns, left, right)
-    return columns
+    begins, ends = [0] * len(columns), [len(column) for column in columns]
+    for at, (left, right) in enumerate(pairwise(columns)):
+        begins[at], ends[at + 1] = _without_wide_lines(left, right)
+    parts = zip(columns, begins, ends, strict=True)
+    cut = ((column[:begin], column[begin:end], column[max(begin, end) :]) for column, begin, end in parts)
+    return [part for cuts in cut for part in cuts if part]
 
 
-def _take_wide_lines_out(columns: list[list[PrintedLine]], left: list[PrintedLine], right: list[PrintedLine]) -> None:
-    """Part off the lines above or below two columns that go across both: a title, a note."""
+def _without_wide_lines(left: list[PrintedLine], right: list[PrintedLine]) -> tuple[int, int]:
+    """Return where `left` begins and `right` ends without lines that go across both columns: a title, a note."""
     edge = min(line.left for line in left)
     beside = [line.left for line in right if line.left > edge + _NARROWEST_COLUMN * line.size]
     if len(beside) < _LEAST_ROWS:
-        return
+        return 0, len(right)
     gutter, top = min(beside), max(line.top for line in right)
     wide = [
         at
@@ -385,11 +388,8 @@ def _take_wide_lines_out(columns: list[list[PrintedLine]], left: list[PrintedLin
         if not line.cells and line.right > gutter + line.size and line.bottom > top - line.size
     ]
     below = [at for at, line in enumerate(right) if line.left < gutter - line.size]
-    for column, at in ((right, below[0] if below else 0), (left, wide[-1] + 1 if wide else 0)):
-        if 0 < at < len(column) and (column is right or len(column) - at >= _LEAST_ROWS):
-            place = next(place for place, other in enumerate(columns) if other is column)
-            columns.insert(place + 1, column[at:])
-            del column[at:]
+    begin = wide[-1] + 1 if wide and len(left) - wide[-1] > _LEAST_ROWS else 0
+    return begin, below[0] if below and below[0] else len(right)
 
 
 def _by_column(lines: list[PrintedLine]) -> list[PrintedLine]:
@@ -516,7 +516,8 @@ def _with_tables_by_column(columns: list[list[PrintedLine]]) -> list[list[Printe
 
 def _rows_beside(left: list[PrintedLine], right: list[PrintedLine]) -> list[PrintedLine] | None:
     """Return `left` with `right` as another cell of each of its last lines; None when that is no table."""
-    start = next((at for at, line in enumerate(left) if line.is_left_of(right[0])), len(left))
+    last = range(max(0, len(left) - len(right)), len(left))
+    start = next((at for at in last if left[at].is_left_of(right[0])), len(left))
     rows = left[start:]
     cells, rest = right[: len(rows)], right[len(rows) :]
     if not _LEAST_ROWS <= len(rows) == len(cells) or _is_running_text(cells) or _is_narrow_text(cells):
@@ -527,7 +528,8 @@ def _rows_beside(left: list[PrintedLine], right: list[PrintedLine]) -> list[Prin
         return None
     if any(is_list_item(cell.text) for cell in cells):
         return None
-    return [*left[:start], *(row.beside(cell) for row, cell in zip(rows, cells, strict=True)), *rest]
+    left[start:] = [*(row.beside(cell) for row, cell in zip(rows, cells, strict=True)), *rest]
+    return left
 
 
 def _is_running_text(column: list[PrintedLine]) -> bool:
