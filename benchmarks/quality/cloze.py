@@ -3,8 +3,8 @@
     python -m benchmarks.quality.cloze DIRECTORY [--first 0] [--articles 10] [--count 3] [--seed 1]
 
 `DIRECTORY` holds `xquad.en.json` and `xquad.zh.json`. Of each language the articles from `--first` on give an exercise
-of `--count` questions each, their kinds in turn, as the service makes them. Counted are answers that another question of the
-exercise holds, words that a gap cuts, sentences that lean on the one before, and true statements among all.
+of `--count` questions each, their kinds in turn, as the service makes them. Counted are answers that another question
+of the exercise holds, words that a gap cuts, sentences that lean on the one before, and true and false statements.
 """
 
 from __future__ import annotations

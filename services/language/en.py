@@ -233,7 +233,8 @@ _READING = rules.ReadingRules(
         r"|because this|because it|after this|by contrast|explain|describe|list|discuss|state|draw|define|identify"
         r"|label|calculate|remember|think|look|read|write|compare|summary|tip|example)\b"
         # `In 1900, he …`: nobody is named before the pronoun.
-        r"|^(?:\w+|(?:\w+ ){1,3}\w+,) (?-i:this|these|they|it|he|she)\b",
+        r"|^(?:\w+|(?:\w+ ){1,3}\w+,) (?-i:this|these|they|it|he|she)\b"
+        r"|^(?:in|on|by|from|after|until) (?:\w+ ){1,3}(?-i:they|he|she)\b",
         re.IGNORECASE,
     ),
     pointer=Pattern(
@@ -243,7 +244,8 @@ _READING = rules.ReadingRules(
         re.IGNORECASE,
     ),
     points_elsewhere=Pattern(
-        r"\b(?:figures?|fig\.|tables?|chapter|section|slide|page) \d|\b(?:below|above|following)\b[:,.]|as follows",
+        r"\bhere\b"
+        r"|\b(?:figures?|fig\.|tables?|chapter|section|slide|page) \d|\b(?:below|above|following)\b[:,.]|as follows",
         re.IGNORECASE,
     ),
     capital=True,
