@@ -58,7 +58,9 @@ class FallbackQuestions:
                 try:
                     source = check(draft, self.plan.passages[draft.passage], self.accepted)
                 except RefusedError:
-                    # There are more drafts than are needed, and some repeat the model's questions.
+                    # There are more drafts than are needed, and some repeat the model's questions. Many in a row would
+                    # hold up the event loop.
+                    await asyncio.sleep(0)
                     continue
                 await self.publisher.add(draft, source)
                 return True
