@@ -29,7 +29,8 @@ _MODEL_FIRST = (
 )
 """The model begins with what cloze is worst at; cloze, where it opens a run, takes what the model is worst at: when
 asked for several right options, a small one repeats them among the wrong, and is refused."""
-_SPARE_FACTOR, _SPARE = 4, 20
+_PASSAGES_TELL_LANGUAGE = 5
+_SPARE_FACTOR, _SPARE = 3, 10
 """Drafts for each question that is wanted, and beyond: most are refused because they share what is asked."""
 
 
@@ -77,7 +78,7 @@ class FallbackQuestions:
 
     async def _tell(self, kind: QuestionKind) -> None:
         """Publish, once, that the material gives no further question of a kind, or none in its language."""
-        served = is_served("\n".join(passage.text for passage in self.plan.passages))
+        served = is_served("\n".join(passage.text for passage in self.plan.passages[:_PASSAGES_TELL_LANGUAGE]))
         notice = (Refusal.KIND_NOT_OFFERED, kind) if served else (Refusal.LANGUAGE_NOT_SERVED, None)
         if notice not in self._told:
             self._told.add(notice)
