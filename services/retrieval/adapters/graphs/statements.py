@@ -77,8 +77,9 @@ CREATE (n)-[:SECOND]->(b)
 RETURN count(*) AS n
 """
 
+# Of two conditions at once, ArcadeDB may look up the owner, and then reads all that the owner has.
 SOME_SENTENCES = """
-MATCH (s:Sentence {document_id: $document}) WHERE s.owner_id = $owner
+MATCH (s:Sentence {document_id: $document}) WITH s WHERE s.owner_id = $owner
 RETURN s.id AS id LIMIT $limit
 """
 MENTIONED_BY = """
@@ -102,7 +103,7 @@ MATCH (e:Entity {id: id}) WHERE NOT EXISTS { MATCH (e)<-[:MENTIONS]-() }
 DELETE e
 """
 DELETE_OTHERS = tuple(
-    f"MATCH (n:{label} {{document_id: $document}}) WHERE n.owner_id = $owner DETACH DELETE n"
+    f"MATCH (n:{label} {{document_id: $document}}) WITH n WHERE n.owner_id = $owner DETACH DELETE n"
     for label in ("Relation", "Alias", "Chunk")
 )
 
@@ -242,6 +243,6 @@ RETURN c.chunk_id AS chunk_id, c.document_id AS document_id, c.ordinal AS ordina
 """
 ADDED = "UNWIND $ids AS id MATCH (c:Chunk {id: id}) RETURN c.chunk_id AS chunk_id"
 CHUNKS = """
-MATCH (c:Chunk {document_id: $document}) WHERE c.owner_id = $owner
+MATCH (c:Chunk {document_id: $document}) WITH c WHERE c.owner_id = $owner
 RETURN c.chunk_id AS chunk_id, c.ordinal AS ordinal ORDER BY ordinal
 """
