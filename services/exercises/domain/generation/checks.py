@@ -9,6 +9,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations, starmap
 
 from services.common.values import Source
@@ -340,7 +341,7 @@ def _gives_away(one: tuple[Draft, Source], other: tuple[Draft, Source]) -> bool:
     """Return whether one of two questions shows what answers the other."""
     (draft, source), (second, second_source) = one, other
     if not {draft.kind, second.kind} <= _TERM_KINDS and draft.passage == second.passage:
-        quotes = fold(source.quote), fold(second_source.quote)
+        quotes = _folded(source.quote), _folded(second_source.quote)
         if quotes[0] in quotes[1] or quotes[1] in quotes[0]:
             return True
     return holds_answer(draft, second) or holds_answer(second, draft)
@@ -358,9 +359,14 @@ def _answers(draft: Draft) -> list[str]:
 
 
 def _holds(text: str, answer: str) -> bool:
-    plain = fold(answer)
-    part = len(plain) >= _LEAST_PART and not any(map(str.isdigit, plain)) and plain in fold(text)
-    return part or says(text, answer)
+    plain = _folded(answer)
+    # Most texts hold no answer, and to find that out must be quick: all questions are held against each other.
+    if plain not in _folded(text):
+        return False
+    return (len(plain) >= _LEAST_PART and not any(map(str.isdigit, plain))) or says(text, answer)
+
+
+_folded = lru_cache(maxsize=1 << 12)(fold)
 
 
 def _key_text(draft: Draft) -> str:
