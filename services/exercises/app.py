@@ -31,7 +31,7 @@ from services.kit.ids import new_id
 from services.kit.migrations import MAX_WAIT_SECONDS, migrate
 from services.kit.server import App, Registration
 from services.kit.workers import WorkerPool
-from services.language.values import same_value
+from services.language import values
 from tiku.exercises.v1 import exercises_pb2_grpc, profile_pb2_grpc
 
 
@@ -47,8 +47,7 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
             statement_timeout_seconds=settings.exercises_statement_timeout_seconds,
         )
     )
-    # The first comparison reads dictionaries.
-    await asyncio.to_thread(same_value, "詞", "词")
+    await asyncio.to_thread(values.prepare)
     llm = await stack.enter_async_context(open_channel(settings.llm_target))
     retrieval = await stack.enter_async_context(open_channel(settings.retrieval_target, retry=RETRIED))
     docs = await stack.enter_async_context(open_channel(settings.docs_target))

@@ -10,6 +10,7 @@ from services.kit.disk_room import DiskRoom
 from services.kit.failpoints import Failpoints, Points
 from services.kit.server import App, Registration
 from services.kit.workers import WorkerPool
+from services.language import values
 from services.language.search_terms import search_terms
 from services.retrieval.adapters.calibrations import toml
 from services.retrieval.adapters.clients.llm import (
@@ -61,6 +62,7 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
     calibrations = await asyncio.to_thread(toml.load)
     # Reads the dictionaries that the first Chinese text needs.
     await asyncio.to_thread(search_terms, "詞")
+    await asyncio.to_thread(values.prepare)
     centering = Centering(calibrations)
     searched: VectorStore = failpoints.around(store, {"search": Points("retrieval.answer.passages_found")})
     dense = DenseRetriever(embedder, searched, centering)
