@@ -15,6 +15,7 @@ from services.exercises.adapters.stores.postgres.stores import PostgresStores
 from services.exercises.adapters.workers.pooled import PooledMaterialWorker, warm
 from services.exercises.domain.analysis.analyst import Analyst
 from services.exercises.domain.bank import ExerciseBank
+from services.exercises.domain.generation import checks
 from services.exercises.domain.generation.generator import QuestionGenerator
 from services.exercises.domain.generation.maker import ExerciseMaker
 from services.exercises.domain.generation.material import MaterialReader
@@ -31,7 +32,6 @@ from services.kit.ids import new_id
 from services.kit.migrations import MAX_WAIT_SECONDS, migrate
 from services.kit.server import App, Registration
 from services.kit.workers import WorkerPool
-from services.language import values
 from tiku.exercises.v1 import exercises_pb2_grpc, profile_pb2_grpc
 
 
@@ -47,7 +47,7 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
             statement_timeout_seconds=settings.exercises_statement_timeout_seconds,
         )
     )
-    await asyncio.to_thread(values.prepare)
+    await asyncio.to_thread(checks.prepare)
     llm = await stack.enter_async_context(open_channel(settings.llm_target))
     retrieval = await stack.enter_async_context(open_channel(settings.retrieval_target, retry=RETRIED))
     docs = await stack.enter_async_context(open_channel(settings.docs_target))

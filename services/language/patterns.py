@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from functools import cached_property
+from typing import Any
 
 
 class Pattern:
@@ -38,6 +40,15 @@ class Pattern:
     def split(self, text: str) -> list[str]:
         """Return what lies between the matches."""
         return self.compiled.split(text)
+
+
+def compile_all(rules: Any) -> None:
+    """Compile the patterns among the fields of some rules, so that no event loop does so at their first use."""
+    for field in fields(rules):
+        value = getattr(rules, field.name)
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, Pattern):
+                _ = one.compiled
 
 
 class WordPattern(Pattern):

@@ -34,10 +34,12 @@ from services.exercises.domain.text.statements import (
 )
 from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
+from services.language import values
 from services.language.detection import LANGUAGES, fits
 from services.language.folding import bigrams, fold, says, similarity
 from services.language.foreign import is_foreign
 from services.language.language import Language
+from services.language.patterns import compile_all
 from services.language.quotes import locate
 from services.language.terms import units
 from services.language.values import same_value
@@ -297,6 +299,15 @@ _TERM_KINDS = frozenset((QuestionKind.SINGLE_CHOICE, QuestionKind.FILL_IN_THE_BL
 """Kinds whose answer is a term; the answer of any other is what its source says."""
 _LEAST_PART = 4
 """Folded letters of an answer that gives itself away inside a longer word: `tower` in `towers`."""
+
+
+def prepare() -> None:
+    """Read what the checks need: two tenths of a second, which is too long for an event loop."""
+    values.prepare()
+    for language in LANGUAGES:
+        for rules in (language.reading, language.stems, language.writing):
+            compile_all(rules)
+        echoes("", language)
 
 
 class Accepted:
