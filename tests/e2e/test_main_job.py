@@ -190,14 +190,18 @@ async def test_questions_of_every_kind_from_a_document(
     events = await rest.events("POST", "/exercises:generate", {**wish, "generator": "GENERATOR_CHOICE_MODEL_ONLY"})
     questions = _questions(events)
     refused = [event.data for event in events if event.name == "rejected"]
-    assert sorted(question["kind"] for question in questions) == sorted(KINDS * 2), refused
+    # A short document has few sentences of which none holds what another asks for: not every question can be there.
+    kinds = [question["kind"] for question in questions]
+    assert len(kinds) >= 7, refused
+    assert set(kinds) == set(KINDS), refused
+    assert len(kinds) == 10 or "ANSWER_IN_ANOTHER" in {one["reason"] for one in refused}
     assert {question["generator"] for question in questions} == {"GENERATOR_MODEL"}
     for question in questions:
         assert question["source"]["document_id"] == document["document_id"]
         assert (question["source"]["page"] > 0) is (document["page_count"] > 0)
         await _is_a_slice(rest, question["source"])
     # Two questions are written at once and their tokens mingle: a single character is never torn.
-    assert "".join(event.data["text"] for event in events if event.name == "token").count("{") >= 10
+    assert "".join(event.data["text"] for event in events if event.name == "token").count("{") >= len(questions)
     await _practises(rest, events, document["language"])
 
 
@@ -216,8 +220,8 @@ async def test_a_model_that_misbehaves_is_refused_and_asked_again(rest: Rest, tu
     tutor.misbehave(Fault.BAD_QUOTE, Fault.EQUAL_OPTIONS, Fault.INVALID_JSON)
     wish = {"text": material.CHINESE_TEXT, "kinds": KINDS[:1], "count": 3, "include_answers": True}
     events = await rest.events("POST", "/exercises:generate", wish)
-    refused = [event.data["reason"] for event in events if event.name == "rejected"]
-    assert sorted(refused) == ["EQUAL_OPTIONS", "INVALID_JSON", "QUOTE_NOT_IN_MATERIAL"]
+    refused = {event.data["reason"] for event in events if event.name == "rejected"} - {"ANSWER_IN_ANOTHER"}
+    assert refused == {"EQUAL_OPTIONS", "INVALID_JSON", "QUOTE_NOT_IN_MATERIAL"}
     questions = _questions(events)
     assert len(questions) == 3
     assert len({question["stem"] for question in questions}) == 3

@@ -62,7 +62,7 @@ class Fault(Enum):
     EQUAL_OPTIONS = auto()
     """Two of its options are one; other kinds lose their gap, rubric or what was exchanged."""
     INVALID_JSON = auto()
-    """Its JSON never closes."""
+    """It writes no JSON."""
     DUPLICATE = auto()
     """It is the question before, once more."""
     WRONG_KEY = auto()
@@ -150,7 +150,8 @@ class Tutor(ScriptedProvider):
             case Fault.DUPLICATE if self._last_question is not None:
                 question = self._last_question
             case Fault.INVALID_JSON:
-                return self._say(json.dumps(question, ensure_ascii=False)[:-1])
+                # A brace that is missing would be put right.
+                return self._say(question["stem"])
             case Fault.HANG:
                 return self._say(json.dumps(question, ensure_ascii=False), hang_at=5)
         self._last_question = question
