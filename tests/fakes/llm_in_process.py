@@ -13,6 +13,7 @@ from services.kit.server import App, Registration, running
 from services.llm.app import build
 from services.llm.settings import LlmSettings
 from tests.fakes.openai_server import ScriptedProvider
+from tiku.llm.v1 import llm_pb2
 from tiku.llm.v1.llm_pb2_grpc import LlmServiceServicer, add_LlmServiceServicer_to_server
 
 
@@ -38,6 +39,27 @@ async def service_with(**methods: Callable[[Any, Any], Awaitable[Any] | AsyncIte
         setattr(servicer, name, method)
     app = App("llm", [Registration(add_LlmServiceServicer_to_server, servicer, "tiku.llm.v1.LlmService")])
     async with running(app, "127.0.0.1:0") as server, open_channel(server.address) as channel:
+        yield channel
+
+
+STREAM_ENDS = {
+    "thought": (llm_pb2.ChatDelta(reasoning="Hm."), llm_pb2.FINISH_REASON_STOP, (False, True)),
+    "declined": (llm_pb2.ChatDelta(refusal="No."), llm_pb2.FINISH_REASON_STOP, (True, False)),
+    "filtered": (llm_pb2.ChatDelta(text="x"), llm_pb2.FINISH_REASON_CONTENT_FILTER, (True, False)),
+    "well": (llm_pb2.ChatDelta(text="x"), llm_pb2.FINISH_REASON_STOP, (False, False)),
+}
+"""What a stream says and how it ends; whether the model declined, and whether it only thought."""
+
+
+@contextlib.asynccontextmanager
+async def streaming(delta: llm_pb2.ChatDelta, reason: llm_pb2.FinishReason.ValueType) -> AsyncIterator[Channel]:
+    """A channel to a service whose streams say one thing and end."""
+
+    async def stream(_request: Any, _context: Any) -> AsyncIterator[llm_pb2.StreamChatResponse]:
+        yield llm_pb2.StreamChatResponse(delta=delta)
+        yield llm_pb2.StreamChatResponse(finish=llm_pb2.ChatFinish(finish_reason=reason, model="m"))
+
+    async with service_with(StreamChat=stream) as channel:
         yield channel
 
 

@@ -21,7 +21,7 @@ from services.kit.errors import DeadlineExceeded, FailedPrecondition, NotFound
 from services.kit.server import running
 from services.llm.app import build
 from services.llm.settings import LlmSettings
-from tests.fakes.llm_in_process import service_with
+from tests.fakes.llm_in_process import STREAM_ENDS, streaming
 from tests.fakes.openai_server import Script, ScriptedProvider
 from tests.waiting import at_once, eventually
 from tiku.llm.v1 import llm_pb2
@@ -221,24 +221,12 @@ async def test_cancelling_the_reader_stops_the_model_within_100_ms(opening: Open
             await opened.stopped()
 
 
-ENDS = [
-    ((llm_pb2.ChatDelta(reasoning="Hm."), llm_pb2.FINISH_REASON_STOP), (False, True)),
-    ((llm_pb2.ChatDelta(refusal="No."), llm_pb2.FINISH_REASON_STOP), (True, False)),
-    ((llm_pb2.ChatDelta(text="x"), llm_pb2.FINISH_REASON_CONTENT_FILTER), (True, False)),
-    ((llm_pb2.ChatDelta(text="x"), llm_pb2.FINISH_REASON_STOP), (False, False)),
-]
-
-
-@pytest.mark.parametrize(("said", "expected"), ENDS, ids=["thought", "declined", "filtered", "well"])
+@pytest.mark.parametrize(("delta", "reason", "expected"), STREAM_ENDS.values(), ids=STREAM_ENDS)
 async def test_what_is_no_text_is_not_written_and_is_known_at_the_end(
-    said: tuple[llm_pb2.ChatDelta, llm_pb2.FinishReason.ValueType], expected: tuple[bool, bool]
+    delta: llm_pb2.ChatDelta, reason: llm_pb2.FinishReason.ValueType, expected: tuple[bool, bool]
 ) -> None:
-    async def stream(_request: Any, _context: Any) -> AsyncIterator[llm_pb2.StreamChatResponse]:
-        yield llm_pb2.StreamChatResponse(delta=said[0])
-        yield llm_pb2.StreamChatResponse(finish=llm_pb2.ChatFinish(finish_reason=said[1], model="m"))
-
-    async with service_with(StreamChat=stream) as channel:
+    async with streaming(delta, reason) as channel:
         *texts, finish = await _answer(LlmChatModel(channel, timeout=10))
-    assert "".join(text for text in texts if isinstance(text, str)) == said[0].text
+    assert "".join(text for text in texts if isinstance(text, str)) == delta.text
     assert isinstance(finish, ChatFinish)
     assert (finish.refused, finish.thought) == expected

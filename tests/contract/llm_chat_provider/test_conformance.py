@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from services.common.values import TokenUsage
 from services.kit.errors import TikuError
-from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.openai_chat import OpenAiChat
-from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
-from services.llm.adapters.providers.openai_sdk import OpenAiSdkProvider
 from services.llm.values.chat import ChatDelta, ChatFinish, ChatMessage, ChatRequest, FinishReason, OutputSchema, Role
 from tests.fakes.raw_provider import Play, RawProvider, dumped, sse, whole
 
@@ -496,24 +491,6 @@ CASES = [
     *(pytest.param(True, *case, id=f"streamed: {name}") for name, case in STREAMS.items()),
     *(pytest.param(False, *case, id=f"whole: {name}") for name, case in WHOLES.items()),
 ]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def raw() -> AsyncIterator[RawProvider]:
-    """One server for all cases."""
-    async with RawProvider() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["http", "sdk"])
-async def adapter(request: pytest.FixtureRequest, raw: RawProvider) -> AsyncIterator[OpenAiChat]:
-    """One adapter for all cases: what the model of a case is found to refuse, no other case must see."""
-    async with AsyncExitStack() as stack:
-        if request.param == "http":
-            client = await stack.enter_async_context(ProviderClient.open("scripted", raw.base_url, "sk-test"))
-            yield OpenAiHttpProvider(client)
-        else:
-            yield await stack.enter_async_context(OpenAiSdkProvider.open("scripted", raw.base_url, "sk-test"))
 
 
 async def said(adapter: OpenAiChat, ask: ChatRequest, streamed: bool, timeout: float = 5) -> Said:

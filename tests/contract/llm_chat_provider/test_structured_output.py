@@ -4,20 +4,15 @@ strategy, whole and streamed."""
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from services.common.values import TokenUsage
 from services.kit.errors import FailedPrecondition, InvalidArgument
-from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.openai_chat import OpenAiChat
-from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
-from services.llm.adapters.providers.openai_sdk import OpenAiSdkProvider
 from services.llm.values.chat import (
     ChatFinish,
     ChatMessage,
@@ -123,24 +118,6 @@ def streamed(text: str) -> Play:
     pieces = [text[start : start + third] for start in range(0, len(text), third)]
     events = [{"choices": [{"index": 0, "delta": {"content": piece}}]} for piece in pieces]
     return sse(*events, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def raw() -> AsyncIterator[RawProvider]:
-    """One server for all cases."""
-    async with RawProvider() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["http", "sdk"])
-async def adapter(request: pytest.FixtureRequest, raw: RawProvider) -> AsyncIterator[OpenAiChat]:
-    """One adapter for all cases."""
-    async with AsyncExitStack() as stack:
-        if request.param == "http":
-            client = await stack.enter_async_context(ProviderClient.open("scripted", raw.base_url, "sk-test"))
-            yield OpenAiHttpProvider(client)
-        else:
-            yield await stack.enter_async_context(OpenAiSdkProvider.open("scripted", raw.base_url, "sk-test"))
 
 
 @pytest.fixture(params=list(Strategy))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ from services.retrieval.adapters.clients.fake import FakeChatModel
 from services.retrieval.adapters.clients.llm import LlmChatModel
 from services.retrieval.ports import ChatModel
 from services.retrieval.values.chat import ChatFinish, ChatMessage, ChatRequest
-from tests.fakes.llm_in_process import llm_service, service_with, time_left
+from tests.fakes.llm_in_process import STREAM_ENDS, llm_service, streaming, time_left
 from tests.fakes.openai_server import Script, ScriptedProvider
 from tests.waiting import at_once
 from tiku.llm.v1 import llm_pb2
@@ -163,24 +162,12 @@ async def test_the_shorter_of_timeout_and_deadline_ends_the_answer(
     await provider.departure()
 
 
-ENDS = [
-    ((llm_pb2.ChatDelta(reasoning="Hm."), llm_pb2.FINISH_REASON_STOP), (False, True)),
-    ((llm_pb2.ChatDelta(refusal="No."), llm_pb2.FINISH_REASON_STOP), (True, False)),
-    ((llm_pb2.ChatDelta(text="x"), llm_pb2.FINISH_REASON_CONTENT_FILTER), (True, False)),
-    ((llm_pb2.ChatDelta(text="x"), llm_pb2.FINISH_REASON_STOP), (False, False)),
-]
-
-
-@pytest.mark.parametrize(("said", "expected"), ENDS, ids=["thought", "declined", "filtered", "well"])
+@pytest.mark.parametrize(("delta", "reason", "expected"), STREAM_ENDS.values(), ids=STREAM_ENDS)
 async def test_what_is_no_text_is_not_written_and_is_known_at_the_end(
-    said: tuple[llm_pb2.ChatDelta, llm_pb2.FinishReason.ValueType], expected: tuple[bool, bool]
+    delta: llm_pb2.ChatDelta, reason: llm_pb2.FinishReason.ValueType, expected: tuple[bool, bool]
 ) -> None:
-    async def stream(_request: Any, _context: Any) -> AsyncIterator[llm_pb2.StreamChatResponse]:
-        yield llm_pb2.StreamChatResponse(delta=said[0])
-        yield llm_pb2.StreamChatResponse(finish=llm_pb2.ChatFinish(finish_reason=said[1], model="m"))
-
-    async with service_with(StreamChat=stream) as channel:
+    async with streaming(delta, reason) as channel:
         *texts, finish = await written(LlmChatModel(channel, 10))
-    assert "".join(text for text in texts if isinstance(text, str)) == said[0].text
+    assert "".join(text for text in texts if isinstance(text, str)) == delta.text
     assert isinstance(finish, ChatFinish)
     assert (finish.refused, finish.thought) == expected
