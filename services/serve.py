@@ -1,16 +1,13 @@
 """The command `python -m services.serve NAME`: one service in the foreground, configured by its environment.
 
-It is not part of the `tiku` command, whose libraries a service's process need not load.
+It is not part of the `tiku` command, whose libraries a service's process need not load. It imports next to nothing
+itself: each worker process that a service starts imports this module again, as `multiprocessing` has it.
 """
 
 from __future__ import annotations
 
 import sys
 
-from pydantic import ValidationError
-
-from services.kit import process
-from services.kit.start import StartError
 from services.registry import GATEWAY, SERVICES
 
 _WRONG_ENVIRONMENT = 2
@@ -23,6 +20,11 @@ def serve(name: str) -> int:
         from gateway.__main__ import main as serve_gateway  # A process loads its own service only.
 
         return serve_gateway()
+    from pydantic import ValidationError
+
+    from services.kit import process
+    from services.kit.start import StartError
+
     try:
         settings, build = SERVICES[name].load()
     except ValidationError as error:
