@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import ctypes
 import functools
+import logging
 import math
 import os
 import signal
@@ -25,9 +26,13 @@ from services.kit.priority import step_back
 
 R = TypeVar("R")
 
+logger = logging.getLogger(__name__)
+
 _PR_SET_PDEATHSIG = 1
 _LEAST_POLL_SECONDS = 0.01
 _MOST_POLL_SECONDS = 0.05
+_START_SECONDS = 60.0
+"""Most time that a process which takes another's place has to start, before a call is given one that has not begun."""
 _CPU_CLOCK = 2
 """The kind of clock in the ids that Linux gives the clocks of processes: all that a process and its threads ran."""
 
@@ -36,8 +41,9 @@ class WorkerPool:
     """A fixed number of spawned processes, each of which does one thing at a time.
 
     A call that runs out of time or is canceled ends its process, and a new one takes its place: there is no other way
-    to stop Python code that does not yield. `initializer` runs first in every process. With `preload`, names of
-    modules, processes are forked from a server that has imported these, so that a new one costs milliseconds.
+    to stop Python code that does not yield. It starts at once, and calls wait for the first process that is ready.
+    `initializer` runs first in every process. With `preload`, names of modules, processes are forked from a server that
+    has imported these, so that a new one costs milliseconds.
     """
 
     def __init__(
@@ -50,8 +56,9 @@ class WorkerPool:
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="worker-starter")
         self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
         self._all: set[_Worker] = set()
+        self._starting: set[asyncio.Task[None]] = set()
         for _ in range(max_workers):
-            self._add()
+            self._idle.put_nowait(self._new())
 
     async def __aenter__(self) -> WorkerPool:
         return self
@@ -70,22 +77,20 @@ class WorkerPool:
         worker = await self._idle.get()
         try:
             async with asyncio.timeout(timeout) as timer:
-                begin = functools.partial(asyncio.get_running_loop().run_in_executor, self._starter)
                 if not worker.ready:
-                    await asyncio.wrap_future(await begin(worker.submit, _loaded, function))
-                    worker.ready = True
-                future = await begin(functools.partial(worker.submit, function, *args))
-                result = await _within(cpu_seconds, worker, asyncio.wrap_future(future), timer)
+                    await self._load(worker, function)
+                work = await self._submit(worker, function, *args)
+                result = await _within(cpu_seconds, worker, work, timer)
         except TimeoutError as error:
-            self._replace(worker)
+            self._replace(worker, function)
             raise errors.DeadlineExceeded(
                 f"The work took more than {min(timeout, cpu_seconds):g} seconds.", reason="WORK_TOO_LONG"
             ) from error
         except BrokenProcessPool as error:
-            self._replace(worker)
+            self._replace(worker, function)
             raise errors.Unavailable("The worker process died.", reason="WORKER_DIED") from error
         except asyncio.CancelledError:
-            self._replace(worker)
+            self._replace(worker, function)
             raise
         except BaseException:
             self._idle.put_nowait(worker)
@@ -95,18 +100,43 @@ class WorkerPool:
 
     async def close(self) -> None:
         """End every process; what they were doing is lost."""
+        for task in self._starting:
+            task.cancel()
+        await asyncio.gather(*self._starting, return_exceptions=True)
         for worker in list(self._all):
             self._kill(worker)
         self._starter.shutdown(wait=False)
 
-    def _add(self) -> None:
+    async def _submit(self, worker: _Worker, function: Callable[..., R], /, *args: Any) -> asyncio.Future[R]:
+        submit = functools.partial(worker.submit, function, *args)
+        return asyncio.wrap_future(await asyncio.get_running_loop().run_in_executor(self._starter, submit))
+
+    async def _load(self, worker: _Worker, function: Callable[..., object]) -> None:
+        await (await self._submit(worker, _loaded, function))
+        worker.ready = True
+
+    def _new(self) -> _Worker:
         worker = _Worker(self._initializer, self._preload)
         self._all.add(worker)
-        self._idle.put_nowait(worker)
+        return worker
 
-    def _replace(self, worker: _Worker) -> None:
+    def _replace(self, worker: _Worker, function: Callable[..., object]) -> None:
         self._kill(worker)
-        self._add()
+        task = asyncio.ensure_future(self._start_another(function))
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+
+    async def _start_another(self, function: Callable[..., object]) -> None:
+        """Add a worker that has loaded `function`, or one that has yet to, if that fails: a call then says why."""
+        worker = self._new()
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await self._load(worker, function)
+        except Exception:
+            logger.warning("a worker process did not start", exc_info=True)
+            self._kill(worker)
+            worker = self._new()
+        self._idle.put_nowait(worker)
 
     def _kill(self, worker: _Worker) -> None:
         self._all.discard(worker)

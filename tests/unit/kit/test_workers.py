@@ -6,12 +6,15 @@ import asyncio
 import os
 import signal
 import time
+from functools import partial
+from pathlib import Path
 
 import psutil
 import pytest
 
 from services.kit import cpu_wait, errors
 from services.kit.workers import WorkerPool, _Worker
+from tests.waiting import eventually
 
 
 def _square(number: int) -> int:
@@ -31,6 +34,11 @@ def _start_slowly() -> None:
     ends = time.process_time() + 0.6
     while time.process_time() < ends:
         pass
+
+
+def _start_at(gate: Path) -> None:
+    while not gate.exists():
+        time.sleep(0.01)  # noqa: TID251
 
 
 def _die() -> None:
@@ -54,6 +62,28 @@ async def test_a_stuck_worker_is_replaced() -> None:
         with pytest.raises(errors.DeadlineExceeded):
             await pool.run(_sleep, 60, timeout=0.3)
         assert await pool.run(_square, 2, timeout=30) == 4
+
+
+async def test_what_takes_the_place_of_a_stuck_worker_starts_before_it_is_asked() -> None:
+    async with WorkerPool(1, preload=("json",)) as pool:
+        with pytest.raises(errors.DeadlineExceeded):
+            await pool.run(_sleep, 60, timeout=0.3)
+        await eventually(lambda: all(worker.ready for worker in pool._all))
+        assert await pool.run(_square, 2, timeout=30) == 4
+
+
+async def test_a_call_waits_for_the_first_worker_that_is_ready(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    await asyncio.to_thread(gate.touch)
+    async with WorkerPool(2, partial(_start_at, gate), preload=("json",)) as pool:
+        stuck = asyncio.create_task(pool.run(_sleep, 60, timeout=120))
+        assert await pool.run(_square, 1, timeout=30) == 1
+        await eventually(lambda: all(worker.ready for worker in pool._all))
+        await asyncio.to_thread(gate.unlink)  # What takes the place of the stuck one cannot start.
+        stuck.cancel()
+        await asyncio.wait((stuck,))
+        assert [await pool.run(_square, n, timeout=30) for n in range(3)] == [0, 1, 4]
+        assert not all(worker.ready for worker in pool._all)
 
 
 @pytest.mark.parametrize("preload", [(), ("json",)], ids=["spawned", "forked"])
