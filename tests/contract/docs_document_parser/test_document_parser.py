@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from services.docs.adapters.parsers.fake import FakeDocumentParser
-from services.docs.adapters.parsers.pool import PooledParser
+from services.docs.adapters.parsers.pool import PooledParser, parse_file
 from services.docs.adapters.parsers.worker import parse as read
 from services.docs.domain.indexing.parsed_files import chunk_parts, text_parts
 from services.docs.domain.objects import TEXT_ENCODING
@@ -86,6 +88,20 @@ async def test_every_format_in_one_worker(tmp_path: Path) -> None:
                 for section in lesson.sections if media_type not in SHEETS else ():
                     assert section.heading in text
                     assert all(paragraph in text for paragraph in section.paragraphs)
+
+
+def imported_for_the_first_file(path: Path, folder: Path) -> list[str]:
+    """Parses a file in a worker; returns the modules that were not there before."""
+    before = set(sys.modules)
+    parse_file(path, TEXT, ParseLimits(), ChunkSettings(), folder)
+    return sorted(set(sys.modules) - before)
+
+
+async def test_a_new_worker_has_all_that_its_first_file_needs(tmp_path: Path) -> None:
+    async with pooled() as parser:
+        pool, path = parser.lanes[0].pool, await write(TEXT, tmp_path)
+        assert await pool.run(imported_for_the_first_file, path, tmp_path, timeout=60) == []
+        assert await pool.run(gc.get_freeze_count, timeout=60) > 10_000
 
 
 async def test_an_error_of_the_file_arrives_whole_and_the_worker_goes_on(tmp_path: Path) -> None:

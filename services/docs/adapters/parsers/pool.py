@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Self
 
 from services.docs.adapters.parsers.builder import timed_out
-from services.docs.adapters.parsers.worker import PRELOAD, parse_and_chunk, prepare_worker
+from services.docs.adapters.parsers.worker import parse_and_chunk, prepare_worker
 from services.docs.domain.indexing.parsed_files import write_parsed_file
 from services.docs.values.parsed_document import ChunkSettings, ParsedFile, ParseError, ParseLimits, ParseReason
 from services.kit.errors import DeadlineExceeded, Unavailable
 from services.kit.workers import WorkerPool
 
+_PRELOAD = ("services.docs.adapters.parsers.preload",)
 _GRACE_SECONDS = 1.0
 """The parser stops by itself at its limit; the pool kills the worker only where it cannot."""
 _WALL_SECONDS = 30.0
@@ -73,7 +74,7 @@ class PooledParser:
                 is_last = len(lanes) == len(_SHORT_LANES)
                 memory = limits.memory_bytes // (1 if is_last else _SHORT_MEMORY_SHARE)
                 prepare = partial(prepare_worker, memory, aside=bool(lanes))
-                pool = await stack.enter_async_context(WorkerPool(count, prepare, preload=PRELOAD))
+                pool = await stack.enter_async_context(WorkerPool(count, prepare, preload=_PRELOAD))
                 lanes.append(Lane(pool, file_bytes, least_seconds, most_seconds))
             yield cls(lanes, limits, chunking)
 
@@ -89,7 +90,7 @@ class PooledParser:
             if on_long is not None and lane is not self.lanes[0]:
                 on_long()
             return await lane.pool.run(
-                _parse,
+                parse_file,
                 path,
                 media_type,
                 limits,
@@ -120,6 +121,7 @@ class PooledParser:
         )
 
 
-def _parse(path: Path, media_type: str, limits: ParseLimits, chunking: ChunkSettings, folder: Path) -> ParsedFile:
+def parse_file(path: Path, media_type: str, limits: ParseLimits, chunking: ChunkSettings, folder: Path) -> ParsedFile:
+    """Read a file and write its text and chunks into `folder`; this blocks, and is what a worker runs."""
     parsed, chunks = parse_and_chunk(path, media_type, limits, chunking)
     return write_parsed_file(parsed, chunks, folder)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import resource
 from pathlib import Path
+from types import ModuleType
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.domain.indexing.chunking import chunk
@@ -56,8 +57,11 @@ PARSERS = {
     NOTEBOOK: "notebook",
 }
 """From media type to the module whose `parse` writes a file into a builder; it raises `ParseError` and nothing else."""
-PRELOAD = [f"services.docs.adapters.parsers.{name}" for name in ("pool", *dict.fromkeys(PARSERS.values()))]
-"""What a server that forks workers imports beforehand."""
+
+
+def parser_of(media_type: str) -> ModuleType:
+    """Return the module whose `parse` reads files of this type."""
+    return importlib.import_module(f"services.docs.adapters.parsers.{PARSERS[media_type]}")
 
 
 def prepare_worker(memory_bytes: int, *, aside: bool = False) -> None:
@@ -96,7 +100,7 @@ def parse(path: Path, media_type: str, limits: ParseLimits | None = None) -> Par
         head = file.read(HEAD_BYTES)
         file.seek(max(0, size - TAIL_BYTES))
         check_content(head, media_type, file.read())
-    module = importlib.import_module(f"services.docs.adapters.parsers.{PARSERS[media_type]}")
+    module = parser_of(media_type)
     builder = DocumentBuilder(limits)
     try:
         module.parse(path, builder)
