@@ -18,7 +18,9 @@ from services.embedded.qdrant_server.oplog import LogReader, LogWriter, log_file
 from services.embedded.qdrant_server.schema import upkeep_configuration
 
 _DIMENSION = 128
-_POINTS = 12_000
+_POINTS = 1_000
+_INDEXED_KB = 100
+"""From this size of vectors on, a segment gets an index: far less than the points have."""
 
 
 def _read(folder: Path, first: int = 0) -> list[tuple[int, str, bytes]]:
@@ -77,6 +79,7 @@ def _description() -> pb.CreateCollection:
     dense = message.vectors_config.params_map.map["dense"]
     dense.size, dense.distance = _DIMENSION, pb.Distance.Cosine
     message.sparse_vectors_config.map["terms"].modifier = pb.Modifier.Idf
+    message.hnsw_config.full_scan_threshold = message.optimizers_config.indexing_threshold = _INDEXED_KB
     return message
 
 
@@ -105,8 +108,8 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> CollectionFolder:
     copy = folder.working_copy(folder.newest_image()[1])
     shard = edge.EdgeShard.load(str(copy), upkeep_configuration(message))
     shard.update(edge.UpdateOperation.create_field_index("owner", edge.PayloadSchemaType.Keyword))
-    for start in range(0, _POINTS, 500):
-        shard.update(edge.UpdateOperation.upsert_points(_points(dice, range(start, start + 500))))
+    for start in range(0, _POINTS, 250):
+        shard.update(edge.UpdateOperation.upsert_points(_points(dice, range(start, start + 250))))
     shard.optimize()
     shard.flush()
     shard.close()
@@ -158,7 +161,7 @@ def _operations(dice: random.Random) -> list[Any]:
         operation.delete_points([1, 2]),
         operation.delete_points_by_filter(owner),
         operation.upsert_points(_points(dice, range(4, 10))),
-        operation.upsert_points(_points(dice, range(_POINTS, _POINTS + 3_000))),
+        operation.upsert_points(_points(dice, range(_POINTS, _POINTS + 250))),
         operation.set_payload([11], {"a": 1}),
         operation.set_payload_by_filter(edge.Filter(must=[edge.HasIdCondition({12})]), {"a": 1}),
         operation.overwrite_payload([13], {"b": 1}),
