@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,16 +33,33 @@ def lesson(request: pytest.FixtureRequest) -> Lesson:
     return request.param
 
 
+@pytest.fixture(scope="module")
+def lessons(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Lesson], Path]:
+    """The file of a lesson in a format, written for the first test that asks for it."""
+    folder = tmp_path_factory.mktemp("lessons")
+
+    @cache
+    def written(media_type: str, lesson: Lesson) -> Path:
+        path = folder / f"{SUPPORTED.index(media_type)}-{LESSONS.index(lesson)}"
+        WRITERS[media_type](lesson, path)
+        return path
+
+    return written
+
+
 @pytest.fixture
-def path(media_type: str, lesson: Lesson, tmp_path: Path) -> Path:
-    path = tmp_path / "lesson"
-    WRITERS[media_type](lesson, path)
-    return path
+def path(media_type: str, lesson: Lesson, lessons: Callable[[str, Lesson], Path]) -> Path:
+    return lessons(media_type, lesson)
+
+
+@cache
+def _parsed(path: Path, media_type: str) -> ParsedDocument:
+    return parse(path, media_type)
 
 
 @pytest.fixture
 def parsed(path: Path, media_type: str) -> ParsedDocument:
-    return parse(path, media_type)
+    return _parsed(path, media_type)
 
 
 def texts(parsed: ParsedDocument, kind: BlockKind) -> list[str]:
@@ -149,9 +168,8 @@ def test_empty_file(tmp_path: Path, media_type: str) -> None:
 
 
 @pytest.mark.parametrize("written", SUPPORTED)
-def test_content_of_another_format(written: str, tmp_path: Path) -> None:
-    path = tmp_path / "lesson"
-    WRITERS[written](LESSONS[0], path)
+def test_content_of_another_format(written: str, lessons: Callable[[str, Lesson], Path]) -> None:
+    path = lessons(written, LESSONS[0])
     for claimed in SUPPORTED:
         if claimed == written or {claimed, written} <= TEXT_FAMILY:
             continue

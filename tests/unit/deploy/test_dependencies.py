@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -29,15 +30,26 @@ SHARED = {
 def imported(*folders: str) -> Iterator[tuple[str, Path]]:
     """Each module that a file of the folders imports by an absolute name."""
     for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                yield from ((alias.name, path) for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                yield from ((f"{node.module}.{alias.name}", path) for alias in node.names)
+        yield from ((module, path) for module in imports_of(path))
+
+
+@cache
+def imports_of(path: Path) -> list[str]:
+    """Each module that a file imports by an absolute name."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+distributions = cache(packages_distributions)
 
 
 def undeclared(declared: set[str], *folders: str) -> set[str]:
-    installed = packages_distributions()
+    installed = distributions()
     found = set()
     for module, path in imported(*folders):
         top = module.partition(".")[0]
