@@ -86,7 +86,22 @@ async def postgres_dsn(engines_folder: Path, pytestconfig: pytest.Config) -> Asy
         postgres, engines_folder / "postgres", engines_folder / "run", engines_folder / "postgres.log"
     )
     async with engine(server.spec):
+        await _wait_for_no_disk(server.dsn)
         yield server.dsn
+
+
+async def _wait_for_no_disk(dsn: str) -> None:
+    """Have a server write behind its clients' backs: what tests store in it need not survive the machine.
+
+    Otherwise each database that a test drops waits until all that was written is on the disk.
+    """
+    connection = await asyncpg.connect(dsn)
+    try:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            await connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        await connection.execute("SELECT pg_reload_conf()")
+    finally:
+        await connection.close()
 
 
 @pytest_asyncio.fixture
