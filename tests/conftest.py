@@ -12,7 +12,7 @@ from blockbuster import blockbuster_ctx
 from services.kit import heap
 from services.language.search_terms import search_terms
 
-pytest_plugins = ["tests.engines", "tests.sharing"]
+pytest_plugins = ["tests.engines", "tests.properties", "tests.sharing"]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -5,13 +5,14 @@ from bisect import bisect_right
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.domain.indexing.chunking import chunk
 from services.docs.values.parsed_document import BlockKind, ChunkSettings, ParsedChunk, ParsedDocument, ParseLimits
 from services.language.tokens import estimate_tokens
+from tests.properties import examples
 
 ZH = "叶绿体是光合作用的场所，类囊体膜上分布着吸收光能的色素。"
 EN = "The chloroplast is the place of photosynthesis, and pigments absorb the light. "
@@ -84,7 +85,7 @@ SETTINGS = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(2)
 @given(BLOCKS, SETTINGS)
 def test_any_document(blocks: list[tuple[BlockKind, str] | None], chunk_settings: ChunkSettings) -> None:
     parsed = document(*blocks)

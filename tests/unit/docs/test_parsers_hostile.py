@@ -383,7 +383,7 @@ SEEDS = {
 
 
 @pytest.mark.parametrize("media_type", SEEDS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_damage_is_a_parse_error_or_harmless(media_type: str, data: st.DataObject, tmp_path: Path) -> None:
     content = bytearray(SEEDS[media_type])

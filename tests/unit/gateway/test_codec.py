@@ -8,11 +8,12 @@ import orjson
 import pytest
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.codec import Reader, UnusualError, Writer
 from gateway.contract import descriptor_of, message_of, operations
+from tests.properties import examples
 from tiku.llm.v1 import llm_pb2
 from tiku.retrieval.v1 import retrieval_pb2
 
@@ -70,7 +71,7 @@ def item_of(field: FieldDescriptor, depth: int) -> st.SearchStrategy[Any]:
     return by_type.get(field.cpp_type, st.integers(-(2**31), 2**31 - 1))
 
 
-@settings(deadline=None, max_examples=200)
+@examples(3)
 @given(st.data())
 def test_it_reads_and_writes_as_json_format_does(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(KINDS))

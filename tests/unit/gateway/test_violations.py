@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.violations import violations_of
+from tests.properties import examples
 from tiku.exercises.v1 import exercises_pb2, profile_pb2
 from tiku.llm.v1 import llm_pb2
 from tiku.retrieval.v1 import graph_pb2
@@ -40,7 +41,7 @@ FIELDS = [
 ]
 
 
-@settings(deadline=None, max_examples=400)
+@examples(5)
 @given(st.sampled_from(FIELDS), VALUES)
 def test_the_explanation_agrees_with_json_format(target: tuple[Any, str], value: Any) -> None:
     kind, name = target

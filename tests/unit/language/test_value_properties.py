@@ -9,13 +9,12 @@ import datetime
 from collections.abc import Callable
 from fractions import Fraction
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from services.language.values import same_value
+from tests.properties import examples
 from tests.unit.language.hostile_values import HOSTILE
-
-FEW = settings(max_examples=100, deadline=None)
 
 ZH = "零一二三四五六七八九"
 CAPITALS = str.maketrans("一二三四五六七八九十百千", "壹贰叁肆伍陆柒捌玖拾佰仟")
@@ -116,7 +115,6 @@ INTEGERS: list[Callable[[int], str]] = [
 naturals = st.one_of(st.integers(0, 120), st.integers(0, 10**6), st.integers(0, 10**14))
 
 
-@FEW
 @given(naturals, st.sampled_from(INTEGERS), st.sampled_from(INTEGERS))
 def test_an_integer_in_two_notations_is_one_value(
     n: int, one: Callable[[int], str], other: Callable[[int], str]
@@ -124,7 +122,6 @@ def test_an_integer_in_two_notations_is_one_value(
     assert same_value(one(n), other(n)), (one(n), other(n))
 
 
-@FEW
 @given(naturals, naturals, st.sampled_from(INTEGERS), st.sampled_from(INTEGERS))
 def test_two_integers_are_two_values(n: int, m: int, one: Callable[[int], str], other: Callable[[int], str]) -> None:
     for another in {m, n * 10, n + 1, n // 10, int(str(n)[::-1])} - {n}:
@@ -162,7 +159,6 @@ PERCENTS: list[Callable[[str], str]] = [
 ]
 
 
-@FEW
 @given(decimals, st.sampled_from(DECIMALS), st.sampled_from(DECIMALS), st.sampled_from(SIGNS), st.sampled_from(SIGNS))
 def test_a_decimal_and_its_sign(
     text: str, one: Callable[[str], str], other: Callable[[str], str], sign: str, minus: str
@@ -175,7 +171,6 @@ def test_a_decimal_and_its_sign(
     assert same_value(one(text), other(text.replace(".", ""))) is (float(text) == 0)
 
 
-@FEW
 @given(decimals, decimals, st.sampled_from(PERCENTS), st.sampled_from(PERCENTS))
 def test_a_percentage(text: str, another: str, one: Callable[[str], str], other: Callable[[str], str]) -> None:
     assert same_value(one(text), other(text))
@@ -193,7 +188,6 @@ FRACTIONS: list[Callable[[int, int], str]] = [
 ]
 
 
-@FEW
 @given(
     st.integers(1, 500), st.integers(2, 500), st.integers(1, 9), st.sampled_from(FRACTIONS), st.sampled_from(FRACTIONS)
 )
@@ -220,7 +214,6 @@ UNITS = [
 ]  # fmt: skip
 
 
-@FEW
 @given(st.integers(0, 9999), st.sampled_from(UNITS), st.sampled_from(UNITS), st.integers(0, 2), st.integers(0, 2))
 def test_a_quantity(n: int, unit: tuple[str, ...], another: tuple[str, ...], one: int, other: int) -> None:
     writers: list[Callable[[int], str]] = [str, zh, en]
@@ -260,7 +253,6 @@ DATES: list[Callable[[datetime.date], str]] = [
 dates = st.dates(datetime.date(1000, 1, 1), datetime.date(2099, 12, 31))
 
 
-@FEW
 @given(dates, dates, st.sampled_from(DATES), st.sampled_from(DATES))
 def test_a_date(
     day: datetime.date,
@@ -273,7 +265,6 @@ def test_a_date(
     assert not same_value(one(day), other(day + datetime.timedelta(1)))
 
 
-@FEW
 @given(
     st.integers(0, 500), st.integers(1, 500), st.sampled_from("-–~～至到—"), st.sampled_from([" to ", "-", "~", "至"])
 )
@@ -296,7 +287,7 @@ WILD = st.text(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@examples(2)
 @given(WILD, WILD)
 def test_no_text_is_an_error_and_order_does_not_matter(one: str, other: str) -> None:
     assert same_value(one, other) is same_value(other, one)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -193,7 +193,6 @@ configs = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(configs)
 def test_whatever_the_configuration_the_result_is_a_file_that_we_read(config: dict[str, Any]) -> None:
     translation = translate(config)

@@ -7,11 +7,12 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kit.errors import InvalidArgument
 from services.retrieval.domain.graph.cypher import rewrite
+from tests.properties import examples
 from tests.unit.retrieval.cypher_statements import (
     CALLS,
     DISGUISES,
@@ -75,7 +76,7 @@ _PIECES = sorted(
 
 
 @given(st.lists(st.sampled_from(_PIECES), max_size=40))
-@settings(max_examples=150, deadline=None)
+@examples(2)
 def test_whatever_is_not_refused_is_safe(pieces: list[str]) -> None:
     try:
         statement = rewrite("MATCH (e:Entity) " + " ".join(pieces), {"one": 1})
@@ -85,7 +86,7 @@ def test_whatever_is_not_refused_is_safe(pieces: list[str]) -> None:
 
 
 @given(st.sampled_from(READS), st.data())
-@settings(max_examples=150, deadline=None)
+@examples(2)
 def test_a_read_that_is_broken_is_refused_or_safe(text: str, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(text)))
     piece = data.draw(st.sampled_from(_PIECES))
@@ -98,7 +99,7 @@ def test_a_read_that_is_broken_is_refused_or_safe(text: str, data: st.DataObject
 
 
 @given(st.text(max_size=60), st.text(max_size=20))
-@settings(max_examples=150, deadline=None)
+@examples(2)
 def test_whatever_comes_in_is_refused_or_safe(text: str, string: str) -> None:
     for whole in (text, f"RETURN {text}", f"MATCH (n {{key: '{string}'}}) RETURN n.{text} LIMIT {text}"):
         try:
