@@ -31,7 +31,7 @@ def _compute() -> None:
 
 
 def _start_slowly() -> None:
-    ends = time.process_time() + 0.6
+    ends = time.process_time() + 0.3
     while time.process_time() < ends:
         pass
 
@@ -90,11 +90,11 @@ async def test_a_call_waits_for_the_first_worker_that_is_ready(tmp_path: Path) -
 async def test_processor_time_is_what_counts(preload: tuple[str, ...]) -> None:
     async with WorkerPool(1, _start_slowly, preload=preload) as pool:
         for _ in range(2):  # In the first process, and in the one that takes its place.
-            await pool.run(_sleep, 0.6, timeout=3600, cpu_seconds=0.4)
+            await pool.run(_sleep, 0.3, timeout=3600, cpu_seconds=0.2)
             begin = time.monotonic()
             with pytest.raises(errors.DeadlineExceeded):
-                await pool.run(_compute, timeout=3600, cpu_seconds=0.4)
-            assert time.monotonic() - begin > 0.3
+                await pool.run(_compute, timeout=3600, cpu_seconds=0.2)
+            assert time.monotonic() - begin > 0.15
 
 
 @pytest.mark.parametrize("starved", [True, False])
