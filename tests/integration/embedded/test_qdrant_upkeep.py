@@ -175,7 +175,7 @@ async def test_vectors_that_come_and_go_do_so_after_a_kill_and_in_a_new_image(fo
         assert len(await _stored(_points(channel))) == 1_200
 
 
-_LARGE, _WIDE = 20_000, 384
+_LARGE, _WIDE = 10_000, 384
 
 
 _FAMILY_SECONDS = 0.5
