@@ -90,7 +90,7 @@ class Page:
             raise RuntimeError(f"{script}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
-    async def until(self, condition: str, seconds: float = 10.0) -> None:
+    async def until(self, condition: str, seconds: float = 60.0) -> None:
         """Waits until an expression is true."""
         try:
             async with asyncio.timeout(seconds):
@@ -135,9 +135,29 @@ class Page:
         return base64.b64decode(shot["data"])
 
 
+class Browser:
+    """A running Chromium."""
+
+    def __init__(self, http: aiohttp.ClientSession, address: str, control: Page) -> None:
+        self._http = http
+        self._address = address
+        self._control = control
+
+    @contextlib.asynccontextmanager
+    async def tab(self) -> AsyncIterator[Page]:
+        """A blank tab that shares nothing with others, as in a profile of its own."""
+        context = (await self._control.call("Target.createBrowserContext"))["browserContextId"]
+        target = await self._control.call("Target.createTarget", url="about:blank", browserContextId=context)
+        try:
+            async with _page(self._http, f"ws://{self._address}/devtools/page/{target['targetId']}") as page:
+                yield page
+        finally:
+            await self._control.call("Target.disposeBrowserContext", browserContextId=context)
+
+
 @contextlib.asynccontextmanager
-async def chromium(folder: Path) -> AsyncIterator[Page]:
-    """A browser with one blank tab; its profile lies in `folder`."""
+async def chromium(folder: Path) -> AsyncIterator[Browser]:
+    """A browser whose profile lies in `folder`."""
     if CHROMIUM is None:
         raise FileNotFoundError("no Chromium is installed")
     process = await asyncio.create_subprocess_exec(
@@ -157,24 +177,29 @@ async def chromium(folder: Path) -> AsyncIterator[Page]:
         start_new_session=True,
     )
     try:
-        async with asyncio.timeout(30):
-            address = await _address(process)
+        address = await _address(process)
         async with aiohttp.ClientSession() as http:
-            targets = await (await http.get(f"http://{address}/json/list")).json()
-            url = next(target["webSocketDebuggerUrl"] for target in targets if target["type"] == "page")
-            async with http.ws_connect(url, max_msg_size=0) as socket:
-                page = Page(socket)
-                reading = asyncio.create_task(page.read())
-                try:
-                    yield page
-                finally:
-                    reading.cancel()
-                    await asyncio.wait([reading])
+            version = await (await http.get(f"http://{address}/json/version")).json()
+            async with _page(http, version["webSocketDebuggerUrl"]) as control:
+                yield Browser(http, address, control)
     finally:
         # Its helpers hold its output open, so waiting for the end of that could last for ever.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
+
+
+@contextlib.asynccontextmanager
+async def _page(http: aiohttp.ClientSession, url: str) -> AsyncIterator[Page]:
+    """A connection to a tab, or to the browser itself."""
+    async with http.ws_connect(url, max_msg_size=0) as socket:
+        page = Page(socket)
+        reading = asyncio.create_task(page.read())
+        try:
+            yield page
+        finally:
+            reading.cancel()
+            await asyncio.wait([reading])
 
 
 async def _address(process: asyncio.subprocess.Process) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from gateway.app import running
 from gateway.settings import GatewaySettings
@@ -16,13 +17,16 @@ from services.kit.errors import Unavailable
 from services.retrieval.adapters.graphs.neo4j import Neo4jGraphStore
 from services.retrieval.domain.graph.mentions import find_mentions
 from services.retrieval.values.chunk import Chunk
-from tests.e2e.browser import CHROMIUM, Page, chromium
+from tests.e2e.browser import CHROMIUM, Browser, Page, chromium
 from tests.engines import BoltServer
 from tests.fakes.grpc_services import FakeServices, chunk_id_of, fake_services
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="NO CHROMIUM: the page is not tested; install the package `chromium` to test it"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="NO CHROMIUM: the page is not tested; install the package `chromium` to test it"
+    ),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 ENGLISH = (
     "Photosynthesis turns light into chemical energy. Plants take in carbon dioxide through stomata. "
@@ -54,7 +58,14 @@ def dictionaries() -> None:
     find_mentions([Chunk("c", "d", "n", 0, ENGLISH + CHINESE, 0, 0, len(ENGLISH + CHINESE))])
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
+    """One browser for all tests: each start takes a second and a half of a core."""
+    async with chromium(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def services(dictionaries: None) -> AsyncIterator[FakeServices]:
     """The services behind the gateway."""
     async with fake_services() as services:
@@ -62,7 +73,7 @@ async def services(dictionaries: None) -> AsyncIterator[FakeServices]:
         yield services
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def url(services: FakeServices) -> AsyncIterator[str]:
     """The gateway's address."""
     targets = {f"{domain}_target": target for domain, target in services.targets.items()}
@@ -71,10 +82,10 @@ async def url(services: FakeServices) -> AsyncIterator[str]:
         yield gateway.url
 
 
-@pytest.fixture
-async def page(tmp_path: Path, url: str) -> AsyncIterator[Page]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser, url: str) -> AsyncIterator[Page]:
     """A tab, closed before the gateway at `url` ends; whatever went wrong in it fails the test."""
-    async with chromium(tmp_path / "profile") as page:
+    async with browser.tab() as page:
         yield page
         assert page.errors == []
 
@@ -209,7 +220,7 @@ async def test_the_graph_of_a_document_on_its_engine(
         document_id = await add_to_graph(services, url)
         await page.click(".documents .to-graph")
         await page.until("!document.querySelector('#graph-body').hidden")
-        await page.until("document.querySelector('#graph-note').textContent.includes('connections')", seconds=30)
+        await page.until("document.querySelector('#graph-note').textContent.includes('connections')")
         assert await page.text("#graph-title") == "Graph of leaf <b>.txt"
         assert "chloroplast" in await page.text("#graph-entities")
 
