@@ -23,8 +23,6 @@ MAX_PAYLOAD_VALUES = 20_000
 """Of one point: numbers, texts, lists and so on, each counted. Edge takes up to 6 µs for one."""
 MAX_LENGTH = math.sqrt(3.4028234663852886e38) / 2
 """Of a vector. Two vectors of this length are as far apart as squares in 32 bits can tell."""
-_SCALARS = {bool: "bool_value", int: "integer_value", float: "double_value", str: "string_value"}
-"""The field of a `Value` that holds a value of each type."""
 
 
 def point_id(message: pb.PointId) -> PointId:
@@ -91,20 +89,34 @@ def _too_many_values() -> QdrantError:
     return wrong_input(f"payload: has too many values; at most {MAX_PAYLOAD_VALUES} are served")
 
 
-def payload_message(values: Mapping[str, Any] | None) -> dict[str, pb.Value]:
-    """Return a payload's fields as messages."""
-    return {key: value_message(value) for key, value in (values or {}).items()}
+def put_payload(message: Any, values: Mapping[str, Any] | None) -> None:
+    """Put a payload's fields into a message's map of values.
+
+    They are put in place: a message that is given to another is copied, at every depth, and most of what an answer
+    takes is its payloads.
+    """
+    for key, value in (values or {}).items():
+        _put(message[key], value)
 
 
-def value_message(value: Any) -> pb.Value:
-    """Return the message of a JSON value."""
-    if value is None:
-        return pb.Value(null_value=pb.NullValue.NULL_VALUE)
-    if isinstance(value, dict):
-        return pb.Value(struct_value=pb.Struct(fields=payload_message(value)))
-    if isinstance(value, (list, tuple)):
-        return pb.Value(list_value=pb.ListValue(values=[value_message(item) for item in value]))
-    return pb.Value(**{_SCALARS[type(value)]: value})
+def _put(message: pb.Value, value: Any) -> None:
+    if isinstance(value, str):
+        message.string_value = value
+    elif isinstance(value, bool):
+        message.bool_value = value
+    elif isinstance(value, int):
+        message.integer_value = value
+    elif isinstance(value, float):
+        message.double_value = value
+    elif value is None:
+        message.null_value = pb.NullValue.NULL_VALUE
+    elif isinstance(value, dict):
+        message.struct_value.SetInParent()
+        put_payload(message.struct_value.fields, value)
+    else:
+        message.list_value.SetInParent()
+        for item in value:
+            _put(message.list_value.values.add(), item)
 
 
 def vector(message: pb.Vector) -> AnyVector:
@@ -222,24 +234,26 @@ def scored_point_message(found: edge.ScoredPoint, vectors: bool | list[str]) -> 
     stored: Any = found.vector if vectors else None
     if isinstance(vectors, list) and isinstance(stored, dict):
         stored = {name: value for name, value in stored.items() if name in vectors}
-    return pb.ScoredPoint(
+    message = pb.ScoredPoint(
         id=point_id_message(found.id),
-        payload=payload_message(found.payload),
         score=found.score,
         version=found.version,
         vectors=vectors_message(stored),
         order_value=order_value_message(found.order_value),
     )
+    put_payload(message.payload, found.payload)
+    return message
 
 
 def retrieved_point_message(record: edge.Record) -> pb.RetrievedPoint:
     """Return the message of a stored point."""
-    return pb.RetrievedPoint(
+    message = pb.RetrievedPoint(
         id=point_id_message(record.id),
-        payload=payload_message(record.payload),
         vectors=vectors_message(record.vector),
         order_value=order_value_message(record.order_value),
     )
+    put_payload(message.payload, record.payload)
+    return message
 
 
 def order_value_message(value: float | None) -> pb.OrderValue | None:

@@ -11,7 +11,7 @@ from qdrant_client import grpc as pb
 
 from services.embedded.qdrant_server.collection import Collection
 from services.embedded.qdrant_server.conversion import (
-    payload_message,
+    put_payload,
     scored_point_message,
     vectors_message,
     with_payload,
@@ -153,8 +153,7 @@ def _fetched(
         found = scored_point_message(hit, vectors=False)
         found.ClearField("payload")
         record = records[hit.id]
-        for name, value in payload_message(record.payload).items():
-            found.payload[name].CopyFrom(value)
+        put_payload(found.payload, record.payload)
         if (stored := vectors_message(record.vector)) is not None:
             found.vectors.CopyFrom(stored)
         messages.append(found)
