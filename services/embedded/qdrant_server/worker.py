@@ -1,8 +1,8 @@
 """The process that works on one collection: it serves it, or makes a new image of it.
 
 One thread does everything, for Edge holds the GIL anyway. Whatever may take long is a generator, and the thread takes
-turns between them, one slice each: a large write or a large answer does not keep others waiting. Writes are applied one
-after another, in the order in which they came.
+turns between them, one slice each: a large answer does not keep others waiting. Reads go before writes, which get a
+share of the time at least (`turns.py`). Writes are applied one after another, in the order in which they came.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from services.embedded.qdrant_server.oplog import log_files
 from services.embedded.qdrant_server.reads import READS, info
 from services.embedded.qdrant_server.schema import upkeep_configuration, with_changes
 from services.embedded.qdrant_server.spare_room import take_spare_room
+from services.embedded.qdrant_server.turns import Job, Turns
 from services.embedded.qdrant_server.wire import check_payloads
 from services.kit.disk_room import DiskRoom
 
@@ -51,8 +52,6 @@ _NEW_BYTES = 4 * 1024 * 1024
 """What a collection without points takes: an image and a working copy."""
 _DELETIONS = frozenset({"Delete", "DeletePayload", "ClearPayload", "DeleteVectors", "DeleteVectorName"})
 
-Job = Generator[None, None, None]
-
 
 class Worker:
     """Answers the frames that come through a socket, until that is closed."""
@@ -62,7 +61,7 @@ class Worker:
         self._folder = images.CollectionFolder(folder)
         self._collection: Collection | None = None
         self._decoder = Decoder()
-        self._jobs: deque[Job] = deque()
+        self._turns = Turns()
         self._writes: deque[Frame] = deque()
         self._room = DiskRoom(folder, RESERVE_BYTES)
         self._open = True
@@ -84,13 +83,11 @@ class Worker:
     def run(self) -> None:
         """Serve until the server closes the connection."""
         threading.Thread(target=self._sync, daemon=True).start()
-        while self._open or self._jobs:
-            if self._open and (not self._jobs or select.select([self._connection], [], [], 0)[0]):
+        while self._open or self._turns:
+            if self._open and (not self._turns or select.select([self._connection], [], [], 0)[0]):
                 self._receive()
-            if self._jobs:
-                job = self._jobs.popleft()
-                if next(job, job) is None:
-                    self._jobs.append(job)
+            if self._turns:
+                self._turns.take()
         self._stopped.set()
         if self._collection is not None:
             self._collection.close()
@@ -102,9 +99,9 @@ class Worker:
             if frame.kind is FrameKind.WRITE:
                 self._writes.append(frame)
                 if len(self._writes) == 1:
-                    self._jobs.append(self._write_all())
+                    self._turns.write(self._write_all())
             else:
-                self._jobs.append(self._answered(frame, self._read if frame.kind is FrameKind.READ else self._control))
+                self._turns.read(self._answered(frame, self._read if frame.kind is FrameKind.READ else self._control))
 
     def _write_all(self) -> Job:
         while self._writes:
