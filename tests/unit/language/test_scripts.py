@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.language.scripts import in_known_script, is_cjk, is_han, join_lines, mostly_han, says_something
 
@@ -67,3 +71,9 @@ def test_scripts_of_known_languages(text: str) -> None:
 @pytest.mark.parametrize("text", ["การสังเคราะห์ด้วยแสง", "Что такое вода?", "광합성", "คือ a"])
 def test_other_scripts(text: str) -> None:
     assert not in_known_script(text)
+
+
+@given(st.text(st.characters(codec="utf-8") | st.sampled_from("水中㐀鿿豈﫿𠀀𿿽𣏒aé 🙂。，가")))
+def test_ideographs_count_as_one_after_the_other_would(text: str) -> None:
+    words = re.findall("[A-Za-zÀ-ÖØ-öø-ӿ]+", text)
+    assert mostly_han(text) is (sum(map(is_han, text)) > len(words))
