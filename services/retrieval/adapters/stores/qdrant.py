@@ -41,6 +41,7 @@ _INDEXED = {
     "last_page": q.FieldType.FieldTypeInteger,
 }
 _POINT_NAMESPACE = uuid.UUID("6f1d5f0e-5a37-5c0b-9a55-6b1c5b1f2e4d")
+_FIELDS = tuple(field.name for field in fields(Chunk))
 _KINDS = {kind.value: kind for kind in DocumentKind}
 _BATCH_POINTS = 128
 _BATCH_CHARACTERS = 500_000
@@ -416,17 +417,18 @@ def _within(key: str, **bounds: float) -> q.Condition:
 
 
 def _to_point(owner: str, embedded: EmbeddedChunk) -> q.PointStruct:
+    # Filled in place: a message that is put into another is copied, and a point is 40 of them.
     chunk = embedded.chunk
-    vectors = {
-        _VECTOR: q.Vector(dense=q.DenseVector(data=embedded.vector)),
-        WORDS: q.Vector(sparse=sparse_message(embedded.words)),
-    }
-    payload = {field.name: to_value(getattr(chunk, field.name)) for field in fields(chunk)}
-    return q.PointStruct(
-        id=_point_id(owner, chunk.chunk_id),
-        vectors=q.Vectors(vectors=q.NamedVectors(vectors=vectors)),
-        payload={"owner_id": to_value(owner), "last_page": to_value(chunk.last_page), **payload},
-    )
+    point = q.PointStruct(id=_point_id(owner, chunk.chunk_id))
+    vectors = point.vectors.vectors.vectors
+    vectors[_VECTOR].dense.data.extend(embedded.vector)
+    vectors[WORDS].sparse.indices.extend(embedded.words.indices)
+    vectors[WORDS].sparse.values.extend(embedded.words.values)
+    _put(point.payload["owner_id"], owner)
+    _put(point.payload["last_page"], chunk.last_page)
+    for name in _FIELDS:
+        _put(point.payload[name], getattr(chunk, name))
+    return point
 
 
 def _point_id(owner: str, chunk_id: str) -> q.PointId:
@@ -435,13 +437,22 @@ def _point_id(owner: str, chunk_id: str) -> q.PointId:
 
 def to_value(value: str | int | Sequence[str | int] | None) -> q.Value:
     """Return a field of a payload as Qdrant's message."""
+    message = q.Value()
+    _put(message, value)
+    return message
+
+
+def _put(message: q.Value, value: str | int | Sequence[str | int] | None) -> None:
     if value is None:
-        return q.Value(null_value=q.NULL_VALUE)
-    if isinstance(value, str):
-        return q.Value(string_value=value)
-    if isinstance(value, int):
-        return q.Value(integer_value=value)
-    return q.Value(list_value=q.ListValue(values=[to_value(item) for item in value]))
+        message.null_value = q.NULL_VALUE
+    elif isinstance(value, str):
+        message.string_value = value
+    elif isinstance(value, int):
+        message.integer_value = value
+    else:
+        message.list_value.SetInParent()
+        for item in value:
+            _put(message.list_value.values.add(), item)
 
 
 def sparse_message(vector: SparseVector) -> q.SparseVector:
@@ -449,26 +460,51 @@ def sparse_message(vector: SparseVector) -> q.SparseVector:
     return q.SparseVector(indices=vector.indices, values=vector.values)
 
 
+class _StoredChunk(Chunk):
+    """A chunk that reads most of its fields when somebody first asks for one of them.
+
+    Legs find some tens of chunks for each that is shown: of the others, the id and the text are enough.
+    """
+
+    __slots__ = ("_payload",)
+
+    def __getattr__(self, name: str) -> Any:
+        """Read what is not there yet; the interpreter asks here for a slot that is empty."""
+        if name not in _FIELDS:
+            raise AttributeError(name)
+        for field, value in _read(self._payload):
+            object.__setattr__(self, field, value)
+        return object.__getattribute__(self, name)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) not in (Chunk, _StoredChunk):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in _FIELDS)
+
+    __hash__ = Chunk.__hash__
+
+
 def to_chunk(point: q.RetrievedPoint | q.ScoredPoint) -> Chunk:
     """Return the chunk that a point holds."""
     payload = point.payload
+    chunk = object.__new__(_StoredChunk)
+    object.__setattr__(chunk, "chunk_id", payload["chunk_id"].string_value)
+    object.__setattr__(chunk, "text", payload["text"].string_value)
+    object.__setattr__(chunk, "_payload", payload)
+    return chunk
+
+
+def _read(payload: Mapping[str, q.Value]) -> Iterator[tuple[str, Any]]:
+    """Yield the other fields of a chunk."""
+    for name in ("document_id", "document_name"):
+        yield name, payload[name].string_value
+    for name in ("ordinal", "page", "start", "end"):
+        yield name, payload[name].integer_value
     # Points that were stored before these fields have none.
     page_starts = payload["page_starts"].list_value.values if "page_starts" in payload else ()
+    yield "page_starts", tuple([value.integer_value for value in page_starts])
+    yield "heading_path", tuple([value.string_value for value in payload["heading_path"].list_value.values])
     kind = payload["document_kind"].string_value if "document_kind" in payload else DocumentKind.MATERIAL
-    gap = payload["gap"].string_value if "gap" in payload else ""
-    headings = payload["heading_path"].list_value.values
-    return Chunk(
-        chunk_id=payload["chunk_id"].string_value,
-        document_id=payload["document_id"].string_value,
-        document_name=payload["document_name"].string_value,
-        ordinal=payload["ordinal"].integer_value,
-        text=payload["text"].string_value,
-        page=payload["page"].integer_value,
-        start=payload["start"].integer_value,
-        end=payload["end"].integer_value,
-        # Most have none, and a generator costs more than the question whether there are any.
-        heading_path=tuple([v.string_value for v in headings]) if headings else (),
-        page_starts=tuple([v.integer_value for v in page_starts]) if page_starts else (),
-        document_kind=_KINDS[kind],
-        gap=gap,
-    )
+    yield "document_kind", _KINDS[kind]
+    yield "gap", payload["gap"].string_value if "gap" in payload else ""
+    yield "origin", None

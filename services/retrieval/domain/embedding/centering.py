@@ -24,9 +24,15 @@ class Centering:
 
     def __init__(self, calibrations: Calibrations) -> None:
         self._calibrations = calibrations
+        self._spaces: dict[str, str] = {}
 
     def space(self, model: str) -> str:
         """Name the space that a model's vectors are moved to: those of two spaces do not compare."""
+        if model not in self._spaces:
+            self._spaces[model] = self._space(model)
+        return self._spaces[model]
+
+    def _space(self, model: str) -> str:
         calibration = self._calibrations.of(model)
         if calibration is None or not calibration.passages:
             return model
