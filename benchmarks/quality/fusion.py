@@ -25,6 +25,7 @@ from services.evaluation.measures import ndcg, recall
 from services.evaluation.sets import Half, Question, QuestionSet, read_set
 from services.retrieval.adapters.calibrations import toml
 from services.retrieval.adapters.stores.fake import FakeVectorStore
+from services.retrieval.adapters.workers.fake import FakeWordReader
 from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
 from services.retrieval.domain.search.dense import DenseRetriever
@@ -49,7 +50,7 @@ async def rank(model: Model, half: QuestionSet, questions: Sequence[Question]) -
     ]
     vectors = model.embed("passage: ", list(half.passages))
     embedded = [EmbeddedChunk(chunk, vector.tolist()) for chunk, vector in zip(chunks, vectors, strict=True)]
-    await ChunkIndexer(store, centering).index(MODEL, OWNER, embedded)
+    await ChunkIndexer(store, centering, FakeWordReader()).index(MODEL, OWNER, embedded)
     model.embed("query: ", [question.text for question in questions])
     legs = (DenseRetriever(model, store, centering), WordsRetriever(store))
     rankings: dict[str, list[list[int]]] = {"vector": [], "words": [], "by rank": [], "fused": []}

@@ -33,6 +33,7 @@ from benchmarks.quality import backing, xquad
 from benchmarks.quality.embedding import MODEL, Model
 from services.retrieval.adapters.calibrations import toml
 from services.retrieval.adapters.stores.fake import FakeVectorStore
+from services.retrieval.adapters.workers.fake import FakeWordReader
 from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
 from services.retrieval.domain.answering.relevance_gate import RelevanceGate
 from services.retrieval.domain.embedding.centering import Centering
@@ -78,7 +79,7 @@ async def ask(
         for i, text in enumerate(texts)
     ]
     embedded = [EmbeddedChunk(chunk, vector.tolist()) for chunk, vector in zip(chunks, vectors, strict=True)]
-    await ChunkIndexer(store, centering).index(MODEL, "bench", embedded)
+    await ChunkIndexer(store, centering, FakeWordReader()).index(MODEL, "bench", embedded)
     await asyncio.to_thread(model.embed, "query: ", [question.text for question in questions])
     leg = DenseRetriever(model, store, centering)
     articles = material[0].articles

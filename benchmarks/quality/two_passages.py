@@ -31,6 +31,7 @@ from services.docs.domain.upload.media_types import PDF, PPTX
 from services.language.detection import LANGUAGES
 from services.retrieval.adapters.calibrations import toml
 from services.retrieval.adapters.stores.fake import FakeVectorStore
+from services.retrieval.adapters.workers.fake import FakeWordReader
 from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
 from services.retrieval.domain.graph.leg import GraphRetriever
@@ -175,7 +176,7 @@ async def ask(library: Library, model: Model) -> list[Asked]:
     vectors = model.embed("passage: ", library.texts)
     store, centering = FakeVectorStore(), Centering(toml.load())
     embedded = [EmbeddedChunk(one, vector.tolist()) for one, vector in zip(chunks, vectors, strict=True)]
-    await ChunkIndexer(store, centering).index(MODEL, OWNER, embedded)
+    await ChunkIndexer(store, centering, FakeWordReader()).index(MODEL, OWNER, embedded)
     by_document: defaultdict[str, list[Chunk]] = defaultdict(list)
     for one in chunks:
         by_document[one.document_id].append(one)

@@ -91,7 +91,9 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
         context_tokens=settings.retrieval_answer_context_tokens,
         answer_tokens=settings.retrieval_answer_max_tokens,
     )
-    # Its process starts with the first text.
+    # Their processes start with the first text. A passage's words do not wait for the names of others.
+    readers = await stack.enter_async_context(WorkerPool(1, pooled.warm_words))
+    words = pooled.PooledWordReader(readers)
     pool = await stack.enter_async_context(WorkerPool(1, pooled.warm))
     finder = pooled.PooledMentionFinder(pool, settings.retrieval_graph_timeout_seconds)
     builder = GraphBuilder(graph, finder) if graph is not None else None
@@ -109,7 +111,7 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
             Registration(
                 retrieval_pb2_grpc.add_RetrievalServiceServicer_to_server,
                 RetrievalServicer(
-                    ChunkIndexer(store, centering),
+                    ChunkIndexer(store, centering, words),
                     dense,
                     retriever,
                     failpoints.around(

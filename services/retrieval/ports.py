@@ -153,6 +153,18 @@ class MentionFinder(Protocol):
         """Return what of a model's answer, a JSON object, stands in a text; the errors are those of `find`."""
 
 
+class WordReader(Protocol):
+    """Reads the words of passages, which takes about a millisecond each, beside what waits for answers."""
+
+    async def vectors(self, texts: Sequence[str]) -> list[SparseVector]:
+        """Return the vectors by whose words passages are found, in the order of the texts.
+
+        Raises:
+            DeadlineExceeded: it took too long.
+            Unavailable: the process that reads them died.
+        """
+
+
 class GraphStore(Protocol):
     """Mentions and what sentences say of them, kept apart by owner.
 

@@ -12,6 +12,7 @@ from services.common.values import DocumentKind
 from services.kit.errors import Unavailable
 from services.retrieval.adapters.clients.fake import FakeEmbedder
 from services.retrieval.adapters.stores.fake import FakeVectorStore
+from services.retrieval.adapters.workers.fake import FakeWordReader
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
 from services.retrieval.domain.search.dense import DenseRetriever
 from services.retrieval.domain.search.words import WordsRetriever
@@ -65,7 +66,7 @@ def finding(request: pytest.FixtureRequest) -> Finding:
         store, embedder = FakeVectorStore(), FakeEmbedder()
         vectors = await embedder.embed_passages([chunk.text for chunk in CHUNKS], "letters")
         chunks = [EmbeddedChunk(chunk, vector) for chunk, vector in zip(CHUNKS, vectors, strict=True)]
-        await ChunkIndexer(store, PLAIN).index("letters", "alice", chunks)
+        await ChunkIndexer(store, PLAIN, FakeWordReader()).index("letters", "alice", chunks)
         if request.param == "words":
             return WordsRetriever(store)
         return DenseRetriever(SlowEmbedder() if slow else FakeEmbedder(error), store, PLAIN)

@@ -7,6 +7,7 @@ import pytest
 
 from services.kit.errors import InvalidArgument
 from services.retrieval.adapters.stores.fake import FakeVectorStore
+from services.retrieval.adapters.workers.fake import FakeWordReader
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
 from services.retrieval.values.chunk import EmbeddedChunk, Filter
 from tests.unit.retrieval.fakes import DOCUMENT, PLAIN, chunk
@@ -35,7 +36,7 @@ GOOD = EmbeddedChunk(chunk("水 is 🙂", 0), [1.0, 0.0])
 async def test_one_bad_chunk_is_named_and_nothing_is_written(bad: EmbeddedChunk, field: str) -> None:
     store = FakeVectorStore()
     with pytest.raises(InvalidArgument) as raised:
-        await ChunkIndexer(store, PLAIN).index("m", "alice", [GOOD, bad])
+        await ChunkIndexer(store, PLAIN, FakeWordReader()).index("m", "alice", [GOOD, bad])
     assert [violation.field for violation in raised.value.violations] == [field]
     assert field in raised.value.message
     assert await store.extents("alice", Filter((DOCUMENT,))) == [range(0)]
@@ -46,19 +47,19 @@ async def test_good_chunks_are_counted_and_stored() -> None:
     chunks = [EmbeddedChunk(chunk("text", i), [1.0, float(i)]) for i in range(129)]
     over_pages = replace(chunk("text", 129), page_starts=(129_001, 129_003, 129_003))
     chunks.append(EmbeddedChunk(over_pages, [1.0, 0.0]))
-    assert await ChunkIndexer(store, PLAIN).index("m", "alice", chunks) == 130
+    assert await ChunkIndexer(store, PLAIN, FakeWordReader()).index("m", "alice", chunks) == 130
     assert await store.extents("alice", Filter((DOCUMENT,))) == [range(130)]
-    await ChunkIndexer(store, PLAIN).delete_document("alice", DOCUMENT)
+    await ChunkIndexer(store, PLAIN, FakeWordReader()).delete_document("alice", DOCUMENT)
     assert await store.extents("alice", Filter((DOCUMENT,))) == [range(0)]
 
 
 async def test_violations_are_bounded() -> None:
     bad = [EmbeddedChunk(chunk("text", i), [0.0]) for i in range(100)]
     with pytest.raises(InvalidArgument) as raised:
-        await ChunkIndexer(FakeVectorStore(), PLAIN).index("m", "alice", bad)
+        await ChunkIndexer(FakeVectorStore(), PLAIN, FakeWordReader()).index("m", "alice", bad)
     assert len(raised.value.violations) == 16
 
 
 async def test_nothing_to_index_is_refused() -> None:
     with pytest.raises(InvalidArgument, match="chunks"):
-        await ChunkIndexer(FakeVectorStore(), PLAIN).index("m", "alice", [])
+        await ChunkIndexer(FakeVectorStore(), PLAIN, FakeWordReader()).index("m", "alice", [])

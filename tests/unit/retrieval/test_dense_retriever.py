@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from services.retrieval.adapters.stores.fake import FakeVectorStore
+from services.retrieval.adapters.workers.fake import FakeWordReader
 from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
 from services.retrieval.domain.search.dense import DenseRetriever
@@ -30,7 +31,7 @@ class ChineseEmbedder:
 async def found(centering: Centering) -> list[tuple[str, float]]:
     store = FakeVectorStore()
     chunks = [EmbeddedChunk(chunk(text, i), vector) for i, (text, vector) in enumerate(LIBRARY.items())]
-    await ChunkIndexer(store, centering).index(MODEL, "alice", chunks)
+    await ChunkIndexer(store, centering, FakeWordReader()).index(MODEL, "alice", chunks)
     hits = await DenseRetriever(ChineseEmbedder(), store, centering).find(query("水在几度沸腾？"))
     assert {hit.embedding_model for hit in hits} == {MODEL}
     assert all(hit.similarity == hit.score for hit in hits)

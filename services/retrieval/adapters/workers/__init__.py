@@ -1,1 +1,1 @@
-"""Reading passages for the graph: in worker processes, and in this process."""
+"""Reading passages for the graph and for their words: in worker processes, and in this process."""

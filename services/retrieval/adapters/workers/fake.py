@@ -1,4 +1,4 @@
-"""Finding and checking mentions in this process: for tests, and for trying the service without worker processes."""
+"""Reading passages in this process: for tests, and for trying the service without worker processes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from services.retrieval.domain.graph.located import located
 from services.retrieval.domain.graph.mentions import find_mentions
-from services.retrieval.values.chunk import Chunk
+from services.retrieval.domain.search.bm25 import passage_vectors
+from services.retrieval.values.chunk import Chunk, SparseVector
 from services.retrieval.values.graph import Contribution
 
 
@@ -21,3 +22,11 @@ class FakeMentionFinder:
     async def located(self, answer: Mapping[str, object], text: str) -> Contribution:
         """Check the answer in a thread."""
         return await asyncio.to_thread(located, answer, text)
+
+
+class FakeWordReader:
+    """Reads words in a thread."""
+
+    async def vectors(self, texts: Sequence[str]) -> list[SparseVector]:
+        """Read all texts."""
+        return await asyncio.to_thread(passage_vectors, texts)

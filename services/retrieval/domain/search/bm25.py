@@ -7,7 +7,7 @@ depends on no other passage. The inverse document frequency is the store's part:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from zlib import crc32
 
@@ -31,6 +31,11 @@ def passage_vector(text: str) -> SparseVector:
     return _sparse(
         (term, weight * count * (_SATURATION + 1) / (count + norm)) for term, count, weight in _weighted(terms)
     )
+
+
+def passage_vectors(texts: Sequence[str]) -> list[SparseVector]:
+    """Return the vectors of passages, in their order: work for a worker process."""
+    return list(map(passage_vector, texts))
 
 
 def question_vector(text: str) -> SparseVector:
