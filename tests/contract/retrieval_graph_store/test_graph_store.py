@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from neo4j import AsyncGraphDatabase
 
 from services.common.values import Source
 from services.kit.errors import InvalidArgument, ResourceExhausted
+from services.retrieval.adapters.graphs import statements
 from services.retrieval.adapters.graphs.fake import FakeGraphStore
 from services.retrieval.adapters.graphs.neo4j import Neo4jGraphStore
 from services.retrieval.domain.graph.cypher import rewrite
@@ -276,6 +278,22 @@ async def test_it_says_which_engine_it_is_and_answers(store: GraphStore, owner: 
     state = await store.state(owner)
     assert state.engine in ("memory", "ArcadeDB", "Neo4j")
     assert state.version
+
+
+async def test_an_older_schema_gets_the_indexes_by_owner_that_pay_on_its_engine(server: BoltServer | None) -> None:
+    if server is None:
+        pytest.skip("memory has no schema")
+    auth = (server.user, server.password) if server.user else None
+    async with AsyncGraphDatabase.driver(server.url, auth=auth) as driver:
+        for text in (statements.SCHEMA_CONSTRAINT, *statements.MIGRATIONS[0].statements):
+            await driver.execute_query(text)
+        await driver.execute_query(statements.SET_SCHEMA_VERSION, version=1)
+        async with Neo4jGraphStore.open(server.url, server.user, server.password, timeout=60.0) as store:
+            engine = (await store.state("nobody")).engine
+        indexes, *_ = await driver.execute_query("SHOW INDEXES")
+        found = {label for index in indexes if index["properties"] == ["owner_id"] for label in index["labelsOrTypes"]}
+        documents = {"Entity", "Sentence", "Chunk", "Relation", "Alias"}
+        assert found == ({"Decision"} if engine == "ArcadeDB" else {"Decision", *documents})
 
 
 GIVEN = {"one": "水", "other": "co2"}

@@ -563,7 +563,8 @@ async def _migrate(session: AsyncSession, engine: Engine) -> None:
         )
     if version == known:
         return
-    for text in (statements.SCHEMA_CONSTRAINT, *chain.from_iterable(statements.MIGRATIONS[version:])):
+    wanted = [one.statements for one in statements.MIGRATIONS[version:] if engine.scans or not one.scanning]
+    for text in (statements.SCHEMA_CONSTRAINT, *chain.from_iterable(wanted)):
         await (await session.run(text)).consume()
     if engine.await_indexes:
         await (await session.run(engine.await_indexes)).consume()

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+
+class Migration(NamedTuple):
+    """What a version of the schema adds or takes away."""
+
+    statements: tuple[str, ...]
+    scanning: bool = False
+    """Whether it is only for engines that look through the nodes of an owner without an index."""
+
+
 MIGRATIONS = (
-    (
-        "CREATE CONSTRAINT tiku_entity_id IF NOT EXISTS FOR (n:Entity) REQUIRE n.id IS UNIQUE",
-        "CREATE CONSTRAINT tiku_sentence_id IF NOT EXISTS FOR (n:Sentence) REQUIRE n.id IS UNIQUE",
-        "CREATE CONSTRAINT tiku_chunk_id IF NOT EXISTS FOR (n:Chunk) REQUIRE n.id IS UNIQUE",
-        "CREATE CONSTRAINT tiku_relation_id IF NOT EXISTS FOR (n:Relation) REQUIRE n.id IS UNIQUE",
-        "CREATE CONSTRAINT tiku_alias_id IF NOT EXISTS FOR (n:Alias) REQUIRE n.id IS UNIQUE",
-        "CREATE CONSTRAINT tiku_decision_id IF NOT EXISTS FOR (n:Decision) REQUIRE n.id IS UNIQUE",
-        "CREATE INDEX tiku_entity_owner IF NOT EXISTS FOR (n:Entity) ON (n.owner_id)",
-        "CREATE INDEX tiku_sentence_chunk IF NOT EXISTS FOR (n:Sentence) ON (n.chunk_node)",
-        "CREATE INDEX tiku_decision_owner IF NOT EXISTS FOR (n:Decision) ON (n.owner_id)",
-        *(
-            f"CREATE INDEX tiku_{label.lower()}_{field} IF NOT EXISTS FOR (n:{label}) ON (n.{field}_id)"
-            for label in ("Sentence", "Chunk", "Relation", "Alias")
-            for field in ("owner", "document")
+    Migration(
+        (
+            "CREATE CONSTRAINT tiku_entity_id IF NOT EXISTS FOR (n:Entity) REQUIRE n.id IS UNIQUE",
+            "CREATE CONSTRAINT tiku_sentence_id IF NOT EXISTS FOR (n:Sentence) REQUIRE n.id IS UNIQUE",
+            "CREATE CONSTRAINT tiku_chunk_id IF NOT EXISTS FOR (n:Chunk) REQUIRE n.id IS UNIQUE",
+            "CREATE CONSTRAINT tiku_relation_id IF NOT EXISTS FOR (n:Relation) REQUIRE n.id IS UNIQUE",
+            "CREATE CONSTRAINT tiku_alias_id IF NOT EXISTS FOR (n:Alias) REQUIRE n.id IS UNIQUE",
+            "CREATE CONSTRAINT tiku_decision_id IF NOT EXISTS FOR (n:Decision) REQUIRE n.id IS UNIQUE",
+            "CREATE INDEX tiku_entity_owner IF NOT EXISTS FOR (n:Entity) ON (n.owner_id)",
+            "CREATE INDEX tiku_sentence_chunk IF NOT EXISTS FOR (n:Sentence) ON (n.chunk_node)",
+            "CREATE INDEX tiku_decision_owner IF NOT EXISTS FOR (n:Decision) ON (n.owner_id)",
+            *(
+                f"CREATE INDEX tiku_{label.lower()}_{field} IF NOT EXISTS FOR (n:{label}) ON (n.{field}_id)"
+                for label in ("Sentence", "Chunk", "Relation", "Alias")
+                for field in ("owner", "document")
+            ),
+        )
+    ),
+    Migration(
+        tuple(
+            f"DROP INDEX tiku_{name}_owner IF EXISTS" for name in ("entity", "sentence", "chunk", "relation", "alias")
         ),
+        scanning=True,
     ),
 )
 """What each version of the schema adds; a new one is appended, and none that has landed is edited."""
