@@ -42,6 +42,10 @@ _INDEXED = {
 }
 _POINT_NAMESPACE = uuid.UUID("6f1d5f0e-5a37-5c0b-9a55-6b1c5b1f2e4d")
 _FIELDS = tuple(field.name for field in fields(Chunk))
+_OPTIONAL = frozenset(("heading_path", "page_starts", "origin", "gap"))
+"""Fields that most chunks lack, and that no filter asks for: a point has those that say something."""
+_READ = q.WithPayloadSelector(exclude=q.PayloadExcludeSelector(fields=["owner_id", "last_page"]))
+"""What a chunk is made of: every field costs the embedded engine a microsecond a point."""
 _KINDS = {kind.value: kind for kind in DocumentKind}
 _BATCH_POINTS = 128
 _BATCH_CHARACTERS = 500_000
@@ -114,7 +118,7 @@ class QdrantVectorStore:
             using=_VECTOR,
             filter=_filter(owner, where),
             limit=limit,
-            with_payload=q.WithPayloadSelector(enable=True),
+            with_payload=_READ,
         )
         response = await self._if_exists(self._call(self._points.Query, request))
         if response is None:
@@ -138,7 +142,7 @@ class QdrantVectorStore:
                 filter=_filter(owner, where),
                 params=of_owner,
                 limit=limit,
-                with_payload=q.WithPayloadSelector(enable=True),
+                with_payload=_READ,
             )
             response = await self._if_exists(self._call(self._points.Query, request))
             return [Hit(to_chunk(point), point.score) for point in response.result] if response is not None else []
@@ -185,7 +189,7 @@ class QdrantVectorStore:
                     collection_name=collection,
                     filter=_filter(owner, Filter((document_id,)), ordinals),
                     limit=_PAGE_POINTS,
-                    with_payload=q.WithPayloadSelector(enable=True),
+                    with_payload=_READ,
                 )
                 async for points in self._pages(request):
                     for chunk in map(to_chunk, points):
@@ -201,7 +205,7 @@ class QdrantVectorStore:
         chunks: dict[str, Chunk] = {}
 
         async def get_from(collection: str) -> None:
-            request = q.GetPoints(collection_name=collection, ids=ids, with_payload=q.WithPayloadSelector(enable=True))
+            request = q.GetPoints(collection_name=collection, ids=ids, with_payload=_READ)
             response = await self._if_exists(self._call(self._points.Get, request))
             for point in response.result if response is not None else ():
                 chunk = to_chunk(point)
@@ -427,7 +431,9 @@ def _to_point(owner: str, embedded: EmbeddedChunk) -> q.PointStruct:
     _put(point.payload["owner_id"], owner)
     _put(point.payload["last_page"], chunk.last_page)
     for name in _FIELDS:
-        _put(point.payload[name], getattr(chunk, name))
+        value = getattr(chunk, name)
+        if value or name not in _OPTIONAL:
+            _put(point.payload[name], value)
     return point
 
 
