@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.common.messages import message_of, usage_message
 from services.common.values import TokenUsage
 from services.exercises.values import exercise as events
-from services.exercises.values.exercise import Exercise, Numbered
+from services.exercises.values.exercise import Event, Exercise, Numbered
 from services.exercises.values.generation import GenerationRequest
 from services.exercises.values.question import AnswerKey, GeneratorChoice, Question, QuestionKind
 from services.exercises.values.submission import Answer, Submission
@@ -50,6 +50,11 @@ def exercise_message(exercise: Exercise, *, include_answers: bool) -> exercises_
     """Return an exercise with the questions that it holds."""
     questions = [_question_message(question, include_answers=include_answers) for question in exercise.questions]
     return message_of(exercises_pb2.Exercise, exercise, questions=questions)
+
+
+def is_shown(event: Event, *, include_answers: bool) -> bool:
+    """Return whether a reader gets an event: what a model writes holds the keys of its questions."""
+    return include_answers or not isinstance(event, events.Token)
 
 
 def event_message(numbered: Numbered, *, include_answers: bool) -> exercises_pb2.RunEvent:

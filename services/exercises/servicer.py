@@ -66,8 +66,9 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
         wanted = messages.generation_request(cleaned(request))
         async with aclosing(self._maker.make(context.current().user_id, wanted)) as run:
             async for numbered in run:
-                event = messages.event_message(numbered, include_answers=request.include_answers)
-                yield exercises_pb2.GenerateExerciseResponse(event=event)
+                if messages.is_shown(numbered.event, include_answers=request.include_answers):
+                    event = messages.event_message(numbered, include_answers=request.include_answers)
+                    yield exercises_pb2.GenerateExerciseResponse(event=event)
 
     async def ResumeRun(
         self, request: exercises_pb2.ResumeRunRequest, _: Any
@@ -76,8 +77,9 @@ class ExercisesServicer(exercises_pb2_grpc.ExercisesServiceServicer):
         owner = context.current().user_id
         async with aclosing(self._runs.follow(owner, request.run_id, request.after)) as run:
             async for numbered in run:
-                event = messages.event_message(numbered, include_answers=request.include_answers)
-                yield exercises_pb2.ResumeRunResponse(event=event)
+                if messages.is_shown(numbered.event, include_answers=request.include_answers):
+                    event = messages.event_message(numbered, include_answers=request.include_answers)
+                    yield exercises_pb2.ResumeRunResponse(event=event)
 
     async def CancelRun(self, request: exercises_pb2.CancelRunRequest, _: Any) -> exercises_pb2.CancelRunResponse:
         """Stop a run."""

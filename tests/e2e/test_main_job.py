@@ -216,6 +216,26 @@ async def test_questions_of_every_kind_from_a_text(rest: Rest) -> None:
     await _practises(rest, events, "zh")
 
 
+async def test_a_run_without_answers_shows_nothing_of_what_the_model_writes_but_stems(rest: Rest) -> None:
+    events = await rest.events("POST", "/exercises:generate", {"text": material.CHINESE_TEXT, "count": 5})
+    questions = {event.data["draft"]: event.data["question"] for event in events if event.name == "question"}
+    written = [event.data for event in events if event.name == "writing"]
+    assert any(draft["stem"] for draft in written)
+    assert not any(event.name == "token" for event in events)
+    run_id, exercise_id = (events[0].data[name] for name in ("run_id", "exercise_id"))
+    again = await rest.events("GET", f"/runs/{run_id}/events")
+    assert not any(event.name == "token" for event in again)
+    keyed = (await rest.call("GET", f"/exercises/{exercise_id}", params={"include_answers": "true"}))["exercise"]
+    keys = {question["question_id"]: question["answer_key"] for question in keyed["questions"]}
+    for draft in written:
+        question = questions.get(draft["draft"])
+        if question is None:
+            continue
+        assert not draft["stem"] or question["kind"] != KINDS[2]
+        for blank in keys[question["question_id"]].get("blanks", []):
+            assert blank["accepted"][0] not in draft["stem"]
+
+
 async def test_a_model_that_misbehaves_is_refused_and_asked_again(rest: Rest, tutor: Tutor) -> None:
     tutor.misbehave(Fault.BAD_QUOTE, Fault.EQUAL_OPTIONS, Fault.INVALID_JSON)
     wish = {"text": material.CHINESE_TEXT, "kinds": KINDS[:1], "count": 3, "include_answers": True}

@@ -58,7 +58,8 @@ async def _body(rest: Rest, name: str, known: dict[str, str]) -> dict[str, Any]:
     if name == "chat":
         return MESSAGES
     if name == "generate":
-        return {"text": material.CHINESE_TEXT, "count": 1, "kinds": ["QUESTION_KIND_SINGLE_CHOICE"]}
+        kinds = ["QUESTION_KIND_SINGLE_CHOICE"]
+        return {"text": material.CHINESE_TEXT, "count": 1, "kinds": kinds, "include_answers": True}
     if not known:
         document = await rest.indexed("silk-road.md", material.MARKDOWN.encode())
         known["document_id"] = document["document_id"]

@@ -473,7 +473,8 @@ class FakeExercises(exercises_pb2_grpc.ExercisesServiceServicer):
                 kind = kinds[(number - 1) % len(kinds)]
                 question = make_question(number, kind, pool, language)
                 for piece, stem in (('{"stem": ', ""), ('"…', question.stem[:9]), ('", "options"', question.stem)):
-                    yield event(token=exercises_pb2.RunToken(text=piece))
+                    if request.include_answers:
+                        yield event(token=exercises_pb2.RunToken(text=piece))
                     yield event(writing=exercises_pb2.QuestionProgress(draft=number, kind=kind, stem=stem))
                     await asyncio.sleep(self._script.pause)
                 if number == 2:

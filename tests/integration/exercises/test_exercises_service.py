@@ -142,11 +142,48 @@ QUESTION = json.dumps(
 )
 
 
+KEYS = json.dumps(
+    {
+        "quote": "Chlorophyll absorbs red and blue light and reflects green light.",
+        "stem": "Which light does chlorophyll reflect instead of absorbing it?",
+        "answer": "green light",
+        "distractors": ["red light", "blue light", "all light"],
+        "explanation": "It reflects green light.",
+    }
+)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+async def test_what_a_model_writes_is_streamed_only_to_whom_answers_are_shown(
+    postgres_database: str, asked: bool
+) -> None:
+    async with serving(postgres_database, FakeLlm(KEYS, pause=0.002)) as service:
+        request = pb.GenerateExerciseRequest(
+            text=material("en")[:700], kinds=[1], count=1, include_answers=asked, detached=True
+        )
+        call = service.exercises.GenerateExercise(request, timeout=60)
+        events = [(await anext(aiter(call))).event]
+        follow = pb.ResumeRunRequest(run_id=events[0].started.run_id, include_answers=asked)
+        following = service.exercises.ResumeRun(follow, timeout=60)
+        events += [response.event async for response in call]
+        again = [response.event async for response in following]
+        assert made(events)
+        for seen in (events, again):
+            assert seen[-1].HasField("done")
+            assert any(event.writing.stem for event in seen)
+            assert any(event.HasField("token") for event in seen) is asked
+            beside = [str(event) for event in seen if not event.HasField("question")]
+            assert any("green light" in text for text in beside) is asked
+
+
 @pytest.mark.parametrize("after_tokens", [1, 5, 20])
 async def test_closing_the_stream_stops_the_model_within_100_ms(postgres_database: str, after_tokens: int) -> None:
     async with serving(postgres_database, FakeLlm(QUESTION * 3, pause=0.01)) as service:
         call = service.exercises.GenerateExercise(
-            pb.GenerateExerciseRequest(text=material("en"), kinds=[pb.QUESTION_KIND_TRUE_FALSE], count=3), timeout=60
+            pb.GenerateExerciseRequest(
+                text=material("en"), kinds=[pb.QUESTION_KIND_TRUE_FALSE], count=3, include_answers=True
+            ),
+            timeout=60,
         )
         seen = 0
         run_id = exercise_id = ""

@@ -19,6 +19,7 @@ from services.exercises.domain.generation import model_questions
 from services.exercises.domain.generation.drafts import draft_of
 from services.exercises.domain.generation.generator import QuestionGenerator
 from services.exercises.domain.generation.material import passages_of_text
+from services.exercises.domain.generation.publishing import WrittenDraft
 from services.exercises.domain.runs.live_run import RunTally
 from services.exercises.values.chat import ChatFinish, ChatRequest
 from services.exercises.values.exercise import (
@@ -172,6 +173,31 @@ async def test_a_question_is_seen_as_it_is_written_and_nothing_of_its_key() -> N
     assert len(seen) > 2
     over = [e.draft for e in events if isinstance(e, QuestionMade | QuestionRefused) and e.draft]
     assert sorted(over) == sorted({e.draft for e in events if isinstance(e, QuestionProgress)})
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "seen"),
+    [
+        (QuestionKind.TRUE_FALSE, '{"quote": "Q", "stem": "Plants take in carbon dioxide."}', ""),
+        (QuestionKind.FILL_IN_THE_BLANK, '{"stem": "Plants take in carbon dioxide.", "answer": "carbon dioxide"}', ""),
+        (QuestionKind.FILL_IN_THE_BLANK, '{"stem": "Plants take in ____.", "answer": "gas"}', "Plants take in ____."),
+        (QuestionKind.FILL_IN_THE_BLANK, '{"stem": "植物吸收（ ）。", "answer": "二氧化碳"}', "植物吸收（ ）。"),
+        (QuestionKind.SHORT_ANSWER, '{"stem": "A thought?"} no: {"stem": "Why?", "reference": "So."}', "Why?"),
+    ],
+)
+async def test_a_stem_that_would_tell_the_key_is_not_seen(kind: QuestionKind, written: str, seen: str) -> None:
+    published: list[Event] = []
+
+    async def publish(event: Event) -> None:
+        published.append(event)
+
+    draft = WrittenDraft(publish, 1, kind)
+    for character in written:
+        await draft.on_token(character)
+    stems = [event.stem for event in published if isinstance(event, QuestionProgress)]
+    assert stems[0] == ""
+    assert stems[-1] == seen
+    assert not any("carbon" in stem for stem in stems)
 
 
 class SlowModel(FakeChatModel):

@@ -182,7 +182,8 @@ def _shares(text: str, source: str, least: float) -> bool:
 
 _ASKED_AFTERWARDS = re.compile(r"(?<=[.。!！])\s*[^.。!！?？]*[?？]\s*$")
 """`What is the missing word?` behind a statement with a gap."""
-_GAP_LIKE = re.compile(r"_{2,}|＿+|[(（]\s*[)）]|\[\s*\]|【\s*】|…{2,}|\.{4,}")
+GAP_LIKE = re.compile(r"_{2,}|＿+|[(（]\s*[)）]|\[\s*\]|【\s*】|…{2,}|\.{4,}")
+"""What models write for a gap."""
 
 
 def _with_gap(stem: str, answer: str, quote: str) -> tuple[str, str]:
@@ -191,7 +192,7 @@ def _with_gap(stem: str, answer: str, quote: str) -> tuple[str, str]:
     A stem without a gap gets one where the answer stands, in any case. If the answer stands only in the quote, the
     quote with the answer cut out is the stem. If a stem is the quote with a gap, the answer is what the gap cut out.
     """
-    stem = _GAP_LIKE.sub(GAP, stem)
+    stem = GAP_LIKE.sub(GAP, stem)
     told = _ASKED_AFTERWARDS.sub("", stem)
     if GAP in told:
         stem = told

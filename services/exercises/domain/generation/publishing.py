@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from services.common.model_failures import NONE, ModelFailure
 from services.common.values import Source, TokenUsage
+from services.exercises.domain.generation.drafts import GAP_LIKE
 from services.exercises.values.exercise import (
     Event,
     ModelGivenUp,
@@ -37,7 +38,11 @@ _STEM = re.compile(r'"stem"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
 
 
 class WrittenDraft:
-    """A question that a model writes, published as its text grows: the stem alone, since the rest tells the key."""
+    """A question that a model writes, published as its text grows: the stem alone, since the rest tells the key.
+
+    Where the stem would tell it too, it is left empty: a statement is written out only where it is a true one, and a
+    sentence may still lack the gap that hides its answer.
+    """
 
     def __init__(self, publish: Publish, number: int, kind: QuestionKind) -> None:
         self._publish = publish
@@ -61,13 +66,17 @@ class WrittenDraft:
             await self._publish(QuestionProgress(self.number, self._kind, stem))
 
     def _read_stem(self) -> str:
-        found = _STEM.search(self._text)
+        if self._kind is QuestionKind.TRUE_FALSE:
+            return ""
+        # Thoughts before it may have held another.
+        found = deque(_STEM.finditer(self._text), maxlen=1)
         try:
-            stem = json.loads(f'"{found[1]}"', strict=False) if found else ""
+            stem = json.loads(f'"{found[0][1]}"', strict=False) if found else ""
             stem.encode()
         except ValueError:  # An escape is half written.
             return self._stem or ""
-        return str(stem)
+        told = self._kind is QuestionKind.FILL_IN_THE_BLANK and not GAP_LIKE.search(stem)
+        return "" if told else str(stem)
 
 
 class QuestionPublisher:

@@ -835,7 +835,7 @@ class RunEvent(_message.Message):
 
     @_builtins.property
     def token(self) -> Global___RunToken:
-        """A model wrote more text; a raw look at the work, never to be parsed."""
+        """A model wrote more text; a raw look at the work, never to be parsed. Only where answers are asked for: it has them."""
 
     @_builtins.property
     def question(self) -> Global___QuestionCompleted:
@@ -977,7 +977,9 @@ class QuestionProgress(_message.Message):
     kind: Global___QuestionKind.ValueType
     """Kind that is being made."""
     stem: _builtins.str
-    """What is asked, as far as it is written; it takes the place of what came before. Empty while the model still reads."""
+    """What is asked, as far as it is written; it takes the place of what came before. Empty while the model still reads,
+    for a statement to be judged, and before a gap stands in a sentence: the rest would tell the answer.
+    """
     def __init__(
         self,
         *,
