@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-settings.register_profile("default", max_examples=40, deadline=None)
+_EXAMPLES = 40
+
+settings.register_profile("default", max_examples=_EXAMPLES, deadline=None)
 settings.register_profile("nightly", max_examples=2_000, deadline=None)
 settings.load_profile("default")
 
 
 def examples(times: int) -> settings:
     """Return settings with a multiple of the profile's examples, for what has many cases of different kinds."""
-    return settings(max_examples=times * settings.default.max_examples)
+    now = settings.default
+    return settings(max_examples=times * (now.max_examples if now else _EXAMPLES))

@@ -159,7 +159,11 @@ async def test_what_a_model_writes_is_streamed_only_to_whom_answers_are_shown(
 ) -> None:
     async with serving(postgres_database, FakeLlm(KEYS, pause=0.002)) as service:
         request = pb.GenerateExerciseRequest(
-            text=material("en")[:700], kinds=[1], count=1, include_answers=asked, detached=True
+            text=material("en")[:700],
+            kinds=[pb.QUESTION_KIND_SINGLE_CHOICE],
+            count=1,
+            include_answers=asked,
+            detached=True,
         )
         call = service.exercises.GenerateExercise(request, timeout=60)
         events = [(await anext(aiter(call))).event]

@@ -28,6 +28,7 @@ def stored(chunk: Chunk) -> q.ScoredPoint:
 
 @pytest.mark.parametrize("chunk", [WHOLE, Chunk("c", "d", "n", 0, "", 0, 0, 0)])
 def test_it_is_the_chunk_that_was_stored(chunk: Chunk) -> None:
+    other: object = "c"
     found = qdrant.to_chunk(stored(chunk))
     assert (found.chunk_id, found.text) == (chunk.chunk_id, chunk.text)
     assert found == chunk
@@ -35,7 +36,7 @@ def test_it_is_the_chunk_that_was_stored(chunk: Chunk) -> None:
     assert hash(found) == hash(chunk)
     assert repr(found).endswith(repr(chunk).removeprefix("Chunk"))
     assert found != replace(chunk, ordinal=9)
-    assert found != "c"
+    assert found != other
 
 
 def test_what_is_made_of_one_that_nobody_read_is_whole() -> None:
