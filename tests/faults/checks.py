@@ -104,6 +104,8 @@ class Facts:
     restarted: list[str] = field(default_factory=list)
     """Processes that were started again though the fault killed none."""
     fsck: Mapping[str, Any] = field(default_factory=dict)
+    slowness: float = 1.0
+    """How many times as long as on a quiet machine things take here, at least 1."""
 
 
 def findings(facts: Facts) -> list[Finding]:
@@ -200,7 +202,7 @@ def _gaps(what: str, numbers: Sequence[int]) -> Iterator[Finding]:
 
 def _calls(facts: Facts) -> Iterator[Finding]:
     for name, took, allowed in facts.calls:
-        if took > allowed + _TOLERANCE_SECONDS:
+        if took > allowed + _TOLERANCE_SECONDS * facts.slowness:
             yield Finding("late", f"{name} took {took:.1f} s of {allowed:.1f} s")
 
 

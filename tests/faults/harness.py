@@ -25,9 +25,9 @@ from tests.faults.volume import filled
 from tests.integration.upkeep import house
 
 WELL_SECONDS = 15.0
-"""So soon after a fault all is well again."""
+"""So soon after a fault all is well again on a quiet machine."""
 _QUIET_SECONDS = 40.0
-"""So long jobs and runs may take to come to rest: a lease has to run out, and a retry has to come."""
+"""So long there jobs and runs may take to come to rest: a lease has to run out, and a retry has to come."""
 STALL_SECONDS = CALL_SECONDS + 1.5
 """How long a process is stopped or a link silent: longer than a deadline."""
 _CUT_SECONDS = 1.0
@@ -181,11 +181,11 @@ class Trial:
         """Wait until the gateway is ready and a new upload, answer and generation go through."""
         last = ""
         try:
-            async with asyncio.timeout_at(lifted + WELL_SECONDS):
+            async with asyncio.timeout_at(lifted + (within := WELL_SECONDS * self.facts.slowness)):
                 while last := await self._unwell():  # noqa: ASYNC110 - other processes
                     await asyncio.sleep(0.2)
         except TimeoutError:
-            return [Finding("stuck", f"not well {WELL_SECONDS:g} s after the fault: {last or 'a call hangs'}")]
+            return [Finding("stuck", f"not well {within:g} s after the fault: {last or 'a call hangs'}")]
         return []
 
     async def _unwell(self) -> str:
@@ -202,7 +202,7 @@ class Trial:
         """Return what is wrong once jobs and runs had time to come to rest."""
         found = [Finding("stuck", "the stores cannot be read")]
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_QUIET_SECONDS):
+            async with asyncio.timeout(_QUIET_SECONDS * self.facts.slowness):
                 while True:
                     with contextlib.suppress(RefusedError, aiohttp.ClientError, OSError):
                         await self.load.read_on()

@@ -108,7 +108,7 @@ class Load:
         clock = asyncio.get_running_loop().time
         began, allowed = clock(), CALL_SECONDS + self.stall_seconds
         try:
-            async with asyncio.timeout(allowed + _PATIENCE_SECONDS):
+            async with asyncio.timeout(allowed + _PATIENCE_SECONDS * self._facts.slowness):
                 return await call
         except _FAILURES as error:
             if isinstance(error, RefusedError):

@@ -47,6 +47,14 @@ def test_nothing_is_found_where_all_is_well() -> None:
     assert findings(_well()) == []
 
 
+def test_on_a_slow_machine_a_call_may_be_late_in_proportion() -> None:
+    facts = _well()
+    facts.calls.append(("GET /documents", 22.5, 20.0))
+    assert [finding.kind for finding in findings(facts)] == ["late"]
+    facts.slowness = 3.0
+    assert findings(facts) == []
+
+
 @pytest.mark.parametrize(
     ("plant", "kind", "what"),
     [

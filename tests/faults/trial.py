@@ -15,6 +15,7 @@ from tests.contract.docs_object_store.test_object_store import s3_server
 from tests.e2e.stack import EMBEDDING_MODEL, running
 from tests.fakes.tutor import Tutor
 from tests.faults.cases import StackKind
+from tests.faults.checks import Facts
 from tests.faults.harness import Trial
 from tests.faults.links import LINKS_VARIABLE, OBJECTS_LINK, PROVIDER_LINK, Link, open_links, to_address, variable_of
 from tests.faults.volume import small_volume
@@ -23,6 +24,8 @@ from tests.shared import VERSITYGW
 
 _EMBEDDER_VARIABLES = ("TIKU_EMBED_BASE_URL", "TIKU_EMBED_MODEL")
 _LEASE_SECONDS = 5
+_START_SECONDS = 12.0
+"""How long the start of a stack takes at most on a quiet machine of two cores; where it takes longer, all else does."""
 
 
 async def missing(kind: StackKind) -> str:
@@ -64,8 +67,11 @@ async def trial(kind: StackKind = "plain") -> AsyncIterator[Trial]:
                 "TIKU_EXERCISES_LEASE_SECONDS": str(_LEASE_SECONDS),
                 LINKS_VARIABLE: variable_of(links, led),
             }
+            clock = asyncio.get_running_loop().time
+            began = clock()
             up = await stack.enter_async_context(running(home / "data", module="tests.faults.linked_up", **variables))
-            made = Trial(up, points, {**links, PROVIDER_LINK: provider}, variables)
+            slowness = max(1.0, (clock() - began) / _START_SECONDS)
+            made = Trial(up, points, {**links, PROVIDER_LINK: provider}, variables, Facts(slowness=slowness))
             await made.load.prepare()
             yield made
     finally:
