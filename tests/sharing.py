@@ -13,15 +13,20 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 _TOGETHER = {
-    "tests/integration/upkeep/": "a stack",
+    "tests/integration/upkeep/test_backup.py": "a stack",
+    "tests/integration/upkeep/test_fsck.py": "a stack",
+    "tests/integration/upkeep/test_graph.py": "graph engines",
     "tests/contract/retrieval_graph_store/": "graph engines",
     "tests/integration/retrieval/test_graph.py": "graph engines",
     "tests/e2e/test_page.py": "graph engines",
+    "tests/unit/house/": "the tree of the repository",
 }
 """Folders and files, and what they share with others."""
 _LONG_FIRST = (
-    "tests/integration/upkeep/",
+    "tests/integration/upkeep/test_backup.py",
     "tests/faults/",
+    "tests/contract/retrieval_graph_store/",
+    "tests/integration/upkeep/",
     "tests/integration/embedded/",
     "tests/e2e/",
     "tests/integration/",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
+import os
+import pickle
 import shutil
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,15 +53,39 @@ class Filled:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def filled(upkeep_folder: Path, provider: Tutor) -> Filled:
-    """Fill a stack, back it up while it runs, and stop it."""
-    data, backup = upkeep_folder / "filled", upkeep_folder / "filled.tar"
+async def filled(upkeep_folder: Path, provider: Tutor, tmp_path_factory: pytest.TempPathFactory) -> Filled:
+    """This process's copy of a stack that was filled, backed up while it ran, and stopped, once for all processes."""
+    own = tmp_path_factory.getbasetemp()
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "filled"
+    data, contents = upkeep_folder / "filled", shared / "contents"
+    async with _held(shared.with_name("filled.lock")):
+        if await asyncio.to_thread(contents.exists):
+            await asyncio.to_thread(copy_of, shared / "data", data)
+        else:
+            await asyncio.to_thread(shutil.rmtree, shared, ignore_errors=True)
+            await asyncio.to_thread(shared.mkdir)
+            found = await _fill(data, shared / "filled.tar", provider)
+            await asyncio.to_thread(copy_of, data, shared / "data")
+            await asyncio.to_thread(contents.write_bytes, pickle.dumps(found))
+    return Filled(data, shared / "filled.tar", **pickle.loads(await asyncio.to_thread(contents.read_bytes)))  # noqa: S301
+
+
+async def _fill(data: Path, backup: Path, provider: Tutor) -> dict[str, Any]:
+    """Fill a stack, back it up while it runs, stop it, and return what was in it."""
     async with house.up(data, provider) as up:
         ids = await house.fill(up.rest)
         dsn = (await up.state())["environment"]["TIKU_POSTGRES_DSN"]
         rows, answers = await house.rows(dsn), await house.answers(up.rest)
         await house.backup(data, backup)
-    return Filled(data, backup, ids, rows, await house.objects(data), answers)
+    return {"ids": ids, "rows": rows, "objects": await house.objects(data), "answers": answers}
+
+
+@asynccontextmanager
+async def _held(lock: Path) -> AsyncIterator[None]:
+    """Hold a lock that other processes wait for."""
+    with await asyncio.to_thread(lock.open, "w") as file:
+        await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
+        yield
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -17,7 +17,7 @@ from tests.engines import BoltServer
 from tests.integration.upkeep import house
 from tests.integration.upkeep.conftest import Filled
 
-pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(600)]
 
 
 def decision(owner: str, one: str, other: str, same: bool) -> OwnedDecision:
