@@ -88,16 +88,26 @@ class SpendingStore(Protocol):
     """Since when it counts; None for one that outlives its service."""
 
     async def reserve(
-        self, call_id: str, limits: Sequence[Limit], least_nanos: int, most_nanos: int, seconds: float
+        self,
+        call_id: str,
+        limits: Sequence[Limit],
+        least_nanos: int,
+        most_nanos: int,
+        seconds: float,
+        ahead_nanos: int = 0,
     ) -> Reserved | Exhausted:
         """Set aside money for a call in the accounts of all `limits`, which are at least one, or in none.
 
         It is `most_nanos`, or what the account with the least left has where that is less, but not below
-        `least_nanos`. After `seconds`, money of a call that nobody ended is free again.
+        `least_nanos`. For calls to come it is `ahead_nanos` more, or a 50th of the rest where that is less, and nothing
+        where that is less than this call gets. After `seconds`, what nobody gave back is free again.
         """
 
     async def write(self, batch_id: str, spending: Mapping[Line, Spending], charges: Sequence[Charge]) -> None:
-        """Add what calls came to, and end those for which money was reserved; a batch counts once, however often."""
+        """Add what calls came to, and charge those for which money was reserved; a batch counts once, however often.
+
+        A batch has one charge for an id.
+        """
 
     async def spending(self, first: date, last: date) -> Mapping[Line, Spending]:
         """Return what was spent from day `first` to day `last`."""

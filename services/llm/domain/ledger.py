@@ -1,8 +1,9 @@
 """What calls to providers may cost, and what they came to.
 
 Where budgets hold for a call, the most that it can cost is set aside before a provider hears of it, and when it has
-ended the rest is given back. What calls came to is written behind them, several at once: nobody waits for it, least of
-all a call that was canceled. Until then the money that was set aside covers it.
+ended the rest is given back. Where much is left of a budget, money is set aside for several calls at once. What calls
+came to is written behind them, several at once: nobody waits for it, least of all a call that was canceled. Until then
+the money that was set aside covers it.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
+from functools import partial
 from time import monotonic
 
 from services.common.values import TokenUsage
@@ -23,6 +25,7 @@ from services.llm.domain import faults
 from services.llm.domain.budgets import limits_of, seconds_until_renewed
 from services.llm.domain.measures import Measures, ModelMeasures
 from services.llm.domain.need import Need
+from services.llm.domain.purses import Purse, Purses
 from services.llm.ports import SpendingStore
 from services.llm.values.prices import Offer
 from services.llm.values.spending import Budget, Caller, Charge, Exhausted, Limit, Line, Period, Spending
@@ -31,6 +34,10 @@ _UNLIMITED_NANOS = 2**62
 """More than any budget."""
 _LEASE_GRACE_SECONDS = 60.0
 """How much longer money is set aside than its call may take, so that only a dead process loses it."""
+_AHEAD_CALLS = 64
+"""For as many further calls money is set aside, where much is left."""
+_PURSE_SECONDS = 60.0
+"""How much longer it is set aside than the first call may take."""
 _GATHER_SECONDS = 1.0
 """How long the ends of calls gather before they are written."""
 _GATHER_CHARGES_SECONDS = 0.05
@@ -45,23 +52,24 @@ logger = logging.getLogger(__name__)
 class Spent:
     """What a call under way has cost."""
 
+    measures: ModelMeasures
     max_output_tokens: int | None = None
     """The most that the model may write so that budgets hold; None for no limit."""
     tokens: TokenUsage | None = None
     """The provider's own count."""
     deltas: int = 0
     """Pieces of a stream that came, each about one token."""
-    measures: ModelMeasures = field(default_factory=ModelMeasures)
     clock: Callable[[], float] = monotonic
     last: float = 0.0
     """When the call was sent, or the last piece of it came."""
 
-    def delta(self) -> None:
-        """Count a piece of a stream."""
+    def delta(self, pieces: int = 1) -> None:
+        """Count pieces of a stream that came together."""
         now = self.clock()
         (self.measures.between_tokens if self.deltas else self.measures.first_token).add(now - self.last)
+        self.measures.between_tokens.add_zeros(pieces - 1)
         self.last = now
-        self.deltas += 1
+        self.deltas += pieces
 
 
 @dataclass(slots=True)
@@ -70,10 +78,23 @@ class _Waiting:
 
     spending: dict[Line, Spending] = field(default_factory=dict)
     charges: list[Charge] = field(default_factory=list)
+    """Of calls that had money of their own."""
+    settled: dict[str, Charge] = field(default_factory=dict)
+    """Of purses, by their ids."""
     batch_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def __bool__(self) -> bool:
-        return bool(self.spending or self.charges)
+        return bool(self.spending or self.charges or self.settled)
+
+    def settle(self, charge: Charge) -> None:
+        """Add what calls of a purse have cost to what it has to be charged anyway."""
+        if before := self.settled.get(charge.call_id):
+            charge = replace(charge, cost_nanos=charge.cost_nanos + before.cost_nanos)
+        self.settled[charge.call_id] = charge
+
+
+_End = Callable[[int], None]
+"""Ends a call for which money was set aside, given what it has cost."""
 
 
 class Ledger:
@@ -99,6 +120,9 @@ class Ledger:
         self._now = now
         self.measures: Measures = {}
         """How fast models answered, and what their calls used and cost."""
+        self._purses = Purses()
+        self._opening: dict[tuple[Limit, ...], asyncio.Event] = {}
+        """Of purses that are being opened; set when they are, or cannot be."""
         self._waiting = _Waiting()
         self._batch = _Waiting()
         self._has_waiting = asyncio.Event()
@@ -115,19 +139,14 @@ class Ledger:
             FailedPrecondition: a budget holds for the call, and nobody said what the model costs.
             Unavailable: a budget holds for the call, and the store cannot be reached.
         """
-        caller, now = self._caller(), self._now()
-        limits = limits_of(self._budgets(), caller, offer.model, now.date())
-        call_id = str(uuid.uuid4()) if limits else ""
-        accounts = [limit.account for limit in limits]
-        spent, failed, cancelled = Spent(need.max_output_tokens), None, True
-        try:
-            if limits:
-                spent.max_output_tokens = await self._reserved(call_id, limits, offer, need, timeout)
-        except asyncio.CancelledError:
-            # The store may have set the money aside all the same.
-            self._end(_Waiting(charges=[Charge(call_id, accounts, 0)]))
-            raise
-        spent.measures = self.measures.setdefault((offer.provider, offer.model), ModelMeasures())
+        caller, most_tokens = self._caller(), need.max_output_tokens
+        end: _End = _nothing
+        limits = tuple(limits_of(self._budgets(), caller, offer.model, self._now().date()))
+        if limits:
+            most_tokens, end = await self._reserved(limits, offer, need, timeout)
+        model = offer.provider, offer.model
+        measures = self.measures.get(model) or self.measures.setdefault(model, ModelMeasures())
+        spent, failed, cancelled = Spent(measures, most_tokens), None, True
         began = spent.last = spent.clock()
         try:
             with tracing.span(f"{operation} {offer.model}", "CLIENT", _attributes(operation, offer)) as span:
@@ -147,8 +166,9 @@ class Ledger:
             line = Line(self._now().date(), caller, offer.provider, offer.model)
             estimated = spent.tokens is None and tokens.total_tokens > 0
             spending = Spending(1, int(failed is not None), int(cancelled), int(estimated), tokens, cost)
-            charges = [Charge(call_id, accounts, cost)] if limits else []
-            self._end(_Waiting({line: spending}, charges))
+            end(cost)
+            self._waiting.spending[line] = self._waiting.spending.get(line, Spending()) + spending
+            self._has_waiting.set()
 
     async def spending(self, first: date, last: date) -> tuple[Mapping[Line, Spending], datetime]:
         """Return what calls came to that ended from day `first` to day `last` in UTC, and since when they count."""
@@ -173,14 +193,17 @@ class Ledger:
                     self._has_waiting.set()
         finally:
             try:
-                await self._write()
+                await self._write(closing=True)
             except TikuError as error:
                 logger.error("the last spending is lost", extra={"error": str(error)})
 
     async def _reserved(
-        self, call_id: str, limits: Sequence[Limit], offer: Offer, need: Need, timeout: float
-    ) -> int | None:
-        """Set money aside; return how many tokens the model may write for it, None for as many as it likes."""
+        self, limits: tuple[Limit, ...], offer: Offer, need: Need, timeout: float
+    ) -> tuple[int | None, _End]:
+        """Set money aside.
+
+        Return how many tokens the model may write for it, None for as many as it likes, and what ends the call.
+        """
         price = offer.price
         if price is None:
             raise FailedPrecondition(
@@ -191,34 +214,83 @@ class Ledger:
         reading = need.most_input_tokens * max(price.input_nanos_per_token, price.cached_input_nanos_per_token)
         each, most_tokens = price.output_nanos_per_token, need.max_output_tokens
         if most_tokens is None and each:
-            least, most = reading + each, _UNLIMITED_NANOS
-        else:
-            least = most = reading + (most_tokens or 0) * each
-        lease = timeout + _LEASE_GRACE_SECONDS
-        found = await self._store.reserve(call_id, limits, least, most, lease)
-        if isinstance(found, Exhausted) and (self._waiting.charges or self._batch.charges):
-            # What calls that have just ended give back.
-            await self._write()
-            found = await self._store.reserve(call_id, limits, least, most, lease)
+            granted, end = await self._reserve(limits, reading + each, _UNLIMITED_NANOS, timeout)
+            return (granted - reading) // each, end
+        nanos = reading + (most_tokens or 0) * each
+        return most_tokens, self._drawn(limits, nanos, timeout) or await self._opened(limits, nanos, timeout)
+
+    def _drawn(self, limits: tuple[Limit, ...], nanos: int, timeout: float) -> _End | None:
+        """Set money aside that this process has, if it has enough; return what ends the call."""
+        until = asyncio.get_running_loop().time() + timeout + _LEASE_GRACE_SECONDS
+        purse = self._purses.drawn(limits, nanos, until)
+        return None if purse is None else partial(purse.end, nanos)
+
+    async def _opened(self, limits: tuple[Limit, ...], nanos: int, timeout: float) -> _End:
+        """Set money aside for a call, and for others of the same accounts where much is left."""
+        if opening := self._opening.get(limits):
+            # Calls that begin together open one purse together. Where little is left, none is opened.
+            await opening.wait()
+            if end := self._drawn(limits, nanos, timeout):
+                return end
+            return (await self._reserve(limits, nanos, nanos, timeout))[1]
+        opened = self._opening[limits] = asyncio.Event()
+        try:
+            return (await self._reserve(limits, nanos, nanos, timeout, ahead=_AHEAD_CALLS * nanos))[1]
+        finally:
+            del self._opening[limits]
+            opened.set()
+
+    async def _reserve(
+        self, limits: tuple[Limit, ...], least: int, most: int, timeout: float, ahead: int = 0
+    ) -> tuple[int, _End]:
+        """Have the store set money aside; return how much the call has of it, and what ends the call."""
+        call_id, accounts = str(uuid.uuid4()), [limit.account for limit in limits]
+        lease = timeout + _LEASE_GRACE_SECONDS + (_PURSE_SECONDS if ahead else 0.0)
+        until = asyncio.get_running_loop().time() + lease
+
+        def end(cost: int) -> None:
+            self._waiting.charges.append(Charge(call_id, accounts, cost))
+            self._has_waiting.set()
+
+        try:
+            found = await self._store.reserve(call_id, limits, least, most, lease, ahead)
+            if isinstance(found, Exhausted) and (self._waiting.charges or self._batch or self._purses):
+                # What calls that have just ended give back, and what is set aside for calls to come.
+                await self._write(closing=True)
+                found = await self._store.reserve(call_id, limits, least, most, lease)
+        except asyncio.CancelledError:
+            end(0)  # The store may have set the money aside all the same.
+            raise
         if isinstance(found, Exhausted):
             raise _exhausted(found, least, self._now())
-        return (found.nanos - reading) // each if most_tokens is None and each else most_tokens
+        if not ahead or found.nanos == most:
+            return found.nanos, end
+        purse = Purse(call_id, accounts, found.nanos, until)
+        self._purses.add(limits, purse)
+        purse.draw(most)
+        return most, partial(purse.end, most)
 
-    def _end(self, ended: _Waiting) -> None:
-        for line, spending in ended.spending.items():
-            self._waiting.spending[line] = self._waiting.spending.get(line, Spending()) + spending
-        self._waiting.charges += ended.charges
-        self._has_waiting.set()
+    async def _write(self, *, closing: bool = False) -> None:
+        """Write what waits; what cannot be written waits on, as the same batch.
 
-    async def _write(self) -> None:
-        """Write what waits; what cannot be written waits on, as the same batch."""
+        `closing` gives back what is set aside for calls to come.
+        """
         async with self._writing:
+            for charge in self._purses.settle(closing=closing):
+                self._waiting.settle(charge)
             while self._batch or self._waiting:
                 if not self._batch:
                     self._batch, self._waiting = self._waiting, _Waiting()
                     self._has_waiting.clear()
-                await self._store.write(self._batch.batch_id, self._batch.spending, self._batch.charges)
+                charges = [*self._batch.charges, *self._batch.settled.values()]
+                await self._store.write(self._batch.batch_id, self._batch.spending, charges)
                 self._batch = _Waiting()
+            if self._purses:
+                self._has_waiting.set()
+
+
+def _nothing(_: int) -> None:
+    """End a call for which no money was set aside."""
 
 
 def _attributes(operation: str, offer: Offer) -> dict[str, tracing.Value]:

@@ -32,6 +32,10 @@ class Distribution:
         self.counts[bisect_left(self.bounds, number)] += 1
         self.total += number
 
+    def add_zeros(self, count: int) -> None:
+        """Count zeros."""
+        self.counts[0] += count
+
 
 @dataclass(slots=True)
 class ModelMeasures:

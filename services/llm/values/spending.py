@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.common.values import TokenUsage
+
+AHEAD_SHARE: Final = 50
+"""What is reserved ahead of calls is at most this part of what is left."""
 
 
 class Scope(StrEnum):
@@ -135,8 +138,10 @@ class Spending:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """The end of a call for which money was reserved: its cost goes to the accounts, the rest is given back."""
+    """What calls have cost that had money under one id: it goes to the accounts, the rest is given back."""
 
     call_id: str
     accounts: Sequence[Account]
     cost_nanos: int
+    kept_nanos: int = 0
+    """What stays reserved under the id."""

@@ -82,6 +82,26 @@ async def test_a_call_without_an_end_gets_what_is_left(store: SpendingStore) -> 
     assert await store.reserve(call(), [Limit(ANN, 100)], 30, 500, 9) == Reserved(30)
 
 
+async def test_money_for_calls_to_come_is_a_small_part_of_what_is_left(store: SpendingStore) -> None:
+    limits = [Limit(ANN, 5000), Limit(ALL, 9000)]
+    assert await store.reserve(call(), limits, 40, 40, 9, 4000) == Reserved(40 + (5000 - 40) // 50)
+    assert await store.reserve(call(), [Limit(BOB, 5000)], 40, 40, 9, 45) == Reserved(85)
+    # It would not be enough for another such call.
+    assert await store.reserve(call(), [Limit(BOB, 5000)], 4000, 4000, 9, 4000) == Reserved(4000)
+
+
+async def test_a_charge_may_keep_a_part_of_what_was_set_aside(store: SpendingStore) -> None:
+    asked, gone = call(), call()
+    await store.reserve(asked, [Limit(ANN, 100)], 60, 60, 9)
+    await store.reserve(gone, [Limit(ANN, 100)], 40, 40, 0.0)
+    await asyncio.sleep(0.01)
+    await store.reserve(call(), [Limit(ANN, 100)], 40, 40, 9)
+    await store.write(call(), {}, [Charge(asked, [ANN], 25, 30), Charge(gone, [ANN], 1, 30)])
+    assert await store.balances([ANN]) == [Balance(26, 70)]
+    await store.write(call(), {}, [Charge(asked, [ANN], 5)])
+    assert await store.balances([ANN]) == [Balance(31, 40)]
+
+
 async def test_a_limit_that_was_lowered_refuses(store: SpendingStore) -> None:
     asked = call()
     await store.reserve(asked, [Limit(ANN, 100)], 90, 90, 9)

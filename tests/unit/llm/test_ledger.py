@@ -22,8 +22,11 @@ from services.llm.values.spending import (
     Budget,
     Caller,
     Charge,
+    Exhausted,
+    Limit,
     Line,
     Period,
+    Reserved,
     Scope,
     Spending,
 )
@@ -198,8 +201,65 @@ async def test_a_service_that_ends_writes_what_is_left() -> None:
     }
 
 
-async def test_two_hundred_calls_at_once_never_pass_a_limit() -> None:
-    house, chance, served = House(limit=5000), random.Random(3), [0]  # noqa: S311 - it plays calls and guards nothing
+class Counting(MemorySpendingStore):
+    """Counts how often money is set aside."""
+
+    asked = 0
+
+    async def reserve(
+        self,
+        call_id: str,
+        limits: Sequence[Limit],
+        least_nanos: int,
+        most_nanos: int,
+        seconds: float,
+        ahead_nanos: int = 0,
+    ) -> Reserved | Exhausted:
+        self.asked += 1
+        await asyncio.sleep(0)
+        return await super().reserve(call_id, limits, least_nanos, most_nanos, seconds, ahead_nanos)
+
+
+async def test_where_much_is_left_money_is_set_aside_for_several_calls_at_once() -> None:
+    store = Counting()
+    house = House(limit=10**9, store=store)
+
+    async def one() -> None:
+        async with house.ledger.call(OFFER, NEED, 9) as spent:
+            spent.tokens = TokenUsage(10, 4, 6)
+
+    for _ in range(3):
+        await asyncio.gather(*(one() for _ in range(30)))
+    assert store.asked == 1
+    assert await house.balance() == Balance(90 * 54, 65 * 110 - 90 * 54)
+    assert (await house.spent()).calls == 90
+    # Nobody drew since it was looked at last.
+    assert await house.balance() == Balance(90 * 54, 0)
+
+
+async def test_money_for_calls_to_come_refuses_no_other_call() -> None:
+    house = House(limit=50 * 110 + 110)
+    async with house.ledger.call(OFFER, NEED, 9) as spent:
+        assert await house.balance() == Balance(0, 220)
+        spent.tokens = TokenUsage(10, 4)
+        async with house.ledger.call(OFFER, Need(30, 8, (50 * 110 - 60) // 10), 9):
+            assert await house.balance() == Balance(0, 51 * 110)
+
+
+async def test_a_call_that_lasts_longer_than_money_is_set_aside_for_gets_other_money() -> None:
+    store = Counting()
+    house = House(limit=10**9, store=store)
+    async with (
+        house.ledger.call(OFFER, NEED, 9),
+        house.ledger.call(OFFER, NEED, 60),
+        house.ledger.call(OFFER, NEED, 80),
+    ):
+        assert store.asked == 2
+
+
+@pytest.mark.parametrize("limit", [5000, 50_000, 80_000])
+async def test_two_hundred_calls_at_once_never_pass_a_limit(limit: int) -> None:
+    house, chance, served = House(limit=limit), random.Random(3), [0]  # noqa: S311 - it plays calls and guards nothing
 
     async def one() -> None:
         need = Need(most_input_tokens=20, input_tokens=7, max_output_tokens=chance.choice([5, 20, None]))
@@ -210,13 +270,14 @@ async def test_two_hundred_calls_at_once_never_pass_a_limit() -> None:
                     await asyncio.sleep(0.0005)
                     spent.deltas += 1
                     balance = (await house.store.balances([ANN]))[0]
-                    assert balance.spent_nanos + balance.reserved_nanos <= 5000
+                    assert balance.spent_nanos + balance.reserved_nanos <= limit
                 if chance.random() < 0.5:
                     spent.tokens = TokenUsage(chance.randint(1, 20), spent.deltas)
                 served[0] += spent.deltas
 
     await asyncio.gather(*(one() for _ in range(200)))
+    await house.balance()
     balance = await house.balance()
-    assert 0 < balance.spent_nanos <= 5000
+    assert 0 < balance.spent_nanos <= limit
     assert balance.reserved_nanos == 0
     assert (await house.spent()).tokens.completion_tokens >= served[0]

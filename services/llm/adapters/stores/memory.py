@@ -6,7 +6,17 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
-from services.llm.values.spending import Account, Balance, Charge, Exhausted, Limit, Line, Reserved, Spending
+from services.llm.values.spending import (
+    AHEAD_SHARE,
+    Account,
+    Balance,
+    Charge,
+    Exhausted,
+    Limit,
+    Line,
+    Reserved,
+    Spending,
+)
 
 
 class MemorySpendingStore:
@@ -20,7 +30,13 @@ class MemorySpendingStore:
         self._written = ""
 
     async def reserve(
-        self, call_id: str, limits: Sequence[Limit], least_nanos: int, most_nanos: int, seconds: float
+        self,
+        call_id: str,
+        limits: Sequence[Limit],
+        least_nanos: int,
+        most_nanos: int,
+        seconds: float,
+        ahead_nanos: int = 0,
     ) -> Reserved | Exhausted:
         """See `SpendingStore`."""
         self._give_back_expired()
@@ -32,6 +48,9 @@ class MemorySpendingStore:
         if left < least_nanos:
             return Exhausted(limits[place], left)
         nanos, now = min(most_nanos, left), asyncio.get_running_loop().time()
+        ahead = min(ahead_nanos, (left - nanos) // AHEAD_SHARE)
+        if ahead >= nanos:
+            nanos += ahead
         self._reservations[call_id] = [limit.account for limit in limits], nanos, now + seconds
         return Reserved(nanos)
 
@@ -43,7 +62,9 @@ class MemorySpendingStore:
         for line, spent in spending.items():
             self._spending[line] = self._spending.get(line, Spending()) + spent
         for charge in charges:
-            self._reservations.pop(charge.call_id, None)
+            held = self._reservations.pop(charge.call_id, None)
+            if held and charge.kept_nanos:
+                self._reservations[charge.call_id] = held[0], charge.kept_nanos, held[2]
             for account in charge.accounts:
                 self._spent[account] = self._spent.get(account, 0) + charge.cost_nanos
 

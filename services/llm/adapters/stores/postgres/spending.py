@@ -70,18 +70,24 @@ class PostgresSpendingStore:
             yield cls(Database(pool, reserve))
 
     async def reserve(
-        self, call_id: str, limits: Sequence[Limit], least_nanos: int, most_nanos: int, seconds: float
+        self,
+        call_id: str,
+        limits: Sequence[Limit],
+        least_nanos: int,
+        most_nanos: int,
+        seconds: float,
+        ahead_nanos: int = 0,
     ) -> Reserved | Exhausted:
         """See `SpendingStore`; a refusal is tried once more after what dead processes had set aside was given back."""
         wanted = _json([_account(limit.account) | {"limit_nanos": limit.limit_nanos} for limit in limits])
-        values = call_id, wanted, least_nanos, most_nanos, timedelta(seconds=seconds)
+        values = call_id, wanted, least_nanos, most_nanos, timedelta(seconds=seconds), ahead_nanos
         granted, refused_by, left = await self._reserve(*values)
         if granted is None and await self._database.fetchval("SELECT give_back_expired()"):
             granted, refused_by, left = await self._reserve(*values)
         return Exhausted(limits[refused_by], left) if granted is None else Reserved(granted)
 
     async def _reserve(self, *values: object) -> Any:
-        return await self._database.fetchrow("SELECT * FROM reserve($1, $2::text::jsonb, $3, $4, $5)", *values)
+        return await self._database.fetchrow("SELECT * FROM reserve($1, $2::text::jsonb, $3, $4, $5, $6)", *values)
 
     async def write(self, batch_id: str, spending: Mapping[Line, Spending], charges: Sequence[Charge]) -> None:
         """See `SpendingStore`; one transaction."""
@@ -99,6 +105,7 @@ class PostgresSpendingStore:
                         "call_id": charge.call_id,
                         "accounts": [_account(account) for account in charge.accounts],
                         "cost_nanos": charge.cost_nanos,
+                        "kept_nanos": charge.kept_nanos,
                     }
                     for charge in charges
                 ]
