@@ -35,7 +35,6 @@ from services.exercises.values.chat import ChatFinish, ChatRequest
 from services.exercises.values.exercise import Event, QuestionMade, QuestionRefused
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
 from services.exercises.values.question import Draft, GeneratorChoice, Passage, Question, QuestionKind
-from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
 from services.llm.values import chat as llm_chat
 
@@ -190,8 +189,8 @@ def show(question: Question) -> str:
 
 async def run(options: argparse.Namespace) -> None:
     """Measures every kind on every document, then shows what was accepted."""
-    async with ProviderClient.open("bench", options.base_url, "") as client:
-        model = KeptModel(OpenAiHttpProvider(client), options.calls)
+    async with OpenAiHttpProvider.open("bench", options.base_url, "") as provider:
+        model = KeptModel(provider, options.calls)
         made = [
             question
             for file in options.files

@@ -42,16 +42,21 @@ class EventDecoder:
         Raises:
             EventTooLongError: an unfinished line or event is over the limit.
         """
+        if not (self._tail or self._data) and (plain := self._plain(chunk)):
+            return plain
         *lines, self._tail = (self._tail + chunk).split(b"\n")
         if len(self._tail) > self._limit:
             raise EventTooLongError(f"a line is longer than {self._limit} bytes")
         events: list[Event] = []
         for line in lines:
-            line = line.removesuffix(b"\r")
+            if line.endswith(b"\r"):
+                line = line[:-1]
             if line:
                 self._take(line)
-            elif event := self._finish():
-                events.append(event)
+            elif self._data:
+                events.append(self._finish())
+            else:
+                self._name = self._id = b""
         return events
 
     def close(self) -> list[Event]:
@@ -61,9 +66,19 @@ class EventDecoder:
         """
         return self.feed(b"\n\n")
 
+    def _plain(self, chunk: bytes) -> list[Event]:
+        """Return the events of a chunk that holds whole ones of one line of data each; none for any other chunk."""
+        if not (chunk.startswith(b"data: ") and chunk.endswith(b"\n\n")) or b"\r" in chunk or len(chunk) > self._limit:
+            return []
+        values = chunk[6:-2].split(b"\n\ndata: ")
+        if chunk.count(b"\n") != 2 * len(values) or self._name or self._id:
+            return []
+        return [Event("message", value, "") for value in values]
+
     def _take(self, line: bytes) -> None:
         field, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
+        if value.startswith(b" "):
+            value = value[1:]
         if field == b"data":
             self._data_bytes += len(value)
             if self._data_bytes > self._limit:
@@ -74,12 +89,11 @@ class EventDecoder:
         elif field == b"id":
             self._id = value
 
-    def _finish(self) -> Event | None:
-        event = None
-        if self._data:
-            name = self._name.decode("utf-8", "replace") if self._name else "message"
-            event = Event(name, b"\n".join(self._data), self._id.decode("utf-8", "replace") if self._id else "")
-            self._data.clear()
-            self._data_bytes = 0
+    def _finish(self) -> Event:
+        data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+        name, number = self._name, self._id
+        event = Event(name.decode("utf-8", "replace") if name else "message", data, number.decode("utf-8", "replace"))
+        self._data.clear()
+        self._data_bytes = 0
         self._name = self._id = b""
         return event

@@ -152,8 +152,8 @@ async def _chat(settings: LlmSettings, provider: Provider) -> AsyncIterator[Chat
             opening = sdk.OpenAiSdkProvider.open(provider.name, provider.base_url, key, connect)
             chat = await stack.enter_async_context(opening)
         else:
-            opening = ProviderClient.open(provider.name, provider.base_url, key, connect)
-            chat = OpenAiHttpProvider(await stack.enter_async_context(opening))
+            opening = OpenAiHttpProvider.open(provider.name, provider.base_url, key, connect)
+            chat = await stack.enter_async_context(opening)
         points = Points("llm.chat.last_token", before="llm.chat.asked", first="llm.chat.first_token")
         yield Failpoints(settings.failpoints).around(chat, {"stream": points})
 

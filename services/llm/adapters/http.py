@@ -54,18 +54,10 @@ class ProviderClient:
 
         Leaving the block before the body's end closes the connection, which tells the provider to stop.
         """
-        async with self.exchange(path, body, timeout) as response:
+        async with self.request("POST", path, timeout, data=_encode(body)) as response:
             if response.status != 200:
                 told = await response.content.read(MAX_ERROR_BYTES)
                 raise faults.from_status(self.name, body["model"], response.status, told, response.headers)
-            yield response
-
-    @asynccontextmanager
-    async def exchange(
-        self, path: str, body: Mapping[str, Any], timeout: float
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Do as `post` does, and yield the response whatever its status is."""
-        async with self.request("POST", path, timeout, data=_encode(body)) as response:
             yield response
 
     @asynccontextmanager

@@ -299,7 +299,7 @@ class ChatRouter(Router[ChatProvider]):
                     async for event in stream:
                         watch.stop()
                         if isinstance(event, TextDelta):
-                            spent.delta()
+                            spent.delta(event.pieces)
                             if not verdict.answered:
                                 verdict.answer()
                                 yield event
@@ -352,6 +352,8 @@ async def _nothing(_: object) -> None:
 def _for(prompt: ChatRequest, asked: Asked) -> ChatRequest:
     """Return what a target is asked; what a call may write is shared by the answers that it asks for."""
     most = asked.max_output_tokens
+    if (prompt.model, prompt.max_tokens) == (asked.model, most) and prompt.n == 1:
+        return prompt
     return replace(prompt, model=asked.model, max_tokens=None if most is None else max(1, most // prompt.n))
 
 

@@ -173,6 +173,8 @@ class TextDelta:
     """The next piece of an answer: text of the first one, and nothing else unless it is a `ChatDelta`."""
 
     text: str
+    pieces: int = field(default=1, compare=False, kw_only=True)
+    """How many pieces of the provider's it joins, which came together; each is about a token."""
 
 
 @dataclass(frozen=True, slots=True)

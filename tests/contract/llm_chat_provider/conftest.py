@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 import pytest
 import pytest_asyncio
 
-from services.llm.adapters.http import ProviderClient
 from services.llm.adapters.providers.openai_chat import OpenAiChat
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
 from services.llm.adapters.providers.openai_sdk import OpenAiSdkProvider
@@ -27,7 +26,6 @@ async def adapter(request: pytest.FixtureRequest, raw: RawProvider) -> AsyncIter
     """One adapter for all cases of a module: what a case's model is found to refuse, no other case must see."""
     async with AsyncExitStack() as stack:
         if request.param == "http":
-            client = await stack.enter_async_context(ProviderClient.open("scripted", raw.base_url, "sk-test"))
-            yield OpenAiHttpProvider(client)
+            yield await stack.enter_async_context(OpenAiHttpProvider.open("scripted", raw.base_url, "sk-test"))
         else:
             yield await stack.enter_async_context(OpenAiSdkProvider.open("scripted", raw.base_url, "sk-test"))

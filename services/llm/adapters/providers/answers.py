@@ -75,6 +75,20 @@ class FailedAnswerError(Exception):
         self.headers = headers
 
 
+def plain_text_of(chat: WireChat) -> str:
+    """Return the text that an event adds to the first answer; nothing where it says anything else."""
+    choices = chat.choices
+    if choices is None or len(choices) != 1 or chat.usage or chat.error or chat.x_groq or chat.timings:
+        return ""
+    choice = choices[0]
+    delta, content = choice.delta, choice.delta and choice.delta.content
+    if delta is None or type(content) is not str or choice.index or chat.eval_count:
+        return ""
+    more = choice.finish_reason or choice.logprobs or choice.usage or choice.error or delta.reasoning_content
+    more = more or delta.reasoning or delta.refusal or delta.tool_calls or delta.function_call or delta.annotations
+    return "" if more or delta.audio or delta.reasoning_details or delta.images else content
+
+
 class AnswerReader:
     """Makes deltas of the events of a stream; `n` answers were asked for."""
 
@@ -82,6 +96,10 @@ class AnswerReader:
         self._choices = [_Choice(index) for index in range(n)]
         self._usage: TokenUsage | None = None
         self._ended = False
+
+    def text(self, chat: WireChat) -> str:
+        """Return the text that an event adds, where that is all it does; nothing where `feed` has to read it."""
+        return plain_text_of(chat) if self._choices[0].thought.is_over else ""
 
     def feed(self, chat: WireChat) -> Iterator[TextDelta]:
         """Yield what an event adds.
@@ -178,6 +196,11 @@ class Thought:
     def __init__(self) -> None:
         self._kept = ""
         self._state = "begin"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all text to come is said."""
+        return self._state == "said"
 
     def feed(self, text: str) -> tuple[str, str]:
         """Return what of the text, and of what was kept back, was thought, and what is said."""

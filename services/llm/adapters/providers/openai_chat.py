@@ -143,6 +143,7 @@ class _Stream:
         """Whether the provider said that it is."""
 
     def feed(self, piece: bytes) -> Iterator[TextDelta]:
+        """Yield what a piece of the body adds, texts that came together as one."""
         if self._head is not None:
             piece = self._head + piece
             begun = piece.removeprefix(_BOM).lstrip(_SPACE)
@@ -152,17 +153,30 @@ class _Stream:
                     raise UnreadableAnswerError(f"a body of more than {_MAX_BODY_BYTES} bytes")
                 return
             self._head, piece = None, begun
-        for event in self._decoder.feed(piece):
-            yield from self._event(event)
-            if self.done:
-                return
+        texts: list[str] = []
+        try:
+            for event in self._decoder.feed(piece):
+                chats = self._chats_of(event)
+                if len(chats) == 1 and event.name != "error" and (text := self._reader.text(chats[0])):
+                    texts.append(text)
+                    continue
+                for delta in self._added(event, chats):
+                    yield from _together(texts)
+                    yield delta
+                if self.done:
+                    break
+        except (FailedAnswerError, ValueError):
+            yield from _together(texts)
+            raise
+        if texts:
+            yield TextDelta("".join(texts), pieces=len(texts))
 
     def close(self) -> Iterator[TextDelta]:
         """Yield what is left where the body ends."""
         if self._head is None:
             if not self.done:
                 for event in self._decoder.close():
-                    yield from self._event(event)
+                    yield from self._added(event, self._chats_of(event))
             yield from self._reader.close()
             self._finish = self._reader.finish()
         elif head := self._head.removeprefix(_BOM).strip(_SPACE):
@@ -174,17 +188,31 @@ class _Stream:
         """Return the end of the answer; None where the body ended before it."""
         return self._finish
 
-    def _event(self, event: Event) -> Iterator[TextDelta]:
-        data = event.data.strip()
+    def _chats_of(self, event: Event) -> list[wire.WireChat]:
+        """Return what an event holds; note where it says that the provider is done."""
+        data = event.data
+        if data.startswith(b"{"):
+            return _chats(data)
+        data = data.strip()
         if data.strip(b'"') == b"[DONE]":
             self.done = True
             self._reader.done()
-        elif data and data != b"null":
-            for chat in _chats(data):
-                if event.name == "error":
-                    raise_error_in(chat)
-                    raise failure(data.decode("utf-8", "replace"))
-                yield from self._reader.feed(chat)
+            return []
+        return _chats(data) if data and data != b"null" else []
+
+    def _added(self, event: Event, chats: list[wire.WireChat]) -> Iterator[TextDelta]:
+        for chat in chats:
+            if event.name == "error":
+                raise_error_in(chat)
+                raise failure(event.data.decode("utf-8", "replace"))
+            yield from self._reader.feed(chat)
+
+
+def _together(texts: list[str]) -> Iterator[TextDelta]:
+    """Yield texts as one, and forget them."""
+    if texts:
+        yield TextDelta("".join(texts), pieces=len(texts))
+        texts.clear()
 
 
 def _chats(data: bytes) -> list[wire.WireChat]:

@@ -16,7 +16,7 @@ import msgspec
 from services.llm.values.chat import ChatMessage, ChatRequest, OutputSchema, Role, ToolCall
 
 
-class WireMessage(msgspec.Struct):
+class WireMessage(msgspec.Struct, gc=False):
     """A message or the delta of one; content is null while a model thinks, refuses or calls tools."""
 
     content: Any = None
@@ -31,7 +31,7 @@ class WireMessage(msgspec.Struct):
     images: Any = None
 
 
-class WireChoice(msgspec.Struct):
+class WireChoice(msgspec.Struct, gc=False):
     """One of the answers."""
 
     index: Any = 0
@@ -44,7 +44,7 @@ class WireChoice(msgspec.Struct):
     error: Any = None
 
 
-class WireChat(msgspec.Struct):
+class WireChat(msgspec.Struct, gc=False):
     """A whole answer, or one event of a stream.
 
     `error`, and `message` and its like where there are no choices, are how an answer that began well says that it

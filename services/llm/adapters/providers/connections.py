@@ -1,0 +1,365 @@
+"""Kept-alive HTTP/1.1 connections to one provider, over httptools.
+
+A chat sends one body that is there as a whole, and reads one answer. aiohttp, which can do far more, takes several
+times the processor time for it, and handles each token of a stream by itself (ADR 15).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import zlib
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Self, cast
+from urllib.parse import quote, urlsplit
+
+import httptools
+
+_IDLE_SECONDS = 30.0
+_MAX_HEAD_BYTES = 64 * 1024
+_MAX_UNREAD_BYTES = 256 * 1024
+_MAX_UNPACKED_BYTES = 64 * 1024 * 1024
+"""More than a whole answer may have."""
+_GATHER_SECONDS = 0.005
+"""What comes of a fast stream in this time is read together."""
+
+
+class MalformedAnswerError(Exception):
+    """What came is not HTTP/1.1."""
+
+
+class ConnectError(OSError):
+    """Nobody could be reached at the address, or not in time."""
+
+
+class Exchange(asyncio.Protocol):
+    """A connection, and the answer that comes on it now."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        """Names are in small letters."""
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport
+        self._parser: httptools.HttpResponseParser | None = None
+        self._has_head = False
+        self._is_whole = False
+        self._is_kept = False
+        self._head_bytes = 0
+        self._pieces: list[bytes] = []
+        self._unread = 0
+        self._inflate: zlib._Decompress | None = None
+        self._error: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._is_lost = False
+        self._is_paused = False
+        self.idle_since = 0.0
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether another request may be sent behind the answer."""
+        return self._is_whole and self._is_kept and not self._is_lost and self._error is None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection has ended."""
+        return self._is_lost
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End an answer whose end is that of the connection, or else what waits for it."""
+        self._is_lost = True
+        if self._parser is not None and not self._is_whole:
+            if self._has_head and exc is None and not self._is_framed():
+                self.on_message_complete()
+            else:
+                self.fail(exc or ConnectionResetError("the provider closed the connection"))
+        self._wake()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        if self._parser is None or self._is_whole:
+            self._transport.abort()  # Nobody asked for it.
+            return
+        if not self._has_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > _MAX_HEAD_BYTES + _MAX_UNREAD_BYTES:
+                self.fail(MalformedAnswerError("a head that is too large"))
+                return
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade, zlib.error) as error:
+            if not self._is_whole:
+                self.fail(ConnectionResetError(str(error)) if self._has_head else MalformedAnswerError(str(error)))
+        self._wake()
+
+    def on_message_begin(self) -> None:
+        """Refuse a second answer.
+
+        Raises:
+            MalformedAnswerError: nobody asked for it.
+        """
+        if self._is_whole:
+            self._error = MalformedAnswerError("more than one answer")
+            raise self._error
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, the first of its name."""
+        self.headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+
+    def on_headers_complete(self) -> None:
+        """Begin the body, unless the head only announces another one."""
+        assert self._parser is not None
+        self.status = self._parser.get_status_code()
+        if self.status >= 200:
+            self._has_head = True
+            self._is_kept = self._parser.should_keep_alive()
+            if self.headers.get("content-encoding", "").lower() in ("gzip", "deflate"):
+                self._inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+
+    def on_body(self, body: bytes) -> None:
+        """Take data of the body.
+
+        Raises:
+            MalformedAnswerError: it unpacks to more than any answer has.
+        """
+        if self._inflate is not None:
+            body = self._inflate.decompress(body, _MAX_UNPACKED_BYTES)
+            if self._inflate.unconsumed_tail:
+                raise MalformedAnswerError("a body that unpacks to too much")
+        self._pieces.append(body)
+        self._unread += len(body)
+        if self._unread > _MAX_UNREAD_BYTES and not self._is_paused:
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        """End the answer."""
+        if self._has_head:
+            self._is_whole = True
+        else:
+            self.headers.clear()
+
+    def fail(self, error: Exception) -> None:
+        """End the answer behind what came of it."""
+        if self._error is None and not self._is_whole:
+            self._error = error
+        self._wake()
+
+    async def ask(self, request: bytes) -> None:
+        """Send a request and wait for the head of its answer."""
+        self.status, self.headers = 0, {}
+        self._has_head = self._is_whole = False
+        self._head_bytes, self._inflate = 0, None
+        self._pieces.clear()
+        self._unread = 0
+        self._resume()
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport.write(request)
+        while not self._has_head:
+            await self._more()
+
+    async def read(self) -> bytes:
+        """Return what came of the body since it was read last; nothing at its end."""
+        while not self._pieces and not self._is_whole:
+            await self._more()
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self._unread = 0
+        self._resume()
+        return data or (b"" if self._is_whole and not self._pieces else await self.read())
+
+    async def read_all(self, limit: int) -> bytes:
+        """Return the rest of the body, and no more than about so many bytes."""
+        data = b""
+        while len(data) < limit and (piece := await self.read()):
+            data += piece
+        return data[:limit]
+
+    async def rest(self, seconds: float) -> None:
+        """Leave what comes meanwhile in the socket, from which it is read at once."""
+        if self._is_whole or self._is_lost or self._error is not None:
+            return
+        self._is_paused = True
+        self._transport.pause_reading()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._resume()
+
+    def close(self) -> None:
+        """End the connection at once."""
+        self._transport.abort()
+
+    def _is_framed(self) -> bool:
+        return "content-length" in self.headers or "chunked" in self.headers.get("transfer-encoding", "").lower()
+
+    def _resume(self) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
+
+    async def _more(self) -> None:
+        if self._error is not None:
+            raise self._error
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class Body:
+    """The body of an answer as it comes; of a fast stream, what came in some milliseconds together."""
+
+    def __init__(self, exchange: Exchange, *, is_stream: bool) -> None:
+        self._exchange = exchange
+        self._is_stream = is_stream
+        self._clock = asyncio.get_running_loop().time
+        self._has_begun = False
+        self._is_fast = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._is_fast:
+            await self._exchange.rest(_GATHER_SECONDS)
+        began = self._clock()
+        piece = await self._exchange.read()
+        if not piece:
+            raise StopAsyncIteration
+        # The first token waits for no other.
+        self._is_fast = self._is_stream and self._has_begun and self._clock() - began < _GATHER_SECONDS
+        self._has_begun = True
+        return piece
+
+
+class Connections:
+    """Connections to the address of one provider."""
+
+    def __init__(self, base_url: str, api_key: str, connect_timeout: float, context: ssl.SSLContext | None) -> None:
+        url = urlsplit(base_url.rstrip("/"))
+        self._host, self._port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
+        self._path = quote(url.path, safe="/%:@!$&'()*+,;=~")
+        self._context = context
+        self._connect_timeout = connect_timeout
+        # Compression would hold tokens back until a block is full.
+        headers = {
+            "Host": url.netloc.rpartition("@")[2].encode("idna").decode(),
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+            "Content-Type": "application/json",
+            "User-Agent": "Tiku",
+        }
+        if api_key:
+            if not api_key.isprintable():
+                raise ValueError("the key holds what no header can")
+            headers["Authorization"] = f"Bearer {api_key}"
+        self._headers = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("latin-1")
+        self._idle: deque[Exchange] = deque()
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, base_url: str, api_key: str, connect_timeout: float = 5.0) -> AsyncIterator[Self]:
+        """Open none yet; those that are idle close with the block."""
+        # It reads certificates from the disk.
+        context = await asyncio.to_thread(ssl.create_default_context) if base_url.startswith("https:") else None
+        connections = cls(base_url, api_key, connect_timeout, context)
+        try:
+            yield connections
+        finally:
+            connections._close()
+
+    @contextlib.asynccontextmanager
+    async def post(self, path: str, body: bytes, timeout: float, traceparent: str = "") -> AsyncIterator[Exchange]:
+        """Post a body and yield the exchange, whose head is there; leaving the block before its end closes it.
+
+        Raises:
+            TimeoutError: it took longer than `timeout` seconds.
+            MalformedAnswerError: what came is not HTTP.
+            ConnectError: nobody could be reached.
+            OSError: the connection was lost.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        trace = f"traceparent: {traceparent}\r\n".encode() if traceparent else b""
+        head = b"POST %b HTTP/1.1\r\n%b%bContent-Length: %d\r\n\r\n"
+        request = head % ((self._path + path).encode(), self._headers, trace, len(body)) + body
+        exchange = self._kept() or await self._connected(timeout)
+        timer = loop.call_at(deadline, exchange.fail, TimeoutError())
+        try:
+            await exchange.ask(request)
+            yield exchange
+        finally:
+            timer.cancel()
+            if exchange.is_reusable:
+                self._keep(exchange)
+            else:
+                exchange.close()
+
+    def _kept(self) -> Exchange | None:
+        while self._idle:
+            exchange = self._idle.pop()
+            if not exchange.is_lost:
+                return exchange
+        return None
+
+    def _keep(self, exchange: Exchange) -> None:
+        loop = asyncio.get_running_loop()
+        exchange.idle_since = loop.time()
+        self._idle.append(exchange)
+        if self._sweeper is None:
+            self._sweeper = loop.call_later(_IDLE_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        """Close what has been idle for long; the oldest stand first."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() - _IDLE_SECONDS
+        while self._idle and (self._idle[0].is_lost or self._idle[0].idle_since <= until):
+            self._idle.popleft().close()
+        left = self._idle[0].idle_since - until if self._idle else 0.0
+        self._sweeper = loop.call_later(left, self._sweep) if self._idle else None
+
+    def _close(self) -> None:
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        while self._idle:
+            self._idle.pop().close()
+
+    async def _connected(self, timeout: float) -> Exchange:
+        """Connect to the first address that answers; each gets its share of the time."""
+        loop = asyncio.get_running_loop()
+        seconds = min(timeout, self._connect_timeout)
+        try:
+            async with asyncio.timeout(seconds):
+                found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+                for left, (*_, address) in zip(range(len(found), 0, -1), found, strict=True):
+                    try:
+                        async with asyncio.timeout(seconds / left if left > 1 else None):
+                            return await self._connect(str(address[0]), int(address[1]))
+                    except (OSError, TimeoutError):
+                        if left == 1:
+                            raise
+        except (OSError, TimeoutError) as error:
+            raise ConnectError(str(error) or "the time to connect is spent") from error
+        raise ConnectError("the name has no address")
+
+    async def _connect(self, host: str, port: int) -> Exchange:
+        name = self._host if self._context is not None else None
+        _, exchange = await asyncio.get_running_loop().create_connection(
+            Exchange, host, port, ssl=self._context, server_hostname=name
+        )
+        return exchange
