@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from grpc import aio
 
 from gateway.binding import Binder
 from gateway.contract import Operation, descriptor_of, file_messages
-from gateway.exchange import ClientGoneError, Exchange, cancelling
+from gateway.exchange import Exchange
 from gateway.problems import ProblemError
 from gateway.settings import GatewaySettings
 from gateway.upstream import Upstream, next_message
@@ -68,13 +69,13 @@ class DownloadHandler:
         wanted = exchange.headers.get(b"range") if exchange.method == "GET" else None
         if wanted is not None:
             # What a range means depends on the size, so a first call asks for that.
-            async with _Reading(self, exchange, request) as reading:
+            with _reading(self, exchange, request) as reading:
                 description = await reading.description()
             if _current(exchange, description):
                 span = resolve_range(wanted, description.size_bytes)
         if span is not None:
             request.offset_bytes, request.length_bytes = span.first, span.length  # type: ignore[attr-defined]
-        async with _Reading(self, exchange, request) as reading:
+        with _reading(self, exchange, request) as reading:
             description = await reading.description()
             await self._respond(exchange, reading, description, span)
 
@@ -114,30 +115,23 @@ class DownloadHandler:
         return None
 
 
+@contextlib.contextmanager
+def _reading(handler: DownloadHandler, exchange: Exchange, request: Message) -> Iterator[_Reading]:
+    """Read an RPC, which the end of the block stops, and so does a client that leaves."""
+    call = handler.open(exchange, request)
+    try:
+        with exchange.canceling(call):
+            yield _Reading(handler, call)
+    finally:
+        call.cancel()
+
+
 class _Reading:
-    """An RPC that is being read; the end of the block stops it, and so does a client that leaves."""
+    """An RPC that is being read."""
 
-    def __init__(self, handler: DownloadHandler, exchange: Exchange, request: Message) -> None:
+    def __init__(self, handler: DownloadHandler, call: aio.UnaryStreamCall[bytes, bytes]) -> None:
         self._handler = handler
-        self._exchange = exchange
-        self._call = handler.open(exchange, request)
-        self._watcher: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> _Reading:
-        self._watcher = asyncio.create_task(self._watch())
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._call.cancel()
-        if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.wait([self._watcher])
-        if kind is asyncio.CancelledError and self._exchange.gone and not cancelling():
-            raise ClientGoneError
-
-    async def _watch(self) -> None:
-        await self._exchange.disconnected()
-        self._call.cancel()
+        self._call = call
 
     async def description(self) -> Any:
         """Return the description of the file.

@@ -27,8 +27,6 @@ CONNECTION = "tiku.connection"
 
 JSON = b"application/json"
 PROBLEM_JSON = b"application/problem+json"
-_WATCH_AFTER_SECONDS = 0.05
-"""Time after which a unary call starts to watch whether its client leaves; most calls end before."""
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
@@ -63,6 +61,10 @@ class Connection(Protocol):
         """Whether the whole body is there."""
         ...
 
+    def watch(self, lost: Callable[[], None] | None) -> None:
+        """Have `lost` called when the connection ends, or at once if it has; None to have nothing called."""
+        ...
+
 
 class Exchange:
     """A request being answered."""
@@ -74,7 +76,6 @@ class Exchange:
         "_receive",
         "_send",
         "_sending",
-        "_watcher",
         "began",
         "client",
         "gone",
@@ -99,12 +100,11 @@ class Exchange:
         self.client = client_of(scope["client"])
         self._intake = intake
         self._sending: Sending | None = None
-        self._connection: Connection | None = scope.get(CONNECTION)
+        self._connection: Connection = scope[CONNECTION]
         self.began = asyncio.get_running_loop().time()
         self._deadline = math.inf
         self._receive = receive
         self._send = send
-        self._watcher: asyncio.Task[None] | None = None
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.method: str = scope["method"]
         self.path: str = scope["path"]
@@ -210,7 +210,7 @@ class Exchange:
             ProblemError: 408, the body is too slow or the time is spent; 429 or 503, too many bodies are coming.
             ClientGoneError: the client left.
         """
-        if self._connection is not None and self._connection.body_has_come:
+        if self._connection.body_has_come:
             event = await self._receive()
         else:
             if self._sending is None:
@@ -255,11 +255,27 @@ class Exchange:
             self._sending.finish()
             self._sending = None
 
-    async def disconnected(self) -> None:
-        """Wait until the client has left; call it only after the body was read."""
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self.gone = True
+    @contextlib.contextmanager
+    def canceling(self, call: Cancellable) -> Iterator[None]:
+        """Cancel a call when the client leaves while the block runs; use it only after the body was read.
+
+        Raises:
+            ClientGoneError: it left.
+        """
+
+        def lost() -> None:
+            self.gone = True
+            call.cancel()
+
+        self._connection.watch(lost)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self.gone and not cancelling():
+                raise ClientGoneError from None
+            raise
+        finally:
+            self._connection.watch(None)
 
     async def result_of(self, call: UnaryCall) -> Any:
         """Return the response of a unary RPC, which is canceled when the client leaves.
@@ -267,26 +283,8 @@ class Exchange:
         Raises:
             ClientGoneError: it left.
         """
-        timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_SECONDS, self._start_watching, call)
-        try:
+        with self.canceling(call):
             return await call
-        except asyncio.CancelledError:
-            if self.gone and not cancelling():
-                raise ClientGoneError from None
-            raise
-        finally:
-            timer.cancel()
-            if self._watcher is not None:
-                self._watcher.cancel()
-                await asyncio.wait([self._watcher])
-                self._watcher = None
-
-    def _start_watching(self, call: Cancellable) -> None:
-        self._watcher = asyncio.create_task(self._cancel_when_gone(call))
-
-    async def _cancel_when_gone(self, call: Cancellable) -> None:
-        await self.disconnected()
-        call.cancel()
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the status line, the headers and the request's ids."""

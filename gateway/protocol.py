@@ -78,11 +78,20 @@ class GuardedProtocol(HttpToolsProtocol):
         self._thrown_away = 0
         """Bytes that came after the answer was complete."""
         self._watched = _Watched(self.loop.time())
+        self._when_lost: Callable[[], None] | None = None
 
     @property
     def body_has_come(self) -> bool:
         """Whether no body is awaited now."""
         return not self._in_body
+
+    def watch(self, lost: Callable[[], None] | None) -> None:
+        """Have `lost` called when the connection ends, or at once if it has; None to have nothing called."""
+        self._when_lost = lost
+        if lost is not None and self.lost:
+            lost()
+        elif lost is not None:
+            self.flow.resume_reading()  # An end is read like anything else.
 
     @property
     def lost(self) -> bool:
@@ -105,6 +114,8 @@ class GuardedProtocol(HttpToolsProtocol):
         """Forget the client."""
         super().connection_lost(exc)
         self._guard.forget(self)
+        if self._when_lost is not None:
+            self._when_lost()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, in slices."""

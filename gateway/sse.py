@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from grpc import aio
 from gateway.binding import Binder
 from gateway.codec import Writer
 from gateway.contract import Operation, descriptor_of, message_of
-from gateway.exchange import ClientGoneError, Exchange, cancelling
+from gateway.exchange import Exchange
 from gateway.problems import from_error
 from gateway.settings import GatewaySettings
 from gateway.upstream import Upstream, next_message
@@ -115,25 +116,19 @@ async def relay(
         grpc.RpcError: the call failed before its first message.
     """
     sink = EventSink(exchange, heartbeat)
-    watcher = asyncio.create_task(_watch(exchange, call, sink))
     try:
-        while (raw := await next_message(call)) is not None:
-            await sink.send(encode(raw))
-            # uvicorn's send does not yield while the socket takes the bytes: give other tasks their turn.
-            await asyncio.sleep(0)
-        await sink.end(last)
+        with exchange.canceling(call), sink.beating():
+            while (raw := await next_message(call)) is not None:
+                await sink.send(encode(raw))
+                # uvicorn's send does not yield while the socket takes the bytes: give other tasks their turn.
+                await asyncio.sleep(0)
+            await sink.end(last)
     except grpc.RpcError as error:
         if not exchange.started:
             raise
         await sink.end((on_error or _error_event)(exchange, error))
-    except asyncio.CancelledError:
-        if exchange.gone and not cancelling():
-            raise ClientGoneError from None
-        raise
     finally:
         call.cancel()
-        watcher.cancel()
-        await asyncio.wait([watcher])
 
 
 class EventSink:
@@ -142,43 +137,41 @@ class EventSink:
     def __init__(self, exchange: Exchange, heartbeat: float) -> None:
         self._exchange = exchange
         self._heartbeat = heartbeat
-        self._clock = asyncio.get_running_loop().time
-        self._last = self._clock()
+        self._loop = asyncio.get_running_loop()
+        self._last = self._loop.time()
         self._turn = asyncio.Lock()
+        self._timer: asyncio.TimerHandle
+        self._beat: asyncio.Task[None] | None = None
 
-    def silence_left(self) -> float:
-        """Return the seconds until a heartbeat is due."""
-        return max(0.0, self._last + self._heartbeat - self._clock())
+    @contextlib.contextmanager
+    def beating(self) -> Iterator[None]:
+        """Send heartbeats while the stream is silent, for as long as the block runs."""
+        self._timer = self._loop.call_later(self._heartbeat, self._look)
+        try:
+            yield
+        finally:
+            self._timer.cancel()
+            if self._beat is not None:
+                self._beat.cancel()
 
     async def send(self, event: bytes, *, more: bool = True) -> None:
         """Send one event; before the first one, the headers."""
         async with self._turn:
-            self._last = self._clock()
+            self._last = self._loop.time()
             if not self._exchange.started:
                 await self._exchange.start(200, HEADERS)
             await self._exchange.write(event, more=more)
-
-    async def beat(self) -> None:
-        """Send a comment, which keeps proxies from closing a silent connection."""
-        await self.send(_HEARTBEAT)
 
     async def end(self, event: bytes) -> None:
         """Send the last event and close the response."""
         await self.send(event, more=False)
 
-
-async def _watch(exchange: Exchange, call: aio.UnaryStreamCall[bytes, bytes], sink: EventSink) -> None:
-    """Cancel the call when the client leaves; send heartbeats while the stream is silent."""
-    while True:
-        try:
-            async with asyncio.timeout(sink.silence_left()):
-                await exchange.disconnected()
-        except TimeoutError:
-            if sink.silence_left() == 0:
-                await sink.beat()
-            continue
-        call.cancel()
-        return
+    def _look(self) -> None:
+        """Send a comment, which keeps proxies from closing a silent connection, or look again when one is due."""
+        left = self._last + self._heartbeat - self._loop.time()
+        if left <= 0 and (self._beat is None or self._beat.done()):
+            self._beat = asyncio.create_task(self.send(_HEARTBEAT))
+        self._timer = self._loop.call_later(left if left > 0 else self._heartbeat, self._look)
 
 
 def _error_event(exchange: Exchange, error: grpc.RpcError) -> bytes:
