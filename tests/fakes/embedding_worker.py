@@ -53,7 +53,8 @@ def main() -> None:
         os._exit(4)
     sys.stdout.buffer.write(pack(Ready(DIMENSION)))
     sys.stdout.buffer.flush()
-    serve(encode, sys.stdin.buffer, sys.stdout.buffer)
+    with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as incoming:
+        serve(encode, incoming, sys.stdout.buffer)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,16 @@ async def read_reply(reader: StreamReader) -> Ready | Reply | Refusal:
 
 def read_ask(pipe: BinaryIO) -> Ask | None:
     """Return the service's next message; None when the service closed the pipe."""
-    head = pipe.read(_LENGTH.size)
-    if len(head) < _LENGTH.size:
-        return None
-    return _decode_ask(pipe.read(_LENGTH.unpack(head)[0]))
+    head = _exactly(pipe, _LENGTH.size)
+    body = head and _exactly(pipe, _LENGTH.unpack(head)[0])
+    return _decode_ask(body) if body else None
+
+
+def _exactly(pipe: BinaryIO, size: int) -> bytes:
+    """Return `size` bytes of a pipe that has no buffer; none where it ends before."""
+    data = b""
+    while len(data) < size:
+        if not (part := pipe.read(size - len(data))):
+            return b""
+        data += part
+    return data

@@ -11,13 +11,11 @@ dies.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
+import select
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import TYPE_CHECKING, BinaryIO
 
 from services.kit.priority import step_back
@@ -59,10 +57,12 @@ def serve(encode: Encode, incoming: BinaryIO, outgoing: BinaryIO) -> None:
     """Answer every frame until the input ends; refuse a batch that fails and serve the next one.
 
     Whatever comes while passages are embedded is answered at their next pause: the service sends no other passages
-    before these are answered.
+    before these are answered. `incoming` has no buffer of its own, so that its file says whether there is more; a
+    thread that reads ahead would cost each small batch two handovers.
     """
-    asks: SimpleQueue[Ask | None] = SimpleQueue()
-    Thread(target=_read, args=(incoming, asks), daemon=True).start()
+    unread = select.poll()
+    unread.register(incoming, select.POLLIN | select.POLLHUP)
+    ended = False
 
     def answer(ask: Ask) -> None:
         reply: Reply | Refusal
@@ -74,22 +74,16 @@ def serve(encode: Encode, incoming: BinaryIO, outgoing: BinaryIO) -> None:
         outgoing.flush()
 
     def answer_another() -> None:
-        with contextlib.suppress(Empty):
-            if (ask := asks.get_nowait()) is not None:
-                answer(ask)
-            else:
-                asks.put(None)
+        nonlocal ended
+        if ended or not unread.poll(0):
+            return
+        if (ask := read_ask(incoming)) is None:
+            ended = True
+        else:
+            answer(ask)
 
-    while (ask := asks.get()) is not None:
+    while not ended and (ask := read_ask(incoming)) is not None:
         answer(ask)
-
-
-def _read(incoming: BinaryIO, asks: SimpleQueue[Ask | None]) -> None:
-    try:
-        while (ask := read_ask(incoming)) is not None:
-            asks.put(ask)
-    finally:
-        asks.put(None)
 
 
 def _go_on() -> None:
@@ -117,7 +111,8 @@ def main() -> None:
             return
         outgoing.write(pack(Ready(dimension)))
         outgoing.flush()
-        serve(encode, sys.stdin.buffer, outgoing)
+        with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as incoming:
+            serve(encode, incoming, outgoing)
 
 
 if __name__ == "__main__":
