@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from services.language.detection import LANGUAGES, Languages
 from services.language.folding import trimmed
-from services.language.scripts import is_cjk, is_han
+from services.language.scripts import is_cjk, is_han, join_lines
 
 
 class Span(NamedTuple):
@@ -30,6 +30,10 @@ _ITEM_NUMBER = re.compile(r"\s*[(（]?(?:\d{1,3}(?:\.\d{1,3})*|[A-Za-z]|[ivxIVX]
 _PAREN_REACH = 160
 _WORD_REACH = 24
 _LONGEST_UNLISTED_ABBREVIATION = 3
+_LAST_WORD = re.compile(r"(?<!\w)[a-z]+$")
+_OPEN_ENDS = ",，、-‐–—(（[【“‘《/&+="
+_BORDER_REACH = 240
+"""Characters on each side of a border that are looked at."""
 _FULL_LINE = 40
 _FULL_HAN_LINE = 20
 """A line of at least these characters without a closing mark may have been broken to a width."""
@@ -55,6 +59,30 @@ def split_sentences(
     end = len(text) if end is None else end
     splitter = _Splitter(text, end, _marks(languages), wrapped=wrapped)
     return list(splitter.spans(start, clauses=clauses))
+
+
+def runs_on(before: str, after: str, languages: Languages = LANGUAGES) -> bool:
+    """Return whether the sentence with which a paragraph stops goes on in a later one, as over a column or a picture.
+
+    No mark closes it, and it stops at a comma, a hyphen, an open bracket or a word of grammar, or in the midst of a
+    full line of Chinese, or the later paragraph begins with a small letter.
+    """
+    before, after = before[-_BORDER_REACH:].rstrip(), after[:_BORDER_REACH].lstrip()
+    if not before or not after or _marks(languages).new_item.match(after):
+        return False
+    joined = join_lines(before, after)
+    if any(span.end == len(before) for span in split_sentences(joined, languages=languages)):
+        return False
+    lower = _NEXT_CHARACTER.match(after) is not None and after[0].islower()
+    line = before[before.rfind("\n") + 1 :]
+    if before[-1] in _marks(languages).closing:
+        return lower and before[-1] == "."
+    if lower or before[-1] in _OPEN_ENDS:
+        return True
+    if is_han(before[-1]) or is_han(after[0]):
+        return is_cjk(before[-1]) and is_cjk(after[0]) and len(line) >= _FULL_HAN_LINE
+    word = _LAST_WORD.search(before)
+    return word is not None and any(word.group().lower() in language.words.function for language in languages)
 
 
 def list_mark_end(text: str, start: int, end: int, languages: Languages = LANGUAGES) -> int:

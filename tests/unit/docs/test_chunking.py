@@ -207,3 +207,32 @@ def test_many_tiny_lines_take_linear_time() -> None:
         assert lines / 96 <= len(chunks) <= lines / 30
     # Eight times as many lines; quadratic time would be 64 times as much.
     assert took[1] < 20 * took[0]
+
+
+@pytest.mark.parametrize(
+    ("first", "between", "second"),
+    [
+        (EN * 3 + "A leaf that has been kept in the", None, "dark for a week holds no starch. " + EN * 3),
+        (EN * 3 + "Of all gases the leaf takes in", (BlockKind.CAPTION, "Figure 3: a leaf"), "one alone. " + EN * 3),
+        (EN * 3 + "Roots take up water,", (BlockKind.TABLE, "a | b\nc | d"), "Which rises in the stem. " + EN * 3),
+        (ZH * 6 + "把一片在暗处放了一个星期的叶子取下来用碘液检验", None, "可以看到它不变蓝，说明没有淀粉。" + ZH * 6),
+    ],
+)
+def test_no_chunk_ends_where_a_sentence_goes_on_in_a_later_paragraph(
+    first: str, between: tuple[BlockKind, str] | None, second: str
+) -> None:
+    blocks = [paragraph(first), *([between] if between else []), paragraph(second)]
+    parsed = document(*blocks)
+    settings = ChunkSettings(target_tokens=60, max_tokens=130, min_tokens=10)
+    pieces = chunk(parsed, settings)
+    check(parsed, pieces, settings)
+    assert len(pieces) >= 2
+    border = parsed.text.index(second[:12])
+    assert not any(piece.end == len(first) or piece.start == border for piece in pieces)
+
+
+def test_a_list_without_full_stops_is_cut_between_its_items() -> None:
+    items = [(BlockKind.LIST_ITEM, f"Plant number {number} of the garden in the yard", 1) for number in range(40)]
+    pieces = chunk(document(*items), ChunkSettings(60, 130, 10))
+    assert len(pieces) > 5
+    assert all(piece.text.endswith("yard") for piece in pieces)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -209,14 +210,27 @@ def test_lists_with_hanging_indents_and_captions() -> None:
 def test_two_columns_in_content_order() -> None:
     left = [line(f"left column line {number}", 700 - 14 * number, right=280) for number in range(5)]
     right = [line(f"right column line {number}", 700 - 14 * number, left=310) for number in range(5)]
-    parsed = laid_out([*left, *right])
+    parsed = laid_out([*left[:-1], replace(left[-1], text="left column line 4 ends."), *right])
     assert parsed.text.index("left column line 4") < parsed.text.index("right column line 0")
     assert len(parsed.blocks) == 2
+
+
+def test_a_paragraph_goes_on_in_the_next_column_in_the_midst_of_a_sentence() -> None:
+    left = [line("Roots of a tree hold the soil in which the", 700 - 14 * number, right=280) for number in range(5)]
+    right = [line("water of the spring would carry it away so", 700 - 14 * number, left=310) for number in range(5)]
+    (paragraph,) = laid_out([*left, *right]).blocks
+    assert paragraph.kind is BlockKind.PARAGRAPH
+    short = replace(left[-1], text="in which the", right=140)
+    assert len(laid_out([*left[:-1], short, *right]).blocks) == 2
+    beginning = replace(right[0], text="Water of the spring would carry it away so")
+    ended = replace(left[-1], text="Roots of a tree hold the soil of the hill.")
+    assert len(laid_out([*left[:-1], ended, beginning, *right[1:]]).blocks) == 2
 
 
 def test_two_columns_under_a_wide_title_and_over_a_wide_note() -> None:
     words = ["the first snow falls late in the year and", "stays until the end of March in the hills,"]
     left = [line(words[number % 2], 700 - 14 * number, right=275 - 3 * number) for number in range(4)]
+    left[-1] = replace(left[-1], text="stays until the end of March in the hills.")
     right = [line(words[number % 2], 700 - 14 * number, left=310, right=490) for number in range(4)]
     title = line("A wide line of authors and schools that goes across both of the columns", 740)
     note = line("A wide note that goes across both of the columns as well", 600)
@@ -242,7 +256,8 @@ def beside(bottom: float, *cells: tuple[str, float, float]) -> PrintedLine:
     ],
 )
 def test_columns_written_row_by_row(left: str, right: str) -> None:
-    rows = [beside(700 - 14 * number, (left, 72, 270), (right, 300, 500)) for number in range(5)]
+    rows = [beside(700 - 14 * number, (left, 72, 270), (right, 300, 500)) for number in range(4)]
+    rows.append(beside(644, (f"{left} spring.", 72, 270), (right, 300, 500)))
     texts = [text for _, text in blocks(laid_out([line("A heading across both columns", 730), *rows]))]
     assert [text[:2] for text in texts[1:]] == [left[:2], right[:2]]
 

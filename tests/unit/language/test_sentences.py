@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.language.sentences import split_sentences
+from services.language.sentences import runs_on, split_sentences
 
 
 def sentences(text: str, *, clauses: bool = False) -> list[str]:
@@ -141,3 +141,29 @@ def test_sentences_lose_nothing_but_white_space() -> None:
     text = " 第一句。Second one... third?! (Fourth.) “五。”\r\n six 🙂. "
     joined = "".join(text[start:end] for start, end in split_sentences(text))
     assert joined.replace(" ", "") == "".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "goes_on"),
+    [
+        ("The relaxation that we propose in the", "next section is different.", True),
+        ("The relaxation that we propose in the", "Appendix is different.", True),
+        ("It was seen in patients,", "Which is rare.", True),
+        ("as shown by Kim et al.", "and others before them.", True),
+        ("It is different.", "next section", False),
+        ("It is different.", "The next section", False),
+        ("Is it different?", "Next", False),
+        ("Chapter One", "The sea is wide.", False),
+        ("See the list below", "1. the first thing", False),
+        ("See the list below", "• the first thing", False),
+        ("Contents:", "the first thing", False),
+        ("把一片在暗处放了一个星期的叶子取下来用碘液检验", "可以看到它不变蓝。", True),
+        ("光合作用", "植物把光能变成化学能。", False),
+        ("植物把光能变成化学能。", "叶子", False),
+        ("植物需要水、", "光和二氧化碳。", True),
+        ("", "and so on", False),
+        ("and so on", "", False),
+    ],
+)
+def test_a_sentence_that_goes_on_in_a_later_paragraph(before: str, after: str, goes_on: bool) -> None:
+    assert runs_on(before, after) is goes_on

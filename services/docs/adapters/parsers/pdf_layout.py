@@ -31,6 +31,7 @@ from services.docs.adapters.parsers.outline import (
 )
 from services.docs.values.parsed_document import BlockKind
 from services.language.scripts import LATIN, is_cjk, join_lines
+from services.language.sentences import runs_on
 
 _MARGIN = 0.12
 """Running headers, footers and page numbers stand in this part of the page at its top and bottom."""
@@ -116,7 +117,8 @@ class PrintedLine:
         return joined.with_cells((*first, *second))
 
     def with_cells(self, cells: tuple[Cell, ...]) -> PrintedLine:
-        """Return this line with its cells, when there are two or more; a list's number or bullet is no cell."""
+        """Return this line with its cells, when two or more show something; a list's number or bullet is no cell."""
+        cells = tuple(cell for cell in cells if cell.text)
         if len(cells) > 1 and is_list_mark(cells[0].text):
             cells = (Cell(f"{cells[0].text} {cells[1].text}", cells[0].left, cells[1].right), *cells[2:])
         return replace(self, cells=cells) if len(cells) > 1 else self
@@ -351,12 +353,28 @@ class _Styles:
 def _drafts(page: PrintedPage, styles: _Styles) -> Iterator[_Draft]:
     """Yield the page's blocks column by column; all the lettering of a figure is one block."""
     columns = chain.from_iterable(_columns(part) for part in (page.lines, *page.asides))
-    drafts = chain.from_iterable(_column_drafts(column, styles) for column in columns)
+    drafts: list[_Draft] = []
+    for column in columns:
+        following = _column_drafts(column, styles)
+        if drafts and _goes_on_beside(drafts[-1], following[0]):
+            drafts[-1].lines += following.pop(0).lines
+        drafts += following
     for is_label, group in groupby(drafts, key=lambda draft: draft.is_label):
         if is_label:
             yield _Draft(BlockKind.CAPTION, [line for draft in group for line in draft.lines], is_label=True)
         else:
             yield from group
+
+
+def _goes_on_beside(last: _Draft, first: _Draft) -> bool:
+    """Return whether a column ends with a full line in the midst of a sentence that goes on in the next column."""
+    if not last.kind is first.kind is BlockKind.PARAGRAPH or len(last.lines) < 2 or len(first.lines) < 2:
+        return False
+    line, following = last.lines[-1], first.lines[0]
+    full = line.right >= max(other.right for other in last.lines) - _RAGGED * line.size
+    wide = min(line.right - line.left, following.right - following.left) >= _NARROWEST_COLUMN * line.size
+    same = abs(line.size - following.size) <= 0.1 * line.size and following.bottom > line.top
+    return full and wide and same and runs_on(line.text, following.text)
 
 
 def _columns(lines: list[PrintedLine]) -> list[list[PrintedLine]]:

@@ -10,7 +10,7 @@ from enum import IntEnum
 from itertools import accumulate, pairwise
 
 from services.docs.values.parsed_document import Block, BlockKind, ChunkSettings, ParsedChunk, ParsedDocument
-from services.language.sentences import Span, split_sentences
+from services.language.sentences import Span, runs_on, split_sentences
 from services.language.tokens import LEAST_PER_CHARACTER, estimate_tokens
 
 _LINE = re.compile(r"[^\n]*[^\s]")
@@ -22,11 +22,17 @@ _SMALLEST_UNIT_TOKENS = 12.0
 _MOST_UNITS = 96
 """No chunk holds more units than this: a document of one-letter lines must not make the search quadratic."""
 
+_REACH = 240
+"""Characters on each side of a border by which it is told whether a sentence goes on."""
 _LONGEST_GAP = 64
 """Characters of white space over which neighbors may be joined again."""
 
 _COST_TINY = 1.0
 _COST_ORPHANED_HEADING = 4.0
+_COST_OPEN_SENTENCE = 2.0
+_PROSE = frozenset({BlockKind.PARAGRAPH, BlockKind.LIST_ITEM, BlockKind.NOTE})
+_MOST_BETWEEN = 8
+"""Units that may stand between the parts of a sentence, such as a picture's lettering."""
 _WHOLE = frozenset({BlockKind.TABLE, BlockKind.CODE})
 """Kinds of blocks that lose their meaning when cut."""
 
@@ -68,7 +74,7 @@ def chunk(parsed: ParsedDocument, settings: ChunkSettings | None = None) -> list
     settings = settings or ChunkSettings()
     units = list(_units(parsed, settings.max_tokens))
     chunks: list[ParsedChunk] = []
-    for first, last in _cheapest_grouping(units, settings):
+    for first, last in _cheapest_grouping(units, _open_sentences(parsed.text, units), settings):
         group = units[first:last]
         start, end = group[0].start, group[-1].end
         following = units[last].start if last < len(units) else end
@@ -178,7 +184,26 @@ def _furthest_cut(text: str, start: int, end: int, max_tokens: int) -> int:
     return pauses[-1] if pauses else low
 
 
-def _cheapest_grouping(units: list[_Unit], settings: ChunkSettings) -> list[tuple[int, int]]:
+def _open_sentences(text: str, units: list[_Unit]) -> list[bool]:
+    """Return for each unit whether a sentence is open behind it, which goes on in a later paragraph."""
+    is_open = [False] * len(units)
+    for at, unit in enumerate(units):
+        if unit.kind not in _PROSE:
+            continue
+        last = min(at + 2 + _MOST_BETWEEN, len(units))
+        following = next((later for later in range(at + 1, last) if units[later].kind in _PROSE), None)
+        if following is None or units[following].border is _Border.WITHIN_PARAGRAPH:
+            continue
+        before, after = (
+            text[max(unit.start, unit.end - _REACH) : unit.end],
+            text[units[following].start : units[following].start + _REACH],
+        )
+        if runs_on(before, after):
+            is_open[at:following] = [True] * (following - at)
+    return is_open
+
+
+def _cheapest_grouping(units: list[_Unit], is_open: list[bool], settings: ChunkSettings) -> list[tuple[int, int]]:
     """Return half-open ranges of units, one a chunk, of the least total cost, in time linear in the units."""
     totals = [0.0, *accumulate(unit.tokens for unit in units)]
     opening = [_OPENING_COSTS.get(unit.border, 0.0) for unit in units]
@@ -192,7 +217,7 @@ def _cheapest_grouping(units: list[_Unit], settings: ChunkSettings) -> list[tupl
     origin = [0] * (len(units) + 1)
     for last in range(1, len(units) + 1):
         orphaned = units[last - 1].kind is BlockKind.HEADING and last < len(units)
-        closing = _COST_ORPHANED_HEADING if orphaned else 0.0
+        closing = _COST_ORPHANED_HEADING if orphaned else _COST_OPEN_SENTENCE if is_open[last - 1] else 0.0
         inner = 0.0  # the cost of the borders that the group runs across
         for first in range(last - 1, max(-1, last - 1 - _MOST_UNITS), -1):
             tokens = totals[last] - totals[first]
