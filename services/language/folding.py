@@ -18,6 +18,8 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 _JOINERS = {0x200C, 0x200D}
 # Bullets of the Symbol and Wingdings fonts arrive from Office and PDF files as private-use characters.
 _PRIVATE_USE = {0xF0B7: "•", 0xF0A7: "▪", 0xF06C: "●", 0xF06E: "■", 0xF0D8: "➢", 0xF0FC: "✓", 0xF0E0: "→"}
+_PLAIN = frozenset(map(chr, (10, *range(32, 127))))
+"""Characters that are their own normal form, as most of a text are."""
 
 
 def normalize(text: str) -> str:
@@ -28,29 +30,31 @@ def normalize(text: str) -> str:
 
     Full-width forms stay as they are: a quote must look like its source.
     """
-    if not text.isascii() or not text.isprintable():
+    if text.isprintable():
+        if text.isascii():
+            return text.strip(" ")
+    else:
         text = _LINE_BREAK.sub("\n", text)
-        text = text.translate(_translation(text))
-    text = unicodedata.normalize("NFC", text)
-    text = _TRAILING_SPACE.sub("", text)
-    return _BLANK_LINES.sub("\n\n", text).strip(" \n")
+    replaced = {ord(char): shown for char in set(text) - _PLAIN if (shown := _shown(char)) != char}
+    text = unicodedata.normalize("NFC", text.translate(replaced) if replaced else text)
+    if "\n" in text:
+        text = _BLANK_LINES.sub("\n\n", _TRAILING_SPACE.sub("", text))
+    return text.strip(" \n")
 
 
-def _translation(text: str) -> dict[int, str | None]:
-    """Return what to replace or drop among the characters that occur in `text`."""
-    table: dict[int, str | None] = {}
-    for char in set(text):
-        code = ord(char)
-        category = unicodedata.category(char)
-        if category == "Zs" or char == "\t":
-            table[code] = " "
-        elif category == "Cs":
-            table[code] = "\ufffd"  # a lone surrogate cannot be encoded, so it could not be stored
-        elif code in _PRIVATE_USE:
-            table[code] = _PRIVATE_USE[code]
-        elif (category in {"Cc", "Cf"} and char != "\n" and code not in _JOINERS) or code & 0xFFFE == 0xFFFE:
-            table[code] = None
-    return table
+@lru_cache(maxsize=1 << 14)
+def _shown(char: str) -> str:
+    """Return what stands for a character in the normal form: itself, another one, or nothing."""
+    code = ord(char)
+    category = unicodedata.category(char)
+    if category == "Zs" or char == "\t":
+        return " "
+    if category == "Cs":
+        return "\ufffd"  # a lone surrogate cannot be encoded, so it could not be stored
+    if code in _PRIVATE_USE:
+        return _PRIVATE_USE[code]
+    dropped = (category in {"Cc", "Cf"} and char != "\n" and code not in _JOINERS) or code & 0xFFFE == 0xFFFE
+    return "" if dropped else char
 
 
 _SILENT_ASCII = re.compile(r"[^0-9a-z+<=>|~]+")

@@ -610,3 +610,44 @@ def test_sizes_come_from_the_matrix_too(tmp_path: Path) -> None:
         canvas.drawString(72, 700 - 14 * number, "Body text of the page, set in a smaller size than its heading is.")
     canvas.save()
     assert blocks(parse(path, PDF))[0] == (BlockKind.HEADING, "Cells and energy")
+
+
+def with_letters(path: Path, letters: dict[str, str], *strings: tuple[float, float, str]) -> None:
+    """Write a page whose font says which text each letter that is shown stands for, in hexadecimal UTF-16."""
+    pairs = "".join(f"<{ord(letter):02x}> <{code}>\n" for letter, code in letters.items())
+    cmap = (
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /Own def /CMapType 2 def\n"
+        f"1 begincodespacerange <00> <ff> endcodespacerange\n{len(letters)} beginbfchar\n{pairs}endbfchar\n"
+        "endcmap end end"
+    )
+    shown = "".join(f"BT /F1 11 Tf {x} {y} Td ({text}) Tj ET\n" for x, y, text in strings)
+    objects = (
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        (
+            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 5 0 R "
+            "/Resources << /Font << /F1 4 0 R >> >> >>"
+        ),
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /ToUnicode 6 0 R >>",
+        f"<< /Length {len(shown)} >>\nstream\n{shown}\nendstream",
+        f"<< /Length {len(cmap)} >>\nstream\n{cmap}\nendstream",
+    )
+    data = "%PDF-1.4\n" + "".join(f"{at} 0 obj\n{body}\nendobj\n" for at, body in enumerate(objects, start=1))
+    path.write_text(f"{data}trailer << /Root 1 0 R /Size 7 >>\n%%EOF\n", encoding="latin-1")
+
+
+def test_letters_beyond_the_first_65536_characters(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    letters = {letter: f"{ord(letter):04x}" for letter in "let be aginso"} | {"X": "d835dc65", "Y": "d835dc66"}
+    with_letters(path, letters, (72, 700, "let X be Y"), (72, 686, "again X is X"))
+    assert parse(path, PDF).text == "let 𝑥 be 𝑦 again 𝑥 is 𝑥"
+
+
+def test_what_has_no_text_is_left_out_and_ends_no_reading(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    letters = {letter: f"{ord(letter):04x}" for letter in "a pageofwords"} | {"#": "0003", "%": "0002"}
+    with_letters(path, letters, (72, 700, "a page"), (200, 700, "###"), (300, 700, "of %#words"), (72, 600, "%%%"))
+    text = parse(path, PDF).text
+    assert "a page" in text
+    assert "words" in text
+    assert text.isprintable()

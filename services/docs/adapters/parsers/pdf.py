@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
+from functools import lru_cache
 from itertools import groupby, pairwise
 from mmap import ACCESS_READ, mmap
 from operator import itemgetter
@@ -21,6 +21,7 @@ import pypdfium2.raw as pdfium
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.markup import subscript, superscript
 from services.docs.adapters.parsers.outline import RULES
+from services.docs.adapters.parsers.pdf_chars import PageChars
 from services.docs.adapters.parsers.pdf_layout import CELL_GAP_EMS, Cell, PrintedLine, PrintedPage, write_layout
 from services.docs.adapters.parsers.pdf_work import check_work
 from services.docs.values.parsed_document import ParseError, ParseReason
@@ -30,8 +31,6 @@ _END_MARK = b"%%EOF"
 _OBJECT = re.compile(rb"\b\d{1,10}\s+\d{1,5}\s+obj\b")
 _LINE = re.compile("[^\r\n\ufffe]+\ufffe?")
 """Pdfium ends a line with CR and LF; for a hyphen at a line's end it writes U+FFFE without them."""
-_QUARTER = math.tau / 4
-_UPRIGHT_TOLERANCE = math.radians(4)
 _BOLD = re.compile(r"bold|black|heavy|semibold|simhei|heiti|黑体", re.IGNORECASE)
 _MONOSPACED = re.compile(r"courier|mono|consol|menlo|cmtt|typewriter|inconsolata|fixed", re.IGNORECASE)
 _SCRIPT = re.compile(
@@ -42,14 +41,13 @@ _SCRIPT = re.compile(
 """What may be an exponent, a charge or an index: after a letter, after a number, or the end of a row of digits."""
 _SPACE_AT_CJK_PUNCTUATION = re.compile("(?<=[，。；：！？、（《〈「『【]) +| +(?=[，。；：！？、）》〉」』】])")
 """Full-width punctuation holds its own space; where fonts change beside it, pdfium adds another one."""
+_SPACES = re.compile(" +")
 _SCRIPT_SIZE = 0.85
 _FIELD_SIZE = 12.0
 """The size, in points, in which the text of a form's field is taken to be set where its box is high enough."""
 _MOST_FIELDS = 2000
 """Fields of a page that are read."""
 _PASSWORD_FIELD = 1 << 13
-_FORCE_BOLD = 1 << 18
-_FONT_NAME_BYTES = 256
 _JUNK_TITLE = re.compile(rf"{RULES.untitled}|.*\.(?:docx?|pptx?|pdf|tex|indd|qxd|dvi)", re.IGNORECASE)
 _PROGRAM_PREFIX = re.compile(r"^Microsoft (?:Word|PowerPoint) - ")
 
@@ -112,7 +110,7 @@ def _read_page(document: Any, number: int) -> PrintedPage:
             width, height = page.get_size()
             rotation = page.get_rotation()
             extent = (height, width) if rotation in {90, 270} else (width, height)
-            (turn, lines), *others = _parts(text_page, extent, -rotation // 90 % 4)
+            (turn, lines), *others = _parts(PageChars(text_page), extent, -rotation // 90 % 4)
             if document.formenv and turn == 0:
                 lines = _with_fields(lines, _fields(page, document.formenv))
             width, height = extent if turn % 2 == 0 else extent[::-1]
@@ -123,27 +121,26 @@ def _read_page(document: Any, number: int) -> PrintedPage:
         ) from error
 
 
-def _parts(text_page: Any, extent: tuple[float, float], shown: int) -> list[tuple[int, list[PrintedLine]]]:
+def _parts(chars: PageChars, extent: tuple[float, float], shown: int) -> list[tuple[int, list[PrintedLine]]]:
     """Return the page's lines by the quarter turns of their text, each laid out upright; those of turn `shown` first.
 
     The first part may be empty, when the page is.
     """
-    text = _text(text_page)
     turned: defaultdict[int, list[int]] = defaultdict(list)
-    parts = {0: _lines(text_page, text, turned)}
-    parts |= {turn: _turned_lines(text_page, text, indices, turn, extent) for turn, indices in turned.items()}
+    parts = {0: _lines(chars, turned)}
+    parts |= {turn: _turned_lines(chars, indices, turn, extent) for turn, indices in turned.items()}
     return sorted(parts.items(), key=lambda part: (not part[1], part[0] != shown, part[0]))
 
 
-def _lines(text_page: Any, text: str, turned: defaultdict[int, list[int]]) -> list[PrintedLine]:
+def _lines(chars: PageChars, turned: defaultdict[int, list[int]]) -> list[PrintedLine]:
     """Return the upright lines in the order of the content, with the parts of one row of a table joined.
 
     The characters of other lines are put into `turned`.
     """
     lines: list[PrintedLine] = []
-    for match in _LINE.finditer(text):
-        for raw, offset in _upright(text_page, match.group(), match.start(), turned):
-            line = _line(text_page, raw, offset)
+    for match in _LINE.finditer(chars.text):
+        for raw, offset in _upright(chars, match.group(), match.start(), turned):
+            line = _line(chars, raw, offset)
             if line is not None and lines and lines[-1].is_left_of(line):
                 lines[-1] = lines[-1].beside(line)
             elif line is not None:
@@ -151,19 +148,19 @@ def _lines(text_page: Any, text: str, turned: defaultdict[int, list[int]]) -> li
     return lines
 
 
-def _upright(text_page: Any, raw: str, offset: int, turned: defaultdict[int, list[int]]) -> Iterator[tuple[str, int]]:
+def _upright(chars: PageChars, raw: str, offset: int, turned: defaultdict[int, list[int]]) -> Iterator[tuple[str, int]]:
     """Yield a line's upright parts with their offsets; pdfium puts text of all directions into one line."""
     begin = len(raw) - len(raw.lstrip())
     end = len(raw.rstrip("\ufffe ")) - 1
     if begin > end:
         return
-    if _turn(text_page, offset + begin) == 0 == _turn(text_page, offset + end):
+    if chars.turn(offset + begin) == 0 == chars.turn(offset + end):
         yield raw, offset
         return
     turn: int | None = 0
     turns = []
     for index, char in enumerate(raw):
-        turn = turn if char.isspace() or char == "\ufffe" else _turn(text_page, offset + index)
+        turn = turn if char.isspace() or char == "\ufffe" else chars.turn(offset + index)
         turns.append((turn, index))
     for direction, group in groupby(turns, key=itemgetter(0)):
         indices = [index for _, index in group]
@@ -171,13 +168,6 @@ def _upright(text_page: Any, raw: str, offset: int, turned: defaultdict[int, lis
             yield raw[indices[0] : indices[-1] + 1], offset + indices[0]
         elif direction is not None:
             turned[direction] += (offset + index for index in indices)
-
-
-def _turn(text_page: Any, index: int) -> int | None:
-    """Return the quarter turns of a character, None when it runs at an angle, as a watermark does."""
-    angle = pdfium.FPDFText_GetCharAngle(text_page, index) % math.tau
-    quarters = round(angle / _QUARTER)
-    return quarters % 4 if abs(angle - quarters * _QUARTER) <= _UPRIGHT_TOLERANCE else None
 
 
 class _Glyph(NamedTuple):
@@ -191,33 +181,33 @@ class _Glyph(NamedTuple):
     offset: int
 
 
-def _turned_lines(
-    text_page: Any, text: str, indices: list[int], turn: int, extent: tuple[float, float]
-) -> list[PrintedLine]:
+def _turned_lines(chars: PageChars, indices: list[int], turn: int, extent: tuple[float, float]) -> list[PrintedLine]:
     """Return the lines of turned characters from top to bottom, as they would be on the turned page."""
-    glyphs = [_glyph(text_page, text[index], index, turn, extent) for index in indices if not text[index].isspace()]
+    glyphs = [_glyph(chars, index, turn, extent) for index in indices if not chars.text[index].isspace()]
     rows: list[list[_Glyph]] = []
     for glyph in sorted(glyphs, key=lambda glyph: -glyph.baseline):
         if not rows or rows[-1][0].baseline - glyph.baseline > 0.5 * glyph.size:
             rows.append([])
         rows[-1].append(glyph)
-    return [_turned_line(text_page, sorted(row, key=lambda glyph: glyph.left)) for row in rows]
+    lines = (_turned_line(chars, sorted(row, key=lambda glyph: glyph.left)) for row in rows)
+    return [line for line in lines if line.text]
 
 
-def _glyph(text_page: Any, char: str, index: int, turn: int, extent: tuple[float, float]) -> _Glyph:
+def _glyph(chars: PageChars, index: int, turn: int, extent: tuple[float, float]) -> _Glyph:
     width, height = extent
-    left, bottom, right, top = text_page.get_charbox(index)
-    x, y = _origin(text_page, index)
+    left, bottom, right, top = chars.tight_box(index)
+    x, y = chars.origin(index)
     if turn == 3:
         left, right, baseline = bottom, top, width - x
     elif turn == 1:
         left, right, baseline = height - top, height - bottom, x
     else:
         left, right, baseline = width - right, width - left, height - y
-    return _Glyph("-" if char in "\ufffe\x02" else char, left, right, baseline, _size(text_page, index), index)
+    char = "-" if chars.text[index] in "\ufffe\x02" else chars.text[index]
+    return _Glyph(char, left, right, baseline, chars.size(index), index)
 
 
-def _turned_line(text_page: Any, glyphs: list[_Glyph]) -> PrintedLine:
+def _turned_line(chars: PageChars, glyphs: list[_Glyph]) -> PrintedLine:
     """Return one line of characters that stand in a row."""
     size = max(glyph.size for glyph in glyphs)
     cells: list[list[_Glyph]] = [glyphs[:1]]
@@ -225,8 +215,10 @@ def _turned_line(text_page: Any, glyphs: list[_Glyph]) -> PrintedLine:
         if glyph.left - before.right > size * CELL_GAP_EMS:
             cells.append([])
         cells[-1].append(glyph)
-    shown = tuple(Cell(_spaced(cell, size), cell[0].left, cell[-1].right) for cell in cells)
-    font, forced_bold = _font(text_page, glyphs[len(glyphs) // 2].offset)
+    laid_out = (Cell(_spaced(cell, size), cell[0].left, cell[-1].right) for cell in cells)
+    shown = tuple(cell for cell in laid_out if cell.text)
+    name, forced_bold = chars.font(glyphs[len(glyphs) // 2].offset)
+    bold, monospaced = _manner(name)
     baseline = glyphs[0].baseline
     return PrintedLine(
         text=" ".join(cell.text for cell in shown),
@@ -235,9 +227,15 @@ def _turned_line(text_page: Any, glyphs: list[_Glyph]) -> PrintedLine:
         bottom=baseline - 0.2 * size,
         top=baseline + 0.8 * size,
         size=size,
-        bold=forced_bold or _BOLD.search(font) is not None,
-        monospaced=_MONOSPACED.search(font) is not None,
+        bold=forced_bold or bold,
+        monospaced=monospaced,
     ).with_cells(shown)
+
+
+@lru_cache(maxsize=1024)
+def _manner(font: str) -> tuple[bool, bool]:
+    """Return whether a font's name says that it is bold, and that it is monospaced."""
+    return _BOLD.search(font) is not None, _MONOSPACED.search(font) is not None
 
 
 def _spaced(glyphs: list[_Glyph], size: float) -> str:
@@ -247,17 +245,7 @@ def _spaced(glyphs: list[_Glyph], size: float) -> str:
     return _SPACE_AT_CJK_PUNCTUATION.sub("", normalize(text))
 
 
-def _text(text_page: Any) -> str:
-    """Return the page's characters, one for each of pdfium's, so that an offset is a character's index."""
-    count = text_page.count_chars()
-    text = str(text_page.get_text_range(0, count)) if count else ""
-    if len(text) == count:
-        return text
-    codes = (pdfium.FPDFText_GetUnicode(text_page, index) for index in range(count))
-    return "".join(chr(code) if 0 < code < 0x110000 else " " for code in codes)
-
-
-def _line(text_page: Any, raw: str, offset: int) -> PrintedLine | None:
+def _line(chars: PageChars, raw: str, offset: int) -> PrintedLine | None:
     """Return one line, or None when it shows nothing."""
     hyphenated = raw.endswith("\ufffe")
     text = raw.rstrip("\ufffe ")
@@ -268,23 +256,24 @@ def _line(text_page: Any, raw: str, offset: int) -> PrintedLine | None:
     # Samples within the line, because its first characters may be a list's mark or a drop cap of another size,
     # and the largest of them, because indices and exponents are smaller.
     samples = [begin + (end - begin) * quarter // 4 for quarter in (1, 2, 3)]
-    size, sample = max((_size(text_page, index), index) for index in samples)
-    font, forced_bold = _font(text_page, sample)
-    _, bottom, _, top = text_page.get_charbox(sample, loose=True)
-    scripts = _scripts(text_page, text, offset, size)
+    size, sample = max((chars.size(index), index) for index in samples)
+    name, forced_bold = chars.font(sample)
+    bold, monospaced = _manner(name)
+    bottom, top = chars.height(sample)
+    scripts = _scripts(chars, text, offset, size)
     line = PrintedLine(
         text=_shown(text, 0, len(text), scripts) + ("-" if hyphenated else ""),
-        left=text_page.get_charbox(begin, loose=True)[0],
-        right=text_page.get_charbox(end, loose=True)[2],
+        left=chars.left(begin),
+        right=chars.right(end),
         bottom=bottom,
         top=top,
         size=size,
-        bold=forced_bold or _BOLD.search(font) is not None,
-        monospaced=_MONOSPACED.search(font) is not None,
+        bold=forced_bold or bold,
+        monospaced=monospaced,
     )
     if not line.text:
         return None
-    return line.with_cells(_cells(text_page, text, offset, line, scripts)) if " " in line.text else line
+    return line.with_cells(_cells(chars, text, offset, line, scripts)) if " " in line.text else line
 
 
 def _fields(page: Any, form: Any) -> list[PrintedLine]:
@@ -356,34 +345,29 @@ class _Script(NamedTuple):
     shown: str
 
 
-def _scripts(text_page: Any, text: str, offset: int, size: float) -> list[_Script]:
+def _scripts(chars: PageChars, text: str, offset: int, size: float) -> list[_Script]:
     """Find exponents, charges and indices: numbers after a letter, smaller than it and off its baseline."""
     found: list[_Script] = []
     largest = size * _SCRIPT_SIZE
     for match in _SCRIPT.finditer(text):
         start, begin, end = match.start(), match.start(match.lastgroup or 0), match.end()
-        if _size(text_page, offset + end - 1) > largest:
+        if chars.size(offset + end - 1) > largest:
             continue
         if match.lastgroup == "digits":
-            while begin < end and _size(text_page, offset + begin) > largest:
+            while begin < end and chars.size(offset + begin) > largest:
                 begin += 1
             start = begin
         base, number = offset + start - 1, offset + begin
-        if start == match.start("digits") or _size(text_page, number) > largest:
+        if start == match.start("digits") or chars.size(number) > largest:
             continue
-        height = _baseline(text_page, number) - _baseline(text_page, base)
+        height = chars.origin(number)[1] - chars.origin(base)[1]
         raised = height > 0.1 * size
         if not raised and height > -0.02 * size:
             continue
         after, script = end, text[begin:end]
-        is_made_up = text[after : after + 1] == " " and pdfium.FPDFText_IsGenerated(text_page, offset + after) == 1
+        is_made_up = text[after : after + 1] == " " and chars.is_generated(offset + after)
         shown = superscript(script) if raised else subscript(script)
-        if (
-            is_made_up
-            and text_page.get_charbox(offset + after + 1, loose=True)[0]
-            - text_page.get_charbox(offset + after - 1, loose=True)[2]
-            < 0.2 * size
-        ):
+        if is_made_up and chars.left(offset + after + 1) - chars.right(offset + after - 1) < 0.2 * size:
             after += 1
         found.append(_Script(start, after, shown))
     return found
@@ -400,47 +384,18 @@ def _shown(text: str, start: int, end: int, scripts: list[_Script]) -> str:
     return _SPACE_AT_CJK_PUNCTUATION.sub("", normalize("".join((*pieces, text[position:end]))))
 
 
-def _cells(text_page: Any, text: str, offset: int, line: PrintedLine, scripts: list[_Script]) -> tuple[Cell, ...]:
-    """Return the line's parts between gaps far wider than a space."""
+def _cells(chars: PageChars, text: str, offset: int, line: PrintedLine, scripts: list[_Script]) -> tuple[Cell, ...]:
+    """Return the line's parts between gaps far wider than a space; none of a line without such a gap."""
     cells: list[Cell] = []
-    opened, left = 0, line.left
-    for gap in re.finditer(" +", text):
+    opened, left, least = 0, line.left, line.size * CELL_GAP_EMS
+    for gap in _SPACES.finditer(text):
         before, after = gap.start() - 1, gap.end()
         if before < 0 or after >= len(text):
             continue
-        right, next_left = (
-            text_page.get_charbox(offset + before, loose=True)[2],
-            text_page.get_charbox(offset + after, loose=True)[0],
-        )
-        if next_left - right > line.size * CELL_GAP_EMS:
+        right, next_left = chars.right(offset + before), chars.left(offset + after)
+        if next_left - right > least:
             cells.append(Cell(_shown(text, opened, gap.start(), scripts), left, right))
             opened, left = after, next_left
-    return (*cells, Cell(_shown(text, opened, len(text), scripts), left, line.right))
-
-
-def _baseline(text_page: Any, index: int) -> float:
-    return _origin(text_page, index)[1]
-
-
-def _origin(text_page: Any, index: int) -> tuple[float, float]:
-    x, y = ctypes.c_double(), ctypes.c_double()
-    pdfium.FPDFText_GetCharOrigin(text_page, index, x, y)
-    return x.value, y.value
-
-
-def _size(text_page: Any, index: int) -> float:
-    """Return the font size in points as it appears: pdfium's, times the scale of the character's matrix."""
-    size = float(pdfium.FPDFText_GetFontSize(text_page, index))
-    matrix = pdfium.FS_MATRIX()
-    if pdfium.FPDFText_GetMatrix(text_page, index, matrix):
-        size *= math.hypot(matrix.c, matrix.d) or 1.0
-    return round(size * 2) / 2
-
-
-def _font(text_page: Any, index: int) -> tuple[str, bool]:
-    """Return the font's name, empty when unknown, and whether its descriptor forces bold."""
-    name = ctypes.create_string_buffer(_FONT_NAME_BYTES)
-    flags = ctypes.c_int()
-    length = pdfium.FPDFText_GetFontInfo(text_page, index, name, _FONT_NAME_BYTES, flags)
-    known = 0 < length <= _FONT_NAME_BYTES
-    return name.value.decode("utf-8", "replace") if known else "", bool(flags.value & _FORCE_BOLD)
+    if cells:
+        cells.append(Cell(_shown(text, opened, len(text), scripts), left, line.right))
+    return tuple(cell for cell in cells if cell.text)

@@ -10,7 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, lru_cache, reduce
 from itertools import chain, groupby, islice, pairwise
 from typing import NamedTuple
 
@@ -666,7 +666,7 @@ def _belongs(
         return not gap_above and line.size == previous.size
     if gap_above or fresh.kind is not BlockKind.PARAGRAPH or abs(line.size - previous.size) > 0.1 * previous.size:
         return False
-    if _HYPHEN_END.search(previous.text):
+    if previous.text[-1] == "-" and _HYPHEN_END.search(previous.text):
         return True
     if len(draft.lines) == 1 and previous.left - line.left > _DEEPEST_INDENT * line.size:
         return False
@@ -678,11 +678,13 @@ def _belongs(
 
 def _was_broken_early(previous: PrintedLine, line: PrintedLine, margin: float) -> bool:
     """Return whether the next line's first word would have fitted on the line before, so that its end was meant."""
-    word = line.text[:1] if is_cjk(line.text[0]) else line.text.split(" ", 1)[0]
-    width = sum(_advance(char) for char in word) * line.size
-    space = 0 if is_cjk(word[0]) else 0.3 * line.size
     # Two characters that may not part (a full stop at a line's head) take a neighbor along.
-    allowance = 1.2 * line.size if is_cjk(word[0]) else 0.5 * line.size
+    is_whole = is_cjk(line.text[0])
+    space, allowance = (0.0, 1.2 * line.size) if is_whole else (0.3 * line.size, 0.5 * line.size)
+    if previous.right + space + allowance >= margin:
+        return False
+    word = line.text[:1] if is_whole else line.text.split(" ", 1)[0]
+    width = sum(map(_advance, word)) * line.size
     return previous.right + space + width + allowance < margin
 
 
@@ -723,8 +725,15 @@ class _Vocabulary:
     """The document's words, to tell `photo-` + `synthesis` from `well-` + `known`."""
 
     def __init__(self, lines: list[PrintedLine]) -> None:
-        self._words = {word.lower() for line in lines for word in _WORDS.findall(line.text.rstrip("-"))}
-        self._first_parts = {word.split("-", 1)[0] for word in self._words if "-" in word}
+        self._lines = lines
+
+    @cached_property
+    def _words(self) -> set[str]:
+        return {word for line in self._lines for word in _WORDS.findall(line.text.rstrip("-").lower())}
+
+    @cached_property
+    def _first_parts(self) -> set[str]:
+        return {word.split("-", 1)[0] for word in self._words if "-" in word}
 
     def joined(self, lines: list[str]) -> str:
         """Join lines to running text, and mend divided words."""
@@ -738,6 +747,8 @@ class _Vocabulary:
         return self._join(before, end.group()), after[end.end() :].lstrip()
 
     def _join(self, before: str, after: str) -> str:
+        if before[-1:] != "-":
+            return join_lines(before, after)
         end, start = _HYPHEN_END.search(before), _WORD_START.match(after)
         # Divided capitals (`OP-` + `TIONAL`) are told from pairs (`TCP-` + `IP`) by the whole word elsewhere.
         capitals = end and start and (end.group(1) + start.group()).lower() in self._words
@@ -754,6 +765,7 @@ class _Vocabulary:
         return before[:-1] + after
 
 
+@lru_cache(maxsize=1024)
 def _advance(char: str) -> float:
     """Return the approximate width of a character in ems."""
     if is_cjk(char):

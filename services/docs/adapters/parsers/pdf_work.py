@@ -15,7 +15,9 @@ from pathlib import Path
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
 
-_OBJECT = re.compile(rb"\b(\d{1,10})\s+\d{1,5}\s+obj\b")
+_OBJECT = re.compile(rb"obj\b")
+_OBJECT_NUMBER = re.compile(rb"\b(\d{1,10})\s+\d{1,5}\s+\Z")
+_NUMBER_REACH = 64
 _DICTIONARY_REACH = 4096
 _NAME = rb"/([^\s/<>\[\](){}%]{1,127})"
 _REFERENCE = re.compile(_NAME + rb"\s+(\d{1,10})\s+\d{1,5}\s+R\b")
@@ -41,14 +43,28 @@ def check_work(path: Path, builder: DocumentBuilder) -> None:
         left = most
         for match in _OBJECT.finditer(data):
             builder.check_deadline()
+            number = _number_before(data, match.start())
+            if number is None:
+                continue
             instructions, dictionary = _instructions(data, match.end(), left)
             left -= len(instructions)
             builder.check_complexity(most - left, most, _UNIT)
-            objects = {name: int(number) for name, number in _REFERENCE.findall(dictionary)}
-            draws = Counter(objects[name] for name in _DRAW.findall(instructions) if name in objects)
-            streams[int(match[1])] = len(instructions), draws
+            objects = {name: int(target) for name, target in _REFERENCE.findall(dictionary)}
+            drawn = _DRAW.findall(instructions) if objects and b"Do" in instructions else ()
+            streams[number] = len(instructions), Counter(objects[name] for name in drawn if name in objects)
         pages = Counter(int(number) for array in _CONTENTS.findall(data) for number in _NUMBER.findall(array))
     builder.check_complexity(_work(streams, pages, most), most, _UNIT)
+
+
+def _number_before(data: mmap, end: int) -> int | None:
+    """Return the number of the object whose `obj` begins at `end`; None where it is another word, as in `endobj`."""
+    if not data[end - 1 : end].isspace():
+        return None
+    reach = _NUMBER_REACH
+    while len(data[max(0, end - reach) : end].split()) < 3 and reach < end:
+        reach *= 2
+    number = _OBJECT_NUMBER.search(data[max(0, end - reach) : end])
+    return int(number[1]) if number else None
 
 
 def _instructions(data: mmap, begin: int, most: int) -> tuple[bytes, bytes]:
