@@ -39,6 +39,7 @@ _SCRIPT = re.compile(
     r"|(?<![0-9])(?P<digits>[0-9]{2,6})(?![0-9/⁄])"
 )
 """What may be an exponent, a charge or an index: after a letter, after a number, or the end of a row of digits."""
+_MAYBE_SCRIPT = re.compile(r"[0-9+\-−]")
 _SPACE_AT_CJK_PUNCTUATION = re.compile("(?<=[，。；：！？、（《〈「『【]) +| +(?=[，。；：！？、）》〉」』】])")
 """Full-width punctuation holds its own space; where fonts change beside it, pdfium adds another one."""
 _SPACES = re.compile(" +")
@@ -347,6 +348,8 @@ class _Script(NamedTuple):
 
 def _scripts(chars: PageChars, text: str, offset: int, size: float) -> list[_Script]:
     """Find exponents, charges and indices: numbers after a letter, smaller than it and off its baseline."""
+    if not _MAYBE_SCRIPT.search(text):
+        return []
     found: list[_Script] = []
     largest = size * _SCRIPT_SIZE
     for match in _SCRIPT.finditer(text):
@@ -388,14 +391,12 @@ def _cells(chars: PageChars, text: str, offset: int, line: PrintedLine, scripts:
     """Return the line's parts between gaps far wider than a space; none of a line without such a gap."""
     cells: list[Cell] = []
     opened, left, least = 0, line.left, line.size * CELL_GAP_EMS
-    for gap in _SPACES.finditer(text):
-        before, after = gap.start() - 1, gap.end()
-        if before < 0 or after >= len(text):
-            continue
-        right, next_left = chars.right(offset + before), chars.left(offset + after)
+    spaces = [gap.span() for gap in _SPACES.finditer(text.rstrip(" ")) if gap.start()]
+    gaps = chars.gaps((offset + begin - 1, offset + end) for begin, end in spaces)
+    for (begin, end), (right, next_left) in zip(spaces, gaps, strict=True):
         if next_left - right > least:
-            cells.append(Cell(_shown(text, opened, gap.start(), scripts), left, right))
-            opened, left = after, next_left
+            cells.append(Cell(_shown(text, opened, begin, scripts), left, right))
+            opened, left = end, next_left
     if cells:
         cells.append(Cell(_shown(text, opened, len(text), scripts), left, line.right))
     return tuple(cell for cell in cells if cell.text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import math
 from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pypdfium2
@@ -72,6 +73,16 @@ class PageChars:
         """Return where a character ends."""
         return float(self._boxed(index).right)
 
+    def gaps(self, pairs: Iterable[tuple[int, int]]) -> Iterator[tuple[float, float]]:
+        """Yield where the first character of each pair ends and the second one begins."""
+        place_of, page, box = pdfium.FPDFText_GetLooseCharBox, self._page, self._box
+        for before, after in pairs:
+            found = place_of(page, before, box)
+            right = box.right
+            if not found or not place_of(page, after, box):
+                raise pypdfium2.PdfiumError("a character has no place")
+            yield right, box.left
+
     def height(self, index: int) -> tuple[float, float]:
         """Return the bottom and the top of a character."""
         box = self._boxed(index)
@@ -89,7 +100,7 @@ class PageChars:
 
     def size(self, index: int) -> float:
         """Return the font size in points as it appears: pdfium's, times the scale of the character's matrix."""
-        size = float(pdfium.FPDFText_GetFontSize(self._page, index))
+        size: float = pdfium.FPDFText_GetFontSize(self._page, index)
         matrix = self._matrix
         if pdfium.FPDFText_GetMatrix(self._page, index, matrix):
             size *= math.hypot(matrix.c, matrix.d) or 1.0

@@ -604,16 +604,17 @@ def _margins(lines: list[PrintedLine], leadings: dict[float, float]) -> list[flo
         and abs(upper.left - lower.left) <= _DEEPEST_INDENT * lower.size
         for upper, lower in pairwise(lines)
     ]
-    for at in range(1, len(lines)):
-        if not follows[at] or not _reads_on(lines[at - 1], lines[at]):
+    for first in range(len(lines) - 2):
+        if not (follows[first + 1] and follows[first + 2]):
             continue
-        for first in range(max(0, at - 3), min(at, len(lines) - 2)):
-            near = lines[first : first + 3]
-            right = max(line.right for line in near)
-            wide = right - min(line.left for line in near) >= _NARROWEST_COLUMN * lines[at].size
-            even = right - min(line.right for line in near) <= _RAGGED * lines[at].size
-            if wide and even and follows[first + 1] and follows[first + 2]:
-                margins[at] = min(margins[at], right)
+        near = lines[first : first + 3]
+        rights = [line.right for line in near]
+        right, size = max(rights), near[0].size
+        wide = right - min(line.left for line in near) >= _NARROWEST_COLUMN * size
+        if wide and right - min(rights) <= _RAGGED * size:
+            for at in range(first + 1, min(first + 4, len(lines))):
+                if right < margins[at] and follows[at] and _reads_on(lines[at - 1], lines[at]):
+                    margins[at] = right
     return margins
 
 
