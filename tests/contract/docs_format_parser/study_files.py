@@ -19,6 +19,7 @@ from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Table
 
 from services.docs.domain.upload.media_types import (
     CSV,
+    DOC,
     DOCX,
     EPUB,
     HTML,
@@ -28,11 +29,14 @@ from services.docs.domain.upload.media_types import (
     ODS,
     ODT,
     PDF,
+    PPT,
     PPTX,
     RTF,
     TEXT,
+    XLS,
     XLSX,
 )
+from tests.contract.docs_format_parser import legacy_files as legacy
 
 CHINESE_FONT = "STSong-Light"
 
@@ -357,6 +361,35 @@ def write_ods(lesson: Lesson, path: Path) -> None:
     packed(path, {"content.xml": open_document(f"<office:spreadsheet>{table}</office:spreadsheet>")}, ODS)
 
 
+def write_doc(lesson: Lesson, path: Path) -> None:
+    """Styles for headings, list items by their properties, and a table of marked cells."""
+    paragraphs = [(f"{lesson.title}\r", legacy.HEADING, 1)]
+    for section in lesson.sections:
+        paragraphs.append((f"{section.heading}\r", legacy.HEADING, 2))
+        paragraphs += ((f"{paragraph}\r", "", 0) for paragraph in section.paragraphs)
+        paragraphs += ((f"{item}\r", legacy.LISTED, 0) for item in section.items)
+    for row in lesson.table:
+        paragraphs += ((f"{cell}\x07", legacy.IN_CELL, 0) for cell in row)
+        paragraphs.append(("\x07", legacy.ROW_END, 0))
+    path.write_bytes(legacy.word_document(paragraphs))
+
+
+def write_ppt(lesson: Lesson, path: Path) -> None:
+    """A title slide, a slide for each section with its paragraphs in the notes, and a slide with the table."""
+    slides = [(legacy.outlined(0, lesson.title), b"", "")]
+    for section in lesson.sections:
+        outline = legacy.outlined(0, section.heading) + legacy.outlined(1, "\r".join(section.items))
+        slides.append((outline, b"", "\r".join(section.paragraphs)))
+    slides.append((b"", legacy.table(lesson.table), ""))
+    path.write_bytes(legacy.presentation(slides))
+
+
+def write_xls(lesson: Lesson, path: Path) -> None:
+    """The table alone, in a sheet that has the lesson's title."""
+    cells = [legacy.label(at, left, cell) for at, row in enumerate(lesson.table) for left, cell in enumerate(row)]
+    path.write_bytes(legacy.workbook([(lesson.title, 0, cells)]))
+
+
 WRITERS: dict[str, Callable[[Lesson, Path], None]] = {
     TEXT: write_text,
     MARKDOWN: write_markdown,
@@ -372,6 +405,9 @@ WRITERS: dict[str, Callable[[Lesson, Path], None]] = {
     RTF: write_rtf,
     EPUB: write_epub,
     NOTEBOOK: write_notebook,
+    DOC: write_doc,
+    PPT: write_ppt,
+    XLS: write_xls,
 }
-SHEETS = frozenset({XLSX, CSV, ODS})
+SHEETS = frozenset({XLSX, CSV, ODS, XLS})
 """Formats that hold tables alone."""

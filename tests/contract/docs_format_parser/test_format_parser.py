@@ -11,15 +11,27 @@ from pathlib import Path
 import pytest
 
 from services.docs.adapters.parsers.worker import parse
-from services.docs.domain.upload.media_types import CSV, ODP, ODS, PDF, PPTX, SUPPORTED, TEXT, TEXT_FAMILY, XLSX
+from services.docs.domain.upload.media_types import (
+    CSV,
+    ODP,
+    ODS,
+    PDF,
+    PPT,
+    PPTX,
+    SUPPORTED,
+    TEXT,
+    TEXT_FAMILY,
+    XLS,
+    XLSX,
+)
 from services.docs.values.parsed_document import BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
 from services.language.folding import normalize
 from tests.contract.docs_format_parser.study_files import LESSONS, SHEETS, WRITERS, Lesson
 
-PAGED = {PDF: 3, PPTX: 4, ODP: 4, XLSX: 1, ODS: 1}
+PAGED = {PDF: 3, PPTX: 4, PPT: 4, ODP: 4, XLSX: 1, XLS: 1, ODS: 1}
 # Exceptions, each with its reason.
 NO_TABLES = {TEXT}  # plain text has no notation for tables
-NOTES_HOLD_PARAGRAPHS = {PPTX, ODP}  # the slides' paragraphs are in the speaker notes
+NOTES_HOLD_PARAGRAPHS = {PPTX, PPT, ODP}  # the slides' paragraphs are in the speaker notes
 
 
 @pytest.fixture(params=SUPPORTED)
@@ -123,7 +135,7 @@ def test_pages(parsed: ParsedDocument, media_type: str, lesson: Lesson) -> None:
         assert block.page == parsed.page_at(block.start)
     if media_type not in SHEETS:
         second = parsed.text.index(lesson.sections[1].heading)
-        assert parsed.page_at(second) == {PDF: 2, PPTX: 3, ODP: 3}.get(media_type, 0)
+        assert parsed.page_at(second) == {PDF: 2, PPTX: 3, PPT: 3, ODP: 3}.get(media_type, 0)
 
 
 def test_furniture_is_gone(parsed: ParsedDocument) -> None:

@@ -15,6 +15,7 @@ from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.domain.indexing.chunking import chunk
 from services.docs.domain.upload.media_types import (
     CSV,
+    DOC,
     DOCX,
     EPUB,
     HTML,
@@ -24,9 +25,11 @@ from services.docs.domain.upload.media_types import (
     ODS,
     ODT,
     PDF,
+    PPT,
     PPTX,
     RTF,
     TEXT,
+    XLS,
     XLSX,
 )
 from services.docs.domain.upload.sniffing import HEAD_BYTES, TAIL_BYTES, check_content
@@ -48,6 +51,9 @@ PARSERS = {
     PPTX: "pptx",
     DOCX: "docx",
     XLSX: "xlsx",
+    DOC: "doc",
+    PPT: "ppt",
+    XLS: "xls",
     CSV: "csv_table",
     ODT: "odf",
     ODP: "odf",

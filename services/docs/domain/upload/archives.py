@@ -59,7 +59,13 @@ _FOLDERS = (
 _IWORK = frozenset({PAGES, KEYNOTE, NUMBERS})
 _OPEN_DOCUMENT = frozenset({ODT, ODP, ODS})
 _ARCHIVES = frozenset({DOCX, PPTX, XLSX, EPUB}) | _OPEN_DOCUMENT
-_STREAMS = (("WordDocument", DOC), ("PowerPoint Document", PPT), ("Workbook", XLS), ("__substg1.0", OUTLOOK))
+_STREAMS = (
+    ("WordDocument", DOC),
+    ("PowerPoint Document", PPT),
+    ("Workbook", XLS),
+    ("Book\0", XLS),
+    ("__substg1.0", OUTLOOK),
+)
 """The streams of compound files that tell their program."""
 
 
@@ -93,12 +99,12 @@ def sniff_archive(head: bytes, suffix: str, tail: bytes) -> str:
 
 def sniff_compound(head: bytes, suffix: str, tail: bytes) -> str:
     """Return the media type of a compound file, the format of Office programs of before 2007."""
-    for stream, media_type in _STREAMS:
-        name = stream.encode("utf-16-le")
-        if name in head or name in tail:
-            return media_type
+    names = ((stream.encode("utf-16-le"), media_type) for stream, media_type in _STREAMS)
+    found = [media_type for name, media_type in names if name in head or name in tail]
     named = BY_SUFFIX.get(suffix, "")
-    return named if named in {DOC, PPT, XLS, OUTLOOK} else OLE
+    # A workbook may hold a document and the other way round.
+    known = found or (DOC, PPT, XLS, OUTLOOK)
+    return named if named in known else next(iter(found), OLE)
 
 
 def _entries(head: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -40,6 +40,9 @@ SUFFIXES = {
     DOCX: (".docx", ".docm", ".dotx", ".dotm"),
     PPTX: (".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"),
     XLSX: (".xlsx", ".xlsm", ".xltx", ".xltm"),
+    DOC: (".doc", ".dot"),
+    PPT: (".ppt", ".pps", ".pot"),
+    XLS: (".xls", ".xlt"),
     CSV: (".csv", ".tsv"),
     ODT: (".odt", ".ott"),
     ODP: (".odp", ".otp"),
@@ -55,21 +58,16 @@ TEXT_FAMILY = frozenset({TEXT, MARKDOWN, HTML, CSV, NOTEBOOK})
 """What only a file's name tells apart for sure."""
 
 UNREAD_SUFFIXES = {
-    ".doc": DOC, ".dot": DOC, ".ppt": PPT, ".pps": PPT, ".pot": PPT, ".xls": XLS, ".xlt": XLS, ".xlsb": XLSB,
-    ".vsdx": VISIO, ".msg": OUTLOOK, ".pages": PAGES, ".key": KEYNOTE, ".numbers": NUMBERS, ".xps": XPS,
+    ".xlsb": XLSB, ".vsdx": VISIO, ".msg": OUTLOOK, ".pages": PAGES, ".key": KEYNOTE, ".numbers": NUMBERS,
+    ".xps": XPS,
 }  # fmt: skip
 BY_SUFFIX = {suffix: media_type for media_type, names in SUFFIXES.items() for suffix in names} | UNREAD_SUFFIXES
 
 ALSO_NAMED = {DOC: {DOCX, RTF, HTML, ODT}, PPT: {PPTX, ODP}, XLS: {XLSX, CSV, HTML, ODS}, DOCX: {RTF}, RTF: {DOCX}}
 """What programs also store under the names of another format, and open without a word."""
 
-_OFFICE_PDF = "save it as {} or PDF and upload that"
-_WORD, _SLIDES, _SHEET = (_OFFICE_PDF.format(name) for name in ("Word (.docx)", "PowerPoint (.pptx)", "Excel (.xlsx)"))
 _NAMES = {
-    DOC: ("DOC", "a Word document of before 2007 (.doc)", _WORD),
-    PPT: ("PPT", "a PowerPoint file of before 2007 (.ppt)", _SLIDES),
-    XLS: ("XLS", "an Excel workbook of before 2007 (.xls)", _SHEET),
-    XLSB: ("XLSB", "a binary Excel workbook (.xlsb)", _SHEET),
+    XLSB: ("XLSB", "a binary Excel workbook (.xlsb)", "save it as Excel (.xlsx) or PDF and upload that"),
     VISIO: ("VISIO", "a Visio drawing", "export it as PDF and upload that"),
     OUTLOOK: ("EMAIL", "an e-mail of Outlook", "save it as text or PDF and upload that"),
     PAGES: ("PAGES", "a Pages document", "export it as PDF or Word and upload that"),

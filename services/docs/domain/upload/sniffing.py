@@ -147,7 +147,7 @@ def _unsupported(media_type: str) -> ParseError:
 
 def _check_promise(head: bytes, found: str, promised: str, claim: str, tail: bytes) -> None:
     if head.startswith(_OLE_MAGIC) and (
-        promised in _PACKAGES or _ENCRYPTED_PACKAGE in head or _ENCRYPTED_PACKAGE in tail
+        (promised in _PACKAGES and found == OLE) or _ENCRYPTED_PACKAGE in head or _ENCRYPTED_PACKAGE in tail
     ):
         raise ParseError(
             ParseReason.ENCRYPTED_FILE,

@@ -1,0 +1,232 @@
+"""Word 97 to 2003: paragraphs with their headings and lists, tables, notes and text boxes.
+
+The layout of the streams is that of Microsoft's [MS-DOC]: a table of pieces says where the text stands, and pages of
+512 bytes tell which properties the paragraphs at some bytes of the stream have. Automatic numbers are not counted.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import accumulate, pairwise
+from pathlib import Path
+from struct import unpack_from
+from typing import NamedTuple
+
+from services.docs.adapters.parsers.builder import DocumentBuilder
+from services.docs.adapters.parsers.compound import compound_file, encrypted
+from services.docs.values.parsed_document import BlockKind, ParseError, ParseReason
+
+_WORD_97 = 0xC1
+_ENCRYPTED, _OTHER_TABLE = 0x0100, 0x0200
+_LENGTHS_AT = 0x4C
+"""Where the lengths of the main text, notes, headers, macros, comments, endnotes and text boxes stand."""
+_PROPERTY_PAGES_AT, _PIECES_AT = 0x102, 0x1A2
+_PIECES, _PIECE_PROPERTIES = 2, 1
+_SINGLE_BYTES = 0x40000000
+_PAGE = 512
+_HEADINGS = range(1, 10)
+"""The indices of styles that are kept for headings."""
+_OPERAND_BYTES = {0: 1, 1: 1, 2: 2, 3: 4, 4: 2, 5: 2, 7: 3}
+"""The length of an operand by the highest three bits of its code; others begin with their length."""
+_IN_TABLE, _ROW_END, _LIST, _LIST_LEVEL, _OUTLINE = 0x2416, 0x2417, 0x460B, 0x260A, 0x2640
+_FIELD_MARK = re.compile("[\x13-\x15]")
+_CONTENTS = re.compile(r"\s*(?:TOC|INDEX)\b", re.IGNORECASE)
+_DROPPED = dict.fromkeys((*range(7), 8, *range(14, 30), 31)) | {0x0B: "\n", 0x0C: "\n", 0x1E: "-"}
+"""Marks of pictures, notes and comments, and hyphens that are shown only where a line ends."""
+
+
+class _Properties(NamedTuple):
+    """What is known of a paragraph."""
+
+    style: int = 0
+    in_table: bool = False
+    ends_row: bool = False
+    list_level: int = 0
+    """From 1; 0 for a paragraph outside a list."""
+
+
+class _Piece(NamedTuple):
+    start: int
+    """The offset of its first character in the whole text."""
+    text: str
+    at: int
+    width: int
+    """Where the text stands in the stream, and how many bytes a character has."""
+
+
+def parse(path: Path, builder: DocumentBuilder) -> None:
+    """Write the main text, and after it notes and text boxes."""
+    with compound_file(path) as file:
+        main = file.stream("WordDocument")
+        _, version = unpack_from("<2H", main)
+        flags = unpack_from("<H", main, 10)[0]
+        if flags & _ENCRYPTED:
+            raise encrypted()
+        if version < _WORD_97:
+            raise ParseError(
+                ParseReason.UNSUPPORTED_MEDIA_TYPE,
+                "the file is a Word document of before 1997, which cannot be read: save it as Word (.docx) or PDF and "
+                "upload that",
+                {"format": "OLD_OFFICE"},
+            )
+        table = file.stream("1Table" if flags & _OTHER_TABLE else "0Table")
+        pieces: list[_Piece] = []
+        for piece in _pieces(main, table):
+            builder.check_chars(piece.start + len(piece.text))
+            pieces.append(piece)
+        text = _without_instructions("".join(piece.text for piece in pieces))
+        lengths = unpack_from("<7i", main, _LENGTHS_AT)
+        properties = _Paragraphs(main, table, pieces)
+        body, notes, _, _, _, endnotes, boxes = pairwise((0, *accumulate(map(max, lengths, [0] * 7))))
+        for begin, end in (body, notes, endnotes, boxes):
+            _write(text, begin, end, properties, builder)
+
+
+def _pieces(main: bytes, table: bytes) -> Iterator[_Piece]:
+    """Yield the pieces of the text in its order."""
+    at, size = unpack_from("<2I", main, _PIECES_AT)
+    end = at + size
+    while at < end and table[at] == _PIECE_PROPERTIES:
+        at += 3 + unpack_from("<H", table, at + 1)[0]
+    if at >= end or table[at] != _PIECES:
+        raise ValueError("no table of pieces")
+    count = (unpack_from("<I", table, at + 1)[0] - 4) // 12
+    starts = unpack_from(f"<{count + 1}I", table, at + 5)
+    for index, (start, stop) in enumerate(pairwise(starts)):
+        if stop < start:
+            raise ValueError("the pieces of the text do not follow each other")
+        place = unpack_from("<I", table, at + 5 + 4 * (count + 1) + 8 * index + 2)[0]
+        if place & _SINGLE_BYTES:
+            place, width, encoding = (place & ~_SINGLE_BYTES) // 2, 1, "cp1252"
+        else:
+            width, encoding = 2, "utf-16-le"
+        raw = main[place : place + width * (stop - start)]
+        text = raw.decode(encoding, "replace")
+        # An offset counts the halves of a character beyond the first 65,536; what is cut off still has a length.
+        text = "".join(char + "\0" if char > "\uffff" else char for char in text)
+        yield _Piece(start, text[: stop - start].ljust(stop - start, "\0"), place, width)
+
+
+class _Paragraphs:
+    """The properties of paragraphs by the place of their ends in the text."""
+
+    def __init__(self, main: bytes, table: bytes, pieces: list[_Piece]) -> None:
+        self._pieces = pieces
+        self._starts = [piece.start for piece in pieces]
+        at, size = unpack_from("<2I", main, _PROPERTY_PAGES_AT)
+        count = max(0, (size - 4) // 8)
+        pages = unpack_from(f"<{count}I", table, at + 4 * (count + 1)) if count else ()
+        found = sorted(run for page in pages for run in _runs(main, page * _PAGE))
+        self._ends = [end for end, _ in found]
+        self._properties = [properties for _, properties in found]
+
+    def at(self, offset: int) -> _Properties:
+        """Return the properties of the paragraph that ends with the character at an offset."""
+        piece = self._pieces[max(0, bisect_right(self._starts, offset) - 1)]
+        place = piece.at + (offset - piece.start) * piece.width
+        run = bisect_right(self._ends, place)
+        return self._properties[run] if run < len(self._properties) else _Properties()
+
+
+def _runs(main: bytes, page: int) -> Iterator[tuple[int, _Properties]]:
+    """Yield where each run of paragraphs ends in the stream, and what they are."""
+    if page + _PAGE > len(main):
+        return
+    count = main[page + _PAGE - 1]
+    for index in range(count):
+        end = unpack_from("<I", main, page + 4 * (index + 1))[0]
+        at = 2 * main[page + 4 * (count + 1) + 13 * index]
+        if at:
+            words = main[page + at]
+            begin, size = (page + at + 1, 2 * words - 1) if words else (page + at + 2, 2 * main[page + at + 1])
+            yield end, _properties(main[begin : begin + size])
+        else:
+            yield end, _Properties()
+
+
+def _properties(data: bytes) -> _Properties:
+    style = unpack_from("<H", data)[0] if len(data) > 1 else 0
+    operands: dict[int, int] = {}
+    at = 2
+    while at + 3 <= len(data):
+        code = unpack_from("<H", data, at)[0]
+        at += 2
+        size = _OPERAND_BYTES.get(code >> 13) or data[at] + 1
+        if code == 0xD608:
+            size = unpack_from("<H", data, at)[0] + 1 if at + 2 <= len(data) else 2
+        operands[code] = int.from_bytes(data[at : at + min(size, 2)], "little")
+        at += size
+    listed = operands.get(_LIST, 0) not in {0, 0xF801}
+    level = operands.get(_LIST_LEVEL, 0) + 1 if listed else 0
+    outline = operands.get(_OUTLINE, 9)
+    style = outline + 1 if outline < 9 and style not in _HEADINGS else style
+    return _Properties(style, bool(operands.get(_IN_TABLE)), bool(operands.get(_ROW_END)), level)
+
+
+def _write(text: str, begin: int, end: int, paragraphs: _Paragraphs, builder: DocumentBuilder) -> None:
+    """Write a part of the text; an end of a cell ends a paragraph as well."""
+    rows: list[list[str]] = []
+    cells: list[str] = []
+    cell: list[str] = []
+    at = begin
+    for mark in re.finditer("[\r\x07]", text[begin:end]):
+        stop = begin + mark.start()
+        properties = paragraphs.at(stop)
+        shown = _shown(text[at:stop])
+        at = stop + 1
+        if properties.ends_row:
+            rows.append(cells)
+            cells, cell = [], []
+        elif mark.group() == "\x07":
+            cells.append("\n".join(filter(None, (*cell, shown))))
+            cell = []
+        elif properties.in_table:
+            cell.append(shown)
+        else:
+            if rows:
+                builder.add_table(rows)
+                rows = []
+            _write_paragraph(shown, properties, builder)
+    if rows or cells:
+        builder.add_table([*rows, cells] if cells else rows)
+    _write_paragraph(_shown(text[at:end]), _Properties(), builder)
+
+
+def _write_paragraph(text: str, properties: _Properties, builder: DocumentBuilder) -> None:
+    if properties.style in _HEADINGS:
+        builder.add(BlockKind.HEADING, text, properties.style)
+    elif properties.list_level:
+        builder.add(BlockKind.LIST_ITEM, text, properties.list_level)
+    else:
+        builder.add(BlockKind.PARAGRAPH, text)
+
+
+def _without_instructions(text: str) -> str:
+    """Return the text with nulls in place of what fields are made by, and of tables of contents and indices."""
+    opened: list[tuple[int, int]] = []
+    hidden: list[tuple[int, int]] = []
+    for mark in _FIELD_MARK.finditer(text):
+        if mark.group() == "\x13":
+            opened.append((mark.start(), 0))
+        elif mark.group() == "\x14" and opened:
+            begin, _ = opened.pop()
+            opened.append((begin, mark.start()))
+            hidden.append((begin, mark.end()))
+        elif opened:
+            begin, separator = opened.pop()
+            if not separator or _CONTENTS.match(text, begin + 1):
+                hidden.append((begin, mark.end()))
+    pieces: list[str] = []
+    at = 0
+    for begin, end in sorted(hidden):
+        if end > at:
+            begin = max(begin, at)
+            pieces += (text[at:begin], "\0" * (end - begin))
+            at = end
+    return "".join((*pieces, text[at:]))
+
+
+def _shown(text: str) -> str:
+    return text.translate(_DROPPED)
