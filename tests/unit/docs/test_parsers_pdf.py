@@ -44,6 +44,12 @@ def blocks(parsed: ParsedDocument) -> list[tuple[BlockKind, str]]:
     return [(block.kind, parsed.text[block.start : block.end]) for block in parsed.blocks]
 
 
+def as_wide(text: str, bottom: float, left: float = LEFT) -> PrintedLine:
+    """Return a line that ends where its text does."""
+    width = sum(10.0 if ord(char) > 0x2E80 else 5.0 for char in text)
+    return line(text, bottom, left=left, right=left + width)
+
+
 BODY = [line(f"Body text of line {number} runs to the margin", 600 - 14 * number) for number in range(10)]
 
 
@@ -282,6 +288,45 @@ def test_a_table_written_column_by_column() -> None:
         (BlockKind.TABLE, "Tree | Height | Leaves\nOak | 30 m | broad\nPine | 40 m | needles"),
         (BlockKind.PARAGRAPH, "Trees lose their leaves in the autumn or never"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("terms", "values"),
+    [
+        (("name", "class", "sex", "teacher"), ("alice", "3b", "female", "mr hall")),
+        (("osmosis", "diffusion", "erosion"), ("water through a membrane", "particles spread out", "soil goes away")),
+        (("姓名", "班级", "教师"), ("王小明", "三年级二班", "李老师和张老师")),
+    ],
+)
+def test_terms_in_small_letters_and_what_stands_beside_them(terms: tuple[str, ...], values: tuple[str, ...]) -> None:
+    first = [as_wide(text, 700 - 14 * at) for at, text in enumerate(terms)]
+    second = [as_wide(text, 700 - 14 * at, left=200) for at, text in enumerate(values)]
+    expected = "\n".join(f"{term} | {value}" for term, value in zip(terms, values, strict=True))
+    assert blocks(laid_out([*first, *second])) == [(BlockKind.TABLE, expected)]
+
+
+def test_the_numbers_of_lines_are_no_terms() -> None:
+    numbers = [as_wide(str(at), 700 - 14 * at, left=40) for at in range(4)]
+    texts = (
+        "the plants take in water through",
+        "their roots and bring it to the",
+        "leaves by thin tubes where it is",
+        "needed",
+    )
+    lines = [as_wide(text, 700 - 14 * at) for at, text in enumerate(texts)]
+    assert BlockKind.TABLE not in {kind for kind, _ in blocks(laid_out([*numbers, *lines]))}
+
+
+def test_definitions_in_small_letters_are_apart() -> None:
+    texts = (
+        "acid: sour, gives away protons",
+        "base: bitter, takes up protons",
+        "salt: what both make together",
+        "ion: charged",
+    )
+    wide = line("A wide line above them shows how far the text of this page goes to the right.", 730)
+    parsed = laid_out([wide, *(as_wide(text, 700 - 13 * at) for at, text in enumerate(texts))])
+    assert [text for _, text in blocks(parsed)][1:] == list(texts)
 
 
 def test_lists_side_by_side_are_no_table() -> None:

@@ -63,6 +63,10 @@ _LEAST_ROWS = 3
 """How many rows show that columns are a table's."""
 _NARROWEST_COLUMN = 10.0
 """The width of a column of running text, in ems."""
+_TERM_SHARE, _TERM_WORDS = 0.8, 2
+"""How wide a term may be, as a share of the narrowest column, and how many words it may have."""
+_PAIR = re.compile(r"[^\s:：]+(?: [^\s:：]+){0,2}(?:: |：)\S")
+"""A term and what is said of it."""
 _HEADING_RATIO = 1.12
 _NUMBERED = re.compile(r"[（(]?\d{1,3}(?:\.\d{1,3})*[.)）、]?\s*[^\d\s]")
 _LONGEST_HEADING = 120
@@ -538,7 +542,10 @@ def _rows_beside(left: list[PrintedLine], right: list[PrintedLine]) -> list[Prin
     start = next((at for at in last if left[at].is_left_of(right[0])), len(left))
     rows = left[start:]
     cells, rest = right[: len(rows)], right[len(rows) :]
-    if not _LEAST_ROWS <= len(rows) == len(cells) or _is_running_text(cells) or _is_narrow_text(cells):
+    if not _LEAST_ROWS <= len(rows) == len(cells):
+        return None
+    # What stands beside a term on each line goes on in no next line, however it begins.
+    if not all(map(_is_term, rows)) and (_is_running_text(cells) or _is_narrow_text(cells)):
         return None
     if not rows[0].cells and _is_running_text(rows):
         return None
@@ -558,6 +565,12 @@ def _is_running_text(column: list[PrintedLine]) -> bool:
     return 2 * sum(_reads_on(upper, lower) for upper, lower in pairwise(column)) >= len(column) - 1
 
 
+def _is_term(line: PrintedLine) -> bool:
+    """Return whether a line is as short as a name of something; the number of a line is none."""
+    short = line.right - line.left < _NARROWEST_COLUMN * line.size * _TERM_SHARE and line.text.count(" ") < _TERM_WORDS
+    return short and any(map(str.isalpha, line.text))
+
+
 def _is_narrow_text(cells: list[PrintedLine]) -> bool:
     """Return whether the lines of a narrow column stand as close as those of a paragraph, and go on as its do."""
     return any(
@@ -568,7 +581,8 @@ def _is_narrow_text(cells: list[PrintedLine]) -> bool:
 
 def _reads_on(upper: PrintedLine, lower: PrintedLine) -> bool:
     """Return whether a sentence may go on from one line to the next by how they end and begin."""
-    return upper.text[-1] not in _SENTENCE_END and (lower.text[0].islower() or is_cjk(lower.text[0]))
+    goes_on = upper.text[-1] not in _SENTENCE_END and (lower.text[0].islower() or is_cjk(lower.text[0]))
+    return goes_on and not (_PAIR.match(lower.text) and _PAIR.match(upper.text))
 
 
 def _column_drafts(lines: list[PrintedLine], styles: _Styles) -> list[_Draft]:
