@@ -21,12 +21,11 @@ from typing import Any
 def _tiku() -> Callable[[str], dict[str, Any]]:
     from pathlib import Path
 
-    from services.docs.adapters.parsers.worker import PRELOAD, parse
+    from services.docs.adapters.parsers.worker import parse
     from services.docs.domain.upload.sniffing import HEAD_BYTES, TAIL_BYTES, admitted_media_type
     from services.docs.values.parsed_document import BlockKind, ParseError
 
-    for module in PRELOAD:
-        importlib.import_module(module)
+    importlib.import_module("services.docs.adapters.parsers.preload")
 
     def read(name: str) -> dict[str, Any]:
         path = Path(name)
