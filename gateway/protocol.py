@@ -13,6 +13,7 @@ import itertools
 import logging
 import resource
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 import httptools
@@ -25,6 +26,7 @@ from gateway.exchange import CONNECTION, PROBLEM_JSON
 from gateway.problems import ProblemError
 from gateway.settings import GatewaySettings
 from services.kit.ids import new_id
+from services.kit.turns import Turns
 
 _SLICE_BYTES = 4 * 1024
 """Most bytes that are parsed at once where a head may stand among them, and so the precision of the limits."""
@@ -197,6 +199,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._guard.turns.soon(partial(super()._start_asgi_task, cycle, app))
 
     def refuse(self, problem: ProblemError) -> None:
         """Answer with a problem, where nothing else is being answered, and end the connection."""
@@ -393,6 +398,8 @@ class Guard:
             limit = max(1, min(limit, files - _RESERVED_FILES))
         self._bound = Bound("connections are open", limit, settings.max_client_share)
         self._clients: dict[str, dict[GuardedProtocol, None]] = {}
+        self.turns = Turns()
+        """In which requests begin."""
         self._proxies = _TrustedHosts(list(settings.trusted_proxies))
 
     @contextlib.asynccontextmanager

@@ -13,10 +13,13 @@ import ssl
 import zlib
 from collections import deque
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Self, cast
 from urllib.parse import quote, urlsplit
 
 import httptools
+
+from services.kit.turns import Turns
 
 _IDLE_SECONDS = 30.0
 _MAX_HEAD_BYTES = 64 * 1024
@@ -38,7 +41,8 @@ class ConnectError(OSError):
 class Exchange(asyncio.Protocol):
     """A connection, and the answer that comes on it now."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
         self.status = 0
         self.headers: dict[str, str] = {}
         """Names are in small letters."""
@@ -209,15 +213,21 @@ class Exchange(asyncio.Protocol):
     async def _more(self) -> None:
         if self._error is not None:
             raise self._error
-        self._waiter = self._loop.create_future()
+        waiter = self._waiter = self._loop.create_future()
         try:
-            await self._waiter
+            await waiter
         finally:
             self._waiter = None
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self._waiter is not None:
+            waiter, self._waiter = self._waiter, None
+            self._turns.soon(partial(_woken, waiter))
+
+
+def _woken(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 class Body:
@@ -268,6 +278,7 @@ class Connections:
                 raise ValueError("the key holds what no header can")
             headers["Authorization"] = f"Bearer {api_key}"
         self._headers = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("latin-1")
+        self._turns = Turns()
         self._idle: deque[Exchange] = deque()
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -360,6 +371,6 @@ class Connections:
     async def _connect(self, host: str, port: int) -> Exchange:
         name = self._host if self._context is not None else None
         _, exchange = await asyncio.get_running_loop().create_connection(
-            Exchange, host, port, ssl=self._context, server_hostname=name
+            lambda: Exchange(self._turns), host, port, ssl=self._context, server_hostname=name
         )
         return exchange
