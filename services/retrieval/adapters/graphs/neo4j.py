@@ -574,7 +574,9 @@ async def _migrate(session: AsyncSession, engine: Engine) -> None:
 
 async def _rows_of(tx: AsyncManagedTransaction, text: str, **parameters: Any) -> list[Mapping[str, Any]]:
     result = await tx.run(text, parameters)
-    return list(await result.data())
+    keys = result.keys()
+    # `data()` looks through every value for nodes, of which these statements return none.
+    return [dict(zip(keys, record.values(), strict=True)) async for record in result]
 
 
 async def _run(tx: AsyncManagedTransaction, text: str, **parameters: Any) -> None:
