@@ -3,17 +3,21 @@
 `python -m services.models.int8 FOLDER` reads `config.json` and `model.safetensors` there and writes
 `onnx/model_int8.onnx` beside them. The families are those that compute as BERT does: BERT, RoBERTa, XLM-RoBERTa.
 
-- Weights have one scale for each output and 7 of their 8 bits. With all 8, processors without VNNI overflow
-  (https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html, U8S8).
-- What goes into a linear map is quantized when it is known, with one scale for the text. Into the second map of a
-  layer's feed-forward part, where single tokens have values a hundred times as large as others, it is one for each.
-- Tokens' vectors have a scale each. All else stays in float32.
+- Weights have one scale for each output. Processors without VNNI overflow where both weights and states have 8 bits
+  (https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html, U8S8), so one of them has 7.
+- What goes into a linear map is quantized when it is known, with one scale for the text. Into those of queries, keys
+  and values and into the first of the feed-forward part it goes twice: in 7 bits, and what that left of it in 7 more.
+  Most of what 8 bits lose is lost there. Into the second map of the feed-forward part, where single tokens have values
+  a hundred times as large as others, it goes with a scale for each token.
+- Tokens' vectors have a scale for every 32 numbers, and lose nothing where they come from 4 bits in such blocks (ggml's
+  Q4_0). All else stays in float32.
 - The graph takes one text at a time, so there is no padding, and the vector of a text does not depend on its company.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,8 +38,17 @@ FAMILIES: Final = ("bert", "roberta", "xlm-roberta")
 _HEADS: Final = (("pooler.dense", "classifier"), ("classifier.dense", "classifier.out_proj"))
 """The two maps of a cross-encoder's head: BERT's, and RoBERTa's."""
 _MOST_WEIGHT: Final = 63
-_MOST_TOKEN: Final = 127
+_MOST_WEIGHT_OF_SEVEN: Final = 127
+"""Where states have 7 bits."""
+_BLOCK: Final = 32
+_MOST_TOKEN: Final = 120
+"""A multiple of 8: the largest number in a block of Q4_0 is 8 of its steps, so all of them are whole numbers here."""
 _SMALLEST: Final = 1e-9
+_COARSE: Final = np.array(1 / 63, np.float32)
+_FINE: Final = np.array(1 / (126 * 63), np.float32)
+"""A 63rd of the most that rounding leaves, which is half a step of the coarse scale."""
+_GELU_LEAST: Final = 0.17
+"""GELU's least value is -0.16997."""
 
 
 class NotQuantizableError(ValueError):
@@ -112,10 +125,15 @@ class _Writer:
 
     def _embedded(self, ids: str) -> str:
         graph, first = self._graph, self._encoder.first_position
-        quantized, scales = _rows(self._tensors["embeddings.word_embeddings.weight"], _MOST_TOKEN)
-        rows = graph.add("Gather", graph.constant("words", quantized), ids)
-        scale = graph.add("Gather", graph.constant("words.scales", scales[:, None]), ids)
-        words = graph.add("Mul", graph.add("Cast", rows, to=1), scale)
+        table = self._tensors["embeddings.word_embeddings.weight"]
+        count, hidden = table.shape
+        block = math.gcd(hidden, _BLOCK)
+        quantized, scales = _rows(table.reshape(-1, block), _MOST_TOKEN)
+        rows = graph.add("Gather", graph.constant("words", quantized.reshape(count, -1, block)), ids)
+        scale = graph.add("Gather", graph.constant("words.scales", scales.reshape(count, -1, 1)), ids)
+        blocks = graph.add("Mul", graph.add("Cast", rows, to=1), scale)
+        # Zero keeps a size: one text, and its tokens.
+        words = graph.add("Reshape", blocks, graph.constant("joined", np.array([0, 0, hidden], np.int64)))
         places = self._tensors["embeddings.position_embeddings.weight"][first:]
         kinds = self._tensors["embeddings.token_type_embeddings.weight"]
         if self._head and len(kinds) > 1:
@@ -131,46 +149,68 @@ class _Writer:
     def _layer(self, states: str, name: str) -> str:
         graph, heads = self._graph, self._encoder.heads
         parts = [f"{name}.attention.self.{part}" for part in ("query", "key", "value")]
-        joined = self._linear(states, *parts)
+        joined = self._linear_twice(states, *parts)
         query = graph.add("Split", joined, results=3, axis=-1, num_outputs=3)
         keys = (f"{query}.1", f"{query}.2")
         attended = graph.add("MultiHeadAttention", query, *keys, domain=MICROSOFT, num_heads=heads)
         added = graph.add("Add", self._linear(attended, f"{name}.attention.output.dense"), states)
         states = self._norm(added, f"{name}.attention.output.LayerNorm")
-        wide = graph.add("Gelu", self._linear(states, f"{name}.intermediate.dense"), domain=MICROSOFT)
-        added = graph.add("Add", self._linear_by_token(wide, f"{name}.output.dense"), states)
+        wide = graph.add("Gelu", self._linear_twice(states, f"{name}.intermediate.dense"), domain=MICROSOFT)
+        added = graph.add("Add", self._linear_of_gelu(wide, f"{name}.output.dense"), states)
         return self._norm(added, f"{name}.output.LayerNorm")
 
     def _norm(self, states: str, name: str) -> str:
         scale, bias = (self._float(f"{name}.{part}") for part in ("weight", "bias"))
         return self._graph.add("LayerNormalization", states, scale, bias, axis=-1, epsilon=self._encoder.epsilon)
 
-    def _linear(self, states: str, *names: str) -> str:
-        """Add one linear map, or several side by side, of states that are quantized with one scale."""
-        weights, scales, bias = self._weights(*names)
+    def _linear(self, states: str, name: str) -> str:
+        """Add a linear map of states that are quantized with one scale."""
+        weights, scales, bias = self._weights(name)
         return self._graph.add("DynamicQuantizeMatMul", states, weights, scales, "", bias, domain=MICROSOFT)
 
-    def _linear_by_token(self, states: str, name: str) -> str:
-        """Add a linear map of states that are quantized with a scale for each token."""
+    def _linear_twice(self, states: str, *names: str) -> str:
+        """Add linear maps, side by side, of states that are quantized, and once more what that left of them."""
         graph = self._graph
-        weights, scales, bias = self._weights(name)
+        weights, scales, bias = self._weights(*names, most=_MOST_WEIGHT_OF_SEVEN)
+        smallest = graph.constant("smallest", np.array(_SMALLEST, np.float32))
+        largest = graph.add("Max", graph.add("ReduceMax", graph.add("Abs", states), keepdims=0), smallest)
+        coarse = graph.add("Mul", largest, graph.constant("coarse", _COARSE))
+        fine = graph.add("Mul", largest, graph.constant("fine", _FINE))
+        middle = graph.constant("middle", np.array(64, np.uint8))
+        first = graph.add("QuantizeLinear", states, coarse, middle)
+        left = graph.add("Sub", states, graph.add("DequantizeLinear", first, coarse, middle))
+        second = graph.add("QuantizeLinear", left, fine, middle)
+        known, rest = (
+            graph.add("MatMulIntegerToFloat", quantized, weights, step, scales, middle, *more, domain=MICROSOFT)
+            for quantized, step, more in ((first, coarse, ("", bias)), (second, fine, ()))
+        )
+        return graph.add("Add", known, rest)
+
+    def _linear_of_gelu(self, states: str, name: str) -> str:
+        """Add a linear map of what GELU gives, which is nowhere below `-_GELU_LEAST`, in all 8 bits."""
+        graph = self._graph
+        weights, scales, bias = self._weights(name, shift=_GELU_LEAST)
+        positive = graph.add("Add", states, graph.constant("least", np.array(_GELU_LEAST, np.float32)))
         last = graph.constant("last", np.array([-1], np.int64))
-        largest = graph.add("ReduceMax", graph.add("Abs", states), last, keepdims=1)
-        largest = graph.add("Max", largest, graph.constant("smallest", np.array(_SMALLEST, np.float32)))
-        step = graph.constant("step", np.array(1 / 127, np.float32))
-        middle = graph.constant("middle", np.array(128, np.uint8))
-        quantized = graph.add("QuantizeLinear", graph.add("Div", states, largest), step, middle)
-        product = graph.add("MatMulIntegerToFloat", quantized, weights, step, scales, middle, domain=MICROSOFT)
+        largest = graph.add("ReduceMax", positive, last, keepdims=1)
+        step = graph.constant("step", np.array(1 / 255, np.float32))
+        zero = graph.constant("zero", np.array(0, np.uint8))
+        quantized = graph.add("QuantizeLinear", graph.add("Div", positive, largest), step, zero)
+        product = graph.add("MatMulIntegerToFloat", quantized, weights, step, scales, zero, domain=MICROSOFT)
         return graph.add("Add", graph.add("Mul", product, largest), bias)
 
-    def _weights(self, *names: str) -> tuple[str, str, str]:
-        """Add the weights (input by output), scales and bias of linear maps side by side; return their names."""
+    def _weights(self, *names: str, most: int = _MOST_WEIGHT, shift: float = 0.0) -> tuple[str, str, str]:
+        """Add the weights (input by output), scales and bias of linear maps side by side; return their names.
+
+        The bias is that of states to which `shift` was added.
+        """
         matrix = np.concatenate([self._tensors[f"{name}.weight"] for name in names])
         bias = np.concatenate([self._tensors[f"{name}.bias"] for name in names])
-        quantized, scales = _rows(matrix, _MOST_WEIGHT)
+        quantized, scales = _rows(matrix, most)
+        bias = bias - shift * scales * quantized.sum(axis=1, dtype=np.int32).astype(np.float32)
         constants: dict[str, NDArray[Any]] = {"weight": quantized.T, "scales": scales, "bias": bias}
-        weight, scale, shift = (self._graph.constant(f"{names[0]}.{part}", it) for part, it in constants.items())
-        return weight, scale, shift
+        weight, scale, added = (self._graph.constant(f"{names[0]}.{part}", it) for part, it in constants.items())
+        return weight, scale, added
 
     def _float(self, name: str) -> str:
         return self._graph.constant(name, self._tensors[name])

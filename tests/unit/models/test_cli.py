@@ -19,7 +19,7 @@ def test_list_shows_name_purpose_license_size_and_whether_it_is_here() -> None:
     result = CliRunner().invoke(app, ["list"])
     assert result.exit_code == 0
     row = next(line for line in result.stdout.splitlines() if line.startswith("multilingual-e5-small"))
-    assert row.split() == ["multilingual-e5-small", "embedding", "MIT", "598.8", "MB", "no"]
+    assert row.split() == ["multilingual-e5-small", "embedding", "MIT", "609.8", "MB", "no"]
 
 
 def test_path_of_a_model_that_is_not_here_exits_with_a_hint() -> None:

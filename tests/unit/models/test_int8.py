@@ -72,3 +72,22 @@ def test_a_cut_off_file_is_refused(tiny: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(NotQuantizableError, match="tiny"):
         quantize(tiny)
+
+
+def test_words_of_four_bits_lose_nothing(tiny: Path) -> None:
+    """In a block of Q4_0 every number is a whole multiple of an eighth of the largest."""
+    tensors = load_file(tiny / "model.safetensors")
+    words = np.random.default_rng(1).integers(-7, 8, tensors["embeddings.word_embeddings.weight"].shape)
+    words[:, 5] = -8
+    tensors["embeddings.word_embeddings.weight"] = words.astype(np.float32) * np.float32(0.0172)
+    save_file(tensors, tiny / "model.safetensors")
+    _change(tiny, num_hidden_layers=0)
+    added = (
+        tensors["embeddings.word_embeddings.weight"][IDS[0]]
+        + tensors["embeddings.position_embeddings.weight"][: IDS.shape[1]]
+        + tensors["embeddings.token_type_embeddings.weight"][0]
+    )
+    centered = added - added.mean(axis=1, keepdims=True)
+    normal = centered / np.sqrt(centered.var(axis=1, keepdims=True) + 1e-12)
+    scale, bias = (tensors[f"embeddings.LayerNorm.{part}"] for part in ("weight", "bias"))
+    np.testing.assert_allclose(_states(quantize(tiny))[0], normal * scale + bias, atol=1e-5)
