@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_NAME = r"(?:\w+:)?(?:think(?:ing)?|thoughts?|reasoning|scratchpad)"
+_NAME = r"(?i:(?:\w+:)?(?:\w{0,8}think(?:ing)?|thoughts?|reasoning|reflection|scratchpad))"
 _OPENING = (
     rf"<{_NAME}>|\[THINK\]|◁think▷|<\|(?:begin_of_thought|START_THINKING|thinking)\|>"
     r"|<\|channel\|>\s*(?!final)\w[^<]{0,40}(?:<\|message\|>)?"

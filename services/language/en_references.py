@@ -61,7 +61,10 @@ _REFERENCES = (
     rf"\b(?:{_TOLD}|learn|learned|learnt|read|studied) (?:[\w’'-]+ ){{0,5}}(?:in|by|on|from) {_THIS}{_TEXT}{_ALONE}",
     rf"\b{_THIS}{_TEXT} (?:[a-z]+ly )?{_SAYS}\b",
     r"\b(?:in|from|of|to|by|with) (?:the|this|that) (?:passage|paragraph|excerpt|extract|snippet|handout)s?" + _ALONE,
-    r"\b(?:the|this) (?:passage|excerpt|paragraph)\b",
+    (
+        r"\b(?:the|this) (?:(?:first|second|third|fourth|fifth|last|final|opening|closing) )?"
+        r"(?:passage|excerpt|paragraph)\b"
+    ),
     r"\b(?:this|the (?:given|provided|above|following|quoted|preceding)) (?:sentence|statement|text|article|document"
     r"|chapter|section|lesson|unit|lecture|course|module|material|figure|diagram|table|graph|chart|picture|image"
     r"|information|reading|selection|slide|page|line|map|equation|illustration|class)s?" + _ALONE,
@@ -184,7 +187,14 @@ _ABSTENTIONS = (
         r"|(?: (?:here|given|available|provided|found))?\W*$)"
     ),
     rf"nothing (?:in|within) {_MATERIAL}",
-    r"nothing (?:[\w-]+ ){0,2}(?:is|was|has been)? ?(?:said|stated|mentioned|told|written|given|provided|found)\b",
+    # Nothing was found in the tomb: that is an answer.
+    (
+        r"nothing (?:[\w-]+ ){0,2}(?:is|was|has been)? ?(?:said|stated|mentioned|told|written|given|provided|found)\b"
+        rf"(?! (?:in|on|at|under|inside|near|by) (?!{_MATERIAL}))(?![^.]*\b(?:except|but|besides)\b)"
+    ),
+    rf"no mention (?:is|was|has been) (?:ever )?made\b(?! (?:in|on|by) (?!{_MATERIAL}))",
+    rf"nowhere (?:in|within) {_MATERIAL}",
+    r"there(?: is| was|['’]s) nothing (?:in )?here\b",
     (
         rf"(?:no|not enough|insufficient) (?:[\w-]+ ){{0,2}}(?:{_MISSING}|passages?|sources?)\b(?: (?:about|on|of"
         r"|regarding"

@@ -242,6 +242,14 @@ def _clock(found: re.Match[str]) -> str:
     return f"{hour:02}:{minute:02}" if hour <= 24 and minute < 60 else found[0]
 
 
+_DIGITAL_CLOCK = Pattern(r"(上午|早上|早晨|清晨|凌晨|中午|下午|晚上|傍晚|夜里)\s*(\d{1,2}):(\d{2})(?!\d)")
+
+
+def _digital_clock(found: re.Match[str]) -> str:
+    hour = int(found[2])
+    return f"{hour + (12 if found[1] in _LATE and hour < 12 else 0):02}:{found[3]}"
+
+
 _AFTER_NUMERALS: Rewrites = (
     (Pattern(rf"({_NUMBER})\s*又\s*(\d+)分之(\d+)"), r"\1 \3/\2"),
     (Pattern(r"(?<=\d)\s*又\s*(?=\d+/\d)"), " "),
@@ -251,9 +259,11 @@ _AFTER_NUMERALS: Rewrites = (
     (Pattern(rf"\ue001\s*({_NUMBER})"), r"\1‰"),
     (Pattern(rf"\ue002\s*({_NUMBER})"), r"\1/10000"),
     (Pattern(r"^(\d)成$"), r"\g<1>0%"),
+    (Pattern(r"^(\d)成半$"), r"\g<1>5%"),
     (Pattern(r"第\s*(\d+)"), r"\1th"),
     *_CALENDAR,
     (_CLOCK, _clock),
+    (_DIGITAL_CLOCK, _digital_clock),
     (Pattern(r"(?<!\d)(\d+)(小时|年|天|米|公里|公斤|斤|千克|克|吨|升)半"), r"\1.5\2"),
     (Pattern(r"(?<=\d)\s*个(?!月)"), ""),
 )

@@ -19,6 +19,8 @@ def answer(text: str, size: int) -> tuple[str, bool]:
 THOUGHT = {
     "<think>Water? [1] {x}</think>Water boils [1].": "Water boils [1].",
     "<thinking>\na\n</thinking>\n\nYes.": "\n\nYes.",
+    "<Think>a [1]</Think>Yes.": "Yes.",
+    "<innerThinking>a</innerThinking>Yes.": "Yes.",
     "<thought>a</thought><think>b</think>Yes.": "Yes.",
     "<seed:think>a</seed:think>Yes.": "Yes.",
     "<reasoning>a < b</reasoning>Yes, a < b.": "Yes, a < b.",

@@ -47,6 +47,12 @@ def test_plain_text_is_not_held() -> None:
         "抱歉，根据提供的资料，没有相关信息。",
         "文中未提及拿破仑。",
         "无法回答这个问题。",
+        "No mention of it is made, and no mention is made in the passages of a dam.",
+        "No mention is made of the harbor.",
+        "Nowhere in the documents is the height told.",
+        "There's nothing here about her brothers.",
+        "从这些段落里看不出来。",
+        "资料中查不到桥的高度。",
     ],
 )
 def test_a_refusal_in_other_words(answer: str) -> None:
@@ -62,6 +68,10 @@ def test_a_refusal_in_other_words(answer: str) -> None:
         "没有光，植物不能进行光合作用[1]。",
         "植物细胞中有叶绿体。",
         "The texts are old." * 40,
+        "Nothing was found in the grave except two clay lamps [1].",
+        "Nothing is said in the treaty about the river [1].",
+        "No mention is made in his diary of the voyage [2].",
+        "从地面上看不到这颗星[1]。",
     ],
 )
 def test_an_answer_is_no_refusal(answer: str) -> None:
