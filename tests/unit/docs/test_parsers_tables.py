@@ -178,6 +178,13 @@ def test_what_is_no_notebook_is_refused_in_words(source: str, tmp_path: Path) ->
     assert caught.value.reason in {ParseReason.CORRUPT_FILE, ParseReason.NO_TEXT}
 
 
+@pytest.mark.parametrize("source", ["---\n\n---\nDrops", "---\ntitle: Drops\n---\nof water"])
+def test_cells_of_a_notebook_have_no_front_matter(source: str, tmp_path: Path) -> None:
+    cells = [{"cell_type": "markdown", "source": source}]
+    (tmp_path / "a").write_text(json.dumps({"cells": cells, "nbformat": 4}), encoding="utf-8")
+    assert "Drops" in parse(tmp_path / "a", NOTEBOOK).text
+
+
 def test_a_notebook_with_code_and_what_it_wrote(tmp_path: Path) -> None:
     cells = [
         {"cell_type": "markdown", "source": ["# Sums\n", "Adds."]},

@@ -283,6 +283,10 @@ def test_front_matter(head: str, tmp_path: Path) -> None:
     assert (parsed.title, parsed.text) == ("Clouds", "Drops of water.")
 
 
+def test_front_matter_may_be_empty(tmp_path: Path) -> None:
+    assert parse_bytes("---\n\n---\nDrops of water.\n", MARKDOWN, tmp_path).text == "Drops of water."
+
+
 def test_a_long_table_repeats_its_header(tmp_path: Path) -> None:
     rows = "".join(f"| E{n} | {n}.5 | an element with the number {n} |\n" for n in range(200))
     tables = markdown_blocks(f"| Symbol | Mass | Meaning |\n|---|---|---|\n{rows}", tmp_path)

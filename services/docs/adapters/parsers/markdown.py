@@ -32,17 +32,18 @@ _DISPLAY_OR_INLINE_MATH = re.compile(r"\$\$.+?\$\$|\$(?=\S)[^$\n]+?(?<=\S)\$(?!\
 
 def parse(path: Path, builder: DocumentBuilder) -> None:
     """Write the blocks of the CommonMark at `path`, with tables and formulas in dollar signs; it has no pages."""
-    write_markdown(read_text(path, builder), builder)
+    source = read_text(path, builder).replace("\r\n", "\n")
+    front_matter = _FRONT_MATTER.match(source)
+    if front_matter:
+        title = _FRONT_MATTER_TITLE.search(front_matter[1] or front_matter[2] or "")
+        builder.title = title.group(2) if title else ""
+        source = source[front_matter.end() :]
+    write_markdown(source, builder)
 
 
 def write_markdown(source: str, builder: DocumentBuilder) -> None:
-    """Write the blocks of a text in Markdown."""
+    """Write the blocks of a text in Markdown that has no front matter."""
     source = source.replace("\r\n", "\n")
-    front_matter = _FRONT_MATTER.match(source)
-    if front_matter:
-        title = _FRONT_MATTER_TITLE.search(front_matter.group(1) or front_matter.group(2))
-        builder.title = title.group(2) if title else ""
-        source = source[front_matter.end() :]
     markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     markdown.use(footnote_plugin).use(dollarmath_plugin).use(texmath_plugin, delimiters="brackets").use(amsmath_plugin)
     # Notes stay where they are written, and formulas in dollars are taken by `_math`.
