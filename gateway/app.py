@@ -161,6 +161,7 @@ class Gateway:
                 exchange.user,
                 key=exchange.key,
                 organization=exchange.organization,
+                accept_language=context.languages_of(exchange.headers.get(b"accept-language", b"").decode("latin-1")),
             )
         )
         name, route = "none", None

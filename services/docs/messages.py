@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.common.messages import message_of
 from services.common.values import DocumentKind
 from services.docs.domain.catalog.catalog import Download
+from services.docs.domain.wording.wording import failure_text, page_ranges, warning_text
 from services.docs.values.document import (
     Document,
     DocumentEvent,
@@ -14,6 +15,7 @@ from services.docs.values.document import (
     IndexingCompleted,
     StageProgress,
 )
+from services.docs.values.parsed_document import ReadingWarning
 from services.kit.time import to_timestamp
 from tiku.docs.v1 import docs_pb2
 
@@ -32,15 +34,21 @@ def document_message(document: Document) -> docs_pb2.Document:
         document,
         kind=docs_pb2.DocumentKind.Value(f"DOCUMENT_KIND_{document.kind}"),
         state=docs_pb2.DocumentState.Value(f"DOCUMENT_STATE_{document.state}"),
-        failure=_failure_message(document.failure),
-        graph_failure=_failure_message(document.graph_failure),
+        failure=_failure_message(document.failure) if document.failure else None,
+        warnings=[_warning_message(warning) for warning in document.warnings],
+        graph_failure=_failure_message(document.graph_failure) if document.graph_failure else None,
         create_time=to_timestamp(document.create_time),
         update_time=to_timestamp(document.update_time),
     )
 
 
-def _failure_message(failure: Failure | None) -> docs_pb2.Failure | None:
-    return message_of(docs_pb2.Failure, failure) if failure else None
+def _failure_message(failure: Failure) -> docs_pb2.Failure:
+    return docs_pb2.Failure(reason=failure.reason, message=failure_text(failure))
+
+
+def _warning_message(warning: ReadingWarning) -> docs_pb2.Warning:
+    ranges = [docs_pb2.PageRange(first=first, last=last) for first, last in page_ranges(warning.pages)]
+    return docs_pb2.Warning(reason=warning.reason, message=warning_text(warning), pages=ranges)
 
 
 def download_message(download: Download) -> docs_pb2.DownloadDescription:
@@ -63,9 +71,9 @@ def event_message(event: DocumentEvent, document: Document) -> docs_pb2.WatchDoc
         case IndexingCompleted():
             response.indexed.document.CopyFrom(document_message(document))
         case Failure() as failure:
-            response.failed.CopyFrom(message_of(docs_pb2.Failure, failure))
+            response.failed.MergeFrom(_failure_message(failure))
         case GraphBuilt():
             response.graph_built.document.CopyFrom(document_message(document))
         case GraphFailed(failure):
-            response.graph_failed.CopyFrom(message_of(docs_pb2.Failure, failure))
+            response.graph_failed.MergeFrom(_failure_message(failure))
     return response

@@ -111,6 +111,9 @@ class DocumentStore(Protocol):
     ) -> Sequence[Document]:
         """Return visible rows of this owner's, newest first, those after `after`."""
 
+    async def with_file(self, owner: str, sha256: str) -> Document | None:
+        """Return the oldest visible row of this owner's that has a file, or None."""
+
     async def chunks(self, document_id: str, first: int, limit: int) -> Sequence[StoredChunk]:
         """Return chunks in reading order from ordinal `first`."""
 

@@ -36,14 +36,19 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
         """Store a file whose description and bytes arrive as a stream."""
         requests = aiter(request_iterator)
         description = await _description(requests)
-        document = await self.uploader.upload(
+        upload = await self.uploader.upload(
             current().user_id,
             clean(description.name),
             messages.kind_value(description.kind) or DocumentKind.MATERIAL,
             _bytes(requests),
             parse=description.parse,
+            refuse_duplicate=description.refuse_duplicate,
         )
-        return docs_pb2.UploadDocumentResponse(document=messages.document_message(document))
+        same = upload.duplicate_of
+        return docs_pb2.UploadDocumentResponse(
+            document=messages.document_message(upload.document),
+            duplicate_of=messages.document_message(same) if same else None,
+        )
 
     async def GetDocument(self, request: docs_pb2.GetDocumentRequest, _: object) -> docs_pb2.GetDocumentResponse:
         """Return a document."""

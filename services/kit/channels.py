@@ -89,6 +89,8 @@ def outgoing_metadata() -> tuple[tuple[str, str], ...]:
         metadata.append(("x-tiku-key", request.key))
     if request.organization:
         metadata.append(("x-tiku-organization", request.organization))
+    if request.accept_language:
+        metadata.append(("accept-language", request.accept_language))
     if request.request_id:
         metadata.append(("x-request-id", request.request_id))
     if header := tracing.traceparent():

@@ -32,12 +32,15 @@ class RequestContext:
     key: str = ""
     """Name of the key that the caller showed; empty for none."""
     organization: str = ""
+    accept_language: str = ""
+    """The languages in which the caller reads, as a header `Accept-Language`; empty where none is said."""
 
 
 _ids = random.Random()  # noqa: S311
 """Makes ids, which are no secrets. os.urandom would release the GIL for each one to gRPC's polling thread."""
 _USER = re.compile(r"[\x21-\x7e]{1,128}")
 _TRACEPARENT = re.compile(r"[^-]*-(?!0{32})([0-9a-f]{32})-[^-]*-")
+_LANGUAGES = re.compile(r"[A-Za-z0-9*,;=. \-]{1,200}")
 _NOBODY = RequestContext()
 _current: contextvars.ContextVar[RequestContext] = contextvars.ContextVar("tiku_request", default=_NOBODY)
 
@@ -80,6 +83,11 @@ def time_for(most: float, share: float = 1.0) -> float:
 def is_user(name: str) -> bool:
     """Return whether a name follows `USER_RULE`."""
     return _USER.fullmatch(name) is not None
+
+
+def languages_of(header: str) -> str:
+    """Return a header `Accept-Language` when it looks like one, else nothing: no request is refused for it."""
+    return header if _LANGUAGES.fullmatch(header) else ""
 
 
 def new_request_id() -> str:

@@ -68,7 +68,7 @@ class RequestIds(Stage):
         Raises:
             InvalidArgument: the user, the key or the organization is no name that a header can hold.
         """
-        request_id = traceparent = key_name = organization = ""
+        request_id = traceparent = key_name = organization = languages = ""
         user_id = context.DEVELOPMENT_USER
         for key, value in call.servicer_context.invocation_metadata() or ():
             if key == "x-request-id":
@@ -81,6 +81,8 @@ class RequestIds(Stage):
                 key_name = str(value)
             elif key == "x-tiku-organization":
                 organization = str(value)
+            elif key == "accept-language":
+                languages = context.languages_of(str(value))
         for name, value in (
             ("x-tiku-user", user_id),
             ("x-tiku-key", key_name or context.DEVELOPMENT_USER),
@@ -102,6 +104,7 @@ class RequestIds(Stage):
                 None if left is None else asyncio.get_running_loop().time() + left,
                 key_name,
                 organization,
+                languages,
             )
         )
 

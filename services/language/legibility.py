@@ -1,8 +1,9 @@
-"""Whether a text whose encoding was guessed reads as a language, so that a wrong guess shows."""
+"""Whether a text whose letters may be wrong reads as a language: its encoding was guessed, or its font has no map."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from services.language.en import ENGLISH
 from services.language.scripts import LATIN
@@ -25,6 +26,75 @@ _DAMAGED_WORD = re.compile(r"[^\W\d_a-zA-Z]{2}|[a-z][À-ÖØ-Þ]|[a-zA-Z][¢£¤
 _MOST_ACCENTED = 0.02
 _LEAST_ENGLISH = 0.13
 """Least share of words of grammar in an English text."""
+
+
+_LOOKED_AT = 4000
+"""Characters of a text by which its letters are judged."""
+_LEAST_VISIBLE = 40
+_CONTROL = re.compile("[\x00\x01\x03-\x08\x0e-\x1f\x7f-\x9f]")
+"""What no text shows; U+0002 is pdfium's hyphen at a line's end."""
+_UNKNOWN = re.compile("[\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff]")
+_GLYPH_NUMBER = re.compile(r"\(cid:\d{1,5}\)")
+"""How programs write a glyph of which they know no letter."""
+_ACCENTED = re.compile("[À-ÖØ-öø-ÿ]")
+_COMMONEST = "etaoin"
+_PRINTABLE = range(0x21, 0x7F)
+_MOST_CONTROL, _SOME_CONTROL = 0.3, 0.05
+_MOST_UNKNOWN = 0.5
+_MOST_GLYPH_NUMBERS = 0.1
+_LEAST_WORD, _LEAST_WORDS, _LEAST_GRAMMAR_WORDS = 3, 30, 5
+"""Letters of a word, and how many words and different words of grammar make a text English beyond doubt."""
+_LEAST_LETTERS = 200
+"""Letters from which on it is judged whether they are those of a language."""
+
+
+def has_wrong_letters(text: str) -> bool:
+    """Return whether the letters of a text are surely not those that it shows, as with a font without a map.
+
+    Its characters are controls, private ones or numbers of glyphs; or they become English when all of them are moved
+    by as much; or half of its letters have accents, as Chinese has in a Western encoding. What is not sure counts as
+    right.
+    """
+    text = text[:_LOOKED_AT]
+    visible = sum(not char.isspace() for char in text)
+    if visible < _LEAST_VISIBLE:
+        return False
+    control = len(_CONTROL.findall(text)) / visible
+    if control >= _MOST_CONTROL or len(_UNKNOWN.findall(text)) >= _MOST_UNKNOWN * visible:
+        return True
+    if sum(map(len, _GLYPH_NUMBER.findall(text))) >= _MOST_GLYPH_NUMBERS * visible:
+        return True
+    if _grammar_share(text) >= _LEAST_ENGLISH / 2:
+        return False
+    letters = sum(map(str.isalpha, text))
+    if control >= _SOME_CONTROL or (letters >= _LEAST_LETTERS and 2 * len(_ACCENTED.findall(text)) >= letters):
+        return True
+    return letters >= _LEAST_LETTERS and _becomes_english(text)
+
+
+def _becomes_english(text: str) -> bool:
+    """Return whether a text is English whose characters were all moved by the same number of places."""
+    letters = Counter(char for char in text if ord(char) in _PRINTABLE)
+    if not letters:
+        return False
+    commonest = ord(letters.most_common(1)[0][0])
+    moves = {commonest - ord(letter) for letter in _COMMONEST} - {0}
+    tables = ({code: code - move for code in _PRINTABLE if code - move > 0} for move in moves)
+    return any(_is_plainly_english(text.translate(table)) for table in tables)
+
+
+def _is_plainly_english(text: str) -> bool:
+    """Return whether a text has many words, and more words of grammar among them than by accident."""
+    words = [word for word in _LETTERS.findall(text.casefold()) if len(word) >= _LEAST_WORD]
+    grammar = [word for word in words if word in ENGLISH.words.function]
+    several = len(words) >= _LEAST_WORDS and len(set(grammar)) >= _LEAST_GRAMMAR_WORDS
+    return several and len(grammar) >= _LEAST_ENGLISH * len(words)
+
+
+def _grammar_share(text: str) -> float:
+    """Return the share of words of English grammar among a text's words."""
+    words = _LETTERS.findall(text.casefold())
+    return sum(word in ENGLISH.words.function for word in words) / len(words) if words else 0.0
 
 
 def likelihood(text: str) -> float:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from services.common.values import DocumentKind
-from services.docs.values.parsed_document import ParsedChunk
+from services.docs.values.parsed_document import ParsedChunk, ReadingWarning
 
 
 class DocumentState(StrEnum):
@@ -42,10 +42,14 @@ class GraphState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job ended and its document is not indexed; both fields are shown to the client."""
+    """Why a job ended and its document is not indexed.
+
+    A text of the reason is filled in with `details` and told to the client in his language, else `message`.
+    """
 
     reason: str
     message: str
+    details: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class Document:
     graph_state: GraphState = GraphState.UNSPECIFIED
     graph_chunk_count: int = 0
     graph_failure: Failure | None = None
+    warnings: tuple[ReadingWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,23 @@ from enum import StrEnum
 from pathlib import Path
 
 
+class WarningReason(StrEnum):
+    """What a file that was read does not give; stable, part of the API's reasons."""
+
+    PAGES_WITHOUT_TEXT = "PAGES_WITHOUT_TEXT"
+    """Pages of a file with text hold images alone."""
+    WRONG_LETTERS = "WRONG_LETTERS"
+    """The characters are not those that are shown, as when a font has no table of its letters."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingWarning:
+    """What whoever uploaded a file should know of it; `pages` are 1-based and in order, none without pages."""
+
+    reason: WarningReason
+    pages: tuple[int, ...] = ()
+
+
 class BlockKind(StrEnum):
     """The role of a block in its document."""
 
@@ -59,6 +76,7 @@ class ParsedDocument:
     title: str
     language: str
     page_starts: tuple[int, ...] = ()
+    warnings: tuple[ReadingWarning, ...] = ()
 
     def page_at(self, offset: int) -> int:
         """Return the 1-based page that holds the character at `offset`, 0 when the source has no pages."""
@@ -101,6 +119,7 @@ class ParsedFile:
     chunk_count: int
     text: Path
     chunks: Path
+    warnings: tuple[ReadingWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,16 +196,16 @@ class ParseReason(StrEnum):
 
 
 class ParseError(Exception):
-    """A file that cannot be taken in; the message is written for the person who uploaded it.
+    """A file that cannot be taken in. `services.docs.domain.wording` tells the person who uploaded it.
 
-    `metadata` holds figures a client may want to show: `limit`, `found`, `byte_offset`, `media_type` …
+    `metadata` holds figures a client may want to show: `limit`, `found`, `byte_offset`, `media_type` …; `what` among
+    them says more than the reason.
     """
 
-    def __init__(self, reason: ParseReason, message: str, metadata: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, reason: ParseReason, metadata: Mapping[str, str] | None = None, *, what: str = "") -> None:
         self.reason = reason
-        self.message = message
-        self.metadata: dict[str, str] = dict(metadata or {})
+        self.metadata: dict[str, str] = {**(metadata or {}), **({"what": what} if what else {})}
+        super().__init__(reason.value, self.metadata)
 
-    def __reduce__(self) -> tuple[type[ParseError], tuple[ParseReason, str, dict[str, str]]]:
-        return type(self), (self.reason, self.message, self.metadata)
+    def __reduce__(self) -> tuple[type[ParseError], tuple[ParseReason, dict[str, str]]]:
+        return type(self), (self.reason, self.metadata)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from services.common.values import DocumentKind
 from services.docs.values.document import ListPosition
 from tests.contract.docs_stores.conftest import ALICE, BOB, Stores, document, kept
@@ -43,3 +45,16 @@ async def test_lists_run_back_in_time_and_go_on_after_a_position(stores: Stores)
         last = expected[count - 1]
         after = ListPosition(last.create_time, last.document_id)
         assert list(await stores.documents.list(ALICE, None, after, 2)) == [*expected, other][count : count + 2]
+
+
+async def test_the_oldest_row_with_a_file_is_found_by_its_owner(stores: Stores) -> None:
+    later, first = await kept(stores, document(minutes=1)), await kept(stores, document())
+    other = replace(document(minutes=-1), sha256="cd" * 32)
+    await kept(stores, other)
+    await stores.documents.add(document(minutes=-2))
+    assert await stores.documents.with_file(ALICE, first.sha256) == first
+    assert await stores.documents.with_file(ALICE, "cd" * 32) == other
+    assert await stores.documents.with_file(BOB, first.sha256) is None
+    await stores.deletions.mark(first.document_id, ALICE)
+    assert await stores.documents.with_file(ALICE, first.sha256) == later
+    assert await stores.documents.with_file(ALICE, "ef" * 32) is None

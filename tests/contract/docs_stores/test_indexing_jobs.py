@@ -15,6 +15,7 @@ from services.docs.values.document import (
     StageProgress,
     StoredChunk,
 )
+from services.docs.values.parsed_document import ReadingWarning, WarningReason
 from services.kit import ids
 from services.kit.errors import Unavailable
 from tests.contract.docs_stores.conftest import ALICE, Stores, events, in_parts, parsed_file, passages, processing
@@ -83,3 +84,18 @@ async def test_a_job_that_is_no_longer_wanted_changes_nothing(stores: Stores) ->
         assert not await stores.jobs.fail(late, Failure("X", "x"))
     assert await events(stores, stored.document_id) == before
     assert len(await stores.documents.chunks(stored.document_id, 0, 10)) == 2
+
+
+async def test_warnings_and_details_of_failures_are_kept(stores: Stores) -> None:
+    stored, job = await processing(stores)
+    warnings = (
+        ReadingWarning(WarningReason.PAGES_WITHOUT_TEXT, (3, 4, 9)),
+        ReadingWarning(WarningReason.WRONG_LETTERS),
+    )
+    assert await stores.jobs.save_parsed(job, replace(parsed_file(0), warnings=warnings), in_parts([]), [])
+    failure = Failure("TOO_MANY_PAGES", "Too many pages.", {"limit": "2000", "what": "slides"})
+    assert await stores.jobs.fail(job, failure)
+    found = await stores.documents.get(stored.document_id, stored.owner)
+    assert found is not None
+    assert (found.warnings, found.failure) == (warnings, failure)
+    assert (await stores.documents.events(stored.document_id, 0, 9))[-1].payload == failure

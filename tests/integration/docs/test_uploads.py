@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 from services.docs.settings import DocsSettings
-from services.kit.errors import NotFound, TikuError
+from services.kit.errors import AlreadyExists, NotFound, TikuError
 from services.kit.rpc_errors import from_rpc_error
 from tests.integration.docs.conftest import Client, eventually, serving, stored_files, study_text
 from tiku.docs.v1 import docs_pb2
@@ -172,6 +172,26 @@ async def test_uploads_and_deletions_of_one_content_at_once_never_lose_it(settin
         for stay in stays:
             assert (await client.download(stay.result().document_id))[1] == data
         assert await rows(settings) == 5
+
+
+async def test_the_same_file_again_is_named_or_refused(client: Client) -> None:
+    async def send(name: str, **options: bool) -> docs_pb2.UploadDocumentResponse:
+        async def requests() -> AsyncIterator[docs_pb2.UploadDocumentRequest]:
+            description = docs_pb2.UploadDescription(name=name, **options)
+            yield docs_pb2.UploadDocumentRequest(description=description)
+            yield docs_pb2.UploadDocumentRequest(chunk=study_text(1))
+
+        return await client.stub.UploadDocument(requests(), metadata=(("accept-language", "zh-CN"),))
+
+    first = await send("first.md")
+    assert not first.HasField("duplicate_of")
+    assert (await send("second.md")).duplicate_of == first.document
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await send("third.md", refuse_duplicate=True)
+    error = from_rpc_error(caught.value)
+    assert isinstance(error, AlreadyExists)
+    assert error.message == "文件没有保存。您已经有相同的文件“first.md”：请直接使用它，或先把它删除。"
+    assert error.metadata == {"document_id": first.document.document_id, "name": "first.md"}
 
 
 async def test_another_user_sees_nothing(settings: DocsSettings) -> None:

@@ -248,6 +248,12 @@ async def test_the_user_header_is_trusted_only_when_asked_for() -> None:
         assert (last.user_id, last.key, last.organization) == ("dev", "bot", "school")
 
 
+async def test_the_languages_of_the_caller_are_passed_on(stack: Stack) -> None:
+    for sent, passed in (("zh-CN,zh;q=0.9,en;q=0.8", "zh-CN,zh;q=0.9,en;q=0.8"), ("{zh}", ""), ("x" * 201, "")):
+        await stack.http.get("/api/v1/profile", headers={"Accept-Language": sent})
+        assert stack.script.contexts[-1].accept_language == passed
+
+
 async def test_the_deadline_reaches_the_service(stack: Stack) -> None:
     stack.script.pause = 5.0
     async with at_once(1):

@@ -51,7 +51,7 @@ class House:
         uploader = Uploader(
             self.stores.documents, self.stores.deletions, self.stores.locks, self.objects, max_bytes=1000
         )
-        stored = await uploader.upload("alice", "a.txt", DocumentKind.MATERIAL, once(content), parse=False)
+        stored = (await uploader.upload("alice", "a.txt", DocumentKind.MATERIAL, once(content), parse=False)).document
         await self.objects.put(text_key(stored.document_id), once(content))
         chunk = StoredChunk(0, 0, 5, "words", 0, (), chunk_id=ids.new_id())
         await self.index.index(stored, [chunk], await FakeEmbedder().embed(["words"]))

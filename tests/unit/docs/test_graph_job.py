@@ -107,7 +107,7 @@ class House:
         uploader = Uploader(
             stores.documents, stores.deletions, stores.locks, self.objects, max_bytes=10**6, graph=graph
         )
-        stored = await uploader.upload("alice", "a.txt", DocumentKind.MATERIAL, chunks(), parse=True)
+        stored = (await uploader.upload("alice", "a.txt", DocumentKind.MATERIAL, chunks(), parse=True)).document
         job = Job(JobKind.INDEX, stored.document_id, "alice", 1)
         await self.indexer.run(job)
         return replace(job, kind=JobKind.GRAPH)
@@ -205,7 +205,7 @@ async def test_a_graph_that_fails_for_good_is_given_up_and_says_why(
     assert delays == [1.0, 2.0][: tries - 1]
     await house.grapher.run(job)
     document = await house.document(job)
-    message = error.message if isinstance(error, TikuError) else "Something went wrong on our side; "
+    message = error.message if isinstance(error, TikuError) else "Something went wrong on our side"
     assert document.graph_state is GraphState.FAILED
     assert document.graph_failure is not None
     assert document.graph_failure.reason == reason

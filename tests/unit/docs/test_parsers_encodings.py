@@ -7,6 +7,7 @@ import pytest
 from services.docs.adapters.parsers.encoding import decode
 from services.docs.domain.upload.media_types import BINARY, TEXT
 from services.docs.domain.upload.sniffing import sniff
+from services.docs.domain.wording.wording import told
 from services.docs.values.parsed_document import ParseError, ParseReason
 
 CHINESE = "光合作用是绿色植物利用光能，把二氧化碳和水合成有机物的过程。\n"
@@ -54,7 +55,7 @@ def test_refused_rather_than_silently_wrong(text: str, encoding: str) -> None:
     with pytest.raises(ParseError) as caught:
         decode(text.encode(encoding))
     assert caught.value.reason is ParseReason.INVALID_ENCODING
-    assert "UTF-8" in caught.value.message
+    assert "UTF-8" in told(caught.value.reason, caught.value.metadata)
 
 
 @pytest.mark.parametrize("data", [b"Iron\0\0 rusts in damp air.\n", b"Iron rusts in damp air.\n" + bytes(100)])

@@ -15,6 +15,7 @@ from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.pdf_layout import Cell, PrintedLine, PrintedPage, write_layout
 from services.docs.adapters.parsers.worker import parse
 from services.docs.domain.upload.media_types import PDF
+from services.docs.domain.wording.wording import told
 from services.docs.values.parsed_document import BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
 
 FULL = 500.0
@@ -576,10 +577,11 @@ def test_a_page_of_drawings_says_that_there_is_no_ocr(tmp_path: Path) -> None:
     canvas.rect(100, 100, 300, 300, fill=1)
     canvas.showPage()
     canvas.save()
-    with pytest.raises(ParseError, match="OCR") as caught:
+    with pytest.raises(ParseError) as caught:
         parse(path, PDF)
     assert caught.value.reason is ParseReason.NO_TEXT
-    assert caught.value.metadata == {"pages": "1"}
+    assert caught.value.metadata == {"pages": "1", "what": "pdf"}
+    assert "OCR" in told(caught.value.reason, caught.value.metadata)
 
 
 def test_chinese_through_pdfium(tmp_path: Path) -> None:
@@ -696,3 +698,15 @@ def test_what_has_no_text_is_left_out_and_ends_no_reading(tmp_path: Path) -> Non
     assert "a page" in text
     assert "words" in text
     assert text.isprintable()
+
+
+def test_a_part_of_a_line_that_shows_nothing_is_no_cell() -> None:
+    empty = PrintedLine("left right", 72, 400, 700, 710, 10.0).with_cells(
+        (Cell("left", 72, 100), Cell("", 200, 210), Cell("right", 300, 400))
+    )
+    assert [cell.text for cell in empty.cells] == ["left", "right"]
+    rows = [replace(empty, bottom=700.0 - 14 * number, top=710.0 - 14 * number) for number in range(6)]
+    assert "left | right" in laid_out(rows).text
+    assert (
+        PrintedLine("left", 72, 210, 700, 710, 10.0).with_cells((Cell("left", 72, 100), Cell("", 200, 210))).cells == ()
+    )

@@ -11,6 +11,7 @@ from services.docs.adapters.parsers.encoding import decode
 from services.docs.adapters.parsers.outline import heading_level, is_list_item, without_bullet
 from services.docs.adapters.parsers.worker import parse
 from services.docs.domain.upload.media_types import HTML, MARKDOWN, TEXT
+from services.docs.domain.wording.wording import told
 from services.docs.values.parsed_document import BlockKind, ParsedDocument, ParseError, ParseReason
 
 
@@ -201,7 +202,7 @@ def test_invalid_encoding_names_the_first_bad_byte(data: bytes, offset: int, enc
         decode(data)
     assert caught.value.reason is ParseReason.INVALID_ENCODING
     assert caught.value.metadata == {"byte_offset": str(offset), "encoding": encoding}
-    assert str(offset) in caught.value.message
+    assert str(offset) in told(caught.value.reason, caught.value.metadata)
 
 
 @pytest.mark.parametrize("media_type", [TEXT, MARKDOWN, HTML])

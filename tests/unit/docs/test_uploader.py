@@ -15,7 +15,7 @@ from services.docs.adapters.stores.fake import FakeDeletionStore, FakeDocumentSt
 from services.docs.domain.upload.naming import checked_name
 from services.docs.domain.upload.uploader import Uploader
 from services.docs.values.document import Document, DocumentState
-from services.kit.errors import InvalidArgument, Unavailable
+from services.kit.errors import AlreadyExists, InvalidArgument, Unavailable
 from tests.waiting import eventually
 
 LIMIT = 100_000
@@ -34,7 +34,7 @@ class House:
     async def upload(
         self, data: bytes, name: str = "notes.md", kind: DocumentKind = DocumentKind.MATERIAL, part: int = 1000
     ) -> Document:
-        return await self.uploader.upload("alice", name, kind, parts(data, part), parse=False)
+        return (await self.uploader.upload("alice", name, kind, parts(data, part), parse=False)).document
 
     async def keys(self) -> list[str]:
         return [key for prefix in ("uploads", "objects") async for key in _keys(self.objects, prefix)]
@@ -74,7 +74,7 @@ async def test_empty_parts_are_nothing(house: House) -> None:
         for chunk in (b"", b"some ", b"", b"text", b""):
             yield chunk
 
-    stored = await house.uploader.upload("alice", "a.txt", DocumentKind.MATERIAL, chunks(), parse=False)
+    stored = (await house.uploader.upload("alice", "a.txt", DocumentKind.MATERIAL, chunks(), parse=False)).document
     assert stored.size_bytes == 9
 
 
@@ -132,8 +132,8 @@ async def test_a_document_of_any_type_is_kept_unless_it_is_to_be_parsed(house: H
 
 
 async def test_with_parse_the_job_is_queued(house: House) -> None:
-    stored = await house.uploader.upload("alice", "a.txt", DocumentKind.MATERIAL, parts(b"words", 9), parse=True)
-    assert stored.state is DocumentState.QUEUED
+    upload = await house.uploader.upload("alice", "a.txt", DocumentKind.MATERIAL, parts(b"words", 9), parse=True)
+    assert upload.document.state is DocumentState.QUEUED
 
 
 async def test_a_broken_upload_leaves_nothing(house: House) -> None:
@@ -236,3 +236,48 @@ def test_names_that_are_refused(name: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         checked_name(name)
     assert caught.value.violations[0].field == "description.name"
+
+
+async def test_the_same_file_again_is_stored_and_named(house: House) -> None:
+    first = await house.upload(b"Iron rusts in damp air.", "rust.txt")
+    again = await house.uploader.upload(
+        "alice", "copy.txt", DocumentKind.DOCUMENT, parts(b"Iron rusts in damp air.", 5), parse=False
+    )
+    assert again.duplicate_of == first
+    assert again.document.name == "copy.txt"
+    third = await house.uploader.upload(
+        "alice", "third.txt", DocumentKind.MATERIAL, parts(b"Iron rusts in damp air.", 5), parse=False
+    )
+    assert third.duplicate_of == first
+    for owner, data in (("bob", b"Iron rusts in damp air."), ("alice", b"Iron rusts in damp air. ")):
+        other = await house.uploader.upload(owner, "rust.txt", DocumentKind.MATERIAL, parts(data, 5), parse=False)
+        assert other.duplicate_of is None
+
+
+async def test_the_same_file_again_is_refused_where_that_is_asked(house: House) -> None:
+    first = await house.upload(b"Iron rusts in damp air.", "rust.txt")
+    with pytest.raises(AlreadyExists, match="rust") as caught:
+        await house.uploader.upload(
+            "alice",
+            "copy.txt",
+            DocumentKind.MATERIAL,
+            parts(b"Iron rusts in damp air.", 5),
+            parse=False,
+            refuse_duplicate=True,
+        )
+    assert caught.value.reason == "DUPLICATE_FILE"
+    assert caught.value.metadata == {"document_id": first.document_id, "name": "rust.txt"}
+    assert [document.name for document in await house.stores.documents.list("alice", None, None, 9)] == ["rust.txt"]
+    assert [key async for key in house.objects.list("uploads")] == []
+
+
+async def test_of_two_uploads_of_one_file_at_once_one_is_named(house: House) -> None:
+    uploads = await asyncio.gather(
+        *(
+            house.uploader.upload("alice", f"{n}.txt", DocumentKind.MATERIAL, parts(b"Iron rusts.", 3), parse=False)
+            for n in range(5)
+        )
+    )
+    named = [upload.duplicate_of for upload in uploads]
+    assert named.count(None) == 1
+    assert all(document is None or document.sha256 == uploads[0].document.sha256 for document in named)

@@ -7,9 +7,19 @@ import time
 from collections.abc import Iterable, Sequence
 
 from services.docs.adapters.parsers.markup import table_line
-from services.docs.values.parsed_document import Block, BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
+from services.docs.values.parsed_document import (
+    Block,
+    BlockKind,
+    ParsedDocument,
+    ParseError,
+    ParseLimits,
+    ParseReason,
+    ReadingWarning,
+    WarningReason,
+)
 from services.language.detection import detect_language
 from services.language.folding import normalize
+from services.language.legibility import has_wrong_letters
 from services.language.scripts import join_lines
 from services.language.tokens import estimate_tokens
 
@@ -23,12 +33,7 @@ _SPACES = re.compile(r"[ \t\u00a0\u3000]{2,}")
 
 def timed_out(limits: ParseLimits) -> ParseError:
     """Return the error of a file that has used up its time."""
-    return ParseError(
-        ParseReason.PARSE_TIMEOUT,
-        f"reading the file took more than {limits.seconds:.3g} seconds of a processor, the most for its size: "
-        "simplify it or upload it in parts",
-        {"limit_seconds": f"{limits.seconds:.3g}"},
-    )
+    return ParseError(ParseReason.PARSE_TIMEOUT, {"limit_seconds": f"{limits.seconds:.3g}"})
 
 
 class DocumentBuilder:
@@ -41,13 +46,20 @@ class DocumentBuilder:
     def __init__(self, limits: ParseLimits) -> None:
         self.limits = limits
         self.title = ""
-        self.no_text_message = "the file holds no text"
+        self.format = ""
+        """The format of a file without text, where that says why there is none."""
         self._deadline = time.process_time() + limits.seconds
         self._parts: list[str] = []
         self._length = 0
         self._blocks: list[Block] = []
         self._page_starts: list[int] = []
         self._pages_to_open = 0
+        self._warnings: list[ReadingWarning] = []
+
+    def warn(self, reason: WarningReason, pages: Sequence[int]) -> None:
+        """Keep a warning of these pages, 1-based and in order; none of no pages."""
+        if pages:
+            self._warnings.append(ReadingWarning(reason, tuple(pages)))
 
     def check_deadline(self) -> None:
         """Raise PARSE_TIMEOUT when the file has used up its time; parsers call this in long loops."""
@@ -57,29 +69,19 @@ class DocumentBuilder:
     def check_complexity(self, count: int, limit: int, unit: str) -> None:
         """Raise TOO_COMPLEX when the file has more of what makes reading slow than `limit`."""
         if count > limit:
-            raise ParseError(
-                ParseReason.TOO_COMPLEX,
-                f"the file has more than {limit:,} {unit}: simplify it or upload it in parts",
-                {"limit": str(limit), "unit": unit},
-            )
+            raise ParseError(ParseReason.TOO_COMPLEX, {"limit": str(limit)}, what=unit)
 
     def check_pages(self, count: int, unit: str = "pages") -> None:
         """Raise TOO_MANY_PAGES when the source names more pages than are read."""
         if count > self.limits.pages:
             raise ParseError(
-                ParseReason.TOO_MANY_PAGES,
-                f"the file has {count:,} {unit} and at most {self.limits.pages:,} are read",
-                {"limit": str(self.limits.pages), "found": str(count)},
+                ParseReason.TOO_MANY_PAGES, {"limit": str(self.limits.pages), "found": str(count)}, what=unit
             )
 
     def check_chars(self, count: int) -> None:
         """Raise TOO_MUCH_TEXT when a file holds more characters than are read."""
         if count > self.limits.chars:
-            raise ParseError(
-                ParseReason.TOO_MUCH_TEXT,
-                f"the file holds more than {self.limits.chars:,} characters of text: upload it in parts",
-                {"limit": str(self.limits.chars)},
-            )
+            raise ParseError(ParseReason.TOO_MUCH_TEXT, {"limit": str(self.limits.chars)})
 
     def begin_page(self) -> None:
         """Open a new page with the next block."""
@@ -141,9 +143,10 @@ class DocumentBuilder:
     def finish(self) -> ParsedDocument:
         """Return the finished document, or raise NO_TEXT when nothing visible was added."""
         if not self._blocks:
-            raise ParseError(ParseReason.NO_TEXT, self.no_text_message, {"pages": str(self._pages_to_open)})
+            raise ParseError(ParseReason.NO_TEXT, {"pages": str(self._pages_to_open)}, what=self.format)
         self._open_pages(self._length)
         text = "".join(self._parts)
+        self._warn_of_letters(text)
         return ParsedDocument(
             text=text,
             blocks=tuple(self._blocks),
@@ -151,6 +154,21 @@ class DocumentBuilder:
             title=" ".join((normalize(self.title) or self._first_heading(text)).split())[:_TITLE_CHARS],
             language=detect_language(text),
             page_starts=tuple(self._page_starts),
+            warnings=tuple(self._warnings),
+        )
+
+    def _warn_of_letters(self, text: str) -> None:
+        """Warn of wrong letters, by page where there are pages, unless the parser did."""
+        if any(warning.reason is WarningReason.WRONG_LETTERS for warning in self._warnings):
+            return
+        if not self._page_starts:
+            if has_wrong_letters(text):
+                self._warnings.append(ReadingWarning(WarningReason.WRONG_LETTERS))
+            return
+        ends = [*self._page_starts[1:], len(text)]
+        pages = enumerate(zip(self._page_starts, ends, strict=True), start=1)
+        self.warn(
+            WarningReason.WRONG_LETTERS, [page for page, (start, end) in pages if has_wrong_letters(text[start:end])]
         )
 
     def _first_heading(self, text: str) -> str:

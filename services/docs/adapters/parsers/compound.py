@@ -35,6 +35,4 @@ def compound_file(path: Path) -> Iterator[Compound]:
 
 def encrypted() -> ParseError:
     """Return the error of a file that cannot be read without its password."""
-    return ParseError(
-        ParseReason.ENCRYPTED_FILE, "the Office file is protected by a password: remove it and upload the file again"
-    )
+    return ParseError(ParseReason.ENCRYPTED_FILE)

@@ -65,12 +65,7 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
         if flags & _ENCRYPTED:
             raise encrypted()
         if version < _WORD_97:
-            raise ParseError(
-                ParseReason.UNSUPPORTED_MEDIA_TYPE,
-                "the file is a Word document of before 1997, which cannot be read: save it as Word (.docx) or PDF and "
-                "upload that",
-                {"format": "OLD_OFFICE"},
-            )
+            raise ParseError(ParseReason.UNSUPPORTED_MEDIA_TYPE, {"format": "OLD_OFFICE"}, what="OLD_OFFICE")
         table = file.stream("1Table" if flags & _OTHER_TABLE else "0Table")
         pieces: list[_Piece] = []
         for piece in _pieces(main, table):

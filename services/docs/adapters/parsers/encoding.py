@@ -104,8 +104,4 @@ def _decoded(sample: bytes, encoding: str) -> str | None:
 
 
 def _invalid(encoding: str, offset: int) -> ParseError:
-    return ParseError(
-        ParseReason.INVALID_ENCODING,
-        f"the text is not valid {encoding.upper()} from byte {offset} on: save it as UTF-8",
-        {"byte_offset": str(offset), "encoding": encoding},
-    )
+    return ParseError(ParseReason.INVALID_ENCODING, {"byte_offset": str(offset), "encoding": encoding})

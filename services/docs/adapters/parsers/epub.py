@@ -31,7 +31,7 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
         name = next((file.get("full-path", "") for file in parse_xml(container or b"<none/>").iter(_ROOT_FILE)), "")
         data = archive.read_xml(name)
         if not data:
-            raise ParseError(ParseReason.CORRUPT_FILE, "the book's list of its parts is missing")
+            raise ParseError(ParseReason.CORRUPT_FILE)
         book = parse_xml(data)
         title = next((found.text or "" for found in book.iter(_TITLE)), "")
         for chapter in _chapters(book, posixpath.dirname(name)):
@@ -46,7 +46,7 @@ def _check_rights(archive: Archive) -> None:
     """Refuse a book whose text is encrypted; fonts that are only made unreadable do no harm."""
     rights = archive.read_xml("META-INF/encryption.xml") or b""
     if rights.count(b"EncryptionMethod") > sum(map(rights.count, _FONT_OBFUSCATION)):
-        raise ParseError(ParseReason.ENCRYPTED_FILE, "the book is protected against copying: upload one without that")
+        raise ParseError(ParseReason.ENCRYPTED_FILE, what="copying")
 
 
 def _chapters(book: Any, folder: str) -> list[str]:

@@ -33,7 +33,7 @@ class FakeDocumentParser:
             chunks.append(ParsedChunk(len(chunks), start, end, text[start:end], 1, ("章",)))
             start += len(line)
         if not chunks:
-            raise ParseError(ParseReason.EMPTY_FILE, "the file is empty")
+            raise ParseError(ParseReason.EMPTY_FILE)
         blocks = (Block(BlockKind.PARAGRAPH, 0, len(text), 1),)
         parsed = ParsedDocument(text, blocks, 1, "题", "zh", (0,))
         return await asyncio.to_thread(write_parsed_file, parsed, chunks, folder)

@@ -79,7 +79,7 @@ def _check_markup(source: str, builder: DocumentBuilder) -> None:
     """Refuse what the HTML library takes quadratic time for: deep nesting, and elements of many attributes."""
     limits = builder.limits
     crowded = re.search(rf"<[A-Za-z][^\s/>]*+(?:{_ATTRIBUTE}){{{limits.attributes + 1}}}", source)
-    builder.check_complexity(limits.attributes + 1 if crowded else 0, limits.attributes, "attributes in one element")
+    builder.check_complexity(limits.attributes + 1 if crowded else 0, limits.attributes, "attributes")
     depth = 0
     opened: Counter[str] = Counter()
     for match in _TAG.finditer(source):
@@ -89,7 +89,7 @@ def _check_markup(source: str, builder: DocumentBuilder) -> None:
         step = -1 if closing else 1
         opened[name] += step
         depth += step
-        builder.check_complexity(depth, limits.depth, "elements within each other")
+        builder.check_complexity(depth, limits.depth, "elements")
 
 
 class _Writer:

@@ -77,7 +77,7 @@ def _check_inline(builder: DocumentBuilder, state: StateCore) -> None:
     for token in state.tokens:
         if token.type == "inline":
             count = len(_DELIMITER.findall(token.content))
-            builder.check_complexity(count, builder.limits.delimiters, "marks in one paragraph")
+            builder.check_complexity(count, builder.limits.delimiters, "marks")
 
 
 class _Writer:

@@ -58,4 +58,4 @@ def _joined(value: Any) -> str:
 
 
 def _no_notebook() -> ParseError:
-    return ParseError(ParseReason.CORRUPT_FILE, "the file is no notebook, or is damaged: save it again in its program")
+    return ParseError(ParseReason.CORRUPT_FILE)

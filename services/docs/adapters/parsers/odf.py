@@ -52,10 +52,10 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
     """Write a text, a presentation or a spreadsheet, whichever the file holds."""
     with Archive.open(path, builder) as archive, office_faults():
         if b"encryption-data" in (archive.read("META-INF/manifest.xml") or b""):
-            raise ParseError(ParseReason.ENCRYPTED_FILE, "the file is protected by a password: remove it first")
+            raise ParseError(ParseReason.ENCRYPTED_FILE)
         content = archive.read_xml("content.xml")
         if content is None:
-            raise ParseError(ParseReason.CORRUPT_FILE, "the file's content is missing")
+            raise ParseError(ParseReason.CORRUPT_FILE)
         meta = archive.read_xml("meta.xml")
         if meta:
             builder.title = next((found.text or "" for found in parse_xml(meta).iter(_TITLE)), "")

@@ -26,10 +26,6 @@ def office_faults() -> Iterator[None]:
         raise
     except Exception as error:
         if isinstance(error, RecursionError) or _XML_LIMIT in str(error):
-            raise ParseError(
-                ParseReason.TOO_COMPLEX, "the file's XML is nested too deeply, or a text in it is too long"
-            ) from error
+            raise ParseError(ParseReason.TOO_COMPLEX) from error
         logger.warning("an Office file could not be read", exc_info=True)
-        raise ParseError(
-            ParseReason.CORRUPT_FILE, "the file is damaged: open it in its program, save it again and upload that"
-        ) from error
+        raise ParseError(ParseReason.CORRUPT_FILE) from error

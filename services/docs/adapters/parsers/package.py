@@ -60,9 +60,9 @@ class Package:
             main = package.related("", "officeDocument")
             document = package.part(main) if main else None
             if document is None:
-                raise ParseError(ParseReason.CORRUPT_FILE, "the file's main part is missing")
+                raise ParseError(ParseReason.CORRUPT_FILE)
             if document.tag != root:
-                raise ParseError(ParseReason.MEDIA_TYPE_MISMATCH, "the file's main part is of another format")
+                raise ParseError(ParseReason.MEDIA_TYPE_MISMATCH, what="part")
             properties = package.part(package.related("", "core-properties"))
             if properties is not None:
                 title = (properties.findtext(_DUBLIN_CORE_TITLE) or "").strip()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import lru_cache
-from itertools import groupby, pairwise
+from itertools import groupby, islice, pairwise
 from mmap import ACCESS_READ, mmap
 from operator import itemgetter
 from pathlib import Path
@@ -26,6 +26,7 @@ from services.docs.adapters.parsers.pdf_layout import CELL_GAP_EMS, Cell, Printe
 from services.docs.adapters.parsers.pdf_work import check_work
 from services.docs.values.parsed_document import ParseError, ParseReason
 from services.language.folding import normalize
+from services.language.legibility import has_wrong_letters
 
 _END_MARK = b"%%EOF"
 _OBJECT = re.compile(rb"\b\d{1,10}\s+\d{1,5}\s+obj\b")
@@ -46,6 +47,12 @@ _SPACES = re.compile(" +")
 _SCRIPT_SIZE = 0.85
 _FIELD_SIZE = 12.0
 """The size, in points, in which the text of a form's field is taken to be set where its box is high enough."""
+_FILLED = re.compile("(?<=[\U00010000-\U0010ffff])\0")
+"""What stands at the second index of a character that has two."""
+_MOST_FURNITURE_CHARS = 500
+"""A page of more characters holds text besides running heads and stamps."""
+_MOST_IMAGES, _IMAGE_DEPTH = 500, 4
+"""Images of a page that are looked at, a scan may be cut into strips, and how deep in forms."""
 _MOST_FIELDS = 2000
 """Fields of a page that are read."""
 _PASSWORD_FIELD = 1 << 13
@@ -55,10 +62,7 @@ _PROGRAM_PREFIX = re.compile(r"^Microsoft (?:Word|PowerPoint) - ")
 
 def parse(path: Path, builder: DocumentBuilder) -> None:
     """Write the text as it is laid out on the pages, without running headers, footers and page numbers."""
-    builder.no_text_message = (
-        "the PDF holds no text, only images of pages: recognizing text in images (OCR) is not available, so upload "
-        "a version with text"
-    )
+    builder.format = "pdf"
     _check_end(path)
     check_work(path, builder)
     with closing(_open(path)) as document:
@@ -85,7 +89,7 @@ def _check_end(path: Path) -> None:
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         end = data.rfind(_END_MARK)
         if end < 0 or _OBJECT.search(data, end):
-            raise ParseError(ParseReason.TRUNCATED_FILE, "the PDF's end is missing: upload it again")
+            raise ParseError(ParseReason.TRUNCATED_FILE)
 
 
 def _open(path: Path) -> Any:
@@ -93,10 +97,8 @@ def _open(path: Path) -> Any:
         return pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
         if error.err_code in {pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY}:
-            raise ParseError(
-                ParseReason.ENCRYPTED_FILE, "the PDF is protected by a password: remove it and upload it again"
-            ) from error
-        raise ParseError(ParseReason.CORRUPT_FILE, "the PDF is damaged and cannot be opened") from error
+            raise ParseError(ParseReason.ENCRYPTED_FILE) from error
+        raise ParseError(ParseReason.CORRUPT_FILE) from error
 
 
 def _init_forms(document: Any) -> None:
@@ -111,15 +113,27 @@ def _read_page(document: Any, number: int) -> PrintedPage:
             width, height = page.get_size()
             rotation = page.get_rotation()
             extent = (height, width) if rotation in {90, 270} else (width, height)
-            (turn, lines), *others = _parts(PageChars(text_page), extent, -rotation // 90 % 4)
+            chars = PageChars(text_page)
+            (turn, lines), *others = _parts(chars, extent, -rotation // 90 % 4)
             if document.formenv and turn == 0:
                 lines = _with_fields(lines, _fields(page, document.formenv))
             width, height = extent if turn % 2 == 0 else extent[::-1]
-            return PrintedPage(number + 1, height, lines, width, tuple(part for _, part in others))
+            asides = tuple(part for _, part in others)
+            images, wrong = _image_share(page, lines, extent), has_wrong_letters(_FILLED.sub("", chars.text))
+            return PrintedPage(number + 1, height, lines, width, asides, images, wrong)
     except pypdfium2.PdfiumError as error:
-        raise ParseError(
-            ParseReason.CORRUPT_FILE, f"page {number + 1} of the PDF is damaged", {"page": str(number + 1)}
-        ) from error
+        raise ParseError(ParseReason.CORRUPT_FILE, {"page": str(number + 1)}, what="page") from error
+
+
+def _image_share(page: Any, lines: list[PrintedLine], extent: tuple[float, float]) -> float:
+    """Return how much of a page without much text is covered by images, from 0 to 1."""
+    if sum(len(line.text) for line in lines) > _MOST_FURNITURE_CHARS:
+        return 0.0
+    covered = 0.0
+    for image in islice(page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=_IMAGE_DEPTH), _MOST_IMAGES):
+        left, bottom, right, top = image.get_bounds()
+        covered += (right - left) * (top - bottom)
+    return min(1.0, covered / (extent[0] * extent[1] or 1.0))
 
 
 def _parts(chars: PageChars, extent: tuple[float, float], shown: int) -> list[tuple[int, list[PrintedLine]]]:

@@ -29,13 +29,15 @@ from services.docs.adapters.parsers.outline import (
     is_list_mark,
     without_bullet,
 )
-from services.docs.values.parsed_document import BlockKind
+from services.docs.values.parsed_document import BlockKind, WarningReason
 from services.language.scripts import LATIN, is_cjk, join_lines
 from services.language.sentences import runs_on
 
 _MARGIN = 0.12
 """Running headers, footers and page numbers stand in this part of the page at its top and bottom."""
 _REPEATED_ON_PAGES = 3
+_LEAST_IMAGE_SHARE = 0.2
+"""How much of a page without text its images cover where it is a scan and no page with a small ornament."""
 _CONTENTS_ENTRIES = 3
 """How many entries make a table of contents."""
 _SLIDE_FURNITURE_RATIO = 0.9
@@ -142,7 +144,9 @@ class PrintedLine:
 class PrintedPage:
     """A page: its 1-based number, its height in points, its lines in reading order, its width where it is known.
 
-    `asides` holds the lines of text that runs in other directions, as if the page were turned.
+    `asides` holds the lines of text that runs in other directions, as if the page were turned. `image_share` is how
+    much of a page without much text its images cover, from 0 to 1. `wrong_letters` says that its characters are not
+    those that it shows.
     """
 
     number: int
@@ -150,6 +154,8 @@ class PrintedPage:
     lines: list[PrintedLine]
     width: float = 0.0
     asides: tuple[list[PrintedLine], ...] = ()
+    image_share: float = 0.0
+    wrong_letters: bool = False
 
     @property
     def all_lines(self) -> list[PrintedLine]:
@@ -176,6 +182,11 @@ class _Draft:
 def write_layout(pages: list[PrintedPage], builder: DocumentBuilder) -> None:
     """Write the pages' blocks into `builder`, opening a page for each."""
     pages = _without_furniture(pages)
+    builder.warn(
+        WarningReason.PAGES_WITHOUT_TEXT,
+        [page.number for page in pages if page.image_share >= _LEAST_IMAGE_SHARE and not page.all_lines],
+    )
+    builder.warn(WarningReason.WRONG_LETTERS, [page.number for page in pages if page.wrong_letters])
     lines = [line for page in pages for line in page.all_lines]
     styles, words = _Styles(lines), _Vocabulary(lines)
     pending: list[_Draft] = []

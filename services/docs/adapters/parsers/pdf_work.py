@@ -28,7 +28,6 @@ _DEEPEST = 40
 """Forms within each other that the library follows."""
 _MEGABYTES_EACH_SECOND = 8
 """Simple instructions that the library reads in a second of a processor."""
-_UNIT = "bytes of drawing instructions, those of forms counted each time they are drawn"
 
 
 _Stream = tuple[int, Mapping[int, int]]
@@ -48,12 +47,12 @@ def check_work(path: Path, builder: DocumentBuilder) -> None:
                 continue
             instructions, dictionary = _instructions(data, match.end(), left)
             left -= len(instructions)
-            builder.check_complexity(most - left, most, _UNIT)
+            builder.check_complexity(most - left, most, "drawing")
             objects = {name: int(target) for name, target in _REFERENCE.findall(dictionary)}
             drawn = _DRAW.findall(instructions) if objects and b"Do" in instructions else ()
             streams[number] = len(instructions), Counter(objects[name] for name in drawn if name in objects)
         pages = Counter(int(number) for array in _CONTENTS.findall(data) for number in _NUMBER.findall(array))
-    builder.check_complexity(_work(streams, pages, most), most, _UNIT)
+    builder.check_complexity(_work(streams, pages, most), most, "drawing")
 
 
 def _number_before(data: mmap, end: int) -> int | None:

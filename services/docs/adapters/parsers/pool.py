@@ -115,10 +115,7 @@ class PooledParser:
                 raise timed_out(limits) from error
             except Unavailable:
                 continue
-        raise ParseError(
-            ParseReason.TOO_COMPLEX,
-            "reading the file ended the program that reads it, as a file does that needs more memory than it may take",
-        )
+        raise ParseError(ParseReason.TOO_COMPLEX)
 
 
 def parse_file(path: Path, media_type: str, limits: ParseLimits, chunking: ChunkSettings, folder: Path) -> ParsedFile:

@@ -62,12 +62,7 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
     with compound_file(path) as file:
         user = file.stream("Current User")
         if len(user) < _CURRENT_USER_BYTES:
-            raise ParseError(
-                ParseReason.UNSUPPORTED_MEDIA_TYPE,
-                "the file is a PowerPoint file of before 1997, which cannot be read: save it as PowerPoint (.pptx) or "
-                "PDF and upload that",
-                {"format": "OLD_OFFICE"},
-            )
+            raise ParseError(ParseReason.UNSUPPORTED_MEDIA_TYPE, {"format": "OLD_OFFICE"}, what="OLD_OFFICE")
         if unpack_from("<I", user, 12)[0] == _ENCRYPTED:
             raise encrypted()
         data = file.stream("PowerPoint Document")

@@ -50,7 +50,7 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
     """Write the document's text in its order; it has no pages, because only the printed document has page breaks."""
     source = read_bytes(path, builder).decode("latin-1")
     if not source.startswith("{\\rtf"):
-        raise ParseError(ParseReason.CORRUPT_FILE, "the file does not begin as an RTF file does")
+        raise ParseError(ParseReason.CORRUPT_FILE)
     reader = _Reader(builder)
     reader.read(source)
     reader.finish()
@@ -138,7 +138,7 @@ class _Reader:
     def _group(self, *, opening: bool) -> None:
         if opening:
             self._builder.check_deadline()
-            self._builder.check_complexity(len(self._stack), _MOST_GROUPS, "groups within each other")
+            self._builder.check_complexity(len(self._stack), _MOST_GROUPS, "groups")
             self._stack.append(self._state)
             self._state = replace(self._state, optional=False)
         elif self._stack:

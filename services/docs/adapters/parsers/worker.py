@@ -95,13 +95,9 @@ def parse(path: Path, media_type: str, limits: ParseLimits | None = None) -> Par
     limits = limits or ParseLimits()
     size = path.stat().st_size
     if size == 0:
-        raise ParseError(ParseReason.EMPTY_FILE, "the file is empty")
+        raise ParseError(ParseReason.EMPTY_FILE)
     if size > limits.file_bytes:
-        raise ParseError(
-            ParseReason.FILE_TOO_LARGE,
-            f"the file has {size:,} bytes; at most {limits.file_bytes:,} are read",
-            {"limit": str(limits.file_bytes), "found": str(size)},
-        )
+        raise ParseError(ParseReason.FILE_TOO_LARGE, {"limit": str(limits.file_bytes), "found": str(size)})
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
         file.seek(max(0, size - TAIL_BYTES))
@@ -112,9 +108,7 @@ def parse(path: Path, media_type: str, limits: ParseLimits | None = None) -> Par
         module.parse(path, builder)
         return builder.finish()
     except MemoryError as error:
-        raise ParseError(
-            ParseReason.OUT_OF_MEMORY, "the file needs more memory than a file may take: upload it in parts"
-        ) from error
+        raise ParseError(ParseReason.OUT_OF_MEMORY) from error
 
 
 def parse_and_chunk(

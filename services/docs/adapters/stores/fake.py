@@ -167,6 +167,11 @@ class FakeDocumentStore:
             rows = [row for row in rows if (row.create_time, row.document_id) < end]
         return rows[:limit]
 
+    async def with_file(self, owner: str, sha256: str) -> Document | None:
+        """Search the owner's rows for the hash."""
+        documents = list(await self.list(owner, None, None, len(self.rows)))
+        return next((document for document in reversed(documents) if document.sha256 == sha256), None)
+
     async def chunks(self, document_id: str, first: int, limit: int) -> Sequence[StoredChunk]:
         """Return a slice of the row's chunks."""
         row = self.rows.get(document_id)
@@ -243,6 +248,7 @@ class FakeIndexingJobs:
             text_length=parsed.text_length,
             language=parsed.language,
             title=parsed.title,
+            warnings=parsed.warnings,
         )
         row.chunks, row.chunk_total, row.indexed, row.attempts = found, len(found), 0, 0
         for event in events:

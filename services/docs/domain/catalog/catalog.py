@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from services.common.values import DocumentKind
 from services.docs.domain.objects import TEXT_ENCODING, TEXT_WIDTH, object_key, text_key
+from services.docs.domain.wording.wording import told
 from services.docs.ports import DocumentStore, ObjectStore
 from services.docs.values.document import Document, ListPosition, StoredChunk
 from services.kit import ids
@@ -108,7 +109,7 @@ class DocumentCatalog:
         document = await self.get(document_id, owner)
         total = document.text_length
         if not total:
-            raise FailedPrecondition("The document has no text yet: it must be parsed first.", reason="NOT_PARSED")
+            raise FailedPrecondition(told("NOT_PARSED", {}), reason="NOT_PARSED")
         if start > total:
             raise _past_end("start", "text", total)
         if end and end < start:
@@ -134,7 +135,7 @@ class DocumentCatalog:
 
 def _damaged(document_id: str) -> DataLoss:
     return DataLoss(
-        "The stored file is damaged: a part of it is missing.",
+        told("FILE_DAMAGED", {}),
         reason="FILE_DAMAGED",
         metadata={"document_id": document_id},
     )
@@ -150,7 +151,7 @@ def checked_id(document_id: str) -> str:
 def unknown_document(document_id: str) -> NotFound:
     """Return the error for a document that does not exist, or is another user's."""
     return NotFound(
-        "There is no such document.", reason="DOCUMENT_NOT_FOUND", metadata={"document_id": document_id[:64]}
+        told("DOCUMENT_NOT_FOUND", {}), reason="DOCUMENT_NOT_FOUND", metadata={"document_id": document_id[:64]}
     )
 
 

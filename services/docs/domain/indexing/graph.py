@@ -11,6 +11,7 @@ from services.docs.domain.indexing.indexer import ProgressThrottle
 from services.docs.domain.indexing.long_jobs import LongJobs
 from services.docs.domain.indexing.retries import BUSY_SECONDS, RetrySettings
 from services.docs.domain.lock_names import document_lock
+from services.docs.domain.wording.wording import told
 from services.docs.ports import ChangeFeed, DocumentStore, GraphJobs, KnowledgeGraph, Locks, RetryLaterError
 from services.docs.values.document import Failure, GraphProgress, IndexingStage, Job, StageProgress
 from services.kit.errors import TikuError
@@ -88,9 +89,8 @@ class GraphIndexer:
 
     async def _add_chunks(self, job: Job, earlier: GraphProgress) -> None:
         if earlier.attempts > self.settings.attempts:
-            failure = Failure(
-                "JOB_ABANDONED", "Working on the document's graph ended the worker each time it was tried."
-            )
+            details = {"what": "graph"}
+            failure = Failure("JOB_ABANDONED", told("JOB_ABANDONED", details), details)
             await self._fail(job, failure)
             return
         throttle = ProgressThrottle(self.settings.event_interval)

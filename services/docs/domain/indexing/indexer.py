@@ -19,6 +19,7 @@ from services.docs.domain.indexing.parsed_files import chunk_parts, text_parts
 from services.docs.domain.indexing.retries import BUSY_SECONDS, RetrySettings
 from services.docs.domain.lock_names import document_lock
 from services.docs.domain.objects import object_key, text_key
+from services.docs.domain.wording.wording import told
 from services.docs.ports import (
     ChangeFeed,
     ChunkIndex,
@@ -136,7 +137,7 @@ class DocumentIndexer:
         except RetryLaterError:
             raise
         except ParseError as error:
-            await self.jobs.fail(job, Failure(error.reason.value, error.message))
+            await self.jobs.fail(job, Failure(error.reason.value, told(error.reason, error.metadata), error.metadata))
         except TikuError as error:
             await self.jobs.fail(job, self.settings.failure(error, earlier.attempts))
         except Exception as error:
@@ -148,7 +149,7 @@ class DocumentIndexer:
     async def _index_document(self, job: Job, earlier: IndexingProgress, on_long: Callable[[], None]) -> None:
         if earlier.attempts > self.settings.attempts:
             # The worker died each time without an error: the cause is the file, or the memory that it needs.
-            failure = Failure("JOB_ABANDONED", "Working on the document ended the worker each time it was tried.")
+            failure = Failure("JOB_ABANDONED", told("JOB_ABANDONED", {}))
             await self.jobs.fail(job, failure)
             return
         throttle = ProgressThrottle(self.settings.event_interval)
@@ -236,6 +237,7 @@ class DocumentIndexer:
             raise InvalidArgument(
                 f"The embedding model gave {len(embeddings.vectors)} vectors for {len(chunks)} texts.",
                 reason="EMBEDDING_COUNT",
+                metadata={"found": str(len(embeddings.vectors)), "wanted": str(len(chunks))},
             )
         return embeddings
 

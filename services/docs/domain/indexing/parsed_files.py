@@ -40,6 +40,7 @@ def write_parsed_file(parsed: ParsedDocument, chunks: Sequence[ParsedChunk], fol
         chunk_count=len(chunks),
         text=text_path,
         chunks=chunks_path,
+        warnings=parsed.warnings,
     )
 
 

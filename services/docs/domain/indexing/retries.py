@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.docs.domain.wording.wording import told
 from services.docs.ports import RetryLaterError
 from services.docs.values.document import Failure
 from services.kit.errors import DeadlineExceeded, ResourceExhausted, TikuError, Unavailable
@@ -11,9 +12,6 @@ from services.kit.errors import DeadlineExceeded, ResourceExhausted, TikuError, 
 BUSY_SECONDS = 2.0
 """Wait for a document that another worker has."""
 _TRANSIENT = (Unavailable, ResourceExhausted, DeadlineExceeded)
-_UNEXPECTED_ERROR = Failure(
-    "INTERNAL", "Something went wrong on our side; the log has the details under this document's id."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,4 +36,6 @@ class RetrySettings:
             delay = min(self.first_delay * 2 ** (tries - 1), self.longest_delay)
             reason = error.reason if error else "an unexpected error"
             raise RetryLaterError(max(delay, (error and error.retry_after) or 0.0), reason)
-        return Failure(error.reason, error.message) if error else _UNEXPECTED_ERROR
+        return (
+            Failure(error.reason, error.message, error.metadata) if error else Failure("INTERNAL", told("INTERNAL", {}))
+        )

@@ -1,4 +1,4 @@
-"""The media types that are told apart, the names that files of each have, and how a reader would call them."""
+"""The media types that are told apart, the names that files of each have, and words for those that are not read."""
 
 from __future__ import annotations
 
@@ -66,36 +66,28 @@ BY_SUFFIX = {suffix: media_type for media_type, names in SUFFIXES.items() for su
 ALSO_NAMED = {DOC: {DOCX, RTF, HTML, ODT}, PPT: {PPTX, ODP}, XLS: {XLSX, CSV, HTML, ODS}, DOCX: {RTF}, RTF: {DOCX}}
 """What programs also store under the names of another format, and open without a word."""
 
-_NAMES = {
-    XLSB: ("XLSB", "a binary Excel workbook (.xlsb)", "save it as Excel (.xlsx) or PDF and upload that"),
-    VISIO: ("VISIO", "a Visio drawing", "export it as PDF and upload that"),
-    OUTLOOK: ("EMAIL", "an e-mail of Outlook", "save it as text or PDF and upload that"),
-    PAGES: ("PAGES", "a Pages document", "export it as PDF or Word and upload that"),
-    KEYNOTE: ("KEYNOTE", "a Keynote presentation", "export it as PDF or PowerPoint and upload that"),
-    NUMBERS: ("NUMBERS", "a Numbers spreadsheet", "export it as Excel or CSV and upload that"),
-    XPS: ("XPS", "an XPS document", "print it as PDF and upload that"),
-    OLE: ("OLD_OFFICE", "a file of an Office program of before 2007", "save it in a present format or as PDF"),
-    ZIP: ("ARCHIVE", "a zip archive", "unpack it and upload the files in it"),
-    BINARY: ("UNKNOWN", "in a format that is not known", "save it as PDF, Word or text and upload that"),
-    "application/xml": ("XML", "an XML file", "save it as HTML, PDF or text and upload that"),
-    "application/postscript": ("POSTSCRIPT", "a PostScript file", "convert it to PDF and upload that"),
-    "application/vnd.sqlite3": ("DATABASE", "a database", "export what you need as CSV and upload that"),
-    "application/x-executable": ("PROGRAM", "a program", "upload the document itself"),
+_WORDS = {
+    XLSB: "XLSB",
+    VISIO: "VISIO",
+    OUTLOOK: "EMAIL",
+    PAGES: "PAGES",
+    KEYNOTE: "KEYNOTE",
+    NUMBERS: "NUMBERS",
+    XPS: "XPS",
+    OLE: "OLD_OFFICE",
+    ZIP: "ARCHIVE",
+    "application/xml": "XML",
+    "application/postscript": "POSTSCRIPT",
+    "application/vnd.sqlite3": "DATABASE",
+    "application/x-executable": "PROGRAM",
 }
-_KINDS = {
-    "image/": ("IMAGE", "a picture", "text in pictures is not recognized, so upload a document with text"),
-    "audio/": ("AUDIO", "a sound recording", "upload a transcript of it"),
-    "video/": ("VIDEO", "a video", "upload a transcript or the slides of it"),
-}
-_ARCHIVE = ("ARCHIVE", "an archive", "unpack it and upload the files in it")
+_KINDS = {"image/": "IMAGE", "audio/": "AUDIO", "video/": "VIDEO"}
 _ARCHIVES = ("gzip", "x-7z-compressed", "vnd.rar", "x-bzip2", "x-xz")
 
 
-def refused_format(media_type: str) -> tuple[str, str, str]:
-    """Return a format that is not read as a stable word, as a teacher would call it, and what to do with it."""
-    if media_type in _NAMES:
-        return _NAMES[media_type]
+def refused_format(media_type: str) -> str:
+    """Return a format that is not read as a stable word, under which a text says what it is and what to do with it."""
     if media_type.removeprefix("application/") in _ARCHIVES:
-        return _ARCHIVE
-    kind = next((known for prefix, known in _KINDS.items() if media_type.startswith(prefix)), None)
-    return kind or ("UNKNOWN", f"of the type {media_type}", "save it as PDF, Word or text and upload that")
+        return "ARCHIVE"
+    kind = next((word for prefix, word in _KINDS.items() if media_type.startswith(prefix)), "UNKNOWN")
+    return _WORDS.get(media_type, kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
+from services.docs.domain.wording.wording import told
 from services.kit.errors import FieldViolation, InvalidArgument
 
 _LONGEST = 255
@@ -17,19 +18,19 @@ def checked_name(name: str) -> str:
     """Return the name in NFC, without white space around it, or refuse it with the rule that it breaks."""
     name = unicodedata.normalize("NFC", name).strip()
     if not name:
-        raise _refused("must not be empty")
+        raise _refused("empty")
     if len(name) > _LONGEST:
-        raise _refused(f"must have at most {_LONGEST} characters")
+        raise _refused("long", limit=str(_LONGEST))
     if "/" in name or "\\" in name:
-        raise _refused("must be a file name without folders")
+        raise _refused("folders")
     if name in (".", ".."):
-        raise _refused("must be a file name, not a folder's entry for itself or its parent")
+        raise _refused("dots")
     for character in name:
         if unicodedata.category(character) in _REFUSED_CATEGORIES or character in _BIDI:
-            raise _refused(f"must not contain control characters (it has U+{ord(character):04X})")
+            raise _refused("control", character=f"U+{ord(character):04X}")
     return name
 
 
-def _refused(rule: str) -> InvalidArgument:
-    violations = [FieldViolation("description.name", rule)]
-    return InvalidArgument(f"name {rule}.", reason="INVALID_NAME", violations=violations)
+def _refused(what: str, **details: str) -> InvalidArgument:
+    rule = told("INVALID_NAME", {"what": what, **details})
+    return InvalidArgument(rule, reason="INVALID_NAME", violations=[FieldViolation("description.name", rule)])

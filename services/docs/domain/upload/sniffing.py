@@ -111,12 +111,12 @@ def admitted_media_type(head: bytes, name: str, tail: bytes = b"") -> str:
     """
     found = sniff(head, name, tail)
     if found == EMPTY:
-        raise ParseError(ParseReason.EMPTY_FILE, "the file is empty")
+        raise ParseError(ParseReason.EMPTY_FILE)
     suffix = PurePath(name).suffix.lower()
     promised = BY_SUFFIX.get(suffix, "")
     # Programs store some formats under the names of others; the content counts.
     promised = found if found in ALSO_NAMED.get(promised, ()) else promised
-    _check_promise(head, found, promised, f"its name ends in {suffix}", tail)
+    _check_promise(head, found, promised, suffix, tail)
     if found not in SUPPORTED:
         raise _unsupported(found)
     return found
@@ -132,32 +132,26 @@ def check_content(head: bytes, media_type: str, tail: bytes = b"") -> None:
         raise _unsupported(media_type)
     found = sniff(head, f"file{SUFFIXES[media_type][0]}", tail)
     if found != EMPTY:
-        _check_promise(head, found, media_type, f"it was stored as {media_type}", tail)
+        _check_promise(head, found, media_type, "", tail)
 
 
 def _unsupported(media_type: str) -> ParseError:
     """Return the error for a media type that no parser reads."""
-    word, name, remedy = refused_format(media_type)
-    return ParseError(
-        ParseReason.UNSUPPORTED_MEDIA_TYPE,
-        f"the file is {name}, which cannot be read: {remedy}",
-        {"media_type": media_type, "format": word},
-    )
+    word = refused_format(media_type)
+    return ParseError(ParseReason.UNSUPPORTED_MEDIA_TYPE, {"media_type": media_type, "format": word}, what=word)
 
 
-def _check_promise(head: bytes, found: str, promised: str, claim: str, tail: bytes) -> None:
+def _check_promise(head: bytes, found: str, promised: str, suffix: str, tail: bytes) -> None:
+    """Check what is found against what a name's suffix promises, or, where that is empty, what it was stored as."""
     if head.startswith(_OLE_MAGIC) and (
         (promised in _PACKAGES and found == OLE) or _ENCRYPTED_PACKAGE in head or _ENCRYPTED_PACKAGE in tail
     ):
-        raise ParseError(
-            ParseReason.ENCRYPTED_FILE,
-            "the Office file is protected by a password: remove it and upload the file again",
-        )
+        raise ParseError(ParseReason.ENCRYPTED_FILE)
     if promised and promised != found and found != OLE and not {promised, found} <= TEXT_FAMILY:
         raise ParseError(
             ParseReason.MEDIA_TYPE_MISMATCH,
-            f"the file's content is {found} although {claim}",
-            {"media_type": found, "promised": promised},
+            {"media_type": found, "promised": promised, **({"suffix": suffix} if suffix else {})},
+            what="" if suffix else "stored",
         )
 
 

@@ -15,17 +15,26 @@ from services.docs.domain.objects import UPLOADS, object_key
 from services.docs.domain.upload.media_types import SUPPORTED, ZIP
 from services.docs.domain.upload.naming import checked_name
 from services.docs.domain.upload.sniffing import HEAD_BYTES, TAIL_BYTES, admitted_media_type, is_archive, sniff
+from services.docs.domain.wording.wording import told
 from services.docs.ports import DeletionStore, DocumentStore, Locks, ObjectStore
 from services.docs.values.document import Document
 from services.docs.values.parsed_document import ParseError, ParseReason
 from services.kit import ids
-from services.kit.errors import FieldViolation, InvalidArgument, TikuError
+from services.kit.errors import AlreadyExists, FieldViolation, InvalidArgument, TikuError
 
 _HASH_IN_THREAD_BYTES = 128 * 1024
 """hashlib releases the GIL, so a large part is worth a thread; a small one costs less than the switch."""
 _MARK_SECONDS = 1.0
 """Time for which a failed upload's answer waits until its row is marked."""
 _RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A stored document, and the oldest one of the same owner's with the same bytes, or None."""
+
+    document: Document
+    duplicate_of: Document | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +52,22 @@ class Uploader:
     """What marks rows of failed uploads."""
 
     async def upload(
-        self, owner: str, name: str, kind: DocumentKind, chunks: AsyncIterator[bytes], *, parse: bool
-    ) -> Document:
+        self,
+        owner: str,
+        name: str,
+        kind: DocumentKind,
+        chunks: AsyncIterator[bytes],
+        *,
+        parse: bool,
+        refuse_duplicate: bool = False,
+    ) -> Upload:
         """Store a file, queue its job where `parse` is set, and return its row.
 
+        A file that the owner has already is stored under its new name as well, unless `refuse_duplicate` is set: the
+        same chapter may belong to two courses.
+
         Raises:
+            AlreadyExists: the owner has the same file, and `refuse_duplicate` is set.
             InvalidArgument: the name is not allowed, or the file is empty or too large. Where the kind is MATERIAL or
                 `parse` is set, also: the content cannot be parsed, or is not what the name promises.
         """
@@ -69,18 +89,26 @@ class Uploader:
                 create_time=now,
                 update_time=now,
             )
-            return await self._store(document, temporary, parse=parse)
+            return await self._store(document, temporary, parse=parse, refuse_duplicate=refuse_duplicate)
         except BaseException:
             await asyncio.shield(self._discard(temporary))
             raise
 
-    async def _store(self, document: Document, temporary: str, *, parse: bool) -> Document:
+    async def _store(self, document: Document, temporary: str, *, parse: bool, refuse_duplicate: bool) -> Upload:
         # The hidden row comes first: whatever happens from here on, the object can be found and removed.
         async with self.locks.lock(file_lock(document.sha256)):
+            same = await self.documents.with_file(document.owner, document.sha256)
+            if same is not None and refuse_duplicate:
+                raise AlreadyExists(
+                    told("NOT_STORED", {"why": told("DUPLICATE_FILE", {"name": same.name})}),
+                    reason="DUPLICATE_FILE",
+                    metadata={"document_id": same.document_id, "name": same.name},
+                )
             try:
                 await self.documents.add(document)
                 await self.objects.move(temporary, object_key(document.sha256))
-                return await self.documents.confirm(document.document_id, parse=parse, graph=self.graph)
+                stored = await self.documents.confirm(document.document_id, parse=parse, graph=self.graph)
+                return Upload(stored, same)
             except BaseException:
                 marking = asyncio.create_task(self._mark_failed(document.document_id))
                 self.marking.add(marking)
@@ -124,11 +152,7 @@ class _Intake:
                 continue
             self.size += len(chunk)
             if self.size > self.max_bytes:
-                raise _refused(
-                    ParseReason.FILE_TOO_LARGE,
-                    f"the file has more than the {self.max_bytes:,} bytes that an upload may have",
-                    {"limit": str(self.max_bytes)},
-                )
+                raise _refused(ParseReason.FILE_TOO_LARGE, {"limit": str(self.max_bytes)})
             if len(chunk) >= _HASH_IN_THREAD_BYTES:
                 await asyncio.to_thread(self.hash.update, chunk)
             else:
@@ -136,7 +160,7 @@ class _Intake:
             await self._look(chunk)
             yield chunk
         if not self.size:
-            raise _refused(ParseReason.EMPTY_FILE, "the file is empty")
+            raise _refused(ParseReason.EMPTY_FILE)
         if not self.media_type:
             await self._sniff()
 
@@ -162,13 +186,14 @@ class _Intake:
             )
         except ParseError as error:
             metadata = {**error.metadata, "supported": ", ".join(SUPPORTED)}
-            raise _refused(error.reason, error.message, metadata) from error
+            raise _refused(error.reason, metadata) from error
 
 
-def _refused(reason: ParseReason, message: str, metadata: dict[str, str] | None = None) -> InvalidArgument:
+def _refused(reason: ParseReason, metadata: dict[str, str] | None = None) -> InvalidArgument:
+    why = told(reason.value, metadata or {})
     return InvalidArgument(
-        f"The file was not stored: {message}.",
+        told("NOT_STORED", {"why": why}),
         reason=reason.value,
         metadata=metadata,
-        violations=[FieldViolation("chunk", message)],
+        violations=[FieldViolation("chunk", why)],
     )

@@ -155,7 +155,9 @@ class Failure(_message.Message):
     reason: _builtins.str
     """Stable reason, such as ENCRYPTED_FILE."""
     message: _builtins.str
-    """The reason in a sentence."""
+    """What is wrong and what to do, in the language that the request accepts (`Accept-Language`, in gRPC the metadata
+    `accept-language`), else in English.
+    """
     def __init__(
         self,
         *,
@@ -169,6 +171,66 @@ class Failure(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Failure: _TypeAlias = Failure  # noqa: Y015
+
+@_typing.final
+class Warning(_message.Message):
+    """Warning says what whoever uploaded a file should know of how it was read. The document is indexed all the same."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    PAGES_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Stable reason: PAGES_WITHOUT_TEXT, pages hold images alone; WRONG_LETTERS, the characters in the file are not those
+    that it shows.
+    """
+    message: _builtins.str
+    """What is wrong, on which pages, and what to do, in the language that the request accepts."""
+    @_builtins.property
+    def pages(self) -> _containers.RepeatedCompositeFieldContainer[Global___PageRange]:
+        """The pages in order; empty where the format has none."""
+
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        pages: _abc.Iterable[Global___PageRange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "pages", b"pages", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Warning: _TypeAlias = Warning  # noqa: Y015
+
+@_typing.final
+class PageRange(_message.Message):
+    """PageRange is a run of pages."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    first: _builtins.int
+    """First page, from 1."""
+    last: _builtins.int
+    """Last page."""
+    def __init__(
+        self,
+        *,
+        first: _builtins.int = ...,
+        last: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "last", b"last"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PageRange: _TypeAlias = PageRange  # noqa: Y015
 
 @_typing.final
 class Document(_message.Message):
@@ -194,6 +256,7 @@ class Document(_message.Message):
     GRAPH_STATE_FIELD_NUMBER: _builtins.int
     GRAPH_CHUNK_COUNT_FIELD_NUMBER: _builtins.int
     GRAPH_FAILURE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     document_id: _builtins.str
     """Id of the document."""
     name: _builtins.str
@@ -238,6 +301,10 @@ class Document(_message.Message):
     def graph_failure(self) -> Global___Failure:
         """Why its graph is not whole; set when the graph's state is FAILED."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Warning]:
+        """What should be known of how it was read; empty when all is well, or when it is not parsed."""
+
     def __init__(
         self,
         *,
@@ -259,10 +326,11 @@ class Document(_message.Message):
         graph_state: Global___GraphState.ValueType = ...,
         graph_chunk_count: _builtins.int = ...,
         graph_failure: Global___Failure | None = ...,
+        warnings: _abc.Iterable[Global___Warning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "failure", b"failure", "graph_failure", b"graph_failure", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_count", b"chunk_count", "create_time", b"create_time", "document_id", b"document_id", "failure", b"failure", "graph_chunk_count", b"graph_chunk_count", "graph_failure", b"graph_failure", "graph_state", b"graph_state", "kind", b"kind", "language", b"language", "media_type", b"media_type", "name", b"name", "page_count", b"page_count", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "text_length", b"text_length", "title", b"title", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_count", b"chunk_count", "create_time", b"create_time", "document_id", b"document_id", "failure", b"failure", "graph_chunk_count", b"graph_chunk_count", "graph_failure", b"graph_failure", "graph_state", b"graph_state", "kind", b"kind", "language", b"language", "media_type", b"media_type", "name", b"name", "page_count", b"page_count", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "text_length", b"text_length", "title", b"title", "update_time", b"update_time", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -307,22 +375,28 @@ class UploadDescription(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     PARSE_FIELD_NUMBER: _builtins.int
+    REFUSE_DUPLICATE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """File name; folders in it are refused."""
     kind: Global___DocumentKind.ValueType
     """What it is to its owner."""
     parse: _builtins.bool
     """Whether to queue the job at once."""
+    refuse_duplicate: _builtins.bool
+    """Whether to refuse a file that the caller has already, byte for byte: ALREADY_EXISTS, reason DUPLICATE_FILE, with the
+    earlier document's id and name as metadata. Without it the file is stored once more under its new name.
+    """
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         kind: Global___DocumentKind.ValueType = ...,
         parse: _builtins.bool = ...,
+        refuse_duplicate: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "name", b"name", "parse", b"parse"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "name", b"name", "parse", b"parse", "refuse_duplicate", b"refuse_duplicate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -335,18 +409,24 @@ class UploadDocumentResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DOCUMENT_FIELD_NUMBER: _builtins.int
+    DUPLICATE_OF_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def document(self) -> Global___Document:
         """The document."""
+
+    @_builtins.property
+    def duplicate_of(self) -> Global___Document:
+        """The oldest other document of the caller's with the same bytes; not set where there is none."""
 
     def __init__(
         self,
         *,
         document: Global___Document | None = ...,
+        duplicate_of: Global___Document | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "duplicate_of", b"duplicate_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "duplicate_of", b"duplicate_of"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -102,6 +102,18 @@ class PostgresDocumentStore:
         )
         return [document_from_row(row) for row in rows]
 
+    async def with_file(self, owner: str, sha256: str) -> Document | None:
+        """Select along the index `documents_by_sha256`."""
+        row = await self.database.fetchrow(
+            f"""
+            SELECT * FROM documents WHERE owner = $1 AND sha256 = $2 AND {VISIBLE}
+            ORDER BY create_time, document_id LIMIT 1
+            """,
+            owner,
+            sha256,
+        )
+        return document_from_row(row) if row else None
+
     async def chunks(self, document_id: str, first: int, limit: int) -> Sequence[StoredChunk]:
         """Select a page of chunks by ordinal."""
         rows = await self.database.fetch(

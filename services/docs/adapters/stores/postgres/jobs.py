@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -46,7 +47,8 @@ _GRAPH_WANTED = "document_id = $1 AND generation = $2 AND state = 'INDEXED' AND 
 _NO_GRAPH_FOLLOWS = """
     graph_state = CASE graph_state WHEN 'QUEUED' THEN 'FAILED' ELSE graph_state END,
     graph_failure_reason = CASE graph_state WHEN 'QUEUED' THEN $4 ELSE graph_failure_reason END,
-    graph_failure_message = CASE graph_state WHEN 'QUEUED' THEN $5 ELSE graph_failure_message END
+    graph_failure_message = CASE graph_state WHEN 'QUEUED' THEN $5 ELSE graph_failure_message END,
+    graph_failure_details = CASE graph_state WHEN 'QUEUED' THEN $6::jsonb ELSE graph_failure_details END
 """
 
 
@@ -89,8 +91,10 @@ class PostgresIndexingJobs:
         events: Sequence[StageProgress],
     ) -> bool:
         """Write figures, chunks and events in one transaction."""
-        columns = "page_count = $3, text_length = $4, language = $5, title = $6, chunk_total = $7, indexed = 0"
-        figures = (parsed.page_count, parsed.text_length, parsed.language, parsed.title, parsed.chunk_count)
+        columns = "page_count = $3, text_length = $4, language = $5, title = $6, chunk_total = $7, warnings = $8, "
+        columns += "indexed = 0"
+        warnings = json.dumps([{"reason": warning.reason, "pages": warning.pages} for warning in parsed.warnings])
+        figures = (parsed.page_count, parsed.text_length, parsed.language, parsed.title, parsed.chunk_count, warnings)
         async with self.database.acquire() as connection, connection.transaction():
             if not await _update(connection, job, columns, *figures):
                 return False
@@ -157,8 +161,11 @@ class PostgresGraphJobs:
 
     async def fail(self, job: Job, failure: Failure) -> bool:
         """Move the graph's state to FAILED, with reason and message."""
-        change = "graph_state = 'FAILED', graph_failure_reason = $3, graph_failure_message = $4"
-        return await self._append_event(job, GraphFailed(failure), change, failure.reason, failure.message)
+        change = (
+            "graph_state = 'FAILED', graph_failure_reason = $3, graph_failure_message = $4, "
+            "graph_failure_details = $5::jsonb"
+        )
+        return await self._append_event(job, GraphFailed(failure), change, *_failure_values(failure))
 
     async def _append_event(self, job: Job, payload: EventPayload, change: str, *values: object) -> bool:
         ids = (job.document_id, job.generation)
@@ -181,7 +188,7 @@ async def _append_event(
 ) -> asyncpg.Record | None:
     """Store an event of a job that is still wanted, move its row to `state`, and return the row."""
     failure = payload if isinstance(payload, Failure) else None
-    change = "state = $3, failure_reason = $4, failure_message = $5"
+    change = "state = $3, failure_reason = $4, failure_message = $5, failure_details = $6::jsonb"
     return await append_event(
         database,
         payload,
@@ -190,6 +197,11 @@ async def _append_event(
         job.document_id,
         job.generation,
         state.value,
-        failure and failure.reason,
-        failure and failure.message,
+        *_failure_values(failure),
     )
+
+
+def _failure_values(failure: Failure | None) -> tuple[str | None, str | None, str]:
+    if failure is None:
+        return None, None, "{}"
+    return failure.reason, failure.message, json.dumps(dict(failure.details), ensure_ascii=False)

@@ -23,6 +23,7 @@ from services.docs.values.document import (
     StageProgress,
     StoredChunk,
 )
+from services.docs.values.parsed_document import ReadingWarning, WarningReason
 from services.kit.database import Connection, Database
 
 CHANNEL: Final = "docs_events"
@@ -50,7 +51,7 @@ def document_from_row(row: asyncpg.Record) -> Document:
         create_time=row["create_time"].astimezone(UTC),
         update_time=row["update_time"].astimezone(UTC),
         state=DocumentState.UPLOADED if hidden else DocumentState(row["state"]),
-        failure=_failure(row["failure_reason"], row["failure_message"]),
+        failure=_failure(row["failure_reason"], row["failure_message"], row["failure_details"]),
         page_count=row["page_count"],
         text_length=row["text_length"],
         chunk_count=row["indexed"],
@@ -58,12 +59,16 @@ def document_from_row(row: asyncpg.Record) -> Document:
         title=row["title"],
         graph_state=GraphState(row["graph_state"]),
         graph_chunk_count=row["graphed"],
-        graph_failure=_failure(row["graph_failure_reason"], row["graph_failure_message"]),
+        graph_failure=_failure(row["graph_failure_reason"], row["graph_failure_message"], row["graph_failure_details"]),
+        warnings=tuple(
+            ReadingWarning(WarningReason(found["reason"]), tuple(found["pages"]))
+            for found in json.loads(row["warnings"])
+        ),
     )
 
 
-def _failure(reason: str | None, message: str) -> Failure | None:
-    return Failure(reason, message) if reason else None
+def _failure(reason: str | None, message: str, details: str) -> Failure | None:
+    return Failure(reason, message, json.loads(details)) if reason else None
 
 
 def chunk_from_row(row: asyncpg.Record) -> StoredChunk:
@@ -119,10 +124,15 @@ def _encode_payload(payload: EventPayload) -> str:
             value = {"indexed": True}
         case GraphBuilt():
             value = {"graph": True}
-        case Failure(reason, message):
-            value = {"reason": reason, "message": message[:_LONGEST_MESSAGE]}
-        case GraphFailed(Failure(reason, message)):
-            value = {"reason": reason, "message": message[:_LONGEST_MESSAGE], "graph": True}
+        case Failure(reason, message, details):
+            value = {"reason": reason, "message": message[:_LONGEST_MESSAGE], "details": dict(details)}
+        case GraphFailed(Failure(reason, message, details)):
+            value = {
+                "reason": reason,
+                "message": message[:_LONGEST_MESSAGE],
+                "details": dict(details),
+                "graph": True,
+            }
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -131,6 +141,6 @@ def _decode_payload(text: str) -> EventPayload:
     if "stage" in value:
         return StageProgress(IndexingStage(value["stage"]), value["done"], value["total"])
     if "reason" in value:
-        failure = Failure(value["reason"], value["message"])
+        failure = Failure(value["reason"], value["message"], value.get("details", {}))
         return GraphFailed(failure) if value.get("graph") else failure
     return GraphBuilt() if value.get("graph") else IndexingCompleted()
