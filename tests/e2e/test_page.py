@@ -177,6 +177,47 @@ async def test_chinese_follows_the_browser_and_code_points_are_counted(page: Pag
     assert "Ready" in await page.text(".documents .state")
 
 
+async def test_what_should_be_known_of_a_file_is_said_beside_it(page: Page, url: str, tmp_path: Path) -> None:
+    await page.show(url)
+    await upload(page, tmp_path / "scan.txt", f"SCANNED {ENGLISH}", "Ready")
+    await page.until("document.querySelector('.documents .warning')?.textContent.includes('only images (en)')")
+    await asyncio.to_thread((tmp_path / "copy.txt").write_text, f"SCANNED {ENGLISH}", encoding="utf-8")
+    await page.choose_files("#files", tmp_path / "copy.txt")
+    await page.until("document.querySelector('.documents .notes').textContent.includes('The same file as “scan.txt”')")
+    await page.click("#language")
+    await page.until("document.querySelectorAll('.documents .warning')[1]?.textContent.includes('only images (zh-CN)')")
+    assert "与“scan.txt”是同一个文件" in await page.text(".documents .notes")
+
+
+async def test_a_file_is_analyzed_and_who_read_it_is_said(
+    page: Page, url: str, services: FakeServices, tmp_path: Path
+) -> None:
+    await page.show(url)
+    await page.click("#tab-analyze")
+    path = tmp_path / "chapter 4.txt"
+    await asyncio.to_thread(path.write_text, f"{ENGLISH} Read by the provider.", encoding="utf-8")
+    await page.choose_files("#analyze-file", path)
+    await page.until("document.querySelector('.analysis .points')")
+    assert "Point: Photosynthesis turns light" in await page.text(".analysis .points")
+    assert "provider read the file itself" in await page.text(".analysis .reader")
+    assert "intermediate" in await page.text(".analysis .facts")
+    assert "× 4" in await page.text(".analysis ul.points")
+    await page.click(".analysis .cite")
+    await page.until("document.querySelector('.source mark')")
+    await page.click("#source-close")
+    # The same file again: nothing new is stored.
+    await page.choose_files("#analyze-file", path)
+    await page.until("document.querySelector('.analysis .points')")
+    assert len(services.docs.stored) == 1
+    await upload(page, tmp_path / "other.txt", ENGLISH, "Ready")
+    await page.click(".documents li:first-child .tools button")
+    await page.until("document.querySelector('.analysis .title')?.textContent.includes('other.txt')")
+    assert "own parser read the file" in await page.text(".analysis .reader")
+    await upload(page, tmp_path / "secret.txt", "ENCRYPTED", "protected by a password")
+    await page.choose_files("#analyze-file", tmp_path / "secret.txt")
+    await page.until("document.querySelector('#analysis .absent')")
+
+
 async def test_what_fails_is_said(page: Page, url: str, tmp_path: Path) -> None:
     await page.show(url)
     await upload(page, tmp_path / "secret.txt", "ENCRYPTED", "protected by a password")

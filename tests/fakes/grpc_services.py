@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.kit import context, errors
+from services.kit.context import current as context_of_request
 from services.kit.ids import new_id
 from services.kit.server import App, Registration, running
 from services.kit.settings import ServiceSettings
@@ -127,9 +128,15 @@ class FakeDocs(docs_pb2_grpc.DocsServiceServicer):
             raise errors.InvalidArgument(
                 "Bad name.", violations=[errors.FieldViolation("name", "must not hold folders")]
             )
+        digest = hashlib.sha256(content).hexdigest()
+        same = next((stored.document for stored in self.stored.values() if stored.document.sha256 == digest), None)
+        if same is not None and description.refuse_duplicate:
+            raise errors.AlreadyExists(
+                "You have it.", reason="DUPLICATE_FILE", metadata={"document_id": same.document_id, "name": same.name}
+            )
         self._script.finished_uploads += 1
         return docs_pb2.UploadDocumentResponse(
-            document=self.put(description.name, bytes(content), description.parse, description.kind)
+            document=self.put(description.name, bytes(content), description.parse, description.kind), duplicate_of=same
         )
 
     def put(
@@ -181,6 +188,8 @@ class FakeDocs(docs_pb2_grpc.DocsServiceServicer):
             stored.document.failure.message = "The file is protected by a password."
             tell(failed=stored.document.failure)
             return
+        if stored.text.startswith("SCANNED"):
+            stored.document.warnings.add(reason="PAGES_WITHOUT_TEXT")
         stored.document.state = docs_pb2.DOCUMENT_STATE_INDEXED
         stored.document.page_count, stored.document.chunk_count = 6, 12
         stored.document.text_length = len(stored.text)
@@ -189,11 +198,15 @@ class FakeDocs(docs_pb2_grpc.DocsServiceServicer):
 
     async def GetDocument(self, request: Any, context: Any) -> docs_pb2.GetDocumentResponse:
         self._script.saw(request)
+        for warning in self._get(request.document_id).document.warnings:
+            warning.message = f"Pages 3–4 hold only images ({context_of_request().accept_language})."
         return docs_pb2.GetDocumentResponse(document=self._get(request.document_id).document)
 
     async def ListDocuments(self, request: Any, context: Any) -> docs_pb2.ListDocumentsResponse:
         self._script.saw(request)
         newest = [stored.document for stored in reversed(self.stored.values())]
+        for warning in (warning for document in newest for warning in document.warnings):
+            warning.message = f"Pages 3–4 hold only images ({context_of_request().accept_language})."
         return docs_pb2.ListDocumentsResponse(documents=newest[: request.page_size or 50])
 
     async def DeleteDocument(self, request: Any, context: Any) -> docs_pb2.DeleteDocumentResponse:
@@ -541,6 +554,24 @@ class FakeExercises(exercises_pb2_grpc.ExercisesServiceServicer):
             exercise.ClearField("questions")
             listed.append(exercise)
         return exercises_pb2.ListExercisesResponse(exercises=listed)
+
+    async def AnalyzeFile(self, request: Any, context: Any) -> exercises_pb2.AnalyzeFileResponse:
+        self._script.saw(request)
+        stored = self._docs._get(request.document_id)
+        analysis = exercises_pb2.MaterialAnalysis(
+            level=exercises_pb2.LEVEL_INTERMEDIATE,
+            language=stored.document.language,
+            generator=exercises_pb2.GENERATOR_MODEL,
+            analyzed_length=len(stored.text),
+        )
+        for quote, start, end in sentences(stored.text)[:3]:
+            source = source_pb2.Source(
+                document_id=request.document_id, document_name=stored.document.name, start=start, end=end, quote=quote
+            )
+            analysis.key_points.add(text=f"Point: {quote}", source=source)
+        analysis.suggestions.add(kind=exercises_pb2.QUESTION_KIND_SHORT_ANSWER, count=4, reason="It explains causes.")
+        reader = exercises_pb2.FILE_READER_PROVIDER if "provider" in stored.text else exercises_pb2.FILE_READER_TIKU
+        return exercises_pb2.AnalyzeFileResponse(analysis=analysis, read_by=reader)
 
     async def SubmitExercise(self, request: Any, context: Any) -> exercises_pb2.SubmitExerciseResponse:
         self._script.saw(request)

@@ -1,10 +1,13 @@
-// The public REST API, nothing else.
+// The public REST API, nothing else. What it says of files is in the reader's language.
+import { language } from "./i18n.js";
 
 /** A failed request: RFC 9457 problem details. */
 export class Problem extends Error {
   constructor(details) {
     const fields = (details.errors ?? []).map((error) => `${error.field}: ${error.message}`);
-    super([details.detail ?? details.title ?? "error", ...fields].join(" — "));
+    const detail = details.detail ?? details.title ?? "error";
+    super([detail, ...fields].join(" — "));
+    this.detail = detail;
     this.reason = details.reason;
     this.status = details.status;
     this.metadata = details.metadata ?? {};
@@ -24,7 +27,7 @@ export async function request(method, path, body, signal) {
   const response = await fetch(path, {
     method,
     signal,
-    headers: body === undefined ? {} : { "Content-Type": "application/json" },
+    headers: { "Accept-Language": language(), ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   if (!response.ok) throw await problemOf(response);
@@ -37,7 +40,7 @@ export const remove = (path) => request("DELETE", path);
 
 /** Server-sent events of one response as { name, id, data }; ends with the stream, throws on its `error` event. */
 export async function* events(method, path, { body, after, signal } = {}) {
-  const headers = { Accept: "text/event-stream" };
+  const headers = { Accept: "text/event-stream", "Accept-Language": language() };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (after) headers["Last-Event-ID"] = String(after);
   const response = await fetch(path, {
@@ -93,14 +96,15 @@ export async function* followed(path, last, signal) {
   }
 }
 
-/** Uploads a file, reporting the share that is sent; the stored document. */
-export function upload(file, onProgress) {
+/** Uploads a file, reporting the share that is sent; the stored document. One that is here already may be refused. */
+export function upload(file, onProgress, { refuseDuplicate = false } = {}) {
   // fetch cannot report how much of a body is sent.
   return new Promise((resolve, reject) => {
     const form = new FormData();
     form.append("file", file, file.name);
     const sending = new XMLHttpRequest();
-    sending.open("POST", "/api/v1/documents?kind=DOCUMENT_KIND_MATERIAL&parse=true");
+    sending.open("POST", `/api/v1/documents?kind=DOCUMENT_KIND_MATERIAL&parse=true&refuse_duplicate=${refuseDuplicate}`);
+    sending.setRequestHeader("Accept-Language", language());
     sending.responseType = "json";
     sending.upload.addEventListener("progress", (event) => onProgress(event.loaded, event.total));
     sending.addEventListener("load", () => {

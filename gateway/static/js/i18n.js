@@ -32,23 +32,6 @@ const TEXTS = {
     stage_queued: "Waiting for a worker", stage_parsing: "Reading pages {done}/{total}", stage_chunking: "Cutting into passages {done}/{total}",
     stage_indexing: "Indexing {done}/{total}", stage_done: "Ready", stage_failed: "Failed", stage_unspecified: "Working…",
     pages: "{count} pages", passages: "{count} passages", choose_kind: "Choose at least one kind of question.",
-    unread_xlsb: "This is a binary Excel workbook (.xlsb): save it as Excel (.xlsx) or PDF and upload that.",
-    unread_old_office: "This is a file of an Office program of before 2007: save it in a present format or as PDF and upload that.",
-    unread_visio: "This is a Visio drawing: export it as PDF and upload that.",
-    unread_email: "This is an e-mail of Outlook: save it as text or PDF and upload that.",
-    unread_pages: "This is a Pages document: export it as PDF or Word and upload that.",
-    unread_keynote: "This is a Keynote presentation: export it as PDF or PowerPoint and upload that.",
-    unread_numbers: "This is a Numbers spreadsheet: export it as Excel or CSV and upload that.",
-    unread_xps: "This is an XPS document: print it as PDF and upload that.",
-    unread_archive: "This is an archive: unpack it and upload the files in it.",
-    unread_image: "This is a picture. Text in pictures is not recognized: upload a document with text.",
-    unread_audio: "This is a sound recording: upload a transcript of it.",
-    unread_video: "This is a video: upload a transcript or the slides of it.",
-    unread_xml: "This is an XML file: save it as HTML, PDF or text and upload that.",
-    unread_postscript: "This is a PostScript file: convert it to PDF and upload that.",
-    unread_database: "This is a database: export what you need as CSV and upload that.",
-    unread_program: "This is a program: upload the document itself.",
-    unread_unknown: "The format of this file is not known: save it as PDF, Word or text and upload that.",
     disk_full: "The disk is full: nothing new can be stored. Make room, or remove documents or exercises; what is here can be read.",
     parts_down: "Not everything runs: {names}. What does not need it works.", unreachable: "Tiku does not answer.",
     nothing_indexed: "There is no indexed material yet.", need_text: "Paste some text first.",
@@ -69,6 +52,15 @@ const TEXTS = {
     graph_together: "Together in {count} sentences",
     entity_term: "Term", entity_person: "Person", entity_place: "Place", entity_organization: "Organization", entity_event: "Event",
     entity_date: "Date", entity_quantity: "Quantity", entity_work: "Work", entity_law: "Law", entity_process: "Process", entity_other: "Other",
+    same_file: "The same file as “{name}”",
+    analyze: "Analyze", analyze_of: "Analyze {name}", analyze_about: "What a file teaches, how demanding it is, and what can be asked about it.",
+    analyze_choose: "Choose a file", analyze_drop: "or press Analyze beside one of your material",
+    analyzing: "Reading {name} and weighing what it teaches…", analysis_of: "Analysis of {name}", analysis_failed: "{message}",
+    analysis_none: "No key points were found.", key_points: "What it teaches", suggestions: "What can be asked",
+    level: "Level", level_beginner: "beginner", level_intermediate: "intermediate", level_advanced: "advanced", level_unspecified: "not known",
+    read_by_provider: "The model’s provider read the file itself, pictures and tables included.",
+    read_by_tiku: "Tiku’s own parser read the file; the model, where there is one, got its text.",
+    found_by_model: "Key points by the model", found_by_cloze: "Key points by rules, without a model", analyzed_length: "{count} characters",
     model_failed: "Why the model did not make them all: {message}.", answer_failed: "The model: {message}.",
     why_PROVIDER_UNAUTHENTICATED: "the provider refused the configured key",
     why_PROVIDER_FORBIDDEN: "the provider does not allow this to the configured key",
@@ -115,23 +107,6 @@ const TEXTS = {
     stage_queued: "等待处理", stage_parsing: "正在读取页面 {done}/{total}", stage_chunking: "正在切分段落 {done}/{total}",
     stage_indexing: "正在建立索引 {done}/{total}", stage_done: "可以使用", stage_failed: "失败", stage_unspecified: "正在处理…",
     pages: "{count} 页", passages: "{count} 段", choose_kind: "请至少选择一种题型。",
-    unread_xlsb: "这是二进制 Excel 工作簿（.xlsb）：请另存为 Excel（.xlsx）或 PDF 再上传。",
-    unread_old_office: "这是 2007 年以前的 Office 文件：请另存为新格式或 PDF 再上传。",
-    unread_visio: "这是 Visio 绘图：请导出为 PDF 再上传。",
-    unread_email: "这是 Outlook 邮件：请另存为文本或 PDF 再上传。",
-    unread_pages: "这是 Pages 文稿：请导出为 PDF 或 Word 再上传。",
-    unread_keynote: "这是 Keynote 讲演：请导出为 PDF 或 PowerPoint 再上传。",
-    unread_numbers: "这是 Numbers 表格：请导出为 Excel 或 CSV 再上传。",
-    unread_xps: "这是 XPS 文档：请打印为 PDF 再上传。",
-    unread_archive: "这是压缩包：请解压后上传其中的文件。",
-    unread_image: "这是图片，无法识别图片里的文字：请上传含有文字的文档。",
-    unread_audio: "这是录音：请上传它的文字稿。",
-    unread_video: "这是视频：请上传它的文字稿或课件。",
-    unread_xml: "这是 XML 文件：请另存为 HTML、PDF 或文本再上传。",
-    unread_postscript: "这是 PostScript 文件：请转换为 PDF 再上传。",
-    unread_database: "这是数据库：请把需要的内容导出为 CSV 再上传。",
-    unread_program: "这是程序：请上传文档本身。",
-    unread_unknown: "无法识别这个文件的格式：请另存为 PDF、Word 或文本再上传。",
     disk_full: "磁盘已满，暂时无法保存新内容。请清理磁盘，或删除一些材料或练习；已有内容可以照常阅读。",
     parts_down: "部分组件没有运行：{names}。不依赖它们的功能可以照常使用。", unreachable: "Tiku 没有响应。",
     nothing_indexed: "还没有可用的材料。", need_text: "请先粘贴一段文字。",
@@ -150,6 +125,15 @@ const TEXTS = {
     graph_together: "同在 {count} 句中",
     entity_term: "术语", entity_person: "人物", entity_place: "地点", entity_organization: "机构", entity_event: "事件",
     entity_date: "日期", entity_quantity: "数量", entity_work: "作品", entity_law: "定律", entity_process: "过程", entity_other: "其他",
+    same_file: "与“{name}”是同一个文件",
+    analyze: "分析", analyze_of: "分析：{name}", analyze_about: "文件讲了什么、难度如何、可以出哪些题。",
+    analyze_choose: "选择文件", analyze_drop: "或点击材料旁边的“分析”",
+    analyzing: "正在阅读 {name} 并归纳要点…", analysis_of: "分析：{name}", analysis_failed: "{message}",
+    analysis_none: "没有找到要点。", key_points: "要点", suggestions: "可以出的题",
+    level: "难度", level_beginner: "入门", level_intermediate: "中级", level_advanced: "高级", level_unspecified: "未知",
+    read_by_provider: "由模型服务商直接阅读了文件，包括图片和表格。",
+    read_by_tiku: "由 Tiku 自己的解析器阅读了文件；如果有模型，模型读到的是其中的文字。",
+    found_by_model: "要点由模型给出", found_by_cloze: "要点由规则给出，未使用模型", analyzed_length: "{count} 个字符",
     model_failed: "未全部由模型出题：{message}。", answer_failed: "模型：{message}。",
     why_PROVIDER_UNAUTHENTICATED: "模型服务商拒绝了所配置的密钥", why_PROVIDER_FORBIDDEN: "模型服务商不允许该密钥进行此操作", why_PROVIDER_OUT_OF_CREDIT: "模型服务商的账户余额或额度已用完",
     why_PROVIDER_RATE_LIMITED: "已达到模型服务商的速率限制", why_PROVIDER_UNAVAILABLE: "模型服务商无法访问", why_PROVIDER_TIMEOUT: "模型服务商未及时回答", why_PROVIDER_BUSY: "模型正忙",
@@ -168,11 +152,14 @@ const remembered = (() => {
   }
 })();
 
-let language = remembered in TEXTS ? remembered : navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
+let current = remembered in TEXTS ? remembered : navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
+
+/** The reader's language as a BCP 47 tag. */
+export const language = () => (current === "zh" ? "zh-CN" : "en");
 
 /** A text in the reader's language, with `{names}` filled in. */
 export function t(key, vars = {}) {
-  const text = TEXTS[language][key] ?? key;
+  const text = TEXTS[current][key] ?? key;
   return text.replace(/\{(\w+)\}/g, (whole, name) => {
     const value = vars[name] ?? whole;
     return typeof value === "object" ? t(value.key, value.vars) : value;
@@ -184,7 +171,7 @@ export const failure = (reason, message) => (`why_${reason}` in TEXTS.en ? { key
 
 /** Puts every translated text on the page into the reader's language. */
 export function translate() {
-  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  document.documentElement.lang = language();
   for (const node of document.querySelectorAll("[data-i18n]")) {
     node.textContent = t(node.dataset.i18n, JSON.parse(node.dataset.i18nVars ?? "{}"));
   }
@@ -196,9 +183,9 @@ export function translate() {
 
 /** Changes to the other language. */
 export function toggleLanguage() {
-  language = language === "zh" ? "en" : "zh";
+  current = current === "zh" ? "en" : "zh";
   try {
-    localStorage.setItem("tiku.language", language);
+    localStorage.setItem("tiku.language", current);
   } catch {
     // As above.
   }

@@ -1,3 +1,4 @@
+import { AnalysisPanel } from "./analysis.js";
 import { startAsking } from "./ask.js";
 import { byId } from "./dom.js";
 import { Documents } from "./documents.js";
@@ -16,6 +17,12 @@ const showGraph = (...wanted) => {
   byId("tab-graph").focus();
   graph.show(...wanted);
 };
+const analysis = new AnalysisPanel(documents);
+documents.onAnalyze = (id, name) => {
+  chooseTab(byId("tab-analyze"));
+  byId("tab-analyze").focus();
+  analysis.show(id, name);
+};
 documents.onGraph = (id, name) => showGraph({ key: "graph_of", vars: { name } }, [id]);
 startUploads(documents);
 startAsking(documents, showGraph);
@@ -23,7 +30,10 @@ startExercises(documents);
 startSourcePanel();
 startHealth();
 byId("language").dataset.i18n = "other_language";
-byId("language").addEventListener("click", toggleLanguage);
+byId("language").addEventListener("click", () => {
+  toggleLanguage();
+  documents.refresh();
+});
 translate();
 await documents.load();
 
