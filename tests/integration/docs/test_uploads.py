@@ -175,9 +175,9 @@ async def test_uploads_and_deletions_of_one_content_at_once_never_lose_it(settin
 
 
 async def test_the_same_file_again_is_named_or_refused(client: Client) -> None:
-    async def send(name: str, **options: bool) -> docs_pb2.UploadDocumentResponse:
+    async def send(name: str, *, refuse_duplicate: bool = False) -> docs_pb2.UploadDocumentResponse:
         async def requests() -> AsyncIterator[docs_pb2.UploadDocumentRequest]:
-            description = docs_pb2.UploadDescription(name=name, **options)
+            description = docs_pb2.UploadDescription(name=name, refuse_duplicate=refuse_duplicate)
             yield docs_pb2.UploadDocumentRequest(description=description)
             yield docs_pb2.UploadDocumentRequest(chunk=study_text(1))
 
