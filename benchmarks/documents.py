@@ -22,6 +22,7 @@ import aiohttp
 
 from services.docs.adapters.parsers.worker import parse_and_chunk
 from services.docs.domain.upload.sniffing import HEAD_BYTES, TAIL_BYTES, admitted_media_type
+from services.docs.domain.wording.wording import told
 from services.docs.values.parsed_document import BlockKind, ParseError
 from tests.shared import SHARED
 
@@ -94,7 +95,7 @@ def read_here(path: Path) -> Reading:
     try:
         parsed, chunks = parse_and_chunk(path, admitted_media_type(data[:HEAD_BYTES], path.name, data[-TAIL_BYTES:]))
     except ParseError as error:
-        return _refused(f"{error.reason}: {error.message}")
+        return _refused(f"{error.reason}: {told(error.reason, error.metadata)}")
     headings = [parsed.text[block.start : block.end] for block in parsed.blocks if block.kind is BlockKind.HEADING]
     spans = [(chunk.start, chunk.end, chunk.page) for chunk in chunks]
     return Reading(parsed.text, parsed.title, spans, frozenset(headings))

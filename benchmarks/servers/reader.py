@@ -23,6 +23,7 @@ def _tiku() -> Callable[[str], dict[str, Any]]:
 
     from services.docs.adapters.parsers.worker import parse
     from services.docs.domain.upload.sniffing import HEAD_BYTES, TAIL_BYTES, admitted_media_type
+    from services.docs.domain.wording.wording import told
     from services.docs.values.parsed_document import BlockKind, ParseError
 
     importlib.import_module("services.docs.adapters.parsers.preload")
@@ -33,7 +34,7 @@ def _tiku() -> Callable[[str], dict[str, Any]]:
         try:
             parsed = parse(path, admitted_media_type(data[:HEAD_BYTES], path.name, data[-TAIL_BYTES:]))
         except ParseError as error:
-            return {"refused": error.reason.value, "message": error.message}
+            return {"refused": error.reason.value, "message": told(error.reason, error.metadata)}
         paragraphs = [
             parsed.text[block.start : block.end] for block in parsed.blocks if block.kind is BlockKind.PARAGRAPH
         ]
