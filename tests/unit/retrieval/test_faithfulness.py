@@ -67,3 +67,34 @@ def test_a_figure_of_another_passage_or_of_the_question_is_none_that_the_source_
     statement = "In 1990, water boiled at 95 degrees Celsius."
     assert contradicts(statement, BOILS, [BOILS])
     assert not contradicts(statement, BOILS, [BOILS, "On the peak, it boils at 95 degrees Celsius.", "In 1990?"])
+
+
+@pytest.mark.parametrize(
+    ("statement", "quote"),
+    [
+        ("The city has 12,000,000 people.", "The city has 12 million people."),
+        ("这座城市有一千二百万人。", "这座城市有12,000,000人。"),
+        ("这座城市有1200万人。", "这座城市有一千二百万人。"),
+        ("The tax is 3.5% of the price.", "The tax is 0.035 of the price."),
+        ("Half of it, 50%, is water.", "1/2 of it is water."),
+        ("占总数的50%。", "占总数的二分之一。"),
+        ("The wall is 2 km long.", "The wall is 2000 m long."),
+        ("It was built in the 19th century.", "It was built in the nineteenth century."),
+    ],
+)
+def test_a_figure_in_another_notation_is_the_same_figure(statement: str, quote: str) -> None:
+    assert not contradicts(statement, quote, [quote])
+    assert not contradicts(quote, statement, [statement])
+
+
+@pytest.mark.parametrize(
+    ("statement", "quote"),
+    [
+        ("这座城市有一千三百万人。", "这座城市有12,000,000人。"),
+        ("The tax is 4.5% of the price.", "The tax is 3.5% of the price."),
+        ("The wall is 3 km long.", "The wall is 2 km long."),
+        ("占总数的三分之一。", "占总数的二分之一。"),
+    ],
+)
+def test_another_figure_contradicts_in_any_notation(statement: str, quote: str) -> None:
+    assert contradicts(statement, quote, [quote])

@@ -30,6 +30,7 @@ from services.exercises.domain.text.statements import (
     mentions,
     numbers,
     says_the_same,
+    tells_numbers,
     undone,
 )
 from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind
@@ -139,7 +140,10 @@ class _Candidate:
     def supports(self, answer: str) -> bool:
         """Return whether the quote has to do with an answer: it has all its numbers and at least one of its words."""
         said = units(answer)
-        return numbers(answer) <= numbers(self.quote) and (not said or bool(said & units(self.quote)))
+        if not tells_numbers(self.quote, answer):
+            return False
+        # What is only a number, and in another notation than the quote's, shares no word with it.
+        return not said or bool(said & units(self.quote)) or not numbers(answer) <= numbers(self.quote)
 
     def speaks_of_options(self, option: str) -> bool:
         """Return whether an option is about the others, or says that nothing is known; words of the quote are not."""

@@ -17,10 +17,12 @@ from operator import eq
 
 from services.exercises.values.question import Substitution
 from services.language.detection import LANGUAGES
+from services.language.figures import figures
 from services.language.folding import fold
 from services.language.language import Language
 from services.language.scripts import whole
 from services.language.terms import content_words, units
+from services.language.values import same_value
 
 LEAST_FAITH = 0.8
 """Share of a statement's words that its source has: the rest may be wording."""
@@ -45,11 +47,19 @@ def numbers(text: str) -> set[str]:
     return set(_NUMBER.findall(unicodedata.normalize("NFKC", text)))
 
 
+def tells_numbers(source: str, statement: str) -> bool:
+    """Return whether a source has every number of a statement, in whatever notation: 一千二百万 for 12,000,000."""
+    if numbers(statement) <= numbers(source):
+        return True
+    told = figures(source)
+    return all(figure.is_in(told) for figure in figures(statement))
+
+
 def says_the_same(statement: str, source: str) -> bool:
     """Return whether a statement adds nothing to its source and drops none of its qualifiers, as far as words tell."""
     return is_verbatim(statement, source) or (
         _is_retold(content_words(statement), content_words(source))
-        and numbers(statement) <= numbers(source)
+        and tells_numbers(source, statement)
         and negates(statement) is negates(source)
         and _qualifiers(source) <= _qualifiers(statement)
     )
@@ -123,7 +133,7 @@ def contradicts(substitution: Substitution, statement: str, source: str, languag
 def may_be_the_same(one: str, other: str, language: Language) -> bool:
     """Return whether two terms look like names of the same, or one like a kind of the other: 固态 and 固体."""
     if numbers(one) or numbers(other):
-        return fold(one) == fold(other)
+        return fold(one) == fold(other) or same_value(one, other, convert=True)
     return not _are_opposites(one, other, language) and not _is_other(one, other, language)
 
 

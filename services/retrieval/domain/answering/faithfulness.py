@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from services.language.detection import LANGUAGES
+from services.language.figures import figures
 from services.language.scripts import HAN
 from services.language.terms import coverage, terms
 
@@ -21,40 +21,7 @@ _SAME_MATTER = 0.6
 """Share of a clause's terms, without figures, that the other clause has when both are of one matter."""
 _ROUGH = 0.1
 """Share by which a figure may be off that is said to be approximate."""
-_FIGURE = re.compile(
-    r"(?<![A-Za-z0-9.])(?P<number>-?\d+(?:[.,]\d+)*(?:e\d+)?(?:[-/:~]\d+(?:\.\d+)?)*)(?P<kind>%|th\b|(?:\s?(?:BCE|CE)\b)"
-    rf"|\s?(?:°[A-Za-z]*|[A-Za-zµ]+|[{HAN}]))?"
-)
-_DATE = re.compile(r"\d{3,4}-\d\d(?:-\d\d)?")
 _CLAUSE = re.compile(r"[,，;；:：。.!！?？]\s*(?!\d)")
-
-
-class Figure(NamedTuple):
-    """A number in one notation for all languages, and what it counts."""
-
-    number: str
-    kind: str
-
-
-def figures(text: str) -> set[Figure]:
-    """Return the figures of a text."""
-    plain = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text[:_LONGEST])
-    for language in LANGUAGES:
-        plain = next(iter(language.values.in_notation(language.words.one_spelling(plain))), plain)
-    told = [Figure(found["number"], _kind(found["kind"] or "", found["number"])) for found in _FIGURE.finditer(plain)]
-    # A day tells its month and its year as well.
-    dates = [figure.number.split("-") for figure in told if figure.kind == "date"]
-    return {*told, *(Figure(d[0], "year") for d in dates), *(Figure("-".join(d[:2]), "date") for d in dates)}
-
-
-def _kind(unit: str, number: str) -> str:
-    plain = unit.strip().casefold()
-    if _DATE.fullmatch(number):
-        return "date"
-    if plain in {"ce", "bce"} or (re.fullmatch(r"1\d{3}|20\d\d", number) and plain in {"", "年"}):
-        return "year"
-    stem = LANGUAGES.spelled(plain).words.stem(plain) if plain.isascii() else plain
-    return "°" if stem.startswith("°") or plain in {"degree", "degrees", "度"} else stem
 
 
 def contradicts(statement: str, quote: str, known: Sequence[str]) -> bool:
@@ -65,15 +32,17 @@ def contradicts(statement: str, quote: str, known: Sequence[str]) -> bool:
 
 def _miscounts(statement: str, quote: str, known: Sequence[str]) -> bool:
     stated, sourced = figures(statement), figures(quote)
-    if not stated - sourced or not sourced:
+    unsourced = [figure for figure in stated - sourced if not figure.is_in(sourced)]
+    if not unsourced or not sourced:
         return False
-    told = {figure.number for text in known for piece in _pieces(text) for figure in figures(piece)}
-    others = sourced - stated
+    told = {figure for text in known for piece in _pieces(text) for figure in figures(piece)}
+    numbers = {figure.number for figure in told}
+    others = [figure for figure in sourced - stated if not figure.is_in(stated)]
     rough = any(language.statements.roughly.search(statement) for language in LANGUAGES)
     return any(
         figure.kind == other.kind and not (rough and _near(figure.number, other.number))
-        for figure in stated - sourced
-        if figure.number not in told
+        for figure in unsourced
+        if figure.number not in numbers and not figure.is_in(told)
         for other in others
     )
 
