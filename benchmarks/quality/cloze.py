@@ -1,10 +1,11 @@
 """Questions without a model on articles of XQuAD, for a person to read, and the faults that a program can count.
 
-    python -m benchmarks.quality.cloze DIRECTORY [--first 0] [--articles 10] [--count 3] [--seed 1]
+    python -m benchmarks.quality.cloze DIRECTORY [--first 0] [--articles 10] [--only 3,5,8] [--count 3] [--seed 1]
 
-`DIRECTORY` holds `xquad.en.json` and `xquad.zh.json`. Of each language the articles from `--first` on give an exercise
-of `--count` questions each, their kinds in turn, as the service makes them. Counted are answers that another question
-of the exercise holds, words that a gap cuts, sentences that lean on the one before, and true and false statements.
+`DIRECTORY` holds `xquad.en.json` and `xquad.zh.json`. Of each language the articles from `--first` on, or those at the
+positions of `--only`, give an exercise of `--count` questions each, their kinds in turn, as the service makes them.
+Counted are answers that another question of the exercise holds, words that a gap cuts, sentences that lean on the one
+before, and true and false statements.
 """
 
 from __future__ import annotations
@@ -88,7 +89,9 @@ async def measure(name: str, articles: Sequence[Any], options: argparse.Namespac
     found: Counter[str] = Counter()
     kinds = list(QuestionKind)
     number = 0
-    for place, article in enumerate(articles[options.first :][: options.articles]):
+    chosen = options.only or range(len(articles))[options.first :][: options.articles]
+    for place, position in enumerate(chosen):
+        article = articles[position]
         passages = [Passage(normalize(paragraph["context"])) for paragraph in article["paragraphs"]]
         turn = options.count * place % len(kinds)
         made = await exercise(passages, kinds[turn:] + kinds[:turn], options.count, options.seed + place)
@@ -96,8 +99,12 @@ async def measure(name: str, articles: Sequence[Any], options: argparse.Namespac
         for question in made:
             number += 1
             found[question.kind] += 1
-            print(f"\n{name} {place + 1}.{question.number} ({number}) {show(question)}")
+            print(f"\n{name} {position}.{question.number} ({number}) {show(question)}")
     print(f"\n{name}: {dict(found)}\n")
+
+
+def _positions(text: str) -> list[int]:
+    return [int(position) for position in text.split(",")]
 
 
 def main() -> int:
@@ -106,6 +113,7 @@ def main() -> int:
     parser.add_argument("directory", type=Path, help="where xquad.en.json and xquad.zh.json are")
     parser.add_argument("--first", type=int, default=0, help="articles to pass over")
     parser.add_argument("--articles", type=int, default=10, help="articles of each language")
+    parser.add_argument("--only", type=_positions, default=[], help="positions of articles, with commas, from 0")
     parser.add_argument("--count", type=int, default=3, help="questions of an article")
     parser.add_argument("--seed", type=int, default=1, help="seed of the first article")
     options = parser.parse_args()

@@ -78,7 +78,8 @@ _VERBS = words(
 
 _GENERAL = words(
     """
-    able abundant actual additional adequate alone alternative ancient annual apparent appropriate available average
+    able abundant actual additional adequate alone alternative ancient annual apparent appropriate available
+    average date definition
     bad basic beautiful best better big brief bright broad capable careful central certain chief clear clever close
     closely cold common commonly complete complex concrete constant continuous convenient correct current daily dark
     deep deeply dense different difficult direct distant distinct dry due early easily easy economic effective
@@ -172,7 +173,9 @@ _DEFINITION = Pattern(
     r"|one)\b .{15,}|[a-z]+(?: [a-z]+){0,3} (?:that|which|whose|in which|of|who)\b .{8,}))[.!]$"
 )
 _NO_TERM = Pattern(r"(?:most|main|best|first|only|same|next|result|reason|key|aim|goal|purpose|one)\b", re.IGNORECASE)
-_NO_MEANING = Pattern(r"(?:also|only|often|usually|very|so|capable|able|not|now|still|more|most|one|all|both)\b")
+_NO_MEANING = Pattern(
+    r"(?:[a-z]{2,}ed (?!by\b)|also|only|often|usually|very|so|capable|able|not|now|still|more|most|one|all|both)\b"
+)
 _SUPERLATIVE = Pattern(r"the (?:most|best|first|main|only|same|reason|result|largest|smallest)\b")
 """What `is` alone says of no definition."""
 
@@ -190,7 +193,9 @@ def _definition(text: str) -> rules.Definition | None:
     return rules.Definition(term, meaning)
 
 
-_NO_MEMBER = Pattern(r"(?:then|also|it|they|which|that|to|by|is|are|in|on|at|from|with|into|for|as)\b")
+_NO_MEMBER = Pattern(
+    r"(?:others?|what|some|many|various|several|more|all|any|most|then|also|it|they|which|that|to|by|is|are|in|on|at|from|with|into|for|as)\b"
+)
 
 
 def _is_member(text: str) -> bool:
@@ -234,7 +239,10 @@ _READING = rules.ReadingRules(
         r"|label|calculate|remember|think|look|read|write|compare|summary|tip|example)\b"
         # `In 1900, he …`: nobody is named before the pronoun.
         r"|^(?:\w+|(?:\w+ ){1,3}\w+,) (?-i:this|these|they|it|he|she)\b"
-        r"|^(?:in|on|by|from|after|until) (?:\w+ ){1,3}(?-i:they|he|she)\b",
+        r"|^(?:in|on|by|from|after|until) (?:\w+ ){1,3}(?-i:they|he|she)\b"
+        r"|^(?:in|on|at|by|during|for|from|with) [^,]{2,60}, (?-i:they|he|she)\b"
+        r"|^(?:all|both|only|none) (?:of )?(?:two|three|four|five|\d+)\b|\balready mentioned\b"
+        r"|\[(?:update|vague|when\?|who\?)\]",
         re.IGNORECASE,
     ),
     pointer=Pattern(
@@ -317,6 +325,10 @@ _STATEMENTS = rules.StatementRules(
         r"(?:over|above|below|under|at least|up to|more than|less than|between|from|to|and|[-–—~～])\s*$", re.IGNORECASE
     ),
     deniable=Pattern(r"(?<=[^\W\d_] )(?:is|are|was|were)\b(?! (?:to|being|still|only|able|at least)\b)"),
+    subordinate=Pattern(
+        r"\b(?:while|when|because|if|although|though|since|as|that|which|who|where|whose|until|before|after)\b[^,;]*$",
+        re.IGNORECASE,
+    ),
     denials=("not {}", "never {}", "{} not"),
     opposites=pairs(_OPPOSITES),
     articles=words("the a an"),
@@ -361,6 +373,10 @@ def _sort(term: str, category: Category) -> str:
     return kind or ("people" if _PEOPLE.search(term) else "")
 
 
+_NAME_BEFORE = Pattern(r"\b[A-Z]\. $|\w [A-Z][\w’'-]+ $")
+"""What stands before the rest of a name: an initial, or a part of it that is not the first word of the sentence."""
+_CUT_VERB = Pattern(r" (?:burst|cut|cost|cast|hit|hurt|let|put|quit|set|shut|split|spread|rose|fell|began|became)$")
+"""A verb without an ending that a run of nouns took in."""
 _NEXT_WORD = Pattern(r"^ (?:(?:of (?:the )?)?[A-Z]|\w\b|(?P<word>[a-z]+))|^(?:st|nd|rd|th|s)\b|^[-–%]")
 
 
@@ -369,6 +385,8 @@ def _is_part(text: str, start: int, end: int) -> bool:
     found = _NEXT_WORD.match(text[end:])
     if found is None or text[start].isdigit():
         return found is not None and not found[0].startswith(" ")
+    if _CUT_VERB.search(text[start:end]) or (text[start].isupper() and _NAME_BEFORE.search(text[:start])):
+        return True
     word = found["word"]
     return word is None or not (word in _FUNCTION or is_verb(word) or word.endswith(("ed", "ly", "ing")))
 
@@ -423,13 +441,18 @@ _CLOZE = rules.ClozeRules(
         re.IGNORECASE,
     ),
     pronoun=Pattern(r"\b(?:this|these|those|they|them|he|she)\b", re.IGNORECASE),
+    bounds=(
+        (Pattern(r" ?%| per ?cent\b"), 100),
+        (Pattern(r" (?:January|February|March|April|May|June|July|August|September|October|November|December)\b"), 31),
+    ),
     before_place=words("in at near across around outside inside into towards toward"),
     listed=Pattern(r"(?:\b(?:and|or|nor)|,)\s+(?:(?:an?|the) )?$", re.IGNORECASE),
-    clings=Pattern(r"\b(?:most|more|very|less) .$"),
+    clings=Pattern(r"\b(?:most|more|very|less) .$|\w[-–—].$"),
 )
 
 _STEMS = rules.StemRules(
     shortest_question=5,
+    shortest_marked=4,
     shortest_statement=4,
     short_question=Pattern(
         r"^(?:what (?:is|are) (?!(?:the|it|its|this|that|these|they)\b)(?:an? )?|define |explain |who (?:is|was) )"
@@ -474,7 +497,12 @@ _STEMS = rules.StemRules(
         ),
     ),
     effect=rules.Demand(
-        asks=Pattern(r"\beffects?\b|\bimpacts?\b|\bconsequences?\b|\bsignificance\b", re.IGNORECASE),
+        asks=Pattern(
+            r"\b(?:what|which)(?: \w+){0,4} (?:effects?|impacts?|consequences?|significance)\b"
+            r"|\b(?:explain|describe|discuss|name|list|give)\b.*"
+            r"\b(?:effects?|impacts?|consequences?|significance)\b",
+            re.IGNORECASE,
+        ),
         gives=Pattern(
             r"\b(?:so|thus|led|if|when|more|less|lets?|\w+er the)\b"
             r"|\b(?:therefore|because|caus|mak|made|lead|result|affect|chang|increas|decreas|rais|lower|reduc|slow"
@@ -880,7 +908,8 @@ ENGLISH = rules.Language(
         numbers=NumberRules(
             label=Pattern(rf"(?:{_LABEL_WORDS}|[\[(（])$"),
             before_year=Pattern(
-                r"(?:\b(?:in|since|by|until|from|after|before|year|around|between|during)|\b(?:January|February|March"
+                r"(?:\b(?:in|since|by|until|from|after|before|year|around|between|during|late|early|mid|spring|summer"
+                r"|autumn|winter)|\b(?:January|February|March"
                 r"|April|May|June|July|August|September|October|November|December)(?: \d{1,2},)?)$",
                 re.IGNORECASE,
             ),

@@ -121,6 +121,8 @@ class NumberRules:
 
     label: Pattern = NEVER
     """At the end of what stands before: the number is a label (`Fig. 3`) and no term."""
+    labels: Pattern = NEVER
+    """At the beginning of what stands behind: the same (`41号公路`)."""
     before_year: Pattern = NEVER
     """At the end of what stands before: a number of four digits is a year."""
     after_year: Pattern = NEVER
@@ -131,7 +133,7 @@ class NumberRules:
         spans: list[TermSpan] = []
         for match in _NUMBER.finditer(text):
             before = text[: match.start()].rstrip()
-            if self.label.search(before):
+            if self.label.search(before) or self.labels.match(text[match.end() :]):
                 continue
             year = _YEAR.fullmatch(match.group()) and (
                 self.before_year.search(before) or self.after_year.match(text[match.end() :])

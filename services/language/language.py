@@ -6,6 +6,7 @@ needs. What a model is asked with is no part: it stands in files (`prompts`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -155,6 +156,8 @@ class StatementRules:
     """At the end of what stands before a number: another one may hold as well."""
     deniable: Pattern = NEVER
     """A verb that the last of `denials` denies where it stands, in a sentence that says one thing."""
+    subordinate: Pattern = NEVER
+    """At the end of what stands before such a verb: it is that of a side remark, whose denial says little."""
     denials: tuple[str, ...] = ()
     """How a word is denied; `{}` stands for the word."""
     opposites: tuple[tuple[str, str], ...] = ()
@@ -230,10 +233,18 @@ class ClozeRules:
     """Words that stand before names of places, in lower case."""
     listed: Pattern = NEVER
     """At the end of what stands before a term: it is one of several, so that another may fit as well."""
+    lists_on: Pattern = NEVER
+    """At the beginning of what stands behind a term: the same."""
     is_part: Callable[[str, int, int], bool] = lambda text, start, end: False
     """Whether a term that stands at [start, end) of a sentence is only a part of a longer one."""
+    bounds: tuple[tuple[Pattern, int], ...] = ()
+    """What stands behind a number that is not above another: no month is the 14th."""
     clings: Pattern = NEVER
     """Matches, in a sentence cut behind a term's first character, where what stands before belongs to the term."""
+
+    def most_before(self, after: str) -> float:
+        """Return the greatest number that may stand before a text."""
+        return min((most for pattern, most in self.bounds if pattern.match(after)), default=math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +260,8 @@ class StemRules:
     """What makes a stem a whole question. Lengths are words, or letters where no spaces stand between words."""
 
     shortest_question: int = 5
+    shortest_marked: int = 4
+    """The same for a question that has its mark, and so is not cut."""
     shortest_statement: int = 4
     short_question: Pattern = NEVER
     """A question that is short and yet whole."""

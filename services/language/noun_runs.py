@@ -16,6 +16,8 @@ _LATIN = re.compile(
 )
 _NOUN_TAGS = frozenset(("vn", "an", "l", "j", "g", "i", "b", "k"))
 """Beside all that begin with n: verbs and adjectives used as nouns, idioms, morphemes, distinguishing words."""
+_NO_NAME_BEGINS = frozenset("在相被把从将由及或并所")
+"""Words of grammar with which the dictionary has persons begin, of texts that were cut wrongly."""
 _PERSON_TAGS = frozenset(("nr", "nrt", "nrfg"))
 _PLACE_TAGS = {"ns": Category.PLACE, "nt": Category.NAME}
 _LONGEST_PHRASE = 5
@@ -41,6 +43,8 @@ class NounRuns:
     thing_endings: frozenset[str]
     """The dictionary takes many things for persons because their first character is a surname: 叶绿素."""
     numbers: NumberRules
+    is_person: Callable[[str], bool]
+    """Whether what the dictionary has as a person's name has the form of one."""
     latin_noun_endings: tuple[str, ...] = ()
     """Endings of learned nouns among foreign words."""
 
@@ -87,6 +91,8 @@ class NounRuns:
     def _is_nounlike(self, word: Word) -> bool:
         if word.text in self.verbs:
             return False
+        if word.tag in _PERSON_TAGS and word.text[0] in _NO_NAME_BEGINS:
+            return False
         unknown = len(word.text) >= 3 and word.tag in {"x", "t"}
         return word.tag[0] == "n" or word.tag in _NOUN_TAGS or unknown
 
@@ -111,7 +117,7 @@ class NounRuns:
     def _category(self, word: Word) -> Category | None:
         """Return what a single word is; None for a saying."""
         person = word.tag in _PERSON_TAGS and 2 <= len(word.text) <= _LONGEST_PHRASE
-        if person and word.text[-1] not in self.thing_endings:
+        if person and self.is_person(word.text) and word.text[-1] not in self.thing_endings:
             return Category.PERSON
         if word.tag == "i" or (word.tag == "l" and len(word.text) > _LONGEST_PHRASE):
             return None

@@ -52,6 +52,14 @@ def _count_han(text: str) -> int:
     return len(high) - len(high.translate(None, _HAN_HIGH_BYTES))
 
 
+_GAP_IN_CJK = re.compile(rf"(?<=[{HAN}\u3000-\u303f\uff00-\uff60“”]) +(?=[{HAN}\u3000-\u303f\uff00-\uff60“”])")
+
+
+def closed_up(text: str) -> str:
+    """Return a text without the spaces between ideographs and their punctuation, which are typesetting."""
+    return _GAP_IN_CJK.sub("", text)
+
+
 def says_something(text: str) -> bool:
     """Return whether a text has a letter, a digit, or a symbol that no keyboard's row of signs has, such as "∑"."""
     return any(char.isalnum() or (not char.isascii() and unicodedata.category(char)[0] == "S") for char in text)

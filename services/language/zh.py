@@ -57,7 +57,9 @@ _GENERAL = words(
     技术 工具 手段 途径 措施 步骤 任务 要求 需要 需求 可能 必要 关键 核心 中心 本质 表面 表现 代表 典型 传统 现代 名称
     名字 数字 时刻 人员 人口 个人 大家 自己 所有 各种 各个 每个 整个 某些 一些 一种 一个 这种 这些 那些 两者 二者 彼此
     左右 上下 内外 前后 周围 附近 中间 里面 外面 上面 下面 地位 地区 区域 位置 方向 距离 速度 大小 高低 长短 多少 好坏
-    公司
+    公司 趋势 事件 行为 事实 方案 系列 活动 看法 观点 说法 争议 意思 字面意思 情形 做法 特色 全队 全体
+    全部 全国 全球 各地 当地 本地 期间
+    当局 原地址 旧址 双方 对方 成员 人士 人物 有关 相关
     效果 效率 质量 价值 成本 优点 缺点 优势 不足 区别 差异 差别 联系 共同 特殊 普遍 直接 间接 同时 最终 最后 最初 首先
     """
 )
@@ -75,6 +77,14 @@ _FRINGE = frozenset(word for word in _FUNCTION if len(word) == 1) | frozenset(
 _THING_ENDINGS = frozenset("素体光酸物质器官膜核剂菌粒液气水油糖盐碱法学论力能量率度线面点层机电热石金木花草树区")
 _LATIN_NOUN_ENDINGS = ("phyll", "plast", "cyte", "gen", "ase", "ose", "ine", "ide", "oid", "some", "sphere", "zyme")
 
+_ACTS = words(
+    """
+    服役 领导 统治 投票 谈判 演讲 执政 有权 有意 有望 会见 出生 去世 逝世 任职 就职 辞职 居住 进攻 访问 选举 出版 发行
+    上映 登陆 宣布 批准 签署 毕业 结婚 参加 参与 加入 担任 负责 举行 举办 管理 冲突
+    """
+)
+"""What the dictionary has as nouns though it mostly is what somebody does."""
+
 _DEFINITION = Pattern(
     r"^(?:所谓)?[“「]?(?P<term>[^，。；：、！？的是“”「」（）()]{2,12})[”」]?(?:[（(][^）)]*[）)])?(?:，)?"
     r"(?P<verb>是指|指的是|指|被定义为|定义为|是一种|是一类|是一门|是一个|是)(?P<meaning>[^。！？]{8,})[。！；;]$"
@@ -82,6 +92,8 @@ _DEFINITION = Pattern(
 _NO_TERM = Pattern(r"不|就|也|都|还|往往|通常|正|只|这|那|什么$")
 _NO_MEANING = Pattern(r"^(?:由|因|为|在|从|通过|不|否)|因为|^(?!.*的\w{2})")
 """A reason, a place, a judgment, or nothing that the term is a kind of: what `是` alone says of no definition."""
+_NO_KIND = Pattern(r"最|之一|另一|唯一|有争议|^[^，]*的(?:，|$)")
+"""What is said of a thing that has been defined before."""
 
 
 def _definition(text: str) -> rules.Definition | None:
@@ -92,9 +104,13 @@ def _definition(text: str) -> rules.Definition | None:
     term, verb, meaning = match["term"].strip(), match["verb"], match["meaning"].strip()
     if _NO_TERM.search(term) or (verb == "是" and _NO_MEANING.search(meaning)):
         return None
+    if "指" not in verb and _NO_KIND.search(meaning):
+        return None
     return rules.Definition(term, (verb.removeprefix("是") if verb.startswith("是一") else "") + meaning)
 
 
+_ANY_MEMBER = Pattern(r"^(?:一些|其他|其它|许多|某些|各种|所有|大量|部分|多[个种名])|等$")
+"""A member of a list that names nothing."""
 _LISTS = rules.ListRules(
     sure=Pattern(r"、"),
     likely=Pattern(r"[^，。；：、]{2,8}(?:和|与|以及)[^，。；：、]{2,8}"),
@@ -107,7 +123,7 @@ _LISTS = rules.ListRules(
     open=Pattern(r"等|例如|比如|诸如|主要"),
     between=Pattern(r"、|以及|和|与|及"),
     separator=r"(?:、[^，。；：、]{1,10})*[，、]?(?:、|和|与|以及|及|或)",
-    is_member=lambda member: 2 <= len(member) <= 10,
+    is_member=lambda member: 2 <= len(member) <= 10 and not _ANY_MEMBER.search(member),
 )
 
 _READING = rules.ReadingRules(
@@ -120,15 +136,19 @@ _READING = rules.ReadingRules(
         r"|当时|届时|后来|随后|之后|尔后|从此|自此|至此|为此|除此|对此|据此|在当时|到那时|与此|同样|类似|相比之下|事实上"
         r"|实际上|结果|最终|尽管如此|虽然如此|即便如此|从那|自那|到了?那|直到那|在那"
         r"|见图|见表|小结|总结|一句话|提示|想一想|思考|讨论|观察|请|例[：题]|运用|说出|举例|区分|判断|解释|描述|分析"
-        r"|认识|了解|掌握|理解|学会|知道|比较|说明|归纳)"
+        r"|认识|了解|掌握|理解|学会|知道|比较|说明|归纳|接下来|时至|其余|原因|[两二三]者|各方|至于|另有|担任|还有|特别的?是|尤其是|具体|如果成功|原地址|旧的|新的|前[一两]|后[一两])"
+        # A month without its year, and one thing more than what was told of.
+        r"|^[\d一二三四五六七八九十两几数多]+[个]?[年天月日周]+(?:之?后|以后|之?前|以前)"
+        r"|^[在于从自据按][^，。]{2,40}，(?:他们?|她们?|它们?)(?!人)|^[在于][^，。]{2,20}，(?:被|也|亦|并|协助|获)"
+        r"|^(?!.*年)[^，。]{0,6}\d{1,2}\s*月|^[^一]*另一"
     ),
     pointer=Pattern(
-        rf"(?:这些|那些|这[一两]?[种个次项位类场片座支段批份]|那[一两]?[种个次项位类场片座支段批份]|(?<!应)该"
+        rf"(?:这些|那些|[这那](?:[一两二三四五六七八九十几]?[种个次项位类场片座支段批份家条所部名]|一)|(?<!应)该"
         rf"|(?<![因如彼从在与为对据至])此(?![后前时外类起]))(?P<thing>[{HAN}]{{1,2}})?"
     ),
     points_elsewhere=Pattern(
         r"如图|上述|前述|这里|此处|此地|见图|下图|上图|图\s?\d|表\s?\d|下表|上表|本章|本节|本课|上一节|下一节|这一章|上文|下文|如下|前面|后面"
-        r"|以下几"
+        r"|以下几|\[(?:更新|来源请求|需要)"
     ),
     definition=_definition,
     lists=_LISTS,
@@ -172,7 +192,10 @@ _STATEMENTS = rules.StatementRules(
     ),
     roughly=Pattern(r"约|左右|上下|近"),
     bound=Pattern(r"(?:至少|超过|不到|多达|至多|最多|少于|多于|大于|小于|高于|低于|到|至|[-–—~～])\s*$", re.IGNORECASE),
-    deniable=Pattern(r"(?<![但于可总还就都也只正要若便凡或像老算即如国不])是(?![否非])"),
+    # Only the last clause is denied: what follows another would lean on what is not so any more.
+    deniable=Pattern(
+        r"(?<![但于可总还就都也只正要若便凡或像老算即如国不常曾原本则既又并先才，])是(?![否非])(?=[^，；：]*$)"
+    ),
     denials=("没有{}", "不{}"),
     opposites=pairs(_OPPOSITES),
 )
@@ -203,10 +226,26 @@ def _sort(term: str, category: Category) -> str:
     kind = next((kind for kind, pattern in _NAMING.kinds if pattern.search(term)), "")
     if category is Category.ACRONYM:
         return ""
-    return kind or (f"{category}:{term[-1]}" if category is Category.CONCEPT else category.value)
+    if term.endswith("三角洲"):
+        return "place:land"
+    if kind == "place":
+        return kind + next((sort for sort, endings in _LANDSCAPES.items() if term[-1] in endings), "")
+    if kind == "organization" or (category is Category.CONCEPT and not kind):
+        return f"{kind or category}:{term[-1]}"
+    return kind or category.value
 
 
+_LANDSCAPES = {":water": frozenset("河江湖海洋峡域"), ":land": frozenset("脉岛原地漠陆"), ":house": frozenset("寺")}
+"""Places where nobody has a home, by the last character."""
 _COUNTED_TIME = Pattern(r"^\s*(?:世纪|年代)|^[-–—~%]")
+
+
+_QUALIFYING = words(
+    "主要 重要 基本 普遍 特殊 直接 间接 典型 不同 大量 许多 多数 少数 全部 大型 小型 其他 最大 最高 所有 同一 同样"
+)
+"""What says of a thing only how it is."""
+_JOINED = frozenset("间际非反")
+"""Words that belong to the noun beside them: 州间, 非成员."""
 
 
 def _is_part(text: str, start: int, end: int) -> bool:
@@ -219,8 +258,16 @@ def _is_part(text: str, start: int, end: int) -> bool:
         return False
     if inside[0].start < start or inside[-1].end > end or inside[-1].tag.startswith(("v", "a", "d")):
         return True
+    term = text[start:end]
+    if any(word.text in _ACTS for word in inside) or any(len(term) > 2 and term.startswith(w) for w in _QUALIFYING):
+        return True
+    if text[start - 1 : start] == "有" and text[end : end + 1] == "的":
+        return True
     beside = [word for word in words if word.end == start or word.start == end]
-    return any(word.tag.startswith(("n", "x")) or word.text in _TRANSCRIBED for word in beside)
+    return any(
+        word.tag.startswith(("n", "x")) or word.tag in {"h", "k"} or word.text in _TRANSCRIBED or word.text in _JOINED
+        for word in beside
+    )
 
 
 _CLOZE = rules.ClozeRules(
@@ -263,16 +310,25 @@ _CLOZE = rules.ClozeRules(
     pronoun=Pattern(r"他们|它们|她们|这些|那些|此时|这时|当时"),
     sort=_sort,
     is_part=_is_part,
-    listed=Pattern(rf"(?:[、和与及或跟同]|[{HAN}]\s)\s*$"),
+    # Behind 波兰语： stands a translation of what is told before it.
+    listed=Pattern(rf"(?:[、和与及或跟同]|[{HAN}]\s|语\s?[：:])\s*$"),
+    bounds=(
+        (Pattern(r"\s?月"), 12),
+        (Pattern(r"\s?[日号]"), 31),
+        (Pattern(r"\s?[点时](?!间)"), 24),
+        (Pattern(r"\s?[%％]"), 100),
+    ),
+    lists_on=Pattern(r"\s*(?:、|和|及|或|以及)|年[，、]\s?\d"),
     # A count before a term is part of it more often than not: 三碳化合物.
-    clings=Pattern(rf"[一二三四五六七八九十\d①-⑨⁰¹²³⁴-⁹₀-₉]\s*[{HAN}]$"),
+    clings=Pattern(rf"[A-Za-z\-–—·][{HAN}]$|[一二三四五六七八九十\d①-⑨⁰¹²³⁴-⁹₀-₉]\s*[{HAN}]$"),
 )
 
 _STEMS = rules.StemRules(
     shortest_question=8,
+    shortest_marked=6,
     shortest_statement=6,
     short_question=Pattern(
-        r"^(?:什么(?:是|叫)|为什么|简述|解释|说明|比较)[^？?。，]{2,}[？?。]?$|^[^？?。，]{2,}是什么意思"
+        r"^(?:什么(?:是|叫)|简述|解释|说明|比较)[^？?。，]{2,}[？?。]?$|^为什么[^？?。，]{2,}[？?]$|^[^？?。，]{2,}是什么意思"
     ),
     question=Pattern(
         r"[？?][”」）)\s]*(?:[（(][^）)]*[）)])?\s*$|[？?]\n|吗[。]?$"
@@ -280,7 +336,11 @@ _STEMS = rules.StemRules(
     ),
     task=Pattern(
         r"说明|解释|简述|描述|列举|比较|分析|指出|举例|写出|谈谈|概括|论述|阐述|选出|计算"
-        r"|(?:什么|哪|谁|几|多少|为何|如何|怎)|[（(]\s*[）)]\s*。?$|(?:的是|的有|包括|属于)[:：]?$"
+        # Without its mark, a question is whole where it ends in what it asks: 是什么, 是何时开始的.
+        r"|(?:什么|哪[里儿些个种年]|谁|多少|几[个种年次天]?|何(?:时|地|处|人|物)?|如何|怎样|怎么样?)[。]?$"
+        r"|(?:什么|哪[一个些种]?|多少)(?:时候|时间|地方|原因|名字|方法|意义|作用|年代?|人|种|天|岁|样|国家|城市"
+        r"|颜色|形状|东西|[条座支位]\w)[。]?$|哪[种类个][\u4e00-\u9fff]{2}[。]?$|(?:什么|哪|谁|几|多少|何|怎)[^，。、]{0,8}[的了吗呢][。]?$"
+        r"|[（(]\s*[）)]\s*。?$|(?:的是|的有|包括|属于)[:：]?$"
     ),
     asking=Pattern(
         r"原理|机制|过程|作用|意义|特点|特征|影响|内容|方式|方法|原因|结果|主要|重要性?|情况|关系|定义|含义|概念|什么"
@@ -290,18 +350,25 @@ _STEMS = rules.StemRules(
         r"|进行|可以|能够?|应该|不同|[的是有吗呢了在和与对中里上下这那它其之以由从把被使让及或也都]"
     ),
     cause=rules.Demand(
-        asks=Pattern(r"为什么|为何|原因"),
+        # What is 称为什么 is asked for a name.
+        asks=Pattern(r"(?<![称名作成视封述版改译])为什么(?!\s*[？?]?\s*$)|^(?:这是)?为什么|为何|原因"),
         gives=Pattern(r"因|由于|所以|使|让|导致|引起|造成|为了|才|于是|从而|以免|否则|靠|决定|取决|推动"),
     ),
     purpose=rules.Demand(
-        asks=Pattern(r"作用|功能|用途"),
+        asks=Pattern(
+            r"(?:什么|哪[些种]|何种?|有何)(?:主要|重要)?(?:作用|功能|用途)|(?:作用|功能|用途)(?:是|有|为|包括)*(?:什么|哪|何)"
+            r"|(?:说明|简述|描述|解释|概括)[^？?]*(?:作用|功能|用途)"
+        ),
         gives=Pattern(
             r"使|让|把|将|能|可以|用[来于作]|为|帮助|提供|供|调|保|促|输|吸收|带|起|产生|影响|净|蓄|减|增|防|控制"
             r"|维持|支撑|合成|分解"
         ),
     ),
     effect=rules.Demand(
-        asks=Pattern(r"影响|意义|后果"),
+        asks=Pattern(
+            r"(?:什么|哪[些种]|何种?|有何|怎样的)(?:主要|重要|直接)?(?:影响|意义|后果)"
+            r"|(?:影响|意义|后果)(?:是|有|为|包括)*(?:什么|哪|何)|(?:说明|简述|描述|解释|概括)[^？?]*(?:影响|意义|后果)"
+        ),
         gives=Pattern(
             r"使|让|导致|引起|造成|因此|因为|所以|从而|影响|会|越|改变|增|减|下降|上升|升高|降低|缩|扩|促|保证|维持"
             r"|带|塑造|形成|能|变"
@@ -311,6 +378,8 @@ _STEMS = rules.StemRules(
         asks=Pattern(r"什么是|是什么[？?。]?$|含义|定义|指的?是什么|什么叫|是指什么"),
         gives=Pattern(r"是指|指的是|叫做?|称为|：|是一[种个类门项]"),
     ),
+    # Who or what opens a clause still does something.
+    unfinished=Pattern(r"(?:^|[，,])(?:谁|哪[里些个种]|什么|多少|几)$"),
     option_reference=zh_references.OPTION_REFERENCE,
 )
 
@@ -609,8 +678,10 @@ CHINESE = rules.Language(
                 r"(?:第|图|表|式|章|节|页|[Ff]ig(?:ure|s)?\.?|[Tt]able|[Ss]ection|[Cc]hapter|[Pp]age|[Ss]tep|[Nn]o\.?"
                 r"|[\[(（])$"
             ),
+            labels=Pattern(r"\s?[号號]|\s?路"),
             after_year=Pattern(r"\s?年"),
         ),
+        is_person=lambda name: name[0] in _SURNAMES or all(map(_TRANSCRIBED.__contains__, name)),
         latin_noun_endings=_LATIN_NOUN_ENDINGS,
     ),
     readability=rules.Readability(_difficulty, easy=20.0, hard=30.0),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 
 from services.common.values import Source
 from services.exercises.adapters.clients.fake import FakeChatModel
 from services.exercises.adapters.workers.fake import FakeMaterialWorker
+from services.exercises.domain.cloze.material import ClozeMaterial
 from services.exercises.domain.generation.checks import Accepted, holds_answer
 from services.exercises.domain.generation.generator import QuestionGenerator
 from services.exercises.domain.text.sentences import stands_alone
@@ -190,3 +193,145 @@ async def test_a_kind_that_the_material_does_not_give_is_not_offered(text: str) 
     made, told = await run(text, (QuestionKind.SHORT_ANSWER,), 2)
     assert made == []
     assert told == [Refusal.KIND_NOT_OFFERED.value]
+
+
+def keys(text: str) -> set[str]:
+    """Return the terms of a material that may be taken out of its sentences."""
+    cloze = ClozeMaterial([Passage(text)], 1, LANGUAGES)
+    return {line.said(target) for line in cloze.lines for target in cloze.targets(line)}
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("这座城市的基本单位叫做区，在法国服役的士兵大多住在城南的兵营里。", "法国服役"),
+        ("图书馆收藏了《论语言与思维的关系》这部著作的全部手稿和信件。", "思维"),
+        ("实验表明hox基因控制了果蝇胚胎的体节数目和排列顺序。", "基因"),
+        ("该国的第12号公路从首都出发，经过山区到达海边的港口城市。", "12"),
+        ("主要铁路采用 1435毫米（4英尺8.5英寸）的轨距，并连接各大城市。", "1435"),
+        ("大学的新图书馆由市政府出资建成，旧图书馆则改成了一座博物馆。", "新图书馆"),
+        ("早期的雕像由大理石和青铜制成，后来的雕像多用石膏和木材制成。", "大理石"),
+        ("市长在城市里叫做市长，在乡村里叫做村长（波兰语：sołtys），任期四年。", "sołtys"),
+        ("会议通过了一项有争议的法案，农民因此涌入首都抗议了三天。", "争议"),
+        ("非共和党成员不得投票，委员会因此在首都召开了特别会议。", "共和党成员"),
+        ("1348年，1361年，1369年和1375年瘟疫肆虐佛罗伦萨，人口减少了一半。", "1348"),
+    ],
+)
+def test_what_is_a_part_of_something_is_not_asked_for(text: str, cut: str) -> None:
+    assert cut not in keys(text)
+
+
+def test_spaces_between_ideographs_are_typesetting() -> None:
+    cloze = ClozeMaterial([Passage("叶绿体 是 光合作用 的场所， 其中含有 叶绿素 和 DNA 分子。")], 1, LANGUAGES)
+    assert [line.text for line in cloze.lines] == ["叶绿体是光合作用的场所，其中含有叶绿素和 DNA 分子。"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "九年后，教堂在原来的地基上重新建造了一座石塔。",
+        "3月，国王签署了关于贸易与航海的新条约。",
+        "另一项研究表明，森林的面积在二十年里减少了一半。",
+        "旧的港口与几家航运公司共同使用同一条铁路。",
+        "接下来的测试由工程师在沙漠里的基地进行。",
+        "截至2014年[更新]，博物馆共收藏了三万件陶器。",
+        "In the Treatise on the Freedom of the Press, he rejected the idea of a royal censor.",
+    ],
+)
+def test_a_sentence_that_leans_on_what_stood_before_is_not_asked_about(text: str) -> None:
+    assert not stands_alone(text, LANGUAGES.of(text))
+
+
+def test_a_name_of_the_dictionary_that_has_no_names_form_is_none() -> None:
+    ((*found,),) = index_terms(["公正的法官在城镇引用了雪莱和王小波的诗。"], CHINESE.key_terms).occurrences
+    persons = {occurrence.term.text for occurrence in found if occurrence.term.category is Category.PERSON}
+    assert persons == {"雪莱", "王小波"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("波兰人队", "工人党", False),
+        ("自由党", "工人党", True),
+        ("詹姆斯河", "马纳金镇", False),
+        ("詹姆斯河", "密歇根湖", True),
+        ("安第斯山脉", "密歇根湖", False),
+    ],
+)
+def test_a_team_is_no_party_and_a_river_no_town(one: str, other: str, alike: bool) -> None:
+    sorts = [CHINESE.cloze.sort(name, Category.NAME) for name in (one, other)]
+    assert (sorts[0] == sorts[1]) is alike
+
+
+@pytest.mark.parametrize("text", ["一些学者", "其他城市", "许多工人"])
+def test_a_member_that_names_nothing_is_no_option(text: str) -> None:
+    assert not CHINESE.reading.lists.is_member(text)
+    assert ENGLISH.reading.lists.is_member("copper")
+    assert not ENGLISH.reading.lists.is_member("other metals")
+
+
+@pytest.mark.parametrize(
+    ("text", "denied"),
+    [
+        ("马可·波罗是威尼斯的商人。", True),
+        ("这个词字面意思是“石头”，指坚固的城墙。", False),
+        ("他年轻时经常是船上的厨师。", False),
+        ("他曾是船上的厨师。", False),
+    ],
+)
+def test_only_what_ends_a_sentence_is_denied(text: str, denied: bool) -> None:
+    assert bool([*CHINESE.statements.deniable.finditer(text)]) is denied
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "学者们对这一看法提出了批评，认为粮价并不取决于收成。",
+        "两者都出现在十九世纪末的几份地方报纸上。",
+        "在1998年的电影《远山》和2001年的续集中，他都扮演了一位医生。",
+        "在改建为医院之后，被列入了国家文物名录。",
+    ],
+)
+def test_who_or_what_is_meant_stands_in_the_sentence(text: str) -> None:
+    assert not stands_alone(text, LANGUAGES.of(text))
+
+
+@pytest.mark.parametrize(
+    ("after", "most"), [("月6日，战争爆发。", 12), ("日，会议开幕。", 31), ("％的居民务农。", 100), ("座桥。", inf)]
+)
+def test_no_month_is_the_fourteenth(after: str, most: float) -> None:
+    assert CHINESE.cloze.most_before(after) == most
+
+
+def test_a_number_near_the_years_of_a_material_is_one_of_them() -> None:
+    text = (
+        "The port was opened in 1871 by the king. The first ferry crossed the strait in 1873 with forty people.\n"
+        "The line had lost two ships before the winter season, 1884 being the worst of all years."
+    )
+    cloze = ClozeMaterial([Passage(text)], 1, LANGUAGES)
+    found = cloze.distractors.numbers("1884", Category.NUMBER, 3, cloze.rng)
+    assert found
+    assert all(1860 < int(number) < 1900 for number in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("In 1951, the board named Harold T. Brook as the first director of the new office.", "Brook"),
+        ("In the spring, the company played Three Sisters in the old theater of Lyon.", "Sisters"),
+        ("The walls grew so hot that the boiler burst and the deck was covered with steam.", "boiler burst"),
+    ],
+)
+def test_a_part_of_a_name_or_a_verb_is_not_asked_for(text: str, cut: str) -> None:
+    assert cut not in keys(text)
+
+
+def test_a_side_remark_is_not_denied() -> None:
+    text = "For two seasons, while the director was ill, the choir sang without a leader."
+    assert ENGLISH.statements.subordinate.search(text[: text.index("was")])
+    assert not ENGLISH.statements.subordinate.search("In the spring the director ")
+
+
+def test_what_tells_how_a_thing_came_about_defines_nothing() -> None:
+    assert CHINESE.reading.definition("峡谷是河流长期侵蚀所造成的，两岸高达三百米。") is None
+    assert CHINESE.reading.definition("峡湾是冰川侵蚀形成的狭长海湾。") is not None

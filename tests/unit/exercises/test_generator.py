@@ -230,7 +230,10 @@ async def test_while_the_model_reads_cloze_makes_the_first_question_where_it_may
     generator = QuestionGenerator(model, FakeMaterialWorker(), GenerationLimits(cloze_after_seconds=0))
     await generator.generate(plan(5, choice), publish)
     made = questions(events)
-    assert [q.generator for q in made] == [Generator.CLOZE] * cloze_may + [Generator.MODEL] * (5 - cloze_may)
+    # One of the model's may give away what the one of cloze asks, and cloze makes another.
+    by = [q.generator for q in made]
+    assert by[:4] == [Generator.CLOZE] * cloze_may + [Generator.MODEL] * (4 - cloze_may)
+    assert cloze_may or by[4] is Generator.MODEL
     assert sorted(q.kind for q in made) == sorted(QuestionKind)
     if cloze_may:
         assert made[0].kind is QuestionKind.MULTIPLE_CHOICE
@@ -463,7 +466,7 @@ async def test_a_model_that_keeps_failing_is_not_asked_for_the_rest_of_the_run()
     events = await run(plan(10), model)
     assert len(questions(events)) == 10
     assert len(model.tasks) <= 3
-    assert set(reasons(events)) == {"MODEL_FAILED"}
+    assert set(reasons(events)) - {"KIND_NOT_OFFERED"} == {"MODEL_FAILED"}
 
 
 async def test_a_timeout_that_hits_questions_side_by_side_counts_once_and_the_model_gets_another_chance() -> None:

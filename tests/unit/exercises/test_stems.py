@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from services.exercises.domain.generation.stems import can_answer, is_vague
+from services.exercises.domain.generation.stems import can_answer, is_fragment, is_vague
 from services.exercises.values.question import Passage
 from services.language.detection import LANGUAGES
 from services.language.folding import says
 from services.language.quotes import locate
+from services.language.zh import CHINESE
 
 
 def vague(stem: str, quote: str, topic: str, language: str) -> bool:
@@ -108,3 +109,30 @@ def test_one_that_gives_it_does_and_other_stems_are_taken(stem: str, quote: str)
 )
 def test_a_text_says_an_answer_as_whole_words(text: str, answer: str, holds: bool) -> None:
     assert says(text, answer) is holds
+
+
+@pytest.mark.parametrize(
+    "stem",
+    [
+        "哪座山峰是在1953年被",
+        "谁在十九世纪画了教堂的天",
+        "哪种植物的叶子在秋天变成金",
+        "什么是《民法",
+        "为什么河水在春天从上游",
+    ],
+)
+def test_a_question_that_is_cut_is_a_fragment(stem: str) -> None:
+    assert is_fragment(stem, CHINESE)
+
+
+@pytest.mark.parametrize(
+    "stem",
+    ["谁写了这首诗？", "河流是怎样改道的", "大坝是何时开始建造的", "蒸腾作用的意义是什么", "简述河流改道的原因。"],
+)
+def test_a_short_or_unmarked_question_may_be_whole(stem: str) -> None:
+    assert not is_fragment(stem, CHINESE)
+
+
+@pytest.mark.parametrize("stem", ["这座城市后来改名为什么？", "这种气体被称为什么？", "哪项定理说明了素数的主要作用？"])
+def test_what_is_asked_by_name_needs_no_reason(stem: str) -> None:
+    assert can_answer("城堡后来改名为圣马可堡。", stem)

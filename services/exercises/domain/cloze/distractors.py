@@ -6,7 +6,7 @@ import itertools
 import random
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from services.language.folding import fold
 from services.language.key_terms import NUMERIC, Category, Occurrence, Term, TermIndex
@@ -14,8 +14,14 @@ from services.language.language import Language
 from services.language.scripts import is_han
 
 _MOST_CONSIDERED = 400
+_MOST_PLACES = 4
+"""Places of a term that are looked at."""
+_MOST_COMMON = 0.15
+"""What is commoner by this much of rarity may be the kind that a term is of: 疾病 beside 黑死病."""
 _LISTED = (Category.CONCEPT, Category.PLURAL, Category.NAME, Category.PLACE, Category.PERSON)
 """Categories of terms that stand in lists."""
+_AGE = 150
+"""Years from a year of the material within which a number of four digits is one."""
 _YEARLIKE = re.compile(r"1\d{3}|20\d\d")
 _WORD = re.compile(r"[\w']+")
 
@@ -40,9 +46,12 @@ class Distractors:
             for occurrence in occurrences:
                 words = _WORD.findall(sentence[max(0, occurrence.start - 20) : occurrence.start].casefold())
                 self._before[fold(occurrence.term.text)].append(words[-1] if words else "")
+        self._places: dict[str, list[tuple[str, Occurrence]]] = defaultdict(list)
+        for sentence, occurrences in zip(sentences, index.occurrences, strict=True):
+            for occurrence in occurrences:
+                self._places[occurrence.term.text].append((sentence, occurrence))
         self._sorts = {term.text: self._sort_of(term.text, term.category) for term in index.terms}
-        years = [float(term.text) for term in index.terms if term.category is Category.YEAR]
-        self._last_year = max(years, default=0.0)
+        self._years = [float(term.text) for term in index.terms if term.category is Category.YEAR]
         self._contexts: dict[str, set[str]] = defaultdict(set)
         for sentence, occurrences in zip(sentences, index.occurrences, strict=True):
             for occurrence in occurrences:
@@ -51,7 +60,9 @@ class Distractors:
     def texts(self, sentence: str, target: Occurrence, count: int, rng: random.Random) -> list[str]:
         """Return up to `count` texts that are wrong in the target's place in `sentence`, the most plausible first."""
         if target.term.category in NUMERIC:
-            return self.numbers(sentence[target.start : target.end], target.term.category, count, rng)
+            found = self.numbers(sentence[target.start : target.end], target.term.category, 3 * count, rng)
+            most = self._language.cloze.most_before(sentence[target.end :])
+            return [number for number in found if float(number.replace(",", "")) <= most][:count]
         return [text for _, text in self.terms(sentence, target, count, rng)]
 
     def terms(self, sentence: str, target: Occurrence, count: int, rng: random.Random) -> list[tuple[float, str]]:
@@ -68,19 +79,39 @@ class Distractors:
                 continue
             if self._grammar.fit_article(before, term.text) != before:
                 continue
+            if self._may_be_true(term, target.term, sentence):
+                continue
             likeness = _likeness(wanted, term.text)
             if likeness > 0:
-                scored.append((likeness + 0.3 * term.score + 0.2 * rng.random(), _in_case_of(term.text, wanted)))
-        return _distinct(sorted(scored, reverse=True), count)
+                scored.append((likeness + 0.3 * term.score + 0.2 * rng.random(), term.text))
+        chosen = _distinct(filter(lambda one: self._is_whole(one[1]), sorted(scored, reverse=True)), count)
+        return [(score, _in_case_of(text, wanted)) for score, text in chosen]
+
+    def _may_be_true(self, term: Term, target: Term, sentence: str) -> bool:
+        """Return whether a term may fit as well: a far commoner word for a thing, or one of what is spoken of."""
+        if target.category is not Category.CONCEPT or self._language.spaced:
+            return False
+        finder, text = self._language.key_terms, term.text
+        wider = finder.rarity(text) < finder.rarity(target.text) - _MOST_COMMON
+        return wider or (len(text) > 2 and text[:2] in sentence and text[:2] not in target.text)
+
+    def _is_whole(self, text: str) -> bool:
+        """Return whether a term stands by itself somewhere in the material, and is not only cut out of longer ones."""
+        rules = self._language.cloze
+        return any(
+            not rules.is_part(sentence, found.start, found.end) and not rules.clings.search(sentence[: found.start + 1])
+            for sentence, found in self._places[text][:_MOST_PLACES]
+        )
 
     def numbers(self, number: str, category: Category, count: int, rng: random.Random) -> list[str]:
         """Return up to `count` other numbers of the same form that the material does not hold."""
         plain = number.replace(",", "")
         decimals = len(plain.partition(".")[2])
         values = _other_values(float(plain), decimals)
-        if category is Category.YEAR or (_YEARLIKE.fullmatch(number) and float(plain) <= self._last_year):
+        like_years = any(abs(float(plain) - year) <= _AGE for year in self._years)
+        if category is Category.YEAR or (_YEARLIKE.fullmatch(number) and like_years):
             near = (float(plain) + sign * step for step in (3, 5, 8, 12, 17) for sign in (-1, 1))
-            values = [year for year in near if year <= self._last_year]
+            values = [year for year in near if year <= max([*self._years, float(plain)])]
         rng.shuffle(values)
         found: list[str] = []
         for value in values:
@@ -95,7 +126,7 @@ class Distractors:
         folded = [fold(name) for name in members]
         tails = {_tail(name) for name in members}
         everywhere = fold(sentence)
-        sorts = {self._sort_of(name, category) for name in members for category in _LISTED} - {""}
+        sorts = set[str]().union(*map(self._member_sorts, members)) - {""}
         scored = []
         for term in itertools.chain.from_iterable(self._candidates[category] for category in _LISTED):
             other = fold(term.text)
@@ -105,8 +136,15 @@ class Distractors:
             if likeness <= 0 or _tail(term.text) in tails or self._sorts[term.text] not in sorts:
                 continue
             if term.text.endswith("s") == members[0].endswith("s"):
-                scored.append((likeness + 0.3 * term.score + 0.2 * rng.random(), _in_case_of(term.text, members[-1])))
-        return [text for _, text in sorted(scored, reverse=True)[:count]]
+                scored.append((likeness + 0.3 * term.score + 0.2 * rng.random(), term.text))
+        best = [text for _, text in sorted(scored, reverse=True)]
+        whole = itertools.islice(filter(self._is_whole, best), count)
+        return [_in_case_of(text, members[-1]) for text in whole]
+
+    def _member_sorts(self, name: str) -> set[str]:
+        """Return the sorts that a member of a list may be of: its own as a term, else those of things."""
+        known = self._sorts.get(name)
+        return {known} if known else {self._sort_of(name, category) for category in (Category.CONCEPT, Category.PLURAL)}
 
     def _sort_of(self, text: str, category: Category) -> str:
         """Return what sort of thing a term names, as its language or its place tells; empty where neither does."""
@@ -136,7 +174,7 @@ class Distractors:
             yield ">" + " ".join(following[:2])
 
 
-def _distinct(scored: Sequence[tuple[float, str]], count: int) -> list[tuple[float, str]]:
+def _distinct(scored: Iterable[tuple[float, str]], count: int) -> list[tuple[float, str]]:
     """Return the first `count` texts, leaving out those that hold an earlier one or stand in it."""
     chosen: list[tuple[float, str]] = []
     for score, text in scored:

@@ -16,7 +16,7 @@ from services.language.detection import Languages, detect_language
 from services.language.folding import fold
 from services.language.key_terms import NUMERIC, Occurrence, index_terms
 from services.language.language import Definition, Language
-from services.language.scripts import is_han, whole
+from services.language.scripts import closed_up, is_han, whole
 from services.language.terms import units
 
 _MOST_SENTENCES = 600
@@ -26,6 +26,11 @@ _NO_HEADING_ENDS = frozenset('。.！!?？;；:：…)）”"，,')
 """What closes a line that is no heading."""
 _EXPLAINS = frozenset("(（·•/")
 """Beside a bracket stands a synonym; beside a middle dot, the rest of a name."""
+_CONVERTED = re.compile(r"[^\d,.，。；;()（）]{0,12}[(（][^)）]*\d")
+"""Behind a number: brackets that give it in another unit."""
+_QUOTES = (("《", "》"), ("“", "”"), ("「", "」"), ("『", "』"), ("〈", "〉"))
+_LONGEST_TITLE = 30
+"""Characters of what is quoted as one thing; longer quotes are sentences."""
 _BOUND_REACH = 12
 """Characters before a number in which a word makes it approximate."""
 
@@ -69,17 +74,17 @@ class ClozeMaterial:
         self.language: Language = languages.of("\n".join(passage.text for passage in passages))
         self.rng = random.Random(seed)  # noqa: S311 - choices of distractors, not secrets
         found = [
-            (number, sentence)
+            (number, sentence, sentence.text if self.language.spaced else closed_up(sentence.text))
             for number, passage in enumerate(passages)
             for sentence in sentences_of(passage, languages)
             if detect_language(sentence.text, languages) == self.language.code and not self._is_heading(sentence.text)
         ]
-        texts = [sentence.text for _, sentence in found]
+        texts = [text for _, _, text in found]
         index = index_terms(texts, self.language.key_terms)
         self.distractors = Distractors(texts, index, self.language)
         lines: dict[str, ClozeLine] = {}
-        for (number, sentence), occurrences in zip(found, index.occurrences, strict=True):
-            text, key = sentence.text, fold(sentence.text)
+        for (number, sentence, text), occurrences in zip(found, index.occurrences, strict=True):
+            key = fold(text)
             if key not in lines and stands_alone(text, self.language):
                 score, firm = self._weight(text, occurrences), not self.language.cloze.hedge.search(text)
                 lines[key] = ClozeLine(number, sentence.start, sentence.end, text, occurrences, score, firm)
@@ -109,14 +114,17 @@ class ClozeMaterial:
             and not self._is_explained(line.text, occurrence)
             and not self._is_listed(line.text, occurrence)
             and not _is_half_told(line, occurrence)
+            and not _is_in_title(line.text, occurrence)
             and not self.language.cloze.is_part(line.text, occurrence.start, occurrence.end)
             and self._is_told_rarely(occurrence)
         ]
         return sorted(targets, key=lambda occurrence: -occurrence.term.score)
 
     def _is_listed(self, text: str, occurrence: Occurrence) -> bool:
-        before = text[: occurrence.start]
-        return occurrence.term.category not in NUMERIC and self.language.cloze.listed.search(before) is not None
+        rules = self.language.cloze
+        before, after = text[: occurrence.start], text[occurrence.end :]
+        listed = occurrence.term.category not in NUMERIC and rules.listed.search(before) is not None
+        return listed or rules.lists_on.match(after) is not None
 
     def _is_told_rarely(self, occurrence: Occurrence) -> bool:
         """Return whether few sentences hold a term: what the material is about answers half of its other questions."""
@@ -125,6 +133,8 @@ class ClozeMaterial:
     def _is_explained(self, text: str, occurrence: Occurrence) -> bool:
         before, after = text[: occurrence.start].rstrip()[-1:], text[occurrence.end :].lstrip()[:1]
         clings = self.language.cloze.clings.search(text[: occurrence.start + 1])
+        if occurrence.term.category in NUMERIC and _CONVERTED.match(text[occurrence.end :]):
+            return True
         return clings is not None or before in _EXPLAINS or after in _EXPLAINS
 
     def is_approximate(self, line: ClozeLine, target: Occurrence) -> bool:
@@ -170,6 +180,8 @@ class ClozeMaterial:
         if len(verbs) != 1:
             return None
         (verb,) = verbs
+        if rules.subordinate.search(line.text[: verb.start()]):
+            return None
         made = Substitution(verb[0], rules.denials[-1].format(verb[0]))
         statement = line.text[: verb.start()] + made.new + line.text[verb.end() :]
         false = contradicts(made, statement, line.text, self.language, known=True)
@@ -192,9 +204,23 @@ class ClozeMaterial:
 
 def _is_half_told(line: ClozeLine, occurrence: Occurrence) -> bool:
     """Return whether the rest of a sentence holds a word of a term: `Luther` tells of `Martin Luther`."""
-    rest = units(line.text[: occurrence.start] + " " + line.text[occurrence.end :])
+    rest = line.text[: occurrence.start] + " " + line.text[occurrence.end :]
     said = line.said(occurrence)
-    return not is_han(said[0]) and not rest.isdisjoint(units(said))
+    if is_han(said[0]):
+        return len(said) > 2 and (said[:2] in rest or said[-2:] in rest)
+    return not units(rest).isdisjoint(units(said))
+
+
+def _is_in_title(text: str, occurrence: Occurrence) -> bool:
+    """Return whether a term is a part of what is quoted as one thing, such as the title of a book."""
+    for opening, closing in _QUOTES:
+        start = text.rfind(opening, 0, occurrence.start)
+        end = text.find(closing, occurrence.end)
+        if start < 0 or end < 0 or closing in text[start : occurrence.start]:
+            continue
+        if occurrence.end - occurrence.start < end - start - 1 <= _LONGEST_TITLE:
+            return True
+    return False
 
 
 def _stands_once(line: ClozeLine, occurrence: Occurrence) -> bool:

@@ -206,12 +206,23 @@ def _statements_choice(material: ClozeMaterial, window: Sequence[ClozeLine]) -> 
     )
 
 
+_OPENING = 0.4
+"""Share of a sentence in which it names what it is about."""
+_LEAST_OF_TOPIC = 0.75
+"""Share of some sentences that speak of what they are said to be about."""
+
+
+def _opens(line: ClozeLine, occurrence: Occurrence) -> bool:
+    """Return whether a term stands where a sentence names what it is about."""
+    return occurrence.start <= _OPENING * len(line.text)
+
+
 def _topic(window: Sequence[ClozeLine]) -> str:
-    """Return the term that most of some sentences speak of; empty where no two do."""
-    spoken_of = (occurrence.term for line in window for occurrence in set(line.occurrences))
+    """Return the term that nearly all of some sentences speak of; empty where there is none."""
+    spoken_of = (term for line in window for term in {o.term for o in line.occurrences if _opens(line, o)})
     counts = Counter(term for term in spoken_of if term.category not in NUMERIC)
     best = max(counts, key=lambda term: (counts[term], term.score, term.text), default=None)
-    return best.text if best is not None and counts[best] >= 2 else ""
+    return best.text if best is not None and counts[best] >= _LEAST_OF_TOPIC * len(window) else ""
 
 
 _NAMES = frozenset((Category.NAME, Category.ACRONYM, Category.PERSON, Category.PLACE))
@@ -253,6 +264,9 @@ def _rubric(material: ClozeMaterial, line: ClozeLine, subject: str) -> tuple[Rub
     others: dict[str, Occurrence] = {}
     for occurrence in line.occurrences:
         text = fold(line.said(occurrence))
+        rules = material.language
+        if not rules.spaced and rules.cloze.is_part(line.text, occurrence.start, occurrence.end):
+            continue
         if text not in plain and plain not in text and occurrence.term.category is not Category.NUMBER:
             others.setdefault(text, occurrence)
     best = sorted(others.values(), key=lambda occurrence: -occurrence.term.score)[:_MOST_POINTS]

@@ -12,7 +12,7 @@ from functools import cache
 from operator import attrgetter
 
 from services.common.values import Source
-from services.exercises.domain.text.sentences import stands_alone
+from services.exercises.domain.text.sentences import is_balanced, stands_alone
 from services.exercises.values.question import GAP, Passage
 from services.language.detection import LANGUAGES
 from services.language.folding import flatten, fold
@@ -24,6 +24,8 @@ ALIKE = 0.8
 """Jaccard similarity of folded character pairs from which two stems count as one."""
 _CONTEXT = 120
 """Characters before a quote that opens with a pronoun, in which its subject is named."""
+_FEWEST_AROUND, _LEAST_AROUND = 2, 0.4
+"""Words of a stem, and their share of it, that the passage has where the answering sentence has none."""
 _DEMANDS = ("cause", "purpose", "effect")
 """What a stem may ask for that not every sentence about its subject gives."""
 
@@ -31,12 +33,15 @@ _DEMANDS = ("cause", "purpose", "effect")
 def is_fragment(stem: str, language: Language) -> bool:
     """Return whether a stem is less than a whole question, task or gapped sentence."""
     rules = language.stems
+    if GAP not in stem and not is_balanced(stem):
+        return True
     if rules.short_question.search(stem):
         return False
-    if rules.unfinished.search(stem) and GAP not in stem:
+    if GAP not in stem and rules.unfinished.search(stem):
         return True
     whole = GAP in stem or asks(stem, language) or rules.task.search(stem)
-    return _length(stem, language) < rules.shortest_question or not whole
+    shortest = rules.shortest_marked if re.search(r"[?？]", stem) else rules.shortest_question
+    return _length(stem, language) < shortest or not whole
 
 
 def is_short_statement(stem: str, language: Language) -> bool:
@@ -64,14 +69,21 @@ def _shows(pattern: str, text: str) -> bool:
 
 
 def is_vague(stem: str, source: Source, passage: Passage, language: Language) -> bool:
-    """Return whether the answering sentence holds nothing that a stem names; a definition may be asked for by name."""
+    """Return whether the answering sentence holds nothing that a stem names; a definition may be asked for by name.
+
+    A person may ask in other words than those of the sentence; then most of them stand around it.
+    """
     said = flatten(source.quote)
     if not stands_alone(said, language):
         start = source.start - passage.start
         said = flatten(passage.text[max(0, start - _CONTEXT) : start]) + said
     topic = _content(passage.heading_path[0], language) if passage.heading_path else set()
     named = _content(stem, language)
-    if any(_stands_in(unit, said) for unit in named - topic):
+    own = named - topic
+    if any(_stands_in(unit, said) for unit in own):
+        return False
+    around = flatten(passage.text)
+    if sum(_stands_in(unit, around) for unit in own) >= max(_FEWEST_AROUND, _LEAST_AROUND * len(own)):
         return False
     defines = _shows("definition.asks", stem) and _shows("definition.gives", said)
     return not (defines and any(_stands_in(unit, said[: len(said) // 2]) for unit in named))

@@ -57,7 +57,7 @@ _PAIRS = (("(", ")"), ("（", "）"), ("“", "”"), ("《", "》"), ("[", "]")
 def stands_alone(text: str, language: Language) -> bool:
     """Return whether a sentence can be understood, and asked about, without its neighbors."""
     rules = language.reading
-    if not rules.shortest <= language.length(text) <= rules.longest or not _balanced(text):
+    if not rules.shortest <= language.length(text) <= rules.longest or not is_balanced(text):
         return False
     if text[-1] not in _STATEMENT_ENDS and text[-1] not in language.sentences.stops:
         return False
@@ -79,7 +79,8 @@ def _dangles(text: str, language: Language) -> bool:
     return False
 
 
-def _balanced(text: str) -> bool:
+def is_balanced(text: str) -> bool:
+    """Return whether every bracket and quotation mark of a text has its other."""
     return all(text.count(a) == text.count(b) for a, b in _PAIRS) and text.count('"') % 2 == 0
 
 
