@@ -1,7 +1,7 @@
 """Money that is set aside once for several calls of the same accounts.
 
 A call that finds some in its process needs no statement of its own. What calls leave over goes back into the purse, and
-what a purse no longer needs goes back to its accounts (ADR 73).
+what a purse no longer needs goes back to its accounts (ADR 72).
 """
 
 from __future__ import annotations

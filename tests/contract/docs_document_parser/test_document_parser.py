@@ -108,7 +108,7 @@ async def test_an_error_of_the_file_arrives_whole_and_the_worker_goes_on(tmp_pat
         with pytest.raises(ParseError) as caught:
             await parser.parse(await write(PDF, tmp_path), PDF, tmp_path)
         assert caught.value.reason is ParseReason.TOO_MANY_PAGES
-        assert caught.value.metadata == {"limit": "2", "found": "3"}
+        assert caught.value.metadata == {"limit": "2", "found": "3", "what": "pages"}
         with pytest.raises(ParseError) as caught:
             await parser.parse(await write(PDF, tmp_path), MARKDOWN, tmp_path)
         assert caught.value.reason is ParseReason.MEDIA_TYPE_MISMATCH

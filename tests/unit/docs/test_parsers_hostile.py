@@ -161,7 +161,7 @@ def test_a_pdf_of_ten_thousand_pages_is_refused_before_it_is_read(tmp_path: Path
     begin = time.thread_time()
     error = refusal(ten_thousand_pages(), PDF, tmp_path)
     assert error.reason is ParseReason.TOO_MANY_PAGES
-    assert error.metadata == {"limit": "2000", "found": "10000"}
+    assert error.metadata == {"limit": "2000", "found": "10000", "what": "pages"}
     assert time.thread_time() - begin < soon
 
 
@@ -294,7 +294,7 @@ def test_what_would_be_slow_is_refused_at_once_as_such(kind: str, tmp_path: Path
     begin = time.thread_time()
     error = refusal(data, media_type, tmp_path, ParseLimits().of_size(len(data)))
     assert error.reason is ParseReason.TOO_COMPLEX
-    assert set(error.metadata) == {"limit", "unit"} or media_type == DOCX
+    assert set(error.metadata) == {"limit", "what"} or media_type == DOCX
     assert time.thread_time() - begin < soon
 
 
