@@ -117,7 +117,7 @@ export class Documents {
     const box = el("input", { type: "checkbox", "data-i18n-label": "select" });
     const removal = el("button", { type: "button", class: "remove", "data-i18n-label": "remove" }, "×");
     const graph = el("button", { type: "button", class: "to-graph", i18n: "graph", hidden: true, "data-i18n-label": "graph_of" });
-    const analyze = el("button", { type: "button", class: "to-graph", i18n: "analyze", hidden: true, "data-i18n-label": "analyze_of" });
+    const analyze = el("button", { type: "button", class: "to-analysis", i18n: "analyze", hidden: true, "data-i18n-label": "analyze_of" });
     for (const node of [box, removal, graph, analyze]) {
       node.dataset.i18nVars = JSON.stringify({ name });
       node.setAttribute("aria-label", t(node.dataset.i18nLabel, { name }));
