@@ -1,8 +1,8 @@
 """Server-sent events, decoded from bytes while they arrive.
 
-The grammar is https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream. Three rules that
-no stream of ours or of a chat provider needs are left out: a lone CR as the end of a line, the field `retry`, and an
-`id` that stays for the events after it.
+The grammar is https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream. Two rules that no
+stream of ours or of a chat provider needs are left out: the field `retry`, and an `id` that stays for the events after
+it.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ class EventDecoder:
     def __init__(self, max_event_bytes: int = 1 << 20) -> None:
         self._limit = max_event_bytes
         self._tail = b""
+        self._ended_in_cr = False
+        """A line feed that comes next belongs to it."""
         self._name = b""
         self._id = b""
         self._data: list[bytes] = []
@@ -44,13 +46,11 @@ class EventDecoder:
         """
         if not (self._tail or self._data) and (plain := self._plain(chunk)):
             return plain
-        *lines, self._tail = (self._tail + chunk).split(b"\n")
+        *lines, self._tail = (self._tail + self._with_line_feeds(chunk)).split(b"\n")
         if len(self._tail) > self._limit:
             raise EventTooLongError(f"a line is longer than {self._limit} bytes")
         events: list[Event] = []
         for line in lines:
-            if line.endswith(b"\r"):
-                line = line[:-1]
             if line:
                 self._take(line)
             elif self._data:
@@ -65,6 +65,16 @@ class EventDecoder:
         The specification drops it, and so may a caller. Some providers end `data: [DONE]` with nothing after it.
         """
         return self.feed(b"\n\n")
+
+    def _with_line_feeds(self, chunk: bytes) -> bytes:
+        """Return a chunk whose lines all end in line feeds; CR and LF of an end may come in two chunks."""
+        if self._ended_in_cr and chunk:
+            self._ended_in_cr = False
+            chunk = chunk.removeprefix(b"\n")
+        if b"\r" in chunk:
+            self._ended_in_cr = chunk.endswith(b"\r")
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        return chunk
 
     def _plain(self, chunk: bytes) -> list[Event]:
         """Return the events of a chunk that holds whole ones of one line of data each; none for any other chunk."""

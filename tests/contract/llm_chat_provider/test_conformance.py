@@ -359,6 +359,7 @@ STREAMS: dict[str, tuple[Play, Said | str]] = {
         Said("你好🙂"),
     ),
     "a byte order mark": (Play(pieces=[b"\xef\xbb\xbf" + PLAIN]), HI),
+    "a byte order mark that is cut": (Play(pieces=[b"\xef", b"\xbb\xbf" + PLAIN]), HI),
     "blank lines first": (Play(pieces=[b"\n\n", b"\r\n", PLAIN]), HI),
     "data in several lines": (
         Play(

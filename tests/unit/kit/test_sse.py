@@ -71,3 +71,11 @@ def test_an_event_without_end_is_refused_too() -> None:
 def test_the_bound_is_per_event() -> None:
     decoder = EventDecoder(max_event_bytes=20)
     assert len(decoder.feed(b"data: 0123456789\n\n" * 50)) == 50
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 10_000])
+def test_lines_end_in_any_of_three_ways(end: bytes, size: int) -> None:
+    decoder, stream = EventDecoder(), STREAM.replace(b"\r\n", b"\n").replace(b"\n", end)
+    assert [e for at in range(0, len(stream), size) for e in decoder.feed(stream[at : at + size])] == EVENTS
+    assert decoder.close() == [LAST]

@@ -147,7 +147,7 @@ class _Stream:
         if self._head is not None:
             piece = self._head + piece
             begun = piece.removeprefix(_BOM).lstrip(_SPACE)
-            if not begun or begun.startswith((b"{", b"<", b"[")):
+            if not begun or _BOM.startswith(begun) or begun.startswith((b"{", b"<", b"[")):
                 self._head = piece
                 if len(piece) > _MAX_BODY_BYTES:
                     raise UnreadableAnswerError(f"a body of more than {_MAX_BODY_BYTES} bytes")
