@@ -41,7 +41,7 @@ class OpenAiHttpProvider(OpenAiChat):
         try:
             async with self._connections.post(PATH, _encode(body), timeout, trace) as answer:
                 if answer.status not in (200, 201):
-                    raise FailedAnswerError(answer.status, await answer.read_all(MAX_ERROR_BYTES), answer.headers)
+                    raise FailedAnswerError(answer.status, await answer.read_told(MAX_ERROR_BYTES), answer.headers)
                 yield Body(answer, is_stream=bool(body.get("stream")))
         except TimeoutError as error:
             raise faults.timed_out(self._name) from error
