@@ -99,8 +99,9 @@ class SpendingStore(Protocol):
         """Set aside money for a call in the accounts of all `limits`, which are at least one, or in none.
 
         It is `most_nanos`, or what the account with the least left has where that is less, but not below
-        `least_nanos`. For calls to come it is `ahead_nanos` more, or a 50th of the rest where that is less, and nothing
-        where that is less than this call gets. After `seconds`, what nobody gave back is free again.
+        `least_nanos`. For calls to come it is `ahead_nanos` more, or so much less that all that is reserved in an
+        account is about a 50th of the rest; nothing where that is less than this call gets. After `seconds`, what
+        nobody gave back is free again.
         """
 
     async def write(self, batch_id: str, spending: Mapping[Line, Spending], charges: Sequence[Charge]) -> None:

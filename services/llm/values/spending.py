@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from services.common.values import TokenUsage
 
 AHEAD_SHARE: Final = 50
-"""What is reserved ahead of calls is at most this part of what is left."""
+"""What is reserved ahead of calls, with all that is reserved before, is at most this part of what is left."""
 
 
 class Scope(StrEnum):

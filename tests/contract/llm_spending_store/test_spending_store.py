@@ -90,6 +90,13 @@ async def test_money_for_calls_to_come_is_a_small_part_of_what_is_left(store: Sp
     assert await store.reserve(call(), [Limit(BOB, 5000)], 4000, 4000, 9, 4000) == Reserved(4000)
 
 
+async def test_money_for_calls_to_come_of_many_is_a_small_part_together(store: SpendingStore) -> None:
+    for number in range(20):
+        user = Account(Scope.USER, f"user {number}", Period.DAY, DAY)
+        await store.reserve(call(), [Limit(user, 100_000), Limit(ALL, 100_000)], 10, 10, 9, 640)
+    assert await store.balances([ALL]) == [Balance(0, 3 * 650 + 20 + 16 * 10)]
+
+
 async def test_a_charge_may_keep_a_part_of_what_was_set_aside(store: SpendingStore) -> None:
     asked, gone = call(), call()
     await store.reserve(asked, [Limit(ANN, 100)], 60, 60, 9)

@@ -281,3 +281,28 @@ async def test_two_hundred_calls_at_once_never_pass_a_limit(limit: int) -> None:
     assert 0 < balance.spent_nanos <= limit
     assert balance.reserved_nanos == 0
     assert (await house.spent()).tokens.completion_tokens >= served[0]
+
+
+async def test_a_budget_that_is_lowered_and_a_day_that_ends_take_no_money_along() -> None:
+    store, today, limit = MemorySpendingStore(), [NOW], [10**6]
+
+    def budgets() -> list[Budget]:
+        return [Budget(scope=Scope.USER, name="", period=Period.DAY, limit_nanos=limit[0])]
+
+    ledger = Ledger(store, budgets, lambda: Caller("ann"), lambda: today[0])
+    tomorrow = Account(Scope.USER, "ann", Period.DAY, NOW.date() + timedelta(days=1))
+    async with ledger.call(OFFER, NEED, 9) as spent:
+        limit[0] = 250
+        async with ledger.call(OFFER, NEED, 9) as other:
+            other.tokens = TokenUsage(10, 4, 6)
+        with pytest.raises(ResourceExhausted):
+            async with ledger.call(OFFER, NEED, 9):
+                raise AssertionError("the call began")
+        today[0] += timedelta(hours=2)
+        limit[0] = 10**6
+        async with ledger.call(OFFER, NEED, 9) as other:
+            other.tokens = TokenUsage(10, 4, 6)
+        spent.tokens = TokenUsage(10, 4, 6)
+    for _ in range(2):
+        await ledger.spending(NOW.date(), tomorrow.starts)
+    assert await store.balances([ANN, tomorrow]) == [Balance(2 * 54, 0), Balance(54, 0)]

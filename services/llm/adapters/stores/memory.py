@@ -41,14 +41,16 @@ class MemorySpendingStore:
         """See `SpendingStore`."""
         self._give_back_expired()
         balances = await self.balances([limit.account for limit in limits])
-        left, place = min(
-            (limit.limit_nanos - balance.spent_nanos - balance.reserved_nanos, place)
-            for place, (limit, balance) in enumerate(zip(limits, balances, strict=True))
-        )
+        rests = [
+            limit.limit_nanos - balance.spent_nanos - balance.reserved_nanos
+            for limit, balance in zip(limits, balances, strict=True)
+        ]
+        left, place = min((rest, place) for place, rest in enumerate(rests))
         if left < least_nanos:
             return Exhausted(limits[place], left)
         nanos, now = min(most_nanos, left), asyncio.get_running_loop().time()
-        ahead = min(ahead_nanos, (left - nanos) // AHEAD_SHARE)
+        spare = min(rest - AHEAD_SHARE * held.reserved_nanos for rest, held in zip(rests, balances, strict=True))
+        ahead = min(ahead_nanos, (spare - nanos) // AHEAD_SHARE)
         if ahead >= nanos:
             nanos += ahead
         self._reservations[call_id] = [limit.account for limit in limits], nanos, now + seconds
