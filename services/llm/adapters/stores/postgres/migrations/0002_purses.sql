@@ -2,14 +2,15 @@
 
 DROP FUNCTION reserve(uuid, jsonb, bigint, bigint, interval);
 
--- As before, and where much is left also `ahead_nanos` more: at most a fiftieth of the rest, so that others find as good
--- as all of it, and nothing where that does not pay for another such call.
+-- As before, and where much is left also `ahead_nanos` more: so much that all that is set aside is at most about a
+-- fiftieth of the rest and others find as good as all of it, and nothing where that does not pay for another such call.
 CREATE FUNCTION reserve(
     for_call uuid, wanted jsonb, least_nanos bigint, most_nanos bigint, lease interval, ahead_nanos bigint DEFAULT 0,
     OUT granted bigint, OUT refused_by integer, OUT left_nanos bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
     ahead bigint;
+    spare numeric;
 BEGIN
     -- The lock is held until the commit is done, and a crash of the server only loses what no call has cost yet.
     PERFORM set_config('synchronous_commit', 'off', true);
@@ -18,19 +19,22 @@ BEGIN
         FROM jsonb_to_recordset(wanted) AS w (scope text, name text, period text, starts date)
         ORDER BY w.scope, w.name, w.period, w.starts
         ON CONFLICT DO NOTHING;
-    SELECT locked.place, locked.rest INTO refused_by, left_nanos FROM (
-        SELECT w.place::integer - 1 AS place, (w.item ->> 'limit_nanos')::bigint - a.spent_nanos - a.reserved_nanos AS rest
-        FROM jsonb_array_elements(wanted) WITH ORDINALITY AS w (item, place)
-        JOIN accounts AS a ON a.scope = w.item ->> 'scope' AND a.name = w.item ->> 'name'
-            AND a.period = w.item ->> 'period' AND a.starts = (w.item ->> 'starts')::date
-        ORDER BY a.scope, a.name, a.period, a.starts
-        FOR UPDATE OF a
-    ) AS locked ORDER BY locked.rest, locked.place LIMIT 1;
+    SELECT (array_agg(locked.place ORDER BY locked.rest, locked.place))[1], min(locked.rest),
+            min(locked.rest - 50 * locked.reserved::numeric)
+        INTO refused_by, left_nanos, spare FROM (
+            SELECT w.place::integer - 1 AS place, a.reserved_nanos AS reserved,
+                (w.item ->> 'limit_nanos')::bigint - a.spent_nanos - a.reserved_nanos AS rest
+            FROM jsonb_array_elements(wanted) WITH ORDINALITY AS w (item, place)
+            JOIN accounts AS a ON a.scope = w.item ->> 'scope' AND a.name = w.item ->> 'name'
+                AND a.period = w.item ->> 'period' AND a.starts = (w.item ->> 'starts')::date
+            ORDER BY a.scope, a.name, a.period, a.starts
+            FOR UPDATE OF a
+        ) AS locked;
     IF left_nanos < least_nanos THEN
         RETURN;
     END IF;
     granted := LEAST(most_nanos, left_nanos);
-    ahead := LEAST(ahead_nanos, (left_nanos - granted) / 50);
+    ahead := LEAST(ahead_nanos, floor((spare - granted) / 50));
     IF ahead >= granted THEN
         granted := granted + ahead;
     END IF;
