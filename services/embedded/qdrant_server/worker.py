@@ -15,7 +15,6 @@ import select
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
@@ -62,7 +61,6 @@ class Worker:
         self._collection: Collection | None = None
         self._decoder = Decoder()
         self._turns = Turns()
-        self._writes: deque[Frame] = deque()
         self._room = DiskRoom(folder, RESERVE_BYTES)
         self._open = True
         self._stopped = threading.Event()
@@ -97,16 +95,9 @@ class Worker:
         self._open = bool(piece)
         for frame in self._decoder.feed(piece):
             if frame.kind is FrameKind.WRITE:
-                self._writes.append(frame)
-                if len(self._writes) == 1:
-                    self._turns.write(self._write_all())
+                self._turns.write(self._answered(frame, self._write))
             else:
                 self._turns.read(self._answered(frame, self._read if frame.kind is FrameKind.READ else self._control))
-
-    def _write_all(self) -> Job:
-        while self._writes:
-            yield from self._answered(self._writes[0], self._write)
-            self._writes.popleft()
 
     def _answered(self, frame: Frame, work: Callable[[Frame], Generator[None, None, bytes]]) -> Job:
         try:

@@ -1,8 +1,10 @@
-"""Reads go before writes, and writes get their share all the same."""
+"""Reads go before writes, and writes get their share all the same. Times are milliseconds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+
+import pytest
 
 from services.embedded.qdrant_server.turns import Job, Turns
 
@@ -14,12 +16,12 @@ class Clock:
         self.now = 0.0
         self.done: list[str] = []
 
-    def job(self, name: str, slices: int, seconds: float) -> Job:
+    def job(self, name: str, slices: int, milliseconds: float) -> Job:
         """Return a job of some slices, each of which takes so long."""
 
         def work() -> Iterator[None]:
             for number in range(slices):
-                self.now += seconds
+                self.now += milliseconds / 1000
                 self.done.append(name)
                 if number + 1 < slices:
                     yield
@@ -51,15 +53,39 @@ def test_reads_take_turns() -> None:
     assert clock.done == ["large", "small", "large", "large"]
 
 
-def test_a_write_gets_a_fifth_of_the_time_beside_reads_without_end() -> None:
+@pytest.mark.parametrize("read", [0.5, 3.0, 10.0])
+def test_a_write_gets_a_fifth_of_the_time_beside_reads_without_end_and_half_once_it_is_late(read: float) -> None:
     clock = Clock()
     given = Turns(lambda: clock.now)
-    given.write(clock.job("write", 20, 1.0))
-    given.read(clock.job("read", 10_000, 0.5))
-    for _ in range(90):
+    given.write(clock.job("write", 10_000, 2.0))
+    given.read(clock.job("read", 10_000, read))
+    while clock.now < 0.05:
         given.take()
-    assert 8 <= clock.done.count("write") <= 12
-    assert given
+    assert 8 <= 2.0 * clock.done.count("write") <= 16
+    begun = clock.done.count("write")
+    while clock.now < 1.05:
+        given.take()
+    assert 450 <= 2.0 * (clock.done.count("write") - begun) <= 550
+
+
+def test_a_read_that_took_very_long_costs_the_next_one_little() -> None:
+    clock = Clock()
+    given = Turns(lambda: clock.now)
+    given.write(clock.job("write", 1_000, 2.0))
+    given.take()
+    given.read(clock.job("slow", 1, 400.0))
+    given.read(clock.job("next", 1, 2.0))
+    take_all(given)
+    assert clock.done.index("next") - clock.done.index("slow") <= 12
+
+
+def test_writes_are_done_in_the_order_in_which_they_came() -> None:
+    clock = Clock()
+    given = Turns(lambda: clock.now)
+    for name in ("first", "second"):
+        given.write(clock.job(name, 2, 1.0))
+    take_all(given)
+    assert clock.done == ["first", "first", "second", "second"]
 
 
 def test_the_next_write_waits_behind_reads_like_the_next_slice_of_one() -> None:
