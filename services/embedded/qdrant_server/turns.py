@@ -14,7 +14,9 @@ _READS_A_WRITE = 4.0
 a fifth of the time however many reads there are."""
 _READS_A_LATE_WRITE = 1.0
 _LATE_SECONDS = 0.05
-"""After which a write gets half of the time: its caller waits, too."""
+"""After which a write gets half of the time, for its caller waits, too; unless reads pile up."""
+_MANY_READS = 12
+"""So many that more comes than can be done, or has come at once: then writes are what can wait."""
 _MOST_OVERDRAWN_SECONDS = 0.02
 """A read is not interrupted: what it took too long is made up for, but one that took very long costs others no more."""
 
@@ -54,5 +56,6 @@ class Turns:
             job, since = self._writes[0]
             if next(job, job) is not None:
                 self._writes.popleft()
-            share = _READS_A_WRITE if started - since < _LATE_SECONDS else _READS_A_LATE_WRITE
+            is_late = started - since >= _LATE_SECONDS and len(self._reads) < _MANY_READS
+            share = _READS_A_LATE_WRITE if is_late else _READS_A_WRITE
             self._owed = min(self._owed, 0.0) + share * (self._clock() - started)

@@ -68,6 +68,17 @@ def test_a_write_gets_a_fifth_of_the_time_beside_reads_without_end_and_half_once
     assert 450 <= 2.0 * (clock.done.count("write") - begun) <= 550
 
 
+def test_a_late_write_gets_no_more_while_reads_pile_up() -> None:
+    clock = Clock()
+    given = Turns(lambda: clock.now)
+    given.write(clock.job("write", 10_000, 2.0))
+    for _ in range(20):
+        given.read(clock.job("read", 10_000, 10.0))
+    while clock.now < 1.0:
+        given.take()
+    assert 150 <= 2.0 * clock.done.count("write") <= 250
+
+
 def test_a_read_that_took_very_long_costs_the_next_one_little() -> None:
     clock = Clock()
     given = Turns(lambda: clock.now)
