@@ -21,7 +21,7 @@ _MOST_OVERDRAWN_SECONDS = 0.02
 """A read is not interrupted: what it took too long is made up for, but one that took very long costs others no more."""
 
 
-class Turns:
+class ReadsFirst:
     """Any number of reads, which take turns, and writes, one after another in the order in which they came."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:

@@ -32,7 +32,7 @@ from services.embedded.qdrant_server.oplog import log_files
 from services.embedded.qdrant_server.reads import READS, info
 from services.embedded.qdrant_server.schema import upkeep_configuration, with_changes
 from services.embedded.qdrant_server.spare_room import take_spare_room
-from services.embedded.qdrant_server.turns import Job, Turns
+from services.embedded.qdrant_server.turns import Job, ReadsFirst
 from services.embedded.qdrant_server.wire import check_payloads
 from services.kit.disk_room import DiskRoom
 
@@ -60,7 +60,7 @@ class Worker:
         self._folder = images.CollectionFolder(folder)
         self._collection: Collection | None = None
         self._decoder = Decoder()
-        self._turns = Turns()
+        self._turns = ReadsFirst()
         self._room = DiskRoom(folder, RESERVE_BYTES)
         self._open = True
         self._stopped = threading.Event()

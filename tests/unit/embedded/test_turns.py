@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.embedded.qdrant_server.turns import Job, Turns
+from services.embedded.qdrant_server.turns import Job, ReadsFirst
 
 
 class Clock:
@@ -29,14 +29,24 @@ class Clock:
         return work()  # type: ignore[return-value]  # A generator without a result.
 
 
-def take_all(given: Turns) -> None:
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def given(clock: Clock) -> ReadsFirst:
+    return ReadsFirst(lambda: clock.now)
+
+
+def take_all(given: ReadsFirst) -> None:
     while given:
         given.take()
 
 
-def test_a_read_that_comes_between_two_slices_of_a_write_is_answered_before_the_next() -> None:
-    clock = Clock()
-    given = Turns(lambda: clock.now)
+def test_a_read_that_comes_between_two_slices_of_a_write_is_answered_before_the_next(
+    clock: Clock, given: ReadsFirst
+) -> None:
     given.write(clock.job("write", 3, 1.0))
     given.take()
     given.read(clock.job("read", 2, 1.0))
@@ -44,9 +54,7 @@ def test_a_read_that_comes_between_two_slices_of_a_write_is_answered_before_the_
     assert clock.done == ["write", "read", "read", "write", "write"]
 
 
-def test_reads_take_turns() -> None:
-    clock = Clock()
-    given = Turns(lambda: clock.now)
+def test_reads_take_turns(clock: Clock, given: ReadsFirst) -> None:
     given.read(clock.job("large", 3, 1.0))
     given.read(clock.job("small", 1, 1.0))
     take_all(given)
@@ -54,9 +62,9 @@ def test_reads_take_turns() -> None:
 
 
 @pytest.mark.parametrize("read", [0.5, 3.0, 10.0])
-def test_a_write_gets_a_fifth_of_the_time_beside_reads_without_end_and_half_once_it_is_late(read: float) -> None:
-    clock = Clock()
-    given = Turns(lambda: clock.now)
+def test_a_write_gets_a_fifth_of_the_time_beside_reads_without_end_and_half_once_it_is_late(
+    clock: Clock, given: ReadsFirst, read: float
+) -> None:
     given.write(clock.job("write", 10_000, 2.0))
     given.read(clock.job("read", 10_000, read))
     while clock.now < 0.05:
@@ -68,9 +76,7 @@ def test_a_write_gets_a_fifth_of_the_time_beside_reads_without_end_and_half_once
     assert 450 <= 2.0 * (clock.done.count("write") - begun) <= 550
 
 
-def test_a_late_write_gets_no_more_while_reads_pile_up() -> None:
-    clock = Clock()
-    given = Turns(lambda: clock.now)
+def test_a_late_write_gets_no_more_while_reads_pile_up(clock: Clock, given: ReadsFirst) -> None:
     given.write(clock.job("write", 10_000, 2.0))
     for _ in range(20):
         given.read(clock.job("read", 10_000, 10.0))
@@ -79,9 +85,7 @@ def test_a_late_write_gets_no_more_while_reads_pile_up() -> None:
     assert 150 <= 2.0 * clock.done.count("write") <= 250
 
 
-def test_a_read_that_took_very_long_costs_the_next_one_little() -> None:
-    clock = Clock()
-    given = Turns(lambda: clock.now)
+def test_a_read_that_took_very_long_costs_the_next_one_little(clock: Clock, given: ReadsFirst) -> None:
     given.write(clock.job("write", 1_000, 2.0))
     given.take()
     given.read(clock.job("slow", 1, 400.0))
@@ -90,18 +94,14 @@ def test_a_read_that_took_very_long_costs_the_next_one_little() -> None:
     assert clock.done.index("next") - clock.done.index("slow") <= 12
 
 
-def test_writes_are_done_in_the_order_in_which_they_came() -> None:
-    clock = Clock()
-    given = Turns(lambda: clock.now)
+def test_writes_are_done_in_the_order_in_which_they_came(clock: Clock, given: ReadsFirst) -> None:
     for name in ("first", "second"):
         given.write(clock.job(name, 2, 1.0))
     take_all(given)
     assert clock.done == ["first", "first", "second", "second"]
 
 
-def test_the_next_write_waits_behind_reads_like_the_next_slice_of_one() -> None:
-    clock = Clock()
-    given = Turns(lambda: clock.now)
+def test_the_next_write_waits_behind_reads_like_the_next_slice_of_one(clock: Clock, given: ReadsFirst) -> None:
     given.write(clock.job("first", 1, 1.0))
     given.take()
     given.read(clock.job("read", 3, 1.0))
