@@ -34,6 +34,7 @@ from qdrant_client.grpc import points_service_pb2_grpc, qdrant_pb2_grpc
 SIZES = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000)
 _DIMENSION, _TERMS, _VOCABULARY, _TOPICS = 384, 30, 30_000, 400
 _BATCH = 64
+_COPIES = 5
 _WAITED: dict[int, int] = {}
 """Nanoseconds for which each process has waited for a core."""
 _NAME = "bench"
@@ -183,7 +184,14 @@ class Server:
 
     def _copy_data(self, target: Server) -> None:
         unfinished = shutil.ignore_patterns("work-*", "making-*", "*.lock", "lock")
-        shutil.copytree(self.data, self._folder / "copy" / "data", ignore=unfinished)
+        for attempt in range(_COPIES):
+            try:
+                shutil.copytree(self.data, target.data, ignore=unfinished)
+                break
+            except shutil.Error:  # an image came, and the log before it went, while the files were being copied
+                shutil.rmtree(target.data)
+                if attempt == _COPIES - 1:
+                    raise
         target.log.touch()
 
     async def kill(self) -> None:
