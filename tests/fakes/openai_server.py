@@ -73,6 +73,7 @@ class Request:
     """One request as it came in."""
 
     path: str
+    """With its query, where there is one."""
     body: Any
     headers: Mapping[str, str]
     at: float
@@ -166,7 +167,7 @@ class ScriptedProvider:
 
     async def _received(self, request: web.Request) -> Any:
         body = await request.json()
-        self.requests.append(Request(request.path, body, dict(request.headers), time.monotonic()))
+        self.requests.append(Request(request.path_qs, body, dict(request.headers), time.monotonic()))
         self._tell()
         assert request.transport is not None
         self.connections.add(request.transport.get_extra_info("peername"))

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
 import msgspec
@@ -25,7 +26,7 @@ class ProviderClient:
     """Posts JSON to one provider, which errors and logs call `name`; turns every failure on the way into a fault."""
 
     name: str
-    _base_url: str
+    _base_url: SplitResult
     _session: aiohttp.ClientSession
     _connector: aiohttp.TCPConnector
     _connect_timeout: float
@@ -46,7 +47,7 @@ class ProviderClient:
         async with aiohttp.ClientSession(
             connector=connector, headers=headers, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=64 * 1024
         ) as session:
-            yield cls(name, base_url.rstrip("/"), session, connector, connect_timeout)
+            yield cls(name, urlsplit(base_url), session, connector, connect_timeout)
 
     @asynccontextmanager
     async def post(self, path: str, body: Mapping[str, Any], timeout: float) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -70,11 +71,15 @@ class ProviderClient:
         data: bytes | AsyncIterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send anything and yield the response whatever its status is; else as `post`."""
+        """Send anything and yield the response whatever its status is; else as `post`.
+
+        A query of the address, such as Azure's `api-version`, stays behind the path.
+        """
+        url = self._base_url._replace(path=self._base_url.path.rstrip("/") + path).geturl()
         try:
             async with self._session.request(
                 method,
-                self._base_url + path,
+                url,
                 data=data,
                 headers={**(headers or {}), **({"traceparent": tracing.traceparent()} if tracing.on() else {})},
                 # A redirect would carry the key to whoever the answer names.

@@ -386,6 +386,16 @@ async def test_what_goes_over_the_wire(wired: Bench) -> None:
     assert plain.body == {"model": "scripted", "messages": [{"role": "user", "content": "What is it?"}]}
 
 
+@pytest.mark.parametrize("name", ["http", "sdk"])
+@pytest.mark.parametrize("query", ["?api-version=2024-10-21", "/?a=1&b=%E9%A2%98%E5%BA%93", "?empty="])
+async def test_a_query_of_the_address_stays_behind_the_path(name: str, query: str) -> None:
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(ScriptedProvider())
+        provider = await _adapter(name, server.base_url + query, stack)
+        await provider.complete(PROMPT, 5)
+    assert [request.path for request in server.requests] == ["/v1/chat/completions" + query.lstrip("/")]
+
+
 async def test_no_redirect_is_followed_with_the_key(wired: Bench) -> None:
     assert wired.server is not None
     wired.script(Script(status=307, headers={"Location": wired.server.base_url + "/chat/completions"}))

@@ -77,6 +77,12 @@ async def test_one_unit_vector_a_text(embedder: Embedder) -> None:
     assert vectors.usage.completion_tokens == 0
 
 
+async def test_a_query_of_a_servers_address_stays_behind_the_path() -> None:
+    async with ScriptedProvider() as server, ProviderClient.open("x", server.base_url + "/?version=1", "") as client:
+        await OpenAiHttpEmbedder(client, "scripted").embed(["light"], PASSAGE, 5)
+    assert [request.path for request in server.requests] == ["/v1/embeddings?version=1"]
+
+
 async def test_the_order_is_that_of_the_texts_and_company_changes_nothing(embedder: Embedder) -> None:
     texts = [f"text number {number} " + "word " * (number % 7) for number in range(200)]
     together = _rows(await embedder.embed(texts, PASSAGE, 60))

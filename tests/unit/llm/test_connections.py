@@ -130,10 +130,11 @@ async def test_an_answer_that_nobody_asked_for_is_nobodys() -> None:
         CHUNKED + b"2  \r\nHi\r\n0\r\nContent-Encoding: gzip\r\n\r\n",
         CHUNKED + b'2;a="b"\r\nHi\r\n0\r\n\r\n',
         b"HTTP/1.1 200 OK\r\nContent-Encoding: X-GZip\r\n\r\n" + gzip.compress(b"Hi"),
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"H") + gzip.compress(b"i"),
         b"HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\n\r\n" + zlib.compress(b"Hi"),
         b"HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\n\r\n" + zlib.compress(b"Hi", wbits=-15),
     ],
-    ids=["no CR", "a folded header", "spaces", "an extension", "gzip", "deflate", "bare deflate"],
+    ids=["no CR", "a folded header", "spaces", "an extension", "gzip", "gzip twice", "deflate", "bare deflate"],
 )
 async def test_what_lax_servers_send_is_read(answer: bytes) -> None:
     async with serving((answer, True)) as (_, connections):

@@ -253,9 +253,15 @@ class Exchange(asyncio.Protocol):
             # Some servers leave out the header that belongs to it.
             inflate = self._inflate = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
             body = inflate.decompress(body, _MAX_UNPACKED_BYTES)
-        if inflate.unconsumed_tail:
+        members = [body]
+        while inflate.unused_data and self.headers["content-encoding"].lower() != "deflate":
+            # Several members of gzip one behind another are one body (RFC 1952, 2.2).
+            rest = inflate.unused_data
+            inflate = self._inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+            members.append(inflate.decompress(rest, _MAX_UNPACKED_BYTES))
+        if inflate.unconsumed_tail or sum(map(len, members)) > _MAX_UNPACKED_BYTES:
             raise MalformedAnswerError("a body that unpacks to too much")
-        return body
+        return b"".join(members)
 
     def _is_framed(self) -> bool:
         return "content-length" in self.headers or "chunked" in self.headers.get("transfer-encoding", "").lower()

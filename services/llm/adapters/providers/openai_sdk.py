@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 import openai
@@ -33,9 +34,12 @@ class OpenAiSdkProvider(OpenAiChat):
         # The SDK reads certificates from the disk. It refuses to start without a key; servers that need none ignore
         # what they get. The router retries: it knows the deadline and what has been sent to the client. A redirect
         # would carry the key to whoever the answer names.
+        # A query of the address, such as Azure's `api-version`, is joined to no path by it: it goes with each request.
+        url = urlsplit(base_url)
         client = await asyncio.to_thread(
             lambda: openai.AsyncOpenAI(
-                base_url=base_url,
+                base_url=url._replace(query="").geturl(),
+                default_query=dict(parse_qsl(url.query, keep_blank_values=True)),
                 api_key=api_key or "none",
                 max_retries=0,
                 http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False, verify=_certificates()),
