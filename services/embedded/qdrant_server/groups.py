@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import qdrant_edge as edge
@@ -89,7 +89,7 @@ def _query(
         else:
             setattr(query, field.name, value)
     query.with_payload.include.fields.append(message.group_by)
-    for prefetch in query.prefetch:
+    for prefetch in _prefetches(query):
         prefetch.limit = max(prefetch.limit, limit)
     return run_query(collection.shard, query, lookups)
 
@@ -103,13 +103,20 @@ def _of_group(message: pb.QueryPointGroups, key: GroupKey, size: int) -> pb.Quer
     asked.filter.must.append(mine)
     if message.HasField("filter"):
         asked.filter.must.add(filter=message.filter)
-    for prefetch in asked.prefetch:
+    for prefetch in _prefetches(asked):
         inner = pb.Filter(must=[mine])
         if prefetch.HasField("filter"):
             inner.must.add(filter=prefetch.filter)
         prefetch.filter.CopyFrom(inner)
         prefetch.limit = max(prefetch.limit, size)
     return asked
+
+
+def _prefetches(message: pb.QueryPointGroups | pb.QueryPoints | pb.PrefetchQuery) -> Iterator[pb.PrefetchQuery]:
+    """Yield what a query searches first, and what that searches before it."""
+    for prefetch in message.prefetch:
+        yield prefetch
+        yield from _prefetches(prefetch)
 
 
 def _keys(payload: Any, path: str) -> list[GroupKey]:

@@ -78,9 +78,11 @@ def query_request(message: pb.QueryPoints, lookup: VectorLookup) -> edge.QueryRe
     """Return a request of the Query API."""
     serve_only(message, _QUERY_FIELDS)
     score, referred = scoring(message, lookup)
+    # Behind the first points of a sample come others just as random, and no fewer.
+    is_sample = message.query.HasField("sample")
     return edge.QueryRequest(
         limit=limit(message),
-        offset=message.offset,
+        offset=0 if is_sample else message.offset,
         query=score,
         prefetches=[prefetch(item, lookup) for item in message.prefetch] or None,
         filter=excluding(optional_filter(message), referred),

@@ -385,6 +385,34 @@ async def test_groups_hold_the_same_points(
             _assert_same(left.hits, right.hits)
 
 
+@pytest.mark.parametrize("depth", [1, 2, 3])
+async def test_groups_are_filled_behind_any_depth_of_prefetches(
+    client: AsyncQdrantClient, local: QdrantClient, dice: random.Random, depth: int
+) -> None:
+    await _create(client, local)
+    await _fill(client, local, dice)
+    vector = _dense(dice)
+    first = None
+    for _ in range(depth):
+        first = models.Prefetch(query=vector, using="dense", prefetch=first, limit=4)
+    shape: dict[str, Any] = {"query": vector, "using": "dense", "group_by": "word", "limit": 3, "group_size": 3}
+    mine = (await client.query_points_groups(_COLLECTION, prefetch=first, **shape)).groups
+    theirs = local.query_points_groups(_COLLECTION, **shape).groups
+    assert [group.id for group in mine] == [group.id for group in theirs]
+    for left, right in zip(mine, theirs, strict=True):
+        _assert_same(left.hits, right.hits)
+
+
+async def test_a_sample_has_as_many_points_behind_an_offset(
+    client: AsyncQdrantClient, local: QdrantClient, dice: random.Random
+) -> None:
+    await _create(client, local)
+    await _fill(client, local, dice)
+    sample = models.SampleQuery(sample=models.Sample.RANDOM)
+    found = (await client.query_points(_COLLECTION, query=sample, limit=_POINTS, offset=10)).points
+    assert len({point.id for point in found}) == (await client.count(_COLLECTION)).count > 0
+
+
 async def test_a_matrix_of_distances_is_one_of_neighbors(
     client: AsyncQdrantClient, local: QdrantClient, dice: random.Random
 ) -> None:
