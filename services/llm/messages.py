@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -386,7 +386,10 @@ def rerank_response(ranking: Ranking, model: str) -> pb.RerankResponse:
 
 
 def models_response(
-    chat: Sequence[Served], embedding: Sequence[Served], rerank: Sequence[Served]
+    chat: Sequence[Served],
+    embedding: Sequence[Served],
+    rerank: Sequence[Served],
+    reading_speed: Callable[[Served], float | None],
 ) -> pb.ListModelsResponse:
     """Return every configured model, the default of each purpose first."""
     purposes = (pb.MODEL_PURPOSE_CHAT, pb.MODEL_PURPOSE_EMBEDDING, pb.MODEL_PURPOSE_RERANK)
@@ -397,6 +400,7 @@ def models_response(
             purpose=purpose,
             default=not place,
             reads_files=served.reads_files,
+            input_tokens_per_second=reading_speed(served) if purpose == pb.MODEL_PURPOSE_CHAT else None,
         )
         for purpose, serving in zip(purposes, (chat, embedding, rerank), strict=True)
         for place, served in enumerate(serving)

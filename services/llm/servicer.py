@@ -91,7 +91,9 @@ class LlmServicer(LlmServiceServicer):
 
     async def ListModels(self, request: pb.ListModelsRequest, _: object) -> pb.ListModelsResponse:
         """List the configured models."""
-        return messages.models_response(self.chat.served, self.embedder.served, self.reranker.served)
+        return messages.models_response(
+            self.chat.served, self.embedder.served, self.reranker.served, self.chat.reading_speed
+        )
 
     async def GetUsage(self, request: pb.GetUsageRequest, _: object) -> pb.GetUsageResponse:
         """Return what was spent, by what the request asks to tell apart.

@@ -46,6 +46,8 @@ class Script:
     """Seconds before each token."""
     finish_reason: str | None = "stop"
     usage: bool = True
+    timings: Mapping[str, float] | None = None
+    """How long the prompt took to read, as llama.cpp tells it."""
     status: int = 200
     """Anything else is an error with `body`, or with an error object around `message`."""
     message: str = "scripted failure, secret sk-scripted"
@@ -218,6 +220,8 @@ class ScriptedProvider:
             answer["choices"][0]["logprobs"] = {"content": [{"top_logprobs": _verdict(body)}]}
         if script.usage:
             answer["usage"] = _usage(body, len(script.tokens))
+        if script.timings is not None:
+            answer["timings"] = script.timings
         return web.json_response(answer)
 
     async def _stream(self, request: web.Request, body: Any, script: Script, sent: list[int]) -> web.StreamResponse:
@@ -251,6 +255,8 @@ class ScriptedProvider:
             await response.write(_event(model, {}, script.finish_reason))
         if script.usage and (body.get("stream_options") or {}).get("include_usage"):
             chunk = {**_chunk(model), "choices": [], "usage": _usage(body, len(script.tokens))}
+            if script.timings is not None:
+                chunk["timings"] = script.timings
             await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
         if script.done:
             await response.write(b"data: [DONE]\n\n")

@@ -10,6 +10,7 @@ from services.kit.errors import TikuError
 from services.llm.domain import faults
 from services.llm.domain.allowance import Allowance
 from services.llm.domain.breaker import Breaker
+from services.llm.domain.reading_speed import ReadingSpeed
 from services.llm.domain.response_times import ResponseTimes
 
 _RETRY_SHARE = 0.1
@@ -38,7 +39,7 @@ class Verdict:
 
 
 class Health:
-    """The breaker, the response times and the retries of one target."""
+    """The breaker, the response times, the speed and the retries of one target."""
 
     def __init__(self, name: str) -> None:
         self.breaker = Breaker(name)
@@ -46,6 +47,7 @@ class Health:
         """Times to the first token of streams."""
         self.whole = ResponseTimes()
         """Times to whole answers."""
+        self.reading = ReadingSpeed()
         self.retries = Allowance(_RETRY_SHARE, _RETRIES_SAVED)
         """Second calls that the same target may get for one request."""
 

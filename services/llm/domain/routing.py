@@ -89,6 +89,13 @@ class Router(Generic[EngineT]):
         """Every name with each provider that serves it, the default first."""
         return self._tables.table.served
 
+    def reading_speed(self, served: Served) -> float | None:
+        """Return the tokens that a model of a provider reads a second; None where that is not known."""
+        targets = self._tables.table.path(served.model).targets
+        return next(
+            (one.health.reading.tokens_per_second for one in targets if one.served.provider == served.provider), None
+        )
+
     async def run(
         self, model: str, timeout: float, need: Need, call: Callable[[EngineT, Asked], Awaitable[ResultT]]
     ) -> tuple[ResultT, Served]:
@@ -239,8 +246,10 @@ class ChatRouter(Router[ChatProvider]):
         return target, completion
 
     async def _answer(self, target: Target[ChatProvider], prompt: ChatRequest, way: _Way[ChatProvider]) -> Completion:
-        def call(provider: ChatProvider, asked: Asked) -> Awaitable[Completion]:
-            return provider.complete(_for(prompt, asked), asked.timeout)
+        async def call(provider: ChatProvider, asked: Asked) -> Completion:
+            completion = await provider.complete(_for(prompt, asked), asked.timeout)
+            target.health.reading.record(completion.reading)
+            return completion
 
         return await structured.checked(await self._asked(target, call, way), prompt)
 
@@ -308,6 +317,7 @@ class ChatRouter(Router[ChatProvider]):
                                 yield event
                         else:
                             spent.tokens = event.usage
+                            health.reading.record(event.reading)
                             finish = replace(event, usage=event.usage or TokenUsage(0, spent.deltas))
                         watch.start(ends if between == inf else min(ends, loop.time() + between))
                     watch.stop()

@@ -127,6 +127,14 @@ class SchemaCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How long a provider says that reading the new part of a prompt took."""
+
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """One whole answer; usage is None when the provider did not report it."""
 
@@ -144,6 +152,8 @@ class Completion:
     """The answers after the first, where several were asked for; their usage is in that of the first."""
     check: SchemaCheck | None = None
     """For all answers together; None where there was no schema to be held to, or no whole answer to hold."""
+    reading: Reading | None = field(default=None, compare=False)
+    """None where the provider does not say it."""
 
     def deltas(self) -> list[TextDelta]:
         """Return the pieces of a stream that give this answer."""
@@ -165,7 +175,8 @@ class Completion:
 
     def finish(self) -> ChatFinish:
         """Return the end of a stream that gives this answer."""
-        return ChatFinish(self.reason, self.usage, tuple(other.reason for other in self.others), self.check)
+        reasons = tuple(other.reason for other in self.others)
+        return ChatFinish(self.reason, self.usage, reasons, self.check, self.reading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +211,8 @@ class ChatFinish:
     more_reasons: Sequence[FinishReason] = ()
     """Why the model stopped in the answers after the first."""
     check: SchemaCheck | None = None
+    """As in `Completion`."""
+    reading: Reading | None = field(default=None, compare=False)
     """As in `Completion`."""
 
 

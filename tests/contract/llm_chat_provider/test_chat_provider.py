@@ -24,6 +24,7 @@ from services.llm.values.chat import (
     Completion,
     FinishReason,
     OutputSchema,
+    Reading,
     Role,
     TextDelta,
 )
@@ -126,6 +127,31 @@ async def test_stream_gives_each_token_and_one_finish(bench: Bench) -> None:
     assert finish == ChatFinish(FinishReason.STOP, TokenUsage(3, len(TOKENS)))
     # Those that came together may be one.
     assert _said(deltas) == ("".join(TOKENS), len(TOKENS))
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize(
+    ("timings", "reading"),
+    [
+        ({"prompt_n": 200, "prompt_ms": 4000.0, "cache_n": 100}, Reading(200, 4.0)),
+        ({"prompt_n": 1, "prompt_ms": 12}, Reading(1, 0.012)),
+        (None, None),
+        ({"predicted_n": 9}, None),
+        ({"prompt_n": 0, "prompt_ms": 4.0}, None),
+        ({"prompt_n": 200, "prompt_ms": 0}, None),
+        ({"prompt_n": 200, "prompt_ms": "soon"}, None),
+    ],
+)
+async def test_a_server_may_say_how_long_it_read(
+    wired: Bench, streamed: bool, timings: dict[str, float] | None, reading: Reading | None
+) -> None:
+    wired.script(Script(tokens=TOKENS, timings=timings))
+    if streamed:
+        finish = (await _collect(wired.provider))[-1]
+        assert isinstance(finish, ChatFinish)
+        assert finish.reading == reading
+    else:
+        assert (await wired.provider.complete(PROMPT, 5)).reading == reading
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -10,11 +10,12 @@ import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any
 
 from services.common.values import TokenUsage
 from services.llm.adapters.providers.wire import WireChat, WireChoice, WireMessage
-from services.llm.values.chat import ChatDelta, ChatFinish, Completion, FinishReason, TextDelta, ToolCall
+from services.llm.values.chat import ChatDelta, ChatFinish, Completion, FinishReason, Reading, TextDelta, ToolCall
 
 _REASONS = {
     FinishReason.STOP: ("stop", "eos", "eos_token", "end_turn", "stop_sequence", "stopped", "complete", "completed"),
@@ -95,6 +96,7 @@ class AnswerReader:
     def __init__(self, n: int = 1) -> None:
         self._choices = [_Choice(index) for index in range(n)]
         self._usage: TokenUsage | None = None
+        self._reading: Reading | None = None
         self._ended = False
 
     def text(self, chat: WireChat) -> str:
@@ -113,6 +115,7 @@ class AnswerReader:
         if (usage := usage_of(chat)) is not None:
             self._usage = usage
             self._ended = self._ended or not choices
+        self._reading = reading_of(chat) or self._reading
         for choice in choices:
             index = _number(choice.index) or 0
             if index < len(self._choices):
@@ -133,7 +136,7 @@ class AnswerReader:
         if first is None and not self._ended:
             return None
         reasons = [reason or FinishReason.UNKNOWN for reason in others]
-        return ChatFinish(first or FinishReason.UNKNOWN, self._usage, tuple(reasons))
+        return ChatFinish(first or FinishReason.UNKNOWN, self._usage, tuple(reasons), reading=self._reading)
 
 
 @dataclass(slots=True)
@@ -368,7 +371,8 @@ def completion_of(chat: WireChat, n: int = 1) -> Completion:
     first, *others = [_whole(choice) for choice in (chat.choices or ())[:n]] or [None]
     if first is None:
         raise UnreadableAnswerError("an answer without a message")
-    return replace(first, usage=usage_of(chat), others=tuple(other for other in others if other is not None))
+    more = tuple(other for other in others if other is not None)
+    return replace(first, usage=usage_of(chat), others=more, reading=reading_of(chat))
 
 
 def _whole(choice: WireChoice) -> Completion | None:
@@ -405,7 +409,7 @@ def joined(deltas: Iterable[TextDelta], finish: ChatFinish) -> Completion:
     first, *others = (
         _joined([piece for piece in pieces if piece.index == index], reason) for index, reason in enumerate(reasons)
     )
-    return replace(first, usage=finish.usage, others=tuple(others))
+    return replace(first, usage=finish.usage, others=tuple(others), reading=finish.reading)
 
 
 def _joined(pieces: list[ChatDelta], reason: FinishReason) -> Completion:
@@ -532,6 +536,16 @@ def usage_of(chat: WireChat) -> TokenUsage | None:
     if chat.eval_count:
         return _usage({"prompt_tokens": chat.prompt_eval_count, "completion_tokens": chat.eval_count})
     return None
+
+
+def reading_of(chat: WireChat) -> Reading | None:
+    """Return how long reading took, without what was cached; None where a server does not say it, as llama.cpp does."""
+    if not isinstance(chat.timings, dict):
+        return None
+    tokens, milliseconds = _number(chat.timings.get("prompt_n")), chat.timings.get("prompt_ms")
+    if not tokens or not isinstance(milliseconds, int | float) or not 0 < milliseconds < inf:
+        return None
+    return Reading(tokens, milliseconds / 1000)
 
 
 def _usage(given: Any) -> TokenUsage | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from services.common.values import TokenUsage
 from services.kit.errors import TikuError
 from services.llm.domain import faults
-from services.llm.values.chat import ChatFinish, ChatRequest, Completion, FinishReason, TextDelta
+from services.llm.values.chat import ChatFinish, ChatRequest, Completion, FinishReason, Reading, TextDelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,7 @@ class FakeTurn:
     """Seconds before each token."""
     reason: FinishReason = FinishReason.STOP
     usage: TokenUsage | None = None
+    reading: Reading | None = None
     error: TikuError | None = None
     error_at: int = 0
     hang_at: int | None = None
@@ -44,7 +45,7 @@ class FakeChatProvider:
         text = ""
         async for event in self.stream(prompt, timeout):
             if isinstance(event, ChatFinish):
-                return Completion(text, event.reason, event.usage)
+                return Completion(text, event.reason, event.usage, reading=event.reading)
             text += event.text
         raise AssertionError("a stream ends with Finish")
 
@@ -66,7 +67,7 @@ class FakeChatProvider:
                 if position < len(turn.tokens):
                     sent += 1
                     yield TextDelta(turn.tokens[position])
-            yield ChatFinish(turn.reason, turn.usage)
+            yield ChatFinish(turn.reason, turn.usage, reading=turn.reading)
         except TimeoutError as error:
             self.cancelled_at.append(sent)
             raise faults.timed_out(self.name) from error

@@ -1623,6 +1623,7 @@ class Model(_message.Message):
     PURPOSE_FIELD_NUMBER: _builtins.int
     DEFAULT_FIELD_NUMBER: _builtins.int
     READS_FILES_FIELD_NUMBER: _builtins.int
+    INPUT_TOKENS_PER_SECOND_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name to put into a request."""
     provider: _builtins.str
@@ -1633,6 +1634,10 @@ class Model(_message.Message):
     """Whether a request that names no model gets this one."""
     reads_files: _builtins.bool
     """Whether ReadFile may name it."""
+    input_tokens_per_second: _builtins.float
+    """Tokens of new prompts that it reads a second, as its server said of the last calls; not set where that is not known,
+    as of most providers. A caller may give a slow model less to read.
+    """
     def __init__(
         self,
         *,
@@ -1641,12 +1646,15 @@ class Model(_message.Message):
         purpose: Global___ModelPurpose.ValueType = ...,
         default: _builtins.bool = ...,
         reads_files: _builtins.bool = ...,
+        input_tokens_per_second: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_input_tokens_per_second", b"_input_tokens_per_second", "input_tokens_per_second", b"input_tokens_per_second"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["default", b"default", "name", b"name", "provider", b"provider", "purpose", b"purpose", "reads_files", b"reads_files"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_input_tokens_per_second", b"_input_tokens_per_second", "default", b"default", "input_tokens_per_second", b"input_tokens_per_second", "name", b"name", "provider", b"provider", "purpose", b"purpose", "reads_files", b"reads_files"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__input_tokens_per_second: _TypeAlias = _typing.Literal["input_tokens_per_second"]  # noqa: Y015
+    _WhichOneofArgType__input_tokens_per_second: _TypeAlias = _typing.Literal["_input_tokens_per_second", b"_input_tokens_per_second"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__input_tokens_per_second) -> _WhichOneofReturnType__input_tokens_per_second | None: ...
 
 Global___Model: _TypeAlias = Model  # noqa: Y015
 

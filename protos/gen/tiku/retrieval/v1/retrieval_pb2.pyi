@@ -618,7 +618,7 @@ Global___AnswerResponse: _TypeAlias = AnswerResponse  # noqa: Y015
 
 @_typing.final
 class AnswerRestarted(_message.Message):
-    """AnswerRestarted takes back the text so far: it turned out to be what the model thought."""
+    """AnswerRestarted takes back the text so far: it turned out to be what the model thought, or to answer from too little."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
