@@ -123,17 +123,18 @@ class Subject:
 
     async def ask(self, session: aiohttp.ClientSession, body: dict[str, Any]) -> None:
         """Have one question made."""
-        before = self._cpu_seconds()
+        before = self.processor_seconds()
         async with session.post(f"{self.url}/v1/chat/completions", json=body) as answer:
             seen = (await answer.json())["timings"]
-        self.cpu_seconds.append(self._cpu_seconds() - before)
+        self.cpu_seconds.append(self.processor_seconds() - before)
         self.read, self.read_seconds = self.read + seen["prompt_n"], self.read_seconds + seen["prompt_ms"] / 1000
         self.written += seen["predicted_n"]
         self.write_seconds += seen["predicted_ms"] / 1000
         self.drafted += seen.get("draft_n", 0)
         self.accepted += seen.get("draft_n_accepted", 0)
 
-    def _cpu_seconds(self) -> float:
+    def processor_seconds(self) -> float:
+        """Return the processor time that the server has taken."""
         fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 

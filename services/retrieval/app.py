@@ -25,7 +25,9 @@ from services.retrieval.adapters.workers import pooled
 from services.retrieval.domain.answering.answerer import Answerer
 from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
 from services.retrieval.domain.answering.groundedness import GroundednessCheck
+from services.retrieval.domain.answering.reading import Reading
 from services.retrieval.domain.answering.relevance_gate import RelevanceGate
+from services.retrieval.domain.answering.warm_up import WarmUp
 from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
 from services.retrieval.domain.embedding.once import OncePerRequest
@@ -79,15 +81,17 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
         rerank_candidates=settings.retrieval_rerank_candidates,
         outside=[OutsideRetriever(base, embedder, centering) for base in await _open_knowledge_bases(settings, stack)],
     )
+    answers = LlmChatModel(llm, settings.retrieval_answer_timeout_seconds)
     answerer = Answerer(
         retriever,
         RelevanceGate(calibrations, settings.retrieval_relevance_threshold),
         failpoints.around(
-            LlmChatModel(llm, settings.retrieval_answer_timeout_seconds),
+            answers,
             {"stream": Points("retrieval.answer.model_done", first="retrieval.answer.first_text")},
         ),
         ExtractiveAnswerer(embedder),
         GroundednessCheck(embedder, centering, calibrations),
+        Reading(LlmModelDirectory(llm)),
         context_tokens=settings.retrieval_answer_context_tokens,
         answer_tokens=settings.retrieval_answer_max_tokens,
     )
@@ -138,7 +142,7 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
             ),
         ],
         ready=store.ping,
-        background=[store.keep_complete],
+        background=[store.keep_complete, *([WarmUp(answers).run] if settings.retrieval_answer_warm_up else [])],
     )
 
 

@@ -367,6 +367,7 @@ class _Launch:
             environment["TIKU_LLM_BASE_URL"] = chat.base_url
             environment["TIKU_LLM_MODEL"] = chat.model
             environment["TIKU_LLM_MAX_CONCURRENT"] = os.environ.get("TIKU_LLM_MAX_CONCURRENT", str(SLOTS))
+            environment["TIKU_RETRIEVAL_ANSWER_WARM_UP"] = os.environ.get("TIKU_RETRIEVAL_ANSWER_WARM_UP", "true")
         if name := local_embedding_model(self._options):
             folder = await _model(name, "or set TIKU_EMBED_BASE_URL to a server's address")
             environment["TIKU_EMBED_MODEL_PATH"] = str(folder)

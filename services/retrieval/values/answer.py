@@ -17,6 +17,14 @@ class AnswerOutcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Portion:
+    """What a model reads of a passage, under the number by which it cites the passage."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerSources:
     """The passages that the answer may cite, number 1 first, and how the legs went; always the first event."""
 

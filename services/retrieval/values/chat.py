@@ -37,6 +37,8 @@ class ServedModel:
 
     name: str
     provider: str
+    input_tokens_per_second: float | None = None
+    """How fast it reads, where its server said so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
 
 from services.kit.errors import Unavailable
 from services.retrieval.adapters.clients.fake import FakeModelDirectory
-from services.retrieval.adapters.clients.llm import LlmModelDirectory
+from services.retrieval.adapters.clients.llm import LlmChatModel, LlmModelDirectory
 from services.retrieval.ports import ModelDirectory
-from services.retrieval.values.chat import ServedModel
+from services.retrieval.values.chat import ChatMessage, ChatRequest, ServedModel
 from tests.fakes.llm_in_process import llm_service, service_with
-from tests.fakes.openai_server import ScriptedProvider
+from tests.fakes.openai_server import Script, ScriptedProvider
 
 
 @pytest.fixture(params=["fake", "llm"])
@@ -46,3 +47,13 @@ async def test_a_failure_is_raised() -> None:
     async with service_with(ListModels=fail) as channel:
         with pytest.raises(Unavailable):
             await LlmModelDirectory(channel).chat_models()
+
+
+async def test_a_model_reads_as_fast_as_its_server_said() -> None:
+    async with ScriptedProvider() as provider, llm_service(provider) as channel:
+        directory, chat = LlmModelDirectory(channel), LlmChatModel(channel, 30)
+        assert [model.input_tokens_per_second for model in await directory.chat_models()] == [None]
+        provider.answer(Script(timings={"prompt_n": 100, "prompt_ms": 2500.0}))
+        async with contextlib.aclosing(chat.stream(ChatRequest((ChatMessage("user", "?"),), "", 9))) as stream:
+            _ = [item async for item in stream]
+        assert [model.input_tokens_per_second for model in await directory.chat_models()] == [40.0]

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
 
-from services.kit.errors import FailedPrecondition, InvalidArgument, TikuError, Unavailable
-from services.retrieval.adapters.clients.fake import FakeChatModel, FakeEmbedder
+from services.kit.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, TikuError, Unavailable
+from services.retrieval.adapters.clients.fake import FakeChatModel, FakeEmbedder, FakeModelDirectory
 from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.domain.answering.answerer import Answerer
 from services.retrieval.domain.answering.extractive import ExtractiveAnswerer
 from services.retrieval.domain.answering.groundedness import GroundednessCheck
+from services.retrieval.domain.answering.reading import Reading
 from services.retrieval.domain.answering.relevance_gate import RelevanceGate
 from services.retrieval.domain.search.hybrid import HybridRetriever
 from services.retrieval.values.answer import (
@@ -24,6 +26,7 @@ from services.retrieval.values.answer import (
     Citation,
 )
 from services.retrieval.values.calibration import Calibrations
+from services.retrieval.values.chat import ChatFinish, ChatRequest, ServedModel
 from services.retrieval.values.chunk import EmbeddedChunk, Hit
 from tests.unit.retrieval.fakes import GATED, PLAIN, FakeLeg, chunk, hit, query
 from tests.waiting import at_once
@@ -37,11 +40,21 @@ NO_CHAT = FailedPrecondition("No chat model is configured.", reason="NO_CHAT_PRO
 NOT_REACHED = Unavailable("The model provider is unavailable.", reason="PROVIDER_UNAVAILABLE")
 
 
-def answerer(chat: FakeChatModel, hits: Sequence[Hit] = HITS, embedder: FakeEmbedder | None = None) -> Answerer:
+def answerer(
+    chat: FakeChatModel,
+    hits: Sequence[Hit] = HITS,
+    embedder: FakeEmbedder | None = None,
+    directory: FakeModelDirectory | None = None,
+) -> Answerer:
     retriever = HybridRetriever([FakeLeg("vector", hits)], FakeVectorStore())
     embedder = embedder or FakeEmbedder()
     groundedness = GroundednessCheck(embedder, PLAIN, GATED)
-    return Answerer(retriever, RelevanceGate(GATED), chat, ExtractiveAnswerer(embedder), groundedness)
+    gate, extractive, reading = (
+        RelevanceGate(GATED),
+        ExtractiveAnswerer(embedder),
+        Reading(directory or FakeModelDirectory()),
+    )
+    return Answerer(retriever, gate, chat, extractive, groundedness, reading)
 
 
 async def ask(
@@ -113,7 +126,8 @@ async def test_a_question_about_the_whole_is_read_evenly_and_not_refused() -> No
     retriever = HybridRetriever([FakeLeg("vector", HITS)], store)
     embedder, none = FakeEmbedder(), Calibrations({})
     groundedness = GroundednessCheck(embedder, PLAIN, none)
-    subject = Answerer(retriever, RelevanceGate(none), chat, ExtractiveAnswerer(embedder), groundedness)
+    gate, extractive, reading = RelevanceGate(none), ExtractiveAnswerer(embedder), Reading(FakeModelDirectory())
+    subject = Answerer(retriever, gate, chat, extractive, groundedness, reading)
     events = [event async for event in subject.answer(query("What is this document about?", 4, (document,)))]
     assert isinstance(events[0], AnswerSources)
     assert [source.quote for source in events[0].sources] == [f"Fact number {i}." for i in (5, 15, 25, 35)]
@@ -397,3 +411,144 @@ async def test_a_fast_stream_is_joined() -> None:
     events, done = await ask(chat)
     assert len(done.text) > 2000
     assert len(events) < 100
+
+
+TWO_PARTS = [
+    hit("Water is wet. Water boils at a temperature of 100 degrees Celsius. " + "Rivers flow to the sea. " * 30, 0),
+    hit("Ice melts at zero degrees. Snow is white. " + "Steam drives turbines in mills. " * 30, 1, 0.5),
+]
+LATER = "Rivers flow to the sea [1]."
+"""An answer that the first part does not hold, nor claims to."""
+
+
+class Turns(FakeChatModel):
+    """Writes another text each time that it is asked."""
+
+    def __init__(self, *texts: str, error: Exception | None = None, delay: float = 0.0) -> None:
+        super().__init__(delay=delay)
+        self._texts, self._late_error = list(texts), error
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[str | ChatFinish, None]:
+        self.pieces = self._texts.pop(0).split("|")
+        self.error = self._late_error if not self._texts else None
+        async with aclosing(super().stream(request)) as items:
+            async for item in items:
+                yield item
+
+
+def prompts(chat: FakeChatModel) -> list[str]:
+    return [request.messages[-1].content for request in chat.requests]
+
+
+def slow(chat: FakeChatModel, hits: Sequence[Hit] = TWO_PARTS) -> Answerer:
+    return answerer(chat, hits, directory=FakeModelDirectory([ServedModel("scripted", "local", 10.0)]))
+
+
+async def read_slowly(chat: FakeChatModel, question: str = QUESTION) -> tuple[list[AnswerEvent], AnswerDone]:
+    events = [event async for event in slow(chat).answer(query(question))]
+    assert isinstance(events[-1], AnswerDone)
+    return events, events[-1]
+
+
+async def test_a_slow_model_that_finds_the_answer_reads_no_more() -> None:
+    chat = Turns("Water boils at 100 degrees Celsius [1].")
+    events, done = await read_slowly(chat)
+    assert (done.outcome, done.usage.total_tokens) == (AnswerOutcome.ANSWERED, 15)
+    assert quotes(events) == ["Water boils at a temperature of 100 degrees Celsius."]
+    (prompt,) = prompts(chat)
+    assert "boils at a temperature" in prompt
+    assert len(prompt) < sum(len(one.chunk.text) for one in TWO_PARTS) / 1.5
+    sources = events[0]
+    assert isinstance(sources, AnswerSources)
+    assert [source.quote for source in sources.sources] == [one.chunk.text for one in TWO_PARTS]
+
+
+@pytest.mark.parametrize("nothing", ["NOT_IN_MATERIAL", "NOT|_IN|_MATERIAL.", " NOT IN MATERIAL"])
+async def test_only_where_it_finds_none_the_rest_is_read_on(nothing: str) -> None:
+    chat = Turns(nothing, LATER)
+    events, done = await read_slowly(chat)
+    assert (done.outcome, done.text) == (AnswerOutcome.ANSWERED, LATER)
+    assert done.usage.total_tokens == 30
+    assert not any(isinstance(event, AnswerRestarted) for event in events)
+    first, second = prompts(chat)
+    begin = first.index("[1]")
+    kept = first[begin : first.index("Question:")].rstrip()
+    assert second[: begin + len(kept)] == first[: begin + len(kept)]
+    rest = second[begin + len(kept) :]
+    for one in TWO_PARTS:
+        for sentence in one.chunk.text.split(". "):
+            assert sentence.rstrip(".") in kept + rest
+
+
+@pytest.mark.parametrize(
+    "said", ["The passages do not mention it [1].", "Napoleon crossed the Alps with elephants [2]."]
+)
+async def test_what_was_shown_and_is_no_answer_is_taken_back(said: str) -> None:
+    events, done = await read_slowly(Turns(said, LATER))
+    place = next(i for i, event in enumerate(events) if isinstance(event, AnswerRestarted))
+    assert done.text == "".join(event.text for event in events[place:] if isinstance(event, AnswerDelta)) == LATER
+    assert [c.answer_start for c in events[place:] if isinstance(c, Citation)] == [LATER.index("[1]")]
+    assert (done.outcome, done.usage.total_tokens) == (AnswerOutcome.ANSWERED, 30)
+
+
+@pytest.mark.parametrize("said", ["NOT_IN_MATERIAL", "Napoleon crossed the Alps with elephants."])
+async def test_the_rest_is_read_once(said: str) -> None:
+    chat = Turns(said, said, LATER)
+    _, done = await read_slowly(chat)
+    assert done.outcome is AnswerOutcome.NOT_IN_MATERIAL
+    assert len(chat.requests) == 2
+    assert done.usage.total_tokens == 30
+
+
+@pytest.mark.parametrize("options", [{"truncated": True}, {"refused": True}])
+async def test_a_model_that_failed_is_not_asked_to_read_on(options: dict[str, bool]) -> None:
+    chat = FakeChatModel(["Napoleon crossed the Alps"], **options)  # type: ignore[arg-type]
+    _, done = await read_slowly(chat)
+    assert len(chat.requests) == 1
+    assert done.model_reason
+
+
+async def test_a_question_about_the_whole_reads_everything_at_once() -> None:
+    chat = Turns("It is about water [1].")
+    await read_slowly(chat, "What is this text about?")
+    (prompt,) = prompts(chat)
+    assert all(one.chunk.text.strip() in prompt for one in TWO_PARTS)
+
+
+async def test_a_model_that_is_gone_when_it_is_to_read_on_leaves_the_sources_to_answer() -> None:
+    _, done = await read_slowly(Turns("NOT_IN_MATERIAL", "", error=NOT_REACHED))
+    assert done.model_reason == "PROVIDER_UNAVAILABLE"
+    assert "boils at a temperature of 100" in done.text
+
+
+async def test_no_time_left_to_read_on_is_an_error() -> None:
+    late = DeadlineExceeded("Too late.")
+    events: list[AnswerEvent] = []
+    with pytest.raises(DeadlineExceeded):
+        async for event in slow(Turns("Napoleon crossed the Alps with elephants.", "", error=late)).answer(
+            query(QUESTION)
+        ):
+            events.append(event)
+    assert isinstance(events[-1], AnswerRestarted)
+
+
+@pytest.mark.parametrize("position", range(1, 9))
+async def test_closing_between_the_readings_stops_the_model(position: int) -> None:
+    chat = Turns("Napoleon crossed |the Alps |with elephants [1].", "|".join(["word "] * 1000), delay=0.001)
+    events = slow(chat).answer(query(QUESTION))
+    for _ in range(position):
+        await anext(events)
+    async with at_once():
+        await events.aclose()
+    written, asked = chat.written, len(chat.requests)
+    await asyncio.sleep(0.02)
+    assert chat.closed or not chat.requests
+    assert (chat.written, len(chat.requests)) == (written, asked)
+
+
+async def test_a_model_that_goes_on_after_its_marker_is_stopped() -> None:
+    chat = FakeChatModel(["NOT_IN_MATERIAL", " because"], endless=True, delay=0.001)
+    async with at_once(5.0):
+        _, done = await ask(chat)
+    assert done.outcome is AnswerOutcome.NOT_IN_MATERIAL
+    assert chat.closed

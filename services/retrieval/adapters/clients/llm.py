@@ -111,7 +111,11 @@ class LlmModelDirectory:
         with translated():
             response = await self._stub.ListModels(pb.ListModelsRequest())
         return [
-            ServedModel(model.name, model.provider)
+            ServedModel(
+                model.name,
+                model.provider,
+                model.input_tokens_per_second if model.HasField("input_tokens_per_second") else None,
+            )
             for model in response.models
             if model.purpose == pb.MODEL_PURPOSE_CHAT
         ]

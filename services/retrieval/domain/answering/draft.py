@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 from services.common.model_failures import NONE, ModelFailure, failure_of
@@ -108,7 +109,7 @@ class AnswerDraft:
         self._thinking = ThinkingFilter()
         self._begin()
         self.finish = ChatFinish(TokenUsage(), model, False)
-        """How the model ended; before that, nothing spent and the model that was asked for."""
+        """How the model ended, with the tokens of all its calls; before that, nothing spent and the model asked for."""
         self.error = NONE
         """Why no model was reached."""
 
@@ -116,6 +117,17 @@ class AnswerDraft:
         self._text = CitedText(self.question, self.passages)
         self._filter = AbstentionFilter()
         self._opening = OpeningFilter()
+
+    def end_reading(self, finish: ChatFinish) -> None:
+        """Note how the model ended; what it used is added to what it used before."""
+        self.finish = replace(finish, usage=self.finish.usage + finish.usage)
+
+    def restart(self) -> Sequence[AnswerEvent]:
+        """Drop what was written, which is no answer: the model reads more and writes another."""
+        shown = bool(self._text.text)
+        self._thinking = ThinkingFilter()
+        self._begin()
+        return [AnswerRestarted()] if shown else []
 
     @property
     def abstained(self) -> bool:
