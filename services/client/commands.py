@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -20,6 +21,7 @@ from rich.console import Console
 from services.client.errors import ClientError
 from services.client.rest import TikuClient
 from services.client.views import (
+    Ingested,
     IngestFailedError,
     ingest_bars,
     ingest_file,
@@ -37,6 +39,8 @@ SERVER_VARIABLE: Final = "TIKU_SERVER"
 DATA_VARIABLE: Final = "TIKU_DATA_DIR"
 DEFAULT_DATA: Final = ".tiku"
 DEFAULT_SERVER: Final = "http://127.0.0.1:8080"
+LANGUAGE_VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
+"""What tells the language of messages on a terminal; the first that is set counts (POSIX)."""
 CONCURRENT_FILES: Final = 3
 MAX_QUESTIONS: Final = 50
 
@@ -56,7 +60,8 @@ def ingest(
 ) -> None:
     """Upload files, and follow each until it can be searched. Prints the id of each document.
 
-    Text, Markdown, HTML, PDF, PPTX and DOCX are understood.
+    What should be known of a file is said in the language of the terminal (LC_ALL, LC_MESSAGES, LANG). Read are PDF,
+    Word, PowerPoint, Excel, OpenDocument, RTF, EPUB, HTML, Markdown, notebooks, CSV and text.
     """
     if kind not in DOCUMENT_KINDS:
         raise typer.BadParameter(f"must be {' or '.join(DOCUMENT_KINDS)}", param_hint="--kind")
@@ -74,21 +79,22 @@ async def _ingest_all(
     gate = asyncio.Semaphore(CONCURRENT_FILES)
     problems: list[str] = []
 
-    async def one(file: Path) -> str | None:
+    async def one(file: Path) -> Ingested | None:
         async with gate:
             try:
-                document = await ingest_file(client, file, kind, bars)
+                return await ingest_file(client, file, kind, bars)
             except (ClientError, IngestFailedError, OSError) as error:
                 problems.append(str(error) if file.name in str(error) else f"{file.name}: {error}")
                 return None
-            return document.document_id
 
     with ingest_bars(console) as bars:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(file)) for file in files]
     for file, task in zip(files, tasks, strict=True):
-        if (document_id := task.result()) is not None:
-            typer.echo(f"{document_id}  {file.name}")
+        if (ingested := task.result()) is not None:
+            typer.echo(f"{ingested.document.document_id}  {file.name}")
+            for note in ingested.notes:
+                _tell(console, "[yellow]note:[/]", f"{file.name}: {note}")
     for problem in problems:
         _complain(console, problem)
     return 1 if problems else 0
@@ -212,7 +218,7 @@ def with_client(server: str | None, work: Callable[[TikuClient, Console], Awaita
 
     async def main() -> int:
         address = await asyncio.to_thread(server_address, server)
-        async with TikuClient.open(address) as client:
+        async with TikuClient.open(address, languages=user_languages()) as client:
             return await work(client, console)
 
     try:
@@ -224,6 +230,13 @@ def with_client(server: str | None, work: Callable[[TikuClient, Console], Awaita
         console.print("stopped")
         code = 130
     raise typer.Exit(code)
+
+
+def user_languages() -> str:
+    """Return the language of the terminal as a header `Accept-Language`; "" where none is set."""
+    named = next((value for name in LANGUAGE_VARIABLES if (value := os.environ.get(name))), "")
+    language = re.match(r"[A-Za-z]{2,3}(?:_[A-Za-z]{2})?(?![A-Za-z])", named)
+    return language.group().replace("_", "-") if language else ""
 
 
 def server_address(named: str | None = None) -> str:
@@ -248,5 +261,9 @@ def _running_stack() -> str | None:
 
 
 def _complain(console: Console, message: str) -> None:
-    console.print("[red]error:[/] ", end="")
+    _tell(console, "[red]error:[/]", message)
+
+
+def _tell(console: Console, mark: str, message: str) -> None:
+    console.print(f"{mark} ", end="")
     console.print(message, markup=False, highlight=False, soft_wrap=True)

@@ -58,9 +58,13 @@ class TikuClient:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, server: str, *, resume_pause_seconds: float = 0.2) -> AsyncIterator[Self]:
-        """Open a client of the gateway at the URL `server`; the pause before a stream is resumed doubles each time."""
-        async with aiohttp.ClientSession() as session:
+    async def open(cls, server: str, *, resume_pause_seconds: float = 0.2, languages: str = "") -> AsyncIterator[Self]:
+        """Open a client of the gateway at the URL `server`; the pause before a stream is resumed doubles each time.
+
+        `languages` is a header `Accept-Language`: that of what people are told.
+        """
+        headers = {"Accept-Language": languages} if languages else {}
+        async with aiohttp.ClientSession(headers=headers) as session:
             yield cls(server, session, resume_pause_seconds)
 
     async def upload(
@@ -70,13 +74,13 @@ class TikuClient:
         *,
         parse: bool = True,
         on_bytes: Callable[[int], None] = lambda _: None,
-    ) -> docs_pb2.Document:
+    ) -> docs_pb2.UploadDocumentResponse:
         """Store a file, read from disk piece by piece; tell `on_bytes` the size of each piece that was sent."""
         params = {"name": file.name, "kind": docs_pb2.DocumentKind.Name(kind), "parse": "true" if parse else "false"}
         size = (await asyncio.to_thread(file.stat)).st_size
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
         async with aclosing(_pieces(file, on_bytes)) as body:
-            answer = await self._call(
+            return await self._call(
                 "POST",
                 "/documents",
                 docs_pb2.UploadDocumentResponse,
@@ -85,7 +89,6 @@ class TikuClient:
                 data=body,
                 headers=headers,
             )
-        return answer.document
 
     async def document(self, document_id: str) -> docs_pb2.Document:
         """Return a document."""

@@ -29,6 +29,15 @@ class IngestFailedError(Exception):
     """The server could not make chunks of a document; the message says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """An indexed document, and what whoever uploaded it should know."""
+
+    document: docs_pb2.Document
+    notes: tuple[str, ...]
+    """Sentences in the language of the request: the same file is here already, or a part of it was not read."""
+
+
 @dataclass(slots=True)
 class Answered:
     """A whole answer with its citations."""
@@ -55,7 +64,7 @@ def ingest_bars(console: Console) -> Progress:
 
 async def ingest_file(
     client: TikuClient, file: Path, kind: docs_pb2.DocumentKind.ValueType, bars: Progress
-) -> docs_pb2.Document:
+) -> Ingested:
     """Upload one file and follow its job to the end; return the indexed document, or raise `IngestFailedError`."""
     size = (await asyncio.to_thread(file.stat)).st_size
     task = bars.add_task(escape(file.name), total=max(size, 1), stage="uploading")
@@ -68,8 +77,9 @@ async def ingest_file(
 
 async def _follow(
     client: TikuClient, file: Path, kind: docs_pb2.DocumentKind.ValueType, bars: Progress, task: TaskID
-) -> docs_pb2.Document:
-    document = await client.upload(file, kind, on_bytes=lambda count: bars.advance(task, count))
+) -> Ingested:
+    stored = await client.upload(file, kind, on_bytes=lambda count: bars.advance(task, count))
+    document = stored.document
     bars.update(task, completed=0, total=None, stage="waiting")
     async for event in client.watch(document.document_id):
         match event.WhichOneof("event"):
@@ -81,7 +91,8 @@ async def _follow(
                 bars.update(task, completed=1, total=1, stage=f"{pages}{document.chunk_count} passages")
             case "failed":
                 raise IngestFailedError(f"{file.name}: {event.failed.message} [{event.failed.reason}]")
-    return document
+    told = [stored.duplicate_message, *(warning.message for warning in document.warnings)]
+    return Ingested(document, tuple(filter(None, told)))
 
 
 def _show_stage(bars: Progress, task: TaskID, progress: docs_pb2.DocumentProgress) -> None:

@@ -127,7 +127,7 @@ async def _play(client: TikuClient, console: Console, report: Report, shipped: D
 
 async def _ingest(client: TikuClient, console: Console, shipped: DemoDocument) -> docs_pb2.Document:
     with ingest_bars(console) as bars:
-        document = await ingest_file(client, shipped.file, docs_pb2.DOCUMENT_KIND_MATERIAL, bars)
+        document = (await ingest_file(client, shipped.file, docs_pb2.DOCUMENT_KIND_MATERIAL, bars)).document
     if document.state != docs_pb2.DOCUMENT_STATE_INDEXED or document.chunk_count == 0:
         raise StepFailedError(
             f"the document is {docs_pb2.DocumentState.Name(document.state)} with {document.chunk_count} passages"

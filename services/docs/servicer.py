@@ -13,6 +13,7 @@ from services.docs.domain.catalog.catalog import DocumentCatalog
 from services.docs.domain.catalog.deletion import Deleter
 from services.docs.domain.catalog.watcher import Watcher
 from services.docs.domain.upload.uploader import Uploader
+from services.docs.domain.wording.wording import same_file_text
 from services.kit.context import current
 from services.kit.errors import FieldViolation, InvalidArgument
 from services.kit.texts import clean
@@ -48,6 +49,7 @@ class DocsServicer(docs_pb2_grpc.DocsServiceServicer):
         return docs_pb2.UploadDocumentResponse(
             document=messages.document_message(upload.document),
             duplicate_of=messages.document_message(same) if same else None,
+            duplicate_message=same_file_text(same) if same else "",
         )
 
     async def GetDocument(self, request: docs_pb2.GetDocumentRequest, _: object) -> docs_pb2.GetDocumentResponse:

@@ -81,7 +81,7 @@ class Job:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / f"{name}.md"
             await asyncio.to_thread(file.write_text, TEXT.format(name=name), encoding="utf-8")
-            document = await self._client.upload(file, docs_pb2.DOCUMENT_KIND_MATERIAL)
+            document = (await self._client.upload(file, docs_pb2.DOCUMENT_KIND_MATERIAL)).document
         async with aclosing(self._client.watch(document.document_id)) as events:
             async for event in events:
                 if event.WhichOneof("event") == "failed":

@@ -183,10 +183,11 @@ async def test_what_should_be_known_of_a_file_is_said_beside_it(page: Page, url:
     await page.until("document.querySelector('.documents .warning')?.textContent.includes('only images (en)')")
     await asyncio.to_thread((tmp_path / "copy.txt").write_text, f"SCANNED {ENGLISH}", encoding="utf-8")
     await page.choose_files("#files", tmp_path / "copy.txt")
-    await page.until("document.querySelector('.documents .notes').textContent.includes('The same file as “scan.txt”')")
+    same = "The same file is already here as “scan.txt”."
+    await page.until(f"document.querySelector('.documents .notes').textContent.includes('{same}')")
     await page.click("#language")
     await page.until("document.querySelectorAll('.documents .warning')[1]?.textContent.includes('only images (zh-CN)')")
-    assert "与“scan.txt”是同一个文件" in await page.text(".documents .notes")
+    assert "同样的文件已经在这里，名为“scan.txt”" in await page.text(".documents .notes")
 
 
 async def test_a_file_is_analyzed_and_who_read_it_is_said(

@@ -185,7 +185,9 @@ async def test_the_same_file_again_is_named_or_refused(client: Client) -> None:
 
     first = await send("first.md")
     assert not first.HasField("duplicate_of")
-    assert (await send("second.md")).duplicate_of == first.document
+    second = await send("second.md")
+    assert second.duplicate_of == first.document
+    assert (first.duplicate_message, second.duplicate_message) == ("", "同样的文件已经在这里，名为“first.md”。")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await send("third.md", refuse_duplicate=True)
     error = from_rpc_error(caught.value)

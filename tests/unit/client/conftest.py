@@ -28,6 +28,7 @@ class Asked:
     query: dict[str, str]
     body: bytes
     timeout: str
+    languages: str
 
     @property
     def json(self) -> Any:
@@ -51,9 +52,8 @@ class Gateway:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        self.asked.append(
-            Asked(request.method, request.path, dict(request.query), body, request.headers["X-Request-Timeout"])
-        )
+        timeout, languages = request.headers["X-Request-Timeout"], request.headers.get("Accept-Language", "")
+        self.asked.append(Asked(request.method, request.path, dict(request.query), body, timeout, languages))
         status, answer = self.answers.pop(0)
         if isinstance(answer, dict):
             return web.json_response(answer, status=status)

@@ -237,3 +237,48 @@ async def test_graph_says_that_a_name_is_not_there(invoke: Invoke, gateway: Gate
     gateway.will_answer({"entities": []})
     result = await invoke("graph", "nobody")
     assert result.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "languages"),
+    [
+        ({}, ""),
+        ({"LANG": "C.UTF-8"}, ""),
+        ({"LANG": "POSIX"}, ""),
+        ({"LANG": "zh_CN.UTF-8"}, "zh-CN"),
+        ({"LANG": "en_US.UTF-8", "LC_ALL": "zh_TW.Big5"}, "zh-TW"),
+        ({"LANG": "en_US.UTF-8", "LC_MESSAGES": "zh_Hans_CN.UTF-8"}, "zh"),
+        ({"LC_ALL": "", "LANG": "de_AT@euro"}, "de-AT"),
+        ({"LANG": "fil"}, "fil"),
+    ],
+)
+async def test_what_is_told_is_in_the_language_of_the_terminal(
+    variables: dict[str, str], languages: str, monkeypatch: pytest.MonkeyPatch, invoke: Invoke, gateway: Gateway
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    gateway.will_answer({"entities": []})
+    await invoke("graph")
+    assert gateway.asked[0].languages == languages
+
+
+async def test_ingest_says_what_should_be_known_of_a_file(invoke: Invoke, gateway: Gateway, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("sound.pdf", "[scanned] half.pdf")]
+    for file in files:
+        await asyncio.to_thread(file.write_text, "%PDF-")
+    warnings = [{"reason": "PAGES_WITHOUT_TEXT", "message": "Page 2 holds only images."}, {"message": "Wrong letters."}]
+    same = "The same file is already here as “first.pdf”."
+    for document, told in (
+        ({"document_id": ID}, {}),
+        ({"document_id": ID, "warnings": warnings}, {"duplicate_message": same}),
+    ):
+        gateway.will_answer({"document": {"document_id": ID}, **told})
+        gateway.will_stream(event("indexed", {"document": document}, 1))
+        result = await invoke("ingest", str(files.pop(0)))
+        assert result.exit_code == 0, result.output
+        lines = [line for line in result.stderr.splitlines() if line.startswith("note:")]
+        wanted = [same, *(warning["message"] for warning in warnings)] if told else []
+        assert lines == [f"note: [scanned] half.pdf: {words}" for words in wanted]
+    assert result.stdout == f"{ID}  [scanned] half.pdf\n"

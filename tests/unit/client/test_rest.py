@@ -22,7 +22,7 @@ async def test_upload_sends_the_file_and_its_description(client: TikuClient, gat
     await asyncio.to_thread(file.write_bytes, content)
     gateway.will_answer({"document": {"document_id": ID, "size_bytes": str(len(content))}})
     counts: list[int] = []
-    document = await client.upload(file, docs_pb2.DOCUMENT_KIND_MATERIAL, on_bytes=counts.append)
+    document = (await client.upload(file, docs_pb2.DOCUMENT_KIND_MATERIAL, on_bytes=counts.append)).document
     assert (document.document_id, document.size_bytes) == (ID, len(content))
     [asked] = gateway.asked
     assert (asked.method, asked.path) == ("POST", "/api/v1/documents")

@@ -99,3 +99,8 @@ def test_a_refusal_before_anything_is_stored() -> None:
     assert told("FILE_TOO_LARGE", {"limit": "1048576"}).startswith("The file has more than the 1,048,576 bytes")
     with reading("zh"):
         assert told("NOT_STORED", {"why": told("EMPTY_FILE", {})}).startswith("文件没有保存。文件是空的")
+
+
+def test_the_page_and_the_service_say_the_same_of_a_file_that_is_here_already() -> None:
+    page = (FOLDER.parents[3] / "gateway" / "static" / "js" / "i18n.js").read_text(encoding="utf-8")
+    assert re.findall(r'same_file: "([^"]*)"', page) == [TEXTS[language]["SAME_FILE"] for language in ("en", "zh")]

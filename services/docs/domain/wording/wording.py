@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from services.docs.values.document import Failure
+from services.docs.values.document import Document, Failure
 from services.docs.values.parsed_document import ReadingWarning
 from services.kit.context import current
 from services.language.wording import Wording
@@ -39,6 +39,11 @@ def warning_text(warning: ReadingWarning) -> str:
     numbers = told("comma", {}).join([*runs, *(["…"] if len(ranges) > _MOST_RANGES else [])])
     pages = told("pages" if several else "page", {"numbers": numbers})
     return told(warning.reason, {"what": "some" if several else "one", "pages": pages})
+
+
+def same_file_text(document: Document) -> str:
+    """Return what is said of a file that is stored once more: the name under which it is here already."""
+    return told("SAME_FILE", {"name": document.name})
 
 
 def page_ranges(pages: Sequence[int]) -> list[tuple[int, int]]:

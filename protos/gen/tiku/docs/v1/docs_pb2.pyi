@@ -410,6 +410,9 @@ class UploadDocumentResponse(_message.Message):
 
     DOCUMENT_FIELD_NUMBER: _builtins.int
     DUPLICATE_OF_FIELD_NUMBER: _builtins.int
+    DUPLICATE_MESSAGE_FIELD_NUMBER: _builtins.int
+    duplicate_message: _builtins.str
+    """That the file is here already and under which name, in the language of the request; empty where it is not."""
     @_builtins.property
     def document(self) -> Global___Document:
         """The document."""
@@ -423,10 +426,11 @@ class UploadDocumentResponse(_message.Message):
         *,
         document: Global___Document | None = ...,
         duplicate_of: Global___Document | None = ...,
+        duplicate_message: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "duplicate_of", b"duplicate_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "duplicate_of", b"duplicate_of"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "duplicate_message", b"duplicate_message", "duplicate_of", b"duplicate_of"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
