@@ -67,6 +67,10 @@ class SentenceRules:
     """Marks that do so too, unless a closing quote and `attribution` follow."""
     attribution: Pattern = NEVER
     """What names the speaker behind a quote."""
+    points: str = ""
+    """Marks that do so too, unless they stand in a number, behind that of a list item, or within a name."""
+    name_point: Pattern = NEVER
+    """Such a mark within a name, with one character on each side."""
     never_final: frozenset[str] = frozenset()
     """Abbreviations that a name, a number or further words always follow."""
     before_number: frozenset[str] = frozenset()

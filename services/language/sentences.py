@@ -98,17 +98,21 @@ class _Marks:
         rules = [language.sentences for language in languages]
         self.stops = "".join(rule.stops for rule in rules)
         self.calls = "".join(rule.calls for rule in rules)
+        self.points = "".join(rule.points for rule in rules)
         self.never_final, self.before_number, self.maybe_final, self.openers = (
             frozenset[str]().union(*(getattr(rule, name) for rule in rules))
             for name in ("never_final", "before_number", "maybe_final", "openers")
         )
         self.attribution = re.compile("|".join(f"(?:{rule.attribution.text})" for rule in rules))
+        self.name_point = re.compile("|".join(f"(?:{rule.name_point.text})" for rule in rules))
         self.ending = self.stops + self.calls
-        self.closing = self.ending + "!?….:：;；"
+        self.closing = self.ending + self.points + "!?….:：;；"
         item = r"[-*•·▪●■➢✓→#>|]+|\(?\d{1,2}[.)、）]"
-        if numerals := "".join(rule.numerals for rule in rules):
+        numerals = "".join(rule.numerals for rule in rules)
+        self.numeral = re.compile(rf"\s*[{numerals}]{{1,3}}" if numerals else "(?!)")
+        if numerals:
             item += rf"|[（(]?[{numerals}]{{1,3}}[、)）.]"
-        self.terminator = re.compile(rf"\n+|[{re.escape(self.ending)}!?]+|…+|\.+")
+        self.terminator = re.compile(rf"\n+|[{re.escape(self.ending + self.points)}!?]+|…+|\.+")
         self.item = re.compile(rf"(?:{item})\s*")
         self.new_item = re.compile(rf"\s*(?:{item})")
 
@@ -156,9 +160,20 @@ class _Splitter:
             border += 1
         if self._inside_parenthesis(opened, first, last):
             return None
+        if mark in self._marks.points:
+            return border if self._point_ends(opened, first, last) else None
         if mark == ".":
             return border if self._full_stop_ends(opened, first, last, border) else None
         return border if self._mark_ends(mark, first, last, border) else None
+
+    def _point_ends(self, opened: int, first: int, last: int) -> bool:
+        """Return whether a point as wide as an ideograph ends a sentence: not in `3．14`, `一．选择题` or a name."""
+        text = self._text
+        if text[last : last + 1].isdigit() and text[first - 1 : first].isdigit():
+            return False
+        if _ITEM_NUMBER.fullmatch(text, opened, first) or self._marks.numeral.fullmatch(text, opened, first):
+            return False
+        return self._marks.name_point.match(text, max(opened, first - 1), self._end) is None
 
     def _mark_ends(self, mark: str, first: int, last: int, border: int) -> bool:
         """Return whether a mark other than a full stop ends a sentence."""

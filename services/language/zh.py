@@ -663,6 +663,8 @@ CHINESE = rules.Language(
         stops="。｡",
         calls="！？",
         attribution=Pattern(r"[^。！？\n，,]{0,6}?[说道问答喊叫]"),
+        points="．",
+        name_point=Pattern(rf"[{_TRANSCRIBED}]．[{_TRANSCRIBED}]"),
         numerals="一二三四五六七八九十",
     ),
     reading=_READING,

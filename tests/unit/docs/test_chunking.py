@@ -119,6 +119,28 @@ def test_a_new_heading_ends_the_path_of_its_level() -> None:
     assert [piece.heading_path for piece in chunk(parsed)] == [("A", "B"), ("A", "C")]
 
 
+@pytest.mark.parametrize(
+    "lead_in",
+    [
+        ("By Ada King",),
+        ("2.5 kg of water were heated", "3.14 is close to pi"),
+        ("作者：王小明", "二〇二四年三月"),
+        ("Draft of 3 May, for the class of 9b only.",),
+    ],
+)
+def test_some_lines_above_the_first_heading_do_not_take_it_from_the_chunk(lead_in: tuple[str, ...]) -> None:
+    lines = [paragraph(line) for line in lead_in]
+    (piece,) = chunk(document(*lines, heading("Heating"), paragraph("The pan was put on the stove.")))
+    assert piece.heading_path == ("Heating",)
+    assert piece.text.startswith(lead_in[0])
+
+
+def test_a_text_above_the_first_heading_has_none() -> None:
+    chunks = chunk(document(paragraph(EN * 6), heading("Heating", 2), paragraph("The pan was put on the stove.")))
+    assert chunks[0].heading_path == ()
+    assert chunk(document(paragraph("By Ada King")))[0].heading_path == ()
+
+
 def test_no_heading_is_left_at_the_end_of_a_chunk() -> None:
     blocks = [item for number in range(20) for item in (heading(f"H{number}", 2), paragraph(EN * 4))]
     for piece in chunk(document(*blocks)):
@@ -236,3 +258,19 @@ def test_a_list_without_full_stops_is_cut_between_its_items() -> None:
     pieces = chunk(document(*items), ChunkSettings(60, 130, 10))
     assert len(pieces) > 5
     assert all(piece.text.endswith("yard") for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    "stanza",
+    [
+        "Tyger Tyger, burning bright,\nIn the forests of the night;\nWhat immortal hand,\nCould frame thy symmetry?",
+        "The king rode out at break of day,\nWith all his men,\nAnd none knew the reason of\nThe silence they made.",
+        "我们在黄昏时分走过那座年代久远的石桥，\n听见河水在桥下缓缓地流过，\n仿佛在诉说一个谁也不记得的故事。",
+    ],
+)
+def test_a_chunk_does_not_end_at_a_line_within_a_sentence(stanza: str) -> None:
+    parsed = document(paragraph("\n".join([stanza] * 40)))
+    chunks = chunk(parsed)
+    check(parsed, chunks, ChunkSettings())
+    assert len(chunks) > 4
+    assert all(piece.text.endswith(stanza.splitlines()[-1]) for piece in chunks)

@@ -33,6 +33,8 @@ def sentences(text: str, *, clauses: bool = False) -> list[str]:
         ],
         ["DNA是遗传物质.", "RNA也是."],
         ["使用Python 3.11。", "访问example.com查看。"],
+        ["则物体的速度为 2．5 m/s．", "下列说法正确的是（　）．", "1．速度不变．", "一．选择题．"],
+        ["列夫．托尔斯泰写了《战争与和平》．", "卡尔．马克思生于特里尔．"],
         # English
         ["Dr. Smith met J. K. Rowling at 5 p.m. on Monday.", "They talked."],
         ["The price rose to $3.50.", "It fell to $2.75 later."],

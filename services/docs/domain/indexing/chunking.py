@@ -27,6 +27,9 @@ _REACH = 240
 _LONGEST_GAP = 64
 """Characters of white space over which neighbors may be joined again."""
 
+_LONGEST_LEAD_IN_TOKENS = 40.0
+"""Text above the first heading that is not taken for a part of its own."""
+
 _COST_TINY = 1.0
 _COST_ORPHANED_HEADING = 4.0
 _COST_OPEN_SENTENCE = 2.0
@@ -85,13 +88,27 @@ def chunk(parsed: ParsedDocument, settings: ChunkSettings | None = None) -> list
                 end=end,
                 text=parsed.text[start:end],
                 page=parsed.page_at(start),
-                # The headings above the chunk's first text, or its own when it holds headings only.
-                heading_path=next((unit.path for unit in group if unit.kind is not BlockKind.HEADING), group[-1].path),
+                heading_path=_path(group),
                 page_starts=parsed.page_starts_within(start, end),
                 gap=parsed.text[end:following] if following - end <= _LONGEST_GAP else "",
             )
         )
     return chunks
+
+
+def _path(group: list[_Unit]) -> tuple[str, ...]:
+    """Return the headings above a chunk's first text, or its own where it holds headings only.
+
+    Some lines above a document's first heading, such as its author, do not take the heading from the chunk.
+    """
+    lead_in = 0.0
+    for unit in group:
+        if unit.kind is BlockKind.HEADING:
+            continue
+        lead_in += unit.tokens
+        if unit.path or lead_in > _LONGEST_LEAD_IN_TOKENS:
+            return unit.path
+    return group[-1].path
 
 
 def _units(parsed: ParsedDocument, max_tokens: int) -> Iterator[_Unit]:
@@ -185,14 +202,16 @@ def _furthest_cut(text: str, start: int, end: int, max_tokens: int) -> int:
 
 
 def _open_sentences(text: str, units: list[_Unit]) -> list[bool]:
-    """Return for each unit whether a sentence is open behind it, which goes on in a later paragraph."""
+    """Return for each unit whether a sentence is open behind it, which goes on in a later line or paragraph."""
     is_open = [False] * len(units)
     for at, unit in enumerate(units):
         if unit.kind not in _PROSE:
             continue
         last = min(at + 2 + _MOST_BETWEEN, len(units))
         following = next((later for later in range(at + 1, last) if units[later].kind in _PROSE), None)
-        if following is None or units[following].border is _Border.WITHIN_PARAGRAPH:
+        if following is None:
+            continue
+        if units[following].border is _Border.WITHIN_PARAGRAPH and "\n" not in text[unit.end : units[following].start]:
             continue
         before, after = (
             text[max(unit.start, unit.end - _REACH) : unit.end],
