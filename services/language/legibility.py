@@ -6,8 +6,8 @@ import re
 from collections import Counter
 
 from services.language.en import ENGLISH
-from services.language.scripts import LATIN
-from services.language.zh import dictionary, simplified
+from services.language.scripts import HAN, HAN_CHARACTER, LATIN
+from services.language.zh import COMMON_CHARACTERS, dictionary, simplified
 
 LEAST_LIKELY = -8.0
 """Least mean log-probability of a character in words of Chinese. Prose has -4.4 to -6.5, lists of words -4.5 to -8.7.
@@ -47,13 +47,34 @@ _LEAST_WORD, _LEAST_WORDS, _LEAST_GRAMMAR_WORDS = 3, 30, 5
 _LEAST_LETTERS = 200
 """Letters from which on it is judged whether they are those of a language."""
 
+_LEAST_HAN = 100
+"""Ideographs from which on it is judged whether they are those of a text."""
+_HAN_LOOKED_AT = 400
+_CLAUSE = re.compile(f"[{HAN}]{{5,}}")
+"""What names, cells and signs do not come to."""
+_MOST_DISTINCT = 0.75
+"""Share of different ideographs in a text, which says some again and again; lists have more."""
+_LEAST_COMMON_HAN = 0.3
+"""A text of as many common characters is not looked at more closely."""
+_LEAST_LIKELY_HAN = -9.8
+"""Least mean log-probability of ideographs that stand in words.
+
+Texts have -4.3 to -8.5, classical ones too. With a map that is wrong they have -10.2 to -15.
+"""
+_OTHER_ASIAN = re.compile("[\u3040-\u30ff\u3100-\u312f\u1100-\u11ff\uac00-\ud7af]")
+"""Kana, Bopomofo and Hangul: with them, a text is no Chinese one."""
+_MOST_OTHER_ASIAN = 0.05
+_PRIVATE = re.compile("[\ue000-\uefff\uf100-\uf8ff\U000f0000-\U0010ffff]")
+"""Private characters but those of fonts of symbols, which stand in formulas and before items."""
+_MOST_PRIVATE = 0.15
+
 
 def has_wrong_letters(text: str) -> bool:
     """Return whether the letters of a text are surely not those that it shows, as with a font without a map.
 
     Its characters are controls, private ones or numbers of glyphs; or they become English when all of them are moved
-    by as much; or half of its letters have accents, as Chinese has in a Western encoding. What is not sure counts as
-    right.
+    by as much; or half of its letters have accents, as Chinese has in a Western encoding; or its ideographs are rare
+    ones that stand together in no words. What is not sure counts as right.
     """
     text = text[:_LOOKED_AT]
     visible = sum(not char.isspace() for char in text)
@@ -64,12 +85,38 @@ def has_wrong_letters(text: str) -> bool:
         return True
     if sum(map(len, _GLYPH_NUMBER.findall(text))) >= _MOST_GLYPH_NUMBERS * visible:
         return True
+    if _has_wrong_ideographs(text):
+        return True
     if _grammar_share(text) >= _LEAST_ENGLISH / 2:
         return False
     letters = sum(map(str.isalpha, text))
     if control >= _SOME_CONTROL or (letters >= _LEAST_LETTERS and 2 * len(_ACCENTED.findall(text)) >= letters):
         return True
     return letters >= _LEAST_LETTERS and _becomes_english(text)
+
+
+def _has_wrong_ideographs(text: str) -> bool:
+    """Return whether the ideographs of a text are surely not those that it shows, as with a font with a wrong map.
+
+    Then they recur as those of a text do, and yet are as rare and as seldom in words as if drawn by lot. Lists of names
+    are not looked at.
+    """
+    han = len(HAN_CHARACTER.findall(text))
+    private = len(_PRIVATE.findall(text))
+    if han + private < _LEAST_HAN:
+        return False
+    if private >= _MOST_PRIVATE * (han + private):
+        return True
+    sample = " ".join(_CLAUSE.findall(text))[:_HAN_LOOKED_AT]
+    count = len(sample) - sample.count(" ")
+    if count < _LEAST_HAN or len(set(sample)) > _MOST_DISTINCT * count:
+        return False
+    if len(_OTHER_ASIAN.findall(text)) >= _MOST_OTHER_ASIAN * han:
+        return False
+    sample = simplified(sample)
+    if sum(map(COMMON_CHARACTERS.__contains__, sample)) >= _LEAST_COMMON_HAN * count:
+        return False
+    return likelihood(sample) < _LEAST_LIKELY_HAN
 
 
 def _becomes_english(text: str) -> bool:
