@@ -195,3 +195,19 @@ def test_a_notebook_with_code_and_what_it_wrote(tmp_path: Path) -> None:
     assert [(block.kind.value, text_of(parsed, block)) for block in parsed.blocks] == [
         ("HEADING", "Sums"), ("PARAGRAPH", "Adds."), ("CODE", "1 + 1"), ("CODE", "2"), ("CODE", "done"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("<x:c><x:f>SUM(A1:B1)</x:f></x:c>", "=SUM(A1:B1)"),
+        ('<x:c t="str"><x:f>A1&amp;" 分"</x:f></x:c>', '=A1&" 分"'),
+        ("<x:c><x:f>SUM(A1:B1)</x:f><x:v>12</x:v></x:c>", "12"),
+        ('<x:c t="str"><x:f>IF(A1,"","x")</x:f><x:v></x:v></x:c>', ""),
+        ('<x:c><x:f t="shared" si="0"/></x:c>', ""),
+    ],
+)
+def test_a_formula_without_its_value_is_shown(cell: str, shown: str, tmp_path: Path) -> None:
+    first = '<x:c t="inlineStr"><x:is><x:t>Ada</x:t></x:is></x:c>'
+    parsed = workbook(tmp_path, {"Marks": f"<x:row>{first}{cell}</x:row>"})
+    assert parsed.text.splitlines()[-1] == (f"Ada | {shown}" if shown else "Ada")

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from services.docs.domain.upload.sniffing import admitted_media_type
 from services.docs.domain.wording.wording import failure_text, page_ranges, told, warning_text
 from services.docs.values.document import Failure
-from services.docs.values.parsed_document import ParseReason, ReadingWarning, WarningReason
+from services.docs.values.parsed_document import ParseError, ParseReason, ReadingWarning, WarningReason
 from services.kit import context
 
 FOLDER = Path(__file__).parents[3] / "services" / "docs" / "domain" / "wording"
@@ -104,3 +105,33 @@ def test_a_refusal_before_anything_is_stored() -> None:
 def test_the_page_and_the_service_say_the_same_of_a_file_that_is_here_already() -> None:
     page = (FOLDER.parents[3] / "gateway" / "static" / "js" / "i18n.js").read_text(encoding="utf-8")
     assert re.findall(r'same_file: "([^"]*)"', page) == [TEXTS[language]["SAME_FILE"] for language in ("en", "zh")]
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "english", "chinese"),
+    [
+        (
+            b"%PDF-1.7\n",
+            "a.docx",
+            "the content is that of a .pdf file: let the name end in .pdf",
+            "请把扩展名改成 .pdf",
+        ),
+        (b"{\\rtf1 x}", "课件.pptx", "The name ends in .pptx, but the content is that of a .rtf file", ".rtf 文件"),
+        (b"plain words", "a.pdf", "that of a .txt file", ".txt 文件"),
+        (b"\x89PNG\r\n\x1a\n", "scan.pdf", "the file is a picture. Text in pictures is not", "文件却是图片"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "页.docx", "The name ends in .docx, but the file is a picture", "文件却是图片"),
+        (b"\x1f\x8b\x08\0\0\0\0\0", "a.pdf", "damaged or of another format", "已损坏，或是无法读取的其他格式"),
+        (b"abc\0\1\2\3", "a.docx", "damaged or of another format", "已损坏，或是无法读取的其他格式"),
+    ],
+)
+def test_a_name_that_promises_another_format_is_told_in_words_of_names(
+    head: bytes, name: str, english: str, chinese: str
+) -> None:
+    with pytest.raises(ParseError) as caught:
+        admitted_media_type(head, name)
+    assert caught.value.reason is ParseReason.MEDIA_TYPE_MISMATCH
+    told_in_english = told(caught.value.reason, caught.value.metadata)
+    assert english in told_in_english
+    assert "application/" not in told_in_english
+    with reading("zh-CN"):
+        assert chinese in told(caught.value.reason, caught.value.metadata)

@@ -100,7 +100,11 @@ class _Cells:
         kind = cell.get("t", "n")
         if kind == "inlineStr":
             return "".join(text.text or "" for text in cell.iter(f"{namespace}t"))
-        value = cell.findtext(f"{namespace}v") or ""
+        value: str | None = cell.findtext(f"{namespace}v")
+        if value is None:
+            # A program that does not compute writes formulas without their values.
+            formula = cell.findtext(f"{namespace}f")
+            return f"={formula}" if formula else ""
         if kind == "s":
             known = value.isdecimal() and int(value) < len(self._texts)
             return self._texts[int(value)] if known else ""

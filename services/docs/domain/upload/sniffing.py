@@ -148,11 +148,19 @@ def _check_promise(head: bytes, found: str, promised: str, suffix: str, tail: by
     ):
         raise ParseError(ParseReason.ENCRYPTED_FILE)
     if promised and promised != found and found != OLE and not {promised, found} <= TEXT_FAMILY:
-        raise ParseError(
-            ParseReason.MEDIA_TYPE_MISMATCH,
-            {"media_type": found, "promised": promised, **({"suffix": suffix} if suffix else {})},
-            what="" if suffix else "stored",
-        )
+        raise _mismatch(found, promised, suffix)
+
+
+def _mismatch(found: str, promised: str, suffix: str) -> ParseError:
+    """Return the error for content that is not what a name promised; without a suffix, what it was stored as."""
+    metadata = {"media_type": found, "promised": promised}
+    if not suffix:
+        return ParseError(ParseReason.MEDIA_TYPE_MISMATCH, metadata, what="stored")
+    metadata["suffix"] = suffix
+    if found in SUPPORTED:
+        return ParseError(ParseReason.MEDIA_TYPE_MISMATCH, {**metadata, "ending": SUFFIXES[found][0]})
+    what = "picture" if refused_format(found) == "IMAGE" else "unread"
+    return ParseError(ParseReason.MEDIA_TYPE_MISMATCH, metadata, what=what)
 
 
 def _sniff_other(head: bytes) -> str:
