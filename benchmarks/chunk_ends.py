@@ -35,7 +35,8 @@ _SHOWN_CHARS = 90
 _CLOSED = re.compile("[.!?。！？…;；:：][\"'”’」』）)\\]】》〉*_`\\d†‡\\s]*$")
 _WHOLE_LINE = re.compile(r"[.·…_\-=*•\s]+\d*$|^[\W\d_]+$")
 """Leaders, rules, and lines without a letter."""
-_GOES_ON = re.compile("[,，、（(\\[“‘《/&+=]$|[a-z][-‐]$")
+_GOES_ON = re.compile("[,，、（(\\[“‘《/&+=<≤≥≈]$|[a-z][-‐]$")
+_NO_START = re.compile("[,;)\\]，。、；：）】≤≥≈=<%]")
 _SMALL_WORDS = re.compile(
     r"\b(?:the|a|an|of|and|or|to|in|on|at|by|for|with|from|as|that|which|is|are|was|were|be|been|than|its|their|"
     r"this|these|into|between|not|but|if|when|while|because)$"
@@ -69,7 +70,7 @@ def is_inside(before: str, after: str) -> bool:
     if _CLOSED.search(line):
         # An abbreviation before a small letter.
         return lower and line[-1] == "." and len(line) > 1 and line[-2].isalpha()
-    if _GOES_ON.search(line) or lower or _SMALL_WORDS.search(line):
+    if _GOES_ON.search(line) or _NO_START.match(after) or lower or _SMALL_WORDS.search(line):
         return True
     prose = _HAN.match(line[-1]) is not None and _HAN.match(after[0]) is not None
     return prose and len(line) >= _LEAST_HAN_LINE and not _LIST_MARK.match(line)

@@ -31,7 +31,9 @@ _PAREN_REACH = 160
 _WORD_REACH = 24
 _LONGEST_UNLISTED_ABBREVIATION = 3
 _LAST_WORD = re.compile(r"(?<!\w)[a-z]+$")
-_OPEN_ENDS = ",，、-‐–—(（[【“‘《/&+="
+_OPEN_ENDS = ",，、-‐–—(（[【“‘《/&+=<≤≥≈±×÷∈"
+_OPEN_STARTS = ",;:)]}，。、；：！？）】》」』=<≤≥≈±×÷∈%"
+"""What no sentence begins with, so it goes on from what stands before."""
 _BORDER_REACH = 240
 """Characters on each side of a border that are looked at."""
 _FULL_LINE = 40
@@ -64,22 +66,27 @@ def split_sentences(
 def runs_on(before: str, after: str, languages: Languages = LANGUAGES) -> bool:
     """Return whether the sentence with which a paragraph stops goes on in a later one, as over a column or a picture.
 
-    No mark closes it, and it stops at a comma, a hyphen, an open bracket or a word of grammar, or in the midst of a
-    full line of Chinese, or the later paragraph begins with a small letter.
+    No mark closes it, and it stops at a comma, a hyphen, an open bracket, a sign of relation or a word of grammar, or
+    in the midst of a full line of Chinese, or the later one begins with a small letter or what no sentence begins with.
     """
     before, after = before[-_BORDER_REACH:].rstrip(), after[:_BORDER_REACH].lstrip()
     if not before or not after or _marks(languages).new_item.match(after):
         return False
-    joined = join_lines(before, after)
-    if any(span.end == len(before) for span in split_sentences(joined, languages=languages)):
+    if not _seems_open(before, after, languages):
         return False
+    joined = join_lines(before, after)
+    return all(span.end != len(before) for span in split_sentences(joined, languages=languages))
+
+
+def _seems_open(before: str, after: str, languages: Languages) -> bool:
+    """Return whether a sentence goes on as far as the characters and words beside the border tell."""
     lower = _NEXT_CHARACTER.match(after) is not None and after[0].islower()
-    line = before[before.rfind("\n") + 1 :]
     if before[-1] in _marks(languages).closing:
         return lower and before[-1] == "."
-    if lower or before[-1] in _OPEN_ENDS:
+    if lower or before[-1] in _OPEN_ENDS or after[0] in _OPEN_STARTS:
         return True
     if is_han(before[-1]) or is_han(after[0]):
+        line = before[before.rfind("\n") + 1 :]
         return is_cjk(before[-1]) and is_cjk(after[0]) and len(line) >= _FULL_HAN_LINE
     word = _LAST_WORD.search(before)
     return word is not None and any(word.group().lower() in language.words.function for language in languages)
@@ -107,7 +114,7 @@ class _Marks:
         self.name_point = re.compile("|".join(f"(?:{rule.name_point.text})" for rule in rules))
         self.ending = self.stops + self.calls
         self.closing = self.ending + self.points + "!?….:：;；"
-        item = r"[-*•·▪●■➢✓→#>|]+|\(?\d{1,2}[.)、）]"
+        item = r"[-*•·▪●■➢✓→#>|]+|\(?\d{1,2}[.)、）](?!\d)"
         numerals = "".join(rule.numerals for rule in rules)
         self.numeral = re.compile(rf"\s*[{numerals}]{{1,3}}" if numerals else "(?!)")
         if numerals:

@@ -151,7 +151,7 @@ def _pieces(text: str, block: Block, max_tokens: int) -> Iterator[tuple[int, int
     elif block.kind is BlockKind.HEADING:
         spans = [Span(block.start, block.end)]
     else:
-        spans = split_sentences(text, block.start, block.end)
+        spans = _whole_sentences(text, split_sentences(text, block.start, block.end), max_tokens / 2)
     start, end, tokens = block.start, block.start, 0.0
     for piece_start, piece_end, piece_tokens in _fitting(text, spans, max_tokens):
         if tokens and (tokens >= _SMALLEST_UNIT_TOKENS or tokens + piece_tokens > max_tokens):
@@ -163,6 +163,23 @@ def _pieces(text: str, block: Block, max_tokens: int) -> Iterator[tuple[int, int
         tokens += piece_tokens
     if end > start:
         yield start, end, tokens
+
+
+def _whole_sentences(text: str, spans: list[Span], max_tokens: float) -> list[Span]:
+    """Join lines over which a sentence goes on, as in verse, to spans of at most so many tokens."""
+    whole: list[Span] = []
+    tokens = 0.0
+    for span in spans:
+        own = estimate_tokens(text[span.start : span.end])
+        if whole and tokens + own <= max_tokens and "\n" in text[whole[-1].end : span.start]:
+            before, after = text[whole[-1].start : whole[-1].end], text[span.start : span.start + _REACH]
+            if runs_on(before, after):
+                whole[-1] = Span(whole[-1].start, span.end)
+                tokens += own
+                continue
+        whole.append(span)
+        tokens = own
+    return whole
 
 
 def _fitting(
