@@ -1,5 +1,5 @@
 // The public REST API, nothing else. What it says of files is in the reader's language.
-import { language } from "./i18n.js";
+import { language, t } from "./i18n.js";
 
 /** A failed request: RFC 9457 problem details. */
 export class Problem extends Error {
@@ -111,7 +111,7 @@ export function upload(file, onProgress, { refuseDuplicate = false } = {}) {
       if (sending.status === 200) resolve(sending.response.document);
       else reject(new Problem(sending.response ?? { status: sending.status, detail: sending.statusText }));
     });
-    sending.addEventListener("error", () => reject(new Problem({ status: 0, detail: "The connection broke." })));
+    sending.addEventListener("error", () => reject(new Problem({ status: 0, detail: t("not_sent") })));
     sending.send(form);
   });
 }
