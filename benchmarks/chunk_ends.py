@@ -36,7 +36,7 @@ _CLOSED = re.compile("[.!?。！？…;；:：][\"'”’」』）)\\]】》〉*
 _WHOLE_LINE = re.compile(r"[.·…_\-=*•\s]+\d*$|^[\W\d_]+$")
 """Leaders, rules, and lines without a letter."""
 _GOES_ON = re.compile("[,，、（(\\[“‘《/&+=<≤≥≈]$|[a-z][-‐]$")
-_NO_START = re.compile("[,;)\\]，。、；：）】≤≥≈=<%]")
+_NO_START = re.compile("[,;)\\]，。、；：）】≤≥≈=%]")
 _SMALL_WORDS = re.compile(
     r"\b(?:the|a|an|of|and|or|to|in|on|at|by|for|with|from|as|that|which|is|are|was|were|be|been|than|its|their|"
     r"this|these|into|between|not|but|if|when|while|because)$"

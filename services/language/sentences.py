@@ -32,7 +32,7 @@ _WORD_REACH = 24
 _LONGEST_UNLISTED_ABBREVIATION = 3
 _LAST_WORD = re.compile(r"(?<!\w)[a-z]+$")
 _OPEN_ENDS = ",，、-‐–—(（[【“‘《/&+=<≤≥≈±×÷∈"
-_OPEN_STARTS = ",;:)]}，。、；：！？）】》」』=<≤≥≈±×÷∈%"
+_OPEN_STARTS = ",;:)]}，。、；：！？）】》」』=≤≥≈±×÷∈%"
 """What no sentence begins with, so it goes on from what stands before."""
 _BORDER_REACH = 240
 """Characters on each side of a border that are looked at."""
