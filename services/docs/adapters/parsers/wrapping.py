@@ -23,7 +23,8 @@ _MARGIN = 0.95
 """The share of those lines that are not longer than the margin: some hang over."""
 _RAGGED = 6
 """A line may miss the margin by a sixth of it, besides the next word: not every editor fills lines greedily."""
-_CLOSING = "。！？…!?.:：;；”’」』）)》〉\"'"
+_CLOSING = "。！？…．!?.:：;；”’」』）)》〉\"'"
+_PARAGRAPH_GAP = re.compile(r"\n[ \t]*\n+")
 _COLUMNS = re.compile(r"\S {3,}\S|\|")
 """What lines of a table hold."""
 
@@ -34,7 +35,7 @@ def paragraphs_of(source: str) -> list[list[str]]:
     They are divided by blank lines. Where nearly all lines have blank ones between them and yet stop within sentences,
     those are no paragraphs: lines go together until one does not reach the margin.
     """
-    paragraphs = [paragraph.split("\n") for paragraph in re.split(r"\n[ \t]*\n+", source)]
+    paragraphs = [paragraph.split("\n") for paragraph in _PARAGRAPH_GAP.split(source)]
     lines = [lines[0] for lines in paragraphs]
     if sum(map(len, paragraphs)) < 1.1 * len(lines) and (margin := margin_of([lines])):
         return list(_regrouped(paragraphs, margin))
@@ -52,7 +53,7 @@ def _regrouped(paragraphs: list[list[str]], margin: int) -> Iterator[list[str]]:
 
 
 def _is_soft_gap(line: str, following: str, margin: int) -> bool:
-    closed = line.rstrip()[-1:] in tuple(_CLOSING)
+    closed = line.rstrip()[-1] in _CLOSING
     return is_soft_break(line, following, margin) and (not closed or _is_full(line, following, margin, 0))
 
 
