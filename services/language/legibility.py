@@ -113,7 +113,7 @@ def _has_wrong_ideographs(text: str) -> bool:
         return False
     if len(_OTHER_ASIAN.findall(text)) >= _MOST_OTHER_ASIAN * han:
         return False
-    sample = simplified(sample)
+    # Traditional texts have enough of the common characters that are the same in both scripts.
     if sum(map(COMMON_CHARACTERS.__contains__, sample)) >= _LEAST_COMMON_HAN * count:
         return False
     return likelihood(sample) < _LEAST_LIKELY_HAN
