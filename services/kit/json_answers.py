@@ -86,10 +86,64 @@ class JsonObjectScanner:
         try:
             value = json.loads(text, strict=False)
         except ValueError:
-            value = _repaired(text)
+            value = _read_anyhow(text)
         if not isinstance(value, dict):
             raise ValueError("that is no object")
         return {clean(name): _cleaned(item) for name, item in value.items()}
+
+
+def _read_anyhow(text: str) -> object:
+    """Return what an object says that is no JSON: in wide marks, or with mistakes."""
+    narrow = _with_narrow_marks(text)
+    if narrow != text:
+        try:
+            return json.loads(narrow, strict=False)
+        except ValueError:
+            # Marks inside of strings stay as they are, unless the wide ones alone make the object.
+            return _repaired(text if _NARROW_KEY.search(text) else narrow)
+    return _repaired(text)
+
+
+_NARROW_KEY = re.compile(r'"\s*:')
+_MARKS = str.maketrans("：，｛｝［］", ":,{}[]")
+_OPENING = re.compile('["“”„＂]')
+_CLOSING = {
+    '"': re.compile(r'(?<!\\)(?:\\\\)*"'),
+    "": re.compile(r'[”“＂"](?=\s*(?:[:：,，}\]｝］]|\Z))'),
+}
+"""Where a string ends: one in ASCII quotes, and one in others, which may stand inside as well."""
+
+
+def _with_narrow_marks(text: str) -> str:
+    """Return an object whose structure is in full-width and curly marks in ASCII's; its strings keep theirs."""
+    kept: list[str] = []
+    at = 0
+    while opening := _OPENING.search(text, at):
+        kept.append(text[at : opening.start()].translate(_MARKS))
+        closing = _end_of_string(text, opening)
+        if closing is None:
+            return text
+        content = text[opening.end() : closing.end() - 1]
+        kept.append('"' + (content if opening[0] == '"' else _QUOTE_INSIDE.sub(r'\\"', content)) + '"')
+        at = closing.end()
+    return "".join(kept) + text[at:].translate(_MARKS)
+
+
+_QUOTE_INSIDE = re.compile(r'(?<!\\)"')
+
+
+def _end_of_string(text: str, opening: re.Match[str]) -> re.Match[str] | None:
+    """Return the mark that closes a string; quotes inside one in “ ” are in pairs, or else anything goes."""
+    if opening[0] == '"':
+        return _CLOSING['"'].search(text, opening.end())
+    depth = 1
+    for mark in re.compile("[“”]").finditer(text, opening.end()) if opening[0] == "“" else ():
+        depth += 1 if mark[0] == "“" else -1
+        if not depth:
+            return mark
+        if depth > _MOST_LEVELS:
+            break
+    return _CLOSING[""].search(text, opening.end())
 
 
 def _repaired(text: str) -> object:

@@ -237,6 +237,9 @@ _GREEK = dict(
 _REWRITES: Rewrites = (
     (Pattern(r"\bhalf\s+an?\s+(?=[a-z])", re.IGNORECASE), "0.5 "),
     (Pattern(r"^half$", re.IGNORECASE), "1/2"),
+    (Pattern(r"^infinity$", re.IGNORECASE), "∞"),
+    (Pattern(r"^(?:positive|plus)\s+infinity$", re.IGNORECASE), "+∞"),
+    (Pattern(r"^(?:negative|minus)\s+infinity$", re.IGNORECASE), "-∞"),
     (Pattern(r"\ba\s+dozen\b", re.IGNORECASE), "12"),
     (_FRACTION, _fraction),
     (_DECIMAL, _decimal),

@@ -93,6 +93,31 @@ def says(text: str, answer: str) -> bool:
     return re.search(rf"(?<!{SPELLED}){spaced}(?!{SPELLED})", text.casefold()) is not None
 
 
+_OTHER_SPELLINGS = {
+    "ä": ("a", "ae"), "ö": ("o", "oe"), "ü": ("u", "ue"), "å": ("a", "aa"), "ø": ("o", "oe"), "æ": ("ae",),
+    "œ": ("oe",), "ł": ("l",), "đ": ("d",), "ð": ("d",), "þ": ("th",), "ı": ("i",),
+}  # fmt: skip
+"""How letters are written where a keyboard lacks them; of any other, its accent is left out."""
+_LEAST_SPELLED = 3
+"""Letters of a word in which an accent may be left out; å alone is a unit."""
+
+
+def drops_accents(text: str, term: str) -> bool:
+    """Return whether a text is a term of Latin letters with some accents left out, and nothing else."""
+    plain = unicodedata.normalize("NFC", term).casefold()
+    words = [word for word in re.findall(r"\w+", plain) if any(map(_spellings, word))]
+    if not words or min(map(len, words)) < _LEAST_SPELLED or any(map(str.isdigit, term)):
+        return False
+    letters = ("|".join(map(re.escape, (char, *_spellings(char)))) for char in fold(term))
+    return re.fullmatch("".join(f"(?:{letter})" for letter in letters), fold(text)) is not None
+
+
+def _spellings(char: str) -> tuple[str, ...]:
+    """Return what a small letter is written as without its accent; nothing for one that has none."""
+    base = unicodedata.normalize("NFD", char)[0]
+    return _OTHER_SPELLINGS.get(char) or ((base,) if base != char and "a" <= base <= "z" else ())
+
+
 def flatten(text: str) -> str:
     """Return a text on one line: nothing where a line breaks between ideographs, a space elsewhere."""
     return reduce(join_lines, (line.strip() for line in text.split("\n")), "")

@@ -7,7 +7,7 @@ languages' files, which bring them to these symbols.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -158,18 +158,73 @@ def _units() -> dict[str, Unit]:
             written = f"{prefix.replace('u', 'μ')}{symbol}"
             size = unit.size * Fraction(10) ** _PREFIXES[prefix]
             known[f"{prefix}{symbol}"] = Unit(((written, 1),), unit.dimension, size)
-    others = {symbol: _product(meaning, known) for symbol, meaning in _OTHER_SYMBOLS.items()}
+    others = {symbol: _product(meaning, known.get) for symbol, meaning in _OTHER_SYMBOLS.items()}
     return known | {symbol: unit for symbol, unit in others.items() if unit is not None}
 
 
+_OTHER_CASE = {"m": "M", "M": "m", "p": "P", "P": "p"}
+"""Prefixes that are another one in the other case."""
+
+
 @lru_cache(maxsize=1)
-def _units_without_case() -> dict[str, Unit]:
-    """Return the units that can be told by their symbols in small letters: `kg`, but neither `mw` nor `m`."""
+def _twins() -> dict[str, Unit]:
+    """Return what common units become by their prefix in the other case: `Mg` of `mg`, `mPa` of `MPa`.
+
+    What is a common unit in small letters behind its prefix is none: `MT` is megatons.
+    """
+    known, near = _units(), _by_first_letter(_units())
+    found: dict[str, Unit] = {}
+    for symbol, unit in known.items():
+        prefix, base = _OTHER_CASE.get(symbol[0], ""), known.get(symbol[1:])
+        twin = prefix + symbol[1:]
+        listed = known[symbol].symbols == ((symbol, 1),) and base is not None and base.dimension == unit.dimension
+        if prefix and base and listed and _near(twin) not in near:
+            found[twin] = Unit(((twin, 1),), base.dimension, base.size * Fraction(10) ** _PREFIXES[prefix])
+    return found
+
+
+def _near(symbol: str) -> str:
+    """Return a symbol with small letters behind its first, whose case tells a prefix."""
+    return symbol[0] + symbol[1:].casefold()
+
+
+def _by_first_letter(units: Mapping[str, Unit]) -> dict[str, set[Unit]]:
     found: dict[str, set[Unit]] = {}
-    for symbol, unit in _units().items():
+    for symbol, unit in units.items():
         if len(symbol) > 1:
-            found.setdefault(symbol.casefold(), set()).add(unit)
-    return {symbol: units.pop() for symbol, units in found.items() if len(units) == 1} | _units()
+            found.setdefault(_near(symbol), set()).add(unit)
+    return found
+
+
+@lru_cache(maxsize=1)
+def _units_in_any_case() -> tuple[Mapping[str, Unit], Mapping[str, Unit], Mapping[str, Unit]]:
+    """Return units by their symbols as they are written, with the first letter so, and in small letters.
+
+    The latter two hold what one unit alone is: neither holds `mt`.
+    """
+    known, twins = _units(), _twins()
+    near = _by_first_letter(known)
+    # Small letters may be meant as capitals, but no capital as a small letter: MG is not mg.
+    near |= {symbol: units for symbol, units in _by_first_letter(twins).items() if symbol[0].isupper()}
+    small: dict[str, set[Unit]] = {}
+    for symbol, unit in known.items():
+        if len(symbol) > 1:
+            small.setdefault(symbol.casefold(), set()).add(unit)
+    return twins | known, _alone(near), _alone(small)
+
+
+def _alone(found: Mapping[str, set[Unit]]) -> dict[str, Unit]:
+    """Return what one unit alone is written as."""
+    return {symbol: next(iter(units)) for symbol, units in found.items() if len(units) == 1}
+
+
+def _common_unit(symbol: str) -> Unit | None:
+    return _units().get(symbol) or _units().get(symbol.casefold())
+
+
+def _unit_in_any_case(symbol: str) -> Unit | None:
+    exact, near, small = _units_in_any_case()
+    return exact.get(symbol) or near.get(_near(symbol)) or small.get(symbol.casefold())
 
 
 _LONGEST = 48
@@ -178,15 +233,15 @@ _FACTOR = re.compile(r"([*/]?)([^\W\d_]*[^\W\d_$][$]?|[°′″$€£¥][CF]?)(?
 _DIVISOR = re.compile(r"/\(([^()]*)\)")
 
 
-def _product(text: str, known: Mapping[str, Unit]) -> Unit | None:
-    """Return the unit that `*` and `/` make of known ones."""
+def _product(text: str, find: Callable[[str], Unit | None]) -> Unit | None:
+    """Return the unit that `*` and `/` make of those that are found by their symbols."""
     symbols: list[tuple[str, int]] = []
     dimension: list[tuple[str, int]] = []
     size = Fraction(1)
     at = 0
     while at < len(text):
         factor = _FACTOR.match(text, at)
-        unit = (known.get(factor[2]) or known.get(factor[2].casefold())) if factor else None
+        unit = find(factor[2]) if factor else None
         if factor is None or unit is None or bool(at) is not bool(factor[1]):
             return None
         power = int(factor[3] or 1) * (-1 if factor[1] == "/" else 1)
@@ -208,4 +263,4 @@ def read_unit(text: str, *, any_case: bool = True) -> Unit | None:
     plain = re.sub(r"\s*([*/])\s*", r"\1", re.sub("[·×]", "*", text.strip()))
     plain = re.sub(r"\s+", "*", plain)
     plain = _DIVISOR.sub(lambda divisor: "/" + divisor[1].replace("*", "/"), plain)
-    return _product(plain, _units_without_case() if any_case else _units())
+    return _product(plain, _unit_in_any_case if any_case else _common_unit)

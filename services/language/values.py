@@ -39,6 +39,8 @@ class _Reading:
     in_si: frozenset[tuple[Token, ...]]
     """The same in units of the SI."""
     formula: tuple[Token, ...] | None
+    is_cased: bool
+    """Whether it is a formula that without the case of its letters is another or none: NaCl, but not H2O."""
     words: tuple[Token, ...]
     """Its words, numbers and signs as they stand."""
     text: frozenset[tuple[Token, ...]]
@@ -60,6 +62,8 @@ def same_value(one: str, other: str, *, convert: bool = False, languages: Langua
         return bool(first.quantities & second.quantities)
     if first.formula is not None and second.formula is not None:
         return first.formula == second.formula
+    if first.is_cased or second.is_cased:
+        return False
     return bool(first.text & second.text)
 
 
@@ -78,7 +82,7 @@ def _read(text: str, languages: Languages) -> _Reading:
     if len(text) > _LONGEST:
         folded = fold(text)
         whole = (folded,) if folded else ()
-        return _Reading(frozenset(), frozenset(), None, whole, frozenset(filter(None, [whole])))
+        return _Reading(frozenset(), frozenset(), None, False, whole, frozenset(filter(None, [whole])))
     plain = _plain(text)
     for language in languages:
         plain = language.words.one_spelling(plain)
@@ -92,7 +96,12 @@ def _read(text: str, languages: Languages) -> _Reading:
     words = _text_tokens(_bare(plain))
     texts = frozenset(filter(None, (words, *map(_text_tokens, ways))))
     return _Reading(
-        frozenset(quantity for quantity, _ in found), frozenset(in_si for _, in_si in found), formula, words, texts
+        frozenset(quantity for quantity, _ in found),
+        frozenset(in_si for _, in_si in found),
+        formula,
+        formula is not None and _is_cased(_bare(plain), "".join(map(str, formula))),
+        words,
+        texts,
     )
 
 
@@ -129,6 +138,7 @@ _WRITTEN = (
     (re.compile(r"-+>|=>"), "→"),
     (re.compile(r"\\times\b|(?<=\d)\s*[*x]\s*(?=\d)"), "×"),
     (re.compile(r"\\cdot\b"), "·"),
+    (re.compile(r"\\infty\b"), "∞"),
     (re.compile(r"\\frac\{([^{}]*)\}\{([^{}]*)\}"), r"\1/\2"),
     (re.compile(r"\^\{([^{}]*)\}"), r"^(\1)"),
     (re.compile(r"_\{([^{}]*)\}|_(?=[0-9a-z](?![0-9a-z]))"), r"\1"),
@@ -414,6 +424,7 @@ _ELEMENT = (
     "|N[abdehiop]?|O[gs]?|P[abdmortu]?|R[abefghnu]|S[bcegimnr]?|T[abcehilms]|U|V|W|Xe|Yb?|Z[nr]"
 )
 _ELEMENTS = re.compile(rf"(?:{_ELEMENT})+")
+_SYMBOL = re.compile(_ELEMENT)
 _CHEMICAL = re.compile(r"[A-Za-z0-9()·+→⇌=^-]+")
 _GENOTYPE = re.compile(r"(?:([A-Za-z])\1){1,8}", re.IGNORECASE)
 _ALGEBRA = re.compile(r"[A-Za-zΑ-Ωα-ω0-9().,·+→=^√÷×*/<>≤≥≠≈±∑∫∞!′|-]+")
@@ -454,6 +465,13 @@ def _with_short_decimals(text: str) -> str:
 def _is_chemical(text: str) -> bool:
     runs = _LETTERS.findall(text)
     return bool(runs) and _CHEMICAL.fullmatch(text) is not None and all(map(_ELEMENTS.fullmatch, runs))
+
+
+def _is_cased(text: str, formula: str) -> bool:
+    """Return whether the case of a chemical formula tells its elements; a symbol alone may be a word, as may `As 3`."""
+    elements = [symbol for run in _LETTERS.findall(formula) for symbol in _SYMBOL.findall(run)]
+    told = _is_chemical(formula) and any(len(symbol) > 1 for symbol in elements)
+    return told and " " not in text and len(formula) > 2
 
 
 def _is_algebra(text: str) -> bool:

@@ -127,6 +127,45 @@ def test_units_are_converted_where_the_key_has_two(keys: tuple[str, ...], given:
     assert accepts(keys, given) is right
 
 
+def gap(stem: str, *keys: str) -> Question:
+    return dataclasses.replace(BLANKS, stem=stem, answer_key=AnswerKey(blanks=tuple((key,) for key in keys)))
+
+
+@pytest.mark.parametrize(
+    ("stem", "key", "given", "right"),
+    [
+        ("The singer ____ was born in Houston.", "Beyoncé", "Beyonce", True),
+        ("The singer ____ was born in Houston.", "Beyoncé", "beyonce", True),
+        ("The singer ____ was born in Houston.", "Beyoncé", "Beyoncè", False),
+        ("The singer ____ was born in Houston.", "Beyoncé", "Beyond", False),
+        ("The composer ____ came to Paris in 1831.", "Frédéric Chopin", "Fréderic Chopin", True),
+        ("The composer ____ wrote nine symphonies.", "Dvořák", "Dvorak", True),
+        ("The equation is named after ____ of Vienna.", "Schrödinger", "Schroedinger", True),
+        ("The equation is named after ____ of Vienna.", "Schrödinger", "Schrodinger", True),
+        ("The city of ____ is in the center of Poland.", "Łódź", "Lodz", True),
+        ("He met his friends in a ____ in town.", "café", "cafe", True),
+        ("该方程以____的名字命名。", "Schrödinger", "Schrodinger", True),
+        # Small letters with marks are sounds in Chinese.
+        ("“买”的拼音是____。", "mǎi", "mai", False),
+        # What has the accent left out is another word here.
+        ("The ____ is a document, and to resume is to go on.", "résumé", "resume", False),
+        ("Il faut attendre la fin de l' ____ pour les vacances.", "été", "ete", False),
+        ("The length is ____ in all.", "5 Å", "5 A", False),
+        ("The symbol of this unit is ____ in books.", "Å", "A", False),
+        ("The word is ____ here.", "cote", "côte", False),
+    ],
+)
+def test_accents_may_be_left_out(stem: str, key: str, given: str, right: bool) -> None:
+    verdict = grade(gap(stem, key), Answer("q1", blanks=(given,))).verdict
+    assert verdict is (Verdict.CORRECT if right else Verdict.INCORRECT)
+
+
+def test_no_other_gap_is_filled_by_a_word_without_its_accent() -> None:
+    asked = gap("To ____ is to go on, and a ____ is a document.", "resume", "résumé")
+    assert grade(asked, Answer("q1", blanks=("resume", "resume"))).points == 1.0
+    assert grade(asked, Answer("q1", blanks=("resume", "résumé"))).points == 2.0
+
+
 @pytest.mark.parametrize(
     ("text", "digits"),
     [("十", "10"), ("二十一", "21"), ("三百", "300"), ("一千零一", "1001"), ("两万三千", "23000"), ("亿", "亿")],

@@ -29,6 +29,13 @@ def value(text: str) -> dict[str, object]:
         ("{'a': 'x', 'b': True}", {"a": "x", "b": True}),
         ('{a: "x", b: null}', {"a": "x", "b": None}),
         ("{“a”：“x”，“b”：“y”}", {"a": "x", "b": "y"}),
+        ('{"a"："x"，"b"：["y"，"z"]}', {"a": "x", "b": ["y", "z"]}),
+        ("{“a”：“他说“好”，走了。”，“b”：［“甲：乙”， 2］}", {"a": "他说“好”，走了。", "b": ["甲：乙", 2]}),
+        ('{“a”：“a 5" pipe，or so”，“b”：true}', {"a": 'a 5" pipe，or so', "b": True}),
+        ("{”a”：”x，y”，”b”：”z”}", {"a": "x，y", "b": "z"}),
+        ('{"a": "比例为1：2，即“一半”", "b"： "y"}', {"a": "比例为1：2，即“一半”", "b": "y"}),
+        ("{“a”：“x”，“b”：“y”，}", {"a": "x", "b": "y"}),
+        ('{"a": "他说"好"，走了。", "b": "y"}', {"a": '他说"好"，走了。', "b": "y"}),
         ('{"a": 1, // a note\n "b": 2}', {"a": 1, "b": 2}),
         ('{"a": "two\nlines"}', {"a": "two\nlines"}),
         ('{"a": "it\\\'s"}', {"a": "it's"}),
@@ -91,7 +98,7 @@ def test_reading_stops_at_the_bounds() -> None:
     assert scanner.feed("x" * 70_000)
 
 
-@pytest.mark.parametrize("piece", ['"x" ', '", "', "[{", ",", "\\", "\\u00", '"b":', "“"])
+@pytest.mark.parametrize("piece", ['"x" ', '", "', "[{", ",", "\\", "\\u00", '"b":', "“", "“”", "“”，“", "：“", "”  "])
 def test_hostile_objects_are_read_within_a_bound_of_time(piece: str) -> None:
     def spent(text: str) -> float:
         started = time.process_time()

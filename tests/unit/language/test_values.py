@@ -9,7 +9,7 @@ import pytest
 from services.language import en_values, zh_values
 from services.language.values import same_value
 
-SAME = """
+SAME = r"""
     -40 °C = −40 °C
     3 = 3.0
     0.5 = .5
@@ -114,6 +114,24 @@ SAME = """
     三千米 = 3 km
     三千米 = 3000米
     三百万 = 3 million
+    5 KG = 5 kg
+    2.4 mhz = 2.4 MHz
+    5 mpa = 5 MPa
+    5 ml = 5 mL
+    3 mw = 3 mW
+    50 MT = 50 Mt
+    CO2 = co2
+    H2SO4 = h2so4
+    ∞ = infinity
+    ∞ = Infinity
+    ∞ = 无穷大
+    ∞ = 無窮大
+    infinity = 无限大
+    -∞ = negative infinity
+    −∞ = 负无穷大
+    +∞ = positive infinity
+    +∞ = 正无穷
+    \infty = ∞
 """
 OTHER = """
     3.5 kg = 35 kg
@@ -144,6 +162,26 @@ OTHER = """
     ¥5 = $5
     三四个 = 34个
     1e999999 = 1e999998
+    5 mg = 5 Mg
+    5 mg = 5 MG
+    5 MPa = 5 mPa
+    10 mL = 10 ML
+    3 mW = 3 MW
+    3 MW = 3 mw
+    5 pF = 5 PF
+    12 mm = 12 Mm
+    NaCl = NACL
+    NaCl = nacl
+    MgSO4 = MGSO4
+    Ca(OH)2 = CA(OH)2
+    Fe2O3 = fe2o3
+    Ca2+ = CA2+
+    CO = Co
+    ∞ = -∞
+    infinity = negative infinity
+    ∞ = infinite
+    无穷大 = 负无穷大
+    ∞ = 8
 """
 
 
