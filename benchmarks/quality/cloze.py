@@ -2,10 +2,10 @@
 
     python -m benchmarks.quality.cloze DIRECTORY [--first 0] [--articles 10] [--only 3,5,8] [--count 3] [--seed 1]
 
-`DIRECTORY` holds `xquad.en.json` and `xquad.zh.json`. Of each language the articles from `--first` on, or those at the
-positions of `--only`, give an exercise of `--count` questions each, their kinds in turn, as the service makes them.
-Counted are answers that another question of the exercise holds, words that a gap cuts, sentences that lean on the one
-before, and true and false statements.
+`DIRECTORY` holds `xquad.en.json` and `xquad.zh.json`, or a set of `benchmarks.quality.unseen`. Of each language the
+articles from `--first` on, or those at the positions of `--only`, give an exercise of `--count` questions each, their
+kinds in turn, as the service makes them. Counted are answers that another question of the exercise holds, words that a
+gap cuts, sentences that lean on the one before, and true and false statements.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _positions(text: str) -> list[int]:
 def main() -> int:
     """Print the exercises of both languages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("directory", type=Path, help="where xquad.en.json and xquad.zh.json are")
+    parser.add_argument("directory", type=Path, help="where a file of each language is")
     parser.add_argument("--first", type=int, default=0, help="articles to pass over")
     parser.add_argument("--articles", type=int, default=10, help="articles of each language")
     parser.add_argument("--only", type=_positions, default=[], help="positions of articles, with commas, from 0")
@@ -118,7 +118,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="seed of the first article")
     options = parser.parse_args()
     for code in ("en", "zh"):
-        file = options.directory / f"xquad.{code}.json"
+        (file,) = options.directory.glob(f"*.{code}.json")
         asyncio.run(measure(code, json.loads(file.read_text(encoding="utf-8"))["data"], options))
     return 0
 

@@ -38,8 +38,18 @@ _FUNCTION = _COUNTING | words(
 )
 _ASKING = words("called explain kind please same tell type")
 
-_VERBS = words(
+_PASTS = words(
     """
+    made took taken gave given went gone came became began begun broke broken brought built bought caught chose chosen
+    drew drawn drove driven ate eaten fell fallen fed felt fought found flew flown froze frozen got gotten grew grown
+    heard held kept knew known laid led left lost meant met paid put ran rose risen said saw seen sold sent set shown
+    sank sat spoke spoken spent spun split stood stolen struck swam taught told thought threw understood won wore wrote
+    written lay fuelled powered
+    """
+)
+_VERBS = (
+    words(
+        """
     absorb accept access account achieve act activate adapt add adjust adopt affect aid aim allow alter appear apply
     argue arise arrange arrive ask assess assign assume attach attack attempt attract avoid base be bear beat become
     begin believe belong bind blow boil bond borrow break breathe bring build burn buy calculate call capture carry
@@ -68,12 +78,9 @@ _VERBS = words(
     surround survive swim synthesize take talk teach tell tend test think threaten throw tie touch train transfer
     transform translate transmit transport trap travel treat trigger try turn understand undergo unite use utilize vary
     view visit wait walk want warm wash waste watch wear win work write yield
-    made took taken gave given went gone came became began begun broke broken brought built bought caught chose chosen
-    drew drawn drove driven ate eaten fell fallen fed felt fought found flew flown froze frozen got gotten grew grown
-    heard held kept knew known laid led left lost meant met paid put ran rose risen said saw seen sold sent set shown
-    sank sat spoke spoken spent spun split stood stolen struck swam taught told thought threw understood won wore wrote
-    written lay fuelled powered
     """
+    )
+    | _PASTS
 )
 
 _GENERAL = words(
@@ -113,7 +120,7 @@ _GENERAL = words(
 )
 """Adjectives, adverbs and nouns too general to be asked for."""
 
-_LABEL_WORDS = r"[Ff]ig(?:ure|s)?\.?|[Tt]able|[Ss]ection|[Cc]hapter|[Pp]age|[Ss]tep|[Nn]o\.?"
+_LABEL_WORDS = r"[Ff]ig(?:ure|s)?\.?|[Tt]able|[Ss]ection|[Cc]hapter|[Pp]age|[Ss]tep|[Nn]os?\.?"
 
 _DETERMINERS = words(
     """
@@ -236,13 +243,15 @@ _READING = rules.ReadingRules(
         r"|our|your|both|another|others?|the (?:former|latter|other|same|first|second|third|following|above|next|last"
         r"|two)|figure|fig|table|see|note|one|some|conversely|nevertheless|although this|when this|if this"
         r"|because this|because it|after this|by contrast|explain|describe|list|discuss|state|draw|define|identify"
-        r"|label|calculate|remember|think|look|read|write|compare|summary|tip|example)\b"
+        r"|nor|neither|yet|rather|either|elsewhere|accordingly|additionally|alternatively|afterward|subsequently|label|calculate|remember|think|look|read|write|compare|summary|tip|example)\b"
         # `In 1900, he …`: nobody is named before the pronoun.
         r"|^(?:\w+|(?:\w+ ){1,3}\w+,) (?-i:this|these|they|it|he|she)\b"
         r"|^(?:in|on|by|from|after|until) (?:\w+ ){1,3}(?-i:they|he|she)\b"
         r"|^(?:in|on|at|by|during|for|from|with) [^,]{2,60}, (?-i:they|he|she)\b"
         r"|^(?:all|both|only|none) (?:of )?(?:two|three|four|five|\d+)\b|\balready mentioned\b"
-        r"|\[(?:update|vague|when\?|who\?)\]",
+        r"|\[(?:update|vague|when\?|who\?)\]"
+        # Half a sentence behind a quotation: `… the servants". as does …`.
+        r"|[.!?][\"”] (?-i:[a-z])",
         re.IGNORECASE,
     ),
     pointer=Pattern(
@@ -252,7 +261,7 @@ _READING = rules.ReadingRules(
         re.IGNORECASE,
     ),
     points_elsewhere=Pattern(
-        r"\bhere\b"
+        r"\bhere\b|\(see\b|\[[a-z]{1,2}\]"
         r"|\b(?:figures?|fig\.|tables?|chapter|section|slide|page) \d|\b(?:below|above|following)\b[:,.]|as follows",
         re.IGNORECASE,
     ),
@@ -325,6 +334,11 @@ _STATEMENTS = rules.StatementRules(
         r"(?:over|above|below|under|at least|up to|more than|less than|between|from|to|and|[-–—~～])\s*$", re.IGNORECASE
     ),
     deniable=Pattern(r"(?<=[^\W\d_] )(?:is|are|was|were)\b(?! (?:to|being|still|only|able|at least)\b)"),
+    undeniable=Pattern(
+        r"\b(?:all|every|each|both|but|however|although|though|yet|particularly|especially|mostly|partly|too|than|only"
+        r"|just|any|so|intended|expected)\b|;",
+        re.IGNORECASE,
+    ),
     subordinate=Pattern(
         r"\b(?:while|when|because|if|although|though|since|as|that|which|who|where|whose|until|before|after)\b[^,;]*$",
         re.IGNORECASE,
@@ -367,32 +381,88 @@ def _sort(term: str, category: Category) -> str:
         return ending and f"{category}:{ending}"
     if category is not Category.NAME:
         return "" if category is Category.ACRONYM else category.value
+    if _CALENDAR.search(term):
+        return "calendar"
     if _NAMING.person.search(term):
         return "person"
     kind = next((kind for kind, pattern in _NAMING.kinds if pattern.search(term)), "")
     return kind or ("people" if _PEOPLE.search(term) else "")
 
 
-_NAME_BEFORE = Pattern(r"\b[A-Z]\. $|\w [A-Z][\w’'-]+ $")
+_MONTH_NAME = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+_CALENDAR = Pattern(rf"^{_MONTH_NAME}$|^(?:Spring|Summer|Autumn|Winter|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)$")
+_NAME_BEFORE = Pattern(r"\b[A-Z]\. $|[A-Z][\w’'-]* of (?:the )?$|\w [A-Z][\w’'-]+ $")
 """What stands before the rest of a name: an initial, or a part of it that is not the first word of the sentence."""
+_NUMBER_OF_NAME = Pattern(rf"^(?:0\d+|(?!(?:1\d|20)\d\d )\d+(?:[.,]\d+)* (?!{_MONTH_NAME}\b)[A-Z][a-z]+)")
+"""A number that is a part of a name: 007 Stage."""
+_NOUN_BEFORE = Pattern(
+    r"(?<![\w’'-])(?!(?:The|An?|Its?|Their|His|Her|No|In|On|At|By|For|With|From|Of|As|To)\b)[A-Z][a-z]+ $"
+)
+"""A noun that opens a sentence and belongs to the next: `Series creator`."""
+_APPOSED = Pattern(r"^[a-z].* [A-Z]\S*$")
+"""What somebody is and a name, which are two things."""
 _CUT_VERB = Pattern(r" (?:burst|cut|cost|cast|hit|hurt|let|put|quit|set|shut|split|spread|rose|fell|began|became)$")
 """A verb without an ending that a run of nouns took in."""
 _NEXT_WORD = Pattern(r"^ (?:(?:of (?:the )?)?[A-Z]|\w\b|(?P<word>[a-z]+))|^(?:st|nd|rd|th|s)\b|^[-–%]")
 
 
+def _is_day_of_no_year(text: str, start: int) -> bool:
+    return _MONTH_BEHIND.search(text[:start]) is not None and re.search(r"\b(?:1\d|20)\d\d\b", text) is None
+
+
+_MONTH_BEHIND = Pattern(rf"\b{_MONTH_NAME} $")
+
+
 def _is_part(text: str, start: int, end: int) -> bool:
     """Return whether the words behind a term belong to it: a noun, the rest of a name, a letter that names it."""
     found = _NEXT_WORD.match(text[end:])
-    if found is None or text[start].isdigit():
-        return found is not None and not found[0].startswith(" ")
-    if _CUT_VERB.search(text[start:end]) or (text[start].isupper() and _NAME_BEFORE.search(text[:start])):
+    if text[start].isdigit():
+        named = _NUMBER_OF_NAME.match(text[start:]) is not None or _is_day_of_no_year(text, start)
+        return named or (found is not None and not found[0].startswith(" "))
+    if found is None:
+        return False
+    before = _NAME_BEFORE if text[start].isupper() else _NOUN_BEFORE
+    if _CUT_VERB.search(text[start:end]) or before.search(text[:start]) or _APPOSED.search(text[start:end]):
         return True
     word = found["word"]
+    if word in _VERBS and word not in _PASTS and not word.endswith("s") and text[end - 1] != "s":
+        # `transfer` behind one thing is no verb: Acylamine transfer has ….
+        return True
     return word is None or not (word in _FUNCTION or is_verb(word) or word.endswith(("ed", "ly", "ing")))
 
 
 _PEOPLE = Pattern(r"(?:ans?|ish|ese|ic|is[tm]s?)$")
 """How names of peoples, languages and faiths end."""
+
+_STAND_INS = words(
+    """
+    agreement airport album alliance article artist association author authors ban band bank bill book border bridge
+    building campaign castle cathedral century character church city club college colony commander commission
+    committee company concert conference conflict congregation constitution council country county couple court crater
+    crew critics crown date daughter decision defenders deal department design director disaster district division
+    dynasty edition election emperor empire episode event exhibition expedition facility faculty family father film
+    final fleet fort game garrison general government governor group hotel house incident industry institute
+    institution invasion island issue journal king kingdom lake law league library locals magazine manager match mayor
+    medal minister ministry mission model mother mountain movie museum name novel officers monument sculpture statue
+    tomb quake earthquake hurricane organization organisation original painting palace pair paper park parliament
+    party people performance pilot place play player players poem poet policy port president prince prison producers
+    program programme project province public queen race railway ranking rebellion rebels record regime region reign
+    report republic residents review reviews ride river road route school season senate sequence series settlement
+    ship show siege singer single site situation society son song soundtrack squadron stadium state station storm
+    story store street strike students study style submarine sultan survivors team temple term territory text title
+    tour tournament tower town track trade treaty trial troops typhoon union unit university vessel victory video
+    village visit volume war winner work works writer zone
+    """
+)
+"""Nouns by which a text calls what it has named."""
+_LEANS = Pattern(
+    r"^(?:[A-Z][\w’']+ ){1,4}(?:called|described|praised|named|considered|placed|rated|ranked|found|deemed|gave)"
+    r" (?:it|him|her|them)\b|"
+    # A noun with nothing beside it that tells which one is meant.
+    rf"^(?:[^,]{{2,60}}, )?(?-i:[Tt]he) (?:{'|'.join(sorted(_STAND_INS))})"
+    r"(?:['’]s? \w+)?(?! (?:of|that|which|who|whose|whom|where|in which|in the|for|to|between|with|from)\b"
+    r"| [A-Z]| [a-z]+ed by)\b"
+)
 
 _CLOZE = rules.ClozeRules(
     sort=_sort,
@@ -441,12 +511,20 @@ _CLOZE = rules.ClozeRules(
         re.IGNORECASE,
     ),
     pronoun=Pattern(r"\b(?:this|these|those|they|them|he|she)\b", re.IGNORECASE),
+    leans=_LEANS.search,
     bounds=(
         (Pattern(r" ?%| per ?cent\b"), 100),
-        (Pattern(r" (?:January|February|March|April|May|June|July|August|September|October|November|December)\b"), 31),
+        (Pattern(rf" {_MONTH_NAME}\b"), 31),
     ),
+    bounds_behind=((Pattern(rf"\b{_MONTH_NAME} $"), 31),),
     before_place=words("in at near across around outside inside into towards toward"),
     listed=Pattern(r"(?:\b(?:and|or|nor)|,)\s+(?:(?:an?|the) )?$", re.IGNORECASE),
+    listed_number=Pattern(r"\bor\s+$"),
+    # A list, or a name that shares its last word: the Royal and Western Infirmaries.
+    lists_on=Pattern(
+        r"^,(?: [\w’'-]+){1,5},(?: [\w’'-]+){0,5}(?: (?:and|or|&) |,)|^ (?:and|or|&) [A-Z][\w’-]+ [A-Z]"
+        r"|^, (?:and|or|&) |^ (?:to|–|-) ?\d"
+    ),
     clings=Pattern(r"\b(?:most|more|very|less) .$|\w[-–—].$"),
 )
 
@@ -692,6 +770,15 @@ _NAME_TITLE = Pattern(
 _ROYAL = Pattern(r"^(?:King|Queen|Pope|Emperor|Saint|St|Lord|Lady|Dame|President)\b")
 _NAME_ARTICLE = Pattern(r"^(?:the|an?) (?=\S)", re.IGNORECASE)
 _POSSESSIVE = Pattern(r"(?<=s)[’'](?=\s|$)|[’']s(?=\s|$)")
+_SHORT_WORDS = (
+    (Pattern(r"\bSt\.? (?=[A-Z])"), "Saint "),
+    (Pattern(r"\bMt\.? (?=[A-Z])"), "Mount "),
+    (Pattern(r"\bFt\.? (?=[A-Z])"), "Fort "),
+    (Pattern(r" (?:Jnr|Jr)\.?$"), " Junior"),
+    (Pattern(r" (?:Snr|Sr)\.?$"), " Senior"),
+    (Pattern(r" & "), " and "),
+)
+"""Words that names shorten."""
 _IZATION = Pattern(r"(?<=[a-z]{3})is(?=(?:ations?|ed|ing|er|ers)\b)")
 
 
@@ -700,6 +787,8 @@ def _fold_name(name: str) -> str:
     if not _LATIN_LETTER.search(name):
         return name
     plain = _NAME_ARTICLE.sub("", name)
+    for pattern, word in _SHORT_WORDS:
+        plain = pattern.sub(word, plain)
     if not _ROYAL.match(plain):
         plain = _NAME_TITLE.sub("", plain)
     plain = _IZATION.sub(
@@ -882,8 +971,8 @@ ENGLISH = rules.Language(
     sentences=rules.SentenceRules(
         never_final=words(
             """
-            mr mrs ms dr prof rev hon st gen col capt lt sgt fig figs eq eqs sec ch vol vols ed eds pp cf vs viz
-            e.g i.e al approx ca resp sect tab ref refs def thm lem cor prop ex conc dept temp univ
+            mr mrs ms dr prof rev hon st gen col capt lt sgt fig figs eq eqs sec ch vol vols ed eds pp cf vs v viz
+            h.m h.m.s u.s.s e.g i.e al approx ca resp sect tab ref refs def thm lem cor prop ex conc dept temp univ
             """
         ),
         before_number=words("no nos p art item nr"),
@@ -906,9 +995,11 @@ ENGLISH = rules.Language(
     key_terms=NounPhrases(
         function=_FUNCTION,
         numbers=NumberRules(
-            label=Pattern(rf"(?:{_LABEL_WORDS}|[\[(（])$"),
+            # Behind a name stands a number that is a part of it: Apollo 11.
+            label=Pattern(rf"(?:{_LABEL_WORDS}|(?<!^)(?<![.!?“\"] )\b(?!{_MONTH_NAME}\b)[A-Z][A-Za-z]*|[\[(（])$"),
+            labels=Pattern(r"\s?(?:UTC|GMT|hours? \(|hrs?\b|[ap]\.?m\b)"),
             before_year=Pattern(
-                r"(?:\b(?:in|since|by|until|from|after|before|year|around|between|during|late|early|mid|spring|summer"
+                r"(?:\b(?:the|in|since|by|until|from|after|before|year|around|between|during|late|early|mid|spring|summer"
                 r"|autumn|winter)|\b(?:January|February|March"
                 r"|April|May|June|July|August|September|October|November|December)(?: \d{1,2},)?)$",
                 re.IGNORECASE,

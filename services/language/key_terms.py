@@ -112,7 +112,9 @@ _NUMBER = re.compile(
     r"(?<![\w.,/-])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\w.,]*\d)"
     rf"|(?<!{SPELLED})(?<![_.,/–-])\d+(?:\.\d+)?(?![\d:/–-]|[.,]\d|{SPELLED})"
 )
-_YEAR = re.compile(r"(?:1[0-9]|20)\d\d")
+
+
+_YEAR = Pattern(r"^(?:1[0-9]|20)\d\d$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,8 @@ class NumberRules:
     """At the end of what stands before: a number of four digits is a year."""
     after_year: Pattern = NEVER
     """At the beginning of what stands behind: the same."""
+    year: Pattern = _YEAR
+    """A number that may be a year."""
 
     def spans(self, text: str) -> list[TermSpan]:
         """Return the numbers of a text that may be asked for."""
@@ -135,7 +139,7 @@ class NumberRules:
             before = text[: match.start()].rstrip()
             if self.label.search(before) or self.labels.match(text[match.end() :]):
                 continue
-            year = _YEAR.fullmatch(match.group()) and (
+            year = self.year.match(match.group()) and (
                 self.before_year.search(before) or self.after_year.match(text[match.end() :])
             )
             spans.append((match.start(), match.end(), Category.YEAR if year else Category.NUMBER))

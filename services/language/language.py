@@ -160,6 +160,8 @@ class StatementRules:
     """At the end of what stands before a number: another one may hold as well."""
     deniable: Pattern = NEVER
     """A verb that the last of `denials` denies where it stands, in a sentence that says one thing."""
+    undeniable: Pattern = NEVER
+    """What a sentence says whose denial would be odd, or no contradiction: not all, but."""
     subordinate: Pattern = NEVER
     """At the end of what stands before such a verb: it is that of a side remark, whose denial says little."""
     denials: tuple[str, ...] = ()
@@ -231,24 +233,32 @@ class ClozeRules:
     """At the end of what stands before a number: it is approximate or a bound."""
     pronoun: Pattern = NEVER
     """A word that may speak of another sentence."""
+    leans: Callable[[str], object] = lambda text: False
+    """Whether a sentence speaks of a thing that another one names, though no pronoun says so: `The city was …`."""
     sort: Callable[[str, Category], str] = lambda term, category: category.value
     """What sort of thing a term names, empty where it does not tell: wrong options are of the right one's sort."""
     before_place: frozenset[str] = frozenset()
     """Words that stand before names of places, in lower case."""
     listed: Pattern = NEVER
     """At the end of what stands before a term: it is one of several, so that another may fit as well."""
+    listed_number: Pattern = NEVER
+    """The same before a number, where a range is no list."""
     lists_on: Pattern = NEVER
     """At the beginning of what stands behind a term: the same."""
     is_part: Callable[[str, int, int], bool] = lambda text, start, end: False
     """Whether a term that stands at [start, end) of a sentence is only a part of a longer one."""
     bounds: tuple[tuple[Pattern, int], ...] = ()
     """What stands behind a number that is not above another: no month is the 14th."""
+    bounds_behind: tuple[tuple[Pattern, int], ...] = ()
+    """What stands before such a number: May 32."""
     clings: Pattern = NEVER
     """Matches, in a sentence cut behind a term's first character, where what stands before belongs to the term."""
 
-    def most_before(self, after: str) -> float:
-        """Return the greatest number that may stand before a text."""
-        return min((most for pattern, most in self.bounds if pattern.match(after)), default=math.inf)
+    def most_between(self, before: str, after: str) -> float:
+        """Return the greatest number that may stand between two texts."""
+        bounds = [most for pattern, most in self.bounds if pattern.match(after)]
+        bounds += [most for pattern, most in self.bounds_behind if pattern.search(before)]
+        return min(bounds, default=math.inf)
 
 
 @dataclass(frozen=True, slots=True)

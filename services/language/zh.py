@@ -98,8 +98,10 @@ _DEFINITION = Pattern(
     r"^(?:所谓)?[“「]?(?P<term>[^，。；：、！？的是“”「」（）()]{2,12})[”」]?(?:[（(][^）)]*[）)])?(?:，)?"
     r"(?P<verb>是指|指的是|指|被定义为|定义为|是一种|是一类|是一门|是一个|是)(?P<meaning>[^。！？]{8,})[。！；;]$"
 )
-_NO_TERM = Pattern(r"不|就|也|都|还|往往|通常|正|只|这|那|什么$")
-_NO_MEANING = Pattern(r"^(?:由|因|为|在|从|通过|不|否)|因为|^(?!.*的\w{2})")
+_NO_TERM = Pattern(
+    r"(?:核心|目的|目标|原因|结果|特点|重点|关键|基础|任务|原则|意义|主题|作者|首都|名称|做法)$|(?:现任|首任|前任|历任|原名|全称|英文|简称)|不|就|也|都|还|往往|通常|正|只|这|那|什么$"
+)
+_NO_MEANING = Pattern(r"^[^，的]{2,8}，[他她它]|^(?:由|因|为|在|从|通过|不|否)|因为|^(?!.*的\w{2})")
 """A reason, a place, a judgment, or nothing that the term is a kind of: what `是` alone says of no definition."""
 _NO_KIND = Pattern(r"最|之一|另一|唯一|有争议|^[^，]*的(?:，|$)")
 """What is said of a thing that has been defined before."""
@@ -145,7 +147,7 @@ _READING = rules.ReadingRules(
         r"|当时|届时|后来|随后|之后|尔后|从此|自此|至此|为此|除此|对此|据此|在当时|到那时|与此|同样|类似|相比之下|事实上"
         r"|实际上|结果|最终|尽管如此|虽然如此|即便如此|从那|自那|到了?那|直到那|在那"
         r"|见图|见表|小结|总结|一句话|提示|想一想|思考|讨论|观察|请|例[：题]|运用|说出|举例|区分|判断|解释|描述|分析"
-        r"|认识|了解|掌握|理解|学会|知道|比较|说明|归纳|接下来|时至|其余|原因|[两二三]者|各方|至于|另有|担任|还有|特别的?是|尤其是|具体|如果成功|原地址|旧的|新的|前[一两]|后[一两])"
+        r"|认识|了解|掌握|理解|学会|知道|比较|说明|归纳|接下来|时至|其余|原因|[两二三]者|各方|至于|另有|担任|还有|特别的?是|尤其是|具体|如果成功|在[他她它]|[^，]{0,8}[以由对给为与][他她](?!们|国|人|山)|当中|其间|期间，|次[年日月]|同[年日月]|翌[年日]|当[年日]|一些其他|其他|另一些|原地址|旧的|新的|前[一两]|后[一两])"
         # A month without its year, and one thing more than what was told of.
         r"|^[\d一二三四五六七八九十两几数多]+[个]?[年天月日周]+(?:之?后|以后|之?前|以前)"
         r"|^[在于从自据按][^，。]{2,40}，(?:他们?|她们?|它们?)(?!人)|^[在于][^，。]{2,20}，(?:被|也|亦|并|协助|获)"
@@ -230,22 +232,29 @@ def _sort(term: str, category: Category) -> str:
     cut = dictionary().cut(term)
     if category is Category.CONCEPT and cut and cut[0].tag.startswith(("v", "a", "d")) and cut[0].tag != "vn":
         return ""
-    if _NAMING.person.search(term):
-        return Category.PERSON.value
+    if category is Category.PERSON or _NAMING.person.search(term):
+        return "person:native" if term[0] in _SURNAMES and len(term) <= _LONGEST_NATIVE else "person"
     kind = next((kind for kind, pattern in _NAMING.kinds if pattern.search(term)), "")
     if category is Category.ACRONYM:
         return ""
     if term.endswith("三角洲"):
         return "place:land"
-    if kind == "place":
-        return kind + next((sort for sort, endings in _LANDSCAPES.items() if term[-1] in endings), "")
+    if kind == "place" or category is Category.PLACE:
+        rank = f":{term[-1]}" if kind == "place" and len(term) > 1 else ":region" if term[-1] in "亚洲欧美" else ""
+        return "place" + next((sort for sort, endings in _LANDSCAPES.items() if term[-1] in endings), rank)
     if kind == "organization" or (category is Category.CONCEPT and not kind):
         return f"{kind or category}:{term[-1]}"
     return kind or category.value
 
 
-_LANDSCAPES = {":water": frozenset("河江湖海洋峡域"), ":land": frozenset("脉岛原地漠陆"), ":house": frozenset("寺")}
+_LANDSCAPES = {
+    ":water": frozenset("河江湖海洋峡域"),
+    ":land": frozenset("脉岛原地漠陆山峰谷岭"),
+    ":house": frozenset("寺"),
+}
 """Places where nobody has a home, by the last character."""
+_LONGEST_NATIVE = 3
+"""Characters of a Chinese person's name."""
 _COUNTED_TIME = Pattern(r"^\s*(?:世纪|年代)|^[-–—~%]")
 
 
@@ -253,6 +262,14 @@ _QUALIFYING = words(
     "主要 重要 基本 普遍 特殊 直接 间接 典型 不同 大量 许多 多数 少数 全部 大型 小型 其他 最大 最高 所有 同一 同样"
 )
 """What says of a thing only how it is."""
+_NO_PART = words("两者 二者 方面 双方 各自 自己 本身 其中 广义 狭义 现任 前任 首任 历任 该处 同年")
+"""Words with which nothing is named."""
+_SPLIT_NAME = Pattern(r"的[对把从向给]$")
+"""What the dictionary takes for a preposition where none can stand: the beginning of 对马."""
+_DENYING = frozenset("不非无未")
+_RANKS = frozenset("县市省州区镇乡村站港山河江湖海岛")
+"""Behind a place's name: the rest of it."""
+_PERSONS = frozenset(("nr", "nrt", "nrfg"))
 _JOINED = frozenset("间际非反")
 """Words that belong to the noun beside them: 州间, 非成员."""
 
@@ -272,11 +289,55 @@ def _is_part(text: str, start: int, end: int) -> bool:
         return True
     if text[start - 1 : start] == "有" and text[end : end + 1] == "的":
         return True
+    if start and text[start - 1] in _DENYING:
+        return True
+    if inside[-1].tag == "ns" and text[end : end + 1] in _RANKS:
+        return True
+    if any(word.text in _NO_PART for word in inside) or _SPLIT_NAME.search(text[:start]):
+        return True
     beside = [word for word in words if word.end == start or word.start == end]
+    if inside[0].tag in _PERSONS and any(w.start == end and len(w.text) == 1 and w.tag[0] in "mqjgabz" for w in beside):
+        return True
     return any(
         word.tag.startswith(("n", "x")) or word.tag in {"h", "k"} or word.text in _TRANSCRIBED or word.text in _JOINED
         for word in beside
     )
+
+
+_STAND_INS = words(
+    """
+    学校 公司 球队 影片 电影 小说 专辑 节目 比赛 赛事 战争 城市 王朝 政府 车站 线路 铁路 全市 全县 全省 全区 全镇
+    全书 全剧 全片 全校 全村 全岛 全境 市区 县城 校园 校区 球场 机场 战役 作品 歌曲 单曲 剧集 游戏 组织 机构 委员会
+    帝国 王国 国家 岛屿 地区 当地 大楼 建筑 建筑物 寺庙 教堂 大桥 隧道 公路 河流 湖泊 山脉 乐队 乐团 团队 球会
+    俱乐部 联赛 杂志 报纸 出版社 医院 图书馆 博物馆 动物园 公园 大学 学院 舰队 部队 军队 敌军 联军 父亲 母亲 妻子
+    丈夫 儿子 女儿 弟弟 哥哥 皇帝 国王 总统 主席 作者 导演 主角 选手 球员 学生 居民 人口 面积 总面积 气候 地形 地势
+    原文 全文 标题 名称 名字 故事 剧情 票房 收视率 研究者 专家 学者 评论家 校舍 总部 会址 站房 全线 本线 单位 条约
+    法案 宪法 事件 事故 会议 协议 计划 项目 工程 产品 品牌 平台
+    """
+)
+"""Nouns by which a text calls what it has named."""
+_LEAD_TIME = Pattern(
+    r"^(?:(?:根据|据|按照?|依照?)[^，]{1,30}，)?(?:[^，]{1,14}(?:年|世纪|年代|月|日|期间|时期|时|后|前|初|末|底)，|(?:公元)?前?\d{1,4}年(?:\d+月)?(?:\d+日)?[初末底春夏秋冬]?)"
+)
+_NO_SUBJECT = words("被 平均 全长 总长 年均 总 高 海拔")
+"""What tells how a thing is, or was dealt with, without the thing."""
+_ADVERBIAL = ("d", "t", "ad", "c", "f")
+
+
+def _leans(text: str) -> bool:
+    """Return whether a sentence has no subject of its own, or one that only stands for what has been named."""
+    lead = _LEAD_TIME.match(text)
+    found = dictionary().cut(text[lead.end() if lead else 0 :])[:6]
+    while found and (found[0].tag in _ADVERBIAL or (found[0].tag == "a" and [w.tag[0] for w in found[1:2]] == ["v"])):
+        found = found[1:]
+    if not found:
+        return False
+    if found[0].tag == "p" and found[0].text != "被":
+        comma = text.find("，", (lead.end() if lead else 0) + found[0].start)
+        return comma < 0 or _leans(text[comma + 1 :])
+    first, beside = found[0], found[1].tag if len(found) > 1 and found[1].start == found[0].end else ""
+    verb = first.tag.startswith("v") and first.tag != "vn"
+    return verb or first.text in _NO_SUBJECT or (first.text in _STAND_INS and not beside.startswith("n"))
 
 
 _CLOZE = rules.ClozeRules(
@@ -317,17 +378,18 @@ _CLOZE = rules.ClozeRules(
     ),
     approximate=Pattern(r"(?:约|大约|至少|超过|不到|近|多达|至多|最多|少于|多于|大于|小于)\s*$"),
     pronoun=Pattern(r"他们|它们|她们|这些|那些|此时|这时|当时"),
+    leans=_leans,
     sort=_sort,
     is_part=_is_part,
     # Behind 波兰语： stands a translation of what is told before it.
-    listed=Pattern(rf"(?:[、和与及或跟同]|[{HAN}]\s|语\s?[：:])\s*$"),
+    listed=Pattern(rf"(?:[、和与及或跟同等]|[{HAN}]\s|语\s?[：:])\s*$"),
     bounds=(
         (Pattern(r"\s?月"), 12),
         (Pattern(r"\s?[日号]"), 31),
         (Pattern(r"\s?[点时](?!间)"), 24),
         (Pattern(r"\s?[%％]"), 100),
     ),
-    lists_on=Pattern(r"\s*(?:、|和|及|或|以及)|年[，、]\s?\d"),
+    lists_on=Pattern(r"\s*(?:、|和|及|或|以及)|年[，、]\s?\d|\s?(?:至|到|[~～–—-])\s?\d"),
     # A count before a term is part of it more often than not: 三碳化合物.
     clings=Pattern(rf"[A-Za-z\-–—·][{HAN}]$|[一二三四五六七八九十\d①-⑨⁰¹²³⁴-⁹₀-₉]\s*[{HAN}]$"),
 )
@@ -690,7 +752,8 @@ CHINESE = rules.Language(
                 r"|[\[(（])$"
             ),
             labels=Pattern(r"\s?[号號]|\s?路"),
-            after_year=Pattern(r"\s?年"),
+            after_year=Pattern(r"\s?年(?!后|以后|之后|间|之间|来|多|的?历史|级|期)"),
+            year=Pattern(r"^(?:[2-9]\d\d|1\d{2,3}|20\d\d)$"),
         ),
         is_person=lambda name: name[0] in _SURNAMES or all(map(_TRANSCRIBED.__contains__, name)),
         latin_noun_endings=_LATIN_NOUN_ENDINGS,

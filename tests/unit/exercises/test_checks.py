@@ -263,6 +263,7 @@ def test_an_option_that_only_holds_such_words_is_none(option: str) -> None:
     [
         ("100 °C", "100.0 °C"), ("100 °C", "100 degrees Celsius"), ("5 km", "5,000 m"), ("the Nile", "Nile"),
         ("colour", "color"), ("twelve", "12"), ("50%", "50 percent"), ("in Rome", "Rome"),
+        ("Saint Paul", "St. Paul"), ("Mount Rigi", "Mt. Rigi"), ("Ann & Co", "Ann and Co"),
     ],
 )  # fmt: skip
 def test_options_of_one_value_are_equal(one: str, other: str) -> None:
@@ -296,3 +297,16 @@ def test_options_that_differ_a_little_are_two(other: str) -> None:
 )
 def test_a_stem_in_another_language_or_that_is_no_text_is_refused(stem: str, reason: str) -> None:
     assert refused(dataclasses.replace(SINGLE, stem=stem), EN) == reason
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("red carotene", ""),
+        ("a light that nobody sees at dawn", "KEY_CONTRADICTS_SOURCE"),
+        ("the light and heat of distant stars", "KEY_CONTRADICTS_SOURCE"),
+    ],
+)
+def test_a_key_is_no_other_thing_where_the_quote_has_a_wrong_option_in_its_words(key: str, reason: str) -> None:
+    draft = dataclasses.replace(SINGLE, stem="What is absorbed in a leaf?", options=(key, "blue light", "green light"))
+    assert refused(dataclasses.replace(draft, correct=(0,)), EN) == reason

@@ -10,6 +10,7 @@ from services.common.values import Source
 from services.exercises.adapters.clients.fake import FakeChatModel
 from services.exercises.adapters.workers.fake import FakeMaterialWorker
 from services.exercises.domain.cloze.material import ClozeMaterial
+from services.exercises.domain.cloze.questions import asked_for, short_answers
 from services.exercises.domain.generation.checks import Accepted, holds_answer
 from services.exercises.domain.generation.generator import QuestionGenerator
 from services.exercises.domain.text.sentences import stands_alone
@@ -300,7 +301,7 @@ def test_who_or_what_is_meant_stands_in_the_sentence(text: str) -> None:
     ("after", "most"), [("月6日，战争爆发。", 12), ("日，会议开幕。", 31), ("％的居民务农。", 100), ("座桥。", inf)]
 )
 def test_no_month_is_the_fourteenth(after: str, most: float) -> None:
-    assert CHINESE.cloze.most_before(after) == most
+    assert CHINESE.cloze.most_between("", after) == most
 
 
 def test_a_number_near_the_years_of_a_material_is_one_of_them() -> None:
@@ -335,3 +336,76 @@ def test_a_side_remark_is_not_denied() -> None:
 def test_what_tells_how_a_thing_came_about_defines_nothing() -> None:
     assert CHINESE.reading.definition("峡谷是河流长期侵蚀所造成的，两岸高达三百米。") is None
     assert CHINESE.reading.definition("峡湾是冰川侵蚀形成的狭长海湾。") is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "leans"),
+    [
+        ("The town was burned by pirates in 1588.", True),
+        ("In 1871, the company moved to a larger hall.", True),
+        ("The band's drummer left in the spring of 1994.", True),
+        ("The town of Ribe was burned by pirates in 1588.", False),
+        ("The company that built the pier moved to a larger hall.", False),
+        ("The Ribe town council met in 1588.", False),
+        ("The nucleus holds most of the DNA of a cell.", False),
+        ("学校于1952年迁至城南的新址。", True),
+        ("1871年，公司迁入了更大的厂房。", True),
+        ("位于河口的东岸，距离县城约三十公里。", True),
+        ("1588年被海盗烧毁，后来由商人重建。", True),
+        ("里伯学校于1952年迁至城南的新址。", False),
+        ("细胞核含有细胞的大部分遗传物质。", False),
+        ("1588年，海盗烧毁了里伯的教堂。", False),
+    ],
+)
+def test_a_sentence_leans_where_its_subject_stands_for_what_another_names(text: str, leans: bool) -> None:
+    assert bool(LANGUAGES.of(text).cloze.leans(text)) is leans
+
+
+def test_numbers_and_names_are_asked_for_before_words_that_others_can_stand_for() -> None:
+    text = (
+        "The harbor of Ribe gave shelter to herring boats in winter.\n"
+        "In 1588, the pirate Kylling burned every warehouse with a cargo of grain.\n"
+        "A mild erosion of trust followed among merchants after the disaster."
+    )
+    cloze = ClozeMaterial([Passage(text)], 1, LANGUAGES)
+    order = [cloze.is_certain(target) for _, target in asked_for(cloze)]
+    assert order == sorted(order, reverse=True)
+    assert {*order} == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("The Order of Malta bought the island of Gozo from Sicily in 1530.", "Malta"),
+        ("Series creator Ann Lee pointed out the duel as the best scene of 1998.", "creator Ann Lee"),
+        ("In the spring of 1998, the crew of Vostok 7 landed near Perm.", "7"),
+        ("The gate of the Royal and Western Infirmaries was built in Ribe.", "Royal"),
+        ("In Ribe, the play was seen by Ann Lee, Karl Munk, Jens Dahl and others in 1998.", "Ann Lee"),
+        ("Acylamine transfer has been shown by Karl Munk in Ribe.", "Acylamine"),
+        ("On July 20, the Vikings of Ribe met at Lund.", "20"),
+        ("自古以来，宗氏的对马藩与朝鲜半岛进行贸易。", "马藩"),
+        ("1589年，毛利辉元修筑广岛城，开启了广岛的发展。", "毛利辉"),
+        ("由于不宜居的气候，忽必烈的远征在安南受阻。", "宜居"),
+    ],
+)
+def test_what_belongs_to_the_words_beside_it_is_not_asked_for(text: str, cut: str) -> None:
+    assert cut not in keys(text)
+
+
+def test_a_wrong_year_keeps_the_order_of_the_years_beside_it() -> None:
+    text = "The tower was built from 1847 to 1853 by monks.\nThe bells came in 1860 and the roof in 1871."
+    cloze = ClozeMaterial([Passage(text)], 3, LANGUAGES)
+    line = next(line for line in cloze.lines if "1847" in line.text)
+    for target in line.occurrences:
+        for year in cloze.distractors.texts(line.text, target, 3, cloze.rng):
+            assert (int(year) < 1853) if line.said(target) == "1847" else (int(year) > 1847)
+
+
+def test_no_day_of_a_month_is_the_32nd() -> None:
+    assert ENGLISH.cloze.most_between("On May ", ", 1998") == 31
+    assert ENGLISH.cloze.most_between("In all, ", " boats") == inf
+
+
+def test_a_name_has_a_story_and_no_meaning() -> None:
+    text = "Karl Munk is a Danish painter who lives in the town of Ribe.\nIn 1998, Karl Munk sold a house in Ribe."
+    assert not list(short_answers(ClozeMaterial([Passage(text)], 1, LANGUAGES)))

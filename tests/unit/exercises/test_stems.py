@@ -7,6 +7,7 @@ import pytest
 from services.exercises.domain.generation.stems import can_answer, is_fragment, is_vague
 from services.exercises.values.question import Passage
 from services.language.detection import LANGUAGES
+from services.language.en import ENGLISH
 from services.language.folding import says
 from services.language.quotes import locate
 from services.language.zh import CHINESE
@@ -136,3 +137,18 @@ def test_a_short_or_unmarked_question_may_be_whole(stem: str) -> None:
 @pytest.mark.parametrize("stem", ["这座城市后来改名为什么？", "这种气体被称为什么？", "哪项定理说明了素数的主要作用？"])
 def test_what_is_asked_by_name_needs_no_reason(stem: str) -> None:
     assert can_answer("城堡后来改名为圣马可堡。", stem)
+
+
+@pytest.mark.parametrize(
+    ("stem", "cut"),
+    [
+        ("What is another name for", True),
+        ("Who was the", True),
+        ("What are the cells of", True),
+        ("What is photosynthesis", False),
+        ("Define photosynthesis", False),
+        ("What is a lever for?", False),
+    ],
+)
+def test_a_short_question_does_not_end_in_a_word_that_more_must_follow(stem: str, cut: bool) -> None:
+    assert is_fragment(stem, ENGLISH) is cut

@@ -24,6 +24,8 @@ _AGE = 150
 """Years from a year of the material within which a number of four digits is one."""
 _YEARLIKE = re.compile(r"1\d{3}|20\d\d")
 _WORD = re.compile(r"[\w']+")
+_ALL_NUMBERS = 24
+_IN_YEARS = re.compile(r"(?<!\d)(?:1\d|20)\d\d(?!\d)")
 
 
 class Distractors:
@@ -60,9 +62,13 @@ class Distractors:
     def texts(self, sentence: str, target: Occurrence, count: int, rng: random.Random) -> list[str]:
         """Return up to `count` texts that are wrong in the target's place in `sentence`, the most plausible first."""
         if target.term.category in NUMERIC:
-            found = self.numbers(sentence[target.start : target.end], target.term.category, 3 * count, rng)
-            most = self._language.cloze.most_before(sentence[target.end :])
-            return [number for number in found if float(number.replace(",", "")) <= most][:count]
+            found = self.numbers(sentence[target.start : target.end], target.term.category, _ALL_NUMBERS, rng)
+            most = self._language.cloze.most_between(sentence[: target.start], sentence[target.end :])
+            return [
+                number
+                for number in found
+                if float(number.replace(",", "")) <= most and _keeps_order(number, sentence, target)
+            ][:count]
         return [text for _, text in self.terms(sentence, target, count, rng)]
 
     def terms(self, sentence: str, target: Occurrence, count: int, rng: random.Random) -> list[tuple[float, str]]:
@@ -110,7 +116,7 @@ class Distractors:
         values = _other_values(float(plain), decimals)
         like_years = any(abs(float(plain) - year) <= _AGE for year in self._years)
         if category is Category.YEAR or (_YEARLIKE.fullmatch(number) and like_years):
-            near = (float(plain) + sign * step for step in (3, 5, 8, 12, 17) for sign in (-1, 1))
+            near = (float(plain) + sign * step for step in (2, 3, 4, 5, 6, 8, 12) for sign in (-1, 1))
             values = [year for year in near if year <= max([*self._years, float(plain)])]
         rng.shuffle(values)
         found: list[str] = []
@@ -172,6 +178,15 @@ class Distractors:
         following = _WORD.findall(after.casefold())
         if len(following) >= 2:
             yield ">" + " ".join(following[:2])
+
+
+def _keeps_order(number: str, sentence: str, target: Occurrence) -> bool:
+    """Return whether a year stands to the other years of a sentence as the right one does: from 1847 to 1853."""
+    right = sentence[target.start : target.end]
+    if not _YEARLIKE.fullmatch(number) or not _YEARLIKE.fullmatch(right):
+        return True
+    others = {found[0] for found in _IN_YEARS.finditer(sentence)} - {right}
+    return all((number < other) is (right < other) and number != other for other in others)
 
 
 def _distinct(scored: Iterable[tuple[float, str]], count: int) -> list[tuple[float, str]]:

@@ -14,12 +14,17 @@ from services.exercises.domain.text.statements import contradicts
 from services.exercises.values.question import GAP, Draft, Generator, Passage, QuestionKind, Substitution
 from services.language.detection import Languages, detect_language
 from services.language.folding import fold
-from services.language.key_terms import NUMERIC, Occurrence, index_terms
+from services.language.key_terms import NUMERIC, Category, Occurrence, index_terms
 from services.language.language import Definition, Language
 from services.language.scripts import closed_up, is_han, whole
 from services.language.terms import units
 
 _MOST_SENTENCES = 600
+_LEAST_RARITY = 0.75
+"""Rarity of a word that few others can stand for."""
+_ENOUGH_SENTENCES = 12
+"""Sentences from which on those are left out that speak of what others name."""
+_CERTAIN = NUMERIC | {Category.NAME, Category.PERSON, Category.PLACE, Category.ACRONYM}
 _TOLD_SHARE = 0.1
 """Greatest share of the sentences that hold a term which is asked for."""
 _NO_HEADING_ENDS = frozenset('。.！!?？;；:：…)）”"，,')
@@ -91,7 +96,9 @@ class ClozeMaterial:
         self._told = Counter(
             text for occurrences in index.occurrences for text in {fold(found.term.text) for found in occurrences}
         )
-        self.lines: list[ClozeLine] = sorted(lines.values(), key=lambda line: -line.score)[:_MOST_SENTENCES]
+        whole = [line for line in lines.values() if not self.language.cloze.leans(line.text)]
+        kept = whole if len(whole) >= _ENOUGH_SENTENCES else lines.values()
+        self.lines: list[ClozeLine] = sorted(kept, key=lambda line: -line.score)[:_MOST_SENTENCES]
 
     def _is_heading(self, text: str) -> bool:
         closed = text[-1] in _NO_HEADING_ENDS or text[-1] in self.language.sentences.stops
@@ -102,7 +109,7 @@ class ClozeMaterial:
         rules = self.language.cloze
         best = sorted((term.score for term in {o.term for o in occurrences}), reverse=True)[:3]
         fit = 1.0 if 0.4 <= len(text) / rules.good_length <= 1.5 else 0.75
-        vague = 0.8 if rules.pronoun.search(text) else 1.0
+        vague = (0.8 if rules.pronoun.search(text) else 1.0) * (0.5 if rules.leans(text) else 1.0)
         return (sum(best) / 3 + (0.6 if self.language.reading.definition(text) else 0.0)) * fit * vague
 
     def targets(self, line: ClozeLine) -> list[Occurrence]:
@@ -123,19 +130,36 @@ class ClozeMaterial:
     def _is_listed(self, text: str, occurrence: Occurrence) -> bool:
         rules = self.language.cloze
         before, after = text[: occurrence.start], text[occurrence.end :]
-        listed = occurrence.term.category not in NUMERIC and rules.listed.search(before) is not None
+        numeric = occurrence.term.category in NUMERIC
+        listed = (rules.listed_number if numeric else rules.listed).search(before) is not None
         return listed or rules.lists_on.match(after) is not None
 
     def _is_told_rarely(self, occurrence: Occurrence) -> bool:
         """Return whether few sentences hold a term: what the material is about answers half of its other questions."""
         return self._told[fold(occurrence.term.text)] <= max(2, len(self.lines) * _TOLD_SHARE)
 
+    def is_certain(self, occurrence: Occurrence) -> bool:
+        """Return whether few other words could stand for a term: it is a number, a name, or spoken of twice."""
+        term = occurrence.term
+        if term.category in _CERTAIN:
+            return True
+        told = self._told[fold(term.text)] > 1 and self.language.key_terms.rarity(term.text) > _LEAST_RARITY
+        own = not self.language.spaced or " " in term.text or self.language.cloze.sort(term.text, term.category)
+        return told and bool(own)
+
     def _is_explained(self, text: str, occurrence: Occurrence) -> bool:
         before, after = text[: occurrence.start].rstrip()[-1:], text[occurrence.end :].lstrip()[:1]
         clings = self.language.cloze.clings.search(text[: occurrence.start + 1])
-        if occurrence.term.category in NUMERIC and _CONVERTED.match(text[occurrence.end :]):
+        head = text[: occurrence.start]
+        bracketed = head.count("(") + head.count("（") > head.count(")") + head.count("）")
+        if occurrence.term.category in NUMERIC and (bracketed or _CONVERTED.match(text[occurrence.end :])):
             return True
         return clings is not None or before in _EXPLAINS or after in _EXPLAINS
+
+    def leans(self, line: ClozeLine) -> bool:
+        """Return whether a sentence may speak of what another one names."""
+        rules = self.language.cloze
+        return bool(rules.leans(line.text) or rules.pronoun.search(line.text))
 
     def is_approximate(self, line: ClozeLine, target: Occurrence) -> bool:
         """Return whether a word before a number makes it approximate or a bound."""
@@ -145,8 +169,8 @@ class ClozeMaterial:
     def definition(self, line: ClozeLine) -> Definition | None:
         """Return what a sentence defines, where that is a key term."""
         found = self.language.reading.definition(line.text)
-        known = found is not None and self.occurrence_of(line, found.term) is not None
-        return found if known else None
+        subject = self.occurrence_of(line, found.term) if found is not None else None
+        return found if subject is not None else None
 
     def occurrence_of(self, line: ClozeLine, term: str) -> Occurrence | None:
         """Return where a term stands in a sentence, as one of its key terms."""
@@ -164,20 +188,23 @@ class ClozeMaterial:
         if not line.firm:
             return None
         candidates = [
-            (score + 0.3 * target.term.score, text, target)
+            (target.term.category in _CERTAIN, score + 0.3 * target.term.score, text, target)
             for target in targets[:4]
-            if target.term.category not in NUMERIC
+            if target.term.category not in NUMERIC and self.is_certain(target)
             for score, text in self.distractors.terms(line.text, target, 2, self.rng)
         ]
-        candidates.sort(key=lambda candidate: candidate[:2], reverse=True)
-        exchanged = (self._exchange(line, target, text) for _, text, target in candidates)
-        return next(filter(None, exchanged), None) or self._deny(line)
+        candidates.sort(key=lambda candidate: candidate[:3], reverse=True)
+        exchanged = ((named, self._exchange(line, target, text)) for named, _, text, target in candidates)
+        found = [(named, made) for named, made in exchanged if made is not None]
+        # One thing for another of its sort may make nonsense; a name for a name does not.
+        of_names = next((made for named, made in found if named), None)
+        return of_names or self._deny(line) or next((made for _, made in found), None)
 
     def _deny(self, line: ClozeLine) -> Falsehood | None:
         """Deny the verb of a sentence that has one to deny."""
         rules = self.language.statements
         verbs = [*rules.deniable.finditer(line.text)]
-        if len(verbs) != 1:
+        if len(verbs) != 1 or rules.undeniable.search(line.text):
             return None
         (verb,) = verbs
         if rules.subordinate.search(line.text[: verb.start()]):
@@ -213,6 +240,8 @@ def _is_half_told(line: ClozeLine, occurrence: Occurrence) -> bool:
 
 def _is_in_title(text: str, occurrence: Occurrence) -> bool:
     """Return whether a term is a part of what is quoted as one thing, such as the title of a book."""
+    if text.count('"', 0, occurrence.start) % 2 and _is_short_quote(text, occurrence):
+        return True
     for opening, closing in _QUOTES:
         start = text.rfind(opening, 0, occurrence.start)
         end = text.find(closing, occurrence.end)
@@ -221,6 +250,11 @@ def _is_in_title(text: str, occurrence: Occurrence) -> bool:
         if occurrence.end - occurrence.start < end - start - 1 <= _LONGEST_TITLE:
             return True
     return False
+
+
+def _is_short_quote(text: str, occurrence: Occurrence) -> bool:
+    start, end = text.rfind('"', 0, occurrence.start), text.find('"', occurrence.end)
+    return start >= 0 and occurrence.end - occurrence.start < end - start - 1 <= _LONGEST_TITLE
 
 
 def _stands_once(line: ClozeLine, occurrence: Occurrence) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -22,12 +23,19 @@ _MOST_OF_A_LINE = 3
 """Terms of one sentence that are asked for."""
 
 
-def _targets(material: ClozeMaterial) -> Iterator[tuple[ClozeLine, Occurrence]]:
-    """Yield each sentence's best term, then each one's second, and so on; a sentence with one term gives none."""
-    for rank in range(_MOST_OF_A_LINE):
+def asked_for(material: ClozeMaterial) -> Iterator[tuple[ClozeLine, Occurrence]]:
+    """Yield each sentence's best term, then each one's second, and so on; a sentence with one term gives none.
+
+    What nothing else can stand for comes first: a number, a name, or what the material speaks of more than once.
+    """
+    for certain, rank in itertools.product((True, False), range(_MOST_OF_A_LINE)):
         for line in material.lines:
             # One digit or letter stands in too many other questions.
-            targets = [target for target in material.targets(line) if len(fold(line.said(target))) > 1]
+            targets = [
+                target
+                for target in material.targets(line)
+                if len(fold(line.said(target))) > 1 and material.is_certain(target) is certain
+            ]
             if len(line.occurrences) > 1 and rank < len(targets):
                 yield line, targets[rank]
 
@@ -35,7 +43,7 @@ def _targets(material: ClozeMaterial) -> Iterator[tuple[ClozeLine, Occurrence]]:
 def gaps(material: ClozeMaterial) -> Iterator[LineDraft]:
     """Yield questions in which a term is to be filled in."""
     explanation = material.language.cloze.wording.gap_explanation
-    for line, target in _targets(material):
+    for line, target in asked_for(material):
         draft = material.draft(
             line, QuestionKind.FILL_IN_THE_BLANK, line.cut(target), explanation.format(sentence=line.text)
         )
@@ -48,7 +56,7 @@ def single_choices(material: ClozeMaterial) -> Iterator[LineDraft]:
     for line, definition in definitions:
         if draft := _definition_choice(material, line, definition):
             yield line, draft
-    for line, target in _targets(material):
+    for line, target in asked_for(material):
         if draft := _gap_choice(material, line, target):
             yield line, draft
 
@@ -171,6 +179,7 @@ def _windows(material: ClozeMaterial) -> list[list[ClozeLine]]:
     for i, first in enumerate(ordered):
         window = [line for line in ordered[i : i + _MOST_STATEMENTS] if line.passage == first.passage]
         distinct = len({fold(line.text) for line in window}) == len(window) >= _FEWEST_STATEMENTS
+        distinct = distinct and not any(map(material.leans, window))
         near = window[-1].end - first.start <= _LONGEST_QUOTE
         if distinct and near and all(len(line.text) <= longest for line in window):
             windows.append(window)
@@ -227,6 +236,7 @@ def _topic(window: Sequence[ClozeLine]) -> str:
 
 _NAMES = frozenset((Category.NAME, Category.ACRONYM, Category.PERSON, Category.PLACE))
 _FEWEST_POINTS, _MOST_POINTS = 2, 3
+_STORIED = frozenset((Category.NAME, Category.PERSON, Category.PLACE))
 
 
 def short_answers(material: ClozeMaterial) -> Iterator[LineDraft]:
@@ -235,7 +245,7 @@ def short_answers(material: ClozeMaterial) -> Iterator[LineDraft]:
     for line in material.lines:
         definition = material.definition(line)
         rubric = _rubric(material, line, definition.term) if definition else ()
-        if definition is None or len(rubric) < _FEWEST_POINTS:
+        if definition is None or len(rubric) < _FEWEST_POINTS or _names_one(material, line, definition.term):
             continue
         draft = material.draft(
             line,
@@ -244,6 +254,12 @@ def short_answers(material: ClozeMaterial) -> Iterator[LineDraft]:
             wording.answer_explanation.format(sentence=line.text),
         )
         yield line, replace(draft, reference=line.text, rubric=rubric)
+
+
+def _names_one(material: ClozeMaterial, line: ClozeLine, subject: str) -> bool:
+    """Return whether a subject is the name of a person, a place or a work: it has a story, and no meaning."""
+    occurrence = material.occurrence_of(line, subject)
+    return occurrence is not None and occurrence.term.category in _STORIED
 
 
 def _as_inside(material: ClozeMaterial, line: ClozeLine, subject: str) -> str:

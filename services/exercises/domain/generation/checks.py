@@ -145,6 +145,13 @@ class _Candidate:
         # What is only a number, and in another notation than the quote's, shares no word with it.
         return not said or bool(said & units(self.quote)) or not numbers(answer) <= numbers(self.quote)
 
+    @property
+    def quotes_a_wrong_option(self) -> bool:
+        """Return whether the quote has a wrong option in its words, and of the right one less than half."""
+        quoted = units(self.quote)
+        told = any(numbers(option) or 2 * len(units(option) & quoted) >= len(units(option)) for option in self.right)
+        return not told and any(says(self.quote, option) for option in self.wrong)
+
     def speaks_of_options(self, option: str) -> bool:
         """Return whether an option is about the others, or says that nothing is known; words of the quote are not."""
         return any(known.stems.option_reference.search(option) for known in LANGUAGES) and not says(self.quote, option)
@@ -237,6 +244,7 @@ def _single_choice(it: _Candidate) -> _Rules:
     yield Refusal.NO_SINGLE_KEY, not it.key_is_known or len(it.right) != 1
     yield Refusal.STEM_LEAKS_ANSWER, says(it.stem, it.right[0])
     yield Refusal.ANSWER_NOT_IN_QUOTE, not all(map(it.supports, it.right))
+    yield Refusal.KEY_CONTRADICTS_SOURCE, it.is_by_model and it.quotes_a_wrong_option
     is_quote = it.is_by_model and len(fold(it.right[0])) >= _WHOLE_QUOTE * len(fold(it.quote))
     yield Refusal.ANSWER_IS_QUOTE, is_quote
     yield from _whole_stem(it)

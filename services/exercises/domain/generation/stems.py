@@ -36,12 +36,18 @@ def is_fragment(stem: str, language: Language) -> bool:
     if GAP not in stem and not is_balanced(stem):
         return True
     if rules.short_question.search(stem):
-        return False
+        return _ends_open(stem, language)
     if GAP not in stem and rules.unfinished.search(stem):
         return True
     whole = GAP in stem or asks(stem, language) or rules.task.search(stem)
     shortest = rules.shortest_marked if re.search(r"[?？]", stem) else rules.shortest_question
     return _length(stem, language) < shortest or not whole
+
+
+def _ends_open(stem: str, language: Language) -> bool:
+    """Return whether a stem without its mark ends in a word that more must follow: `What is another name for`."""
+    words = re.findall(r"\w+", stem.casefold())
+    return language.spaced and stem[-1].isalpha() and words[-1] in language.words.function
 
 
 def is_short_statement(stem: str, language: Language) -> bool:
