@@ -30,6 +30,10 @@ _DEMANDS = ("cause", "purpose", "effect")
 """What a stem may ask for that not every sentence about its subject gives."""
 
 
+_LONGEST_UNMARKED = 5
+"""Words of a question that is whole without its mark."""
+
+
 def is_fragment(stem: str, language: Language) -> bool:
     """Return whether a stem is less than a whole question, task or gapped sentence."""
     rules = language.stems
@@ -45,9 +49,12 @@ def is_fragment(stem: str, language: Language) -> bool:
 
 
 def _ends_open(stem: str, language: Language) -> bool:
-    """Return whether a stem without its mark ends in a word that more must follow: `What is another name for`."""
+    """Return whether a short question without its mark may be the beginning of one: `What is another name for`."""
+    if not language.spaced or not stem[-1].isalpha():
+        return False
     words = re.findall(r"\w+", stem.casefold())
-    return language.spaced and stem[-1].isalpha() and words[-1] in language.words.function
+    names_what_follows = not language.statements.articles.isdisjoint(words[2:3])
+    return len(words) > _LONGEST_UNMARKED or words[-1] in language.words.function or names_what_follows
 
 
 def is_short_statement(stem: str, language: Language) -> bool:
