@@ -47,6 +47,7 @@ _PASTS = words(
     written lay fuelled powered
     """
 )
+"""Forms of verbs that no ending makes."""
 _VERBS = (
     words(
         """

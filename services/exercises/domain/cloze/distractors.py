@@ -25,6 +25,7 @@ _AGE = 150
 _YEARLIKE = re.compile(r"1\d{3}|20\d\d")
 _WORD = re.compile(r"[\w']+")
 _ALL_NUMBERS = 24
+"""More than there are other numbers of one."""
 _IN_YEARS = re.compile(r"(?<!\d)(?:1\d|20)\d\d(?!\d)")
 
 

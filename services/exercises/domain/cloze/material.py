@@ -169,8 +169,8 @@ class ClozeMaterial:
     def definition(self, line: ClozeLine) -> Definition | None:
         """Return what a sentence defines, where that is a key term."""
         found = self.language.reading.definition(line.text)
-        subject = self.occurrence_of(line, found.term) if found is not None else None
-        return found if subject is not None else None
+        known = found is not None and self.occurrence_of(line, found.term) is not None
+        return found if known else None
 
     def occurrence_of(self, line: ClozeLine, term: str) -> Occurrence | None:
         """Return where a term stands in a sentence, as one of its key terms."""
