@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from tests.conftest import BlockingCalls
 
 BLOCKING = [
     pytest.param(lambda: time.sleep(0), id="a sleep"),  # noqa: TID251
-    pytest.param(lambda: os.stat("."), id="a file's state"),
+    pytest.param(lambda: Path().stat(), id="a file's state"),
     pytest.param(lambda: Path(__file__).read_bytes(), id="a file"),
 ]
 
