@@ -98,10 +98,11 @@ def text_of(data: bytes, media_type: str, tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("data", "media_type"), [(word_file(), DOCX), (slides_file(), PPTX), (pdf_file(), PDF)], ids=["docx", "pptx", "pdf"]
+    ("made", "media_type"), [(word_file, DOCX), (slides_file, PPTX), (pdf_file, PDF)], ids=["docx", "pptx", "pdf"]
 )
 @pytest.mark.parametrize("share", [0.3, 0.7, 0.97])
-def test_truncated(data: bytes, media_type: str, share: float, tmp_path: Path) -> None:
+def test_truncated(made: Callable[[], bytes], media_type: str, share: float, tmp_path: Path) -> None:
+    data = made()
     assert refusal(data[: int(len(data) * share)], media_type, tmp_path).reason is ParseReason.TRUNCATED_FILE
 
 
@@ -266,31 +267,36 @@ def test_a_package_without_its_parts(tmp_path: Path) -> None:
     assert refusal(nested, DOCX, tmp_path).reason is ParseReason.TOO_COMPLEX
 
 
-SLOW = {
-    "one element": (HTML, b"<html><body>" + b"<section>" * 60_000 + b"x"),
-    "elements in turn": (HTML, b"<html><body>" + b"<ul><li><b>" * 20_000 + b"x"),
-    "end tags of others": (HTML, b"<html><body>" + b"<div></x>" * 60_000 + b"x"),
-    "attributes": (HTML, b"<html><body><i " + b" ".join(b"k%d" % number for number in range(50_000)) + b">x"),
-    "attributes with values": (HTML, b"<html><body><p " + b"".join(b'/a%d="1"' % n for n in range(50_000)) + b">x"),
-    "brackets": (MARKDOWN, b"[" * 60_000),
-    "images": (MARKDOWN, b"text ![a" * 30_000),
-    "stars": (MARKDOWN, b"*a **b " * 30_000),
-    "comments in text": (MARKDOWN, b"text <!-- " * 30_000),
-    "code": (MARKDOWN, b"".join(b"`" * (number % 300) + b"a" for number in range(30_000))),
-    "lines": (TEXT, b"1\n" * 3_000_000),
-    "forms": (PDF, drawing_itself(12)),
-    "fewer forms": (PDF, drawing_itself(9)),
-    "a form that draws itself": (PDF, drawing_itself(1)),
-    "doubly deflated": (PDF, unpacking(100)),
-    "contents again and again": (PDF, repeating_its_contents(5_000)),
-    "nested elements of Word": (DOCX, word_file_of(b"<w:p>" * 300_000)),
-    "nested tables of Word": (DOCX, word_file_of(b"<w:tbl><w:tr><w:tc>" * 2_000)),
+SLOW: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "one element": (HTML, lambda: b"<html><body>" + b"<section>" * 60_000 + b"x"),
+    "elements in turn": (HTML, lambda: b"<html><body>" + b"<ul><li><b>" * 20_000 + b"x"),
+    "end tags of others": (HTML, lambda: b"<html><body>" + b"<div></x>" * 60_000 + b"x"),
+    "attributes": (HTML, lambda: b"<html><body><i " + b" ".join(b"k%d" % number for number in range(50_000)) + b">x"),
+    "attributes with values": (
+        HTML,
+        lambda: b"<html><body><p " + b"".join(b'/a%d="1"' % n for n in range(50_000)) + b">x",
+    ),
+    "brackets": (MARKDOWN, lambda: b"[" * 60_000),
+    "images": (MARKDOWN, lambda: b"text ![a" * 30_000),
+    "stars": (MARKDOWN, lambda: b"*a **b " * 30_000),
+    "comments in text": (MARKDOWN, lambda: b"text <!-- " * 30_000),
+    "code": (MARKDOWN, lambda: b"".join(b"`" * (number % 300) + b"a" for number in range(30_000))),
+    "lines": (TEXT, lambda: b"1\n" * 3_000_000),
+    "forms": (PDF, lambda: drawing_itself(12)),
+    "fewer forms": (PDF, lambda: drawing_itself(9)),
+    "a form that draws itself": (PDF, lambda: drawing_itself(1)),
+    "doubly deflated": (PDF, lambda: unpacking(100)),
+    "contents again and again": (PDF, lambda: repeating_its_contents(5_000)),
+    "nested elements of Word": (DOCX, lambda: word_file_of(b"<w:p>" * 300_000)),
+    "nested tables of Word": (DOCX, lambda: word_file_of(b"<w:tbl><w:tr><w:tc>" * 2_000)),
 }
+"""Media types, and what makes the files: only where they are needed, since that takes a while."""
 
 
 @pytest.mark.parametrize("kind", SLOW)
 def test_what_would_be_slow_is_refused_at_once_as_such(kind: str, tmp_path: Path, soon: float) -> None:
-    media_type, data = SLOW[kind]
+    media_type, made = SLOW[kind]
+    data = made()
     begin = time.thread_time()
     error = refusal(data, media_type, tmp_path, ParseLimits().of_size(len(data)))
     assert error.reason is ParseReason.TOO_COMPLEX
@@ -373,13 +379,13 @@ def test_unknown_media_type(tmp_path: Path) -> None:
     assert error.metadata == {"media_type": "image/png", "format": "IMAGE", "what": "IMAGE"}
 
 
-SEEDS = {
-    DOCX: word_file(),
-    PPTX: slides_file(),
-    PDF: pdf_file(),
-    TEXT: "第一章 力学\n\n力是物体对物体的作用。".encode(),
-    MARKDOWN: b"# Cells\n\n- *one* `two`\n\n| a | b |\n|---|---|\n| 1 | 2 |\n",
-    HTML: "<html><body><h1>Cells</h1><p>细胞<table><tr><td>a</table></body></html>".encode(),
+SEEDS: dict[str, Callable[[], bytes]] = {
+    DOCX: word_file,
+    PPTX: slides_file,
+    PDF: pdf_file,
+    TEXT: lambda: "第一章 力学\n\n力是物体对物体的作用。".encode(),
+    MARKDOWN: lambda: b"# Cells\n\n- *one* `two`\n\n| a | b |\n|---|---|\n| 1 | 2 |\n",
+    HTML: lambda: "<html><body><h1>Cells</h1><p>细胞<table><tr><td>a</table></body></html>".encode(),
 }
 
 
@@ -387,7 +393,7 @@ SEEDS = {
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_damage_is_a_parse_error_or_harmless(media_type: str, data: st.DataObject, tmp_path: Path) -> None:
-    content = bytearray(SEEDS[media_type])
+    content = bytearray(SEEDS[media_type]())
     for _ in range(data.draw(st.integers(1, 8))):
         position = data.draw(st.integers(0, len(content) - 1))
         content[position : position + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
