@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -119,7 +119,8 @@ def _read_page(document: Any, number: int) -> PrintedPage:
                 lines = _with_fields(lines, _fields(page, document.formenv))
             width, height = extent if turn % 2 == 0 else extent[::-1]
             asides = tuple(part for _, part in others)
-            images, wrong = _image_share(page, lines, extent), has_wrong_letters(_FILLED.sub("", chars.text))
+            text = _FILLED.sub("", chars.text) if "\0" in chars.text else chars.text
+            images, wrong = _image_share(page, lines, extent), has_wrong_letters(text)
             return PrintedPage(number + 1, height, lines, width, asides, images, wrong)
     except pypdfium2.PdfiumError as error:
         raise ParseError(ParseReason.CORRUPT_FILE, {"page": str(number + 1)}, what="page") from error
@@ -129,11 +130,27 @@ def _image_share(page: Any, lines: list[PrintedLine], extent: tuple[float, float
     """Return how much of a page without much text is covered by images, from 0 to 1."""
     if sum(len(line.text) for line in lines) > _MOST_FURNITURE_CHARS:
         return 0.0
-    covered = 0.0
-    for image in islice(page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=_IMAGE_DEPTH), _MOST_IMAGES):
-        left, bottom, right, top = image.get_bounds()
-        covered += (right - left) * (top - bottom)
+    page_functions = pdfium.FPDFPage_CountObjects, pdfium.FPDFPage_GetObject
+    covered = sum(map(_area, islice(_images(page.raw, *page_functions, _IMAGE_DEPTH), _MOST_IMAGES)))
     return min(1.0, covered / (extent[0] * extent[1] or 1.0))
+
+
+def _images(parent: Any, count: Callable[[Any], int], get: Callable[[Any, int], Any], depth: int) -> Iterator[Any]:
+    """Yield the images of a page or form and of the forms in it, beside any number of other objects."""
+    kind_of = pdfium.FPDFPageObj_GetType
+    for index in range(count(parent)):
+        child = get(parent, index)
+        kind = kind_of(child)
+        if kind == pdfium.FPDF_PAGEOBJ_IMAGE:
+            yield child
+        elif kind == pdfium.FPDF_PAGEOBJ_FORM and depth > 1:
+            yield from _images(child, pdfium.FPDFFormObj_CountObjects, pdfium.FPDFFormObj_GetObject, depth - 1)
+
+
+def _area(image: Any) -> float:
+    left, bottom, right, top = (ctypes.c_float() for _ in range(4))
+    pdfium.FPDFPageObj_GetBounds(image, left, bottom, right, top)
+    return (right.value - left.value) * (top.value - bottom.value)
 
 
 def _parts(chars: PageChars, extent: tuple[float, float], shown: int) -> list[tuple[int, list[PrintedLine]]]:
@@ -147,42 +164,66 @@ def _parts(chars: PageChars, extent: tuple[float, float], shown: int) -> list[tu
     return sorted(parts.items(), key=lambda part: (not part[1], part[0] != shown, part[0]))
 
 
+class _Run(NamedTuple):
+    """What may be a line: its characters, and what is left of them without the spaces and the hyphen at their end."""
+
+    raw: str
+    text: str
+    offset: int
+    begin: int
+    """The index of the first character that shows something."""
+    end: int
+    """The index of the last character of the text."""
+
+
+def _run(raw: str, offset: int) -> _Run | None:
+    """Return the characters from an index on as a run; None when none of them shows anything."""
+    text = raw.rstrip("\ufffe ")
+    shown = text.lstrip()
+    return _Run(raw, text, offset, offset + len(text) - len(shown), offset + len(text) - 1) if shown else None
+
+
 def _lines(chars: PageChars, turned: defaultdict[int, list[int]]) -> list[PrintedLine]:
     """Return the upright lines in the order of the content, with the parts of one row of a table joined.
 
     The characters of other lines are put into `turned`.
     """
     lines: list[PrintedLine] = []
-    for match in _LINE.finditer(chars.text):
-        for raw, offset in _upright(chars, match.group(), match.start(), turned):
-            line = _line(chars, raw, offset)
-            if line is not None and lines and lines[-1].is_left_of(line):
-                lines[-1] = lines[-1].beside(line)
-            elif line is not None:
-                lines.append(line)
+    for line in _printed(chars, _upright(chars, turned)):
+        if lines and lines[-1].is_left_of(line):
+            lines[-1] = lines[-1].beside(line)
+        else:
+            lines.append(line)
     return lines
 
 
-def _upright(chars: PageChars, raw: str, offset: int, turned: defaultdict[int, list[int]]) -> Iterator[tuple[str, int]]:
-    """Yield a line's upright parts with their offsets; pdfium puts text of all directions into one line."""
-    begin = len(raw) - len(raw.lstrip())
-    end = len(raw.rstrip("\ufffe ")) - 1
-    if begin > end:
-        return
-    if chars.turn(offset + begin) == 0 == chars.turn(offset + end):
-        yield raw, offset
-        return
+def _upright(chars: PageChars, turned: defaultdict[int, list[int]]) -> list[_Run]:
+    """Return the upright runs; pdfium puts text of all directions into one line."""
+    found = [run for match in _LINE.finditer(chars.text) if (run := _run(match.group(), match.start()))]
+    turns = chars.turns([index for run in found for index in (run.begin, run.end)])
+    upright: list[_Run] = []
+    for run, first, last in zip(found, turns[::2], turns[1::2], strict=True):
+        if first == 0 == last:
+            upright.append(run)
+        else:
+            upright += _upright_parts(chars, run, turned)
+    return upright
+
+
+def _upright_parts(chars: PageChars, run: _Run, turned: defaultdict[int, list[int]]) -> Iterator[_Run]:
+    """Yield the upright parts of a run, and put the characters of its other parts into `turned`."""
+    told = [at for at, char in enumerate(run.raw) if not (char.isspace() or char == "\ufffe")]
+    known = dict(zip(told, chars.turns([run.offset + at for at in told]), strict=True))
     turn: int | None = 0
-    turns = []
-    for index, char in enumerate(raw):
-        turn = turn if char.isspace() or char == "\ufffe" else chars.turn(offset + index)
-        turns.append((turn, index))
+    turns = [(turn := known.get(at, turn), at) for at in range(len(run.raw))]
     for direction, group in groupby(turns, key=itemgetter(0)):
-        indices = [index for _, index in group]
+        places = [at for _, at in group]
         if direction == 0:
-            yield raw[indices[0] : indices[-1] + 1], offset + indices[0]
+            part = _run(run.raw[places[0] : places[-1] + 1], run.offset + places[0])
+            if part is not None:
+                yield part
         elif direction is not None:
-            turned[direction] += (offset + index for index in indices)
+            turned[direction] += (run.offset + at for at in places)
 
 
 class _Glyph(NamedTuple):
@@ -198,7 +239,7 @@ class _Glyph(NamedTuple):
 
 def _turned_lines(chars: PageChars, indices: list[int], turn: int, extent: tuple[float, float]) -> list[PrintedLine]:
     """Return the lines of turned characters from top to bottom, as they would be on the turned page."""
-    glyphs = [_glyph(chars, index, turn, extent) for index in indices if not chars.text[index].isspace()]
+    glyphs = _glyphs(chars, [index for index in indices if not chars.text[index].isspace()], turn, extent)
     rows: list[list[_Glyph]] = []
     for glyph in sorted(glyphs, key=lambda glyph: -glyph.baseline):
         if not rows or rows[-1][0].baseline - glyph.baseline > 0.5 * glyph.size:
@@ -208,18 +249,18 @@ def _turned_lines(chars: PageChars, indices: list[int], turn: int, extent: tuple
     return [line for line in lines if line.text]
 
 
-def _glyph(chars: PageChars, index: int, turn: int, extent: tuple[float, float]) -> _Glyph:
+def _glyphs(chars: PageChars, indices: list[int], turn: int, extent: tuple[float, float]) -> Iterator[_Glyph]:
     width, height = extent
-    left, bottom, right, top = chars.tight_box(index)
-    x, y = chars.origin(index)
-    if turn == 3:
-        left, right, baseline = bottom, top, width - x
-    elif turn == 1:
-        left, right, baseline = height - top, height - bottom, x
-    else:
-        left, right, baseline = width - right, width - left, height - y
-    char = "-" if chars.text[index] in "\ufffe\x02" else chars.text[index]
-    return _Glyph(char, left, right, baseline, chars.size(index), index)
+    answers = zip(indices, chars.tight_boxes(indices), chars.origins(indices), chars.sizes(indices), strict=True)
+    for index, (left, right, bottom, top), (x, y), size in answers:
+        if turn == 3:
+            begin, end, baseline = bottom, top, width - x
+        elif turn == 1:
+            begin, end, baseline = height - top, height - bottom, x
+        else:
+            begin, end, baseline = width - right, width - left, height - y
+        char = "-" if chars.text[index] in "\ufffe\x02" else chars.text[index]
+        yield _Glyph(char, begin, end, baseline, size, index)
 
 
 def _turned_line(chars: PageChars, glyphs: list[_Glyph]) -> PrintedLine:
@@ -260,35 +301,65 @@ def _spaced(glyphs: list[_Glyph], size: float) -> str:
     return _SPACE_AT_CJK_PUNCTUATION.sub("", normalize(text))
 
 
-def _line(chars: PageChars, raw: str, offset: int) -> PrintedLine | None:
-    """Return one line, or None when it shows nothing."""
-    hyphenated = raw.endswith("\ufffe")
-    text = raw.rstrip("\ufffe ")
-    begin = offset + len(text) - len(text.lstrip())
-    end = offset + len(text) - 1
-    if begin > end:
+_Boxes = Sequence[tuple[float, ...]]
+"""Left, top, right and bottom of characters."""
+
+
+def _printed(chars: PageChars, runs: Sequence[_Run]) -> Iterator[PrintedLine]:
+    """Yield the lines of the runs that show something; the places of all their characters are asked for at once."""
+    samples = _samples(chars, runs)
+    numbers = _small_numbers(chars, runs, samples)
+    spaces = [[gap.span() for gap in _SPACES.finditer(run.text) if gap.start()] for run in runs]
+    asked: list[int] = []
+    for run, (_, sample), gaps in zip(runs, samples, spaces, strict=True):
+        asked += (run.begin, run.end, sample)
+        for begin, end in gaps:
+            asked += (run.offset + begin - 1, run.offset + end)
+    boxes = iter(chars.boxes(asked))
+    for at, (run, sized, gaps) in enumerate(zip(runs, samples, spaces, strict=True)):
+        scripts = [script for number in numbers.get(at, ()) if (script := _script(chars, run, number, sized[0]))]
+        line = _line(chars, run, sized, scripts, gaps, list(islice(boxes, 3 + 2 * len(gaps))))
+        if line is not None:
+            yield line
+
+
+def _samples(chars: PageChars, runs: Sequence[_Run]) -> list[tuple[float, int]]:
+    """Return the size of each run, and a character of that size.
+
+    They are the largest of three within it: its first characters may be a list's mark or a drop cap of another size,
+    and indices and exponents are smaller.
+    """
+    quarters = [run.begin + (run.end - run.begin) * quarter // 4 for run in runs for quarter in (1, 2, 3)]
+    sizes = list(zip(chars.sizes(quarters), quarters, strict=True))
+    return [max(sizes[at : at + 3]) for at in range(0, len(sizes), 3)]
+
+
+def _line(
+    chars: PageChars,
+    run: _Run,
+    sized: tuple[float, int],
+    scripts: list[_Script],
+    gaps: list[tuple[int, int]],
+    boxes: _Boxes,
+) -> PrintedLine | None:
+    """Return the line of a run, or None when it shows nothing.
+
+    `boxes` are those of its first and last character, of that whose size is the line's, and of those around each gap.
+    """
+    size, sample = sized
+    text = _shown(run.text, 0, len(run.text), scripts) + ("-" if run.raw[-1] == "\ufffe" else "")
+    if not text:
         return None
-    # Samples within the line, because its first characters may be a list's mark or a drop cap of another size,
-    # and the largest of them, because indices and exponents are smaller.
-    samples = [begin + (end - begin) * quarter // 4 for quarter in (1, 2, 3)]
-    size, sample = max((chars.size(index), index) for index in samples)
     name, forced_bold = chars.font(sample)
     bold, monospaced = _manner(name)
-    bottom, top = chars.height(sample)
-    scripts = _scripts(chars, text, offset, size)
-    line = PrintedLine(
-        text=_shown(text, 0, len(text), scripts) + ("-" if hyphenated else ""),
-        left=chars.left(begin),
-        right=chars.right(end),
-        bottom=bottom,
-        top=top,
-        size=size,
-        bold=forced_bold or bold,
-        monospaced=monospaced,
-    )
-    if not line.text:
-        return None
-    return line.with_cells(_cells(chars, text, offset, line, scripts)) if " " in line.text else line
+    left, (_, top, _, bottom), right = boxes[0][0], boxes[2], boxes[1][2]
+    line = PrintedLine(text, left, right, bottom, top, size, forced_bold or bold, monospaced)
+    wide = [
+        _Gap(*span, before[2], after[0])
+        for span, before, after in zip(gaps, boxes[3::2], boxes[4::2], strict=True)
+        if after[0] - before[2] > size * CELL_GAP_EMS
+    ]
+    return line.with_cells(_cells(run.text, line, wide, scripts)) if wide and " " in text else line
 
 
 def _fields(page: Any, form: Any) -> list[PrintedLine]:
@@ -360,34 +431,47 @@ class _Script(NamedTuple):
     shown: str
 
 
-def _scripts(chars: PageChars, text: str, offset: int, size: float) -> list[_Script]:
-    """Find exponents, charges and indices: numbers after a letter, smaller than it and off its baseline."""
-    if not _MAYBE_SCRIPT.search(text):
-        return []
-    found: list[_Script] = []
+def _small_numbers(
+    chars: PageChars, runs: Sequence[_Run], samples: Sequence[tuple[float, int]]
+) -> Mapping[int, list[re.Match[str]]]:
+    """Return what may be exponents, charges and indices by the place of their run: numbers that end small."""
+    numbers = [
+        (at, number)
+        for at, run in enumerate(runs)
+        if _MAYBE_SCRIPT.search(run.text)
+        for number in _SCRIPT.finditer(run.text)
+    ]
+    sizes = chars.sizes([runs[at].offset + number.end() - 1 for at, number in numbers])
+    small: defaultdict[int, list[re.Match[str]]] = defaultdict(list)
+    for (at, number), size in zip(numbers, sizes, strict=True):
+        if size <= samples[at][0] * _SCRIPT_SIZE:
+            small[at].append(number)
+    return small
+
+
+def _script(chars: PageChars, run: _Run, match: re.Match[str], size: float) -> _Script | None:
+    """Return a small number as a script, or None where it stands on the baseline of what is before it."""
+    text, offset = run.text, run.offset
+    start, begin, end = match.start(), match.start(match.lastgroup or 0), match.end()
     largest = size * _SCRIPT_SIZE
-    for match in _SCRIPT.finditer(text):
-        start, begin, end = match.start(), match.start(match.lastgroup or 0), match.end()
-        if chars.size(offset + end - 1) > largest:
-            continue
-        if match.lastgroup == "digits":
-            while begin < end and chars.size(offset + begin) > largest:
-                begin += 1
-            start = begin
-        base, number = offset + start - 1, offset + begin
-        if start == match.start("digits") or chars.size(number) > largest:
-            continue
-        height = chars.origin(number)[1] - chars.origin(base)[1]
-        raised = height > 0.1 * size
-        if not raised and height > -0.02 * size:
-            continue
-        after, script = end, text[begin:end]
-        is_made_up = text[after : after + 1] == " " and chars.is_generated(offset + after)
-        shown = superscript(script) if raised else subscript(script)
-        if is_made_up and chars.left(offset + after + 1) - chars.right(offset + after - 1) < 0.2 * size:
-            after += 1
-        found.append(_Script(start, after, shown))
-    return found
+    if match.lastgroup == "digits":
+        sizes = chars.sizes(range(offset + begin, offset + end))
+        begin += next(at for at, of_digit in enumerate(sizes) if of_digit <= largest)
+        start = begin
+    base, number = offset + start - 1, offset + begin
+    if start == match.start("digits") or chars.sizes((number,))[0] > largest:
+        return None
+    (_, baseline), (_, height) = chars.origins((base, number))
+    raised = height - baseline > 0.1 * size
+    if not raised and height - baseline > -0.02 * size:
+        return None
+    after, script = end, text[begin:end]
+    is_made_up = text[after : after + 1] == " " and chars.is_generated(offset + after)
+    shown = superscript(script) if raised else subscript(script)
+    if is_made_up:
+        (_, _, right, _), (left, *_) = chars.boxes((offset + after - 1, offset + after + 1))
+        after += left - right < 0.2 * size
+    return _Script(start, after, shown)
 
 
 def _shown(text: str, start: int, end: int, scripts: list[_Script]) -> str:
@@ -398,19 +482,25 @@ def _shown(text: str, start: int, end: int, scripts: list[_Script]) -> str:
         if position <= script.start and script.end <= end:
             pieces += (text[position : script.start], script.shown)
             position = script.end
-    return _SPACE_AT_CJK_PUNCTUATION.sub("", normalize("".join((*pieces, text[position:end]))))
+    shown = normalize("".join((*pieces, text[position:end])))
+    return shown if shown.isascii() else _SPACE_AT_CJK_PUNCTUATION.sub("", shown)
 
 
-def _cells(chars: PageChars, text: str, offset: int, line: PrintedLine, scripts: list[_Script]) -> tuple[Cell, ...]:
-    """Return the line's parts between gaps far wider than a space; none of a line without such a gap."""
+class _Gap(NamedTuple):
+    """White space within a line's raw text that is far wider than a space, and where it begins and ends."""
+
+    start: int
+    end: int
+    left: float
+    right: float
+
+
+def _cells(text: str, line: PrintedLine, gaps: Sequence[_Gap], scripts: list[_Script]) -> tuple[Cell, ...]:
+    """Return the line's parts between gaps."""
     cells: list[Cell] = []
-    opened, left, least = 0, line.left, line.size * CELL_GAP_EMS
-    spaces = [gap.span() for gap in _SPACES.finditer(text.rstrip(" ")) if gap.start()]
-    gaps = chars.gaps((offset + begin - 1, offset + end) for begin, end in spaces)
-    for (begin, end), (right, next_left) in zip(spaces, gaps, strict=True):
-        if next_left - right > least:
-            cells.append(Cell(_shown(text, opened, begin, scripts), left, right))
-            opened, left = end, next_left
-    if cells:
-        cells.append(Cell(_shown(text, opened, len(text), scripts), left, line.right))
+    opened, left = 0, line.left
+    for gap in gaps:
+        cells.append(Cell(_shown(text, opened, gap.start, scripts), left, gap.left))
+        opened, left = gap.end, gap.right
+    cells.append(Cell(_shown(text, opened, len(text), scripts), left, line.right))
     return tuple(cell for cell in cells if cell.text)

@@ -1,0 +1,70 @@
+"""What pdfium tells of many characters at once is what it tells of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+import pytest
+from reportlab.pdfgen.canvas import Canvas
+
+from services.docs.adapters.parsers.pdf_chars import PageChars
+
+TURNS = (0, 90, 180, 270)
+ANGLE = 45
+SCALES = (1.0, 1.5)
+
+
+@pytest.fixture
+def text_page(tmp_path: Path) -> Iterator[Any]:
+    """A page with text of two sizes, scaled and in all directions."""
+    path = tmp_path / "page.pdf"
+    canvas = Canvas(str(path))
+    for at, angle in enumerate((*TURNS, ANGLE)):
+        for scale in SCALES:
+            canvas.saveState()
+            canvas.translate(300, 400)
+            canvas.rotate(angle)
+            canvas.scale(scale, scale)
+            canvas.setFont("Helvetica", 8 + at)
+            canvas.drawString(20, 40 * scale, f"water {angle}")
+            canvas.restoreState()
+    canvas.save()
+    with (
+        closing(pypdfium2.PdfDocument(path)) as document,
+        closing(document[0]) as page,
+        closing(page.get_textpage()) as text,
+    ):
+        yield text
+
+
+def test_places_are_those_of_each_character(text_page: Any) -> None:
+    chars = PageChars(text_page)
+    indices = range(len(chars.text))
+    loose = [(left, bottom, right, top) for left, top, right, bottom in chars.boxes(indices)]
+    tight = [(left, bottom, right, top) for left, right, bottom, top in chars.tight_boxes(indices)]
+    assert loose == [text_page.get_charbox(index, loose=True) for index in indices]
+    assert tight == [text_page.get_charbox(index) for index in indices]
+    assert [chars.boxes([index])[0] for index in indices] == chars.boxes(indices)
+    assert chars.boxes([7, 3, 7]) == [chars.boxes(indices)[index] for index in (7, 3, 7)]
+
+
+def test_sizes_and_turns_are_those_of_what_was_drawn(text_page: Any) -> None:
+    chars = PageChars(text_page)
+    shown = [index for index, char in enumerate(chars.text) if not char.isspace()]
+    expected = {(8 + at) * scale for at in range(len(TURNS) + 1) for scale in SCALES}
+    assert set(chars.sizes(shown)) == expected
+    assert set(chars.turns(shown)) == {0, 1, 2, 3, None}
+    assert len(set(chars.origins(shown))) == len(shown)
+
+
+def test_nothing_is_asked_of_nothing_and_no_character_beyond_the_last(text_page: Any) -> None:
+    chars = PageChars(text_page)
+    assert [chars.boxes([]), chars.sizes([]), chars.turns([])] == [[], [], []]
+    for asked in (chars.boxes, chars.tight_boxes, chars.origins, chars.sizes):
+        with pytest.raises(pypdfium2.PdfiumError):
+            asked([0, pdfium.FPDFText_CountChars(text_page)])
