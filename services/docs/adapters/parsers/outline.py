@@ -22,6 +22,7 @@ _CAPTION = re.compile(RULES.caption)
 _MAX_CHARS = 80
 _MAX_CHARS_CJK = 40
 _SENTENCE_END = "。！？!?；;，,、：:"
+_ROMAN = frozenset("ivxlc")
 _LEADER = re.compile(r"(?:(?:[.．·]\s?){4,}|…{2,}|\s{3,})\s*(?:(\d{1,4})|[ivxlc]+)\s*$")
 _CONTENTS = re.compile(RULES.contents, re.IGNORECASE)
 
@@ -32,7 +33,7 @@ def heading_level(line: str) -> int:
     A line that ends like a sentence or like an entry in a table of contents is none.
     """
     line = line.strip()
-    if not line or len(line) > _MAX_CHARS or line[-1] in _SENTENCE_END or _LEADER.search(line):
+    if not line or len(line) > _MAX_CHARS or line[-1] in _SENTENCE_END or is_contents_entry(line):
         return 0
     if line.endswith(".") and not line[:-1].isdigit() and len(line.split()) > 3:
         return 0
@@ -65,7 +66,13 @@ def is_list_mark(text: str) -> bool:
 
 def is_contents_entry(line: str) -> bool:
     """Return whether `line` may be one of a table of contents: a title, dots, a page number."""
-    return _LEADER.search(line) is not None
+    return _ends_in_number(line) and _LEADER.search(line) is not None
+
+
+def _ends_in_number(line: str) -> bool:
+    """Return whether a line may end in a number, as all do that end in one; this is asked of every line."""
+    last = line.rstrip()[-1:]
+    return last.isdecimal() or last in _ROMAN
 
 
 def contents_title(entry: str) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, reduce
-from itertools import chain, groupby, islice, pairwise
+from itertools import groupby, islice, pairwise
 from typing import NamedTuple
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
@@ -105,6 +105,12 @@ class PrintedLine:
     monospaced: bool = False
     cells: tuple[Cell, ...] = ()
 
+    def part(self, text: str, left: float, right: float, cells: tuple[Cell, ...] = ()) -> PrintedLine:
+        """Return this line with another text from `left` to `right`, in these cells."""
+        # `replace` takes five times as long, and tables have tens of thousands of parts.
+        manner = self.size, self.bold, self.monospaced
+        return PrintedLine(text, left, right, self.bottom, self.top, *manner, cells)
+
     def is_left_of(self, other: PrintedLine) -> bool:
         """Return whether `other` continues the same row to the right."""
         same_row = abs(self.bottom - other.bottom) < 0.35 * min(self.size, other.size)
@@ -114,7 +120,7 @@ class PrintedLine:
         """Return this line with `other` to its right: as cells when far apart, as one text when near."""
         # pdfium ends a line after an index: what follows it closely is the same word.
         space = "" if other.left - self.right < 0.15 * self.size else " "
-        joined = replace(self, text=f"{self.text}{space}{other.text}", right=other.right, cells=())
+        joined = self.part(f"{self.text}{space}{other.text}", self.left, other.right)
         first = self.cells or (Cell(self.text, self.left, self.right),)
         second = other.cells or (Cell(other.text, other.left, other.right),)
         if other.left - self.right < CELL_GAP_EMS * self.size:
@@ -127,7 +133,7 @@ class PrintedLine:
         cells = tuple(cell for cell in cells if cell.text)
         if len(cells) > 1 and is_list_mark(cells[0].text):
             cells = (Cell(f"{cells[0].text} {cells[1].text}", cells[0].left, cells[1].right), *cells[2:])
-        return replace(self, cells=cells) if len(cells) > 1 else self
+        return self.part(self.text, self.left, self.right, cells) if len(cells) > 1 else self
 
     def is_row_with(self, other: PrintedLine) -> bool:
         """Return whether both lines are rows of one table: a cell after the first lines up, left, right or centered."""
@@ -192,8 +198,9 @@ def write_layout(pages: list[PrintedPage], builder: DocumentBuilder) -> None:
     pending: list[_Draft] = []
     for page in pages:
         builder.check_deadline()
-        drafts = list(_drafts(page, styles))
-        if pending and drafts and _continues(pending[-1], drafts[0], page):
+        columns = [column for part in (page.lines, *page.asides) for column in _columns(part)]
+        drafts = list(_drafts(columns, styles))
+        if pending and drafts and _continues(pending[-1], drafts[0], columns[0]):
             pending[-1].page_breaks.append(len(pending[-1].lines))
             pending[-1].lines += drafts.pop(0).lines
             pending += drafts
@@ -298,22 +305,22 @@ def _offsets(page: PrintedPage, lines: Iterable[PrintedLine]) -> set[int]:
 def _edge_lines(page: PrintedPage, body_size: float) -> list[PrintedLine]:
     """Return the lines at the page's top and bottom that stand apart from its text."""
     downwards = sorted(page.lines, key=lambda line: -line.bottom)
-    heights = [(page.height - line.top, page.height - line.bottom) for line in downwards]
+    heights = ((page.height - line.top, page.height - line.bottom) for line in downwards)
     top = _edge_stacks(heights, page.height * _MARGIN, body_size)
     upwards = downwards[::-1]
-    bottom = _edge_stacks([(line.bottom, line.top) for line in upwards], page.height * _MARGIN, body_size)
+    bottom = _edge_stacks(((line.bottom, line.top) for line in upwards), page.height * _MARGIN, body_size)
     small = body_size * (_SLIDE_FURNITURE_RATIO if page.is_slide else _HEADING_RATIO)
     return [line for line in (*downwards[:top], *upwards[:bottom]) if line.size <= small]
 
 
-def _edge_stacks(extents: list[tuple[float, float]], margin: float, gap: float) -> int:
+def _edge_stacks(extents: Iterable[tuple[float, float]], margin: float, gap: float) -> int:
     """Count the lines, from the edge on, that make up at most two stacks that end within the margin.
 
     Each extent is a line's distance from the edge, near and far side. A stack ends where the next line is at
     least `gap` away; one that reaches out of the margin is the page's text.
     """
     counted = stacks = 0
-    reached = 0.0
+    reached, index = 0.0, -1
     for index, (near, far) in enumerate(extents):
         if index and near - reached >= gap:
             counted = index
@@ -321,7 +328,7 @@ def _edge_stacks(extents: list[tuple[float, float]], margin: float, gap: float) 
         reached = max(reached, far)
         if stacks == 2 or reached > margin:
             return counted
-    return len(extents)
+    return index + 1
 
 
 def _furniture_key(line: PrintedLine) -> tuple[str, int]:
@@ -341,6 +348,8 @@ class _Styles:
 
     def __init__(self, lines: list[PrintedLine]) -> None:
         self.body_size = _body_size(lines)
+        self.label_size = self.body_size * _LABEL_RATIO
+        """The most in which the lettering of a figure is set."""
         self._bold_is_special = sum(len(line.text) if line.bold else -len(line.text) for line in lines) < 0
         sizes = {line.size for line in lines if self._is_large(line)}
         self._levels = {size: level for level, size in enumerate(sorted(sizes, reverse=True), start=1)}
@@ -365,9 +374,8 @@ class _Styles:
         )
 
 
-def _drafts(page: PrintedPage, styles: _Styles) -> Iterator[_Draft]:
-    """Yield the page's blocks column by column; all the lettering of a figure is one block."""
-    columns = chain.from_iterable(_columns(part) for part in (page.lines, *page.asides))
+def _drafts(columns: Sequence[list[PrintedLine]], styles: _Styles) -> Iterator[_Draft]:
+    """Yield a page's blocks column by column; all the lettering of a figure is one block."""
     drafts: list[_Draft] = []
     for column in columns:
         following = _column_drafts(column, styles)
@@ -455,12 +463,13 @@ def _at_gutters(line: PrintedLine, edges: list[float]) -> dict[int, PrintedLine]
     """Return a line's parts by column; None for a line that goes across a gutter."""
     found: dict[int, PrintedLine] = {}
     for cell in line.cells or (Cell(line.text, line.left, line.right),):
-        column = sum(edge <= cell.left + _ALIGNMENT for edge in edges)
+        begin = cell.left + _ALIGNMENT
+        column = sum([edge <= begin for edge in edges])
         if column < len(edges) and cell.right > edges[column]:
             return None
         before = found.get(column)
         text, left = (f"{before.text} {cell.text}", before.left) if before else (cell.text, cell.left)
-        found[column] = replace(line, text=text, left=left, right=cell.right, cells=())
+        found[column] = line.part(text, left, cell.right)
     return found
 
 
@@ -532,7 +541,7 @@ def _row(parts: dict[int, list[PrintedLine]], edges: list[float]) -> PrintedLine
     )
     text = " ".join(cell.text for cell in cells if cell.text)
     first = next(iter(parts.values()))[0]
-    return replace(first, text=text, left=edges[0], right=max(cell.right for cell in cells), cells=cells)
+    return first.part(text, edges[0], max(cell.right for cell in cells), cells)
 
 
 def _with_tables_by_column(columns: list[list[PrintedLine]]) -> list[list[PrintedLine]]:
@@ -604,9 +613,11 @@ def _column_drafts(lines: list[PrintedLine], styles: _Styles) -> list[_Draft]:
         leading = leadings.get(line.size, _USUAL_LEADING * line.size)
         gap_above, gap_below = not _is_next(previous, line, leading), not _is_next(line, following, leading)
         ends_short = line.right < margin - 2 * line.size
-        in_table = any(near is not None and line.is_row_with(near) for near in (previous, following))
+        in_table = line.cells and any(near and line.is_row_with(near) for near in (previous, following))
         alone = gap_above and (gap_below or ends_short)
-        isolated = not (_runs_into(previous, line, leading, margin) or _runs_into(line, following, leading, margin))
+        isolated = line.size <= styles.label_size and not (
+            _runs_into(previous, line, leading, margin) or _runs_into(line, following, leading, margin)
+        )
         fresh = _Draft(BlockKind.TABLE, [line]) if in_table else _classify(line, styles, alone, isolated)
         if previous is not None and _belongs(drafts[-1], fresh, previous, line, margin, gap_above):
             drafts[-1].lines.append(line)
@@ -663,12 +674,11 @@ def _classify(line: PrintedLine, styles: _Styles, stands_alone: bool, isolated: 
         return _Draft(BlockKind.HEADING, [line], level)
     if line.monospaced and not is_bulleted(line.text):
         return _Draft(BlockKind.CODE, [line])
-    if is_caption(line.text) and (stands_alone or line.size < styles.body_size):
+    if (stands_alone or line.size < styles.body_size) and is_caption(line.text):
         return _Draft(BlockKind.CAPTION, [line])
     if is_list_item(line.text):
         return _Draft(BlockKind.LIST_ITEM, [line], 1)
-    small = isolated and line.size <= styles.body_size * _LABEL_RATIO
-    if small and len(line.text) <= _LONGEST_LABEL and line.text[-1] not in _SENTENCE_END:
+    if isolated and len(line.text) <= _LONGEST_LABEL and line.text[-1] not in _SENTENCE_END:
         return _Draft(BlockKind.CAPTION, [line], is_label=True)
     return _Draft(BlockKind.PARAGRAPH, [line])
 
@@ -733,8 +743,8 @@ def _leadings(lines: list[PrintedLine]) -> dict[float, float]:
     return leadings
 
 
-def _continues(pending: _Draft, first: _Draft, page: PrintedPage) -> bool:
-    """Return whether a page's first block goes on with the last one of the page before."""
+def _continues(pending: _Draft, first: _Draft, column: Sequence[PrintedLine]) -> bool:
+    """Return whether the first block of a page, in its first column, goes on with the last one of the page before."""
     if first.kind is not BlockKind.PARAGRAPH or pending.kind not in {BlockKind.PARAGRAPH, BlockKind.LIST_ITEM}:
         return False
     last, line = pending.lines[-1], first.lines[0]
@@ -742,7 +752,6 @@ def _continues(pending: _Draft, first: _Draft, page: PrintedPage) -> bool:
         return False
     if pending.kind is BlockKind.LIST_ITEM and line.left < pending.lines[0].left - 0.5 * line.size:
         return False
-    column = next(column for part in (page.lines, *page.asides) for column in _columns(part))
     indented = line.left > min(other.left for other in column) + 0.8 * line.size
     return line.text[0].islower() or not indented or pending.kind is BlockKind.LIST_ITEM
 
@@ -755,7 +764,7 @@ class _Vocabulary:
 
     @cached_property
     def _words(self) -> set[str]:
-        return {word for line in self._lines for word in _WORDS.findall(line.text.rstrip("-").lower())}
+        return set(_WORDS.findall("\n".join(line.text.rstrip("-") for line in self._lines).lower()))
 
     @cached_property
     def _first_parts(self) -> set[str]:

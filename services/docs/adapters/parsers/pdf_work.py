@@ -32,6 +32,7 @@ _MEGABYTES_EACH_SECOND = 8
 
 _Stream = tuple[int, Mapping[int, int]]
 """A stream of instructions: its size unpacked, and how often it draws each other object."""
+_NOTHING: Mapping[int, int] = {}
 
 
 def check_work(path: Path, builder: DocumentBuilder) -> None:
@@ -48,9 +49,7 @@ def check_work(path: Path, builder: DocumentBuilder) -> None:
             instructions, dictionary = _instructions(data, match.end(), left)
             left -= len(instructions)
             builder.check_complexity(most - left, most, "drawing")
-            objects = {name: int(target) for name, target in _REFERENCE.findall(dictionary)}
-            drawn = _DRAW.findall(instructions) if objects and b"Do" in instructions else ()
-            streams[number] = len(instructions), Counter(objects[name] for name in drawn if name in objects)
+            streams[number] = len(instructions), _drawn(instructions, dictionary)
         pages = Counter(int(number) for array in _CONTENTS.findall(data) for number in _NUMBER.findall(array))
     builder.check_complexity(_work(streams, pages, most), most, "drawing")
 
@@ -79,6 +78,15 @@ def _instructions(data: mmap, begin: int, most: int) -> tuple[bytes, bytes]:
     except zlib.error:
         return b"", dictionary
     return stream, dictionary
+
+
+def _drawn(instructions: bytes, dictionary: bytes) -> Mapping[int, int]:
+    """Return how often instructions draw each object that a dictionary names."""
+    if b"Do" not in instructions:
+        return _NOTHING
+    objects = {name: int(target) for name, target in _REFERENCE.findall(dictionary)}
+    drawn = _DRAW.findall(instructions) if objects else ()
+    return Counter(objects[name] for name in drawn if name in objects)
 
 
 def _work(streams: Mapping[int, _Stream], pages: Mapping[int, int], most: int) -> int:
