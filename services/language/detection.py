@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 
 from services.language import en, zh
 from services.language.language import Language, Script
@@ -14,6 +13,8 @@ from services.language.scripts import HAN_CHARACTER, LATIN, is_han, mostly_han
 
 _WORD = re.compile(f"[{LATIN}]+")
 _KANA = re.compile("[\u3041-\u30ff]")
+_EAST_ASIAN = re.compile("[\u3041-\U0003ffff]")
+"""The range in which ideographs, kana and hangul are."""
 _HANGUL = re.compile("[\uac00-\ud7af]")
 _SAMPLE_CHARACTERS = 50_000
 _SAMPLE_WORDS = 10_000
@@ -92,8 +93,11 @@ def is_served(text: str, languages: Languages = LANGUAGES) -> bool:
 def detect_language(text: str, languages: Languages = LANGUAGES) -> str:
     """Return the code of a document's language, by script and words of grammar; else `ja`, `ko` or `und`."""
     sample = text[:_SAMPLE_CHARACTERS]
-    han, kana, hangul = (len(script.findall(sample)) for script in (HAN_CHARACTER, _KANA, _HANGUL))
-    found = [match.group() for match in islice(_WORD.finditer(sample), _SAMPLE_WORDS)]
+    is_spelled = sample.isascii() or _EAST_ASIAN.search(sample) is None
+    han, kana, hangul = (
+        (0, 0, 0) if is_spelled else (len(script.findall(sample)) for script in (HAN_CHARACTER, _KANA, _HANGUL))
+    )
+    found = _WORD.findall(sample)[:_SAMPLE_WORDS]
     if kana and kana * 10 >= han + kana:
         return "ja"
     if hangul > max(han, len(found)):
@@ -104,8 +108,8 @@ def detect_language(text: str, languages: Languages = LANGUAGES) -> str:
         return "und"
     language = languages.spelled(sample)
     few = len(found) < _FEW_WORDS
-    telling = (word.casefold() for word in found if few or len(word) >= _TELLING_LETTERS)
-    if sum(word in language.words.function for word in telling) >= len(found) * _LEAST_FUNCTION_WORDS:
+    telling = [word.casefold() for word in found if few or len(word) >= _TELLING_LETTERS]
+    if sum(map(language.words.function.__contains__, telling)) >= len(found) * _LEAST_FUNCTION_WORDS:
         return language.code
     # Too short for words of grammar: plain ASCII is the best hint there is.
     return language.code if few and all(map(str.isascii, found)) else "und"

@@ -39,6 +39,10 @@ _GLYPH_NUMBER = re.compile(r"\(cid:\d{1,5}\)")
 _ACCENTED = re.compile("[À-ÖØ-öø-ÿ]")
 _COMMONEST = "etaoin"
 _PRINTABLE = range(0x21, 0x7F)
+_MOVED = frozenset(map(chr, _PRINTABLE))
+_FOLDED_TO_LATIN = re.compile("[À-ɏ\u1e96-\u1e9e\u212a\u212b\ufb00-\ufb06]")
+_MOST_FOLDED = 3
+"""Letters that one of those becomes without its case."""
 _MOST_CONTROL, _SOME_CONTROL = 0.3, 0.05
 _MOST_UNKNOWN = 0.5
 _MOST_GLYPH_NUMBERS = 0.1
@@ -77,13 +81,14 @@ def has_wrong_letters(text: str) -> bool:
     ones that stand together in no words. What is not sure counts as right.
     """
     text = text[:_LOOKED_AT]
-    visible = sum(not char.isspace() for char in text)
+    visible = len("".join(text.split()))
     if visible < _LEAST_VISIBLE:
         return False
     control = len(_CONTROL.findall(text)) / visible
-    if control >= _MOST_CONTROL or len(_UNKNOWN.findall(text)) >= _MOST_UNKNOWN * visible:
+    unknown = 0 if text.isascii() else len(_UNKNOWN.findall(text))
+    if control >= _MOST_CONTROL or unknown >= _MOST_UNKNOWN * visible:
         return True
-    if sum(map(len, _GLYPH_NUMBER.findall(text))) >= _MOST_GLYPH_NUMBERS * visible:
+    if "(cid:" in text and sum(map(len, _GLYPH_NUMBER.findall(text))) >= _MOST_GLYPH_NUMBERS * visible:
         return True
     if _has_wrong_ideographs(text):
         return True
@@ -121,8 +126,10 @@ def _has_wrong_ideographs(text: str) -> bool:
 
 def _becomes_english(text: str) -> bool:
     """Return whether a text is English whose characters were all moved by the same number of places."""
-    letters = Counter(char for char in text if ord(char) in _PRINTABLE)
-    if not letters:
+    letters = Counter(filter(_MOVED.__contains__, text))
+    stay = len(_FOLDED_TO_LATIN.findall(text))
+    # Most texts that are not English have too few of both.
+    if not letters or letters.total() + _MOST_FOLDED * stay < _LEAST_WORD * _LEAST_WORDS:
         return False
     commonest = ord(letters.most_common(1)[0][0])
     moves = {commonest - ord(letter) for letter in _COMMONEST} - {0}
@@ -141,7 +148,7 @@ def _is_plainly_english(text: str) -> bool:
 def _grammar_share(text: str) -> float:
     """Return the share of words of English grammar among a text's words."""
     words = _LETTERS.findall(text.casefold())
-    return sum(word in ENGLISH.words.function for word in words) / len(words) if words else 0.0
+    return sum(map(ENGLISH.words.function.__contains__, words)) / len(words) if words else 0.0
 
 
 def likelihood(text: str) -> float:
