@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ _FRONT_MATTER_TITLE = re.compile(r"^title\s*[:=]\s*(['\"]?)(.+?)\1\s*$", re.MULT
 _TABLE_TAG = re.compile(r"<(/?)table\b", re.IGNORECASE)
 _DELIMITER = re.compile(r"[\[\]<*_`!&$~]")
 _LINE_BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_BUILDER = "builder"
+"""Where what the library passes on to rules holds the document in the making."""
 _DISPLAY_OR_INLINE_MATH = re.compile(r"\$\$.+?\$\$|\$(?=\S)[^$\n]+?(?<=\S)\$(?!\d)", re.DOTALL)
 
 
@@ -44,15 +46,21 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
 def write_markdown(source: str, builder: DocumentBuilder) -> None:
     """Write the blocks of a text in Markdown that has no front matter."""
     source = source.replace("\r\n", "\n")
+    environment: dict[str, Any] = {_BUILDER: builder}
+    tokens = _markdown().parse(source, environment)
+    _Writer(builder, source.split("\n"), _notes(tokens, environment)).write(tokens)
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    """Return the library's parser with the rules of ours; to make one takes as long as a page."""
     markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     markdown.use(footnote_plugin).use(dollarmath_plugin).use(texmath_plugin, delimiters="brackets").use(amsmath_plugin)
     # Notes stay where they are written, and formulas in dollars are taken by `_math`.
     markdown.disable(["footnote_tail", "math_inline"])
     markdown.inline.ruler.before("escape", "math", _math)
-    markdown.core.ruler.after("block", "complexity", partial(_check_inline, builder))
-    environment: dict[str, Any] = {}
-    tokens = markdown.parse(source, environment)
-    _Writer(builder, source.split("\n"), _notes(tokens, environment)).write(tokens)
+    markdown.core.ruler.after("block", "complexity", _check_inline)
+    return markdown
 
 
 def _notes(tokens: list[Token], environment: dict[str, Any]) -> dict[str, str]:
@@ -72,8 +80,9 @@ def _notes(tokens: list[Token], environment: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _check_inline(builder: DocumentBuilder, state: StateCore) -> None:
+def _check_inline(state: StateCore) -> None:
     """Refuse texts whose marks would take the library quadratic time to pair."""
+    builder: DocumentBuilder = state.env[_BUILDER]
     for token in state.tokens:
         if token.type == "inline":
             count = len(_DELIMITER.findall(token.content))
