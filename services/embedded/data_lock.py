@@ -137,7 +137,7 @@ def _refusal(folder: Path, error: OSError) -> DataFolderError:
     existing = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), folder)
     match error.errno:
         case _ if existing.is_symlink() and not os.path.exists(existing):  # noqa: PTH110
-            why = f"{existing} is a link to {os.readlink(existing)}, which is not there: make that, or remove the link"  # noqa: PTH115
+            why = f"{existing} is a link to {os.readlink(existing)}, which leads nowhere: mend or remove the link"  # noqa: PTH115
         case errno.EEXIST | errno.ENOTDIR:
             why = f"{existing} is not a folder: move it away"
         case errno.EACCES | errno.EPERM if _owner(existing) != os.geteuid():
@@ -150,9 +150,9 @@ def _refusal(folder: Path, error: OSError) -> DataFolderError:
         case _:
             said = error.strerror or error
             why = (
-                f"it cannot be made in {existing} ({said})"
+                f"it cannot be made in {existing} ({said}): mend that"
                 if existing != folder
-                else f"{error.filename or folder} cannot be used ({said})"
+                else f"{error.filename or folder} cannot be used ({said}): mend that"
             )
     return DataFolderError(f"the data folder {folder} cannot be used: {why}, or choose another folder with --data")
 

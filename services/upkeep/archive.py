@@ -42,6 +42,8 @@ class ArchiveWriter:
     """Writes `FILE.partial`, which `finish` renames; whatever ends before that leaves no FILE."""
 
     def __init__(self, file: Path) -> None:
+        if not file.name:
+            raise UpkeepError(f"{str(file)!r} names no file: give the backup a name")
         self._target = file
         self._partial = file.with_name(f"{file.name}.partial")
         self._sums: list[str] = []

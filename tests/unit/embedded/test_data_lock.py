@@ -68,7 +68,7 @@ async def test_a_part_that_is_no_folder_is_named(tmp_path: Path, part: str) -> N
         (errno.EROFS, "its file system is read-only: mount it for writing"),
         (errno.ENOSPC, "its disk is full: make room"),
         (errno.EDQUOT, "its disk is full: make room"),
-        (errno.EIO, "{data} cannot be used (Input/output error)"),
+        (errno.EIO, "{data} cannot be used (Input/output error): mend that"),
     ],
 )
 async def test_what_the_file_system_refuses_is_said_with_what_to_do(
@@ -123,11 +123,19 @@ async def test_a_link_to_nothing_is_named(tmp_path: Path) -> None:
     link = tmp_path / "link"
     await asyncio.to_thread(link.symlink_to, tmp_path / "gone")
     for data in (link, link / "below"):
-        assert f"{link} is a link to {tmp_path / 'gone'}, which is not there" in await _refused(data)
+        assert f"{link} is a link to {tmp_path / 'gone'}, which leads nowhere" in await _refused(data)
     await asyncio.to_thread(link.unlink)
     await asyncio.to_thread(link.symlink_to, tmp_path)
     async with data_lock(link / "new"):
         pass
+
+
+async def test_links_in_a_circle_are_named(tmp_path: Path) -> None:
+    await asyncio.to_thread((tmp_path / "a").symlink_to, "b")
+    await asyncio.to_thread((tmp_path / "b").symlink_to, "a")
+
+    assert f"{tmp_path / 'a'} is a link to b, which leads nowhere" in await _refused(tmp_path / "a")
+    assert f"{tmp_path / 'b'} is a link to a, which leads nowhere" in await _refused(tmp_path / "b" / "below")
 
 
 @pytest.mark.parametrize("error", [errno.EPERM, errno.ENOENT])
@@ -138,7 +146,8 @@ async def test_a_folder_that_its_owner_may_not_write_cannot_be_made(
         raise OSError(error, os.strerror(error), str(self))
 
     monkeypatch.setattr("services.embedded.data_lock.Path.mkdir", refuse)
-    assert f": it cannot be made in {tmp_path} ({os.strerror(error)}), or" in await _refused(tmp_path / "a" / "b")
+    expected = f": it cannot be made in {tmp_path} ({os.strerror(error)}): mend that, or choose"
+    assert expected in await _refused(tmp_path / "a" / "b")
 
 
 async def test_a_file_in_the_folder_that_may_not_be_opened_is_named(
@@ -148,7 +157,7 @@ async def test_a_file_in_the_folder_that_may_not_be_opened_is_named(
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
 
     monkeypatch.setattr("services.embedded.data_lock.Path.open", refuse)
-    assert f": {tmp_path / 'lock'} cannot be used (Permission denied), or" in await _refused(tmp_path)
+    assert f": {tmp_path / 'lock'} cannot be used (Permission denied): mend that, or" in await _refused(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["raft_state.json", "meta.json", "PG_VERSION"])

@@ -147,6 +147,12 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"b.tar": "made meanwhile"}
 
 
+@pytest.mark.parametrize("path", ["", ".", "./", "/"])
+def test_a_path_without_a_name_is_no_file(path: str) -> None:
+    with pytest.raises(UpkeepError, match="names no file"):
+        ArchiveWriter(Path(path))
+
+
 def test_what_a_killed_backup_left_is_written_over(tmp_path: Path) -> None:
     file = tmp_path / "b.tar"
     code = (
