@@ -17,12 +17,14 @@ _HEALTH_CHECK = "/qdrant.Qdrant/HealthCheck"
 class Qdrant:
     """A Qdrant server to be run: its process, and the URL that its gRPC clients use.
 
-    `has_room` raises while a collection takes no writes because the disk was full.
+    `has_room` raises while a collection takes no writes because the disk was full, `is_whole` while one is damaged and
+    cannot be loaded.
     """
 
     spec: ProcessSpec
     url: str
     has_room: Callable[[], Awaitable[None]]
+    is_whole: Callable[[], Awaitable[None]]
 
 
 def qdrant(data: Path, port: int, log_file: Path, metrics: str | None = None) -> Qdrant:
@@ -45,4 +47,5 @@ def qdrant(data: Path, port: int, log_file: Path, metrics: str | None = None) ->
         stop_timeout=30.0,
     )
     has_room = grpc_probe(address, _HEALTH_CHECK, accept=lambda answer: b"DISK_FULL" not in answer)
-    return Qdrant(spec, f"http://{address}", has_room)
+    is_whole = grpc_probe(address, _HEALTH_CHECK, accept=lambda answer: b"DAMAGED" not in answer)
+    return Qdrant(spec, f"http://{address}", has_room, is_whole)

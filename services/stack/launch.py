@@ -27,7 +27,7 @@ from services.embedded.on_demand import start_on_demand
 from services.embedded.postgres import PostgresNotFoundError, PostgresRefusedError, postgres
 from services.embedded.process import ProcessFailedError, ProcessSpec, State, SupervisedProcess
 from services.embedded.python import module_command, module_environment
-from services.embedded.qdrant import qdrant
+from services.embedded.qdrant import Qdrant, qdrant
 from services.kit.addresses import ListenError, bound, host_and_port, reachable, with_port
 from services.kit.migrations import migrate
 from services.kit.progress import STALL_SECONDS, reported_wait
@@ -223,6 +223,9 @@ class _Launch:
         self._graph: ArcadeDB | None = None
         self._processes: dict[str, SupervisedProcess] = {}
         self._states: dict[str, State] = {}
+        self._vectors: Qdrant | None = None
+        self._damage: dict[str, str] = {}
+        """What an engine that serves cannot read."""
         self._changed = asyncio.Event()
         self.disk = DiskWatch(data, None, self._show_disk, self._retry_all)
 
@@ -307,9 +310,8 @@ class _Launch:
             },
             "logs": str(self._data / "logs"),
             "disk": "full" if self.disk.full else "ok",
-            "down": {
-                name: str(process.failure) for name, process in self._processes.items() if process.failure is not None
-            },
+            "down": self._damage
+            | {name: str(process.failure) for name, process in self._processes.items() if process.failure is not None},
         }
         file.parent.mkdir(parents=True, exist_ok=True)
         fresh = file.with_suffix(".writing")
@@ -350,10 +352,10 @@ class _Launch:
         if not os.environ.get("TIKU_QDRANT_URL"):
             port, page = self._engine_ports[:2]
             self._metrics[QDRANT] = f"{LOOPBACK}:{page}"
-            vectors = qdrant(data / "qdrant", port, self._log(QDRANT), self._metrics[QDRANT])
-            engines[QDRANT] = vectors.spec
-            environment["TIKU_QDRANT_URL"] = vectors.url
-            stores.append(vectors.has_room)
+            self._vectors = qdrant(data / "qdrant", port, self._log(QDRANT), self._metrics[QDRANT])
+            engines[QDRANT] = self._vectors.spec
+            environment["TIKU_QDRANT_URL"] = self._vectors.url
+            stores.append(self._vectors.has_room)
         self.disk = DiskWatch(data, database, self._show_disk, self._retry_all, stores)
         await self._describe_graph()
         if self._options.chat_model is None:
@@ -409,7 +411,18 @@ class _Launch:
         if name == POSTGRES:
             await self.disk.check()
             await self._migrate()
+        if name == QDRANT and self._vectors is not None:
+            await self._look_for_damage(self._vectors)
         ready.set()
+
+    async def _look_for_damage(self, vectors: Qdrant) -> None:
+        """Show what of the vectors cannot be read; the engine serves the rest, and a start does not end for it."""
+        try:
+            await vectors.is_whole()
+        except RuntimeError:
+            why = f"a collection is damaged and cannot be read; {self._log(QDRANT)} says which and what can be done"
+            self._damage["vectors"] = why
+            self._observer.show("vectors", State.FAILED, why)
 
     async def _migrate(self) -> None:
         self._observer.show("migrations", State.STARTING)

@@ -146,6 +146,10 @@ class Collections:
         """Return how many collections take no writes because the disk was full."""
         return sum(host.waits_for_room for host in self._hosts.values())
 
+    def damaged(self) -> list[str]:
+        """Return the names of collections that cannot be loaded for what their files hold."""
+        return sorted(name for name, host in self._hosts.items() if host.is_damaged)
+
     async def keep_up(self) -> None:
         """Make new images of collections that have changed enough, one after another, until canceled."""
         failed: dict[str, float] = {}

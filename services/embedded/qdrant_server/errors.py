@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 import grpc
 from google.protobuf.message import Message
@@ -69,6 +70,15 @@ def disk_full() -> QdrantError:
     return QdrantError(
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         "DISK_FULL: the volume of the data folder is full; reads go on, and so do writes once there is room again",
+    )
+
+
+def damaged_collection(name: str, folder: Path) -> QdrantError:
+    """Return DATA_LOSS with a message that says what to do about a collection that cannot be loaded."""
+    return QdrantError(
+        grpc.StatusCode.DATA_LOSS,
+        f"DAMAGED: collection {name!r} cannot be loaded: restore a backup; or stop the server, move {folder} away, and "
+        "have what was in it indexed again, in Tiku with `tiku fsck --repair`",
     )
 
 

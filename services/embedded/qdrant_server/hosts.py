@@ -18,7 +18,7 @@ from pathlib import Path
 import grpc
 from qdrant_client import grpc as pb
 
-from services.embedded.qdrant_server.errors import QdrantError, is_exhausted
+from services.embedded.qdrant_server.errors import QdrantError, damaged_collection, is_exhausted
 from services.embedded.qdrant_server.forks import Forks
 from services.embedded.qdrant_server.frames import FrameKind
 from services.embedded.qdrant_server.images import CollectionFolder
@@ -46,6 +46,8 @@ _ROUNDS, _SLOWER_SECONDS = 200, 0.05
 """How often a new worker reads what has been written meanwhile, and by how much each write is slowed down after some
 rounds: otherwise it might never reach the end of a log that grows as fast as it reads."""
 _FREE_ROUNDS = 8
+_LOST = 3
+"""After so many workers in a row that ended while they loaded it, a collection is taken to be damaged."""
 _BEHIND = 2
 """Records that it may lack when writes are held."""
 
@@ -75,11 +77,18 @@ class Host:
         self._written_at = time.monotonic()
         self._slower = 0.0
         self._refusal: QdrantError | None = None
+        self._lost = 0
+        """Workers in a row that ended while they loaded it."""
 
     @property
     def waits_for_room(self) -> bool:
         """Whether it takes no writes, or cannot be loaded, because the disk was full."""
-        return self.aside or self._refusal is not None
+        return self.aside or (self._refusal is not None and is_exhausted(self._refusal))
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether it cannot be loaded for what its files hold."""
+        return self._refusal is not None and not is_exhausted(self._refusal)
 
     async def call(self, kind: FrameKind, parts: Sequence[bytes]) -> bytes:
         """Return a worker's answer to a call.
@@ -163,16 +172,27 @@ class Host:
             await link.control("load", where)
             answer = await link.call(FrameKind.CONTROL, [b"take over"])
         except BaseException as error:
-            self._refusal = error if isinstance(error, QdrantError) and is_exhausted(error) else None
+            self._refusal = self._refusal_for(error)
             await link.kill()
             raise
-        self._refusal = None
+        self._refusal, self._lost = None, 0
         self._note(answer[1])
         self._link = link
         self._serving.set()
         if self.aside:
             name = self.description.collection_name
             logger.warning("DISK_FULL: collection %r is read from another volume; writes wait for room", name)
+
+    def _refusal_for(self, error: BaseException) -> QdrantError | None:
+        """Return what calls are told after a failed load; None where they wait for the next one."""
+        if not isinstance(error, QdrantError):
+            return None
+        if is_exhausted(error):
+            return error
+        self._lost = self._lost + 1 if isinstance(error, WorkerLostError) else _LOST
+        if self._lost < _LOST:
+            return None
+        return damaged_collection(self.description.collection_name, self.folder.path)
 
     async def _live(self) -> None:
         """Start a worker again whenever the one that serves has ended."""
@@ -203,7 +223,8 @@ class Host:
                 full = not isinstance(error, QdrantError) or is_exhausted(error)
                 where = b"" if where or not (full or isinstance(error, WorkerLostError)) else b"aside"
                 name = self.description.collection_name
-                logger.error("collection %r cannot be loaded; it is tried again in %d s: %s", name, wait, error)
+                why = self._refusal.message if self._refusal is not None else error
+                logger.error("collection %r cannot be loaded; it is tried again in %d s: %s", name, wait, why)
                 await asyncio.sleep(wait)
                 wait = _RESTART_SECONDS if full else min(2 * wait, _LONGEST_RESTART_SECONDS)
 

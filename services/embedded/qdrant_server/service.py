@@ -67,10 +67,12 @@ def _answered(handler: Handler) -> Callable[[bytes, Any], Awaitable[bytes]]:
 
 
 async def _health(collections: Collections, _request: bytes) -> bytes:
-    """Name the server and the version of the API that it speaks, and say when collections wait for room."""
+    """Name the server and the version of the API that it speaks, and say when collections wait for room or are lost."""
     title = f"qdrant-edge {version('qdrant-edge-py')}, embedded in Tiku"
     if waiting := collections.waiting_for_room():
         title += f"; DISK_FULL: {waiting} collections take no writes"
+    if damaged := collections.damaged():
+        title += f"; DAMAGED: {', '.join(damaged)} cannot be loaded"
     return _bytes(pb.HealthCheckReply(title=title, version=version("qdrant-client")))
 
 

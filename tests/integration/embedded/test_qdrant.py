@@ -12,6 +12,7 @@ import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import grpc
 import pytest
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client import grpc as grpc_messages
@@ -92,6 +93,40 @@ async def test_a_half_made_collection_is_cleared_away(folder: Path) -> None:
         assert (await client.get_collections()).collections == []
     assert not await asyncio.to_thread(half.exists)
     assert await asyncio.to_thread(strange.exists)
+
+
+def _cut(folder: Path, name: str, kind: str) -> None:
+    """Leave half of each file of a kind in the image of a collection."""
+    described = (folder / "qdrant" / "collections").glob("*/collection.pb")
+    (home,) = (file.parent for file in described if name.encode() in file.read_bytes())
+    files = list(home.glob(f"image-*/**/{kind}"))
+    assert files
+    for file in files:
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("kind", ["segment.json", "version.info", "edge_config.json"])
+async def test_a_damaged_collection_says_so_and_the_others_serve(folder: Path, kind: str) -> None:
+    server = _server(folder)
+    async with engine(server.spec):
+        await _fill(server)
+        await server.is_whole()
+    await asyncio.to_thread(_cut, folder, "材料", kind)
+    server = _server(folder)
+    async with engine(server.spec), _client(server) as client:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await client.count("材料")
+        assert caught.value.code() is grpc.StatusCode.DATA_LOSS
+        assert (caught.value.details() or "").startswith(
+            "DAMAGED: collection '材料' cannot be loaded: restore a backup"
+        )
+        with pytest.raises(RuntimeError):
+            await server.is_whole()
+        assert (await client.count("empty")).count == 0
+        await client.delete_collection("材料")
+        await server.is_whole()
+        await client.create_collection("材料", vectors_config=_VECTOR)
+        assert (await client.count("材料")).count == 0
 
 
 async def test_the_process_is_light(folder: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import math
 import re
 import time
@@ -28,6 +29,8 @@ from services.kit import context, errors, tracing
 from services.kit.channels import service_config
 from services.kit.concurrency import gather, map_in_turns
 from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk, Filter, Hit, SparseVector
+
+logger = logging.getLogger(__name__)
 
 _VECTOR = "dense"
 WORDS = "words"
@@ -367,6 +370,10 @@ def _translated(error: grpc.aio.AioRpcError) -> errors.TikuError:
             return errors.Unavailable(message, reason="VECTOR_STORE_UNAVAILABLE", retry_after=1.0)
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return errors.DeadlineExceeded("The vector store did not answer in time.", reason="VECTOR_STORE_TIMEOUT")
+        case grpc.StatusCode.DATA_LOSS:
+            logger.error("the vector store is damaged", extra={"error": error.details()})
+            message = "Stored vectors are damaged: the log of the vector store says which, and what can be done."
+            return errors.DataLoss(message, reason="VECTOR_STORE_DAMAGED")
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             return errors.disk_full() if errors.DISK_FULL in (error.details() or "") else _busy(error)
         case _:
