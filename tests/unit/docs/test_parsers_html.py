@@ -200,3 +200,15 @@ def test_links_in_sentences_and_notes_are_content(source: str, read: Reader) -> 
 )
 def test_a_page_of_nothing_else_is_read(body: str, read: Reader) -> None:
     assert read(body).text
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("<msup><mfrac><mi>a</mi><mi>b</mi></mfrac><mi>n</mi></msup>", "(a/b)^n"),
+        ("<msubsup><msqrt><mi>x</mi></msqrt><mn>1</mn><mn>2</mn></msubsup>", "(√x)_1^2"),
+        ("<msup><mi>x</mi><mfrac><mn>1</mn><mn>2</mn></mfrac></msup>", "x^(1/2)"),
+    ],
+)
+def test_a_fraction_or_root_under_an_exponent_is_in_brackets(formula: str, expected: str, read: Reader) -> None:
+    assert read(f"<p>So <math>{formula}</math> holds.</p>").text == f"So {expected} holds."

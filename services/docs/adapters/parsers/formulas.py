@@ -21,6 +21,8 @@ _STYLED = re.compile("[\u2102-\u2134\U0001d400-\U0001d7ff]")
 _WHOLE_ABOVE = re.compile(r"\w+[\u0300-\u036f\u20d0-\u20ff′]*|[^\w\s][\u0300-\u036f]*")
 _WHOLE_BELOW = re.compile(r"\d+|[d∂]?\w[\u0300-\u036f\u20d0-\u20ff′]*")
 _FRACTIONS = frozenset({"f", "mfrac"})
+_WHOLE_BASES = _FRACTIONS | {"rad", "msqrt", "mroot"}
+"""What has to be in brackets before an index or an exponent, which would read as that of its last part."""
 _ENDING_OPEN = _FRACTIONS | {"rad", "sSub", "sSup", "sSubSup", "msub", "msup", "msubsup", "msqrt", "mroot", "r", "s"}
 """What stands beside a letter or figure as if that were a part of it; `r` and `s` are switches of EQ fields."""
 _CLOSED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\|[^|]*\|")
@@ -187,7 +189,11 @@ def _omml_phantom(element: Any) -> str:
 
 
 def _omml_scripts(element: Any) -> str:
-    return scripts(_child(element, "e"), _child(element, "sub"), _child(element, "sup"))
+    base = _child(element, "e")
+    inner = [child for child in element.iterfind(f"{_M}e/*") if _omml(child).strip()]
+    if len(inner) == 1 and _own_name(inner[0]) in _WHOLE_BASES:
+        base = bracketed(base)
+    return scripts(base, _child(element, "sub"), _child(element, "sup"))
 
 
 def _omml_lower(element: Any) -> str:
@@ -238,7 +244,10 @@ def _mathml(element: Any) -> str:
     if name in {"", "annotation", "annotation-xml", "mphantom"}:
         return ""
     parts = [_mathml(child).strip() for child in element]
-    row = joined(zip(parts, (str(child.tag).rpartition("}")[2] for child in element), strict=True))
+    names = [str(child.tag).rpartition("}")[2] for child in element]
+    row = joined(zip(parts, names, strict=True))
+    if name in {"msub", "msup", "msubsup"} and names and names[0] in _WHOLE_BASES:
+        parts[0] = bracketed(parts[0])
     write = _MATHML.get(name)
     try:
         return write(*parts) if write else _MATHML_ROWS[name](parts) if name in _MATHML_ROWS else row
