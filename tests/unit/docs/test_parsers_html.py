@@ -212,3 +212,10 @@ def test_a_page_of_nothing_else_is_read(body: str, read: Reader) -> None:
 )
 def test_a_fraction_or_root_under_an_exponent_is_in_brackets(formula: str, expected: str, read: Reader) -> None:
     assert read(f"<p>So <math>{formula}</math> holds.</p>").text == f"So {expected} holds."
+
+
+@pytest.mark.parametrize("said", ['epub:type="footnote"', 'epub:type="rearnote"', 'role="doc-footnote"'])
+def test_a_note_in_an_aside_is_read(said: str, read: Reader) -> None:
+    text = "<p>Iron rusts in wet air, which takes oxygen and water together.</p>" * 4
+    assert "See chapter two." in read(f"<h1>Rust</h1>{text}<aside {said}><p>See chapter two.</p></aside>").text
+    assert "See chapter two." not in read(f"<h1>Rust</h1>{text}<aside><p>See chapter two.</p></aside>").text

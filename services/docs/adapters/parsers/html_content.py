@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -26,6 +27,7 @@ _FURNITURE_WORDS = re.compile(
     r"|relatednews|related-?\w+|newsletter-?\w+|sidebar-?\w+|teaser-?\w+|comments?-?\w+)(?![a-z])"
 )
 _NEVER_FURNITURE = frozenset({"html", "body", "main", "article", "p", "h1", "h2", "h3", "h4", "h5", "h6"})
+_NOTE_TYPES = frozenset({"footnote", "endnote", "rearnote", "doc-footnote", "doc-endnote"})
 _LINK_GROUPS = frozenset({"ul", "ol", "div", "section", "table", "p", "aside", "dl", "header"})
 _SUSPECT_SHARE = 0.4
 """What holds as much of a page's text outside links is content whatever its class says."""
@@ -79,6 +81,12 @@ def find_content(tree: LexborHTMLParser, builder: DocumentBuilder) -> Content | 
     return content
 
 
+def _is_note(attributes: Mapping[str, str | None]) -> bool:
+    """Return whether an element says that it is a note to the text, as a book's (EPUB 3, DPUB-ARIA)."""
+    types = f"{attributes.get('epub:type') or ''} {attributes.get('role') or ''}".lower().split()
+    return not _NOTE_TYPES.isdisjoint(types)
+
+
 def _survey(body: LexborNode, content: Content, builder: DocumentBuilder) -> list[_Element]:
     """Return every visible element, parents first, with the lengths of its text and of that in links."""
     drawn = body.css_first(_FORMULA_SOURCE) is not None
@@ -103,7 +111,11 @@ def _survey(body: LexborNode, content: Content, builder: DocumentBuilder) -> lis
             continue
         in_link = tag == "a" or (parent >= 0 and elements[parent].in_link)
         suspect = attributes.get("role") in _FURNITURE_ROLES or bool(_FURNITURE_WORDS.search(words))
-        suspect = suspect or tag == "aside" or (tag == "header" and node.css_first("h1, h2, h3") is None)
+        suspect = (
+            suspect
+            or (tag == "aside" and not _is_note(attributes))
+            or (tag == "header" and node.css_first("h1, h2, h3") is None)
+        )
         elements.append(_Element(node, tag, parent, in_link, suspect and tag not in _NEVER_FURNITURE))
         elements[-1].links = tag == "a"
         position = len(elements) - 1
