@@ -90,7 +90,7 @@ def has_wrong_letters(text: str) -> bool:
         return True
     if "(cid:" in text and sum(map(len, _GLYPH_NUMBER.findall(text))) >= _MOST_GLYPH_NUMBERS * visible:
         return True
-    if _has_wrong_ideographs(text):
+    if not text.isascii() and _has_wrong_ideographs(text):
         return True
     if _grammar_share(text) >= _LEAST_ENGLISH / 2:
         return False

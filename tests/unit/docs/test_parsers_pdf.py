@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -217,7 +216,7 @@ def test_lists_with_hanging_indents_and_captions() -> None:
 def test_two_columns_in_content_order() -> None:
     left = [line(f"left column line {number}", 700 - 14 * number, right=280) for number in range(5)]
     right = [line(f"right column line {number}", 700 - 14 * number, left=310) for number in range(5)]
-    parsed = laid_out([*left[:-1], replace(left[-1], text="left column line 4 ends."), *right])
+    parsed = laid_out([*left[:-1], left[-1]._replace(text="left column line 4 ends."), *right])
     assert parsed.text.index("left column line 4") < parsed.text.index("right column line 0")
     assert len(parsed.blocks) == 2
 
@@ -227,17 +226,17 @@ def test_a_paragraph_goes_on_in_the_next_column_in_the_midst_of_a_sentence() -> 
     right = [line("water of the spring would carry it away so", 700 - 14 * number, left=310) for number in range(5)]
     (paragraph,) = laid_out([*left, *right]).blocks
     assert paragraph.kind is BlockKind.PARAGRAPH
-    short = replace(left[-1], text="in which the", right=140)
+    short = left[-1]._replace(text="in which the", right=140)
     assert len(laid_out([*left[:-1], short, *right]).blocks) == 2
-    beginning = replace(right[0], text="Water of the spring would carry it away so")
-    ended = replace(left[-1], text="Roots of a tree hold the soil of the hill.")
+    beginning = right[0]._replace(text="Water of the spring would carry it away so")
+    ended = left[-1]._replace(text="Roots of a tree hold the soil of the hill.")
     assert len(laid_out([*left[:-1], ended, beginning, *right[1:]]).blocks) == 2
 
 
 def test_two_columns_under_a_wide_title_and_over_a_wide_note() -> None:
     words = ["the first snow falls late in the year and", "stays until the end of March in the hills,"]
     left = [line(words[number % 2], 700 - 14 * number, right=275 - 3 * number) for number in range(4)]
-    left[-1] = replace(left[-1], text="stays until the end of March in the hills.")
+    left[-1] = left[-1]._replace(text="stays until the end of March in the hills.")
     right = [line(words[number % 2], 700 - 14 * number, left=310, right=490) for number in range(4)]
     title = line("A wide line of authors and schools that goes across both of the columns", 740)
     note = line("A wide note that goes across both of the columns as well", 600)
@@ -705,7 +704,7 @@ def test_a_part_of_a_line_that_shows_nothing_is_no_cell() -> None:
         (Cell("left", 72, 100), Cell("", 200, 210), Cell("right", 300, 400))
     )
     assert [cell.text for cell in empty.cells] == ["left", "right"]
-    rows = [replace(empty, bottom=700.0 - 14 * number, top=710.0 - 14 * number) for number in range(6)]
+    rows = [empty._replace(bottom=700.0 - 14 * number, top=710.0 - 14 * number) for number in range(6)]
     assert "left | right" in laid_out(rows).text
     assert (
         PrintedLine("left", 72, 210, 700, 710, 10.0).with_cells((Cell("left", 72, 100), Cell("", 200, 210))).cells == ()

@@ -48,6 +48,8 @@ class DocumentBuilder:
         self.title = ""
         self.format = ""
         """The format of a file without text, where that says why there is none."""
+        self.letters_are_judged = False
+        """Whether the parser looks for wrong letters itself, so that it is not done again at the end."""
         self._deadline = time.process_time() + limits.seconds
         self._parts: list[str] = []
         self._length = 0
@@ -102,7 +104,7 @@ class DocumentBuilder:
         for part in cleaned[1:]:
             text = join_lines(text, part)
             breaks.append(len(text) - len(part))
-        text = normalize(text)
+        text = normalize(text) if breaks else text
         if not text:
             self._pages_to_open += len(breaks)
             return
@@ -158,8 +160,8 @@ class DocumentBuilder:
         )
 
     def _warn_of_letters(self, text: str) -> None:
-        """Warn of wrong letters, by page where there are pages, unless the parser did."""
-        if any(warning.reason is WarningReason.WRONG_LETTERS for warning in self._warnings):
+        """Warn of wrong letters, by page where there are pages, unless the parser judges them."""
+        if self.letters_are_judged:
             return
         if not self._page_starts:
             if has_wrong_letters(text):

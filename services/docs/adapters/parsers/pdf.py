@@ -7,7 +7,6 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby, islice, pairwise
 from mmap import ACCESS_READ, mmap
@@ -35,11 +34,16 @@ _LINE = re.compile("[^\r\n\ufffe]+\ufffe?")
 _BOLD = re.compile(r"bold|black|heavy|semibold|simhei|heiti|黑体", re.IGNORECASE)
 _MONOSPACED = re.compile(r"courier|mono|consol|menlo|cmtt|typewriter|inconsolata|fixed", re.IGNORECASE)
 _SCRIPT = re.compile(
+    r"(?= ?[0-9+\-−])(?:"
     r"(?<=[A-Za-zα-ωΑ-Ω)\]]) ?(?P<number>[0-9]*[+\-−]|[+\-−]?[0-9]{1,3})(?![0-9])"
     r"|(?<=[0-9])(?: (?P<apart>[+\-−]?[0-9]{1,3})|(?P<signed>[+\-−][0-9]{1,3}))(?![0-9/⁄])"
     r"|(?<![0-9])(?P<digits>[0-9]{2,6})(?![0-9/⁄])"
+    r")"
 )
-"""What may be an exponent, a charge or an index: after a letter, after a number, or the end of a row of digits."""
+"""What may be an exponent, a charge or an index: after a letter, after a number, or the end of a row of digits.
+
+All of them begin alike, so that most places of a text are left after one look.
+"""
 _MAYBE_SCRIPT = re.compile(r"[0-9+\-−]")
 _SPACE_AT_CJK_PUNCTUATION = re.compile("(?<=[，。；：！？、（《〈「『【]) +| +(?=[，。；：！？、）》〉」』】])")
 """Full-width punctuation holds its own space; where fonts change beside it, pdfium adds another one."""
@@ -62,7 +66,7 @@ _PROGRAM_PREFIX = re.compile(r"^Microsoft (?:Word|PowerPoint) - ")
 
 def parse(path: Path, builder: DocumentBuilder) -> None:
     """Write the text as it is laid out on the pages, without running headers, footers and page numbers."""
-    builder.format = "pdf"
+    builder.format, builder.letters_are_judged = "pdf", True
     _check_end(path)
     check_work(path, builder)
     with closing(_open(path)) as document:
@@ -418,8 +422,8 @@ def _filled(line: PrintedLine, field: PrintedLine) -> PrintedLine:
     last = cells[before - 1]
     filled = Cell(f"{last.text} {field.text}", last.left, max(last.right, field.right))
     cells = (*cells[: before - 1], filled, *cells[before:])
-    return replace(
-        line, text=" ".join(cell.text for cell in cells), right=max(line.right, field.right), cells=()
+    return line._replace(
+        text=" ".join(cell.text for cell in cells), right=max(line.right, field.right), cells=()
     ).with_cells(cells)
 
 

@@ -91,9 +91,11 @@ class Cell(NamedTuple):
     right: float
 
 
-@dataclass(frozen=True, slots=True)
-class PrintedLine:
-    """A printed line: its text, its box, its font size in points, and its cells where wide gaps part it."""
+class PrintedLine(NamedTuple):
+    """A printed line: its text, its box, its font size in points, and its cells where wide gaps part it.
+
+    Pages have hundreds of them and of their parts; a frozen dataclass takes several times as long to make.
+    """
 
     text: str
     left: float
@@ -107,7 +109,7 @@ class PrintedLine:
 
     def part(self, text: str, left: float, right: float, cells: tuple[Cell, ...] = ()) -> PrintedLine:
         """Return this line with another text from `left` to `right`, in these cells."""
-        # `replace` takes five times as long, and tables have tens of thousands of parts.
+        # `_replace` takes several times as long, and tables have tens of thousands of parts.
         manner = self.size, self.bold, self.monospaced
         return PrintedLine(text, left, right, self.bottom, self.top, *manner, cells)
 

@@ -22,6 +22,7 @@ _DICTIONARY_REACH = 4096
 _NAME = rb"/([^\s/<>\[\](){}%]{1,127})"
 _REFERENCE = re.compile(_NAME + rb"\s+(\d{1,10})\s+\d{1,5}\s+R\b")
 _DRAW = re.compile(_NAME + rb"\s+Do\b")
+_IMAGE = re.compile(rb"/Image\b")
 _CONTENTS = re.compile(rb"/Contents\s*\[([^\]]*)\]")
 _NUMBER = re.compile(rb"(\d{1,10})\s+\d{1,5}\s+R\b")
 _DEEPEST = 40
@@ -69,7 +70,7 @@ def _instructions(data: mmap, begin: int, most: int) -> tuple[bytes, bytes]:
     """Return an object's stream, unpacked to a little more than `most` bytes at most, and its dictionary."""
     end = data.find(b"stream", begin, begin + _DICTIONARY_REACH)
     dictionary = data[begin : max(begin, end)]
-    if end < 0 or b"endobj" in dictionary or re.search(rb"/Image\b", dictionary):
+    if end < 0 or b"endobj" in dictionary or _IMAGE.search(dictionary):
         return b"", dictionary
     stream = data[end + len(b"stream") : data.find(b"endstream", end)].lstrip(b"\r\n")
     try:
