@@ -23,6 +23,8 @@ import numpy as np
 from benchmarks.quality.embedding import MODEL, Model
 from services.evaluation.measures import ndcg, recall
 from services.evaluation.sets import Half, Question, QuestionSet, read_set
+from services.language.detection import language_of
+from services.language.lexicon import lexicon
 from services.retrieval.adapters.calibrations import toml
 from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.adapters.workers.fake import FakeWordReader
@@ -30,7 +32,9 @@ from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.domain.embedding.indexer import ChunkIndexer
 from services.retrieval.domain.search.dense import DenseRetriever
 from services.retrieval.domain.search.fusion import fuse
+from services.retrieval.domain.search.translated import TranslatedRetriever
 from services.retrieval.domain.search.words import WordsRetriever
+from services.retrieval.ports import Leg
 from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk, Hit, LegQuery
 
 OWNER = "bench"
@@ -42,7 +46,7 @@ Rankings = Mapping[str, list[list[int]]]
 
 
 async def rank(model: Model, half: QuestionSet, questions: Sequence[Question]) -> Rankings:
-    """Ask both legs every question, and fuse what they find."""
+    """Ask every leg every question, and fuse what they find."""
     store, centering = FakeVectorStore(), Centering(toml.load())
     document = str(uuid.UUID(int=0))
     chunks = [
@@ -52,8 +56,11 @@ async def rank(model: Model, half: QuestionSet, questions: Sequence[Question]) -
     embedded = [EmbeddedChunk(chunk, vector.tolist()) for chunk, vector in zip(chunks, vectors, strict=True)]
     await ChunkIndexer(store, centering, FakeWordReader()).index(MODEL, OWNER, embedded)
     model.embed("query: ", [question.text for question in questions])
-    legs = (DenseRetriever(model, store, centering), WordsRetriever(store))
-    rankings: dict[str, list[list[int]]] = {"vector": [], "words": [], "by rank": [], "fused": []}
+    legs: list[Leg] = [DenseRetriever(model, store, centering), WordsRetriever(store)]
+    across = language_of(questions[0].text) != language_of(half.passages[0])
+    if across:
+        legs.append(TranslatedRetriever(store, lexicon))
+    rankings: dict[str, list[list[int]]] = {name: [] for name in (*(leg.name for leg in legs), "by rank", "fused")}
     for question in questions:
         query = LegQuery(question.text, OWNER, EVERYWHERE, CANDIDATES)
         found = {leg.name: await leg.find(query) for leg in legs}
@@ -74,13 +81,13 @@ def by_rank(rankings: Sequence[Sequence[Hit]]) -> list[int]:
 
 
 def report(label: str, passages: int, questions: Sequence[Question], rankings: Rankings) -> None:
-    """Print nDCG@10 and recall at 1 and 5 of each leg and of both."""
+    """Print nDCG@10 and recall at 1 and 5 of each leg and of all."""
     print(f"{label}: {passages} passages, {len(questions)} questions")
     for name, ranked in rankings.items():
         pairs = [(found, question.relevant) for found, question in zip(ranked, questions, strict=True)]
         figures = [np.mean([ndcg(*pair) for pair in pairs])]
         figures += [np.mean([recall(*pair, depth) for pair in pairs]) for depth in (1, 5)]
-        print(f"  {name:8} " + "  ".join(f"{figure:.3f}" for figure in figures), flush=True)
+        print(f"  {name:10} " + "  ".join(f"{figure:.3f}" for figure in figures), flush=True)
 
 
 def main() -> int:
@@ -95,7 +102,7 @@ def main() -> int:
     if not (arguments.model / "model.safetensors").is_file():
         print(f"SKIPPED: no model at {arguments.model} (`tiku models pull {MODEL}` fetches it)")
         return 0
-    print(f"{'':10} nDCG@10, recall@1, recall@5")
+    print(f"{'':12} nDCG@10, recall@1, recall@5")
     with Model(arguments.model, arguments.cache) as model:
         for name in arguments.sets:
             path, _, questions = name.partition(":")

@@ -19,7 +19,7 @@ import os
 import random
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,14 +29,16 @@ from numpy.typing import NDArray
 from benchmarks.quality.embedding import MODEL, Model
 from services.evaluation.sets import Half, Question, read_set
 from services.language.detection import language_of
+from services.language.lexicon import lexicon
 from services.retrieval.adapters.calibrations import toml
 from services.retrieval.domain.answering.evidence import signals
 from services.retrieval.domain.answering.relevance_gate import RelevanceGate
 from services.retrieval.domain.embedding.centering import Centering
-from services.retrieval.domain.search.bm25 import passage_vector, question_vector
+from services.retrieval.domain.search.bm25 import passage_vector, question_vector, translated_vector
 from services.retrieval.domain.search.fusion import attributed, fuse
+from services.retrieval.domain.search.translated import reread
 from services.retrieval.values.calibration import Calibration, Calibrations, Evidence
-from services.retrieval.values.chunk import Chunk, Hit
+from services.retrieval.values.chunk import Chunk, Hit, SparseVector
 
 SIZES = (10, 100, 1_000, 10_000)
 WRONG_WITHIN, WRONG_ACROSS = 0.05, 0.10
@@ -45,7 +47,7 @@ DEPTH = 40
 """Candidates of each leg, as of an answer that reads five passages."""
 READ = 5
 WITHIN = ("cosine", "lead", "words_lead", "coverage", "rare")
-ACROSS = ("cosine", "lead")
+ACROSS = ("cosine", "lead", "agreement", "translated_lead", "translated")
 
 Vectors = NDArray[np.float32]
 
@@ -104,22 +106,30 @@ class Pool:
         return np.array(kept[:size]) if len(kept) >= size else None
 
     def find(self, question: str, cosines: Vectors, kept: NDArray[np.int64]) -> list[Hit]:
-        """Return what both legs find in a library, fused."""
+        """Return what the legs find in a library, fused."""
         place = np.full(len(self.texts), -1)
         place[kept] = np.arange(len(kept))
+        nearest = kept[np.argsort(-cosines[kept], kind="stable")[:DEPTH]]
+        vector = [Hit(self._chunks[i], float(cosines[i]), (), float(cosines[i]), MODEL) for i in nearest]
+        legs = {"vector": attributed("vector", vector)}
+        legs["words"] = attributed("words", self._find_words(question_vector(question), kept, place))
+        if language_of(question) != self.language:
+            translations = lexicon().translations(question, self.language)
+            found = self._find_words(translated_vector(translations.values()), kept, place)
+            legs["translated"] = attributed("translated", reread(found, translations))
+        return list(fuse(question, legs))
+
+    def _find_words(self, words: SparseVector, kept: NDArray[np.int64], place: NDArray[np.int64]) -> list[Hit]:
+        """Return the best of a library by words; `place` is where each passage stands in it."""
         scores = np.zeros(len(kept), np.float32)
-        for term in question_vector(question).indices:
+        for term, wanted in zip(words.indices, words.values, strict=True):
             positions, weights = self._postings.get(term, (np.zeros(0, np.int64), np.zeros(0, np.float32)))
             there = place[positions] >= 0
             having = int(there.sum())
             rarity = np.log(1 + (len(kept) - having + 0.5) / (having + 0.5))
-            scores[place[positions[there]]] += rarity * weights[there]
-        nearest = kept[np.argsort(-cosines[kept], kind="stable")[:DEPTH]]
-        by_words = np.argsort(-scores, kind="stable")[:DEPTH]
-        vector = [Hit(self._chunks[i], float(cosines[i]), (), float(cosines[i]), MODEL) for i in nearest]
-        words = [Hit(self._chunks[kept[i]], float(scores[i])) for i in by_words if scores[i] > 0]
-        legs = {"vector": attributed("vector", vector), "words": attributed("words", words)}
-        return list(fuse(question, legs))
+            scores[place[positions[there]]] += wanted * rarity * weights[there]
+        best = np.argsort(-scores, kind="stable")[:DEPTH]
+        return [Hit(self._chunks[kept[i]], float(scores[i])) for i in best if scores[i] > 0]
 
     def cosines(self, vector: Sequence[float]) -> Vectors:
         """Return the cosine of every passage to a question."""
@@ -197,8 +207,16 @@ def fit(asked: Sequence[Asked], wrong: float, *, across: bool) -> Evidence:
 
 
 def _rows(found: Sequence[tuple[str, Sequence[Hit]]], names: Sequence[str]) -> NDArray[np.float64]:
-    known = [signals(question, hits[0], hits, across="words_lead" not in names) for question, hits in found]
+    known = [_signals(question, hits) for question, hits in found]
     return np.array([[one[name] for name in names] for one in known if one is not None])
+
+
+def _signals(question: str, hits: Sequence[Hit]) -> Mapping[str, float] | None:
+    asked, told = language_of(question), language_of(hits[0].chunk.text)
+    if asked == told:
+        return signals(question, hits[0], hits, across=False)
+    translations = lexicon().translations(question, told)
+    return signals(question, hits[0], hits, across=True, translations=translations)
 
 
 def print_table(asked: Sequence[Asked], gate: RelevanceGate) -> None:
@@ -219,7 +237,7 @@ def print_table(asked: Sequence[Asked], gate: RelevanceGate) -> None:
 
 def print_evidence(calibration: Calibration) -> None:
     """Print the chosen weights and thresholds as the calibration's TOML."""
-    for name, evidence in (("within", calibration.within), ("across", calibration.across)):
+    for name, evidence in (("within", calibration.within), ("translated", calibration.translated)):
         if evidence is not None:
             print(f"\n[evidence.{name}]")
             print("\n".join(f"{signal} = {weight}" for signal, weight in evidence.weights.items()))
@@ -282,9 +300,9 @@ def main() -> int:
         if any(one.pair[0] == one.pair[1] for one in asked):
             calibration = replace(calibration, within=fit(asked, WRONG_WITHIN, across=False))
         if any(one.pair[0] != one.pair[1] for one in asked):
-            calibration = replace(calibration, across=fit(asked, WRONG_ACROSS, across=True))
+            calibration = replace(calibration, translated=fit(asked, WRONG_ACROSS, across=True))
         print_evidence(calibration)
-    print_table(asked, RelevanceGate(Calibrations({MODEL: calibration})))
+    print_table(asked, RelevanceGate(Calibrations({MODEL: calibration}), None, lexicon))
     return 0
 
 

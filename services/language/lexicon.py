@@ -19,6 +19,9 @@ from services.language.search_terms import folded, search_terms
 Phrase = tuple[str, ...]
 """Terms of a word index that together are one word or a few: stems, or a Chinese word's pairs of characters."""
 
+Translations = Mapping[str, Sequence[Phrase]]
+"""The terms of a text, each with what it may be called in another language."""
+
 _ENTRY = re.compile(r"\S+ (?P<word>\S+) \[[^\]]*\] /(?P<glosses>.+)/")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\]]*\]")
 _NO_TRANSLATION = re.compile(r"CL:|abbr\.|also |see |used in|(?:[a-z]+ )*variant |erroneous|Taiwan pr", re.IGNORECASE)
@@ -56,11 +59,11 @@ class Lexicon:
         with packed.open("rb") as file, gzip.open(file, "rt", encoding="utf-8") as lines:
             return cls(lines)
 
-    def translations(self, text: str, code: str) -> Mapping[str, Sequence[Phrase]]:
+    def translations(self, text: str, code: str) -> Translations:
         """Return the terms of a text that say something, each with what it may be called in the language `code`.
 
-        A term that the other language may write as it is, such as a number or a name in Latin letters, is one of its
-        own translations. One that has none is left out.
+        What the other language may write as it is, such as a number or a name in Latin letters, is its own translation.
+        A term that has none is left out.
         """
         found = self._in_english(text) if code == ENGLISH else self._in_chinese(text) if code == CHINESE else {}
         return {term: tuple(phrases) for term, phrases in found.items() if phrases}
@@ -93,15 +96,15 @@ class Lexicon:
 
     def _in_chinese(self, text: str) -> Mapping[str, Iterable[Phrase]]:
         stems = _stems(text)
-        # A name or number of the text may stand in a Chinese one as it is.
-        found: dict[str, dict[Phrase, None]] = {stem: {(stem,): None} for stem in stems}
+        found: dict[str, dict[Phrase, None]] = {stem: {} for stem in stems}
         for length in range(1, _LONGEST_GLOSS + 1):
             for i in range(len(stems) - length + 1):
                 part = stems[i : i + length]
                 for word in self._words.get(" ".join(sorted(part)), "").split():
                     for stem in part:
                         found[stem][_pairs(word)] = None
-        return found
+        # A name that the dictionary does not know, or a number, may stand in a Chinese text as it is.
+        return {stem: phrases or {(stem,): None} for stem, phrases in found.items()}
 
 
 def _add(lists: dict[str, str], key: str, one: str) -> None:

@@ -11,6 +11,7 @@ from services.kit.failpoints import Failpoints, Points
 from services.kit.server import App, Registration
 from services.kit.workers import WorkerPool
 from services.language import values
+from services.language.lexicon import lexicon
 from services.language.search_terms import search_terms
 from services.retrieval.adapters.calibrations import toml
 from services.retrieval.adapters.clients.llm import (
@@ -38,6 +39,7 @@ from services.retrieval.domain.graph.leg import GraphRetriever
 from services.retrieval.domain.search.dense import DenseRetriever
 from services.retrieval.domain.search.hybrid import HybridRetriever
 from services.retrieval.domain.search.outside import OutsideRetriever
+from services.retrieval.domain.search.translated import TranslatedRetriever
 from services.retrieval.domain.search.words import WordsRetriever
 from services.retrieval.ports import GraphStore, KnowledgeBase, Leg, VectorStore
 from services.retrieval.servicer import GraphServicer, RetrievalServicer
@@ -80,11 +82,12 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
         rerank_timeout=settings.retrieval_rerank_timeout_seconds,
         rerank_candidates=settings.retrieval_rerank_candidates,
         outside=[OutsideRetriever(base, embedder, centering) for base in await _open_knowledge_bases(settings, stack)],
+        across=TranslatedRetriever(store, lexicon) if settings.retrieval_translation_enabled else None,
     )
     answers = LlmChatModel(llm, settings.retrieval_answer_timeout_seconds)
     answerer = Answerer(
         retriever,
-        RelevanceGate(calibrations, settings.retrieval_relevance_threshold),
+        RelevanceGate(calibrations, settings.retrieval_relevance_threshold, lexicon),
         failpoints.around(
             answers,
             {"stream": Points("retrieval.answer.model_done", first="retrieval.answer.first_text")},

@@ -68,6 +68,11 @@ class RetrievalSettings(ServiceSettings):
     )
     rerank_base_url: str = Field("", description="Where the llm service finds its reranker; set, it turns rerank on.")
     retrieval_leg_timeout_seconds: float = Field(10.0, gt=0, description="Most that one leg of a retrieval may take.")
+    retrieval_translation_enabled: bool = Field(
+        True,
+        description="Look for a question's words in passages in another language as well, by a dictionary; the first"
+        " question for which there are such passages reads it, some seconds and 50 MB.",
+    )
     retrieval_graph_leg_enabled: bool = Field(
         False, description="Search the graph as well; it found too little more to be on by default (docs/quality.md)."
     )

@@ -33,7 +33,8 @@ class Calibration:
     `questions` and `passages` are the mean vectors of texts in a language, and may be empty. Relevance is
     `cosine + weight * coverage` where question and passage share a language; across languages terms do not match, so
     it is the cosine alone. `thresholds` maps (question's language, passage's language) to the least relevance that
-    passes; `within` and `across` replace this where a language has many candidates. `support` is the least cosine,
+    passes; `within` and `across` replace this where a language has many candidates, and `translated` replaces
+    `across` where a lexicon translates the question's words. `support` is the least cosine,
     across languages, of a statement and a sentence that says the same.
     """
 
@@ -44,6 +45,7 @@ class Calibration:
     support: float | None = None
     within: Evidence | None = None
     across: Evidence | None = None
+    translated: Evidence | None = None
 
 
 class Calibrations:

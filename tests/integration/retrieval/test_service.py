@@ -91,6 +91,19 @@ async def test_what_was_indexed_is_found_with_everything_that_was_said_of_it(ben
     assert bench.llm.users == [owner]
 
 
+@pytest.mark.parametrize(("question", "best"), [("光合作用发生在哪里？", 0), ("What is the water cycle?", 2)])
+async def test_a_question_is_translated_for_passages_in_another_language(
+    bench: Bench, question: str, best: int
+) -> None:
+    owner = user()
+    await index(bench, owner)
+    request = retrieval_pb2.RetrieveRequest(query=question, limit=3)
+    response = await bench.retrieval.Retrieve(request, metadata=metadata(owner))
+    assert [report.leg for report in response.legs] == ["vector", "words", "translated"]
+    first = {leg.leg: hit.chunk.text for hit in response.hits for leg in hit.legs if leg.rank == 1}
+    assert first["translated"] == TEXTS[best]
+
+
 async def test_another_user_finds_nothing_and_deletes_nothing(bench: Bench) -> None:
     owner, other = user(), user()
     document, _ = await index(bench, owner)
@@ -118,6 +131,7 @@ async def test_retrieve_fuses_and_an_empty_query_reads_in_order(bench: Bench) ->
     assert [(report.leg, report.hit_count, report.reason) for report in found.legs] == [
         ("vector", 3, ""),
         ("words", 2, ""),
+        ("translated", 1, ""),
     ]
     assert [(leg.leg, leg.rank) for leg in found.hits[0].legs] == [("vector", 1), ("words", 1)]
     asked = len(bench.llm.kinds)

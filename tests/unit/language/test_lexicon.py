@@ -78,6 +78,14 @@ def test_what_stands_behind_the_comma_after_a_name_is_not_what_it_is_called() ->
     assert LEXICON.translations("诺曼底", "en") == {"诺曼底": (("normandi",),)}
 
 
+def test_an_english_word_that_has_a_translation_is_not_its_own() -> None:
+    assert LEXICON.translations("Does Nakamura see a glacier?", "zh") == {
+        "nakamura": (("nakamura",),),
+        "see": (("see",),),
+        "glacier": (("冰川",), ("冰河",)),
+    }
+
+
 def test_one_word_of_two_is_not_said_by_the_words_for_both() -> None:
     assert ("超级", "级杯") not in LEXICON.translations("Is it a super idea?", "zh")["super"]
 

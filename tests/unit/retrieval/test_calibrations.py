@@ -22,7 +22,7 @@ def test_the_default_models_calibration_ships_whole() -> None:
     # A translation lies nearer than an answer to its question.
     assert known.support is not None
     assert max(across) < known.support < 1
-    for evidence in (known.within, known.across):
+    for evidence in (known.within, known.across, known.translated):
         assert evidence is not None
         # All that is measured speaks for a passage, and no signal alone is enough.
         assert all(weight > 0 for weight in evidence.weights.values())

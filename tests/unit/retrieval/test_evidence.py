@@ -71,3 +71,52 @@ def test_candidates_beyond_a_legs_first_forty_do_not_count() -> None:
     more = [found(f"Lake {i} is deep.", i + 50, 0.4, 3) for i in range(20)]
     one, other = (signals(QUESTION, first, [first, *LIBRARY, *more, *rest], across=False) for rest in ([], far))
     assert one == other
+
+
+TRANSLATIONS = {
+    "湖": (("lake",),),
+    "贝加尔": (("baikal",),),
+    "深": (("deep",), ("profound",)),
+    "冰": (("ice", "sheet"),),
+}
+
+
+def across(first: str) -> Mapping[str, float]:
+    one = translated(first, 0, 0.9, 20)
+    result = signals("贝加尔湖有多深？", one, [one, *TRANSLATED], across=True, translations=TRANSLATIONS)
+    assert result is not None
+    return result
+
+
+def translated(text: str, ordinal: int, cosine: float, score: float) -> Hit:
+    return replace(hit(text, ordinal, cosine), similarity=cosine, legs=(LegHit("translated", 1, score),))
+
+
+TRANSLATED = [translated(text, i + 2, 0.5 - i / 100, 2 - i / 20) for i, text in enumerate(LAKES)]
+
+
+def test_across_languages_translations_are_held_and_rare_ones_weigh_more() -> None:
+    named, common, both = (across(text) for text in ("Baikal.", "A deep lake.", "Baikal, the most profound lake."))
+    assert common["translated"] < named["translated"] < both["translated"] < 1
+    assert named.keys() == {"cosine", "lead", "agreement", "translated_lead", "translated"}
+
+
+def test_vectors_and_translations_agree_where_both_find_the_same_passage_first() -> None:
+    one, other = translated("Baikal.", 0, 0.9, 2), translated("A lake.", 1, 0.8, 3)
+    both = translated("Baikal.", 0, 0.9, 4)
+    found = [
+        signals("q", first, [first, other, *TRANSLATED], across=True, translations=TRANSLATIONS)
+        for first in (one, both)
+    ]
+    assert [signal["agreement"] for signal in found if signal] == [0.0, 1.0]
+
+
+def test_of_a_translation_of_two_words_a_passage_holds_both() -> None:
+    assert across("Baikal has ice.")["translated"] < across("Baikal has an ice sheet.")["translated"]
+
+
+def test_where_no_translation_was_found_translations_say_nothing() -> None:
+    silent = [replace(one, legs=()) for one in TRANSLATED]
+    one = replace(translated("Baikal.", 0, 0.9, 1), legs=())
+    assert signals("q", one, [one, *silent], across=True, translations=TRANSLATIONS) is None
+    assert signals("q", TRANSLATED[0], TRANSLATED, across=True, translations={}) is None

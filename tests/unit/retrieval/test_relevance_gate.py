@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from services.language.lexicon import Lexicon
 from services.retrieval.domain.answering.relevance_gate import RelevanceGate
 from services.retrieval.values.calibration import Calibrations, Evidence
 from services.retrieval.values.chunk import Hit, LegHit
@@ -85,7 +86,9 @@ def test_a_hit_of_another_leg_without_cosine_is_judged_by_words() -> None:
 
 WITHIN = Evidence({"cosine": 1.0, "lead": 1.6, "words_lead": 0.9, "rare": 1.5}, threshold=1.5)
 ACROSS = Evidence({"cosine": 1.0, "lead": 2.0}, threshold=0.6)
-MANY = Calibrations({MODEL: replace(CALIBRATION, within=WITHIN, across=ACROSS)})
+TRANSLATED = Evidence({"cosine": 1.0, "translated": 1.0, "translated_lead": 1.0}, threshold=1.2)
+MANY = Calibrations({MODEL: replace(CALIBRATION, within=WITHIN, across=ACROSS, translated=TRANSLATED)})
+LEXICON = Lexicon(["水 水 [shui3] /water/", "沸點 沸点 [fei4 dian3] /boiling point/", "秘魯 秘鲁 [Bi4 lu3] /Peru/"])
 
 
 def found(text: str, ordinal: int, cosine: float, words: float) -> Hit:
@@ -133,6 +136,41 @@ def test_candidates_in_another_language_do_not_count() -> None:
 def test_among_many_in_another_language_the_nearest_must_be_ahead(cosine: float, others: float, passes: bool) -> None:
     best, rest = hit(PASSAGE, 0, cosine), strangers(others, 0)
     assert RelevanceGate(MANY).passes("水的沸点是多少？", [best], [best, *rest]) is passes
+
+
+def by_translation(one: Hit, score: float) -> Hit:
+    return replace(one, legs=(LegHit("translated", 1, score),))
+
+
+@pytest.mark.parametrize(
+    ("question", "passage", "passes"),
+    [
+        ("水的沸点是多少？", "The boiling point of water is 100 degrees.", True),
+        ("秘鲁的沸点？", "The boiling of water takes time.", False),
+        ("Where is Peru?", "秘鲁在南美洲。", True),
+        ("What is the boiling point?", "秘鲁在南美洲。", False),
+    ],
+)
+def test_among_many_in_another_language_what_the_words_are_called_decides(
+    question: str, passage: str, passes: bool
+) -> None:
+    """The cosines alone would refuse each of them, and so they do where no lexicon is."""
+    score = 9.0 if passes else 5.1
+    best = by_translation(hit(passage, 0, 0.40), score)
+    text = "The kettle whistles loudly." if passage.isascii() else "水壶大声鸣叫。"
+    rest = [by_translation(hit(text, i + 1, 0.39 - i / 200), 5 - i / 10) for i in range(20)]
+    assert RelevanceGate(MANY, None, lambda: LEXICON).passes(question, [best], [best, *rest]) is passes
+    assert not RelevanceGate(MANY).passes(question, [best], [best, *rest])
+
+
+def test_without_the_leg_across_languages_no_lexicon_is_read() -> None:
+    def read() -> Lexicon:
+        raise AssertionError
+
+    best, rest = hit(PASSAGE, 0, 0.40), strangers(0.25, 0)
+    assert RelevanceGate(MANY, None, read).passes("水的沸点是多少？", [best], [best, *rest])
+    worded = found(PASSAGE, 0, 0.60, 30)
+    assert RelevanceGate(MANY, None, read).passes(WATER, [worded], [worded, *strangers(0.25, 9)])
 
 
 def test_an_operators_threshold_holds_among_many_too() -> None:

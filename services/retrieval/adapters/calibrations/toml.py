@@ -31,10 +31,11 @@ def _calibration(data: dict[str, Any]) -> Calibration:
         support=data["support"],
         within=_evidence(data, "within"),
         across=_evidence(data, "across"),
+        translated=_evidence(data, "translated"),
     )
 
 
-def _evidence(data: dict[str, Any], kind: Literal["within", "across"]) -> Evidence:
+def _evidence(data: dict[str, Any], kind: Literal["within", "across", "translated"]) -> Evidence:
     figures = data["evidence"][kind]
     return Evidence({name: figure for name, figure in figures.items() if name != "threshold"}, figures["threshold"])
 

@@ -6,13 +6,14 @@ relative to the other candidates (ADR 0059).
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 
+from services.language.lexicon import Translations
 from services.language.search_terms import held, search_terms
 from services.language.terms import coverage, terms
+from services.retrieval.domain.search.bm25 import rarity
+from services.retrieval.domain.search.translated import said
 from services.retrieval.values.chunk import Hit
 
 _LEAST = 10
@@ -21,11 +22,18 @@ _DEPTH = 40
 """Candidates of each leg that are looked at."""
 
 
-def signals(question: str, first: Hit, candidates: Sequence[Hit], *, across: bool) -> Mapping[str, float] | None:
+def signals(
+    question: str,
+    first: Hit,
+    candidates: Sequence[Hit],
+    *,
+    across: bool,
+    translations: Translations | None = None,
+) -> Mapping[str, float] | None:
     """Return what speaks for a passage among the candidates of its language, by the names that calibrations use.
 
-    `across` is for passages in another language than the question's: words tell nothing there. None where there are
-    too few candidates, or where words found none.
+    `across` is for passages in another language than the question's: words tell something there only with the
+    question's `translations`. None where there are too few candidates, or where words found none.
     """
     cosines = sorted((hit.similarity for hit in candidates if hit.similarity is not None), reverse=True)
     if len(cosines) < _LEAST:
@@ -35,36 +43,55 @@ def signals(question: str, first: Hit, candidates: Sequence[Hit], *, across: boo
         "cosine": cosines[-1] if first.similarity is None else first.similarity,
         "lead": cosines[0] - cosines[1],
     }
-    return found if across else _with_words(found, question, first, candidates)
+    if not across:
+        return _with_words(found, question, first, candidates)
+    return found if translations is None else _with_translations(found, translations, first, candidates)
 
 
 def _with_words(
     found: dict[str, float], question: str, first: Hit, candidates: Sequence[Hit]
 ) -> Mapping[str, float] | None:
-    by_words = sorted((hit for hit in candidates if _words_score(hit) > 0), key=_words_score, reverse=True)[:_DEPTH]
+    by_words = _best(candidates, "words")
     if not by_words:
         return None
-    scores = [_words_score(hit) for hit in by_words]
-    by_cosine = sorted(candidates, key=lambda hit: hit.similarity or -1.0, reverse=True)[:_DEPTH]
-    texts = {hit.chunk.chunk_id: hit.chunk.text for hit in chain(by_words, by_cosine)}
     wanted = search_terms(question).words.keys()
-    holds = {chunk_id: held(wanted, text) for chunk_id, text in texts.items()}
-    rarity = _rarity(wanted, holds.values())
-    whole = sum(rarity.values()) or 1.0
+    rare = rarity(wanted, [held(wanted, text) for text in _texts(by_words, candidates)])
+    whole = sum(rare.values()) or 1.0
     return found | {
-        "words_lead": 1 - scores[1] / scores[0] if len(scores) > 1 else 1.0,
+        "words_lead": _lead([score for score, _ in by_words]),
         "coverage": coverage(terms(question), terms(first.chunk.text)),
-        "rare": sum(rarity[term] for term in held(wanted, first.chunk.text)) / whole,
+        "rare": sum(rare[term] for term in held(wanted, first.chunk.text)) / whole,
     }
 
 
-def _words_score(hit: Hit) -> float:
-    """Return a hit's score by words; 0 where words did not find it."""
-    return next((leg.score for leg in hit.legs if leg.leg == "words"), 0.0)
+def _with_translations(
+    found: dict[str, float], translations: Translations, first: Hit, candidates: Sequence[Hit]
+) -> Mapping[str, float] | None:
+    by_words = _best(candidates, "translated")
+    if not by_words or not translations:
+        return None
+    rare = rarity(translations, [said(translations, text) for text in _texts(by_words, candidates)])
+    whole = sum(rare.values()) or 1.0
+    nearest = max(candidates, key=lambda hit: hit.similarity or -1.0)
+    return found | {
+        "agreement": float(by_words[0][1].chunk.chunk_id == nearest.chunk.chunk_id),
+        "translated_lead": _lead([score for score, _ in by_words]),
+        "translated": sum(rare[term] for term in said(translations, first.chunk.text)) / whole,
+    }
 
 
-def _rarity(wanted: Collection[str], holds: Collection[Collection[str]]) -> Mapping[str, float]:
-    """Return the inverse document frequency of terms among the candidates, which stand for the library."""
-    count = len(holds)
-    having = Counter(chain.from_iterable(holds))
-    return {term: math.log(1 + (count - having[term] + 0.5) / (having[term] + 0.5)) for term in wanted}
+def _best(candidates: Sequence[Hit], leg: str) -> list[tuple[float, Hit]]:
+    """Return the hits that a leg found with their scores by it, the highest first."""
+    scored = ((one.score, hit) for hit in candidates for one in hit.legs if one.leg == leg and one.score > 0)
+    return sorted(scored, key=lambda pair: pair[0], reverse=True)[:_DEPTH]
+
+
+def _lead(scores: Sequence[float]) -> float:
+    """Return how far the highest score is ahead of the second, as a share of it."""
+    return 1 - scores[1] / scores[0] if len(scores) > 1 else 1.0
+
+
+def _texts(by_words: Sequence[tuple[float, Hit]], candidates: Sequence[Hit]) -> Collection[str]:
+    """Return the texts of what is looked at: the first of both legs."""
+    by_cosine = sorted(candidates, key=lambda hit: hit.similarity or -1.0, reverse=True)[:_DEPTH]
+    return {hit.chunk.chunk_id: hit.chunk.text for hit in chain((hit for _, hit in by_words), by_cosine)}.values()

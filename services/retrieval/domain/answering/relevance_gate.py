@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from services.language.detection import LANGUAGES, language_of
+from services.language.lexicon import Lexicon
 from services.language.scripts import in_known_script
 from services.language.terms import coverage, terms
 from services.retrieval.domain.answering.evidence import signals
@@ -34,11 +35,20 @@ _LEAST_COVERAGE = 0.33
 
 
 class RelevanceGate:
-    """Decides whether passages may answer a question; `threshold`, when given, replaces every calibrated one."""
+    """Decides whether passages may answer a question; `threshold`, when given, replaces every calibrated one.
 
-    def __init__(self, calibrations: Calibrations, threshold: float | None = None) -> None:
+    `lexicon` gives the lexicon that translates words where passages are in another language than the question.
+    """
+
+    def __init__(
+        self,
+        calibrations: Calibrations,
+        threshold: float | None = None,
+        lexicon: Callable[[], Lexicon] | None = None,
+    ) -> None:
         self._calibrations = calibrations
         self._threshold = threshold
+        self._lexicon = lexicon
 
     def passes(self, question: str, hits: Sequence[Hit], candidates: Sequence[Hit] = ()) -> bool:
         """Return whether `hits`, the best of `candidates`, reach the threshold; False without passages."""
@@ -65,8 +75,34 @@ class RelevanceGate:
         for code in set(languages):
             its = [hit for hit, of_hit in zip(hits, languages, strict=True) if of_hit == code]
             rivals = [hit for hit in candidates if language_of(hit.chunk.text) == code]
-            margins.append(_margin(question, (language, code), its, rivals, calibration))
+            margins.append(self._margin(question, (language, code), its, rivals, calibration))
         return max(margins)
+
+    def _margin(
+        self, question: str, pair: tuple[str, str], hits: Sequence[Hit], candidates: Sequence[Hit], known: Calibration
+    ) -> float:
+        """Return the margin of the passages of one language; `pair` is the question's language and theirs."""
+        # How passages stored here stand out tells nothing of one from elsewhere.
+        stored, rivals = ([hit for hit in found if hit.chunk.origin is None] for found in (hits, candidates))
+        margin = self._margin_among_many(question, pair, stored[0], rivals, known) if stored else None
+        if margin is None:
+            return _plain_margin(question, pair, hits, known)
+        elsewhere = [hit for hit in hits if hit.chunk.origin is not None]
+        return max(margin, _plain_margin(question, pair, elsewhere, known))
+
+    def _margin_among_many(
+        self, question: str, pair: tuple[str, str], first: Hit, rivals: Sequence[Hit], known: Calibration
+    ) -> float | None:
+        """Return the margin of the first passage among many; None where they are few, or nothing was measured."""
+        across = pair[0] != pair[1]
+        if across and known.translated and self._lexicon and _was_translated(rivals):
+            translations = self._lexicon().translations(question, pair[1])
+            found = signals(question, first, rivals, across=True, translations=translations)
+            if found is not None:
+                return known.translated.margin(found)
+        evidence = known.across if across else known.within
+        found = signals(question, first, rivals, across=across) if evidence else None
+        return evidence.margin(found) if evidence and found else None
 
     def _calibration(self, model: str) -> Calibration | None:
         known = self._calibrations.of(model)
@@ -82,19 +118,9 @@ def _strange(hits: Sequence[Hit]) -> list[Hit]:
     return [hit for hit in hits if not in_known_script(hit.chunk.text)]
 
 
-def _margin(
-    question: str, pair: tuple[str, str], hits: Sequence[Hit], candidates: Sequence[Hit], calibration: Calibration
-) -> float:
-    """Return the margin of the passages of one language; `pair` is the question's language and theirs."""
-    # How passages stored here stand out tells nothing of one from elsewhere.
-    stored, rivals = ([hit for hit in found if hit.chunk.origin is None] for found in (hits, candidates))
-    across = pair[0] != pair[1]
-    evidence = calibration.across if across else calibration.within
-    found = signals(question, stored[0], rivals, across=across) if stored and evidence else None
-    if evidence is None or found is None:
-        return _plain_margin(question, pair, hits, calibration)
-    elsewhere = [hit for hit in hits if hit.chunk.origin is not None]
-    return max(evidence.margin(found), _plain_margin(question, pair, elsewhere, calibration))
+def _was_translated(candidates: Sequence[Hit]) -> bool:
+    """Return whether the leg across languages found any."""
+    return any(leg.leg == "translated" for hit in candidates for leg in hit.legs)
 
 
 def _plain_margin(question: str, pair: tuple[str, str], hits: Sequence[Hit], calibration: Calibration) -> float:

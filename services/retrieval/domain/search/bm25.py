@@ -7,10 +7,13 @@ depends on no other passage. The inverse document frequency is the store's part:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from math import log, sqrt
 from zlib import crc32
 
+from services.language.lexicon import Phrase
 from services.language.search_terms import SearchTerms, search_terms
 from services.retrieval.values.chunk import SparseVector
 
@@ -42,6 +45,31 @@ def question_vector(text: str) -> SparseVector:
     """Return the vector that finds passages: one for each term, however often it stands in the question."""
     terms = search_terms(text)
     return _sparse((term, 1.0) for term in chain(terms.words, terms.characters))
+
+
+def translated_vector(translations: Iterable[Sequence[Phrase]]) -> SparseVector:
+    """Return the vector that finds passages in another language, given what each term of a question is called there.
+
+    A translation's weight is shared by the terms that it consists of. A term with many translations, each of which says
+    little, spreads its weight over them, by the root of their number.
+    """
+    return _sparse(pair for phrases in translations for pair in _shared(phrases).items())
+
+
+def _shared(phrases: Sequence[Phrase]) -> Mapping[str, float]:
+    best: dict[str, float] = {}
+    for phrase in phrases:
+        for term in phrase:
+            best[term] = max(best.get(term, 0.0), 1 / len(phrase))
+    spread = sqrt(len(phrases))
+    return {term: weight / spread for term, weight in best.items()}
+
+
+def rarity(wanted: Collection[str], holds: Collection[Collection[str]]) -> Mapping[str, float]:
+    """Return the inverse document frequency of terms among passages, given what each passage holds of them."""
+    count = len(holds)
+    having = Counter(chain.from_iterable(holds))
+    return {term: log(1 + (count - having[term] + 0.5) / (having[term] + 0.5)) for term in wanted}
 
 
 def _weighted(terms: SearchTerms) -> Iterator[tuple[str, int, float]]:

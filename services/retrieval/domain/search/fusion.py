@@ -29,6 +29,7 @@ class LegWeight:
 
 WEIGHTS: Mapping[str, LegWeight] = {
     "words": LegWeight(0.05, 0.0, alone_within=1.0, alone_across=0.05),
+    "translated": LegWeight(0.0, 0.15),
     "graph": LegWeight(0.05, 0.05),
     # They are in no index of words here, so their own score stands for it.
     "outside": LegWeight(0.3, 0.3),

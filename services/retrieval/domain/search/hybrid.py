@@ -10,6 +10,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 
 from services.kit import context
 from services.kit.errors import DeadlineExceeded, FieldViolation, InvalidArgument, TikuError, Unavailable
+from services.language.detection import language_of
 from services.language.scripts import says_something
 from services.retrieval.domain.search.diversity import diversified
 from services.retrieval.domain.search.fusion import Fused, fuse
@@ -76,6 +77,7 @@ class HybridRetriever:
     `rerank_candidates` hits are reranked, by default four times as many as are asked for, and the others follow them.
 
     `outside` are legs whose passages belong to no document: they are asked only where nothing narrows the search.
+    `across` is a leg for passages in another language than the question's: it is asked where the other legs found some.
     """
 
     _legs: Sequence[Leg]
@@ -86,6 +88,7 @@ class HybridRetriever:
     rerank_timeout: float = 10.0
     rerank_candidates: int | None = None
     outside: Sequence[Leg] = ()
+    across: Leg | None = None
 
     async def retrieve(self, query: LegQuery, diversity: float = 0.0) -> Retrieval:
         """Return at most `query.limit` hits, best first; in reading order when the text is blank.
@@ -108,6 +111,7 @@ class HybridRetriever:
         failures = [run.error for run in runs if run.error is not None]
         if len(failures) == len(runs):
             raise _error_of(failures)
+        runs += await self._ask_across(runs, replace(query, limit=depth))
         reports = [run.report for run in runs]
         rankings = {run.report.leg: run.hits for run in runs if run.error is None}
         candidates = fuse(query.text, rankings)
@@ -130,6 +134,14 @@ class HybridRetriever:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_run(leg.name, _within(budget, leg.find(query)))) for leg in legs]
         return [task.result() for task in tasks]
+
+    async def _ask_across(self, runs: Sequence[_Run], query: LegQuery) -> list[_Run]:
+        """Ask the leg across languages, if there is one and the others found what it is for."""
+        if self.across is None:
+            return []
+        asked = language_of(query.text)
+        foreign = any(language_of(hit.chunk.text) != asked for run in runs for hit in run.hits)
+        return await self._ask([self.across], query) if foreign else []
 
     async def _rerank(self, reranker: Reranker, text: str, candidates: Fused, read: int, wanted: int) -> list[Hit]:
         """Return the best `wanted` of the first `read` candidates."""

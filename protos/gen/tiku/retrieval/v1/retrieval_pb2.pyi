@@ -319,8 +319,8 @@ class LegHit(_message.Message):
     RANK_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     leg: _builtins.str
-    """The leg: "vector", "words", "graph", or "outside:" and the name of a knowledge base; "spread" where the query was
-    empty; "fused" for the place before reranking.
+    """The leg: "vector", "words", "translated" (the query's words in another language), "graph", or "outside:" and the name
+    of a knowledge base; "spread" where the query was empty; "fused" for the place before reranking.
     """
     rank: _builtins.int
     """Place among all that the leg found, from 1."""

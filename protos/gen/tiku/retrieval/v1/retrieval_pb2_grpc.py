@@ -89,7 +89,8 @@ class RetrievalServiceServicer:
 
     def Retrieve(self, request, context):
         """Retrieve asks every leg that is configured (vectors, words, graph, outside knowledge bases) at once, fuses
-        what they find and reranks. Outside knowledge bases are asked only where nothing narrows the search.
+        what they find and reranks. Outside knowledge bases are asked only where nothing narrows the search. Where passages in
+        another language than the query's were found, its words are then looked for in that language, too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

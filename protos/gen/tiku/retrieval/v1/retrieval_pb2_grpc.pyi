@@ -24,7 +24,8 @@ class RetrievalServiceStub:
     """Search finds the chunks whose vectors are nearest to the query's."""
     Retrieve: _aio.UnaryUnaryMultiCallable[_retrieval_pb2.RetrieveRequest, _retrieval_pb2.RetrieveResponse]
     """Retrieve asks every leg that is configured (vectors, words, graph, outside knowledge bases) at once, fuses
-    what they find and reranks. Outside knowledge bases are asked only where nothing narrows the search.
+    what they find and reranks. Outside knowledge bases are asked only where nothing narrows the search. Where passages in
+    another language than the query's were found, its words are then looked for in that language, too.
     """
     Answer: _aio.UnaryStreamMultiCallable[_retrieval_pb2.AnswerRequest, _retrieval_pb2.AnswerResponse]
     """Answer writes a cited answer as a stream: sources, text, citations, done.
@@ -65,7 +66,8 @@ class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_retrieval_pb2.RetrieveRequest, _abc.Awaitable[_retrieval_pb2.RetrieveResponse]],
     ) -> _abc.Awaitable[_retrieval_pb2.RetrieveResponse]:
         """Retrieve asks every leg that is configured (vectors, words, graph, outside knowledge bases) at once, fuses
-        what they find and reranks. Outside knowledge bases are asked only where nothing narrows the search.
+        what they find and reranks. Outside knowledge bases are asked only where nothing narrows the search. Where passages in
+        another language than the query's were found, its words are then looked for in that language, too.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,74 @@
+"""The leg across languages: what the question's words are called in another language finds the chunks that hold it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import ClassVar
+
+from services.language.detection import LANGUAGES, language_of
+from services.language.lexicon import Lexicon, Translations
+from services.language.search_terms import search_terms
+from services.retrieval.domain.search.bm25 import rarity, translated_vector
+from services.retrieval.ports import VectorStore
+from services.retrieval.values.chunk import Hit, LegQuery
+
+
+@dataclass(frozen=True, slots=True)
+class TranslatedRetriever:
+    """Finds passages in other languages than the question's by a lexicon's translations of its words (ADR 0078).
+
+    The lexicon is read when the first question asks for it, in a thread: that takes seconds, and 50 MB.
+    """
+
+    name: ClassVar = "translated"
+    _store: VectorStore
+    _lexicon: Callable[[], Lexicon]
+
+    async def find(self, query: LegQuery) -> list[Hit]:
+        """Return the chunks in another language that say most of the question's words, best first.
+
+        `score` is that of `reread`.
+        """
+        translations = await asyncio.to_thread(self._translations, query.text)
+        if not translations:
+            return []
+        words = translated_vector(translations.values())
+        hits = await self._store.search_words(words, query.owner, query.where, query.limit)
+        asked = language_of(query.text)
+        # A name or a number is found in the question's own language, too.
+        foreign = [hit for hit in hits if language_of(hit.chunk.text) != asked]
+        return await asyncio.to_thread(reread, foreign, translations)
+
+    def _translations(self, text: str) -> Translations:
+        asked, lexicon = language_of(text), self._lexicon()
+        others = (language.code for language in LANGUAGES if language.code != asked)
+        return dict(chain.from_iterable(lexicon.translations(text, code).items() for code in others))
+
+
+def reread(hits: Sequence[Hit], translations: Translations) -> list[Hit]:
+    """Return what the store found, best first, by two shares of the best, half and half: its score, and what it says.
+
+    The store adds up all translations of a term. Here a term counts once, by how rare it is among the hits.
+    """
+    if not hits:
+        return []
+    says = [said(translations, hit.chunk.text) for hit in hits]
+    rare = rarity(translations, says)
+    sums = [sum(rare[term] for term in its) for its in says]
+    most, highest = max(sums) or 1.0, max(hit.score for hit in hits) or 1.0
+    scored = zip(hits, sums, strict=True)
+    found = [replace(hit, score=(hit.score / highest + its / most) / 2) for hit, its in scored]
+    return sorted(found, key=lambda hit: -hit.score)
+
+
+def said(translations: Translations, text: str) -> set[str]:
+    """Return the terms of which a text holds a translation, all of it."""
+    terms = search_terms(text)
+    return {
+        term
+        for term, phrases in translations.items()
+        if any(all(part in terms.words or part in terms.characters for part in phrase) for phrase in phrases)
+    }

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from services.language.lexicon import Lexicon
+from services.retrieval.adapters.stores.fake import FakeVectorStore
+from services.retrieval.domain.search.bm25 import passage_vector, translated_vector
+from services.retrieval.domain.search.fusion import attributed, fuse
+from services.retrieval.domain.search.hybrid import HybridRetriever
+from services.retrieval.domain.search.translated import TranslatedRetriever, reread, said
+from services.retrieval.values.chunk import EmbeddedChunk, Hit
+from tests.unit.retrieval.fakes import FakeLeg, chunk, hit, query
+
+LEXICON = Lexicon(
+    """\
+光合作用 光合作用 [guang1 he2 zuo4 yong4] /photosynthesis/
+葉綠素 叶绿素 [ye4 lu:4 su4] /chlorophyll/
+火山 火山 [huo3 shan1] /volcano/
+潮汐 潮汐 [chao2 xi1] /tide/
+""".splitlines()
+)
+ENGLISH = ["Photosynthesis makes sugar.", "A volcano erupted in 1902.", "Tides follow the moon."]
+CHINESE = ["光合作用制造糖。", "1902年火山爆发。", "潮汐跟随月亮。"]
+
+
+async def leg(texts: list[str], lexicon: Callable[[], Lexicon] = lambda: LEXICON) -> TranslatedRetriever:
+    store = FakeVectorStore()
+    chunks = [EmbeddedChunk(chunk(text, i), [1.0], passage_vector(text)) for i, text in enumerate(texts)]
+    await store.upsert("model", "alice", chunks)
+    return TranslatedRetriever(store, lexicon)
+
+
+@pytest.mark.parametrize(
+    ("question", "texts", "best"),
+    [
+        ("什么是光合作用？", ENGLISH, 0),
+        ("哪座火山爆发了？", ENGLISH, 1),
+        ("1902年发生了什么？", ENGLISH, 1),
+        ("What are tides?", CHINESE, 2),
+        ("Which volcano erupted?", CHINESE, 1),
+    ],
+)
+async def test_a_question_finds_what_says_its_words_in_the_other_language(
+    question: str, texts: list[str], best: int
+) -> None:
+    found = await (await leg(texts)).find(query(question))
+    assert [one.chunk.text for one in found] == [texts[best]]
+
+
+@pytest.mark.parametrize(
+    ("question", "texts"), [("彗星是什么？", ENGLISH), ("谁？", ENGLISH), ("What is it?", CHINESE)]
+)
+async def test_without_a_translation_nothing_is_found(question: str, texts: list[str]) -> None:
+    assert await (await leg(texts)).find(query(question)) == []
+
+
+async def test_the_lexicon_is_read_once_it_is_asked_for_and_off_the_loop() -> None:
+    loops: list[bool] = []
+
+    def read() -> Lexicon:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            loops.append(False)
+        else:
+            loops.append(True)
+        return LEXICON
+
+    across = await leg(ENGLISH, read)
+    assert loops == []
+    await across.find(query("光合作用"))
+    assert loops == [False]
+
+
+def test_a_translation_of_two_words_and_one_of_many_weigh_less() -> None:
+    alone = translated_vector([[("a",)]])
+    of_two = translated_vector([[("a", "b")]])
+    of_many = translated_vector([[("a",), ("c",), ("d",), ("e",)]])
+    assert alone.values == (1.0,)
+    assert of_two.values == (0.5, 0.5)
+    assert of_many.values == (0.5, 0.5, 0.5, 0.5)
+
+
+def test_a_term_that_is_said_in_many_ways_counts_once() -> None:
+    translations = {"写": (("write",), ("compose",), ("draw",)), "火山": (("volcano",),)}
+    texts = ["They write, compose and draw.", "To write of a volcano.", "They write.", "They draw."]
+    hits = [Hit(chunk(text, i), 9.0 - i) for i, text in enumerate(texts)]
+    found = reread(hits, translations)
+    assert found[0].chunk.text == texts[1]
+    assert all(0 < one.score <= 1 for one in found)
+    assert reread([], translations) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("The cells of a membrane.", {"细胞膜", "膜"}),
+        ("A membrane.", {"膜"}),
+        ("Cells.", set()),
+        ("", set()),
+    ],
+)
+def test_a_translation_is_said_where_all_of_it_is(text: str, terms: set[str]) -> None:
+    assert said({"细胞膜": (("cell", "membran"),), "膜": (("film",), ("membran",))}, text) == terms
+
+
+@pytest.mark.parametrize(
+    ("question", "found", "asked"),
+    [("什么是光合作用？", ENGLISH, True), ("什么是光合作用？", CHINESE, False), ("What are tides?", ENGLISH, False)],
+)
+async def test_it_is_asked_where_passages_in_another_language_were_found(
+    question: str, found: list[str], asked: bool
+) -> None:
+    across = FakeLeg("translated", [hit("Chlorophyll takes part in photosynthesis.", 9)])
+    vector = FakeLeg("vector", [hit(text, i) for i, text in enumerate(found)])
+    retriever = HybridRetriever([vector, FakeLeg("words")], FakeVectorStore(), across=across)
+    retrieval = await retriever.retrieve(query(question))
+    assert bool(across.queries) is asked
+    assert [report.leg for report in retrieval.legs] == ["vector", "words", *(["translated"] if asked else [])]
+
+
+async def test_a_broken_one_costs_its_passages_only() -> None:
+    vector = FakeLeg("vector", [hit(text, i) for i, text in enumerate(ENGLISH)])
+    retriever = HybridRetriever(
+        [vector], FakeVectorStore(), across=FakeLeg("translated", error=ValueError("no dictionary"))
+    )
+    retrieval = await retriever.retrieve(query("什么是光合作用？"))
+    assert [one.chunk.text for one in retrieval.hits] == ENGLISH
+    assert [report.reason for report in retrieval.legs] == ["", "LEG_FAILED"]
+
+
+def test_it_decides_among_near_passages_of_the_other_language_and_never_between_languages() -> None:
+    near, nearer, own = hit("Photosynthesis needs light.", 0, 0.50), hit("Water.", 1, 0.55), hit("光", 2, 0.9)
+    translated = [hit("Photosynthesis needs light.", 0, 7.0), hit("光", 2, 6.0)]
+    words = [Hit(one.chunk, one.score) for one in translated]
+    rankings = {"vector": attributed("vector", [own, nearer, near]), "translated": attributed("translated", words)}
+    assert [one.chunk.text for one in fuse("什么是光合作用？", rankings)] == ["光", near.chunk.text, nearer.chunk.text]
