@@ -219,3 +219,34 @@ def test_a_note_in_an_aside_is_read(said: str, read: Reader) -> None:
     text = "<p>Iron rusts in wet air, which takes oxygen and water together.</p>" * 4
     assert "See chapter two." in read(f"<h1>Rust</h1>{text}<aside {said}><p>See chapter two.</p></aside>").text
     assert "See chapter two." not in read(f"<h1>Rust</h1>{text}<aside><p>See chapter two.</p></aside>").text
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        '<h2 id=l>Loops<a class="headerlink" href="#l" title="Link">¶</a></h2>',
+        '<h2 id=l><a href="#l" aria-label="anchor">#</a> Loops</h2>',
+        '<h2 id=l>Loops <a class=anchor href="#l"><span>🔗</span></a></h2>',
+        '<h2 id=l>Loops <a href="#l">§</a></h2>',
+    ],
+)
+def test_the_link_to_a_heading_is_no_part_of_it(heading: str, read: Reader) -> None:
+    parsed = read(f"<main>{heading}<p>A loop repeats. See <a href='#l'>Loops</a>.</p></main>")
+    assert parsed.text == "Loops\n\nA loop repeats. See Loops."
+
+
+@pytest.mark.parametrize(
+    ("table", "text"),
+    [
+        (
+            "<tr><th>Organ<th>Tasks<tr><td>Leaf<td><ul><li>breathes<li>makes sugar</ul><tr><td>Root<td>drinks",
+            "Organ | Tasks\nLeaf | breathes makes sugar\nRoot | drinks",
+        ),
+        (
+            "<caption>器官</caption><tr><td>叶<td><ol><li>呼吸</li><li>制糖</li></ol><tr><td>根<td>吸水",
+            "器官\n\n叶 | 呼吸 制糖\n根 | 吸水",
+        ),
+    ],
+)
+def test_a_cell_of_a_table_of_data_may_hold_a_list(table: str, text: str, read: Reader) -> None:
+    assert read(f"<table>{table}</table>").text == text

@@ -216,13 +216,12 @@ def test_only_white_space(media_type: str, tmp_path: Path) -> None:
     ("source", "media_type"),
     [
         ("<div>" * 1_000 + "deep", HTML),
-        ("> " * 20_000 + "deep\n\nshallow", MARKDOWN),
         ("[" * 10_000 + "deep", MARKDOWN),
         ("*a " * 10_000, MARKDOWN),
         ("（" * 50_000 + "深。" * 50_000, TEXT),
         ("a. " * 100_000, TEXT),
     ],
-    ids=["html", "quotes", "brackets", "stars", "parentheses", "initials"],
+    ids=["html", "brackets", "stars", "parentheses", "initials"],
 )
 def test_hostile_nesting_ends_in_time(source: str, media_type: str, tmp_path: Path) -> None:
     assert parse_bytes(source, media_type, tmp_path).text
@@ -293,3 +292,31 @@ def test_a_long_table_repeats_its_header(tmp_path: Path) -> None:
     tables = markdown_blocks(f"| Symbol | Mass | Meaning |\n|---|---|---|\n{rows}", tmp_path)
     assert len(tables) > 1
     assert all(text.startswith("Symbol | Mass | Meaning\nE") for _, text in tables)
+
+
+@pytest.mark.parametrize(
+    ("heading", "title"),
+    [
+        ("## Loops {#loops}", "Loops"),
+        ("# 力 {#force .unnumbered lang=zh}", "力"),
+        ("Loops {: #loops .big}\n-----", "Loops"),
+        ("## The set {x=1}", "The set {x=1}"),
+        ("## Map {.5} of {#1}", "Map {.5} of {#1}"),
+    ],
+)
+def test_an_id_behind_a_heading_is_no_part_of_it(heading: str, title: str, tmp_path: Path) -> None:
+    assert parse_bytes(f"{heading}\n\nText.\n", MARKDOWN, tmp_path).text == f"{title}\n\nText."
+
+
+@pytest.mark.parametrize(
+    "line", ["> " * 40 + "deep", "".join(f"{'  ' * n}- {n}\n" for n in range(40)) + "  " * 40 + "deep"]
+)
+def test_what_stands_deep_is_read(line: str, tmp_path: Path) -> None:
+    assert parse_bytes(f"# Title\n\n{line}\n", MARKDOWN, tmp_path).text.endswith("deep")
+
+
+@pytest.mark.parametrize("line", ["> " * 120 + "deep", "> " * 20_000 + "deep\n\nshallow", "- " * 3_000 + "deep"])
+def test_what_stands_too_deep_to_be_read_is_refused(line: str, tmp_path: Path) -> None:
+    with pytest.raises(ParseError) as caught:
+        parse_bytes(f"# Title\n\n{line}\n", MARKDOWN, tmp_path)
+    assert (caught.value.reason, caught.value.metadata["limit"]) == (ParseReason.TOO_COMPLEX, "100")

@@ -33,7 +33,9 @@ _DRAWN_TEX = ".MathJax, .MathJax_Display, .MathJax_Preview, .MathJax_SVG, .MathJ
 _DISPLAY_STYLE = re.compile(r"\{\\displaystyle\s+(.*)\}", re.DOTALL)
 _MOST_COLUMNS = 63
 _DEEPEST_FORMULA = 100
-_BLOCKS_IN_CELLS = ":is(td, th) :is(table, ul, ol, h1, h2, h3, h4, h5, h6, pre)"
+_BLOCKS_IN_CELLS = ":is(td, th) :is(table, h1, h2, h3, h4, h5, h6, pre)"
+_LISTS_IN_CELLS = ":is(td, th) :is(ul, ol)"
+_PERMALINK_SIGNS = frozenset("¶#§🔗⚓")
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE)
 _CHARSET_REACH = 4096
 _WHITE_SPACE = re.compile(r"[ \t\n\r\f]+")
@@ -137,7 +139,7 @@ class _Writer:
             self._builder.add(BlockKind.CAPTION, _inline_text(node))
         elif tag == "pre":
             self._builder.add(BlockKind.CODE, _code(node).expandtabs(4))
-        elif tag == "table" and node.css_first(_BLOCKS_IN_CELLS) is None:
+        elif tag == "table" and not _is_layout(node):
             self._write_table(node)
         else:
             self._open(node, tag)
@@ -179,7 +181,8 @@ class _Writer:
                 del self._lists[-1 - (node.tag == "dd") :]
 
     def _is_passed_over(self, node: LexborNode, tag: str) -> bool:
-        return tag in INVISIBLE or node.mem_id in self._content.passed_over or is_hidden(node.attributes)
+        gone = tag in INVISIBLE or node.mem_id in self._content.passed_over or is_hidden(node.attributes)
+        return gone or _is_permalink(node, tag)
 
     def _flush(self) -> None:
         text = _tidy("".join(self._inline))
@@ -198,6 +201,20 @@ class _Writer:
             self._builder.add(BlockKind.CAPTION, _inline_text(caption))
         rows = table.css("tr")
         self._builder.add_table(_grid(rows), _header_rows(rows))
+
+
+def _is_layout(table: LexborNode) -> bool:
+    """Return whether a table places parts of a page, rather than data."""
+    if table.css_first(_BLOCKS_IN_CELLS) is not None:
+        return True
+    return table.css_first(_LISTS_IN_CELLS) is not None and table.css_first("th, caption") is None
+
+
+def _is_permalink(node: LexborNode, tag: str) -> bool:
+    """Return whether an element is the sign by which a heading is linked to."""
+    if tag != "a" or not (node.attributes.get("href") or "").startswith("#"):
+        return False
+    return node.text(deep=True).strip() in _PERMALINK_SIGNS
 
 
 def _grid(rows: list[LexborNode]) -> Iterator[list[str]]:
@@ -263,8 +280,8 @@ def _inline_pieces(node: LexborNode) -> Iterator[str]:
             yield child.text(deep=False)
         elif tag in _SPECIAL:
             yield _special(child, tag)
-        elif not tag.startswith("-") and tag not in INVISIBLE:
-            if tag in _BLOCKS:
+        elif not (tag.startswith("-") or tag in INVISIBLE or _is_permalink(child, tag)):
+            if tag in _BLOCKS or tag == "li":
                 yield _FORCED_BREAK
             stack.extend(reversed(list(child.iter(include_text=True))))
 

@@ -29,6 +29,10 @@ _DELIMITER = re.compile(r"[\[\]<*_`!&$~]")
 _LINE_BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _BUILDER = "builder"
 """Where what the library passes on to rules holds the document in the making."""
+_DEEPEST = 100
+"""Blocks within each other: the library calls itself for each."""
+_HEADING_ATTRIBUTES = re.compile(r"\s*\{:?\s*[#.][^\W\d][\w:.-]*(?:\s+[#.][^\W\d][\w:.-]*|\s+[\w-]+=[^\s{}]+)*\s*\}$")
+"""An id or classes behind a heading, as Pandoc, kramdown and others write them."""
 _DISPLAY_OR_INLINE_MATH = re.compile(r"\$\$.+?\$\$|\$(?=\S)[^$\n]+?(?<=\S)\$(?!\d)", re.DOTALL)
 
 
@@ -54,12 +58,13 @@ def write_markdown(source: str, builder: DocumentBuilder) -> None:
 @cache
 def _markdown() -> MarkdownIt:
     """Return the library's parser with the rules of ours; to make one takes as long as a page."""
-    markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    markdown = MarkdownIt("commonmark", {"html": True, "maxNesting": _DEEPEST}).enable(["table", "strikethrough"])
     markdown.use(footnote_plugin).use(dollarmath_plugin).use(texmath_plugin, delimiters="brackets").use(amsmath_plugin)
     # Notes stay where they are written, and formulas in dollars are taken by `_math`.
     markdown.disable(["footnote_tail", "math_inline"])
     markdown.inline.ruler.before("escape", "math", _math)
     markdown.core.ruler.after("block", "complexity", _check_inline)
+    markdown.core.ruler.after("block", "depth", _check_depth)
     return markdown
 
 
@@ -87,6 +92,13 @@ def _check_inline(state: StateCore) -> None:
         if token.type == "inline":
             count = len(_DELIMITER.findall(token.content))
             builder.check_complexity(count, builder.limits.delimiters, "marks")
+
+
+def _check_depth(state: StateCore) -> None:
+    """Refuse blocks so deep within each other that the library leaves out what they hold."""
+    builder: DocumentBuilder = state.env[_BUILDER]
+    deepest = max((token.level for token in state.tokens if token.nesting == 1), default=0)
+    builder.check_complexity(deepest + 2, _DEEPEST, "elements")
 
 
 class _Writer:
@@ -163,7 +175,8 @@ class _Writer:
         if self._rows:
             self._rows[-1].append(text)
         elif before.type == "heading_open":
-            self._builder.add(BlockKind.HEADING, " ".join(text.split()), int(before.tag[1]))
+            title = _HEADING_ATTRIBUTES.sub("", " ".join(text.split()))
+            self._builder.add(BlockKind.HEADING, title, int(before.tag[1]))
         elif self._lists:
             self._builder.add(BlockKind.LIST_ITEM, self._marker + text, len(self._lists))
             self._marker = ""

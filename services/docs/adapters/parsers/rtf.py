@@ -268,7 +268,7 @@ class _Reader:
     def _paragraph_text(self) -> str:
         paragraph = self._paragraph
         number = without_bullet(f"{paragraph.list_text} x").removesuffix("x").strip()
-        text = joined_number(number, normalize("".join(paragraph.parts)))
+        text = joined_number(number, normalize(_whole_characters("".join(paragraph.parts))))
         paragraph.parts, paragraph.list_text = [], ""
         return text
 
@@ -313,3 +313,10 @@ def _known(code_page: int | None) -> str:
         return codecs.lookup(name).name
     except LookupError:
         return ""
+
+
+def _whole_characters(text: str) -> str:
+    """Return a text whose characters beyond U+FFFF, which RTF writes as two halves, are whole."""
+    if not any("\ud800" <= char <= "\udfff" for char in text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
