@@ -100,12 +100,12 @@ def test_what_stands_side_by_side_stays_so() -> None:
 
 def test_a_neighbor_of_what_fits_goes_before_a_stranger() -> None:
     texts = ["The bridge is old. It was built by Rolf Ahn. Trees line the road.", "Cows graze. Birds sing."]
-    first, _ = in_parts("Who built the bridge?", passages(texts), 70)
+    first, _ = in_parts("Who built the bridge?", passages(texts), 50)
     assert "Rolf Ahn" in first[0].text
 
 
 def test_where_no_word_is_shared_the_first_passages_go_first() -> None:
-    first, _ = in_parts("谁建造了灯塔？", passages(ENGLISH), 70)
+    first, _ = in_parts("谁建造了灯塔？", passages(ENGLISH), 50)
     assert first[0].number == 1
 
 

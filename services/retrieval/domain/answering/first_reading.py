@@ -18,7 +18,7 @@ from services.language.tokens import estimate_tokens
 from services.retrieval.values.answer import Portion
 from services.retrieval.values.chunk import Chunk
 
-_FRAME_TOKENS = 30
+_FRAME_TOKENS = 15
 """Tokens around passages and question: their names, and the marks of messages."""
 _NUMBER_TOKENS = 5
 """Tokens of a passage's number and the line breaks around it."""
