@@ -181,8 +181,7 @@ class _Writer:
                 del self._lists[-1 - (node.tag == "dd") :]
 
     def _is_passed_over(self, node: LexborNode, tag: str) -> bool:
-        gone = tag in INVISIBLE or node.mem_id in self._content.passed_over or is_hidden(node.attributes)
-        return gone or _is_permalink(node, tag)
+        return tag in INVISIBLE or node.mem_id in self._content.passed_over or is_hidden(node.attributes)
 
     def _flush(self) -> None:
         text = _tidy("".join(self._inline))
@@ -214,7 +213,11 @@ def _is_permalink(node: LexborNode, tag: str) -> bool:
     """Return whether an element is the sign by which a heading is linked to."""
     if tag != "a" or not (node.attributes.get("href") or "").startswith("#"):
         return False
-    return node.text(deep=True).strip() in _PERMALINK_SIGNS
+    above = node.parent
+    # Many stand within an element of the heading, and a sign in a sentence is a part of it.
+    while above is not None and above.tag not in _HEADINGS | _BLOCKS | {"td", "th"}:
+        above = above.parent
+    return above is not None and above.tag in _HEADINGS and node.text(deep=True).strip() in _PERMALINK_SIGNS
 
 
 def _grid(rows: list[LexborNode]) -> Iterator[list[str]]:
