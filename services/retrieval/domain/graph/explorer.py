@@ -139,7 +139,8 @@ class GraphExplorer:
         """
         if chunk_ids:
             counts: Counter[str] = Counter()
-            for occurrence in await self._store.entities_of(owner, chunk_ids, limit):
+            # Several may be names of one.
+            for occurrence in await self._store.entities_of(owner, chunk_ids, 2 * limit):
                 counts[occurrence.entity_id] += occurrence.sentence_count
             ids = sorted(counts, key=lambda id_: (-counts[id_], id_))[: 2 * limit]
         else:
