@@ -150,6 +150,7 @@ def test_opendocument_slides_are_read_by_their_places(tmp_path: Path) -> None:
         (r"{\rtf1{\fonttbl{\f0\fcharset134 SimSun;}}\f0\'cb\'ae \par}", "水"),
         (r"{\rtf1\uc1 \u27700?\u-10179?x\par}", "水"),
         (r"{\rtf1\uc1 a\u-10179?\u-8704?b \u-10174?\u-8377?\par}", "a😀b 𠭇"),
+        (r"{\rtf1 one{\footnote \u-10179?\u-8704?}\par}", "one\n\n😀"),
         (r"{\rtf1 x{\super 2} H{\sub 2}O\par}", "x² H₂O"),
         (r"{\rtf1 seen{\v hidden}{\*\unknown no}{\field{\*\fldinst HYPERLINK}{\fldrslt link}}\par}", "seenlink"),
         (r"{\rtf1 one{\footnote two}\par three\par}", "one\n\ntwo\n\nthree"),

@@ -147,7 +147,7 @@ class _Reader:
                 self._end_destination(ended)
 
     def _end_destination(self, ended: _State) -> None:
-        text = "".join(self._texts.pop(ended.destination, ())).strip()
+        text = _whole_characters("".join(self._texts.pop(ended.destination, ()))).strip()
         match ended.destination:
             case "listtext" | "pntext":
                 self._paragraph.list_text = text or "•"
