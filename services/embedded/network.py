@@ -29,6 +29,10 @@ def free_port(host: str = LOOPBACK) -> int:
     return free_ports(1, host)[0]
 
 
+class RefusedAnswerError(RuntimeError):
+    """A process answered a probe, and not as it should."""
+
+
 def grpc_probe(target: str, method: str, accept: Callable[[bytes], bool]) -> Callable[[], Awaitable[None]]:
     """Return a probe that calls a unary RPC with an empty request and raises unless `accept` takes the raw answer.
 
@@ -43,7 +47,7 @@ def grpc_probe(target: str, method: str, accept: Callable[[bytes], bool]) -> Cal
             except grpc.aio.AioRpcError as error:
                 raise RuntimeError(f"{target} does not answer {method}: {error.code().name}") from error
             if not accept(answer):
-                raise RuntimeError(f"{target} answered {method}, but is not serving")
+                raise RefusedAnswerError(f"{target} answered {method}, but is not serving")
 
     return probe
 

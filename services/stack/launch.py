@@ -22,7 +22,7 @@ from services import models
 from services.embedded.arcadedb import ArcadeDB, ArcadeDBNotFoundError, arcadedb, holds_graph, record_classes
 from services.embedded.data_lock import data_lock
 from services.embedded.llama import SLOTS, llama
-from services.embedded.network import LOOPBACK, free_ports, grpc_probe, http_probe
+from services.embedded.network import LOOPBACK, RefusedAnswerError, free_ports, grpc_probe, http_probe
 from services.embedded.on_demand import start_on_demand
 from services.embedded.postgres import PostgresNotFoundError, PostgresRefusedError, postgres
 from services.embedded.process import ProcessFailedError, ProcessSpec, State, SupervisedProcess
@@ -419,10 +419,12 @@ class _Launch:
         """Show what of the vectors cannot be read; the engine serves the rest, and a start does not end for it."""
         try:
             await vectors.is_whole()
-        except RuntimeError:
+        except RefusedAnswerError:
             why = f"a collection is damaged and cannot be read; {self._log(QDRANT)} says which and what can be done"
             self._damage["vectors"] = why
             self._observer.show("vectors", State.FAILED, why)
+        except RuntimeError as error:  # It answered a moment ago, and is busy.
+            logger.warning("it is not known whether all vectors can be read: %s", error)
 
     async def _migrate(self) -> None:
         self._observer.show("migrations", State.STARTING)

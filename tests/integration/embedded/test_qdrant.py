@@ -18,7 +18,7 @@ from qdrant_client import AsyncQdrantClient, models
 from qdrant_client import grpc as grpc_messages
 from qdrant_client.conversions.conversion import RestToGrpc
 
-from services.embedded.network import free_port
+from services.embedded.network import RefusedAnswerError, free_port
 from services.embedded.process import State, SupervisedProcess
 from services.embedded.python import module_command, module_environment
 from services.embedded.qdrant import Qdrant, qdrant
@@ -120,13 +120,16 @@ async def test_a_damaged_collection_says_so_and_the_others_serve(folder: Path, k
         assert (caught.value.details() or "").startswith(
             "DAMAGED: collection '材料' cannot be loaded: restore a backup"
         )
-        with pytest.raises(RuntimeError):
+        with pytest.raises(RefusedAnswerError):
             await server.is_whole()
         assert (await client.count("empty")).count == 0
         await client.delete_collection("材料")
         await server.is_whole()
         await client.create_collection("材料", vectors_config=_VECTOR)
         assert (await client.count("材料")).count == 0
+    with pytest.raises(RuntimeError) as gone:
+        await server.is_whole()
+    assert not isinstance(gone.value, RefusedAnswerError)
 
 
 async def test_the_process_is_light(folder: Path) -> None:
