@@ -58,7 +58,7 @@ class ArchiveWriter:
         try:
             file = os.fdopen(os.open(self._partial, os.O_RDWR | os.O_CREAT, _MODE), "r+b")
         except OSError as error:
-            raise UpkeepError(f"{self._partial}: {error.strerror}") from None
+            raise UpkeepError(f"cannot write {self._target}: {error.strerror}") from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if self._target.exists():

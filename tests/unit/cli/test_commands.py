@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -86,8 +87,6 @@ def test_a_command_loads_no_other_commands_libraries(command: str) -> None:
 
 
 def test_a_port_in_use_is_named_with_the_way_out(tmp_path: Path) -> None:
-    import socket
-
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -96,6 +95,28 @@ def test_a_port_in_use_is_named_with_the_way_out(tmp_path: Path) -> None:
     assert code == 1
     assert f"127.0.0.1:{port}: the port is in use: choose another" in output
     assert "--port 0" in output
+
+
+def test_the_gateway_listens_where_its_variable_says_unless_an_option_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as listener, socket.socket() as other:
+        for taken in (listener, other):
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+        variable, option = (taken.getsockname()[1] for taken in (listener, other))
+        monkeypatch.setenv("TIKU_GATEWAY_LISTEN", f"127.0.0.1:{variable}")
+        arguments = ("up", "--data", str(tmp_path), "--ports", "free", "--no-model")
+        assert f"127.0.0.1:{variable}: the port is in use" in _run(*arguments)[1]
+        assert f"127.0.0.1:{option}: the port is in use" in _run(*arguments, "--port", str(option))[1]
+
+
+@pytest.mark.parametrize("address", ["8080", "127.0.0.1:", "::1:80", "localhost:99999"])
+def test_an_address_that_is_none_is_refused_with_its_variable(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("TIKU_GATEWAY_LISTEN", address)
+    code, output = _run("up", "--no-model")
+    assert code == 1
+    assert output.startswith(f"error: TIKU_GATEWAY_LISTEN: cannot listen on '{address}'")
 
 
 def test_a_model_nobody_knows_is_refused(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from services.kit import context
-from services.kit.errors import DeadlineExceeded, InvalidArgument, TikuError, Unavailable
+from services.kit.errors import DataLoss, DeadlineExceeded, InvalidArgument, TikuError, Unavailable
 from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.domain.search.hybrid import HybridRetriever
 from services.retrieval.ports import Leg, Reranker
@@ -103,6 +103,24 @@ async def test_when_every_leg_fails_it_is_unavailable() -> None:
     with pytest.raises(TikuError) as raised:
         await retriever(*legs).retrieve(query("q"))
     assert raised.value.reason == "RETRIEVAL_FAILED"
+
+
+async def test_what_every_leg_says_is_the_answer() -> None:
+    def unavailable() -> Unavailable:
+        return Unavailable("down", reason="VECTOR_STORE_UNAVAILABLE")
+
+    legs = [FakeLeg("a", error=unavailable()), FakeLeg("b", error=unavailable())]
+    with pytest.raises(Unavailable) as raised:
+        await retriever(*legs).retrieve(query("q"))
+    assert raised.value.reason == "VECTOR_STORE_UNAVAILABLE"
+
+
+@pytest.mark.parametrize("other", [Unavailable("down"), TimeoutError(), ValueError("bug")])
+async def test_damage_is_said_whatever_the_other_legs_say(other: Exception) -> None:
+    legs = [FakeLeg("a", error=other), FakeLeg("b", error=DataLoss("gone", reason="VECTOR_STORE_DAMAGED"))]
+    with pytest.raises(DataLoss) as raised:
+        await retriever(*legs).retrieve(query("q"))
+    assert raised.value.reason == "VECTOR_STORE_DAMAGED"
 
 
 async def test_cancelling_cancels_every_leg() -> None:

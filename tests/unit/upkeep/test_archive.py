@@ -94,6 +94,13 @@ def test_no_byte_can_change_unseen(tmp_path: Path) -> None:
         _refusal(changed)
 
 
+def test_a_backup_that_cannot_be_written_is_refused_under_the_name_that_was_given(tmp_path: Path) -> None:
+    file = tmp_path / "nowhere" / "b.tar"
+    with pytest.raises(UpkeepError) as refused:
+        ArchiveWriter(file)
+    assert str(refused.value) == f"cannot write {file}: No such file or directory"
+
+
 def test_a_cut_or_longer_file_is_refused(tmp_path: Path) -> None:
     whole = _written(tmp_path / "b.tar").read_bytes()
     changed = tmp_path / "changed.tar"

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 
 from services.kit import context
-from services.kit.errors import DeadlineExceeded, FieldViolation, InvalidArgument, TikuError, Unavailable
+from services.kit.errors import DataLoss, DeadlineExceeded, FieldViolation, InvalidArgument, TikuError, Unavailable
 from services.language.detection import language_of
 from services.language.scripts import says_something
 from services.retrieval.domain.search.diversity import diversified
@@ -204,9 +204,13 @@ def _elapsed_ms(started: float) -> float:
 
 
 def _error_of(failures: Sequence[Exception]) -> Exception:
-    """Return the error of a retrieval in which every leg failed: a leg's own where there is one leg."""
+    """Return the error of a retrieval in which every leg failed: a leg's own where all of them say the same.
+
+    That stored passages are damaged is said in any case, since it does not pass by itself.
+    """
     if all(isinstance(error, TimeoutError | DeadlineExceeded) for error in failures):
         return DeadlineExceeded("No leg of the retrieval answered in time.", reason="RETRIEVAL_TIMEOUT")
-    if len(failures) == 1:
-        return failures[0]
+    lost = [error for error in failures if isinstance(error, DataLoss)]
+    if lost or len({_reason_of(error) for error in failures}) == 1:
+        return (lost or failures)[0]
     return Unavailable("Every leg of the retrieval failed.", reason="RETRIEVAL_FAILED", retry_after=1.0)
