@@ -163,6 +163,11 @@ class _Worker:
             self._executor = ProcessPoolExecutor(
                 1, mp_context=context, initializer=_start, initargs=(parent, self._initializer)
             )
+            work = self._executor.submit(function, *args)
+            # The process has its own end by now. While this one stood open too, what a process that dies sends half of
+            # would leave its reader waiting for the rest, and with it the end of this process.
+            self._executor._result_queue._writer.close()  # type: ignore[attr-defined]  # noqa: SLF001
+            return work
         return self._executor.submit(function, *args)
 
     @property

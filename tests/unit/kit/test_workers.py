@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import struct
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -43,6 +45,16 @@ def _start_at(gate: Path) -> None:
 
 def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _die_while_it_sends() -> None:
+    frame = sys._getframe()
+    while "result_queue" not in frame.f_locals:
+        assert frame.f_back is not None
+        frame = frame.f_back
+    # A message is its length, and as many bytes.
+    os.write(frame.f_locals["result_queue"]._writer.fileno(), struct.pack("!i", 1000) + b"half of it")
+    _die()
 
 
 def _running(pids: list[int]) -> bool:
@@ -132,6 +144,15 @@ async def test_a_dead_worker_is_replaced() -> None:
         with pytest.raises(errors.Unavailable):
             await pool.run(_die, timeout=30)
         assert await pool.run(_square, 2, timeout=30) == 4
+
+
+@pytest.mark.parametrize("preload", [(), ("services.kit.workers",)])
+async def test_a_worker_that_dies_while_it_sends_its_result_is_replaced(preload: tuple[str, ...]) -> None:
+    async with WorkerPool(1, preload=preload) as pool:
+        assert await pool.run(_square, 3, timeout=30) == 9
+        with pytest.raises(errors.Unavailable):
+            await pool.run(_die_while_it_sends, timeout=30)
+        assert await pool.run(_square, 4, timeout=30) == 16
 
 
 async def test_a_cancelled_call_frees_its_worker_and_no_process_stays() -> None:
