@@ -27,7 +27,7 @@ from benchmarks import harness
 from benchmarks.scale import engines as running_engines
 from benchmarks.scale.engines import Engines, cpu_seconds, disk_mb, memory_mb
 from benchmarks.scale.library import Library
-from benchmarks.scale.straight import Straight, send_all
+from benchmarks.scale.straight import ACROSS, Straight, send_all
 from benchmarks.scale.writer import PARTS, Writer
 from tiku.retrieval.v1 import retrieval_pb2 as pb
 
@@ -66,6 +66,8 @@ DELETE_HEADER = f"| passages | of the document | longest delete, s | goal |\n{'|
 
 Call = Callable[[int], Awaitable[object]]
 _LEGS = {"plain": "vectors, words", "graph": "vectors, words, graph"}
+_ASKED = {"plain": ("vector", "words", ACROSS), "graph": ("vector", "words", "graph", ACROSS)}
+"""In their order, the one across languages last."""
 _WRITTEN = {"plain": ("vectors",), "graph": PARTS}
 """What is indexed meanwhile."""
 
@@ -168,14 +170,14 @@ class Bench:
     async def compare(self, legs: str) -> str:
         """Return the row of `Retrieve` beside the same queries straight to the engines."""
         questions = self._library.questions(QUESTIONS, self.size)
-        noted = [await self._straight.noted(question) for question in questions]
-        kept = [steps if legs == "graph" else steps[:2] for steps in noted]
-        calls = [statistics.fmean(sum(map(len, steps[leg].steps)) for steps in noted) for leg in range(3)]
-        found = [statistics.fmean(steps[leg].found for steps in noted) for leg in range(3)]
-        print(f"hits of each leg {found}, calls {calls}", file=sys.stderr)
+        noted = [await self._straight.noted(question, _ASKED[legs]) for question in questions]
+        for leg in _ASKED[legs]:
+            calls = statistics.fmean(sum(map(len, steps[leg].steps)) for steps in noted)
+            found = statistics.fmean(steps[leg].found for steps in noted)
+            print(f"{leg}: {calls:.1f} calls, {found:.1f} hits a question", file=sys.stderr)
 
         async def send(number: int) -> None:
-            await send_all(kept[number % QUESTIONS])
+            await send_all(noted[number % QUESTIONS])
 
         tiku, straight = Side(), Side()
         async with self._retrieve(legs, questions, tiku) as retrieve:

@@ -2,15 +2,15 @@
 
 The product's own stores answer each question once, and what they send is noted: calls of Qdrant's API, and statements
 of Cypher with their parameters, in steps. A step begins when the one before it is answered, as the calls of a leg do;
-the legs run side by side. What a store asks about itself (which collections there are) is left out, and a statement
-needs no transaction around it.
+the legs run side by side, and the one across languages after them. What a store asks about itself (which collections
+there are) is left out, and a statement needs no transaction around it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -21,6 +21,8 @@ from qdrant_client import grpc as q
 
 from benchmarks.scale.engines import Engines
 from services.kit import context
+from services.language.detection import language_of
+from services.language.lexicon import lexicon
 from services.retrieval.adapters.calibrations import toml
 from services.retrieval.adapters.clients.llm import LlmEmbedder
 from services.retrieval.adapters.graphs.neo4j import Neo4jGraphStore
@@ -28,10 +30,12 @@ from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
 from services.retrieval.domain.embedding.centering import Centering
 from services.retrieval.domain.graph.leg import GraphRetriever
 from services.retrieval.domain.search.dense import DenseRetriever
+from services.retrieval.domain.search.translated import TranslatedRetriever
 from services.retrieval.domain.search.words import WordsRetriever
 from services.retrieval.ports import Leg
 from services.retrieval.values.chunk import EVERYWHERE, LegQuery
 
+ACROSS = TranslatedRetriever.name
 DEPTH = 40
 """Hits that each leg is asked for when ten are wanted."""
 _READS = frozenset({"Query", "QueryBatch", "Scroll", "Get"})
@@ -74,7 +78,7 @@ class Straight:
     def __init__(self, stub: Any, driver: AsyncDriver) -> None:
         self._stub = stub
         self._driver = driver
-        self._legs: list[Leg] = []
+        self._legs: dict[str, Leg] = {}
         self.steps = Steps()
         """Of the leg that is asked."""
 
@@ -100,17 +104,23 @@ class Straight:
             graph.straight = straight
             embedder = LlmEmbedder(await stack.enter_async_context(grpc.aio.insecure_channel(llm)))
             dense = DenseRetriever(embedder, store, Centering(await asyncio.to_thread(toml.load)))
-            straight._legs = [dense, WordsRetriever(store), GraphRetriever(graph, store)]
+            own = GraphRetriever(graph, store)
+            legs: list[Leg] = [dense, WordsRetriever(store), own, TranslatedRetriever(store, lexicon)]
+            straight._legs = {leg.name: leg for leg in legs}
             yield straight
 
-    async def noted(self, question: str) -> list[Steps]:
-        """Return what each leg sends for a question: dense, words, graph."""
+    async def noted(self, question: str, legs: Collection[str]) -> dict[str, Steps]:
+        """Return what legs send for a question. That across languages is asked where the product would ask it."""
         query = LegQuery(question, context.current().user_id, EVERYWHERE, DEPTH)
-        noted = []
-        for leg in self._legs:
+        noted: dict[str, Steps] = {}
+        foreign = False
+        for name in legs:
             self.steps = Steps()
-            self.steps.found = len(await leg.find(query))
-            noted.append(self.steps)
+            if name != ACROSS or foreign:
+                hits = await self._legs[name].find(query)
+                self.steps.found = len(hits)
+                foreign |= any(language_of(hit.chunk.text) != language_of(question) for hit in hits)
+            noted[name] = self.steps
         return noted
 
     async def call(self, method: str, request: Any) -> None:
@@ -123,9 +133,10 @@ class Straight:
             await (await session.run(text, parameters)).data()
 
 
-async def send_all(legs: Sequence[Steps]) -> None:
-    """Send what legs send for a question, the legs side by side."""
-    await asyncio.gather(*(leg.send() for leg in legs))
+async def send_all(legs: Mapping[str, Steps]) -> None:
+    """Send what legs send for a question, the legs side by side, and last the one across languages."""
+    await asyncio.gather(*(leg.send() for name, leg in legs.items() if name != ACROSS))
+    await legs[ACROSS].send()
 
 
 @dataclass(frozen=True)

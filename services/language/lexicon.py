@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -116,9 +117,17 @@ def _add(lists: dict[str, str], key: str, one: str) -> None:
         lists[key] = f"{known}\n{one}"
 
 
-@cache
+_reading = threading.Lock()
+
+
 def lexicon() -> Lexicon:
-    """Return the lexicon of this process. The first call reads it, which is work for a thread."""
+    """Return the lexicon of this process. The first call reads it, which is work for a thread; others wait for it."""
+    with _reading:
+        return _read()
+
+
+@cache
+def _read() -> Lexicon:
     return Lexicon.load()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -71,8 +72,34 @@ async def test_the_lexicon_is_read_once_it_is_asked_for_and_off_the_loop() -> No
 
     across = await leg(ENGLISH, read)
     assert loops == []
-    await across.find(query("光合作用"))
+    found = await asyncio.gather(*(across.find(query("光合作用")) for _ in range(20)))
     assert loops == [False]
+    assert all(len(hits) == 1 for hits in found)
+
+
+async def test_a_question_that_is_given_up_leaves_the_reading_to_those_that_wait() -> None:
+    begun, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def read() -> Lexicon:
+        loop.call_soon_threadsafe(begun.set)
+        go_on.wait()
+        return LEXICON
+
+    across = await leg(ENGLISH, read)
+    first, second = (asyncio.create_task(across.find(query("光合作用"))) for _ in range(2))
+    await begun.wait()
+    first.cancel()
+    go_on.set()
+    assert len(await second) == 1
+
+
+async def test_a_long_question_is_translated_as_a_short_one_is() -> None:
+    across = await leg(ENGLISH)
+    long = f"光合作用{'，谁' * 400}"
+    assert [one.chunk for one in await across.find(query(long))] == [
+        one.chunk for one in await across.find(query("光合作用"))
+    ]
 
 
 def test_a_translation_of_two_words_and_one_of_many_weigh_less() -> None:
@@ -88,10 +115,10 @@ def test_a_term_that_is_said_in_many_ways_counts_once() -> None:
     translations = {"写": (("write",), ("compose",), ("draw",)), "火山": (("volcano",),)}
     texts = ["They write, compose and draw.", "To write of a volcano.", "They write.", "They draw."]
     hits = [Hit(chunk(text, i), 9.0 - i) for i, text in enumerate(texts)]
-    found = reread(hits, translations)
+    found = reread(hits, [said(translations, text) for text in texts])
     assert found[0].chunk.text == texts[1]
     assert all(0 < one.score <= 1 for one in found)
-    assert reread([], translations) == []
+    assert reread([], []) == []
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import ClassVar
 
+from services.kit.concurrency import map_in_turns
 from services.language.detection import LANGUAGES, language_of
 from services.language.lexicon import Lexicon, Translations
 from services.language.search_terms import search_terms
@@ -15,24 +16,38 @@ from services.retrieval.domain.search.bm25 import rarity, translated_vector
 from services.retrieval.ports import VectorStore
 from services.retrieval.values.chunk import Hit, LegQuery
 
+_LONG = 400
+"""Characters of a question from which on a thread translates it: up to there it takes a millisecond."""
+_PASSAGES_A_TURN = 8
 
-@dataclass(frozen=True, slots=True)
+
 class TranslatedRetriever:
     """Finds passages in other languages than the question's by a lexicon's translations of its words (ADR 0078).
 
-    The lexicon is read when the first question asks for it, in a thread: that takes seconds, and 50 MB.
+    The lexicon is read when the first question asks for it, in a thread: that takes seconds, and 50 MB. Questions that
+    come meanwhile wait for it. What follows is short work in turns with what else the loop does: as many threads as
+    there are questions would take the interpreter from the loop at each of its steps.
     """
 
     name: ClassVar = "translated"
-    _store: VectorStore
-    _lexicon: Callable[[], Lexicon]
+
+    def __init__(self, store: VectorStore, lexicon: Callable[[], Lexicon]) -> None:
+        self._store = store
+        self._lexicon = lexicon
+        self._known: Lexicon | None = None
+        self._reading = asyncio.Lock()
 
     async def find(self, query: LegQuery) -> list[Hit]:
         """Return the chunks in another language that say most of the question's words, best first.
 
         `score` is that of `reread`.
         """
-        translations = await asyncio.to_thread(self._translations, query.text)
+        lexicon = await self._read()
+        translations = (
+            _translations(lexicon, query.text)
+            if len(query.text) < _LONG
+            else await asyncio.to_thread(_translations, lexicon, query.text)
+        )
         if not translations:
             return []
         words = translated_vector(translations.values())
@@ -40,23 +55,32 @@ class TranslatedRetriever:
         asked = language_of(query.text)
         # A name or a number is found in the question's own language, too.
         foreign = [hit for hit in hits if language_of(hit.chunk.text) != asked]
-        return await asyncio.to_thread(reread, foreign, translations)
+        says = await map_in_turns(lambda hit: said(translations, hit.chunk.text), foreign, _PASSAGES_A_TURN)
+        return reread(foreign, says)
 
-    def _translations(self, text: str) -> Translations:
-        asked, lexicon = language_of(text), self._lexicon()
-        others = (language.code for language in LANGUAGES if language.code != asked)
-        return dict(chain.from_iterable(lexicon.translations(text, code).items() for code in others))
+    async def _read(self) -> Lexicon:
+        """Return the lexicon; one thread reads it, however many questions wait."""
+        async with self._reading:
+            if self._known is None:
+                self._known = await asyncio.to_thread(self._lexicon)
+            return self._known
 
 
-def reread(hits: Sequence[Hit], translations: Translations) -> list[Hit]:
+def _translations(lexicon: Lexicon, text: str) -> Translations:
+    asked = language_of(text)
+    others = (language.code for language in LANGUAGES if language.code != asked)
+    return dict(chain.from_iterable(lexicon.translations(text, code).items() for code in others))
+
+
+def reread(hits: Sequence[Hit], says: Sequence[Collection[str]]) -> list[Hit]:
     """Return what the store found, best first, by two shares of the best, half and half: its score, and what it says.
 
-    The store adds up all translations of a term. Here a term counts once, by how rare it is among the hits.
+    `says` are the terms that each hit says. The store adds up all translations of a term. Here a term counts once, by
+    how rare it is among the hits.
     """
     if not hits:
         return []
-    says = [said(translations, hit.chunk.text) for hit in hits]
-    rare = rarity(translations, says)
+    rare = rarity(set().union(*says), says)
     sums = [sum(rare[term] for term in its) for its in says]
     most, highest = max(sums) or 1.0, max(hit.score for hit in hits) or 1.0
     scored = zip(hits, sums, strict=True)
