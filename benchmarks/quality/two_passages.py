@@ -41,7 +41,7 @@ from services.retrieval.domain.search.fusion import WEIGHTS, LegWeight, fuse
 from services.retrieval.domain.search.words import WordsRetriever
 from services.retrieval.ports import GraphStore
 from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk, Hit, LegQuery
-from services.retrieval.values.graph import ChunkPlace, Contribution, Link, Occurrence, entity_id
+from services.retrieval.values.graph import Contribution, Link, Occurrence, entity_id
 
 QUESTIONS = Path(__file__).parent / "sets" / "two_passages.tsv"
 DEMO = {
@@ -109,14 +109,12 @@ class Graph:
 
     def __init__(self, contributions: Iterable[Contribution]) -> None:
         self._links: list[Link] = []
-        self._by_entity: defaultdict[str, Counter[ChunkPlace]] = defaultdict(Counter)
+        self._by_entity: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._by_chunk: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        self._places: dict[str, ChunkPlace] = {}
         for contribution in contributions:
-            self._places |= {place.chunk_id: place for place in contribution.chunks}
             for mention in {(one.key, one.quote): one for one in contribution.mentions}.values():
                 id_ = entity_id(OWNER, mention.key)
-                self._by_entity[id_][self._places[mention.quote.chunk_id]] += 1
+                self._by_entity[id_][mention.quote.chunk_id] += 1
                 self._by_chunk[mention.quote.chunk_id][id_] += 1
             for alias in contribution.aliases:
                 first, second = alias.first.key, alias.second.key
@@ -136,18 +134,18 @@ class Graph:
         self, _: str, entity_ids: Sequence[str], __: object, limit: int, *, sentences: int, common: bool = True
     ) -> list[Occurrence]:
         """Return where entities are."""
-        found = {id_: self._by_entity.get(id_, Counter[ChunkPlace]()) for id_ in entity_ids}
+        found = {id_: self._by_entity.get(id_, Counter[str]()) for id_ in entity_ids}
         return [
-            Occurrence(id_, place, count)
+            Occurrence(id_, chunk_id, count)
             for id_, counts in found.items()
             if common or counts.total() <= sentences
-            for place, count in counts.most_common(limit)
+            for chunk_id, count in counts.most_common(limit)
         ]
 
     async def entities_of(self, _: str, chunk_ids: Sequence[str], limit: int) -> list[Occurrence]:
         """Return which entities chunks hold."""
         return [
-            Occurrence(id_, self._places[chunk_id], count)
+            Occurrence(id_, chunk_id, count)
             for chunk_id in chunk_ids
             for id_, count in self._by_chunk[chunk_id].most_common(limit)
         ]

@@ -36,6 +36,7 @@ from services.retrieval.domain.graph.builder import GraphBuilder
 from services.retrieval.domain.graph.explorer import GraphExplorer
 from services.retrieval.domain.graph.extraction import ExtractionProbe, Extractor
 from services.retrieval.domain.graph.leg import GraphRetriever
+from services.retrieval.domain.search.bounded import BoundedLeg
 from services.retrieval.domain.search.dense import DenseRetriever
 from services.retrieval.domain.search.hybrid import HybridRetriever
 from services.retrieval.domain.search.outside import OutsideRetriever
@@ -46,6 +47,11 @@ from services.retrieval.servicer import GraphServicer, RetrievalServicer
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.values.answer import Citation
 from tiku.retrieval.v1 import graph_pb2_grpc, retrieval_pb2_grpc
+
+_GRAPH_QUESTIONS = 4
+"""Questions that the graph is asked at a time: a graph engine of two cores answers no more of them with more."""
+_GRAPH_PATIENCE_SECONDS = 0.5
+"""How long a question waits for its turn at the graph, which adds to what vectors and words find."""
 
 
 async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
@@ -73,7 +79,7 @@ async def build(settings: RetrievalSettings, stack: AsyncExitStack) -> App:
     graph = await _open_graph(settings, stack)
     legs: list[Leg] = [dense, WordsRetriever(store)]
     if graph is not None and settings.retrieval_graph_leg_enabled:
-        legs.append(GraphRetriever(graph, store))
+        legs.append(BoundedLeg(GraphRetriever(graph, store), _GRAPH_QUESTIONS, _GRAPH_PATIENCE_SECONDS))
     retriever = HybridRetriever(
         legs,
         store,

@@ -164,7 +164,7 @@ class Occurrence:
     """How many sentences of a chunk mention an entity."""
 
     entity_id: str
-    chunk: ChunkPlace
+    chunk_id: str
     sentence_count: int
 
 

@@ -192,26 +192,19 @@ class FakeGraphStore:
             if len(quotes) > sentences and not common:
                 continue
             counts = Counter(quote.chunk_id for quote in quotes[:sentences])
-            places = [
-                Occurrence(id_, place, counts[place.chunk_id])
-                for place in self._graphs[owner].chunks.values()
-                if place.chunk_id in counts
-            ]
-            places.sort(key=lambda o: (-o.sentence_count, o.chunk.document_id, o.chunk.ordinal))
-            found += places[:limit]
+            ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+            found += [Occurrence(id_, chunk_id, count) for chunk_id, count in ordered[:limit]]
         return found
 
     async def entities_of(self, owner: str, chunk_ids: Sequence[str], limit: int) -> list[Occurrence]:
         """Return entities by chunk."""
         found: list[Occurrence] = []
         for chunk_id in dict.fromkeys(chunk_ids):
-            if (place := self._graphs[owner].chunks.get(chunk_id)) is None:
-                continue
             sentences = {
                 (m.quote, entity_id(owner, m.key)) for m in self._graphs[owner].mentions if m.quote.chunk_id == chunk_id
             }
             counts = _counted(id_ for _, id_ in sentences)
-            found += [Occurrence(id_, place, count) for id_, count in counts[:limit]]
+            found += [Occurrence(id_, chunk_id, count) for id_, count in counts[:limit]]
         return found
 
     async def added(self, owner: str, chunk_ids: Sequence[str]) -> set[str]:

@@ -308,39 +308,26 @@ class Neo4jGraphStore:
 
         What is counted here and not by ArcadeDB costs it a third less.
         """
-
-        async def read(tx: AsyncManagedTransaction) -> list[Occurrence]:
-            rows = await _rows_of(
-                tx,
-                statements.OCCURRENCES,
-                ids=list(entity_ids),
-                owner=owner,
-                documents=list(document_ids),
-                walked=sentences,
-                seen=sentences if common else sentences + 1,
-            )
-            counted = {row["id"]: most_common(Counter(row["chunks"]))[:limit] for row in rows}
-            nodes = list({node for counts in counted.values() for node, _ in counts})
-            places = {
-                row["id"]: ChunkPlace(row["chunk_id"], row["document_id"], row["ordinal"])
-                for row in await _rows_of(tx, statements.PLACES, ids=nodes)
-            }
-            return [
-                Occurrence(id_, places[node], n)
-                for id_, counts in counted.items()
-                for node, n in counts
-                if node in places
-            ]
-
-        return await self._read(read)
+        rows = await self._read_rows(
+            statements.OCCURRENCES,
+            ids=list(entity_ids),
+            owner=owner,
+            documents=list(document_ids),
+            walked=sentences,
+            seen=sentences if common else sentences + 1,
+        )
+        return [
+            Occurrence(row["id"], chunk_id, n)
+            for row in rows
+            for chunk_id, n in most_common(Counter(row["chunks"]))[:limit]
+        ]
 
     async def entities_of(self, owner: str, chunk_ids: Sequence[str], limit: int) -> list[Occurrence]:
         """Return entities by chunk."""
-        ids = [chunk_node(owner, chunk_id) for chunk_id in chunk_ids]
-        rows = await self._read_rows(statements.ENTITIES_OF, ids=ids, owner=owner)
+        nodes = {chunk_node(owner, chunk_id): chunk_id for chunk_id in chunk_ids}
         return [
-            Occurrence(id_, ChunkPlace(row["chunk_id"], row["document_id"], row["ordinal"]), n)
-            for row in rows
+            Occurrence(id_, nodes[row["id"]], n)
+            for row in await self._read_rows(statements.ENTITIES_OF, ids=list(nodes))
             for id_, n in _sentence_counts(row["sentences"], row["entities"])[:limit]
         ]
 

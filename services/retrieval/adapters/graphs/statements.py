@@ -38,6 +38,8 @@ MIGRATIONS = (
         ),
         scanning=True,
     ),
+    # By it callers look for entities in Cypher of their own.
+    Migration(("CREATE INDEX tiku_entity_key IF NOT EXISTS FOR (n:Entity) ON (n.key)",)),
 )
 """What each version of the schema adds; a new one is appended, and none that has landed is edited."""
 
@@ -199,12 +201,13 @@ UNWIND $ids AS id
 MATCH (s:Sentence {{id: id}})
 RETURN id, {", ".join(f"s.{name} AS {name}" for name in _SENTENCE_PROPERTIES)}
 """
+# What follows a WITH begins at what is known by then: ArcadeDB goes through all nodes of a label that stands first.
 RELATIONS = f"""
 UNWIND $ids AS id
 MATCH (e:Entity {{id: id}})<-[:FROM|TO]-(s:Relation)
 WHERE e.owner_id = $owner AND (size($documents) = 0 OR s.document_id IN $documents)
 WITH DISTINCT s
-MATCH (a:Entity)<-[:FROM]-(s)-[:TO]->(b:Entity)
+MATCH (s)-[:FROM]->(a:Entity), (s)-[:TO]->(b:Entity)
 WITH a.id AS a, b.id AS b, s ORDER BY s.document_id, s.start
 WITH a, b, s.predicate AS predicate, count(s) AS n, collect({_SENTENCE}) AS sources
 RETURN a, b, predicate, n, sources[0..$most] AS sources ORDER BY n DESC, a, b, predicate LIMIT $limit
@@ -213,7 +216,7 @@ ALIASES = f"""
 UNWIND $ids AS id
 MATCH (e:Entity {{id: id}})<-[:FIRST|SECOND]-(s:Alias) WHERE e.owner_id = $owner
 WITH DISTINCT s LIMIT $limit
-MATCH (a:Entity)<-[:FIRST]-(s)-[:SECOND]->(b:Entity)
+MATCH (s)-[:FIRST]->(a:Entity), (s)-[:SECOND]->(b:Entity)
 WITH a, b, s ORDER BY s.document_id, s.start
 WITH a.id AS a, b.id AS b, a.key AS first, b.key AS second, collect({_SENTENCE}) AS sources
 RETURN a, b, first, second, sources ORDER BY a, b
@@ -243,22 +246,15 @@ CALL {
   MATCH (e)<-[:MENTIONS]-(s:Sentence)
   WHERE size($documents) = 0 OR s.document_id IN $documents
   WITH DISTINCT s LIMIT $seen
-  RETURN collect(s.chunk_node) AS chunks
+  RETURN collect(s.chunk_id) AS chunks
 }
 WITH id, chunks WHERE size(chunks) <= $walked
 RETURN id, chunks
 """
-PLACES = """
-UNWIND $ids AS id
-MATCH (c:Chunk {id: id})
-RETURN id, c.chunk_id AS chunk_id, c.document_id AS document_id, c.ordinal AS ordinal
-"""
 ENTITIES_OF = """
 UNWIND $ids AS id
-MATCH (c:Chunk {id: id}) WHERE c.owner_id = $owner
 MATCH (s:Sentence {chunk_node: id})-[:MENTIONS]->(e:Entity)
-RETURN c.chunk_id AS chunk_id, c.document_id AS document_id, c.ordinal AS ordinal,
-  collect(s.id) AS sentences, collect(e.id) AS entities
+RETURN id, collect(s.id) AS sentences, collect(e.id) AS entities
 """
 ADDED = "UNWIND $ids AS id MATCH (c:Chunk {id: id}) RETURN c.chunk_id AS chunk_id"
 CHUNKS = """

@@ -21,7 +21,7 @@ from services.retrieval.domain.graph.pagerank import personalized_pagerank
 from services.retrieval.domain.graph.resolution import resolve
 from services.retrieval.ports import GraphStore, VectorStore
 from services.retrieval.values.chunk import Hit, LegQuery
-from services.retrieval.values.graph import ChunkPlace, Occurrence, entity_id
+from services.retrieval.values.graph import Occurrence, entity_id
 
 _MOST_CHARACTERS = 400
 """Characters of a question in which names are looked for."""
@@ -63,16 +63,17 @@ class GraphRetriever:
             return []
         within = query.where.document_ids
         first = await self._graph.occurrences(query.owner, names, within, _CHUNKS_A_NAME, sentences=_SENTENCES_A_NAME)
-        places = [place.chunk_id for place, _ in rank_chunks(first, names)[:_FIRST_CHUNKS]]
-        beside = await self._graph.entities_of(query.owner, places, _NAMES_A_CHUNK)
+        nearest = [chunk_id for chunk_id, _ in rank_chunks(first, names)[:_FIRST_CHUNKS]]
+        beside = await self._graph.entities_of(query.owner, nearest, _NAMES_A_CHUNK)
         others = [id_ for id_ in _in_turn(beside) if id_ not in names][:_MOST_NAMES]
         second = await self._graph.occurrences(
             query.owner, others, within, _CHUNKS_A_NAME, sentences=_CHUNKS_A_NAME, common=False
         )
         ranked = rank_chunks([*first, *second], names)[: query.limit]
-        read = await self._chunks.get(query.owner, [place.chunk_id for place, _ in ranked])
+        read = await self._chunks.get(query.owner, [chunk_id for chunk_id, _ in ranked])
         chunks = {chunk.chunk_id: chunk for chunk in read if query.where.admits(chunk)}
-        return [Hit(chunks[place.chunk_id], score) for place, score in ranked if place.chunk_id in chunks]
+        hits = [Hit(chunks[chunk_id], score) for chunk_id, score in ranked if chunk_id in chunks]
+        return sorted(hits, key=lambda hit: (-hit.score, hit.chunk.document_id, hit.chunk.ordinal))
 
     async def names(self, owner: str, text: str) -> list[str]:
         """Return the ids of the entities that a question names, and of what is one with them.
@@ -121,19 +122,18 @@ def _in_turn(beside: Iterable[Occurrence]) -> list[str]:
     """Return the names of passages: first the most mentioned of each passage, then the second of each, and so on."""
     by_chunk: defaultdict[str, list[str]] = defaultdict(list)
     for found in beside:
-        by_chunk[found.chunk.chunk_id].append(found.entity_id)
+        by_chunk[found.chunk_id].append(found.entity_id)
     return list(dict.fromkeys(id_ for turn in zip_longest(*by_chunk.values()) for id_ in turn if id_ is not None))
 
 
-def rank_chunks(occurrences: Sequence[Occurrence], names: Sequence[str]) -> list[tuple[ChunkPlace, float]]:
-    """Return the passages near some names, best first, by where names occur.
+def rank_chunks(occurrences: Sequence[Occurrence], names: Sequence[str]) -> list[tuple[str, float]]:
+    """Return the ids of the passages near some names, best first, by where names occur.
 
     A name weighs by how few passages hold it, both as a beginning and as a way.
     """
     chunks: defaultdict[str, dict[str, Occurrence]] = defaultdict(dict)
     for found in occurrences:
-        chunks[found.entity_id][found.chunk.chunk_id] = found
-    places = {found.chunk.chunk_id: found.chunk for found in occurrences}
+        chunks[found.entity_id][found.chunk_id] = found
     rarity = {id_: 1 / (1 + math.log(len(by_chunk))) for id_, by_chunk in chunks.items()}
     edges: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for id_, by_chunk in chunks.items():
@@ -142,7 +142,5 @@ def rank_chunks(occurrences: Sequence[Occurrence], names: Sequence[str]) -> list
             edges[id_][chunk_id] = edges[chunk_id][id_] = weight
     seeds: Mapping[str, float] = {id_: rarity[id_] ** 2 for id_ in names if id_ in rarity}
     rank = personalized_pagerank(edges, seeds, damping=_DAMPING)
-    return sorted(
-        ((places[node], score) for node, score in rank.items() if node in places),
-        key=lambda ranked: (-ranked[1], ranked[0].document_id, ranked[0].ordinal),
-    )
+    ids = {found.chunk_id for found in occurrences}
+    return sorted(((node, score) for node, score in rank.items() if node in ids), key=lambda one: (-one[1], one[0]))

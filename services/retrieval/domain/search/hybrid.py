@@ -9,7 +9,15 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 
 from services.kit import context
-from services.kit.errors import DataLoss, DeadlineExceeded, FieldViolation, InvalidArgument, TikuError, Unavailable
+from services.kit.errors import (
+    DataLoss,
+    DeadlineExceeded,
+    FieldViolation,
+    InvalidArgument,
+    ResourceExhausted,
+    TikuError,
+    Unavailable,
+)
 from services.language.detection import language_of
 from services.language.scripts import says_something
 from services.retrieval.domain.search.diversity import diversified
@@ -188,7 +196,9 @@ async def _run(leg: str, work: Awaitable[list[Hit]]) -> _Run:
         hits = await work
     except Exception as error:
         known = isinstance(error, TikuError | TimeoutError)
-        logger.warning("leg failed", extra={"leg": leg, "error": repr(error)}, exc_info=None if known else error)
+        # What is left out under load is no fault, and is told in the answer.
+        level = logging.DEBUG if isinstance(error, ResourceExhausted) else logging.WARNING
+        logger.log(level, "leg failed", extra={"leg": leg, "error": repr(error)}, exc_info=None if known else error)
         return _Run(LegReport(leg, 0, _elapsed_ms(started), _reason_of(error)), error=error)
     return _Run(LegReport(leg, len(hits), _elapsed_ms(started)), hits)
 
