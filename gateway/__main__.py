@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from gateway.app import serve
 from gateway.settings import GatewaySettings
 from services.kit import heap, logs, tracing
+from services.kit.interpreter import share_soon
 from services.kit.process import no_blocking_calls
 from services.kit.start import StartError
 
@@ -32,6 +33,7 @@ def main() -> int:
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         heap.settle()
+        share_soon()
         _allow_many_files()
         try:
             runner.run(serve(settings))

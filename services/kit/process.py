@@ -13,6 +13,7 @@ from typing import TypeVar
 import uvloop
 
 from services.kit import addresses, heap, logs, server, tracing
+from services.kit.interpreter import share_soon
 from services.kit.loop_lag import LoopLagMonitor
 from services.kit.metrics_page import export_metrics, process_registry
 from services.kit.rpc_metrics import RpcMetrics
@@ -28,6 +29,7 @@ def run(name: str, settings: SettingsT, build: Build[SettingsT]) -> None:
     """Serve the app that `build` makes until SIGTERM or SIGINT; raise whatever else ends it."""
     with logs.configured(name, settings.log_level), tracing.exported(name):
         heap.settle()
+        share_soon()
         uvloop.run(serve(settings, build))
 
 
