@@ -14,6 +14,7 @@ from services.retrieval.domain.search.hybrid import HybridRetriever
 from services.retrieval.domain.search.translated import TranslatedRetriever, reread, said
 from services.retrieval.values.chunk import EmbeddedChunk, Hit
 from tests.unit.retrieval.fakes import FakeLeg, chunk, hit, query
+from tests.waiting import eventually
 
 LEXICON = Lexicon(
     """\
@@ -77,21 +78,56 @@ async def test_the_lexicon_is_read_once_it_is_asked_for_and_off_the_loop() -> No
     assert all(len(hits) == 1 for hits in found)
 
 
-async def test_a_question_that_is_given_up_leaves_the_reading_to_those_that_wait() -> None:
-    begun, go_on = asyncio.Event(), threading.Event()
-    loop = asyncio.get_running_loop()
+class HeldLexicon:
+    """A lexicon that is read once it may be; an error comes first, if there is one."""
 
-    def read() -> Lexicon:
-        loop.call_soon_threadsafe(begun.set)
-        go_on.wait()
+    def __init__(self, *errors: Exception) -> None:
+        self.go_on = threading.Event()
+        self.count = 0
+        self._errors = list(errors)
+
+    def __call__(self) -> Lexicon:
+        self.count += 1
+        self.go_on.wait()
+        if self._errors:
+            raise self._errors.pop()
         return LEXICON
 
-    across = await leg(ENGLISH, read)
+
+async def test_a_question_that_is_given_up_leaves_the_reading_to_those_that_wait() -> None:
+    held = HeldLexicon()
+    across = await leg(ENGLISH, held)
     first, second = (asyncio.create_task(across.find(query("光合作用"))) for _ in range(2))
-    await begun.wait()
+    await eventually(lambda: held.count == 1)
     first.cancel()
-    go_on.set()
+    await asyncio.wait([first])
+    held.go_on.set()
     assert len(await second) == 1
+    assert first.cancelled()
+    assert held.count == 1
+
+
+async def test_a_question_waits_a_while_for_the_lexicon_and_the_next_one_finds_it() -> None:
+    held = HeldLexicon()
+    across = TranslatedRetriever((await leg(ENGLISH))._store, held, patience_seconds=0.01)
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            await across.find(query("光合作用"))
+    held.go_on.set()
+    assert across._reading is not None
+    await asyncio.wait([across._reading])
+    assert len(await across.find(query("光合作用"))) == 1
+    assert held.count == 1
+
+
+async def test_a_lexicon_that_could_not_be_read_is_read_again() -> None:
+    held = HeldLexicon(OSError("no room"))
+    held.go_on.set()
+    across = await leg(ENGLISH, held)
+    with pytest.raises(OSError, match="no room"):
+        await across.find(query("光合作用"))
+    assert len(await across.find(query("光合作用"))) == 1
+    assert held.count == 2
 
 
 async def test_a_long_question_is_translated_as_a_short_one_is() -> None:

@@ -19,23 +19,28 @@ from services.retrieval.values.chunk import Hit, LegQuery
 _LONG = 400
 """Characters of a question from which on a thread translates it: up to there it takes a millisecond."""
 _PASSAGES_A_TURN = 8
+_PATIENCE_SECONDS = 5.0
+"""On an idle machine the lexicon is read in three; a busy one answers without."""
 
 
 class TranslatedRetriever:
     """Finds passages in other languages than the question's by a lexicon's translations of its words (ADR 0078).
 
     The lexicon is read when the first question asks for it, in a thread: that takes seconds, and 50 MB. Questions that
-    come meanwhile wait for it. What follows is short work in turns with what else the loop does: as many threads as
-    there are questions would take the interpreter from the loop at each of its steps.
+    come meanwhile wait for it, `patience_seconds` at most; the next ones find it read. What follows is short work in
+    turns with what else the loop does: as many threads as there are questions would take the interpreter from the loop
+    at each of its steps.
     """
 
     name: ClassVar = "translated"
 
-    def __init__(self, store: VectorStore, lexicon: Callable[[], Lexicon]) -> None:
+    def __init__(
+        self, store: VectorStore, lexicon: Callable[[], Lexicon], patience_seconds: float = _PATIENCE_SECONDS
+    ) -> None:
         self._store = store
         self._lexicon = lexicon
-        self._known: Lexicon | None = None
-        self._reading = asyncio.Lock()
+        self._patience_seconds = patience_seconds
+        self._reading: asyncio.Future[Lexicon] | None = None
 
     async def find(self, query: LegQuery) -> list[Hit]:
         """Return the chunks in another language that say most of the question's words, best first.
@@ -59,11 +64,19 @@ class TranslatedRetriever:
         return reread(foreign, says)
 
     async def _read(self) -> Lexicon:
-        """Return the lexicon; one thread reads it, however many questions wait."""
-        async with self._reading:
-            if self._known is None:
-                self._known = await asyncio.to_thread(self._lexicon)
-            return self._known
+        """Return the lexicon; one thread reads it, however many questions wait or are given up.
+
+        Raises:
+            TimeoutError: it is not read yet.
+        """
+        reading = self._reading
+        if reading is None or (reading.done() and reading.exception() is not None):
+            reading = self._reading = asyncio.get_running_loop().run_in_executor(None, self._lexicon)
+        if not reading.done():
+            await asyncio.wait([reading], timeout=self._patience_seconds)
+        if not reading.done():
+            raise TimeoutError
+        return reading.result()
 
 
 def _translations(lexicon: Lexicon, text: str) -> Translations:
