@@ -13,6 +13,7 @@ import pytest
 from services.kit.channels import open_channel
 from services.kit.errors import FailedPrecondition, InvalidArgument, Unavailable
 from services.kit.server import App, Registration, running
+from services.language.lexicon import lexicon
 from services.llm.adapters.embedders.fake import hashed_vector
 from services.retrieval.app import build
 from services.retrieval.settings import RetrievalSettings
@@ -85,6 +86,12 @@ class Bench:
     graph: graph_pb2_grpc.GraphServiceStub
     lag: Any
     stack: contextlib.AsyncExitStack = field(repr=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _dictionary() -> None:
+    """Read the dictionary: a question waits for it for some seconds, which a busy machine takes longer than."""
+    lexicon()
 
 
 @pytest.fixture
