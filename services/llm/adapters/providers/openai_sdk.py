@@ -15,6 +15,7 @@ import openai
 
 from services.kit import tracing
 from services.llm.adapters.providers.answers import FailedAnswerError
+from services.llm.adapters.providers.early_answers import heed_early_answers
 from services.llm.adapters.providers.openai_chat import OpenAiChat
 from services.llm.domain import faults
 
@@ -36,14 +37,16 @@ class OpenAiSdkProvider(OpenAiChat):
         # would carry the key to whoever the answer names.
         # A query of the address, such as Azure's `api-version`, is joined to no path by it: it goes with each request.
         url = urlsplit(base_url)
-        client = await asyncio.to_thread(
-            lambda: openai.AsyncOpenAI(
-                base_url=url._replace(query="").geturl(),
-                default_query=dict(parse_qsl(url.query, keep_blank_values=True)),
-                api_key=api_key or "none",
-                max_retries=0,
-                http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False, verify=_certificates()),
-            )
+        wire = await asyncio.to_thread(
+            lambda: openai.DefaultAsyncHttpxClient(follow_redirects=False, verify=_certificates())
+        )
+        heed_early_answers(wire)
+        client = openai.AsyncOpenAI(
+            base_url=url._replace(query="").geturl(),
+            default_query=dict(parse_qsl(url.query, keep_blank_values=True)),
+            api_key=api_key or "none",
+            max_retries=0,
+            http_client=wire,
         )
         async with client:
             yield cls(name, client, connect_timeout)
@@ -70,12 +73,26 @@ class OpenAiSdkProvider(OpenAiChat):
                 await asked.__aexit__(None, None, None)
         except openai.APIStatusError as error:
             raise FailedAnswerError(error.status_code, error.response.content, error.response.headers) from error
-        except (openai.APITimeoutError, httpx2.TimeoutException, TimeoutError) as error:
+        except httpx2.HTTPError as error:
+            raise _failure(self._name, error) from error
+        except (openai.APITimeoutError, TimeoutError) as error:
             raise faults.timed_out(self._name) from error
-        except httpx2.DecodingError as error:
-            raise faults.bad_response(self._name, error) from error
-        except (openai.APIConnectionError, httpx2.HTTPError, OSError) as error:
+        except (openai.APIConnectionError, OSError) as error:
             raise faults.unavailable(self._name, error) from error
+
+
+def _failure(provider: str, error: httpx2.HTTPError) -> Exception:
+    """Return what is raised for an answer that could not be read: the failure that its status told, where it did."""
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, httpx2.HTTPStatusError):
+            return FailedAnswerError(behind.response.status_code, b"", behind.response.headers)
+        behind = behind.__context__
+    if isinstance(error, httpx2.TimeoutException):
+        return faults.timed_out(provider)
+    if isinstance(error, httpx2.DecodingError):
+        return faults.bad_response(provider, error)
+    return faults.unavailable(provider, error)
 
 
 async def _pieces(pieces: AsyncIterator[bytes], deadline: float) -> AsyncIterator[bytes]:
