@@ -60,7 +60,10 @@ class GatewaySettings(BaseSettings):
         10.0, gt=0, description="Time from a request's first byte, or from connecting, to the end of its headers."
     )
     keep_alive_seconds: float = Field(
-        5.0, gt=0, description="Time after which a connection that has served a request and is asked no more is closed."
+        130.0,
+        gt=0,
+        description="Time after which a connection that has served a request and is asked no more is closed; longer "
+        "than a load balancer in front keeps it, which would else send a request just when it is closed.",
     )
     body_stall_seconds: float = Field(
         10.0, gt=0, description="Time that a body may stand still, or lag behind min_body_bytes_per_second."
@@ -100,10 +103,11 @@ class GatewaySettings(BaseSettings):
         return [item.strip() for item in value.split(",") if item.strip()]
 
     def targets(self) -> dict[str, str]:
-        """Return the address of each domain's service."""
-        return {
+        """Return the address of each domain's service; a service whose address is empty is not there."""
+        every = {
             "llm": self.llm_target,
             "retrieval": self.retrieval_target,
             "docs": self.docs_target,
             "exercises": self.exercises_target,
         }
+        return {domain: target for domain, target in every.items() if target}

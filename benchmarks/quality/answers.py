@@ -95,8 +95,8 @@ class LocalChat:
                     continue
                 assert event.usage is not None
                 usage = event.usage
-                fresh = usage.prompt_tokens - usage.cached_prompt_tokens
-                self.calls.append((fresh, usage.cached_prompt_tokens, usage.completion_tokens))
+                cached = usage.cached_prompt_tokens or 0
+                self.calls.append((usage.prompt_tokens - cached, cached, usage.completion_tokens))
                 yield ChatFinish(usage, "bench", event.reason is llm.FinishReason.LENGTH)
 
 

@@ -15,6 +15,7 @@ from gateway.openai_api import parameters as p
 from gateway.openai_api.chat_messages import messages_of
 from gateway.openai_api.chat_options import options_of
 from gateway.openai_api.errors import error_body, refused
+from gateway.openai_api.functions import in_old_form, with_tools
 from gateway.openai_api.structs import members_of
 from gateway.problems import ProblemError, from_error
 from gateway.settings import GatewaySettings
@@ -45,8 +46,9 @@ class ChatCompletions:
 
     async def __call__(self, exchange: Exchange, variables: Mapping[str, str]) -> None:
         """Answer one request."""
-        exchange.set_deadline(self._settings.unary_timeout_seconds)
-        parameters = await p.read_parameters(exchange, self._settings.max_json_bytes)
+        # A whole answer takes a model as long as one that is streamed.
+        exchange.set_deadline(self._settings.stream_timeout_seconds)
+        parameters, old_form = with_tools(await p.read_parameters(exchange, self._settings.max_json_bytes))
         fields: dict[str, Any] = {
             "model": p.text(parameters, "model", ""),
             "messages": messages_of(parameters),
@@ -54,11 +56,12 @@ class ChatCompletions:
         }
         usage_wanted = _usage_wanted(parameters)
         if p.truth(parameters, "stream"):
-            await self._stream(exchange, _request(llm_pb2.StreamChatRequest, fields), usage_wanted)
+            request = _request(llm_pb2.StreamChatRequest, fields)
+            await self._stream(exchange, request, _Chunks(request.model, usage_wanted, old_form=old_form))
         else:
-            await self._whole(exchange, _request(llm_pb2.ChatRequest, fields))
+            await self._whole(exchange, _request(llm_pb2.ChatRequest, fields), old_form=old_form)
 
-    async def _whole(self, exchange: Exchange, request: llm_pb2.ChatRequest) -> None:
+    async def _whole(self, exchange: Exchange, request: llm_pb2.ChatRequest, *, old_form: bool) -> None:
         call = self._chat(
             request.SerializeToString(),
             timeout=exchange.time_left(),
@@ -69,23 +72,22 @@ class ChatCompletions:
             finish_reason=response.finish_reason,
             logprobs=response.logprobs if response.HasField("logprobs") else None,
         )
+        choices = [_whole_choice(choice) for choice in (first, *response.more_choices)]
         body = {
             "id": f"chatcmpl-{new_id()}",
             "object": "chat.completion",
             "created": int(time.time()),
             "model": response.model,
-            "choices": [_whole_choice(choice) for choice in (first, *response.more_choices)],
+            "choices": [in_old_form(choice) for choice in choices] if old_form else choices,
             "usage": usage(response.usage),
         }
         await exchange.respond(200, orjson.dumps(body))
 
-    async def _stream(self, exchange: Exchange, request: llm_pb2.StreamChatRequest, usage_wanted: bool) -> None:
-        exchange.set_deadline(self._settings.stream_timeout_seconds)
+    async def _stream(self, exchange: Exchange, request: llm_pb2.StreamChatRequest, chunks: _Chunks) -> None:
         call = self._stream_chat(
             request.SerializeToString(),
             timeout=exchange.time_left(),
         )
-        chunks = _Chunks(request.model, usage_wanted)
         await relay(
             exchange,
             call,
@@ -99,7 +101,7 @@ class ChatCompletions:
 class _Chunks:
     """Turns the events of one streamed answer into completion chunks."""
 
-    def __init__(self, model: str, usage_wanted: bool) -> None:
+    def __init__(self, model: str, usage_wanted: bool, *, old_form: bool) -> None:
         self._envelope = {
             "id": f"chatcmpl-{new_id()}",
             "object": "chat.completion.chunk",
@@ -107,6 +109,8 @@ class _Chunks:
             "model": model,
         }
         self._usage_wanted = usage_wanted
+        self._old_form = old_form
+        """Whether calls are told as those of functions."""
         self._begun: set[int] = set()
 
     def encode(self, raw: bytes) -> bytes:
@@ -140,6 +144,8 @@ class _Chunks:
         return {"role": "assistant", "content": ""}
 
     def _chunk(self, choices: list[dict[str, Any]], counted: dict[str, Any] | None = None) -> bytes:
+        if self._old_form:
+            choices = [in_old_form(choice) for choice in choices]
         chunk: dict[str, Any] = {**self._envelope, "choices": choices}
         if self._usage_wanted:
             chunk["usage"] = counted
@@ -147,12 +153,17 @@ class _Chunks:
 
 
 def usage(counted: source_pb2.TokenUsage) -> dict[str, Any]:
-    """Return token counts by OpenAI's names."""
-    return {
+    """Return token counts by OpenAI's names; details are there where the provider told them, zeros too."""
+    counts: dict[str, Any] = {
         "prompt_tokens": counted.prompt_tokens,
         "completion_tokens": counted.completion_tokens,
         "total_tokens": counted.total_tokens,
     }
+    if counted.HasField("cached_prompt_tokens"):
+        counts["prompt_tokens_details"] = {"cached_tokens": counted.cached_prompt_tokens}
+    if counted.HasField("reasoning_tokens"):
+        counts["completion_tokens_details"] = {"reasoning_tokens": counted.reasoning_tokens}
+    return counts
 
 
 def _choice(

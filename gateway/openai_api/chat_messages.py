@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from gateway.openai_api.errors import refused, unsupported
+from gateway.openai_api.errors import refused
 from gateway.openai_api.structs import struct_of
 from tiku.llm.v1 import llm_pb2
 
@@ -38,8 +38,6 @@ def messages_of(parameters: Mapping[str, Any]) -> list[llm_pb2.ChatMessage]:
 def _message(item: Any, path: str) -> llm_pb2.ChatMessage:
     if not isinstance(item, dict):
         raise refused(path, "must be an object", code="invalid_type")
-    if item.get("function_call"):
-        raise unsupported(f"{path}.function_call", "is not supported here; use tool_calls")
     role = item.get("role")
     if role not in _ROLES:
         raise refused(f"{path}.role", "must be system, developer, user, assistant or tool")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.openai_api import parameters as p
-from gateway.openai_api.errors import refused, unsupported
+from gateway.openai_api.errors import refused
 from gateway.openai_api.structs import struct_of
 from tiku.llm.v1 import llm_pb2
 
@@ -35,8 +35,6 @@ _READ = {
     *_WHOLE_NUMBERS,
     *_TRUTHS,
 }
-_OLD = {"functions": [], "function_call": "none"}
-"""Parameters that nobody needs any more, with the value that asks for nothing."""
 
 
 def options_of(parameters: Mapping[str, Any]) -> llm_pb2.ChatOptions:
@@ -45,11 +43,8 @@ def options_of(parameters: Mapping[str, Any]) -> llm_pb2.ChatOptions:
     Raises:
         ProblemError: one breaks a rule.
     """
-    for name, neutral in _OLD.items():
-        if parameters.get(name, neutral) != neutral:
-            raise unsupported(name, "is not supported here; use tools and tool_choice")
     options = llm_pb2.ChatOptions()
-    extra = {name: value for name, value in parameters.items() if name not in _READ and name not in _OLD}
+    extra = {name: value for name, value in parameters.items() if name not in _READ}
     _set_plain(options, parameters)
     _set_tools(options, parameters, extra)
     _set_output(options, parameters, extra)

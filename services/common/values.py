@@ -55,8 +55,10 @@ class TokenUsage:
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    cached_prompt_tokens: int = 0
-    """Those of `prompt_tokens` that the provider had in its cache."""
+    cached_prompt_tokens: int | None = None
+    """Those of `prompt_tokens` that the provider had in its cache; None where it does not say."""
+    reasoning_tokens: int | None = None
+    """Those of `completion_tokens` with which the model thought; None where the provider does not say."""
 
     @property
     def total_tokens(self) -> int:
@@ -67,5 +69,13 @@ class TokenUsage:
         return TokenUsage(
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
-            self.cached_prompt_tokens + other.cached_prompt_tokens,
+            _sum(self.cached_prompt_tokens, other.cached_prompt_tokens),
+            _sum(self.reasoning_tokens, other.reasoning_tokens),
         )
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    """Add two counts of which either may not be known."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other

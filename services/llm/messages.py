@@ -147,7 +147,7 @@ def _message(message: pb.ChatMessage, index: int) -> ChatMessage:
         tool_call_id=message.tool_call_id,
         name=message.name,
         refusal=message.refusal,
-        reasoning=message.reasoning,
+        reasoning=message.reasoning if message.HasField("reasoning") else None,
         extra=_extra(message, path) or {},
     )
 
@@ -241,7 +241,7 @@ def _answer(completion: Completion) -> pb.ChatMessage:
     return pb.ChatMessage(
         role=pb.ROLE_ASSISTANT,
         content=completion.text,
-        reasoning=completion.reasoning,
+        reasoning=completion.reasoning or None,
         refusal=completion.refusal,
         tool_calls=[
             pb.ToolCall(

@@ -317,7 +317,7 @@ def _tokens(spent: Spent, need: Need, error: Exception | None) -> TokenUsage:
 
 
 def _counts(tokens: TokenUsage) -> tuple[int, int, int]:
-    return tokens.prompt_tokens, tokens.completion_tokens, tokens.cached_prompt_tokens
+    return tokens.prompt_tokens, tokens.completion_tokens, tokens.cached_prompt_tokens or 0
 
 
 def _exhausted(found: Exhausted, least_nanos: int, now: datetime) -> ResourceExhausted:

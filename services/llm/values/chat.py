@@ -65,7 +65,8 @@ class ChatMessage:
     tool_call_id: str = ""
     name: str = ""
     refusal: str = ""
-    reasoning: str = ""
+    reasoning: str | None = None
+    """What the model thought; None where nothing is said of it, which is not the same to every provider as nothing."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Members beside these, as the provider takes them."""
 
@@ -220,7 +221,7 @@ def _size_of_rest(message: ChatMessage) -> int:
     if not (message.parts or message.tool_calls or message.reasoning):
         return 0
     calls = sum(len((call.name + call.arguments).encode()) for call in message.tool_calls)
-    return sum(map(_size_of_part, message.parts)) + calls + len(message.reasoning.encode())
+    return sum(map(_size_of_part, message.parts)) + calls + len((message.reasoning or "").encode())
 
 
 def _size_of_part(part: Mapping[str, Any]) -> int:

@@ -556,9 +556,25 @@ def _usage(given: Any) -> TokenUsage | None:
     total = _number(given.get("total_tokens")) or 0
     if read and total > read + written:
         written = total - read  # Some leave out the tokens of a model's reasoning.
-    details = given.get("prompt_tokens_details")
-    cached = _number(details.get("cached_tokens")) if isinstance(details, dict) else None
-    return TokenUsage(read, written, min(read, cached or 0)) if read or written else None
+    if not read and not written:
+        return None
+    cached = _detail(given, ("prompt_tokens_details", "input_tokens_details"), "cached_tokens")
+    if cached is None:  # DeepSeek's name.
+        cached = _number(given.get("prompt_cache_hit_tokens"))
+    thought = _detail(given, ("completion_tokens_details", "output_tokens_details"), "reasoning_tokens")
+    return TokenUsage(read, written, _at_most(read, cached), _at_most(written, thought))
+
+
+def _detail(given: Mapping[str, Any], places: Iterable[str], name: str) -> int | None:
+    """Return a count of a part of the tokens; None where a provider does not say it."""
+    for place in places:
+        if isinstance(details := given.get(place), dict) and (count := _number(details.get(name))) is not None:
+            return count
+    return None
+
+
+def _at_most(all_of_them: int, part: int | None) -> int | None:
+    return None if part is None else min(all_of_them, part)
 
 
 def _number(given: Any) -> int | None:

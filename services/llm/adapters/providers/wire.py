@@ -127,8 +127,9 @@ def _message(message: ChatMessage) -> dict[str, Any]:
         "tool_call_id": message.tool_call_id,
         "name": message.name,
         "refusal": message.refusal,
-        "reasoning_content": message.reasoning,
     }
+    if message.reasoning is not None:
+        encoded["reasoning_content"] = message.reasoning
     return {**message.extra, **encoded, **{name: text for name, text in texts.items() if text}}
 
 

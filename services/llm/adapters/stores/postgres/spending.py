@@ -153,5 +153,5 @@ def _row(line: Line, spent: Spending) -> tuple[object, ...]:
     return (
         *(line.day, who.user, who.key, who.organization, line.provider, line.model),
         *(spent.calls, spent.failed, spent.cancelled, spent.estimated),
-        *(tokens.prompt_tokens, tokens.cached_prompt_tokens, tokens.completion_tokens, spent.cost_nanos),
+        *(tokens.prompt_tokens, tokens.cached_prompt_tokens or 0, tokens.completion_tokens, spent.cost_nanos),
     )
