@@ -67,6 +67,9 @@ class Peer:
         return sum(one.memory_full_info().pss for process in self.processes for one in _family(process))
 
 
+Opening = Callable[[str], contextlib.AbstractAsyncContextManager[Peer]]
+
+
 def _family(process: psutil.Process) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
@@ -107,8 +110,18 @@ limit_nanos = 1_000_000_000_000_000
 """
 
 
+def _tiku(name: str, *, together: bool) -> Opening:
+    @asynccontextmanager
+    async def opened(provider: str) -> AsyncIterator[Peer]:
+        async with _serving(provider, together) as (url, processes, pages):
+            yield Peer(name, url, processes, pages)
+
+    return opened
+
+
 @asynccontextmanager
-async def _tiku(provider: str) -> AsyncIterator[Peer]:
+async def _serving(provider: str, together: bool) -> AsyncIterator[tuple[str, list[psutil.Process], list[str]]]:
+    """Run the llm service and the gateway, `together` in one process or each in its own, and their database."""
     with tempfile.TemporaryDirectory(prefix="tiku-bench-") as name:
         folder = Path(name)
         file = folder / "providers.toml"
@@ -119,33 +132,26 @@ async def _tiku(provider: str) -> AsyncIterator[Peer]:
             await database.start()
             stack.push_async_callback(database.stop)
             llm, gateway, metrics = free_address(), free_address(), free_address()
-            common = {"TIKU_LOG_LEVEL": "ERROR", "TIKU_POSTGRES_DSN": server.dsn, "TIKU_LLM_PROVIDERS_FILE": str(file)}
-            serving = await stack.enter_async_context(
-                running(
-                    *("services", "serve", "llm", "--listen", llm),
-                    environment={**common, "TIKU_METRICS_LISTEN": metrics, "TIKU_MAX_IN_FLIGHT": "4000"},
-                    core=None,
-                )
-            )
-            await answers(llm, serving)
             limits = ("MAX_IN_FLIGHT", "MAX_SENDING", "MAX_CONNECTIONS")
-            facing = await stack.enter_async_context(
-                running(
-                    "gateway",
-                    environment={
-                        "TIKU_LOG_LEVEL": "ERROR",
-                        "TIKU_LLM_TARGET": llm,
-                        "TIKU_GATEWAY_LISTEN": gateway,
-                        "TIKU_GATEWAY_MAX_CLIENT_SHARE": "1",
-                        **{f"TIKU_GATEWAY_{limit}": "4000" for limit in limits},
-                    },
-                    core=None,
-                )
-            )
-            await answers(gateway, facing)
-            processes = [psutil.Process(one.pid) for one in (serving, facing, database) if one.pid]
-            pages = [f"http://{metrics}/metrics", f"http://{gateway}/metrics"]
-            yield Peer("Tiku", f"http://{gateway}", processes, pages)
+            environment = {
+                "TIKU_LOG_LEVEL": "ERROR",
+                "TIKU_POSTGRES_DSN": server.dsn,
+                "TIKU_LLM_PROVIDERS_FILE": str(file),
+                "TIKU_METRICS_LISTEN": metrics,
+                "TIKU_MAX_IN_FLIGHT": "4000",
+                "TIKU_LLM_TARGET": llm,
+                "TIKU_GATEWAY_LISTEN": gateway,
+                "TIKU_GATEWAY_MAX_CLIENT_SHARE": "1",
+                **{f"TIKU_GATEWAY_{limit}": "4000" for limit in limits},
+            }
+            command = ("services", "serve", "llm", "--listen", llm, *(("--with-gateway",) if together else ()))
+            started = [await stack.enter_async_context(running(*command, environment=environment, core=None))]
+            await answers(llm, started[0])
+            if not together:
+                started.append(await stack.enter_async_context(running("gateway", environment=environment, core=None)))
+            await answers(gateway, started[-1])
+            processes = [psutil.Process(pid) for pid in (*(one.pid for one in started), database.pid) if pid]
+            yield f"http://{gateway}", processes, [f"http://{metrics}/metrics", f"http://{gateway}/metrics"]
 
 
 _LITELLM = """
@@ -171,7 +177,7 @@ async def _litellm_python() -> Path:
     return folder / "bin" / "python"
 
 
-def _litellm(name: str, environment: dict[str, str]) -> Callable[[str], contextlib.AbstractAsyncContextManager[Peer]]:
+def _litellm(name: str, environment: dict[str, str]) -> Opening:
     @asynccontextmanager
     async def opened(provider: str) -> AsyncIterator[Peer]:
         python = await _litellm_python()
@@ -210,9 +216,9 @@ async def _listens(address: str, process: asyncio.subprocess.Process) -> None:
                 return await answers(address, process)
 
 
-Opening = Callable[[str], contextlib.AbstractAsyncContextManager[Peer]]
 PEERS: tuple[Opening, ...] = (
-    _tiku,
+    _tiku("Tiku", together=False),
+    _tiku("Tiku, one process", together=True),
     _litellm("LiteLLM", {}),
     _litellm("LiteLLM, Rust mode", {"LITELLM_RUST": "true"}),
     _forwarder,

@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any, cast
 
 import grpc
@@ -40,6 +41,7 @@ from services.kit import context, tracing
 from services.kit.addresses import bound, host_and_port, with_port
 from services.kit.errors import TikuError
 from services.kit.failpoints import Failpoints, Points
+from services.kit.in_process import Local
 from services.kit.loop_lag import LoopLagMonitor
 from services.kit.rpc_errors import from_rpc_error
 
@@ -58,6 +60,7 @@ _POINTS: Mapping[str, Mapping[str, Points]] = {
     "GenerateExercise": {"start": Points("gateway.generate.begun"), "write": Points("gateway.generate.event_sent")},
 }
 """Failpoints around what a handler does to its exchange, by RPC."""
+_NONE_LOCAL: Local = MappingProxyType({})
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 logger = logging.getLogger(__name__)
@@ -88,12 +91,16 @@ class Gateway:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, settings: GatewaySettings) -> AsyncIterator[Gateway]:
-        """Open the channels and fill the table of routes. No service needs to be there yet."""
+    async def open(cls, settings: GatewaySettings, local: Local = _NONE_LOCAL) -> AsyncIterator[Gateway]:
+        """Open the channels and fill the table of routes. No service needs to be there yet.
+
+        `local` are services that serve in this process. A domain without a target has no routes.
+        """
         gateway = cls(settings)
-        found = await asyncio.to_thread(operations)
+        targets = settings.targets()
+        found = [operation for operation in await asyncio.to_thread(operations) if operation.domain in targets]
         async with Upstream.open(
-            settings.targets(), max_message_bytes=settings.max_message_bytes, retryable=_retryable(found)
+            targets, max_message_bytes=settings.max_message_bytes, retryable=_retryable(found), local=local
         ) as upstream:
             await gateway._add_routes(found, upstream)
             lag = asyncio.create_task(gateway._lag.run())
@@ -107,7 +114,8 @@ class Gateway:
             handler = _HANDLERS[operation.shape](operation, upstream, self._settings)
             name = operation.method.name
             self._add(operation.verb, operation.template, name, self._pointed(name, handler))
-        add_openai_routes(self._add, upstream, self._settings)
+        if "llm" in upstream.domains():
+            add_openai_routes(self._add, upstream, self._settings)
         file = self._settings.stack_file
         stack = StackState(file) if file is not None else None
         health = Health(upstream, self._metrics, draining=lambda: self.draining, stack=stack)
@@ -290,8 +298,8 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def running(settings: GatewaySettings) -> AsyncIterator[RunningGateway]:
-    """Serve until the block ends, then drain.
+async def running(settings: GatewaySettings, local: Local = _NONE_LOCAL) -> AsyncIterator[RunningGateway]:
+    """Serve until the block ends, then drain. `local` are services that serve in this process.
 
     Raises:
         services.kit.addresses.ListenError: the address is in use or not one of this machine.
@@ -300,7 +308,7 @@ async def running(settings: GatewaySettings) -> AsyncIterator[RunningGateway]:
     listener = await asyncio.to_thread(bound, host, port)
     listener.setblocking(False)
     guard = Guard(settings)
-    async with Gateway.open(settings) as gateway, guard.watching():
+    async with Gateway.open(settings, local) as gateway, guard.watching():
         server = _Server(
             uvicorn.Config(
                 with_cors(gateway, settings.cors_origins),

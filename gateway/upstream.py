@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import MappingProxyType
 from typing import Any, Self
 
 from grpc import aio
 
 from services.kit.channels import Channel, open_channel
+from services.kit.in_process import Local
 
 _END: Any = aio.EOF  # type: ignore[attr-defined]  # Not in the stubs.
 _INTERNAL_ERROR: type[Exception] = aio.InternalError
@@ -17,31 +19,42 @@ _INTERNAL_ERROR: type[Exception] = aio.InternalError
 class Upstream:
     """Channels to the service of each domain. Calls carry the current request's ids and user."""
 
-    def __init__(self, channels: Mapping[str, Channel]) -> None:
+    def __init__(self, channels: Mapping[str, Channel], local: Local) -> None:
         self._channels = channels
+        self._local = local
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, targets: Mapping[str, str], *, max_message_bytes: int, retryable: Mapping[str, Sequence[str]]
+        cls,
+        targets: Mapping[str, str],
+        *,
+        max_message_bytes: int,
+        retryable: Mapping[str, Sequence[str]],
+        local: Local = MappingProxyType({}),
     ) -> AsyncIterator[Self]:
         """Open a channel to the target of each domain.
 
-        `retryable` names, by domain, the methods (`tiku.llm.v1.LlmService/Embed`) that may be sent again.
+        `retryable` names, by domain, the methods (`tiku.llm.v1.LlmService/Embed`) that may be sent again. Services that
+        serve in this process (`local`) get calls of one request directly, and everything else over their channel.
         """
         async with AsyncExitStack() as stack:
             channels = {}
             for domain, target in targets.items():
                 channel = open_channel(target, retry=retryable.get(domain, ()), max_message_bytes=max_message_bytes)
                 channels[domain] = await stack.enter_async_context(channel)
-            yield cls(channels)
+            yield cls(channels, local)
 
     def unary(self, domain: str, rpc: str) -> Callable[..., aio.UnaryUnaryCall[bytes, bytes]]:
         """Return a method of bytes in, bytes out; it takes a `timeout` in seconds."""
+        if domain in self._local and (method := self._local[domain].unary_unary(rpc)):
+            return method  # type: ignore[return-value]  # The part of grpc.aio's call that is used here.
         return self._channels[domain].unary_unary(rpc)  # type: ignore[no-any-return]
 
     def server_stream(self, domain: str, rpc: str) -> Callable[..., aio.UnaryStreamCall[bytes, bytes]]:
         """Return a method of bytes in, a stream of bytes out."""
+        if domain in self._local and (method := self._local[domain].unary_stream(rpc)):
+            return method  # type: ignore[return-value]
         return self._channels[domain].unary_stream(rpc)  # type: ignore[no-any-return]
 
     def client_stream(self, domain: str, rpc: str) -> Callable[..., aio.StreamUnaryCall[bytes, bytes]]:

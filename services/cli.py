@@ -99,15 +99,20 @@ app = typer.Typer(
 def serve(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join([*SERVICES, GATEWAY])}.")],
     listen: Annotated[str | None, typer.Option(help="Address, host:port; the environment's otherwise.")] = None,
+    with_gateway: Annotated[
+        bool, typer.Option("--with-gateway", help="The gateway in the same process, which costs less a call.")
+    ] = False,
 ) -> None:
     """Run one service in the foreground, as a container does. It is configured by its environment alone."""
     if name not in {*SERVICES, GATEWAY}:
         raise typer.BadParameter(f"no service {name!r}: one of {', '.join([*SERVICES, GATEWAY])}", param_hint="NAME")
+    if with_gateway and name == GATEWAY:
+        raise typer.BadParameter("names a service, which the gateway then joins", param_hint="NAME")
     if listen:
         os.environ[GATEWAY_LISTEN_VARIABLE if name == GATEWAY else LISTEN_VARIABLE] = listen
     from services.serve import serve as serve_service
 
-    raise typer.Exit(serve_service(name))
+    raise typer.Exit(serve_service(name, with_gateway=with_gateway))
 
 
 @app.command()

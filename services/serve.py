@@ -14,8 +14,14 @@ _WRONG_ENVIRONMENT = 2
 _CANNOT_SERVE = 1
 
 
-def serve(name: str) -> int:
-    """Serve until SIGTERM or SIGINT, and return the exit code."""
+WITH_GATEWAY = "--with-gateway"
+
+
+def serve(name: str, *, with_gateway: bool = False) -> int:
+    """Serve until SIGTERM or SIGINT, and return the exit code.
+
+    A service `with_gateway` has the gateway in its process, which calls it without gRPC in between.
+    """
     if name == GATEWAY:
         from gateway.__main__ import main as serve_gateway  # A process loads its own service only.
 
@@ -31,8 +37,17 @@ def serve(name: str) -> int:
         faults = "; ".join(f"TIKU_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         sys.stderr.write(f"{name} cannot serve: {faults}\n")
         return _WRONG_ENVIRONMENT
+    beside: process.Beside | None = None
+    if with_gateway:
+        from gateway.beside import beside_of, settings_or_fault
+
+        gateway = settings_or_fault()
+        if isinstance(gateway, str):
+            sys.stderr.write(f"{name} cannot serve: {gateway}\n")
+            return _WRONG_ENVIRONMENT
+        beside = beside_of(name, gateway)
     try:
-        process.run(name, settings, build)
+        process.run(name, settings, build, beside)
     except (OSError, StartError) as error:
         sys.stderr.write(f"{name} cannot serve: {error}\n")
         return _CANNOT_SERVE
@@ -40,7 +55,8 @@ def serve(name: str) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in {*SERVICES, GATEWAY}:
-        sys.stderr.write(f"usage: python -m services.serve {{{','.join([*SERVICES, GATEWAY])}}}\n")
+    named, more = sys.argv[1:2], sys.argv[2:]
+    if not named or named[0] not in {*SERVICES, GATEWAY} or more not in ([], [WITH_GATEWAY]):
+        sys.stderr.write(f"usage: python -m services.serve {{{','.join([*SERVICES, GATEWAY])}}} [{WITH_GATEWAY}]\n")
         raise SystemExit(_WRONG_ENVIRONMENT)
-    raise SystemExit(serve(sys.argv[1]))
+    raise SystemExit(serve(named[0], with_gateway=bool(more)))

@@ -279,6 +279,10 @@ class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Gener
         """Return the wrapped handler of a method; None when no servicer has it."""
         return self._handlers.get(handler_call_details.method)
 
+    def handler(self, method: str) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """Return the wrapped handler of a method by its path (`/tiku.llm.v1.LlmService/Chat`)."""
+        return self._handlers.get(method)
+
     def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Any]) -> None:
         """Take the handlers of a servicer by name; generated code calls it."""
         for name, handler in method_handlers.items():

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import TypeVar
 
 import uvloop
@@ -25,15 +25,22 @@ Build = Callable[[SettingsT, AsyncExitStack], Awaitable[server.App]]
 logger = logging.getLogger(__name__)
 
 
-def run(name: str, settings: SettingsT, build: Build[SettingsT]) -> None:
-    """Serve the app that `build` makes until SIGTERM or SIGINT; raise whatever else ends it."""
+Beside = Callable[[server.RunningServer], AbstractAsyncContextManager[Awaitable[object]]]
+"""Serves something else for as long as its block runs, and gives what ends when that fails."""
+
+
+def run(name: str, settings: SettingsT, build: Build[SettingsT], beside: Beside | None = None) -> None:
+    """Serve the app that `build` makes until SIGTERM or SIGINT; raise whatever else ends it.
+
+    What `beside` serves in the same process starts after the app, and drains before it.
+    """
     with logs.configured(name, settings.log_level), tracing.exported(name):
         heap.settle()
         share_soon()
-        uvloop.run(serve(settings, build))
+        uvloop.run(serve(settings, build, beside))
 
 
-async def serve(settings: SettingsT, build: Build[SettingsT]) -> None:
+async def serve(settings: SettingsT, build: Build[SettingsT], beside: Beside | None = None) -> None:
     """Serve like `run`, on the running loop."""
     async with AsyncExitStack() as process:
         if settings.blockbuster:
@@ -71,7 +78,8 @@ async def serve(settings: SettingsT, build: Build[SettingsT]) -> None:
             running = await stack.enter_async_context(
                 server.running(app, settings.listen, settings, calls=calls, lag=lag)
             )
-            await _first(stopped.wait(), running.wait_for_failure())
+            others = [await stack.enter_async_context(beside(running))] if beside is not None else []
+            await _first(stopped.wait(), running.wait_for_failure(), *others)
             logger.info("stopping")
 
 

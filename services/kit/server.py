@@ -56,9 +56,13 @@ class App:
 class RunningServer:
     """A server that serves until its block ends or a background task fails."""
 
-    def __init__(self, address: str, lag: LoopLagMonitor, failed: asyncio.Future[None]) -> None:
+    def __init__(
+        self, address: str, handlers: StagedHandlers, lag: LoopLagMonitor, failed: asyncio.Future[None]
+    ) -> None:
         self.address = address
         """What clients connect to: host:port, or unix:path."""
+        self.handlers = handlers
+        """What it serves, for callers in its process."""
         self.lag = lag
         self._failed = failed
 
@@ -133,7 +137,7 @@ async def running(
     address = listen if listen.startswith("unix:") else f"{host}:{port}"
     logger.info("serving", extra={"address": address, "services": names})
     try:
-        yield RunningServer(address, lag, failed)
+        yield RunningServer(address, handlers, lag, failed)
     finally:
         await checker.enter_graceful_shutdown()
         await server.stop(settings.drain_seconds)

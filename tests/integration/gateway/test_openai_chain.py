@@ -17,6 +17,7 @@ from openai import APIError, AsyncOpenAI, BadRequestError
 
 from gateway.app import running as running_gateway
 from gateway.settings import GatewaySettings
+from services.kit.in_process import InProcess
 from services.kit.server import running
 from services.llm.app import build
 from services.llm.settings import LlmSettings
@@ -55,9 +56,9 @@ class Chain:
         return self.provider.bodies[-1]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chain() -> AsyncIterator[Chain]:
-    """One chain for all tests."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["over gRPC", "in process"])
+async def chain(request: pytest.FixtureRequest) -> AsyncIterator[Chain]:
+    """One chain for all tests, and one in which gateway and service share a process."""
     async with AsyncExitStack() as stack:
         provider = await stack.enter_async_context(RawProvider())
         urls = {f"{kind}_base_url": provider.base_url for kind in ("llm", "embed")}
@@ -65,9 +66,9 @@ async def chain() -> AsyncIterator[Chain]:
         settings = LlmSettings(llm_providers_file=None, embed_model_path=None, rerank_base_url="", **values)
         llm = await stack.enter_async_context(running(await build(settings, stack), "127.0.0.1:0", settings))
         targets: dict[str, Any] = {f"{name}_target": NOWHERE for name in ("docs", "retrieval", "exercises")}
-        gateway = await stack.enter_async_context(
-            running_gateway(GatewaySettings(listen="127.0.0.1:0", drain_seconds=1, llm_target=llm.address, **targets))
-        )
+        shared = {"llm": InProcess(llm.handlers)} if request.param == "in process" else {}
+        told = GatewaySettings(listen="127.0.0.1:0", drain_seconds=1, llm_target=llm.address, **targets)
+        gateway = await stack.enter_async_context(running_gateway(told, shared))
         # Making it reads certificates from disk.
         client = await asyncio.to_thread(
             lambda: AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="none", max_retries=0, timeout=30)
@@ -238,6 +239,113 @@ async def test_several_answers_with_log_probabilities(chain: Chain, streamed: bo
         (1, "B", "tool_calls"),
     ]
     assert completion.choices[1].logprobs.content[0].top_logprobs[0].bytes == [65]
+
+
+OLD_WEATHER: Any = WEATHER["function"]
+
+
+@pytest.mark.parametrize(("choice", "sent"), [(None, None), ("auto", "auto"), ({"name": "weather"}, "weather")])
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_functions_are_tools_to_the_provider(chain: Chain, streamed: bool, choice: Any, sent: Any) -> None:
+    called = {"index": 0, "id": "c1", "type": "function", "function": {"name": "weather", "arguments": ""}}
+    more: dict[str, Any] = {"index": 0, "function": {"arguments": '{"in": "Ulm"}'}}
+    asked: dict[str, Any] = {"functions": [OLD_WEATHER], **({} if choice is None else {"function_call": choice})}
+    if streamed:
+        chain.provider.plays.append(sse(piece({"tool_calls": [called]}), piece({"tool_calls": [more]}, "tool_calls")))
+        chunks = await chain.client.chat.completions.create(model="m", messages=ASK, stream=True, **asked)
+        choices = [chunk.choices[0] async for chunk in chunks]
+        pieces = [one.delta.function_call for one in choices if one.delta.function_call]
+        name, arguments = pieces[0].name, "".join(one.arguments or "" for one in pieces)
+        assert not any(one.delta.tool_calls for one in choices)
+        reason = choices[-1].finish_reason
+    else:
+        whole_call = {**called, "function": {"name": "weather", **more["function"]}}
+        chain.provider.plays.append(answer({"content": None, "tool_calls": [whole_call]}, "tool_calls"))
+        (one,) = (await chain.client.chat.completions.create(model="m", messages=ASK, **asked)).choices
+        assert one.message.function_call is not None
+        assert (one.message.content, one.message.tool_calls) == (None, None)
+        name, arguments = one.message.function_call.name, one.message.function_call.arguments
+        reason = one.finish_reason
+    assert (name, arguments, reason) == ("weather", '{"in": "Ulm"}', "function_call")
+    assert chain.asked["tools"] == [WEATHER]
+    named = {"type": "function", "function": {"name": "weather"}} if sent == "weather" else sent
+    assert (chain.asked.get("tool_choice"), chain.asked["parallel_tool_calls"]) == (named, False)
+    assert not chain.asked.keys() & {"functions", "function_call"}
+
+
+async def test_calls_of_functions_are_results_of_tools_to_the_provider(chain: Chain) -> None:
+    def call(place: str) -> Any:
+        return {"name": "weather", "arguments": f'{{"in": "{place}"}}'}
+
+    messages: list[Any] = [
+        *ASK,
+        {"role": "assistant", "content": None, "function_call": call("Ulm")},
+        {"role": "function", "name": "weather", "content": "sunny"},
+        {"role": "assistant", "content": None, "function_call": call("Jena")},
+        {"role": "function", "name": "weather", "content": "rain"},
+    ]
+    chain.provider.plays.append(answer({"content": "Sunny in Ulm."}))
+    made = await chain.client.chat.completions.create(model="m", messages=messages, functions=[OLD_WEATHER])
+    assert (made.choices[0].message.content, made.choices[0].finish_reason) == ("Sunny in Ulm.", "stop")
+    _, first, told, second, again = chain.asked["messages"]
+    assert [one["function"] for one in (*first["tool_calls"], *second["tool_calls"])] == [call("Ulm"), call("Jena")]
+    assert told == {"role": "tool", "content": "sunny", "tool_call_id": first["tool_calls"][0]["id"]}
+    assert again == {"role": "tool", "content": "rain", "tool_call_id": second["tool_calls"][0]["id"]}
+    assert told["tool_call_id"] != again["tool_call_id"]
+
+
+@pytest.mark.parametrize(
+    ("counted", "told"),
+    [
+        ({"prompt_tokens": 9, "completion_tokens": 5}, {}),
+        (
+            {
+                "prompt_tokens": 9,
+                "completion_tokens": 5,
+                "prompt_tokens_details": {"cached_tokens": 0},
+                "completion_tokens_details": {"reasoning_tokens": 3},
+            },
+            {"prompt_tokens_details": {"cached_tokens": 0}, "completion_tokens_details": {"reasoning_tokens": 3}},
+        ),
+        (
+            {"input_tokens": 9, "output_tokens": 5, "input_tokens_details": {"cached_tokens": 4}},
+            {"prompt_tokens_details": {"cached_tokens": 4}},
+        ),
+        (
+            {"prompt_tokens": 9, "completion_tokens": 5, "prompt_cache_hit_tokens": 8, "prompt_tokens_details": None},
+            {"prompt_tokens_details": {"cached_tokens": 8}},
+        ),
+    ],
+    ids=["none", "zero is said", "other names", "DeepSeek's name"],
+)
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_details_of_usage_are_told_where_the_provider_tells_them(
+    chain: Chain, streamed: bool, counted: dict[str, Any], told: dict[str, Any]
+) -> None:
+    if streamed:
+        chain.provider.plays.append(sse(piece({"content": "Hi"}, "stop"), {"choices": [], "usage": counted}))
+        chunks = await chain.client.chat.completions.create(
+            model="m", messages=ASK, stream=True, stream_options={"include_usage": True}
+        )
+        usage = [chunk.usage async for chunk in chunks][-1]
+    else:
+        chain.provider.plays.append(
+            whole({"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}], "usage": counted})
+        )
+        usage = (await chain.client.chat.completions.create(model="m", messages=ASK)).usage
+    assert usage is not None
+    assert usage.to_dict() == {"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14, **told}
+
+
+@pytest.mark.parametrize("thought", [None, "", "I looked it up."])
+async def test_what_a_model_thought_is_given_back_also_where_it_is_empty(chain: Chain, thought: str | None) -> None:
+    said: dict[str, Any] = {"role": "assistant", "content": "Sunny."}
+    if thought is not None:
+        said["reasoning_content"] = thought
+    chain.provider.plays.append(answer({"content": "Hi"}))
+    messages: list[Any] = [*ASK, said, *ASK]
+    await chain.client.chat.completions.create(model="m", messages=messages)
+    assert chain.asked["messages"][1] == said
 
 
 @pytest.mark.parametrize("streamed", [False, True])
