@@ -37,7 +37,7 @@ from gateway.static_files import PageFiles
 from gateway.unary import UnaryHandler
 from gateway.uploads import UploadHandler
 from gateway.upstream import Upstream
-from services.kit import context, tracing
+from services.kit import context, heap, tracing
 from services.kit.addresses import bound, host_and_port, with_port
 from services.kit.errors import TikuError
 from services.kit.failpoints import Failpoints, Points
@@ -351,6 +351,7 @@ async def serve(settings: GatewaySettings) -> None:
     try:
         async with running(settings) as gateway:
             logger.info("serving", extra={"url": gateway.url})
+            heap.keep()
             waiting = asyncio.create_task(stop.wait())
             await asyncio.wait([waiting, gateway.serving], return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()

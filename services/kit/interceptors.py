@@ -49,6 +49,9 @@ class Call:
 class Stage:
     """One concern around a call. `enter` runs in order, `leave` in reverse."""
 
+    def prepare(self, empty: Message) -> None:
+        """Make ready for requests of a kind, of which this is an empty one; called before the server serves."""
+
     def enter(self, call: Call) -> None:
         """Act before the handler; a `TikuError` refuses the call."""
 
@@ -195,6 +198,10 @@ class Canonicalization(Stage):
     def __init__(self) -> None:
         self._ids = CanonicalIds()
 
+    def prepare(self, empty: Message) -> None:
+        """Find out which fields hold UUIDs."""
+        self._ids.canonicalize(empty)
+
     def request(self, call: Call, message: Message) -> None:
         """Write UUIDs in small letters."""
         self._ids.canonicalize(message)
@@ -205,6 +212,10 @@ class Validation(Stage):
 
     def __init__(self) -> None:
         self._validator = protovalidate.Validator()
+
+    def prepare(self, empty: Message) -> None:
+        """Compile the rules of a kind, which takes ten milliseconds."""
+        self._validator.collect_violations(empty)
 
     def request(self, call: Call, message: Message) -> None:
         """Raise InvalidArgument if the message breaks rules; it names every one."""
@@ -273,6 +284,7 @@ class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Gener
             for entered in range(len(around) + 1)
         )
         self._checks = tuple(stage.request for stage in stages if _has(stage, "request"))
+        self._prepares = tuple(stage.prepare for stage in stages)
         self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
@@ -300,6 +312,9 @@ class StagedHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Gener
         if handler.response_streaming and not inspect.iscoroutinefunction(inner):
             inner = _writing(inner)
         read = _reading(method, handler.request_deserializer)
+        empty = handler.request_deserializer(b"")
+        for prepare in self._prepares:
+            prepare(empty)
         behavior = self._with_stages(method, inner, read, requests=handler.request_streaming)
         make = getattr(grpc, f"{kind}_rpc_method_handler")
         # Without a deserializer the behavior gets bytes: it parses them itself, within the stages.

@@ -79,6 +79,7 @@ async def serve(settings: SettingsT, build: Build[SettingsT], beside: Beside | N
                 server.running(app, settings.listen, settings, calls=calls, lag=lag)
             )
             others = [await stack.enter_async_context(beside(running))] if beside is not None else []
+            heap.keep()
             await _first(stopped.wait(), running.wait_for_failure(), *others)
             logger.info("stopping")
 

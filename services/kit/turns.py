@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-_AT_ONCE = 16
+_AT_ONCE = 4
 
 
 class Turns:
