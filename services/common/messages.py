@@ -70,11 +70,19 @@ def cleaned(message: M) -> M:
 def value_of(kind: type[V], message: Message) -> V:
     """Return the value of a kind, a dataclass, whose fields are those of a message; repeated ones become tuples.
 
-    What the message does not have, and what is a message itself, keeps its default.
+    What the message does not have, an optional field that is not set, and what is a message itself keep their defaults.
     """
     found = {field.name: getattr(message, field.name, None) for field in fields(kind)}  # type: ignore[arg-type]
+    found |= {name: None for name in _optional_fields(type(message)) if not message.HasField(name)}
     given = {name: x for name, x in found.items() if x is not None and not isinstance(x, Message)}
     return kind(**{name: x if isinstance(x, str | int | float) else tuple(x) for name, x in given.items()})
+
+
+@lru_cache(maxsize=256)
+def _optional_fields(kind: Any) -> tuple[str, ...]:
+    """Return the fields of a message that are no messages and may not be set."""
+    known = kind.DESCRIPTOR.fields
+    return tuple(field.name for field in known if field.has_presence and not field.message_type)
 
 
 def source_message(source: Source) -> source_pb2.Source:
