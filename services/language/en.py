@@ -331,6 +331,7 @@ _STATEMENTS = rules.StatementRules(
         re.IGNORECASE,
     ),
     roughly=Pattern(r"\b(?:about|around|roughly|nearly|almost|approximately)\b", re.IGNORECASE),
+    counted=Pattern(r"\s+of\s+(?:the\s+|an?\s+)?(?P<thing>[A-Za-z][\w-]*)"),
     bound=Pattern(
         r"(?:over|above|below|under|at least|up to|more than|less than|between|from|to|and|[-–—~～])\s*$", re.IGNORECASE
     ),

@@ -43,9 +43,7 @@ class Figure:
 
 def figures(text: str) -> set[Figure]:
     """Return the figures of a text."""
-    plain = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text[:_LONGEST])
-    for language in LANGUAGES:
-        plain = next(iter(language.values.in_notation(language.words.one_spelling(plain))), plain)
+    plain = _in_notation(text)
     told = [
         Figure(found["number"], _kind(found["kind"] or "", found["number"]), found[0].strip())
         for found in _FIGURE.finditer(plain)
@@ -53,6 +51,26 @@ def figures(text: str) -> set[Figure]:
     # A day tells its month and its year as well.
     dates = [figure.number.split("-") for figure in told if figure.kind == "date"]
     return {*told, *(Figure(d[0], "year") for d in dates), *(Figure("-".join(d[:2]), "date") for d in dates)}
+
+
+def counted(text: str) -> set[tuple[str, str, str]]:
+    """Return what a text counts in a unit: the number, the kind of the figure, the stem of the thing."""
+    plain = _in_notation(text)
+    found: set[tuple[str, str, str]] = set()
+    for figure in _FIGURE.finditer(plain):
+        things = (language.statements.counted.match(plain[figure.end() :]) for language in LANGUAGES)
+        if figure["kind"] and (thing := next(filter(None, things), None)):
+            stem = LANGUAGES.spelled(thing["thing"]).words.stem(thing["thing"].casefold())
+            found.add((figure["number"], _kind(figure["kind"], figure["number"]), stem))
+    return found
+
+
+def _in_notation(text: str) -> str:
+    """Return the part of a text that is read, its numbers in digits."""
+    plain = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text[:_LONGEST])
+    for language in LANGUAGES:
+        plain = next(iter(language.values.in_notation(language.words.one_spelling(plain))), plain)
+    return plain
 
 
 def _kind(unit: str, number: str) -> str:

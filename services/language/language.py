@@ -156,6 +156,8 @@ class StatementRules:
     """What leaves room in a sentence: what it does not say may be true as well."""
     roughly: Pattern = NEVER
     """Beside a number: it is approximate."""
+    counted: Pattern = NEVER
+    """Behind a number and its unit: `thing` is what is counted, as in `6 molecules of water`."""
     bound: Pattern = NEVER
     """At the end of what stands before a number: another one may hold as well."""
     deniable: Pattern = NEVER

@@ -88,6 +88,42 @@ async def test_a_cited_answer() -> None:
     assert chat.closed
 
 
+@pytest.mark.parametrize(
+    ("question", "repeated", "answer"),
+    [
+        ("Why does ice float on water?", "Ice floats on water [1].", "Ice floats on water because it is lighter."),
+        (
+            "为什么深层地下水一旦污染很难治理？",
+            "深层地下水一旦污染很难治理[1]。",
+            "深层地下水更新慢，一旦污染很难治理。",
+        ),
+    ],
+)
+async def test_a_reason_is_not_the_question_told_back(question: str, repeated: str, answer: str) -> None:
+    hits = [replace(HITS[0], chunk=replace(HITS[0].chunk, text=f"{question} {answer}", end=900))]
+    chat = FakeChatModel([repeated])
+    events = [event async for event in answerer(chat, hits).answer(query(question))]
+    done = events[-1]
+    assert isinstance(done, AnswerDone)
+    assert (done.outcome, done.text) == (AnswerOutcome.ANSWERED, f"{answer} [1]")
+    anew = next(at for at, event in enumerate(events) if isinstance(event, AnswerRestarted))
+    assert quotes(events[anew:]) == [answer]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Does ice float on water?", "Ice floats on water [1]."),
+        ("Why does ice float?", "It is lighter than water [1]."),
+    ],
+)
+async def test_what_answers_stays(question: str, answer: str) -> None:
+    text = "Ice floats on water because it is lighter than water."
+    hits = [replace(HITS[0], chunk=replace(HITS[0].chunk, text=text, end=900))]
+    _, done = await ask(FakeChatModel([answer]), question, hits)
+    assert (done.outcome, done.text) == (AnswerOutcome.ANSWERED, answer)
+
+
 async def test_neighbors_are_one_source_and_are_cited_where_they_stand() -> None:
     boiling, melting = (h.chunk for h in HITS)
     text = f"{boiling.text}\n{melting.text}"
@@ -302,7 +338,7 @@ async def test_across_languages_a_mark_is_believed_when_meaning_cannot_be_seen()
 async def test_a_mark_on_the_wrong_passage_does_not_make_a_true_answer_an_invention() -> None:
     events, done = await ask(FakeChatModel(["Water boils at 100 Celsius [2]."]))
     assert done.outcome is AnswerOutcome.ANSWERED
-    assert done.text == "Water boils at 100 Celsius [2]. [1]"
+    assert done.text == "Water boils at 100 Celsius [1]."
     assert quotes(events)[-1] == "Water boils at a temperature of 100 degrees Celsius."
 
 

@@ -16,6 +16,50 @@ PLANTS = chunk("绿色植物通过光合作用制造有机物。光合作用需�
 SKY = chunk("The sky scatters short wavelengths. Sunsets are red.", 2)
 
 
+EXERCISES = chunk("Why does water boil at 100 degrees? What do short wavelengths scatter?", 3)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        # The passage that the mark names says nothing of it, and another one says all of it.
+        ("Water boils at 100 degrees Celsius [3].", "Water boils at 100 degrees Celsius [1]."),
+        ("The sky scatters short wavelengths [1].", "The sky scatters short wavelengths [3]."),
+        ("绿色植物通过光合作用制造有机物[5]。", "绿色植物通过光合作用制造有机物[2]。"),
+        ("Water boils at 100 degrees Celsius [2].", "Water boils at 100 degrees Celsius [1]."),
+        # One of two is right.
+        ("Sunsets are red in the sky [1][3].", "Sunsets are red in the sky [3]."),
+        # A question has all words and says nothing.
+        ("Water does boil at 100 degrees [4].", "Water does boil at 100 degrees [1]."),
+        # Nothing supports it, or it says too little, or terms cannot tell.
+        ("Mercury freezes at minus 39 degrees kelvin [3].", "Mercury freezes at minus 39 degrees kelvin [3]."),
+        ("Sunsets [1].", "Sunsets [1]."),
+        ("Water boils at 100 degrees in kettles [2].", "Water boils at 100 degrees in kettles [2]."),
+        # Each supports a part.
+        ("Ice floats on water and sunsets are red [1][3].", "Ice floats on water and sunsets are red [1][3]."),
+    ],
+)
+def test_a_mark_on_a_passage_that_does_not_say_it_goes_to_the_one_that_does(written: str, shown: str) -> None:
+    answer = CitedText("question", [WATER, PLANTS, SKY, EXERCISES, chunk("植物的叶是绿色的。", 4)])
+    answer.feed(written)
+    answer.close()
+    assert answer.text == shown
+
+
+def test_a_question_is_quoted_only_where_there_is_nothing_else() -> None:
+    answer = CitedText("Why does water boil?", [EXERCISES])
+    cited = [event for event in answer.feed("Water boils at 100 degrees [1].") if isinstance(event, Citation)]
+    assert cited[0].source.quote == "Why does water boil at 100 degrees?"
+    told = chunk("Why does water boil at 100 degrees? Its vapor then has the pressure of the air.", 0)
+    answer = CitedText("Why does water boil?", [told])
+    cited = [
+        event
+        for event in answer.feed("Water boils as its vapor has the pressure of air [1].")
+        if isinstance(event, Citation)
+    ]
+    assert cited[0].source.quote == "Its vapor then has the pressure of the air."
+
+
 def run(text: str, pieces: list[str]) -> tuple[str, list[Citation]]:
     answer = CitedText("question", [WATER, PLANTS, SKY])
     events = [event for piece in pieces for event in answer.feed(piece)] + answer.close()

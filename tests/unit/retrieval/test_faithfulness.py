@@ -53,6 +53,32 @@ FAITHFUL = [
 ]
 
 
+GLUCOSE = (
+    "To make one molecule of glucose, six molecules of carbon dioxide must be fixed. "
+    "This takes eighteen molecules of ATP and twelve molecules of NADPH."
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "holds"),
+    [
+        ("Six molecules of ATP are needed.", False),
+        ("It takes 12 molecules of ATP and 18 molecules of NADPH.", False),
+        ("It takes 18 molecules of ATP and 12 molecules of NADPH.", True),
+        ("Eighteen molecules of ATP are needed for a molecule of glucose.", True),
+        ("Six molecules of oxygen are set free.", True),
+        ("About six molecules of ATP are needed.", True),
+        ("Six steps are needed.", True),
+        ("Five kilograms of the crop are sold, three kilograms of seed are kept.", True),
+        ("A field of wheat gives 2 tons of grain.", False),
+    ],
+)
+def test_a_thing_has_the_number_that_the_passages_give_it(statement: str, holds: bool) -> None:
+    """Though the number stands there, of another thing."""
+    quote, fields = GLUCOSE.split(". ")[0], "A field gives three tons of grain and two tons of straw."
+    assert contradicts(statement, quote, [GLUCOSE, fields, "a question"]) is not holds
+
+
 @pytest.mark.parametrize(("statement", "quote"), CONTRADICTED)
 def test_another_figure_name_or_denial_contradicts(statement: str, quote: str) -> None:
     assert contradicts(statement, quote, [quote, "a question"])

@@ -141,7 +141,8 @@ class Answerer:
         """Return whether the sources support what the model wrote; also True where it neither wrote nor abstained."""
         if draft.is_blank:
             return not draft.abstained
-        return not draft.is_abstention and await draft.is_grounded(self._groundedness)
+        speaks = not draft.is_abstention and not draft.repeats_question
+        return speaks and await draft.is_grounded(self._groundedness)
 
     async def _conclude(self, draft: AnswerDraft, *, answers: bool) -> Sequence[AnswerEvent]:
         if draft.is_blank and draft.abstained:
@@ -149,6 +150,10 @@ class Answerer:
         if draft.is_blank:
             # Without a model, or where it says nothing, the passages themselves answer.
             return await self._extractive.answer(draft.question, draft.passages, draft.finish, draft.failure)
+        if draft.repeats_question:
+            # The model found the sentence and told half of it: the sentence itself says more.
+            anew = draft.restart()
+            return (*anew, *await self._extractive.answer(draft.question, draft.passages, draft.finish))
         if draft.is_abstention:
             return draft.end(AnswerOutcome.NOT_IN_MATERIAL)
         return draft.end(AnswerOutcome.ANSWERED) if answers else draft.end_unsupported()

@@ -19,7 +19,13 @@ _STRONG_SUPPORT = 0.5
 """Like the two that follow, a share of a statement's terms that a source sentence holds."""
 _WEAK_SUPPORT = 0.3
 _LEAST_SUPPORT = 0.15
+_FAR_LESS = 0.5
+"""Share of the best passage's support below which a mark is meant for that one."""
+_ACROSS_SCRIPTS = 0.36
+"""What a passage in another script counts for, whose support terms cannot tell: one that holds nearly three quarters of
+a statement in its own script is likelier meant."""
 _MOST_ADDED_CITATIONS = 3
+_QUESTION_MARKS = ("?", "？")
 _STATEMENT_WINDOW = 1000
 """Code points before a mark in which its statement is looked for."""
 
@@ -32,9 +38,15 @@ class CitablePassage:
 
     @cached_property
     def _sentences(self) -> list[tuple[Span, frozenset[str]]]:
-        """The sentences, each with its terms; computed when first asked."""
+        """The sentences, each with its terms; computed when first asked.
+
+        A question counts as one without terms. It may have all words of the statement that answers it, since exercises
+        stand in the material too, but it supports nothing.
+        """
         spans = split_sentences(self.chunk.text) or [Span(0, len(self.chunk.text))]
-        return [(span, terms(self.chunk.text[span.start : span.end])) for span in spans]
+        texts = [self.chunk.text[span.start : span.end].rstrip() for span in spans]
+        told = [frozenset[str]() if text.endswith(_QUESTION_MARKS) else terms(text) for text in texts]
+        return list(zip(spans, told, strict=True))
 
     def support(self, statement: frozenset[str], question: frozenset[str]) -> tuple[float, Span]:
         """Return how well this passage supports a statement, 0 to 1, and the sentence that does.
@@ -75,6 +87,10 @@ class CitedText:
         self._crosses_scripts = False
         self.cited: list[int] = []
         """Numbers of the passages cited so far, in order, repetitions included."""
+        self._places: list[int] = []
+        """For each of them, how much plain text stood before it."""
+        self._moved_at = -1
+        """How much plain text stood before the last mark that was given to another passage."""
 
     @property
     def has_supported_citation(self) -> bool:
@@ -156,10 +172,38 @@ class CitedText:
             self._write(mark.text)
             self.plain += mark.text
             return
+        supporting = self._supporting(numbers)
+        moved = supporting != numbers or self._moved_at == len(self.plain)
+        if moved:
+            # The mark that names it may stand beside this one.
+            here = {number for number, place in zip(self.cited, self._places, strict=True) if place == len(self.plain)}
+            numbers = [number for number in supporting if number not in here]
+            self._moved_at = len(self.plain)
+        if not numbers:
+            return
         self._write(mark.space)
         for number in numbers:
             self._cite(number)
         self._note_contradiction(numbers)
+
+    def _supporting(self, numbers: Sequence[int]) -> Sequence[int]:
+        """Return the numbers of a mark without those that do not support the last statement, if one strongly does.
+
+        Small models cite another passage than the one they read from: then the one that holds the statement is cited.
+        """
+        statement, question = terms(self._last_statement()), terms(self._question)
+        if len(statement) < _TELLING_TERMS:
+            return numbers
+        supports = [
+            _ACROSS_SCRIPTS if self._is_foreign_to(passage) else passage.support(statement, question)[0]
+            for passage in self._passages
+        ]
+        best = max(supports)
+        if best < _STRONG_SUPPORT:
+            return numbers
+        if max(supports[number - 1] for number in numbers) < _FAR_LESS * best:
+            return [supports.index(best) + 1]
+        return [number for number in numbers if supports[number - 1] >= _LEAST_SUPPORT]
 
     def _note_contradiction(self, numbers: Sequence[int]) -> None:
         """Tell the reader if the last statement says otherwise than each of the passages that it cites."""
@@ -195,6 +239,7 @@ class CitedText:
         start = len(self.text)
         self._write(f"[{number}]")
         self.cited.append(number)
+        self._places.append(len(self.plain))
         self._events.append(Citation(number, passage.chunk.source(*span), start, len(self.text)))
 
     def _is_foreign_to(self, passage: CitablePassage) -> bool:

@@ -12,6 +12,7 @@ from services.common.values import TokenUsage
 from services.kit.texts import clean
 from services.kit.thinking import ThinkingFilter, Written
 from services.language.detection import LANGUAGES
+from services.language.terms import terms
 from services.retrieval.domain.answering.citations import CitedText
 from services.retrieval.domain.answering.groundedness import GroundednessCheck
 from services.retrieval.domain.prompts.answer import ABSTENTION_MARKER
@@ -152,6 +153,17 @@ class AnswerDraft:
     def is_abstention(self) -> bool:
         """Whether the text says that there is no answer, or holds no cited statement before the marker."""
         return is_abstention(self._text.text) or (self.abstained and not self._text.cited)
+
+    @property
+    def repeats_question(self) -> bool:
+        """Whether a question for a cause, purpose or effect is told back in its own words, which answers nothing."""
+        asks = any(
+            demand.asks.search(self.question)
+            for stems in (language.stems for language in LANGUAGES)
+            for demand in (stems.cause, stems.purpose, stems.effect)
+        )
+        said = terms(self._text.plain)
+        return asks and bool(said) and said <= terms(self.question)
 
     def write(self, piece: str) -> Sequence[AnswerEvent]:
         """Append a piece of the model's stream; what may become a mark or the marker is held back."""

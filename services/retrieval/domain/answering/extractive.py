@@ -55,6 +55,9 @@ class ExtractiveAnswerer:
         ]
         if not candidates:
             return []
+        # Questions of the material have the words of the learner's, and answer none.
+        told = [one for one in candidates if not _asks(passages[one[0] - 1].text[slice(*one[1])])]
+        candidates = told or candidates
         texts = [passages[number - 1].text[span.start : span.end] for number, span in candidates]
         asked = terms(question)
         words = [_WORDS_WEIGHT * coverage(asked, terms(text)) - _FRAGMENT * _is_fragment(text) for text in texts]
@@ -74,6 +77,10 @@ class ExtractiveAnswerer:
             logger.warning("embedding failed, sentences are chosen by words alone", extra={"error": repr(error)})
             return [0.0] * len(texts)
         return [sum(a * b for a, b in zip(query.vector, vector, strict=True)) for vector in vectors]
+
+
+def _asks(text: str) -> bool:
+    return text.rstrip().endswith(("?", "？"))
 
 
 def _is_fragment(text: str) -> bool:

@@ -1,8 +1,8 @@
 """Whether a statement says otherwise than the sentence that it cites: another figure, another name, yes for no.
 
 Words tell no more than that. A figure contradicts when no passage has it and the cited sentence has another of its
-kind; names do when the same two stand the other way round; a denial when the same words stand without it. What is only
-worded differently passes.
+kind, or when it counts a thing of which the passages have another number alone; names do when the same two stand the
+other way round; a denial when the same words stand without it. What is only worded differently passes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from services.language.detection import LANGUAGES
-from services.language.figures import figures
+from services.language.figures import counted, figures
 from services.language.scripts import HAN
 from services.language.terms import coverage, terms
 
@@ -27,7 +27,8 @@ _CLAUSE = re.compile(r"[,，;；:：。.!！?？]\s*(?!\d)")
 def contradicts(statement: str, quote: str, known: Sequence[str]) -> bool:
     """Return whether a statement contradicts the sentence that it cites; `known` are all passages and the question."""
     said, source = statement[:_LONGEST], quote[:_LONGEST]
-    return _denies(said, source) or _swaps(said, source) or _miscounts(said, source, known)
+    miscounts = _miscounts(said, source, known) or _counts_otherwise(said, known)
+    return _denies(said, source) or _swaps(said, source) or miscounts
 
 
 def _miscounts(statement: str, quote: str, known: Sequence[str]) -> bool:
@@ -45,6 +46,19 @@ def _miscounts(statement: str, quote: str, known: Sequence[str]) -> bool:
         if figure.number not in numbers and not figure.is_in(told)
         for other in others
     )
+
+
+def _counts_otherwise(statement: str, known: Sequence[str]) -> bool:
+    """Return whether no passage has as many of a thing as a statement, and one has another number of it.
+
+    The statement's number may stand there of another thing: six molecules of water, and eighteen of ATP.
+    """
+    stated = counted(statement)
+    if not stated or any(language.statements.roughly.search(statement) for language in LANGUAGES):
+        return False
+    told = {one for text in known for piece in _pieces(text) for one in counted(piece)}
+    things = {one[1:] for one in told}
+    return any(one not in told and one[1:] in things for one in stated)
 
 
 def _pieces(text: str) -> list[str]:
