@@ -22,6 +22,10 @@ class WarningReason(StrEnum):
     """Pages of a file with text hold images alone."""
     WRONG_LETTERS = "WRONG_LETTERS"
     """The characters are not those that are shown, as when a font has no table of its letters."""
+    PARTS_NOT_READ = "PARTS_NOT_READ"
+    """Files that are shown as parts of this one are of a format that is not read, or are not stored in it."""
+    HIDDEN_SLIDES = "HIDDEN_SLIDES"
+    """Slides that are passed over when the presentation is shown were read like the others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.message import EmailMessage
 from pathlib import Path
 
 import docx
@@ -23,6 +24,7 @@ from services.docs.domain.upload.media_types import (
     DOCX,
     EPUB,
     HTML,
+    MAIL,
     MARKDOWN,
     NOTEBOOK,
     ODP,
@@ -139,6 +141,15 @@ def write_html(lesson: Lesson, path: Path) -> None:
         f"{''.join(body)}<script>var script = 'SCRIPT';</script><footer>FOOTER</footer></body></html>",
         encoding="utf-8",
     )
+
+
+def write_mail(lesson: Lesson, path: Path) -> None:
+    """The page with a picture, as a browser saves both in one file."""
+    write_html(lesson, path)
+    message = EmailMessage()
+    message.set_content(path.read_text(encoding="utf-8"), subtype="html")
+    message.add_related(b"\x89PNG\r\n\x1a\n", maintype="image", subtype="png")
+    path.write_bytes(message.as_bytes())
 
 
 def write_pdf(lesson: Lesson, path: Path) -> None:
@@ -408,6 +419,7 @@ WRITERS: dict[str, Callable[[Lesson, Path], None]] = {
     DOC: write_doc,
     PPT: write_ppt,
     XLS: write_xls,
+    MAIL: write_mail,
 }
 SHEETS = frozenset({XLSX, CSV, ODS, XLS})
 """Formats that hold tables alone."""

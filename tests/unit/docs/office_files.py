@@ -72,7 +72,9 @@ def slides(tmp_path: Path, *shapes: str, layout: str = "", parts: dict[str, str]
     }
     for number, content in enumerate(shapes):
         files[f"ppt/s{number}.xml"] = f"<p:sld SPACES><p:cSld><p:spTree>{content}</p:spTree></p:cSld></p:sld>"
-        files[f"ppt/_rels/s{number}.xml.rels"] = relations(l="slideLayout layout.xml", c="chart chart.xml")
+        files[f"ppt/_rels/s{number}.xml.rels"] = relations(
+            l="slideLayout layout.xml", c="chart chart.xml", d="diagramData diagram.xml"
+        )
     return parse(write(tmp_path / "a.pptx", PPTX, files), PPTX)
 
 

@@ -133,6 +133,105 @@ def test_ruby_lists_of_terms_and_details(read: Reader) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("<ol start=5><li>a<li>b</ol>", "5. a\n6. b"),
+        ("<ol start=-1><li>a<li>b<li>c</ol>", "-1. a\n0. b\n1. c"),
+        ("<ol type=A><li>oxygen<li>neon</ol>", "A. oxygen\nB. neon"),
+        ("<ol type=i start=4><li>a<li>b</ol>", "iv. a\nv. b"),
+        ("<ol type=I><li value=9>a<li>b<li type=a>c</ol>", "IX. a\nX. b\nk. c"),
+        ("<ol reversed><li>a<li>b<li>c</ol>", "3. a\n2. b\n1. c"),
+        ("<ol reversed start=10><li>a<li value=5>b<li>c</ol>", "10. a\n5. b\n4. c"),
+        ("<ol style='margin: 0; list-style: upper-roman inside'><li>a<li>b</ol>", "I. a\nII. b"),
+        ("<ol style='list-style-type:cjk-ideographic'><li>甲<li>乙</ol>", "一、甲\n二、乙"),
+        ("<ol style='list-style-type:none'><li>1) a<li>2) b</ol>", "1) a\n2) b"),
+        ("<ol type=A start=0><li>a<li>b</ol>", "0. a\nA. b"),
+        ("<ol start=x type=q><li value=''>a<li value='7 apples'>b</ol>", "1. a\n7. b"),
+        ("<ol><li>a<ol type=a><li>b<ul><li>c</ul><li>d</ol><li>e</ol>", "1. a\na. b\nc\nb. d\n2. e"),
+        ("<ol><li><p>a</p><p>more</p><li>b</ol>", "1. a\nmore\n2. b"),
+    ],
+)
+def test_items_have_the_numbers_that_a_browser_shows(source: str, text: str, read: Reader) -> None:
+    parsed = read(source)
+    assert parsed.text == text
+    assert {block.kind for block in parsed.blocks} == {BlockKind.LIST_ITEM}
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("<p>The leaf <img src=l.png alt='A leaf, cut open'> breathes.</p>", "The leaf A leaf, cut open breathes."),
+        ("<figure><img alt='心脏的结构'><figcaption>图1</figcaption></figure>", "心脏的结构\n\n图1"),
+        ("<table><tr><td>Fig<td><img alt='two cells'><tr><td>x<td>y</table>", "Fig | two cells\nx | y"),
+        ("<h2>Cells<img alt=' '></h2>", "Cells"),
+        ("<p>a<img alt='Our school logo'><img alt='icon'><img alt='a star' width=16 height=16>b</p>", "ab"),
+        ("<p>a<a href=home.html><span><img alt='To our shop'></span></a>b</p>", "ab"),
+        ("<p><a href='big/cell.PNG'><img alt='An onion cell'></a></p>", "An onion cell"),
+        (
+            "<p>a<img alt='IMG_2031.JPG'><img alt='image 3'><img alt='图片1'><img alt=spacer role=presentation>b</p>",
+            "ab",
+        ),
+        ("<p>a <img alt='a knob' hidden><img aria-hidden=true alt='x'>b</p>", "a b"),
+        ("<p>Area <img class=latex alt='\\pi r^2'>.</p>", "Area $\\pi r^2$."),
+        ("<p>So <img eeimg=1 src='https://x/equation?tex=x' alt='x^2'>.</p>", "So $x^2$."),
+        ("<p>So <img src='//latex.codecogs.com/svg?a' alt='$a_1$'>.</p>", "So $a_1$."),
+        (
+            (
+                "<p>Wave <span class=mwe-math style='display: none'><math><semantics><mi>c</mi>"
+                "<annotation encoding='application/x-tex'>{\\displaystyle c}</annotation></semantics></math></span>"
+                "<img class=mwe-math-fallback-image aria-hidden=true alt='{c}'>.</p>"
+            ),
+            "Wave $c$.",
+        ),
+        ("<math><semantics><mi>c</mi><annotation encoding=LaTeX>c_0</annotation></semantics></math>", "$c_0$"),
+        ("<math><semantics><mi>c</mi><annotation encoding='text/plain'>sea</annotation></semantics></math>", "c"),
+    ],
+)
+def test_pictures_are_read_by_their_descriptions(source: str, text: str, read: Reader) -> None:
+    assert read(source).text == text
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "<div hidden>KEY</div>", "<span aria-hidden='true'>KEY</span>", "<p style='color:red; display : none'>KEY</p>",
+        "<template><p>KEY</p></template>", "<noscript>KEY</noscript>",
+        "<table><tr><td>a<td>b<span hidden>KEY</span></table>",
+        "<ruby>字<rp>KEY</rp><rt>KEY</rt></ruby>", "<h2>Head<i hidden>KEY</i></h2>", "<img hidden alt=KEY>",
+    ],
+)  # fmt: skip
+def test_what_a_browser_does_not_show_is_not_read(hidden: str, read: Reader) -> None:
+    parsed = read(f"<p>Water boils at 100 degrees.</p>{hidden}")
+    assert "KEY" not in parsed.text
+    assert parsed.text.startswith("Water boils")
+
+
+def test_a_body_that_says_it_is_hidden_is_read(read: Reader) -> None:
+    assert read("</body><body hidden style='display:none'><p>Water boils.</p>").text == "Water boils."
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("<p>沸点是<u>&nbsp;&nbsp;&nbsp;</u>℃。</p>", "沸点是____℃。"),
+        ("<p>It is <u>     </u>, <u>not</u> hot.</p>", "It is ____, not hot."),
+        ("<table><tr><td>a<td>is <u>　　</u><tr><td>c<td>d</table>", "a | is ____\nc | d"),
+        ("<p>a<u> </u>b</p>", "a b"),
+    ],
+)
+def test_underlined_space_is_a_gap(source: str, text: str, read: Reader) -> None:
+    assert read(source).text == text
+
+
+@pytest.mark.parametrize("name", ["foot", "page-foot", "siteFooter", "globalfooter", "foot_wrap", "foot copyright"])
+def test_a_foot_is_no_content_but_notes_are(name: str, read: Reader) -> None:
+    foot = f"<div class='{name}'>School of rocks, ICP 123</div>"
+    assert read(LESSON + foot).text == LESSON_TEXT
+    assert read(f"{LESSON}<div class='{name} {name}'>{LESSON}</div>").text.count("Granite") == 2
+    assert "Note" in read(f"{LESSON}<div class='foot-notes'>Note</div><p class=footnote>Note</p>").text
+
+
 LESSON = "<h2>Rocks</h2><p>Granite is formed where magma cools slowly deep below the ground, over many years.</p>"
 LESSON_TEXT = "Rocks\n\nGranite is formed where magma cools slowly deep below the ground, over many years."
 
@@ -240,11 +339,19 @@ def test_the_link_to_a_heading_is_no_part_of_it(heading: str, read: Reader) -> N
     [
         (
             "<tr><th>Organ<th>Tasks<tr><td>Leaf<td><ul><li>breathes<li>makes sugar</ul><tr><td>Root<td>drinks",
-            "Organ | Tasks\nLeaf | breathes makes sugar\nRoot | drinks",
+            "Organ | Tasks\nLeaf | breathes; makes sugar\nRoot | drinks",
         ),
         (
             "<caption>器官</caption><tr><td>叶<td><ol><li>呼吸</li><li>制糖</li></ol><tr><td>根<td>吸水",
-            "器官\n\n叶 | 呼吸 制糖\n根 | 吸水",
+            "器官\n\n叶 | 1. 呼吸 2. 制糖\n根 | 吸水",
+        ),
+        (
+            "<tr><td>叶<td>作用：<ul><li>呼吸<li>制糖</ul><tr><td>根<td><ul><li>吸水。<li>固定</ul>",
+            "叶 | 作用： 呼吸；制糖\n根 | 吸水。 固定",
+        ),
+        (
+            "<tr><td>Step<td>Do<tr><td>1<td><ol type=a><li>heat<li>stir</ol><tr><td>2<td><ol reversed><li>x<li>y</ol>",
+            "Step | Do\n1 | a. heat b. stir\n2 | 2. x 1. y",
         ),
     ],
 )

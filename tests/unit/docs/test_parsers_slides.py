@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,13 @@ import pytest
 from services.docs.adapters.parsers.placing import Box, in_reading_order
 from services.docs.adapters.parsers.worker import parse
 from services.docs.domain.upload.media_types import PPTX
-from services.docs.values.parsed_document import BlockKind, ParseError, ParseReason
+from services.docs.values.parsed_document import (
+    BlockKind,
+    ParseError,
+    ParseReason,
+    ReadingWarning,
+    WarningReason,
+)
 from tests.unit.docs.office_files import SPACES, slides, text_of, write
 
 
@@ -151,6 +158,75 @@ def test_figures_of_charts(series: str, expected: str, tmp_path: Path) -> None:
     frame = '<p:graphicFrame><a:graphic><a:graphicData><c:chart r:id="c"/></a:graphicData></a:graphic></p:graphicFrame>'
     parts = {"ppt/chart.xml": CHART.format(series)}
     assert slides(tmp_path, frame, parts=parts).text == expected
+
+
+DIAGRAM = (
+    '<p:graphicFrame><a:graphic><a:graphicData><dgm:relIds r:dm="d"/></a:graphicData></a:graphic></p:graphicFrame>'
+)
+
+
+def diagram(points: str, links: str = "") -> str:
+    def point(key: str, kind: str = "node") -> str:
+        text = "" if kind == "doc" else f"<dgm:t><a:p><a:r><a:t>{key}</a:t></a:r></a:p></dgm:t>"
+        return f'<dgm:pt modelId="{key}" type="{kind}">{text}</dgm:pt>'
+
+    made = "".join(
+        point(key, "doc" if key == "doc" else "pres" if key.startswith("p") else "node") for key in points.split()
+    )
+    rows = (link.split() for link in links.split(", ") if link)
+    joined = "".join(f'<dgm:cxn srcId="{above}" destId="{key}" srcOrd="{at}"/>' for above, key, at in rows)
+    return f"<dgm:dataModel SPACES><dgm:ptLst>{made}</dgm:ptLst><dgm:cxnLst>{joined}</dgm:cxnLst></dgm:dataModel>"
+
+
+@pytest.mark.parametrize(
+    ("points", "links", "blocks"),
+    [
+        ("doc c a b", "doc a 0, doc b 1, doc c 2", [(1, "a"), (1, "b"), (1, "c")]),
+        ("doc x a b y", "doc a 0, a x 1, a y 0, doc b 1", [(1, "a"), (2, "y"), (2, "x"), (1, "b")]),
+        ("doc a p1 b", "doc a 0, doc p1 1, doc b 2", [(1, "a"), (1, "b")]),
+        ("a b", "", [(1, "a"), (1, "b")]),
+        ("doc a b", "doc a 0, a a 0, a doc 1", [(1, "a"), (1, "b")]),
+    ],
+)
+def test_a_diagram_is_read_in_the_order_of_its_outline(
+    points: str, links: str, blocks: list[tuple[int, str]], tmp_path: Path
+) -> None:
+    parts = {"ppt/diagram.xml": diagram(points, links)}
+    parsed = slides(tmp_path, DIAGRAM, parts=parts)
+    assert [(block.level, text_of(parsed, block)) for block in parsed.blocks] == blocks
+
+
+def test_grouped_shapes_are_read_in_their_order(tmp_path: Path) -> None:
+    inner = shape("b", "20 0 10 10") + shape("a", "0 0 10 10")
+    group = (
+        f'<p:grpSp><p:grpSpPr><a:xfrm><a:off x="0" y="50"/><a:ext cx="9" cy="9"/></a:xfrm></p:grpSpPr>{inner}</p:grpSp>'
+    )
+    parsed = slides(tmp_path, group + shape("first", "0 0 40 10"))
+    assert parsed.text.split() == ["first", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "pages"), [(("", 'show="0"', ""), (2,)), (('show="false"', 'show="1"', 'show="0"'), (1, 3)), (("",), ())]
+)
+def test_hidden_slides_are_read_and_named(shown: tuple[str, ...], pages: tuple[int, ...], tmp_path: Path) -> None:
+    slides(tmp_path, *(shape(f"slide {number}") for number in range(len(shown))))
+    with zipfile.ZipFile(tmp_path / "a.pptx") as made:
+        parts = {name: made.read(name).decode() for name in made.namelist()}
+    for number, said in enumerate(shown):
+        parts[f"ppt/s{number}.xml"] = parts[f"ppt/s{number}.xml"].replace("<p:sld ", f"<p:sld {said} ")
+    with zipfile.ZipFile(tmp_path / "b.pptx", "w") as copy:
+        for name, content in parts.items():
+            copy.writestr(name, content)
+    parsed = parse(tmp_path / "b.pptx", PPTX)
+    assert parsed.page_count == len(shown) == parsed.text.count("slide ")
+    assert parsed.warnings == ((ReadingWarning(WarningReason.HIDDEN_SLIDES, pages),) if pages else ())
+
+
+def test_underlined_space_is_a_gap(tmp_path: Path) -> None:
+    content = shape("It is ").replace(
+        "</a:p>", '<a:r><a:rPr u="sng"/><a:t>       </a:t></a:r><a:r><a:t>.</a:t></a:r></a:p>'
+    )
+    assert slides(tmp_path, content).text == "It is ____."
 
 
 def test_a_slide_that_is_missing_is_an_empty_page(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from services.docs.adapters.parsers.cell_formats import shown_number
 from services.docs.adapters.parsers.worker import parse
 from services.docs.domain.upload.media_types import CSV, NOTEBOOK, ODP, ODS, ODT, RTF, XLSX
+from services.docs.domain.wording.wording import told
 from services.docs.values.parsed_document import BlockKind, ParsedDocument, ParseError, ParseLimits, ParseReason
 from tests.contract.docs_format_parser.study_files import open_document, packed
 from tests.unit.docs.office_files import SPACES, text_of, workbook
@@ -158,6 +159,14 @@ def test_opendocument_slides_are_read_by_their_places(tmp_path: Path) -> None:
         (r"{\rtf1{\pntext\f1\'B7\tab}item\par{\listtext 2.\tab}second\par}", "item\n2. second"),
         (r"{\rtf1{\*\shpinst{\shptxt boxed\par}}\par}", "boxed"),
         (r"{\rtf1 {\pict\bin3 }}}}after\par}", "after"),
+        (r"{\rtf1\mac na\'95ve\par}", "naïve"),
+        (r"{\rtf1\pc caf\'82\par}", "café"),
+        (r"{\rtf1\pca \'d0o\par}", "ðo"),
+        (r"{\rtf1\ansicpg1251\'e4\'e0\par}", "да"),
+        (r"{\rtf1\ansicpg932\'93\'53\par}", "鉄"),
+        (r"{\rtf1{\fonttbl{\f0\fcharset129 Batang;}}\f0\'c3\'b6\par}", "철"),
+        (r"{\rtf1 It is {\ul       } or\ul\tab\ulnone .\par}", "It is ____ or____."),
+        (r"{\rtf1 {\ul so} is\ul  it\plain  all\par}", "so is it all"),
     ],
 )
 def test_rtf(source: str, expected: str, tmp_path: Path) -> None:
@@ -170,6 +179,61 @@ def test_rtf_of_groups_within_each_other_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ParseError) as caught:
         parse(tmp_path / "a", RTF)
     assert caught.value.reason is ParseReason.TOO_COMPLEX
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '{"cells": ' + "[" * 5000 + "]" * 5000 + "}",
+        "[" * 5000,
+        '{"cells": [{"cell_type": "code", "source": "x = [[[", "metadata": '
+        + '{"a":' * 3000
+        + "1"
+        + "}" * 3000
+        + "}]}",
+    ],
+)
+def test_a_notebook_of_lists_within_each_other_is_too_complex(source: str, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(source, encoding="utf-8")
+    with pytest.raises(ParseError) as caught:
+        parse(tmp_path / "a", NOTEBOOK)
+    assert caught.value.reason is ParseReason.TOO_COMPLEX
+    assert "1,000 lists" in told(caught.value.reason, caught.value.metadata)
+
+
+def test_what_a_notebook_shows_instead_of_text(tmp_path: Path) -> None:
+    outputs = [
+        {
+            "data": {
+                "text/plain": "<IPython.core.display.Markdown object>",
+                "text/markdown": ["## Loss\n", "It *falls*."],
+            }
+        },
+        {"data": {"text/plain": "<IPython.core.display.Math object>", "text/latex": "$$E=mc^2$$"}},
+        {"data": {"text/plain": "<IPython.core.display.HTML object>", "text/html": "<ul><li>one<li>two</ul>"}},
+        {"data": {"text/plain": "[<matplotlib.lines.Line2D at 0x7f3c>]"}},
+        {"data": {"text/plain": "<Figure size 640x480 with 2 Axes>", "image/png": "x"}},
+        {"text": "\x1b[31mred\x1b[0m <b at last>"},
+    ]
+    cells = [{"cell_type": "code", "source": "show()", "outputs": outputs}]
+    (tmp_path / "a").write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    assert parse(tmp_path / "a", NOTEBOOK).text == (
+        "show()\n\nLoss\n\nIt falls.\n\n$$E=mc^2$$\n\none\ntwo\n\nred <b at last>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("sep=;\nName;Mark\nAda;9,5\n", "Name | Mark\nAda | 9,5"),
+        ("SEP=,\r\na,b;c\r\n1,2;3\r\n", "a | b;c\n1 | 2;3"),
+        ("sep=\t\na\tb\n", "a | b"),
+        ("sep\n=1\n", "sep\n=1"),
+    ],
+)
+def test_csv_that_names_its_separator(source: str, expected: str, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(source.encode())
+    assert parse(tmp_path / "a", CSV).text == expected
 
 
 @pytest.mark.parametrize("source", ["[1]", "{", '{"cells": 3}', '{"cells": [{"cell_type": 1}]}'])

@@ -159,6 +159,7 @@ def test_html(tmp_path: Path) -> None:
         (BlockKind.LIST_ITEM, 1, "more"),
         (BlockKind.CAPTION, 0, "Tab 1"),
         (BlockKind.TABLE, 0, "a | b\n1 | x y"),
+        (BlockKind.PARAGRAPH, 0, "z"),
         (BlockKind.CAPTION, 0, "图2 结构"),
         (BlockKind.CODE, 0, "x = 1\n  y"),
         (BlockKind.HEADING, 2, "In a layout table"),
@@ -175,6 +176,71 @@ def test_html_reads_the_main_part_only(tmp_path: Path) -> None:
 def test_html_in_a_declared_legacy_encoding(tmp_path: Path) -> None:
     page = '<html><head><meta charset="gb2312"></head><body><p>牛顿第一定律</p></body></html>'
     assert parse_bytes(page.encode("gb18030"), HTML, tmp_path).text == "牛顿第一定律"
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"),
+    [
+        ("shift_jis", "鉄"), ("x-sjis", "①鉄は錆びる"), ("euc-jp", "鉄は錆びる"), ("iso-2022-jp", "鉄は錆びる"),
+        ("euc-kr", "철은"), ("ks_c_5601-1987", "똠방각하"), ("windows-1251", "да"), ("koi8-r", "да"), ("ibm866", "да"),
+        ("windows-1250", "kůň"), ("iso-8859-7", "σίδηρος"), ("windows-1255", "ברזל"), ("tis-620", "เหล็ก"),
+        ("iso-8859-1", "It’s “so”"), ("us-ascii", "café"), ("gbk", "铁"), ("gb_2312-80", "铁"), ("big5", "鐵會生鏽"),
+        ("macintosh", "naïve"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "page",
+    [
+        '<html><head><meta charset="{}"></head><body><p>{}</p>',
+        '<html><meta http-equiv=Content-Type content="text/html; charset={}"><p>{}</p>',
+        '<?xml version="1.0" encoding="{}"?><html xmlns="http://www.w3.org/1999/xhtml"><body><p>{}</p></body></html>',
+    ],
+)
+def test_a_page_is_read_in_the_encoding_that_it_declares(charset: str, text: str, page: str, tmp_path: Path) -> None:
+    names = {"x-sjis": "cp932", "ks_c_5601-1987": "cp949", "iso-8859-1": "cp1252", "us-ascii": "cp1252"}
+    names |= {"gb_2312-80": "gb2312", "macintosh": "mac_roman", "tis-620": "cp874"}
+    source = page.format(charset, text).encode(names.get(charset, charset))
+    assert parse_bytes(source, HTML, tmp_path).text == text
+
+
+def test_two_ideographs_that_are_valid_utf8_by_chance_are_those_that_were_declared(tmp_path: Path) -> None:
+    source = "<meta charset=gb2312><p>校</p>".encode("gb2312")
+    assert source.decode("utf-8")
+    assert parse_bytes(source, HTML, tmp_path).text == "校"
+    assert parse_bytes("<meta charset=gb2312><p>学校</p>", HTML, tmp_path).text == "学校"
+
+
+def test_a_page_may_have_characters_that_a_program_cut(tmp_path: Path) -> None:
+    sentence = "铁在潮湿的空气里会生锈。" * 60
+    for charset in ("gbk", "utf-8"):
+        source = f"<meta charset={charset}><p>{sentence}".encode(charset) + "铁".encode(charset)[:1] + b"</p>"
+        assert sentence in parse_bytes(source, HTML, tmp_path).text
+    with pytest.raises(ParseError) as refused:
+        parse_bytes(b"<meta charset=gbk><p>" + "铁锈".encode("gbk")[:3] + b"</p>", HTML, tmp_path)
+    assert refused.value.reason is ParseReason.INVALID_ENCODING
+
+
+@pytest.mark.parametrize(
+    ("text", "encodings"),
+    [
+        ("鉄は水と酸素で錆びる。", ("cp932", "euc_jp")),
+        ("东京", ("euc_jp",)),
+        ("철은 물과 산소로 녹슨다.", ("cp949",)),
+        ("Железо ржавеет.", ("cp1251", "koi8-r", "cp866", "mac_cyrillic")),
+        ("да", ("cp1251", "koi8-r", "cp866")),
+        ("Žluťoučký kůň", ("cp1250", "iso8859-2")),
+        ("Ο σίδηρος", ("cp1253",)),
+        ("ברזל מחליד", ("cp1255",)),
+        ("الحديد يصدأ", ("cp1256",)),
+        ("เหล็กเป็นสนิม", ("cp874",)),
+    ],
+)
+def test_a_line_whose_encoding_nothing_tells_is_refused_with_what_to_do(text: str, encodings: tuple[str, ...]) -> None:
+    for encoding in encodings:
+        for source in (text.encode(encoding, "ignore"), f"{text}\n{text}\n".encode(encoding, "ignore")):
+            with pytest.raises(ParseError) as refused:
+                decode(source)
+            assert "UTF-8" in told(refused.value.reason, refused.value.metadata)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "gb18030", "gbk"])

@@ -29,6 +29,11 @@ def e(text: str, name: str = "e") -> str:
     return f"<m:{name}>{text if text.startswith('<') else m(text)}</m:{name}>"
 
 
+def group(sign: str, text: str, place: str = "") -> str:
+    at = f'<m:pos m:val="{place}"/>' if place else ""
+    return f'<m:groupChr><m:groupChrPr><m:chr m:val="{sign}"/>{at}</m:groupChrPr>{e(text)}</m:groupChr>'
+
+
 def within(before: str, after: str, content: str) -> str:
     brackets = f'<m:dPr><m:begChr m:val="{before}"/><m:endChr m:val="{after}"/></m:dPr>'
     return f"<m:d>{brackets}{e(content)}</m:d>"
@@ -70,6 +75,16 @@ def within(before: str, after: str, content: str) -> str:
         (f"<m:f>{e('1', 'num')}{e('2x', 'den')}</m:f>", "1/(2x)"),
         (f"<m:sSup>{e('x')}{e('k', 'sup')}</m:sSup>{m('a')}", "x^k a"),
         (m("𝑥=𝛼"), "x=α"),
+        (f"{m('A')}{group('→', 'heat')}{m('B')}", "A →^(heat) B"),
+        (f"{m('A')}<m:box><m:e>{group('⇌', 'Pt', 'top')}</m:e></m:box>{m('B')}", "A ⇌_(Pt) B"),
+        (
+            f"{m('2KClO')}<m:limLow><m:e>{group('→', '加热')}</m:e>{e('MnO', 'lim')}</m:limLow>{m('KCl')}",
+            "2KClO →^(加热)_(MnO) KCl",
+        ),
+        (f"{m('S+O')}<m:limUpp>{e('=')}{e('点燃', 'lim')}</m:limUpp>{m('SO')}", "S+O =^(点燃) SO"),
+        (f"<m:limLow><m:e>{group('⏟', 'a+…+a')}</m:e>{e('n', 'lim')}</m:limLow>", "(a+…+a)⏟_n"),
+        (f"<m:limUpp><m:e>{group('⏞', 'x+y', 'top')}</m:e>{e('k', 'lim')}</m:limUpp>", "(x+y)⏞^k"),
+        (f"<m:groupChr>{e('a+b')}</m:groupChr>", "(a+b)⏟"),
         (f'<m:phant><m:phantPr><m:show m:val="0"/></m:phantPr>{e("x")}</m:phant>{m("y")}', "y"),
     ],
 )
@@ -109,6 +124,15 @@ def test_mathml(content: str, expected: str) -> None:
         (r"EQ \a\co2(1,0,0,1)", "1, 0; 0, 1"),
         (r'EQ \* jc2 \* "Font:SimSun" \* hps10 \o\ad(\s\up 9(tiān),天)', "天"),
         (r"EQ \x(7)", "7"),
+        (r"EQ \x\to(AB)", "(AB)̅"),
+        (r"EQ \x \bo(x)", "x̲"),
+        (r"EQ \x\le\ri(-3)", "|-3|"),
+        (r"EQ \x\le(a,b)", "|a, b"),
+        (r"EQ \x\to\bo\le\ri(y)", "y"),
+        (r"EQ 0.\o(3,\s\up6(·))", "0.3̇"),
+        (r"EQ \o(\s\up5(→),AB)", "(AB)⃗"),
+        (r"EQ \o\ac(○,12)", "⑫"),
+        (r"eq \o\ac(○,甲)", "甲"),
         (r"EQ \f(\f(1,2),3)", "(1/2)/3"),
         (r"EQ \f(1", "1/"),
         ("EQ " + r"\f(" * 200, ""),
@@ -252,6 +276,7 @@ def field(instruction: str, result: str = "") -> str:
     return f"{mark('begin')}<w:r><w:instrText>{instruction}</w:instrText></w:r>{shown}{mark('end')}"
 
 
+U = '<w:u w:val="single"/>'
 BOX = '<w:r><w:fldChar w:fldCharType="begin"><w:ffData><w:checkBox>{}</w:checkBox></w:ffData></w:fldChar></w:r>{}'
 END = '<w:r><w:fldChar w:fldCharType="end"/></w:r>'
 CHOICE = f'<mc:Choice Requires="x">{run("one")}</mc:Choice>'
@@ -265,7 +290,21 @@ HIDING += '<w:style w:type="character" w:styleId="sub"><w:basedOn w:val="key"/><
         (run("see ") + field("REF x \\h", "Table 3"), "see Table 3"),
         (run("a ") + field("HYPERLINK &quot;http://x&quot;", "link"), "a link"),
         (field(r"EQ \r(" + "</w:instrText></w:r>" + field("SYMBOL 112 \\f Symbol") + "<w:r><w:instrText>)"), "√π"),
+        (field(r"EQ \f(" + "</w:instrText></w:r>" + field(r"EQ \a(1,2)") + "<w:r><w:instrText>,x)"), "(1; 2)/x"),
+        (field(r"EQ \b\bc\[(" + "</w:instrText></w:r>" + field("REF n", "7") + "<w:r><w:instrText>)"), "[7]"),
+        (field("IF " + "</w:instrText></w:r>" + field("PAGE", "2") + "<w:r><w:instrText> &gt; 1 a b", "next"), "next"),
+        (field("MACROBUTTON NoMacro [Your name]"), "[Your name]"),
+        (field("MACROBUTTON NoMacro [old]", "shown"), "shown"),
         (field('SYMBOL 0xB0 \\f "Symbol"'), "°"),
+        (run("The gas is ") + run("        ", U) + run("."), "The gas is ____."),
+        (run("沸点是") + f"<w:r><w:rPr>{U}</w:rPr><w:tab/></w:r>" + run("℃"), "沸点是____℃"),
+        (run("答：") + run("　", U) + run("和") + run("   ", U), "答：____和____"),
+        (run("   ", U) + run("oxygen", U) + run("   ", U) + run("is"), "oxygen is"),
+        (run("read this  ", U) + run("book"), "read this book"),
+        (run("a", U) + run(" ", U) + run("b", U), "a b"),
+        (run("x") + run(" ", U) + run("y"), "x y"),
+        (run("a") + run("    ", '<w:u w:val="none"/>') + run("b"), "a b"),
+        (run("a") + f'<w:moveFrom>{run("gone")}</w:moveFrom>' + f'<w:ins>{run("b")}</w:ins>', "ab"),
         (f'<w:fldSimple w:instr="EQ \\f(1,4)">{run("")}</w:fldSimple>', "1/4"),
         (f'<w:fldSimple w:instr="SEQ Figure">{run("2")}</w:fldSimple>', "2"),
         (BOX.format("<w:checked/>", END), "☑"),
@@ -287,9 +326,14 @@ def test_what_of_a_paragraph_is_read(content: str, expected: str, tmp_path: Path
     assert word(tmp_path, f"<w:p>{content}</w:p>", styles=HIDING).text == expected
 
 
-def test_a_paragraph_whose_end_was_deleted_goes_on_in_the_next(tmp_path: Path) -> None:
-    gone = '<w:rPr><w:del w:id="1"/></w:rPr>'
-    assert word(tmp_path, paragraph("one ", gone) + paragraph("two")).text == "one two"
+@pytest.mark.parametrize("gone", ["del", "moveFrom"])
+def test_a_paragraph_whose_end_was_deleted_goes_on_in_the_next(gone: str, tmp_path: Path) -> None:
+    mark = f'<w:rPr><w:{gone} w:id="1"/></w:rPr>'
+    assert word(tmp_path, paragraph("one ", mark) + paragraph("two")).text == "one two"
+
+
+def test_a_paragraph_of_underlined_space_is_a_rule_to_write_on(tmp_path: Path) -> None:
+    assert word(tmp_path, paragraph("Why?") + f"<w:p>{run('            ', U)}</w:p>").text == "Why?"
 
 
 def test_notes_follow_the_paragraph_that_refers_to_them(tmp_path: Path) -> None:
@@ -327,6 +371,7 @@ def cell(text: str, properties: str = "", paragraphs: int = 1) -> str:
             "a | b",
         ),
         ([cell("a") + cell("b"), '<w:trPr><w:del w:id="1"/></w:trPr>' + cell("c") + cell("d")], "a | b"),
+        ([cell("a") + cell("gone", '<w:cellDel w:id="1"/>') + cell("c")], "a |  | c"),
         ([cell("x", '<w:gridSpan w:val="999999999"/>') + cell("y")], f"x |{'  |' * 62} y"),
     ],
 )

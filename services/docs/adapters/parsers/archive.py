@@ -1,17 +1,18 @@
 """The zip archive of an Office file, whose sizes are checked as its directory claims them, and while it is read.
 
-Nothing is ever written to disk and names are only compared, so a name such as `../../etc/passwd` is harmless, and an
-archive within the archive is never opened.
+Nothing is ever written to disk and names are only compared, so a name such as `../../etc/passwd` is harmless. An
+archive within the archive is opened only where a parser says so, and then under the same checks.
 """
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Self
 
@@ -29,6 +30,8 @@ _RATIO_MATTERS_BYTES = 4 * 1024**2
 _BLOCK_BYTES = 256 * 1024
 _ENTITY_MARK = re.compile(rb"<\0?!\0?(?:D\0?O\0?C\0?T\0?Y\0?P\0?E|E\0?N\0?T\0?I\0?T\0?Y)", re.IGNORECASE)
 _MARK_BYTES = 20
+Source = Path | io.BytesIO
+"""A file, or the bytes of one that stands in another."""
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
@@ -43,15 +46,15 @@ class Archive:
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path, builder: DocumentBuilder) -> Iterator[Self]:
+    def open(cls, source: Source, builder: DocumentBuilder) -> Iterator[Self]:
         """Open an archive whose directory claims nothing that would be too much.
 
         Raises:
             ParseError: it is damaged, encrypted or a bomb; so is one that turns out to be while it is read.
         """
-        _check_directory_size(path, builder.limits)
+        _check_directory_size(source, builder.limits)
         try:
-            with zipfile.ZipFile(path) as file:
+            with zipfile.ZipFile(source) as file:
                 _check_claims(file.infolist(), builder.limits)
                 yield cls(file, builder)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error) as error:
@@ -111,10 +114,10 @@ class CheckedPart:
         return block
 
 
-def _check_directory_size(path: Path, limits: ParseLimits) -> None:
+def _check_directory_size(source: Source, limits: ParseLimits) -> None:
     """Check the archive's end record first, because `zipfile` would load a directory of any size."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
+        size = file.seek(0, io.SEEK_END)
         file.seek(max(0, size - _END_OF_DIRECTORY.size - _LONGEST_COMMENT))
         tail = file.read()
     position = tail.rfind(_END_SIGNATURE)

@@ -63,6 +63,11 @@ class DocumentBuilder:
         if pages:
             self._warnings.append(ReadingWarning(reason, tuple(pages)))
 
+    def warn_of_all(self, reason: WarningReason) -> None:
+        """Keep a warning of the whole file, once."""
+        if (warning := ReadingWarning(reason)) not in self._warnings:
+            self._warnings.append(warning)
+
     def check_deadline(self) -> None:
         """Raise PARSE_TIMEOUT when the file has used up its time; parsers call this in long loops."""
         if time.process_time() > self._deadline:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
@@ -11,6 +12,8 @@ from services.docs.adapters.parsers.encoding import read_text
 from services.docs.values.parsed_document import BlockKind
 
 _SEPARATORS = ",\t;|"
+_DECLARED = re.compile(r"(?i:sep)=([,\t;|:])[ \t]*(?:\r\n?|\n)")
+"""A first line for Excel that names the separator."""
 _SAMPLE_LINES = 50
 _LONGEST_CELL = 1_000_000
 
@@ -20,7 +23,10 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
     source = read_text(path, builder)
     builder.check_complexity(source.count("\n") + source.count("\r"), builder.limits.lines, "lines")
     csv.field_size_limit(_LONGEST_CELL)
-    reader = csv.reader(io.StringIO(source, newline=""), delimiter=_separator(source))
+    declared = _DECLARED.match(source)
+    source = source[declared.end() :] if declared else source
+    separator = declared[1] if declared else _separator(source)
+    reader = csv.reader(io.StringIO(source, newline=""), delimiter=separator)
     try:
         rows = [row for row in reader if any(cell.strip() for cell in row)]
     except csv.Error:  # A cell without an end, or a bare null byte.

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from services.docs.adapters.parsers.archive import Source
+from services.docs.adapters.parsers.blanks import drawn, underlined
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.drawings import DRAWN, write_drawn
-from services.docs.adapters.parsers.formulas import FORMULA, eq_field_text, math_text
-from services.docs.adapters.parsers.markup import subscript, superscript
+from services.docs.adapters.parsers.foreign import foreign_media_type, read_or_warn, write_foreign
+from services.docs.adapters.parsers.formulas import FORMULA, eq_argument, eq_field_text, math_text
+from services.docs.adapters.parsers.markup import joined_items, subscript, superscript
 from services.docs.adapters.parsers.outline import RULES, without_bullet
-from services.docs.adapters.parsers.package import Package, unwrap
+from services.docs.adapters.parsers.package import RELATION_ID, Package, unwrap
 from services.docs.adapters.parsers.symbols import in_font, symbol
 from services.docs.adapters.parsers.word_styles import Numbering, Styles, W, is_on, number, numbered, value
-from services.docs.values.parsed_document import BlockKind
+from services.docs.domain.upload.media_types import DOCX
+from services.docs.values.parsed_document import BlockKind, WarningReason
 from services.language.folding import normalize
 
 _HEADING_STYLE = re.compile(rf"(?:{RULES.heading_style})\s*([1-9])", re.IGNORECASE)
@@ -29,18 +34,27 @@ _BODY_LEVEL = 9
 _MOST_COLUMNS = 63
 """Word has no more."""
 _P, _R, _TABLE, _BOX = f"{W}p", f"{W}r", f"{W}tbl", f"{W}txbxContent"
+_PARTS = (f"{W}altChunk", f"{W}subDoc")
+"""What stands for a part of the document that is a file of its own."""
+_DEEPEST_PART = 3
 _GONE = (f"{W}del", f"{W}moveFrom")
 _WRAPPERS = (f"{W}ins", f"{W}moveTo", f"{W}customXml", f"{W}smartTag")
 _FIELD_SYMBOL = re.compile(r"\s*SYMBOL\s+(0x[0-9a-f]+|\d+)(?:.*\\f\s*\"?([^\"\\]+))?", re.IGNORECASE)
 _EQUATION = re.compile(r"\s*EQ\b", re.IGNORECASE)
+_BUTTON = re.compile(r"\s*(?:MACROBUTTON|GOTOBUTTON)\s+\S+\s+(.+)", re.IGNORECASE | re.DOTALL)
 _NOTES = {"footnoteReference": ("footnotes", "footnote"), "endnoteReference": ("endnotes", "endnote")}
 
 
 def parse(path: Path, builder: DocumentBuilder) -> None:
     """Write the blocks of a Word file; it has no pages, because only the printed document has page breaks."""
-    with Package.open(path, builder, f"{W}document") as (package, main, document):
+    _write_package(path, builder, 0)
+
+
+def _write_package(source: Source, builder: DocumentBuilder, depth: int) -> None:
+    with Package.open(source, builder, f"{W}document") as (package, main, document):
         _keep_visible(document)
-        writer = _Writer(package, main, builder)
+        writer = _Writer(package, main, builder, depth)
+        writer.underlines = next(document.iter(f"{W}u"), None) is not None
         for body in document.findall(f"{W}body"):
             writer.write(body)
         writer.write_other_notes()
@@ -62,9 +76,11 @@ def _keep_visible(root: Any) -> None:
 
 
 class _Writer:
-    def __init__(self, package: Package, main: str, builder: DocumentBuilder) -> None:
+    def __init__(self, package: Package, main: str, builder: DocumentBuilder, depth: int) -> None:
         self._package = package
         self._builder = builder
+        self._depth = depth
+        """How many documents this one is a part of."""
         self._relations = package.relations(main)
         parts = {relation.kind: relation.target for relation in self._relations.values()}
         self._styles = Styles(package.part(parts.get("styles", "")))
@@ -72,6 +88,8 @@ class _Writer:
         self._parts = parts
         self._notes: dict[str, dict[str, str]] = {}
         """The texts of each kind of notes by their ids, once one is referred to."""
+        self.underlines = False
+        """Whether any text is underlined, so that it has to be asked of each run."""
         self._below_title = 0
         self._before = ""
         """Text of paragraphs whose ends were deleted, which goes on in the next one."""
@@ -84,6 +102,22 @@ class _Writer:
                 self._write_table(child)
             elif child.tag in {FORMULA, f"{FORMULA}Para"}:
                 self._builder.add(BlockKind.PARAGRAPH, math_text(child))
+            elif child.tag in _PARTS:
+                self._write_part(child)
+
+    def _write_part(self, element: Any) -> None:
+        """Write a part that is a file of its own, or warn that it is not read."""
+        relation = self._relations.get(element.get(RELATION_ID, ""))
+        data = self._package.data(relation.target) if relation else None
+        if relation is None or not data:
+            self._builder.warn_of_all(WarningReason.PARTS_NOT_READ)
+            return
+        media_type = foreign_media_type(data, relation.target)
+        with read_or_warn(self._builder):
+            if media_type == DOCX and self._depth < _DEEPEST_PART:
+                _write_package(io.BytesIO(data), self._builder, self._depth + 1)
+            else:
+                write_foreign(data, media_type, self._builder)
 
     def _write_paragraph(self, paragraph: Any) -> None:
         inline = self._inline(paragraph)
@@ -91,7 +125,7 @@ class _Writer:
         style_id = value(properties, f"{W}pStyle")
         chain = self._styles.chain(style_id)
         written, self._before = self._before + inline.text, ""
-        if properties is not None and properties.find(f"{W}rPr/{W}del") is not None:
+        if _is_end_gone(properties):
             self._before = written
         else:
             text = normalize(written)
@@ -101,14 +135,14 @@ class _Writer:
                 self._builder.add(*self._classify(holders, self._styles.name(style_id), text, item))
         self._write_notes(inline)
         around = _box_around(paragraph)
-        for drawn in paragraph.iter(_BOX, *DRAWN):
+        for shape in paragraph.iter(_BOX, *DRAWN):
             # A box within a box is written with the paragraph of the latter.
-            if _box_around(drawn) is not around:
+            if _box_around(shape) is not around:
                 continue
-            if drawn.tag == _BOX:
-                self.write(drawn)
+            if shape.tag == _BOX:
+                self.write(shape)
             else:
-                write_drawn(drawn, self._package, self._relations, self._builder)
+                write_drawn(shape, self._package, self._relations, self._builder)
 
     def _classify(
         self, holders: list[Any], style: str, text: str, item: tuple[int, str] | None
@@ -133,7 +167,8 @@ class _Writer:
 
     def _inline(self, paragraph: Any) -> _Inline:
         style_id = value(paragraph, f"{W}pPr/{W}pStyle") if self._styles.hides else ""
-        inline = _Inline(self._styles, hidden=bool(style_id and self._styles.is_hidden(style_id)))
+        hidden = bool(style_id and self._styles.is_hidden(style_id))
+        inline = _Inline(self._styles, hidden=hidden, underlines=self.underlines)
         inline.read(paragraph)
         return inline
 
@@ -177,8 +212,11 @@ class _Writer:
         self._builder.add_table([self._row(row, inlines) for row in rows], max(1, headers))
         for inline in inlines:
             self._write_notes(inline)
-        for drawn in table.iter(*DRAWN):
-            write_drawn(drawn, self._package, self._relations, self._builder)
+        for element in table.iter(*DRAWN, *_PARTS):
+            if element.tag in _PARTS:
+                self._write_part(element)
+            else:
+                write_drawn(element, self._package, self._relations, self._builder)
 
     def _row(self, row: Any, inlines: list[_Inline]) -> list[str]:
         """Return a text for each column of the table's grid; a table within a cell is read as that cell's text."""
@@ -189,21 +227,26 @@ class _Writer:
             for name in ("vMerge", "hMerge"):
                 merge = None if properties is None else properties.find(W + name)
                 merged = merged or (merge is not None and merge.get(f"{W}val", "continue") == "continue")
-            text, found = ("", []) if merged else self._cell_text(cell, " ")
+            merged = merged or (properties is not None and properties.find(f"{W}cellDel") is not None)
+            text, found = ("", []) if merged else self._cell_text(cell)
             inlines += found
             span = number(value(properties, f"{W}gridSpan"), 1)
             cells += [text, *[""] * (min(span, _MOST_COLUMNS) - 1)]
         return cells
 
-    def _cell_text(self, cell: Any, separator: str) -> tuple[str, list[_Inline]]:
-        texts, inlines = [], []
+    def _cell_text(self, cell: Any, separator: str = "") -> tuple[str, list[_Inline]]:
+        """Return the text of all paragraphs, with the separator between them, or else one that shows its bullets."""
+        texts, inlines, bullets = [], [], []
         for paragraph in cell.iter(_P):
             inline = self._inline(paragraph)
             inlines.append(inline)
             style_id = value(paragraph, f"{W}pPr/{W}pStyle")
             item = self._numbering.item([paragraph, *self._styles.chain(style_id)])
-            texts.append(numbered(item[1] if item else "", inline.text.strip()))
-        return separator.join(filter(None, texts)), inlines
+            text = numbered(item[1] if item else "", inline.text.strip())
+            if text:
+                texts.append(text)
+                bullets.append(item is not None and not item[1])
+        return separator.join(texts) if separator else joined_items(texts, bullets), inlines
 
 
 @dataclass(slots=True)
@@ -219,8 +262,9 @@ class _Field:
 class _Inline:
     """Collects the visible text of a paragraph: runs, links, breaks, symbols, formulas, results of fields."""
 
-    def __init__(self, styles: Styles, *, hidden: bool) -> None:
+    def __init__(self, styles: Styles, *, hidden: bool, underlines: bool) -> None:
         self._styles = styles
+        self._underlines = underlines
         self._hidden = hidden
         """Whether text is hidden that does not say otherwise."""
         self._parts: list[str] = []
@@ -231,7 +275,7 @@ class _Inline:
     @property
     def text(self) -> str:
         """The text as far as it was read."""
-        return "".join(self._parts)
+        return drawn("".join(self._parts))
 
     def read(self, parent: Any) -> None:
         """Read all within an element; libxml2's limit of depth bounds the recursion."""
@@ -257,10 +301,13 @@ class _Inline:
             raise_text = superscript if position == "superscript" else subscript
         fonts = None if properties is None else properties.find(f"{W}rFonts")
         font = "" if fonts is None else fonts.get(f"{W}ascii", "")
+        line = underlined if self._underlines and not position and _is_underlined(properties) else raise_text
         for element in run:
             tag = element.tag
             if tag == f"{W}t":
-                self.put(raise_text(in_font(element.text or "", font)))
+                self.put(line(in_font(element.text or "", font)))
+            elif tag == f"{W}tab" and line is underlined:
+                self.put(line("\t"))
             elif tag == f"{W}sym":
                 self.put(raise_text(_symbol(element)))
             elif tag == f"{W}instrText":
@@ -295,11 +342,18 @@ class _Inline:
             ended = self._fields.pop()
             if ended.checked is not None:
                 self.put("☑" if ended.checked else "☐")
-            self.put(_drawn_field("".join(ended.instruction)))
+            self._put_drawn("".join(ended.instruction), has_result=ended.in_result)
+
+    def _put_drawn(self, instruction: str, *, has_result: bool) -> None:
+        """Put what is drawn for a field; within an equation it stands as one thing, whatever commas it has."""
+        text = _drawn_field(instruction, has_result=has_result)
+        around = self._fields[-1] if self._fields else None
+        within = around is not None and not around.in_result and _EQUATION.match("".join(around.instruction))
+        self.put(eq_argument(text) if within else text)
 
     def simple_field(self, element: Any) -> None:
         """Read a field that is written as one element."""
-        self.put(_drawn_field(element.get(f"{W}instr", "")))
+        self._put_drawn(element.get(f"{W}instr", ""), has_result=len(element) > 0)
         self.read(element)
 
     def ruby(self, ruby: Any) -> None:
@@ -350,18 +404,31 @@ def _symbol(element: Any) -> str:
         return ""
 
 
-def _drawn_field(instruction: str) -> str:
-    """Return what Word draws for a field without a stored result: an equation or a symbol."""
+def _drawn_field(instruction: str, *, has_result: bool) -> str:
+    """Return what Word draws for a field without a stored result: an equation, a symbol or a button's text."""
     if _EQUATION.match(instruction):
         return eq_field_text(instruction)
     if found := _FIELD_SYMBOL.match(instruction):
         return symbol(found[2] or "", int(found[1], 0))
+    if not has_result and (found := _BUTTON.match(instruction)):
+        return found[1].strip()
     return ""
 
 
 def _is_on(parent: Any, path: str) -> bool:
     found = None if parent is None else parent.find(path)
     return found is not None and is_on(found)
+
+
+def _is_end_gone(properties: Any) -> bool:
+    """Return whether a paragraph's end was deleted or moved away, so that it goes on in the next one."""
+    mark = None if properties is None else properties.find(f"{W}rPr")
+    return mark is not None and any(mark.find(gone) is not None for gone in _GONE)
+
+
+def _is_underlined(properties: Any) -> bool:
+    kind = value(properties, f"{W}u", "none")
+    return kind not in {"none", "0", "false"}
 
 
 def _outline_level(holders: list[Any], style: str) -> int:

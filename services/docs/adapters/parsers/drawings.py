@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from services.docs.adapters.parsers.blanks import drawn, underlined
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.cell_formats import shown_number
 from services.docs.adapters.parsers.formulas import FORMULA, math_text
@@ -26,7 +27,7 @@ DRAWN = (f"{_DIAGRAM}relIds", f"{_CHART}chart")
 
 def paragraph_text(paragraph: Any) -> str:
     """Return the text of a DrawingML paragraph: runs, fields, breaks and formulas, whatever wraps them."""
-    return normalize("".join(_runs(paragraph)))
+    return normalize(drawn("".join(_runs(paragraph))))
 
 
 def _runs(parent: Any) -> Iterator[str]:
@@ -51,7 +52,9 @@ def _run(run: Any) -> str:
         text = in_font(text, font.get("typeface", ""))
     baseline = properties.get("baseline", "0").rstrip("%")
     raised = float(baseline) if baseline.lstrip("-").replace(".", "", 1).isdigit() else 0
-    return superscript(text) if raised > 0 else subscript(text) if raised < 0 else text
+    if raised:
+        return superscript(text) if raised > 0 else subscript(text)
+    return underlined(text) if properties.get("u", "none") != "none" else text
 
 
 def write_drawn(element: Any, package: Package, relations: dict[str, Relation], builder: DocumentBuilder) -> None:
@@ -64,17 +67,32 @@ def write_drawn(element: Any, package: Package, relations: dict[str, Relation], 
     if is_chart:
         _write_chart(root, builder)
     else:
-        for text in _diagram_texts(root):
-            builder.add(BlockKind.LIST_ITEM, text, 1)
+        for depth, text in _diagram_texts(root):
+            builder.add(BlockKind.LIST_ITEM, text, depth)
 
 
-def _diagram_texts(data: Any) -> Iterator[str]:
-    """Yield the texts of a diagram's points, in the order of its data."""
-    for point in data.iter(f"{_DIAGRAM}pt"):
+def _diagram_texts(data: Any) -> Iterator[tuple[int, str]]:
+    """Yield depth and text of a diagram's points in the order of its outline, and then those that stand in none."""
+    points = {point.get("modelId", ""): point for point in data.iter(f"{_DIAGRAM}pt")}
+    below: dict[str, list[tuple[int, str]]] = {}
+    for link in data.iter(f"{_DIAGRAM}cxn"):
+        if link.get("type", "parOf") == "parOf":
+            place = link.get("srcOrd", "")
+            child = (int(place) if place.isdecimal() else 0, link.get("destId", ""))
+            below.setdefault(link.get("srcId", ""), []).append(child)
+    stack = [(0, key) for key, point in points.items() if point.get("type") == "doc"]
+    stack = [(1, key) for key in reversed(points) if not stack] + stack
+    left = dict(points)
+    while stack or left:
+        depth, key = stack.pop() if stack else (1, next(iter(left)))
+        point = left.pop(key, None)
+        if point is None:
+            continue
         if point.get("type", "node") in {"node", "asst"}:
             text = "\n".join(filter(None, map(paragraph_text, point.iter(PARAGRAPH))))
             if text:
-                yield text
+                yield max(1, depth), text
+        stack += [(depth + 1, child) for _, child in sorted(below.get(key, ()), reverse=True)]
 
 
 def _write_chart(root: Any, builder: DocumentBuilder) -> None:

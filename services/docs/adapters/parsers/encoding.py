@@ -6,6 +6,7 @@ What could be read in two ways is refused: a text that is silently wrong is wors
 from __future__ import annotations
 
 import codecs
+import re
 from pathlib import Path
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
@@ -13,12 +14,37 @@ from services.docs.domain.upload.text_bytes import BYTE_ORDER_MARKS, unmarked_ut
 from services.docs.values.parsed_document import ParseError, ParseReason
 from services.language.legibility import LEAST_LIKELY, likelihood, reads_as_spelled
 
+_UTF8 = "utf-8"
 _CHINESE = ("gb18030", "big5")
 _WESTERN = "cp1252"
-_LEGACY_FAMILIES = ("gb", "big5", "cp125", "iso8859", "shift_jis", "euc_", "koi8")
+_LEGACY_FAMILIES = (
+    *("gb", "hz", "big5", "cp125", "cp437", "cp850", "cp852", "cp866", "cp874", "cp932", "cp949", "iso8859", "koi8"),
+    *("utf-8", "shift_jis", "euc_", "iso2022_", "johab", "mac-", "tis-620", "ascii"),
+)
+_STATEFUL = ("iso2022_", "hz")
+"""Encodings in bytes of ASCII, so that they are valid UTF-8 as well."""
+_LABELS = {
+    "x-sjis": "cp932", "sjis": "cp932", "windows-31j": "cp932", "x-euc-jp": "euc_jp", "x-gbk": "gb18030",
+    "gb_2312-80": "gb18030", "csgb2312": "gb18030", "csiso58gb231280": "gb18030", "x-x-big5": "big5hkscs",
+    "windows-949": "cp949", "ks_c_5601-1989": "cp949", "csksc56011987": "cp949", "windows-874": "cp874",
+    "dos-874": "cp874", "x-cp1250": "cp1250", "x-cp1251": "cp1251", "x-cp1252": "cp1252",
+    "x-mac-cyrillic": "mac_cyrillic", "macintosh": "mac_roman",
+    "x-mac-roman": "mac_roman", "unicode-1-1-utf-8": "utf-8",
+}  # fmt: skip
+"""Names that pages and mails use and Python does not know."""
+_WIDER = {
+    "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949", "big5": "big5hkscs",
+    "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874", "ascii": "cp1252",
+}  # fmt: skip
+"""What programs write under the names of the encodings that it holds (https://encoding.spec.whatwg.org/)."""
+_IDEOGRAPHIC = ("gb", "big5", "cp932", "cp949", "euc_")
+_FEW = 8
+_FAULTS_SHARE = 1 / 500
+"""A page that says its encoding may have so many faults: programs cut texts within a character."""
 _MOST_BYTES_PER_CHAR = 4
 _SAMPLE_BYTES = 64 * 1024
 
+_WORD = re.compile("[A-Za-z0-9]")
 _LEAST_LEAD = 1.5
 """By how much more likely one encoding must be than the other."""
 
@@ -45,13 +71,38 @@ def decode(data: bytes, declared: str = "") -> str:
     if unmarked := unmarked_utf16(data):
         return _decode_strictly(data, unmarked, 0)
     data = data.replace(b"\0", b"")
+    known = _known(declared)
+    if known.startswith(_STATEFUL):
+        return _decode_declared(data, known)
     try:
-        return data.decode("utf-8")
+        text = data.decode(_UTF8)
     except UnicodeDecodeError as error:
-        legacy = _known(declared) or ("" if _is_damaged_utf8(data) else _legacy_encoding(data))
+        if known and (known != _UTF8 or _is_damaged_utf8(data)):
+            return _decode_declared(data, known)
+        legacy = "" if _is_damaged_utf8(data) else _legacy_encoding(data)
         if not legacy:
-            raise _invalid("utf-8", error.start) from error
+            raise _invalid(_UTF8, error.start) from error
         return _decode_strictly(data, legacy, 0)
+    return data.decode(known, errors="replace") if known and _is_valid_by_chance(text, known) else text
+
+
+def _is_valid_by_chance(text: str, declared: str) -> bool:
+    """Return whether the few characters that bytes make as UTF-8 are none of the language that was declared.
+
+    Two ideographs of GBK may be one valid character each; ideographs in UTF-8 have three bytes.
+    """
+    others = [char for char in text if not char.isascii()]
+    return 0 < len(others) < _FEW and declared.startswith(_IDEOGRAPHIC) and all(char < "\u0800" for char in others)
+
+
+def _decode_declared(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        text = data.decode(encoding, errors="replace")
+        if text.count("\ufffd") > _FAULTS_SHARE * len(text):
+            raise _invalid(encoding, error.start) from error
+        return text
 
 
 def _decode_strictly(data: bytes, encoding: str, skip: int) -> str:
@@ -62,15 +113,13 @@ def _decode_strictly(data: bytes, encoding: str, skip: int) -> str:
 
 
 def _known(declared: str) -> str:
-    """Return Python's name of a declared legacy encoding; empty when it is Unicode, unknown, or not one of text."""
+    """Return Python's name of a declared encoding; empty when it is UTF-16, unknown, or not one of text."""
+    declared = declared.strip().lower()
     try:
-        encoding = codecs.lookup(declared).name if declared else ""
-    except LookupError:
+        encoding = codecs.lookup(_LABELS.get(declared, declared)).name if declared else ""
+    except (LookupError, ValueError):
         return ""
-    if not encoding.startswith(_LEGACY_FAMILIES):
-        return ""
-    # GB2312 and GBK are subsets of GB18030, and pages that name them often use more.
-    return "gb18030" if encoding in {"gb2312", "gbk"} else encoding
+    return _WIDER.get(encoding, encoding) if encoding.startswith(_LEGACY_FAMILIES) else ""
 
 
 def _is_damaged_utf8(data: bytes) -> bool:
@@ -93,7 +142,7 @@ def _legacy_encoding(data: bytes) -> str:
     if best and likely[best] >= LEAST_LIKELY and all(likely[best] - value >= _LEAST_LEAD for value in others):
         return best
     western = _decoded(sample, _WESTERN)
-    return _WESTERN if western is not None and reads_as_spelled(western) else ""
+    return _WESTERN if western is not None and _WORD.search(western) and reads_as_spelled(western) else ""
 
 
 def _decoded(sample: bytes, encoding: str) -> str | None:

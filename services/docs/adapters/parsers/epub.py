@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from services.docs.adapters.parsers.archive import Archive
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.encoding import decode
-from services.docs.adapters.parsers.html import write_html
+from services.docs.adapters.parsers.html import declared_charset, write_html
 from services.docs.adapters.parsers.office import office_faults
 from services.docs.adapters.parsers.package import parse_xml
 from services.docs.values.parsed_document import ParseError, ParseReason
@@ -38,7 +38,7 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
             # A document type is usual in XHTML, and the HTML parser expands no entity of its own.
             page = archive.read(chapter)
             if page:
-                write_html(decode(page), builder)
+                write_html(decode(page, declared_charset(page)), builder)
         builder.title = title
 
 

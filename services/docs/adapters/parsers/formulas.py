@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from services.language.numerals import write_number
+
 _M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 FORMULA = f"{_M}oMath"
 _VAL = f"{_M}val"
@@ -30,6 +32,10 @@ _ROOTS = {"": "√", "2": "√", "3": "∛", "4": "∜"}
 _COMBINING = {"→": "\u20d7", "⃗": "\u20d7", "^": "\u0302", "ˆ": "\u0302", "~": "\u0303", "˜": "\u0303", "¯": "\u0305"}
 _COMBINING |= {"‾": "\u0305", "―": "\u0305", "˙": "\u0307", ".": "\u0307", "¨": "\u0308", "..": "\u0308", "ˇ": "\u030c"}
 _COMBINING |= {"_": "\u0332", "⏜": "\u0311", "←": "\u20d6", "↔": "\u20e1"}
+_COMBINING |= dict.fromkeys("·‧∙⋅•・", "\u0307") | dict.fromkeys("⌒⁀︵", "\u0311")
+_ARROWS = frozenset("=←↑→↓↔↼↽⇀⇁⇄⇆⇋⇌⇐⇒⇔⇽⇾⇿⟵⟶⟷⟸⟹⟺⥂⥃⥄⥫⥬⥭")
+"""What has a condition written above or below it, as in a reaction, rather than being a mark on what stands there."""
+_CIRCLES = frozenset("○〇◯")
 _OVER = "\u0305"
 _UNDER = "\u0332"
 
@@ -92,6 +98,12 @@ def large(operator: str, below: str, above: str, inner: str) -> str:
 def marked(base: str, mark: str) -> str:
     """Write what has an accent, an arrow or a bar over or under it."""
     return grouped(base) + (mark if unicodedata.combining(mark[:1] or " ") else _COMBINING.get(mark, mark))
+
+
+def conditioned(sign: str, below: str = "", above: str = "") -> str:
+    """Write an arrow or an equals sign with what stands above and below it: ` →^(heat)_(Pt) `."""
+    sign = sign.strip()
+    return f" {sign}{f'^{grouped(above)}' if above.strip() else ''}{f'_{grouped(below)}' if below.strip() else ''} "
 
 
 def matrix(rows: Iterable[Sequence[str]]) -> str:
@@ -197,11 +209,25 @@ def _omml_scripts(element: Any) -> str:
 
 
 def _omml_lower(element: Any) -> str:
-    return scripts(_child(element, "e"), _child(element, "lim"))
+    base = _child(element, "e")
+    write = conditioned if base[:1] in _ARROWS else scripts
+    return write(base, _child(element, "lim"))
 
 
 def _omml_upper(element: Any) -> str:
-    return scripts(_child(element, "e"), "", _child(element, "lim"))
+    base = _child(element, "e")
+    write = conditioned if base[:1] in _ARROWS else scripts
+    return write(base, "", _child(element, "lim"))
+
+
+def _omml_group(element: Any) -> str:
+    """Write a brace under or over something, or an arrow with something over or under it."""
+    inner, sign = _child(element, "e"), _property(element, "chr", "⏟")
+    if sign not in _ARROWS:
+        return marked(inner, sign)
+    # The sign stands below what it groups unless it is said to stand on top.
+    on_top = _property(element, "pos", "bot") == "top"
+    return conditioned(sign, inner) if on_top else conditioned(sign, "", inner)
 
 
 _TEXTS = frozenset({f"{_M}t", f"{_WORD}t", f"{_DRAWING}t"})
@@ -223,7 +249,7 @@ _OMML: dict[str, Callable[[Any], str]] = {
         "limUpp": _omml_upper,
         "acc": _omml_accent,
         "bar": _omml_bar,
-        "groupChr": lambda element: marked(_child(element, "e"), _property(element, "chr", "⏟")),
+        "groupChr": _omml_group,
         "phant": _omml_phantom,
         "oMathPara": lambda element: "\n".join(filter(None, map(math_text, element.findall(FORMULA)))),
         "ctrlPr": lambda _: "",
@@ -286,8 +312,14 @@ _MATHML_ROWS: dict[str, Callable[[Sequence[str]], str]] = {
 _SWITCH = re.compile(r"\\([A-Za-z]+)")
 _FORMAT_SWITCH = re.compile(r'\\\*\s*(?:"[^"]*"|\S+)')
 _OPTION = re.compile(r"\s*\\(?:(?:lc|rc|bc|fc|vc)\\?(?:\\.|.)|[A-Za-z]+\s*\d*)\s*")
+_SYNTAX = re.compile(r"[\\,;()]")
 _OPENING = re.compile(r"\s*\(")
 _NESTED = 40
+
+
+def eq_argument(text: str) -> str:
+    """Return a text that stands as it is within the arguments of an EQ field."""
+    return _SYNTAX.sub(r"\\\g<0>", text)
 
 
 def eq_field_text(instruction: str) -> str:
@@ -393,7 +425,19 @@ def _eq_over(_: str, parts: list[str]) -> str:
     """Write characters over each other: the reading above a word goes, a mark above letters stays."""
     *above, base = parts if parts[-1][:1] not in "^_" else parts[::-1]
     mark = above[0].lstrip("^_").strip("()") if above else ""
+    if mark in _CIRCLES and base.isdecimal():
+        return write_number(int(base[:4]), "decimalEnclosedCircle")
     return marked(base, mark) if mark in _COMBINING else base
+
+
+def _eq_borders(options: str, parts: list[str]) -> str:
+    """Write what has lines around it: one above or below is a mark, those beside it are bars."""
+    inner = ", ".join(parts)
+    sides = frozenset(re.findall("to|bo|le|ri", options.lower()))
+    if sides == {"to"} or sides == {"bo"}:
+        return marked(inner, _OVER if "to" in sides else _UNDER)
+    beside = sides & {"le", "ri"}
+    return f"{'|' * ('le' in beside)}{inner}{'|' * ('ri' in beside)}" if sides == beside else inner
 
 
 _EQ: dict[str, Callable[[str, list[str]], str]] = {
@@ -405,5 +449,5 @@ _EQ: dict[str, Callable[[str, list[str]], str]] = {
     "o": _eq_over,
     "r": lambda _, parts: root(parts[-1], parts[0] if len(parts) > 1 else ""),
     "s": _eq_scripts,
-    "x": lambda _, parts: parts[0],
+    "x": _eq_borders,
 }

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from xml.etree import ElementTree
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from services.docs.adapters.parsers.blanks import LINE, is_gap
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.encoding import decode, read_bytes
 from services.docs.adapters.parsers.formulas import mathml_text
-from services.docs.adapters.parsers.html_content import INVISIBLE, Content, find_content, is_hidden
-from services.docs.adapters.parsers.markup import subscript, superscript
+from services.docs.adapters.parsers.html_content import INVISIBLE, Content, find_content, hidden_elements
+from services.docs.adapters.parsers.markup import joined_items, subscript, superscript
 from services.docs.values.parsed_document import BlockKind
+from services.language.numerals import write_number
 from services.language.scripts import is_cjk
 
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
@@ -26,8 +28,32 @@ _BLOCKS = frozenset(
 )
 _FLUSHING = _BLOCKS | _HEADINGS | {"ul", "ol", "li", "figcaption", "pre"}
 _LINES_OF_CODE = _FLUSHING - {"td", "th"}
-_SPECIAL = frozenset({"sup", "sub", "br", "math", "script"})
-_TEX = 'annotation[encoding="application/x-tex"]'
+_SPECIAL = frozenset({"sup", "sub", "br", "math", "script", "img"})
+_TEX_ENCODING = re.compile(r"(?:application/x-|text/)?(?:la)?tex", re.IGNORECASE)
+_TEX_IMAGE = re.compile(r"(?<![a-z])(?:latex|tex|eeimg|math|equation|formula)(?![a-z])", re.IGNORECASE)
+_TEX_ADDRESS = re.compile(r"[?&](?:tex|latex|chl)=|latex\.(?:codecogs|php)|/latex/|mathtex|mimetex", re.IGNORECASE)
+"""What class or address of a picture of a formula holds; its text is the formula's source."""
+_NO_DESCRIPTION = re.compile(
+    r"[\w.-]*\.(?:png|jpe?g|gif|svg|webp|bmp)|(?:image|img|photo|picture|figure|图片|图像)[\s_-]*\d*"
+    r"|(?:\S+[ -]){0,3}(?:logo|icon|avatar|spinner|thumbnail|banner|button|arrow|image|line|spacer|cover|图标|封面)",
+    re.IGNORECASE,
+)
+"""Names of files and of ornaments."""
+_PICTURE_ADDRESS = re.compile(r"\.(?:png|jpe?g|gif|svg|webp|bmp)\b", re.IGNORECASE)
+_AROUND_PICTURE = 3
+_ICON_PIXELS = 32
+"""A picture that is lower or narrower is an ornament."""
+_LIST_FORMS = {
+    "1": "decimal", "a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman",
+    "lower-alpha": "lowerLetter", "lower-latin": "lowerLetter", "upper-alpha": "upperLetter",
+    "upper-latin": "upperLetter", "lower-roman": "lowerRoman", "upper-roman": "upperRoman",
+    "cjk-ideographic": "chineseCounting", "cjk-decimal": "chineseCounting", "simp-chinese-informal": "chineseCounting",
+    "trad-chinese-informal": "taiwaneseCounting", "cjk-heavenly-stem": "ideographTraditional",
+    "cjk-earthly-branch": "ideographZodiac", "decimal-leading-zero": "decimalZero", "none": "none",
+    "disc": "none", "circle": "none", "square": "none",
+}  # fmt: skip
+_LIST_STYLE = re.compile(r"(?<![\w-])list-style(?:-type)?\s*:([^;]*)", re.IGNORECASE)
+_WHOLE_NUMBER = re.compile(r"\s*([+-]?\d{1,9})")
 _DRAWN_TEX = ".MathJax, .MathJax_Display, .MathJax_Preview, .MathJax_SVG, .MathJax_CHTML, .MathJax_SVG_Display"
 """What MathJax puts beside the script that holds a formula's source."""
 _DISPLAY_STYLE = re.compile(r"\{\\displaystyle\s+(.*)\}", re.DOTALL)
@@ -35,8 +61,14 @@ _MOST_COLUMNS = 63
 _DEEPEST_FORMULA = 100
 _BLOCKS_IN_CELLS = ":is(td, th) :is(table, h1, h2, h3, h4, h5, h6, pre)"
 _LISTS_IN_CELLS = ":is(td, th) :is(ul, ol)"
+_LONGEST_CELL = 600
+"""A cell of more is a part of a page rather than data."""
+_ITEM = "\x1e"
+"""Stands before each item of a list within a cell."""
+_NUMBERED = re.compile(r"\w+(?:\. |、)")
 _PERMALINK_SIGNS = frozenset("¶#§🔗⚓")
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE)
+_XML_ENCODING = re.compile(rb"\s*<\?xml[^>]*?\sencoding\s*=\s*[\"']([A-Za-z0-9_.:-]+)")
 _CHARSET_REACH = 4096
 _WHITE_SPACE = re.compile(r"[ \t\n\r\f]+")
 _FORCED_BREAK = "\v"
@@ -54,8 +86,13 @@ _CLOSED_BY_OTHERS = frozenset(
 def parse(path: Path, builder: DocumentBuilder) -> None:
     """Write headings, paragraphs, lists, tables, code and captions in document order; HTML has no pages."""
     data = read_bytes(path, builder)
-    charset = _CHARSET.search(data, 0, _CHARSET_REACH)
-    write_html(decode(data, charset.group(1).decode("ascii") if charset else ""), builder)
+    write_html(decode(data, declared_charset(data)), builder)
+
+
+def declared_charset(data: bytes) -> str:
+    """Return the encoding that a page or its XML declaration names, empty where it names none."""
+    found = _XML_ENCODING.match(data) or _CHARSET.search(data, 0, _CHARSET_REACH)
+    return found[1].decode("ascii") if found else ""
 
 
 def write_html(source: str, builder: DocumentBuilder) -> None:
@@ -74,7 +111,7 @@ def write_fragment(source: str, builder: DocumentBuilder) -> None:
     _check_markup(source, builder)
     body = LexborHTMLParser(source).body
     if body is not None:
-        _Writer(builder, Content(body)).write()
+        _Writer(builder, Content(body, passed_over=hidden_elements(body))).write()
 
 
 def _check_markup(source: str, builder: DocumentBuilder) -> None:
@@ -100,9 +137,12 @@ class _Writer:
     def __init__(self, builder: DocumentBuilder, content: Content) -> None:
         self._builder = builder
         self._content = content
+        self._gone = content.passed_over
         self._inline: list[str] = []
-        self._lists: list[int | None] = []
-        """The next number of each open list, None for bullets."""
+        self._lists = 0
+        """How many lists are open."""
+        self._markers: dict[int, str] = {}
+        """The numbers of items of open lists by their identities."""
         self._items: list[str] = []
         """The marker of each open item, empty once it is written."""
 
@@ -126,17 +166,26 @@ class _Writer:
         if tag == "-text":
             self._inline.append(node.text(deep=False))
             return False
+        # A script for MathJax holds a formula.
+        if tag.startswith("-") or self._is_passed_over(node, "" if tag == "script" else tag):
+            return False
         if tag in _SPECIAL:
             self._add_special(node, tag)
-            return False
-        if tag.startswith("-") or self._is_passed_over(node, tag):
-            return False
+        elif tag == "u" and is_gap(node.text(deep=True)):
+            self._inline.append(LINE)
+        else:
+            return self._enter_element(node, tag)
+        return False
+
+    def _enter_element(self, node: LexborNode, tag: str) -> bool:
         if tag in _FLUSHING:
             self._flush()
         if tag in _HEADINGS:
-            self._builder.add(BlockKind.HEADING, _inline_text(node).replace(_FORCED_BREAK, " "), int(tag[1]))
+            self._builder.add(
+                BlockKind.HEADING, _inline_text(node, self._gone).replace(_FORCED_BREAK, " "), int(tag[1])
+            )
         elif tag in {"figcaption", "caption"}:
-            self._builder.add(BlockKind.CAPTION, _inline_text(node))
+            self._builder.add(BlockKind.CAPTION, _inline_text(node, self._gone))
         elif tag == "pre":
             self._builder.add(BlockKind.CODE, _code(node).expandtabs(4))
         elif tag == "table" and not _is_layout(node):
@@ -147,7 +196,7 @@ class _Writer:
         return False
 
     def _add_special(self, node: LexborNode, tag: str) -> None:
-        text = _special(node, tag)
+        text = _special(node, tag, self._gone)
         if text.startswith("$$"):
             self._flush()
             self._inline.append(text)
@@ -157,31 +206,27 @@ class _Writer:
 
     def _open(self, node: LexborNode, tag: str) -> None:
         if tag in {"ul", "ol"}:
-            start = node.attributes.get("start") or ""
-            first = int(start) if start.isdecimal() else 1
-            self._lists.append(first if tag == "ol" else None)
+            self._lists += 1
+            self._markers |= _markers(node)
         elif tag == "li":
-            number = self._lists[-1] if self._lists else None
-            if number is not None:
-                self._lists[-1] = number + 1
-            self._items.append("" if number is None else f"{number}. ")
+            self._items.append(self._markers.pop(node.mem_id, ""))
         elif tag in {"dt", "dd"}:
             # A term and what it means stand one line apart.
-            self._lists += [None] * (1 + (tag == "dd"))
+            self._lists += 1 + (tag == "dd")
             self._items.append("")
 
     def _leave(self, node: LexborNode) -> None:
         if node.tag in _FLUSHING:
             self._flush()
         if node.tag in {"ul", "ol"}:
-            self._lists.pop()
+            self._lists -= 1
         elif node.tag in {"li", "dt", "dd"}:
             self._items.pop()
             if node.tag != "li":
-                del self._lists[-1 - (node.tag == "dd") :]
+                self._lists -= 1 + (node.tag == "dd")
 
     def _is_passed_over(self, node: LexborNode, tag: str) -> bool:
-        return tag in INVISIBLE or node.mem_id in self._content.passed_over or is_hidden(node.attributes)
+        return tag in INVISIBLE or node.mem_id in self._gone
 
     def _flush(self) -> None:
         text = _tidy("".join(self._inline))
@@ -189,7 +234,7 @@ class _Writer:
         if not text:
             return
         if self._items:
-            self._builder.add(BlockKind.LIST_ITEM, self._items[-1] + text, max(1, len(self._lists)))
+            self._builder.add(BlockKind.LIST_ITEM, self._items[-1] + text, max(1, self._lists))
             self._items[-1] = ""
         else:
             self._builder.add(BlockKind.PARAGRAPH, text)
@@ -197,16 +242,57 @@ class _Writer:
     def _write_table(self, table: LexborNode) -> None:
         caption = table.css_first("caption")
         if caption is not None:
-            self._builder.add(BlockKind.CAPTION, _inline_text(caption))
+            self._builder.add(BlockKind.CAPTION, _inline_text(caption, self._gone))
         rows = table.css("tr")
-        self._builder.add_table(_grid(rows), _header_rows(rows))
+        self._builder.add_table(_grid(rows, self._gone), _header_rows(rows))
 
 
 def _is_layout(table: LexborNode) -> bool:
     """Return whether a table places parts of a page, rather than data."""
     if table.css_first(_BLOCKS_IN_CELLS) is not None:
         return True
-    return table.css_first(_LISTS_IN_CELLS) is not None and table.css_first("th, caption") is None
+    return table.css_first(_LISTS_IN_CELLS) is not None and not _is_data(table)
+
+
+def _is_data(table: LexborNode) -> bool:
+    """Return whether a table with lists in its cells says that it is data, or has rows of several short cells."""
+    if table.css_first("th, caption") is not None:
+        return True
+    rows = [[len(cell.text(deep=True).strip()) for cell in row.css("td")] for row in table.css("tr")]
+    wide = sum(sum(length > 0 for length in row) > 1 for row in rows)
+    return 1 < wide > len(rows) / 2 and max(max(row, default=0) for row in rows) <= _LONGEST_CELL
+
+
+def _markers(listed: LexborNode) -> dict[int, str]:
+    """Return what stands before each item of a list by its identity: numbers as the page says, nothing for bullets."""
+    if listed.tag != "ol":
+        return {}
+    items = [child for child in listed.iter() if child.tag == "li"]
+    backwards = "reversed" in listed.attributes
+    number = _whole(listed.attributes.get("start"), len(items) if backwards else 1)
+    form = _list_form(listed, "decimal")
+    markers: dict[int, str] = {}
+    for item in items:
+        number = _whole(item.attributes.get("value"), number)
+        own = _list_form(item, form)
+        # Letters and the like begin at one; a browser shows other numbers in digits.
+        text = write_number(number, own if number > 0 else "decimal")
+        markers[item.mem_id] = text + ("" if own == "none" else "、" if is_cjk(text[-1]) else ". ")
+        number += -1 if backwards else 1
+    return markers
+
+
+def _whole(value: str | None, default: int) -> int:
+    found = _WHOLE_NUMBER.match(value or "")
+    return int(found[1]) if found else default
+
+
+def _list_form(node: LexborNode, default: str) -> str:
+    """Return the form of the numbers by style or type; what is not known is as it was."""
+    attributes = node.attributes
+    styled = _LIST_STYLE.search(attributes.get("style") or "")
+    named = styled[1].lower().split() if styled else [(attributes.get("type") or "").strip()]
+    return next((_LIST_FORMS[name] for name in named if name in _LIST_FORMS), default)
 
 
 def _is_permalink(node: LexborNode, tag: str) -> bool:
@@ -220,7 +306,7 @@ def _is_permalink(node: LexborNode, tag: str) -> bool:
     return above is not None and above.tag in _HEADINGS and node.text(deep=True).strip() in _PERMALINK_SIGNS
 
 
-def _grid(rows: list[LexborNode]) -> Iterator[list[str]]:
+def _grid(rows: list[LexborNode], gone: Set[int]) -> Iterator[list[str]]:
     """Return a text for each column of each row: a cell over several has its text in the first of them."""
     reaching: dict[int, int] = {}  # by column: how many more rows a cell above it reaches
     for number, row in enumerate(rows):
@@ -232,7 +318,7 @@ def _grid(rows: list[LexborNode]) -> Iterator[list[str]]:
             # One row is counted off below.
             columns = range(len(cells), min(len(cells) + width, _MOST_COLUMNS))
             reaching |= dict.fromkeys(columns, height)
-            cells += [_inline_text(cell), *[""] * (len(columns) - 1)]
+            cells += [_cell_text(cell, gone), *[""] * (len(columns) - 1)]
         reaching = {column: rest - 1 for column, rest in reaching.items() if rest > 1}
         yield cells
 
@@ -270,26 +356,46 @@ def _code(node: LexborNode) -> str:
     return "".join(pieces)
 
 
-def _inline_text(node: LexborNode) -> str:
-    return _tidy("".join(_inline_pieces(node)))
+def _inline_text(node: LexborNode, gone: Set[int]) -> str:
+    return _tidy("".join(_inline_pieces(node, gone))).replace(_ITEM, "")
 
 
-def _inline_pieces(node: LexborNode) -> Iterator[str]:
+def _cell_text(cell: LexborNode, gone: Set[int]) -> str:
+    """Return a cell's text on one line, with its lists' numbers or else semicolons between their items."""
+    text = _tidy("".join(_inline_pieces(cell, gone)))
+    if _ITEM not in text:
+        return text
+    before, *items = (" ".join(piece.split()) for piece in text.split(_ITEM))
+    texts = [piece for piece in (before, *items) if piece]
+    bulleted = [not _NUMBERED.match(piece) for piece in texts]
+    return joined_items(texts, [False, *bulleted[1:]] if before else bulleted)
+
+
+def _inline_pieces(node: LexborNode, gone: Set[int]) -> Iterator[str]:
     stack = list(reversed(list(node.iter(include_text=True))))
+    markers: dict[int, str] = {}
     while stack:
         child = stack.pop()
         tag = child.tag or ""
         if tag == "-text":
             yield child.text(deep=False)
+        elif child.mem_id in gone:
+            continue
         elif tag in _SPECIAL:
-            yield _special(child, tag)
+            yield _special(child, tag, gone)
+        elif tag == "u" and is_gap(child.text(deep=True)):
+            yield LINE
         elif not (tag.startswith("-") or tag in INVISIBLE or _is_permalink(child, tag)):
-            if tag in _BLOCKS or tag == "li":
+            if tag == "ol":
+                markers |= _markers(child)
+            elif tag == "li":
+                yield f"{_FORCED_BREAK}{_ITEM}{markers.pop(child.mem_id, '')}"
+            elif tag in _BLOCKS:
                 yield _FORCED_BREAK
             stack.extend(reversed(list(child.iter(include_text=True))))
 
 
-def _special(node: LexborNode, tag: str) -> str:
+def _special(node: LexborNode, tag: str, gone: Set[int]) -> str:
     """Return the text of an element whose look carries meaning: an exponent, index, line break or formula."""
     if tag == "br":
         return _FORCED_BREAK
@@ -297,11 +403,36 @@ def _special(node: LexborNode, tag: str) -> str:
         return _script(node)
     if tag == "math":
         return _formula(node)
-    text = _inline_text(node)
+    if tag == "img":
+        return "" if _leads_elsewhere(node.parent) else _description(node.attributes)
+    text = _inline_text(node, gone)
     if tag == "sub":
         return subscript(text)
     # `[1]` as a superscript is a reference mark, not part of the sentence.
     return "" if text.startswith("[") else superscript(text)
+
+
+def _leads_elsewhere(node: LexborNode | None) -> bool:
+    """Return whether a picture is a link to anything but itself, as those of menus are."""
+    for _ in range(_AROUND_PICTURE):
+        if node is None:
+            break
+        if node.tag == "a":
+            return not _PICTURE_ADDRESS.search(node.attributes.get("href") or "")
+        node = node.parent
+    return False
+
+
+def _description(attributes: Mapping[str, str | None]) -> str:
+    """Return what a page says that a picture shows; that of a formula's picture is the formula."""
+    text = " ".join((attributes.get("alt") or "").split())
+    if not text or attributes.get("role") in {"presentation", "none"}:
+        return ""
+    named = f"{attributes.get('class') or ''} {'eeimg' if 'eeimg' in attributes else ''}"
+    if _TEX_IMAGE.search(named) or _TEX_ADDRESS.search(attributes.get("src") or ""):
+        return _tex(text.strip("$"), display=False)
+    sizes = (_whole(attributes.get(name), _ICON_PIXELS + 1) for name in ("width", "height"))
+    return "" if min(sizes) <= _ICON_PIXELS or _NO_DESCRIPTION.fullmatch(text) else f" {text} "
 
 
 def _script(node: LexborNode) -> str:
@@ -320,7 +451,8 @@ def _tex(source: str, display: bool) -> str:
 
 
 def _formula(node: LexborNode) -> str:
-    source = node.css_first(_TEX)
+    sources = node.css("annotation[encoding]")
+    source = next((found for found in sources if _TEX_ENCODING.fullmatch(found.attributes.get("encoding") or "")), None)
     if source is not None:
         return _tex(source.text(deep=True), node.attributes.get("display") == "block")
     return node.attributes.get("alttext") or mathml_text(_element(node, _DEEPEST_FORMULA))

@@ -18,7 +18,8 @@ _FURNITURE_ROLES = frozenset(
     {"navigation", "banner", "contentinfo", "search", "menu", "menubar", "toolbar", "complementary", "dialog"}
 )
 _FURNITURE_WORDS = re.compile(
-    r"(?<![a-z])(?<!--)(?:nav|navi|navbar|navigation|subnav|menu|submenu|sidebar|side-bar|footer|colophon|copyright|masthead"
+    r"(?<![a-z])(?<!--)(?:nav|navi|navbar|navigation|subnav|menu|submenu|sidebar|side-bar|colophon|copyright|masthead"
+    r"|(?:site|page|global|main|web)?foot(?:er)?(?![-_]?notes?)"
     r"|share|sharing|shares|sharebar|sharedaddy|social|socials|addtoany|comments?|commentlist|respond|disqus|replies"
     r"|related|recommended|recommendations?|teasers?|promo|widgets?|widget-area|cookies?|cookie-?\w*|consent|gdpr|popup"
     r"|modal|overlay|breadcrumbs?|pagination|pager|paging|skip-link|newsletter|subscribe|subscription|signup|login"
@@ -26,6 +27,7 @@ _FURNITURE_WORDS = re.compile(
     r"|post-?meta\w*|entry-meta|article-meta|backlink|license-area|(?:post|page|prev|next)-?nav\w*|author-(?:box|bio|info)"
     r"|relatednews|related-?\w+|newsletter-?\w+|sidebar-?\w+|teaser-?\w+|comments?-?\w+)(?![a-z])"
 )
+_NOT_SHOWN = re.compile(r"(?<![\w-])display\s*:\s*none", re.IGNORECASE)
 _NEVER_FURNITURE = frozenset({"html", "body", "main", "article", "p", "h1", "h2", "h3", "h4", "h5", "h6"})
 _NOTE_TYPES = frozenset({"footnote", "endnote", "rearnote", "doc-footnote", "doc-endnote"})
 _LINK_GROUPS = frozenset({"ul", "ol", "div", "section", "table", "p", "aside", "dl", "header"})
@@ -72,11 +74,11 @@ def find_content(tree: LexborHTMLParser, builder: DocumentBuilder) -> Content | 
     body = tree.body
     if body is None:
         return None
-    content = Content(body)
+    content = Content(body, passed_over=hidden_elements(body))
     elements = _survey(body, content, builder)
     _pass_over_furniture(elements, content)
     if not elements[0].chars:
-        return Content(body)
+        return Content(body, passed_over=hidden_elements(body))
     _choose_root(elements, content)
     return content
 
@@ -103,10 +105,12 @@ def _survey(body: LexborNode, content: Content, builder: DocumentBuilder) -> lis
             continue
         if tag.startswith("-") or tag in INVISIBLE:
             continue
+        if node.mem_id in content.passed_over:
+            continue
         builder.check_deadline()
         attributes = node.attributes
         words = f"{attributes.get('class') or ''} {attributes.get('id') or ''}".lower()
-        if is_hidden(attributes) or (drawn and _DRAWN_FORMULA.search(words)):
+        if drawn and _DRAWN_FORMULA.search(words):
             content.passed_over.add(node.mem_id)
             continue
         in_link = tag == "a" or (parent >= 0 and elements[parent].in_link)
@@ -128,9 +132,18 @@ def _survey(body: LexborNode, content: Content, builder: DocumentBuilder) -> lis
     return elements
 
 
-def is_hidden(attributes: dict[str, str | None]) -> bool:
-    """Return whether an element is not shown."""
-    return "hidden" in attributes or attributes.get("aria-hidden") == "true"
+def hidden_elements(body: LexborNode) -> set[int]:
+    """Return the identities of elements that are not shown; a page that a program shows may hide its body."""
+    found = body.css("[hidden], [aria-hidden=true], [style*=none i]")
+    return {node.mem_id for node in found if node.mem_id != body.mem_id and _is_hidden(node.attributes)}
+
+
+def _is_hidden(attributes: Mapping[str, str | None]) -> bool:
+    if "hidden" in attributes or attributes.get("aria-hidden") == "true":
+        return True
+    # A formula's source is hidden where a picture of it is shown.
+    not_shown = _NOT_SHOWN.search(attributes.get("style") or "") is not None
+    return not_shown and "math" not in (attributes.get("class") or "")
 
 
 def _pass_over_furniture(elements: list[_Element], content: Content) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from services.language.scripts import is_cjk
+
 _SUPERSCRIPTS = str.maketrans("0123456789+-−=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱ")
 _SUBSCRIPTS = str.maketrans("0123456789+-−=()aeoxhklmnpst", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎ₐₑₒₓₕₖₗₘₙₚₛₜ")
 
@@ -16,6 +18,15 @@ def table_text(rows: Iterable[Sequence[str]]) -> str:
 def table_line(row: Sequence[str]) -> str:
     """Write one row of a table."""
     return " | ".join(" ".join(cell.split()) for cell in row).rstrip()
+
+
+def joined_items(texts: Sequence[str], bulleted: Sequence[bool]) -> str:
+    """Put paragraphs on one line; a semicolon shows where an item that had a bullet ends and another begins."""
+    line = ""
+    for text, is_item, was_item in zip(texts, bulleted, [False, *bulleted], strict=False):
+        parted = is_item and was_item and line[-1:].isalnum()
+        line += f"{'' if not line else '；' if parted and is_cjk(line[-1]) else '; ' if parted else ' '}{text}"
+    return line
 
 
 def superscript(text: str) -> str:

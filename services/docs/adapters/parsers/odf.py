@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from services.docs.adapters.parsers.archive import Archive
+from services.docs.adapters.parsers.blanks import drawn, underlined
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.formulas import mathml_text
 from services.docs.adapters.parsers.markup import subscript, superscript
@@ -19,7 +20,7 @@ from services.docs.adapters.parsers.outline import is_caption, without_bullet
 from services.docs.adapters.parsers.package import parse_xml
 from services.docs.adapters.parsers.placing import Box, in_reading_order
 from services.docs.adapters.parsers.sheets import Row, write_sheet
-from services.docs.values.parsed_document import BlockKind, ParseError, ParseReason
+from services.docs.values.parsed_document import BlockKind, ParseError, ParseReason, WarningReason
 from services.language.folding import normalize
 from services.language.numerals import joined_number, write_number
 from services.language.scripts import join_lines
@@ -77,7 +78,10 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
 def _write_slides(body: Any, writer: _Writer, builder: DocumentBuilder) -> None:
     slides = body.findall(f"{DRAW}page")
     builder.check_pages(len(slides), "slides")
-    for slide in slides:
+    hidden: list[int] = []
+    for page, slide in enumerate(slides, start=1):
+        if not writer.styles.hidden_slides.isdisjoint(writer.styles.names(slide.get(f"{DRAW}style-name", ""))):
+            hidden.append(page)
         builder.begin_page()
         shapes = [shape for shape in slide if isinstance(shape.tag, str) and shape.tag not in _SKIPPED]
         title = next((shape for shape in shapes if shape.get(f"{PRESENTATION}class") == "title"), None)
@@ -90,6 +94,7 @@ def _write_slides(body: Any, writer: _Writer, builder: DocumentBuilder) -> None:
         for notes in slide.findall(f"{PRESENTATION}notes"):
             for paragraph in notes.iter(f"{TEXT}p"):
                 builder.add(BlockKind.NOTE, writer.plain(paragraph))
+    builder.warn(WarningReason.HIDDEN_SLIDES, hidden)
 
 
 def _box(shape: Any) -> Box | None:
@@ -109,7 +114,9 @@ class _Styles:
         self._parents: dict[str, str] = {}
         self.raised: dict[str, str] = {}
         """From a style to how it raises text, such as `super 58%`."""
+        self.underlined: set[str] = set()
         self.hidden: set[str] = set()
+        self.hidden_slides: set[str] = set()
         self._lists: dict[str, dict[int, Any]] = {}
         """From a style for lists to its levels."""
         self.outline: dict[int, Any] = {}
@@ -131,6 +138,11 @@ class _Styles:
                 self.raised.setdefault(name, position)
             if properties.get(f"{TEXT}display") == "none":
                 self.hidden.add(name)
+            if properties.get(f"{STYLE}text-underline-style", "none") != "none":
+                self.underlined.add(name)
+        for properties in style.iterchildren(f"{STYLE}drawing-page-properties"):
+            if properties.get(f"{PRESENTATION}visibility") == "hidden":
+                self.hidden_slides.add(name)
 
     def names(self, name: str) -> list[str]:
         """Return a style and those it is based on, nearest first."""
@@ -156,7 +168,7 @@ class _List:
 class _Writer:
     def __init__(self, archive: Archive, styles: _Styles, builder: DocumentBuilder) -> None:
         self._archive = archive
-        self._styles = styles
+        self.styles = styles
         self._builder = builder
         self._numbers: dict[str, dict[int, int]] = {}
         """The last counts of each style for lists, at which a list goes on that continues one."""
@@ -186,14 +198,14 @@ class _Writer:
     def plain(self, element: Any) -> str:
         """Return the text of all paragraphs of an element, without what would be written after it."""
         paragraphs = [element] if element.tag == f"{TEXT}p" else element.iter(f"{TEXT}p", f"{TEXT}h")
-        text = "\n".join(filter(None, (normalize("".join(self._inline(paragraph))) for paragraph in paragraphs)))
+        text = "\n".join(filter(None, (normalize(drawn("".join(self._inline(paragraph)))) for paragraph in paragraphs)))
         self._later.clear()
         return text
 
     def _write_paragraph(self, paragraph: Any, number: str = "", depth: int = 0) -> None:
-        text = normalize("".join(self._inline(paragraph)))
-        names = self._styles.names(paragraph.get(f"{TEXT}style-name", ""))
-        if not self._styles.hidden.isdisjoint(names):
+        text = normalize(drawn("".join(self._inline(paragraph))))
+        names = self.styles.names(paragraph.get(f"{TEXT}style-name", ""))
+        if not self.styles.hidden.isdisjoint(names):
             text = ""
         if paragraph.tag == f"{TEXT}h":
             level = _number(paragraph, f"{TEXT}outline-level", 1)
@@ -227,12 +239,12 @@ class _Writer:
         if not goes_on:
             counts.pop(depth, None)
         for item in found.iterchildren(f"{TEXT}list-item", f"{TEXT}list-header"):
-            level = self._styles.level(style, depth)
+            level = self.styles.level(style, depth)
             if start := item.get(f"{TEXT}start-value"):
                 counts[depth] = int(start) - 1 if start.isdecimal() else 0
             number = ""
             if item.tag == f"{TEXT}list-item" and level is not None:
-                number = _counted(counts, depth, level, lambda above: self._styles.level(style, above))
+                number = _counted(counts, depth, level, lambda above: self.styles.level(style, above))
             for child in item:
                 if child.tag == f"{TEXT}list":
                     self._write_list(child, own, depth + 1)
@@ -244,8 +256,8 @@ class _Writer:
         self._numbers[style] = counts
 
     def _heading_number(self, level: int) -> str:
-        rule = self._styles.outline.get(level)
-        return "" if rule is None else _counted(self._headings, level, rule, self._styles.outline.get)
+        rule = self.styles.outline.get(level)
+        return "" if rule is None else _counted(self._headings, level, rule, self.styles.outline.get)
 
     def _write_object(self, element: Any) -> None:
         """Write the table from which a chart is drawn; a formula was read within its paragraph."""
@@ -269,7 +281,7 @@ class _Writer:
             if tag == f"{TEXT}s":
                 yield " " * min(_number(element, f"{TEXT}c", 1), _MOST_REPEATED)
             elif tag == f"{TEXT}tab":
-                yield " "
+                yield "\t"
             elif tag == f"{TEXT}line-break":
                 yield "\n"
             elif tag == f"{DRAW}frame":
@@ -281,14 +293,16 @@ class _Writer:
             yield _collapsed(element.tail)
 
     def _span(self, element: Any) -> str:
-        names = self._styles.names(element.get(f"{TEXT}style-name", ""))
-        if not self._styles.hidden.isdisjoint(names):
+        names = self.styles.names(element.get(f"{TEXT}style-name", ""))
+        if not self.styles.hidden.isdisjoint(names):
             return ""
         text = "".join(self._inline(element))
-        position = next((self._styles.raised[name] for name in names if name in self._styles.raised), "")
+        position = next((self.styles.raised[name] for name in names if name in self.styles.raised), "")
         if position.startswith(("sub", "-")):
             return subscript(text)
-        return superscript(text) if position and not position.startswith("0") else text
+        if position and not position.startswith("0"):
+            return superscript(text)
+        return text if self.styles.underlined.isdisjoint(names) else underlined(text)
 
     def _frame(self, frame: Any) -> Iterator[str]:
         formula = next((self._embedded(found) for found in frame.iterchildren(f"{DRAW}object")), None)
@@ -307,7 +321,7 @@ class _Writer:
         """Yield each cell's text and how often it stands there."""
         for cell in row.iterchildren(f"{TABLE}table-cell", f"{TABLE}covered-table-cell"):
             paragraphs = cell.iter(f"{TEXT}p", f"{TEXT}h") if cell.tag == f"{TABLE}table-cell" else ()
-            text = " ".join("".join(self._inline(paragraph)).strip() for paragraph in paragraphs)
+            text = " ".join(drawn("".join(self._inline(paragraph))).strip() for paragraph in paragraphs)
             yield text, _number(cell, f"{TABLE}number-columns-repeated", 1)
 
     def sheet_rows(self, table: Any) -> Iterator[Row | None]:

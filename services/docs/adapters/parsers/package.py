@@ -11,13 +11,12 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote
 
 from lxml import etree
 
-from services.docs.adapters.parsers.archive import Archive
+from services.docs.adapters.parsers.archive import Archive, Source
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.office import office_faults
 from services.docs.values.parsed_document import ParseError, ParseReason
@@ -49,13 +48,13 @@ class Package:
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path, builder: DocumentBuilder, root: str) -> Iterator[tuple[Self, str, Any]]:
-        """Yield the package at `path`, and name and root element of its main part, whose tag must be `root`.
+    def open(cls, source: Source, builder: DocumentBuilder, root: str) -> Iterator[tuple[Self, str, Any]]:
+        """Yield the package in `source`, and name and root element of its main part, whose tag must be `root`.
 
         Raises:
             ParseError: the file is damaged, or of another format.
         """
-        with Archive.open(path, builder) as archive, office_faults():
+        with Archive.open(source, builder) as archive, office_faults():
             package = cls(archive, builder)
             main = package.related("", "officeDocument")
             document = package.part(main) if main else None
@@ -78,6 +77,10 @@ class Package:
         if b"AlternateContent" in data:
             _choose(root)
         return root
+
+    def data(self, name: str) -> bytes | None:
+        """Return a part that is no XML of the package, None where there is no such part."""
+        return self._archive.read(name)
 
     @contextmanager
     def stream(self, name: str) -> Iterator[Any]:

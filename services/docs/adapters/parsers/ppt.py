@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.compound import compound_file, encrypted
-from services.docs.values.parsed_document import BlockKind, ParseError, ParseReason
+from services.docs.values.parsed_document import BlockKind, ParseError, ParseReason, WarningReason
 
 _ENCRYPTED = 0xF3D1C4DF
 _CURRENT_USER_BYTES = 20
@@ -23,6 +23,7 @@ _TEXT_KIND, _OUTLINE_TEXT, _WIDE_TEXT, _NARROW_TEXT = 0x0F9F, 0x0F9E, 0x0FA0, 0x
 _GROUP, _SHAPE, _TEXT_BOX, _CHILD_PLACE, _MORE_PROPERTIES = 0xF003, 0xF004, 0xF00D, 0xF00F, 0xF122
 _TABLE_PROPERTY = 0x039F
 _SLIDES, _NOTES = 0, 2
+_SHOWN_HOW, _FLAGS_AT, _HIDDEN = 0x03F9, 10, 4
 _TITLES = frozenset({0, 6})
 _BODIES = frozenset({1, 5, 7, 8})
 _NOTES_TEXT = 2
@@ -74,6 +75,8 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
         }
         slides = list(_places(data, lists.get(_SLIDES)))
         builder.check_pages(len(slides), "slides")
+        hidden = [number for number, slide in enumerate(slides, start=1) if _is_hidden(data, slide, offsets)]
+        builder.warn(WarningReason.HIDDEN_SLIDES, hidden)
         notes = dict(_notes(data, _places(data, lists.get(_NOTES)), offsets))
         for slide in slides:
             builder.begin_page()
@@ -135,6 +138,16 @@ def _places(data: bytes, listed: _Record | None) -> Iterator[_Place]:
             place.outline[-1] = _Text(kind, _text(data, record))
     if place:
         yield place
+
+
+def _is_hidden(data: bytes, slide: _Place, offsets: dict[int, int]) -> bool:
+    """Return whether a slide is passed over when the presentation is shown."""
+    if slide.number not in offsets:
+        return False
+    for record in _children(data, _record(data, offsets[slide.number])):
+        if record.kind == _SHOWN_HOW and record.end - record.begin > _FLAGS_AT:
+            return bool(data[record.begin + _FLAGS_AT] & _HIDDEN)
+    return False
 
 
 def _text(data: bytes, record: _Record) -> str:

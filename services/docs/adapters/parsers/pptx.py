@@ -14,7 +14,7 @@ from services.docs.adapters.parsers.drawings import DRAWN, PARAGRAPH, paragraph_
 from services.docs.adapters.parsers.outline import is_caption, without_bullet
 from services.docs.adapters.parsers.package import RELATION_ID, Package, Relation
 from services.docs.adapters.parsers.placing import Box, in_reading_order
-from services.docs.values.parsed_document import BlockKind
+from services.docs.values.parsed_document import BlockKind, WarningReason
 from services.language.numerals import joined_number, write_number
 from services.language.scripts import join_lines
 
@@ -40,19 +40,23 @@ _AUTO_FORMS = {
 
 
 def parse(path: Path, builder: DocumentBuilder) -> None:
-    """Write every slide as a page, hidden ones included; notes come after their slide."""
+    """Write every slide as a page, and warn of hidden ones; notes come after their slide."""
     with Package.open(path, builder, f"{_P}presentation") as (package, main, presentation):
         relations = package.relations(main)
         slides = [relations.get(slide.get(RELATION_ID, "")) for slide in presentation.iter(f"{_P}sldId")]
         builder.check_pages(len(slides), "slides")
         layouts: dict[str, _Layout] = {}
-        for relation in slides:
+        hidden: list[int] = []
+        for number, relation in enumerate(slides, start=1):
             builder.begin_page()
             slide = package.part(relation.target) if relation else None
             if relation is not None and slide is not None:
                 own = package.relations(relation.target)
                 layout = _layout(package, _target(own, "slideLayout"), layouts)
                 _SlideWriter(package, own, layout, builder).write(slide)
+                if slide.get("show") in {"0", "false"}:
+                    hidden.append(number)
+        builder.warn(WarningReason.HIDDEN_SLIDES, hidden)
 
 
 @dataclass(frozen=True, slots=True)

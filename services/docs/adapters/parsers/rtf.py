@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from services.docs.adapters.parsers.blanks import drawn, underlined
 from services.docs.adapters.parsers.builder import DocumentBuilder
 from services.docs.adapters.parsers.encoding import read_bytes
 from services.docs.adapters.parsers.markup import subscript, superscript
@@ -29,6 +31,7 @@ _CHARSETS = {
     178: 1256, 186: 1257, 204: 1251, 222: 874, 238: 1250,
 }  # fmt: skip
 """Code pages by the numbers that Windows gives to sets of characters."""
+_OLD_CHARSETS = {"mac": "mac_roman", "pc": "cp437", "pca": "cp850"}
 _SKIPPED = frozenset(
     {"colortbl", "pict", "themedata", "colorschememapping", "datastore", "latentstyles", "listtable", "rsidtbl"}
     | {"listoverridetable", "generator", "header", "headerl", "headerr", "headerf", "footer", "footerl", "footerr"}
@@ -40,15 +43,21 @@ _SKIPPED = frozenset(
 _SHOWN_OPTIONAL = frozenset({"shpinst", "shptxt", "shpgrp", "moMath", "moMathPara", "mmath", "pntext", "listtext"})
 """Destinations that an old program may skip, but that hold text."""
 _CHARACTERS = {
-    "tab": " ", "line": "\n", "emdash": "—", "endash": "–", "bullet": "•", "lquote": "‘", "rquote": "’",
+    "tab": "\t", "line": "\n", "emdash": "—", "endash": "–", "bullet": "•", "lquote": "‘", "rquote": "’",
     "ldblquote": "“", "rdblquote": "”", "emspace": " ", "enspace": " ", "qmspace": " ", "nestcell": " ",
 }  # fmt: skip
+_RAISED: dict[str, Callable[[str], str]] = {"super": superscript, "sub": subscript}
 _LITERALS = {"~": " ", "_": "-", "\\": "\\", "{": "{", "}": "}", "\n": "", "\r": ""}
 
 
 def parse(path: Path, builder: DocumentBuilder) -> None:
     """Write the document's text in its order; it has no pages, because only the printed document has page breaks."""
-    source = read_bytes(path, builder).decode("latin-1")
+    write_rtf(read_bytes(path, builder), builder)
+
+
+def write_rtf(data: bytes, builder: DocumentBuilder) -> None:
+    """Write the blocks of a document in RTF."""
+    source = data.decode("latin-1")
     if not source.startswith("{\\rtf"):
         raise ParseError(ParseReason.CORRUPT_FILE)
     reader = _Reader(builder)
@@ -64,6 +73,7 @@ class _State:
     skipped: bool = False
     font: int = -1
     hidden: bool = False
+    underlined: bool = False
     position: str = ""
     """`super`, `sub` or nothing."""
     fallback: int = 1
@@ -194,6 +204,9 @@ class _Reader:
             case "super" | "sub" | "nosupersub" | "plain":
                 state.position = word if on and word in {"super", "sub"} else ""
                 state.hidden = state.hidden and word != "plain"
+                state.underlined = state.underlined and word != "plain"
+            case "ul" | "uld" | "uldash" | "uldb" | "ulth" | "ulwave" | "ulhair" | "ulc" | "ulnone":
+                state.underlined = on and word != "ulnone"
             case "pard":
                 paragraph.style, paragraph.level, paragraph.in_table = -1, _BODY_LEVEL, False
             case "s":
@@ -206,7 +219,9 @@ class _Reader:
                 self._set_encoding(word, number)
 
     def _set_encoding(self, word: str, number: int | None) -> None:
-        if word == "ansicpg":
+        if word in _OLD_CHARSETS:
+            self._encoding = _OLD_CHARSETS[word]
+        elif word == "ansicpg":
             self._encoding = _known(number) or self._encoding
         elif word == "fcharset" and self._state.destination == "fonttbl":
             self._fonts[self._state.font] = (_known(_CHARSETS.get(number or 0)), "")
@@ -248,7 +263,7 @@ class _Reader:
             self._texts.setdefault(state.destination, []).append(text)
         else:
             text = in_font(text, self._fonts.get(state.font, ("", ""))[1])
-            raised = {"super": superscript, "sub": subscript}.get(state.position, str)
+            raised = _RAISED.get(state.position, underlined if state.underlined else str)
             self._paragraph.parts.append(raised(text))
 
     def _end(self, word: str) -> None:
@@ -268,7 +283,7 @@ class _Reader:
     def _paragraph_text(self) -> str:
         paragraph = self._paragraph
         number = without_bullet(f"{paragraph.list_text} x").removesuffix("x").strip()
-        text = joined_number(number, normalize(_whole_characters("".join(paragraph.parts))))
+        text = joined_number(number, normalize(drawn(_whole_characters("".join(paragraph.parts)))))
         paragraph.parts, paragraph.list_text = [], ""
         return text
 

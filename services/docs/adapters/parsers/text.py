@@ -17,7 +17,11 @@ _UNDERLINE = re.compile(r"={3,}|-{3,}")
 
 def parse(path: Path, builder: DocumentBuilder) -> None:
     """Write the blocks of the text without markup at `path`; it has no pages."""
-    source = read_text(path, builder)
+    write_text(read_text(path, builder), builder)
+
+
+def write_text(source: str, builder: DocumentBuilder) -> None:
+    """Write the blocks of a text without markup."""
     builder.check_complexity(max(source.count("\n"), source.count("\r")), builder.limits.lines, "lines")
     # Normalizing first may lose the first line's indent.
     source = normalize(source.expandtabs(4))

@@ -19,6 +19,7 @@ from services.docs.domain.upload.media_types import (
     DOCX,
     EPUB,
     HTML,
+    MAIL,
     MARKDOWN,
     NOTEBOOK,
     ODP,
@@ -61,6 +62,7 @@ PARSERS = {
     RTF: "rtf",
     EPUB: "epub",
     NOTEBOOK: "notebook",
+    MAIL: "mail",
 }
 """From media type to the module whose `parse` writes a file into a builder; it raises `ParseError` and nothing else."""
 

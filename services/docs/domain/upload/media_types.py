@@ -6,6 +6,7 @@ TEXT = "text/plain"
 MARKDOWN = "text/markdown"
 HTML = "text/html"
 CSV = "text/csv"
+MAIL = "message/rfc822"
 NOTEBOOK = "application/x-ipynb+json"
 PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -50,11 +51,12 @@ SUFFIXES = {
     RTF: (".rtf",),
     EPUB: (".epub",),
     NOTEBOOK: (".ipynb",),
+    MAIL: (".eml", ".mht", ".mhtml"),
 }
 """The names that files of each media type that is read may end in; the first is the usual one."""
 SUPPORTED = tuple(SUFFIXES)
 """What is read, each by a parser of its own."""
-TEXT_FAMILY = frozenset({TEXT, MARKDOWN, HTML, CSV, NOTEBOOK})
+TEXT_FAMILY = frozenset({TEXT, MARKDOWN, HTML, CSV, NOTEBOOK, MAIL})
 """What only a file's name tells apart for sure."""
 
 UNREAD_SUFFIXES = {

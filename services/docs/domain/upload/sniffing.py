@@ -13,6 +13,7 @@ from services.docs.domain.upload.media_types import (
     DOCX,
     EMPTY,
     HTML,
+    MAIL,
     MARKDOWN,
     NOTEBOOK,
     OLE,
@@ -65,6 +66,8 @@ _HTML_START = re.compile(
     r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|article|main)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_MAIL_START = re.compile(r"\s*(?:>?From [^\n]*\n)?[!-9;-~]+:[ \t\r\n]")
+"""A header, as every MIME message begins with one."""
 _XML_START = re.compile(r"\s*<\?xml\b")
 _MARKDOWN_HEADING = re.compile(r"^#{1,6} \S", re.MULTILINE)
 _MARKDOWN_MARK = re.compile(r"^(?:```|[-*] \S|\|.*\|$|> \S)|\*\*\S.*?\S\*\*|\[[^\]\n]+\]\([^)\s]+\)", re.MULTILINE)
@@ -178,6 +181,8 @@ def _sniff_text(text: str, suffix: str) -> str:
     if _HTML_START.match(text):
         return HTML
     named = BY_SUFFIX.get(suffix, "")
+    if named == MAIL:
+        return MAIL if _MAIL_START.match(text) else TEXT
     if named == NOTEBOOK:
         return NOTEBOOK if text.lstrip().startswith("{") else TEXT
     if named in TEXT_FAMILY:

@@ -183,7 +183,8 @@ class Warning(_message.Message):
     PAGES_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
     """Stable reason: PAGES_WITHOUT_TEXT, pages hold images alone; WRONG_LETTERS, the characters in the file are not those
-    that it shows.
+    that it shows; PARTS_NOT_READ, attachments or files inserted into it were not read; HIDDEN_SLIDES, slides that are
+    hidden when the presentation is shown were read, too.
     """
     message: _builtins.str
     """What is wrong, on which pages, and what to do, in the language that the request accepts."""

@@ -1,0 +1,93 @@
+"""E-mails (`.eml`) and web pages that a browser saved as one file (`.mht`, `.mhtml`): both are MIME messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.errors import MessageError
+from email.header import decode_header, make_header
+from email.message import Message
+from pathlib import Path
+
+from services.docs.adapters.parsers.builder import DocumentBuilder
+from services.docs.adapters.parsers.encoding import decode, read_bytes
+from services.docs.adapters.parsers.html import declared_charset, write_fragment, write_html
+from services.docs.adapters.parsers.text import write_text
+from services.docs.values.parsed_document import BlockKind, ParseError, ParseReason, WarningReason
+
+_HEAD = ("From", "To", "Cc", "Date")
+_MOST_BOUNDARIES = 200
+"""The library compares each line with the boundary of every part around it."""
+_TEXTS = {"text/plain": 1, "text/html": 2, "application/xhtml+xml": 2}
+"""What is read, and how well it shows what was written."""
+
+
+def parse(path: Path, builder: DocumentBuilder) -> None:
+    """Write who wrote to whom and when, and the message; of a saved page, the page. Attachments are not read."""
+    write_mail(read_bytes(path, builder), builder)
+
+
+def write_mail(data: bytes, builder: DocumentBuilder, *, with_head: bool = True) -> None:
+    """Write the text of a MIME message, without its head where it is a part of another file."""
+    builder.check_complexity(data.lower().count(b"boundary="), _MOST_BOUNDARIES, "parts")
+    try:
+        message = message_from_bytes(data)
+    except (MessageError, ValueError, LookupError) as error:
+        raise ParseError(ParseReason.CORRUPT_FILE) from error
+    is_page = message.get_content_type() == "multipart/related" and not message["To"]
+    if with_head and not is_page:
+        _write_head(message, builder)
+    for part in _texts(message, builder):
+        _write_part(part, builder, is_page=is_page and with_head)
+
+
+def _write_head(message: Message, builder: DocumentBuilder) -> None:
+    subject = _header(message, "Subject")
+    builder.title = subject
+    builder.add(BlockKind.HEADING, " ".join(subject.split()), 1)
+    lines = [f"{name}: {' '.join(text.split())}" for name in _HEAD if (text := _header(message, name))]
+    builder.add(BlockKind.PARAGRAPH, "\n".join(lines))
+
+
+def _header(message: Message, name: str) -> str:
+    """Return a header's text; one whose encoding is not known stays as it is written."""
+    value = message.get(name)
+    if value is None:
+        return ""
+    try:
+        return str(make_header(decode_header(value)))
+    except (LookupError, ValueError, MessageError):
+        return str(value)
+
+
+def _texts(message: Message, builder: DocumentBuilder) -> Iterator[Message]:
+    """Yield the parts to read: of alternatives the best one, of a page with its pictures the page."""
+    kind = message.get_content_type()
+    if message.get_content_disposition() == "attachment":
+        builder.warn_of_all(WarningReason.PARTS_NOT_READ)
+    elif not message.is_multipart():
+        if kind in _TEXTS:
+            yield message
+    else:
+        found = [list(_texts(part, builder)) for part in message.get_payload() if isinstance(part, Message)]
+        found = [parts for parts in found if parts]
+        if kind == "multipart/alternative" and found:
+            found = [max(found, key=lambda parts: max(_TEXTS[part.get_content_type()] for part in parts))]
+        elif kind == "multipart/related":
+            found = found[:1]
+        for parts in found:
+            yield from parts
+
+
+def _write_part(part: Message, builder: DocumentBuilder, *, is_page: bool) -> None:
+    builder.check_deadline()
+    data = part.get_payload(decode=True)
+    if not isinstance(data, bytes):
+        return
+    charset = part.get_content_charset() or ""
+    if part.get_content_type() == "text/plain":
+        write_text(decode(data, charset), builder)
+    elif is_page:
+        write_html(decode(data, charset or declared_charset(data)), builder)
+    else:
+        write_fragment(decode(data, charset or declared_charset(data)), builder)

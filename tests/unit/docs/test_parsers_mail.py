@@ -1,0 +1,138 @@
+"""E-mails and web pages in one file: what of them is read, and in which encoding."""
+
+from __future__ import annotations
+
+import base64
+from email.header import Header
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from services.docs.adapters.parsers.worker import parse
+from services.docs.domain.upload.media_types import MAIL, TEXT
+from services.docs.domain.upload.sniffing import admitted_media_type
+from services.docs.values.parsed_document import (
+    BlockKind,
+    ParsedDocument,
+    ParseError,
+    ParseReason,
+    ReadingWarning,
+    WarningReason,
+)
+
+NOT_READ = (ReadingWarning(WarningReason.PARTS_NOT_READ),)
+
+
+def read(data: bytes, tmp_path: Path, name: str = "a.eml") -> ParsedDocument:
+    path = tmp_path / name
+    path.write_bytes(data)
+    assert admitted_media_type(data, name) == MAIL
+    return parse(path, MAIL)
+
+
+def mail(**headers: str) -> EmailMessage:
+    message = EmailMessage()
+    for name, value in headers.items():
+        message[name] = value
+    return message
+
+
+def test_a_mail_is_its_subject_its_head_and_its_text(tmp_path: Path) -> None:
+    sent = "Fri, 01 Mar 2024 08:00:00 +0800"
+    message = mail(Subject="周五的实验：铁生锈", From="Li <li@school.test>", To="class@school.test", Date=sent)
+    message.set_content("Bring two iron nails.\n\nWe leave them in water.")
+    parsed = read(message.as_bytes(), tmp_path)
+    assert parsed.title == "周五的实验：铁生锈"
+    assert parsed.blocks[0].kind is BlockKind.HEADING
+    assert parsed.text == (
+        f"周五的实验：铁生锈\n\nFrom: Li <li@school.test>\nTo: class@school.test\nDate: {sent}\n\n"
+        "Bring two iron nails.\n\nWe leave them in water."
+    )
+    assert parsed.warnings == ()
+
+
+def test_of_alternatives_the_page_is_read_and_attachments_are_warned_of(tmp_path: Path) -> None:
+    message = mail(Subject="Nails", To="a@b.test")
+    message.set_content("plain")
+    message.add_alternative("<h2>Rust</h2><ol type=a><li>wet<li>dry</ol>", subtype="html")
+    message.add_attachment(b"%PDF-1.4", maintype="application", subtype="pdf", filename="a.pdf")
+    parsed = read(message.as_bytes(), tmp_path)
+    assert parsed.text.endswith("To: a@b.test\n\nRust\n\na. wet\nb. dry")
+    assert parsed.warnings == NOT_READ
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"),
+    [
+        ("iso-2022-jp", "鉄は錆びる。"),
+        ("shift_jis", "鉄は錆びる。"),
+        ("euc-kr", "철은 녹슨다."),
+        ("ks_c_5601-1987", "철은 녹슨다."),
+        ("gb2312", "铁会生锈。"),
+        ("hz-gb-2312", "铁会生锈。"),
+        ("big5", "鐵會生鏽。"),
+        ("windows-1251", "Железо ржавеет."),
+        ("koi8-r", "Железо ржавеет."),
+        ("iso-8859-1", "Größe “ist” – gut"),
+        ("windows-1250", "Žluťoučký kůň"),
+        ("utf-8", "铁 → 锈"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["8bit", "base64"])
+def test_the_declared_encoding_counts(charset: str, text: str, encoding: str, tmp_path: Path) -> None:
+    python_name = {"hz-gb-2312": "hz", "iso-8859-1": "cp1252"}.get(charset, charset)
+    data = text.encode(python_name)
+    if encoding == "base64":
+        data = base64.encodebytes(data)
+    head = f"To: a@b.test\nContent-Type: text/plain; charset={charset}\nContent-Transfer-Encoding: {encoding}\n\n"
+    assert read(head.encode() + data, tmp_path).text == f"To: a@b.test\n\n{text}"
+
+
+def test_headers_in_other_encodings(tmp_path: Path) -> None:
+    subject = Header("铁会生锈", "gb2312").encode()
+    data = f"Subject: {subject}\nFrom: =?x-unknown?B?AAAA?=\nTo: b@c.test\n\ntext".encode()
+    parsed = read(data, tmp_path)
+    assert parsed.text.startswith("铁会生锈\n\nFrom: =?x-unknown?B?AAAA?=\nTo: b@c.test")
+
+
+@pytest.mark.parametrize("name", ["page.mht", "page.mhtml"])
+def test_a_saved_page_is_the_page_without_its_head(name: str, tmp_path: Path) -> None:
+    data = (
+        b"From: <Saved by Blink>\r\nSnapshot-Content-Location: https://x.test/\r\nSubject: =?utf-8?Q?Rust?=\r\n"
+        b'MIME-Version: 1.0\r\nContent-Type: multipart/related; type="text/html"; boundary="--B--"\r\n\r\n'
+        b"----B--\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+        b'<meta charset=3D"gbk"><title>\xcc\xfa</title><h1>=CC=FA</h1><p>=C9=FA=D0=E2</p><footer>x</footer>\r\n'
+        b"----B--\r\nContent-Type: text/css\r\n\r\np {}\r\n----B----\r\n"
+    )
+    parsed = read(data, tmp_path, name)
+    assert (parsed.text, parsed.title) == ("铁\n\n生锈", "铁")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"To: a\nContent-Type: multipart/mixed; boundary=B\n\n--B\n--B--", None),
+        (b"To: a\nContent-Type: multipart/mixed; boundary=B\n\nno part", None),
+        (
+            b"To: a\nContent-Type: text/plain; charset=gbk\n\n" + bytes(range(128, 256)) * 3,
+            ParseReason.INVALID_ENCODING,
+        ),
+        (b"To: a\nContent-Type: text/html\nContent-Transfer-Encoding: base64\n\n%%%%", None),
+        (b"To: a\n" + b'Content-Type: multipart/mixed; boundary="B"\n\n--B\n' * 300, ParseReason.TOO_COMPLEX),
+        (b"To: a\nContent-Type: multipart/mixed\n\nx", None),
+        (b"To: a\nContent-Type: message/rfc822\n\nTo: b\nContent-Type: message/rfc822\n\nTo: c\n\ninner", None),
+    ],
+)
+def test_damaged_and_hostile_messages(data: bytes, reason: ParseReason | None, tmp_path: Path) -> None:
+    if reason is None:
+        assert read(data, tmp_path).text.startswith("To: a")
+        return
+    with pytest.raises(ParseError) as refused:
+        read(data, tmp_path)
+    assert refused.value.reason is reason
+
+
+@pytest.mark.parametrize("name", ["a.eml", "a.mht"])
+def test_a_text_without_headers_is_no_message(name: str) -> None:
+    assert admitted_media_type(b"Just a text.\nIt says: hello", name) == TEXT
