@@ -9,7 +9,7 @@ import pytest
 
 from services.docs.adapters.parsers.worker import parse
 from services.docs.domain.upload.media_types import HTML
-from services.docs.values.parsed_document import BlockKind, ParsedDocument
+from services.docs.values.parsed_document import BlockKind, ParsedDocument, ParseError, ParseReason
 
 Reader = Callable[[str], ParsedDocument]
 
@@ -222,6 +222,34 @@ def test_a_body_that_says_it_is_hidden_is_read(read: Reader) -> None:
 )
 def test_underlined_space_is_a_gap(source: str, text: str, read: Reader) -> None:
     assert read(source).text == text
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        "<div class=section id=sharing-rocks-with-others><h2>Sharing rocks with others</h2>{}</div>",
+        "<div class='section' id='comments'><h2>Comments</h2>{}</div>",
+        "<section id=how-rocks-are-related><h2>How rocks are related</h2>{}</section>",
+        "<section id='the_menu_of_a_geologist'><h3>The menu of a geologist, and more</h3>{}</section>",
+    ],
+)
+def test_an_id_made_of_a_heading_tells_nothing_of_its_section(section: str, read: Reader) -> None:
+    text = "<p>Basalt is formed where lava cools fast.</p>"
+    assert "Basalt" in read(LESSON + section.format(text)).text
+    assert "Basalt" not in read(f"{LESSON}<div id=comments><h2>Comments</h2>{text}</div>").text
+    assert "Basalt" not in read(f"{LESSON}<div id=related-posts><h2>Related posts</h2>{text}</div>").text
+
+
+@pytest.mark.parametrize(
+    "held",
+    ["<script>x = '{}';</script>", "<!-- {} -->", "<style>/* {} */</style>", "<textarea>{}</textarea>", "<!-- {} --!>"],
+)
+def test_tags_in_programs_and_comments_are_none(held: str, read: Reader) -> None:
+    tags = "<div><item>" * 3000
+    assert read(f"<p>Water boils.</p>{held.format(tags)}<p>Ice melts.</p>").text == "Water boils.\n\nIce melts."
+    with pytest.raises(ParseError) as caught:
+        read(f"<p>Water boils.</p>{held.format(tags)}{tags}")
+    assert caught.value.reason is ParseReason.TOO_COMPLEX
 
 
 @pytest.mark.parametrize("name", ["foot", "page-foot", "siteFooter", "globalfooter", "foot_wrap", "foot copyright"])

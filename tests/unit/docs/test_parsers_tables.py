@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,22 @@ def test_opendocument_slides_are_read_by_their_places(tmp_path: Path) -> None:
     assert odf(tmp_path, ODP, body + "</office:presentation>").text.split() == ["left", "right", "low"]
 
 
+def test_an_id_that_stands_twice_and_the_document_type_of_a_formula(tmp_path: Path) -> None:
+    formula = '<!DOCTYPE math:math PUBLIC "-//OpenOffice.org//DTD Modified W3C MathML 1.01//EN" "math.dtd">'
+    formula += '<math:math xmlns:math="http://www.w3.org/1998/Math/MathML"><math:mi>x</math:mi></math:math>'
+    frame = '<draw:frame><draw:object xlink:href="./Object 1" xmlns:xlink="http://www.w3.org/1999/xlink"/></draw:frame>'
+    body = f'<office:text><text:p xml:id="a">so {frame} is</text:p><text:p xml:id="a">known</text:p></office:text>'
+    odf(tmp_path, ODT, body)
+    with zipfile.ZipFile(tmp_path / "a", "a") as archive:
+        archive.writestr("Object 1/content.xml", formula)
+    assert parse(tmp_path / "a", ODT).text == "so x is\n\nknown"
+    with zipfile.ZipFile(tmp_path / "a", "a") as archive:
+        archive.writestr("Object 1/content.xml", formula.replace('"math.dtd"', '"math.dtd" [<!ENTITY e "x">]'))
+    with pytest.raises(ParseError) as caught:
+        parse(tmp_path / "a", ODT)
+    assert caught.value.reason is ParseReason.XML_ENTITY
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
@@ -213,12 +230,13 @@ def test_what_a_notebook_shows_instead_of_text(tmp_path: Path) -> None:
         {"data": {"text/plain": "<IPython.core.display.HTML object>", "text/html": "<ul><li>one<li>two</ul>"}},
         {"data": {"text/plain": "[<matplotlib.lines.Line2D at 0x7f3c>]"}},
         {"data": {"text/plain": "<Figure size 640x480 with 2 Axes>", "image/png": "x"}},
+        {"output_type": "error", "ename": "NameError", "evalue": "name 'x' is not defined", "traceback": ["…"]},
         {"text": "\x1b[31mred\x1b[0m <b at last>"},
     ]
     cells = [{"cell_type": "code", "source": "show()", "outputs": outputs}]
     (tmp_path / "a").write_text(json.dumps({"cells": cells}), encoding="utf-8")
     assert parse(tmp_path / "a", NOTEBOOK).text == (
-        "show()\n\nLoss\n\nIt falls.\n\n$$E=mc^2$$\n\none\ntwo\n\nred <b at last>"
+        "show()\n\nLoss\n\nIt falls.\n\n$$E=mc^2$$\n\none\ntwo\n\nNameError: name 'x' is not defined\n\nred <b at last>"
     )
 
 

@@ -83,7 +83,8 @@ def decode(data: bytes, declared: str = "") -> str:
         if not legacy:
             raise _invalid(_UTF8, error.start) from error
         return _decode_strictly(data, legacy, 0)
-    return data.decode(known, errors="replace") if known and _is_valid_by_chance(text, known) else text
+    few = 0 < len(data) - len(text) < _FEW
+    return data.decode(known, errors="replace") if few and _is_valid_by_chance(text, known) else text
 
 
 def _is_valid_by_chance(text: str, declared: str) -> bool:
@@ -91,8 +92,7 @@ def _is_valid_by_chance(text: str, declared: str) -> bool:
 
     Two ideographs of GBK may be one valid character each; ideographs in UTF-8 have three bytes.
     """
-    others = [char for char in text if not char.isascii()]
-    return 0 < len(others) < _FEW and declared.startswith(_IDEOGRAPHIC) and all(char < "\u0800" for char in others)
+    return declared.startswith(_IDEOGRAPHIC) and max(text) < "\u0800"
 
 
 def _decode_declared(data: bytes, encoding: str) -> str:

@@ -74,6 +74,10 @@ _WHITE_SPACE = re.compile(r"[ \t\n\r\f]+")
 _FORCED_BREAK = "\v"
 _AROUND_BREAK = re.compile(r" *\v *")
 _TAG = re.compile(r"<(/?)([A-Za-z][^\s/>]*+)")
+_NO_MARKUP = re.compile(
+    r"<!--(?:.*?--!?>|.*\Z)|<(script|style|textarea|title)\b[^>]*+>(?:.*?</\1(?=[\s/>])|.*\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
 _ATTRIBUTE = r"""[\s/]++[^\s/>=]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"']++))?+"""
 _CLOSED_BY_OTHERS = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr", "param"}
@@ -119,7 +123,15 @@ def _check_markup(source: str, builder: DocumentBuilder) -> None:
     limits = builder.limits
     crowded = re.search(rf"<[A-Za-z][^\s/>]*+(?:{_ATTRIBUTE}){{{limits.attributes + 1}}}", source)
     builder.check_complexity(limits.attributes + 1 if crowded else 0, limits.attributes, "attributes")
-    depth = 0
+    if _depth(source, limits.depth) > limits.depth:
+        # Programs, styles and comments hold tags as well, which are none.
+        source = _NO_MARKUP.sub("", source)
+        builder.check_complexity(_depth(source, limits.depth), limits.depth, "elements")
+
+
+def _depth(source: str, limit: int) -> int:
+    """Return how many elements stand within each other at most, or one more than the limit as soon as it is passed."""
+    depth = deepest = 0
     opened: Counter[str] = Counter()
     for match in _TAG.finditer(source):
         closing, name = match[1], match[2].lower()
@@ -128,7 +140,11 @@ def _check_markup(source: str, builder: DocumentBuilder) -> None:
         step = -1 if closing else 1
         opened[name] += step
         depth += step
-        builder.check_complexity(depth, limits.depth, "elements")
+        if depth > deepest:
+            deepest = depth
+            if deepest > limit:
+                break
+    return deepest
 
 
 class _Writer:

@@ -28,6 +28,9 @@ _FURNITURE_WORDS = re.compile(
     r"|relatednews|related-?\w+|newsletter-?\w+|sidebar-?\w+|teaser-?\w+|comments?-?\w+)(?![a-z])"
 )
 _NOT_SHOWN = re.compile(r"(?<![\w-])display\s*:\s*none", re.IGNORECASE)
+_SLUG_WORD = re.compile(r"[^\W_]+")
+_LEAST_HYPHENS = 2
+"""Lists of comments and of related pages have headings of two words."""
 _NEVER_FURNITURE = frozenset({"html", "body", "main", "article", "p", "h1", "h2", "h3", "h4", "h5", "h6"})
 _NOTE_TYPES = frozenset({"footnote", "endnote", "rearnote", "doc-footnote", "doc-endnote"})
 _LINK_GROUPS = frozenset({"ul", "ol", "div", "section", "table", "p", "aside", "dl", "header"})
@@ -114,7 +117,9 @@ def _survey(body: LexborNode, content: Content, builder: DocumentBuilder) -> lis
             content.passed_over.add(node.mem_id)
             continue
         in_link = tag == "a" or (parent >= 0 and elements[parent].in_link)
-        suspect = attributes.get("role") in _FURNITURE_ROLES or bool(_FURNITURE_WORDS.search(words))
+        suspect = attributes.get("role") in _FURNITURE_ROLES or (
+            _FURNITURE_WORDS.search(words) is not None and not _is_anchored_section(node, attributes)
+        )
         suspect = (
             suspect
             or (tag == "aside" and not _is_note(attributes))
@@ -130,6 +135,18 @@ def _survey(body: LexborNode, content: Content, builder: DocumentBuilder) -> lis
         above.linked += element.linked
         above.links += element.links
     return elements
+
+
+def _is_anchored_section(node: LexborNode, attributes: Mapping[str, str | None]) -> bool:
+    """Return whether an element is a section of a text whose id was made of its heading, which may hold any word."""
+    classes, name = (attributes.get("class") or "").lower(), (attributes.get("id") or "").lower()
+    if not name or _FURNITURE_WORDS.search(classes):
+        return False
+    if "section" in classes.split():
+        return True
+    heading = node.css_first("h1, h2, h3, h4, h5, h6")
+    slug = "-".join(_SLUG_WORD.findall(heading.text(deep=True).lower())) if heading is not None else ""
+    return slug.count("-") >= _LEAST_HYPHENS and slug.startswith(name.replace("_", "-"))
 
 
 def hidden_elements(body: LexborNode) -> set[int]:

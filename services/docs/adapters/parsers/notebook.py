@@ -69,6 +69,9 @@ def _write(cell: dict[str, Any], builder: DocumentBuilder) -> None:
 
 def _write_output(output: dict[str, Any], builder: DocumentBuilder) -> None:
     """Write an output's text, or what it shows instead as Markdown, as a formula or as HTML."""
+    if output.get("output_type") in {"error", "pyerr"}:
+        builder.add(BlockKind.CODE, f"{output.get('ename', '')}: {output.get('evalue', '')}")
+        return
     data = output.get("data")
     data = data if isinstance(data, dict) else {}
     written = _COLOR.sub("", _joined(output.get("text", data.get("text/plain", ""))))

@@ -270,7 +270,10 @@ class _Writer:
         if own is not None:
             return own
         name = posixpath.normpath(posixpath.join(element.get(_HREF, ""), "content.xml"))
-        data = self._archive.read_xml(name)
+        # OpenOffice names the document type of MathML, which declares nothing in the file.
+        data = self._archive.read(name)
+        if data and b"<!ENTITY" in data:
+            raise ParseError(ParseReason.XML_ENTITY)
         return parse_xml(data) if data else None
 
     def _inline(self, parent: Any) -> Iterator[str]:

@@ -118,7 +118,13 @@ def parse_xml(data: bytes) -> Any:
 
 def _parser() -> etree.XMLParser:
     return etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        remove_comments=True,
+        remove_pis=True,
+        # Programs write an id twice, which is a fault of XML but none of the text.
+        collect_ids=False,
     )
 
 

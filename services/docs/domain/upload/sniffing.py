@@ -66,7 +66,7 @@ _HTML_START = re.compile(
     r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|article|main)\b",
     re.IGNORECASE | re.DOTALL,
 )
-_MAIL_START = re.compile(r"\s*(?:>?From [^\n]*\n)?[!-9;-~]+:[ \t\r\n]")
+_MAIL_START = re.compile(r"\s*(?:>?From [^\n]*\n)?[!-9;-~]+:")
 """A header, as every MIME message begins with one."""
 _XML_START = re.compile(r"\s*<\?xml\b")
 _MARKDOWN_HEADING = re.compile(r"^#{1,6} \S", re.MULTILINE)
