@@ -247,6 +247,7 @@ def test_an_id_made_of_a_heading_tells_nothing_of_its_section(section: str, read
 def test_tags_in_programs_and_comments_are_none(held: str, read: Reader) -> None:
     tags = "<div><item>" * 3000
     assert read(f"<p>Water boils.</p>{held.format(tags)}<p>Ice melts.</p>").text == "Water boils.\n\nIce melts."
+    assert read("<p>Water boils.</p>" + "<ul><li><a href=x /></ul>" * 3000).text == "Water boils."
     with pytest.raises(ParseError) as caught:
         read(f"<p>Water boils.</p>{held.format(tags)}{tags}")
     assert caught.value.reason is ParseReason.TOO_COMPLEX

@@ -176,6 +176,7 @@ def test_an_id_that_stands_twice_and_the_document_type_of_a_formula(tmp_path: Pa
         (r"{\rtf1{\pntext\f1\'B7\tab}item\par{\listtext 2.\tab}second\par}", "item\n2. second"),
         (r"{\rtf1{\*\shpinst{\shptxt boxed\par}}\par}", "boxed"),
         (r"{\rtf1 {\pict\bin3 }}}}after\par}", "after"),
+        (r"{\rtf1{\stylesheet{\s1 Body;}{\*\cs7 Teletype;}}\s1{\i0\*\cs7\cf0 The fox}\par}", "The fox"),
         (r"{\rtf1\mac na\'95ve\par}", "naïve"),
         (r"{\rtf1\pc caf\'82\par}", "café"),
         (r"{\rtf1\pca \'d0o\par}", "ðo"),

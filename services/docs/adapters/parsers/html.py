@@ -75,14 +75,14 @@ _FORCED_BREAK = "\v"
 _AROUND_BREAK = re.compile(r" *\v *")
 _TAG = re.compile(r"<(/?)([A-Za-z][^\s/>]*+)")
 _NO_MARKUP = re.compile(
-    r"<!--(?:.*?--!?>|.*\Z)|<(script|style|textarea|title)\b[^>]*+>(?:.*?</\1(?=[\s/>])|.*\Z)",
+    r"<!--(?:.*?--!?>|.*\Z)|<(script|style|textarea|title)\b[^>]{0,10000}+>(?:.*?</\1(?=[\s/>])|.*\Z)",
     re.DOTALL | re.IGNORECASE,
 )
 _ATTRIBUTE = r"""[\s/]++[^\s/>=]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"']++))?+"""
 _CLOSED_BY_OTHERS = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr", "param"}
     | {"p", "li", "dt", "dd", "tr", "td", "th", "tbody", "thead", "tfoot", "colgroup", "option", "optgroup", "rp", "rt"}
-    | {"html", "head", "body"}
+    | {"html", "head", "body", "a", "nobr"}
 )
 """Elements without an end tag, or whose end tag may be left out: an open one says nothing about depth."""
 

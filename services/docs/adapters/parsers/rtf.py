@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.docs.adapters.parsers.blanks import drawn, underlined
@@ -81,6 +81,13 @@ class _State:
     optional: bool = False
     """Whether the next word names a destination that may be skipped."""
 
+    def within(self) -> _State:
+        """Return what holds at first in a group within this one."""
+        # Files have more groups than words; `dataclasses.replace` takes several times as long.
+        return _State(
+            self.destination, self.skipped, self.font, self.hidden, self.underlined, self.position, self.fallback
+        )
+
 
 @dataclass(slots=True)
 class _Paragraph:
@@ -150,7 +157,7 @@ class _Reader:
             self._builder.check_deadline()
             self._builder.check_complexity(len(self._stack), _MOST_GROUPS, "groups")
             self._stack.append(self._state)
-            self._state = replace(self._state, optional=False)
+            self._state = self._state.within()
         elif self._stack:
             ended, self._state = self._state, self._stack.pop()
             if ended.destination and ended.destination != self._state.destination:
@@ -177,7 +184,7 @@ class _Reader:
     def _word(self, word: str, number: int | None) -> None:
         state = self._state
         optional, state.optional = state.optional, False
-        if word in _SKIPPED or (optional and word not in _SHOWN_OPTIONAL):
+        if word in _SKIPPED or (optional and not self._is_shown(word)):
             state.skipped = True
         elif word in {"fonttbl", "stylesheet", "listtext", "pntext", "footnote", "info", "title"}:
             state.destination = word
@@ -190,6 +197,10 @@ class _Reader:
             self._end(word)
         else:
             self._format(word, number)
+
+    def _is_shown(self, word: str) -> bool:
+        """Return whether a word that a program may pass over begins nothing that it may pass over as well."""
+        return word in _SHOWN_OPTIONAL or (word == "cs" and self._state.destination != "stylesheet")
 
     def _format(self, word: str, number: int | None) -> None:
         """Take in what changes how the following text is read."""
