@@ -161,6 +161,7 @@ class Gateway:
     async def _serve(self, exchange: Exchange, span: tracing.Span | None = None) -> None:
         """Answer a request, and count it."""
         self._in_flight += 1
+        self._lag.call_begins()
         self._intake.requests.hold(exchange.client)
         token = context.enter(
             context.RequestContext(
@@ -186,6 +187,7 @@ class Gateway:
             exchange.stop_sending()
             self._intake.requests.release(exchange.client)
             self._in_flight -= 1
+            self._lag.call_ends()
             if span is not None:
                 _name(span, exchange, route)
             self._metrics.record(name, exchange.status, asyncio.get_running_loop().time() - exchange.began)

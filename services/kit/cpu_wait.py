@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+from typing import NamedTuple
 
 _NANOSECOND = 1e-9
+
+
+class CpuTime(NamedTuple):
+    """What a thread had of the cores since it began."""
+
+    ran: float
+    """Seconds on a core."""
+    waited: float
+    """Seconds in which it was ready to run and had none."""
+    turns: int
+    """How often it was given one."""
 
 
 class CpuWait:
@@ -22,11 +34,18 @@ class CpuWait:
             # Opening resolves the name, so a later read is of this thread, whichever thread reads.
             self._file = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether there is such a file, and it is not closed."""
+        return self._file is not None
+
+    def read(self) -> CpuTime:
+        """Return what the thread had since it began."""
+        return CpuTime(0.0, 0.0, 0) if self._file is None else _read(self._file)
+
     def seconds(self) -> float:
         """Return the seconds of waiting since the thread began."""
-        if self._file is None:
-            return 0.0
-        return _seconds(self._file)
+        return self.read().waited
 
     def close(self) -> None:
         """Close the kernel's file; the wait is 0 from then on."""
@@ -42,12 +61,13 @@ def seconds_of(pid: int) -> float:
     except OSError:
         return 0.0
     try:
-        return _seconds(file)
+        return _read(file).waited
     except OSError:  # The process has ended meanwhile.
         return 0.0
     finally:
         os.close(file)
 
 
-def _seconds(file: int) -> float:
-    return int(os.pread(file, 96, 0).split()[1]) * _NANOSECOND
+def _read(file: int) -> CpuTime:
+    ran, waited, turns = os.pread(file, 96, 0).split()
+    return CpuTime(int(ran) * _NANOSECOND, int(waited) * _NANOSECOND, int(turns))

@@ -22,6 +22,7 @@ from google.protobuf.message import DecodeError, Message
 
 from services.kit import context, errors, rpc_errors, tracing
 from services.kit.canonical_ids import CanonicalIds
+from services.kit.loop_lag import LoopLagMonitor
 from services.kit.rpc_metrics import RpcMetrics
 
 _SLOW_SECONDS = 5.0
@@ -60,6 +61,21 @@ class Stage:
 
     def leave(self, call: Call, error: BaseException | None) -> None:
         """Act after the handler, with the error that ended the call; runs only if `enter` returned."""
+
+
+class Watched(Stage):
+    """Has the loop looked at closely while a call is served."""
+
+    def __init__(self, lag: LoopLagMonitor) -> None:
+        self._lag = lag
+
+    def enter(self, call: Call) -> None:
+        """Begin to look, before anything else happens."""
+        self._lag.call_begins()
+
+    def leave(self, call: Call, error: BaseException | None) -> None:
+        """Look no closer than another call, or the loop's own work, demands."""
+        self._lag.call_ends()
 
 
 class RequestIds(Stage):
@@ -246,9 +262,10 @@ def _status_name(error: BaseException) -> str:
     return "CANCELLED" if isinstance(error, asyncio.CancelledError | GeneratorExit) else "INTERNAL"
 
 
-def default_stages(calls: RpcMetrics, *, max_in_flight: int, log_all: bool) -> list[Stage]:
+def default_stages(calls: RpcMetrics, lag: LoopLagMonitor, *, max_in_flight: int, log_all: bool) -> list[Stage]:
     """Build the stages of every Tiku server, outermost first; `calls` counts what they see."""
     return [
+        Watched(lag),
         RequestIds(),
         *([Tracing()] if tracing.on() else []),
         Observation(calls, log_all=log_all),

@@ -4,6 +4,9 @@ A timer asks to be woken every 10 ms, and the lag is how much later it is woken.
 had no core for the loop's thread, which the kernel itself measures (`cpu_wait`), or the loop *stalled*: something kept
 it from its next turn. The stall is the lag less the wait for a core. Anything that stops the loop for longer than the
 interval shows as a stall of at least that length less the interval, on an idle machine as on a busy one.
+
+An idle loop is looked at every 100 ms (docs/adr/0083). A loop is idle while it serves no call, unless it works all the
+same. A call ends that before its first line runs, so nothing that a call does goes unseen.
 """
 
 from __future__ import annotations
@@ -13,16 +16,23 @@ import contextlib
 import logging
 import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from services.kit.cpu_wait import CpuWait
+from services.kit.cpu_wait import CpuTime, CpuWait
 
 INTERVAL_SECONDS = 0.010
+IDLE_INTERVAL_SECONDS = 0.100
+_WINDOW_SECONDS = 1.0
+"""How long a loop is watched before it counts as idle or as working."""
+_WORKING_TURNS = 50
+"""A loop works that is woken so often in a window, by other things than the monitor."""
+_WORKING_SECONDS = 0.2
+"""So does one that has a core for so long in a window; to look 100 times takes up to 0.05 s."""
 BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.010, 0.020, 0.050, 0.100, 0.200, 0.500, 1.0, 5.0)
 """Upper bounds in seconds."""
 STALL_SECONDS = 0.050
@@ -49,23 +59,36 @@ class LoopLagMonitor(Collector):
         self._stalled = _Samples()
         self._stalls = 0
         self._cpu_wait = 0.0
+        self._calls = 0
+        self._watch: _Watch | None = None
 
     async def run(self) -> None:
         """Measure until canceled."""
         with contextlib.closing(CpuWait()) as cpu_wait:
-            waited = cpu_wait.seconds()
-            while True:
-                due = time.perf_counter() + INTERVAL_SECONDS  # uvloop's own clock counts whole milliseconds.
-                await asyncio.sleep(INTERVAL_SECONDS)
-                lag = max(0.0, time.perf_counter() - due)
-                before, waited = waited, cpu_wait.seconds()
-                self._record(lag, waited - before)
+            self._watch = _Watch(cpu_wait, self._record, lambda: self._calls > 0)
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                self._watch.stop()
+                self._watch = None
 
-    def _record(self, lag: float, waited: float) -> None:
+    def call_begins(self) -> None:
+        """Take note of a call that is served, before it is: the loop is looked at every 10 ms until it ends."""
+        self._calls += 1
+        if self._watch is not None and self._watch.is_idle:
+            self._watch.look_closely()
+
+    def call_ends(self) -> None:
+        """Take note of the end of a call."""
+        self._calls -= 1
+
+    def _record(self, lag: float | None, waited: float) -> None:
+        self._cpu_wait += waited
+        if lag is None:
+            return
         stalled = max(0.0, lag - waited)
         self._lag.add(lag)
         self._stalled.add(stalled)
-        self._cpu_wait += waited
         if stalled > STALL_SECONDS:
             self._stalls += 1
             logger.warning("the event loop stalled", extra={"stalled": stalled, "late": lag, "cpu_wait": waited})
@@ -96,6 +119,70 @@ class LoopLagMonitor(Collector):
         yield CounterMetricFamily(
             "tiku_loop_cpu_wait_seconds", "Time that the event loop's thread waited for a core.", value=self._cpu_wait
         )
+
+
+class _Watch:
+    """The timer, and what it knows of the loop's thread.
+
+    Args:
+        cpu_wait: of the loop's thread.
+        record: takes the lag of a look, or None if it was cut short, and how long the thread has waited for a core
+            since the look before it.
+        is_serving: whether calls are served now.
+    """
+
+    def __init__(
+        self, cpu_wait: CpuWait, record: Callable[[float | None, float], None], is_serving: Callable[[], bool]
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._cpu_wait = cpu_wait
+        self._record = record
+        self._is_serving = is_serving
+        self._before = cpu_wait.read()
+        self.is_idle = False
+        self._begin_window()
+        self._set()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._timer.cancel()
+
+    def look_closely(self) -> None:
+        """Look every 10 ms from now on, for a window at least."""
+        self._timer.cancel()
+        late = time.perf_counter() - self._due
+        self._record(late if late > 0 else None, self._waited())
+        self.is_idle = False
+        self._begin_window()
+        self._set()
+
+    def _set(self) -> None:
+        interval = IDLE_INTERVAL_SECONDS if self.is_idle else INTERVAL_SECONDS
+        self._due = time.perf_counter() + interval  # uvloop's own clock counts whole milliseconds.
+        self._timer = self._loop.call_later(interval, self._look)
+
+    def _look(self) -> None:
+        now = time.perf_counter()
+        self._looks += 1
+        self._record(max(0.0, now - self._due), self._waited())
+        if now >= self._window_ends:
+            self.is_idle = self._cpu_wait.is_counted and not self._is_serving() and not self._has_worked()
+            self._begin_window()
+        self._set()
+
+    def _waited(self) -> float:
+        """Return how long the thread has waited since it was asked last."""
+        before, self._before = self._before, self._cpu_wait.read()
+        return self._before.waited - before.waited
+
+    def _begin_window(self) -> None:
+        self._window_ends = time.perf_counter() + _WINDOW_SECONDS
+        self._window: CpuTime = self._before
+        self._looks = 0
+
+    def _has_worked(self) -> bool:
+        ran, _, turns = (now - then for now, then in zip(self._before, self._window, strict=True))
+        return ran >= _WORKING_SECONDS or turns - self._looks >= _WORKING_TURNS
 
 
 class _Samples:

@@ -93,7 +93,7 @@ async def running(
     await asyncio.to_thread(addresses.check, listen)
     settings = settings or ServiceSettings()
     calls, lag = calls or RpcMetrics(), lag or LoopLagMonitor()
-    stages = default_stages(calls, max_in_flight=settings.max_in_flight, log_all=settings.access_log == "all")
+    stages = default_stages(calls, lag, max_in_flight=settings.max_in_flight, log_all=settings.access_log == "all")
     handlers = StagedHandlers(stages)
     for registration in app.registrations:
         registration.add(registration.servicer, handlers)

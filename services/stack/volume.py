@@ -36,6 +36,10 @@ _LONGEST_SETTLE_SECONDS = 15.0
 """For a store that does not take writes for so long although there is room, the disk is not the reason."""
 _INTERVAL_SECONDS = 0.1
 """Time in which what others write can surprise the database: until the next look, its writes fail half-way."""
+_LONGEST_INTERVAL_SECONDS = 1.0
+"""The same where so much room is left that no disk could be filled sooner."""
+_FASTEST_BYTES_PER_SECOND = 16 * 1024**3
+"""More than a disk of today takes."""
 _CANCEL_INTERVAL_SECONDS = 0.5
 _LOG_INTERVAL_SECONDS = 5.0
 _CONNECT_SECONDS = 5.0
@@ -114,6 +118,7 @@ class DiskWatch:
         self._switched: bool | None = None
         self._room_since: float | None = None
         self._cancel_due = float("-inf")
+        self._pause = _INTERVAL_SECONDS
         self.full = False
         """Whether writes are refused somewhere."""
 
@@ -126,7 +131,7 @@ class DiskWatch:
             if clock() >= logs_due:
                 await asyncio.to_thread(_bound_logs, self._data / "logs")
                 logs_due = clock() + _LOG_INTERVAL_SECONDS
-            await asyncio.sleep(_INTERVAL_SECONDS)
+            await asyncio.sleep(self._pause)
 
     async def check(self) -> None:
         """Look at the disk once and switch what has to be switched."""
@@ -134,7 +139,9 @@ class DiskWatch:
             free = await asyncio.to_thread(self._look)
         except OSError as error:
             logger.warning("the disk cannot be looked at: %s", error)
+            self._pause = _INTERVAL_SECONDS
             return
+        self._pause = _pause_with(free)
         full = free < _FULL_BYTES + (_REGAINED_BYTES if self.full else 0)
         if full:
             self._room_since = None
@@ -179,6 +186,12 @@ class DiskWatch:
                 # A transaction that began before the switch may be large.
                 self._cancel_due = now + _CANCEL_INTERVAL_SECONDS
                 await _cancel_writers(database.dsn)
+
+
+def _pause_with(free: int) -> float:
+    """Return how long a disk with so much room need not be looked at."""
+    filled = (free - _FULL_BYTES) / _FASTEST_BYTES_PER_SECOND
+    return min(max(filled, _INTERVAL_SECONDS), _LONGEST_INTERVAL_SECONDS)
 
 
 async def _cancel_writers(dsn: str) -> None:

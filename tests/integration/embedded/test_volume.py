@@ -162,6 +162,27 @@ async def test_a_database_that_is_away_is_switched_when_it_is_back(
         await connection.close()
 
 
+@pytest.mark.parametrize("megabytes", [0, 70, 1_000, 8_000, 100_000, 4_000_000])
+async def test_a_disk_is_looked_at_again_before_the_fastest_could_be_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, megabytes: int
+) -> None:
+    free = megabytes * _MB
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr("services.stack.volume.free_bytes", lambda _data: free)
+    monkeypatch.setattr("services.stack.volume.asyncio.sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await DiskWatch(tmp_path, None, lambda _full, _free: None).run()
+    (pause,) = pauses
+    assert 0.1 <= pause <= 1.0
+    # A fast disk of today takes 14 GB a second.
+    assert pause == 0.1 or pause * 14_000 * _MB < free - RESERVE_BYTES
+
+
 async def test_room_is_said_once_all_stores_take_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free, clock, ready = 1000 * _MB, 0.0, False
     monkeypatch.setattr("services.stack.volume.free_bytes", lambda _data: free)

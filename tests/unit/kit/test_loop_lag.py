@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.kit.cpu_wait import CpuWait
-from services.kit.loop_lag import INTERVAL_SECONDS, LoopLagMonitor
+from services.kit.loop_lag import IDLE_INTERVAL_SECONDS, INTERVAL_SECONDS, LoopLagMonitor
 
 needs_schedstat = pytest.mark.skipif(
     not Path("/proc/thread-self/schedstat").exists(), reason="the kernel does not count its threads' waits"
@@ -66,6 +66,99 @@ def _starved() -> Iterator[None]:
                 hog.wait()
     finally:
         os.sched_setaffinity(0, cores)
+
+
+@contextlib.asynccontextmanager
+async def _measuring() -> AsyncIterator[LoopLagMonitor]:
+    monitor = LoopLagMonitor()
+    measuring = asyncio.create_task(monitor.run())
+    await asyncio.sleep(0)
+    try:
+        yield monitor
+    finally:
+        measuring.cancel()
+        await asyncio.wait([measuring])
+
+
+async def _looks(monitor: LoopLagMonitor, seconds: float) -> float:
+    """How often the monitor looks a second, over so many."""
+    before, began = monitor.lag().samples, time.perf_counter()
+    await asyncio.sleep(seconds)
+    return (monitor.lag().samples - before) / (time.perf_counter() - began)
+
+
+async def _idle(monitor: LoopLagMonitor) -> None:
+    """Return when the monitor takes the loop to be idle."""
+    while await _looks(monitor, 0.3) > 0.5 / INTERVAL_SECONDS:
+        pass
+
+
+@needs_schedstat
+async def test_an_idle_loop_is_looked_at_less_often() -> None:
+    async with _measuring() as monitor:
+        await _idle(monitor)
+        assert await _looks(monitor, 1.0) <= 1.5 / IDLE_INTERVAL_SECONDS
+
+
+@needs_schedstat
+@pytest.mark.parametrize("hold", [_spin, _sleep])
+async def test_what_a_call_does_is_seen_from_its_first_turn_although_the_loop_was_idle(
+    hold: Callable[[float], None],
+) -> None:
+    async with _measuring() as monitor:
+        await _idle(monitor)
+        # Shorter than the time between two looks at an idle loop.
+        monitor.call_begins()
+        hold(0.08)
+        monitor.call_ends()
+        await asyncio.sleep(5 * INTERVAL_SECONDS)
+        assert monitor.stalled().max >= 0.08 - INTERVAL_SECONDS
+
+
+@needs_schedstat
+async def test_a_loop_is_looked_at_closely_for_as_long_as_a_call_lasts() -> None:
+    async with _measuring() as monitor:
+        await _idle(monitor)
+        monitor.call_begins()
+        monitor.call_begins()
+        monitor.call_ends()
+        await asyncio.sleep(2.5)
+        before = monitor.lag().samples
+        _sleep(0.08)
+        await asyncio.sleep(5 * INTERVAL_SECONDS)
+        assert monitor.lag().samples > before
+        assert monitor.stalled().max >= 0.08 - INTERVAL_SECONDS
+        monitor.call_ends()
+        await _idle(monitor)
+
+
+@needs_schedstat
+async def test_a_loop_that_works_by_itself_is_looked_at_closely() -> None:
+    async def work() -> None:
+        while True:
+            _spin(0.005)
+            await asyncio.sleep(0.02)
+
+    async with _measuring() as monitor:
+        await _idle(monitor)
+        working = asyncio.create_task(work())
+        await asyncio.sleep(2.5)
+        before = monitor.stalled().max
+        assert before < 0.06
+        _sleep(0.08)
+        await asyncio.sleep(5 * INTERVAL_SECONDS)
+        assert monitor.stalled().max >= 0.08 - INTERVAL_SECONDS
+        working.cancel()
+
+
+@needs_schedstat
+async def test_a_stall_of_an_idle_loop_that_ends_with_a_call_is_seen() -> None:
+    async with _measuring() as monitor:
+        await _idle(monitor)
+        _sleep(HOLD)
+        monitor.call_begins()
+        monitor.call_ends()
+        assert monitor.stalled().max >= HOLD - IDLE_INTERVAL_SECONDS
 
 
 @pytest.mark.parametrize("hold", [_spin, _sleep])
