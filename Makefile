@@ -49,7 +49,7 @@ coverage: install models  ## All tests, and whether they reach as many lines as 
 	$(PYTEST) -m alone --cov --cov-append $(ALONE)
 
 test-fast: install  ## Unit and contract tests on fakes alone: the inner loop.
-	$(PYTEST) $(PARALLEL) -q -m "not engine and not alone" tests/unit tests/contract $(ARGS)
+	$(PYTEST) $(PARALLEL) -q -m "not engine and not alone" --hypothesis-profile=inner-loop tests/unit tests/contract $(ARGS)
 
 models: install  ## The small weights that the tests use.
 	$(BIN)/tiku models pull smollm2-135m-instruct-q4_1 multilingual-e5-small
@@ -90,4 +90,4 @@ bench: install  ## The ratios that benchmarks/README.md reports.
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

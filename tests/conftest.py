@@ -13,7 +13,11 @@ import pytest
 from blockbuster import BlockBuster
 
 from services.kit import heap
+from services.kit.qdrant_messages import without_client_library
 from services.language.search_terms import search_terms
+
+# Most tests that name Qdrant's messages need no more of its library, which takes a second to import in each process.
+without_client_library()
 
 pytest_plugins = ["tests.engines", "tests.properties", "tests.sharing"]
 
@@ -30,8 +34,9 @@ def pytest_collection() -> Generator[None, object, object]:
 
 def pytest_collection_finish() -> None:
     """Keeps what the tests imported out of the collector's way, as a service does with what it starts with: a full
-    collection of all that held a loop under test for a second."""
-    heap.settle()
+    collection of all that held a loop under test for a second. Here that one is spared as well."""
+    gc.freeze()
+    gc.set_threshold(heap.YOUNG)
 
 
 class BlockingCalls:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-_YOUNG = 10_000
+YOUNG = 10_000
 """Number of new objects after which the collector examines the youngest generation, which takes about a millisecond. At
 Python's default of 700, a process with hundreds of open streams spent a tenth of its time on it."""
 
@@ -17,7 +17,7 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG)
+    gc.set_threshold(YOUNG)
 
 
 def keep() -> None:

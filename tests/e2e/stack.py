@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from qdrant_client import QdrantClient, models
 
 from services.embedded.python import module_environment
 from services.kit.sse import EventDecoder
@@ -263,6 +262,8 @@ async def points(url: str, document_id: str) -> int:
     """How many points of a document a vector store holds, over all its collections."""
 
     def count() -> int:
+        from qdrant_client import QdrantClient, models  # It takes a second, in each process that collects tests.
+
         client = QdrantClient(
             host="127.0.0.1", grpc_port=int(url.rpartition(":")[2]), prefer_grpc=True, check_compatibility=False
         )

@@ -9,7 +9,6 @@ from collections import Counter, defaultdict
 
 import aiohttp
 import asyncpg
-from qdrant_client import QdrantClient
 
 from tests.e2e.stack import Rest, Up
 from tests.faults.checks import Facts
@@ -47,6 +46,8 @@ async def _digest_of(rest: Rest, document: str) -> str:
 
 def _vectors(url: str) -> Counter[str]:
     """Count the points of each document over all collections."""
+    from qdrant_client import QdrantClient  # It takes a second, in each process that collects tests.
+
     port = int(url.rpartition(":")[2])
     client = QdrantClient(host="127.0.0.1", grpc_port=port, prefer_grpc=True, check_compatibility=False)
     found: Counter[str] = Counter()

@@ -10,8 +10,8 @@ import pytest_asyncio
 
 from services.llm.adapters.providers.openai_chat import OpenAiChat
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
-from services.llm.adapters.providers.openai_sdk import OpenAiSdkProvider
 from tests.fakes.raw_provider import RawProvider
+from tests.late import imported
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -28,4 +28,5 @@ async def adapter(request: pytest.FixtureRequest, raw: RawProvider) -> AsyncIter
         if request.param == "http":
             yield await stack.enter_async_context(OpenAiHttpProvider.open("scripted", raw.base_url, "sk-test"))
         else:
-            yield await stack.enter_async_context(OpenAiSdkProvider.open("scripted", raw.base_url, "sk-test"))
+            sdk = await imported("services.llm.adapters.providers.openai_sdk")
+            yield await stack.enter_async_context(sdk.OpenAiSdkProvider.open("scripted", raw.base_url, "sk-test"))

@@ -14,7 +14,6 @@ from services.common.values import TokenUsage
 from services.kit.errors import TikuError
 from services.llm.adapters.providers.fake import FakeChatProvider, FakeTurn
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
-from services.llm.adapters.providers.openai_sdk import OpenAiSdkProvider
 from services.llm.domain import faults
 from services.llm.ports import ChatProvider
 from services.llm.values.chat import (
@@ -29,6 +28,7 @@ from services.llm.values.chat import (
     TextDelta,
 )
 from tests.fakes.openai_server import Script, ScriptedProvider
+from tests.late import imported
 from tests.waiting import at_once
 
 TOKENS = ("Photo", "synthesis", " 光合", "作用", " ends", ".")
@@ -67,7 +67,9 @@ async def wired(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
 async def _adapter(name: str, base_url: str, stack: AsyncExitStack, key: str = "sk-test") -> ChatProvider:
     if name == "http":
         return await stack.enter_async_context(OpenAiHttpProvider.open("scripted", base_url, key))
-    return await stack.enter_async_context(OpenAiSdkProvider.open("scripted", base_url, key))
+    sdk = await imported("services.llm.adapters.providers.openai_sdk")
+    provider: ChatProvider = await stack.enter_async_context(sdk.OpenAiSdkProvider.open("scripted", base_url, key))
+    return provider
 
 
 async def _left(server: ScriptedProvider) -> int:

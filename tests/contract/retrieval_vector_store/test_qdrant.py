@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
-from qdrant_client import AsyncQdrantClient, models
 from qdrant_client import grpc as q
 
 from services.kit import context
@@ -18,7 +18,11 @@ from services.retrieval.adapters.stores.qdrant import QdrantVectorStore
 from services.retrieval.adapters.stores.qdrant_completion import CompletingVectorStore
 from services.retrieval.domain.search.bm25 import question_vector
 from services.retrieval.values.chunk import EVERYWHERE, Chunk, EmbeddedChunk, Filter
+from tests.late import imported
 from tests.waiting import at_once
+
+if TYPE_CHECKING:
+    from qdrant_client import AsyncQdrantClient
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -30,6 +34,14 @@ def dictionary() -> None:
 def embedded(ordinal: int = 0) -> EmbeddedChunk:
     doc = str(uuid.uuid4())
     return EmbeddedChunk(Chunk(str(uuid.uuid4()), doc, "d", ordinal, "text", 0, 0, 4), [1.0, 0.0])
+
+
+async def _client(url: str) -> AsyncQdrantClient:
+    library, port = await imported("qdrant_client"), int(url.rpartition(":")[2])
+    client: AsyncQdrantClient = await asyncio.to_thread(
+        library.AsyncQdrantClient, host="127.0.0.1", grpc_port=port, prefer_grpc=True, check_compatibility=False
+    )
+    return client
 
 
 async def test_two_processes_may_create_the_same_collection_at_once(qdrant_url: str) -> None:
@@ -48,10 +60,7 @@ async def test_a_collection_dropped_behind_its_back_is_made_again(qdrant_url: st
     prefix = f"test_{uuid.uuid4().hex}"
     async with QdrantVectorStore.open(qdrant_url, prefix=prefix) as store:
         await store.upsert("m", "alice", [embedded()])
-        port = int(qdrant_url.rpartition(":")[2])
-        other = await asyncio.to_thread(
-            AsyncQdrantClient, host="127.0.0.1", grpc_port=port, prefer_grpc=True, check_compatibility=False
-        )
+        other = await _client(qdrant_url)
         for collection in (await other.get_collections()).collections:
             if collection.name.startswith(prefix):
                 await other.delete_collection(collection.name)
@@ -61,7 +70,7 @@ async def test_a_collection_dropped_behind_its_back_is_made_again(qdrant_url: st
         assert len(await store.search("m", [1.0, 0.0], "alice", EVERYWHERE, 10)) == 1
 
 
-def old_point(number: int, document: str, text: str) -> models.PointStruct:
+def old_point(models: Any, number: int, document: str, text: str) -> Any:
     """A chunk as it was stored before there were words."""
     payload = {
         "owner_id": "alice",
@@ -101,14 +110,11 @@ async def test_chunks_from_before_words_get_theirs_even_if_it_is_cut_short(qdran
     document, gone = str(uuid.uuid4()), str(uuid.uuid4())
     async with CompletingVectorStore.open(qdrant_url, prefix=prefix) as store:
         collection = store._collection(model, 2)
-        port = int(qdrant_url.rpartition(":")[2])
-        old = await asyncio.to_thread(
-            AsyncQdrantClient, host="127.0.0.1", grpc_port=port, prefer_grpc=True, check_compatibility=False
-        )
+        models, old = await imported("qdrant_client.models"), await _client(qdrant_url)
         await old.create_collection(
             collection, vectors_config={"dense": models.VectorParams(size=2, distance=models.Distance.COSINE)}
         )
-        points = [old_point(i, document if i % 2 else gone, f"water number{i} 水") for i in range(200)]
+        points = [old_point(models, i, document if i % 2 else gone, f"water number{i} 水") for i in range(200)]
         await old.upsert(collection, points)
         await old.close()
         water = question_vector("water")

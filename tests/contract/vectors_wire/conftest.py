@@ -6,17 +6,26 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from qdrant_client import AsyncQdrantClient, QdrantClient
 
 from services.embedded.network import free_port
 from services.embedded.qdrant import qdrant
 from tests.engines import engine, on_engine
+from tests.late import imported
+
+if TYPE_CHECKING:
+    from qdrant_client import AsyncQdrantClient, QdrantClient
 
 _REAL = "TIKU_TEST_QDRANT_URL"
+
+
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    """Leave out files that a run without engines would collect for nothing: their library takes a second to import."""
+    return "not engine" in config.getoption("markexpr") or None
 
 
 @pytest.fixture(scope="session")
@@ -49,9 +58,10 @@ async def target(request: pytest.FixtureRequest, vectors_folder: Path) -> AsyncI
 async def client(target: tuple[str, int]) -> AsyncIterator[AsyncQdrantClient]:
     """The stock asynchronous client."""
     host, port = target
+    library = await imported("qdrant_client")
     # In a thread: the client looks up its own version on disk.
-    made = await asyncio.to_thread(
-        AsyncQdrantClient, host=host, grpc_port=port, prefer_grpc=True, check_compatibility=False, timeout=30
+    made: AsyncQdrantClient = await asyncio.to_thread(
+        library.AsyncQdrantClient, host=host, grpc_port=port, prefer_grpc=True, check_compatibility=False, timeout=30
     )
     yield made
     await made.close()
@@ -60,4 +70,6 @@ async def client(target: tuple[str, int]) -> AsyncIterator[AsyncQdrantClient]:
 @pytest.fixture
 def local() -> QdrantClient:
     """The client library's own implementation of Qdrant: the reference of answers."""
+    from qdrant_client import QdrantClient
+
     return QdrantClient(":memory:")

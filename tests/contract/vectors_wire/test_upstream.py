@@ -70,6 +70,7 @@ def _outcome(case: ElementTree.Element) -> str:
     return "passed"
 
 
+@pytest.mark.engine
 @pytest.mark.timeout(1_800)
 async def test_the_clients_own_suite_agrees(tmp_path: Path) -> None:
     clone = os.environ.get(_CLONE)
