@@ -11,11 +11,9 @@ import pytest
 
 from services.docs.adapters.queue.fake import FakeJobQueue
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue
-from services.docs.adapters.stores.postgres.schema import MIGRATIONS, SCHEMA
 from services.docs.ports import JobHandler, JobQueue, RetryLaterError
 from services.docs.values.document import Job, JobKind
 from services.kit import ids
-from services.kit.migrations import migrate
 from tests.engines import on_engine
 from tests.faults.linked_up import through
 from tests.faults.links import Link, to_address
@@ -25,7 +23,7 @@ from tests.waiting import eventually
 @pytest.fixture(params=["fake", on_engine("pgqueuer")])
 def dsn(request: pytest.FixtureRequest) -> str:
     """The database to use; empty for the queue in memory."""
-    return "" if request.param == "fake" else str(request.getfixturevalue("postgres_database"))
+    return "" if request.param == "fake" else str(request.getfixturevalue("docs_database"))
 
 
 class CommittingQueue(PgQueuerJobQueue):
@@ -46,7 +44,6 @@ Queue = FakeJobQueue | CommittingQueue
 async def queue(dsn: str) -> Queue:
     if not dsn:
         return FakeJobQueue(workers=2, first_retry=0.01, attempts=3)
-    await migrate(dsn, SCHEMA, MIGRATIONS)
     return CommittingQueue(dsn, workers=2, heartbeat=1.0, attempts=3, first_retry=0.01)
 
 
@@ -198,11 +195,10 @@ async def test_a_long_job_is_not_given_to_another(queue: Queue) -> None:
     assert calls == 1
 
 
-async def test_a_job_exists_only_if_its_transaction_commits(postgres_database: str) -> None:
-    await migrate(postgres_database, SCHEMA, MIGRATIONS)
-    queue, seen = PgQueuerJobQueue(postgres_database), list[Job]()
+async def test_a_job_exists_only_if_its_transaction_commits(docs_database: str) -> None:
+    queue, seen = PgQueuerJobQueue(docs_database), list[Job]()
     lost, kept = job(), job()
-    connection = await asyncpg.connect(postgres_database)
+    connection = await asyncpg.connect(docs_database)
     try:
         transaction = connection.transaction()
         await transaction.start()
@@ -217,10 +213,9 @@ async def test_a_job_exists_only_if_its_transaction_commits(postgres_database: s
     assert seen == [kept]
 
 
-async def test_a_job_that_is_put_off_while_the_database_is_out_of_reach_comes_again(postgres_database: str) -> None:
-    await migrate(postgres_database, SCHEMA, MIGRATIONS)
+async def test_a_job_that_is_put_off_while_the_database_is_out_of_reach_comes_again(docs_database: str) -> None:
     calls = 0
-    async with Link.open(to_address(postgres_database)) as link:
+    async with Link.open(to_address(docs_database)) as link:
 
         async def handler(_: Job) -> None:
             nonlocal calls
@@ -230,7 +225,7 @@ async def test_a_job_that_is_put_off_while_the_database_is_out_of_reach_comes_ag
                 asyncio.get_running_loop().call_later(1.0, link.mend)
                 raise RetryLaterError(0.1, "the database is out of reach")
 
-        queue = CommittingQueue(through(postgres_database, link.port))
+        queue = CommittingQueue(through(docs_database, link.port))
         await queue.enqueue(job())
         async with working(queue, handler):
             await eventually(lambda: calls == 2)

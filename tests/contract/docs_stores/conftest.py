@@ -15,7 +15,6 @@ from services.docs.adapters.queue.fake import FakeJobQueue
 from services.docs.adapters.queue.pgq import PgQueuerJobQueue
 from services.docs.adapters.stores.fake import FakeStores
 from services.docs.adapters.stores.postgres.change_feed import PostgresChangeFeed
-from services.docs.adapters.stores.postgres.schema import MIGRATIONS, SCHEMA
 from services.docs.adapters.stores.postgres.stores import PostgresStores
 from services.docs.ports import (
     ChangeFeed,
@@ -28,7 +27,6 @@ from services.docs.ports import (
 from services.docs.values.document import Document, Job, JobKind, StoredChunk
 from services.docs.values.parsed_document import ParsedFile
 from services.kit import ids
-from services.kit.migrations import migrate
 from tests.engines import on_engine
 
 ALICE, BOB = "alice", "bob"
@@ -89,7 +87,7 @@ class Stores:
 @pytest.fixture(params=["fake", on_engine("postgres")])
 def dsn(request: pytest.FixtureRequest) -> str:
     """The database to use; empty for the fakes."""
-    return "" if request.param == "fake" else str(request.getfixturevalue("postgres_database"))
+    return "" if request.param == "fake" else str(request.getfixturevalue("docs_database"))
 
 
 @pytest.fixture
@@ -99,7 +97,6 @@ async def stores(dsn: str) -> AsyncIterator[Stores]:
         fakes = FakeStores(fake_queue, deletion_delay_seconds=0.0)
         yield Stores.of(fakes, fakes.feed, fake_queue)
         return
-    await migrate(dsn, SCHEMA, MIGRATIONS)
     queue, feed = PgQueuerJobQueue(dsn), PostgresChangeFeed(dsn)
     async with PostgresStores.open(dsn, queue, deletion_delay_seconds=0.0) as opened:
         await opened.ping()

@@ -17,10 +17,8 @@ from services.exercises.adapters.stores.fake import (
     FakeRunStore,
     FakeSubmissionStore,
 )
-from services.exercises.adapters.stores.postgres.schema import MIGRATIONS, SCHEMA
 from services.exercises.adapters.stores.postgres.stores import PostgresStores
 from services.exercises.ports import ExerciseStore, ProfileStore, RunStore, SubmissionStore
-from services.kit.migrations import migrate
 from tests.engines import on_engine
 
 StoredSubmission = tuple[str, str, str, Any, Any]
@@ -60,7 +58,7 @@ def _fake() -> Stores:
 @pytest.fixture(params=["fake", on_engine("postgres")])
 def dsn(request: pytest.FixtureRequest) -> str:
     """An empty database of its own; empty for the fake."""
-    return "" if request.param == "fake" else str(request.getfixturevalue("postgres_database"))
+    return "" if request.param == "fake" else str(request.getfixturevalue("exercises_database"))
 
 
 @pytest.fixture
@@ -69,7 +67,6 @@ async def stores(dsn: str) -> AsyncIterator[Stores]:
     if not dsn:
         yield _fake()
         return
-    await migrate(dsn, SCHEMA, MIGRATIONS)
     async with PostgresStores.open(dsn, connections=4) as opened:
 
         async def stored_submissions() -> list[StoredSubmission]:

@@ -11,9 +11,7 @@ from datetime import date
 import pytest
 
 from services.common.values import TokenUsage
-from services.kit.migrations import migrate
 from services.llm.adapters.stores.memory import MemorySpendingStore
-from services.llm.adapters.stores.postgres.schema import MIGRATIONS, SCHEMA
 from services.llm.adapters.stores.postgres.spending import PostgresSpendingStore
 from services.llm.ports import SpendingStore
 from services.llm.values.spending import (
@@ -40,7 +38,7 @@ ALL = Account(Scope.ALL, "", Period.MONTH, date(2026, 11, 1))
 @pytest.fixture(params=["memory", on_engine("postgres")])
 def dsn(request: pytest.FixtureRequest) -> str:
     """An empty database of its own; empty for the memory."""
-    return "" if request.param == "memory" else str(request.getfixturevalue("postgres_database"))
+    return "" if request.param == "memory" else str(request.getfixturevalue("llm_database"))
 
 
 @pytest.fixture
@@ -49,7 +47,6 @@ async def store(dsn: str) -> AsyncIterator[SpendingStore]:
     if not dsn:
         yield MemorySpendingStore()
         return
-    await migrate(dsn, SCHEMA, MIGRATIONS)
     async with PostgresSpendingStore.open(dsn) as opened:
         yield opened
 

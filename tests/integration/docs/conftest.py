@@ -131,11 +131,11 @@ async def neighbors() -> AsyncIterator[Neighbors]:
 
 
 @pytest.fixture
-def settings(postgres_database: str, neighbors: Neighbors, tmp_path: Path) -> DocsSettings:
+def settings(docs_database: str, neighbors: Neighbors, tmp_path: Path) -> DocsSettings:
     """A service of its own: an empty database and an empty folder."""
     return DocsSettings(
         listen="127.0.0.1:0",
-        postgres_dsn=postgres_database,
+        postgres_dsn=docs_database,
         docs_objects_path=tmp_path / "objects",
         llm_target=neighbors.address,
         retrieval_target=neighbors.address,

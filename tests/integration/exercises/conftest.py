@@ -147,7 +147,7 @@ async def shared_workers() -> AsyncIterator[None]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def service(postgres_database: str) -> AsyncIterator[Service]:
+async def service(exercises_database: str) -> AsyncIterator[Service]:
     """The service without a model."""
-    async with serving(postgres_database, FakeLlm()) as opened:
+    async with serving(exercises_database, FakeLlm()) as opened:
         yield opened

@@ -16,11 +16,9 @@ from pydantic import SecretStr
 from services.common.values import TokenUsage
 from services.kit.channels import open_channel
 from services.kit.errors import ResourceExhausted
-from services.kit.migrations import migrate
 from services.kit.rpc_errors import from_rpc_error
 from services.kit.server import running
 from services.llm.adapters.providers_file import ProvidersFileError
-from services.llm.adapters.stores.postgres.schema import MIGRATIONS, SCHEMA
 from services.llm.adapters.stores.postgres.spending import PostgresSpendingStore
 from services.llm.app import build
 from services.llm.domain import faults
@@ -82,10 +80,9 @@ class Served:
 
 
 @pytest.fixture
-async def store(postgres_database: str) -> AsyncIterator[PostgresSpendingStore]:
+async def store(llm_database: str) -> AsyncIterator[PostgresSpendingStore]:
     """An empty store."""
-    await migrate(postgres_database, SCHEMA, MIGRATIONS)
-    async with PostgresSpendingStore.open(postgres_database, connections=8) as opened:
+    async with PostgresSpendingStore.open(llm_database, connections=8) as opened:
         yield opened
 
 
