@@ -3,9 +3,10 @@
     python -m benchmarks.quality.cloze DIRECTORY [--first 0] [--articles 10] [--only 3,5,8] [--count 3] [--seed 1]
 
 `DIRECTORY` holds `xquad.en.json` and `xquad.zh.json`, or a set of `benchmarks.quality.unseen`. Of each language the
-articles from `--first` on, or those at the positions of `--only`, give an exercise of `--count` questions each, their
-kinds in turn, as the service makes them. Counted are answers that another question of the exercise holds, words that a
-gap cuts, sentences that lean on the one before, and true and false statements.
+articles from `--first` on, or those at the positions of `--only`, give an exercise of `--count` questions each,
+their kinds in turn, as the service makes them. An article's title is the heading above its text, unless `--bare` is
+given. Counted are answers that another question of the exercise holds, words that a gap cuts, sentences that lean
+on the one before, and true and false statements.
 """
 
 from __future__ import annotations
@@ -92,7 +93,8 @@ async def measure(name: str, articles: Sequence[Any], options: argparse.Namespac
     chosen = options.only or range(len(articles))[options.first :][: options.articles]
     for place, position in enumerate(chosen):
         article = articles[position]
-        passages = [Passage(normalize(paragraph["context"])) for paragraph in article["paragraphs"]]
+        headings = (article["title"].replace("_", " "),) if not options.bare else ()
+        passages = [Passage(normalize(part["context"]), heading_path=headings) for part in article["paragraphs"]]
         turn = options.count * place % len(kinds)
         made = await exercise(passages, kinds[turn:] + kinds[:turn], options.count, options.seed + place)
         found += faults(made)
@@ -116,6 +118,7 @@ def main() -> int:
     parser.add_argument("--only", type=_positions, default=[], help="positions of articles, with commas, from 0")
     parser.add_argument("--count", type=int, default=3, help="questions of an article")
     parser.add_argument("--seed", type=int, default=1, help="seed of the first article")
+    parser.add_argument("--bare", action="store_true", help="leave out the titles, which documents mostly have")
     options = parser.parse_args()
     for code in ("en", "zh"):
         (file,) = options.directory.glob(f"*.{code}.json")

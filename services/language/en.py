@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 
 from services.language import en_references
 from services.language import language as rules
+from services.language.en_standing import MONTH, kinds, leaning
 from services.language.en_values import in_notation
 from services.language.key_terms import Category, NumberRules
 from services.language.noun_phrases import NounPhrases
@@ -182,7 +183,7 @@ _DEFINITION = Pattern(
 )
 _NO_TERM = Pattern(r"(?:most|main|best|first|only|same|next|result|reason|key|aim|goal|purpose|one)\b", re.IGNORECASE)
 _NO_MEANING = Pattern(
-    r"(?:[a-z]{2,}ed (?!by\b)|also|only|often|usually|very|so|capable|able|not|now|still|more|most|one|all|both)\b"
+    r"(?:[a-z]{2,}ed (?!by\b)|[a-z]+ly|also|often|very|so|capable|able|not|now|still|more|most|one|all|both)\b"
 )
 _SUPERLATIVE = Pattern(r"the (?:most|best|first|main|only|same|reason|result|largest|smallest)\b")
 """What `is` alone says of no definition."""
@@ -244,7 +245,7 @@ _READING = rules.ReadingRules(
         r"|our|your|both|another|others?|the (?:former|latter|other|same|first|second|third|following|above|next|last"
         r"|two)|figure|fig|table|see|note|one|some|conversely|nevertheless|although this|when this|if this"
         r"|because this|because it|after this|by contrast|explain|describe|list|discuss|state|draw|define|identify"
-        r"|nor|neither|yet|rather|either|elsewhere|accordingly|additionally|alternatively|afterward|subsequently|label|calculate|remember|think|look|read|write|compare|summary|tip|example)\b"
+        r"|nor|neither|yet|rather|either|elsewhere|accordingly|additionally|alternatively|afterward|subsequently|label|calculate|recall|consider|imagine|suppose|remember|think|look|read|write|compare|summary|tip|example)\b"
         # `In 1900, he …`: nobody is named before the pronoun.
         r"|^(?:\w+|(?:\w+ ){1,3}\w+,) (?-i:this|these|they|it|he|she)\b"
         r"|^(?:in|on|by|from|after|until) (?:\w+ ){1,3}(?-i:they|he|she)\b"
@@ -338,7 +339,7 @@ _STATEMENTS = rules.StatementRules(
     deniable=Pattern(r"(?<=[^\W\d_] )(?:is|are|was|were)\b(?! (?:to|being|still|only|able|at least)\b)"),
     undeniable=Pattern(
         r"\b(?:all|every|each|both|but|however|although|though|yet|particularly|especially|mostly|partly|too|than|only"
-        r"|just|any|so|intended|expected)\b|;",
+        r"|just|any|so|intended|expected)\b|;|,? and (?:\w+ly )?(?:\w+ed|is|are|was|were)\b|, and\b",
         re.IGNORECASE,
     ),
     subordinate=Pattern(
@@ -371,15 +372,32 @@ def _syllables(word: str) -> int:
     return max(1, len(list(_VOWELS.finditer(plain))) - silent)
 
 
-_ENDINGS_OF_SORTS = ("ology", "graphy", "metry", "ase", "gen", "ine", "ide", "ium", "sphere", "sis", "ism", "tion")
+_ENDINGS_OF_SORTS = ("ology", "graphy", "metry", "ase", "gen", "ine", "ide", "sphere", "itis", "cyte")
+"""Endings that name things of one sort; those of deeds and states (`-tion`, `-ism`) are shared by unlike things."""
+
+_BODIES = (
+    ("organization:forces", Pattern(r"\b(?:Army|Navy|Force|Corps|Division|Regiment)s?\b")),
+    ("organization:union", Pattern(r"\b(?:Union|League|Association|Club|Society)s?\b")),
+    (
+        "organization:state",
+        Pattern(r"\b(?:Parliament|Congress|Senate|Council|Government|Commission|Committee|Court)s?\b"),
+    ),
+    ("organization:school", Pattern(r"\b(?:University|Institute|College|School|Academy)\b")),
+)
+"""Bodies of which one cannot stand for another."""
+_SHORTEST_LEARNED = 7
+"""Letters from which on a word with a learned ending is one: `ligase`, and not `base`."""
 
 
 def _sort(term: str, category: Category) -> str:
-    """Return a name's kind, and a noun's learned ending: names of persons and places stand in for none but theirs."""
+    """Return a name's kind, what a compound is a kind of, or a noun's learned ending; empty where none tells."""
     if category in {Category.CONCEPT, Category.PLURAL}:
-        last = term.split()[-1].casefold()
+        *before, last = term.casefold().split()
         last = singular(last) if category is Category.PLURAL else last
-        ending = next((ending for ending in _ENDINGS_OF_SORTS if last.endswith(ending)), "")
+        if before:
+            return f"{category} {last}"
+        learned = last not in _FUNCTION and len(last) >= _SHORTEST_LEARNED and not is_verb(last)
+        ending = next((ending for ending in _ENDINGS_OF_SORTS if learned and last.endswith(ending)), "")
         return ending and f"{category}:{ending}"
     if category is not Category.NAME:
         return "" if category is Category.ACRONYM else category.value
@@ -388,44 +406,81 @@ def _sort(term: str, category: Category) -> str:
     if _NAMING.person.search(term):
         return "person"
     kind = next((kind for kind, pattern in _NAMING.kinds if pattern.search(term)), "")
-    return kind or ("people" if _PEOPLE.search(term) else "")
+    if kind == "place":
+        return next((sort for sort, pattern in _LANDSCAPES if pattern.search(term)), kind)
+    if kind == "organization":
+        return next((sort for sort, pattern in _BODIES if pattern.search(term)), kind)
+    return kind or (f"people{term[-1] == 's'}" if _PEOPLE.search(term) else "")
 
 
-_MONTH_NAME = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
-_CALENDAR = Pattern(rf"^{_MONTH_NAME}$|^(?:Spring|Summer|Autumn|Winter|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)$")
+_LANDSCAPES = (
+    ("place:water", Pattern(r"\b(?:River|Lake|Ocean|Sea|Canal|Bay|Gulf|Strait)s?\b")),
+    (
+        "place:land",
+        Pattern(r"\b(?:Mountains?|Mount|Islands?|Isle|Valley|Desert|Peninsula|Coast|Basin|Plateau|Plains?)\b"),
+    ),
+    ("place:wood", Pattern(r"\b(?:Forest|Rainforest|Park|Reserve)s?\b")),
+    ("place:realm", Pattern(r"\b(?:City|County|Kingdom|Republic|Empire|States|Province|Town|Village)\b")),
+)
+"""Places of which one cannot stand for another; the rest are buildings and streets."""
+
+
+_CALENDAR = Pattern(rf"^{MONTH}$|^(?:Spring|Summer|Autumn|Winter|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)$")
 _NAME_BEFORE = Pattern(r"\b[A-Z]\. $|[A-Z][\w’'-]* of (?:the )?$|\w [A-Z][\w’'-]+ $")
 """What stands before the rest of a name: an initial, or a part of it that is not the first word of the sentence."""
-_NUMBER_OF_NAME = Pattern(rf"^(?:0\d+|(?!(?:1\d|20)\d\d )\d+(?:[.,]\d+)* (?!{_MONTH_NAME}\b)[A-Z][a-z]+)")
+_NUMBER_OF_NAME = Pattern(rf"^(?:0\d+|(?!(?:1\d|20)\d\d )\d+(?:[.,]\d+)* (?!{MONTH}\b)[A-Z][a-z]+)")
 """A number that is a part of a name: 007 Stage."""
 _NOUN_BEFORE = Pattern(
     r"(?<![\w’'-])(?!(?:The|An?|Its?|Their|His|Her|No|In|On|At|By|For|With|From|Of|As|To)\b)[A-Z][a-z]+ $"
 )
 """A noun that opens a sentence and belongs to the next: `Series creator`."""
-_APPOSED = Pattern(r"^[a-z].* [A-Z]\S*$")
-"""What somebody is and a name, which are two things."""
+_MIXED = Pattern(r"^(?=.*[A-Z][a-z])(?!.* (?:of|de|la|van|von|der|the) )(?:.* )?[a-z]")
+"""A name with other words beside it, which are two things: what somebody is, or the verb of a plural."""
+_IN_TITLE = Pattern(
+    r"(?:\b(?:en)?titled|\bcalled|\bnamed|\b(?:novel|film|book|song|album|play|series|essay|poem|article|magazine))"
+    r",? (?:the )?[A-Z][^,;()“”\"]*$"
+)
+"""Where a title has begun."""
+_TITLE_GOES_ON = Pattern(r"^ in (?!the\b)[A-Z][a-z]+\b(?!,)")
+"""Behind one word: Reign in Blood."""
+_EXPLAINS_SPELLING = Pattern(r"\([A-Z][a-z]+: $")
 _CUT_VERB = Pattern(r" (?:burst|cut|cost|cast|hit|hurt|let|put|quit|set|shut|split|spread|rose|fell|began|became)$")
 """A verb without an ending that a run of nouns took in."""
-_NEXT_WORD = Pattern(r"^ (?:(?:of (?:the )?)?[A-Z]|\w\b|(?P<word>[a-z]+))|^(?:st|nd|rd|th|s)\b|^[-–%]")
+_NEXT_WORD = Pattern(r"^ (?:(?:of (?:the )?|and the )?[A-Z]|\w\b|(?P<word>[a-z]+))|^(?:st|nd|rd|th|s)\b|^[-–%]")
 
 
-def _is_day_of_no_year(text: str, start: int) -> bool:
-    return _MONTH_BEHIND.search(text[:start]) is not None and re.search(r"\b(?:1\d|20)\d\d\b", text) is None
+_HOUR_BEHIND, _MINUTES_NEXT = Pattern(r"\d\s?:\s?$"), Pattern(r"^\s?:\s?\d")
+_MONTH_ALONE = Pattern(rf"^{MONTH}$")
+_MONTH_BEHIND = Pattern(rf"\b{MONTH} $")
+_MONTH_NEXT = Pattern(rf"^(?:st|nd|rd|th)?(?: of)? {MONTH}\b")
 
 
-_MONTH_BEHIND = Pattern(rf"\b{_MONTH_NAME} $")
+def _is_day(text: str, start: int, end: int) -> bool:
+    """Return whether a number is the day of a month, which nobody need know."""
+    day = end - start < len("1000")
+    return day and (_MONTH_BEHIND.search(text[:start]) is not None or _MONTH_NEXT.match(text[end:]) is not None)
 
 
 def _is_part(text: str, start: int, end: int) -> bool:
     """Return whether the words behind a term belong to it: a noun, the rest of a name, a letter that names it."""
     found = _NEXT_WORD.match(text[end:])
     if text[start].isdigit():
-        named = _NUMBER_OF_NAME.match(text[start:]) is not None or _is_day_of_no_year(text, start)
-        return named or (found is not None and not found[0].startswith(" "))
+        named = _NUMBER_OF_NAME.match(text[start:]) is not None or _is_day(text, start, end)
+        clock = _HOUR_BEHIND.search(text[:start]) or _MINUTES_NEXT.match(text[end:])
+        return named or clock is not None or (found is not None and not found[0].startswith(" "))
+    if _MONTH_ALONE.match(text[start:end]):
+        return True
+    before = _NAME_BEFORE if text[start].isupper() else _NOUN_BEFORE
+    if _CUT_VERB.search(text[start:end]) or before.search(text[:start]):
+        return True
+    if _MIXED.search(text[start:end] if start else text[:1].lower() + text[1:end]):
+        return True
+    if _TITLE_GOES_ON.match(text[end:]) and " " not in text[start:end]:
+        return True
+    if _IN_TITLE.search(text[:start]) or _EXPLAINS_SPELLING.search(text[:start]):
+        return True
     if found is None:
         return False
-    before = _NAME_BEFORE if text[start].isupper() else _NOUN_BEFORE
-    if _CUT_VERB.search(text[start:end]) or before.search(text[:start]) or _APPOSED.search(text[start:end]):
-        return True
     word = found["word"]
     if word in _VERBS and word not in _PASTS and not word.endswith("s") and text[end - 1] != "s":
         # `transfer` behind one thing is no verb: Acylamine transfer has ….
@@ -435,36 +490,6 @@ def _is_part(text: str, start: int, end: int) -> bool:
 
 _PEOPLE = Pattern(r"(?:ans?|ish|ese|ic|is[tm]s?)$")
 """How names of peoples, languages and faiths end."""
-
-_STAND_INS = words(
-    """
-    agreement airport album alliance article artist association author authors ban band bank bill book border bridge
-    building campaign castle cathedral century character church city club college colony commander commission
-    committee company concert conference conflict congregation constitution council country county couple court crater
-    crew critics crown date daughter decision defenders deal department design director disaster district division
-    dynasty edition election emperor empire episode event exhibition expedition facility faculty family father film
-    final fleet fort game garrison general government governor group hotel house incident industry institute
-    institution invasion island issue journal king kingdom lake law league library locals magazine manager match mayor
-    medal minister ministry mission model mother mountain movie museum name novel officers monument sculpture statue
-    tomb quake earthquake hurricane organization organisation original painting palace pair paper park parliament
-    party people performance pilot place play player players poem poet policy port president prince prison producers
-    program programme project province public queen race railway ranking rebellion rebels record regime region reign
-    report republic residents review reviews ride river road route school season senate sequence series settlement
-    ship show siege singer single site situation society son song soundtrack squadron stadium state station storm
-    story store street strike students study style submarine sultan survivors team temple term territory text title
-    tour tournament tower town track trade treaty trial troops typhoon union unit university vessel victory video
-    village visit volume war winner work works writer zone
-    """
-)
-"""Nouns by which a text calls what it has named."""
-_LEANS = Pattern(
-    r"^(?:[A-Z][\w’']+ ){1,4}(?:called|described|praised|named|considered|placed|rated|ranked|found|deemed|gave)"
-    r" (?:it|him|her|them)\b|"
-    # A noun with nothing beside it that tells which one is meant.
-    rf"^(?:[^,]{{2,60}}, )?(?-i:[Tt]he) (?:{'|'.join(sorted(_STAND_INS))})"
-    r"(?:['’]s? \w+)?(?! (?:of|that|which|who|whose|whom|where|in which|in the|for|to|between|with|from)\b"
-    r"| [A-Z]| [a-z]+ed by)\b"
-)
 
 _CLOZE = rules.ClozeRules(
     sort=_sort,
@@ -489,6 +514,7 @@ _CLOZE = rules.ClozeRules(
         describe="In a sentence or two, what can be said about {name}?",
         answer_explanation="For reference: {sentence}",
         rubric_point="Tells of “{term}”",
+        about="About “{title}”: {text}",
         reasons={
             "single_choice": "sentences with key terms that have others of their kind as distractors",
             "multiple_choice": "lists, or neighbouring statements to tell apart",
@@ -509,16 +535,18 @@ _CLOZE = rules.ClozeRules(
         re.IGNORECASE,
     ),
     approximate=Pattern(
-        r"(?:about|around|roughly|nearly|over|at least|up to|more than|less than|almost|approximately|some)\s*$",
+        r"(?:as (?:late|early|many|much|long|few|high|low) as|about|around|roughly|nearly|over|at least|up to|more than"
+        r"|less than|almost|approximately|some)\s*$",
         re.IGNORECASE,
     ),
     pronoun=Pattern(r"\b(?:this|these|those|they|them|he|she)\b", re.IGNORECASE),
-    leans=_LEANS.search,
+    leans=leaning,
+    kinds=kinds,
     bounds=(
         (Pattern(r" ?%| per ?cent\b"), 100),
-        (Pattern(rf" {_MONTH_NAME}\b"), 31),
+        (Pattern(rf" {MONTH}\b"), 31),
     ),
-    bounds_behind=((Pattern(rf"\b{_MONTH_NAME} $"), 31),),
+    bounds_behind=((Pattern(rf"\b{MONTH} $"), 31),),
     before_place=words("in at near across around outside inside into towards toward"),
     listed=Pattern(r"(?:\b(?:and|or|nor)|,)\s+(?:(?:an?|the) )?$", re.IGNORECASE),
     listed_number=Pattern(r"\bor\s+$"),
@@ -998,7 +1026,7 @@ ENGLISH = rules.Language(
         function=_FUNCTION,
         numbers=NumberRules(
             # Behind a name stands a number that is a part of it: Apollo 11.
-            label=Pattern(rf"(?:{_LABEL_WORDS}|(?<!^)(?<![.!?“\"] )\b(?!{_MONTH_NAME}\b)[A-Z][A-Za-z]*|[\[(（])$"),
+            label=Pattern(rf"(?:{_LABEL_WORDS}|(?<!^)(?<![.!?“\"] )\b(?!{MONTH}\b)[A-Z][A-Za-z]*|[\[(（])$"),
             labels=Pattern(r"\s?(?:UTC|GMT|hours? \(|hrs?\b|[ap]\.?m\b)"),
             before_year=Pattern(
                 r"(?:\b(?:the|in|since|by|until|from|after|before|year|around|between|during|late|early|mid|spring|summer"

@@ -190,6 +190,21 @@ class Readability:
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """What a material is about as a whole, as its title says."""
+
+    title: str = ""
+    """Empty where nothing names it."""
+    kinds: frozenset[str] = frozenset()
+    """Nouns by which it may be called, in lower case."""
+    defined: bool = False
+    """Whether the material defines it: what is said of it holds for a kind of thing, and needs no name before it."""
+
+
+NO_SUBJECT = Subject()
+
+
+@dataclass(frozen=True, slots=True)
 class ClozeWording:
     """How questions that are made without a model are worded. Names in braces stand for parts of the material."""
 
@@ -212,6 +227,8 @@ class ClozeWording:
     describe: str
     answer_explanation: str
     rubric_point: str
+    about: str = ""
+    """A statement whose subject is told before it; empty where a language does not tell it so."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """Why a material can carry questions of a kind, by the kind's name."""
     quote_name: Callable[[str], str] = str
@@ -235,8 +252,13 @@ class ClozeRules:
     """At the end of what stands before a number: it is approximate or a bound."""
     pronoun: Pattern = NEVER
     """A word that may speak of another sentence."""
-    leans: Callable[[str], object] = lambda text: False
-    """Whether a sentence speaks of a thing that another one names, though no pronoun says so: `The city was …`."""
+    leans: Callable[[str, Subject], float] = lambda text, subject: 0.0
+    """How much a sentence leans on others, from 0; from 1 on it does not say what it speaks of: `The city was …`.
+
+    What calls the material's subject by what it is does not lean, as the subject is told beside the question.
+    """
+    kinds: Callable[[str, Sequence[str]], frozenset[str]] = lambda title, sentences: frozenset()
+    """By which nouns sentences may call what a title names."""
     sort: Callable[[str, Category], str] = lambda term, category: category.value
     """What sort of thing a term names, empty where it does not tell: wrong options are of the right one's sort."""
     before_place: frozenset[str] = frozenset()

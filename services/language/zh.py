@@ -67,7 +67,7 @@ _GENERAL = words(
     名字 数字 时刻 人员 人口 个人 大家 自己 所有 各种 各个 每个 整个 某些 一些 一种 一个 这种 这些 那些 两者 二者 彼此
     左右 上下 内外 前后 周围 附近 中间 里面 外面 上面 下面 地位 地区 区域 位置 方向 距离 速度 大小 高低 长短 多少 好坏
     公司 趋势 事件 行为 事实 方案 系列 活动 看法 观点 说法 争议 意思 字面意思 情形 做法 特色 全队 全体
-    全部 全国 全球 各地 当地 本地 期间
+    外国 各国 本国 他国 我国 国外 国内 全部 全国 全球 各地 当地 本地 期间
     当局 原地址 旧址 双方 对方 成员 人士 人物 有关 相关
     效果 效率 质量 价值 成本 优点 缺点 优势 不足 区别 差异 差别 联系 共同 特殊 普遍 直接 间接 同时 最终 最后 最初 首先
     """
@@ -96,15 +96,26 @@ _ACTS = words(
 
 _DEFINITION = Pattern(
     r"^(?:所谓)?[“「]?(?P<term>[^，。；：、！？的是“”「」（）()]{2,12})[”」]?(?:[（(][^）)]*[）)])?(?:，)?"
-    r"(?P<verb>是指|指的是|指|被定义为|定义为|是一种|是一类|是一门|是一个|是)(?P<meaning>[^。！？]{8,})[。！；;]$"
+    r"(?P<verb>是指|指的是|指|被定义为|定义为|是一[种类门个座项家部首]|是个|是)(?P<meaning>[^。！？]{8,})[。！；;]$"
 )
 _NO_TERM = Pattern(
     r"(?:核心|目的|目标|原因|结果|特点|重点|关键|基础|任务|原则|意义|主题|作者|首都|名称|做法)$|(?:现任|首任|前任|历任|原名|全称|英文|简称)|不|就|也|都|还|往往|通常|正|只|这|那|什么$"
 )
 _NO_MEANING = Pattern(r"^[^，的]{2,8}，[他她它]|^(?:由|因|为|在|从|通过|不|否)|因为|^(?!.*的\w{2})")
 """A reason, a place, a judgment, or nothing that the term is a kind of: what `是` alone says of no definition."""
-_NO_KIND = Pattern(r"最|之一|另一|唯一|有争议|^[^，]*的(?:，|$)")
+_NO_KIND = Pattern(
+    r"^一?[位名]|，也是|曾经?被|的(?:中心|所在地?|核心|首都|首府|见证者?|象征|产物|代表|成员|一部分)|最|之一|另一|唯一|有争议|^[^，]*的(?:，|$)"
+)
 """What is said of a thing that has been defined before."""
+
+
+_PEOPLE_ENDINGS = frozenset("人员家者师生长手星王帝")
+
+
+def _is_kind(meaning: str) -> bool:
+    """Return whether a meaning's first clause ends in what things are called, and tells of nobody."""
+    last = dictionary().cut(re.split("[，；。（(]", meaning, maxsplit=1)[0])[-1]
+    return last.tag[0] not in "abdmpcr" and last.text[-1] not in _PEOPLE_ENDINGS
 
 
 def _definition(text: str) -> rules.Definition | None:
@@ -115,9 +126,11 @@ def _definition(text: str) -> rules.Definition | None:
     term, verb, meaning = match["term"].strip(), match["verb"], match["meaning"].strip()
     if _NO_TERM.search(term) or (verb == "是" and _NO_MEANING.search(meaning)):
         return None
-    if "指" not in verb and _NO_KIND.search(meaning):
+    if "指" not in verb and (_NO_KIND.search(meaning) or not _is_kind(meaning)):
         return None
-    return rules.Definition(term, (verb.removeprefix("是") if verb.startswith("是一") else "") + meaning)
+    # 是个 is 是一个.
+    counted = verb.replace("是个", "是一个").removeprefix("是") if verb.startswith(("是一", "是个")) else ""
+    return rules.Definition(term, counted + meaning)
 
 
 _ANY_MEMBER = Pattern(r"^(?:一些|其他|其它|许多|某些|各种|所有|大量|部分|多[个种名])|等$")
@@ -159,7 +172,7 @@ _READING = rules.ReadingRules(
     ),
     points_elsewhere=Pattern(
         r"如图|上述|前述|这里|此处|此地|见图|下图|上图|图\s?\d|表\s?\d|下表|上表|本章|本节|本课|上一节|下一节|这一章|上文|下文|如下|前面|后面"
-        r"|以下几|\[(?:更新|来源请求|需要)"
+        r"|以下[几一二三四五六七八九十两]|\[(?:更新|来源请求|需要)"
     ),
     definition=_definition,
     lists=_LISTS,
@@ -243,7 +256,8 @@ def _sort(term: str, category: Category) -> str:
         rank = f":{term[-1]}" if kind == "place" and len(term) > 1 else ":region" if term[-1] in "亚洲欧美" else ""
         return "place" + next((sort for sort, endings in _LANDSCAPES.items() if term[-1] in endings), rank)
     if kind == "organization" or (category is Category.CONCEPT and not kind):
-        return f"{kind or category}:{term[-1]}"
+        # 星际空间 and 一段时间 share a character, and are not of one sort.
+        return f"{kind or category}:{term[-2:] if term[-1] in _VAGUE_ENDINGS else term[-1]}"
     return kind or category.value
 
 
@@ -253,9 +267,11 @@ _LANDSCAPES = {
     ":house": frozenset("寺"),
 }
 """Places where nobody has a home, by the last character."""
+_VAGUE_ENDINGS = frozenset("间期面量度性力方")
+"""Last characters that say little of what a thing is."""
 _LONGEST_NATIVE = 3
 """Characters of a Chinese person's name."""
-_COUNTED_TIME = Pattern(r"^\s*(?:世纪|年代)|^[-–—~%]")
+_COUNTED_TIME = Pattern(r"^\s*(?:世纪|年代)|^[-–—~%°′'’度]")
 
 
 _QUALIFYING = words(
@@ -267,18 +283,29 @@ _NO_PART = words("两者 二者 方面 双方 各自 自己 本身 其中 广义
 _SPLIT_NAME = Pattern(r"的[对把从向给]$")
 """What the dictionary takes for a preposition where none can stand: the beginning of 对马."""
 _DENYING = frozenset("不非无未")
+_ERA_NEXT = Pattern(r"^(?:元|[一二三四五六七八九十]+)[年世]")
+"""Behind the name of an era or a ruler: which year of it, which of that name."""
+_BEFORE_NAME = frozenset("新旧老大小东西南北前后副")
+"""Words that belong to the name behind them: 新南威尔斯."""
 _RANKS = frozenset("县市省州区镇乡村站港山河江湖海岛")
 """Behind a place's name: the rest of it."""
+_NAME_TAGS = frozenset(("ns", "nt", "nz", "nr", "nrt", "nrfg"))
 _PERSONS = frozenset(("nr", "nrt", "nrfg"))
 _JOINED = frozenset("间际非反")
 """Words that belong to the noun beside them: 州间, 非成员."""
 
 
+def _is_number_of_name(text: str, start: int, end: int, words: Sequence[Word]) -> bool:
+    """Return whether a number counts a time or a range, or stands right behind a name: 费城76人, 波音747."""
+    named = any(word.end == start and word.tag in _NAME_TAGS for word in words)
+    return _COUNTED_TIME.search(text[end:]) is not None or (named and text[end : end + 1] not in "年月日")
+
+
 def _is_part(text: str, start: int, end: int) -> bool:
     """Return whether the words beside a term belong to it, or it ends in a verb: 由市长管理."""
-    if text[start].isdigit():
-        return _COUNTED_TIME.search(text[end:]) is not None
     words = dictionary().cut(text)
+    if text[start].isdigit():
+        return _is_number_of_name(text, start, end, words)
     inside = [word for word in words if start < word.end and word.start < end]
     if not inside:
         return False
@@ -287,11 +314,9 @@ def _is_part(text: str, start: int, end: int) -> bool:
     term = text[start:end]
     if any(word.text in _ACTS for word in inside) or any(len(term) > 2 and term.startswith(w) for w in _QUALIFYING):
         return True
-    if text[start - 1 : start] == "有" and text[end : end + 1] == "的":
+    if (text[start - 1 : start] == "有" and text[end : end + 1] == "的") or (start and text[start - 1] in _DENYING):
         return True
-    if start and text[start - 1] in _DENYING:
-        return True
-    if inside[-1].tag == "ns" and text[end : end + 1] in _RANKS:
+    if _ERA_NEXT.match(text[end:]) or (inside[-1].tag == "ns" and text[end : end + 1] in _RANKS):
         return True
     if any(word.text in _NO_PART for word in inside) or _SPLIT_NAME.search(text[:start]):
         return True
@@ -299,7 +324,11 @@ def _is_part(text: str, start: int, end: int) -> bool:
     if inside[0].tag in _PERSONS and any(w.start == end and len(w.text) == 1 and w.tag[0] in "mqjgabz" for w in beside):
         return True
     return any(
-        word.tag.startswith(("n", "x")) or word.tag in {"h", "k"} or word.text in _TRANSCRIBED or word.text in _JOINED
+        (word.end == start and word.text in _BEFORE_NAME)
+        or word.tag.startswith(("n", "x"))
+        or word.tag in {"h", "k"}
+        or word.text in _TRANSCRIBED
+        or word.text in _JOINED
         for word in beside
     )
 
@@ -324,20 +353,61 @@ _NO_SUBJECT = words("被 平均 全长 总长 年均 总 高 海拔")
 _ADVERBIAL = ("d", "t", "ad", "c", "f")
 
 
-def _leans(text: str) -> bool:
-    """Return whether a sentence has no subject of its own, or one that only stands for what has been named."""
+_GOES_ON = Pattern(r"^[^，]{0,10}(?:[也亦又则]|还(?!原))|另外|另有|同样|却|相比之下|与之")
+"""What adds to something that was told."""
+_DAY = Pattern(r"(?<![年\d])\d{1,2}\s?月(?!份?刊)")
+_COUNTED_FROM = Pattern(
+    r"同年|次年|翌年|隔年|当[年天日时晚]|[此其随之]后[，的]|后来|稍后|不久|^[赛会事婚战案课术任]后|^期间"
+)
+"""A time that is counted from one which another sentence tells."""
+_ADDRESSES = Pattern(r"我(?!国)|咱们|你们|笔者|您")
+_NOW = Pattern(r"今年|今天|目前|现在|现时|如今|现今|近年|最近|迄今|至今")
+"""A time that is the writer's."""
+_SO = Pattern(r"^[州县市区镇村校队站岛省](?:[大内中里位面人境]|的)|[这那]样|(?<!因)如此|[这那]么|[这那]里")
+_OTHERS = Pattern(r"其[中他它]|[他她它](?!们?国)|前者|后者|双方|两[者人]|全[队团校厂村镇县市]")
+_LONG_QUOTE = Pattern(r"[“「][^”」]{15,}[”」]")
+
+
+def _leaning(text: str, subject: rules.Subject) -> float:
+    """Return how much a sentence leans on others: 1 without a subject of its own, or with a month of no year."""
+    if _DAY.search(text) and "年" not in text + subject.title:
+        return 1.0
+    counted = _COUNTED_FROM.search(text)
+    found = 0.6 if counted and "年" not in text[: counted.start()] else 0.0
+    found += sum(points for pattern, points in _SOFT if pattern.search(text))
+    return min(1.0, found + _leans(text, subject) + _of_things(text, subject))
+
+
+def _of_things(text: str, subject: rules.Subject) -> float:
+    """Return how much a sentence leans by nouns that stand for what has been named, wherever they stand."""
+    words = dictionary().cut(text)
+    tags = ["", *(word.tag for word in words), ""]
+    for before, word, after in zip(tags, words, tags[2:], strict=False):
+        alone = not before.startswith(("n", "m", "q", "r", "j", "b", "x", "eng")) and not after.startswith(("n", "x"))
+        if alone and word.text in _STAND_INS and word.text not in text[: word.start] and word.text not in subject.title:
+            return 0.4
+    return 0.0
+
+
+_SOFT = ((_GOES_ON, 0.3), (_ADDRESSES, 0.4), (_LONG_QUOTE, 0.4), (_NOW, 0.4), (_OTHERS, 0.2), (_SO, 0.6))
+
+
+def _leans(text: str, subject: rules.Subject) -> float:
+    """Return 1 where a sentence has no subject of its own, or one that only stands for what has been named."""
     lead = _LEAD_TIME.match(text)
     found = dictionary().cut(text[lead.end() if lead else 0 :])[:6]
     while found and (found[0].tag in _ADVERBIAL or (found[0].tag == "a" and [w.tag[0] for w in found[1:2]] == ["v"])):
         found = found[1:]
     if not found:
-        return False
+        return 0.0
     if found[0].tag == "p" and found[0].text != "被":
         comma = text.find("，", (lead.end() if lead else 0) + found[0].start)
-        return comma < 0 or _leans(text[comma + 1 :])
+        return 1.0 if comma < 0 else _leans(text[comma + 1 :], subject)
     first, beside = found[0], found[1].tag if len(found) > 1 and found[1].start == found[0].end else ""
     verb = first.tag.startswith("v") and first.tag != "vn"
-    return verb or first.text in _NO_SUBJECT or (first.text in _STAND_INS and not beside.startswith("n"))
+    if first.text in _STAND_INS and not beside.startswith("n"):
+        return float(first.text not in subject.title)
+    return float(verb or first.text in _NO_SUBJECT)
 
 
 _CLOZE = rules.ClozeRules(
@@ -361,6 +431,7 @@ _CLOZE = rules.ClozeRules(
         describe="用一两句话说明你对{name}的了解。",
         answer_explanation="参考：{sentence}",
         rubric_point="说到“{term}”",
+        about="关于“{title}”：{text}",
         reasons={
             "single_choice": "句中的关键词有同类词可作干扰项",
             "multiple_choice": "有并列成分或相邻的陈述可供辨别",
@@ -378,7 +449,7 @@ _CLOZE = rules.ClozeRules(
     ),
     approximate=Pattern(r"(?:约|大约|至少|超过|不到|近|多达|至多|最多|少于|多于|大于|小于)\s*$"),
     pronoun=Pattern(r"他们|它们|她们|这些|那些|此时|这时|当时"),
-    leans=_leans,
+    leans=_leaning,
     sort=_sort,
     is_part=_is_part,
     # Behind 波兰语： stands a translation of what is told before it.

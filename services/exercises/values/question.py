@@ -148,3 +148,12 @@ class Draft:
     model: str = ""
     passage: int = 0
     """Position of the passage in the run's material."""
+    second: bool = False
+    """Whether it is asked only where the material gives nothing better: it leans on others, or other words may fit."""
+    lead: str = ""
+    """What a stem says before its statement: what the statement is about."""
+
+    @property
+    def statement(self) -> str:
+        """The stem without its lead."""
+        return self.stem.removeprefix(self.lead)

@@ -37,17 +37,18 @@ def assert_right(draft: Draft, passages: tuple[Passage, ...]) -> None:
     quote = fold(draft.quote)
     match draft.kind:
         case QuestionKind.FILL_IN_THE_BLANK:
-            assert fold(draft.stem.replace(GAP, draft.blanks[0][0])) == quote
+            assert fold(draft.statement.replace(GAP, draft.blanks[0][0])) == quote
         case QuestionKind.SINGLE_CHOICE:
             (right,) = draft.correct
             for position, option in enumerate(draft.options):
                 if GAP in draft.stem:
-                    statement = fold(draft.stem.split("\n", 1)[1].replace(GAP, option))
+                    asked = re.sub("^(?:About |关于)“[^”]*”[:：] ?", "", draft.stem.split("\n", 1)[1])
+                    statement = fold(asked.replace(GAP, option))
                     assert (statement in whole) == (position == right)
                 elif position != right:
                     assert fold(option) not in quote
         case QuestionKind.TRUE_FALSE:
-            assert (fold(draft.stem) in whole) == draft.truth
+            assert (fold(draft.statement) in whole) == draft.truth
         case QuestionKind.MULTIPLE_CHOICE:
             for position, option in enumerate(draft.options):
                 assert (fold(option) in quote) == (position in draft.correct)

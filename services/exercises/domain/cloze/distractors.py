@@ -16,6 +16,8 @@ from services.language.scripts import is_han
 _MOST_CONSIDERED = 400
 _MOST_PLACES = 4
 """Places of a term that are looked at."""
+_FEWEST_PLACES = 2
+"""Places of a name by which it is known to be that of a place."""
 _MOST_COMMON = 0.15
 """What is commoner by this much of rarity may be the kind that a term is of: 疾病 beside 黑死病."""
 _LISTED = (Category.CONCEPT, Category.PLURAL, Category.NAME, Category.PLACE, Category.PERSON)
@@ -81,6 +83,9 @@ class Distractors:
         for term in self._candidates[target.term.category]:
             other = fold(term.text)
             if not sort or self._sorts[term.text] != sort:
+                continue
+            # One that opens a sentence has a capital there, and may be a name or none.
+            if wanted[:1].islower() and term.text[:1].isupper():
                 continue
             if other in folded or other in plain or plain in other or self._contexts[other] & context:
                 continue
@@ -157,9 +162,10 @@ class Distractors:
         """Return what sort of thing a term names, as its language or its place tells; empty where neither does."""
         sort = self._language.cloze.sort(text, category)
         if not sort and category is Category.NAME:
-            # What mostly stands behind `in` is a place or the like.
+            # What stands behind `in` wherever it stands is a place or the like.
             said = [word in self._language.cloze.before_place for word in self._before[fold(text)]]
-            return "placed" if 2 * sum(said) > len(said) else ""
+            owns = any(sentence[found.end : found.end + 1] in "'’" for sentence, found in self._places[text])
+            return "placed" if all(said) and len(said) >= _FEWEST_PLACES and not owns else ""
         return sort
 
     def _contexts_of(self, sentence: str, occurrence: Occurrence) -> Iterator[str]:

@@ -15,15 +15,23 @@ from services.exercises.values.question import GAP, Draft, Generator, Passage, Q
 from services.language.detection import Languages, detect_language
 from services.language.folding import fold
 from services.language.key_terms import NUMERIC, Category, Occurrence, index_terms
-from services.language.language import Definition, Language
+from services.language.language import NO_SUBJECT, Definition, Language, Subject
 from services.language.scripts import closed_up, is_han, whole
 from services.language.terms import units
 
 _MOST_SENTENCES = 600
 _LEAST_RARITY = 0.75
 """Rarity of a word that few others can stand for."""
-_ENOUGH_SENTENCES = 12
-"""Sentences from which on those are left out that speak of what others name."""
+_ENOUGH_SENTENCES = 5
+"""Sentences from which on those are left out that do not say what they speak of."""
+_MUCH_LEANING = 0.5
+"""How much a sentence leans that is asked about only where the others give nothing more."""
+_STEP_OF_LEANING = 0.3
+"""Sentences whose leaning differs by less are ordered by what they are worth."""
+_COST_OF_LEANING = 0.8
+"""Share of its weight that a sentence loses which does not say what it speaks of."""
+_MOST_LEANING = 0.25
+"""How much a sentence may lean that is an option beside others."""
 _CERTAIN = NUMERIC | {Category.NAME, Category.PERSON, Category.PLACE, Category.ACRONYM}
 _TOLD_SHARE = 0.1
 """Greatest share of the sentences that hold a term which is asked for."""
@@ -33,7 +41,11 @@ _EXPLAINS = frozenset("(（·•/")
 """Beside a bracket stands a synonym; beside a middle dot, the rest of a name."""
 _CONVERTED = re.compile(r"[^\d,.，。；;()（）]{0,12}[(（][^)）]*\d")
 """Behind a number: brackets that give it in another unit."""
+_STORIED = frozenset((Category.NAME, Category.PERSON, Category.PLACE))
+_SORTS_OF_ONE = frozenset(("person", "place", "organization", "placed", "event"))
 _QUOTES = (("《", "》"), ("“", "”"), ("「", "」"), ("『", "』"), ("〈", "〉"))
+_LONG_STEM = 6
+"""Letters that only words of one family share: stimuli, stimulation."""
 _LONGEST_TITLE = 30
 """Characters of what is quoted as one thing; longer quotes are sentences."""
 _BOUND_REACH = 12
@@ -52,6 +64,10 @@ class ClozeLine:
     score: float
     firm: bool
     """Whether it neither hedges nor denies."""
+    leaning: float
+    """How much it leans on others, by `ClozeRules.leans`."""
+    about: str = ""
+    """The material's title, where it tells what the sentence speaks of."""
 
     @property
     def place(self) -> tuple[int, int]:
@@ -87,29 +103,73 @@ class ClozeMaterial:
         texts = [text for _, _, text in found]
         index = index_terms(texts, self.language.key_terms)
         self.distractors = Distractors(texts, index, self.language)
+        titles = self._titles(languages)
+        subjects = self._subjects(titles, texts)
         lines: dict[str, ClozeLine] = {}
         for (number, sentence, text), occurrences in zip(found, index.occurrences, strict=True):
             key = fold(text)
             if key not in lines and stands_alone(text, self.language):
-                score, firm = self._weight(text, occurrences), not self.language.cloze.hedge.search(text)
-                lines[key] = ClozeLine(number, sentence.start, sentence.end, text, occurrences, score, firm)
+                place = number, sentence.start, sentence.end
+                lines[key] = self._line(place, text, occurrences, subjects[titles[number]])
         self._told = Counter(
             text for occurrences in index.occurrences for text in {fold(found.term.text) for found in occurrences}
         )
-        whole = [line for line in lines.values() if not self.language.cloze.leans(line.text)]
+        whole = [line for line in lines.values() if line.leaning < 1]
         kept = whole if len(whole) >= _ENOUGH_SENTENCES else lines.values()
-        self.lines: list[ClozeLine] = sorted(kept, key=lambda line: -line.score)[:_MOST_SENTENCES]
+        ordered = sorted(kept, key=lambda line: (line.leaning // _STEP_OF_LEANING, -line.score))
+        self.lines: list[ClozeLine] = ordered[:_MOST_SENTENCES]
+
+    def _line(
+        self, place: tuple[int, int, int], text: str, occurrences: tuple[Occurrence, ...], subject: Subject
+    ) -> ClozeLine:
+        rules = self.language.cloze
+        leaning = rules.leans(text, subject)
+        plain = (subject.defined and leaning <= 0) or _names(text, subject.title, self.language)
+        about = "" if plain else subject.title
+        score, firm = self._weight(text, occurrences, leaning), not rules.hedge.search(text)
+        return ClozeLine(*place, text, occurrences, score, firm, leaning, about)
+
+    def _titles(self, languages: Languages) -> list[str]:
+        """Return of each passage the title of its document, without its number; of a text, its first line if it is one.
+
+        What stands above exercises or aims names nothing, nor does `Introduction`.
+        """
+        outline, no_title = self.language.outline, self.language.reading.task_section
+        number = re.compile(rf"^(?:(?:{outline.chapter}|{outline.section})[\s:：.、—–-]*|\d+(?:\.\d+)*[\s.、:：]+)")
+        plain = re.compile(outline.alone, re.IGNORECASE)
+        opening = next(iter(sentences_of(self.passages[0], languages)), None) if self.passages else None
+        of_text = opening.text if opening and self._is_heading(opening.text) else ""
+        titles = []
+        for passage in self.passages:
+            title = passage.heading_path[0] if passage.heading_path else "" if passage.document_id else of_text
+            bare = number.sub("", title).strip()
+            titles.append("" if no_title.search(bare) or plain.fullmatch(bare) else bare)
+        return titles
+
+    def _subjects(self, titles: Sequence[str], texts: Sequence[str]) -> dict[str, Subject]:
+        """Return what each title names."""
+        definitions = map(self.language.reading.definition, texts if any(titles) else ())
+        defined = {fold(found.term) for found in definitions if found}
+        subjects: dict[str, Subject] = {}
+        for title in {*titles} - {""}:
+            is_kind = fold(title) in defined and not self.is_one(title, Category.CONCEPT)
+            subjects[title] = Subject(title, self.language.cloze.kinds(title, texts), is_kind)
+        return subjects | {"": NO_SUBJECT}
+
+    def lead(self, line: ClozeLine) -> str:
+        """Return what stands before a sentence in a question: what it speaks of, where it does not say so."""
+        return self.language.cloze.wording.about.format(title=line.about, text="") if line.about else ""
 
     def _is_heading(self, text: str) -> bool:
         closed = text[-1] in _NO_HEADING_ENDS or text[-1] in self.language.sentences.stops
         return not closed and self.language.length(text) <= self.language.cloze.longest_heading
 
-    def _weight(self, text: str, occurrences: Sequence[Occurrence]) -> float:
-        """How worth asking about a sentence is: by its best terms, whether it defines, and a length that reads well."""
+    def _weight(self, text: str, occurrences: Sequence[Occurrence], leaning: float) -> float:
+        """How worth asking about a sentence is: by its best terms, whether it defines, and how well it reads alone."""
         rules = self.language.cloze
         best = sorted((term.score for term in {o.term for o in occurrences}), reverse=True)[:3]
         fit = 1.0 if 0.4 <= len(text) / rules.good_length <= 1.5 else 0.75
-        vague = (0.8 if rules.pronoun.search(text) else 1.0) * (0.5 if rules.leans(text) else 1.0)
+        vague = (0.8 if rules.pronoun.search(text) else 1.0) * (1.0 - _COST_OF_LEANING * min(1.0, leaning))
         return (sum(best) / 3 + (0.6 if self.language.reading.definition(text) else 0.0)) * fit * vague
 
     def targets(self, line: ClozeLine) -> list[Occurrence]:
@@ -147,6 +207,17 @@ class ClozeMaterial:
         own = not self.language.spaced or " " in term.text or self.language.cloze.sort(term.text, term.category)
         return told and bool(own)
 
+    def is_one(self, term: str, category: Category) -> bool:
+        """Return whether a term names one person, place, body or work: that has a story, and no meaning."""
+        sort = self.language.cloze.sort(term, category).partition(":")[0]
+        numbered = category is Category.ACRONYM and re.search(r"\d", term) is not None
+        return category in _STORIED or sort in _SORTS_OF_ONE or numbered
+
+    def is_named(self, occurrence: Occurrence) -> bool:
+        """Return whether a term is a number or a name, for which hardly any other word could stand."""
+        category = occurrence.term.category
+        return category in _CERTAIN and (self.language.spaced or category is not Category.ACRONYM)
+
     def _is_explained(self, text: str, occurrence: Occurrence) -> bool:
         before, after = text[: occurrence.start].rstrip()[-1:], text[occurrence.end :].lstrip()[:1]
         clings = self.language.cloze.clings.search(text[: occurrence.start + 1])
@@ -158,8 +229,7 @@ class ClozeMaterial:
 
     def leans(self, line: ClozeLine) -> bool:
         """Return whether a sentence may speak of what another one names."""
-        rules = self.language.cloze
-        return bool(rules.leans(line.text) or rules.pronoun.search(line.text))
+        return line.leaning >= _MOST_LEANING or self.language.cloze.pronoun.search(line.text) is not None
 
     def is_approximate(self, line: ClozeLine, target: Occurrence) -> bool:
         """Return whether a word before a number makes it approximate or a bound."""
@@ -219,7 +289,9 @@ class ClozeMaterial:
     ) -> Draft:
         """Return a question, still without its key, whose quote is a sentence, or the stretch from it to `until`."""
         quote = self.passages[line.passage].text[line.start : (until or line).end]
-        return Draft(kind, stem, quote, explanation, Generator.CLOZE, passage=line.passage)
+        lead = self.lead(line) if stem.startswith(self.lead(line)) else ""
+        second = line.leaning >= _MUCH_LEANING
+        return Draft(kind, stem, quote, explanation, Generator.CLOZE, passage=line.passage, second=second, lead=lead)
 
     def _exchange(self, line: ClozeLine, target: Occurrence, new: str) -> Falsehood | None:
         """Return a sentence with a term exchanged; None where that does not surely make it false."""
@@ -229,13 +301,26 @@ class ClozeMaterial:
         return (statement, made) if false else None
 
 
+def _names(text: str, title: str, language: Language) -> bool:
+    """Return whether a sentence names what a title names: by one of its names, and its number if it has one."""
+    if not set(re.findall(r"\d+", title)) <= set(re.findall(r"\d+", text)):
+        return False
+    if not language.spaced:
+        return title in text
+    names = {word for word in re.findall(r"[^\W\d_]+", title) if word.casefold() not in language.words.function}
+    return not names.isdisjoint(re.findall(r"[^\W\d_]+", text))
+
+
 def _is_half_told(line: ClozeLine, occurrence: Occurrence) -> bool:
     """Return whether the rest of a sentence holds a word of a term: `Luther` tells of `Martin Luther`."""
     rest = line.text[: occurrence.start] + " " + line.text[occurrence.end :]
     said = line.said(occurrence)
     if is_han(said[0]):
         return len(said) > 2 and (said[:2] in rest or said[-2:] in rest)
-    return not units(rest).isdisjoint(units(said))
+    if not units(rest).isdisjoint(units(said)):
+        return True
+    beginnings = {word[:_LONG_STEM] for word in rest.casefold().split()}
+    return any(len(word) >= _LONG_STEM and word[:_LONG_STEM] in beginnings for word in said.casefold().split())
 
 
 def _is_in_title(text: str, occurrence: Occurrence) -> bool:

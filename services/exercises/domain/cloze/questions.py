@@ -44,10 +44,9 @@ def gaps(material: ClozeMaterial) -> Iterator[LineDraft]:
     """Yield questions in which a term is to be filled in."""
     explanation = material.language.cloze.wording.gap_explanation
     for line, target in asked_for(material):
-        draft = material.draft(
-            line, QuestionKind.FILL_IN_THE_BLANK, line.cut(target), explanation.format(sentence=line.text)
-        )
-        yield line, replace(draft, blanks=((line.said(target),),))
+        stem = material.lead(line) + line.cut(target)
+        draft = material.draft(line, QuestionKind.FILL_IN_THE_BLANK, stem, explanation.format(sentence=line.text))
+        yield line, replace(draft, blanks=((line.said(target),),), second=draft.second or not material.is_named(target))
 
 
 def single_choices(material: ClozeMaterial) -> Iterator[LineDraft]:
@@ -58,7 +57,7 @@ def single_choices(material: ClozeMaterial) -> Iterator[LineDraft]:
             yield line, draft
     for line, target in asked_for(material):
         if draft := _gap_choice(material, line, target):
-            yield line, draft
+            yield line, replace(draft, second=draft.second or not material.is_named(target))
 
 
 def _definition_choice(material: ClozeMaterial, line: ClozeLine, definition: Definition) -> Draft | None:
@@ -74,7 +73,7 @@ def _gap_choice(material: ClozeMaterial, line: ClozeLine, target: Occurrence) ->
     if not (line.firm or numeric) or material.is_approximate(line, target):
         return None
     wording = material.language.cloze.wording
-    stem = (wording.choose_number if numeric else wording.choose).format(gapped=line.cut(target))
+    stem = (wording.choose_number if numeric else wording.choose).format(gapped=material.lead(line) + line.cut(target))
     return _choice(material, line, stem, line.said(target), target)
 
 
@@ -109,12 +108,12 @@ def true_false(material: ClozeMaterial, used: Counter[tuple[int, int]]) -> Itera
         truth = falsehood is not None
         if falsehood is None:
             explanation = wording.true_explanation.format(sentence=line.text)
-            draft = material.draft(line, QuestionKind.TRUE_FALSE, line.text, explanation)
+            draft = material.draft(line, QuestionKind.TRUE_FALSE, material.lead(line) + line.text, explanation)
             yield line, replace(draft, truth=True)
         else:
             statement, made = falsehood
             explanation = wording.false_explanation.format(old=made.old, new=made.new, sentence=line.text)
-            draft = material.draft(line, QuestionKind.TRUE_FALSE, statement, explanation)
+            draft = material.draft(line, QuestionKind.TRUE_FALSE, material.lead(line) + statement, explanation)
             yield line, replace(draft, truth=False, substitution=made)
 
 
@@ -130,6 +129,8 @@ def _unused_first(lines: Sequence[ClozeLine], used: Counter[tuple[int, int]]) ->
 
 
 _FEWEST_STATEMENTS, _MOST_STATEMENTS = 3, 4
+_MOST_LEANING_OF_OPTIONS = 0.15
+"""How much statements lean that are told apart before anything better is left."""
 _LONGEST_QUOTE = 900
 """Characters from the first statement to the end of the last."""
 
@@ -164,7 +165,7 @@ def _members_choice(material: ClozeMaterial, line: ClozeLine) -> Draft | None:
     draft = material.draft(
         line,
         QuestionKind.MULTIPLE_CHOICE,
-        wording.choose_members.format(gapped=line.text[:start] + GAP + line.text[end:]),
+        wording.choose_members.format(gapped=material.lead(line) + line.text[:start] + GAP + line.text[end:]),
         wording.members_explanation.format(members=wording.member_separator.join(members), sentence=line.text),
     )
     correct = tuple(i for i, option in enumerate(options) if option in members)
@@ -197,7 +198,7 @@ def _statements_choice(material: ClozeMaterial, window: Sequence[ClozeLine]) -> 
     order = list(range(len(window)))
     material.rng.shuffle(order)
     wording = material.language.cloze.wording
-    topic = _topic(window)
+    topic = _topic(window) or window[0].about
     notes = wording.note_separator.join(
         wording.exchange_note.format(old=made.old, new=made.new) for _, made in wrong.values()
     )
@@ -210,6 +211,7 @@ def _statements_choice(material: ClozeMaterial, window: Sequence[ClozeLine]) -> 
     )
     return replace(
         draft,
+        second=max(line.leaning for line in window) >= _MOST_LEANING_OF_OPTIONS,
         options=tuple(wrong[i][0] if i in wrong else window[i].text for i in order),
         correct=tuple(position for position, i in enumerate(order) if i not in wrong),
     )
@@ -236,7 +238,6 @@ def _topic(window: Sequence[ClozeLine]) -> str:
 
 _NAMES = frozenset((Category.NAME, Category.ACRONYM, Category.PERSON, Category.PLACE))
 _FEWEST_POINTS, _MOST_POINTS = 2, 3
-_STORIED = frozenset((Category.NAME, Category.PERSON, Category.PLACE))
 
 
 def short_answers(material: ClozeMaterial) -> Iterator[LineDraft]:
@@ -259,7 +260,7 @@ def short_answers(material: ClozeMaterial) -> Iterator[LineDraft]:
 def _names_one(material: ClozeMaterial, line: ClozeLine, subject: str) -> bool:
     """Return whether a subject is the name of a person, a place or a work: it has a story, and no meaning."""
     occurrence = material.occurrence_of(line, subject)
-    return occurrence is not None and occurrence.term.category in _STORIED
+    return occurrence is not None and material.is_one(subject, occurrence.term.category)
 
 
 def _as_inside(material: ClozeMaterial, line: ClozeLine, subject: str) -> str:

@@ -185,15 +185,15 @@ def _contradicts_source(candidate: _Candidate) -> bool:
     draft, quote = candidate.draft, candidate.quote
     substitution = draft.substitution
     if draft.truth:
-        return not exchanges_nothing(draft.stem, quote)
-    if substitution is None or fold(draft.stem) in fold(candidate.passage.text):
+        return not exchanges_nothing(draft.statement, quote)
+    if substitution is None or fold(draft.statement) in fold(candidate.passage.text):
         return True
-    true = undone(draft.stem, substitution)
+    true = undone(draft.statement, substitution)
     known = not candidate.is_by_model or mentions(candidate.passage.text, substitution.new)
     return (
         true is None
         or not says_the_same(true, quote)
-        or not contradicts(substitution, draft.stem, quote, candidate.language, known=known)
+        or not contradicts(substitution, draft.statement, quote, candidate.language, known=known)
     )
 
 
@@ -264,7 +264,7 @@ def _true_false(it: _Candidate) -> _Rules:
     yield Refusal.NO_TRUTH, it.draft.truth is None
     yield Refusal.STEM_IS_NO_STATEMENT, it.has_gap or asks(it.stem, it.language)
     yield Refusal.STEM_IS_FRAGMENT, is_short_statement(it.stem, it.language)
-    yield Refusal.ANSWER_NOT_IN_QUOTE, not it.rests_on_quote(it.stem)
+    yield Refusal.ANSWER_NOT_IN_QUOTE, not it.rests_on_quote(it.draft.statement)
     yield Refusal.KEY_CONTRADICTS_SOURCE, _contradicts_source(it)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 from collections import deque
 from collections.abc import Sequence
@@ -50,11 +51,12 @@ class FallbackQuestions:
     async def make(self, kind: QuestionKind) -> bool:
         """Publish the next question that passes the checks, of `kind` or else of another kind of the plan.
 
-        Return False when there is none.
+        One of the second rank comes where no kind has any of the first. Return False when there is none.
         """
         drafts = await self._fallback_drafts()
-        for candidate in (kind, *(other for other in self.plan.kinds if other is not kind)):
-            while (at := self._next(drafts[candidate])) is not None:
+        kinds = (kind, *(other for other in self.plan.kinds if other is not kind))
+        for second, candidate in itertools.product((False, True), kinds):
+            while (at := self._next(drafts[candidate], second=second)) is not None:
                 draft = drafts[candidate].pop(at)
                 try:
                     source = check(draft, self.plan.passages[draft.passage], self.accepted)
@@ -65,16 +67,15 @@ class FallbackQuestions:
                     continue
                 await self.publisher.add(draft, source)
                 return True
-            await self._tell(candidate)
+            if not any(draft.second for draft in drafts[candidate]):
+                await self._tell(candidate)
         return False
 
-    def _next(self, drafts: Sequence[Draft]) -> int | None:
-        """Return the position of the first draft that keeps true and false in balance; None when there is none."""
+    def _next(self, drafts: Sequence[Draft], *, second: bool) -> int | None:
+        """Return where a rank's first draft is that keeps true and false in balance; None where there is none."""
         surplus = self.accepted.true_surplus
-        return next(
-            (at for at, draft in enumerate(drafts) if not surplus or draft.truth in {None, surplus < 0}),
-            None,
-        )
+        fitting = (at for at, draft in enumerate(drafts) if not surplus or draft.truth in {None, surplus < 0})
+        return next((at for at in fitting if drafts[at].second is second), None)
 
     async def _tell(self, kind: QuestionKind) -> None:
         """Publish, once, that the material gives no further question of a kind, or none in its language."""

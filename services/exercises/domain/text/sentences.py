@@ -49,7 +49,7 @@ def clip(text: str, most: int) -> str:
 
 
 _STATEMENT_ENDS = frozenset('。.！!）)”"；;')
-_NO_PROSE = re.compile(r"https?://|www\.|[=<>|\\{}?？]|\[\w+ needed|:$|：$", re.IGNORECASE)
+_NO_PROSE = re.compile(r"https?://|www\.|[=<>|\\{}?？]|\w_\d|\[\w+ needed|:$|：$", re.IGNORECASE)
 """Addresses, formulas, table rows, questions, and what only introduces a list."""
 _PAIRS = (("(", ")"), ("（", "）"), ("“", "”"), ("《", "》"), ("[", "]"), ("「", "」"))
 

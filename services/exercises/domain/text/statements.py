@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from difflib import SequenceMatcher
 from functools import cache
 from itertools import takewhile
@@ -42,6 +43,15 @@ def negates(text: str, language: Language | None = None) -> bool:
     return any(known.statements.negation.search(text) for known in ((language,) if language else LANGUAGES))
 
 
+def _negations(text: str) -> int:
+    """Return how often a text denies, in any of the languages that ship."""
+    return sum(len([*known.statements.negation.finditer(text)]) for known in LANGUAGES)
+
+
+def _counted_numbers(text: str) -> Counter[str]:
+    return Counter(_NUMBER.findall(unicodedata.normalize("NFKC", text)))
+
+
 def numbers(text: str) -> set[str]:
     """Return the numbers of a text as it writes them, in ASCII digits."""
     return set(_NUMBER.findall(unicodedata.normalize("NFKC", text)))
@@ -60,7 +70,8 @@ def says_the_same(statement: str, source: str) -> bool:
     return is_verbatim(statement, source) or (
         _is_retold(content_words(statement), content_words(source))
         and tells_numbers(source, statement)
-        and negates(statement) is negates(source)
+        and not _repeats_a_number(statement, source)
+        and _negations(statement) == _negations(source)
         and _qualifiers(source) <= _qualifiers(statement)
     )
 
@@ -72,6 +83,12 @@ def exchanges_nothing(statement: str, source: str) -> bool:
     """
     told = SequenceMatcher(None, content_words(source), content_words(statement), autojunk=False).get_opcodes()
     return says_the_same(statement, source) and not any(kind == "replace" for kind, *_ in told)
+
+
+def _repeats_a_number(statement: str, source: str) -> bool:
+    """Return whether a statement has a number of its source oftener: it stands in the place of another."""
+    told, said = _counted_numbers(source), _counted_numbers(statement)
+    return any(told[number] and count > told[number] for number, count in said.items())
 
 
 def _is_retold(said: list[str], source: list[str]) -> bool:
