@@ -199,6 +199,9 @@ def _definition(text: str) -> rules.Definition | None:
         return None
     if match["verb"] in {"is", "are"} and _SUPERLATIVE.match(meaning):
         return None
+    # `The exceptions are the …` lists.
+    if match["verb"] == "are" and text.startswith("The ") and meaning.startswith("the "):
+        return None
     return rules.Definition(term, meaning)
 
 
@@ -410,7 +413,8 @@ def _sort(term: str, category: Category) -> str:
         return next((sort for sort, pattern in _LANDSCAPES if pattern.search(term)), kind)
     if kind == "organization":
         return next((sort for sort, pattern in _BODIES if pattern.search(term)), kind)
-    return kind or (f"people{term[-1] == 's'}" if _PEOPLE.search(term) else "")
+    people = _PEOPLE.search(term)
+    return kind or (f"{people.lastgroup}{term[-1] == 's'}" if people else "")
 
 
 _LANDSCAPES = (
@@ -449,6 +453,8 @@ _CUT_VERB = Pattern(r" (?:burst|cut|cost|cast|hit|hurt|let|put|quit|set|shut|spl
 _NEXT_WORD = Pattern(r"^ (?:(?:of (?:the )?|and the )?[A-Z]|\w\b|(?P<word>[a-z]+))|^(?:st|nd|rd|th|s)\b|^[-–%]")
 
 
+_ROAD_BEHIND = Pattern(r"(?:^|\W)[A-Z]{2,} $")
+"""What numbers something by its letters: US 40."""
 _HOUR_BEHIND, _MINUTES_NEXT = Pattern(r"\d\s?:\s?$"), Pattern(r"^\s?:\s?\d")
 _MONTH_ALONE = Pattern(rf"^{MONTH}$")
 _MONTH_BEHIND = Pattern(rf"\b{MONTH} $")
@@ -466,6 +472,7 @@ def _is_part(text: str, start: int, end: int) -> bool:
     found = _NEXT_WORD.match(text[end:])
     if text[start].isdigit():
         named = _NUMBER_OF_NAME.match(text[start:]) is not None or _is_day(text, start, end)
+        named = named or _ROAD_BEHIND.search(text[:start]) is not None
         clock = _HOUR_BEHIND.search(text[:start]) or _MINUTES_NEXT.match(text[end:])
         return named or clock is not None or (found is not None and not found[0].startswith(" "))
     if _MONTH_ALONE.match(text[start:end]):
@@ -488,8 +495,8 @@ def _is_part(text: str, start: int, end: int) -> bool:
     return word is None or not (word in _FUNCTION or is_verb(word) or word.endswith(("ed", "ly", "ing")))
 
 
-_PEOPLE = Pattern(r"(?:ans?|ish|ese|ic|is[tm]s?)$")
-"""How names of peoples, languages and faiths end."""
+_PEOPLE = Pattern(r"(?P<people>(?<!isi)(?<!ns)ans?|ish|ese)$|(?P<faith>ism)$|(?P<believers>ists?)$")
+"""How names of peoples and their languages end, of faiths, and of those who have one."""
 
 _CLOZE = rules.ClozeRules(
     sort=_sort,
@@ -535,8 +542,8 @@ _CLOZE = rules.ClozeRules(
         re.IGNORECASE,
     ),
     approximate=Pattern(
-        r"(?:as (?:late|early|many|much|long|few|high|low) as|about|around|roughly|nearly|over|at least|up to|more than"
-        r"|less than|almost|approximately|some)\s*$",
+        r"(?:as (?:late|early|many|much|long|few|high|low) as|after|before|close to|near|estimated|about|around|roughly"
+        r"|nearly|over|at least|up to|more than|less than|almost|approximately|some)\s*$",
         re.IGNORECASE,
     ),
     pronoun=Pattern(r"\b(?:this|these|those|they|them|he|she)\b", re.IGNORECASE),

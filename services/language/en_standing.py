@@ -117,6 +117,8 @@ _SOMEBODY = re.compile(
     r"|\w+(?:er|or|ist|ian|ant|ee))\b"
 )
 """Somebody of a kind."""
+_COMMAS_OF_LIST = 3
+_ENDS_IN_S = re.compile(r"\b[a-z]+[^s\W]s\b")
 _TELLING = re.compile(r"(?<![\w’'-])(?!(?:a|an|the|and|or|of|in|on|at|for|from|to|by|with|as|vs)\b)[a-z]{2,}")
 """A word that a sentence has, and a list of names and titles has not."""
 _UNANCHORED = {0: 0.5, 1: 0.2}
@@ -130,7 +132,8 @@ _NAMED_NEXT = re.compile(r"[^,.;]{0,80}, (?:the [a-z]+ )?[A-Z]")
 _GOES_ON = Pattern(
     r"^(?:(?:For|With|To|In|By|From|On|At) that|In (?:response|return|exchange|reply|contrast|comparison|turn"
     r"|practice|the (?:end|event|process))|As such|At (?:first|last)|By (?:now|comparison|contrast)|Along with"
-    r"|Apart from|Aside from|Eventually|Soon|Even so|Worse|Besides|Following (?:this|that|his|her|its))\b"
+    r"|Apart from|Aside from|Eventually|Soon|Even so|Worse|Besides|That|Following (?:this|that|his|her|its))\b"
+    r"|, that [a-z]+ [a-z]+ed\b"
     r"|, (?:however|therefore|thus|instead|moreover|furthermore|nevertheless|nonetheless|meanwhile|likewise|then"
     r"|in turn|for example|for instance|too|as well)\b|\b(?:also|instead|again|similar|similarly|likewise"
     r"|aforementioned|so-called|subsequent|subsequently)\b|\b(?:an)?other(?! than\b)s?\b|\btoo\.$|\bas well\.$"
@@ -168,7 +171,7 @@ def leaning(text: str, subject: Subject = NO_SUBJECT) -> float:
     opening = _SUBJECT.search(text)
     if opening and not (opening["kind"] and _is_called(subject, opening["kind"])):
         return 1.0
-    if _TELLING.search(text) is None or _speaks_of_somebody(text) or (past and _has_no_year(text, subject)):
+    if _is_list(text) or _speaks_of_somebody(text) or (past and _has_no_year(text, subject)):
         return 1.0
     marks = ((_GOES_ON, 0.5), (_NOW, 0.4), (_COMPARES, 0.25), (_ADDRESSES, 0.4), (_QUOTES, 0.5))
     found = sum(points for pattern, points in marks if pattern.search(text))
@@ -212,6 +215,13 @@ def _anchors(text: str) -> int:
     opener = _OPENER.match(text)
     names = {match[0] for match in _NAME.finditer(text, opener.end() if opener else 0)}
     return len(names) + len(_YEAR.findall(text))
+
+
+def _is_list(text: str) -> bool:
+    """Return whether a text has no verb, as far as its form tells: names, or titles of a bibliography."""
+    if _TELLING.search(text) is None:
+        return True
+    return text.count(",") >= _COMMAS_OF_LIST and not any(p.search(text) for p in (_PAST, _PRESENT, _ENDS_IN_S))
 
 
 def _speaks_of_somebody(text: str) -> bool:

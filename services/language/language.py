@@ -197,8 +197,6 @@ class Subject:
     """Empty where nothing names it."""
     kinds: frozenset[str] = frozenset()
     """Nouns by which it may be called, in lower case."""
-    defined: bool = False
-    """Whether the material defines it: what is said of it holds for a kind of thing, and needs no name before it."""
 
 
 NO_SUBJECT = Subject()

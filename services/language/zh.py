@@ -245,6 +245,9 @@ def _sort(term: str, category: Category) -> str:
     cut = dictionary().cut(term)
     if category is Category.CONCEPT and cut and cut[0].tag.startswith(("v", "a", "d")) and cut[0].tag != "vn":
         return ""
+    # What the dictionary has as a common noun is no name: 冰川.
+    if category is Category.CONCEPT and len(cut) == 1 and cut[0].tag == "n":
+        return f"concept:{term[-2:] if term[-1] in _VAGUE_ENDINGS else term[-1]}"
     if category is Category.PERSON or _NAMING.person.search(term):
         return "person:native" if term[0] in _SURNAMES and len(term) <= _LONGEST_NATIVE else "person"
     kind = next((kind for kind, pattern in _NAMING.kinds if pattern.search(term)), "")
@@ -363,7 +366,9 @@ _COUNTED_FROM = Pattern(
 _ADDRESSES = Pattern(r"我(?!国)|咱们|你们|笔者|您")
 _NOW = Pattern(r"今年|今天|目前|现在|现时|如今|现今|近年|最近|迄今|至今")
 """A time that is the writer's."""
-_SO = Pattern(r"^[州县市区镇村校队站岛省](?:[大内中里位面人境]|的)|[这那]样|(?<!因)如此|[这那]么|[这那]里")
+_SO = Pattern(
+    r"这(?![是也就才便])|^[州县市区镇村校队站岛省](?:[大内中里位面人境]|的)|[这那]样|(?<!因)如此|[这那]么|[这那]里"
+)
 _OTHERS = Pattern(r"其[中他它]|[他她它](?!们?国)|前者|后者|双方|两[者人]|全[队团校厂村镇县市]")
 _LONG_QUOTE = Pattern(r"[“「][^”」]{15,}[”」]")
 

@@ -21,7 +21,7 @@ from services.exercises.values.refusal import Refusal, RefusedError
 from services.language.detection import LANGUAGES
 from services.language.en import ENGLISH
 from services.language.key_terms import Category, index_terms
-from services.language.language import NO_SUBJECT
+from services.language.language import NO_SUBJECT, Subject
 from services.language.zh import CHINESE
 from tests.unit.exercises.fakes import material
 
@@ -417,3 +417,125 @@ def test_no_day_of_a_month_is_the_32nd() -> None:
 def test_a_name_has_a_story_and_no_meaning() -> None:
     text = "Karl Munk is a Danish painter who lives in the town of Ribe.\nIn 1998, Karl Munk sold a house in Ribe."
     assert not list(short_answers(ClozeMaterial([Passage(text)], 1, LANGUAGES)))
+
+
+STORY = (
+    "Karl Munk was a Danish baker who opened a shop in Ribe in 1902.\n"
+    "The shop sold 300 loaves a day in the spring of 1911.\n"
+    "Jens Dahl bought the oven from a monastery in Lund in 1899."
+)
+
+
+def lines(text: str, title: str = "") -> dict[str, str]:
+    """Return what stands before each sentence of a material in questions, by the sentence's first two words."""
+    passage = Passage(text, document_id="d", heading_path=(title,) if title else ())
+    cloze = ClozeMaterial([passage], 1, LANGUAGES)
+    return {" ".join(line.text.split()[:2]): cloze.lead(line) for line in cloze.lines}
+
+
+def test_a_documents_title_says_what_a_sentence_speaks_of_that_does_not_name_it() -> None:
+    leads = lines(STORY, "Karl Munk")
+    assert leads["Karl Munk"] == ""
+    assert leads["Jens Dahl"] == "About “Karl Munk”: "
+    assert lines(STORY)["Jens Dahl"] == ""
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("3.2 The bakers of Ribe", "The bakers of Ribe"),
+        ("Chapter 4: Bread", "Bread"),
+        ("Introduction", ""),
+        ("Review questions", ""),
+        ("里伯的面包师", ""),
+    ],
+)
+def test_a_heading_that_names_nothing_is_no_title(title: str, shown: str) -> None:
+    assert lines(STORY, title)["Jens Dahl"] == (f"About “{shown}”: " if shown else "")
+
+
+def test_the_first_line_of_a_text_is_its_title_if_no_mark_closes_it() -> None:
+    for opening, lead in (("Old Bakeries", "About “Old Bakeries”: "), ("Bread is old in Denmark.", "")):
+        cloze = ClozeMaterial([Passage(f"{opening}\n\n{STORY}")], 1, LANGUAGES)
+        (line,) = (line for line in cloze.lines if line.text.startswith("Jens"))
+        assert cloze.lead(line) == lead
+
+
+def test_a_title_settles_what_its_noun_stands_for() -> None:
+    sentence = "The battleship was sold to Chile in 1912."
+    subject = Subject("Japanese battleship Kasuga", frozenset({"japanese", "battleship", "kasuga"}))
+    assert ENGLISH.cloze.leans(sentence, NO_SUBJECT) >= 1
+    assert ENGLISH.cloze.leans(sentence, subject) < 0.5
+    assert ENGLISH.cloze.leans("The band was sold to Chile in 1912.", subject) >= 1
+    defined = ENGLISH.cloze.kinds("Kasuga", ["Kasuga was an armored cruiser of the Japanese navy."])
+    assert ENGLISH.cloze.leans("The cruiser was sold to Chile in 1912.", Subject("Kasuga", defined)) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "leans"),
+    [
+        ("3月6日，渔民从里伯港出发，前往北海捕鱼。", True),
+        ("里伯港的渔民次年在北海捕到了更多的鲱鱼。", True),
+        ("我们在里伯港看到了许多捕鲱鱼的渔船。", True),
+        ("里伯港的渔民在1588年捕到了大量鲱鱼。", False),
+        ("鲱鱼生活在北大西洋的浅水区域。", False),
+    ],
+)
+def test_a_chinese_sentence_leans_on_a_time_that_it_does_not_name(text: str, leans: bool) -> None:
+    assert (CHINESE.cloze.leans(text, NO_SUBJECT) >= 0.4) is leans
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("The ferry left Ribe on 14 March 1902 with a cargo of barley.", "14"),
+        ("The ferry left Ribe on 14 March 1902 with a cargo of barley.", "March"),
+        ("The novel titled A Winter in Lund, written by Karl Munk, sold well in 1902.", "Lund"),
+        ("In 1902, Karl Munk wrote Bread in Denmark for a baker of Lund.", "Bread"),
+        ("At 17:30, Karl Munk left Lund for Ribe in 1902.", "30"),
+        ("US 40 passes through Ribe and Lund in Delaware.", "40"),
+        ("Motor stimuli in Ribe were measured by stimulation of nerves in 1902.", "stimulation"),
+        ("费城76人在1983年获得了冠军。", "76"),
+        ("嘉靖二十年，朝廷在宣府修建了一座城堡。", "嘉靖"),
+        ("保禄二世在1978年当选为教皇。", "保禄"),
+    ],
+)
+def test_days_and_what_numbers_a_name_are_not_asked_for(text: str, cut: str) -> None:
+    assert cut not in keys(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hansen, K. and Dahl, J., Munk, P., and Berg, A. 1998.",
+        "Copenhagen, DK: Royal Library Press, Department of Maps, and Museum of Ribe.",
+    ],
+)
+def test_a_list_of_names_tells_nothing(text: str) -> None:
+    assert ENGLISH.cloze.leans(text, NO_SUBJECT) >= 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["卡尔·蒙克是个丹麦的面包师。", "里伯是丹麦西部的中心，曾经被称为海港。", "水运是有限，只有小船的航线。"],
+)
+def test_who_somebody_is_or_where_a_town_lies_defines_nothing(text: str) -> None:
+    assert CHINESE.reading.definition(text) is None
+
+
+def test_an_option_that_opens_a_sentence_does_not_tell_by_its_capital() -> None:
+    text = (
+        "In cells, sugar is broken down by cell respiration in every tissue.\n"
+        "Skin respiration supplies frogs with oxygen through a moist skin.\n"
+        "Many insects depend on tracheal respiration for oxygen in their bodies."
+    )
+    cloze = ClozeMaterial([Passage(text)], 3, LANGUAGES)
+    options = [
+        option
+        for line in cloze.lines
+        for target in line.occurrences
+        if line.said(target).endswith(" respiration") and target.start
+        for _, option in cloze.distractors.terms(line.text, target, 3, cloze.rng)
+    ]
+    assert options
+    assert all(option.islower() for option in options)

@@ -33,7 +33,7 @@ from services.exercises.values.exercise import (
     Usage,
 )
 from services.exercises.values.generation import GenerationLimits, GenerationPlan
-from services.exercises.values.question import Generator, GeneratorChoice, Question, QuestionKind
+from services.exercises.values.question import Draft, Generator, GeneratorChoice, Question, QuestionKind
 from services.kit.errors import (
     DeadlineExceeded,
     FailedPrecondition,
@@ -559,3 +559,25 @@ async def test_cancelling_stops_the_model_at_once() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
     assert model.open == 0
+
+
+async def test_what_leans_or_leaves_room_comes_after_the_rest_whatever_its_kind() -> None:
+    class Ranked(FakeMaterialWorker):
+        async def drafts(self, *args: Any) -> dict[QuestionKind, list[Draft]]:
+            made = await super().drafts(*args)
+            gaps = [dataclasses.replace(draft, second=True) for draft in made[QuestionKind.FILL_IN_THE_BLANK]]
+            statements = [dataclasses.replace(draft, second=False) for draft in made[QuestionKind.TRUE_FALSE][:4]]
+            return {QuestionKind.FILL_IN_THE_BLANK: gaps, QuestionKind.TRUE_FALSE: statements}
+
+    made: list[Question] = []
+
+    async def publish(event: Event) -> None:
+        if isinstance(event, QuestionMade):
+            made.append(event.question)
+
+    kinds = (QuestionKind.FILL_IN_THE_BLANK, QuestionKind.TRUE_FALSE)
+    wanted = GenerationPlan(passages_of_text(material("en")), kinds, 8, GeneratorChoice.CLOZE_ONLY, "", 3)
+    await QuestionGenerator(FakeChatModel(good), Ranked(), GenerationLimits()).generate(wanted, publish)
+    ranks = [question.kind is QuestionKind.FILL_IN_THE_BLANK for question in made]
+    assert ranks == sorted(ranks)
+    assert {*ranks} == {True, False}

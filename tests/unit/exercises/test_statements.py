@@ -48,6 +48,14 @@ def test_a_statement_in_nearly_the_words_of_its_source_says_the_same(statement: 
         ("海洋的降水量大于蒸发量。", "海洋的蒸发量大于降水量。"),
         ("淡水占全球总水量的25%。", "淡水占全球总水量的2.5%。"),
         ("海平面有明显的升降。", "海平面不会有明显的升降。"),
+        # A number in the place of another, and a denial beside one that the source has.
+        ("The strike lasted from 1911 to 1911 in Ribe.", "The strike lasted from 1908 to 1911 in Ribe."),
+        ("罢工从1911年持续到1911年。", "罢工从1908年持续到1911年。"),
+        (
+            "Roots that do not reach the water are not kept alive by fungi.",
+            "Roots that do not reach the water are kept alive by fungi.",
+        ),
+        ("不到水面的根不是由真菌养活的。", "不到水面的根是由真菌养活的。"),
         ("!!", "水。"),
     ],
 )

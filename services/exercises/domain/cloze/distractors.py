@@ -16,7 +16,7 @@ from services.language.scripts import is_han
 _MOST_CONSIDERED = 400
 _MOST_PLACES = 4
 """Places of a term that are looked at."""
-_FEWEST_PLACES = 2
+_FEWEST_PLACES = 3
 """Places of a name by which it is known to be that of a place."""
 _MOST_COMMON = 0.15
 """What is commoner by this much of rarity may be the kind that a term is of: 疾病 beside 黑死病."""

@@ -22,7 +22,7 @@ from services.language.terms import units
 _MOST_SENTENCES = 600
 _LEAST_RARITY = 0.75
 """Rarity of a word that few others can stand for."""
-_ENOUGH_SENTENCES = 5
+_ENOUGH_SENTENCES = 8
 """Sentences from which on those are left out that do not say what they speak of."""
 _MUCH_LEANING = 0.5
 """How much a sentence leans that is asked about only where the others give nothing more."""
@@ -44,6 +44,8 @@ _CONVERTED = re.compile(r"[^\d,.，。；;()（）]{0,12}[(（][^)）]*\d")
 _STORIED = frozenset((Category.NAME, Category.PERSON, Category.PLACE))
 _SORTS_OF_ONE = frozenset(("person", "place", "organization", "placed", "event"))
 _QUOTES = (("《", "》"), ("“", "”"), ("「", "」"), ("『", "』"), ("〈", "〉"))
+_SHORTEST_TELLING = 3
+"""Characters of a term of more than one word, where no spaces stand between words."""
 _LONG_STEM = 6
 """Letters that only words of one family share: stimuli, stimulation."""
 _LONGEST_TITLE = 30
@@ -104,6 +106,8 @@ class ClozeMaterial:
         index = index_terms(texts, self.language.key_terms)
         self.distractors = Distractors(texts, index, self.language)
         titles = self._titles(languages)
+        self.titles = frozenset(map(fold, titles))
+        """What other questions may name as their subject, and none should ask for."""
         subjects = self._subjects(titles, texts)
         lines: dict[str, ClozeLine] = {}
         for (number, sentence, text), occurrences in zip(found, index.occurrences, strict=True):
@@ -124,15 +128,14 @@ class ClozeMaterial:
     ) -> ClozeLine:
         rules = self.language.cloze
         leaning = rules.leans(text, subject)
-        plain = (subject.defined and leaning <= 0) or _names(text, subject.title, self.language)
-        about = "" if plain else subject.title
+        about = "" if _names(text, subject.title, self.language) else subject.title
         score, firm = self._weight(text, occurrences, leaning), not rules.hedge.search(text)
         return ClozeLine(*place, text, occurrences, score, firm, leaning, about)
 
     def _titles(self, languages: Languages) -> list[str]:
         """Return of each passage the title of its document, without its number; of a text, its first line if it is one.
 
-        What stands above exercises or aims names nothing, nor does `Introduction`.
+        What stands above exercises or aims names nothing, nor does `Introduction`, nor what is in another language.
         """
         outline, no_title = self.language.outline, self.language.reading.task_section
         number = re.compile(rf"^(?:(?:{outline.chapter}|{outline.section})[\s:：.、—–-]*|\d+(?:\.\d+)*[\s.、:：]+)")
@@ -143,17 +146,13 @@ class ClozeMaterial:
         for passage in self.passages:
             title = passage.heading_path[0] if passage.heading_path else "" if passage.document_id else of_text
             bare = number.sub("", title).strip()
-            titles.append("" if no_title.search(bare) or plain.fullmatch(bare) else bare)
+            foreign = bare and languages.of(bare) is not self.language
+            titles.append("" if foreign or no_title.search(bare) or plain.fullmatch(bare) else bare)
         return titles
 
     def _subjects(self, titles: Sequence[str], texts: Sequence[str]) -> dict[str, Subject]:
         """Return what each title names."""
-        definitions = map(self.language.reading.definition, texts if any(titles) else ())
-        defined = {fold(found.term) for found in definitions if found}
-        subjects: dict[str, Subject] = {}
-        for title in {*titles} - {""}:
-            is_kind = fold(title) in defined and not self.is_one(title, Category.CONCEPT)
-            subjects[title] = Subject(title, self.language.cloze.kinds(title, texts), is_kind)
+        subjects = {title: Subject(title, self.language.cloze.kinds(title, texts)) for title in {*titles} - {""}}
         return subjects | {"": NO_SUBJECT}
 
     def lead(self, line: ClozeLine) -> str:
@@ -207,6 +206,11 @@ class ClozeMaterial:
         own = not self.language.spaced or " " in term.text or self.language.cloze.sort(term.text, term.category)
         return told and bool(own)
 
+    def is_telling(self, occurrence: Occurrence) -> bool:
+        """Return whether a term says more than one word says, so that not many others fit where it stands."""
+        text = occurrence.term.text
+        return " " in text if self.language.spaced else len(text) >= _SHORTEST_TELLING
+
     def is_one(self, term: str, category: Category) -> bool:
         """Return whether a term names one person, place, body or work: that has a story, and no meaning."""
         sort = self.language.cloze.sort(term, category).partition(":")[0]
@@ -215,8 +219,7 @@ class ClozeMaterial:
 
     def is_named(self, occurrence: Occurrence) -> bool:
         """Return whether a term is a number or a name, for which hardly any other word could stand."""
-        category = occurrence.term.category
-        return category in _CERTAIN and (self.language.spaced or category is not Category.ACRONYM)
+        return occurrence.term.category in _CERTAIN - {Category.ACRONYM}
 
     def _is_explained(self, text: str, occurrence: Occurrence) -> bool:
         before, after = text[: occurrence.start].rstrip()[-1:], text[occurrence.end :].lstrip()[:1]
@@ -241,6 +244,11 @@ class ClozeMaterial:
         found = self.language.reading.definition(line.text)
         known = found is not None and self.occurrence_of(line, found.term) is not None
         return found if known else None
+
+    def defines(self, line: ClozeLine, target: Occurrence) -> bool:
+        """Return whether a sentence defines one of its terms, so that no other word stands for it."""
+        found = self.definition(line)
+        return found is not None and fold(found.term) == fold(line.said(target))
 
     def occurrence_of(self, line: ClozeLine, term: str) -> Occurrence | None:
         """Return where a term stands in a sentence, as one of its key terms."""
@@ -269,6 +277,11 @@ class ClozeMaterial:
         # One thing for another of its sort may make nonsense; a name for a name does not.
         of_names = next((made for named, made in found if named), None)
         return of_names or self._deny(line) or next((made for _, made in found), None)
+
+    def is_surely_false(self, line: ClozeLine, made: Substitution) -> bool:
+        """Return whether no thing stands for another, which may be true as well: a number, a name or a denial does."""
+        things = (found for found in line.occurrences if line.said(found) == made.old)
+        return all(map(self.is_named, things))
 
     def _deny(self, line: ClozeLine) -> Falsehood | None:
         """Deny the verb of a sentence that has one to deny."""
@@ -307,8 +320,10 @@ def _names(text: str, title: str, language: Language) -> bool:
         return False
     if not language.spaced:
         return title in text
-    names = {word for word in re.findall(r"[^\W\d_]+", title) if word.casefold() not in language.words.function}
-    return not names.isdisjoint(re.findall(r"[^\W\d_]+", text))
+    words = [word for word in re.findall(r"[^\W\d_]+", title) if word.casefold() not in language.words.function]
+    if all(word[0].isupper() for word in words):
+        return not set(words).isdisjoint(re.findall(r"[^\W\d_]+", text))
+    return title.casefold() in text.casefold()
 
 
 def _is_half_told(line: ClozeLine, occurrence: Occurrence) -> bool:

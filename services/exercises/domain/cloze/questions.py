@@ -44,9 +44,12 @@ def gaps(material: ClozeMaterial) -> Iterator[LineDraft]:
     """Yield questions in which a term is to be filled in."""
     explanation = material.language.cloze.wording.gap_explanation
     for line, target in asked_for(material):
+        surely = material.is_named(target) or material.defines(line, target)
+        if not surely and not material.is_certain(target) and not material.is_telling(target):
+            continue
         stem = material.lead(line) + line.cut(target)
         draft = material.draft(line, QuestionKind.FILL_IN_THE_BLANK, stem, explanation.format(sentence=line.text))
-        yield line, replace(draft, blanks=((line.said(target),),), second=draft.second or not material.is_named(target))
+        yield line, replace(draft, blanks=((line.said(target),),), second=draft.second or not surely)
 
 
 def single_choices(material: ClozeMaterial) -> Iterator[LineDraft]:
@@ -62,7 +65,8 @@ def single_choices(material: ClozeMaterial) -> Iterator[LineDraft]:
 
 def _definition_choice(material: ClozeMaterial, line: ClozeLine, definition: Definition) -> Draft | None:
     subject = material.occurrence_of(line, definition.term)
-    if subject is None or fold(definition.term) in fold(definition.meaning):
+    term = fold(definition.term)
+    if subject is None or term in fold(definition.meaning) or term in material.titles:
         return None
     stem = material.language.cloze.wording.choose_described.format(meaning=definition.meaning)
     return _choice(material, line, stem, definition.term, subject)
@@ -114,7 +118,8 @@ def true_false(material: ClozeMaterial, used: Counter[tuple[int, int]]) -> Itera
             statement, made = falsehood
             explanation = wording.false_explanation.format(old=made.old, new=made.new, sentence=line.text)
             draft = material.draft(line, QuestionKind.TRUE_FALSE, material.lead(line) + statement, explanation)
-            yield line, replace(draft, truth=False, substitution=made)
+            second = draft.second or not material.is_surely_false(line, made)
+            yield line, replace(draft, truth=False, substitution=made, second=second)
 
 
 def _unused_first(lines: Sequence[ClozeLine], used: Counter[tuple[int, int]]) -> Iterator[ClozeLine]:
