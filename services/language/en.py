@@ -1004,7 +1004,9 @@ ENGLISH = rules.Language(
     code="en",
     script=rules.Script.LATIN,
     space_name="latin",
-    words=rules.Words(function=_FUNCTION, asking=_ASKING, counting=_COUNTING, fillers=_FUNCTION, stem=_stem),
+    words=rules.Words(
+        function=_FUNCTION, asking=_ASKING, counting=_COUNTING, fillers=_FUNCTION - _COUNTING, stem=_stem
+    ),
     sentences=rules.SentenceRules(
         never_final=words(
             """

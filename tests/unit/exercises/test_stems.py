@@ -87,6 +87,7 @@ def test_a_sentence_that_gives_no_cause_purpose_or_effect_does_not_answer(stem: 
         ("围湖造田对湖泊有什么影响？", "围湖造田使湖泊缩小，湖泊调蓄洪水的能力下降。"),
         ("如果太阳辐射停止，水循环还能进行吗？为什么？", "太阳辐射使水蒸发成水汽，并推动大气运动。"),
         ("植物根系有什么作用？", "根系吸收土壤中的水分。"),
+        ("为什么召开这次大会？", "这是一次为修建大坝而召开的大会。"),
         ("What do thylakoids lie in?", "Flat sacs called thylakoids lie in the stroma."),
     ],
 )
@@ -128,7 +129,16 @@ def test_a_question_that_is_cut_is_a_fragment(stem: str) -> None:
 
 @pytest.mark.parametrize(
     "stem",
-    ["谁写了这首诗？", "河流是怎样改道的", "大坝是何时开始建造的", "蒸腾作用的意义是什么", "简述河流改道的原因。"],
+    [
+        "谁写了这首诗？",
+        "河流是怎样改道的",
+        "大坝是何时开始建造的",
+        "蒸腾作用的意义是什么",
+        "简述河流改道的原因。",
+        "给出一种常见的乔木。",
+        "讲出蒸腾的一个条件.",
+        "木豆是什么？",
+    ],
 )
 def test_a_short_or_unmarked_question_may_be_whole(stem: str) -> None:
     assert not is_fragment(stem, CHINESE)
