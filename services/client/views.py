@@ -122,7 +122,7 @@ async def show_answer(
                     answered.citations.append(event.citation)
                 case "restarted":
                     answered = Answered()
-                    console.print(Text("\n(That was what the model thought. Its answer:)", "dim"))
+                    console.print(Text("\n(That was not the answer. The answer:)", "dim"))
                 case "done":
                     answered.outcome = event.done.outcome
                     answered.text = event.done.text or answered.text

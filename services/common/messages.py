@@ -73,7 +73,8 @@ def value_of(kind: type[V], message: Message) -> V:
     What the message does not have, an optional field that is not set, and what is a message itself keep their defaults.
     """
     found = {field.name: getattr(message, field.name, None) for field in fields(kind)}  # type: ignore[arg-type]
-    found |= {name: None for name in _optional_fields(type(message)) if not message.HasField(name)}
+    message_class: Any = type(message)
+    found |= {name: None for name in _optional_fields(message_class) if not message.HasField(name)}
     given = {name: x for name, x in found.items() if x is not None and not isinstance(x, Message)}
     return kind(**{name: x if isinstance(x, str | int | float) else tuple(x) for name, x in given.items()})
 
