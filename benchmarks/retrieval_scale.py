@@ -143,9 +143,12 @@ class Writing:
 class Bench:
     """The engines, a service with the graph leg and one without it, and the load."""
 
-    def __init__(self, engines: Engines, services: dict[str, str], straight: Straight, pids: dict[str, int]) -> None:
+    def __init__(
+        self, engines: Engines, services: dict[str, str], straight: Straight, pids: dict[str, int], legs: str
+    ) -> None:
         self._engines = engines
         self._services = services
+        self._parts = _WRITTEN[legs]
         self._straight = straight
         self._pids = pids
         self._library = Library()
@@ -155,11 +158,11 @@ class Bench:
         """Store passages up to a size, and yield a row for each engine."""
         count = size - self.size
         before, started = self._cpu(), time.perf_counter()
-        async with Writing.start(self._services["graph"], "shelf", self.size, count, PARTS) as writing:
+        async with Writing.start(self._services["graph"], "shelf", self.size, count, self._parts) as writing:
             before, started = self._cpu(), time.perf_counter()
             await writing.follow()
         after, self.size = self._cpu(), size
-        for part in PARTS:
+        for part in self._parts:
             memory = memory_mb(self._pids[part])
             disk = await asyncio.to_thread(disk_mb, self._engines.folders[part])
             row = [f"{size:,}", part, f"{1e3 * (writing.ended[part] - started) / count:.1f}"]
@@ -225,7 +228,8 @@ class Bench:
                 passages = self._library.document(f"deleted {self.size} {number}", chunks)
                 for start in range(0, chunks, 64):
                     await writer.index(passages[start : start + 64])
-                    await writer.add(passages[start : start + 64])
+                    if "graph" in self._parts:
+                        await writer.add(passages[start : start + 64])
                 started = time.perf_counter()
                 await writer.delete(passages[0].document)
                 took.append(time.perf_counter() - started)
@@ -304,6 +308,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sizes", default=sizes, help="passages at which retrieval-scale measures (default: %(default)s)"
     )
+    parser.add_argument("--no-graph", action="store_true", help="retrieval-scale: vectors and words alone")
     parser.add_argument("--neo4j", action="store_true", help="retrieval-scale: a Neo4j at hand in place of ArcadeDB")
 
 
@@ -332,17 +337,18 @@ async def run(options: argparse.Namespace) -> AsyncIterator[str]:
             await harness.answers(address, process)
             services[legs], pids[f"service {legs}"] = address, process.pid
         straight = await stack.enter_async_context(Straight.open(engines, llm))
-        bench = Bench(engines, services, straight, pids)
+        asked = ["plain"] if options.no_graph else list(_LEGS)
+        bench = Bench(engines, services, straight, pids, asked[-1])
         for size in sizes:
             started = time.perf_counter()
             yield f"\n{GROWTH_HEADER}"
             async for row in bench.grow(size):
                 yield row
             yield f"\n{QUERY_HEADER}"
-            for legs in _LEGS:
+            for legs in asked:
                 yield await bench.compare(legs)
             yield f"\n{STEADY_HEADER}"
-            for legs in _LEGS:
+            for legs in asked:
                 yield await bench.beside(legs)
             yield f"\n{DELETE_HEADER}"
             yield await bench.delete()

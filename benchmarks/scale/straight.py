@@ -104,6 +104,7 @@ class Straight:
             graph.straight = straight
             embedder = LlmEmbedder(await stack.enter_async_context(grpc.aio.insecure_channel(llm)))
             dense = DenseRetriever(embedder, store, Centering(await asyncio.to_thread(toml.load)))
+            await asyncio.to_thread(lexicon)  # A leg would wait for it for some seconds only.
             own = GraphRetriever(graph, store)
             legs: list[Leg] = [dense, WordsRetriever(store), own, TranslatedRetriever(store, lexicon)]
             straight._legs = {leg.name: leg for leg in legs}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from services.kit.errors import ResourceExhausted
 from services.language.lexicon import Lexicon
 from services.retrieval.adapters.stores.fake import FakeVectorStore
 from services.retrieval.domain.search.bm25 import passage_vector, translated_vector
@@ -109,10 +110,15 @@ async def test_a_question_that_is_given_up_leaves_the_reading_to_those_that_wait
 
 async def test_a_question_waits_a_while_for_the_lexicon_and_the_next_one_finds_it() -> None:
     held = HeldLexicon()
-    across = TranslatedRetriever((await leg(ENGLISH))._store, held, patience_seconds=0.01)
-    for _ in range(3):
-        with pytest.raises(TimeoutError):
+    across = TranslatedRetriever((await leg(ENGLISH))._store, held, patience_seconds=0.05)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for _ in range(20):
+        with pytest.raises(ResourceExhausted) as refused:
             await across.find(query("光合作用"))
+        assert refused.value.reason == "LEG_BUSY"
+    # All of them together wait for as long as the first.
+    assert 0.04 < loop.time() - began < 20 * 0.05
     held.go_on.set()
     assert across._reading is not None
     await asyncio.wait([across._reading])

@@ -9,6 +9,7 @@ from services.retrieval.ports import Leg
 from services.retrieval.values.chunk import Hit, LegQuery
 
 BUSY = "LEG_BUSY"
+"""Why a leg is left out that would answer later."""
 
 
 class BoundedLeg:

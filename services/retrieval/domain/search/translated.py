@@ -9,10 +9,12 @@ from itertools import chain
 from typing import ClassVar
 
 from services.kit.concurrency import map_in_turns
+from services.kit.errors import ResourceExhausted
 from services.language.detection import LANGUAGES, language_of
 from services.language.lexicon import Lexicon, Translations
 from services.language.search_terms import search_terms
 from services.retrieval.domain.search.bm25 import rarity, translated_vector
+from services.retrieval.domain.search.bounded import BUSY
 from services.retrieval.ports import VectorStore
 from services.retrieval.values.chunk import Hit, LegQuery
 
@@ -27,9 +29,9 @@ class TranslatedRetriever:
     """Finds passages in other languages than the question's by a lexicon's translations of its words (ADR 0078).
 
     The lexicon is read when the first question asks for it, in a thread: that takes seconds, and 50 MB. Questions that
-    come meanwhile wait for it, `patience_seconds` at most; the next ones find it read. What follows is short work in
-    turns with what else the loop does: as many threads as there are questions would take the interpreter from the loop
-    at each of its steps.
+    come meanwhile wait for it, until `patience_seconds` after it was begun; then they go on without. What follows is
+    short work in turns with what else the loop does: as many threads as there are questions would take the interpreter
+    from the loop at each of its steps.
     """
 
     name: ClassVar = "translated"
@@ -41,6 +43,7 @@ class TranslatedRetriever:
         self._lexicon = lexicon
         self._patience_seconds = patience_seconds
         self._reading: asyncio.Future[Lexicon] | None = None
+        self._waited_for_until = 0.0
 
     async def find(self, query: LegQuery) -> list[Hit]:
         """Return the chunks in another language that say most of the question's words, best first.
@@ -67,15 +70,16 @@ class TranslatedRetriever:
         """Return the lexicon; one thread reads it, however many questions wait or are given up.
 
         Raises:
-            TimeoutError: it is not read yet.
+            ResourceExhausted: it is not read yet; reason LEG_BUSY.
         """
-        reading = self._reading
+        loop, reading = asyncio.get_running_loop(), self._reading
         if reading is None or (reading.done() and reading.exception() is not None):
-            reading = self._reading = asyncio.get_running_loop().run_in_executor(None, self._lexicon)
+            reading = self._reading = loop.run_in_executor(None, self._lexicon)
+            self._waited_for_until = loop.time() + self._patience_seconds
         if not reading.done():
-            await asyncio.wait([reading], timeout=self._patience_seconds)
+            await asyncio.wait([reading], timeout=max(0.0, self._waited_for_until - loop.time()))
         if not reading.done():
-            raise TimeoutError
+            raise ResourceExhausted("The dictionary is being read.", reason=BUSY, retry_after=1.0)
         return reading.result()
 
 

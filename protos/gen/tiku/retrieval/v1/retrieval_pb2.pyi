@@ -413,9 +413,9 @@ class LegReport(_message.Message):
     elapsed_ms: _builtins.float
     """How long it took, in milliseconds."""
     reason: _builtins.str
-    """Stable reason why it failed or was not waited for, such as LEG_TIMEOUT, or LEG_BUSY where others were asked first;
-    empty where it answered. What a failed leg would have found is missing; where reranking failed, the fused order
-    stands.
+    """Stable reason why it failed or was not waited for, such as LEG_TIMEOUT, or LEG_BUSY where others were asked first or
+    what it needs is still being read; empty where it answered. What a failed leg would have found is missing; where
+    reranking failed, the fused order stands.
     """
     def __init__(
         self,
