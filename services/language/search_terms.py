@@ -77,7 +77,7 @@ def search_terms(text: str, languages: Languages = LANGUAGES) -> SearchTerms:
 
 
 def held(words: Collection[str], text: str, languages: Languages = LANGUAGES) -> set[str]:
-    """Return which of the `words` of other search terms a text holds, without making all terms of the text."""
+    """Return which of the words and characters of other search terms a text holds, without making all its terms."""
     plain = folded(text, languages)
     stem = languages.spelled(plain).words.stem
     # Only words that begin like a wanted one are stemmed: that is what takes the time.
@@ -86,7 +86,8 @@ def held(words: Collection[str], text: str, languages: Languages = LANGUAGES) ->
     for match in _RUN.finditer(plain):
         run = match.group()
         if match.lastgroup == "unspaced":
-            found.update(word for word in words if word in run and len(word) == 2)
+            found.update(run)
+            found.update(map(operator.add, run, run[1:]))
         elif run[:2] in beginnings:
             found.add(stem(run[:_LONGEST]))
     return found.intersection(words)

@@ -79,3 +79,16 @@ def test_length_is_counted_in_words() -> None:
 def test_what_is_folded_stays_folded() -> None:
     text = "Ｔhe 臺灣 café, 1,000 İstanbul ﬁn ½ ㍿"
     assert folded(folded(text)) == folded(text)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text"),
+    [
+        (["膜", "水", "光合"], "细胞膜，光合作用。"),
+        (["ab", "b", "水"], "水ab 水b"),
+        (["한", "국어", "🙂", "abc"], "한국 국어 🙂 abcd"),
+    ],
+)
+def test_single_characters_are_held_where_no_spaces_stand(wanted: list[str], text: str) -> None:
+    terms = search_terms(text)
+    assert held(wanted, text) == set(wanted) & (terms.words.keys() | terms.characters.keys())

@@ -12,7 +12,7 @@ from services.kit.concurrency import map_in_turns
 from services.kit.errors import ResourceExhausted
 from services.language.detection import LANGUAGES, language_of
 from services.language.lexicon import Lexicon, Translations
-from services.language.search_terms import search_terms
+from services.language.search_terms import held
 from services.retrieval.domain.search.bm25 import rarity, translated_vector
 from services.retrieval.domain.search.bounded import BUSY
 from services.retrieval.ports import VectorStore
@@ -107,9 +107,5 @@ def reread(hits: Sequence[Hit], says: Sequence[Collection[str]]) -> list[Hit]:
 
 def said(translations: Translations, text: str) -> set[str]:
     """Return the terms of which a text holds a translation, all of it."""
-    terms = search_terms(text)
-    return {
-        term
-        for term, phrases in translations.items()
-        if any(all(part in terms.words or part in terms.characters for part in phrase) for phrase in phrases)
-    }
+    parts = held(set(chain.from_iterable(chain.from_iterable(translations.values()))), text)
+    return {term for term, phrases in translations.items() if any(map(parts.issuperset, phrases))}
