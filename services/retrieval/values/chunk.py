@@ -161,6 +161,10 @@ class LegHit:
     score: float
 
 
+LEG_BUSY = "LEG_BUSY"
+"""Why a leg was left out that would have answered later."""
+
+
 @dataclass(frozen=True, slots=True)
 class LegReport:
     """How a leg went: what it found, how long it took, and why it failed, if it did (a stable reason)."""

@@ -6,10 +6,7 @@ import asyncio
 
 from services.kit.errors import ResourceExhausted
 from services.retrieval.ports import Leg
-from services.retrieval.values.chunk import Hit, LegQuery
-
-BUSY = "LEG_BUSY"
-"""Why a leg is left out that would answer later."""
+from services.retrieval.values.chunk import LEG_BUSY, Hit, LegQuery
 
 
 class BoundedLeg:
@@ -36,7 +33,7 @@ class BoundedLeg:
                 await self._slots.acquire()
         except TimeoutError:
             message = f"Other questions keep the leg {self.name} busy."
-            raise ResourceExhausted(message, reason=BUSY, retry_after=1.0) from None
+            raise ResourceExhausted(message, reason=LEG_BUSY, retry_after=1.0) from None
         try:
             return await self._leg.find(query)
         finally:

@@ -14,9 +14,8 @@ from services.language.detection import LANGUAGES, language_of
 from services.language.lexicon import Lexicon, Translations
 from services.language.search_terms import held
 from services.retrieval.domain.search.bm25 import rarity, translated_vector
-from services.retrieval.domain.search.bounded import BUSY
 from services.retrieval.ports import VectorStore
-from services.retrieval.values.chunk import Hit, LegQuery
+from services.retrieval.values.chunk import LEG_BUSY, Hit, LegQuery
 
 _LONG = 400
 """Characters of a question from which on a thread translates it: up to there it takes a millisecond."""
@@ -79,7 +78,7 @@ class TranslatedRetriever:
         if not reading.done():
             await asyncio.wait([reading], timeout=max(0.0, self._waited_for_until - loop.time()))
         if not reading.done():
-            raise ResourceExhausted("The dictionary is being read.", reason=BUSY, retry_after=1.0)
+            raise ResourceExhausted("The dictionary is being read.", reason=LEG_BUSY, retry_after=1.0)
         return reading.result()
 
 
