@@ -214,7 +214,7 @@ async def test_closing_at_any_token_stops_the_provider_at_once(bench: Bench, pos
 async def test_cancelling_a_whole_answer_stops_the_provider_at_once(bench: Bench) -> None:
     bench.script(Script(hang_at=0))
     task = asyncio.create_task(bench.provider.complete(PROMPT, 30))
-    await asyncio.sleep(0.1)
+    await (bench.server.received(1) if bench.server is not None else asyncio.sleep(0.1))
     async with at_once():
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
