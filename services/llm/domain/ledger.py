@@ -165,7 +165,7 @@ class Ledger:
             spent.measures.ended(spent.clock() - began, tokens, cost, failed=failed is not None, canceled=cancelled)
             line = Line(self._now().date(), caller, offer.provider, offer.model)
             estimated = spent.tokens is None and tokens.total_tokens > 0
-            spending = Spending(1, int(failed is not None), int(cancelled), int(estimated), tokens, cost)
+            spending = Spending(1, int(failed is not None), int(cancelled), int(estimated), _kept(tokens), cost)
             end(cost)
             self._waiting.spending[line] = self._waiting.spending.get(line, Spending()) + spending
             self._has_waiting.set()
@@ -314,6 +314,11 @@ def _tokens(spent: Spent, need: Need, error: Exception | None) -> TokenUsage:
     if error is not None and not spent.deltas and not isinstance(error, DeadlineExceeded):
         return TokenUsage()
     return TokenUsage(need.input_tokens, spent.deltas)
+
+
+def _kept(tokens: TokenUsage) -> TokenUsage:
+    """Return the counts that stores keep; they tell nothing from none."""
+    return TokenUsage(tokens.prompt_tokens, tokens.completion_tokens, tokens.cached_prompt_tokens or None)
 
 
 def _counts(tokens: TokenUsage) -> tuple[int, int, int]:

@@ -122,7 +122,7 @@ class PostgresSpendingStore:
                 r["failed"],
                 r["cancelled"],
                 r["estimated"],
-                TokenUsage(r["prompt_tokens"], r["completion_tokens"], r["cached_prompt_tokens"]),
+                TokenUsage(r["prompt_tokens"], r["completion_tokens"], r["cached_prompt_tokens"] or None),
                 r["cost_nanos"],
             )
             for r in rows
