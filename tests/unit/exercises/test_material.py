@@ -23,6 +23,21 @@ def test_sentences_that_stand_alone_come_before_the_rest() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("Figure 5. Rate of photosynthesis under three sets of conditions. The rate levels off in bright light.", 1),
+        ("Some text.\nTable 2.1: Photosynthesis and cellular respiration. Both take place in plant cells.", 1),
+        ("图3．全球水量平衡与各项收支的估计值。海洋的蒸发量大于海洋的降水量。", 1),
+        ("Light falls on all of the leaf. Each of both can limit the rate of growth.", 2),
+    ],
+)
+def test_the_title_of_a_figure_is_no_statement(text: str, asked: int) -> None:
+    alone, rest = texts(text)
+    assert len([*alone, *rest]) == asked
+    assert not any("conditions" in said or "respiration" in said or "估计" in said for said in [*alone, *rest])
+
+
+@pytest.mark.parametrize(
     "heading",
     [
         "Check your understanding",

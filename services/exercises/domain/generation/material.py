@@ -11,6 +11,7 @@ from services.exercises.values.question import Passage
 from services.kit.errors import FailedPrecondition, FieldViolation, InvalidArgument
 from services.language.detection import LANGUAGES
 from services.language.folding import fold, normalize
+from services.language.outline import OutlineRules
 from services.language.scripts import says_something
 
 PASSAGE_CHARACTERS = 800
@@ -42,6 +43,8 @@ def passages_of_text(text: str) -> tuple[Passage, ...]:
 _ASKING = re.compile(r"[?？]|\s\|\s")
 """Questions and table rows."""
 _STATEMENT_ENDS = "。.！!"
+_CAPTION = re.compile(rf"(?:{OutlineRules.joined(language.outline for language in LANGUAGES).caption})[.．。:：]?")
+"""What stands before the title of a figure or table, which says nothing by itself: `Figure 5. Rate and light.`"""
 
 
 def askable(passage: Passage) -> tuple[list[Sentence], list[Sentence]]:
@@ -58,10 +61,17 @@ def askable(passage: Passage) -> tuple[list[Sentence], list[Sentence]]:
         closed = text[-1] in _STATEMENT_ENDS or text[-1] in language.sentences.stops
         if sentence.start >= end or len(text) < language.reading.fewest_characters or not closed:
             continue
+        if _CAPTION.fullmatch(_before(passage.text, sentence.start)):
+            continue
         # A Chinese material has a `Figure 3` as well.
         if not _ASKING.search(text) and not any(known.reading.task.search(text) for known in LANGUAGES):
             (alone if stands_alone(text, language) else rest).append(sentence)
     return alone, rest
+
+
+def _before(text: str, start: int) -> str:
+    """Return what stands before a sentence in its line."""
+    return text[text.rfind("\n", 0, start) + 1 : start].strip()
 
 
 def _end_of_telling(passage: Passage) -> int:
