@@ -1,9 +1,14 @@
 """The local engine's settings, one changed at a time: how fast it reads and writes, and what that costs.
 
-`python -m benchmarks.local_engine [--rounds 3] [--busy CORES] [VARIANT…]` starts one server a variant and asks them in
-turn, in one run: a question of each kind with its JSON Schema, as Tiku asks it. `--busy` keeps cores busy meanwhile.
-Variants: `shipped`, and what differs from it: `one-thread`, `spinning`, `8-bit` (the cache), `no-lookup` (no words of
-the prompt as drafts), `as-before` (one thread, 8 bits and no lookup), `no-flash`.
+`python -m benchmarks.local_engine [--rounds 3] [--kinds KIND…] [--busy CORES] [VARIANT…]` starts one server a variant
+and asks them in turn, in one run: a question of each kind with its JSON Schema, as Tiku asks it. `--busy` keeps cores
+busy meanwhile.
+Variants: `shipped`, and what differs from it: `one-thread`, `one-reads` and `one-writes` (one thread for either),
+`spinning`, `8-bit` (the cache), `no-lookup` (no words of the prompt as drafts), `lookup-2-4`, `lookup-2-8`,
+`lookup-4-6`, `lookup-map` (how many words are looked for, how many are drafted, and by a map of all), `as-before` (one
+thread, 8 bits and no lookup), `no-flash`, `batch-128`, `batch-256`, `batch-1024` (tokens read at once), `no-repack`
+(weights as they lie in the file), `mapped`, `locked` (weights mapped, or kept in memory), `one-cache` (slots share
+their context).
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +30,8 @@ from benchmarks.comparison import TEXT
 from services import models
 from services.embedded.llama import SLOT_CONTEXT_TOKENS, SLOTS
 from services.embedded.network import free_port
-from services.exercises.domain.prompts.tasks import QUESTIONS
+from services.exercises.domain.prompts.tasks import QUESTIONS, question_request
+from services.exercises.values.question import QuestionKind
 from services.language.detection import LANGUAGES
 from services.stack.launch import CHAT_MODEL
 
@@ -59,6 +65,53 @@ def _no_lookup(params: Any) -> None:
     params.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NONE]
 
 
+def _one_reads(params: Any) -> None:
+    params.cpuparams_batch.n_threads = 1
+
+
+def _one_writes(params: Any) -> None:
+    params.cpuparams.n_threads = 1
+
+
+def _read_at_once(tokens: int) -> Callable[[Any], None]:
+    def change(params: Any) -> None:
+        params.n_ubatch, params.n_batch = tokens, max(tokens, params.n_batch)
+
+    return change
+
+
+def _looked_up(looked_up: int, drafted: int) -> Callable[[Any], None]:
+    def change(params: Any) -> None:
+        params.speculative.ngram_simple.size_n, params.speculative.ngram_simple.size_m = looked_up, drafted
+
+    return change
+
+
+def _lookup_map(params: Any) -> None:
+    import xllamacpp
+
+    shipped = params.speculative.ngram_simple
+    params.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_MAP_K]
+    params.speculative.ngram_map_k.size_n, params.speculative.ngram_map_k.size_m = shipped.size_n, shipped.size_m
+
+
+def _no_repack(params: Any) -> None:
+    params.no_extra_bufts = True
+
+
+def _loaded(mode: str) -> Callable[[Any], None]:
+    def change(params: Any) -> None:
+        import xllamacpp
+
+        params.load_mode = getattr(xllamacpp.llama_load_mode, f"LLAMA_LOAD_MODE_{mode}")
+
+    return change
+
+
+def _one_cache(params: Any) -> None:
+    params.kv_unified = True
+
+
 def _no_flash(params: Any) -> None:
     import xllamacpp
 
@@ -77,6 +130,19 @@ VARIANTS: Final[dict[str, Callable[[Any], None]]] = {
     "spinning": _as_shipped,
     "no-lookup": _no_lookup,
     "no-flash": _no_flash,
+    "one-reads": _one_reads,
+    "one-writes": _one_writes,
+    "batch-128": _read_at_once(128),
+    "batch-256": _read_at_once(256),
+    "batch-1024": _read_at_once(1024),
+    "lookup-2-4": _looked_up(2, 4),
+    "lookup-2-8": _looked_up(2, 8),
+    "lookup-4-6": _looked_up(4, 6),
+    "lookup-map": _lookup_map,
+    "no-repack": _no_repack,
+    "mapped": _loaded("MMAP"),
+    "locked": _loaded("MLOCK"),
+    "one-cache": _one_cache,
 }
 _ENVIRONMENT: Final = {"spinning": {"GOMP_SPINCOUNT": "300000"}}
 """What OpenMP does where nobody says anything."""
@@ -148,18 +214,18 @@ class Subject:
         )
 
 
-def bodies(rounds: int) -> list[dict[str, Any]]:
-    """Return requests for questions of every kind, each round about another sentence. None shares its material."""
+def bodies(rounds: int, kinds: Collection[QuestionKind] = tuple(QuestionKind)) -> list[dict[str, Any]]:
+    """Return requests for questions of these kinds, each round about another sentence. None shares its material."""
     found = []
     for number in range(rounds):
         sentences = TEXT.split(". ")
         focus = f"{sentences[number % len(sentences)]}."
-        for kind, prompt in QUESTIONS.items():
-            request = prompt.request(
+        for kind, prompt in ((kind, prompt) for kind, prompt in QUESTIONS.items() if kind in kinds):
+            request = question_request(
+                prompt,
                 LANGUAGES.of(TEXT),
                 material=". ".join(sentences[number % 5 :][:4]),
                 focus=focus,
-                avoid="",
                 temperature=0.0,
                 seed=number,
             )
@@ -208,7 +274,7 @@ async def busy(cores: int) -> AsyncIterator[None]:
             await process.wait()
 
 
-async def main(names: list[str], model: Path | None, rounds: int, cores: int) -> None:
+async def main(names: list[str], model: Path | None, rounds: int, cores: int, kinds: Collection[QuestionKind]) -> None:
     """Print the table."""
     model = model or await models.path(CHAT_MODEL)
     if model is None:
@@ -217,7 +283,7 @@ async def main(names: list[str], model: Path | None, rounds: int, cores: int) ->
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout()))
         subjects = [await stack.enter_async_context(running(name, model)) for name in names]
         await stack.enter_async_context(busy(cores))
-        for number, body in enumerate(bodies(rounds)):
+        for number, body in enumerate(bodies(rounds, kinds)):
             for subject in subjects[:: -1 if number % 2 else 1]:
                 await subject.ask(session, body)
         print(_HEADER)
@@ -229,6 +295,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.local_engine", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="VARIANT", help=f"{', '.join(VARIANTS)} (default: all)")
     parser.add_argument("--model", type=Path, help="another GGUF file")
+    parser.add_argument("--kinds", nargs="+", type=QuestionKind, default=list(QuestionKind), help="(default: all)")
     parser.add_argument("--rounds", type=int, default=3, help="questions of each kind (default: %(default)s)")
     parser.add_argument("--busy", type=int, default=0, metavar="CORES", help="cores that another process keeps busy")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
@@ -237,4 +304,4 @@ if __name__ == "__main__":
     if given.serve:
         serve(given.names[0], given.model, given.port)
     else:
-        asyncio.run(main(given.names or list(VARIANTS), given.model, given.rounds, given.busy))
+        asyncio.run(main(given.names or list(VARIANTS), given.model, given.rounds, given.busy, given.kinds))

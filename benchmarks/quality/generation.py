@@ -1,7 +1,7 @@
 """How many of a model's questions pass the checks, what they cost, and the questions themselves.
 
     python -m benchmarks.quality.generation --base-url http://127.0.0.1:8081/v1 --model NAME [--count 6]
-        [--kinds true_false single_choice] [--calls calls.jsonl] [--no-verify] [FILE …]
+        [--kinds true_false single_choice] [--calls calls.jsonl] [--unexplained] [--refused] [FILE …]
 
 The service's own generator asks the model for `--count` questions of each kind about each document (by default the two
 of the demo), one at a time and without cloze. Printed are a table and then every question that was accepted, with its
@@ -38,7 +38,7 @@ from services.exercises.values.question import Draft, GeneratorChoice, Passage, 
 from services.llm.adapters.providers.openai_http import OpenAiHttpProvider
 from services.llm.values import chat as llm_chat
 
-CALL_SECONDS = 300.0
+CALL_SECONDS = 1800.0
 _MEDIA_TYPES = {".pdf": PDF, ".pptx": PPTX, ".txt": TEXT}
 
 
@@ -158,7 +158,12 @@ async def measure(file: Path, kind: QuestionKind, model: KeptModel, options: arg
         model=options.model,
         seed=options.seed,
     )
-    limits = GenerationLimits(in_flight=1, question_seconds=CALL_SECONDS)
+    limits = GenerationLimits(
+        in_flight=1,
+        question_seconds=CALL_SECONDS,
+        verification_seconds=CALL_SECONDS,
+        model_explains=not options.unexplained,
+    )
     await QuestionGenerator(model, NoCloze(), limits).generate(plan, publish)
     calls, seconds = sum(model.calls.values()) - calls, sum(model.seconds.values()) - seconds
     tries = len(made) + sum(refused.values())
@@ -211,6 +216,7 @@ def main() -> int:
     parser.add_argument("--kinds", nargs="+", type=QuestionKind, default=list(QuestionKind), help="kinds of questions")
     parser.add_argument("--seed", type=int, default=1, help="places and order of what is asked")
     parser.add_argument("--calls", type=Path, help="file of the model's answers: read first, then added to")
+    parser.add_argument("--unexplained", action="store_true", help="as `tiku up` asks its own engine: no explanations")
     parser.add_argument("--refused", action="store_true", help="print what was refused too, as the model wrote it")
     asyncio.run(run(parser.parse_args()))
     return 0

@@ -93,6 +93,7 @@ async def build(settings: ExercisesSettings, stack: AsyncExitStack) -> App:
             attempts=settings.exercises_model_attempts,
             question_seconds=settings.exercises_question_timeout_seconds,
             verify_keys=settings.exercises_verify_keys,
+            model_explains=settings.exercises_model_explains,
             verification_seconds=settings.exercises_verification_timeout_seconds,
             cloze_after_seconds=settings.exercises_cloze_after_seconds,
         ),

@@ -23,6 +23,9 @@ class ExercisesSettings(DatabaseSettings):
     exercises_verify_keys: bool = Field(
         True, description="Whether the model answers each question that it wrote once more, to verify the key."
     )
+    exercises_model_explains: bool = Field(
+        True, description="Whether the model explains the key of each choice and gap; otherwise the source explains it."
+    )
     exercises_verification_timeout_seconds: float = Field(
         60.0, gt=0, description="Time limit of the model for verifying one key."
     )

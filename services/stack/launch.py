@@ -50,6 +50,12 @@ from services.stack.volume import FIRST_START_BYTES, RESERVE_BYTES, START_BYTES,
 
 CHAT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 EMBEDDING_MODEL = "multilingual-e5-small"
+_OF_OWN_CHAT_MODEL = {
+    "TIKU_LLM_MAX_CONCURRENT": str(SLOTS),
+    "TIKU_RETRIEVAL_ANSWER_WARM_UP": "true",
+    "TIKU_EXERCISES_MODEL_EXPLAINS": "false",
+}
+"""Variables, where nobody sets them, with the chat model that runs on this machine."""
 
 STATE_FILE = "stack.json"
 """The file in `run/` that says what runs where, what is down, and whether the disk is full."""
@@ -368,8 +374,8 @@ class _Launch:
             engines[LLAMA] = chat.spec
             environment["TIKU_LLM_BASE_URL"] = chat.base_url
             environment["TIKU_LLM_MODEL"] = chat.model
-            environment["TIKU_LLM_MAX_CONCURRENT"] = os.environ.get("TIKU_LLM_MAX_CONCURRENT", str(SLOTS))
-            environment["TIKU_RETRIEVAL_ANSWER_WARM_UP"] = os.environ.get("TIKU_RETRIEVAL_ANSWER_WARM_UP", "true")
+            for variable, value in _OF_OWN_CHAT_MODEL.items():
+                environment[variable] = os.environ.get(variable, value)
         if name := local_embedding_model(self._options):
             folder = await _model(name, "or set TIKU_EMBED_BASE_URL to a server's address")
             environment["TIKU_EMBED_MODEL_PATH"] = str(folder)

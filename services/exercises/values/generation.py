@@ -55,6 +55,8 @@ class GenerationLimits:
     """Time that the model gets for one question."""
     verify_keys: bool = True
     """Whether the model answers its own questions, to verify their keys."""
+    model_explains: bool = True
+    """Whether the model explains the keys of its choices and gaps; otherwise their quotes do."""
     verification_seconds: float = 60.0
     """Time that the model gets for one of those answers."""
     cloze_after_seconds: float = 5.0

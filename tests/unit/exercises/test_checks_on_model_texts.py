@@ -6,6 +6,7 @@ Every bad text here came from Qwen2.5-Coder 0.5B or 1.5B with the demo's documen
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from services.exercises.domain.generation.checks import Accepted, check
 from services.exercises.domain.generation.model_questions import question_prompt_of
 from services.exercises.domain.prompts.echoes import echoes
+from services.exercises.domain.prompts.tasks import question_request
 from services.exercises.values.question import Draft, Generator, Passage, QuestionKind, RubricPoint, Substitution
 from services.exercises.values.refusal import Refusal, RefusedError
 from services.language.detection import LANGUAGES
@@ -120,15 +122,17 @@ def test_what_repeats_the_prompt_is_no_question(language: str, kind: QuestionKin
 @pytest.mark.parametrize("kind", QuestionKind)
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_field_that_the_prompt_describes_counts_as_an_echo(kind: QuestionKind, language: str) -> None:
-    request = question_prompt_of(kind, "", seed=1).request(
-        LANGUAGES.by_code(language), material="x", focus="", avoid="", model="", seed=1, temperature=0
+    request = question_request(
+        question_prompt_of(kind, "", seed=1), LANGUAGES.by_code(language), material="x", focus="", seed=1, temperature=0
     )
     described = [
         line.split("：" if language == "zh" else ": ", 1)[1]
-        for line in request.messages[0].content.splitlines()
-        if line.split("：" if language == "zh" else ":")[0] in request.schema["properties"]
+        for message in request.messages
+        for line in message.content.splitlines()
+        if re.split(r"[：:]", line)[0].split(" ")[-1] in request.schema["properties"]
     ]
-    assert len(described) >= len(request.schema["properties"]) - 1
+    described = [line.partition("quote：" if language == "zh" else "quote: ")[2] or line for line in described]
+    assert len(described) == len(request.schema["properties"])
     assert all(echoes(text, LANGUAGES.by_code(language)) for text in described)
     assert all(echoes(f"  {text.upper()} ", LANGUAGES.by_code(language)) for text in described)
 

@@ -11,6 +11,7 @@ from services.exercises.domain.generation.drafts import draft_of, explanation_of
 from services.exercises.domain.generation.model_questions import answer_of
 from services.exercises.values.question import GAP, QuestionKind
 from services.exercises.values.refusal import Refusal, RefusedError
+from services.language.detection import LANGUAGES
 
 
 def draft(kind: QuestionKind, seed: int = 0, **value: Any) -> Any:
@@ -96,14 +97,36 @@ def test_an_explanation_is_short_and_speaks_of_its_subject(text: str, expected: 
         "水循环的根本能量来自太阳辐射。Oxygen from water, set free in a leaf when light splits it. "
         "Enzymes work in cells. Green leaves reflect light."
     )
-    assert explanation_of(text, quote) == (quote if expected == "QUOTE" else expected)
+    assert explanation_of(text, quote, "{sentence}") == (quote if expected == "QUOTE" else expected)
 
 
 def test_a_long_quote_in_the_place_of_an_explanation_is_cut() -> None:
-    assert explanation_of("这句话说明了原理。", "水" * 300) == "水" * 239 + "…"
-    cut = explanation_of("See the passage.", "Light is absorbed. " * 30)
+    assert explanation_of("这句话说明了原理。", "水" * 300, "{sentence}") == "水" * 239 + "…"
+    cut = explanation_of("See the passage.", "Light is absorbed. " * 30, "{sentence}")
     assert cut.endswith("absorbed.")
     assert len(cut) <= 240
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "explanation"),
+    [
+        (
+            QuestionKind.SINGLE_CHOICE,
+            {"answer": "氧{气}", "distractors": ["氮气"]},
+            "正确答案是“氧{气}”：光合作用产生氧气。",
+        ),
+        (QuestionKind.MULTIPLE_CHOICE, {"correct": ["水", "光"], "wrong": ["雨"]}, "应选：水、光。光合作用产生氧气。"),
+        (QuestionKind.FILL_IN_THE_BLANK, {"answer": "氧气", "stem": "产生____。"}, "原句：光合作用产生氧气。"),
+    ],
+)
+@pytest.mark.parametrize("said", [{}, {"explanation": "光合作用产生氧气。"}, {"explanation": "因为"}])
+def test_where_the_model_explains_nothing_the_quote_explains_the_key(
+    kind: QuestionKind, fields: dict[str, Any], said: dict[str, str], explanation: str
+) -> None:
+    value = {"stem": "什么过程产生氧气？", **fields, **said}
+    made = draft_of(answer_of(kind, value, "光合作用产生氧气。"), passage=0, model="m", rng=random.Random(0))  # noqa: S311
+    assert made.explanation == explanation
+    assert made.quote == "光合作用产生氧气。"
 
 
 def test_what_is_asked_behind_a_statement_with_a_gap_is_left_out() -> None:
@@ -161,7 +184,8 @@ def test_the_answer_of_a_gap_in_the_quote_is_what_stands_there(quote: str, stem:
     said = "能量来自太阳辐射。" if "水" in quote else "The rate is limited by a factor."
     made = draft(QuestionKind.FILL_IN_THE_BLANK, quote=quote, stem=stem, answer=answer, explanation=said)
     assert made.blanks == ((found,),)
-    assert made.explanation == (said if answer == found else quote)
+    full = LANGUAGES.of(quote).cloze.wording.gap_explanation.format(sentence=quote)
+    assert made.explanation == (said if answer == found else full)
 
 
 def test_a_wrong_option_that_may_be_a_right_one_is_left_out() -> None:

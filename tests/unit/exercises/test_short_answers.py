@@ -11,6 +11,7 @@ import pytest
 from services.common.values import Source
 from services.exercises.adapters.clients.fake import FakeChatModel
 from services.exercises.domain.grading.short_answers import ShortAnswerGrader
+from services.exercises.domain.prompts.tasks import EXAMPLE_FEEDBACK
 from services.exercises.values.chat import ChatRequest
 from services.exercises.values.question import AnswerKey, Generator, Question, QuestionKind, RubricPoint
 from services.exercises.values.submission import Answer, Verdict
@@ -217,8 +218,10 @@ async def test_feedback_is_short_and_never_that_of_an_example() -> None:
     feedback = (await subject.grade(QUESTION, Answer("q", text=TEXT))).feedback
     assert feedback.endswith("membrane.")
     assert len(feedback) <= 240
-    subject, _ = grader(graded(("takes up light", 1), ("", 0), feedback="Both points are made."))
-    assert (await subject.grade(QUESTION, Answer("q", text=TEXT))).feedback == ""
+    assert len(EXAMPLE_FEEDBACK) == 4
+    for told in EXAMPLE_FEEDBACK:
+        subject, _ = grader(graded(("takes up light", 1), ("", 0), feedback=told))
+        assert (await subject.grade(QUESTION, Answer("q", text=TEXT))).feedback == ""
 
 
 async def test_the_answer_reaches_the_model_as_data() -> None:

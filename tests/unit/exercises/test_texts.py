@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from services.exercises.domain.generation.material import passages_of_text
-from services.exercises.domain.text.sentences import split
+from services.exercises.domain.text.sentences import split, surroundings
+from services.exercises.values.question import Passage
 from services.kit.errors import InvalidArgument
 from services.language.detection import fits, language_of
 from services.language.en import ENGLISH
@@ -37,6 +38,23 @@ def test_normal_form_is_stable_and_hides_nothing() -> None:
 )
 def test_sentences(text: str, expected: list[str]) -> None:
     assert [sentence.text for sentence in split(text)] == expected
+
+
+SENTENCES = [f"Sentence number {number} says a thing or two." for number in range(9)]
+
+
+@pytest.mark.parametrize(("tokens", "first", "last"), [(11, 3, 5), (25, 2, 6), (6, 3, 5), (2, 4, 4), (900, 0, 8)])
+def test_whole_sentences_are_read_around_one(tokens: int, first: int, last: int) -> None:
+    """Of about ten tokens each."""
+    passage = Passage(" ".join(SENTENCES), document_id="d")
+    assert surroundings(passage, SENTENCES[4], tokens) == " ".join(SENTENCES[first : last + 1])
+
+
+def test_a_sentence_is_found_over_broken_lines_and_the_first_is_read_where_none_is_meant() -> None:
+    text = "Water leaves the sea\nas vapor. The wind\ncarries it far.\nIt falls as rain."
+    assert surroundings(Passage(text), "The wind carries it far.", 1) == "The wind\ncarries it far."
+    assert surroundings(Passage(text), "", 1) == "Water leaves the sea\nas vapor."
+    assert surroundings(Passage(""), "", 9) == ""
 
 
 def test_a_wrapped_line_is_one_sentence_and_its_slice_is_exact() -> None:

@@ -55,7 +55,8 @@ def draft_of(answer: QuestionAnswer, *, passage: int, model: str, rng: random.Ra
 
 def _single_choice(answer: SingleChoice, rng: random.Random) -> Draft:
     (right,), wrong = _bare([answer.answer], answer.distractors)
-    explanation = explanation_of(answer.explanation, answer.quote)
+    wording = LANGUAGES.of(answer.quote).cloze.wording
+    explanation = explanation_of(answer.explanation, answer.quote, wording.choice_explanation, answer=right)
     draft = _draft(QuestionKind.SINGLE_CHOICE, answer, unlabeled(answer.stem), explanation)
     return _with_options(draft, [right], _distinct(wrong), rng)
 
@@ -65,7 +66,9 @@ def _multiple_choice(answer: MultipleChoice, rng: random.Random) -> Draft:
     language = LANGUAGES.of(answer.quote)
     # An option that may be a right one under another name is not wrong.
     wrong = [text for text in wrong if not any(may_be_the_same(text, other, language) for other in right)]
-    explanation = explanation_of(answer.explanation, answer.quote)
+    wording = language.cloze.wording
+    members = wording.member_separator.join(right)
+    explanation = explanation_of(answer.explanation, answer.quote, wording.members_explanation, members=members)
     draft = _draft(QuestionKind.MULTIPLE_CHOICE, answer, unlabeled(answer.stem), explanation)
     return _with_options(draft, right, wrong, rng)
 
@@ -98,7 +101,7 @@ def _fill_in_the_blank(answer: FillInTheBlank) -> Draft:
         QuestionKind.FILL_IN_THE_BLANK,
         answer,
         _faithful(stem, found, answer.quote),
-        explanation_of(told, answer.quote),
+        explanation_of(told, answer.quote, LANGUAGES.of(answer.quote).cloze.wording.gap_explanation),
     )
     return replace(draft, blanks=((found,),))
 
@@ -244,10 +247,11 @@ def unlabeled(text: str) -> str:
     return _label().sub("", plain) or plain
 
 
-def explanation_of(text: str, quote: str) -> str:
+def explanation_of(text: str, quote: str, wording: str, **values: str) -> str:
     """Return what an explanation says of its subject, at most 240 characters, cut where a sentence ends.
 
-    Talk of the passage is left out. If less than half of the rest is in the words of the quote, the quote explains.
+    Talk of the passage is left out. If less than half of the rest is in the words of the quote, or nothing but the
+    quote is, the quote explains: in `wording`, as its `{sentence}`, beside `values`.
     """
     language = LANGUAGES.of(text)
     kept = ""
@@ -261,7 +265,9 @@ def explanation_of(text: str, quote: str) -> str:
             break
         kept = longer
     # Small models add what is wrong; the quote says why the answer is right.
-    return kept if units(kept) and _shares(kept, quote, _LEAST_SHARED) else clip(quote, LONGEST_EXPLANATION)
+    if units(kept) and fold(kept) != fold(quote) and _shares(kept, quote, _LEAST_SHARED):
+        return kept
+    return wording.format(sentence=clip(flatten(quote), LONGEST_EXPLANATION), **values)
 
 
 def _why(quote: str, substitution: Substitution | None) -> str:

@@ -20,7 +20,14 @@ from services.exercises.domain.generation.focus import FocusPicker
 from services.exercises.domain.generation.key_verification import KeyVerification, is_certain
 from services.exercises.domain.generation.publishing import QuestionPublisher
 from services.exercises.domain.prompts.prompt import Prompt
-from services.exercises.domain.prompts.tasks import FALSE_STATEMENT, QUESTIONS, QuestionAnswer
+from services.exercises.domain.prompts.tasks import (
+    FALSE_STATEMENT,
+    QUESTIONS,
+    QuestionAnswer,
+    question_in,
+    question_request,
+)
+from services.exercises.domain.text.sentences import surroundings
 from services.exercises.domain.text.statements import is_open
 from services.exercises.ports import ChatModel
 from services.exercises.values.chat import ChatFinish, ChatRequest
@@ -34,8 +41,8 @@ logger = logging.getLogger(__name__)
 
 _FALSE_SHARE = 0.5
 """Share of true/false questions that are to be false, among sentences that can be made false."""
-_READ_BEFORE = _READ_AFTER = 250
-"""Characters on either side of the sentence that a model reads: reading is what takes a small model long."""
+_READ_BESIDE_TOKENS = 60
+"""Tokens that a model reads on either side of the sentence: reading is what takes a small model long."""
 
 
 def question_prompt_of(kind: QuestionKind, focus: str, seed: int) -> Prompt[QuestionAnswer]:
@@ -47,17 +54,13 @@ def question_prompt_of(kind: QuestionKind, focus: str, seed: int) -> Prompt[Ques
     return QUESTIONS[kind]
 
 
-def answer_of(kind: QuestionKind, value: Mapping[str, Any]) -> QuestionAnswer:
-    """Return the question in a model's JSON; a statement is true or false by how it is written, not by the task."""
+def answer_of(kind: QuestionKind, value: Mapping[str, Any], focus: str = "") -> QuestionAnswer:
+    """Return the question in a model's JSON, which is about the sentence `focus` where it quotes no other.
+
+    A statement is true or false by how it is written, not by the task.
+    """
     false = kind is QuestionKind.TRUE_FALSE and "original" in value
-    return (FALSE_STATEMENT if false else QUESTIONS[kind]).answer.decode(value)
-
-
-def _around(focus: str, passage: str) -> str:
-    """Return the part of a passage around `focus`; its beginning if the focus is not found letter for letter."""
-    middle = max(0, passage.find(focus))
-    start = max(0, middle - _READ_BEFORE)
-    return passage[start : middle + len(focus) + _READ_AFTER].strip()
+    return question_in(FALSE_STATEMENT if false else QUESTIONS[kind], value, focus)
 
 
 _MOST_FAILURES = 2
@@ -151,12 +154,14 @@ class ModelQuestions:
             writing = self.publisher.new_draft(kind)
             try:
                 avoid = self.publisher.stems_of(focus.number)
-                request = question_prompt_of(kind, focus.sentence, seed).request(
+                request = question_request(
+                    question_prompt_of(kind, focus.sentence, seed),
                     LANGUAGES.of(focus.passage.text),
-                    material=_around(focus.sentence, focus.passage.text),
+                    material=surroundings(focus.passage, focus.sentence, _READ_BESIDE_TOKENS),
                     focus=focus.sentence,
                     avoid=json.dumps(avoid, ensure_ascii=False) if avoid else "",
                     model=self.plan.model,
+                    explained=self.limits.model_explains,
                     seed=seed,
                     temperature=min(1.0, _TEMPERATURE + _WARMER * attempt),
                 )
@@ -167,7 +172,7 @@ class ModelQuestions:
                 continue
             await self.publisher.add_usage(finish.usage)
             try:
-                answer = answer_of(kind, written.value())
+                answer = answer_of(kind, written.value(), focus.sentence)
                 draft = draft_of(answer, passage=focus.number, model=finish.model, rng=self.rng)
                 source = await self._accept(draft, focus.passage)
             except RefusedError as refused:

@@ -18,6 +18,7 @@ _SHORTEST_CLAUSE = 4
 _SENTENCE = re.compile(r"[^。.]+[。.]")
 _CLAUSE_END = re.compile(r"[，。；：,.;:]\s*")
 _FIELD_NAME = re.compile(r"^\w+(?:：|: )", re.MULTILINE)
+_QUOTE = re.compile(r"^.*?quote(?:：|: )")
 _PLACEHOLDER = re.compile(r"^\W?(?:string|null|undefined|nan|n/?a|\.{3,}|…+|[?？]{2,}|_+)\W?$", re.IGNORECASE)
 """What models of any language write for a text that they should have made up."""
 
@@ -46,6 +47,7 @@ def _instructions(language: Language) -> _Instructions:
     for texts in filter(None, asked):
         system = texts.messages[0].content.partition("\n\n")[0]
         said |= dict.fromkeys(_FIELD_NAME.sub("", texts.parts["fields"]).split("\n"))
+        said[_QUOTE.sub("", texts.parts["quoting"])] = None
         said |= dict.fromkeys(_SENTENCE.findall(texts.parts["ask"]) + _SENTENCE.findall(system))
         stems.append(json.loads(texts.parts["example"]).get("stem", ""))
     whole = tuple(map(fold, said))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
 
@@ -19,14 +19,17 @@ class StructuredAnswer(msgspec.Struct):
     """What a model writes. The fields in their order are the properties that it is asked for, each of them required."""
 
     @classmethod
-    def schema(cls, **limits: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the JSON Schema; `limits` adds keywords to properties whose bounds only the request knows."""
+    def schema(cls, without: Collection[str] = (), **limits: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the JSON Schema, without the properties that a request does not ask for.
+
+        `limits` adds keywords to properties whose bounds only the request knows.
+        """
         schema = schema_of(cls)
-        properties = dict(schema["properties"])
+        properties = {name: own for name, own in schema["properties"].items() if name not in without}
         for name, own in limits.items():
             # Limits stand behind the type, and in the place of the property's own keywords.
             properties[name] = {"type": properties[name]["type"], **own, **properties[name], **own}
-        return {**schema, "properties": properties}
+        return {**schema, "properties": properties, "required": list(properties)}
 
     @classmethod
     def decode(cls, value: object) -> Self:
@@ -68,11 +71,12 @@ class Prompt(Generic[Answer_co]):
         seed: int,
         model: str = "",
         limits: Mapping[str, Mapping[str, Any]] | None = None,
+        without: Collection[str] = (),
         **values: str,
     ) -> ChatRequest:
         """Return the request for one answer; `values` stand for names in braces, a line with an empty one is left out.
 
-        `limits` are keywords of the schema by property.
+        `limits` are keywords of the schema by property, `without` names the properties that are not asked for.
 
         Raises:
             FailedPrecondition: there are no prompts in the language; reason NO_CHAT_PROVIDER.
@@ -80,7 +84,7 @@ class Prompt(Generic[Answer_co]):
         return ChatRequest(
             messages=tuple(texts_in(language, self.texts).filled(values)),
             schema_name=self.name,
-            schema=self.answer.schema(**(limits or {})),
+            schema=self.answer.schema(without, **(limits or {})),
             max_tokens=self.max_tokens,
             temperature=temperature,
             model=model,

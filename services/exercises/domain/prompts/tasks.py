@@ -1,25 +1,32 @@
 """What models are asked to do, and the type of what they answer: questions, their own keys, key points, gradings.
 
-The quote comes first, so that the question is written from it (ADR 0018). A small model copies what it reads last. So
-the last message holds nothing that could pass for a question; the others are the same for every question of a kind,
-and an engine reads them once.
+A question is asked about a sentence, which is its quote and the last thing that the model reads (ADR 0085). A small
+model copies what it reads last. So the last message holds nothing that could pass for a question; the others are the
+same for every question of a kind, begin in the same way for all kinds, and an engine reads them once.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Any
 
+from services.common.values import Message
 from services.exercises.domain.prompts.prompt import Prompt, StructuredAnswer
+from services.exercises.values.chat import ChatRequest
 from services.exercises.values.question import QuestionKind
 from services.kit.json_answers import asked
+from services.language.language import Language
+from services.language.prompts import texts_in
 
 
 class QuestionAnswer(StructuredAnswer):
     """A question as a model writes it. Its texts are stripped. A blank text is an error, except inside a list."""
 
     quote: str
+    """The sentence that it is about; asked for only where the model is to choose one."""
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
@@ -77,6 +84,69 @@ class ShortAnswer(QuestionAnswer):
     stem: str
     reference: str
     rubric: Annotated[list[str], asked(minItems=2, maxItems=4)]
+
+
+_QUOTE, _EXPLANATION = "quote", "explanation"
+
+
+def question_request(
+    prompt: Prompt[QuestionAnswer],
+    language: Language,
+    *,
+    material: str,
+    focus: str,
+    avoid: str = "",
+    explained: bool = True,
+    model: str = "",
+    temperature: float,
+    seed: int,
+) -> ChatRequest:
+    """Return the request for a question about the sentence `focus`; about one of the model's choice if that is empty.
+
+    `avoid` are questions that are not to be repeated, as JSON; empty for none. `explained` says whether the model is to
+    explain the key.
+
+    Raises:
+        FailedPrecondition: there are no prompts in the language; reason NO_CHAT_PROVIDER.
+    """
+    request = prompt.request(
+        language,
+        material=material,
+        focus=focus,
+        own_quote="" if focus else texts_in(language, prompt.texts).parts["quoting"],
+        avoid=avoid,
+        without=[*[_QUOTE] * bool(focus), *[_EXPLANATION] * (not explained)],
+        model=model,
+        temperature=temperature,
+        seed=seed,
+    )
+    if explained:
+        return request
+    *before, last = request.messages
+    return replace(request, messages=(*map(_unexplained, before), last))
+
+
+_DESCRIBED = re.compile(rf"^{_EXPLANATION}[:：].*\n", re.MULTILINE)
+
+
+def _unexplained(message: Message) -> Message:
+    """Return a message without the description of an explanation, or the example of one."""
+    if message.role != "assistant":
+        return Message(message.role, _DESCRIBED.sub("", message.content))
+    example = {name: value for name, value in json.loads(message.content).items() if name != _EXPLANATION}
+    return Message(message.role, json.dumps(example, ensure_ascii=False))
+
+
+def question_in(prompt: Prompt[QuestionAnswer], value: Mapping[str, Any], focus: str) -> QuestionAnswer:
+    """Return the question in a model's JSON, which quotes `focus` where it quotes no other.
+
+    Without an explanation of its own, the quote explains it.
+
+    Raises:
+        RefusedError: a field is missing or of another type; reason INVALID_JSON.
+    """
+    quote = value.get(_QUOTE, focus)
+    return prompt.answer.decode({_QUOTE: quote, _EXPLANATION: quote, **value})
 
 
 def _prompt(kind: QuestionKind, answer: type[QuestionAnswer], text: str = "") -> Prompt[QuestionAnswer]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.exercises.values.question import Passage
@@ -11,6 +12,7 @@ from services.language.folding import flatten
 from services.language.language import Language
 from services.language.sentences import list_mark_end, split_sentences
 from services.language.terms import content_words
+from services.language.tokens import estimate_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,27 @@ def split(text: str, *, wrapped: bool = True, languages: Languages = LANGUAGES) 
 def sentences_of(passage: Passage, languages: Languages = LANGUAGES) -> list[Sentence]:
     """Return a passage's sentences. A document's broken lines were joined when it was read."""
     return split(passage.text, wrapped=not passage.document_id, languages=languages)
+
+
+def surroundings(passage: Passage, focus: str, tokens: int) -> str:
+    """Return the slice of whole sentences around the one that is `focus` on one line, from the first if none is.
+
+    On either side stand about `tokens` of them, or one of up to twice as many.
+    """
+    found = sentences_of(passage)
+    at = next((number for number, sentence in enumerate(found) if sentence.text == focus), 0)
+    first, last = at - _fitting(found[:at][::-1], tokens), at + _fitting(found[at + 1 :], tokens)
+    return passage.text[found[first].start : found[last].end] if found else passage.text
+
+
+def _fitting(neighbors: Sequence[Sentence], tokens: int) -> int:
+    """Return how many of some sentences, the nearest first, fit into so many tokens."""
+    left = float(tokens)
+    for number, sentence in enumerate(neighbors):
+        left -= estimate_tokens(sentence.text)
+        if left < (0 if number else -tokens):
+            return number
+    return len(neighbors)
 
 
 def clip(text: str, most: int) -> str:
