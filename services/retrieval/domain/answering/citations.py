@@ -194,16 +194,22 @@ class CitedText:
         statement, question = terms(self._last_statement()), terms(self._question)
         if len(statement) < _TELLING_TERMS:
             return numbers
-        supports = [
-            _ACROSS_SCRIPTS if self._is_foreign_to(passage) else passage.support(statement, question)[0]
-            for passage in self._passages
-        ]
-        best = max(supports)
-        if best < _STRONG_SUPPORT:
-            return numbers
-        if max(supports[number - 1] for number in numbers) < _FAR_LESS * best:
-            return [supports.index(best) + 1]
-        return [number for number in numbers if supports[number - 1] >= _LEAST_SUPPORT]
+        supports = {number: self._support_by(number, statement, question) for number in numbers}
+        marked = max(supports.values())
+        if marked < _STRONG_SUPPORT:
+            # Only now: to read all passages takes milliseconds of the event loop.
+            all_of_them = range(1, len(self._passages) + 1)
+            best = max(all_of_them, key=lambda number: (self._support_by(number, statement, question), -number))
+            most = self._support_by(best, statement, question)
+            if most < _STRONG_SUPPORT:
+                return numbers
+            if marked < _FAR_LESS * most:
+                return [best]
+        return [number for number in numbers if supports[number] >= _LEAST_SUPPORT]
+
+    def _support_by(self, number: int, statement: frozenset[str], question: frozenset[str]) -> float:
+        passage = self._passages[number - 1]
+        return _ACROSS_SCRIPTS if self._is_foreign_to(passage) else passage.support(statement, question)[0]
 
     def _note_contradiction(self, numbers: Sequence[int]) -> None:
         """Tell the reader if the last statement says otherwise than each of the passages that it cites."""
