@@ -79,6 +79,13 @@ def test_a_thing_has_the_number_that_the_passages_give_it(statement: str, holds:
     assert contradicts(statement, quote, [GLUCOSE, fields, "a question"]) is not holds
 
 
+def test_a_range_is_whole_wherever_it_stands_in_a_long_passage() -> None:
+    said = "7 to 10 percent of American physicians dispense drugs."
+    for before in range(300, 420, 4):
+        passage = f"{'A word or two. ' * 40}"[:before].rsplit(".", 1)[0] + f". {said} It goes on."
+        assert not contradicts(said, said, [passage, "a question"])
+
+
 @pytest.mark.parametrize(("statement", "quote"), CONTRADICTED)
 def test_another_figure_name_or_denial_contradicts(statement: str, quote: str) -> None:
     assert contradicts(statement, quote, [quote, "a question"])

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from services.language.detection import LANGUAGES
 from services.language.figures import counted, figures
 from services.language.scripts import HAN
+from services.language.sentences import split_sentences
 from services.language.terms import coverage, terms
 
 _LONGEST = 400
@@ -56,7 +57,9 @@ def _counts_otherwise(statement: str, known: Sequence[str]) -> bool:
     stated = counted(statement)
     if not stated or any(language.statements.roughly.search(statement) for language in LANGUAGES):
         return False
-    told = {one for text in known for piece in _pieces(text) for one in counted(piece)}
+    # Sentence by sentence: a window may begin amid a range, 7 to 10 percent.
+    sentences = [text[slice(*span)] for text in known for span in split_sentences(text)]
+    told = {one for sentence in sentences for one in counted(sentence)}
     things = {one[1:] for one in told}
     return any(one not in told and one[1:] in things for one in stated)
 
