@@ -121,6 +121,8 @@ def test_a_saved_page_is_the_page_without_its_head(name: str, tmp_path: Path) ->
         (b"To: a\nContent-Type: text/html\nContent-Transfer-Encoding: base64\n\n%%%%", None),
         (b"To: a\n" + b'Content-Type: multipart/mixed; boundary="B"\n\n--B\n' * 300, ParseReason.TOO_COMPLEX),
         (b"To: a\nContent-Type: multipart/mixed\n\nx", None),
+        (b"To: a\nContent-Type: message/rfc822\n\n" * 5000, ParseReason.TOO_COMPLEX),
+        (b"To: a\nContent-Type:\n message/RFC822\n\n" * 5000, ParseReason.TOO_COMPLEX),
         (b"To: a\nContent-Type: message/rfc822\n\nTo: b\nContent-Type: message/rfc822\n\nTo: c\n\ninner", None),
     ],
 )

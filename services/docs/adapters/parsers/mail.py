@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from email import message_from_bytes
 from email.errors import MessageError
@@ -17,7 +18,8 @@ from services.docs.values.parsed_document import BlockKind, ParseError, ParseRea
 
 _HEAD = ("From", "To", "Cc", "Date")
 _MOST_BOUNDARIES = 200
-"""The library compares each line with the boundary of every part around it."""
+"""The library compares each line with the boundary of every part around it, and calls itself for a part in a part."""
+_WITHIN = re.compile(rb"boundary=|:\s*message/", re.IGNORECASE)
 _TEXTS = {"text/plain": 1, "text/html": 2, "application/xhtml+xml": 2}
 """What is read, and how well it shows what was written."""
 
@@ -29,9 +31,11 @@ def parse(path: Path, builder: DocumentBuilder) -> None:
 
 def write_mail(data: bytes, builder: DocumentBuilder, *, with_head: bool = True) -> None:
     """Write the text of a MIME message, without its head where it is a part of another file."""
-    builder.check_complexity(data.lower().count(b"boundary="), _MOST_BOUNDARIES, "parts")
+    builder.check_complexity(len(_WITHIN.findall(data)), _MOST_BOUNDARIES, "parts")
     try:
         message = message_from_bytes(data)
+    except RecursionError as error:
+        raise ParseError(ParseReason.TOO_COMPLEX) from error
     except (MessageError, ValueError, LookupError) as error:
         raise ParseError(ParseReason.CORRUPT_FILE) from error
     is_page = message.get_content_type() == "multipart/related" and not message["To"]
