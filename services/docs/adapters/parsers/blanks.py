@@ -38,7 +38,7 @@ def drawn(text: str) -> str:
 
 def is_gap(text: str) -> bool:
     """Return whether an underlined text is a gap."""
-    return len(_gap(text)) >= _LEAST and not text.strip()
+    return not text.strip() and len(_gap(text)) >= _LEAST
 
 
 def _gap(space: str) -> str:

@@ -187,7 +187,7 @@ class _Writer:
             return False
         if tag in _SPECIAL:
             self._add_special(node, tag)
-        elif tag == "u" and is_gap(node.text(deep=True)):
+        elif tag == "u" and _holds_gap(node):
             self._inline.append(LINE)
         else:
             return self._enter_element(node, tag)
@@ -399,7 +399,7 @@ def _inline_pieces(node: LexborNode, gone: Set[int]) -> Iterator[str]:
             continue
         elif tag in _SPECIAL:
             yield _special(child, tag, gone)
-        elif tag == "u" and is_gap(child.text(deep=True)):
+        elif tag == "u" and _holds_gap(child):
             yield LINE
         elif not (tag.startswith("-") or tag in INVISIBLE or _is_permalink(child, tag)):
             if tag == "ol":
@@ -426,6 +426,12 @@ def _special(node: LexborNode, tag: str, gone: Set[int]) -> str:
         return subscript(text)
     # `[1]` as a superscript is a reference mark, not part of the sentence.
     return "" if text.startswith("[") else superscript(text)
+
+
+def _holds_gap(node: LexborNode) -> bool:
+    """Return whether an underlined element holds a gap to be filled in and nothing else."""
+    inner = list(node.iter(include_text=True))
+    return len(inner) == 1 and inner[0].tag == "-text" and is_gap(inner[0].text(deep=False))
 
 
 def _leads_elsewhere(node: LexborNode | None) -> bool:
