@@ -30,7 +30,7 @@ def binaries(request: pytest.FixtureRequest) -> Path | None:
 
 
 async def _server(folder: Path, binaries: Path | None = None) -> Postgres:
-    return await asyncio.to_thread(postgres, folder / "pg", folder / "run", folder / "pg.log", binaries)
+    return await asyncio.to_thread(postgres, folder / "postgres", folder / "run", folder / "pg.log", binaries)
 
 
 async def _execute(dsn: str, *statements: str) -> None:
@@ -78,8 +78,8 @@ async def test_committed_data_survives_kill_of_every_process(folder: Path, binar
     await process.stop()
 
 
-async def test_a_fifth_death_is_final_for_a_while_and_names_the_log(folder: Path) -> None:
-    server = await _server(folder)
+async def test_a_fifth_death_is_final_for_a_while_and_names_the_log(furnished: Path) -> None:
+    server = await _server(furnished)
     async with engine(server.spec) as process:
         for death in range(1, 5):
             assert process.pid is not None
@@ -90,20 +90,20 @@ async def test_a_fifth_death_is_final_for_a_while_and_names_the_log(folder: Path
         async with asyncio.timeout(20):
             failure = await process.wait_failed()
     assert failure.name == "postgres"
-    assert str(folder / "pg.log") in str(failure)
+    assert str(furnished / "pg.log") in str(failure)
     assert "SIGKILL" in str(failure)
 
 
-async def test_a_lock_file_of_someone_elses_process_does_not_prevent_a_start(folder: Path) -> None:
-    server = await _server(folder)
+async def test_a_lock_file_of_someone_elses_process_does_not_prevent_a_start(furnished: Path) -> None:
+    server = await _server(furnished)
     async with engine(server.spec):
         pass
     # As after a reboot, or after a kill where nobody reaps: the pid in the stale files belongs to a process that is no
     # PostgreSQL. It is one of the server's own account, since of others' processes PostgreSQL thinks nothing.
     uid = server.spec.account.uid if server.spec.account else None
     someone = await asyncio.create_subprocess_exec("sleep", "60", user=uid)
-    stale = f"{someone.pid}\n{folder / 'pg'}\n1700000000\n5432\n{folder / 'run'}\n\n  0 0\nready\n"
-    for lock in (folder / "pg" / "postmaster.pid", folder / "run" / ".s.PGSQL.5432.lock"):
+    stale = f"{someone.pid}\n{furnished / 'postgres'}\n1700000000\n5432\n{furnished / 'run'}\n\n  0 0\nready\n"
+    for lock in (furnished / "postgres" / "postmaster.pid", furnished / "run" / ".s.PGSQL.5432.lock"):
         await asyncio.to_thread(lock.write_text, stale)
         if server.spec.account:
             await asyncio.to_thread(os.chown, lock, server.spec.account.uid, server.spec.account.gid)
@@ -116,7 +116,7 @@ async def test_a_lock_file_of_someone_elses_process_does_not_prevent_a_start(fol
 
 
 async def test_an_interrupted_initialisation_is_done_again(folder: Path) -> None:
-    half = folder / "pg.initializing"
+    half = folder / "postgres.initializing"
     await asyncio.to_thread(half.mkdir, parents=True)
     await asyncio.to_thread((half / "PG_VERSION").write_text, "18\n")
     server = await _server(folder)
@@ -125,17 +125,17 @@ async def test_an_interrupted_initialisation_is_done_again(folder: Path) -> None
     assert not await asyncio.to_thread(half.exists)
 
 
-async def test_a_folder_in_use_is_refused_with_its_process(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_folder_in_use_is_refused_with_its_process(furnished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.embedded.postgres._LEFTOVER_TIMEOUT_SECONDS", 0.3)
-    server = await _server(folder)
+    server = await _server(furnished)
     async with engine(server.spec) as first:
         with pytest.raises(ProcessFailedError, match=rf"another PostgreSQL runs on .*process {first.pid}"):
             await SupervisedProcess(server.spec).start()
         assert await _value(server.dsn, "SELECT 1") == 1
 
 
-async def test_durability_settings_are_on(folder: Path) -> None:
-    server = await _server(folder)
+async def test_durability_settings_are_on(furnished: Path) -> None:
+    server = await _server(furnished)
     async with engine(server.spec):
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             assert await _value(server.dsn, f"SHOW {setting}") == "on"
@@ -156,8 +156,8 @@ async def test_a_folder_only_root_may_enter_serves(folder: Path) -> None:
         assert await _value(server.dsn, "SELECT 1") == 1
 
 
-async def test_extensions_tiku_may_use_are_there(folder: Path) -> None:
-    server = await _server(folder)
+async def test_extensions_tiku_may_use_are_there(furnished: Path) -> None:
+    server = await _server(furnished)
     async with engine(server.spec):
         await _execute(server.dsn, "CREATE EXTENSION pg_trgm", "CREATE EXTENSION unaccent")
 
@@ -169,9 +169,9 @@ from services.embedded.postgres import postgres
 
 async def main():
     folder = Path(sys.argv[1])
-    server = await asyncio.to_thread(postgres, folder / "pg", folder / "run", folder / "pg.log")
+    server = await asyncio.to_thread(postgres, folder / "postgres", folder / "run", folder / "pg.log")
     making = asyncio.create_task(server.spec.prepare())
-    while not any(folder.glob("pg.initializing/global/*")):
+    while not any(folder.glob("postgres.initializing/global/*")):
         await asyncio.sleep(0.01)
     making.cancel()
     await asyncio.wait((making,))

@@ -412,34 +412,54 @@ async def test_a_service_by_itself_says_in_a_line_why_it_cannot_serve(
         assert word.replace("{port}", str(taken)) in last
 
 
-@pytest.mark.parametrize(
-    ("name", "environment"),
-    [
-        ("docs", {"TIKU_POSTGRES_DSN": "postgresql://me:secret@127.0.0.1:1/db"}),
-        ("retrieval", {"TIKU_QDRANT_URL": "http://127.0.0.1:1"}),
-        (
-            "exercises",
-            {"TIKU_POSTGRES_DSN": "{dsn}", "TIKU_LLM_TARGET": "127.0.0.1:1", "TIKU_RETRIEVAL_TARGET": "no.where:1"},
-        ),
-    ],
-)
-async def test_a_service_whose_server_is_away_keeps_trying_and_says_so_once(
-    folder: Path, postgres_dsn: str, name: str, environment: Mapping[str, str]
-) -> None:
-    values = {key: value.replace("{dsn}", postgres_dsn) for key, value in environment.items()}
+_AWAY: Mapping[str, Mapping[str, str]] = {
+    "docs": {"TIKU_POSTGRES_DSN": "postgresql://me:secret@127.0.0.1:1/db"},
+    "retrieval": {"TIKU_QDRANT_URL": "http://127.0.0.1:1"},
+    "exercises": {
+        "TIKU_POSTGRES_DSN": "{dsn}",
+        "TIKU_LLM_TARGET": "127.0.0.1:1",
+        "TIKU_RETRIEVAL_TARGET": "no.where:1",
+    },
+}
+"""What a service needs, where there is none; it starts all the same."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def outputs(postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """What each of these services said in the seconds that it tried; they try side by side."""
+    folder = tmp_path_factory.mktemp("away")
+    said = await asyncio.gather(*(_said_without(name, folder, postgres_dsn) for name in _AWAY))
+    return dict(zip(_AWAY, said, strict=True))
+
+
+async def _said_without(name: str, folder: Path, dsn: str) -> str:
+    values = {key: value.replace("{dsn}", dsn) for key, value in _AWAY[name].items()}
     process = await tiku(folder, "serve", name, environment={"TIKU_LISTEN": f"127.0.0.1:{free_port()}", **values})
-    assert process.stdout is not None
-    output = ""
-    async for line in process.stdout:
-        output += line.decode()
-        if '"WARNING"' in output or (name == "exercises" and '"serving"' in output):
-            break
-    await asyncio.sleep(4.0)
-    assert process.returncode is None
-    process.terminate()
-    async with asyncio.timeout(_SECONDS):
-        output += (await process.communicate())[0].decode()
-    assert process.returncode == 0, output
+    try:
+        assert process.stdout is not None
+        output = ""
+        async for line in process.stdout:
+            output += line.decode()
+            if '"WARNING"' in output or (name == "exercises" and '"serving"' in output):
+                break
+        await asyncio.sleep(4.0)
+        assert process.returncode is None, output
+        process.terminate()
+        async with asyncio.timeout(_SECONDS):
+            output += (await process.communicate())[0].decode()
+        assert process.returncode == 0, output
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return output
+
+
+@pytest.mark.parametrize("name", list(_AWAY))
+async def test_a_service_whose_server_is_away_keeps_trying_and_says_so_once(
+    outputs: Mapping[str, str], name: str
+) -> None:
+    output = outputs[name]
     assert "Traceback" not in output
     assert "secret" not in output
     warnings = [line for line in output.splitlines() if '"WARNING"' in line]

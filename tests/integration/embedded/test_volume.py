@@ -74,9 +74,13 @@ async def test_room_is_held_and_given_up_when_there_is_no_other(
     assert not await asyncio.to_thread(drop_ballast, tmp_path)
 
 
-async def test_writes_stop_below_the_reserve_and_go_on_above_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = await asyncio.to_thread(postgres, folder / "postgres", folder / "run", folder / "logs" / "postgres.log")
-    disk = Disk(folder, server, monkeypatch)
+async def test_writes_stop_below_the_reserve_and_go_on_above_it(
+    furnished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = await asyncio.to_thread(
+        postgres, furnished / "postgres", furnished / "run", furnished / "logs" / "postgres.log"
+    )
+    disk = Disk(furnished, server, monkeypatch)
     async with engine(server.spec) as process, _database(server.dsn) as database:
         await disk.has(1000)
         await database.execute("CREATE TABLE things AS SELECT generate_series(1, 3) AS n")
@@ -115,21 +119,25 @@ async def test_writes_stop_below_the_reserve_and_go_on_above_it(folder: Path, mo
 
 
 async def test_a_stack_that_starts_with_room_takes_back_what_a_killed_one_had_switched(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    furnished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = await asyncio.to_thread(postgres, folder / "postgres", folder / "run", folder / "logs" / "postgres.log")
+    server = await asyncio.to_thread(
+        postgres, furnished / "postgres", furnished / "run", furnished / "logs" / "postgres.log"
+    )
     async with engine(server.spec):
-        await Disk(folder, server, monkeypatch).has(10)
+        await Disk(furnished, server, monkeypatch).has(10)
     async with engine(server.spec), _database(server.dsn) as database:
-        await Disk(folder, server, monkeypatch).has(1000)
+        await Disk(furnished, server, monkeypatch).has(1000)
         await database.execute("CREATE TABLE things (n int)")
 
 
 async def test_a_large_transaction_is_canceled_before_it_takes_the_last_room(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    furnished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = await asyncio.to_thread(postgres, folder / "postgres", folder / "run", folder / "logs" / "postgres.log")
-    disk = Disk(folder, server, monkeypatch)
+    server = await asyncio.to_thread(
+        postgres, furnished / "postgres", furnished / "run", furnished / "logs" / "postgres.log"
+    )
+    disk = Disk(furnished, server, monkeypatch)
     async with engine(server.spec), _database(server.dsn) as database:
         await database.execute("CREATE TABLE things (n int)")
         writing = asyncio.create_task(
@@ -149,10 +157,12 @@ async def test_a_large_transaction_is_canceled_before_it_takes_the_last_room(
 
 
 async def test_a_database_that_is_away_is_switched_when_it_is_back(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    furnished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = await asyncio.to_thread(postgres, folder / "postgres", folder / "run", folder / "logs" / "postgres.log")
-    disk = Disk(folder, server, monkeypatch)
+    server = await asyncio.to_thread(
+        postgres, furnished / "postgres", furnished / "run", furnished / "logs" / "postgres.log"
+    )
+    disk = Disk(furnished, server, monkeypatch)
     await disk.has(10)
     assert disk.watch.full
     async with engine(server.spec):
