@@ -71,7 +71,7 @@ def says_the_same(statement: str, source: str) -> bool:
         _is_retold(content_words(statement), content_words(source))
         and tells_numbers(source, statement)
         and not _repeats_a_number(statement, source)
-        and _negations(statement) == _negations(source)
+        and _denies_alike(statement, source)
         and _qualifiers(source) <= _qualifiers(statement)
     )
 
@@ -83,6 +83,12 @@ def exchanges_nothing(statement: str, source: str) -> bool:
     """
     told = SequenceMatcher(None, content_words(source), content_words(statement), autojunk=False).get_opcodes()
     return says_the_same(statement, source) and not any(kind == "replace" for kind, *_ in told)
+
+
+def _denies_alike(statement: str, source: str) -> bool:
+    """Return whether two texts deny equally often."""
+    denies = negates(statement)
+    return denies is negates(source) and (not denies or _negations(statement) == _negations(source))
 
 
 def _repeats_a_number(statement: str, source: str) -> bool:
