@@ -539,3 +539,20 @@ def test_an_option_that_opens_a_sentence_does_not_tell_by_its_capital() -> None:
     ]
     assert options
     assert all(option.islower() for option in options)
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "lower", "upper"),
+    [
+        ("Herring swim at depths from 20 to 90 metres in the waters of Ribe.", "90", 20, inf),
+        ("Herring swim at depths from 20 to 90 metres in the waters of Ribe.", "20", 0, 90),
+        ("鲱鱼在里伯附近20至90米深的水域里过冬。", "90", 20, inf),
+    ],
+)
+def test_a_wrong_end_of_a_range_stays_on_its_side(text: str, number: str, lower: float, upper: float) -> None:
+    cloze = ClozeMaterial([Passage(text)], 3, LANGUAGES)
+    (line,) = cloze.lines
+    (target,) = (found for found in line.occurrences if line.said(found) == number)
+    found = [float(one) for one in cloze.distractors.texts(line.text, target, 20, cloze.rng)]
+    assert found
+    assert all(lower < one < upper for one in found)

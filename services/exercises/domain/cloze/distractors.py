@@ -28,6 +28,10 @@ _YEARLIKE = re.compile(r"1\d{3}|20\d\d")
 _WORD = re.compile(r"[\w']+")
 _ALL_NUMBERS = 24
 """More than there are other numbers of one."""
+_ANY_NUMBER = re.compile(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?(?![\w]*\d)")
+_LONGEST_BETWEEN = 14
+"""Characters between the ends of a range."""
+_STOPS = re.compile(r"[,，.。;；、()（）]")
 _IN_YEARS = re.compile(r"(?<!\d)(?:1\d|20)\d\d(?!\d)")
 
 
@@ -188,12 +192,25 @@ class Distractors:
 
 
 def _keeps_order(number: str, sentence: str, target: Occurrence) -> bool:
-    """Return whether a year stands to the other years of a sentence as the right one does: from 1847 to 1853."""
+    """Return whether a number stands to the years of a sentence, or to the other end of a range, as the right does."""
     right = sentence[target.start : target.end]
     if not _YEARLIKE.fullmatch(number) or not _YEARLIKE.fullmatch(right):
-        return True
+        value, wrong = _value(right), _value(number)
+        return all((wrong < end) is (value < end) and wrong != end for end in _range_ends(sentence, target))
     others = {found[0] for found in _IN_YEARS.finditer(sentence)} - {right}
     return all((number < other) is (right < other) and number != other for other in others)
+
+
+def _value(number: str) -> float:
+    return float(number.replace(",", ""))
+
+
+def _range_ends(sentence: str, target: Occurrence) -> Iterator[float]:
+    """Yield the numbers beside one between which nothing but a few words stands: from 400 to 700 nm."""
+    for found in _ANY_NUMBER.finditer(sentence):
+        between = sentence[found.end() : target.start] or sentence[target.end : found.start()]
+        if between and len(between) <= _LONGEST_BETWEEN and not _STOPS.search(between):
+            yield _value(found[0])
 
 
 def _distinct(scored: Iterable[tuple[float, str]], count: int) -> list[tuple[float, str]]:
