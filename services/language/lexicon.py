@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 
 from services.language.detection import CHINESE, ENGLISH, LANGUAGES
 from services.language.scripts import HAN_RUN, is_han
@@ -28,6 +29,8 @@ _BRACKETS = re.compile(r"\([^()]*\)|\[[^\]]*\]")
 _NO_TRANSLATION = re.compile(r"CL:|abbr\.|also |see |used in|(?:[a-z]+ )*variant |erroneous|Taiwan pr", re.IGNORECASE)
 _ABBREVIATIONS = frozenset(("sb", "sth", "one", "surname", "etc", "esp", "fig", "lit", "classifier", "particle"))
 """What dictionaries write and no passage says."""
+_WORD = re.compile(r"[^\W_]+")
+_FOLDED_AT_ONCE = 256
 _LONGEST_WORD = 8
 _LONGEST_GLOSS = 4
 """Words of a gloss: a longer one explains."""
@@ -42,13 +45,10 @@ class Lexicon:
         """The glosses of a Chinese word: stems with spaces, a gloss a line."""
         self._words: dict[str, str] = {}
         """The Chinese words that a gloss stands for, one a line, by its stems in order of the alphabet."""
-        for line in lines:
-            entry = _ENTRY.match(line)
-            if entry is None or not is_han(entry["word"][0]):
-                continue
-            word = folded(entry["word"])
-            for gloss in _glosses(entry["glosses"]):
-                stems = _stems(gloss)
+        stems_of = _Stems()
+        for word, body in _entries(lines):
+            for gloss in _glosses(body):
+                stems = stems_of.text(gloss)
                 if 0 < len(stems) <= _LONGEST_GLOSS:
                     _add(self._glosses, word, " ".join(stems))
                     _add(self._words, " ".join(sorted(stems)), word)
@@ -131,11 +131,21 @@ def _read() -> Lexicon:
     return Lexicon.load()
 
 
+def _entries(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield the folded Chinese word of each entry, and its glosses."""
+    found = (entry for line in lines if (entry := _ENTRY.match(line)) and is_han(entry["word"][0]))
+    # Most of what folding one word costs is the calls that it makes.
+    while some := list(islice(found, _FOLDED_AT_ONCE)):
+        words = folded("\n".join(entry["word"] for entry in some)).split("\n")
+        yield from zip(words, (entry["glosses"] for entry in some), strict=True)
+
+
 def _glosses(body: str) -> Iterator[str]:
     for gloss in body.split("/"):
         if _NO_TRANSLATION.match(gloss):
             continue
-        for part in _BRACKETS.sub(" ", gloss).split(";"):
+        plain = _BRACKETS.sub(" ", gloss) if "(" in gloss or "[" in gloss else gloss
+        for part in plain.split(";"):
             pieces = part.strip().split(",")
             # What stands behind the comma after a name says where it is.
             yield from pieces[:1] if pieces[0][:1].isupper() else pieces
@@ -143,10 +153,23 @@ def _glosses(body: str) -> Iterator[str]:
 
 def _stems(text: str) -> list[str]:
     """Return the stems of the words of an English text that are no grammar, each once, in order."""
-    words = LANGUAGES.by_code(ENGLISH).words
-    of_grammar = _of_grammar(ENGLISH)
-    found = (word for word in re.findall(r"[^\W_]+", folded(text)) if word not in of_grammar)
-    return list(dict.fromkeys(words.stem(word) for word in found if len(word) > 1 or not word.isalpha()))
+    return _Stems().text(text)
+
+
+class _Stems(dict[str, str]):
+    """The stems of folded English words, each found once; empty for what is grammar or a single letter.
+
+    The words of a dictionary's glosses repeat: 47,000 of them are different.
+    """
+
+    def __missing__(self, word: str) -> str:
+        counts = word not in _of_grammar(ENGLISH) and (len(word) > 1 or not word.isalpha())
+        self[word] = found = LANGUAGES.by_code(ENGLISH).words.stem(word) if counts else ""
+        return found
+
+    def text(self, text: str) -> list[str]:
+        """Return the stems of a text, each once, in order."""
+        return list(dict.fromkeys(filter(None, map(self.__getitem__, _WORD.findall(folded(text))))))
 
 
 @cache
